@@ -1,0 +1,312 @@
+"""The models of decavox in PyTorch, built from the same YAML files and from nothing else of it.
+
+    model = build("configs/models/advanced.yaml", rows=13, frames=32, classes=10)
+    load(model, "runs/.../model.safetensors")
+    logits = model(features)                  # features (N, 1, rows, frames)
+
+Names, shapes and order of the parameters are those of a checkpoint, so the twin is an oracle for
+whole models. `one_dimensional` builds a model of kernels of height 1 from Conv1d and its kin, as
+one would write it in PyTorch; its weights lack the dimension of size 1.
+"""
+import math
+
+import torch
+import torch.nn.functional as F
+import yaml
+from torch import nn
+
+ACTIVATIONS = {
+    "none": nn.Identity,
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "hardswish": nn.Hardswish,
+}
+
+
+def pair(value):
+    return tuple(value) if isinstance(value, list) else (value, value)
+
+
+def decimal(value):
+    """YAML 1.1 reads 1e-5 as a text."""
+    return float(value)
+
+
+class Frames(nn.Module):
+    """(N,C,H,W) -> (N,HC,1,W) or (N,HC,W): coefficient h of channel c becomes channel h C + c."""
+
+    def __init__(self, one_dimensional):
+        super().__init__()
+        self.one_dimensional = one_dimensional
+
+    def forward(self, x):
+        n, c, h, w = x.shape
+        if self.one_dimensional:
+            return x.permute(0, 2, 1, 3).reshape(n, h * c, w)
+        return x.permute(0, 2, 1, 3).reshape(n, h * c, 1, w)
+
+
+class GlobalMean(nn.Module):
+    def forward(self, x):
+        return x.mean(tuple(range(2, x.dim())))
+
+
+class GlobalMaximum(nn.Module):
+    def forward(self, x):
+        return x.amax(tuple(range(2, x.dim())))
+
+
+class Norm(nn.Sequential):
+    """Batch normalisation and activation; its parameters have no prefix of their own."""
+
+    def __init__(self, kind, channels, epsilon, momentum, activation):
+        super().__init__()
+        self.norm = kind(channels, eps=epsilon, momentum=momentum)
+        self.activation = ACTIVATIONS[activation]()
+
+
+class Dense(nn.Sequential):
+    def __init__(self, inputs, units, bias=True, activation="none"):
+        super().__init__()
+        self.linear = nn.Linear(inputs, units, bias=bias)
+        self.activation = ACTIVATIONS[activation]()
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self, channels, reduction, activation="relu"):
+        super().__init__()
+        middle = max(1, channels // reduction)
+        self.reduce = Dense(channels, middle, activation=activation)
+        self.expand = Dense(middle, channels, activation="sigmoid")
+
+    def forward(self, x):
+        return x * self.expand(self.reduce(x.mean((2, 3))))[:, :, None, None]
+
+
+class SpatialAttention(nn.Module):
+    def __init__(self, kernel):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x):
+        gate = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True)[0]], 1)
+        return x * torch.sigmoid(self.conv(gate))
+
+
+class ConvNorm(nn.Sequential):
+    def __init__(self, inputs, filters, kernel, stride, activation):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, filters, kernel, stride, kernel // 2, bias=False)
+        self.norm = Norm(nn.BatchNorm2d, filters, 1e-5, 0.1, activation)
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, inputs, spec, stride):
+        super().__init__()
+        filters, kernel, activation = spec["filters"], spec["kernel"], spec["activation"]
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != filters:
+            self.shortcut = ConvNorm(inputs, filters, 1, stride, "none")
+        parts = []
+        middle, last_kernel = filters, kernel
+        if spec["bottleneck"] > 0:
+            middle = max(1, math.floor(spec["bottleneck"] * filters + 0.5))
+            parts.append(("reduce", ConvNorm(inputs, middle, 1, 1, activation)))
+            inputs, last_kernel = middle, 1
+        parts.append(("middle", ConvNorm(inputs, middle, kernel, stride, activation)))
+        parts.append(("expand", ConvNorm(middle, filters, last_kernel, 1, "none")))
+        if spec["se_reduction"] > 0:
+            parts.append(("se", SqueezeExcite(filters, spec["se_reduction"])))
+        self.body = nn.Sequential()
+        for name, part in parts:
+            self.body.add_module(name, part)
+        self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, x):
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
+class Builder:
+    """Turns the list of layers into modules, keeping the shape (channels, height, width)."""
+
+    def __init__(self, rows, frames, classes, one_dimensional):
+        self.shape = (1, rows, frames)
+        self.classes = classes
+        self.one_dimensional = one_dimensional
+        self.modules = nn.Sequential()
+        self.counts = {}
+
+    def size(self, kernel, stride, padding, dilation=(1, 1)):
+        return tuple(
+            (self.shape[1 + axis] + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1)
+            // stride[axis] + 1 for axis in range(2))
+
+    def per_axis(self, two, one, *pairs):
+        """The module kind and its sizes, reduced to the width in one dimension."""
+        if not self.one_dimensional:
+            return two, pairs
+        return one, tuple(p[1] for p in pairs)
+
+    def frames(self):
+        c, h, w = self.shape
+        self.shape = (c * h, 1, w)
+        return Frames(self.one_dimensional)
+
+    def conv2d(self, filters, kernel, stride=1, padding=-1, dilation=1, groups=1, bias=True):
+        kernel, stride, dilation, padding = map(pair, (kernel, stride, dilation, padding))
+        padding = tuple(d * (k - 1) // 2 if p == -1 else p
+                        for p, d, k in zip(padding, dilation, kernel))
+        inputs = self.shape[0]
+        kind, sizes = self.per_axis(nn.Conv2d, nn.Conv1d, kernel, stride, padding, dilation)
+        self.shape = (filters, *self.size(kernel, stride, padding, dilation))
+        return kind(inputs, filters, *sizes, groups=groups or inputs, bias=bias)
+
+    def batchnorm(self, epsilon=1e-5, momentum=0.1, activation="none"):
+        kind = nn.BatchNorm1d if self.one_dimensional else nn.BatchNorm2d
+        return Norm(kind, self.shape[0], decimal(epsilon), decimal(momentum), activation)
+
+    def maxpool(self, kernel, stride=0, padding=0):
+        kernel, stride, padding = pair(kernel), pair(stride), pair(padding)
+        stride = tuple(s or k for s, k in zip(stride, kernel))
+        kind, sizes = self.per_axis(nn.MaxPool2d, nn.MaxPool1d, kernel, stride, padding)
+        self.shape = (self.shape[0], *self.size(kernel, stride, padding))
+        return kind(*sizes)
+
+    def residual(self, filters, blocks=1, kernel=3, stride=1, bottleneck=0, se_reduction=0,
+                 activation="relu"):
+        spec = {"filters": filters, "kernel": kernel, "bottleneck": decimal(bottleneck),
+                "se_reduction": se_reduction, "activation": activation}
+        sequence = nn.Sequential()
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            sequence.add_module(f"block_{block + 1}", ResidualBlock(self.shape[0], spec, step))
+            size = self.size((kernel, kernel), (step, step), (kernel // 2, kernel // 2))
+            self.shape = (filters, *size)
+        return sequence
+
+    def squeeze_excite(self, reduction=16, activation="relu"):
+        return SqueezeExcite(self.shape[0], reduction, activation)
+
+    def spatial_attention(self, kernel=7):
+        return SpatialAttention(kernel)
+
+    def global_avgpool(self):
+        self.shape = (self.shape[0], 1, 1)
+        return GlobalMean()
+
+    def global_maxpool(self):
+        self.shape = (self.shape[0], 1, 1)
+        return GlobalMaximum()
+
+    def flatten(self):
+        self.shape = (math.prod(self.shape), 1, 1)
+        return nn.Flatten()
+
+    def dropout(self, rate=0.5, channels=False):
+        if channels:
+            raise ValueError("dropout: channels are not implemented")
+        return nn.Dropout(decimal(rate))
+
+    def linear(self, units, bias=True, activation="none"):
+        units = self.classes if units == "classes" else units
+        inputs, self.shape = self.shape[0], (units, 1, 1)
+        return Dense(inputs, units, bias, activation)
+
+    def add(self, item):
+        kind, attributes = (item, None) if isinstance(item, str) else next(iter(item.items()))
+        attributes = dict(attributes or {})
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        name = attributes.pop("name", f"{kind}_{self.counts[kind]}")
+        self.modules.add_module(name, getattr(self, kind)(**attributes))
+
+
+def read_model(path):
+    """The section `model` of a file: the whole file, or a part of an experiment."""
+    with open(path, encoding="utf-8") as file:
+        tree = yaml.safe_load(file)
+    return tree if "layers" in tree else tree["model"]
+
+
+def build(model, rows, frames, classes, one_dimensional=False):
+    """`model`: a path, or what it holds."""
+    if isinstance(model, str):
+        model = read_model(model)
+    builder = Builder(rows, frames, classes, one_dimensional)
+    for item in model["layers"]:
+        builder.add(item)
+    return builder.modules
+
+
+def fits_one_dimension(model):
+    """Whether all is done on a sequence: the layers begin with `frames` and keep height 1."""
+    kinds = [item if isinstance(item, str) else next(iter(item)) for item in model["layers"]]
+    plain = {"frames", "conv2d", "batchnorm", "maxpool", "global_avgpool", "global_maxpool",
+             "flatten", "dropout", "linear"}
+    return kinds[0] == "frames" and set(kinds) <= plain
+
+
+def without_dropout(model):
+    """The same model with every dropout's rate 0."""
+    layers = []
+    for item in model["layers"]:
+        if isinstance(item, dict) and "dropout" in item:
+            item = {"dropout": {**(item["dropout"] or {}), "rate": 0}}
+        layers.append(item)
+    return {**model, "layers": layers}
+
+
+# Modules that PyTorch needs and decavox does not name.
+UNNAMED = {"linear", "body"}
+NORM = "norm"
+
+
+def decavox_names(module):
+    """Our name of every parameter and running statistic: {name: tensor}."""
+    names = {}
+    for path, part in module.named_modules():
+        pieces = path.split(".")
+        if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            pieces.pop()  # the `norm` inside of Norm
+        prefix = ".".join(p for p in pieces if p not in UNNAMED)
+        own = dict(part.named_parameters(recurse=False)) | dict(part.named_buffers(recurse=False))
+        for suffix, tensor in own.items():
+            if suffix != "num_batches_tracked":
+                names[f"{prefix}.{suffix}"] = tensor
+    return names
+
+
+def load(module, tensors):
+    """Fills the module from {name: tensor}; every name on both sides and every shape must agree.
+    Names with a slash (moments, best values) are not the model's."""
+    ours = {name: value for name, value in tensors.items() if "/" not in name}
+    theirs = decavox_names(module)
+    if ours.keys() != theirs.keys():
+        raise ValueError(f"missing {sorted(theirs.keys() - ours.keys())}, "
+                         f"not in the model {sorted(ours.keys() - theirs.keys())}")
+    with torch.no_grad():
+        for name, tensor in theirs.items():
+            value = torch.as_tensor(ours[name])
+            if tensor.dim() == 3 and value.dim() == 4 and value.shape[2] == 1:
+                value = value.squeeze(2)  # Conv1d
+            if tensor.shape != value.shape:
+                raise ValueError(f"{name}: shape {tuple(value.shape)}, here {tuple(tensor.shape)}")
+            tensor.copy_(value)
+
+
+def parameter_groups(module, weight_decay):
+    """Weight decay on matrices and kernels, none on norms and biases."""
+    parameters = list(module.parameters())
+    return [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0}]
+
+
+def parameter_count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def loss_of(logits, targets, smoothing):
+    """targets (N, classes) probabilities, or (N) classes."""
+    return F.cross_entropy(logits, targets, label_smoothing=smoothing)

@@ -1,0 +1,124 @@
+/* The CPU backend: host memory, oneDNN and OpenMP over float. */
+#include "engine/core/cpu_device.h"
+#include "engine/ops/cpu.h"
+
+#include <dnnl_version.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void close_device(dv_context *context)
+{
+    dv_cpu_device *device = context->device;
+    if (device->stream != NULL)
+        dnnl_stream_destroy(device->stream);
+    if (device->engine != NULL)
+        dnnl_engine_destroy(device->engine);
+    free(device);
+    context->device = NULL;
+}
+
+static dv_status start(dv_cpu_device *device)
+{
+    DV_DNNL(dnnl_engine_create(&device->engine, dnnl_cpu, 0));
+    DV_DNNL(dnnl_stream_create(&device->stream, device->engine, dnnl_stream_default_flags));
+    return DV_OK;
+}
+
+/* OpenMP keeps the number of threads per host thread: it holds for the one that opens. */
+static dv_status open_device(dv_context *context)
+{
+    dv_cpu_device *device;
+    DV_TRY(dv__calloc(1, sizeof *device, &device));
+    context->device = device;
+    omp_set_num_threads(context->threads);
+    dv_status status = start(device);
+    if (status != DV_OK)
+        close_device(context);
+    return status;
+}
+
+#define TEXT(number) TEXT_OF(number)
+#define TEXT_OF(number) #number
+
+static const char *version(void)
+{
+    return "oneDNN " TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(
+        DNNL_VERSION_PATCH);
+}
+
+static dv_status allocate(dv_context *context, size_t bytes, void **out)
+{
+    (void)context;
+    size_t rounded = dv__cpu_aligned(bytes > 0 ? bytes : 1);
+    *out = aligned_alloc(64, rounded);
+    if (*out == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", bytes);
+    memset(*out, 0, rounded);
+    return DV_OK;
+}
+
+static void release(dv_context *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+static dv_status copy(dv_context *context, void *destination, const void *source, size_t bytes)
+{
+    (void)context;
+    memcpy(destination, source, bytes);
+    return DV_OK;
+}
+
+static dv_status fill(dv_context *context, void *destination, double value, int64_t count)
+{
+    (void)context;
+    float *out = destination, element = (float)value;
+#pragma omp parallel for simd schedule(static) if (count > DV_CPU_GRAIN)
+    for (int64_t i = 0; i < count; i++)
+        out[i] = element;
+    return DV_OK;
+}
+
+DV_CPU_CLONES
+static void add_block(float *restrict sum, const float *restrict term, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        sum[i] += term[i];
+}
+
+static dv_status accumulate(dv_context *context, void *into, const void *from, int64_t count)
+{
+    (void)context;
+    float *sum = into;
+    const float *term = from;
+#pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
+    for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
+        add_block(sum + i, term + i, dv__smaller(DV_CPU_BLOCK, count - i));
+    return DV_OK;
+}
+
+static const dv_impl *const impls[DV_OP_COUNT] = {
+#define DV_OP(name) [DV_OP_##name] = &dv__##name##_cpu,
+#include "engine/ops/ops.def"
+#undef DV_OP
+};
+
+const dv_backend dv_backend_cpu = {
+    .name = "cpu",
+    .real_size = sizeof(float),
+    .open = open_device,
+    .close = close_device,
+    .version = version,
+    .impls = impls,
+    .optimizer = &dv__optimizer_cpu,
+    .allocate = allocate,
+    .release = release,
+    .upload = copy,
+    .download = copy,
+    .copy = copy,
+    .fill = fill,
+    .accumulate = accumulate,
+};

@@ -1,0 +1,33 @@
+/*
+ * A context: one device, opened, with its number of threads and its log. Everything else is made
+ * in a context and must be freed before it. One thread at a time uses a context.
+ */
+#ifndef DV_CORE_CONTEXT_H
+#define DV_CORE_CONTEXT_H
+
+#include "engine/core/backend.h"
+#include "engine/core/log.h"
+
+struct dv_context {
+    const dv_backend *backend;
+    void *device; /* the backend's own, from open to close */
+    int threads;  /* host threads of this context, at least 1 */
+    dv_log log;
+};
+
+/*
+ * Opens `device`: "auto", "cpu" or "ref". threads 0: as many as there are physical cores.
+ * DV_EDEVICE: the device cannot be had, and why; DV_EARG: no such name.
+ */
+dv_status dv_context_open(const char *device, int threads, dv_log log, dv_context **out);
+
+/* The same for a backend at hand: what dv_context_open ends in, and tests begin with. */
+dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log log,
+                                  dv_context **out);
+
+void dv_context_close(dv_context *context);
+
+/* Physical cores this process may use. */
+int dv_physical_cores(void);
+
+#endif

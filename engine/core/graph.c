@@ -1,0 +1,152 @@
+#include "engine/core/graph.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+dv_status dv_graph_create(dv_params *params, dv_graph **out)
+{
+    DV_TRY(dv__calloc(1, sizeof **out, out));
+    (*out)->params = params;
+    return DV_OK;
+}
+
+void dv_graph_free(dv_graph *graph)
+{
+    if (graph == NULL)
+        return;
+    for (int i = 0; i < graph->count; i++)
+        free(graph->nodes[i].attr);
+    free(graph->nodes);
+    free(graph);
+}
+
+/* A zeroed node at the end, not yet counted: a failed build leaves the graph as it was. */
+static dv_status next_node(dv_graph *graph, dv_op_id op, const char *name, dv_node **out)
+{
+    if (graph->count == graph->capacity) {
+        int capacity = graph->capacity > 0 ? 2 * graph->capacity : 64;
+        dv_node *nodes = realloc(graph->nodes, (size_t)capacity * sizeof *nodes);
+        if (nodes == NULL)
+            return DV_FAIL(DV_ENOMEM, "out of memory: a graph of %d nodes", capacity);
+        graph->nodes = nodes;
+        graph->capacity = capacity;
+    }
+    dv_node *node = &graph->nodes[graph->count];
+    memset(node, 0, sizeof *node);
+    node->op = dv_op_get(op);
+    node->id = graph->count;
+    if (strlen(name) >= sizeof node->name)
+        return DV_FAIL(DV_EARG, "the layer name '%.40s...' is too long", name);
+    strcpy(node->name, name);
+    *out = node;
+    return DV_OK;
+}
+
+dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int *value)
+{
+    dv_node *node;
+    DV_TRY(next_node(graph, DV_OP_input, name, &node));
+    if (shape.n < 1 || shape.h < 1 || shape.w < 1 || shape.c < 1)
+        return DV_FAIL(DV_ESHAPE, "input '%s' has the empty shape %s", name,
+                       dv_shape_format(shape).text);
+    node->shape = shape;
+    *value = graph->count++;
+    return DV_OK;
+}
+
+dv_status dv_graph_add(dv_graph *graph, dv_op_id op, const char *name, const void *attr,
+                       const int *inputs, int input_count, int *value)
+{
+    dv_node *node;
+    DV_TRY(next_node(graph, op, name, &node));
+    if (input_count < node->op->inputs_min || input_count > node->op->inputs_max)
+        return DV_FAIL(DV_EARG, "%s '%s' has %d inputs, takes %d to %d", node->op->name, name,
+                       input_count, node->op->inputs_min, node->op->inputs_max);
+    node->input_count = input_count;
+    for (int i = 0; i < input_count; i++) {
+        DV_ASSERT(inputs[i] >= 0 && inputs[i] < graph->count);
+        node->inputs[i] = inputs[i];
+    }
+    if (node->op->attr_size > 0) {
+        DV_TRY(dv__calloc(1, node->op->attr_size, &node->attr));
+        memcpy(node->attr, attr, node->op->attr_size);
+    }
+    dv_status status = node->op->infer(graph, node);
+    if (status != DV_OK) {
+        free(node->attr);
+        return status;
+    }
+    *value = graph->count++;
+    return DV_OK;
+}
+
+dv_status dv_node_same_shapes(const dv_graph *graph, const dv_node *node)
+{
+    dv_shape first = dv_node_input(graph, node, 0);
+    for (int i = 1; i < node->input_count; i++) {
+        dv_shape other = dv_node_input(graph, node, i);
+        if (!dv_shape_equal(first, other))
+            return DV_FAIL(DV_ESHAPE, "%s '%s': input %d has shape %s, input 0 has %s",
+                           node->op->name, node->name, i, dv_shape_format(other).text,
+                           dv_shape_format(first).text);
+    }
+    return DV_OK;
+}
+
+static int64_t node_parameters(const dv_graph *graph, const dv_node *node)
+{
+    int64_t count = 0;
+    for (int i = 0; i < node->param_count; i++)
+        count += graph->params->items[node->params[i]].count;
+    return count;
+}
+
+static int64_t node_macs(const dv_graph *graph, const dv_node *node)
+{
+    return node->op->macs != NULL ? node->op->macs(graph, node) : 0;
+}
+
+int64_t dv_graph_macs(const dv_graph *graph)
+{
+    int64_t macs = 0;
+    for (int i = 0; i < graph->count; i++)
+        macs += node_macs(graph, &graph->nodes[i]);
+    return macs;
+}
+
+void dv_graph_table(const dv_graph *graph, dv_line_fn line, void *user)
+{
+    char text[320];
+    snprintf(text, sizeof text, "%4s  %-34s %-22s %-22s %10s %9s", "#", "name", "op", "output shape",
+             "parameters", "MFLOPs");
+    line(user, text);
+    int64_t parameters = 0;
+    double total = 0;
+    for (int i = 0; i < graph->count; i++) {
+        const dv_node *node = &graph->nodes[i];
+        double mflops = 2e-6 * (double)node_macs(graph, node) / (double)node->shape.n;
+        snprintf(text, sizeof text, "%4d  %-34s %-22s %-22s %10" PRId64 " %9.3f", i, node->name,
+                 node->op->name, dv_shape_format(node->shape).text, node_parameters(graph, node),
+                 mflops);
+        line(user, text);
+        parameters += node_parameters(graph, node);
+        total += mflops;
+    }
+    snprintf(text, sizeof text, "total: %" PRId64 " parameters, %.3f MFLOPs per sample", parameters,
+             total);
+    line(user, text);
+}
+
+void dv_graph_dot(const dv_graph *graph, FILE *file)
+{
+    fprintf(file, "digraph model {\n    node [shape=box];\n");
+    for (int i = 0; i < graph->count; i++) {
+        const dv_node *node = &graph->nodes[i];
+        fprintf(file, "    n%d [label=\"%s\\n%s\\n%s\"];\n", i, node->name, node->op->name,
+                dv_shape_format(node->shape).text);
+        for (int k = 0; k < node->input_count; k++)
+            fprintf(file, "    n%d -> n%d;\n", node->inputs[k], i);
+    }
+    fprintf(file, "}\n");
+}

@@ -1,0 +1,15 @@
+#include "engine/core/log.h"
+
+#include <stdio.h>
+
+void dv__log(const dv_log *log, dv_log_level level, const char *format, ...)
+{
+    if (log == NULL || log->write == NULL)
+        return;
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log->write(log->user, level, text);
+}

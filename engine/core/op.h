@@ -1,0 +1,106 @@
+/*
+ * An operation: a backend-free part (attributes, shape inference, cost), written once, and per
+ * backend one dv_impl. engine/ops/ops.def lists all; a folder each, a file per backend:
+ *
+ *     engine/ops/conv2d/conv2d.h   attributes
+ *     engine/ops/conv2d/conv2d.c   dv_op dv__op_conv2d: fields, shapes, parameters
+ *     engine/ops/conv2d/ref.c      dv_impl dv__conv2d_ref: plain loops, double accumulation
+ *     engine/ops/conv2d/cpu.c      dv_impl dv__conv2d_cpu: oneDNN
+ *
+ * How an operation comes to life:
+ *     build   infer: shape of the output, parameters; messages name the layer and both shapes
+ *     plan    per backend: descriptors, algorithms, memory that is saved from forward to backward,
+ *             scratch; all allocation happens here
+ *     run     forward, backward: no allocation, no descriptor, no synchronisation
+ *     drop    frees what plan made
+ */
+#ifndef DV_CORE_OP_H
+#define DV_CORE_OP_H
+
+#include "engine/core/field.h"
+#include "engine/core/tensor.h"
+
+typedef struct dv_context dv_context;
+typedef struct dv_backend dv_backend;
+typedef struct dv_graph dv_graph;
+typedef struct dv_node dv_node;
+typedef struct dv_planner dv_planner;
+typedef struct dv_step dv_step;
+
+enum { DV_MAX_INPUTS = 8, DV_MAX_PARAMS = 4, DV_NAME_SIZE = 128 };
+
+typedef enum dv_op_id {
+#define DV_OP(name) DV_OP_##name,
+#include "engine/ops/ops.def"
+#undef DV_OP
+    DV_OP_COUNT
+} dv_op_id;
+
+/* Which forward values backward reads: the planner keeps them alive. Bit i: input i. */
+#define DV_READS_OUTPUT (1U << 31)
+#define DV_READS_INPUT(i) (1U << (i))
+
+typedef struct dv_op {
+    dv_op_id id;
+    const char *name;
+    int inputs_min, inputs_max;
+    size_t attr_size;
+    const dv_field *fields; /* attributes as the configuration writes them; NULL: none */
+    const char *help;
+
+    /* Checks the attributes and inputs, sets node->shape, declares parameters (dv_node_param). */
+    dv_status (*infer)(dv_graph *graph, dv_node *node);
+    /* Multiply-adds of one forward pass over the whole batch; NULL: not worth counting. */
+    int64_t (*macs)(const dv_graph *graph, const dv_node *node);
+    unsigned backward_reads;
+} dv_op;
+
+/* One backend's way to compute one operation. */
+typedef struct dv_impl {
+    /* May be NULL: nothing to plan. On failure it frees what it made; drop is not called. */
+    dv_status (*plan)(dv_planner *planner, dv_step *step);
+    dv_status (*forward)(dv_step *step);
+    /* Writes dx[i] (where not NULL) and dw[i]: writes, never adds; the core adds where a value has
+       several users. NULL: the operation has no gradient. */
+    dv_status (*backward)(dv_step *step);
+    void (*drop)(dv_step *step); /* may be NULL */
+} dv_impl;
+
+/* What changes from one run of a plan to the next. */
+typedef struct dv_run {
+    bool training;  /* batch statistics, dropout */
+    uint64_t seed;  /* of the random numbers */
+    uint64_t step;  /* training step, counted from 0 */
+} dv_run;
+
+/* A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
+   aligned, of the backend's real type. */
+struct dv_step {
+    const dv_node *node;
+    dv_context *context;
+    const dv_run *run;
+    void *self; /* the implementation's own, from plan to drop */
+
+    dv_shape in[DV_MAX_INPUTS];      /* shapes of the inputs; the output's is node->shape */
+    bool wants_dx[DV_MAX_INPUTS];    /* known in plan: false where nobody needs the gradient */
+    bool training;                   /* known in plan: false when there will be no backward */
+
+    const void *x[DV_MAX_INPUTS];    /* inputs */
+    void *y;                         /* output */
+    const void *dy;                  /* gradient of the output */
+    void *dx[DV_MAX_INPUTS];         /* gradients of the inputs, NULL where not wanted */
+    const void *w[DV_MAX_PARAMS];    /* trainable parameters, in the parameter's layout */
+    void *dw[DV_MAX_PARAMS];         /* their gradients, same layout */
+    void *state[DV_MAX_PARAMS];      /* parameters that are not trained: running statistics */
+    void *saved;                     /* as asked for with dv_planner_save */
+    void *scratch;                   /* as asked for with dv_planner_scratch */
+};
+
+const dv_op *dv_op_get(dv_op_id id);
+const dv_op *dv_op_find(const char *name); /* NULL: there is none */
+
+#define DV_OP(name) extern const dv_op dv__op_##name;
+#include "engine/ops/ops.def"
+#undef DV_OP
+
+#endif

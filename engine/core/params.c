@@ -1,0 +1,277 @@
+#include "engine/core/params.h"
+#include "engine/core/context.h"
+#include "engine/core/graph.h"
+#include "engine/core/rng.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16 }; /* elements: 64 bytes of float */
+
+dv_status dv_params_create(dv_context *context, dv_params **out)
+{
+    DV_TRY(dv__calloc(1, sizeof **out, out));
+    (*out)->context = context;
+    return DV_OK;
+}
+
+void dv_params_free(dv_params *params)
+{
+    if (params == NULL)
+        return;
+    const dv_backend *backend = params->context->backend;
+    for (int i = 0; i < params->count; i++) {
+        if (params->items[i].layout != NULL)
+            params->items[i].layout->drop(params->items[i].layout);
+    }
+    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
+        if (params->buffers[buffer] != NULL)
+            backend->release(params->context, params->buffers[buffer]);
+        if (params->states[buffer] != NULL)
+            backend->release(params->context, params->states[buffer]);
+    }
+    free(params->items);
+    free(params);
+}
+
+int dv_params_find(const dv_params *params, const char *name)
+{
+    for (int i = 0; i < params->count; i++) {
+        if (strcmp(params->items[i].name, name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+int64_t dv_params_count(const dv_params *params)
+{
+    int64_t count = 0;
+    for (int i = 0; i < params->count; i++)
+        count += params->items[i].trainable ? params->items[i].count : 0;
+    return count;
+}
+
+static dv_status grow(dv_params *params)
+{
+    if (params->count < params->capacity)
+        return DV_OK;
+    int capacity = params->capacity > 0 ? 2 * params->capacity : 64;
+    dv_param *items = realloc(params->items, (size_t)capacity * sizeof *items);
+    if (items == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %d parameters", capacity);
+    params->items = items;
+    params->capacity = capacity;
+    return DV_OK;
+}
+
+static bool same_shape(const dv_param *param, const dv_param_spec *spec)
+{
+    return param->rank == spec->rank &&
+           memcmp(param->dim, spec->dim, (size_t)spec->rank * sizeof spec->dim[0]) == 0;
+}
+
+/* Declares the parameter, or finds it where another graph has declared it. */
+static dv_status declare(dv_params *params, const char *name, const dv_param_spec *spec, int *index)
+{
+    *index = dv_params_find(params, name);
+    if (*index >= 0) {
+        if (same_shape(&params->items[*index], spec))
+            return DV_OK;
+        return DV_FAIL(DV_ESHAPE, "parameter '%s' is wanted in two different shapes", name);
+    }
+    if (params->allocated)
+        return DV_FAIL(DV_EARG, "parameter '%s' is not in the model it is to be shared with", name);
+    DV_TRY(grow(params));
+    *index = params->count++;
+    dv_param *param = &params->items[*index];
+    *param = (dv_param){.rank = spec->rank,
+                        .init = spec->init,
+                        .decay = spec->decay,
+                        .trainable = spec->trainable,
+                        .count = 1};
+    strcpy(param->name, name);
+    for (int d = 0; d < spec->rank; d++) {
+        param->dim[d] = spec->dim[d];
+        param->count *= spec->dim[d];
+    }
+    return DV_OK;
+}
+
+dv_status dv_node_param(dv_graph *graph, dv_node *node, const dv_param_spec *spec)
+{
+    char name[DV_NAME_SIZE];
+    int length = snprintf(name, sizeof name, "%s.%s", node->name, spec->suffix);
+    if (length < 0 || (size_t)length >= sizeof name)
+        return DV_FAIL(DV_EARG, "the layer name '%.40s...' is too long", node->name);
+    int index;
+    DV_TRY(declare(graph->params, name, spec, &index));
+    if (spec->trainable) {
+        DV_ASSERT(node->param_count < DV_MAX_PARAMS);
+        node->params[node->param_count++] = index;
+    } else {
+        DV_ASSERT(node->state_count < DV_MAX_PARAMS);
+        node->states[node->state_count++] = index;
+    }
+    return DV_OK;
+}
+
+static int64_t stored_elements(const dv_param *param)
+{
+    return param->layout != NULL ? param->layout->elements : param->count;
+}
+
+/* Gives places to all parameters of one kind, from `offset`; returns the end. */
+static int64_t place(dv_params *params, bool trainable, bool decay, int64_t offset)
+{
+    for (int i = 0; i < params->count; i++) {
+        dv_param *param = &params->items[i];
+        if (param->trainable != trainable || (trainable && param->decay != decay))
+            continue;
+        param->offset = offset;
+        offset += (stored_elements(param) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    return offset;
+}
+
+dv_status dv_params_allocate(dv_params *params)
+{
+    if (params->allocated)
+        return DV_OK;
+    params->decay_elements = place(params, true, true, 0);
+    params->trainable_elements = place(params, true, false, params->decay_elements);
+    params->state_elements = place(params, false, false, 0);
+    params->allocated = true;
+    return dv_params_allocate_buffer(params, DV_VALUES);
+}
+
+static bool has_states(dv_buffer buffer)
+{
+    return buffer == DV_VALUES || buffer == DV_BEST;
+}
+
+dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer)
+{
+    DV_ASSERT(params->allocated);
+    const dv_backend *backend = params->context->backend;
+    if (params->buffers[buffer] == NULL)
+        DV_TRY(backend->allocate(params->context,
+                                 (size_t)params->trainable_elements * backend->real_size,
+                                 &params->buffers[buffer]));
+    if (has_states(buffer) && params->states[buffer] == NULL)
+        DV_TRY(backend->allocate(params->context,
+                                 (size_t)params->state_elements * backend->real_size,
+                                 &params->states[buffer]));
+    return DV_OK;
+}
+
+void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
+{
+    const dv_param *param = &params->items[index];
+    char *base = param->trainable ? params->buffers[buffer] : params->states[buffer];
+    if (base == NULL)
+        return NULL;
+    return base + (size_t)param->offset * params->context->backend->real_size;
+}
+
+dv_status dv_params_read(const dv_params *params, int index, dv_buffer buffer, void *host)
+{
+    const dv_param *param = &params->items[index];
+    const dv_backend *backend = params->context->backend;
+    const void *device = dv_params_address(params, index, buffer);
+    DV_ASSERT(device != NULL);
+    size_t bytes = (size_t)stored_elements(param) * backend->real_size;
+    if (param->layout == NULL)
+        return backend->download(params->context, host, device, bytes);
+    void *packed;
+    DV_TRY(dv__calloc(bytes, 1, &packed));
+    dv_status status = backend->download(params->context, packed, device, bytes);
+    if (status == DV_OK)
+        param->layout->unpack(param->layout, packed, host);
+    free(packed);
+    return status;
+}
+
+dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const void *host)
+{
+    const dv_param *param = &params->items[index];
+    const dv_backend *backend = params->context->backend;
+    void *device = dv_params_address(params, index, buffer);
+    DV_ASSERT(device != NULL);
+    size_t bytes = (size_t)stored_elements(param) * backend->real_size;
+    if (param->layout == NULL)
+        return backend->upload(params->context, device, host, bytes);
+    void *packed;
+    DV_TRY(dv__calloc(bytes, 1, &packed));
+    param->layout->pack(param->layout, host, packed);
+    dv_status status = backend->upload(params->context, device, packed, bytes);
+    free(packed);
+    return status;
+}
+
+/* Fan-in and fan-out as PyTorch counts them: (O,I,H,W) has I H W and O H W. */
+static void fans(const dv_param *param, double *in, double *out)
+{
+    double receptive = 1;
+    for (int d = 2; d < param->rank; d++)
+        receptive *= (double)param->dim[d];
+    *in = (param->rank > 1 ? (double)param->dim[1] : 1) * receptive;
+    *out = (double)param->dim[0] * receptive;
+}
+
+static double draw(const dv_param *param, const dv_rng *rng, int64_t element)
+{
+    double in, out;
+    fans(param, &in, &out);
+    switch (param->init) {
+    case DV_INIT_ONE:
+        return 1;
+    case DV_INIT_KAIMING:
+        return sqrt(2.0 / in) * dv_rng_normal(rng, (uint32_t)element);
+    case DV_INIT_XAVIER:
+        return sqrt(6.0 / (in + out)) * (2.0 * dv_rng_uniform(rng, (uint32_t)element) - 1.0);
+    case DV_INIT_ZERO:
+        break;
+    }
+    return 0;
+}
+
+static dv_status initialize_one(dv_params *params, int index, uint64_t seed, void *host)
+{
+    const dv_param *param = &params->items[index];
+    dv_rng rng = {.seed = seed, .use = DV_RNG_INIT, .step = (uint64_t)index};
+    bool is_double = params->context->backend->real_size == sizeof(double);
+    for (int64_t i = 0; i < param->count; i++) {
+        float value = (float)draw(param, &rng, i);
+        if (is_double)
+            ((double *)host)[i] = (double)value;
+        else
+            ((float *)host)[i] = value;
+    }
+    return dv_params_write(params, index, DV_VALUES, host);
+}
+
+dv_status dv_params_initialize(dv_params *params, uint64_t seed)
+{
+    int64_t largest = 0;
+    for (int i = 0; i < params->count; i++)
+        largest = params->items[i].count > largest ? params->items[i].count : largest;
+    void *host;
+    DV_TRY(dv__calloc((size_t)largest, params->context->backend->real_size, &host));
+    dv_status status = DV_OK;
+    for (int i = 0; i < params->count && status == DV_OK; i++)
+        status = initialize_one(params, i, seed, host);
+    free(host);
+    return status;
+}
+
+dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to)
+{
+    DV_ASSERT(has_states(from) && has_states(to));
+    const dv_backend *backend = params->context->backend;
+    DV_TRY(backend->copy(params->context, params->buffers[to], params->buffers[from],
+                         (size_t)params->trainable_elements * backend->real_size));
+    return backend->copy(params->context, params->states[to], params->states[from],
+                         (size_t)params->state_elements * backend->real_size);
+}

@@ -1,0 +1,94 @@
+/*
+ * Parameters: all trainable values in one collated buffer, their gradients in another of the same
+ * form, so that the optimiser is one pass and the norm one reduction; running statistics apart.
+ *
+ * Parameters with weight decay come first, those without after them: one number, decay_count,
+ * separates them. Each begins at a multiple of 64 bytes; the gaps stay zero.
+ *
+ * The host sees each parameter in PyTorch's order (O,I,H,W). In the buffer a backend may keep it
+ * in a layout of its own (oneDNN's blocked weights), chosen at plan time: all four buffers (values,
+ * gradients, both moments) share it, and the optimiser, being element-wise, need not know.
+ */
+#ifndef DV_CORE_PARAMS_H
+#define DV_CORE_PARAMS_H
+
+#include "engine/core/tensor.h"
+#include "engine/core/op.h"
+
+/* Initial values, by fan-in f and fan-out g of the shape. Normal: He et al. 2015, N(0, 2 / f).
+   Xavier: Glorot and Bengio 2010, U(+-sqrt(6 / (f + g))). */
+typedef enum dv_init { DV_INIT_ZERO, DV_INIT_ONE, DV_INIT_KAIMING, DV_INIT_XAVIER } dv_init;
+
+/* A backend's own layout of one parameter: an exact rearrangement, gaps zero. */
+typedef struct dv_layout {
+    int64_t elements; /* with gaps */
+    void (*pack)(const struct dv_layout *layout, const void *canonical, void *packed);
+    void (*unpack)(const struct dv_layout *layout, const void *packed, void *canonical);
+    bool (*equal)(const struct dv_layout *a, const struct dv_layout *b);
+    void (*drop)(struct dv_layout *layout); /* frees the layout itself */
+} dv_layout;
+
+typedef struct dv_param {
+    char name[DV_NAME_SIZE];
+    int rank;
+    int64_t dim[4];
+    dv_init init;
+    bool decay;
+    bool trainable;
+    int64_t count;     /* elements, without gaps */
+    int64_t offset;    /* elements into its buffer; set by dv_params_allocate */
+    dv_layout *layout; /* owned; NULL: PyTorch's order */
+} dv_param;
+
+typedef enum dv_buffer {
+    DV_VALUES,   /* trainable values, and the states where the parameter is not trainable */
+    DV_GRADIENTS,
+    DV_MOMENT1, /* first moment, or the velocity of SGD */
+    DV_MOMENT2,
+    DV_BEST, /* a copy of the values (and states) to come back to */
+    DV_BUFFER_COUNT
+} dv_buffer;
+
+typedef struct dv_params {
+    dv_context *context;
+    dv_param *items;
+    int count, capacity;
+    int64_t trainable_elements; /* of each trainable buffer, gaps included */
+    int64_t decay_elements;     /* the first so many have weight decay */
+    int64_t state_elements;
+    void *buffers[DV_BUFFER_COUNT]; /* NULL before allocation */
+    void *states[DV_BUFFER_COUNT];  /* only DV_VALUES and DV_BEST are used */
+    bool allocated;
+} dv_params;
+
+dv_status dv_params_create(dv_context *context, dv_params **out);
+void dv_params_free(dv_params *params);
+
+/* Index of a parameter by name, or -1. */
+int dv_params_find(const dv_params *params, const char *name);
+
+/* Trainable scalars, gaps and states not counted. */
+int64_t dv_params_count(const dv_params *params);
+
+/* Fixes offsets and allocates the values and states (the first plan does it: layouts are chosen by
+   then). A second call does nothing. */
+dv_status dv_params_allocate(dv_params *params);
+
+/* Allocates one more buffer, zeroed; DV_BEST with its states. A second call does nothing. */
+dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer);
+
+/* Draws all initial values: the same numbers on every backend. */
+dv_status dv_params_initialize(dv_params *params, uint64_t seed);
+
+/* Copies one parameter between the host (PyTorch's order, backend's real type, item->count
+   elements) and a buffer. */
+dv_status dv_params_read(const dv_params *params, int index, dv_buffer buffer, void *host);
+dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const void *host);
+
+/* Address of a parameter in a buffer, in its layout. */
+void *dv_params_address(const dv_params *params, int index, dv_buffer buffer);
+
+/* Copies values and states: DV_VALUES to DV_BEST or back. */
+dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to);
+
+#endif

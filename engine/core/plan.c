@@ -1,0 +1,383 @@
+#include "engine/core/plan_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_ALIGNMENT = 64 };
+
+static int backward_moment(const dv_plan *plan, int node)
+{
+    return 2 * plan->count - 1 - node;
+}
+
+static int end_of_time(const dv_plan *plan)
+{
+    return 2 * plan->count;
+}
+
+static size_t tensor_bytes(const dv_plan *plan, int node)
+{
+    return (size_t)dv_shape_count(plan->graph->nodes[node].shape) *
+           plan->context->backend->real_size;
+}
+
+/* ---- Which nodes take part in the backward pass ---- */
+
+/* True where a gradient can flow out of the node to a parameter or to an input that wants it. */
+static void find_sources(dv_plan *plan, const dv_plan_options *options, bool *flows)
+{
+    for (int i = 0; i < plan->count; i++) {
+        const dv_node *node = &plan->graph->nodes[i];
+        flows[i] = node->param_count > 0;
+        for (int k = 0; k < node->input_count; k++)
+            flows[i] = flows[i] || flows[node->inputs[k]];
+        for (int k = 0; k < options->gradient_count; k++)
+            flows[i] = flows[i] || options->gradients[k] == i;
+    }
+}
+
+/* A node is in the backward pass when the last node depends on it and a gradient flows out. */
+static dv_status find_backward(dv_plan *plan, const dv_plan_options *options)
+{
+    bool *flows;
+    DV_TRY(dv__calloc((size_t)plan->count, sizeof *flows, &flows));
+    find_sources(plan, options, flows);
+    plan->steps[plan->count - 1].backward = flows[plan->count - 1];
+    dv_status status = DV_OK;
+    for (int i = plan->count - 1; i >= 0 && status == DV_OK; i--) {
+        dv_planned *planned = &plan->steps[i];
+        const dv_node *node = planned->step.node;
+        if (!planned->backward || node->input_count == 0)
+            continue;
+        if (plan->context->backend->impls[node->op->id]->backward == NULL)
+            status = DV_FAIL(DV_EUNSUPPORTED, "%s '%s' has no gradient on %s", node->op->name,
+                             node->name, plan->context->backend->name);
+        for (int k = 0; k < node->input_count; k++) {
+            planned->step.wants_dx[k] = flows[node->inputs[k]];
+            plan->steps[node->inputs[k]].backward |= flows[node->inputs[k]];
+        }
+    }
+    free(flows);
+    return status;
+}
+
+/* ---- Lifetimes ---- */
+
+static void extend(dv_block *block, int moment)
+{
+    if (moment > block->last)
+        block->last = moment;
+    if (moment < block->first)
+        block->first = moment;
+}
+
+static void value_lifetimes(dv_plan *plan)
+{
+    for (int i = 0; i < plan->count; i++) {
+        dv_planned *planned = &plan->steps[i];
+        const dv_node *node = planned->step.node;
+        int birth = node->op->id == DV_OP_input ? 0 : i; /* inputs are uploaded before forward */
+        planned->value = (dv_block){.bytes = tensor_bytes(plan, i), .first = birth, .last = i};
+        if (planned->backward && (node->op->backward_reads & DV_READS_OUTPUT) != 0)
+            extend(&planned->value, backward_moment(plan, i));
+        for (int k = 0; k < node->input_count; k++) {
+            dv_block *input = &plan->steps[node->inputs[k]].value;
+            extend(input, i);
+            if (planned->backward && (node->op->backward_reads & DV_READS_INPUT(k)) != 0)
+                extend(input, backward_moment(plan, i));
+        }
+        extend(&planned->saved, i);
+    }
+}
+
+/* A gradient lives from the first step that writes it (the latest user) to the node's own backward
+   step; further users write a term that is added. */
+static void gradient_lifetimes(dv_plan *plan)
+{
+    for (int i = plan->count - 1; i >= 0; i--) {
+        dv_planned *planned = &plan->steps[i];
+        if (!planned->backward)
+            continue;
+        int moment = backward_moment(plan, i);
+        if (planned->gradient.bytes == 0) /* the last node */
+            planned->gradient = (dv_block){.first = moment, .last = moment};
+        planned->gradient.bytes = tensor_bytes(plan, i);
+        extend(&planned->gradient, moment);
+        for (int k = 0; k < planned->step.node->input_count; k++) {
+            if (!planned->step.wants_dx[k])
+                continue;
+            int input = planned->step.node->inputs[k];
+            dv_block *gradient = &plan->steps[input].gradient;
+            planned->adds[k] = gradient->bytes > 0;
+            dv_block *written = planned->adds[k] ? &planned->term[k] : gradient;
+            *written = (dv_block){
+                .bytes = tensor_bytes(plan, input), .first = moment, .last = moment};
+        }
+    }
+}
+
+static void keep_outputs(dv_plan *plan, const dv_plan_options *options)
+{
+    extend(&plan->steps[plan->count - 1].value, end_of_time(plan));
+    for (int k = 0; k < options->output_count; k++)
+        extend(&plan->steps[options->outputs[k]].value, end_of_time(plan));
+    for (int k = 0; k < options->gradient_count; k++)
+        extend(&plan->steps[options->gradients[k]].gradient, end_of_time(plan));
+}
+
+/* ---- Implementations ---- */
+
+void dv_planner_save(dv_planner *planner, size_t bytes)
+{
+    planner->planned->saved.bytes = bytes;
+}
+
+void dv_planner_scratch(dv_planner *planner, size_t bytes)
+{
+    if (bytes > planner->scratch)
+        planner->scratch = bytes;
+}
+
+bool dv_planner_set_layout(dv_planner *planner, int i, dv_layout *layout)
+{
+    dv_params *params = planner->params;
+    dv_param *param = &params->items[planner->planned->step.node->params[i]];
+    if (!params->allocated && param->layout == NULL) {
+        param->layout = layout;
+        return true;
+    }
+    bool equal = param->layout != NULL && layout->equal(param->layout, layout);
+    layout->drop(layout);
+    return equal;
+}
+
+const dv_layout *dv_planner_layout(const dv_planner *planner, int i)
+{
+    return planner->params->items[planner->planned->step.node->params[i]].layout;
+}
+
+static dv_status plan_steps(dv_plan *plan)
+{
+    dv_planner planner = {.plan = plan, .params = plan->graph->params};
+    for (int i = 0; i < plan->count; i++) {
+        dv_planned *planned = &plan->steps[i];
+        const dv_node *node = planned->step.node;
+        const dv_impl *impl = plan->context->backend->impls[node->op->id];
+        planner.planned = planned;
+        if (impl->plan != NULL)
+            DV_TRY(impl->plan(&planner, &planned->step));
+        plan->planned = i + 1;
+        if (planned->backward)
+            extend(&planned->saved, backward_moment(plan, i));
+    }
+    plan->scratch =
+        (dv_block){.bytes = planner.scratch, .first = 0, .last = end_of_time(plan)};
+    plan->memory.scratch = planner.scratch;
+    return DV_OK;
+}
+
+static dv_status begin_steps(dv_plan *plan)
+{
+    DV_TRY(dv__calloc((size_t)plan->count, sizeof *plan->steps, &plan->steps));
+    for (int i = 0; i < plan->count; i++) {
+        dv_planned *planned = &plan->steps[i];
+        const dv_node *node = &plan->graph->nodes[i];
+        if (plan->context->backend->impls[node->op->id] == NULL)
+            return DV_FAIL(DV_EUNSUPPORTED, "%s '%s' cannot run on %s", node->op->name, node->name,
+                           plan->context->backend->name);
+        planned->step = (dv_step){.node = node, .context = plan->context, .run = &plan->run};
+        for (int k = 0; k < node->input_count; k++)
+            planned->step.in[k] = dv_node_input(plan->graph, node, k);
+        planned->saved = (dv_block){.first = i, .last = i};
+    }
+    return DV_OK;
+}
+
+/* ---- The arena ---- */
+
+/* Collects the blocks that need a place; returns their number. */
+static int collect(dv_plan *plan, dv_block **blocks)
+{
+    int count = 0;
+    for (int i = 0; i < plan->count; i++) {
+        dv_planned *planned = &plan->steps[i];
+        dv_block *all[3 + DV_MAX_INPUTS] = {&planned->value, &planned->gradient, &planned->saved};
+        for (int k = 0; k < DV_MAX_INPUTS; k++)
+            all[3 + k] = &planned->term[k];
+        for (int k = 0; k < 3 + DV_MAX_INPUTS; k++) {
+            if (all[k]->bytes > 0)
+                blocks[count++] = all[k];
+        }
+    }
+    if (plan->scratch.bytes > 0)
+        blocks[count++] = &plan->scratch;
+    return count;
+}
+
+static int by_size(const void *left, const void *right)
+{
+    const dv_block *a = *(dv_block *const *)left, *b = *(dv_block *const *)right;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a->first - b->first;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+}
+
+/* The lowest place where `block` overlaps none of the placed blocks that live at the same time. */
+static void place(dv_block *block, dv_block *const *placed, int count)
+{
+    block->offset = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < count; i++) {
+            const dv_block *other = placed[i];
+            bool together = other->first <= block->last && block->first <= other->last;
+            bool overlap = block->offset < other->offset + aligned(other->bytes) &&
+                           other->offset < block->offset + aligned(block->bytes);
+            if (together && overlap) {
+                block->offset = other->offset + aligned(other->bytes);
+                moved = true;
+            }
+        }
+    }
+}
+
+/* Greedy by size: large blocks first, each at the lowest place that is free in its lifetime. */
+static dv_status layout_arena(dv_plan *plan)
+{
+    dv_block **blocks;
+    size_t most = (size_t)plan->count * (3 + DV_MAX_INPUTS) + 1;
+    DV_TRY(dv__calloc(most, sizeof(dv_block *), &blocks));
+    int count = collect(plan, blocks);
+    for (int i = 0; i < count && plan->options.keep_all; i++) {
+        blocks[i]->first = 0;
+        blocks[i]->last = end_of_time(plan);
+    }
+    qsort(blocks, (size_t)count, sizeof *blocks, by_size);
+    for (int i = 0; i < count; i++) {
+        place(blocks[i], blocks, i);
+        plan->memory.tensors += aligned(blocks[i]->bytes);
+        size_t end = blocks[i]->offset + aligned(blocks[i]->bytes);
+        plan->memory.arena = end > plan->memory.arena ? end : plan->memory.arena;
+    }
+    plan->memory.tensor_count = count;
+    free(blocks);
+    void *arena;
+    DV_TRY(plan->context->backend->allocate(plan->context, plan->memory.arena, &arena));
+    plan->arena = arena;
+    return DV_OK;
+}
+
+static void *address(const dv_plan *plan, const dv_block *block)
+{
+    return block->bytes > 0 ? plan->arena + block->offset : NULL;
+}
+
+static void bind_step(dv_plan *plan, dv_planned *planned)
+{
+    dv_step *step = &planned->step;
+    const dv_params *params = plan->graph->params;
+    step->y = address(plan, &planned->value);
+    step->dy = address(plan, &planned->gradient);
+    step->saved = address(plan, &planned->saved);
+    step->scratch = address(plan, &plan->scratch);
+    for (int k = 0; k < step->node->input_count; k++) {
+        const dv_planned *input = &plan->steps[step->node->inputs[k]];
+        step->x[k] = address(plan, &input->value);
+        if (step->wants_dx[k])
+            step->dx[k] = address(plan, planned->adds[k] ? &planned->term[k] : &input->gradient);
+    }
+    for (int k = 0; k < step->node->param_count; k++) {
+        step->w[k] = dv_params_address(params, step->node->params[k], DV_VALUES);
+        step->dw[k] = dv_params_address(params, step->node->params[k], DV_GRADIENTS);
+    }
+    for (int k = 0; k < step->node->state_count; k++)
+        step->state[k] = dv_params_address(params, step->node->states[k], DV_VALUES);
+}
+
+static dv_status allocate_check(dv_plan *plan)
+{
+    size_t largest = 0;
+    for (int i = 0; i < plan->count; i++) {
+        size_t bytes = tensor_bytes(plan, i);
+        largest = bytes > largest ? bytes : largest;
+        for (int k = 0; k < plan->steps[i].step.node->param_count; k++) {
+            int param = plan->steps[i].step.node->params[k];
+            bytes = (size_t)plan->graph->params->items[param].count *
+                    plan->context->backend->real_size;
+            largest = bytes > largest ? bytes : largest;
+        }
+    }
+    return dv__calloc(largest, 1, &plan->check);
+}
+
+/* ---- The whole ---- */
+
+static dv_status make(dv_plan *plan, const dv_plan_options *options)
+{
+    DV_TRY(begin_steps(plan));
+    if (options->training)
+        DV_TRY(find_backward(plan, options));
+    for (int i = 0; i < plan->count; i++)
+        plan->steps[i].step.training = plan->steps[i].backward;
+    value_lifetimes(plan);
+    gradient_lifetimes(plan);
+    keep_outputs(plan, options);
+    DV_TRY(plan_steps(plan));
+    dv_params *params = plan->graph->params;
+    DV_TRY(dv_params_allocate(params));
+    if (options->training)
+        DV_TRY(dv_params_allocate_buffer(params, DV_GRADIENTS));
+    DV_TRY(layout_arena(plan));
+    for (int i = 0; i < plan->count; i++)
+        bind_step(plan, &plan->steps[i]);
+    return options->check_finite ? allocate_check(plan) : DV_OK;
+}
+
+dv_status dv_plan_create(dv_context *context, const dv_graph *graph,
+                         const dv_plan_options *options, dv_plan **out)
+{
+    *out = NULL;
+    if (graph->count == 0)
+        return DV_FAIL(DV_EARG, "an empty graph cannot be planned");
+    dv_plan *plan;
+    DV_TRY(dv__calloc(1, sizeof *plan, &plan));
+    plan->context = context;
+    plan->graph = graph;
+    plan->count = graph->count;
+    plan->options = *options;
+    plan->options.outputs = plan->options.gradients = NULL;
+    dv_status status = make(plan, options);
+    if (status != DV_OK) {
+        dv_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return DV_OK;
+}
+
+void dv_plan_free(dv_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    const dv_backend *backend = plan->context->backend;
+    for (int i = 0; i < plan->planned; i++) {
+        dv_step *step = &plan->steps[i].step;
+        if (backend->impls[step->node->op->id]->drop != NULL)
+            backend->impls[step->node->op->id]->drop(step);
+    }
+    if (plan->arena != NULL)
+        backend->release(plan->context, plan->arena);
+    free(plan->check);
+    free(plan->steps);
+    free(plan);
+}
+
+dv_plan_memory dv_plan_memory_use(const dv_plan *plan)
+{
+    return plan->memory;
+}

@@ -1,0 +1,186 @@
+/* Running a plan: a walk over the array of steps. */
+#include "engine/core/plan_internal.h"
+
+#include <math.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- Values from and to the host ---- */
+
+static size_t value_bytes(const dv_plan *plan, int value)
+{
+    return plan->steps[value].value.bytes;
+}
+
+void *dv_plan_address(const dv_plan *plan, int value)
+{
+    return plan->steps[value].step.y;
+}
+
+dv_status dv_plan_upload(dv_plan *plan, int value, const void *host)
+{
+    return plan->context->backend->upload(plan->context, plan->steps[value].step.y, host,
+                                          value_bytes(plan, value));
+}
+
+dv_status dv_plan_download(const dv_plan *plan, int value, void *host)
+{
+    return plan->context->backend->download(plan->context, host, plan->steps[value].step.y,
+                                            value_bytes(plan, value));
+}
+
+/* The gradient of a value. NULL where the backward pass does not compute it. */
+static void *gradient_address(const dv_plan *plan, int value)
+{
+    const dv_block *block = &plan->steps[value].gradient;
+    return block->bytes > 0 ? plan->arena + block->offset : NULL;
+}
+
+dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host)
+{
+    const void *gradient = gradient_address(plan, value);
+    if (gradient == NULL)
+        return DV_FAIL(DV_EARG, "'%s' has no gradient in this plan",
+                       plan->graph->nodes[value].name);
+    return plan->context->backend->download(plan->context, host, gradient,
+                                            value_bytes(plan, value));
+}
+
+dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host)
+{
+    void *gradient = gradient_address(plan, value);
+    if (gradient == NULL)
+        return DV_FAIL(DV_EARG, "'%s' has no gradient in this plan",
+                       plan->graph->nodes[value].name);
+    return plan->context->backend->upload(plan->context, gradient, host, value_bytes(plan, value));
+}
+
+/* ---- check_finite ---- */
+
+static int64_t first_not_finite(const void *values, int64_t count, size_t real_size)
+{
+    for (int64_t i = 0; i < count; i++) {
+        double value = real_size == sizeof(double) ? ((const double *)values)[i]
+                                                   : (double)((const float *)values)[i];
+        if (!isfinite(value))
+            return i;
+    }
+    return -1;
+}
+
+static dv_status check(const dv_plan *plan, const char *what, const char *name, int64_t count)
+{
+    int64_t i = first_not_finite(plan->check, count, plan->context->backend->real_size);
+    if (i < 0)
+        return DV_OK;
+    return DV_FAIL(DV_ENUMERIC, "step %llu: %s of '%s' is not finite, first at element %lld of %lld",
+                   (unsigned long long)plan->run.step, what, name, (long long)i, (long long)count);
+}
+
+static dv_status check_forward(dv_plan *plan, int i)
+{
+    const dv_node *node = &plan->graph->nodes[i];
+    DV_TRY(dv_plan_download(plan, i, plan->check));
+    return check(plan, "the output", node->name, dv_shape_count(node->shape));
+}
+
+static dv_status check_backward(dv_plan *plan, int i)
+{
+    const dv_step *step = &plan->steps[i].step;
+    const dv_params *params = plan->graph->params;
+    for (int k = 0; k < step->node->param_count; k++) {
+        int index = step->node->params[k];
+        DV_TRY(dv_params_read(params, index, DV_GRADIENTS, plan->check));
+        DV_TRY(check(plan, "the gradient", params->items[index].name, params->items[index].count));
+    }
+    for (int k = 0; k < step->node->input_count; k++) {
+        if (!step->wants_dx[k])
+            continue;
+        int input = step->node->inputs[k];
+        DV_TRY(dv_plan_download_gradient(plan, input, plan->check));
+        DV_TRY(check(plan, "the gradient", plan->graph->nodes[input].name,
+                     dv_shape_count(step->in[k])));
+    }
+    return DV_OK;
+}
+
+/* ---- Forward and backward ---- */
+
+static dv_status name_failure(const dv_step *step, dv_status status)
+{
+    if (status == DV_ENUMERIC)
+        return status;
+    return dv__fail_within(status, "%s '%s'", step->node->op->name, step->node->name);
+}
+
+dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
+{
+    plan->run = *run;
+    for (int i = 0; i < plan->count; i++) {
+        dv_step *step = &plan->steps[i].step;
+        double start = plan->options.time_layers ? now() : 0;
+        dv_status status = plan->context->backend->impls[step->node->op->id]->forward(step);
+        if (plan->options.time_layers)
+            plan->steps[i].seconds_forward += now() - start;
+        if (status == DV_OK && plan->options.check_finite)
+            status = check_forward(plan, i);
+        if (status != DV_OK)
+            return name_failure(step, status);
+    }
+    return DV_OK;
+}
+
+static dv_status backward_step(dv_plan *plan, int i)
+{
+    dv_planned *planned = &plan->steps[i];
+    dv_step *step = &planned->step;
+    const dv_backend *backend = plan->context->backend;
+    DV_TRY(backend->impls[step->node->op->id]->backward(step));
+    for (int k = 0; k < step->node->input_count; k++) {
+        if (planned->adds[k])
+            DV_TRY(backend->accumulate(plan->context, gradient_address(plan, step->node->inputs[k]),
+                                       step->dx[k], dv_shape_count(step->in[k])));
+    }
+    return plan->options.check_finite ? check_backward(plan, i) : DV_OK;
+}
+
+dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
+{
+    DV_ASSERT(plan->options.training);
+    plan->run = *run;
+    for (int i = plan->count - 1; i >= 0; i--) {
+        dv_planned *planned = &plan->steps[i];
+        if (!planned->backward || planned->step.node->input_count == 0)
+            continue;
+        double start = plan->options.time_layers ? now() : 0;
+        dv_status status = backward_step(plan, i);
+        if (plan->options.time_layers)
+            planned->seconds_backward += now() - start;
+        if (status != DV_OK)
+            return name_failure(&planned->step, status);
+    }
+    return DV_OK;
+}
+
+dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed)
+{
+    int last = plan->count - 1;
+    void *gradient = gradient_address(plan, last);
+    if (gradient == NULL)
+        return DV_FAIL(DV_EARG, "nothing in this plan has a gradient");
+    DV_TRY(plan->context->backend->fill(plan->context, gradient, seed,
+                                        dv_shape_count(plan->graph->nodes[last].shape)));
+    return dv_plan_backward_from(plan, run);
+}
+
+void dv_plan_times(const dv_plan *plan, int node, double *forward, double *backward)
+{
+    *forward = plan->steps[node].seconds_forward;
+    *backward = plan->steps[node].seconds_backward;
+}

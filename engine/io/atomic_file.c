@@ -1,0 +1,149 @@
+#include "engine/io/atomic_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SUFFIX_SIZE = 48,     /* ".tmp-" and two integers */
+    MAX_TEMPORARIES = 999 /* left behind by killed processes of the same number */
+};
+
+struct dv_atomic_file {
+    char *path;
+    char *temporary; /* the temporary's path; it exists while descriptor >= 0 */
+    int descriptor;
+    int folder; /* held open, so that a folder that cannot be synchronised fails early */
+};
+
+static dv_status fail_with_errno(const char *path)
+{
+    return DV_FAIL(DV_EIO, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static void file_free(dv_atomic_file *file)
+{
+    if (file->descriptor >= 0)
+        close(file->descriptor);
+    if (file->folder >= 0)
+        close(file->folder);
+    free(file->path);
+    free(file->temporary);
+    free(file);
+}
+
+/* Renaming over a device or a pipe would replace it, so anything but a file is refused. */
+static dv_status check_target(const char *path)
+{
+    struct stat target;
+    if (stat(path, &target) != 0)
+        return errno == ENOENT ? DV_OK : fail_with_errno(path);
+    if (!S_ISREG(target.st_mode))
+        return DV_FAIL(DV_EIO, "cannot write '%s': it exists and is not a regular file", path);
+    return DV_OK;
+}
+
+static dv_status open_folder(const char *path, int *out)
+{
+    char *folder = NULL;
+    DV_TRY(dv__strdup(path, &folder));
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        strcpy(folder, path[0] != '\0' ? "." : "");
+    else
+        slash[slash == folder ? 1 : 0] = '\0';
+    *out = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dv_status status = *out >= 0 ? DV_OK : fail_with_errno(path);
+    free(folder);
+    return status;
+}
+
+/* Not mkstemp: its files are readable by their owner alone, these follow the umask. */
+static dv_status open_temporary(dv_atomic_file *file)
+{
+    size_t size = strlen(file->path) + SUFFIX_SIZE;
+    DV_TRY(dv__calloc(size, 1, &file->temporary));
+    for (int number = 0; number < MAX_TEMPORARIES; number++) {
+        snprintf(file->temporary, size, "%s.tmp-%ld-%d", file->path, (long)getpid(), number);
+        file->descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file->descriptor >= 0)
+            return DV_OK;
+        if (errno != EEXIST)
+            break;
+    }
+    return fail_with_errno(file->path);
+}
+
+dv_status dv_atomic_file_open(const char *path, dv_atomic_file **out)
+{
+    dv_status status = DV_OK;
+    *out = NULL;
+    dv_atomic_file *file = NULL;
+    DV_TRY(check_target(path));
+    DV_TRY(dv__calloc(1, sizeof *file, &file));
+    file->descriptor = -1;
+    file->folder = -1;
+    DV_TRY_GOTO(dv__strdup(path, &file->path));
+    DV_TRY_GOTO(open_folder(path, &file->folder));
+    DV_TRY_GOTO(open_temporary(file));
+    *out = file;
+    return DV_OK;
+fail:
+    file_free(file);
+    return status;
+}
+
+dv_status dv_atomic_file_write(dv_atomic_file *file, const void *bytes, size_t size)
+{
+    const char *next = bytes;
+    while (size > 0) {
+        ssize_t written = write(file->descriptor, next, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return fail_with_errno(file->path);
+        next += written;
+        size -= (size_t)written;
+    }
+    return DV_OK;
+}
+
+static int synchronise(int descriptor)
+{
+    int result;
+    do {
+        result = fsync(descriptor);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+dv_status dv_atomic_file_commit(dv_atomic_file *file)
+{
+    dv_status status = DV_OK;
+    /* Without this the name can reach the disk before the content: a well-named file of zeros. */
+    if (synchronise(file->descriptor) != 0)
+        goto fail;
+    if (rename(file->temporary, file->path) != 0)
+        goto fail;
+    /* Some file systems cannot synchronise a folder and say EINVAL; they order it themselves. */
+    if (synchronise(file->folder) != 0 && errno != EINVAL)
+        status = fail_with_errno(file->path);
+    file_free(file);
+    return status;
+fail:
+    status = fail_with_errno(file->path);
+    dv_atomic_file_abort(file);
+    return status;
+}
+
+void dv_atomic_file_abort(dv_atomic_file *file)
+{
+    if (file == NULL)
+        return;
+    unlink(file->temporary);
+    file_free(file);
+}

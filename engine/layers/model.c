@@ -1,0 +1,185 @@
+#include "engine/layers/model.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const dv_layer *const composites[] = {
+#define DV_LAYER(name) &dv__layer_##name,
+#include "engine/layers/layers.def"
+#undef DV_LAYER
+};
+
+enum { COMPOSITES = sizeof composites / sizeof composites[0] };
+
+static const dv_layer *find_composite(const char *name)
+{
+    for (int i = 0; i < COMPOSITES; i++) {
+        if (strcmp(composites[i]->name, name) == 0)
+            return composites[i];
+    }
+    return NULL;
+}
+
+/* A primitive that works as a layer: one input is enough, and no composite of the same name. */
+static bool is_layer(const dv_op *op)
+{
+    return op->inputs_min == 1 && find_composite(op->name) == NULL;
+}
+
+bool dv_layer_at(int index, dv_layer_info *info)
+{
+    if (index < COMPOSITES) {
+        const dv_layer *layer = composites[index];
+        *info = (dv_layer_info){layer->name, layer->help, layer->fields};
+        return true;
+    }
+    index -= COMPOSITES;
+    for (int id = 0; id < DV_OP_COUNT; id++) {
+        const dv_op *op = dv_op_get((dv_op_id)id);
+        if (is_layer(op) && index-- == 0) {
+            *info = (dv_layer_info){op->name, op->help, op->fields};
+            return true;
+        }
+    }
+    return false;
+}
+
+static dv_status fail_unknown(const dv_tree *where, const char *kind)
+{
+    const char *names[COMPOSITES + DV_OP_COUNT];
+    size_t count = 0;
+    dv_layer_info info;
+    while (dv_layer_at((int)count, &info))
+        names[count++] = info.name;
+    const char *nearest = dv_nearest(kind, names, count);
+    if (nearest != NULL)
+        return dv_tree_fail(where, "model: unknown layer '%s', did you mean '%s'?", kind, nearest);
+    return dv_tree_fail(where, "model: unknown layer '%s'", kind);
+}
+
+/* One entry of the list: its kind, its name, its attributes without the name and with `classes`
+   replaced by the number. */
+typedef struct entry {
+    const char *kind;
+    char name[DV_NAME_SIZE];
+    dv_tree *attributes; /* owned */
+} entry;
+
+static dv_status copy_attribute(const dv_tree *child, int64_t classes, dv_tree *into)
+{
+    dv_tree *copy;
+    if (child->kind == DV_TREE_SCALAR && strcmp(child->text, "classes") == 0) {
+        char number[32];
+        snprintf(number, sizeof number, "%" PRId64, classes);
+        DV_TRY(dv_tree_new_scalar(number, child->source, child->line, &copy));
+    } else {
+        DV_TRY(dv_tree_copy(child, &copy));
+    }
+    return dv_tree_append(into, child->key, copy);
+}
+
+static dv_status read_attributes(const dv_tree *map, int64_t classes, entry *out)
+{
+    DV_TRY(dv_tree_new(DV_TREE_MAP, map->source, map->line, &out->attributes));
+    for (size_t i = 0; i < map->count; i++) {
+        const dv_tree *child = map->children[i];
+        if (strcmp(child->key, "name") != 0) {
+            DV_TRY(copy_attribute(child, classes, out->attributes));
+            continue;
+        }
+        if (child->kind != DV_TREE_SCALAR || child->text[0] == '\0' ||
+            strlen(child->text) >= sizeof out->name)
+            return dv_tree_fail(child, "model: a layer's name is a short text");
+        strcpy(out->name, child->text);
+    }
+    return DV_OK;
+}
+
+static dv_status read_entry(const dv_tree *item, int64_t classes, entry *out)
+{
+    if (item->kind == DV_TREE_SCALAR) { /* "- flatten" */
+        out->kind = item->text;
+        return DV_OK;
+    }
+    if (item->kind != DV_TREE_MAP || item->count != 1)
+        return dv_tree_fail(item, "model: a layer is written `- kind: {...}`");
+    const dv_tree *body = item->children[0];
+    out->kind = body->key;
+    if (body->kind == DV_TREE_NULL)
+        return DV_OK;
+    if (body->kind != DV_TREE_MAP)
+        return dv_tree_fail(body, "model: %s: expected a map of attributes", out->kind);
+    return read_attributes(body, classes, out);
+}
+
+/* Without a name of its own: kind and number among those of its kind. */
+static void default_name(const dv_tree *layers, size_t index, entry *out)
+{
+    int number = 0;
+    for (size_t i = 0; i <= index; i++) {
+        const dv_tree *item = layers->children[i];
+        const char *kind = item->kind == DV_TREE_MAP && item->count == 1 ? item->children[0]->key
+                                                                         : item->text;
+        number += kind != NULL && strcmp(kind, out->kind) == 0 ? 1 : 0;
+    }
+    snprintf(out->name, sizeof out->name, "%.100s_%d", out->kind, number);
+}
+
+static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree *where, int *value)
+{
+    const dv_layer *composite = find_composite(layer->kind);
+    const dv_op *op = composite == NULL ? dv_op_find(layer->kind) : NULL;
+    if (composite == NULL && (op == NULL || !is_layer(op)))
+        return fail_unknown(where, layer->kind);
+    const dv_field *fields = composite != NULL ? composite->fields : op->fields;
+    static const dv_field no_fields[] = {DV_END};
+    void *attr;
+    DV_TRY(dv__calloc(composite != NULL ? composite->attr_size : op->attr_size, 1, &attr));
+    dv_status status = dv_fields_read(fields != NULL ? fields : no_fields, layer->attributes,
+                                      layer->kind, attr);
+    if (status == DV_OK) {
+        status = composite != NULL
+                     ? composite->build(graph, layer->name, attr, value)
+                     : dv_graph_add(graph, op->id, layer->name, attr, value, 1, value);
+        if (status != DV_OK && where->source != NULL)
+            status = dv__fail_within(status, "%s:%d", where->source, where->line);
+    }
+    free(attr);
+    return status;
+}
+
+static dv_status build_item(dv_graph *graph, const dv_tree *layers, size_t index, int64_t classes,
+                            int *value)
+{
+    const dv_tree *item = layers->children[index];
+    entry layer = {0};
+    dv_status status = read_entry(item, classes, &layer);
+    if (status == DV_OK) {
+        if (layer.name[0] == '\0')
+            default_name(layers, index, &layer);
+        status = build_layer(graph, &layer, item, value);
+    }
+    dv_tree_free(layer.attributes);
+    return status;
+}
+
+dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64_t classes,
+                         int *logits)
+{
+    const dv_tree *layers = dv_tree_get(model, "layers");
+    if (layers == NULL || layers->kind != DV_TREE_LIST || layers->count == 0)
+        return dv_tree_fail(model, "model: `layers` must be a list of at least one layer");
+    int value = input;
+    for (size_t i = 0; i < layers->count; i++)
+        DV_TRY(build_item(graph, layers, i, classes, &value));
+    dv_shape shape = dv_graph_shape(graph, value);
+    if (shape.h != 1 || shape.w != 1 || shape.c != classes)
+        return dv__fail(DV_ESHAPE,
+                        "model: the last layer '%s' gives %s, expected (%" PRId64
+                        ", 1, 1, %" PRId64 ") for %" PRId64 " classes",
+                        graph->nodes[value].name, dv_shape_format(shape).text, shape.n, classes,
+                        classes);
+    *logits = value;
+    return DV_OK;
+}

@@ -1,0 +1,13 @@
+#include "engine/core/graph.h"
+#include "engine/ops/maxpool/maxpool.h"
+
+const dv_op dv__op_avgpool = {
+    .id = DV_OP_avgpool,
+    .name = "avgpool",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .attr_size = sizeof(dv_pool_attr),
+    .fields = dv__pool_fields,
+    .help = "mean over windows; padding counts as zeros",
+    .infer = dv__pool_infer,
+};

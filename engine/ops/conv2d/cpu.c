@@ -1,0 +1,34 @@
+#include "engine/ops/conv2d/cpu_conv2d.h"
+#include "engine/ops/cpu.h"
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    bool fits = false;
+    if (dv__conv2d_is_pointwise(s) && dv_planner_layout(planner, 0) == NULL)
+        return dv__conv2d_pointwise.plan(planner, s);
+    DV_TRY(dv__conv2d_fits_taps(planner, s, &fits));
+    return fits ? dv__conv2d_taps.plan(planner, s) : dv__conv2d_direct.plan(planner, s);
+}
+
+static const dv_impl *way(const dv_step *s)
+{
+    return *(const dv_impl *const *)s->self;
+}
+
+static dv_status forward(dv_step *s)
+{
+    return way(s)->forward(s);
+}
+
+static dv_status backward(dv_step *s)
+{
+    return way(s)->backward(s);
+}
+
+static void drop(dv_step *s)
+{
+    way(s)->drop(s);
+}
+
+const dv_impl dv__conv2d_cpu = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop};

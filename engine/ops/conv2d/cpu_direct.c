@@ -1,0 +1,272 @@
+/*
+ * oneDNN's convolution. The weight is kept in the blocked layout that the forward pass likes best;
+ * where a pass wants another one (or an earlier plan has fixed another one) it is converted in
+ * scratch memory.
+ */
+#include "engine/ops/conv2d/cpu_conv2d.h"
+#include "engine/ops/cpu.h"
+#include "engine/ops/linear/cpu_dense.h"
+
+#include <stdlib.h>
+
+/* A pass, and its own copy of the weight (or of its gradient). */
+typedef struct pass {
+    dv_cpu_primitive primitive;
+    dv_cpu_primitive convert; /* none where the parameter has the layout of the pass */
+    size_t converted;         /* bytes of the copy at the start of scratch, 0: none */
+} pass;
+
+typedef struct direct {
+    const dv_impl *way;
+    pass forward, data, weights;
+    bool depthwise; /* the weight gradient is ours */
+} direct;
+
+/* What plan needs and forgets. */
+typedef struct draft {
+    const dv_cpu_device *device;
+    dv_dnnl_convolution convolution; /* w of any layout */
+    dnnl_memory_desc_t canonical;    /* w in PyTorch's order */
+    dnnl_memory_desc_t master;       /* w as the parameter has it */
+    dnnl_primitive_desc_t forward;
+} draft;
+
+/* (N,H,W,C) seen as oneDNN's (N,C,H,W). */
+static dv_status image(dv_shape shape, dnnl_memory_desc_t *out)
+{
+    int64_t dim[] = {shape.n, shape.c, shape.h, shape.w};
+    int64_t stride[] = {shape.h * shape.w * shape.c, 1, shape.w * shape.c, shape.c};
+    return dv__md_plain(4, dim, stride, out);
+}
+
+static dv_status describe(const dv_step *s, draft *d)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int64_t groups = attr->groups;
+    int64_t dim[] = {groups, attr->filters / groups, s->in[0].c / groups, attr->kernel[0],
+                     attr->kernel[1]};
+    int skip = groups == 1 ? 1 : 0;
+    d->convolution = (dv_dnnl_convolution){
+        .has_bias = attr->bias,
+        .stride = {attr->stride[0], attr->stride[1]},
+        .padding = {attr->padding[0], attr->padding[1]},
+        .dilation = {attr->dilation[0], attr->dilation[1]},
+    };
+    DV_TRY(image(s->in[0], &d->convolution.x));
+    DV_TRY(image(s->node->shape, &d->convolution.y));
+    DV_TRY(dv__md_any(5 - skip, dim + skip, &d->convolution.w));
+    DV_TRY(dv__md_plain(5 - skip, dim + skip, NULL, &d->canonical));
+    return dv__md_plain(1, &attr->filters, NULL, &d->convolution.bias);
+}
+
+/* The forward pass straight on the layout that the parameter has, if oneDNN can do that well. */
+static void try_master(draft *d)
+{
+    dv_dnnl_convolution convolution = d->convolution;
+    dnnl_primitive_desc_t forward;
+    convolution.w = d->master;
+    if (dv__dnnl_forward(d->device, &convolution, &forward) != DV_OK)
+        return;
+    bool fast = dv__dnnl_is_fast(forward);
+    dnnl_primitive_desc_destroy(fast ? d->forward : forward);
+    if (fast)
+        d->forward = forward;
+}
+
+static dv_status settle_layout(dv_planner *planner, draft *d)
+{
+    DV_TRY(dv__dnnl_forward(d->device, &d->convolution, &d->forward));
+    d->master = dv__md_argument(d->forward, DNNL_ARG_WEIGHTS);
+    if (!dv__md_equal(&d->master, &d->canonical)) {
+        dv_layout *layout;
+        DV_TRY(dv__cpu_layout_create(d->device, &d->canonical, &d->master, &layout));
+        if (dv_planner_set_layout(planner, 0, layout))
+            return DV_OK;
+    }
+    const dv_layout *fixed = dv_planner_layout(planner, 0);
+    d->master = fixed != NULL ? *dv__cpu_layout_md(fixed) : d->canonical;
+    try_master(d);
+    return DV_OK;
+}
+
+static dv_status plan_forward(const draft *d, pass *forward)
+{
+    static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
+    dnnl_memory_desc_t wanted = dv__md_argument(d->forward, DNNL_ARG_WEIGHTS);
+    DV_TRY(dv__cpu_primitive_create(d->device, d->forward, arguments,
+                                    d->convolution.has_bias ? 4 : 3, &forward->primitive));
+    DV_TRY(dv__cpu_reorder_create(d->device, &d->master, &wanted, &forward->convert));
+    if (forward->convert.primitive != NULL)
+        forward->converted = dv__cpu_aligned(dv__md_bytes(&wanted));
+    return DV_OK;
+}
+
+static dv_status plan_data(const draft *d, pass *data)
+{
+    static const int arguments[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC};
+    dnnl_primitive_desc_t description;
+    DV_TRY(dv__dnnl_backward_data(d->device, &d->convolution, d->forward, &description));
+    dnnl_memory_desc_t wanted = dv__md_argument(description, DNNL_ARG_WEIGHTS);
+    dv_status status =
+        dv__cpu_primitive_create(d->device, description, arguments, 3, &data->primitive);
+    dnnl_primitive_desc_destroy(description);
+    if (status != DV_OK)
+        return status;
+    DV_TRY(dv__cpu_reorder_create(d->device, &d->master, &wanted, &data->convert));
+    if (data->convert.primitive != NULL)
+        data->converted = dv__cpu_aligned(dv__md_bytes(&wanted));
+    return DV_OK;
+}
+
+static dv_status plan_weights(const draft *d, pass *weights)
+{
+    static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS,
+                                    DNNL_ARG_DIFF_BIAS};
+    dnnl_primitive_desc_t description;
+    DV_TRY(dv__dnnl_backward_weights(d->device, &d->convolution, d->forward, &description));
+    dnnl_memory_desc_t given = dv__md_argument(description, DNNL_ARG_DIFF_WEIGHTS);
+    dv_status status = dv__cpu_primitive_create(
+        d->device, description, arguments, d->convolution.has_bias ? 4 : 3, &weights->primitive);
+    dnnl_primitive_desc_destroy(description);
+    if (status != DV_OK)
+        return status;
+    DV_TRY(dv__cpu_reorder_create(d->device, &given, &d->master, &weights->convert));
+    if (weights->convert.primitive != NULL)
+        weights->converted = dv__cpu_aligned(dv__md_bytes(&given));
+    return DV_OK;
+}
+
+/* Our kernel gives (KH,KW,C). */
+static dv_status plan_depthwise_weights(const dv_step *s, const draft *d, pass *weights)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int64_t channels = s->in[0].c, kh = attr->kernel[0], kw = attr->kernel[1];
+    int64_t dim[] = {channels, 1, 1, kh, kw};
+    int64_t all = kh * kw * channels;
+    int64_t stride[] = {1, all, all, kw * channels, channels};
+    dnnl_memory_desc_t given;
+    DV_TRY(dv__md_plain(5, dim, stride, &given));
+    DV_TRY(dv__cpu_reorder_create(d->device, &given, &d->master, &weights->convert));
+    if (weights->convert.primitive != NULL)
+        weights->converted = dv__cpu_aligned(dv__md_bytes(&given));
+    return DV_OK;
+}
+
+static dv_status plan_passes(dv_planner *planner, const dv_step *s, draft *d, direct *self)
+{
+    DV_TRY(describe(s, d));
+    DV_TRY(settle_layout(planner, d));
+    DV_TRY(plan_forward(d, &self->forward));
+    if (s->training && self->depthwise)
+        DV_TRY(plan_depthwise_weights(s, d, &self->weights));
+    if (s->training && !self->depthwise)
+        DV_TRY(plan_weights(d, &self->weights));
+    if (s->training && s->wants_dx[0])
+        DV_TRY(plan_data(d, &self->data));
+    return DV_OK;
+}
+
+static void free_direct(direct *self)
+{
+    pass *passes[] = {&self->forward, &self->data, &self->weights};
+    for (int i = 0; i < 3; i++) {
+        dv__cpu_primitive_drop(&passes[i]->primitive);
+        dv__cpu_primitive_drop(&passes[i]->convert);
+    }
+    free(self);
+}
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    draft d = {.device = dv__cpu_device(s->context)};
+    direct *self;
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    self->way = &dv__conv2d_direct;
+    self->depthwise =
+        attr->groups > 1 && attr->groups == s->in[0].c && attr->groups == attr->filters;
+    dv_status status = plan_passes(planner, s, &d, self);
+    if (d.forward != NULL)
+        dnnl_primitive_desc_destroy(d.forward);
+    if (status != DV_OK) {
+        free_direct(self);
+        return status;
+    }
+    pass *passes[] = {&self->forward, &self->data, &self->weights};
+    for (int i = 0; i < 3; i++) {
+        size_t most = passes[i]->primitive.scratchpad;
+        most = passes[i]->convert.scratchpad > most ? passes[i]->convert.scratchpad : most;
+        dv_planner_scratch(planner, passes[i]->converted + most);
+    }
+    s->self = self;
+    return DV_OK;
+}
+
+static void *behind(const dv_step *s, const pass *p)
+{
+    return s->scratch != NULL ? (char *)s->scratch + p->converted : NULL;
+}
+
+/* The weight in the layout of the pass. */
+static dv_status convert(const dv_step *s, pass *p, const void **weight)
+{
+    *weight = s->w[0];
+    if (p->converted == 0)
+        return DV_OK;
+    *weight = s->scratch;
+    return dv__cpu_primitive_run(dv__cpu_device(s->context), &p->convert,
+                                 (const void *[]){s->w[0], s->scratch}, behind(s, p));
+}
+
+static dv_status forward(dv_step *s)
+{
+    direct *self = s->self;
+    const void *weight;
+    DV_TRY(convert(s, &self->forward, &weight));
+    return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->forward.primitive,
+                                 (const void *[]){s->x[0], weight, s->y, s->w[1]},
+                                 behind(s, &self->forward));
+}
+
+static dv_status backward_weights(dv_step *s)
+{
+    direct *self = s->self;
+    const dv_cpu_device *device = dv__cpu_device(s->context);
+    const dv_conv2d_attr *attr = s->node->attr;
+    pass *p = &self->weights;
+    void *gradient = p->converted > 0 ? s->scratch : s->dw[0];
+    if (self->depthwise) {
+        dv__depthwise_weight_gradient(attr, s->in[0], s->node->shape, s->x[0], s->dy, gradient);
+        if (attr->bias)
+            dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters,
+                                  NULL, s->dw[1]);
+    } else {
+        DV_TRY(dv__cpu_primitive_run(device, &p->primitive,
+                                     (const void *[]){s->x[0], s->dy, gradient, s->dw[1]},
+                                     behind(s, p)));
+    }
+    if (p->converted == 0)
+        return DV_OK;
+    return dv__cpu_primitive_run(device, &p->convert, (const void *[]){gradient, s->dw[0]},
+                                 behind(s, p));
+}
+
+static dv_status backward(dv_step *s)
+{
+    direct *self = s->self;
+    const void *weight;
+    DV_TRY(backward_weights(s));
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    DV_TRY(convert(s, &self->data, &weight));
+    return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->data.primitive,
+                                 (const void *[]){s->dy, weight, s->dx[0]}, behind(s, &self->data));
+}
+
+static void drop(dv_step *s)
+{
+    free_direct(s->self);
+}
+
+const dv_impl dv__conv2d_direct = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop};

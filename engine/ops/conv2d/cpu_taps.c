@@ -1,0 +1,311 @@
+/*
+ * Convolutions whose output is a pixel or two. Taps of one kernel row that lie inside the input are
+ * neighbours in memory, in x and in a weight of the form (KH,KW,C,filters), so for one output pixel
+ * and kernel row
+ *
+ *     y (N, filters)  +=  x (N, taps C)  w (taps C, filters)
+ *
+ * with the distance of two samples between rows. Both gradients are products of the same pieces.
+ * What is multiplied is found out once, in plan.
+ */
+#include "engine/ops/conv2d/cpu_conv2d.h"
+#include "engine/ops/cpu.h"
+#include "engine/ops/linear/cpu_dense.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PIXELS = 2 };
+
+/* `run` neighbouring taps, x pixels x.. and taps tap.. in step, at output pixel y. */
+typedef struct segment {
+    int64_t x, y, tap, run;
+} segment;
+
+/* One product: offsets of its matrices in elements. */
+typedef struct job {
+    int64_t a, b, c;
+    int product;
+} job;
+
+typedef enum pass_kind { FORWARD, DATA, WEIGHTS, PASSES } pass_kind;
+
+/* A pass writes to places: pixels of y or x, or taps. The first product writes, further ones add;
+   what no product writes is zero. */
+typedef struct pass {
+    job *jobs;
+    int count;
+    dv_cpu_primitive *products; /* (2 KW): of run r, adding or not: 2 (r - 1) + adding */
+    bool *written;              /* (places) */
+    int64_t places;
+} pass;
+
+typedef struct taps {
+    const dv_impl *way;
+    pass passes[PASSES];
+    int64_t kernel_width;
+} taps;
+
+/* (filters, C, KH, KW), in memory as (KH,KW,C,filters). */
+static dv_status weight_md(const dv_step *s, bool canonical, dnnl_memory_desc_t *out)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int64_t filters = attr->filters, in = s->in[0].c, kw = attr->kernel[1];
+    int64_t dim[] = {filters, in, attr->kernel[0], kw};
+    int64_t stride[] = {1, filters, kw * in * filters, in * filters};
+    return dv__md_plain(4, dim, canonical ? NULL : stride, out);
+}
+
+dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_step *s, bool *fits)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    *fits = false;
+    if (attr->groups != 1 || s->node->shape.h * s->node->shape.w > MOST_PIXELS)
+        return DV_OK;
+    dnnl_memory_desc_t wanted, canonical;
+    DV_TRY(weight_md(s, false, &wanted));
+    DV_TRY(weight_md(s, true, &canonical));
+    if (dv__md_equal(&wanted, &canonical)) {
+        *fits = dv_planner_layout(planner, 0) == NULL;
+        return DV_OK;
+    }
+    dv_layout *layout;
+    DV_TRY(dv__cpu_layout_create(dv__cpu_device(s->context), &canonical, &wanted, &layout));
+    *fits = dv_planner_set_layout(planner, 0, layout);
+    return DV_OK;
+}
+
+/* ---- Segments ---- */
+
+/* The segments of one output pixel and kernel row; returns how many. */
+static int row_segments(const dv_step *s, int64_t oy, int64_t ox, int64_t kh, segment *out)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int64_t iy = oy * attr->stride[0] + kh * attr->dilation[0] - attr->padding[0];
+    if (iy < 0 || iy >= s->in[0].h)
+        return 0;
+    int count = 0;
+    for (int64_t kw = 0; kw < attr->kernel[1]; kw++) {
+        int64_t ix = ox * attr->stride[1] + kw * attr->dilation[1] - attr->padding[1];
+        if (ix < 0 || ix >= s->in[0].w)
+            continue;
+        if (count > 0 && attr->dilation[1] == 1)
+            out[count - 1].run++;
+        else
+            out[count++] = (segment){.x = iy * s->in[0].w + ix,
+                                     .y = oy * s->node->shape.w + ox,
+                                     .tap = kh * attr->kernel[1] + kw,
+                                     .run = 1};
+    }
+    return count;
+}
+
+static int find_segments(const dv_step *s, segment *out)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int count = 0;
+    for (int64_t oy = 0; oy < s->node->shape.h; oy++) {
+        for (int64_t ox = 0; ox < s->node->shape.w; ox++) {
+            for (int64_t kh = 0; kh < attr->kernel[0]; kh++)
+                count += row_segments(s, oy, ox, kh, out + count);
+        }
+    }
+    return count;
+}
+
+static int most_segments(const dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    return (int)(attr->kernel[0] * attr->kernel[1]) * MOST_PIXELS;
+}
+
+/* ---- Planning ---- */
+
+/* The product of `run` taps: see the top of the file and the two gradients
+     dx (N, run C)          +=  dy (N, filters)      w (run C, filters)^T
+     dw (run C, filters)    +=  x (N, run C)^T       dy (N, filters)      */
+static dv_status create_product(const dv_step *s, pass_kind kind, int64_t run, bool adds,
+                                dv_cpu_primitive *out)
+{
+    dv_shape in = s->in[0], result = s->node->shape;
+    int64_t n = in.n, inner = run * in.c, filters = result.c;
+    int64_t x_step = in.h * in.w * in.c, y_step = result.h * result.w * result.c;
+    dv_dnnl_matmul product = {.accumulates = adds};
+    if (kind == FORWARD) {
+        DV_TRY(dv__md_plain(2, (int64_t[]){n, inner}, (int64_t[]){x_step, 1}, &product.a));
+        DV_TRY(dv__md_plain(2, (int64_t[]){inner, filters}, NULL, &product.b));
+        DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.c));
+    } else if (kind == DATA) {
+        DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.a));
+        DV_TRY(dv__md_plain(2, (int64_t[]){filters, inner}, (int64_t[]){1, filters}, &product.b));
+        DV_TRY(dv__md_plain(2, (int64_t[]){n, inner}, (int64_t[]){x_step, 1}, &product.c));
+    } else {
+        DV_TRY(dv__md_plain(2, (int64_t[]){inner, n}, (int64_t[]){1, x_step}, &product.a));
+        DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.b));
+        DV_TRY(dv__md_plain(2, (int64_t[]){inner, filters}, NULL, &product.c));
+    }
+    return dv__cpu_matmul_create(dv__cpu_device(s->context), &product, out);
+}
+
+/* Adds the product of one segment, of which the first tap counts from 0. */
+static dv_status add_job(const dv_step *s, pass_kind kind, pass *p, segment part, bool adds)
+{
+    int64_t in = s->in[0].c, filters = s->node->shape.c;
+    int64_t x = part.x * in, y = part.y * filters, w = part.tap * in * filters;
+    int product = (int)(2 * (part.run - 1)) + (adds ? 1 : 0);
+    if (p->products[product].primitive == NULL)
+        DV_TRY(create_product(s, kind, part.run, adds, &p->products[product]));
+    job *next = &p->jobs[p->count++];
+    *next = kind == FORWARD ? (job){.a = x, .b = w, .c = y}
+            : kind == DATA  ? (job){.a = y, .b = w, .c = x}
+                            : (job){.a = x, .b = y, .c = w};
+    next->product = product;
+    return DV_OK;
+}
+
+/* The jobs of a segment: cut where places that are written change to places that are not. */
+static dv_status add_segment(const dv_step *s, pass_kind kind, pass *p, segment whole)
+{
+    if (kind == FORWARD) {
+        bool adds = p->written[whole.y];
+        p->written[whole.y] = true;
+        return add_job(s, kind, p, whole, adds);
+    }
+    bool *written = p->written + (kind == DATA ? whole.x : whole.tap);
+    for (int64_t start = 0, end; start < whole.run; start = end) {
+        bool adds = written[start];
+        for (end = start; end < whole.run && written[end] == adds; end++)
+            written[end] = true;
+        segment part = {whole.x + start, whole.y, whole.tap + start, end - start};
+        DV_TRY(add_job(s, kind, p, part, adds));
+    }
+    return DV_OK;
+}
+
+static dv_status plan_pass(const dv_step *s, pass_kind kind, const segment *segments, int count,
+                           pass *p)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int64_t places[] = {s->node->shape.h * s->node->shape.w, s->in[0].h * s->in[0].w,
+                        attr->kernel[0] * attr->kernel[1]};
+    p->places = places[kind];
+    DV_TRY(dv__calloc((size_t)most_segments(s), sizeof *p->jobs, &p->jobs));
+    DV_TRY(dv__calloc(2 * (size_t)attr->kernel[1], sizeof *p->products, &p->products));
+    DV_TRY(dv__calloc((size_t)p->places, sizeof *p->written, &p->written));
+    if (kind == FORWARD && attr->bias) /* what the products add to */
+        memset(p->written, true, (size_t)p->places * sizeof *p->written);
+    for (int i = 0; i < count; i++)
+        DV_TRY(add_segment(s, kind, p, segments[i]));
+    return DV_OK;
+}
+
+static dv_status plan_passes(const dv_step *s, taps *self)
+{
+    segment *segments;
+    DV_TRY(dv__calloc((size_t)most_segments(s), sizeof *segments, &segments));
+    int count = find_segments(s, segments);
+    dv_status status = plan_pass(s, FORWARD, segments, count, &self->passes[FORWARD]);
+    if (status == DV_OK && s->training)
+        status = plan_pass(s, WEIGHTS, segments, count, &self->passes[WEIGHTS]);
+    if (status == DV_OK && s->training && s->wants_dx[0])
+        status = plan_pass(s, DATA, segments, count, &self->passes[DATA]);
+    free(segments);
+    return status;
+}
+
+static void free_taps(taps *self)
+{
+    for (int kind = 0; kind < PASSES; kind++) {
+        pass *p = &self->passes[kind];
+        for (int64_t i = 0; p->products != NULL && i < 2 * self->kernel_width; i++)
+            dv__cpu_primitive_drop(&p->products[i]);
+        free(p->products);
+        free(p->jobs);
+        free(p->written);
+    }
+    free(self);
+}
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    taps *self;
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    self->way = &dv__conv2d_taps;
+    self->kernel_width = attr->kernel[1];
+    dv_status status = plan_passes(s, self);
+    if (status != DV_OK) {
+        free_taps(self);
+        return status;
+    }
+    for (int kind = 0; kind < PASSES; kind++) {
+        const pass *p = &self->passes[kind];
+        for (int64_t i = 0; p->products != NULL && i < 2 * self->kernel_width; i++)
+            dv_planner_scratch(planner, p->products[i].scratchpad);
+    }
+    s->self = self;
+    return DV_OK;
+}
+
+/* ---- Running ---- */
+
+static dv_status run(const dv_step *s, pass *p, const float *a, const float *b, float *c)
+{
+    for (int i = 0; i < p->count; i++) {
+        const job *next = &p->jobs[i];
+        DV_TRY(dv__cpu_primitive_run(dv__cpu_device(s->context), &p->products[next->product],
+                                     (const void *[]){a + next->a, b + next->b, c + next->c},
+                                     s->scratch));
+    }
+    return DV_OK;
+}
+
+/* Zeroes the places (of `size` elements) of one sample that no product writes. */
+static void clear(const pass *p, float *sample, int64_t size)
+{
+    for (int64_t i = 0; i < p->places; i++) {
+        if (!p->written[i])
+            memset(sample + i * size, 0, (size_t)size * sizeof *sample);
+    }
+}
+
+static dv_status forward(dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    taps *self = s->self;
+    pass *p = &self->passes[FORWARD];
+    float *y = s->y;
+    int64_t filters = attr->filters;
+    for (int64_t row = 0; attr->bias && row < dv_shape_rows(s->node->shape); row++)
+        memcpy(y + row * filters, s->w[1], (size_t)filters * sizeof *y);
+    for (int64_t n = 0; n < s->in[0].n; n++)
+        clear(p, y + n * p->places * filters, filters);
+    return run(s, p, s->x[0], s->w[0], y);
+}
+
+static dv_status backward(dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    taps *self = s->self;
+    pass *weights = &self->passes[WEIGHTS], *data = &self->passes[DATA];
+    int64_t in = s->in[0].c;
+    float *dx = s->dx[0];
+    if (attr->bias)
+        dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
+                              s->dw[1]);
+    clear(weights, s->dw[0], in * attr->filters);
+    DV_TRY(run(s, weights, s->x[0], s->dy, s->dw[0]));
+    if (dx == NULL)
+        return DV_OK;
+    for (int64_t n = 0; n < s->in[0].n; n++)
+        clear(data, dx + n * data->places * in, in);
+    return run(s, data, s->dy, s->w[0], dx);
+}
+
+static void drop(dv_step *s)
+{
+    free_taps(s->self);
+}
+
+const dv_impl dv__conv2d_taps = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop};

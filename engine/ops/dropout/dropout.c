@@ -1,0 +1,34 @@
+#include "engine/ops/dropout/dropout.h"
+
+#include "engine/core/graph.h"
+
+static const dv_field fields[] = {
+    DV_FLOAT(dv_dropout_attr, rate, "0.5", 0, 0.99, "share that goes"),
+    DV_BOOL(dv_dropout_attr, channels, "false", "drop whole channels of a sample"),
+    DV_END,
+};
+
+static dv_status infer(dv_graph *graph, dv_node *node)
+{
+    const dv_dropout_attr *attr = node->attr;
+    if (!(attr->rate >= 0 && attr->rate < 1))
+        return DV_FAIL(DV_EARG, "dropout '%s': the rate is %g, must be at least 0 and below 1",
+                       node->name, attr->rate);
+    node->shape = dv_node_input(graph, node, 0);
+    /* Random words are numbered with 32 bits, four elements to a number. */
+    if (dv_shape_count(node->shape) / 4 > UINT32_MAX)
+        return DV_FAIL(DV_ESHAPE, "dropout '%s': %s has more elements than 2^34", node->name,
+                       dv_shape_format(node->shape).text);
+    return DV_OK;
+}
+
+const dv_op dv__op_dropout = {
+    .id = DV_OP_dropout,
+    .name = "dropout",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .attr_size = sizeof(dv_dropout_attr),
+    .fields = fields,
+    .help = "sets a random share to zero in training and scales up the rest",
+    .infer = infer,
+};

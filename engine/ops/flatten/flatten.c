@@ -1,0 +1,18 @@
+#include "engine/core/graph.h"
+
+/* PyTorch's order, channels slowest, so that the weights of a linear layer behind it agree. */
+static dv_status infer(dv_graph *graph, dv_node *node)
+{
+    dv_shape x = dv_node_input(graph, node, 0);
+    node->shape = (dv_shape){x.n, 1, 1, x.c * x.h * x.w};
+    return DV_OK;
+}
+
+const dv_op dv__op_flatten = {
+    .id = DV_OP_flatten,
+    .name = "flatten",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .help = "all values of a sample as one vector, ordered by channel, row, column",
+    .infer = infer,
+};

@@ -1,0 +1,17 @@
+#include "engine/core/graph.h"
+
+static dv_status infer(dv_graph *graph, dv_node *node)
+{
+    dv_shape x = dv_node_input(graph, node, 0);
+    node->shape = (dv_shape){x.n, 1, x.w, x.h * x.c};
+    return DV_OK;
+}
+
+const dv_op dv__op_frames = {
+    .id = DV_OP_frames,
+    .name = "frames",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .help = "a feature image as a sequence of frames, its coefficients as channels",
+    .infer = infer,
+};

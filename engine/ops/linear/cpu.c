@@ -1,0 +1,108 @@
+#include "engine/ops/cpu.h"
+#include "engine/ops/activation/activation.h"
+#include "engine/ops/linear/cpu_dense.h"
+#include "engine/ops/linear/linear.h"
+
+#include <stdlib.h>
+
+static size_t output_bytes(const dv_step *s)
+{
+    return dv__cpu_aligned((size_t)dv_shape_count(s->node->shape) * sizeof(float));
+}
+
+/* Scratch: in backward with an activation the gradient before it; then oneDNN's. */
+static size_t gradient_bytes(const dv_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    return attr->activation != DV_ACT_NONE ? output_bytes(s) : 0;
+}
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    dv_dense_shape shape = {
+        .rows = dv_shape_rows(s->in[0]),
+        .in = s->in[0].c,
+        .out = attr->units,
+        .bias = attr->bias,
+        .training = s->training,
+        .wants_dx = s->wants_dx[0],
+    };
+    dv_cpu_dense *dense;
+    DV_TRY(dv__calloc(1, sizeof *dense, &dense));
+    dv_status status = dv__cpu_dense_create(dv__cpu_device(s->context), &shape, dense);
+    if (status != DV_OK) {
+        free(dense);
+        return status;
+    }
+    s->self = dense;
+    dv_planner_scratch(planner, gradient_bytes(s) + dv__cpu_dense_scratchpad(dense));
+    return DV_OK;
+}
+
+DV_CPU_INLINE void apply(int kind, float *y, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        y[i] = dv_activate(kind, y[i]);
+}
+
+DV_CPU_CLONES
+static void activate_block(int kind, float *y, int64_t count)
+{
+    switch (kind) {
+    case DV_ACT_RELU:
+        apply(DV_ACT_RELU, y, count);
+        break;
+    case DV_ACT_SIGMOID:
+        apply(DV_ACT_SIGMOID, y, count);
+        break;
+    default:
+        apply(DV_ACT_TANH, y, count);
+    }
+}
+
+static dv_status forward(dv_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    dv_cpu_dense *dense = s->self;
+    const void *arguments[] = {s->x[0], s->w[0], s->y, s->w[1]};
+    DV_TRY(
+        dv__cpu_primitive_run(dv__cpu_device(s->context), &dense->forward, arguments, s->scratch));
+    if (attr->activation == DV_ACT_NONE)
+        return DV_OK;
+    float *y = s->y;
+    int64_t count = dv_shape_count(s->node->shape);
+#pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
+    for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
+        activate_block(attr->activation, y + i, dv__smaller(DV_CPU_BLOCK, count - i));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    const dv_cpu_device *device = dv__cpu_device(s->context);
+    dv_cpu_dense *dense = s->self;
+    bool activated = attr->activation != DV_ACT_NONE;
+    char *scratchpad = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s) : NULL;
+    const void *dz = activated ? s->scratch : s->dy;
+    if (activated || attr->bias)
+        dv__cpu_bias_gradient(attr->activation, s->dy, s->y, dv_shape_rows(s->in[0]), attr->units,
+                              activated ? s->scratch : NULL, attr->bias ? s->dw[1] : NULL);
+    DV_TRY(dv__cpu_primitive_run(device, &dense->weights, (const void *[]){dz, s->x[0], s->dw[0]},
+                                 scratchpad));
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    return dv__cpu_primitive_run(device, &dense->data, (const void *[]){dz, s->w[0], s->dx[0]},
+                                 scratchpad);
+}
+
+static void drop(dv_step *s)
+{
+    dv__cpu_dense_drop(s->self);
+    free(s->self);
+}
+
+const dv_impl dv__linear_cpu = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop};

@@ -1,0 +1,139 @@
+#include "engine/ops/linear/cpu_dense.h"
+#include "engine/ops/activation/activation.h"
+#include "engine/ops/cpu.h"
+
+#include <string.h>
+
+/* (rows, columns), or its transpose of the same memory. */
+static dv_status matrix(int64_t rows, int64_t columns, bool transposed, dnnl_memory_desc_t *out)
+{
+    if (!transposed)
+        return dv__md_plain(2, (int64_t[]){rows, columns}, NULL, out);
+    return dv__md_plain(2, (int64_t[]){columns, rows}, (int64_t[]){1, columns}, out);
+}
+
+static dv_status forward(const dv_cpu_device *device, const dv_dense_shape *shape,
+                         dv_cpu_primitive *out)
+{
+    dv_dnnl_matmul product = {.has_bias = shape->bias};
+    DV_TRY(matrix(shape->rows, shape->in, false, &product.a));
+    DV_TRY(matrix(shape->out, shape->in, true, &product.b));
+    DV_TRY(matrix(shape->rows, shape->out, false, &product.c));
+    if (shape->bias)
+        DV_TRY(matrix(1, shape->out, false, &product.bias));
+    return dv__cpu_matmul_create(device, &product, out);
+}
+
+static dv_status backward_weights(const dv_cpu_device *device, const dv_dense_shape *shape,
+                                  dv_cpu_primitive *out)
+{
+    dv_dnnl_matmul product = {0};
+    DV_TRY(matrix(shape->rows, shape->out, true, &product.a));
+    DV_TRY(matrix(shape->rows, shape->in, false, &product.b));
+    DV_TRY(matrix(shape->out, shape->in, false, &product.c));
+    return dv__cpu_matmul_create(device, &product, out);
+}
+
+static dv_status backward_data(const dv_cpu_device *device, const dv_dense_shape *shape,
+                               dv_cpu_primitive *out)
+{
+    dv_dnnl_matmul product = {0};
+    DV_TRY(matrix(shape->rows, shape->out, false, &product.a));
+    DV_TRY(matrix(shape->out, shape->in, false, &product.b));
+    DV_TRY(matrix(shape->rows, shape->in, false, &product.c));
+    return dv__cpu_matmul_create(device, &product, out);
+}
+
+dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
+                               dv_cpu_dense *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_status status = forward(device, shape, &out->forward);
+    if (status == DV_OK && shape->training)
+        status = backward_weights(device, shape, &out->weights);
+    if (status == DV_OK && shape->training && shape->wants_dx)
+        status = backward_data(device, shape, &out->data);
+    if (status != DV_OK)
+        dv__cpu_dense_drop(out);
+    return status;
+}
+
+void dv__cpu_dense_drop(dv_cpu_dense *dense)
+{
+    dv__cpu_primitive_drop(&dense->forward);
+    dv__cpu_primitive_drop(&dense->weights);
+    dv__cpu_primitive_drop(&dense->data);
+}
+
+size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense)
+{
+    size_t most = dense->forward.scratchpad;
+    most = dense->weights.scratchpad > most ? dense->weights.scratchpad : most;
+    return dense->data.scratchpad > most ? dense->data.scratchpad : most;
+}
+
+/* ---- Bias ---- */
+
+/* A thread's share: some columns of the matrix, in whole cache lines. Rows go by chunks, so that
+   float sums stay short. */
+enum { COLUMNS = 64, CHUNK = 32 };
+
+DV_CPU_INLINE void sum_rows(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
+                            int64_t width, float *dz, float *restrict sum)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t offset = row * stride;
+#pragma omp simd
+        for (int64_t c = 0; c < width; c++) {
+            float value = dy[offset + c];
+            if (kind != DV_ACT_NONE) {
+                value *= dv_activation_slope(kind, 0.0F, y[offset + c]);
+                dz[offset + c] = value;
+            }
+            sum[c] += value;
+        }
+    }
+}
+
+DV_CPU_CLONES
+static void sum_columns(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
+                        int64_t width, float *dz, float *db)
+{
+    float total[COLUMNS] = {0};
+    for (int64_t start = 0; start < rows; start += CHUNK) {
+        float sum[COLUMNS] = {0};
+        int64_t offset = start * stride, count = dv__smaller(CHUNK, rows - start);
+#define SUM(constant)                                                                              \
+    sum_rows(constant, dy + offset, y + offset, count, stride, width, dz + offset, sum)
+        switch (kind) {
+        case DV_ACT_RELU:
+            SUM(DV_ACT_RELU);
+            break;
+        case DV_ACT_SIGMOID:
+            SUM(DV_ACT_SIGMOID);
+            break;
+        case DV_ACT_TANH:
+            SUM(DV_ACT_TANH);
+            break;
+        default:
+            sum_rows(DV_ACT_NONE, dy + offset, NULL, count, stride, width, NULL, sum);
+        }
+#undef SUM
+        for (int64_t c = 0; c < width; c++)
+            total[c] += sum[c];
+    }
+    if (db != NULL)
+        memcpy(db, total, (size_t)width * sizeof *db);
+}
+
+void dv__cpu_bias_gradient(int kind, const float *dy, const float *y, int64_t rows, int64_t columns,
+                           float *dz, float *db)
+{
+#pragma omp parallel for schedule(static) if (rows * columns > DV_CPU_GRAIN)
+    for (int64_t first = 0; first < columns; first += COLUMNS) {
+        int64_t width = dv__smaller(COLUMNS, columns - first);
+        bool plain = kind == DV_ACT_NONE;
+        sum_columns(kind, dy + first, plain ? NULL : y + first, rows, columns, width,
+                    plain ? NULL : dz + first, db != NULL ? db + first : NULL);
+    }
+}

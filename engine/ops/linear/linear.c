@@ -1,0 +1,70 @@
+#include "engine/ops/linear/linear.h"
+#include "engine/core/graph.h"
+#include "engine/ops/activation/activation.h"
+
+#include <inttypes.h>
+
+static const dv_field fields[] = {
+    DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, 1048576, "output channels"),
+    DV_BOOL(dv_linear_attr, bias, "true", "add a bias"),
+    DV_ENUM(dv_linear_attr, activation, "none", dv_activation_names,
+            "none, relu, sigmoid or tanh, applied to the result"),
+    DV_END,
+};
+
+static dv_status check(const dv_node *node, dv_shape x)
+{
+    const dv_linear_attr *attr = node->attr;
+    if (attr->units < 1)
+        return DV_FAIL(DV_EARG, "linear '%s': input %s: %" PRId64 " units, must be at least 1",
+                       node->name, dv_shape_format(x).text, attr->units);
+    if (attr->activation < 0 || attr->activation >= DV_ACT_COUNT)
+        return DV_FAIL(DV_EARG, "linear '%s': there is no activation %d", node->name,
+                       attr->activation);
+    if (!dv_activation_from_output(attr->activation))
+        return DV_FAIL(DV_EARG,
+                       "linear '%s': activation %s cannot be part of it (none, relu, sigmoid and "
+                       "tanh can): put an activation layer behind it",
+                       node->name, dv_activation_names[attr->activation]);
+    return DV_OK;
+}
+
+static dv_status infer(dv_graph *graph, dv_node *node)
+{
+    const dv_linear_attr *attr = node->attr;
+    dv_shape x = dv_node_input(graph, node, 0);
+    DV_TRY(check(node, x));
+    node->shape = (dv_shape){x.n, x.h, x.w, attr->units};
+    dv_param_spec weight = {
+        .suffix = "weight",
+        .rank = 2,
+        .dim = {attr->units, x.c},
+        .init = attr->activation == DV_ACT_RELU ? DV_INIT_KAIMING : DV_INIT_XAVIER,
+        .decay = true,
+        .trainable = true,
+    };
+    DV_TRY(dv_node_param(graph, node, &weight));
+    if (!attr->bias)
+        return DV_OK;
+    dv_param_spec bias = {
+        .suffix = "bias", .rank = 1, .dim = {attr->units}, .init = DV_INIT_ZERO, .trainable = true};
+    return dv_node_param(graph, node, &bias);
+}
+
+static int64_t macs(const dv_graph *graph, const dv_node *node)
+{
+    return dv_shape_count(node->shape) * dv_node_input(graph, node, 0).c;
+}
+
+const dv_op dv__op_linear = {
+    .id = DV_OP_linear,
+    .name = "linear",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .attr_size = sizeof(dv_linear_attr),
+    .fields = fields,
+    .help = "fully connected: every position's channels by themselves",
+    .infer = infer,
+    .macs = macs,
+    .backward_reads = DV_READS_INPUT(0) | DV_READS_OUTPUT,
+};

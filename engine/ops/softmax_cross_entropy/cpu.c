@@ -1,0 +1,82 @@
+#include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
+
+#include "engine/ops/cpu.h"
+#include "kernels/scalar_math.h"
+
+#include <math.h>
+
+/* q = keep target + spread. */
+typedef struct smoothing {
+    float keep, spread;
+} smoothing;
+
+static smoothing get_smoothing(const dv_step *s)
+{
+    const dv_softmax_cross_entropy_attr *attr = s->node->attr;
+    return (smoothing){.keep = (float)(1 - attr->smoothing),
+                       .spread = (float)(attr->smoothing / (double)s->in[0].c)};
+}
+
+/* A NaN among the logits comes out of the sum of exponentials. */
+DV_CPU_INLINE float maximum(const float *x, int64_t classes)
+{
+    float largest = x[0];
+#pragma omp simd reduction(max : largest)
+    for (int64_t k = 0; k < classes; k++)
+        largest = x[k] > largest ? x[k] : largest;
+    return largest;
+}
+
+/* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
+DV_CPU_CLONES
+static void forward_rows(const float *x, const float *targets, float *losses, smoothing q,
+                         int64_t rows, int64_t classes)
+{
+    for (int64_t n = 0; n < rows; n++, x += classes, targets += classes) {
+        float largest = maximum(x, classes), sum = 0, total = 0, inner = 0;
+#pragma omp simd reduction(+ : sum, total, inner)
+        for (int64_t k = 0; k < classes; k++) {
+            float below = x[k] - largest, target = q.keep * targets[k] + q.spread;
+            sum += dv_exp_negative(below);
+            total += target;
+            inner += target * below;
+        }
+        losses[n] = logf(sum) * total - inner;
+    }
+}
+
+/* dx_k = dy (softmax_k sum(q) - q_k), also right where a row of targets does not sum to 1. */
+DV_CPU_CLONES
+static void backward_rows(const float *x, const float *targets, const float *dy, float *dx,
+                          smoothing q, int64_t rows, int64_t classes)
+{
+    for (int64_t n = 0; n < rows; n++, x += classes, targets += classes, dx += classes) {
+        float largest = maximum(x, classes), sum = 0, total = 0;
+#pragma omp simd reduction(+ : sum, total)
+        for (int64_t k = 0; k < classes; k++) {
+            float value = dv_exp_negative(x[k] - largest);
+            dx[k] = value;
+            sum += value;
+            total += q.keep * targets[k] + q.spread;
+        }
+        float scale = total / sum;
+#pragma omp simd
+        for (int64_t k = 0; k < classes; k++)
+            dx[k] = dy[n] * (dx[k] * scale - (q.keep * targets[k] + q.spread));
+    }
+}
+
+static dv_status forward(dv_step *s)
+{
+    forward_rows(s->x[0], s->x[1], s->y, get_smoothing(s), s->in[0].n, s->in[0].c);
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    if (s->dx[0] != NULL)
+        backward_rows(s->x[0], s->x[1], s->dy, s->dx[0], get_smoothing(s), s->in[0].n, s->in[0].c);
+    return DV_OK;
+}
+
+const dv_impl dv__softmax_cross_entropy_cpu = {.forward = forward, .backward = backward};

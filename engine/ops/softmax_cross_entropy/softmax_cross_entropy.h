@@ -1,0 +1,16 @@
+/* Cross-entropy of softmax(logits) against a target distribution. */
+#ifndef DV_OPS_SOFTMAX_CROSS_ENTROPY_H
+#define DV_OPS_SOFTMAX_CROSS_ENTROPY_H
+
+#include "engine/core/op.h"
+
+/*
+ * logits (N,1,1,K), targets (N,1,1,K) each row summing to 1 -> losses (N,1,1,1), one per sample:
+ * -sum_k q_k log softmax(logits)_k, q = (1 - smoothing) targets + smoothing / K (Szegedy et al.
+ * 2016; PyTorch's label_smoothing). No gradient for the targets.
+ */
+typedef struct dv_softmax_cross_entropy_attr {
+    double smoothing; /* 0 <= smoothing < 1 */
+} dv_softmax_cross_entropy_attr;
+
+#endif

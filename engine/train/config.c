@@ -1,0 +1,46 @@
+#include "engine/train/trainer.h"
+
+const dv_field dv_train_fields[] = {
+    DV_INT(dv_train_config, epochs, "60", 1, 1000000, "passes over the training data"),
+    DV_INT(dv_train_config, batch_size, "32", 1, 65536, "samples per step"),
+    DV_ENUM(dv_train_config, optimizer, "adamw", dv_optimizer_names, "update rule"),
+    DV_FLOAT(dv_train_config, learning_rate, "0.001", 0, 10, "peak learning rate"),
+    DV_FLOAT(dv_train_config, minimum_rate, "0", 0, 10, "learning rate at the end"),
+    DV_FLOAT(dv_train_config, weight_decay, "0.02", 0, 10, "on matrices; none on norms and biases"),
+    DV_FLOAT(dv_train_config, beta1, "0.9", 0, 0.9999, "first moment; momentum of sgd"),
+    DV_FLOAT(dv_train_config, beta2, "0.999", 0, 0.99999, "second moment"),
+    DV_FLOAT(dv_train_config, epsilon, "1e-8", 0, 1, "added to the root of the second moment"),
+    DV_ENUM(dv_train_config, scheduler, "cosine", dv_schedule_names, "learning rate over time"),
+    DV_FLOAT(dv_train_config, warmup, "0.08", 0, 0.9, "share of the steps that rise from 0"),
+    DV_FLOAT(dv_train_config, clip_norm, "1", 0, 1e6, "largest norm of the gradient; 0: no limit"),
+    DV_FLOAT(dv_train_config, label_smoothing, "0.1", 0, 0.99, "share spread over all classes"),
+    DV_INT(dv_train_config, patience, "15", 0, 1000000,
+           "epochs without improvement before stopping; 0: never stop early"),
+    DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
+    DV_BOOL(dv_train_config, mixed_precision, "false", "FP16 arithmetic, on CUDA devices"),
+    DV_FLOAT(dv_train_config, checkpoint_seconds, "30", 0, 1e9,
+             "least time between two saves; 0: after every epoch"),
+    DV_INT(dv_train_config, max_steps, "0", 0, 1e15, "debugging: stop after so many steps"),
+    DV_BOOL(dv_train_config, overfit_one_batch, "false", "debugging: learn one batch by heart"),
+    DV_BOOL(dv_train_config, check_finite, "false", "debugging: name the first NaN or infinity"),
+    DV_BOOL(dv_train_config, time_layers, "false", "debugging: print the time of each layer"),
+    DV_END,
+};
+
+#define COUNT(member, help) DV_INT(dv_train_state, member, DV_REQUIRED, 0, 9e15, help)
+#define NUMBER(member, help) DV_FLOAT(dv_train_state, member, DV_REQUIRED, -1e300, 1e300, help)
+
+const dv_field dv_train_state_fields[] = {
+    COUNT(step, "updates made"),
+    COUNT(epoch, "epochs finished"),
+    NUMBER(loss_sum, "over the samples of the unfinished epoch"),
+    COUNT(correct, "right answers of the unfinished epoch"),
+    COUNT(seen, "samples of the unfinished epoch"),
+    NUMBER(norm_sum, "gradient norms of the unfinished epoch"),
+    COUNT(best_epoch, "from 1; 0: none yet"),
+    NUMBER(best_accuracy, "validation accuracy of the best epoch"),
+    NUMBER(best_loss, "validation loss of the best epoch"),
+    COUNT(stale, "epochs since the best"),
+    DV_BOOL(dv_train_state, finished, DV_REQUIRED, "nothing is left to do"),
+    DV_END,
+};

@@ -1,0 +1,101 @@
+#include "engine/train/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+dv_status dv_confusion_create(int64_t classes, dv_confusion *out)
+{
+    out->classes = classes;
+    return dv__calloc((size_t)(classes * classes), sizeof *out->counts, &out->counts);
+}
+
+void dv_confusion_free(dv_confusion *confusion)
+{
+    free(confusion->counts);
+    confusion->counts = NULL;
+}
+
+void dv_confusion_add(dv_confusion *confusion, int64_t truth, int64_t predicted)
+{
+    confusion->counts[truth * confusion->classes + predicted]++;
+}
+
+int64_t dv_confusion_total(const dv_confusion *confusion)
+{
+    int64_t total = 0;
+    for (int64_t i = 0; i < confusion->classes * confusion->classes; i++)
+        total += confusion->counts[i];
+    return total;
+}
+
+int64_t dv_confusion_correct(const dv_confusion *confusion)
+{
+    int64_t correct = 0;
+    for (int64_t i = 0; i < confusion->classes; i++)
+        correct += confusion->counts[i * confusion->classes + i];
+    return correct;
+}
+
+/* The diagonal element over the sum of its row (step 1) or column (step classes). */
+static double diagonal_share(const dv_confusion *confusion, int64_t class, int64_t start,
+                             int64_t step)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < confusion->classes; i++)
+        sum += confusion->counts[start + i * step];
+    int64_t hits = confusion->counts[class * confusion->classes + class];
+    return sum > 0 ? (double)hits / (double)sum : 0;
+}
+
+double dv_confusion_precision(const dv_confusion *confusion, int64_t class)
+{
+    return diagonal_share(confusion, class, class, confusion->classes);
+}
+
+double dv_confusion_recall(const dv_confusion *confusion, int64_t class)
+{
+    return diagonal_share(confusion, class, class * confusion->classes, 1);
+}
+
+void dv_wilson_interval(int64_t correct, int64_t total, double *low, double *high)
+{
+    static const double z = 1.959963984540054; /* normal quantile of 97.5 % */
+    *low = 0;
+    *high = 1;
+    if (total == 0)
+        return;
+    double n = (double)total, p = (double)correct / n;
+    double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    *low = fmax(0, middle - half);
+    *high = fmin(1, middle + half);
+}
+
+int64_t dv_argmax(const float *values, int64_t count)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < count; i++) {
+        if (values[i] > values[best])
+            best = i;
+    }
+    return best;
+}
+
+void dv_softmax(const float *logits, int64_t count, double *probabilities)
+{
+    double largest = (double)logits[dv_argmax(logits, count)], sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        probabilities[i] = exp((double)logits[i] - largest);
+        sum += probabilities[i];
+    }
+    for (int64_t i = 0; i < count; i++)
+        probabilities[i] /= sum;
+}
+
+double dv_cross_entropy(const float *logits, int64_t count, int64_t truth)
+{
+    double largest = (double)logits[dv_argmax(logits, count)], sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += exp((double)logits[i] - largest);
+    return log(sum) + largest - (double)logits[truth];
+}

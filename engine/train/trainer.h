@@ -1,0 +1,113 @@
+/*
+ * The trainer: a model, a source of batches and a configuration become trained parameters.
+ *
+ *     dv_trainer *trainer;
+ *     DV_TRY(dv_trainer_create(context, &config, model, &source, &trainer));
+ *     DV_TRY(dv_trainer_run(trainer, &events));    // DV_EINTERRUPTED: stopped and saved
+ *
+ * A step is a function of the seed and the step number alone, so a run that is resumed from a saved
+ * state ends in the same bytes as one that was not interrupted (same backend, same threads).
+ */
+#ifndef DV_TRAIN_TRAINER_H
+#define DV_TRAIN_TRAINER_H
+
+#include "engine/core/plan.h"
+#include "engine/train/schedule.h"
+
+#include <signal.h>
+
+typedef struct dv_train_config {
+    int64_t epochs, batch_size;
+    int optimizer; /* dv_optimizer_kind */
+    double learning_rate, minimum_rate, weight_decay, beta1, beta2, epsilon;
+    int scheduler;          /* dv_schedule_kind */
+    double warmup;          /* share of all steps */
+    double clip_norm;       /* 0: no clipping */
+    double label_smoothing;
+    int64_t patience;       /* epochs without improvement before stopping; 0: never */
+    int64_t seed;
+    bool mixed_precision;
+    double checkpoint_seconds; /* least time between two saves; 0: every epoch */
+    /* For debugging. */
+    int64_t max_steps;      /* stop after so many; 0: no */
+    bool overfit_one_batch; /* the first batch again and again, not augmented anew */
+    bool check_finite;      /* name the first tensor that is not finite */
+    bool time_layers;
+} dv_train_config;
+
+extern const dv_field dv_train_fields[]; /* section `train` */
+
+/* Where batches come from. The functions fill features (count, rows, frames) and targets (count,
+   classes), rows of probabilities. */
+typedef struct dv_source {
+    void *user;
+    int64_t rows, frames, classes;
+    int64_t train_count, validation_count;
+    /* `places` (count) of 0..train_count-1; everything random depends on `seed`, `step` and the
+       place in the batch only. */
+    dv_status (*train_batch)(void *user, const int64_t *places, int64_t count, uint64_t seed,
+                             uint64_t step, float *features, float *targets);
+    /* The validation samples first .. first + count - 1. */
+    dv_status (*validation_batch)(void *user, int64_t first, int64_t count, float *features,
+                                  float *targets);
+} dv_source;
+
+/* All that a run needs to go on, beside the parameters' buffers. */
+typedef struct dv_train_state {
+    int64_t step;            /* updates made */
+    int64_t epoch;           /* epochs finished */
+    double loss_sum;         /* over the samples of the unfinished epoch */
+    int64_t correct, seen;   /* of the unfinished epoch */
+    double norm_sum;         /* gradient norms of the unfinished epoch */
+    int64_t best_epoch;      /* counted from 1; 0: none yet */
+    double best_accuracy, best_loss;
+    int64_t stale;           /* epochs since the best */
+    bool finished;
+} dv_train_state;
+
+extern const dv_field dv_train_state_fields[]; /* to write it into a checkpoint and read it back */
+
+typedef struct dv_epoch_metrics {
+    int64_t epoch; /* from 1 */
+    double train_loss, train_accuracy, validation_loss, validation_accuracy; /* NaN: no data */
+    double learning_rate; /* of the last step */
+    double gradient_norm; /* mean over the steps, before clipping */
+    double seconds;
+    bool improved;
+} dv_epoch_metrics;
+
+typedef struct dv_trainer dv_trainer;
+
+typedef struct dv_train_events {
+    void *user;
+    void (*step)(void *user, const dv_trainer *trainer); /* after each step; may be NULL */
+    dv_status (*epoch)(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics);
+    dv_status (*save)(void *user, const dv_trainer *trainer); /* the state is to be kept now */
+    const volatile sig_atomic_t *stop; /* not 0: finish the step, save, DV_EINTERRUPTED */
+} dv_train_events;
+
+/* Builds the graphs and plans, initialises the parameters. `model` is read here only; `source`
+   must outlive the trainer. */
+dv_status dv_trainer_create(dv_context *context, const dv_train_config *config,
+                            const dv_tree *model, const dv_source *source, dv_trainer **out);
+void dv_trainer_free(dv_trainer *trainer);
+
+/* Runs to the end. Afterwards the values are the best ones by validation accuracy (then loss),
+   where there is a validation set, else the last ones. */
+dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events);
+
+/* To save and to resume: fill the parameters' buffers and the state before dv_trainer_run. */
+dv_params *dv_trainer_params(const dv_trainer *trainer);
+dv_train_state *dv_trainer_state(dv_trainer *trainer);
+const dv_train_state *dv_trainer_state_of(const dv_trainer *trainer);
+
+const dv_graph *dv_trainer_graph(const dv_trainer *trainer);
+dv_plan_memory dv_trainer_memory(const dv_trainer *trainer);
+int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number of samples */
+uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer);
+double dv_trainer_mean_loss(const dv_trainer *trainer); /* of the unfinished epoch so far */
+
+/* One line per node: name, forward and backward milliseconds per step. Needs time_layers. */
+void dv_trainer_time_table(const dv_trainer *trainer, dv_line_fn line, void *user);
+
+#endif

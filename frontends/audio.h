@@ -1,0 +1,30 @@
+/*
+ * Sound files: any that libsndfile reads (WAV, FLAC, OGG, MP3), at any rate, mixed down to one
+ * channel and resampled with libsamplerate.
+ */
+#ifndef DV_FRONTENDS_AUDIO_H
+#define DV_FRONTENDS_AUDIO_H
+
+#include "engine/core/status.h"
+
+typedef struct dv_audio {
+    float *samples;      /* (count), -1..1, owned */
+    int64_t count;       /* at least 1 */
+    int64_t sample_rate; /* Hz */
+} dv_audio;
+
+/*
+ * Reads at most `max_seconds` (a limit on memory for hostile files: longer is DV_EFORMAT, named
+ * with its length) and resamples to `sample_rate` Hz.
+ * Every failure names the file. DV_EIO: missing, unreadable, a directory; DV_EFORMAT: empty, not
+ * sound, no samples, truncated below its header's promise, not-finite samples, too long.
+ * *audio is zeroed on failure; free with dv_audio_free.
+ */
+dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio);
+
+/* Writes 16-bit WAV, clipping to -1..1. */
+dv_status dv_audio_write_wav(const char *path, const dv_audio *audio);
+
+void dv_audio_free(dv_audio *audio);
+
+#endif

@@ -1,0 +1,252 @@
+#include "frontends/dataset/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* clang-format off */
+const dv_field dv_data_fields[] = {
+    DV_STRING(dv_data_config, path, "", "folder of sound files, or CSV manifest"),
+    DV_STRING(dv_data_config, split, "random", "official, random, speaker or leave_one_out:NAME"),
+    DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9,
+        "share for testing, of the clips (random) or speakers (speaker)"),
+    DV_FLOAT(dv_data_config, validation, "0.1", 0, 0.5,
+        "share for validation, of what is not for testing"),
+    DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "seed of the split"),
+    DV_FLOAT(dv_data_config, max_seconds, "30", 0.1, 3600, "longer files are left out, s"),
+    DV_END,
+};
+/* clang-format on */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Compares two runs of digits by value and moves both pointers behind them. */
+static int compare_numbers(const char **a, const char **b)
+{
+    const char *x = *a + strspn(*a, "0");
+    const char *y = *b + strspn(*b, "0");
+    size_t x_length = strspn(x, "0123456789");
+    size_t y_length = strspn(y, "0123456789");
+    *a = x + x_length;
+    *b = y + y_length;
+    if (x_length != y_length)
+        return x_length < y_length ? -1 : 1;
+    return memcmp(x, y, x_length);
+}
+
+int dv__natural_order(const char *a, const char *b)
+{
+    const char *x = a;
+    const char *y = b;
+    while (*x != '\0' && *y != '\0') {
+        if (is_digit(*x) && is_digit(*y)) {
+            int order = compare_numbers(&x, &y);
+            if (order != 0)
+                return order;
+        } else if (*x != *y) {
+            return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
+        } else {
+            x++;
+            y++;
+        }
+    }
+    if (*x != *y)
+        return *x == '\0' ? -1 : 1;
+    return strcmp(a, b);
+}
+
+dv_status dv__join(const char *folder, const char *name, char **out)
+{
+    size_t length = strlen(folder);
+    bool slash = length > 0 && folder[length - 1] != '/';
+    size_t size = length + (slash ? 1 : 0) + strlen(name) + 1;
+    DV_TRY(dv__calloc(size, 1, out));
+    snprintf(*out, size, "%s%s%s", folder, slash ? "/" : "", name);
+    return DV_OK;
+}
+
+dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array)
+{
+    if (count < *capacity)
+        return DV_OK;
+    size_t wanted = *capacity > 0 ? *capacity * 2 : 64;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *larger = realloc(old, wanted * size);
+    if (larger == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu x %zu bytes", wanted, size);
+    memcpy(array, &larger, sizeof larger);
+    *capacity = wanted;
+    return DV_OK;
+}
+
+static void entry_free(dv__entry *entry)
+{
+    free(entry->path);
+    free(entry->label);
+    free(entry->speaker);
+}
+
+dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
+{
+    DV_TRY(
+        dv__grow(listing->count, sizeof *listing->entries, &listing->capacity, &listing->entries));
+    dv_status status;
+    dv__entry copy = *entry;
+    copy.path = copy.label = copy.speaker = NULL;
+    DV_TRY_GOTO(dv__strdup(entry->path, &copy.path));
+    DV_TRY_GOTO(dv__strdup(entry->label, &copy.label));
+    DV_TRY_GOTO(dv__strdup(entry->speaker, &copy.speaker));
+    listing->entries[listing->count++] = copy;
+    return DV_OK;
+fail:
+    entry_free(&copy);
+    return status;
+}
+
+void dv__listing_free(dv__listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        entry_free(&listing->entries[i]);
+    free(listing->entries);
+    *listing = (dv__listing){0};
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return dv__natural_order(((const dv__entry *)a)->path, ((const dv__entry *)b)->path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return dv__natural_order(*(char *const *)a, *(char *const *)b);
+}
+
+/* The distinct labels in order, copied into the data set. */
+static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
+{
+    char **all;
+    DV_TRY(dv__calloc(listing->count, sizeof *all, &all));
+    for (size_t i = 0; i < listing->count; i++)
+        all[i] = listing->entries[i].label;
+    qsort(all, listing->count, sizeof *all, by_name);
+
+    dv_status status = dv__calloc(listing->count, sizeof *dataset->labels, &dataset->labels);
+    for (size_t i = 0; i < listing->count && status == DV_OK; i++) {
+        if (i > 0 && strcmp(all[i], all[i - 1]) == 0)
+            continue;
+        status = dv__strdup(all[i], &dataset->labels[dataset->label_count]);
+        dataset->label_count += status == DV_OK;
+    }
+    free(all);
+    return status;
+}
+
+static int label_number(const dv_dataset *dataset, char *label)
+{
+    char **found =
+        bsearch(&label, dataset->labels, dataset->label_count, sizeof *dataset->labels, by_name);
+    DV_ASSERT(found != NULL);
+    return (int)(found - dataset->labels);
+}
+
+/* Moves the sorted entries into the data set. */
+static dv_status make_clips(dv__listing *listing, dv_dataset *dataset)
+{
+    DV_TRY(collect_labels(listing, dataset));
+    DV_TRY(dv__calloc(listing->count, sizeof *dataset->clips, &dataset->clips));
+    for (size_t i = 0; i < listing->count; i++) {
+        dv__entry *entry = &listing->entries[i];
+        dataset->clips[i] = (dv_clip){
+            .path = entry->path,
+            .speaker = entry->speaker,
+            .label = label_number(dataset, entry->label),
+            .index = entry->index,
+            .part = entry->part,
+            .part_given = entry->part_given,
+        };
+        entry->path = entry->speaker = NULL;
+    }
+    dataset->count = listing->count;
+    return DV_OK;
+}
+
+static dv_status list_clips(const char *path, dv__listing *listing)
+{
+    struct stat info;
+    if (path[0] == '\0')
+        return DV_FAIL(DV_EARG, "data.path is not given: a folder of sound files or a manifest");
+    if (stat(path, &info) != 0)
+        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode)) {
+        DV_TRY(dv__scan_folder(path, listing));
+    } else if (dv__is_sound_name(path)) {
+        return DV_FAIL(DV_EARG, "%s: a sound file; data are a folder or a CSV manifest", path);
+    } else {
+        DV_TRY(dv__read_manifest(path, listing));
+    }
+    if (listing->count == 0)
+        return DV_FAIL(DV_EARG, "%s: no clip (%s)", path,
+                       S_ISDIR(info.st_mode) ? "looked for wav, flac, ogg and mp3 files"
+                                             : "the manifest has no row");
+    return DV_OK;
+}
+
+/* The same file in two parts would be trained on and tested with. */
+static dv_status check_distinct(const char *path, const dv__listing *listing)
+{
+    for (size_t i = 1; i < listing->count; i++) {
+        if (strcmp(listing->entries[i].path, listing->entries[i - 1].path) == 0)
+            return DV_FAIL(DV_EFORMAT, "%s: lists the clip '%s' twice", path,
+                           listing->entries[i].path);
+    }
+    return DV_OK;
+}
+
+dv_status dv_dataset_open(const char *path, dv_dataset *dataset)
+{
+    dv_status status;
+    dv__listing listing = {0};
+    *dataset = (dv_dataset){0};
+    DV_TRY_GOTO(list_clips(path, &listing));
+    qsort(listing.entries, listing.count, sizeof *listing.entries, by_path);
+    DV_TRY_GOTO(check_distinct(path, &listing));
+    DV_TRY_GOTO(make_clips(&listing, dataset));
+    dv__listing_free(&listing);
+    return DV_OK;
+fail:
+    dv__listing_free(&listing);
+    dv_dataset_free(dataset);
+    return status;
+}
+
+dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
+                          int64_t *count)
+{
+    *count = 0;
+    DV_TRY(dv__calloc(dataset->count, sizeof **indices, indices));
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part == part)
+            (*indices)[(*count)++] = (int64_t)i;
+    }
+    return DV_OK;
+}
+
+void dv_dataset_free(dv_dataset *dataset)
+{
+    for (size_t i = 0; i < dataset->count; i++) {
+        free(dataset->clips[i].path);
+        free(dataset->clips[i].speaker);
+        free(dataset->clips[i].samples);
+    }
+    for (size_t i = 0; i < dataset->label_count; i++)
+        free(dataset->labels[i]);
+    free(dataset->clips);
+    free(dataset->labels);
+    *dataset = (dv_dataset){0};
+}

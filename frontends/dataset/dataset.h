@@ -1,0 +1,83 @@
+/*
+ * Data sets: where the clips are, what they say, who speaks, and which part each belongs to.
+ *
+ * Three forms, told apart by looking:
+ *   - a folder of files named {label}_{speaker}_{index}.EXT (FSDD's names),
+ *   - a folder with one folder per class (the speaker is the part of the file's name before
+ *     "_nohash_" or the first '_', or empty),
+ *   - a CSV manifest with the header path,label[,speaker[,split]], in any order (paths relative to
+ *     its folder; split is train, validation, test or empty).
+ * Folders: files ending in wav, flac, ogg, mp3 count; dot-files and _background_noise_ do not.
+ * Labels come from the data: sorted, numbers by value, and numbered from 0.
+ */
+#ifndef DV_FRONTENDS_DATASET_H
+#define DV_FRONTENDS_DATASET_H
+
+#include "engine/core/field.h"
+#include "engine/core/log.h"
+#include "frontends/features/features.h"
+
+typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
+
+typedef enum dv_split_kind {
+    DV_SPLIT_OFFICIAL,      /* FSDD's: index < 5 is test; a manifest's split column where it has
+                               one (empty: train), which no other kind looks at */
+    DV_SPLIT_RANDOM,        /* stratified by label, seeded */
+    DV_SPLIT_SPEAKER,       /* whole speakers, seeded: at least one, never all */
+    DV_SPLIT_LEAVE_ONE_OUT, /* test = one named speaker */
+} dv_split_kind;
+
+typedef struct dv_data_config {
+    char path[DV_STRING_SIZE];  /* folder or manifest */
+    char split[DV_STRING_SIZE]; /* official | random | speaker | leave_one_out:NAME */
+    double test;                /* share of clips (random) or speakers (speaker), 0..0.9 */
+    double validation;          /* share of what is not test, 0..0.5, for early stopping: whole
+                                   speakers for `speaker` where at least 3 are left, else clips
+                                   stratified by label and speaker; not drawn where `official`
+                                   finds validation clips in the manifest */
+    int64_t seed;               /* of the split; not of the training */
+    double max_seconds;         /* longer files are left out */
+} dv_data_config;
+
+extern const dv_field dv_data_fields[]; /* section `data` */
+
+typedef struct dv_clip {
+    char *path;
+    char *speaker;   /* "" where unknown */
+    int label;       /* index into the data set's labels */
+    int64_t index;   /* of FSDD's names, else -1 */
+    dv_part part;    /* set by dv_dataset_split */
+    bool part_given; /* the manifest said so */
+    float *samples;  /* (count) prepared by the front-end; NULL before loading */
+    int64_t count;
+    int64_t center; /* see dv_frontend_prepare */
+} dv_clip;
+
+typedef struct dv_dataset {
+    dv_clip *clips; /* (count), in order of path */
+    size_t count;
+    char **labels; /* (label_count) */
+    size_t label_count;
+    size_t skipped; /* unreadable files left out by dv_dataset_load */
+} dv_dataset;
+
+/* Lists the clips; reads no sound. DV_EIO, DV_EFORMAT (manifest: file and line), DV_EARG (no clip,
+   a name that does not fit). Free with dv_dataset_free. */
+dv_status dv_dataset_open(const char *path, dv_dataset *dataset);
+
+/* Gives each clip its part. DV_ECONFIG: unknown split (names the nearest), unknown speaker (names
+   those there are), `official` on data without it, a split that leaves the training part empty. */
+dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config);
+
+/* Reads, prepares and keeps the sound of all clips, in parallel. Files that cannot be read are
+   named (one warning each), counted and left out. DV_EFORMAT when none is left. */
+dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
+                          const dv_log *log);
+
+/* Indices of the clips of one part, in order; *indices (*count) owned by the caller. */
+dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
+                          int64_t *count);
+
+void dv_dataset_free(dv_dataset *dataset);
+
+#endif

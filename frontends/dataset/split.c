@@ -1,0 +1,356 @@
+/*
+ * Splits. A share is drawn by systematic sampling: the candidates are shuffled, put in order of
+ * their strata, and walked with a random start in steps of 1 / share. Every stratum then gives its
+ * share to within one clip, and so does the whole, however small the strata are.
+ */
+#include "engine/core/rng.h"
+#include "frontends/dataset/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Steps of DV_RNG_SPLIT: one stream for each thing that is drawn. */
+enum { DRAW_TEST, DRAW_VALIDATION, DRAW_SPEAKER_ORDER };
+
+static const int64_t official_test_below = 5; /* FSDD's split: indices 0 to 4 of each are test */
+static const int64_t speakers_to_hold_out = 3;
+
+typedef struct speaker_list {
+    const char **names; /* (count) distinct, in order, borrowed */
+    int64_t count;
+    int64_t *of_clip; /* (clips) index into names */
+} speaker_list;
+
+typedef struct candidate {
+    int64_t stratum[2]; /* label; the speaker's place, or 0 */
+    int64_t place;      /* in the shuffled order */
+    size_t clip;
+} candidate;
+
+static int by_name(const void *a, const void *b)
+{
+    return dv__natural_order(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void speakers_free(speaker_list *speakers)
+{
+    free(speakers->names);
+    free(speakers->of_clip);
+}
+
+static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers)
+{
+    dv_status status;
+    *speakers = (speaker_list){0};
+    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *speakers->names, &speakers->names));
+    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *speakers->of_clip, &speakers->of_clip));
+    for (size_t i = 0; i < dataset->count; i++)
+        speakers->names[i] = dataset->clips[i].speaker;
+    qsort(speakers->names, dataset->count, sizeof *speakers->names, by_name);
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (i == 0 || strcmp(speakers->names[i], speakers->names[speakers->count - 1]) != 0)
+            speakers->names[speakers->count++] = speakers->names[i];
+    }
+    for (size_t i = 0; i < dataset->count; i++) {
+        const char *name = dataset->clips[i].speaker;
+        const char **found = bsearch(&name, speakers->names, (size_t)speakers->count,
+                                     sizeof *speakers->names, by_name);
+        DV_ASSERT(found != NULL);
+        speakers->of_clip[i] = found - speakers->names;
+    }
+    return DV_OK;
+fail:
+    speakers_free(speakers);
+    return status;
+}
+
+static dv_rng split_rng(const dv_data_config *config, uint64_t draw)
+{
+    return (dv_rng){.seed = (uint64_t)config->seed, .use = DV_RNG_SPLIT, .step = draw};
+}
+
+/* 0 .. count-1 shuffled; owned by the caller. */
+static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
+{
+    DV_TRY(dv__calloc((size_t)count, sizeof **order, order));
+    for (int64_t i = 0; i < count; i++)
+        (*order)[i] = i;
+    dv_rng_shuffle(rng, *order, count);
+    return DV_OK;
+}
+
+static int by_stratum(const void *a, const void *b)
+{
+    const candidate *x = a;
+    const candidate *y = b;
+    for (int i = 0; i < 2; i++) {
+        if (x->stratum[i] != y->stratum[i])
+            return x->stratum[i] < y->stratum[i] ? -1 : 1;
+    }
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* Walks the ordered candidates and moves `share` of them to part `to`: at least one, never all. */
+static void move_share(dv_dataset *dataset, const candidate *candidates, int64_t count,
+                       double share, const dv_rng *rng, dv_part to)
+{
+    uint32_t words[4];
+    dv_rng_words(rng, UINT32_MAX, words); /* the shuffle uses the indices from 0 */
+    double start = ((double)words[0] + 0.5) / 4294967296.0;
+    int64_t moved = 0;
+    for (int64_t i = 0; i < count && moved + 1 < count; i++) {
+        double before = floor(share * (double)i + start);
+        if (floor(share * (double)(i + 1) + start) > before) {
+            dataset->clips[candidates[i].clip].part = to;
+            moved++;
+        }
+    }
+    if (moved == 0 && count > 1)
+        dataset->clips[candidates[0].clip].part = to;
+}
+
+/* Moves `share` of the training clips to part `to`, stratified by label and, where `rank` is
+   given, by speaker. rank (speakers): random places, lest the first names be always drawn. */
+static dv_status draw_clips(dv_dataset *dataset, const speaker_list *speakers, const int64_t *rank,
+                            double share, const dv_rng *rng, dv_part to)
+{
+    if (share <= 0.0)
+        return DV_OK;
+    dv_status status;
+    candidate *candidates = NULL;
+    int64_t *order = NULL;
+    int64_t count = 0;
+    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *candidates, &candidates));
+    DV_TRY_GOTO(shuffled(rng, (int64_t)dataset->count, &order));
+    for (size_t i = 0; i < dataset->count; i++) {
+        const dv_clip *clip = &dataset->clips[i];
+        if (clip->part != DV_TRAIN)
+            continue;
+        candidates[count++] = (candidate){
+            .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
+            .place = order[i],
+            .clip = i,
+        };
+    }
+    qsort(candidates, (size_t)count, sizeof *candidates, by_stratum);
+    move_share(dataset, candidates, count, share, rng, to);
+fail:
+    free(candidates);
+    free(order);
+    return status;
+}
+
+/* Moves all clips of `share` of the speakers that are in training to part `to`. present
+   (speakers): who is in training. */
+static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers, bool *present,
+                               int64_t present_count, double share, const dv_rng *rng, dv_part to)
+{
+    int64_t wanted = (int64_t)floor(share * (double)present_count + 0.5);
+    wanted = wanted < 1 ? 1 : wanted;
+    wanted = wanted > present_count - 1 ? present_count - 1 : wanted;
+    int64_t *order;
+    DV_TRY(shuffled(rng, speakers->count, &order));
+    for (int64_t i = 0; i < speakers->count && wanted > 0; i++) {
+        if (!present[order[i]])
+            continue;
+        present[order[i]] = false;
+        wanted--;
+    }
+    free(order);
+    for (size_t i = 0; i < dataset->count; i++) {
+        dv_clip *clip = &dataset->clips[i];
+        if (clip->part == DV_TRAIN && !present[speakers->of_clip[i]])
+            clip->part = to;
+    }
+    return DV_OK;
+}
+
+static int64_t find_present(const dv_dataset *dataset, const speaker_list *speakers, bool *present)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < dataset->count; i++) {
+        int64_t speaker = speakers->of_clip[i];
+        if (dataset->clips[i].part != DV_TRAIN || present[speaker])
+            continue;
+        present[speaker] = true;
+        count++;
+    }
+    return count;
+}
+
+static dv_status split_official(dv_dataset *dataset)
+{
+    bool given = false;
+    bool below = false;
+    for (size_t i = 0; i < dataset->count; i++)
+        given = given || dataset->clips[i].part_given;
+    for (size_t i = 0; i < dataset->count; i++) {
+        dv_clip *clip = &dataset->clips[i];
+        if (given) {
+            clip->part = clip->part_given ? clip->part : DV_TRAIN;
+            continue;
+        }
+        if (clip->index < 0)
+            return DV_FAIL(DV_ECONFIG,
+                           "data.split: official: the clip '%s' has no FSDD index and the data no "
+                           "split column",
+                           clip->path);
+        clip->part = clip->index < official_test_below ? DV_TEST : DV_TRAIN;
+        below = below || clip->part == DV_TEST;
+    }
+    if (!given && !below)
+        return DV_FAIL(DV_ECONFIG, "data.split: official: no clip has an index below %lld",
+                       (long long)official_test_below);
+    return DV_OK;
+}
+
+static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speakers,
+                                  const dv_data_config *config)
+{
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].speaker[0] == '\0')
+            return DV_FAIL(DV_ECONFIG, "data.split: speaker: the clip '%s' has no speaker",
+                           dataset->clips[i].path);
+    }
+    if (config->test <= 0.0)
+        return DV_OK;
+    if (speakers->count < 2)
+        return DV_FAIL(DV_ECONFIG, "data.split: speaker: there is one speaker, '%s'",
+                       speakers->names[0]);
+    bool *present;
+    DV_TRY(dv__calloc((size_t)speakers->count, sizeof *present, &present));
+    int64_t count = find_present(dataset, speakers, present);
+    dv_rng rng = split_rng(config, DRAW_TEST);
+    dv_status status =
+        draw_speakers(dataset, speakers, present, count, config->test, &rng, DV_TEST);
+    free(present);
+    return status;
+}
+
+/* "a, b, c and 4 more" */
+static void write_names(const speaker_list *speakers, char *text, size_t size)
+{
+    enum { SHOWN = 12 };
+    size_t used = 0;
+    text[0] = '\0';
+    for (int64_t i = 0; i < speakers->count && i < SHOWN && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s'%s'", i > 0 ? ", " : "",
+                                 speakers->names[i]);
+    if (speakers->count > SHOWN && used < size)
+        snprintf(text + used, size - used, " and %lld more", (long long)speakers->count - SHOWN);
+}
+
+static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *speakers,
+                                     const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (strcmp(dataset->clips[i].speaker, name) != 0)
+            continue;
+        dataset->clips[i].part = DV_TEST;
+        found = true;
+    }
+    if (found && name[0] != '\0')
+        return DV_OK;
+    char names[600];
+    write_names(speakers, names, sizeof names);
+    const char *nearest = dv_nearest(name, speakers->names, (size_t)speakers->count);
+    return DV_FAIL(DV_ECONFIG,
+                   "data.split: leave_one_out: unknown speaker '%s'%s%s%s; there are %s", name,
+                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "'?" : "", names);
+}
+
+/* Parts `text` into a kind and, behind a colon, a name: *name points into `text`. */
+static dv_status parse_split(const char *text, dv_split_kind *kind, const char **name)
+{
+    static const char *const words[] = {"official", "random", "speaker", "leave_one_out"};
+    static const char *const shown[] = {"official", "random", "speaker", "leave_one_out:NAME"};
+    enum { COUNT = sizeof words / sizeof words[0] };
+    size_t length = strcspn(text, ":");
+    *name = NULL;
+    if (text[length] == ':')
+        *name = text + length + 1 + strspn(text + length + 1, " ");
+    for (int i = 0; i < COUNT; i++) {
+        if (strlen(words[i]) != length || strncmp(words[i], text, length) != 0)
+            continue;
+        *kind = (dv_split_kind)i;
+        if ((*name != NULL) == (*kind == DV_SPLIT_LEAVE_ONE_OUT))
+            return DV_OK;
+        return DV_FAIL(DV_ECONFIG, "data.split: '%s': write %s", text, shown[i]);
+    }
+    char word[DV_STRING_SIZE];
+    snprintf(word, sizeof word, "%.*s", (int)length, text);
+    const char *nearest = dv_nearest(word, words, COUNT);
+    if (nearest != NULL)
+        return DV_FAIL(DV_ECONFIG, "data.split: unknown split '%s'; did you mean '%s'?", text,
+                       strcmp(nearest, words[3]) == 0 ? shown[3] : nearest);
+    return DV_FAIL(DV_ECONFIG, "data.split: unknown split '%s'; known are %s, %s, %s and %s", text,
+                   shown[0], shown[1], shown[2], shown[3]);
+}
+
+static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, dv_split_kind kind,
+                            const char *name, const dv_data_config *config)
+{
+    dv_rng rng = split_rng(config, DRAW_TEST);
+    if (kind == DV_SPLIT_OFFICIAL)
+        return split_official(dataset);
+    for (size_t i = 0; i < dataset->count; i++)
+        dataset->clips[i].part = DV_TRAIN;
+    if (kind == DV_SPLIT_RANDOM)
+        return draw_clips(dataset, speakers, NULL, config->test, &rng, DV_TEST);
+    if (kind == DV_SPLIT_SPEAKER)
+        return split_by_speaker(dataset, speakers, config);
+    return split_leave_one_out(dataset, speakers, name);
+}
+
+static dv_status split_validation(dv_dataset *dataset, const speaker_list *speakers,
+                                  dv_split_kind kind, const dv_data_config *config)
+{
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part == DV_VALIDATION)
+            return DV_OK; /* the manifest gave it */
+    }
+    if (config->validation <= 0.0)
+        return DV_OK;
+    dv_status status;
+    bool *present = NULL;
+    int64_t *rank = NULL;
+    dv_rng rng = split_rng(config, DRAW_VALIDATION);
+    dv_rng rank_rng = split_rng(config, DRAW_SPEAKER_ORDER);
+    DV_TRY_GOTO(dv__calloc((size_t)speakers->count, sizeof *present, &present));
+    DV_TRY_GOTO(shuffled(&rank_rng, speakers->count, &rank));
+    int64_t count = find_present(dataset, speakers, present);
+    if (kind == DV_SPLIT_SPEAKER && count >= speakers_to_hold_out)
+        status = draw_speakers(dataset, speakers, present, count, config->validation, &rng,
+                               DV_VALIDATION);
+    else
+        status = draw_clips(dataset, speakers, rank, config->validation, &rng, DV_VALIDATION);
+fail:
+    free(present);
+    free(rank);
+    return status;
+}
+
+dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config)
+{
+    dv_split_kind kind = DV_SPLIT_RANDOM;
+    const char *name;
+    speaker_list speakers;
+    DV_TRY(parse_split(config->split, &kind, &name));
+    DV_TRY(list_speakers(dataset, &speakers));
+    dv_status status;
+    DV_TRY_GOTO(split_test(dataset, &speakers, kind, name, config));
+    DV_TRY_GOTO(split_validation(dataset, &speakers, kind, config));
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part == DV_TRAIN)
+            goto fail;
+    }
+    status = DV_FAIL(DV_ECONFIG, "data.split: %s: no clip is left for training, of %zu",
+                     config->split, dataset->count);
+fail:
+    speakers_free(&speakers);
+    return status;
+}

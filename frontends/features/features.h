@@ -1,0 +1,85 @@
+/*
+ * The front-end: the one definition of the way from samples to features, stored in each checkpoint.
+ *
+ *   clip -> DC removed, level -> window of `duration` placed on the word -> centred STFT, Hann
+ *        -> power -> mel -> decibel -> DCT (mfcc) -> normalisation over the utterance
+ *
+ * Numerically librosa's (Slaney mel scale and norm, power 2, power_to_db with amin 1e-10, DCT-II
+ * ortho) before normalisation.
+ */
+#ifndef DV_FRONTENDS_FEATURES_H
+#define DV_FRONTENDS_FEATURES_H
+
+#include "engine/core/field.h"
+
+typedef enum dv_feature_type { DV_MFCC, DV_MEL, DV_SPECTROGRAM } dv_feature_type;
+/* Where the window's middle goes: ENERGY, the centroid of the word's amplitude; MIDDLE, the middle
+   of the clip; START, so that window and clip begin together. */
+typedef enum dv_placement { DV_PLACE_ENERGY, DV_PLACE_MIDDLE, DV_PLACE_START } dv_placement;
+/* PEAK: the largest sample becomes 1. RMS: the root of the power of 25 ms frames, averaged with
+   that power as weight, so that silence does not count, becomes 0.1. Below 1e-6 nothing is done. */
+typedef enum dv_level { DV_LEVEL_NONE, DV_LEVEL_PEAK, DV_LEVEL_RMS } dv_level;
+typedef enum dv_mel_scale { DV_MEL_SLANEY, DV_MEL_HTK } dv_mel_scale;
+typedef enum dv_mel_norm { DV_MEL_NORM_SLANEY, DV_MEL_NORM_NONE, DV_MEL_NORM_SUM } dv_mel_norm;
+/* Over what a mean is subtracted or a standard deviation divided by: nothing, the whole clip, or
+   each band (row) for itself over time. */
+typedef enum dv_norm_over { DV_OVER_NONE, DV_OVER_CLIP, DV_OVER_BAND } dv_norm_over;
+
+typedef struct dv_features_config {
+    int type;            /* dv_feature_type */
+    int64_t sample_rate; /* Hz */
+    double duration;     /* s, the window that is looked at */
+    int64_t n_fft;       /* power of two */
+    int64_t window;      /* samples of the Hann window, <= n_fft, centred in it */
+    int64_t hop;         /* samples between frames */
+    int64_t n_mels;      /* mel, mfcc */
+    int64_t n_mfcc;      /* mfcc, <= n_mels */
+    double fmin, fmax;   /* Hz; fmax 0: sample_rate / 2 */
+    int mel_scale;       /* dv_mel_scale */
+    int mel_norm;        /* dv_mel_norm; SUM: each triangle's weights sum to 1 */
+    double top_db;       /* decibels kept below the clip's maximum; 0: no floor */
+    int placement;       /* dv_placement */
+    int level;           /* dv_level */
+    int mean;            /* dv_norm_over, subtracted */
+    int deviation;       /* dv_norm_over, divided by (+ 0.01) */
+} dv_features_config;
+
+/* The field table: section `features` of the configuration. */
+extern const dv_field dv_features_fields[];
+
+typedef struct dv_frontend dv_frontend; /* immutable once made: one for all threads */
+
+/* DV_ECONFIG names the field that does not fit (n_fft no power of two, window > n_fft,
+   n_mfcc > n_mels, fmin >= fmax, fmax above half the rate, ...). */
+dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out);
+void dv_frontend_free(dv_frontend *frontend);
+
+const dv_features_config *dv_frontend_config(const dv_frontend *frontend);
+int64_t dv_frontend_rows(const dv_frontend *frontend);    /* coefficients: H of the image */
+int64_t dv_frontend_frames(const dv_frontend *frontend);  /* frames: W of the image */
+int64_t dv_frontend_samples(const dv_frontend *frontend); /* samples in the window */
+
+/*
+ * Prepares a clip once: removes DC, sets the level, in place, and finds the sample around which
+ * the window is placed (see dv_placement). samples (count).
+ */
+int64_t dv_frontend_prepare(const dv_frontend *frontend, float *samples, int64_t count);
+
+/* Cuts the window around `center` + `shift` out of a prepared clip, zeros outside the clip, times
+   `gain`. samples (count), window (dv_frontend_samples). */
+void dv_frontend_cut(const dv_frontend *frontend, const float *samples, int64_t count,
+                     int64_t center, int64_t shift, float gain, float *window);
+
+/* Bytes of scratch that one call of dv_frontend_compute needs; 64-byte aligned. */
+size_t dv_frontend_scratch(const dv_frontend *frontend);
+
+/* window (samples) -> features (rows, frames), normalised. The fast form, one thread. */
+void dv_frontend_compute(const dv_frontend *frontend, const float *window, float *features,
+                         void *scratch);
+
+/* The reference: direct formulas in double, no tables shared with the fast form but the
+   configuration. Slow. `normalized` false stops before the normalisation (librosa's output). */
+dv_status dv_frontend_reference(const dv_features_config *config, const float *window,
+                                bool normalized, double *features);
+
+#endif

@@ -1,0 +1,79 @@
+/* What the files of the front-end share: the immutable tables of the fast form. */
+#ifndef DV_FRONTENDS_FEATURES_INTERNAL_H
+#define DV_FRONTENDS_FEATURES_INTERNAL_H
+
+#include "frontends/features/features.h"
+
+/* Frames that are transformed side by side: the innermost index of all work arrays, so that each
+   loop over it is a whole number of vectors on every instruction set. */
+enum { DV__LANES = 16 };
+
+/*
+ * Hot loops are compiled for several instruction sets and chosen when the program is loaded, where
+ * the compiler and the C library can do that. Floating-point contraction is off, so the choice
+ * changes no product or sum, only the order of reductions.
+ */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
+    !defined(__AVX2__) && !defined(__SANITIZE_THREAD__)
+#define DV__CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define DV__CLONES
+#endif
+
+/* A real transform of `size` points as a complex one of size / 2 over even and odd samples. */
+typedef struct dv__fft {
+    int64_t size;    /* power of two, at least 4 */
+    float *twiddles; /* per radix-4 pass and index: three complex factors */
+    float *unpack;   /* (size / 4 + 1, 2): exp(-2 pi i k / size) */
+} dv__fft;
+
+dv_status dv__fft_create(int64_t size, dv__fft *fft);
+void dv__fft_free(dv__fft *fft);
+
+/* Floats of one work buffer; two are needed. */
+int64_t dv__fft_buffer(const dv__fft *fft);
+
+/*
+ * Power spectra of DV__LANES frames. `input` holds the even samples (size / 2, lanes) and then the
+ * odd ones (size / 2, lanes); it is overwritten. Returns the powers (size / 2 + 1, lanes), which
+ * lie in `input` or in `other`.
+ */
+const float *dv__fft_power(const dv__fft *fft, float *input, float *other);
+
+/* Triangular filters, each a run of bins. */
+typedef struct dv__mel {
+    int64_t bands;
+    int64_t *first; /* (bands): the first bin with a weight */
+    int64_t *start; /* (bands + 1): where a band's weights begin in `weights` */
+    float *weights;
+} dv__mel;
+
+/* DV_ECONFIG where a band is so narrow that it holds no bin. */
+dv_status dv__mel_create(const dv_features_config *config, dv__mel *mel);
+void dv__mel_free(dv__mel *mel);
+
+struct dv_frontend {
+    dv_features_config config;
+    int64_t samples, frames, rows, bins;
+    float *window; /* (n_fft): Hann, centred, zeros around it */
+    dv__fft fft;
+    dv__mel mel; /* mel, mfcc */
+    float *dct;  /* (n_mfcc, n_mels); mfcc */
+};
+
+/* Checks every field against its table and the fields against each other. */
+dv_status dv__features_check(const dv_features_config *config);
+
+/* Samples in the window, frames and rows of the result, for a checked configuration. */
+int64_t dv__features_samples(const dv_features_config *config);
+int64_t dv__features_frames(const dv_features_config *config);
+int64_t dv__features_rows(const dv_features_config *config);
+
+/* The upper end of the mel filters in Hz. */
+double dv__features_fmax(const dv_features_config *config);
+
+/* Normalises features (rows, frames) in place, as the configuration says. */
+void dv__features_normalize(const dv_features_config *config, int64_t rows, int64_t frames,
+                            float *features);
+
+#endif

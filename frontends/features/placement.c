@@ -1,0 +1,221 @@
+/*
+ * What is done once to each clip: the mean removed, the level set, the word found. The word's
+ * centre is the centroid of its amplitude envelope: recordings differ in how much silence they
+ * leave on each side, and models that see the word always in the same place learn it faster.
+ */
+#include "frontends/features/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double silence = 1e-6;  /* a clip below this level is left alone: -120 dB */
+static const double rms_level = 0.1; /* -20 dB: speech peaks stay below 1 */
+
+/* Frames of the envelope; 10 ms apart this is 40 s, and longer clips get longer frames. */
+enum { MAX_ENVELOPE = 4096 };
+
+typedef struct envelope {
+    int64_t frames, length, hop;
+    float values[MAX_ENVELOPE];
+} envelope;
+
+static void remove_mean(float *samples, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)samples[i];
+    float mean = (float)(sum / (double)count);
+    for (int64_t i = 0; i < count; i++)
+        samples[i] -= mean;
+}
+
+static double peak_of(const float *samples, int64_t count)
+{
+    float peak = 0;
+    for (int64_t i = 0; i < count; i++)
+        peak = fabsf(samples[i]) > peak ? fabsf(samples[i]) : peak;
+    return (double)peak;
+}
+
+static double energy_of(const float *samples, int64_t count)
+{
+    double energy = 0;
+    for (int64_t i = 0; i < count; i++)
+        energy += (double)samples[i] * (double)samples[i];
+    return energy;
+}
+
+/*
+ * The RMS of the loud part: the mean power of 25 ms frames, each weighted with its own power, so
+ * that silence around the word does not count: sqrt(sum p^2 / sum p).
+ */
+static double loud_rms(const float *samples, int64_t count, int64_t sample_rate)
+{
+    int64_t length = sample_rate / 40;
+    double powers = 0;
+    double squares = 0;
+    for (int64_t start = 0; start < count; start += length) {
+        int64_t size = count - start < length ? count - start : length;
+        double power = energy_of(samples + start, size) / (double)length;
+        powers += power;
+        squares += power * power;
+    }
+    return powers > 0 ? sqrt(squares / powers) : 0;
+}
+
+static void set_level(const dv_features_config *config, float *samples, int64_t count)
+{
+    double level = 0;
+    double target = 1;
+    if (config->level == DV_LEVEL_PEAK) {
+        level = peak_of(samples, count);
+    } else if (config->level == DV_LEVEL_RMS) {
+        level = loud_rms(samples, count, config->sample_rate);
+        target = rms_level;
+    }
+    if (level < silence)
+        return;
+    float gain = (float)(target / level);
+    for (int64_t i = 0; i < count; i++)
+        samples[i] *= gain;
+}
+
+/* Energy of one frame after the mild high-pass 0.5 x + 0.5 diff x = x[t] - 0.5 x[t - 1]. */
+static double high_passed_energy(const float *samples, int64_t from, int64_t to)
+{
+    double energy = 0;
+    double previous = from > 0 ? (double)samples[from - 1] : 0;
+    for (int64_t i = from; i < to; i++) {
+        double value = (double)samples[i] - 0.5 * previous;
+        previous = (double)samples[i];
+        energy += value * value;
+    }
+    return energy;
+}
+
+/* The root of the power of 25 ms frames every 10 ms; the last one may hang over the end. */
+static void make_envelope(const float *samples, int64_t count, int64_t sample_rate, envelope *out)
+{
+    out->length = sample_rate / 40;
+    out->hop = sample_rate / 100;
+    while (count / out->hop >= MAX_ENVELOPE) {
+        out->length *= 2;
+        out->hop *= 2;
+    }
+    int64_t rest = count > out->length ? count - out->length : 0;
+    out->frames = 1 + (rest + out->hop - 1) / out->hop;
+    for (int64_t i = 0; i < out->frames; i++) {
+        int64_t from = i * out->hop;
+        int64_t to = from + out->length < count ? from + out->length : count;
+        double energy = high_passed_energy(samples, from, to);
+        out->values[i] = (float)sqrt(energy / (double)out->length);
+    }
+}
+
+static int compare_floats(const void *left, const void *right)
+{
+    float a = *(const float *)left;
+    float b = *(const float *)right;
+    return (a > b) - (a < b);
+}
+
+/* `fraction` 0..1, linear between the two nearest values. Sorts `values`. */
+static float percentile(float *values, int64_t count, double fraction)
+{
+    qsort(values, (size_t)count, sizeof *values, compare_floats);
+    double place = fraction * (double)(count - 1);
+    int64_t below = (int64_t)place;
+    int64_t above = below + 1 < count ? below + 1 : below;
+    double rest = place - (double)below;
+    return (float)((1 - rest) * (double)values[below] + rest * (double)values[above]);
+}
+
+/* Subtracts the noise floor, clipped at 0. A clip of 0.7 s and less is mostly word, so its quiet
+   frames say little about the noise and the floor is set low. */
+static void subtract_floor(envelope *out, double seconds)
+{
+    float sorted[MAX_ENVELOPE];
+    memcpy(sorted, out->values, (size_t)out->frames * sizeof *sorted);
+    float level = seconds > 0.7 ? 1.5F * percentile(sorted, out->frames, 0.20)
+                                : 0.5F * percentile(sorted, out->frames, 0.05);
+    for (int64_t i = 0; i < out->frames; i++)
+        out->values[i] = out->values[i] > level ? out->values[i] - level : 0;
+}
+
+/* The median of five frames removes clicks; outside the clip there is silence. */
+static void smooth(const envelope *in, envelope *out)
+{
+    out->frames = in->frames;
+    out->length = in->length;
+    out->hop = in->hop;
+    for (int64_t i = 0; i < in->frames; i++) {
+        float near[5];
+        for (int64_t k = 0; k < 5; k++) {
+            int64_t at = i + k - 2;
+            near[k] = at >= 0 && at < in->frames ? in->values[at] : 0;
+        }
+        qsort(near, 5, sizeof *near, compare_floats);
+        out->values[i] = near[2];
+    }
+}
+
+/* The centroid in samples; negative where the envelope is 0 throughout. */
+static double centroid(const envelope *in, int64_t count)
+{
+    double weights = 0;
+    double moments = 0;
+    for (int64_t i = 0; i < in->frames; i++) {
+        int64_t from = i * in->hop;
+        int64_t to = from + in->length < count ? from + in->length : count;
+        weights += (double)in->values[i];
+        moments += (double)in->values[i] * 0.5 * (double)(from + to);
+    }
+    return weights > 0 ? moments / weights : -1;
+}
+
+/* Where the median leaves nothing (a word of less than three frames) the envelope itself decides,
+   and where that is 0 too (silence, a steady tone) the middle of the clip. */
+static int64_t word_centre(const float *samples, int64_t count, int64_t sample_rate)
+{
+    envelope raw;
+    envelope smoothed;
+    make_envelope(samples, count, sample_rate, &raw);
+    subtract_floor(&raw, (double)count / (double)sample_rate);
+    smooth(&raw, &smoothed);
+    double centre = centroid(&smoothed, count);
+    if (centre < 0)
+        centre = centroid(&raw, count);
+    if (centre < 0)
+        return count / 2;
+    int64_t sample = llround(centre);
+    return sample < count ? sample : count - 1;
+}
+
+int64_t dv_frontend_prepare(const dv_frontend *frontend, float *samples, int64_t count)
+{
+    DV_ASSERT(count >= 1);
+    remove_mean(samples, count);
+    set_level(&frontend->config, samples, count);
+    switch ((dv_placement)frontend->config.placement) {
+    case DV_PLACE_ENERGY:
+        return word_centre(samples, count, frontend->config.sample_rate);
+    case DV_PLACE_MIDDLE:
+        return count / 2;
+    case DV_PLACE_START:
+        break;
+    }
+    return frontend->samples / 2; /* the window begins with the clip */
+}
+
+void dv_frontend_cut(const dv_frontend *frontend, const float *samples, int64_t count,
+                     int64_t center, int64_t shift, float gain, float *window)
+{
+    int64_t size = frontend->samples;
+    int64_t start = center + shift - size / 2;
+    int64_t from = start < 0 ? 0 : start;
+    int64_t to = start + size < count ? start + size : count;
+    memset(window, 0, (size_t)size * sizeof *window);
+    for (int64_t i = from; i < to; i++)
+        window[i - start] = samples[i] * gain;
+}

@@ -1,0 +1,267 @@
+#include "frontends/predictor/predictor.h"
+#include "engine/core/plan.h"
+#include "engine/layers/model.h"
+#include "frontends/audio.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dv_predictor {
+    char *device;
+    int threads;
+    dv_log log;
+    dv_checkpoint checkpoint;
+    dv_frontend *frontend;
+    dv_context *context; /* of the parameters */
+    dv_params *params;
+    dv_graph *graph; /* batch 1 */
+    int input, logits;
+    dv_plan *plan; /* of the thread that loads; other threads make their own */
+};
+
+/* What a thread needs for itself. */
+typedef struct dv_worker {
+    dv_context *context; /* NULL: the predictor's own */
+    dv_plan *plan;
+    float *window;   /* (samples) */
+    void *scratch;   /* of the front-end */
+    dv_plan *owned;  /* plan, where it is not the predictor's */
+} dv_worker;
+
+/* ---- Loading ---- */
+
+static dv_status read_frontend(dv_predictor *predictor)
+{
+    dv_features_config config;
+    DV_TRY(dv_fields_read(dv_features_fields, dv_tree_get(predictor->checkpoint.config, "features"),
+                          "features", &config));
+    return dv_frontend_create(&config, &predictor->frontend);
+}
+
+static dv_status build_graph(dv_predictor *predictor)
+{
+    const dv_tree *model = dv_tree_get(predictor->checkpoint.config, "model");
+    if (model == NULL)
+        return DV_FAIL(DV_ECONFIG, "the configuration has no section 'model'");
+    DV_TRY(dv_params_create(predictor->context, &predictor->params));
+    DV_TRY(dv_graph_create(predictor->params, &predictor->graph));
+    dv_shape shape = {1, dv_frontend_rows(predictor->frontend),
+                      dv_frontend_frames(predictor->frontend), 1};
+    DV_TRY(dv_graph_input(predictor->graph, "features", shape, &predictor->input));
+    return dv_model_build(predictor->graph, model, predictor->input,
+                          dv_predictor_classes(predictor), &predictor->logits);
+}
+
+static dv_status make_plan(const dv_predictor *predictor, dv_context *context, dv_plan **plan)
+{
+    dv_plan_options options = {.outputs = &predictor->logits, .output_count = 1};
+    return dv_plan_create(context, predictor->graph, &options, plan);
+}
+
+static dv_status load(dv_predictor *predictor, const char *checkpoint)
+{
+    DV_TRY(dv_checkpoint_open(checkpoint, &predictor->checkpoint));
+    DV_TRY(read_frontend(predictor));
+    DV_TRY(dv_context_open(predictor->device, 1, predictor->log, &predictor->context));
+    DV_TRY(build_graph(predictor));
+    DV_TRY(make_plan(predictor, predictor->context, &predictor->plan));
+    return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_VALUES);
+}
+
+dv_status dv_predictor_load(const char *checkpoint, const char *device, int threads, dv_log log,
+                            dv_predictor **out)
+{
+    *out = NULL;
+    dv_predictor *predictor;
+    DV_TRY(dv__calloc(1, sizeof *predictor, &predictor));
+    predictor->threads = threads > 0 ? threads : dv_physical_cores();
+    predictor->log = log;
+    dv_status status = dv__strdup(device, &predictor->device);
+    int threads_before = omp_get_max_threads();
+    if (status == DV_OK)
+        status = load(predictor, checkpoint);
+    omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
+    if (status == DV_ECONFIG || status == DV_ESHAPE)
+        status = dv__fail_within(status, "%s", checkpoint);
+    if (status != DV_OK) {
+        dv_predictor_free(predictor);
+        return status;
+    }
+    *out = predictor;
+    return DV_OK;
+}
+
+void dv_predictor_free(dv_predictor *predictor)
+{
+    if (predictor == NULL)
+        return;
+    dv_plan_free(predictor->plan);
+    dv_graph_free(predictor->graph);
+    dv_params_free(predictor->params);
+    dv_context_close(predictor->context);
+    dv_frontend_free(predictor->frontend);
+    dv_checkpoint_close(&predictor->checkpoint);
+    free(predictor->device);
+    free(predictor);
+}
+
+int64_t dv_predictor_classes(const dv_predictor *predictor)
+{
+    return (int64_t)predictor->checkpoint.labels->count;
+}
+
+const char *dv_predictor_label(const dv_predictor *predictor, int64_t class)
+{
+    return predictor->checkpoint.labels->children[class]->text;
+}
+
+const dv_frontend *dv_predictor_frontend(const dv_predictor *predictor)
+{
+    return predictor->frontend;
+}
+
+const dv_checkpoint *dv_predictor_checkpoint(const dv_predictor *predictor)
+{
+    return &predictor->checkpoint;
+}
+
+const dv_graph *dv_predictor_graph(const dv_predictor *predictor)
+{
+    return predictor->graph;
+}
+
+int64_t dv_predictor_parameters(const dv_predictor *predictor)
+{
+    return dv_params_count(predictor->params);
+}
+
+/* ---- Workers ---- */
+
+static void worker_free(dv_worker *worker)
+{
+    dv_plan_free(worker->owned);
+    dv_context_close(worker->context);
+    free(worker->window);
+    free(worker->scratch);
+}
+
+/* The first thread uses the plan that loading made; each further one makes its own, from inside
+   its thread, so that all plans are made and run under the same conditions. */
+static dv_status worker_create(const dv_predictor *predictor, bool first, dv_worker *worker)
+{
+    memset(worker, 0, sizeof *worker);
+    omp_set_num_threads(1); /* of this thread's tasks: one clip, one thread */
+    size_t samples = (size_t)dv_frontend_samples(predictor->frontend);
+    DV_TRY(dv__calloc(samples, sizeof *worker->window, &worker->window));
+    size_t scratch = (dv_frontend_scratch(predictor->frontend) + 63) / 64 * 64;
+    worker->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
+    if (worker->scratch == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
+    worker->plan = predictor->plan;
+    if (first)
+        return DV_OK;
+    DV_TRY(dv_context_open(predictor->device, 1, predictor->log, &worker->context));
+    DV_TRY(make_plan(predictor, worker->context, &worker->owned));
+    worker->plan = worker->owned;
+    return DV_OK;
+}
+
+/* samples (count) are prepared -> logits (classes). */
+static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
+                               const float *samples, int64_t count, int64_t center, float *logits)
+{
+    dv_frontend_cut(predictor->frontend, samples, count, center, 0, 1, worker->window);
+    dv_frontend_compute(predictor->frontend, worker->window,
+                        dv_plan_address(worker->plan, predictor->input), worker->scratch);
+    dv_run run = {.training = false};
+    DV_TRY(dv_plan_forward(worker->plan, &run));
+    return dv_plan_download(worker->plan, predictor->logits, logits);
+}
+
+/* Runs `answer(job, worker, i)` for every i of 0..count-1. */
+typedef struct dv_job {
+    dv_predictor *predictor;
+    int64_t count;
+    dv_status (*answer)(const struct dv_job *job, dv_worker *worker, int64_t i);
+    const char *const *paths;
+    dv_answer *answers;
+    const dv_dataset *dataset;
+    const int64_t *indices;
+    float *logits;
+} dv_job;
+
+static dv_status run_job(const dv_job *job)
+{
+    int threads = job->predictor->threads;
+    threads = job->count < threads ? (int)job->count : threads;
+    dv_status failure = DV_OK;
+    char message[512] = "";
+#pragma omp parallel num_threads(threads > 0 ? threads : 1)
+    {
+        dv_worker worker;
+        dv_status status = worker_create(job->predictor, omp_get_thread_num() == 0, &worker);
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < job->count; i++) {
+            if (status == DV_OK)
+                status = job->answer(job, &worker, i);
+        }
+        worker_free(&worker);
+        if (status != DV_OK) {
+#pragma omp critical(dv_predictor_failure)
+            {
+                failure = status;
+                snprintf(message, sizeof message, "%s", dv_error_message());
+            }
+        }
+    }
+    return failure == DV_OK ? DV_OK : DV_FAIL(failure, "%s", message);
+}
+
+static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)
+{
+    const dv_frontend *frontend = job->predictor->frontend;
+    dv_answer *answer = &job->answers[i];
+    dv_audio audio;
+    answer->status = dv_audio_read(job->paths[i], dv_frontend_config(frontend)->sample_rate,
+                                   DV_PREDICTOR_MAX_SECONDS, &audio);
+    if (answer->status == DV_OK) {
+        int64_t center = dv_frontend_prepare(frontend, audio.samples, audio.count);
+        answer->status = worker_answer(job->predictor, worker, audio.samples, audio.count, center,
+                                       answer->logits);
+        dv_audio_free(&audio);
+    }
+    if (answer->status != DV_OK)
+        snprintf(answer->message, sizeof answer->message, "%s", dv_error_message());
+    return DV_OK;
+}
+
+dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
+                             dv_answer *answers)
+{
+    dv_job job = {.predictor = predictor,
+               .count = count,
+               .answer = answer_file,
+               .paths = paths,
+               .answers = answers};
+    return run_job(&job);
+}
+
+static dv_status answer_clip(const dv_job *job, dv_worker *worker, int64_t i)
+{
+    const dv_clip *clip = &job->dataset->clips[job->indices[i]];
+    return worker_answer(job->predictor, worker, clip->samples, clip->count, clip->center,
+                         job->logits + i * dv_predictor_classes(job->predictor));
+}
+
+dv_status dv_predictor_clips(dv_predictor *predictor, const dv_dataset *dataset,
+                             const int64_t *indices, int64_t count, float *logits)
+{
+    dv_job job = {.predictor = predictor,
+               .count = count,
+               .answer = answer_clip,
+               .dataset = dataset,
+               .indices = indices,
+               .logits = logits};
+    return run_job(&job);
+}

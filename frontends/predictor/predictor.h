@@ -1,0 +1,49 @@
+/*
+ * The predictor: from a checkpoint and a sound to an answer. Front-end, labels and model all come
+ * from the checkpoint, so what is predicted is what was trained.
+ *
+ * Each clip is computed by itself, in a graph of batch 1 on one thread, and clips are spread over
+ * the threads: an answer depends on nothing but the clip, to the bit.
+ */
+#ifndef DV_FRONTENDS_PREDICTOR_H
+#define DV_FRONTENDS_PREDICTOR_H
+
+#include "engine/core/context.h"
+#include "engine/io/checkpoint.h"
+#include "frontends/dataset/dataset.h"
+
+typedef struct dv_predictor dv_predictor;
+
+/* `threads` 0: as many as there are physical cores, but never more than clips. DV_EIO, DV_EFORMAT,
+   DV_ECONFIG name the checkpoint. */
+dv_status dv_predictor_load(const char *checkpoint, const char *device, int threads, dv_log log,
+                            dv_predictor **out);
+void dv_predictor_free(dv_predictor *predictor);
+
+int64_t dv_predictor_classes(const dv_predictor *predictor);
+const char *dv_predictor_label(const dv_predictor *predictor, int64_t class);
+const dv_frontend *dv_predictor_frontend(const dv_predictor *predictor);
+const dv_checkpoint *dv_predictor_checkpoint(const dv_predictor *predictor);
+const dv_graph *dv_predictor_graph(const dv_predictor *predictor);
+int64_t dv_predictor_parameters(const dv_predictor *predictor);
+
+/* What became of one file. */
+typedef struct dv_answer {
+    dv_status status; /* DV_OK, or why there is no answer */
+    char message[512];
+    float *logits; /* (classes) */
+} dv_answer;
+
+/* Reads and answers `count` files, in parallel; a file that cannot be read fails alone.
+   answers[i].logits must point to (classes) floats. */
+dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
+                             dv_answer *answers);
+
+/* The same for clips of a loaded data set: logits (count, classes). */
+dv_status dv_predictor_clips(dv_predictor *predictor, const dv_dataset *dataset,
+                             const int64_t *indices, int64_t count, float *logits);
+
+/* The longest file that is read, in seconds. */
+enum { DV_PREDICTOR_MAX_SECONDS = 60 };
+
+#endif

@@ -1,0 +1,37 @@
+/* The subcommands of decavox. argv[1] is the command's name; the result is the exit code. */
+#ifndef DV_RUNNER_COMMAND_H
+#define DV_RUNNER_COMMAND_H
+
+#include "engine/core/log.h"
+#include "runner/options.h"
+
+enum { DV_EXIT_GOOD = 0, DV_EXIT_FAILED = 1, DV_EXIT_USAGE = 2, DV_EXIT_SIGNAL = 128 };
+
+typedef struct dv_command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+} dv_command;
+
+int dv_command_train(int argc, char **argv);
+int dv_command_eval(int argc, char **argv);
+int dv_command_predict(int argc, char **argv);
+int dv_command_info(int argc, char **argv);
+int dv_command_synth(int argc, char **argv);
+
+/*
+ * Parses the command line. True: go on. False: leave with *exit_code, after the help was printed or
+ * the mistake told.
+ */
+bool dv_command_begin(const dv_options *options, int argc, char **argv, void *record,
+                      dv_arguments *arguments, int *exit_code);
+
+/* Tells the failure on stderr and gives the exit code that belongs to it. */
+int dv_command_fail(const char *command, dv_status status);
+
+/* Warnings to stderr, nothing else. */
+dv_log dv_command_log(void);
+
+extern const char *const dv_format_names[]; /* "text", "json", NULL */
+enum { DV_FORMAT_TEXT, DV_FORMAT_JSON };
+
+#endif

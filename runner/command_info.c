@@ -1,0 +1,93 @@
+#include "engine/io/checkpoint.h"
+#include "engine/layers/model.h"
+#include "frontends/predictor/predictor.h"
+#include "runner/command.h"
+#include "runner/experiment.h"
+#include "runner/help.h"
+
+#include "engine/io/yaml.h"
+
+#include <stdlib.h>
+
+typedef struct info_options {
+    bool config, layers;
+} info_options;
+
+static const dv_field fields[] = {
+    DV_BOOL(info_options, config, "false", "print every key of the configuration"),
+    DV_BOOL(info_options, layers, "false", "print every layer and its attributes"),
+    DV_END,
+};
+
+static const dv_options options = {
+    .command = "info",
+    .operands = "[CHECKPOINT]",
+    .summary = "Tells about this build, or about a checkpoint: labels, layers, configuration.",
+    .least = 0,
+    .most = 1,
+    .fields = fields,
+};
+
+static void print_line(void *user, const char *line)
+{
+    fprintf(user, "%s\n", line);
+}
+
+static void print_build(void)
+{
+    static const dv_backend *const backends[] = {&dv_backend_cpu, &dv_backend_ref};
+    printf("decavox %s\n", DV_VERSION);
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
+        printf("backend %-5s %s\n", backends[i]->name, backends[i]->version());
+    printf("physical cores %d\n", dv_physical_cores());
+}
+
+static void print_layers(void)
+{
+    dv_layer_info info;
+    for (int i = 0; dv_layer_at(i, &info); i++) {
+        printf("# %s\n", info.help);
+        if (info.fields != NULL)
+            dv_fields_help(stdout, info.name, info.fields);
+        else
+            printf("%s:\n", info.name);
+    }
+}
+
+static dv_status print_checkpoint(const char *path)
+{
+    dv_predictor *predictor;
+    DV_TRY(dv_predictor_load(path, "cpu", 1, dv_command_log(), &predictor));
+    char *config;
+    dv_status status = dv_yaml_write(dv_predictor_checkpoint(predictor)->config, &config);
+    if (status == DV_OK) {
+        dv_graph_table(dv_predictor_graph(predictor), print_line, stdout);
+        printf("labels:");
+        for (int64_t k = 0; k < dv_predictor_classes(predictor); k++)
+            printf(" %s", dv_predictor_label(predictor, k));
+        printf("\n\n%s", config);
+        free(config);
+    }
+    dv_predictor_free(predictor);
+    return status;
+}
+
+int dv_command_info(int argc, char **argv)
+{
+    info_options chosen;
+    dv_arguments arguments;
+    int exit_code;
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
+        return exit_code;
+    dv_status status = DV_OK;
+    if (arguments.count == 1)
+        status = print_checkpoint(arguments.operands[0]);
+    for (const dv_section *section = dv_sections; chosen.config && section->name != NULL; section++)
+        dv_fields_help(stdout, section->name, section->fields);
+    if (chosen.layers)
+        print_layers();
+    if (arguments.count == 0 && !chosen.config && !chosen.layers)
+        print_build();
+    dv_arguments_free(&arguments);
+    return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("info", status);
+}

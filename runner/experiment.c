@@ -1,0 +1,170 @@
+#include "runner/experiment.h"
+#include "engine/io/yaml.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const dv_section dv_sections[] = {
+    {"data", dv_data_fields, offsetof(dv_experiment, data)},
+    {"features", dv_features_fields, offsetof(dv_experiment, features)},
+    {"augment", dv_augment_fields, offsetof(dv_experiment, augment)},
+    {"train", dv_train_fields, offsetof(dv_experiment, train)},
+    {NULL, NULL, 0},
+};
+
+enum { PATH_SIZE = 1024 };
+
+/* ---- The model's file ---- */
+
+/* Folder of the configuration, then of the installed ones. */
+static dv_status find_model(const char *config_path, const char *name, char path[PATH_SIZE])
+{
+    char folder[PATH_SIZE];
+    snprintf(folder, sizeof folder, "%s", config_path);
+    const char *const folders[] = {dirname(folder), DV_CONFIG_FOLDER};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        int length = snprintf(path, PATH_SIZE, "%s/models/%s.yaml", folders[i], name);
+        if (length > 0 && length < PATH_SIZE && access(path, R_OK) == 0)
+            return DV_OK;
+    }
+    return DV_FAIL(DV_ECONFIG, "no model '%s': neither %s/models/%s.yaml nor %s/models/%s.yaml",
+                   name, folders[0], name, folders[1], name);
+}
+
+static dv_status read_model(const char *config_path, const dv_tree *where, dv_tree **model)
+{
+    char path[PATH_SIZE];
+    if (strchr(where->text, '/') != NULL)
+        return dv_tree_fail(where, "model: '%s' is a name, not a path", where->text);
+    if (find_model(config_path, where->text, path) != DV_OK)
+        return dv_tree_fail(where, "model: %s", dv_error_message());
+    return dv_yaml_read(path, model);
+}
+
+/* Replaces `model: NAME` by the content of its file. */
+static dv_status resolve_model(const char *config_path, dv_tree *tree)
+{
+    const dv_tree *model = dv_tree_get(tree, "model");
+    if (model == NULL)
+        return dv_tree_fail(tree, "the section 'model' is missing");
+    if (model->kind != DV_TREE_SCALAR)
+        return DV_OK;
+    dv_tree *content;
+    DV_TRY(read_model(config_path, model, &content));
+    return dv_tree_set(tree, "model", content);
+}
+
+static dv_status check_model(const dv_tree *model)
+{
+    static const char *const keys[] = {"name", "layers"};
+    if (model->kind != DV_TREE_MAP)
+        return dv_tree_fail(model, "model: expected a name, or a map with name and layers");
+    for (size_t i = 0; i < model->count; i++) {
+        const char *key = model->children[i]->key;
+        if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0)
+            continue;
+        const char *nearest = dv_nearest(key, keys, 2);
+        return dv_tree_fail(model->children[i], "model: unknown key '%s'%s%s%s", key,
+                            nearest != NULL ? ", did you mean '" : "",
+                            nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    }
+    return DV_OK;
+}
+
+/* ---- All sections ---- */
+
+static dv_status check_sections(const dv_tree *tree)
+{
+    const char *names[8];
+    size_t count = 0;
+    for (; dv_sections[count].name != NULL; count++)
+        names[count] = dv_sections[count].name;
+    names[count++] = "model";
+    if (tree->kind != DV_TREE_MAP)
+        return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
+    for (size_t i = 0; i < tree->count; i++) {
+        const char *key = tree->children[i]->key;
+        bool known = false;
+        for (size_t k = 0; k < count; k++)
+            known = known || strcmp(key, names[k]) == 0;
+        if (known)
+            continue;
+        const char *nearest = dv_nearest(key, names, count);
+        return dv_tree_fail(tree->children[i], "unknown section '%s'%s%s%s", key,
+                            nearest != NULL ? ", did you mean '" : "",
+                            nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    }
+    return DV_OK;
+}
+
+static dv_status read_section(const dv_tree *tree, const dv_section *section, dv_experiment *out)
+{
+    void *record = (char *)out + section->offset;
+    DV_TRY(dv_fields_read(section->fields, dv_tree_get(tree, section->name), section->name,
+                          record));
+    dv_tree *map;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &map));
+    dv_status status = dv_fields_write(section->fields, record, map);
+    if (status != DV_OK) {
+        dv_tree_free(map);
+        return status;
+    }
+    return dv_tree_append(out->tree, section->name, map);
+}
+
+static dv_status read_all(const dv_tree *tree, dv_experiment *out)
+{
+    DV_TRY(check_sections(tree));
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &out->tree));
+    for (const dv_section *section = dv_sections; section->name != NULL; section++)
+        DV_TRY(read_section(tree, section, out));
+    const dv_tree *model = dv_tree_get(tree, "model");
+    if (model == NULL)
+        return dv_tree_fail(tree, "the section 'model' is missing");
+    DV_TRY(check_model(model));
+    dv_tree *copy;
+    DV_TRY(dv_tree_copy(model, &copy));
+    DV_TRY(dv_tree_append(out->tree, "model", copy));
+    out->model = dv_tree_get(out->tree, "model");
+    return DV_OK;
+}
+
+dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_status status = read_all(resolved, out);
+    if (status != DV_OK)
+        dv_experiment_free(out);
+    return status;
+}
+
+dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_tree *tree;
+    DV_TRY(dv_yaml_read(path, &tree));
+    dv_status status = DV_OK;
+    if (tree->kind == DV_TREE_MAP && overrides != NULL)
+        status = dv_tree_merge(tree, overrides);
+    if (status == DV_OK && tree->kind == DV_TREE_MAP)
+        status = resolve_model(path, tree);
+    if (status == DV_OK)
+        status = dv_experiment_restore(tree, out);
+    dv_tree_free(tree);
+    return status;
+}
+
+void dv_experiment_free(dv_experiment *experiment)
+{
+    dv_tree_free(experiment->tree);
+    memset(experiment, 0, sizeof *experiment);
+}
+
+const char *dv_experiment_model_name(const dv_experiment *experiment)
+{
+    const dv_tree *name = dv_tree_get(experiment->model, "name");
+    return name != NULL && name->kind == DV_TREE_SCALAR ? name->text : "model";
+}

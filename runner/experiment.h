@@ -1,0 +1,41 @@
+/* An experiment: a configuration file with all its sections, read and checked. */
+#ifndef DV_RUNNER_EXPERIMENT_H
+#define DV_RUNNER_EXPERIMENT_H
+
+#include "engine/train/trainer.h"
+#include "frontends/augment.h"
+#include "frontends/dataset/dataset.h"
+
+typedef struct dv_experiment {
+    dv_data_config data;
+    dv_features_config features;
+    dv_augment_config augment;
+    dv_train_config train;
+    dv_tree *tree;        /* the resolved configuration: every field of every section; owned */
+    const dv_tree *model; /* its section `model`: name and layers */
+} dv_experiment;
+
+/*
+ * Reads `path` and lays `overrides` over it (NULL: none). `model` is a map with name and layers, or
+ * the name of a file models/NAME.yaml beside the configuration or among the installed ones.
+ * DV_EIO, DV_ECONFIG with file and line. Free with dv_experiment_free; zeroed on failure.
+ */
+dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out);
+
+/* The same from a resolved configuration, as a checkpoint holds it. */
+dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out);
+
+void dv_experiment_free(dv_experiment *experiment);
+
+/* The model's name, "model" where it has none. */
+const char *dv_experiment_model_name(const dv_experiment *experiment);
+
+/* The sections and their tables, for help texts; NULL ends the list. */
+typedef struct dv_section {
+    const char *name;
+    const dv_field *fields;
+    size_t offset; /* of its record in dv_experiment */
+} dv_section;
+extern const dv_section dv_sections[];
+
+#endif

@@ -1,0 +1,22 @@
+/* Help from the tables: of a command line, and of a section of the configuration. */
+#ifndef DV_RUNNER_HELP_H
+#define DV_RUNNER_HELP_H
+
+#include "runner/options.h"
+
+#include <stdio.h>
+
+/* The text of `decavox COMMAND --help`. */
+void dv_options_help(FILE *out, const dv_options *options);
+
+/*
+ * The reference of a section, as the YAML that sets its defaults; what is required is commented
+ * out:
+ *
+ *     train:
+ *       epochs: 100            # 1 to 100000: passes over the data
+ *       optimizer: adamw       # sgd | adam | adamw: ...
+ */
+void dv_fields_help(FILE *out, const char *section, const dv_field *fields);
+
+#endif

@@ -1,0 +1,45 @@
+/* decavox: trains, measures and uses classifiers of short spoken words. */
+#include "runner/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const dv_command commands[] = {
+    {"train", "trains a model from a configuration", dv_command_train},
+    {"eval", "measures a checkpoint on a data set", dv_command_eval},
+    {"predict", "says what was spoken in sound files", dv_command_predict},
+    {"info", "tells about this build, a checkpoint, the configuration", dv_command_info},
+    {"synth", "makes a data set of synthetic voices", dv_command_synth},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void usage(FILE *out)
+{
+    fprintf(out, "usage: decavox COMMAND [ARGUMENTS]     (decavox COMMAND --help for more)\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "    %-10s %s\n", commands[i].name, commands[i].help);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return DV_EXIT_USAGE;
+    }
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc, argv);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        usage(stdout);
+        return DV_EXIT_GOOD;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("decavox %s\n", DV_VERSION);
+        return DV_EXIT_GOOD;
+    }
+    fprintf(stderr, "decavox: no command '%s'\n\n", argv[1]);
+    usage(stderr);
+    return DV_EXIT_USAGE;
+}

@@ -1,0 +1,238 @@
+#include "runner/report.h"
+#include "engine/io/atomic_file.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Making ---- */
+
+static dv_status class_of(const dv_predictor *predictor, const char *label, int *class)
+{
+    for (int64_t k = 0; k < dv_predictor_classes(predictor); k++) {
+        if (strcmp(dv_predictor_label(predictor, k), label) == 0) {
+            *class = (int)k;
+            return DV_OK;
+        }
+    }
+    return DV_FAIL(DV_EARG, "the data have the label '%s', which the checkpoint does not know",
+                   label);
+}
+
+static dv_status select_clips(const dv_dataset *dataset, dv_part part, int64_t **indices,
+                              int64_t *count)
+{
+    if (part != DV_PART_COUNT)
+        return dv_dataset_part(dataset, part, indices, count);
+    DV_TRY(dv__calloc(dataset->count, sizeof **indices, indices));
+    *count = (int64_t)dataset->count;
+    for (int64_t i = 0; i < *count; i++)
+        (*indices)[i] = i;
+    return DV_OK;
+}
+
+static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, const int64_t *indices,
+                        dv_report *out)
+{
+    int64_t classes = dv_predictor_classes(predictor);
+    size_t count = (size_t)out->count;
+    DV_TRY(dv_confusion_create(classes, &out->confusion));
+    DV_TRY(dv__calloc(count, sizeof *out->clips, &out->clips));
+    DV_TRY(dv__calloc(count, sizeof *out->truth, &out->truth));
+    DV_TRY(dv__calloc(count * (size_t)classes, sizeof *out->logits, &out->logits));
+    for (int64_t i = 0; i < out->count; i++) {
+        out->clips[i] = &dataset->clips[indices[i]];
+        DV_TRY(class_of(predictor, dataset->labels[out->clips[i]->label], &out->truth[i]));
+    }
+    DV_TRY(dv_predictor_clips(predictor, dataset, indices, out->count, out->logits));
+    for (int64_t i = 0; i < out->count; i++) {
+        const float *logits = out->logits + i * classes;
+        dv_confusion_add(&out->confusion, out->truth[i], dv_argmax(logits, classes));
+        out->loss += dv_cross_entropy(logits, classes, out->truth[i]) / (double)out->count;
+    }
+    return DV_OK;
+}
+
+dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
+                         dv_report *out)
+{
+    memset(out, 0, sizeof *out);
+    out->predictor = predictor;
+    out->skipped = dataset->skipped;
+    int64_t *indices = NULL;
+    DV_TRY(select_clips(dataset, part, &indices, &out->count));
+    dv_status status = out->count > 0
+                           ? answer(predictor, dataset, indices, out)
+                           : DV_FAIL(DV_EARG, "the chosen part of the data holds no clip");
+    free(indices);
+    if (status != DV_OK)
+        dv_report_free(out);
+    return status;
+}
+
+void dv_report_free(dv_report *report)
+{
+    dv_confusion_free(&report->confusion);
+    free(report->clips);
+    free(report->truth);
+    free(report->logits);
+    memset(report, 0, sizeof *report);
+}
+
+/* ---- Text ---- */
+
+static void print_classes(const dv_report *report, FILE *out)
+{
+    const dv_confusion *confusion = &report->confusion;
+    fprintf(out, "\n%-12s %10s %10s\n", "class", "precision", "recall");
+    for (int64_t k = 0; k < confusion->classes; k++)
+        fprintf(out, "%-12s %9.2f%% %9.2f%%\n", dv_predictor_label(report->predictor, k),
+                100 * dv_confusion_precision(confusion, k),
+                100 * dv_confusion_recall(confusion, k));
+}
+
+static void print_confusion(const dv_report *report, FILE *out)
+{
+    const dv_confusion *confusion = &report->confusion;
+    fprintf(out, "\n%-12s predicted\n%-12s", "", "true");
+    for (int64_t k = 0; k < confusion->classes; k++)
+        fprintf(out, " %6.6s", dv_predictor_label(report->predictor, k));
+    for (int64_t i = 0; i < confusion->classes; i++) {
+        fprintf(out, "\n%-12s", dv_predictor_label(report->predictor, i));
+        for (int64_t k = 0; k < confusion->classes; k++)
+            fprintf(out, " %6lld", (long long)confusion->counts[i * confusion->classes + k]);
+    }
+    fprintf(out, "\n");
+}
+
+void dv_report_text(const dv_report *report, FILE *out)
+{
+    int64_t correct = dv_confusion_correct(&report->confusion);
+    double low, high;
+    dv_wilson_interval(correct, report->count, &low, &high);
+    fprintf(out, "accuracy %.2f%% (%lld of %lld; 95%% interval %.2f%% to %.2f%%), loss %.4f\n",
+            100.0 * (double)correct / (double)report->count, (long long)correct,
+            (long long)report->count, 100 * low, 100 * high, report->loss);
+    if (report->skipped > 0)
+        fprintf(out, "%zu unreadable files left out\n", report->skipped);
+    print_classes(report, out);
+    print_confusion(report, out);
+}
+
+/* ---- JSON ---- */
+
+json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits)
+{
+    int64_t classes = dv_predictor_classes(predictor);
+    int64_t best = dv_argmax(logits, classes);
+    double *probabilities;
+    if (dv__calloc((size_t)classes, sizeof *probabilities, &probabilities) != DV_OK)
+        return NULL;
+    dv_softmax(logits, classes, probabilities);
+    json_t *all = json_array(), *raw = json_array();
+    for (int64_t k = 0; k < classes; k++) {
+        json_array_append_new(all, json_real(probabilities[k]));
+        json_array_append_new(raw, json_real((double)logits[k]));
+    }
+    json_t *result = json_pack("{s:s, s:s, s:f, s:o, s:o}", "file", file, "label",
+                               dv_predictor_label(predictor, best), "confidence",
+                               probabilities[best], "probabilities", all, "logits", raw);
+    free(probabilities);
+    return result;
+}
+
+static json_t *class_json(const dv_report *report)
+{
+    json_t *classes = json_array();
+    for (int64_t k = 0; k < report->confusion.classes; k++)
+        json_array_append_new(
+            classes, json_pack("{s:s, s:f, s:f}", "label", dv_predictor_label(report->predictor, k),
+                               "precision", dv_confusion_precision(&report->confusion, k), "recall",
+                               dv_confusion_recall(&report->confusion, k)));
+    return classes;
+}
+
+static json_t *confusion_json(const dv_confusion *confusion)
+{
+    json_t *rows = json_array();
+    for (int64_t i = 0; i < confusion->classes; i++) {
+        json_t *row = json_array();
+        for (int64_t k = 0; k < confusion->classes; k++)
+            json_array_append_new(row, json_integer(confusion->counts[i * confusion->classes + k]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+json_t *dv_report_json(const dv_report *report, bool clips)
+{
+    int64_t correct = dv_confusion_correct(&report->confusion);
+    double low, high;
+    dv_wilson_interval(correct, report->count, &low, &high);
+    json_t *json = json_pack(
+        "{s:f, s:I, s:I, s:[f, f], s:f, s:I, s:o, s:o}", "accuracy",
+        (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
+        (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "skipped",
+        (json_int_t)report->skipped, "classes", class_json(report), "confusion",
+        confusion_json(&report->confusion));
+    if (json == NULL || !clips)
+        return json;
+    json_t *list = json_array();
+    for (int64_t i = 0; i < report->count; i++) {
+        json_t *one = dv_answer_json(report->predictor, report->clips[i]->path,
+                                     report->logits + i * report->confusion.classes);
+        json_object_set_new(one, "truth",
+                            json_string(dv_predictor_label(report->predictor, report->truth[i])));
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(json, "clips", list);
+    return json;
+}
+
+/* ---- Files ---- */
+
+static dv_status write_text(const char *path, const char *text)
+{
+    dv_atomic_file *file;
+    DV_TRY(dv_atomic_file_open(path, &file));
+    dv_status status = dv_atomic_file_write(file, text, strlen(text));
+    if (status != DV_OK) {
+        dv_atomic_file_abort(file);
+        return status;
+    }
+    return dv_atomic_file_commit(file);
+}
+
+dv_status dv_json_write(const char *path, json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    json_decref(json);
+    if (text == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the report for %s", path);
+    dv_status status = write_text(path, text);
+    free(text);
+    return status;
+}
+
+dv_status dv_report_confusion_csv(const dv_report *report, const char *path)
+{
+    const dv_confusion *confusion = &report->confusion;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the confusion matrix");
+    fprintf(stream, "true");
+    for (int64_t k = 0; k < confusion->classes; k++)
+        fprintf(stream, ",%s", dv_predictor_label(report->predictor, k));
+    for (int64_t i = 0; i < confusion->classes; i++) {
+        fprintf(stream, "\n%s", dv_predictor_label(report->predictor, i));
+        for (int64_t k = 0; k < confusion->classes; k++)
+            fprintf(stream, ",%lld", (long long)confusion->counts[i * confusion->classes + k]);
+    }
+    fprintf(stream, "\n");
+    fclose(stream);
+    dv_status status = write_text(path, text);
+    free(text);
+    return status;
+}

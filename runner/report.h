@@ -1,0 +1,42 @@
+/* What an evaluation tells: accuracy with its interval, per class, the confusion matrix. */
+#ifndef DV_RUNNER_REPORT_H
+#define DV_RUNNER_REPORT_H
+
+#include "engine/train/metrics.h"
+#include "frontends/predictor/predictor.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef struct dv_report {
+    const dv_predictor *predictor; /* borrowed */
+    dv_confusion confusion;
+    int64_t count;
+    const dv_clip **clips; /* (count) borrowed clips, owned array */
+    int *truth;            /* (count) class of the checkpoint */
+    float *logits;         /* (count, classes) */
+    double loss;           /* mean cross-entropy */
+    size_t skipped;        /* files left out of the data set */
+} dv_report;
+
+/* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EARG: no clip in it, or a label
+   that the checkpoint does not know, named. `dataset` must outlive the report. */
+dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
+                         dv_report *out);
+void dv_report_free(dv_report *report);
+
+void dv_report_text(const dv_report *report, FILE *out);
+
+/* A new reference; NULL when out of memory. `clips`: with the answer to every clip. */
+json_t *dv_report_json(const dv_report *report, bool clips);
+
+/* The confusion matrix as CSV: a row per true class. Replaced whole or not at all. */
+dv_status dv_report_confusion_csv(const dv_report *report, const char *path);
+
+/* Labels, probabilities and logits of one answer, for JSON. */
+json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
+
+/* Writes `json` (reference stolen) as text to `path`, whole or not at all. */
+dv_status dv_json_write(const char *path, json_t *json);
+
+#endif

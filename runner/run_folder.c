@@ -1,0 +1,175 @@
+#include "runner/run_folder.h"
+#include "engine/io/atomic_file.h"
+#include "engine/io/yaml.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- The folder ---- */
+
+static dv_status make_folders(const char *path)
+{
+    char part[DV_RUN_PATH_SIZE];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1; *p != '\0'; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        (void)mkdir(part, 0777); /* the last one tells */
+        *p = '/';
+    }
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        return DV_FAIL(DV_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+    return DV_OK;
+}
+
+dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
+{
+    memset(out, 0, sizeof *out);
+    if (strlen(path) >= sizeof out->path)
+        return DV_FAIL(DV_EARG, "the path of the run's folder is too long: %.60s...", path);
+    strcpy(out->path, path);
+    DV_TRY(make_folders(path));
+    char file[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(out, "config.yaml", file);
+    if (!resume && access(file, F_OK) == 0)
+        return DV_FAIL(DV_EARG, "%s holds a run already: go on with `--resume %s`, or choose "
+                                "another --out",
+                       path, path);
+    dv_run_folder_path(out, "log.txt", file);
+    out->log = fopen(file, resume ? "a" : "w");
+    if (out->log == NULL)
+        return DV_FAIL(DV_EIO, "cannot write %s: %s", file, strerror(errno));
+    out->bar = isatty(STDERR_FILENO) == 1;
+    return DV_OK;
+}
+
+void dv_run_folder_close(dv_run_folder *folder)
+{
+    if (folder->log != NULL)
+        fclose(folder->log);
+    folder->log = NULL;
+}
+
+void dv_run_folder_path(const dv_run_folder *folder, const char *file,
+                        char path[DV_RUN_PATH_SIZE])
+{
+    snprintf(path, DV_RUN_PATH_SIZE, "%s/%.60s", folder->path, file);
+}
+
+dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree)
+{
+    char path[DV_RUN_PATH_SIZE], *text;
+    dv_run_folder_path(folder, file, path);
+    DV_TRY(dv_yaml_write(tree, &text));
+    dv_atomic_file *out;
+    dv_status status = dv_atomic_file_open(path, &out);
+    if (status == DV_OK) {
+        status = dv_atomic_file_write(out, text, strlen(text));
+        if (status == DV_OK)
+            status = dv_atomic_file_commit(out);
+        else
+            dv_atomic_file_abort(out);
+    }
+    free(text);
+    return status;
+}
+
+/* ---- What is printed ---- */
+
+static void clear_bar(dv_run_folder *folder)
+{
+    if (folder->bar_shown)
+        fprintf(stderr, "\r\033[K");
+    folder->bar_shown = false;
+}
+
+void dv_run_print(dv_run_folder *folder, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    clear_bar(folder);
+    printf("%s\n", line);
+    fflush(stdout);
+    fprintf(folder->log, "%s\n", line);
+    fflush(folder->log);
+}
+
+void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
+                     uint64_t total, double loss)
+{
+    enum { WIDTH = 30 };
+    if (!folder->bar)
+        return;
+    char bar[WIDTH + 1];
+    uint64_t filled = total > 0 ? WIDTH * done / total : 0;
+    for (uint64_t i = 0; i < WIDTH; i++)
+        bar[i] = i < filled ? '=' : ' ';
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f\033[K",
+            epoch, epochs, bar, done, total, loss);
+    folder->bar_shown = true;
+}
+
+/* ---- metrics.csv ---- */
+
+static const char header[] = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,"
+                             "learning_rate,gradient_norm,seconds\n";
+
+/* The rows of epochs up to `epochs` of the file at hand, behind the header. */
+static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out)
+{
+    FILE *file = epochs > 0 ? fopen(path, "r") : NULL;
+    if (file == NULL)
+        return DV_OK;
+    char line[512];
+    dv_status status = DV_OK;
+    while (status == DV_OK && fgets(line, sizeof line, file) != NULL) {
+        int64_t epoch;
+        if (sscanf(line, "%" SCNd64 ",", &epoch) == 1 && epoch <= epochs &&
+            strchr(line, '\n') != NULL)
+            status = dv_atomic_file_write(out, line, strlen(line));
+    }
+    fclose(file);
+    return status;
+}
+
+dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(folder, "metrics.csv", path);
+    dv_atomic_file *file;
+    DV_TRY(dv_atomic_file_open(path, &file));
+    dv_status status = dv_atomic_file_write(file, header, strlen(header));
+    if (status == DV_OK)
+        status = kept_rows(path, epochs, file);
+    if (status == DV_OK)
+        return dv_atomic_file_commit(file);
+    dv_atomic_file_abort(file);
+    return status;
+}
+
+dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(folder, "metrics.csv", path);
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
+    fprintf(file, "%" PRId64 ",%.6f,%.6f,%.6f,%.6f,%.6g,%.6g,%.3f\n", metrics->epoch,
+            metrics->train_loss, metrics->train_accuracy, metrics->validation_loss,
+            metrics->validation_accuracy, metrics->learning_rate, metrics->gradient_norm,
+            metrics->seconds);
+    if (fclose(file) != 0)
+        return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
+    return DV_OK;
+}

@@ -1,0 +1,52 @@
+/*
+ * The folder that a training leaves:
+ *
+ *     config.yaml          the resolved configuration
+ *     last.safetensors     everything to go on with: --resume
+ *     model.safetensors    the trained model, for eval and predict
+ *     metrics.csv          a row per epoch
+ *     confusion.csv        of the test part, or the validation part where there is no test part
+ *     report.json          the same evaluation with all its figures
+ *     log.txt              what was printed
+ */
+#ifndef DV_RUNNER_RUN_FOLDER_H
+#define DV_RUNNER_RUN_FOLDER_H
+
+#include "engine/train/trainer.h"
+
+#include <stdio.h>
+
+enum { DV_RUN_PATH_SIZE = 1024 };
+
+typedef struct dv_run_folder {
+    char path[DV_RUN_PATH_SIZE - 64];
+    FILE *log;
+    bool bar; /* a progress bar on the terminal: stderr is one */
+    bool bar_shown;
+} dv_run_folder;
+
+/* Makes the folder, its parents too. DV_EIO: it cannot be made; DV_EARG: it holds a run already
+   and `resume` is false. */
+dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
+void dv_run_folder_close(dv_run_folder *folder);
+
+/* The path of a file in the folder. */
+void dv_run_folder_path(const dv_run_folder *folder, const char *file,
+                        char path[DV_RUN_PATH_SIZE]);
+
+/* A line to standard output and the log. */
+void dv_run_print(dv_run_folder *folder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Shows or refreshes the progress bar of an epoch: `done` of `total` steps. */
+void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
+                     uint64_t total, double loss);
+
+/* Writes a tree as a YAML file, whole or not at all. */
+dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree);
+
+/* metrics.csv: begins it, or, to resume, keeps the rows of the first `epochs` epochs. */
+dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs);
+dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
+
+#endif

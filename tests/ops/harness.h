@@ -1,0 +1,83 @@
+/*
+ * A rig: one case of the table set up on one backend, through a graph and a plan as in the engine.
+ *
+ *     op_rig *rig;
+ *     DV_TRY(op_rig_open(item, &dv_backend_cpu, &(op_rig_options){.threads = 1}, &rig));
+ *     DV_TRY(op_rig_forward(rig));
+ *     DV_TRY(op_rig_backward(rig));
+ *     ... op_rig_find(rig, "x0")->gradient ...
+ *
+ * Numbers are double here whatever the backend computes in.
+ */
+#ifndef TESTS_OPS_HARNESS_H
+#define TESTS_OPS_HARNESS_H
+
+#include "engine/core/plan.h"
+#include "tests/ops/cases.h"
+#include "tests/ops/guard.h"
+
+extern const dv_backend dv_backend_ref64;
+
+typedef enum op_tensor_kind {
+    TENSOR_INPUT,
+    TENSOR_PARAMETER,
+    TENSOR_STATE,
+    TENSOR_OUTPUT
+} op_tensor_kind;
+
+typedef struct op_tensor {
+    char name[DV_NAME_SIZE]; /* "x0", "weight", "running_mean", "y" */
+    op_tensor_kind kind;
+    int index;     /* number of the value, or of the parameter */
+    bool unwanted; /* its gradient is not asked for: a class of its own in plans */
+    int64_t count, channels;
+    double *value;    /* (count) outputs and states: as forward has left them */
+    double *gradient; /* (count) of the output: what backward starts from; NULL: has none */
+} op_tensor;
+
+enum { OP_RIG_TENSORS = 1 + DV_MAX_INPUTS + 2 * DV_MAX_PARAMS };
+
+typedef struct op_rig_options {
+    int threads;
+    bool inference;    /* an inference plan, whatever the case says */
+    bool unguarded;    /* the backend as it is: for timing */
+    unsigned unwanted; /* bit i: the gradient of input i is not asked for */
+} op_rig_options;
+
+typedef struct op_rig {
+    const op_case *item;
+    bool inference;
+    guard guard;
+    dv_context *context;
+    dv_params *params;
+    dv_graph *graph;
+    dv_plan *plan;
+    dv_run run;
+    int node; /* the operation under test */
+    op_tensor tensors[OP_RIG_TENSORS];
+    int tensor_count;
+    op_tensor *output;
+} op_rig;
+
+/* Builds, plans and uploads the case's data. */
+dv_status op_rig_open(const op_case *item, const dv_backend *backend, const op_rig_options *options,
+                      op_rig **out);
+void op_rig_close(op_rig *rig);
+
+/* Sends the tensor's value to the backend. */
+dv_status op_rig_upload(op_rig *rig, const op_tensor *tensor);
+
+/* Uploads the states (an earlier forward has changed them), runs, fetches output and states. A
+   guard's finding is a failure. */
+dv_status op_rig_forward(op_rig *rig);
+dv_status op_rig_backward(op_rig *rig);
+
+op_tensor *op_rig_find(op_rig *rig, const char *name); /* NULL: no such tensor */
+
+/* True for inputs that an operation has no gradient for: the targets of a loss. */
+bool op_input_constant(dv_op_id op, int input);
+
+/* Hash of attributes, inputs and parameters: what a golden vector was computed from. */
+uint32_t op_rig_hash(op_rig *rig);
+
+#endif

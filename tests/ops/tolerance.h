@@ -1,0 +1,51 @@
+/*
+ * How far two results may differ:
+ *
+ *     |got - want| <= relative |want| + absolute rms(want)     for every element, and
+ *     sum (got - want)^2 <= nmse sum want^2                    for the tensor.
+ *
+ * The absolute part scales with the tensor's root mean square, so that the bound means the same
+ * for losses of 1e4 and for gradients of 1e-4. Not-a-number never passes, infinity only where the
+ * other is the same infinity. A class is chosen by how an operation rounds, not by what passes.
+ */
+#ifndef TESTS_OPS_TOLERANCE_H
+#define TESTS_OPS_TOLERANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum op_tolerance {
+    TOLERANCE_EXACT,   /* moves or compares elements: equal to the bit */
+    TOLERANCE_ELEMENT, /* up to three roundings per element */
+    TOLERANCE_MATH,    /* exp, erf, tanh: a library's or a polynomial's last bits */
+    TOLERANCE_SUM,     /* sums of up to some thousand products in any order */
+    TOLERANCE_NORM,    /* variances: a sum, a cancellation and a division */
+    TOLERANCE_CANCEL,  /* the same, 100 standard deviations from zero */
+    TOLERANCE_DOUBLE,  /* two computations in double */
+    TOLERANCE_COUNT
+} op_tolerance;
+
+typedef struct tolerance_bounds {
+    const char *name;
+    double relative, absolute, nmse;
+} tolerance_bounds;
+
+tolerance_bounds tolerance_get(op_tolerance tolerance);
+
+typedef struct tolerance_report {
+    bool ok;
+    int64_t worst;    /* index of the element that uses most of its budget */
+    double got, want; /* there */
+    double used;      /* part of the budget used there: above 1 fails */
+    double nmse;      /* over the tensor */
+} tolerance_report;
+
+tolerance_report tolerance_compare(op_tolerance tolerance, const double *got, const double *want,
+                                   int64_t count);
+
+/* "element 17: got 0.125, want 0.25, 310 % of the budget; nmse 1e-3 of 1e-10". */
+void tolerance_describe(op_tolerance tolerance, const tolerance_report *report, char *text,
+                        size_t size);
+
+#endif

@@ -1,0 +1,278 @@
+/* Data sets: the three forms, and loading with broken files. */
+#include "frontends/audio.h"
+#include "tests/dataset_folder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void assert_open_fails(const char *path, dv_status code, const char *part)
+{
+    dv_dataset dataset;
+    assert_int_equal(dv_dataset_open(path, &dataset), code);
+    assert_message(part);
+    assert_null(dataset.clips);
+    assert_int_equal(dataset.count, 0);
+}
+
+static void assert_clip(const dv_dataset *dataset, size_t i, const char *name, const char *label,
+                        const char *speaker, int64_t index)
+{
+    assert_true(i < dataset->count);
+    const dv_clip *clip = &dataset->clips[i];
+    assert_string_equal(file_name(clip), name);
+    assert_string_equal(dataset->labels[clip->label], label);
+    assert_string_equal(clip->speaker, speaker);
+    assert_int_equal(clip->index, index);
+    assert_null(clip->samples);
+}
+
+static void named_files(void **state)
+{
+    const char *names[] = {"10_ann_2.wav", "2_bob_lee_10.FLAC", "2_bob_lee_9.ogg",
+                           "10_ann_1.Mp3", ".2_hidden_1.wav",   "notes.txt",
+                           "suspect.csv"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        write_file(*state, names[i], "");
+    make_subfolder(*state, "_background_noise_");
+    write_file(*state, "_background_noise_/hum.wav", "");
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    assert_int_equal(dataset.count, 4);
+    assert_int_equal(dataset.label_count, 2);
+    assert_string_equal(dataset.labels[0], "2"); /* by value: before 10 */
+    assert_clip(&dataset, 0, "2_bob_lee_9.ogg", "2", "bob_lee", 9);
+    assert_clip(&dataset, 1, "2_bob_lee_10.FLAC", "2", "bob_lee", 10);
+    assert_clip(&dataset, 2, "10_ann_1.Mp3", "10", "ann", 1);
+    assert_clip(&dataset, 3, "10_ann_2.wav", "10", "ann", 2);
+    dv_dataset_free(&dataset);
+}
+
+static void names_that_do_not_fit(void **state)
+{
+    const char *names[] = {"yes.wav",       "yes_ann.wav",  "_ann_1.wav",    "yes__1.wav",
+                           "yes_ann_x.wav", "yes_ann_.wav", "yes_ann_-1.wav"};
+    char path[PATH_SIZE];
+    write_file(*state, "no_ann_1.wav", "");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        write_file(*state, names[i], "");
+        assert_open_fails(*state, DV_EARG, names[i]);
+        unlink(path_in(*state, names[i], path));
+    }
+    make_subfolder(*state, "yes");
+    write_file(*state, "yes/a.wav", "");
+    assert_open_fails(*state, DV_EARG, "holds both");
+    assert_message("no_ann_1.wav");
+    assert_message("yes/a.wav");
+}
+
+static void class_folders(void **state)
+{
+    make_subfolder(*state, "two");
+    make_subfolder(*state, "one");
+    make_subfolder(*state, "docs");
+    make_subfolder(*state, ".git");
+    make_subfolder(*state, "_background_noise_");
+    write_file(*state, "two/ab12_nohash_0.wav", "");
+    write_file(*state, "two/x_y_nohash_1.wav", "");
+    write_file(*state, "one/carl_1.wav", "");
+    write_file(*state, "one/plain.wav", "");
+    write_file(*state, "docs/readme.md", "");
+    write_file(*state, ".git/a.wav", "");
+    write_file(*state, "_background_noise_/hum.wav", "");
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    assert_int_equal(dataset.count, 4);
+    assert_int_equal(dataset.label_count, 2);
+    assert_clip(&dataset, 0, "carl_1.wav", "one", "carl", -1);
+    assert_clip(&dataset, 1, "plain.wav", "one", "", -1);
+    assert_clip(&dataset, 2, "ab12_nohash_0.wav", "two", "ab12", -1);
+    assert_clip(&dataset, 3, "x_y_nohash_1.wav", "two", "x_y", -1);
+    dv_dataset_free(&dataset);
+}
+
+static void manifest(void **state)
+{
+    char path[PATH_SIZE];
+    write_file(*state, "m.csv",
+               "\xEF\xBB\xBFpath,label,speaker,split\r\n"
+               "b.wav,yes,ann,train\r\n"
+               "\r\n"
+               "\"a, \"\"b\"\".wav\",\"no\r\nno\",bob,test\r\n"
+               "/abs/c.wav,yes,,\r\n"
+               "d.wav,yes,\"eve\",validation"); /* no newline at the end */
+    dv_dataset dataset;
+    open_good(path_in(*state, "m.csv", path), &dataset);
+    assert_int_equal(dataset.count, 4);
+    assert_string_equal(dataset.clips[0].path, "/abs/c.wav");
+    assert_false(dataset.clips[0].part_given);
+    assert_clip(&dataset, 1, "a, \"b\".wav", "no\r\nno", "bob", -1);
+    assert_string_equal(dataset.clips[1].path, path_in(*state, "a, \"b\".wav", path));
+    assert_int_equal(dataset.clips[1].part, DV_TEST);
+    assert_int_equal(dataset.clips[2].part, DV_TRAIN);
+    assert_true(dataset.clips[2].part_given);
+    assert_int_equal(dataset.clips[3].part, DV_VALIDATION);
+
+    dv_data_config config = {.split = "official", .test = 0.5, .validation = 0.5};
+    assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
+    assert_int_equal(dataset.clips[0].part, DV_TRAIN);
+    assert_int_equal(dataset.clips[1].part, DV_TEST);
+    assert_int_equal(dataset.clips[2].part, DV_TRAIN);
+    assert_int_equal(dataset.clips[3].part, DV_VALIDATION);
+    dv_dataset_free(&dataset);
+
+    write_file(*state, "n.csv", "label,path\nyes,b.wav\n"); /* columns in any order */
+    open_good(path_in(*state, "n.csv", path), &dataset);
+    assert_clip(&dataset, 0, "b.wav", "yes", "", -1);
+    dv_dataset_free(&dataset);
+}
+
+static void bad_manifests(void **state)
+{
+    static const struct {
+        const char *text;
+        dv_status code;
+        const char *message;
+    } cases[] = {
+        {"path,label,spit\n", DV_EFORMAT, "m.csv:1: unknown column 'spit'; did you mean 'split'?"},
+        {"path,speaker\n", DV_EFORMAT, "m.csv:1: no column 'label'"},
+        {"", DV_EFORMAT, "m.csv:1: no column 'path'"},
+        {"path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' stands twice"},
+        {"path,label\na,b\n\nc\n", DV_EFORMAT, "m.csv:4: 1 fields, the header has 2"},
+        {"path,label\na,b,c,d,e\n", DV_EFORMAT, "m.csv:2: more than 4 fields"},
+        {"path,label,split\na,b,\"\"\nc,d,tets\n", DV_EFORMAT,
+         "m.csv:3: unknown split 'tets'; did you mean 'test'?"},
+        {"path,label,split\na,b,xxxxxxxxx\n", DV_EFORMAT, "known are train, validation, test"},
+        {"path,label\n\"x\ny\",b\n,c\n", DV_EFORMAT, "m.csv:4: the path is empty"},
+        {"path,label\na,\n", DV_EFORMAT, "m.csv:2: the label is empty"},
+        {"path,label\na,\"b\n\n", DV_EFORMAT, "m.csv:2: the quote is never closed"},
+        {"path,label\na,\"b\"c\n", DV_EFORMAT, "m.csv:2: 'c' after the closing quote"},
+        {"path,label\na,b\"c\"\n", DV_EFORMAT, "m.csv:2: a quote inside a field"},
+        {"path,label\na,b\rc\n", DV_EFORMAT, "m.csv:2: a carriage return"},
+        {"path,label\na,b\na,c\n", DV_EFORMAT, "twice"},
+        {"path,label\n", DV_EARG, "no row"},
+    };
+    char path[PATH_SIZE];
+    path_in(*state, "m.csv", path);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file(*state, "m.csv", cases[i].text);
+        assert_open_fails(path, cases[i].code, cases[i].message);
+    }
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite("path,label\na\0,b\n", 1, 16, file);
+    fclose(file);
+    assert_open_fails(path, DV_EFORMAT, "a zero byte at 12");
+}
+
+static void bad_paths(void **state)
+{
+    char path[PATH_SIZE];
+    assert_open_fails("", DV_EARG, "data.path");
+    assert_open_fails(*state, DV_EARG, "no clip");
+    assert_open_fails(path_in(*state, "missing", path), DV_EIO, "missing: No such file");
+    write_file(*state, "a_b_1.wav", "");
+    assert_open_fails(path_in(*state, "a_b_1.wav", path), DV_EARG, "a sound file");
+}
+
+static dv_frontend *make_frontend(void)
+{
+    dv_features_config config;
+    dv_frontend *frontend;
+    assert_int_equal(dv_fields_default(dv_features_fields, &config), DV_OK);
+    if (dv_frontend_create(&config, &frontend) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    return frontend;
+}
+
+static void write_sound(const char *folder, const char *name, int64_t count)
+{
+    char path[PATH_SIZE];
+    float *samples = calloc((size_t)count, sizeof *samples);
+    assert_non_null(samples);
+    for (int64_t i = 0; i < count; i++)
+        samples[i] = 0.5F * (float)sin(0.4 * (double)i);
+    dv_audio audio = {.samples = samples, .count = count, .sample_rate = 8000};
+    assert_int_equal(dv_audio_write_wav(path_in(folder, name, path), &audio), DV_OK);
+    free(samples);
+}
+
+typedef struct messages {
+    int count;
+    char text[4][PATH_SIZE];
+} messages;
+
+static void keep_message(void *user, dv_log_level level, const char *message)
+{
+    messages *kept = user;
+    assert_int_equal(level, DV_LOG_WARNING);
+    assert_in_range(kept->count, 0, 3);
+    snprintf(kept->text[kept->count++], PATH_SIZE, "%s", message);
+}
+
+static void load_leaves_out_broken_files(void **state)
+{
+    write_sound(*state, "0_ann_0.wav", 3000);
+    write_file(*state, "1_ann_0.wav", "not sound at all");
+    write_sound(*state, "2_ann_0.wav", 4000);
+    write_sound(*state, "2_ann_1.wav", 20000); /* 2.5 s */
+    messages kept = {0};
+    dv_log log = {keep_message, &kept};
+    dv_frontend *frontend = make_frontend();
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    if (dv_dataset_load(&dataset, frontend, 2.0, &log) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    assert_int_equal(dataset.count, 2);
+    assert_int_equal(dataset.skipped, 2);
+    assert_int_equal(dataset.label_count, 3); /* the numbers of labels stay */
+    assert_string_equal(file_name(&dataset.clips[0]), "0_ann_0.wav");
+    assert_int_equal(dataset.clips[0].count, 3000);
+    assert_string_equal(file_name(&dataset.clips[1]), "2_ann_0.wav");
+    assert_int_equal(dataset.clips[1].label, 2);
+    assert_int_equal(dataset.clips[1].count, 4000);
+    assert_in_range(dataset.clips[1].center, 0, 4000);
+    assert_int_equal(kept.count, 2);
+    assert_non_null(strstr(kept.text[0], "1_ann_0.wav"));
+    assert_non_null(strstr(kept.text[1], "2_ann_1.wav"));
+    dv_dataset_free(&dataset);
+    dv_frontend_free(frontend);
+}
+
+static void load_fails_where_none_is_left(void **state)
+{
+    write_file(*state, "1_ann_0.wav", "not sound at all");
+    write_file(*state, "1_ann_1.wav", "");
+    dv_frontend *frontend = make_frontend();
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    assert_int_equal(dv_dataset_load(&dataset, frontend, 2.0, NULL), DV_EFORMAT);
+    assert_message("none of the 2 clips can be read");
+    assert_message("1_ann_0.wav");
+    assert_int_equal(dataset.count, 0);
+    dv_dataset_free(&dataset);
+    dv_frontend_free(frontend);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(named_files),
+        IN_FOLDER(names_that_do_not_fit),
+        IN_FOLDER(class_folders),
+        IN_FOLDER(manifest),
+        IN_FOLDER(bad_manifests),
+        IN_FOLDER(bad_paths),
+        IN_FOLDER(load_leaves_out_broken_files),
+        IN_FOLDER(load_fails_where_none_is_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
