@@ -17,7 +17,7 @@ from torch import nn
 
 ACTIVATIONS = {
     "none": nn.Identity,
-    "relu": nn.ReLU,
+    "relu": lambda: nn.ReLU(inplace=True),
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
     "silu": nn.SiLU,
@@ -241,11 +241,14 @@ def build(model, rows, frames, classes, one_dimensional=False):
 
 
 def fits_one_dimension(model):
-    """Whether all is done on a sequence: the layers begin with `frames` and keep height 1."""
+    """Whether all is done on a sequence: `frames` comes first and every kernel has height 1."""
     kinds = [item if isinstance(item, str) else next(iter(item)) for item in model["layers"]]
+    kernels = [spec["kernel"] for item in model["layers"] if isinstance(item, dict)
+               for spec in item.values() if spec and "kernel" in spec]
     plain = {"frames", "conv2d", "batchnorm", "maxpool", "global_avgpool", "global_maxpool",
              "flatten", "dropout", "linear"}
-    return kinds[0] == "frames" and set(kinds) <= plain
+    flat = all(pair(kernel)[0] == 1 for kernel in kernels)
+    return kinds[0] == "frames" and set(kinds) <= plain and flat
 
 
 def without_dropout(model):
@@ -260,7 +263,6 @@ def without_dropout(model):
 
 # Modules that PyTorch needs and decavox does not name.
 UNNAMED = {"linear", "body"}
-NORM = "norm"
 
 
 def decavox_names(module):

@@ -18,14 +18,8 @@
 enum {
     CHUNK_FRAMES = 4096,
     MAX_CHANNELS = 64,
-    MIN_RATE = 100,
-    MAX_RATE = 768000,
     MAX_RIFF_CHUNKS = 1000, /* before the samples: more is no sane file */
 };
-
-/* Samples beyond this are no sound in any unit (16-bit units reach 32,768), and their powers would
-   leave the range of float. */
-static const float largest_sample = 65536.0F;
 
 /* What is being read. */
 typedef struct source {
@@ -155,9 +149,9 @@ static dv_status find_promise(source *in)
 static dv_status check_info(const source *in, double max_seconds)
 {
     const SF_INFO *info = &in->info;
-    if (info->samplerate < MIN_RATE || info->samplerate > MAX_RATE)
+    if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->path,
-                       info->samplerate, MIN_RATE, MAX_RATE);
+                       info->samplerate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     if (info->channels < 1 || info->channels > MAX_CHANNELS)
         return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->path, info->channels,
                        MAX_CHANNELS);
@@ -197,7 +191,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
         if (!isfinite(sum))
             return DV_FAIL(DV_EFORMAT, "%s: sample %lld is not a finite number", in->path,
                            (long long)(position + i));
-        if (fabsf(mono[i]) > largest_sample)
+        if (fabsf(mono[i]) > DV_AUDIO_LARGEST)
             return DV_FAIL(DV_EFORMAT, "%s: sample %lld is %g, far outside -1..1", in->path,
                            (long long)(position + i), (double)mono[i]);
     }
@@ -258,8 +252,7 @@ static dv_status read_file(source *in, double max_seconds, dv_audio *audio)
     return DV_OK;
 }
 
-/* Replaces the samples by the same sound at `sample_rate`. */
-static dv_status resample(const char *path, int64_t sample_rate, dv_audio *audio)
+dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio)
 {
     double ratio = (double)sample_rate / (double)audio->sample_rate;
     if (!src_is_valid_ratio(ratio))
@@ -297,15 +290,15 @@ dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_second
     dv_status status = DV_OK;
     source in = {.path = path, .descriptor = -1};
     memset(audio, 0, sizeof *audio);
-    if (sample_rate < 1 || sample_rate > MAX_RATE)
+    if (sample_rate < 1 || sample_rate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be 1 to %d", path,
-                       (long long)sample_rate, MAX_RATE);
+                       (long long)sample_rate, DV_AUDIO_MAX_RATE);
     if (!(max_seconds > 0))
         return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, max_seconds);
     status = read_file(&in, max_seconds, audio);
     source_close(&in);
     if (status == DV_OK && audio->sample_rate != sample_rate)
-        status = resample(path, sample_rate, audio);
+        status = dv_audio_resample(path, sample_rate, audio);
     if (status != DV_OK)
         dv_audio_free(audio);
     return status;
@@ -337,9 +330,9 @@ static dv_status write_samples(const char *path, SNDFILE *file, const dv_audio *
 
 dv_status dv_audio_write_wav(const char *path, const dv_audio *audio)
 {
-    if (audio->sample_rate < 1 || audio->sample_rate > MAX_RATE)
+    if (audio->sample_rate < 1 || audio->sample_rate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EARG, "%s: cannot be written at %lld Hz, must be 1 to %d", path,
-                       (long long)audio->sample_rate, MAX_RATE);
+                       (long long)audio->sample_rate, DV_AUDIO_MAX_RATE);
     SF_INFO info = {
         .samplerate = (int)audio->sample_rate,
         .channels = 1,

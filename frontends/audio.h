@@ -13,6 +13,13 @@ typedef struct dv_audio {
     int64_t sample_rate; /* Hz */
 } dv_audio;
 
+/* Sample rates of files, Hz. */
+enum { DV_AUDIO_MIN_RATE = 100, DV_AUDIO_MAX_RATE = 768000 };
+
+/* Samples beyond this are no sound in any unit (16-bit units reach 32,768), and their powers would
+   leave the range of float. */
+enum { DV_AUDIO_LARGEST = 65536 };
+
 /*
  * Reads at most `max_seconds` (a limit on memory for hostile files: longer is DV_EFORMAT, named
  * with its length) and resamples to `sample_rate` Hz.
@@ -21,6 +28,10 @@ typedef struct dv_audio {
  * *audio is zeroed on failure; free with dv_audio_free.
  */
 dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio);
+
+/* Replaces the samples by the same sound at `sample_rate` Hz. `path` is for messages. DV_EFORMAT:
+   a ratio that cannot be, or too few samples; *audio is then as it was. */
+dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio);
 
 /* Writes 16-bit WAV, clipping to -1..1. */
 dv_status dv_audio_write_wav(const char *path, const dv_audio *audio);

@@ -1,6 +1,6 @@
 /*
  * Activation functions and their derivatives, in float, for one element: the CPU's loops and the
- * CUDA kernels compute the same formulas. Written without branches and without libm, so that a
+ * CUDA kernels compute the same formulas. Written without branches and calls of libm, so that a
  * loop over them becomes vector code; a NaN in is a NaN out, and no finite x overflows.
  *
  * Against the exact values, in units in the last place: tanh within 2, sigmoid and hardswish within
@@ -10,6 +10,7 @@
 #ifndef DV_KERNELS_SCALAR_MATH_H
 #define DV_KERNELS_SCALAR_MATH_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -66,14 +67,9 @@ static inline DV_HD float dv_relu_slope_from_y(float y)
     return y <= 0.0F ? 0.0F : 1.0F;
 }
 
-static inline DV_HD float dv_abs(float x)
-{
-    return x < 0.0F ? -x : x;
-}
-
 static inline DV_HD float dv_sigmoid(float x)
 {
-    float e = dv_exp_negative(-dv_abs(x));
+    float e = dv_exp_negative(-fabsf(x));
     float numerator = x < 0.0F ? e : 1.0F;
     return numerator / (1.0F + e);
 }
@@ -86,7 +82,7 @@ static inline DV_HD float dv_sigmoid_slope_from_y(float y)
 /* Near 0, where 1 - exp would cancel, the odd minimax polynomial (error 4e-9). */
 static inline DV_HD float dv_tanh(float x)
 {
-    float a = dv_abs(x);
+    float a = fabsf(x);
     float e = dv_exp_negative(-2.0F * a);
     float far = (1.0F - e) / (1.0F + e);
     float u = x * x;
@@ -123,7 +119,7 @@ static inline DV_HD float dv_silu_slope(float x)
  */
 static inline DV_HD float dv_normal(float x, float *density)
 {
-    float a = dv_abs(x);
+    float a = fabsf(x);
     float e = dv_exp_negative(-0.5F * (a * a));
     float t = 1.0F / (1.0F + 0.25F * a);
     float p = 1.6088434e-2F;

@@ -11,6 +11,7 @@
 typedef struct dv_backend {
     const char *name;
     size_t real_size; /* bytes of an element: 4, or 8 on the reference of the tests */
+    bool host_memory; /* device memory is the host's: it may be read and written directly */
 
     dv_status (*open)(dv_context *context); /* NULL: nothing to do */
     void (*close)(dv_context *context);     /* NULL: nothing to do */

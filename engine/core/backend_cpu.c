@@ -1,4 +1,5 @@
 /* The CPU backend: host memory, oneDNN and OpenMP over float. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "engine/core/cpu_device.h"
 #include "engine/ops/cpu.h"
 
@@ -6,6 +7,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void close_device(dv_context *context)
 {
@@ -47,13 +49,18 @@ static const char *version(void)
         DNNL_VERSION_PATCH);
 }
 
+enum { HUGE_PAGE = 2 << 20 }; /* bytes, of x86-64 */
+
 static dv_status allocate(dv_context *context, size_t bytes, void **out)
 {
     (void)context;
-    size_t rounded = dv__cpu_aligned(bytes > 0 ? bytes : 1);
-    *out = aligned_alloc(64, rounded);
+    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
+    size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    *out = aligned_alloc(alignment, rounded > 0 ? rounded : alignment);
     if (*out == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", bytes);
+    if (alignment == HUGE_PAGE) /* a wish: fewer page faults at the start, fewer TLB misses */
+        (void)madvise(*out, rounded, MADV_HUGEPAGE);
     memset(*out, 0, rounded);
     return DV_OK;
 }
@@ -109,6 +116,7 @@ static const dv_impl *const impls[DV_OP_COUNT] = {
 const dv_backend dv_backend_cpu = {
     .name = "cpu",
     .real_size = sizeof(float),
+    .host_memory = true,
     .open = open_device,
     .close = close_device,
     .version = version,

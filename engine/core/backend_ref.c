@@ -71,6 +71,7 @@ extern const dv_backend dv_backend_ref64;
 const dv_backend BACKEND = {
     .name = BACKEND_NAME,
     .real_size = sizeof(real),
+    .host_memory = true,
     .version = version,
     .impls = impls,
     .optimizer = &DV_REF(optimizer),

@@ -290,7 +290,7 @@ static dv_status read_value(const reading *r)
     case DV_FIELD_END:
         break;
     }
-    return DV_FAIL(DV_EARG, "%s: a field kind without a reader", field->key);
+    return DV_FAIL(DV_EARG, "%s: a field kind without a reader", r->field->key);
 }
 
 /* The default goes the way of a value from a file, so a table cannot hold one that is refused. */

@@ -175,21 +175,32 @@ void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
     return base + (size_t)param->offset * params->context->backend->real_size;
 }
 
+/* Host memory for a parameter in its layout, where the device's cannot be used directly. */
+static dv_status packed_copy(const dv_params *params, size_t bytes, void *device, void **packed)
+{
+    if (!params->context->backend->host_memory)
+        return dv__calloc(bytes, 1, packed);
+    *packed = device;
+    return DV_OK;
+}
+
 dv_status dv_params_read(const dv_params *params, int index, dv_buffer buffer, void *host)
 {
     const dv_param *param = &params->items[index];
     const dv_backend *backend = params->context->backend;
-    const void *device = dv_params_address(params, index, buffer);
+    void *device = dv_params_address(params, index, buffer), *packed;
     DV_ASSERT(device != NULL);
     size_t bytes = (size_t)stored_elements(param) * backend->real_size;
     if (param->layout == NULL)
         return backend->download(params->context, host, device, bytes);
-    void *packed;
-    DV_TRY(dv__calloc(bytes, 1, &packed));
-    dv_status status = backend->download(params->context, packed, device, bytes);
+    DV_TRY(packed_copy(params, bytes, device, &packed));
+    dv_status status = DV_OK;
+    if (packed != device)
+        status = backend->download(params->context, packed, device, bytes);
     if (status == DV_OK)
         param->layout->unpack(param->layout, packed, host);
-    free(packed);
+    if (packed != device)
+        free(packed);
     return status;
 }
 
@@ -197,14 +208,15 @@ dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const 
 {
     const dv_param *param = &params->items[index];
     const dv_backend *backend = params->context->backend;
-    void *device = dv_params_address(params, index, buffer);
+    void *device = dv_params_address(params, index, buffer), *packed;
     DV_ASSERT(device != NULL);
     size_t bytes = (size_t)stored_elements(param) * backend->real_size;
     if (param->layout == NULL)
         return backend->upload(params->context, device, host, bytes);
-    void *packed;
-    DV_TRY(dv__calloc(bytes, 1, &packed));
+    DV_TRY(packed_copy(params, bytes, device, &packed));
     param->layout->pack(param->layout, host, packed);
+    if (packed == device)
+        return DV_OK;
     dv_status status = backend->upload(params->context, device, packed, bytes);
     free(packed);
     return status;

@@ -89,6 +89,16 @@ void dv_checkpoint_close(dv_checkpoint *checkpoint)
     memset(checkpoint, 0, sizeof *checkpoint);
 }
 
+/* 0 x is 0 for a finite x and NaN for all others, and a sum is quick to take. */
+static bool all_finite(const float *values, int64_t count)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++)
+        sum += 0 * values[i];
+    return isfinite(sum);
+}
+
 static dv_status check_entry(const char *path, const char *name, const dv_param *param,
                              const dv_safetensors_entry *entry)
 {
@@ -102,12 +112,8 @@ static dv_status check_entry(const char *path, const char *name, const dv_param 
     if (!same)
         return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' has another shape than in the model", path,
                        name);
-    const float *values = entry->data;
-    for (int64_t i = 0; i < param->count; i++) {
-        if (!isfinite(values[i]))
-            return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is not finite at element %lld", path, name,
-                           (long long)i);
-    }
+    if (!all_finite(entry->data, param->count))
+        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' holds NaN or infinity", path, name);
     return DV_OK;
 }
 

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 const dv__safetensors_dtype_info dv__safetensors_dtypes[DV__DTYPE_COUNT] = {
     [DV_SAFETENSORS_F32] = {"F32", 4},
@@ -41,8 +41,8 @@ bool dv__has_control_character(const char *text)
 uint32_t dv__safetensors_checksum(uint32_t crc, const void *bytes, size_t size)
 {
     if (size == 0)
-        return crc; /* for NULL zlib would start anew */
-    return (uint32_t)crc32_z(crc, bytes, size);
+        return crc; /* for NULL libdeflate would start anew */
+    return libdeflate_crc32(crc, bytes, size);
 }
 
 void dv__safetensors_digits(uint32_t crc, char digits[DV__CHECKSUM_SIZE + 1])

@@ -100,14 +100,14 @@ static dv_status read_entry(const dv_tree *item, int64_t classes, entry *out)
 {
     if (item->kind == DV_TREE_SCALAR) { /* "- flatten" */
         out->kind = item->text;
-        return DV_OK;
+        return dv_tree_new(DV_TREE_MAP, item->source, item->line, &out->attributes);
     }
     if (item->kind != DV_TREE_MAP || item->count != 1)
         return dv_tree_fail(item, "model: a layer is written `- kind: {...}`");
     const dv_tree *body = item->children[0];
     out->kind = body->key;
     if (body->kind == DV_TREE_NULL)
-        return DV_OK;
+        return dv_tree_new(DV_TREE_MAP, body->source, body->line, &out->attributes);
     if (body->kind != DV_TREE_MAP)
         return dv_tree_fail(body, "model: %s: expected a map of attributes", out->kind);
     return read_attributes(body, classes, out);
@@ -124,6 +124,20 @@ static void default_name(const dv_tree *layers, size_t index, entry *out)
         number += kind != NULL && strcmp(kind, out->kind) == 0 ? 1 : 0;
     }
     snprintf(out->name, sizeof out->name, "%.100s_%d", out->kind, number);
+}
+
+/* Parameters are found by name: two layers of one name would be one set of weights. */
+static dv_status check_name(const dv_graph *graph, const entry *layer, const dv_tree *where)
+{
+    size_t length = strlen(layer->name);
+    for (int i = 0; i < graph->count; i++) {
+        const char *taken = graph->nodes[i].name;
+        if (strncmp(taken, layer->name, length) == 0 &&
+            (taken[length] == '\0' || taken[length] == '.'))
+            return dv_tree_fail(where, "model: the name '%s' is taken: each layer needs its own",
+                                layer->name);
+    }
+    return DV_OK;
 }
 
 static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree *where, int *value)
@@ -158,8 +172,10 @@ static dv_status build_item(dv_graph *graph, const dv_tree *layers, size_t index
     if (status == DV_OK) {
         if (layer.name[0] == '\0')
             default_name(layers, index, &layer);
-        status = build_layer(graph, &layer, item, value);
+        status = check_name(graph, &layer, item);
     }
+    if (status == DV_OK)
+        status = build_layer(graph, &layer, item, value);
     dv_tree_free(layer.attributes);
     return status;
 }

@@ -173,6 +173,7 @@ static void finish(guarded_call *call, dv_step *step)
 static dv_status guarded_plan(dv_planner *planner, dv_step *step)
 {
     guard *guarded = (guard *)(uintptr_t)step->context->backend;
+    guarded->saved_bytes = guarded->scratch_bytes = 0;
     planning = guarded;
     dv_status status = guarded->real->impls[guarded->op]->plan(planner, step);
     planning = NULL;

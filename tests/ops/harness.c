@@ -182,6 +182,8 @@ static dv_status open_rig(op_rig *rig, const op_rig_options *options)
     DV_TRY(dv_graph_create(rig->params, &rig->graph));
     DV_TRY(build(rig));
     add_parameters(rig);
+    if (options->plain)
+        DV_TRY(dv_params_allocate(rig->params));
     return make_plan(rig, options->unwanted);
 }
 

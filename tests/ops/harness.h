@@ -41,6 +41,7 @@ typedef struct op_rig_options {
     int threads;
     bool inference;    /* an inference plan, whatever the case says */
     bool unguarded;    /* the backend as it is: for timing */
+    bool plain;        /* parameters are in PyTorch's order before the operation can choose */
     unsigned unwanted; /* bit i: the gradient of input i is not asked for */
 } op_rig_options;
 

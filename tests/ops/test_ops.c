@@ -183,20 +183,26 @@ static void check_unwanted(const test_job *job, op_rig *reference)
     }
 }
 
+static void check_variant(const test_job *job, op_rig_options options, op_rig *reference)
+{
+    op_rig *rig = open_rig(job->item, &dv_backend_cpu, options);
+    run(rig);
+    require_same(job, rig, reference);
+    if (options.threads == 1)
+        require_repeatable(job, rig);
+    op_rig_close(rig);
+}
+
 static void check_cpu(const test_job *job, bool inference)
 {
-    const op_case *item = job->item;
-    op_rig *reference = open_rig(item, &dv_backend_ref, (op_rig_options){.inference = inference});
+    op_rig_options options = {.inference = inference};
+    op_rig *reference = open_rig(job->item, &dv_backend_ref, options);
     run(reference);
-    for (int threads = 1; threads <= 2; threads++) {
-        op_rig_options options = {.threads = threads, .inference = inference};
-        op_rig *rig = open_rig(item, &dv_backend_cpu, options);
-        run(rig);
-        require_same(job, rig, reference);
-        if (threads == 1)
-            require_repeatable(job, rig);
-        op_rig_close(rig);
-    }
+    for (options.threads = 1; options.threads <= 2; options.threads++)
+        check_variant(job, options, reference);
+    options = (op_rig_options){.threads = 2, .inference = inference, .plain = true};
+    if (reference->graph->nodes[reference->node].param_count > 0)
+        check_variant(job, options, reference);
     check_unwanted(job, reference);
     op_rig_close(reference);
 }

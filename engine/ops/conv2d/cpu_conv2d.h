@@ -3,12 +3,12 @@
  * pointer to it. Milliseconds are of one Zen 4 core at batch 32, forward + data + weights.
  *
  *     pointwise  1x1 without padding: matrix products over rows of channels, weights in PyTorch's
- *                order. 512->256 on 1x1: 0.24, oneDNN's convolution 0.56.
- *     taps       outputs of at most two pixels, where most taps lie in the padding: one matrix
- *                product over the batch for each output pixel and kernel row, dead taps left out.
- *                256->256 3x3 on 1x1: 0.30, oneDNN's convolution 0.77 with its reorders.
+ *                order. 512->256 on 1x1: 0.25, oneDNN's convolution 0.75 with its reorders.
+ *     taps       outputs of a few pixels, where many taps lie in the padding: one matrix product
+ *                over the batch for each output pixel and kernel row, dead taps left out.
+ *                256->256 3x3 on 1x1: 0.14, oneDNN's convolution 1.4; on 2x2 2.1 and 4.3.
  *     direct     oneDNN's convolution on blocked weights; the depthwise weight gradient is ours
- *                (768 channels 5x5 on 2x4: 0.1 for oneDNN's 3.9).
+ *                (768 channels 5x5 on 2x4: 0.07 for oneDNN's 3.9).
  */
 #ifndef DV_OPS_CONV2D_CPU_CONV2D_H
 #define DV_OPS_CONV2D_CPU_CONV2D_H

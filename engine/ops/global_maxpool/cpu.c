@@ -1,7 +1,5 @@
 #include "engine/ops/cpu.h"
 
-#include <string.h>
-
 /* Saved: the position of each maximum, (N,C) int32. */
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
@@ -32,6 +30,20 @@ static void max_sample(const float *restrict x, float *restrict y, int32_t *rest
     }
 }
 
+DV_CPU_CLONES
+static void spread_sample(const float *restrict dy, const int32_t *restrict place,
+                          float *restrict dx, int64_t rows, int64_t channels)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        int32_t here = (int32_t)row;
+#pragma omp simd
+        for (int64_t c = 0; c < channels; c++) {
+            float gradient = dy[c];
+            dx[row * channels + c] = place[c] == here ? gradient : 0.0F;
+        }
+    }
+}
+
 static dv_status forward(dv_step *s)
 {
     const float *x = s->x[0];
@@ -51,16 +63,12 @@ static dv_status backward(dv_step *s)
     const int32_t *place = s->saved;
     float *dx = s->dx[0];
     dv_shape in = s->in[0];
-    int64_t sample = in.h * in.w * in.c;
+    int64_t rows = in.h * in.w;
     if (dx == NULL)
         return DV_OK;
-#pragma omp parallel for schedule(static) if (in.n * sample > DV_CPU_GRAIN)
-    for (int64_t n = 0; n < in.n; n++) {
-        float *to = dx + n * sample;
-        memset(to, 0, (size_t)sample * sizeof *to);
-        for (int64_t c = 0; c < in.c; c++)
-            to[place[n * in.c + c] * in.c + c] = dy[n * in.c + c];
-    }
+#pragma omp parallel for schedule(static) if (dv_shape_count(in) > DV_CPU_GRAIN)
+    for (int64_t n = 0; n < in.n; n++)
+        spread_sample(dy + n * in.c, place + n * in.c, dx + n * rows * in.c, rows, in.c);
     return DV_OK;
 }
 

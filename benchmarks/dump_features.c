@@ -1,0 +1,68 @@
+/*
+ * What the predictor gives to its model: the features of sound files as a checkpoint's front-end
+ * computes them, as one safetensors file, features (files, rows, frames).
+ *
+ *     dump_features CHECKPOINT OUT.safetensors FILE...
+ */
+#include "engine/io/safetensors.h"
+#include "frontends/audio.h"
+#include "frontends/predictor/predictor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static dv_status compute(const dv_frontend *frontend, const char *path, float *features)
+{
+    float *window = NULL;
+    void *scratch = NULL;
+    dv_audio audio;
+    dv_status status = dv_audio_read(path, dv_frontend_config(frontend)->sample_rate,
+                                     DV_PREDICTOR_MAX_SECONDS, &audio);
+    if (status == DV_OK)
+        status = dv__calloc((size_t)dv_frontend_samples(frontend), sizeof *window, &window);
+    size_t bytes = (dv_frontend_scratch(frontend) + 63) / 64 * 64;
+    if (status == DV_OK && (scratch = aligned_alloc(64, bytes)) == NULL)
+        status = DV_FAIL(DV_ENOMEM, "%zu bytes", bytes);
+    if (status == DV_OK) {
+        int64_t center = dv_frontend_prepare(frontend, audio.samples, audio.count);
+        dv_frontend_cut(frontend, audio.samples, audio.count, center, 0, 1, window);
+        dv_frontend_compute(frontend, window, features, scratch);
+    }
+    free(window);
+    free(scratch);
+    dv_audio_free(&audio);
+    return status;
+}
+
+static dv_status dump(const dv_frontend *frontend, char **paths, int64_t count, const char *out)
+{
+    int64_t rows = dv_frontend_rows(frontend), frames = dv_frontend_frames(frontend);
+    float *features;
+    DV_TRY(dv__calloc((size_t)(count * rows * frames), sizeof *features, &features));
+    dv_status status = DV_OK;
+    for (int64_t i = 0; status == DV_OK && i < count; i++)
+        status = compute(frontend, paths[i], features + i * rows * frames);
+    dv_safetensors_entry entry = {
+        "features", DV_SAFETENSORS_F32, 3, {count, rows, frames}, features};
+    if (status == DV_OK)
+        status = dv_safetensors_write(out, NULL, 0, &entry, 1);
+    free(features);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: dump_features CHECKPOINT OUT.safetensors FILE...\n");
+        return 2;
+    }
+    dv_predictor *predictor;
+    dv_status status = dv_predictor_load(argv[1], "cpu", 1, (dv_log){NULL, NULL}, &predictor);
+    if (status == DV_OK) {
+        status = dump(dv_predictor_frontend(predictor), argv + 3, argc - 3, argv[2]);
+        dv_predictor_free(predictor);
+    }
+    if (status != DV_OK)
+        fprintf(stderr, "dump_features: %s\n", dv_error_message());
+    return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,195 @@
+"""The same step as bench_step in PyTorch, on request and in every form that may be the fastest.
+
+    torch_step.py MODEL.yaml [--batch 32] [--threads 1] [--inference] [--variants eager,compile]
+
+Commands on stdin, a line of JSON for each on stdout:
+
+    run VARIANT K   {"microseconds": [...], "cpu_microseconds": mean}
+    quit
+
+The first line tells which variants could be made, and why others could not. A step is: gradients to
+None, forward, cross-entropy with smoothing, backward, clipping, AdamW, and the loss as a number.
+"""
+import argparse
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+
+import torch_twin
+
+BATCHES = 64
+SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
+
+# What may make PyTorch faster: memory order, 1-D modules, the compiler and its switches.
+VARIANTS = {
+    "eager": {},
+    "channels_last": {"channels_last": True},
+    "conv1d": {"one_dimensional": True},
+    "compile": {"compile": {}},
+    "compile_channels_last": {"compile": {}, "channels_last": True},
+    "compile_conv1d": {"compile": {}, "one_dimensional": True},
+    "compile_cpp_wrapper": {"compile": {"cpp_wrapper": True}},
+    "compile_update": {"compile": {}, "compile_update": True},
+}
+
+# Forms of the update; the fastest for a model is found by trying.
+UPDATES = [(optimizer, clip) for optimizer in ("fused", "foreach", "loop")
+           for clip in (False, True)]
+
+
+def make_optimizer(model, kind):
+    groups = torch_twin.parameter_groups(model, DECAY)
+    return torch.optim.AdamW(groups, lr=RATE, fused=kind == "fused", foreach=kind == "foreach")
+
+
+class Variant:
+    def __init__(self, options, arguments, update):
+        self.arguments = arguments
+        one_dimensional = options.get("one_dimensional", False)
+        self.model = torch_twin.build(arguments.model, arguments.rows, arguments.frames,
+                                      arguments.classes, one_dimensional)
+        self.format = (torch.channels_last if options.get("channels_last")
+                       else torch.contiguous_format)
+        if options.get("channels_last"):
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.model.train(not arguments.inference)
+        kind, self.clip_foreach = ("foreach", True) if "compile_update" in options else update
+        self.optimizer = make_optimizer(self.model, kind)
+        self.parameters = list(self.model.parameters())
+        self.forward = self.model
+        if "compile" in options:
+            self.forward = torch.compile(self.model, options=options["compile"] or None)
+        if "compile_update" in options:
+            self.update = torch.compile(self.update)
+        self.make_data()
+        self.count = 0
+
+    def make_data(self):
+        generator = torch.Generator().manual_seed(1)
+        a = self.arguments
+        self.features, self.targets = [], []
+        for _ in range(BATCHES):
+            features = torch.randn(a.batch, 1, a.rows, a.frames, generator=generator)
+            self.features.append(features.contiguous(memory_format=self.format))
+            self.targets.append(torch.randint(a.classes, (a.batch,), generator=generator))
+
+    def update(self):
+        nn.utils.clip_grad_norm_(self.parameters, CLIP, foreach=self.clip_foreach)
+        self.optimizer.step()
+
+    def train_step(self):
+        number = self.count % BATCHES
+        self.count += 1
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.cross_entropy(self.forward(self.features[number]),
+                                           self.targets[number], label_smoothing=SMOOTHING)
+        loss.backward()
+        self.update()
+        return loss.item()
+
+    def infer(self):
+        number = self.count % BATCHES
+        self.count += 1
+        with torch.inference_mode():
+            return self.forward(self.features[number])
+
+    def run(self, steps):
+        step = self.infer if self.arguments.inference else self.train_step
+        times = []
+        cpu = time.process_time()
+        start = time.perf_counter()
+        for _ in range(steps):
+            step()
+            now = time.perf_counter()
+            times.append(now - start)
+            start = now
+        cpu = (time.process_time() - cpu) / steps
+        return {"microseconds": [round(t * 1e6, 3) for t in times],
+                "cpu_microseconds": round(cpu * 1e6, 3)}
+
+
+def fastest_update(arguments):
+    """By the median of a few steps of the eager model."""
+    if arguments.inference:
+        return UPDATES[0], {}
+    medians = {}
+    for update in UPDATES:
+        variant = Variant(VARIANTS["eager"], arguments, update)
+        variant.run(5)
+        medians[update] = sorted(variant.run(arguments.trials)["microseconds"])[
+            arguments.trials // 2]
+    best = min(medians, key=medians.get)
+    return best, {f"{kind}, clip foreach {clip}": value
+                  for (kind, clip), value in medians.items()}
+
+
+def make_variants(arguments, update):
+    made, skipped = {}, {}
+    flat = torch_twin.fits_one_dimension(torch_twin.read_model(arguments.model))
+    for name in arguments.variants.split(",") if arguments.variants else VARIANTS:
+        options = VARIANTS[name]
+        if options.get("one_dimensional") and not flat:
+            skipped[name] = "the model is not one-dimensional"
+            continue
+        if "compile_update" in options and arguments.inference:
+            skipped[name] = "inference has no update"
+            continue
+        if options.get("channels_last") and flat:
+            skipped[name] = "height 1: the 1-D form is what one would write"
+            continue
+        try:
+            start = time.perf_counter()
+            variant = Variant(options, arguments, update)
+            variant.run(3)
+            made[name] = variant
+            print(f"torch_step: {name} ready after {time.perf_counter() - start:.1f} s",
+                  file=sys.stderr)
+        except Exception as error:  # a compiler that fails takes one variant away, not the rest
+            skipped[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return made, skipped
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=13)
+    parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--trials", type=int, default=15)
+    parser.add_argument("--inference", action="store_true")
+    parser.add_argument("--variants", default="", help="a comma between; default: all")
+    return parser.parse_args()
+
+
+def answer(**content):
+    print(json.dumps(content), flush=True)
+
+
+def main():
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    torch._dynamo.config.recompile_limit = 64  # the variants share their code
+    update, updates = fastest_update(arguments)
+    made, skipped = make_variants(arguments, update)
+    answer(torch=torch.__version__, threads=torch.get_num_threads(), variants=list(made),
+           skipped=skipped, update=f"{update[0]}, clip foreach {update[1]}", updates=updates,
+           parameters=sum(p.numel() for p in next(iter(made.values())).parameters),
+           onednn=torch.backends.mkldnn.is_available())
+    for line in sys.stdin:
+        words = line.split()
+        if words == ["quit"]:
+            break
+        if len(words) != 3 or words[0] != "run" or words[1] not in made:
+            sys.exit(f"torch_step: no command '{line.strip()}'")
+        answer(**made[words[1]].run(int(words[2])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+# The shared library, and what `cmake --install` puts where.
+
+# The engine and the front-ends whole; only what is marked DV_API can be seen from outside.
+file(WRITE ${PROJECT_BINARY_DIR}/empty.c "typedef int dv_empty;\n")
+add_library(dv_shared SHARED ${PROJECT_BINARY_DIR}/empty.c)
+add_library(decavox::decavox ALIAS dv_shared)
+target_link_libraries(dv_shared PRIVATE dv_frontends dv_engine)
+set_target_properties(dv_shared PROPERTIES
+    OUTPUT_NAME decavox
+    EXPORT_NAME decavox
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,dv_frontends,dv_engine")
+# Visibility hides our own; the map hides what the compiler adds for OpenMP and the sanitizers.
+target_link_options(dv_shared PRIVATE
+                    LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exported.map)
+set_property(TARGET dv_shared APPEND PROPERTY LINK_DEPENDS
+             ${PROJECT_SOURCE_DIR}/cmake/exported.map)
+target_include_directories(dv_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+# In the tree headers are included from its root, where they are installed from include/.
+function(dv_public_header source name)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    file(READ ${source} text)
+    string(REPLACE "#include \"engine/decavox.h\"" "#include <decavox/decavox.h>" text "${text}")
+    file(CONFIGURE OUTPUT include/decavox/${name} CONTENT "${text}" @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/include/decavox/${name}
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/decavox)
+endfunction()
+dv_public_header(${PROJECT_SOURCE_DIR}/engine/decavox.h decavox.h)
+dv_public_header(${PROJECT_SOURCE_DIR}/frontends/decavox_predict.h predict.h)
+
+install(TARGETS decavox RUNTIME)
+install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)
+install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/configs)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# pkg-config; paths relative to the file, so that an installed tree can be moved.
+file(RELATIVE_PATH DV_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/decavox.pc.in decavox.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/decavox.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# find_package(decavox): target decavox::decavox.
+include(CMakePackageConfigHelpers)
+set(DV_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/decavox)
+install(EXPORT decavoxTargets NAMESPACE decavox:: DESTINATION ${DV_CMAKE_FOLDER})
+configure_package_config_file(cmake/decavoxConfig.cmake.in decavoxConfig.cmake
+                              INSTALL_DESTINATION ${DV_CMAKE_FOLDER})
+write_basic_package_version_file(decavoxConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/decavoxConfig.cmake
+        ${PROJECT_BINARY_DIR}/decavoxConfigVersion.cmake DESTINATION ${DV_CMAKE_FOLDER})

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs the build to a scratch prefix and uses it as a stranger would: the example at the top of
+# decavox/predict.h is compiled as it stands there, by pkg-config and by find_package, and run.
+#
+#     check_install.sh BUILD MAKE_TONES [FLAGS...]     FLAGS: of the compiler, for sanitizers
+set -euo pipefail
+
+build=$1 make_tones=$2
+flags=("${@:3}")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+prefix=$scratch/prefix
+
+fail()
+{
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# The two installed ways to write a file agree where it is found: bin, lib or lib/TRIPLET, ...
+cmake --install "$build" --prefix "$prefix" >/dev/null
+for file in bin/decavox include/decavox/decavox.h include/decavox/predict.h \
+    share/decavox/configs/quickstart.yaml share/decavox/configs/models/mini.yaml \
+    share/doc/decavox/LICENSE; do
+    [ -e "$prefix/$file" ] || fail "$file is not installed"
+done
+if grep -rlE '"(engine|frontends)/' "$prefix/include"; then
+    fail "an installed header includes one of the tree"
+fi
+mv "$prefix" "$scratch/moved prefix" # an installed tree may be moved, also where there are spaces
+mkdir "$scratch/data"
+prefix=$scratch/moved
+ln -s "moved prefix" "$prefix"
+library=$(find "$prefix/" -name libdecavox.so)
+export LD_LIBRARY_PATH=${library%/*}
+export PKG_CONFIG_PATH=$LD_LIBRARY_PATH/pkgconfig
+
+# Only the public API can be seen.
+symbols=$(nm -D --defined-only "$library" | awk '{print $3}' | sort)
+public=$(grep -ohE 'DV_API [^;]*' -r "$prefix/include/" | grep -oE '\bdv_[a-z_]+\(' | tr -d '(' | sort -u)
+[ -n "$public" ] || fail "no public function found in the headers"
+[ "$symbols" = "$public" ] ||
+    fail "exported symbols are not the public API: $(diff <(echo "$symbols") <(echo "$public"))"
+
+# The example, cut out of the comment.
+sed -n '/^ \*     #include/,/^ \*     }$/s/^ \*\( \{5\}\)\{0,1\}//p' \
+    "$prefix/include/decavox/predict.h" >"$scratch/say.c"
+# shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -Wconversion -Werror "${flags[@]}" "$scratch/say.c" -o "$scratch/say" \
+    $(pkg-config --cflags --libs decavox)
+
+# Without a checkpoint it says so.
+if "$scratch/say" "$scratch/none.safetensors" x.wav 2>"$scratch/error"; then
+    fail "a missing checkpoint was accepted"
+fi
+grep -q none.safetensors "$scratch/error" || fail "no name in: $(cat "$scratch/error")"
+
+# With one it agrees with the program that was installed.
+"$make_tones" "$scratch/data"
+"$prefix/bin/decavox" train "$prefix/share/decavox/configs/mini.yaml" --data "$scratch/data" \
+    --split random --epochs 5 --batch-size 4 --threads 1 --out "$scratch/run" >"$scratch/log" ||
+    fail "training: $(tail -5 "$scratch/log")"
+model=$scratch/run/model.safetensors tone=$scratch/data/1_ann_7.wav
+"$scratch/say" "$model" "$tone" | tee "$scratch/said"
+[ "$(wc -l <"$scratch/said")" -eq 2 ] || fail "not one line for each of the two labels"
+best=$(sort -k2,2gr "$scratch/said" | head -1)
+told=$("$prefix/bin/decavox" predict "$model" "$tone" | awk '{print $(NF-1), $NF}')
+[ "$best" = "$told" ] || fail "the library says '$best', the program '$told'"
+
+# The same by way of CMake.
+mkdir "$scratch/consumer"
+cp "$scratch/say.c" "$scratch/consumer"
+cat >"$scratch/consumer/CMakeLists.txt" <<'LISTS'
+cmake_minimum_required(VERSION 3.25)
+project(say LANGUAGES C)
+find_package(decavox 0.1 REQUIRED)
+add_executable(say say.c)
+target_link_libraries(say PRIVATE decavox::decavox)
+LISTS
+cmake -S "$scratch/consumer" -B "$scratch/consumer/build" -DCMAKE_C_FLAGS="${flags[*]}" \
+    -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/log" || fail "$(cat "$scratch/log")"
+cmake --build "$scratch/consumer/build" >"$scratch/log" || fail "$(cat "$scratch/log")"
+"$scratch/consumer/build/say" "$model" "$tone" | diff "$scratch/said" - ||
+    fail "find_package's program says something else"
+echo "installed, compiled twice, and the same answer three times"
