@@ -8,7 +8,7 @@
  *
  *     run K        K steps: {"microseconds": [wall time of each], "cpu_microseconds": mean of all
  *                  threads' time, "losses": [mean of each step's batch]}
- *     save PATH    writes a checkpoint of the present parameters
+ *     save PATH    writes a checkpoint of the present parameters and moments
  *     batches PATH writes features (N,rows,frames), targets (N,classes), in the order in which the
  *                  steps take them, and with --inference logits (N,classes), as safetensors
  *     layers       the time of each layer so far (--time_layers), on stderr
@@ -277,15 +277,17 @@ static dv_status fill_trees(const bench *b, dv_tree *config, dv_tree *labels)
 
 static dv_status save(const bench *b, const char *path)
 {
-    dv_tree *config = NULL, *labels = NULL;
+    dv_tree *config = NULL, *labels = NULL, *state = NULL;
     dv_status status;
     DV_TRY_GOTO(dv_tree_new(DV_TREE_MAP, NULL, 0, &config));
     DV_TRY_GOTO(dv_tree_new(DV_TREE_LIST, NULL, 0, &labels));
+    DV_TRY_GOTO(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
     DV_TRY_GOTO(fill_trees(b, config, labels));
-    status = dv_checkpoint_write(path, b->params, config, labels, NULL);
+    status = dv_checkpoint_write(path, b->params, config, labels, state);
 fail:
     dv_tree_free(config);
     dv_tree_free(labels);
+    dv_tree_free(state);
     return status;
 }
 

@@ -3,11 +3,16 @@
     parity.py --build BUILD configs/models/advanced.yaml ...     training steps, then inference
     parity.py --build BUILD --checkpoint FILE SOUND...           `decavox predict` on sound files
 
-Training: from the same initial weights and batches, dropout 0, every parameter, running statistic
-and loss after some steps of SGD and of AdamW, against PyTorch in double. Arithmetic in float makes
-a difference of its own, so PyTorch in float is measured in the same way, and ours may be at most
-`--factor` times as far from the truth (or within a small absolute floor).
-Inference: logits within 1e-4 relative to the largest.
+Training, dropout 0. The truth is PyTorch in double; distances are root mean squares relative to the
+tensor's largest value, allowed up to LIMIT or --factor times that of PyTorch in float.
+  step by step  before each of our steps PyTorch takes our parameters and moments: our loss and
+                gradient against the true ones, our update against torch.optim's for our gradient.
+                Where a maximum or a relu is undecided within rounding, the true gradient has more
+                than one value: parameters moved by a rounding error of float may give ours.
+  at once       all steps from our initial values: the losses within RUN_LIMIT, for SGD the values
+                of every parameter and running statistic at the end. (AdamW divides a gradient by
+                its size: what is zero but for rounding becomes a whole step, in PyTorch as well.)
+Inference: logits within LIMIT of the sample's largest.
 """
 import argparse
 import json
@@ -24,8 +29,8 @@ from safetensors.numpy import load_file
 
 import torch_twin
 
-LIMIT = 1e-4  # of logits, relative to the largest one of the sample
-FLOOR = 1e-5  # differences below count as rounding, relative to the tensor's largest value
+LIMIT, RUN_LIMIT = 1e-4, 1e-3
+ROUNDING, NEIGHBOURS = 1e-7, 24
 RATES = {"sgd": 0.01, "adamw": 0.001}
 DECAY, SMOOTHING, CLIP = 0.02, 0.1, 1.0
 
@@ -59,47 +64,176 @@ class Bench:
 
 
 def our_training(arguments, folder, model_path, optimizer):
-    """Initial and final parameters, batches, losses, of `bench_step`."""
-    first, last, batches = (os.path.join(folder, name + ".safetensors")
-                            for name in ("first", "last", "batches"))
+    """Batches, losses, and the parameters and moments before each step and after the last."""
+    batches = os.path.join(folder, "batches.safetensors")
+    files = [os.path.join(folder, f"{optimizer}{i}.safetensors")
+             for i in range(arguments.steps + 1)]
+    losses = []
     with Bench(arguments.build, model_path, "--optimizer", optimizer, "--threads",
                str(arguments.threads), "--learning_rate", str(RATES[optimizer]), "--weight_decay",
-               str(DECAY), "--batch", str(arguments.batch), "--device", arguments.device) as bench:
-        bench.ask(f"save {first}")
+               str(DECAY), "--batch", str(arguments.batch), "--device", arguments.device, "--seed",
+               str(arguments.seed)) as bench:
         bench.ask(f"batches {batches}")
-        losses = bench.ask(f"run {arguments.steps}")["losses"]
-        bench.ask(f"save {last}")
-    return load_file(first), load_file(last), load_file(batches), losses
+        bench.ask(f"save {files[0]}")
+        for file in files[1:]:
+            losses += bench.ask("run 1")["losses"]
+            bench.ask(f"save {file}")
+    return load_file(batches), losses, [load_file(file) for file in files]
 
 
-def torch_training(arguments, model, first, batches, optimizer, dtype):
-    """The same in PyTorch: parameters by our names, losses."""
-    twin = torch_twin.build(model, 13, 32, 10).train()
-    torch_twin.load(twin, first)
-    twin = twin.to(dtype)
-    groups = torch_twin.parameter_groups(twin, DECAY)
-    if optimizer == "sgd":
-        update = torch.optim.SGD(groups, lr=RATES["sgd"], momentum=0.9, nesterov=True)
-    else:
-        update = torch.optim.AdamW(groups, lr=RATES["adamw"])
-    features = torch.from_numpy(batches["features"]).to(dtype).unsqueeze(1)
-    targets = torch.from_numpy(batches["targets"]).to(dtype)
-    losses = []
-    for step in range(arguments.steps):
-        part = slice(step * arguments.batch, (step + 1) * arguments.batch)
-        update.zero_grad()
-        loss = torch_twin.loss_of(twin(features[part]), targets[part], SMOOTHING)
+class Twin:
+    """The model in PyTorch, with its optimiser, at one of our states."""
+
+    def __init__(self, arguments, model, state, optimizer, dtype):
+        self.arguments, self.optimizer, self.dtype = arguments, optimizer, dtype
+        self.model = torch_twin.build(model, 13, 32, 10).train()
+        torch_twin.load(self.model, state)
+        self.model = self.model.to(dtype)
+        self.names = torch_twin.decavox_names(self.model)
+        groups = torch_twin.parameter_groups(self.model, DECAY)
+        if optimizer == "sgd":
+            self.update = torch.optim.SGD(groups, lr=RATES["sgd"], momentum=0.9, nesterov=True)
+        else:
+            self.update = torch.optim.AdamW(groups, lr=RATES["adamw"])
+
+    def gradients(self, batches, step):
+        """Loss, and the clipped gradients by our names."""
+        part = slice(step * self.arguments.batch, (step + 1) * self.arguments.batch)
+        features = torch.from_numpy(batches["features"][part]).to(self.dtype).unsqueeze(1)
+        targets = torch.from_numpy(batches["targets"][part]).to(self.dtype)
+        self.update.zero_grad()
+        loss = torch_twin.loss_of(self.model(features), targets, SMOOTHING)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(twin.parameters(), CLIP)
-        update.step()
-        losses.append(loss.item())
-    return {k: v.detach().numpy() for k, v in torch_twin.decavox_names(twin).items()}, losses
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        return loss.item(), {name: tensor.grad.numpy() for name, tensor in self.names.items()
+                             if isinstance(tensor, torch.nn.Parameter)}
+
+    def values(self):
+        return {name: tensor.detach().numpy().copy() for name, tensor in self.names.items()}
+
+    def step_with(self, gradients, moments, step):
+        """One update with given gradients and moments (first, second by name)."""
+        for name, gradient in gradients.items():
+            parameter = self.names[name]
+            parameter.grad = torch.from_numpy(gradient)
+            first, second = (torch.from_numpy(m[name]) for m in moments)
+            if self.optimizer == "sgd":
+                self.update.state[parameter] = {"momentum_buffer": first}
+            else:
+                self.update.state[parameter] = {"step": torch.tensor(float(step)),
+                                                "exp_avg": first, "exp_avg_sq": second}
+        self.update.step()
+        return self.values()
 
 
-def distance(values, truth):
-    """Root of the mean square of the difference, relative to the truth's largest value."""
-    scale = max(float(numpy.abs(truth).max()), 1e-3)
+def distance(values, truth, scale):
     return float(numpy.sqrt(numpy.mean((values - truth) ** 2))) / scale
+
+
+class Judge:
+    """Collects comparisons under a title and tells the result."""
+
+    def __init__(self, arguments, title):
+        self.arguments, self.title = arguments, title
+        self.worst, self.count, self.failures = 0.0, 0, []
+
+    def compare(self, what, ours, truth, single=None, floor=0.0):
+        """`single`: the same in float; values below `floor` are no more than rounding."""
+        ours, truth = (numpy.asarray(v, numpy.float64) for v in (ours, truth))
+        scale = max(float(numpy.abs(truth).max()), floor)
+        far = distance(ours, truth, scale)
+        allowed = 0.0 if single is None else distance(numpy.asarray(single), truth, scale)
+        self.worst = max(self.worst, far)
+        self.count += 1
+        if not far <= max(LIMIT, self.arguments.factor * allowed):
+            self.failures.append(f"  FAIL {what}: {far:.2e}, PyTorch in float: {allowed:.2e}")
+
+    def take(self, other):
+        self.worst = max(self.worst, other.worst)
+        self.count += other.count
+        self.failures += other.failures
+
+    def verdict(self):
+        print(f"{self.title}: {self.count} comparisons, largest difference {self.worst:.2e}: "
+              f"{'differ' if self.failures else 'agree'}")
+        for line in self.failures:
+            print(line)
+        return not self.failures
+
+
+def compare_runs(arguments, model, batches, losses, states, optimizer):
+    """From the same start to the end."""
+    twin = Twin(arguments, model, states[0], optimizer, torch.float64)
+    true_losses = []
+    for step in range(arguments.steps):
+        true_losses.append(twin.gradients(batches, step)[0])
+        twin.update.step()
+    far = max(abs(a / b - 1) for a, b in zip(losses, true_losses))
+    judge = Judge(arguments, f"{model['name']}, {optimizer}, {arguments.steps} steps at once, "
+                             f"losses within {far:.1e}")
+    if not far <= RUN_LIMIT:
+        judge.failures.append(f"  FAIL losses: {losses}, PyTorch {true_losses}")
+    for name, truth in twin.values().items():
+        if optimizer == "sgd":
+            judge.compare(name, states[-1][name], truth)
+        if name.endswith("weight") and numpy.array_equal(states[-1][name], states[0][name]):
+            judge.failures.append(f"  FAIL {name} has not moved")
+    return judge.verdict()
+
+
+def our_gradient(before, after, name, optimizer):
+    """From the first moment before and after; SGD adds the weight decay to the gradient."""
+    old, new = (s[f"moment1/{name}"].astype(numpy.float64) for s in (before, after))
+    if optimizer == "adamw":
+        return (new - 0.9 * old) / (1 - 0.9)
+    value = before[name].astype(numpy.float64)
+    return new - 0.9 * old - (DECAY * value if value.ndim > 1 else 0)
+
+
+def compare_gradients(judge, step, ours, truth, single):
+    largest = max(float(numpy.abs(gradient).max()) for gradient in truth.values())
+    for name in truth:
+        judge.compare(f"step {step}: gradient of {name}", ours[name], truth[name], single[name],
+                      floor=1e-4 * largest)
+
+
+def neighbour_agrees(arguments, model, batches, before, step, optimizer, ours, single):
+    """Whether ours is the gradient at parameters that differ by rounding alone."""
+    generator = numpy.random.default_rng(1)
+    for _ in range(NEIGHBOURS):
+        moved = {name: value * (1 + ROUNDING * generator.standard_normal(value.shape))
+                 for name, value in before.items() if "/" not in name}
+        twin = Twin(arguments, model, moved, optimizer, torch.float64)
+        judge = Judge(arguments, "")
+        compare_gradients(judge, step, ours, twin.gradients(batches, step)[1], single)
+        if not judge.failures:
+            return True
+    return False
+
+
+def compare_step(arguments, model, batches, loss, states, step, optimizer, judge):
+    before, after = states[step], states[step + 1]
+    twin = Twin(arguments, model, before, optimizer, torch.float64)
+    true_loss, truth = twin.gradients(batches, step)
+    single_loss, single = Twin(arguments, model, before, optimizer,
+                               torch.float32).gradients(batches, step)
+    judge.compare(f"step {step}: loss", loss, true_loss, single_loss)
+    ours = {name: our_gradient(before, after, name, optimizer) for name in truth}
+    gradients = Judge(arguments, "")
+    compare_gradients(gradients, step, ours, truth, single)
+    if gradients.failures and neighbour_agrees(arguments, model, batches, before, step, optimizer,
+                                               ours, single):
+        judge.title += f", step {step} beside an undecided maximum"
+    else:
+        judge.take(gradients)
+    kinds = ("moment1", "moment1" if optimizer == "sgd" else "moment2")
+    moments = [{name: before[f"{kind}/{name}"].astype(numpy.float64) for name in truth}
+               for kind in kinds]
+    start = twin.values()
+    end = twin.step_with(ours, moments, step)
+    for name in truth:
+        judge.compare(f"step {step}: update of {name}", after[name] - start[name],
+                      end[name] - start[name], floor=1e-3 * float(numpy.abs(start[name]).max()))
 
 
 def compare_training(arguments, model_path, folder):
@@ -109,37 +243,13 @@ def compare_training(arguments, model_path, folder):
         yaml.safe_dump(model, file, sort_keys=False)
     good = True
     for optimizer in RATES:
-        first, last, batches, losses = our_training(arguments, folder, quiet, optimizer)
-        truth, true_losses = torch_training(arguments, model, first, batches, optimizer,
-                                            torch.float64)
-        single, single_losses = torch_training(arguments, model, first, batches, optimizer,
-                                               torch.float32)
-        tensors = {"losses": (losses, single_losses, true_losses)}
-        tensors |= {name: (last[name], single[name], truth[name]) for name in truth}
-        assert last.keys() == truth.keys()
-        good &= judge(arguments, f"{model['name']}, {optimizer}", tensors)
-        moved = min(distance(last[n], first[n]) for n in truth if n.endswith("weight"))
-        if moved == 0:
-            print(f"  FAIL: a weight has not moved in {arguments.steps} steps")
-            good = False
+        batches, losses, states = our_training(arguments, folder, quiet, optimizer)
+        good &= compare_runs(arguments, model, batches, losses, states, optimizer)
+        judge = Judge(arguments, f"{model['name']}, {optimizer}, step by step")
+        for step in range(arguments.steps):
+            compare_step(arguments, model, batches, losses[step], states, step, optimizer, judge)
+        good &= judge.verdict()
     return good & compare_inference(arguments, quiet, model, folder)
-
-
-def judge(arguments, title, tensors):
-    rows, worst = [], 0.0
-    for name, (ours, single, truth) in tensors.items():
-        ours, single, truth = map(numpy.asarray, (ours, single, truth))
-        far, allowed = distance(ours, truth), distance(single, truth)
-        bad = not far <= max(arguments.factor * allowed, FLOOR)
-        worst = max(worst, far)
-        if bad:
-            rows.append(f"  FAIL {name}: {far:.2e} from PyTorch in double; PyTorch in float "
-                        f"{allowed:.2e}")
-    print(f"{title}: {len(tensors) - 1} tensors and {arguments.steps} losses after "
-          f"{arguments.steps} steps, largest difference {worst:.2e}: "
-          f"{'differ' if rows else 'agree'}")
-    print("\n".join(rows) + "\n" if rows else "", end="")
-    return not rows
 
 
 def compare_logits(title, ours, theirs):
@@ -159,10 +269,19 @@ def logits_of(model, tensors, features):
         return twin(torch.from_numpy(features).unsqueeze(1)).numpy()
 
 
+def logits_of(model, tensors, features):
+    classes = [value for name, value in tensors.items()
+               if value.ndim == 2 and "/" not in name][-1].shape[0]
+    twin = torch_twin.build(model, *features.shape[1:], classes).eval()
+    torch_twin.load(twin, tensors)
+    with torch.inference_mode():
+        return twin(torch.from_numpy(features).unsqueeze(1)).numpy()
+
+
 def compare_inference(arguments, model_path, model, folder):
     """With the trained parameters, whose running statistics are no longer 0 and 1."""
     good = True
-    last = os.path.join(folder, "last.safetensors")
+    last = os.path.join(folder, f"adamw{arguments.steps}.safetensors")
     for batch in (1, arguments.batch):
         out = os.path.join(folder, "inference.safetensors")
         with Bench(arguments.build, model_path, "--inference", "--batch", str(batch), "--threads",
@@ -188,8 +307,7 @@ def compare_predictions(arguments, folder):
     with safe_open(arguments.checkpoint, "np") as file:
         model = yaml.safe_load(file.metadata()["decavox.config"])["model"]
     ours = numpy.array([answer["logits"] for answer in answers])
-    theirs = logits_of(model, {n: t for n, t in load_file(arguments.checkpoint).items()
-                               if "/" not in n}, load_file(out)["features"])
+    theirs = logits_of(model, load_file(arguments.checkpoint), load_file(out)["features"])
     return compare_logits(arguments.checkpoint, ours, theirs)
 
 
@@ -201,7 +319,8 @@ def parse():
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or ref")
     parser.add_argument("--factor", type=float, default=4)
     parser.add_argument("files", nargs="+", help="model files, or sound files")
     return parser.parse_args()

@@ -45,8 +45,8 @@ static int64_t print_answers(const dv_predictor *predictor, const char *const *f
         if (answers[i].status != DV_OK) {
             fprintf(stderr, "decavox predict: %s\n", answers[i].message);
             failed++;
-            json_array_append_new(
-                list, json_pack("{s:s, s:s}", "file", files[i], "error", answers[i].message));
+            json_array_append_new(list, json_pack("{s:o, s:o}", "file", dv_text_json(files[i]),
+                                                  "error", dv_text_json(answers[i].message)));
         } else if (format == DV_FORMAT_JSON) {
             json_array_append_new(list, dv_answer_json(predictor, files[i], answers[i].logits));
         } else {

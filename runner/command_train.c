@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
@@ -141,6 +142,23 @@ static dv_status on_save(void *user, const dv_trainer *trainer)
 
 /* ---- Setting up ---- */
 
+/* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
+   that of config.yaml, to begin anew. */
+static dv_status read_run(dv_training *training, const char *folder)
+{
+    char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/last.safetensors", folder);
+    snprintf(config, sizeof config, "%s/config.yaml", folder);
+    if (access(path, F_OK) != 0 && access(config, F_OK) == 0)
+        return dv_experiment_read(config, NULL, &training->experiment);
+    DV_TRY(dv_checkpoint_open(path, &training->checkpoint));
+    if (training->checkpoint.state == NULL)
+        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
+    if (dv_experiment_restore(training->checkpoint.config, &training->experiment) != DV_OK)
+        return dv__fail_within(DV_EFORMAT, "%s", path);
+    return DV_OK;
+}
+
 static dv_status read_configuration(dv_training *training, const dv_arguments *arguments)
 {
     const char *resume = training->chosen.resume;
@@ -152,20 +170,13 @@ static dv_status read_configuration(dv_training *training, const dv_arguments *a
     if (arguments->overrides->count > 0)
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its configuration: '%s' cannot be set",
                        arguments->overrides->children[0]->key);
-    char path[DV_RUN_PATH_SIZE];
-    snprintf(path, sizeof path, "%s/last.safetensors", resume);
-    DV_TRY(dv_checkpoint_open(path, &training->checkpoint));
-    if (training->checkpoint.state == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
-    if (dv_experiment_restore(training->checkpoint.config, &training->experiment) != DV_OK)
-        return dv__fail_within(DV_EFORMAT, "%s", path);
-    return DV_OK;
+    return read_run(training, resume);
 }
 
 static dv_status open_folder(dv_training *training)
 {
-    const char *path = training->chosen.resume[0] != '\0' ? training->chosen.resume
-                                                          : training->chosen.out;
+    const char *path =
+        training->chosen.resume[0] != '\0' ? training->chosen.resume : training->chosen.out;
     char standard[DV_STRING_SIZE + 64];
     if (path[0] == '\0') {
         time_t now = time(NULL);
@@ -213,12 +224,29 @@ static dv_status check_labels(const dv_training *training)
     return DV_OK;
 }
 
+/* Where another number of clips makes epochs of another length, the state means nothing. */
+static dv_status check_state(const dv_training *training)
+{
+    const dv_train_state *state = dv_trainer_state_of(training->trainer);
+    int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
+    int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
+    bool fits = done >= 0 && done < per_epoch &&
+                state->seen == done * dv_trainer_batch_size(training->trainer);
+    if (!fits && !state->finished)
+        return DV_FAIL(DV_EARG,
+                       "the data in %s are not those that the run began with: an epoch has "
+                       "%" PRId64 " steps now",
+                       training->experiment.data.path, per_epoch);
+    return DV_OK;
+}
+
 static dv_status restore(dv_training *training)
 {
     DV_TRY(check_labels(training));
     dv_params *params = dv_trainer_params(training->trainer);
     DV_TRY(dv_fields_read(dv_train_state_fields, training->checkpoint.state, "state",
                           dv_trainer_state(training->trainer)));
+    DV_TRY(check_state(training));
     for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
         if (buffer != DV_GRADIENTS && params->buffers[buffer] != NULL)
             DV_TRY(dv_checkpoint_read(&training->checkpoint, params, (dv_buffer)buffer));
@@ -261,7 +289,6 @@ static dv_status write_dot(const dv_training *training)
 
 static dv_status set_up(dv_training *training)
 {
-    bool resume = training->chosen.resume[0] != '\0';
     dv_log log = {.write = log_line, .user = training};
     DV_TRY(dv_context_open(training->chosen.device, (int)training->chosen.threads, log,
                            &training->context));
@@ -274,7 +301,7 @@ static dv_status set_up(dv_training *training)
                              &training->trainer));
     print_start(training);
     DV_TRY(write_dot(training));
-    if (resume)
+    if (training->checkpoint.file != NULL)
         DV_TRY(restore(training));
     else
         DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment.tree));

@@ -21,6 +21,15 @@ static void usage(FILE *out)
         fprintf(out, "    %-10s %s\n", commands[i].name, commands[i].help);
 }
 
+/* What could not be written, to a full disk for example, is a failure. */
+static int end(int exit_code)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return exit_code;
+    fprintf(stderr, "decavox: the output could not be written\n");
+    return exit_code == DV_EXIT_GOOD ? DV_EXIT_FAILED : exit_code;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -29,15 +38,15 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc, argv);
+            return end(commands[i].run(argc, argv));
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         usage(stdout);
-        return DV_EXIT_GOOD;
+        return end(DV_EXIT_GOOD);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("decavox %s\n", DV_VERSION);
-        return DV_EXIT_GOOD;
+        return end(DV_EXIT_GOOD);
     }
     fprintf(stderr, "decavox: no command '%s'\n\n", argv[1]);
     usage(stderr);

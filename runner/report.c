@@ -121,6 +121,19 @@ void dv_report_text(const dv_report *report, FILE *out)
 
 /* ---- JSON ---- */
 
+json_t *dv_text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    char *copy;
+    if (json != NULL || dv__strdup(text, &copy) != DV_OK)
+        return json;
+    for (char *c = copy; *c != '\0'; c++)
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    json = json_string(copy);
+    free(copy);
+    return json;
+}
+
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits)
 {
     int64_t classes = dv_predictor_classes(predictor);
@@ -134,7 +147,7 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
         json_array_append_new(all, json_real(probabilities[k]));
         json_array_append_new(raw, json_real((double)logits[k]));
     }
-    json_t *result = json_pack("{s:s, s:s, s:f, s:o, s:o}", "file", file, "label",
+    json_t *result = json_pack("{s:o, s:s, s:f, s:o, s:o}", "file", dv_text_json(file), "label",
                                dv_predictor_label(predictor, best), "confidence",
                                probabilities[best], "probabilities", all, "logits", raw);
     free(probabilities);
@@ -169,12 +182,12 @@ json_t *dv_report_json(const dv_report *report, bool clips)
     int64_t correct = dv_confusion_correct(&report->confusion);
     double low, high;
     dv_wilson_interval(correct, report->count, &low, &high);
-    json_t *json = json_pack(
-        "{s:f, s:I, s:I, s:[f, f], s:f, s:I, s:o, s:o}", "accuracy",
-        (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
-        (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "skipped",
-        (json_int_t)report->skipped, "classes", class_json(report), "confusion",
-        confusion_json(&report->confusion));
+    json_t *json =
+        json_pack("{s:f, s:I, s:I, s:[f, f], s:f, s:I, s:o, s:o}", "accuracy",
+                  (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
+                  (json_int_t)report->count, "interval_95", low, high, "loss", report->loss,
+                  "skipped", (json_int_t)report->skipped, "classes", class_json(report),
+                  "confusion", confusion_json(&report->confusion));
     if (json == NULL || !clips)
         return json;
     json_t *list = json_array();
@@ -190,6 +203,19 @@ json_t *dv_report_json(const dv_report *report, bool clips)
 }
 
 /* ---- Files ---- */
+
+/* As RFC 4180 has it: quoted where it holds what ends a field. */
+static void print_field(FILE *out, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++)
+        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', out);
+}
 
 static dv_status write_text(const char *path, const char *text)
 {
@@ -223,10 +249,13 @@ dv_status dv_report_confusion_csv(const dv_report *report, const char *path)
     if (stream == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: the confusion matrix");
     fprintf(stream, "true");
-    for (int64_t k = 0; k < confusion->classes; k++)
-        fprintf(stream, ",%s", dv_predictor_label(report->predictor, k));
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        fputc(',', stream);
+        print_field(stream, dv_predictor_label(report->predictor, k));
+    }
     for (int64_t i = 0; i < confusion->classes; i++) {
-        fprintf(stream, "\n%s", dv_predictor_label(report->predictor, i));
+        fputc('\n', stream);
+        print_field(stream, dv_predictor_label(report->predictor, i));
         for (int64_t k = 0; k < confusion->classes; k++)
             fprintf(stream, ",%lld", (long long)confusion->counts[i * confusion->classes + k]);
     }

@@ -33,6 +33,10 @@ json_t *dv_report_json(const dv_report *report, bool clips);
 /* The confusion matrix as CSV: a row per true class. Replaced whole or not at all. */
 dv_status dv_report_confusion_csv(const dv_report *report, const char *path);
 
+/* A text for JSON, which is UTF-8: in any other, like the names that file systems allow, each byte
+   beyond ASCII becomes '?'. */
+json_t *dv_text_json(const char *text);
+
 /* Labels, probabilities and logits of one answer, for JSON. */
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
 

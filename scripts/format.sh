@@ -1,21 +1,35 @@
 #!/usr/bin/env bash
 # Formats the C files in place; with --check only names those that are not formatted.
-# clang-format's versions differ in details: CLANG_FORMAT names another than Debian 12's.
+# clang-format's versions differ in details, so it must be Debian 12's; CLANG_FORMAT may name it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=14
 tool=${CLANG_FORMAT:-clang-format}
-mode=(-i)
-[ "${1:-}" = --check ] && mode=(--dry-run --Werror)
-
 if ! command -v "$tool" >/dev/null; then
-    echo "skipped: no $tool (Debian package clang-format)"
+    echo "skipped: no $tool here (scripts/install_packages.sh format)"
     exit 77
 fi
 if ! "$tool" --version | grep -q "version $version\."; then
-    echo "skipped: $tool is not version $version: $("$tool" --version)"
+    echo "skipped: not version $version: $("$tool" --version)"
     exit 77
 fi
-find engine frontends kernels runner tests benchmarks -name '*.[ch]' -print0 |
-    xargs -0 -r "$tool" --style=file "${mode[@]}"
+
+mapfile -t files < <(find engine frontends kernels runner tests benchmarks -name '*.[ch]' | sort)
+case ${1:-} in
+'') "$tool" -i "${files[@]}" ;;
+--check)
+    bad=0
+    for file in "${files[@]}"; do
+        if ! "$tool" --dry-run --Werror "$file" 2>/dev/null; then
+            echo "$file is not formatted (scripts/format.sh)"
+            bad=1
+        fi
+    done
+    exit $bad
+    ;;
+*)
+    echo "usage: $0 [--check]" >&2
+    exit 2
+    ;;
+esac

@@ -119,8 +119,8 @@ static void default_name(const dv_tree *layers, size_t index, entry *out)
     int number = 0;
     for (size_t i = 0; i <= index; i++) {
         const dv_tree *item = layers->children[i];
-        const char *kind = item->kind == DV_TREE_MAP && item->count == 1 ? item->children[0]->key
-                                                                         : item->text;
+        const char *kind =
+            item->kind == DV_TREE_MAP && item->count == 1 ? item->children[0]->key : item->text;
         number += kind != NULL && strcmp(kind, out->kind) == 0 ? 1 : 0;
     }
     snprintf(out->name, sizeof out->name, "%.100s_%d", out->kind, number);
@@ -150,8 +150,8 @@ static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree 
     static const dv_field no_fields[] = {DV_END};
     void *attr;
     DV_TRY(dv__calloc(composite != NULL ? composite->attr_size : op->attr_size, 1, &attr));
-    dv_status status = dv_fields_read(fields != NULL ? fields : no_fields, layer->attributes,
-                                      layer->kind, attr);
+    dv_status status =
+        dv_fields_read(fields != NULL ? fields : no_fields, layer->attributes, layer->kind, attr);
     if (status == DV_OK) {
         status = composite != NULL
                      ? composite->build(graph, layer->name, attr, value)
@@ -192,8 +192,8 @@ dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64
     dv_shape shape = dv_graph_shape(graph, value);
     if (shape.h != 1 || shape.w != 1 || shape.c != classes)
         return dv__fail(DV_ESHAPE,
-                        "model: the last layer '%s' gives %s, expected (%" PRId64
-                        ", 1, 1, %" PRId64 ") for %" PRId64 " classes",
+                        "model: the last layer '%s' gives %s, expected (%" PRId64 ", 1, 1, %" PRId64
+                        ") for %" PRId64 " classes",
                         graph->nodes[value].name, dv_shape_format(shape).text, shape.n, classes,
                         classes);
     *logits = value;

@@ -186,7 +186,8 @@ static dv_status update(dv_trainer *trainer)
                       .gradients = params->buffers[DV_GRADIENTS],
                       .moment1 = params->buffers[DV_MOMENT1],
                       .moment2 = params->buffers[DV_MOMENT2],
-                      .learning_rate = dv_schedule_rate(&trainer->schedule, (uint64_t)trainer->state.step),
+                      .learning_rate =
+                          dv_schedule_rate(&trainer->schedule, (uint64_t)trainer->state.step),
                       .weight_decay = config->weight_decay,
                       .beta1 = config->beta1,
                       .beta2 = config->beta2,
@@ -212,9 +213,8 @@ static dv_status train_step(dv_trainer *trainer)
 {
     dv_network *train = &trainer->train;
     dv_train_state *state = &trainer->state;
-    dv_run run = {.training = true,
-                  .seed = (uint64_t)trainer->config.seed,
-                  .step = (uint64_t)state->step};
+    dv_run run = {
+        .training = true, .seed = (uint64_t)trainer->config.seed, .step = (uint64_t)state->step};
     DV_TRY(load_batch(trainer));
     DV_TRY(dv_plan_forward(train->plan, &run));
     DV_TRY(dv_plan_backward(train->plan, &run, 1.0 / (double)trainer->batch));
@@ -262,16 +262,21 @@ static dv_status validate(dv_trainer *trainer, double *loss, double *accuracy)
     }
     *loss /= (double)source->validation_count;
     *accuracy = (double)correct / (double)source->validation_count;
+    if (!isfinite(*loss))
+        return DV_FAIL(DV_ENUMERIC,
+                       "epoch %" PRId64 ": the validation loss is not finite; lower the learning "
+                       "rate",
+                       trainer->state.epoch + 1);
     return DV_OK;
 }
 
 static dv_status keep_if_best(dv_trainer *trainer, dv_epoch_metrics *metrics)
 {
     dv_train_state *state = &trainer->state;
-    metrics->improved =
-        state->best_epoch == 0 || metrics->validation_accuracy > state->best_accuracy ||
-        (metrics->validation_accuracy >= state->best_accuracy &&
-         metrics->validation_loss < state->best_loss);
+    metrics->improved = state->best_epoch == 0 ||
+                        metrics->validation_accuracy > state->best_accuracy ||
+                        (metrics->validation_accuracy >= state->best_accuracy &&
+                         metrics->validation_loss < state->best_loss);
     state->stale++;
     if (!metrics->improved)
         return DV_OK;

@@ -3,6 +3,7 @@
 #include "engine/layers/model.h"
 #include "frontends/audio.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,9 @@ struct dv_predictor {
 typedef struct dv_worker {
     dv_context *context; /* NULL: the predictor's own */
     dv_plan *plan;
-    float *window;   /* (samples) */
-    void *scratch;   /* of the front-end */
-    dv_plan *owned;  /* plan, where it is not the predictor's */
+    float *window;  /* (samples) */
+    void *scratch;  /* of the front-end */
+    dv_plan *owned; /* plan, where it is not the predictor's */
 } dv_worker;
 
 /* ---- Loading ---- */
@@ -176,7 +177,13 @@ static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
                         dv_plan_address(worker->plan, predictor->input), worker->scratch);
     dv_run run = {.training = false};
     DV_TRY(dv_plan_forward(worker->plan, &run));
-    return dv_plan_download(worker->plan, predictor->logits, logits);
+    DV_TRY(dv_plan_download(worker->plan, predictor->logits, logits));
+    for (int64_t k = 0; k < dv_predictor_classes(predictor); k++) {
+        if (!isfinite(logits[k]))
+            return DV_FAIL(DV_ENUMERIC, "the model's answer is not finite: its weights are of no "
+                                        "use");
+    }
+    return DV_OK;
 }
 
 /* Runs `answer(job, worker, i)` for every i of 0..count-1. */
@@ -229,6 +236,8 @@ static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)
         int64_t center = dv_frontend_prepare(frontend, audio.samples, audio.count);
         answer->status = worker_answer(job->predictor, worker, audio.samples, audio.count, center,
                                        answer->logits);
+        if (answer->status != DV_OK)
+            dv__fail_within(answer->status, "%s", job->paths[i]);
         dv_audio_free(&audio);
     }
     if (answer->status != DV_OK)
@@ -240,10 +249,10 @@ dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, 
                              dv_answer *answers)
 {
     dv_job job = {.predictor = predictor,
-               .count = count,
-               .answer = answer_file,
-               .paths = paths,
-               .answers = answers};
+                  .count = count,
+                  .answer = answer_file,
+                  .paths = paths,
+                  .answers = answers};
     return run_job(&job);
 }
 
@@ -258,10 +267,10 @@ dv_status dv_predictor_clips(dv_predictor *predictor, const dv_dataset *dataset,
                              const int64_t *indices, int64_t count, float *logits)
 {
     dv_job job = {.predictor = predictor,
-               .count = count,
-               .answer = answer_clip,
-               .dataset = dataset,
-               .indices = indices,
-               .logits = logits};
+                  .count = count,
+                  .answer = answer_clip,
+                  .dataset = dataset,
+                  .indices = indices,
+                  .logits = logits};
     return run_job(&job);
 }

@@ -215,9 +215,10 @@ def main():
         out.update(vectors(item))
     for item in table["optimizers"]:
         out.update(optimizer_vectors(item))
-    metadata = {"made_by": "tests/golden/make_ops.py", "python": sys.version.split()[0],
-                "torch": torch.__version__, "numpy": np.__version__,
-                "safetensors": safetensors.__version__}
+    # One key: safetensors writes several in an order that changes from run to run.
+    metadata = {"made_by": "tests/golden/make_ops.py with "
+                f"python {sys.version.split()[0]}, torch {torch.__version__}, "
+                f"numpy {np.__version__}, safetensors {safetensors.__version__}"}
     safetensors.numpy.save_file(out, path, metadata)
     print(f"{len(table['cases'])} cases, {len(out)} tensors, "
           f"{sum(v.nbytes for v in out.values())} bytes")

@@ -8,6 +8,8 @@
  * x (N,H,W,C) -> y (N,OH,OW,filters), PyTorch's cross-correlation.
  * weight (filters, C/groups, KH, KW), bias (filters).
  * OH = (H + 2 PH - dilation (KH - 1) - 1) / stride + 1, rounded down.
+ * In a node, padding and groups are what -1 and 0 stand for. -1 is refused where
+ * dilation (kernel - 1) is odd: no padding on both sides would be "same".
  */
 typedef struct dv_conv2d_attr {
     int64_t filters;

@@ -39,7 +39,7 @@ typedef struct pass {
     int count;
     dv_cpu_primitive *products; /* (2 KW): of run r, adding or not: 2 (r - 1) + adding */
     bool *written;              /* (places) */
-    int64_t places;
+    int64_t places, unwritten;
 } pass;
 
 typedef struct taps {
@@ -205,6 +205,8 @@ static dv_status plan_pass(const dv_step *s, pass_kind kind, const segment *segm
         memset(p->written, true, (size_t)p->places * sizeof *p->written);
     for (int i = 0; i < count; i++)
         DV_TRY(add_segment(s, kind, p, segments[i]));
+    for (int64_t i = 0; i < p->places; i++)
+        p->unwritten += p->written[i] ? 0 : 1;
     return DV_OK;
 }
 
@@ -269,13 +271,18 @@ static dv_status run(const dv_step *s, pass *p, const float *a, const float *b, 
     return DV_OK;
 }
 
-/* Zeroes the places (of `size` elements) of one sample that no product writes. */
-static void clear(const pass *p, float *sample, int64_t size)
+/* Zeroes the places (of `size` elements) that no product writes, in each of `samples`. */
+static void clear(const pass *p, float *values, int64_t samples, int64_t size)
 {
-#pragma omp parallel for schedule(static) if (p->places * size > 4 * DV_CPU_GRAIN)
-    for (int64_t i = 0; i < p->places; i++) {
-        if (!p->written[i])
-            memset(sample + i * size, 0, (size_t)size * sizeof *sample);
+    if (p->unwritten == 0)
+        return;
+#pragma omp parallel for collapse(2)                                                               \
+    schedule(static) if (samples * p->unwritten * size > DV_CPU_GRAIN)
+    for (int64_t n = 0; n < samples; n++) {
+        for (int64_t i = 0; i < p->places; i++) {
+            if (!p->written[i])
+                memset(values + (n * p->places + i) * size, 0, (size_t)size * sizeof *values);
+        }
     }
 }
 
@@ -288,8 +295,7 @@ static dv_status forward(dv_step *s)
     int64_t filters = attr->filters;
     for (int64_t row = 0; attr->bias && row < dv_shape_rows(s->node->shape); row++)
         memcpy(y + row * filters, s->w[1], (size_t)filters * sizeof *y);
-    for (int64_t n = 0; n < s->in[0].n; n++)
-        clear(p, y + n * p->places * filters, filters);
+    clear(p, y, s->in[0].n, filters);
     return run(s, p, s->x[0], s->w[0], y);
 }
 
@@ -303,12 +309,11 @@ static dv_status backward(dv_step *s)
     if (attr->bias)
         dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
                               s->dw[1]);
-    clear(weights, s->dw[0], in * attr->filters);
+    clear(weights, s->dw[0], 1, in * attr->filters);
     DV_TRY(run(s, weights, s->x[0], s->dy, s->dw[0]));
     if (dx == NULL)
         return DV_OK;
-    for (int64_t n = 0; n < s->in[0].n; n++)
-        clear(data, dx + n * data->places * in, in);
+    clear(data, dx, s->in[0].n, in);
     return run(s, data, s->dy, s->w[0], dx);
 }
 

@@ -8,7 +8,7 @@
    window in row order, as PyTorch. */
 typedef struct dv_pool_attr {
     int64_t kernel[2];
-    int64_t stride[2];  /* 0: the kernel */
+    int64_t stride[2];  /* 0: the kernel, by which a node's attribute replaces it */
     int64_t padding[2]; /* at most half the kernel */
 } dv_pool_attr;
 

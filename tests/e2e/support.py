@@ -1,0 +1,190 @@
+"""What the tests of the whole program share: running it, tiny data, small configurations.
+
+Each test file is run as `python3 FILE BINARY`; it needs nothing but the standard library.
+"""
+import csv
+import json
+import math
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import wave
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RATE = 8000
+GOOD, FAILED, USAGE = 0, 1, 2
+
+MODEL = """\
+  name: small
+  layers:
+    - frames:
+    - conv2d: {filters: 16, kernel: [1, 3], name: conv_1}
+    - batchnorm: {activation: relu, name: norm_1}
+    - maxpool: {kernel: [1, 2]}
+    - conv2d: {filters: 24, kernel: [1, 3], name: conv_2}
+    - batchnorm: {activation: relu, name: norm_2}
+    - global_maxpool:
+    - dropout: {rate: 0.2}
+    - linear: {units: classes, name: head}
+"""
+
+CONFIG = """\
+data:
+  split: official
+  validation: 0.2
+features:
+  n_mels: 32
+augment:
+  shift: 0.05
+  gain: 3
+model:
+{model}
+train:
+  epochs: {epochs}
+  batch_size: 8
+  learning_rate: 0.01
+  checkpoint_seconds: 0
+"""
+
+
+def binary():
+    return os.path.abspath(BINARY)
+
+
+def environment(threads=1):
+    """One OpenMP thread, or, for None, as many as the program takes by itself."""
+    variables = dict(os.environ)
+    variables.pop("OMP_NUM_THREADS", None)
+    if threads is not None:
+        variables["OMP_NUM_THREADS"] = str(threads)
+    return variables
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+
+def decavox(*arguments, threads=1, limit=None, stdout=None, timeout=120, folder=None):
+    """Runs to the end. `limit`: the largest file it may write, in bytes."""
+
+    def limit_files():
+        # Over the limit, write then fails with EFBIG, as it fails with ENOSPC on a full disk.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    command = [binary(), *[os.fsencode(a) if isinstance(a, str) else a for a in arguments]]
+    done = subprocess.run(command, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment(threads), timeout=timeout, cwd=folder,
+                          preexec_fn=limit_files if limit is not None else None)
+    return Result(done.returncode, (done.stdout or b"").decode(errors="replace"),
+                  done.stderr.decode(errors="replace"))
+
+
+def write_wav(path, samples, rate=RATE, kind="h"):
+    with wave.open(path, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(struct.calcsize("<" + kind))
+        file.setframerate(rate)
+        scaled = [int(32767 * max(-1.0, min(1.0, s))) for s in samples]
+        file.writeframes(struct.pack(f"<{len(scaled)}{kind}", *scaled))
+
+
+def write_float_wav(path, samples, rate=RATE):
+    """32-bit IEEE float, which can say NaN."""
+    data = struct.pack(f"<{len(samples)}f", *samples)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16,
+                               3, 1, rate, 4 * rate, 4, 32, b"data", len(data)))
+        file.write(data)
+
+
+def tone(digit, speaker, number, count=2400):
+    """A sound of the digit's pitch, a little different by speaker and number."""
+    draw = random.Random(f"{digit} {speaker} {number}")
+    pitch = 280 * 1.5**digit * (1 + 0.03 * speaker) * draw.uniform(0.97, 1.03)
+    return [0.5 * math.sin(2 * math.pi * pitch * t / RATE) * math.sin(math.pi * t / count)
+            + draw.gauss(0, 0.02) for t in range(count)]
+
+
+def make_data(folder, digits=4, speakers=("ann", "bob"), count=11):
+    """{digit}_{speaker}_{index}.wav: 5 of each for the test part of the official split."""
+    os.makedirs(folder)
+    for digit in range(digits):
+        for s, speaker in enumerate(speakers):
+            for i in range(count):
+                write_wav(os.path.join(folder, f"{digit}_{speaker}_{i}.wav"), tone(digit, s, i))
+    return folder
+
+
+def write_text(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def read_text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def read_metrics(run):
+    with open(os.path.join(run, "metrics.csv"), encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Case(unittest.TestCase):
+    """A folder for each test class, with tiny data and a configuration in it."""
+
+    epochs = 3
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="decavox-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.data = make_data(cls.at("data"))
+        cls.config = write_text(cls.at("small.yaml"),
+                                CONFIG.format(model=MODEL, epochs=cls.epochs))
+
+    @classmethod
+    def at(cls, *parts):
+        return os.path.join(cls.folder, *parts)
+
+    @classmethod
+    def train_once(cls, run, *more, **options):
+        """For setUpClass: a training that must succeed."""
+        done = decavox("train", cls.config, "--data", cls.data, "--out", run, *more, **options)
+        if done.code != GOOD:
+            raise AssertionError(done.err + done.out)
+        return run
+
+    def ends(self, done, code, *parts):
+        """The exit code, and parts of the message on stderr."""
+        self.assertEqual(done.code, code, done.err + done.out)
+        for part in parts:
+            self.assertIn(part, done.err)
+        self.assertNotIn("Sanitizer", done.err)
+        self.assertNotIn("runtime error", done.err)
+        return done
+
+
+def main():
+    global BINARY
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} BINARY [unittest options]")
+    BINARY = sys.argv.pop(1)
+    unittest.main(module="__main__", verbosity=2)

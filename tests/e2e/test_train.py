@@ -1,0 +1,247 @@
+"""A training and what it leaves; evaluation and prediction agree; options by both spellings."""
+import unittest
+
+import support
+from support import FAILED, GOOD, USAGE, decavox, json, os
+
+FILES = ["config.yaml", "confusion.csv", "last.safetensors", "log.txt", "metrics.csv",
+         "model.safetensors", "report.json"]
+
+
+class Training(support.Case):
+    epochs = 6
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_folder = cls.at("runs", "deep", "one")
+        cls.done = decavox("train", cls.config, "--data", cls.data, "--out", cls.run_folder)
+
+    def test_leaves_its_folder(self):
+        self.ends(self.done, GOOD)
+        self.assertEqual(sorted(os.listdir(self.run_folder)), FILES)
+        self.assertEqual(self.done.err, "")
+
+    def test_prints_table_epochs_and_report(self):
+        out = self.done.out
+        for part in ("parameters     MFLOPs", "total: ", "epoch 1/6  train loss ", "epoch 6/6 ",
+                     "arena ", "best epoch ", "accuracy ", "95% interval", "precision"):
+            self.assertIn(part, out)
+        self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), out)
+        self.assertNotIn("\r", out)  # no progress bar where there is no terminal
+
+    def test_metrics_and_confusion(self):
+        rows = support.read_metrics(self.run_folder)
+        self.assertEqual([row["epoch"] for row in rows], ["1", "2", "3", "4", "5", "6"])
+        self.assertLess(float(rows[-1]["train_loss"]), float(rows[0]["train_loss"]))
+        self.assertEqual(float(rows[-1]["learning_rate"]), 0)
+        text = support.read_text(os.path.join(self.run_folder, "confusion.csv"))
+        lines = [line.split(",") for line in text.splitlines()]
+        self.assertEqual(lines[0], ["true", "0", "1", "2", "3"])
+        self.assertEqual([sum(map(int, line[1:])) for line in lines[1:]], [10] * 4)
+
+    def test_report_says_what_eval_says(self):
+        report = json.loads(support.read_text(os.path.join(self.run_folder, "report.json")))
+        model = os.path.join(self.run_folder, "model.safetensors")
+        done = self.ends(decavox("eval", model, "--format", "json"), GOOD)
+        self.assertEqual(json.loads(done.out), report)
+        self.assertEqual(report["count"], 40)
+        self.assertEqual(report["skipped"], 0)
+        self.assertGreater(report["accuracy"], 0.9)
+        low, high = report["interval_95"]
+        self.assertTrue(0 < low < report["accuracy"] <= high <= 1)
+        self.assertEqual(sum(map(sum, report["confusion"])), 40)
+        text = self.ends(decavox("eval", model), GOOD).out
+        self.assertIn(f"accuracy {100 * report['accuracy']:.2f}% ({report['correct']} of 40", text)
+        self.assertIn(text, self.done.out)
+
+    def test_resolved_configuration_trains_to_the_same_bytes(self):
+        again = self.at("again")
+        config = os.path.join(self.run_folder, "config.yaml")
+        self.ends(decavox("train", config, "--out", again), GOOD)
+        for name in ("model.safetensors", "config.yaml", "confusion.csv"):
+            self.assertEqual(support.read_bytes(os.path.join(again, name)),
+                             support.read_bytes(os.path.join(self.run_folder, name)), name)
+
+    def test_info_tells_about_it(self):
+        done = self.ends(decavox("info", os.path.join(self.run_folder, "model.safetensors")), GOOD)
+        for part in ("conv_1", "labels: 0 1 2 3", "total: ", "n_mels: 32"):
+            self.assertIn(part, done.out)
+
+    def test_a_run_is_not_overwritten(self):
+        before = support.read_bytes(os.path.join(self.run_folder, "model.safetensors"))
+        log = support.read_text(os.path.join(self.run_folder, "log.txt"))
+        done = decavox("train", self.config, "--data", self.data, "--out", self.run_folder)
+        self.ends(done, USAGE, self.run_folder, "--resume")
+        self.assertEqual(support.read_bytes(os.path.join(self.run_folder, "model.safetensors")),
+                         before)
+        self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), log)
+
+    def test_standard_folder(self):
+        self.ends(decavox("train", self.config, "--data", self.data, "--epochs", "1",
+                          folder=self.folder), GOOD)
+        runs = [name for name in os.listdir(self.at("runs")) if name.startswith("small-")]
+        self.assertEqual(len(runs), 1)
+        self.assertEqual(sorted(os.listdir(self.at("runs", runs[0]))), FILES)
+
+    def test_other_parts_and_splits(self):
+        model = os.path.join(self.run_folder, "model.safetensors")
+        counts = {}
+        for part in ("train", "validation", "test", "all"):
+            done = self.ends(decavox("eval", model, "--part", part, "--format=json"), GOOD)
+            counts[part] = json.loads(done.out)["count"]
+        self.assertEqual(counts["all"], 88)
+        self.assertEqual(counts["test"], 40)
+        self.assertEqual(counts["train"] + counts["validation"], 48)
+        done = decavox("eval", model, "--split", "leave_one_out:bob", "--format", "json")
+        self.assertEqual(json.loads(self.ends(done, GOOD).out)["count"], 44)
+
+    def test_graph_for_graphviz(self):
+        dot = self.at("graph.dot")
+        self.ends(decavox("train", self.config, "--data", self.data, "--out", self.at("dotted"),
+                          "--epochs", "1", "--dot", dot), GOOD)
+        self.assertIn("digraph", support.read_text(dot))
+
+
+class Agreement(support.Case):
+    """An answer is a function of the clip alone: eval and predict agree to the bit."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = os.path.join(cls.train_once(cls.at("run")), "model.safetensors")
+
+    def logits(self, answers):
+        return {answer["file"]: answer["logits"] for answer in answers}
+
+    def agree(self, model, *data, count):
+        found = []
+        for threads, option in ((1, "1"), (None, "0"), (None, "2"), (2, "2")):
+            done = decavox("eval", model, *data, "--format", "json", "--clips", "--threads",
+                           option, threads=threads)
+            clips = json.loads(self.ends(done, GOOD).out)["clips"]
+            files = [clip["file"] for clip in clips]
+            done = decavox("predict", model, *files, "--format", "json", "--threads", option,
+                           threads=threads)
+            answers = json.loads(self.ends(done, GOOD).out)
+            self.assertEqual([answer["file"] for answer in answers], files)
+            found += [self.logits(clips), self.logits(answers)]
+        self.assertEqual(len(found[0]), count)
+        self.assertGreater(len({str(logits) for logits in found[0].values()}), count * 9 // 10)
+        for other in found[1:]:
+            self.assertEqual(other, found[0])
+
+    def test_tones(self):
+        self.agree(self.model, count=40)
+
+    def test_real_recordings(self):
+        recordings = os.path.join(os.environ.get(
+            "DECAVOX_DATA", os.path.join(support.ROOT, "..", "shared", "data")), "fsdd")
+        if not os.path.isdir(recordings):
+            self.skipTest(f"no recordings in {recordings}")
+        data, run = self.at("recordings"), self.at("real")
+        os.makedirs(data)
+        for name in os.listdir(recordings):
+            stem = name.rsplit(".", 1)[0]
+            if name.endswith(".wav") and int(stem.split("_")[2]) < 9:
+                os.symlink(os.path.abspath(os.path.join(recordings, name)),
+                           os.path.join(data, name))
+        self.ends(decavox("train", os.path.join(support.ROOT, "configs", "mini.yaml"), "--data",
+                          data, "--split", "official", "--epochs", "12", "--out", run), GOOD)
+        report = json.loads(support.read_text(os.path.join(run, "report.json")))
+        self.assertEqual(report["count"], 300)
+        self.assertGreater(report["accuracy"], 0.7)  # a quarter of a thousand clips, 12 epochs
+        self.agree(os.path.join(run, "model.safetensors"), "--data", data, count=300)
+
+    def test_text_answer(self):
+        path = os.path.join(self.data, "2_ann_0.wav")
+        lines = self.ends(decavox("predict", self.model, path), GOOD).out.splitlines()
+        self.assertEqual(len(lines), 1)
+        file, label, confidence = lines[0].split("  ")
+        self.assertEqual(file, path)
+        self.assertIn(label, "0123")
+        self.assertTrue(0.25 <= float(confidence) <= 1)
+
+    def test_the_reference_agrees(self):
+        files = [os.path.join(self.data, f"{digit}_bob_1.wav") for digit in range(4)]
+        answers = []
+        for device in ("cpu", "ref"):
+            done = decavox("predict", self.model, *files, "--format=json", "--device", device)
+            answers.append(json.loads(self.ends(done, GOOD).out))
+        for cpu, ref in zip(*answers):
+            for a, b in zip(cpu["logits"], ref["logits"]):
+                self.assertAlmostEqual(a, b, delta=1e-3)
+            self.assertAlmostEqual(sum(cpu["probabilities"]), 1, delta=1e-6)
+
+    def test_names_beyond_utf8(self):
+        name = os.path.join(os.fsencode(self.folder), b"caf\xe9.wav")
+        os.symlink(os.path.join(self.data, "0_ann_0.wav"), name)
+        done = self.ends(decavox("predict", self.model, name, name + b"x", "--format", "json"),
+                         FAILED)
+        good, bad = json.loads(done.out)
+        self.assertTrue(good["file"].endswith("/caf?.wav"))
+        self.assertEqual(len(good["logits"]), 4)
+        self.assertIn("error", bad)
+
+    def test_a_full_disk_is_not_silent(self):
+        with open("/dev/full", "wb") as full:
+            self.ends(decavox("predict", self.model, os.path.join(self.data, "0_ann_0.wav"),
+                              stdout=full), FAILED, "could not be written")
+
+
+class Options(support.Case):
+    """The document's options, by both spellings, reach the resolved configuration."""
+
+    def resolved(self, name, *arguments):
+        run = self.at(name)
+        done = decavox("train", self.config, "--data", self.data, "--out", run, *arguments)
+        self.ends(done, GOOD)
+        return done, support.read_text(os.path.join(run, "config.yaml"))
+
+    def test_both_spellings(self):
+        values = {"epochs": "2", "batch_size": "4", "learning_rate": "0.005", "optimizer": "sgd",
+                  "scheduler": "none", "label_smoothing": "0.05", "patience": "7",
+                  "feature_type": "mel", "seed": "9", "split": "random"}
+        texts = []
+        for spell in (str, lambda name: name.replace("_", "-")):
+            arguments = [part for name, value in values.items()
+                         for part in (f"--{spell(name)}", value)]
+            texts.append(self.resolved(f"spelt_{len(texts)}", *arguments,
+                                       f"--{spell('mixed_precision')}")[1])
+        self.assertEqual(texts[0], texts[1])
+        lines = [line.strip() for line in texts[0].splitlines()]
+        for name, value in values.items():
+            key = {"feature_type": "type"}.get(name, name)
+            self.assertIn(f"{key}: {value}", lines)
+        self.assertIn("mixed_precision: true", lines)
+
+    def test_model_type(self):
+        for number, option in enumerate(("--model_type=mini", "--model-type=mini")):
+            config = os.path.join(support.ROOT, "configs", "lightweight.yaml")
+            run = self.at(f"model_{number}")
+            self.ends(decavox("train", config, option, "--data", self.data, "--epochs", "1",
+                              "--out", run), GOOD)
+            self.assertIn("name: mini", support.read_text(os.path.join(run, "config.yaml")))
+
+    def test_mixed_precision_on_the_cpu_goes_on(self):
+        done, _ = self.resolved("mixed", "--mixed_precision", "--epochs", "1")
+        self.assertIn("warning: mixed precision needs a CUDA device", done.out + done.err)
+
+    def test_set_and_time_layers(self):
+        done, text = self.resolved("set", "--set", "train.time_layers=true", "--set",
+                                   "train.epochs=1", "--set=features.n_mels=24")
+        self.assertIn("n_mels: 24", text)
+        self.assertIn("layer (ms per step)", done.out)
+
+    def test_help(self):
+        for command in ("train", "eval", "predict", "info", "synth"):
+            self.assertIn("--help", self.ends(decavox(command, "--help"), GOOD).out)
+        self.assertIn("usage", self.ends(decavox("--help"), GOOD).out)
+        self.ends(decavox("--version"), GOOD)
+        self.ends(decavox("info"), GOOD)
+        self.assertIn("learning_rate", self.ends(decavox("info", "--config"), GOOD).out)
+        self.assertIn("spatial_attention", self.ends(decavox("info", "--layers"), GOOD).out)
+
+
+if __name__ == "__main__":
+    support.main()
