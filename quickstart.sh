@@ -5,6 +5,7 @@
 #     ./quickstart.sh                                  synthetic voices by espeak-ng
 #     ./quickstart.sh --data FOLDER [--split SPLIT]    your recordings (see decavox train --help)
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage()
@@ -18,6 +19,10 @@ fail()
     echo "quickstart.sh: $*" >&2
     exit 1
 }
+
+# Threads that wait hand their core to whoever shares this machine: a little slower when it is idle,
+# many times faster when it is not.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 began=$SECONDS
 step()
@@ -59,6 +64,9 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$split" ] && [ -z "$data" ]; then
     usage 2 >&2
+fi
+if [ -n "$data" ] && [[ $data != /* ]] && [ "$called_from" != "$PWD" ]; then
+    data=$called_from/$data
 fi
 if [ -n "$data" ] && [ ! -e "$data" ]; then
     fail "--data $data: there is no such folder or manifest"

@@ -9,25 +9,26 @@ scripts/check_includes.sh
 cmake --preset asan >/dev/null
 cmake --build --preset asan
 
-export OMP_NUM_THREADS=1
 export UBSAN_OPTIONS=print_stacktrace=1
-log=build/asan/Testing/Temporary/LastTest.log
 passed=true
 ctest --preset asan -j "$(nproc)" || passed=false
 
-# Each test program holds several tests, and a program or a test may be skipped with a reason.
-awk '/^\[==========\] .*[0-9]+ test\(s\) run\.$/ { sub(/ test\(s\) run\.$/, ""); cases += $NF }
-     END { printf "\n%d tests in the programs of cmocka\n", cases }' "$log"
-awk '/^skipped: /                  { reason = substr($0, 10) }
-     /^\[ +SKIPPED \] [A-Za-z_0-9]+$/ && reason != "" { print "    " $NF ": " reason; reason = "" }
-     /^[0-9]+\/[0-9]+ Test: /      { program = $NF; reason = "" }
-     /^Test Skipped\.$/            { print "    " program ": " reason; reason = "" }' "$log" |
-    sort -u >build/asan/skipped.txt
-if [ -s build/asan/skipped.txt ]; then
-    echo "skipped:"
-    cat build/asan/skipped.txt
-else
-    echo "nothing was skipped"
+# A program holds several tests. Both may be skipped: the reason is a line "skipped: ..." before.
+awk '/^[0-9]+\/[0-9]+ Test: /    { program = $NF; reason = "" }
+     /^\[ RUN      \] /          { test = $NF; reason = "" }
+     /^skipped: /                { reason = substr($0, 10) }
+     /^\[  SKIPPED \] / && $NF == test {
+         skipped[++count] = program ", " test ": " (reason ? reason : "no reason given")
+         test = reason = ""
+     }
+     /^Test time =/ && reason    { skipped[++count] = program ": " reason }
+     /^\[==========\] .* run\.$/ { for (i = 1; i <= NF; i++) if ($i == "test(s)") tests += $(i - 1) }
+     END {
+         printf "\n%d tests in the programs above, %d skipped\n", tests, count
+         for (i = 1; i <= count; i++) print "    " skipped[i]
+     }' build/asan/Testing/Temporary/LastTest.log
+if ! $passed; then
+    echo "FAILED" >&2
+    exit 1
 fi
-$passed || { echo "FAILED" >&2; exit 1; }
 echo "all passed"

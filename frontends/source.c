@@ -28,8 +28,8 @@ static dv_status train_batch(void *user, const int64_t *places, int64_t count, u
     dv_rng rng = {.seed = seed, .use = DV_RNG_AUGMENT, .step = step};
     for (int64_t i = 0; i < count; i++)
         source->chosen[i] = source->train[places[i]];
-    dv_batch_features(source->batch, source->dataset, source->chosen, count, &source->augment,
-                      &rng, features);
+    dv_batch_features(source->batch, source->dataset, source->chosen, count, &source->augment, &rng,
+                      features);
     fill_targets(source, source->chosen, count, targets);
     return DV_OK;
 }
@@ -58,8 +58,7 @@ static dv_status fill(dv_clip_source *source, const dv_frontend *frontend, int t
 }
 
 dv_status dv_clip_source_create(const dv_dataset *dataset, const dv_frontend *frontend,
-                                const dv_augment_config *augment, int threads,
-                                dv_clip_source **out)
+                                const dv_augment_config *augment, int threads, dv_clip_source **out)
 {
     *out = NULL;
     dv_clip_source *source;

@@ -16,8 +16,9 @@ typedef struct eval_options {
 
 static const dv_field fields[] = {
     DV_STRING(eval_options, data, "", "folder or manifest; default: the one it was trained on"),
-    DV_STRING(eval_options, split, "", "official, random, speaker or leave_one_out:NAME; default: "
-                                       "as it was trained"),
+    DV_STRING(eval_options, split, "",
+              "official, random, speaker or leave_one_out:NAME; default: "
+              "as it was trained"),
     DV_ENUM(eval_options, part, "test", part_names, "which part of the split"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
     DV_BOOL(eval_options, clips, "false", "with --format json: the answer to every clip too"),
@@ -75,8 +76,8 @@ static dv_status evaluate(dv_predictor *predictor, const eval_options *chosen)
     dv_status status = chosen->part == DV_PART_COUNT ? DV_OK : dv_dataset_split(&dataset, &data);
     dv_log log = dv_command_log();
     if (status == DV_OK)
-        status = dv_dataset_load(&dataset, dv_predictor_frontend(predictor), data.max_seconds,
-                                 &log);
+        status =
+            dv_dataset_load(&dataset, dv_predictor_frontend(predictor), data.max_seconds, &log);
     dv_report report;
     if (status == DV_OK) {
         status = dv_report_make(predictor, &dataset, (dv_part)chosen->part, &report);

@@ -103,8 +103,8 @@ static dv_status check_sections(const dv_tree *tree)
 static dv_status read_section(const dv_tree *tree, const dv_section *section, dv_experiment *out)
 {
     void *record = (char *)out + section->offset;
-    DV_TRY(dv_fields_read(section->fields, dv_tree_get(tree, section->name), section->name,
-                          record));
+    DV_TRY(
+        dv_fields_read(section->fields, dv_tree_get(tree, section->name), section->name, record));
     dv_tree *map;
     DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &map));
     dv_status status = dv_fields_write(section->fields, record, map);

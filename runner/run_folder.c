@@ -2,6 +2,7 @@
 #include "engine/io/atomic_file.h"
 #include "engine/io/yaml.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -29,6 +30,21 @@ static dv_status make_folders(const char *path)
     return DV_OK;
 }
 
+/* A run that was killed while it saved leaves the temporary of atomic_file.h behind. */
+static void remove_temporaries(const dv_run_folder *folder)
+{
+    DIR *directory = opendir(folder->path);
+    if (directory == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char path[DV_RUN_PATH_SIZE];
+        dv_run_folder_path(folder, entry->d_name, path);
+        if (strstr(entry->d_name, ".safetensors.tmp-") != NULL)
+            (void)unlink(path);
+    }
+    closedir(directory);
+}
+
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
 {
     memset(out, 0, sizeof *out);
@@ -39,9 +55,12 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
     char file[DV_RUN_PATH_SIZE];
     dv_run_folder_path(out, "config.yaml", file);
     if (!resume && access(file, F_OK) == 0)
-        return DV_FAIL(DV_EARG, "%s holds a run already: go on with `--resume %s`, or choose "
-                                "another --out",
+        return DV_FAIL(DV_EARG,
+                       "%s holds a run already: go on with `--resume %s`, or choose "
+                       "another --out",
                        path, path);
+    if (resume)
+        remove_temporaries(out);
     dv_run_folder_path(out, "log.txt", file);
     out->log = fopen(file, resume ? "a" : "w");
     if (out->log == NULL)
@@ -57,8 +76,7 @@ void dv_run_folder_close(dv_run_folder *folder)
     folder->log = NULL;
 }
 
-void dv_run_folder_path(const dv_run_folder *folder, const char *file,
-                        char path[DV_RUN_PATH_SIZE])
+void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE])
 {
     snprintf(path, DV_RUN_PATH_SIZE, "%s/%.60s", folder->path, file);
 }

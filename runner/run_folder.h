@@ -31,8 +31,7 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
 void dv_run_folder_close(dv_run_folder *folder);
 
 /* The path of a file in the folder. */
-void dv_run_folder_path(const dv_run_folder *folder, const char *file,
-                        char path[DV_RUN_PATH_SIZE]);
+void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
 
 /* A line to standard output and the log. */
 void dv_run_print(dv_run_folder *folder, const char *format, ...)

@@ -19,14 +19,12 @@ mapfile -t files < <(find engine frontends kernels runner tests benchmarks -name
 case ${1:-} in
 '') "$tool" -i "${files[@]}" ;;
 --check)
-    bad=0
-    for file in "${files[@]}"; do
-        if ! "$tool" --dry-run --Werror "$file" 2>/dev/null; then
-            echo "$file is not formatted (scripts/format.sh)"
-            bad=1
-        fi
-    done
-    exit $bad
+    bad=$("$tool" --dry-run --Werror "${files[@]}" 2>&1 | sed -n 's/:[0-9]*:[0-9]*: error: .*//p' |
+        sort -u) || true
+    if [ -n "$bad" ]; then
+        printf 'not formatted (scripts/format.sh does it):\n%s\n' "$bad"
+        exit 1
+    fi
     ;;
 *)
     echo "usage: $0 [--check]" >&2

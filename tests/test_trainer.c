@@ -188,35 +188,76 @@ static void test_backends_learn_the_same(void **state)
     tones_close(&task);
 }
 
-/* ---- The schedule ---- */
+/* ---- The order of the clips ---- */
 
-static void test_schedule_values(void **state)
+enum { CLIPS = 22, BATCH = 5, PER_EPOCH = 4, ORDER_EPOCHS = 3 };
+
+/* A source that writes down what it is asked for. */
+typedef struct order {
+    dv_source inner;
+    int64_t places[ORDER_EPOCHS * PER_EPOCH * BATCH];
+    int64_t count;
+} order;
+
+static dv_status write_down(void *user, const int64_t *places, int64_t count, uint64_t seed,
+                            uint64_t step, float *features, float *targets)
+{
+    order *seen = user;
+    assert_int_equal(count, BATCH);
+    assert_int_equal(step, seen->count / BATCH);
+    memcpy(seen->places + seen->count, places, (size_t)count * sizeof *places);
+    seen->count += count;
+    return seen->inner.train_batch(seen->inner.user, places, count, seed, step, features, targets);
+}
+
+static void record_order(tones *task, int64_t seed, order *seen)
+{
+    dv_context *context;
+    dv_trainer *trainer;
+    *seen = (order){.inner = task->source};
+    dv_source source = task->source;
+    source.user = seen;
+    source.train_batch = write_down;
+    task->config.seed = seed;
+    assert_int_equal(dv_context_open("cpu", 1, (dv_log){0}, &context), DV_OK);
+    assert_int_equal(dv_trainer_create(context, &task->config, task->model, &source, &trainer),
+                     DV_OK);
+    assert_int_equal(dv_trainer_run(trainer, &(dv_train_events){0}), DV_OK);
+    assert_int_equal(seen->count, ORDER_EPOCHS * PER_EPOCH * BATCH);
+    dv_trainer_free(trainer);
+    dv_context_close(context);
+}
+
+/* Each clip at most once per epoch, two left out in turn; new in each epoch and for each seed. */
+static void test_every_epoch_has_its_order(void **state)
 {
     (void)state;
-    dv_schedule cosine = {
-        .kind = DV_SCHEDULE_COSINE, .peak = 0.8, .minimum = 0.2, .warmup = 4, .total = 15};
-    for (uint64_t step = 0; step < 4; step++) /* rises from 0 to the peak in equal steps */
-        assert_close(dv_schedule_rate(&cosine, step), 0.16 * (double)(step + 1), 1e-12);
-    assert_true(dv_schedule_rate(&cosine, 4) == 0.8);
-    assert_close(dv_schedule_rate(&cosine, 9), 0.5, 1e-12); /* half-way */
-    assert_close(dv_schedule_rate(&cosine, 14), 0.2, 1e-12);
-    assert_close(dv_schedule_rate(&cosine, 15), 0.2, 1e-12);
-    assert_close(dv_schedule_rate(&cosine, 1000), 0.2, 1e-12);
-    for (uint64_t step = 4; step < 14; step++)
-        assert_true(dv_schedule_rate(&cosine, step) > dv_schedule_rate(&cosine, step + 1));
-    dv_schedule none = cosine;
-    none.kind = DV_SCHEDULE_NONE;
-    assert_close(dv_schedule_rate(&none, 1), 0.32, 1e-12);
-    assert_true(dv_schedule_rate(&none, 4) == 0.8 && dv_schedule_rate(&none, 14) == 0.8);
-    for (uint64_t total = 1; total < 6; total++) { /* the shortest runs */
-        dv_schedule tiny = {.kind = DV_SCHEDULE_COSINE, .peak = 1, .minimum = 0.1, .total = total};
-        assert_true(dv_schedule_rate(&tiny, 0) == 1);
-        if (total > 1)
-            assert_close(dv_schedule_rate(&tiny, total - 1), 0.1, 1e-12);
+    tones task;
+    order first, again, other;
+    tones_open(&task, 2, CLIPS / 2, 0, false);
+    task.config.batch_size = BATCH;
+    task.config.epochs = ORDER_EPOCHS;
+    record_order(&task, 1, &first);
+    record_order(&task, 1, &again);
+    record_order(&task, 2, &other);
+    assert_memory_equal(first.places, again.places, sizeof first.places);
+    assert_memory_not_equal(first.places, other.places, sizeof first.places);
+    const size_t epoch = sizeof first.places / ORDER_EPOCHS;
+    for (int e = 0; e < ORDER_EPOCHS; e++) {
+        const int64_t *places = first.places + e * PER_EPOCH * BATCH;
+        bool used[CLIPS] = {false};
+        for (int i = 0; i < PER_EPOCH * BATCH; i++) {
+            assert_in_range(places[i], 0, CLIPS - 1);
+            assert_false(used[places[i]]);
+            used[places[i]] = true;
+        }
+        if (e > 0)
+            assert_memory_not_equal(places, first.places, epoch);
     }
-    dv_schedule warm = {.kind = DV_SCHEDULE_COSINE, .peak = 1, .warmup = 1, .total = 2};
-    assert_true(dv_schedule_rate(&warm, 0) == 0.5 && dv_schedule_rate(&warm, 1) == 1);
+    tones_close(&task);
 }
+
+/* ---- The schedule ---- */
 
 static void test_short_runs_end_at_the_minimum(void **state)
 {
@@ -537,7 +578,7 @@ int main(void)
         cmocka_unit_test(test_learns_tones),
         cmocka_unit_test(test_one_batch_is_learnt_by_heart),
         cmocka_unit_test(test_backends_learn_the_same),
-        cmocka_unit_test(test_schedule_values),
+        cmocka_unit_test(test_every_epoch_has_its_order),
         cmocka_unit_test(test_short_runs_end_at_the_minimum),
         cmocka_unit_test(test_early_stopping_restores_the_best),
         cmocka_unit_test(test_max_steps),

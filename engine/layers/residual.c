@@ -67,7 +67,7 @@ static dv_status build_block(dv_graph *graph, const char *prefix, const residual
     DV_TRY(dv__build_conv_norm(graph, prefix, "expand", &last, -1, value));
     char name[DV_NAME_SIZE];
     DV_TRY(dv__layer_name(name, prefix, "se"));
-    DV_TRY(dv__build_squeeze_excite(graph, name, attr->se_reduction, DV_ACT_RELU, value));
+    DV_TRY(dv__build_squeeze_excite(graph, name, attr->se_reduction, attr->activation, value));
     DV_TRY(dv__layer_name(name, prefix, "sum"));
     int inputs[2] = {*value, shortcut};
     DV_TRY(dv_graph_add(graph, DV_OP_add, name, NULL, inputs, 2, value));

@@ -20,11 +20,11 @@ typedef struct dv_train_config {
     int64_t epochs, batch_size;
     int optimizer; /* dv_optimizer_kind */
     double learning_rate, minimum_rate, weight_decay, beta1, beta2, epsilon;
-    int scheduler;          /* dv_schedule_kind */
-    double warmup;          /* share of all steps */
-    double clip_norm;       /* 0: no clipping */
+    int scheduler;    /* dv_schedule_kind */
+    double warmup;    /* share of all steps */
+    double clip_norm; /* 0: no clipping */
     double label_smoothing;
-    int64_t patience;       /* epochs without improvement before stopping; 0: never */
+    int64_t patience; /* epochs without improvement before stopping; 0: never */
     int64_t seed;
     bool mixed_precision;
     double checkpoint_seconds; /* least time between two saves; 0: every epoch */
@@ -54,23 +54,23 @@ typedef struct dv_source {
 
 /* All that a run needs to go on, beside the parameters' buffers. */
 typedef struct dv_train_state {
-    int64_t step;            /* updates made */
-    int64_t epoch;           /* epochs finished */
-    double loss_sum;         /* over the samples of the unfinished epoch */
-    int64_t correct, seen;   /* of the unfinished epoch */
-    double norm_sum;         /* gradient norms of the unfinished epoch */
-    int64_t best_epoch;      /* counted from 1; 0: none yet */
+    int64_t step;          /* updates made */
+    int64_t epoch;         /* epochs finished */
+    double loss_sum;       /* over the samples of the unfinished epoch */
+    int64_t correct, seen; /* of the unfinished epoch */
+    double norm_sum;       /* gradient norms of the unfinished epoch */
+    int64_t best_epoch;    /* counted from 1; 0: none yet */
     double best_accuracy, best_loss;
-    int64_t stale;           /* epochs since the best */
+    int64_t stale; /* epochs since the best */
     bool finished;
 } dv_train_state;
 
 extern const dv_field dv_train_state_fields[]; /* to write it into a checkpoint and read it back */
 
 typedef struct dv_epoch_metrics {
-    int64_t epoch; /* from 1 */
+    int64_t epoch;                                                           /* from 1 */
     double train_loss, train_accuracy, validation_loss, validation_accuracy; /* NaN: no data */
-    double learning_rate; /* of the last step */
+    double learning_rate;                                                    /* of the last step */
     double gradient_norm; /* mean over the steps, before clipping */
     double seconds;
     bool improved;

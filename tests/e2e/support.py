@@ -3,11 +3,9 @@
 Each test file is run as `python3 FILE BINARY`; it needs nothing but the standard library.
 """
 import csv
-import json
 import math
 import os
 import random
-import re
 import resource
 import shutil
 import signal
@@ -15,7 +13,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import wave
 
@@ -64,6 +61,7 @@ def environment(threads=1):
     """One OpenMP thread, or, for None, as many as the program takes by itself."""
     variables = dict(os.environ)
     variables.pop("OMP_NUM_THREADS", None)
+    variables["OMP_WAIT_POLICY"] = "passive"  # a busy machine is no place to wait actively
     if threads is not None:
         variables["OMP_NUM_THREADS"] = str(threads)
     return variables

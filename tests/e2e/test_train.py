@@ -1,8 +1,9 @@
 """A training and what it leaves; evaluation and prediction agree; options by both spellings."""
-import unittest
+import json
+import os
 
 import support
-from support import FAILED, GOOD, USAGE, decavox, json, os
+from support import FAILED, GOOD, USAGE, decavox
 
 FILES = ["config.yaml", "confusion.csv", "last.safetensors", "log.txt", "metrics.csv",
          "model.safetensors", "report.json"]
@@ -24,7 +25,7 @@ class Training(support.Case):
 
     def test_prints_table_epochs_and_report(self):
         out = self.done.out
-        for part in ("parameters     MFLOPs", "total: ", "epoch 1/6  train loss ", "epoch 6/6 ",
+        for part in ("parameters    MFLOPs", "total: ", "epoch 1/6  train loss ", "epoch 6/6 ",
                      "arena ", "best epoch ", "accuracy ", "95% interval", "precision"):
             self.assertIn(part, out)
         self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), out)

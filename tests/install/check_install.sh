@@ -17,7 +17,6 @@ fail()
     exit 1
 }
 
-# The two installed ways to write a file agree where it is found: bin, lib or lib/TRIPLET, ...
 cmake --install "$build" --prefix "$prefix" >/dev/null
 for file in bin/decavox include/decavox/decavox.h include/decavox/predict.h \
     share/decavox/configs/quickstart.yaml share/decavox/configs/models/mini.yaml \
@@ -27,17 +26,15 @@ done
 if grep -rlE '"(engine|frontends)/' "$prefix/include"; then
     fail "an installed header includes one of the tree"
 fi
-mv "$prefix" "$scratch/moved prefix" # an installed tree may be moved, also where there are spaces
-mkdir "$scratch/data"
+mv "$prefix" "$scratch/moved" # an installed tree may be moved
 prefix=$scratch/moved
-ln -s "moved prefix" "$prefix"
-library=$(find "$prefix/" -name libdecavox.so)
+library=$(find "$prefix" -name libdecavox.so)
 export LD_LIBRARY_PATH=${library%/*}
 export PKG_CONFIG_PATH=$LD_LIBRARY_PATH/pkgconfig
 
 # Only the public API can be seen.
 symbols=$(nm -D --defined-only "$library" | awk '{print $3}' | sort)
-public=$(grep -ohE 'DV_API [^;]*' -r "$prefix/include/" | grep -oE '\bdv_[a-z_]+\(' | tr -d '(' | sort -u)
+public=$(grep -ohE 'DV_API [^;]*' -r "$prefix/include" | grep -oE '\bdv_[a-z_]+\(' | tr -d '(' | sort -u)
 [ -n "$public" ] || fail "no public function found in the headers"
 [ "$symbols" = "$public" ] ||
     fail "exported symbols are not the public API: $(diff <(echo "$symbols") <(echo "$public"))"
@@ -56,6 +53,7 @@ fi
 grep -q none.safetensors "$scratch/error" || fail "no name in: $(cat "$scratch/error")"
 
 # With one it agrees with the program that was installed.
+mkdir "$scratch/data"
 "$make_tones" "$scratch/data"
 "$prefix/bin/decavox" train "$prefix/share/decavox/configs/mini.yaml" --data "$scratch/data" \
     --split random --epochs 5 --batch-size 4 --threads 1 --out "$scratch/run" >"$scratch/log" ||
@@ -77,7 +75,7 @@ find_package(decavox 0.1 REQUIRED)
 add_executable(say say.c)
 target_link_libraries(say PRIVATE decavox::decavox)
 LISTS
-cmake -S "$scratch/consumer" -B "$scratch/consumer/build" -DCMAKE_C_FLAGS="${flags[*]}" \
+cmake -G Ninja -S "$scratch/consumer" -B "$scratch/consumer/build" -DCMAKE_C_FLAGS="${flags[*]}" \
     -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/log" || fail "$(cat "$scratch/log")"
 cmake --build "$scratch/consumer/build" >"$scratch/log" || fail "$(cat "$scratch/log")"
 "$scratch/consumer/build/say" "$model" "$tone" | diff "$scratch/said" - ||

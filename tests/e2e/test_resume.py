@@ -1,0 +1,193 @@
+"""A run that was killed or interrupted and then resumed ends in the bytes of one that was not."""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import support
+from support import FAILED, GOOD, USAGE, decavox
+
+EPOCHS = 12
+
+
+class Resume(support.Case):
+    epochs = EPOCHS
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.draw = random.Random(1)
+        cls.whole = {}
+        for threads in (1, 2):
+            run = cls.at(f"whole_{threads}")
+            cls.train_once(run, *cls.options(threads), threads=cls.openmp(threads))
+            cls.whole[threads] = run
+
+    @staticmethod
+    def options(threads):
+        return ["--batch_size", "2", "--threads", str(threads)]
+
+    @staticmethod
+    def openmp(threads):
+        return 1 if threads == 1 else None
+
+    def start(self, threads, *arguments):
+        command = [support.binary(), "train", *arguments]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=support.environment(self.openmp(threads)))
+
+    def fresh(self, run, threads, *more):
+        return self.start(threads, self.config, "--data", self.data, "--out", run,
+                          *self.options(threads), *more)
+
+    def go_on(self, run, threads):
+        return self.start(threads, "--resume", run, "--threads", str(threads))
+
+    def stop(self, process, epoch, number):
+        """Sends the signal somewhere in the epoch behind `epoch`; (exit code, what was printed).
+        The code is 0 where a busy machine has let the program end before."""
+        lines, took = [], 0.02
+        for line in process.stdout:
+            lines.append(line.decode())
+            words = lines[-1].replace("/", " ").split()
+            if words[:1] == ["epoch"] and int(words[1]) >= epoch:
+                took = float(words[-2])
+                break
+        time.sleep(self.draw.uniform(0.1, 0.8) * took)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        self.assertNotIn(b"Sanitizer", err)
+        return process.returncode, "".join(lines) + out.decode()
+
+    def same(self, run, threads):
+        whole = self.whole[threads]
+        for name in ("model.safetensors", "confusion.csv", "report.json", "config.yaml"):
+            self.assertEqual(support.read_bytes(os.path.join(run, name)),
+                             support.read_bytes(os.path.join(whole, name)), name)
+        got, want = support.read_metrics(run), support.read_metrics(whole)
+        for row in got + want:
+            del row["seconds"]
+        self.assertEqual([int(row["epoch"]) for row in got], list(range(1, EPOCHS + 1)))
+        self.assertEqual(got, want)
+
+    def finish(self, run, threads):
+        stale = os.path.join(run, "last.safetensors.tmp-1-1")  # of a process killed while it saved
+        with open(stale, "w"):
+            pass
+        process = self.go_on(run, threads)
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, GOOD, err)
+        self.assertFalse(os.path.exists(stale))
+        return out.decode()
+
+    def kill(self, threads, times):
+        for number, epochs in enumerate(times):
+            run, killed = self.at(f"killed_{threads}_{number}"), 0
+            process = self.fresh(run, threads)
+            for epoch in epochs:
+                code, out = self.stop(process, epoch, signal.SIGKILL)
+                self.assertIn(code, (-signal.SIGKILL, GOOD), out)
+                killed += code == -signal.SIGKILL
+                process = self.go_on(run, threads)
+            out, err = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, GOOD, err)
+            self.assertIn("resumed at step ", out.decode())
+            self.assertGreater(killed, 0)
+            self.same(run, threads)
+
+    def test_killed_with_one_thread(self):
+        self.kill(1, [[1], [self.draw.randint(2, 8)], [2, 5, 8]])
+
+    def test_killed_with_two_threads(self):
+        self.kill(2, [[self.draw.randint(1, 8)], [2, 6]])
+
+    def interrupted(self, name, number, code, threads, *more):
+        """The folder of a run that the signal has ended, with what it printed."""
+        for attempt in range(5):
+            run = self.at(f"{name}_{attempt}")
+            process = self.fresh(run, threads, *more)
+            got, out = self.stop(process, 1 + attempt % 3, number)
+            if got != GOOD:
+                self.assertEqual(got, code, out)
+                return run, out
+        return self.skipTest("the machine is too busy to interrupt a run in time")
+
+    def interrupt(self, number, code, threads):
+        """In mid-epoch: nothing but the signal makes it save."""
+        run, out = self.interrupted(f"interrupted_{code}_{threads}", number, code, threads,
+                                    "--set", "train.checkpoint_seconds=1000")
+        self.assertIn("interrupted after ", out)
+        self.assertIn(", saved", out)
+        self.assertTrue(os.path.exists(os.path.join(run, "last.safetensors")))
+        self.assertIn("resumed at step ", self.finish(run, threads))
+        # The seconds between checkpoints are part of the configuration, not of the weights.
+        whole = self.at(f"whole_{code}_{threads}")
+        self.train_once(whole, *self.options(threads), "--set", "train.checkpoint_seconds=1000",
+                        threads=self.openmp(threads))
+        for name in ("model.safetensors", "config.yaml"):
+            self.assertEqual(support.read_bytes(os.path.join(run, name)),
+                             support.read_bytes(os.path.join(whole, name)), name)
+        self.assertEqual([int(row["epoch"]) for row in support.read_metrics(run)],
+                         list(range(1, EPOCHS + 1)))
+
+    def test_interrupted(self):
+        self.interrupt(signal.SIGINT, 130, 1)
+
+    def test_terminated(self):
+        self.interrupt(signal.SIGTERM, 143, 1)
+
+    def test_terminated_with_two_threads(self):
+        self.interrupt(signal.SIGTERM, 143, 2)
+
+    def copy(self, name, *without):
+        run = self.at(name)
+        shutil.copytree(self.whole[1], run, ignore=shutil.ignore_patterns(*without))
+        return run
+
+    def test_a_finished_run_is_finished(self):
+        run = self.copy("finished", "model.safetensors", "report.json", "confusion.csv")
+        self.finish(run, 1)
+        self.same(run, 1)
+
+    def test_ended_before_the_first_checkpoint(self):
+        run = self.copy("early", "*.safetensors", "report.json", "confusion.csv")
+        out = self.finish(run, 1)
+        self.assertIn(f"epoch 1/{EPOCHS}", out)
+        self.same(run, 1)
+
+    def test_full_disk_keeps_the_old_checkpoint(self):
+        run, _ = self.interrupted("full", signal.SIGTERM, 143, 1)
+        last = os.path.join(run, "last.safetensors")
+        before = support.read_bytes(last)
+        done = decavox("train", "--resume", run, "--threads", "1", limit=len(before) // 2)
+        self.ends(done, FAILED, "last.safetensors")
+        self.assertEqual(support.read_bytes(last), before)
+        self.assertFalse([name for name in os.listdir(run) if ".tmp" in name])
+        self.finish(run, 1)
+        self.same(run, 1)
+
+    def test_refusals(self):
+        self.ends(decavox("train", "--resume", self.at("absent")), FAILED, self.at("absent"))
+        self.ends(decavox("train", self.config, "--resume", self.whole[1]), USAGE, "--resume")
+        self.ends(decavox("train", "--resume", self.whole[1], "--epochs", "90"), USAGE, "train")
+        run = self.copy("weights", "last.safetensors")
+        shutil.copy(os.path.join(run, "model.safetensors"), os.path.join(run, "last.safetensors"))
+        self.ends(decavox("train", "--resume", run), FAILED, "holds no training state")
+
+    def test_other_data(self):
+        data = self.at("growing")
+        shutil.copytree(self.data, data)
+        run, _ = self.interrupted("grown", signal.SIGTERM, 143, 1, "--data", data)
+        for number in range(5, 11):
+            os.remove(os.path.join(data, f"3_ann_{number}.wav"))
+        self.ends(decavox("train", "--resume", run), USAGE, data, "not those that the run began")
+        for name in os.listdir(data):
+            if name.startswith("3_"):
+                os.remove(os.path.join(data, name))
+        self.ends(decavox("train", "--resume", run), USAGE, data, "other labels")
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,235 @@
+#include "engine/io/yaml.h"
+#include "frontends/audio.h"
+#include "frontends/predictor/predictor.h"
+#include "tests/scratch.h"
+#include "tests/tones.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CLASSES = 3, EACH = 6, CLIPS = CLASSES * EACH };
+
+static void assert_message(const char *part)
+{
+    if (strstr(dv_error_message(), part) == NULL)
+        fail_msg("'%s' is not in the message: %s", part, dv_error_message());
+}
+
+/* ---- A checkpoint of the tones ---- */
+
+static dv_tree *parse(const char *text)
+{
+    dv_tree *tree;
+    if (dv_yaml_parse(text, strlen(text), "text", &tree) != DV_OK)
+        fail_msg("%s: %s", text, dv_error_message());
+    return tree;
+}
+
+/* The sections of the configuration that a predictor needs. */
+static dv_tree *config_of(const tones *task)
+{
+    dv_tree *config, *features, *model;
+    assert_int_equal(dv_tree_new(DV_TREE_MAP, NULL, 0, &config), DV_OK);
+    assert_int_equal(dv_tree_new(DV_TREE_MAP, NULL, 0, &features), DV_OK);
+    assert_int_equal(
+        dv_fields_write(dv_features_fields, dv_frontend_config(task->frontend), features), DV_OK);
+    assert_int_equal(dv_tree_append(config, "features", features), DV_OK);
+    assert_int_equal(dv_tree_copy(task->model, &model), DV_OK);
+    assert_int_equal(dv_tree_append(config, "model", model), DV_OK);
+    return config;
+}
+
+/* Trains one epoch and writes; `scale` changes the last layer's weights, `config` (taken over) may
+   replace the configuration. */
+static void write_checkpoint(const tones *task, const char *path, float scale, dv_tree *config)
+{
+    dv_context *context;
+    dv_trainer *trainer;
+    dv_tree *labels = parse("[\"0\", \"1\", \"2\"]");
+    dv_train_config train = task->config;
+    train.epochs = 1;
+    assert_int_equal(dv_context_open("cpu", 1, (dv_log){0}, &context), DV_OK);
+    assert_int_equal(dv_trainer_create(context, &train, task->model, &task->source, &trainer),
+                     DV_OK);
+    assert_int_equal(dv_trainer_run(trainer, &(dv_train_events){0}), DV_OK);
+    dv_params *params = dv_trainer_params(trainer);
+    int head = dv_params_find(params, "head.weight");
+    float *weights = calloc((size_t)params->items[head].count, sizeof *weights);
+    assert_int_equal(dv_params_read(params, head, DV_VALUES, weights), DV_OK);
+    for (int64_t i = 0; i < params->items[head].count; i++)
+        weights[i] = scale == 1 ? weights[i] : copysignf(scale, weights[i]);
+    assert_int_equal(dv_params_write(params, head, DV_VALUES, weights), DV_OK);
+    free(weights);
+    dv_tree *written = config != NULL ? config : config_of(task);
+    assert_int_equal(dv_checkpoint_write(path, params, written, labels, NULL), DV_OK);
+    dv_tree_free(written);
+    dv_tree_free(labels);
+    dv_trainer_free(trainer);
+    dv_context_close(context);
+}
+
+static dv_predictor *load(const char *path, const char *device, int threads)
+{
+    dv_predictor *predictor;
+    if (dv_predictor_load(path, device, threads, (dv_log){0}, &predictor) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    return predictor;
+}
+
+static void all_clips(int64_t *indices)
+{
+    for (int64_t i = 0; i < CLIPS; i++)
+        indices[i] = i;
+}
+
+/* ---- Answers ---- */
+
+static void test_an_answer_depends_on_the_clip_alone(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    tones task;
+    scratch_path(*state, "tones.safetensors", path);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    write_checkpoint(&task, path, 1, NULL);
+    int64_t indices[CLIPS];
+    float want[CLIPS][CLASSES], got[CLIPS][CLASSES], one[CLASSES];
+    all_clips(indices);
+    dv_predictor *predictor = load(path, "cpu", 1);
+    assert_int_equal(dv_predictor_classes(predictor), CLASSES);
+    assert_string_equal(dv_predictor_label(predictor, 2), "2");
+    assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, want[0]), DV_OK);
+    assert_memory_not_equal(want[0], want[CLIPS - 1], sizeof want[0]);
+    for (int64_t i = CLIPS - 1; i >= 0; i -= 5) { /* alone, in another order */
+        assert_int_equal(dv_predictor_clips(predictor, &task.dataset, &indices[i], 1, one), DV_OK);
+        assert_memory_equal(one, want[i], sizeof one);
+    }
+    dv_predictor_free(predictor);
+    for (int threads = 2; threads <= CLIPS + 2; threads += 3) {
+        predictor = load(path, "cpu", threads);
+        for (int again = 0; again < 2; again++) {
+            memset(got, 0, sizeof got);
+            assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, got[0]),
+                             DV_OK);
+            assert_memory_equal(got, want, sizeof got);
+        }
+        dv_predictor_free(predictor);
+    }
+    predictor = load(path, "ref", 1);
+    assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, got[0]), DV_OK);
+    for (int i = 0; i < CLIPS; i++) {
+        for (int k = 0; k < CLASSES; k++)
+            assert_true(fabsf(got[i][k] - want[i][k]) < 1e-3F);
+    }
+    dv_predictor_free(predictor);
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
+static void test_an_answer_is_finite(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    tones task;
+    scratch_path(*state, "huge.safetensors", path);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    write_checkpoint(&task, path, 3e38F, NULL);
+    dv_predictor *predictor = load(path, "cpu", 2);
+    int64_t indices[CLIPS];
+    float logits[CLIPS * CLASSES];
+    all_clips(indices);
+    assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, logits),
+                     DV_ENUMERIC);
+    assert_message("not finite");
+    dv_predictor_free(predictor);
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
+static void test_files_fail_alone(void **state)
+{
+    char path[SCRATCH_PATH_SIZE], sound[SCRATCH_PATH_SIZE], absent[SCRATCH_PATH_SIZE];
+    tones task;
+    scratch_path(*state, "tones.safetensors", path);
+    scratch_path(*state, "tone.wav", sound);
+    scratch_path(*state, "absent.wav", absent);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    write_checkpoint(&task, path, 1, NULL);
+    dv_audio audio = {.samples = task.dataset.clips[0].samples, .count = 2000, .sample_rate = 8000};
+    assert_int_equal(dv_audio_write_wav(sound, &audio), DV_OK);
+    for (int threads = 1; threads <= 3; threads++) {
+        float logits[4][CLASSES];
+        const char *const files[4] = {sound, absent, sound, path};
+        dv_answer answers[4] = {{.logits = logits[0]},
+                                {.logits = logits[1]},
+                                {.logits = logits[2]},
+                                {.logits = logits[3]}};
+        dv_predictor *predictor = load(path, "cpu", threads);
+        assert_int_equal(dv_predictor_files(predictor, files, 4, answers), DV_OK);
+        assert_int_equal(answers[0].status, DV_OK);
+        assert_int_equal(answers[1].status, DV_EIO);
+        assert_non_null(strstr(answers[1].message, absent));
+        assert_int_equal(answers[3].status, DV_EFORMAT);
+        assert_non_null(strstr(answers[3].message, path));
+        assert_memory_equal(logits[0], logits[2], sizeof logits[0]);
+        dv_predictor_free(predictor);
+    }
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
+/* ---- Checkpoints that cannot be used ---- */
+
+static void test_refusals_name_the_checkpoint(void **state)
+{
+    static const struct {
+        const char *config;
+        dv_status code;
+        const char *part;
+    } cases[] = {
+        {"features: {type: mfcc}", DV_ECONFIG, "'model'"},
+        {"{features: {tpye: mfcc}, model: {layers: [flatten]}}", DV_ECONFIG, "'type'"},
+        {"{features: {n_fft: 1000}, model: {layers: [flatten]}}", DV_ECONFIG, "n_fft"},
+        {"{features: {}, model: {layers: [flattn]}}", DV_ECONFIG, "'flatten'"},
+        {"{features: {}, model: {layers: [flatten]}}", DV_ESHAPE, "3 classes"},
+        {"{features: {}, model: {layers: [flatten, {linear: {units: 3, name: tail}}]}}", DV_EFORMAT,
+         "tensor 'tail.weight' is missing"},
+        {"{features: {}, model: {layers: [flatten, {linear: {units: 3, name: head}}]}}", DV_EFORMAT,
+         "tensor 'head.weight' has another shape"},
+    };
+    char path[SCRATCH_PATH_SIZE];
+    dv_predictor *predictor;
+    tones task;
+    scratch_path(*state, "refused.safetensors", path);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_checkpoint(&task, path, 1, parse(cases[i].config));
+        dv_status status = dv_predictor_load(path, "cpu", 1, (dv_log){0}, &predictor);
+        if (status != cases[i].code)
+            fail_msg("%s: status %d: %s", cases[i].config, (int)status, dv_error_message());
+        assert_null(predictor);
+        assert_message(path);
+        assert_message(cases[i].part);
+    }
+    write_checkpoint(&task, path, 1, NULL);
+    assert_int_equal(dv_predictor_load(path, "gpu", 1, (dv_log){0}, &predictor), DV_EARG);
+    assert_message("'gpu'");
+    assert_null(predictor);
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_answer_depends_on_the_clip_alone),
+        cmocka_unit_test(test_an_answer_is_finite),
+        cmocka_unit_test(test_files_fail_alone),
+        cmocka_unit_test(test_refusals_name_the_checkpoint),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
