@@ -20,10 +20,6 @@ fail()
     exit 1
 }
 
-# Threads that wait hand their core to whoever shares this machine: a little slower when it is idle,
-# many times faster when it is not.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 began=$SECONDS
 step()
 {

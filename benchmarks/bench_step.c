@@ -24,6 +24,7 @@
 #include "engine/train/trainer.h"
 #include "runner/help.h"
 #include "runner/options.h"
+#include "runner/threads.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -438,6 +439,7 @@ static dv_status serve(bench *b)
 
 int main(int argc, char **argv)
 {
+    dv_wait_briefly(argv);
     bench b = {.done = 0};
     dv_arguments arguments;
     dv_status status = dv_options_parse(&options, argc - 1, argv + 1, &b.chosen, &arguments);

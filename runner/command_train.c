@@ -4,6 +4,7 @@
 #include "runner/experiment.h"
 #include "runner/report.h"
 #include "runner/run_folder.h"
+#include "runner/threads.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -393,6 +394,7 @@ static void clean_up(dv_training *training)
 
 int dv_command_train(int argc, char **argv)
 {
+    dv_wait_briefly(argv);
     dv_training training = {0};
     dv_arguments arguments;
     int exit_code;

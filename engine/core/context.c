@@ -61,7 +61,8 @@ dv_status dv_context_open(const char *device, int threads, dv_log log, dv_contex
     if (strcmp(device, "ref") == 0)
         return dv_context_open_backend(&dv_backend_ref, threads, log, out);
     if (strncmp(device, "cuda", 4) == 0)
-        return DV_FAIL(DV_EDEVICE, "device '%s': this build of decavox has no CUDA backend", device);
+        return DV_FAIL(DV_EDEVICE, "device '%s': this build of decavox has no CUDA backend",
+                       device);
     const char *nearest = dv_nearest(device, names, sizeof names / sizeof names[0]);
     return DV_FAIL(DV_EARG, "no device '%s'; there are auto, cpu and ref%s%s", device,
                    nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "");

@@ -118,8 +118,8 @@ int64_t dv_graph_macs(const dv_graph *graph)
 void dv_graph_table(const dv_graph *graph, dv_line_fn line, void *user)
 {
     char text[320];
-    snprintf(text, sizeof text, "%4s  %-34s %-22s %-22s %10s %9s", "#", "name", "op", "output shape",
-             "parameters", "MFLOPs");
+    snprintf(text, sizeof text, "%4s  %-34s %-22s %-22s %10s %9s", "#", "name", "op",
+             "output shape", "parameters", "MFLOPs");
     line(user, text);
     int64_t parameters = 0;
     double total = 0;

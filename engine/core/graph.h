@@ -13,14 +13,14 @@
 struct dv_node {
     const dv_op *op;
     char name[DV_NAME_SIZE];
-    void *attr;    /* op->attr_size bytes, owned by the graph; NULL where there are none */
-    int id;        /* place in the graph */
+    void *attr; /* op->attr_size bytes, owned by the graph; NULL where there are none */
+    int id;     /* place in the graph */
     int inputs[DV_MAX_INPUTS];
     int input_count;
-    dv_shape shape;              /* of the output */
-    int params[DV_MAX_PARAMS];   /* trainable, numbers in graph->params */
+    dv_shape shape;            /* of the output */
+    int params[DV_MAX_PARAMS]; /* trainable, numbers in graph->params */
     int param_count;
-    int states[DV_MAX_PARAMS];   /* not trained */
+    int states[DV_MAX_PARAMS]; /* not trained */
     int state_count;
 };
 

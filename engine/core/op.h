@@ -68,9 +68,9 @@ typedef struct dv_impl {
 
 /* What changes from one run of a plan to the next. */
 typedef struct dv_run {
-    bool training;  /* batch statistics, dropout */
-    uint64_t seed;  /* of the random numbers */
-    uint64_t step;  /* training step, counted from 0 */
+    bool training; /* batch statistics, dropout */
+    uint64_t seed; /* of the random numbers */
+    uint64_t step; /* training step, counted from 0 */
 } dv_run;
 
 /* A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
@@ -81,19 +81,19 @@ struct dv_step {
     const dv_run *run;
     void *self; /* the implementation's own, from plan to drop */
 
-    dv_shape in[DV_MAX_INPUTS];      /* shapes of the inputs; the output's is node->shape */
-    bool wants_dx[DV_MAX_INPUTS];    /* known in plan: false where nobody needs the gradient */
-    bool training;                   /* known in plan: false when there will be no backward */
+    dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */
+    bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
+    bool training;                /* known in plan: false when there will be no backward */
 
-    const void *x[DV_MAX_INPUTS];    /* inputs */
-    void *y;                         /* output */
-    const void *dy;                  /* gradient of the output */
-    void *dx[DV_MAX_INPUTS];         /* gradients of the inputs, NULL where not wanted */
-    const void *w[DV_MAX_PARAMS];    /* trainable parameters, in the parameter's layout */
-    void *dw[DV_MAX_PARAMS];         /* their gradients, same layout */
-    void *state[DV_MAX_PARAMS];      /* parameters that are not trained: running statistics */
-    void *saved;                     /* as asked for with dv_planner_save */
-    void *scratch;                   /* as asked for with dv_planner_scratch */
+    const void *x[DV_MAX_INPUTS]; /* inputs */
+    void *y;                      /* output */
+    const void *dy;               /* gradient of the output */
+    void *dx[DV_MAX_INPUTS];      /* gradients of the inputs, NULL where not wanted */
+    const void *w[DV_MAX_PARAMS]; /* trainable parameters, in the parameter's layout */
+    void *dw[DV_MAX_PARAMS];      /* their gradients, same layout */
+    void *state[DV_MAX_PARAMS];   /* parameters that are not trained: running statistics */
+    void *saved;                  /* as asked for with dv_planner_save */
+    void *scratch;                /* as asked for with dv_planner_scratch */
 };
 
 const dv_op *dv_op_get(dv_op_id id);

@@ -41,7 +41,7 @@ typedef struct dv_param {
 } dv_param;
 
 typedef enum dv_buffer {
-    DV_VALUES,   /* trainable values, and the states where the parameter is not trainable */
+    DV_VALUES, /* trainable values, and the states where the parameter is not trainable */
     DV_GRADIENTS,
     DV_MOMENT1, /* first moment, or the velocity of SGD */
     DV_MOMENT2,

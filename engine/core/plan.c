@@ -110,8 +110,8 @@ static void gradient_lifetimes(dv_plan *plan)
             dv_block *gradient = &plan->steps[input].gradient;
             planned->adds[k] = gradient->bytes > 0;
             dv_block *written = planned->adds[k] ? &planned->term[k] : gradient;
-            *written = (dv_block){
-                .bytes = tensor_bytes(plan, input), .first = moment, .last = moment};
+            *written =
+                (dv_block){.bytes = tensor_bytes(plan, input), .first = moment, .last = moment};
         }
     }
 }
@@ -170,8 +170,7 @@ static dv_status plan_steps(dv_plan *plan)
         if (planned->backward)
             extend(&planned->saved, backward_moment(plan, i));
     }
-    plan->scratch =
-        (dv_block){.bytes = planner.scratch, .first = 0, .last = end_of_time(plan)};
+    plan->scratch = (dv_block){.bytes = planner.scratch, .first = 0, .last = end_of_time(plan)};
     plan->memory.scratch = planner.scratch;
     return DV_OK;
 }
@@ -307,8 +306,8 @@ static dv_status allocate_check(dv_plan *plan)
         largest = bytes > largest ? bytes : largest;
         for (int k = 0; k < plan->steps[i].step.node->param_count; k++) {
             int param = plan->steps[i].step.node->params[k];
-            bytes = (size_t)plan->graph->params->items[param].count *
-                    plan->context->backend->real_size;
+            bytes =
+                (size_t)plan->graph->params->items[param].count * plan->context->backend->real_size;
             largest = bytes > largest ? bytes : largest;
         }
     }
@@ -338,8 +337,8 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     return options->check_finite ? allocate_check(plan) : DV_OK;
 }
 
-dv_status dv_plan_create(dv_context *context, const dv_graph *graph,
-                         const dv_plan_options *options, dv_plan **out)
+dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_plan_options *options,
+                         dv_plan **out)
 {
     *out = NULL;
     if (graph->count == 0)

@@ -30,8 +30,8 @@ typedef struct dv_plan_options {
 } dv_plan_options;
 
 /* Plans; allocates the parameters where no plan before has (and gradients, when training). */
-dv_status dv_plan_create(dv_context *context, const dv_graph *graph,
-                         const dv_plan_options *options, dv_plan **out);
+dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_plan_options *options,
+                         dv_plan **out);
 void dv_plan_free(dv_plan *plan);
 
 typedef struct dv_plan_memory {

@@ -14,7 +14,7 @@ typedef struct dv_block {
 
 typedef struct dv_planned {
     dv_step step;
-    bool backward;                  /* takes part in the backward pass */
+    bool backward; /* takes part in the backward pass */
     dv_block value, gradient, saved;
     /* Where an input's gradient is not the first to be written: written here, then added. */
     dv_block term[DV_MAX_INPUTS];

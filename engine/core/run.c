@@ -79,7 +79,8 @@ static dv_status check(const dv_plan *plan, const char *what, const char *name, 
     int64_t i = first_not_finite(plan->check, count, plan->context->backend->real_size);
     if (i < 0)
         return DV_OK;
-    return DV_FAIL(DV_ENUMERIC, "step %llu: %s of '%s' is not finite, first at element %lld of %lld",
+    return DV_FAIL(DV_ENUMERIC,
+                   "step %llu: %s of '%s' is not finite, first at element %lld of %lld",
                    (unsigned long long)plan->run.step, what, name, (long long)i, (long long)count);
 }
 

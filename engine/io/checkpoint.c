@@ -124,8 +124,8 @@ static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *p
     size_t prefix = strlen(prefixes[buffer]);
     for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
         const char *name = dv_safetensors_at(checkpoint->file, i)->name;
-        bool ours = strncmp(name, prefixes[buffer], prefix) == 0 &&
-                    strchr(name + prefix, '/') == NULL;
+        bool ours =
+            strncmp(name, prefixes[buffer], prefix) == 0 && strchr(name + prefix, '/') == NULL;
         if (ours && dv_params_find(params, name + prefix) < 0)
             return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is not in the model", checkpoint->path,
                            name);
@@ -177,10 +177,8 @@ static dv_status add_buffer(checkpoint_content *content, const dv_params *params
         tensor_name(name, param, buffer);
         DV_TRY(dv_params_read(params, i, buffer, content->next));
         dv_safetensors_entry *entry = &content->entries[content->count++];
-        *entry = (dv_safetensors_entry){.name = name,
-                                        .dtype = DV_SAFETENSORS_F32,
-                                        .rank = param->rank,
-                                        .data = content->next};
+        *entry = (dv_safetensors_entry){
+            .name = name, .dtype = DV_SAFETENSORS_F32, .rank = param->rank, .data = content->next};
         memcpy(entry->dim, param->dim, sizeof param->dim);
         content->next += param->count;
     }
@@ -207,8 +205,8 @@ static dv_status collect(checkpoint_content *content, const dv_params *params, b
     return DV_OK;
 }
 
-static dv_status write_content(checkpoint_content *content, const char *path, const dv_params *params,
-                               const dv_tree *const trees[3])
+static dv_status write_content(checkpoint_content *content, const char *path,
+                               const dv_params *params, const dv_tree *const trees[3])
 {
     static const char *const keys[3] = {config_key, labels_key, state_key};
     dv_safetensors_pair metadata[3];

@@ -7,9 +7,10 @@
  *     data       the tensors, row-major and little-endian, without holes
  *
  * Files written here carry two more metadata keys, "decavox.format" and "decavox.checksum". The
- * checksum is the CRC-32 (zlib's polynomial) of the whole file in 8 lower-case hexadecimal digits, computed
- * with '0' in the place of those digits. Any flipped bit is found on reading. Files of others have
- * neither key and are read without that check; who changes a file of ours must leave both out.
+ * checksum is the CRC-32 (zlib's polynomial) of the whole file in 8 lower-case hexadecimal digits,
+ * computed with '0' in the place of those digits. Any flipped bit is found on reading. Files of
+ * others have neither key and are read without that check; who changes a file of ours must leave
+ * both out.
  */
 #ifndef DV_IO_SAFETENSORS_H
 #define DV_IO_SAFETENSORS_H

@@ -39,9 +39,10 @@ static dv_status build_shortcut(dv_graph *graph, const char *prefix, const resid
 static dv_status build_body(dv_graph *graph, const char *prefix, const residual_attr *attr,
                             int64_t stride, dv_conv_norm *last, int *value)
 {
-    dv_conv_norm spec = {
-        .filters = attr->filters, .kernel = attr->kernel, .stride = stride,
-        .activation = attr->activation};
+    dv_conv_norm spec = {.filters = attr->filters,
+                         .kernel = attr->kernel,
+                         .stride = stride,
+                         .activation = attr->activation};
     *last = spec;
     last->stride = 1;
     if (attr->bottleneck > 0) {

@@ -61,7 +61,6 @@ def environment(threads=1):
     """One OpenMP thread, or, for None, as many as the program takes by itself."""
     variables = dict(os.environ)
     variables.pop("OMP_NUM_THREADS", None)
-    variables["OMP_WAIT_POLICY"] = "passive"  # a busy machine is no place to wait actively
     if threads is not None:
         variables["OMP_NUM_THREADS"] = str(threads)
     return variables

@@ -97,9 +97,9 @@ static char *scratchpad(const dv_step *s)
 static dv_status forward(dv_step *s)
 {
     pointwise *self = s->self;
-    return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->dense.forward,
-                                 (const void *[]){gather(s), s->w[0], s->y, s->w[1]},
-                                 scratchpad(s));
+    const dv_conv2d_attr *attr = s->node->attr;
+    return dv__cpu_dense_forward(dv__cpu_device(s->context), &self->dense, gather(s), s->w[0],
+                                 attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
 }
 
 static dv_status backward(dv_step *s)

@@ -66,9 +66,8 @@ static dv_status forward(dv_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cpu_dense *dense = s->self;
-    const void *arguments[] = {s->x[0], s->w[0], s->y, s->w[1]};
-    DV_TRY(
-        dv__cpu_primitive_run(dv__cpu_device(s->context), &dense->forward, arguments, s->scratch));
+    DV_TRY(dv__cpu_dense_forward(dv__cpu_device(s->context), dense, s->x[0], s->w[0],
+                                 attr->bias ? s->w[1] : NULL, s->y, s->scratch));
     if (attr->activation == DV_ACT_NONE)
         return DV_OK;
     float *y = s->y;

@@ -44,11 +44,50 @@ static dv_status backward_data(const dv_cpu_device *device, const dv_dense_shape
     return dv__cpu_matmul_create(device, &product, out);
 }
 
+/*
+ * A row or two in a graph that only infers: a loop over the weight is bound by memory as much as
+ * oneDNN's kernel, and there is none to generate (60 us each, which is what a program that answers
+ * one clip and ends would mostly do).
+ */
+enum { DIRECT_ROWS = 2 };
+
+static bool is_direct(const dv_dense_shape *shape)
+{
+    return !shape->training && shape->rows <= DIRECT_ROWS;
+}
+
+DV_CPU_CLONES
+static void multiply_row(const dv_dense_shape *shape, const float *restrict x,
+                         const float *restrict w, const float *restrict bias, float *restrict y)
+{
+    for (int64_t o = 0; o < shape->out; o++) {
+        const float *restrict weights = w + o * shape->in;
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < shape->in; i++)
+            sum += weights[i] * x[i];
+        y[o] = bias != NULL ? sum + bias[o] : sum;
+    }
+}
+
+dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
+                                const float *w, const float *bias, float *y, void *scratchpad)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    if (!is_direct(shape))
+        return dv__cpu_primitive_run(device, &dense->forward, (const void *[]){x, w, y, bias},
+                                     scratchpad);
+    for (int64_t row = 0; row < shape->rows; row++)
+        multiply_row(shape, x + row * shape->in, w, bias, y + row * shape->out);
+    return DV_OK;
+}
+
 dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
                                dv_cpu_dense *out)
 {
     memset(out, 0, sizeof *out);
-    dv_status status = forward(device, shape, &out->forward);
+    out->shape = *shape;
+    dv_status status = is_direct(shape) ? DV_OK : forward(device, shape, &out->forward);
     if (status == DV_OK && shape->training)
         status = backward_weights(device, shape, &out->weights);
     if (status == DV_OK && shape->training && shape->wants_dx)

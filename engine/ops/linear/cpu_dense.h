@@ -14,6 +14,7 @@ typedef struct dv_dense_shape {
 } dv_dense_shape;
 
 typedef struct dv_cpu_dense {
+    dv_dense_shape shape;
     dv_cpu_primitive forward; /* x (rows, in), w (out, in), y (rows, out) [, bias (out)] */
     dv_cpu_primitive weights; /* dy (rows, out), x (rows, in), dw (out, in) */
     dv_cpu_primitive data;    /* dy (rows, out), w (out, in), dx (rows, in) */
@@ -23,6 +24,10 @@ typedef struct dv_cpu_dense {
 dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
                                dv_cpu_dense *out);
 void dv__cpu_dense_drop(dv_cpu_dense *dense);
+
+/* y = x w^T [+ bias]; bias NULL where there is none. */
+dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
+                                const float *w, const float *bias, float *y, void *scratchpad);
 
 /* Bytes of scratchpad that all three can do with. */
 size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense);
