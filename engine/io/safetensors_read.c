@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* madvise */
 #include "engine/io/safetensors_format.h"
 
 #include <errno.h>
@@ -242,6 +243,9 @@ static dv_status check_checksum(reader *in, const dv_safetensors *file)
         return DV_FAIL(DV_EFORMAT, "'%s' is missing or malformed: the file is damaged",
                        DV__CHECKSUM_KEY);
     memcpy(marker + strlen(DV__CHECKSUM_MARKER), DV__CHECKSUM_ZERO, DV__CHECKSUM_SIZE);
+#ifdef MADV_POPULATE_READ /* Linux 5.14: maps all pages at once rather than at a fault each */
+    (void)madvise((void *)(uintptr_t)file->map, file->map_size, MADV_POPULATE_READ);
+#endif
     uint32_t crc = dv__safetensors_checksum(0, file->map, DV__PREFIX_SIZE);
     crc = dv__safetensors_checksum(crc, in->header, in->header_size);
     crc = dv__safetensors_checksum(crc, in->data, in->data_size);
