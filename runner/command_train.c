@@ -408,8 +408,10 @@ int dv_command_train(int argc, char **argv)
     if (status == DV_OK)
         status = run(&training);
     dv_arguments_free(&arguments);
-    if (status != DV_OK && training.folder.log != NULL)
+    if (status == DV_EINTERRUPTED)
         dv_run_print(&training.folder, "%s", dv_error_message());
+    else if (status != DV_OK && training.folder.log != NULL)
+        fprintf(training.folder.log, "%s\n", dv_error_message());
     clean_up(&training);
     if (status == DV_OK)
         return DV_EXIT_GOOD;

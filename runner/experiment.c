@@ -52,7 +52,7 @@ static dv_status resolve_model(const char *config_path, dv_tree *tree)
         return dv_tree_fail(tree, "the section 'model' is missing");
     if (model->kind != DV_TREE_SCALAR)
         return DV_OK;
-    dv_tree *content;
+    dv_tree *content = NULL;
     DV_TRY(read_model(config_path, model, &content));
     return dv_tree_set(tree, "model", content);
 }

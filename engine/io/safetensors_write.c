@@ -59,9 +59,9 @@ static dv_status add_entry(json_t *header, const dv_safetensors_entry *entry, in
             return DV_FAIL(DV_ENOMEM, "tensor '%s': out of memory", entry->name);
         }
     }
-    json_t *info = json_pack("{s:s, s:o, s:[I, I]}", "dtype",
-                             dv__safetensors_dtypes[entry->dtype].name, "shape", shape,
-                             "data_offsets", (json_int_t)*offset, (json_int_t)(*offset + bytes));
+    json_t *info = json_pack(
+        "{s:s, s:o, s:[I, I]}", "dtype", dv__safetensors_dtypes[entry->dtype].name, "shape", shape,
+        "data_offsets", (json_int_t)*offset, (json_int_t)*offset + (json_int_t)bytes);
     *offset += bytes;
     return add_member(header, entry->name, info);
 }

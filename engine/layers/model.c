@@ -117,6 +117,7 @@ static dv_status read_entry(const dv_tree *item, int64_t classes, entry *out)
 static void default_name(const dv_tree *layers, size_t index, entry *out)
 {
     int number = 0;
+    DV_ASSERT(out->kind != NULL);
     for (size_t i = 0; i <= index; i++) {
         const dv_tree *item = layers->children[i];
         const char *kind =

@@ -198,13 +198,19 @@ typedef struct dv_job {
     float *logits;
 } dv_job;
 
+/* Never more threads than clips. */
+static int thread_count(const dv_job *job)
+{
+    int most = job->predictor->threads;
+    int64_t count = job->count > 0 ? job->count : 1;
+    return count < most ? (int)count : most;
+}
+
 static dv_status run_job(const dv_job *job)
 {
-    int threads = job->predictor->threads;
-    threads = job->count < threads ? (int)job->count : threads;
     dv_status failure = DV_OK;
     char message[512] = "";
-#pragma omp parallel num_threads(threads > 0 ? threads : 1)
+#pragma omp parallel num_threads(thread_count(job))
     {
         dv_worker worker;
         dv_status status = worker_create(job->predictor, omp_get_thread_num() == 0, &worker);
