@@ -22,7 +22,7 @@ static const dv_field fields[] = {
     DV_ENUM(eval_options, part, "test", part_names, "which part of the split"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
     DV_BOOL(eval_options, clips, "false", "with --format json: the answer to every clip too"),
-    DV_STRING(eval_options, device, "auto", "auto, cpu or ref"),
+    DV_STRING(eval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
 };

@@ -1,3 +1,4 @@
+#include "engine/core/module.h"
 #include "engine/io/checkpoint.h"
 #include "engine/layers/model.h"
 #include "frontends/predictor/predictor.h"
@@ -33,12 +34,41 @@ static void print_line(void *user, const char *line)
     fprintf(user, "%s\n", line);
 }
 
+static void print_devices(const dv_backend *backend)
+{
+    char text[256];
+    int count = 1;
+    for (int i = 0; backend->describe != NULL && i < count; i++) {
+        if (backend->describe(i, text, sizeof text, &count) != DV_OK) {
+            printf("  no device: %s\n", dv_error_message());
+            return;
+        }
+        printf("  %s:%d  %s\n", backend->name, i, text);
+    }
+}
+
+static void print_module(const char *name)
+{
+    char path[4096];
+    const dv_backend *backend;
+    if (!dv_module_find(name, path, sizeof path))
+        printf("backend %-7s no module\n", name);
+    else if (dv_module_load(name, &backend) != DV_OK)
+        printf("backend %-7s %s\n", name, dv_error_message());
+    else {
+        printf("backend %-7s %s (%s)\n", name, backend->version(), path);
+        print_devices(backend);
+    }
+}
+
 static void print_build(void)
 {
     static const dv_backend *const backends[] = {&dv_backend_cpu, &dv_backend_ref};
     printf("decavox %s\n", DV_VERSION);
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
-        printf("backend %-5s %s\n", backends[i]->name, backends[i]->version());
+        printf("backend %-7s %s\n", backends[i]->name, backends[i]->version());
+    print_module("cuda");
+    print_module("cudasim");
     printf("physical cores %d\n", dv_physical_cores());
 }
 

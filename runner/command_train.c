@@ -22,7 +22,7 @@ typedef struct train_options {
 static const dv_field fields[] = {
     DV_STRING(train_options, out, "", "folder of the run; default: runs/MODEL-DATE"),
     DV_STRING(train_options, resume, "", "folder of a run to go on with, instead of CONFIG"),
-    DV_STRING(train_options, device, "auto", "auto, cpu or ref"),
+    DV_STRING(train_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(train_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
     DV_END,
@@ -293,6 +293,9 @@ static dv_status set_up(dv_training *training)
     dv_log log = {.write = log_line, .user = training};
     DV_TRY(dv_context_open(training->chosen.device, (int)training->chosen.threads, log,
                            &training->context));
+    if (strcmp(training->chosen.device, "auto") == 0) /* the report is made on the same device */
+        snprintf(training->chosen.device, sizeof training->chosen.device, "%s",
+                 training->context->backend->name);
     if (training->experiment.train.mixed_precision)
         dv__log(&log, DV_LOG_WARNING, "mixed precision needs a CUDA device: %s computes in FP32",
                 training->context->backend->name);

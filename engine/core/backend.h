@@ -1,6 +1,7 @@
 /*
  * A backend: one device's memory, its implementations of the operations, and the operations on
- * whole collated buffers. Three columns: ref (plain C, the truth), cpu (oneDNN and OpenMP), cuda.
+ * whole collated buffers. Three columns: ref (plain C, the truth), cpu (oneDNN and OpenMP), and
+ * cuda, which lives in a module (module.h).
  */
 #ifndef DV_CORE_BACKEND_H
 #define DV_CORE_BACKEND_H
@@ -16,6 +17,8 @@ typedef struct dv_backend {
     dv_status (*open)(dv_context *context); /* NULL: nothing to do */
     void (*close)(dv_context *context);     /* NULL: nothing to do */
     const char *(*version)(void);           /* libraries and their versions, for `info` */
+    /* Tells about device `index` in a line, and how many there are. NULL: there is the host. */
+    dv_status (*describe)(int index, char *text, size_t size, int *count);
 
     const dv_impl *const *impls; /* (DV_OP_COUNT), by dv_op_id; NULL where it has none */
     const dv_optimizer_impl *optimizer;

@@ -10,13 +10,16 @@
 
 struct dv_context {
     const dv_backend *backend;
-    void *device; /* the backend's own, from open to close */
-    int threads;  /* host threads of this context, at least 1 */
+    void *device;     /* the backend's own, from open to close */
+    int device_index; /* N of "cuda:N", else 0 */
+    int threads;      /* host threads of this context, at least 1 */
     dv_log log;
 };
 
 /*
- * Opens `device`: "auto", "cpu" or "ref". threads 0: as many as there are physical cores.
+ * Opens `device`: "cpu", "ref", "cuda" (the first), "cuda:N", "cudasim" and "cudasim:N" (the
+ * simulated device of the tests), or "auto": the first CUDA device, or the CPU where none can be
+ * had; the log says why if the module is there. threads 0: as many as there are physical cores.
  * DV_EDEVICE: the device cannot be had, and why; DV_EARG: no such name.
  */
 dv_status dv_context_open(const char *device, int threads, dv_log log, dv_context **out);
@@ -24,6 +27,9 @@ dv_status dv_context_open(const char *device, int threads, dv_log log, dv_contex
 /* The same for a backend at hand: what dv_context_open ends in, and tests begin with. */
 dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log log,
                                   dv_context **out);
+
+/* One more context on the device of `other`, for another thread. */
+dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out);
 
 void dv_context_close(dv_context *context);
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 struct dv_predictor {
-    char *device;
     int threads;
     dv_log log;
     dv_checkpoint checkpoint;
@@ -25,9 +24,10 @@ struct dv_predictor {
 typedef struct dv_worker {
     dv_context *context; /* NULL: the predictor's own */
     dv_plan *plan;
-    float *window;  /* (samples) */
-    void *scratch;  /* of the front-end */
-    dv_plan *owned; /* plan, where it is not the predictor's */
+    float *window;   /* (samples) */
+    float *features; /* (rows, frames), NULL where the front-end writes into the plan's memory */
+    void *scratch;   /* of the front-end */
+    dv_plan *owned;  /* plan, where it is not the predictor's */
 } dv_worker;
 
 /* ---- Loading ---- */
@@ -60,11 +60,11 @@ static dv_status make_plan(const dv_predictor *predictor, dv_context *context, d
     return dv_plan_create(context, predictor->graph, &options, plan);
 }
 
-static dv_status load(dv_predictor *predictor, const char *checkpoint)
+static dv_status load(dv_predictor *predictor, const char *checkpoint, const char *device)
 {
     DV_TRY(dv_checkpoint_open(checkpoint, &predictor->checkpoint));
     DV_TRY(read_frontend(predictor));
-    DV_TRY(dv_context_open(predictor->device, 1, predictor->log, &predictor->context));
+    DV_TRY(dv_context_open(device, 1, predictor->log, &predictor->context));
     DV_TRY(build_graph(predictor));
     DV_TRY(make_plan(predictor, predictor->context, &predictor->plan));
     return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_VALUES);
@@ -78,10 +78,8 @@ dv_status dv_predictor_load(const char *checkpoint, const char *device, int thre
     DV_TRY(dv__calloc(1, sizeof *predictor, &predictor));
     predictor->threads = threads > 0 ? threads : dv_physical_cores();
     predictor->log = log;
-    dv_status status = dv__strdup(device, &predictor->device);
     int threads_before = omp_get_max_threads();
-    if (status == DV_OK)
-        status = load(predictor, checkpoint);
+    dv_status status = load(predictor, checkpoint, device);
     omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
     if (status == DV_ECONFIG || status == DV_ESHAPE)
         status = dv__fail_within(status, "%s", checkpoint);
@@ -103,7 +101,6 @@ void dv_predictor_free(dv_predictor *predictor)
     dv_context_close(predictor->context);
     dv_frontend_free(predictor->frontend);
     dv_checkpoint_close(&predictor->checkpoint);
-    free(predictor->device);
     free(predictor);
 }
 
@@ -144,6 +141,7 @@ static void worker_free(dv_worker *worker)
     dv_plan_free(worker->owned);
     dv_context_close(worker->context);
     free(worker->window);
+    free(worker->features);
     free(worker->scratch);
 }
 
@@ -159,10 +157,15 @@ static dv_status worker_create(const dv_predictor *predictor, bool first, dv_wor
     worker->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
     if (worker->scratch == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
+    if (!predictor->context->backend->host_memory) {
+        dv_shape shape = dv_graph_shape(predictor->graph, predictor->input);
+        DV_TRY(
+            dv__calloc((size_t)dv_shape_count(shape), sizeof *worker->features, &worker->features));
+    }
     worker->plan = predictor->plan;
     if (first)
         return DV_OK;
-    DV_TRY(dv_context_open(predictor->device, 1, predictor->log, &worker->context));
+    DV_TRY(dv_context_open_same(predictor->context, 1, &worker->context));
     DV_TRY(make_plan(predictor, worker->context, &worker->owned));
     worker->plan = worker->owned;
     return DV_OK;
@@ -173,8 +176,12 @@ static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
                                const float *samples, int64_t count, int64_t center, float *logits)
 {
     dv_frontend_cut(predictor->frontend, samples, count, center, 0, 1, worker->window);
-    dv_frontend_compute(predictor->frontend, worker->window,
-                        dv_plan_address(worker->plan, predictor->input), worker->scratch);
+    float *features = worker->features;
+    if (features == NULL)
+        features = dv_plan_address(worker->plan, predictor->input);
+    dv_frontend_compute(predictor->frontend, worker->window, features, worker->scratch);
+    if (worker->features != NULL)
+        DV_TRY(dv_plan_upload(worker->plan, predictor->input, features));
     dv_run run = {.training = false};
     DV_TRY(dv_plan_forward(worker->plan, &run));
     DV_TRY(dv_plan_download(worker->plan, predictor->logits, logits));

@@ -46,16 +46,6 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-dv_status dv__batchnorm_check(const dv_step *step)
-{
-    if (step->training && dv_shape_rows(step->node->shape) == 1)
-        return DV_FAIL(DV_ESHAPE,
-                       "batchnorm '%s': training needs more than one value per channel, the input "
-                       "has shape %s: take a larger batch",
-                       step->node->name, dv_shape_format(step->node->shape).text);
-    return DV_OK;
-}
-
 const dv_op dv__op_batchnorm = {
     .id = DV_OP_batchnorm,
     .name = "batchnorm",

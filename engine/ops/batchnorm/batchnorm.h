@@ -2,7 +2,8 @@
 #ifndef DV_OPS_BATCHNORM_H
 #define DV_OPS_BATCHNORM_H
 
-#include "engine/core/op.h"
+#include "engine/core/graph.h"
+#include "engine/core/status.h"
 
 /*
  * x (N,H,W,C) [, residual (N,H,W,C)] -> y = activation(weight (x - mean) / sqrt(var + epsilon)
@@ -17,6 +18,14 @@ typedef struct dv_batchnorm_attr {
 } dv_batchnorm_attr;
 
 /* For plan: fails where a batch has one value per channel only, whose variance says nothing. */
-dv_status dv__batchnorm_check(const dv_step *step);
+static inline dv_status dv__batchnorm_check(const dv_step *step)
+{
+    if (step->training && dv_shape_rows(step->node->shape) == 1)
+        return DV_FAIL(DV_ESHAPE,
+                       "batchnorm '%s': training needs more than one value per channel, the input "
+                       "has shape %s: take a larger batch",
+                       step->node->name, dv_shape_format(step->node->shape).text);
+    return DV_OK;
+}
 
 #endif

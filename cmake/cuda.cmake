@@ -1,0 +1,103 @@
+# The CUDA module: libdecavox_cuda.so, and for the tests libdecavox_cudasim.so, the same sources on
+# a simulated device (tests/cudasim). Sets DV_CUDA_BUILT, DV_CUDASIM_BUILT and, where one is not
+# built, DV_CUDA_REASON and DV_CUDASIM_REASON.
+set_property(CACHE DV_CUDA PROPERTY STRINGS AUTO ON OFF)
+
+# Both are needed by the module, the headers alone by the simulated device.
+function(dv_find_cuda)
+    set(places ENV CUDA_PATH ENV CUDA_HOME /usr/local/cuda)
+    find_path(CUDA_INCLUDE_DIR cuda_runtime_api.h HINTS ${places} PATH_SUFFIXES include)
+    find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDA_INCLUDE_DIR} ${places} PATH_SUFFIXES include)
+    foreach(name cudart cublasLt cufft cudnn)
+        string(TOUPPER ${name}_LIBRARY variable)
+        find_library(${variable} ${name} HINTS ${places}
+                     PATH_SUFFIXES lib64 lib targets/x86_64-linux/lib)
+    endforeach()
+endfunction()
+
+set(missing)
+if(DV_CUDA STREQUAL OFF)
+    set(missing "DV_CUDA is OFF")
+    set(DV_CUDASIM_REASON ${missing})
+else()
+    dv_find_cuda()
+    foreach(name CUDA_INCLUDE_DIR CUDNN_INCLUDE_DIR)
+        if(NOT ${name})
+            list(APPEND missing ${name})
+        endif()
+    endforeach()
+    if(missing)
+        list(JOIN missing ", " DV_CUDASIM_REASON)
+        string(APPEND DV_CUDASIM_REASON " not found")
+    endif()
+    foreach(name CUDART_LIBRARY CUBLASLT_LIBRARY CUFFT_LIBRARY CUDNN_LIBRARY)
+        if(NOT ${name})
+            list(APPEND missing ${name})
+        endif()
+    endforeach()
+    include(CheckLanguage)
+    check_language(CUDA)
+    if(NOT CMAKE_CUDA_COMPILER)
+        list(APPEND missing nvcc)
+    endif()
+    list(JOIN missing ", " missing)
+    if(missing)
+        string(APPEND missing " not found")
+    endif()
+endif()
+
+if(missing)
+    set(DV_CUDA_BUILT OFF)
+    set(DV_CUDA_REASON ${missing})
+    if(DV_CUDA STREQUAL ON)
+        message(FATAL_ERROR "DV_CUDA is ON, but the module cannot be built: ${missing}")
+    endif()
+    message(STATUS "The CUDA module is not built: ${missing}")
+else()
+    set(DV_CUDA_BUILT ON)
+    # All of the last generations for a release, and PTX for those to come; one to try things out.
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+        if(CMAKE_BUILD_TYPE MATCHES "^(Release|MinSizeRel)$")
+            set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90-real 100-real 120)
+        else()
+            set(CMAKE_CUDA_ARCHITECTURES 90)
+        endif()
+    endif()
+    enable_language(CUDA)
+endif()
+
+if(DV_TESTS AND NOT DV_CUDASIM_REASON)
+    set(DV_CUDASIM_BUILT ON)
+    enable_language(CXX)
+else()
+    set(DV_CUDASIM_BUILT OFF)
+endif()
+
+# What both modules are made of, but for the kernels, which each compiles in its own way.
+file(GLOB DV_CUDA_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
+file(GLOB DV_CUDA_IMPLEMENTATIONS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/engine/ops/*/cuda*.c)
+function(dv_cuda_module target name)
+    set(core ${PROJECT_SOURCE_DIR}/engine/core)
+    add_library(${target} MODULE ${core}/allocation.c ${core}/backend_cuda.c ${core}/module_shims.c
+                ${core}/rng.c ${core}/tensor.c ${DV_CUDA_IMPLEMENTATIONS})
+    target_link_libraries(${target} PRIVATE dv_flags)
+    target_include_directories(${target} SYSTEM PRIVATE ${CUDA_INCLUDE_DIR} ${CUDNN_INCLUDE_DIR})
+    target_link_options(${target} PRIVATE LINKER:-z,defs LINKER:--as-needed
+                        LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/module.map)
+    # Beside the program, where it looks first.
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME decavox_${name}
+                          LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/runner)
+endfunction()
+
+if(DV_CUDA_BUILT)
+    dv_cuda_module(dv_cuda cuda)
+    target_sources(dv_cuda PRIVATE ${DV_CUDA_KERNELS})
+    # Kernels need no libstdc++.
+    target_compile_options(dv_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++17
+        -Xcompiler=-Wall,-Wextra,-fno-exceptions,-fno-threadsafe-statics>)
+    target_link_libraries(dv_cuda PRIVATE ${CUDNN_LIBRARY} ${CUBLASLT_LIBRARY} ${CUFFT_LIBRARY}
+                          ${CUDART_LIBRARY})
+    set_target_properties(dv_cuda PROPERTIES LINKER_LANGUAGE C CUDA_RUNTIME_LIBRARY None
+                          CUDA_VISIBILITY_PRESET hidden INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS dv_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/decavox)
+endif()

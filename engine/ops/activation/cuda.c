@@ -1,0 +1,24 @@
+#include "engine/ops/activation/activation.h"
+#include "engine/ops/cuda.h"
+#include "kernels/elementwise.h"
+
+static dv_status forward(dv_step *s)
+{
+    const dv_activation_attr *attr = s->node->attr;
+    DV_CUDA(dv_launch_activation(dv__cuda_device(s->context)->dtype, attr->kind, s->x[0], s->y,
+                                 dv_shape_count(s->node->shape), dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    const dv_activation_attr *attr = s->node->attr;
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    DV_CUDA(dv_launch_activation_backward(dv__cuda_device(s->context)->dtype, attr->kind, s->x[0],
+                                          s->y, s->dy, s->dx[0], dv_shape_count(s->node->shape),
+                                          dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+const dv_impl dv__activation_cuda = {.forward = forward, .backward = backward};

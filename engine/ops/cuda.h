@@ -1,0 +1,14 @@
+/* For the CUDA implementations: cuDNN, cuBLASLt and the launchers of kernels/ over one stream. */
+#ifndef DV_OPS_CUDA_H
+#define DV_OPS_CUDA_H
+
+#include "engine/core/cuda_device.h"
+#include "engine/core/graph.h"
+#include "engine/core/plan.h"
+
+#define DV_OP(name) extern const dv_impl dv__##name##_cuda;
+#include "engine/ops/ops.def"
+#undef DV_OP
+extern const dv_optimizer_impl dv__optimizer_cuda;
+
+#endif

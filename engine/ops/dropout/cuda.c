@@ -1,0 +1,42 @@
+#include "engine/ops/dropout/dropout.h"
+
+#include "engine/core/rng.h"
+#include "engine/ops/cuda.h"
+#include "kernels/dropout.h"
+
+/* Backward draws the same numbers again: cheaper than to keep them. */
+static dv_status apply(const dv_step *s, const void *from, void *to)
+{
+    const dv_dropout_attr *attr = s->node->attr;
+    dv_shape shape = s->node->shape;
+    dv_dtype dtype = dv__cuda_device(s->context)->dtype;
+    if (!s->run->training) {
+        DV_CUDA(cudaMemcpyAsync(to, from, (size_t)dv_shape_count(shape) * dv_dtype_size(dtype),
+                                cudaMemcpyDeviceToDevice, dv__cuda_stream(s)));
+        return DV_OK;
+    }
+    dv_dropout call = {
+        .samples = shape.n,
+        .positions = shape.h * shape.w,
+        .channels = shape.c,
+        .whole_channels = attr->channels,
+        .rate = attr->rate,
+        .seed = s->run->seed,
+        .step = s->run->step,
+        .use = DV_RNG_DROPOUT + (uint32_t)s->node->id,
+    };
+    DV_CUDA(dv_launch_dropout(dtype, &call, from, to, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status forward(dv_step *s)
+{
+    return apply(s, s->x[0], s->y);
+}
+
+static dv_status backward(dv_step *s)
+{
+    return s->dx[0] != NULL ? apply(s, s->dy, s->dx[0]) : DV_OK;
+}
+
+const dv_impl dv__dropout_cuda = {.forward = forward, .backward = backward};

@@ -1,0 +1,22 @@
+#include "engine/ops/cuda.h"
+#include "kernels/global_pool.h"
+
+static dv_status forward(dv_step *s)
+{
+    dv_shape in = s->in[0];
+    DV_CUDA(dv_launch_global_avgpool(dv__cuda_device(s->context)->dtype, s->x[0], s->y, in.n,
+                                     in.h * in.w, in.c, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    dv_shape in = s->in[0];
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    DV_CUDA(dv_launch_global_avgpool_backward(dv__cuda_device(s->context)->dtype, s->dy, s->dx[0],
+                                              in.n, in.h * in.w, in.c, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+const dv_impl dv__global_avgpool_cuda = {.forward = forward, .backward = backward};

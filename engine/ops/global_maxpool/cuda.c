@@ -1,0 +1,30 @@
+#include "engine/ops/cuda.h"
+#include "kernels/global_pool.h"
+
+/* Saved: the position of each maximum, (N,C) int32. */
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
+    return DV_OK;
+}
+
+static dv_status forward(dv_step *s)
+{
+    dv_shape in = s->in[0];
+    DV_CUDA(dv_launch_global_maxpool(dv__cuda_device(s->context)->dtype, s->x[0], s->y, s->saved,
+                                     in.n, in.h * in.w, in.c, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    dv_shape in = s->in[0];
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    DV_CUDA(dv_launch_global_maxpool_backward(dv__cuda_device(s->context)->dtype, s->dy, s->saved,
+                                              s->dx[0], in.n, in.h * in.w, in.c,
+                                              dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+const dv_impl dv__global_maxpool_cuda = {.plan = plan, .forward = forward, .backward = backward};

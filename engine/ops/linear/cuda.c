@@ -1,0 +1,238 @@
+/* Fully connected layer by cuBLASLt. Its matrices are column-major: the tensor x (rows, in) is the
+   matrix (in, rows), the weight (out, in) is (in, out), y (rows, out) is (out, rows). */
+#include "engine/ops/cuda.h"
+#include "engine/ops/linear/linear.h"
+#include "kernels/bias.h"
+#include "kernels/elementwise.h"
+#include "kernels/scalar_math.h"
+
+#include <stdlib.h>
+
+/* ---- One product d = op(a) op(b), planned ---- */
+
+typedef struct product {
+    cublasLtMatmulDesc_t operation;
+    cublasLtMatrixLayout_t a, b, d;
+    cublasLtMatmulAlgo_t algorithm;
+    size_t workspace; /* bytes */
+} product;
+
+/* Extents of a matrix in memory, without gaps. */
+typedef struct extents {
+    int64_t rows, columns;
+} extents;
+
+typedef struct product_form {
+    extents a, b, d;
+    bool transpose_a, transpose_b;
+    cublasLtEpilogue_t epilogue;
+} product_form;
+
+static void product_drop(product *self)
+{
+    if (self->d != NULL)
+        (void)cublasLtMatrixLayoutDestroy(self->d);
+    if (self->b != NULL)
+        (void)cublasLtMatrixLayoutDestroy(self->b);
+    if (self->a != NULL)
+        (void)cublasLtMatrixLayoutDestroy(self->a);
+    if (self->operation != NULL)
+        (void)cublasLtMatmulDescDestroy(self->operation);
+}
+
+static dv_status describe_matrix(extents matrix, cublasLtMatrixLayout_t *out)
+{
+    DV_CUBLAS(cublasLtMatrixLayoutCreate(out, CUDA_R_32F, (uint64_t)matrix.rows,
+                                         (uint64_t)matrix.columns, matrix.rows));
+    return DV_OK;
+}
+
+/* COMPUTE_32F: products of floats are not rounded to TF32. */
+static dv_status describe(const product_form *form, product *self)
+{
+    cublasOperation_t a = form->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t b = form->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    DV_TRY(describe_matrix(form->a, &self->a));
+    DV_TRY(describe_matrix(form->b, &self->b));
+    DV_TRY(describe_matrix(form->d, &self->d));
+    DV_CUBLAS(cublasLtMatmulDescCreate(&self->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+    DV_CUBLAS(
+        cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a));
+    DV_CUBLAS(
+        cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_TRANSB, &b, sizeof b));
+    DV_CUBLAS(cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                             &form->epilogue, sizeof form->epilogue));
+    return DV_OK;
+}
+
+/* By default cuBLASLt takes it that every matrix begins at a multiple of 256 bytes. */
+static dv_status set_limits(const dv_cuda_device *device, cublasLtMatmulPreference_t preference)
+{
+    static const cublasLtMatmulPreferenceAttributes_t alignments[] = {
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
+    const uint32_t alignment = 64;
+    const uint64_t most = device->workspace;
+    for (size_t i = 0; i < sizeof alignments / sizeof alignments[0]; i++)
+        DV_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i], &alignment,
+                                                       sizeof alignment));
+    DV_CUBLAS(cublasLtMatmulPreferenceSetAttribute(
+        preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most, sizeof most));
+    return DV_OK;
+}
+
+static dv_status choose(const dv_step *s, cublasLtMatmulPreference_t preference, product *self)
+{
+    const dv_cuda_device *device = dv__cuda_device(s->context);
+    cublasLtMatmulHeuristicResult_t found;
+    int count = 0;
+    DV_TRY(set_limits(device, preference));
+    cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(device->cublas, self->operation, self->a, self->b, self->d,
+                                       self->d, preference, 1, &found, &count);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0))
+        return DV_FAIL(DV_EUNSUPPORTED,
+                       "linear '%s': cuBLASLt has no algorithm for %s -> %s with at most %zu bytes "
+                       "of workspace",
+                       s->node->name, dv_shape_format(s->in[0]).text,
+                       dv_shape_format(s->node->shape).text, device->workspace);
+    DV_TRY(dv__cublas_check(status, "cublasLtMatmulAlgoGetHeuristic"));
+    self->algorithm = found.algo;
+    self->workspace = found.workspaceSize;
+    return DV_OK;
+}
+
+/* On failure `self` has to be dropped as well. */
+static dv_status product_plan(const dv_step *s, const product_form *form, product *self)
+{
+    cublasLtMatmulPreference_t preference;
+    DV_TRY(describe(form, self));
+    DV_CUBLAS(cublasLtMatmulPreferenceCreate(&preference));
+    dv_status status = choose(s, preference, self);
+    (void)cublasLtMatmulPreferenceDestroy(preference);
+    return status;
+}
+
+static dv_status product_run(const dv_step *s, const product *self, const void *a, const void *b,
+                             void *d, void *workspace)
+{
+    static const float one = 1, zero = 0;
+    const dv_cuda_device *device = dv__cuda_device(s->context);
+    DV_CUBLAS(cublasLtMatmul(device->cublas, self->operation, &one, a, self->a, b, self->b, &zero,
+                             d, self->d, d, self->d, &self->algorithm, workspace, self->workspace,
+                             device->stream));
+    return DV_OK;
+}
+
+/* ---- The plan ---- */
+
+typedef struct dense {
+    product forward, data, weights;
+} dense;
+
+static void destroy(dense *self)
+{
+    product_drop(&self->forward);
+    product_drop(&self->data);
+    product_drop(&self->weights);
+    free(self);
+}
+
+static cublasLtEpilogue_t epilogue_of(const dv_linear_attr *attr)
+{
+    if (attr->activation == DV_ACT_RELU)
+        return attr->bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
+    return attr->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+static dv_status plan_products(const dv_step *s, dense *self)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    extents x = {s->in[0].c, dv_shape_rows(s->in[0])};
+    extents w = {s->in[0].c, attr->units};
+    extents y = {attr->units, dv_shape_rows(s->in[0])};
+    product_form forward = {
+        .a = w, .b = x, .d = y, .transpose_a = true, .epilogue = epilogue_of(attr)};
+    product_form data = {.a = w, .b = y, .d = x, .epilogue = CUBLASLT_EPILOGUE_DEFAULT};
+    product_form weights = {
+        .a = x, .b = y, .d = w, .transpose_b = true, .epilogue = CUBLASLT_EPILOGUE_DEFAULT};
+    DV_TRY(product_plan(s, &forward, &self->forward));
+    if (!s->training)
+        return DV_OK;
+    if (s->wants_dx[0])
+        DV_TRY(product_plan(s, &data, &self->data));
+    return product_plan(s, &weights, &self->weights);
+}
+
+/* Scratch: in backward with an activation the gradient before it; then cuBLASLt's. */
+static size_t gradient_bytes(const dv_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    if (attr->activation == DV_ACT_NONE)
+        return 0;
+    return dv__cuda_aligned((size_t)dv_shape_count(s->node->shape) * sizeof(float));
+}
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    dense *self;
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    dv_status status = plan_products(s, self);
+    if (status != DV_OK) {
+        destroy(self);
+        return status;
+    }
+    size_t backward = self->data.workspace;
+    backward = backward > self->weights.workspace ? backward : self->weights.workspace;
+    dv_planner_scratch(planner, self->forward.workspace);
+    if (s->training)
+        dv_planner_scratch(planner, gradient_bytes(s) + backward);
+    s->self = self;
+    return DV_OK;
+}
+
+static void drop(dv_step *s)
+{
+    destroy(s->self);
+}
+
+/* ---- Running ---- */
+
+static dv_status forward(dv_step *s)
+{
+    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_linear_attr *attr = s->node->attr;
+    dense *self = s->self;
+    if (attr->bias)
+        DV_CUBLAS(cublasLtMatmulDescSetAttribute(
+            self->forward.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &s->w[1], sizeof s->w[1]));
+    DV_TRY(product_run(s, &self->forward, s->w[0], s->x[0], s->y, s->scratch));
+    if (attr->activation == DV_ACT_SIGMOID || attr->activation == DV_ACT_TANH)
+        DV_CUDA(dv_launch_activation(device->dtype, attr->activation, s->y, s->y,
+                                     dv_shape_count(s->node->shape), device->stream));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_linear_attr *attr = s->node->attr;
+    const dense *self = s->self;
+    bool activated = attr->activation != DV_ACT_NONE;
+    const void *dz = activated ? s->scratch : s->dy;
+    void *workspace = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s) : NULL;
+    if (activated) /* the slope follows from the output alone: it stands for the input too */
+        DV_CUDA(dv_launch_activation_backward(device->dtype, attr->activation, s->y, s->y, s->dy,
+                                              s->scratch, dv_shape_count(s->node->shape),
+                                              device->stream));
+    if (attr->bias)
+        DV_CUDA(dv_launch_column_sums(device->dtype, dz, s->dw[1], dv_shape_rows(s->in[0]),
+                                      attr->units, device->stream));
+    DV_TRY(product_run(s, &self->weights, s->x[0], dz, s->dw[0], workspace));
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    return product_run(s, &self->data, s->w[0], dz, s->dx[0], workspace);
+}
+
+const dv_impl dv__linear_cuda = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop};

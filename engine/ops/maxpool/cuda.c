@@ -1,0 +1,28 @@
+#include "engine/ops/maxpool/cuda.h"
+
+/* Saved: for every output element where in the sample its maximum is, int32. */
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
+    return DV_OK;
+}
+
+static dv_status forward(dv_step *s)
+{
+    dv_pool pool = dv__cuda_pool(s);
+    DV_CUDA(dv_launch_maxpool(dv__cuda_device(s->context)->dtype, &pool, s->x[0], s->y, s->saved,
+                              dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    dv_pool pool = dv__cuda_pool(s);
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    DV_CUDA(dv_launch_maxpool_backward(dv__cuda_device(s->context)->dtype, &pool, s->dy, s->saved,
+                                       s->dx[0], dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+const dv_impl dv__maxpool_cuda = {.plan = plan, .forward = forward, .backward = backward};

@@ -1,0 +1,26 @@
+/* Launchers of kernels on a matrix (rows, columns) and a vector of its columns. See elementwise.h
+   for what holds of all launchers. */
+#ifndef DV_KERNELS_BIAS_H
+#define DV_KERNELS_BIAS_H
+
+#include "kernels/dtype.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* y[r][c] += bias[c]; bias (columns) is float. */
+int dv_launch_bias(dv_dtype dtype, void *y, const float *bias, int64_t rows, int64_t columns,
+                   void *stream);
+
+/* sums[c] = sum over r of x[r][c], in float and always in the same order. */
+int dv_launch_column_sums(dv_dtype dtype, const void *x, float *sums, int64_t rows, int64_t columns,
+                          void *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Launchers of kernels on single elements. Here and in the other headers of this folder: pointers
+ * are device memory, activations have elements of `dtype`, `stream` is a cudaStream_t, and the
+ * result is a cudaError_t, 0 where the launch went well. Nothing is allocated or waited for. A
+ * count may be 0.
+ */
+#ifndef DV_KERNELS_ELEMENTWISE_H
+#define DV_KERNELS_ELEMENTWISE_H
+
+#include "kernels/dtype.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+int dv_launch_fill(dv_dtype dtype, void *out, double value, int64_t count, void *stream);
+
+/* into[i] += from[i] */
+int dv_launch_accumulate(dv_dtype dtype, void *into, const void *from, int64_t count, void *stream);
+
+/* y[i] = a[i] + b[i] */
+int dv_launch_add(dv_dtype dtype, const void *a, const void *b, void *y, int64_t count,
+                  void *stream);
+
+/* Copies dy to da and db; a NULL is left out. */
+int dv_launch_add_backward(dv_dtype dtype, const void *dy, void *da, void *db, int64_t count,
+                           void *stream);
+
+/* y[i] = f(x[i]); `kind` is a dv_activation_kind. */
+int dv_launch_activation(dv_dtype dtype, int kind, const void *x, void *y, int64_t count,
+                         void *stream);
+
+/* dx[i] = dy[i] f'(x[i]), y the output of forward */
+int dv_launch_activation_backward(dv_dtype dtype, int kind, const void *x, const void *y,
+                                  const void *dy, void *dx, int64_t count, void *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

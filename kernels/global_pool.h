@@ -1,0 +1,38 @@
+/* Launchers of maxima and means over all positions, or over all channels. Conventions:
+   elementwise.h. */
+#ifndef DV_KERNELS_GLOBAL_POOL_H
+#define DV_KERNELS_GLOBAL_POOL_H
+
+#include "kernels/dtype.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* x (samples, positions, channels) -> y (samples, channels), the mean */
+int dv_launch_global_avgpool(dv_dtype dtype, const void *x, void *y, int64_t samples,
+                             int64_t positions, int64_t channels, void *stream);
+int dv_launch_global_avgpool_backward(dv_dtype dtype, const void *dy, void *dx, int64_t samples,
+                                      int64_t positions, int64_t channels, void *stream);
+
+/* The same with the maximum; place: as y, int32, the position of the first, a NaN wins. */
+int dv_launch_global_maxpool(dv_dtype dtype, const void *x, void *y, int32_t *place,
+                             int64_t samples, int64_t positions, int64_t channels, void *stream);
+int dv_launch_global_maxpool_backward(dv_dtype dtype, const void *dy, const int32_t *place,
+                                      void *dx, int64_t samples, int64_t positions,
+                                      int64_t channels, void *stream);
+
+/* x (rows, channels) -> y (rows, 2), mean and maximum; the gradient of the maximum goes to the
+   first one. */
+int dv_launch_channel_mean_max(dv_dtype dtype, const void *x, void *y, int64_t rows,
+                               int64_t channels, void *stream);
+int dv_launch_channel_mean_max_backward(dv_dtype dtype, const void *x, const void *dy, void *dx,
+                                        int64_t rows, int64_t channels, void *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

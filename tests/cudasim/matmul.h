@@ -1,0 +1,78 @@
+/* The product of two device matrices that cuBLASLt's simulation checks and runs. */
+#ifndef CUDASIM_MATMUL_H
+#define CUDASIM_MATMUL_H
+
+#include <cstdint>
+#include <vector>
+
+#include <cublasLt.h>
+
+#include "tests/cudasim/matrix.h"
+
+namespace cudasim
+{
+struct Layout {
+    cudaDataType_t type;
+    std::int32_t order;
+    std::uint64_t rows;
+    std::uint64_t columns;
+    std::int64_t leading;
+};
+
+struct Operation {
+    std::int32_t compute;
+    std::int32_t scale;
+    std::int32_t transpose_a;
+    std::int32_t transpose_b;
+    std::uint32_t epilogue;
+    std::int32_t bias_type; /* -1: the type of D */
+    const void *bias;
+};
+
+/* The problem in full: descriptors as they are at the time of a call. */
+struct Problem {
+    Operation operation;
+    Layout a, b, c, d;
+
+    std::uint64_t depth() const
+    {
+        return operation.transpose_a == CUBLAS_OP_N ? a.columns : a.rows;
+    }
+    bool has_bias() const
+    {
+        return (operation.epilogue & CUBLASLT_EPILOGUE_BIAS) != 0;
+    }
+    bool has_relu() const
+    {
+        return (operation.epilogue & CUBLASLT_EPILOGUE_RELU) != 0;
+    }
+    Precision precision() const
+    {
+        return operation.compute == CUBLAS_COMPUTE_32F_FAST_TF32 ? Precision::tf32
+                                                                 : Precision::full;
+    }
+};
+
+struct Matmul {
+    Problem problem;
+    const void *a, *b, *c;
+    void *d;
+    void *workspace;
+    std::size_t workspace_bytes;
+    float alpha, beta;
+
+    /* What is read and written: A, B, C, D and, where the epilogue has one, the bias. */
+    std::vector<Range> operands() const;
+};
+
+/* Layouts, shapes, types and epilogue; no pointers. */
+cublasStatus_t check_problem(const Problem &problem);
+
+/* That all lies in device memory, and that nothing overlaps what is written. */
+cublasStatus_t check_memory(const Matmul &call);
+
+/* The submitted work. */
+void run_matmul(const Matmul &call);
+} // namespace cudasim
+
+#endif

@@ -1,0 +1,147 @@
+"""--device: what is said where a device cannot be had, and the simulated device against the CPU."""
+import ctypes
+import os
+import tempfile
+
+import support
+from support import FAILED, GOOD, ROOT, USAGE, decavox
+
+LIGHTWEIGHT = os.path.join(ROOT, "configs", "lightweight.yaml")
+
+
+def beside_program(name):
+    folder = os.path.dirname(support.binary())
+    return os.path.exists(os.path.join(folder, f"libdecavox_{name}.so"))
+
+
+def has_driver():
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+class Device(support.Case):
+    epochs = 1
+
+    def train(self, device, *more, config=None, run=None):
+        run = run or os.path.join(tempfile.mkdtemp(dir=self.folder), "run")
+        return decavox("train", config or self.config, "--data", self.data, "--out", run,
+                       "--device", device, *more, timeout=500)
+
+    def one_sentence(self, done, *parts, code=FAILED):
+        self.ends(done, code, *parts)
+        self.assertEqual(len(done.err.splitlines()), 1, done.err)
+
+    def in_folder_of_modules(self, folder):
+        os.environ["DECAVOX_MODULE_PATH"] = folder
+        self.addCleanup(os.environ.pop, "DECAVOX_MODULE_PATH")
+
+    def test_no_module(self):
+        folder = self.at("none")
+        self.in_folder_of_modules(folder)
+        for device, module in (("cuda", "cuda"), ("cuda:1", "cuda"), ("cudasim", "cudasim")):
+            self.one_sentence(self.train(device), f"device '{device}'",
+                              f"no module libdecavox_{module}.so in {folder}")
+        done = self.ends(self.train("auto"), GOOD)
+        self.assertEqual(done.err, "")
+        self.assertNotIn("computing on the CPU", done.out)
+
+    def test_module_that_is_none(self):
+        folder = self.at("broken")
+        os.makedirs(folder)
+        support.write_text(os.path.join(folder, "libdecavox_cudasim.so"), "this is no module\n")
+        self.in_folder_of_modules(folder)
+        self.one_sentence(self.train("cudasim"), f"{folder}/libdecavox_cudasim.so cannot be loaded")
+
+    def test_wrong_names(self):
+        self.one_sentence(self.train("cud"), "no device 'cud'", "did you mean cuda", code=USAGE)
+        for device in ("cuda:", "cuda:-1", "cuda:x", "cuda:1x", "cuda1", ""):
+            self.one_sentence(self.train(device), f"no device '{device}'", "cuda:N",
+                              code=USAGE)
+
+    def test_no_driver(self):
+        if not beside_program("cuda"):
+            self.skipTest("the CUDA module is not built")
+        if has_driver():
+            self.skipTest("there is an NVIDIA driver")
+        for device in ("cuda", "cuda:2"):
+            self.one_sentence(self.train(device), f"device '{device}'", "no NVIDIA driver")
+        done = self.ends(self.train("auto"), GOOD)
+        self.assertEqual(done.err, "")
+        self.assertEqual(done.out.count("computing on the CPU: there is no NVIDIA driver"), 1)
+        info = self.ends(decavox("info"), GOOD).out
+        self.assertIn("no device: there is no NVIDIA driver", info)
+
+    def test_no_such_device(self):
+        if not beside_program("cuda"):
+            self.skipTest("the CUDA module is not built")
+        if not has_driver():
+            self.skipTest("there is no NVIDIA driver")
+        self.one_sentence(self.train("cuda:999"), "device 'cuda:999'")
+
+    def simulated(self, settings, device="cudasim", config=None):
+        if not beside_program("cudasim"):
+            self.skipTest("the module of the simulated device is not built")
+        for name, value in settings.items():
+            os.environ[f"DECAVOX_CUDASIM_{name}"] = value
+        try:
+            return self.train(device, config=config)
+        finally:
+            for name in settings:
+                del os.environ[f"DECAVOX_CUDASIM_{name}"]
+
+    def test_what_the_backend_says_without_a_device(self):
+        self.one_sentence(self.simulated({"DRIVER": "0"}), "device 'cudasim'", "no NVIDIA driver")
+        self.one_sentence(self.simulated({"DEVICES": "0"}), "device 'cudasim'", "sees no device")
+        self.one_sentence(self.simulated({"DEVICES": "2"}, "cudasim:2"),
+                          "no CUDA device 2: the driver sees 2")
+        self.ends(self.simulated({"DEVICES": "2"}, "cudasim:1"), GOOD)
+
+    def test_out_of_device_memory(self):
+        done = self.simulated({"MEMORY": "1"}, config=LIGHTWEIGHT)
+        self.one_sentence(done, "out of memory on CUDA device 0: ", " of 1048576 free")
+
+    def simulated_as_cpu(self, name, config, *more):
+        if not beside_program("cudasim"):
+            self.skipTest("the module of the simulated device is not built")
+        runs = {}
+        for device in ("cpu", "cudasim"):
+            run = self.at(f"{name}_{device}")
+            self.ends(self.train(device, *more, config=config, run=run), GOOD)
+            runs[device] = support.read_metrics(run)
+        self.assertEqual(len(runs["cpu"]), len(runs["cudasim"]))
+        for want, got in zip(runs["cpu"], runs["cudasim"]):
+            for key in ("train_loss", "validation_loss"):
+                self.assertAlmostEqual(float(got[key]) / float(want[key]), 1, delta=1e-4,
+                                       msg=f"epoch {want['epoch']}: {key}")
+
+    def test_simulated_device_trains_as_the_cpu(self):
+        # In front of a batch normalisation a bias has the gradient zero but for rounding, and Adam
+        # makes steps of the same size of it on every device, in directions of their own.
+        model = support.MODEL.replace("name: conv", "bias: false, name: conv")
+        config = support.write_text(self.at("no_bias.yaml"),
+                                    support.CONFIG.format(model=model, epochs=self.epochs))
+        self.simulated_as_cpu("small", config, "--set", "train.epochs=3", "--set",
+                              "train.batch_size=16")
+
+    def test_simulated_device_trains_lightweight(self):
+        self.simulated_as_cpu("lightweight", LIGHTWEIGHT, "--set", "train.max_steps=5", "--set",
+                              "train.batch_size=8")
+
+    def test_simulated_device_answers_as_the_cpu(self):
+        if not beside_program("cudasim"):
+            self.skipTest("the module of the simulated device is not built")
+        run = self.train_once(self.at("answers"))
+        clip = os.path.join(self.data, "2_bob_3.wav")
+        answers = []
+        for device in ("cpu", "cudasim"):
+            done = decavox("predict", os.path.join(run, "model.safetensors"), clip, clip,
+                           "--device", device, "--threads", "2")
+            answers.append(self.ends(done, GOOD).out)
+        self.assertEqual(*answers)
+
+
+if __name__ == "__main__":
+    support.main()
