@@ -40,7 +40,7 @@ static const dv_setting settings[] = {
     {"scheduler", "train.scheduler", NULL, "learning rate over time"},
     {"label_smoothing", "train.label_smoothing", NULL, "share spread over all classes"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
-    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic, on CUDA devices"},
+    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic; not there yet"},
     {"seed", "train.seed", NULL, "of weights, order and augmentation"},
     {NULL, NULL, NULL, NULL},
 };
@@ -297,7 +297,7 @@ static dv_status set_up(dv_training *training)
         snprintf(training->chosen.device, sizeof training->chosen.device, "%s",
                  training->context->backend->name);
     if (training->experiment.train.mixed_precision)
-        dv__log(&log, DV_LOG_WARNING, "mixed precision needs a CUDA device: %s computes in FP32",
+        dv__log(&log, DV_LOG_WARNING, "mixed precision is not there yet: %s computes in FP32",
                 training->context->backend->name);
     DV_TRY(load_data(training));
     DV_TRY(dv_trainer_create(training->context, &training->experiment.train,

@@ -17,7 +17,7 @@ const dv_field dv_train_fields[] = {
     DV_INT(dv_train_config, patience, "15", 0, 1000000,
            "epochs without improvement before stopping; 0: never stop early"),
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
-    DV_BOOL(dv_train_config, mixed_precision, "false", "FP16 arithmetic, on CUDA devices"),
+    DV_BOOL(dv_train_config, mixed_precision, "false", "FP16 arithmetic; not there yet"),
     DV_FLOAT(dv_train_config, checkpoint_seconds, "30", 0, 1e9,
              "least time between two saves; 0: after every epoch"),
     DV_INT(dv_train_config, max_steps, "0", 0, 1e15, "debugging: stop after so many steps"),
