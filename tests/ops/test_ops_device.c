@@ -342,21 +342,31 @@ static void append(test_list *list, test_suite *suite, const op_case *item,
     list->tests[list->count++] = (struct CMUnitTest){job->name, function, NULL, NULL, job};
 }
 
-static void append_all(test_list *list, test_suite *suite, const char *part)
+static void append_cases(test_list *list, test_suite *suite, const char *part, unsigned large)
 {
     for (int i = 0; i < op_case_count; i++) {
-        if (part == NULL || strstr(op_cases[i].name, part) != NULL)
-            append(list, suite, &op_cases[i], NULL, op_cases[i].name, test_operation);
+        const op_case *item = &op_cases[i];
+        if ((item->flags & CASE_LARGE) == large &&
+            (part == NULL || strstr(item->name, part) != NULL))
+            append(list, suite, item, NULL, item->name, test_operation);
     }
+}
+
+/* The large cases last: the simulated device becomes slower with all memory it has ever given. */
+static void append_all(test_list *list, test_suite *suite, const char *part)
+{
+    append_cases(list, suite, part, 0);
     for (int i = 0; i < optimizer_case_count; i++) {
         if (part == NULL || strstr(optimizer_cases[i].name, part) != NULL)
             append(list, suite, NULL, &optimizer_cases[i], optimizer_cases[i].name, test_optimizer);
     }
-    if (part != NULL)
-        return;
-    append(list, suite, NULL, NULL, "every operation", test_every_operation_is_there);
-    append(list, suite, NULL, NULL, "sums that are not finite", test_sum_of_squares_is_not_finite);
-    append(list, suite, NULL, NULL, "too much memory", test_too_much_memory);
+    if (part == NULL) {
+        append(list, suite, NULL, NULL, "every operation", test_every_operation_is_there);
+        append(list, suite, NULL, NULL, "sums that are not finite",
+               test_sum_of_squares_is_not_finite);
+        append(list, suite, NULL, NULL, "too much memory", test_too_much_memory);
+    }
+    append_cases(list, suite, part, CASE_LARGE);
 }
 
 static int run_all(const dv_backend *backend, const char *part)
