@@ -8,9 +8,18 @@
 /* A number stays where the top 24 bits of its word are at least `threshold`. */
 struct rule {
     dv_philox stream;
+    const dv_progress *progress;
     uint32_t threshold;
     float scale;
 };
+
+static __device__ __forceinline__ dv_philox numbers(const rule &by)
+{
+    dv_philox stream = by.stream;
+    if (by.progress != nullptr)
+        stream.step = by.progress->step;
+    return stream;
+}
 
 static __device__ __forceinline__ float factor(const rule &by, uint32_t word)
 {
@@ -20,8 +29,9 @@ static __device__ __forceinline__ float factor(const rule &by, uint32_t word)
 /* A thread has the four elements of an index. */
 template <class T> __global__ void drop_elements(rule by, const T *from, T *out, int count)
 {
+    dv_philox stream = numbers(by);
     for (int index = dv_first_int(); 4 * index < count; index += dv_stride_int()) {
-        dv_philox_words words = dv_philox_at(by.stream, (uint32_t)index);
+        dv_philox_words words = dv_philox_at(stream, (uint32_t)index);
         for (int k = 0; k < 4; k++) {
             int i = 4 * index + k;
             if (i < count)
@@ -34,9 +44,10 @@ template <class T> __global__ void drop_elements(rule by, const T *from, T *out,
 template <class T>
 __global__ void drop_channels(rule by, const T *from, T *out, int count, int sample, int channels)
 {
+    dv_philox stream = numbers(by);
     for (int i = dv_first_int(); i < count; i += dv_stride_int()) {
         uint32_t pair = (uint32_t)(i / sample * channels + i % channels);
-        dv_philox_words words = dv_philox_at(by.stream, pair / 4);
+        dv_philox_words words = dv_philox_at(stream, pair / 4);
         uint32_t word = words.word[0];
         for (uint32_t k = 1; k < 4; k++) /* no index into registers */
             word = pair % 4 == k ? words.word[k] : word;
@@ -52,6 +63,7 @@ int dv_launch_dropout(dv_dtype dtype, const dv_dropout *dropout, const void *fro
         return (int)cudaErrorInvalidValue;
     rule by;
     by.stream = {dropout->seed, dropout->step, dropout->use};
+    by.progress = dropout->progress;
     by.threshold = (uint32_t)ceil(dropout->rate * 16777216.0); /* 2^24 */
     by.scale = (float)(1.0 / (1.0 - dropout->rate));
     if (!dropout->whole_channels) {

@@ -3,9 +3,7 @@
 #define DV_KERNELS_DROPOUT_H
 
 #include "kernels/dtype.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "kernels/progress.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,7 +13,8 @@ typedef struct dv_dropout {
     int64_t samples, positions, channels;
     bool whole_channels;
     double rate;
-    uint64_t seed, step; /* of engine/core/rng.h */
+    uint64_t seed, step;         /* of engine/core/rng.h */
+    const dv_progress *progress; /* device memory: the step is progress->step; NULL: it is `step` */
     uint32_t use;
 } dv_dropout;
 

@@ -1,35 +1,43 @@
-/* Launchers over whole collated buffers; see engine/ops/optimizer/optimizer.h. Conventions:
-   elementwise.h. Parameters, gradients and moments are float. */
+/* Launchers of what a training step does beside the graph; see engine/ops/optimizer/optimizer.h.
+   Conventions: elementwise.h. Parameters, gradients and moments are float. */
 #ifndef DV_KERNELS_OPTIMIZER_H
 #define DV_KERNELS_OPTIMIZER_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "kernels/dtype.h"
+#include "kernels/progress.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum { DV_SUM_PARTS = 1024 };
+/* gradient[i] = progress->loss_scale / count */
+int dv_launch_seed(const dv_progress *progress, float *gradient, int64_t count, void *stream);
 
-/* The sum of squares, in double, to sums[0]: not finite where an element is not. sums
-   (1 + DV_SUM_PARTS): the sums of the parts lie behind it. Two launches, always in one order. */
-int dv_launch_sum_of_squares(const float *values, int64_t count, double *sums, void *stream);
+/* Adds loss, right answers and their number. logits (count, classes) of `dtype`, targets the same
+   of float; losses (count), NULL: the cross-entropy of the largest target. */
+int dv_launch_measure(dv_dtype dtype, const void *logits, const float *targets, const float *losses,
+                      int64_t count, int64_t classes, dv_progress *progress, void *stream);
 
-/* What one update does to an element, with the constants of its step. */
-typedef struct dv_update_rule {
-    bool adam;      /* else sgd with Nesterov's momentum beta1 */
-    float scale;    /* of the gradient */
-    float l2, keep; /* where there is decay: added to the gradient; what is left of a value */
-    float beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
-    float rate; /* learning rate, for Adam divided by 1 - beta1^t */
-    float root; /* 1 / sqrt(1 - beta2^t) */
-} dv_update_rule;
+/* One update; the same meaning as in dv_update. */
+typedef struct dv_update_call {
+    bool adam, decoupled; /* sgd with Nesterov's momentum beta1 where not adam */
+    int64_t count, decay_count;
+    float *values;
+    const float *gradients;
+    float *moment1, *moment2; /* moment2 is not read for sgd */
+    dv_dtype dtype;           /* of half_values */
+    void *half_values;        /* NULL: not kept */
+    double weight_decay, beta1, beta2, epsilon;
+    dv_update_limits limits;
+    const dv_rate *rates;
+    dv_progress *progress;
+    void *scratch; /* DV_UPDATE_SCRATCH bytes, 8-byte aligned */
+} dv_update_call;
 
-/* (count) each, the first decay_count with decay; moment2 is not read for sgd. One launch. */
-int dv_launch_update(const dv_update_rule *rule, float *values, const float *gradients,
-                     float *moment1, float *moment2, int64_t count, int64_t decay_count,
-                     void *stream);
+enum { DV_SUM_PARTS = 1024, DV_UPDATE_SCRATCH = (DV_SUM_PARTS + 16) * 8 };
+
+/* The norm in two launches, the second of which also decides and advances; the update in one. */
+int dv_launch_update(const dv_update_call *call, void *stream);
 
 #ifdef __cplusplus
 }

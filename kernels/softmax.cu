@@ -20,15 +20,16 @@ template <class T> static __device__ __forceinline__ float largest_of(const T *l
 
 /* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
 template <class T>
-__global__ void cross_entropy(smoothing_of q, const T *logits, const T *targets, T *losses,
+__global__ void cross_entropy(smoothing_of q, const T *logits, const float *targets, float *losses,
                               int rows, int classes)
 {
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
-        const T *x = logits + row * classes, *target = targets + row * classes;
+        const T *x = logits + row * classes;
+        const float *target = targets + row * classes;
         float largest = largest_of(x, classes), sum = 0.0F, total = 0.0F, inner = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float below = dv_to_float(x[k]) - largest;
-            float share = q.keep * dv_to_float(target[k]) + q.spread;
+            float share = q.keep * target[k] + q.spread;
             sum += dv_exp_negative(below);
             total += share;
             inner += share * below;
@@ -37,26 +38,27 @@ __global__ void cross_entropy(smoothing_of q, const T *logits, const T *targets,
         total = dv_warp_sum(total);
         inner = dv_warp_sum(inner);
         if (dv_lane() == 0)
-            losses[row] = dv_from_float<T>(logf(sum) * total - inner);
+            losses[row] = logf(sum) * total - inner;
     }
 }
 
 /* dx_k = dy (softmax_k sum(q) - q_k), also right where a row of targets does not sum to 1. */
 template <class T>
-__global__ void cross_entropy_backward(smoothing_of q, const T *logits, const T *targets,
-                                       const T *dy, T *dx, int rows, int classes)
+__global__ void cross_entropy_backward(smoothing_of q, const T *logits, const float *targets,
+                                       const float *dy, T *dx, int rows, int classes)
 {
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
-        const T *x = logits + row * classes, *target = targets + row * classes;
+        const T *x = logits + row * classes;
+        const float *target = targets + row * classes;
         float largest = largest_of(x, classes), sum = 0.0F, total = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             sum += dv_exp_negative(dv_to_float(x[k]) - largest);
-            total += q.keep * dv_to_float(target[k]) + q.spread;
+            total += q.keep * target[k] + q.spread;
         }
-        float scale = dv_warp_sum(total) / dv_warp_sum(sum), gradient = dv_to_float(dy[row]);
+        float scale = dv_warp_sum(total) / dv_warp_sum(sum), gradient = dy[row];
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float softmax = dv_exp_negative(dv_to_float(x[k]) - largest) * scale;
-            float share = q.keep * dv_to_float(target[k]) + q.spread;
+            float share = q.keep * target[k] + q.spread;
             dx[row * classes + k] = dv_from_float<T>(gradient * (softmax - share));
         }
     }
@@ -68,7 +70,7 @@ static smoothing_of get_smoothing(double smoothing, int64_t classes)
 }
 
 int dv_launch_softmax_cross_entropy(dv_dtype dtype, double smoothing, const void *logits,
-                                    const void *targets, void *losses, int64_t rows,
+                                    const float *targets, float *losses, int64_t rows,
                                     int64_t classes, void *stream)
 {
     if (!dv_fits(rows * classes) || !dv_fits(rows * DV_WARP))
@@ -76,13 +78,13 @@ int dv_launch_softmax_cross_entropy(dv_dtype dtype, double smoothing, const void
     dim3 grid = dv_blocks_for(rows * DV_WARP, DV_THREADS);
     DV_WITH_DTYPE(dtype, T,
                   DV_LAUNCH(cross_entropy<T>, grid, DV_THREADS, 0, stream,
-                            get_smoothing(smoothing, classes), (const T *)logits,
-                            (const T *)targets, (T *)losses, (int)rows, (int)classes));
+                            get_smoothing(smoothing, classes), (const T *)logits, targets, losses,
+                            (int)rows, (int)classes));
     return dv_launch_status();
 }
 
 int dv_launch_softmax_cross_entropy_backward(dv_dtype dtype, double smoothing, const void *logits,
-                                             const void *targets, const void *dy, void *dx,
+                                             const float *targets, const float *dy, void *dx,
                                              int64_t rows, int64_t classes, void *stream)
 {
     if (!dv_fits(rows * classes) || !dv_fits(rows * DV_WARP))
@@ -90,7 +92,7 @@ int dv_launch_softmax_cross_entropy_backward(dv_dtype dtype, double smoothing, c
     dim3 grid = dv_blocks_for(rows * DV_WARP, DV_THREADS);
     DV_WITH_DTYPE(dtype, T,
                   DV_LAUNCH(cross_entropy_backward<T>, grid, DV_THREADS, 0, stream,
-                            get_smoothing(smoothing, classes), (const T *)logits,
-                            (const T *)targets, (const T *)dy, (T *)dx, (int)rows, (int)classes));
+                            get_smoothing(smoothing, classes), (const T *)logits, targets, dy,
+                            (T *)dx, (int)rows, (int)classes));
     return dv_launch_status();
 }

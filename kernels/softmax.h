@@ -11,14 +11,14 @@
 extern "C" {
 #endif
 
-/* logits, targets (rows, classes) -> losses (rows); all of `dtype`, computed in float */
+/* logits (rows, classes) of `dtype`, targets (rows, classes) -> losses (rows) */
 int dv_launch_softmax_cross_entropy(dv_dtype dtype, double smoothing, const void *logits,
-                                    const void *targets, void *losses, int64_t rows,
+                                    const float *targets, float *losses, int64_t rows,
                                     int64_t classes, void *stream);
 
-/* dy (rows), dx as logits */
+/* dy (rows) of float, dx as logits */
 int dv_launch_softmax_cross_entropy_backward(dv_dtype dtype, double smoothing, const void *logits,
-                                             const void *targets, const void *dy, void *dx,
+                                             const float *targets, const float *dy, void *dx,
                                              int64_t rows, int64_t classes, void *stream);
 
 #ifdef __cplusplus

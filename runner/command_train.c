@@ -40,7 +40,7 @@ static const dv_setting settings[] = {
     {"scheduler", "train.scheduler", NULL, "learning rate over time"},
     {"label_smoothing", "train.label_smoothing", NULL, "share spread over all classes"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
-    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic; not there yet"},
+    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic, on a GPU"},
     {"seed", "train.seed", NULL, "of weights, order and augmentation"},
     {NULL, NULL, NULL, NULL},
 };
@@ -114,15 +114,18 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
 {
     (void)trainer;
     dv_training *training = user;
-    char validation[96] = "";
+    char validation[96] = "", scale[64] = "";
     if (!isnan(m->validation_accuracy))
         snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
                  m->validation_loss, 100 * m->validation_accuracy, m->improved ? " *" : "");
+    if (m->loss_scale > 1)
+        snprintf(scale, sizeof scale, "  loss scale %g, skipped %" PRId64, m->loss_scale,
+                 m->skipped);
     dv_run_print(&training->folder,
-                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g  "
+                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
                  "%.2f s",
                  m->epoch, training->experiment.train.epochs, m->train_loss,
-                 100 * m->train_accuracy, validation, m->learning_rate, m->seconds);
+                 100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
     return dv_run_metrics_add(&training->folder, m);
 }
 
@@ -269,11 +272,11 @@ static void print_start(dv_training *training)
                  1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
                  (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
     dv_run_print(folder,
-                 "%s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
+                 "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                  "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name, training->context->threads, source->train_count,
-                 source->validation_count, training->dataset.label_count, source->rows,
-                 source->frames);
+                 training->context->backend->name, dv_dtype_name(training->context->dtype),
+                 training->context->threads, source->train_count, source->validation_count,
+                 training->dataset.label_count, source->rows, source->frames);
 }
 
 static dv_status write_dot(const dv_training *training)
@@ -296,9 +299,6 @@ static dv_status set_up(dv_training *training)
     if (strcmp(training->chosen.device, "auto") == 0) /* the report is made on the same device */
         snprintf(training->chosen.device, sizeof training->chosen.device, "%s",
                  training->context->backend->name);
-    if (training->experiment.train.mixed_precision)
-        dv__log(&log, DV_LOG_WARNING, "mixed precision is not there yet: %s computes in FP32",
-                training->context->backend->name);
     DV_TRY(load_data(training));
     DV_TRY(dv_trainer_create(training->context, &training->experiment.train,
                              training->experiment.model, dv_clip_source_get(training->source),
@@ -364,6 +364,10 @@ static dv_status finish(dv_training *training)
         dv_run_print(&training->folder,
                      "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
                      state->best_epoch, 100 * state->best_accuracy);
+    dv_train_counters counters = dv_trainer_counters(training->trainer);
+    if (training->context->backend->record != NULL)
+        dv_run_print(&training->folder, "%" PRIu64 " steps replayed, %" PRIu64 " call by call",
+                     counters.replays, counters.eager);
     if (training->experiment.train.time_layers)
         dv_trainer_time_table(training->trainer, table_line, &training->folder);
     dv_run_print(&training->folder, "model: %s", path);

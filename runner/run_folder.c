@@ -141,7 +141,7 @@ void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint6
 /* ---- metrics.csv ---- */
 
 static const char header[] = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,"
-                             "learning_rate,gradient_norm,seconds\n";
+                             "learning_rate,gradient_norm,loss_scale,skipped_steps,seconds\n";
 
 /* The rows of epochs up to `epochs` of the file at hand, behind the header. */
 static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out)
@@ -183,10 +183,10 @@ dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics
     FILE *file = fopen(path, "a");
     if (file == NULL)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
-    fprintf(file, "%" PRId64 ",%.6f,%.6f,%.6f,%.6f,%.6g,%.6g,%.3f\n", metrics->epoch,
+    fprintf(file, "%" PRId64 ",%.6f,%.6f,%.6f,%.6f,%.6g,%.6g,%g,%" PRId64 ",%.3f\n", metrics->epoch,
             metrics->train_loss, metrics->train_accuracy, metrics->validation_loss,
             metrics->validation_accuracy, metrics->learning_rate, metrics->gradient_norm,
-            metrics->seconds);
+            metrics->loss_scale, metrics->skipped, metrics->seconds);
     if (fclose(file) != 0)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
     return DV_OK;

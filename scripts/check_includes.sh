@@ -19,7 +19,7 @@ may_include()
         echo '^(kernels/|engine/decavox\.h|engine/core/|engine/ops/(ops\.def|ref\.h|cpu\.h|cuda\.h)$)'
         ;;
     engine/core/*)
-        echo '^(kernels/|engine/decavox\.h|engine/core/|engine/ops/(ops\.def|optimizer/optimizer\.h)$)'
+        echo '^(kernels/|engine/decavox\.h|engine/core/|engine/ops/(ops\.def|features/features\.h|optimizer/optimizer\.h)$)'
         ;;
     engine/ops/*) echo '^(kernels/|engine/decavox\.h|engine/(core|ops)/)' ;;
     engine/layers/*) echo '^(kernels/|engine/decavox\.h|engine/(core|ops|layers)/)' ;;

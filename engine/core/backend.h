@@ -7,12 +7,15 @@
 #define DV_CORE_BACKEND_H
 
 #include "engine/core/op.h"
+#include "engine/ops/features/features.h"
 #include "engine/ops/optimizer/optimizer.h"
+#include "kernels/dtype.h"
 
 typedef struct dv_backend {
     const char *name;
     size_t real_size; /* bytes of an element: 4, or 8 on the reference of the tests */
     bool host_memory; /* device memory is the host's: it may be read and written directly */
+    bool half;        /* activations may be DV_F16 and DV_BF16: mixed precision */
 
     dv_status (*open)(dv_context *context); /* NULL: nothing to do */
     void (*close)(dv_context *context);     /* NULL: nothing to do */
@@ -22,6 +25,7 @@ typedef struct dv_backend {
 
     const dv_impl *const *impls; /* (DV_OP_COUNT), by dv_op_id; NULL where it has none */
     const dv_optimizer_impl *optimizer;
+    const dv_features_impl *features; /* NULL: batches are made by the front-end */
 
     /* Device memory: zeroed, 64-byte aligned. DV_ENOMEM says how much was asked for. */
     dv_status (*allocate)(dv_context *context, size_t bytes, void **out);
@@ -29,10 +33,24 @@ typedef struct dv_backend {
     dv_status (*upload)(dv_context *context, void *device, const void *host, size_t bytes);
     dv_status (*download)(dv_context *context, void *host, const void *device, size_t bytes);
 
+    dv_status (*wait)(dv_context *context); /* for all that was enqueued; NULL: nothing ever is */
     dv_status (*copy)(dv_context *context, void *destination, const void *source, size_t bytes);
+    /* (count) of float: the gradient that a backward pass begins with. */
     dv_status (*fill)(dv_context *context, void *destination, double value, int64_t count);
-    /* into[i] += from[i]: gradients of a value with several users. */
+    /* into[i] += from[i], of the context's dtype: gradients of a value with several users. */
     dv_status (*accumulate)(dv_context *context, void *into, const void *from, int64_t count);
+    /* into[i] = from[i], float rounded to the context's dtype, which is a half. NULL without. */
+    dv_status (*round)(dv_context *context, void *into, const void *from, int64_t count);
+
+    /*
+     * What is enqueued between record and end_record is not done but kept, and done by each
+     * replay; nothing between may wait for the device or allocate. All NULL where work is done at
+     * once. end_record after a failure in between: the recording is given up, *out is NULL.
+     */
+    dv_status (*record)(dv_context *context);
+    dv_status (*end_record)(dv_context *context, void **out);
+    dv_status (*replay)(dv_context *context, void *recording);
+    void (*release_recording)(dv_context *context, void *recording);
 } dv_backend;
 
 extern const dv_backend dv_backend_ref;

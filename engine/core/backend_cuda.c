@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef DV_CUDASIM
 #define BACKEND_NAME "cudasim"
@@ -144,7 +145,6 @@ static dv_status open_device(dv_context *context)
     dv_cuda_device *device;
     DV_TRY(dv__calloc(1, sizeof *device, &device));
     device->index = context->device_index;
-    device->dtype = DV_F32;
     device->workspace = WORKSPACE_BYTES;
     context->device = device;
     dv_status status = start(device);
@@ -180,13 +180,13 @@ static void release(dv_context *context, void *memory)
 }
 
 /* Complete when it returns: other contexts use the memory of parameters on streams of their own. */
-static dv_status synchronize(const dv_context *context)
+static dv_status synchronize(dv_context *context)
 {
     DV_CUDA(cudaStreamSynchronize(dv__cuda_device(context)->stream));
     return DV_OK;
 }
 
-static dv_status zero(const dv_context *context, void *memory, size_t bytes)
+static dv_status zero(dv_context *context, void *memory, size_t bytes)
 {
     DV_CUDA(cudaMemsetAsync(memory, 0, bytes, dv__cuda_device(context)->stream));
     return synchronize(context);
@@ -225,10 +225,16 @@ static dv_status upload(dv_context *context, void *device, const void *host, siz
     return synchronize(context);
 }
 
+/* What is small goes through pinned memory: the metrics of a run, which are asked for often. */
 static dv_status download(dv_context *context, void *host, const void *device, size_t bytes)
 {
-    DV_TRY(transfer(context, host, device, bytes, cudaMemcpyDeviceToHost));
-    return synchronize(context);
+    bool pinned = bytes <= DV_CUDA_PINNED;
+    void *to = pinned ? dv__cuda_device(context)->pinned : host;
+    DV_TRY(transfer(context, to, device, bytes, cudaMemcpyDeviceToHost));
+    DV_TRY(synchronize(context));
+    if (pinned)
+        memcpy(host, to, bytes);
+    return DV_OK;
 }
 
 static dv_status copy(dv_context *context, void *destination, const void *source, size_t bytes)
@@ -240,15 +246,59 @@ static dv_status fill(dv_context *context, void *destination, double value, int6
 {
     DV_TRY(enter(context));
     const dv_cuda_device *device = dv__cuda_device(context);
-    DV_CUDA(dv_launch_fill(device->dtype, destination, value, count, device->stream));
+    DV_CUDA(dv_launch_fill(destination, value, count, device->stream));
     return DV_OK;
 }
 
 static dv_status accumulate(dv_context *context, void *into, const void *from, int64_t count)
 {
     const dv_cuda_device *device = dv__cuda_device(context);
-    DV_CUDA(dv_launch_accumulate(device->dtype, into, from, count, device->stream));
+    DV_CUDA(dv_launch_accumulate(context->dtype, into, from, count, device->stream));
     return DV_OK;
+}
+
+static dv_status round_values(dv_context *context, void *into, const void *from, int64_t count)
+{
+    DV_TRY(enter(context));
+    DV_CUDA(dv_launch_convert(context->dtype, into, from, count, dv__cuda_device(context)->stream));
+    return DV_OK;
+}
+
+/* ---- Recording: a CUDA graph. ThreadLocal: what other threads do to the device meanwhile is
+   theirs. ---- */
+
+static dv_status record(dv_context *context)
+{
+    DV_TRY(enter(context));
+    DV_CUDA(
+        cudaStreamBeginCapture(dv__cuda_device(context)->stream, cudaStreamCaptureModeThreadLocal));
+    return DV_OK;
+}
+
+static dv_status end_record(dv_context *context, void **out)
+{
+    *out = NULL;
+    cudaGraph_t graph = NULL;
+    DV_CUDA(cudaStreamEndCapture(dv__cuda_device(context)->stream, &graph));
+    cudaGraphExec_t executable = NULL;
+    cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
+    (void)cudaGraphDestroy(graph);
+    DV_TRY(dv__cuda_check((int)error, "cudaGraphInstantiate(&executable, graph, 0)"));
+    *out = executable;
+    return DV_OK;
+}
+
+static dv_status replay(dv_context *context, void *recording)
+{
+    DV_TRY(enter(context));
+    DV_CUDA(cudaGraphLaunch(recording, dv__cuda_device(context)->stream));
+    return DV_OK;
+}
+
+static void release_recording(dv_context *context, void *recording)
+{
+    if (recording != NULL && enter(context) == DV_OK)
+        (void)cudaGraphExecDestroy(recording);
 }
 
 /* ---- The table ---- */
@@ -263,6 +313,7 @@ static const dv_backend backend_cuda = {
     .name = BACKEND_NAME,
     .real_size = sizeof(float),
     .host_memory = false,
+    .half = true,
     .open = open_device,
     .close = close_device,
     .version = version,
@@ -273,9 +324,15 @@ static const dv_backend backend_cuda = {
     .release = release,
     .upload = upload,
     .download = download,
+    .wait = synchronize,
     .copy = copy,
     .fill = fill,
     .accumulate = accumulate,
+    .round = round_values,
+    .record = record,
+    .end_record = end_record,
+    .replay = replay,
+    .release_recording = release_recording,
 };
 
 DV_API const dv_backend *dv_module_open(const dv_module_host *host);

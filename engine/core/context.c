@@ -61,6 +61,15 @@ dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log
     return open_at(backend, 0, threads, log, out);
 }
 
+dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype)
+{
+    if (dtype != DV_F32 && !context->backend->half)
+        return DV_FAIL(DV_EUNSUPPORTED, "%s computes in FP32 alone, not in %s",
+                       context->backend->name, dv_dtype_name(dtype));
+    context->dtype = dtype;
+    return DV_OK;
+}
+
 dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out)
 {
     return open_at(other->backend, other->device_index, threads, other->log, out);

@@ -7,12 +7,15 @@
 
 #include "engine/core/backend.h"
 #include "engine/core/log.h"
+#include "kernels/dtype.h"
 
 struct dv_context {
     const dv_backend *backend;
-    void *device;     /* the backend's own, from open to close */
-    int device_index; /* N of "cuda:N", else 0 */
-    int threads;      /* host threads of this context, at least 1 */
+    void *device;          /* the backend's own, from open to close */
+    int device_index;      /* N of "cuda:N", else 0 */
+    int threads;           /* host threads of this context, at least 1 */
+    dv_dtype dtype;        /* of activations and their gradients: DV_F32 but for mixed precision */
+    bool nondeterministic; /* algorithms may give other bytes each time, where that is faster */
     dv_log log;
 };
 
@@ -27,6 +30,9 @@ dv_status dv_context_open(const char *device, int threads, dv_log log, dv_contex
 /* The same for a backend at hand: what dv_context_open ends in, and tests begin with. */
 dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log log,
                                   dv_context **out);
+
+/* The dtype of all plans and parameters to be made. DV_EUNSUPPORTED: the backend has FP32 alone. */
+dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype);
 
 /* One more context on the device of `other`, for another thread. */
 dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out);

@@ -10,7 +10,6 @@
 #define DV_CORE_CUDA_DEVICE_H
 
 #include "engine/core/context.h"
-#include "kernels/dtype.h"
 
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
@@ -19,18 +18,27 @@
 enum {
     DV_CUDA_PARTIAL = 1 << 16, /* bytes of dv_cuda_device.partial */
     DV_CUDA_PINNED = 1 << 12,  /* bytes of dv_cuda_device.pinned */
+    DV_CUDA_CHOICES = 512,
+    DV_CUDA_CHOICE_KEY = 20,
 };
+
+/* An algorithm that was found by measuring, and in numbers what for. */
+typedef struct dv_cuda_choice {
+    int32_t key[DV_CUDA_CHOICE_KEY];
+    int32_t algorithm, math;
+} dv_cuda_choice;
 
 typedef struct dv_cuda_device {
     int index; /* N of cuda:N */
     cudaStream_t stream;
     cudnnHandle_t cudnn; /* bound to the stream */
     cublasLtHandle_t cublas;
-    dv_dtype dtype; /* of activations and their gradients */
     int multiprocessors;
-    size_t workspace; /* bytes of scratch that a library call may ask for */
-    void *partial;    /* device memory for reductions over whole buffers */
-    void *pinned;     /* host memory for their results */
+    size_t workspace;                        /* bytes of scratch that a library call may ask for */
+    void *partial;                           /* device memory for reductions over whole buffers */
+    void *pinned;                            /* host memory for small downloads */
+    dv_cuda_choice choices[DV_CUDA_CHOICES]; /* so that the same is measured once */
+    int choice_count; /* ever made: beyond DV_CUDA_CHOICES the oldest are overwritten */
 } dv_cuda_device;
 
 static inline dv_cuda_device *dv__cuda_device(const dv_context *context)

@@ -55,6 +55,23 @@ dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int 
     return DV_OK;
 }
 
+/* An input of the graph becomes what its users need. */
+static dv_status full_inputs(dv_graph *graph, const dv_node *node)
+{
+    for (int i = 0; i < node->input_count; i++) {
+        dv_node *input = &graph->nodes[node->inputs[i]];
+        bool full = (node->op->full_inputs & DV_READS_INPUT(i)) != 0;
+        if (full && input->op->id == DV_OP_input)
+            input->full_precision = true;
+        if (full != input->full_precision)
+            return DV_FAIL(DV_EARG,
+                           "%s '%s': input %d, '%s', is of %s precision, but must be of %s",
+                           node->op->name, node->name, i, input->name, full ? "half" : "full",
+                           full ? "full" : "half");
+    }
+    return DV_OK;
+}
+
 dv_status dv_graph_add(dv_graph *graph, dv_op_id op, const char *name, const void *attr,
                        const int *inputs, int input_count, int *value)
 {
@@ -72,7 +89,10 @@ dv_status dv_graph_add(dv_graph *graph, dv_op_id op, const char *name, const voi
         DV_TRY(dv__calloc(1, node->op->attr_size, &node->attr));
         memcpy(node->attr, attr, node->op->attr_size);
     }
-    dv_status status = node->op->infer(graph, node);
+    node->full_precision = node->op->full_output;
+    dv_status status = full_inputs(graph, node);
+    if (status == DV_OK)
+        status = node->op->infer(graph, node);
     if (status != DV_OK) {
         free(node->attr);
         return status;

@@ -18,6 +18,7 @@ struct dv_node {
     int inputs[DV_MAX_INPUTS];
     int input_count;
     dv_shape shape;            /* of the output */
+    bool full_precision;       /* the output is float whatever the context's dtype: targets, loss */
     int params[DV_MAX_PARAMS]; /* trainable, numbers in graph->params */
     int param_count;
     int states[DV_MAX_PARAMS]; /* not trained */
@@ -35,7 +36,8 @@ struct dv_graph {
 dv_status dv_graph_create(dv_params *params, dv_graph **out);
 void dv_graph_free(dv_graph *graph);
 
-/* A value that comes from outside: the features, the targets. */
+/* A value that comes from outside: the features, the targets. It is of full precision where an
+   operation that uses it says so (dv_op.full_inputs). */
 dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int *value);
 
 /* Appends a node. `attr` (op->attr_size bytes) is copied. DV_ESHAPE and DV_EARG name the layer,

@@ -53,6 +53,8 @@ typedef struct dv_op {
     /* Multiply-adds of one forward pass over the whole batch; NULL: not worth counting. */
     int64_t (*macs)(const dv_graph *graph, const dv_node *node);
     unsigned backward_reads;
+    unsigned full_inputs; /* bit i (DV_READS_INPUT): input i is of full precision */
+    bool full_output;     /* the output is */
 } dv_op;
 
 /* One backend's way to compute one operation. */
@@ -71,10 +73,14 @@ typedef struct dv_run {
     bool training; /* batch statistics, dropout */
     uint64_t seed; /* of the random numbers */
     uint64_t step; /* training step, counted from 0 */
+    /* Device memory. Where it is not NULL, a device that runs apart from the host takes the step
+       from it: the step is then right also when the run is a replay. */
+    const struct dv_progress *progress;
 } dv_run;
 
 /* A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
-   aligned, of the backend's real type. */
+   aligned. Values and their gradients are of the context's dtype, but for nodes of full precision
+   (dv_node); parameters, their gradients and states are of the backend's real type. */
 struct dv_step {
     const dv_node *node;
     dv_context *context;
@@ -85,15 +91,17 @@ struct dv_step {
     bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
     bool training;                /* known in plan: false when there will be no backward */
 
-    const void *x[DV_MAX_INPUTS]; /* inputs */
-    void *y;                      /* output */
-    const void *dy;               /* gradient of the output */
-    void *dx[DV_MAX_INPUTS];      /* gradients of the inputs, NULL where not wanted */
-    const void *w[DV_MAX_PARAMS]; /* trainable parameters, in the parameter's layout */
-    void *dw[DV_MAX_PARAMS];      /* their gradients, same layout */
-    void *state[DV_MAX_PARAMS];   /* parameters that are not trained: running statistics */
-    void *saved;                  /* as asked for with dv_planner_save */
-    void *scratch;                /* as asked for with dv_planner_scratch */
+    const void *x[DV_MAX_INPUTS];      /* inputs */
+    void *y;                           /* output */
+    const void *dy;                    /* gradient of the output */
+    void *dx[DV_MAX_INPUTS];           /* gradients of the inputs, NULL where not wanted */
+    const void *w[DV_MAX_PARAMS];      /* trainable parameters, in the parameter's layout */
+    const void *w_half[DV_MAX_PARAMS]; /* the same rounded to the context's dtype; w itself where
+                                          that is DV_F32 */
+    void *dw[DV_MAX_PARAMS];           /* their gradients, same layout */
+    void *state[DV_MAX_PARAMS];        /* parameters that are not trained: running statistics */
+    void *saved;                       /* as asked for with dv_planner_save */
+    void *scratch;                     /* as asked for with dv_planner_scratch */
 };
 
 const dv_op *dv_op_get(dv_op_id id);

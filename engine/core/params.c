@@ -32,6 +32,8 @@ void dv_params_free(dv_params *params)
         if (params->states[buffer] != NULL)
             backend->release(params->context, params->states[buffer]);
     }
+    if (params->half_values != NULL)
+        backend->release(params->context, params->half_values);
     free(params->items);
     free(params);
 }
@@ -143,6 +145,11 @@ dv_status dv_params_allocate(dv_params *params)
     params->trainable_elements = place(params, true, false, params->decay_elements);
     params->state_elements = place(params, false, false, 0);
     params->allocated = true;
+    dv_context *context = params->context;
+    if (context->dtype != DV_F32)
+        DV_TRY(context->backend->allocate(
+            context, (size_t)params->trainable_elements * dv_dtype_size(context->dtype),
+            &params->half_values));
     return dv_params_allocate_buffer(params, DV_VALUES);
 }
 
@@ -175,6 +182,12 @@ void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
     return base + (size_t)param->offset * params->context->backend->real_size;
 }
 
+void *dv_params_half_address(const dv_params *params, int index)
+{
+    size_t size = dv_dtype_size(params->context->dtype);
+    return (char *)params->half_values + (size_t)params->items[index].offset * size;
+}
+
 /* Host memory for a parameter in its layout, where the device's cannot be used directly. */
 static dv_status packed_copy(const dv_params *params, size_t bytes, void *device, void **packed)
 {
@@ -204,7 +217,7 @@ dv_status dv_params_read(const dv_params *params, int index, dv_buffer buffer, v
     return status;
 }
 
-dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const void *host)
+static dv_status write_layout(dv_params *params, int index, dv_buffer buffer, const void *host)
 {
     const dv_param *param = &params->items[index];
     const dv_backend *backend = params->context->backend;
@@ -220,6 +233,17 @@ dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const 
     dv_status status = backend->upload(params->context, device, packed, bytes);
     free(packed);
     return status;
+}
+
+dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const void *host)
+{
+    const dv_param *param = &params->items[index];
+    DV_TRY(write_layout(params, index, buffer, host));
+    if (buffer != DV_VALUES || !param->trainable || params->half_values == NULL)
+        return DV_OK;
+    return params->context->backend->round(params->context, dv_params_half_address(params, index),
+                                           dv_params_address(params, index, DV_VALUES),
+                                           stored_elements(param));
 }
 
 /* Fan-in and fan-out as PyTorch counts them: (O,I,H,W) has I H W and O H W. */
@@ -284,6 +308,9 @@ dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to)
     const dv_backend *backend = params->context->backend;
     DV_TRY(backend->copy(params->context, params->buffers[to], params->buffers[from],
                          (size_t)params->trainable_elements * backend->real_size));
+    if (to == DV_VALUES && params->half_values != NULL)
+        DV_TRY(backend->round(params->context, params->half_values, params->buffers[DV_VALUES],
+                              params->trainable_elements));
     return backend->copy(params->context, params->states[to], params->states[from],
                          (size_t)params->state_elements * backend->real_size);
 }

@@ -58,6 +58,7 @@ typedef struct dv_params {
     int64_t state_elements;
     void *buffers[DV_BUFFER_COUNT]; /* NULL before allocation */
     void *states[DV_BUFFER_COUNT];  /* only DV_VALUES and DV_BEST are used */
+    void *half_values; /* the trainable values rounded to the context's dtype; NULL where DV_F32 */
     bool allocated;
 } dv_params;
 
@@ -87,6 +88,10 @@ dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const 
 
 /* Address of a parameter in a buffer, in its layout. */
 void *dv_params_address(const dv_params *params, int index, dv_buffer buffer);
+
+/* Address of a trainable parameter among the rounded values, which follow what is written to
+   DV_VALUES by the functions here and by the optimiser. */
+void *dv_params_half_address(const dv_params *params, int index);
 
 /* Copies values and states: DV_VALUES to DV_BEST or back. */
 dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to);

@@ -18,7 +18,7 @@ static int end_of_time(const dv_plan *plan)
 static size_t tensor_bytes(const dv_plan *plan, int node)
 {
     return (size_t)dv_shape_count(plan->graph->nodes[node].shape) *
-           plan->context->backend->real_size;
+           dv__element_size(plan->context, &plan->graph->nodes[node]);
 }
 
 /* ---- Which nodes take part in the backward pass ---- */
@@ -292,6 +292,9 @@ static void bind_step(dv_plan *plan, dv_planned *planned)
     }
     for (int k = 0; k < step->node->param_count; k++) {
         step->w[k] = dv_params_address(params, step->node->params[k], DV_VALUES);
+        step->w_half[k] = params->context->dtype == DV_F32
+                              ? step->w[k]
+                              : dv_params_half_address(params, step->node->params[k]);
         step->dw[k] = dv_params_address(params, step->node->params[k], DV_GRADIENTS);
     }
     for (int k = 0; k < step->node->state_count; k++)
@@ -302,7 +305,8 @@ static dv_status allocate_check(dv_plan *plan)
 {
     size_t largest = 0;
     for (int i = 0; i < plan->count; i++) {
-        size_t bytes = tensor_bytes(plan, i);
+        size_t bytes =
+            (size_t)dv_shape_count(plan->graph->nodes[i].shape) * plan->context->backend->real_size;
         largest = bytes > largest ? bytes : largest;
         for (int k = 0; k < plan->steps[i].step.node->param_count; k++) {
             int param = plan->steps[i].step.node->params[k];

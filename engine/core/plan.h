@@ -42,8 +42,8 @@ typedef struct dv_plan_memory {
 } dv_plan_memory;
 dv_plan_memory dv_plan_memory_use(const dv_plan *plan);
 
-/* Host <-> the value or gradient of a node; whole tensors in the backend's real type. Values that
-   are not inputs or outputs may have been overwritten unless keep_all. */
+/* Host <-> the value or gradient of a node; whole tensors, on the host always of the backend's real
+   type. Values that are not inputs or outputs may have been overwritten unless keep_all. */
 dv_status dv_plan_upload(dv_plan *plan, int value, const void *host);
 dv_status dv_plan_download(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host);
@@ -53,12 +53,18 @@ dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host);
    memory is the host's (ref, cpu). */
 void *dv_plan_address(const dv_plan *plan, int value);
 
+/* Device address of the gradient that backward begins with: of the last node. NULL where nothing in
+   the plan has a gradient. */
+void *dv_plan_seed_address(const dv_plan *plan);
+
 dv_status dv_plan_forward(dv_plan *plan, const dv_run *run);
 
-/* Backward from the last node of the graph, whose gradient is `seed` in every element. */
+/* Backward from the last node of the graph, whose gradient is `seed` in every element. The last
+   node must be of full precision. */
 dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed);
 
-/* The same with the last node's gradient uploaded before (dv_plan_upload_gradient). */
+/* The same with the last node's gradient written before (dv_plan_upload_gradient,
+   dv_plan_seed_address). */
 dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run);
 
 /* Per node: seconds spent in forward and backward since the plan was made. */

@@ -36,6 +36,13 @@ struct dv_plan {
     void *check; /* host memory for check_finite: the largest tensor */
 };
 
+/* Bytes of an element of the node's value and of its gradient. */
+static inline size_t dv__element_size(const dv_context *context, const dv_node *node)
+{
+    bool half = context->dtype != DV_F32 && !node->full_precision;
+    return half ? dv_dtype_size(context->dtype) : context->backend->real_size;
+}
+
 struct dv_planner {
     dv_plan *plan;
     dv_planned *planned;

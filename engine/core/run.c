@@ -1,7 +1,9 @@
 /* Running a plan: a walk over the array of steps. */
+#include "engine/core/half.h"
 #include "engine/core/plan_internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <time.h>
 
 static double now(void)
@@ -23,16 +25,50 @@ void *dv_plan_address(const dv_plan *plan, int value)
     return plan->steps[value].step.y;
 }
 
+/* Halves are made and read on the host. */
+static bool is_half(const dv_plan *plan, int value)
+{
+    return plan->context->dtype != DV_F32 && !plan->graph->nodes[value].full_precision;
+}
+
+static dv_status upload(const dv_plan *plan, int value, void *device, const void *host)
+{
+    const dv_backend *backend = plan->context->backend;
+    size_t bytes = value_bytes(plan, value);
+    if (!is_half(plan, value))
+        return backend->upload(plan->context, device, host, bytes);
+    uint16_t *halves;
+    DV_TRY(dv__calloc(bytes, 1, &halves));
+    for (size_t i = 0; i < bytes / sizeof *halves; i++)
+        halves[i] = dv_half_from_float(plan->context->dtype, ((const float *)host)[i]);
+    dv_status status = backend->upload(plan->context, device, halves, bytes);
+    free(halves);
+    return status;
+}
+
+static dv_status download(const dv_plan *plan, int value, const void *device, void *host)
+{
+    const dv_backend *backend = plan->context->backend;
+    size_t bytes = value_bytes(plan, value);
+    if (!is_half(plan, value))
+        return backend->download(plan->context, host, device, bytes);
+    uint16_t *halves;
+    DV_TRY(dv__calloc(bytes, 1, &halves));
+    dv_status status = backend->download(plan->context, halves, device, bytes);
+    for (size_t i = 0; status == DV_OK && i < bytes / sizeof *halves; i++)
+        ((float *)host)[i] = dv_half_to_float(plan->context->dtype, halves[i]);
+    free(halves);
+    return status;
+}
+
 dv_status dv_plan_upload(dv_plan *plan, int value, const void *host)
 {
-    return plan->context->backend->upload(plan->context, plan->steps[value].step.y, host,
-                                          value_bytes(plan, value));
+    return upload(plan, value, plan->steps[value].step.y, host);
 }
 
 dv_status dv_plan_download(const dv_plan *plan, int value, void *host)
 {
-    return plan->context->backend->download(plan->context, host, plan->steps[value].step.y,
-                                            value_bytes(plan, value));
+    return download(plan, value, plan->steps[value].step.y, host);
 }
 
 /* The gradient of a value. NULL where the backward pass does not compute it. */
@@ -48,8 +84,7 @@ dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host)
     if (gradient == NULL)
         return DV_FAIL(DV_EARG, "'%s' has no gradient in this plan",
                        plan->graph->nodes[value].name);
-    return plan->context->backend->download(plan->context, host, gradient,
-                                            value_bytes(plan, value));
+    return download(plan, value, gradient, host);
 }
 
 dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host)
@@ -58,7 +93,7 @@ dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host)
     if (gradient == NULL)
         return DV_FAIL(DV_EARG, "'%s' has no gradient in this plan",
                        plan->graph->nodes[value].name);
-    return plan->context->backend->upload(plan->context, gradient, host, value_bytes(plan, value));
+    return upload(plan, value, gradient, host);
 }
 
 /* ---- check_finite ---- */
@@ -120,19 +155,36 @@ static dv_status name_failure(const dv_step *step, dv_status status)
     return dv__fail_within(status, "%s '%s'", step->node->op->name, step->node->name);
 }
 
+/* The time of a node is that of its work, not of its being enqueued. */
+static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *, int),
+                          double *seconds)
+{
+    if (!plan->options.time_layers)
+        return function(plan, i);
+    const dv_backend *backend = plan->context->backend;
+    double start = now();
+    DV_TRY(function(plan, i));
+    if (backend->wait != NULL)
+        DV_TRY(backend->wait(plan->context));
+    *seconds += now() - start;
+    return DV_OK;
+}
+
+static dv_status forward_step(dv_plan *plan, int i)
+{
+    dv_step *step = &plan->steps[i].step;
+    DV_TRY(plan->context->backend->impls[step->node->op->id]->forward(step));
+    return plan->options.check_finite ? check_forward(plan, i) : DV_OK;
+}
+
 dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
 {
     plan->run = *run;
     for (int i = 0; i < plan->count; i++) {
-        dv_step *step = &plan->steps[i].step;
-        double start = plan->options.time_layers ? now() : 0;
-        dv_status status = plan->context->backend->impls[step->node->op->id]->forward(step);
-        if (plan->options.time_layers)
-            plan->steps[i].seconds_forward += now() - start;
-        if (status == DV_OK && plan->options.check_finite)
-            status = check_forward(plan, i);
+        dv_planned *planned = &plan->steps[i];
+        dv_status status = run_step(plan, i, forward_step, &planned->seconds_forward);
         if (status != DV_OK)
-            return name_failure(step, status);
+            return name_failure(&planned->step, status);
     }
     return DV_OK;
 }
@@ -159,22 +211,27 @@ dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
         dv_planned *planned = &plan->steps[i];
         if (!planned->backward || planned->step.node->input_count == 0)
             continue;
-        double start = plan->options.time_layers ? now() : 0;
-        dv_status status = backward_step(plan, i);
-        if (plan->options.time_layers)
-            planned->seconds_backward += now() - start;
+        dv_status status = run_step(plan, i, backward_step, &planned->seconds_backward);
         if (status != DV_OK)
             return name_failure(&planned->step, status);
     }
     return DV_OK;
 }
 
+void *dv_plan_seed_address(const dv_plan *plan)
+{
+    return gradient_address(plan, plan->count - 1);
+}
+
 dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed)
 {
     int last = plan->count - 1;
-    void *gradient = gradient_address(plan, last);
+    void *gradient = dv_plan_seed_address(plan);
     if (gradient == NULL)
         return DV_FAIL(DV_EARG, "nothing in this plan has a gradient");
+    if (is_half(plan, last))
+        return DV_FAIL(DV_EARG, "'%s' ends the graph in half precision: its gradient must be given",
+                       plan->graph->nodes[last].name);
     DV_TRY(plan->context->backend->fill(plan->context, gradient, seed,
                                         dv_shape_count(plan->graph->nodes[last].shape)));
     return dv_plan_backward_from(plan, run);

@@ -1,5 +1,7 @@
 #include "engine/train/trainer.h"
 
+static const char *const mixed_precision_names[] = {"false", "true", "fp16", "bf16", NULL};
+
 const dv_field dv_train_fields[] = {
     DV_INT(dv_train_config, epochs, "60", 1, 1000000, "passes over the training data"),
     DV_INT(dv_train_config, batch_size, "32", 1, 65536, "samples per step"),
@@ -17,13 +19,18 @@ const dv_field dv_train_fields[] = {
     DV_INT(dv_train_config, patience, "15", 0, 1000000,
            "epochs without improvement before stopping; 0: never stop early"),
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
-    DV_BOOL(dv_train_config, mixed_precision, "false", "FP16 arithmetic; not there yet"),
+    DV_ENUM(dv_train_config, mixed_precision, "false", mixed_precision_names,
+            "arithmetic in half precision: true is fp16, with the loss scaled"),
+    DV_BOOL(dv_train_config, deterministic, "true", "the same bytes every time, if slower"),
     DV_FLOAT(dv_train_config, checkpoint_seconds, "30", 0, 1e9,
              "least time between two saves; 0: after every epoch"),
+    DV_INT(dv_train_config, report_steps, "50", 0, 1e9,
+           "steps between two looks at a GPU's metrics; 0: after every epoch"),
     DV_INT(dv_train_config, max_steps, "0", 0, 1e15, "debugging: stop after so many steps"),
     DV_BOOL(dv_train_config, overfit_one_batch, "false", "debugging: learn one batch by heart"),
     DV_BOOL(dv_train_config, check_finite, "false", "debugging: name the first NaN or infinity"),
     DV_BOOL(dv_train_config, time_layers, "false", "debugging: print the time of each layer"),
+    DV_BOOL(dv_train_config, record, "true", "debugging: false runs a GPU's steps call by call"),
     DV_END,
 };
 
@@ -31,12 +38,16 @@ const dv_field dv_train_fields[] = {
 #define NUMBER(member, help) DV_FLOAT(dv_train_state, member, DV_REQUIRED, -1e300, 1e300, help)
 
 const dv_field dv_train_state_fields[] = {
-    COUNT(step, "updates made"),
+    COUNT(step, "batches taken"),
     COUNT(epoch, "epochs finished"),
     NUMBER(loss_sum, "over the samples of the unfinished epoch"),
     COUNT(correct, "right answers of the unfinished epoch"),
     COUNT(seen, "samples of the unfinished epoch"),
     NUMBER(norm_sum, "gradient norms of the unfinished epoch"),
+    COUNT(updated, "updates of the unfinished epoch"),
+    COUNT(skipped, "steps whose gradient overflowed"),
+    NUMBER(loss_scale, "what the loss is multiplied by"),
+    COUNT(steady, "updates since the loss scale changed"),
     COUNT(best_epoch, "from 1; 0: none yet"),
     NUMBER(best_accuracy, "validation accuracy of the best epoch"),
     NUMBER(best_loss, "validation loss of the best epoch"),

@@ -1,37 +1,13 @@
-#include "engine/train/trainer.h"
 #include "engine/core/rng.h"
 #include "engine/layers/model.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
-#include "engine/train/metrics.h"
+#include "engine/train/internal.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* A graph that ends in the logits, for validation, or behind them in the loss, for training. */
-typedef struct dv_network {
-    dv_graph *graph;
-    dv_plan *plan;
-    int input, logits;
-    int targets, loss; /* training only */
-} dv_network;
-
-struct dv_trainer {
-    dv_context *context;
-    dv_train_config config;
-    const dv_source *source;
-    dv_schedule schedule;
-    int64_t batch;
-    uint64_t steps_per_epoch;
-    dv_params *params;
-    dv_network train, validation;
-    dv_train_state state;
-    int64_t *order; /* (train_count) the clips of this epoch, shuffled */
-    float *features, *targets, *logits, *losses; /* one batch each */
-    double last_save, epoch_start;               /* seconds of the monotonic clock */
-};
 
 static double now(void)
 {
@@ -79,18 +55,29 @@ static void free_network(dv_network *network)
 
 static dv_status allocate_buffers(dv_trainer *trainer)
 {
-    const dv_source *source = trainer->source;
-    size_t batch = (size_t)trainer->batch;
-    DV_TRY(dv__calloc((size_t)source->train_count, sizeof(int64_t), &trainer->order));
-    DV_TRY(dv__calloc(batch * (size_t)(source->rows * source->frames), sizeof(float),
-                      &trainer->features));
-    DV_TRY(dv__calloc(batch * (size_t)source->classes, sizeof(float), &trainer->targets));
-    DV_TRY(dv__calloc(batch * (size_t)source->classes, sizeof(float), &trainer->logits));
-    DV_TRY(dv__calloc(batch, sizeof(float), &trainer->losses));
+    DV_TRY(dv__calloc((size_t)trainer->source->train_count, sizeof(int64_t), &trainer->order));
     DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT1));
     if (trainer->config.optimizer != DV_SGD)
         DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT2));
-    return dv_params_allocate_buffer(trainer->params, DV_BEST);
+    DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BEST));
+    return dv__steps_allocate(trainer);
+}
+
+static dv_status choose_arithmetic(dv_trainer *trainer)
+{
+    static const dv_dtype dtypes[] = {[DV_MIXED_NONE] = DV_F32,
+                                      [DV_MIXED_TRUE] = DV_F16,
+                                      [DV_MIXED_FP16] = DV_F16,
+                                      [DV_MIXED_BF16] = DV_BF16};
+    dv_context *context = trainer->context;
+    dv_dtype dtype = dtypes[trainer->config.mixed_precision];
+    context->nondeterministic = !trainer->config.deterministic;
+    if (dtype != DV_F32 && !context->backend->half) {
+        dv__log(&context->log, DV_LOG_WARNING, "no mixed precision: %s computes in FP32 alone",
+                context->backend->name);
+        dtype = DV_F32;
+    }
+    return dv_context_set_dtype(context, dtype);
 }
 
 static dv_status make(dv_trainer *trainer, const dv_tree *model)
@@ -108,6 +95,7 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model)
                                       .minimum = fmin(config->minimum_rate, config->learning_rate),
                                       .warmup = (uint64_t)(config->warmup * (double)total),
                                       .total = total};
+    DV_TRY(choose_arithmetic(trainer));
     DV_TRY(dv_params_create(trainer->context, &trainer->params));
     DV_TRY(build_network(trainer, model, true, &trainer->train));
     DV_TRY(build_network(trainer, model, false, &trainer->validation));
@@ -139,95 +127,12 @@ void dv_trainer_free(dv_trainer *trainer)
 {
     if (trainer == NULL)
         return;
+    dv__steps_free(trainer);
     free_network(&trainer->train);
     free_network(&trainer->validation);
     dv_params_free(trainer->params);
     free(trainer->order);
-    free(trainer->features);
-    free(trainer->targets);
-    free(trainer->logits);
-    free(trainer->losses);
     free(trainer);
-}
-
-/* ---- One step ---- */
-
-static void count_predictions(dv_trainer *trainer, int64_t count, double *loss, int64_t *correct)
-{
-    int64_t classes = trainer->source->classes;
-    for (int64_t i = 0; i < count; i++) {
-        const float *logits = trainer->logits + i * classes;
-        int64_t truth = dv_argmax(trainer->targets + i * classes, classes);
-        *loss += dv_cross_entropy(logits, classes, truth);
-        *correct += dv_argmax(logits, classes) == truth;
-    }
-}
-
-static dv_status update(dv_trainer *trainer)
-{
-    const dv_train_config *config = &trainer->config;
-    const dv_params *params = trainer->params;
-    const dv_optimizer_impl *optimizer = trainer->context->backend->optimizer;
-    double squares;
-    DV_TRY(optimizer->sum_of_squares(trainer->context, params->buffers[DV_GRADIENTS],
-                                     params->trainable_elements, &squares));
-    double norm = sqrt(squares);
-    if (!isfinite(norm))
-        return DV_FAIL(DV_ENUMERIC,
-                       "step %" PRId64 ": the gradient's norm is not finite; lower the learning "
-                       "rate, or set train.check_finite to see where it begins",
-                       trainer->state.step);
-    trainer->state.norm_sum += norm;
-    bool clip = config->clip_norm > 0 && norm > config->clip_norm;
-    dv_update step = {.kind = (dv_optimizer_kind)config->optimizer,
-                      .count = params->trainable_elements,
-                      .decay_count = params->decay_elements,
-                      .values = params->buffers[DV_VALUES],
-                      .gradients = params->buffers[DV_GRADIENTS],
-                      .moment1 = params->buffers[DV_MOMENT1],
-                      .moment2 = params->buffers[DV_MOMENT2],
-                      .learning_rate =
-                          dv_schedule_rate(&trainer->schedule, (uint64_t)trainer->state.step),
-                      .weight_decay = config->weight_decay,
-                      .beta1 = config->beta1,
-                      .beta2 = config->beta2,
-                      .epsilon = config->epsilon,
-                      .gradient_scale = clip ? config->clip_norm / norm : 1,
-                      .t = (uint64_t)trainer->state.step + 1};
-    return optimizer->update(trainer->context, &step);
-}
-
-static dv_status load_batch(dv_trainer *trainer)
-{
-    bool one_batch = trainer->config.overfit_one_batch;
-    uint64_t step = one_batch ? 0 : (uint64_t)trainer->state.step;
-    uint64_t place = step % trainer->steps_per_epoch;
-    DV_TRY(trainer->source->train_batch(
-        trainer->source->user, trainer->order + (int64_t)place * trainer->batch, trainer->batch,
-        (uint64_t)trainer->config.seed, step, trainer->features, trainer->targets));
-    DV_TRY(dv_plan_upload(trainer->train.plan, trainer->train.input, trainer->features));
-    return dv_plan_upload(trainer->train.plan, trainer->train.targets, trainer->targets);
-}
-
-static dv_status train_step(dv_trainer *trainer)
-{
-    dv_network *train = &trainer->train;
-    dv_train_state *state = &trainer->state;
-    dv_run run = {
-        .training = true, .seed = (uint64_t)trainer->config.seed, .step = (uint64_t)state->step};
-    DV_TRY(load_batch(trainer));
-    DV_TRY(dv_plan_forward(train->plan, &run));
-    DV_TRY(dv_plan_backward(train->plan, &run, 1.0 / (double)trainer->batch));
-    DV_TRY(update(trainer));
-    DV_TRY(dv_plan_download(train->plan, train->logits, trainer->logits));
-    DV_TRY(dv_plan_download(train->plan, train->loss, trainer->losses));
-    double unsmoothed = 0;
-    count_predictions(trainer, trainer->batch, &unsmoothed, &state->correct);
-    for (int64_t i = 0; i < trainer->batch; i++)
-        state->loss_sum += (double)trainer->losses[i];
-    state->seen += trainer->batch;
-    state->step++;
-    return DV_OK;
 }
 
 /* ---- One epoch ---- */
@@ -240,34 +145,6 @@ static void shuffle(dv_trainer *trainer)
                   .use = DV_RNG_SHUFFLE,
                   .step = trainer->config.overfit_one_batch ? 0 : (uint64_t)trainer->state.epoch};
     dv_rng_shuffle(&rng, trainer->order, trainer->source->train_count);
-}
-
-static dv_status validate(dv_trainer *trainer, double *loss, double *accuracy)
-{
-    const dv_source *source = trainer->source;
-    dv_network *network = &trainer->validation;
-    dv_run run = {.training = false};
-    int64_t correct = 0;
-    *loss = 0;
-    for (int64_t first = 0; first < source->validation_count; first += trainer->batch) {
-        int64_t left = source->validation_count - first;
-        int64_t count = left < trainer->batch ? left : trainer->batch;
-        DV_TRY(source->validation_batch(source->user, first, count, trainer->features,
-                                        trainer->targets));
-        /* The rest of a last batch holds earlier samples: computed and not counted. */
-        DV_TRY(dv_plan_upload(network->plan, network->input, trainer->features));
-        DV_TRY(dv_plan_forward(network->plan, &run));
-        DV_TRY(dv_plan_download(network->plan, network->logits, trainer->logits));
-        count_predictions(trainer, count, loss, &correct);
-    }
-    *loss /= (double)source->validation_count;
-    *accuracy = (double)correct / (double)source->validation_count;
-    if (!isfinite(*loss))
-        return DV_FAIL(DV_ENUMERIC,
-                       "epoch %" PRId64 ": the validation loss is not finite; lower the learning "
-                       "rate",
-                       trainer->state.epoch + 1);
-    return DV_OK;
 }
 
 static dv_status keep_if_best(dv_trainer *trainer, dv_epoch_metrics *metrics)
@@ -297,23 +174,28 @@ static bool out_of_steps(const dv_trainer *trainer)
 static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_state *state = &trainer->state;
+    DV_TRY(dv__steps_read(trainer));
     double seen = (double)state->seen;
+    int64_t updates = state->step - state->skipped;
     dv_epoch_metrics metrics = {
         .epoch = state->epoch + 1,
         .train_loss = state->loss_sum / seen,
         .train_accuracy = (double)state->correct / seen,
         .validation_loss = NAN,
         .validation_accuracy = NAN,
-        .learning_rate = dv_schedule_rate(&trainer->schedule, (uint64_t)state->step - 1),
-        .gradient_norm = state->norm_sum * (double)trainer->batch / seen,
+        .learning_rate =
+            dv_schedule_rate(&trainer->schedule, (uint64_t)(updates > 0 ? updates - 1 : 0)),
+        .gradient_norm = state->updated > 0 ? state->norm_sum / (double)state->updated : NAN,
+        .loss_scale = state->loss_scale,
+        .skipped = state->skipped,
     };
     if (trainer->source->validation_count > 0) {
-        DV_TRY(validate(trainer, &metrics.validation_loss, &metrics.validation_accuracy));
+        DV_TRY(dv__validate(trainer, &metrics.validation_loss, &metrics.validation_accuracy));
         DV_TRY(keep_if_best(trainer, &metrics));
     }
     state->epoch++;
     state->loss_sum = state->norm_sum = 0;
-    state->correct = state->seen = 0;
+    state->correct = state->seen = state->updated = 0;
     state->finished = out_of_steps(trainer) ||
                       (trainer->config.patience > 0 && state->stale >= trainer->config.patience);
     metrics.seconds = now() - trainer->epoch_start;
@@ -329,18 +211,41 @@ static dv_status save(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
+static bool stops(const dv_train_events *events)
+{
+    return events->stop != NULL && *events->stop != 0;
+}
+
+/* On the host the metrics are always at hand; to look at a device's costs a wait. */
+static bool reports(const dv_trainer *trainer)
+{
+    int64_t every = trainer->context->backend->host_memory ? 1 : trainer->config.report_steps;
+    return every > 0 && trainer->state.step % every == 0;
+}
+
+static dv_status report(dv_trainer *trainer, const dv_train_events *events)
+{
+    DV_TRY(dv__steps_read(trainer));
+    if (events->step != NULL)
+        events->step(events->user, trainer);
+    return DV_OK;
+}
+
 static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_state *state = &trainer->state;
+    int64_t begun = state->step;
     shuffle(trainer);
+    DV_TRY(dv__steps_begin(trainer));
     trainer->epoch_start = now();
     int64_t end = (state->epoch + 1) * (int64_t)trainer->steps_per_epoch;
-    while (state->step < end && (state->seen == 0 || !out_of_steps(trainer))) {
-        DV_TRY(train_step(trainer));
-        if (events->step != NULL)
-            events->step(events->user, trainer);
-        if (events->stop != NULL && *events->stop != 0 && state->step < end &&
-            !out_of_steps(trainer)) {
+    bool fresh = state->seen == 0;
+    while (state->step < end && ((fresh && state->step == begun) || !out_of_steps(trainer))) {
+        DV_TRY(dv__step_run(trainer));
+        if (reports(trainer))
+            DV_TRY(report(trainer, events));
+        if (stops(events) && state->step < end && !out_of_steps(trainer)) {
+            DV_TRY(dv__steps_read(trainer));
             DV_TRY(save(trainer, events));
             return DV_FAIL(DV_EINTERRUPTED, "interrupted after step %" PRId64 ", saved",
                            state->step);
@@ -354,7 +259,7 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
     trainer->last_save = now();
     while (!trainer->state.finished) {
         DV_TRY(run_epoch(trainer, events));
-        bool stop = events->stop != NULL && *events->stop != 0;
+        bool stop = stops(events);
         bool due = now() - trainer->last_save >= trainer->config.checkpoint_seconds;
         if (trainer->state.finished || stop || due)
             DV_TRY(save(trainer, events));
@@ -402,6 +307,11 @@ int64_t dv_trainer_batch_size(const dv_trainer *trainer)
 uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer)
 {
     return trainer->steps_per_epoch;
+}
+
+dv_train_counters dv_trainer_counters(const dv_trainer *trainer)
+{
+    return trainer->counters;
 }
 
 double dv_trainer_mean_loss(const dv_trainer *trainer)

@@ -26,14 +26,25 @@ typedef struct dv_train_config {
     double label_smoothing;
     int64_t patience; /* epochs without improvement before stopping; 0: never */
     int64_t seed;
-    bool mixed_precision;
+    int mixed_precision;       /* dv_mixed_precision */
+    bool deterministic;        /* the same bytes every time, also where that is slower */
     double checkpoint_seconds; /* least time between two saves; 0: every epoch */
+    int64_t report_steps; /* steps between two looks at a device's metrics; 0: after each epoch */
     /* For debugging. */
     int64_t max_steps;      /* stop after so many; 0: no */
     bool overfit_one_batch; /* the first batch again and again, not augmented anew */
     bool check_finite;      /* name the first tensor that is not finite */
     bool time_layers;
+    bool record; /* replay a recorded step where the device can */
 } dv_train_config;
+
+/* FP16 has its loss scaled, dynamically; BF16 needs no scaling. */
+typedef enum dv_mixed_precision {
+    DV_MIXED_NONE,
+    DV_MIXED_TRUE, /* the same as DV_MIXED_FP16 */
+    DV_MIXED_FP16,
+    DV_MIXED_BF16
+} dv_mixed_precision;
 
 extern const dv_field dv_train_fields[]; /* section `train` */
 
@@ -50,15 +61,22 @@ typedef struct dv_source {
     /* The validation samples first .. first + count - 1. */
     dv_status (*validation_batch)(void *user, int64_t first, int64_t count, float *features,
                                   float *targets);
+    /* Batches made where the step is computed, enqueued; NULL: the two above make them. The
+       request's order holds the clips: 0 .. train_count - 1 of training, then validation. */
+    dv_status (*device_batch)(void *user, const dv_batch_request *request);
 } dv_source;
 
 /* All that a run needs to go on, beside the parameters' buffers. */
 typedef struct dv_train_state {
-    int64_t step;          /* updates made */
+    int64_t step;          /* batches taken; the schedule goes by those that were not skipped */
     int64_t epoch;         /* epochs finished */
     double loss_sum;       /* over the samples of the unfinished epoch */
     int64_t correct, seen; /* of the unfinished epoch */
     double norm_sum;       /* gradient norms of the unfinished epoch */
+    int64_t updated;       /* updates of the unfinished epoch, whose norms these are */
+    int64_t skipped;       /* steps whose gradient overflowed under the loss scale */
+    double loss_scale;     /* 0: not begun */
+    int64_t steady;        /* updates since the loss scale last changed */
     int64_t best_epoch;    /* counted from 1; 0: none yet */
     double best_accuracy, best_loss;
     int64_t stale; /* epochs since the best */
@@ -72,15 +90,25 @@ typedef struct dv_epoch_metrics {
     double train_loss, train_accuracy, validation_loss, validation_accuracy; /* NaN: no data */
     double learning_rate;                                                    /* of the last step */
     double gradient_norm; /* mean over the steps, before clipping */
+    double loss_scale;    /* 1: the loss is not scaled */
+    int64_t skipped;      /* steps since the start that changed nothing: an overflow */
     double seconds;
     bool improved;
 } dv_epoch_metrics;
+
+/* How steps came to the device since the trainer was made. */
+typedef struct dv_train_counters {
+    uint64_t replays; /* of the recorded step: one launch each */
+    uint64_t eager;   /* call by call */
+} dv_train_counters;
 
 typedef struct dv_trainer dv_trainer;
 
 typedef struct dv_train_events {
     void *user;
-    void (*step)(void *user, const dv_trainer *trainer); /* after each step; may be NULL */
+    /* When the metrics of the steps so far are known: after each step, on a device apart from the
+       host every report_steps. May be NULL. */
+    void (*step)(void *user, const dv_trainer *trainer);
     dv_status (*epoch)(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics);
     dv_status (*save)(void *user, const dv_trainer *trainer); /* the state is to be kept now */
     const volatile sig_atomic_t *stop; /* not 0: finish the step, save, DV_EINTERRUPTED */
@@ -105,6 +133,7 @@ const dv_graph *dv_trainer_graph(const dv_trainer *trainer);
 dv_plan_memory dv_trainer_memory(const dv_trainer *trainer);
 int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number of samples */
 uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer);
+dv_train_counters dv_trainer_counters(const dv_trainer *trainer);
 double dv_trainer_mean_loss(const dv_trainer *trainer); /* of the unfinished epoch so far */
 
 /* One line per node: name, forward and backward milliseconds per step. Needs time_layers. */

@@ -214,7 +214,7 @@ class Options(support.Case):
         for name, value in values.items():
             key = {"feature_type": "type"}.get(name, name)
             self.assertIn(f"{key}: {value}", lines)
-        self.assertIn("mixed_precision: true", lines)
+        self.assertIn('mixed_precision: "true"', lines)
 
     def test_model_type(self):
         for number, option in enumerate(("--model_type=mini", "--model-type=mini")):
@@ -226,7 +226,7 @@ class Options(support.Case):
 
     def test_mixed_precision_on_the_cpu_goes_on(self):
         done, _ = self.resolved("mixed", "--mixed_precision", "--epochs", "1")
-        self.assertIn("warning: mixed precision is not there yet", done.out + done.err)
+        self.assertIn("warning: no mixed precision: cpu computes in FP32 alone", done.out + done.err)
 
     def test_set_and_time_layers(self):
         done, text = self.resolved("set", "--set", "train.time_layers=true", "--set",

@@ -1,11 +1,11 @@
 /*
- * Every case of the table on a device of a module against ref, and the optimisers:
+ * Every case of the table on a device of a module against ref:
  *
  *     test_ops_device DEVICE [CASE]     cudasim or cuda; cases whose name contains CASE
  *
  * The device's memory cannot be guarded from here: the simulated device does that itself.
  */
-#include "engine/core/module.h"
+#include "tests/device.h"
 #include "tests/ops/harness.h"
 
 #include <setjmp.h>
@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SKIPPED = 77 };
-
 typedef struct test_suite {
     const dv_backend *backend;
     double used[TOLERANCE_COUNT];
@@ -30,7 +28,6 @@ typedef struct test_suite {
 typedef struct test_job {
     test_suite *suite;
     const op_case *item;
-    const optimizer_case *optimizer;
     char name[96];
 } test_job;
 
@@ -168,141 +165,6 @@ static void test_every_operation_is_there(void **state)
     }
 }
 
-/* ---- Optimisers ---- */
-
-enum { BUFFERS = 4 }; /* values, gradients, both moments */
-
-typedef struct bench {
-    const dv_backend *backend;
-    dv_context *context;
-    int64_t count;
-    float *host; /* (count) */
-    void *memory[BUFFERS];
-} bench;
-
-static size_t bench_bytes(const bench *b)
-{
-    return (size_t)b->count * sizeof *b->host;
-}
-
-static bench bench_open(const dv_backend *backend, int64_t count)
-{
-    bench b = {.backend = backend, .count = count};
-    b.host = calloc((size_t)count, sizeof *b.host);
-    assert_non_null(b.host);
-    require_ok("open", dv_context_open_backend(backend, 1, (dv_log){0}, &b.context));
-    for (int k = 0; k < BUFFERS; k++)
-        require_ok("allocate", backend->allocate(b.context, bench_bytes(&b), &b.memory[k]));
-    return b;
-}
-
-static void bench_close(bench *b)
-{
-    for (int k = 0; k < BUFFERS; k++)
-        b->backend->release(b->context, b->memory[k]);
-    dv_context_close(b->context);
-    free(b->host);
-}
-
-static void put(bench *b, int buffer, const double *values)
-{
-    for (int64_t i = 0; i < b->count; i++)
-        b->host[i] = (float)values[i];
-    require_ok("upload",
-               b->backend->upload(b->context, b->memory[buffer], b->host, bench_bytes(b)));
-}
-
-static void get(bench *b, int buffer, double *values)
-{
-    require_ok("download",
-               b->backend->download(b->context, b->host, b->memory[buffer], bench_bytes(b)));
-    for (int64_t i = 0; i < b->count; i++)
-        values[i] = b->host[i];
-}
-
-static void update(const bench *b, const optimizer_case *item, uint64_t t)
-{
-    dv_update step = {
-        .kind = item->kind,
-        .count = item->count,
-        .decay_count = item->decay_count,
-        .values = b->memory[0],
-        .gradients = b->memory[1],
-        .moment1 = b->memory[2],
-        .moment2 = item->kind == DV_SGD ? NULL : b->memory[3],
-        .learning_rate = item->learning_rate,
-        .weight_decay = item->weight_decay,
-        .beta1 = item->beta1,
-        .beta2 = item->beta2,
-        .epsilon = item->epsilon,
-        .gradient_scale = item->gradient_scale,
-        .t = t,
-    };
-    require_ok(item->name, b->backend->optimizer->update(b->context, &step));
-}
-
-/* (OPTIMIZER_STEPS, count) values after each update, then the sums of squares of the gradients
-   (OPTIMIZER_STEPS); the caller frees. */
-static double *trajectory(const optimizer_case *item, const dv_backend *backend)
-{
-    size_t count = (size_t)item->count;
-    double *values = calloc(count, sizeof *values);
-    double *after = calloc(OPTIMIZER_STEPS * (count + 1), sizeof *after);
-    assert_non_null(values);
-    assert_non_null(after);
-    bench b = bench_open(backend, item->count);
-    optimizer_case_fill(item, 0, values);
-    put(&b, 0, values);
-    for (int step = 1; step <= OPTIMIZER_STEPS; step++) {
-        optimizer_case_fill(item, step, values);
-        put(&b, 1, values);
-        update(&b, item, (uint64_t)step);
-        get(&b, 0, after + (size_t)(step - 1) * count);
-        require_ok(item->name, backend->optimizer->sum_of_squares(
-                                   b.context, b.memory[1], item->count,
-                                   &after[OPTIMIZER_STEPS * count + (size_t)(step - 1)]));
-    }
-    bench_close(&b);
-    free(values);
-    return after;
-}
-
-static void test_optimizer(void **state)
-{
-    const test_job *job = *state;
-    const optimizer_case *item = job->optimizer;
-    int64_t values = OPTIMIZER_STEPS * item->count;
-    double *got = trajectory(item, job->suite->backend);
-    double *want = trajectory(item, &dv_backend_ref);
-    require_close(job, TOLERANCE_SUM, "values", got, want, values);
-    require_close(job, TOLERANCE_SUM, "sum of squares", got + values, want + values,
-                  OPTIMIZER_STEPS);
-    free(got);
-    free(want);
-}
-
-/* The trainer stops on it, or leaves the step out. */
-static void test_sum_of_squares_is_not_finite(void **state)
-{
-    const test_job *job = *state;
-    static const double bad[] = {NAN, INFINITY, -INFINITY};
-    enum { COUNT = 5000 };
-    double *values = calloc(COUNT, sizeof *values);
-    assert_non_null(values);
-    bench b = bench_open(job->suite->backend, COUNT);
-    for (int i = 0; i < 3; i++) {
-        double sum;
-        values[COUNT - 1 - i] = bad[i];
-        put(&b, 1, values);
-        values[COUNT - 1 - i] = 0;
-        require_ok("sum of squares", job->suite->backend->optimizer->sum_of_squares(
-                                         b.context, b.memory[1], COUNT, &sum));
-        assert_true(isfinite(sum) == 0);
-    }
-    bench_close(&b);
-    free(values);
-}
-
 /* ---- Memory ---- */
 
 static void test_too_much_memory(void **state)
@@ -333,11 +195,11 @@ typedef struct test_list {
     size_t count;
 } test_list;
 
-static void append(test_list *list, test_suite *suite, const op_case *item,
-                   const optimizer_case *optimizer, const char *name, CMUnitTestFunction function)
+static void append(test_list *list, test_suite *suite, const op_case *item, const char *name,
+                   CMUnitTestFunction function)
 {
     test_job *job = &list->jobs[list->count];
-    *job = (test_job){.suite = suite, .item = item, .optimizer = optimizer};
+    *job = (test_job){.suite = suite, .item = item};
     snprintf(job->name, sizeof job->name, "%s on %s", name, suite->backend->name);
     list->tests[list->count++] = (struct CMUnitTest){job->name, function, NULL, NULL, job};
 }
@@ -348,7 +210,7 @@ static void append_cases(test_list *list, test_suite *suite, const char *part, u
         const op_case *item = &op_cases[i];
         if ((item->flags & CASE_LARGE) == large &&
             (part == NULL || strstr(item->name, part) != NULL))
-            append(list, suite, item, NULL, item->name, test_operation);
+            append(list, suite, item, item->name, test_operation);
     }
 }
 
@@ -356,15 +218,9 @@ static void append_cases(test_list *list, test_suite *suite, const char *part, u
 static void append_all(test_list *list, test_suite *suite, const char *part)
 {
     append_cases(list, suite, part, 0);
-    for (int i = 0; i < optimizer_case_count; i++) {
-        if (part == NULL || strstr(optimizer_cases[i].name, part) != NULL)
-            append(list, suite, NULL, &optimizer_cases[i], optimizer_cases[i].name, test_optimizer);
-    }
     if (part == NULL) {
-        append(list, suite, NULL, NULL, "every operation", test_every_operation_is_there);
-        append(list, suite, NULL, NULL, "sums that are not finite",
-               test_sum_of_squares_is_not_finite);
-        append(list, suite, NULL, NULL, "too much memory", test_too_much_memory);
+        append(list, suite, NULL, "every operation", test_every_operation_is_there);
+        append(list, suite, NULL, "too much memory", test_too_much_memory);
     }
     append_cases(list, suite, part, CASE_LARGE);
 }
@@ -372,7 +228,7 @@ static void append_all(test_list *list, test_suite *suite, const char *part)
 static int run_all(const dv_backend *backend, const char *part)
 {
     test_suite suite = {.backend = backend};
-    size_t most = (size_t)(op_case_count + optimizer_case_count) + 3;
+    size_t most = (size_t)op_case_count + 2;
     test_list list = {.tests = calloc(most, sizeof *list.tests),
                       .jobs = calloc(most, sizeof *list.jobs)};
     int failures = 1;
@@ -388,25 +244,13 @@ static int run_all(const dv_backend *backend, const char *part)
     return failures != 0;
 }
 
-/* A missing module is a reason to skip, and a missing device is one where it is a real one. */
 int main(int argc, char **argv)
 {
     if (argc < 2) {
         fprintf(stderr, "usage: %s DEVICE [CASE]\n", argv[0]);
         return 2;
     }
-    char places[4096];
-    bool simulated = strcmp(argv[1], "cudasim") == 0;
-    if (!dv_module_find(simulated ? "cudasim" : "cuda", places, sizeof places)) {
-        printf("skipped: no module for %s in %s\n", argv[1], places);
-        return SKIPPED;
-    }
-    dv_context *context;
-    if (dv_context_open(argv[1], 1, (dv_log){0}, &context) != DV_OK) {
-        printf("%s%s\n", simulated ? "" : "skipped: ", dv_error_message());
-        return simulated ? 1 : SKIPPED;
-    }
-    const dv_backend *backend = context->backend;
-    dv_context_close(context);
-    return run_all(backend, argc > 2 ? argv[2] : NULL);
+    int status;
+    const dv_backend *backend = device_backend(argv[1], &status);
+    return backend != NULL ? run_all(backend, argc > 2 ? argv[2] : NULL) : status;
 }

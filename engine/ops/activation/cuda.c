@@ -5,7 +5,7 @@
 static dv_status forward(dv_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
-    DV_CUDA(dv_launch_activation(dv__cuda_device(s->context)->dtype, attr->kind, s->x[0], s->y,
+    DV_CUDA(dv_launch_activation(s->context->dtype, attr->kind, s->x[0], s->y,
                                  dv_shape_count(s->node->shape), dv__cuda_stream(s)));
     return DV_OK;
 }
@@ -15,8 +15,8 @@ static dv_status backward(dv_step *s)
     const dv_activation_attr *attr = s->node->attr;
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_activation_backward(dv__cuda_device(s->context)->dtype, attr->kind, s->x[0],
-                                          s->y, s->dy, s->dx[0], dv_shape_count(s->node->shape),
+    DV_CUDA(dv_launch_activation_backward(s->context->dtype, attr->kind, s->x[0], s->y, s->dy,
+                                          s->dx[0], dv_shape_count(s->node->shape),
                                           dv__cuda_stream(s)));
     return DV_OK;
 }

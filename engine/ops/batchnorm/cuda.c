@@ -15,7 +15,7 @@ static dv_batchnorm describe(const dv_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     return (dv_batchnorm){
-        .dtype = dv__cuda_device(s->context)->dtype,
+        .dtype = s->context->dtype,
         .activation = attr->activation,
         .running = !s->run->training,
         .rows = dv_shape_rows(s->node->shape),

@@ -279,7 +279,7 @@ static dv_status forward(dv_step *s)
                                      self->convolution, self->forward, workspace(s, self),
                                      self->forward_workspace, &zero, self->y, s->y));
     if (attr->bias)
-        DV_CUDA(dv_launch_bias(device->dtype, s->y, s->w[1], dv_shape_rows(s->node->shape),
+        DV_CUDA(dv_launch_bias(s->context->dtype, s->y, s->w[1], dv_shape_rows(s->node->shape),
                                attr->filters, device->stream));
     return DV_OK;
 }
@@ -318,8 +318,9 @@ static dv_status backward(dv_step *s)
         DV_TRY(input_gradient(s, self));
     DV_TRY(weight_gradient(s, self));
     if (attr->bias)
-        DV_CUDA(dv_launch_column_sums(device->dtype, s->dy, s->dw[1], dv_shape_rows(s->node->shape),
-                                      attr->filters, device->stream));
+        DV_CUDA(dv_launch_column_sums(s->context->dtype, s->dy, s->dw[1],
+                                      dv_shape_rows(s->node->shape), attr->filters,
+                                      device->stream));
     return DV_OK;
 }
 

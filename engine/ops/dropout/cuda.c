@@ -9,7 +9,7 @@ static dv_status apply(const dv_step *s, const void *from, void *to)
 {
     const dv_dropout_attr *attr = s->node->attr;
     dv_shape shape = s->node->shape;
-    dv_dtype dtype = dv__cuda_device(s->context)->dtype;
+    dv_dtype dtype = s->context->dtype;
     if (!s->run->training) {
         DV_CUDA(cudaMemcpyAsync(to, from, (size_t)dv_shape_count(shape) * dv_dtype_size(dtype),
                                 cudaMemcpyDeviceToDevice, dv__cuda_stream(s)));
@@ -23,6 +23,7 @@ static dv_status apply(const dv_step *s, const void *from, void *to)
         .rate = attr->rate,
         .seed = s->run->seed,
         .step = s->run->step,
+        .progress = s->run->progress,
         .use = DV_RNG_DROPOUT + (uint32_t)s->node->id,
     };
     DV_CUDA(dv_launch_dropout(dtype, &call, from, to, dv__cuda_stream(s)));

@@ -4,8 +4,8 @@
 static dv_status forward(dv_step *s)
 {
     dv_shape in = s->in[0];
-    DV_CUDA(dv_launch_global_avgpool(dv__cuda_device(s->context)->dtype, s->x[0], s->y, in.n,
-                                     in.h * in.w, in.c, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_global_avgpool(s->context->dtype, s->x[0], s->y, in.n, in.h * in.w, in.c,
+                                     dv__cuda_stream(s)));
     return DV_OK;
 }
 
@@ -14,8 +14,8 @@ static dv_status backward(dv_step *s)
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_global_avgpool_backward(dv__cuda_device(s->context)->dtype, s->dy, s->dx[0],
-                                              in.n, in.h * in.w, in.c, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_global_avgpool_backward(s->context->dtype, s->dy, s->dx[0], in.n, in.h * in.w,
+                                              in.c, dv__cuda_stream(s)));
     return DV_OK;
 }
 

@@ -11,8 +11,8 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_shape in = s->in[0];
-    DV_CUDA(dv_launch_global_maxpool(dv__cuda_device(s->context)->dtype, s->x[0], s->y, s->saved,
-                                     in.n, in.h * in.w, in.c, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_global_maxpool(s->context->dtype, s->x[0], s->y, s->saved, in.n, in.h * in.w,
+                                     in.c, dv__cuda_stream(s)));
     return DV_OK;
 }
 
@@ -21,9 +21,8 @@ static dv_status backward(dv_step *s)
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_global_maxpool_backward(dv__cuda_device(s->context)->dtype, s->dy, s->saved,
-                                              s->dx[0], in.n, in.h * in.w, in.c,
-                                              dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_global_maxpool_backward(s->context->dtype, s->dy, s->saved, s->dx[0], in.n,
+                                              in.h * in.w, in.c, dv__cuda_stream(s)));
     return DV_OK;
 }
 

@@ -208,7 +208,7 @@ static dv_status forward(dv_step *s)
             self->forward.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &s->w[1], sizeof s->w[1]));
     DV_TRY(product_run(s, &self->forward, s->w[0], s->x[0], s->y, s->scratch));
     if (attr->activation == DV_ACT_SIGMOID || attr->activation == DV_ACT_TANH)
-        DV_CUDA(dv_launch_activation(device->dtype, attr->activation, s->y, s->y,
+        DV_CUDA(dv_launch_activation(s->context->dtype, attr->activation, s->y, s->y,
                                      dv_shape_count(s->node->shape), device->stream));
     return DV_OK;
 }
@@ -222,11 +222,11 @@ static dv_status backward(dv_step *s)
     const void *dz = activated ? s->scratch : s->dy;
     void *workspace = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s) : NULL;
     if (activated) /* the slope follows from the output alone: it stands for the input too */
-        DV_CUDA(dv_launch_activation_backward(device->dtype, attr->activation, s->y, s->y, s->dy,
-                                              s->scratch, dv_shape_count(s->node->shape),
+        DV_CUDA(dv_launch_activation_backward(s->context->dtype, attr->activation, s->y, s->y,
+                                              s->dy, s->scratch, dv_shape_count(s->node->shape),
                                               device->stream));
     if (attr->bias)
-        DV_CUDA(dv_launch_column_sums(device->dtype, dz, s->dw[1], dv_shape_rows(s->in[0]),
+        DV_CUDA(dv_launch_column_sums(s->context->dtype, dz, s->dw[1], dv_shape_rows(s->in[0]),
                                       attr->units, device->stream));
     DV_TRY(product_run(s, &self->weights, s->x[0], dz, s->dw[0], workspace));
     if (s->dx[0] == NULL)

@@ -10,8 +10,8 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
-    DV_CUDA(dv_launch_maxpool(dv__cuda_device(s->context)->dtype, &pool, s->x[0], s->y, s->saved,
-                              dv__cuda_stream(s)));
+    DV_CUDA(
+        dv_launch_maxpool(s->context->dtype, &pool, s->x[0], s->y, s->saved, dv__cuda_stream(s)));
     return DV_OK;
 }
 
@@ -20,8 +20,8 @@ static dv_status backward(dv_step *s)
     dv_pool pool = dv__cuda_pool(s);
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_maxpool_backward(dv__cuda_device(s->context)->dtype, &pool, s->dy, s->saved,
-                                       s->dx[0], dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_maxpool_backward(s->context->dtype, &pool, s->dy, s->saved, s->dx[0],
+                                       dv__cuda_stream(s)));
     return DV_OK;
 }
 

@@ -4,6 +4,46 @@
 
 enum { PARTS = 64, LANES = 16 };
 
+/* ---- Seed and metrics ---- */
+
+static dv_status seed(dv_context *context, const dv_progress *progress, void *gradient,
+                      int64_t count)
+{
+    return context->backend->fill(context, gradient, progress->loss_scale / (double)count, count);
+}
+
+static int64_t largest(const float *values, int64_t count)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < count; i++)
+        best = values[i] > values[best] ? i : best;
+    return best;
+}
+
+static double cross_entropy(const float *logits, int64_t classes, int64_t truth)
+{
+    double maximum = (double)logits[largest(logits, classes)], sum = 0;
+    for (int64_t i = 0; i < classes; i++)
+        sum += exp((double)logits[i] - maximum);
+    return maximum + log(sum) - (double)logits[truth];
+}
+
+static dv_status measure(dv_context *context, const dv_measure *m)
+{
+    (void)context;
+    for (int64_t i = 0; i < m->count; i++) {
+        const float *logits = (const float *)m->logits + i * m->classes;
+        int64_t truth = largest((const float *)m->targets + i * m->classes, m->classes);
+        m->progress->loss_sum += m->losses != NULL ? (double)((const float *)m->losses)[i]
+                                                   : cross_entropy(logits, m->classes, truth);
+        m->progress->correct += largest(logits, m->classes) == truth;
+        m->progress->seen++;
+    }
+    return DV_OK;
+}
+
+/* ---- Update ---- */
+
 /* Sixteen sums side by side, joined in one order: the same on every processor. */
 DV_CPU_CLONES
 static double sum_part(const float *x, int64_t count)
@@ -23,22 +63,18 @@ static double sum_part(const float *x, int64_t count)
 }
 
 /* The parts follow from the count alone, so the result does not depend on the threads. */
-static dv_status sum_of_squares(dv_context *context, const void *values, int64_t count,
-                                double *result)
+static double sum_of_squares(const float *values, int64_t count)
 {
-    (void)context;
-    double sums[PARTS] = {0};
+    double sums[PARTS] = {0}, sum = 0;
     int64_t part = (count / PARTS / LANES + 1) * LANES;
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t k = 0; k < PARTS; k++) {
         if (k * part < count)
-            sums[k] =
-                sum_part((const float *)values + k * part, dv__smaller(part, count - k * part));
+            sums[k] = sum_part(values + k * part, dv__smaller(part, count - k * part));
     }
-    *result = 0;
     for (int k = 0; k < PARTS; k++)
-        *result += sums[k];
-    return DV_OK;
+        sum += sums[k];
+    return sum;
 }
 
 /* The constants of one update. */
@@ -54,18 +90,18 @@ typedef struct rule {
 
 static rule make_rule(const dv_update *u, double decay)
 {
+    const dv_rate *rate = u->rates + (u->progress->updates - u->progress->first);
     bool adam = u->kind != DV_SGD, decoupled = u->kind == DV_ADAMW;
-    double t = (double)u->t;
     return (rule){
-        .scale = (float)u->gradient_scale,
+        .scale = (float)u->progress->gradient_scale,
         .l2 = decoupled ? 0 : (float)decay,
-        .keep = decoupled ? (float)(1 - u->learning_rate * decay) : 1,
+        .keep = decoupled ? (float)(1 - rate->learning_rate * decay) : 1,
         .beta1 = (float)u->beta1,
         .one_minus_beta1 = (float)(1 - u->beta1),
         .beta2 = (float)u->beta2,
         .one_minus_beta2 = (float)(1 - u->beta2),
-        .rate = (float)(u->learning_rate / (adam ? 1 - pow(u->beta1, t) : 1)),
-        .root = adam ? (float)(1 / sqrt(1 - pow(u->beta2, t))) : 0,
+        .rate = (float)(rate->learning_rate / (adam ? rate->correction1 : 1)),
+        .root = adam ? (float)(1 / sqrt(rate->correction2)) : 0,
         .epsilon = (float)u->epsilon,
     };
 }
@@ -111,9 +147,8 @@ static void update_part(const dv_update *u, const rule *by, int64_t begin, int64
 }
 
 /* Every block is divided where decay ends, which for all but one is at one of its ends. */
-static dv_status update(dv_context *context, const dv_update *u)
+static void update_all(const dv_update *u)
 {
-    (void)context;
     rule decayed = make_rule(u, u->weight_decay), plain = make_rule(u, 0);
 #pragma omp parallel for schedule(static) if (u->count > DV_CPU_GRAIN)
     for (int64_t begin = 0; begin < u->count; begin += DV_CPU_BLOCK) {
@@ -122,7 +157,16 @@ static dv_status update(dv_context *context, const dv_update *u)
         update_part(u, &decayed, begin, middle - begin);
         update_part(u, &plain, middle, end - middle);
     }
+}
+
+static dv_status update(dv_context *context, const dv_update *u)
+{
+    (void)context;
+    dv_progress_decide(u->progress, &u->limits, sum_of_squares(u->gradients, u->count));
+    if (u->progress->applies != 0)
+        update_all(u);
+    dv_progress_advance(u->progress, &u->limits);
     return DV_OK;
 }
 
-const dv_optimizer_impl dv__optimizer_cpu = {.sum_of_squares = sum_of_squares, .update = update};
+const dv_optimizer_impl dv__optimizer_cpu = {.seed = seed, .measure = measure, .update = update};

@@ -1,11 +1,16 @@
 /*
- * What happens to whole collated buffers after backward: the norm of the gradient and the update.
- * Not nodes of the graph, but tested against PyTorch and the reference like them.
+ * What a training step does beside the graph: the gradient that backward begins with, the metrics,
+ * the norm of the gradient and the update of whole collated buffers. Not nodes of the graph, but
+ * tested against PyTorch and the reference like them.
+ *
+ * All of it works on a dv_progress in device memory and asks nothing of the host, so that a device
+ * can record a step once and replay it.
  */
 #ifndef DV_OPS_OPTIMIZER_H
 #define DV_OPS_OPTIMIZER_H
 
 #include "engine/core/status.h"
+#include "kernels/progress.h"
 
 #include <stdint.h>
 
@@ -15,6 +20,9 @@ typedef enum dv_optimizer_kind { DV_ADAMW, DV_ADAM, DV_SGD, DV_OPTIMIZER_COUNT }
 
 extern const char *const dv_optimizer_names[]; /* "adamw", "adam", "sgd", NULL */
 
+/* The rate of update t, counted from 1. */
+dv_rate dv_rate_make(double learning_rate, double beta1, double beta2, uint64_t t);
+
 /*
  * One update of `count` elements; the first `decay_count` have weight decay. Formulas as in
  * PyTorch's torch.optim:
@@ -22,7 +30,7 @@ extern const char *const dv_optimizer_names[]; /* "adamw", "adam", "sgd", NULL *
  *   adam   g += decay * p, then m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,
  *          p -= lr * m / (1-b1^t) / (sqrt(v / (1-b2^t)) + epsilon)   (Kingma and Ba 2015)
  *   sgd    g += decay * p, m = momentum m + g, p -= lr * (g + momentum m)   (Nesterov's form)
- * Every gradient is first multiplied by `gradient_scale` (clipping, loss scale).
+ * Every gradient is first multiplied by progress->gradient_scale. Pointers are device memory.
  */
 typedef struct dv_update {
     dv_optimizer_kind kind;
@@ -31,17 +39,30 @@ typedef struct dv_update {
     const void *gradients; /* (count) */
     void *moment1;         /* (count) */
     void *moment2;         /* (count); NULL for sgd */
-    double learning_rate, weight_decay;
+    void *half_values;     /* (count), the values rounded to the context's dtype; NULL: not kept */
+    double weight_decay;
     double beta1, beta2, epsilon; /* beta1 is the momentum of sgd */
-    double gradient_scale;
-    uint64_t t; /* number of this update, from 1 */
+    dv_update_limits limits;
+    const dv_rate *rates; /* of the updates to come, from that of progress->first on */
+    dv_progress *progress;
 } dv_update;
 
+/* Adds to the metrics of a batch. Device memory. */
+typedef struct dv_measure {
+    const void *logits;  /* (count, classes), of the context's dtype */
+    const void *targets; /* (count, classes) of float: the largest is the truth */
+    const void *losses;  /* (count) of float; NULL: the cross-entropy of the truth is computed */
+    int64_t count, classes;
+    dv_progress *progress; /* loss_sum, correct, seen */
+} dv_measure;
+
 typedef struct dv_optimizer_impl {
-    /* The sum of squares in double; NaN or infinity where an element is not finite. The result
-       does not depend on anything but the values and the number of threads. */
-    dv_status (*sum_of_squares)(dv_context *context, const void *values, int64_t count,
-                                double *result);
+    /* gradient[i] = progress->loss_scale / count: of the mean loss, scaled; (count) of float. */
+    dv_status (*seed)(dv_context *context, const dv_progress *progress, void *gradient,
+                      int64_t count);
+    dv_status (*measure)(dv_context *context, const dv_measure *measure);
+    /* Ends a step: the norm, dv_progress_decide, the update where it applies, dv_progress_advance.
+       The result depends on the values alone. */
     dv_status (*update)(dv_context *context, const dv_update *update);
 } dv_optimizer_impl;
 

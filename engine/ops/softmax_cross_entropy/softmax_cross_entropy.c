@@ -36,4 +36,6 @@ const dv_op dv__op_softmax_cross_entropy = {
     .help = "cross-entropy of the softmax of logits against target distributions, per sample",
     .infer = infer,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_INPUT(1),
+    .full_inputs = DV_READS_INPUT(1),
+    .full_output = true,
 };

@@ -4,8 +4,8 @@
 static dv_status forward(dv_step *s)
 {
     dv_shape shape = s->node->shape;
-    DV_CUDA(dv_launch_spatial_scale(dv__cuda_device(s->context)->dtype, s->x[0], s->x[1], s->y,
-                                    dv_shape_rows(shape), shape.c, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_spatial_scale(s->context->dtype, s->x[0], s->x[1], s->y, dv_shape_rows(shape),
+                                    shape.c, dv__cuda_stream(s)));
     return DV_OK;
 }
 
@@ -14,9 +14,9 @@ static dv_status backward(dv_step *s)
     dv_shape shape = s->node->shape;
     if (s->dx[0] == NULL && s->dx[1] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_spatial_scale_backward(dv__cuda_device(s->context)->dtype, s->x[0], s->x[1],
-                                             s->dy, s->dx[0], s->dx[1], dv_shape_rows(shape),
-                                             shape.c, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_spatial_scale_backward(s->context->dtype, s->x[0], s->x[1], s->dy, s->dx[0],
+                                             s->dx[1], dv_shape_rows(shape), shape.c,
+                                             dv__cuda_stream(s)));
     return DV_OK;
 }
 

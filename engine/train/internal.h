@@ -1,0 +1,62 @@
+/* What the files of the trainer share: trainer.c (making, epochs, the run) and step.c (what happens
+   on the device). */
+#ifndef DV_TRAIN_INTERNAL_H
+#define DV_TRAIN_INTERNAL_H
+
+#include "engine/train/trainer.h"
+
+/* A graph that ends in the logits, for validation, or behind them in the loss, for training. */
+typedef struct dv_network {
+    dv_graph *graph;
+    dv_plan *plan;
+    int input, logits;
+    int targets, loss; /* training only */
+} dv_network;
+
+/* What steps work on in device memory, beside plans and parameters. */
+typedef struct dv_device_state {
+    dv_progress *progress; /* of training */
+    dv_progress *measured; /* of validation: its sums alone */
+    dv_rate *rates;        /* (steps_per_epoch + 1) from progress->first on */
+    int32_t *order;        /* (train_count) the clips of this epoch, shuffled */
+    int32_t *validation;   /* (validation_count) the clips of validation */
+    float *targets;        /* (batch, classes) of validation */
+} dv_device_state;
+
+struct dv_trainer {
+    dv_context *context;
+    dv_train_config config;
+    const dv_source *source;
+    dv_schedule schedule;
+    int64_t batch;
+    uint64_t steps_per_epoch;
+    dv_params *params;
+    dv_network train, validation;
+    dv_train_state state;
+    dv_device_state device;
+    int64_t *order;            /* (train_count) as on the device */
+    int32_t *places;           /* host memory for what goes to the device */
+    dv_rate *rates;            /* likewise */
+    float *features, *targets; /* one batch, where the front-end makes it */
+    void *recording;           /* of a step; NULL: none yet */
+    dv_train_counters counters;
+    double last_save, epoch_start; /* seconds of the monotonic clock */
+};
+
+/* Device memory of the steps. */
+dv_status dv__steps_allocate(dv_trainer *trainer);
+void dv__steps_free(dv_trainer *trainer);
+
+/* Brings the state, the order and the rates to the device: at the start of an epoch. */
+dv_status dv__steps_begin(dv_trainer *trainer);
+
+/* One training step; on a device apart from the host it is enqueued only. */
+dv_status dv__step_run(dv_trainer *trainer);
+
+/* Waits for the steps and brings the state up to date. DV_ENUMERIC: a gradient was not finite. */
+dv_status dv__steps_read(dv_trainer *trainer);
+
+/* Mean loss and accuracy over the validation samples. */
+dv_status dv__validate(dv_trainer *trainer, double *loss, double *accuracy);
+
+#endif

@@ -1,0 +1,352 @@
+/*
+ * The device's side of the trainer. A step is one chain of calls that never asks anything of the
+ * host: batch, forward, backward, metrics, update. Where the backend can record, the chain is
+ * recorded once and replayed.
+ */
+#include "engine/train/internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Updates without an overflow after which the loss scale is doubled: PyTorch's GradScaler. */
+enum { GROWTH_AFTER = 2000 };
+
+static bool on_device(const dv_trainer *trainer)
+{
+    return trainer->source->device_batch != NULL;
+}
+
+/* ---- Memory ---- */
+
+static dv_status allocate(dv_trainer *trainer, int64_t count, size_t size, void *out)
+{
+    void *memory;
+    DV_TRY(trainer->context->backend->allocate(trainer->context, (size_t)count * size, &memory));
+    memcpy(out, &memory, sizeof memory);
+    return DV_OK;
+}
+
+static dv_status upload(dv_trainer *trainer, void *device, const void *host, size_t bytes)
+{
+    return trainer->context->backend->upload(trainer->context, device, host, bytes);
+}
+
+static dv_status allocate_places(dv_trainer *trainer)
+{
+    const dv_source *source = trainer->source;
+    dv_device_state *device = &trainer->device;
+    int64_t most = source->train_count > source->validation_count ? source->train_count
+                                                                  : source->validation_count;
+    DV_TRY(dv__calloc((size_t)most, sizeof *trainer->places, &trainer->places));
+    DV_TRY(allocate(trainer, source->train_count, sizeof(int32_t), &device->order));
+    DV_TRY(allocate(trainer, source->validation_count, sizeof(int32_t), &device->validation));
+    for (int64_t i = 0; i < source->validation_count; i++)
+        trainer->places[i] = (int32_t)(source->train_count + i);
+    return upload(trainer, device->validation, trainer->places,
+                  (size_t)source->validation_count * sizeof(int32_t));
+}
+
+dv_status dv__steps_allocate(dv_trainer *trainer)
+{
+    const dv_source *source = trainer->source;
+    dv_device_state *device = &trainer->device;
+    size_t batch = (size_t)trainer->batch, real = trainer->context->backend->real_size;
+    int64_t rates = (int64_t)trainer->steps_per_epoch + 1;
+    DV_TRY(dv__calloc((size_t)rates, sizeof *trainer->rates, &trainer->rates));
+    DV_TRY(allocate(trainer, rates, sizeof(dv_rate), &device->rates));
+    DV_TRY(allocate(trainer, 1, sizeof(dv_progress), &device->progress));
+    DV_TRY(allocate(trainer, 1, sizeof(dv_progress), &device->measured));
+    DV_TRY(allocate(trainer, trainer->batch * source->classes, real, &device->targets));
+    if (on_device(trainer))
+        return allocate_places(trainer);
+    DV_TRY(dv__calloc(batch * (size_t)(source->rows * source->frames), sizeof(float),
+                      &trainer->features));
+    return dv__calloc(batch * (size_t)source->classes, sizeof(float), &trainer->targets);
+}
+
+static void release(dv_trainer *trainer, void *memory)
+{
+    if (memory != NULL)
+        trainer->context->backend->release(trainer->context, memory);
+}
+
+void dv__steps_free(dv_trainer *trainer)
+{
+    if (trainer->recording != NULL)
+        trainer->context->backend->release_recording(trainer->context, trainer->recording);
+    release(trainer, trainer->device.progress);
+    release(trainer, trainer->device.measured);
+    release(trainer, trainer->device.rates);
+    release(trainer, trainer->device.order);
+    release(trainer, trainer->device.validation);
+    release(trainer, trainer->device.targets);
+    free(trainer->places);
+    free(trainer->rates);
+    free(trainer->features);
+    free(trainer->targets);
+}
+
+/* ---- State: the host's dv_train_state and the device's dv_progress ---- */
+
+static bool scaling(const dv_trainer *trainer)
+{
+    return trainer->context->dtype == DV_F16;
+}
+
+static dv_progress progress_of(const dv_trainer *trainer)
+{
+    const dv_train_state *state = &trainer->state;
+    uint64_t updates = (uint64_t)(state->step - state->skipped);
+    double fresh = scaling(trainer) ? DV_LOSS_SCALE_START : 1;
+    return (dv_progress){.step = (uint64_t)state->step,
+                         .updates = updates,
+                         .first = updates,
+                         .skipped = (uint64_t)state->skipped,
+                         .loss_scale = state->loss_scale > 0 ? state->loss_scale : fresh,
+                         .steady = (uint64_t)state->steady,
+                         .loss_sum = state->loss_sum,
+                         .norm_sum = state->norm_sum,
+                         .correct = (uint64_t)state->correct,
+                         .seen = (uint64_t)state->seen,
+                         .updated = (uint64_t)state->updated};
+}
+
+/* An update that is skipped leaves its rate to the next one: a table longer than an epoch is never
+   needed. */
+static void fill_rates(dv_trainer *trainer, uint64_t first)
+{
+    const dv_train_config *config = &trainer->config;
+    for (uint64_t i = 0; i <= trainer->steps_per_epoch; i++)
+        trainer->rates[i] = dv_rate_make(dv_schedule_rate(&trainer->schedule, first + i),
+                                         config->beta1, config->beta2, first + i + 1);
+}
+
+dv_status dv__steps_begin(dv_trainer *trainer)
+{
+    const dv_device_state *device = &trainer->device;
+    dv_progress progress = progress_of(trainer);
+    fill_rates(trainer, progress.first);
+    DV_TRY(upload(trainer, device->progress, &progress, sizeof progress));
+    DV_TRY(upload(trainer, device->rates, trainer->rates,
+                  (trainer->steps_per_epoch + 1) * sizeof(dv_rate)));
+    if (!on_device(trainer))
+        return DV_OK;
+    int64_t count = trainer->source->train_count;
+    for (int64_t i = 0; i < count; i++)
+        trainer->places[i] = (int32_t)trainer->order[i];
+    return upload(trainer, device->order, trainer->places, (size_t)count * sizeof(int32_t));
+}
+
+dv_status dv__steps_read(dv_trainer *trainer)
+{
+    dv_progress progress;
+    dv_train_state *state = &trainer->state;
+    DV_TRY(trainer->context->backend->download(trainer->context, &progress,
+                                               trainer->device.progress, sizeof progress));
+    if (progress.failed != 0)
+        return DV_FAIL(DV_ENUMERIC,
+                       "step %" PRIu64 ": the gradient's norm is not finite; lower the learning "
+                       "rate, or set train.check_finite to see where it begins",
+                       progress.failed - 1);
+    DV_ASSERT(progress.step == (uint64_t)state->step);
+    state->skipped = (int64_t)progress.skipped;
+    state->loss_scale = progress.loss_scale;
+    state->steady = (int64_t)progress.steady;
+    state->loss_sum = progress.loss_sum;
+    state->norm_sum = progress.norm_sum;
+    state->correct = (int64_t)progress.correct;
+    state->seen = (int64_t)progress.seen;
+    state->updated = (int64_t)progress.updated;
+    return DV_OK;
+}
+
+/* ---- One step ---- */
+
+/* The batch of the step that the host is at, from the front-end. */
+static dv_status load_batch(dv_trainer *trainer)
+{
+    bool one_batch = trainer->config.overfit_one_batch;
+    uint64_t step = one_batch ? 0 : (uint64_t)trainer->state.step;
+    uint64_t place = step % trainer->steps_per_epoch;
+    DV_TRY(trainer->source->train_batch(
+        trainer->source->user, trainer->order + (int64_t)place * trainer->batch, trainer->batch,
+        (uint64_t)trainer->config.seed, step, trainer->features, trainer->targets));
+    DV_TRY(dv_plan_upload(trainer->train.plan, trainer->train.input, trainer->features));
+    return dv_plan_upload(trainer->train.plan, trainer->train.targets, trainer->targets);
+}
+
+static dv_status make_batch(dv_trainer *trainer)
+{
+    const dv_network *train = &trainer->train;
+    dv_batch_request request = {.count = trainer->batch,
+                                .order = trainer->device.order,
+                                .order_count = trainer->source->train_count,
+                                .progress = trainer->device.progress,
+                                .steps_per_epoch = trainer->steps_per_epoch,
+                                .seed = (uint64_t)trainer->config.seed,
+                                .always_first = trainer->config.overfit_one_batch,
+                                .features = dv_plan_address(train->plan, train->input),
+                                .targets = dv_plan_address(train->plan, train->targets)};
+    return trainer->source->device_batch(trainer->source->user, &request);
+}
+
+static dv_status measure(dv_trainer *trainer)
+{
+    const dv_network *train = &trainer->train;
+    dv_measure measure = {.logits = dv_plan_address(train->plan, train->logits),
+                          .targets = dv_plan_address(train->plan, train->targets),
+                          .losses = dv_plan_address(train->plan, train->loss),
+                          .count = trainer->batch,
+                          .classes = trainer->source->classes,
+                          .progress = trainer->device.progress};
+    return trainer->context->backend->optimizer->measure(trainer->context, &measure);
+}
+
+static dv_status update(dv_trainer *trainer)
+{
+    const dv_train_config *config = &trainer->config;
+    const dv_params *params = trainer->params;
+    dv_update update = {.kind = (dv_optimizer_kind)config->optimizer,
+                        .count = params->trainable_elements,
+                        .decay_count = params->decay_elements,
+                        .values = params->buffers[DV_VALUES],
+                        .gradients = params->buffers[DV_GRADIENTS],
+                        .moment1 = params->buffers[DV_MOMENT1],
+                        .moment2 = params->buffers[DV_MOMENT2],
+                        .half_values = params->half_values,
+                        .weight_decay = config->weight_decay,
+                        .beta1 = config->beta1,
+                        .beta2 = config->beta2,
+                        .epsilon = config->epsilon,
+                        .limits = {.clip_norm = config->clip_norm,
+                                   .scaling = scaling(trainer),
+                                   .growth_after = GROWTH_AFTER},
+                        .rates = trainer->device.rates,
+                        .progress = trainer->device.progress};
+    return trainer->context->backend->optimizer->update(trainer->context, &update);
+}
+
+/* All of a step that can be recorded. */
+static dv_status enqueue_step(dv_trainer *trainer)
+{
+    const dv_network *train = &trainer->train;
+    dv_run run = {.training = true,
+                  .seed = (uint64_t)trainer->config.seed,
+                  .step = (uint64_t)trainer->state.step,
+                  .progress = trainer->device.progress};
+    if (on_device(trainer))
+        DV_TRY(make_batch(trainer));
+    DV_TRY(dv_plan_forward(train->plan, &run));
+    DV_TRY(measure(trainer)); /* now: backward may write over the targets */
+    DV_TRY(trainer->context->backend->optimizer->seed(trainer->context, trainer->device.progress,
+                                                      dv_plan_seed_address(train->plan),
+                                                      trainer->batch));
+    DV_TRY(dv_plan_backward_from(train->plan, &run));
+    return update(trainer);
+}
+
+static bool can_record(const dv_trainer *trainer)
+{
+    const dv_train_config *config = &trainer->config;
+    return trainer->context->backend->record != NULL && !config->check_finite &&
+           !config->time_layers && config->record;
+}
+
+/* Libraries load what they need in the first step, which a recording would forbid: the second one
+   is recorded. */
+static dv_status record(dv_trainer *trainer)
+{
+    const dv_backend *backend = trainer->context->backend;
+    DV_TRY(backend->record(trainer->context));
+    dv_status status = enqueue_step(trainer);
+    void *recording;
+    dv_status ended = backend->end_record(trainer->context, &recording);
+    if (status == DV_OK && ended == DV_OK)
+        trainer->recording = recording;
+    else if (recording != NULL)
+        backend->release_recording(trainer->context, recording);
+    return status != DV_OK ? status : ended;
+}
+
+static dv_status run_recorded(dv_trainer *trainer)
+{
+    if (trainer->recording == NULL)
+        DV_TRY(record(trainer));
+    trainer->counters.replays++;
+    return trainer->context->backend->replay(trainer->context, trainer->recording);
+}
+
+dv_status dv__step_run(dv_trainer *trainer)
+{
+    if (!on_device(trainer))
+        DV_TRY(load_batch(trainer));
+    if (can_record(trainer) && trainer->counters.eager > 0) {
+        DV_TRY(run_recorded(trainer));
+    } else {
+        DV_TRY(enqueue_step(trainer));
+        trainer->counters.eager++;
+    }
+    trainer->state.step++;
+    return DV_OK;
+}
+
+/* ---- Validation ---- */
+
+/* Samples first .. first + batch - 1; the rest of a last batch holds others, which are not
+   counted. */
+static dv_status validation_batch(dv_trainer *trainer, int64_t first, int64_t count)
+{
+    const dv_source *source = trainer->source;
+    const dv_network *network = &trainer->validation;
+    if (!on_device(trainer)) {
+        DV_TRY(source->validation_batch(source->user, first, count, trainer->features,
+                                        trainer->targets));
+        DV_TRY(dv_plan_upload(network->plan, network->input, trainer->features));
+        return upload(trainer, trainer->device.targets, trainer->targets,
+                      (size_t)(count * source->classes) * sizeof(float));
+    }
+    dv_batch_request request = {.count = trainer->batch,
+                                .order = trainer->device.validation,
+                                .order_count = source->validation_count,
+                                .first = first,
+                                .features = dv_plan_address(network->plan, network->input),
+                                .targets = trainer->device.targets};
+    return source->device_batch(source->user, &request);
+}
+
+static dv_status measure_batch(dv_trainer *trainer, int64_t count)
+{
+    const dv_network *network = &trainer->validation;
+    dv_measure measure = {.logits = dv_plan_address(network->plan, network->logits),
+                          .targets = trainer->device.targets,
+                          .count = count,
+                          .classes = trainer->source->classes,
+                          .progress = trainer->device.measured};
+    return trainer->context->backend->optimizer->measure(trainer->context, &measure);
+}
+
+dv_status dv__validate(dv_trainer *trainer, double *loss, double *accuracy)
+{
+    dv_run run = {.training = false};
+    dv_progress measured = {.loss_scale = 1};
+    DV_TRY(upload(trainer, trainer->device.measured, &measured, sizeof measured));
+    for (int64_t first = 0; first < trainer->source->validation_count; first += trainer->batch) {
+        int64_t left = trainer->source->validation_count - first;
+        int64_t count = left < trainer->batch ? left : trainer->batch;
+        DV_TRY(validation_batch(trainer, first, count));
+        DV_TRY(dv_plan_forward(trainer->validation.plan, &run));
+        DV_TRY(measure_batch(trainer, count));
+    }
+    DV_TRY(trainer->context->backend->download(trainer->context, &measured,
+                                               trainer->device.measured, sizeof measured));
+    *loss = measured.loss_sum / (double)measured.seen;
+    *accuracy = (double)measured.correct / (double)measured.seen;
+    if (!isfinite(*loss))
+        return DV_FAIL(DV_ENUMERIC,
+                       "epoch %" PRId64 ": the validation loss is not finite; lower the learning "
+                       "rate",
+                       trainer->state.epoch + 1);
+    return DV_OK;
+}
