@@ -10,6 +10,8 @@ struct dv_clip_source {
     dv_batch *batch;
     int64_t *train, *validation; /* indices of clips */
     int64_t *chosen;             /* (train_count) of the batch at hand */
+    const dv_features_impl *device;
+    dv_clip_store *store; /* training clips, then those of validation; NULL: no device */
 };
 
 static void fill_targets(const dv_clip_source *source, const int64_t *indices, int64_t count,
@@ -44,7 +46,54 @@ static dv_status validation_batch(void *user, int64_t first, int64_t count, floa
     return DV_OK;
 }
 
-static dv_status fill(dv_clip_source *source, const dv_frontend *frontend, int threads)
+static dv_status device_batch(void *user, const dv_batch_request *request)
+{
+    dv_clip_source *source = user;
+    return source->device->batch(source->store, request);
+}
+
+static void list_clips(const dv_dataset *dataset, const int64_t *indices, int64_t count,
+                       dv_clip_view *views)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const dv_clip *clip = &dataset->clips[indices[i]];
+        views[i] = (dv_clip_view){.samples = clip->samples,
+                                  .count = clip->count,
+                                  .center = clip->center,
+                                  .label = clip->label};
+    }
+}
+
+static dv_status make_store(dv_clip_source *source, dv_context *context,
+                            const dv_frontend *frontend, int64_t batch)
+{
+    dv_source *out = &source->source;
+    int64_t count = out->train_count + out->validation_count;
+    dv_clip_view *views;
+    DV_TRY(dv__calloc((size_t)count, sizeof *views, &views));
+    list_clips(source->dataset, source->train, out->train_count, views);
+    list_clips(source->dataset, source->validation, out->validation_count,
+               views + out->train_count);
+    int64_t rate = dv_frontend_config(frontend)->sample_rate;
+    dv_clip_list clips = {.clips = views,
+                          .count = count,
+                          .classes = out->classes,
+                          .max_shift = dv_augment_max_shift(&source->augment, rate),
+                          .max_gain = dv_augment_max_gain(&source->augment)};
+    dv_feature_tables tables;
+    dv_frontend_tables(frontend, &tables);
+    source->device = context->backend->features;
+    dv_status status =
+        source->device->create(context, &tables, &clips,
+                               batch < out->train_count ? batch : out->train_count, &source->store);
+    free(views);
+    if (status == DV_OK)
+        out->device_batch = device_batch;
+    return status;
+}
+
+static dv_status fill(dv_clip_source *source, dv_context *context, const dv_frontend *frontend,
+                      int64_t batch, int threads)
 {
     dv_source *out = &source->source;
     DV_TRY(dv_dataset_part(source->dataset, DV_TRAIN, &source->train, &out->train_count));
@@ -54,11 +103,14 @@ static dv_status fill(dv_clip_source *source, const dv_frontend *frontend, int t
         return DV_FAIL(DV_EARG, "there is nothing to train on: no readable clip in the training "
                                 "part of the data");
     DV_TRY(dv__calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
+    if (context != NULL && context->backend->features != NULL)
+        DV_TRY(make_store(source, context, frontend, batch));
     return dv_batch_create(frontend, threads, &source->batch);
 }
 
-dv_status dv_clip_source_create(const dv_dataset *dataset, const dv_frontend *frontend,
-                                const dv_augment_config *augment, int threads, dv_clip_source **out)
+dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,
+                                const dv_frontend *frontend, const dv_augment_config *augment,
+                                int64_t batch, int threads, dv_clip_source **out)
 {
     *out = NULL;
     dv_clip_source *source;
@@ -71,7 +123,7 @@ dv_status dv_clip_source_create(const dv_dataset *dataset, const dv_frontend *fr
                                  .classes = (int64_t)dataset->label_count,
                                  .train_batch = train_batch,
                                  .validation_batch = validation_batch};
-    dv_status status = fill(source, frontend, threads);
+    dv_status status = fill(source, context, frontend, batch, threads);
     if (status != DV_OK) {
         dv_clip_source_free(source);
         return status;
@@ -84,6 +136,8 @@ void dv_clip_source_free(dv_clip_source *source)
 {
     if (source == NULL)
         return;
+    if (source->store != NULL)
+        source->device->destroy(source->store);
     dv_batch_free(source->batch);
     free(source->train);
     free(source->validation);

@@ -57,64 +57,6 @@ __global__ void global_maxpool_backward(const T *dy, const int32_t *place, T *dx
     }
 }
 
-/* ---- Over channels: a warp has a row ---- */
-
-struct candidate {
-    float value;
-    int channel;
-};
-
-/* The first of the largest; of NaNs, which are larger than all, the last: what a loop over the
-   channels finds that takes what is larger or a NaN. */
-static __device__ __forceinline__ candidate better(candidate a, candidate b)
-{
-    bool a_nan = a.value != a.value, b_nan = b.value != b.value;
-    bool wins = a_nan || b_nan ? b_nan && (!a_nan || b.channel > a.channel)
-                               : b.value > a.value || (b.value == a.value && b.channel < a.channel);
-    return wins ? b : a;
-}
-
-template <class T> static __device__ candidate row_maximum(const T *x, int channels)
-{
-    candidate best = {dv_to_float(x[0]), 0};
-    for (int c = dv_lane(); c < channels; c += DV_WARP)
-        best = better(best, {dv_to_float(x[c]), c});
-    for (int distance = DV_WARP / 2; distance > 0; distance /= 2) {
-        candidate other = {__shfl_xor_sync(DV_ALL_LANES, best.value, distance),
-                           __shfl_xor_sync(DV_ALL_LANES, best.channel, distance)};
-        best = better(best, other);
-    }
-    return best;
-}
-
-template <class T> __global__ void channel_mean_max(const T *x, T *y, int rows, int channels)
-{
-    for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
-        const T *from = x + row * channels;
-        float sum = 0.0F;
-        for (int c = dv_lane(); c < channels; c += DV_WARP)
-            sum += dv_to_float(from[c]);
-        sum = dv_warp_sum(sum);
-        candidate best = row_maximum(from, channels);
-        if (dv_lane() == 0) {
-            y[2 * row] = dv_from_float<T>(sum / (float)channels);
-            y[2 * row + 1] = dv_from_float<T>(best.value);
-        }
-    }
-}
-
-template <class T>
-__global__ void channel_mean_max_backward(const T *x, const T *dy, T *dx, int rows, int channels)
-{
-    for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
-        int place = row_maximum(x + row * channels, channels).channel;
-        float of_mean = dv_to_float(dy[2 * row]) / (float)channels;
-        float of_maximum = dv_to_float(dy[2 * row + 1]);
-        for (int c = dv_lane(); c < channels; c += DV_WARP)
-            dx[row * channels + c] = dv_from_float<T>(c == place ? of_mean + of_maximum : of_mean);
-    }
-}
-
 /* ---- Launchers ---- */
 
 int dv_launch_global_avgpool(dv_dtype dtype, const void *x, void *y, int64_t samples,
@@ -167,29 +109,5 @@ int dv_launch_global_maxpool_backward(dv_dtype dtype, const void *dy, const int3
     DV_WITH_DTYPE(dtype, T,
                   DV_LAUNCH(global_maxpool_backward<T>, grid, DV_THREADS, 0, stream, (const T *)dy,
                             place, (T *)dx, (int)count, (int)positions, (int)channels));
-    return dv_launch_status();
-}
-
-int dv_launch_channel_mean_max(dv_dtype dtype, const void *x, void *y, int64_t rows,
-                               int64_t channels, void *stream)
-{
-    if (!dv_fits(rows * channels) || !dv_fits(rows * DV_WARP))
-        return (int)cudaErrorInvalidValue;
-    dim3 grid = dv_blocks_for(rows * DV_WARP, DV_THREADS);
-    DV_WITH_DTYPE(dtype, T,
-                  DV_LAUNCH(channel_mean_max<T>, grid, DV_THREADS, 0, stream, (const T *)x, (T *)y,
-                            (int)rows, (int)channels));
-    return dv_launch_status();
-}
-
-int dv_launch_channel_mean_max_backward(dv_dtype dtype, const void *x, const void *dy, void *dx,
-                                        int64_t rows, int64_t channels, void *stream)
-{
-    if (!dv_fits(rows * channels) || !dv_fits(rows * DV_WARP))
-        return (int)cudaErrorInvalidValue;
-    dim3 grid = dv_blocks_for(rows * DV_WARP, DV_THREADS);
-    DV_WITH_DTYPE(dtype, T,
-                  DV_LAUNCH(channel_mean_max_backward<T>, grid, DV_THREADS, 0, stream, (const T *)x,
-                            (const T *)dy, (T *)dx, (int)rows, (int)channels));
     return dv_launch_status();
 }

@@ -1,5 +1,4 @@
-/* Launchers of maxima and means over all positions, or over all channels. Conventions:
-   elementwise.h. */
+/* Launchers of maxima and means over all positions. Conventions: elementwise.h. */
 #ifndef DV_KERNELS_GLOBAL_POOL_H
 #define DV_KERNELS_GLOBAL_POOL_H
 
@@ -23,13 +22,6 @@ int dv_launch_global_maxpool(dv_dtype dtype, const void *x, void *y, int32_t *pl
 int dv_launch_global_maxpool_backward(dv_dtype dtype, const void *dy, const int32_t *place,
                                       void *dx, int64_t samples, int64_t positions,
                                       int64_t channels, void *stream);
-
-/* x (rows, channels) -> y (rows, 2), mean and maximum; the gradient of the maximum goes to the
-   first one. */
-int dv_launch_channel_mean_max(dv_dtype dtype, const void *x, void *y, int64_t rows,
-                               int64_t channels, void *stream);
-int dv_launch_channel_mean_max_backward(dv_dtype dtype, const void *x, const void *dy, void *dx,
-                                        int64_t rows, int64_t channels, void *stream);
 
 #ifdef __cplusplus
 }

@@ -204,7 +204,8 @@ static dv_status load_data(dv_training *training)
     DV_TRY(dv_dataset_split(&training->dataset, &experiment->data));
     DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
                            &training->context->log));
-    DV_TRY(dv_clip_source_create(&training->dataset, training->frontend, &experiment->augment,
+    DV_TRY(dv_clip_source_create(training->context, &training->dataset, training->frontend,
+                                 &experiment->augment, experiment->train.batch_size,
                                  training->context->threads, &training->source));
     DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &training->labels));
     for (size_t i = 0; i < training->dataset.label_count; i++) {

@@ -3,6 +3,7 @@
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/dropout/dropout.h"
 #include "engine/ops/linear/linear.h"
+#include "engine/ops/squeeze_excite/squeeze_excite.h"
 #include "tests/network.h"
 
 #include <math.h>
@@ -67,13 +68,13 @@ static void build_users(network *net, const dv_backend *backend)
                            .dilation = {1, 1},
                            .groups = 1,
                            .bias = true};
+    dv_squeeze_excite_attr se = {.reduction = 2, .activation = DV_ACT_SILU};
     network_begin(net, backend, small);
     int x = network_add(net, DV_OP_conv2d, "conv", &conv, net->input, -1);
     int a = network_add(net, DV_OP_activation, "sigmoid", &sigmoid, x, -1);
     int b = network_add(net, DV_OP_activation, "gelu", &gelu, x, -1);
     int c = network_add(net, DV_OP_add, "twice", NULL, x, x);
-    int gate = network_add(net, DV_OP_global_avgpool, "squeeze", NULL, x, -1);
-    int d = network_add(net, DV_OP_channel_scale, "scale", NULL, x, gate);
+    int d = network_add(net, DV_OP_squeeze_excite, "se", &se, x, -1);
     int ab = network_add(net, DV_OP_add, "ab", NULL, a, b);
     int cd = network_add(net, DV_OP_add, "cd", NULL, c, d);
     int sum = network_add(net, DV_OP_add, "sum", NULL, ab, cd);
@@ -335,9 +336,9 @@ static void test_what_a_backend_cannot_do(void **state)
     (void)state;
     const dv_impl *impls[DV_OP_COUNT];
     memcpy(impls, dv_backend_ref.impls, sizeof impls);
-    dv_impl forward_only = *impls[DV_OP_channel_scale];
+    dv_impl forward_only = *impls[DV_OP_squeeze_excite];
     forward_only.backward = NULL;
-    impls[DV_OP_channel_scale] = &forward_only;
+    impls[DV_OP_squeeze_excite] = &forward_only;
     dv_backend backend = dv_backend_ref;
     backend.impls = impls;
     network net;
@@ -347,11 +348,11 @@ static void test_what_a_backend_cannot_do(void **state)
     dv_plan_options options = {.training = true};
     assert_int_equal(dv_plan_create(net.context, net.graph, &options, &plan), DV_EUNSUPPORTED);
     assert_null(plan);
-    assert_message("channel_scale 'r.block_2.se.scale' has no gradient on ref");
-    impls[DV_OP_channel_scale] = NULL;
+    assert_message("squeeze_excite 'r.block_2.se' has no gradient on ref");
+    impls[DV_OP_squeeze_excite] = NULL;
     options.training = false;
     assert_int_equal(dv_plan_create(net.context, net.graph, &options, &plan), DV_EUNSUPPORTED);
-    assert_message("channel_scale 'r.block_1.se.scale' cannot run on ref");
+    assert_message("squeeze_excite 'r.block_1.se' cannot run on ref");
     network_close(&net);
 }
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { SAMPLES = 2000, SAMPLE_RATE = 8000 };
+enum { SAMPLES = 2000, SAMPLE_RATE = 8000, BATCH = 8 };
 
 static const char model_text[] = "layers:\n"
                                  "  - frames:\n"
@@ -65,6 +65,15 @@ static void fill(tones *task, int classes, int train, int validation, bool misla
     }
 }
 
+void tones_on_device(tones *task, dv_context *context)
+{
+    dv_augment_config augment = {.shift = 0.02, .gain = 3};
+    dv_clip_source_free(task->clips);
+    must(dv_clip_source_create(context, &task->dataset, task->frontend, &augment, BATCH, 1,
+                               &task->clips));
+    task->source = *dv_clip_source_get(task->clips);
+}
+
 void tones_open(tones *task, int classes, int train, int validation, bool mislabeled)
 {
     memset(task, 0, sizeof *task);
@@ -77,12 +86,10 @@ void tones_open(tones *task, int classes, int train, int validation, bool mislab
     features.n_mfcc = 12;
     must(dv_frontend_create(&features, &task->frontend));
     fill(task, classes, train, validation, mislabeled);
-    dv_augment_config augment = {.shift = 0.02, .gain = 3};
-    must(dv_clip_source_create(&task->dataset, task->frontend, &augment, 1, &task->clips));
-    task->source = *dv_clip_source_get(task->clips);
+    tones_on_device(task, NULL);
     must(dv_yaml_parse(model_text, strlen(model_text), "tones.yaml", &task->model));
     must(dv_fields_default(dv_train_fields, &task->config));
-    task->config.batch_size = 8;
+    task->config.batch_size = BATCH;
     task->config.learning_rate = 0.01;
     task->config.epochs = 4;
 }

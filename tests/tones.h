@@ -16,6 +16,10 @@ typedef struct tones {
 /* `train` and `validation` clips per class; `mislabeled`: the validation labels are turned by one
    class, so that what is learned makes validation worse. Fails the test where it cannot. */
 void tones_open(tones *task, int classes, int train, int validation, bool mislabeled);
+
+/* Makes the source anew, with batches made on the context's device where its backend does that; the
+   context must outlive the task. */
+void tones_on_device(tones *task, dv_context *context);
 void tones_close(tones *task);
 
 #endif

@@ -320,6 +320,7 @@ static const dv_backend backend_cuda = {
     .describe = describe,
     .impls = impls,
     .optimizer = &dv__optimizer_cuda,
+    .features = &dv__features_cuda,
     .allocate = allocate,
     .release = release,
     .upload = upload,

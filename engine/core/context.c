@@ -34,6 +34,13 @@ int dv_physical_cores(void)
     return cores > 0 ? cores : 1;
 }
 
+const char *const dv_algorithms_names[] = {
+    [DV_ALGORITHMS_FIXED] = "fixed",
+    [DV_ALGORITHMS_MEASURED] = "measured",
+    [DV_ALGORITHMS_ANY] = "any",
+    NULL,
+};
+
 static dv_status open_at(const dv_backend *backend, int device_index, int threads, dv_log log,
                          dv_context **out)
 {

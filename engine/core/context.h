@@ -9,13 +9,22 @@
 #include "engine/core/log.h"
 #include "kernels/dtype.h"
 
+/* Which of a library's algorithms are taken where there are several. */
+typedef enum dv_algorithms {
+    DV_ALGORITHMS_FIXED,    /* repeatable, by the library's rules: the same bytes in every run */
+    DV_ALGORITHMS_MEASURED, /* repeatable, the fastest here: another run may choose another one */
+    DV_ALGORITHMS_ANY,      /* the fastest here, also where it gives other bytes each time */
+} dv_algorithms;
+
+extern const char *const dv_algorithms_names[]; /* "fixed", "measured", "any", NULL */
+
 struct dv_context {
     const dv_backend *backend;
-    void *device;          /* the backend's own, from open to close */
-    int device_index;      /* N of "cuda:N", else 0 */
-    int threads;           /* host threads of this context, at least 1 */
-    dv_dtype dtype;        /* of activations and their gradients: DV_F32 but for mixed precision */
-    bool nondeterministic; /* algorithms may give other bytes each time, where that is faster */
+    void *device;     /* the backend's own, from open to close */
+    int device_index; /* N of "cuda:N", else 0 */
+    int threads;      /* host threads of this context, at least 1 */
+    dv_dtype dtype;   /* of activations and their gradients: DV_F32 but for mixed precision */
+    dv_algorithms algorithms;
     dv_log log;
 };
 

@@ -78,9 +78,12 @@ typedef struct dv_run {
     const struct dv_progress *progress;
 } dv_run;
 
-/* A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
-   aligned. Values and their gradients are of the context's dtype, but for nodes of full precision
-   (dv_node); parameters, their gradients and states are of the backend's real type. */
+/*
+ * A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
+ * aligned; saved and scratch memory 256-byte, as libraries ask of a workspace. Values and their
+ * gradients are of the context's dtype, but for nodes of full precision (dv_node); parameters,
+ * their gradients and states are of the backend's real type.
+ */
 struct dv_step {
     const dv_node *node;
     dv_context *context;

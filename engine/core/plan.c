@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_ALIGNMENT = 64 };
+/* Bytes: what cuBLASLt asks of a workspace; a multiple of a cache line for the rest. */
+enum { ARENA_ALIGNMENT = 256 };
 
 static int backward_moment(const dv_plan *plan, int node)
 {
@@ -164,8 +165,9 @@ static dv_status plan_steps(dv_plan *plan)
         const dv_node *node = planned->step.node;
         const dv_impl *impl = plan->context->backend->impls[node->op->id];
         planner.planned = planned;
-        if (impl->plan != NULL)
-            DV_TRY(impl->plan(&planner, &planned->step));
+        dv_status status = impl->plan != NULL ? impl->plan(&planner, &planned->step) : DV_OK;
+        if (status != DV_OK) /* a library's failure knows nothing of the layer */
+            return status == DV_EDEVICE ? dv__name_failure(&planned->step, status) : status;
         plan->planned = i + 1;
         if (planned->backward)
             extend(&planned->saved, backward_moment(plan, i));

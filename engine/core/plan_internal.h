@@ -43,6 +43,9 @@ static inline size_t dv__element_size(const dv_context *context, const dv_node *
     return half ? dv_dtype_size(context->dtype) : context->backend->real_size;
 }
 
+/* Puts operation, layer and shapes in front of the message of a failure. */
+dv_status dv__name_failure(const dv_step *step, dv_status status);
+
 struct dv_planner {
     dv_plan *plan;
     dv_planned *planned;

@@ -148,11 +148,13 @@ static dv_status check_backward(dv_plan *plan, int i)
 
 /* ---- Forward and backward ---- */
 
-static dv_status name_failure(const dv_step *step, dv_status status)
+dv_status dv__name_failure(const dv_step *step, dv_status status)
 {
     if (status == DV_ENUMERIC)
         return status;
-    return dv__fail_within(status, "%s '%s'", step->node->op->name, step->node->name);
+    return dv__fail_within(status, "%s '%s', %s -> %s", step->node->op->name, step->node->name,
+                           dv_shape_format(step->in[0]).text,
+                           dv_shape_format(step->node->shape).text);
 }
 
 /* The time of a node is that of its work, not of its being enqueued. */
@@ -184,7 +186,7 @@ dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
         dv_planned *planned = &plan->steps[i];
         dv_status status = run_step(plan, i, forward_step, &planned->seconds_forward);
         if (status != DV_OK)
-            return name_failure(&planned->step, status);
+            return dv__name_failure(&planned->step, status);
     }
     return DV_OK;
 }
@@ -213,7 +215,7 @@ dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
             continue;
         dv_status status = run_step(plan, i, backward_step, &planned->seconds_backward);
         if (status != DV_OK)
-            return name_failure(&planned->step, status);
+            return dv__name_failure(&planned->step, status);
     }
     return DV_OK;
 }

@@ -32,10 +32,6 @@ typedef struct dv_conv_norm {
 dv_status dv__build_conv_norm(dv_graph *graph, const char *prefix, const char *suffix,
                               const dv_conv_norm *spec, int residual, int *value);
 
-/* Squeeze and excitation with max(1, C / reduction) middle units. */
-dv_status dv__build_squeeze_excite(dv_graph *graph, const char *prefix, int64_t reduction,
-                                   int activation, int *value);
-
 /* The activation as a node of its own; DV_ACT_NONE adds none. */
 dv_status dv__build_activation(dv_graph *graph, const char *prefix, int kind, int *value);
 

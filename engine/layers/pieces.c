@@ -2,7 +2,6 @@
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/conv2d/conv2d.h"
-#include "engine/ops/linear/linear.h"
 
 dv_status dv__layer_name(char name[DV_NAME_SIZE], const char *prefix, const char *suffix)
 {
@@ -42,32 +41,4 @@ dv_status dv__build_activation(dv_graph *graph, const char *prefix, int kind, in
     DV_TRY(dv__layer_name(name, prefix, "activation"));
     dv_activation_attr attr = {.kind = kind};
     return dv_graph_add(graph, DV_OP_activation, name, &attr, value, 1, value);
-}
-
-static dv_status build_dense(dv_graph *graph, const char *prefix, const char *suffix, int64_t units,
-                             int activation, int *value)
-{
-    char name[DV_NAME_SIZE];
-    DV_TRY(dv__layer_name(name, prefix, suffix));
-    bool fused = dv_activation_from_output(activation);
-    dv_linear_attr attr = {
-        .units = units, .bias = true, .activation = fused ? activation : DV_ACT_NONE};
-    DV_TRY(dv_graph_add(graph, DV_OP_linear, name, &attr, value, 1, value));
-    return fused ? DV_OK : dv__build_activation(graph, name, activation, value);
-}
-
-dv_status dv__build_squeeze_excite(dv_graph *graph, const char *prefix, int64_t reduction,
-                                   int activation, int *value)
-{
-    int64_t channels = dv_graph_shape(graph, *value).c;
-    int64_t middle = channels / reduction > 0 ? channels / reduction : 1;
-    char name[DV_NAME_SIZE];
-    DV_TRY(dv__layer_name(name, prefix, "squeeze"));
-    int gate;
-    DV_TRY(dv_graph_add(graph, DV_OP_global_avgpool, name, NULL, value, 1, &gate));
-    DV_TRY(build_dense(graph, prefix, "reduce", middle, activation, &gate));
-    DV_TRY(build_dense(graph, prefix, "expand", channels, DV_ACT_SIGMOID, &gate));
-    DV_TRY(dv__layer_name(name, prefix, "scale"));
-    int inputs[2] = {*value, gate};
-    return dv_graph_add(graph, DV_OP_channel_scale, name, NULL, inputs, 2, value);
 }

@@ -2,6 +2,7 @@
    and excitation before the sum as Hu et al. 2018. */
 #include "engine/layers/layer.h"
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/squeeze_excite/squeeze_excite.h"
 
 #include <math.h>
 
@@ -68,7 +69,8 @@ static dv_status build_block(dv_graph *graph, const char *prefix, const residual
     DV_TRY(dv__build_conv_norm(graph, prefix, "expand", &last, -1, value));
     char name[DV_NAME_SIZE];
     DV_TRY(dv__layer_name(name, prefix, "se"));
-    DV_TRY(dv__build_squeeze_excite(graph, name, attr->se_reduction, attr->activation, value));
+    dv_squeeze_excite_attr se = {.reduction = attr->se_reduction, .activation = attr->activation};
+    DV_TRY(dv_graph_add(graph, DV_OP_squeeze_excite, name, &se, value, 1, value));
     DV_TRY(dv__layer_name(name, prefix, "sum"));
     int inputs[2] = {*value, shortcut};
     DV_TRY(dv_graph_add(graph, DV_OP_add, name, NULL, inputs, 2, value));

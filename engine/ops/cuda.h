@@ -10,5 +10,6 @@
 #include "engine/ops/ops.def"
 #undef DV_OP
 extern const dv_optimizer_impl dv__optimizer_cuda;
+extern const dv_features_impl dv__features_cuda;
 
 #endif

@@ -21,7 +21,9 @@ const dv_field dv_train_fields[] = {
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
     DV_ENUM(dv_train_config, mixed_precision, "false", mixed_precision_names,
             "arithmetic in half precision: true is fp16, with the loss scaled"),
-    DV_BOOL(dv_train_config, deterministic, "true", "the same bytes every time, if slower"),
+    DV_ENUM(dv_train_config, algorithms, "measured", dv_algorithms_names,
+            "of a GPU: fixed (the same bytes in every run), measured (the fastest that are "
+            "repeatable within a run) or any (the fastest)"),
     DV_FLOAT(dv_train_config, checkpoint_seconds, "30", 0, 1e9,
              "least time between two saves; 0: after every epoch"),
     DV_INT(dv_train_config, report_steps, "50", 0, 1e9,

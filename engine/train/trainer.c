@@ -71,7 +71,7 @@ static dv_status choose_arithmetic(dv_trainer *trainer)
                                       [DV_MIXED_BF16] = DV_BF16};
     dv_context *context = trainer->context;
     dv_dtype dtype = dtypes[trainer->config.mixed_precision];
-    context->nondeterministic = !trainer->config.deterministic;
+    context->algorithms = (dv_algorithms)trainer->config.algorithms;
     if (dtype != DV_F32 && !context->backend->half) {
         dv__log(&context->log, DV_LOG_WARNING, "no mixed precision: %s computes in FP32 alone",
                 context->backend->name);

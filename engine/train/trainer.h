@@ -27,7 +27,7 @@ typedef struct dv_train_config {
     int64_t patience; /* epochs without improvement before stopping; 0: never */
     int64_t seed;
     int mixed_precision;       /* dv_mixed_precision */
-    bool deterministic;        /* the same bytes every time, also where that is slower */
+    int algorithms;            /* dv_algorithms, of a GPU's libraries */
     double checkpoint_seconds; /* least time between two saves; 0: every epoch */
     int64_t report_steps; /* steps between two looks at a device's metrics; 0: after each epoch */
     /* For debugging. */

@@ -224,3 +224,32 @@ int64_t dv_frontend_samples(const dv_frontend *frontend)
 {
     return frontend->samples;
 }
+
+_Static_assert((int)DV_MFCC == (int)DV_FEATURES_MFCC && (int)DV_MEL == (int)DV_FEATURES_MEL &&
+                   (int)DV_SPECTROGRAM == (int)DV_FEATURES_SPECTROGRAM,
+               "dv_feature_type is dv_feature_kind");
+_Static_assert((int)DV_OVER_NONE == (int)DV_FEATURES_OVER_NONE &&
+                   (int)DV_OVER_CLIP == (int)DV_FEATURES_OVER_CLIP &&
+                   (int)DV_OVER_BAND == (int)DV_FEATURES_OVER_BAND,
+               "dv_norm_over is dv_feature_over");
+
+void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out)
+{
+    const dv_features_config *config = &frontend->config;
+    *out = (dv_feature_tables){.kind = (dv_feature_kind)config->type,
+                               .samples = frontend->samples,
+                               .frames = frontend->frames,
+                               .rows = frontend->rows,
+                               .n_fft = config->n_fft,
+                               .hop = config->hop,
+                               .bands = config->n_mels,
+                               .coefficients = config->n_mfcc,
+                               .window = frontend->window,
+                               .mel_first = frontend->mel.first,
+                               .mel_start = frontend->mel.start,
+                               .mel_weights = frontend->mel.weights,
+                               .dct = frontend->dct,
+                               .top_db = config->top_db,
+                               .mean = (dv_feature_over)config->mean,
+                               .deviation = (dv_feature_over)config->deviation};
+}

@@ -11,6 +11,7 @@
 #define DV_FRONTENDS_FEATURES_H
 
 #include "engine/core/field.h"
+#include "engine/ops/features/features.h"
 
 typedef enum dv_feature_type { DV_MFCC, DV_MEL, DV_SPECTROGRAM } dv_feature_type;
 /* Where the window's middle goes: ENERGY, the centroid of the word's amplitude; MIDDLE, the middle
@@ -58,6 +59,9 @@ const dv_features_config *dv_frontend_config(const dv_frontend *frontend);
 int64_t dv_frontend_rows(const dv_frontend *frontend);    /* coefficients: H of the image */
 int64_t dv_frontend_frames(const dv_frontend *frontend);  /* frames: W of the image */
 int64_t dv_frontend_samples(const dv_frontend *frontend); /* samples in the window */
+
+/* What a device needs to compute the same; the tables are the front-end's. */
+void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out);
 
 /*
  * Prepares a clip once: removes DC, sets the level, in place, and finds the sample around which

@@ -87,12 +87,80 @@ cublasStatus_t create(Opaque **descriptor, const Inner &inner)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-template <typename Value> cublasStatus_t set(Value &value, const void *buffer, std::size_t bytes)
+/* Where the value of an attribute is kept; nullptr: it is not simulated. */
+struct Field {
+    void *address = nullptr;
+    std::size_t bytes = 0;
+};
+
+template <typename Value> Field field(Value &value)
 {
-    if (buffer == nullptr || bytes != sizeof value) {
+    return {&value, sizeof value};
+}
+
+Field field_of(Layout &layout, cublasLtMatrixLayoutAttribute_t attribute)
+{
+    switch (attribute) {
+    case CUBLASLT_MATRIX_LAYOUT_ORDER:
+        return field(layout.order);
+    case CUBLASLT_MATRIX_LAYOUT_ROWS:
+        return field(layout.rows);
+    case CUBLASLT_MATRIX_LAYOUT_COLS:
+        return field(layout.columns);
+    case CUBLASLT_MATRIX_LAYOUT_LD:
+        return field(layout.leading);
+    default:
+        return {};
+    }
+}
+
+Field field_of(Operation &operation, cublasLtMatmulDescAttributes_t attribute)
+{
+    switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+        return field(operation.transpose_a);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+        return field(operation.transpose_b);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        return field(operation.epilogue);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        return field(operation.bias);
+    case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
+        return field(operation.bias_type);
+    default:
+        return {};
+    }
+}
+
+Field field_of(Preference &preference, cublasLtMatmulPreferenceAttributes_t attribute)
+{
+    switch (attribute) {
+    case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
+        return field(preference.workspace);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES:
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES:
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES:
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES:
+        return field(preference.alignment[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES]);
+    default:
+        return {};
+    }
+}
+
+template <typename Inner, typename Opaque, typename Attribute>
+cublasStatus_t set_attribute(Opaque *opaque, Attribute attribute, const void *buffer,
+                             std::size_t bytes)
+{
+    if (opaque == nullptr || buffer == nullptr) {
         return CUBLAS_STATUS_INVALID_VALUE;
     }
-    std::memcpy(&value, buffer, sizeof value);
+    auto inner = get<Inner>(opaque);
+    Field place = field_of(inner, attribute);
+    if (place.address == nullptr || place.bytes != bytes) {
+        return CUBLAS_STATUS_INVALID_VALUE;
+    }
+    std::memcpy(place.address, buffer, bytes);
+    put(opaque, inner);
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -253,26 +321,11 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t opaque,
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
                                                 cublasLtMatrixLayoutAttribute_t attribute,
                                                 const void *buffer, std::size_t bytes)
 {
-    if (opaque == nullptr) {
-        return CUBLAS_STATUS_INVALID_VALUE;
-    }
-    auto layout = get<Layout>(opaque);
-    cublasStatus_t status = CUBLAS_STATUS_INVALID_VALUE;
-    if (attribute == CUBLASLT_MATRIX_LAYOUT_ORDER) {
-        status = set(layout.order, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATRIX_LAYOUT_ROWS) {
-        status = set(layout.rows, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATRIX_LAYOUT_COLS) {
-        status = set(layout.columns, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATRIX_LAYOUT_LD) {
-        status = set(layout.leading, buffer, bytes);
-    }
-    put(opaque, layout);
-    return status;
+    return set_attribute<Layout>(layout, attribute, buffer, bytes);
 }
 
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *descriptor,
@@ -288,28 +341,11 @@ cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t descriptor)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t opaque,
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t operation,
                                               cublasLtMatmulDescAttributes_t attribute,
                                               const void *buffer, std::size_t bytes)
 {
-    if (opaque == nullptr) {
-        return CUBLAS_STATUS_INVALID_VALUE;
-    }
-    auto operation = get<Operation>(opaque);
-    cublasStatus_t status = CUBLAS_STATUS_INVALID_VALUE;
-    if (attribute == CUBLASLT_MATMUL_DESC_TRANSA) {
-        status = set(operation.transpose_a, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATMUL_DESC_TRANSB) {
-        status = set(operation.transpose_b, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATMUL_DESC_EPILOGUE) {
-        status = set(operation.epilogue, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATMUL_DESC_BIAS_POINTER) {
-        status = set(operation.bias, buffer, bytes);
-    } else if (attribute == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE) {
-        status = set(operation.bias_type, buffer, bytes);
-    }
-    put(opaque, operation);
-    return status;
+    return set_attribute<Operation>(operation, attribute, buffer, bytes);
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *preference)
@@ -323,24 +359,11 @@ cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t prefer
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t opaque,
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
                                                     cublasLtMatmulPreferenceAttributes_t attribute,
                                                     const void *buffer, std::size_t bytes)
 {
-    if (opaque == nullptr) {
-        return CUBLAS_STATUS_INVALID_VALUE;
-    }
-    auto preference = get<Preference>(opaque);
-    cublasStatus_t status = CUBLAS_STATUS_INVALID_VALUE;
-    if (attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) {
-        status = set(preference.workspace, buffer, bytes);
-    } else if (attribute >= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES &&
-               attribute <= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES) {
-        int operand = attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES;
-        status = set(preference.alignment[operand], buffer, bytes);
-    }
-    put(opaque, preference);
-    return status;
+    return set_attribute<Preference>(preference, attribute, buffer, bytes);
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,

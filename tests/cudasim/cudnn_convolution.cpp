@@ -310,38 +310,48 @@ cudnnStatus_t search_alone(cudnnHandle_t handle, Direction direction, const Desc
 }
 } // namespace
 
+/*
+ * The calls that are the same for all directions but for their names: `Name` and `Kind` are what
+ * cuDNN calls the direction, in functions and in types, and the last arguments the descriptors x,
+ * w, convolution and y in the order of the direction.
+ */
+#define DIRECTION(Name, Kind, direction, ...)                                                      \
+    cudnnStatus_t cudnnGetConvolution##Name##AlgorithmMaxCount(cudnnHandle_t handle, int *count)   \
+    {                                                                                              \
+        return count_algorithms(handle, direction, count);                                         \
+    }                                                                                              \
+    cudnnStatus_t cudnnGetConvolution##Name##Algorithm_v7(                                         \
+        cudnnHandle_t handle, __VA_ARGS__, int requested, int *returned,                           \
+        cudnnConvolution##Kind##AlgoPerf_t *results)                                               \
+    {                                                                                              \
+        return list_algorithms(handle, direction, {x, w, convolution, y}, SIZE_MAX, false,         \
+                               requested, returned, results);                                      \
+    }                                                                                              \
+    cudnnStatus_t cudnnFindConvolution##Name##Algorithm(                                           \
+        cudnnHandle_t handle, __VA_ARGS__, int requested, int *returned,                           \
+        cudnnConvolution##Kind##AlgoPerf_t *results)                                               \
+    {                                                                                              \
+        return search_alone(handle, direction, {x, w, convolution, y}, requested, returned,        \
+                            results);                                                              \
+    }                                                                                              \
+    cudnnStatus_t cudnnGetConvolution##Name##WorkspaceSize(                                        \
+        cudnnHandle_t handle, __VA_ARGS__, cudnnConvolution##Kind##Algo_t algorithm,               \
+        std::size_t *bytes)                                                                        \
+    {                                                                                              \
+        return get_workspace(handle, direction, {x, w, convolution, y}, algorithm, bytes);         \
+    }
+
 extern "C" {
-cudnnStatus_t cudnnGetConvolutionForwardAlgorithmMaxCount(cudnnHandle_t handle, int *count)
-{
-    return count_algorithms(handle, Direction::forward, count);
-}
+DIRECTION(Forward, Fwd, Direction::forward, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w,
+          cudnnConvolutionDescriptor_t convolution, cudnnTensorDescriptor_t y)
+DIRECTION(BackwardData, BwdData, Direction::backward_data, cudnnFilterDescriptor_t w,
+          cudnnTensorDescriptor_t y, cudnnConvolutionDescriptor_t convolution,
+          cudnnTensorDescriptor_t x)
+DIRECTION(BackwardFilter, BwdFilter, Direction::backward_filter, cudnnTensorDescriptor_t x,
+          cudnnTensorDescriptor_t y, cudnnConvolutionDescriptor_t convolution,
+          cudnnFilterDescriptor_t w)
 
-cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t handle,
-                                                     cudnnTensorDescriptor_t x_descriptor,
-                                                     cudnnFilterDescriptor_t w_descriptor,
-                                                     cudnnConvolutionDescriptor_t convolution,
-                                                     cudnnTensorDescriptor_t y_descriptor,
-                                                     int requested, int *returned,
-                                                     cudnnConvolutionFwdAlgoPerf_t *results)
-{
-    return list_algorithms(handle, Direction::forward,
-                           {x_descriptor, w_descriptor, convolution, y_descriptor}, SIZE_MAX, false,
-                           requested, returned, results);
-}
-
-cudnnStatus_t cudnnFindConvolutionForwardAlgorithm(cudnnHandle_t handle,
-                                                   cudnnTensorDescriptor_t x_descriptor,
-                                                   cudnnFilterDescriptor_t w_descriptor,
-                                                   cudnnConvolutionDescriptor_t convolution,
-                                                   cudnnTensorDescriptor_t y_descriptor,
-                                                   int requested, int *returned,
-                                                   cudnnConvolutionFwdAlgoPerf_t *results)
-{
-    return search_alone(handle, Direction::forward,
-                        {x_descriptor, w_descriptor, convolution, y_descriptor}, requested,
-                        returned, results);
-}
-
+/* In these the descriptors and the pointers alternate. */
 cudnnStatus_t cudnnFindConvolutionForwardAlgorithmEx(
     cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor, const void *x,
     cudnnFilterDescriptor_t w_descriptor, const void *w, cudnnConvolutionDescriptor_t convolution,
@@ -353,13 +363,26 @@ cudnnStatus_t cudnnFindConvolutionForwardAlgorithmEx(
                   {x, w, y, workspace, workspace_bytes}, requested, returned, results);
 }
 
-cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(
-    cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor,
-    cudnnFilterDescriptor_t w_descriptor, cudnnConvolutionDescriptor_t convolution,
-    cudnnTensorDescriptor_t y_descriptor, cudnnConvolutionFwdAlgo_t algorithm, std::size_t *bytes)
+cudnnStatus_t cudnnFindConvolutionBackwardDataAlgorithmEx(
+    cudnnHandle_t handle, cudnnFilterDescriptor_t w_descriptor, const void *w,
+    cudnnTensorDescriptor_t y_descriptor, const void *y, cudnnConvolutionDescriptor_t convolution,
+    cudnnTensorDescriptor_t x_descriptor, void *x, int requested, int *returned,
+    cudnnConvolutionBwdDataAlgoPerf_t *results, void *workspace, std::size_t workspace_bytes)
 {
-    return get_workspace(handle, Direction::forward,
-                         {x_descriptor, w_descriptor, convolution, y_descriptor}, algorithm, bytes);
+    return search(handle, Direction::backward_data,
+                  {x_descriptor, w_descriptor, convolution, y_descriptor},
+                  {x, w, y, workspace, workspace_bytes}, requested, returned, results);
+}
+
+cudnnStatus_t cudnnFindConvolutionBackwardFilterAlgorithmEx(
+    cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor, const void *x,
+    cudnnTensorDescriptor_t y_descriptor, const void *y, cudnnConvolutionDescriptor_t convolution,
+    cudnnFilterDescriptor_t w_descriptor, void *w, int requested, int *returned,
+    cudnnConvolutionBwdFilterAlgoPerf_t *results, void *workspace, std::size_t workspace_bytes)
+{
+    return search(handle, Direction::backward_filter,
+                  {x_descriptor, w_descriptor, convolution, y_descriptor},
+                  {x, w, y, workspace, workspace_bytes}, requested, returned, results);
 }
 
 cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void *alpha,
@@ -375,58 +398,6 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void *alpha,
                     {x, w, y, workspace, workspace_bytes}, algorithm, alpha, beta);
 }
 
-cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithmMaxCount(cudnnHandle_t handle, int *count)
-{
-    return count_algorithms(handle, Direction::backward_data, count);
-}
-
-cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
-    cudnnHandle_t handle, cudnnFilterDescriptor_t w_descriptor,
-    cudnnTensorDescriptor_t y_descriptor, cudnnConvolutionDescriptor_t convolution,
-    cudnnTensorDescriptor_t x_descriptor, int requested, int *returned,
-    cudnnConvolutionBwdDataAlgoPerf_t *results)
-{
-    return list_algorithms(handle, Direction::backward_data,
-                           {x_descriptor, w_descriptor, convolution, y_descriptor}, SIZE_MAX, false,
-                           requested, returned, results);
-}
-
-cudnnStatus_t cudnnFindConvolutionBackwardDataAlgorithm(cudnnHandle_t handle,
-                                                        cudnnFilterDescriptor_t w_descriptor,
-                                                        cudnnTensorDescriptor_t y_descriptor,
-                                                        cudnnConvolutionDescriptor_t convolution,
-                                                        cudnnTensorDescriptor_t x_descriptor,
-                                                        int requested, int *returned,
-                                                        cudnnConvolutionBwdDataAlgoPerf_t *results)
-{
-    return search_alone(handle, Direction::backward_data,
-                        {x_descriptor, w_descriptor, convolution, y_descriptor}, requested,
-                        returned, results);
-}
-
-cudnnStatus_t cudnnFindConvolutionBackwardDataAlgorithmEx(
-    cudnnHandle_t handle, cudnnFilterDescriptor_t w_descriptor, const void *w,
-    cudnnTensorDescriptor_t y_descriptor, const void *y, cudnnConvolutionDescriptor_t convolution,
-    cudnnTensorDescriptor_t x_descriptor, void *x, int requested, int *returned,
-    cudnnConvolutionBwdDataAlgoPerf_t *results, void *workspace, std::size_t workspace_bytes)
-{
-    return search(handle, Direction::backward_data,
-                  {x_descriptor, w_descriptor, convolution, y_descriptor},
-                  {x, w, y, workspace, workspace_bytes}, requested, returned, results);
-}
-
-cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(cudnnHandle_t handle,
-                                                           cudnnFilterDescriptor_t w_descriptor,
-                                                           cudnnTensorDescriptor_t y_descriptor,
-                                                           cudnnConvolutionDescriptor_t convolution,
-                                                           cudnnTensorDescriptor_t x_descriptor,
-                                                           cudnnConvolutionBwdDataAlgo_t algorithm,
-                                                           std::size_t *bytes)
-{
-    return get_workspace(handle, Direction::backward_data,
-                         {x_descriptor, w_descriptor, convolution, y_descriptor}, algorithm, bytes);
-}
-
 cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *alpha,
                                            cudnnFilterDescriptor_t w_descriptor, const void *w,
                                            cudnnTensorDescriptor_t y_descriptor, const void *y,
@@ -438,54 +409,6 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *alp
     return convolve(handle, Direction::backward_data,
                     {x_descriptor, w_descriptor, convolution, y_descriptor},
                     {x, w, y, workspace, workspace_bytes}, algorithm, alpha, beta);
-}
-
-cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithmMaxCount(cudnnHandle_t handle, int *count)
-{
-    return count_algorithms(handle, Direction::backward_filter, count);
-}
-
-cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-    cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor,
-    cudnnTensorDescriptor_t y_descriptor, cudnnConvolutionDescriptor_t convolution,
-    cudnnFilterDescriptor_t w_descriptor, int requested, int *returned,
-    cudnnConvolutionBwdFilterAlgoPerf_t *results)
-{
-    return list_algorithms(handle, Direction::backward_filter,
-                           {x_descriptor, w_descriptor, convolution, y_descriptor}, SIZE_MAX, false,
-                           requested, returned, results);
-}
-
-cudnnStatus_t cudnnFindConvolutionBackwardFilterAlgorithm(
-    cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor,
-    cudnnTensorDescriptor_t y_descriptor, cudnnConvolutionDescriptor_t convolution,
-    cudnnFilterDescriptor_t w_descriptor, int requested, int *returned,
-    cudnnConvolutionBwdFilterAlgoPerf_t *results)
-{
-    return search_alone(handle, Direction::backward_filter,
-                        {x_descriptor, w_descriptor, convolution, y_descriptor}, requested,
-                        returned, results);
-}
-
-cudnnStatus_t cudnnFindConvolutionBackwardFilterAlgorithmEx(
-    cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor, const void *x,
-    cudnnTensorDescriptor_t y_descriptor, const void *y, cudnnConvolutionDescriptor_t convolution,
-    cudnnFilterDescriptor_t w_descriptor, void *w, int requested, int *returned,
-    cudnnConvolutionBwdFilterAlgoPerf_t *results, void *workspace, std::size_t workspace_bytes)
-{
-    return search(handle, Direction::backward_filter,
-                  {x_descriptor, w_descriptor, convolution, y_descriptor},
-                  {x, w, y, workspace, workspace_bytes}, requested, returned, results);
-}
-
-cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(
-    cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor,
-    cudnnTensorDescriptor_t y_descriptor, cudnnConvolutionDescriptor_t convolution,
-    cudnnFilterDescriptor_t w_descriptor, cudnnConvolutionBwdFilterAlgo_t algorithm,
-    std::size_t *bytes)
-{
-    return get_workspace(handle, Direction::backward_filter,
-                         {x_descriptor, w_descriptor, convolution, y_descriptor}, algorithm, bytes);
 }
 
 cudnnStatus_t cudnnConvolutionBackwardFilter(

@@ -68,6 +68,15 @@ bool epilogue_supported(std::uint32_t epilogue)
            epilogue == CUBLASLT_EPILOGUE_RELU || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
 }
 
+/* Fused kernels in halves are those of tensor cores, which want lines of 16 bytes. Stricter than
+   the real library, which has others for some shapes: a caller has to be prepared for both. */
+bool epilogue_fits(const Problem &problem)
+{
+    std::size_t line = static_cast<std::size_t>(problem.d.leading) * element_size(problem.d.type);
+    return problem.operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT ||
+           element_size(problem.d.type) > 2 || line % 16 == 0;
+}
+
 /* From the first to one past the last byte of a matrix. */
 Range extent(const void *matrix, const Layout &layout)
 {
@@ -146,7 +155,7 @@ cublasStatus_t check_problem(const Problem &problem)
         return CUBLAS_STATUS_INVALID_VALUE;
     }
     if (!types_supported(problem) || !epilogue_supported(problem.operation.epilogue) ||
-        problem.c.order != problem.d.order) {
+        !epilogue_fits(problem) || problem.c.order != problem.d.order) {
         return CUBLAS_STATUS_NOT_SUPPORTED;
     }
     return CUBLAS_STATUS_SUCCESS;

@@ -241,6 +241,38 @@ void half_types_match(void **)
     }
 }
 
+/* A bias or a ReLU in halves: not for every shape; in float and without them for all. */
+void fused_halves_want_whole_lines(void **)
+{
+    Case given = plain;
+    given.m = 6; /* lines of 6 + 3 elements */
+    given.epilogue = CUBLASLT_EPILOGUE_RELU_BIAS;
+    check_case(given);
+    given.input = CUDA_R_16F;
+    check_case(given);
+    given.output = CUDA_R_16F;
+    {
+        Setup setup(given);
+        assert_int_equal(setup.choose(), CUBLAS_STATUS_NOT_SUPPORTED);
+        assert_int_equal(setup.found, 0);
+    }
+    given.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+    check_case(given);
+}
+
+/* A bias of another type than D's is refused. */
+void bias_has_the_type_of_the_output(void **)
+{
+    Case given = plain;
+    given.input = given.output = CUDA_R_16BF;
+    given.epilogue = CUBLASLT_EPILOGUE_BIAS;
+    Setup setup(given);
+    setup.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(CUDA_R_32F));
+    assert_int_equal(setup.choose(), CUBLAS_STATUS_NOT_SUPPORTED);
+    setup.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(CUDA_R_16BF));
+    assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
+}
+
 /* beta 1 onto itself, and a search without the caller. */
 void in_place_without_algorithm(void **)
 {
@@ -480,6 +512,8 @@ int main()
         cmocka_unit_test(products_match),
         cmocka_unit_test(odd_sizes_match),
         cmocka_unit_test(half_types_match),
+        cmocka_unit_test(fused_halves_want_whole_lines),
+        cmocka_unit_test(bias_has_the_type_of_the_output),
         cmocka_unit_test(in_place_without_algorithm),
         cmocka_unit_test(tf32_rounds),
         cmocka_unit_test(replays),

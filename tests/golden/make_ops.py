@@ -81,8 +81,17 @@ def pool(a):
     return kernel, [s or k for s, k in zip(stride, kernel)], pair(a["padding"])
 
 
-def channel_mean_max(a, x, w, run):
-    return torch.cat([x[0].mean(1, keepdim=True), x[0].max(1, keepdim=True).values], 1)
+def squeeze_excite(a, x, w, run):
+    mean = x[0].mean((2, 3))
+    hidden = F.linear(mean, w["reduce.weight"], w["reduce.bias"])
+    gate = F.linear(ACTIVATIONS[a["activation"]](hidden), w["expand.weight"], w["expand.bias"])
+    return x[0] * torch.sigmoid(gate)[:, :, None, None]
+
+
+def spatial_attention(a, x, w, run):
+    maps = torch.cat([x[0].mean(1, keepdim=True), x[0].max(1, keepdim=True).values], 1)
+    gate = F.conv2d(maps, w["conv.weight"], padding=int(a["kernel"]) // 2)
+    return x[0] * torch.sigmoid(gate)
 
 
 def frames(a, x, w, run):
@@ -120,13 +129,12 @@ OPERATIONS = {
     "batchnorm": batchnorm,
     "activation": lambda a, x, w, run: ACTIVATIONS[a["kind"]](x[0]),
     "add": lambda a, x, w, run: x[0] + x[1],
-    "channel_scale": lambda a, x, w, run: x[0] * x[1],
-    "spatial_scale": lambda a, x, w, run: x[0] * x[1],
+    "squeeze_excite": squeeze_excite,
+    "spatial_attention": spatial_attention,
     "maxpool": lambda a, x, w, run: F.max_pool2d(x[0], *pool(a)),
     "avgpool": lambda a, x, w, run: F.avg_pool2d(x[0], *pool(a)),
     "global_avgpool": lambda a, x, w, run: F.adaptive_avg_pool2d(x[0], 1),
     "global_maxpool": lambda a, x, w, run: F.adaptive_max_pool2d(x[0], 1),
-    "channel_mean_max": channel_mean_max,
     "concat": lambda a, x, w, run: torch.cat(x, 1),
     "flatten": lambda a, x, w, run: x[0].flatten(1)[:, :, None, None],
     "frames": frames,

@@ -1,5 +1,7 @@
 #include "tests/ops/harness.h"
 
+#include "engine/core/half.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +76,12 @@ static dv_status fetch(op_rig *rig, const op_tensor *tensor, fetch_fn function, 
 
 /* ---- Setting up ---- */
 
+static void round_values(const op_rig *rig, int64_t count, double *values)
+{
+    for (int64_t i = 0; rig->dtype != DV_F32 && i < count; i++)
+        values[i] = dv_half_to_float(rig->dtype, dv_half_from_float(rig->dtype, (float)values[i]));
+}
+
 static op_tensor *add_tensor(op_rig *rig, const char *name, op_tensor_kind kind, int index,
                              int64_t count)
 {
@@ -102,6 +110,7 @@ static dv_status build(op_rig *rig)
         op_tensor *x = add_tensor(rig, name, TENSOR_INPUT, inputs[i], dv_shape_count(shape));
         x->channels = shape.c;
         op_case_fill(rig->item, name, rig->item->inputs[i].data, x->count, shape.c, x->value);
+        round_values(rig, x->count, x->value);
     }
     void *attributes;
     DV_TRY(op_attributes(rig->item->op, rig->item->attributes, &attributes));
@@ -118,11 +127,10 @@ static void fill_parameter(const op_rig *rig, op_tensor *tensor, const dv_param 
     bool positive = scale || strcmp(tensor->name, "running_var") == 0;
     op_case_fill(rig->item, tensor->name, positive ? DATA_POSITIVE : DATA_NORMAL, tensor->count, 1,
                  tensor->value);
-    if (param->rank < 2)
-        return;
-    double fan_in = (double)(param->count / param->dim[0]);
+    double fan_in = param->rank < 2 ? 1 : (double)(param->count / param->dim[0]);
     for (int64_t i = 0; i < tensor->count; i++)
         tensor->value[i] = (double)(float)(tensor->value[i] / sqrt(fan_in));
+    round_values(rig, tensor->count, tensor->value);
 }
 
 static void add_parameters(op_rig *rig)
@@ -166,8 +174,10 @@ static dv_status make_plan(op_rig *rig, unsigned unwanted)
             DV_TRY(op_rig_upload(rig, &rig->tensors[i]));
     }
     op_tensor *y = rig->output;
-    if (y->gradient != NULL)
+    if (y->gradient != NULL) {
         op_case_fill(rig->item, "dy", DATA_NORMAL, y->count, y->channels, y->gradient);
+        round_values(rig, y->count, y->gradient);
+    }
     return DV_OK;
 }
 
@@ -177,6 +187,9 @@ static dv_status open_rig(op_rig *rig, const op_rig_options *options)
     int threads = options->threads > 0 ? options->threads : 1;
     DV_TRY(dv_context_open_backend(options->unguarded ? real : &rig->guard.backend, threads,
                                    (dv_log){0}, &rig->context));
+    rig->context->algorithms = options->algorithms;
+    if (real->half)
+        DV_TRY(dv_context_set_dtype(rig->context, rig->dtype));
     DV_TRY(dv_params_create(rig->context, &rig->params));
     rig->guard.params = rig->params;
     DV_TRY(dv_graph_create(rig->params, &rig->graph));
@@ -196,6 +209,7 @@ dv_status op_rig_open(const op_case *item, const dv_backend *backend, const op_r
     op_rig *rig;
     DV_TRY(dv__calloc(1, sizeof *rig, &rig));
     rig->item = item;
+    rig->dtype = options->dtype;
     rig->inference = options->inference || (item->flags & CASE_INFERENCE) != 0;
     rig->run = (dv_run){.training = !rig->inference, .seed = RUN_SEED, .step = RUN_STEP};
     guard_init(&rig->guard, backend, item->op);
@@ -277,6 +291,15 @@ op_tensor *op_rig_find(op_rig *rig, const char *name)
             return &rig->tensors[i];
     }
     return NULL;
+}
+
+int64_t op_rig_terms(const op_rig *rig, const op_tensor *tensor)
+{
+    const dv_node *node = &rig->graph->nodes[rig->node];
+    int64_t products = node->op->macs != NULL ? node->op->macs(rig->graph, node) : 0;
+    for (int i = 0; i < rig->tensor_count; i++)
+        products = rig->tensors[i].count > products ? rig->tensors[i].count : products;
+    return (products + tensor->count - 1) / tensor->count;
 }
 
 uint32_t op_rig_hash(op_rig *rig)

@@ -39,15 +39,19 @@ enum { OP_RIG_TENSORS = 1 + DV_MAX_INPUTS + 2 * DV_MAX_PARAMS };
 
 typedef struct op_rig_options {
     int threads;
-    bool inference;    /* an inference plan, whatever the case says */
-    bool unguarded;    /* the backend as it is: for timing */
+    bool inference;           /* an inference plan, whatever the case says */
+    bool unguarded;           /* the backend as it is: for timing */
+    dv_algorithms algorithms; /* as in the context */
     bool plain;        /* parameters are in PyTorch's order before the operation can choose */
     unsigned unwanted; /* bit i: the gradient of input i is not asked for */
+    dv_dtype dtype;    /* of the tensors, where the backend has halves. Whether it has or not, the
+                          case's numbers are rounded to it: both then compute from the same */
 } op_rig_options;
 
 typedef struct op_rig {
     const op_case *item;
     bool inference;
+    dv_dtype dtype;
     guard guard;
     dv_context *context;
     dv_params *params;
@@ -74,6 +78,10 @@ dv_status op_rig_forward(op_rig *rig);
 dv_status op_rig_backward(op_rig *rig);
 
 op_tensor *op_rig_find(op_rig *rig, const char *name); /* NULL: no such tensor */
+
+/* How many products are added up in an element of the tensor, or of its gradient: on average, and
+   at least; for tolerance_in. */
+int64_t op_rig_terms(const op_rig *rig, const op_tensor *tensor);
 
 /* True for inputs that an operation has no gradient for: the targets of a loss. */
 bool op_input_constant(dv_op_id op, int input);

@@ -1,5 +1,7 @@
-/* No operation without an implementation on every backend, cases in every mode, a check of its
-   gradient and a PyTorch vector. Prints the table. */
+/* No operation without an implementation on every backend in every dtype that it has, cases in
+   every mode, a check of its gradient and a PyTorch vector. Prints the table. */
+#include "engine/core/module.h"
+#include "tests/ops/harness.h"
 #include "tests/ops/vectors.h"
 
 #include <setjmp.h>
@@ -34,35 +36,95 @@ static coverage count_cases(const dv_safetensors *file, dv_op_id op)
     return found;
 }
 
-static const char *directions(const dv_backend *backend, dv_op_id op)
+/* A column of the table: what an operation can do there is found by doing it. */
+typedef struct column {
+    const char *title;
+    const dv_backend *backend; /* NULL: the module is not there */
+    dv_dtype dtype;
+} column;
+
+enum { COLUMNS = 6 };
+
+static void make_columns(column columns[COLUMNS])
 {
-    const dv_impl *impl = backend->impls[op];
-    if (impl == NULL || impl->forward == NULL)
+    const dv_backend *device = NULL;
+    char places[4096];
+    if (!dv_module_find("cudasim", places, sizeof places))
+        printf("the CUDA backend is left out: no module for the simulated device in %s\n", places);
+    else if (dv_module_load("cudasim", &device) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    columns[0] = (column){"ref64", &dv_backend_ref64, DV_F32};
+    columns[1] = (column){"ref", &dv_backend_ref, DV_F32};
+    columns[2] = (column){"cpu", &dv_backend_cpu, DV_F32};
+    columns[3] = (column){"cuda:fp32", device, DV_F32};
+    columns[4] = (column){"cuda:fp16", device, DV_F16};
+    columns[5] = (column){"cuda:bf16", device, DV_BF16};
+}
+
+/* The first small case with a gradient. */
+static const op_case *small_case(dv_op_id op)
+{
+    for (int i = 0; i < op_case_count; i++) {
+        if (op_cases[i].op == op && (op_cases[i].flags & (CASE_LARGE | CASE_INFERENCE)) == 0)
+            return &op_cases[i];
+    }
+    return NULL;
+}
+
+/* "f+b", "f", "-"; "" where the backend is not there. */
+static const char *directions(const column *in, const op_case *item)
+{
+    op_rig *rig;
+    if (in->backend == NULL)
+        return "";
+    op_rig_options options = {
+        .threads = 1, .dtype = in->dtype, .unguarded = !in->backend->host_memory};
+    if (op_rig_open(item, in->backend, &options, &rig) != DV_OK)
         return "-";
-    return impl->backward != NULL ? "f+b" : "f";
+    const char *found = op_rig_forward(rig) != DV_OK    ? "-"
+                        : op_rig_backward(rig) != DV_OK ? "f"
+                                                        : "f+b";
+    op_rig_close(rig);
+    return found;
+}
+
+/* Prints the operation's part of the table; false: there is a hole. */
+static bool print_directions(const column columns[COLUMNS], dv_op_id op)
+{
+    bool complete = true;
+    const op_case *item = small_case(op);
+    if (item == NULL)
+        fail_msg("%s has no small case", dv_op_get(op)->name);
+    printf("%-22s", dv_op_get(op)->name);
+    for (int i = 0; i < COLUMNS; i++) {
+        const char *found = directions(&columns[i], item);
+        printf(" %9s", found);
+        complete = complete && (columns[i].backend == NULL || strcmp(found, "f+b") == 0);
+    }
+    return complete;
 }
 
 static void test_every_operation(void **state)
 {
     (void)state;
+    column columns[COLUMNS];
     dv_safetensors *file;
     assert_int_equal(dv_safetensors_read(OP_VECTORS_PATH, &file), DV_OK);
-    printf("%-22s %5s %5s %5s  %8s %9s %5s %9s %7s\n", "operation", "ref64", "ref", "cpu",
-           "training", "inference", "large", "gradients", "vectors");
+    make_columns(columns);
+    printf("%-22s", "operation");
+    for (int i = 0; i < COLUMNS; i++)
+        printf(" %9s", columns[i].title);
+    printf(" | %8s %9s %5s %9s %7s\n", "training", "inference", "large", "gradients", "vectors");
     int incomplete = 0;
     for (int id = 0; id < DV_OP_COUNT; id++) {
         if (id == DV_OP_input)
             continue;
-        const char *ref64 = directions(&dv_backend_ref64, (dv_op_id)id);
-        const char *ref = directions(&dv_backend_ref, (dv_op_id)id);
-        const char *cpu = directions(&dv_backend_cpu, (dv_op_id)id);
         coverage found = count_cases(file, (dv_op_id)id);
-        bool complete = strcmp(ref64, "f+b") == 0 && strcmp(ref, "f+b") == 0 &&
-                        strcmp(cpu, "f+b") == 0 && found.training > 0 && found.inference > 0 &&
-                        found.large > 0 && found.gradients > 0 && found.vectors > 0;
-        printf("%-22s %5s %5s %5s  %8d %9d %5d %9d %7d%s\n", dv_op_get((dv_op_id)id)->name, ref64,
-               ref, cpu, found.training, found.inference, found.large, found.gradients,
-               found.vectors, complete ? "" : "  INCOMPLETE");
+        bool complete = print_directions(columns, (dv_op_id)id) && found.training > 0 &&
+                        found.inference > 0 && found.large > 0 && found.gradients > 0 &&
+                        found.vectors > 0;
+        printf(" | %8d %9d %5d %9d %7d%s\n", found.training, found.inference, found.large,
+               found.gradients, found.vectors, complete ? "" : "  INCOMPLETE");
         incomplete += !complete;
     }
     dv_safetensors_free(file);

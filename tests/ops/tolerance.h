@@ -7,9 +7,14 @@
  * The absolute part scales with the tensor's root mean square, so that the bound means the same
  * for losses of 1e4 and for gradients of 1e-4. Not-a-number never passes, infinity only where the
  * other is the same infinity. A class is chosen by how an operation rounds, not by what passes.
+ *
+ * Where tensors are halves (tolerance_in) the classes grow by what their roundings do; both results
+ * are then computed from numbers that the half has exactly.
  */
 #ifndef TESTS_OPS_TOLERANCE_H
 #define TESTS_OPS_TOLERANCE_H
+
+#include "kernels/dtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,9 +34,22 @@ typedef enum op_tolerance {
 typedef struct tolerance_bounds {
     const char *name;
     double relative, absolute, nmse;
+    double floor; /* allowed for every element besides, whatever the tensor's size */
 } tolerance_bounds;
 
 tolerance_bounds tolerance_get(op_tolerance tolerance);
+
+/* How a tensor of `count` elements, each a sum of `terms` products, comes out of halves. */
+typedef struct tolerance_roundings {
+    int result; /* of an element itself: none where it stays float */
+    int term;   /* of what is added up */
+    int64_t terms, count;
+} tolerance_roundings;
+
+/* The class where tensors are of `dtype`. In float, and where nothing is rounded to a half: the
+   class itself. */
+tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype,
+                              tolerance_roundings roundings);
 
 typedef struct tolerance_report {
     bool ok;
@@ -44,8 +62,13 @@ typedef struct tolerance_report {
 tolerance_report tolerance_compare(op_tolerance tolerance, const double *got, const double *want,
                                    int64_t count);
 
+tolerance_report tolerance_compare_within(tolerance_bounds bounds, const double *got,
+                                          const double *want, int64_t count);
+
 /* "element 17: got 0.125, want 0.25, 310 % of the budget; nmse 1e-3 of 1e-10". */
 void tolerance_describe(op_tolerance tolerance, const tolerance_report *report, char *text,
                         size_t size);
+void tolerance_describe_within(tolerance_bounds bounds, const tolerance_report *report, char *text,
+                               size_t size);
 
 #endif

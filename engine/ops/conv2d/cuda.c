@@ -1,8 +1,7 @@
-/* Convolution by cuDNN's imperative calls, channels last. All that is known of cuDNN's convolutions
-   is in this file. */
-#include "engine/ops/conv2d/conv2d.h"
-#include "engine/ops/cuda.h"
+/* Convolution on a CUDA device: depthwise ones by kernels of its own, all others by cuDNN. */
+#include "engine/ops/conv2d/cuda_conv2d.h"
 #include "kernels/bias.h"
+#include "kernels/depthwise.h"
 #include "kernels/transpose.h"
 
 #include <stdlib.h>
@@ -53,158 +52,36 @@ static void drop_layout(dv_layout *base)
 /* ---- The plan ---- */
 
 typedef struct convolution {
-    cudnnTensorDescriptor_t x, y;
-    cudnnFilterDescriptor_t w;
-    cudnnConvolutionDescriptor_t convolution;
-    cudnnConvolutionFwdAlgo_t forward;
-    cudnnConvolutionBwdDataAlgo_t data;
-    cudnnConvolutionBwdFilterAlgo_t weights;
-    size_t forward_workspace, data_workspace, weights_workspace; /* bytes */
+    bool depthwise;             /* by own kernels */
+    dv_depthwise own;           /* their convolution */
+    dv_cudnn_convolution cudnn; /* all others */
     int64_t filters, channels, taps;
-    bool reorders; /* the parameter is in PyTorch's order: it and its gradient are transposed */
+    bool reorders; /* cuDNN's weights, and the parameter is in PyTorch's order: it and its gradient
+                      are transposed */
 } convolution;
 
-static void destroy(convolution *self)
-{
-    if (self->convolution != NULL)
-        (void)cudnnDestroyConvolutionDescriptor(self->convolution);
-    if (self->w != NULL)
-        (void)cudnnDestroyFilterDescriptor(self->w);
-    if (self->y != NULL)
-        (void)cudnnDestroyTensorDescriptor(self->y);
-    if (self->x != NULL)
-        (void)cudnnDestroyTensorDescriptor(self->x);
-    free(self);
-}
-
-static dv_status describe_tensor(dv_shape shape, cudnnTensorDescriptor_t *out)
-{
-    DV_CUDNN(cudnnCreateTensorDescriptor(out));
-    DV_CUDNN(cudnnSetTensor4dDescriptor(*out, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, (int)shape.n,
-                                        (int)shape.c, (int)shape.h, (int)shape.w));
-    return DV_OK;
-}
-
-/* FMA: products of floats are not rounded to TF32. */
-static dv_status describe(const dv_step *s, convolution *self)
+static dv_depthwise depthwise_of(const dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
-    DV_TRY(describe_tensor(s->in[0], &self->x));
-    DV_TRY(describe_tensor(s->node->shape, &self->y));
-    DV_CUDNN(cudnnCreateFilterDescriptor(&self->w));
-    DV_CUDNN(cudnnSetFilter4dDescriptor(self->w, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC,
-                                        (int)self->filters, (int)self->channels,
-                                        (int)attr->kernel[0], (int)attr->kernel[1]));
-    DV_CUDNN(cudnnCreateConvolutionDescriptor(&self->convolution));
-    DV_CUDNN(cudnnSetConvolution2dDescriptor(
-        self->convolution, (int)attr->padding[0], (int)attr->padding[1], (int)attr->stride[0],
-        (int)attr->stride[1], (int)attr->dilation[0], (int)attr->dilation[1],
-        CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
-    DV_CUDNN(cudnnSetConvolutionGroupCount(self->convolution, (int)attr->groups));
-    DV_CUDNN(cudnnSetConvolutionMathType(self->convolution, CUDNN_FMA_MATH));
-    return DV_OK;
+    dv_shape x = s->in[0], y = s->node->shape;
+    return (dv_depthwise){.images = x.n,
+                          .height = x.h,
+                          .width = x.w,
+                          .channels = x.c,
+                          .out_height = y.h,
+                          .out_width = y.w,
+                          .kernel = attr->kernel[0],
+                          .stride = {attr->stride[0], attr->stride[1]},
+                          .padding = {attr->padding[0], attr->padding[1]}};
 }
 
-/* ---- Algorithms: the first that cuDNN's heuristics name, that gives the same result every time
-   and is content with the workspace ---- */
-
-#define USABLE(result, most)                                                                       \
-    ((result).status == CUDNN_STATUS_SUCCESS && (result).determinism == CUDNN_DETERMINISTIC &&     \
-     (result).memory <= (most))
-
-static dv_status none(const dv_step *s, const char *direction)
+static bool is_depthwise(const dv_step *s)
 {
-    return DV_FAIL(DV_EUNSUPPORTED,
-                   "conv2d '%s': cuDNN has no deterministic %s for %s -> %s with at most %zu bytes "
-                   "of workspace",
-                   s->node->name, direction, dv_shape_format(s->in[0]).text,
-                   dv_shape_format(s->node->shape).text, dv__cuda_device(s->context)->workspace);
-}
-
-static dv_status choose_forward(const dv_step *s, convolution *self)
-{
-    const dv_cuda_device *device = dv__cuda_device(s->context);
-    cudnnConvolutionFwdAlgoPerf_t found[CUDNN_CONVOLUTION_FWD_ALGO_COUNT];
-    int count;
-    DV_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7(
-        device->cudnn, self->x, self->w, self->convolution, self->y,
-        CUDNN_CONVOLUTION_FWD_ALGO_COUNT, &count, found));
-    for (int i = 0; i < count; i++) {
-        if (USABLE(found[i], device->workspace)) {
-            self->forward = found[i].algo;
-            self->forward_workspace = found[i].memory;
-            return DV_OK;
-        }
-    }
-    return none(s, "forward algorithm");
-}
-
-static dv_status choose_data(const dv_step *s, convolution *self)
-{
-    const dv_cuda_device *device = dv__cuda_device(s->context);
-    cudnnConvolutionBwdDataAlgoPerf_t found[CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT];
-    int count;
-    DV_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7(
-        device->cudnn, self->w, self->y, self->convolution, self->x,
-        CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT, &count, found));
-    for (int i = 0; i < count; i++) {
-        if (USABLE(found[i], device->workspace)) {
-            self->data = found[i].algo;
-            self->data_workspace = found[i].memory;
-            return DV_OK;
-        }
-    }
-    return none(s, "backward algorithm of the input");
-}
-
-static dv_status choose_weights(const dv_step *s, convolution *self)
-{
-    const dv_cuda_device *device = dv__cuda_device(s->context);
-    cudnnConvolutionBwdFilterAlgoPerf_t found[CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT];
-    int count;
-    DV_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-        device->cudnn, self->x, self->y, self->convolution, self->w,
-        CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT, &count, found));
-    for (int i = 0; i < count; i++) {
-        if (USABLE(found[i], device->workspace)) {
-            self->weights = found[i].algo;
-            self->weights_workspace = found[i].memory;
-            return DV_OK;
-        }
-    }
-    return none(s, "backward algorithm of the weights");
-}
-
-static dv_status choose(const dv_step *s, convolution *self)
-{
-    DV_TRY(choose_forward(s, self));
-    if (!s->training)
-        return DV_OK;
-    if (s->wants_dx[0])
-        DV_TRY(choose_data(s, self));
-    return choose_weights(s, self);
-}
-
-/* ---- Scratch: the weights in cuDNN's order and their gradient, where they are transposed; then
-   cuDNN's workspace ---- */
-
-static size_t weight_bytes(const convolution *self)
-{
-    size_t elements = (size_t)(self->filters * self->channels * self->taps);
-    return self->reorders ? dv__cuda_aligned(elements * sizeof(float)) : 0;
-}
-
-static void *workspace(const dv_step *s, const convolution *self)
-{
-    return s->scratch != NULL ? (char *)s->scratch + 2 * weight_bytes(self) : NULL;
-}
-
-static void plan_scratch(dv_planner *planner, const convolution *self)
-{
-    size_t most = self->forward_workspace;
-    most = most > self->data_workspace ? most : self->data_workspace;
-    most = most > self->weights_workspace ? most : self->weights_workspace;
-    dv_planner_scratch(planner, 2 * weight_bytes(self) + most);
+    const dv_conv2d_attr *attr = s->node->attr;
+    dv_depthwise own = depthwise_of(s);
+    return attr->groups == s->in[0].c && attr->filters == s->in[0].c &&
+           attr->kernel[0] == attr->kernel[1] && attr->dilation[0] == 1 && attr->dilation[1] == 1 &&
+           dv_depthwise_supported(&own);
 }
 
 /* Where both orders are the same, the parameter stays as it is. */
@@ -228,24 +105,62 @@ static dv_status plan_layout(dv_planner *planner, convolution *self)
     return DV_OK;
 }
 
+/* Scratch of cuDNN's convolutions: the weights and their gradient as cuDNN has them, where the
+   parameter's are of another order or, the gradient, of another type; then its workspace. */
+typedef struct scratch_plan {
+    size_t gradient, workspace; /* offsets; the weights begin at 0 */
+    size_t bytes;
+} scratch_plan;
+
+static scratch_plan plan_scratch(const dv_step *s, const convolution *self)
+{
+    const dv_cudnn_algorithm *algorithms = self->cudnn.algorithm;
+    size_t elements = (size_t)(self->filters * self->channels * self->taps), most = 0;
+    size_t bytes = dv__cuda_aligned(elements * dv_dtype_size(s->context->dtype));
+    bool converts = s->training && (self->reorders || s->context->dtype != DV_F32);
+    for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++)
+        most = algorithms[i].workspace > most ? algorithms[i].workspace : most;
+    scratch_plan plan = {.gradient = self->reorders ? bytes : 0};
+    plan.workspace = plan.gradient + (converts ? bytes : 0);
+    plan.bytes = plan.workspace + most;
+    return plan;
+}
+
+static dv_status plan_by_cudnn(dv_planner *planner, dv_step *s, convolution *self)
+{
+    DV_TRY(dv__cudnn_convolution_plan(s, &self->cudnn));
+    DV_TRY(plan_layout(planner, self));
+    dv_planner_scratch(planner, plan_scratch(s, self).bytes);
+    return DV_OK;
+}
+
+static void destroy(convolution *self)
+{
+    dv__cudnn_convolution_drop(&self->cudnn);
+    free(self);
+}
+
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
-    dv_status status = DV_OK;
     convolution *self;
     DV_TRY(dv__calloc(1, sizeof *self, &self));
     self->filters = attr->filters;
     self->channels = s->in[0].c / attr->groups;
     self->taps = attr->kernel[0] * attr->kernel[1];
-    DV_TRY_GOTO(describe(s, self));
-    DV_TRY_GOTO(choose(s, self));
-    DV_TRY_GOTO(plan_layout(planner, self));
-    plan_scratch(planner, self);
+    self->own = depthwise_of(s);
+    self->depthwise = is_depthwise(s);
+    dv_status status = DV_OK;
+    if (!self->depthwise)
+        status = plan_by_cudnn(planner, s, self);
+    else if (s->training)
+        dv_planner_scratch(planner, (size_t)dv_depthwise_scratch(&self->own));
+    if (status != DV_OK) {
+        destroy(self);
+        return status;
+    }
     s->self = self;
     return DV_OK;
-fail:
-    destroy(self);
-    return status;
 }
 
 static void drop(dv_step *s)
@@ -255,72 +170,103 @@ static void drop(dv_step *s)
 
 /* ---- Running ---- */
 
+static void *at(const dv_step *s, size_t offset)
+{
+    return s->scratch != NULL ? (char *)s->scratch + offset : NULL;
+}
+
 /* The weights in cuDNN's order. */
 static dv_status ordered_weights(const dv_step *s, const convolution *self, const void **out)
 {
-    *out = s->w[0];
+    *out = s->w_half[0];
     if (!self->reorders)
         return DV_OK;
-    DV_CUDA(dv_launch_transpose(s->w[0], s->scratch, self->filters, self->channels, self->taps,
-                                dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_transpose(s->context->dtype, s->w_half[0], s->scratch, self->filters,
+                                self->channels, self->taps, dv__cuda_stream(s)));
     *out = s->scratch;
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward_by_cudnn(const dv_step *s, const convolution *self)
 {
-    static const float one = 1, zero = 0;
-    const dv_cuda_device *device = dv__cuda_device(s->context);
     const dv_conv2d_attr *attr = s->node->attr;
-    const convolution *self = s->self;
-    const void *w;
-    DV_TRY(ordered_weights(s, self, &w));
-    DV_CUDNN(cudnnConvolutionForward(device->cudnn, &one, self->x, s->x[0], self->w, w,
-                                     self->convolution, self->forward, workspace(s, self),
-                                     self->forward_workspace, &zero, self->y, s->y));
+    const dv_cuda_device *device = dv__cuda_device(s->context);
+    dv_convolution_operands operands = {.x = s->x[0], .out = s->y};
+    operands.workspace = at(s, plan_scratch(s, self).workspace);
+    DV_TRY(ordered_weights(s, self, &operands.w));
+    DV_TRY(dv__cudnn_convolution_run(device, &self->cudnn, DV_CONVOLUTION_FORWARD, &operands));
     if (attr->bias)
         DV_CUDA(dv_launch_bias(s->context->dtype, s->y, s->w[1], dv_shape_rows(s->node->shape),
                                attr->filters, device->stream));
     return DV_OK;
 }
 
-static dv_status input_gradient(const dv_step *s, const convolution *self)
+static dv_status forward(dv_step *s)
 {
-    static const float one = 1, zero = 0;
-    const void *w;
-    DV_TRY(ordered_weights(s, self, &w));
-    DV_CUDNN(cudnnConvolutionBackwardData(
-        dv__cuda_device(s->context)->cudnn, &one, self->w, w, self->y, s->dy, self->convolution,
-        self->data, workspace(s, self), self->data_workspace, &zero, self->x, s->dx[0]));
+    const dv_conv2d_attr *attr = s->node->attr;
+    const convolution *self = s->self;
+    if (!self->depthwise)
+        return forward_by_cudnn(s, self);
+    DV_CUDA(dv_launch_depthwise(s->context->dtype, &self->own, s->x[0], s->w_half[0],
+                                attr->bias ? s->w[1] : NULL, s->y, dv__cuda_stream(s)));
     return DV_OK;
 }
 
+static dv_status input_gradient(const dv_step *s, const convolution *self)
+{
+    dv_convolution_operands operands = {.y = s->dy, .out = s->dx[0]};
+    operands.workspace = at(s, plan_scratch(s, self).workspace);
+    DV_TRY(ordered_weights(s, self, &operands.w));
+    return dv__cudnn_convolution_run(dv__cuda_device(s->context), &self->cudnn, DV_CONVOLUTION_DATA,
+                                     &operands);
+}
+
+/* One launch brings cuDNN's gradient to the parameter's order and type. */
 static dv_status weight_gradient(const dv_step *s, const convolution *self)
 {
-    static const float one = 1, zero = 0;
-    void *dw = self->reorders ? (char *)s->scratch + weight_bytes(self) : s->dw[0];
-    DV_CUDNN(cudnnConvolutionBackwardFilter(dv__cuda_device(s->context)->cudnn, &one, self->x,
-                                            s->x[0], self->y, s->dy, self->convolution,
-                                            self->weights, workspace(s, self),
-                                            self->weights_workspace, &zero, self->w, dw));
-    if (self->reorders)
-        DV_CUDA(dv_launch_transpose(dw, s->dw[0], self->filters, self->taps, self->channels,
-                                    dv__cuda_stream(s)));
+    dv_dtype dtype = s->context->dtype;
+    scratch_plan places = plan_scratch(s, self);
+    bool converts = self->reorders || dtype != DV_F32;
+    void *dw = converts ? at(s, places.gradient) : s->dw[0];
+    dv_convolution_operands operands = {
+        .x = s->x[0], .y = s->dy, .out = dw, .workspace = at(s, places.workspace)};
+    DV_TRY(dv__cudnn_convolution_run(dv__cuda_device(s->context), &self->cudnn,
+                                     DV_CONVOLUTION_WEIGHTS, &operands));
+    if (!converts)
+        return DV_OK;
+    int64_t rows = self->reorders ? self->taps : 1;
+    DV_CUDA(dv_launch_transpose_to_float(dtype, dw, s->dw[0], self->filters, rows,
+                                         self->channels * self->taps / rows, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward_by_cudnn(const dv_step *s, const convolution *self)
+{
+    if (s->dx[0] != NULL)
+        DV_TRY(input_gradient(s, self));
+    return weight_gradient(s, self);
+}
+
+static dv_status backward_depthwise(const dv_step *s, const convolution *self)
+{
+    dv_dtype dtype = s->context->dtype;
+    void *stream = dv__cuda_stream(s);
+    if (s->dx[0] != NULL)
+        DV_CUDA(dv_launch_depthwise_data(dtype, &self->own, s->dy, s->w_half[0], s->dx[0], stream));
+    DV_CUDA(dv_launch_depthwise_weights(dtype, &self->own, s->x[0], s->dy, s->dw[0], s->scratch,
+                                        stream));
     return DV_OK;
 }
 
 static dv_status backward(dv_step *s)
 {
-    const dv_cuda_device *device = dv__cuda_device(s->context);
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;
-    if (s->dx[0] != NULL)
-        DV_TRY(input_gradient(s, self));
-    DV_TRY(weight_gradient(s, self));
+    DV_TRY(self->depthwise ? backward_depthwise(s, self) : backward_by_cudnn(s, self));
     if (attr->bias)
         DV_CUDA(dv_launch_column_sums(s->context->dtype, s->dy, s->dw[1],
                                       dv_shape_rows(s->node->shape), attr->filters,
-                                      device->stream));
+                                      dv__cuda_stream(s)));
     return DV_OK;
 }
 

@@ -1,27 +1,9 @@
-#include "engine/ops/cpu.h"
+#include "engine/ops/global_avgpool/cpu_mean.h"
 
-/* One sample: x (rows, channels) -> y (channels). */
 DV_CPU_CLONES
-static void mean_sample(const float *restrict x, float *restrict y, int64_t rows, int64_t channels)
+static void mean_sample(const float *x, float *y, int64_t rows, int64_t channels)
 {
-    for (int64_t c = 0; c < channels; c++)
-        y[c] = 0;
-    int64_t row = 0;
-    for (; row + 4 <= rows; row += 4) {
-        const float *a = x + row * channels, *b = a + channels;
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            y[c] += (a[c] + b[c]) + (a[c + 2 * channels] + b[c + 2 * channels]);
-    }
-    for (; row < rows; row++) {
-        const float *a = x + row * channels;
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            y[c] += a[c];
-    }
-    float share = 1.0F / (float)rows;
-    for (int64_t c = 0; c < channels; c++)
-        y[c] *= share;
+    dv__cpu_mean_rows(x, y, rows, channels);
 }
 
 DV_CPU_CLONES

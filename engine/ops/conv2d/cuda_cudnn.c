@@ -1,0 +1,133 @@
+/* Convolution by cuDNN's imperative calls, channels last. All that is known of cuDNN's convolutions
+   is in this file and in cuda_algorithm.c. */
+#include "engine/ops/conv2d/cuda_conv2d.h"
+
+/* ---- Descriptors ---- */
+
+static cudnnDataType_t data_type(dv_dtype dtype)
+{
+    if (dtype == DV_F16)
+        return CUDNN_DATA_HALF;
+    return dtype == DV_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+}
+
+/* Halves go to the tensor cores. FMA: products of floats are not rounded to TF32. */
+static cudnnMathType_t math_type(dv_dtype dtype)
+{
+    return dtype == DV_F32 ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH;
+}
+
+static dv_status describe_tensor(dv_dtype dtype, dv_shape shape, cudnnTensorDescriptor_t *out)
+{
+    DV_CUDNN(cudnnCreateTensorDescriptor(out));
+    DV_CUDNN(cudnnSetTensor4dDescriptor(*out, CUDNN_TENSOR_NHWC, data_type(dtype), (int)shape.n,
+                                        (int)shape.c, (int)shape.h, (int)shape.w));
+    return DV_OK;
+}
+
+/* cuDNN's PSEUDO_HALF_CONFIG and PSEUDO_BFLOAT16_CONFIG: halves in memory, sums in float. */
+static dv_status describe_convolution(const dv_step *s, cudnnConvolutionDescriptor_t *out)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    DV_CUDNN(cudnnCreateConvolutionDescriptor(out));
+    DV_CUDNN(cudnnSetConvolution2dDescriptor(*out, (int)attr->padding[0], (int)attr->padding[1],
+                                             (int)attr->stride[0], (int)attr->stride[1],
+                                             (int)attr->dilation[0], (int)attr->dilation[1],
+                                             CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
+    DV_CUDNN(cudnnSetConvolutionGroupCount(*out, (int)attr->groups));
+    DV_CUDNN(cudnnSetConvolutionMathType(*out, math_type(s->context->dtype)));
+    return DV_OK;
+}
+
+static dv_status describe(const dv_step *s, dv_cudnn_convolution *self)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    dv_dtype dtype = s->context->dtype;
+    DV_TRY(describe_tensor(dtype, s->in[0], &self->x));
+    DV_TRY(describe_tensor(dtype, s->node->shape, &self->y));
+    DV_CUDNN(cudnnCreateFilterDescriptor(&self->w));
+    DV_CUDNN(cudnnSetFilter4dDescriptor(self->w, data_type(dtype), CUDNN_TENSOR_NHWC,
+                                        (int)attr->filters, (int)(s->in[0].c / attr->groups),
+                                        (int)attr->kernel[0], (int)attr->kernel[1]));
+    for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++)
+        DV_TRY(describe_convolution(s, &self->convolution[i]));
+    return DV_OK;
+}
+
+dv_status dv__cudnn_convolution_plan(const dv_step *s, dv_cudnn_convolution *self)
+{
+    DV_TRY(describe(s, self));
+    DV_TRY(dv__cudnn_choose(s, self, DV_CONVOLUTION_FORWARD));
+    if (!s->training)
+        return DV_OK;
+    if (s->wants_dx[0])
+        DV_TRY(dv__cudnn_choose(s, self, DV_CONVOLUTION_DATA));
+    return dv__cudnn_choose(s, self, DV_CONVOLUTION_WEIGHTS);
+}
+
+void dv__cudnn_convolution_drop(dv_cudnn_convolution *self)
+{
+    for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++) {
+        if (self->convolution[i] != NULL)
+            (void)cudnnDestroyConvolutionDescriptor(self->convolution[i]);
+    }
+    if (self->w != NULL)
+        (void)cudnnDestroyFilterDescriptor(self->w);
+    if (self->y != NULL)
+        (void)cudnnDestroyTensorDescriptor(self->y);
+    if (self->x != NULL)
+        (void)cudnnDestroyTensorDescriptor(self->x);
+}
+
+/* ---- The three directions ---- */
+
+bool dv__cudnn_convolution_workspace(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                                     dv_convolution_direction direction, int algorithm,
+                                     size_t *bytes)
+{
+    cudnnConvolutionDescriptor_t convolution = self->convolution[direction];
+    switch (direction) {
+    case DV_CONVOLUTION_FORWARD:
+        return cudnnGetConvolutionForwardWorkspaceSize(
+                   device->cudnn, self->x, self->w, convolution, self->y,
+                   (cudnnConvolutionFwdAlgo_t)algorithm, bytes) == CUDNN_STATUS_SUCCESS;
+    case DV_CONVOLUTION_DATA:
+        return cudnnGetConvolutionBackwardDataWorkspaceSize(
+                   device->cudnn, self->w, self->y, convolution, self->x,
+                   (cudnnConvolutionBwdDataAlgo_t)algorithm, bytes) == CUDNN_STATUS_SUCCESS;
+    default:
+        return cudnnGetConvolutionBackwardFilterWorkspaceSize(
+                   device->cudnn, self->x, self->y, convolution, self->w,
+                   (cudnnConvolutionBwdFilterAlgo_t)algorithm, bytes) == CUDNN_STATUS_SUCCESS;
+    }
+}
+
+dv_status dv__cudnn_convolution_run(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                                    dv_convolution_direction direction,
+                                    const dv_convolution_operands *operands)
+{
+    static const float one = 1, zero = 0;
+    const dv_cudnn_algorithm *by = &self->algorithm[direction];
+    cudnnConvolutionDescriptor_t convolution = self->convolution[direction];
+    switch (direction) {
+    case DV_CONVOLUTION_FORWARD:
+        DV_CUDNN(cudnnConvolutionForward(device->cudnn, &one, self->x, operands->x, self->w,
+                                         operands->w, convolution,
+                                         (cudnnConvolutionFwdAlgo_t)by->number, operands->workspace,
+                                         by->workspace, &zero, self->y, operands->out));
+        break;
+    case DV_CONVOLUTION_DATA:
+        DV_CUDNN(cudnnConvolutionBackwardData(
+            device->cudnn, &one, self->w, operands->w, self->y, operands->y, convolution,
+            (cudnnConvolutionBwdDataAlgo_t)by->number, operands->workspace, by->workspace, &zero,
+            self->x, operands->out));
+        break;
+    default:
+        DV_CUDNN(cudnnConvolutionBackwardFilter(
+            device->cudnn, &one, self->x, operands->x, self->y, operands->y, convolution,
+            (cudnnConvolutionBwdFilterAlgo_t)by->number, operands->workspace, by->workspace, &zero,
+            self->w, operands->out));
+        break;
+    }
+    return DV_OK;
+}

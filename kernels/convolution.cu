@@ -1,0 +1,208 @@
+/* An element of the result has a thread, or, of the weights' gradient, a column of threads. */
+#include "kernels/convolution.h"
+
+#include "kernels/index.cuh"
+
+constexpr int PARTS = 16; /* of the positions that a weight's gradient sums over */
+
+/* dv_convolution in ints: launchers have seen that they hold all indices. */
+struct geometry {
+    int images, height, width, channels;
+    int out_height, out_width, filters;
+    int group_channels, group_filters;
+    int kernel[2], stride[2], padding[2], dilation[2];
+};
+
+static geometry geometry_of(const dv_convolution &shape)
+{
+    geometry g = {(int)shape.images,
+                  (int)shape.height,
+                  (int)shape.width,
+                  (int)shape.channels,
+                  (int)shape.out_height,
+                  (int)shape.out_width,
+                  (int)shape.filters,
+                  (int)(shape.channels / shape.groups),
+                  (int)(shape.filters / shape.groups),
+                  {},
+                  {},
+                  {},
+                  {}};
+    for (int axis = 0; axis < 2; axis++) {
+        g.kernel[axis] = (int)shape.kernel[axis];
+        g.stride[axis] = (int)shape.stride[axis];
+        g.padding[axis] = (int)shape.padding[axis];
+        g.dilation[axis] = (int)shape.dilation[axis];
+    }
+    return g;
+}
+
+/* Where tap `tap` of output `at` lies in the input; it may lie outside. */
+static __device__ __forceinline__ int input_at(const geometry &g, int axis, int at, int tap)
+{
+    return at * g.stride[axis] - g.padding[axis] + tap * g.dilation[axis];
+}
+
+/* The output whose tap `tap` lies at `at` of the input; -1: there is none. */
+static __device__ __forceinline__ int output_at(const geometry &g, int axis, int at, int tap,
+                                                int outputs)
+{
+    const int place = at + g.padding[axis] - tap * g.dilation[axis];
+    if (place < 0 || place % g.stride[axis] != 0 || place / g.stride[axis] >= outputs)
+        return -1;
+    return place / g.stride[axis];
+}
+
+template <class T>
+static __global__ void convolve(geometry g, const T *x, const T *w, T *y, int count)
+{
+    for (int i = dv_first_int(); i < count; i += dv_stride_int()) {
+        const int filter = i % g.filters, position = i / g.filters;
+        const int column = position % g.out_width, row = position / g.out_width % g.out_height;
+        const int image = position / g.out_width / g.out_height;
+        const int first = filter / g.group_filters * g.group_channels;
+        float sum = 0.0F;
+        for (int tap = 0; tap < g.kernel[0] * g.kernel[1]; tap++) {
+            const int from_row = input_at(g, 0, row, tap / g.kernel[1]);
+            const int from_column = input_at(g, 1, column, tap % g.kernel[1]);
+            if (from_row < 0 || from_row >= g.height || from_column < 0 || from_column >= g.width)
+                continue;
+            const T *values =
+                x + ((image * g.height + from_row) * g.width + from_column) * g.channels + first;
+            const T *weights = w + (filter * g.kernel[0] * g.kernel[1] + tap) * g.group_channels;
+            for (int c = 0; c < g.group_channels; c++)
+                sum += dv_to_float(values[c]) * dv_to_float(weights[c]);
+        }
+        y[i] = dv_from_float<T>(sum);
+    }
+}
+
+template <class T>
+static __global__ void convolve_data(geometry g, const T *dy, const T *w, T *dx, int count)
+{
+    const int taps = g.kernel[0] * g.kernel[1];
+    for (int i = dv_first_int(); i < count; i += dv_stride_int()) {
+        const int channel = i % g.channels, position = i / g.channels;
+        const int column = position % g.width, row = position / g.width % g.height;
+        const int image = position / g.width / g.height;
+        const int first = channel / g.group_channels * g.group_filters;
+        float sum = 0.0F;
+        for (int tap = 0; tap < taps; tap++) {
+            const int to_row = output_at(g, 0, row, tap / g.kernel[1], g.out_height);
+            const int to_column = output_at(g, 1, column, tap % g.kernel[1], g.out_width);
+            if (to_row < 0 || to_column < 0)
+                continue;
+            const T *gradients =
+                dy + ((image * g.out_height + to_row) * g.out_width + to_column) * g.filters;
+            const T *weights = w + tap * g.group_channels + channel % g.group_channels;
+            for (int o = first; o < first + g.group_filters; o++)
+                sum +=
+                    dv_to_float(gradients[o]) * dv_to_float(weights[o * taps * g.group_channels]);
+        }
+        dx[i] = dv_from_float<T>(sum);
+    }
+}
+
+/* The positions of a part, those of one weight. */
+template <class T>
+static __device__ float part_of_weight(const geometry &g, const T *x, const T *dy, int weight)
+{
+    const int channel = weight % g.group_channels, place = weight / g.group_channels;
+    const int tap = place % (g.kernel[0] * g.kernel[1]), filter = place / g.kernel[0] / g.kernel[1];
+    const int from = filter / g.group_filters * g.group_channels + channel;
+    const int positions = g.images * g.out_height * g.out_width;
+    float sum = 0.0F;
+    for (int position = (int)threadIdx.y; position < positions; position += PARTS) {
+        const int column = position % g.out_width, row = position / g.out_width % g.out_height;
+        const int image = position / g.out_width / g.out_height;
+        const int from_row = input_at(g, 0, row, tap / g.kernel[1]);
+        const int from_column = input_at(g, 1, column, tap % g.kernel[1]);
+        if (from_row < 0 || from_row >= g.height || from_column < 0 || from_column >= g.width)
+            continue;
+        const int at = ((image * g.height + from_row) * g.width + from_column) * g.channels + from;
+        sum += dv_to_float(x[at]) * dv_to_float(dy[position * g.filters + filter]);
+    }
+    return sum;
+}
+
+/* Blocks of (DV_WARP, PARTS) threads: neighbouring weights by parts. */
+template <class T>
+static __global__ void convolve_weights(geometry g, const T *x, const T *dy, T *dw, int count)
+{
+    DV_SHARED(float, shared, PARTS *DV_WARP);
+    const int weight = (int)(blockIdx.x * DV_WARP + threadIdx.x);
+    shared[threadIdx.y * DV_WARP + threadIdx.x] =
+        weight < count ? part_of_weight(g, x, dy, weight) : 0.0F;
+    __syncthreads();
+    if (threadIdx.y > 0 || weight >= count)
+        return;
+    float sum = 0.0F;
+    for (int part = 0; part < PARTS; part++)
+        sum += shared[part * DV_WARP + threadIdx.x];
+    dw[weight] = dv_from_float<T>(sum);
+}
+
+/* ---- Launchers ---- */
+
+static int64_t count_inputs(const dv_convolution *shape)
+{
+    return shape->images * shape->height * shape->width * shape->channels;
+}
+
+static int64_t count_outputs(const dv_convolution *shape)
+{
+    return shape->images * shape->out_height * shape->out_width * shape->filters;
+}
+
+static int64_t count_weights(const dv_convolution *shape)
+{
+    return shape->filters * shape->kernel[0] * shape->kernel[1] * shape->channels / shape->groups;
+}
+
+static bool fits(const dv_convolution *shape)
+{
+    return dv_fits(count_inputs(shape)) && dv_fits(count_outputs(shape)) &&
+           dv_fits(count_weights(shape));
+}
+
+int dv_launch_convolution(dv_dtype dtype, const dv_convolution *shape, const void *x, const void *w,
+                          void *y, void *stream)
+{
+    const int64_t count = count_outputs(shape);
+    if (!fits(shape))
+        return static_cast<int>(cudaErrorInvalidValue);
+    DV_WITH_DTYPE(dtype, T,
+                  DV_LAUNCH(convolve<T>, dv_blocks_for(count, DV_THREADS), DV_THREADS, 0, stream,
+                            geometry_of(*shape), static_cast<const T *>(x),
+                            static_cast<const T *>(w), static_cast<T *>(y),
+                            static_cast<int>(count)));
+    return dv_launch_status();
+}
+
+int dv_launch_convolution_data(dv_dtype dtype, const dv_convolution *shape, const void *dy,
+                               const void *w, void *dx, void *stream)
+{
+    const int64_t count = count_inputs(shape);
+    if (!fits(shape))
+        return static_cast<int>(cudaErrorInvalidValue);
+    DV_WITH_DTYPE(dtype, T,
+                  DV_LAUNCH(convolve_data<T>, dv_blocks_for(count, DV_THREADS), DV_THREADS, 0,
+                            stream, geometry_of(*shape), static_cast<const T *>(dy),
+                            static_cast<const T *>(w), static_cast<T *>(dx),
+                            static_cast<int>(count)));
+    return dv_launch_status();
+}
+
+int dv_launch_convolution_weights(dv_dtype dtype, const dv_convolution *shape, const void *x,
+                                  const void *dy, void *dw, void *stream)
+{
+    const int64_t count = count_weights(shape);
+    if (!fits(shape))
+        return static_cast<int>(cudaErrorInvalidValue);
+    DV_WITH_DTYPE(dtype, T,
+                  DV_LAUNCH(convolve_weights<T>, dv_divide_up(count, DV_WARP), dim3(DV_WARP, PARTS),
+                            0, stream, geometry_of(*shape), static_cast<const T *>(x),
+                            static_cast<const T *>(dy), static_cast<T *>(dw),
+                            static_cast<int>(count)));
+    return dv_launch_status();
+}

@@ -1,0 +1,38 @@
+/* Launchers of convolutions of every kind as plain sums, for what a library has no algorithm. They
+   are slow. See elementwise.h for what holds of all launchers. */
+#ifndef DV_KERNELS_CONVOLUTION_H
+#define DV_KERNELS_CONVOLUTION_H
+
+#include "kernels/dtype.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* x (images, height, width, channels), y (images, out_height, out_width, filters), w (filters,
+   kernel height, kernel width, channels / groups). Pairs are height, width. */
+typedef struct dv_convolution {
+    int64_t images, height, width, channels;
+    int64_t out_height, out_width, filters;
+    int64_t groups;
+    int64_t kernel[2], stride[2], padding[2], dilation[2];
+} dv_convolution;
+
+int dv_launch_convolution(dv_dtype dtype, const dv_convolution *shape, const void *x, const void *w,
+                          void *y, void *stream);
+
+/* dx from dy */
+int dv_launch_convolution_data(dv_dtype dtype, const dv_convolution *shape, const void *dy,
+                               const void *w, void *dx, void *stream);
+
+/* dw, of `dtype` as w, from x and dy; always summed in the same order */
+int dv_launch_convolution_weights(dv_dtype dtype, const dv_convolution *shape, const void *x,
+                                  const void *dy, void *dw, void *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

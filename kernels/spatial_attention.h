@@ -1,0 +1,46 @@
+/* Spatial attention, each direction in one launch. Conventions: elementwise.h; formulas:
+   engine/ops/spatial_attention/spatial_attention.h. */
+#ifndef DV_KERNELS_SPATIAL_ATTENTION_H
+#define DV_KERNELS_SPATIAL_ATTENTION_H
+
+#include "kernels/dtype.h"
+#include "kernels/gate.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dv_spatial_attention_sizes {
+    int64_t samples, height, width, channels, kernel;
+} dv_spatial_attention_sizes;
+
+/* From forward to backward. */
+typedef struct dv_spatial_attention_record {
+    float *map;       /* (samples, 2, height, width): mean and maximum over the channels */
+    float *gate;      /* (samples, height, width) */
+    int32_t *place;   /* (samples, height, width): the first channel that has the maximum */
+    unsigned *ticket; /* of kernels/last_block.cuh; forward writes it */
+} dv_spatial_attention_record;
+
+/* Bytes of shared memory of a block: the maps with the zeros around them, and the weight. Beyond
+   DV_GATE_SHARED the launchers return cudaErrorInvalidValue. */
+size_t dv_spatial_attention_shared(const dv_spatial_attention_sizes *sizes);
+
+/* x, y (samples, height, width, channels), weight (2, kernel, kernel) */
+int dv_launch_spatial_attention(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
+                                const void *x, const float *weight,
+                                const dv_spatial_attention_record *record, void *y, void *stream);
+
+/* dx as x, or NULL; dweight as weight; scratch: (samples, 2, kernel, kernel) */
+int dv_launch_spatial_attention_backward(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
+                                         const void *x, const void *dy, const float *weight,
+                                         const dv_spatial_attention_record *record, float *scratch,
+                                         void *dx, float *dweight, void *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

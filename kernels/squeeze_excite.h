@@ -1,0 +1,65 @@
+/* Squeeze and excitation, each direction in one launch. Conventions: elementwise.h; formulas and
+   parameters: engine/ops/squeeze_excite/squeeze_excite.h. */
+#ifndef DV_KERNELS_SQUEEZE_EXCITE_H
+#define DV_KERNELS_SQUEEZE_EXCITE_H
+
+#include "kernels/dtype.h"
+#include "kernels/gate.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dv_squeeze_excite_sizes {
+    int64_t samples, positions, channels, middle;
+    int activation; /* dv_activation_kind */
+} dv_squeeze_excite_sizes;
+
+/* reduce (middle, channels), expand (channels, middle) */
+typedef struct dv_squeeze_excite_weights {
+    const float *reduce, *reduce_bias, *expand, *expand_bias;
+} dv_squeeze_excite_weights;
+
+typedef struct dv_squeeze_excite_gradients {
+    float *reduce, *reduce_bias, *expand, *expand_bias;
+} dv_squeeze_excite_gradients;
+
+/* From forward to backward. */
+typedef struct dv_squeeze_excite_record {
+    float *mean;      /* (samples, channels) */
+    float *before;    /* (samples, middle): of the middle units, before the activation */
+    float *hidden;    /* (samples, middle): after it */
+    float *gate;      /* (samples, channels) */
+    unsigned *ticket; /* of kernels/last_block.cuh; forward writes it */
+} dv_squeeze_excite_record;
+
+/* Gradients before the activations, for one launch. */
+typedef struct dv_squeeze_excite_scratch {
+    float *reduce; /* (samples, middle) */
+    float *expand; /* (samples, channels) */
+} dv_squeeze_excite_scratch;
+
+/* Bytes of shared memory of a block. Beyond DV_GATE_SHARED the launchers return
+   cudaErrorInvalidValue. */
+size_t dv_squeeze_excite_shared(const dv_squeeze_excite_sizes *sizes);
+
+/* x, y (samples, positions, channels) */
+int dv_launch_squeeze_excite(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes, const void *x,
+                             const dv_squeeze_excite_weights *weights,
+                             const dv_squeeze_excite_record *record, void *y, void *stream);
+
+/* dx as x, or NULL */
+int dv_launch_squeeze_excite_backward(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes,
+                                      const void *x, const void *dy,
+                                      const dv_squeeze_excite_weights *weights,
+                                      const dv_squeeze_excite_record *record,
+                                      const dv_squeeze_excite_scratch *scratch, void *dx,
+                                      const dv_squeeze_excite_gradients *gradients, void *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
