@@ -15,6 +15,11 @@
  *     quit
  *
  * A step is the trainer's own: batch, forward, backward, norm, clipping, update, loss, accuracy.
+ *
+ * On a device apart from the host (--device cuda) a measurement ends with a wait for the device, so
+ * --report R measures R steps at once: `run K` makes K steps or up to R - 1 more, and each of the
+ * times and losses is the mean of R steps. --resident keeps one batch in the device's memory, from
+ * where each step copies it; otherwise a batch goes over from the host in each step.
  */
 #include "engine/core/rng.h"
 #include "engine/io/checkpoint.h"
@@ -39,12 +44,14 @@ enum {
 };
 
 typedef struct bench_options {
-    int64_t batch, threads, rows, frames, classes, seed;
-    bool inference, time_layers;
-    int optimizer;
+    int64_t batch, threads, rows, frames, classes, seed, report;
+    bool inference, time_layers, resident, record;
+    int optimizer, precision;
     double learning_rate, weight_decay;
     char device[DV_STRING_SIZE], checkpoint[DV_STRING_SIZE];
 } bench_options;
+
+static const char *const precision_names[] = {"fp32", "fp16", "bf16", NULL}; /* dv_dtype */
 
 static const dv_field fields[] = {
     DV_INT(bench_options, batch, "32", 1, 65536, "samples per step"),
@@ -58,7 +65,11 @@ static const dv_field fields[] = {
     DV_ENUM(bench_options, optimizer, "adamw", dv_optimizer_names, "update rule"),
     DV_FLOAT(bench_options, learning_rate, "0.001", 0, 10, "constant"),
     DV_FLOAT(bench_options, weight_decay, "0.02", 0, 10, "on matrices"),
-    DV_STRING(bench_options, device, "cpu", "cpu or ref"),
+    DV_STRING(bench_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
+    DV_ENUM(bench_options, precision, "fp32", precision_names, "of activations; halves on a GPU"),
+    DV_INT(bench_options, report, "1", 1, 1024, "steps to a time, on a GPU"),
+    DV_BOOL(bench_options, resident, "false", "the batch lies in the memory of the GPU"),
+    DV_BOOL(bench_options, record, "true", "on a GPU, replay a recorded step"),
     DV_STRING(bench_options, checkpoint, "", "take the parameters from this file"),
     DV_END,
 };
@@ -76,8 +87,10 @@ typedef struct bench {
     bench_options chosen;
     dv_context *context;
     dv_tree *model;
-    float *features; /* (BATCHES, batch, rows, frames) */
-    float *targets;  /* (BATCHES, batch, classes) */
+    float *features;                            /* (BATCHES, batch, rows, frames) */
+    float *targets;                             /* (BATCHES, batch, classes) */
+    int64_t report;                             /* steps to a time */
+    void *resident_features, *resident_targets; /* device memory; NULL: batches are the host's */
     dv_params *params;
     /* Training. */
     dv_source source;
@@ -91,9 +104,10 @@ typedef struct bench {
     int input, logits_value;
     float *logits; /* (batch, classes) */
     uint64_t batch_number;
+    void *recording; /* of the forward pass; NULL: none */
     /* The `run` at hand. */
-    int64_t wanted, done;
-    double *seconds, *losses; /* (MAX_STEPS) */
+    int64_t wanted, done;     /* times */
+    double *seconds, *losses; /* (MAX_STEPS) of one step */
     double step_start, cpu_start;
 } bench;
 
@@ -145,10 +159,57 @@ static dv_status train_batch(void *user, const int64_t *places, int64_t count, u
     return DV_OK;
 }
 
+/* ---- The same on a device ---- */
+
+static dv_status upload_features(bench *b)
+{
+    dv_context *context = b->context;
+    const dv_backend *backend = context->backend;
+    size_t values = (size_t)feature_count(b), bytes = values * sizeof(float);
+    if (context->dtype == DV_F32)
+        return backend->upload(context, b->resident_features, b->features, bytes);
+    void *floats;
+    DV_TRY(backend->allocate(context, bytes, &floats));
+    dv_status status = backend->upload(context, floats, b->features, bytes);
+    if (status == DV_OK)
+        status = backend->round(context, b->resident_features, floats, (int64_t)values);
+    if (status == DV_OK)
+        status = backend->wait(context);
+    backend->release(context, floats);
+    return status;
+}
+
+/* The first batch. The trainer has chosen the context's dtype before it asks for a batch. */
+static dv_status make_resident(bench *b)
+{
+    const dv_backend *backend = b->context->backend;
+    if (backend->host_memory)
+        return DV_FAIL(DV_EARG, "--resident is for devices with a memory of their own, not %s",
+                       backend->name);
+    size_t bytes = (size_t)target_count(b) * sizeof(float);
+    DV_TRY(backend->allocate(b->context, (size_t)feature_count(b) * sizeof(float),
+                             &b->resident_features));
+    DV_TRY(backend->allocate(b->context, bytes, &b->resident_targets));
+    DV_TRY(backend->upload(b->context, b->resident_targets, b->targets, bytes));
+    return upload_features(b);
+}
+
+static dv_status device_batch(void *user, const dv_batch_request *request)
+{
+    const bench *b = user;
+    const dv_backend *backend = b->context->backend;
+    size_t bytes = (size_t)feature_count(b) * dv_dtype_size(b->context->dtype);
+    DV_TRY(backend->copy(b->context, request->features, b->resident_features, bytes));
+    return backend->copy(b->context, request->targets, b->resident_targets,
+                         (size_t)target_count(b) * sizeof(float));
+}
+
 /* ---- Making ---- */
 
 static dv_status make_trainer(bench *b)
 {
+    static const int mixed[] = {
+        [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
     const bench_options *chosen = &b->chosen;
     dv_train_config config;
     DV_TRY(dv_fields_default(dv_train_fields, &config));
@@ -162,20 +223,44 @@ static dv_status make_trainer(bench *b)
     config.patience = 0;
     config.seed = chosen->seed;
     config.time_layers = chosen->time_layers;
+    config.mixed_precision = mixed[chosen->precision];
+    config.report_steps = b->report;
+    config.record = chosen->record;
     b->source = (dv_source){.user = b,
                             .rows = chosen->rows,
                             .frames = chosen->frames,
                             .classes = chosen->classes,
-                            .train_count = BATCHES * chosen->batch,
-                            .train_batch = train_batch};
+                            .train_count = BATCHES * b->report * chosen->batch,
+                            .train_batch = train_batch,
+                            .device_batch = chosen->resident ? device_batch : NULL};
     DV_TRY(dv_trainer_create(b->context, &config, b->model, &b->source, &b->trainer));
     b->params = dv_trainer_params(b->trainer);
-    return DV_OK;
+    return chosen->resident ? make_resident(b) : DV_OK;
+}
+
+/* The forward pass, once call by call, since libraries load what they need in the first one, and
+   then as a recording where the backend can. */
+static dv_status record_forward(bench *b)
+{
+    const dv_backend *backend = b->context->backend;
+    dv_run run = {.training = false};
+    size_t bytes = (size_t)feature_count(b) * dv_dtype_size(b->context->dtype);
+    DV_TRY(make_resident(b));
+    DV_TRY(
+        backend->copy(b->context, dv_plan_address(b->plan, b->input), b->resident_features, bytes));
+    DV_TRY(dv_plan_forward(b->plan, &run));
+    if (!b->chosen.record || backend->record == NULL)
+        return backend->wait(b->context);
+    DV_TRY(backend->record(b->context));
+    dv_status status = dv_plan_forward(b->plan, &run);
+    dv_status ended = backend->end_record(b->context, &b->recording);
+    return status != DV_OK ? status : ended;
 }
 
 static dv_status make_inference(bench *b)
 {
     dv_shape shape = {b->chosen.batch, b->chosen.rows, b->chosen.frames, 1};
+    DV_TRY(dv_context_set_dtype(b->context, (dv_dtype)b->chosen.precision));
     DV_TRY(dv_params_create(b->context, &b->params));
     DV_TRY(dv_graph_create(b->params, &b->graph));
     DV_TRY(dv_graph_input(b->graph, "features", shape, &b->input));
@@ -183,7 +268,8 @@ static dv_status make_inference(bench *b)
     dv_plan_options plan = {.outputs = &b->logits_value, .output_count = 1};
     DV_TRY(dv_plan_create(b->context, b->graph, &plan, &b->plan));
     DV_TRY(dv__calloc((size_t)target_count(b), sizeof(float), &b->logits));
-    return dv_params_initialize(b->params, (uint64_t)b->chosen.seed);
+    DV_TRY(dv_params_initialize(b->params, (uint64_t)b->chosen.seed));
+    return b->chosen.resident ? record_forward(b) : DV_OK;
 }
 
 static dv_status read_checkpoint(bench *b)
@@ -211,6 +297,7 @@ static dv_status make(bench *b, const char *path)
     DV_TRY(read_model(path, &b->model));
     DV_TRY(dv_context_open(b->chosen.device, (int)b->chosen.threads, (dv_log){NULL, NULL},
                            &b->context));
+    b->report = b->context->backend->host_memory ? 1 : b->chosen.report;
     DV_TRY(make_batches(b));
     DV_TRY(dv__calloc(MAX_STEPS, sizeof *b->seconds, &b->seconds));
     DV_TRY(dv__calloc(MAX_STEPS, sizeof *b->losses, &b->losses));
@@ -225,6 +312,12 @@ static void drop(bench *b)
     dv_graph_free(b->graph);
     if (b->trainer == NULL)
         dv_params_free(b->params);
+    if (b->recording != NULL)
+        b->context->backend->release_recording(b->context, b->recording);
+    if (b->resident_features != NULL)
+        b->context->backend->release(b->context, b->resident_features);
+    if (b->resident_targets != NULL)
+        b->context->backend->release(b->context, b->resident_targets);
     dv_context_close(b->context);
     dv_tree_free(b->model);
     free(b->features);
@@ -246,11 +339,18 @@ static void print_list(const char *name, const double *values, int64_t count, do
 
 static void print_run(const bench *b)
 {
-    double cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID) - b->cpu_start;
+    double cpu = (read_clock(CLOCK_PROCESS_CPUTIME_ID) - b->cpu_start) / (double)b->report;
+    dv_train_counters counters = {0};
+    if (b->trainer != NULL)
+        counters = dv_trainer_counters(b->trainer);
     printf("{");
     print_list("microseconds", b->seconds, b->done, 1e6);
     printf(", \"cpu_microseconds\": %.3f, ", cpu * 1e6 / (double)b->done);
     print_list("losses", b->losses, b->chosen.inference ? 0 : b->done, 1);
+    if (!b->context->backend->host_memory)
+        printf(", \"replays\": %" PRIu64 ", \"eager\": %" PRIu64 ", \"skipped\": %" PRId64,
+               counters.replays, counters.eager,
+               b->trainer != NULL ? dv_trainer_state_of(b->trainer)->skipped : 0);
     printf("}\n");
     fflush(stdout);
 }
@@ -334,7 +434,7 @@ static dv_status start_run(bench *b, const char *count)
     if (!dv_parse_int(count, &wanted) || wanted < 1 || wanted > MAX_STEPS)
         return DV_FAIL(DV_EARG, "run: '%s' is not a number of steps from 1 to %d", count,
                        MAX_STEPS);
-    b->wanted = wanted;
+    b->wanted = (wanted + b->report - 1) / b->report;
     b->done = 0;
     return DV_OK;
 }
@@ -378,11 +478,11 @@ static dv_status obey_until_run(bench *b)
 
 /* ---- The steps ---- */
 
-/* The time of a step goes from the end of the one before, so it has all that the trainer does. */
-static void count_step(bench *b, double loss)
+/* The time goes from the end of the step before, so it has all that the trainer does. */
+static void count_steps(bench *b, double loss)
 {
     double now = read_clock(CLOCK_MONOTONIC);
-    b->seconds[b->done] = now - b->step_start;
+    b->seconds[b->done] = (now - b->step_start) / (double)b->report;
     b->losses[b->done++] = loss;
     b->step_start = now;
     if (b->done == b->wanted)
@@ -393,8 +493,9 @@ static void after_step(void *user, const dv_trainer *trainer)
 {
     bench *b = user;
     const dv_train_state *state = dv_trainer_state_of(trainer);
-    double before = state->seen == b->chosen.batch ? 0 : b->loss_before;
-    count_step(b, (state->loss_sum - before) / (double)b->chosen.batch);
+    int64_t samples = b->report * b->chosen.batch;
+    double before = state->seen == samples ? 0 : b->loss_before;
+    count_steps(b, (state->loss_sum - before) / (double)samples);
     b->loss_before = state->loss_sum;
     if (b->done == b->wanted && obey_until_run(b) != DV_OK) {
         fprintf(stderr, "bench_step: %s\n", dv_error_message());
@@ -412,12 +513,31 @@ static dv_status train(bench *b)
     return status == DV_EINTERRUPTED ? DV_OK : status;
 }
 
+/* Enqueues as many passes as are measured at once, and waits. */
+static dv_status infer_resident(bench *b)
+{
+    const dv_backend *backend = b->context->backend;
+    dv_run run = {.training = false};
+    for (int64_t i = 0; i < b->report; i++)
+        DV_TRY(b->recording != NULL ? backend->replay(b->context, b->recording)
+                                    : dv_plan_forward(b->plan, &run));
+    return backend->wait(b->context);
+}
+
+static dv_status infer_from_host(bench *b)
+{
+    for (int64_t i = 0; i < b->report; i++) {
+        size_t number = b->batch_number++ % BATCHES;
+        DV_TRY(infer(b, b->features + number * (size_t)feature_count(b), b->logits));
+    }
+    return DV_OK;
+}
+
 static dv_status infer_on_request(bench *b)
 {
     while (b->stop == 0) {
-        size_t number = b->batch_number++ % BATCHES;
-        DV_TRY(infer(b, b->features + number * (size_t)feature_count(b), b->logits));
-        count_step(b, 0);
+        DV_TRY(b->chosen.resident ? infer_resident(b) : infer_from_host(b));
+        count_steps(b, 0);
         if (b->done == b->wanted)
             DV_TRY(obey_until_run(b));
     }

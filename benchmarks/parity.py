@@ -30,6 +30,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import torch_twin
+from contest import module_path
 
 LIMIT, KINK_LIMIT = 1e-4, 0.1
 RUN_LIMIT = {"sgd": 1e-3, "adamw": 1e-2}
@@ -43,7 +44,8 @@ class Bench:
     def __init__(self, build, model, *options):
         program = os.path.join(build, "benchmarks", "bench_step")
         self.child = subprocess.Popen([program, model, *options], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True)
+                                      stdout=subprocess.PIPE, text=True,
+                                      env=os.environ | module_path(build))
         self.about = self.read()
 
     def read(self):
@@ -254,14 +256,6 @@ def compare_logits(title, ours, theirs):
 
 
 def logits_of(model, tensors, features):
-    classes = next(reversed([v for v in tensors.values() if v.ndim == 2])).shape[0]
-    twin = torch_twin.build(model, *features.shape[1:], classes).eval()
-    torch_twin.load(twin, tensors)
-    with torch.inference_mode():
-        return twin(torch.from_numpy(features).unsqueeze(1)).numpy()
-
-
-def logits_of(model, tensors, features):
     classes = [value for name, value in tensors.items()
                if value.ndim == 2 and "/" not in name][-1].shape[0]
     twin = torch_twin.build(model, *features.shape[1:], classes).eval()
@@ -312,7 +306,7 @@ def parse():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="cpu", help="cpu or ref")
+    parser.add_argument("--device", default="cpu", help="cpu, ref, cuda or cudasim")
     parser.add_argument("--factor", type=float, default=4)
     parser.add_argument("files", nargs="+", help="model files, or sound files")
     return parser.parse_args()

@@ -3,12 +3,14 @@
 
     step_vs_torch.py --build BUILD [--models lightweight,advanced] [--threads 1,2] [--batch 32]
     step_vs_torch.py --build BUILD --inference --batch 1
+    step_vs_torch.py --build BUILD --device cuda --batch 32,128,512 --precision fp32,fp16,bf16
 
 Both programs are children of this one and wait while the other works. A round is a block of steps
 of each contender, in an order that turns from round to round; a block's figure is its median step.
 The result is PyTorch's best variant against decavox, as the median over rounds of the ratio within
 a round, with the smallest and the largest. Prints a table and writes it with versions, processor
 and commit to benchmarks/results/cpu-PROCESSOR.json (under a key for each way of measuring).
+With --device the work is done on a GPU: device_steps.py.
 """
 import argparse
 import datetime
@@ -18,93 +20,20 @@ import platform
 import re
 import shlex
 import statistics
-import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
+import device_steps
+from contest import (HERE, ROOT, Child, Contender, by_turns, load_of_others, output_of, processor,
+                     ratios)
+
 BUSY = 0.4  # load of others, in processors, from which the figures are worth little
 BLOCK_SECONDS = 0.6
-
-
-class Child:
-    def __init__(self, name, command, threads):
-        self.name = name
-        environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": str(threads),
-                        "MKL_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=environment)
-        self.about = self.read()
-
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.name} ended with {self.process.wait()}")
-        return json.loads(line)
-
-    def ask(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return self.read()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-class Contender:
-    """One way to do the step, and the medians of its blocks in microseconds."""
-
-    def __init__(self, name, child, command):
-        self.name, self.child, self.command = name, child, command
-        self.medians, self.cpu, self.steps = [], [], 0
-
-    def run(self, steps):
-        return self.child.ask(f"{self.command} {steps}")
-
-    def warm(self, seconds):
-        """Runs for a while and finds out how many steps make a block."""
-        self.run(3)
-        one = statistics.median(self.run(5)["microseconds"]) * 1e-6
-        self.run(max(1, int(seconds / one)))
-        self.steps = max(5, int(BLOCK_SECONDS / one))
-
-    def block(self):
-        self.run(3)  # threads and caches come back
-        answer = self.run(self.steps)
-        self.medians.append(statistics.median(answer["microseconds"]))
-        self.cpu.append(answer["cpu_microseconds"])
-
-
-def load_of_others():
-    """The machine's processors in use over a second, before anything is started."""
-    def busy():
-        with open("/proc/stat", encoding="ascii") as file:
-            values = [int(v) for v in file.readline().split()[1:]]
-        return sum(values) - values[3] - values[4], sum(values)
-    first = busy()
-    subprocess.run(["sleep", "1"], check=True)
-    second = busy()
-    return (second[0] - first[0]) / max(1, second[1] - first[1]) * (os.cpu_count() or 1)
-
-
-def output_of(*command):
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                            text=True, check=False)
-    return result.stdout.strip()
-
-
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        found = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.MULTILINE)
-    return found.group(1) if found else platform.machine()
 
 
 def measure(arguments, model, threads):
     """All contenders on one model with one number of threads; the record of the result."""
     path = os.path.join(ROOT, "configs", "models", model + ".yaml")
-    common = [path, "--batch", str(arguments.batch), "--threads", str(threads)]
+    common = [path, "--batch", arguments.batch, "--threads", str(threads)]
     if arguments.inference:
         common.append("--inference")
     ours = Child("bench_step", [os.path.join(arguments.build, "benchmarks", "bench_step"),
@@ -112,17 +41,15 @@ def measure(arguments, model, threads):
     extra = ["--variants", arguments.variants] if arguments.variants else []
     torch = Child("torch_step", [sys.executable, os.path.join(HERE, "torch_step.py"), *common,
                                  *extra], threads)
+    ours.ready()
+    torch.ready()
     if ours.about["parameters"] != torch.about["parameters"]:
         sys.exit(f"{model}: {ours.about['parameters']} parameters, in PyTorch "
                  f"{torch.about['parameters']}")
-    contenders = [Contender("decavox", ours, "run")]
-    contenders += [Contender(name, torch, f"run {name}") for name in torch.about["variants"]]
-    for contender in contenders:
-        contender.warm(arguments.warm)
-    for number in range(arguments.rounds):
-        turn = number % len(contenders)
-        for contender in contenders[turn:] + contenders[:turn]:
-            contender.block()
+    contenders = [Contender("decavox", ours, "run", BLOCK_SECONDS)]
+    contenders += [Contender(name, torch, f"run {name}", BLOCK_SECONDS)
+                   for name in torch.about["variants"]]
+    by_turns(contenders, arguments.rounds, arguments.warm)
     ours.close()
     torch.close()
     return record(arguments, model, threads, contenders, ours.about, torch.about)
@@ -131,17 +58,17 @@ def measure(arguments, model, threads):
 def record(arguments, model, threads, contenders, ours, torch):
     decavox, *others = contenders
     best = min(others, key=lambda c: statistics.median(c.medians))
-    ratios = [theirs / our for theirs, our in zip(best.medians, decavox.medians)]
+    times = ratios(best, decavox)
     return {
-        "model": model, "batch": arguments.batch, "threads": threads,
+        "model": model, "batch": int(arguments.batch), "threads": threads,
         "what": "inference" if arguments.inference else "training step",
         "parameters": ours["parameters"], "rounds": arguments.rounds,
         "microseconds": {c.name: round(statistics.median(c.medians), 1) for c in contenders},
         "spread": {c.name: [round(min(c.medians), 1), round(max(c.medians), 1)]
                    for c in contenders},
         "cpu_microseconds": {c.name: round(statistics.median(c.cpu), 1) for c in contenders},
-        "best_torch": best.name, "ratio": round(statistics.median(ratios), 3),
-        "ratio_spread": [round(min(ratios), 3), round(max(ratios), 3)],
+        "best_torch": best.name, "ratio": round(statistics.median(times), 3),
+        "ratio_spread": [round(min(times), 3), round(max(times), 3)],
         "torch_update": torch["update"], "torch_update_trials": torch["updates"],
         "torch_skipped": torch["skipped"], "decavox_backend": ours["version"],
         "torch": torch["torch"],
@@ -193,17 +120,20 @@ def parse():
     parser.add_argument("--build", required=True, help="a release build with DV_BENCHMARKS")
     parser.add_argument("--models", default="lightweight,advanced")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", default="32", help="on a device a list, a comma between")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--warm", type=float, default=1.0, help="seconds for each contender")
     parser.add_argument("--variants", default="", help="of PyTorch, a comma between; default: all")
     parser.add_argument("--inference", action="store_true")
     parser.add_argument("--out", default="", help="file for the JSON")
+    device_steps.add_options(parser)
     return parser.parse_args()
 
 
 def main():
     arguments = parse()
+    if arguments.device != "cpu":
+        sys.exit(device_steps.run(arguments))
     load = load_of_others()
     if load > BUSY:
         print(f"warning: others use {load:.1f} processors of this machine: "

@@ -10,6 +10,7 @@ Commands on stdin, a line of JSON for each on stdout:
 
 The first line tells which variants could be made, and why others could not. A step is: gradients to
 None, forward, cross-entropy with smoothing, backward, clipping, AdamW, and the loss as a number.
+On a GPU (--device cuda) torch_gpu.py makes the variants, and times are of many steps (--report).
 """
 import argparse
 import json
@@ -47,6 +48,8 @@ def make_optimizer(model, kind):
 
 
 class Variant:
+    """On the CPU; on a GPU its form in torch_gpu.py."""
+
     def __init__(self, options, arguments, update):
         self.arguments = arguments
         one_dimensional = options.get("one_dimensional", False)
@@ -98,6 +101,7 @@ class Variant:
             return self.forward(self.features[number])
 
     def run(self, steps):
+        """A time for each step."""
         step = self.infer if self.arguments.inference else self.train_step
         times = []
         cpu = time.process_time()
@@ -114,7 +118,7 @@ class Variant:
 
 def fastest_update(arguments):
     """By the median of a few steps of the eager model."""
-    if arguments.inference:
+    if arguments.inference or arguments.device != "cpu":
         return UPDATES[0], {}
     medians = {}
     for update in UPDATES:
@@ -127,11 +131,16 @@ def fastest_update(arguments):
                   for (kind, clip), value in medians.items()}
 
 
-def make_variants(arguments, update):
+def make_variants(arguments, update, known, kind):
+    """`known`: options by name; `kind`: the class that makes one."""
     made, skipped = {}, {}
+    begin = time.perf_counter()
     flat = torch_twin.fits_one_dimension(torch_twin.read_model(arguments.model))
-    for name in arguments.variants.split(",") if arguments.variants else VARIANTS:
-        options = VARIANTS[name]
+    for name in arguments.variants.split(",") if arguments.variants else known:
+        options = known[name]
+        if arguments.prepare and time.perf_counter() - begin > arguments.prepare:
+            skipped[name] = "no time was left to make it"
+            continue
         if options.get("one_dimensional") and not flat:
             skipped[name] = "the model is not one-dimensional"
             continue
@@ -143,7 +152,7 @@ def make_variants(arguments, update):
             continue
         try:
             start = time.perf_counter()
-            variant = Variant(options, arguments, update)
+            variant = kind(options, arguments, update)
             variant.run(3)
             made[name] = variant
             print(f"torch_step: {name} ready after {time.perf_counter() - start:.1f} s",
@@ -165,6 +174,12 @@ def parse():
     parser.add_argument("--trials", type=int, default=15)
     parser.add_argument("--inference", action="store_true")
     parser.add_argument("--variants", default="", help="a comma between; default: all")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "fp16", "bf16"),
+                        help="halves with automatic mixed precision, on a GPU")
+    parser.add_argument("--report", type=int, default=1, help="steps to a time, on a GPU")
+    parser.add_argument("--prepare", type=float, default=0,
+                        help="seconds after which no variant more is begun; 0: any")
     return parser.parse_args()
 
 
@@ -177,12 +192,17 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     torch._dynamo.config.recompile_limit = 64  # the variants share their code
+    known, kind, device = VARIANTS, Variant, "cpu"
+    if arguments.device != "cpu" or arguments.precision != "fp32":
+        import torch_gpu
+        known, kind, device = torch_gpu.prepare(arguments.device)
     update, updates = fastest_update(arguments)
-    made, skipped = make_variants(arguments, update)
+    made, skipped = make_variants(arguments, update, known, kind)
     answer(torch=torch.__version__, threads=torch.get_num_threads(), variants=list(made),
            skipped=skipped, update=f"{update[0]}, clip foreach {update[1]}", updates=updates,
-           parameters=sum(p.numel() for p in next(iter(made.values())).parameters),
-           onednn=torch.backends.mkldnn.is_available())
+           parameters=(sum(p.numel() for p in next(iter(made.values())).parameters)
+                       if made else None),
+           onednn=torch.backends.mkldnn.is_available(), torch_device=device)
     for line in sys.stdin:
         words = line.split()
         if words == ["quit"]:

@@ -3,14 +3,42 @@
 # built, DV_CUDA_REASON and DV_CUDASIM_REASON.
 set_property(CACHE DV_CUDA PROPERTY STRINGS AUTO ON OFF)
 
-# Both are needed by the module, the headers alone by the simulated device.
+# What NVIDIA's packages for pip have installed: nvidia/cu13, nvidia/cudnn and the like below each
+# site-packages of python3, each with include and lib.
+function(dv_pip_places out)
+    execute_process(COMMAND python3 -c "import nvidia; print(';'.join(nvidia.__path__))"
+                    OUTPUT_VARIABLE folders OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    list(APPEND folders /usr/local/lib/python3*/site-packages/nvidia
+         /usr/local/lib/python3*/dist-packages/nvidia)
+    list(TRANSFORM folders APPEND /*)
+    file(GLOB places LIST_DIRECTORIES true ${folders})
+    set(${out} ${places} PARENT_SCOPE)
+endfunction()
+
+# Both are needed by the module, the headers alone by the simulated device. A toolkit comes first,
+# the one of nvcc before others; pip's libraries have names with a version alone.
 function(dv_find_cuda)
-    set(places ENV CUDA_PATH ENV CUDA_HOME /usr/local/cuda)
-    find_path(CUDA_INCLUDE_DIR cuda_runtime_api.h HINTS ${places} PATH_SUFFIXES include)
-    find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDA_INCLUDE_DIR} ${places} PATH_SUFFIXES include)
-    foreach(name cudart cublasLt cufft cudnn)
+    set(places ENV CUDA_PATH ENV CUDA_HOME)
+    find_program(DV_NVCC NAMES $ENV{CUDACXX} nvcc HINTS ${places} /usr/local/cuda PATH_SUFFIXES bin)
+    if(DV_NVCC)
+        get_filename_component(toolkit ${DV_NVCC} REALPATH)
+        get_filename_component(toolkit ${toolkit}/../.. ABSOLUTE)
+        list(APPEND places ${toolkit})
+    endif()
+    list(APPEND places /usr/local/cuda)
+    dv_pip_places(pip)
+    foreach(header cuda_runtime_api.h cudnn.h cublasLt.h cufft.h)
+        string(REGEX MATCH "^[a-zA-Z]+" variable ${header})
+        string(TOUPPER ${variable}_INCLUDE_DIR variable)
+        find_path(${variable} ${header} HINTS ${CUDA_INCLUDE_DIR} ${places} PATHS ${pip}
+                  PATH_SUFFIXES include targets/x86_64-linux/include)
+    endforeach()
+    foreach(names cudart:13:12 cublasLt:13:12 cufft:12:11 cudnn:9)
+        string(REPLACE ":" ";" names ${names})
+        list(POP_FRONT names name)
         string(TOUPPER ${name}_LIBRARY variable)
-        find_library(${variable} ${name} HINTS ${places}
+        list(TRANSFORM names PREPEND lib${name}.so.)
+        find_library(${variable} NAMES ${name} ${names} HINTS ${places} PATHS ${pip}
                      PATH_SUFFIXES lib64 lib targets/x86_64-linux/lib)
     endforeach()
 endfunction()
@@ -21,11 +49,14 @@ if(DV_CUDA STREQUAL OFF)
     set(DV_CUDASIM_REASON ${missing})
 else()
     dv_find_cuda()
-    foreach(name CUDA_INCLUDE_DIR CUDNN_INCLUDE_DIR)
+    foreach(name CUDA_INCLUDE_DIR CUDNN_INCLUDE_DIR CUBLASLT_INCLUDE_DIR CUFFT_INCLUDE_DIR)
         if(NOT ${name})
             list(APPEND missing ${name})
         endif()
     endforeach()
+    # They may lie apart where they are pip's.
+    list(APPEND CUDA_INCLUDE_DIR ${CUBLASLT_INCLUDE_DIR} ${CUFFT_INCLUDE_DIR})
+    list(REMOVE_DUPLICATES CUDA_INCLUDE_DIR)
     if(missing)
         list(JOIN missing ", " DV_CUDASIM_REASON)
         string(APPEND DV_CUDASIM_REASON " not found")

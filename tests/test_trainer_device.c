@@ -227,6 +227,39 @@ static void test_replay(void **state)
     replayed_as_eager(DV_MIXED_FP16, true);
 }
 
+static dv_status no_record(dv_context *context)
+{
+    (void)context;
+    return DV_FAIL(DV_EDEVICE, "no recording today");
+}
+
+static void note_warning(void *user, dv_log_level level, const char *message)
+{
+    int *warnings = user;
+    *warnings += level == DV_LOG_WARNING && strstr(message, "no recording today") != NULL;
+}
+
+static void test_goes_on_where_nothing_can_be_recorded(void **state)
+{
+    (void)state;
+    run want, got;
+    int warnings = 0;
+    dv_backend unwilling = *device;
+    unwilling.record = no_record;
+    run_whole(&want, device, DV_MIXED_NONE, true);
+    run_open(&got, &unwilling);
+    got.context->log = (dv_log){.write = note_warning, .user = &warnings};
+    tones_on_device(&got.task, got.context);
+    run_make(&got);
+    require_ok(run_go(&got));
+    assert_int_equal(warnings, 1);
+    assert_int_equal(dv_trainer_counters(got.trainer).eager, STEPS);
+    assert_int_equal(dv_trainer_counters(want.trainer).eager, 1);
+    assert_same_values(&want, &got);
+    run_close(&want);
+    run_close(&got);
+}
+
 /* What looks at every value cannot be recorded. */
 static void test_no_replay_where_values_are_looked_at(void **state)
 {
@@ -361,6 +394,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_fp16),
         cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_goes_on_where_nothing_can_be_recorded),
         cmocka_unit_test(test_no_replay_where_values_are_looked_at),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_not_finite),

@@ -39,6 +39,7 @@ struct dv_trainer {
     dv_rate *rates;            /* likewise */
     float *features, *targets; /* one batch, where the front-end makes it */
     void *recording;           /* of a step; NULL: none yet */
+    bool unrecordable;         /* it was tried, and said so */
     dv_train_counters counters;
     double last_save, epoch_start; /* seconds of the monotonic clock */
 };

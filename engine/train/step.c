@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,39 +252,51 @@ static bool can_record(const dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
     return trainer->context->backend->record != NULL && !config->check_finite &&
-           !config->time_layers && config->record;
+           !config->time_layers && config->record && !trainer->unrecordable;
+}
+
+/* Nothing of what is enqueued here is done, so a step that cannot be recorded can still be run. */
+static dv_status record(dv_trainer *trainer)
+{
+    const dv_backend *backend = trainer->context->backend;
+    void *recording = NULL;
+    char reason[512] = "";
+    DV_TRY(backend->record(trainer->context));
+    dv_status status = enqueue_step(trainer);
+    if (status !=
+        DV_OK) /* before the end of the recording fails as well, for no reason of its own */
+        snprintf(reason, sizeof reason, "%s", dv_error_message());
+    dv_status ended = backend->end_record(trainer->context, &recording);
+    if (status != DV_OK) {
+        if (recording != NULL)
+            backend->release_recording(trainer->context, recording);
+        return dv__fail(status, "%s", reason);
+    }
+    trainer->recording = recording;
+    return ended;
 }
 
 /* Libraries load what they need in the first step, which a recording would forbid: the second one
    is recorded. */
-static dv_status record(dv_trainer *trainer)
+static bool is_recorded(dv_trainer *trainer)
 {
-    const dv_backend *backend = trainer->context->backend;
-    DV_TRY(backend->record(trainer->context));
-    dv_status status = enqueue_step(trainer);
-    void *recording;
-    dv_status ended = backend->end_record(trainer->context, &recording);
-    if (status == DV_OK && ended == DV_OK)
-        trainer->recording = recording;
-    else if (recording != NULL)
-        backend->release_recording(trainer->context, recording);
-    return status != DV_OK ? status : ended;
-}
-
-static dv_status run_recorded(dv_trainer *trainer)
-{
-    if (trainer->recording == NULL)
-        DV_TRY(record(trainer));
-    trainer->counters.replays++;
-    return trainer->context->backend->replay(trainer->context, trainer->recording);
+    if (!can_record(trainer) || trainer->counters.eager == 0)
+        return false;
+    if (trainer->recording != NULL || record(trainer) == DV_OK)
+        return true;
+    trainer->unrecordable = true;
+    dv__log(&trainer->context->log, DV_LOG_WARNING,
+            "steps are run call by call, for one cannot be recorded: %s", dv_error_message());
+    return false;
 }
 
 dv_status dv__step_run(dv_trainer *trainer)
 {
     if (!on_device(trainer))
         DV_TRY(load_batch(trainer));
-    if (can_record(trainer) && trainer->counters.eager > 0) {
-        DV_TRY(run_recorded(trainer));
+    if (is_recorded(trainer)) {
+        DV_TRY(trainer->context->backend->replay(trainer->context, trainer->recording));
+        trainer->counters.replays++;
     } else {
         DV_TRY(enqueue_step(trainer));
         trainer->counters.eager++;

@@ -1,0 +1,267 @@
+"""step_vs_torch.py on a GPU: times of the training step or of the forward pass, by turns.
+
+A time is wall time over many steps (--report) that ends with a wait for the device, divided by
+their number; a contender's figure is the median of all its times, beside it the quartiles. The
+batch lies in the device's memory on both sides. The ratio is taken within each round, of
+the medians of the blocks, as on the CPU.
+
+What takes long on PyTorch's side is getting ready (importing, compiling): the programs of as many
+configurations as the machine can take get ready at the same time, and only then time is taken, of
+one configuration after the other. The file of results is written after each of them.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from contest import (HERE, ROOT, Child, Contender, by_turns, module_path, output_of, quartiles,
+                     ratios)
+
+# Host memory that a program of PyTorch with CUDA takes, and device memory of one of any.
+HOST_GIB, DEVICE_GIB = 2.5, 1.5
+LEAST_STEPS = 16  # between two waits, also where steps are slow
+
+
+def add_options(parser):
+    group = parser.add_argument_group("on a device")
+    group.add_argument("--device", default="cpu", help="cuda, cuda:N or cudasim")
+    group.add_argument("--precision", default="fp32", help="fp32,fp16,bf16, a comma between")
+    group.add_argument("--report", type=int, default=64, help="steps to a time")
+    group.add_argument("--block", type=float, default=0.1, help="seconds of a block")
+    group.add_argument("--prepare", type=float, default=120,
+                       help="seconds in which PyTorch's programs have to be ready")
+    group.add_argument("--deadline", type=float, default=0, help="seconds for all; 0: any")
+    group.add_argument("--compile-batches", default="",
+                       help="torch.compile for these alone, a comma between; default: all")
+    group.add_argument("--no-compile", action="store_true", help="without torch.compile")
+    group.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
+
+
+def torch_device(device):
+    """The simulated device has nothing to be compared with but the CPU."""
+    return "cpu" if device.startswith("cudasim") else device
+
+
+def why_no_torch(arguments):
+    """None where PyTorch can compute on the device."""
+    test = "import yaml, torch, sys; sys.exit(0 if {} else 'PyTorch sees no CUDA device')"
+    wanted = "True" if torch_device(arguments.device) == "cpu" else "torch.cuda.is_available()"
+    done = subprocess.run([arguments.python, "-c", test.format(wanted)], stderr=subprocess.PIPE,
+                          text=True, check=False)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+class Job:
+    """One configuration: its programs and, afterwards, its record."""
+
+    def __init__(self, arguments, model, precision, batch):
+        self.arguments = arguments
+        self.model, self.precision, self.batch = model, precision, batch
+        self.ours, self.torch, self.notes = None, [], {}
+
+    def common(self):
+        path = os.path.join(ROOT, "configs", "models", self.model + ".yaml")
+        inference = ["--inference"] if self.arguments.inference else []
+        return [path, "--batch", str(self.batch), "--precision", self.precision, *inference]
+
+    def variants(self):
+        """Lists of PyTorch's variants, each for a program of its own: compiling takes long, and
+        where it is not ready in time the others count."""
+        if self.arguments.variants:
+            return [self.arguments.variants]
+        if torch_device(self.arguments.device) == "cpu":
+            return ["eager"]
+        plain = ["eager", "graph", "graph_channels_last", "graph_conv1d"]
+        if self.precision == "fp32":
+            plain.append("graph_tf32")
+        return [",".join(plain), *(["compile,graph_compile"] if self.compiles() else [])]
+
+    def compiles(self):
+        batches = self.arguments.compile_batches
+        return not self.arguments.no_compile and (
+            not batches or str(self.batch) in batches.split(","))
+
+    def start(self, with_torch, threads):
+        bench = os.path.join(self.arguments.build, "benchmarks", "bench_step")
+        device = self.arguments.device
+        self.ours = Child("bench_step", [bench, *self.common(), "--device", device, "--resident",
+                                         "--report", str(self.arguments.report)], 1, must=False,
+                          environment=module_path(self.arguments.build))
+        if not with_torch:
+            return
+        program = [self.arguments.python, os.path.join(HERE, "torch_step.py"), *self.common(),
+                   "--device", torch_device(device), "--report", str(self.arguments.report),
+                   "--prepare", str(self.arguments.prepare / 2)]
+        for variants in self.variants():
+            self.torch.append((variants, Child(
+                "torch_step", [*program, "--variants", variants], 1, must=False,
+                environment={"TORCHINDUCTOR_COMPILE_THREADS": str(threads)})))
+
+    def contenders(self, ready_at):
+        """Those that are ready; the others are named in the notes."""
+        block = self.arguments.block
+        found = []
+        if self.ours.ready(max(60, ready_at - time.monotonic())):
+            found.append(Contender("decavox", self.ours, "run", block))
+        else:
+            self.notes["decavox"] = self.ours.problem
+        for variants, child in self.torch:
+            if not child.ready(ready_at - time.monotonic()):
+                self.notes[variants] = child.problem
+                continue
+            self.notes |= child.about["skipped"]
+            self.check(child)
+            found += [Contender(name, child, f"run {name}", block)
+                      for name in child.about["variants"]]
+        return found
+
+    def check(self, child):
+        ours, theirs = self.ours.about, child.about["parameters"]
+        if ours is not None and theirs is not None and ours["parameters"] != theirs:
+            sys.exit(f"{self.model}: {ours['parameters']} parameters, in PyTorch {theirs}")
+
+    def close(self):
+        for child in [self.ours, *[child for _, child in self.torch]]:
+            child.process.kill()
+            child.process.wait()
+
+    def measure(self, ready_at, deadline):
+        contenders = self.contenders(ready_at)
+        running = by_turns(contenders, self.arguments.rounds, self.arguments.warm, before=0,
+                           least=LEAST_STEPS, deadline=deadline)
+        for contender in contenders:
+            if contender not in running:
+                self.notes[contender.name] = f"failed: {contender.child.problem}"
+        return self.record([c for c in running if c.all])
+
+    def record(self, contenders):
+        result = {
+            "model": self.model, "precision": self.precision, "batch": self.batch,
+            "what": "inference" if self.arguments.inference else "training step",
+            "microseconds": {c.name: round(statistics.median(c.all), 2) for c in contenders},
+            "quartiles": {c.name: [round(v, 2) for v in quartiles(c.all)] for c in contenders},
+            "times": {c.name: len(c.all) for c in contenders},
+            "cpu_microseconds": {c.name: round(statistics.median(c.cpu), 2) for c in contenders},
+            "notes": self.notes,
+        }
+        for _, child in self.torch:
+            if child.about is not None:
+                result |= {key: child.about[key] for key in ("torch", "torch_device")}
+        if self.ours.about is not None:
+            result |= {"parameters": self.ours.about["parameters"],
+                       "decavox_backend": self.ours.about["version"]}
+        if contenders and contenders[0].name == "decavox":
+            self.compare(result, contenders)
+        return result
+
+    def compare(self, result, contenders):
+        """Against each, and against the fastest that computes as exactly."""
+        decavox, *others = contenders
+        last = decavox.child.ask(f"run {decavox.steps}")
+        if last is not None:
+            result |= {key: last[key] for key in ("replays", "eager", "skipped") if key in last}
+        result["ratios"] = {c.name: round(statistics.median(ratios(c, decavox)), 3)
+                            for c in others}
+        fair = [c for c in others if "tf32" not in c.name]
+        if fair:
+            best = min(fair, key=lambda c: statistics.median(c.medians))
+            times = ratios(best, decavox)
+            result |= {"best_torch": best.name, "ratio": result["ratios"][best.name],
+                       "ratio_spread": [round(min(times), 3), round(max(times), 3)]}
+
+
+def print_record(result):
+    print(f"\n{result['model']}, {result['what']}, {result['precision']}, batch "
+          f"{result['batch']}")
+    print(f"  {'':24}{'us':>10}{'quartile':>10}{'quartile':>10}{'cpu us':>10}{'ratio':>8}")
+    for name, value in sorted(result["microseconds"].items(), key=lambda item: item[1]):
+        low, high = result["quartiles"][name]
+        ratio = result.get("ratios", {}).get(name)
+        print(f"  {name:24}{value:10.1f}{low:10.1f}{high:10.1f}"
+              f"{result['cpu_microseconds'][name]:10.1f}"
+              + (f"{ratio:8.2f}" if ratio is not None else ""))
+    for name, reason in result["notes"].items():
+        print(f"  {name:24}not measured: {reason}")
+    sys.stdout.flush()
+
+
+def free_gib():
+    """Of host and device memory; the device's only where nvidia-smi tells."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        host = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
+    device = output_of("sh", "-c", "nvidia-smi --query-gpu=memory.free "
+                                   "--format=csv,noheader,nounits 2>/dev/null | head -n 1")
+    return host / 2**20, int(device) / 1024 if device.isdigit() else 16.0
+
+
+def next_wave(jobs, with_torch):
+    """As many of the configurations as can get ready together; at least one."""
+    host, device = free_gib()
+    most = min(4 * len(os.sched_getaffinity(0)), host / HOST_GIB, device / DEVICE_GIB)
+    wave, programs = [], 0
+    for job in jobs:
+        programs += 1 + (len(job.variants()) if with_torch else 0)
+        if wave and programs > most:
+            break
+        wave.append(job)
+    return wave
+
+
+def order(arguments):
+    """The most telling first: batch by batch."""
+    return [Job(arguments, model, precision, int(batch))
+            for batch in arguments.batch.split(",")
+            for precision in arguments.precision.split(",")
+            for model in arguments.models.split(",")]
+
+
+def run(arguments):
+    """All configurations; the exit status."""
+    end = time.monotonic() + (arguments.deadline or 1e9)
+    reason = why_no_torch(arguments)
+    if reason is not None:
+        print(f"without PyTorch: {reason}", flush=True)
+    jobs = order(arguments)
+    results, dropped = [], []
+    while jobs:
+        wave = next_wave(jobs, reason is None)
+        jobs = jobs[len(wave):]
+        compilers = sum(job.compiles() for job in wave)
+        threads = max(1, 2 * len(os.sched_getaffinity(0)) // max(1, compilers))
+        if time.monotonic() > end:
+            dropped += wave
+            continue
+        for job in wave:
+            job.start(reason is None, threads)
+        ready_at = min(end - 1, time.monotonic() + arguments.prepare)
+        for job in wave:  # all are ready, or given up, before the first one is timed
+            for child in [job.ours, *[child for _, child in job.torch]]:
+                child.ready(max(0.05, ready_at - time.monotonic()))
+        for number, job in enumerate(wave):
+            if time.monotonic() > end:
+                dropped.append(job)
+            else:
+                results.append(job.measure(ready_at, end))
+                print_record(results[-1])
+                write(arguments, results, reason, dropped + wave[number + 1:] + jobs)
+            job.close()
+    write(arguments, results, reason, dropped)
+    bad = [r for r in results if "decavox" not in r["microseconds"]]
+    return 1 if bad or not results else 0
+
+
+def write(arguments, results, reason, left):
+    content = {"device": arguments.device, "what": "inference" if arguments.inference else
+               "training step", "steps_to_a_time": arguments.report, "rounds": arguments.rounds,
+               "results": results,
+               "not_measured": [f"{j.model}, {j.precision}, batch {j.batch}" for j in left]}
+    if reason is not None:
+        content["without_torch"] = reason
+    path = arguments.out or os.path.join(HERE, "results", f"{arguments.device}-steps.json")
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+    os.replace(path + ".new", path)

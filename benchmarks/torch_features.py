@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""The features of bench_features in PyTorch, on request: `run VARIANT K`, `quit`.
+
+    stft          torch.stft and products with the matrices of the mel bands and of the DCT
+    stft_graph    the same captured as one CUDA graph
+    torchaudio    torchaudio.transforms.MFCC with the same sizes, and the normalisation
+
+All begin with windows of one second in the device's memory; decavox cuts them out of the clips too.
+"""
+import argparse
+import json
+import math
+import sys
+import time
+
+import torch
+
+RATE, N_FFT, HOP, BANDS, ROWS, TOP_DB = 8000, 1024, 256, 64, 13, 80.0
+
+
+def mel_matrix():
+    """(N_FFT / 2 + 1, BANDS) triangles on Slaney's scale, of area 1."""
+    step = math.log(6.4) / 27
+
+    def hertz(mel):
+        return 200 / 3 * mel if mel < 15 else 1000 * math.exp(step * (mel - 15))
+
+    top = 15 + math.log(RATE / 2 / 1000) / step
+    edges = torch.tensor([hertz(top * i / (BANDS + 1)) for i in range(BANDS + 2)])
+    bins = torch.linspace(0, RATE / 2, N_FFT // 2 + 1)[:, None]
+    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
+    rise, fall = (bins - low) / (middle - low), (high - bins) / (high - middle)
+    return torch.minimum(rise, fall).clamp(min=0) * (2 / (high - low))
+
+
+def dct_matrix():
+    """(BANDS, ROWS), orthonormal."""
+    n, k = torch.arange(BANDS)[:, None], torch.arange(ROWS)
+    matrix = torch.cos(math.pi / BANDS * (n + 0.5) * k) * math.sqrt(2 / BANDS)
+    matrix[:, 0] /= math.sqrt(2)
+    return matrix
+
+
+class Features:
+    def __init__(self, arguments):
+        self.device = torch.device(arguments.device)
+        self.window = torch.hann_window(N_FFT, device=self.device)
+        self.mel, self.dct = mel_matrix().to(self.device), dct_matrix().to(self.device)
+        self.clips = 0.1 * torch.randn(arguments.batch, RATE, device=self.device)
+
+    def normalize(self, rows):
+        """The mean of each coefficient off, divided by the deviation of all."""
+        rows = rows - rows.mean(2, keepdim=True)
+        return rows / (rows.pow(2).mean((1, 2), keepdim=True).sqrt() + 0.01)
+
+    def stft(self):
+        spectrum = torch.stft(self.clips, N_FFT, HOP, window=self.window, center=True,
+                              pad_mode="constant", return_complex=True)
+        power = torch.view_as_real(spectrum).square().sum(-1)
+        levels = 10 * torch.log10((power.transpose(1, 2) @ self.mel).clamp(min=1e-10))
+        levels = torch.maximum(levels, levels.amax((1, 2), keepdim=True) - TOP_DB)
+        return self.normalize((levels @ self.dct).transpose(1, 2))
+
+    def make_torchaudio(self):
+        import torchaudio
+        transform = torchaudio.transforms.MFCC(
+            RATE, ROWS, melkwargs={"n_fft": N_FFT, "hop_length": HOP, "n_mels": BANDS,
+                                   "norm": "slaney", "mel_scale": "slaney",
+                                   "pad_mode": "constant"}).to(self.device)
+        return lambda: self.normalize(transform(self.clips))
+
+    def make_graph(self):
+        if self.device.type != "cuda":
+            raise RuntimeError("graphs are for CUDA")
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.stft()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.result = self.stft()
+        return graph.replay
+
+
+def make_variants(features):
+    makers = {"stft": lambda: features.stft, "stft_graph": features.make_graph,
+              "torchaudio": features.make_torchaudio}
+    made, skipped = {}, {}
+    for name, maker in makers.items():
+        try:
+            made[name] = maker()
+            made[name]()
+        except Exception as error:  # one variant less
+            made.pop(name, None)
+            skipped[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return made, skipped
+
+
+def run(work, steps, each, device):
+    each = max(1, min(each, steps))
+    times = []
+    cpu, start = time.process_time(), time.perf_counter()
+    for _ in range(-(-steps // each)):
+        for _ in range(each):
+            work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        times.append((now - start) / each)
+        start = now
+    cpu = (time.process_time() - cpu) / (each * len(times))
+    return {"microseconds": [round(t * 1e6, 3) for t in times],
+            "cpu_microseconds": round(cpu * 1e6, 3)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report", type=int, default=1, help="batches to a time")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_grad_enabled(False)
+    features = Features(arguments)
+    made, skipped = make_variants(features)
+    print(json.dumps({"torch": torch.__version__, "variants": list(made), "skipped": skipped,
+                      "shape": list(features.stft().shape)}), flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if words == ["quit"]:
+            break
+        if len(words) != 3 or words[0] != "run" or words[1] not in made:
+            sys.exit(f"torch_features: no command '{line.strip()}'")
+        answer = run(made[words[1]], int(words[2]), arguments.report, features.device)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The step of torch_step.py on a GPU, in the forms that may be the fastest.
+
+    eager              as written
+    graph              the whole step captured as one CUDA graph and replayed
+    graph_channels_last, graph_conv1d   the same with another order of memory, or 1-D modules
+    graph_tf32         the same with products rounded to TF32: faster, and less exact than FP32
+    compile            torch.compile(mode="reduce-overhead"): the compiler's own CUDA graphs
+    graph_compile      torch.compile, and the whole step captured as one CUDA graph
+
+Halves: autocast, for FP16 with GradScaler. AdamW is fused, TF32 off except where it is named, cuDNN
+tries its algorithms. The batch lies on the device. A graph copies it into its input, as decavox's
+does; the other forms take it from where it is. A time is that of many steps with one wait for the
+device at their end.
+"""
+import contextlib
+import time
+
+import torch
+from torch import nn
+
+import torch_twin
+
+SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
+BATCHES = 8
+WARM_STEPS = 11
+
+VARIANTS = {
+    "eager": {},
+    "graph": {"graph": True},
+    "graph_channels_last": {"graph": True, "channels_last": True},
+    "graph_conv1d": {"graph": True, "one_dimensional": True},
+    "graph_tf32": {"graph": True, "tf32": True},
+    "compile": {"compile": "reduce-overhead"},
+    "graph_compile": {"graph": True, "compile": "default"},
+}
+DTYPES = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def prepare(device):
+    """The variants, their class and the device's name. Ends the program where there is none."""
+    if device == "cpu":
+        return {"eager": {}, "compile": {"compile": "default"}}, GpuVariant, "cpu"
+    if not torch.cuda.is_available():
+        raise SystemExit("torch_step: PyTorch sees no CUDA device")
+    torch.backends.cudnn.benchmark = True
+    return VARIANTS, GpuVariant, torch.cuda.get_device_name(torch.device(device))
+
+
+def set_tf32(on):
+    torch.backends.cuda.matmul.allow_tf32 = on
+    torch.backends.cudnn.allow_tf32 = on
+
+
+class GpuVariant:
+    def __init__(self, options, arguments, update):
+        del update
+        set_tf32(options.get("tf32", False))
+        self.options, self.arguments = options, arguments
+        self.device = torch.device(arguments.device)
+        self.gpu = self.device.type == "cuda"
+        self.format = (torch.channels_last if options.get("channels_last")
+                       else torch.contiguous_format)
+        torch.manual_seed(1)
+        model = torch_twin.build(arguments.model, arguments.rows, arguments.frames,
+                                 arguments.classes, options.get("one_dimensional", False))
+        if options.get("channels_last"):
+            model = model.to(memory_format=self.format)
+        self.model = model.to(self.device).train(not arguments.inference)
+        self.parameters = list(self.model.parameters())
+        self.dtype = DTYPES[arguments.precision]
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=self.dtype is torch.float16 and not arguments.inference)
+        self.optimizer = torch.optim.AdamW(
+            torch_twin.parameter_groups(self.model, DECAY), lr=RATE, fused=True,
+            capturable=bool(options.get("graph")) and self.gpu)
+        self.compute = self.logits if arguments.inference else self.loss
+        if "compile" in options:
+            self.compute = torch.compile(self.compute, mode=options["compile"])
+        self.count, self.replay = 0, None
+        self.make_data()
+        if options.get("graph"):
+            self.capture()
+
+    def make_data(self):
+        generator = torch.Generator().manual_seed(1)
+        a = self.arguments
+        self.features, self.targets = [], []
+        for _ in range(BATCHES):
+            features = torch.randn(a.batch, 1, a.rows, a.frames, generator=generator)
+            targets = torch.randint(a.classes, (a.batch,), generator=generator)
+            self.features.append(features.contiguous(memory_format=self.format).to(self.device))
+            self.targets.append(targets.to(self.device))
+
+    def autocast(self):
+        if self.dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def logits(self, features, targets):
+        del targets
+        with self.autocast():
+            return self.model(features)
+
+    def loss(self, features, targets):
+        with self.autocast():
+            return nn.functional.cross_entropy(self.model(features), targets,
+                                               label_smoothing=SMOOTHING)
+
+    def work(self, features, targets):
+        """One step, or one forward pass; the loss or the logits."""
+        if self.arguments.inference:
+            with torch.no_grad():
+                return self.compute(features, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.compute(features, targets)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.parameters, CLIP, foreach=True)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss
+
+    def capture(self):
+        """Warmed on another stream, as PyTorch's manual asks for."""
+        features, targets = (torch.empty_like(t[0]) for t in (self.features, self.targets))
+
+        def copy_and_work():
+            features.copy_(self.features[0])
+            targets.copy_(self.targets[0])
+            return self.work(features, targets)
+
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_STEPS):
+                copy_and_work()
+        torch.cuda.current_stream().wait_stream(stream)
+        self.optimizer.zero_grad(set_to_none=True)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.result = copy_and_work()
+        self.kept = features, targets
+        self.replay = graph.replay
+
+    def step(self):
+        number = self.count % BATCHES
+        self.count += 1
+        if self.replay is not None:
+            self.replay()
+            return self.result
+        if self.gpu and self.options.get("compile") == "reduce-overhead":
+            torch.compiler.cudagraph_mark_step_begin()
+        return self.work(self.features[number], self.targets[number])
+
+    def wait(self, result):
+        """For the device; the loss is read, as it is in decavox."""
+        if not self.arguments.inference:
+            if not torch.isfinite(result.detach()).item():
+                raise FloatingPointError("the loss is not finite")
+        elif self.gpu:
+            torch.cuda.synchronize()
+
+    def run(self, steps):
+        """Times of --report steps each, or, where fewer are asked for, one time of so many."""
+        set_tf32(self.options.get("tf32", False))
+        each = max(1, min(steps, self.arguments.report))
+        times = []
+        cpu = time.process_time()
+        start = time.perf_counter()
+        for _ in range(-(-steps // each)):
+            for _ in range(each):
+                result = self.step()
+            self.wait(result)
+            now = time.perf_counter()
+            times.append((now - start) / each)
+            start = now
+        cpu = (time.process_time() - cpu) / (each * len(times))
+        return {"microseconds": [round(t * 1e6, 3) for t in times],
+                "cpu_microseconds": round(cpu * 1e6, 3)}
