@@ -4,6 +4,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/elementwise.h"
 
+#include <cufft.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,13 +98,15 @@ static dv_status describe(int index, char *text, size_t size, int *count)
 
 static const char *version(void)
 {
-    static _Thread_local char text[96];
-    int runtime = 0;
+    static _Thread_local char text[192];
+    int runtime = 0, cufft = 0;
     (void)cudaRuntimeGetVersion(&runtime);
+    (void)cufftGetVersion(&cufft);
     size_t cudnn = cudnnGetVersion(), cublas = cublasLtGetVersion();
-    snprintf(text, sizeof text, "CUDA %d.%d, cuDNN %zu.%zu.%zu, cuBLASLt %zu.%zu.%zu",
-             runtime / 1000, runtime % 1000 / 10, cudnn / 10000, cudnn % 10000 / 100, cudnn % 100,
-             cublas / 10000, cublas % 10000 / 100, cublas % 100);
+    snprintf(text, sizeof text,
+             "CUDA %d.%d, cuDNN %zu.%zu.%zu, cuBLASLt %zu.%zu.%zu, cuFFT %d.%d.%d", runtime / 1000,
+             runtime % 1000 / 10, cudnn / 10000, cudnn % 10000 / 100, cudnn % 100, cublas / 10000,
+             cublas % 10000 / 100, cublas % 100, cufft / 1000, cufft % 1000 / 100, cufft % 100);
     return text;
 }
 
@@ -261,7 +264,7 @@ static dv_status round_values(dv_context *context, void *into, const void *from,
 {
     DV_TRY(enter(context));
     DV_CUDA(dv_launch_convert(context->dtype, into, from, count, dv__cuda_device(context)->stream));
-    return DV_OK;
+    return synchronize(context); /* parameters: see there */
 }
 
 /* ---- Recording: a CUDA graph. ThreadLocal: what other threads do to the device meanwhile is

@@ -22,7 +22,7 @@ enum {
     DV_CUDA_CHOICE_KEY = 20,
 };
 
-/* An algorithm that was found by measuring, and in numbers what for. */
+/* An algorithm that was found by trying, and in numbers what for. */
 typedef struct dv_cuda_choice {
     int32_t key[DV_CUDA_CHOICE_KEY];
     int32_t algorithm, math;

@@ -6,6 +6,7 @@
 #include "tests/cudasim/convolution.h"
 #include "tests/cudasim/cudnn_objects.h"
 #include "tests/cudasim/interface.h"
+#include "tests/cudasim/internal.h"
 
 using cudasim::Convolution;
 using cudasim::ConvolutionShape;
@@ -53,23 +54,34 @@ struct Algorithm {
 
 constexpr float unsupported = -1;
 
+/* Those that the simulated library has. DECAVOX_CUDASIM_CONVOLUTIONS=0: it has none. */
+std::vector<Algorithm> supported_of(Direction direction)
+{
+    bool any = cudasim::setting("DECAVOX_CUDASIM_CONVOLUTIONS", "1") != "0";
+    float faster = any ? 0.5f : unsupported, slower = any ? 1 : unsupported;
+    switch (direction) {
+    case Direction::forward:
+        return {{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, true, faster},
+                {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, true, slower}};
+    case Direction::backward_data:
+        return {{CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, false, faster},
+                {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, true, slower}};
+    default:
+        return {{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, false, faster},
+                {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, true, slower}};
+    }
+}
+
 /* All of a direction, fastest first. */
 std::vector<Algorithm> algorithms_of(Direction direction)
 {
-    std::vector<Algorithm> list;
     int count = CUDNN_CONVOLUTION_FWD_ALGO_COUNT;
-    if (direction == Direction::forward) {
-        list = {{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, true, 0.5f},
-                {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, true, 1}};
-    } else if (direction == Direction::backward_data) {
+    if (direction == Direction::backward_data) {
         count = CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT;
-        list = {{CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, false, 0.5f},
-                {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, true, 1}};
-    } else {
+    } else if (direction == Direction::backward_filter) {
         count = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT;
-        list = {{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, false, 0.5f},
-                {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, true, 1}};
     }
+    std::vector<Algorithm> list = supported_of(direction);
     for (int number = 2; number < count; number++) {
         bool deterministic = direction != Direction::backward_filter ||
                              number != CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3;

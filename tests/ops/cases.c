@@ -216,6 +216,9 @@ const op_case op_cases[] = {
          "end of a residual block", IN(32, 4, 8, 64), IN(32, 4, 8, 64)),
     CASE(batchnorm, "large_silu", "activation: silu", NORM, CASE_LARGE, "MBConv",
          IN(32, 7, 16, 33)),
+    CASE(batchnorm, "large_rows", "activation: relu", NORM, CASE_LARGE,
+         "more rows than a block adds up: 4495 in two parts, of few channels", IN(5, 29, 31, 3),
+         IN(5, 29, 31, 3)),
 
     CASE(activation, "none", "kind: none", EXACT, 0, "nothing", IN(2, 3, 5, 7)),
     CASE(activation, "relu", "kind: relu", EXACT, 0, "relu", OF(AWAY, 2, 3, 5, 7)),

@@ -293,13 +293,43 @@ op_tensor *op_rig_find(op_rig *rig, const char *name)
     return NULL;
 }
 
-int64_t op_rig_terms(const op_rig *rig, const op_tensor *tensor)
+/* ---- Roundings ---- */
+
+static tolerance_roundings exact_terms(const op_rig *rig, const op_tensor *tensor)
 {
     const dv_node *node = &rig->graph->nodes[rig->node];
     int64_t products = node->op->macs != NULL ? node->op->macs(rig->graph, node) : 0;
     for (int i = 0; i < rig->tensor_count; i++)
         products = rig->tensors[i].count > products ? rig->tensors[i].count : products;
-    return (products + tensor->count - 1) / tensor->count;
+    return (tolerance_roundings){.count = tensor->count,
+                                 .terms = (products + tensor->count - 1) / tensor->count};
+}
+
+/* Computed by a library, which may round parts of a sum, or the sum before the bias is added. */
+static bool by_library(const op_rig *rig)
+{
+    return rig->item->op == DV_OP_conv2d || rig->item->op == DV_OP_linear;
+}
+
+tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor)
+{
+    tolerance_roundings roundings = exact_terms(rig, tensor);
+    bool half = tensor->kind == TENSOR_OUTPUT && !rig->graph->nodes[rig->node].full_precision;
+    roundings.result = half;
+    roundings.term = half && by_library(rig);
+    return roundings;
+}
+
+/* The gradients of parameters stay float, but for cuDNN's, which come as what they are computed
+   from. A linear layer has the gradient before its activation in memory. */
+tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor)
+{
+    tolerance_roundings roundings = exact_terms(rig, tensor);
+    bool input = tensor->kind == TENSOR_INPUT;
+    bool activation = strstr(rig->item->attributes, "activation") != NULL;
+    roundings.result = input || rig->item->op == DV_OP_conv2d;
+    roundings.term = by_library(rig) && (roundings.result > 0 || activation);
+    return roundings;
 }
 
 uint32_t op_rig_hash(op_rig *rig)

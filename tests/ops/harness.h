@@ -79,9 +79,10 @@ dv_status op_rig_backward(op_rig *rig);
 
 op_tensor *op_rig_find(op_rig *rig, const char *name); /* NULL: no such tensor */
 
-/* How many products are added up in an element of the tensor, or of its gradient: on average, and
-   at least; for tolerance_in. */
-int64_t op_rig_terms(const op_rig *rig, const op_tensor *tensor);
+/* How the tensor's value, or its gradient, is rounded where tensors are halves; for tolerance_in.
+   The products added up in an element are counted on average, and at least. */
+tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor);
+tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor);
 
 /* True for inputs that an operation has no gradient for: the targets of a loss. */
 bool op_input_constant(dv_op_id op, int input);

@@ -28,8 +28,8 @@ tolerance_bounds tolerance_get(op_tolerance tolerance)
  * most 2^-24 per term: a sum in halves does not pass.
  * FP16 ends at 2^-24: below 2^-14 an error is half of that, and so for both results.
  *
- * Of the squares: each rounding of the result adds u^2 / 3, those of the terms together (r u)^2 / 3.
- * Over n elements of normal distribution the sum's standard deviation is 0.7 / sqrt(n) of the
+ * Of the squares: each rounding of the result adds u^2 / 3, those of the terms together (r u)^2
+ * / 3. Over n elements of normal distribution the sum's standard deviation is 0.7 / sqrt(n) of the
  * limit, (result + r^2) u^2, of which five are allowed; but in a tensor of few elements all
  * roundings may be at their limits, ((result + r) u)^2.
  */
@@ -41,8 +41,7 @@ tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype, tolerance_
         return bounds;
     double u = dtype == DV_F16 ? 0x1p-11 : 0x1p-8;
     double most = (result + term) * (result + term);
-    double likely =
-        (result + term * term) * (1.0 / 3 + 3.5 / sqrt((double)roundings.count));
+    double likely = (result + term * term) * (1.0 / 3 + 3.5 / sqrt((double)roundings.count));
     bounds.relative += result * u;
     bounds.absolute += 3 * term * u + (double)roundings.terms * 0x1p-24;
     bounds.nmse += fmin(most, likely) * u * u;

@@ -1,5 +1,7 @@
-/* Convolution on a CUDA device: depthwise ones by kernels of its own, all others by cuDNN. */
+/* Convolution on a CUDA device: those of single positions are matrix products, by cuBLASLt;
+   depthwise ones have kernels of their own; all others are cuDNN's. */
 #include "engine/ops/conv2d/cuda_conv2d.h"
+#include "engine/ops/linear/cuda_dense.h"
 #include "kernels/bias.h"
 #include "kernels/depthwise.h"
 #include "kernels/transpose.h"
@@ -52,6 +54,7 @@ static void drop_layout(dv_layout *base)
 /* ---- The plan ---- */
 
 typedef struct convolution {
+    dv_cuda_dense *dense;       /* by cuBLASLt; NULL: not */
     bool depthwise;             /* by own kernels */
     dv_depthwise own;           /* their convolution */
     dv_cudnn_convolution cudnn; /* all others */
@@ -82,6 +85,14 @@ static bool is_depthwise(const dv_step *s)
     return attr->groups == s->in[0].c && attr->filters == s->in[0].c &&
            attr->kernel[0] == attr->kernel[1] && attr->dilation[0] == 1 && attr->dilation[1] == 1 &&
            dv_depthwise_supported(&own);
+}
+
+static bool is_pointwise(const dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    return attr->groups == 1 && attr->kernel[0] == 1 && attr->kernel[1] == 1 &&
+           attr->stride[0] == 1 && attr->stride[1] == 1 && attr->padding[0] == 0 &&
+           attr->padding[1] == 0;
 }
 
 /* Where both orders are the same, the parameter stays as it is. */
@@ -134,8 +145,27 @@ static dv_status plan_by_cudnn(dv_planner *planner, dv_step *s, convolution *sel
     return DV_OK;
 }
 
+/* What cuBLASLt does not have, cuDNN may. */
+static dv_status plan_pointwise(dv_planner *planner, dv_step *s, convolution *self)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    dv_linear_attr layer = {.units = attr->filters, .bias = attr->bias, .activation = DV_ACT_NONE};
+    dv_status status = dv__cuda_dense_plan(planner, s, &layer, &self->dense);
+    return status == DV_EUNSUPPORTED ? plan_by_cudnn(planner, s, self) : status;
+}
+
+static dv_status plan_depthwise(dv_planner *planner, const dv_step *s, convolution *self)
+{
+    self->depthwise = true;
+    if (s->training)
+        dv_planner_scratch(planner, (size_t)dv_depthwise_scratch(&self->own));
+    return DV_OK;
+}
+
 static void destroy(convolution *self)
 {
+    if (self->dense != NULL)
+        dv__cuda_dense_drop(self->dense);
     dv__cudnn_convolution_drop(&self->cudnn);
     free(self);
 }
@@ -149,12 +179,9 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     self->channels = s->in[0].c / attr->groups;
     self->taps = attr->kernel[0] * attr->kernel[1];
     self->own = depthwise_of(s);
-    self->depthwise = is_depthwise(s);
-    dv_status status = DV_OK;
-    if (!self->depthwise)
-        status = plan_by_cudnn(planner, s, self);
-    else if (s->training)
-        dv_planner_scratch(planner, (size_t)dv_depthwise_scratch(&self->own));
+    dv_status status = is_pointwise(s)   ? plan_pointwise(planner, s, self)
+                       : is_depthwise(s) ? plan_depthwise(planner, s, self)
+                                         : plan_by_cudnn(planner, s, self);
     if (status != DV_OK) {
         destroy(self);
         return status;
@@ -205,6 +232,8 @@ static dv_status forward(dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;
+    if (self->dense != NULL)
+        return dv__cuda_dense_forward(s, self->dense);
     if (!self->depthwise)
         return forward_by_cudnn(s, self);
     DV_CUDA(dv_launch_depthwise(s->context->dtype, &self->own, s->x[0], s->w_half[0],
@@ -262,6 +291,8 @@ static dv_status backward(dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;
+    if (self->dense != NULL)
+        return dv__cuda_dense_backward(s, self->dense);
     DV_TRY(self->depthwise ? backward_depthwise(s, self) : backward_by_cudnn(s, self));
     if (attr->bias)
         DV_CUDA(dv_launch_column_sums(s->context->dtype, s->dy, s->dw[1],

@@ -41,37 +41,40 @@ typedef struct found {
                                (results)[i].determinism, (results)[i].mathType};                   \
     } while (0)
 
-static dv_status ask_forward(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                             found *out, int *count)
+static cudnnStatus_t ask_forward(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                                 found *out, int *count)
 {
     cudnnConvolutionFwdAlgoPerf_t results[MOST];
-    DV_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7(device->cudnn, self->x, self->w,
-                                                    self->convolution[DV_CONVOLUTION_FORWARD],
-                                                    self->y, MOST, count, results));
-    COPY_FOUND(results, *count, out);
-    return DV_OK;
+    cudnnStatus_t status = cudnnGetConvolutionForwardAlgorithm_v7(
+        device->cudnn, self->x, self->w, self->convolution[DV_CONVOLUTION_FORWARD], self->y, MOST,
+        count, results);
+    if (status == CUDNN_STATUS_SUCCESS)
+        COPY_FOUND(results, *count, out);
+    return status;
 }
 
-static dv_status ask_data(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                          found *out, int *count)
+static cudnnStatus_t ask_data(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                              found *out, int *count)
 {
     cudnnConvolutionBwdDataAlgoPerf_t results[MOST];
-    DV_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7(device->cudnn, self->w, self->y,
-                                                         self->convolution[DV_CONVOLUTION_DATA],
-                                                         self->x, MOST, count, results));
-    COPY_FOUND(results, *count, out);
-    return DV_OK;
+    cudnnStatus_t status = cudnnGetConvolutionBackwardDataAlgorithm_v7(
+        device->cudnn, self->w, self->y, self->convolution[DV_CONVOLUTION_DATA], self->x, MOST,
+        count, results);
+    if (status == CUDNN_STATUS_SUCCESS)
+        COPY_FOUND(results, *count, out);
+    return status;
 }
 
-static dv_status ask_weights(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                             found *out, int *count)
+static cudnnStatus_t ask_weights(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                                 found *out, int *count)
 {
     cudnnConvolutionBwdFilterAlgoPerf_t results[MOST];
-    DV_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+    cudnnStatus_t status = cudnnGetConvolutionBackwardFilterAlgorithm_v7(
         device->cudnn, self->x, self->y, self->convolution[DV_CONVOLUTION_WEIGHTS], self->w, MOST,
-        count, results));
-    COPY_FOUND(results, *count, out);
-    return DV_OK;
+        count, results);
+    if (status == CUDNN_STATUS_SUCCESS)
+        COPY_FOUND(results, *count, out);
+    return status;
 }
 
 static bool has(const candidates *list, const dv_cudnn_algorithm *algorithm)
@@ -113,33 +116,54 @@ static dv_status add_candidate(const dv_step *s, dv_cudnn_convolution *self,
     return DV_OK;
 }
 
-static dv_status none(const dv_step *s, dv_convolution_direction direction)
+/* What the heuristics may not name: algorithms that cuDNN documents for channels last. */
+static dv_status add_common(const dv_step *s, dv_cudnn_convolution *self,
+                            dv_convolution_direction direction, candidates *list)
+{
+    static const int common[DV_CONVOLUTION_DIRECTIONS][2] = {
+        {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+         CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM},
+        {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1},
+        {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1}};
+    for (int i = 0; i < 2; i++) {
+        const found result = {common[direction][i], CUDNN_STATUS_SUCCESS, CUDNN_DETERMINISTIC,
+                              CUDNN_TENSOR_OP_MATH};
+        DV_TRY(add_candidate(s, self, direction, &result, list));
+    }
+    return DV_OK;
+}
+
+/* Sets our own kernels, which always work. */
+static dv_status set_none(const dv_step *s, dv_cudnn_convolution *self,
+                          dv_convolution_direction direction)
 {
     static const char *const names[DV_CONVOLUTION_DIRECTIONS] = {
         "forward algorithm", "backward algorithm of the input",
         "backward algorithm of the weights"};
-    return DV_FAIL(
-        DV_EUNSUPPORTED,
-        "conv2d '%s': cuDNN has no %s%s for %s -> %s in %s with at most %zu bytes of "
-        "workspace",
-        s->node->name, s->context->algorithms == DV_ALGORITHMS_ANY ? "" : "deterministic ",
-        names[direction], dv_shape_format(s->in[0]).text, dv_shape_format(s->node->shape).text,
-        dv_dtype_name(s->context->dtype), dv__cuda_device(s->context)->workspace);
+    dv__log(&s->context->log, DV_LOG_WARNING,
+            "conv2d '%s': cuDNN has no %s%s for %s -> %s in %s with at most %zu bytes of "
+            "workspace; a plain kernel computes it",
+            s->node->name, s->context->algorithms == DV_ALGORITHMS_ANY ? "" : "deterministic ",
+            names[direction], dv_shape_format(s->in[0]).text, dv_shape_format(s->node->shape).text,
+            dv_dtype_name(s->context->dtype), dv__cuda_device(s->context)->workspace);
+    self->algorithm[direction] = (dv_cudnn_algorithm){.number = DV_CUDNN_NONE};
+    return DV_OK;
 }
 
 static dv_status list_candidates(const dv_step *s, dv_cudnn_convolution *self,
                                  dv_convolution_direction direction, candidates *list)
 {
-    static dv_status (*const ask[DV_CONVOLUTION_DIRECTIONS])(
+    static cudnnStatus_t (*const ask[DV_CONVOLUTION_DIRECTIONS])(
         const dv_cuda_device *, const dv_cudnn_convolution *, found *,
         int *) = {ask_forward, ask_data, ask_weights};
     found results[MOST];
     int count = 0;
     list->count = 0;
-    DV_TRY(ask[direction](dv__cuda_device(s->context), self, results, &count));
+    if (ask[direction](dv__cuda_device(s->context), self, results, &count) != CUDNN_STATUS_SUCCESS)
+        count = 0; /* a refusal: they know nothing */
     for (int i = 0; i < count; i++)
         DV_TRY(add_candidate(s, self, direction, &results[i], list));
-    return list->count > 0 ? DV_OK : none(s, direction);
+    return list->count > 0 ? DV_OK : add_common(s, self, direction, list);
 }
 
 /* ---- Measuring ---- */
@@ -201,53 +225,53 @@ static dv_status measure_once(const dv_cuda_device *device, const dv_cudnn_convo
     return DV_OK;
 }
 
-/* The shortest of several, after one to warm up. */
+/* The shortest of several, after one to warm up, which shows that the algorithm works. */
 static dv_status measure(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                         dv_convolution_direction direction, const bench *b, float *shortest)
+                         dv_convolution_direction direction, const bench *b, int repetitions,
+                         float *shortest)
 {
     float milliseconds;
     *shortest = INFINITY;
     DV_TRY(measure_once(device, self, direction, b, &milliseconds));
-    for (int i = 0; i < REPETITIONS; i++) {
+    for (int i = 0; i < repetitions; i++) {
         DV_TRY(measure_once(device, self, direction, b, &milliseconds));
         *shortest = milliseconds < *shortest ? milliseconds : *shortest;
     }
     return DV_OK;
 }
 
-/* A candidate that fails when it is tried is left out. */
-static dv_status find_fastest(const dv_step *s, dv_cudnn_convolution *self,
-                              dv_convolution_direction direction, const candidates *list,
-                              const bench *b, int *fastest)
+/* A candidate that fails when it is tried is left out: cuDNN may promise what it does not have.
+   `measured` false: the first that works. *best: -1 where none does. */
+static dv_status find_best(const dv_step *s, dv_cudnn_convolution *self,
+                           dv_convolution_direction direction, const candidates *list,
+                           const bench *b, bool measured, int *best)
 {
     const dv_cuda_device *device = dv__cuda_device(s->context);
-    dv_status status = DV_OK;
-    float best = INFINITY;
-    *fastest = -1;
-    for (int i = 0; i < list->count; i++) {
+    float shortest = INFINITY;
+    *best = -1;
+    for (int i = 0; i < list->count && (measured || *best < 0); i++) {
         float milliseconds;
         DV_TRY(set_algorithm(self, direction, &list->items[i]));
-        dv_status tried = measure(device, self, direction, b, &milliseconds);
-        if (tried != DV_OK) {
-            status = tried;
-        } else if (*fastest < 0 || milliseconds < worth * best) {
-            best = milliseconds;
-            *fastest = i;
+        if (measure(device, self, direction, b, measured ? REPETITIONS : 0, &milliseconds) != DV_OK)
+            continue;
+        if (*best < 0 || milliseconds < worth * shortest) {
+            shortest = milliseconds;
+            *best = i;
         }
     }
-    return *fastest >= 0 ? DV_OK : status;
+    return DV_OK;
 }
 
-/* Where the memory for it is lacking nothing is measured: the heuristics decide. */
-static dv_status measure_all(const dv_step *s, dv_cudnn_convolution *self,
-                             dv_convolution_direction direction, const candidates *list,
-                             int *fastest)
+/* Where the memory for it is lacking nothing is tried: the heuristics decide. */
+static dv_status try_all(const dv_step *s, dv_cudnn_convolution *self,
+                         dv_convolution_direction direction, const candidates *list, int *best)
 {
     bench b = {0};
+    bool measured = list->count > 1 && s->context->algorithms != DV_ALGORITHMS_FIXED;
     dv_status status = bench_open(s, direction, list, &b);
-    *fastest = 0;
+    *best = 0;
     if (status == DV_OK)
-        status = find_fastest(s, self, direction, list, &b, fastest);
+        status = find_best(s, self, direction, list, &b, measured, best);
     else if (status == DV_ENOMEM)
         status = DV_OK;
     bench_close(&b);
@@ -316,15 +340,18 @@ dv_status dv__cudnn_choose(const dv_step *s, dv_cudnn_convolution *self,
 {
     dv_cuda_device *device = dv__cuda_device(s->context);
     candidates list;
-    int chosen = 0;
+    int chosen = -1;
     DV_CUDA(cudaSetDevice(device->index)); /* the current device is the thread's */
     DV_TRY(list_candidates(s, self, direction, &list));
+    if (list.count == 0)
+        return set_none(s, self, direction);
     dv_cuda_choice choice = choice_for(s, direction);
-    bool measured = list.count > 1 && s->context->algorithms != DV_ALGORITHMS_FIXED;
-    if (measured)
-        chosen = recall(device, &choice) ? find(&list, &choice) : -1;
+    if (recall(device, &choice))
+        chosen = find(&list, &choice);
     if (chosen < 0) {
-        DV_TRY(measure_all(s, self, direction, &list, &chosen));
+        DV_TRY(try_all(s, self, direction, &list, &chosen));
+        if (chosen < 0)
+            return set_none(s, self, direction);
         choice.algorithm = list.items[chosen].number;
         choice.math = (int32_t)list.items[chosen].math;
         remember(device, choice);

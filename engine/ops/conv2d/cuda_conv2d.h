@@ -1,10 +1,12 @@
 /* What the CUDA files of the convolution share: cuda.c plans and runs, by cuDNN (cuda_cudnn.c,
-   cuda_algorithm.c) or, depthwise, by kernels of its own. */
+   cuda_algorithm.c) or, depthwise, by kernels of its own. What cuDNN does not have, slow kernels
+   (kernels/convolution.h) compute from the same operands. */
 #ifndef DV_OPS_CONV2D_CUDA_CONV2D_H
 #define DV_OPS_CONV2D_CUDA_CONV2D_H
 
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/cuda.h"
+#include "kernels/convolution.h"
 
 /* Which of y, dx and dw is written. */
 typedef enum dv_convolution_direction {
@@ -14,15 +16,19 @@ typedef enum dv_convolution_direction {
     DV_CONVOLUTION_DIRECTIONS
 } dv_convolution_direction;
 
+enum { DV_CUDNN_NONE = -1 }; /* dv_cudnn_algorithm.number: by our own kernels */
+
 /* One of cuDNN's ways to compute a direction. */
 typedef struct dv_cudnn_algorithm {
-    int number; /* of the direction's enumeration */
+    int number; /* of the direction's enumeration, or DV_CUDNN_NONE */
     cudnnMathType_t math;
     size_t workspace; /* bytes */
 } dv_cudnn_algorithm;
 
 /* Tensors and filter are in the context's dtype, sums in float. */
 typedef struct dv_cudnn_convolution {
+    dv_dtype dtype;
+    dv_convolution shape;
     cudnnTensorDescriptor_t x, y;
     cudnnFilterDescriptor_t w;
     cudnnConvolutionDescriptor_t convolution[DV_CONVOLUTION_DIRECTIONS]; /* of its math type */
@@ -51,8 +57,8 @@ bool dv__cudnn_convolution_workspace(const dv_cuda_device *device, const dv_cudn
                                      dv_convolution_direction direction, int algorithm,
                                      size_t *bytes);
 
-/* Sets the math type and the algorithm of a direction: the fastest that cuDNN has, measured where
-   there are several. Deterministic ones alone, unless the context says otherwise. */
+/* Sets the math type and the algorithm of a direction, as the context's dv_algorithms says: one
+   that has been tried. DV_CUDNN_NONE where there is none. */
 dv_status dv__cudnn_choose(const dv_step *s, dv_cudnn_convolution *self,
                            dv_convolution_direction direction);
 

@@ -39,10 +39,30 @@ static dv_status describe_convolution(const dv_step *s, cudnnConvolutionDescript
     return DV_OK;
 }
 
+static dv_convolution shape_of(const dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    dv_shape x = s->in[0], y = s->node->shape;
+    return (dv_convolution){.images = x.n,
+                            .height = x.h,
+                            .width = x.w,
+                            .channels = x.c,
+                            .out_height = y.h,
+                            .out_width = y.w,
+                            .filters = attr->filters,
+                            .groups = attr->groups,
+                            .kernel = {attr->kernel[0], attr->kernel[1]},
+                            .stride = {attr->stride[0], attr->stride[1]},
+                            .padding = {attr->padding[0], attr->padding[1]},
+                            .dilation = {attr->dilation[0], attr->dilation[1]}};
+}
+
 static dv_status describe(const dv_step *s, dv_cudnn_convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_dtype dtype = s->context->dtype;
+    self->dtype = dtype;
+    self->shape = shape_of(s);
     DV_TRY(describe_tensor(dtype, s->in[0], &self->x));
     DV_TRY(describe_tensor(dtype, s->node->shape, &self->y));
     DV_CUDNN(cudnnCreateFilterDescriptor(&self->w));
@@ -102,12 +122,34 @@ bool dv__cudnn_convolution_workspace(const dv_cuda_device *device, const dv_cudn
     }
 }
 
+static dv_status run_own(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                         dv_convolution_direction direction, const dv_convolution_operands *to)
+{
+    switch (direction) {
+    case DV_CONVOLUTION_FORWARD:
+        DV_CUDA(dv_launch_convolution(self->dtype, &self->shape, to->x, to->w, to->out,
+                                      device->stream));
+        break;
+    case DV_CONVOLUTION_DATA:
+        DV_CUDA(dv_launch_convolution_data(self->dtype, &self->shape, to->y, to->w, to->out,
+                                           device->stream));
+        break;
+    default:
+        DV_CUDA(dv_launch_convolution_weights(self->dtype, &self->shape, to->x, to->y, to->out,
+                                              device->stream));
+        break;
+    }
+    return DV_OK;
+}
+
 dv_status dv__cudnn_convolution_run(const dv_cuda_device *device, const dv_cudnn_convolution *self,
                                     dv_convolution_direction direction,
                                     const dv_convolution_operands *operands)
 {
     static const float one = 1, zero = 0;
     const dv_cudnn_algorithm *by = &self->algorithm[direction];
+    if (by->number == DV_CUDNN_NONE)
+        return run_own(device, self, direction, operands);
     cudnnConvolutionDescriptor_t convolution = self->convolution[direction];
     switch (direction) {
     case DV_CONVOLUTION_FORWARD:
