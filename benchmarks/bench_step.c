@@ -23,6 +23,7 @@
  */
 #include "engine/core/rng.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/model_file.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/yaml.h"
 #include "engine/layers/model.h"
@@ -285,7 +286,7 @@ static dv_status read_checkpoint(bench *b)
 static dv_status read_model(const char *path, dv_tree **out)
 {
     dv_tree *file;
-    DV_TRY(dv_yaml_read(path, &file));
+    DV_TRY(dv_model_file_read(path, &file));
     const dv_tree *model = dv_tree_get(file, "model");
     dv_status status = dv_tree_copy(model != NULL ? model : file, out);
     dv_tree_free(file);

@@ -9,6 +9,7 @@ whole models. `one_dimensional` builds a model of kernels of height 1 from Conv1
 one would write it in PyTorch; its weights lack the dimension of size 1.
 """
 import math
+import os
 
 import torch
 import torch.nn.functional as F
@@ -76,9 +77,9 @@ class Dense(nn.Sequential):
 
 
 class SqueezeExcite(nn.Module):
-    def __init__(self, channels, reduction, activation="relu"):
+    def __init__(self, channels, reduction, activation="relu", units=0):
         super().__init__()
-        middle = max(1, channels // reduction)
+        middle = units or max(1, channels // reduction)
         self.reduce = Dense(channels, middle, activation=activation)
         self.expand = Dense(middle, channels, activation="sigmoid")
 
@@ -97,9 +98,10 @@ class SpatialAttention(nn.Module):
 
 
 class ConvNorm(nn.Sequential):
-    def __init__(self, inputs, filters, kernel, stride, activation):
+    def __init__(self, inputs, filters, kernel, stride, activation, groups=1):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, filters, kernel, stride, kernel // 2, bias=False)
+        self.conv = nn.Conv2d(inputs, filters, kernel, stride, kernel // 2, groups=groups,
+                              bias=False)
         self.norm = Norm(nn.BatchNorm2d, filters, 1e-5, 0.1, activation)
 
 
@@ -127,6 +129,39 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x):
         return self.activation(self.body(x) + self.shortcut(x))
+
+
+class MBConvBlock(nn.Module):
+    def __init__(self, inputs, spec, stride):
+        super().__init__()
+        filters, activation = spec["filters"], spec["activation"]
+        middle = spec["expand"] * inputs
+        self.skip = stride == 1 and inputs == filters
+        self.body = nn.Sequential()
+        if spec["expand"] > 1:
+            self.body.add_module("expand", ConvNorm(inputs, middle, 1, 1, activation))
+        self.body.add_module("depthwise", ConvNorm(middle, middle, spec["kernel"], stride,
+                                                   activation, groups=middle))
+        if spec["se_reduction"] > 0:
+            units = max(1, inputs // spec["se_reduction"])
+            self.body.add_module("se", SqueezeExcite(middle, 1, activation, units))
+        self.body.add_module("project", ConvNorm(middle, filters, 1, 1, "none"))
+
+    def forward(self, x):
+        return self.body(x) + x if self.skip else self.body(x)
+
+
+class Ensemble(nn.Module):
+    """Mixes what the members give; `members`: {name: module}."""
+
+    def __init__(self, members):
+        super().__init__()
+        self.members = nn.ModuleDict(members)
+        self.weight = nn.Parameter(torch.zeros(len(members)))
+
+    def forward(self, x):
+        shares = torch.softmax(self.weight, 0)
+        return sum(share * member(x) for share, member in zip(shares, self.members.values()))
 
 
 class Builder:
@@ -187,8 +222,25 @@ class Builder:
             self.shape = (filters, *size)
         return sequence
 
-    def squeeze_excite(self, reduction=16, activation="relu"):
-        return SqueezeExcite(self.shape[0], reduction, activation)
+    def mbconv(self, filters, blocks=1, expand=6, kernel=3, stride=1, se_reduction=4,
+               activation="silu"):
+        spec = {"filters": filters, "expand": expand, "kernel": kernel,
+                "se_reduction": se_reduction, "activation": activation}
+        sequence = nn.Sequential()
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            sequence.add_module(f"block_{block + 1}", MBConvBlock(self.shape[0], spec, step))
+            size = self.size((kernel, kernel), (step, step), (kernel // 2, kernel // 2))
+            self.shape = (filters, *size)
+        return sequence
+
+    def ensemble(self, models):
+        members = {model["name"]: build(model, *self.shape[1:], self.classes) for model in models}
+        self.shape = (self.classes, 1, 1)
+        return Ensemble(members)
+
+    def squeeze_excite(self, reduction=16, activation="relu", units=0):
+        return SqueezeExcite(self.shape[0], reduction, activation, units)
 
     def spatial_attention(self, kernel=7):
         return SpatialAttention(kernel)
@@ -223,11 +275,24 @@ class Builder:
         self.modules.add_module(name, getattr(self, kind)(**attributes))
 
 
+def members_of(item):
+    """The list of an ensemble's models; empty where the layer is none."""
+    return item["ensemble"]["models"] if isinstance(item, dict) and "ensemble" in item else []
+
+
 def read_model(path):
-    """The section `model` of a file: the whole file, or a part of an experiment."""
+    """The section `model` of a file: the whole file, or a part of an experiment. The names of an
+    ensemble's members become what the files beside it hold."""
     with open(path, encoding="utf-8") as file:
         tree = yaml.safe_load(file)
-    return tree if "layers" in tree else tree["model"]
+    model = tree if "layers" in tree else tree["model"]
+    for item in model["layers"]:
+        members = members_of(item)
+        for i, member in enumerate(members):
+            if isinstance(member, str):
+                beside = os.path.join(os.path.dirname(path), f"{member}.yaml")
+                members[i] = {**read_model(beside), "name": member}
+    return model
 
 
 def build(model, rows, frames, classes, one_dimensional=False):
@@ -257,6 +322,9 @@ def without_dropout(model):
     for item in model["layers"]:
         if isinstance(item, dict) and "dropout" in item:
             item = {"dropout": {**(item["dropout"] or {}), "rate": 0}}
+        elif members_of(item):
+            members = [without_dropout(member) for member in members_of(item)]
+            item = {"ensemble": {**item["ensemble"], "models": members}}
         layers.append(item)
     return {**model, "layers": layers}
 
@@ -272,6 +340,8 @@ def decavox_names(module):
         pieces = path.split(".")
         if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
             pieces.pop()  # the `norm` inside of Norm
+        if "members" in pieces:  # they are called after their model alone
+            pieces = pieces[pieces.index("members") + 1:]
         prefix = ".".join(p for p in pieces if p not in UNNAMED)
         own = dict(part.named_parameters(recurse=False)) | dict(part.named_buffers(recurse=False))
         for suffix, tensor in own.items():

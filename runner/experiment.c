@@ -1,11 +1,11 @@
 #include "runner/experiment.h"
+#include "engine/io/model_file.h"
 #include "engine/io/yaml.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const dv_section dv_sections[] = {
     {"data", dv_data_fields, offsetof(dv_experiment, data)},
@@ -19,41 +19,48 @@ enum { PATH_SIZE = 1024 };
 
 /* ---- The model's file ---- */
 
-/* Folder of the configuration, then of the installed ones. */
-static dv_status find_model(const char *config_path, const char *name, char path[PATH_SIZE])
+/* Beside the configuration, then among the installed ones. */
+typedef struct model_folders {
+    char beside[PATH_SIZE];
+    const char *list[3]; /* ended by NULL */
+} model_folders;
+
+static dv_status find_folders(const char *config_path, model_folders *out)
 {
-    char folder[PATH_SIZE];
-    snprintf(folder, sizeof folder, "%s", config_path);
-    const char *const folders[] = {dirname(folder), DV_CONFIG_FOLDER};
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        int length = snprintf(path, PATH_SIZE, "%s/models/%s.yaml", folders[i], name);
-        if (length > 0 && length < PATH_SIZE && access(path, R_OK) == 0)
-            return DV_OK;
-    }
-    return DV_FAIL(DV_ECONFIG, "no model '%s': neither %s/models/%s.yaml nor %s/models/%s.yaml",
-                   name, folders[0], name, folders[1], name);
+    char copy[PATH_SIZE];
+    int length = snprintf(copy, sizeof copy, "%s", config_path);
+    if (length >= 0 && length < PATH_SIZE)
+        length = snprintf(out->beside, sizeof out->beside, "%s/models", dirname(copy));
+    if (length < 0 || length >= PATH_SIZE)
+        return DV_FAIL(DV_EARG, "the path '%.40s...' is too long", config_path);
+    out->list[0] = out->beside;
+    out->list[1] = DV_CONFIG_FOLDER "/models";
+    out->list[2] = NULL;
+    return DV_OK;
 }
 
-static dv_status read_model(const char *config_path, const dv_tree *where, dv_tree **model)
+static dv_status copy_resolved(const char *const *folders, const dv_tree *model, dv_tree **out)
 {
-    char path[PATH_SIZE];
-    if (strchr(where->text, '/') != NULL)
-        return dv_tree_fail(where, "model: '%s' is a name, not a path", where->text);
-    if (find_model(config_path, where->text, path) != DV_OK)
-        return dv_tree_fail(where, "model: %s", dv_error_message());
-    return dv_yaml_read(path, model);
+    DV_TRY(dv_tree_copy(model, out));
+    dv_status status = dv_model_resolve(folders, *out);
+    if (status != DV_OK)
+        dv_tree_free(*out);
+    return status;
 }
 
-/* Replaces `model: NAME` by the content of its file. */
+/* Replaces `model: NAME` by the content of its file, and the names of an ensemble's members. */
 static dv_status resolve_model(const char *config_path, dv_tree *tree)
 {
+    model_folders folders;
+    dv_tree *content = NULL;
     const dv_tree *model = dv_tree_get(tree, "model");
     if (model == NULL)
         return dv_tree_fail(tree, "the section 'model' is missing");
-    if (model->kind != DV_TREE_SCALAR)
-        return DV_OK;
-    dv_tree *content = NULL;
-    DV_TRY(read_model(config_path, model, &content));
+    DV_TRY(find_folders(config_path, &folders));
+    if (model->kind == DV_TREE_SCALAR)
+        DV_TRY(dv_model_file_find(folders.list, model, &content));
+    else
+        DV_TRY(copy_resolved(folders.list, model, &content));
     return dv_tree_set(tree, "model", content);
 }
 

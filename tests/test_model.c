@@ -1,3 +1,4 @@
+#include "engine/io/model_file.h"
 #include "engine/layers/model.h"
 #include "frontends/features/features.h"
 #include "tests/network.h"
@@ -129,6 +130,8 @@ static void test_mistakes_have_file_and_line(void **state)
            "t.yaml:2: ", "spatial_attention_1", "must be odd");
     refuse("layers:\n  - residual: {filters: 4, kernel: 2}\n", DV_EARG, "t.yaml:2: ", "residual_1",
            "must be odd");
+    refuse("layers:\n  - mbconv: {filters: 4, kernel: 4}\n", DV_EARG, "t.yaml:2: ", "mbconv_1",
+           "kernel 4 must be odd");
     refuse("layers: []\n", DV_ECONFIG, "t.yaml", "`layers` must be a list of at least one", "");
     refuse("layers: 3\n", DV_ECONFIG, "t.yaml", "`layers` must be a list of at least one", "");
     refuse("name: m\n", DV_ECONFIG, "t.yaml", "`layers` must be a list of at least one", "");
@@ -170,6 +173,107 @@ static void test_a_name_is_given_once(void **state)
            DV_ECONFIG, "t.yaml:3: ", "the name 'a.block_1.expand.conv' is taken", "");
 }
 
+/* ---- Mobile inverted bottlenecks ---- */
+
+static bool has_node(const built *model, const char *name)
+{
+    bool found = false;
+    for (int i = 0; i < model->graph->count; i++)
+        found = found || strcmp(model->graph->nodes[i].name, name) == 0;
+    return found;
+}
+
+static void assert_dimensions(const built *model, const char *name, int64_t a, int64_t b, int64_t h,
+                              int64_t w)
+{
+    int index = dv_params_find(model->params, name);
+    if (index < 0)
+        fail_msg("there is no parameter '%s'", name);
+    const int64_t expected[4] = {a, b, h, w}, *dim = model->params->items[index].dim;
+    for (int i = 0; i < model->params->items[index].rank; i++)
+        assert_int_equal(dim[i], expected[i]);
+}
+
+static void test_mbconv(void **state)
+{
+    (void)state;
+    built model = build_text("layers:\n"
+                             "  - conv2d: {filters: 8, kernel: 1}\n"
+                             "  - mbconv: {filters: 12, blocks: 2, expand: 3, kernel: 5, stride: 2,"
+                             " name: m}\n"
+                             "  - mbconv: {filters: 12, expand: 1, se_reduction: 0, name: plain}\n"
+                             "  - global_avgpool\n"
+                             "  - linear: {units: classes}\n",
+                             10);
+    assert_true(dv_shape_equal(find_node(&model, "m.block_2.project.norm")->shape,
+                               (dv_shape){2, 7, 16, 12}));
+    assert_dimensions(&model, "m.block_1.expand.conv.weight", 24, 8, 1, 1);
+    assert_dimensions(&model, "m.block_1.depthwise.conv.weight", 24, 1, 5, 5);
+    /* A quarter of the block's input channels, not of the expanded ones. */
+    assert_dimensions(&model, "m.block_1.se.reduce.weight", 2, 24, 0, 0);
+    assert_dimensions(&model, "m.block_2.se.reduce.weight", 3, 36, 0, 0);
+    assert_dimensions(&model, "m.block_1.project.conv.weight", 12, 24, 1, 1);
+    assert_dimensions(&model, "m.block_2.project.conv.weight", 12, 36, 1, 1);
+    /* The skip is the norm's second input, and only where the shapes allow it. */
+    assert_int_equal(find_node(&model, "m.block_1.project.norm")->input_count, 1);
+    const dv_node *last = find_node(&model, "m.block_2.project.norm");
+    assert_int_equal(last->input_count, 2);
+    assert_int_equal(last->inputs[1], find_node(&model, "m.block_1.project.norm")->id);
+    assert_int_equal(find_node(&model, "plain.block_1.project.norm")->input_count, 2);
+    assert_false(has_node(&model, "plain.block_1.expand.conv"));
+    assert_false(has_node(&model, "plain.block_1.se"));
+    assert_dimensions(&model, "plain.block_1.depthwise.conv.weight", 12, 1, 3, 3);
+    drop(&model);
+}
+
+/* ---- Ensembles ---- */
+
+#define MEMBER(name, layers) "{name: " name ", layers: [" layers "]}"
+#define MEMBER_A MEMBER("a", "flatten, linear: {units: classes, name: head}")
+#define MEMBER_B MEMBER("b", "global_avgpool, linear: {units: 5}, linear: {units: classes}")
+#define ENSEMBLE(members) "layers:\n  - ensemble: {models: [" members "], name: mix}\n"
+
+static void test_ensemble(void **state)
+{
+    (void)state;
+    built model = build_text(ENSEMBLE(MEMBER_A ", " MEMBER_B), 7);
+    const dv_node *mix = find_node(&model, "mix");
+    assert_int_equal(mix->id, model.logits);
+    assert_int_equal(mix->input_count, 2);
+    assert_int_equal(mix->inputs[0], find_node(&model, "a.head")->id);
+    assert_int_equal(mix->inputs[1], find_node(&model, "b.linear_2")->id);
+    /* Both see the features themselves. */
+    assert_int_equal(find_node(&model, "a.flatten_1")->inputs[0], 0);
+    assert_int_equal(find_node(&model, "b.global_avgpool_1")->inputs[0], 0);
+    assert_dimensions(&model, "mix.weight", 2, 0, 0, 0);
+    assert_dimensions(&model, "a.head.weight", 7, 13 * 32, 0, 0);
+    assert_dimensions(&model, "b.linear_1.weight", 5, 1, 0, 0);
+    assert_int_equal(dv_params_count(model.params), 2 + 7 * 13 * 32 + 7 + 5 + 5 + 7 * 5 + 7);
+    const dv_param *weight = &model.params->items[dv_params_find(model.params, "mix.weight")];
+    assert_int_equal(weight->init, DV_INIT_ZERO);
+    assert_false(weight->decay);
+    drop(&model);
+}
+
+static void test_ensembles_refuse(void **state)
+{
+    (void)state;
+    static const char *const place = "t.yaml:2: ";
+    refuse("layers:\n  - ensemble:\n", DV_ECONFIG, place, "'ensemble_1'", "list of 2 to 8");
+    refuse(ENSEMBLE(MEMBER_A), DV_ECONFIG, place, "'mix'", "list of 2 to 8");
+    refuse(ENSEMBLE(MEMBER_A ", other"), DV_ECONFIG, place, "'other' has not been replaced", "mix");
+    refuse(ENSEMBLE(MEMBER_A ", {layers: [flatten]}"), DV_ECONFIG, place, "model 2", "name");
+    refuse(ENSEMBLE(MEMBER_A ", [a]"), DV_ECONFIG, place, "model 2", "must be a map");
+    refuse(ENSEMBLE(MEMBER_A ", " MEMBER_A), DV_ECONFIG, place, "'a' is there twice", "mix");
+    refuse(ENSEMBLE(MEMBER_A ", " MEMBER("b", "flatten")), DV_ESHAPE, place, "'b.flatten_1'",
+           "(2, 1, 1, 10)");
+    refuse(ENSEMBLE(MEMBER_A ", " MEMBER("b", "flatten, linear: {unit: 3}")), DV_ECONFIG, place,
+           "'unit'", "'units'");
+    refuse("layers:\n  - flatten: {name: a.head}\n  - ensemble: {models: [" MEMBER_A ", " MEMBER_B
+           "]}\n",
+           DV_ECONFIG, "t.yaml:3: ", "the name 'a.head' is taken", "");
+}
+
 /* ---- The models of configs/models ---- */
 
 static int64_t count_parameters(const char *name, int feature_type, int64_t *rows)
@@ -185,7 +289,7 @@ static int64_t count_parameters(const char *name, int feature_type, int64_t *row
     dv_shape shape = {4, dv_frontend_rows(frontend), dv_frontend_frames(frontend), 1};
     *rows = shape.h;
     assert_int_equal(shape.w, 32);
-    if (dv_yaml_read(path, &tree) != DV_OK)
+    if (dv_model_file_read(path, &tree) != DV_OK)
         fail_msg("%s", dv_error_message());
     built model;
     if (build(tree, shape, 10, &model) != DV_OK)
@@ -198,7 +302,7 @@ static int64_t count_parameters(const char *name, int feature_type, int64_t *row
 }
 
 /* The 1-D models take the rows as channels, so that 3 x 32 weights of the first convolution come
-   with each row; the 2-D model does not grow with the image. All nine pairs fit. */
+   with each row; the 2-D models do not grow with the image. All pairs fit. */
 static void test_models_have_the_size_they_say(void **state)
 {
     (void)state;
@@ -208,6 +312,8 @@ static void test_models_have_the_size_they_say(void **state)
         int64_t per_row;
     } models[] = {
         {"advanced", 2.5e6 * 0.95, 2.5e6 * 1.05, 0},
+        {"efficient", 1.8e6 * 0.95, 1.8e6 * 1.05, 0},
+        {"resnet18", 11.2e6 * 0.95, 11.2e6 * 1.05, 0},
         {"lightweight", 198e3 * 0.95, 198e3 * 1.05, 96},
         {"mini", 1e3, 20e3, 96},
     };
@@ -234,7 +340,15 @@ static const char *const composites[] = {
     "layers:\n  - residual: {filters: 8, blocks: 2, stride: 2, bottleneck: 0.5}\n" HEAD,
     "layers:\n  - residual: {filters: 8, stride: 2, bottleneck: 0.5, se_reduction: 4}\n" HEAD,
     "layers:\n  - residual: {filters: 8, blocks: 2, se_reduction: 2, activation: gelu}\n" HEAD,
+    "layers:\n  - mbconv: {filters: 3, expand: 2, blocks: 2}\n" HEAD,
+    "layers:\n  - mbconv: {filters: 4, kernel: 5, stride: 2, activation: relu}\n" HEAD,
+    "layers:\n  - mbconv: {filters: 3, expand: 1, se_reduction: 0}\n" HEAD,
+    "layers:\n  - ensemble: {models: [{name: a, layers: [flatten, linear: {units: classes}]}, "
+    "{name: b, layers: [mbconv: {filters: 4, expand: 2}, global_avgpool, "
+    "linear: {units: classes}]}, {name: c, layers: [frames, global_maxpool, "
+    "linear: {units: classes, activation: tanh}]}], name: mix}\n",
     "layers:\n  - squeeze_excite: {reduction: 2}\n" HEAD,
+    "layers:\n  - squeeze_excite: {units: 2, activation: silu}\n" HEAD,
     "layers:\n  - conv2d: {filters: 8, kernel: 1}\n"
     "  - squeeze_excite: {reduction: 4, activation: silu}\n" HEAD,
     "layers:\n  - spatial_attention: {kernel: 3}\n" HEAD,
@@ -309,6 +423,9 @@ int main(void)
         cmocka_unit_test(test_misfits_name_layer_and_shapes),
         cmocka_unit_test(test_the_last_layer_gives_the_classes),
         cmocka_unit_test(test_a_name_is_given_once),
+        cmocka_unit_test(test_mbconv),
+        cmocka_unit_test(test_ensemble),
+        cmocka_unit_test(test_ensembles_refuse),
         cmocka_unit_test(test_models_have_the_size_they_say),
         cmocka_unit_test(test_composites_against_finite_differences),
         cmocka_unit_test(test_composites_on_the_cpu_against_the_reference),

@@ -15,6 +15,9 @@ typedef struct dv_layer {
     const dv_field *fields;
     /* Adds the layer's nodes, named "<name>..." ; *value is its input and becomes its output. */
     dv_status (*build)(dv_graph *graph, const char *name, const void *attr, int *value);
+    /* In its place, for a layer that is made of whole models. */
+    dv_status (*build_models)(dv_graph *graph, const char *name, const void *attr, int64_t classes,
+                              int *value);
 } dv_layer;
 
 #define DV_LAYER(name) extern const dv_layer dv__layer_##name;
@@ -28,6 +31,7 @@ typedef struct dv_layer {
 typedef struct dv_conv_norm {
     int64_t filters, kernel, stride;
     int activation; /* dv_activation_kind */
+    bool depthwise; /* each channel by itself */
 } dv_conv_norm;
 dv_status dv__build_conv_norm(dv_graph *graph, const char *prefix, const char *suffix,
                               const dv_conv_norm *spec, int residual, int *value);

@@ -141,7 +141,25 @@ static dv_status check_name(const dv_graph *graph, const entry *layer, const dv_
     return DV_OK;
 }
 
-static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree *where, int *value)
+/* "<prefix>.<name>" */
+static dv_status add_prefix(const char *prefix, entry *layer)
+{
+    char name[DV_NAME_SIZE];
+    DV_TRY(dv__layer_name(name, prefix, layer->name));
+    strcpy(layer->name, name);
+    return DV_OK;
+}
+
+static dv_status build_composite(dv_graph *graph, const dv_layer *composite, const char *name,
+                                 const void *attr, int64_t classes, int *value)
+{
+    if (composite->build_models != NULL)
+        return composite->build_models(graph, name, attr, classes, value);
+    return composite->build(graph, name, attr, value);
+}
+
+static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree *where,
+                             int64_t classes, int *value)
 {
     const dv_layer *composite = find_composite(layer->kind);
     const dv_op *op = composite == NULL ? dv_op_find(layer->kind) : NULL;
@@ -155,7 +173,7 @@ static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree 
         dv_fields_read(fields != NULL ? fields : no_fields, layer->attributes, layer->kind, attr);
     if (status == DV_OK) {
         status = composite != NULL
-                     ? composite->build(graph, layer->name, attr, value)
+                     ? build_composite(graph, composite, layer->name, attr, classes, value)
                      : dv_graph_add(graph, op->id, layer->name, attr, value, 1, value);
         if (status != DV_OK && where->source != NULL)
             status = dv__fail_within(status, "%s:%d", where->source, where->line);
@@ -164,8 +182,9 @@ static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree 
     return status;
 }
 
-static dv_status build_item(dv_graph *graph, const dv_tree *layers, size_t index, int64_t classes,
-                            int *value)
+/* prefix: NULL where there is none. */
+static dv_status build_item(dv_graph *graph, const char *prefix, const dv_tree *layers,
+                            size_t index, int64_t classes, int *value)
 {
     const dv_tree *item = layers->children[index];
     entry layer = {0};
@@ -173,23 +192,26 @@ static dv_status build_item(dv_graph *graph, const dv_tree *layers, size_t index
     if (status == DV_OK) {
         if (layer.name[0] == '\0')
             default_name(layers, index, &layer);
-        status = check_name(graph, &layer, item);
+        if (prefix != NULL)
+            status = add_prefix(prefix, &layer);
     }
     if (status == DV_OK)
-        status = build_layer(graph, &layer, item, value);
+        status = check_name(graph, &layer, item);
+    if (status == DV_OK)
+        status = build_layer(graph, &layer, item, classes, value);
     dv_tree_free(layer.attributes);
     return status;
 }
 
-dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64_t classes,
-                         int *logits)
+dv_status dv__model_build_member(dv_graph *graph, const char *prefix, const dv_tree *model,
+                                 int input, int64_t classes, int *logits)
 {
     const dv_tree *layers = dv_tree_get(model, "layers");
     if (layers == NULL || layers->kind != DV_TREE_LIST || layers->count == 0)
         return dv_tree_fail(model, "model: `layers` must be a list of at least one layer");
     int value = input;
     for (size_t i = 0; i < layers->count; i++)
-        DV_TRY(build_item(graph, layers, i, classes, &value));
+        DV_TRY(build_item(graph, prefix, layers, i, classes, &value));
     dv_shape shape = dv_graph_shape(graph, value);
     if (shape.h != 1 || shape.w != 1 || shape.c != classes)
         return dv__fail(DV_ESHAPE,
@@ -199,4 +221,10 @@ dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64
                         classes);
     *logits = value;
     return DV_OK;
+}
+
+dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64_t classes,
+                         int *logits)
+{
+    return dv__model_build_member(graph, NULL, model, input, classes, logits);
 }

@@ -21,7 +21,7 @@ dv_status dv__build_conv_norm(dv_graph *graph, const char *prefix, const char *s
                            .stride = {spec->stride, spec->stride},
                            .padding = {-1, -1},
                            .dilation = {1, 1},
-                           .groups = 1,
+                           .groups = spec->depthwise ? 0 : 1,
                            .bias = false};
     DV_TRY(dv__layer_name(name, part, "conv"));
     DV_TRY(dv_graph_add(graph, DV_OP_conv2d, name, &conv, value, 1, value));

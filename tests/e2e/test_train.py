@@ -1,6 +1,8 @@
 """A training and what it leaves; evaluation and prediction agree; options by both spellings."""
 import json
 import os
+import shutil
+import textwrap
 
 import support
 from support import FAILED, GOOD, USAGE, decavox
@@ -242,6 +244,43 @@ class Options(support.Case):
         self.ends(decavox("info"), GOOD)
         self.assertIn("learning_rate", self.ends(decavox("info", "--config"), GOOD).out)
         self.assertIn("spatial_attention", self.ends(decavox("info", "--layers"), GOOD).out)
+
+
+class Ensemble(support.Case):
+    """Of model files beside the configuration; what is trained needs none of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        os.mkdir(cls.at("models"))
+        support.write_text(cls.at("models", "small.yaml"), textwrap.dedent(support.MODEL))
+        support.write_text(cls.at("models", "flat.yaml"),
+                           "layers: [flatten, linear: {units: classes, name: head}]\n")
+        support.write_text(cls.at("models", "both.yaml"), "name: both\nlayers:\n"
+                           "  - ensemble: {models: [small, flat], name: mix}\n")
+        sections = support.CONFIG.format(model="", epochs=cls.epochs)
+        config = support.write_text(cls.at("both.yaml"), sections.replace("model:", "model: both"))
+        cls.run_folder = cls.at("run")
+        cls.done = decavox("train", config, "--data", cls.data, "--out", cls.run_folder)
+        shutil.rmtree(cls.at("models"))
+
+    def test_trains_and_answers_without_the_files(self):
+        self.ends(self.done, GOOD)
+        for name in ("small.conv_1", "small.head", "flat.head", "mix"):
+            self.assertIn(f" {name} ", self.done.out)
+        rows = support.read_metrics(self.run_folder)
+        self.assertLess(float(rows[-1]["train_loss"]), float(rows[0]["train_loss"]))
+        report = json.loads(support.read_text(os.path.join(self.run_folder, "report.json")))
+        model = os.path.join(self.run_folder, "model.safetensors")
+        done = self.ends(decavox("eval", model, "--format", "json"), GOOD)
+        self.assertEqual(json.loads(done.out), report)
+
+    def test_resolved_configuration_is_complete(self):
+        again = self.at("again")
+        config = os.path.join(self.run_folder, "config.yaml")
+        self.ends(decavox("train", config, "--data", self.data, "--out", again), GOOD)
+        self.assertEqual(*(support.read_bytes(os.path.join(run, "model.safetensors"))
+                           for run in (self.run_folder, again)))
 
 
 if __name__ == "__main__":

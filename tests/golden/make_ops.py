@@ -122,6 +122,10 @@ def softmax_cross_entropy(a, x, w, run):
     return losses.reshape(-1, 1, 1, 1)
 
 
+def weighted_sum(a, x, w, run):
+    return sum(share * part for share, part in zip(torch.softmax(w["weight"], 0), x))
+
+
 # All tensors are (N,C,H,W) here.
 OPERATIONS = {
     "conv2d": conv2d,
@@ -140,6 +144,7 @@ OPERATIONS = {
     "frames": frames,
     "dropout": dropout,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "weighted_sum": weighted_sum,
 }
 INFERENCE_DIFFERS = ("batchnorm", "dropout")
 

@@ -277,6 +277,10 @@ const op_case op_cases[] = {
          IN(2, 3, 4, 6)),
     CASE(squeeze_excite, "hardswish", "reduction: 2, activation: hardswish", SUM, 0,
          "hardswish inside", IN(2, 3, 4, 6)),
+    CASE(squeeze_excite, "units", "units: 3, activation: silu", SUM, 0,
+         "middle units by their number", IN(2, 3, 4, 7)),
+    CASE(squeeze_excite, "units_one", "reduction: 1, units: 1", SUM, 0,
+         "one unit, whatever the reduction", IN(3, 2, 2, 5)),
     CASE(squeeze_excite, "inference", "reduction: 2", SUM, CASE_INFERENCE, "no backward",
          IN(5, 3, 4, 5)),
     CASE(squeeze_excite, "large", "", SUM, CASE_LARGE, "SE-ResNet", IN(32, 4, 8, 128)),
@@ -418,6 +422,20 @@ const op_case op_cases[] = {
          IN(3, 1, 1, 35), OF(ONE_HOT, 3, 1, 1, 35)),
     CASE(softmax_cross_entropy, "large", "smoothing: 0.1", MATH, CASE_LARGE, "a large batch",
          IN(2048, 1, 1, 10), OF(ONE_HOT, 2048, 1, 1, 10)),
+
+    CASE(weighted_sum, "two", "", SUM, 0, "the fewest", IN(2, 3, 4, 5), IN(2, 3, 4, 5)),
+    CASE(weighted_sum, "three", "", SUM, 0, "the logits of three models", IN(4, 1, 1, 10),
+         IN(4, 1, 1, 10), IN(4, 1, 1, 10)),
+    CASE(weighted_sum, "eight", "", SUM, 0, "as many as there may be", IN(2, 2, 1, 3),
+         IN(2, 2, 1, 3), IN(2, 2, 1, 3), IN(2, 2, 1, 3), IN(2, 2, 1, 3), IN(2, 2, 1, 3),
+         IN(2, 2, 1, 3), IN(2, 2, 1, 3)),
+    CASE(weighted_sum, "one_element", "", SUM, 0, "one number", IN(1, 1, 1, 1), IN(1, 1, 1, 1)),
+    CASE(weighted_sum, "wide", "", SUM, 0, "inputs of unlike size", OF(WIDE, 3, 1, 1, 7),
+         IN(3, 1, 1, 7), OF(EQUAL, 3, 1, 1, 7)),
+    CASE(weighted_sum, "inference", "", SUM, CASE_INFERENCE, "no backward", IN(3, 1, 1, 10),
+         IN(3, 1, 1, 10)),
+    CASE(weighted_sum, "large", "", SUM, CASE_LARGE, "three, of several blocks",
+         IN(32, 7, 16, 33), IN(32, 7, 16, 33), IN(32, 7, 16, 33)),
 };
 
 const optimizer_case optimizer_cases[] = {

@@ -102,6 +102,12 @@ static const refusal refusals[] = {
      {{2, 1, 3, 5}, {2, 1, 3, 5}},
      {"'layer'", "(2, 1, 3, 5)"}},
     {DV_OP_softmax_cross_entropy, "", DV_EARG, {{2, 1, 1, 5}}, {"'layer'", "1 input"}},
+    {DV_OP_weighted_sum,
+     "",
+     DV_ESHAPE,
+     {{2, 1, 1, 5}, {2, 1, 1, 5}, {2, 1, 1, 6}},
+     {"'layer'", "input 2", "(2, 1, 1, 5)", "(2, 1, 1, 6)"}},
+    {DV_OP_weighted_sum, "", DV_EARG, {{2, 1, 1, 5}}, {"'layer'", "1 input"}},
 };
 
 /* Found by the table of fields: the configuration's line, the key and the range are named. */
@@ -121,6 +127,7 @@ static const refusal configurations[] = {
     {DV_OP_batchnorm, "momentum: 1.5", DV_ECONFIG, {{0}}, {"momentum", "1.5"}},
     {DV_OP_activation, "", DV_ECONFIG, {{0}}, {"activation", "kind"}},
     {DV_OP_squeeze_excite, "reduction: 0", DV_ECONFIG, {{0}}, {"squeeze_excite", "reduction"}},
+    {DV_OP_squeeze_excite, "units: -1", DV_ECONFIG, {{0}}, {"squeeze_excite", "units", "-1"}},
     {DV_OP_squeeze_excite, "activation: rely", DV_ECONFIG, {{0}}, {"rely", "relu"}},
     {DV_OP_spatial_attention, "kernel: 33", DV_ECONFIG, {{0}}, {"kernel", "33"}},
     {DV_OP_maxpool, "stride: 2", DV_ECONFIG, {{0}}, {"maxpool", "kernel"}},

@@ -7,6 +7,7 @@
 static const dv_field fields[] = {
     DV_INT(dv_squeeze_excite_attr, reduction, "16", 1, 1024, "channels per middle unit"),
     DV_ENUM(dv_squeeze_excite_attr, activation, "relu", dv_activation_names, "middle activation"),
+    DV_INT(dv_squeeze_excite_attr, units, "0", 0, 65536, "middle units; 0: channels / reduction"),
     DV_END,
 };
 
@@ -16,6 +17,9 @@ static dv_status check(const dv_node *node)
     if (attr->reduction < 1)
         return DV_FAIL(DV_EARG, "squeeze_excite '%s': reduction %" PRId64 ", must be at least 1",
                        node->name, attr->reduction);
+    if (attr->units < 0)
+        return DV_FAIL(DV_EARG, "squeeze_excite '%s': units %" PRId64 ", must not be negative",
+                       node->name, attr->units);
     if (attr->activation < 0 || attr->activation >= DV_ACT_COUNT)
         return DV_FAIL(DV_EARG, "squeeze_excite '%s': there is no activation %d", node->name,
                        attr->activation);

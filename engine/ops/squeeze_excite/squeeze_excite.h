@@ -15,11 +15,14 @@
 typedef struct dv_squeeze_excite_attr {
     int64_t reduction; /* channels per middle unit */
     int activation;    /* f, dv_activation_kind */
+    int64_t units;     /* middle units; 0: as the reduction gives */
 } dv_squeeze_excite_attr;
 
 /* Number of middle units: at least one. */
 static inline int64_t dv_squeeze_excite_middle(const dv_squeeze_excite_attr *attr, int64_t channels)
 {
+    if (attr->units > 0)
+        return attr->units;
     int64_t middle = channels / attr->reduction;
     return middle > 0 ? middle : 1;
 }

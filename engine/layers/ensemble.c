@@ -1,0 +1,61 @@
+/* Several models on one input, their logits mixed with learnable shares. A member's nodes and
+   parameters are called "<model>.<name in the model>", so that they are found again in what was
+   trained of the model alone. */
+#include "engine/layers/model.h"
+
+#include <string.h>
+
+typedef struct ensemble_attr {
+    const dv_tree *models;
+} ensemble_attr;
+
+static const dv_field fields[] = {
+    DV_TREE_FIELD(ensemble_attr, models,
+                  "required: names of model files, or maps with name and layers"),
+    DV_END,
+};
+
+static dv_status check_member(const char *ensemble, const dv_tree *models, size_t index)
+{
+    const dv_tree *member = models->children[index];
+    if (member->kind == DV_TREE_SCALAR)
+        return DV_FAIL(DV_ECONFIG,
+                       "ensemble '%s': the model '%s' has not been replaced by what its file holds",
+                       ensemble, member->text);
+    const dv_tree *name = member->kind == DV_TREE_MAP ? dv_tree_get(member, "name") : NULL;
+    if (name == NULL || name->kind != DV_TREE_SCALAR || name->text[0] == '\0')
+        return DV_FAIL(DV_ECONFIG, "ensemble '%s': model %zu must be a map with name and layers",
+                       ensemble, index + 1);
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(dv_tree_get(models->children[i], "name")->text, name->text) == 0)
+            return DV_FAIL(DV_ECONFIG, "ensemble '%s': the model '%s' is there twice", ensemble,
+                           name->text);
+    }
+    return DV_OK;
+}
+
+static dv_status build(dv_graph *graph, const char *name, const void *attr, int64_t classes,
+                       int *value)
+{
+    const dv_tree *models = ((const ensemble_attr *)attr)->models;
+    if (models == NULL || models->kind != DV_TREE_LIST || models->count < 2 ||
+        models->count > DV_MAX_INPUTS)
+        return DV_FAIL(DV_ECONFIG, "ensemble '%s': `models` must be a list of 2 to %d models", name,
+                       (int)DV_MAX_INPUTS);
+    int logits[DV_MAX_INPUTS];
+    for (size_t i = 0; i < models->count; i++) {
+        DV_TRY(check_member(name, models, i));
+        const dv_tree *member = models->children[i];
+        DV_TRY(dv__model_build_member(graph, dv_tree_get(member, "name")->text, member, *value,
+                                      classes, &logits[i]));
+    }
+    return dv_graph_add(graph, DV_OP_weighted_sum, name, NULL, logits, (int)models->count, value);
+}
+
+const dv_layer dv__layer_ensemble = {
+    .name = "ensemble",
+    .help = "models on one input, their logits mixed with learnable shares",
+    .attr_size = sizeof(ensemble_attr),
+    .fields = fields,
+    .build_models = build,
+};

@@ -1,0 +1,43 @@
+#include "engine/ops/cuda.h"
+#include "kernels/weighted_sum.h"
+
+_Static_assert((int)DV_WEIGHTED_SUM_MAX >= (int)DV_MAX_INPUTS, "every node has its kernel");
+
+static dv_weighted_sum describe(const dv_step *s)
+{
+    dv_weighted_sum call = {.parts = s->node->input_count,
+                            .count = dv_shape_count(s->node->shape),
+                            .weight = s->w[0],
+                            .ticket = s->saved};
+    for (int k = 0; k < call.parts; k++) {
+        call.from[k] = s->x[k];
+        call.to[k] = s->dx[k];
+    }
+    return call;
+}
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    dv_weighted_sum call = describe(s);
+    dv_planner_save(planner, sizeof(unsigned));
+    if (s->training)
+        dv_planner_scratch(planner, dv_weighted_sum_scratch(&call) * sizeof(float));
+    return DV_OK;
+}
+
+static dv_status forward(dv_step *s)
+{
+    dv_weighted_sum call = describe(s);
+    DV_CUDA(dv_launch_weighted_sum(s->context->dtype, &call, s->y, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    dv_weighted_sum call = describe(s);
+    DV_CUDA(dv_launch_weighted_sum_backward(s->context->dtype, &call, s->dy, s->scratch, s->dw[0],
+                                            dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+const dv_impl dv__weighted_sum_cuda = {.plan = plan, .forward = forward, .backward = backward};
