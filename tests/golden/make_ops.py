@@ -126,6 +126,14 @@ def weighted_sum(a, x, w, run):
     return sum(share * part for share, part in zip(torch.softmax(w["weight"], 0), x))
 
 
+def attention(a, x, w, run):
+    n, c, _, t = x[0].shape
+    heads = int(a["heads"])
+    q, k, v = x[0].reshape(n, 3, heads, c // 3 // heads, t).transpose(-1, -2).unbind(1)
+    y = F.scaled_dot_product_attention(q, k, v)
+    return y.transpose(-1, -2).reshape(n, c // 3, 1, t)
+
+
 # All tensors are (N,C,H,W) here.
 OPERATIONS = {
     "conv2d": conv2d,
@@ -145,6 +153,7 @@ OPERATIONS = {
     "dropout": dropout,
     "softmax_cross_entropy": softmax_cross_entropy,
     "weighted_sum": weighted_sum,
+    "attention": attention,
 }
 INFERENCE_DIFFERS = ("batchnorm", "dropout")
 

@@ -295,6 +295,10 @@ static void test_too_large_for_a_block(void **state)
           .attributes = "",
           .inputs = {{{1, 100, 90, 2}, DATA_NORMAL}}},
          {"'layer'", "(1, 100, 90, 2) with a 7x7 kernel", "shared memory"}},
+        {{.op = DV_OP_attention,
+          .attributes = "heads: 1",
+          .inputs = {{{1, 1, 2, 387}, DATA_NORMAL}}},
+         {"'layer'", "(1, 1, 2, 387) with 1 heads", "129 channels in each, at most 128"}},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         op_case item = refusals[i].item;

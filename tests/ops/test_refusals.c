@@ -108,6 +108,22 @@ static const refusal refusals[] = {
      {{2, 1, 1, 5}, {2, 1, 1, 5}, {2, 1, 1, 6}},
      {"'layer'", "input 2", "(2, 1, 1, 5)", "(2, 1, 1, 6)"}},
     {DV_OP_weighted_sum, "", DV_EARG, {{2, 1, 1, 5}}, {"'layer'", "1 input"}},
+    {DV_OP_attention,
+     "heads: 1",
+     DV_ESHAPE,
+     {{2, 1, 7, 16}},
+     {"'layer'", "16 channels", "(2, 1, 7, 16)", "divisible by 3"}},
+    {DV_OP_attention,
+     "heads: 4",
+     DV_ESHAPE,
+     {{2, 1, 7, 30}},
+     {"'layer'", "(2, 1, 7, 30)", "10 channels", "4 heads"}},
+    {DV_OP_attention,
+     "heads: 2",
+     DV_ESHAPE,
+     {{2, 3, 7, 12}},
+     {"'layer'", "(2, 3, 7, 12)", "height 3"}},
+    {DV_OP_attention, "heads: 2", DV_EARG, {{2, 1, 7, 12}, {2, 1, 7, 12}}, {"'layer'", "2 inputs"}},
 };
 
 /* Found by the table of fields: the configuration's line, the key and the range are named. */
@@ -135,6 +151,9 @@ static const refusal configurations[] = {
     {DV_OP_dropout, "rate: -0.5", DV_ECONFIG, {{0}}, {"dropout", "rate"}},
     {DV_OP_dropout, "rate: 1.5", DV_ECONFIG, {{0}}, {"dropout", "rate"}},
     {DV_OP_softmax_cross_entropy, "smoothing: -0.1", DV_ECONFIG, {{0}}, {"smoothing"}},
+    {DV_OP_attention, "heads: 0", DV_ECONFIG, {{0}}, {"attention", "heads", "0"}},
+    {DV_OP_attention, "heads: 65", DV_ECONFIG, {{0}}, {"heads", "65", "64"}},
+    {DV_OP_attention, "head: 8", DV_ECONFIG, {{0}}, {"head", "heads"}},
 };
 
 static void require_refused(const refusal *r, dv_status status)
