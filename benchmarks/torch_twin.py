@@ -50,9 +50,22 @@ class Frames(nn.Module):
         return x.permute(0, 2, 1, 3).reshape(n, h * c, 1, w)
 
 
+class Tokens(nn.Module):
+    """(N,C,H,W) -> (N,W,HC): the same channels, last, as layers of a transformer want them."""
+
+    def forward(self, x):
+        n, c, h, w = x.shape
+        return x.permute(0, 3, 2, 1).reshape(n, w, h * c)
+
+
 class GlobalMean(nn.Module):
     def forward(self, x):
         return x.mean(tuple(range(2, x.dim())))
+
+
+class TokenMean(nn.Module):
+    def forward(self, x):
+        return x.mean(1)
 
 
 class GlobalMaximum(nn.Module):
@@ -164,13 +177,62 @@ class Ensemble(nn.Module):
         return sum(share * member(x) for share, member in zip(shares, self.members.values()))
 
 
+class Positions(nn.Module):
+    """x (N,T,C) plus the sinusoidal positions of Vaswani et al. 2017."""
+
+    def __init__(self, frames, channels):
+        super().__init__()
+        angles = (torch.arange(frames, dtype=torch.float64)[:, None] /
+                  10000.0 ** (torch.arange(0, channels, 2, dtype=torch.float64) / channels))
+        table = torch.stack([angles.sin(), angles.cos()], 2).flatten(1)[:, :channels]
+        self.register_buffer("table", table.float(), persistent=False)
+
+    def forward(self, x):
+        return x + self.table
+
+
+class EncoderLayer(nn.Module):
+    """nn.TransformerEncoderLayer with norm_first, its attention's parameters without a level of
+    their own."""
+
+    def __init__(self, units, heads, feed_forward, rate, activation):
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(units)
+        self.in_proj = nn.Linear(units, 3 * units)
+        self.out_proj = nn.Linear(units, units)
+        self.norm2 = nn.LayerNorm(units)
+        self.linear1 = nn.Linear(units, feed_forward)
+        self.linear2 = nn.Linear(feed_forward, units)
+        self.dropout = nn.Dropout(rate)
+        self.activation = ACTIVATIONS[activation]()
+
+    def attention(self, x):
+        n, t, units = x.shape
+        split = self.in_proj(x).reshape(n, t, 3, self.heads, units // self.heads)
+        heads = F.scaled_dot_product_attention(*split.permute(2, 0, 3, 1, 4))
+        return self.out_proj(heads.transpose(1, 2).reshape(n, t, units))
+
+    def forward(self, x):
+        x = x + self.dropout(self.attention(self.norm1(x)))
+        middle = self.dropout(self.activation(self.linear1(self.norm2(x))))
+        return x + self.dropout(self.linear2(middle))
+
+
+def has_tokens(model):
+    """Whether the model's sequences are (N,T,C): it has layers that see frames as tokens."""
+    kinds = {item if isinstance(item, str) else next(iter(item)) for item in model["layers"]}
+    return bool(kinds & {"positions", "encoder", "layer_norm"})
+
+
 class Builder:
     """Turns the list of layers into modules, keeping the shape (channels, height, width)."""
 
-    def __init__(self, rows, frames, classes, one_dimensional):
+    def __init__(self, rows, frames, classes, one_dimensional, tokens):
         self.shape = (1, rows, frames)
         self.classes = classes
         self.one_dimensional = one_dimensional
+        self.tokens = tokens
         self.modules = nn.Sequential()
         self.counts = {}
 
@@ -188,6 +250,8 @@ class Builder:
     def frames(self):
         c, h, w = self.shape
         self.shape = (c * h, 1, w)
+        if self.tokens:
+            return Tokens()
         return Frames(self.one_dimensional)
 
     def conv2d(self, filters, kernel, stride=1, padding=-1, dilation=1, groups=1, bias=True):
@@ -247,7 +311,7 @@ class Builder:
 
     def global_avgpool(self):
         self.shape = (self.shape[0], 1, 1)
-        return GlobalMean()
+        return TokenMean() if self.tokens else GlobalMean()
 
     def global_maxpool(self):
         self.shape = (self.shape[0], 1, 1)
@@ -264,8 +328,19 @@ class Builder:
 
     def linear(self, units, bias=True, activation="none"):
         units = self.classes if units == "classes" else units
-        inputs, self.shape = self.shape[0], (units, 1, 1)
+        inputs = self.shape[0]
+        self.shape = (units, *self.shape[1:])
         return Dense(inputs, units, bias, activation)
+
+    def positions(self):
+        return Positions(self.shape[2], self.shape[0])
+
+    def layer_norm(self, epsilon=1e-5):
+        return nn.LayerNorm(self.shape[0], decimal(epsilon))
+
+    def encoder(self, units, heads, feed_forward, layers=1, dropout=0.1, activation="gelu"):
+        return nn.Sequential(*[EncoderLayer(units, heads, feed_forward, decimal(dropout),
+                                            activation) for _ in range(layers)])
 
     def add(self, item):
         kind, attributes = (item, None) if isinstance(item, str) else next(iter(item.items()))
@@ -299,7 +374,7 @@ def build(model, rows, frames, classes, one_dimensional=False):
     """`model`: a path, or what it holds."""
     if isinstance(model, str):
         model = read_model(model)
-    builder = Builder(rows, frames, classes, one_dimensional)
+    builder = Builder(rows, frames, classes, one_dimensional, has_tokens(model))
     for item in model["layers"]:
         builder.add(item)
     return builder.modules
@@ -325,12 +400,16 @@ def without_dropout(model):
         elif members_of(item):
             members = [without_dropout(member) for member in members_of(item)]
             item = {"ensemble": {**item["ensemble"], "models": members}}
+        elif isinstance(item, dict) and "encoder" in item:
+            item = {"encoder": {**item["encoder"], "dropout": 0}}
         layers.append(item)
     return {**model, "layers": layers}
 
 
 # Modules that PyTorch needs and decavox does not name.
 UNNAMED = {"linear", "body"}
+# Buffers of PyTorch's modules that no checkpoint has.
+NO_PARAMETERS = {"num_batches_tracked", "table"}
 
 
 def decavox_names(module):
@@ -345,7 +424,7 @@ def decavox_names(module):
         prefix = ".".join(p for p in pieces if p not in UNNAMED)
         own = dict(part.named_parameters(recurse=False)) | dict(part.named_buffers(recurse=False))
         for suffix, tensor in own.items():
-            if suffix != "num_batches_tracked":
+            if suffix not in NO_PARAMETERS:
                 names[f"{prefix}.{suffix}"] = tensor
     return names
 

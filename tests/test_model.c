@@ -132,6 +132,10 @@ static void test_mistakes_have_file_and_line(void **state)
            "must be odd");
     refuse("layers:\n  - mbconv: {filters: 4, kernel: 4}\n", DV_EARG, "t.yaml:2: ", "mbconv_1",
            "kernel 4 must be odd");
+    refuse("layers:\n  - frames:\n  - encoder: {units: 13, heads: 2, feed_forward: 8}\n", DV_EARG,
+           "t.yaml:3: ", "'encoder_1'", "13 units cannot be divided among 2 heads");
+    refuse("layers:\n  - encoder: {units: 8, heads: 2}\n", DV_ECONFIG, "t.yaml:2: ", "feed_forward",
+           "encoder");
     refuse("layers: []\n", DV_ECONFIG, "t.yaml", "`layers` must be a list of at least one", "");
     refuse("layers: 3\n", DV_ECONFIG, "t.yaml", "`layers` must be a list of at least one", "");
     refuse("name: m\n", DV_ECONFIG, "t.yaml", "`layers` must be a list of at least one", "");
@@ -147,6 +151,11 @@ static void test_misfits_name_layer_and_shapes(void **state)
     refuse("layers:\n  - conv2d: {filters: 9, kernel: 1}\n  - conv2d: {filters: 4, kernel: 1, "
            "groups: 2}\n",
            DV_ESHAPE, "t.yaml:3: ", "'conv2d_2'", "(2, 13, 32, 9)");
+    refuse("layers:\n  - frames:\n  - encoder: {units: 12, heads: 2, feed_forward: 8}\n", DV_ESHAPE,
+           "t.yaml:3: ", "'encoder_1': input (2, 1, 32, 13)", "(N, 1, T, 12)");
+    refuse("layers:\n  - encoder: {units: 1, heads: 1, feed_forward: 8, name: early}\n", DV_ESHAPE,
+           "t.yaml:2: ", "'early': input (2, 13, 32, 1)", "`frames`");
+    refuse("layers:\n  - positions:\n", DV_ESHAPE, "t.yaml:2: ", "'positions_1'", "(2, 13, 32, 1)");
 }
 
 static void test_the_last_layer_gives_the_classes(void **state)
@@ -301,8 +310,9 @@ static int64_t count_parameters(const char *name, int feature_type, int64_t *row
     return count;
 }
 
-/* The 1-D models take the rows as channels, so that 3 x 32 weights of the first convolution come
-   with each row; the 2-D models do not grow with the image. All pairs fit. */
+/* The models of frames take the rows as channels, so that 3 x 32 weights of the first convolution
+   or the 128 of a projection come with each row; the 2-D models do not grow with the image. All
+   pairs fit. */
 static void test_models_have_the_size_they_say(void **state)
 {
     (void)state;
@@ -316,6 +326,8 @@ static void test_models_have_the_size_they_say(void **state)
         {"resnet18", 11.2e6 * 0.95, 11.2e6 * 1.05, 0},
         {"lightweight", 198e3 * 0.95, 198e3 * 1.05, 96},
         {"mini", 1e3, 20e3, 96},
+        {"transformer", 1.2e6 * 0.95, 1.2e6 * 1.05, 128},
+        {"ensemble", 5.5e6 * 0.95, 5.5e6 * 1.05, 128},
     };
     static const int64_t rows[] = {[DV_MFCC] = 13, [DV_MEL] = 64, [DV_SPECTROGRAM] = 513};
     for (size_t m = 0; m < COUNT(models); m++) {
@@ -354,6 +366,11 @@ static const char *const composites[] = {
     "layers:\n  - spatial_attention: {kernel: 3}\n" HEAD,
     "layers:\n  - linear: {units: 5, activation: gelu}\n"
     "  - linear: {units: 5, activation: relu}\n" HEAD,
+    "layers:\n  - frames:\n  - positions:\n"
+    "  - encoder: {units: 18, heads: 3, feed_forward: 7, layers: 2, dropout: 0.2}\n"
+    "  - layer_norm:\n" HEAD,
+    "layers:\n  - frames:\n"
+    "  - encoder: {units: 18, heads: 2, feed_forward: 5, dropout: 0, activation: relu}\n" HEAD,
 };
 static const dv_shape composite_shape = {3, 6, 5, 3};
 enum { COMPOSITE_CLASSES = 4 };
@@ -388,12 +405,54 @@ static void test_composites_on_the_cpu_against_the_reference(void **state)
     }
 }
 
+/* Names as in a checkpoint, in the order of the computation; where nothing is dropped there are no
+   nodes of it. */
+static void test_the_encoder_has_the_names_and_initial_values_it_says(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"norm1", "in_proj", "out_proj",
+                                        "norm2", "linear1", "linear2"};
+    built model = build_text("layers:\n  - frames:\n  - linear: {units: 6}\n"
+                             "  - encoder: {units: 6, heads: 2, feed_forward: 9, layers: 2}\n"
+                             "  - encoder: {units: 6, heads: 3, feed_forward: 9, dropout: 0, "
+                             "name: quiet}\n  - global_avgpool:\n  - linear: {units: classes}\n",
+                             10);
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "encoder_1.1.%s.weight", parts[i]);
+        int weight = dv_params_find(model.params, name);
+        if (weight < 0)
+            fail_msg("there is no parameter %s", name);
+        bool norm = strncmp(parts[i], "norm", 4) == 0;
+        const dv_param *items = model.params->items;
+        assert_int_equal(items[weight].init, norm ? DV_INIT_ONE : DV_INIT_XAVIER);
+        assert_int_equal(items[weight].decay, !norm);
+        snprintf(name, sizeof name, "encoder_1.1.%s.bias", parts[i]);
+        assert_int_equal(dv_params_find(model.params, name), weight + 1);
+        assert_int_equal(items[weight + 1].init, DV_INIT_ZERO);
+    }
+    int in = dv_params_find(model.params, "encoder_1.0.in_proj.weight");
+    assert_int_equal(model.params->items[in].dim[0], 18);
+    assert_int_equal(model.params->items[in].dim[1], 6);
+    assert_true(dv_params_find(model.params, "encoder_1.2.norm1.weight") < 0);
+    find_node(&model, "encoder_1.0.dropout");
+    int sum1 = find_node(&model, "encoder_1.0.sum1")->id;
+    int before = find_node(&model, "encoder_1.0.norm1")->id - 1;
+    assert_int_equal(model.graph->nodes[sum1].inputs[1], before);
+    assert_int_equal(find_node(&model, "encoder_1.0.sum2")->inputs[1], sum1);
+    for (int i = 0; i < model.graph->count; i++)
+        assert_true(model.graph->nodes[i].op->id != DV_OP_dropout ||
+                    strncmp(model.graph->nodes[i].name, "quiet", 5) != 0);
+    drop(&model);
+}
+
 /* The whole models, with dropout: what a training step sees. */
 static void test_models_on_the_cpu_against_the_reference(void **state)
 {
     (void)state;
     static const char *const files[] = {"configs/models/lightweight.yaml",
-                                        "configs/models/mini.yaml"};
+                                        "configs/models/mini.yaml",
+                                        "configs/models/transformer.yaml"};
     for (size_t i = 0; i < COUNT(files); i++) {
         network nets[2];
         const dv_backend *const backends[2] = {&dv_backend_cpu, &dv_backend_ref};
@@ -430,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_composites_against_finite_differences),
         cmocka_unit_test(test_composites_on_the_cpu_against_the_reference),
         cmocka_unit_test(test_models_on_the_cpu_against_the_reference),
+        cmocka_unit_test(test_the_encoder_has_the_names_and_initial_values_it_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

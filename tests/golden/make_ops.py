@@ -10,6 +10,7 @@ differs, and "hash" of the data. Dropout's mask follows from its definition, wit
 written here a second time.
 """
 import json
+import math
 import subprocess
 import sys
 
@@ -115,6 +116,22 @@ def dropout(a, x, w, run):
     return x[0] * stays / (1 - rate)
 
 
+def layer_norm(a, x, w, run):
+    y = F.layer_norm(x[0].permute(0, 2, 3, 1), w["weight"].shape, w["weight"], w["bias"],
+                     float(a["epsilon"]))
+    return y.permute(0, 3, 1, 2)
+
+
+def positions(a, x, w, run):
+    n, channels, _, frames = x[0].shape
+    even = torch.arange(0, channels, 2, dtype=torch.float64)
+    angles = torch.arange(frames).unsqueeze(1) * torch.exp(-math.log(10000) * even / channels)
+    table = torch.zeros(frames, channels, dtype=torch.float64)
+    table[:, 0::2] = torch.sin(angles)
+    table[:, 1::2] = torch.cos(angles)[:, :channels // 2]
+    return x[0] + table.T.reshape(1, channels, 1, frames)
+
+
 def softmax_cross_entropy(a, x, w, run):
     logits, targets = x[0].flatten(1), x[1].flatten(1)
     losses = F.cross_entropy(logits, targets, reduction="none",
@@ -154,6 +171,8 @@ OPERATIONS = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "weighted_sum": weighted_sum,
     "attention": attention,
+    "layer_norm": layer_norm,
+    "positions": positions,
 }
 INFERENCE_DIFFERS = ("batchnorm", "dropout")
 

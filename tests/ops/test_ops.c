@@ -120,9 +120,9 @@ static void test_ref(void **state)
 
 /* ---- cpu against ref ---- */
 
-static void require_same(const test_job *job, op_rig *rig, op_rig *reference)
+static void require_same_within(const test_job *job, op_tolerance tolerance, op_rig *rig,
+                                op_rig *reference)
 {
-    op_tolerance tolerance = rig->item->tolerance;
     for (int i = 0; i < rig->tensor_count; i++) {
         const op_tensor *got = &rig->tensors[i], *want = &reference->tensors[i];
         char what[DV_NAME_SIZE + 16];
@@ -133,6 +133,11 @@ static void require_same(const test_job *job, op_rig *rig, op_rig *reference)
         if (got->gradient != NULL)
             require_close(job, rig, tolerance, what, got->gradient, want->gradient, got->count);
     }
+}
+
+static void require_same(const test_job *job, op_rig *rig, op_rig *reference)
+{
+    require_same_within(job, rig->item->tolerance, rig, reference);
 }
 
 /* With one thread a second run gives the same bits. */
@@ -207,9 +212,26 @@ static void check_cpu(const test_job *job, bool inference)
     op_rig_close(reference);
 }
 
+/* What layer_norm promises: the same bits whatever the number of threads. */
+static void check_thread_counts(const test_job *job)
+{
+    op_rig *one = open_rig(job->item, &dv_backend_cpu, (op_rig_options){.threads = 1});
+    run(one);
+    for (int threads = 2; threads <= 5; threads++) {
+        op_rig *rig = open_rig(job->item, &dv_backend_cpu, (op_rig_options){.threads = threads});
+        run(rig);
+        require_same_within(job, TOLERANCE_EXACT, rig, one);
+        op_rig_close(rig);
+    }
+    op_rig_close(one);
+}
+
 static void test_cpu(void **state)
 {
     const test_job *job = *state;
+    bool large = (job->item->flags & CASE_LARGE) != 0; /* the others have one thread anyway */
+    if (job->item->op == DV_OP_layer_norm && large)
+        check_thread_counts(job);
     if ((job->item->flags & CASE_INFERENCE) == 0)
         check_cpu(job, false);
     check_cpu(job, true);

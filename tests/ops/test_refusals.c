@@ -124,6 +124,7 @@ static const refusal refusals[] = {
      {{2, 3, 7, 12}},
      {"'layer'", "(2, 3, 7, 12)", "height 3"}},
     {DV_OP_attention, "heads: 2", DV_EARG, {{2, 1, 7, 12}, {2, 1, 7, 12}}, {"'layer'", "2 inputs"}},
+    {DV_OP_positions, "", DV_ESHAPE, {{2, 13, 32, 1}}, {"'layer'", "(2, 13, 32, 1)", "frames"}},
 };
 
 /* Found by the table of fields: the configuration's line, the key and the range are named. */
@@ -154,6 +155,7 @@ static const refusal configurations[] = {
     {DV_OP_attention, "heads: 0", DV_ECONFIG, {{0}}, {"attention", "heads", "0"}},
     {DV_OP_attention, "heads: 65", DV_ECONFIG, {{0}}, {"heads", "65", "64"}},
     {DV_OP_attention, "head: 8", DV_ECONFIG, {{0}}, {"head", "heads"}},
+    {DV_OP_layer_norm, "epsilon: 0", DV_ECONFIG, {{0}}, {"layer_norm", "epsilon"}},
 };
 
 static void require_refused(const refusal *r, dv_status status)
