@@ -14,13 +14,16 @@ struct dv_clip_source {
     dv_clip_store *store; /* training clips, then those of validation; NULL: no device */
 };
 
+/* `weights` of the classes, NULL: 1. */
 static void fill_targets(const dv_clip_source *source, const int64_t *indices, int64_t count,
-                         float *targets)
+                         const float *weights, float *targets)
 {
     int64_t classes = source->source.classes;
     memset(targets, 0, (size_t)(count * classes) * sizeof *targets);
-    for (int64_t i = 0; i < count; i++)
-        targets[i * classes + source->dataset->clips[indices[i]].label] = 1;
+    for (int64_t i = 0; i < count; i++) {
+        int label = source->dataset->clips[indices[i]].label;
+        targets[i * classes + label] = weights != NULL ? weights[label] : 1;
+    }
 }
 
 static dv_status train_batch(void *user, const int64_t *places, int64_t count, uint64_t seed,
@@ -32,7 +35,7 @@ static dv_status train_batch(void *user, const int64_t *places, int64_t count, u
         source->chosen[i] = source->train[places[i]];
     dv_batch_features(source->batch, source->dataset, source->chosen, count, &source->augment, &rng,
                       features);
-    fill_targets(source, source->chosen, count, targets);
+    fill_targets(source, source->chosen, count, source->dataset->class_weights, targets);
     return DV_OK;
 }
 
@@ -42,7 +45,7 @@ static dv_status validation_batch(void *user, int64_t first, int64_t count, floa
     dv_clip_source *source = user;
     const int64_t *indices = source->validation + first;
     dv_batch_features(source->batch, source->dataset, indices, count, NULL, NULL, features);
-    fill_targets(source, indices, count, targets);
+    fill_targets(source, indices, count, NULL, targets);
     return DV_OK;
 }
 
@@ -78,6 +81,7 @@ static dv_status make_store(dv_clip_source *source, dv_context *context,
     dv_clip_list clips = {.clips = views,
                           .count = count,
                           .classes = out->classes,
+                          .class_weights = source->dataset->class_weights,
                           .max_shift = dv_augment_max_shift(&source->augment, rate),
                           .max_gain = dv_augment_max_gain(&source->augment)};
     dv_feature_tables tables;

@@ -1,5 +1,5 @@
-/* A loaded data set as the trainer's source of batches: training clips are augmented, validation
-   clips are not. */
+/* A loaded data set as the trainer's source of batches: training clips are augmented, and their
+   targets weighted (dv_dataset.class_weights), validation clips are not. */
 #ifndef DV_FRONTENDS_SOURCE_H
 #define DV_FRONTENDS_SOURCE_H
 

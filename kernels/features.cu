@@ -13,6 +13,7 @@ struct cut {
     int64_t count, start; /* of them; where the window begins */
     float gain;
     int32_t label;
+    float target;
 };
 
 static __device__ cut find_cut(const dv_clip_frames &call, int64_t place)
@@ -31,7 +32,9 @@ static __device__ cut find_cut(const dv_clip_frames &call, int64_t place)
     result.start = clip.center - call.length / 2;
     result.gain = 1.0F;
     result.label = clip.label;
+    result.target = 1.0F;
     if (call.progress != nullptr) {
+        result.target = clip.weight;
         const dv_philox stream = {call.seed, step, call.use};
         const dv_philox_words words = dv_philox_at(stream, (uint32_t)place);
         result.start += dv_augment_shift(words.word[0], call.max_shift);
@@ -51,7 +54,7 @@ __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
     const int classes = (int)call.classes, length = (int)call.length, n_fft = (int)call.n_fft;
     if (targets != nullptr && blockIdx.x == 0) {
         for (int k = (int)threadIdx.x; k < classes; k += (int)blockDim.x)
-            targets[(int64_t)blockIdx.y * classes + k] = k == from.label ? 1.0F : 0.0F;
+            targets[(int64_t)blockIdx.y * classes + k] = k == from.label ? from.target : 0.0F;
     }
     const int first = (int)(blockIdx.x * call.hop) - n_fft / 2;
     float *out = frames + ((int64_t)blockIdx.y * call.frames + blockIdx.x) * n_fft;

@@ -18,6 +18,7 @@ typedef struct dv_stored_clip {
     int64_t offset, count; /* samples */
     int64_t center;        /* where the window is placed */
     int32_t label;
+    float weight; /* of its target in training */
 } dv_stored_clip;
 
 typedef struct dv_clip_frames {

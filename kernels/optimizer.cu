@@ -74,8 +74,9 @@ struct rule {
     float scale;    /* of the gradient */
     float l2, keep; /* where there is decay: added to the gradient; what is left of a value */
     float beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
-    float rate; /* learning rate, for Adam divided by 1 - beta1^t */
-    float root; /* 1 / sqrt(1 - beta2^t) */
+    float rate;   /* learning rate, for Adam divided by 1 - beta1^t */
+    float root;   /* 1 / sqrt(1 - beta2^t) */
+    float follow; /* what the average takes of a value */
 };
 
 static_assert(sizeof(rule) <= 16 * 8, "scratch holds the rule, then the sums of the parts");
@@ -97,14 +98,23 @@ static __device__ rule make_rule(const dv_update_call &call)
     r.epsilon = (float)call.epsilon;
     r.rate = (float)(rate.learning_rate / (call.adam ? rate.correction1 : 1.0));
     r.root = call.adam ? (float)(1.0 / sqrt(rate.correction2)) : 0.0F;
+    r.follow = (float)(1.0 - dv_average_keep(call.average_decay, call.progress->updates + 1));
     return r;
 }
 
-static __global__ void sum_parts(const float *values, int64_t count, double *parts)
+/* The gradients of the batches of this update so far, and their squares. */
+static __global__ void sum_parts(dv_update_call call, double *parts)
 {
     double sum = 0.0;
-    for (int64_t i = dv_first(); i < count; i += dv_stride())
-        sum += (double)values[i] * (double)values[i];
+    const bool begins = dv_progress_begins(call.progress, &call.limits);
+    for (int64_t i = dv_first(); i < call.count; i += dv_stride()) {
+        float gradient = call.gradients[i];
+        if (call.sums != nullptr) {
+            gradient = begins ? gradient : call.sums[i] + gradient;
+            call.sums[i] = gradient;
+        }
+        sum += (double)gradient * (double)gradient;
+    }
     sum = block_sum(sum);
     if (threadIdx.x == 0)
         parts[blockIdx.x] = sum;
@@ -150,15 +160,20 @@ template <class T, bool Adam> __global__ void update(dv_update_call call, const 
     if (!r.applies)
         return;
     T *half_values = static_cast<T *>(call.half_values);
+    const float *gradients = call.sums != nullptr ? call.sums : call.gradients;
     for (int64_t i = dv_first(); i < call.count; i += dv_stride()) {
         bool decays = i < call.decay_count;
-        float value = Adam ? adam(r, call.values[i], call.gradients[i], decays, call.moment1 + i,
-                                  call.moment2 + i)
-                           : sgd(r, call.values[i], call.gradients[i], decays, call.moment1 + i);
+        float value =
+            Adam ? adam(r, call.values[i], gradients[i], decays, call.moment1 + i, call.moment2 + i)
+                 : sgd(r, call.values[i], gradients[i], decays, call.moment1 + i);
         call.values[i] = value;
         if (half_values != nullptr)
             half_values[i] = dv_from_float<T>(value);
+        if (call.average != nullptr)
+            call.average[i] += r.follow * (value - call.average[i]);
     }
+    for (int64_t i = dv_first(); call.average != nullptr && i < call.state_count; i += dv_stride())
+        call.state_average[i] += r.follow * (call.states[i] - call.state_average[i]);
 }
 
 /* ---- Launchers ---- */
@@ -186,7 +201,7 @@ int dv_launch_update(const dv_update_call *call, void *stream)
     double *sums = static_cast<double *>(call->scratch) + 16;
     unsigned parts = dv_blocks_for(call->count, 4 * DV_THREADS).x;
     parts = parts < (unsigned)DV_SUM_PARTS ? parts : (unsigned)DV_SUM_PARTS;
-    DV_LAUNCH(sum_parts, parts, DV_THREADS, 0, stream, call->gradients, call->count, sums);
+    DV_LAUNCH(sum_parts, parts, DV_THREADS, 0, stream, *call, sums);
     DV_LAUNCH(decide, 1, DV_THREADS, 0, stream, *call, sums, (int)parts, by);
     dim3 grid = dv_blocks_for(call->count, DV_THREADS);
     if (call->adam)

@@ -24,9 +24,15 @@ typedef struct dv_update_call {
     int64_t count, decay_count;
     float *values;
     const float *gradients;
+    float *sums;              /* NULL: every batch has its update */
     float *moment1, *moment2; /* moment2 is not read for sgd */
     dv_dtype dtype;           /* of half_values */
     void *half_values;        /* NULL: not kept */
+    float *average;           /* NULL: no averages */
+    const float *states;
+    float *state_average;
+    int64_t state_count;
+    double average_decay;
     double weight_decay, beta1, beta2, epsilon;
     dv_update_limits limits;
     const dv_rate *rates;
@@ -36,7 +42,8 @@ typedef struct dv_update_call {
 
 enum { DV_SUM_PARTS = 1024, DV_UPDATE_SCRATCH = (DV_SUM_PARTS + 16) * 8 };
 
-/* The norm in two launches, the second of which also decides and advances; the update in one. */
+/* The sums and the norm in two launches, the second of which also decides and advances; the update
+   and the averages in one, which returns at once where this batch has no update. */
 int dv_launch_update(const dv_update_call *call, void *stream);
 
 #ifdef __cplusplus

@@ -12,9 +12,9 @@
 
 typedef struct dv_progress {
     uint64_t step;    /* batches taken before this one: what random numbers are drawn by */
-    uint64_t updates; /* steps that have changed the parameters: what the schedule goes by */
+    uint64_t updates; /* of the parameters: what the schedule goes by */
     uint64_t first;   /* the value of `updates` whose rate is rates[0] */
-    uint64_t skipped; /* steps that have not, since a gradient overflowed under the loss scale */
+    uint64_t skipped; /* updates left out, since a gradient overflowed under the loss scale */
     uint64_t failed;  /* 1 + the step at which a gradient was not finite and no scale to blame:
                          nothing has changed since; 0: none */
 
@@ -45,20 +45,40 @@ typedef struct dv_update_limits {
     double clip_norm;      /* largest norm of the gradient; 0: any */
     bool scaling;          /* the loss scale is dynamic */
     uint64_t growth_after; /* updates */
+    uint64_t accumulate;   /* batches whose mean gradient an update takes; 0 is 1 */
 } dv_update_limits;
 
 #define DV_LOSS_SCALE_START 65536.0
 #define DV_LOSS_SCALE_LEAST 6.103515625e-05 /* 2^-14: below it the overflow is not the scale's */
 #define DV_LOSS_SCALE_MOST 16777216.0       /* 2^24 */
 
-/* Between the norm and the update: `squares` is the sum of squares of the scaled gradient. */
+/*
+ * Updates of several batches: the first of them begins the sum of gradients, the others add to it,
+ * and after the last one comes the update. As in PyTorch's GradScaler the loss scale stays the same
+ * in between, and one gradient that is not finite makes the sum so: the whole update is left out.
+ */
+static inline DV_HD bool dv_progress_begins(const dv_progress *progress,
+                                            const dv_update_limits *limits)
+{
+    return limits->accumulate <= 1 || progress->step % limits->accumulate == 0;
+}
+
+static inline DV_HD bool dv_progress_ends(const dv_progress *progress,
+                                          const dv_update_limits *limits)
+{
+    return limits->accumulate <= 1 || (progress->step + 1) % limits->accumulate == 0;
+}
+
+/* Between the norm and the update: `squares` is the sum of squares of the scaled gradient, of all
+   batches of the update. */
 static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_update_limits *limits,
                                             double squares)
 {
     progress->applies = 0;
-    if (progress->failed != 0)
+    if (progress->failed != 0 || !dv_progress_ends(progress, limits))
         return;
-    double norm = sqrt(squares) / progress->loss_scale;
+    double scale = progress->loss_scale * (double)(limits->accumulate > 1 ? limits->accumulate : 1);
+    double norm = sqrt(squares) / scale;
     if (!(norm <= 1.7976931348623157e308)) { /* infinite or NaN */
         if (limits->scaling && progress->loss_scale > DV_LOSS_SCALE_LEAST) {
             progress->loss_scale *= 0.5;
@@ -72,7 +92,15 @@ static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_upda
     progress->applies = 1;
     progress->norm_sum += norm;
     double clip = limits->clip_norm > 0 && norm > limits->clip_norm ? limits->clip_norm / norm : 1;
-    progress->gradient_scale = clip / progress->loss_scale;
+    progress->gradient_scale = clip / scale;
+}
+
+/* The share of itself that a moving average of the weights keeps in update t, counted from 1: less
+   at the beginning, as in TensorFlow's ExponentialMovingAverage with num_updates. */
+static inline DV_HD double dv_average_keep(double decay, uint64_t t)
+{
+    double early = (1.0 + (double)t) / (10.0 + (double)t);
+    return early < decay ? early : decay;
 }
 
 /* After the update. */

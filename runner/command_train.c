@@ -1,4 +1,5 @@
 #include "engine/io/checkpoint.h"
+#include "engine/io/transfer.h"
 #include "frontends/source.h"
 #include "runner/command.h"
 #include "runner/experiment.h"
@@ -39,6 +40,10 @@ static const dv_setting settings[] = {
     {"optimizer", "train.optimizer", NULL, "update rule"},
     {"scheduler", "train.scheduler", NULL, "learning rate over time"},
     {"label_smoothing", "train.label_smoothing", NULL, "share spread over all classes"},
+    {"accumulate", "train.accumulate", NULL, "batches of an update"},
+    {"ema_decay", "train.ema_decay", NULL, "of a moving average of the weights"},
+    {"class_weights", "train.class_weights", NULL, "none or balanced"},
+    {"init_from", "train.init_from", NULL, "checkpoint to begin with where it fits"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
     {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic, on a GPU"},
     {"seed", "train.seed", NULL, "of weights, order and augmentation"},
@@ -204,6 +209,7 @@ static dv_status load_data(dv_training *training)
     DV_TRY(dv_dataset_split(&training->dataset, &experiment->data));
     DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
                            &training->context->log));
+    DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
     DV_TRY(dv_clip_source_create(training->context, &training->dataset, training->frontend,
                                  &experiment->augment, experiment->train.batch_size,
                                  training->context->threads, &training->source));
@@ -253,13 +259,23 @@ static dv_status restore(dv_training *training)
                           dv_trainer_state(training->trainer)));
     DV_TRY(check_state(training));
     for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (buffer != DV_GRADIENTS && params->buffers[buffer] != NULL)
+        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
             DV_TRY(dv_checkpoint_read(&training->checkpoint, params, (dv_buffer)buffer));
     }
     dv_run_print(&training->folder, "resumed at step %" PRId64 ", epoch %" PRId64,
                  dv_trainer_state(training->trainer)->step,
                  dv_trainer_state(training->trainer)->epoch + 1);
     return DV_OK;
+}
+
+/* A run that begins, rather than goes on. */
+static dv_status begin(dv_training *training)
+{
+    const char *files = training->experiment.train.init_from;
+    if (files[0] != '\0')
+        DV_TRY(dv_transfer(files, dv_trainer_params(training->trainer), table_line,
+                           &training->folder));
+    return dv_run_write_tree(&training->folder, "config.yaml", training->experiment.tree);
 }
 
 static void print_start(dv_training *training)
@@ -306,10 +322,7 @@ static dv_status set_up(dv_training *training)
                              &training->trainer));
     print_start(training);
     DV_TRY(write_dot(training));
-    if (training->checkpoint.file != NULL)
-        DV_TRY(restore(training));
-    else
-        DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment.tree));
+    DV_TRY(training->checkpoint.file != NULL ? restore(training) : begin(training));
     dv_checkpoint_close(&training->checkpoint);
     return dv_run_metrics_begin(&training->folder, dv_trainer_state(training->trainer)->epoch);
 }

@@ -119,7 +119,9 @@ static dv_status read_section(const dv_tree *tree, const dv_section *section, dv
         dv_tree_free(map);
         return status;
     }
-    return dv_tree_append(out->tree, section->name, map);
+    DV_TRY(dv_tree_append(out->tree, section->name, map));
+    /* Once more, so that what is borrowed is borrowed of the copy, which stays. */
+    return dv_fields_read(section->fields, map, section->name, record);
 }
 
 static dv_status read_all(const dv_tree *tree, dv_experiment *out)

@@ -436,6 +436,38 @@ static void test_dropout_follows_seed_and_step(void **state)
     }
 }
 
+/* From a model's file: a channel of a sample goes as a whole, or stays. */
+static void test_channel_dropout_from_a_model(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 12, PLACES = 6, COUNT = 2 * PLACES * CHANNELS };
+    const dv_shape shape = {2, 2, 3, CHANNELS};
+    const dv_backend *const backends[] = {&dv_backend_ref, &dv_backend_cpu};
+    for (int i = 0; i < 2; i++) {
+        network net;
+        bool kept[COUNT];
+        int gone = 0;
+        network_begin(&net, backends[i], shape);
+        network_layers(&net,
+                       "layers:\n  - dropout: {rate: 0.5, channels: true}\n  - global_avgpool:\n"
+                       "  - linear: {units: classes}\n",
+                       2);
+        network_plan(&net, &(dv_plan_options){.keep_all = true});
+        net.output = net.input + 1; /* the dropout */
+        dropout_output(&net, 1, 2, kept);
+        for (int n = 0; n < 2; n++) {
+            for (int c = 0; c < CHANNELS; c++) {
+                const bool *channel = kept + n * PLACES * CHANNELS + c;
+                for (int k = 1; k < PLACES; k++)
+                    assert_int_equal(channel[k * CHANNELS], channel[0]);
+                gone += channel[0] ? 0 : 1;
+            }
+        }
+        assert_in_range(gone, 4, 20); /* of 24 */
+        network_close(&net);
+    }
+}
+
 static void test_weights_are_the_same_everywhere(void **state)
 {
     (void)state;
@@ -477,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_values_without_a_gradient),
         cmocka_unit_test(test_parameters_of_two_graphs_must_agree),
         cmocka_unit_test(test_dropout_follows_seed_and_step),
+        cmocka_unit_test(test_channel_dropout_from_a_model),
         cmocka_unit_test(test_weights_are_the_same_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -42,10 +45,124 @@ static void test_schedule_values(void **state)
     assert_true(dv_schedule_rate(&warm, 0) == 0.5 && dv_schedule_rate(&warm, 1) == 1);
 }
 
+/* ---- Against torch.optim.lr_scheduler ---- */
+
+static double next_number(char **text)
+{
+    char *end;
+    double number = strtod(*text, &end);
+    assert_true(end != *text);
+    *text = end;
+    return number;
+}
+
+static int kind_of(const char *name)
+{
+    int kind = 0;
+    while (dv_schedule_names[kind] != NULL && strcmp(dv_schedule_names[kind], name) != 0)
+        kind++;
+    assert_non_null(dv_schedule_names[kind]);
+    return kind;
+}
+
+static void compare_rates(int kind, char *text)
+{
+    dv_schedule schedule = {.kind = kind};
+    schedule.peak = next_number(&text);
+    schedule.minimum = next_number(&text);
+    schedule.total = (uint64_t)next_number(&text);
+    schedule.period = (uint64_t)next_number(&text);
+    schedule.factor = next_number(&text);
+    schedule.rise = next_number(&text);
+    for (uint64_t update = 0; update < schedule.total; update++)
+        assert_close(dv_schedule_rate(&schedule, update), next_number(&text), 1e-12);
+    assert_int_equal(strspn(text, " \n"), strlen(text));
+    if (kind == DV_SCHEDULE_ONE_CYCLE)
+        return;
+    /* The same behind a warm-up. */
+    dv_schedule warm = schedule;
+    warm.warmup = 5;
+    warm.total += 5;
+    for (uint64_t update = 0; update < schedule.total; update++)
+        assert_true(dv_schedule_rate(&warm, update + 5) == dv_schedule_rate(&schedule, update));
+    for (uint64_t update = 0; update < 5; update++)
+        assert_close(dv_schedule_rate(&warm, update), schedule.peak * (double)(update + 1) / 6,
+                     1e-12);
+}
+
+static void compare_plateau(char *text)
+{
+    dv_schedule schedule = {.kind = DV_SCHEDULE_PLATEAU};
+    dv_plateau plateau = {0};
+    schedule.peak = next_number(&text);
+    schedule.minimum = next_number(&text);
+    int64_t patience = (int64_t)next_number(&text);
+    schedule.factor = next_number(&text);
+    int epochs = 0;
+    for (; strspn(text, " \n") != strlen(text); epochs++) {
+        double loss = next_number(&text);
+        schedule.falls += dv_plateau_watch(&plateau, epochs == 0, loss, patience);
+        assert_close(dv_schedule_rate(&schedule, (uint64_t)epochs), next_number(&text), 1e-12);
+    }
+    assert_true(epochs > 20 && schedule.falls >= 3);
+    schedule.warmup = 100; /* a rise to what is left */
+    assert_close(dv_schedule_rate(&schedule, 0), dv_schedule_rate(&schedule, 100) / 101, 1e-12);
+}
+
+static void test_as_torch(void **state)
+{
+    (void)state;
+    enum { LINE_SIZE = 4096 };
+    char line[LINE_SIZE];
+    int seen[8] = {0};
+    FILE *file = fopen("tests/golden/schedules.txt", "r");
+    assert_non_null(file);
+    while (fgets(line, LINE_SIZE, file) != NULL) {
+        if (line[0] == '#')
+            continue;
+        char *space = strchr(line, ' ');
+        assert_non_null(space);
+        *space = '\0';
+        int kind = kind_of(line);
+        seen[kind]++;
+        if (kind == DV_SCHEDULE_PLATEAU)
+            compare_plateau(space + 1);
+        else
+            compare_rates(kind, space + 1);
+    }
+    fclose(file);
+    for (int kind = 0; dv_schedule_names[kind] != NULL; kind++)
+        assert_true(seen[kind] > 0);
+}
+
+static void test_ends_of_schedules(void **state)
+{
+    (void)state;
+    dv_schedule cycle = {.kind = DV_SCHEDULE_ONE_CYCLE, .peak = 1, .minimum = 0.1, .total = 10};
+    assert_true(dv_schedule_rate(&cycle, 0) == 1); /* no rise */
+    assert_close(dv_schedule_rate(&cycle, 9), 0.1, 1e-12);
+    assert_close(dv_schedule_rate(&cycle, 99), 0.1, 1e-12);
+    cycle.rise = 1; /* nothing else */
+    assert_close(dv_schedule_rate(&cycle, 0), 0.04, 1e-12);
+    assert_true(dv_schedule_rate(&cycle, 9) == 1);
+    cycle.total = 1;
+    assert_true(dv_schedule_rate(&cycle, 0) == 1);
+    dv_schedule step = {
+        .kind = DV_SCHEDULE_STEP, .peak = 1, .minimum = 0.3, .period = 2, .factor = 0.5};
+    assert_true(dv_schedule_rate(&step, 3) == 0.5);
+    assert_true(dv_schedule_rate(&step, 4) == 0.3); /* the floor */
+    dv_schedule restarts = {
+        .kind = DV_SCHEDULE_COSINE_RESTARTS, .peak = 1, .period = 2, .factor = 1.5};
+    assert_true(dv_schedule_rate(&restarts, 2) == 1 && dv_schedule_rate(&restarts, 5) == 1);
+    assert_close(dv_schedule_rate(&restarts, 3), 0.75, 1e-12); /* a third of a period of 3 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schedule_values),
+        cmocka_unit_test(test_as_torch),
+        cmocka_unit_test(test_ends_of_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
-/* Every way to split a data set. */
+/* Every way to split a data set, and to weigh what is in it. */
+#include "engine/io/yaml.h"
 #include "tests/dataset_folder.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +306,49 @@ static void real_fsdd(void **state)
     dv_dataset_free(&dataset);
 }
 
+static dv_tree *parse(const char *text)
+{
+    dv_tree *tree;
+    assert_int_equal(dv_yaml_parse(text, strlen(text), "t.yaml", &tree), DV_OK);
+    return tree;
+}
+
+static void class_weights(void **state)
+{
+    (void)state;
+    static const int labels[] = {0, 0, 0, 0, 0, 0, 2, 2, 3, 1};
+    dv_clip clips[10];
+    char *names[] = {"a", "b", "c", "d"};
+    dv_dataset data = {.clips = clips, .count = 10, .labels = names, .label_count = 4};
+    for (int i = 0; i < 10; i++)
+        clips[i] = (dv_clip){.label = labels[i], .part = i < 9 ? DV_TRAIN : DV_TEST};
+    dv_tree *balanced = parse("balanced"), *list = parse("[1, 2.5, 1, 1e-3]");
+    assert_int_equal(dv_dataset_weigh(&data, balanced), DV_OK);
+    const float want[] = {9.0F / 18, 1, 9.0F / 6, 9.0F / 3}; /* label 1 is not trained on */
+    float mean = 0;
+    for (int k = 0; k < 4; k++)
+        assert_true(fabsf(data.class_weights[k] - want[k]) < 1e-6F);
+    for (int i = 0; i < 9; i++)
+        mean += data.class_weights[labels[i]] / 9;
+    assert_true(fabsf(mean - 1) < 1e-6F);
+    assert_int_equal(dv_dataset_weigh(&data, list), DV_OK);
+    assert_true(data.class_weights[1] == 2.5F && data.class_weights[3] == 0.001F);
+    static const char *const bad[][2] = {{"[1, 2]", "2 weights for 4 labels"},
+                                         {"[1, 2, 0, 1]", "the weight of 'c'"},
+                                         {"[1, 2, 3, x]", "the weight of 'd'"},
+                                         {"ballanced", "expected none, balanced or a list"}};
+    for (int i = 0; i < 4; i++) {
+        dv_tree *tree = parse(bad[i][0]);
+        assert_int_equal(dv_dataset_weigh(&data, tree), DV_ECONFIG);
+        assert_message(bad[i][1]);
+        dv_tree_free(tree);
+    }
+    assert_int_equal(dv_dataset_weigh(&data, NULL), DV_OK);
+    assert_null(data.class_weights);
+    dv_tree_free(balanced);
+    dv_tree_free(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,7 +356,7 @@ int main(void)
         IN_FOLDER(random_split_is_fair), IN_FOLDER(small_labels_have_their_turn),
         IN_FOLDER(speaker_split),        IN_FOLDER(leave_one_out_split),
         IN_FOLDER(bad_splits),           IN_FOLDER(splits_without_what_they_need),
-        cmocka_unit_test(real_fsdd),
+        cmocka_unit_test(real_fsdd),     cmocka_unit_test(class_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,7 @@ struct dv_step {
     dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */
     bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
     bool training;                /* known in plan: false when there will be no backward */
+    bool frozen;                  /* known in plan: the first parameter is not trained */
 
     const void *x[DV_MAX_INPUTS];      /* inputs */
     void *y;                           /* output */

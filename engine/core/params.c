@@ -3,6 +3,7 @@
 #include "engine/core/graph.h"
 #include "engine/core/rng.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -31,9 +32,9 @@ void dv_params_free(dv_params *params)
             backend->release(params->context, params->buffers[buffer]);
         if (params->states[buffer] != NULL)
             backend->release(params->context, params->states[buffer]);
+        if (params->halves[buffer] != NULL)
+            backend->release(params->context, params->halves[buffer]);
     }
-    if (params->half_values != NULL)
-        backend->release(params->context, params->half_values);
     free(params->items);
     free(params);
 }
@@ -45,6 +46,20 @@ int dv_params_find(const dv_params *params, const char *name)
             return i;
     }
     return -1;
+}
+
+int dv_params_freeze(dv_params *params, const char *pattern)
+{
+    DV_ASSERT(!params->allocated);
+    int matched = 0;
+    for (int i = 0; i < params->count; i++) {
+        dv_param *param = &params->items[i];
+        if (!param->trainable || fnmatch(pattern, param->name, 0) != 0)
+            continue;
+        param->frozen = true;
+        matched++;
+    }
+    return matched;
 }
 
 int64_t dv_params_count(const dv_params *params)
@@ -124,12 +139,24 @@ static int64_t stored_elements(const dv_param *param)
     return param->layout != NULL ? param->layout->elements : param->count;
 }
 
-/* Gives places to all parameters of one kind, from `offset`; returns the end. */
-static int64_t place(dv_params *params, bool trainable, bool decay, int64_t offset)
+/* Where in the collated buffers a parameter lies. */
+typedef enum region { DECAYED, PLAIN, FROZEN, STATES } region;
+
+static region region_of(const dv_param *param)
+{
+    if (!param->trainable)
+        return STATES;
+    if (param->frozen)
+        return FROZEN;
+    return param->decay ? DECAYED : PLAIN;
+}
+
+/* Gives places to all parameters of one region, from `offset`; returns the end. */
+static int64_t place(dv_params *params, region where, int64_t offset)
 {
     for (int i = 0; i < params->count; i++) {
         dv_param *param = &params->items[i];
-        if (param->trainable != trainable || (trainable && param->decay != decay))
+        if (region_of(param) != where)
             continue;
         param->offset = offset;
         offset += (stored_elements(param) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -141,35 +168,49 @@ dv_status dv_params_allocate(dv_params *params)
 {
     if (params->allocated)
         return DV_OK;
-    params->decay_elements = place(params, true, true, 0);
-    params->trainable_elements = place(params, true, false, params->decay_elements);
-    params->state_elements = place(params, false, false, 0);
+    params->decay_elements = place(params, DECAYED, 0);
+    params->trainable_elements = place(params, PLAIN, params->decay_elements);
+    params->value_elements = place(params, FROZEN, params->trainable_elements);
+    params->state_elements = place(params, STATES, 0);
     params->allocated = true;
-    dv_context *context = params->context;
-    if (context->dtype != DV_F32)
-        DV_TRY(context->backend->allocate(
-            context, (size_t)params->trainable_elements * dv_dtype_size(context->dtype),
-            &params->half_values));
     return dv_params_allocate_buffer(params, DV_VALUES);
 }
 
 static bool has_states(dv_buffer buffer)
 {
-    return buffer == DV_VALUES || buffer == DV_BEST;
+    return buffer == DV_VALUES || buffer == DV_BEST || buffer == DV_AVERAGE;
+}
+
+/* What forward may read. */
+static bool has_halves(const dv_params *params, dv_buffer buffer)
+{
+    return params->context->dtype != DV_F32 && (buffer == DV_VALUES || buffer == DV_AVERAGE);
+}
+
+/* Backward writes the gradients of frozen parameters too. */
+static bool has_frozen(dv_buffer buffer)
+{
+    return has_states(buffer) || buffer == DV_GRADIENTS;
+}
+
+static dv_status allocate(dv_params *params, int64_t elements, size_t size, void **memory)
+{
+    if (*memory != NULL)
+        return DV_OK;
+    return params->context->backend->allocate(params->context, (size_t)elements * size, memory);
 }
 
 dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer)
 {
     DV_ASSERT(params->allocated);
-    const dv_backend *backend = params->context->backend;
-    if (params->buffers[buffer] == NULL)
-        DV_TRY(backend->allocate(params->context,
-                                 (size_t)params->trainable_elements * backend->real_size,
-                                 &params->buffers[buffer]));
-    if (has_states(buffer) && params->states[buffer] == NULL)
-        DV_TRY(backend->allocate(params->context,
-                                 (size_t)params->state_elements * backend->real_size,
-                                 &params->states[buffer]));
+    size_t real = params->context->backend->real_size;
+    int64_t elements = has_frozen(buffer) ? params->value_elements : params->trainable_elements;
+    DV_TRY(allocate(params, elements, real, &params->buffers[buffer]));
+    if (has_states(buffer))
+        DV_TRY(allocate(params, params->state_elements, real, &params->states[buffer]));
+    if (has_halves(params, buffer))
+        DV_TRY(allocate(params, elements, dv_dtype_size(params->context->dtype),
+                        &params->halves[buffer]));
     return DV_OK;
 }
 
@@ -177,15 +218,15 @@ void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
 {
     const dv_param *param = &params->items[index];
     char *base = param->trainable ? params->buffers[buffer] : params->states[buffer];
-    if (base == NULL)
+    if (base == NULL || (param->frozen && !has_frozen(buffer)))
         return NULL;
     return base + (size_t)param->offset * params->context->backend->real_size;
 }
 
-void *dv_params_half_address(const dv_params *params, int index)
+void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffer)
 {
     size_t size = dv_dtype_size(params->context->dtype);
-    return (char *)params->half_values + (size_t)params->items[index].offset * size;
+    return (char *)params->halves[buffer] + (size_t)params->items[index].offset * size;
 }
 
 /* Host memory for a parameter in its layout, where the device's cannot be used directly. */
@@ -239,11 +280,19 @@ dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const 
 {
     const dv_param *param = &params->items[index];
     DV_TRY(write_layout(params, index, buffer, host));
-    if (buffer != DV_VALUES || !param->trainable || params->half_values == NULL)
+    if (!param->trainable || params->halves[buffer] == NULL)
         return DV_OK;
-    return params->context->backend->round(params->context, dv_params_half_address(params, index),
-                                           dv_params_address(params, index, DV_VALUES),
-                                           stored_elements(param));
+    return params->context->backend->round(
+        params->context, dv_params_half_address(params, index, buffer),
+        dv_params_address(params, index, buffer), stored_elements(param));
+}
+
+dv_status dv_params_round(dv_params *params, dv_buffer buffer)
+{
+    if (params->halves[buffer] == NULL)
+        return DV_OK;
+    return params->context->backend->round(params->context, params->halves[buffer],
+                                           params->buffers[buffer], params->value_elements);
 }
 
 /* Fan-in and fan-out as PyTorch counts them: (O,I,H,W) has I H W and O H W. */
@@ -307,10 +356,8 @@ dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to)
     DV_ASSERT(has_states(from) && has_states(to));
     const dv_backend *backend = params->context->backend;
     DV_TRY(backend->copy(params->context, params->buffers[to], params->buffers[from],
-                         (size_t)params->trainable_elements * backend->real_size));
-    if (to == DV_VALUES && params->half_values != NULL)
-        DV_TRY(backend->round(params->context, params->half_values, params->buffers[DV_VALUES],
-                              params->trainable_elements));
+                         (size_t)params->value_elements * backend->real_size));
+    DV_TRY(dv_params_round(params, to));
     return backend->copy(params->context, params->states[to], params->states[from],
                          (size_t)params->state_elements * backend->real_size);
 }

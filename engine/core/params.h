@@ -2,12 +2,13 @@
  * Parameters: all trainable values in one collated buffer, their gradients in another of the same
  * form, so that the optimiser is one pass and the norm one reduction; running statistics apart.
  *
- * Parameters with weight decay come first, those without after them: one number, decay_count,
- * separates them. Each begins at a multiple of 64 bytes; the gaps stay zero.
+ * Parameters with weight decay come first, those without after them, and those that are frozen
+ * last: what is trained is a prefix, and two numbers tell the three apart. Each parameter begins at
+ * a multiple of 64 bytes; the gaps stay zero.
  *
  * The host sees each parameter in PyTorch's order (O,I,H,W). In the buffer a backend may keep it
- * in a layout of its own (oneDNN's blocked weights), chosen at plan time: all four buffers (values,
- * gradients, both moments) share it, and the optimiser, being element-wise, need not know.
+ * in a layout of its own (oneDNN's blocked weights), chosen at plan time: all buffers share it, and
+ * the optimiser, being element-wise, need not know.
  */
 #ifndef DV_CORE_PARAMS_H
 #define DV_CORE_PARAMS_H
@@ -34,7 +35,8 @@ typedef struct dv_param {
     int64_t dim[4];
     dv_init init;
     bool decay;
-    bool trainable;
+    bool trainable;    /* false: a state */
+    bool frozen;       /* trainable by its kind, but kept as it is */
     int64_t count;     /* elements, without gaps */
     int64_t offset;    /* elements into its buffer; set by dv_params_allocate */
     dv_layout *layout; /* owned; NULL: PyTorch's order */
@@ -45,7 +47,9 @@ typedef enum dv_buffer {
     DV_GRADIENTS,
     DV_MOMENT1, /* first moment, or the velocity of SGD */
     DV_MOMENT2,
-    DV_BEST, /* a copy of the values (and states) to come back to */
+    DV_BEST,          /* a copy of the values (and states) to come back to */
+    DV_AVERAGE,       /* a moving average of the values (and states) */
+    DV_GRADIENT_SUMS, /* over several batches */
     DV_BUFFER_COUNT
 } dv_buffer;
 
@@ -53,12 +57,14 @@ typedef struct dv_params {
     dv_context *context;
     dv_param *items;
     int count, capacity;
-    int64_t trainable_elements; /* of each trainable buffer, gaps included */
+    int64_t value_elements;     /* of values and gradients, gaps included */
+    int64_t trainable_elements; /* the first so many are trained, and have moments */
     int64_t decay_elements;     /* the first so many have weight decay */
     int64_t state_elements;
     void *buffers[DV_BUFFER_COUNT]; /* NULL before allocation */
-    void *states[DV_BUFFER_COUNT];  /* only DV_VALUES and DV_BEST are used */
-    void *half_values; /* the trainable values rounded to the context's dtype; NULL where DV_F32 */
+    void *states[DV_BUFFER_COUNT];  /* of DV_VALUES, DV_BEST and DV_AVERAGE */
+    /* Of DV_VALUES and DV_AVERAGE: rounded to the context's dtype; NULL where that is DV_F32. */
+    void *halves[DV_BUFFER_COUNT];
     bool allocated;
 } dv_params;
 
@@ -68,14 +74,18 @@ void dv_params_free(dv_params *params);
 /* Index of a parameter by name, or -1. */
 int dv_params_find(const dv_params *params, const char *name);
 
-/* Trainable scalars, gaps and states not counted. */
+/* Freezes the parameters whose names the pattern (fnmatch's) matches; returns how many those are.
+   Before anything is allocated. */
+int dv_params_freeze(dv_params *params, const char *pattern);
+
+/* Trainable scalars, gaps and states not counted; also of the frozen. */
 int64_t dv_params_count(const dv_params *params);
 
 /* Fixes offsets and allocates the values and states (the first plan does it: layouts are chosen by
    then). A second call does nothing. */
 dv_status dv_params_allocate(dv_params *params);
 
-/* Allocates one more buffer, zeroed; DV_BEST with its states. A second call does nothing. */
+/* Allocates one more buffer, zeroed, where it has states with those. A second call does nothing. */
 dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer);
 
 /* Draws all initial values: the same numbers on every backend. */
@@ -86,14 +96,18 @@ dv_status dv_params_initialize(dv_params *params, uint64_t seed);
 dv_status dv_params_read(const dv_params *params, int index, dv_buffer buffer, void *host);
 dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const void *host);
 
-/* Address of a parameter in a buffer, in its layout. */
+/* Address of a parameter in a buffer, in its layout. NULL: the buffer does not hold it, or is not
+   allocated. */
 void *dv_params_address(const dv_params *params, int index, dv_buffer buffer);
 
-/* Address of a trainable parameter among the rounded values, which follow what is written to
-   DV_VALUES by the functions here and by the optimiser. */
-void *dv_params_half_address(const dv_params *params, int index);
+/* Address of a trainable parameter among the rounded values. Those of DV_VALUES follow what is
+   written there by the functions here and by the optimiser. */
+void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffer);
 
-/* Copies values and states: DV_VALUES to DV_BEST or back. */
+/* Rounds a buffer anew, where it has halves. */
+dv_status dv_params_round(dv_params *params, dv_buffer buffer);
+
+/* Copies values and states between DV_VALUES, DV_BEST and DV_AVERAGE. */
 dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to);
 
 #endif

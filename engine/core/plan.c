@@ -24,12 +24,15 @@ static size_t tensor_bytes(const dv_plan *plan, int node)
 
 /* ---- Which nodes take part in the backward pass ---- */
 
-/* True where a gradient can flow out of the node to a parameter or to an input that wants it. */
+/* True where a gradient can flow out of the node to a parameter that is trained or to an input that
+   wants it. */
 static void find_sources(dv_plan *plan, const dv_plan_options *options, bool *flows)
 {
     for (int i = 0; i < plan->count; i++) {
         const dv_node *node = &plan->graph->nodes[i];
-        flows[i] = node->param_count > 0;
+        flows[i] = false;
+        for (int k = 0; k < node->param_count; k++)
+            flows[i] = flows[i] || !plan->graph->params->items[node->params[k]].frozen;
         for (int k = 0; k < node->input_count; k++)
             flows[i] = flows[i] || flows[node->inputs[k]];
         for (int k = 0; k < options->gradient_count; k++)
@@ -189,6 +192,8 @@ static dv_status begin_steps(dv_plan *plan)
         planned->step = (dv_step){.node = node, .context = plan->context, .run = &plan->run};
         for (int k = 0; k < node->input_count; k++)
             planned->step.in[k] = dv_node_input(plan->graph, node, k);
+        if (node->param_count > 0)
+            planned->step.frozen = plan->graph->params->items[node->params[0]].frozen;
         planned->saved = (dv_block){.first = i, .last = i};
     }
     return DV_OK;
@@ -282,6 +287,7 @@ static void bind_step(dv_plan *plan, dv_planned *planned)
 {
     dv_step *step = &planned->step;
     const dv_params *params = plan->graph->params;
+    dv_buffer values = plan->options.values;
     step->y = address(plan, &planned->value);
     step->dy = address(plan, &planned->gradient);
     step->saved = address(plan, &planned->saved);
@@ -293,14 +299,14 @@ static void bind_step(dv_plan *plan, dv_planned *planned)
             step->dx[k] = address(plan, planned->adds[k] ? &planned->term[k] : &input->gradient);
     }
     for (int k = 0; k < step->node->param_count; k++) {
-        step->w[k] = dv_params_address(params, step->node->params[k], DV_VALUES);
+        step->w[k] = dv_params_address(params, step->node->params[k], values);
         step->w_half[k] = params->context->dtype == DV_F32
                               ? step->w[k]
-                              : dv_params_half_address(params, step->node->params[k]);
+                              : dv_params_half_address(params, step->node->params[k], values);
         step->dw[k] = dv_params_address(params, step->node->params[k], DV_GRADIENTS);
     }
     for (int k = 0; k < step->node->state_count; k++)
-        step->state[k] = dv_params_address(params, step->node->states[k], DV_VALUES);
+        step->state[k] = dv_params_address(params, step->node->states[k], values);
 }
 
 static dv_status allocate_check(dv_plan *plan)

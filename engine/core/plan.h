@@ -27,6 +27,8 @@ typedef struct dv_plan_options {
     int output_count;   /* the last node always is */
     const int *gradients; /* (gradient_count) inputs whose gradient is wanted: by default none */
     int gradient_count;
+    dv_buffer values; /* what forward takes parameters and states from: DV_VALUES by default, or
+                         DV_AVERAGE, allocated before; not for training */
 } dv_plan_options;
 
 /* Plans; allocates the parameters where no plan before has (and gradients, when training). */

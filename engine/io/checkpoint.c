@@ -14,19 +14,11 @@ static const char state_key[] = "decavox.state";
 
 /* Where each buffer stands in the file; NULL: never written. */
 static const char *const prefixes[DV_BUFFER_COUNT] = {
-    [DV_VALUES] = "",
-    [DV_MOMENT1] = "moment1/",
-    [DV_MOMENT2] = "moment2/",
-    [DV_BEST] = "best/",
+    [DV_VALUES] = "",    [DV_MOMENT1] = "moment1/", [DV_MOMENT2] = "moment2/",
+    [DV_BEST] = "best/", [DV_AVERAGE] = "average/",
 };
 
 enum { NAME_SIZE = DV_NAME_SIZE + 16 };
-
-/* States (running statistics) have values, but no moments. */
-static bool in_buffer(const dv_param *param, dv_buffer buffer)
-{
-    return param->trainable || buffer == DV_VALUES || buffer == DV_BEST;
-}
 
 static void tensor_name(char name[NAME_SIZE], const dv_param *param, dv_buffer buffer)
 {
@@ -133,14 +125,19 @@ static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *p
     return DV_OK;
 }
 
+bool dv_checkpoint_holds(dv_buffer buffer)
+{
+    return prefixes[buffer] != NULL;
+}
+
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer)
 {
-    DV_ASSERT(prefixes[buffer] != NULL);
+    DV_ASSERT(prefixes[buffer] != NULL && params->buffers[buffer] != NULL);
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
     for (int i = 0; i < params->count; i++) {
         const dv_param *param = &params->items[i];
-        if (!in_buffer(param, buffer))
+        if (dv_params_address(params, i, buffer) == NULL)
             continue;
         char name[NAME_SIZE];
         tensor_name(name, param, buffer);
@@ -171,7 +168,7 @@ static dv_status add_buffer(checkpoint_content *content, const dv_params *params
 {
     for (int i = 0; i < params->count; i++) {
         const dv_param *param = &params->items[i];
-        if (!in_buffer(param, buffer))
+        if (dv_params_address(params, i, buffer) == NULL)
             continue;
         char *name = content->names[content->count];
         tensor_name(name, param, buffer);

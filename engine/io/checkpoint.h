@@ -5,6 +5,7 @@
  *     tensors   <parameter>                 values and running statistics, PyTorch's order
  *               moment1/..., moment2/...    the optimiser's moments     (training only)
  *               best/...                    the best values so far      (training only)
+ *               average/...                 their moving average        (training only)
  *     metadata  decavox.config              the resolved configuration, YAML: features, model, ...
  *               decavox.labels              the labels, YAML list
  *               decavox.state               the training state, YAML    (training only)
@@ -30,15 +31,19 @@ typedef struct dv_checkpoint {
 dv_status dv_checkpoint_open(const char *path, dv_checkpoint *out);
 void dv_checkpoint_close(dv_checkpoint *checkpoint);
 
+/* Whether a training's checkpoint has this buffer; gradients it has not. */
+bool dv_checkpoint_holds(dv_buffer buffer);
+
 /*
  * Fills a buffer from the tensors "<prefix><parameter>": DV_VALUES from "", DV_BEST from "best/",
- * the moments from "moment1/", "moment2/". Parameters that are missing, of another shape or type,
- * not finite, or of the file and not of the model are DV_EFORMAT, by name.
+ * the moments from "moment1/", "moment2/" (none for frozen parameters), DV_AVERAGE from "average/".
+ * Parameters that are missing, of another shape or type, not finite, or of the file and not of the
+ * model are DV_EFORMAT, by name.
  */
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer);
 
 /* Writes, all or nothing (see atomic_file.h). `state` NULL: the values alone; else also every
-   buffer of moments and best values that is allocated. */
+   buffer of moments, best values and averages that is allocated. */
 dv_status dv_checkpoint_write(const char *path, const dv_params *params, const dv_tree *config,
                               const dv_tree *labels, const dv_tree *state);
 

@@ -17,7 +17,7 @@ typedef struct dv_network {
 typedef struct dv_device_state {
     dv_progress *progress; /* of training */
     dv_progress *measured; /* of validation: its sums alone */
-    dv_rate *rates;        /* (steps_per_epoch + 1) from progress->first on */
+    dv_rate *rates;        /* (updates of an epoch + 1) from progress->first on */
     int32_t *order;        /* (train_count) the clips of this epoch, shuffled */
     int32_t *validation;   /* (validation_count) the clips of validation */
     float *targets;        /* (batch, classes) of validation */
@@ -29,7 +29,8 @@ struct dv_trainer {
     const dv_source *source;
     dv_schedule schedule;
     int64_t batch;
-    uint64_t steps_per_epoch;
+    uint64_t steps_per_epoch; /* a multiple of accumulate */
+    uint64_t accumulate;      /* batches of an update */
     dv_params *params;
     dv_network train, validation;
     dv_train_state state;
@@ -43,6 +44,26 @@ struct dv_trainer {
     dv_train_counters counters;
     double last_save, epoch_start; /* seconds of the monotonic clock */
 };
+
+static inline uint64_t dv__updates_per_epoch(const dv_trainer *trainer)
+{
+    return trainer->steps_per_epoch / trainer->accumulate;
+}
+
+/* Those that have changed the parameters so far. */
+static inline uint64_t dv__updates(const dv_trainer *trainer)
+{
+    return (uint64_t)trainer->state.step / trainer->accumulate - (uint64_t)trainer->state.skipped;
+}
+
+/* What is validated and kept. */
+static inline dv_buffer dv__result(const dv_trainer *trainer)
+{
+    return trainer->config.ema_decay > 0 ? DV_AVERAGE : DV_VALUES;
+}
+
+/* Of the update that comes after so many. */
+double dv__rate_of(const dv_trainer *trainer, uint64_t update);
 
 /* Device memory of the steps. */
 dv_status dv__steps_allocate(dv_trainer *trainer);

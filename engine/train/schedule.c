@@ -3,19 +3,90 @@
 #include <math.h>
 #include <stddef.h>
 
-const char *const dv_schedule_names[] = {"cosine", "none", NULL};
+const char *const dv_schedule_names[] = {"cosine",    "none", "cosine_restarts", "step", "plateau",
+                                         "one_cycle", NULL};
 
-double dv_schedule_rate(const dv_schedule *schedule, uint64_t step)
+/* From `begin` to `end` as `progress` goes from 0 to 1. */
+static double half_cosine(double begin, double end, double progress)
 {
     static const double pi = 3.141592653589793;
-    if (step < schedule->warmup)
-        return schedule->peak * (double)(step + 1) / (double)(schedule->warmup + 1);
-    if (schedule->kind == DV_SCHEDULE_NONE)
-        return schedule->peak;
-    /* A run of one step after the warm-up has no way to go: it stays at the peak. */
+    return end + 0.5 * (begin - end) * (1.0 + cos(pi * progress));
+}
+
+static double cosine(const dv_schedule *schedule, uint64_t update)
+{
+    /* A run of one update after the warm-up has no way to go: it stays at the peak. */
     uint64_t span =
         schedule->total > schedule->warmup + 1 ? schedule->total - schedule->warmup - 1 : 0;
-    double progress = span > 0 ? fmin(1.0, (double)(step - schedule->warmup) / (double)span) : 0;
-    return schedule->minimum +
-           0.5 * (schedule->peak - schedule->minimum) * (1.0 + cos(pi * progress));
+    double progress = span > 0 ? fmin(1.0, (double)update / (double)span) : 0;
+    return half_cosine(schedule->peak, schedule->minimum, progress);
+}
+
+/* SGDR's equation 5: T_i = T_0 T_mult^i; PyTorch's CosineAnnealingWarmRestarts. */
+static double cosine_restarts(const dv_schedule *schedule, uint64_t update)
+{
+    double period = (double)schedule->period, place = (double)update;
+    if (schedule->factor > 1) {
+        for (; place >= period; period *= schedule->factor)
+            place -= period;
+    } else {
+        place = fmod(place, period);
+    }
+    return half_cosine(schedule->peak, schedule->minimum, place / period);
+}
+
+/* PyTorch's OneCycleLR with anneal_strategy cos and its div_factor: it begins at 1/25 of the peak,
+   which it reaches in the update before `rise total`. */
+static double one_cycle(const dv_schedule *schedule, uint64_t update)
+{
+    double top = schedule->rise * (double)schedule->total - 1, last = (double)schedule->total - 1;
+    double place = fmin((double)update, last);
+    if (place <= top && top > 0)
+        return half_cosine(schedule->peak / 25, schedule->peak, place / top);
+    top = fmax(top, 0);
+    double progress = last > top ? (place - top) / (last - top) : 0;
+    return half_cosine(schedule->peak, schedule->minimum, progress);
+}
+
+static double fallen(const dv_schedule *schedule, uint64_t falls)
+{
+    return fmax(schedule->minimum, schedule->peak * pow(schedule->factor, (double)falls));
+}
+
+double dv_schedule_rate(const dv_schedule *schedule, uint64_t update)
+{
+    if (schedule->kind == DV_SCHEDULE_ONE_CYCLE)
+        return one_cycle(schedule, update);
+    double peak =
+        schedule->kind == DV_SCHEDULE_PLATEAU ? fallen(schedule, schedule->falls) : schedule->peak;
+    if (update < schedule->warmup)
+        return peak * (double)(update + 1) / (double)(schedule->warmup + 1);
+    update -= schedule->warmup;
+    switch ((dv_schedule_kind)schedule->kind) {
+    case DV_SCHEDULE_COSINE:
+        return cosine(schedule, update);
+    case DV_SCHEDULE_COSINE_RESTARTS:
+        return cosine_restarts(schedule, update);
+    case DV_SCHEDULE_STEP: /* PyTorch's StepLR */
+        return fallen(schedule, update / schedule->period);
+    case DV_SCHEDULE_PLATEAU:
+    case DV_SCHEDULE_NONE:
+    case DV_SCHEDULE_ONE_CYCLE:
+        break;
+    }
+    return peak;
+}
+
+bool dv_plateau_watch(dv_plateau *plateau, bool first, double loss, int64_t patience)
+{
+    static const double threshold = 1e-4;
+    if (first || loss < plateau->best * (1 - threshold)) {
+        plateau->best = loss;
+        plateau->stale = 0;
+        return false;
+    }
+    if (++plateau->stale <= patience)
+        return false;
+    plateau->stale = 0;
+    return true;
 }

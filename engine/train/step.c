@@ -2,6 +2,10 @@
  * The device's side of the trainer. A step is one chain of calls that never asks anything of the
  * host: batch, forward, backward, metrics, update. Where the backend can record, the chain is
  * recorded once and replayed.
+ *
+ * Where several batches make an update, every step still is the same chain: the device itself sees
+ * from dv_progress.step which batch of the update it is at. So there is one recording, and nothing
+ * for the host to choose; the price is two launches that return at once.
  */
 #include "engine/train/internal.h"
 
@@ -54,7 +58,7 @@ dv_status dv__steps_allocate(dv_trainer *trainer)
     const dv_source *source = trainer->source;
     dv_device_state *device = &trainer->device;
     size_t batch = (size_t)trainer->batch, real = trainer->context->backend->real_size;
-    int64_t rates = (int64_t)trainer->steps_per_epoch + 1;
+    int64_t rates = (int64_t)dv__updates_per_epoch(trainer) + 1;
     DV_TRY(dv__calloc((size_t)rates, sizeof *trainer->rates, &trainer->rates));
     DV_TRY(allocate(trainer, rates, sizeof(dv_rate), &device->rates));
     DV_TRY(allocate(trainer, 1, sizeof(dv_progress), &device->progress));
@@ -99,7 +103,7 @@ static bool scaling(const dv_trainer *trainer)
 static dv_progress progress_of(const dv_trainer *trainer)
 {
     const dv_train_state *state = &trainer->state;
-    uint64_t updates = (uint64_t)(state->step - state->skipped);
+    uint64_t updates = dv__updates(trainer);
     double fresh = scaling(trainer) ? DV_LOSS_SCALE_START : 1;
     return (dv_progress){.step = (uint64_t)state->step,
                          .updates = updates,
@@ -119,9 +123,9 @@ static dv_progress progress_of(const dv_trainer *trainer)
 static void fill_rates(dv_trainer *trainer, uint64_t first)
 {
     const dv_train_config *config = &trainer->config;
-    for (uint64_t i = 0; i <= trainer->steps_per_epoch; i++)
-        trainer->rates[i] = dv_rate_make(dv_schedule_rate(&trainer->schedule, first + i),
-                                         config->beta1, config->beta2, first + i + 1);
+    for (uint64_t i = 0; i <= dv__updates_per_epoch(trainer); i++)
+        trainer->rates[i] = dv_rate_make(dv__rate_of(trainer, first + i), config->beta1,
+                                         config->beta2, first + i + 1);
 }
 
 dv_status dv__steps_begin(dv_trainer *trainer)
@@ -131,7 +135,7 @@ dv_status dv__steps_begin(dv_trainer *trainer)
     fill_rates(trainer, progress.first);
     DV_TRY(upload(trainer, device->progress, &progress, sizeof progress));
     DV_TRY(upload(trainer, device->rates, trainer->rates,
-                  (trainer->steps_per_epoch + 1) * sizeof(dv_rate)));
+                  (dv__updates_per_epoch(trainer) + 1) * sizeof(dv_rate)));
     if (!on_device(trainer))
         return DV_OK;
     int64_t count = trainer->source->train_count;
@@ -214,16 +218,23 @@ static dv_status update(dv_trainer *trainer)
                         .decay_count = params->decay_elements,
                         .values = params->buffers[DV_VALUES],
                         .gradients = params->buffers[DV_GRADIENTS],
+                        .sums = params->buffers[DV_GRADIENT_SUMS],
                         .moment1 = params->buffers[DV_MOMENT1],
                         .moment2 = params->buffers[DV_MOMENT2],
-                        .half_values = params->half_values,
+                        .half_values = params->halves[DV_VALUES],
+                        .average = params->buffers[DV_AVERAGE],
+                        .states = params->states[DV_VALUES],
+                        .state_average = params->states[DV_AVERAGE],
+                        .state_count = params->state_elements,
+                        .average_decay = config->ema_decay,
                         .weight_decay = config->weight_decay,
                         .beta1 = config->beta1,
                         .beta2 = config->beta2,
                         .epsilon = config->epsilon,
                         .limits = {.clip_norm = config->clip_norm,
                                    .scaling = scaling(trainer),
-                                   .growth_after = GROWTH_AFTER},
+                                   .growth_after = GROWTH_AFTER,
+                                   .accumulate = trainer->accumulate},
                         .rates = trainer->device.rates,
                         .progress = trainer->device.progress};
     return trainer->context->backend->optimizer->update(trainer->context, &update);
@@ -345,6 +356,8 @@ dv_status dv__validate(dv_trainer *trainer, double *loss, double *accuracy)
     dv_run run = {.training = false};
     dv_progress measured = {.loss_scale = 1};
     DV_TRY(upload(trainer, trainer->device.measured, &measured, sizeof measured));
+    if (dv__result(trainer) == DV_AVERAGE) /* whose rounded values no update writes */
+        DV_TRY(dv_params_round(trainer->params, DV_AVERAGE));
     for (int64_t first = 0; first < trainer->source->validation_count; first += trainer->batch) {
         int64_t left = trainer->source->validation_count - first;
         int64_t count = left < trainer->batch ? left : trainer->batch;

@@ -42,6 +42,7 @@ static dv_status plan_network(dv_trainer *trainer, bool training, dv_network *ne
     dv_plan_options options = {.training = training,
                                .check_finite = trainer->config.check_finite,
                                .time_layers = trainer->config.time_layers && training,
+                               .values = training ? DV_VALUES : dv__result(trainer),
                                .outputs = &network->logits,
                                .output_count = 1};
     return dv_plan_create(trainer->context, network->graph, &options, &network->plan);
@@ -60,6 +61,8 @@ static dv_status allocate_buffers(dv_trainer *trainer)
     if (trainer->config.optimizer != DV_SGD)
         DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT2));
     DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BEST));
+    if (trainer->accumulate > 1)
+        DV_TRY(dv_params_allocate_buffer(trainer->params, DV_GRADIENT_SUMS));
     return dv__steps_allocate(trainer);
 }
 
@@ -80,26 +83,95 @@ static dv_status choose_arithmetic(dv_trainer *trainer)
     return dv_context_set_dtype(context, dtype);
 }
 
+static void count_steps(dv_trainer *trainer)
+{
+    const dv_train_config *config = &trainer->config;
+    int64_t clips = trainer->source->train_count;
+    trainer->batch = config->batch_size < clips ? config->batch_size : clips;
+    uint64_t batches = (uint64_t)(clips / trainer->batch);
+    uint64_t accumulate = (uint64_t)config->accumulate;
+    trainer->accumulate = accumulate < batches ? accumulate : batches;
+    trainer->steps_per_epoch = batches / trainer->accumulate * trainer->accumulate;
+}
+
+static uint64_t updates_of(const dv_trainer *trainer, double epochs)
+{
+    return (uint64_t)fmax(1, nearbyint(epochs * (double)dv__updates_per_epoch(trainer)));
+}
+
+static void make_schedule(dv_trainer *trainer)
+{
+    const dv_train_config *config = &trainer->config;
+    uint64_t total = dv__updates_per_epoch(trainer) * (uint64_t)config->epochs;
+    dv_schedule *schedule = &trainer->schedule;
+    *schedule = (dv_schedule){.kind = config->scheduler,
+                              .peak = config->learning_rate,
+                              .minimum = fmin(config->minimum_rate, config->learning_rate),
+                              .warmup = (uint64_t)(config->warmup * (double)total),
+                              .total = total,
+                              .rise = config->one_cycle_rise};
+    if (config->scheduler == DV_SCHEDULE_COSINE_RESTARTS) {
+        schedule->period = updates_of(trainer, config->restart_epochs);
+        schedule->factor = config->restart_factor;
+    } else if (config->scheduler == DV_SCHEDULE_STEP) {
+        schedule->period = updates_of(trainer, config->step_epochs);
+        schedule->factor = config->step_factor;
+    } else if (config->scheduler == DV_SCHEDULE_PLATEAU) {
+        schedule->factor = config->plateau_factor;
+    }
+}
+
+double dv__rate_of(const dv_trainer *trainer, uint64_t update)
+{
+    dv_schedule schedule = trainer->schedule;
+    schedule.falls = (uint64_t)trainer->state.plateau_falls;
+    return dv_schedule_rate(&schedule, update);
+}
+
+static dv_status freeze_one(dv_params *params, const dv_tree *pattern)
+{
+    if (pattern->kind != DV_TREE_SCALAR)
+        return dv_tree_fail(pattern, "train: freeze: expected patterns of parameter names");
+    if (dv_params_freeze(params, pattern->text) == 0)
+        return dv_tree_fail(pattern, "train: freeze: no parameter is called '%s'", pattern->text);
+    return DV_OK;
+}
+
+static dv_status freeze(dv_params *params, const dv_tree *patterns)
+{
+    if (patterns == NULL || patterns->kind == DV_TREE_NULL)
+        return DV_OK;
+    if (patterns->kind != DV_TREE_LIST)
+        return freeze_one(params, patterns);
+    for (size_t i = 0; i < patterns->count; i++)
+        DV_TRY(freeze_one(params, patterns->children[i]));
+    return DV_OK;
+}
+
+static dv_status check_trained(const dv_params *params)
+{
+    for (int i = 0; i < params->count; i++) {
+        if (params->items[i].trainable && !params->items[i].frozen)
+            return DV_OK;
+    }
+    return DV_FAIL(DV_ECONFIG, "train: nothing is left to train: all parameters are frozen");
+}
+
 static dv_status make(dv_trainer *trainer, const dv_tree *model)
 {
     const dv_train_config *config = &trainer->config;
     if (trainer->source->train_count < 1)
         return DV_FAIL(DV_EARG, "there is nothing to train on: 0 training samples");
-    trainer->batch = config->batch_size < trainer->source->train_count
-                         ? config->batch_size
-                         : trainer->source->train_count;
-    trainer->steps_per_epoch = (uint64_t)(trainer->source->train_count / trainer->batch);
-    uint64_t total = trainer->steps_per_epoch * (uint64_t)config->epochs;
-    trainer->schedule = (dv_schedule){.kind = config->scheduler,
-                                      .peak = config->learning_rate,
-                                      .minimum = fmin(config->minimum_rate, config->learning_rate),
-                                      .warmup = (uint64_t)(config->warmup * (double)total),
-                                      .total = total};
+    count_steps(trainer);
+    make_schedule(trainer);
     DV_TRY(choose_arithmetic(trainer));
     DV_TRY(dv_params_create(trainer->context, &trainer->params));
     DV_TRY(build_network(trainer, model, true, &trainer->train));
     DV_TRY(build_network(trainer, model, false, &trainer->validation));
+    DV_TRY(freeze(trainer->params, config->freeze));
+    DV_TRY(check_trained(trainer->params));
     DV_TRY(plan_network(trainer, true, &trainer->train));
+    DV_TRY(dv_params_allocate_buffer(trainer->params, dv__result(trainer)));
     DV_TRY(plan_network(trainer, false, &trainer->validation));
     DV_TRY(allocate_buffers(trainer));
     return dv_params_initialize(trainer->params, (uint64_t)config->seed);
@@ -161,14 +233,30 @@ static dv_status keep_if_best(dv_trainer *trainer, dv_epoch_metrics *metrics)
     state->best_accuracy = metrics->validation_accuracy;
     state->best_loss = metrics->validation_loss;
     state->stale = 0;
-    return dv_params_copy(trainer->params, DV_VALUES, DV_BEST);
+    return dv_params_copy(trainer->params, dv__result(trainer), DV_BEST);
+}
+
+/* Between epochs: the rates of the next one are not made yet. */
+static void watch_plateau(dv_trainer *trainer, const dv_epoch_metrics *metrics)
+{
+    dv_train_state *state = &trainer->state;
+    if (trainer->schedule.kind != DV_SCHEDULE_PLATEAU)
+        return;
+    bool validated = trainer->source->validation_count > 0;
+    dv_plateau plateau = {.best = state->plateau_best, .stale = state->plateau_stale};
+    if (dv_plateau_watch(&plateau, state->epoch == 0,
+                         validated ? metrics->validation_loss : metrics->train_loss,
+                         trainer->config.plateau_patience))
+        state->plateau_falls++;
+    state->plateau_best = plateau.best;
+    state->plateau_stale = plateau.stale;
 }
 
 static bool out_of_steps(const dv_trainer *trainer)
 {
-    int64_t most = trainer->config.max_steps;
-    return (uint64_t)trainer->state.step >= trainer->schedule.total ||
-           (most > 0 && trainer->state.step >= most);
+    int64_t most = trainer->config.max_steps, step = trainer->state.step;
+    int64_t all = trainer->config.epochs * (int64_t)trainer->steps_per_epoch;
+    return step >= all || (most > 0 && step >= most);
 }
 
 static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
@@ -176,15 +264,14 @@ static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
     dv_train_state *state = &trainer->state;
     DV_TRY(dv__steps_read(trainer));
     double seen = (double)state->seen;
-    int64_t updates = state->step - state->skipped;
+    uint64_t updates = dv__updates(trainer);
     dv_epoch_metrics metrics = {
         .epoch = state->epoch + 1,
         .train_loss = state->loss_sum / seen,
         .train_accuracy = (double)state->correct / seen,
         .validation_loss = NAN,
         .validation_accuracy = NAN,
-        .learning_rate =
-            dv_schedule_rate(&trainer->schedule, (uint64_t)(updates > 0 ? updates - 1 : 0)),
+        .learning_rate = dv__rate_of(trainer, updates > 0 ? updates - 1 : 0),
         .gradient_norm = state->updated > 0 ? state->norm_sum / (double)state->updated : NAN,
         .loss_scale = state->loss_scale,
         .skipped = state->skipped,
@@ -193,6 +280,7 @@ static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
         DV_TRY(dv__validate(trainer, &metrics.validation_loss, &metrics.validation_accuracy));
         DV_TRY(keep_if_best(trainer, &metrics));
     }
+    watch_plateau(trainer, &metrics);
     state->epoch++;
     state->loss_sum = state->norm_sum = 0;
     state->correct = state->seen = state->updated = 0;
@@ -244,7 +332,9 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
         DV_TRY(dv__step_run(trainer));
         if (reports(trainer))
             DV_TRY(report(trainer, events));
-        if (stops(events) && state->step < end && !out_of_steps(trainer)) {
+        /* Not within an update: what is saved has no sums of gradients. */
+        bool between_updates = (uint64_t)state->step % trainer->accumulate == 0;
+        if (stops(events) && between_updates && state->step < end && !out_of_steps(trainer)) {
             DV_TRY(dv__steps_read(trainer));
             DV_TRY(save(trainer, events));
             return DV_FAIL(DV_EINTERRUPTED, "interrupted after step %" PRId64 ", saved",
@@ -257,6 +347,8 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 {
     trainer->last_save = now();
+    if (trainer->state.step == 0 && dv__result(trainer) == DV_AVERAGE)
+        DV_TRY(dv_params_copy(trainer->params, DV_VALUES, DV_AVERAGE));
     while (!trainer->state.finished) {
         DV_TRY(run_epoch(trainer, events));
         bool stop = stops(events);
@@ -268,7 +360,9 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
                            trainer->state.epoch);
     }
     if (trainer->state.best_epoch > 0)
-        DV_TRY(dv_params_copy(trainer->params, DV_BEST, DV_VALUES));
+        return dv_params_copy(trainer->params, DV_BEST, DV_VALUES);
+    if (dv__result(trainer) == DV_AVERAGE)
+        return dv_params_copy(trainer->params, DV_AVERAGE, DV_VALUES);
     return DV_OK;
 }
 

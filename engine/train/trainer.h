@@ -20,9 +20,17 @@ typedef struct dv_train_config {
     int64_t epochs, batch_size;
     int optimizer; /* dv_optimizer_kind */
     double learning_rate, minimum_rate, weight_decay, beta1, beta2, epsilon;
-    int scheduler;    /* dv_schedule_kind */
-    double warmup;    /* share of all steps */
-    double clip_norm; /* 0: no clipping */
+    int scheduler; /* dv_schedule_kind */
+    double warmup; /* share of all updates */
+    double restart_epochs, restart_factor, step_epochs, step_factor, plateau_factor;
+    int64_t plateau_patience;       /* epochs */
+    double one_cycle_rise;          /* share of all updates */
+    int64_t accumulate;             /* batches of an update */
+    double ema_decay;               /* of a moving average of the weights; 0: none */
+    const dv_tree *class_weights;   /* for the source: dv_dataset_weigh; NULL: none */
+    char init_from[DV_STRING_SIZE]; /* for who sets up the run: dv_transfer */
+    const dv_tree *freeze;          /* patterns, read by dv_trainer_create; NULL: none */
+    double clip_norm;               /* 0: no clipping */
     double label_smoothing;
     int64_t patience; /* epochs without improvement before stopping; 0: never */
     int64_t seed;
@@ -68,18 +76,21 @@ typedef struct dv_source {
 
 /* All that a run needs to go on, beside the parameters' buffers. */
 typedef struct dv_train_state {
-    int64_t step;          /* batches taken; the schedule goes by those that were not skipped */
+    int64_t step;          /* batches taken; the schedule goes by updates that were not skipped */
     int64_t epoch;         /* epochs finished */
     double loss_sum;       /* over the samples of the unfinished epoch */
     int64_t correct, seen; /* of the unfinished epoch */
     double norm_sum;       /* gradient norms of the unfinished epoch */
     int64_t updated;       /* updates of the unfinished epoch, whose norms these are */
-    int64_t skipped;       /* steps whose gradient overflowed under the loss scale */
+    int64_t skipped;       /* updates whose gradient overflowed under the loss scale */
     double loss_scale;     /* 0: not begun */
     int64_t steady;        /* updates since the loss scale last changed */
     int64_t best_epoch;    /* counted from 1; 0: none yet */
     double best_accuracy, best_loss;
-    int64_t stale; /* epochs since the best */
+    int64_t stale;       /* epochs since the best */
+    double plateau_best; /* the schedule's: dv_plateau */
+    int64_t plateau_stale;
+    int64_t plateau_falls; /* of the rate so far */
     bool finished;
 } dv_train_state;
 
@@ -88,10 +99,10 @@ extern const dv_field dv_train_state_fields[]; /* to write it into a checkpoint 
 typedef struct dv_epoch_metrics {
     int64_t epoch;                                                           /* from 1 */
     double train_loss, train_accuracy, validation_loss, validation_accuracy; /* NaN: no data */
-    double learning_rate;                                                    /* of the last step */
-    double gradient_norm; /* mean over the steps, before clipping */
+    double learning_rate; /* of the last update */
+    double gradient_norm; /* mean over the updates, before clipping */
     double loss_scale;    /* 1: the loss is not scaled */
-    int64_t skipped;      /* steps since the start that changed nothing: an overflow */
+    int64_t skipped;      /* updates since the start that were left out: an overflow */
     double seconds;
     bool improved;
 } dv_epoch_metrics;
@@ -121,7 +132,7 @@ dv_status dv_trainer_create(dv_context *context, const dv_train_config *config,
 void dv_trainer_free(dv_trainer *trainer);
 
 /* Runs to the end. Afterwards the values are the best ones by validation accuracy (then loss),
-   where there is a validation set, else the last ones. */
+   where there is a validation set, else the last ones. With ema_decay both are averages. */
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events);
 
 /* To save and to resume: fill the parameters' buffers and the state before dv_trainer_run. */
@@ -132,6 +143,8 @@ const dv_train_state *dv_trainer_state_of(const dv_trainer *trainer);
 const dv_graph *dv_trainer_graph(const dv_trainer *trainer);
 dv_plan_memory dv_trainer_memory(const dv_trainer *trainer);
 int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number of samples */
+/* Batches: as many as are full, and of those whole multiples of `accumulate`, which is at most what
+   an epoch has. */
 uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer);
 dv_train_counters dv_trainer_counters(const dv_trainer *trainer);
 double dv_trainer_mean_loss(const dv_trainer *trainer); /* of the unfinished epoch so far */

@@ -248,5 +248,6 @@ void dv_dataset_free(dv_dataset *dataset)
         free(dataset->labels[i]);
     free(dataset->clips);
     free(dataset->labels);
+    free(dataset->class_weights);
     *dataset = (dv_dataset){0};
 }

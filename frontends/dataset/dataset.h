@@ -58,7 +58,8 @@ typedef struct dv_dataset {
     size_t count;
     char **labels; /* (label_count) */
     size_t label_count;
-    size_t skipped; /* unreadable files left out by dv_dataset_load */
+    size_t skipped;       /* unreadable files left out by dv_dataset_load */
+    float *class_weights; /* (label_count) of the targets in training; NULL: all are 1 */
 } dv_dataset;
 
 /* Lists the clips; reads no sound. DV_EIO, DV_EFORMAT (manifest: file and line), DV_EARG (no clip,
@@ -77,6 +78,14 @@ dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, doub
 /* Indices of the clips of one part, in order; *indices (*count) owned by the caller. */
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
                           int64_t *count);
+
+/*
+ * Sets class_weights. NULL or `none`: no weights. `balanced`: those of the labels that the training
+ * part has are to each other as the inverse of their numbers of clips there, and 1 in the mean over
+ * these clips; the others are 1. A list: as it is, in the order of the labels. DV_ECONFIG for
+ * anything else, for a list of another length, and for a weight that is not above 0.
+ */
+dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights);
 
 void dv_dataset_free(dv_dataset *dataset);
 

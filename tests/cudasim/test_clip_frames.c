@@ -45,7 +45,7 @@ static int open_fixture(void **state)
     int64_t offset = 0;
     for (int32_t i = 0; i < CLIPS; i++) {
         dv_rng noise = {.seed = 1, .use = DV_RNG_TEST, .step = (uint64_t)i};
-        f->clips[i] = (dv_stored_clip){offset, counts[i], counts[i] / 2, i};
+        f->clips[i] = (dv_stored_clip){offset, counts[i], counts[i] / 2, i, 1};
         for (int64_t k = 0; k < counts[i]; k++)
             f->samples[offset + k] = dv_rng_uniform(&noise, (uint32_t)k) - 0.5F;
         offset += counts[i];

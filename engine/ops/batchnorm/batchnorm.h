@@ -8,8 +8,9 @@
 /*
  * x (N,H,W,C) [, residual (N,H,W,C)] -> y = activation(weight (x - mean) / sqrt(var + epsilon)
  * + bias [+ residual]). Training: mean and biased variance of the batch; running = (1 - momentum)
- * running + momentum batch, with the unbiased variance, as PyTorch. Inference: the running ones.
- * weight, bias (C) without decay; states running_mean, running_var (C).
+ * running + momentum batch, with the unbiased variance, as PyTorch. Inference, and where the weight
+ * is frozen: the running ones, which stay. weight, bias (C) without decay; states running_mean,
+ * running_var (C).
  */
 typedef struct dv_batchnorm_attr {
     double epsilon;
@@ -17,10 +18,16 @@ typedef struct dv_batchnorm_attr {
     int activation; /* dv_activation_kind, any */
 } dv_batchnorm_attr;
 
+/* The statistics are the batch's, and move the running ones. */
+static inline bool dv__batchnorm_by_batch(const dv_step *step)
+{
+    return step->run->training && !step->frozen;
+}
+
 /* For plan: fails where a batch has one value per channel only, whose variance says nothing. */
 static inline dv_status dv__batchnorm_check(const dv_step *step)
 {
-    if (step->training && dv_shape_rows(step->node->shape) == 1)
+    if (step->training && !step->frozen && dv_shape_rows(step->node->shape) == 1)
         return DV_FAIL(DV_ESHAPE,
                        "batchnorm '%s': training needs more than one value per channel, the input "
                        "has shape %s: take a larger batch",

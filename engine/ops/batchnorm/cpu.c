@@ -286,7 +286,7 @@ static void forward_tile(dv_step *s, const tile *t, int64_t first)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     affine by;
-    if (s->run->training)
+    if (dv__batchnorm_by_batch(s))
         use_batch_statistics(s, t, first);
     else
         use_running_statistics(s, t, first);
@@ -314,7 +314,8 @@ static void finish_sums(dv_step *s, const tile *t, int64_t first, const double *
 {
     float *dweight = (float *)s->dw[0] + first, *dbias = (float *)s->dw[1] + first;
     statistics from = get_statistics(s, first);
-    double share = s->run->training ? 1 / (double)t->rows : 0; /* else statistics are constants */
+    double share =
+        dv__batchnorm_by_batch(s) ? 1 / (double)t->rows : 0; /* else statistics are constants */
     for (int64_t c = 0; c < t->width; c++) {
         double inverse = (double)from.inverse[c], rest = (double)from.rest[c];
         double normalised = (product[c] - rest * sum[c]) * inverse;

@@ -17,7 +17,7 @@ static dv_batchnorm describe(const dv_step *s)
     return (dv_batchnorm){
         .dtype = s->context->dtype,
         .activation = attr->activation,
-        .running = !s->run->training,
+        .running = !dv__batchnorm_by_batch(s),
         .rows = dv_shape_rows(s->node->shape),
         .channels = s->node->shape.c,
         .epsilon = attr->epsilon,

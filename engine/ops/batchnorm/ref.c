@@ -33,7 +33,7 @@ static void statistics(dv_step *s, int64_t c, double *mean, double *variance)
     real *running_mean = s->state[0], *running_var = s->state[1];
     *mean = (double)running_mean[c];
     *variance = (double)running_var[c];
-    if (!s->run->training)
+    if (!dv__batchnorm_by_batch(s))
         return;
     int64_t rows = dv_shape_rows(s->node->shape);
     double momentum = attr->momentum, old_mean = *mean, old_variance = *variance, squares;
@@ -99,7 +99,8 @@ static void backward_channel(dv_step *s, int64_t c)
     }
     dweight[c] = (real)product;
     dbias[c] = (real)sum;
-    double rows = (double)dv_shape_rows(s->node->shape), share = s->run->training ? 1 / rows : 0;
+    double rows = (double)dv_shape_rows(s->node->shape),
+           share = dv__batchnorm_by_batch(s) ? 1 / rows : 0;
     for (int64_t i = c; dx != NULL && i < count; i += channels) {
         double h = ((double)x[i] - mean) * inverse;
         double centred = gradient_before(s, i, c) - share * sum - h * share * product;

@@ -217,7 +217,10 @@ static void list_clips(const dv_clip_list *clips, dv_stored_clip *list)
         list[i] = (dv_stored_clip){.offset = offset,
                                    .count = clip->count,
                                    .center = clip->center,
-                                   .label = (int32_t)clip->label};
+                                   .label = (int32_t)clip->label,
+                                   .weight = 1};
+        if (clips->class_weights != NULL)
+            list[i].weight = clips->class_weights[clip->label];
         offset += clip->count;
     }
 }

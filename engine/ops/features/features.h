@@ -52,6 +52,7 @@ typedef struct dv_clip_view {
 typedef struct dv_clip_list {
     const dv_clip_view *clips; /* (count) */
     int64_t count, classes;
+    const float *class_weights; /* (classes) of the targets in training; NULL: 1 */
     int64_t max_shift; /* samples, either way; augmentation as frontends/augment.h defines it */
     float max_gain;    /* in powers of two: dB / 6.0206 */
 } dv_clip_list;
@@ -69,7 +70,7 @@ typedef struct dv_batch_request {
     bool always_first; /* the batch of step 0, whatever the step */
     int64_t first;
     void *features; /* (count, rows, frames), of the context's dtype */
-    float *targets; /* (count, classes), one-hot; NULL: not wanted */
+    float *targets; /* (count, classes), one-hot, in training times its weight; NULL: not wanted */
 } dv_batch_request;
 
 typedef struct dv_clip_store dv_clip_store; /* clips, tables and working memory on a device */

@@ -44,6 +44,29 @@ static dv_status measure(dv_context *context, const dv_measure *m)
 
 /* ---- Update ---- */
 
+DV_CPU_CLONES
+static void add_part(bool begins, const float *restrict gradients, float *restrict sums,
+                     int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        sums[i] = begins ? gradients[i] : sums[i] + gradients[i];
+}
+
+/* The gradients of the batches of this update so far. */
+static const float *add_gradients(const dv_update *u)
+{
+    const float *gradients = u->gradients;
+    float *sums = u->sums;
+    if (sums == NULL)
+        return gradients;
+    bool begins = dv_progress_begins(u->progress, &u->limits);
+#pragma omp parallel for schedule(static) if (u->count > DV_CPU_GRAIN)
+    for (int64_t k = 0; k < u->count; k += DV_CPU_BLOCK)
+        add_part(begins, gradients + k, sums + k, dv__smaller(DV_CPU_BLOCK, u->count - k));
+    return sums;
+}
+
 /* Sixteen sums side by side, joined in one order: the same on every processor. */
 DV_CPU_CLONES
 static double sum_part(const float *x, int64_t count)
@@ -86,6 +109,7 @@ typedef struct rule {
     float rate; /* learning rate, for Adam divided by 1 - beta1^t */
     float root; /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
+    float follow; /* what the average takes of a value */
 } rule;
 
 static rule make_rule(const dv_update *u, double decay)
@@ -103,6 +127,7 @@ static rule make_rule(const dv_update *u, double decay)
         .rate = (float)(rate->learning_rate / (adam ? rate->correction1 : 1)),
         .root = adam ? (float)(1 / sqrt(rate->correction2)) : 0,
         .epsilon = (float)u->epsilon,
+        .follow = (float)(1 - dv_average_keep(u->average_decay, u->progress->updates + 1)),
     };
 }
 
@@ -136,14 +161,25 @@ static void sgd_part(const rule *by, float *restrict values, const float *restri
     }
 }
 
+DV_CPU_CLONES
+static void average_part(float follow, const float *restrict values, float *restrict average,
+                         int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        average[i] += follow * (values[i] - average[i]);
+}
+
 static void update_part(const dv_update *u, const rule *by, int64_t begin, int64_t count)
 {
     float *values = (float *)u->values + begin, *moment1 = (float *)u->moment1 + begin;
-    const float *gradients = (const float *)u->gradients + begin;
+    const float *gradients = (const float *)(u->sums != NULL ? u->sums : u->gradients) + begin;
     if (u->kind == DV_SGD)
         sgd_part(by, values, gradients, moment1, count);
     else
         adam_part(by, values, gradients, moment1, (float *)u->moment2 + begin, count);
+    if (u->average != NULL)
+        average_part(by->follow, values, (float *)u->average + begin, count);
 }
 
 /* Every block is divided where decay ends, which for all but one is at one of its ends. */
@@ -157,12 +193,15 @@ static void update_all(const dv_update *u)
         update_part(u, &decayed, begin, middle - begin);
         update_part(u, &plain, middle, end - middle);
     }
+    if (u->average != NULL)
+        average_part(plain.follow, u->states, u->state_average, u->state_count);
 }
 
 static dv_status update(dv_context *context, const dv_update *u)
 {
     (void)context;
-    dv_progress_decide(u->progress, &u->limits, sum_of_squares(u->gradients, u->count));
+    const float *gradients = add_gradients(u);
+    dv_progress_decide(u->progress, &u->limits, sum_of_squares(gradients, u->count));
     if (u->progress->applies != 0)
         update_all(u);
     dv_progress_advance(u->progress, &u->limits);

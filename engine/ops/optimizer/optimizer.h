@@ -31,15 +31,27 @@ dv_rate dv_rate_make(double learning_rate, double beta1, double beta2, uint64_t 
  *          p -= lr * m / (1-b1^t) / (sqrt(v / (1-b2^t)) + epsilon)   (Kingma and Ba 2015)
  *   sgd    g += decay * p, m = momentum m + g, p -= lr * (g + momentum m)   (Nesterov's form)
  * Every gradient is first multiplied by progress->gradient_scale. Pointers are device memory.
+ *
+ * limits.accumulate batches make one update (dv_progress_begins, dv_progress_ends): with all but
+ * the last of them the gradients are summed up, and nothing else is done.
+ *
+ * A moving average of values and states follows each update: average += (1 - keep)
+ * (value - average), keep as dv_average_keep says.
  */
 typedef struct dv_update {
     dv_optimizer_kind kind;
     int64_t count, decay_count;
     void *values;          /* (count) */
-    const void *gradients; /* (count) */
+    const void *gradients; /* (count), of one batch */
+    void *sums;            /* (count) over the batches of an update; NULL where that is one */
     void *moment1;         /* (count) */
     void *moment2;         /* (count); NULL for sgd */
     void *half_values;     /* (count), the values rounded to the context's dtype; NULL: not kept */
+    void *average;         /* (count); NULL: no averages */
+    const void *states;    /* (state_count) running statistics */
+    void *state_average;   /* (state_count) */
+    int64_t state_count;
+    double average_decay;
     double weight_decay;
     double beta1, beta2, epsilon; /* beta1 is the momentum of sgd */
     dv_update_limits limits;
@@ -61,8 +73,8 @@ typedef struct dv_optimizer_impl {
     dv_status (*seed)(dv_context *context, const dv_progress *progress, void *gradient,
                       int64_t count);
     dv_status (*measure)(dv_context *context, const dv_measure *measure);
-    /* Ends a step: the norm, dv_progress_decide, the update where it applies, dv_progress_advance.
-       The result depends on the values alone. */
+    /* Ends a step: the sums, the norm, dv_progress_decide, the update where it applies, the
+       average, dv_progress_advance. The result depends on the values alone. */
     dv_status (*update)(dv_context *context, const dv_update *update);
 } dv_optimizer_impl;
 

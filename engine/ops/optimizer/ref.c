@@ -46,9 +46,21 @@ static dv_status measure(dv_context *context, const dv_measure *m)
 
 /* ---- Update ---- */
 
-static double sum_of_squares(const dv_update *u)
+/* The gradients of the batches of this update so far. */
+static const real *add_gradients(const dv_update *u)
 {
     const real *gradients = u->gradients;
+    real *sums = u->sums;
+    if (sums == NULL)
+        return gradients;
+    bool begins = dv_progress_begins(u->progress, &u->limits);
+    for (int64_t i = 0; i < u->count; i++)
+        sums[i] = begins ? gradients[i] : sums[i] + gradients[i];
+    return sums;
+}
+
+static double sum_of_squares(const dv_update *u, const real *gradients)
+{
     double sum = 0;
     for (int64_t i = 0; i < u->count; i++)
         sum += (double)gradients[i] * (double)gradients[i];
@@ -82,11 +94,24 @@ static void sgd(const dv_update *u, const dv_rate *rate, int64_t i, double gradi
     values[i] = (real)(value - rate->learning_rate * (gradient + u->beta1 * m));
 }
 
+static void follow(double keep, const real *values, real *average, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        average[i] += (real)((1 - keep) * ((double)values[i] - (double)average[i]));
+}
+
+static void average(const dv_update *u)
+{
+    double keep = dv_average_keep(u->average_decay, u->progress->updates + 1);
+    follow(keep, u->values, u->average, u->count);
+    follow(keep, u->states, u->state_average, u->state_count);
+}
+
 static dv_status update(dv_context *context, const dv_update *u)
 {
     (void)context;
-    const real *gradients = u->gradients;
-    dv_progress_decide(u->progress, &u->limits, sum_of_squares(u));
+    const real *gradients = add_gradients(u);
+    dv_progress_decide(u->progress, &u->limits, sum_of_squares(u, gradients));
     const dv_rate *rate = u->rates + (u->progress->updates - u->progress->first);
     for (int64_t i = 0; i < u->count && u->progress->applies != 0; i++) {
         double gradient = u->progress->gradient_scale * (double)gradients[i];
@@ -95,6 +120,8 @@ static dv_status update(dv_context *context, const dv_update *u)
         else
             adam(u, rate, i, gradient);
     }
+    if (u->average != NULL && u->progress->applies != 0)
+        average(u);
     dv_progress_advance(u->progress, &u->limits);
     return DV_OK;
 }

@@ -1,0 +1,166 @@
+#include "engine/io/transfer.h"
+#include "engine/core/context.h"
+#include "engine/io/checkpoint.h"
+#include "engine/io/safetensors.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 8, LINE_SIZE = 512 };
+
+typedef struct transfer {
+    dv_params *params;
+    bool *loaded; /* (params->count) */
+    dv_line_fn line;
+    void *user;
+} transfer;
+
+/* Names to be told: the number of all, and the first few. */
+typedef struct names {
+    int count;
+    char text[LINE_SIZE];
+} names;
+
+static void add_name(names *list, const char *name)
+{
+    size_t length = strlen(list->text);
+    if (list->count < SHOWN && length < sizeof list->text)
+        snprintf(list->text + length, sizeof list->text - length, "%s%s",
+                 list->count > 0 ? ", " : "", name);
+    list->count++;
+}
+
+static void tell(const transfer *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void tell(const transfer *t, const char *format, ...)
+{
+    char text[2 * LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    t->line(t->user, text);
+}
+
+static void tell_names(const transfer *t, const char *what, const names *list)
+{
+    if (list->count > 0)
+        tell(t, "  %s (%d): %s%s", what, list->count, list->text,
+             list->count > SHOWN ? ", ..." : "");
+}
+
+/* ---- One file ---- */
+
+static bool same_shape(const dv_param *param, const dv_safetensors_entry *entry)
+{
+    if (entry->dtype != DV_SAFETENSORS_F32 || entry->rank != param->rank)
+        return false;
+    for (int d = 0; d < param->rank; d++) {
+        if (entry->dim[d] != param->dim[d])
+            return false;
+    }
+    return true;
+}
+
+static dv_status write_entry(transfer *t, const char *path, const dv_safetensors_entry *entry,
+                             int index)
+{
+    const float *values = entry->data;
+    for (int64_t i = 0; i < t->params->items[index].count; i++) {
+        if (!isfinite(values[i]))
+            return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' holds NaN or infinity", path, entry->name);
+    }
+    t->loaded[index] = true;
+    return dv_params_write(t->params, index, DV_VALUES, values);
+}
+
+static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, const char *prefix)
+{
+    names unknown = {0}, other = {0};
+    int loaded = 0, all = 0;
+    for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
+        const dv_safetensors_entry *entry = dv_safetensors_at(checkpoint->file, i);
+        char name[2 * DV_NAME_SIZE];
+        if (strchr(entry->name, '/') != NULL) /* of a training: moments and the like */
+            continue;
+        snprintf(name, sizeof name, "%s%s", prefix, entry->name);
+        int index = dv_params_find(t->params, name);
+        all++;
+        if (index < 0) {
+            add_name(&unknown, name);
+        } else if (!same_shape(&t->params->items[index], entry)) {
+            add_name(&other, name);
+        } else {
+            DV_TRY(write_entry(t, checkpoint->path, entry, index));
+            loaded++;
+        }
+    }
+    tell(t, "%s: %d of %d tensors loaded", checkpoint->path, loaded, all);
+    tell_names(t, "not in the model", &unknown);
+    tell_names(t, "of another shape or type", &other);
+    if (loaded == 0)
+        return DV_FAIL(DV_EARG, "%s: nothing in it fits the model%s%s", checkpoint->path,
+                       prefix[0] != '\0' ? " under the prefix " : "", prefix);
+    return DV_OK;
+}
+
+/* `text`: "FILE" or "PREFIX=FILE", changed. */
+static dv_status take_file(transfer *t, char *text)
+{
+    char *equals = strchr(text, '=');
+    const char *prefix = equals != NULL ? text : "", *path = equals != NULL ? equals + 1 : text;
+    if (equals != NULL)
+        *equals = '\0';
+    if (path[0] == '\0')
+        return DV_FAIL(DV_EARG, "init_from: a file is missing%s%s",
+                       prefix[0] != '\0' ? " for the prefix " : "", prefix);
+    dv_checkpoint checkpoint;
+    DV_TRY(dv_checkpoint_open(path, &checkpoint));
+    dv_status status = take_entries(t, &checkpoint, prefix);
+    dv_checkpoint_close(&checkpoint);
+    return status;
+}
+
+/* ---- All of them ---- */
+
+static void tell_rest(const transfer *t)
+{
+    names rest = {0};
+    for (int i = 0; i < t->params->count; i++) {
+        if (!t->loaded[i])
+            add_name(&rest, t->params->items[i].name);
+    }
+    tell_names(t, "of the model, not loaded", &rest);
+}
+
+static dv_status take_files(transfer *t, char *text)
+{
+    while (text != NULL) {
+        char *comma = strchr(text, ',');
+        if (comma != NULL)
+            *comma = '\0';
+        DV_TRY(take_file(t, text));
+        text = comma != NULL ? comma + 1 : NULL;
+    }
+    tell_rest(t);
+    return DV_OK;
+}
+
+dv_status dv_transfer(const char *files, dv_params *params, dv_line_fn line, void *user)
+{
+    if (params->context->backend->real_size != sizeof(float))
+        return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
+    dv_status status = DV_OK;
+    transfer t = {.params = params, .line = line, .user = user};
+    char *text = NULL;
+    DV_TRY_GOTO(dv__strdup(files, &text));
+    DV_TRY_GOTO(dv__calloc((size_t)params->count, sizeof *t.loaded, &t.loaded));
+    status = take_files(&t, text);
+fail:
+    free(text);
+    free(t.loaded);
+    return status;
+}

@@ -1,0 +1,59 @@
+#include "frontends/dataset/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* With n clips of K labels, n_k of label k: n / (K n_k). (scikit-learn's class_weight="balanced".)
+ */
+static dv_status balance(dv_dataset *dataset)
+{
+    int64_t *counts, clips = 0, labels = 0;
+    DV_TRY(dv__calloc(dataset->label_count, sizeof *counts, &counts));
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part != DV_TRAIN)
+            continue;
+        labels += counts[dataset->clips[i].label]++ == 0;
+        clips++;
+    }
+    for (size_t k = 0; k < dataset->label_count; k++) {
+        double share = (double)labels * (double)counts[k];
+        dataset->class_weights[k] = counts[k] > 0 ? (float)((double)clips / share) : 1;
+    }
+    free(counts);
+    return DV_OK;
+}
+
+static dv_status take_list(dv_dataset *dataset, const dv_tree *list)
+{
+    if (list->count != dataset->label_count)
+        return dv_tree_fail(list, "train: class_weights: %zu weights for %zu labels", list->count,
+                            dataset->label_count);
+    for (size_t k = 0; k < list->count; k++) {
+        const dv_tree *item = list->children[k];
+        double weight;
+        if (item->kind != DV_TREE_SCALAR || item->quoted || !dv_parse_float(item->text, &weight) ||
+            !(weight > 0 && weight <= 1e6))
+            return dv_tree_fail(item,
+                                "train: class_weights: the weight of '%s' is not a number above 0 "
+                                "and up to 1e6",
+                                dataset->labels[k]);
+        dataset->class_weights[k] = (float)weight;
+    }
+    return DV_OK;
+}
+
+dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights)
+{
+    free(dataset->class_weights);
+    dataset->class_weights = NULL;
+    bool scalar = weights != NULL && weights->kind == DV_TREE_SCALAR;
+    if (weights == NULL || weights->kind == DV_TREE_NULL ||
+        (scalar && strcmp(weights->text, "none") == 0))
+        return DV_OK;
+    DV_TRY(dv__calloc(dataset->label_count, sizeof(float), &dataset->class_weights));
+    if (scalar && strcmp(weights->text, "balanced") == 0)
+        return balance(dataset);
+    if (weights->kind == DV_TREE_LIST)
+        return take_list(dataset, weights);
+    return dv_tree_fail(weights, "train: class_weights: expected none, balanced or a list");
+}

@@ -1,0 +1,74 @@
+"""Techniques of training by their options; a second training that begins where another ended."""
+import os
+
+import support
+from support import GOOD, USAGE, decavox
+
+FAILED = (1, 2)
+
+
+class Techniques(support.Case):
+    epochs = 4
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.first = os.path.join(cls.train_once(cls.at("first")), "model.safetensors")
+
+    def train(self, name, *arguments, config=None):
+        run = self.at(name)
+        return run, decavox("train", config or self.config, "--data", self.data, "--out", run,
+                            *arguments)
+
+    def test_every_schedule(self):
+        for name in ("cosine", "cosine_restarts", "step", "plateau", "one_cycle", "none"):
+            run, done = self.train(f"schedule_{name}", "--scheduler", name, "--epochs", "3",
+                                   "--set", "train.restart_epochs=1", "--set",
+                                   "train.step_epochs=1", "--set", "train.warmup=0")
+            self.ends(done, GOOD)
+            rates = [float(row["learning_rate"]) for row in support.read_metrics(run)]
+            self.assertEqual(len(rates), 3)
+            if name == "none":
+                self.assertEqual(rates, [0.01] * 3)
+            if name == "step":
+                self.assertEqual([round(rate, 6) for rate in rates], [0.01, 0.001, 0.0001])
+
+    def test_all_at_once_and_resumed(self):
+        options = ["--accumulate", "2", "--ema_decay", "0.9", "--class_weights", "balanced",
+                   "--scheduler", "plateau", "--init_from", self.first,
+                   "--set", "train.freeze=[\"conv_1.*\", \"norm_1.*\"]"]
+        run, done = self.train("all", *options)
+        self.ends(done, GOOD)
+        self.assertIn("model.safetensors: 14 of 14 tensors loaded", done.out)
+        # Without its checkpoint the run begins anew from its configuration, and ends the same.
+        model = support.read_bytes(os.path.join(run, "model.safetensors"))
+        os.remove(os.path.join(run, "last.safetensors"))
+        again = self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertIn("14 of 14 tensors loaded", again.out)
+        self.assertEqual(support.read_bytes(os.path.join(run, "model.safetensors")), model)
+        # With it nothing is left to do, and nothing is loaded from elsewhere.
+        done = self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertNotIn("tensors loaded", done.out)
+        self.assertEqual(support.read_bytes(os.path.join(run, "model.safetensors")), model)
+
+    def test_another_model(self):
+        text = support.read_text(self.config).replace("filters: 24", "filters: 20")
+        config = support.write_text(self.at("other.yaml"), text)
+        _, done = self.train("other", "--init_from", self.first, config=config)
+        self.ends(done, GOOD)
+        self.assertIn("7 of 14 tensors loaded", done.out)
+        self.assertIn("of another shape or type (7): ", done.out)
+        self.assertIn("of the model, not loaded (7): ", done.out)
+
+    def test_refusals(self):
+        _, done = self.train("refused_1", "--init_from", f"x.={self.first}")
+        self.assertIn(done.code, FAILED)
+        self.assertIn("nothing in it fits the model under the prefix x.", done.err)
+        _, done = self.train("refused_2", "--set", "train.freeze=convolution*")
+        self.ends(done, USAGE, "no parameter is called 'convolution*'")
+        _, done = self.train("refused_3", "--set", "train.class_weights=[1, 2]")
+        self.ends(done, USAGE, "2 weights for 4 labels")
+
+
+if __name__ == "__main__":
+    support.main()

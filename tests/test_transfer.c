@@ -1,0 +1,164 @@
+/* Beginning with the parameters of other models: what fits, what is told about the rest. */
+#include "engine/io/checkpoint.h"
+#include "engine/io/safetensors.h"
+#include "engine/io/transfer.h"
+#include "tests/network.h"
+#include "tests/scratch.h"
+#include "tests/tree_helpers.h"
+
+#include <math.h>
+
+static const char trunk_text[] = "layers:\n"
+                                 "  - conv2d: {filters: 16, kernel: 3, bias: false, name: stem}\n"
+                                 "  - batchnorm: {activation: relu, name: norm}\n"
+                                 "  - global_avgpool:\n"
+                                 "  - linear: {units: classes, name: head}\n";
+static const char prefixed_text[] =
+    "layers:\n"
+    "  - conv2d: {filters: 16, kernel: 3, bias: false, name: a.stem}\n"
+    "  - batchnorm: {activation: relu, name: a.norm}\n"
+    "  - conv2d: {filters: 16, kernel: 3, bias: false, name: b.stem}\n"
+    "  - global_avgpool:\n"
+    "  - linear: {units: classes, name: head}\n";
+static const dv_shape picture = {2, 6, 6, 3};
+
+/* ---- Lines that were told ---- */
+
+typedef struct lines {
+    char text[2048];
+} lines;
+
+static void take_line(void *user, const char *line)
+{
+    lines *told = user;
+    size_t length = strlen(told->text);
+    snprintf(told->text + length, sizeof told->text - length, "%s\n", line);
+}
+
+static void require_told(const lines *told, const char *part)
+{
+    if (strstr(told->text, part) == NULL)
+        fail_msg("'%s' is not in:\n%s", part, told->text);
+}
+
+/* ---- Models and files ---- */
+
+/* Values that no other network has; `bad`: one of them NaN. */
+static void write_file(const char *path, int64_t classes, float first, bool bad)
+{
+    network net;
+    dv_tree *config = parse("{model: {}}"), *labels = parse("[a]");
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, classes, NULL);
+    for (int i = 0; i < net.params->count; i++) {
+        float *values = calloc((size_t)net.params->items[i].count, sizeof *values);
+        for (int64_t k = 0; k < net.params->items[i].count; k++)
+            values[k] = first + (float)i;
+        values[0] = bad ? NAN : values[0];
+        assert_int_equal(dv_params_write(net.params, i, DV_VALUES, values), DV_OK);
+        free(values);
+    }
+    assert_int_equal(dv_checkpoint_write(path, net.params, config, labels, NULL), DV_OK);
+    dv_tree_free(config);
+    dv_tree_free(labels);
+    network_close(&net);
+}
+
+/* Whether all elements of a parameter are `value`. */
+static bool all_are(const network *net, const char *name, double value)
+{
+    int index = dv_params_find(net->params, name);
+    assert_true(index >= 0);
+    double *numbers = network_parameter(net, index, DV_VALUES);
+    bool all = true;
+    for (int64_t i = 0; i < net->params->items[index].count; i++)
+        all = all && numbers[i] == value;
+    free(numbers);
+    return all;
+}
+
+/* ---- Tests ---- */
+
+static void test_another_head(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "trunk.safetensors", path);
+    write_file(path, 5, 10, false);
+    const dv_backend *const backends[] = {&dv_backend_cpu, &dv_backend_ref};
+    for (int b = 0; b < 2; b++) {
+        network net;
+        lines told = {""};
+        network_open(&net, backends[b], trunk_text, picture, 4, NULL);
+        assert_int_equal(dv_transfer(path, net.params, take_line, &told), DV_OK);
+        assert_true(all_are(&net, "stem.weight", 10) && all_are(&net, "norm.weight", 11));
+        assert_true(all_are(&net, "norm.running_mean", 13) &&
+                    all_are(&net, "norm.running_var", 14));
+        assert_false(all_are(&net, "head.weight", 15));
+        require_told(&told, "trunk.safetensors: 5 of 7 tensors loaded\n");
+        require_told(&told, "  of another shape or type (2): head.weight, head.bias\n");
+        require_told(&told, "  of the model, not loaded (2): head.weight, head.bias\n");
+        assert_null(strstr(told.text, "not in the model"));
+        network_close(&net);
+    }
+}
+
+static void test_prefixes(void **state)
+{
+    char one[SCRATCH_PATH_SIZE], two[SCRATCH_PATH_SIZE], files[4 * SCRATCH_PATH_SIZE];
+    scratch_path(*state, "one.safetensors", one);
+    scratch_path(*state, "two.safetensors", two);
+    write_file(one, 4, 10, false);
+    write_file(two, 4, 20, false);
+    network net;
+    lines told = {""};
+    network_open(&net, &dv_backend_cpu, prefixed_text, picture, 4, NULL);
+    snprintf(files, sizeof files, "a.=%s,=%s", one, two);
+    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_OK);
+    assert_true(all_are(&net, "a.stem.weight", 10) && all_are(&net, "a.norm.running_var", 14));
+    assert_true(all_are(&net, "head.weight", 25) && all_are(&net, "head.bias", 26));
+    require_told(&told, "one.safetensors: 5 of 7 tensors loaded\n"
+                        "  not in the model (2): a.head.weight, a.head.bias\n");
+    require_told(&told, "two.safetensors: 2 of 7 tensors loaded\n");
+    require_told(&told, "  of the model, not loaded (1): b.stem.weight\n");
+    /* The last one wins. */
+    snprintf(files, sizeof files, "a.=%s,a.=%s", one, two);
+    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_OK);
+    assert_true(all_are(&net, "a.stem.weight", 20));
+    network_close(&net);
+}
+
+static void test_refusals(void **state)
+{
+    char path[SCRATCH_PATH_SIZE], bad[SCRATCH_PATH_SIZE], files[2 * SCRATCH_PATH_SIZE];
+    scratch_path(*state, "good.safetensors", path);
+    scratch_path(*state, "bad.safetensors", bad);
+    write_file(path, 4, 10, false);
+    write_file(bad, 4, 10, true);
+    network net;
+    lines told = {""};
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+    snprintf(files, sizeof files, "other.=%s", path);
+    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_EARG);
+    assert_message("good.safetensors: nothing in it fits the model under the prefix other.");
+    require_told(&told, "0 of 7 tensors loaded");
+    assert_int_equal(dv_transfer("a.=", net.params, take_line, &told), DV_EARG);
+    assert_message("a file is missing for the prefix a.");
+    snprintf(files, sizeof files, "%s,", path);
+    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_EARG);
+    assert_message("a file is missing");
+    assert_int_equal(dv_transfer(bad, net.params, take_line, &told), DV_EFORMAT);
+    assert_message("bad.safetensors: tensor '");
+    assert_message("holds NaN or infinity");
+    assert_int_equal(dv_transfer("nowhere.safetensors", net.params, take_line, &told), DV_EIO);
+    assert_message("nowhere.safetensors");
+    network_close(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_another_head),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
