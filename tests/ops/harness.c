@@ -320,15 +320,15 @@ tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *t
     return roundings;
 }
 
-/* The gradients of parameters stay float, but for cuDNN's, which come as what they are computed
-   from. A linear layer has the gradient before its activation in memory. */
+/* The gradients of parameters stay float, but for the convolutions' weights, which cuDNN gives in
+   what it computes from. A linear layer has the gradient before its activation in memory. */
 tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor)
 {
     tolerance_roundings roundings = exact_terms(rig, tensor);
-    bool input = tensor->kind == TENSOR_INPUT;
-    bool activation = strstr(rig->item->attributes, "activation") != NULL;
-    roundings.result = input || rig->item->op == DV_OP_conv2d;
-    roundings.term = by_library(rig) && (roundings.result > 0 || activation);
+    bool convolved = rig->item->op == DV_OP_conv2d && strcmp(tensor->name, "weight") == 0;
+    bool activated = strstr(rig->item->attributes, "activation") != NULL;
+    roundings.result = tensor->kind == TENSOR_INPUT || convolved;
+    roundings.term = by_library(rig) && (roundings.result > 0 || activated);
     return roundings;
 }
 
