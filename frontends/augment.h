@@ -1,38 +1,111 @@
 /*
- * Augmentation: what changes at random each time a clip is trained on.
+ * Augmentation: what changes at random each time a clip is trained on; evaluation sees clips as
+ * they are. In this order, t counting the samples of the window, from its first:
+ *
+ *   speed           the clip around its centre, read at centre + (t + shift - length / 2) f, f
+ *                   uniform in log within 1 / speed .. speed: speed and pitch together. A windowed
+ *                   sinc (Kaiser, 32 samples, 512 phases), with its cut-off lowered where f > 1.
+ *   shift           uniform within +-shift seconds
+ *   reverberation   a small room: the sound and 24 reflections, spread at random over the time to
+ *                   -30 dB, of random sign, falling exponentially by 60 dB in a time uniform within
+ *                   reverberation_time; together 12 to 0 dB below the direct sound
+ *   noise           a random stretch, as long as the window, of a random one of the noises, added
+ *                   so that its RMS lies below that of the whole clip (prepared, before any
+ *                   change) by a number of decibels uniform within noise_snr
+ *   gain            of all this, uniform in decibels within +-gain
+ *
+ * then, on the power spectra of the frames, bin by bin:
+ *
+ *   warp            the power at a frequency f becomes that at a f, a uniform in log within 1 /
+ * warp
+ *                   .. warp, as long as both are below 0.8 of the band, and from there on straight
+ *                   to its end: another length of the vocal tract at the same speed
+ *   equalizer       a gain in decibels, linear between 7 knots over the band, each N(0, equalizer)
+ *   telephone       a band-pass from 300 to 3400 Hz: Butterworth's gain of order 4 below, 10 above
+ *
+ * and on the finished features:
+ *
+ *   masks           rows and frames set to 0, which is the mean where the configuration subtracts
+ *                   one. Each mask is 0 .. its width wide, anywhere.
+ *   mixup           clips in places 2 k and 2 k + 1 of a batch mix, features and targets: s times
+ *                   its own and 1 - s times the other's, s from Beta(mixup, mixup) for each; the
+ *                   last one of an odd number stays as it is.
  *
  * A draw is a function of seed, training step and place in the batch alone (DV_RNG_AUGMENT), and
- * is the same to the bit on every backend: the words are Philox's, the shift is integer
- * arithmetic, and the gain uses float additions and multiplications only, each rounded by itself
- * (no fused multiply-add, no library function): kernels/augment_math.h.
+ * is the same to the bit on every backend: kernels/augment_math.h. What is switched off leaves
+ * everything else as it is, to the bit.
  */
 #ifndef DV_FRONTENDS_AUGMENT_H
 #define DV_FRONTENDS_AUGMENT_H
 
 #include "engine/core/field.h"
 #include "engine/core/rng.h"
+#include "frontends/features/features.h"
 #include "kernels/augment_math.h"
 
 typedef struct dv_augment_config {
-    double shift; /* s, the largest shift in time, either way */
-    double gain;  /* dB, the largest change of level, either way */
+    double shift;                             /* s, the largest shift in time, either way */
+    double gain;                              /* dB, the largest change of level, either way */
+    double speed;                             /* largest factor; 1: none */
+    double noise;                             /* probability */
+    int64_t noise_snr[2];                     /* dB below the clip's RMS, least and most */
+    char noise_path[DV_STRING_SIZE];          /* folder of recorded noises; "": none */
+    int64_t noise_colors;                     /* generated noises 1 / f^a, a from 0 to 2 */
+    double reverberation;                     /* probability */
+    int64_t reverberation_time[2];            /* ms until 60 dB below, least and most */
+    double telephone;                         /* probability */
+    double equalizer;                         /* dB, standard deviation of a knot */
+    double warp;                              /* largest factor; 1: none */
+    int64_t frequency_masks, frequency_width; /* rows */
+    int64_t time_masks, time_width;           /* frames */
+    double mixup;                             /* Beta's parameter; 0: none */
 } dv_augment_config;
 
 extern const dv_field dv_augment_fields[]; /* section `augment` */
 
+/* Places in a batch that have words of their own. */
+enum { DV_AUGMENT_PLACES = 1 << DV_AUGMENT_PLACE_BITS };
+
+typedef struct dv_augmenter dv_augmenter; /* immutable once made: one for all threads */
+
 /*
- * The words of one place in a batch: index = place, place < 2^24. Words 0 and 1 are the shift and
- * the gain; words 2 and 3, and the indices with other high bytes, are free for augmentations to
- * come, which so leave these two as they are.
+ * Reads and makes the noises where there is to be any, and the tables. `frontend` is borrowed and
+ * must outlive the augmenter. DV_ECONFIG: limits that do not fit each other, noise without any
+ * noises; DV_EIO, DV_EFORMAT: names the folder or the file that cannot be read.
  */
-enum { DV_AUGMENT_PLACES = 1 << 24 };
+dv_status dv_augmenter_create(const dv_augment_config *config, const dv_frontend *frontend,
+                              dv_augmenter **out);
+void dv_augmenter_free(dv_augmenter *augmenter);
 
-/* The largest draws: samples, and powers of two. */
-int64_t dv_augment_max_shift(const dv_augment_config *config, int64_t sample_rate);
-float dv_augment_max_gain(const dv_augment_config *config);
+/* The tables; they live as long as the augmenter. */
+const dv_augment_tables *dv_augmenter_tables(const dv_augmenter *augmenter);
 
-/* The draw for one place in a batch: *shift in samples, *gain as a factor. */
-void dv_augment_draw(const dv_augment_config *config, const dv_rng *rng, uint32_t place_in_batch,
-                     int64_t sample_rate, int64_t *shift, float *gain);
+/* All draws for one place in a batch. */
+void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
+                     dv_augment_draws *out);
+
+/* The RMS that noise is measured against. samples (count). */
+float dv_augment_rms(const float *samples, int64_t count);
+
+/* Bytes of working memory for dv_augment_window and dv_augment_spectrum; 64-byte aligned. */
+size_t dv_augment_scratch(const dv_augmenter *augmenter);
+
+/* The window of a prepared clip as the spectra are made of it: samples (count), window
+   (dv_frontend_samples). */
+void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
+                       const dv_augment_draws *draws, const float *samples, int64_t count,
+                       int64_t center, float *window, void *scratch);
+
+/* What changes in the spectra; *out points into `scratch`, or to nothing. */
+void dv_augment_spectrum(const dv_augmenter *augmenter, const dv_augment_draws *draws,
+                         dv_spectral_change *out, void *scratch);
+
+/* Masks features (rows, frames). */
+void dv_augment_mask_features(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
+                              float *features);
+
+/* Mixes the clips of a batch in place: values (count, size), features or targets. */
+void dv_augment_mix(const dv_augmenter *augmenter, const dv_rng *rng, int64_t count, int64_t size,
+                    float *values);
 
 #endif

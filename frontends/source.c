@@ -6,7 +6,7 @@
 struct dv_clip_source {
     dv_source source;
     const dv_dataset *dataset;
-    dv_augment_config augment;
+    dv_augmenter *augmenter;
     dv_batch *batch;
     int64_t *train, *validation; /* indices of clips */
     int64_t *chosen;             /* (train_count) of the batch at hand */
@@ -33,9 +33,9 @@ static dv_status train_batch(void *user, const int64_t *places, int64_t count, u
     dv_rng rng = {.seed = seed, .use = DV_RNG_AUGMENT, .step = step};
     for (int64_t i = 0; i < count; i++)
         source->chosen[i] = source->train[places[i]];
-    dv_batch_features(source->batch, source->dataset, source->chosen, count, &source->augment, &rng,
-                      features);
+    dv_batch_features(source->batch, source->dataset, source->chosen, count, &rng, features);
     fill_targets(source, source->chosen, count, source->dataset->class_weights, targets);
+    dv_augment_mix(source->augmenter, &rng, count, source->source.classes, targets);
     return DV_OK;
 }
 
@@ -44,7 +44,7 @@ static dv_status validation_batch(void *user, int64_t first, int64_t count, floa
 {
     dv_clip_source *source = user;
     const int64_t *indices = source->validation + first;
-    dv_batch_features(source->batch, source->dataset, indices, count, NULL, NULL, features);
+    dv_batch_features(source->batch, source->dataset, indices, count, NULL, features);
     fill_targets(source, indices, count, NULL, targets);
     return DV_OK;
 }
@@ -63,7 +63,8 @@ static void list_clips(const dv_dataset *dataset, const int64_t *indices, int64_
         views[i] = (dv_clip_view){.samples = clip->samples,
                                   .count = clip->count,
                                   .center = clip->center,
-                                  .label = clip->label};
+                                  .label = clip->label,
+                                  .rms = dv_augment_rms(clip->samples, clip->count)};
     }
 }
 
@@ -77,13 +78,11 @@ static dv_status make_store(dv_clip_source *source, dv_context *context,
     list_clips(source->dataset, source->train, out->train_count, views);
     list_clips(source->dataset, source->validation, out->validation_count,
                views + out->train_count);
-    int64_t rate = dv_frontend_config(frontend)->sample_rate;
     dv_clip_list clips = {.clips = views,
                           .count = count,
                           .classes = out->classes,
                           .class_weights = source->dataset->class_weights,
-                          .max_shift = dv_augment_max_shift(&source->augment, rate),
-                          .max_gain = dv_augment_max_gain(&source->augment)};
+                          .augment = *dv_augmenter_tables(source->augmenter)};
     dv_feature_tables tables;
     dv_frontend_tables(frontend, &tables);
     source->device = context->backend->features;
@@ -97,9 +96,10 @@ static dv_status make_store(dv_clip_source *source, dv_context *context,
 }
 
 static dv_status fill(dv_clip_source *source, dv_context *context, const dv_frontend *frontend,
-                      int64_t batch, int threads)
+                      const dv_augment_config *augment, int64_t batch, int threads)
 {
     dv_source *out = &source->source;
+    DV_TRY(dv_augmenter_create(augment, frontend, &source->augmenter));
     DV_TRY(dv_dataset_part(source->dataset, DV_TRAIN, &source->train, &out->train_count));
     DV_TRY(dv_dataset_part(source->dataset, DV_VALIDATION, &source->validation,
                            &out->validation_count));
@@ -109,7 +109,7 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
     DV_TRY(dv__calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
     if (context != NULL && context->backend->features != NULL)
         DV_TRY(make_store(source, context, frontend, batch));
-    return dv_batch_create(frontend, threads, &source->batch);
+    return dv_batch_create(frontend, source->augmenter, threads, &source->batch);
 }
 
 dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,
@@ -120,14 +120,13 @@ dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,
     dv_clip_source *source;
     DV_TRY(dv__calloc(1, sizeof *source, &source));
     source->dataset = dataset;
-    source->augment = *augment;
     source->source = (dv_source){.user = source,
                                  .rows = dv_frontend_rows(frontend),
                                  .frames = dv_frontend_frames(frontend),
                                  .classes = (int64_t)dataset->label_count,
                                  .train_batch = train_batch,
                                  .validation_batch = validation_batch};
-    dv_status status = fill(source, context, frontend, batch, threads);
+    dv_status status = fill(source, context, frontend, augment, batch, threads);
     if (status != DV_OK) {
         dv_clip_source_free(source);
         return status;
@@ -143,6 +142,7 @@ void dv_clip_source_free(dv_clip_source *source)
     if (source->store != NULL)
         source->device->destroy(source->store);
     dv_batch_free(source->batch);
+    dv_augmenter_free(source->augmenter);
     free(source->train);
     free(source->validation);
     free(source->chosen);

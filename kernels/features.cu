@@ -1,16 +1,13 @@
 /* The device front-end. The definition of what is computed: frontends/features. */
-#include "kernels/features.h"
-
-#include "kernels/augment_math.h"
+#include "kernels/clip.cuh"
 #include "kernels/index.cuh"
-#include "kernels/philox.cuh"
 
 /* ---- Frames ---- */
 
-/* What a place in the batch is made of. */
+/* The samples of a place's window: those from `start` on, times a gain. */
 struct cut {
-    const float *samples; /* of the clip */
-    int64_t count, start; /* of them; where the window begins */
+    const float *samples;
+    int64_t count, start;
     float gain;
     int32_t label;
     float target;
@@ -18,27 +15,17 @@ struct cut {
 
 static __device__ cut find_cut(const dv_clip_frames &call, int64_t place)
 {
-    uint64_t step = 0;
-    int64_t at = call.first + place;
-    if (call.progress != nullptr) {
-        step = call.always_first ? 0 : call.progress->step;
-        at = (int64_t)(step % call.steps_per_epoch) * call.count + place;
-    }
-    at = at < call.order_count ? at : call.order_count - 1;
-    const dv_stored_clip clip = call.clips[call.order[at]];
-    cut result;
-    result.samples = call.samples + clip.offset;
-    result.count = clip.count;
-    result.start = clip.center - call.length / 2;
-    result.gain = 1.0F;
-    result.label = clip.label;
-    result.target = 1.0F;
-    if (call.progress != nullptr) {
-        result.target = clip.weight;
-        const dv_philox stream = {call.seed, step, call.use};
-        const dv_philox_words words = dv_philox_at(stream, (uint32_t)place);
-        result.start += dv_augment_shift(words.word[0], call.max_shift);
-        result.gain = dv_augment_gain(words.word[1], call.max_gain);
+    const dv_cut clip = dv_find_cut(call, place);
+    cut result = {clip.samples, clip.count, clip.center - call.length / 2,
+                  1.0F,         clip.label, clip.target};
+    if (call.windows != nullptr) {
+        result.samples = call.windows + blockIdx.y * call.length;
+        result.count = call.length;
+        result.start = 0;
+    } else if (call.random.progress != nullptr) {
+        const dv_philox_words words = dv_place_words(call.random, place, 0);
+        result.start += dv_augment_shift(words.word[0], call.augment.limits.max_shift);
+        result.gain = dv_augment_gain(words.word[1], call.augment.limits.max_gain);
     }
     return result;
 }
@@ -48,7 +35,7 @@ __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
 {
     DV_SHARED(cut, shared, 1);
     if (threadIdx.x == 0)
-        shared[0] = find_cut(call, call.place + blockIdx.y);
+        shared[0] = find_cut(call, call.random.place + blockIdx.y);
     __syncthreads();
     const cut from = shared[0];
     const int classes = (int)call.classes, length = (int)call.length, n_fft = (int)call.n_fft;
@@ -72,7 +59,7 @@ int dv_launch_clip_frames(const dv_clip_frames *call, float *frames, float *targ
 {
     if (!dv_fits(call->frames * call->hop + call->n_fft) || !dv_fits(call->length))
         return (int)cudaErrorInvalidValue;
-    const dim3 grid((unsigned)call->frames, (unsigned)call->places);
+    const dim3 grid((unsigned)call->frames, (unsigned)call->random.places);
     DV_LAUNCH(clip_frames, grid, DV_THREADS, 0, stream, *call, frames, targets);
     return dv_launch_status();
 }
@@ -89,6 +76,24 @@ static __device__ __forceinline__ float decibel(float power)
     return 10.0F * log10f(power > 1e-10F ? power : 1e-10F);
 }
 
+/* The power at a bin of a clip's spectrum, changed where it is to be. */
+static __device__ __forceinline__ float changed_power(const dv_levels &call, int64_t clip,
+                                                      const float2 *spectrum, int bin)
+{
+    const int64_t at = clip * call.bins + bin;
+    float power;
+    if (call.positions == nullptr) {
+        power = power_of(spectrum[bin]);
+    } else {
+        const float position = call.positions[at];
+        const int most = (int)call.bins - 2;
+        const int below = (int)position < most ? (int)position : most;
+        const float low = power_of(spectrum[below]), high = power_of(spectrum[below + 1]);
+        power = low + (position - (float)below) * (high - low);
+    }
+    return call.gains == nullptr ? power : power * call.gains[at];
+}
+
 /* A warp has a band of a frame. */
 __global__ void band_levels(dv_levels call, const float2 *spectra, float *levels)
 {
@@ -99,11 +104,11 @@ __global__ void band_levels(dv_levels call, const float2 *spectra, float *levels
     const int frame = item / bands, band = item % bands;
     const int64_t start = call.start[band];
     const int bins = (int)(call.start[band + 1] - start);
-    const float2 *spectrum =
-        spectra + ((int64_t)blockIdx.y * frames + frame) * call.bins + call.first[band];
+    const int first = (int)call.first[band];
+    const float2 *spectrum = spectra + ((int64_t)blockIdx.y * frames + frame) * call.bins;
     float sum = 0.0F;
     for (int bin = dv_lane(); bin < bins; bin += DV_WARP)
-        sum += call.weights[start + bin] * power_of(spectrum[bin]);
+        sum += call.weights[start + bin] * changed_power(call, blockIdx.y, spectrum, first + bin);
     sum = dv_warp_sum(sum);
     if (dv_lane() == 0)
         levels[((int64_t)blockIdx.y * bands + band) * frames + frame] = decibel(sum);
@@ -113,8 +118,9 @@ constexpr int TILE = 32;
 
 /* (frames, bins) -> (bins, frames), a tile for a block of (TILE, 8) threads; a row of the tile has
    one element more, so that its columns lie in different banks. */
-__global__ void bin_levels(int frames, int bins, const float2 *spectra, float *levels)
+__global__ void bin_levels(dv_levels call, const float2 *spectra, float *levels)
 {
+    const int frames = (int)call.frames, bins = (int)call.bins;
     DV_SHARED(float, tile, TILE *(TILE + 1));
     const int first_bin = (int)blockIdx.x * TILE, first_frame = (int)blockIdx.y * TILE;
     const int64_t clip = (int64_t)blockIdx.z * frames * bins;
@@ -122,8 +128,8 @@ __global__ void bin_levels(int frames, int bins, const float2 *spectra, float *l
     for (int y = (int)threadIdx.y; y < TILE; y += (int)blockDim.y) {
         const int frame = first_frame + y, bin = first_bin + x;
         if (frame < frames && bin < bins)
-            tile[y * (TILE + 1) + x] =
-                decibel(power_of(spectra[clip + (int64_t)frame * bins + bin]));
+            tile[y * (TILE + 1) + x] = decibel(
+                changed_power(call, blockIdx.z, spectra + clip + (int64_t)frame * bins, bin));
     }
     __syncthreads();
     for (int y = (int)threadIdx.y; y < TILE; y += (int)blockDim.y) {
@@ -145,8 +151,7 @@ int dv_launch_levels(const dv_levels *call, const void *spectra, float *levels, 
     }
     const dim3 grid(dv_divide_up(call->bins, TILE), dv_divide_up(call->frames, TILE),
                     (unsigned)call->places);
-    DV_LAUNCH(bin_levels, grid, dim3(TILE, 8), 0, stream, (int)call->frames, (int)call->bins,
-              (const float2 *)spectra, levels);
+    DV_LAUNCH(bin_levels, grid, dim3(TILE, 8), 0, stream, *call, (const float2 *)spectra, levels);
     return dv_launch_status();
 }
 
@@ -284,6 +289,28 @@ static __device__ void normalize(const dv_level_features &call, float *values, T
     write_scaled<block_threads>(values, rows * frames, factor, features);
 }
 
+/* Sets to 0 what a mask covers; all threads of the block. */
+template <class T>
+static __device__ void mask(const dv_level_features &call, int number, T *features)
+{
+    const bool of_rows = number < DV_MASKS;
+    const int rows = (int)call.rows, frames = (int)call.frames;
+    const dv_philox_words words = dv_place_words(call.random, call.random.place + blockIdx.x,
+                                                 DV_AUGMENT_MASK_BLOCK + number / 2);
+    const int pair = 2 * (number % 2);
+    int32_t first;
+    const int32_t width = dv_augment_mask(words.word[pair], words.word[pair + 1],
+                                          of_rows ? call.frequency_width : call.time_width,
+                                          of_rows ? rows : frames, &first);
+    const int across = of_rows ? frames : width; /* elements of a row that are covered */
+    const int count = of_rows ? width * frames : rows * width;
+    for (int i = (int)threadIdx.x; i < count; i += (int)blockDim.x) {
+        const int row = of_rows ? first + i / across : i / across;
+        const int frame = of_rows ? i % across : first + i % across;
+        features[row * frames + frame] = dv_from_float<T>(0.0F);
+    }
+}
+
 /* A block has a clip. */
 template <class T>
 __global__ void __launch_bounds__(CLIP_THREADS)
@@ -296,6 +323,13 @@ __global__ void __launch_bounds__(CLIP_THREADS)
     make_values(call, find_floor(levels, count, call.top_db), levels, values);
     __syncthreads();
     normalize(call, values, features);
+    if (call.frequency_masks == 0 && call.time_masks == 0)
+        return;
+    __syncthreads();
+    for (int i = 0; i < call.frequency_masks; i++)
+        mask(call, i, features);
+    for (int i = 0; i < call.time_masks; i++)
+        mask(call, DV_MASKS + i, features);
 }
 
 int dv_launch_level_features(dv_dtype dtype, const dv_level_features *call, float *levels,

@@ -10,6 +10,7 @@ static const dv_command commands[] = {
     {"predict", "says what was spoken in sound files", dv_command_predict},
     {"info", "tells about this build, a checkpoint, the configuration", dv_command_info},
     {"synth", "makes a data set of synthetic voices", dv_command_synth},
+    {"augment", "writes augmented training clips, to be listened to", dv_command_augment},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

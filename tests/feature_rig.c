@@ -80,14 +80,13 @@ void view_clips(const rig *r, dv_clip_view *views, dv_clip_list *list)
 {
     for (size_t i = 0; i < r->dataset.count; i++) {
         const dv_clip *clip = &r->dataset.clips[i];
-        views[i] = (dv_clip_view){clip->samples, clip->count, clip->center, clip->label};
+        views[i] = (dv_clip_view){clip->samples, clip->count, clip->center, clip->label,
+                                  dv_augment_rms(clip->samples, clip->count)};
     }
     *list = (dv_clip_list){.clips = views,
                            .count = (int64_t)r->dataset.count,
                            .classes = CLASSES,
-                           .max_shift = dv_augment_max_shift(
-                               &r->augment, dv_frontend_config(r->frontend)->sample_rate),
-                           .max_gain = dv_augment_max_gain(&r->augment)};
+                           .augment = *dv_augmenter_tables(r->augmenter)};
 }
 
 /* ---- The rig ---- */
@@ -116,10 +115,11 @@ void finish_rig(rig *r, int64_t batch)
     dv_clip_view views[CLIPS];
     dv_clip_list list;
     dv_feature_tables tables;
+    must(dv_augmenter_create(&r->augment, r->frontend, &r->augmenter));
     view_clips(r, views, &list);
     dv_frontend_tables(r->frontend, &tables);
     must(r->backend->features->create(r->context, &tables, &list, batch, &r->store));
-    must(dv_batch_create(r->frontend, 1, &r->host));
+    must(dv_batch_create(r->frontend, r->augmenter, 1, &r->host));
     r->batch = batch;
     r->size = dv_frontend_rows(r->frontend) * dv_frontend_frames(r->frontend);
     make_order(r);
@@ -132,7 +132,7 @@ void begin_rig(rig *r, const dv_backend *backend, const dv_features_config *conf
 {
     memset(r, 0, sizeof *r);
     r->backend = backend;
-    r->augment = (dv_augment_config){.shift = 0.1, .gain = 6};
+    must(dv_fields_default(dv_augment_fields, &r->augment));
     must(dv_context_open_backend(backend, 1, (dv_log){0}, &r->context));
     must(dv_frontend_create(config, &r->frontend));
 }
@@ -151,6 +151,7 @@ void close_rig(rig *r)
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         r->backend->release(r->context, memory[i]);
     dv_batch_free(r->host);
+    dv_augmenter_free(r->augmenter);
     dv_dataset_free(&r->dataset);
     dv_frontend_free(r->frontend);
     dv_context_close(r->context);
@@ -233,8 +234,7 @@ void require_like_host(const rig *r, const char *what, const float *got, const i
 {
     float *want = allocated((size_t)(count * r->size), sizeof *want);
     double *clip = allocated((size_t)r->size, sizeof *clip);
-    dv_batch_features(r->host, &r->dataset, indices, count, rng != NULL ? &r->augment : NULL, rng,
-                      want);
+    dv_batch_features(r->host, &r->dataset, indices, count, rng, want);
     for (int64_t i = 0; i < count; i++) {
         char title[200];
         snprintf(title, sizeof title, "%s, place %" PRId64 " (clip %" PRId64 ")", what, i,

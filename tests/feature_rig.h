@@ -15,6 +15,7 @@ typedef struct rig {
     dv_frontend *frontend;
     dv_dataset dataset;
     dv_augment_config augment;
+    dv_augmenter *augmenter;
     dv_clip_store *store;
     dv_batch *host;
     int64_t batch, size; /* clips; elements of a clip's features */

@@ -153,7 +153,7 @@ static void check_step(const rig *r, uint64_t step)
 
 static void test_steps(void **state)
 {
-    static const dv_augment_config augments[] = {{0.1, 6}, {0, 0}, {0.03, 0}, {0, 12}, {2, 60}};
+    static const double augments[][2] = {{0.1, 6}, {0, 0}, {0.03, 0}, {0, 12}, {2, 60}};
     static const uint64_t steps[] = {0, 1, 3, 4, 4000000007U, (uint64_t)1 << 33 | 5};
     for (int i = 0; i < 15; i++) {
         dv_features_config config = small(i % 3);
@@ -161,7 +161,8 @@ static void test_steps(void **state)
         config.top_db = 0;
         rig r;
         begin_rig(&r, *state, &config);
-        r.augment = augments[i / 3];
+        r.augment.shift = augments[i / 3][0];
+        r.augment.gain = augments[i / 3][1];
         make_clips(&r);
         finish_rig(&r, 5);
         for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++)
@@ -309,6 +310,7 @@ static void test_what_no_store_is_made_of(void **state)
     dv_clip_view views[CLIPS];
     dv_clip_list list;
     dv_feature_tables tables;
+    must(dv_augmenter_create(&r.augment, r.frontend, &r.augmenter));
     view_clips(&r, views, &list);
     dv_frontend_tables(r.frontend, &tables);
     const dv_features_impl *impl = r.backend->features;

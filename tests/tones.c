@@ -67,7 +67,10 @@ static void fill(tones *task, int classes, int train, int validation, bool misla
 
 void tones_on_device(tones *task, dv_context *context)
 {
-    dv_augment_config augment = {.shift = 0.02, .gain = 3};
+    dv_augment_config augment;
+    must(dv_fields_default(dv_augment_fields, &augment));
+    augment.shift = 0.02;
+    augment.gain = 3;
     dv_clip_source_free(task->clips);
     must(dv_clip_source_create(context, &task->dataset, task->frontend, &augment, BATCH, 1,
                                &task->clips));

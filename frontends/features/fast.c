@@ -101,6 +101,24 @@ static void store_decibels(const float *restrict power, int64_t rows, int64_t co
     }
 }
 
+/* from (bins, lanes) -> to (bins, lanes) */
+DV__CLONES
+static void change_power(const dv_spectral_change *change, int64_t bins, const float *restrict from,
+                         float *restrict to)
+{
+    for (int64_t bin = 0; bin < bins; bin++) {
+        float position = change->positions != NULL ? change->positions[bin] : (float)bin;
+        float gain = change->gains != NULL ? change->gains[bin] : 1.0F;
+        int64_t below = (int64_t)position;
+        below = below < bins - 2 ? below : bins - 2;
+        float part = position - (float)below;
+        const float *restrict low = from + below * DV__LANES, *restrict high = low + DV__LANES;
+#pragma omp simd
+        for (int lane = 0; lane < DV__LANES; lane++)
+            to[bin * DV__LANES + lane] = gain * (low[lane] + part * (high[lane] - low[lane]));
+    }
+}
+
 /* power (bins, lanes) -> bands (bands, lanes). */
 DV__CLONES
 static void apply_mel(const dv__mel *mel, const float *restrict power, float *restrict bands)
@@ -163,7 +181,8 @@ static void apply_dct(const dv_frontend *frontend, const float *restrict bands,
 }
 
 /* Decibels of all frames: of the mel bands, or of the whole spectrum; to (rows, frames). */
-static void decibels(const dv_frontend *frontend, const layout *parts, float *scratch, float *to)
+static void decibels(const dv_frontend *frontend, const layout *parts,
+                     const dv_spectral_change *change, float *scratch, float *to)
 {
     float *input = scratch + parts->first;
     float *other = scratch + parts->second;
@@ -173,6 +192,11 @@ static void decibels(const dv_frontend *frontend, const layout *parts, float *sc
         int64_t rows = frontend->bins;
         load_frames(frontend, scratch + parts->padded + first * frontend->config.hop, input);
         const float *power = dv__fft_power(&frontend->fft, input, other);
+        if (change != NULL && (change->gains != NULL || change->positions != NULL)) {
+            float *changed = power == input ? other : input;
+            change_power(change, frontend->bins, power, changed);
+            power = changed;
+        }
         if (frontend->config.type != DV_SPECTROGRAM) {
             float *bands = power == input ? other : input;
             rows = frontend->mel.bands;
@@ -186,6 +210,12 @@ static void decibels(const dv_frontend *frontend, const layout *parts, float *sc
 void dv_frontend_compute(const dv_frontend *frontend, const float *window, float *features,
                          void *scratch)
 {
+    dv_frontend_compute_changed(frontend, window, NULL, features, scratch);
+}
+
+void dv_frontend_compute_changed(const dv_frontend *frontend, const float *window,
+                                 const dv_spectral_change *change, float *features, void *scratch)
+{
     const dv_features_config *config = &frontend->config;
     layout parts = layout_of(frontend);
     float *work = scratch;
@@ -198,7 +228,7 @@ void dv_frontend_compute(const dv_frontend *frontend, const float *window, float
 
     float *log_power = config->type == DV_MFCC ? work + parts.bands : features;
     int64_t rows = config->type == DV_MFCC ? config->n_mels : frontend->rows;
-    decibels(frontend, &parts, work, log_power);
+    decibels(frontend, &parts, change, work, log_power);
     if (config->top_db > 0)
         limit_range(log_power, rows * frontend->frames, (float)config->top_db);
     if (config->type == DV_MFCC)

@@ -81,6 +81,17 @@ size_t dv_frontend_scratch(const dv_frontend *frontend);
 void dv_frontend_compute(const dv_frontend *frontend, const float *window, float *features,
                          void *scratch);
 
+/* What is changed in the power spectrum of every frame before bands and decibels are made of it;
+   NULL: nothing. Power at bin b becomes gains[b] times that at positions[b], which is between bins
+   0 and n_fft / 2 and linear between two. */
+typedef struct dv_spectral_change {
+    const float *gains, *positions; /* (n_fft / 2 + 1) */
+} dv_spectral_change;
+
+/* dv_frontend_compute with changed spectra; `change` NULL: none. */
+void dv_frontend_compute_changed(const dv_frontend *frontend, const float *window,
+                                 const dv_spectral_change *change, float *features, void *scratch);
+
 /* The reference: direct formulas in double, no tables shared with the fast form but the
    configuration. Slow. `normalized` false stops before the normalisation (librosa's output). */
 dv_status dv_frontend_reference(const dv_features_config *config, const float *window,

@@ -45,7 +45,7 @@ static int open_fixture(void **state)
     int64_t offset = 0;
     for (int32_t i = 0; i < CLIPS; i++) {
         dv_rng noise = {.seed = 1, .use = DV_RNG_TEST, .step = (uint64_t)i};
-        f->clips[i] = (dv_stored_clip){offset, counts[i], counts[i] / 2, i, 1};
+        f->clips[i] = (dv_stored_clip){offset, counts[i], counts[i] / 2, i, 0, 1};
         for (int64_t k = 0; k < counts[i]; k++)
             f->samples[offset + k] = dv_rng_uniform(&noise, (uint32_t)k) - 0.5F;
         offset += counts[i];
@@ -74,18 +74,16 @@ static void *on_device(const void *host, size_t bytes)
 }
 
 /* (frames, n_fft) of one place */
-static void host_frames(const fixture *f, const dv_augment_config *augment, uint32_t place,
+static void host_frames(const fixture *f, const dv_augmenter *augmenter, uint32_t place,
                         uint64_t step, float *window, float *frames)
 {
     const dv_feature_tables *tables = &f->tables;
     const dv_stored_clip *clip = &f->clips[f->order[place]];
     dv_rng rng = {.seed = SEED, .use = DV_RNG_AUGMENT, .step = step};
-    int64_t shift;
-    float gain;
-    dv_augment_draw(augment, &rng, place, dv_frontend_config(f->frontend)->sample_rate, &shift,
-                    &gain);
-    dv_frontend_cut(f->frontend, f->samples + clip->offset, clip->count, clip->center, shift, gain,
-                    window);
+    dv_augment_draws draws;
+    dv_augment_draw(augmenter, &rng, place, &draws);
+    dv_frontend_cut(f->frontend, f->samples + clip->offset, clip->count, clip->center, draws.shift,
+                    draws.gain, window);
     for (int64_t frame = 0; frame < tables->frames; frame++) {
         for (int64_t n = 0; n < tables->n_fft; n++) {
             int64_t t = frame * tables->hop + n - tables->n_fft / 2;
@@ -95,10 +93,10 @@ static void host_frames(const fixture *f, const dv_augment_config *augment, uint
     }
 }
 
-static void check_part(const fixture *f, dv_clip_frames call, const dv_augment_config *augment,
+static void check_part(const fixture *f, dv_clip_frames call, const dv_augmenter *augmenter,
                        uint64_t step)
 {
-    size_t each = (size_t)(call.frames * call.n_fft), count = (size_t)call.places * each;
+    size_t each = (size_t)(call.frames * call.n_fft), count = (size_t)call.random.places * each;
     float *got = allocated(count * sizeof *got), *want = allocated(each * sizeof *want);
     float *window = allocated((size_t)call.length * sizeof *window);
     float *frames = on_device(got, count * sizeof *got);
@@ -106,12 +104,12 @@ static void check_part(const fixture *f, dv_clip_frames call, const dv_augment_c
     assert_int_equal(cudaMemcpy(got, frames, count * sizeof *got, cudaMemcpyDeviceToHost),
                      cudaSuccess);
     int64_t loud = 0;
-    for (int64_t i = 0; i < call.places; i++) {
-        host_frames(f, augment, (uint32_t)(call.place + i), step, window, want);
+    for (int64_t i = 0; i < call.random.places; i++) {
+        host_frames(f, augmenter, (uint32_t)(call.random.place + i), step, window, want);
         for (size_t k = 0; k < each; k++) {
             float value = got[(size_t)i * each + k];
             if (memcmp(&value, &want[k], sizeof value) != 0)
-                fail_msg("place %d, value %zu: %a, expected %a", (int)(call.place + i), k,
+                fail_msg("place %d, value %zu: %a, expected %a", (int)(call.random.place + i), k,
                          (double)value, (double)want[k]);
             loud += value > 0;
         }
@@ -125,7 +123,7 @@ static void check_part(const fixture *f, dv_clip_frames call, const dv_augment_c
 
 static void test_frames_are_the_same_bits(void **state)
 {
-    static const dv_augment_config augments[] = {{0.02, 6}, {0, 0}, {0.01, 60}, {0.1, 0.5}};
+    static const double augments[][2] = {{0.02, 6}, {0, 0}, {0.01, 60}, {0.1, 0.5}};
     static const uint64_t steps[] = {0, 8, (uint64_t)3 << 40};
     const fixture *f = *state;
     dv_clip_frames call = {.length = f->tables.samples,
@@ -133,26 +131,31 @@ static void test_frames_are_the_same_bits(void **state)
                            .n_fft = f->tables.n_fft,
                            .hop = f->tables.hop,
                            .classes = CLASSES,
-                           .use = DV_RNG_AUGMENT,
+                           .random = {.use = DV_RNG_AUGMENT, .seed = SEED},
                            .count = BATCH,
                            .order_count = BATCH,
-                           .steps_per_epoch = 1,
-                           .seed = SEED};
+                           .steps_per_epoch = 1};
     call.samples = on_device(f->samples, 5301 * sizeof(float));
     call.clips = on_device(f->clips, sizeof f->clips);
     call.window = on_device(f->tables.window, (size_t)call.n_fft * sizeof(float));
     call.order = on_device(f->order, sizeof f->order);
     for (int i = 0; i < 12; i++) {
-        const dv_augment_config *augment = &augments[i / 3];
+        dv_augment_config augment;
+        dv_augmenter *augmenter;
+        assert_int_equal(dv_fields_default(dv_augment_fields, &augment), DV_OK);
+        augment.shift = augments[i / 3][0];
+        augment.gain = augments[i / 3][1];
+        assert_int_equal(dv_augmenter_create(&augment, f->frontend, &augmenter), DV_OK);
         dv_progress progress = {.step = steps[i % 3]};
         dv_progress *device = on_device(&progress, sizeof progress);
-        call.progress = device;
-        call.max_shift = dv_augment_max_shift(augment, 8000);
-        call.max_gain = dv_augment_max_gain(augment);
-        for (call.place = 0; call.place < BATCH; call.place += PART) {
-            call.places = BATCH - call.place < PART ? BATCH - call.place : PART;
-            check_part(f, call, augment, progress.step);
+        call.random.progress = device;
+        call.augment = *dv_augmenter_tables(augmenter);
+        for (int64_t place = 0; place < BATCH; place += PART) {
+            call.random.place = place;
+            call.random.places = BATCH - place < PART ? BATCH - place : PART;
+            check_part(f, call, augmenter, progress.step);
         }
+        dv_augmenter_free(augmenter);
         cudaFree(device);
     }
     cudaFree((void *)(uintptr_t)call.samples);

@@ -4,8 +4,7 @@
  * features.
  */
 #include "engine/core/rng.h"
-#include "engine/ops/cuda.h"
-#include "kernels/features.h"
+#include "engine/ops/features/cuda_augment.h"
 
 #include <cufft.h>
 #include <inttypes.h>
@@ -30,6 +29,7 @@ struct dv_clip_store {
     int64_t batch, part; /* clips at most: of a batch, of a part */
     int64_t clip_count, sample_count;
     dv_clip_frames frames; /* what does not change with the batch */
+    dv__device_augment augment;
     dv_levels levels;
     dv_level_features features;
 
@@ -133,10 +133,7 @@ static void describe(dv_clip_store *store, const dv_feature_tables *tables,
                                      .frames = tables->frames,
                                      .n_fft = tables->n_fft,
                                      .hop = tables->hop,
-                                     .classes = clips->classes,
-                                     .max_shift = clips->max_shift,
-                                     .max_gain = clips->max_gain,
-                                     .use = DV_RNG_AUGMENT};
+                                     .classes = clips->classes};
     store->levels = (dv_levels){.frames = tables->frames,
                                 .bins = tables->n_fft / 2 + 1,
                                 .bands = has_bands ? tables->bands : 0};
@@ -218,6 +215,7 @@ static void list_clips(const dv_clip_list *clips, dv_stored_clip *list)
                                    .count = clip->count,
                                    .center = clip->center,
                                    .label = (int32_t)clip->label,
+                                   .rms = clip->rms,
                                    .weight = 1};
         if (clips->class_weights != NULL)
             list[i].weight = clips->class_weights[clip->label];
@@ -275,10 +273,13 @@ static dv_status fill(dv_clip_store *store, const dv_feature_tables *tables,
 {
     DV_TRY(make_clips(store, clips));
     DV_TRY(make_tables(store, tables));
+    DV_TRY(dv__device_augment_create(store->context, &clips->augment, &store->frames, store->part,
+                                     &store->augment));
     DV_TRY(make_work(store));
     store->frames.samples = store->samples;
     store->frames.clips = store->clips;
     store->frames.window = store->window;
+    store->frames.augment = store->augment.tables;
     store->levels.first = store->first;
     store->levels.start = store->start;
     store->levels.weights = store->weights;
@@ -295,6 +296,7 @@ static void destroy(dv_clip_store *store)
                             store->spectra, store->decibels, store->cepstra, store->area};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         store->context->backend->release(store->context, memory[i]);
+    dv__device_augment_free(store->context, &store->augment);
     if (store->has_transform)
         (void)cufftDestroy(store->transform);
     free(store);
@@ -346,24 +348,38 @@ static dv_status check_request(const dv_clip_store *store, const dv_batch_reques
     return DV_OK;
 }
 
-static dv_status enqueue_frames(dv_clip_store *store, const dv_batch_request *request,
-                                int64_t place, int64_t places)
+static dv_random_places places_of(const dv_batch_request *request, int64_t place, int64_t places)
 {
-    dv_clip_frames call = store->frames;
-    call.count = request->count;
-    call.order = request->order;
-    call.order_count = request->order_count;
-    call.progress = request->progress;
-    call.steps_per_epoch = request->steps_per_epoch;
-    call.seed = request->seed;
-    call.always_first = request->always_first;
-    call.first = request->first;
-    call.place = place;
-    call.places = places;
-    float *targets = request->targets != NULL ? request->targets + place * call.classes : NULL;
-    DV_CUDA(dv_launch_clip_frames(&call, store->windowed, targets,
-                                  dv__cuda_device(store->context)->stream));
-    return DV_OK;
+    return (dv_random_places){.progress = request->progress,
+                              .seed = request->seed,
+                              .use = DV_RNG_AUGMENT,
+                              .always_first = request->always_first,
+                              .place = place,
+                              .places = places};
+}
+
+static void describe_part(const dv_clip_store *store, const dv_batch_request *request,
+                          int64_t place, int64_t places, dv_clip_frames *frames, dv_levels *levels,
+                          dv_level_features *features)
+{
+    *frames = store->frames;
+    frames->random = places_of(request, place, places);
+    frames->count = request->count;
+    frames->order = request->order;
+    frames->order_count = request->order_count;
+    frames->steps_per_epoch = request->steps_per_epoch;
+    frames->first = request->first;
+    *levels = store->levels;
+    *features = store->features;
+    levels->places = features->places = places;
+    if (request->progress == NULL)
+        return;
+    const dv_augment_limits *limits = &store->augment.tables.limits;
+    features->random = frames->random;
+    features->frequency_masks = limits->frequency_masks;
+    features->frequency_width = limits->frequency_width;
+    features->time_masks = limits->time_masks;
+    features->time_width = limits->time_width;
 }
 
 /* The transforms are always those of a whole part: of the rest nothing is read. */
@@ -372,12 +388,16 @@ static dv_status enqueue_part(dv_clip_store *store, const dv_batch_request *requ
 {
     cudaStream_t stream = dv__cuda_device(store->context)->stream;
     dv_dtype dtype = store->context->dtype;
-    dv_levels levels = store->levels;
-    dv_level_features features = store->features;
-    levels.places = features.places = places;
+    dv_clip_frames frames;
+    dv_levels levels;
+    dv_level_features features;
+    describe_part(store, request, place, places, &frames, &levels, &features);
     int64_t before = place * features.rows * features.frames;
     char *out = (char *)request->features + (size_t)before * dv_dtype_size(dtype);
-    DV_TRY(enqueue_frames(store, request, place, places));
+    float *targets = request->targets != NULL ? request->targets + place * frames.classes : NULL;
+    if (request->progress != NULL)
+        DV_TRY(dv__device_augment_part(store->context, &store->augment, &frames, &levels));
+    DV_CUDA(dv_launch_clip_frames(&frames, store->windowed, targets, stream));
     DV_CUFFT(cufftExecR2C(store->transform, store->windowed, store->spectra));
     DV_CUDA(dv_launch_levels(&levels, store->spectra, store->decibels, stream));
     DV_CUDA(
@@ -393,7 +413,12 @@ static dv_status batch(dv_clip_store *store, const dv_batch_request *request)
         int64_t left = request->count - place;
         DV_TRY(enqueue_part(store, request, place, left < store->part ? left : store->part));
     }
-    return DV_OK;
+    if (request->progress == NULL)
+        return DV_OK;
+    dv_random_places all = places_of(request, 0, request->count);
+    return dv__device_augment_mix(store->context, &store->augment, &all,
+                                  store->features.rows * store->features.frames, request->features,
+                                  store->frames.classes, request->targets);
 }
 
 const dv_features_impl dv__features_cuda = {.create = create, .destroy = destroy, .batch = batch};

@@ -9,6 +9,7 @@
 #define DV_OPS_FEATURES_H
 
 #include "engine/core/status.h"
+#include "kernels/augment.h"
 #include "kernels/progress.h"
 
 #include <stdint.h>
@@ -47,14 +48,14 @@ typedef struct dv_clip_view {
     int64_t count;
     int64_t center; /* where the window is placed */
     int64_t label;
+    float rms; /* of all samples, what noise is measured against */
 } dv_clip_view;
 
 typedef struct dv_clip_list {
     const dv_clip_view *clips; /* (count) */
     int64_t count, classes;
     const float *class_weights; /* (classes) of the targets in training; NULL: 1 */
-    int64_t max_shift; /* samples, either way; augmentation as frontends/augment.h defines it */
-    float max_gain;    /* in powers of two: dB / 6.0206 */
+    dv_augment_tables augment;  /* as frontends/augment.h defines it; host memory too */
 } dv_clip_list;
 
 /* One batch. Pointers are device memory. */
@@ -70,7 +71,8 @@ typedef struct dv_batch_request {
     bool always_first; /* the batch of step 0, whatever the step */
     int64_t first;
     void *features; /* (count, rows, frames), of the context's dtype */
-    float *targets; /* (count, classes), one-hot, in training times its weight; NULL: not wanted */
+    float *targets; /* (count, classes), one-hot where nothing mixes, in training times the class's
+                       weight; NULL: not wanted */
 } dv_batch_request;
 
 typedef struct dv_clip_store dv_clip_store; /* clips, tables and working memory on a device */

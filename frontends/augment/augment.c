@@ -1,0 +1,236 @@
+#include "frontends/augment/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* clang-format off */
+#define INT(member, fallback, minimum, maximum, help) \
+    DV_INT(dv_augment_config, member, fallback, minimum, maximum, help)
+#define FLOAT(member, fallback, minimum, maximum, help) \
+    DV_FLOAT(dv_augment_config, member, fallback, minimum, maximum, help)
+
+const dv_field dv_augment_fields[] = {
+    FLOAT(shift, "0.1", 0, 10, "largest random shift in time, s, either way"),
+    FLOAT(gain, "6", 0, 60, "largest random change of level, dB, either way"),
+    FLOAT(speed, "1", 1, 2, "largest random factor of speed and pitch, either way; 1: none"),
+    FLOAT(noise, "0", 0, 1, "probability of noise"),
+    DV_PAIR(dv_augment_config, noise_snr, "5,35", -60, 100,
+            "dB that noise lies below the clip's RMS, least and most"),
+    DV_STRING(dv_augment_config, noise_path, "", "folder of recorded noises; empty: none"),
+    INT(noise_colors, "5", 0, 64, "generated noises with spectra 1/f^a, a from 0 (white) to 2"),
+    FLOAT(reverberation, "0", 0, 1, "probability of a small room"),
+    DV_PAIR(dv_augment_config, reverberation_time, "100,400", 10, 1000,
+            "ms until a room's reverberation is 60 dB lower, least and most"),
+    FLOAT(telephone, "0", 0, 1, "probability of a telephone's band, 300 to 3400 Hz"),
+    FLOAT(equalizer, "0", 0, 20, "dB, standard deviation of the 7 knots of a random equaliser"),
+    FLOAT(warp, "1", 1, 1.5, "largest random factor of frequencies (vocal tract); 1: none"),
+    INT(frequency_masks, "0", 0, DV_MASKS, "random masks of features' rows"),
+    INT(frequency_width, "6", 1, 16384, "largest width of such a mask, rows"),
+    INT(time_masks, "0", 0, DV_MASKS, "random masks of frames"),
+    INT(time_width, "5", 1, 65536, "largest width of such a mask, frames"),
+    FLOAT(mixup, "0", 0, 100, "mix pairs of clips by Beta(mixup, mixup); 0: do not"),
+    DV_END,
+};
+/* clang-format on */
+
+static const double decibels_of_two = 6.020599913279624; /* 20 log10 2 */
+
+/* ---- Making ---- */
+
+static dv_status check(const dv_augment_config *config)
+{
+    if (config->noise_snr[0] > config->noise_snr[1])
+        return DV_FAIL(DV_ECONFIG, "augment: noise_snr is [%lld, %lld], must be [least, most]",
+                       (long long)config->noise_snr[0], (long long)config->noise_snr[1]);
+    if (config->reverberation_time[0] > config->reverberation_time[1])
+        return DV_FAIL(
+            DV_ECONFIG, "augment: reverberation_time is [%lld, %lld], must be [least, most]",
+            (long long)config->reverberation_time[0], (long long)config->reverberation_time[1]);
+    if (config->noise > 0 && config->noise_path[0] == '\0' && config->noise_colors == 0)
+        return DV_FAIL(DV_ECONFIG,
+                       "augment: noise is %g, but noise_path is empty and "
+                       "noise_colors is 0",
+                       config->noise);
+    return DV_OK;
+}
+
+static int64_t samples_of(int64_t milliseconds, int64_t sample_rate)
+{
+    int64_t samples = milliseconds * sample_rate / 1000;
+    return samples < 2 ? 2 : samples;
+}
+
+static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment_limits *limits)
+{
+    double middle = 0.5 * (double)(config->noise_snr[0] + config->noise_snr[1]);
+    double range = 0.5 * (double)(config->noise_snr[1] - config->noise_snr[0]);
+    *limits = (dv_augment_limits){
+        .max_shift = (int64_t)(config->shift * (double)rate + 0.5),
+        .max_gain = (float)(config->gain / decibels_of_two),
+        .max_speed = (float)log2(config->speed),
+        .max_warp = (float)log2(config->warp),
+        .most_step = (int64_t)(config->speed * 4294967296.0),
+        .noise = (float)config->noise,
+        .reverberation = (float)config->reverberation,
+        .telephone = (float)config->telephone,
+        .noise_level = (float)pow(10.0, -middle / 20),
+        .noise_range = (float)(range / decibels_of_two),
+        .least_decay = samples_of(config->reverberation_time[0], rate),
+        .most_decay = samples_of(config->reverberation_time[1], rate),
+        .equalizer = (float)(2 * config->equalizer / decibels_of_two), /* of the power */
+        .frequency_masks = (int32_t)config->frequency_masks,
+        .frequency_width = (int32_t)config->frequency_width,
+        .time_masks = (int32_t)config->time_masks,
+        .time_width = (int32_t)config->time_width,
+    };
+}
+
+static dv_status make_resampler(double most, dv_augmenter *augmenter)
+{
+    size_t count = (size_t)DV_RESAMPLE_FILTERS * DV_RESAMPLE_PHASES * DV_RESAMPLE_TAPS;
+    DV_TRY(dv__calloc(count, sizeof(float), &augmenter->resampler));
+    dv__augment_resampler(most, augmenter->resampler);
+    augmenter->tables.resampler = augmenter->resampler;
+    return DV_OK;
+}
+
+static dv_status make_tables(const dv_augment_config *config, int64_t rate, dv_augmenter *augmenter)
+{
+    dv_augment_tables *tables = &augmenter->tables;
+    if (config->noise > 0)
+        DV_TRY(dv__augment_noises(config, rate, augmenter));
+    if (tables->limits.max_speed > 0)
+        DV_TRY(make_resampler(config->speed, augmenter));
+    if (config->telephone > 0) {
+        DV_TRY(dv__calloc((size_t)augmenter->bins, sizeof(float), &augmenter->telephone));
+        dv__augment_telephone(augmenter->bins, rate, augmenter->telephone);
+        tables->telephone = augmenter->telephone;
+    }
+    if (config->mixup > 0) {
+        DV_TRY(dv__calloc(DV_MIX_POINTS + 1, sizeof(float), &augmenter->mixing));
+        dv__augment_mixing(config->mixup, augmenter->mixing);
+        tables->mixing = augmenter->mixing;
+    }
+    return DV_OK;
+}
+
+dv_status dv_augmenter_create(const dv_augment_config *config, const dv_frontend *frontend,
+                              dv_augmenter **out)
+{
+    dv_augmenter *augmenter;
+    const dv_features_config *features = dv_frontend_config(frontend);
+    *out = NULL;
+    DV_TRY(check(config));
+    DV_TRY(dv__calloc(1, sizeof *augmenter, &augmenter));
+    augmenter->length = dv_frontend_samples(frontend);
+    augmenter->bins = features->n_fft / 2 + 1;
+    augmenter->rows = dv_frontend_rows(frontend);
+    augmenter->frames = dv_frontend_frames(frontend);
+    set_limits(config, features->sample_rate, &augmenter->tables.limits);
+    if (config->reverberation > 0)
+        augmenter->history = augmenter->tables.limits.most_decay / 2 + 1;
+    dv_status status = make_tables(config, features->sample_rate, augmenter);
+    if (status != DV_OK) {
+        dv_augmenter_free(augmenter);
+        return status;
+    }
+    *out = augmenter;
+    return DV_OK;
+}
+
+void dv_augmenter_free(dv_augmenter *augmenter)
+{
+    if (augmenter == NULL)
+        return;
+    free(augmenter->noise_samples);
+    free(augmenter->noise_factors);
+    free(augmenter->noises);
+    free(augmenter->resampler);
+    free(augmenter->telephone);
+    free(augmenter->mixing);
+    free(augmenter);
+}
+
+const dv_augment_tables *dv_augmenter_tables(const dv_augmenter *augmenter)
+{
+    return &augmenter->tables;
+}
+
+/* ---- Draws ---- */
+
+void dv__augment_words(const dv_rng *rng, uint32_t place, uint32_t block, uint32_t words[4])
+{
+    DV_ASSERT(place < DV_AUGMENT_PLACES);
+    dv_rng_words(rng, place | block << DV_AUGMENT_PLACE_BITS, words);
+}
+
+void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
+                     dv_augment_draws *out)
+{
+    uint32_t words[DV_AUGMENT_DRAWN_BLOCKS][4];
+    for (uint32_t block = 0; block < DV_AUGMENT_DRAWN_BLOCKS; block++)
+        dv__augment_words(rng, place, block, words[block]);
+    dv_augment_make_draws(&augmenter->tables, words, out);
+}
+
+/* ---- Features ---- */
+
+static void mask_rows(float *features, int64_t frames, int64_t first, int64_t width)
+{
+    for (int64_t i = first * frames; i < (first + width) * frames; i++)
+        features[i] = 0;
+}
+
+static void mask_frames(float *features, int64_t rows, int64_t frames, int64_t first, int64_t width)
+{
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t frame = first; frame < first + width; frame++)
+            features[row * frames + frame] = 0;
+}
+
+void dv_augment_mask_features(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
+                              float *features)
+{
+    const dv_augment_limits *limits = &augmenter->tables.limits;
+    int64_t rows = augmenter->rows, frames = augmenter->frames;
+    for (int mask = 0; mask < 2 * DV_MASKS; mask++) {
+        bool of_rows = mask < DV_MASKS;
+        int wanted = of_rows ? limits->frequency_masks : limits->time_masks;
+        if (mask % DV_MASKS >= wanted)
+            continue;
+        uint32_t words[4];
+        int32_t first;
+        dv__augment_words(rng, place, (uint32_t)(DV_AUGMENT_MASK_BLOCK + mask / 2), words);
+        const uint32_t *pair = words + 2 * (mask % 2);
+        int32_t most = of_rows ? limits->frequency_width : limits->time_width;
+        int32_t width =
+            dv_augment_mask(pair[0], pair[1], most, (int32_t)(of_rows ? rows : frames), &first);
+        if (of_rows)
+            mask_rows(features, frames, first, width);
+        else
+            mask_frames(features, rows, frames, first, width);
+    }
+}
+
+static float share_of(const dv_augmenter *augmenter, const dv_rng *rng, int64_t place)
+{
+    uint32_t words[4];
+    dv__augment_words(rng, (uint32_t)place, DV_AUGMENT_SHARE_BLOCK, words);
+    return dv_augment_share(words[3], augmenter->tables.mixing);
+}
+
+void dv_augment_mix(const dv_augmenter *augmenter, const dv_rng *rng, int64_t count, int64_t size,
+                    float *values)
+{
+    if (augmenter->tables.mixing == NULL)
+        return;
+    for (int64_t place = 0; place + 1 < count; place += 2) {
+        float share[2] = {share_of(augmenter, rng, place), share_of(augmenter, rng, place + 1)};
+        float *first = values + place * size, *second = first + size;
+        for (int64_t i = 0; i < size; i++) {
+            float a = first[i], b = second[i];
+            first[i] = share[0] * a + (1.0F - share[0]) * b;
+            second[i] = share[1] * b + (1.0F - share[1]) * a;
+        }
+    }
+}
