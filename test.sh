@@ -6,7 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 scripts/install_packages.sh test
 scripts/check_includes.sh
-cmake --preset asan >/dev/null
+# Of what is configured only what is left out is of interest: the CUDA module, the simulated device.
+configured=$(cmake --preset asan)
+grep "not built" <<<"$configured" || true
 cmake --build --preset asan
 
 export UBSAN_OPTIONS=print_stacktrace=1
