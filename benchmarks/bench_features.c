@@ -107,7 +107,8 @@ static dv_status make_store(bench *b)
     DV_TRY(dv__calloc((size_t)count, sizeof *views, &views));
     for (int64_t i = 0; i < count; i++) {
         const dv_clip *clip = &b->dataset.clips[i];
-        views[i] = (dv_clip_view){clip->samples, clip->count, clip->center, 0};
+        views[i] =
+            (dv_clip_view){.samples = clip->samples, .count = clip->count, .center = clip->center};
     }
     dv_feature_tables tables;
     dv_frontend_tables(b->frontend, &tables);
@@ -178,7 +179,7 @@ static dv_status make(bench *b)
     if (!b->context->backend->host_memory)
         return DV_FAIL(DV_EUNSUPPORTED, "%s makes no features", b->context->backend->name);
     DV_TRY(dv__calloc((size_t)(b->chosen.batch * b->size), sizeof *b->features, &b->features));
-    return dv_batch_create(b->frontend, b->context->threads, &b->host);
+    return dv_batch_create(b->frontend, NULL, b->context->threads, &b->host);
 }
 
 static void drop(bench *b)
@@ -208,8 +209,7 @@ static void drop(bench *b)
 static dv_status make_batches(bench *b)
 {
     if (b->impl == NULL) {
-        dv_batch_features(b->host, &b->dataset, b->indices, b->chosen.batch, NULL, NULL,
-                          b->features);
+        dv_batch_features(b->host, &b->dataset, b->indices, b->chosen.batch, NULL, b->features);
         return DV_OK;
     }
     for (int64_t i = 0; i < b->report; i++)
