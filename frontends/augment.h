@@ -16,10 +16,9 @@
  *
  * then, on the power spectra of the frames, bin by bin:
  *
- *   warp            the power at a frequency f becomes that at a f, a uniform in log within 1 /
- * warp
- *                   .. warp, as long as both are below 0.8 of the band, and from there on straight
- *                   to its end: another length of the vocal tract at the same speed
+ *   warp            the power at a frequency f becomes that at a f, a uniform in log from the
+ *                   inverse of warp to warp, as long as both are below 0.8 of the band, and from
+ *                   there on straight to its end: another length of the vocal tract
  *   equalizer       a gain in decibels, linear between 7 knots over the band, each N(0, equalizer)
  *   telephone       a band-pass from 300 to 3400 Hz: Butterworth's gain of order 4 below, 10 above
  *
