@@ -73,8 +73,7 @@ static dv_status load(examples *all)
         return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
     DV_TRY(dv_frontend_create(&experiment->features, &all->frontend));
     DV_TRY(dv_augmenter_create(&experiment->augment, all->frontend, &all->augmenter));
-    DV_TRY(dv_dataset_open(experiment->data.path, &all->dataset));
-    DV_TRY(dv_dataset_split(&all->dataset, &experiment->data));
+    DV_TRY(dv_dataset_prepare(&experiment->data, &all->dataset));
     DV_TRY(dv_dataset_load(&all->dataset, all->frontend, experiment->data.max_seconds, &log));
     DV_TRY(dv_dataset_part(&all->dataset, DV_TRAIN, &all->order, &all->clips));
     if (all->clips == 0)

@@ -10,15 +10,18 @@ typedef struct eval_options {
     int format, part;
     char device[DV_STRING_SIZE];
     int64_t threads;
-    char data[DV_STRING_SIZE], split[DV_STRING_SIZE];
+    char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
     bool clips;
 } eval_options;
 
 static const dv_field fields[] = {
     DV_STRING(eval_options, data, "", "folder or manifest; default: the one it was trained on"),
     DV_STRING(eval_options, split, "",
-              "official, random, speaker or leave_one_out:NAME; default: "
-              "as it was trained"),
+              "official, random, speaker, train, fold:I/K or leave_one_out:NAME; default: as it "
+              "was trained"),
+    DV_STRING(eval_options, exclude, "",
+              "CSV file whose first column names clips to leave out; default: as it was trained, "
+              "unless there is --data"),
     DV_ENUM(eval_options, part, "test", part_names, "which part of the split"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
     DV_BOOL(eval_options, clips, "false", "with --format json: the answer to every clip too"),
@@ -37,18 +40,26 @@ static const dv_options options = {
     .fields = fields,
 };
 
-/* The data section of the checkpoint's configuration with what the command line says instead. */
+/* The data section of the checkpoint's configuration with what the command line says instead. The
+   further data that it was trained on are not evaluated. */
 static dv_status data_config(const dv_predictor *predictor, const eval_options *chosen,
                              dv_data_config *data)
 {
     dv_experiment experiment;
     DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(predictor)->config, &experiment));
     *data = experiment.data;
+    data->more = NULL;
     dv_experiment_free(&experiment);
-    if (chosen->data[0] != '\0')
+    if (chosen->data[0] != '\0') {
         memcpy(data->path, chosen->data, sizeof data->path);
+        data->exclude[0] = '\0';
+    }
     if (chosen->split[0] != '\0')
         memcpy(data->split, chosen->split, sizeof data->split);
+    if (chosen->exclude[0] != '\0')
+        memcpy(data->exclude, chosen->exclude, sizeof data->exclude);
+    if (chosen->part == DV_PART_COUNT) /* all of it: needs no split */
+        strcpy(data->split, "train");
     return DV_OK;
 }
 
@@ -72,12 +83,10 @@ static dv_status evaluate(dv_predictor *predictor, const eval_options *chosen)
     dv_data_config data;
     DV_TRY(data_config(predictor, chosen, &data));
     dv_dataset dataset;
-    DV_TRY(dv_dataset_open(data.path, &dataset));
-    dv_status status = chosen->part == DV_PART_COUNT ? DV_OK : dv_dataset_split(&dataset, &data);
+    DV_TRY(dv_dataset_prepare(&data, &dataset));
     dv_log log = dv_command_log();
-    if (status == DV_OK)
-        status =
-            dv_dataset_load(&dataset, dv_predictor_frontend(predictor), data.max_seconds, &log);
+    dv_status status =
+        dv_dataset_load(&dataset, dv_predictor_frontend(predictor), data.max_seconds, &log);
     dv_report report;
     if (status == DV_OK) {
         status = dv_report_make(predictor, &dataset, (dv_part)chosen->part, &report);

@@ -31,7 +31,7 @@ static const dv_field fields[] = {
 
 static const dv_setting settings[] = {
     {"data", "data.path", NULL, "folder or manifest"},
-    {"split", "data.split", NULL, "official, random, speaker or leave_one_out:NAME"},
+    {"split", "data.split", NULL, "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
     {"model_type", "model", NULL, "a model of configs/models: advanced, lightweight, ..."},
     {"feature_type", "features.type", NULL, "mfcc, mel or spectrogram"},
     {"epochs", "train.epochs", NULL, "passes over the training data"},
@@ -205,8 +205,7 @@ static dv_status load_data(dv_training *training)
     if (experiment->data.path[0] == '\0')
         return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
     DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
-    DV_TRY(dv_dataset_open(experiment->data.path, &training->dataset));
-    DV_TRY(dv_dataset_split(&training->dataset, &experiment->data));
+    DV_TRY(dv_dataset_prepare(&experiment->data, &training->dataset));
     DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
                            &training->context->log));
     DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));

@@ -90,6 +90,7 @@ static dv_status check_sections(const dv_tree *tree)
     for (; dv_sections[count].name != NULL; count++)
         names[count] = dv_sections[count].name;
     names[count++] = "model";
+    names[count++] = "base"; /* done with when the file was read */
     if (tree->kind != DV_TREE_MAP)
         return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
     for (size_t i = 0; i < tree->count; i++) {
@@ -150,11 +151,59 @@ dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out)
     return status;
 }
 
+/* ---- Files ---- */
+
+enum { MOST_BASES = 8 };
+
+/* The path of `name` beside the file `path`. */
+static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL && name[0] != '/' ? (int)(slash - path) + 1 : 0;
+    int length = snprintf(out, PATH_SIZE, "%.*s%s", folder, path, name);
+    if (length < 0 || length >= PATH_SIZE)
+        return DV_FAIL(DV_EARG, "the path '%.40s...' is too long", name);
+    return DV_OK;
+}
+
+/* Reads the file and lays it over the one that its key `base` names, and so on. */
+static dv_status read_based(const char *path, int depth, dv_tree **out)
+{
+    dv_tree *own, *base = NULL;
+    DV_TRY(dv_yaml_read(path, &own));
+    const dv_tree *name = dv_tree_get(own, "base");
+    if (name == NULL) {
+        *out = own;
+        return DV_OK;
+    }
+    dv_status status;
+    char base_path[PATH_SIZE];
+    if (name->kind != DV_TREE_SCALAR)
+        DV_TRY_GOTO(dv_tree_fail(name, "base: expected the name of a file"));
+    if (depth == MOST_BASES)
+        DV_TRY_GOTO(dv_tree_fail(name,
+                                 "base: more than %d files on top of each other; does one "
+                                 "begin with itself?",
+                                 MOST_BASES));
+    DV_TRY_GOTO(beside(path, name->text, base_path));
+    DV_TRY_GOTO(read_based(base_path, depth + 1, &base));
+    if (base->kind != DV_TREE_MAP)
+        DV_TRY_GOTO(dv_tree_fail(name, "base: %s has no sections", base_path));
+    DV_TRY_GOTO(dv_tree_merge(base, own));
+    dv_tree_free(own);
+    *out = base;
+    return DV_OK;
+fail:
+    dv_tree_free(own);
+    dv_tree_free(base);
+    return status;
+}
+
 dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out)
 {
     memset(out, 0, sizeof *out);
     dv_tree *tree;
-    DV_TRY(dv_yaml_read(path, &tree));
+    DV_TRY(read_based(path, 0, &tree));
     dv_status status = DV_OK;
     if (tree->kind == DV_TREE_MAP && overrides != NULL)
         status = dv_tree_merge(tree, overrides);

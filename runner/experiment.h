@@ -16,7 +16,8 @@ typedef struct dv_experiment {
 } dv_experiment;
 
 /*
- * Reads `path` and lays `overrides` over it (NULL: none). `model` is a map with name and layers, or
+ * Reads `path` and lays `overrides` over it (NULL: none). A file with the key `base` is laid over
+ * the file that this names, beside it. `model` is a map with name and layers, or
  * the name of a file models/NAME.yaml beside the configuration or among the installed ones.
  * DV_EIO, DV_ECONFIG with file and line. Free with dv_experiment_free; zeroed on failure.
  */

@@ -147,7 +147,7 @@ static void bad_manifests(void **state)
         {"", DV_EFORMAT, "m.csv:1: no column 'path'"},
         {"path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' stands twice"},
         {"path,label\na,b\n\nc\n", DV_EFORMAT, "m.csv:4: 1 fields, the header has 2"},
-        {"path,label\na,b,c,d,e\n", DV_EFORMAT, "m.csv:2: more than 4 fields"},
+        {"path,label\na,b,c,d,e\n", DV_EFORMAT, "m.csv:2: 5 fields, the header has 2"},
         {"path,label,split\na,b,\"\"\nc,d,tets\n", DV_EFORMAT,
          "m.csv:3: unknown split 'tets'; did you mean 'test'?"},
         {"path,label,split\na,b,xxxxxxxxx\n", DV_EFORMAT, "known are train, validation, test"},

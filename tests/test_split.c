@@ -236,6 +236,94 @@ static void leave_one_out_split(void **state)
     dv_dataset_free(&dataset);
 }
 
+/* The folds are disjoint, together everything, and each has its share of labels and speakers. */
+static void folds(void **state)
+{
+    enum { FOLDS = 5, SPEAKERS = 3 };
+    make_named(*state, SPEAKERS);
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    int tested[120] = {0};
+    dv_data_config config = {.test = 0.5, .validation = 0.0};
+    for (int fold = 1; fold <= FOLDS; fold++) {
+        snprintf(config.split, sizeof config.split, "fold:%d/%d", fold, FOLDS);
+        split_into(&dataset, &config, 96, 0, 24);
+        for (int i = 0; i < 120; i++)
+            tested[i] += dataset.clips[i].part == DV_TEST;
+        for (int label = 0; label < 4; label++) {
+            for (int speaker = 0; speaker < SPEAKERS; speaker++) {
+                char name[16];
+                snprintf(name, sizeof name, "s%d", speaker);
+                assert_int_equal(count_where(&dataset, DV_TEST, label, name), 2);
+            }
+        }
+    }
+    for (int i = 0; i < 120; i++)
+        assert_int_equal(tested[i], 1);
+    assert_same_split(&dataset, config, true);
+    config.validation = 0.25;
+    split_into(&dataset, &config, 72, 24, 24);
+    dv_dataset_free(&dataset);
+}
+
+static void everything_trains(void **state)
+{
+    make_named(*state, 2);
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    dv_data_config config = {.split = "train", .test = 0.5, .validation = 0.0};
+    split_into(&dataset, &config, 80, 0, 0);
+    config.validation = 0.1;
+    split_into(&dataset, &config, 72, 8, 0);
+    dv_dataset_free(&dataset);
+}
+
+/* Who is tested follows from the names: the order of 40 speakers by their keys is the same whether
+   or not others are there, so a speaker more moves one at most. */
+static void speakers_do_not_move(void **state)
+{
+    enum { SPEAKERS = 40 };
+    char before[SPEAKERS], name[64];
+    dv_dataset dataset;
+    dv_data_config config = {.split = "speaker", .test = 0.25, .seed = 5};
+    for (int speaker = 0; speaker < SPEAKERS; speaker++) {
+        snprintf(name, sizeof name, "1_s%d_0.wav", speaker);
+        write_file(*state, name, "");
+    }
+    open_good(*state, &dataset);
+    split_into(&dataset, &config, 30, 0, 10);
+    for (int i = 0; i < SPEAKERS; i++)
+        before[i] = (char)dataset.clips[i].part;
+    dv_dataset_free(&dataset);
+    write_file(*state, "1_t0_0.wav", ""); /* last in order; 25 % of 41 are 10, as of 40 */
+    open_good(*state, &dataset);
+    split_into(&dataset, &config, 31, 0, 10);
+    int moved = 0;
+    for (int i = 0; i < SPEAKERS; i++)
+        moved += before[i] != (char)dataset.clips[i].part;
+    assert_in_range(moved, 0, 1);
+    dv_dataset_free(&dataset);
+}
+
+static void names_of_speakers(void **state)
+{
+    write_file(*state, "m.csv",
+               "path,label,speaker\na.wav,1,bo\nb.wav,1,\nc.wav,2,s10\n"
+               "d.wav,2,s9\ne.wav,2,bo\n");
+    char path[PATH_SIZE];
+    dv_dataset dataset;
+    open_good(path_in(*state, "m.csv", path), &dataset);
+    const char **names;
+    size_t count;
+    assert_int_equal(dv_dataset_speakers(&dataset, &names, &count), DV_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(names[0], "bo");
+    assert_string_equal(names[1], "s9");
+    assert_string_equal(names[2], "s10");
+    free(names);
+    dv_dataset_free(&dataset);
+}
+
 static void assert_split_fails(dv_dataset *dataset, const char *split, const char *part)
 {
     dv_data_config config = {.test = 0.1, .validation = 0.1};
@@ -254,6 +342,15 @@ static void bad_splits(void **state)
     assert_split_fails(&dataset, "xyzzyxyzzy", "known are official, random, speaker");
     assert_split_fails(&dataset, "", "known are");
     assert_split_fails(&dataset, "leave_one_out", "write leave_one_out:NAME");
+    assert_split_fails(&dataset, "fold", "write fold:I/K");
+    assert_split_fails(&dataset, "train:all", "write train");
+    const char *folds[] = {"0/5", "6/5", "1/1", "1", "1/x", "1/5/2", "-1/5", ""};
+    for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++) {
+        char split[32];
+        snprintf(split, sizeof split, "fold:%s", folds[i]);
+        assert_split_fails(&dataset, split, "is not I/K");
+    }
+    assert_split_fails(&dataset, "fold:1/81", "81 folds of 80 clips");
     assert_split_fails(&dataset, "random:x", "write random");
     assert_split_fails(&dataset, "leave_one_out:", "there are 's0', 's1'");
     assert_split_fails(&dataset, "leave_one_out:S0", "unknown speaker 'S0'; did you mean 's0'?");
@@ -352,11 +449,20 @@ static void class_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(official_split),       IN_FOLDER(random_split),
-        IN_FOLDER(random_split_is_fair), IN_FOLDER(small_labels_have_their_turn),
-        IN_FOLDER(speaker_split),        IN_FOLDER(leave_one_out_split),
-        IN_FOLDER(bad_splits),           IN_FOLDER(splits_without_what_they_need),
-        cmocka_unit_test(real_fsdd),     cmocka_unit_test(class_weights),
+        IN_FOLDER(official_split),
+        IN_FOLDER(random_split),
+        IN_FOLDER(random_split_is_fair),
+        IN_FOLDER(small_labels_have_their_turn),
+        IN_FOLDER(speaker_split),
+        IN_FOLDER(leave_one_out_split),
+        IN_FOLDER(folds),
+        IN_FOLDER(everything_trains),
+        IN_FOLDER(speakers_do_not_move),
+        IN_FOLDER(names_of_speakers),
+        IN_FOLDER(bad_splits),
+        IN_FOLDER(splits_without_what_they_need),
+        cmocka_unit_test(real_fsdd),
+        cmocka_unit_test(class_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

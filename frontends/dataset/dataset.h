@@ -20,23 +20,29 @@
 typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
 
 typedef enum dv_split_kind {
-    DV_SPLIT_OFFICIAL,      /* FSDD's: index < 5 is test; a manifest's split column where it has
-                               one (empty: train), which no other kind looks at */
-    DV_SPLIT_RANDOM,        /* stratified by label, seeded */
-    DV_SPLIT_SPEAKER,       /* whole speakers, seeded: at least one, never all */
+    DV_SPLIT_OFFICIAL, /* FSDD's: index < 5 is test; a manifest's split column where it has
+                          one (empty: train), which no other kind looks at */
+    DV_SPLIT_RANDOM,   /* stratified by label, seeded */
+    DV_SPLIT_SPEAKER,  /* whole speakers, at least one, never all: those whose names have the
+                          smallest hashes, seeded */
+    DV_SPLIT_TRAIN,    /* no test part */
+    DV_SPLIT_FOLD,     /* test = the I-th of K parts, stratified by label and speaker, seeded */
     DV_SPLIT_LEAVE_ONE_OUT, /* test = one named speaker */
 } dv_split_kind;
 
 typedef struct dv_data_config {
-    char path[DV_STRING_SIZE];  /* folder or manifest */
-    char split[DV_STRING_SIZE]; /* official | random | speaker | leave_one_out:NAME */
-    double test;                /* share of clips (random) or speakers (speaker), 0..0.9 */
-    double validation;          /* share of what is not test, 0..0.5, for early stopping: whole
-                                   speakers for `speaker` where at least 3 are left, else clips
-                                   stratified by label and speaker; not drawn where `official`
-                                   finds validation clips in the manifest */
-    int64_t seed;               /* of the split; not of the training */
-    double max_seconds;         /* longer files are left out */
+    char path[DV_STRING_SIZE];    /* folder or manifest */
+    char split[DV_STRING_SIZE];   /* official | random | speaker | train | fold:I/K |
+                                     leave_one_out:NAME */
+    double test;                  /* share of clips (random) or speakers (speaker), 0..0.9 */
+    double validation;            /* share of what is not test, 0..0.5, for early stopping: whole
+                                     speakers for `speaker` where at least 3 are left, else clips
+                                     stratified by label and speaker; not drawn where `official`
+                                     finds validation clips in the manifest */
+    int64_t seed;                 /* of the split; not of the training */
+    char exclude[DV_STRING_SIZE]; /* see dv_dataset_exclude; "": none */
+    double max_seconds;           /* longer files are left out */
+    const dv_tree *more;          /* see dv_dataset_extend; NULL: none */
 } dv_data_config;
 
 extern const dv_field dv_data_fields[]; /* section `data` */
@@ -66,9 +72,31 @@ typedef struct dv_dataset {
    a name that does not fit). Free with dv_dataset_free. */
 dv_status dv_dataset_open(const char *path, dv_dataset *dataset);
 
+/*
+ * Leaves out the clips that a CSV file names in its first column: names of files, or the ends of
+ * their paths. DV_EIO, DV_EFORMAT; DV_ECONFIG for a file that names no clip of the data set, or
+ * all.
+ */
+dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path);
+
 /* Gives each clip its part. DV_ECONFIG: unknown split (names the nearest), unknown speaker (names
    those there are), `official` on data without it, a split that leaves the training part empty. */
 dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config);
+
+/*
+ * Adds the training and validation parts of further data sets to one that is split. `more`: a list
+ * of maps with path, split (default: train), test, validation (default: 0), seed and exclude, each
+ * split by itself; what it keeps for testing is left out. DV_ECONFIG: names the place in the file;
+ * also for a path that stands twice, and for labels that the data set does not have.
+ */
+dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config);
+
+/* All that a training needs before the sound: opens, excludes, splits and extends. */
+dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset);
+
+/* The speakers that have names, in natural order: *names (*count) owned by the caller, the texts by
+   the data set. */
+dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, size_t *count);
 
 /* Reads, prepares and keeps the sound of all clips, in parallel. Files that cannot be read are
    named (one warning each), counted and left out. DV_EFORMAT when none is left. */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Steps of DV_RNG_SPLIT: one stream for each thing that is drawn. */
-enum { DRAW_TEST, DRAW_VALIDATION, DRAW_SPEAKER_ORDER };
+enum { DRAW_TEST, DRAW_VALIDATION, DRAW_SPEAKER_ORDER, DRAW_FOLD };
 
 static const int64_t official_test_below = 5; /* FSDD's split: indices 0 to 4 of each are test */
 static const int64_t speakers_to_hold_out = 3;
@@ -92,6 +92,35 @@ static int by_stratum(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
+/* All training clips, ordered by label, by the speaker's `rank` where it is given, and at random;
+ *candidates (*count) owned by the caller. */
+static dv_status order_clips(const dv_dataset *dataset, const speaker_list *speakers,
+                             const int64_t *rank, const dv_rng *rng, candidate **candidates,
+                             int64_t *count)
+{
+    int64_t *order;
+    *count = 0;
+    DV_TRY(dv__calloc(dataset->count, sizeof **candidates, candidates));
+    dv_status status = shuffled(rng, (int64_t)dataset->count, &order);
+    if (status != DV_OK) {
+        free(*candidates);
+        return status;
+    }
+    for (size_t i = 0; i < dataset->count; i++) {
+        const dv_clip *clip = &dataset->clips[i];
+        if (clip->part != DV_TRAIN)
+            continue;
+        (*candidates)[(*count)++] = (candidate){
+            .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
+            .place = order[i],
+            .clip = i,
+        };
+    }
+    free(order);
+    qsort(*candidates, (size_t)*count, sizeof **candidates, by_stratum);
+    return DV_OK;
+}
+
 /* Walks the ordered candidates and moves `share` of them to part `to`: at least one, never all. */
 static void move_share(dv_dataset *dataset, const candidate *candidates, int64_t count,
                        double share, const dv_rng *rng, dv_part to)
@@ -118,47 +147,70 @@ static dv_status draw_clips(dv_dataset *dataset, const speaker_list *speakers, c
 {
     if (share <= 0.0)
         return DV_OK;
-    dv_status status;
-    candidate *candidates = NULL;
-    int64_t *order = NULL;
-    int64_t count = 0;
-    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *candidates, &candidates));
-    DV_TRY_GOTO(shuffled(rng, (int64_t)dataset->count, &order));
-    for (size_t i = 0; i < dataset->count; i++) {
-        const dv_clip *clip = &dataset->clips[i];
-        if (clip->part != DV_TRAIN)
-            continue;
-        candidates[count++] = (candidate){
-            .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
-            .place = order[i],
-            .clip = i,
-        };
-    }
-    qsort(candidates, (size_t)count, sizeof *candidates, by_stratum);
+    candidate *candidates;
+    int64_t count;
+    DV_TRY(order_clips(dataset, speakers, rank, rng, &candidates, &count));
     move_share(dataset, candidates, count, share, rng, to);
-fail:
     free(candidates);
-    free(order);
-    return status;
+    return DV_OK;
 }
 
-/* Moves all clips of `share` of the speakers that are in training to part `to`. present
-   (speakers): who is in training. */
+/* ---- Whole speakers ---- */
+
+/* The finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
+   generators", OOPSLA 2014). */
+static uint64_t mix(uint64_t z)
+{
+    z += 0x9E3779B97F4A7C15U;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31);
+}
+
+/* A name's place in a draw: its hash (FNV-1a, 64 bits) mixed with seed and draw. It depends on no
+   other name, so speakers that come or go hardly move others between the parts. */
+static uint64_t speaker_key(const char *name, const dv_data_config *config, uint64_t draw)
+{
+    uint64_t hash = 0xCBF29CE484222325U;
+    for (const char *c = name; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001B3U;
+    return mix(hash ^ mix(mix((uint64_t)config->seed) ^ draw));
+}
+
+typedef struct keyed_speaker {
+    uint64_t key;
+    int64_t speaker;
+} keyed_speaker;
+
+static int by_key(const void *a, const void *b)
+{
+    const keyed_speaker *x = a;
+    const keyed_speaker *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->speaker > y->speaker) - (x->speaker < y->speaker);
+}
+
+/* Moves all clips of `share` of the speakers that are in training to part `to`: those with the
+   smallest keys. present (speakers): who is in training. */
 static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers, bool *present,
-                               int64_t present_count, double share, const dv_rng *rng, dv_part to)
+                               int64_t present_count, double share, const dv_data_config *config,
+                               uint64_t draw, dv_part to)
 {
     int64_t wanted = (int64_t)floor(share * (double)present_count + 0.5);
     wanted = wanted < 1 ? 1 : wanted;
     wanted = wanted > present_count - 1 ? present_count - 1 : wanted;
-    int64_t *order;
-    DV_TRY(shuffled(rng, speakers->count, &order));
-    for (int64_t i = 0; i < speakers->count && wanted > 0; i++) {
-        if (!present[order[i]])
-            continue;
-        present[order[i]] = false;
-        wanted--;
+    keyed_speaker *keyed;
+    int64_t count = 0;
+    DV_TRY(dv__calloc((size_t)speakers->count, sizeof *keyed, &keyed));
+    for (int64_t i = 0; i < speakers->count; i++) {
+        if (present[i])
+            keyed[count++] = (keyed_speaker){speaker_key(speakers->names[i], config, draw), i};
     }
-    free(order);
+    qsort(keyed, (size_t)count, sizeof *keyed, by_key);
+    for (int64_t i = 0; i < wanted; i++)
+        present[keyed[i].speaker] = false;
+    free(keyed);
     for (size_t i = 0; i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
         if (clip->part == DV_TRAIN && !present[speakers->of_clip[i]])
@@ -222,9 +274,8 @@ static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speak
     bool *present;
     DV_TRY(dv__calloc((size_t)speakers->count, sizeof *present, &present));
     int64_t count = find_present(dataset, speakers, present);
-    dv_rng rng = split_rng(config, DRAW_TEST);
     dv_status status =
-        draw_speakers(dataset, speakers, present, count, config->test, &rng, DV_TEST);
+        draw_speakers(dataset, speakers, present, count, config->test, config, DRAW_TEST, DV_TEST);
     free(present);
     return status;
 }
@@ -263,36 +314,96 @@ static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *sp
                    nearest != NULL ? "'?" : "", names);
 }
 
-/* Parts `text` into a kind and, behind a colon, a name: *name points into `text`. */
-static dv_status parse_split(const char *text, dv_split_kind *kind, const char **name)
+/* The speakers in an order of chance: *rank (speakers), owned by the caller. */
+static dv_status rank_speakers(const speaker_list *speakers, const dv_data_config *config,
+                               int64_t **rank)
 {
-    static const char *const words[] = {"official", "random", "speaker", "leave_one_out"};
-    static const char *const shown[] = {"official", "random", "speaker", "leave_one_out:NAME"};
-    enum { COUNT = sizeof words / sizeof words[0] };
-    size_t length = strcspn(text, ":");
-    *name = NULL;
-    if (text[length] == ':')
-        *name = text + length + 1 + strspn(text + length + 1, " ");
-    for (int i = 0; i < COUNT; i++) {
-        if (strlen(words[i]) != length || strncmp(words[i], text, length) != 0)
-            continue;
-        *kind = (dv_split_kind)i;
-        if ((*name != NULL) == (*kind == DV_SPLIT_LEAVE_ONE_OUT))
-            return DV_OK;
-        return DV_FAIL(DV_ECONFIG, "data.split: '%s': write %s", text, shown[i]);
+    dv_rng rng = split_rng(config, DRAW_SPEAKER_ORDER);
+    return shuffled(&rng, speakers->count, rank);
+}
+
+/* text: "I/K". */
+static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, const char *text,
+                            const dv_data_config *config)
+{
+    char first[DV_STRING_SIZE];
+    const char *slash = strchr(text, '/');
+    int64_t fold = 0, folds = 0;
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(text, "/"), text);
+    if (slash == NULL || !dv_parse_int(first, &fold) || !dv_parse_int(slash + 1, &folds) ||
+        folds < 2 || fold < 1 || fold > folds)
+        return DV_FAIL(DV_ECONFIG, "data.split: fold: '%s' is not I/K with I from 1 to K", text);
+    if ((size_t)folds > dataset->count)
+        return DV_FAIL(DV_ECONFIG, "data.split: fold: %lld folds of %zu clips", (long long)folds,
+                       dataset->count);
+    int64_t *rank, count;
+    candidate *candidates;
+    dv_rng rng = split_rng(config, DRAW_FOLD);
+    DV_TRY(rank_speakers(speakers, config, &rank));
+    dv_status status = order_clips(dataset, speakers, rank, &rng, &candidates, &count);
+    free(rank);
+    if (status != DV_OK)
+        return status;
+    for (int64_t i = 0; i < count; i++) {
+        if (i % folds == fold - 1)
+            dataset->clips[candidates[i].clip].part = DV_TEST;
     }
+    free(candidates);
+    return DV_OK;
+}
+
+/* In the order of dv_split_kind. */
+static const struct split_form {
+    const char *word;
+    const char *argument; /* what stands behind a colon; NULL: nothing */
+} split_forms[] = {{"official", NULL}, {"random", NULL}, {"speaker", NULL},
+                   {"train", NULL},    {"fold", "I/K"},  {"leave_one_out", "NAME"}};
+enum { SPLIT_FORMS = sizeof split_forms / sizeof split_forms[0] };
+
+static dv_status fail_unknown_split(const char *text, const char *word)
+{
+    const char *words[SPLIT_FORMS];
+    for (int i = 0; i < SPLIT_FORMS; i++)
+        words[i] = split_forms[i].word;
+    const char *nearest = dv_nearest(word, words, SPLIT_FORMS);
+    for (int i = 0; nearest != NULL && i < SPLIT_FORMS; i++) {
+        const struct split_form *form = &split_forms[i];
+        if (strcmp(nearest, form->word) == 0)
+            return DV_FAIL(DV_ECONFIG, "data.split: unknown split '%s'; did you mean '%s%s%s'?",
+                           text, nearest, form->argument != NULL ? ":" : "",
+                           form->argument != NULL ? form->argument : "");
+    }
+    return DV_FAIL(DV_ECONFIG,
+                   "data.split: unknown split '%s'; known are official, random, speaker, train, "
+                   "fold:I/K and leave_one_out:NAME",
+                   text);
+}
+
+/* Parts `text` into a kind and what stands behind a colon: *argument points into `text`. */
+static dv_status parse_split(const char *text, dv_split_kind *kind, const char **argument)
+{
+    size_t length = strcspn(text, ":");
     char word[DV_STRING_SIZE];
     snprintf(word, sizeof word, "%.*s", (int)length, text);
-    const char *nearest = dv_nearest(word, words, COUNT);
-    if (nearest != NULL)
-        return DV_FAIL(DV_ECONFIG, "data.split: unknown split '%s'; did you mean '%s'?", text,
-                       strcmp(nearest, words[3]) == 0 ? shown[3] : nearest);
-    return DV_FAIL(DV_ECONFIG, "data.split: unknown split '%s'; known are %s, %s, %s and %s", text,
-                   shown[0], shown[1], shown[2], shown[3]);
+    *argument = NULL;
+    if (text[length] == ':')
+        *argument = text + length + 1 + strspn(text + length + 1, " ");
+    for (int i = 0; i < SPLIT_FORMS; i++) {
+        const struct split_form *form = &split_forms[i];
+        if (strcmp(form->word, word) != 0)
+            continue;
+        *kind = (dv_split_kind)i;
+        if ((*argument != NULL) == (form->argument != NULL))
+            return DV_OK;
+        return DV_FAIL(DV_ECONFIG, "data.split: '%s': write %s%s%s", text, form->word,
+                       form->argument != NULL ? ":" : "",
+                       form->argument != NULL ? form->argument : "");
+    }
+    return fail_unknown_split(text, word);
 }
 
 static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, dv_split_kind kind,
-                            const char *name, const dv_data_config *config)
+                            const char *argument, const dv_data_config *config)
 {
     dv_rng rng = split_rng(config, DRAW_TEST);
     if (kind == DV_SPLIT_OFFICIAL)
@@ -303,7 +414,11 @@ static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, d
         return draw_clips(dataset, speakers, NULL, config->test, &rng, DV_TEST);
     if (kind == DV_SPLIT_SPEAKER)
         return split_by_speaker(dataset, speakers, config);
-    return split_leave_one_out(dataset, speakers, name);
+    if (kind == DV_SPLIT_FOLD)
+        return split_fold(dataset, speakers, argument, config);
+    if (kind == DV_SPLIT_LEAVE_ONE_OUT)
+        return split_leave_one_out(dataset, speakers, argument);
+    return DV_OK; /* train */
 }
 
 static dv_status split_validation(dv_dataset *dataset, const speaker_list *speakers,
@@ -319,13 +434,12 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
     bool *present = NULL;
     int64_t *rank = NULL;
     dv_rng rng = split_rng(config, DRAW_VALIDATION);
-    dv_rng rank_rng = split_rng(config, DRAW_SPEAKER_ORDER);
     DV_TRY_GOTO(dv__calloc((size_t)speakers->count, sizeof *present, &present));
-    DV_TRY_GOTO(shuffled(&rank_rng, speakers->count, &rank));
+    DV_TRY_GOTO(rank_speakers(speakers, config, &rank));
     int64_t count = find_present(dataset, speakers, present);
     if (kind == DV_SPLIT_SPEAKER && count >= speakers_to_hold_out)
-        status = draw_speakers(dataset, speakers, present, count, config->validation, &rng,
-                               DV_VALIDATION);
+        status = draw_speakers(dataset, speakers, present, count, config->validation, config,
+                               DRAW_VALIDATION, DV_VALIDATION);
     else
         status = draw_clips(dataset, speakers, rank, config->validation, &rng, DV_VALIDATION);
 fail:
@@ -337,12 +451,12 @@ fail:
 dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config)
 {
     dv_split_kind kind = DV_SPLIT_RANDOM;
-    const char *name;
+    const char *argument;
     speaker_list speakers;
-    DV_TRY(parse_split(config->split, &kind, &name));
+    DV_TRY(parse_split(config->split, &kind, &argument));
     DV_TRY(list_speakers(dataset, &speakers));
     dv_status status;
-    DV_TRY_GOTO(split_test(dataset, &speakers, kind, name, config));
+    DV_TRY_GOTO(split_test(dataset, &speakers, kind, argument, config));
     DV_TRY_GOTO(split_validation(dataset, &speakers, kind, config));
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].part == DV_TRAIN)
@@ -353,4 +467,18 @@ dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config)
 fail:
     speakers_free(&speakers);
     return status;
+}
+
+dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, size_t *count)
+{
+    speaker_list speakers;
+    DV_TRY(list_speakers(dataset, &speakers));
+    *count = 0;
+    for (int64_t i = 0; i < speakers.count; i++) {
+        if (speakers.names[i][0] != '\0')
+            speakers.names[(*count)++] = speakers.names[i];
+    }
+    *names = speakers.names;
+    free(speakers.of_clip);
+    return DV_OK;
 }

@@ -215,6 +215,16 @@ class Configuration(support.Case):
         self.ends(decavox("train", path, "--data", self.data), FAILED, path)
         self.ends(decavox("train", self.folder, "--data", self.data), FAILED, self.folder)
 
+    def test_bases(self):
+        self.refuse("base: [a]\n", "wrong.yaml:1", "base")
+        self.refuse("base: nowhere.yaml\n", self.at("nowhere.yaml"), code=FAILED)
+        self.refuse("base: wrong.yaml\n", "wrong.yaml:1", "begin with itself")
+        support.write_text(self.at("list.yaml"), "- a\n")
+        self.refuse("base: list.yaml\n", "wrong.yaml:1", "list.yaml has no sections")
+        low = support.write_text(self.at("low.yaml"), self.config_with("  epoch: 1\n"))
+        line = len(self.config_with("").splitlines()) + 1
+        self.refuse("base: low.yaml\ntrain: {epochs: 1}\n", f"{low}:{line}: ", "'epochs'")
+
     def test_a_model_that_does_not_fit(self):
         text = self.config_with("").replace("    - frames:\n", "    - conv2d: {filters: 4, kernel: "
                                             "[20, 3], padding: 0, name: tall}\n")

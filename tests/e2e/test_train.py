@@ -230,6 +230,28 @@ class Options(support.Case):
         done, _ = self.resolved("mixed", "--mixed_precision", "--epochs", "1")
         self.assertIn("warning: no mixed precision: cpu computes in FP32 alone", done.out + done.err)
 
+    def test_a_configuration_on_another(self):
+        below = support.write_text(self.at("below.yaml"), support.CONFIG.format(
+            model=support.MODEL, epochs=9))
+        middle = support.write_text(self.at("middle.yaml"), f"base: {below}\ntrain:\n  epochs: 1\n")
+        support.write_text(self.at("top.yaml"), "base: middle.yaml\nfeatures: {n_mels: 24}\n")
+        run = self.at("based")
+        self.ends(decavox("train", self.at("top.yaml"), "--data", self.data, "--out", run), GOOD)
+        lines = support.read_text(os.path.join(run, "config.yaml")).splitlines()
+        for line in ("  epochs: 1", "  n_mels: 24", "  batch_size: 8", "  name: small"):
+            self.assertIn(line, lines)
+        self.assertFalse(any(line.startswith("base") for line in lines))
+        self.assertTrue(os.path.exists(middle))
+
+    def test_more_data_trains_and_is_not_tested(self):
+        more = support.make_data(self.at("more"), speakers=("cid",), count=6)
+        done, text = self.resolved("more_run", "--epochs", "1", "--set",
+                                   "data.more=[{path: %s, split: train}]" % more)
+        self.assertIn("path: " + more, text)
+        self.assertIn(" 63 training and 9 validation clips", done.out)  # of 48, and 24 more
+        report = json.loads(support.read_text(self.at("more_run", "report.json")))
+        self.assertEqual(report["count"], 40)
+
     def test_set_and_time_layers(self):
         done, text = self.resolved("set", "--set", "train.time_layers=true", "--set",
                                    "train.epochs=1", "--set=features.n_mels=24")

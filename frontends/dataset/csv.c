@@ -1,0 +1,127 @@
+#include "frontends/dataset/csv.h"
+#include "frontends/dataset/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Cuts a quoted field out of the text, in place; `next` stands behind the closing quote. */
+static dv_status read_quoted(dv__csv *csv, char **field)
+{
+    int opened = csv->line;
+    char *from = csv->next + 1;
+    char *to = csv->next + 1;
+    *field = to;
+    for (; *from != '"' || from[1] == '"'; from++) {
+        if (*from == '\0')
+            return DV_FAIL(DV_EFORMAT, "%s:%d: the quote is never closed", csv->path, opened);
+        if (*from == '\n')
+            csv->line++;
+        if (*from == '"')
+            from++;
+        *to++ = *from;
+    }
+    csv->next = from + 1;
+    *to = '\0';
+    if (strchr(",\r\n", *csv->next) == NULL) /* the text's end counts as found */
+        return DV_FAIL(DV_EFORMAT, "%s:%d: '%c' after the closing quote", csv->path, csv->line,
+                       *csv->next);
+    return DV_OK;
+}
+
+static dv_status read_plain(dv__csv *csv, char **field)
+{
+    *field = csv->next;
+    csv->next += strcspn(csv->next, ",\r\n\"");
+    if (*csv->next == '"')
+        return DV_FAIL(DV_EFORMAT, "%s:%d: a quote inside a field that does not begin with one",
+                       csv->path, csv->line);
+    return DV_OK;
+}
+
+/* Ends a field at the separator under `next` and steps over it; *more: another field follows. */
+static dv_status end_field(dv__csv *csv, bool *more)
+{
+    char *end = csv->next;
+    *more = *end == ',';
+    if (*end == '\r' && end[1] != '\n' && end[1] != '\0')
+        return DV_FAIL(DV_EFORMAT, "%s:%d: a carriage return inside a field", csv->path, csv->line);
+    if (*end == '\r')
+        csv->next++;
+    if (*csv->next == '\n')
+        csv->line++;
+    if (*csv->next != '\0')
+        csv->next++;
+    *end = '\0';
+    return DV_OK;
+}
+
+dv_status dv__csv_read(dv__csv *csv, dv__csv_row *row)
+{
+    row->count = 0;
+    for (; *csv->next == '\n' || (*csv->next == '\r' && csv->next[1] == '\n'); csv->next++)
+        csv->line += *csv->next == '\n';
+    csv->row_line = csv->line;
+    for (bool more = *csv->next != '\0'; more;) {
+        char *field;
+        if (*csv->next == '"')
+            DV_TRY(read_quoted(csv, &field));
+        else
+            DV_TRY(read_plain(csv, &field));
+        DV_TRY(end_field(csv, &more));
+        if (row->count == DV__CSV_FIELDS)
+            return DV_FAIL(DV_EFORMAT, "%s:%d: more than %d fields", csv->path, csv->row_line,
+                           DV__CSV_FIELDS);
+        row->fields[row->count++] = field;
+    }
+    return DV_OK;
+}
+
+/* Reads a whole file as text; *text owned by the caller, NULL on failure. */
+static dv_status read_text(const char *path, char **text)
+{
+    static const size_t limit = (size_t)256 << 20;
+    size_t size = 0;
+    size_t capacity = 0;
+    dv_status status = DV_OK;
+    *text = NULL;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+    do {
+        DV_TRY_GOTO(dv__grow(size + 1, 1, &capacity, text));
+        size += fread(*text + size, 1, capacity - size - 1, file);
+        if (size > limit)
+            DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: larger than %zu bytes", path, limit));
+    } while (!feof(file) && !ferror(file));
+    if (ferror(file))
+        DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno)));
+    (*text)[size] = '\0';
+    if (strlen(*text) != size)
+        DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: not a text: a zero byte at %zu", path, strlen(*text)));
+    fclose(file);
+    return DV_OK;
+fail:
+    fclose(file);
+    free(*text);
+    *text = NULL;
+    return status;
+}
+
+dv_status dv__csv_open(const char *path, dv__csv *csv)
+{
+    DV_TRY(read_text(path, &csv->text));
+    bool mark =
+        strncmp(csv->text, "\xEF\xBB\xBF", 3) == 0; /* some programs put a byte order mark */
+    csv->path = path;
+    csv->next = csv->text + (mark ? 3 : 0);
+    csv->line = csv->row_line = 1;
+    return DV_OK;
+}
+
+void dv__csv_close(dv__csv *csv)
+{
+    free(csv->text);
+    csv->text = NULL;
+}

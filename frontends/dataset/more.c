@@ -1,0 +1,213 @@
+/* What is left out of a data set, and what is added to it. */
+#include "frontends/dataset/csv.h"
+#include "frontends/dataset/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void clip_free(dv_clip *clip)
+{
+    free(clip->path);
+    free(clip->speaker);
+    free(clip->samples);
+}
+
+/* ---- Leaving out ---- */
+
+typedef struct name_list {
+    char **names; /* (count) in order */
+    size_t count, capacity;
+} name_list;
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The first column of the file, in order; the texts are the reader's. */
+static dv_status read_names(dv__csv *csv, name_list *list)
+{
+    dv__csv_row row;
+    for (;;) {
+        DV_TRY(dv__csv_read(csv, &row));
+        if (row.count == 0)
+            break;
+        DV_TRY(dv__grow(list->count, sizeof *list->names, &list->capacity, &list->names));
+        list->names[list->count++] = row.fields[0];
+    }
+    if (list->count > 1)
+        qsort(list->names, list->count, sizeof *list->names, by_text);
+    return DV_OK;
+}
+
+/* Whether the path, or an end of it that begins behind a slash, is in the list. */
+static bool is_listed(const name_list *list, const char *path)
+{
+    const char *end = path + strlen(path);
+    for (const char *c = end; c >= path; c--) {
+        if (c != path && c[-1] != '/')
+            continue;
+        if (list->count > 0 &&
+            bsearch(&c, list->names, list->count, sizeof *list->names, by_text) != NULL)
+            return true;
+    }
+    return false;
+}
+
+dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
+{
+    dv__csv csv;
+    name_list list = {0};
+    DV_TRY(dv__csv_open(path, &csv));
+    dv_status status = read_names(&csv, &list);
+    size_t kept = 0;
+    for (size_t i = 0; status == DV_OK && i < dataset->count; i++) {
+        dv_clip *clip = &dataset->clips[i];
+        if (is_listed(&list, clip->path))
+            clip_free(clip);
+        else
+            dataset->clips[kept++] = *clip;
+    }
+    if (status == DV_OK) {
+        size_t before = dataset->count;
+        dataset->count = kept;
+        if (kept == before)
+            status =
+                DV_FAIL(DV_ECONFIG, "data.exclude: %s names none of the %zu clips", path, before);
+        else if (kept == 0)
+            status = DV_FAIL(DV_ECONFIG, "data.exclude: %s names all %zu clips", path, before);
+    }
+    free(list.names);
+    dv__csv_close(&csv);
+    return status;
+}
+
+/* ---- Adding ---- */
+
+static const dv_field more_fields[] = {
+    DV_STRING(dv_data_config, path, DV_REQUIRED, "folder of sound files, or CSV manifest"),
+    DV_STRING(dv_data_config, split, "train", "as data.split; its test part is left out"),
+    DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9, "share for testing, which is left out"),
+    DV_FLOAT(dv_data_config, validation, "0", 0, 0.5, "share for validation"),
+    DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "seed of the split"),
+    DV_STRING(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
+    DV_END,
+};
+
+static dv_status open_and_split(const dv_data_config *config, dv_dataset *dataset)
+{
+    DV_TRY(dv_dataset_open(config->path, dataset));
+    dv_status status = DV_OK;
+    if (config->exclude[0] != '\0')
+        status = dv_dataset_exclude(dataset, config->exclude);
+    if (status == DV_OK)
+        status = dv_dataset_split(dataset, config);
+    if (status != DV_OK)
+        dv_dataset_free(dataset);
+    return status;
+}
+
+/* The number that each label of `from` has in `to`: *numbers (from->label_count), owned. */
+static dv_status number_labels(const dv_dataset *from, const dv_dataset *to, int **numbers)
+{
+    DV_TRY(dv__calloc(from->label_count, sizeof **numbers, numbers));
+    for (size_t i = 0; i < from->label_count; i++) {
+        size_t k = 0;
+        while (k < to->label_count && strcmp(from->labels[i], to->labels[k]) != 0)
+            k++;
+        if (k == to->label_count) {
+            free(*numbers);
+            return DV_FAIL(DV_ECONFIG, "data.path has no label '%s'", from->labels[i]);
+        }
+        (*numbers)[i] = (int)k;
+    }
+    return DV_OK;
+}
+
+/* Moves what is not for testing from `from` to the end of `to`. */
+static dv_status append(dv_dataset *from, dv_dataset *to)
+{
+    int *numbers;
+    DV_TRY(number_labels(from, to, &numbers));
+    dv_clip *larger = realloc(to->clips, (to->count + from->count) * sizeof *larger);
+    if (larger == NULL) {
+        free(numbers);
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu clips", to->count + from->count);
+    }
+    to->clips = larger;
+    for (size_t i = 0; i < from->count; i++) {
+        dv_clip *clip = &from->clips[i];
+        if (clip->part == DV_TEST) {
+            clip_free(clip);
+            continue;
+        }
+        clip->label = numbers[clip->label];
+        to->clips[to->count++] = *clip;
+    }
+    from->count = 0;
+    free(numbers);
+    return DV_OK;
+}
+
+/* What was opened before. */
+typedef struct opened {
+    struct stat *sources; /* (count) */
+    size_t count;
+} opened;
+
+/* Data that are there already, under whatever name, would bring test clips into the training. */
+static dv_status check_new(const char *path, opened *before)
+{
+    struct stat *now = &before->sources[before->count];
+    if (stat(path, now) != 0)
+        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+    for (size_t i = 0; i < before->count; i++) {
+        const struct stat *other = &before->sources[i];
+        if (other->st_dev == now->st_dev && other->st_ino == now->st_ino)
+            return DV_FAIL(DV_ECONFIG, "%s stands in data twice", path);
+    }
+    before->count++;
+    return DV_OK;
+}
+
+static dv_status add_source(dv_dataset *dataset, const dv_tree *item, opened *before)
+{
+    dv_data_config config = {0};
+    dv_dataset further;
+    DV_TRY(dv_fields_read(more_fields, item, "data.more", &config));
+    DV_TRY(check_new(config.path, before));
+    DV_TRY(open_and_split(&config, &further));
+    dv_status status = append(&further, dataset);
+    dv_dataset_free(&further);
+    return status;
+}
+
+dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config)
+{
+    const dv_tree *more = config->more;
+    if (more == NULL || more->kind == DV_TREE_NULL)
+        return DV_OK;
+    if (more->kind != DV_TREE_LIST)
+        return dv_tree_fail(more, "data: more: expected a list of maps with path, split, ...");
+    opened before = {0};
+    DV_TRY(dv__calloc(more->count + 1, sizeof *before.sources, &before.sources));
+    dv_status status = check_new(config->path, &before);
+    for (size_t i = 0; status == DV_OK && i < more->count; i++) {
+        status = add_source(dataset, more->children[i], &before);
+        if (status != DV_OK)
+            status = dv__fail_within(status, "data.more: item %zu", i + 1);
+    }
+    free(before.sources);
+    return status;
+}
+
+dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset)
+{
+    DV_TRY(open_and_split(config, dataset));
+    dv_status status = dv_dataset_extend(dataset, config);
+    if (status != DV_OK)
+        dv_dataset_free(dataset);
+    return status;
+}
