@@ -48,7 +48,7 @@ typedef struct dv_augment_config {
     double speed;                             /* largest factor; 1: none */
     double noise;                             /* probability */
     int64_t noise_snr[2];                     /* dB below the clip's RMS, least and most */
-    char noise_path[DV_STRING_SIZE];          /* folder of recorded noises; "": none */
+    char noise_path[DV_STRING_SIZE];          /* recorded noises (dv_noise_list); "": none */
     int64_t noise_colors;                     /* generated noises 1 / f^a, a from 0 to 2 */
     double reverberation;                     /* probability */
     int64_t reverberation_time[2];            /* ms until 60 dB below, least and most */
@@ -70,7 +70,8 @@ typedef struct dv_augmenter dv_augmenter; /* immutable once made: one for all th
 /*
  * Reads and makes the noises where there is to be any, and the tables. `frontend` is borrowed and
  * must outlive the augmenter. DV_ECONFIG: limits that do not fit each other, noise without any
- * noises; DV_EIO, DV_EFORMAT: names the folder or the file that cannot be read.
+ * noises; DV_EARG: a noise_path with nothing between two commas; DV_EIO, DV_EFORMAT: names the
+ * folder or the file that cannot be read.
  */
 dv_status dv_augmenter_create(const dv_augment_config *config, const dv_frontend *frontend,
                               dv_augmenter **out);

@@ -1,6 +1,6 @@
 #include "runner/command.h"
 #include "runner/experiment.h"
-#include "runner/report.h"
+#include "runner/noise_curve.h"
 
 #include <string.h>
 
@@ -12,6 +12,9 @@ typedef struct eval_options {
     int64_t threads;
     char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
     bool clips;
+    char out[DV_STRING_SIZE];
+    char noise[DV_STRING_SIZE], snr[DV_STRING_SIZE];
+    int64_t noise_seed;
 } eval_options;
 
 static const dv_field fields[] = {
@@ -24,7 +27,12 @@ static const dv_field fields[] = {
               "unless there is --data"),
     DV_ENUM(eval_options, part, "test", part_names, "which part of the split"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
-    DV_BOOL(eval_options, clips, "false", "with --format json: the answer to every clip too"),
+    DV_BOOL(eval_options, clips, "false", "in JSON: the answer to every clip too"),
+    DV_STRING(eval_options, out, "", "file for the evaluation as JSON, whatever --format is"),
+    DV_STRING(eval_options, noise, "",
+              "again with noise added: files and folders of recordings, separated by commas"),
+    DV_STRING(eval_options, snr, "20,10,5,0", "with --noise: signal-to-noise ratios, dB"),
+    DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
     DV_STRING(eval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
@@ -34,7 +42,7 @@ static const dv_options options = {
     .command = "eval",
     .operands = "CHECKPOINT",
     .summary = "Prints accuracy with a 95 % Wilson interval, precision and recall per class, and "
-               "the confusion matrix.",
+               "the confusion matrix; with --noise the same at several signal-to-noise ratios.",
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -63,40 +71,98 @@ static dv_status data_config(const dv_predictor *predictor, const eval_options *
     return DV_OK;
 }
 
-static dv_status print_report(const dv_report *report, const eval_options *chosen)
+/* What an evaluation works with. */
+typedef struct evaluation {
+    const eval_options *chosen;
+    const char *checkpoint;
+    dv_predictor *predictor;
+    dv_data_config data;
+    dv_dataset dataset;
+    dv_noise_curve curve; /* no points: none is asked for */
+} evaluation;
+
+/* Where and on what an evaluation was made. */
+static json_t *protocol_json(const evaluation *e)
 {
-    if (chosen->format == DV_FORMAT_TEXT) {
-        dv_report_text(report, stdout);
+    return json_pack("{s:o, s:o, s:o, s:s}", "checkpoint", dv_text_json(e->checkpoint), "data",
+                     dv_text_json(e->data.path), "split", dv_text_json(e->data.split), "part",
+                     part_names[e->chosen->part]);
+}
+
+/* Prints and writes `json` (reference stolen). */
+static dv_status leave_json(const evaluation *e, json_t *json)
+{
+    if (e->chosen->format == DV_FORMAT_JSON) {
+        json_dumpf(json, stdout, JSON_INDENT(2));
+        printf("\n");
+    }
+    if (e->chosen->out[0] == '\0') {
+        json_decref(json);
         return DV_OK;
     }
+    if (json_object_set_new(json, "protocol", protocol_json(e)) != 0) {
+        json_decref(json);
+        return DV_FAIL(DV_ENOMEM, "out of memory: the report");
+    }
+    return dv_json_write(e->chosen->out, json);
+}
+
+static dv_status tell(evaluation *e, const dv_report *report)
+{
+    const eval_options *chosen = e->chosen;
+    bool text = chosen->format == DV_FORMAT_TEXT;
+    dv_log log = dv_command_log();
     json_t *json = dv_report_json(report, chosen->clips);
     if (json == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: the report");
-    json_dumpf(json, stdout, JSON_INDENT(2));
-    printf("\n");
+    if (text)
+        dv_report_text(report, stdout);
+    dv_status status = DV_OK;
+    if (e->curve.count > 0) {
+        status =
+            dv_noise_curve_make(&e->curve, e->predictor, report, &e->dataset, (dv_part)chosen->part,
+                                e->data.max_seconds, chosen->clips, &log);
+        if (status == DV_OK && text)
+            dv_noise_curve_text(&e->curve, stdout);
+        if (status == DV_OK)
+            status = dv_noise_curve_json(&e->curve, json);
+    }
+    if (status == DV_OK)
+        return leave_json(e, json);
     json_decref(json);
-    return DV_OK;
+    return status;
 }
 
-static dv_status evaluate(dv_predictor *predictor, const eval_options *chosen)
+static dv_status evaluate(evaluation *e)
 {
-    dv_data_config data;
-    DV_TRY(data_config(predictor, chosen, &data));
-    dv_dataset dataset;
-    DV_TRY(dv_dataset_prepare(&data, &dataset));
+    const eval_options *chosen = e->chosen;
     dv_log log = dv_command_log();
-    dv_status status =
-        dv_dataset_load(&dataset, dv_predictor_frontend(predictor), data.max_seconds, &log);
+    DV_TRY(data_config(e->predictor, chosen, &e->data));
+    if (e->curve.count > 0)
+        DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
+    DV_TRY(dv_dataset_prepare(&e->data, &e->dataset));
+    DV_TRY(dv_dataset_load(&e->dataset, dv_predictor_frontend(e->predictor), e->data.max_seconds,
+                           &log));
     dv_report report;
-    if (status == DV_OK) {
-        status = dv_report_make(predictor, &dataset, (dv_part)chosen->part, &report);
-        if (status == DV_OK) {
-            status = print_report(&report, chosen);
-            dv_report_free(&report);
-        }
-    }
-    dv_dataset_free(&dataset);
+    DV_TRY(dv_report_make(e->predictor, &e->dataset, (dv_part)chosen->part, &report));
+    dv_status status = tell(e, &report);
+    dv_report_free(&report);
     return status;
+}
+
+/* The ratios that are asked for. */
+static dv_status begin_noise(const eval_options *chosen, const dv_tree *given,
+                             dv_noise_curve *curve)
+{
+    static const char *const belong[] = {"snr", "noise_seed"};
+    if (dv_tree_get(given, "noise") != NULL)
+        return dv_noise_curve_begin(chosen->snr, (uint64_t)chosen->noise_seed, curve);
+    for (size_t i = 0; i < sizeof belong / sizeof belong[0]; i++) {
+        if (dv_tree_get(given, belong[i]) != NULL)
+            return DV_FAIL(DV_EARG, "--%s: says how noise is added, but there is no --noise",
+                           belong[i]);
+    }
+    return DV_OK;
 }
 
 int dv_command_eval(int argc, char **argv)
@@ -106,13 +172,16 @@ int dv_command_eval(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
-    dv_predictor *predictor;
-    dv_status status = dv_predictor_load(arguments.operands[0], chosen.device, (int)chosen.threads,
-                                         dv_command_log(), &predictor);
-    if (status == DV_OK) {
-        status = evaluate(predictor, &chosen);
-        dv_predictor_free(predictor);
-    }
+    evaluation e = {.chosen = &chosen, .checkpoint = arguments.operands[0]};
+    dv_status status = begin_noise(&chosen, arguments.given, &e.curve);
+    if (status == DV_OK)
+        status = dv_predictor_load(e.checkpoint, chosen.device, (int)chosen.threads,
+                                   dv_command_log(), &e.predictor);
+    if (status == DV_OK)
+        status = evaluate(&e);
+    dv_dataset_free(&e.dataset);
+    dv_noise_curve_free(&e.curve);
+    dv_predictor_free(e.predictor);
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("eval", status);
 }

@@ -47,7 +47,10 @@ static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, cons
     DV_TRY(dv_predictor_clips(predictor, dataset, indices, out->count, out->logits));
     for (int64_t i = 0; i < out->count; i++) {
         const float *logits = out->logits + i * classes;
-        dv_confusion_add(&out->confusion, out->truth[i], dv_argmax(logits, classes));
+        int64_t best = dv_argmax(logits, classes);
+        dv_confusion_add(&out->confusion, out->truth[i], best);
+        dv_calibration_add(&out->calibration, dv_confidence(logits, classes),
+                           best == out->truth[i]);
         out->loss += dv_cross_entropy(logits, classes, out->truth[i]) / (double)out->count;
     }
     return DV_OK;
@@ -113,6 +116,7 @@ void dv_report_text(const dv_report *report, FILE *out)
     fprintf(out, "accuracy %.2f%% (%lld of %lld; 95%% interval %.2f%% to %.2f%%), loss %.4f\n",
             100.0 * (double)correct / (double)report->count, (long long)correct,
             (long long)report->count, 100 * low, 100 * high, report->loss);
+    fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
     if (report->skipped > 0)
         fprintf(out, "%zu unreadable files left out\n", report->skipped);
     print_classes(report, out);
@@ -177,17 +181,33 @@ static json_t *confusion_json(const dv_confusion *confusion)
     return rows;
 }
 
+/* Of a bin without answers accuracy and confidence are 0. */
+static json_t *calibration_json(const dv_calibration *calibration)
+{
+    json_t *bins = json_array();
+    for (int m = 0; m < DV_CALIBRATION_BINS; m++) {
+        const dv_calibration_bin *bin = &calibration->bins[m];
+        double count = bin->count > 0 ? (double)bin->count : 1;
+        json_array_append_new(
+            bins,
+            json_pack("{s:f, s:f, s:I, s:f, s:f}", "low", dv_calibration_edge(m), "high",
+                      dv_calibration_edge(m + 1), "count", (json_int_t)bin->count, "confidence",
+                      bin->confidence / count, "accuracy", (double)bin->correct / count));
+    }
+    return json_pack("{s:f, s:o}", "ece", dv_calibration_error(calibration), "bins", bins);
+}
+
 json_t *dv_report_json(const dv_report *report, bool clips)
 {
     int64_t correct = dv_confusion_correct(&report->confusion);
     double low, high;
     dv_wilson_interval(correct, report->count, &low, &high);
-    json_t *json =
-        json_pack("{s:f, s:I, s:I, s:[f, f], s:f, s:I, s:o, s:o}", "accuracy",
-                  (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
-                  (json_int_t)report->count, "interval_95", low, high, "loss", report->loss,
-                  "skipped", (json_int_t)report->skipped, "classes", class_json(report),
-                  "confusion", confusion_json(&report->confusion));
+    json_t *json = json_pack(
+        "{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", "accuracy",
+        (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
+        (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "calibration",
+        calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped, "classes",
+        class_json(report), "confusion", confusion_json(&report->confusion));
     if (json == NULL || !clips)
         return json;
     json_t *list = json_array();

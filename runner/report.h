@@ -16,7 +16,8 @@ typedef struct dv_report {
     int *truth;            /* (count) class of the checkpoint */
     float *logits;         /* (count, classes) */
     double loss;           /* mean cross-entropy */
-    size_t skipped;        /* files left out of the data set */
+    dv_calibration calibration;
+    size_t skipped; /* files left out of the data set */
 } dv_report;
 
 /* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EARG: no clip in it, or a label

@@ -353,7 +353,11 @@ static void refusals(void **state)
     snprintf(changed.noise_path, sizeof changed.noise_path, "%s/missing", folder);
     refuse(&changed, DV_EIO, "missing: No such file");
     snprintf(changed.noise_path, sizeof changed.noise_path, "%s", folder);
+    refuse(&changed, DV_EIO, "augment: noise_path: ");
     refuse(&changed, DV_EIO, "has no sound file");
+    snprintf(changed.noise_path, sizeof changed.noise_path, ",%s", folder);
+    refuse(&changed, DV_EARG, "augment: noise_path: a path is missing in ',");
+    snprintf(changed.noise_path, sizeof changed.noise_path, "%s", folder);
     char path[512];
     snprintf(path, sizeof path, "%s/bad.wav", folder);
     FILE *file = fopen(path, "w");

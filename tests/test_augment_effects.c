@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -547,6 +548,35 @@ static void short_and_silent_noises(void **state)
     end(&b);
 }
 
+/* Files and folders, in the order of the list. */
+static void noises_of_several_paths(void **state)
+{
+    const char *folder = *state;
+    char path[512];
+    float sound[9000];
+    bench b = begin();
+    static const char *const names[] = {"one.wav", "some/a.wav", "some/b.wav", "last.wav"};
+    snprintf(path, sizeof path, "%s/some", folder);
+    assert_int_equal(mkdir(path, 0777), 0);
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < 9000; i++)
+            sound[i] = ((i & 1) != 0 ? 1 : -1) / (float)(2 << k);
+        const dv_audio audio = {.samples = sound, .count = 9000, .sample_rate = RATE};
+        snprintf(path, sizeof path, "%s/%s", folder, names[k]);
+        must(dv_audio_write_wav(path, &audio));
+    }
+    b.config.noise = 1;
+    b.config.noise_colors = 0;
+    snprintf(b.config.noise_path, sizeof b.config.noise_path, "%s/one.wav,%s/some,%s/last.wav",
+             folder, folder, folder);
+    finish(&b, DV_MEL);
+    const dv_noise_bank *bank = &dv_augmenter_tables(b.augmenter)->noise;
+    assert_int_equal(bank->count, 4);
+    for (int k = 0; k < 4; k++)
+        assert_true(fabsf(bank->factors[bank->noises[k].first] / (float)(2 << k) - 1) < 1e-3F);
+    end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +596,7 @@ int main(void)
         cmocka_unit_test(mixup_mixes_features_and_targets),
         cmocka_unit_test(recorded_noises_are_read),
         IN_FOLDER(short_and_silent_noises),
+        IN_FOLDER(noises_of_several_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

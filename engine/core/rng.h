@@ -17,6 +17,7 @@ typedef enum dv_rng_use {
     DV_RNG_SYNTH,    /* synthetic voices */
     DV_RNG_TEST,     /* test data */
     DV_RNG_NOISE,    /* generated noises; step = number of the noise */
+    DV_RNG_MIX,      /* noise over recordings; step = key of the recording (frontends/noise.h) */
     DV_RNG_DROPOUT = 256, /* + node number; step = training step, index = element */
 } dv_rng_use;
 

@@ -92,10 +92,46 @@ void dv_softmax(const float *logits, int64_t count, double *probabilities)
         probabilities[i] /= sum;
 }
 
+double dv_confidence(const float *logits, int64_t count)
+{
+    double largest = (double)logits[dv_argmax(logits, count)], sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += exp((double)logits[i] - largest);
+    return 1 / sum;
+}
+
 double dv_cross_entropy(const float *logits, int64_t count, int64_t truth)
 {
     double largest = (double)logits[dv_argmax(logits, count)], sum = 0;
     for (int64_t i = 0; i < count; i++)
         sum += exp((double)logits[i] - largest);
     return log(sum) + largest - (double)logits[truth];
+}
+
+double dv_calibration_edge(int bin)
+{
+    return (double)bin / DV_CALIBRATION_BINS;
+}
+
+void dv_calibration_add(dv_calibration *calibration, double confidence, bool correct)
+{
+    int m = 0;
+    while (m < DV_CALIBRATION_BINS - 1 && confidence > dv_calibration_edge(m + 1))
+        m++;
+    dv_calibration_bin *bin = &calibration->bins[m];
+    bin->count++;
+    bin->correct += correct;
+    bin->confidence += confidence;
+}
+
+double dv_calibration_error(const dv_calibration *calibration)
+{
+    double gaps = 0; /* n_m |accuracy_m - confidence_m| = |correct - sum of confidences| */
+    int64_t total = 0;
+    for (int m = 0; m < DV_CALIBRATION_BINS; m++) {
+        const dv_calibration_bin *bin = &calibration->bins[m];
+        gaps += fabs((double)bin->correct - bin->confidence);
+        total += bin->count;
+    }
+    return total > 0 ? gaps / (double)total : 0;
 }

@@ -4,6 +4,8 @@
 
 #include "engine/core/status.h"
 
+#include <stdbool.h>
+
 typedef struct dv_confusion {
     int64_t classes;
     int64_t *counts; /* (classes, classes): [true][predicted], owned */
@@ -29,7 +31,39 @@ int64_t dv_argmax(const float *values, int64_t count);
 /* softmax(logits) in double; probabilities (count) sum to 1. */
 void dv_softmax(const float *logits, int64_t count, double *probabilities);
 
+/* The largest of softmax(logits): the confidence of the answer, the same to the bit. */
+double dv_confidence(const float *logits, int64_t count);
+
 /* -log softmax(logits)[truth]. */
 double dv_cross_entropy(const float *logits, int64_t count, int64_t truth);
+
+/*
+ * Calibration: whether a confidence of 0.9 is right nine times of ten. The expected calibration
+ * error (Guo et al., "On calibration of modern neural networks", ICML 2017, eq. 3): the answers go
+ * by their confidence into M = 15 bins of equal width, bin m holding those in (m / M, (m + 1) / M],
+ *
+ *     ECE = sum over m of n_m / n |accuracy_m - confidence_m|
+ *
+ * with n_m answers in the bin, the share of them that is right, and their mean confidence.
+ */
+enum { DV_CALIBRATION_BINS = 15 };
+
+typedef struct dv_calibration_bin {
+    int64_t count, correct;
+    double confidence; /* sum */
+} dv_calibration_bin;
+
+typedef struct dv_calibration {
+    dv_calibration_bin bins[DV_CALIBRATION_BINS];
+} dv_calibration; /* begins as {0} */
+
+/* confidence: 0..1 (0 itself goes into the first bin). */
+void dv_calibration_add(dv_calibration *calibration, double confidence, bool correct);
+
+/* The lower end of bin `bin`, and for DV_CALIBRATION_BINS the upper end of the last one. */
+double dv_calibration_edge(int bin);
+
+/* 0..1; 0 without answers. */
+double dv_calibration_error(const dv_calibration *calibration);
 
 #endif

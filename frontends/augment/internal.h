@@ -16,7 +16,7 @@ struct dv_augmenter {
 /* The words of a block of a place (kernels/augment_math.h). */
 void dv__augment_words(const dv_rng *rng, uint32_t place, uint32_t block, uint32_t words[4]);
 
-/* Fills the bank: every file of a folder, and generated noises. */
+/* Fills the bank: recorded noises, and generated ones. */
 dv_status dv__augment_noises(const dv_augment_config *config, int64_t sample_rate,
                              dv_augmenter *augmenter);
 

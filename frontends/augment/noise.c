@@ -1,21 +1,14 @@
 /* The bank of noises: recorded ones, and generated ones with spectra 1 / f^a. */
-#include "frontends/audio.h"
 #include "frontends/augment/internal.h"
 #include "frontends/dataset/internal.h"
+#include "frontends/noise.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum {
-    GENERATED_SAMPLES = 1 << 17, /* at least: 16 s at 8 kHz */
-    BANK_SAMPLES = 1 << 28,      /* at most: 1 GiB */
-};
+enum { GENERATED_SAMPLES = 1 << 17 /* at least: 16 s at 8 kHz */ };
 
-static const double max_seconds = 1800; /* of a file */
-static const double silence = 1e-6;     /* an RMS below this is nothing to be made louder */
+static const double silence = 1e-6; /* an RMS below this is nothing to be made louder */
 
 typedef struct noise_builder {
     const dv_augmenter *augmenter; /* for the window's length */
@@ -29,9 +22,9 @@ static dv_status append(noise_builder *bank, const char *name, const float *samp
 {
     int64_t length = bank->augmenter->length;
     int64_t total = count < length ? length : count;
-    if (bank->sample_count + (size_t)total > BANK_SAMPLES)
+    if (bank->sample_count + (size_t)total > DV_NOISE_MAX_SAMPLES)
         return DV_FAIL(DV_ECONFIG, "augment: noises have more than %d samples with %s",
-                       BANK_SAMPLES, name);
+                       DV_NOISE_MAX_SAMPLES, name);
     DV_TRY(dv__grow(bank->count, sizeof *bank->noises, &bank->capacity, &bank->noises));
     float *grown = realloc(bank->samples, (bank->sample_count + (size_t)total) * sizeof *grown);
     if (grown == NULL)
@@ -47,47 +40,10 @@ static dv_status append(noise_builder *bank, const char *name, const float *samp
 
 /* ---- Recorded ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(char *const *)a, *(char *const *)b);
-}
-
-static void free_names(char **names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
-}
-
-/* Paths of the sound files of a folder, in order; owned by the caller, on failure too. */
-static dv_status list_folder(const char *path, char ***names, size_t *count)
-{
-    size_t capacity = 0;
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return DV_FAIL(DV_EIO, "augment: noise_path: %s: %s", path, strerror(errno));
-    dv_status status = DV_OK;
-    const struct dirent *item;
-    while (status == DV_OK && (item = readdir(directory)) != NULL) {
-        if (item->d_name[0] == '.' || !dv__is_sound_name(item->d_name))
-            continue;
-        status = dv__grow(*count, sizeof **names, &capacity, names);
-        if (status == DV_OK)
-            status = dv__join(path, item->d_name, &(*names)[*count]);
-        *count += status == DV_OK;
-    }
-    closedir(directory);
-    if (status == DV_OK && *count == 0)
-        status = DV_FAIL(DV_EIO, "augment: noise_path: %s has no sound file", path);
-    if (*count > 1)
-        qsort(*names, *count, sizeof **names, by_name);
-    return status;
-}
-
 static dv_status append_file(noise_builder *bank, const char *path, int64_t sample_rate)
 {
     dv_audio audio;
-    DV_TRY(dv_audio_read(path, sample_rate, max_seconds, &audio));
+    DV_TRY(dv_audio_read(path, sample_rate, DV_NOISE_MAX_SECONDS, &audio));
     double sum = 0;
     for (int64_t i = 0; i < audio.count; i++)
         sum += (double)audio.samples[i];
@@ -98,14 +54,16 @@ static dv_status append_file(noise_builder *bank, const char *path, int64_t samp
     return status;
 }
 
-static dv_status append_folder(noise_builder *bank, const char *path, int64_t sample_rate)
+static dv_status append_files(noise_builder *bank, const char *paths, int64_t sample_rate)
 {
-    char **names = NULL;
-    size_t count = 0;
-    dv_status status = list_folder(path, &names, &count);
+    char **files;
+    size_t count;
+    dv_status status = dv_noise_list(paths, &files, &count);
+    if (status != DV_OK)
+        return dv__fail_within(status, "augment: noise_path");
     for (size_t i = 0; status == DV_OK && i < count; i++)
-        status = append_file(bank, names[i], sample_rate);
-    free_names(names, count);
+        status = append_file(bank, files[i], sample_rate);
+    dv_noise_unlist(files, count);
     return status;
 }
 
@@ -172,7 +130,7 @@ static void measure(const noise_builder *bank, float *factors)
 static dv_status collect(const dv_augment_config *config, int64_t sample_rate, noise_builder *bank)
 {
     if (config->noise_path[0] != '\0')
-        DV_TRY(append_folder(bank, config->noise_path, sample_rate));
+        DV_TRY(append_files(bank, config->noise_path, sample_rate));
     for (int64_t i = 0; i < config->noise_colors; i++)
         DV_TRY(append_color(bank, i, config->noise_colors, sample_rate));
     return DV_OK;

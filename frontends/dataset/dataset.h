@@ -16,6 +16,7 @@
 #include "engine/core/field.h"
 #include "engine/core/log.h"
 #include "frontends/features/features.h"
+#include "frontends/noise.h"
 
 typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
 
@@ -56,7 +57,8 @@ typedef struct dv_clip {
     bool part_given; /* the manifest said so */
     float *samples;  /* (count) prepared by the front-end; NULL before loading */
     int64_t count;
-    int64_t center; /* see dv_frontend_prepare */
+    int64_t center;             /* see dv_frontend_prepare */
+    const dv_noise_file *noise; /* borrowed: for dv_dataset_load_noisy; NULL: none */
 } dv_clip;
 
 typedef struct dv_dataset {
@@ -102,6 +104,22 @@ dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, si
    named (one warning each), counted and left out. DV_EFORMAT when none is left. */
 dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
                           const dv_log *log);
+
+/* How noise is mixed: frontends/noise.h. */
+typedef struct dv_noise_mix {
+    double snr; /* dB */
+    uint64_t seed;
+} dv_noise_mix;
+
+/* Gives each of the clips `indices` (count) one of the noises (borrowed, at least one), evenly, and
+   every other clip none. */
+dv_status dv_dataset_give_noises(dv_dataset *dataset, const int64_t *indices, int64_t count,
+                                 const dv_noise_files *noises, uint64_t seed);
+
+/* dv_dataset_load of the clips that have a noise, with it added; the others stay as they are. A
+   file that can no longer be read is left out as there. `mix` NULL: dv_dataset_load. */
+dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend,
+                                double max_seconds, const dv_noise_mix *mix, const dv_log *log);
 
 /* Indices of the clips of one part, in order; *indices (*count) owned by the caller. */
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
