@@ -18,6 +18,7 @@ int dv_command_predict(int argc, char **argv);
 int dv_command_info(int argc, char **argv);
 int dv_command_synth(int argc, char **argv);
 int dv_command_augment(int argc, char **argv);
+int dv_command_export(int argc, char **argv);
 
 /*
  * Parses the command line. True: go on. False: leave with *exit_code, after the help was printed or

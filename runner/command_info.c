@@ -84,6 +84,16 @@ static void print_layers(void)
     }
 }
 
+static void print_precision(const dv_checkpoint *checkpoint)
+{
+    size_t count, halves;
+    dv_checkpoint_tensors(checkpoint, &count, &halves);
+    if (halves > 0)
+        printf("precision: fp16 (%zu of %zu tensors, the others fp32)\n", halves, count);
+    else
+        printf("precision: fp32%s\n", checkpoint->state != NULL ? ", with a training's state" : "");
+}
+
 static dv_status print_checkpoint(const char *path)
 {
     dv_predictor *predictor;
@@ -92,6 +102,7 @@ static dv_status print_checkpoint(const char *path)
     dv_status status = dv_yaml_write(dv_predictor_checkpoint(predictor)->config, &config);
     if (status == DV_OK) {
         dv_graph_table(dv_predictor_graph(predictor), print_line, stdout);
+        print_precision(dv_predictor_checkpoint(predictor));
         printf("labels:");
         for (int64_t k = 0; k < dv_predictor_classes(predictor); k++)
             printf(" %s", dv_predictor_label(predictor, k));

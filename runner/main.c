@@ -11,6 +11,7 @@ static const dv_command commands[] = {
     {"info", "tells about this build, a checkpoint, the configuration", dv_command_info},
     {"synth", "makes a data set of synthetic voices", dv_command_synth},
     {"augment", "writes augmented training clips, to be listened to", dv_command_augment},
+    {"export", "writes a checkpoint's weights to a file of their own", dv_command_export},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

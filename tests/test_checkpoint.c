@@ -313,7 +313,7 @@ static void test_tensors_must_fit_by_name(void **state)
         {add_one, "tensor 'tail.bias' is not in the model"},
         {turn_shape, "tensor 'middle.weight' has another shape"},
         {lose_rank, "tensor 'head.weight' has another shape"},
-        {change_type, "tensor 'head.weight' is not F32"},
+        {change_type, "tensor 'head.weight' is neither F32 nor F16"},
         {put_nan, "tensor 'middle.bias' holds NaN or infinity"},
         {put_infinity, "tensor 'middle.bias' holds NaN or infinity"},
     };

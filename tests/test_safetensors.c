@@ -318,7 +318,7 @@ static void test_refuses_lying_headers(void **state)
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[0,8],\"path\":\"/x\"}}",
          "tensor 'a'"},
         {"{" ENTRY("\\u001b[2J", "U8", "[8]", "[0,8]") "}", "control character"},
-        {"{" ENTRY("w", "F16", "[4]", "[0,8]") "}", "tensor 'w': dtype 'F16'"},
+        {"{" ENTRY("w", "BF16", "[4]", "[0,8]") "}", "tensor 'w': dtype 'BF16'"},
         {"{" ENTRY("w", "f32", "[2]", "[0,8]") "}", "tensor 'w': dtype 'f32'"},
         {"{" ENTRY("w", "U8", "8", "[0,8]") "}", "tensor 'w': shape is not a list"},
         {"{" ENTRY("w", "U8", "[8.0]", "[0,8]") "}", "dimension 0 is not a count"},

@@ -63,6 +63,21 @@ static void write_file(const char *path, int64_t classes, float first, bool bad)
     network_close(&net);
 }
 
+/* The same in half precision, beside it. */
+static void write_halves(const char *path, const char *half)
+{
+    network net;
+    dv_checkpoint checkpoint;
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+    assert_int_equal(dv_checkpoint_open(path, &checkpoint), DV_OK);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_VALUES), DV_OK);
+    assert_int_equal(dv_checkpoint_write_weights(half, net.params, DV_CHECKPOINT_FP16,
+                                                 checkpoint.config, checkpoint.labels),
+                     DV_OK);
+    dv_checkpoint_close(&checkpoint);
+    network_close(&net);
+}
+
 /* Whether all elements of a parameter are `value`. */
 static bool all_are(const network *net, const char *name, double value)
 {
@@ -126,6 +141,23 @@ static void test_prefixes(void **state)
     network_close(&net);
 }
 
+static void test_halves(void **state)
+{
+    char path[SCRATCH_PATH_SIZE], half[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "full.safetensors", path);
+    scratch_path(*state, "half.safetensors", half);
+    write_file(path, 4, 10.3F, false);
+    write_halves(path, half);
+    network net;
+    lines told = {""};
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+    assert_int_equal(dv_transfer(half, net.params, take_line, &told), DV_OK);
+    require_told(&told, "half.safetensors: 7 of 7 tensors loaded\n");
+    assert_true(all_are(&net, "stem.weight", 10.296875)); /* the nearest multiple of 2^-7 */
+    assert_true(all_are(&net, "norm.weight", (double)(10.3F + 1)));
+    network_close(&net);
+}
+
 static void test_refusals(void **state)
 {
     char path[SCRATCH_PATH_SIZE], bad[SCRATCH_PATH_SIZE], files[2 * SCRATCH_PATH_SIZE];
@@ -158,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_another_head),
         cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_halves),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

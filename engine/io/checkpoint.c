@@ -1,5 +1,6 @@
 #include "engine/io/checkpoint.h"
 #include "engine/core/context.h"
+#include "engine/core/half.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/yaml.h"
 
@@ -91,21 +92,56 @@ static bool all_finite(const float *values, int64_t count)
     return isfinite(sum);
 }
 
-static dv_status check_entry(const char *path, const char *name, const dv_param *param,
-                             const dv_safetensors_entry *entry)
+bool dv_checkpoint_same_shape(const dv_safetensors_entry *entry, const dv_param *param)
 {
-    if (entry == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is missing", path, name);
-    if (entry->dtype != DV_SAFETENSORS_F32)
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is not F32", path, name);
     bool same = entry->rank == param->rank;
     for (int d = 0; same && d < param->rank; d++)
         same = entry->dim[d] == param->dim[d];
-    if (!same)
+    return same;
+}
+
+bool dv_checkpoint_takes(const dv_safetensors_entry *entry)
+{
+    return entry->dtype == DV_SAFETENSORS_F32 || entry->dtype == DV_SAFETENSORS_F16;
+}
+
+static dv_status put_floats(const dv_safetensors_entry *entry, const float *values,
+                            dv_params *params, int index, dv_buffer buffer)
+{
+    if (!all_finite(values, params->items[index].count))
+        return DV_FAIL(DV_EFORMAT, "tensor '%s' holds NaN or infinity", entry->name);
+    return dv_params_write(params, index, buffer, values);
+}
+
+dv_status dv_checkpoint_put(const dv_safetensors_entry *entry, dv_params *params, int index,
+                            dv_buffer buffer)
+{
+    if (entry->dtype == DV_SAFETENSORS_F32)
+        return put_floats(entry, entry->data, params, index, buffer);
+    const uint16_t *halves = entry->data;
+    int64_t count = params->items[index].count;
+    float *values;
+    DV_TRY(dv__calloc((size_t)count, sizeof *values, &values));
+    for (int64_t i = 0; i < count; i++)
+        values[i] = dv_half_to_float(DV_F16, halves[i]);
+    dv_status status = put_floats(entry, values, params, index, buffer);
+    free(values);
+    return status;
+}
+
+/* `training`: F32 is all that goes on as if it had never been written. */
+static dv_status check_entry(const char *path, const char *name, const dv_param *param,
+                             const dv_safetensors_entry *entry, bool training)
+{
+    if (entry == NULL)
+        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is missing", path, name);
+    if (training && entry->dtype != DV_SAFETENSORS_F32)
+        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' of a training is not F32", path, name);
+    if (!dv_checkpoint_takes(entry))
+        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is neither F32 nor F16", path, name);
+    if (!dv_checkpoint_same_shape(entry, param))
         return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' has another shape than in the model", path,
                        name);
-    if (!all_finite(entry->data, param->count))
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' holds NaN or infinity", path, name);
     return DV_OK;
 }
 
@@ -125,6 +161,16 @@ static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *p
     return DV_OK;
 }
 
+void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *halves)
+{
+    *count = dv_safetensors_count(checkpoint->file);
+    *halves = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (dv_safetensors_at(checkpoint->file, i)->dtype == DV_SAFETENSORS_F16)
+            ++*halves;
+    }
+}
+
 bool dv_checkpoint_holds(dv_buffer buffer)
 {
     return prefixes[buffer] != NULL;
@@ -142,8 +188,10 @@ dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params,
         char name[NAME_SIZE];
         tensor_name(name, param, buffer);
         const dv_safetensors_entry *entry = dv_safetensors_find(checkpoint->file, name);
-        DV_TRY(check_entry(checkpoint->path, name, param, entry));
-        DV_TRY(dv_params_write(params, i, buffer, entry->data));
+        DV_TRY(check_entry(checkpoint->path, name, param, entry, checkpoint->state != NULL));
+        dv_status status = dv_checkpoint_put(entry, params, i, buffer);
+        if (status != DV_OK)
+            return dv__fail_within(status, "%s", checkpoint->path);
     }
     return check_extra(checkpoint, params, buffer);
 }
@@ -155,6 +203,7 @@ typedef struct checkpoint_content {
     size_t count;
     char (*names)[NAME_SIZE];
     float *data, *next; /* all tensors, one behind the other */
+    uint16_t *halves;   /* the same, of those that are rounded */
     char *texts[3];
 } checkpoint_content;
 
@@ -202,10 +251,78 @@ static dv_status collect(checkpoint_content *content, const dv_params *params, b
     return DV_OK;
 }
 
+/* ---- Half precision ---- */
+
+static bool may_be_half(const dv_param *param)
+{
+    return param->trainable && param->rank > 1;
+}
+
+/* values (count) of a parameter -> halves (count) */
+static dv_status round_values(const dv_param *param, const float *values, uint16_t *halves)
+{
+    for (int64_t i = 0; i < param->count; i++) {
+        halves[i] = dv_half_from_float(DV_F16, values[i]);
+        if (isinf(dv_half_to_float(DV_F16, halves[i])))
+            return DV_FAIL(DV_ENUMERIC, "parameter '%s': %g is too large for FP16 (at most 65504)",
+                           param->name, (double)values[i]);
+    }
+    return DV_OK;
+}
+
+static dv_status check_finite(const checkpoint_content *content)
+{
+    for (size_t i = 0; i < content->count; i++) {
+        const dv_safetensors_entry *entry = &content->entries[i];
+        if (!all_finite(entry->data, (int64_t)(dv_safetensors_bytes(entry) / sizeof(float))))
+            return DV_FAIL(DV_ENUMERIC, "parameter '%s' holds NaN or infinity", entry->name);
+    }
+    return DV_OK;
+}
+
+/* The entries, one for each parameter, become F16 where they may; those go behind all others, so
+   that F32 stays aligned in the file. */
+static dv_status halve(checkpoint_content *content, const dv_params *params)
+{
+    size_t elements = 0, halved = 0, kept = 0;
+    for (int i = 0; i < params->count; i++)
+        elements += may_be_half(&params->items[i]) ? (size_t)params->items[i].count : 0;
+    DV_ASSERT(content->count == (size_t)params->count);
+    DV_TRY(dv__calloc(elements, sizeof *content->halves, &content->halves));
+    dv_safetensors_entry *behind;
+    DV_TRY(dv__calloc(content->count, sizeof *behind, &behind));
+    dv_status status = DV_OK;
+    uint16_t *next = content->halves;
+    for (size_t i = 0; status == DV_OK && i < content->count; i++) {
+        dv_safetensors_entry entry = content->entries[i];
+        if (!may_be_half(&params->items[i])) {
+            content->entries[kept++] = entry;
+            continue;
+        }
+        status = round_values(&params->items[i], entry.data, next);
+        entry.dtype = DV_SAFETENSORS_F16;
+        entry.data = next;
+        next += params->items[i].count;
+        behind[halved++] = entry;
+    }
+    memcpy(content->entries + kept, behind, halved * sizeof *behind);
+    free(behind);
+    return status;
+}
+
+/* ---- The file ---- */
+
+/* What is written; `state` NULL: the values alone. */
+typedef struct checkpoint_texts {
+    const dv_tree *config, *labels, *state;
+} checkpoint_texts;
+
 static dv_status write_content(checkpoint_content *content, const char *path,
-                               const dv_params *params, const dv_tree *const trees[3])
+                               const dv_params *params, const checkpoint_texts *texts, bool checked,
+                               dv_checkpoint_precision precision)
 {
     static const char *const keys[3] = {config_key, labels_key, state_key};
+    const dv_tree *const trees[3] = {texts->config, texts->labels, texts->state};
     dv_safetensors_pair metadata[3];
     size_t count = 0;
     for (int i = 0; i < 3; i++) {
@@ -214,22 +331,43 @@ static dv_status write_content(checkpoint_content *content, const char *path,
         DV_TRY(dv_yaml_write(trees[i], &content->texts[i]));
         metadata[count++] = (dv_safetensors_pair){keys[i], content->texts[i]};
     }
-    DV_TRY(collect(content, params, trees[2] != NULL));
+    DV_TRY(collect(content, params, texts->state != NULL));
+    if (checked)
+        DV_TRY(check_finite(content));
+    if (precision == DV_CHECKPOINT_FP16)
+        DV_TRY(halve(content, params));
     return dv_safetensors_write(path, metadata, count, content->entries, content->count);
 }
 
-dv_status dv_checkpoint_write(const char *path, const dv_params *params, const dv_tree *config,
-                              const dv_tree *labels, const dv_tree *state)
+static dv_status write_file(const char *path, const dv_params *params,
+                            const checkpoint_texts *texts, bool checked,
+                            dv_checkpoint_precision precision)
 {
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
     checkpoint_content content = {0};
-    dv_status status =
-        write_content(&content, path, params, (const dv_tree *const[3]){config, labels, state});
+    dv_status status = write_content(&content, path, params, texts, checked, precision);
     for (int i = 0; i < 3; i++)
         free(content.texts[i]);
     free(content.entries);
     free(content.names);
     free(content.data);
+    free(content.halves);
     return status;
+}
+
+dv_status dv_checkpoint_write(const char *path, const dv_params *params, const dv_tree *config,
+                              const dv_tree *labels, const dv_tree *state)
+{
+    checkpoint_texts texts = {config, labels, state};
+    return write_file(path, params, &texts, false, DV_CHECKPOINT_FP32);
+}
+
+dv_status dv_checkpoint_write_weights(const char *path, const dv_params *params,
+                                      dv_checkpoint_precision precision, const dv_tree *config,
+                                      const dv_tree *labels)
+{
+    checkpoint_texts texts = {config, labels, NULL};
+    dv_status status = write_file(path, params, &texts, true, precision);
+    return status == DV_ENUMERIC ? dv__fail_within(status, "cannot write '%s'", path) : status;
 }

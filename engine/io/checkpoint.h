@@ -9,6 +9,10 @@
  *     metadata  decavox.config              the resolved configuration, YAML: features, model, ...
  *               decavox.labels              the labels, YAML list
  *               decavox.state               the training state, YAML    (training only)
+ *
+ * A training's tensors are F32. Where there are weights alone, trained parameters of two and more
+ * dimensions may be F16, which halves the file; biases, scales and running statistics are small,
+ * and of a range of their own, and stay F32.
  */
 #ifndef DV_IO_CHECKPOINT_H
 #define DV_IO_CHECKPOINT_H
@@ -17,6 +21,12 @@
 #include "engine/core/tree.h"
 
 struct dv_safetensors;
+struct dv_safetensors_entry;
+
+typedef enum dv_checkpoint_precision {
+    DV_CHECKPOINT_FP32,
+    DV_CHECKPOINT_FP16 /* of the trained parameters that may be */
+} dv_checkpoint_precision;
 
 typedef struct dv_checkpoint {
     char *path;
@@ -31,6 +41,18 @@ typedef struct dv_checkpoint {
 dv_status dv_checkpoint_open(const char *path, dv_checkpoint *out);
 void dv_checkpoint_close(dv_checkpoint *checkpoint);
 
+/* Number of the file's tensors, and of those that are F16. */
+void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *halves);
+
+/* Whether a tensor of a file has the parameter's shape, and a type that parameters may have. */
+bool dv_checkpoint_same_shape(const struct dv_safetensors_entry *entry, const dv_param *param);
+bool dv_checkpoint_takes(const struct dv_safetensors_entry *entry);
+
+/* Writes such a tensor into a buffer, F16 converted exactly. DV_EFORMAT, naming the tensor: it
+   holds NaN or infinity. */
+dv_status dv_checkpoint_put(const struct dv_safetensors_entry *entry, dv_params *params, int index,
+                            dv_buffer buffer);
+
 /* Whether a training's checkpoint has this buffer; gradients it has not. */
 bool dv_checkpoint_holds(dv_buffer buffer);
 
@@ -42,9 +64,17 @@ bool dv_checkpoint_holds(dv_buffer buffer);
  */
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer);
 
-/* Writes, all or nothing (see atomic_file.h). `state` NULL: the values alone; else also every
+/* Writes F32, all or nothing (see atomic_file.h). `state` NULL: the values alone; else also every
    buffer of moments, best values and averages that is allocated. */
 dv_status dv_checkpoint_write(const char *path, const dv_params *params, const dv_tree *config,
                               const dv_tree *labels, const dv_tree *state);
+
+/*
+ * Writes the values alone, in a precision, likewise all or nothing. F16 is rounded to nearest, ties
+ * to even. DV_ENUMERIC, naming the parameter: a value is NaN or infinite, or too large for F16.
+ */
+dv_status dv_checkpoint_write_weights(const char *path, const dv_params *params,
+                                      dv_checkpoint_precision precision, const dv_tree *config,
+                                      const dv_tree *labels);
 
 #endif

@@ -5,10 +5,9 @@
 #include <libdeflate.h>
 
 const dv__safetensors_dtype_info dv__safetensors_dtypes[DV__DTYPE_COUNT] = {
-    [DV_SAFETENSORS_F32] = {"F32", 4},
-    [DV_SAFETENSORS_F64] = {"F64", 8},
-    [DV_SAFETENSORS_I64] = {"I64", 8},
-    [DV_SAFETENSORS_U8] = {"U8", 1},
+    [DV_SAFETENSORS_F32] = {"F32", 4}, [DV_SAFETENSORS_F64] = {"F64", 8},
+    [DV_SAFETENSORS_I64] = {"I64", 8}, [DV_SAFETENSORS_U8] = {"U8", 1},
+    [DV_SAFETENSORS_F16] = {"F16", 2},
 };
 
 bool dv__safetensors_count_bytes(const dv_safetensors_entry *entry, int64_t *bytes)

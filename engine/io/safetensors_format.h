@@ -13,7 +13,7 @@ enum {
     DV__MAX_HEADER_SIZE = 100000000, /* the format's own limit */
     DV__ALIGNMENT = 64,              /* of the data in the file: a cache line */
     DV__CHECKSUM_SIZE = 8,           /* hexadecimal digits */
-    DV__DTYPE_COUNT = DV_SAFETENSORS_U8 + 1,
+    DV__DTYPE_COUNT = DV_SAFETENSORS_F16 + 1,
 };
 
 #define DV__METADATA_KEY "__metadata__"

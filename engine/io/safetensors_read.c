@@ -115,7 +115,7 @@ static dv_status parse_dtype(const char *name, const char *text, dv_safetensors_
             return DV_OK;
         }
     }
-    return DV_FAIL(DV_EFORMAT, "tensor '%s': dtype '%.20s', must be F32, F64, I64 or U8", name,
+    return DV_FAIL(DV_EFORMAT, "tensor '%s': dtype '%.20s', must be F16, F32, F64, I64 or U8", name,
                    dv__has_control_character(text) ? "?" : text);
 }
 

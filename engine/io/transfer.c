@@ -3,7 +3,6 @@
 #include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,27 +53,14 @@ static void tell_names(const transfer *t, const char *what, const names *list)
 
 /* ---- One file ---- */
 
-static bool same_shape(const dv_param *param, const dv_safetensors_entry *entry)
-{
-    if (entry->dtype != DV_SAFETENSORS_F32 || entry->rank != param->rank)
-        return false;
-    for (int d = 0; d < param->rank; d++) {
-        if (entry->dim[d] != param->dim[d])
-            return false;
-    }
-    return true;
-}
-
 static dv_status write_entry(transfer *t, const char *path, const dv_safetensors_entry *entry,
                              int index)
 {
-    const float *values = entry->data;
-    for (int64_t i = 0; i < t->params->items[index].count; i++) {
-        if (!isfinite(values[i]))
-            return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' holds NaN or infinity", path, entry->name);
-    }
+    dv_status status = dv_checkpoint_put(entry, t->params, index, DV_VALUES);
+    if (status != DV_OK)
+        return dv__fail_within(status, "%s", path);
     t->loaded[index] = true;
-    return dv_params_write(t->params, index, DV_VALUES, values);
+    return DV_OK;
 }
 
 static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, const char *prefix)
@@ -91,7 +77,8 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
         all++;
         if (index < 0) {
             add_name(&unknown, name);
-        } else if (!same_shape(&t->params->items[index], entry)) {
+        } else if (!dv_checkpoint_takes(entry) ||
+                   !dv_checkpoint_same_shape(entry, &t->params->items[index])) {
             add_name(&other, name);
         } else {
             DV_TRY(write_entry(t, checkpoint->path, entry, index));

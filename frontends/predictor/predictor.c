@@ -129,6 +129,11 @@ const dv_graph *dv_predictor_graph(const dv_predictor *predictor)
     return predictor->graph;
 }
 
+dv_params *dv_predictor_params(dv_predictor *predictor)
+{
+    return predictor->params;
+}
+
 int64_t dv_predictor_parameters(const dv_predictor *predictor)
 {
     return dv_params_count(predictor->params);

@@ -25,6 +25,8 @@ const char *dv_predictor_label(const dv_predictor *predictor, int64_t class);
 const dv_frontend *dv_predictor_frontend(const dv_predictor *predictor);
 const dv_checkpoint *dv_predictor_checkpoint(const dv_predictor *predictor);
 const dv_graph *dv_predictor_graph(const dv_predictor *predictor);
+/* To read and to replace; plans take what is written here at once. */
+dv_params *dv_predictor_params(dv_predictor *predictor);
 int64_t dv_predictor_parameters(const dv_predictor *predictor);
 
 /* What became of one file. */

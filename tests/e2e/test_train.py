@@ -259,7 +259,7 @@ class Options(support.Case):
         self.assertIn("layer (ms per step)", done.out)
 
     def test_help(self):
-        for command in ("train", "eval", "predict", "info", "synth", "augment"):
+        for command in ("train", "eval", "predict", "info", "synth", "augment", "export"):
             self.assertIn("--help", self.ends(decavox(command, "--help"), GOOD).out)
         self.assertIn("usage", self.ends(decavox("--help"), GOOD).out)
         self.ends(decavox("--version"), GOOD)

@@ -1,0 +1,125 @@
+"""What accuracy_tables.py measures: the one table of protocols, the data and their licences.
+
+In arguments $fsdd, $gsc, $voices and $noises stand for the data, in `config` $model for the model's
+name.
+"""
+import string
+from dataclasses import dataclass
+
+SEEDS = (1, 2, 3)
+FORMS = ("advanced", "efficient", "transformer", "lightweight", "ensemble")
+SINGLE = ("lightweight", "advanced", "efficient", "transformer")
+# Which single model is the best was seen on validation parts, never on a test part.
+BEST_AND_ENSEMBLE = ("advanced", "ensemble")
+
+MEL, MFCC = "configs/mel_$model.yaml", "configs/$model.yaml"
+OFFICIAL = ("--data", "$fsdd", "--split", "official")
+BY_SPEAKER = ("--data", "$fsdd", "--folds", "speaker")
+VOICES = 'data.more=[{path: "$voices", split: train}]'
+VOICES_AND_GSC = ('data.more=[{path: "$voices", split: train}, '
+                  '{path: "$gsc", split: train, exclude: "$gsc/suspect_labels.csv"}]')
+GENERAL = ("--data", "$gsc", "--split", "speaker", "--set", "data.test=0.12",
+           "--set", "data.validation=0.05", "--set", "data.exclude=$gsc/suspect_labels.csv",
+           "--set", 'data.more=[{path: "$fsdd", split: official}, '
+                    '{path: "$voices", split: train}]')
+
+# Kinds of noise that no training hears: configurations take the generated noises alone.
+NOISES = ("exercise_bike", "dude_miaowing", "doing_the_dishes", "running_tap")
+RATIOS = (20, 10, 5, 0)  # dB
+NOISY = (*OFFICIAL, "--noise", "$noises", "--snr", ",".join(map(str, RATIOS)))
+
+SYNTH = ("--voices", "140", "--takes", "3", "--seed", "1")  # of $voices
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """`kind`: train (a run per seed), crossval (all folds and seeds), eval (the models of the
+    protocol `of`). `group`: the name on the command line that stands for several."""
+    name: str
+    kind: str
+    models: tuple
+    title: str
+    arguments: tuple
+    config: str = ""
+    of: str = ""
+    group: str = ""
+
+    def data(self):
+        """Names of the data sets that the arguments use."""
+        text = " ".join(self.arguments)
+        return [name for name in DATA if f"${name}" in text or f"${{{name}}}" in text]
+
+
+PROTOCOLS = (
+    Protocol("official", "train", FORMS, "FSDD's official test clips, trained on FSDD alone",
+             OFFICIAL, MEL),
+    Protocol("official_mfcc", "train", FORMS, "the same with the default features, MFCC 13 x 32",
+             OFFICIAL, MFCC),
+    Protocol("loso", "crossval", SINGLE, "FSDD, leaving one speaker out, trained on FSDD alone",
+             BY_SPEAKER, MEL),
+    Protocol("loso_voices", "crossval", SINGLE, "the same with synthetic voices added",
+             (*BY_SPEAKER, "--set", VOICES), MEL),
+    Protocol("loso_gsc", "crossval", BEST_AND_ENSEMBLE,
+             "the same with synthetic voices and the Speech Commands digits added",
+             (*BY_SPEAKER, "--set", VOICES_AND_GSC), MEL),
+    Protocol("gsc", "train", FORMS, "12 % of the Speech Commands digits' speakers, trained on the "
+             "other speakers, FSDD's training part and synthetic voices", GENERAL, MEL),
+    Protocol("gsc_official", "eval", FORMS, "FSDD's official test clips, by the models of gsc",
+             OFFICIAL, of="gsc", group="gsc"),
+    Protocol("noise_official", "eval", FORMS, "FSDD's official test clips in noise, by the models "
+             "of official", NOISY, of="official", group="noise"),
+    Protocol("noise_gsc", "eval", FORMS, "FSDD's official test clips in noise, by the models of "
+             "gsc", NOISY, of="gsc", group="noise"),
+)
+
+GENERAL_PROTOCOL = "gsc"  # its models are the ones that are shipped
+SHIPPED_PRECISION = "fp16"
+SHIPPED_SIZE = 12_000_000  # bytes at most
+
+
+@dataclass(frozen=True)
+class Data:
+    folder: str  # below the data's folder; "" where decavox makes it
+    shown: str   # in commands that are shown
+    title: str
+    licence: str
+    attribution: str
+    url: str
+
+
+COMMANDS = "Speech Commands"
+DATA = {
+    "fsdd": Data("fsdd", "fsdd", "Free Spoken Digit Dataset", "CC BY-SA 4.0",
+                 "Zohar Jackson and contributors",
+                 "https://github.com/Jakobovski/free-spoken-digit-dataset"),
+    "gsc": Data("gsc_digits", "gsc_digits", f"{COMMANDS}, the ten digits, less those that are "
+                "probably mislabelled", "CC BY 4.0",
+                'P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition",'
+                " 2018", "https://arxiv.org/abs/1804.03209"),
+    "voices": Data("", "voices", "synthetic voices", "made by `decavox synth`",
+                   "spoken by espeak-ng", "https://github.com/espeak-ng/espeak-ng"),
+    "noises": Data("noise", "noise", f"{COMMANDS}, background noise, for the noise curve alone",
+                   "CC BY 4.0", "P. Warden, 2018", "https://arxiv.org/abs/1804.03209"),
+}
+
+
+def shown_noises():
+    return ",".join(f"{DATA['noises'].shown}/{name}.flac" for name in NOISES)
+
+
+def shown_values():
+    """What $names become in commands that are shown."""
+    return {name: data.shown for name, data in DATA.items()} | {"noises": shown_noises()}
+
+
+def fill(arguments, values):
+    return [string.Template(argument).substitute(values) for argument in arguments]
+
+
+def chosen(names):
+    """The protocols of these names and groups, all where there are none; ValueError."""
+    for name in names:
+        if not any(name in (p.name, p.group) for p in PROTOCOLS):
+            known = ", ".join(p.name for p in PROTOCOLS)
+            raise ValueError(f"no protocol '{name}': {known}, noise")
+    return [p for p in PROTOCOLS if not names or p.name in names or p.group in names]

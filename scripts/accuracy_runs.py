@@ -1,0 +1,273 @@
+"""Runs protocols: all calls of decavox that accuracy_tables.py makes are here.
+
+    RUNS/voices/, RUNS/noises/          the synthetic voices; links to the noises that are used
+    RUNS/PROTOCOL/MODEL/seed-N/         a training's folder; what has report.json is not run again,
+                                        what has last.safetensors is resumed
+    RUNS/PROTOCOL/MODEL/crossval/       the folder of a cross-validation; done with crossval.json
+    RUNS/PROTOCOL/MODEL/seed-N.json     an evaluation
+    .../NAME.origin.json                command, version, commit and date of each of them
+"""
+import csv
+import datetime
+import json
+import math
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+
+import accuracy_protocols as protocols
+import accuracy_results as results
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Skipped(Exception):
+    """A protocol or one of its models cannot be run here; the text says why."""
+
+
+class Failed(Exception):
+    """A run ended with an error."""
+
+
+def short(path):
+    """As the program is given it: from the root of the project, where it runs, so that checkpoints
+    hold no path that is of this machine alone."""
+    return os.path.relpath(path, ROOT)
+
+
+class Lab:
+    """The program, the data and the folder of the runs. `smoke`: None, or what makes a training
+    tiny (accuracy_smoke.py)."""
+
+    def __init__(self, program, data, runs, device="auto", threads=0, smoke=None):
+        self.program, self.runs, self.smoke = os.path.abspath(program), runs, smoke
+        self.device, self.threads = device, threads
+        self.seeds = smoke.seeds if smoke else protocols.SEEDS
+        self.folders = {name: os.path.join(data, entry.folder)
+                        for name, entry in protocols.DATA.items() if entry.folder}
+        self.folders["voices"] = os.path.join(runs, "voices")
+        self.lock = threading.Lock()
+        self.version = self.ask("--version").strip()
+        self.commit = commit()
+
+    # ---- Processes ----
+
+    def ask(self, *arguments):
+        done = subprocess.run([self.program, *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        if done.returncode != 0:
+            raise Failed(f"decavox {shlex.join(arguments)}: {last_line(done.stderr)}")
+        return done.stdout
+
+    def call(self, arguments, log):
+        """Runs with its output in a file."""
+        os.makedirs(os.path.dirname(log), exist_ok=True)
+        variables = dict(os.environ)
+        if self.threads > 0:
+            variables["OMP_NUM_THREADS"] = str(self.threads)
+        with open(log, "a", encoding="utf-8") as file:
+            done = subprocess.run([self.program, *arguments], stdout=file, stderr=file, cwd=ROOT,
+                                  env=variables)
+        if done.returncode != 0:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                raise Failed(f"{last_line(file.read())} ({short(log)})")
+
+    def machine(self):
+        return ["--device", self.device, "--threads", str(self.threads)]
+
+    # ---- Data ----
+
+    def values(self, protocol, **more):
+        """What $names become; Skipped where data are missing."""
+        for name in protocol.data():
+            if name != "voices" and not os.path.isdir(self.folders[name]):
+                raise Skipped(f"{protocols.DATA[name].title} is not at "
+                              f"{short(self.folders[name])}")
+        if "voices" in protocol.data():
+            self.make_voices()
+        values = {name: short(folder) for name, folder in self.folders.items()}
+        if "noises" in protocol.data():
+            values["noises"] = short(self.link_noises())
+        return values | more
+
+    def link_noises(self):
+        """A folder with the noises of the protocols alone."""
+        folder = os.path.join(self.runs, "noises")
+        with self.lock:
+            os.makedirs(folder, exist_ok=True)
+            for name in protocols.NOISES:
+                link = os.path.join(folder, f"{name}.flac")
+                if not os.path.lexists(link):
+                    os.symlink(os.path.join(self.folders["noises"], f"{name}.flac"), link)
+        return folder
+
+    def make_voices(self):
+        with self.lock:
+            folder, done = self.folders["voices"], self.folders["voices"] + ".done"
+            if os.path.exists(done):
+                return
+            if shutil.which("espeak-ng") is None:
+                raise Skipped("espeak-ng, which speaks the synthetic voices, is not installed")
+            size = self.smoke.synth if self.smoke else protocols.SYNTH
+            self.call(["synth", "--out", short(folder), *size], folder + ".log")
+            results.write_text(done, shlex.join(size) + "\n")
+
+    # ---- Protocols ----
+
+    def check(self, protocol, model):
+        """Skipped, where there is no such configuration, or data are missing."""
+        config, = protocols.fill([protocol.config], {"model": model})
+        if config and not os.path.exists(os.path.join(ROOT, config)):
+            raise Skipped(f"{config} is not there")
+        self.values(protocol)
+
+    def command(self, protocol, model, values):
+        """Arguments of the program. With protocols.shown_values() it is what is shown."""
+        values = {"model": model, **values}
+        arguments = protocols.fill(protocol.arguments, values)
+        if protocol.kind == "eval":
+            return ["eval", *arguments, "--format", "json"]
+        config = protocols.fill([protocol.config], values)
+        small = list(self.smoke.train) if self.smoke else []
+        if protocol.kind == "train":
+            return ["train", *config, *arguments, *small, "--seed", str(values["seed"])]
+        return ["crossval", *config, *arguments, *small, "--seeds", values["seeds"]]
+
+    def shown(self, protocol, model):
+        values = protocols.shown_values() | {"seed": "N",
+                                             "seeds": ",".join(map(str, self.seeds))}
+        command = self.command(protocol, model, values)
+        if protocol.kind == "eval":
+            command.insert(1, "model.safetensors")
+        return "decavox " + " ".join(quoted(part) for part in command)
+
+    def folder(self, protocol, model, *more):
+        return os.path.join(self.runs, protocol, model, *more)
+
+    def tasks(self, protocol, model):
+        """Functions that can be called side by side; each leaves its files in the runs' folder."""
+        if protocol.kind == "crossval":
+            return [lambda: self.crossval(protocol, model)]
+        one = self.train if protocol.kind == "train" else self.evaluate
+        return [lambda seed=seed: one(protocol, model, seed) for seed in self.seeds]
+
+    def train(self, protocol, model, seed):
+        folder = self.folder(protocol.name, model, f"seed-{seed}")
+        command = self.command(protocol, model, self.values(protocol, seed=seed))
+        self.begin(folder, command)
+        if os.path.exists(os.path.join(folder, "report.json")):
+            return
+        log = folder + ".log"
+        if os.path.exists(os.path.join(folder, "config.yaml")):
+            self.call(["train", "--resume", short(folder), *self.machine()], log)
+        else:
+            self.call([*command, "--out", short(folder), *self.machine()], log)
+
+    def crossval(self, protocol, model):
+        folder = self.folder(protocol.name, model, "crossval")
+        seeds = ",".join(map(str, self.seeds))
+        command = self.command(protocol, model, self.values(protocol, seeds=seeds))
+        self.begin(folder, command)
+        if read_crossval(folder) is None:
+            # A second call goes on where the first one ended.
+            self.call([*command, "--out", short(folder), *self.machine()], folder + ".log")
+
+    def evaluate(self, protocol, model, seed):
+        trained = self.folder(protocol.of, model, f"seed-{seed}")
+        out = self.folder(protocol.name, model, f"seed-{seed}")
+        if not os.path.exists(os.path.join(trained, "report.json")):
+            raise Skipped(f"{protocol.of} has no trained {model} of seed {seed}")
+        command = self.command(protocol, model, self.values(protocol))
+        self.begin(out, command)
+        if os.path.exists(out + ".json"):
+            return
+        self.evaluate_file(os.path.join(trained, "model.safetensors"), command, out + ".json")
+
+    def evaluate_file(self, checkpoint, command, out):
+        text = self.ask("eval", short(checkpoint), *command[1:], *self.machine())
+        results.write_text(out, json.dumps(json.loads(text)) + "\n")
+
+    def begin(self, folder, command):
+        """Notes what a run is made of; refuses to take an older run by another command for it."""
+        note = folder + ".origin.json"
+        if not os.path.exists(note):
+            results.write_text(note, json.dumps(
+                {"command": command, "version": self.version, "commit": self.commit,
+                 "date": datetime.date.today().isoformat()}) + "\n")
+        elif results.read_json(note)["command"] != command:
+            raise Failed(f"{short(folder)} was made by another command: remove it, or give another "
+                         "--runs")
+
+    # ---- What they left ----
+
+    def collect(self, protocol, model):
+        """The result of the runs that are finished; None where there is none."""
+        pooled = None
+        if protocol.kind == "crossval":
+            folder = self.folder(protocol.name, model, "crossval")
+            crossval = read_crossval(folder)
+            if crossval is None:
+                return None
+            runs = [run | origin(folder) for run in results.crossval_runs(crossval)]
+            pooled = results.crossval_pooled(crossval)
+        else:
+            runs = [run for run in (self.run_of(protocol, model, seed) for seed in self.seeds)
+                    if run]
+        if not runs:
+            return None
+        about = {"config": protocols.fill([protocol.config], {"model": model})[0],
+                 "command": self.shown(protocol, model)}
+        if self.smoke:
+            about["smoke"] = True
+        return results.result(protocol.name, model, about, runs, pooled)
+
+    def run_of(self, protocol, model, seed):
+        folder = self.folder(protocol.name, model, f"seed-{seed}")
+        trained = protocol.kind == "train"
+        path = os.path.join(folder, "report.json") if trained else folder + ".json"
+        if not os.path.exists(path):
+            return None
+        run = {"seed": seed} | origin(folder) | results.figures(results.read_json(path))
+        return run | (validation(folder) if trained else {})
+
+
+def read_crossval(folder):
+    """crossval.json, where no run of it is missing; else None."""
+    path = os.path.join(folder, "crossval.json")
+    crossval = results.read_json(path) if os.path.exists(path) else None
+    return crossval if crossval and crossval["complete"] else None
+
+
+def origin(folder):
+    note = results.read_json(folder + ".origin.json")
+    return {key: note[key] for key in ("version", "commit", "date")}
+
+
+def validation(folder):
+    """Accuracy and loss of the epoch that was kept, as the trainer chooses it."""
+    with open(os.path.join(folder, "metrics.csv"), encoding="utf-8", newline="") as file:
+        rows = [(float(row["validation_accuracy"]), -float(row["validation_loss"]))
+                for row in csv.DictReader(file)]
+    rows = [row for row in rows if not math.isnan(row[0])]
+    if not rows:
+        return {}
+    accuracy, loss = max(rows)
+    return {"validation_accuracy": accuracy, "validation_loss": -loss}
+
+
+def quoted(part):
+    """For a shell, with as few quotes as that needs."""
+    return part if part.replace(",", "").replace("=", "").isalnum() else shlex.quote(part)
+
+
+def last_line(text):
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no message"
+
+
+def commit():
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,92 @@
+"""Exports the general models and writes their cards' JSON."""
+import hashlib
+import os
+import re
+import tempfile
+
+import accuracy_protocols as protocols
+import accuracy_results as results
+from accuracy_runs import Failed, short
+
+GENERAL = next(p for p in protocols.PROTOCOLS if p.name == protocols.GENERAL_PROTOCOL)
+KEPT = ("notes",)  # what people write into a card's JSON
+
+
+def best_run(result):
+    """By validation; the test part is not looked at. The first seed, where there is none."""
+    return max(result["runs"], key=lambda run: (run.get("validation_accuracy", 0),
+                                                -run.get("validation_loss", 0), -run["seed"]))
+
+
+def section(text, name):
+    """Scalars of a section of the configuration that `decavox info` prints."""
+    found = re.search(rf"^{name}:\n((?:  .*\n)*)", text, re.MULTILINE)
+    lines = found.group(1).splitlines() if found else []
+    pairs = (line.strip().split(": ", 1) for line in lines if re.match(r"  \w+: \S", line))
+    return {key: value.strip('"') for key, value in pairs}
+
+
+def read_info(lab, path):
+    """What is told of a checkpoint: parameters, labels, features."""
+    text = lab.ask("info", short(path))
+    bad = results.absolute_paths(text)
+    if bad:
+        raise Failed(f"{short(path)} would hold the absolute path {bad[0]}")
+    shape = re.search(r"^ *0 +\S+ +input +\(\d+, (\d+), (\d+), \d+\)", text, re.MULTILINE)
+    return {"parameters": int(re.search(r"^total: (\d+) parameters", text, re.MULTILINE)[1]),
+            "labels": re.search(r"^labels: (.*)$", text, re.MULTILINE)[1].split(),
+            "features": section(text, "features"), "shape": [int(n) for n in shape.groups()]}
+
+
+def file_about(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    if len(data) >= protocols.SHIPPED_SIZE:
+        raise Failed(f"{short(path)} has {len(data)} bytes, at most {protocols.SHIPPED_SIZE} are "
+                     "allowed")
+    return {"name": os.path.basename(path), "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(), "precision": protocols.SHIPPED_PRECISION}
+
+
+def scores(lab, path, missing):
+    """Evaluations of the exported file itself."""
+    measured = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for protocol in [GENERAL, *(p for p in protocols.PROTOCOLS if p.of == GENERAL.name)]:
+            if protocol.name in missing:
+                continue
+            command = ["eval", "--format", "json"] if protocol is GENERAL else \
+                lab.command(protocol, "", lab.values(protocol))
+            out = os.path.join(folder, "one.json")
+            lab.evaluate_file(path, command, out)
+            measured[protocol.name] = results.figures(results.read_json(out))
+    return measured
+
+
+def ship(lab, model, folder, missing):
+    """`missing`: names of protocols that cannot be run here."""
+    result = lab.collect(GENERAL, model)
+    if result is None:
+        raise Failed(f"{GENERAL.name} has no trained {model}")
+    run = best_run(result)
+    path, card_path = (os.path.join(folder, f"{model}.{end}") for end in ("safetensors", "json"))
+    trained = lab.folder(GENERAL.name, model, f"seed-{run['seed']}", "model.safetensors")
+    lab.ask("export", short(trained), "--out", short(path), "--precision",
+            protocols.SHIPPED_PRECISION)
+    try:
+        about = read_info(lab, path)
+        file = file_about(path)
+    except Failed:
+        os.remove(path)
+        raise
+    training = {"protocol": GENERAL.name,
+                "command": result["command"].replace("--seed N", f"--seed {run['seed']}"),
+                "seed": run["seed"], "seeds": [one["seed"] for one in result["runs"]],
+                **{key: run[key] for key in ("version", "commit", "date", "validation_accuracy")
+                   if key in run}}
+    card = {"name": model, "model": model, "file": file, **about, "training": training,
+            "data": GENERAL.data(), "accuracy": scores(lab, path, missing)}
+    if lab.smoke:
+        card["smoke"] = True
+    before = results.read_json(card_path) if os.path.exists(card_path) else {}
+    results.write_json(card_path, card | {key: before.get(key, []) for key in KEPT})

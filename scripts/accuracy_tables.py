@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Trains and measures every protocol of accuracy_protocols.py, and writes the tables.
+
+What is finished is not done again and what was interrupted goes on, so that it may be stopped and
+started at will. A protocol whose data are missing is skipped, with the reason. Results land in
+checkpoints/results/, one small file for each protocol and model; checkpoints/README.md and the
+models' cards are made of those.
+"""
+import argparse
+import os
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import accuracy_pages as pages
+import accuracy_protocols as protocols
+import accuracy_results as results
+import accuracy_ship as shipping
+import accuracy_smoke as smoke
+from accuracy_runs import ROOT, Failed, Lab, Skipped, short
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog="Protocols: " +
+                                     "; ".join(f"{p.name}: {p.title}" for p in protocols.PROTOCOLS))
+    parser.add_argument("protocol", nargs="*", help="default: all of them")
+    parser.add_argument("--data", default=os.environ.get("DECAVOX_DATA") or
+                        os.path.join(ROOT, "..", "shared", "data"),
+                        help="folder with fsdd, gsc_digits and noise")
+    parser.add_argument("--out", help="for results and pages; default: checkpoints")
+    parser.add_argument("--runs", help="for trainings; default: runs/accuracy")
+    parser.add_argument("--decavox", default=os.path.join(ROOT, "build/release/runner/decavox"),
+                        help="the program; default: build/release/runner/decavox")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--threads", type=int, default=0, help="of each run; default: the cores "
+                        "there are, shared among the jobs")
+    parser.add_argument("--ship", action="store_true",
+                        help="export the general models, with their cards")
+    parser.add_argument("--smoke", action="store_true",
+                        help="everything with tiny trainings: figures mean nothing")
+    parser.add_argument("--pages", action="store_true", help="only make the pages anew")
+    parser.add_argument("--check", action="store_true",
+                        help="only tell what of the pages is not as the JSON has it")
+    chosen = parser.parse_args()
+    if chosen.jobs < 1 or chosen.threads < 0:
+        parser.error("--jobs and --threads are numbers of 1 and more")
+    try:
+        chosen.protocols = protocols.chosen(chosen.protocol)
+    except ValueError as error:
+        parser.error(str(error))
+    return chosen
+
+
+def set_up(chosen):
+    if chosen.smoke:
+        chosen.out = chosen.out or tempfile.mkdtemp(prefix="decavox-accuracy-")
+        if os.path.realpath(chosen.out) == os.path.realpath(os.path.join(ROOT, "checkpoints")):
+            sys.exit("accuracy_tables: --smoke writes no figures into checkpoints")
+        chosen.runs = chosen.runs or os.path.join(chosen.out, "runs")
+        chosen.data = smoke.make_data(chosen.data, os.path.join(chosen.out, "data"))
+        chosen.out = os.path.join(chosen.out, "checkpoints")
+    chosen.out = os.path.abspath(chosen.out or os.path.join(ROOT, "checkpoints"))
+    chosen.runs = os.path.abspath(chosen.runs or os.path.join(ROOT, "runs/accuracy"))
+    threads = chosen.threads or (max(1, (os.cpu_count() or 1) // chosen.jobs)
+                                 if chosen.jobs > 1 else 0)
+    return Lab(chosen.decavox, os.path.abspath(chosen.data), chosen.runs, chosen.device, threads,
+               smoke.Smoke() if chosen.smoke else None)
+
+
+class Session:
+    """Runs tasks and remembers what came of them."""
+
+    def __init__(self, lab, jobs):
+        self.lab, self.jobs, self.skipped, self.failed = lab, jobs, {}, {}
+
+    def run(self, protocol):
+        """All models and seeds of one protocol; those of the next may need these."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            waiting = []
+            for model in protocol.models:
+                row = f"{protocol.name} {model}"
+                try:
+                    self.lab.check(protocol, model)
+                    for task in self.lab.tasks(protocol, model):
+                        waiting.append((row, pool.submit(task)))
+                except Skipped as reason:
+                    self.skipped[row] = str(reason)
+            try:
+                for row, task in waiting:
+                    self.take(row, task)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def take(self, row, task):
+        try:
+            task.result()
+        except Skipped as reason:
+            self.skipped[row] = str(reason)
+        except (Failed, OSError, ValueError, KeyError) as error:
+            self.failed[row] = f"{type(error).__name__}: {error}"
+
+    def collect(self, protocol, folder):
+        for model in protocol.models:
+            result = self.lab.collect(protocol, model)
+            if result is None:
+                continue
+            results.write_json(os.path.join(folder, "results", f"{protocol.name}-{model}.json"),
+                               result)
+            print(f"{protocol.name:15} {model:12} {pages.spread(result['summary'])}", flush=True)
+
+    def ship(self, folder):
+        missing = {row.split()[0] for row in [*self.skipped, *self.failed]}
+        for model in shipping.GENERAL.models:
+            row = f"{shipping.GENERAL.name} {model}"
+            if row in self.skipped or row in self.failed:
+                print(f"not shipped: {model}")
+                continue
+            try:
+                shipping.ship(self.lab, model, folder, missing)
+            except (Failed, Skipped, OSError, ValueError) as error:
+                self.failed[f"ship {model}"] = str(error)
+
+    def tell(self):
+        for row, reason in self.skipped.items():
+            print(f"skipped: {row}: {reason}")
+        for row, reason in self.failed.items():
+            print(f"failed: {row}: {reason}", file=sys.stderr)
+
+
+def measure(chosen):
+    lab = set_up(chosen)
+    session = Session(lab, chosen.jobs)
+    for protocol in chosen.protocols:
+        session.run(protocol)
+        session.collect(protocol, chosen.out)
+        pages.write(chosen.out)
+    if chosen.ship or chosen.smoke and shipping.GENERAL in chosen.protocols:
+        session.ship(chosen.out)
+        pages.write(chosen.out)
+    session.tell()
+    print(f"pages: {short(chosen.out)}")
+    return 1 if session.failed else 0
+
+
+def main():
+    chosen = options()
+    folder = os.path.abspath(chosen.out or os.path.join(ROOT, "checkpoints"))
+    if chosen.check:
+        problems = pages.check(folder)
+        for problem in problems:
+            print(f"accuracy_tables: {problem}", file=sys.stderr)
+        return 1 if problems else 0
+    if chosen.pages:
+        pages.write(folder)
+        return 0
+    return measure(chosen)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as error:
+        sys.exit(f"accuracy_tables: {error}")
+    except KeyboardInterrupt:
+        sys.exit("accuracy_tables: interrupted; the same command goes on")

@@ -1,0 +1,267 @@
+"""scripts/accuracy_tables.sh: the whole way with tiny trainings; pages from JSON alone."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import support
+
+sys.path.insert(0, os.path.join(support.ROOT, "scripts"))
+import accuracy_pages as pages
+import accuracy_protocols as protocols
+import accuracy_results as results
+import accuracy_ship as shipping
+
+SCRIPT = os.path.join(support.ROOT, "scripts", "accuracy_tables.sh")
+
+
+def tables(*arguments):
+    done = subprocess.run([SCRIPT, "--decavox", support.binary(), "--device", "cpu", *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=500,
+                          env=support.environment())
+    return support.Result(done.returncode, done.stdout, done.stderr)
+
+
+def missing():
+    """What the whole smoke needs and this tree does not have."""
+    configs = [f"configs/mel_{model}.yaml" for model in protocols.FORMS]
+    lacks = [path for path in configs if not os.path.exists(os.path.join(support.ROOT, path))]
+    for arguments, part in ((["--help"], "crossval"), (["eval", "--help"], "--noise"),
+                            (["info", "--config"], " more:")):
+        if part not in support.decavox(*arguments).out:
+            lacks.append(part.strip())
+    return lacks
+
+
+class Smoke(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="decavox-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.lacks = missing()
+        cls.arguments = ["--smoke", "--out", cls.folder, "--jobs", "2",
+                         *(["official_mfcc"] if cls.lacks else [])]
+        cls.done = tables(*cls.arguments)
+        cls.checkpoints = os.path.join(cls.folder, "checkpoints")
+
+    def whole(self):
+        if self.lacks:
+            self.skipTest(f"not here: {', '.join(self.lacks)}")
+        if shutil.which("espeak-ng") is None:
+            self.skipTest("espeak-ng is not installed")
+
+    def test_passes(self):
+        self.assertEqual(self.done.code, 0, self.done.out + self.done.err)
+        self.assertNotIn("failed: ", self.done.err)
+
+    def test_every_row(self):
+        self.whole()
+        self.assertNotIn("skipped: ", self.done.out)
+        measured = results.read_results(os.path.join(self.checkpoints, "results"))
+        self.assertEqual(set(measured), {(p.name, m) for p in protocols.PROTOCOLS
+                                         for m in p.models})
+        for (name, model), result in measured.items():
+            self.assertTrue(result["smoke"])
+            self.assertGreater(result["summary"]["count"], 0, name)
+            self.assertEqual(result["summary"]["n"], 1)
+            self.assertIn("ece", result["summary"])
+        text = support.read_text(os.path.join(self.checkpoints, "README.md"))
+        self.assertNotIn(pages.NONE + " |", text)
+        self.assertIn("these figures mean nothing", text.splitlines()[0])
+
+    def test_every_model_is_shipped(self):
+        self.whole()
+        for model in protocols.FORMS:
+            path = os.path.join(self.checkpoints, f"{model}.safetensors")
+            self.assertIn("precision: fp16", support.decavox("info", path).out)
+            card = results.read_json(os.path.join(self.checkpoints, f"{model}.json"))
+            self.assertEqual(list(card["accuracy"]), ["gsc", "gsc_official", "noise_gsc"])
+            self.assertEqual(card["file"]["bytes"], os.path.getsize(path))
+            page = support.read_text(os.path.join(self.checkpoints, f"{model}.md"))
+            for part in ("CC BY-SA 4.0", "Zohar Jackson", "CC BY 4.0", "P. Warden", "espeak-ng",
+                         "The worst noise is", "the worst word is", card["training"]["command"]):
+                self.assertIn(part, page)
+
+    def test_results_hold_no_folder(self):
+        folder = os.path.join(self.checkpoints, "results")
+        self.assertTrue(os.listdir(folder))
+        for name in os.listdir(folder):
+            text = support.read_text(os.path.join(folder, name))
+            self.assertNotIn(self.folder, text)
+            self.assertNotIn("clips", json.loads(text)["runs"][0])
+            self.assertEqual(results.absolute_paths(json.loads(text)), [])
+
+    def test_pages_are_checked(self):
+        page = os.path.join(self.checkpoints, "README.md")
+        text = support.read_text(page)
+        self.assertEqual(tables("--check", "--out", self.checkpoints).code, 0)
+        support.write_text(page, text.replace("(1)", "(3)", 1))
+        done = tables("--check", "--out", self.checkpoints)
+        self.assertEqual(done.code, 1)
+        self.assertIn("README.md is not what --pages makes", done.err)
+        self.assertEqual(tables("--pages", "--out", self.checkpoints).code, 0)
+        self.assertEqual(support.read_text(page), text)
+
+    def test_runs_are_not_repeated_and_go_on(self):
+        runs = os.path.join(self.folder, "runs", "official_mfcc")
+        models = {name: os.path.join(runs, name, "seed-1", "model.safetensors")
+                  for name in protocols.FORMS}
+        before = {name: os.stat(path).st_mtime_ns for name, path in models.items()}
+        report = os.path.join(runs, "advanced", "seed-1", "report.json")
+        content = support.read_bytes(report)
+        os.remove(report)  # as if it had been stopped there
+        done = tables(*self.arguments, "official_mfcc")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(support.read_bytes(report), content)
+        self.assertIn("resumed at step", support.read_text(
+            os.path.join(runs, "advanced", "seed-1", "log.txt")))
+        after = {name: os.stat(path).st_mtime_ns for name, path in models.items()}
+        self.assertNotEqual(before.pop("advanced"), after.pop("advanced"))
+        self.assertEqual(before, after)
+
+    def test_another_command_is_not_taken_for_this(self):
+        note = os.path.join(self.folder, "runs", "official_mfcc", "lightweight",
+                            "seed-1.origin.json")
+        text = support.read_text(note)
+        support.write_text(note, text.replace("official", "random"))
+        done = tables(*self.arguments, "official_mfcc")
+        support.write_text(note, text)
+        self.assertEqual(done.code, 1)
+        self.assertIn("official_mfcc lightweight: Failed", done.err)
+        self.assertIn("was made by another command", done.err)
+
+
+class Refusals(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="decavox-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_missing_data_are_told(self):
+        done = tables("--data", os.path.join(self.folder, "none"), "--out", self.folder, "--runs",
+                      os.path.join(self.folder, "runs"))
+        self.assertEqual(done.code, 0, done.err)
+        for protocol in protocols.PROTOCOLS:
+            self.assertIn(f"skipped: {protocol.name} {protocol.models[0]}: ", done.out)
+        self.assertIn("skipped: official_mfcc advanced: Free Spoken Digit Dataset is not at",
+                      done.out)
+        self.assertIn(pages.NONE, support.read_text(os.path.join(self.folder, "README.md")))
+
+    def test_wrong_use(self):
+        done = tables("offical")
+        self.assertEqual(done.code, 2)
+        self.assertIn("no protocol 'offical'", done.err)
+        self.assertEqual(tables("--jobs", "0").code, 2)
+        done = tables("--smoke", "--out", os.path.join(support.ROOT, "checkpoints"))
+        self.assertEqual(done.code, 1)
+        self.assertIn("--smoke writes no figures into checkpoints", done.err)
+
+    def test_absolute_paths_are_refused(self):
+        for text in ("/home/a/b", "eval /data/x.wav", 'path: "/srv/x/y"', "x=/root"):
+            with self.assertRaises(ValueError):
+                results.write_json(os.path.join(self.folder, "x.json"), {"a": [{"b": text}]})
+        self.assertEqual(os.listdir(self.folder), [])
+        good = {"a": ["https://a.b/c/d", "configs/mini.yaml", "../shared/data/fsdd", "12 / 40",
+                      "decavox train a/b.yaml --data fsdd"]}
+        results.write_json(os.path.join(self.folder, "x.json"), good)
+        self.assertEqual(results.read_json(os.path.join(self.folder, "x.json")), good)
+
+
+def evaluation(correct, wrong, seed, **more):
+    """Two words, 100 clips of each; those that are wrong are of the second."""
+    assert correct + wrong == 200
+    return {"seed": seed, "version": "decavox 0", "commit": "abc", "date": "2026-01-01",
+            "accuracy": correct / 200, "correct": correct, "count": 200,
+            "interval_95": results.wilson(correct / 200, 200), "loss": 0.1, "ece": 0.02,
+            "labels": ["a", "b"], "confusion": [[100, 0], [wrong, 100 - wrong]], **more}
+
+
+class Pages(unittest.TestCase):
+    """From JSON that is made up, so that every figure on the page is known."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="decavox-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write_card(self):
+        noise = [{"snr": snr, "accuracy": right / 200, "correct": right, "count": 200,
+                  "files": [{"noise": "x", "accuracy": 0.9, "correct": 90, "count": 100},
+                            {"noise": "y", "accuracy": (right - 90) / 100, "correct": right - 90,
+                             "count": 100}]} for snr, right in ((10, 180), (0, 120))]
+        model = os.path.join(self.folder, "mini.safetensors")
+        support.write_text(model, "weights")
+        card = {"name": "mini", "model": "mini", "file": shipping.file_about(model),
+                "parameters": 12345, "labels": ["a", "b"], "shape": [40, 32],
+                "features": {"type": "mel", "sample_rate": "8000"},
+                "training": {"protocol": "gsc", "command": "decavox train x", "seed": 2,
+                             "seeds": [1, 2], "version": "decavox 0", "commit": "abc",
+                             "date": "2026-01-01", "validation_accuracy": 0.9876},
+                "data": ["gsc", "fsdd"], "notes": ["Written by hand."],
+                "accuracy": {"gsc": evaluation(190, 10, 2),
+                             "noise_gsc": evaluation(190, 10, 2, noise=noise)}}
+        results.write_json(os.path.join(self.folder, "mini.json"), card)
+
+    def write_result(self, protocol, model, runs):
+        results.write_json(os.path.join(self.folder, "results", f"{protocol}-{model}.json"),
+                           results.result(protocol, model, {"command": "decavox train x"}, runs))
+
+    def test_means_and_deviations(self):
+        self.write_result("official", "lightweight",
+                          [evaluation(200 - w, w, s) for s, w in ((1, 2), (2, 4), (3, 6))])
+        text = pages.make(self.folder)["README.md"]
+        self.assertIn("| `official` | 200 | – | – | – | 98.00 ± 1.00 (3) | – |", text)
+        self.assertTrue(text.startswith("Made by `scripts/accuracy_tables.sh --pages`"))
+
+    def test_folds(self):
+        crossval = {"folds": [{"fold": "ann"}, {"fold": "bob"}], "runs": [
+            {"fold": fold, "seed": seed, "accuracy": right / 100, "correct": right, "count": 100}
+            for seed, scores in ((1, (90, 80)), (2, (94, 84))) for fold, right
+            in zip(("ann", "bob"), scores)] + [
+            {"fold": "ann", "seed": 3, "accuracy": 0.1, "correct": 10, "count": 100}]}
+        runs = results.crossval_runs(crossval)
+        self.assertEqual([run["seed"] for run in runs], [1, 2])  # the third has no bob
+        self.write_result("loso", "advanced", runs)
+        text = pages.make(self.folder)["README.md"]
+        self.assertIn("| `loso` | 200 | 87.00 ± 2.83 (2) |", text)
+        self.assertIn("| bob | 82.00 |", text)
+
+    def test_a_card(self):
+        self.write_card()
+        self.write_result("gsc", "mini", [evaluation(190, 10, 2), evaluation(180, 20, 1)])
+        page = pages.make(self.folder)["mini.md"]
+        for part in ("12,345 parameters", "mel 40 x 32 of sound at 8000 Hz", "2, of seeds 1, 2",
+                     "98.76 %", "| 200 | 95.00 | 91.04 to 97.26 | 2.00 |", "| 0 dB | 60.00 |",
+                     "the worst word is “b”: 90.00 % are right, and most of the others are taken "
+                     "for “a”", "The worst noise is y at 0 dB: 30.00 %", "- Written by hand.",
+                     "92.50 ± 3.54 (2)", "CC BY-SA 4.0"):
+            self.assertIn(part, page)
+        self.assertNotIn("espeak-ng", page)  # not among this card's data
+
+    def test_models_are_checked(self):
+        self.write_card()
+        pages.write(self.folder)
+        self.assertEqual(pages.check(self.folder), [])
+        support.write_text(os.path.join(self.folder, "mini.safetensors"), "others")
+        support.write_text(os.path.join(self.folder, "extra.safetensors"), "")
+        support.write_text(os.path.join(self.folder, "extra.md"), "")
+        self.assertEqual(pages.check(self.folder), [
+            "extra.md belongs to no model",
+            "mini.safetensors is not the file that mini.json is of",
+            "extra.safetensors has no card"])
+
+    def test_the_best_run_is_chosen_by_validation(self):
+        runs = [{"seed": 1, "accuracy": 1.0, "validation_accuracy": 0.9, "validation_loss": 0.2},
+                {"seed": 2, "accuracy": 0.5, "validation_accuracy": 0.95, "validation_loss": 0.3},
+                {"seed": 3, "accuracy": 0.9, "validation_accuracy": 0.95, "validation_loss": 0.1}]
+        self.assertEqual(shipping.best_run({"runs": runs})["seed"], 3)
+
+
+class Committed(unittest.TestCase):
+    def test_pages_are_as_the_json_has_them(self):
+        self.assertEqual(pages.check(os.path.join(support.ROOT, "checkpoints")), [])
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,183 @@
+"""`decavox export`: the weights alone, in full and half precision, also of a training."""
+import json
+import os
+import struct
+
+import support
+from support import FAILED, GOOD, USAGE, decavox
+
+
+def read_tensors(path):
+    """{name: (dtype, bytes)} of a safetensors file, and its metadata."""
+    data = support.read_bytes(path)
+    size, = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    metadata = header.pop("__metadata__")
+    start = 8 + size
+    return {name: (info["dtype"], data[start + info["data_offsets"][0]:
+                                       start + info["data_offsets"][1]])
+            for name, info in header.items()}, metadata
+
+
+def write_tensors(path, tensors, shapes, metadata):
+    """As others write it: without checksum."""
+    header, blob = {"__metadata__": {k: v for k, v in metadata.items()
+                                     if k not in ("decavox.checksum", "decavox.format")}}, b""
+    for name, (dtype, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shapes[name],
+                        "data_offsets": [len(blob), len(blob) + len(content)]}
+        blob += content
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + blob)
+
+
+def read_shapes(path):
+    data = support.read_bytes(path)
+    size, = struct.unpack_from("<Q", data)
+    return {name: info["shape"] for name, info in json.loads(data[8:8 + size]).items()
+            if name != "__metadata__"}
+
+
+def halves(content):
+    """F32 rounded by the standard library, which rounds to nearest even too."""
+    count = len(content) // 4
+    return struct.pack(f"<{count}e", *struct.unpack(f"<{count}f", content))
+
+
+class Export(support.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_folder = cls.train_once(cls.at("run"))
+        cls.model = os.path.join(cls.run_folder, "model.safetensors")
+        cls.half = cls.at("half.safetensors")
+        cls.exported = decavox("export", cls.model, "--out", cls.half, "--precision", "fp16")
+
+    def export(self, source, *arguments):
+        out = self.at("out.safetensors")
+        if os.path.exists(out):
+            os.remove(out)
+        return out, decavox("export", source, "--out", out, *arguments)
+
+    def test_full_precision_is_the_trained_model(self):
+        out, done = self.export(self.model)
+        self.ends(done, GOOD)
+        self.assertEqual(support.read_bytes(out), support.read_bytes(self.model))
+        self.assertIn("precision: fp32\n", self.ends(decavox("info", out), GOOD).out)
+
+    def test_half_precision(self):
+        self.ends(self.exported, GOOD)
+        full, metadata = read_tensors(self.model)
+        half, same_metadata = read_tensors(self.half)
+        self.assertEqual(metadata["decavox.config"], same_metadata["decavox.config"])
+        self.assertEqual(full.keys(), half.keys())
+        shapes = read_shapes(self.model)
+        for name, (dtype, content) in half.items():
+            large = len(shapes[name]) > 1
+            self.assertEqual(dtype, "F16" if large else "F32", name)
+            self.assertEqual(content, halves(full[name][1]) if large else full[name][1], name)
+        weights = [sum(len(content) for _, content in tensors.values()) for tensors in (full, half)]
+        self.assertLess(weights[1], 0.6 * weights[0])
+        info = self.ends(decavox("info", self.half), GOOD).out
+        self.assertIn(f"precision: fp16 (3 of {len(half)} tensors, the others fp32)\n", info)
+
+    def test_back_to_full_precision(self):
+        out, done = self.export(self.half)
+        self.ends(done, GOOD)
+        self.assertEqual({dtype for dtype, _ in read_tensors(out)[0].values()}, {"F32"})
+        again, done = self.export(self.half, "--precision=fp16")
+        self.ends(done, GOOD)
+        self.assertEqual(support.read_bytes(again), support.read_bytes(self.half))
+
+    def logits(self, model):
+        clips = [os.path.join(self.data, name) for name in sorted(os.listdir(self.data))[:6]]
+        done = self.ends(decavox("predict", model, *clips, "--format", "json"), GOOD)
+        answers = json.loads(done.out)
+        return [answer["logits"] for answer in answers]
+
+    def test_answers_of_both(self):
+        full, half = self.logits(self.model), self.logits(self.half)
+        differences = [abs(a - b) for one, other in zip(full, half) for a, b in zip(one, other)]
+        self.assertLess(max(differences), 2e-2)
+        self.assertGreater(max(differences), 0)
+        report = json.loads(decavox("eval", self.half, "--format", "json").out)
+        self.assertGreater(report["count"], 0)
+
+    def test_a_training_begins_with_halves(self):
+        run = self.at("begun")
+        done = decavox("train", self.config, "--data", self.data, "--out", run, "--init_from",
+                       self.half, "--epochs", "1")
+        self.ends(done, GOOD)
+        self.assertIn("half.safetensors: 14 of 14 tensors loaded", done.out)
+
+    def kept(self, name, *arguments):
+        """What is exported of last.safetensors is what the training ended with."""
+        run = self.train_once(self.at(name), *arguments)
+        out, done = self.export(os.path.join(run, "last.safetensors"))
+        self.ends(done, GOOD)
+        self.assertEqual(support.read_bytes(out),
+                         support.read_bytes(os.path.join(run, "model.safetensors")))
+        last, _ = read_tensors(os.path.join(run, "last.safetensors"))
+        return {name: tensor for name, (_, tensor) in last.items()}, read_tensors(out)[0]
+
+    def test_the_best_of_a_training(self):
+        # The rate is so high that the last epoch is not the best one.
+        last, kept = self.kept("best", "--learning_rate", "0.3", "--epochs", "6",
+                               "--scheduler", "none")
+        self.assertEqual(kept["head.weight"][1], last["best/head.weight"])
+        self.assertNotEqual(kept["head.weight"][1], last["head.weight"])
+
+    def test_the_averages_of_a_training(self):
+        last, kept = self.kept("averages", "--ema_decay", "0.9", "--set", "data.validation=0")
+        self.assertEqual(kept["head.weight"][1], last["average/head.weight"])
+        self.assertNotEqual(kept["head.weight"][1], last["head.weight"])
+
+    def test_the_values_of_a_training(self):
+        last, kept = self.kept("values", "--set", "data.validation=0")
+        self.assertEqual(kept["head.weight"][1], last["head.weight"])
+
+    def test_refusals(self):
+        before = support.read_bytes(self.model)
+        link = self.at("link.safetensors")
+        os.link(self.model, link)
+        for out in (self.model, os.path.join(self.run_folder, ".", "model.safetensors"), link):
+            done = decavox("export", self.model, "--out", out, "--precision", "fp16")
+            self.ends(done, USAGE, "is the checkpoint itself")
+        self.assertEqual(support.read_bytes(self.model), before)
+        self.ends(decavox("export", self.model), USAGE, "out")
+        _, done = self.export(self.model, "--precision", "fp15")
+        self.ends(done, USAGE, "fp15")
+        _, done = self.export(self.model, "--format", "onnx")
+        self.ends(done, USAGE, "onnx")
+        self.ends(decavox("export", self.model, "--out", self.at("no", "x")), FAILED, "no/x")
+        _, done = self.export(self.at("absent.safetensors"))
+        self.ends(done, FAILED, "absent.safetensors")
+
+    def changed(self, name, value):
+        tensors, metadata = read_tensors(self.model)
+        dtype, content = tensors[name]
+        tensors[name] = (dtype, struct.pack("<f", value) + content[4:])
+        path = self.at("changed.safetensors")
+        write_tensors(path, tensors, read_shapes(self.model), metadata)
+        return path
+
+    def test_overflow_is_named(self):
+        path = self.changed("conv_2.weight", 7e4)
+        out, done = self.export(path, "--precision", "fp16")
+        self.ends(done, FAILED, "parameter 'conv_2.weight': 70000 is too large for FP16")
+        self.assertFalse(os.path.exists(out))
+        self.ends(self.export(path)[1], GOOD)
+        self.ends(self.export(self.changed("norm_1.running_var", 7e4), "--precision=fp16")[1], GOOD)
+
+    def test_nan_is_named(self):
+        for number in (float("nan"), float("inf")):
+            for precision in ("fp32", "fp16"):
+                out, done = self.export(self.changed("head.weight", number), "--precision",
+                                        precision)
+                self.ends(done, FAILED, "tensor 'head.weight' holds NaN or infinity")
+                self.assertFalse(os.path.exists(out))
+
+
+if __name__ == "__main__":
+    support.main()
