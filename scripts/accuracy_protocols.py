@@ -13,15 +13,15 @@ SINGLE = ("lightweight", "advanced", "efficient", "transformer")
 BEST_AND_ENSEMBLE = ("advanced", "ensemble")
 
 MEL, MFCC = "configs/mel_$model.yaml", "configs/$model.yaml"
+GENERAL = "configs/general_$model.yaml"
 OFFICIAL = ("--data", "$fsdd", "--split", "official")
 BY_SPEAKER = ("--data", "$fsdd", "--folds", "speaker")
 VOICES = 'data.more=[{path: "$voices", split: train}]'
 VOICES_AND_GSC = ('data.more=[{path: "$voices", split: train}, '
                   '{path: "$gsc", split: train, exclude: "$gsc/suspect_labels.csv"}]')
-GENERAL = ("--data", "$gsc", "--split", "speaker", "--set", "data.test=0.12",
-           "--set", "data.validation=0.05", "--set", "data.exclude=$gsc/suspect_labels.csv",
-           "--set", 'data.more=[{path: "$fsdd", split: official}, '
-                    '{path: "$voices", split: train}]')
+OTHER_SPEAKERS = ("--data", "$gsc", "--set", "data.exclude=$gsc/suspect_labels.csv",
+                  "--set", 'data.more=[{path: "$fsdd", split: official}, '
+                           '{path: "$voices", split: train}]')
 
 # Kinds of noise that no training hears: configurations take the generated noises alone.
 NOISES = ("exercise_bike", "dude_miaowing", "doing_the_dishes", "running_tap")
@@ -61,9 +61,9 @@ PROTOCOLS = (
              (*BY_SPEAKER, "--set", VOICES), MEL),
     Protocol("loso_gsc", "crossval", BEST_AND_ENSEMBLE,
              "the same with synthetic voices and the Speech Commands digits added",
-             (*BY_SPEAKER, "--set", VOICES_AND_GSC), MEL),
+             (*BY_SPEAKER, "--set", "data.validation=0", "--set", VOICES_AND_GSC), GENERAL),
     Protocol("gsc", "train", FORMS, "12 % of the Speech Commands digits' speakers, trained on the "
-             "other speakers, FSDD's training part and synthetic voices", GENERAL, MEL),
+             "other speakers, FSDD's training part and synthetic voices", OTHER_SPEAKERS, GENERAL),
     Protocol("gsc_official", "eval", FORMS, "FSDD's official test clips, by the models of gsc",
              OFFICIAL, of="gsc", group="gsc"),
     Protocol("noise_official", "eval", FORMS, "FSDD's official test clips in noise, by the models "
