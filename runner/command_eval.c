@@ -1,6 +1,7 @@
 #include "runner/command.h"
 #include "runner/experiment.h"
 #include "runner/noise_curve.h"
+#include "runner/report_html.h"
 
 #include <string.h>
 
@@ -15,6 +16,7 @@ typedef struct eval_options {
     char out[DV_STRING_SIZE];
     char noise[DV_STRING_SIZE], snr[DV_STRING_SIZE];
     int64_t noise_seed;
+    char html[DV_STRING_SIZE];
 } eval_options;
 
 static const dv_field fields[] = {
@@ -33,6 +35,7 @@ static const dv_field fields[] = {
               "again with noise added: files and folders of recordings, separated by commas"),
     DV_STRING(eval_options, snr, "20,10,5,0", "with --noise: signal-to-noise ratios, dB"),
     DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
+    DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
     DV_STRING(eval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
@@ -145,7 +148,11 @@ static dv_status evaluate(evaluation *e)
                            &log));
     dv_report report;
     DV_TRY(dv_report_make(e->predictor, &e->dataset, (dv_part)chosen->part, &report));
-    dv_status status = tell(e, &report);
+    dv_status status = DV_OK;
+    if (chosen->html[0] != '\0') /* before noise comes into the clips */
+        status = dv_report_html_eval(&report, &e->data, chosen->html);
+    if (status == DV_OK)
+        status = tell(e, &report);
     dv_report_free(&report);
     return status;
 }

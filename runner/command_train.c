@@ -3,7 +3,7 @@
 #include "frontends/source.h"
 #include "runner/command.h"
 #include "runner/experiment.h"
-#include "runner/report.h"
+#include "runner/report_html.h"
 #include "runner/run_folder.h"
 #include "runner/threads.h"
 
@@ -131,7 +131,8 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
                  "%.2f s",
                  m->epoch, training->experiment.train.epochs, m->train_loss,
                  100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
-    return dv_run_metrics_add(&training->folder, m);
+    DV_TRY(dv_run_metrics_add(&training->folder, m));
+    return dv_run_events_add(&training->folder, m);
 }
 
 static dv_status on_save(void *user, const dv_trainer *trainer)
@@ -351,6 +352,8 @@ static dv_status write_report(dv_training *training, const char *model)
         dv_run_folder_path(&training->folder, "report.json", path);
         if (status == DV_OK)
             status = dv_json_write(path, dv_report_json(&report, false));
+        if (status == DV_OK)
+            status = dv_report_html_run(&report, &training->experiment.data, &training->folder);
         dv_report_free(&report);
     }
     dv_predictor_free(predictor);

@@ -61,6 +61,7 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
 {
     memset(out, 0, sizeof *out);
     out->predictor = predictor;
+    out->part = part;
     out->skipped = dataset->skipped;
     int64_t *indices = NULL;
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
@@ -239,14 +240,7 @@ static void print_field(FILE *out, const char *text)
 
 static dv_status write_text(const char *path, const char *text)
 {
-    dv_atomic_file *file;
-    DV_TRY(dv_atomic_file_open(path, &file));
-    dv_status status = dv_atomic_file_write(file, text, strlen(text));
-    if (status != DV_OK) {
-        dv_atomic_file_abort(file);
-        return status;
-    }
-    return dv_atomic_file_commit(file);
+    return dv_atomic_file_store(path, text, strlen(text));
 }
 
 dv_status dv_json_write(const char *path, json_t *json)

@@ -10,6 +10,7 @@
 
 typedef struct dv_report {
     const dv_predictor *predictor; /* borrowed */
+    dv_part part;                  /* DV_PART_COUNT: all */
     dv_confusion confusion;
     int64_t count;
     const dv_clip **clips; /* (count) borrowed clips, owned array */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,8 @@ void dv_run_folder_close(dv_run_folder *folder)
     if (folder->log != NULL)
         fclose(folder->log);
     folder->log = NULL;
+    dv_events_close(folder->events);
+    folder->events = NULL;
 }
 
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE])
@@ -86,15 +89,7 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
     char path[DV_RUN_PATH_SIZE], *text;
     dv_run_folder_path(folder, file, path);
     DV_TRY(dv_yaml_write(tree, &text));
-    dv_atomic_file *out;
-    dv_status status = dv_atomic_file_open(path, &out);
-    if (status == DV_OK) {
-        status = dv_atomic_file_write(out, text, strlen(text));
-        if (status == DV_OK)
-            status = dv_atomic_file_commit(out);
-        else
-            dv_atomic_file_abort(out);
-    }
+    dv_status status = dv_atomic_file_store(path, text, strlen(text));
     free(text);
     return status;
 }
@@ -190,4 +185,29 @@ dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics
     if (fclose(file) != 0)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
     return DV_OK;
+}
+
+/* ---- Events ---- */
+
+dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics)
+{
+    const struct {
+        const char *tag;
+        double value;
+    } scalars[] = {
+        {"loss/train", metrics->train_loss},
+        {"loss/validation", metrics->validation_loss},
+        {"accuracy/train", metrics->train_accuracy},
+        {"accuracy/validation", metrics->validation_accuracy},
+        {"learning_rate", metrics->learning_rate},
+        {"gradient_norm", metrics->gradient_norm},
+        {"loss_scale", metrics->loss_scale > 1 ? metrics->loss_scale : NAN},
+    };
+    if (folder->events == NULL)
+        DV_TRY(dv_events_open(folder->path, metrics->epoch, &folder->events));
+    for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++) {
+        if (!isnan(scalars[i].value))
+            DV_TRY(dv_events_add(folder->events, metrics->epoch, scalars[i].tag, scalars[i].value));
+    }
+    return dv_events_flush(folder->events);
 }

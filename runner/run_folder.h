@@ -7,11 +7,15 @@
  *     metrics.csv          a row per epoch
  *     confusion.csv        of the test part, or the validation part where there is no test part
  *     report.json          the same evaluation with all its figures
+ *     report.html          the same to be looked at: curves, confusion matrix, worst mistakes
+ *     events.out.tfevents.SECONDS.decavox
+ *                          the epochs for TensorBoard; one more for each time the run went on
  *     log.txt              what was printed
  */
 #ifndef DV_RUNNER_RUN_FOLDER_H
 #define DV_RUNNER_RUN_FOLDER_H
 
+#include "engine/io/events.h"
 #include "engine/train/trainer.h"
 
 #include <stdio.h>
@@ -23,6 +27,7 @@ typedef struct dv_run_folder {
     FILE *log;
     bool bar; /* a progress bar on the terminal: stderr is one */
     bool bar_shown;
+    dv_events *events; /* NULL until there is one */
 } dv_run_folder;
 
 /* Makes the folder, its parents too. DV_EIO: it cannot be made; DV_EARG: it holds a run already
@@ -47,5 +52,8 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
 /* metrics.csv: begins it, or, to resume, keeps the rows of the first `epochs` epochs. */
 dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs);
 dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
+
+/* The epoch's scalars for TensorBoard, in a file that this process makes with its first epoch. */
+dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
 #endif

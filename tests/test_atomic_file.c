@@ -69,6 +69,19 @@ static void test_abort_leaves_the_old(void **state)
     assert_int_equal(scratch_count(*state), 1);
 }
 
+static void test_store_at_once(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "file", path);
+    assert_int_equal(dv_atomic_file_store(path, "old", 3), DV_OK);
+    assert_int_equal(dv_atomic_file_store(path, "brand new", 9), DV_OK);
+    assert_content(path, "brand new");
+    assert_int_equal(scratch_count(*state), 1);
+    scratch_path(*state, "absent/file", path);
+    assert_int_equal(dv_atomic_file_store(path, "new", 3), DV_EIO);
+    assert_message_has(path);
+}
+
 static void test_works_without_a_folder_in_the_path(void **state)
 {
     char here[SCRATCH_PATH_SIZE];
@@ -226,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_new_content_appears_at_the_commit, clear_before),
         cmocka_unit_test_setup(test_abort_leaves_the_old, clear_before),
+        cmocka_unit_test_setup(test_store_at_once, clear_before),
         cmocka_unit_test_setup(test_works_without_a_folder_in_the_path, clear_before),
         cmocka_unit_test_setup(test_leftover_of_a_kill_is_no_obstacle, clear_before),
         cmocka_unit_test_setup(test_refuses_what_is_no_file, clear_before),

@@ -147,3 +147,14 @@ void dv_atomic_file_abort(dv_atomic_file *file)
     unlink(file->temporary);
     file_free(file);
 }
+
+dv_status dv_atomic_file_store(const char *path, const void *bytes, size_t size)
+{
+    dv_atomic_file *file;
+    DV_TRY(dv_atomic_file_open(path, &file));
+    dv_status status = dv_atomic_file_write(file, bytes, size);
+    if (status == DV_OK)
+        return dv_atomic_file_commit(file);
+    dv_atomic_file_abort(file);
+    return status;
+}

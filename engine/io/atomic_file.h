@@ -39,4 +39,7 @@ DV_MUST_CHECK dv_status dv_atomic_file_commit(dv_atomic_file *file);
 /* Removes the temporary and frees `file`; the old file stays. NULL is allowed. */
 void dv_atomic_file_abort(dv_atomic_file *file);
 
+/* All of that at once: `path` holds these bytes, or, on failure, what it held before. */
+DV_MUST_CHECK dv_status dv_atomic_file_store(const char *path, const void *bytes, size_t size);
+
 #endif

@@ -139,6 +139,11 @@ int64_t dv_predictor_parameters(const dv_predictor *predictor)
     return dv_params_count(predictor->params);
 }
 
+const char *dv_predictor_device(const dv_predictor *predictor)
+{
+    return predictor->context->backend->name;
+}
+
 /* ---- Workers ---- */
 
 static void worker_free(dv_worker *worker)

@@ -28,6 +28,7 @@ const dv_graph *dv_predictor_graph(const dv_predictor *predictor);
 /* To read and to replace; plans take what is written here at once. */
 dv_params *dv_predictor_params(dv_predictor *predictor);
 int64_t dv_predictor_parameters(const dv_predictor *predictor);
+const char *dv_predictor_device(const dv_predictor *predictor); /* "cpu", "cuda", ... */
 
 /* What became of one file. */
 typedef struct dv_answer {

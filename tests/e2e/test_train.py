@@ -7,8 +7,13 @@ import textwrap
 import support
 from support import FAILED, GOOD, USAGE, decavox
 
-FILES = ["config.yaml", "confusion.csv", "last.safetensors", "log.txt", "metrics.csv",
-         "model.safetensors", "report.json"]
+FILES = ["config.yaml", "confusion.csv", "events", "last.safetensors", "log.txt", "metrics.csv",
+         "model.safetensors", "report.html", "report.json"]
+
+
+def files_in(run):
+    return sorted("events" if name.startswith("events.out.tfevents.") else name
+                  for name in os.listdir(run))
 
 
 class Training(support.Case):
@@ -22,7 +27,7 @@ class Training(support.Case):
 
     def test_leaves_its_folder(self):
         self.ends(self.done, GOOD)
-        self.assertEqual(sorted(os.listdir(self.run_folder)), FILES)
+        self.assertEqual(files_in(self.run_folder), FILES)
         self.assertEqual(self.done.err, "")
 
     def test_prints_table_epochs_and_report(self):
@@ -85,7 +90,7 @@ class Training(support.Case):
                           folder=self.folder), GOOD)
         runs = [name for name in os.listdir(self.at("runs")) if name.startswith("small-")]
         self.assertEqual(len(runs), 1)
-        self.assertEqual(sorted(os.listdir(self.at("runs", runs[0]))), FILES)
+        self.assertEqual(files_in(self.at("runs", runs[0])), FILES)
 
     def test_other_parts_and_splits(self):
         model = os.path.join(self.run_folder, "model.safetensors")

@@ -1,0 +1,239 @@
+#include "runner/report_html.h"
+#include "engine/io/atomic_file.h"
+#include "engine/io/yaml.h"
+#include "runner/svg.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct html_page {
+    const dv_report *report;
+    const dv_data_config *data;
+    const char *title;   /* "lightweight" */
+    const char *command; /* that leads here */
+    const char *metrics; /* path of metrics.csv; NULL: no curves */
+} html_page;
+
+/* ---- The header ---- */
+
+/* The text at `section`.`key` of the checkpoint's configuration, "" where there is none. */
+static const char *configured(const dv_report *report, const char *section, const char *key)
+{
+    const dv_tree *config = dv_predictor_checkpoint(report->predictor)->config;
+    const dv_tree *value = dv_tree_get(dv_tree_get(config, section), key);
+    return value != NULL && value->kind == DV_TREE_SCALAR ? value->text : "";
+}
+
+static void put_entry(FILE *out, const char *name, const char *text)
+{
+    fprintf(out, "<dt>%s</dt><dd>", name);
+    dv_svg_text(out, text);
+    fputs("</dd>\n", out);
+}
+
+static void put_features(FILE *out, const dv_report *report)
+{
+    const dv_frontend *frontend = dv_predictor_frontend(report->predictor);
+    const dv_features_config *config = dv_frontend_config(frontend);
+    char text[128];
+    snprintf(text, sizeof text, "%.20s, %lld \u00d7 %lld, of %g s at %lld Hz",
+             configured(report, "features", "type"), (long long)dv_frontend_rows(frontend),
+             (long long)dv_frontend_frames(frontend), config->duration,
+             (long long)config->sample_rate);
+    put_entry(out, "Features", text);
+}
+
+/* Where the model was trained on other data than these, both are told. */
+static void put_data(FILE *out, const html_page *page)
+{
+    static const char *const names[] = {"training", "validation", "test", "all"};
+    const char *trained = configured(page->report, "data", "path");
+    char text[64];
+    put_entry(out, "Data", page->data->path);
+    if (page->report->part != DV_PART_COUNT)
+        put_entry(out, "Split", page->data->split);
+    snprintf(text, sizeof text, "%s, %lld clips", names[page->report->part],
+             (long long)page->report->count);
+    put_entry(out, "Part", text);
+    if (strcmp(trained, page->data->path) != 0)
+        put_entry(out, "Trained on", trained);
+}
+
+static void put_header(FILE *out, const html_page *page)
+{
+    const dv_predictor *predictor = page->report->predictor;
+    char text[512];
+    time_t now = time(NULL);
+    struct tm date;
+    fputs("<header>\n<h1>", out);
+    dv_svg_text(out, page->title);
+    fputs("</h1>\n<dl>\n", out);
+    snprintf(text, sizeof text, "%.200s, %lld parameters", page->title,
+             (long long)dv_predictor_parameters(predictor));
+    put_entry(out, "Model", text);
+    put_features(out, page->report);
+    put_data(out, page);
+    put_entry(out, "Seed", configured(page->report, "train", "seed"));
+    put_entry(out, "Device", dv_predictor_device(predictor));
+    put_entry(out, "Command", page->command);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", localtime_r(&now, &date));
+    put_entry(out, "Date", text);
+    put_entry(out, "Version", "decavox " DV_VERSION);
+    fputs("</dl>\n</header>\n", out);
+}
+
+/* ---- The result ---- */
+
+static void put_result(FILE *out, const dv_report *report)
+{
+    int64_t correct = dv_confusion_correct(&report->confusion);
+    double low, high;
+    dv_wilson_interval(correct, report->count, &low, &high);
+    fprintf(out,
+            "<section>\n<h2>Result</h2>\n<p class=\"accuracy\">%.2f&#160;%%</p>\n"
+            "<p>%lld of %lld right; 95&#160;%% Wilson interval %.2f&#160;%% to %.2f&#160;%%; "
+            "loss %.4f</p>\n",
+            100 * (double)correct / (double)report->count, (long long)correct,
+            (long long)report->count, 100 * low, 100 * high, report->loss);
+    if (report->skipped > 0)
+        fprintf(out, "<p>%zu unreadable files left out</p>\n", report->skipped);
+    fputs("</section>\n", out);
+}
+
+static dv_status put_matrix(FILE *out, const dv_report *report)
+{
+    const char **labels;
+    dv_heat heat = {.id = "confusion",
+                    .title = "Confusion matrix",
+                    .classes = report->confusion.classes,
+                    .counts = report->confusion.counts};
+    DV_TRY(dv__calloc((size_t)heat.classes, sizeof *labels, &labels));
+    for (int64_t k = 0; k < heat.classes; k++)
+        labels[k] = dv_predictor_label(report->predictor, k);
+    heat.labels = labels;
+    fputs("<section>\n<h2>Confusion matrix</h2>\n", out);
+    dv_svg_heat(out, &heat);
+    fputs("</section>\n", out);
+    free(labels);
+    return DV_OK;
+}
+
+/* A share, or a dash where there is nothing to share. */
+static void put_share(FILE *out, double share, int64_t of)
+{
+    if (of > 0)
+        fprintf(out, "<td>%.2f&#160;%%</td>", 100 * share);
+    else
+        fputs("<td>\u2013</td>", out);
+}
+
+static void put_class(FILE *out, const dv_report *report, int64_t class)
+{
+    const dv_confusion *confusion = &report->confusion;
+    int64_t clips = 0, answers = 0;
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        clips += confusion->counts[class * confusion->classes + k];
+        answers += confusion->counts[k * confusion->classes + class];
+    }
+    fputs("<tr><th scope=\"row\">", out);
+    dv_svg_text(out, dv_predictor_label(report->predictor, class));
+    fprintf(out, "</th><td>%lld</td><td>%lld</td>", (long long)clips, (long long)answers);
+    put_share(out, dv_confusion_precision(confusion, class), answers);
+    put_share(out, dv_confusion_recall(confusion, class), clips);
+    fputs("</tr>\n", out);
+}
+
+static void put_classes(FILE *out, const dv_report *report)
+{
+    fputs("<section>\n<h2>Classes</h2>\n<table>\n<thead><tr><th scope=\"col\">class</th>"
+          "<th scope=\"col\">clips</th><th scope=\"col\">answers</th>"
+          "<th scope=\"col\">precision</th><th scope=\"col\">recall</th></tr></thead>\n<tbody>\n",
+          out);
+    for (int64_t k = 0; k < report->confusion.classes; k++)
+        put_class(out, report, k);
+    fputs("</tbody>\n</table>\n</section>\n", out);
+}
+
+/* ---- The page ---- */
+
+static dv_status put_configuration(FILE *out, const dv_report *report)
+{
+    char *text;
+    DV_TRY(dv_yaml_write(dv_predictor_checkpoint(report->predictor)->config, &text));
+    fputs("<section>\n<h2>Configuration</h2>\n<details><summary>every key of it</summary>\n<pre>",
+          out);
+    dv_svg_text(out, text);
+    fputs("</pre></details>\n</section>\n", out);
+    free(text);
+    return DV_OK;
+}
+
+static dv_status put_page(FILE *out, const html_page *page)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
+          out);
+    dv_svg_text(out, page->title);
+    fprintf(out, " \u2013 decavox</title>\n<style>\n%s</style>\n</head>\n<body>\n", dv__html_style);
+    put_header(out, page);
+    fputs("<main>\n", out);
+    put_result(out, page->report);
+    if (page->metrics != NULL)
+        DV_TRY(dv__html_curves(out, page->metrics));
+    DV_TRY(put_matrix(out, page->report));
+    put_classes(out, page->report);
+    DV_TRY(dv__html_mistakes(out, page->report));
+    DV_TRY(put_configuration(out, page->report));
+    fputs("</main>\n</body>\n</html>\n", out);
+    return DV_OK;
+}
+
+static dv_status write_page(const html_page *page, const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the page for %s", path);
+    dv_status status = put_page(out, page);
+    bool whole = ferror(out) == 0;
+    whole = fclose(out) == 0 && whole;
+    if (status == DV_OK && !whole)
+        status = DV_FAIL(DV_ENOMEM, "out of memory: the page for %s", path);
+    if (status == DV_OK)
+        status = dv_atomic_file_store(path, text, size);
+    free(text);
+    return status;
+}
+
+static const char *model_name(const dv_report *report)
+{
+    const char *name = configured(report, "model", "name");
+    return name[0] != '\0' ? name : "model";
+}
+
+dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
+                             const dv_run_folder *folder)
+{
+    char path[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE], command[DV_RUN_PATH_SIZE + 32];
+    snprintf(command, sizeof command, "decavox train %s/config.yaml", folder->path);
+    dv_run_folder_path(folder, "metrics.csv", metrics);
+    dv_run_folder_path(folder, "report.html", path);
+    html_page page = {.report = report,
+                      .data = data,
+                      .title = model_name(report),
+                      .command = command,
+                      .metrics = metrics};
+    return write_page(&page, path);
+}
+
+dv_status dv_report_html_eval(const dv_report *report, const dv_data_config *data, const char *path)
+{
+    char command[DV_RUN_PATH_SIZE];
+    snprintf(command, sizeof command, "decavox eval %s",
+             dv_predictor_checkpoint(report->predictor)->path);
+    html_page page = {
+        .report = report, .data = data, .title = model_name(report), .command = command};
+    return write_page(&page, path);
+}

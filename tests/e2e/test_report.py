@@ -1,0 +1,378 @@
+"""What a run leaves for the eye: report.html, and the event files that TensorBoard reads."""
+import csv
+import glob
+import html.parser
+import importlib.util
+import json
+import math
+import os
+import re
+import signal
+import struct
+import subprocess
+import xml.etree.ElementTree
+
+import support
+from support import FAILED, GOOD, decavox
+
+TAGS = {"loss/train": "train_loss", "loss/validation": "validation_loss",
+        "accuracy/train": "train_accuracy", "accuracy/validation": "validation_accuracy",
+        "learning_rate": "learning_rate", "gradient_norm": "gradient_norm"}
+
+
+class Words(html.parser.HTMLParser):
+    """The text, the elements, and what the page would fetch."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self.tags, self.fetched = "", [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.fetched += [pair for pair in attributes
+                         if pair[0] in ("src", "href", "srcset", "xlink:href", "data")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class Page(support.Case):
+    """Reads a page and checks what holds for every one."""
+
+    def page(self, path):
+        text = support.read_text(path)
+        self.words = Words(text)
+        self.assertEqual(self.words.fetched, [])
+        self.assertFalse({"script", "link", "img", "iframe", "object"} & set(self.words.tags))
+        self.assertNotIn("http", text)
+        self.assertNotRegex(text, r"url\(|@import")
+        root = xml.etree.ElementTree.fromstring(text)
+        names = [element.get("id") for element in root.iter() if element.get("id")]
+        self.assertEqual(len(names), len(set(names)))
+        for picture in root.iter("svg"):
+            for name in picture.get("aria-labelledby").split():
+                self.assertIn(name, names)
+            self.assertTrue(picture.find("title").text)
+        return root
+
+    def cells(self, root):
+        """{(true, answered): count} of the confusion matrix."""
+        found = {}
+        for title in root.find(".//svg[@id='confusion']").iter("title"):
+            match = re.fullmatch("true (.*), answered (.*): ([0-9]+)", title.text, re.DOTALL)
+            if match:
+                found[match[1], match[2]] = int(match[3])
+        return found
+
+    def confusion(self, run):
+        """The same of confusion.csv, without zeros."""
+        with open(os.path.join(run, "confusion.csv"), encoding="utf-8", newline="") as file:
+            head, *rows = list(csv.reader(file))
+        counts = {(row[0], label): int(count)
+                  for row in rows for label, count in zip(head[1:], row[1:])}
+        return {key: count for key, count in counts.items() if count > 0}
+
+    def lines(self, root, chart):
+        """[(class, points)], all points inside the axes."""
+        picture = root.find(f".//svg[@id='{chart}']")
+        frame = picture.find(".//rect[@class='frame']")
+        x, y, width, height = (float(frame.get(key)) for key in ("x", "y", "width", "height"))
+        found = []
+        for line in picture.iter("polyline"):
+            points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+            for point in points:
+                self.assertTrue(x <= point[0] <= x + width and y <= point[1] <= y + height, chart)
+            self.assertEqual(points, sorted(points, key=lambda point: point[0]))
+            found.append((line.get("class").split()[1], points))
+        return found
+
+
+class Report(Page):
+    epochs = 6
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_folder = cls.train_once(cls.at("run"))
+        cls.model = os.path.join(cls.run_folder, "model.safetensors")
+        cls.report = json.loads(support.read_text(os.path.join(cls.run_folder, "report.json")))
+
+    def test_header_and_result(self):
+        self.page(os.path.join(self.run_folder, "report.html"))
+        report, text = self.report, self.words.text.replace("\u00a0", " ")
+        low, high = report["interval_95"]
+        for part in (f"{100 * report['accuracy']:.2f} %", f"{report['correct']} of 40 right",
+                     f"{100 * low:.2f} % to {100 * high:.2f} %", "parameters", "mfcc, 13 × 32",
+                     self.data, "official", "test, 40 clips", "cpu", "decavox 0.",
+                     f"decavox train {self.run_folder}/config.yaml", "checkpoint_seconds: 0"):
+            self.assertIn(part, text)
+
+    def test_curves(self):
+        root = self.page(os.path.join(self.run_folder, "report.html"))
+        rows = support.read_metrics(self.run_folder)
+        for chart, count in (("loss", 2), ("accuracy", 2), ("rate", 1), ("norm", 1)):
+            lines = self.lines(root, chart)
+            self.assertEqual([name for name, _ in lines], ["train", "validation"][:count])
+            self.assertEqual([len(points) for _, points in lines], [len(rows)] * count)
+        # Heights are the metrics' on one scale: a loss twice as high is twice as far from 0.
+        heights = [222 - point[1] for point in self.lines(root, "loss")[0][1]]
+        losses = [float(row["train_loss"]) for row in rows]
+        for height, loss in zip(heights, losses):
+            self.assertAlmostEqual(height / heights[0], loss / losses[0], delta=0.01)
+
+    def test_matrix_and_classes(self):
+        root = self.page(os.path.join(self.run_folder, "report.html"))
+        self.assertEqual(self.cells(root), self.confusion(self.run_folder))
+        rows = [[cell.text for cell in row] for row in root.find(".//tbody")]
+        self.assertEqual([row[0] for row in rows], ["0", "1", "2", "3"])
+        for row, one in zip(rows, self.report["classes"]):
+            self.assertEqual(row[1], "10")
+            self.assertEqual(row[3], f"{100 * one['precision']:.2f}\u00a0%")
+            self.assertEqual(row[4], f"{100 * one['recall']:.2f}\u00a0%")
+
+    def test_eval_writes_it_too(self):
+        path = self.at("eval.html")
+        self.ends(decavox("eval", self.model, "--html", path), GOOD)
+        root = self.page(path)
+        self.assertEqual(self.cells(root), self.confusion(self.run_folder))
+        self.assertIsNone(root.find(".//polyline"))
+        self.assertIn(f"decavox eval {self.model}", self.words.text)
+        self.ends(decavox("eval", self.model, "--part", "all", "--html", path), GOOD)
+        self.assertEqual(sum(self.cells(self.page(path)).values()), 88)
+        self.assertIn("all, 88 clips", self.words.text)
+
+    def test_a_page_that_cannot_be_written(self):
+        path = self.at("absent", "page.html")
+        self.ends(decavox("eval", self.model, "--html", path), FAILED, path)
+
+    def test_no_mistakes(self):
+        done = decavox("eval", self.model, "--format", "json", "--clips")
+        right = [clip["file"] for clip in json.loads(done.out)["clips"]
+                 if clip["truth"] == clip["label"]]
+        data, path = self.at("right"), self.at("right.html")
+        os.makedirs(data)
+        for file in right:
+            os.symlink(file, os.path.join(data, os.path.basename(file)))
+        self.ends(decavox("eval", self.model, "--data", data, "--part", "all", "--html", path),
+                  GOOD)
+        root = self.page(path)
+        self.assertIn(f"No mistakes: all {len(right)} answers are right.", self.words.text)
+        self.assertIsNone(root.find(".//svg[@class='sound']"))
+        self.assertIn(f"Trained on{self.data}", self.words.text.replace("\n", ""))
+
+    def test_no_validation(self):
+        run = self.train_once(self.at("unseen"), "--set", "data.validation=0", "--epochs", "1")
+        root = self.page(os.path.join(run, "report.html"))
+        for chart in ("loss", "accuracy"):
+            self.assertEqual([(name, len(points)) for name, points in self.lines(root, chart)],
+                             [("train", 1)])
+        self.assertNotIn("nan", "".join(root.find(".//svg[@id='loss']").itertext()))
+
+
+class Mistakes(Page):
+    """A model that knows nothing, of words and files with names to stumble over."""
+
+    labels = ["<b>&\"", "it's", "七"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.words_folder = os.fsencode(cls.at("words"))
+        for digit, label in enumerate(cls.labels):
+            folder = os.path.join(cls.words_folder, os.fsencode(label))
+            os.makedirs(folder)
+            for i in range(14):
+                name = os.path.join(folder, b"a_<i>&'\xe9%d.wav" % i)
+                sound = [0] * 2400 if i == 0 else support.tone(digit, 0, i)
+                support.write_wav(os.fsdecode(name), sound)
+        cls.run_folder = cls.at("run")
+        cls.done = decavox("train", cls.config, "--data", os.fsdecode(cls.words_folder), "--split",
+                           "random", "--set", "data.test=0.5", "--epochs", "1", "--learning_rate",
+                           "0.000001", "--out", cls.run_folder)
+        cls.model = os.path.join(cls.run_folder, "model.safetensors")
+
+    def test_worst_first(self):
+        self.ends(self.done, GOOD)
+        path = self.at("all.html")
+        done = decavox("eval", self.model, "--part", "all", "--format", "json", "--clips",
+                       "--html", path)
+        wrong = [clip for clip in json.loads(self.ends(done, GOOD).out)["clips"]
+                 if clip["truth"] != clip["label"]]
+        self.assertGreater(len(wrong), 12)
+        wrong.sort(key=lambda clip: -clip["confidence"])
+        root = self.page(path)
+        figures = root.findall(".//figure")
+        self.assertEqual(len(figures), 12)
+        for figure, clip in zip(figures, wrong):
+            text = "".join(figure.find("figcaption").itertext()).replace("\u00a0", " ")
+            self.assertEqual(text, f"{os.path.basename(clip['file'])}true {clip['truth']}, "
+                             f"answered {clip['label']}confidence {100 * clip['confidence']:.1f} %")
+            self.assertRegex(text, r"^a_<i>&'\?[0-9]+\.wav")
+            self.assertEqual(figure.find(".//span").get("title"), clip["file"])
+            self.picture(figure, silent="'?0.wav" in text)
+        self.assertIn(f"{len(wrong)} of 42 answers are wrong; these 12", self.words.text)
+
+    def picture(self, figure, silent):
+        """Runs inside 40 bands; of a tone, and of nothing at all in silence."""
+        picture = figure.find("svg")
+        width, height = map(int, picture.get("viewBox").split()[2:])
+        self.assertEqual(height, 40)
+        self.assertLess(len(xml.etree.ElementTree.tostring(picture)), 16000)
+        filled = []
+        for path in picture.iter("path"):
+            area, x, y = 0, 0, 0
+            for command, numbers in re.findall(r"([Mmh])([-0-9 ]+)", path.get("d")):
+                values = list(map(int, numbers.split()))
+                if command == "M":
+                    x, y = values
+                else:
+                    x += values[0]
+                area += values[0] if command == "h" else 0
+                self.assertTrue(0 <= x <= width and 0 <= y < height)
+            filled.append(area)
+        self.assertEqual(filled, sorted(filled, reverse=True))  # each level lies on the one before
+        self.assertEqual(filled[-1] == 0, silent)
+        self.assertLess(filled[0], width * height)
+
+    def test_labels(self):
+        root = self.page(os.path.join(self.run_folder, "report.html"))
+        self.assertEqual(self.cells(root), self.confusion(self.run_folder))
+        rows = [row[0].text for row in root.find(".//tbody")]
+        self.assertEqual(sorted(rows), sorted(self.labels))
+
+
+# ---- Events ----
+
+def fields(data):
+    """(number, value) of each field of a protocol buffer."""
+    def varint():
+        nonlocal data
+        value = 0
+        for i, byte in enumerate(data):
+            value |= (byte & 127) << 7 * i
+            if byte < 128:
+                data = data[i + 1:]
+                return value
+        raise AssertionError("cut off")
+
+    while data:
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+        else:
+            size = {1: 8, 5: 4}.get(key & 7) or varint()
+            yield key >> 3, data[:size]
+            data = data[size:]
+
+
+def read_events(run):
+    """{tag: {step: [values]}} by TensorBoard's rule: a session that starts at a step ends what was
+    said of this and later steps before. Also the number of values that were forgotten so."""
+    scalars, forgotten = {}, 0
+    for path in sorted(glob.glob(os.path.join(run, "events.out.tfevents.*"))):
+        data = support.read_bytes(path)
+        while data:
+            size, = struct.unpack("<Q", data[:8])
+            event, data = dict(fields(data[12:12 + size])), data[16 + size:]
+            step = event.get(2, 0)
+            if 7 in event:
+                for steps in scalars.values():
+                    for late in [known for known in steps if known >= step]:
+                        forgotten += len(steps.pop(late))
+            if 5 in event:
+                value = dict(fields(dict(fields(event[5]))[1]))
+                values = scalars.setdefault(value[1].decode(), {}).setdefault(step, [])
+                values += struct.unpack("<f", value[2])
+    return scalars, forgotten
+
+
+class Events(support.Case):
+    epochs = 8
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.train_once(cls.at("whole"), "--batch_size", "2")
+
+    def expected(self, run):
+        rows = support.read_metrics(run)
+        self.assertEqual([int(row["epoch"]) for row in rows], list(range(1, self.epochs + 1)))
+        return {tag: {int(row["epoch"]): float(row[column]) for row in rows}
+                for tag, column in TAGS.items()}
+
+    def same(self, got, want):
+        """As metrics.csv, which has six digits."""
+        self.assertEqual(set(got), set(want))
+        for tag, steps in want.items():
+            self.assertEqual(set(got[tag]), set(steps), tag)
+            for step, value in steps.items():
+                self.assertTrue(math.isclose(got[tag][step], value, rel_tol=1e-5, abs_tol=1e-6),
+                                (tag, step, got[tag][step], value))
+
+    def agree(self, run):
+        scalars, forgotten = read_events(run)
+        for steps in scalars.values():
+            self.assertTrue(all(len(values) == 1 for values in steps.values()))
+        self.same({tag: {step: values[0] for step, values in steps.items()}
+                   for tag, steps in scalars.items()}, self.expected(run))
+        return forgotten
+
+    def killed(self, name, *more):
+        """A run that was killed after its third epoch and then went on to its end."""
+        run = self.at(name)
+        process = subprocess.Popen([support.binary(), "train", self.config, "--data", self.data,
+                                    "--batch_size", "2", "--out", run, *more],
+                                   stdout=subprocess.PIPE, env=support.environment())
+        for line in process.stdout:
+            if line.startswith(b"epoch 3/"):
+                break
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        if process.returncode == GOOD:
+            self.skipTest("the machine is too busy to kill a run in time")
+        self.ends(decavox("train", "--resume", run), GOOD)
+        return run
+
+    def test_as_metrics(self):
+        self.assertEqual(self.agree(self.whole), 0)
+
+    def test_no_validation(self):
+        run = self.train_once(self.at("unseen"), "--set", "data.validation=0", "--epochs", "1")
+        self.assertEqual(set(read_events(run)[0]),
+                         {tag for tag in TAGS if not tag.endswith("validation")})
+
+    def test_begun_again_after_a_kill(self):
+        """Before the first save: every epoch is done again, and counts once."""
+        run = self.killed("early", "--set", "train.checkpoint_seconds=1000")
+        self.assertGreaterEqual(self.agree(run), 2 * len(TAGS))
+        self.assertEqual(len(glob.glob(os.path.join(run, "events.*"))), 2)
+
+    def test_gone_on_after_a_kill(self):
+        run = self.killed("late")
+        self.agree(run)
+        files = sorted(glob.glob(os.path.join(run, "events.*")))
+        self.assertEqual(len(files), 2)
+        before = [support.read_bytes(file) for file in files]
+        self.ends(decavox("train", "--resume", run), GOOD)  # has ended: nothing more to say
+        self.assertEqual([support.read_bytes(file) for file in
+                          sorted(glob.glob(os.path.join(run, "events.*")))], before)
+
+    def test_tensorboard_reads_them(self):
+        if importlib.util.find_spec("tensorboard") is None:
+            self.skipTest("the Python package tensorboard is not installed")
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        for run in (self.whole, self.killed("again", "--set", "train.checkpoint_seconds=1000"),
+                    self.killed("on")):
+            events = EventAccumulator(run)
+            events.Reload()
+            got = {}
+            for tag in events.Tags()["scalars"]:
+                read = events.Scalars(tag)
+                got[tag] = {scalar.step: scalar.value for scalar in read}
+                self.assertEqual(len(read), self.epochs, tag)
+            self.same(got, self.expected(run))
+
+
+if __name__ == "__main__":
+    support.main()
