@@ -228,7 +228,7 @@ def card_page(card, measured):
 
 def read_cards(folder):
     cards = []
-    for name in sorted(os.listdir(folder)):
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         if name.endswith(".json"):
             cards.append(results.read_json(os.path.join(folder, name)))
     return cards
@@ -236,7 +236,6 @@ def read_cards(folder):
 
 def make(folder):
     """{file: text} of every page."""
-    os.makedirs(folder, exist_ok=True)
     measured = results.read_results(os.path.join(folder, "results"))
     cards = read_cards(folder)
     order = {p.name: i for i, p in enumerate(protocols.PROTOCOLS)}
@@ -277,6 +276,8 @@ def check_models(folder, cards):
 
 def check(folder):
     """What is not as the JSON has it; nothing is written."""
+    if not os.path.isdir(folder):
+        return [f"there is no folder {folder}"]
     problems = []
     pages = make(folder)
     for name, text in pages.items():

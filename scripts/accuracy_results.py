@@ -24,9 +24,9 @@ def read_json(path):
 
 
 def as_text(value):
-    """JSON as it is committed: lists of plain numbers on a line of their own."""
+    """JSON as it is committed: a list of numbers or names is one line."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    plain = r"-?[\d.]+(?:[eE][+-]?\d+)?|null"
+    plain = r'-?[\d.]+(?:[eE][+-]?\d+)?|null|"[\w.-]*"'
     one_line = re.sub(rf"\[\s*((?:{plain})(?:,\s*(?:{plain}))*)\s*\]",
                       lambda m: "[" + re.sub(r",\s*", ", ", m.group(1)) + "]", text)
     return one_line + "\n"

@@ -131,6 +131,8 @@ class Lab:
             return ["eval", *arguments, "--format", "json"]
         config = protocols.fill([protocol.config], values)
         small = list(self.smoke.train) if self.smoke else []
+        if model == "ensemble" and not self.smoke:
+            arguments += protocols.fill(protocols.MIX, values)
         if protocol.kind == "train":
             return ["train", *config, *arguments, *small, "--seed", str(values["seed"])]
         return ["crossval", *config, *arguments, *small, "--seeds", values["seeds"]]
@@ -138,6 +140,7 @@ class Lab:
     def shown(self, protocol, model):
         values = protocols.shown_values() | {"seed": "N",
                                              "seeds": ",".join(map(str, self.seeds))}
+        values |= {name: f"{name}.safetensors" for name in protocols.MEMBERS}
         command = self.command(protocol, model, values)
         if protocol.kind == "eval":
             command.insert(1, "model.safetensors")
@@ -155,7 +158,8 @@ class Lab:
 
     def train(self, protocol, model, seed):
         folder = self.folder(protocol.name, model, f"seed-{seed}")
-        command = self.command(protocol, model, self.values(protocol, seed=seed))
+        values = self.values(protocol, seed=seed, **self.members(protocol, model, seed))
+        command = self.command(protocol, model, values)
         self.begin(folder, command)
         if os.path.exists(os.path.join(folder, "report.json")):
             return
@@ -164,6 +168,16 @@ class Lab:
             self.call(["train", "--resume", short(folder), *self.machine()], log)
         else:
             self.call([*command, "--out", short(folder), *self.machine()], log)
+
+    def members(self, protocol, model, seed):
+        """The trained models that an ensemble is made of; Skipped where one is missing."""
+        files = {}
+        for name in protocols.MEMBERS if model == "ensemble" and not self.smoke else ():
+            trained = self.folder(protocol.name, name, f"seed-{seed}")
+            if not os.path.exists(os.path.join(trained, "report.json")):
+                raise Skipped(f"there is no trained {name} of seed {seed}")
+            files[name] = short(os.path.join(trained, "model.safetensors"))
+        return files
 
     def crossval(self, protocol, model):
         folder = self.folder(protocol.name, model, "crossval")
