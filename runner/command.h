@@ -19,6 +19,9 @@ int dv_command_info(int argc, char **argv);
 int dv_command_synth(int argc, char **argv);
 int dv_command_augment(int argc, char **argv);
 int dv_command_export(int argc, char **argv);
+int dv_command_crossval(int argc, char **argv);
+
+extern const dv_setting dv_train_settings[]; /* of all commands that train */
 
 /*
  * Parses the command line. True: go on. False: leave with *exit_code, after the help was printed or

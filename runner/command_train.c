@@ -1,18 +1,9 @@
-#include "engine/io/checkpoint.h"
-#include "engine/io/transfer.h"
-#include "frontends/source.h"
 #include "runner/command.h"
-#include "runner/experiment.h"
-#include "runner/report_html.h"
-#include "runner/run_folder.h"
 #include "runner/threads.h"
+#include "runner/training.h"
 
-#include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
@@ -29,9 +20,10 @@ static const dv_field fields[] = {
     DV_END,
 };
 
-static const dv_setting settings[] = {
+const dv_setting dv_train_settings[] = {
     {"data", "data.path", NULL, "folder or manifest"},
-    {"split", "data.split", NULL, "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
+    {"split", "data.split", NULL,
+     "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
     {"model_type", "model", NULL, "a model of configs/models: advanced, lightweight, ..."},
     {"feature_type", "features.type", NULL, "mfcc, mel or spectrogram"},
     {"epochs", "train.epochs", NULL, "passes over the training data"},
@@ -44,6 +36,7 @@ static const dv_setting settings[] = {
     {"ema_decay", "train.ema_decay", NULL, "of a moving average of the weights"},
     {"class_weights", "train.class_weights", NULL, "none or balanced"},
     {"init_from", "train.init_from", NULL, "checkpoint to begin with where it fits"},
+    {"pretrain_data", "pretrain.data.path", NULL, "data to train on before; section pretrain"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
     {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic, on a GPU"},
     {"seed", "train.seed", NULL, "of weights, order and augmentation"},
@@ -57,388 +50,65 @@ static const dv_options options = {
     .least = 0,
     .most = 1,
     .fields = fields,
-    .settings = settings,
+    .settings = dv_train_settings,
 };
 
-/* Everything one training holds. */
-typedef struct dv_training {
-    train_options chosen;
-    dv_experiment experiment;
-    dv_checkpoint checkpoint; /* of the run that goes on */
-    dv_run_folder folder;
-    dv_context *context;
-    dv_dataset dataset;
-    dv_frontend *frontend;
-    dv_clip_source *source;
-    dv_tree *labels;
-    dv_trainer *trainer;
-} dv_training;
-
-static volatile sig_atomic_t stop_signal; /* the signal that asks to stop, else 0 */
-
-/* The first one is a request; the handler is gone then, and a second one ends the program. */
-static void request_stop(int signal_number)
+static dv_status read_configuration(const train_options *chosen, const dv_arguments *arguments,
+                                    dv_experiment *experiment)
 {
-    stop_signal = signal_number;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-static void log_line(void *user, dv_log_level level, const char *message)
-{
-    dv_training *training = user;
-    if (level == DV_LOG_WARNING)
-        dv_run_print(&training->folder, "warning: %s", message);
-    else if (level == DV_LOG_INFO)
-        dv_run_print(&training->folder, "%s", message);
-}
-
-static void table_line(void *user, const char *line)
-{
-    dv_run_print(user, "%s", line);
-}
-
-/* ---- Events of the trainer ---- */
-
-static void on_step(void *user, const dv_trainer *trainer)
-{
-    dv_training *training = user;
-    const dv_train_state *state = dv_trainer_state_of(trainer);
-    uint64_t per_epoch = dv_trainer_steps_per_epoch(trainer);
-    uint64_t done = (uint64_t)state->step - (uint64_t)state->epoch * per_epoch;
-    dv_run_progress(&training->folder, state->epoch + 1, training->experiment.train.epochs, done,
-                    per_epoch, dv_trainer_mean_loss(trainer));
-}
-
-static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
-{
-    (void)trainer;
-    dv_training *training = user;
-    char validation[96] = "", scale[64] = "";
-    if (!isnan(m->validation_accuracy))
-        snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
-                 m->validation_loss, 100 * m->validation_accuracy, m->improved ? " *" : "");
-    if (m->loss_scale > 1)
-        snprintf(scale, sizeof scale, "  loss scale %g, skipped %" PRId64, m->loss_scale,
-                 m->skipped);
-    dv_run_print(&training->folder,
-                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
-                 "%.2f s",
-                 m->epoch, training->experiment.train.epochs, m->train_loss,
-                 100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
-    DV_TRY(dv_run_metrics_add(&training->folder, m));
-    return dv_run_events_add(&training->folder, m);
-}
-
-static dv_status on_save(void *user, const dv_trainer *trainer)
-{
-    dv_training *training = user;
-    char path[DV_RUN_PATH_SIZE];
-    dv_run_folder_path(&training->folder, "last.safetensors", path);
-    dv_tree *state;
-    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
-    dv_status status = dv_fields_write(dv_train_state_fields, dv_trainer_state_of(trainer), state);
-    if (status == DV_OK)
-        status = dv_checkpoint_write(path, dv_trainer_params(trainer), training->experiment.tree,
-                                     training->labels, state);
-    dv_tree_free(state);
-    return status;
-}
-
-/* ---- Setting up ---- */
-
-/* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
-   that of config.yaml, to begin anew. */
-static dv_status read_run(dv_training *training, const char *folder)
-{
-    char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
-    snprintf(path, sizeof path, "%s/last.safetensors", folder);
-    snprintf(config, sizeof config, "%s/config.yaml", folder);
-    if (access(path, F_OK) != 0 && access(config, F_OK) == 0)
-        return dv_experiment_read(config, NULL, &training->experiment);
-    DV_TRY(dv_checkpoint_open(path, &training->checkpoint));
-    if (training->checkpoint.state == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
-    if (dv_experiment_restore(training->checkpoint.config, &training->experiment) != DV_OK)
-        return dv__fail_within(DV_EFORMAT, "%s", path);
-    return DV_OK;
-}
-
-static dv_status read_configuration(dv_training *training, const dv_arguments *arguments)
-{
-    const char *resume = training->chosen.resume;
-    if ((arguments->count == 1) == (resume[0] != '\0'))
+    bool resumes = chosen->resume[0] != '\0';
+    if ((arguments->count == 1) == resumes)
         return DV_FAIL(DV_EARG, "give either CONFIG or --resume FOLDER");
-    if (resume[0] == '\0')
-        return dv_experiment_read(arguments->operands[0], arguments->overrides,
-                                  &training->experiment);
+    if (!resumes)
+        return dv_experiment_read(arguments->operands[0], arguments->overrides, experiment);
     if (arguments->overrides->count > 0)
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its configuration: '%s' cannot be set",
                        arguments->overrides->children[0]->key);
-    return read_run(training, resume);
-}
-
-static dv_status open_folder(dv_training *training)
-{
-    const char *path =
-        training->chosen.resume[0] != '\0' ? training->chosen.resume : training->chosen.out;
-    char standard[DV_STRING_SIZE + 64];
-    if (path[0] == '\0') {
-        time_t now = time(NULL);
-        struct tm date;
-        char text[32];
-        strftime(text, sizeof text, "%Y%m%d-%H%M%S", localtime_r(&now, &date));
-        snprintf(standard, sizeof standard, "runs/%.100s-%s",
-                 dv_experiment_model_name(&training->experiment), text);
-        path = standard;
-    }
-    return dv_run_folder_open(path, training->chosen.resume[0] != '\0', &training->folder);
-}
-
-static dv_status load_data(dv_training *training)
-{
-    const dv_experiment *experiment = &training->experiment;
-    if (experiment->data.path[0] == '\0')
-        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
-    DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
-    DV_TRY(dv_dataset_prepare(&experiment->data, &training->dataset));
-    DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
-                           &training->context->log));
-    DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
-    DV_TRY(dv_clip_source_create(training->context, &training->dataset, training->frontend,
-                                 &experiment->augment, experiment->train.batch_size,
-                                 training->context->threads, &training->source));
-    DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &training->labels));
-    for (size_t i = 0; i < training->dataset.label_count; i++) {
-        dv_tree *label;
-        DV_TRY(dv_tree_new_scalar(training->dataset.labels[i], NULL, 0, &label));
-        label->quoted = true; /* a text, also where it looks like a number */
-        DV_TRY(dv_tree_append(training->labels, NULL, label));
-    }
     return DV_OK;
 }
 
-static dv_status check_labels(const dv_training *training)
+/* runs/MODEL-DATE */
+static void standard_folder(const dv_experiment *experiment, char path[DV_STRING_SIZE])
 {
-    const dv_tree *before = training->checkpoint.labels, *now = training->labels;
-    bool same = before->count == now->count;
-    for (size_t i = 0; same && i < now->count; i++)
-        same = strcmp(before->children[i]->text, now->children[i]->text) == 0;
-    if (!same)
-        return DV_FAIL(DV_EARG, "the data in %s have other labels than when the run began",
-                       training->experiment.data.path);
-    return DV_OK;
+    time_t now = time(NULL);
+    struct tm date;
+    char text[32];
+    strftime(text, sizeof text, "%Y%m%d-%H%M%S", localtime_r(&now, &date));
+    snprintf(path, DV_STRING_SIZE, "runs/%.100s-%s", dv_experiment_model_name(experiment), text);
 }
 
-/* Where another number of clips makes epochs of another length, the state means nothing. */
-static dv_status check_state(const dv_training *training)
+static dv_status train(train_options *chosen, const dv_arguments *arguments)
 {
-    const dv_train_state *state = dv_trainer_state_of(training->trainer);
-    int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
-    int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
-    bool fits = done >= 0 && done < per_epoch &&
-                state->seen == done * dv_trainer_batch_size(training->trainer);
-    if (!fits && !state->finished)
-        return DV_FAIL(DV_EARG,
-                       "the data in %s are not those that the run began with: an epoch has "
-                       "%" PRId64 " steps now",
-                       training->experiment.data.path, per_epoch);
-    return DV_OK;
-}
-
-static dv_status restore(dv_training *training)
-{
-    DV_TRY(check_labels(training));
-    dv_params *params = dv_trainer_params(training->trainer);
-    DV_TRY(dv_fields_read(dv_train_state_fields, training->checkpoint.state, "state",
-                          dv_trainer_state(training->trainer)));
-    DV_TRY(check_state(training));
-    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
-            DV_TRY(dv_checkpoint_read(&training->checkpoint, params, (dv_buffer)buffer));
-    }
-    dv_run_print(&training->folder, "resumed at step %" PRId64 ", epoch %" PRId64,
-                 dv_trainer_state(training->trainer)->step,
-                 dv_trainer_state(training->trainer)->epoch + 1);
-    return DV_OK;
-}
-
-/* A run that begins, rather than goes on. */
-static dv_status begin(dv_training *training)
-{
-    const char *files = training->experiment.train.init_from;
-    if (files[0] != '\0')
-        DV_TRY(dv_transfer(files, dv_trainer_params(training->trainer), table_line,
-                           &training->folder));
-    return dv_run_write_tree(&training->folder, "config.yaml", training->experiment.tree);
-}
-
-static void print_start(dv_training *training)
-{
-    const dv_source *source = dv_clip_source_get(training->source);
-    dv_plan_memory memory = dv_trainer_memory(training->trainer);
-    dv_run_folder *folder = &training->folder;
-    dv_graph_table(dv_trainer_graph(training->trainer), table_line, folder);
-    dv_run_print(folder,
-                 "arena %.1f MB for %d tensors of %.1f MB together (reuse x%.1f), scratch %.1f MB",
-                 1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
-                 (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
-    dv_run_print(folder,
-                 "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
-                 "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name, dv_dtype_name(training->context->dtype),
-                 training->context->threads, source->train_count, source->validation_count,
-                 training->dataset.label_count, source->rows, source->frames);
-}
-
-static dv_status write_dot(const dv_training *training)
-{
-    if (training->chosen.dot[0] == '\0')
-        return DV_OK;
-    FILE *file = fopen(training->chosen.dot, "w");
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "cannot write %s", training->chosen.dot);
-    dv_graph_dot(dv_trainer_graph(training->trainer), file);
-    fclose(file);
-    return DV_OK;
-}
-
-static dv_status set_up(dv_training *training)
-{
-    dv_log log = {.write = log_line, .user = training};
-    DV_TRY(dv_context_open(training->chosen.device, (int)training->chosen.threads, log,
-                           &training->context));
-    if (strcmp(training->chosen.device, "auto") == 0) /* the report is made on the same device */
-        snprintf(training->chosen.device, sizeof training->chosen.device, "%s",
-                 training->context->backend->name);
-    DV_TRY(load_data(training));
-    DV_TRY(dv_trainer_create(training->context, &training->experiment.train,
-                             training->experiment.model, dv_clip_source_get(training->source),
-                             &training->trainer));
-    print_start(training);
-    DV_TRY(write_dot(training));
-    DV_TRY(training->checkpoint.file != NULL ? restore(training) : begin(training));
-    dv_checkpoint_close(&training->checkpoint);
-    return dv_run_metrics_begin(&training->folder, dv_trainer_state(training->trainer)->epoch);
-}
-
-/* ---- The run and what it leaves ---- */
-
-static dv_status write_report(dv_training *training, const char *model)
-{
-    dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(model, training->chosen.device, training->context->threads,
-                             training->context->log, &predictor));
-    int64_t *indices, count;
-    dv_status status = dv_dataset_part(&training->dataset, DV_TEST, &indices, &count);
-    dv_report report;
-    if (status == DV_OK) {
-        free(indices);
-        dv_part part = count > 0 ? DV_TEST : DV_VALIDATION;
-        dv_run_print(&training->folder, "%s part:", count > 0 ? "test" : "validation");
-        status = dv_report_make(predictor, &training->dataset, part, &report);
-    }
-    if (status == DV_OK) {
-        char path[DV_RUN_PATH_SIZE];
-        dv_report_text(&report, training->folder.log);
-        dv_report_text(&report, stdout);
-        dv_run_folder_path(&training->folder, "confusion.csv", path);
-        status = dv_report_confusion_csv(&report, path);
-        dv_run_folder_path(&training->folder, "report.json", path);
-        if (status == DV_OK)
-            status = dv_json_write(path, dv_report_json(&report, false));
-        if (status == DV_OK)
-            status = dv_report_html_run(&report, &training->experiment.data, &training->folder);
-        dv_report_free(&report);
-    }
-    dv_predictor_free(predictor);
+    dv_experiment experiment = {.tree = NULL};
+    DV_TRY(read_configuration(chosen, arguments, &experiment));
+    bool resumes = chosen->resume[0] != '\0';
+    if (!resumes && chosen->out[0] == '\0')
+        standard_folder(&experiment, chosen->out);
+    dv_training_request request = {
+        .experiment = resumes ? NULL : &experiment,
+        .folder = resumes ? chosen->resume : chosen->out,
+        .device = chosen->device,
+        .threads = (int)chosen->threads,
+        .dot = chosen->dot,
+    };
+    dv_status status = dv_training_run(&request);
+    dv_experiment_free(&experiment);
     return status;
-}
-
-static bool has_evaluation_part(const dv_training *training)
-{
-    for (size_t i = 0; i < training->dataset.count; i++) {
-        if (training->dataset.clips[i].part != DV_TRAIN)
-            return true;
-    }
-    return false;
-}
-
-static dv_status finish(dv_training *training)
-{
-    char path[DV_RUN_PATH_SIZE];
-    dv_run_folder_path(&training->folder, "model.safetensors", path);
-    DV_TRY(dv_checkpoint_write(path, dv_trainer_params(training->trainer),
-                               training->experiment.tree, training->labels, NULL));
-    const dv_train_state *state = dv_trainer_state_of(training->trainer);
-    if (state->best_epoch > 0)
-        dv_run_print(&training->folder,
-                     "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
-                     state->best_epoch, 100 * state->best_accuracy);
-    dv_train_counters counters = dv_trainer_counters(training->trainer);
-    if (training->context->backend->record != NULL)
-        dv_run_print(&training->folder, "%" PRIu64 " steps replayed, %" PRIu64 " call by call",
-                     counters.replays, counters.eager);
-    if (training->experiment.train.time_layers)
-        dv_trainer_time_table(training->trainer, table_line, &training->folder);
-    dv_run_print(&training->folder, "model: %s", path);
-    return has_evaluation_part(training) ? write_report(training, path) : DV_OK;
-}
-
-static dv_status run(dv_training *training)
-{
-    dv_train_events events = {.user = training,
-                              .step = on_step,
-                              .epoch = on_epoch,
-                              .save = on_save,
-                              .stop = &stop_signal};
-    catch_signals();
-    DV_TRY(dv_trainer_run(training->trainer, &events));
-    return finish(training);
-}
-
-static void clean_up(dv_training *training)
-{
-    dv_trainer_free(training->trainer);
-    dv_clip_source_free(training->source);
-    dv_dataset_free(&training->dataset);
-    dv_frontend_free(training->frontend);
-    dv_context_close(training->context);
-    dv_run_folder_close(&training->folder);
-    dv_tree_free(training->labels);
-    dv_checkpoint_close(&training->checkpoint);
-    dv_experiment_free(&training->experiment);
 }
 
 int dv_command_train(int argc, char **argv)
 {
     dv_wait_briefly(argv);
-    dv_training training = {0};
+    train_options chosen;
     dv_arguments arguments;
     int exit_code;
-    if (!dv_command_begin(&options, argc, argv, &training.chosen, &arguments, &exit_code))
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
-    dv_status status = read_configuration(&training, &arguments);
-    if (status == DV_OK)
-        status = open_folder(&training);
-    if (status == DV_OK)
-        status = set_up(&training);
-    if (status == DV_OK)
-        status = run(&training);
+    dv_status status = train(&chosen, &arguments);
     dv_arguments_free(&arguments);
-    if (status == DV_EINTERRUPTED)
-        dv_run_print(&training.folder, "%s", dv_error_message());
-    else if (status != DV_OK && training.folder.log != NULL)
-        fprintf(training.folder.log, "%s\n", dv_error_message());
-    clean_up(&training);
     if (status == DV_OK)
         return DV_EXIT_GOOD;
     if (status == DV_EINTERRUPTED)
-        return DV_EXIT_SIGNAL + stop_signal;
+        return DV_EXIT_SIGNAL + dv_training_signal();
     return dv_command_fail("train", status);
 }

@@ -90,6 +90,7 @@ static dv_status check_sections(const dv_tree *tree)
     for (; dv_sections[count].name != NULL; count++)
         names[count] = dv_sections[count].name;
     names[count++] = "model";
+    names[count++] = "pretrain";
     names[count++] = "base"; /* done with when the file was read */
     if (tree->kind != DV_TREE_MAP)
         return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
@@ -125,6 +126,33 @@ static dv_status read_section(const dv_tree *tree, const dv_section *section, dv
     return dv_fields_read(section->fields, map, section->name, record);
 }
 
+/* Keeps the section `pretrain` as it stands: what it means depends on all the others. */
+static dv_status read_pretrain(const dv_tree *tree, dv_experiment *out)
+{
+    static const char *const sections[] = {"data", "augment", "train"};
+    const dv_tree *pretrain = dv_tree_get(tree, "pretrain");
+    if (pretrain == NULL || pretrain->kind == DV_TREE_NULL)
+        return DV_OK;
+    if (pretrain->kind != DV_TREE_MAP)
+        return dv_tree_fail(pretrain, "pretrain: expected sections: data, augment, train");
+    for (size_t i = 0; i < pretrain->count; i++) {
+        const dv_tree *section = pretrain->children[i];
+        bool known = false;
+        for (int k = 0; k < 3; k++)
+            known = known || strcmp(section->key, sections[k]) == 0;
+        if (!known)
+            return dv_tree_fail(section,
+                                "pretrain: unknown section '%s'; it may have data, "
+                                "augment and train",
+                                section->key);
+    }
+    dv_tree *copy;
+    DV_TRY(dv_tree_copy(pretrain, &copy));
+    DV_TRY(dv_tree_append(out->tree, "pretrain", copy));
+    out->pretrain = dv_tree_get(out->tree, "pretrain");
+    return DV_OK;
+}
+
 static dv_status read_all(const dv_tree *tree, dv_experiment *out)
 {
     DV_TRY(check_sections(tree));
@@ -139,16 +167,58 @@ static dv_status read_all(const dv_tree *tree, dv_experiment *out)
     DV_TRY(dv_tree_copy(model, &copy));
     DV_TRY(dv_tree_append(out->tree, "model", copy));
     out->model = dv_tree_get(out->tree, "model");
-    return DV_OK;
+    return read_pretrain(tree, out);
 }
 
 dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out)
 {
     memset(out, 0, sizeof *out);
     dv_status status = read_all(resolved, out);
+    if (status == DV_OK && out->pretrain != NULL) { /* to say now what is wrong with it */
+        dv_experiment before;
+        status = dv_experiment_pretraining(out, &before);
+        if (status == DV_OK)
+            dv_experiment_free(&before);
+    }
     if (status != DV_OK)
         dv_experiment_free(out);
     return status;
+}
+
+/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it. */
+static dv_status lay_pretraining(dv_tree *before, const dv_tree *pretrain)
+{
+    static const char *const dropped[] = {"pretrain", "train.freeze"};
+    for (int i = 0; i < 2; i++) {
+        dv_tree *nothing;
+        DV_TRY(dv_tree_new(DV_TREE_NULL, NULL, 0, &nothing));
+        DV_TRY(dv_tree_set(before, dropped[i], nothing));
+    }
+    return dv_tree_merge(before, pretrain);
+}
+
+dv_status dv_experiment_pretraining(const dv_experiment *experiment, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_tree *before;
+    DV_TRY(dv_tree_copy(experiment->tree, &before));
+    dv_status status = lay_pretraining(before, experiment->pretrain);
+    if (status == DV_OK)
+        status = dv_experiment_restore(before, out);
+    dv_tree_free(before);
+    return status;
+}
+
+dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files)
+{
+    dv_tree *value;
+    if (strlen(files) >= sizeof experiment->train.init_from)
+        return DV_FAIL(DV_EARG, "train.init_from is too long: %.60s...", files);
+    DV_TRY(dv_tree_new_scalar(files, NULL, 0, &value));
+    value->quoted = true; /* a text, also where it looks like a number */
+    DV_TRY(dv_tree_set(experiment->tree, "train.init_from", value));
+    strcpy(experiment->train.init_from, files);
+    return DV_OK;
 }
 
 /* ---- Files ---- */

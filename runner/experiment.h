@@ -11,8 +11,9 @@ typedef struct dv_experiment {
     dv_features_config features;
     dv_augment_config augment;
     dv_train_config train;
-    dv_tree *tree;        /* the resolved configuration: every field of every section; owned */
-    const dv_tree *model; /* its section `model`: name and layers */
+    dv_tree *tree;           /* the resolved configuration: every field of every section; owned */
+    const dv_tree *model;    /* its section `model`: name and layers */
+    const dv_tree *pretrain; /* its section `pretrain`, or NULL: see dv_experiment_pretraining */
 } dv_experiment;
 
 /*
@@ -25,6 +26,16 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
 
 /* The same from a resolved configuration, as a checkpoint holds it. */
 dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out);
+
+/*
+ * The training that comes before: this one with what the section `pretrain` says of data, augment
+ * and train laid over it. It freezes nothing unless it says so itself. Free with
+ * dv_experiment_free.
+ */
+dv_status dv_experiment_pretraining(const dv_experiment *experiment, dv_experiment *out);
+
+/* Sets train.init_from, in the resolved configuration too. DV_EARG: too long. */
+dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files);
 
 void dv_experiment_free(dv_experiment *experiment);
 

@@ -12,6 +12,8 @@ static const dv_command commands[] = {
     {"synth", "makes a data set of synthetic voices", dv_command_synth},
     {"augment", "writes augmented training clips, to be listened to", dv_command_augment},
     {"export", "writes a checkpoint's weights to a file of their own", dv_command_export},
+    {"crossval", "trains and tests every fold of a data set, for several seeds",
+     dv_command_crossval},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

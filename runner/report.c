@@ -37,6 +37,9 @@ static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, cons
     int64_t classes = dv_predictor_classes(predictor);
     size_t count = (size_t)out->count;
     DV_TRY(dv_confusion_create(classes, &out->confusion));
+    DV_TRY(dv__calloc((size_t)classes, sizeof *out->labels, &out->labels));
+    for (int64_t k = 0; k < classes; k++)
+        out->labels[k] = dv_predictor_label(predictor, k);
     DV_TRY(dv__calloc(count, sizeof *out->clips, &out->clips));
     DV_TRY(dv__calloc(count, sizeof *out->truth, &out->truth));
     DV_TRY(dv__calloc(count * (size_t)classes, sizeof *out->logits, &out->logits));
@@ -77,6 +80,7 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
 void dv_report_free(dv_report *report)
 {
     dv_confusion_free(&report->confusion);
+    free(report->labels);
     free(report->clips);
     free(report->truth);
     free(report->logits);
@@ -85,24 +89,18 @@ void dv_report_free(dv_report *report)
 
 /* ---- Text ---- */
 
-static void print_classes(const dv_report *report, FILE *out)
+void dv_confusion_text(const dv_confusion *confusion, const char *const *labels, FILE *out)
 {
-    const dv_confusion *confusion = &report->confusion;
     fprintf(out, "\n%-12s %10s %10s\n", "class", "precision", "recall");
     for (int64_t k = 0; k < confusion->classes; k++)
-        fprintf(out, "%-12s %9.2f%% %9.2f%%\n", dv_predictor_label(report->predictor, k),
+        fprintf(out, "%-12s %9.2f%% %9.2f%%\n", labels[k],
                 100 * dv_confusion_precision(confusion, k),
                 100 * dv_confusion_recall(confusion, k));
-}
-
-static void print_confusion(const dv_report *report, FILE *out)
-{
-    const dv_confusion *confusion = &report->confusion;
     fprintf(out, "\n%-12s predicted\n%-12s", "", "true");
     for (int64_t k = 0; k < confusion->classes; k++)
-        fprintf(out, " %6.6s", dv_predictor_label(report->predictor, k));
+        fprintf(out, " %6.6s", labels[k]);
     for (int64_t i = 0; i < confusion->classes; i++) {
-        fprintf(out, "\n%-12s", dv_predictor_label(report->predictor, i));
+        fprintf(out, "\n%-12s", labels[i]);
         for (int64_t k = 0; k < confusion->classes; k++)
             fprintf(out, " %6lld", (long long)confusion->counts[i * confusion->classes + k]);
     }
@@ -120,8 +118,7 @@ void dv_report_text(const dv_report *report, FILE *out)
     fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
     if (report->skipped > 0)
         fprintf(out, "%zu unreadable files left out\n", report->skipped);
-    print_classes(report, out);
-    print_confusion(report, out);
+    dv_confusion_text(&report->confusion, report->labels, out);
 }
 
 /* ---- JSON ---- */
@@ -159,18 +156,17 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
     return result;
 }
 
-static json_t *class_json(const dv_report *report)
+json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels)
 {
     json_t *classes = json_array();
-    for (int64_t k = 0; k < report->confusion.classes; k++)
-        json_array_append_new(
-            classes, json_pack("{s:s, s:f, s:f}", "label", dv_predictor_label(report->predictor, k),
-                               "precision", dv_confusion_precision(&report->confusion, k), "recall",
-                               dv_confusion_recall(&report->confusion, k)));
+    for (int64_t k = 0; k < confusion->classes; k++)
+        json_array_append_new(classes, json_pack("{s:s, s:f, s:f}", "label", labels[k], "precision",
+                                                 dv_confusion_precision(confusion, k), "recall",
+                                                 dv_confusion_recall(confusion, k)));
     return classes;
 }
 
-static json_t *confusion_json(const dv_confusion *confusion)
+json_t *dv_confusion_json(const dv_confusion *confusion)
 {
     json_t *rows = json_array();
     for (int64_t i = 0; i < confusion->classes; i++) {
@@ -208,7 +204,8 @@ json_t *dv_report_json(const dv_report *report, bool clips)
         (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
         (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "calibration",
         calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped, "classes",
-        class_json(report), "confusion", confusion_json(&report->confusion));
+        dv_classes_json(&report->confusion, report->labels), "confusion",
+        dv_confusion_json(&report->confusion));
     if (json == NULL || !clips)
         return json;
     json_t *list = json_array();

@@ -11,6 +11,7 @@
 typedef struct dv_report {
     const dv_predictor *predictor; /* borrowed */
     dv_part part;                  /* DV_PART_COUNT: all */
+    const char **labels;           /* (classes) borrowed texts, owned array */
     dv_confusion confusion;
     int64_t count;
     const dv_clip **clips; /* (count) borrowed clips, owned array */
@@ -28,6 +29,14 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
 void dv_report_free(dv_report *report);
 
 void dv_report_text(const dv_report *report, FILE *out);
+
+/* What is told of a confusion matrix with the labels (classes): precision and recall per class,
+   then the matrix as a table. */
+void dv_confusion_text(const dv_confusion *confusion, const char *const *labels, FILE *out);
+
+/* The same for JSON: a list of {label, precision, recall}; a list of rows. New references. */
+json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels);
+json_t *dv_confusion_json(const dv_confusion *confusion);
 
 /* A new reference; NULL when out of memory. `clips`: with the answer to every clip. */
 json_t *dv_report_json(const dv_report *report, bool clips);

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 
 /* ---- The folder ---- */
 
-static dv_status make_folders(const char *path)
+dv_status dv_make_folders(const char *path)
 {
     char part[DV_RUN_PATH_SIZE];
     snprintf(part, sizeof part, "%s", path);
@@ -52,7 +53,7 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
     if (strlen(path) >= sizeof out->path)
         return DV_FAIL(DV_EARG, "the path of the run's folder is too long: %.60s...", path);
     strcpy(out->path, path);
-    DV_TRY(make_folders(path));
+    DV_TRY(dv_make_folders(path));
     char file[DV_RUN_PATH_SIZE];
     dv_run_folder_path(out, "config.yaml", file);
     if (!resume && access(file, F_OK) == 0)
@@ -66,6 +67,8 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
     out->log = fopen(file, resume ? "a" : "w");
     if (out->log == NULL)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", file, strerror(errno));
+    /* Where stderr is the same file, neither overwrites the other. */
+    (void)fcntl(fileno(out->log), F_SETFL, O_APPEND);
     out->bar = isatty(STDERR_FILENO) == 1;
     return DV_OK;
 }

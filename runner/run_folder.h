@@ -30,6 +30,9 @@ typedef struct dv_run_folder {
     dv_events *events; /* NULL until there is one */
 } dv_run_folder;
 
+/* Makes a folder and its parents, where they are missing. DV_EIO. */
+dv_status dv_make_folders(const char *path);
+
 /* Makes the folder, its parents too. DV_EIO: it cannot be made; DV_EARG: it holds a run already
    and `resume` is false. */
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);

@@ -1,0 +1,352 @@
+#include "engine/io/yaml.h"
+#include "runner/crossval.h"
+#include "runner/run_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { FOLD_NAME_SIZE = 32 };
+
+static const int64_t most_seed = 4294967295; /* of train.seed */
+
+/* ---- Folds ---- */
+
+static dv_status folds_by_speaker(const dv_dataset *dataset, dv_crossval *out)
+{
+    const char **names;
+    size_t count;
+    DV_TRY(dv_dataset_speakers(dataset, &names, &count));
+    dv_status status;
+    if (count < 2)
+        DV_TRY_GOTO(DV_FAIL(DV_EARG,
+                            "--folds speaker: the clips in %s have %zu speakers with "
+                            "names, at least 2 are needed; --folds K makes K parts",
+                            out->data, count));
+    if (count > DV_CROSSVAL_MOST_FOLDS)
+        DV_TRY_GOTO(DV_FAIL(DV_EARG,
+                            "--folds speaker: %s has %zu speakers, at most %d can be left "
+                            "out one by one; --folds K makes K parts",
+                            out->data, count, DV_CROSSVAL_MOST_FOLDS));
+    out->by_speaker = true;
+    DV_TRY_GOTO(dv__calloc(count, sizeof *out->folds, &out->folds));
+    for (size_t i = 0; i < count; i++) {
+        DV_TRY_GOTO(dv__strdup(names[i], &out->folds[i]));
+        out->fold_count++;
+    }
+fail:
+    free(names);
+    return status;
+}
+
+static dv_status folds_by_part(const char *text, const dv_dataset *dataset, dv_crossval *out)
+{
+    int64_t count;
+    if (!dv_parse_int(text, &count))
+        return DV_FAIL(DV_EARG, "--folds: expected 'speaker' or a number of parts, got '%s'", text);
+    if (count < 2 || count > DV_CROSSVAL_MOST_FOLDS)
+        return DV_FAIL(DV_EARG, "--folds: %s parts, must be 2 to %d", text, DV_CROSSVAL_MOST_FOLDS);
+    if ((size_t)count > dataset->count)
+        return DV_FAIL(DV_EARG, "--folds: %s parts of the %zu clips in %s", text, dataset->count,
+                       out->data);
+    DV_TRY(dv__calloc((size_t)count, sizeof *out->folds, &out->folds));
+    for (int64_t i = 0; i < count; i++) {
+        char name[FOLD_NAME_SIZE];
+        snprintf(name, sizeof name, "fold-%" PRId64, i + 1);
+        DV_TRY(dv__strdup(name, &out->folds[i]));
+        out->fold_count++;
+    }
+    return DV_OK;
+}
+
+static dv_status find_folds(const char *text, const dv_experiment *experiment, dv_crossval *out)
+{
+    dv_data_config data = experiment->data;
+    if (data.path[0] == '\0')
+        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
+    strcpy(data.split, "train"); /* lists all clips, for now without parts */
+    data.more = NULL;            /* never tested with, so no folds of them */
+    dv_dataset dataset;
+    DV_TRY(dv_dataset_prepare(&data, &dataset));
+    out->clips = (int64_t)dataset.count;
+    dv_status status = strcmp(text, "speaker") == 0 ? folds_by_speaker(&dataset, out)
+                                                    : folds_by_part(text, &dataset, out);
+    dv_dataset_free(&dataset);
+    return status;
+}
+
+/* ---- Seeds ---- */
+
+static dv_status add_seed(const char *text, const char *all, dv_crossval *out)
+{
+    int64_t seed;
+    if (!dv_parse_int(text, &seed) || seed < 0 || seed > most_seed)
+        return DV_FAIL(DV_EARG, "--seeds: '%s' in '%.80s' is no number of 0 to %" PRId64, text, all,
+                       most_seed);
+    for (size_t i = 0; i < out->seed_count; i++) {
+        if (out->seeds[i] == seed)
+            return DV_FAIL(DV_EARG, "--seeds: '%.80s' has %" PRId64 " twice", all, seed);
+    }
+    if (out->seed_count == DV_CROSSVAL_MOST_SEEDS)
+        return DV_FAIL(DV_EARG, "--seeds: more than %d", DV_CROSSVAL_MOST_SEEDS);
+    out->seeds[out->seed_count++] = seed;
+    return DV_OK;
+}
+
+static dv_status parse_seeds(const char *text, dv_crossval *out)
+{
+    DV_TRY(dv__calloc(DV_CROSSVAL_MOST_SEEDS, sizeof *out->seeds, &out->seeds));
+    const char *at = text;
+    for (bool more = true; more;) {
+        char part[FOLD_NAME_SIZE] = "";
+        size_t length = strcspn(at, ",");
+        if (length < sizeof part)
+            memcpy(part, at, length);
+        DV_TRY(add_seed(part, text, out));
+        more = at[length] == ',';
+        at += length + 1;
+    }
+    return DV_OK;
+}
+
+/* ---- Runs ---- */
+
+/* The fold's name as part of a folder's: a manifest's speakers may have any characters. */
+static char harmless(char c, bool first)
+{
+    unsigned char byte = (unsigned char)c;
+    return byte < 0x20 || byte == 0x7f || c == '/' || (first && c == '.') ? '_' : c;
+}
+
+static dv_status name_folder(const dv_crossval *all, dv_crossval_run *run)
+{
+    const char *fold = all->folds[run->fold];
+    size_t size = strlen(all->folder) + strlen(fold) + FOLD_NAME_SIZE;
+    DV_TRY(dv__calloc(size, 1, &run->folder));
+    int start = snprintf(run->folder, size, "%s/", all->folder);
+    char *name = run->folder + start;
+    for (size_t i = 0; fold[i] != '\0'; i++)
+        name[i] = harmless(fold[i], i == 0);
+    snprintf(name + strlen(fold), size - (size_t)start - strlen(fold), "-seed-%" PRId64,
+             all->seeds[run->seed]);
+    return DV_OK;
+}
+
+static dv_status list_runs(dv_crossval *out)
+{
+    DV_TRY(dv__calloc(out->seed_count * out->fold_count, sizeof *out->runs, &out->runs));
+    for (size_t seed = 0; seed < out->seed_count; seed++) {
+        for (size_t fold = 0; fold < out->fold_count; fold++) {
+            dv_crossval_run *run = &out->runs[out->run_count++];
+            *run = (dv_crossval_run){.fold = fold, .seed = seed};
+            DV_TRY(name_folder(out, run));
+        }
+    }
+    for (size_t i = 0; i < out->fold_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(out->runs[i].folder, out->runs[k].folder) == 0)
+                return DV_FAIL(DV_EARG,
+                               "--folds speaker: the speakers '%s' and '%s' would both have the "
+                               "folder %s",
+                               out->folds[k], out->folds[i], out->runs[i].folder);
+        }
+    }
+    return DV_OK;
+}
+
+static dv_status copy_text(const char *what, const char *text, char out[DV_STRING_SIZE])
+{
+    if (snprintf(out, DV_STRING_SIZE, "%s", text) >= DV_STRING_SIZE)
+        return DV_FAIL(DV_EARG, "%s is too long: '%.40s...'", what, text);
+    return DV_OK;
+}
+
+dv_status dv_crossval_plan(const char *folds, const char *seeds, const char *folder,
+                           const dv_experiment *experiment, dv_crossval *out)
+{
+    dv_status status;
+    char standard[DV_STRING_SIZE];
+    *out = (dv_crossval){.lock = -1};
+    snprintf(out->model, sizeof out->model, "%s", dv_experiment_model_name(experiment));
+    snprintf(standard, sizeof standard, "runs/crossval-%.100s-%.20s", out->model, folds);
+    DV_TRY_GOTO(copy_text("data.path", experiment->data.path, out->data));
+    DV_TRY_GOTO(copy_text("--out", folder[0] != '\0' ? folder : standard, out->folder));
+    DV_TRY_GOTO(parse_seeds(seeds, out));
+    DV_TRY_GOTO(find_folds(folds, experiment, out));
+    DV_TRY_GOTO(list_runs(out));
+    return DV_OK;
+fail:
+    dv_crossval_free(out);
+    return status;
+}
+
+void dv_crossval_free(dv_crossval *all)
+{
+    for (size_t i = 0; i < all->run_count; i++) {
+        free(all->runs[i].folder);
+        free(all->runs[i].error);
+    }
+    for (size_t i = 0; i < all->fold_count; i++)
+        free(all->folds[i]);
+    free(all->runs);
+    free(all->folds);
+    free(all->seeds);
+    if (all->lock >= 0)
+        close(all->lock);
+    *all = (dv_crossval){.lock = -1};
+}
+
+dv_status dv_crossval_path(const dv_crossval_run *run, const char *file, char **out)
+{
+    size_t size = strlen(run->folder) + strlen(file) + 2;
+    DV_TRY(dv__calloc(size, 1, out));
+    snprintf(*out, size, "%s/%s", run->folder, file);
+    return DV_OK;
+}
+
+/* ---- Configurations ---- */
+
+static dv_status set_text(dv_tree *tree, const char *path, const char *text)
+{
+    dv_tree *node;
+    DV_TRY(dv_tree_new_scalar(text, NULL, 0, &node));
+    return dv_tree_set(tree, path, node);
+}
+
+static dv_status set_number(dv_tree *tree, const char *path, int64_t number)
+{
+    char text[FOLD_NAME_SIZE];
+    snprintf(text, sizeof text, "%" PRId64, number);
+    return set_text(tree, path, text);
+}
+
+static dv_status set_null(dv_tree *tree, const char *path)
+{
+    dv_tree *node;
+    DV_TRY(dv_tree_new(DV_TREE_NULL, NULL, 0, &node));
+    return dv_tree_set(tree, path, node);
+}
+
+static dv_status set_run(const dv_crossval *all, const dv_crossval_run *run, dv_tree *tree)
+{
+    char split[2 * DV_STRING_SIZE];
+    if (all->by_speaker)
+        snprintf(split, sizeof split, "leave_one_out:%s", all->folds[run->fold]);
+    else
+        snprintf(split, sizeof split, "fold:%zu/%zu", run->fold + 1, all->fold_count);
+    DV_TRY(set_text(tree, "data.split", split));
+    return set_number(tree, "train.seed", all->seeds[run->seed]);
+}
+
+dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *run,
+                                 const dv_experiment *experiment, dv_experiment *out)
+{
+    dv_tree *tree;
+    DV_TRY(dv_tree_copy(experiment->tree, &tree));
+    dv_status status = set_run(all, run, tree);
+    if (status == DV_OK)
+        status = dv_experiment_restore(tree, out);
+    dv_tree_free(tree);
+    return status;
+}
+
+/* What all runs of a folder must have in common. */
+static dv_status describe(const dv_crossval *all, dv_tree *tree)
+{
+    DV_TRY(set_null(tree, "data.split"));
+    DV_TRY(set_null(tree, "train.seed"));
+    if (all->by_speaker)
+        DV_TRY(set_text(tree, "crossval.folds", "speaker"));
+    else
+        DV_TRY(set_number(tree, "crossval.folds", (int64_t)all->fold_count));
+    return set_number(tree, "crossval.clips", all->clips);
+}
+
+/* The text of a file, owned by the caller; NULL where there is none. */
+static dv_status read_text(const char *path, char **out)
+{
+    *out = NULL;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return errno == ENOENT ? DV_OK
+                               : DV_FAIL(DV_EIO, "cannot read %s: %s", path, strerror(errno));
+    dv_status status = dv__calloc(DV_YAML_MAX_SIZE + 1, 1, out);
+    if (status == DV_OK && fread(*out, 1, DV_YAML_MAX_SIZE, file) < DV_YAML_MAX_SIZE &&
+        ferror(file))
+        status = DV_FAIL(DV_EIO, "cannot read %s: %s", path, strerror(errno));
+    fclose(file);
+    if (status != DV_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* Names the first line in which the texts differ. */
+static dv_status fail_other(const char *folder, const char *before, const char *now)
+{
+    while (*before != '\0' && strcspn(before, "\n") == strcspn(now, "\n") &&
+           strncmp(before, now, strcspn(before, "\n") + 1) == 0) {
+        before += strcspn(before, "\n") + 1;
+        now += strcspn(now, "\n") + 1;
+    }
+    before += strspn(before, " ");
+    now += strspn(now, " ");
+    return DV_FAIL(DV_EARG,
+                   "%s holds runs of another configuration: '%.*s' there, '%.*s' now; choose "
+                   "another --out",
+                   folder, (int)strcspn(before, "\n"), before, (int)strcspn(now, "\n"), now);
+}
+
+static dv_status compare_or_write(const dv_crossval *all, const dv_tree *tree)
+{
+    dv_status status;
+    dv_run_folder folder = {.log = NULL};
+    char path[DV_RUN_PATH_SIZE], *now = NULL, *before = NULL;
+    snprintf(folder.path, sizeof folder.path, "%s", all->folder);
+    dv_run_folder_path(&folder, "config.yaml", path);
+    DV_TRY_GOTO(dv_yaml_write(tree, &now));
+    DV_TRY_GOTO(read_text(path, &before));
+    if (before == NULL)
+        status = dv_run_write_tree(&folder, "config.yaml", tree);
+    else if (strcmp(before, now) != 0)
+        status = fail_other(all->folder, before, now);
+fail:
+    free(now);
+    free(before);
+    return status;
+}
+
+/*
+ * The lock belongs to the open folder, not to a process, and is therefore also that of all
+ * children: where this process is killed, the folder stays locked until the last of them has saved.
+ */
+static dv_status lock(dv_crossval *all)
+{
+    all->lock = open(all->folder, O_RDONLY | O_DIRECTORY);
+    if (all->lock < 0)
+        return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", all->folder, strerror(errno));
+    if (flock(all->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return DV_FAIL(DV_EARG,
+                       "%s is in use: a cross-validation is at work there, or its runs "
+                       "are still ending",
+                       all->folder);
+    return DV_OK; /* also on file systems that know no locks */
+}
+
+dv_status dv_crossval_claim(dv_crossval *all, const dv_experiment *experiment)
+{
+    DV_TRY(dv_make_folders(all->folder));
+    DV_TRY(lock(all));
+    dv_tree *tree;
+    DV_TRY(dv_tree_copy(experiment->tree, &tree));
+    dv_status status = describe(all, tree);
+    if (status == DV_OK)
+        status = compare_or_write(all, tree);
+    dv_tree_free(tree);
+    return status;
+}

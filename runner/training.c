@@ -1,0 +1,420 @@
+#include "runner/training.h"
+#include "engine/io/checkpoint.h"
+#include "engine/io/transfer.h"
+#include "frontends/source.h"
+#include "runner/report_html.h"
+#include "runner/run_folder.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Everything one training holds. */
+typedef struct dv_training {
+    const dv_training_request *request;
+    char device[DV_STRING_SIZE];
+    const dv_experiment *experiment; /* the request's, or what is restored */
+    dv_experiment restored;
+    dv_checkpoint checkpoint; /* of the run that goes on */
+    dv_run_folder folder;
+    dv_context *context;
+    dv_dataset dataset;
+    dv_frontend *frontend;
+    dv_clip_source *source;
+    dv_tree *labels;
+    dv_trainer *trainer;
+} dv_training;
+
+static volatile sig_atomic_t stop_signal; /* the signal that asks to stop, else 0 */
+
+/* The first one is a request; the handler is gone then, and a second one ends the program. */
+static void request_stop(int signal_number)
+{
+    stop_signal = signal_number;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void log_line(void *user, dv_log_level level, const char *message)
+{
+    dv_training *training = user;
+    if (level == DV_LOG_WARNING)
+        dv_run_print(&training->folder, "warning: %s", message);
+    else if (level == DV_LOG_INFO)
+        dv_run_print(&training->folder, "%s", message);
+}
+
+static void table_line(void *user, const char *line)
+{
+    dv_run_print(user, "%s", line);
+}
+
+/* ---- Events of the trainer ---- */
+
+static void on_step(void *user, const dv_trainer *trainer)
+{
+    dv_training *training = user;
+    const dv_train_state *state = dv_trainer_state_of(trainer);
+    uint64_t per_epoch = dv_trainer_steps_per_epoch(trainer);
+    uint64_t done = (uint64_t)state->step - (uint64_t)state->epoch * per_epoch;
+    dv_run_progress(&training->folder, state->epoch + 1, training->experiment->train.epochs, done,
+                    per_epoch, dv_trainer_mean_loss(trainer));
+}
+
+static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
+{
+    (void)trainer;
+    dv_training *training = user;
+    char validation[96] = "", scale[64] = "";
+    if (!isnan(m->validation_accuracy))
+        snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
+                 m->validation_loss, 100 * m->validation_accuracy, m->improved ? " *" : "");
+    if (m->loss_scale > 1)
+        snprintf(scale, sizeof scale, "  loss scale %g, skipped %" PRId64, m->loss_scale,
+                 m->skipped);
+    dv_run_print(&training->folder,
+                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
+                 "%.2f s",
+                 m->epoch, training->experiment->train.epochs, m->train_loss,
+                 100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
+    DV_TRY(dv_run_metrics_add(&training->folder, m));
+    return dv_run_events_add(&training->folder, m);
+}
+
+static dv_status on_save(void *user, const dv_trainer *trainer)
+{
+    dv_training *training = user;
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(&training->folder, "last.safetensors", path);
+    dv_tree *state;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
+    dv_status status = dv_fields_write(dv_train_state_fields, dv_trainer_state_of(trainer), state);
+    if (status == DV_OK)
+        status = dv_checkpoint_write(path, dv_trainer_params(trainer), training->experiment->tree,
+                                     training->labels, state);
+    dv_tree_free(state);
+    return status;
+}
+
+/* ---- Setting up ---- */
+
+/* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
+   that of config.yaml, to begin anew. */
+static dv_status read_run(dv_training *training, const char *folder)
+{
+    char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/last.safetensors", folder);
+    snprintf(config, sizeof config, "%s/config.yaml", folder);
+    if (access(path, F_OK) != 0 && access(config, F_OK) == 0)
+        return dv_experiment_read(config, NULL, &training->restored);
+    DV_TRY(dv_checkpoint_open(path, &training->checkpoint));
+    if (training->checkpoint.state == NULL)
+        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
+    if (dv_experiment_restore(training->checkpoint.config, &training->restored) != DV_OK)
+        return dv__fail_within(DV_EFORMAT, "%s", path);
+    return DV_OK;
+}
+
+static dv_status open_folder(dv_training *training)
+{
+    const dv_training_request *request = training->request;
+    bool resume = request->experiment == NULL;
+    if (resume)
+        DV_TRY(read_run(training, request->folder));
+    training->experiment = resume ? &training->restored : request->experiment;
+    return dv_run_folder_open(request->folder, resume, &training->folder);
+}
+
+static bool has_part(const dv_training *training, dv_part part)
+{
+    for (size_t i = 0; i < training->dataset.count; i++) {
+        if (training->dataset.clips[i].part == part)
+            return true;
+    }
+    return false;
+}
+
+static dv_status load_data(dv_training *training)
+{
+    const dv_experiment *experiment = training->experiment;
+    if (experiment->data.path[0] == '\0')
+        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
+    DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
+    DV_TRY(dv_dataset_prepare(&experiment->data, &training->dataset));
+    DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
+                           &training->context->log));
+    if (training->request->needs_test && !has_part(training, DV_TEST))
+        return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
+                       experiment->data.split);
+    DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
+    DV_TRY(dv_clip_source_create(training->context, &training->dataset, training->frontend,
+                                 &experiment->augment, experiment->train.batch_size,
+                                 training->context->threads, &training->source));
+    DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &training->labels));
+    for (size_t i = 0; i < training->dataset.label_count; i++) {
+        dv_tree *label;
+        DV_TRY(dv_tree_new_scalar(training->dataset.labels[i], NULL, 0, &label));
+        label->quoted = true; /* a text, also where it looks like a number */
+        DV_TRY(dv_tree_append(training->labels, NULL, label));
+    }
+    return DV_OK;
+}
+
+static dv_status check_labels(const dv_training *training)
+{
+    const dv_tree *before = training->checkpoint.labels, *now = training->labels;
+    bool same = before->count == now->count;
+    for (size_t i = 0; same && i < now->count; i++)
+        same = strcmp(before->children[i]->text, now->children[i]->text) == 0;
+    if (!same)
+        return DV_FAIL(DV_EARG, "the data in %s have other labels than when the run began",
+                       training->experiment->data.path);
+    return DV_OK;
+}
+
+/* Where another number of clips makes epochs of another length, the state means nothing. */
+static dv_status check_state(const dv_training *training)
+{
+    const dv_train_state *state = dv_trainer_state_of(training->trainer);
+    int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
+    int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
+    bool fits = done >= 0 && done < per_epoch &&
+                state->seen == done * dv_trainer_batch_size(training->trainer);
+    if (!fits && !state->finished)
+        return DV_FAIL(DV_EARG,
+                       "the data in %s are not those that the run began with: an epoch has "
+                       "%" PRId64 " steps now",
+                       training->experiment->data.path, per_epoch);
+    return DV_OK;
+}
+
+static dv_status restore(dv_training *training)
+{
+    DV_TRY(check_labels(training));
+    dv_params *params = dv_trainer_params(training->trainer);
+    DV_TRY(dv_fields_read(dv_train_state_fields, training->checkpoint.state, "state",
+                          dv_trainer_state(training->trainer)));
+    DV_TRY(check_state(training));
+    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
+        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
+            DV_TRY(dv_checkpoint_read(&training->checkpoint, params, (dv_buffer)buffer));
+    }
+    dv_run_print(&training->folder, "resumed at step %" PRId64 ", epoch %" PRId64,
+                 dv_trainer_state(training->trainer)->step,
+                 dv_trainer_state(training->trainer)->epoch + 1);
+    return DV_OK;
+}
+
+/* A run that begins, rather than goes on. */
+static dv_status begin(dv_training *training)
+{
+    const char *files = training->experiment->train.init_from;
+    if (files[0] != '\0')
+        DV_TRY(dv_transfer(files, dv_trainer_params(training->trainer), table_line,
+                           &training->folder));
+    return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
+}
+
+static void print_start(dv_training *training)
+{
+    const dv_source *source = dv_clip_source_get(training->source);
+    dv_plan_memory memory = dv_trainer_memory(training->trainer);
+    dv_run_folder *folder = &training->folder;
+    dv_graph_table(dv_trainer_graph(training->trainer), table_line, folder);
+    dv_run_print(folder,
+                 "arena %.1f MB for %d tensors of %.1f MB together (reuse x%.1f), scratch %.1f MB",
+                 1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
+                 (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
+    dv_run_print(folder,
+                 "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
+                 "classes, features %" PRId64 " x %" PRId64,
+                 training->context->backend->name, dv_dtype_name(training->context->dtype),
+                 training->context->threads, source->train_count, source->validation_count,
+                 training->dataset.label_count, source->rows, source->frames);
+}
+
+static dv_status write_dot(const dv_training *training)
+{
+    const char *path = training->request->dot;
+    if (path[0] == '\0')
+        return DV_OK;
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return DV_FAIL(DV_EIO, "cannot write %s", path);
+    dv_graph_dot(dv_trainer_graph(training->trainer), file);
+    fclose(file);
+    return DV_OK;
+}
+
+static dv_status set_up(dv_training *training)
+{
+    dv_log log = {.write = log_line, .user = training};
+    snprintf(training->device, sizeof training->device, "%s", training->request->device);
+    DV_TRY(dv_context_open(training->device, training->request->threads, log, &training->context));
+    if (strcmp(training->device, "auto") == 0) /* the report is made on the same device */
+        snprintf(training->device, sizeof training->device, "%s", training->context->backend->name);
+    DV_TRY(load_data(training));
+    DV_TRY(dv_trainer_create(training->context, &training->experiment->train,
+                             training->experiment->model, dv_clip_source_get(training->source),
+                             &training->trainer));
+    print_start(training);
+    DV_TRY(write_dot(training));
+    DV_TRY(training->checkpoint.file != NULL ? restore(training) : begin(training));
+    dv_checkpoint_close(&training->checkpoint);
+    return dv_run_metrics_begin(&training->folder, dv_trainer_state(training->trainer)->epoch);
+}
+
+/* ---- The run and what it leaves ---- */
+
+static dv_status write_report(dv_training *training, const char *model)
+{
+    dv_predictor *predictor;
+    DV_TRY(dv_predictor_load(model, training->device, training->context->threads,
+                             training->context->log, &predictor));
+    int64_t *indices, count;
+    dv_status status = dv_dataset_part(&training->dataset, DV_TEST, &indices, &count);
+    dv_report report;
+    if (status == DV_OK) {
+        free(indices);
+        dv_part part = count > 0 ? DV_TEST : DV_VALIDATION;
+        dv_run_print(&training->folder, "%s part:", count > 0 ? "test" : "validation");
+        status = dv_report_make(predictor, &training->dataset, part, &report);
+    }
+    if (status == DV_OK) {
+        char path[DV_RUN_PATH_SIZE];
+        dv_report_text(&report, training->folder.log);
+        dv_report_text(&report, stdout);
+        dv_run_folder_path(&training->folder, "confusion.csv", path);
+        status = dv_report_confusion_csv(&report, path);
+        if (status == DV_OK)
+            status = dv_report_html_run(&report, &training->experiment->data, &training->folder);
+        dv_run_folder_path(&training->folder, "report.json", path);
+        if (status == DV_OK) /* last: it marks a run as finished */
+            status = dv_json_write(path, dv_report_json(&report, false));
+        dv_report_free(&report);
+    }
+    dv_predictor_free(predictor);
+    return status;
+}
+
+static dv_status finish(dv_training *training)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(&training->folder, "model.safetensors", path);
+    DV_TRY(dv_checkpoint_write(path, dv_trainer_params(training->trainer),
+                               training->experiment->tree, training->labels, NULL));
+    const dv_train_state *state = dv_trainer_state_of(training->trainer);
+    if (state->best_epoch > 0)
+        dv_run_print(&training->folder,
+                     "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
+                     state->best_epoch, 100 * state->best_accuracy);
+    dv_train_counters counters = dv_trainer_counters(training->trainer);
+    if (training->context->backend->record != NULL)
+        dv_run_print(&training->folder, "%" PRIu64 " steps replayed, %" PRIu64 " call by call",
+                     counters.replays, counters.eager);
+    if (training->experiment->train.time_layers)
+        dv_trainer_time_table(training->trainer, table_line, &training->folder);
+    dv_run_print(&training->folder, "model: %s", path);
+    bool has_report = has_part(training, DV_TEST) || has_part(training, DV_VALIDATION);
+    return has_report ? write_report(training, path) : DV_OK;
+}
+
+static dv_status run(dv_training *training)
+{
+    dv_train_events events = {.user = training,
+                              .step = on_step,
+                              .epoch = on_epoch,
+                              .save = on_save,
+                              .stop = &stop_signal};
+    catch_signals();
+    DV_TRY(dv_trainer_run(training->trainer, &events));
+    return finish(training);
+}
+
+/* ---- The training before ---- */
+
+static bool has_file(const char *folder, const char *file)
+{
+    char path[DV_RUN_PATH_SIZE + 32];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    return access(path, F_OK) == 0;
+}
+
+/* The run in the folder's `pretrain`: begun, gone on with, or done already. */
+static dv_status run_before(const dv_training *training, const char *folder)
+{
+    if (has_file(folder, "model.safetensors"))
+        return DV_OK;
+    dv_experiment before;
+    DV_TRY(dv_experiment_pretraining(training->experiment, &before));
+    bool begun = has_file(folder, "config.yaml") || has_file(folder, "last.safetensors");
+    dv_training_request request = *training->request;
+    request.experiment = begun ? NULL : &before;
+    request.folder = folder;
+    request.dot = "";
+    request.needs_test = false;
+    dv_status status = dv_training_run(&request);
+    dv_experiment_free(&before);
+    return status;
+}
+
+/* Leaves the folder so that it can be gone on with at any time: with a configuration. */
+static dv_status pretrain(dv_training *training)
+{
+    char folder[DV_RUN_PATH_SIZE], files[DV_RUN_PATH_SIZE + 32];
+    dv_run_folder_path(&training->folder, "pretrain", folder);
+    snprintf(files, sizeof files, "=%s/model.safetensors", folder);
+    DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree));
+    dv_run_print(&training->folder, "pretraining in %s", folder);
+    DV_TRY(run_before(training, folder));
+    dv_experiment after;
+    DV_TRY(dv_experiment_restore(training->experiment->tree, &after));
+    dv_experiment_free(&training->restored);
+    training->restored = after;
+    training->experiment = &training->restored;
+    return dv_experiment_begin_with(&training->restored, files);
+}
+
+static void clean_up(dv_training *training)
+{
+    dv_trainer_free(training->trainer);
+    dv_clip_source_free(training->source);
+    dv_dataset_free(&training->dataset);
+    dv_frontend_free(training->frontend);
+    dv_context_close(training->context);
+    dv_run_folder_close(&training->folder);
+    dv_tree_free(training->labels);
+    dv_checkpoint_close(&training->checkpoint);
+    dv_experiment_free(&training->restored);
+}
+
+dv_status dv_training_run(const dv_training_request *request)
+{
+    dv_training training = {.request = request};
+    dv_status status = open_folder(&training);
+    bool begins = training.checkpoint.file == NULL;
+    if (status == DV_OK && training.experiment->pretrain != NULL && begins)
+        status = pretrain(&training);
+    if (status == DV_OK)
+        status = set_up(&training);
+    if (status == DV_OK)
+        status = run(&training);
+    if (status == DV_EINTERRUPTED)
+        dv_run_print(&training.folder, "%s", dv_error_message());
+    else if (status != DV_OK && training.folder.log != NULL)
+        fprintf(training.folder.log, "%s\n", dv_error_message());
+    clean_up(&training);
+    return status;
+}
+
+int dv_training_signal(void)
+{
+    return stop_signal;
+}

@@ -1,0 +1,28 @@
+/* One training, from the data to the report: all that `train` does behind its command line. */
+#ifndef DV_RUNNER_TRAINING_H
+#define DV_RUNNER_TRAINING_H
+
+#include "runner/experiment.h"
+
+typedef struct dv_training_request {
+    const dv_experiment *experiment; /* NULL: goes on with the run in `folder`, as that began */
+    const char *folder;              /* of the run, see run_folder.h */
+    const char *device;              /* auto, cpu, cuda, cuda:N or ref */
+    int threads;                     /* 0: as many as there are physical cores */
+    const char *dot;                 /* file for the graph; "": none */
+    bool needs_test; /* DV_EARG without a test part, in place of a report of the validation part */
+} dv_training_request;
+
+/*
+ * Trains, and leaves in the folder what run_folder.h lists. What the section `pretrain` describes
+ * is trained first, in the folder's `pretrain`; this training begins with the model that it leaves.
+ * Prints to standard output and the log; what fails is in the log too. From where the training
+ * begins, the first SIGINT or SIGTERM makes it save and return DV_EINTERRUPTED, and a second one
+ * ends the program.
+ */
+dv_status dv_training_run(const dv_training_request *request);
+
+/* The signal behind DV_EINTERRUPTED. */
+int dv_training_signal(void);
+
+#endif

@@ -1,0 +1,101 @@
+"""The section `pretrain`: a training on other data before, in the same folder, that can be resumed."""
+import json
+import os
+import signal
+import subprocess
+
+import support
+from support import FAILED, GOOD, USAGE, decavox
+
+
+class Pretraining(support.Case):
+    epochs = 2
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.others = support.make_data(cls.at("others"), speakers=("cid", "dot"), count=8)
+        text = support.CONFIG.format(model=support.MODEL, epochs=2) + (
+            "  freeze: [\"conv_1.*\"]\n"
+            "pretrain:\n  train: {epochs: 3, learning_rate: 0.02}\n  augment: {gain: 1}\n")
+        cls.config = support.write_text(cls.at("pretrain.yaml"), text)
+        cls.run_folder = cls.at("run")
+        cls.done = decavox("train", cls.config, "--data", cls.data, "--pretrain_data", cls.others,
+                           "--out", cls.run_folder)
+
+    def model(self, *parts):
+        return os.path.join(self.run_folder, *parts, "model.safetensors")
+
+    def test_trains_twice(self):
+        self.ends(self.done, GOOD)
+        out = self.done.out
+        for part in ("pretraining in ", "epoch 3/3 ", "epoch 2/2 "):
+            self.assertIn(part, out)
+        self.assertEqual(len(support.read_metrics(os.path.join(self.run_folder, "pretrain"))), 3)
+        self.assertEqual(len(support.read_metrics(self.run_folder)), 2)
+
+    def test_each_has_its_own_configuration(self):
+        before = support.read_text(os.path.join(self.run_folder, "pretrain", "config.yaml"))
+        for part in (f"path: {self.others}", "epochs: 3", "learning_rate: 0.02", "  gain: 1\n"):
+            self.assertIn(part, before)
+        for part in ("pretrain:", "conv_1.*"):
+            self.assertNotIn(part, before)
+        after = support.read_text(os.path.join(self.run_folder, "config.yaml"))
+        for part in (f"path: {self.data}", "epochs: 2", "learning_rate: 0.01", "  gain: 3\n",
+                     "conv_1.*", self.model("pretrain")):
+            self.assertIn(part, after)
+
+    def tensor(self, path, name):
+        """Bytes of a tensor of a safetensors file."""
+        data = support.read_bytes(path)
+        length = int.from_bytes(data[:8], "little")
+        begin, end = json.loads(data[8:8 + length])[name]["data_offsets"]
+        return data[8 + length + begin:8 + length + end]
+
+    def test_begins_with_what_was_learnt(self):
+        """What is frozen shows it: it stays as the first training left it."""
+        for name, same in (("conv_1.weight", True), ("head.weight", False)):
+            before, after = (self.tensor(self.model(*parts), name) for parts in (("pretrain",), ()))
+            self.assertEqual(before == after, same, name)
+
+    def test_resumed_from_either_training(self):
+        """Stopped in the first training, then gone on with to the same bytes."""
+        run = self.at("stopped")
+        command = [support.binary(), "train", self.config, "--data", self.data, "--pretrain_data",
+                   self.others, "--out", run, "--set", "pretrain.train.epochs=60"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=support.environment(1))
+        for line in process.stdout:
+            if line.startswith(b"epoch 2/60"):
+                break
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143)
+        self.assertFalse(os.path.exists(os.path.join(run, "pretrain", "model.safetensors")))
+        done = decavox("train", "--resume", run, timeout=300)
+        self.ends(done, GOOD)
+        self.assertIn("resumed at step", done.out)
+        self.assertTrue(os.path.exists(os.path.join(run, "model.safetensors")))
+        whole = self.at("whole")
+        self.ends(decavox("train", self.config, "--data", self.data, "--pretrain_data",
+                          self.others, "--out", whole, "--set", "pretrain.train.epochs=60",
+                          timeout=300), GOOD)
+        for name in ("conv_1.weight", "head.weight", "norm_2.running_var"):
+            self.assertEqual(*(self.tensor(os.path.join(folder, "model.safetensors"), name)
+                               for folder in (run, whole)), name)
+
+    def test_refusals(self):
+        for text, code, *parts in (
+                ("pretrain: {features: {type: mel}}\n", USAGE, "wrong.yaml:", "'features'"),
+                ("pretrain: [a]\n", USAGE, "wrong.yaml:", "expected sections"),
+                ("pretrain: {train: {epoch: 1}}\n", USAGE, "wrong.yaml:", "'epochs'"),
+                ("pretrain: {data: {path: /nowhere}}\n", FAILED, "/nowhere")):
+            path = support.write_text(self.at("wrong.yaml"),
+                                      support.CONFIG.format(model=support.MODEL, epochs=1) + text)
+            with self.subTest(text):
+                out = self.at("refused" + str(len(text)))
+                self.ends(decavox("train", path, "--data", self.data, "--out", out), code, *parts)
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,410 @@
+/* Cross-validation: what is planned, and the summary of made-up reports with known answers. */
+#include "runner/crossval.h"
+#include "tests/dataset_folder.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { FOLDS = 2, SEEDS = 2, RUNS = 4 };
+
+/* Two folds, two seeds; the runs' folders are made in the test's one. */
+typedef struct made_up {
+    dv_crossval all;
+    dv_crossval_run runs[RUNS];
+    char *folds[FOLDS];
+    int64_t seeds[SEEDS];
+    char ann[8], bob[8];
+    char folders[RUNS][PATH_SIZE];
+} made_up;
+
+static void make(const char *folder, made_up *m)
+{
+    static const char *const names[] = {"ann-seed-1", "bob-seed-1", "ann-seed-7", "bob-seed-7"};
+    memset(m, 0, sizeof *m);
+    strcpy(m->ann, "ann");
+    strcpy(m->bob, "bob");
+    m->folds[0] = m->ann;
+    m->folds[1] = m->bob;
+    m->seeds[0] = 1;
+    m->seeds[1] = 7;
+    for (size_t i = 0; i < RUNS; i++) {
+        make_subfolder(folder, names[i]);
+        path_in(folder, names[i], m->folders[i]);
+        m->runs[i] =
+            (dv_crossval_run){.fold = i % FOLDS, .seed = i / FOLDS, .folder = m->folders[i]};
+    }
+    m->all = (dv_crossval){.lock = -1,
+                           .by_speaker = true,
+                           .folds = m->folds,
+                           .seeds = m->seeds,
+                           .runs = m->runs,
+                           .fold_count = FOLDS,
+                           .seed_count = SEEDS,
+                           .run_count = RUNS,
+                           .clips = 30,
+                           .model = "tiny"};
+}
+
+/* A report of `a` of `na` and `b` of `nb` right, of the words no and yes, with two bins. */
+static void write_counts(const made_up *m, int run, int a, int na, int b, int nb, const char *more)
+{
+    char text[1000];
+    snprintf(text, sizeof text,
+             "{\"accuracy\": 0, \"correct\": %d, \"count\": %d, \"loss\": 0.%d,"
+             " \"classes\": [{\"label\": \"no\"}, {\"label\": \"yes\"}],"
+             " \"confusion\": [[%d, %d], [%d, %d]]%s}",
+             a + b, na + nb, run + 1, a, na - a, nb - b, b, more);
+    write_file(m->folders[run], "report.json", text);
+}
+
+/* Half of 10 answers in each of two bins: right `low` and `high` of 5. */
+static const char *bins(double low, double high, char text[400])
+{
+    snprintf(text, 400,
+             ", \"calibration\": {\"ece\": 0.5, \"bins\": ["
+             "{\"low\": 0, \"high\": 0.5, \"count\": 5, \"confidence\": 0.4, \"accuracy\": %.1f},"
+             "{\"low\": 0.5, \"high\": 1, \"count\": 5, \"confidence\": 0.9, \"accuracy\": %.1f}]}",
+             low, high);
+    return text;
+}
+
+/* ann: 9 and 8 of 10; bob: 14 and 12 of 20. */
+static void write_all(const made_up *m)
+{
+    write_counts(m, 0, 5, 5, 4, 5, "");
+    write_counts(m, 1, 6, 10, 8, 10, "");
+    write_counts(m, 2, 3, 5, 5, 5, "");
+    write_counts(m, 3, 2, 10, 10, 10, "");
+}
+
+static void near(double got, double want)
+{
+    if (!(fabs(got - want) < 1e-9))
+        fail_msg("%.12g is not %.12g", got, want);
+}
+
+static void summarize(const made_up *m, dv_crossval_summary *summary)
+{
+    if (dv_crossval_summarize(&m->all, summary) != DV_OK)
+        fail_msg("%s", dv_error_message());
+}
+
+static void known_answers(void **state)
+{
+    made_up m;
+    dv_crossval_summary s;
+    make(*state, &m);
+    write_all(&m);
+    summarize(&m, &s);
+    assert_int_equal(s.finished, 4);
+    near(s.results[1].accuracy, 0.7);
+    near(s.runs.mean, 0.75); /* of the runs: 0.9, 0.7, 0.8, 0.6 */
+    near(s.seeds[0].mean, 0.8);
+    near(s.seeds[1].mean, 0.7);
+    near(s.between_seeds.deviation, 0.1 / sqrt(2));
+    near(s.folds[0].mean, 0.85);
+    near(s.folds[1].mean, 0.65);
+    near(s.folds[0].deviation, 0.1 / sqrt(2));
+    assert_int_equal(s.worst, 1);
+    assert_int_equal(s.correct, 43); /* of the clips, of which bob has more */
+    assert_int_equal(s.count, 60);
+    near(s.low, 0.592327148356); /* scipy's binomtest(43, 60).proportion_ci(0.95, "wilson") */
+    near(s.high, 0.814931715716);
+    near(s.loss, (0.1 * 10 + 0.2 * 20 + 0.3 * 10 + 0.4 * 20) / 60);
+    assert_int_equal(s.confusion.counts[0], 16);
+    assert_int_equal(s.confusion.counts[1], 14);
+    assert_int_equal(s.confusion.counts[2], 3);
+    assert_int_equal(s.confusion.counts[3], 27);
+    assert_string_equal(s.labels[1], "yes");
+    assert_int_equal(s.bin_count, 0);
+    dv_crossval_summary_free(&s);
+}
+
+static void json_and_text(void **state)
+{
+    made_up m;
+    dv_crossval_summary s;
+    make(*state, &m);
+    write_all(&m);
+    summarize(&m, &s);
+    json_t *json = dv_crossval_json(&m.all, &s);
+    assert_non_null(json);
+    near(json_number_value(json_object_get(json, "accuracy")), 0.75);
+    near(json_number_value(json_object_get(json, "deviation")), 0.1 / sqrt(2));
+    assert_true(json_is_true(json_object_get(json, "complete")));
+    assert_true(json_is_null(json_object_get(json, "parameters")));
+    json_t *worst = json_object_get(json, "worst_fold");
+    assert_string_equal(json_string_value(json_object_get(worst, "fold")), "bob");
+    json_t *pooled = json_object_get(json, "pooled");
+    near(json_number_value(json_object_get(pooled, "accuracy")), 43.0 / 60);
+    json_t *row = json_array_get(json_object_get(pooled, "confusion"), 1);
+    assert_int_equal(json_integer_value(json_array_get(row, 0)), 3);
+    assert_int_equal(json_array_size(json_object_get(json, "failed")), 0);
+    assert_int_equal(json_array_size(json_object_get(json, "runs")), 4);
+    json_t *last = json_array_get(json_object_get(json, "runs"), 3);
+    near(json_number_value(json_object_get(last, "accuracy")), 0.6);
+    assert_int_equal(json_integer_value(json_object_get(last, "seed")), 7);
+    json_decref(json);
+
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    dv_crossval_text(&m.all, &s, stream);
+    fclose(stream);
+    static const char *const parts[] = {
+        "75.00%",           "7.07%",        "worst fold bob: 65.00%", "43 of 60",
+        "59.23% to 81.49%", "4 of 4 runs\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (strstr(text, parts[i]) == NULL)
+            fail_msg("no '%s' in:\n%s", parts[i], text);
+    }
+    free(text);
+    dv_crossval_summary_free(&s);
+}
+
+/* Without bob's run of the second seed that seed's mean is of ann alone, and of no use. */
+static void incomplete(void **state)
+{
+    made_up m;
+    dv_crossval_summary s;
+    char path[PATH_SIZE], error[] = "out of luck";
+    make(*state, &m);
+    write_all(&m);
+    assert_int_equal(unlink(path_in(m.folders[3], "report.json", path)), 0);
+    m.runs[3].error = error;
+    summarize(&m, &s);
+    assert_int_equal(s.finished, 3);
+    assert_false(s.results[3].finished);
+    near(s.runs.mean, 0.8);
+    near(s.folds[1].mean, 0.7);
+    assert_true(isnan(s.folds[1].deviation));
+    assert_int_equal(s.between_seeds.count, 1);
+    assert_true(isnan(s.between_seeds.deviation));
+    json_t *json = dv_crossval_json(&m.all, &s);
+    assert_true(json_is_false(json_object_get(json, "complete")));
+    assert_true(json_is_null(json_object_get(json, "deviation")));
+    json_t *failed = json_object_get(json, "failed");
+    assert_int_equal(json_array_size(failed), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(failed, 0), "error")),
+                        error);
+    json_decref(json);
+    dv_crossval_summary_free(&s);
+    /* A report that was found to be none is left out too. */
+    write_file(m.folders[3], "report.json", "{");
+    summarize(&m, &s);
+    assert_int_equal(s.finished, 3);
+    dv_crossval_summary_free(&s);
+}
+
+static void a_fold_without_runs_is_not_the_worst(void **state)
+{
+    made_up m;
+    dv_crossval_summary s;
+    make(*state, &m);
+    write_counts(&m, 1, 6, 10, 8, 10, "");
+    summarize(&m, &s);
+    assert_int_equal(s.worst, 1);
+    assert_true(isnan(s.folds[0].mean));
+    dv_crossval_summary_free(&s);
+}
+
+static void calibration(void **state)
+{
+    made_up m;
+    dv_crossval_summary s;
+    char text[400];
+    make(*state, &m);
+    /* Bins of 20: 0.4 against (1+2+3+0)/4/5, 0.9 against (5+4+3+4)/4/5. */
+    write_counts(&m, 0, 3, 5, 3, 5, bins(0.2, 1.0, text));
+    write_counts(&m, 1, 3, 5, 3, 5, bins(0.4, 0.8, text));
+    write_counts(&m, 2, 3, 5, 3, 5, bins(0.6, 0.6, text));
+    write_counts(&m, 3, 2, 5, 2, 5, bins(0.0, 0.8, text));
+    summarize(&m, &s);
+    assert_int_equal(s.bin_count, 2);
+    assert_int_equal(s.bins[1].count, 20);
+    near(s.bins[0].correct, 6);
+    near(dv_crossval_calibration(&s), 0.5 * 0.1 + 0.5 * 0.1);
+    json_t *json = dv_crossval_json(&m.all, &s);
+    json_t *all = json_object_get(json_object_get(json, "pooled"), "calibration");
+    near(json_number_value(json_object_get(all, "ece")), 0.1);
+    json_t *high = json_array_get(json_object_get(all, "bins"), 1);
+    near(json_number_value(json_object_get(high, "accuracy")), 0.8);
+    near(json_number_value(json_object_get(high, "confidence")), 0.9);
+    json_decref(json);
+    dv_crossval_summary_free(&s);
+    write_counts(&m, 2, 3, 5, 3, 5, "");
+    summarize(&m, &s);
+    assert_int_equal(s.bin_count, 0);
+    dv_crossval_summary_free(&s);
+    write_counts(&m, 2, 3, 5, 3, 5,
+                 ", \"calibration\": {\"bins\": [{\"low\": 0, \"high\": 0.3}, {\"low\": 0.3, "
+                 "\"high\": 1}]}");
+    summarize(&m, &s);
+    assert_int_equal(s.bin_count, 0);
+    dv_crossval_summary_free(&s);
+}
+
+static void refuse(const made_up *m, const char *report, const char *part)
+{
+    dv_crossval_summary s;
+    write_file(m->folders[2], "report.json", report);
+    assert_int_equal(dv_crossval_summarize(&m->all, &s), DV_EFORMAT);
+    assert_message("ann-seed-7/report.json");
+    assert_message(part);
+}
+
+static void malformed_reports(void **state)
+{
+    made_up m;
+    make(*state, &m);
+    write_all(&m);
+    refuse(&m, "{\"correct\": 3,\n", "line ");
+    refuse(&m, "{\"correct\": 3, \"loss\": 1}", "count");
+    refuse(&m, "{\"correct\": 3, \"count\": 2, \"loss\": 1}", "3 of 2");
+    refuse(&m, "{\"correct\": 0, \"count\": 0, \"loss\": 1}", "0 of 0");
+    refuse(&m, "{\"correct\": 1, \"count\": 2, \"loss\": 1}", "no classes");
+    refuse(&m,
+           "{\"correct\": 1, \"count\": 2, \"loss\": 1, \"classes\": [{\"label\": \"no\"},"
+           "{\"label\": \"maybe\"}], \"confusion\": [[1, 0], [1, 0]]}",
+           "other classes");
+    refuse(&m,
+           "{\"correct\": 1, \"count\": 2, \"loss\": 1, \"classes\": [{\"label\": \"no\"},"
+           "{\"label\": \"yes\"}], \"confusion\": [[1, 0], [1, 1]]}",
+           "2 answers");
+    refuse(&m,
+           "{\"correct\": 1, \"count\": 2, \"loss\": 1, \"classes\": [{\"label\": \"no\"},"
+           "{\"label\": \"yes\"}], \"confusion\": [[1, 0], [1]]}",
+           "2 answers");
+}
+
+/* ---- Plans ---- */
+
+static void experiment_on(const char *path, dv_experiment *experiment)
+{
+    memset(experiment, 0, sizeof *experiment);
+    assert_int_equal(dv_fields_default(dv_data_fields, &experiment->data), DV_OK);
+    snprintf(experiment->data.path, sizeof experiment->data.path, "%s", path);
+}
+
+/* data/WORD_SPEAKER_0.wav */
+static const char *make_clips(const char *folder, const char *const *speakers, char path[PATH_SIZE])
+{
+    make_subfolder(folder, "data");
+    path_in(folder, "data", path);
+    for (; *speakers != NULL; speakers++) {
+        char name[100];
+        for (int word = 0; word < 2; word++) {
+            snprintf(name, sizeof name, "%d_%s_0.wav", word, *speakers);
+            write_file(path, name, "");
+        }
+    }
+    return path;
+}
+
+static void plans(void **state)
+{
+    static const char *const speakers[] = {"s10", "s9", "ann", NULL};
+    char path[PATH_SIZE], want[PATH_SIZE];
+    dv_experiment experiment;
+    dv_crossval all;
+    experiment_on(make_clips(*state, speakers, path), &experiment);
+    assert_int_equal(dv_crossval_plan("speaker", "3,1", *state, &experiment, &all), DV_OK);
+    assert_int_equal(all.fold_count, 3);
+    assert_string_equal(all.folds[1], "s9"); /* in natural order */
+    assert_int_equal(all.run_count, 6);
+    assert_int_equal(all.clips, 6);
+    assert_int_equal(all.seeds[all.runs[3].seed], 1);
+    assert_string_equal(all.folds[all.runs[3].fold], "ann");
+    assert_string_equal(all.runs[2].folder, path_in(*state, "s10-seed-3", want));
+    dv_crossval_free(&all);
+    assert_int_equal(dv_crossval_plan("6", "1", "", &experiment, &all), DV_OK);
+    assert_int_equal(all.fold_count, 6);
+    assert_string_equal(all.runs[5].folder, "runs/crossval-model-6/fold-6-seed-1");
+    dv_crossval_free(&all);
+}
+
+static void names_of_folders(void **state)
+{
+    char path[PATH_SIZE], want[PATH_SIZE];
+    dv_experiment experiment;
+    dv_crossval all;
+    write_file(*state, "list.csv", "path,label,speaker\na.wav,0,../x\nb.wav,1,.y\n");
+    experiment_on(path_in(*state, "list.csv", path), &experiment);
+    assert_int_equal(dv_crossval_plan("speaker", "1", *state, &experiment, &all), DV_OK);
+    assert_string_equal(all.folds[0], "../x");
+    assert_string_equal(all.runs[0].folder, path_in(*state, "_._x-seed-1", want));
+    assert_string_equal(all.runs[1].folder, path_in(*state, "_y-seed-1", want));
+    dv_crossval_free(&all);
+    write_file(*state, "list.csv", "path,label,speaker\na.wav,0,x/y\nb.wav,1,x_y\n");
+    assert_int_equal(dv_crossval_plan("speaker", "1", *state, &experiment, &all), DV_EARG);
+    assert_message("'x/y' and 'x_y'");
+}
+
+static void refuse_plan(const dv_experiment *experiment, const char *folds, const char *seeds,
+                        const char *part)
+{
+    dv_crossval all;
+    assert_int_equal(dv_crossval_plan(folds, seeds, "out", experiment, &all), DV_EARG);
+    assert_message(part);
+}
+
+static void refused_plans(void **state)
+{
+    static const char *const speakers[] = {"ann", "bob", NULL};
+    char path[PATH_SIZE];
+    dv_experiment experiment;
+    experiment_on(make_clips(*state, speakers, path), &experiment);
+    refuse_plan(&experiment, "speakers", "1", "'speakers'");
+    refuse_plan(&experiment, "", "1", "''");
+    refuse_plan(&experiment, "2.5", "1", "'2.5'");
+    refuse_plan(&experiment, "1", "1", "1 parts, must be 2 to 64");
+    refuse_plan(&experiment, "-2", "1", "-2 parts");
+    refuse_plan(&experiment, "65", "1", "65 parts");
+    refuse_plan(&experiment, "5", "1", "5 parts of the 4 clips");
+    refuse_plan(&experiment, "2", "", "--seeds: ''");
+    refuse_plan(&experiment, "2", "1,", "--seeds: ''");
+    refuse_plan(&experiment, "2", "1,x", "'x' in '1,x'");
+    refuse_plan(&experiment, "2", "-1", "'-1'");
+    refuse_plan(&experiment, "2", "4294967296", "'4294967296'");
+    refuse_plan(&experiment, "2", "1,2,1", "has 1 twice");
+}
+
+static void speakers_that_make_no_folds(void **state)
+{
+    enum { MANY = 65 };
+    char names[MANY][8], path[PATH_SIZE];
+    const char *speakers[MANY + 1];
+    dv_experiment experiment;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "s%d", i);
+        speakers[i] = names[i];
+    }
+    speakers[MANY] = NULL;
+    experiment_on(make_clips(*state, speakers, path), &experiment);
+    refuse_plan(&experiment, "speaker", "1", "65 speakers");
+    refuse_plan(&experiment, "speaker", "1", "--folds K");
+    char list[PATH_SIZE];
+    write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,ann\nc.wav,1,\n");
+    experiment_on(path_in(*state, "one.csv", list), &experiment);
+    refuse_plan(&experiment, "speaker", "1", "1 speakers");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(known_answers), IN_FOLDER(json_and_text),
+        IN_FOLDER(incomplete),    IN_FOLDER(a_fold_without_runs_is_not_the_worst),
+        IN_FOLDER(calibration),   IN_FOLDER(malformed_reports),
+        IN_FOLDER(plans),         IN_FOLDER(names_of_folders),
+        IN_FOLDER(refused_plans), IN_FOLDER(speakers_that_make_no_folds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
