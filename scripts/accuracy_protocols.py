@@ -4,7 +4,7 @@ In arguments $fsdd, $gsc, $voices and $noises stand for the data, $advanced, $ef
 $transformer for trained models; in `config` $model is the model's name.
 """
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SEEDS = (1, 2, 3)
 FORMS = ("advanced", "efficient", "transformer", "lightweight", "ensemble")
@@ -121,10 +121,18 @@ def fill(arguments, values):
     return [string.Template(argument).substitute(values) for argument in arguments]
 
 
-def chosen(names):
-    """The protocols of these names and groups, all where there are none; ValueError."""
+def chosen(names, models=None):
+    """The protocols of these names and groups, all where there are none, with these models alone
+    where there are any ("a,b"); ValueError."""
     for name in names:
         if not any(name in (p.name, p.group) for p in PROTOCOLS):
             known = ", ".join(p.name for p in PROTOCOLS)
             raise ValueError(f"no protocol '{name}': {known}, noise")
-    return [p for p in PROTOCOLS if not names or p.name in names or p.group in names]
+    kept = [p for p in PROTOCOLS if not names or p.name in names or p.group in names]
+    if models is None:
+        return kept
+    wanted = models.split(",")
+    for model in wanted:
+        if model not in FORMS:
+            raise ValueError(f"no model '{model}': {', '.join(FORMS)}")
+    return [replace(p, models=tuple(m for m in p.models if m in wanted)) for p in kept]

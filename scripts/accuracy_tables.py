@@ -24,6 +24,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog="Protocols: " +
                                      "; ".join(f"{p.name}: {p.title}" for p in protocols.PROTOCOLS))
     parser.add_argument("protocol", nargs="*", help="default: all of them")
+    parser.add_argument("--models", help="only these, with commas between; default: all of each")
     parser.add_argument("--data", default=os.environ.get("DECAVOX_DATA") or
                         os.path.join(ROOT, "..", "shared", "data"),
                         help="folder with fsdd, gsc_digits and noise")
@@ -46,7 +47,7 @@ def options():
     if chosen.jobs < 1 or chosen.threads < 0:
         parser.error("--jobs and --threads are numbers of 1 and more")
     try:
-        chosen.protocols = protocols.chosen(chosen.protocol)
+        chosen.protocols = protocols.chosen(chosen.protocol, chosen.models)
     except ValueError as error:
         parser.error(str(error))
     return chosen
@@ -136,7 +137,8 @@ def measure(chosen):
         session.run(protocol)
         session.collect(protocol, chosen.out)
         pages.write(chosen.out)
-    if chosen.ship or chosen.smoke and shipping.GENERAL in chosen.protocols:
+    trained = any(p.name == shipping.GENERAL.name for p in chosen.protocols)
+    if chosen.ship or chosen.smoke and trained:
         session.ship(chosen.out)
         pages.write(chosen.out)
     session.tell()

@@ -138,10 +138,20 @@ class Refusals(unittest.TestCase):
         done = tables("offical")
         self.assertEqual(done.code, 2)
         self.assertIn("no protocol 'offical'", done.err)
+        done = tables("--models", "advanced,advnaced")
+        self.assertEqual(done.code, 2)
+        self.assertIn("no model 'advnaced'", done.err)
         self.assertEqual(tables("--jobs", "0").code, 2)
         done = tables("--smoke", "--out", os.path.join(support.ROOT, "checkpoints"))
         self.assertEqual(done.code, 1)
         self.assertIn("--smoke writes no figures into checkpoints", done.err)
+
+    def test_a_choice_of_models(self):
+        chosen = protocols.chosen(["loso", "noise"], "lightweight,ensemble")
+        self.assertEqual([(p.name, p.models) for p in chosen],
+                         [("loso", ("lightweight",)),
+                          ("noise_official", ("lightweight", "ensemble")),
+                          ("noise_gsc", ("lightweight", "ensemble"))])
 
     def test_absolute_paths_are_refused(self):
         for text in ("/home/a/b", "eval /data/x.wav", 'path: "/srv/x/y"', "x=/root"):
