@@ -147,19 +147,11 @@ void dv_noise_files_free(dv_noise_files *files)
 
 /* ---- Which noise, which stretch ---- */
 
-/* FNV-1a, 64 bits (Fowler, Noll and Vo). */
-static uint64_t hash(uint64_t value, const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++)
-        value = (value ^ (unsigned char)*c) * 0x100000001B3U;
-    return value;
-}
-
 uint64_t dv_noise_key(const char *label, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    uint64_t value = hash(hash(0xCBF29CE484222325U, label), "/");
-    return hash(value, slash != NULL ? slash + 1 : path);
+    uint64_t value = dv__hash(dv__hash(DV__HASH_EMPTY, label), "/");
+    return dv__hash(value, slash != NULL ? slash + 1 : path);
 }
 
 /* The random numbers of a clip: one for its place among the others, one for its stretch. */

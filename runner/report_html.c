@@ -93,30 +93,25 @@ static void put_result(FILE *out, const dv_report *report)
     fprintf(out,
             "<section>\n<h2>Result</h2>\n<p class=\"accuracy\">%.2f&#160;%%</p>\n"
             "<p>%lld of %lld right; 95&#160;%% Wilson interval %.2f&#160;%% to %.2f&#160;%%; "
-            "loss %.4f</p>\n",
+            "loss %.4f; expected calibration error %.2f&#160;%%</p>\n",
             100 * (double)correct / (double)report->count, (long long)correct,
-            (long long)report->count, 100 * low, 100 * high, report->loss);
+            (long long)report->count, 100 * low, 100 * high, report->loss,
+            100 * dv_calibration_error(&report->calibration));
     if (report->skipped > 0)
         fprintf(out, "<p>%zu unreadable files left out</p>\n", report->skipped);
     fputs("</section>\n", out);
 }
 
-static dv_status put_matrix(FILE *out, const dv_report *report)
+static void put_matrix(FILE *out, const dv_report *report)
 {
-    const char **labels;
     dv_heat heat = {.id = "confusion",
                     .title = "Confusion matrix",
                     .classes = report->confusion.classes,
-                    .counts = report->confusion.counts};
-    DV_TRY(dv__calloc((size_t)heat.classes, sizeof *labels, &labels));
-    for (int64_t k = 0; k < heat.classes; k++)
-        labels[k] = dv_predictor_label(report->predictor, k);
-    heat.labels = labels;
+                    .counts = report->confusion.counts,
+                    .labels = report->labels};
     fputs("<section>\n<h2>Confusion matrix</h2>\n", out);
     dv_svg_heat(out, &heat);
     fputs("</section>\n", out);
-    free(labels);
-    return DV_OK;
 }
 
 /* A share, or a dash where there is nothing to share. */
@@ -181,7 +176,7 @@ static dv_status put_page(FILE *out, const html_page *page)
     put_result(out, page->report);
     if (page->metrics != NULL)
         DV_TRY(dv__html_curves(out, page->metrics));
-    DV_TRY(put_matrix(out, page->report));
+    put_matrix(out, page->report);
     put_classes(out, page->report);
     DV_TRY(dv__html_mistakes(out, page->report));
     DV_TRY(put_configuration(out, page->report));

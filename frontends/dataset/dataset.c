@@ -64,6 +64,13 @@ int dv__natural_order(const char *a, const char *b)
     return strcmp(a, b);
 }
 
+uint64_t dv__hash(uint64_t value, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        value = (value ^ (unsigned char)*c) * 0x100000001B3U;
+    return value;
+}
+
 dv_status dv__join(const char *folder, const char *name, char **out)
 {
     size_t length = strlen(folder);

@@ -33,6 +33,11 @@ bool dv__is_sound_name(const char *name);
 /* Order of names: bytes, but runs of digits by value; equal only where strcmp is. */
 int dv__natural_order(const char *a, const char *b);
 
+/* FNV-1a, 64 bits (Fowler, Noll and Vo), of `text` behind what `value` is the hash of;
+   DV__HASH_EMPTY: of nothing. */
+#define DV__HASH_EMPTY 0xCBF29CE484222325U
+uint64_t dv__hash(uint64_t value, const char *text);
+
 /* "folder/name", owned by the caller; `folder` "" gives the name alone. */
 dv_status dv__join(const char *folder, const char *name, char **out);
 

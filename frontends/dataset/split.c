@@ -167,14 +167,11 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-/* A name's place in a draw: its hash (FNV-1a, 64 bits) mixed with seed and draw. It depends on no
-   other name, so speakers that come or go hardly move others between the parts. */
+/* A name's place in a draw: its hash mixed with seed and draw. It depends on no other name, so
+   speakers that come or go hardly move others between the parts. */
 static uint64_t speaker_key(const char *name, const dv_data_config *config, uint64_t draw)
 {
-    uint64_t hash = 0xCBF29CE484222325U;
-    for (const char *c = name; *c != '\0'; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x100000001B3U;
-    return mix(hash ^ mix(mix((uint64_t)config->seed) ^ draw));
+    return mix(dv__hash(DV__HASH_EMPTY, name) ^ mix(mix((uint64_t)config->seed) ^ draw));
 }
 
 typedef struct keyed_speaker {
