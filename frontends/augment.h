@@ -11,7 +11,8 @@
  *                   reverberation_time; together 12 to 0 dB below the direct sound
  *   noise           a random stretch, as long as the window, of a random one of the noises, added
  *                   so that its RMS lies below that of the whole clip (prepared, before any
- *                   change) by a number of decibels uniform within noise_snr
+ *                   change) by a number of decibels uniform within noise_snr; heard in the whole
+ *                   window or, as in a noisy recording that was cut to the word, within the clip
  *   gain            of all this, uniform in decibels within +-gain
  *
  * then, on the power spectra of the frames, bin by bin:
@@ -48,6 +49,7 @@ typedef struct dv_augment_config {
     double speed;                             /* largest factor; 1: none */
     double noise;                             /* probability */
     int64_t noise_snr[2];                     /* dB below the clip's RMS, least and most */
+    double noise_within;                      /* share of it that is heard within the clip alone */
     char noise_path[DV_STRING_SIZE];          /* recorded noises (dv_noise_list); "": none */
     int64_t noise_colors;                     /* generated noises 1 / f^a, a from 0 to 2 */
     double reverberation;                     /* probability */

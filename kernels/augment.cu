@@ -55,7 +55,10 @@ static __device__ float dry_sample(const dv_clip_frames &call, const place &at, 
 static __device__ float finished(const dv_clip_frames &call, const place &at, int64_t t,
                                  float value)
 {
-    if (at.draws.noise > 0.0F) {
+    const int64_t position = dv_augment_position(&at.draws, at.from.center, call.length, t);
+    const int64_t sample = dv_augment_whole(position);
+    if (at.draws.noise > 0.0F &&
+        (!at.draws.noise_within || (sample >= 0 && sample < at.from.count))) {
         const float amplitude = __fmul_rn(at.draws.noise, at.from.rms);
         const float noise = call.augment.noise.samples[at.draws.noise_at + t];
         value = __fadd_rn(value, __fmul_rn(amplitude, noise));

@@ -24,6 +24,7 @@ typedef struct dv_augment_limits {
     float max_gain, max_speed, max_warp;   /* powers of two, either way */
     int64_t most_step;                     /* the largest factor of speed, times 2^32 */
     float noise, reverberation, telephone; /* probabilities */
+    float noise_within;                    /* probability, of noise that is there */
     float noise_level; /* amplitude against the clip's RMS, in the middle of the range */
     float noise_range; /* powers of two, either way */
     int64_t least_decay, most_decay; /* samples in which a reverberation falls by 60 dB */
@@ -62,8 +63,9 @@ typedef struct dv_augment_draws {
     float warp;       /* factor of the frequencies */
     float noise;      /* amplitude: its RMS against the clip's, over that of the stretch; 0: none */
     int64_t noise_at; /* sample of the bank */
-    int64_t decay;    /* samples until 60 dB below; 0: no reverberation */
-    float reflected;  /* amplitude of all reflections against the direct sound */
+    bool noise_within; /* it is heard as long as the clip is, not in all of the window */
+    int64_t decay;     /* samples until 60 dB below; 0: no reverberation */
+    float reflected;   /* amplitude of all reflections against the direct sound */
     bool telephone;
     float knots[DV_EQUALIZER_KNOTS]; /* powers of two of the power */
     float share;                     /* of the clip itself where two are mixed */

@@ -92,13 +92,15 @@ static inline DV_HD float dv_augment_share(uint32_t bits, const float *mixing)
     return DV_ROUNDED_SUM(point[0], DV_ROUNDED_PRODUCT(part, DV_ROUNDED_SUM(point[1], -point[0])));
 }
 
-/* A stretch of the bank, and its amplitude against the clip's RMS. */
+/* A stretch of the bank, and its amplitude against the clip's RMS. The low bits of the first word,
+   which its chance does not use, decide where it is heard. */
 static inline DV_HD void dv_augment_draw_noise(const dv_augment_tables *tables,
                                                const uint32_t words[4], dv_augment_draws *out)
 {
     const dv_augment_limits *limits = &tables->limits;
     out->noise = 0.0F;
     out->noise_at = 0;
+    out->noise_within = false;
     if (!dv_augment_chance(words[0], limits->noise))
         return;
     const dv_noise *noise = &tables->noise.noises[dv_augment_choice(words[2], tables->noise.count)];
@@ -107,6 +109,7 @@ static inline DV_HD void dv_augment_draw_noise(const dv_augment_tables *tables,
         DV_ROUNDED_PRODUCT(limits->noise_level, dv_augment_gain(words[1], limits->noise_range));
     out->noise = DV_ROUNDED_PRODUCT(level, tables->noise.factors[noise->first + start]);
     out->noise_at = noise->offset + start * DV_NOISE_STRIDE;
+    out->noise_within = dv_augment_chance(words[0] << 24, limits->noise_within);
 }
 
 /* 0.5 * 2^(-1..1) for the reflections: 12 to 0 dB below the direct sound. */
@@ -159,6 +162,15 @@ static inline DV_HD int64_t dv_augment_position(const dv_augment_draws *draws, i
 {
     const int64_t half_phase = (((int64_t)1 << 32) / DV_RESAMPLE_PHASES) / 2;
     return center * ((int64_t)1 << 32) + (t + draws->shift - length / 2) * draws->step + half_phase;
+}
+
+/* The first of 0 .. length at which the window has reached sample `sample` of the clip. */
+static inline DV_HD int64_t dv_augment_reaches(const dv_augment_draws *draws, int64_t center,
+                                               int64_t length, int64_t sample)
+{
+    const int64_t way = sample * ((int64_t)1 << 32) - dv_augment_position(draws, center, length, 0);
+    const int64_t t = way > 0 ? (way + draws->step - 1) / draws->step : 0;
+    return t < length ? t : length;
 }
 
 /* The sample's number, rounded down. */

@@ -166,7 +166,9 @@ static void noise_is_drawn_from_all(void **state)
     config.noise_colors = 4;
     config.noise_snr[0] = -5;
     config.noise_snr[1] = 30;
+    config.noise_within = 0.4;
     setup s = open_setup(&config);
+    int within = 0;
     const dv_noise_bank *bank = &dv_augmenter_tables(s.augmenter)->noise;
     assert_int_equal(bank->count, 4);
     moments level = {0}, start = {0};
@@ -180,12 +182,14 @@ static void noise_is_drawn_from_all(void **state)
         int64_t place = (draws.noise_at - bank->noises[which].offset) / DV_NOISE_STRIDE;
         float factor = bank->factors[bank->noises[which].first + place];
         chosen[which]++;
+        within += draws.noise_within;
         add(&level, -decibels(draws.noise / factor));
         add(&start, (double)place);
     }
     require_share("noise", level.count, 0.6);
     for (int i = 0; i < 4; i++)
         require_share("a noise", chosen[i], 0.15);
+    require_share("noise within", within, 0.6 * 0.4);
     require_uniform("snr", &level, -5, 30);
     require_uniform("start", &start, 0, (double)(bank->noises[0].starts - 1));
     close_setup(&s);

@@ -36,6 +36,7 @@ static void noise(dv_augment_config *config)
     config->noise_snr[0] = -5;
     config->noise_snr[1] = 30;
     config->noise_colors = 3;
+    config->noise_within = 0.5;
 }
 
 static void reverberation(dv_augment_config *config)

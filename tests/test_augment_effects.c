@@ -231,6 +231,39 @@ static void noise_has_the_ratio_drawn(void **state)
     end(&b);
 }
 
+/* Noise that is heard within the clip alone begins and ends with it, at every speed. */
+static void noise_ends_with_the_clip(void **state)
+{
+    enum { COUNT = 2000 };
+    (void)state;
+    bench b = begin();
+    b.config.shift = 0.1;
+    b.config.speed = 1.15;
+    b.config.noise = 1;
+    b.config.noise_within = 1;
+    finish(&b, DV_MEL);
+    for (uint64_t step = 0; step < 20; step++) {
+        dv_rng rng = at_step(step);
+        dv_augment_draw(b.augmenter, &rng, 0, &b.draws);
+        for (int i = 0; i < COUNT; i++)
+            b.clip[i] = 1e-3F; /* as soft as to be found nowhere in the noise */
+        b.draws.noise *= 1e3F;
+        dv_augment_window(b.augmenter, &rng, 0, &b.draws, b.clip, COUNT, COUNT / 2, b.window,
+                          b.scratch);
+        double factor = (double)b.draws.step / 4294967296.0;
+        double middle = LENGTH / 2.0 - (double)b.draws.shift, half = COUNT / 2.0 / factor;
+        int loud = 0;
+        for (int t = 0; t < LENGTH; t++) {
+            bool within = fabs(t - middle)<half - 1, without = fabs(t - middle)> half + 20;
+            loud += within && fabsf(b.window[t]) > 2e-3F;
+            if (without && b.window[t] != 0)
+                fail_msg("step %d: %g at %d, outside the clip", (int)step, (double)b.window[t], t);
+        }
+        assert_in_range(loud, (int)(1.8 * half), (int)(2 * half) + 1);
+    }
+    end(&b);
+}
+
 /* Decibels per octave between 125 and 2000 Hz, of the mean power over many windows. */
 static double slope_of(bench *b, const dv_noise_bank *bank, int number)
 {
@@ -584,6 +617,7 @@ int main(void)
         cmocka_unit_test(speed_folds_nothing),
         cmocka_unit_test(speed_keeps_the_centre),
         cmocka_unit_test(noise_has_the_ratio_drawn),
+        cmocka_unit_test(noise_ends_with_the_clip),
         cmocka_unit_test(generated_noises_are_colored),
         cmocka_unit_test(rooms_reflect),
         cmocka_unit_test(rooms_remember),

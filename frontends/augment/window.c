@@ -181,9 +181,13 @@ void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_
     } else {
         make_dry(augmenter, draws, samples, count, center, 0, window);
     }
-    if (draws->noise > 0)
-        add(tables->noise.samples + draws->noise_at, draws->noise * dv_augment_rms(samples, count),
-            length, window);
+    if (draws->noise > 0) {
+        bool within = draws->noise_within;
+        int64_t from = within ? dv_augment_reaches(draws, center, length, 0) : 0;
+        int64_t to = within ? dv_augment_reaches(draws, center, length, count) : length;
+        add(tables->noise.samples + draws->noise_at + from,
+            draws->noise * dv_augment_rms(samples, count), to - from, window + from);
+    }
     multiply(draws->gain, length, window);
 }
 
