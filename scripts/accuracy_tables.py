@@ -40,6 +40,8 @@ def options():
                         help="export the general models, with their cards")
     parser.add_argument("--smoke", action="store_true",
                         help="everything with tiny trainings: figures mean nothing")
+    parser.add_argument("--collect", action="store_true",
+                        help="run nothing: take what is finished")
     parser.add_argument("--pages", action="store_true", help="only make the pages anew")
     parser.add_argument("--check", action="store_true",
                         help="only tell what of the pages is not as the JSON has it")
@@ -134,7 +136,8 @@ def measure(chosen):
     lab = set_up(chosen)
     session = Session(lab, chosen.jobs)
     for protocol in chosen.protocols:
-        session.run(protocol)
+        if not chosen.collect:
+            session.run(protocol)
         session.collect(protocol, chosen.out)
         pages.write(chosen.out)
     trained = any(p.name == shipping.GENERAL.name for p in chosen.protocols)

@@ -98,6 +98,9 @@ class Smoke(unittest.TestCase):
         report = os.path.join(runs, "advanced", "seed-1", "report.json")
         content = support.read_bytes(report)
         os.remove(report)  # as if it had been stopped there
+        done = tables(*self.arguments, "--collect", "official_mfcc")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertFalse(os.path.exists(report))
         done = tables(*self.arguments, "official_mfcc")
         self.assertEqual(done.code, 0, done.err)
         self.assertEqual(support.read_bytes(report), content)
