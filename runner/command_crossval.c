@@ -40,7 +40,10 @@ static const dv_options options = {
                "more seeds. "
                "The last.safetensors of a\nfinished run, the bulk of its folder, is removed. The "
                "split and "
-               "the seed are those of --folds and\n--seeds.",
+               "the seed are those of --folds and\n--seeds; {fold} and {seed} in --init_from "
+               "stand for those of the run:\n"
+               "RUNS/{fold}-seed-{seed}/model.safetensors is what another "
+               "cross-validation has left for it.",
     .least = 1,
     .most = 1,
     .fields = fields,

@@ -5,7 +5,7 @@
  * The folder that it leaves:
  *
  *     config.yaml       the configuration of all runs; data.split and train.seed, in which they
- *                       differ, are empty
+ *                       differ, are empty, and train.init_from has {fold} and {seed} as given
  *     FOLD-seed-S/      a run's folder (run_folder.h); last.safetensors, the bulk of it, is removed
  *                       when the run has finished
  *     crossval.json     the summary
@@ -47,7 +47,8 @@ enum { DV_CROSSVAL_MOST_FOLDS = 64, DV_CROSSVAL_MOST_SEEDS = 64 };
 /*
  * `folds`: "speaker", or the number of parts K. `seeds`: "1,2,3". `folder` "": runs/crossval-MODEL-
  * and the kind of folds, so that the same command goes on. Lists the data, reads no sound. DV_EARG
- * names what is wrong with folds and seeds for these data. Free with dv_crossval_free.
+ * names what is wrong with folds and seeds for these data and for train.init_from. Free with
+ * dv_crossval_free.
  */
 dv_status dv_crossval_plan(const char *folds, const char *seeds, const char *folder,
                            const dv_experiment *experiment, dv_crossval *out);
@@ -61,7 +62,13 @@ void dv_crossval_free(dv_crossval *all);
  */
 dv_status dv_crossval_claim(dv_crossval *all, const dv_experiment *experiment);
 
-/* The experiment of one run; free with dv_experiment_free. */
+/*
+ * The experiment of one run; free with dv_experiment_free. In its train.init_from the texts {fold}
+ * and {seed} have become the fold's name and the seed, as they stand in the name of the run's
+ * folder: "advanced.=runs/a/{fold}-seed-{seed}/model.safetensors" is what another cross-validation,
+ * of the same folds, has left for this very run. DV_EARG where that is too long, which
+ * dv_crossval_plan has refused already.
+ */
 dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *run,
                                  const dv_experiment *experiment, dv_experiment *out);
 
@@ -102,15 +109,6 @@ typedef struct dv_spread {
     double mean, deviation;
 } dv_spread;
 
-enum { DV_CROSSVAL_MOST_BINS = 64 };
-
-/* Answers by their confidence, as dv_report_json has them. */
-typedef struct dv_crossval_bin {
-    double low, high;
-    int64_t count;
-    double confidence, correct; /* sums over the answers */
-} dv_crossval_bin;
-
 typedef struct dv_crossval_summary {
     size_t finished;             /* runs */
     dv_crossval_result *results; /* (run_count) owned */
@@ -125,8 +123,8 @@ typedef struct dv_crossval_summary {
     double loss;      /* mean over the answers */
     char **labels;    /* (confusion.classes) owned */
     dv_confusion confusion;
-    dv_crossval_bin bins[DV_CROSSVAL_MOST_BINS];
-    size_t bin_count; /* 0: not every report has the same bins */
+    bool has_calibration; /* not where a report has none, or other bins */
+    dv_calibration calibration;
 } dv_crossval_summary;
 
 /*
@@ -143,9 +141,6 @@ void dv_crossval_summary_free(dv_crossval_summary *summary);
 
 /* One report.json; *out is not finished where there is none. */
 dv_status dv_crossval_result_read(const dv_crossval_run *run, dv_crossval_result *out);
-
-/* Sum over the bins of count / total x |accuracy - confidence| (expected calibration error). */
-double dv_crossval_calibration(const dv_crossval_summary *summary);
 
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out);
 

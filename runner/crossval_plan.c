@@ -158,6 +158,57 @@ static dv_status list_runs(dv_crossval *out)
     return DV_OK;
 }
 
+static const char fold_mark[] = "{fold}", seed_mark[] = "{seed}";
+
+static bool begins_with(const char *text, const char *mark)
+{
+    return strncmp(text, mark, strlen(mark)) == 0;
+}
+
+/*
+ * `text` with the fold and the seed of the run, in one go: a name that looks like "{seed}" stays.
+ * The folder has them as FOLD-seed-S, where the fold's name is as long as it was.
+ */
+static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, const char *text,
+                         char out[DV_STRING_SIZE])
+{
+    const char *fold = strrchr(run->folder, '/') + 1;
+    const size_t fold_length = strlen(all->folds[run->fold]);
+    const char *seed = fold + fold_length + strlen("-seed-");
+    size_t length = 0;
+    for (const char *at = text; *at != '\0';) {
+        bool is_fold = begins_with(at, fold_mark), is_seed = begins_with(at, seed_mark);
+        const char *part = is_fold ? fold : is_seed ? seed : at;
+        size_t part_length = is_fold ? fold_length : is_seed ? strlen(seed) : 1;
+        if (length + part_length >= DV_STRING_SIZE)
+            return DV_FAIL(DV_EARG,
+                           "train.init_from has more than %d bytes with fold %s and seed %s: "
+                           "%.60s...",
+                           DV_STRING_SIZE - 1, all->folds[run->fold], seed, text);
+        memcpy(out + length, part, part_length);
+        length += part_length;
+        at += is_fold ? strlen(fold_mark) : is_seed ? strlen(seed_mark) : 1;
+    }
+    out[length] = '\0';
+    return DV_OK;
+}
+
+/* Now rather than in the middle of the runs. */
+static dv_status check_init_from(const dv_crossval *all, const char *text)
+{
+    char files[DV_STRING_SIZE];
+    for (size_t i = 0; i < all->run_count; i++)
+        DV_TRY(fill_in(all, &all->runs[i], text, files));
+    for (size_t i = 0; i < all->fold_count; i++) {
+        if (strstr(text, fold_mark) != NULL && strchr(all->folds[i], ',') != NULL)
+            return DV_FAIL(DV_EARG,
+                           "train.init_from: %s cannot be '%s', since a comma ends the name of a "
+                           "file there",
+                           fold_mark, all->folds[i]);
+    }
+    return DV_OK;
+}
+
 static dv_status copy_text(const char *what, const char *text, char out[DV_STRING_SIZE])
 {
     if (snprintf(out, DV_STRING_SIZE, "%s", text) >= DV_STRING_SIZE)
@@ -178,6 +229,7 @@ dv_status dv_crossval_plan(const char *folds, const char *seeds, const char *fol
     DV_TRY_GOTO(parse_seeds(seeds, out));
     DV_TRY_GOTO(find_folds(folds, experiment, out));
     DV_TRY_GOTO(list_runs(out));
+    DV_TRY_GOTO(check_init_from(out, experiment->train.init_from));
     return DV_OK;
 fail:
     dv_crossval_free(out);
@@ -242,6 +294,14 @@ static dv_status set_run(const dv_crossval *all, const dv_crossval_run *run, dv_
     return set_number(tree, "train.seed", all->seeds[run->seed]);
 }
 
+static dv_status set_init_from(const dv_crossval *all, const dv_crossval_run *run,
+                               dv_experiment *out)
+{
+    char files[DV_STRING_SIZE];
+    DV_TRY(fill_in(all, run, out->train.init_from, files));
+    return strcmp(files, out->train.init_from) != 0 ? dv_experiment_begin_with(out, files) : DV_OK;
+}
+
 dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *run,
                                  const dv_experiment *experiment, dv_experiment *out)
 {
@@ -251,6 +311,11 @@ dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *
     if (status == DV_OK)
         status = dv_experiment_restore(tree, out);
     dv_tree_free(tree);
+    if (status == DV_OK) {
+        status = set_init_from(all, run, out);
+        if (status != DV_OK)
+            dv_experiment_free(out);
+    }
     return status;
 }
 

@@ -63,8 +63,8 @@ void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary
             "%.4f\n",
             100.0 * (double)summary->correct / (double)summary->count, summary->correct,
             summary->count, 100 * summary->low, 100 * summary->high, summary->loss);
-    if (summary->bin_count > 0)
-        fprintf(out, "ECE %.2f%%\n", 100 * dv_crossval_calibration(summary));
+    if (summary->has_calibration)
+        fprintf(out, "ECE %.2f%%\n", 100 * dv_calibration_error(&summary->calibration));
     dv_confusion_text(&summary->confusion, (const char *const *)summary->labels, out);
 }
 
@@ -116,20 +116,6 @@ static json_t *spread_json(const char *name, json_t *of, const dv_spread *spread
                      "deviation", number(spread->deviation), "runs", (json_int_t)spread->count);
 }
 
-static json_t *calibration_json(const dv_crossval_summary *summary)
-{
-    json_t *bins = json_array();
-    for (size_t i = 0; i < summary->bin_count; i++) {
-        const dv_crossval_bin *bin = &summary->bins[i];
-        double count = bin->count > 0 ? (double)bin->count : 1;
-        json_array_append_new(bins,
-                              json_pack("{s:f, s:f, s:I, s:f, s:f}", "low", bin->low, "high",
-                                        bin->high, "count", (json_int_t)bin->count, "confidence",
-                                        bin->confidence / count, "accuracy", bin->correct / count));
-    }
-    return json_pack("{s:f, s:o}", "ece", dv_crossval_calibration(summary), "bins", bins);
-}
-
 /* All answers together, with the keys of dv_report_json. */
 static json_t *pooled_json(const dv_crossval_summary *summary)
 {
@@ -140,8 +126,8 @@ static json_t *pooled_json(const dv_crossval_summary *summary)
                              "interval_95", summary->low, summary->high, "loss", summary->loss,
                              "classes", dv_classes_json(&summary->confusion, labels), "confusion",
                              dv_confusion_json(&summary->confusion));
-    if (summary->bin_count > 0)
-        json_object_set_new(json, "calibration", calibration_json(summary));
+    if (summary->has_calibration)
+        json_object_set_new(json, "calibration", dv_calibration_json(&summary->calibration));
     return json;
 }
 

@@ -108,31 +108,30 @@ static double number_at(const json_t *bin, const char *key)
     return json_number_value(json_object_get(bin, key));
 }
 
-/* Adds the bins of a report, the first of which gives their edges. Without such bins in each
-   report there are none in the summary. */
-static void add_calibration(const json_t *report, bool first, dv_crossval_summary *out)
+/* False for a bin that is none, or has other edges than bin `m`. */
+static bool add_bin(const json_t *bin, int m, dv_calibration_bin *sum)
+{
+    json_int_t count = json_integer_value(json_object_get(bin, "count"));
+    double accuracy = number_at(bin, "accuracy");
+    bool same = json_is_object(bin) && count >= 0 && accuracy >= 0 && accuracy <= 1 &&
+                fabs(number_at(bin, "low") - dv_calibration_edge(m)) < 1e-9 &&
+                fabs(number_at(bin, "high") - dv_calibration_edge(m + 1)) < 1e-9;
+    if (!same)
+        return false;
+    sum->count += count;
+    sum->correct += llround(accuracy * (double)count);
+    sum->confidence += number_at(bin, "confidence") * (double)count;
+    return true;
+}
+
+/* Reports that were made before there was a calibration have none, and no sum is of use then. */
+static bool add_calibration(const json_t *report, dv_calibration *sum)
 {
     const json_t *bins = json_object_get(json_object_get(report, "calibration"), "bins");
-    size_t count = json_array_size(bins);
-    if (first && count <= DV_CROSSVAL_MOST_BINS)
-        out->bin_count = count;
-    if (count != out->bin_count)
-        out->bin_count = 0;
-    for (size_t i = 0; i < out->bin_count; i++) {
-        const json_t *bin = json_array_get(bins, i);
-        dv_crossval_bin *sum = &out->bins[i];
-        double answers = number_at(bin, "count");
-        double low = number_at(bin, "low"), high = number_at(bin, "high");
-        if (first)
-            *sum = (dv_crossval_bin){.low = low, .high = high};
-        if (fabs(low - sum->low) > 1e-9 || fabs(high - sum->high) > 1e-9) {
-            out->bin_count = 0;
-            return;
-        }
-        sum->count += (int64_t)answers;
-        sum->confidence += answers * number_at(bin, "confidence");
-        sum->correct += answers * number_at(bin, "accuracy");
-    }
+    bool same = json_array_size(bins) == DV_CALIBRATION_BINS;
+    for (int m = 0; same && m < DV_CALIBRATION_BINS; m++)
+        same = add_bin(json_array_get(bins, (size_t)m), m, &sum->bins[m]);
+    return same;
 }
 
 static dv_status add_report(const char *path, json_t *report, dv_crossval_result *result,
@@ -141,7 +140,8 @@ static dv_status add_report(const char *path, json_t *report, dv_crossval_result
     DV_TRY(read_result(path, report, result));
     DV_TRY(take_labels(path, json_object_get(report, "classes"), out));
     DV_TRY(add_confusion(path, json_object_get(report, "confusion"), result, &out->confusion));
-    add_calibration(report, out->finished == 0, out);
+    out->has_calibration =
+        add_calibration(report, &out->calibration) && (out->finished == 0 || out->has_calibration);
     out->finished++;
     out->correct += result->correct;
     out->count += result->count;
@@ -233,14 +233,4 @@ void dv_crossval_summary_free(dv_crossval_summary *summary)
     free(summary->folds);
     free(summary->seeds);
     memset(summary, 0, sizeof *summary);
-}
-
-double dv_crossval_calibration(const dv_crossval_summary *summary)
-{
-    double gaps = 0, total = 0;
-    for (size_t i = 0; i < summary->bin_count; i++) {
-        gaps += fabs(summary->bins[i].correct - summary->bins[i].confidence);
-        total += (double)summary->bins[i].count;
-    }
-    return total > 0 ? gaps / total : 0;
 }

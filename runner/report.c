@@ -178,8 +178,7 @@ json_t *dv_confusion_json(const dv_confusion *confusion)
     return rows;
 }
 
-/* Of a bin without answers accuracy and confidence are 0. */
-static json_t *calibration_json(const dv_calibration *calibration)
+json_t *dv_calibration_json(const dv_calibration *calibration)
 {
     json_t *bins = json_array();
     for (int m = 0; m < DV_CALIBRATION_BINS; m++) {
@@ -203,8 +202,8 @@ json_t *dv_report_json(const dv_report *report, bool clips)
         "{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", "accuracy",
         (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
         (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "calibration",
-        calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped, "classes",
-        dv_classes_json(&report->confusion, report->labels), "confusion",
+        dv_calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped,
+        "classes", dv_classes_json(&report->confusion, report->labels), "confusion",
         dv_confusion_json(&report->confusion));
     if (json == NULL || !clips)
         return json;

@@ -38,6 +38,10 @@ void dv_confusion_text(const dv_confusion *confusion, const char *const *labels,
 json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels);
 json_t *dv_confusion_json(const dv_confusion *confusion);
 
+/* {ece, bins: a list of {low, high, count, confidence, accuracy}}, both means 0 in a bin without
+   answers. A new reference. */
+json_t *dv_calibration_json(const dv_calibration *calibration);
+
 /* A new reference; NULL when out of memory. `clips`: with the answer to every clip. */
 json_t *dv_report_json(const dv_report *report, bool clips);
 

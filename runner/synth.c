@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_WORDS = 64, MAX_WORD = 48, MAX_JOBS = 64, MAX_NAME = 40, MAX_PATH = 512 };
+enum { MAX_WORDS = 64, MAX_WORD = 48, MAX_JOBS = 64, MAX_NAME = 40, MAX_PATH = 1024 };
 
 /* Steps of DV_RNG_SYNTH; the noise of clip i is NOISE_STEP + i. */
 enum { VOICE_STEP, CLIP_STEP, NOISE_STEP };

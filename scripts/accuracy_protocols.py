@@ -27,7 +27,7 @@ NOISES = ("exercise_bike", "dude_miaowing", "doing_the_dishes", "running_tap")
 RATIOS = (20, 10, 5, 0)  # dB
 NOISY = (*OFFICIAL, "--noise", "$noises", "--snr", ",".join(map(str, RATIOS)))
 
-# An ensemble is the three trained models of its seed; only how they mix is trained.
+# An ensemble is the three trained models of its seed and fold; only how they mix is trained.
 MIX = ("--init_from", ",".join(f"{name}.=${name}" for name in MEMBERS),
        "--set", "train.freeze=[" + ", ".join(f'"{name}.*"' for name in MEMBERS) + "]",
        "--epochs", "3", "--learning_rate", "0.02")
@@ -64,7 +64,7 @@ PROTOCOLS = (
     Protocol("loso_voices", "crossval", SINGLE,
              "FSDD, leaving one speaker out, synthetic voices added",
              (*BY_SPEAKER, "--set", VOICES), MEL),
-    Protocol("loso_gsc", "crossval", SINGLE,
+    Protocol("loso_gsc", "crossval", (*SINGLE, "ensemble"),
              "FSDD, leaving one speaker out, synthetic voices and the Speech Commands digits added",
              (*BY_SPEAKER, "--set", "data.validation=0", "--set", VOICES_AND_GSC), GENERAL),
     Protocol("gsc", "train", FORMS, "12 % of the Speech Commands digits' speakers, trained on the "

@@ -140,7 +140,8 @@ class Lab:
     def shown(self, protocol, model):
         values = protocols.shown_values() | {"seed": "N",
                                              "seeds": ",".join(map(str, self.seeds))}
-        values |= {name: f"{name}.safetensors" for name in protocols.MEMBERS}
+        form = "{}/{{fold}}-seed-{{seed}}/model" if protocol.kind == "crossval" else "{}"
+        values |= {name: form.format(name) + ".safetensors" for name in protocols.MEMBERS}
         command = self.command(protocol, model, values)
         if protocol.kind == "eval":
             command.insert(1, "model.safetensors")
@@ -169,20 +170,28 @@ class Lab:
         else:
             self.call([*command, "--out", short(folder), *self.machine()], log)
 
-    def members(self, protocol, model, seed):
-        """The trained models that an ensemble is made of; Skipped where one is missing."""
+    def members(self, protocol, model, seed=None):
+        """The trained models that an ensemble is made of; Skipped where one is missing. Without a
+        seed those of a cross-validation: each run has its own, {fold} and {seed} stand for it."""
         files = {}
         for name in protocols.MEMBERS if model == "ensemble" and not self.smoke else ():
-            trained = self.folder(protocol.name, name, f"seed-{seed}")
-            if not os.path.exists(os.path.join(trained, "report.json")):
-                raise Skipped(f"there is no trained {name} of seed {seed}")
+            if seed is None:
+                trained = self.folder(protocol.name, name, "crossval")
+                if read_crossval(trained) is None:
+                    raise Skipped(f"there is no complete cross-validation of {name}")
+                trained = os.path.join(trained, "{fold}-seed-{seed}")
+            else:
+                trained = self.folder(protocol.name, name, f"seed-{seed}")
+                if not os.path.exists(os.path.join(trained, "report.json")):
+                    raise Skipped(f"there is no trained {name} of seed {seed}")
             files[name] = short(os.path.join(trained, "model.safetensors"))
         return files
 
     def crossval(self, protocol, model):
         folder = self.folder(protocol.name, model, "crossval")
         seeds = ",".join(map(str, self.seeds))
-        command = self.command(protocol, model, self.values(protocol, seeds=seeds))
+        values = self.values(protocol, seeds=seeds, **self.members(protocol, model))
+        command = self.command(protocol, model, values)
         self.begin(folder, command)
         if read_crossval(folder) is None:
             # A second call goes on where the first one ended.

@@ -215,7 +215,7 @@ static void test_fields_long_string(void **state)
         assert_int_equal(dv_fields_read(fields, tree, "train", &r), expected);
         dv_tree_free(tree);
     }
-    assert_message("path: a string of 256 bytes, at most 255 fit");
+    assert_message("path: a string of 512 bytes, at most 511 fit");
 }
 
 static void test_fields_default(void **state)

@@ -53,10 +53,10 @@ static void make(const char *folder, made_up *m)
                            .model = "tiny"};
 }
 
-/* A report of `a` of `na` and `b` of `nb` right, of the words no and yes, with two bins. */
+/* A report of `a` of `na` and `b` of `nb` right, of the words no and yes. */
 static void write_counts(const made_up *m, int run, int a, int na, int b, int nb, const char *more)
 {
-    char text[1000];
+    char text[3000];
     snprintf(text, sizeof text,
              "{\"accuracy\": 0, \"correct\": %d, \"count\": %d, \"loss\": 0.%d,"
              " \"classes\": [{\"label\": \"no\"}, {\"label\": \"yes\"}],"
@@ -65,14 +65,26 @@ static void write_counts(const made_up *m, int run, int a, int na, int b, int nb
     write_file(m->folders[run], "report.json", text);
 }
 
-/* Half of 10 answers in each of two bins: right `low` and `high` of 5. */
-static const char *bins(double low, double high, char text[400])
+enum { BINS_SIZE = 2500, LOW = 5, HIGH = 13 };
+
+/* `bins` bins, of which 5 of 15 (0.33 to 0.4) and 13 hold half of 10 answers each: right `low` and
+   `high` of 5. */
+static const char *write_bins(int bins, double low, double high, char text[BINS_SIZE])
 {
-    snprintf(text, 400,
-             ", \"calibration\": {\"ece\": 0.5, \"bins\": ["
-             "{\"low\": 0, \"high\": 0.5, \"count\": 5, \"confidence\": 0.4, \"accuracy\": %.1f},"
-             "{\"low\": 0.5, \"high\": 1, \"count\": 5, \"confidence\": 0.9, \"accuracy\": %.1f}]}",
-             low, high);
+    int length = snprintf(text, BINS_SIZE, ", \"calibration\": {\"ece\": 0.5, \"bins\": [");
+    for (int m = 0; m < bins; m++)
+        length += snprintf(text + length, (size_t)(BINS_SIZE - length),
+                           "%s{\"low\": %.17g, \"high\": %.17g, \"count\": %d, "
+                           "\"confidence\": %.1f, \"accuracy\": %.1f}",
+                           m > 0 ? ", " : "", (double)m / bins, (m + 1.0) / bins,
+                           m == LOW || m == HIGH ? 5 : 0,
+                           m == LOW    ? 0.4
+                           : m == HIGH ? 0.9
+                                       : 0.0,
+                           m == LOW    ? low
+                           : m == HIGH ? high
+                                       : 0.0);
+    snprintf(text + length, (size_t)(BINS_SIZE - length), "]}");
     return text;
 }
 
@@ -124,7 +136,7 @@ static void known_answers(void **state)
     assert_int_equal(s.confusion.counts[2], 3);
     assert_int_equal(s.confusion.counts[3], 27);
     assert_string_equal(s.labels[1], "yes");
-    assert_int_equal(s.bin_count, 0);
+    assert_false(s.has_calibration);
     dv_crossval_summary_free(&s);
 }
 
@@ -220,36 +232,58 @@ static void calibration(void **state)
 {
     made_up m;
     dv_crossval_summary s;
-    char text[400];
+    char text[BINS_SIZE];
     make(*state, &m);
     /* Bins of 20: 0.4 against (1+2+3+0)/4/5, 0.9 against (5+4+3+4)/4/5. */
-    write_counts(&m, 0, 3, 5, 3, 5, bins(0.2, 1.0, text));
-    write_counts(&m, 1, 3, 5, 3, 5, bins(0.4, 0.8, text));
-    write_counts(&m, 2, 3, 5, 3, 5, bins(0.6, 0.6, text));
-    write_counts(&m, 3, 2, 5, 2, 5, bins(0.0, 0.8, text));
+    write_counts(&m, 0, 3, 5, 3, 5, write_bins(15, 0.2, 1.0, text));
+    write_counts(&m, 1, 3, 5, 3, 5, write_bins(15, 0.4, 0.8, text));
+    write_counts(&m, 2, 3, 5, 3, 5, write_bins(15, 0.6, 0.6, text));
+    write_counts(&m, 3, 2, 5, 2, 5, write_bins(15, 0.0, 0.8, text));
     summarize(&m, &s);
-    assert_int_equal(s.bin_count, 2);
-    assert_int_equal(s.bins[1].count, 20);
-    near(s.bins[0].correct, 6);
-    near(dv_crossval_calibration(&s), 0.5 * 0.1 + 0.5 * 0.1);
+    assert_true(s.has_calibration);
+    assert_int_equal(s.calibration.bins[HIGH].count, 20);
+    assert_int_equal(s.calibration.bins[LOW].correct, 6);
+    assert_int_equal(s.calibration.bins[0].count, 0);
+    near(s.calibration.bins[HIGH].confidence, 18);
+    near(dv_calibration_error(&s.calibration), 0.5 * 0.1 + 0.5 * 0.1);
     json_t *json = dv_crossval_json(&m.all, &s);
     json_t *all = json_object_get(json_object_get(json, "pooled"), "calibration");
     near(json_number_value(json_object_get(all, "ece")), 0.1);
-    json_t *high = json_array_get(json_object_get(all, "bins"), 1);
+    assert_int_equal(json_array_size(json_object_get(all, "bins")), 15);
+    json_t *high = json_array_get(json_object_get(all, "bins"), HIGH);
+    assert_int_equal(json_integer_value(json_object_get(high, "count")), 20);
     near(json_number_value(json_object_get(high, "accuracy")), 0.8);
     near(json_number_value(json_object_get(high, "confidence")), 0.9);
+    near(json_number_value(json_object_get(high, "low")), 13.0 / 15);
     json_decref(json);
     dv_crossval_summary_free(&s);
-    write_counts(&m, 2, 3, 5, 3, 5, "");
-    summarize(&m, &s);
-    assert_int_equal(s.bin_count, 0);
-    dv_crossval_summary_free(&s);
-    write_counts(&m, 2, 3, 5, 3, 5,
-                 ", \"calibration\": {\"bins\": [{\"low\": 0, \"high\": 0.3}, {\"low\": 0.3, "
-                 "\"high\": 1}]}");
-    summarize(&m, &s);
-    assert_int_equal(s.bin_count, 0);
-    dv_crossval_summary_free(&s);
+}
+
+static void missing_or_other_bins(void **state)
+{
+    made_up m;
+    char good[BINS_SIZE], other[BINS_SIZE];
+    write_bins(15, 0.2, 1.0, good);
+    write_bins(15, 0.2, 1.0, other);
+    memcpy(strstr(other, "0.93333333333333335"), "0.94", 4); /* "0.94333...": another edge */
+    char fewer[BINS_SIZE], many[BINS_SIZE], none[] = "";
+    const char *const cases[] = {none, write_bins(14, 0.2, 1.0, fewer),
+                                 write_bins(16, 0.2, 1.0, many), other};
+    make(*state, &m);
+    for (int run = 0; run < RUNS; run++) { /* the first, one in the middle, the last */
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            dv_crossval_summary s;
+            for (int k = 0; k < RUNS; k++)
+                write_counts(&m, k, 3, 5, 3, 5, k == run ? cases[i] : good);
+            summarize(&m, &s);
+            assert_int_equal(s.finished, RUNS);
+            assert_false(s.has_calibration);
+            json_t *json = dv_crossval_json(&m.all, &s);
+            assert_null(json_object_get(json_object_get(json, "pooled"), "calibration"));
+            json_decref(json);
+            dv_crossval_summary_free(&s);
+        }
+    }
 }
 
 static void refuse(const made_up *m, const char *report, const char *part)
@@ -397,14 +431,102 @@ static void speakers_that_make_no_folds(void **state)
     refuse_plan(&experiment, "speaker", "1", "1 speakers");
 }
 
+/* ---- Other trainings to begin with ---- */
+
+static void require_text(const dv_tree *tree, const char *key, const char *want)
+{
+    const dv_tree *value = dv_tree_get(dv_tree_get(tree, "train"), key);
+    assert_non_null(value);
+    assert_string_equal(value->text, want);
+}
+
+static void read_experiment(const char *data, const char *init_from, dv_experiment *experiment)
+{
+    dv_tree *overrides, *path, *files;
+    assert_int_equal(dv_tree_new(DV_TREE_MAP, NULL, 0, &overrides), DV_OK);
+    assert_int_equal(dv_tree_new_scalar(data, NULL, 0, &path), DV_OK);
+    assert_int_equal(dv_tree_set(overrides, "data.path", path), DV_OK);
+    assert_int_equal(dv_tree_new_scalar(init_from, NULL, 0, &files), DV_OK);
+    assert_int_equal(dv_tree_set(overrides, "train.init_from", files), DV_OK);
+    if (dv_experiment_read("configs/mini.yaml", overrides, experiment) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    dv_tree_free(overrides);
+}
+
+static void require_init_from(const char *folder, const char *data, const char *given, size_t run,
+                              const char *want)
+{
+    dv_experiment experiment, of_run;
+    dv_crossval all;
+    read_experiment(data, given, &experiment);
+    assert_int_equal(dv_crossval_plan("speaker", "3,10", folder, &experiment, &all), DV_OK);
+    assert_int_equal(dv_crossval_experiment(&all, &all.runs[run], &experiment, &of_run), DV_OK);
+    assert_string_equal(of_run.train.init_from, want);
+    require_text(of_run.tree, "init_from", want);
+    assert_string_equal(experiment.train.init_from, given);
+    require_text(experiment.tree, "init_from", given);
+    dv_experiment_free(&of_run);
+    dv_experiment_free(&experiment);
+    dv_crossval_free(&all);
+}
+
+static void fold_and_seed_in_init_from(void **state)
+{
+    char data[PATH_SIZE];
+    write_file(*state, "list.csv", "path,label,speaker\na.wav,0,../x\nb.wav,1,{seed}\n");
+    path_in(*state, "list.csv", data);
+    require_init_from(*state, data, "a.=r/{fold}-seed-{seed}/m,b.={seed}{seed}/{fold}", 2,
+                      "a.=r/_._x-seed-10/m,b.=1010/_._x");
+    require_init_from(*state, data, "{fold}-seed-{seed}", 1, "{seed}-seed-3");
+    require_init_from(*state, data, "r/model.safetensors", 0, "r/model.safetensors");
+    require_init_from(*state, data, "{folds}{ seed}{", 0, "{folds}{ seed}{");
+    require_init_from(*state, data, "", 3, "");
+}
+
+static void refused_init_from(void **state)
+{
+    char data[PATH_SIZE], files[DV_STRING_SIZE], want[DV_STRING_SIZE];
+    dv_experiment experiment;
+    dv_crossval all;
+    /* Only with the second speaker is it longer than what is given. */
+    write_file(*state, "list.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,maximilian\n");
+    path_in(*state, "list.csv", data);
+    snprintf(files, sizeof files, "%0*d{fold}", DV_STRING_SIZE - 1 - 10, 0);
+    snprintf(want, sizeof want, "%0*dmaximilian", DV_STRING_SIZE - 1 - 10, 0);
+    require_init_from(*state, data, files, 1, want); /* just fits */
+    snprintf(files, sizeof files, "%0*d{fold}", DV_STRING_SIZE - 10, 0);
+    read_experiment(data, files, &experiment);
+    assert_int_equal(dv_crossval_plan("speaker", "3", *state, &experiment, &all), DV_EARG);
+    assert_message("train.init_from");
+    assert_message("with fold maximilian and seed 3: 0000");
+    dv_experiment_free(&experiment);
+    write_file(*state, "list.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,\"x,y\"\n");
+    read_experiment(data, "r/{fold}", &experiment);
+    assert_int_equal(dv_crossval_plan("speaker", "3", *state, &experiment, &all), DV_EARG);
+    assert_message("{fold} cannot be 'x,y'");
+    dv_experiment_free(&experiment);
+    read_experiment(data, "r/{seed}", &experiment);
+    assert_int_equal(dv_crossval_plan("speaker", "3", *state, &experiment, &all), DV_OK);
+    dv_crossval_free(&all);
+    dv_experiment_free(&experiment);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(known_answers), IN_FOLDER(json_and_text),
-        IN_FOLDER(incomplete),    IN_FOLDER(a_fold_without_runs_is_not_the_worst),
-        IN_FOLDER(calibration),   IN_FOLDER(malformed_reports),
-        IN_FOLDER(plans),         IN_FOLDER(names_of_folders),
-        IN_FOLDER(refused_plans), IN_FOLDER(speakers_that_make_no_folds),
+        IN_FOLDER(known_answers),
+        IN_FOLDER(json_and_text),
+        IN_FOLDER(incomplete),
+        IN_FOLDER(a_fold_without_runs_is_not_the_worst),
+        IN_FOLDER(calibration),
+        IN_FOLDER(missing_or_other_bins),
+        IN_FOLDER(malformed_reports),
+        IN_FOLDER(plans),
+        IN_FOLDER(names_of_folders),
+        IN_FOLDER(refused_plans),
+        IN_FOLDER(speakers_that_make_no_folds),
+        IN_FOLDER(fold_and_seed_in_init_from),
+        IN_FOLDER(refused_init_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ typedef enum dv_field_kind {
     DV_FIELD_TREE,   /* const dv_tree *: the value as it stands (borrowed); default NULL */
 } dv_field_kind;
 
-enum { DV_STRING_SIZE = 256 };
+enum { DV_STRING_SIZE = 512 };
 
 #define DV_REQUIRED NULL /* as default: the key must be given */
 

@@ -3,6 +3,7 @@
 Each test file is run as `python3 FILE BINARY`; it needs nothing but the standard library.
 """
 import csv
+import json
 import math
 import os
 import random
@@ -137,6 +138,18 @@ def read_bytes(path):
 def read_text(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
+
+
+def read_tensors(path):
+    """{name: (dtype, bytes)} of a safetensors file, and its metadata."""
+    data = read_bytes(path)
+    size, = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    metadata = header.pop("__metadata__")
+    start = 8 + size
+    return {name: (info["dtype"], data[start + info["data_offsets"][0]:
+                                       start + info["data_offsets"][1]])
+            for name, info in header.items()}, metadata
 
 
 def read_metrics(run):

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(support.ROOT, "scripts"))
 import accuracy_pages as pages
 import accuracy_protocols as protocols
 import accuracy_results as results
+import accuracy_runs as lab
 import accuracy_ship as shipping
 
 SCRIPT = os.path.join(support.ROOT, "scripts", "accuracy_tables.sh")
@@ -174,6 +175,58 @@ def evaluation(correct, wrong, seed, **more):
             "accuracy": correct / 200, "correct": correct, "count": 200,
             "interval_95": results.wilson(correct / 200, 200), "loss": 0.1, "ece": 0.02,
             "labels": ["a", "b"], "confusion": [[100, 0], [wrong, 100 - wrong]], **more}
+
+
+class Ensembles(unittest.TestCase):
+    """What an ensemble of a cross-validation is made of, with runs that are made up."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="decavox-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.protocol = next(p for p in protocols.PROTOCOLS if p.name == "loso_gsc")
+
+    def lab(self, runs):
+        data = os.path.join(self.folder, "data")
+        for name in ("fsdd", "gsc_digits"):
+            os.makedirs(os.path.join(data, name), exist_ok=True)
+        results.write_text(os.path.join(runs, "voices.done"), "")
+        return lab.Lab(support.binary(), data, runs, device="cpu")
+
+    def write_members(self, runs, complete=True):
+        for name in protocols.MEMBERS:
+            results.write_json(os.path.join(runs, "loso_gsc", name, "crossval", "crossval.json"),
+                               {"complete": complete or name != "efficient"})
+
+    def test_members_by_fold_and_seed(self):
+        runs = os.path.join(self.folder, "runs")
+        made = self.lab(runs)
+        self.write_members(runs)
+        members = made.members(self.protocol, "ensemble")
+        self.assertEqual(members["efficient"], os.path.relpath(
+            os.path.join(runs, "loso_gsc/efficient/crossval/{fold}-seed-{seed}/model.safetensors"),
+            support.ROOT))
+        self.assertEqual(made.members(self.protocol, "advanced"), {})
+        values = made.values(self.protocol, seeds="1,2,3", **members)
+        command = made.command(self.protocol, "ensemble", values)
+        self.assertEqual(command[command.index("--init_from") + 1],
+                         ",".join(f"{name}.={members[name]}" for name in protocols.MEMBERS))
+        self.assertIn("train.freeze=", " ".join(command))
+
+    def test_a_missing_or_incomplete_member(self):
+        runs = os.path.join(self.folder, "runs")
+        made = self.lab(runs)
+        with self.assertRaisesRegex(lab.Skipped, "no complete cross-validation of advanced"):
+            made.crossval(self.protocol, "ensemble")
+        self.write_members(runs, complete=False)
+        with self.assertRaisesRegex(lab.Skipped, "no complete cross-validation of efficient"):
+            made.crossval(self.protocol, "ensemble")
+
+    def test_too_long(self):
+        runs = os.path.join(self.folder, "long" * 40)
+        made = self.lab(runs)
+        self.write_members(runs)
+        with self.assertRaisesRegex(lab.Failed, r"--init_from: .* a string of \d+ bytes"):
+            made.crossval(self.protocol, "ensemble")
 
 
 class Pages(unittest.TestCase):

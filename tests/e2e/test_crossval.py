@@ -159,6 +159,28 @@ class Crossval(support.Case):
                                                                 "config.yaml")))
         self.assertIn("1 seed, 2 of 2 runs", done.out)
 
+    def test_each_fold_begins_with_its_own(self):
+        out, files = self.at("begun"), os.path.join(self.whole, "{fold}-seed-{seed}",
+                                                    "model.safetensors")
+        command = self.command(out, "--epochs", "2", "--init_from", files, "--set",
+                               'train.freeze=["conv_*", "norm_*", "head.weight"]')
+        self.ends(decavox(*command), GOOD)
+        self.assertIn("{fold}-seed-{seed}/", support.read_text(os.path.join(out, "config.yaml")))
+        frozen = []
+        for speaker in SPEAKERS:
+            for seed in SEEDS:
+                run = os.path.join(f"{speaker}-seed-{seed}", "model.safetensors")
+                before, _ = support.read_tensors(os.path.join(self.whole, run))
+                after, _ = support.read_tensors(os.path.join(out, run))
+                self.assertNotEqual(after.pop("head.bias"), before.pop("head.bias"))
+                self.assertEqual(after, before)
+                self.assertNotIn(after, frozen)
+                frozen.append(after)
+                config = os.path.join(out, f"{speaker}-seed-{seed}", "config.yaml")
+                self.assertIn(files.format(fold=speaker, seed=seed), support.read_text(config))
+        done = self.ends(decavox(*command), GOOD)  # the same configuration again
+        self.assertEqual(done.out.count("done before"), 6)
+
     # ---- Going on ----
 
     def interrupt(self, name, stop):
@@ -355,6 +377,16 @@ class Crossval(support.Case):
             support.write_text(os.path.join(many, f"0_s{number}_0.wav"), "")
         self.refused(self.at("refused"), "1 speakers", data=one)
         self.refused(self.at("refused"), "65 speakers", "--folds K", data=many)
+
+    def test_a_file_to_begin_with_that_is_too_long(self):
+        data, long = self.at("long"), "b" * 100
+        os.makedirs(data)
+        for speaker in ("ann", long):
+            support.write_text(os.path.join(data, f"0_{speaker}_0.wav"), "")
+        out = self.at("refused")
+        self.refused(out, "train.init_from", f"with fold {long} and seed 1: {{fold}}", data=data,
+                     more=["--init_from", 6 * "{fold}"])
+        self.assertFalse(os.path.exists(out))
 
     def test_one_at_a_time(self):
         out = self.at("busy")

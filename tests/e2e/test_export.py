@@ -4,19 +4,7 @@ import os
 import struct
 
 import support
-from support import FAILED, GOOD, USAGE, decavox
-
-
-def read_tensors(path):
-    """{name: (dtype, bytes)} of a safetensors file, and its metadata."""
-    data = support.read_bytes(path)
-    size, = struct.unpack_from("<Q", data)
-    header = json.loads(data[8:8 + size])
-    metadata = header.pop("__metadata__")
-    start = 8 + size
-    return {name: (info["dtype"], data[start + info["data_offsets"][0]:
-                                       start + info["data_offsets"][1]])
-            for name, info in header.items()}, metadata
+from support import FAILED, GOOD, USAGE, decavox, read_tensors
 
 
 def write_tensors(path, tensors, shapes, metadata):
