@@ -1,6 +1,7 @@
 /* Augmentation draws, and batches of features. */
 #include "frontends/augment.h"
 #include "frontends/batch.h"
+#include "tests/augment_setup.h"
 #include "tests/dataset_folder.h"
 
 #include <math.h>
@@ -21,19 +22,6 @@ static double decibels(float gain)
     return 20.0 * log10((double)gain);
 }
 
-static void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s: %s", dv_status_text(status), dv_error_message());
-}
-
-static dv_augment_config default_config(void)
-{
-    dv_augment_config config;
-    must(dv_fields_default(dv_augment_fields, &config));
-    return config;
-}
-
 static dv_augment_config everything(void)
 {
     dv_augment_config config = default_config();
@@ -46,34 +34,6 @@ static dv_augment_config everything(void)
     config.frequency_masks = config.time_masks = 2;
     config.mixup = 0.4;
     return config;
-}
-
-static dv_frontend *default_frontend(void)
-{
-    dv_features_config config;
-    dv_frontend *frontend;
-    must(dv_fields_default(dv_features_fields, &config));
-    must(dv_frontend_create(&config, &frontend));
-    return frontend;
-}
-
-/* An augmenter on a front-end of its own. */
-typedef struct setup {
-    dv_frontend *frontend;
-    dv_augmenter *augmenter;
-} setup;
-
-static setup open_setup(const dv_augment_config *config)
-{
-    setup s = {.frontend = default_frontend()};
-    must(dv_augmenter_create(config, s.frontend, &s.augmenter));
-    return s;
-}
-
-static void close_setup(setup *s)
-{
-    dv_augmenter_free(s->augmenter);
-    dv_frontend_free(s->frontend);
 }
 
 static void defaults(void **state)
