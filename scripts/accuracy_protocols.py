@@ -12,7 +12,7 @@ SINGLE = ("lightweight", "advanced", "efficient", "transformer")
 MEMBERS = ("advanced", "efficient", "transformer")  # of the ensemble
 
 MEL, MFCC = "configs/mel_$model.yaml", "configs/$model.yaml"
-GENERAL = "configs/general_$model.yaml"
+GENERAL, NOISE = "configs/general_$model.yaml", "configs/noisy_$model.yaml"
 OFFICIAL = ("--data", "$fsdd", "--split", "official")
 BY_SPEAKER = ("--data", "$fsdd", "--folds", "speaker")
 VOICES = 'data.more=[{path: "$voices", split: train}]'
@@ -71,8 +71,12 @@ PROTOCOLS = (
              "other speakers, FSDD's training part and synthetic voices", OTHER_SPEAKERS, GENERAL),
     Protocol("gsc_official", "eval", FORMS, "FSDD's official test clips, by the models of gsc",
              OFFICIAL, of="gsc", group="gsc"),
+    Protocol("noisy", "train", ("lightweight",), "FSDD's official test clips, trained on FSDD alone "
+             "for noisy places", OFFICIAL, NOISE),
     Protocol("noise_official", "eval", FORMS, "FSDD's official test clips in noise, by the models "
              "of official", NOISY, of="official", group="noise"),
+    Protocol("noise_noisy", "eval", ("lightweight",), "FSDD's official test clips in noise, by the "
+             "models of noisy", NOISY, of="noisy", group="noise"),
     Protocol("noise_gsc", "eval", FORMS, "FSDD's official test clips in noise, by the models of "
              "gsc", NOISY, of="gsc", group="noise"),
 )

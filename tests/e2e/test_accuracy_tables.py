@@ -155,6 +155,7 @@ class Refusals(unittest.TestCase):
         self.assertEqual([(p.name, p.models) for p in chosen],
                          [("loso", ("lightweight",)),
                           ("noise_official", ("lightweight", "ensemble")),
+                          ("noise_noisy", ("lightweight",)),
                           ("noise_gsc", ("lightweight", "ensemble"))])
 
     def test_absolute_paths_are_refused(self):
