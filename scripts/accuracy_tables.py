@@ -120,6 +120,9 @@ class Session:
             if row in self.skipped or row in self.failed:
                 print(f"not shipped: {model}")
                 continue
+            if self.lab.collect(shipping.GENERAL, model) is None:
+                print(f"not shipped: {model}: it is not trained yet")
+                continue
             try:
                 shipping.ship(self.lab, model, folder, missing)
             except (Failed, Skipped, OSError, ValueError) as error:
