@@ -314,6 +314,24 @@ class Committed(unittest.TestCase):
     def test_pages_are_as_the_json_has_them(self):
         self.assertEqual(pages.check(os.path.join(support.ROOT, "checkpoints")), [])
 
+    def test_models_are_as_good_as_their_cards_say(self):
+        """To one clip of the 300, which rounding may turn."""
+        data = os.environ.get("DECAVOX_DATA") or os.path.join(support.ROOT, "..", "shared", "data")
+        fsdd = os.path.join(data, "fsdd")
+        if not os.path.isdir(fsdd):
+            self.skipTest(f"no recordings at {fsdd} (set DECAVOX_DATA)")
+        folder = os.path.join(support.ROOT, "checkpoints")
+        cards = pages.read_cards(folder)
+        self.assertTrue(cards)
+        for card in cards:
+            with self.subTest(card["name"]):
+                done = support.decavox("eval", os.path.join(folder, card["file"]["name"]),
+                                       "--data", fsdd, "--split", "official", "--format", "json")
+                self.assertEqual(done.code, 0, done.err)
+                measured, told = json.loads(done.out), card["accuracy"]["gsc_official"]
+                self.assertEqual(measured["count"], told["count"])
+                self.assertAlmostEqual(measured["correct"], told["correct"], delta=1)
+
 
 if __name__ == "__main__":
     support.main()
