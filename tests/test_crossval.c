@@ -325,7 +325,8 @@ static void experiment_on(const char *path, dv_experiment *experiment)
 {
     memset(experiment, 0, sizeof *experiment);
     assert_int_equal(dv_fields_default(dv_data_fields, &experiment->data), DV_OK);
-    snprintf(experiment->data.path, sizeof experiment->data.path, "%s", path);
+    int length = snprintf(experiment->data.path, sizeof experiment->data.path, "%s", path);
+    assert_in_range(length, 1, sizeof experiment->data.path - 1);
 }
 
 /* data/WORD_SPEAKER_0.wav */
