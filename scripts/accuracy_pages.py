@@ -112,8 +112,8 @@ def readme(measured, cards):
         "\n## Accuracy by protocol\n",
         "Per cent of the clips that are right: mean over the seeds, standard deviation between "
         f"them, and in brackets their number. {NONE}: not measured. Seeds differ in weights, order "
-        "and augmentation; the clips of the test are the same. No test clip and no speaker of a "
-        "test was used to choose anything: what is chosen is chosen on a validation part.\n",
+        "and augmentation; the clips of the test are the same. What is chosen, configurations and "
+        "epochs and seeds, is chosen on validation parts.\n",
         accuracy_table(measured), "\n" + legend(),
         *(["\nBy speaker left out:\n", folds] if folds else []),
         "\n## In noise\n",

@@ -71,8 +71,8 @@ PROTOCOLS = (
              "other speakers, FSDD's training part and synthetic voices", OTHER_SPEAKERS, GENERAL),
     Protocol("gsc_official", "eval", FORMS, "FSDD's official test clips, by the models of gsc",
              OFFICIAL, of="gsc", group="gsc"),
-    Protocol("noisy", "train", ("lightweight",), "FSDD's official test clips, trained on FSDD alone "
-             "for noisy places", OFFICIAL, NOISE),
+    Protocol("noisy", "train", ("lightweight",),
+             "FSDD's official test clips, trained on FSDD alone for noisy places", OFFICIAL, NOISE),
     Protocol("noise_official", "eval", FORMS, "FSDD's official test clips in noise, by the models "
              "of official", NOISY, of="official", group="noise"),
     Protocol("noise_noisy", "eval", ("lightweight",), "FSDD's official test clips in noise, by the "
