@@ -32,18 +32,14 @@ static const dv_field fields[] = {
 static const dv_options options = {
     .command = "crossval",
     .operands = "CONFIG",
-    .summary = "Trains for every fold of the data and every seed, tests each with the fold that it "
-               "has not "
-               "heard,\nand prints mean, deviation, worst fold, Wilson interval and confusion "
-               "matrix, also "
-               "as crossval.json.\nThe same command goes on where it was interrupted, and with "
-               "more seeds. "
-               "The last.safetensors of a\nfinished run, the bulk of its folder, is removed. The "
-               "split and "
-               "the seed are those of --folds and\n--seeds; {fold} and {seed} in --init_from "
-               "stand for those of the run:\n"
-               "RUNS/{fold}-seed-{seed}/model.safetensors is what another "
-               "cross-validation has left for it.",
+    .summary =
+        "Trains for every fold of the data and every seed, tests each with the fold that it has\n"
+        "not heard, and prints mean, deviation, worst fold, Wilson interval and confusion matrix,\n"
+        "also as crossval.json. The same command goes on where it was interrupted, and with more\n"
+        "seeds. The last.safetensors of a finished run, the bulk of its folder, is removed. The\n"
+        "split and the seed are those of --folds and --seeds; {fold} and {seed} in --init_from\n"
+        "stand for those of the run: RUNS/{fold}-seed-{seed}/model.safetensors is what another\n"
+        "cross-validation has left for it.",
     .least = 1,
     .most = 1,
     .fields = fields,

@@ -50,16 +50,6 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static bool has_file(const dv_crossval_run *run, const char *file)
-{
-    char *path;
-    if (dv_crossval_path(run, file, &path) != DV_OK)
-        return false;
-    bool found = access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
 /* ---- The child ---- */
 
 /* Nothing on the terminal: what is printed is in the log, and stderr is made the log. */
@@ -83,7 +73,8 @@ static dv_status train(const run_pool *pool, const dv_crossval_run *run)
     dv_experiment experiment;
     DV_TRY(dv_crossval_experiment(pool->all, run, request->experiment, &experiment));
     int share = dv_physical_cores() / request->jobs;
-    bool begun = has_file(run, "config.yaml") || has_file(run, "last.safetensors");
+    bool begun =
+        dv_run_has(run->folder, "config.yaml") || dv_run_has(run->folder, "last.safetensors");
     dv_training_request training = {
         .experiment = begun ? NULL : &experiment,
         .folder = run->folder,
@@ -239,7 +230,7 @@ static void start_next(run_pool *pool)
     run_process *free_one = pool->workers;
     while (free_one->process != 0)
         free_one++;
-    if (has_file(run, "report.json")) {
+    if (dv_run_has(run->folder, "report.json")) {
         take_result(run, &result);
     } else if (start(pool, free_one, run) == DV_OK) {
         pool->busy++;
@@ -314,7 +305,7 @@ dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request
     *signal_number = pool.stop_signal;
     size_t done = 0;
     for (size_t i = 0; i < all->run_count; i++)
-        done += has_file(&all->runs[i], "report.json");
+        done += dv_run_has(all->runs[i].folder, "report.json");
     if (pool.stop_signal != 0 && done < all->run_count)
         return DV_FAIL(DV_EINTERRUPTED,
                        "interrupted: %zu of %zu runs in %s are done, the same command goes on",

@@ -87,6 +87,13 @@ void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path
     snprintf(path, DV_RUN_PATH_SIZE, "%s/%.60s", folder->path, file);
 }
 
+bool dv_run_has(const char *path, const char *file)
+{
+    char name[DV_RUN_PATH_SIZE + 64];
+    int length = snprintf(name, sizeof name, "%s/%.60s", path, file);
+    return length > 0 && (size_t)length < sizeof name && access(name, F_OK) == 0;
+}
+
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree)
 {
     char path[DV_RUN_PATH_SIZE], *text;

@@ -41,6 +41,9 @@ void dv_run_folder_close(dv_run_folder *folder);
 /* The path of a file in the folder. */
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
 
+/* Whether the run's folder at `path` has a file of this name. */
+bool dv_run_has(const char *path, const char *file);
+
 /* A line to standard output and the log. */
 void dv_run_print(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Everything one training holds. */
 typedef struct dv_training {
@@ -112,7 +111,7 @@ static dv_status read_run(dv_training *training, const char *folder)
     char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
     snprintf(path, sizeof path, "%s/last.safetensors", folder);
     snprintf(config, sizeof config, "%s/config.yaml", folder);
-    if (access(path, F_OK) != 0 && access(config, F_OK) == 0)
+    if (!dv_run_has(folder, "last.safetensors") && dv_run_has(folder, "config.yaml"))
         return dv_experiment_read(config, NULL, &training->restored);
     DV_TRY(dv_checkpoint_open(path, &training->checkpoint));
     if (training->checkpoint.state == NULL)
@@ -340,21 +339,14 @@ static dv_status run(dv_training *training)
 
 /* ---- The training before ---- */
 
-static bool has_file(const char *folder, const char *file)
-{
-    char path[DV_RUN_PATH_SIZE + 32];
-    snprintf(path, sizeof path, "%s/%s", folder, file);
-    return access(path, F_OK) == 0;
-}
-
 /* The run in the folder's `pretrain`: begun, gone on with, or done already. */
 static dv_status run_before(const dv_training *training, const char *folder)
 {
-    if (has_file(folder, "model.safetensors"))
+    if (dv_run_has(folder, "model.safetensors"))
         return DV_OK;
     dv_experiment before;
     DV_TRY(dv_experiment_pretraining(training->experiment, &before));
-    bool begun = has_file(folder, "config.yaml") || has_file(folder, "last.safetensors");
+    bool begun = dv_run_has(folder, "config.yaml") || dv_run_has(folder, "last.safetensors");
     dv_training_request request = *training->request;
     request.experiment = begun ? NULL : &before;
     request.folder = folder;

@@ -248,13 +248,17 @@ dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **ind
     return DV_OK;
 }
 
+void dv__clip_free(dv_clip *clip)
+{
+    free(clip->path);
+    free(clip->speaker);
+    free(clip->samples);
+}
+
 void dv_dataset_free(dv_dataset *dataset)
 {
-    for (size_t i = 0; i < dataset->count; i++) {
-        free(dataset->clips[i].path);
-        free(dataset->clips[i].speaker);
-        free(dataset->clips[i].samples);
-    }
+    for (size_t i = 0; i < dataset->count; i++)
+        dv__clip_free(&dataset->clips[i]);
     for (size_t i = 0; i < dataset->label_count; i++)
         free(dataset->labels[i]);
     free(dataset->clips);

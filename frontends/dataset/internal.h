@@ -41,6 +41,9 @@ uint64_t dv__hash(uint64_t value, const char *text);
 /* "folder/name", owned by the caller; `folder` "" gives the name alone. */
 dv_status dv__join(const char *folder, const char *name, char **out);
 
+/* Frees what the clip owns. */
+void dv__clip_free(dv_clip *clip);
+
 /* Makes room for one more element in an owned array that doubles. */
 dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
 

@@ -1,5 +1,5 @@
 #include "frontends/audio.h"
-#include "frontends/dataset/dataset.h"
+#include "frontends/dataset/internal.h"
 
 #include <stdlib.h>
 
@@ -69,9 +69,7 @@ static void leave_out(dv_dataset *dataset, char *const *problems, const dv_log *
             continue;
         }
         dv__log(log, DV_LOG_WARNING, "clip left out: %s", problems[i]);
-        free(clip->path);
-        free(clip->speaker);
-        free(clip->samples);
+        dv__clip_free(clip);
         dataset->skipped++;
     }
     dataset->count = kept;

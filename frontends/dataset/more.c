@@ -7,13 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void clip_free(dv_clip *clip)
-{
-    free(clip->path);
-    free(clip->speaker);
-    free(clip->samples);
-}
-
 /* ---- Leaving out ---- */
 
 typedef struct name_list {
@@ -66,7 +59,7 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
     for (size_t i = 0; status == DV_OK && i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
         if (is_listed(&list, clip->path))
-            clip_free(clip);
+            dv__clip_free(clip);
         else
             dataset->clips[kept++] = *clip;
     }
@@ -140,7 +133,7 @@ static dv_status append(dv_dataset *from, dv_dataset *to)
     for (size_t i = 0; i < from->count; i++) {
         dv_clip *clip = &from->clips[i];
         if (clip->part == DV_TEST) {
-            clip_free(clip);
+            dv__clip_free(clip);
             continue;
         }
         clip->label = numbers[clip->label];
