@@ -1,8 +1,8 @@
 #include "frontends/noise.h"
 #include "engine/core/rng.h"
+#include "engine/core/text.h"
 #include "frontends/dataset/internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,67 +27,38 @@ static dv_status list_file(file_list *list, const char *folder, const char *name
     return DV_OK;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(char *const *)a, *(char *const *)b);
-}
-
 static dv_status list_folder(file_list *list, const char *path)
 {
-    size_t before = list->count;
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
-    dv_status status = DV_OK;
-    const struct dirent *item;
-    while (status == DV_OK && (item = readdir(directory)) != NULL) {
-        if (item->d_name[0] != '.' && dv__is_sound_name(item->d_name))
-            status = list_file(list, path, item->d_name);
-    }
-    closedir(directory);
-    size_t found = list->count - before;
-    if (status == DV_OK && found == 0)
+    dv__folder found = {0};
+    dv_status status = dv__folder_read(path, &found);
+    if (status == DV_OK && found.sound_count == 0)
         status = DV_FAIL(DV_EIO, "%s has no sound file", path);
-    if (found > 1)
-        qsort(list->files + before, found, sizeof *list->files, by_name);
+    for (size_t i = 0; status == DV_OK && i < found.sound_count; i++)
+        status = list_file(list, path, found.sounds[i]);
+    dv__folder_free(&found);
     return status;
 }
 
-static dv_status list_path(file_list *list, const char *path)
+static dv_status list_path(void *user, char *path)
 {
+    file_list *list = user;
     struct stat info;
+    if (path[0] == '\0')
+        return DV_FAIL(DV_EARG, "a path is empty");
     if (stat(path, &info) != 0)
         return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
     return S_ISDIR(info.st_mode) ? list_folder(list, path) : list_file(list, "", path);
 }
 
-/* `paths` is cut apart at its commas. */
-static dv_status list_paths(file_list *list, char *paths, const char *all)
-{
-    while (paths != NULL) {
-        char *comma = strchr(paths, ',');
-        if (comma != NULL)
-            *comma = '\0';
-        if (paths[0] == '\0')
-            return DV_FAIL(DV_EARG, "a path is missing in '%s'", all);
-        DV_TRY(list_path(list, paths));
-        paths = comma != NULL ? comma + 1 : NULL;
-    }
-    return DV_OK;
-}
-
 dv_status dv_noise_list(const char *paths, char ***files, size_t *count)
 {
     file_list list = {0};
-    char *copy;
     *files = NULL;
     *count = 0;
-    DV_TRY(dv__strdup(paths, &copy));
-    dv_status status = list_paths(&list, copy, paths);
-    free(copy);
+    dv_status status = dv__each_item(paths, list_path, &list);
     if (status != DV_OK) {
         dv_noise_unlist(list.files, list.count);
-        return status;
+        return status == DV_EARG ? dv__fail_within(status, "'%s'", paths) : status;
     }
     *files = list.files;
     *count = list.count;

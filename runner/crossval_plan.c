@@ -1,3 +1,4 @@
+#include "engine/core/text.h"
 #include "engine/io/yaml.h"
 #include "runner/crossval.h"
 #include "runner/run_folder.h"
@@ -81,15 +82,15 @@ static dv_status find_folds(const char *text, const dv_experiment *experiment, d
 
 /* ---- Seeds ---- */
 
-static dv_status add_seed(const char *text, const char *all, dv_crossval *out)
+static dv_status add_seed(void *user, char *text)
 {
+    dv_crossval *out = user;
     int64_t seed;
     if (!dv_parse_int(text, &seed) || seed < 0 || seed > most_seed)
-        return DV_FAIL(DV_EARG, "--seeds: '%s' in '%.80s' is no number of 0 to %" PRId64, text, all,
-                       most_seed);
+        return DV_FAIL(DV_EARG, "--seeds: '%.80s' is no number of 0 to %" PRId64, text, most_seed);
     for (size_t i = 0; i < out->seed_count; i++) {
         if (out->seeds[i] == seed)
-            return DV_FAIL(DV_EARG, "--seeds: '%.80s' has %" PRId64 " twice", all, seed);
+            return DV_FAIL(DV_EARG, "--seeds: %" PRId64 " is there twice", seed);
     }
     if (out->seed_count == DV_CROSSVAL_MOST_SEEDS)
         return DV_FAIL(DV_EARG, "--seeds: more than %d", DV_CROSSVAL_MOST_SEEDS);
@@ -100,17 +101,7 @@ static dv_status add_seed(const char *text, const char *all, dv_crossval *out)
 static dv_status parse_seeds(const char *text, dv_crossval *out)
 {
     DV_TRY(dv__calloc(DV_CROSSVAL_MOST_SEEDS, sizeof *out->seeds, &out->seeds));
-    const char *at = text;
-    for (bool more = true; more;) {
-        char part[FOLD_NAME_SIZE] = "";
-        size_t length = strcspn(at, ",");
-        if (length < sizeof part)
-            memcpy(part, at, length);
-        DV_TRY(add_seed(part, text, out));
-        more = at[length] == ',';
-        at += length + 1;
-    }
-    return DV_OK;
+    return dv__each_item(text, add_seed, out);
 }
 
 /* ---- Runs ---- */

@@ -1,4 +1,5 @@
 #include "runner/noise_curve.h"
+#include "engine/core/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,40 +7,28 @@
 
 /* ---- Beginning ---- */
 
-static dv_status add_snr(dv_noise_curve *curve, const char *text)
+static dv_status add_point(dv_noise_curve *curve, double snr)
+{
+    DV_TRY(dv__grow(curve->count, sizeof *curve->points, &curve->capacity, &curve->points));
+    curve->points[curve->count++] = (dv_noise_point){.snr = snr};
+    return DV_OK;
+}
+
+static dv_status add_snr(void *user, char *text)
 {
     double snr;
     if (!dv_parse_float(text, &snr) || snr < DV_SNR_LEAST || snr > DV_SNR_MOST)
         return DV_FAIL(DV_EARG, "--snr: '%.40s' is no number from %d to %d (dB)", text,
                        DV_SNR_LEAST, DV_SNR_MOST);
-    curve->points[curve->count++].snr = snr;
-    return DV_OK;
-}
-
-static dv_status add_all(dv_noise_curve *curve, char *text)
-{
-    size_t most = 2; /* the clean recordings and one ratio more than commas */
-    for (const char *c = text; *c != '\0'; c++)
-        most += *c == ',';
-    DV_TRY(dv__calloc(most, sizeof *curve->points, &curve->points));
-    curve->points[curve->count++].snr = INFINITY;
-    while (text != NULL) {
-        char *comma = strchr(text, ',');
-        if (comma != NULL)
-            *comma = '\0';
-        DV_TRY(add_snr(curve, text));
-        text = comma != NULL ? comma + 1 : NULL;
-    }
-    return DV_OK;
+    return add_point(user, snr);
 }
 
 dv_status dv_noise_curve_begin(const char *snr, uint64_t seed, dv_noise_curve *out)
 {
-    char *copy;
     *out = (dv_noise_curve){.seed = seed};
-    DV_TRY(dv__strdup(snr, &copy));
-    dv_status status = add_all(out, copy);
-    free(copy);
+    dv_status status = add_point(out, INFINITY); /* the clean recordings */
+    if (status == DV_OK)
+        status = dv__each_item(snr, add_snr, out);
     if (status != DV_OK)
         dv_noise_curve_free(out);
     return status;

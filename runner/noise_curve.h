@@ -27,7 +27,7 @@ typedef struct dv_noise_curve {
     uint64_t seed;
     dv_noise_files noises;
     dv_noise_point *points; /* (count) the first is clean */
-    size_t count;
+    size_t count, capacity;
 } dv_noise_curve;
 
 /* `snr`: ratios separated by commas, in any order. DV_EARG names the one that is no number from

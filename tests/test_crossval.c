@@ -406,10 +406,10 @@ static void refused_plans(void **state)
     refuse_plan(&experiment, "5", "1", "5 parts of the 4 clips");
     refuse_plan(&experiment, "2", "", "--seeds: ''");
     refuse_plan(&experiment, "2", "1,", "--seeds: ''");
-    refuse_plan(&experiment, "2", "1,x", "'x' in '1,x'");
+    refuse_plan(&experiment, "2", "1,x", "'x' is no number");
     refuse_plan(&experiment, "2", "-1", "'-1'");
     refuse_plan(&experiment, "2", "4294967296", "'4294967296'");
-    refuse_plan(&experiment, "2", "1,2,1", "has 1 twice");
+    refuse_plan(&experiment, "2", "1,2,1", "1 is there twice");
 }
 
 static void speakers_that_make_no_folds(void **state)

@@ -102,11 +102,11 @@ static void refusals(void **state)
     char paths[2 * PATH_SIZE], path[PATH_SIZE];
     write_sound(folder, "good.wav", 0, 100);
     make_subfolder(folder, "nothing");
-    refuse_list("", DV_EARG, "a path is missing in ''");
+    refuse_list("", DV_EARG, "'': a path is empty");
     snprintf(paths, sizeof paths, "%s/good.wav,", folder);
     refuse_list(paths, DV_EARG, "good.wav,'");
     snprintf(paths, sizeof paths, "%s/good.wav,,%s", folder, folder);
-    refuse_list(paths, DV_EARG, "a path is missing");
+    refuse_list(paths, DV_EARG, "a path is empty");
     snprintf(paths, sizeof paths, "%s,%s/absent", folder, folder);
     refuse_list(paths, DV_EIO, "absent: No such file");
     refuse_list(path_in(folder, "nothing", path), DV_EIO, "nothing has no sound file");
@@ -115,7 +115,7 @@ static void refusals(void **state)
     refuse_read(folder, DV_EFORMAT, "text.wav");
     write_file(folder, "empty.wav", "");
     refuse_read(path_in(folder, "empty.wav", path), DV_EFORMAT, "empty.wav: is empty");
-    refuse_read("", DV_EARG, "a path is missing");
+    refuse_read("", DV_EARG, "a path is empty");
 }
 
 static void reads_at_the_rate(void **state)

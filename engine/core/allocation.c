@@ -27,3 +27,18 @@ dv_status dv__strdup(const char *text, char **out)
     memcpy(*out, text, size);
     return DV_OK;
 }
+
+dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array)
+{
+    if (count < *capacity)
+        return DV_OK;
+    size_t wanted = *capacity > 0 ? *capacity * 2 : 64;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *larger = realloc(old, wanted * size);
+    if (larger == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu x %zu bytes", wanted, size);
+    memcpy(array, &larger, sizeof larger);
+    *capacity = wanted;
+    return DV_OK;
+}

@@ -56,6 +56,9 @@ _Noreturn void dv__assert_failed(const char *condition, const char *file, int li
    a count of 0 gives a unique pointer. Free with free(). */
 dv_status dv__calloc(size_t count, size_t size, void *out /* T ** */);
 
+/* Makes room for one more element behind `count` in an owned array that doubles. */
+dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
+
 /* Copies a string; *out is NULL on failure. */
 dv_status dv__strdup(const char *text, char **out);
 

@@ -1,5 +1,6 @@
 #include "engine/io/transfer.h"
 #include "engine/core/context.h"
+#include "engine/core/text.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
 
@@ -95,8 +96,9 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
 }
 
 /* `text`: "FILE" or "PREFIX=FILE", changed. */
-static dv_status take_file(transfer *t, char *text)
+static dv_status take_file(void *user, char *text)
 {
+    transfer *t = user;
     char *equals = strchr(text, '=');
     const char *prefix = equals != NULL ? text : "", *path = equals != NULL ? equals + 1 : text;
     if (equals != NULL)
@@ -123,31 +125,15 @@ static void tell_rest(const transfer *t)
     tell_names(t, "of the model, not loaded", &rest);
 }
 
-static dv_status take_files(transfer *t, char *text)
-{
-    while (text != NULL) {
-        char *comma = strchr(text, ',');
-        if (comma != NULL)
-            *comma = '\0';
-        DV_TRY(take_file(t, text));
-        text = comma != NULL ? comma + 1 : NULL;
-    }
-    tell_rest(t);
-    return DV_OK;
-}
-
 dv_status dv_transfer(const char *files, dv_params *params, dv_line_fn line, void *user)
 {
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
-    dv_status status = DV_OK;
     transfer t = {.params = params, .line = line, .user = user};
-    char *text = NULL;
-    DV_TRY_GOTO(dv__strdup(files, &text));
-    DV_TRY_GOTO(dv__calloc((size_t)params->count, sizeof *t.loaded, &t.loaded));
-    status = take_files(&t, text);
-fail:
-    free(text);
+    DV_TRY(dv__calloc((size_t)params->count, sizeof *t.loaded, &t.loaded));
+    dv_status status = dv__each_item(files, take_file, &t);
+    if (status == DV_OK)
+        tell_rest(&t);
     free(t.loaded);
     return status;
 }

@@ -81,21 +81,6 @@ dv_status dv__join(const char *folder, const char *name, char **out)
     return DV_OK;
 }
 
-dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array)
-{
-    if (count < *capacity)
-        return DV_OK;
-    size_t wanted = *capacity > 0 ? *capacity * 2 : 64;
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *larger = realloc(old, wanted * size);
-    if (larger == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: %zu x %zu bytes", wanted, size);
-    memcpy(array, &larger, sizeof larger);
-    *capacity = wanted;
-    return DV_OK;
-}
-
 static void entry_free(dv__entry *entry)
 {
     free(entry->path);

@@ -27,6 +27,19 @@ void dv__listing_free(dv__listing *listing);
 dv_status dv__scan_folder(const char *path, dv__listing *listing);
 dv_status dv__read_manifest(const char *path, dv__listing *listing);
 
+/* What lies in a folder, but for names that begin with a dot and for _background_noise_: recordings
+   of rooms, not of words, that come with Speech Commands. */
+typedef struct dv__folder {
+    char **sounds; /* (sound_count) names in natural order, owned */
+    size_t sound_count, sound_capacity;
+    char **folders; /* (folder_count) names in natural order, owned */
+    size_t folder_count, folder_capacity;
+} dv__folder;
+
+/* Reads one folder's names; free with dv__folder_free, on failure too. */
+dv_status dv__folder_read(const char *path, dv__folder *found);
+void dv__folder_free(dv__folder *found);
+
 /* Whether the name ends in .wav, .flac, .ogg or .mp3, in any case. */
 bool dv__is_sound_name(const char *name);
 
@@ -43,8 +56,5 @@ dv_status dv__join(const char *folder, const char *name, char **out);
 
 /* Frees what the clip owns. */
 void dv__clip_free(dv_clip *clip);
-
-/* Makes room for one more element in an owned array that doubles. */
-dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
 
 #endif

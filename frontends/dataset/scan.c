@@ -8,13 +8,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-typedef struct folder {
-    char **sounds; /* (sound_count) names in natural order, owned */
-    size_t sound_count, sound_capacity;
-    char **folders; /* (folder_count) names in natural order, owned */
-    size_t folder_count, folder_capacity;
-} folder;
-
 bool dv__is_sound_name(const char *name)
 {
     static const char *const extensions[] = {".wav", ".flac", ".ogg", ".mp3"};
@@ -26,7 +19,7 @@ bool dv__is_sound_name(const char *name)
     return false;
 }
 
-static void folder_free(folder *found)
+void dv__folder_free(dv__folder *found)
 {
     for (size_t i = 0; i < found->sound_count; i++)
         free(found->sounds[i]);
@@ -34,7 +27,7 @@ static void folder_free(folder *found)
         free(found->folders[i]);
     free(found->sounds);
     free(found->folders);
-    *found = (folder){0};
+    *found = (dv__folder){0};
 }
 
 static int by_name(const void *a, const void *b)
@@ -42,9 +35,8 @@ static int by_name(const void *a, const void *b)
     return dv__natural_order(*(char *const *)a, *(char *const *)b);
 }
 
-static dv_status folder_add(folder *found, const char *path, const char *name)
+static dv_status folder_add(dv__folder *found, const char *path, const char *name)
 {
-    /* Recordings of rooms, not of words, that come with Speech Commands. */
     if (name[0] == '.' || strcmp(name, "_background_noise_") == 0)
         return DV_OK;
     char *full;
@@ -66,8 +58,7 @@ static dv_status folder_add(folder *found, const char *path, const char *name)
     return DV_OK;
 }
 
-/* Reads one folder's names; free with folder_free, on failure too. */
-static dv_status folder_read(const char *path, folder *found)
+dv_status dv__folder_read(const char *path, dv__folder *found)
 {
     DIR *directory = opendir(path);
     if (directory == NULL)
@@ -163,23 +154,23 @@ fail:
 static dv_status scan_class(const char *path, char *label, dv__listing *listing)
 {
     dv_status status;
-    folder found = {0};
+    dv__folder found = {0};
     char *full = NULL;
     DV_TRY_GOTO(dv__join(path, label, &full));
-    DV_TRY_GOTO(folder_read(full, &found));
+    DV_TRY_GOTO(dv__folder_read(full, &found));
     for (size_t i = 0; i < found.sound_count; i++)
         DV_TRY_GOTO(add_classified(full, label, found.sounds[i], listing));
 fail:
     free(full);
-    folder_free(&found);
+    dv__folder_free(&found);
     return status;
 }
 
 dv_status dv__scan_folder(const char *path, dv__listing *listing)
 {
     dv_status status;
-    folder found = {0};
-    DV_TRY_GOTO(folder_read(path, &found));
+    dv__folder found = {0};
+    DV_TRY_GOTO(dv__folder_read(path, &found));
     for (size_t i = 0; i < found.folder_count; i++)
         DV_TRY_GOTO(scan_class(path, found.folders[i], listing));
     if (found.sound_count > 0 && listing->count > 0)
@@ -190,6 +181,6 @@ dv_status dv__scan_folder(const char *path, dv__listing *listing)
     for (size_t i = 0; i < found.sound_count; i++)
         DV_TRY_GOTO(add_named(path, found.sounds[i], listing));
 fail:
-    folder_free(&found);
+    dv__folder_free(&found);
     return status;
 }
