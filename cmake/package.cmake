@@ -33,6 +33,8 @@ dv_public_header(${PROJECT_SOURCE_DIR}/frontends/decavox_predict.h predict.h)
 install(TARGETS decavox RUNTIME)
 install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/configs)
+install(DIRECTORY checkpoints/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/checkpoints
+        FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.json" PATTERN "results" EXCLUDE)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # pkg-config; paths relative to the file, so that an installed tree can be moved.

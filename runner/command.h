@@ -20,6 +20,8 @@ int dv_command_synth(int argc, char **argv);
 int dv_command_augment(int argc, char **argv);
 int dv_command_export(int argc, char **argv);
 int dv_command_crossval(int argc, char **argv);
+int dv_command_compare(int argc, char **argv);
+int dv_command_recommend(int argc, char **argv);
 
 extern const dv_setting dv_train_settings[]; /* of all commands that train */
 

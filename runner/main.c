@@ -14,6 +14,8 @@ static const dv_command commands[] = {
     {"export", "writes a checkpoint's weights to a file of their own", dv_command_export},
     {"crossval", "trains and tests every fold of a data set, for several seeds",
      dv_command_crossval},
+    {"compare", "measures models side by side on this machine", dv_command_compare},
+    {"recommend", "names the model to take for a purpose, by measurements", dv_command_recommend},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

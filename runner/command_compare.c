@@ -1,0 +1,138 @@
+#include "runner/command_compare.h"
+#include "engine/io/atomic_file.h"
+#include "runner/recommendation.h"
+
+#include <stdlib.h>
+
+enum { TABLE, JSON, CSV, HTML };
+static const char *const format_names[] = {"table", "json", "csv", "html", NULL};
+
+static const char *const use_case_names[] = {DV_USE_CASE_NAMES, [DV_USE_CASES] = "none", NULL};
+
+static const dv_field fields[] = {
+    DV_COMPARISON_FIELDS,
+    DV_ENUM(dv_comparison_options, format, "table", format_names, "output"),
+    DV_STRING(dv_comparison_options, out, "", "file to write; default: standard output"),
+    DV_STRING(dv_comparison_options, svg, "",
+              "write accuracy against latency as a picture to this file too"),
+    DV_ENUM(dv_comparison_options, use_case, "none", use_case_names,
+            "recommend one, as `decavox recommend` does"),
+    DV_RECOMMEND_FIELDS,
+    DV_END,
+};
+
+static const dv_options options = {
+    .command = "compare",
+    .operands = "[CHECKPOINT|CONFIG ...]",
+    .summary =
+        "Measures models on this machine: size, work, latency, throughput, memory, time to the\n"
+        "first answer; with their accuracy where they have a card. Without a file: the trained\n"
+        "models that come with decavox, and configurations for its other models. Measurements\n"
+        "are kept in $XDG_CACHE_HOME/decavox or ~/.cache/decavox, and hold for this program,\n"
+        "file, device and number of threads.",
+    .least = 0,
+    .most = 64,
+    .fields = fields,
+};
+
+/* ---- Output ---- */
+
+dv_status dv_command_write(const char *path, void (*print)(const void *user, FILE *out),
+                           const void *user)
+{
+    if (path[0] == '\0') {
+        print(user, stdout);
+        return DV_OK;
+    }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %s", path);
+    print(user, out);
+    bool whole = ferror(out) == 0;
+    whole = fclose(out) == 0 && whole;
+    dv_status status = whole ? dv_atomic_file_store(path, text, size)
+                             : DV_FAIL(DV_ENOMEM, "out of memory: %s", path);
+    free(text);
+    return status;
+}
+
+static void print_comparison(const void *user, FILE *out)
+{
+    static void (*const forms[])(const dv_comparison *, FILE *) = {
+        [TABLE] = dv_comparison_table,
+        [JSON] = dv_comparison_json,
+        [CSV] = dv_comparison_csv,
+        [HTML] = dv_comparison_html,
+    };
+    const dv_comparison *comparison = user;
+    forms[comparison->options->format](comparison, out);
+}
+
+static void print_picture(const void *user, FILE *out)
+{
+    dv_comparison_svg(user, out);
+}
+
+/* ---- The command ---- */
+
+static dv_status check_picture(const dv_comparison *comparison)
+{
+    if (comparison->options->svg[0] == '\0')
+        return DV_OK;
+    for (size_t i = 0; i < comparison->count; i++) {
+        if (dv_accuracy_known(&comparison->models[i].accuracy))
+            return DV_OK;
+    }
+    return DV_FAIL(DV_EARG, "--svg: accuracy against latency, but no model's accuracy is known");
+}
+
+static dv_status compare(const dv_comparison_options *chosen, const dv_arguments *arguments)
+{
+    dv_comparison all;
+    DV_TRY(dv_comparison_list(chosen, arguments->operands, arguments->count, &all));
+    dv_status status = check_picture(&all);
+    if (status == DV_OK)
+        status = dv_comparison_measure(&all);
+    if (status == DV_OK)
+        status = dv_command_write(chosen->out, print_comparison, &all);
+    if (status == DV_OK && chosen->svg[0] != '\0')
+        status = dv_command_write(chosen->svg, print_picture, &all);
+    dv_comparison_free(&all);
+    return status;
+}
+
+/* What goes together. */
+static dv_status check(const dv_comparison_options *chosen)
+{
+    bool limited =
+        chosen->max_latency_ms > 0 || chosen->max_size_mb > 0 || chosen->min_accuracy > 0;
+    if (chosen->use_case == DV_USE_CASES)
+        return limited ? DV_FAIL(DV_EARG, "limits are of a use case, but there is no --use_case")
+                       : DV_OK;
+    if (chosen->format == CSV || chosen->format == HTML || chosen->svg[0] != '\0')
+        return DV_FAIL(DV_EARG, "--use_case is answered as table or json, without --svg");
+    return DV_OK;
+}
+
+int dv_command_compare(int argc, char **argv)
+{
+    if (dv_comparison_is_child(argc, argv))
+        return dv_comparison_child(argc, argv);
+    dv_comparison_options chosen;
+    dv_arguments arguments;
+    int exit_code;
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
+        return exit_code;
+    dv_status status = check(&chosen);
+    if (status == DV_OK && chosen.use_case != DV_USE_CASES) {
+        exit_code = dv_recommend_command("compare", &chosen, &arguments, chosen.format == JSON);
+    } else {
+        if (status == DV_OK)
+            status = compare(&chosen, &arguments);
+        exit_code = status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("compare", status);
+    }
+    dv_arguments_free(&arguments);
+    return exit_code;
+}

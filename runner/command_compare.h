@@ -1,0 +1,26 @@
+/* What `compare` and `recommend` share. */
+#ifndef DV_RUNNER_COMMAND_COMPARE_H
+#define DV_RUNNER_COMMAND_COMPARE_H
+
+#include "runner/command.h"
+#include "runner/comparison.h"
+
+#define DV_RECOMMEND_FIELDS                                                                        \
+    DV_FLOAT(dv_comparison_options, max_latency_ms, "0", 0, 1e9,                                   \
+             "with a use case: the most p99 latency of one clip; 0: any"),                         \
+        DV_FLOAT(dv_comparison_options, max_size_mb, "0", 0, 1e9,                                  \
+                 "with a use case: the most 10^6 bytes on disk; 0: any"),                          \
+        DV_FLOAT(dv_comparison_options, min_accuracy, "0", 0, 100,                                 \
+                 "with a use case: the least accuracy, 0.98 or 98; 0: any")
+
+/* Measures, answers options->use_case on stdout or in options->out, as text or, where `json`, as
+   JSON. The exit code. */
+int dv_recommend_command(const char *command, const dv_comparison_options *options,
+                         const dv_arguments *arguments, bool json);
+
+/* Gives what `print` writes to stdout, or to the file `path` ("": stdout), that whole or not at
+   all. */
+dv_status dv_command_write(const char *path, void (*print)(const void *user, FILE *out),
+                           const void *user);
+
+#endif

@@ -1,0 +1,263 @@
+/* Which models are compared, and what their cards say. */
+#include "engine/io/yaml.h"
+#include "engine/train/metrics.h"
+#include "runner/command.h"
+#include "runner/comparison.h"
+#include "runner/experiment.h"
+
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_FILES = 64, PATH_SIZE = 1024 };
+
+/* Paths; owned. */
+typedef struct file_list {
+    char *paths[MOST_FILES];
+    size_t count;
+} file_list;
+
+static void list_free(file_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->paths[i]);
+    list->count = 0;
+}
+
+static dv_status list_add(file_list *list, const char *path)
+{
+    if (list->count == MOST_FILES)
+        return DV_FAIL(DV_EARG, "more than %d models", MOST_FILES);
+    DV_TRY(dv__strdup(path, &list->paths[list->count]));
+    list->count++;
+    return DV_OK;
+}
+
+/* ---- What comes with the program ---- */
+
+/* The text between the last '/' and the last '.' behind it. */
+static void stem_of(const char *path, char *name, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    const char *begin = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(begin, '.');
+    int length = dot != NULL && dot > begin ? (int)(dot - begin) : (int)strlen(begin);
+    snprintf(name, size, "%.*s", length, begin);
+}
+
+static bool list_has(const file_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        char stem[PATH_SIZE];
+        stem_of(list->paths[i], stem, sizeof stem);
+        if (strcmp(stem, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static dv_status add_checkpoints(const char *pattern, file_list *list)
+{
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return DV_OK;
+    dv_status status = DV_OK;
+    for (size_t i = 0; status == DV_OK && i < found.gl_pathc; i++)
+        status = list_add(list, found.gl_pathv[i]);
+    globfree(&found);
+    return status;
+}
+
+/* A configuration of the model, of the features of the trained models where there is one. */
+static dv_status add_configuration(const char *folder, const char *model, file_list *list)
+{
+    static const char *const kinds[] = {"general_", "mel_", ""};
+    for (int i = 0; i < 3; i++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s%s.yaml", folder, kinds[i], model);
+        if (access(path, R_OK) == 0)
+            return list_add(list, path);
+    }
+    return DV_OK;
+}
+
+static dv_status list_own(file_list *list)
+{
+    static const char *const models[] = {"advanced", "efficient",   "transformer",
+                                         "ensemble", "lightweight", "mini"};
+    bool here = access("checkpoints", R_OK) == 0 && access("configs", R_OK) == 0;
+    DV_TRY(add_checkpoints(here ? "checkpoints/*.safetensors"
+                                : DV_CONFIG_FOLDER "/../checkpoints/*.safetensors",
+                           list));
+    file_list trained = *list; /* borrowed */
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (!list_has(&trained, models[i]))
+            DV_TRY(add_configuration(here ? "configs" : DV_CONFIG_FOLDER, models[i], list));
+    }
+    if (list->count == 0)
+        return DV_FAIL(DV_EIO,
+                       "no models: neither here, in checkpoints/ and configs/, nor in %s; name "
+                       "checkpoints or configurations",
+                       DV_CONFIG_FOLDER);
+    return DV_OK;
+}
+
+/* ---- A model ---- */
+
+static bool is_configuration(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* Of a configuration, what it comes to: bases and models are in other files. */
+static dv_status hash_configuration(const char *path, char digest[DV_SHA256_SIZE])
+{
+    dv_experiment experiment;
+    char *text;
+    DV_TRY(dv_experiment_read(path, NULL, &experiment));
+    dv_status status = dv_yaml_write(experiment.tree, &text);
+    dv_experiment_free(&experiment);
+    if (status != DV_OK)
+        return status;
+    dv_sha256_bytes(text, strlen(text), digest);
+    free(text);
+    return DV_OK;
+}
+
+static dv_status read_model(const dv_comparison *comparison, const char *path, dv_measured *model)
+{
+    if (strlen(path) >= sizeof model->path)
+        return DV_FAIL(DV_EARG, "the path '%.60s...' is too long", path);
+    strcpy(model->path, path);
+    stem_of(path, model->name, sizeof model->name);
+    model->is_checkpoint = !is_configuration(path);
+    model->file = -1;
+    if (!model->is_checkpoint)
+        return hash_configuration(path, model->content);
+    DV_TRY(dv_sha256_file(path, model->content));
+    return dv__card_read(comparison->options->protocol, model);
+}
+
+/* ---- Cards ---- */
+
+static void warn(const char *format, const char *first, const char *second)
+{
+    fputs("decavox: warning: ", stderr);
+    fprintf(stderr, format, first, second);
+    fputc('\n', stderr);
+}
+
+static void take_accuracy(const json_t *card, const char *protocol, dv_measured *model)
+{
+    if (protocol[0] == '\0')
+        protocol =
+            json_string_value(json_object_get(json_object_get(card, "training"), "protocol"));
+    if (protocol == NULL || strlen(protocol) >= sizeof model->accuracy.protocol)
+        return;
+    const json_t *by = json_object_get(json_object_get(card, "accuracy"), protocol);
+    int64_t correct = json_integer_value(json_object_get(by, "correct"));
+    int64_t count = json_integer_value(json_object_get(by, "count"));
+    if (count < 1 || correct < 0 || correct > count)
+        return;
+    strcpy(model->accuracy.protocol, protocol);
+    model->accuracy.correct = correct;
+    model->accuracy.count = count;
+    dv_wilson_interval(correct, count, &model->accuracy.low, &model->accuracy.high);
+}
+
+static void take_card(const json_t *card, const char *path, const char *protocol,
+                      dv_measured *model)
+{
+    const char *digest =
+        json_string_value(json_object_get(json_object_get(card, "file"), "sha256"));
+    const char *command =
+        json_string_value(json_object_get(json_object_get(card, "training"), "command"));
+    if (digest == NULL)
+        return; /* something else of that name */
+    if (strcmp(digest, model->content) != 0) {
+        warn("%s is the card of another file than %s: its accuracy is not taken", path,
+             model->path);
+        return;
+    }
+    if (command != NULL)
+        snprintf(model->command, sizeof model->command, "%s", command);
+    take_accuracy(card, protocol, model);
+}
+
+dv_status dv__card_read(const char *protocol, dv_measured *model)
+{
+    char path[DV_STRING_SIZE + 8];
+    json_error_t error;
+    const char *dot = strrchr(model->path, '.'), *slash = strrchr(model->path, '/');
+    bool ends = dot != NULL && (slash == NULL || dot > slash);
+    int length = ends ? (int)(dot - model->path) : (int)strlen(model->path);
+    snprintf(path, sizeof path, "%.*s.json", length, model->path);
+    if (access(path, F_OK) != 0)
+        return DV_OK;
+    json_t *card = json_load_file(path, 0, &error);
+    if (card == NULL)
+        warn("%s is no card: %s", path, error.text);
+    else
+        take_card(card, path, protocol, model);
+    json_decref(card);
+    return DV_OK;
+}
+
+/* ---- The whole ---- */
+
+static void read_machine(dv_comparison *comparison)
+{
+    char line[512];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    snprintf(comparison->machine, sizeof comparison->machine, "unknown processor");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(comparison->machine, sizeof comparison->machine, "%.200s", colon + 2);
+        break;
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
+static dv_status read_models(const file_list *list, dv_comparison *out)
+{
+    DV_TRY(dv__calloc(list->count, sizeof *out->models, &out->models));
+    out->count = list->count;
+    for (size_t i = 0; i < list->count; i++)
+        DV_TRY(read_model(out, list->paths[i], &out->models[i]));
+    return DV_OK;
+}
+
+dv_status dv_comparison_list(const dv_comparison_options *options, const char *const *files,
+                             size_t count, dv_comparison *out)
+{
+    file_list list = {.count = 0};
+    dv_status status = DV_OK;
+    *out = (dv_comparison){.options = options};
+    out->threads = options->threads > 0 ? (int)options->threads : dv_physical_cores();
+    read_machine(out);
+    for (size_t i = 0; status == DV_OK && i < count; i++)
+        status = list_add(&list, files[i]);
+    if (status == DV_OK && count == 0)
+        status = list_own(&list);
+    if (status == DV_OK)
+        status = dv_sha256_file("/proc/self/exe", out->program);
+    if (status == DV_OK)
+        status = read_models(&list, out);
+    list_free(&list);
+    if (status != DV_OK)
+        dv_comparison_free(out);
+    return status;
+}
+
+void dv_comparison_free(dv_comparison *comparison)
+{
+    free(comparison->models);
+    comparison->models = NULL;
+    comparison->count = 0;
+}
