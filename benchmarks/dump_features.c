@@ -2,8 +2,9 @@
  * What the predictor gives to its model: the features of sound files as a checkpoint's front-end
  * computes them, as one safetensors file, features (files, rows, frames).
  *
- *     dump_features CHECKPOINT OUT.safetensors FILE...
+ *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
  */
+#include "benchmarks/bench.h"
 #include "engine/io/safetensors.h"
 #include "frontends/audio.h"
 #include "frontends/predictor/predictor.h"
@@ -50,10 +51,10 @@ static dv_status dump(const dv_frontend *frontend, char **paths, int64_t count, 
     return status;
 }
 
-int main(int argc, char **argv)
+int bench_program_dump_features(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: dump_features CHECKPOINT OUT.safetensors FILE...\n");
+        fprintf(stderr, "usage: decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...\n");
         return 2;
     }
     dv_predictor *predictor;
@@ -63,6 +64,6 @@ int main(int argc, char **argv)
         dv_predictor_free(predictor);
     }
     if (status != DV_OK)
-        fprintf(stderr, "dump_features: %s\n", dv_error_message());
+        fprintf(stderr, "decavox_bench dump_features: %s\n", dv_error_message());
     return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

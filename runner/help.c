@@ -81,7 +81,8 @@ static void print_field_option(FILE *out, const dv_field *field)
 
 void dv_options_help(FILE *out, const dv_options *options)
 {
-    fprintf(out, "Usage: decavox %s [options]%s%s\n\n%s\n\nOptions:\n", options->command,
+    fprintf(out, "Usage: %s %s [options]%s%s\n\n%s\n\nOptions:\n",
+            options->program != NULL ? options->program : "decavox", options->command,
             *options->operands != '\0' ? " " : "", options->operands, options->summary);
     for (const dv_field *f = options->fields; f != NULL && f->kind != DV_FIELD_END; f++)
         print_field_option(out, f);

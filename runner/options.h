@@ -41,6 +41,7 @@ typedef struct dv_options {
     size_t least, most;         /* positional arguments */
     const dv_field *fields;     /* own options, DV_END-terminated; NULL: none */
     const dv_setting *settings; /* NULL: none, and no --set */
+    const char *program;        /* for the help; NULL: decavox */
 } dv_options;
 
 typedef struct dv_arguments {

@@ -1,10 +1,8 @@
 /*
  * The case table from the command line.
  *
- *     op_tool --list                        cases with all their data as JSON, for make_ops.py
- *     op_tool --names                       name and edge of every case
- *     op_tool --bench [filter] [threads]    times of the large cases (or of those whose name
- *                                           contains `filter`), one JSON object per line
+ *     op_tool --list     cases with all their data as JSON, for make_ops.py
+ *     op_tool --names    name and edge of every case
  */
 #include "engine/io/yaml.h"
 #include "tests/ops/vectors.h"
@@ -13,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static int fail(const char *what)
 {
@@ -158,107 +155,16 @@ static int list(void)
     return 0;
 }
 
-/* ---- --bench ---- */
-
-enum { BENCH_WARM = 3, BENCH_LEAST = 9, BENCH_MOST = 999 };
-static const double bench_seconds = 0.3;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static dv_status run_once(op_rig *rig, bool backward)
-{
-    return backward ? dv_plan_backward_from(rig->plan, &rig->run)
-                    : dv_plan_forward(rig->plan, &rig->run);
-}
-
-/* Median of milliseconds, warm. */
-static dv_status measure(op_rig *rig, bool backward, double *median)
-{
-    double times[BENCH_MOST];
-    int count = 0;
-    for (int i = 0; i < BENCH_WARM; i++)
-        DV_TRY(run_once(rig, backward));
-    double start = now();
-    while (count < BENCH_MOST && (count < BENCH_LEAST || now() - start < bench_seconds)) {
-        double before = now();
-        DV_TRY(run_once(rig, backward));
-        times[count++] = 1e3 * (now() - before);
-    }
-    qsort(times, (size_t)count, sizeof times[0], by_value);
-    *median = times[count / 2];
-    return DV_OK;
-}
-
-/* Backward counts as two forwards: one for the inputs, one for the parameters. */
-static dv_status bench_rig(op_rig *rig, int threads)
-{
-    double forward, backward = 0;
-    DV_TRY(op_rig_forward(rig));
-    DV_TRY(measure(rig, false, &forward));
-    if (!rig->inference) {
-        DV_TRY(op_rig_backward(rig));
-        DV_TRY(measure(rig, true, &backward));
-    }
-    double mflops = 2e-6 * (double)dv_graph_macs(rig->graph);
-    printf("{\"case\": \"%s\", \"backend\": \"%s\", \"threads\": %d, \"forward_ms\": %.5f, "
-           "\"backward_ms\": %.5f, \"forward_gflops\": %.3f, \"backward_gflops\": %.3f}\n",
-           rig->item->name, rig->guard.real->name, threads, forward, backward, mflops / forward,
-           backward > 0 ? 2 * mflops / backward : 0);
-    fflush(stdout);
-    return DV_OK;
-}
-
-static int bench(const char *filter, int threads)
-{
-    static const dv_backend *const backends[] = {&dv_backend_cpu, &dv_backend_ref};
-    for (int i = 0; i < op_case_count; i++) {
-        const op_case *item = &op_cases[i];
-        bool wanted =
-            filter != NULL ? strstr(item->name, filter) != NULL : (item->flags & CASE_LARGE) != 0;
-        for (size_t b = 0; wanted && b < sizeof backends / sizeof backends[0]; b++) {
-            op_rig *rig;
-            op_rig_options options = {.threads = threads, .unguarded = true};
-            if (op_rig_open(item, backends[b], &options, &rig) != DV_OK)
-                return fail(item->name);
-            dv_status status = bench_rig(rig, backends[b] == &dv_backend_ref ? 1 : threads);
-            op_rig_close(rig);
-            if (status != DV_OK)
-                return fail(item->name);
-        }
-    }
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--list") == 0)
         return list();
-    if (strcmp(command, "--bench") == 0) {
-        const char *filter = argc > 2 && argv[2][0] != '\0' ? argv[2] : NULL;
-        int64_t threads = 1;
-        if (argc > 3 && (!dv_parse_int(argv[3], &threads) || threads < 1 || threads > 1024)) {
-            fprintf(stderr, "op_tool: threads '%s' is not a number from 1 to 1024\n", argv[3]);
-            return 2;
-        }
-        return bench(filter, (int)threads);
-    }
     if (strcmp(command, "--names") == 0) {
         for (int i = 0; i < op_case_count; i++)
             printf("%-40s %s\n", op_cases[i].name, op_cases[i].edge);
         return 0;
     }
-    fprintf(stderr, "usage: op_tool --list | --names | --bench [filter] [threads]\n");
+    fprintf(stderr, "usage: op_tool --list | --names\n");
     return 2;
 }

@@ -1,0 +1,37 @@
+/* Batches of features of random clips of one second: other clips are taken in turn. */
+#ifndef DV_BENCHMARKS_BATCHES_H
+#define DV_BENCHMARKS_BATCHES_H
+
+#include "engine/core/context.h"
+
+/* What is changed in the clips: nothing, what a configuration changes by default, or everything. */
+typedef enum batches_augment { BATCHES_PLAIN, BATCHES_DEFAULT, BATCHES_ALL } batches_augment;
+
+typedef struct batches_options {
+    int64_t batch, threads, report;
+    bool record;
+    int type; /* dv_feature_type */
+    char device[DV_STRING_SIZE];
+    /* Not in the table; on the host alone. */
+    int64_t rotation; /* batches that differ; 0 stands for 1 */
+    batches_augment augment;
+} batches_options;
+
+extern const dv_field batches_fields[];
+
+typedef struct batches batches;
+
+dv_status batches_open(const batches_options *options, batches **out);
+void batches_close(batches *b);
+
+/* One batch; on a device whose backend makes features batches_report of them, and a wait for the
+   device. `user` is a batches, as dv_measure_work wants it. */
+dv_status batches_make(void *user);
+
+int64_t batches_report(const batches *b);
+bool batches_on_device(const batches *b);
+int64_t batches_rows(const batches *b);
+int64_t batches_frames(const batches *b);
+const dv_context *batches_context(const batches *b);
+
+#endif

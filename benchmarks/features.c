@@ -1,0 +1,105 @@
+/*
+ * Times the front-end on random clips of one second, on request:
+ *
+ *     decavox_bench features [--device cpu] [--batch 256] [--threads 1] [--report 1]
+ *
+ * answers `run K` on stdin with a line of JSON, until `quit`: {"microseconds": [wall time of a
+ * batch], "cpu_microseconds": mean of all threads' time}. On a device whose backend makes features
+ * the clips lie in its memory, and a time is the mean of --report batches, the wait for the device
+ * at their end included; K is rounded up to them. On the CPU --threads OpenMP threads compute.
+ */
+#include "benchmarks/batches.h"
+#include "benchmarks/bench.h"
+#include "runner/help.h"
+#include "runner/options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_TIMES = 65536, LINE_SIZE = 256 };
+
+static const dv_options options = {
+    .program = "decavox_bench",
+    .command = "features",
+    .operands = "",
+    .summary = "Times the front-end on request; see benchmarks/README.md.",
+    .least = 0,
+    .most = 0,
+    .fields = batches_fields,
+};
+
+static dv_status measure(batches *b, int64_t times, double *seconds)
+{
+    double report = (double)batches_report(b), processor = dv_clock_processor(), start = dv_clock();
+    for (int64_t i = 0; i < times; i++) {
+        DV_TRY(batches_make(b));
+        double now = dv_clock();
+        seconds[i] = (now - start) / report;
+        start = now;
+    }
+    processor = (dv_clock_processor() - processor) / ((double)times * report);
+    printf("{\"microseconds\": [");
+    for (int64_t i = 0; i < times; i++)
+        printf("%s%.9g", i > 0 ? ", " : "", seconds[i] * 1e6);
+    printf("], \"cpu_microseconds\": %.3f}\n", processor * 1e6);
+    fflush(stdout);
+    return DV_OK;
+}
+
+static dv_status run(batches *b, const char *argument)
+{
+    int64_t wanted, report = batches_report(b);
+    if (!dv_parse_int(argument, &wanted) || wanted < 1 || wanted > MAX_TIMES)
+        return DV_FAIL(DV_EARG, "run: '%s' is not a number from 1 to %d", argument, MAX_TIMES);
+    int64_t times = (wanted + report - 1) / report;
+    double *seconds;
+    DV_TRY(dv__calloc((size_t)times, sizeof *seconds, &seconds));
+    dv_status status = measure(b, times, seconds);
+    free(seconds);
+    return status;
+}
+
+static dv_status serve(batches *b, int64_t batch)
+{
+    char line[LINE_SIZE];
+    const dv_context *context = batches_context(b);
+    printf("{\"rows\": %" PRId64 ", \"frames\": %" PRId64 ", \"batch\": %" PRId64
+           ", \"threads\": %d, \"on_device\": %s, \"version\": \"%s\"}\n",
+           batches_rows(b), batches_frames(b), batch, context->threads,
+           batches_on_device(b) ? "true" : "false", context->backend->version());
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin) != NULL && strcmp(line, "quit\n") != 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "run ", 4) != 0)
+            return DV_FAIL(DV_EARG, "no command '%s'", line);
+        DV_TRY(run(b, line + 4));
+    }
+    return DV_OK;
+}
+
+static dv_status open_and_serve(const batches_options *chosen)
+{
+    batches *b;
+    DV_TRY(batches_open(chosen, &b));
+    dv_status status = serve(b, chosen->batch);
+    batches_close(b);
+    return status;
+}
+
+int bench_program_features(int argc, char **argv)
+{
+    batches_options chosen = {.batch = 0};
+    dv_arguments arguments;
+    dv_status status = dv_options_parse(&options, argc - 1, argv + 1, &chosen, &arguments);
+    if (status == DV_OK) {
+        if (arguments.help)
+            dv_options_help(stdout, &options);
+        else
+            status = open_and_serve(&chosen);
+        dv_arguments_free(&arguments);
+    }
+    if (status != DV_OK)
+        fprintf(stderr, "decavox_bench features: %s\n", dv_error_message());
+    return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

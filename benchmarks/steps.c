@@ -1,0 +1,484 @@
+#include "benchmarks/steps.h"
+
+#include "benchmarks/bench.h"
+#include "engine/core/rng.h"
+#include "engine/io/checkpoint.h"
+#include "engine/io/safetensors.h"
+#include "engine/layers/model.h"
+#include "engine/train/trainer.h"
+#include "runner/measure.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCHES = 64 }; /* random labels stay hard to learn */
+
+const dv_field steps_fields[] = {
+    DV_INT(steps_options, batch, "32", 1, 65536, "samples per step"),
+    DV_INT(steps_options, threads, "1", 0, 1024, "0: as many as there are physical cores"),
+    DV_INT(steps_options, rows, "13", 1, 4096, "coefficients of the features"),
+    DV_INT(steps_options, frames, "32", 1, 65536, "frames of the features"),
+    DV_INT(steps_options, classes, "10", 2, 65536, "classes"),
+    DV_INT(steps_options, seed, "1", 0, 4294967295, "of weights, features and dropout"),
+    DV_BOOL(steps_options, inference, "false", "the forward pass alone, without dropout"),
+    DV_BOOL(steps_options, time_layers, "false", "measure each layer of the training step"),
+    DV_ENUM(steps_options, optimizer, "adamw", dv_optimizer_names, "update rule"),
+    DV_FLOAT(steps_options, learning_rate, "0.001", 0, 10, "constant"),
+    DV_FLOAT(steps_options, weight_decay, "0.02", 0, 10, "on matrices"),
+    DV_STRING(steps_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
+    DV_ENUM(steps_options, precision, "fp32", bench_precision_names,
+            "of activations; halves on a GPU"),
+    DV_INT(steps_options, report, "1", 1, 1024, "steps to a time, on a GPU"),
+    DV_BOOL(steps_options, resident, "false", "the batch lies in the memory of the GPU"),
+    DV_BOOL(steps_options, record, "true", "on a GPU, replay a recorded step"),
+    DV_STRING(steps_options, checkpoint, "", "take the parameters from this file"),
+    DV_END,
+};
+
+struct steps {
+    steps_options chosen;
+    dv_context *context;
+    dv_tree *model;
+    float *features;                            /* (batches, batch, rows, frames) */
+    float *targets;                             /* (batches, batch, classes) */
+    int64_t report;                             /* steps to a time */
+    void *resident_features, *resident_targets; /* device memory; NULL: batches are the host's */
+    dv_params *params;
+    /* Training. */
+    dv_source source;
+    dv_trainer *trainer;
+    volatile sig_atomic_t stop;
+    double loss_before; /* the trainer's sum before this step */
+    /* Inference. */
+    dv_graph *graph;
+    dv_plan *plan;
+    int input, logits_value;
+    float *logits; /* (batch, classes) */
+    uint64_t batch_number;
+    void *recording; /* of the forward pass; NULL: none */
+    /* What is measured at present. */
+    steps_next next;
+    void *user;
+    int64_t wanted, done;     /* times */
+    double *seconds, *losses; /* (STEPS_MOST) of one step */
+    double step_start, processor_start, processor;
+    dv_status failure; /* of next */
+    char problem[512];
+};
+
+static int64_t feature_count(const steps *s)
+{
+    return s->chosen.batch * s->chosen.rows * s->chosen.frames;
+}
+
+static int64_t target_count(const steps *s)
+{
+    return s->chosen.batch * s->chosen.classes;
+}
+
+/* ---- Data: normal features, uniform labels ---- */
+
+static dv_status make_batches(steps *s)
+{
+    int64_t features = s->chosen.batches * feature_count(s),
+            samples = s->chosen.batches * s->chosen.batch;
+    DV_TRY(dv__calloc((size_t)features, sizeof(float), &s->features));
+    DV_TRY(dv__calloc((size_t)(samples * s->chosen.classes), sizeof(float), &s->targets));
+    dv_rng rng = {.seed = (uint64_t)s->chosen.seed, .use = DV_RNG_TEST, .step = 0};
+    for (int64_t i = 0; i < features; i++)
+        s->features[i] = (float)dv_rng_normal(&rng, (uint32_t)i);
+    rng.step = 1;
+    for (int64_t i = 0; i < samples; i++) {
+        uint32_t words[4];
+        dv_rng_words(&rng, (uint32_t)i, words);
+        s->targets[i * s->chosen.classes + words[0] % (uint32_t)s->chosen.classes] = 1;
+    }
+    return DV_OK;
+}
+
+static dv_status train_batch(void *user, const int64_t *places, int64_t count, uint64_t seed,
+                             uint64_t step, float *features, float *targets)
+{
+    (void)places, (void)count, (void)seed;
+    const steps *s = user;
+    size_t number = step % (size_t)s->chosen.batches;
+    size_t values = (size_t)feature_count(s), classes = (size_t)target_count(s);
+    memcpy(features, s->features + number * values, values * sizeof *features);
+    memcpy(targets, s->targets + number * classes, classes * sizeof *targets);
+    return DV_OK;
+}
+
+/* ---- The same on a device ---- */
+
+static dv_status upload_features(steps *s)
+{
+    dv_context *context = s->context;
+    const dv_backend *backend = context->backend;
+    size_t values = (size_t)feature_count(s), bytes = values * sizeof(float);
+    if (context->dtype == DV_F32)
+        return backend->upload(context, s->resident_features, s->features, bytes);
+    void *floats;
+    DV_TRY(backend->allocate(context, bytes, &floats));
+    dv_status status = backend->upload(context, floats, s->features, bytes);
+    if (status == DV_OK)
+        status = backend->round(context, s->resident_features, floats, (int64_t)values);
+    if (status == DV_OK)
+        status = backend->wait(context);
+    backend->release(context, floats);
+    return status;
+}
+
+/* The first batch. The trainer has chosen the context's dtype before it asks for a batch. */
+static dv_status make_resident(steps *s)
+{
+    const dv_backend *backend = s->context->backend;
+    if (backend->host_memory)
+        return DV_FAIL(DV_EARG, "--resident is for devices with a memory of their own, not %s",
+                       backend->name);
+    size_t bytes = (size_t)target_count(s) * sizeof(float);
+    DV_TRY(backend->allocate(s->context, (size_t)feature_count(s) * sizeof(float),
+                             &s->resident_features));
+    DV_TRY(backend->allocate(s->context, bytes, &s->resident_targets));
+    DV_TRY(backend->upload(s->context, s->resident_targets, s->targets, bytes));
+    return upload_features(s);
+}
+
+static dv_status device_batch(void *user, const dv_batch_request *request)
+{
+    const steps *s = user;
+    const dv_backend *backend = s->context->backend;
+    size_t bytes = (size_t)feature_count(s) * dv_dtype_size(s->context->dtype);
+    DV_TRY(backend->copy(s->context, request->features, s->resident_features, bytes));
+    return backend->copy(s->context, request->targets, s->resident_targets,
+                         (size_t)target_count(s) * sizeof(float));
+}
+
+/* ---- Making ---- */
+
+static dv_status make_trainer(steps *s)
+{
+    static const int mixed[] = {
+        [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
+    const steps_options *chosen = &s->chosen;
+    dv_train_config config;
+    DV_TRY(dv_fields_default(dv_train_fields, &config));
+    config.epochs = 1000000;
+    config.batch_size = chosen->batch;
+    config.optimizer = chosen->optimizer;
+    config.learning_rate = chosen->learning_rate;
+    config.weight_decay = chosen->weight_decay;
+    config.scheduler = DV_SCHEDULE_NONE;
+    config.warmup = 0;
+    config.patience = 0;
+    config.seed = chosen->seed;
+    config.time_layers = chosen->time_layers;
+    config.mixed_precision = mixed[chosen->precision];
+    config.report_steps = s->report;
+    config.record = chosen->record;
+    s->source = (dv_source){.user = s,
+                            .rows = chosen->rows,
+                            .frames = chosen->frames,
+                            .classes = chosen->classes,
+                            .train_count = s->chosen.batches * s->report * chosen->batch,
+                            .train_batch = train_batch,
+                            .device_batch = chosen->resident ? device_batch : NULL};
+    DV_TRY(dv_trainer_create(s->context, &config, s->model, &s->source, &s->trainer));
+    s->params = dv_trainer_params(s->trainer);
+    return chosen->resident ? make_resident(s) : DV_OK;
+}
+
+/* The forward pass, once call by call, since libraries load what they need in the first one, and
+   then as a recording where the backend can. */
+static dv_status record_forward(steps *s)
+{
+    const dv_backend *backend = s->context->backend;
+    dv_run run = {.training = false};
+    size_t bytes = (size_t)feature_count(s) * dv_dtype_size(s->context->dtype);
+    DV_TRY(make_resident(s));
+    DV_TRY(
+        backend->copy(s->context, dv_plan_address(s->plan, s->input), s->resident_features, bytes));
+    DV_TRY(dv_plan_forward(s->plan, &run));
+    if (!s->chosen.record || backend->record == NULL)
+        return backend->wait(s->context);
+    DV_TRY(backend->record(s->context));
+    dv_status status = dv_plan_forward(s->plan, &run);
+    dv_status ended = backend->end_record(s->context, &s->recording);
+    return status != DV_OK ? status : ended;
+}
+
+static dv_status make_inference(steps *s)
+{
+    dv_shape shape = {s->chosen.batch, s->chosen.rows, s->chosen.frames, 1};
+    DV_TRY(dv_context_set_dtype(s->context, (dv_dtype)s->chosen.precision));
+    DV_TRY(dv_params_create(s->context, &s->params));
+    DV_TRY(dv_graph_create(s->params, &s->graph));
+    DV_TRY(dv_graph_input(s->graph, "features", shape, &s->input));
+    DV_TRY(dv_model_build(s->graph, s->model, s->input, s->chosen.classes, &s->logits_value));
+    dv_plan_options plan = {.outputs = &s->logits_value, .output_count = 1};
+    DV_TRY(dv_plan_create(s->context, s->graph, &plan, &s->plan));
+    DV_TRY(dv__calloc((size_t)target_count(s), sizeof(float), &s->logits));
+    DV_TRY(dv_params_initialize(s->params, (uint64_t)s->chosen.seed));
+    return s->chosen.resident ? record_forward(s) : DV_OK;
+}
+
+static dv_status read_checkpoint(steps *s)
+{
+    dv_checkpoint checkpoint;
+    DV_TRY(dv_checkpoint_open(s->chosen.checkpoint, &checkpoint));
+    dv_status status = dv_checkpoint_read(&checkpoint, s->params, DV_VALUES);
+    dv_checkpoint_close(&checkpoint);
+    return status;
+}
+
+static dv_status make(steps *s, const dv_tree *model)
+{
+    DV_TRY(dv_tree_copy(model, &s->model));
+    DV_TRY(dv_context_open(s->chosen.device, (int)s->chosen.threads, (dv_log){NULL, NULL},
+                           &s->context));
+    s->report = s->context->backend->host_memory ? 1 : s->chosen.report;
+    DV_TRY(make_batches(s));
+    DV_TRY(dv__calloc(STEPS_MOST, sizeof *s->seconds, &s->seconds));
+    DV_TRY(dv__calloc(STEPS_MOST, sizeof *s->losses, &s->losses));
+    DV_TRY(s->chosen.inference ? make_inference(s) : make_trainer(s));
+    return s->chosen.checkpoint[0] != '\0' ? read_checkpoint(s) : DV_OK;
+}
+
+dv_status steps_open(const dv_tree *model, const steps_options *options, steps **out)
+{
+    steps *s;
+    *out = NULL;
+    DV_TRY(dv__calloc(1, sizeof *s, &s));
+    s->chosen = *options;
+    if (s->chosen.batches == 0)
+        s->chosen.batches = BATCHES;
+    dv_status status = make(s, model);
+    if (status != DV_OK)
+        steps_close(s);
+    else
+        *out = s;
+    return status;
+}
+
+void steps_close(steps *s)
+{
+    if (s == NULL)
+        return;
+    dv_trainer_free(s->trainer);
+    dv_plan_free(s->plan);
+    dv_graph_free(s->graph);
+    if (s->trainer == NULL)
+        dv_params_free(s->params);
+    if (s->recording != NULL)
+        s->context->backend->release_recording(s->context, s->recording);
+    if (s->resident_features != NULL)
+        s->context->backend->release(s->context, s->resident_features);
+    if (s->resident_targets != NULL)
+        s->context->backend->release(s->context, s->resident_targets);
+    dv_context_close(s->context);
+    dv_tree_free(s->model);
+    free(s->features);
+    free(s->targets);
+    free(s->logits);
+    free(s->seconds);
+    free(s->losses);
+    free(s);
+}
+
+/* ---- What is asked about ---- */
+
+steps_times steps_measured(const steps *s)
+{
+    return (steps_times){
+        .seconds = s->seconds, .losses = s->losses, .count = s->done, .processor = s->processor};
+}
+
+const steps_options *steps_chosen(const steps *s)
+{
+    return &s->chosen;
+}
+
+const dv_context *steps_context(const steps *s)
+{
+    return s->context;
+}
+
+int64_t steps_parameters(const steps *s)
+{
+    return dv_params_count(s->params);
+}
+
+int64_t steps_macs(const steps *s)
+{
+    return dv_graph_macs(s->trainer != NULL ? dv_trainer_graph(s->trainer) : s->graph);
+}
+
+size_t steps_arena(const steps *s)
+{
+    return s->trainer != NULL ? dv_trainer_memory(s->trainer).arena
+                              : dv_plan_memory_use(s->plan).arena;
+}
+
+steps_counters steps_count(const steps *s)
+{
+    if (s->trainer == NULL)
+        return (steps_counters){0};
+    dv_train_counters counters = dv_trainer_counters(s->trainer);
+    return (steps_counters){.replays = counters.replays,
+                            .eager = counters.eager,
+                            .skipped = dv_trainer_state_of(s->trainer)->skipped};
+}
+
+dv_status steps_layers(const steps *s, dv_line_fn line, void *user)
+{
+    if (s->trainer == NULL || !s->chosen.time_layers)
+        return DV_FAIL(DV_EARG, "the layers of a training step are timed with --time_layers");
+    dv_trainer_time_table(s->trainer, line, user);
+    return DV_OK;
+}
+
+/* A checkpoint needs a configuration and labels: the model, and the classes' numbers. */
+static dv_status fill_trees(const steps *s, dv_tree *config, dv_tree *labels)
+{
+    dv_tree *child;
+    DV_TRY(dv_tree_copy(s->model, &child));
+    DV_TRY(dv_tree_append(config, "model", child));
+    for (int64_t i = 0; i < s->chosen.classes; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%" PRId64, i);
+        DV_TRY(dv_tree_new_scalar(text, NULL, 0, &child));
+        DV_TRY(dv_tree_append(labels, NULL, child));
+    }
+    return DV_OK;
+}
+
+dv_status steps_save(const steps *s, const char *path)
+{
+    dv_tree *config = NULL, *labels = NULL, *state = NULL;
+    dv_status status;
+    DV_TRY_GOTO(dv_tree_new(DV_TREE_MAP, NULL, 0, &config));
+    DV_TRY_GOTO(dv_tree_new(DV_TREE_LIST, NULL, 0, &labels));
+    DV_TRY_GOTO(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
+    DV_TRY_GOTO(fill_trees(s, config, labels));
+    status = dv_checkpoint_write(path, s->params, config, labels, state);
+fail:
+    dv_tree_free(config);
+    dv_tree_free(labels);
+    dv_tree_free(state);
+    return status;
+}
+
+static dv_status infer(steps *s, const float *features, float *logits)
+{
+    dv_run run = {.training = false};
+    DV_TRY(dv_plan_upload(s->plan, s->input, features));
+    DV_TRY(dv_plan_forward(s->plan, &run));
+    return dv_plan_download(s->plan, s->logits_value, logits);
+}
+
+dv_status steps_save_batches(steps *s, const char *path)
+{
+    const steps_options *chosen = &s->chosen;
+    int64_t samples = s->chosen.batches * chosen->batch;
+    float *logits;
+    DV_TRY(dv__calloc((size_t)(samples * chosen->classes), sizeof *logits, &logits));
+    dv_status status = DV_OK;
+    for (int64_t i = 0; chosen->inference && status == DV_OK && i < s->chosen.batches; i++)
+        status = infer(s, s->features + i * feature_count(s), logits + i * target_count(s));
+    dv_safetensors_entry entries[] = {
+        {"features", DV_SAFETENSORS_F32, 3, {samples, chosen->rows, chosen->frames}, s->features},
+        {"targets", DV_SAFETENSORS_F32, 2, {samples, chosen->classes}, s->targets},
+        {"logits", DV_SAFETENSORS_F32, 2, {samples, chosen->classes}, logits},
+    };
+    if (status == DV_OK)
+        status = dv_safetensors_write(path, NULL, 0, entries, chosen->inference ? 3 : 2);
+    free(logits);
+    return status;
+}
+
+/* ---- The steps ---- */
+
+/* Asks what is to be measured next. */
+static void ask(steps *s)
+{
+    int64_t wanted = 0;
+    s->failure = s->next(s->user, s, &wanted);
+    if (s->failure != DV_OK)
+        snprintf(s->problem, sizeof s->problem, "%s", dv_error_message());
+    s->wanted = (wanted + s->report - 1) / s->report;
+    s->done = 0;
+    s->stop = s->failure != DV_OK || wanted == 0;
+    DV_ASSERT(s->wanted <= STEPS_MOST);
+    s->processor_start = dv_clock_processor();
+    s->step_start = dv_clock();
+}
+
+/* The time goes from the end of the step before, so it has all that the trainer does. */
+static void count_steps(steps *s, double loss)
+{
+    double now = dv_clock();
+    s->seconds[s->done] = (now - s->step_start) / (double)s->report;
+    s->losses[s->done++] = loss;
+    s->step_start = now;
+    if (s->done < s->wanted)
+        return;
+    s->processor = (dv_clock_processor() - s->processor_start) / (double)(s->report * s->done);
+    ask(s);
+}
+
+static void after_step(void *user, const dv_trainer *trainer)
+{
+    steps *s = user;
+    const dv_train_state *state = dv_trainer_state_of(trainer);
+    int64_t samples = s->report * s->chosen.batch;
+    double before = state->seen == samples ? 0 : s->loss_before;
+    s->loss_before = state->loss_sum;
+    count_steps(s, (state->loss_sum - before) / (double)samples);
+}
+
+static dv_status train(steps *s)
+{
+    dv_train_events events = {.user = s, .step = after_step, .stop = &s->stop};
+    dv_status status = dv_trainer_run(s->trainer, &events);
+    return status == DV_EINTERRUPTED ? DV_OK : status;
+}
+
+/* Enqueues as many passes as are measured at once, and waits. */
+static dv_status infer_resident(steps *s)
+{
+    const dv_backend *backend = s->context->backend;
+    dv_run run = {.training = false};
+    for (int64_t i = 0; i < s->report; i++)
+        DV_TRY(s->recording != NULL ? backend->replay(s->context, s->recording)
+                                    : dv_plan_forward(s->plan, &run));
+    return backend->wait(s->context);
+}
+
+static dv_status infer_from_host(steps *s)
+{
+    for (int64_t i = 0; i < s->report; i++) {
+        size_t number = s->batch_number++ % (size_t)s->chosen.batches;
+        DV_TRY(infer(s, s->features + number * (size_t)feature_count(s), s->logits));
+    }
+    return DV_OK;
+}
+
+static dv_status infer_on_request(steps *s)
+{
+    while (s->stop == 0) {
+        DV_TRY(s->chosen.resident ? infer_resident(s) : infer_from_host(s));
+        count_steps(s, 0);
+    }
+    return DV_OK;
+}
+
+dv_status steps_run(steps *s, steps_next next, void *user)
+{
+    s->next = next;
+    s->user = user;
+    ask(s);
+    if (s->stop == 0)
+        DV_TRY(s->chosen.inference ? infer_on_request(s) : train(s));
+    return s->failure != DV_OK ? DV_FAIL(s->failure, "%s", s->problem) : DV_OK;
+}
