@@ -139,6 +139,12 @@ def load_of_others():
     return (second[0] - first[0]) / max(1, second[1] - first[1]) * (os.cpu_count() or 1)
 
 
+def program(build, name):
+    """The command that starts the benchmark program `name` of a build: "step", "features" or
+    "dump_features", parts of one program."""
+    return [os.path.join(build, "benchmarks", "decavox_bench"), name.removeprefix("bench_")]
+
+
 def module_path(build):
     """Where a benchmark program finds the module of a device: beside `decavox`."""
     return {"DECAVOX_MODULE_PATH": os.path.join(os.path.abspath(build), "runner")}

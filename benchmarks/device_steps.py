@@ -16,8 +16,8 @@ import subprocess
 import sys
 import time
 
-from contest import (HERE, ROOT, Child, Contender, by_turns, module_path, output_of, quartiles,
-                     ratios)
+from contest import (HERE, ROOT, Child, Contender, by_turns, module_path, output_of, program,
+                     quartiles, ratios)
 
 # Host memory that a program of PyTorch with CUDA takes, and device memory of one of any.
 HOST_GIB, DEVICE_GIB = 2.5, 1.5
@@ -84,9 +84,9 @@ class Job:
             not batches or str(self.batch) in batches.split(","))
 
     def start(self, with_torch, threads):
-        bench = os.path.join(self.arguments.build, "benchmarks", "bench_step")
+        bench = program(self.arguments.build, "bench_step")
         device = self.arguments.device
-        self.ours = Child("bench_step", [bench, *self.common(), "--device", device, "--resident",
+        self.ours = Child("bench_step", [*bench, *self.common(), "--device", device, "--resident",
                                          "--report", str(self.arguments.report)], 1, must=False,
                           environment=module_path(self.arguments.build))
         if not with_torch:

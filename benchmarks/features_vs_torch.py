@@ -11,19 +11,19 @@ import os
 import statistics
 import sys
 
-from contest import HERE, Child, Contender, by_turns, module_path, quartiles
+from contest import HERE, Child, Contender, by_turns, module_path, program, quartiles
 from device_steps import torch_device, why_no_torch
 
 
 def children(arguments, batch, reason):
     """Name and program of each contender's process."""
-    bench = os.path.join(arguments.build, "benchmarks", "bench_features")
+    bench = program(arguments.build, "bench_features")
     cores = len(os.sched_getaffinity(0))
     report = ["--batch", str(batch), "--report", str(arguments.report)]
     environment = module_path(arguments.build)
-    wanted = {"decavox": [bench, *report, "--device", arguments.device],
-              "decavox_cpu_1": [bench, "--batch", str(batch), "--threads", "1"],
-              f"decavox_cpu_{cores}": [bench, "--batch", str(batch), "--threads", str(cores)]}
+    wanted = {"decavox": [*bench, *report, "--device", arguments.device],
+              "decavox_cpu_1": [*bench, "--batch", str(batch), "--threads", "1"],
+              f"decavox_cpu_{cores}": [*bench, "--batch", str(batch), "--threads", str(cores)]}
     made = [(name, Child(name, command, cores, must=False, environment=environment))
             for name, command in wanted.items()]
     if reason is None:

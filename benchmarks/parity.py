@@ -30,7 +30,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import torch_twin
-from contest import module_path
+from contest import module_path, program
 
 LIMIT, KINK_LIMIT = 1e-4, 0.1
 RUN_LIMIT = {"sgd": 1e-3, "adamw": 1e-2}
@@ -42,9 +42,8 @@ class Bench:
     """bench_step as a child."""
 
     def __init__(self, build, model, *options):
-        program = os.path.join(build, "benchmarks", "bench_step")
-        self.child = subprocess.Popen([program, model, *options], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True,
+        self.child = subprocess.Popen([*program(build, "bench_step"), model, *options],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                       env=os.environ | module_path(build))
         self.about = self.read()
 
@@ -288,9 +287,9 @@ def compare_inference(arguments, model_path, model, folder):
 def compare_predictions(arguments, folder):
     """`decavox predict` against the twin on the features that the front-end gives."""
     out = os.path.join(folder, "features.safetensors")
-    dump = os.path.join(arguments.build, "benchmarks", "dump_features")
+    dump = program(arguments.build, "dump_features")
     decavox = os.path.join(arguments.build, "runner", "decavox")
-    subprocess.run([dump, arguments.checkpoint, out, *arguments.files], check=True)
+    subprocess.run([*dump, arguments.checkpoint, out, *arguments.files], check=True)
     answers = json.loads(subprocess.run(
         [decavox, "predict", arguments.checkpoint, *arguments.files, "--format", "json"],
         check=True, stdout=subprocess.PIPE).stdout)

@@ -24,7 +24,7 @@ import sys
 
 import device_steps
 from contest import (HERE, ROOT, Child, Contender, by_turns, load_of_others, output_of, processor,
-                     ratios)
+                     program, ratios)
 
 BUSY = 0.4  # load of others, in processors, from which the figures are worth little
 BLOCK_SECONDS = 0.6
@@ -36,8 +36,7 @@ def measure(arguments, model, threads):
     common = [path, "--batch", arguments.batch, "--threads", str(threads)]
     if arguments.inference:
         common.append("--inference")
-    ours = Child("bench_step", [os.path.join(arguments.build, "benchmarks", "bench_step"),
-                                *common], threads)
+    ours = Child("bench_step", [*program(arguments.build, "bench_step"), *common], threads)
     extra = ["--variants", arguments.variants] if arguments.variants else []
     torch = Child("torch_step", [sys.executable, os.path.join(HERE, "torch_step.py"), *common,
                                  *extra], threads)

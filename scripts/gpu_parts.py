@@ -149,7 +149,7 @@ def build(arguments, findings):
         failed = [line for line in log if line.startswith("FAILED:") or " error" in line]
         findings.problem(f"the build ended with {status}: " + "; ".join(failed[:8])[:1500])
     module = "libdecavox_cudasim.so" if simulated else "libdecavox_cuda.so"
-    for program in ("runner/decavox", "runner/" + module, "benchmarks/bench_step"):
+    for program in ("runner/decavox", "runner/" + module, "benchmarks/decavox_bench"):
         if not os.path.exists(os.path.join(arguments.build, program)):
             findings.problem(program + " has not been built")
     about = output_of(decavox(arguments), "info")
@@ -284,9 +284,8 @@ def measure(arguments, findings, program, *options):
     command = [sys.executable, os.path.join(ROOT, "benchmarks", program), "--build",
                arguments.build, "--device", arguments.device, "--python", arguments.python,
                "--out", results, *options]
-    needed = "bench_features" if "features" in program else "bench_step"
-    if not os.path.exists(os.path.join(arguments.build, "benchmarks", needed)):
-        findings.skip(f"{arguments.build} has no {needed}: run the part build")
+    if not os.path.exists(os.path.join(arguments.build, "benchmarks", "decavox_bench")):
+        findings.skip(f"{arguments.build} has no decavox_bench: run the part build")
     if os.path.exists(results):
         os.remove(results)
     status = stream(command, [])

@@ -104,7 +104,7 @@ class GpuCheck(support.Case):
         self.ends(self.check("infer"), GOOD)
         report, page = self.report()
         self.assertEqual(list(report["parts"]), ["machine", "infer"])
-        self.assertIn("has no bench_step: run the part build", report["parts"]["infer"]["skipped"])
+        self.assertIn("has no decavox_bench: run the part build", report["parts"]["infer"]["skipped"])
         self.assertIn("skipped: infer", page)
         state = os.path.join(self.build, "gpu_check", "machine.state")
         text = support.read_text(state).splitlines()
