@@ -3,7 +3,10 @@
 #include "engine/core/rng.h"
 #include "frontends/batch.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const type_names[] = {"mfcc", "mel", "spectrogram", NULL}; /* dv_feature_type */
 
@@ -13,7 +16,9 @@ const dv_field batches_fields[] = {
     DV_INT(batches_options, report, "1", 1, 1024, "batches to a time, on a GPU"),
     DV_BOOL(batches_options, record, "true", "on a GPU, replay a recorded batch"),
     DV_ENUM(batches_options, type, "mfcc", type_names, "features"),
+    DV_BOOL(batches_options, plain, "false", "clips as they are, features as librosa has them"),
     DV_STRING(batches_options, device, "cpu", "cpu, cuda, cuda:N or cudasim"),
+    DV_STRING(batches_options, samples, "", "raw floats (batch, 8000); none: noise"),
     DV_END,
 };
 
@@ -23,6 +28,8 @@ struct batches {
     dv_frontend *frontend;
     dv_augmenter *augmenter; /* NULL: nothing is changed */
     dv_dataset dataset;
+    float *samples;   /* (rotation, batch, rate): as they were before they were prepared */
+    bool whole;       /* clips are prepared for each batch */
     int64_t *indices; /* (rotation, batch) */
     int64_t report, size;
     uint64_t number; /* of batches so far */
@@ -36,13 +43,48 @@ struct batches {
     void *recording;
 };
 
-/* ---- Clips: noise, as many as all batches have ---- */
+/* ---- Clips: as many as all batches have ---- */
+
+static void make_noise(float *samples, int64_t clips, int64_t count)
+{
+    dv_rng rng = {.seed = 1, .use = DV_RNG_TEST};
+    for (int64_t i = 0; i < clips; i++) {
+        rng.step = (uint64_t)i;
+        for (int64_t k = 0; k < count; k++)
+            samples[i * count + k] = 0.1F * (float)dv_rng_normal(&rng, (uint32_t)k);
+    }
+}
+
+static dv_status read_samples(const char *path, float *samples, size_t count)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+    size_t found = fread(samples, sizeof *samples, count, file);
+    bool more = fgetc(file) != EOF;
+    fclose(file);
+    if (found != count || more)
+        return DV_FAIL(DV_EFORMAT, "%s: does not hold %zu floats", path, count);
+    return DV_OK;
+}
+
+static void prepare_clip(const batches *b, int64_t i)
+{
+    dv_clip *clip = &b->dataset.clips[i];
+    memcpy(clip->samples, b->samples + i * clip->count,
+           (size_t)clip->count * sizeof *clip->samples);
+    clip->center = dv_frontend_prepare(b->frontend, clip->samples, clip->count);
+}
 
 static dv_status make_clips(batches *b)
 {
     int64_t count = b->chosen.batch * b->chosen.rotation;
     int64_t samples = dv_frontend_config(b->frontend)->sample_rate;
-    dv_rng rng = {.seed = 1, .use = DV_RNG_TEST};
+    DV_TRY(dv__calloc((size_t)(count * samples), sizeof *b->samples, &b->samples));
+    if (b->chosen.samples[0] != '\0')
+        DV_TRY(read_samples(b->chosen.samples, b->samples, (size_t)(count * samples)));
+    else
+        make_noise(b->samples, count, samples);
     DV_TRY(dv__calloc((size_t)count, sizeof *b->dataset.clips, &b->dataset.clips));
     DV_TRY(dv__calloc((size_t)count, sizeof *b->indices, &b->indices));
     b->dataset.count = (size_t)count;
@@ -50,10 +92,7 @@ static dv_status make_clips(batches *b)
         dv_clip *clip = &b->dataset.clips[i];
         DV_TRY(dv__calloc((size_t)samples, sizeof *clip->samples, &clip->samples));
         clip->count = samples;
-        rng.step = (uint64_t)i;
-        for (int64_t k = 0; k < samples; k++)
-            clip->samples[k] = 0.1F * (float)dv_rng_normal(&rng, (uint32_t)k);
-        clip->center = dv_frontend_prepare(b->frontend, clip->samples, samples);
+        prepare_clip(b, i);
         b->indices[i] = i;
     }
     return DV_OK;
@@ -153,6 +192,12 @@ static dv_status make(batches *b)
     dv_features_config config;
     DV_TRY(dv_fields_default(dv_features_fields, &config));
     config.type = b->chosen.type;
+    if (b->chosen.plain) {
+        config.placement = DV_PLACE_START;
+        config.level = DV_LEVEL_NONE;
+        config.mean = DV_OVER_NONE;
+        config.deviation = DV_OVER_NONE;
+    }
     DV_TRY(dv_frontend_create(&config, &b->frontend));
     DV_TRY(dv_context_open(b->chosen.device, (int)b->chosen.threads, (dv_log){NULL, NULL},
                            &b->context));
@@ -201,6 +246,7 @@ void batches_close(batches *b)
     dv_dataset_free(&b->dataset);
     dv_frontend_free(b->frontend);
     dv_context_close(b->context);
+    free(b->samples);
     free(b->indices);
     free(b->features);
     free(b);
@@ -213,6 +259,8 @@ static void make_host_batch(batches *b)
     uint64_t number = b->number++;
     const int64_t *indices =
         b->indices + (int64_t)(number % (uint64_t)b->chosen.rotation) * b->chosen.batch;
+    for (int64_t i = 0; b->whole && i < b->chosen.batch; i++)
+        prepare_clip(b, indices[i]);
     dv_rng rng = {.seed = 1, .use = DV_RNG_AUGMENT, .step = number};
     dv_batch_features(b->host, &b->dataset, indices, b->chosen.batch,
                       b->augmenter != NULL ? &rng : NULL, b->features);
@@ -254,4 +302,15 @@ int64_t batches_frames(const batches *b)
 const dv_context *batches_context(const batches *b)
 {
     return b->context;
+}
+
+bool batches_set_whole(batches *b, bool whole)
+{
+    b->whole = whole && b->impl == NULL;
+    return b->whole == whole;
+}
+
+const float *batches_features(const batches *b)
+{
+    return b->features;
 }

@@ -1,4 +1,4 @@
-/* Batches of features of random clips of one second: other clips are taken in turn. */
+/* Batches of features of clips of one second, other clips in turn: noise, or what a file holds. */
 #ifndef DV_BENCHMARKS_BATCHES_H
 #define DV_BENCHMARKS_BATCHES_H
 
@@ -10,8 +10,10 @@ typedef enum batches_augment { BATCHES_PLAIN, BATCHES_DEFAULT, BATCHES_ALL } bat
 typedef struct batches_options {
     int64_t batch, threads, report;
     bool record;
-    int type; /* dv_feature_type */
+    bool plain; /* clips as they are, features not normalised: what librosa computes */
+    int type;   /* dv_feature_type */
     char device[DV_STRING_SIZE];
+    char samples[DV_STRING_SIZE]; /* a file of raw floats (rotation, batch, 8000); "": noise */
     /* Not in the table; on the host alone. */
     int64_t rotation; /* batches that differ; 0 stands for 1 */
     batches_augment augment;
@@ -33,5 +35,11 @@ bool batches_on_device(const batches *b);
 int64_t batches_rows(const batches *b);
 int64_t batches_frames(const batches *b);
 const dv_context *batches_context(const batches *b);
+
+/* On the host: whether clips are prepared for each batch from now on; false where batches are made
+   on a device. */
+bool batches_set_whole(batches *b, bool whole);
+/* (batch, rows, frames): what came out last; NULL on a device. */
+const float *batches_features(const batches *b);
 
 #endif

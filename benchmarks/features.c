@@ -1,5 +1,5 @@
 /*
- * Times the front-end on random clips of one second, on request:
+ * Times the front-end on clips of one second, on request:
  *
  *     decavox_bench features [--device cpu] [--batch 256] [--threads 1] [--report 1]
  *
@@ -7,12 +7,18 @@
  * batch], "cpu_microseconds": mean of all threads' time}. On a device whose backend makes features
  * the clips lie in its memory, and a time is the mean of --report batches, the wait for the device
  * at their end included; K is rounded up to them. On the CPU --threads OpenMP threads compute.
+ *
+ * The clips are noise, or what --samples FILE holds, raw floats (batch, 8000). With --plain they
+ * are taken as they are and features are not normalised, which is what librosa computes. On the CPU
+ * `whole K` also times the preparation of the clips, which is done once otherwise, and `features
+ * FILE` writes what came out last, raw floats (batch, rows, frames).
  */
 #include "benchmarks/batches.h"
 #include "benchmarks/bench.h"
 #include "runner/help.h"
 #include "runner/options.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +66,33 @@ static dv_status run(batches *b, const char *argument)
     return status;
 }
 
+static dv_status write_features(const batches *b, int64_t batch, const char *path)
+{
+    const float *features = batches_features(b);
+    if (features == NULL)
+        return DV_FAIL(DV_EUNSUPPORTED, "features: they are in a device's memory");
+    size_t count = (size_t)(batch * batches_rows(b) * batches_frames(b));
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+    bool written = fwrite(features, sizeof *features, count, file) == count;
+    if (fclose(file) != 0 || !written)
+        return DV_FAIL(DV_EIO, "%s: cannot be written", path);
+    printf("{\"features\": %zu}\n", count);
+    fflush(stdout);
+    return DV_OK;
+}
+
+static dv_status answer(batches *b, int64_t batch, const char *line)
+{
+    bool whole = strncmp(line, "whole ", 6) == 0;
+    if (strncmp(line, "features ", 9) == 0)
+        return write_features(b, batch, line + 9);
+    if ((!whole && strncmp(line, "run ", 4) != 0) || !batches_set_whole(b, whole))
+        return DV_FAIL(DV_EARG, "no command '%s'", line);
+    return run(b, strchr(line, ' ') + 1);
+}
+
 static dv_status serve(batches *b, int64_t batch)
 {
     char line[LINE_SIZE];
@@ -71,9 +104,7 @@ static dv_status serve(batches *b, int64_t batch)
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL && strcmp(line, "quit\n") != 0) {
         line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "run ", 4) != 0)
-            return DV_FAIL(DV_EARG, "no command '%s'", line);
-        DV_TRY(run(b, line + 4));
+        DV_TRY(answer(b, batch, line));
     }
     return DV_OK;
 }

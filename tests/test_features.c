@@ -305,6 +305,20 @@ static void test_every_transform_size(void **state)
     }
 }
 
+/* Larger ones have three passes and more; one frame of them is enough for the slow reference. */
+static void test_large_transforms(void **state)
+{
+    (void)state;
+    for (int64_t n_fft = 4096; n_fft <= 16384; n_fft *= 2) {
+        dv_features_config config = plain(DV_SPECTROGRAM);
+        config.duration = 0.25;
+        config.n_fft = n_fft;
+        config.window = n_fft;
+        config.hop = 2001;
+        compare_forms(&config, "chirp", 2e-4);
+    }
+}
+
 static void test_hop_beyond_the_window(void **state)
 {
     (void)state;
@@ -459,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_fast_is_librosa),
         cmocka_unit_test(test_all_normalizations),
         cmocka_unit_test(test_every_transform_size),
+        cmocka_unit_test(test_large_transforms),
         cmocka_unit_test(test_hop_beyond_the_window),
         cmocka_unit_test(test_loud_frames_do_not_leak),
         cmocka_unit_test(test_normalized_statistics),

@@ -1,6 +1,7 @@
 /* The fast form: float, DV__LANES frames at a time, no allocation. */
 #include "frontends/features/internal.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { ALIGN_FLOATS = 16 }; /* 64 bytes */
@@ -8,8 +9,10 @@ enum { ALIGN_FLOATS = 16 }; /* 64 bytes */
 /* The parts of the scratch memory, in floats from its start. */
 typedef struct layout {
     int64_t padded, padded_size; /* the window with zeros around it */
-    int64_t first, second;       /* work buffers of the transform */
-    int64_t bands;               /* mfcc: mel decibels (n_mels, frames) */
+    int64_t phases;              /* the same as dv_frontend says, (phases, pitch) */
+    int64_t work;                /* of the transform */
+    int64_t power, other;        /* (bins, lanes) each */
+    int64_t bands;               /* mfcc: mel decibels (blocks of frames, n_mels, lanes) */
     int64_t total;
 } layout;
 
@@ -22,17 +25,19 @@ static layout layout_of(const dv_frontend *frontend)
 {
     const dv_features_config *config = &frontend->config;
     int64_t frames = round_up(frontend->frames, DV__LANES);
-    int64_t bands = config->type == DV_MFCC ? config->n_mels * frontend->frames : 0;
+    int64_t bands = config->type == DV_MFCC ? config->n_mels * frames : 0;
     int64_t end = config->n_fft / 2 + frontend->samples;
     layout parts = {0};
     /* The lanes past the last frame are transformed too, so their samples must exist. */
-    parts.padded_size = (frames - 1) * config->hop + config->n_fft;
+    parts.padded_size = (frontend->pitch - 1) * config->hop + frontend->phases;
     if (parts.padded_size < end)
         parts.padded_size = end;
-    parts.first = round_up(parts.padded_size, ALIGN_FLOATS);
-    parts.second = parts.first + dv__fft_buffer(&frontend->fft);
-    parts.bands = parts.second + dv__fft_buffer(&frontend->fft);
-    parts.total = parts.bands + round_up(bands, ALIGN_FLOATS);
+    parts.phases = round_up(parts.padded_size, ALIGN_FLOATS);
+    parts.work = parts.phases + round_up(frontend->phases * frontend->pitch, ALIGN_FLOATS);
+    parts.power = parts.work + dv__fft_work(&frontend->fft);
+    parts.other = parts.power + frontend->bins * DV__LANES;
+    parts.bands = parts.other + frontend->bins * DV__LANES;
+    parts.total = parts.bands + bands;
     return parts;
 }
 
@@ -42,7 +47,7 @@ size_t dv_frontend_scratch(const dv_frontend *frontend)
 }
 
 /*
- * 10 log10(max(power, 1e-10)) for a finite power. The mantissa m is brought to [0.707, 1.414) and
+ * 10 log10(power) for a positive normal number. The mantissa m is brought to [0.707, 1.414) and
  * ln m = 2 artanh(s), s = (m - 1) / (m + 1), as a series in s to the ninth power: |s| < 0.172, so
  * the rest is below 1e-9 and the result is right to the rounding of float, about 1e-5 dB at 100 dB.
  */
@@ -51,7 +56,7 @@ static inline float decibel(float power)
     union {
         float value;
         int32_t bits;
-    } number = {power > 1e-10F ? power : 1e-10F};
+    } number = {power};
     int32_t exponent = (number.bits - 0x3F3504F3) >> 23;
     number.bits -= exponent * (1 << 23);
     float s = (number.value - 1.0F) / (number.value + 1.0F);
@@ -60,45 +65,22 @@ static inline float decibel(float power)
     return (float)exponent * 3.01029995664F + 8.68588963807F * s * series;
 }
 
-/* Windowed frames, even samples (n_fft / 2, lanes) and then odd ones. `samples` is the first
-   lane's frame. */
-DV__CLONES
-static void load_frames(const dv_frontend *frontend, const float *restrict samples,
-                        float *restrict even)
-{
-    int64_t half = frontend->config.n_fft / 2;
-    int64_t hop = frontend->config.hop;
-    int64_t before = (frontend->config.n_fft - frontend->config.window) / 2;
-    int64_t first = before / 2;
-    int64_t last = (before + frontend->config.window + 1) / 2;
-    float *restrict odd = even + half * DV__LANES;
-    memset(even, 0, (size_t)(first * DV__LANES) * sizeof(float));
-    memset(odd, 0, (size_t)(first * DV__LANES) * sizeof(float));
-    for (int64_t row = first; row < last; row++) {
-        float even_weight = frontend->window[2 * row], odd_weight = frontend->window[2 * row + 1];
-        const float *restrict from = samples + 2 * row;
-#pragma omp simd
-        for (int64_t lane = 0; lane < DV__LANES; lane++) {
-            even[row * DV__LANES + lane] = from[lane * hop] * even_weight;
-            odd[row * DV__LANES + lane] = from[lane * hop + 1] * odd_weight;
-        }
-    }
-    memset(even + last * DV__LANES, 0, (size_t)((half - last) * DV__LANES) * sizeof(float));
-    memset(odd + last * DV__LANES, 0, (size_t)((half - last) * DV__LANES) * sizeof(float));
-}
+enum { HOPS = 4 }; /* split at a time */
 
-/* power (rows, lanes) -> decibels, the first `count` lanes to a matrix with rows of `stride`. */
-DV__CLONES
-static void store_decibels(const float *restrict power, int64_t rows, int64_t count, int64_t stride,
-                           float *restrict to)
+/* padded -> phases (phases, pitch), see dv_frontend. */
+static void split_phases(const dv_frontend *frontend, const float *restrict padded,
+                         float *restrict phases)
 {
-    for (int64_t row = 0; row < rows; row++) {
-        float values[DV__LANES];
-#pragma omp simd
-        for (int lane = 0; lane < DV__LANES; lane++)
-            values[lane] = decibel(power[row * DV__LANES + lane]);
-        memcpy(to + row * stride, values, (size_t)count * sizeof(float));
-    }
+    const int64_t hop = frontend->config.hop, pitch = frontend->pitch;
+    for (int64_t first = 0; first < pitch; first += HOPS)
+        for (int64_t phase = 0; phase < frontend->phases; phase++) {
+            const float *restrict from = padded + first * hop + phase;
+            float *restrict to = phases + phase * pitch + first;
+            to[0] = from[0];
+            to[1] = from[hop];
+            to[2] = from[2 * hop];
+            to[3] = from[3 * hop];
+        }
 }
 
 /* from (bins, lanes) -> to (bins, lanes) */
@@ -126,85 +108,144 @@ static void apply_mel(const dv__mel *mel, const float *restrict power, float *re
     for (int64_t band = 0; band < mel->bands; band++) {
         const float *restrict weights = mel->weights + mel->start[band];
         const float *restrict from = power + mel->first[band] * DV__LANES;
-        int64_t bins = mel->start[band + 1] - mel->start[band];
+        const int64_t bins = mel->start[band + 1] - mel->start[band];
         float sums[DV__LANES] = {0};
         for (int64_t bin = 0; bin < bins; bin++) {
-            float weight = weights[bin];
 #pragma omp simd
             for (int lane = 0; lane < DV__LANES; lane++)
-                sums[lane] += weight * from[bin * DV__LANES + lane];
+                sums[lane] += weights[bin] * from[bin * DV__LANES + lane];
         }
         memcpy(bands + band * DV__LANES, sums, sizeof sums);
     }
 }
 
-/* Raises all values to at least the maximum less `top_db`. */
+/* Where the decibels of a block of frames go. */
+typedef struct target {
+    float *to;               /* (rows, stride) */
+    int64_t rows, stride;    /* stride in floats */
+    int64_t count;           /* lanes that are stored */
+    float maxima[DV__LANES]; /* of each lane over the rows */
+} target;
+
+/* power (rows, lanes) -> decibels */
 DV__CLONES
-static void limit_range(float *restrict values, int64_t count, float top_db)
+static void store_decibels(const float *restrict power, target *out)
 {
-    float maximum = values[0];
-#pragma omp simd reduction(max : maximum)
-    for (int64_t i = 0; i < count; i++)
-        maximum = values[i] > maximum ? values[i] : maximum;
-    float least = maximum - top_db;
+    float maxima[DV__LANES];
+    for (int lane = 0; lane < DV__LANES; lane++)
+        maxima[lane] = -100;
+    for (int64_t row = 0; row < out->rows; row++) {
+        float values[DV__LANES];
+#pragma omp simd
+        for (int lane = 0; lane < DV__LANES; lane++) {
+            float value = power[row * DV__LANES + lane];
+            values[lane] = value > 1e-10F ? value : 1e-10F;
+        }
+#pragma omp simd
+        for (int lane = 0; lane < DV__LANES; lane++) {
+            values[lane] = decibel(values[lane]);
+            maxima[lane] = values[lane] > maxima[lane] ? values[lane] : maxima[lane];
+        }
+        if (out->count == DV__LANES)
+            memcpy(out->to + row * out->stride, values, sizeof values);
+        else
+            memcpy(out->to + row * out->stride, values, (size_t)out->count * sizeof(float));
+    }
+    memcpy(out->maxima, maxima, sizeof maxima);
+}
+
+/* Raises all values to at least `least`. */
+DV__CLONES
+static void limit_range(float *restrict values, int64_t count, float least)
+{
 #pragma omp simd
     for (int64_t i = 0; i < count; i++)
         values[i] = values[i] > least ? values[i] : least;
 }
 
-/* bands (n_mels, frames) -> features (n_mfcc, frames), DV__LANES frames at a time. */
+enum { DCT_ROWS = 4 }; /* computed at a time */
+
+/* bands (n_mels, lanes) -> rows `row` to row + 3 of the features, of as many as there are. */
 DV__CLONES
-static void apply_dct(const dv_frontend *frontend, const float *restrict bands,
-                      float *restrict features)
+static void dct_rows(const dv_frontend *frontend, const float *restrict bands, int64_t row,
+                     float (*restrict to)[DV__LANES])
 {
-    int64_t n_mels = frontend->config.n_mels;
-    int64_t frames = frontend->frames;
-    for (int64_t row = 0; row < frontend->rows; row++) {
-        const float *restrict weights = frontend->dct + row * n_mels;
-        float *restrict to = features + row * frames;
-        for (int64_t first = 0; first < frames; first += DV__LANES) {
-            int64_t count = frames - first < DV__LANES ? frames - first : DV__LANES;
-            float sums[DV__LANES] = {0};
-            for (int64_t band = 0; band < n_mels; band++) {
-                const float *restrict from = bands + band * frames + first;
-                if (count == DV__LANES)
+    const int64_t n_mels = frontend->config.n_mels;
+    const float *restrict weights[DCT_ROWS];
+    for (int64_t k = 0; k < DCT_ROWS; k++) {
+        int64_t nearest = row + k < frontend->rows ? row + k : frontend->rows - 1;
+        weights[k] = frontend->dct + nearest * n_mels;
+    }
+    const float *restrict a = weights[0], *restrict b = weights[1];
+    const float *restrict c = weights[2], *restrict d = weights[3];
+    float sums[DCT_ROWS][DV__LANES] = {{0}};
+    for (int64_t band = 0; band < n_mels; band++) {
 #pragma omp simd
-                    for (int lane = 0; lane < DV__LANES; lane++)
-                        sums[lane] += weights[band] * from[lane];
-                else
-                    for (int64_t lane = 0; lane < count; lane++)
-                        sums[lane] += weights[band] * from[lane];
-            }
-            memcpy(to + first, sums, (size_t)count * sizeof(float));
+        for (int lane = 0; lane < DV__LANES; lane++) {
+            float value = bands[band * DV__LANES + lane];
+            sums[0][lane] += a[band] * value;
+            sums[1][lane] += b[band] * value;
+            sums[2][lane] += c[band] * value;
+            sums[3][lane] += d[band] * value;
+        }
+    }
+    memcpy(to, sums, sizeof sums);
+}
+
+/* bands (blocks of frames, n_mels, lanes) -> features (n_mfcc, frames) */
+static void apply_dct(const dv_frontend *frontend, const float *bands, float *features)
+{
+    for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
+        int64_t left = frontend->frames - first;
+        size_t count = (size_t)(left < DV__LANES ? left : DV__LANES);
+        for (int64_t row = 0; row < frontend->rows; row += DCT_ROWS) {
+            float sums[DCT_ROWS][DV__LANES];
+            dct_rows(frontend, bands + first * frontend->config.n_mels, row, sums);
+            for (int64_t k = 0; k < DCT_ROWS && row + k < frontend->rows; k++)
+                memcpy(features + (row + k) * frontend->frames + first, sums[k],
+                       count * sizeof(float));
         }
     }
 }
 
-/* Decibels of all frames: of the mel bands, or of the whole spectrum; to (rows, frames). */
-static void decibels(const dv_frontend *frontend, const layout *parts,
-                     const dv_spectral_change *change, float *scratch, float *to)
+/* Power of the block of frames from `first` on, changed and in bands; in the scratch memory. */
+static const float *block_power(const dv_frontend *frontend, const layout *parts, int64_t first,
+                                const dv_spectral_change *change, float *scratch)
 {
-    float *input = scratch + parts->first;
-    float *other = scratch + parts->second;
+    float *power = scratch + parts->power, *other = scratch + parts->other;
+    dv__frames frames = {scratch + parts->phases + first, frontend->offsets, frontend->weights};
+    dv__fft_power(&frontend->fft, &frames, scratch + parts->work, power);
+    if (change != NULL && (change->gains != NULL || change->positions != NULL)) {
+        change_power(change, frontend->bins, power, other);
+        float *unchanged = power;
+        power = other;
+        other = unchanged;
+    }
+    if (frontend->config.type == DV_SPECTROGRAM)
+        return power;
+    apply_mel(&frontend->mel, power, other);
+    return other;
+}
+
+/* Decibels of all frames, of the mel bands or of the whole spectrum: for mfcc (blocks of frames,
+   n_mels, lanes), else (rows, frames). The largest one. */
+static float decibels(const dv_frontend *frontend, const layout *parts,
+                      const dv_spectral_change *change, float *scratch, float *to)
+{
+    const bool mfcc = frontend->config.type == DV_MFCC;
+    float maximum = -100;
     for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
         int64_t left = frontend->frames - first;
         int64_t count = left < DV__LANES ? left : DV__LANES;
-        int64_t rows = frontend->bins;
-        load_frames(frontend, scratch + parts->padded + first * frontend->config.hop, input);
-        const float *power = dv__fft_power(&frontend->fft, input, other);
-        if (change != NULL && (change->gains != NULL || change->positions != NULL)) {
-            float *changed = power == input ? other : input;
-            change_power(change, frontend->bins, power, changed);
-            power = changed;
-        }
-        if (frontend->config.type != DV_SPECTROGRAM) {
-            float *bands = power == input ? other : input;
-            rows = frontend->mel.bands;
-            apply_mel(&frontend->mel, power, bands);
-            power = bands;
-        }
-        store_decibels(power, rows, count, frontend->frames, to + first);
+        target out = {.to = mfcc ? to + first * frontend->config.n_mels : to + first,
+                      .rows = mfcc ? frontend->config.n_mels : frontend->rows,
+                      .stride = mfcc ? DV__LANES : frontend->frames,
+                      .count = mfcc ? DV__LANES : count};
+        store_decibels(block_power(frontend, parts, first, change, scratch), &out);
+        for (int64_t lane = 0; lane < count; lane++)
+            maximum = out.maxima[lane] > maximum ? out.maxima[lane] : maximum;
     }
+    return maximum;
 }
 
 void dv_frontend_compute(const dv_frontend *frontend, const float *window, float *features,
@@ -225,13 +266,15 @@ void dv_frontend_compute_changed(const dv_frontend *frontend, const float *windo
     memset(padded, 0, (size_t)before * sizeof(float));
     memcpy(padded + before, window, (size_t)frontend->samples * sizeof(float));
     memset(padded + after, 0, (size_t)(parts.padded_size - after) * sizeof(float));
+    split_phases(frontend, padded, work + parts.phases);
 
-    float *log_power = config->type == DV_MFCC ? work + parts.bands : features;
-    int64_t rows = config->type == DV_MFCC ? config->n_mels : frontend->rows;
-    decibels(frontend, &parts, change, work, log_power);
+    const bool mfcc = config->type == DV_MFCC;
+    float *log_power = mfcc ? work + parts.bands : features;
+    float maximum = decibels(frontend, &parts, change, work, log_power);
     if (config->top_db > 0)
-        limit_range(log_power, rows * frontend->frames, (float)config->top_db);
-    if (config->type == DV_MFCC)
+        limit_range(log_power, mfcc ? parts.total - parts.bands : frontend->rows * frontend->frames,
+                    maximum - (float)config->top_db);
+    if (mfcc)
         apply_dct(frontend, log_power, features);
     dv__features_normalize(config, frontend->rows, frontend->frames, features);
 }

@@ -153,6 +153,23 @@ static dv_status make_window(dv_frontend *frontend)
     return DV_OK;
 }
 
+/* Where the transform finds its samples, and what it multiplies them with. */
+static dv_status make_loads(dv_frontend *frontend)
+{
+    const dv_features_config *config = &frontend->config;
+    int64_t blocks = (frontend->frames + DV__LANES - 1) / DV__LANES;
+    int64_t pitch = blocks * DV__LANES + (config->n_fft - 1) / config->hop;
+    frontend->pitch = (pitch + 3) / 4 * 4; /* four are laid out at a time */
+    frontend->phases = config->hop < config->n_fft ? config->hop : config->n_fft;
+    DV_TRY(dv__calloc((size_t)config->n_fft, sizeof(float), &frontend->weights));
+    DV_TRY(dv__calloc((size_t)config->n_fft, sizeof(int32_t), &frontend->offsets));
+    for (int64_t n = 0; n < config->n_fft; n++) {
+        frontend->weights[n] = 0.5F * frontend->window[n];
+        frontend->offsets[n] = (int32_t)(n % config->hop * frontend->pitch + n / config->hop);
+    }
+    return DV_OK;
+}
+
 /* DCT-II, orthonormal: sqrt(2 / n) cos(pi row (band + 1/2) / n), the first row by sqrt(1 / n). */
 static dv_status make_dct(dv_frontend *frontend)
 {
@@ -182,6 +199,7 @@ dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out
     frontend->rows = dv__features_rows(config);
     frontend->bins = config->n_fft / 2 + 1;
     DV_TRY_GOTO(make_window(frontend));
+    DV_TRY_GOTO(make_loads(frontend));
     DV_TRY_GOTO(dv__fft_create(config->n_fft, &frontend->fft));
     if (config->type != DV_SPECTROGRAM)
         DV_TRY_GOTO(dv__mel_create(config, &frontend->mel));
@@ -199,6 +217,8 @@ void dv_frontend_free(dv_frontend *frontend)
     if (frontend == NULL)
         return;
     free(frontend->window);
+    free(frontend->weights);
+    free(frontend->offsets);
     dv__fft_free(&frontend->fft);
     dv__mel_free(&frontend->mel);
     free(frontend->dct);

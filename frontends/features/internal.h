@@ -22,23 +22,27 @@ enum { DV__LANES = 16 };
 
 /* A real transform of `size` points as a complex one of size / 2 over even and odd samples. */
 typedef struct dv__fft {
-    int64_t size;    /* power of two, at least 4 */
-    float *twiddles; /* per radix-4 pass and index: three complex factors */
-    float *unpack;   /* (size / 4 + 1, 2): exp(-2 pi i k / size) */
+    int64_t size;    /* power of two, at least 16 */
+    float *twiddles; /* per pass and index: seven complex factors */
+    float *unpack;   /* (size / 2, 2): exp(-2 pi i k / size) */
 } dv__fft;
 
 dv_status dv__fft_create(int64_t size, dv__fft *fft);
 void dv__fft_free(dv__fft *fft);
 
-/* Floats of one work buffer; two are needed. */
-int64_t dv__fft_buffer(const dv__fft *fft);
+/* Floats of the work space of dv__fft_power. */
+int64_t dv__fft_work(const dv__fft *fft);
 
-/*
- * Power spectra of DV__LANES frames. `input` holds the even samples (size / 2, lanes) and then the
- * odd ones (size / 2, lanes); it is overwritten. Returns the powers (size / 2 + 1, lanes), which
- * lie in `input` or in `other`.
- */
-const float *dv__fft_power(const dv__fft *fft, float *input, float *other);
+/* DV__LANES frames: sample n of the first one is at samples[offsets[n]], that of the others behind
+   it. */
+typedef struct dv__frames {
+    const float *samples;
+    const int32_t *offsets; /* (size) */
+    const float *weights;   /* (size): half of what each sample is multiplied with */
+} dv__frames;
+
+/* The power spectra (size / 2 + 1, lanes). */
+void dv__fft_power(const dv__fft *fft, const dv__frames *frames, float *work, float *power);
 
 /* Triangular filters, each a run of bins. */
 typedef struct dv__mel {
@@ -55,7 +59,13 @@ void dv__mel_free(dv__mel *mel);
 struct dv_frontend {
     dv_features_config config;
     int64_t samples, frames, rows, bins;
-    float *window; /* (n_fft): Hann, centred, zeros around it */
+    float *window;  /* (n_fft): Hann, centred, zeros around it */
+    float *weights; /* (n_fft): window / 2 */
+    /* The samples of a window are laid out (phases, pitch), sample n of frame f at (n % hop, n /
+       hop
+       + f): those of neighbouring frames are neighbours. */
+    int64_t phases, pitch;
+    int32_t *offsets; /* (n_fft): of frame 0's samples in there */
     dv__fft fft;
     dv__mel mel; /* mel, mfcc */
     float *dct;  /* (n_mfcc, n_mels); mfcc */

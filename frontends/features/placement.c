@@ -20,30 +20,81 @@ typedef struct envelope {
     float values[MAX_ENVELOPE];
 } envelope;
 
-static void remove_mean(float *samples, int64_t count)
+/* Sums run in lanes, so that they are vectors and to the bit the same on every instruction set. */
+static double total(const double sums[DV__LANES])
 {
     double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += (double)samples[i];
-    float mean = (float)(sum / (double)count);
+    for (int lane = 0; lane < DV__LANES; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
+DV__CLONES
+static double sum_of(const float *samples, int64_t count)
+{
+    double sums[DV__LANES] = {0};
+    int64_t whole = count - count % DV__LANES;
+    for (int64_t i = 0; i < whole; i += DV__LANES) {
+#pragma omp simd
+        for (int lane = 0; lane < DV__LANES; lane++)
+            sums[lane] += (double)samples[i + lane];
+    }
+    for (int64_t i = whole; i < count; i++)
+        sums[i - whole] += (double)samples[i];
+    return total(sums);
+}
+
+DV__CLONES
+static double energy_of(const float *samples, int64_t count)
+{
+    double sums[DV__LANES] = {0};
+    int64_t whole = count - count % DV__LANES;
+    for (int64_t i = 0; i < whole; i += DV__LANES) {
+#pragma omp simd
+        for (int lane = 0; lane < DV__LANES; lane++)
+            sums[lane] += (double)samples[i + lane] * (double)samples[i + lane];
+    }
+    for (int64_t i = whole; i < count; i++)
+        sums[i - whole] += (double)samples[i] * (double)samples[i];
+    return total(sums);
+}
+
+/* Of samples (count) after the mild high-pass 0.5 x + 0.5 diff x = x[t] - 0.5 x[t - 1]; the sample
+   before the first one must be there. */
+DV__CLONES
+static double high_passed_energy(const float *samples, int64_t count)
+{
+    double sums[DV__LANES] = {0};
+    int64_t whole = count - count % DV__LANES;
+    for (int64_t i = 0; i < whole; i += DV__LANES) {
+#pragma omp simd
+        for (int lane = 0; lane < DV__LANES; lane++) {
+            double value = (double)samples[i + lane] - 0.5 * (double)samples[i + lane - 1];
+            sums[lane] += value * value;
+        }
+    }
+    for (int64_t i = whole; i < count; i++) {
+        double value = (double)samples[i] - 0.5 * (double)samples[i - 1];
+        sums[i - whole] += value * value;
+    }
+    return total(sums);
+}
+
+static void remove_mean(float *samples, int64_t count)
+{
+    float mean = (float)(sum_of(samples, count) / (double)count);
     for (int64_t i = 0; i < count; i++)
         samples[i] -= mean;
 }
 
+DV__CLONES
 static double peak_of(const float *samples, int64_t count)
 {
     float peak = 0;
+#pragma omp simd reduction(max : peak)
     for (int64_t i = 0; i < count; i++)
         peak = fabsf(samples[i]) > peak ? fabsf(samples[i]) : peak;
     return (double)peak;
-}
-
-static double energy_of(const float *samples, int64_t count)
-{
-    double energy = 0;
-    for (int64_t i = 0; i < count; i++)
-        energy += (double)samples[i] * (double)samples[i];
-    return energy;
 }
 
 /*
@@ -81,19 +132,6 @@ static void set_level(const dv_features_config *config, float *samples, int64_t 
         samples[i] *= gain;
 }
 
-/* Energy of one frame after the mild high-pass 0.5 x + 0.5 diff x = x[t] - 0.5 x[t - 1]. */
-static double high_passed_energy(const float *samples, int64_t from, int64_t to)
-{
-    double energy = 0;
-    double previous = from > 0 ? (double)samples[from - 1] : 0;
-    for (int64_t i = from; i < to; i++) {
-        double value = (double)samples[i] - 0.5 * previous;
-        previous = (double)samples[i];
-        energy += value * value;
-    }
-    return energy;
-}
-
 /* The root of the power of 25 ms frames every 10 ms; the last one may hang over the end. */
 static void make_envelope(const float *samples, int64_t count, int64_t sample_rate, envelope *out)
 {
@@ -108,7 +146,9 @@ static void make_envelope(const float *samples, int64_t count, int64_t sample_ra
     for (int64_t i = 0; i < out->frames; i++) {
         int64_t from = i * out->hop;
         int64_t to = from + out->length < count ? from + out->length : count;
-        double energy = high_passed_energy(samples, from, to);
+        double energy = from > 0 ? high_passed_energy(samples + from, to - from)
+                                 : (double)samples[0] * (double)samples[0] +
+                                       high_passed_energy(samples + 1, to - 1);
         out->values[i] = (float)sqrt(energy / (double)out->length);
     }
 }
@@ -143,6 +183,24 @@ static void subtract_floor(envelope *out, double seconds)
         out->values[i] = out->values[i] > level ? out->values[i] - level : 0;
 }
 
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* Of four values the smallest and the largest cannot be the median of five. */
+static float median(const float values[5])
+{
+    float low = larger(smaller(values[0], values[1]), smaller(values[2], values[3]));
+    float high = smaller(larger(values[0], values[1]), larger(values[2], values[3]));
+    return larger(smaller(low, high), smaller(larger(low, high), values[4]));
+}
+
 /* The median of five frames removes clicks; outside the clip there is silence. */
 static void smooth(const envelope *in, envelope *out)
 {
@@ -155,8 +213,7 @@ static void smooth(const envelope *in, envelope *out)
             int64_t at = i + k - 2;
             near[k] = at >= 0 && at < in->frames ? in->values[at] : 0;
         }
-        qsort(near, 5, sizeof *near, compare_floats);
-        out->values[i] = near[2];
+        out->values[i] = median(near);
     }
 }
 
@@ -208,6 +265,14 @@ int64_t dv_frontend_prepare(const dv_frontend *frontend, float *samples, int64_t
     return frontend->samples / 2; /* the window begins with the clip */
 }
 
+DV__CLONES
+static void scale(const float *restrict from, int64_t count, float gain, float *restrict to)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        to[i] = from[i] * gain;
+}
+
 void dv_frontend_cut(const dv_frontend *frontend, const float *samples, int64_t count,
                      int64_t center, int64_t shift, float gain, float *window)
 {
@@ -215,7 +280,11 @@ void dv_frontend_cut(const dv_frontend *frontend, const float *samples, int64_t 
     int64_t start = center + shift - size / 2;
     int64_t from = start < 0 ? 0 : start;
     int64_t to = start + size < count ? start + size : count;
-    memset(window, 0, (size_t)size * sizeof *window);
-    for (int64_t i = from; i < to; i++)
-        window[i - start] = samples[i] * gain;
+    if (from >= to) {
+        memset(window, 0, (size_t)size * sizeof *window);
+        return;
+    }
+    memset(window, 0, (size_t)(from - start) * sizeof *window);
+    memset(window + (to - start), 0, (size_t)(start + size - to) * sizeof *window);
+    scale(samples + from, to - from, gain, window + (from - start));
 }

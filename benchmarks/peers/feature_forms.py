@@ -1,0 +1,81 @@
+"""What librosa_features.py and torchaudio_features.py share: the clips, and answers on request.
+
+    run FORM K       {"microseconds": [wall time of a batch, K times], "cpu_microseconds": mean}
+    features FORM F  writes what the form computes to F, raw floats (batch, rows, frames)
+    quit
+
+The first line tells versions, forms and why others are missing. The clips are noise, or what
+--samples FILE holds: raw floats (batch, 8000). --type says what is computed of them, with the sizes
+of decavox's defaults; --plain leaves the normalisation out.
+"""
+import argparse
+import json
+import sys
+import time
+
+import numpy
+
+RATE, N_FFT, HOP, BANDS, ROWS = 8000, 1024, 256, 64, 13
+
+
+def parse(description):
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--type", default="mfcc", choices=("mfcc", "mel", "spectrogram"))
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--samples", default="", help="raw floats (batch, 8000)")
+    parser.add_argument("--plain", action="store_true", help="without the normalisation")
+    return parser.parse_args()
+
+
+def clips(arguments):
+    if arguments.samples:
+        return numpy.fromfile(arguments.samples, numpy.float32).reshape(arguments.batch, RATE)
+    noise = numpy.random.default_rng(1).standard_normal((arguments.batch, RATE))
+    return (0.1 * noise).astype(numpy.float32)
+
+
+def normalized(features):
+    """(..., rows, frames): the mean of each row off, divided by the deviation of all."""
+    features = features - features.mean(-1, keepdims=True)
+    return features / (features.std((-2, -1), keepdims=True) + 0.01)
+
+
+def run(form, times):
+    seconds = []
+    cpu, start = time.process_time(), time.perf_counter()
+    for _ in range(times):
+        form()
+        now = time.perf_counter()
+        seconds.append(now - start)
+        start = now
+    cpu = (time.process_time() - cpu) / times
+    return {"microseconds": [round(t * 1e6, 3) for t in seconds],
+            "cpu_microseconds": round(cpu * 1e6, 3)}
+
+
+def serve(makers, about):
+    """makers: {form: function that makes the function}; a form that cannot be made is skipped."""
+    made, skipped = {}, {}
+    for name, maker in makers.items():
+        try:
+            form = maker()
+            form()
+            made[name] = form
+        except Exception as error:  # one form less
+            skipped[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    print(json.dumps(about | {"variants": list(made), "skipped": skipped}), flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if words == ["quit"]:
+            break
+        if len(words) != 3 or words[0] not in ("run", "features") or words[1] not in made:
+            sys.exit(f"no command '{line.strip()}'")
+        if words[0] == "run":
+            answer = run(made[words[1]], int(words[2]))
+        else:
+            features = numpy.asarray(made[words[1]](), numpy.float32)
+            features.tofile(words[2])
+            answer = {"features": features.size}
+        print(json.dumps(answer), flush=True)
