@@ -267,9 +267,33 @@ static void test_halves_of_others(void **state)
     read_bias(state, 0x3555, "{step: 1}", "tensor 'middle.bias' of a training is not F32");
 }
 
+/* All there are, at once and one by one: to the bit, NaN too. */
+static void test_all_halves_at_once(void **state)
+{
+    (void)state;
+    enum { ALL = 65536, POSITIVE_FINITE = 0x7C00 };
+    uint16_t *halves = calloc(ALL, sizeof *halves);
+    float *values = calloc(ALL, sizeof *values);
+    for (int i = 0; i < ALL; i++)
+        halves[i] = (uint16_t)i;
+    assert_false(dv_halves_to_floats(halves, ALL, values));
+    for (int i = 0; i < ALL; i++) {
+        float expected = dv_half_to_float(DV_F16, halves[i]);
+        if (memcmp(&expected, &values[i], sizeof expected) != 0)
+            fail_msg("half %04x is %g, expected %g", i, (double)values[i], (double)expected);
+    }
+    assert_true(dv_halves_to_floats(halves, POSITIVE_FINITE, values));
+    assert_true(dv_halves_to_floats(halves + 0x8000, POSITIVE_FINITE, values));
+    assert_false(dv_halves_to_floats(halves, POSITIVE_FINITE + 1, values));
+    assert_false(dv_halves_to_floats(halves + 0xFC00, 1, values));
+    free(halves);
+    free(values);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_halves_at_once),
         cmocka_unit_test(test_halves_come_back),
         cmocka_unit_test(test_sizes_of_precisions),
         cmocka_unit_test(test_weights_of_no_use_are_refused),

@@ -1,4 +1,5 @@
 #include "engine/core/half.h"
+#include "engine/ops/cpu.h"
 
 #include <math.h>
 #include <string.h>
@@ -60,4 +61,30 @@ static float ieee_to_float(uint16_t half)
 float dv_half_to_float(dv_dtype dtype, uint16_t half)
 {
     return dtype == DV_BF16 ? float_of((uint32_t)half << 16) : ieee_to_float(half);
+}
+
+/*
+ * A half's exponent and fraction, moved into their places in a float, make a number that is 2^112
+ * times too small, whether it is normal or not; infinity and NaN, which have exponent 31, then lack
+ * bits of their exponent.
+ */
+DV_CPU_CLONES
+static bool convert(const uint16_t *restrict halves, int64_t count, float *restrict values)
+{
+    uint32_t largest = 0;
+#pragma omp simd reduction(max : largest)
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t magnitude = halves[i] & 0x7FFFU;
+        uint32_t infinite = magnitude >= 0x7C00U ? 0x7F800000U : 0;
+        uint32_t sign = (uint32_t)(halves[i] & 0x8000U) << 16;
+        float scaled = float_of(magnitude << 13) * 0x1p112F;
+        values[i] = float_of(bits_of(scaled) | infinite | sign);
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest < 0x7C00U;
+}
+
+bool dv_halves_to_floats(const uint16_t *halves, int64_t count, float *values)
+{
+    return convert(halves, count, values);
 }

@@ -105,26 +105,36 @@ bool dv_checkpoint_takes(const dv_safetensors_entry *entry)
     return entry->dtype == DV_SAFETENSORS_F32 || entry->dtype == DV_SAFETENSORS_F16;
 }
 
+static dv_status fail_not_finite(const dv_safetensors_entry *entry)
+{
+    return DV_FAIL(DV_EFORMAT, "tensor '%s' holds NaN or infinity", entry->name);
+}
+
 static dv_status put_floats(const dv_safetensors_entry *entry, const float *values,
                             dv_params *params, int index, dv_buffer buffer)
 {
     if (!all_finite(values, params->items[index].count))
-        return DV_FAIL(DV_EFORMAT, "tensor '%s' holds NaN or infinity", entry->name);
+        return fail_not_finite(entry);
+    return dv_params_write(params, index, buffer, values);
+}
+
+/* `values` has room for the numbers of a tensor in F16. */
+static dv_status put(const dv_safetensors_entry *entry, dv_params *params, int index,
+                     dv_buffer buffer, float *values)
+{
+    if (entry->dtype == DV_SAFETENSORS_F32)
+        return put_floats(entry, entry->data, params, index, buffer);
+    if (!dv_halves_to_floats(entry->data, params->items[index].count, values))
+        return fail_not_finite(entry);
     return dv_params_write(params, index, buffer, values);
 }
 
 dv_status dv_checkpoint_put(const dv_safetensors_entry *entry, dv_params *params, int index,
                             dv_buffer buffer)
 {
-    if (entry->dtype == DV_SAFETENSORS_F32)
-        return put_floats(entry, entry->data, params, index, buffer);
-    const uint16_t *halves = entry->data;
-    int64_t count = params->items[index].count;
     float *values;
-    DV_TRY(dv__calloc((size_t)count, sizeof *values, &values));
-    for (int64_t i = 0; i < count; i++)
-        values[i] = dv_half_to_float(DV_F16, halves[i]);
-    dv_status status = put_floats(entry, values, params, index, buffer);
+    DV_TRY(dv__calloc((size_t)params->items[index].count, sizeof *values, &values));
+    dv_status status = put(entry, params, index, buffer, values);
     free(values);
     return status;
 }
@@ -176,24 +186,45 @@ bool dv_checkpoint_holds(dv_buffer buffer)
     return prefixes[buffer] != NULL;
 }
 
+/* Numbers of the largest tensor in F16. */
+static size_t most_halves(const dv_checkpoint *checkpoint)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
+        const dv_safetensors_entry *entry = dv_safetensors_at(checkpoint->file, i);
+        size_t count = (size_t)dv_safetensors_bytes(entry) / sizeof(uint16_t);
+        if (entry->dtype == DV_SAFETENSORS_F16 && count > most)
+            most = count;
+    }
+    return most;
+}
+
+static dv_status read_one(const dv_checkpoint *checkpoint, dv_params *params, int index,
+                          dv_buffer buffer, float *values)
+{
+    const dv_param *param = &params->items[index];
+    char name[NAME_SIZE];
+    tensor_name(name, param, buffer);
+    const dv_safetensors_entry *entry = dv_safetensors_find(checkpoint->file, name);
+    DV_TRY(check_entry(checkpoint->path, name, param, entry, checkpoint->state != NULL));
+    dv_status status = put(entry, params, index, buffer, values);
+    return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", checkpoint->path);
+}
+
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer)
 {
     DV_ASSERT(prefixes[buffer] != NULL && params->buffers[buffer] != NULL);
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
-    for (int i = 0; i < params->count; i++) {
-        const dv_param *param = &params->items[i];
-        if (dv_params_address(params, i, buffer) == NULL)
-            continue;
-        char name[NAME_SIZE];
-        tensor_name(name, param, buffer);
-        const dv_safetensors_entry *entry = dv_safetensors_find(checkpoint->file, name);
-        DV_TRY(check_entry(checkpoint->path, name, param, entry, checkpoint->state != NULL));
-        dv_status status = dv_checkpoint_put(entry, params, i, buffer);
-        if (status != DV_OK)
-            return dv__fail_within(status, "%s", checkpoint->path);
+    float *values; /* one for all: fresh memory costs as much as what is done in it */
+    DV_TRY(dv__calloc(most_halves(checkpoint), sizeof *values, &values));
+    dv_status status = DV_OK;
+    for (int i = 0; status == DV_OK && i < params->count; i++) {
+        if (dv_params_address(params, i, buffer) != NULL)
+            status = read_one(checkpoint, params, i, buffer, values);
     }
-    return check_extra(checkpoint, params, buffer);
+    free(values);
+    return status == DV_OK ? check_extra(checkpoint, params, buffer) : status;
 }
 
 /* ---- Writing ---- */
