@@ -162,7 +162,7 @@ class Compare(support.Case):
         self.assertEqual(row[3], f"{1e-6 * light['bytes_fp16']:.3f}*")
         self.assertEqual(row[5], f"{light['latency_p50_us']:.1f}")
         self.assertEqual(row[8], str(light["throughput_batch"]))
-        self.assertEqual(row[11], "98.01")
+        self.assertEqual(row[11], f"{100 * light['accuracy']['accuracy']:.2f}")
         row = next(line for line in table.splitlines() if line.startswith("tiny")).split()
         self.assertEqual(len(row), 11)  # blank where no accuracy is known
         rows = list(csv.DictReader(io.StringIO(self.compare(*files, "--format", "csv").out)))
@@ -182,7 +182,10 @@ class Compare(support.Case):
         parser = Page()
         parser.feed(text)
         self.assertEqual(parser.links, [])  # nothing from elsewhere
-        self.assertIn("98.01 (96.79 to 98.77)", parser.cells)
+        told = self.models(SHIPPED[1])[0]["accuracy"]
+        low, high = told["interval_95"]
+        self.assertIn(f"{100 * told['accuracy']:.2f} ({100 * low:.2f} to {100 * high:.2f})",
+                      parser.cells)
         self.assertIn("Accuracy against latency", parser.cells)
         root = xml.parse(picture).getroot()
         self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
