@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 64 }; /* random counters per block, 4 elements each */
+/* Random counters per block, and elements: each counter gives 4. */
+enum { GROUP = 64, BLOCK = 4 * GROUP };
 
 /* Elements with a number of their own: each, or each (n, c). */
 static int64_t random_count(const dv_step *s)
@@ -16,11 +17,17 @@ static int64_t random_count(const dv_step *s)
     return attr->channels ? shape.n * shape.c : dv_shape_count(shape);
 }
 
-/* Saved: the factors, 0 or 1 / (1 - rate), for random_count elements, filled up to a block. */
+static float scale_of(const dv_step *s)
+{
+    const dv_dropout_attr *attr = s->node->attr;
+    return (float)(1 / (1 - attr->rate));
+}
+
+/* Saved: for each of random_count elements, filled up to a block, whether it stays: a byte. */
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
-    int64_t blocks = (random_count(s) + 4 * GROUP - 1) / (4 * GROUP);
-    dv_planner_save(planner, (size_t)blocks * 4 * GROUP * sizeof(float));
+    int64_t blocks = (random_count(s) + BLOCK - 1) / BLOCK;
+    dv_planner_save(planner, (size_t)(blocks * BLOCK));
     return DV_OK;
 }
 
@@ -40,13 +47,13 @@ DV_CPU_INLINE void philox_round(uint32_t (*restrict w)[GROUP], uint32_t key0, ui
     }
 }
 
-/* Factors of 4 * GROUP elements from counter `first`; an element stays where the top 24 bits of its
-   word are at least `threshold`. */
-DV_CPU_CLONES
-static void draw(const dv_rng *rng, uint32_t first, uint32_t threshold, float scale,
-                 float *restrict factors)
+/* Of a block from counter `first`: an element stays where the top 24 bits of its word are at least
+   `threshold`. */
+DV_CPU_INLINE void draw(const dv_rng *rng, uint32_t first, uint32_t threshold,
+                        uint8_t *restrict stays)
 {
     uint32_t words[4][GROUP], key0 = (uint32_t)rng->seed, key1 = (uint32_t)(rng->seed >> 32);
+    uint32_t flags[BLOCK];
     for (uint32_t i = 0; i < GROUP; i++) {
         words[0][i] = first + i;
         words[1][i] = rng->use;
@@ -60,66 +67,121 @@ static void draw(const dv_rng *rng, uint32_t first, uint32_t threshold, float sc
     }
     for (int i = 0; i < GROUP; i++) {
         for (int k = 0; k < 4; k++)
-            factors[4 * i + k] = (words[k][i] >> 8) >= threshold ? scale : 0.0F;
+            flags[4 * i + k] = (words[k][i] >> 8) >= threshold;
     }
+    for (int i = 0; i < BLOCK; i++)
+        stays[i] = (uint8_t)flags[i];
 }
 
-static void draw_all(const dv_step *s)
-{
-    const dv_dropout_attr *attr = s->node->attr;
-    dv_rng rng = {s->run->seed, DV_RNG_DROPOUT + (uint32_t)s->node->id, s->run->step};
-    float *factors = s->saved, scale = (float)(1 / (1 - attr->rate));
-    uint32_t threshold = (uint32_t)ceil(attr->rate * 16777216.0);
-    int64_t blocks = (random_count(s) + 4 * GROUP - 1) / (4 * GROUP);
-#pragma omp parallel for schedule(static) if (blocks * 4 * GROUP > DV_CPU_GRAIN / 4)
-    for (int64_t block = 0; block < blocks; block++)
-        draw(&rng, (uint32_t)(block * GROUP), threshold, scale, factors + block * 4 * GROUP);
-}
-
-DV_CPU_CLONES
-static void multiply(const float *restrict from, const float *restrict factors, float *restrict to,
-                     int64_t count)
+/* to = from times 0 or `scale`. */
+DV_CPU_INLINE void multiply(const float *restrict from, const uint8_t *restrict stays, float scale,
+                            float *restrict to, int64_t count)
 {
 #pragma omp simd
     for (int64_t i = 0; i < count; i++)
-        to[i] = from[i] * factors[i];
+        to[i] = from[i] * (stays[i] != 0 ? scale : 0.0F);
 }
 
-/* to = from times the factors; backward multiplies the gradient alike. */
+/* The numbers of all steps of one run. */
+typedef struct stream {
+    dv_rng rng;
+    uint32_t threshold;
+    float scale;
+} stream;
+
+static stream stream_of(const dv_step *s)
+{
+    const dv_dropout_attr *attr = s->node->attr;
+    return (stream){
+        .rng = {s->run->seed, DV_RNG_DROPOUT + (uint32_t)s->node->id, s->run->step},
+        .threshold = (uint32_t)ceil(attr->rate * 16777216.0),
+        .scale = scale_of(s),
+    };
+}
+
+/* Blocks from number `first` on; `count` elements of from and to begin there. from NULL: only the
+   bytes are wanted. */
+DV_CPU_CLONES
+static void draw_blocks(const stream *by, int64_t first, int64_t blocks, uint8_t *stays,
+                        const float *from, float *to, int64_t count)
+{
+    dv_rng rng = by->rng;
+    for (int64_t i = 0; i < blocks; i++) {
+        draw(&rng, (uint32_t)((first + i) * GROUP), by->threshold, stays + i * BLOCK);
+        if (from != NULL)
+            multiply(from + i * BLOCK, stays + i * BLOCK, by->scale, to + i * BLOCK,
+                     dv__smaller(BLOCK, count - i * BLOCK));
+    }
+}
+
+/* from NULL: the bytes alone. */
+static void draw_all(const dv_step *s, const float *from, float *to)
+{
+    enum { AT_ONCE = DV_CPU_BLOCK / BLOCK };
+    stream by = stream_of(s);
+    uint8_t *stays = s->saved;
+    int64_t count = random_count(s), blocks = (count + BLOCK - 1) / BLOCK;
+#pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN / 4)
+    for (int64_t i = 0; i < blocks; i += AT_ONCE)
+        draw_blocks(&by, i, dv__smaller(AT_ONCE, blocks - i), stays + i * BLOCK,
+                    from != NULL ? from + i * BLOCK : NULL, from != NULL ? to + i * BLOCK : NULL,
+                    count - i * BLOCK);
+}
+
+DV_CPU_CLONES
+static void multiply_block(const float *from, const uint8_t *stays, float scale, float *to,
+                           int64_t count)
+{
+    multiply(from, stays, scale, to, count);
+}
+
+/* to = from times the factors: of the gradient, and where a factor is for a whole channel. */
 static void apply(const dv_step *s, const float *from, float *to)
 {
     const dv_dropout_attr *attr = s->node->attr;
-    const float *factors = s->saved;
+    const uint8_t *stays = s->saved;
+    float scale = scale_of(s);
     dv_shape shape = s->node->shape;
     int64_t count = dv_shape_count(shape), rows = shape.h * shape.w;
-    if (!s->run->training) {
-        memcpy(to, from, (size_t)count * sizeof *to);
-        return;
-    }
     if (attr->channels) {
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
         for (int64_t row = 0; row < shape.n * rows; row++)
-            multiply(from + row * shape.c, factors + row / rows * shape.c, to + row * shape.c,
-                     shape.c);
+            multiply_block(from + row * shape.c, stays + row / rows * shape.c, scale,
+                           to + row * shape.c, shape.c);
         return;
     }
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
-        multiply(from + i, factors + i, to + i, dv__smaller(DV_CPU_BLOCK, count - i));
+        multiply_block(from + i, stays + i, scale, to + i, dv__smaller(DV_CPU_BLOCK, count - i));
+}
+
+static void copy(const dv_step *s, const void *from, void *to)
+{
+    memcpy(to, from, (size_t)dv_shape_count(s->node->shape) * sizeof(float));
 }
 
 static dv_status forward(dv_step *s)
 {
-    if (s->run->training)
-        draw_all(s);
-    apply(s, s->x[0], s->y);
+    const dv_dropout_attr *attr = s->node->attr;
+    if (!s->run->training)
+        copy(s, s->x[0], s->y);
+    else if (!attr->channels)
+        draw_all(s, s->x[0], s->y);
+    else {
+        draw_all(s, NULL, NULL);
+        apply(s, s->x[0], s->y);
+    }
     return DV_OK;
 }
 
 static dv_status backward(dv_step *s)
 {
-    if (s->dx[0] != NULL)
+    if (s->dx[0] == NULL)
+        return DV_OK;
+    if (s->run->training)
         apply(s, s->dy, s->dx[0]);
+    else
+        copy(s, s->dy, s->dx[0]);
     return DV_OK;
 }
 
