@@ -9,9 +9,12 @@
  * A head of a sample is a unit of work. All products are of the form c = a b, where b lies packed
  * in panels, (panel, depth, LANES): lanes of neighbouring columns, zeros beyond the last.
  */
-enum { LANES = 16, ROWS = 4 };
+enum { LANES = 16, ROWS = 8, HALF = ROWS / 2 };
 
-/* Queries that are gone through at once: p is (BLOCK, T) and never (T, T). */
+/*
+ * Queries that are gone through at once. Their probabilities p lie transposed, (T, lanes): a query
+ * is a lane, so that what softmax adds up over the steps it adds up in whole vectors.
+ */
 enum { BLOCK = 32 };
 
 /* Up to so many steps forward keeps p (heads, T, T) for backward, 4 T / (3 D) times the memory of
@@ -25,9 +28,9 @@ typedef struct sizes {
     int64_t steps; /* T */
     int64_t width; /* D */
     int64_t x_row, y_row;
-    int64_t step_lanes, width_lanes; /* T and D in whole vectors */
-    int64_t p_row; /* elements from a row of p to the next: an odd number of vectors where there are
-                      many, else the rows of a column would push each other out of the cache */
+    int64_t width_lanes; /* D in whole vectors */
+    int64_t p_row;       /* queries of a block in whole vectors: a row of p */
+    int64_t p_size;      /* elements of a unit's p: (blocks, T, p_row) */
     float scale;
     bool keeps; /* p */
 } sizes;
@@ -35,25 +38,25 @@ typedef struct sizes {
 /* A head in x and what is computed of it. */
 typedef struct head {
     const float *q, *k, *v;
-    float *kept; /* p (T, p_row) or NULL */
+    float *kept; /* p or NULL */
 } head;
 
 static sizes get_sizes(const dv_step *s)
 {
     int64_t heads = ((const dv_attention_attr *)s->node->attr)->heads;
     dv_shape y = s->node->shape;
-    int64_t width = y.c / heads, step_lanes = (y.w + LANES - 1) / LANES * LANES;
-    bool is_short = y.w <= MOST_KEPT;
+    int64_t width = y.c / heads, blocks = (y.w + BLOCK - 1) / BLOCK;
+    int64_t p_row = dv__smaller((y.w + LANES - 1) / LANES * LANES, BLOCK);
     return (sizes){.heads = y.n * heads,
                    .steps = y.w,
                    .width = width,
                    .x_row = 3 * y.c,
                    .y_row = y.c,
-                   .step_lanes = step_lanes,
                    .width_lanes = (width + LANES - 1) / LANES * LANES,
-                   .p_row = is_short ? step_lanes : step_lanes | LANES,
+                   .p_row = p_row,
+                   .p_size = blocks * y.w * p_row,
                    .scale = (float)(1 / sqrt((double)width)),
-                   .keeps = s->training && is_short};
+                   .keeps = s->training && y.w <= MOST_KEPT};
 }
 
 /* Where unit `number` begins in x and dx, and in y and dy. */
@@ -72,7 +75,7 @@ static int64_t y_offset(const sizes *z, int64_t number)
 static head get_head(const dv_step *s, const sizes *z, int64_t number)
 {
     const float *q = (const float *)s->x[0] + x_offset(z, number);
-    float *kept = z->keeps ? (float *)s->saved + number * z->steps * z->p_row : NULL;
+    float *kept = z->keeps ? (float *)s->saved + number * z->p_size : NULL;
     return (head){q, q + z->y_row, q + 2 * z->y_row, kept};
 }
 
@@ -80,28 +83,26 @@ static head get_head(const dv_step *s, const sizes *z, int64_t number)
 
 /* Of one thread: p and ds of a block, and packed matrices. */
 typedef struct workspace {
-    float *p, *ds;                 /* (BLOCK, p_row) */
-    float *keys;                   /* k^T: (D, T) */
-    float *values;                 /* forward: v (T, D); backward: v^T (D, T) */
-    float *key_rows;               /* k (T, D) */
-    float *query_rows, *gradients; /* q and dy of a block: (BLOCK, D) */
+    float *p, *ds;   /* (T, p_row) */
+    float *columns;  /* q^T or dy^T of a block: (D, p_row) */
+    float *values;   /* forward: v (T, D) */
+    float *key_rows; /* backward: k (T, D) */
+    float *query_rows, *gradients; /* backward: q and dy of a block: (BLOCK, D) */
 } workspace;
 
 static int64_t workspace_size(const sizes *z, bool training)
 {
-    int64_t columns = z->width * z->step_lanes, rows = z->steps * z->width_lanes;
-    int64_t forward = BLOCK * z->p_row + columns + rows;
-    int64_t backward = 2 * BLOCK * z->p_row + 2 * columns + rows + 2 * BLOCK * z->width_lanes;
-    return ((training ? backward : forward) + LANES - 1) / LANES * LANES;
+    int64_t block = z->steps * z->p_row, rows = z->steps * z->width_lanes;
+    int64_t forward = block + z->width * z->p_row + rows;
+    return training ? forward + block + 2 * BLOCK * z->width_lanes : forward;
 }
 
 static workspace get_workspace(const dv_step *s, const sizes *z, int64_t worker)
 {
     float *p = (float *)s->scratch + worker * workspace_size(z, s->training);
-    float *keys = p + BLOCK * z->p_row, *values = keys + z->width * z->step_lanes;
-    workspace w = {.p = p, .keys = keys, .values = values};
-    if (s->training) { /* forward needs less: its rows of v end within key_rows */
-        w.key_rows = values + z->width * z->step_lanes;
+    workspace w = {.p = p, .columns = p + z->steps * z->p_row};
+    w.values = w.key_rows = w.columns + z->width * z->p_row;
+    if (s->training) {
         w.query_rows = w.key_rows + z->steps * z->width_lanes;
         w.gradients = w.query_rows + BLOCK * z->width_lanes;
         w.ds = w.gradients + BLOCK * z->width_lanes;
@@ -120,7 +121,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     int64_t work = workers_of(s, &z) * workspace_size(&z, s->training);
     dv_planner_scratch(planner, (size_t)work * sizeof(float));
     if (z.keeps)
-        dv_planner_save(planner, (size_t)(z.heads * z.steps * z.p_row) * sizeof(float));
+        dv_planner_save(planner, (size_t)(z.heads * z.p_size) * sizeof(float));
     return DV_OK;
 }
 
@@ -171,92 +172,119 @@ typedef struct target {
     bool adds;
 } target;
 
-DV_CPU_INLINE void store(vector sum, float *c, int64_t columns, bool adds)
+/* The first columns of a panel that has more lanes than c has columns. */
+DV_CPU_INLINE void store_some(const vector *sum, float *c, int64_t columns, bool adds)
 {
-    if (columns >= LANES) {
-        if (adds)
-            sum += *(vector *)c;
-        *(vector *)c = sum;
-        return;
-    }
     for (int64_t i = 0; i < columns; i++)
-        c[i] = adds ? c[i] + sum[i] : sum[i];
+        c[i] = adds ? c[i] + (*sum)[i] : (*sum)[i];
 }
 
-/* `rows`, a constant, of c for one panel. */
-DV_CPU_INLINE void multiply_rows(int rows, view a, int64_t depth, const float *panel, target c)
+/* `rows` of c for one panel; `rows` and `adds` are constants. */
+DV_CPU_INLINE void multiply_rows(int rows, bool adds, view a, int64_t depth, const float *panel,
+                                 target c)
 {
-    vector sum[ROWS] = {{0}};
+    vector sum[ROWS];
+    for (int row = 0; row < rows; row++)
+        sum[row] = (vector){0};
     for (int64_t k = 0; k < depth; k++, panel += LANES, a.at += a.column) {
         vector b = *(const vector *)panel;
         for (int row = 0; row < rows; row++)
             sum[row] += a.at[row * a.row] * b;
     }
-    for (int row = 0; row < rows; row++)
-        store(sum[row], c.at + row * c.step, c.columns, c.adds);
+    if (c.columns < LANES) {
+        for (int row = 0; row < rows; row++)
+            store_some(&sum[row], c.at + row * c.step, c.columns, adds);
+        return;
+    }
+    for (int row = 0; row < rows; row++) {
+        if (adds)
+            sum[row] += *(vector *)(c.at + row * c.step);
+        *(vector *)(c.at + row * c.step) = sum[row];
+    }
+}
+
+DV_CPU_INLINE void multiply_panel(bool adds, view a, int64_t rows, int64_t depth,
+                                  const float *panel, target c)
+{
+    int64_t row = 0;
+    for (; row + ROWS <= rows; row += ROWS, a.at += ROWS * a.row, c.at += ROWS * c.step)
+        multiply_rows(ROWS, adds, a, depth, panel, c);
+    if (row + HALF <= rows) {
+        multiply_rows(HALF, adds, a, depth, panel, c);
+        row += HALF;
+        a.at += HALF * a.row;
+        c.at += HALF * c.step;
+    }
+    for (; row < rows; row++, a.at += a.row, c.at += c.step)
+        multiply_rows(1, adds, a, depth, panel, c);
 }
 
 /* c (rows, c.columns) = a (rows, depth) b */
 DV_CPU_INLINE void multiply(view a, int64_t rows, int64_t depth, const float *panels, target c)
 {
     for (; c.columns > 0; c.columns -= LANES, c.at += LANES, panels += depth * LANES) {
-        view from = a;
-        target to = c;
-        int64_t row = 0;
-        for (; row + ROWS <= rows; row += ROWS, from.at += ROWS * a.row, to.at += ROWS * c.step)
-            multiply_rows(ROWS, from, depth, panels, to);
-        for (; row < rows; row++, from.at += a.row, to.at += c.step)
-            multiply_rows(1, from, depth, panels, to);
+        if (c.adds)
+            multiply_panel(true, a, rows, depth, panels, c);
+        else
+            multiply_panel(false, a, rows, depth, panels, c);
     }
 }
 
 /* ---- Softmax ---- */
 
-/* p (step_lanes) from logits without their scale; zeros beyond the last step. */
+/* Of LANES queries, in place; p (T, p_row) from logits without their scale. */
 DV_CPU_INLINE void softmax(const sizes *z, float *restrict p)
 {
-    int64_t lanes = z->step_lanes;
-    float scale = z->scale, largest = -INFINITY, sum = 0;
-    for (int64_t j = z->steps; j < lanes; j++)
-        p[j] = -INFINITY;
-#pragma omp simd reduction(max : largest)
-    for (int64_t j = 0; j < lanes; j++)
-        largest = p[j] > largest ? p[j] : largest;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < lanes; j++) {
-        p[j] = dv_exp_negative((p[j] - largest) * scale);
-        sum += p[j];
-    }
-    float share = 1.0F / sum;
+    float scale = z->scale, most[LANES], share[LANES];
+    memcpy(most, p, sizeof most);
+    for (int64_t j = 1; j < z->steps; j++) {
 #pragma omp simd
-    for (int64_t j = 0; j < lanes; j++)
-        p[j] *= share;
+        for (int i = 0; i < LANES; i++)
+            most[i] = p[j * z->p_row + i] > most[i] ? p[j * z->p_row + i] : most[i];
+    }
+    vector sum = {0};
+    for (int64_t j = 0; j < z->steps; j++) {
+        float *restrict row = p + j * z->p_row;
+#pragma omp simd
+        for (int i = 0; i < LANES; i++)
+            row[i] = dv_exp_negative((row[i] - most[i]) * scale);
+        sum += *(const vector *)row;
+    }
+#pragma omp simd
+    for (int i = 0; i < LANES; i++)
+        share[i] = 1.0F / sum[i];
+    for (int64_t j = 0; j < z->steps; j++)
+        *(vector *)(p + j * z->p_row) *= *(const vector *)share;
 }
 
-/* p (rows, p_row) of the queries from `first` on; keys: k^T, packed. */
+/* p (T, p_row) of the queries from `first` on; columns: room for q^T. */
 DV_CPU_INLINE void probabilities(const sizes *z, const head *h, int64_t first, int64_t rows,
-                                 const float *keys, float *p)
+                                 float *columns, float *p)
 {
-    view q = {h->q + first * z->x_row, z->x_row, 1};
-    multiply(q, rows, z->width, keys, (target){p, z->p_row, z->step_lanes, false});
-    for (int64_t row = 0; row < rows; row++)
-        softmax(z, p + row * z->p_row);
+    pack_transposed(h->q + first * z->x_row, z->x_row, z->width, rows, columns);
+    int64_t lanes = (rows + LANES - 1) / LANES * LANES;
+    multiply((view){h->k, z->x_row, 1}, z->steps, z->width, columns,
+             (target){p, z->p_row, lanes, false});
+    for (int64_t i = 0; i < lanes; i += LANES)
+        softmax(z, p + i);
 }
 
-/* ds from p and dp, which are (rows, p_row). */
-DV_CPU_INLINE void before_softmax(const sizes *z, const float *restrict p, int64_t rows,
-                                  float *restrict ds)
+/* ds from p and dp, in its place, all (T, p_row); of LANES queries. */
+DV_CPU_INLINE void before_softmax(const sizes *z, const float *restrict p, float *restrict ds)
 {
-    int64_t lanes = z->step_lanes;
-    for (int64_t row = 0; row < rows; row++, p += z->p_row, ds += z->p_row) {
-        float mean = 0;
-#pragma omp simd reduction(+ : mean)
-        for (int64_t j = 0; j < lanes; j++)
-            mean += p[j] * ds[j];
-#pragma omp simd
-        for (int64_t j = 0; j < lanes; j++)
-            ds[j] = p[j] * (ds[j] - mean) * z->scale;
+    vector mean = {0};
+    for (int64_t j = 0; j < z->steps; j++)
+        mean += *(const vector *)(p + j * z->p_row) * *(const vector *)(ds + j * z->p_row);
+    for (int64_t j = 0; j < z->steps; j++) {
+        vector *to = (vector *)(ds + j * z->p_row);
+        *to = *(const vector *)(p + j * z->p_row) * (*to - mean) * z->scale;
     }
+}
+
+/* Where the p of the queries from `first` on lies. */
+DV_CPU_INLINE float *block_of(const sizes *z, const head *h, int64_t first, const workspace *w)
+{
+    return h->kept != NULL ? h->kept + first / BLOCK * z->steps * z->p_row : w->p;
 }
 
 /* ---- Forward ---- */
@@ -264,13 +292,12 @@ DV_CPU_INLINE void before_softmax(const sizes *z, const float *restrict p, int64
 DV_CPU_CLONES
 static void forward_head(const sizes *z, const head *h, workspace w, float *y)
 {
-    pack_transposed(h->k, z->x_row, z->width, z->steps, w.keys);
     pack(h->v, z->x_row, z->steps, z->width, w.values);
     for (int64_t first = 0; first < z->steps; first += BLOCK) {
         int64_t rows = dv__smaller(BLOCK, z->steps - first);
-        float *p = h->kept != NULL ? h->kept + first * z->p_row : w.p;
-        probabilities(z, h, first, rows, w.keys, p);
-        multiply((view){p, z->p_row, 1}, rows, z->steps, w.values,
+        float *p = block_of(z, h, first, &w);
+        probabilities(z, h, first, rows, w.columns, p);
+        multiply((view){p, 1, z->p_row}, rows, z->steps, w.values,
                  (target){y + first * z->y_row, z->y_row, z->width, false});
     }
 }
@@ -298,27 +325,27 @@ DV_CPU_CLONES
 static void backward_head(const sizes *z, const head *h, workspace w, const float *dy, float *dx)
 {
     int64_t p_row = z->p_row;
-    if (h->kept == NULL)
-        pack_transposed(h->k, z->x_row, z->width, z->steps, w.keys);
-    pack_transposed(h->v, z->x_row, z->width, z->steps, w.values);
     pack(h->k, z->x_row, z->steps, z->width, w.key_rows);
     for (int64_t first = 0; first < z->steps; first += BLOCK) {
         int64_t rows = dv__smaller(BLOCK, z->steps - first);
-        float *p = h->kept != NULL ? h->kept + first * p_row : w.p;
+        int64_t lanes = (rows + LANES - 1) / LANES * LANES;
+        float *p = block_of(z, h, first, &w);
         if (h->kept == NULL)
-            probabilities(z, h, first, rows, w.keys, p);
+            probabilities(z, h, first, rows, w.columns, p);
         const float *dy_block = dy + first * z->y_row;
-        multiply((view){dy_block, z->y_row, 1}, rows, z->width, w.values,
-                 (target){w.ds, p_row, z->step_lanes, false});
-        before_softmax(z, p, rows, w.ds);
+        pack_transposed(dy_block, z->y_row, z->width, rows, w.columns);
+        multiply((view){h->v, z->x_row, 1}, z->steps, z->width, w.columns,
+                 (target){w.ds, p_row, lanes, false});
+        for (int64_t i = 0; i < lanes; i += LANES)
+            before_softmax(z, p + i, w.ds + i);
         target dq = {dx + first * z->x_row, z->x_row, z->width, false};
-        multiply((view){w.ds, p_row, 1}, rows, z->steps, w.key_rows, dq);
+        multiply((view){w.ds, 1, p_row}, rows, z->steps, w.key_rows, dq);
         target dk = {dx + z->y_row, z->x_row, z->width, first > 0};
         pack(h->q + first * z->x_row, z->x_row, rows, z->width, w.query_rows);
-        multiply((view){w.ds, 1, p_row}, z->steps, rows, w.query_rows, dk);
+        multiply((view){w.ds, p_row, 1}, z->steps, rows, w.query_rows, dk);
         target dv = {dx + 2 * z->y_row, z->x_row, z->width, first > 0};
         pack(dy_block, z->y_row, rows, z->width, w.gradients);
-        multiply((view){p, 1, p_row}, z->steps, rows, w.gradients, dv);
+        multiply((view){p, p_row, 1}, z->steps, rows, w.gradients, dv);
     }
 }
 
