@@ -38,7 +38,7 @@ const dv_setting dv_train_settings[] = {
     {"init_from", "train.init_from", NULL, "checkpoint to begin with where it fits"},
     {"pretrain_data", "pretrain.data.path", NULL, "data to train on before; section pretrain"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
-    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic, on a GPU"},
+    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic on a GPU, BF16 on a CPU"},
     {"seed", "train.seed", NULL, "of weights, order and augmentation"},
     {NULL, NULL, NULL, NULL},
 };

@@ -234,7 +234,7 @@ static void print_start(dv_training *training)
     dv_run_print(folder,
                  "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                  "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name, dv_dtype_name(training->context->dtype),
+                 training->context->backend->name, dv_dtype_name(training->context->operands),
                  training->context->threads, source->train_count, source->validation_count,
                  training->dataset.label_count, source->rows, source->frames);
 }

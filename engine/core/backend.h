@@ -16,6 +16,9 @@ typedef struct dv_backend {
     size_t real_size; /* bytes of an element: 4, or 8 on the reference of the tests */
     bool host_memory; /* device memory is the host's: it may be read and written directly */
     bool half;        /* activations may be DV_F16 and DV_BF16: mixed precision */
+    /* Whether the operands of large products may be rounded to `dtype`, a half, all else being
+       float; DV_EUNSUPPORTED says why not. NULL: they may not. */
+    dv_status (*half_products)(dv_context *context, dv_dtype dtype);
 
     dv_status (*open)(dv_context *context); /* NULL: nothing to do */
     void (*close)(dv_context *context);     /* NULL: nothing to do */
@@ -39,7 +42,7 @@ typedef struct dv_backend {
     dv_status (*fill)(dv_context *context, void *destination, double value, int64_t count);
     /* into[i] += from[i], of the context's dtype: gradients of a value with several users. */
     dv_status (*accumulate)(dv_context *context, void *into, const void *from, int64_t count);
-    /* into[i] = from[i], float rounded to the context's dtype, which is a half. NULL without. */
+    /* into[i] = from[i], float rounded to the context's operands, a half. NULL without. */
     dv_status (*round)(dv_context *context, void *into, const void *from, int64_t count);
 
     /*

@@ -70,10 +70,15 @@ dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log
 
 dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype)
 {
-    if (dtype != DV_F32 && !context->backend->half)
-        return DV_FAIL(DV_EUNSUPPORTED, "%s computes in FP32 alone, not in %s",
-                       context->backend->name, dv_dtype_name(dtype));
-    context->dtype = dtype;
+    const dv_backend *backend = context->backend;
+    bool whole = dtype == DV_F32 || backend->half;
+    if (!whole && backend->half_products == NULL)
+        return DV_FAIL(DV_EUNSUPPORTED, "%s computes in fp32 alone, not in %s", backend->name,
+                       dv_dtype_name(dtype));
+    if (!whole)
+        DV_TRY(backend->half_products(context, dtype));
+    context->dtype = whole ? dtype : DV_F32;
+    context->operands = dtype;
     return DV_OK;
 }
 

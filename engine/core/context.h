@@ -20,10 +20,12 @@ extern const char *const dv_algorithms_names[]; /* "fixed", "measured", "any", N
 
 struct dv_context {
     const dv_backend *backend;
-    void *device;     /* the backend's own, from open to close */
-    int device_index; /* N of "cuda:N", else 0 */
-    int threads;      /* host threads of this context, at least 1 */
-    dv_dtype dtype;   /* of activations and their gradients: DV_F32 but for mixed precision */
+    void *device;      /* the backend's own, from open to close */
+    int device_index;  /* N of "cuda:N", else 0 */
+    int threads;       /* host threads of this context, at least 1 */
+    dv_dtype dtype;    /* of activations and their gradients: DV_F32 but for mixed precision */
+    dv_dtype operands; /* what the operands of large products are rounded to: dtype, or a half
+                          where products alone are in mixed precision */
     dv_algorithms algorithms;
     dv_log log;
 };
@@ -40,7 +42,8 @@ dv_status dv_context_open(const char *device, int threads, dv_log log, dv_contex
 dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log log,
                                   dv_context **out);
 
-/* The dtype of all plans and parameters to be made. DV_EUNSUPPORTED: the backend has FP32 alone. */
+/* The dtype of all plans and parameters to be made: of all that is computed, or where the backend
+   can do no more, of the operands of large products. DV_EUNSUPPORTED: neither, and why. */
 dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype);
 
 /* One more context on the device of `other`, for another thread. */

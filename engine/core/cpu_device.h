@@ -14,6 +14,9 @@
 typedef struct dv_cpu_device {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
+    /* From so many multiply-adds, and channels of a convolution's input, on rounding the operands
+       to BF16 pays. */
+    int64_t half_products, half_channels;
 } dv_cpu_device;
 
 static inline const dv_cpu_device *dv__cpu_device(const dv_context *context)
@@ -46,11 +49,34 @@ dv_status dv__md_plain(int rank, const int64_t *dim, const int64_t *stride,
 /* A layout of oneDNN's choice. */
 dv_status dv__md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
 
+/* The same in another type of elements. */
+dnnl_memory_desc_t dv__md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type);
+
 bool dv__md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
 size_t dv__md_bytes(const dnnl_memory_desc_t *md);
 
 /* What a primitive expects as its argument DNNL_ARG_...: with layouts chosen. */
 dnnl_memory_desc_t dv__md_argument(const_dnnl_primitive_desc_t description, int argument);
+
+/* ---- BF16: the operands of large products, where the context asks for it ---- */
+
+/* Whether the processor multiplies BF16. */
+bool dv__cpu_has_bf16(void);
+
+/* Whether the operands of a product of so many multiply-adds are rounded. */
+bool dv__cpu_rounds(const dv_context *context, int64_t products);
+
+/* into[i] = from[i], to nearest, ties to even, as dv_half_from_float. */
+void dv__cpu_round(const float *from, uint16_t *into, int64_t count);
+
+/* The same by the calling thread alone. */
+void dv__cpu_round_part(const float *from, uint16_t *into, int64_t count);
+
+/* Bytes of so many elements of BF16 in scratch memory. */
+static inline size_t dv__cpu_half_bytes(int64_t count)
+{
+    return dv__cpu_aligned((size_t)count * sizeof(uint16_t));
+}
 
 /* ---- Descriptions of primitives; freed with dnnl_primitive_desc_destroy ---- */
 

@@ -33,6 +33,12 @@ dv_status dv__md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
     return DV_OK;
 }
 
+dnnl_memory_desc_t dv__md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type)
+{
+    md.data_type = type;
+    return md;
+}
+
 bool dv__md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
 {
     return dnnl_memory_desc_equal(a, b) != 0;

@@ -100,8 +100,8 @@ struct dv_step {
     const void *dy;                    /* gradient of the output */
     void *dx[DV_MAX_INPUTS];           /* gradients of the inputs, NULL where not wanted */
     const void *w[DV_MAX_PARAMS];      /* trainable parameters, in the parameter's layout */
-    const void *w_half[DV_MAX_PARAMS]; /* the same rounded to the context's dtype; w itself where
-                                          that is DV_F32 */
+    const void *w_half[DV_MAX_PARAMS]; /* the same rounded to the context's operands; w itself
+                                          where those are float */
     void *dw[DV_MAX_PARAMS];           /* their gradients, same layout */
     void *state[DV_MAX_PARAMS];        /* parameters that are not trained: running statistics */
     void *saved;                       /* as asked for with dv_planner_save */

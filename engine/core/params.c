@@ -184,7 +184,7 @@ static bool has_states(dv_buffer buffer)
 /* What forward may read. */
 static bool has_halves(const dv_params *params, dv_buffer buffer)
 {
-    return params->context->dtype != DV_F32 && (buffer == DV_VALUES || buffer == DV_AVERAGE);
+    return params->context->operands != DV_F32 && (buffer == DV_VALUES || buffer == DV_AVERAGE);
 }
 
 /* Backward writes the gradients of frozen parameters too. */
@@ -209,7 +209,7 @@ dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer)
     if (has_states(buffer))
         DV_TRY(allocate(params, params->state_elements, real, &params->states[buffer]));
     if (has_halves(params, buffer))
-        DV_TRY(allocate(params, elements, dv_dtype_size(params->context->dtype),
+        DV_TRY(allocate(params, elements, dv_dtype_size(params->context->operands),
                         &params->halves[buffer]));
     return DV_OK;
 }
@@ -225,7 +225,7 @@ void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
 
 void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffer)
 {
-    size_t size = dv_dtype_size(params->context->dtype);
+    size_t size = dv_dtype_size(params->context->operands);
     return (char *)params->halves[buffer] + (size_t)params->items[index].offset * size;
 }
 

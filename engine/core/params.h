@@ -63,7 +63,7 @@ typedef struct dv_params {
     int64_t state_elements;
     void *buffers[DV_BUFFER_COUNT]; /* NULL before allocation */
     void *states[DV_BUFFER_COUNT];  /* of DV_VALUES, DV_BEST and DV_AVERAGE */
-    /* Of DV_VALUES and DV_AVERAGE: rounded to the context's dtype; NULL where that is DV_F32. */
+    /* Of DV_VALUES and DV_AVERAGE: rounded to the context's operands; NULL: those are float. */
     void *halves[DV_BUFFER_COUNT];
     bool allocated;
 } dv_params;

@@ -300,7 +300,7 @@ static void bind_step(dv_plan *plan, dv_planned *planned)
     }
     for (int k = 0; k < step->node->param_count; k++) {
         step->w[k] = dv_params_address(params, step->node->params[k], values);
-        step->w_half[k] = params->context->dtype == DV_F32
+        step->w_half[k] = params->context->operands == DV_F32
                               ? step->w[k]
                               : dv_params_half_address(params, step->node->params[k], values);
         step->dw[k] = dv_params_address(params, step->node->params[k], DV_GRADIENTS);

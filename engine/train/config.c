@@ -45,7 +45,7 @@ const dv_field dv_train_fields[] = {
            "epochs without improvement before stopping; 0: never stop early"),
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
     DV_ENUM(dv_train_config, mixed_precision, "false", mixed_precision_names,
-            "arithmetic in half precision: true is fp16, with the loss scaled"),
+            "arithmetic in half precision: true is fp16, the loss scaled, or on a CPU bf16"),
     DV_ENUM(dv_train_config, algorithms, "measured", dv_algorithms_names,
             "of a GPU: fixed (the same bytes in every run), measured (the fastest that are "
             "repeatable within a run) or any (the fastest)"),

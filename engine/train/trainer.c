@@ -68,19 +68,17 @@ static dv_status allocate_buffers(dv_trainer *trainer)
 
 static dv_status choose_arithmetic(dv_trainer *trainer)
 {
-    static const dv_dtype dtypes[] = {[DV_MIXED_NONE] = DV_F32,
-                                      [DV_MIXED_TRUE] = DV_F16,
-                                      [DV_MIXED_FP16] = DV_F16,
-                                      [DV_MIXED_BF16] = DV_BF16};
     dv_context *context = trainer->context;
-    dv_dtype dtype = dtypes[trainer->config.mixed_precision];
+    const dv_dtype dtypes[] = {[DV_MIXED_NONE] = DV_F32,
+                               [DV_MIXED_TRUE] = context->backend->half ? DV_F16 : DV_BF16,
+                               [DV_MIXED_FP16] = DV_F16,
+                               [DV_MIXED_BF16] = DV_BF16};
     context->algorithms = (dv_algorithms)trainer->config.algorithms;
-    if (dtype != DV_F32 && !context->backend->half) {
-        dv__log(&context->log, DV_LOG_WARNING, "no mixed precision: %s computes in FP32 alone",
-                context->backend->name);
-        dtype = DV_F32;
-    }
-    return dv_context_set_dtype(context, dtype);
+    dv_status status = dv_context_set_dtype(context, dtypes[trainer->config.mixed_precision]);
+    if (status != DV_EUNSUPPORTED)
+        return status;
+    dv__log(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
+    return dv_context_set_dtype(context, DV_F32);
 }
 
 static void count_steps(dv_trainer *trainer)

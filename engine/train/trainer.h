@@ -46,10 +46,12 @@ typedef struct dv_train_config {
     bool record; /* replay a recorded step where the device can */
 } dv_train_config;
 
-/* FP16 has its loss scaled, dynamically; BF16 needs no scaling. */
+/* FP16 has its loss scaled, dynamically; BF16 needs no scaling. True is the one that the device is
+   best at. On a CPU that has BF16 the operands of large products are rounded to it, and nothing
+   else. */
 typedef enum dv_mixed_precision {
     DV_MIXED_NONE,
-    DV_MIXED_TRUE, /* the same as DV_MIXED_FP16 */
+    DV_MIXED_TRUE,
     DV_MIXED_FP16,
     DV_MIXED_BF16
 } dv_mixed_precision;

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import textwrap
+from unittest import mock
 
 import support
 from support import FAILED, GOOD, USAGE, decavox
@@ -231,9 +232,20 @@ class Options(support.Case):
                               "--out", run), GOOD)
             self.assertIn("name: mini", support.read_text(os.path.join(run, "config.yaml")))
 
-    def test_mixed_precision_on_the_cpu_goes_on(self):
-        done, _ = self.resolved("mixed", "--mixed_precision", "--epochs", "1")
-        self.assertIn("warning: no mixed precision: cpu computes in FP32 alone", done.out + done.err)
+    def test_mixed_precision_on_the_cpu(self):
+        """In BF16 where there is that; as without where there is not, or oneDNN is told so."""
+        plain, _ = self.resolved("plain", "--epochs", "1")
+        mixed, _ = self.resolved("mixed", "--mixed_precision", "--epochs", "1")
+        with mock.patch.dict(os.environ, {"DNNL_MAX_CPU_ISA": "AVX512_CORE"}):
+            without, _ = self.resolved("without", "--mixed_precision", "--epochs", "1")
+        warning = ("warning: no mixed precision: this processor has no instructions for bf16 "
+                   "(AVX512_BF16 or AMX)")
+        self.assertIn("cpu in fp32", plain.out)
+        self.assertIn("cpu in fp32", without.out)
+        self.assertIn(warning, without.out + without.err)
+        self.assertNotEqual("cpu in bf16" in mixed.out, warning in mixed.out + mixed.err)
+        metrics = [support.read_metrics(self.at(name)) for name in ("plain", "without")]
+        self.assertEqual(metrics[0][0]["train_loss"], metrics[1][0]["train_loss"])
 
     def test_a_configuration_on_another(self):
         below = support.write_text(self.at("below.yaml"), support.CONFIG.format(

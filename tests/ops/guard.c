@@ -78,7 +78,7 @@ static void note(guard *guarded, const dv_step *step, const char *what, const ch
 
 /* ---- One call ---- */
 
-enum { MAX_BLOCKS = 4 + 2 * DV_MAX_INPUTS + 3 * DV_MAX_PARAMS };
+enum { MAX_BLOCKS = 4 + 2 * DV_MAX_INPUTS + 4 * DV_MAX_PARAMS };
 
 typedef struct guarded_block {
     char *memory;         /* what the implementation sees */
@@ -137,6 +137,13 @@ static void begin(guarded_call *call, guard *guarded, const dv_step *step)
                                   .name = "parameter ",
                                   .index = i,
                                   .bytes = parameter_bytes(guarded, step->node->params[i])});
+    for (int i = 0; step->context->operands != DV_F32 && i < step->node->param_count; i++)
+        call->step.w_half[i] = add_block(
+            call, (guarded_block){.original = step->w_half[i],
+                                  .name = "rounded parameter ",
+                                  .index = i,
+                                  .bytes = parameter_bytes(guarded, step->node->params[i]) /
+                                           guarded->real->real_size * sizeof(uint16_t)});
     if (guarded->scratch_bytes > 0)
         call->step.scratch =
             add_block(call, (guarded_block){.bytes = guarded->scratch_bytes, .name = "scratch "});

@@ -1,5 +1,6 @@
 #include "tests/ops/harness.h"
 
+#include "engine/core/cpu_device.h"
 #include "engine/core/half.h"
 
 #include <math.h>
@@ -78,7 +79,8 @@ static dv_status fetch(op_rig *rig, const op_tensor *tensor, fetch_fn function, 
 
 static void round_values(const op_rig *rig, int64_t count, double *values)
 {
-    for (int64_t i = 0; rig->dtype != DV_F32 && i < count; i++)
+    bool rounds = rig->dtype != DV_F32 && !rig->unrounded;
+    for (int64_t i = 0; rounds && i < count; i++)
         values[i] = dv_half_to_float(rig->dtype, dv_half_from_float(rig->dtype, (float)values[i]));
 }
 
@@ -188,8 +190,12 @@ static dv_status open_rig(op_rig *rig, const op_rig_options *options)
     DV_TRY(dv_context_open_backend(options->unguarded ? real : &rig->guard.backend, threads,
                                    (dv_log){0}, &rig->context));
     rig->context->algorithms = options->algorithms;
-    if (real->half)
+    if (real->half || real->half_products != NULL)
         DV_TRY(dv_context_set_dtype(rig->context, rig->dtype));
+    if (real == &dv_backend_cpu) { /* small ones too */
+        dv_cpu_device *device = rig->context->device;
+        device->half_products = device->half_channels = 0;
+    }
     DV_TRY(dv_params_create(rig->context, &rig->params));
     rig->guard.params = rig->params;
     DV_TRY(dv_graph_create(rig->params, &rig->graph));
@@ -210,6 +216,7 @@ dv_status op_rig_open(const op_case *item, const dv_backend *backend, const op_r
     DV_TRY(dv__calloc(1, sizeof *rig, &rig));
     rig->item = item;
     rig->dtype = options->dtype;
+    rig->unrounded = options->unrounded;
     rig->inference = options->inference || (item->flags & CASE_INFERENCE) != 0;
     rig->run = (dv_run){.training = !rig->inference, .seed = RUN_SEED, .step = RUN_STEP};
     guard_init(&rig->guard, backend, item->op);
@@ -311,10 +318,17 @@ static bool by_library(const op_rig *rig)
     return rig->item->op == DV_OP_conv2d || rig->item->op == DV_OP_linear;
 }
 
+/* The tensors are float; products round their operands, of which the case's are rounded already. */
+static bool products_alone(const op_rig *rig)
+{
+    return rig->context->dtype != rig->context->operands;
+}
+
 tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor)
 {
     tolerance_roundings roundings = exact_terms(rig, tensor);
-    bool half = tensor->kind == TENSOR_OUTPUT && !rig->graph->nodes[rig->node].full_precision;
+    bool half = tensor->kind == TENSOR_OUTPUT && !rig->graph->nodes[rig->node].full_precision &&
+                !products_alone(rig);
     roundings.result = half;
     roundings.term = half && by_library(rig);
     return roundings;
@@ -327,6 +341,10 @@ tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor
     tolerance_roundings roundings = exact_terms(rig, tensor);
     bool convolved = rig->item->op == DV_OP_conv2d && strcmp(tensor->name, "weight") == 0;
     bool activated = strstr(rig->item->attributes, "activation") != NULL;
+    if (products_alone(rig)) { /* dy and the bias's gradient are float */
+        roundings.term = by_library(rig) && activated && strcmp(tensor->name, "bias") != 0;
+        return roundings;
+    }
     roundings.result = tensor->kind == TENSOR_INPUT || convolved;
     roundings.term = by_library(rig) && (roundings.result > 0 || activated);
     return roundings;

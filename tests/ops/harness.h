@@ -44,14 +44,17 @@ typedef struct op_rig_options {
     dv_algorithms algorithms; /* as in the context */
     bool plain;        /* parameters are in PyTorch's order before the operation can choose */
     unsigned unwanted; /* bit i: the gradient of input i is not asked for */
-    dv_dtype dtype;    /* of the tensors, where the backend has halves. Whether it has or not, the
-                          case's numbers are rounded to it: both then compute from the same */
+    dv_dtype dtype;    /* of the tensors, where the backend has halves, or of the operands of all
+                          products. Whether it has or not, the case's numbers are rounded to it:
+                          both then compute from the same */
+    bool unrounded;    /* but here they stay as they are */
 } op_rig_options;
 
 typedef struct op_rig {
     const op_case *item;
     bool inference;
     dv_dtype dtype;
+    bool unrounded;
     guard guard;
     dv_context *context;
     dv_params *params;

@@ -393,14 +393,23 @@ static void scale_has_an_end(const subject *on)
 
 /* ---- Rounded values ---- */
 
+static bool rounds_to(const subject *on, dv_dtype dtype)
+{
+    dv_context *context;
+    require_ok(dv_context_open_backend(on->backend, on->threads, (dv_log){0}, &context));
+    bool can = dv_context_set_dtype(context, dtype) == DV_OK;
+    dv_context_close(context);
+    return can;
+}
+
 static void half_values(const subject *on)
 {
-    if (!on->backend->half)
-        return;
     static const dv_dtype dtypes[] = {DV_F16, DV_BF16};
     for (int d = 0; d < 2; d++) {
         double gradients[300], values[300];
         uint16_t halves[300];
+        if (!rounds_to(on, dtypes[d]))
+            continue;
         bench b = bench_open(on, 300, dtypes[d]);
         for (int i = 0; i < 300; i++) {
             gradients[i] = i % 7 - 3;

@@ -1,7 +1,9 @@
 /*
  * oneDNN's convolution. The weight is kept in the blocked layout that the forward pass likes best;
  * where a pass wants another one (or an earlier plan has fixed another one) it is converted in
- * scratch memory.
+ * scratch memory. Where the context asks for it x, w and dy are rounded to BF16 before; the
+ * parameter then has the layout that the forward pass likes best for BF16, so that its rounded
+ * values have it too.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
@@ -13,19 +15,22 @@
 typedef struct pass {
     dv_cpu_primitive primitive;
     dv_cpu_primitive convert; /* none where the parameter has the layout of the pass */
-    size_t converted;         /* bytes of the copy at the start of scratch, 0: none */
+    size_t converted;         /* bytes of the copy in scratch, 0: none */
 } pass;
 
 typedef struct direct {
     const dv_impl *way;
     pass forward, data, weights;
-    bool depthwise; /* the weight gradient is ours */
+    bool depthwise;          /* the weight gradient is ours */
+    bool half, half_weights; /* x, w and dy are rounded; for the weight's gradient too */
+    size_t half_x, half_dy;  /* bytes of x and dy rounded, which scratch begins with */
 } direct;
 
 /* What plan needs and forgets. */
 typedef struct draft {
     const dv_cpu_device *device;
-    dv_dnnl_convolution convolution; /* w of any layout */
+    dv_dnnl_convolution convolution; /* w of any layout, all float */
+    dnnl_data_type_t operands;       /* of x, w and dy */
     dnnl_memory_desc_t canonical;    /* w in PyTorch's order */
     dnnl_memory_desc_t master;       /* w as the parameter has it */
     dnnl_primitive_desc_t forward;
@@ -59,12 +64,53 @@ static dv_status describe(const dv_step *s, draft *d)
     return dv__md_plain(1, &attr->filters, NULL, &d->convolution.bias);
 }
 
+/* Of a depthwise convolution, which waits for memory, there is little to gain. */
+static bool wants_half(const dv_step *s)
+{
+    const dv_conv2d_attr *attr = s->node->attr;
+    int64_t products = dv_shape_rows(s->node->shape) * attr->filters * s->in[0].c *
+                       attr->kernel[0] * attr->kernel[1];
+    return attr->groups == 1 && s->in[0].c >= dv__cpu_device(s->context)->half_channels &&
+           dv__cpu_rounds(s->context, products);
+}
+
+static dv_dnnl_convolution in_types(const draft *d, dnnl_data_type_t x, dnnl_data_type_t w,
+                                    dnnl_data_type_t y)
+{
+    dv_dnnl_convolution convolution = d->convolution;
+    convolution.x = dv__md_of_type(convolution.x, x);
+    convolution.w = dv__md_of_type(convolution.w, w);
+    convolution.y = dv__md_of_type(convolution.y, y);
+    return convolution;
+}
+
+/* In BF16, if that is wanted and oneDNN can do it well. */
+static dv_status describe_forward(const dv_step *s, draft *d)
+{
+    dv_dnnl_convolution half = in_types(d, dnnl_bf16, dnnl_bf16, dnnl_f32);
+    d->operands = dnnl_bf16;
+    if (wants_half(s) && dv__dnnl_forward(d->device, &half, &d->forward) == DV_OK) {
+        if (dv__dnnl_is_fast(d->forward))
+            return DV_OK;
+        dnnl_primitive_desc_destroy(d->forward);
+        d->forward = NULL;
+    }
+    d->operands = dnnl_f32;
+    return dv__dnnl_forward(d->device, &d->convolution, &d->forward);
+}
+
+/* The weight that is multiplied, as it is given: that of the parameter, or its rounded values. */
+static dnnl_memory_desc_t given_weight(const draft *d)
+{
+    return dv__md_of_type(d->master, d->operands);
+}
+
 /* The forward pass straight on the layout that the parameter has, if oneDNN can do that well. */
 static void try_master(draft *d)
 {
-    dv_dnnl_convolution convolution = d->convolution;
+    dv_dnnl_convolution convolution = in_types(d, d->operands, d->operands, dnnl_f32);
     dnnl_primitive_desc_t forward;
-    convolution.w = d->master;
+    convolution.w = given_weight(d);
     if (dv__dnnl_forward(d->device, &convolution, &forward) != DV_OK)
         return;
     bool fast = dv__dnnl_is_fast(forward);
@@ -73,10 +119,10 @@ static void try_master(draft *d)
         d->forward = forward;
 }
 
-static dv_status settle_layout(dv_planner *planner, draft *d)
+static dv_status settle_layout(dv_planner *planner, const dv_step *s, draft *d)
 {
-    DV_TRY(dv__dnnl_forward(d->device, &d->convolution, &d->forward));
-    d->master = dv__md_argument(d->forward, DNNL_ARG_WEIGHTS);
+    DV_TRY(describe_forward(s, d));
+    d->master = dv__md_of_type(dv__md_argument(d->forward, DNNL_ARG_WEIGHTS), dnnl_f32);
     if (!dv__md_equal(&d->master, &d->canonical)) {
         dv_layout *layout;
         DV_TRY(dv__cpu_layout_create(d->device, &d->canonical, &d->master, &layout));
@@ -92,10 +138,11 @@ static dv_status settle_layout(dv_planner *planner, draft *d)
 static dv_status plan_forward(const draft *d, pass *forward)
 {
     static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
+    dnnl_memory_desc_t given = given_weight(d);
     dnnl_memory_desc_t wanted = dv__md_argument(d->forward, DNNL_ARG_WEIGHTS);
     DV_TRY(dv__cpu_primitive_create(d->device, d->forward, arguments,
                                     d->convolution.has_bias ? 4 : 3, &forward->primitive));
-    DV_TRY(dv__cpu_reorder_create(d->device, &d->master, &wanted, &forward->convert));
+    DV_TRY(dv__cpu_reorder_create(d->device, &given, &wanted, &forward->convert));
     if (forward->convert.primitive != NULL)
         forward->converted = dv__cpu_aligned(dv__md_bytes(&wanted));
     return DV_OK;
@@ -104,26 +151,38 @@ static dv_status plan_forward(const draft *d, pass *forward)
 static dv_status plan_data(const draft *d, pass *data)
 {
     static const int arguments[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC};
+    dv_dnnl_convolution convolution = in_types(d, dnnl_f32, d->operands, d->operands);
     dnnl_primitive_desc_t description;
-    DV_TRY(dv__dnnl_backward_data(d->device, &d->convolution, d->forward, &description));
+    DV_TRY(dv__dnnl_backward_data(d->device, &convolution, d->forward, &description));
+    dnnl_memory_desc_t given = given_weight(d);
     dnnl_memory_desc_t wanted = dv__md_argument(description, DNNL_ARG_WEIGHTS);
     dv_status status =
         dv__cpu_primitive_create(d->device, description, arguments, 3, &data->primitive);
     dnnl_primitive_desc_destroy(description);
     if (status != DV_OK)
         return status;
-    DV_TRY(dv__cpu_reorder_create(d->device, &d->master, &wanted, &data->convert));
+    DV_TRY(dv__cpu_reorder_create(d->device, &given, &wanted, &data->convert));
     if (data->convert.primitive != NULL)
         data->converted = dv__cpu_aligned(dv__md_bytes(&wanted));
     return DV_OK;
+}
+
+/* With strides oneDNN 2.6 leaves parts of the weight's gradient unwritten in BF16: taps that lie in
+   the padding everywhere, and others. */
+static dnnl_data_type_t weights_operands(const draft *d)
+{
+    const int64_t *stride = d->convolution.stride;
+    return stride[0] == 1 && stride[1] == 1 ? d->operands : dnnl_f32;
 }
 
 static dv_status plan_weights(const draft *d, pass *weights)
 {
     static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS,
                                     DNNL_ARG_DIFF_BIAS};
+    dnnl_data_type_t operands = weights_operands(d);
+    dv_dnnl_convolution convolution = in_types(d, operands, dnnl_f32, operands);
     dnnl_primitive_desc_t description;
-    DV_TRY(dv__dnnl_backward_weights(d->device, &d->convolution, d->forward, &description));
+    DV_TRY(dv__dnnl_backward_weights(d->device, &convolution, d->forward, &description));
     dnnl_memory_desc_t given = dv__md_argument(description, DNNL_ARG_DIFF_WEIGHTS);
     dv_status status = dv__cpu_primitive_create(
         d->device, description, arguments, d->convolution.has_bias ? 4 : 3, &weights->primitive);
@@ -155,7 +214,7 @@ static dv_status plan_depthwise_weights(const dv_step *s, const draft *d, pass *
 static dv_status plan_passes(dv_planner *planner, const dv_step *s, draft *d, direct *self)
 {
     DV_TRY(describe(s, d));
-    DV_TRY(settle_layout(planner, d));
+    DV_TRY(settle_layout(planner, s, d));
     DV_TRY(plan_forward(d, &self->forward));
     if (s->training && self->depthwise)
         DV_TRY(plan_depthwise_weights(s, d, &self->weights));
@@ -163,6 +222,12 @@ static dv_status plan_passes(dv_planner *planner, const dv_step *s, draft *d, di
         DV_TRY(plan_weights(d, &self->weights));
     if (s->training && s->wants_dx[0])
         DV_TRY(plan_data(d, &self->data));
+    self->half = d->operands == dnnl_bf16;
+    self->half_weights = weights_operands(d) == dnnl_bf16;
+    if (self->half)
+        self->half_x = dv__cpu_half_bytes(dv_shape_count(s->in[0]));
+    if (self->half && s->training)
+        self->half_dy = dv__cpu_half_bytes(dv_shape_count(s->node->shape));
     return DV_OK;
 }
 
@@ -196,26 +261,53 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     for (int i = 0; i < 3; i++) {
         size_t most = passes[i]->primitive.scratchpad;
         most = passes[i]->convert.scratchpad > most ? passes[i]->convert.scratchpad : most;
-        dv_planner_scratch(planner, passes[i]->converted + most);
+        dv_planner_scratch(planner, self->half_x + self->half_dy + passes[i]->converted + most);
     }
     s->self = self;
     return DV_OK;
 }
 
+/* Scratch: x and dy rounded, the pass's copy of the weight, then oneDNN's. */
+static char *copy_of_weight(const dv_step *s)
+{
+    const direct *self = s->self;
+    return s->scratch != NULL ? (char *)s->scratch + self->half_x + self->half_dy : NULL;
+}
+
 static void *behind(const dv_step *s, const pass *p)
 {
-    return s->scratch != NULL ? (char *)s->scratch + p->converted : NULL;
+    return s->scratch != NULL ? copy_of_weight(s) + p->converted : NULL;
+}
+
+static const void *operand_x(const dv_step *s)
+{
+    const direct *self = s->self;
+    if (!self->half)
+        return s->x[0];
+    dv__cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
+    return s->scratch;
+}
+
+static const void *operand_dy(const dv_step *s)
+{
+    const direct *self = s->self;
+    if (!self->half)
+        return s->dy;
+    uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->half_x);
+    dv__cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
+    return rounded;
 }
 
 /* The weight in the layout of the pass. */
 static dv_status convert(const dv_step *s, pass *p, const void **weight)
 {
-    *weight = s->w[0];
+    const direct *self = s->self;
+    const void *given = self->half ? s->w_half[0] : s->w[0];
+    *weight = p->converted > 0 ? copy_of_weight(s) : given;
     if (p->converted == 0)
         return DV_OK;
-    *weight = s->scratch;
     return dv__cpu_primitive_run(dv__cpu_device(s->context), &p->convert,
-                                 (const void *[]){s->w[0], s->scratch}, behind(s, p));
+                                 (const void *[]){given, *weight}, behind(s, p));
 }
 
 static dv_status forward(dv_step *s)
@@ -224,26 +316,28 @@ static dv_status forward(dv_step *s)
     const void *weight;
     DV_TRY(convert(s, &self->forward, &weight));
     return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->forward.primitive,
-                                 (const void *[]){s->x[0], weight, s->y, s->w[1]},
+                                 (const void *[]){operand_x(s), weight, s->y, s->w[1]},
                                  behind(s, &self->forward));
 }
 
-static dv_status backward_weights(dv_step *s)
+static dv_status backward_weights(dv_step *s, const void *dy)
 {
     direct *self = s->self;
     const dv_cpu_device *device = dv__cpu_device(s->context);
     const dv_conv2d_attr *attr = s->node->attr;
     pass *p = &self->weights;
-    void *gradient = p->converted > 0 ? s->scratch : s->dw[0];
+    bool half = self->half_weights;
+    void *gradient = p->converted > 0 ? copy_of_weight(s) : s->dw[0];
     if (self->depthwise) {
         dv__depthwise_weight_gradient(attr, s->in[0], s->node->shape, s->x[0], s->dy, gradient);
         if (attr->bias)
             dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters,
                                   NULL, s->dw[1]);
     } else {
-        DV_TRY(dv__cpu_primitive_run(device, &p->primitive,
-                                     (const void *[]){s->x[0], s->dy, gradient, s->dw[1]},
-                                     behind(s, p)));
+        DV_TRY(dv__cpu_primitive_run(
+            device, &p->primitive,
+            (const void *[]){half ? operand_x(s) : s->x[0], half ? dy : s->dy, gradient, s->dw[1]},
+            behind(s, p)));
     }
     if (p->converted == 0)
         return DV_OK;
@@ -254,13 +348,13 @@ static dv_status backward_weights(dv_step *s)
 static dv_status backward(dv_step *s)
 {
     direct *self = s->self;
-    const void *weight;
-    DV_TRY(backward_weights(s));
+    const void *weight, *dy = operand_dy(s);
+    DV_TRY(backward_weights(s, dy));
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_TRY(convert(s, &self->data, &weight));
     return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->data.primitive,
-                                 (const void *[]){s->dy, weight, s->dx[0]}, behind(s, &self->data));
+                                 (const void *[]){dy, weight, s->dx[0]}, behind(s, &self->data));
 }
 
 static void drop(dv_step *s)

@@ -31,6 +31,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
         .training = s->training,
         .wants_dx = s->wants_dx[0],
     };
+    shape.half = dv__cpu_rounds(s->context, shape.rows * shape.in * shape.out);
     pointwise *self;
     DV_TRY(dv__calloc(1, sizeof *self, &self));
     self->way = &dv__conv2d_pointwise;
@@ -99,25 +100,26 @@ static dv_status forward(dv_step *s)
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
     return dv__cpu_dense_forward(dv__cpu_device(s->context), &self->dense, gather(s), s->w[0],
-                                 attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
+                                 s->w_half[0], attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
 }
 
 static dv_status backward(dv_step *s)
 {
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
-    const dv_cpu_device *device = dv__cpu_device(s->context);
     if (attr->bias)
         dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
                               s->dw[1]);
-    DV_TRY(dv__cpu_primitive_run(device, &self->dense.weights,
-                                 (const void *[]){s->dy, gather(s), s->dw[0]}, scratchpad(s)));
-    if (s->dx[0] == NULL)
-        return DV_OK;
-    void *dx = self->gathered > 0 ? s->scratch : s->dx[0];
-    DV_TRY(dv__cpu_primitive_run(device, &self->dense.data, (const void *[]){s->dy, s->w[0], dx},
-                                 scratchpad(s)));
-    if (self->gathered > 0)
+    bool picks = s->dx[0] != NULL && self->gathered > 0;
+    dv_dense_gradients gradients = {.dy = s->dy,
+                                    .x = gather(s),
+                                    .w = s->w[0],
+                                    .w_half = s->w_half[0],
+                                    .dw = s->dw[0],
+                                    .dx = picks ? s->scratch : s->dx[0]};
+    DV_TRY(dv__cpu_dense_backward(dv__cpu_device(s->context), &self->dense, &gradients,
+                                  scratchpad(s)));
+    if (picks)
         scatter(s);
     return DV_OK;
 }

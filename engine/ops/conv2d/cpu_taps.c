@@ -6,7 +6,8 @@
  *     y (N, filters)  +=  x (N, taps C)  w (taps C, filters)
  *
  * with the distance of two samples between rows. Both gradients are products of the same pieces.
- * What is multiplied is found out once, in plan.
+ * What is multiplied is found out once, in plan. Where the context asks for it x, w and dy are
+ * rounded to BF16 before.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
@@ -46,6 +47,7 @@ typedef struct taps {
     const dv_impl *way;
     pass passes[PASSES];
     int64_t kernel_width;
+    size_t half_x, half_dy; /* bytes of scratch for x and dy rounded; 0: they stay float */
 } taps;
 
 /* (filters, C, KH, KW), in memory as (KH,KW,C,filters). */
@@ -130,6 +132,11 @@ static int most_segments(const dv_step *s)
 
 /* ---- Planning ---- */
 
+static bool is_half(const dv_step *s)
+{
+    return dv__cpu_rounds(s->context, s->in[0].n * s->in[0].c * s->node->shape.c);
+}
+
 /* The product of `run` taps: see the top of the file and the two gradients
      dx (N, run C)          +=  dy (N, filters)      w (run C, filters)^T
      dw (run C, filters)    +=  x (N, run C)^T       dy (N, filters)      */
@@ -152,6 +159,10 @@ static dv_status create_product(const dv_step *s, pass_kind kind, int64_t run, b
         DV_TRY(dv__md_plain(2, (int64_t[]){inner, n}, (int64_t[]){1, x_step}, &product.a));
         DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.b));
         DV_TRY(dv__md_plain(2, (int64_t[]){inner, filters}, NULL, &product.c));
+    }
+    if (is_half(s)) {
+        product.a = dv__md_of_type(product.a, dnnl_bf16);
+        product.b = dv__md_of_type(product.b, dnnl_bf16);
     }
     return dv__cpu_matmul_create(dv__cpu_device(s->context), &product, out);
 }
@@ -249,10 +260,14 @@ static dv_status plan(dv_planner *planner, dv_step *s)
         free_taps(self);
         return status;
     }
+    if (is_half(s)) {
+        self->half_x = dv__cpu_half_bytes(dv_shape_count(s->in[0]));
+        self->half_dy = s->training ? dv__cpu_half_bytes(dv_shape_count(s->node->shape)) : 0;
+    }
     for (int kind = 0; kind < PASSES; kind++) {
         const pass *p = &self->passes[kind];
         for (int64_t i = 0; p->products != NULL && i < 2 * self->kernel_width; i++)
-            dv_planner_scratch(planner, p->products[i].scratchpad);
+            dv_planner_scratch(planner, self->half_x + self->half_dy + p->products[i].scratchpad);
     }
     s->self = self;
     return DV_OK;
@@ -260,15 +275,46 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 
 /* ---- Running ---- */
 
-static dv_status run(const dv_step *s, pass *p, const float *a, const float *b, float *c)
+static dv_status run(const dv_step *s, pass *p, const void *a, const void *b, float *c)
 {
+    const taps *self = s->self;
+    size_t size = self->half_x > 0 ? sizeof(uint16_t) : sizeof(float);
+    char *scratchpad =
+        s->scratch != NULL ? (char *)s->scratch + self->half_x + self->half_dy : NULL;
     for (int i = 0; i < p->count; i++) {
         const job *next = &p->jobs[i];
+        const void *addresses[] = {(const char *)a + (size_t)next->a * size,
+                                   (const char *)b + (size_t)next->b * size, c + next->c};
         DV_TRY(dv__cpu_primitive_run(dv__cpu_device(s->context), &p->products[next->product],
-                                     (const void *[]){a + next->a, b + next->b, c + next->c},
-                                     s->scratch));
+                                     addresses, scratchpad));
     }
     return DV_OK;
+}
+
+/* What the products take: x, w and dy, or these rounded. */
+static const void *operand_x(const dv_step *s)
+{
+    const taps *self = s->self;
+    if (self->half_x == 0)
+        return s->x[0];
+    dv__cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
+    return s->scratch;
+}
+
+static const void *operand_w(const dv_step *s)
+{
+    const taps *self = s->self;
+    return self->half_x > 0 ? s->w_half[0] : s->w[0];
+}
+
+static const void *operand_dy(const dv_step *s)
+{
+    const taps *self = s->self;
+    if (self->half_x == 0)
+        return s->dy;
+    uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->half_x);
+    dv__cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
+    return rounded;
 }
 
 /* Zeroes the places (of `size` elements) that no product writes, in each of `samples`. */
@@ -296,7 +342,7 @@ static dv_status forward(dv_step *s)
     for (int64_t row = 0; attr->bias && row < dv_shape_rows(s->node->shape); row++)
         memcpy(y + row * filters, s->w[1], (size_t)filters * sizeof *y);
     clear(p, y, s->in[0].n, filters);
-    return run(s, p, s->x[0], s->w[0], y);
+    return run(s, p, operand_x(s), operand_w(s), y);
 }
 
 static dv_status backward(dv_step *s)
@@ -310,11 +356,12 @@ static dv_status backward(dv_step *s)
         dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
                               s->dw[1]);
     clear(weights, s->dw[0], 1, in * attr->filters);
-    DV_TRY(run(s, weights, s->x[0], s->dy, s->dw[0]));
+    const void *dy = operand_dy(s);
+    DV_TRY(run(s, weights, operand_x(s), dy, s->dw[0]));
     if (dx == NULL)
         return DV_OK;
     clear(data, dx, s->in[0].n, in);
-    return run(s, data, s->dy, s->w[0], dx);
+    return run(s, data, dy, operand_w(s), dx);
 }
 
 static void drop(dv_step *s)

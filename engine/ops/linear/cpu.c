@@ -28,6 +28,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
         .training = s->training,
         .wants_dx = s->wants_dx[0],
     };
+    shape.half = dv__cpu_rounds(s->context, shape.rows * shape.in * shape.out);
     dv_cpu_dense *dense;
     DV_TRY(dv__calloc(1, sizeof *dense, &dense));
     dv_status status = dv__cpu_dense_create(dv__cpu_device(s->context), &shape, dense);
@@ -66,7 +67,7 @@ static dv_status forward(dv_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cpu_dense *dense = s->self;
-    DV_TRY(dv__cpu_dense_forward(dv__cpu_device(s->context), dense, s->x[0], s->w[0],
+    DV_TRY(dv__cpu_dense_forward(dv__cpu_device(s->context), dense, s->x[0], s->w[0], s->w_half[0],
                                  attr->bias ? s->w[1] : NULL, s->y, s->scratch));
     if (attr->activation == DV_ACT_NONE)
         return DV_OK;
@@ -81,7 +82,6 @@ static dv_status forward(dv_step *s)
 static dv_status backward(dv_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
-    const dv_cpu_device *device = dv__cpu_device(s->context);
     dv_cpu_dense *dense = s->self;
     bool activated = attr->activation != DV_ACT_NONE;
     char *scratchpad = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s) : NULL;
@@ -89,12 +89,13 @@ static dv_status backward(dv_step *s)
     if (activated || attr->bias)
         dv__cpu_bias_gradient(attr->activation, s->dy, s->y, dv_shape_rows(s->in[0]), attr->units,
                               activated ? s->scratch : NULL, attr->bias ? s->dw[1] : NULL);
-    DV_TRY(dv__cpu_primitive_run(device, &dense->weights, (const void *[]){dz, s->x[0], s->dw[0]},
-                                 scratchpad));
-    if (s->dx[0] == NULL)
-        return DV_OK;
-    return dv__cpu_primitive_run(device, &dense->data, (const void *[]){dz, s->w[0], s->dx[0]},
-                                 scratchpad);
+    dv_dense_gradients gradients = {.dy = dz,
+                                    .x = s->x[0],
+                                    .w = s->w[0],
+                                    .w_half = s->w_half[0],
+                                    .dw = s->dw[0],
+                                    .dx = s->dx[0]};
+    return dv__cpu_dense_backward(dv__cpu_device(s->context), dense, &gradients, scratchpad);
 }
 
 static void drop(dv_step *s)

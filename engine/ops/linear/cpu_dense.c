@@ -12,36 +12,46 @@ static dv_status matrix(int64_t rows, int64_t columns, bool transposed, dnnl_mem
     return dv__md_plain(2, (int64_t[]){columns, rows}, (int64_t[]){1, columns}, out);
 }
 
-static dv_status forward(const dv_cpu_device *device, const dv_dense_shape *shape,
-                         dv_cpu_primitive *out)
+static dv_status create(const dv_cpu_device *device, dv_dnnl_matmul *product, bool half,
+                        dv_cpu_primitive *out)
 {
+    if (half) {
+        product->a = dv__md_of_type(product->a, dnnl_bf16);
+        product->b = dv__md_of_type(product->b, dnnl_bf16);
+    }
+    return dv__cpu_matmul_create(device, product, out);
+}
+
+static dv_status forward(const dv_cpu_device *device, dv_cpu_dense *dense)
+{
+    const dv_dense_shape *shape = &dense->shape;
     dv_dnnl_matmul product = {.has_bias = shape->bias};
     DV_TRY(matrix(shape->rows, shape->in, false, &product.a));
     DV_TRY(matrix(shape->out, shape->in, true, &product.b));
     DV_TRY(matrix(shape->rows, shape->out, false, &product.c));
     if (shape->bias)
         DV_TRY(matrix(1, shape->out, false, &product.bias));
-    return dv__cpu_matmul_create(device, &product, out);
+    return create(device, &product, dense->shape.half, &dense->forward);
 }
 
-static dv_status backward_weights(const dv_cpu_device *device, const dv_dense_shape *shape,
-                                  dv_cpu_primitive *out)
+static dv_status backward_weights(const dv_cpu_device *device, dv_cpu_dense *dense)
 {
+    const dv_dense_shape *shape = &dense->shape;
     dv_dnnl_matmul product = {0};
     DV_TRY(matrix(shape->rows, shape->out, true, &product.a));
     DV_TRY(matrix(shape->rows, shape->in, false, &product.b));
     DV_TRY(matrix(shape->out, shape->in, false, &product.c));
-    return dv__cpu_matmul_create(device, &product, out);
+    return create(device, &product, dense->shape.half, &dense->weights);
 }
 
-static dv_status backward_data(const dv_cpu_device *device, const dv_dense_shape *shape,
-                               dv_cpu_primitive *out)
+static dv_status backward_data(const dv_cpu_device *device, dv_cpu_dense *dense)
 {
+    const dv_dense_shape *shape = &dense->shape;
     dv_dnnl_matmul product = {0};
     DV_TRY(matrix(shape->rows, shape->out, false, &product.a));
     DV_TRY(matrix(shape->out, shape->in, false, &product.b));
     DV_TRY(matrix(shape->rows, shape->in, false, &product.c));
-    return dv__cpu_matmul_create(device, &product, out);
+    return create(device, &product, dense->shape.half, &dense->data);
 }
 
 /*
@@ -54,6 +64,31 @@ enum { DIRECT_ROWS = 2 };
 static bool is_direct(const dv_dense_shape *shape)
 {
     return !shape->training && shape->rows <= DIRECT_ROWS;
+}
+
+/* Where the rounded x, the rounded dy and oneDNN's scratchpad begin. */
+static uint16_t *half_x(void *scratchpad)
+{
+    return scratchpad;
+}
+
+static uint16_t *half_dy(const dv_dense_shape *shape, void *scratchpad)
+{
+    return (uint16_t *)((char *)scratchpad + dv__cpu_half_bytes(shape->rows * shape->in));
+}
+
+static size_t half_bytes(const dv_cpu_dense *dense)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    if (!dense->shape.half)
+        return 0;
+    size_t dy = shape->training ? dv__cpu_half_bytes(shape->rows * shape->out) : 0;
+    return dv__cpu_half_bytes(shape->rows * shape->in) + dy;
+}
+
+static void *behind(const dv_cpu_dense *dense, void *scratchpad)
+{
+    return scratchpad != NULL ? (char *)scratchpad + half_bytes(dense) : NULL;
 }
 
 DV_CPU_CLONES
@@ -71,9 +106,16 @@ static void multiply_row(const dv_dense_shape *shape, const float *restrict x,
 }
 
 dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
-                                const float *w, const float *bias, float *y, void *scratchpad)
+                                const float *w, const void *w_half, const float *bias, float *y,
+                                void *scratchpad)
 {
     const dv_dense_shape *shape = &dense->shape;
+    if (dense->shape.half) {
+        dv__cpu_round(x, half_x(scratchpad), shape->rows * shape->in);
+        return dv__cpu_primitive_run(device, &dense->forward,
+                                     (const void *[]){half_x(scratchpad), w_half, y, bias},
+                                     behind(dense, scratchpad));
+    }
     if (!is_direct(shape))
         return dv__cpu_primitive_run(device, &dense->forward, (const void *[]){x, w, y, bias},
                                      scratchpad);
@@ -82,16 +124,39 @@ dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense
     return DV_OK;
 }
 
+dv_status dv__cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
+                                 const dv_dense_gradients *gradients, void *scratchpad)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    const void *dy = gradients->dy, *x = gradients->x, *w = gradients->w;
+    if (dense->shape.half) {
+        uint16_t *rounded_x = half_x(scratchpad), *rounded_dy = half_dy(shape, scratchpad);
+        dv__cpu_round(x, rounded_x, shape->rows * shape->in);
+        dv__cpu_round(dy, rounded_dy, shape->rows * shape->out);
+        x = rounded_x;
+        dy = rounded_dy;
+        w = gradients->w_half;
+    }
+    void *rest = behind(dense, scratchpad);
+    DV_TRY(dv__cpu_primitive_run(device, &dense->weights, (const void *[]){dy, x, gradients->dw},
+                                 rest));
+    if (gradients->dx == NULL)
+        return DV_OK;
+    return dv__cpu_primitive_run(device, &dense->data, (const void *[]){dy, w, gradients->dx},
+                                 rest);
+}
+
 dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
                                dv_cpu_dense *out)
 {
     memset(out, 0, sizeof *out);
     out->shape = *shape;
-    dv_status status = is_direct(shape) ? DV_OK : forward(device, shape, &out->forward);
+    out->shape.half = shape->half && !is_direct(shape);
+    dv_status status = is_direct(shape) ? DV_OK : forward(device, out);
     if (status == DV_OK && shape->training)
-        status = backward_weights(device, shape, &out->weights);
+        status = backward_weights(device, out);
     if (status == DV_OK && shape->training && shape->wants_dx)
-        status = backward_data(device, shape, &out->data);
+        status = backward_data(device, out);
     if (status != DV_OK)
         dv__cpu_dense_drop(out);
     return status;
@@ -108,7 +173,8 @@ size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense)
 {
     size_t most = dense->forward.scratchpad;
     most = dense->weights.scratchpad > most ? dense->weights.scratchpad : most;
-    return dense->data.scratchpad > most ? dense->data.scratchpad : most;
+    most = dense->data.scratchpad > most ? dense->data.scratchpad : most;
+    return half_bytes(dense) + most;
 }
 
 /* ---- Bias ---- */

@@ -11,6 +11,7 @@ typedef struct dv_dense_shape {
     bool bias;
     bool training; /* false: forward alone */
     bool wants_dx;
+    bool half; /* the operands are rounded to BF16; y, dw and dx are float */
 } dv_dense_shape;
 
 typedef struct dv_cpu_dense {
@@ -25,11 +26,23 @@ dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape
                                dv_cpu_dense *out);
 void dv__cpu_dense_drop(dv_cpu_dense *dense);
 
-/* y = x w^T [+ bias]; bias NULL where there is none. */
+/* y = x w^T [+ bias]; bias NULL where there is none. w_half: w rounded to the operands' dtype. */
 dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
-                                const float *w, const float *bias, float *y, void *scratchpad);
+                                const float *w, const void *w_half, const float *bias, float *y,
+                                void *scratchpad);
 
-/* Bytes of scratchpad that all three can do with. */
+typedef struct dv_dense_gradients {
+    const float *dy, *x, *w;
+    const void *w_half;
+    float *dw;
+    float *dx; /* NULL: not wanted. It may be x: that has been read by then */
+} dv_dense_gradients;
+
+/* dw = dy^T x, then dx = dy w. */
+dv_status dv__cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
+                                 const dv_dense_gradients *gradients, void *scratchpad);
+
+/* Bytes of scratchpad that all three can do with: rounded operands, then oneDNN's. */
 size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense);
 
 /*

@@ -1,3 +1,4 @@
+#include "engine/core/cpu_device.h"
 #include "engine/ops/cpu.h"
 
 #include <math.h>
@@ -168,6 +169,9 @@ static void update_all(const dv_update *u)
         int64_t middle = dv__smaller(u->decay_count > begin ? u->decay_count : begin, end);
         update_part(u, &decayed, begin, middle - begin);
         update_part(u, &plain, middle, end - middle);
+        if (u->half_values != NULL)
+            dv__cpu_round_part((const float *)u->values + begin, (uint16_t *)u->half_values + begin,
+                               end - begin);
     }
     if (u->average != NULL)
         average_part(plain.follow, u->states, u->state_average, u->state_count);

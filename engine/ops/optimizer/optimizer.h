@@ -46,7 +46,7 @@ typedef struct dv_update {
     void *sums;            /* (count) over the batches of an update; NULL where that is one */
     void *moment1;         /* (count) */
     void *moment2;         /* (count); NULL for sgd */
-    void *half_values;     /* (count), the values rounded to the context's dtype; NULL: not kept */
+    void *half_values;     /* (count), the values rounded to the context's operands; NULL: none */
     void *average;         /* (count); NULL: no averages */
     const void *states;    /* (state_count) running statistics */
     void *state_average;   /* (state_count) */
