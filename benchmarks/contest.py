@@ -1,4 +1,4 @@
-"""Two or more programs that do the same, timed by turns: what the benchmarks against PyTorch share.
+"""Two or more programs that do the same, timed by turns: what the measurements against peers share.
 
 All programs are children of one process and wait on their stdin while another one works. Each
 answers a command with a line of JSON; the first line, sent when it is ready, is about itself.
@@ -15,6 +15,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
+
+MOST_STEPS = 60000  # of one answer
 
 
 class Child:
@@ -86,8 +88,8 @@ class Contender:
         if answer is None:
             return False
         one = statistics.median(answer["microseconds"]) * 1e-6
-        self.steps = max(least, int(self.block_seconds / one))
-        return self.run(max(1, int(seconds / one))) is not None
+        self.steps = min(MOST_STEPS, max(least, int(self.block_seconds / one)))
+        return self.run(min(MOST_STEPS, max(1, int(seconds / one)))) is not None
 
     def block(self, before=3):
         """`before`: steps that bring threads and caches back. False: it has failed."""
@@ -140,9 +142,9 @@ def load_of_others():
 
 
 def program(build, name):
-    """The command that starts the benchmark program `name` of a build: "step", "features" or
-    "dump_features", parts of one program."""
-    return [os.path.join(build, "benchmarks", "decavox_bench"), name.removeprefix("bench_")]
+    """The command that starts a part of a build's benchmark program: "step", "features" or
+    "dump_features"."""
+    return [os.path.join(build, "benchmarks", "decavox_bench"), name]
 
 
 def module_path(build):

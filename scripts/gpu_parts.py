@@ -281,7 +281,7 @@ def train(arguments, findings):
 
 def measure(arguments, findings, program, *options):
     results = os.path.join(arguments.work, arguments.part + ".results.json")
-    command = [sys.executable, os.path.join(ROOT, "benchmarks", program), "--build",
+    command = [sys.executable, os.path.join(ROOT, "benchmarks", "peers", program), "--build",
                arguments.build, "--device", arguments.device, "--python", arguments.python,
                "--out", results, *options]
     if not os.path.exists(os.path.join(arguments.build, "benchmarks", "decavox_bench")):
@@ -299,30 +299,30 @@ def common_options(arguments, reserve):
 
 def step(arguments, findings):
     if arguments.quick:
-        measure(arguments, findings, "step_vs_torch.py", "--models", "lightweight", "--batch", "4",
+        measure(arguments, findings, "steps.py", "--models", "lightweight", "--batch", "4",
                 "--report", "2", "--rounds", "1", "--warm", "0.01", "--block", "0.01",
                 "--no-compile", "--variants", "eager", *common_options(arguments, 5))
         return
     prepare = min(100, int(arguments.seconds * 0.52))
-    measure(arguments, findings, "step_vs_torch.py", "--batch", "32,128,512", "--precision",
+    measure(arguments, findings, "steps.py", "--batch", "32,128,512", "--precision",
             "fp32,fp16,bf16", "--rounds", "4", "--warm", "0.1", "--prepare", str(prepare),
             "--compile-batches", "32,512", *common_options(arguments, 8))
 
 
 def infer(arguments, findings):
     if arguments.quick:
-        measure(arguments, findings, "step_vs_torch.py", "--inference", "--models", "lightweight",
+        measure(arguments, findings, "steps.py", "--inference", "--models", "lightweight",
                 "--batch", "1", "--report", "2", "--rounds", "1", "--warm", "0.01", "--block",
                 "0.01", "--no-compile", "--variants", "eager", *common_options(arguments, 5))
         return
-    measure(arguments, findings, "step_vs_torch.py", "--inference", "--batch", "1,32,256",
+    measure(arguments, findings, "steps.py", "--inference", "--batch", "1,32,256",
             "--precision", "fp32,fp16,bf16", "--rounds", "3", "--warm", "0.1", "--block", "0.05",
             "--prepare", "30", "--no-compile", *common_options(arguments, 6))
 
 
 def features(arguments, findings):
     quick = ["--batch", "2", "--report", "1", "--rounds", "1", "--warm", "0.01", "--block", "0.01"]
-    measure(arguments, findings, "features_vs_torch.py", *(quick if arguments.quick else []))
+    measure(arguments, findings, "features.py", *(quick if arguments.quick else []))
 
 
 PARTS = {part.__name__: part for part in (machine, build, tests, sanitizer, train, step, infer,

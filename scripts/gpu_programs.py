@@ -104,7 +104,7 @@ def parity(arguments):
     models = [os.path.join(ROOT, "configs", "models", name + ".yaml")
               for name in ("lightweight", "advanced")]
     return Program("parity_with_torch", [
-        arguments.python, os.path.join(ROOT, "benchmarks", "parity.py"), "--build",
+        arguments.python, os.path.join(ROOT, "benchmarks", "peers", "parity.py"), "--build",
         arguments.build, "--device", arguments.device, "--steps", "3", "--threads",
         str(min(8, cores())), *models])
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same step as bench_step in PyTorch, on request and in every form that may be the fastest.
+"""The same step as `decavox_bench step` in PyTorch, on request and in every form that may be the fastest.
 
     torch_step.py MODEL.yaml [--batch 32] [--threads 1] [--inference] [--variants eager,compile]
 
@@ -20,7 +20,7 @@ import time
 import torch
 from torch import nn
 
-import torch_twin
+import twin
 
 BATCHES = 64
 SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
@@ -43,7 +43,7 @@ UPDATES = [(optimizer, clip) for optimizer in ("fused", "foreach", "loop")
 
 
 def make_optimizer(model, kind):
-    groups = torch_twin.parameter_groups(model, DECAY)
+    groups = twin.parameter_groups(model, DECAY)
     return torch.optim.AdamW(groups, lr=RATE, fused=kind == "fused", foreach=kind == "foreach")
 
 
@@ -53,7 +53,7 @@ class Variant:
     def __init__(self, options, arguments, update):
         self.arguments = arguments
         one_dimensional = options.get("one_dimensional", False)
-        self.model = torch_twin.build(arguments.model, arguments.rows, arguments.frames,
+        self.model = twin.build(arguments.model, arguments.rows, arguments.frames,
                                       arguments.classes, one_dimensional)
         self.format = (torch.channels_last if options.get("channels_last")
                        else torch.contiguous_format)
@@ -135,7 +135,7 @@ def make_variants(arguments, update, known, kind):
     """`known`: options by name; `kind`: the class that makes one."""
     made, skipped = {}, {}
     begin = time.perf_counter()
-    flat = torch_twin.fits_one_dimension(torch_twin.read_model(arguments.model))
+    flat = twin.fits_one_dimension(twin.read_model(arguments.model))
     for name in arguments.variants.split(",") if arguments.variants else known:
         options = known[name]
         if arguments.prepare and time.perf_counter() - begin > arguments.prepare:

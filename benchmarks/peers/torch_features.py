@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The features of bench_features in PyTorch, on request: `run VARIANT K`, `quit`.
+"""The features of `decavox_bench features` in PyTorch, on request: `run VARIANT K`, `quit`.
 
     stft          torch.stft and products with the matrices of the mel bands and of the DCT
     stft_graph    the same captured as one CUDA graph
@@ -41,6 +41,18 @@ def dct_matrix():
     return matrix
 
 
+def import_torchaudio():
+    """torchaudio refuses a PyTorch for another CUDA, which matters to operators of its own alone;
+    MFCC has none."""
+    cuda = torch.version.cuda
+    torch.version.cuda = None
+    try:
+        import torchaudio
+    finally:
+        torch.version.cuda = cuda
+    return torchaudio
+
+
 class Features:
     def __init__(self, arguments):
         self.device = torch.device(arguments.device)
@@ -62,7 +74,7 @@ class Features:
         return self.normalize((levels @ self.dct).transpose(1, 2))
 
     def make_torchaudio(self):
-        import torchaudio
+        torchaudio = import_torchaudio()
         transform = torchaudio.transforms.MFCC(
             RATE, ROWS, melkwargs={"n_fft": N_FFT, "hop_length": HOP, "n_mels": BANDS,
                                    "norm": "slaney", "mel_scale": "slaney",
@@ -128,8 +140,10 @@ def main():
     torch.set_grad_enabled(False)
     features = Features(arguments)
     made, skipped = make_variants(features)
-    print(json.dumps({"torch": torch.__version__, "variants": list(made), "skipped": skipped,
-                      "shape": list(features.stft().shape)}), flush=True)
+    versions = {name: sys.modules[name].__version__ for name in ("torch", "torchaudio")
+                if name in sys.modules}
+    print(json.dumps(versions | {"variants": list(made), "skipped": skipped,
+                                 "shape": list(features.stft().shape)}), flush=True)
     for line in sys.stdin:
         words = line.split()
         if words == ["quit"]:

@@ -1,4 +1,4 @@
-"""step_vs_torch.py on a GPU: times of the training step or of the forward pass, by turns.
+"""steps.py on a GPU: times of the training step or of the forward pass, by turns.
 
 A time is wall time over many steps (--report) that ends with a wait for the device, divided by
 their number; a contender's figure is the median of all its times, beside it the quartiles. The
@@ -9,15 +9,14 @@ What takes long on PyTorch's side is getting ready (importing, compiling): the p
 configurations as the machine can take get ready at the same time, and only then time is taken, of
 one configuration after the other. The file of results is written after each of them.
 """
-import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 
-from contest import (HERE, ROOT, Child, Contender, by_turns, module_path, output_of, program,
-                     quartiles, ratios)
+from records import (PEERS, RESULTS, ROOT, Child, Contender, by_turns, module_path, output_of,
+                     program, quartiles, ratios, torch_cache, write_json)
 
 # Host memory that a program of PyTorch with CUDA takes, and device memory of one of any.
 HOST_GIB, DEVICE_GIB = 2.5, 1.5
@@ -29,7 +28,8 @@ def add_options(parser):
     group.add_argument("--device", default="cpu", help="cuda, cuda:N or cudasim")
     group.add_argument("--precision", default="fp32", help="fp32,fp16,bf16, a comma between")
     group.add_argument("--report", type=int, default=64, help="steps to a time")
-    group.add_argument("--block", type=float, default=0.1, help="seconds of a block")
+    group.add_argument("--block", type=float, default=0,
+                       help="seconds of a block; default: 0.1, on the CPU 0.6")
     group.add_argument("--prepare", type=float, default=120,
                        help="seconds in which PyTorch's programs have to be ready")
     group.add_argument("--deadline", type=float, default=0, help="seconds for all; 0: any")
@@ -84,24 +84,24 @@ class Job:
             not batches or str(self.batch) in batches.split(","))
 
     def start(self, with_torch, threads):
-        bench = program(self.arguments.build, "bench_step")
+        bench = program(self.arguments.build, "step")
         device = self.arguments.device
-        self.ours = Child("bench_step", [*bench, *self.common(), "--device", device, "--resident",
+        self.ours = Child("step", [*bench, *self.common(), "--device", device, "--resident",
                                          "--report", str(self.arguments.report)], 1, must=False,
                           environment=module_path(self.arguments.build))
         if not with_torch:
             return
-        program = [self.arguments.python, os.path.join(HERE, "torch_step.py"), *self.common(),
+        command = [self.arguments.python, os.path.join(PEERS, "torch_step.py"), *self.common(),
                    "--device", torch_device(device), "--report", str(self.arguments.report),
                    "--prepare", str(self.arguments.prepare / 2)]
         for variants in self.variants():
             self.torch.append((variants, Child(
-                "torch_step", [*program, "--variants", variants], 1, must=False,
-                environment={"TORCHINDUCTOR_COMPILE_THREADS": str(threads)})))
+                "torch_step", [*command, "--variants", variants], 1, must=False,
+                environment=torch_cache() | {"TORCHINDUCTOR_COMPILE_THREADS": str(threads)})))
 
     def contenders(self, ready_at):
         """Those that are ready; the others are named in the notes."""
-        block = self.arguments.block
+        block = self.arguments.block or 0.1
         found = []
         if self.ours.ready(max(60, ready_at - time.monotonic())):
             found.append(Contender("decavox", self.ours, "run", block))
@@ -259,9 +259,4 @@ def write(arguments, results, reason, left):
                "not_measured": [f"{j.model}, {j.precision}, batch {j.batch}" for j in left]}
     if reason is not None:
         content["without_torch"] = reason
-    path = arguments.out or os.path.join(HERE, "results", f"{arguments.device}-steps.json")
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
-    os.replace(path + ".new", path)
+    write_json(arguments.out or os.path.join(RESULTS, f"{arguments.device}-steps.json"), content)

@@ -1,12 +1,12 @@
 """The models of decavox in PyTorch, built from the same YAML files and from nothing else of it.
 
     model = build("configs/models/advanced.yaml", rows=13, frames=32, classes=10)
-    load(model, "runs/.../model.safetensors")
+    model.load_state_dict(safetensors.torch.load_file("checkpoints/advanced.safetensors"))
     logits = model(features)                  # features (N, 1, rows, frames)
 
-Names, shapes and order of the parameters are those of a checkpoint, so the twin is an oracle for
-whole models. `one_dimensional` builds a model of kernels of height 1 from Conv1d and its kin, as
-one would write it in PyTorch; its weights lack the dimension of size 1.
+Names and shapes of the parameters and running statistics are those of a checkpoint, so the twin is
+an oracle for whole models. `one_dimensional` builds a model of kernels of height 1 from Conv1d and
+its kin, as one would write it in PyTorch; its weights lack the dimension of size 1.
 """
 import math
 import os
@@ -73,20 +73,50 @@ class GlobalMaximum(nn.Module):
         return x.amax(tuple(range(2, x.dim())))
 
 
-class Norm(nn.Sequential):
-    """Batch normalisation and activation; its parameters have no prefix of their own."""
+class Norm1d(nn.BatchNorm1d):
+    """Batch normalisation and activation."""
 
-    def __init__(self, kind, channels, epsilon, momentum, activation):
-        super().__init__()
-        self.norm = kind(channels, eps=epsilon, momentum=momentum)
+    def __init__(self, channels, epsilon=1e-5, momentum=0.1, activation="none"):
+        super().__init__(channels, eps=epsilon, momentum=momentum)
         self.activation = ACTIVATIONS[activation]()
 
+    def forward(self, x):
+        return self.activation(super().forward(x))
 
-class Dense(nn.Sequential):
+
+class Norm2d(nn.BatchNorm2d):
+    def __init__(self, channels, epsilon=1e-5, momentum=0.1, activation="none"):
+        super().__init__(channels, eps=epsilon, momentum=momentum)
+        self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, x):
+        return self.activation(super().forward(x))
+
+
+class Dense(nn.Linear):
     def __init__(self, inputs, units, bias=True, activation="none"):
-        super().__init__()
-        self.linear = nn.Linear(inputs, units, bias=bias)
+        super().__init__(inputs, units, bias=bias)
         self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, x):
+        return self.activation(super().forward(x))
+
+
+class Chain(nn.Module):
+    """Modules one after the other, under their own names. Beside them it may have others."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = []
+
+    def append(self, name, module):
+        self.add_module(name, module)
+        self.order.append(name)
+
+    def forward(self, x):
+        for name in self.order:
+            x = self._modules[name](x)
+        return x
 
 
 class SqueezeExcite(nn.Module):
@@ -115,66 +145,62 @@ class ConvNorm(nn.Sequential):
         super().__init__()
         self.conv = nn.Conv2d(inputs, filters, kernel, stride, kernel // 2, groups=groups,
                               bias=False)
-        self.norm = Norm(nn.BatchNorm2d, filters, 1e-5, 0.1, activation)
+        self.norm = Norm2d(filters, activation=activation)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Chain):
     def __init__(self, inputs, spec, stride):
         super().__init__()
         filters, kernel, activation = spec["filters"], spec["kernel"], spec["activation"]
         self.shortcut = nn.Identity()
         if stride != 1 or inputs != filters:
             self.shortcut = ConvNorm(inputs, filters, 1, stride, "none")
-        parts = []
         middle, last_kernel = filters, kernel
         if spec["bottleneck"] > 0:
             middle = max(1, math.floor(spec["bottleneck"] * filters + 0.5))
-            parts.append(("reduce", ConvNorm(inputs, middle, 1, 1, activation)))
+            self.append("reduce", ConvNorm(inputs, middle, 1, 1, activation))
             inputs, last_kernel = middle, 1
-        parts.append(("middle", ConvNorm(inputs, middle, kernel, stride, activation)))
-        parts.append(("expand", ConvNorm(middle, filters, last_kernel, 1, "none")))
+        self.append("middle", ConvNorm(inputs, middle, kernel, stride, activation))
+        self.append("expand", ConvNorm(middle, filters, last_kernel, 1, "none"))
         if spec["se_reduction"] > 0:
-            parts.append(("se", SqueezeExcite(filters, spec["se_reduction"])))
-        self.body = nn.Sequential()
-        for name, part in parts:
-            self.body.add_module(name, part)
+            self.append("se", SqueezeExcite(filters, spec["se_reduction"]))
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x):
-        return self.activation(self.body(x) + self.shortcut(x))
+        return self.activation(super().forward(x) + self.shortcut(x))
 
 
-class MBConvBlock(nn.Module):
+class MBConvBlock(Chain):
     def __init__(self, inputs, spec, stride):
         super().__init__()
         filters, activation = spec["filters"], spec["activation"]
         middle = spec["expand"] * inputs
         self.skip = stride == 1 and inputs == filters
-        self.body = nn.Sequential()
         if spec["expand"] > 1:
-            self.body.add_module("expand", ConvNorm(inputs, middle, 1, 1, activation))
-        self.body.add_module("depthwise", ConvNorm(middle, middle, spec["kernel"], stride,
-                                                   activation, groups=middle))
+            self.append("expand", ConvNorm(inputs, middle, 1, 1, activation))
+        self.append("depthwise", ConvNorm(middle, middle, spec["kernel"], stride, activation,
+                                          groups=middle))
         if spec["se_reduction"] > 0:
             units = max(1, inputs // spec["se_reduction"])
-            self.body.add_module("se", SqueezeExcite(middle, 1, activation, units))
-        self.body.add_module("project", ConvNorm(middle, filters, 1, 1, "none"))
+            self.append("se", SqueezeExcite(middle, 1, activation, units))
+        self.append("project", ConvNorm(middle, filters, 1, 1, "none"))
 
     def forward(self, x):
-        return self.body(x) + x if self.skip else self.body(x)
+        return super().forward(x) + x if self.skip else super().forward(x)
 
 
 class Ensemble(nn.Module):
-    """Mixes what the members give; `members`: {name: module}."""
+    """Mixes what the members give. They belong to the model, where their parameters are called
+    after them, so that they stand in a tuple here."""
 
     def __init__(self, members):
         super().__init__()
-        self.members = nn.ModuleDict(members)
+        self.members = tuple(members)
         self.weight = nn.Parameter(torch.zeros(len(members)))
 
     def forward(self, x):
         shares = torch.softmax(self.weight, 0)
-        return sum(share * member(x) for share, member in zip(shares, self.members.values()))
+        return sum(share * member(x) for share, member in zip(shares, self.members))
 
 
 class Positions(nn.Module):
@@ -233,7 +259,7 @@ class Builder:
         self.classes = classes
         self.one_dimensional = one_dimensional
         self.tokens = tokens
-        self.modules = nn.Sequential()
+        self.model = Chain()
         self.counts = {}
 
     def size(self, kernel, stride, padding, dilation=(1, 1)):
@@ -264,8 +290,8 @@ class Builder:
         return kind(inputs, filters, *sizes, groups=groups or inputs, bias=bias)
 
     def batchnorm(self, epsilon=1e-5, momentum=0.1, activation="none"):
-        kind = nn.BatchNorm1d if self.one_dimensional else nn.BatchNorm2d
-        return Norm(kind, self.shape[0], decimal(epsilon), decimal(momentum), activation)
+        kind = Norm1d if self.one_dimensional else Norm2d
+        return kind(self.shape[0], decimal(epsilon), decimal(momentum), activation)
 
     def maxpool(self, kernel, stride=0, padding=0):
         kernel, stride, padding = pair(kernel), pair(stride), pair(padding)
@@ -299,7 +325,9 @@ class Builder:
         return sequence
 
     def ensemble(self, models):
-        members = {model["name"]: build(model, *self.shape[1:], self.classes) for model in models}
+        members = [build(model, *self.shape[1:], self.classes) for model in models]
+        for model, member in zip(models, members):
+            self.model.add_module(model["name"], member)
         self.shape = (self.classes, 1, 1)
         return Ensemble(members)
 
@@ -347,7 +375,7 @@ class Builder:
         attributes = dict(attributes or {})
         self.counts[kind] = self.counts.get(kind, 0) + 1
         name = attributes.pop("name", f"{kind}_{self.counts[kind]}")
-        self.modules.add_module(name, getattr(self, kind)(**attributes))
+        self.model.append(name, getattr(self, kind)(**attributes))
 
 
 def members_of(item):
@@ -377,7 +405,7 @@ def build(model, rows, frames, classes, one_dimensional=False):
     builder = Builder(rows, frames, classes, one_dimensional, has_tokens(model))
     for item in model["layers"]:
         builder.add(item)
-    return builder.modules
+    return builder.model
 
 
 def fits_one_dimension(model):
@@ -406,45 +434,20 @@ def without_dropout(model):
     return {**model, "layers": layers}
 
 
-# Modules that PyTorch needs and decavox does not name.
-UNNAMED = {"linear", "body"}
-# Buffers of PyTorch's modules that no checkpoint has.
-NO_PARAMETERS = {"num_batches_tracked", "table"}
-
-
-def decavox_names(module):
-    """Our name of every parameter and running statistic: {name: tensor}."""
-    names = {}
-    for path, part in module.named_modules():
-        pieces = path.split(".")
-        if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            pieces.pop()  # the `norm` inside of Norm
-        if "members" in pieces:  # they are called after their model alone
-            pieces = pieces[pieces.index("members") + 1:]
-        prefix = ".".join(p for p in pieces if p not in UNNAMED)
-        own = dict(part.named_parameters(recurse=False)) | dict(part.named_buffers(recurse=False))
-        for suffix, tensor in own.items():
-            if suffix not in NO_PARAMETERS:
-                names[f"{prefix}.{suffix}"] = tensor
-    return names
+def names_of(module):
+    """Every parameter and running statistic by its name in a checkpoint."""
+    return {name: tensor for name, tensor in module.state_dict(keep_vars=True).items()
+            if not name.endswith("num_batches_tracked")}
 
 
 def load(module, tensors):
-    """Fills the module from {name: tensor}; every name on both sides and every shape must agree.
-    Names with a slash (moments, best values) are not the model's."""
-    ours = {name: value for name, value in tensors.items() if "/" not in name}
-    theirs = decavox_names(module)
-    if ours.keys() != theirs.keys():
-        raise ValueError(f"missing {sorted(theirs.keys() - ours.keys())}, "
-                         f"not in the model {sorted(ours.keys() - theirs.keys())}")
-    with torch.no_grad():
-        for name, tensor in theirs.items():
-            value = torch.as_tensor(ours[name])
-            if tensor.dim() == 3 and value.dim() == 4 and value.shape[2] == 1:
-                value = value.squeeze(2)  # Conv1d
-            if tensor.shape != value.shape:
-                raise ValueError(f"{name}: shape {tuple(value.shape)}, here {tuple(tensor.shape)}")
-            tensor.copy_(value)
+    """Fills the module from a checkpoint's {name: tensor}; every name on both sides and every shape
+    must agree. Names with a slash (moments, best values) are not the model's."""
+    state = {name: torch.as_tensor(value) for name, value in tensors.items() if "/" not in name}
+    for name, tensor in names_of(module).items():
+        if name in state and tensor.dim() == 3 and state[name].shape[2:3] == (1,):
+            state[name] = state[name].squeeze(2)  # Conv1d
+    module.load_state_dict(state)
 
 
 def parameter_groups(module, weight_decay):

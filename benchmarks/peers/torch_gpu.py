@@ -18,7 +18,7 @@ import time
 import torch
 from torch import nn
 
-import torch_twin
+import twin
 
 SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
 BATCHES = 8
@@ -61,7 +61,7 @@ class GpuVariant:
         self.format = (torch.channels_last if options.get("channels_last")
                        else torch.contiguous_format)
         torch.manual_seed(1)
-        model = torch_twin.build(arguments.model, arguments.rows, arguments.frames,
+        model = twin.build(arguments.model, arguments.rows, arguments.frames,
                                  arguments.classes, options.get("one_dimensional", False))
         if options.get("channels_last"):
             model = model.to(memory_format=self.format)
@@ -71,7 +71,7 @@ class GpuVariant:
         self.scaler = torch.amp.GradScaler(
             self.device.type, enabled=self.dtype is torch.float16 and not arguments.inference)
         self.optimizer = torch.optim.AdamW(
-            torch_twin.parameter_groups(self.model, DECAY), lr=RATE, fused=True,
+            twin.parameter_groups(self.model, DECAY), lr=RATE, fused=True,
             capturable=bool(options.get("graph")) and self.gpu)
         self.compute = self.logits if arguments.inference else self.loss
         if "compile" in options:

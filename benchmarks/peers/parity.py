@@ -2,6 +2,7 @@
 """Compares decavox with the same model in PyTorch; exit code 1 where they differ.
 
     parity.py --build BUILD configs/models/advanced.yaml ...     training steps, then inference
+    parity.py --build BUILD --quick --onnx configs/models/*.yaml the essential, in less than a minute
     parity.py --build BUILD --checkpoint FILE SOUND...           `decavox predict` on sound files
 
 Training, dropout 0. The truth is PyTorch in double; distances are root mean squares relative to the
@@ -14,7 +15,8 @@ tensor's largest value, allowed up to LIMIT or --factor times that of PyTorch in
   at once       all steps from our initial values: the losses within RUN_LIMIT, for SGD the values
                 of all but the biases at the end. (AdamW divides a gradient by its size: what is
                 zero but for rounding becomes a whole step, in PyTorch as well.)
-Inference: logits within LIMIT of the sample's largest.
+Inference: logits within LIMIT of the sample's largest, with --onnx in ONNX Runtime as well, which
+gets the model from PyTorch. PyTorch loads our files with load_state_dict and nothing else.
 """
 import argparse
 import json
@@ -29,7 +31,9 @@ import yaml
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-import torch_twin
+import twin
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from contest import module_path, program
 
 LIMIT, KINK_LIMIT = 1e-4, 0.1
@@ -39,10 +43,10 @@ DECAY, SMOOTHING, CLIP = 0.02, 0.1, 1.0
 
 
 class Bench:
-    """bench_step as a child."""
+    """`decavox_bench step` as a child."""
 
     def __init__(self, build, model, *options):
-        self.child = subprocess.Popen([*program(build, "bench_step"), model, *options],
+        self.child = subprocess.Popen([*program(build, "step"), model, *options],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                       env=os.environ | module_path(build))
         self.about = self.read()
@@ -50,7 +54,7 @@ class Bench:
     def read(self):
         line = self.child.stdout.readline()
         if not line:
-            sys.exit(f"bench_step ended with {self.child.wait()}")
+            sys.exit(f"decavox_bench step ended with {self.child.wait()}")
         return json.loads(line)
 
     def ask(self, command):
@@ -89,11 +93,11 @@ class Twin:
 
     def __init__(self, arguments, model, state, optimizer, dtype):
         self.arguments, self.optimizer, self.dtype = arguments, optimizer, dtype
-        self.model = torch_twin.build(model, 13, 32, 10).train()
-        torch_twin.load(self.model, state)
+        self.model = twin.build(model, 13, 32, 10).train()
+        twin.load(self.model, state)
         self.model = self.model.to(dtype)
-        self.names = torch_twin.decavox_names(self.model)
-        groups = torch_twin.parameter_groups(self.model, DECAY)
+        self.names = twin.names_of(self.model)
+        groups = twin.parameter_groups(self.model, DECAY)
         if optimizer == "sgd":
             self.update = torch.optim.SGD(groups, lr=RATES["sgd"], momentum=0.9, nesterov=True)
         else:
@@ -105,7 +109,7 @@ class Twin:
         features = torch.from_numpy(batches["features"][part]).to(self.dtype).unsqueeze(1)
         targets = torch.from_numpy(batches["targets"][part]).to(self.dtype)
         self.update.zero_grad()
-        loss = torch_twin.loss_of(self.model(features), targets, SMOOTHING)
+        loss = twin.loss_of(self.model(features), targets, SMOOTHING)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         return loss.item(), {name: tensor.grad.numpy() for name, tensor in self.names.items()
@@ -166,17 +170,17 @@ class Judge:
 
 def compare_runs(arguments, model, batches, losses, states, optimizer):
     """From the same start to the end."""
-    twin = Twin(arguments, model, states[0], optimizer, torch.float64)
+    double = Twin(arguments, model, states[0], optimizer, torch.float64)
     true_losses = []
     for step in range(arguments.steps):
-        true_losses.append(twin.gradients(batches, step)[0])
-        twin.update.step()
+        true_losses.append(double.gradients(batches, step)[0])
+        double.update.step()
     far = max(abs(a / b - 1) for a, b in zip(losses, true_losses))
     judge = Judge(arguments, f"{model['name']}, {optimizer}, {arguments.steps} steps at once, "
                              f"losses within {far:.1e}")
     if not far <= RUN_LIMIT[optimizer]:
         judge.failures.append(f"  FAIL losses: {losses}, PyTorch {true_losses}")
-    values = twin.values()
+    values = double.values()
     for name, truth in values.items():
         floor = 0.0
         if name.endswith("running_mean"):  # behind a norm and a 1x1 convolution it is zero
@@ -206,8 +210,8 @@ def compare_gradients(judge, step, ours, truth, single):
 
 def compare_step(arguments, model, batches, loss, states, step, optimizer, judge):
     before, after = states[step], states[step + 1]
-    twin = Twin(arguments, model, before, optimizer, torch.float64)
-    true_loss, truth = twin.gradients(batches, step)
+    double = Twin(arguments, model, before, optimizer, torch.float64)
+    true_loss, truth = double.gradients(batches, step)
     single_loss, single = Twin(arguments, model, before, optimizer,
                                torch.float32).gradients(batches, step)
     judge.compare(f"step {step}: loss", loss, true_loss, single_loss)
@@ -220,8 +224,8 @@ def compare_step(arguments, model, batches, loss, states, step, optimizer, judge
     kinds = ("moment1", "moment1" if optimizer == "sgd" else "moment2")
     moments = [{name: before[f"{kind}/{name}"].astype(numpy.float64) for name in truth}
                for kind in kinds]
-    start = twin.values()
-    end = twin.step_with(ours, moments, step)
+    start = double.values()
+    end = double.step_with(ours, moments, step)
     for name in truth:
         judge.compare(f"step {step}: update of {name}", after[name] - start[name],
                       end[name] - start[name], floor=1e-3 * float(numpy.abs(start[name]).max()))
@@ -229,14 +233,15 @@ def compare_step(arguments, model, batches, loss, states, step, optimizer, judge
 
 
 def compare_training(arguments, model_path, folder):
-    model = torch_twin.without_dropout(torch_twin.read_model(model_path))
+    model = twin.without_dropout(twin.read_model(model_path))
     quiet = os.path.join(folder, "model.yaml")
     with open(quiet, "w", encoding="utf-8") as file:
         yaml.safe_dump(model, file, sort_keys=False)
     good = True
-    for optimizer in RATES:
+    for optimizer in ["adamw"] if arguments.quick else RATES:
         batches, losses, states = our_training(arguments, folder, quiet, optimizer)
-        good &= compare_runs(arguments, model, batches, losses, states, optimizer)
+        if not arguments.quick:
+            good &= compare_runs(arguments, model, batches, losses, states, optimizer)
         judge = Judge(arguments, f"{model['name']}, {optimizer}, step by step")
         undecided = [step for step in range(arguments.steps)
                      if compare_step(arguments, model, batches, losses[step], states, step,
@@ -258,29 +263,48 @@ def compare_logits(title, ours, theirs):
     return good
 
 
-def logits_of(model, tensors, features):
+def load_twin(model, tensors, shape):
+    """`shape`: rows, frames"""
     classes = [value for name, value in tensors.items()
                if value.ndim == 2 and "/" not in name][-1].shape[0]
-    twin = torch_twin.build(model, *features.shape[1:], classes).eval()
-    torch_twin.load(twin, tensors)
+    module = twin.build(model, *shape, classes).eval()
+    twin.load(module, tensors)
+    return module
+
+
+def logits_of(module, features):
     with torch.inference_mode():
-        return twin(torch.from_numpy(features).unsqueeze(1)).numpy()
+        return module(torch.from_numpy(features).unsqueeze(1)).numpy()
+
+
+def logits_of_onnx(module, batch, features, folder):
+    import onnx_export
+    import onnx_step
+    onnx_export.quiet()
+    path = os.path.join(folder, "model.onnx")
+    onnx_export.export(module, batch, *features.shape[1:], "script_17", path)
+    session = onnx_step.open_session(path, 1)
+    batches = features.reshape(-1, batch, 1, *features.shape[1:])
+    return numpy.concatenate([session.run(None, {"features": part})[0] for part in batches])
 
 
 def compare_inference(arguments, model_path, model, folder):
     """With the trained parameters, whose running statistics are no longer 0 and 1."""
     good = True
     last = os.path.join(folder, f"adamw{arguments.steps}.safetensors")
-    for batch in (1, arguments.batch):
+    for batch in (arguments.batch,) if arguments.quick else (1, arguments.batch):
         out = os.path.join(folder, "inference.safetensors")
         with Bench(arguments.build, model_path, "--inference", "--batch", str(batch), "--threads",
                    str(arguments.threads), "--checkpoint", last, "--device",
                    arguments.device) as bench:
             bench.ask(f"batches {out}")
         data = load_file(out)
-        theirs = logits_of(model, load_file(last), data["features"])
-        good &= compare_logits(f"{model['name']}, inference, batch {batch}", data["logits"],
-                               theirs)
+        module = load_twin(model, load_file(last), data["features"].shape[1:])
+        title = f"{model['name']}, inference, batch {batch}"
+        good &= compare_logits(title, data["logits"], logits_of(module, data["features"]))
+        if arguments.onnx:
+            theirs = logits_of_onnx(module, batch, data["features"], folder)
+            good &= compare_logits(f"{title}, ONNX Runtime", data["logits"], theirs)
     return good
 
 
@@ -296,8 +320,9 @@ def compare_predictions(arguments, folder):
     with safe_open(arguments.checkpoint, "np") as file:
         model = yaml.safe_load(file.metadata()["decavox.config"])["model"]
     ours = numpy.array([answer["logits"] for answer in answers])
-    theirs = logits_of(model, load_file(arguments.checkpoint), load_file(out)["features"])
-    return compare_logits(arguments.checkpoint, ours, theirs)
+    features = load_file(out)["features"]
+    module = load_twin(model, load_file(arguments.checkpoint), features.shape[1:])
+    return compare_logits(arguments.checkpoint, ours, logits_of(module, features))
 
 
 def parse():
@@ -305,14 +330,20 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, help="folder of the build, with DV_BENCHMARKS")
     parser.add_argument("--checkpoint", help="compare predictions from this checkpoint")
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--quick", action="store_true",
+                        help="two steps of AdamW one by one, batch 8")
+    parser.add_argument("--onnx", action="store_true", help="ONNX Runtime's logits as well")
+    parser.add_argument("--steps", type=int, default=0, help="default: 5, quick: 2")
+    parser.add_argument("--batch", type=int, default=0, help="default: 32, quick: 8")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu, ref, cuda or cudasim")
     parser.add_argument("--factor", type=float, default=4)
     parser.add_argument("files", nargs="+", help="model files, or sound files")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.steps = arguments.steps or (2 if arguments.quick else 5)
+    arguments.batch = arguments.batch or (8 if arguments.quick else 32)
+    return arguments
 
 
 def main():

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""The forward pass in ONNX Runtime, on request; commands and answers are those of `decavox_bench step`.
+
+    onnx_step.py FILE.onnx... --batches FILE [--threads 1]
+
+The files are the same model in several forms (onnx_export.py). `--batches` has the features that
+decavox has computed on and its logits: a form whose logits differ by more than LIMIT of the
+sample's largest ends the program. Of the forms and of both ways to call a session, with arrays and
+with memory bound to it, the fastest of a few trials is the one that counts.
+
+    run K     {"microseconds": [...], "cpu_microseconds": mean}
+    quit
+"""
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+
+import numpy
+import onnxruntime
+from safetensors.numpy import load_file
+
+LIMIT = 1e-4
+CHECKED_SAMPLES = 64  # at least, and four batches
+WAYS = ("arrays", "binding")
+
+
+def open_session(path, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def difference(ours, theirs):
+    """The largest, relative to the sample's largest logit."""
+    scale = numpy.maximum(numpy.abs(theirs).max(1, keepdims=True), 1e-6)
+    return float((numpy.abs(ours - theirs) / scale).max())
+
+
+class Form:
+    def __init__(self, path, way, arguments, batches):
+        self.name = f"{os.path.basename(path).rsplit('_', 1)[0]}_{way}"
+        self.session = open_session(path, arguments.threads)
+        self.batches, self.count = batches, 0
+        self.work = self.call_with_arrays
+        if way == "binding":
+            self.bind()
+
+    def bind(self):
+        self.input = numpy.empty_like(self.batches[0])
+        shape = self.session.get_outputs()[0].shape
+        self.output = numpy.empty(shape, numpy.float32)
+        self.binding = self.session.io_binding()
+        self.binding.bind_cpu_input("features", self.input)
+        self.binding.bind_output("logits", "cpu", 0, numpy.float32, shape,
+                                 self.output.ctypes.data)
+        self.work = self.call_bound
+
+    def call_with_arrays(self, features):
+        return self.session.run(None, {"features": features})[0]
+
+    def call_bound(self, features):
+        numpy.copyto(self.input, features)
+        self.session.run_with_iobinding(self.binding)
+        return self.output
+
+    def run(self, steps):
+        times = []
+        cpu = time.process_time()
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.work(self.batches[self.count % len(self.batches)])
+            self.count += 1
+            now = time.perf_counter()
+            times.append(now - start)
+            start = now
+        cpu = (time.process_time() - cpu) / steps
+        return {"microseconds": [round(t * 1e6, 3) for t in times],
+                "cpu_microseconds": round(cpu * 1e6, 3)}
+
+
+def check(form, logits):
+    """`logits` (batches, batch, classes)."""
+    count = min(len(logits), max(4, CHECKED_SAMPLES // logits.shape[1]))
+    far = max(difference(ours, form.work(features))
+              for ours, features in zip(logits[:count], form.batches))
+    if not far <= LIMIT:
+        sys.exit(f"onnx_step: {form.name}: the logits are {far:.1e} from decavox's, limit {LIMIT}")
+    return far
+
+
+def fastest(forms):
+    """By the median of a few steps: the form, and the medians of all."""
+    medians = {}
+    for form in forms:
+        form.run(3)
+        one = statistics.median(form.run(5)["microseconds"])
+        medians[form.name] = statistics.median(
+            form.run(max(5, int(0.1e6 / one)))["microseconds"])
+    return min(forms, key=lambda form: medians[form.name]), medians
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--batches", required=True, help="safetensors with features and logits")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def answer(**content):
+    print(json.dumps(content), flush=True)
+
+
+def main():
+    arguments = parse()
+    data = load_file(arguments.batches)
+    size = open_session(arguments.files[0], 1).get_inputs()[0].shape[0]
+    rows, frames = data["features"].shape[1:]
+    batches = list(data["features"].reshape(-1, size, 1, rows, frames))
+    logits = data["logits"].reshape(len(batches), size, -1)
+    forms = [Form(path, way, arguments, batches) for path in arguments.files for way in WAYS]
+    far = max(check(form, logits) for form in forms)
+    form, trials = fastest(forms)
+    answer(onnxruntime=onnxruntime.__version__, form=form.name, difference=far,
+           trials={name: round(value, 1) for name, value in trials.items()})
+    for line in sys.stdin:
+        words = line.split()
+        if words == ["quit"]:
+            break
+        if len(words) != 2 or words[0] != "run":
+            sys.exit(f"onnx_step: no command '{line.strip()}'")
+        answer(**form.run(int(words[1])))
+
+
+if __name__ == "__main__":
+    main()

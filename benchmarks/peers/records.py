@@ -1,0 +1,70 @@
+"""What the measurements against peers share: the programs by turns of contest.py, and the form of
+a result.
+
+A result is {"part", "model" or "what", "batch", "threads", "precision", "device", "decavox":
+microseconds, "peers": {name: {"form", "microseconds", "ratio", "ratio_spread"}}, "notes", "versions",
+"date", "commit", "load_of_others", ...}; a ratio is the peer's time over ours.
+"""
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+PEERS = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.dirname(PEERS))
+from contest import (ROOT, Child, Contender, by_turns, load_of_others,  # noqa: F401
+                     module_path, output_of, processor, program, quartiles, ratios)
+
+RESULTS = os.path.join(ROOT, "benchmarks", "results")
+BUSY = 0.4  # load of others, in processors, from which the figures are worth little
+
+
+def peer(contenders, decavox):
+    """The fastest of a peer's forms against decavox."""
+    best = min(contenders, key=lambda c: statistics.median(c.medians))
+    times = ratios(best, decavox)
+    return {"form": best.name, "microseconds": round(statistics.median(best.medians), 1),
+            "ratio": round(statistics.median(times), 3),
+            "ratio_spread": [round(min(times), 3), round(max(times), 3)]}
+
+
+def warn_of_load():
+    load = load_of_others()
+    if load > BUSY:
+        print(f"warning: others use {load:.1f} processors of this machine: "
+              "these figures are worth little", file=sys.stderr)
+    return load
+
+
+def stamp():
+    """When, and of which tree."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {"date": now.strftime("%Y-%m-%d %H:%M UTC"),
+            "commit": output_of("git", "rev-parse", "--short", "HEAD"),
+            "changed_files": len(output_of("git", "status", "--porcelain", "--", ":!benchmarks/"
+                                           "results").splitlines()),
+            "python": platform.python_version()}
+
+
+def importable(python, *modules):
+    """None, or why this Python cannot import them."""
+    done = subprocess.run([python, "-c", "import " + ", ".join(modules)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+def torch_cache():
+    """Where torch.compile keeps what it has compiled: beside the peers, from run to run."""
+    folder = os.path.join(ROOT, "build", "peers", "inductor")
+    return {"TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", folder)}
+
+
+def write_json(path, content):
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+    os.replace(path + ".new", path)
