@@ -67,8 +67,8 @@ while [ $# -gt 0 ]; do
 done
 [[ $device =~ ^(cpu|cudasim|cuda(:[0-9]+)?)$ ]] || wrong_use "no device '$device'"
 
-# PyTorch for the CPU comes from an index of its own; where that one cannot be reached, or for a GPU,
-# the package of PyPI, which brings CUDA, does as well.
+# PyTorch for the CPU comes from an index of its own; where that one cannot be reached, or for a
+# GPU, the package of PyPI, which brings CUDA, does as well.
 install()
 {
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv" ||

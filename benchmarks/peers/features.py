@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Times the front-end and others' by turns, from waveforms of one second to features.
 
-    features.py --build BUILD [--threads 1,2] [--types mfcc,mel]  against librosa, torchaudio, PyTorch
-    features.py --build BUILD --device cuda [--batch 32,256]      MFCC on a device, on the CPU, and
-                                                                  PyTorch's
+    features.py --build BUILD [--threads 1,2] [--types mfcc,mel]
+    features.py --build BUILD --device cuda [--batch 32,256]
+
+The first is against librosa, torchaudio and PyTorch, the second MFCC on a device, on the CPU, and
+PyTorch's on the device.
 
 The figure is utterances of one second per second, from the median over all times of a contender.
 """

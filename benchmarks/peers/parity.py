@@ -2,7 +2,7 @@
 """Compares decavox with the same model in PyTorch; exit code 1 where they differ.
 
     parity.py --build BUILD configs/models/advanced.yaml ...     training steps, then inference
-    parity.py --build BUILD --quick --onnx configs/models/*.yaml the essential, in less than a minute
+    parity.py --build BUILD --quick --onnx MODEL.yaml ...        the essential, in seconds
     parity.py --build BUILD --checkpoint FILE SOUND...           `decavox predict` on sound files
 
 Training, dropout 0. The truth is PyTorch in double; distances are root mean squares relative to the

@@ -14,11 +14,8 @@ import yaml
 from safetensors import safe_open
 
 PEERS = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [PEERS, os.path.dirname(PEERS)]
-try:
-    import twin
-except ImportError:
-    import torch_twin as twin
+sys.path.insert(0, PEERS)
+import twin  # noqa: E402
 
 
 # ---- The sound ----

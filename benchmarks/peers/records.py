@@ -2,8 +2,8 @@
 a result.
 
 A result is {"part", "model" or "what", "batch", "threads", "precision", "device", "decavox":
-microseconds, "peers": {name: {"form", "microseconds", "ratio", "ratio_spread"}}, "notes", "versions",
-"date", "commit", "load_of_others", ...}; a ratio is the peer's time over ours.
+microseconds, "peers": {name: {"form", "microseconds", "ratio", "ratio_spread"}}, "notes",
+"versions", "date", "commit", "load_of_others", ...}; a ratio is the peer's time over ours.
 """
 import datetime
 import json

@@ -1,27 +1,26 @@
 #!/usr/bin/env python3
-"""Times one prediction from nothing by turns: `decavox predict`, and a Python that imports PyTorch.
+"""The part `start` of measure.py: one prediction from nothing, by cold_start.py, which starts
+`decavox predict` and a Python that imports PyTorch by turns, as results of records.py.
 
     start.py --build BUILD [--models lightweight,advanced] [--rounds 15]
 
-Both read the same checkpoint of checkpoints/ and the same sound file, and are started anew each
-time; the file cache is warm. Beside the wall time stands the largest resident memory.
+Both read the same checkpoint of checkpoints/ and the same sound file.
 """
 import argparse
+import json
 import math
 import os
-import statistics
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import wave
 
 from records import PEERS, ROOT, output_of, stamp, warn_of_load, write_json
 
 RATE = 8000
 NAME = "Python with PyTorch"
-THEIRS = os.path.join(PEERS, "predict_torch.py")
+PROGRAM = os.path.join(PEERS, "cold_start.py")
 
 
 def write_sound(path):
@@ -38,70 +37,44 @@ def write_sound(path):
         file.writeframes(struct.pack(f"<{count}h", *values))
 
 
-def run_once(command):
-    """Wall time in microseconds, and largest resident memory in KiB."""
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-    start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL,
-                             env=environment | {"OPENBLAS_NUM_THREADS": "1"})
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"start.py: {' '.join(command)} ended with {child.returncode}")
-    return seconds * 1e6, usage.ru_maxrss
-
-
 def checkpoint_of(model):
     return os.path.join(ROOT, "checkpoints", model + ".safetensors")
 
 
 def measure(arguments, model, sound):
-    checkpoint = checkpoint_of(model)
-    commands = {"decavox": [os.path.join(arguments.build, "runner", "decavox"), "predict",
-                            checkpoint, sound],
-                NAME: [arguments.python, "-B", THEIRS, checkpoint, sound]}
-    notes = {}
-    if not os.path.exists(THEIRS):
-        notes[NAME] = f"{os.path.relpath(THEIRS, ROOT)} is not there"
-        del commands[NAME]
-    times = {name: [] for name in commands}
-    memory = {name: [] for name in commands}
-    for number in range(-1, arguments.rounds):  # the first fills the file cache
-        for name, command in commands.items():
-            wall, peak = run_once(command)
-            if number >= 0:
-                times[name].append(wall)
-                memory[name].append(peak)
-    medians = {name: round(statistics.median(values), 1) for name, values in times.items()}
-    peers = {}
-    if NAME in times:
-        ratios = [their / our for their, our in zip(times[NAME], times["decavox"])]
-        peers[NAME] = {"form": os.path.basename(THEIRS), "microseconds": medians[NAME],
-                       "ratio": round(statistics.median(ratios), 3),
-                       "ratio_spread": [round(min(ratios), 3), round(max(ratios), 3)]}
+    """The fastest of the ways to write it in Python counts."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "results.json")
+        subprocess.run([arguments.python, "-B", PROGRAM, "--build", arguments.build, "--rounds",
+                        str(arguments.rounds), "--python", arguments.python, "--out", out,
+                        checkpoint_of(model), sound], check=True)
+        with open(out, encoding="utf-8") as file:
+            programs = json.load(file)["results"][0]["programs"]
+    ours = programs["decavox"]
+    best = min((name for name in programs if name != "decavox"),
+               key=lambda name: programs[name]["milliseconds"])
+    theirs = programs[best]
+    version = output_of(arguments.python, "-c", "import torch; print(torch.__version__)")
     return {"part": "start", "model": model, "batch": 1, "threads": 0, "precision": "fp32",
-            "device": "cpu", "rounds": arguments.rounds, "decavox": medians["decavox"],
-            "peers": peers, "microseconds": medians,
-            "spread": {name: [round(min(v), 1), round(max(v), 1)] for name, v in times.items()},
-            "memory_kib": {name: max(v) for name, v in memory.items()}, "notes": notes,
-            "versions": {} if not peers else {"PyTorch": output_of(
-                arguments.python, "-c", "import torch; print(torch.__version__)")}} | stamp()
+            "device": "cpu", "rounds": arguments.rounds, "notes": {},
+            "decavox": 1e3 * ours["milliseconds"],
+            "peers": {NAME: {"form": best, "microseconds": 1e3 * theirs["milliseconds"],
+                             "ratio": theirs["ratio"], "ratio_spread": theirs["ratio_quartiles"]}},
+            "memory_kib": {"decavox": ours["memory_kib"], NAME: theirs["memory_kib"]},
+            "programs": programs, "versions": {"PyTorch": version}} | stamp()
 
 
 def print_record(result):
-    print(f"\n{result['model']}, one prediction from nothing: ms, and MiB of resident memory")
-    for name, value in result["microseconds"].items():
-        low, high = result["spread"][name]
-        print(f"  {name:24}{value / 1e3:10.1f} ({low / 1e3:.1f} to {high / 1e3:.1f})"
-              f"{result['memory_kib'][name] / 1024:10.1f}")
-    for name, reason in result["notes"].items():
-        print(f"  {name:24}not measured: {reason}")
-    for name, other in result["peers"].items():
-        print(f"  decavox is {other['ratio']:.0f} times as fast as {name}", flush=True)
+    other = result["peers"][NAME]
+    print(f"{result['model']}: decavox is {other['ratio']:.0f} times as fast as {NAME}, "
+          f"{other['form']}", flush=True)
 
 
 def measure_all(arguments, take):
+    if not os.path.exists(PROGRAM):
+        print(f"start: not measured, {os.path.relpath(PROGRAM, ROOT)} is not there",
+              file=sys.stderr)
+        return
     with tempfile.TemporaryDirectory() as folder:
         sound = os.path.join(folder, "sound.wav")
         write_sound(sound)

@@ -77,6 +77,8 @@ def one_or_more(values):
 def about(content):
     """Machine, dates, trees and versions."""
     results = content["results"]
+    if not results:
+        return f"{content['processor']}, {content['cores']} cores, {content['system']}."
     versions = {}
     for result in results:
         for name, version in result.get("versions", {}).items():
@@ -190,7 +192,8 @@ def make(folder, readme):
              "Made by `benchmarks/peers/table.py` of the JSON files beside it, which "
              "`scripts/peers.sh`\nwrites. A ratio is the time of the other one, in its fastest "
              "form, over ours, both by turns in one\nrun: the median over rounds, with the "
-             "smallest and the largest.\n\n" + "\n".join(page(content) for content in contents))
+             "smallest and the largest, or the quartiles of a\nprediction from nothing.\n\n"
+             + "\n".join(page(content) for content in contents))
     return {os.path.join(folder, "peers.md"): pages, readme: before + BEGIN + middle + END + after}
 
 
@@ -226,7 +229,8 @@ def main():
         return
     wrong = check(arguments.results, arguments.readme)
     for path in wrong:
-        print(f"{os.path.relpath(path)} is not what the results give: run benchmarks/peers/table.py")
+        print(f"{os.path.relpath(path)} is not what the results give: "
+              "run benchmarks/peers/table.py")
     sys.exit(1 if wrong else 0)
 
 

@@ -1,5 +1,5 @@
 """The models in PyTorch and in ONNX Runtime against decavox: our files loaded by name, logits in
-inference, gradients of training steps. `test_peers.py BUILD`; skipped, 77, where there are no peers.
+inference, gradients of training steps. `test_peers.py BUILD`; exit code 77 where there are no peers.
 
 The peers are those of $DECAVOX_PEERS, a Python or the folder of its environment, or of build/peers,
 where scripts/peers.sh puts them.
@@ -94,8 +94,8 @@ import onnx_export, twin
 from contest import Child, program
 model, build = sys.argv[2:]
 with tempfile.TemporaryDirectory() as folder:
-    ours = Child("step", program(build, "step") + [model, "--inference", "--batch", "2"],
-                 1)
+    command = program(build, "step") + [model, "--inference", "--batch", "2"]
+    ours = Child("step", command, 1)
     ours.ready()
     ours.ask("batches " + folder + "/batches")
     ours.close()

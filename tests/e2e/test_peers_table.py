@@ -37,8 +37,9 @@ class PeersTable(unittest.TestCase):
 
     def lines_of_table(self, name):
         return subprocess.run(
-            [sys.executable, "-B", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import table;"
-             " print(getattr(table, sys.argv[2]), end='')", os.path.dirname(TABLE), name],
+            [sys.executable, "-B", "-c", "import sys; sys.path.insert(0, sys.argv[1]); "
+             "import table; print(getattr(table, sys.argv[2]), end='')", os.path.dirname(TABLE),
+             name],
             stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def save(self):
