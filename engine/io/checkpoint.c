@@ -208,6 +208,7 @@ static dv_status read_one(const dv_checkpoint *checkpoint, dv_params *params, in
     const dv_safetensors_entry *entry = dv_safetensors_find(checkpoint->file, name);
     DV_TRY(check_entry(checkpoint->path, name, param, entry, checkpoint->state != NULL));
     dv_status status = put(entry, params, index, buffer, values);
+    dv_safetensors_forget(checkpoint->file, entry);
     return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", checkpoint->path);
 }
 

@@ -74,6 +74,9 @@ const dv_safetensors_entry *dv_safetensors_at(const dv_safetensors *file, size_t
 /* The entry of this name, or NULL. */
 const dv_safetensors_entry *dv_safetensors_find(const dv_safetensors *file, const char *name);
 
+/* The data have been read: those of a large file leave memory. They may be read again. */
+void dv_safetensors_forget(const dv_safetensors *file, const dv_safetensors_entry *entry);
+
 /* The metadata value of this key, or NULL; owned by `file`. */
 const char *dv_safetensors_metadata(const dv_safetensors *file, const char *key);
 

@@ -22,6 +22,10 @@ struct dv_safetensors {
     unsigned char *copies; /* of the tensors that are not aligned in the file */
 };
 
+/* Bytes. A file above LARGE does not come to lie in memory as a whole, which costs some page
+   faults: a window of it, or a tensor, at a time. */
+enum { LARGE = 16 << 20, WINDOW = 2 << 20 };
+
 /* Held during dv_safetensors_read. */
 typedef struct reader {
     char *header; /* header_size bytes and a NUL */
@@ -231,6 +235,30 @@ fail:
     return status;
 }
 
+/* Advice to the system about a part of the map, in whole pages: a wish. */
+static void advise(const void *from, size_t size, int advice)
+{
+    size_t before = (uintptr_t)from % (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)madvise((void *)((uintptr_t)from - before), size + before, advice);
+}
+
+/* Goes on with the checksum over the data. */
+static uint32_t checksum_of_data(uint32_t crc, const reader *in)
+{
+    const size_t window = in->data_size > LARGE ? WINDOW : LARGE;
+    for (size_t at = 0; at < in->data_size; at += window) {
+        size_t left = in->data_size - at;
+        size_t size = left < window ? left : window;
+#ifdef MADV_POPULATE_READ /* Linux 5.14: maps all pages at once rather than at a fault each */
+        advise(in->data + at, size, MADV_POPULATE_READ);
+#endif
+        crc = dv__safetensors_checksum(crc, in->data + at, size);
+        if (in->data_size > LARGE)
+            advise(in->data + at, size, MADV_DONTNEED);
+    }
+    return crc;
+}
+
 static dv_status check_checksum(reader *in, const dv_safetensors *file)
 {
     const char *expected = dv_safetensors_metadata(file, DV__CHECKSUM_KEY);
@@ -243,12 +271,9 @@ static dv_status check_checksum(reader *in, const dv_safetensors *file)
         return DV_FAIL(DV_EFORMAT, "'%s' is missing or malformed: the file is damaged",
                        DV__CHECKSUM_KEY);
     memcpy(marker + strlen(DV__CHECKSUM_MARKER), DV__CHECKSUM_ZERO, DV__CHECKSUM_SIZE);
-#ifdef MADV_POPULATE_READ /* Linux 5.14: maps all pages at once rather than at a fault each */
-    (void)madvise((void *)(uintptr_t)file->map, file->map_size, MADV_POPULATE_READ);
-#endif
     uint32_t crc = dv__safetensors_checksum(0, file->map, DV__PREFIX_SIZE);
     crc = dv__safetensors_checksum(crc, in->header, in->header_size);
-    crc = dv__safetensors_checksum(crc, in->data, in->data_size);
+    crc = checksum_of_data(crc, in);
     char digits[DV__CHECKSUM_SIZE + 1];
     dv__safetensors_digits(crc, digits);
     if (strcmp(digits, expected) != 0)
@@ -345,6 +370,14 @@ const dv_safetensors_entry *dv_safetensors_find(const dv_safetensors *file, cons
         if (strcmp(file->entries[i].name, name) == 0)
             return &file->entries[i];
     return NULL;
+}
+
+void dv_safetensors_forget(const dv_safetensors *file, const dv_safetensors_entry *entry)
+{
+    uintptr_t map = (uintptr_t)file->map, data = (uintptr_t)entry->data;
+    bool is_mapped = data >= map && data < map + file->map_size; /* no copy: those would be lost */
+    if (is_mapped && file->map_size > LARGE)
+        advise(entry->data, dv_safetensors_bytes(entry), MADV_DONTNEED);
 }
 
 const char *dv_safetensors_metadata(const dv_safetensors *file, const char *key)
