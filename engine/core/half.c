@@ -1,5 +1,4 @@
 #include "engine/core/half.h"
-#include "engine/ops/cpu.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,8 +67,7 @@ float dv_half_to_float(dv_dtype dtype, uint16_t half)
  * times too small, whether it is normal or not; infinity and NaN, which have exponent 31, then lack
  * bits of their exponent.
  */
-DV_CPU_CLONES
-static bool convert(const uint16_t *restrict halves, int64_t count, float *restrict values)
+bool dv_halves_to_floats(const uint16_t *restrict halves, int64_t count, float *restrict values)
 {
     uint32_t largest = 0;
 #pragma omp simd reduction(max : largest)
@@ -82,9 +80,4 @@ static bool convert(const uint16_t *restrict halves, int64_t count, float *restr
         largest = magnitude > largest ? magnitude : largest;
     }
     return largest < 0x7C00U;
-}
-
-bool dv_halves_to_floats(const uint16_t *halves, int64_t count, float *values)
-{
-    return convert(halves, count, values);
 }
