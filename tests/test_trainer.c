@@ -137,19 +137,22 @@ static void test_learns_tones(void **state)
     tones_close(&task);
 }
 
+static void use_model(tones *task, const char *text)
+{
+    dv_tree_free(task->model);
+    task->model = NULL;
+    assert_int_equal(dv_yaml_parse(text, strlen(text), "t.yaml", &task->model), DV_OK);
+}
+
 static void test_one_batch_is_learnt_by_heart(void **state)
 {
     (void)state;
     tones task;
     run seen;
     tones_open(&task, 6, 8, 0, false);
-    dv_tree *model;
-    static const char text[] = "layers:\n  - frames\n  - conv2d: {filters: 16, kernel: [1, 3]}\n"
-                               "  - batchnorm: {activation: relu}\n  - flatten\n"
-                               "  - linear: {units: classes}\n";
-    assert_int_equal(dv_yaml_parse(text, strlen(text), "t.yaml", &model), DV_OK);
-    dv_tree_free(task.model);
-    task.model = model;
+    use_model(&task, "layers:\n  - frames\n  - conv2d: {filters: 16, kernel: [1, 3]}\n"
+                     "  - batchnorm: {activation: relu}\n  - flatten\n"
+                     "  - linear: {units: classes}\n");
     task.config.epochs = 30;
     task.config.overfit_one_batch = true;
     task.config.label_smoothing = task.config.weight_decay = 0;
@@ -164,6 +167,8 @@ static void test_one_batch_is_learnt_by_heart(void **state)
     tones_close(&task);
 }
 
+/* Without a bias in front of the norm: its gradient is nothing but rounding, of which AdamW makes
+   steps as large as any. */
 static void test_backends_learn_the_same(void **state)
 {
     (void)state;
@@ -171,6 +176,10 @@ static void test_backends_learn_the_same(void **state)
     run runs[2];
     const dv_backend *const backends[2] = {&dv_backend_ref, &dv_backend_cpu};
     tones_open(&task, 3, 8, 4, false);
+    use_model(&task, "layers:\n  - frames\n"
+                     "  - conv2d: {filters: 16, kernel: [1, 3], bias: false}\n"
+                     "  - batchnorm: {activation: relu}\n  - global_maxpool\n"
+                     "  - dropout: {rate: 0.1}\n  - linear: {units: classes}\n");
     task.config.epochs = 2;
     for (int i = 0; i < 2; i++) {
         run_open(&runs[i], backends[i], &task);
@@ -178,9 +187,9 @@ static void test_backends_learn_the_same(void **state)
     }
     for (int e = 0; e < 2; e++) {
         const dv_epoch_metrics *ref = &runs[0].metrics[e], *cpu = &runs[1].metrics[e];
-        assert_true(fabs(ref->train_loss - cpu->train_loss) < 1e-3);
-        assert_true(fabs(ref->validation_loss - cpu->validation_loss) < 1e-3);
-        assert_true(fabs(ref->gradient_norm - cpu->gradient_norm) < 1e-2);
+        assert_true(fabs(ref->train_loss - cpu->train_loss) < 1e-5);
+        assert_true(fabs(ref->validation_loss - cpu->validation_loss) < 1e-5);
+        assert_true(fabs(ref->gradient_norm - cpu->gradient_norm) < 1e-4);
         assert_true(ref->learning_rate == cpu->learning_rate);
     }
     run_close(&runs[0]);
