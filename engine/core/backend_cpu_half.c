@@ -2,6 +2,7 @@
 #include "engine/core/cpu_device.h"
 #include "engine/ops/cpu.h"
 
+#include <math.h>
 #include <string.h>
 
 /* As far as oneDNN may use the processor: DNNL_MAX_CPU_ISA. */
@@ -23,9 +24,8 @@ static void round_block(const float *restrict from, uint16_t *restrict into, int
     for (int64_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &from[i], sizeof bits);
-        bool nan = (bits & 0x7FFFFFFF) > 0x7F800000;
         uint32_t number = bits + 0x7FFF + (bits >> 16 & 1);
-        into[i] = (uint16_t)((nan ? bits | 0x400000 : number) >> 16);
+        into[i] = (uint16_t)((isnan(from[i]) ? bits | 0x400000 : number) >> 16);
     }
 }
 
