@@ -16,9 +16,10 @@ enum { DV_CPU_BLOCK = 4096, DV_CPU_ROWS = 16 };
 
 /*
  * Before a static function with the hot loops: compiled for AVX-512, AVX2 and the baseline, and
- * chosen at load time. Contraction to fused multiply-add is off but for some files (CMakeLists.txt),
- * so elsewhere the three differ only in the order of `omp simd reduction` sums. Such a function has no `omp parallel` of its own: it does one
- * thread's range. ThreadSanitizer cannot run the resolvers, and they need glibc.
+ * chosen at load time. Contraction to fused multiply-add is off but for some files
+ * (CMakeLists.txt), so elsewhere the three differ only in the order of `omp simd reduction` sums.
+ * Such a function has no `omp parallel` of its own: it does one thread's range. ThreadSanitizer
+ * cannot run the resolvers, and they need glibc.
  */
 #if defined(__gnu_linux__) && defined(__x86_64__) && !defined(__clang__) &&                        \
     !defined(__SANITIZE_THREAD__)

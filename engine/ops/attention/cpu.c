@@ -83,10 +83,10 @@ static head get_head(const dv_step *s, const sizes *z, int64_t number)
 
 /* Of one thread: p and ds of a block, and packed matrices. */
 typedef struct workspace {
-    float *p, *ds;   /* (T, p_row) */
-    float *columns;  /* q^T or dy^T of a block: (D, p_row) */
-    float *values;   /* forward: v (T, D) */
-    float *key_rows; /* backward: k (T, D) */
+    float *p, *ds;                 /* (T, p_row) */
+    float *columns;                /* q^T or dy^T of a block: (D, p_row) */
+    float *values;                 /* forward: v (T, D) */
+    float *key_rows;               /* backward: k (T, D) */
     float *query_rows, *gradients; /* backward: q and dy of a block: (BLOCK, D) */
 } workspace;
 
