@@ -52,6 +52,12 @@ dv_status dv__md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
 /* The same in another type of elements. */
 dnnl_memory_desc_t dv__md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type);
 
+/* Panels of DV_CPU_PANEL filters: of rank 4 (filters, C, KH, KW), in memory
+   (filters / DV_CPU_PANEL, KH, KW, C, DV_CPU_PANEL); of rank 5 (groups, 1, 1, KH, KW), in memory
+   (groups / DV_CPU_PANEL, KH, KW, DV_CPU_PANEL). */
+enum { DV_CPU_PANEL = 16 };
+dv_status dv__md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
+
 bool dv__md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
 size_t dv__md_bytes(const dnnl_memory_desc_t *md);
 
@@ -152,7 +158,10 @@ dv_status dv__cpu_reorder_create(const dv_cpu_device *device, const dnnl_memory_
 dv_status dv__cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
                                 const dnnl_memory_desc_t *packed, dv_layout **out);
 
-/* The descriptor of a layout that dv__cpu_layout_create made. */
+/* The layout dv__md_panels of a parameter; it needs no primitives. */
+dv_status dv__cpu_panels_create(int rank, const int64_t *dim, dv_layout **out);
+
+/* The descriptor of a layout that one of these made. */
 const dnnl_memory_desc_t *dv__cpu_layout_md(const dv_layout *layout);
 
 #endif

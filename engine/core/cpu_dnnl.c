@@ -39,6 +39,15 @@ dnnl_memory_desc_t dv__md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type)
     return md;
 }
 
+dv_status dv__md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
+{
+    dnnl_dims_t dims;
+    copy_dims(rank, dim, dims);
+    DV_DNNL(dnnl_memory_desc_init_by_tag(out, rank, dims, dnnl_f32,
+                                         rank == 5 ? dnnl_Abcde16a : dnnl_Acdb16a));
+    return DV_OK;
+}
+
 bool dv__md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
 {
     return dnnl_memory_desc_equal(a, b) != 0;

@@ -1,4 +1,6 @@
-/* Parameters in a layout of oneDNN's: blocks of channels, the last block filled up with zeros. */
+/* Parameters in a layout of oneDNN's: blocks of channels, the last block filled up with zeros. One
+   of them, panels, is packed by ourselves: a program that infers and ends would mostly generate
+   code for it. */
 #include "engine/core/cpu_device.h"
 
 #include <stdlib.h>
@@ -9,6 +11,7 @@ typedef struct layout {
     dnnl_memory_desc_t packed;
     dv_cpu_primitive pack, unpack; /* none where both layouts are equal */
     void *scratchpad;
+    int64_t filters, channels, taps; /* of panels */
 } layout;
 
 /* The primitives exist and the memory is there, so that nothing is left that could fail. */
@@ -46,9 +49,75 @@ static void drop(dv_layout *base)
     free(self);
 }
 
+/* ---- Panels ---- */
+
+/* Where row `filter` of the weight (filters, channels, taps) begins in panels. */
+static int64_t panel_start(const layout *self, int64_t filter)
+{
+    int64_t panel = self->channels * self->taps * DV_CPU_PANEL;
+    return filter / DV_CPU_PANEL * panel + filter % DV_CPU_PANEL;
+}
+
+/* Some channels at a time, so that the lines that a panel's filters share stay in the cache. */
+enum { CHANNELS = 16 };
+
+static void pack_panels(const dv_layout *base, const void *canonical, void *packed)
+{
+    const layout *self = (const layout *)base;
+    int64_t channels = self->channels, taps = self->taps, step = channels * DV_CPU_PANEL;
+    for (int64_t panel = 0; panel < self->filters; panel += DV_CPU_PANEL) {
+        int64_t filters =
+            self->filters < panel + DV_CPU_PANEL ? self->filters : panel + DV_CPU_PANEL;
+        for (int64_t first = 0; first < channels; first += CHANNELS) {
+            int64_t end = channels < first + CHANNELS ? channels : first + CHANNELS;
+            for (int64_t filter = panel; filter < filters; filter++) {
+                const float *from = (const float *)canonical + filter * channels * taps;
+                float *to = (float *)packed + panel_start(self, filter);
+                for (int64_t c = first; c < end; c++) {
+                    for (int64_t tap = 0; tap < taps; tap++)
+                        to[tap * step + c * DV_CPU_PANEL] = from[c * taps + tap];
+                }
+            }
+        }
+    }
+}
+
+static void unpack_panels(const dv_layout *base, const void *packed, void *canonical)
+{
+    const layout *self = (const layout *)base;
+    int64_t channels = self->channels, taps = self->taps, step = channels * DV_CPU_PANEL;
+    for (int64_t filter = 0; filter < self->filters; filter++) {
+        const float *from = (const float *)packed + panel_start(self, filter);
+        float *to = (float *)canonical + filter * channels * taps;
+        for (int64_t c = 0; c < channels; c++) {
+            for (int64_t tap = 0; tap < taps; tap++)
+                to[c * taps + tap] = from[tap * step + c * DV_CPU_PANEL];
+        }
+    }
+}
+
+dv_status dv__cpu_panels_create(int rank, const int64_t *dim, dv_layout **out)
+{
+    layout *self;
+    dnnl_memory_desc_t packed;
+    DV_TRY(dv__md_panels(rank, dim, &packed));
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    self->base = (dv_layout){.elements = (int64_t)(dv__md_bytes(&packed) / sizeof(float)),
+                             .pack = pack_panels,
+                             .unpack = unpack_panels,
+                             .equal = equal,
+                             .drop = drop};
+    self->packed = packed;
+    self->filters = dim[0];
+    self->channels = rank == 5 ? 1 : dim[1];
+    self->taps = dim[rank - 2] * dim[rank - 1];
+    *out = &self->base;
+    return DV_OK;
+}
+
 const dnnl_memory_desc_t *dv__cpu_layout_md(const dv_layout *base)
 {
-    DV_ASSERT(base->pack == pack);
+    DV_ASSERT(base->pack == pack || base->pack == pack_panels);
     return &((const layout *)base)->packed;
 }
 

@@ -13,7 +13,7 @@
 #include "engine/core/backend.h"
 #include "engine/core/log.h"
 
-enum { DV_MODULE_ABI = 3 };
+enum { DV_MODULE_ABI = 4 };
 
 struct dv_layout;
 

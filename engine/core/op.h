@@ -9,6 +9,7 @@
  *
  * How an operation comes to life:
  *     build   infer: shape of the output, parameters; messages name the layer and both shapes
+ *     absorb  per backend, in plans that only infer: which nodes behind it a step computes along
  *     plan    per backend: descriptors, algorithms, memory that is saved from forward to backward,
  *             scratch; all allocation happens here
  *     run     forward, backward: no allocation, no descriptor, no synchronisation
@@ -55,6 +56,7 @@ typedef struct dv_op {
     unsigned backward_reads;
     unsigned full_inputs; /* bit i (DV_READS_INPUT): input i is of full precision */
     bool full_output;     /* the output is */
+    bool training_only;   /* but in training the output is the input */
 } dv_op;
 
 /* One backend's way to compute one operation. */
@@ -66,6 +68,13 @@ typedef struct dv_impl {
        several users. NULL: the operation has no gradient. */
     dv_status (*backward)(dv_step *step);
     void (*drop)(dv_step *step); /* may be NULL */
+    /*
+     * Before plan, in a plan that only infers: `next` is the only user of what the step has come to
+     * (its node's value, or that of the last node it has absorbed), as input `input`. True: forward
+     * computes next along and writes next's value. It runs in next's place, when next's other
+     * inputs are there. NULL: absorbs nothing.
+     */
+    bool (*absorb)(dv_planner *planner, dv_step *step, const dv_node *next, int input);
 } dv_impl;
 
 /* What changes from one run of a plan to the next. */
@@ -77,6 +86,14 @@ typedef struct dv_run {
        from it: the step is then right also when the run is a replay. */
     const struct dv_progress *progress;
 } dv_run;
+
+/* A node that the step of an earlier one computes along. */
+typedef struct dv_absorbed {
+    const dv_node *node;
+    const void *x[DV_MAX_INPUTS]; /* inputs; NULL: what the step has computed so far */
+    const void *w[DV_MAX_PARAMS];
+    const void *state[DV_MAX_PARAMS];
+} dv_absorbed;
 
 /*
  * A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
@@ -94,9 +111,11 @@ struct dv_step {
     bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
     bool training;                /* known in plan: false when there will be no backward */
     bool frozen;                  /* known in plan: the first parameter is not trained */
+    const dv_absorbed *absorbed;  /* (absorbed_count) in order; nodes known in plan */
+    int absorbed_count;
 
     const void *x[DV_MAX_INPUTS];      /* inputs */
-    void *y;                           /* output */
+    void *y;                           /* output: of the last node absorbed, where there are any */
     const void *dy;                    /* gradient of the output */
     void *dx[DV_MAX_INPUTS];           /* gradients of the inputs, NULL where not wanted */
     const void *w[DV_MAX_PARAMS];      /* trainable parameters, in the parameter's layout */

@@ -75,22 +75,34 @@ static void extend(dv_block *block, int moment)
         block->first = moment;
 }
 
+/* The inputs of a node that is computed at a moment. Where another node's step computes it, its
+   input may be a value that has no place. */
+static void extend_inputs(dv_plan *plan, const dv_node *node, int moment)
+{
+    for (int k = 0; k < node->input_count; k++)
+        extend(&plan->steps[dv__input(plan, node, k)].value, moment);
+}
+
 static void value_lifetimes(dv_plan *plan)
 {
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
         int birth = node->op->id == DV_OP_input ? 0 : i; /* inputs are uploaded before forward */
+        if (planned->runs < 0)
+            continue;
         planned->value = (dv_block){.bytes = tensor_bytes(plan, i), .first = birth, .last = i};
         if (planned->backward && (node->op->backward_reads & DV_READS_OUTPUT) != 0)
             extend(&planned->value, backward_moment(plan, i));
-        for (int k = 0; k < node->input_count; k++) {
-            dv_block *input = &plan->steps[node->inputs[k]].value;
-            extend(input, i);
-            if (planned->backward && (node->op->backward_reads & DV_READS_INPUT(k)) != 0)
-                extend(input, backward_moment(plan, i));
+        dv_planned *runs = &plan->steps[planned->runs];
+        extend_inputs(plan, runs->step.node, i);
+        for (int k = 0; k < runs->step.absorbed_count; k++)
+            extend_inputs(plan, runs->absorbed[k].node, i);
+        for (int k = 0; planned->backward && k < node->input_count; k++) {
+            if ((node->op->backward_reads & DV_READS_INPUT(k)) != 0)
+                extend(&plan->steps[node->inputs[k]].value, backward_moment(plan, i));
         }
-        extend(&planned->saved, i);
+        extend(&runs->saved, i);
     }
 }
 
@@ -122,9 +134,9 @@ static void gradient_lifetimes(dv_plan *plan)
 
 static void keep_outputs(dv_plan *plan, const dv_plan_options *options)
 {
-    extend(&plan->steps[plan->count - 1].value, end_of_time(plan));
+    extend(&plan->steps[plan->steps[plan->count - 1].same_as].value, end_of_time(plan));
     for (int k = 0; k < options->output_count; k++)
-        extend(&plan->steps[options->outputs[k]].value, end_of_time(plan));
+        extend(&plan->steps[plan->steps[options->outputs[k]].same_as].value, end_of_time(plan));
     for (int k = 0; k < options->gradient_count; k++)
         extend(&plan->steps[options->gradients[k]].gradient, end_of_time(plan));
 }
@@ -167,6 +179,8 @@ static dv_status plan_steps(dv_plan *plan)
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
         const dv_impl *impl = plan->context->backend->impls[node->op->id];
+        if (planned->idle)
+            continue;
         planner.planned = planned;
         dv_status status = impl->plan != NULL ? impl->plan(&planner, &planned->step) : DV_OK;
         if (status != DV_OK) /* a library's failure knows nothing of the layer */
@@ -195,6 +209,7 @@ static dv_status begin_steps(dv_plan *plan)
         if (node->param_count > 0)
             planned->step.frozen = plan->graph->params->items[node->params[0]].frozen;
         planned->saved = (dv_block){.first = i, .last = i};
+        planned->runs = planned->same_as = i;
     }
     return DV_OK;
 }
@@ -283,18 +298,46 @@ static void *address(const dv_plan *plan, const dv_block *block)
     return block->bytes > 0 ? plan->arena + block->offset : NULL;
 }
 
+static const void *value_address(const dv_plan *plan, const dv_node *node, int k)
+{
+    return address(plan, &plan->steps[dv__input(plan, node, k)].value);
+}
+
+static void bind_absorbed(const dv_plan *plan, dv_absorbed *absorbed)
+{
+    const dv_node *node = absorbed->node;
+    const dv_params *params = plan->graph->params;
+    dv_buffer values = plan->options.values;
+    for (int k = 0; k < node->input_count; k++)
+        absorbed->x[k] = value_address(plan, node, k);
+    for (int k = 0; k < node->param_count; k++)
+        absorbed->w[k] = dv_params_address(params, node->params[k], values);
+    for (int k = 0; k < node->state_count; k++)
+        absorbed->state[k] = dv_params_address(params, node->states[k], values);
+}
+
+/* At the moment of node i. */
+static void bind_runs(dv_plan *plan, int i)
+{
+    if (plan->steps[i].runs < 0)
+        return;
+    dv_planned *runs = &plan->steps[plan->steps[i].runs];
+    runs->step.y = address(plan, &plan->steps[i].value);
+    for (int k = 0; k < runs->step.absorbed_count; k++)
+        bind_absorbed(plan, &runs->absorbed[k]);
+}
+
 static void bind_step(dv_plan *plan, dv_planned *planned)
 {
     dv_step *step = &planned->step;
     const dv_params *params = plan->graph->params;
     dv_buffer values = plan->options.values;
-    step->y = address(plan, &planned->value);
     step->dy = address(plan, &planned->gradient);
     step->saved = address(plan, &planned->saved);
     step->scratch = address(plan, &plan->scratch);
     for (int k = 0; k < step->node->input_count; k++) {
         const dv_planned *input = &plan->steps[step->node->inputs[k]];
-        step->x[k] = address(plan, &input->value);
+        step->x[k] = value_address(plan, step->node, k);
         if (step->wants_dx[k])
             step->dx[k] = address(plan, planned->adds[k] ? &planned->term[k] : &input->gradient);
     }
@@ -335,6 +378,8 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
         DV_TRY(find_backward(plan, options));
     for (int i = 0; i < plan->count; i++)
         plan->steps[i].step.training = plan->steps[i].backward;
+    if (!options->training && !options->keep_all)
+        DV_TRY(dv__plan_absorb(plan, options));
     value_lifetimes(plan);
     gradient_lifetimes(plan);
     keep_outputs(plan, options);
@@ -344,8 +389,10 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     if (options->training)
         DV_TRY(dv_params_allocate_buffer(params, DV_GRADIENTS));
     DV_TRY(layout_arena(plan));
-    for (int i = 0; i < plan->count; i++)
+    for (int i = 0; i < plan->count; i++) {
         bind_step(plan, &plan->steps[i]);
+        bind_runs(plan, i);
+    }
     return options->check_finite ? allocate_check(plan) : DV_OK;
 }
 
@@ -378,9 +425,11 @@ void dv_plan_free(dv_plan *plan)
     const dv_backend *backend = plan->context->backend;
     for (int i = 0; i < plan->planned; i++) {
         dv_step *step = &plan->steps[i].step;
-        if (backend->impls[step->node->op->id]->drop != NULL)
+        if (!plan->steps[i].idle && backend->impls[step->node->op->id]->drop != NULL)
             backend->impls[step->node->op->id]->drop(step);
     }
+    for (int i = 0; plan->steps != NULL && i < plan->count; i++)
+        free(plan->steps[i].absorbed);
     if (plan->arena != NULL)
         backend->release(plan->context, plan->arena);
     free(plan->check);

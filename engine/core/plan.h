@@ -9,6 +9,9 @@
  *     DV_TRY(dv_plan_upload(plan, input, features));
  *     DV_TRY(dv_plan_forward(plan, &run));
  *     DV_TRY(dv_plan_backward(plan, &run, 1.0 / batch));
+ *
+ * Where nothing is trained, a backend may compute several nodes in one step (dv_impl.absorb), and
+ * nodes that only training knows (dropout) vanish.
  */
 #ifndef DV_CORE_PLAN_H
 #define DV_CORE_PLAN_H
@@ -22,7 +25,8 @@ typedef struct dv_plan_options {
     bool training;      /* plan the backward pass too */
     bool check_finite;  /* after every node look for NaN and infinity: DV_ENUMERIC names the node */
     bool time_layers;   /* measure each node: dv_plan_times */
-    bool keep_all;      /* reuse no memory: every value and gradient can be read afterwards */
+    bool keep_all;      /* reuse no memory, absorb no node: every value and gradient can be read
+                           afterwards */
     const int *outputs; /* (output_count) values that are read after forward: kept to the end; */
     int output_count;   /* the last node always is */
     const int *gradients; /* (gradient_count) inputs whose gradient is wanted: by default none */
@@ -52,7 +56,7 @@ dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host);
 
 /* Device address of a value; for inputs the host may write to it directly where the backend's
-   memory is the host's (ref, cpu). */
+   memory is the host's (ref, cpu). NULL: the value is not kept. */
 void *dv_plan_address(const dv_plan *plan, int value);
 
 /* Device address of the gradient that backward begins with: of the last node. NULL where nothing in
@@ -69,7 +73,8 @@ dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed);
    dv_plan_seed_address). */
 dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run);
 
-/* Per node: seconds spent in forward and backward since the plan was made. */
+/* Per node: seconds spent in forward and backward since the plan was made; what a node absorbs
+   counts with it. */
 void dv_plan_times(const dv_plan *plan, int node, double *forward, double *backward);
 
 /* ---- for dv_impl.plan ---- */

@@ -15,6 +15,12 @@ typedef struct dv_block {
 typedef struct dv_planned {
     dv_step step;
     bool backward; /* takes part in the backward pass */
+    /* Forward runs the step of node `runs` at this node's moment; -1: none, the value is computed
+       along by another step and not kept, or it is that of `same_as`. */
+    int runs;
+    bool idle;             /* the node's own step never runs */
+    int same_as;           /* the node whose value this one's is: itself, or an earlier one */
+    dv_absorbed *absorbed; /* (step.absorbed_count), owned */
     dv_block value, gradient, saved;
     /* Where an input's gradient is not the first to be written: written here, then added. */
     dv_block term[DV_MAX_INPUTS];
@@ -35,6 +41,16 @@ struct dv_plan {
     dv_plan_memory memory;
     void *check; /* host memory for check_finite: the largest tensor */
 };
+
+/* The node whose value input k of the node is. */
+static inline int dv__input(const dv_plan *plan, const dv_node *node, int k)
+{
+    return plan->steps[node->inputs[k]].same_as;
+}
+
+/* In a plan that only infers: finds nodes that are their input, and has steps absorb the nodes
+   behind them. */
+dv_status dv__plan_absorb(dv_plan *plan, const dv_plan_options *options);
 
 /* Bytes of an element of the node's value and of its gradient. */
 static inline size_t dv__element_size(const dv_context *context, const dv_node *node)

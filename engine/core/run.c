@@ -17,12 +17,23 @@ static double now(void)
 
 static size_t value_bytes(const dv_plan *plan, int value)
 {
-    return plan->steps[value].value.bytes;
+    return plan->steps[plan->steps[value].same_as].value.bytes;
+}
+
+static dv_status require_kept(const dv_plan *plan, int value)
+{
+    if (value_bytes(plan, value) > 0)
+        return DV_OK;
+    return DV_FAIL(DV_EARG,
+                   "the value of '%s' is not kept: in this plan it is computed along with what "
+                   "follows it",
+                   plan->graph->nodes[value].name);
 }
 
 void *dv_plan_address(const dv_plan *plan, int value)
 {
-    return plan->steps[value].step.y;
+    const dv_block *block = &plan->steps[plan->steps[value].same_as].value;
+    return block->bytes > 0 ? plan->arena + block->offset : NULL;
 }
 
 /* Halves are made and read on the host. */
@@ -63,12 +74,14 @@ static dv_status download(const dv_plan *plan, int value, const void *device, vo
 
 dv_status dv_plan_upload(dv_plan *plan, int value, const void *host)
 {
-    return upload(plan, value, plan->steps[value].step.y, host);
+    DV_TRY(require_kept(plan, value));
+    return upload(plan, value, dv_plan_address(plan, value), host);
 }
 
 dv_status dv_plan_download(const dv_plan *plan, int value, void *host)
 {
-    return download(plan, value, plan->steps[value].step.y, host);
+    DV_TRY(require_kept(plan, value));
+    return download(plan, value, dv_plan_address(plan, value), host);
 }
 
 /* The gradient of a value. NULL where the backward pass does not compute it. */
@@ -174,16 +187,20 @@ static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *,
 
 static dv_status forward_step(dv_plan *plan, int i)
 {
-    dv_step *step = &plan->steps[i].step;
+    dv_step *step = &plan->steps[plan->steps[i].runs].step;
     DV_TRY(plan->context->backend->impls[step->node->op->id]->forward(step));
     return plan->options.check_finite ? check_forward(plan, i) : DV_OK;
 }
 
 dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
 {
+    if (run->training && !plan->options.training && !plan->options.keep_all)
+        return DV_FAIL(DV_EARG, "a plan that only infers cannot run as in training");
     plan->run = *run;
     for (int i = 0; i < plan->count; i++) {
-        dv_planned *planned = &plan->steps[i];
+        if (plan->steps[i].runs < 0)
+            continue;
+        dv_planned *planned = &plan->steps[plan->steps[i].runs];
         dv_status status = run_step(plan, i, forward_step, &planned->seconds_forward);
         if (status != DV_OK)
             return dv__name_failure(&planned->step, status);

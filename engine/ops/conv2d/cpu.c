@@ -4,6 +4,9 @@
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
     bool fits = false;
+    DV_TRY(dv__conv2d_fits_packed(planner, s, &fits));
+    if (fits)
+        return dv__conv2d_packed.plan(planner, s);
     if (dv__conv2d_is_pointwise(s) && dv_planner_layout(planner, 0) == NULL)
         return dv__conv2d_pointwise.plan(planner, s);
     DV_TRY(dv__conv2d_fits_taps(planner, s, &fits));
@@ -25,10 +28,15 @@ static dv_status backward(dv_step *s)
     return way(s)->backward(s);
 }
 
+static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+{
+    return dv__conv2d_packed.absorb(planner, s, next, input);
+}
+
 static void drop(dv_step *s)
 {
     way(s)->drop(s);
 }
 
 const dv_impl dv__conv2d_cpu = {
-    .plan = plan, .forward = forward, .backward = backward, .drop = drop};
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop, .absorb = absorb};

@@ -31,4 +31,5 @@ const dv_op dv__op_dropout = {
     .fields = fields,
     .help = "sets a random share to zero in training and scales up the rest",
     .infer = infer,
+    .training_only = true,
 };

@@ -104,5 +104,5 @@ static void drop(dv_step *s)
     free(s->self);
 }
 
-const dv_impl dv__linear_cpu = {
+const dv_impl dv__linear_dense = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop};

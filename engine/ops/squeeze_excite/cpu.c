@@ -1,5 +1,6 @@
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
+#include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
 #include <string.h>
@@ -320,4 +321,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__squeeze_excite_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv__squeeze_excite_trained = {.plan = plan, .forward = forward, .backward = backward};

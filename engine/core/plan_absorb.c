@@ -1,0 +1,90 @@
+/*
+ * In a plan that only infers, before anything else is planned: nodes that are their input vanish,
+ * and steps absorb the nodes behind them as far as the backend can (dv_impl.absorb). What is left
+ * of a chain of nodes is the step of the first at the moment of the last.
+ */
+#include "engine/core/plan_internal.h"
+
+#include <stdlib.h>
+
+/* A step absorbs so many at most: the norm, the sum and the activation behind a convolution. */
+enum { MAX_ABSORBED = 4 };
+
+/* Who uses a value, as an input of a node that is computed. */
+typedef struct usage {
+    int count;
+    int node, input; /* the last user */
+    bool output;     /* of the plan */
+} usage;
+
+/* A node has the value of its input where nothing but training is its work, and both have elements
+   of one size. */
+static void find_same(dv_plan *plan)
+{
+    for (int i = 0; i < plan->count; i++) {
+        const dv_node *node = &plan->graph->nodes[i];
+        if (!node->op->training_only)
+            continue;
+        int source = dv__input(plan, node, 0);
+        if (dv__element_size(plan->context, node) !=
+            dv__element_size(plan->context, &plan->graph->nodes[source]))
+            continue;
+        plan->steps[i].same_as = source;
+        plan->steps[i].runs = -1;
+        plan->steps[i].idle = true;
+    }
+}
+
+static void find_uses(const dv_plan *plan, const dv_plan_options *options, usage *uses)
+{
+    for (int i = 0; i < plan->count; i++) {
+        const dv_node *node = &plan->graph->nodes[i];
+        for (int k = 0; !plan->steps[i].idle && k < node->input_count; k++) {
+            usage *of = &uses[dv__input(plan, node, k)];
+            *of = (usage){.count = of->count + 1, .node = i, .input = k};
+        }
+    }
+    uses[plan->steps[plan->count - 1].same_as].output = true;
+    for (int k = 0; k < options->output_count; k++)
+        uses[plan->steps[options->outputs[k]].same_as].output = true;
+}
+
+/* The step of node `first` takes what it can of the nodes that follow it one by one. */
+static dv_status absorb(dv_plan *plan, const usage *uses, int first)
+{
+    dv_planned *planned = &plan->steps[first];
+    dv_planner planner = {.plan = plan, .planned = planned, .params = plan->graph->params};
+    const dv_impl *impl = plan->context->backend->impls[planned->step.node->op->id];
+    for (int last = first; planned->step.absorbed_count < MAX_ABSORBED;) {
+        const usage *use = &uses[last];
+        const dv_node *next = &plan->graph->nodes[use->node];
+        if (use->count != 1 || use->output || plan->steps[use->node].idle ||
+            !impl->absorb(&planner, &planned->step, next, use->input))
+            break;
+        if (planned->absorbed == NULL)
+            DV_TRY(dv__calloc(MAX_ABSORBED, sizeof *planned->absorbed, &planned->absorbed));
+        planned->absorbed[planned->step.absorbed_count++].node = next;
+        planned->step.absorbed = planned->absorbed;
+        plan->steps[last].runs = -1;
+        last = use->node;
+        plan->steps[last].idle = true;
+        plan->steps[last].runs = first;
+    }
+    return DV_OK;
+}
+
+dv_status dv__plan_absorb(dv_plan *plan, const dv_plan_options *options)
+{
+    usage *uses;
+    dv_status status = DV_OK;
+    DV_TRY(dv__calloc((size_t)plan->count, sizeof *uses, &uses));
+    find_same(plan);
+    find_uses(plan, options, uses);
+    for (int i = 0; i < plan->count && status == DV_OK; i++) {
+        const dv_impl *impl = plan->context->backend->impls[plan->graph->nodes[i].op->id];
+        if (!plan->steps[i].idle && impl->absorb != NULL)
+            status = absorb(plan, uses, i);
+    }
+    free(uses);
+    return status;
+}

@@ -1,0 +1,117 @@
+/*
+ * The CPU's ways to compute a linear layer:
+ *
+ *     packed  without backward: our own kernels on a packed weight, and with them the batch norm,
+ *             sum and activation that follow
+ *     dense   oneDNN, the weight in PyTorch's order (cpu.c)
+ */
+#include "engine/ops/activation/activation.h"
+#include "engine/ops/cpu.h"
+#include "engine/ops/cpu_unpacked.h"
+#include "engine/ops/linear/cpu_dense.h"
+#include "engine/ops/linear/cpu_packed.h"
+#include "engine/ops/linear/linear.h"
+
+#include <stdlib.h>
+
+typedef struct linear {
+    bool packed;
+    dv_packed product;        /* where it is */
+    void *dense;              /* else dv_step.self of the dense way */
+    dv_cpu_unpacked unpacked; /* and what that takes for the weight */
+} linear;
+
+static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    *fits = false;
+    if (s->training)
+        return DV_OK;
+    return dv__packed_settle(planner, 0, 4, (int64_t[]){attr->units, s->in[0].c, 1, 1}, fits);
+}
+
+static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    bool fits;
+    return dv__cpu_epilogue_takes(s, attr->activation, true, next, input) &&
+           fits_packed(planner, s, &fits) == DV_OK && fits;
+}
+
+/* ---- Planning ---- */
+
+static dv_status plan_packed(dv_planner *planner, const dv_step *s, dv_packed *product)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    dv_planner_scratch(planner, dv__cpu_epilogue_bytes(attr->units));
+    return dv__packed_rows(s, dv_shape_rows(s->in[0]), s->in[0].c, attr->units, product);
+}
+
+static dv_status plan_dense(dv_planner *planner, const dv_step *s, linear *self)
+{
+    DV_TRY(dv__cpu_unpacked_create(planner, s, &self->unpacked));
+    dv_step inner = *s;
+    dv_status status = dv__linear_dense.plan(planner, &inner);
+    self->dense = inner.self;
+    if (status != DV_OK)
+        dv__cpu_unpacked_drop(&self->unpacked);
+    return status;
+}
+
+static dv_status plan(dv_planner *planner, dv_step *s)
+{
+    bool fits;
+    linear *self;
+    DV_TRY(fits_packed(planner, s, &fits));
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    self->packed = fits;
+    dv_status status =
+        fits ? plan_packed(planner, s, &self->product) : plan_dense(planner, s, self);
+    if (status != DV_OK) {
+        free(self);
+        return status;
+    }
+    s->self = self;
+    return DV_OK;
+}
+
+/* ---- Running ---- */
+
+static dv_status forward(dv_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    const linear *self = s->self;
+    if (self->packed) {
+        dv_cpu_epilogue after = dv__cpu_epilogue_make(
+            s, attr->activation, attr->bias ? s->w[1] : NULL, attr->units, s->scratch);
+        dv__packed_run(&self->product, s->x[0], s->w[0], &after, s->y);
+        return DV_OK;
+    }
+    dv__cpu_unpack_weights(&self->unpacked, s);
+    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    return dv__linear_dense.forward(&inner);
+}
+
+static dv_status backward(dv_step *s)
+{
+    const linear *self = s->self;
+    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    DV_TRY(dv__linear_dense.backward(&inner));
+    dv__cpu_pack_gradients(&self->unpacked, s);
+    return DV_OK;
+}
+
+static void drop(dv_step *s)
+{
+    linear *self = s->self;
+    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    if (self->packed)
+        dv__packed_drop(&self->product);
+    else
+        dv__linear_dense.drop(&inner);
+    dv__cpu_unpacked_drop(&self->unpacked);
+    free(self);
+}
+
+const dv_impl dv__linear_cpu = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop, .absorb = absorb};
