@@ -50,6 +50,13 @@ static inline dv_shape dv_graph_shape(const dv_graph *graph, int value)
     return graph->nodes[value].shape;
 }
 
+/* Which forward values the node's backward reads: DV_READS_OUTPUT and DV_READS_INPUT(i). */
+static inline unsigned dv_node_backward_reads(const dv_node *node)
+{
+    unsigned spares = node->op->backward_spares != NULL ? node->op->backward_spares(node) : 0;
+    return node->op->backward_reads & ~spares;
+}
+
 /* The shape of input i of a node. */
 static inline dv_shape dv_node_input(const dv_graph *graph, const dv_node *node, int i)
 {

@@ -54,6 +54,8 @@ typedef struct dv_op {
     /* Multiply-adds of one forward pass over the whole batch; NULL: not worth counting. */
     int64_t (*macs)(const dv_graph *graph, const dv_node *node);
     unsigned backward_reads;
+    /* What of it a node with these attributes can do without, on every backend; NULL: nothing. */
+    unsigned (*backward_spares)(const dv_node *node);
     unsigned full_inputs; /* bit i (DV_READS_INPUT): input i is of full precision */
     bool full_output;     /* the output is */
     bool training_only;   /* but in training the output is the input */

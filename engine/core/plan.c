@@ -92,14 +92,15 @@ static void value_lifetimes(dv_plan *plan)
         if (planned->runs < 0)
             continue;
         planned->value = (dv_block){.bytes = tensor_bytes(plan, i), .first = birth, .last = i};
-        if (planned->backward && (node->op->backward_reads & DV_READS_OUTPUT) != 0)
+        unsigned reads = planned->backward ? dv_node_backward_reads(node) : 0;
+        if ((reads & DV_READS_OUTPUT) != 0)
             extend(&planned->value, backward_moment(plan, i));
         dv_planned *runs = &plan->steps[planned->runs];
         extend_inputs(plan, runs->step.node, i);
         for (int k = 0; k < runs->step.absorbed_count; k++)
             extend_inputs(plan, runs->absorbed[k].node, i);
-        for (int k = 0; planned->backward && k < node->input_count; k++) {
-            if ((node->op->backward_reads & DV_READS_INPUT(k)) != 0)
+        for (int k = 0; k < node->input_count; k++) {
+            if ((reads & DV_READS_INPUT(k)) != 0)
                 extend(&plan->steps[node->inputs[k]].value, backward_moment(plan, i));
         }
         extend(&runs->saved, i);

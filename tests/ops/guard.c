@@ -253,7 +253,7 @@ static void check_gaps(guard *guarded, const dv_step *step, int i, const float *
 static void backward_inputs(guarded_call *call, const dv_step *step)
 {
     guard *guarded = call->guarded;
-    unsigned reads = step->node->op->backward_reads;
+    unsigned reads = dv_node_backward_reads(step->node);
     for (int i = 0; i < step->node->input_count; i++) {
         bool kept = (reads & DV_READS_INPUT(i)) != 0;
         call->step.x[i] = add_block(call, (guarded_block){.original = kept ? step->x[i] : NULL,

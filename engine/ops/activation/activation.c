@@ -23,6 +23,13 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
+/* The slope follows from the input alone where it is none of the output. */
+static unsigned backward_spares(const dv_node *node)
+{
+    const dv_activation_attr *attr = node->attr;
+    return dv_activation_from_output(attr->kind) ? 0 : DV_READS_OUTPUT;
+}
+
 const dv_op dv__op_activation = {
     .id = DV_OP_activation,
     .name = "activation",
@@ -33,4 +40,5 @@ const dv_op dv__op_activation = {
     .help = "activation function, element by element",
     .infer = infer,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_OUTPUT,
+    .backward_spares = backward_spares,
 };

@@ -46,6 +46,14 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
+static unsigned backward_spares(const dv_node *node)
+{
+    const dv_batchnorm_attr *attr = node->attr;
+    return attr->activation != DV_ACT_NONE && dv_activation_from_output(attr->activation)
+               ? 0
+               : DV_READS_OUTPUT;
+}
+
 const dv_op dv__op_batchnorm = {
     .id = DV_OP_batchnorm,
     .name = "batchnorm",
@@ -56,4 +64,5 @@ const dv_op dv__op_batchnorm = {
     .help = "batch normalisation, with a residual to add and an activation",
     .infer = infer,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_INPUT(1) | DV_READS_OUTPUT,
+    .backward_spares = backward_spares,
 };

@@ -56,6 +56,12 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
     return dv_shape_count(node->shape) * dv_node_input(graph, node, 0).c;
 }
 
+static unsigned backward_spares(const dv_node *node)
+{
+    const dv_linear_attr *attr = node->attr;
+    return attr->activation == DV_ACT_NONE ? DV_READS_OUTPUT : 0;
+}
+
 const dv_op dv__op_linear = {
     .id = DV_OP_linear,
     .name = "linear",
@@ -67,4 +73,5 @@ const dv_op dv__op_linear = {
     .infer = infer,
     .macs = macs,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_OUTPUT,
+    .backward_spares = backward_spares,
 };
