@@ -1,8 +1,8 @@
 /*
  * Batch normalisation over (rows, channels), channels contiguous. The work is divided by channels,
  * in tiles of whole cache lines, and a channel's sums run over its rows in one fixed order, so the
- * result does not depend on the number of threads. Rows go by chunks: float sums are
- * short, what adds them up is double.
+ * result does not depend on the number of threads. Rows go by chunks: float sums are short, what
+ * adds them up is double.
  */
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
@@ -11,6 +11,8 @@
 #include <math.h>
 #include <omp.h>
 
+/* The widths of tiles. The most is an odd number of lines, so that arrays of it side by side are
+   not a multiple of a page apart: a load near such a distance from a store waits for it. */
 enum { MAX_WIDTH = 464, NARROW = 64, LINE = 16 };
 
 /* Some channels of a (rows, stride) matrix; pointers beside it stand at the first of them. */
