@@ -15,9 +15,8 @@
    Against the fast form itself both may be off. */
 static const double against_reference = 5e-4, against_fast = 5e-4;
 
-/* Of the largest transforms a point 80 dB below the loudest is mostly rounding, on either side: up
-   to 7.4e-4 of a clip's range from the reference in double where the other points are within 4e-5.
-   */
+/* Of the largest transforms a point 80 dB below the loudest is mostly rounding, on either side:
+   found 7.4e-4 of a clip's range from the reference in double, the other points 4e-5. */
 static const double against_fast_largest = 1e-3;
 
 void must(dv_status status)
