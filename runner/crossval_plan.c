@@ -87,13 +87,13 @@ static dv_status add_seed(void *user, char *text)
     dv_crossval *out = user;
     int64_t seed;
     if (!dv_parse_int(text, &seed) || seed < 0 || seed > most_seed)
-        return DV_FAIL(DV_EARG, "--seeds: '%.80s' is no number of 0 to %" PRId64, text, most_seed);
+        return DV_FAIL(DV_EARG, "'%.80s' is no number of 0 to %" PRId64, text, most_seed);
     for (size_t i = 0; i < out->seed_count; i++) {
         if (out->seeds[i] == seed)
-            return DV_FAIL(DV_EARG, "--seeds: %" PRId64 " is there twice", seed);
+            return DV_FAIL(DV_EARG, "%" PRId64 " is there twice", seed);
     }
     if (out->seed_count == DV_CROSSVAL_MOST_SEEDS)
-        return DV_FAIL(DV_EARG, "--seeds: more than %d", DV_CROSSVAL_MOST_SEEDS);
+        return DV_FAIL(DV_EARG, "more than %d", DV_CROSSVAL_MOST_SEEDS);
     out->seeds[out->seed_count++] = seed;
     return DV_OK;
 }
@@ -101,7 +101,8 @@ static dv_status add_seed(void *user, char *text)
 static dv_status parse_seeds(const char *text, dv_crossval *out)
 {
     DV_TRY(dv__calloc(DV_CROSSVAL_MOST_SEEDS, sizeof *out->seeds, &out->seeds));
-    return dv__each_item(text, add_seed, out);
+    dv_status status = dv__each_item(text, add_seed, out);
+    return status == DV_EARG ? dv__fail_within(status, "--seeds '%.80s'", text) : status;
 }
 
 /* ---- Runs ---- */

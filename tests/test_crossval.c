@@ -404,12 +404,12 @@ static void refused_plans(void **state)
     refuse_plan(&experiment, "-2", "1", "-2 parts");
     refuse_plan(&experiment, "65", "1", "65 parts");
     refuse_plan(&experiment, "5", "1", "5 parts of the 4 clips");
-    refuse_plan(&experiment, "2", "", "--seeds: ''");
-    refuse_plan(&experiment, "2", "1,", "--seeds: ''");
-    refuse_plan(&experiment, "2", "1,x", "'x' is no number");
-    refuse_plan(&experiment, "2", "-1", "'-1'");
-    refuse_plan(&experiment, "2", "4294967296", "'4294967296'");
-    refuse_plan(&experiment, "2", "1,2,1", "1 is there twice");
+    refuse_plan(&experiment, "2", "", "--seeds '': ''");
+    refuse_plan(&experiment, "2", "1,", "--seeds '1,': ''");
+    refuse_plan(&experiment, "2", "1,x", "--seeds '1,x': 'x' is no number of 0 to 4294967295");
+    refuse_plan(&experiment, "2", "-1", "--seeds '-1': '-1'");
+    refuse_plan(&experiment, "2", "4294967296", "--seeds '4294967296': '4294967296'");
+    refuse_plan(&experiment, "2", "1,2,1", "--seeds '1,2,1': 1 is there twice");
 }
 
 static void speakers_that_make_no_folds(void **state)

@@ -95,7 +95,14 @@ static void test_sizes(void **state)
         float *got = run(&r, &request);
         char what[80];
         snprintf(what, sizeof what, "type %d, n_fft %d", config.type, (int)config.n_fft);
-        require_like_host(&r, what, got, r.indices, CLIPS, NULL);
+        /* Of the largest transform a point 80 dB below the loudest is mostly rounding on either
+           side: both forms are held to the reference instead, the host's in test_features. */
+        if (item->n_fft > 16384) {
+            for (int64_t k = 0; k < CLIPS; k++)
+                require_like_reference(&r, what, got + k * r.size, r.indices[k]);
+        } else {
+            require_like_host(&r, what, got, r.indices, CLIPS, NULL);
+        }
         free(got);
         close_rig(&r);
     }

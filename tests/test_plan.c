@@ -1,3 +1,4 @@
+#include "engine/core/cpu_device.h"
 #include "engine/core/plan_internal.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/conv2d/conv2d.h"
@@ -246,15 +247,25 @@ static void test_two_plans_share_parameters(void **state)
     network_close(&reference);
 }
 
-/* A gradient must come out of the plan that is asked for it, whichever came first. */
-static void test_the_training_plan_may_come_second(void **state)
+/* On the CPU, where products of all sizes are rounded to dtype. */
+static void open_rounding(network *net, dv_shape shape, dv_dtype dtype,
+                          const dv_plan_options *options)
 {
-    (void)state;
+    network_begin(net, &dv_backend_cpu, shape);
+    dv_cpu_device *device = net->context->device;
+    device->half_products = device->half_channels = 0;
+    assert_int_equal(dv_context_set_dtype(net->context, dtype), DV_OK);
+    network_layers(net, residual_text, 5);
+    network_plan(net, options);
+}
+
+/* `tolerance`: sums in another order, and where operands are rounded, of other roundings. */
+static void training_second(dv_dtype dtype, double tolerance)
+{
     network first, second, alone;
-    dv_plan_options inference = {.training = false};
-    network_open(&first, &dv_backend_cpu, residual_text, (dv_shape){1, 16, 16, 2}, 5, &inference);
+    open_rounding(&first, (dv_shape){1, 16, 16, 2}, dtype, &(dv_plan_options){.training = false});
     open_sharing(&second, &first, 8, true);
-    network_open(&alone, &dv_backend_cpu, residual_text, picture, 5, NULL);
+    open_rounding(&alone, picture, dtype, NULL);
     double *input = network_value(&alone, alone.input);
     network_set_value(&second, second.input, input);
     free(input);
@@ -267,13 +278,38 @@ static void test_the_training_plan_may_come_second(void **state)
             continue;
         double *want = network_parameter(&alone, i, DV_GRADIENTS);
         double *got = network_parameter(&second, i, DV_GRADIENTS);
-        assert_near(alone.params->items[i].name, got, want, alone.params->items[i].count, 1e-9);
+        assert_near(alone.params->items[i].name, got, want, alone.params->items[i].count,
+                    tolerance);
         free(want);
         free(got);
     }
     close_sharing(&second);
     network_close(&first);
     network_close(&alone);
+}
+
+/* A gradient must come out of the plan that is asked for it, whichever came first. */
+static void test_the_training_plan_may_come_second(void **state)
+{
+    (void)state;
+    training_second(DV_F32, 1e-9);
+}
+
+static void test_the_training_plan_may_come_second_in_bf16(void **state)
+{
+    (void)state;
+    if (!dv__cpu_has_bf16()) {
+        print_message("this processor has no instructions for bf16\n");
+        skip();
+    }
+    training_second(DV_BF16, 1e-9);
+    network net;
+    dv_plan *late;
+    open_rounding(&net, picture, DV_F32, NULL);
+    assert_int_equal(dv_context_set_dtype(net.context, DV_BF16), DV_OK);
+    assert_int_equal(dv_plan_create(net.context, net.graph, &(dv_plan_options){0}, &late), DV_EARG);
+    assert_non_null(strstr(dv_error_message(), "for products in fp32, not in bf16"));
+    network_close(&net);
 }
 
 /* ---- check_finite ---- */
@@ -504,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_places_do_not_overlap),
         cmocka_unit_test(test_two_plans_share_parameters),
         cmocka_unit_test(test_the_training_plan_may_come_second),
+        cmocka_unit_test(test_the_training_plan_may_come_second_in_bf16),
         cmocka_unit_test(test_check_finite_names_the_tensor),
         cmocka_unit_test(test_what_a_backend_cannot_do),
         cmocka_unit_test(test_values_without_a_gradient),

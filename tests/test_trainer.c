@@ -137,22 +137,15 @@ static void test_learns_tones(void **state)
     tones_close(&task);
 }
 
-static void use_model(tones *task, const char *text)
-{
-    dv_tree_free(task->model);
-    task->model = NULL;
-    assert_int_equal(dv_yaml_parse(text, strlen(text), "t.yaml", &task->model), DV_OK);
-}
-
 static void test_one_batch_is_learnt_by_heart(void **state)
 {
     (void)state;
     tones task;
     run seen;
     tones_open(&task, 6, 8, 0, false);
-    use_model(&task, "layers:\n  - frames\n  - conv2d: {filters: 16, kernel: [1, 3]}\n"
-                     "  - batchnorm: {activation: relu}\n  - flatten\n"
-                     "  - linear: {units: classes}\n");
+    tones_use_model(&task, "layers:\n  - frames\n  - conv2d: {filters: 16, kernel: [1, 3]}\n"
+                           "  - batchnorm: {activation: relu}\n  - flatten\n"
+                           "  - linear: {units: classes}\n");
     task.config.epochs = 30;
     task.config.overfit_one_batch = true;
     task.config.label_smoothing = task.config.weight_decay = 0;
@@ -176,10 +169,10 @@ static void test_backends_learn_the_same(void **state)
     run runs[2];
     const dv_backend *const backends[2] = {&dv_backend_ref, &dv_backend_cpu};
     tones_open(&task, 3, 8, 4, false);
-    use_model(&task, "layers:\n  - frames\n"
-                     "  - conv2d: {filters: 16, kernel: [1, 3], bias: false}\n"
-                     "  - batchnorm: {activation: relu}\n  - global_maxpool\n"
-                     "  - dropout: {rate: 0.1}\n  - linear: {units: classes}\n");
+    tones_use_model(&task, "layers:\n  - frames\n"
+                           "  - conv2d: {filters: 16, kernel: [1, 3], bias: false}\n"
+                           "  - batchnorm: {activation: relu}\n  - global_maxpool\n"
+                           "  - dropout: {rate: 0.1}\n  - linear: {units: classes}\n");
     task.config.epochs = 2;
     for (int i = 0; i < 2; i++) {
         run_open(&runs[i], backends[i], &task);
@@ -376,10 +369,8 @@ static void test_clipping_limits_the_step(void **state)
     tones task;
     tones_open(&task, 3, 8, 0, false);
     /* No running statistics, which would move too. */
-    static const char text[] = "layers:\n  - flatten\n  - linear: {units: 8, activation: tanh}\n"
-                               "  - linear: {units: classes}\n";
-    dv_tree_free(task.model);
-    assert_int_equal(dv_yaml_parse(text, strlen(text), "t.yaml", &task.model), DV_OK);
+    tones_use_model(&task, "layers:\n  - flatten\n  - linear: {units: 8, activation: tanh}\n"
+                           "  - linear: {units: classes}\n");
     task.config.optimizer = DV_SGD;
     task.config.beta1 = task.config.weight_decay = task.config.warmup = 0;
     task.config.learning_rate = 1;

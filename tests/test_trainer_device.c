@@ -77,8 +77,7 @@ static void run_open(run *seen, const dv_backend *backend)
     memset(seen, 0, sizeof *seen);
     require_ok(dv_context_open_backend(backend, 1, (dv_log){0}, &seen->context));
     tones_open(&seen->task, CLASSES, CLIPS, 6, false);
-    dv_tree_free(seen->task.model);
-    require_ok(dv_yaml_parse(model_text, strlen(model_text), "t.yaml", &seen->task.model));
+    tones_use_model(&seen->task, model_text);
     seen->task.config.epochs = 1;
     seen->task.config.report_steps = 1;
 }

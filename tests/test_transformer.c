@@ -22,10 +22,7 @@ static const char model_text[] =
 
 static void use_transformer(tones *task)
 {
-    dv_tree *model;
-    assert_int_equal(dv_yaml_parse(model_text, strlen(model_text), "t.yaml", &model), DV_OK);
-    dv_tree_free(task->model);
-    task->model = model;
+    tones_use_model(task, model_text);
     task->config.epochs = 10;
     task->config.learning_rate = 0.005;
 }

@@ -77,6 +77,13 @@ void tones_on_device(tones *task, dv_context *context)
     task->source = *dv_clip_source_get(task->clips);
 }
 
+void tones_use_model(tones *task, const char *text)
+{
+    dv_tree_free(task->model);
+    task->model = NULL;
+    must(dv_yaml_parse(text, strlen(text), "tones.yaml", &task->model));
+}
+
 void tones_open(tones *task, int classes, int train, int validation, bool mislabeled)
 {
     memset(task, 0, sizeof *task);
@@ -90,7 +97,7 @@ void tones_open(tones *task, int classes, int train, int validation, bool mislab
     must(dv_frontend_create(&features, &task->frontend));
     fill(task, classes, train, validation, mislabeled);
     tones_on_device(task, NULL);
-    must(dv_yaml_parse(model_text, strlen(model_text), "tones.yaml", &task->model));
+    tones_use_model(task, model_text);
     must(dv_fields_default(dv_train_fields, &task->config));
     task->config.batch_size = BATCH;
     task->config.learning_rate = 0.01;

@@ -17,6 +17,9 @@ typedef struct tones {
    class, so that what is learned makes validation worse. Fails the test where it cannot. */
 void tones_open(tones *task, int classes, int train, int validation, bool mislabeled);
 
+/* Takes another model, YAML "layers: ...". */
+void tones_use_model(tones *task, const char *text);
+
 /* Makes the source anew, with batches made on the context's device where its backend does that; the
    context must outlive the task. */
 void tones_on_device(tones *task, dv_context *context);

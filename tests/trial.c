@@ -64,8 +64,7 @@ void trial_open(trial *seen, const dv_backend *backend, const char *model, int t
     memset(seen, 0, sizeof *seen);
     must(dv_context_open_backend(backend, 1, (dv_log){0}, &seen->context));
     tones_open(&seen->task, CLASSES, train, validation, false);
-    dv_tree_free(seen->task.model);
-    seen->task.model = parse(model);
+    tones_use_model(&seen->task, model);
     seen->task.config.report_steps = 1;
     seen->task.config.warmup = 0;
     seen->task.config.epochs = 2;

@@ -166,8 +166,13 @@ static int64_t place(dv_params *params, region where, int64_t offset)
 
 dv_status dv_params_allocate(dv_params *params)
 {
+    dv_dtype operands = params->context->operands;
+    if (params->allocated && params->operands != operands)
+        return DV_FAIL(DV_EARG, "the parameters are there for products in %s, not in %s",
+                       dv_dtype_name(params->operands), dv_dtype_name(operands));
     if (params->allocated)
         return DV_OK;
+    params->operands = operands;
     params->decay_elements = place(params, DECAYED, 0);
     params->trainable_elements = place(params, PLAIN, params->decay_elements);
     params->value_elements = place(params, FROZEN, params->trainable_elements);

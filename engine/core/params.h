@@ -13,6 +13,7 @@
 #ifndef DV_CORE_PARAMS_H
 #define DV_CORE_PARAMS_H
 
+#include "kernels/dtype.h"
 #include "engine/core/tensor.h"
 #include "engine/core/op.h"
 
@@ -65,6 +66,7 @@ typedef struct dv_params {
     void *states[DV_BUFFER_COUNT];  /* of DV_VALUES, DV_BEST and DV_AVERAGE */
     /* Of DV_VALUES and DV_AVERAGE: rounded to the context's operands; NULL: those are float. */
     void *halves[DV_BUFFER_COUNT];
+    dv_dtype operands; /* the context's when they were allocated, which must stay */
     bool allocated;
 } dv_params;
 
@@ -82,7 +84,7 @@ int dv_params_freeze(dv_params *params, const char *pattern);
 int64_t dv_params_count(const dv_params *params);
 
 /* Fixes offsets and allocates the values and states (the first plan does it: layouts are chosen by
-   then). A second call does nothing. */
+   then). A second call does nothing. DV_EARG: the context's dtype is another one by now. */
 dv_status dv_params_allocate(dv_params *params);
 
 /* Allocates one more buffer, zeroed, where it has states with those. A second call does nothing. */
