@@ -1,6 +1,7 @@
 #include "benchmarks/bench.h"
 
 #include "engine/io/model_file.h"
+#include "engine/train/trainer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <time.h>
 
 const char *const bench_precision_names[] = {"fp32", "fp16", "bf16", NULL};
+const int bench_mixed_precision[] = {
+    [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
 
 bool bench_wants(const bench *b, const char *name)
 {

@@ -58,6 +58,7 @@ typedef struct bench_result {
 } bench_result;
 
 extern const char *const bench_precision_names[]; /* by dv_dtype; ended by NULL */
+extern const int bench_mixed_precision[];         /* of a dv_train_config, by dv_dtype */
 
 /* True where --filter wants it. */
 bool bench_wants(const bench *b, const char *name);
@@ -102,18 +103,12 @@ const char *bench_build(void);  /* "Release" */
 dv_status bench_self(char *out, size_t size);
 dv_status bench_decavox(const bench *b, char *out, size_t size);
 
-/* The suites, and what they do before a context is opened: NULL, or `alone` for those that only
-   start programs, whose memory must not be seen as the program's. */
+/* The suites. */
 dv_status bench_suite_ops(bench *b);
 dv_status bench_suite_frontends(bench *b);
 dv_status bench_suite_train(bench *b);
 dv_status bench_suite_infer(bench *b);
 dv_status bench_suite_start(bench *b);
 dv_status bench_suite_scale(bench *b);
-
-/* Programs on request, with command lines of their own: exit codes. argv[0] is the subcommand. */
-int bench_program_step(int argc, char **argv);
-int bench_program_features(int argc, char **argv);
-int bench_program_dump_features(int argc, char **argv);
 
 #endif

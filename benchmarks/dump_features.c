@@ -4,7 +4,7 @@
  *
  *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
  */
-#include "benchmarks/bench.h"
+#include "benchmarks/program.h"
 #include "engine/io/safetensors.h"
 #include "frontends/audio.h"
 #include "frontends/predictor/predictor.h"
@@ -51,7 +51,7 @@ static dv_status dump(const dv_frontend *frontend, char **paths, int64_t count, 
     return status;
 }
 
-int bench_program_dump_features(int argc, char **argv)
+int program_dump_features(int argc, char **argv)
 {
     if (argc < 4) {
         fprintf(stderr, "usage: decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...\n");
@@ -63,7 +63,5 @@ int bench_program_dump_features(int argc, char **argv)
         status = dump(dv_predictor_frontend(predictor), argv + 3, argc - 3, argv[2]);
         dv_predictor_free(predictor);
     }
-    if (status != DV_OK)
-        fprintf(stderr, "decavox_bench dump_features: %s\n", dv_error_message());
-    return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_end("dump_features", status);
 }

@@ -83,8 +83,6 @@ static dv_status after_epoch(void *user, const dv_trainer *trainer, const dv_epo
 
 static dv_status make_trainer(epochs *e)
 {
-    static const int mixed[] = {
-        [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
     bench *b = e->bench;
     dv_augment_config augment;
     dv_train_config train;
@@ -93,7 +91,7 @@ static dv_status make_trainer(epochs *e)
     train.epochs = MOST_EPOCHS;
     train.patience = 0;
     train.batch_size = b->chosen.batch > 0 ? b->chosen.batch : BATCH;
-    train.mixed_precision = mixed[b->chosen.precision];
+    train.mixed_precision = bench_mixed_precision[b->chosen.precision];
     DV_TRY(dv_clip_source_create(b->context, &e->dataset, e->frontend, &augment, train.batch_size,
                                  b->threads, &e->source));
     return dv_trainer_create(b->context, &train, e->model, dv_clip_source_get(e->source),

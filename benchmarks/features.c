@@ -14,16 +14,16 @@
  * FILE` writes what came out last, raw floats (batch, rows, frames).
  */
 #include "benchmarks/batches.h"
-#include "benchmarks/bench.h"
-#include "runner/help.h"
-#include "runner/options.h"
+#include "benchmarks/program.h"
+#include "runner/measure.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TIMES = 65536, LINE_SIZE = 256 };
+enum { MAX_TIMES = 65536 };
 
 static const dv_options options = {
     .program = "decavox_bench",
@@ -45,10 +45,9 @@ static dv_status measure(batches *b, int64_t times, double *seconds)
         start = now;
     }
     processor = (dv_clock_processor() - processor) / ((double)times * report);
-    printf("{\"microseconds\": [");
-    for (int64_t i = 0; i < times; i++)
-        printf("%s%.9g", i > 0 ? ", " : "", seconds[i] * 1e6);
-    printf("], \"cpu_microseconds\": %.3f}\n", processor * 1e6);
+    printf("{");
+    program_print_list("microseconds", seconds, times, 1e6);
+    printf(", \"cpu_microseconds\": %.3f}\n", processor * 1e6);
     fflush(stdout);
     return DV_OK;
 }
@@ -95,22 +94,22 @@ static dv_status answer(batches *b, int64_t batch, const char *line)
 
 static dv_status serve(batches *b, int64_t batch)
 {
-    char line[LINE_SIZE];
+    char line[PROGRAM_LINE_SIZE];
     const dv_context *context = batches_context(b);
     printf("{\"rows\": %" PRId64 ", \"frames\": %" PRId64 ", \"batch\": %" PRId64
            ", \"threads\": %d, \"on_device\": %s, \"version\": \"%s\"}\n",
            batches_rows(b), batches_frames(b), batch, context->threads,
            batches_on_device(b) ? "true" : "false", context->backend->version());
     fflush(stdout);
-    while (fgets(line, sizeof line, stdin) != NULL && strcmp(line, "quit\n") != 0) {
-        line[strcspn(line, "\n")] = '\0';
+    while (program_read(line))
         DV_TRY(answer(b, batch, line));
-    }
     return DV_OK;
 }
 
-static dv_status open_and_serve(const batches_options *chosen)
+static dv_status open_and_serve(const dv_arguments *arguments, const void *options_chosen)
 {
+    (void)arguments;
+    const batches_options *chosen = options_chosen;
     batches *b;
     DV_TRY(batches_open(chosen, &b));
     dv_status status = serve(b, chosen->batch);
@@ -118,19 +117,8 @@ static dv_status open_and_serve(const batches_options *chosen)
     return status;
 }
 
-int bench_program_features(int argc, char **argv)
+int program_features(int argc, char **argv)
 {
     batches_options chosen = {.batch = 0};
-    dv_arguments arguments;
-    dv_status status = dv_options_parse(&options, argc - 1, argv + 1, &chosen, &arguments);
-    if (status == DV_OK) {
-        if (arguments.help)
-            dv_options_help(stdout, &options);
-        else
-            status = open_and_serve(&chosen);
-        dv_arguments_free(&arguments);
-    }
-    if (status != DV_OK)
-        fprintf(stderr, "decavox_bench features: %s\n", dv_error_message());
-    return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(&options, argc, argv, &chosen, open_and_serve);
 }

@@ -3,6 +3,7 @@
  * --out. decavox_bench step|features|dump_features ...: what the Python programs here start.
  */
 #include "benchmarks/bench.h"
+#include "benchmarks/program.h"
 #include "runner/help.h"
 #include "runner/options.h"
 #include "runner/threads.h"
@@ -56,9 +57,9 @@ typedef struct program {
 } program;
 
 static const program programs[] = {
-    {"step", bench_program_step},
-    {"features", bench_program_features},
-    {"dump_features", bench_program_dump_features},
+    {"step", program_step},
+    {"features", program_features},
+    {"dump_features", program_dump_features},
 };
 
 enum {
@@ -148,8 +149,9 @@ static int run_suite(const suite *s, int argc, char **argv)
                                 .summary = s->help,
                                 .fields = fields};
     dv_arguments arguments;
-    if (dv_options_parse(&options, argc, argv, &b.chosen, &arguments) != DV_OK) {
-        fprintf(stderr, "decavox_bench %s: %s\n", s->name, dv_error_message());
+    dv_status status = dv_options_parse(&options, argc, argv, &b.chosen, &arguments);
+    if (status != DV_OK) {
+        (void)program_end(s->name, status);
         return WRONG_USE;
     }
     bool help = arguments.help;
@@ -158,11 +160,10 @@ static int run_suite(const suite *s, int argc, char **argv)
         dv_options_help(stdout, &options);
         return EXIT_SUCCESS;
     }
-    dv_status status = run(s, &b);
-    if (status != DV_OK)
-        fprintf(stderr, "decavox_bench %s: %s\n", s->name, dv_error_message());
+    status = run(s, &b);
+    int code = program_end(s->name, status);
     end(&b);
-    return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -17,15 +17,11 @@
  * With --report R `run K` makes K steps or up to R - 1 more; see steps.h for what a step is.
  */
 #include "benchmarks/bench.h"
+#include "benchmarks/program.h"
 #include "benchmarks/steps.h"
-#include "runner/help.h"
-#include "runner/options.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { LINE_SIZE = 1024 };
 
 static const dv_options options = {
     .program = "decavox_bench",
@@ -39,21 +35,13 @@ static const dv_options options = {
 
 /* ---- Answers ---- */
 
-static void print_list(const char *name, const double *values, int64_t count, double scale)
-{
-    printf("\"%s\": [", name);
-    for (int64_t i = 0; i < count; i++)
-        printf("%s%.9g", i > 0 ? ", " : "", values[i] * scale);
-    printf("]");
-}
-
 static void print_run(const steps *s)
 {
     steps_times times = steps_measured(s);
     printf("{");
-    print_list("microseconds", times.seconds, times.count, 1e6);
+    program_print_list("microseconds", times.seconds, times.count, 1e6);
     printf(", \"cpu_microseconds\": %.3f, ", times.processor * 1e6);
-    print_list("losses", times.losses, steps_chosen(s)->inference ? 0 : times.count, 1);
+    program_print_list("losses", times.losses, steps_chosen(s)->inference ? 0 : times.count, 1);
     if (!steps_context(s)->backend->host_memory) {
         steps_counters counters = steps_count(s);
         printf(", \"replays\": %" PRIu64 ", \"eager\": %" PRIu64 ", \"skipped\": %" PRId64,
@@ -108,10 +96,9 @@ static dv_status obey_until_run(void *user, steps *s, int64_t *wanted)
     if (steps_measured(s).count > 0)
         print_run(s);
     while (*wanted == 0) {
-        char line[LINE_SIZE];
-        if (fgets(line, sizeof line, stdin) == NULL || strcmp(line, "quit\n") == 0)
+        char line[PROGRAM_LINE_SIZE];
+        if (!program_read(line))
             return DV_OK;
-        line[strcspn(line, "\n")] = '\0';
         char *blank = strchr(line, ' ');
         if (blank != NULL)
             *blank++ = '\0';
@@ -129,11 +116,11 @@ static dv_status serve(steps *s)
     return steps_run(s, obey_until_run, NULL);
 }
 
-static dv_status open_and_serve(const char *path, const steps_options *chosen)
+static dv_status open_and_serve(const dv_arguments *arguments, const void *chosen)
 {
     dv_tree *model;
     steps *s;
-    DV_TRY(bench_model_read(path, &model));
+    DV_TRY(bench_model_read(arguments->operands[0], &model));
     dv_status status = steps_open(model, chosen, &s);
     dv_tree_free(model);
     DV_TRY(status);
@@ -142,19 +129,8 @@ static dv_status open_and_serve(const char *path, const steps_options *chosen)
     return status;
 }
 
-int bench_program_step(int argc, char **argv)
+int program_step(int argc, char **argv)
 {
     steps_options chosen = {.batch = 0};
-    dv_arguments arguments;
-    dv_status status = dv_options_parse(&options, argc - 1, argv + 1, &chosen, &arguments);
-    if (status == DV_OK) {
-        if (arguments.help)
-            dv_options_help(stdout, &options);
-        else
-            status = open_and_serve(arguments.operands[0], &chosen);
-        dv_arguments_free(&arguments);
-    }
-    if (status != DV_OK)
-        fprintf(stderr, "decavox_bench step: %s\n", dv_error_message());
-    return status == DV_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(&options, argc, argv, &chosen, open_and_serve);
 }

@@ -159,8 +159,6 @@ static dv_status device_batch(void *user, const dv_batch_request *request)
 
 static dv_status make_trainer(steps *s)
 {
-    static const int mixed[] = {
-        [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
     const steps_options *chosen = &s->chosen;
     dv_train_config config;
     DV_TRY(dv_fields_default(dv_train_fields, &config));
@@ -174,7 +172,7 @@ static dv_status make_trainer(steps *s)
     config.patience = 0;
     config.seed = chosen->seed;
     config.time_layers = chosen->time_layers;
-    config.mixed_precision = mixed[chosen->precision];
+    config.mixed_precision = bench_mixed_precision[chosen->precision];
     config.report_steps = s->report;
     config.record = chosen->record;
     s->source = (dv_source){.user = s,

@@ -139,6 +139,12 @@ static dv_times times_of(const json_t *line)
                       .count = (int64_t)number_of(line, "count")};
 }
 
+static dv_times once(double value)
+{
+    return (dv_times){
+        .median = value, .low = value, .high = value, .p99 = value, .minimum = value, .count = 1};
+}
+
 /* ---- Growth ---- */
 
 typedef struct curve {
@@ -174,16 +180,15 @@ static dv_status write_exponent(bench *b, const char *name, int threads, const c
     if (c->count < 2)
         return DV_OK;
     double all = exponent_from(c, 0), tail = exponent_from(c, c->count > 3 ? c->count - 3 : 0);
-    bench_result result = {
-        .name = name,
-        .unit = "exponent",
-        .cache = "as it comes",
-        .threads = threads,
-        .value = {.median = all, .low = all, .high = all, .p99 = all, .minimum = all, .count = 1},
-        .figures = {{"last_three", tail},
-                    {"at_most_linear", all <= linear && tail <= linear ? 1 : 0},
-                    {"smallest", c->size[0]},
-                    {"largest", c->size[c->count - 1]}}};
+    bench_result result = {.name = name,
+                           .unit = "exponent",
+                           .cache = "as it comes",
+                           .threads = threads,
+                           .value = once(all),
+                           .figures = {{"last_three", tail},
+                                       {"at_most_linear", all <= linear && tail <= linear ? 1 : 0},
+                                       {"smallest", c->size[0]},
+                                       {"largest", c->size[c->count - 1]}}};
     return bench_write(b, &result);
 }
 
@@ -198,12 +203,6 @@ static dv_status write_line(bench *b, const char *name, const char *unit, int th
                            .value = value,
                            .figures = {figure}};
     return bench_write(b, &result);
-}
-
-static dv_times once(double value)
-{
-    return (dv_times){
-        .median = value, .low = value, .high = value, .p99 = value, .minimum = value, .count = 1};
 }
 
 /* ---- Threads ---- */
