@@ -9,11 +9,10 @@ The first line tells versions, forms and why others are missing. The clips are n
 of decavox's defaults; --plain leaves the normalisation out.
 """
 import argparse
-import json
-import sys
-import time
 
 import numpy
+
+import on_request
 
 RATE, N_FFT, HOP, BANDS, ROWS = 8000, 1024, 256, 64, 13
 
@@ -42,40 +41,17 @@ def normalized(features):
     return features / (features.std((-2, -1), keepdims=True) + 0.01)
 
 
-def run(form, times):
-    seconds = []
-    cpu, start = time.process_time(), time.perf_counter()
-    for _ in range(times):
-        form()
-        now = time.perf_counter()
-        seconds.append(now - start)
-        start = now
-    cpu = (time.process_time() - cpu) / times
-    return {"microseconds": [round(t * 1e6, 3) for t in seconds],
-            "cpu_microseconds": round(cpu * 1e6, 3)}
-
-
 def serve(makers, about):
     """makers: {form: function that makes the function}; a form that cannot be made is skipped."""
-    made, skipped = {}, {}
-    for name, maker in makers.items():
-        try:
-            form = maker()
-            form()
-            made[name] = form
-        except Exception as error:  # one form less
-            skipped[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    print(json.dumps(about | {"variants": list(made), "skipped": skipped}), flush=True)
-    for line in sys.stdin:
-        words = line.split()
-        if words == ["quit"]:
-            break
+    made, skipped = on_request.make_all(makers)
+
+    def answer(words):
         if len(words) != 3 or words[0] not in ("run", "features") or words[1] not in made:
-            sys.exit(f"no command '{line.strip()}'")
+            return None
         if words[0] == "run":
-            answer = run(made[words[1]], int(words[2]))
-        else:
-            features = numpy.asarray(made[words[1]](), numpy.float32)
-            features.tofile(words[2])
-            answer = {"features": features.size}
-        print(json.dumps(answer), flush=True)
+            return on_request.timed(made[words[1]], int(words[2]))
+        features = numpy.asarray(made[words[1]](), numpy.float32)
+        features.tofile(words[2])
+        return {"features": features.size}
+    on_request.say(**about, variants=list(made), skipped=skipped)
+    on_request.serve(answer)

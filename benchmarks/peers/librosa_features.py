@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The features of `decavox_bench features` in librosa, on request (feature_forms.py has the commands):
+"""The features of `decavox_bench features` in librosa, on request; the commands are
+those of feature_forms.py.
+
 
     librosa           librosa.feature clip by clip, as it is used
     librosa_batch     the same functions on a whole batch in one array

@@ -7,7 +7,6 @@ One file FORM_BATCH.onnx for each size of a batch and each of PyTorch's exporter
 JSON: files, and why a form could not be made.
 """
 import argparse
-import json
 import logging
 import os
 import warnings
@@ -16,6 +15,7 @@ import torch
 from safetensors.numpy import load_file
 
 import twin
+from on_request import reason, say
 
 # Only opset 23 has attention as one operator.
 FORMS = {"script_17": {"dynamo": False, "opset_version": 17},
@@ -60,8 +60,8 @@ def main():
                 export(module, int(batch), arguments.rows, arguments.frames, form, path)
                 files.append(path)
             except Exception as error:  # one form less
-                skipped[form] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    print(json.dumps({"files": files, "skipped": skipped}))
+                skipped[form] = reason(error)
+    say(files=files, skipped=skipped)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The forward pass in ONNX Runtime, on request; commands and answers are those of `decavox_bench step`.
+"""The forward pass in ONNX Runtime, on request; commands and answers are those of
+`decavox_bench step`.
 
     onnx_step.py FILE.onnx... --batches FILE [--threads 1]
 
@@ -12,15 +13,16 @@ with memory bound to it, the fastest of a few trials is the one that counts.
     quit
 """
 import argparse
-import json
+import itertools
 import os
 import statistics
 import sys
-import time
 
 import numpy
 import onnxruntime
 from safetensors.numpy import load_file
+
+from on_request import say, serve, timed
 
 LIMIT = 1e-4
 CHECKED_SAMPLES = 64  # at least, and four batches
@@ -47,7 +49,7 @@ class Form:
     def __init__(self, path, way, arguments, batches):
         self.name = f"{os.path.basename(path).rsplit('_', 1)[0]}_{way}"
         self.session = open_session(path, arguments.threads)
-        self.batches, self.count = batches, 0
+        self.batches, self.turn = batches, itertools.cycle(batches)
         self.work = self.call_with_arrays
         if way == "binding":
             self.bind()
@@ -70,19 +72,11 @@ class Form:
         self.session.run_with_iobinding(self.binding)
         return self.output
 
+    def step(self):
+        self.work(next(self.turn))
+
     def run(self, steps):
-        times = []
-        cpu = time.process_time()
-        start = time.perf_counter()
-        for _ in range(steps):
-            self.work(self.batches[self.count % len(self.batches)])
-            self.count += 1
-            now = time.perf_counter()
-            times.append(now - start)
-            start = now
-        cpu = (time.process_time() - cpu) / steps
-        return {"microseconds": [round(t * 1e6, 3) for t in times],
-                "cpu_microseconds": round(cpu * 1e6, 3)}
+        return timed(self.step, steps)
 
 
 def check(form, logits):
@@ -115,10 +109,6 @@ def parse():
     return parser.parse_args()
 
 
-def answer(**content):
-    print(json.dumps(content), flush=True)
-
-
 def main():
     arguments = parse()
     data = load_file(arguments.batches)
@@ -129,15 +119,9 @@ def main():
     forms = [Form(path, way, arguments, batches) for path in arguments.files for way in WAYS]
     far = max(check(form, logits) for form in forms)
     form, trials = fastest(forms)
-    answer(onnxruntime=onnxruntime.__version__, form=form.name, difference=far,
-           trials={name: round(value, 1) for name, value in trials.items()})
-    for line in sys.stdin:
-        words = line.split()
-        if words == ["quit"]:
-            break
-        if len(words) != 2 or words[0] != "run":
-            sys.exit(f"onnx_step: no command '{line.strip()}'")
-        answer(**form.run(int(words[1])))
+    say(onnxruntime=onnxruntime.__version__, form=form.name, difference=far,
+        trials={name: round(value, 1) for name, value in trials.items()})
+    serve(lambda words: form.run(int(words[1])) if len(words) == 2 and words[0] == "run" else None)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@
 All begin with windows of one second in the device's memory; decavox cuts them out of the clips too.
 """
 import argparse
-import json
 import math
 import sys
-import time
 
 import torch
+
+from on_request import make_all, say, serve_runs, timed_reports
 
 RATE, N_FFT, HOP, BANDS, ROWS, TOP_DB = 8000, 1024, 256, 64, 13, 80.0
 
@@ -41,18 +41,6 @@ def dct_matrix():
     return matrix
 
 
-def import_torchaudio():
-    """torchaudio refuses a PyTorch for another CUDA, which matters to operators of its own alone;
-    MFCC has none."""
-    cuda = torch.version.cuda
-    torch.version.cuda = None
-    try:
-        import torchaudio
-    finally:
-        torch.version.cuda = cuda
-    return torchaudio
-
-
 class Features:
     def __init__(self, arguments):
         self.device = torch.device(arguments.device)
@@ -74,12 +62,9 @@ class Features:
         return self.normalize((levels @ self.dct).transpose(1, 2))
 
     def make_torchaudio(self):
-        torchaudio = import_torchaudio()
-        transform = torchaudio.transforms.MFCC(
-            RATE, ROWS, melkwargs={"n_fft": N_FFT, "hop_length": HOP, "n_mels": BANDS,
-                                   "norm": "slaney", "mel_scale": "slaney",
-                                   "pad_mode": "constant"}).to(self.device)
-        return lambda: self.normalize(transform(self.clips))
+        from torchaudio_features import import_torchaudio, transform
+        module = transform(import_torchaudio(), "mfcc").to(self.device)
+        return lambda: self.normalize(module(self.clips))
 
     def make_graph(self):
         if self.device.type != "cuda":
@@ -95,36 +80,9 @@ class Features:
             self.result = self.stft()
         return graph.replay
 
-
-def make_variants(features):
-    makers = {"stft": lambda: features.stft, "stft_graph": features.make_graph,
-              "torchaudio": features.make_torchaudio}
-    made, skipped = {}, {}
-    for name, maker in makers.items():
-        try:
-            made[name] = maker()
-            made[name]()
-        except Exception as error:  # one variant less
-            made.pop(name, None)
-            skipped[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    return made, skipped
-
-
-def run(work, steps, each, device):
-    each = max(1, min(each, steps))
-    times = []
-    cpu, start = time.process_time(), time.perf_counter()
-    for _ in range(-(-steps // each)):
-        for _ in range(each):
-            work()
-        if device.type == "cuda":
+    def wait(self, _):
+        if self.device.type == "cuda":
             torch.cuda.synchronize()
-        now = time.perf_counter()
-        times.append((now - start) / each)
-        start = now
-    cpu = (time.process_time() - cpu) / (each * len(times))
-    return {"microseconds": [round(t * 1e6, 3) for t in times],
-            "cpu_microseconds": round(cpu * 1e6, 3)}
 
 
 def main():
@@ -139,19 +97,15 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_grad_enabled(False)
     features = Features(arguments)
-    made, skipped = make_variants(features)
+    made, skipped = make_all({"stft": lambda: features.stft, "stft_graph": features.make_graph,
+                              "torchaudio": features.make_torchaudio})
     versions = {name: sys.modules[name].__version__ for name in ("torch", "torchaudio")
                 if name in sys.modules}
-    print(json.dumps(versions | {"variants": list(made), "skipped": skipped,
-                                 "shape": list(features.stft().shape)}), flush=True)
-    for line in sys.stdin:
-        words = line.split()
-        if words == ["quit"]:
-            break
-        if len(words) != 3 or words[0] != "run" or words[1] not in made:
-            sys.exit(f"torch_features: no command '{line.strip()}'")
-        answer = run(made[words[1]], int(words[2]), arguments.report, features.device)
-        print(json.dumps(answer), flush=True)
+    say(**versions, variants=list(made), skipped=skipped, shape=list(features.stft().shape))
+
+    def runs(form):
+        return lambda steps: timed_reports(form, features.wait, steps, arguments.report)
+    serve_runs({name: runs(form) for name, form in made.items()})
 
 
 if __name__ == "__main__":

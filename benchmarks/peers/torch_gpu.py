@@ -13,14 +13,14 @@ does; the other forms take it from where it is. A time is that of many steps wit
 device at their end.
 """
 import contextlib
-import time
 
 import torch
 from torch import nn
 
 import twin
+from on_request import timed_reports
+from training import CLIP, DECAY, RATE, SMOOTHING, random_batches
 
-SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
 BATCHES = 8
 WARM_STEPS = 11
 
@@ -58,13 +58,13 @@ class GpuVariant:
         self.options, self.arguments = options, arguments
         self.device = torch.device(arguments.device)
         self.gpu = self.device.type == "cuda"
-        self.format = (torch.channels_last if options.get("channels_last")
-                       else torch.contiguous_format)
+        memory_format = (torch.channels_last if options.get("channels_last")
+                         else torch.contiguous_format)
         torch.manual_seed(1)
         model = twin.build(arguments.model, arguments.rows, arguments.frames,
-                                 arguments.classes, options.get("one_dimensional", False))
+                           arguments.classes, options.get("one_dimensional", False))
         if options.get("channels_last"):
-            model = model.to(memory_format=self.format)
+            model = model.to(memory_format=memory_format)
         self.model = model.to(self.device).train(not arguments.inference)
         self.parameters = list(self.model.parameters())
         self.dtype = DTYPES[arguments.precision]
@@ -77,19 +77,9 @@ class GpuVariant:
         if "compile" in options:
             self.compute = torch.compile(self.compute, mode=options["compile"])
         self.count, self.replay = 0, None
-        self.make_data()
+        self.features, self.targets = random_batches(arguments, BATCHES, memory_format, self.device)
         if options.get("graph"):
             self.capture()
-
-    def make_data(self):
-        generator = torch.Generator().manual_seed(1)
-        a = self.arguments
-        self.features, self.targets = [], []
-        for _ in range(BATCHES):
-            features = torch.randn(a.batch, 1, a.rows, a.frames, generator=generator)
-            targets = torch.randint(a.classes, (a.batch,), generator=generator)
-            self.features.append(features.contiguous(memory_format=self.format).to(self.device))
-            self.targets.append(targets.to(self.device))
 
     def autocast(self):
         if self.dtype is None:
@@ -163,17 +153,4 @@ class GpuVariant:
     def run(self, steps):
         """Times of --report steps each, or, where fewer are asked for, one time of so many."""
         set_tf32(self.options.get("tf32", False))
-        each = max(1, min(steps, self.arguments.report))
-        times = []
-        cpu = time.process_time()
-        start = time.perf_counter()
-        for _ in range(-(-steps // each)):
-            for _ in range(each):
-                result = self.step()
-            self.wait(result)
-            now = time.perf_counter()
-            times.append((now - start) / each)
-            start = now
-        cpu = (time.process_time() - cpu) / (each * len(times))
-        return {"microseconds": [round(t * 1e6, 3) for t in times],
-                "cpu_microseconds": round(cpu * 1e6, 3)}
+        return timed_reports(self.step, self.wait, steps, self.arguments.report)

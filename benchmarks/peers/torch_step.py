@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The same step as `decavox_bench step` in PyTorch, on request and in every form that may be the fastest.
+"""The same step as `decavox_bench step` in PyTorch, on request and in every form that may be
+the fastest.
 
     torch_step.py MODEL.yaml [--batch 32] [--threads 1] [--inference] [--variants eager,compile]
 
@@ -13,7 +14,6 @@ None, forward, cross-entropy with smoothing, backward, clipping, AdamW, and the 
 On a GPU (--device cuda) torch_gpu.py makes the variants, and times are of many steps (--report).
 """
 import argparse
-import json
 import sys
 import time
 
@@ -21,9 +21,10 @@ import torch
 from torch import nn
 
 import twin
+from on_request import reason, say, serve_runs, timed
+from training import CLIP, DECAY, RATE, SMOOTHING, random_batches
 
 BATCHES = 64
-SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
 
 # What may make PyTorch faster: memory order, 1-D modules, the compiler and its switches.
 VARIANTS = {
@@ -54,11 +55,11 @@ class Variant:
         self.arguments = arguments
         one_dimensional = options.get("one_dimensional", False)
         self.model = twin.build(arguments.model, arguments.rows, arguments.frames,
-                                      arguments.classes, one_dimensional)
-        self.format = (torch.channels_last if options.get("channels_last")
-                       else torch.contiguous_format)
+                                arguments.classes, one_dimensional)
+        memory_format = (torch.channels_last if options.get("channels_last")
+                         else torch.contiguous_format)
         if options.get("channels_last"):
-            self.model = self.model.to(memory_format=torch.channels_last)
+            self.model = self.model.to(memory_format=memory_format)
         self.model.train(not arguments.inference)
         kind, self.clip_foreach = ("foreach", True) if "compile_update" in options else update
         self.optimizer = make_optimizer(self.model, kind)
@@ -68,17 +69,8 @@ class Variant:
             self.forward = torch.compile(self.model, options=options["compile"] or None)
         if "compile_update" in options:
             self.update = torch.compile(self.update)
-        self.make_data()
+        self.features, self.targets = random_batches(arguments, BATCHES, memory_format)
         self.count = 0
-
-    def make_data(self):
-        generator = torch.Generator().manual_seed(1)
-        a = self.arguments
-        self.features, self.targets = [], []
-        for _ in range(BATCHES):
-            features = torch.randn(a.batch, 1, a.rows, a.frames, generator=generator)
-            self.features.append(features.contiguous(memory_format=self.format))
-            self.targets.append(torch.randint(a.classes, (a.batch,), generator=generator))
 
     def update(self):
         nn.utils.clip_grad_norm_(self.parameters, CLIP, foreach=self.clip_foreach)
@@ -102,18 +94,7 @@ class Variant:
 
     def run(self, steps):
         """A time for each step."""
-        step = self.infer if self.arguments.inference else self.train_step
-        times = []
-        cpu = time.process_time()
-        start = time.perf_counter()
-        for _ in range(steps):
-            step()
-            now = time.perf_counter()
-            times.append(now - start)
-            start = now
-        cpu = (time.process_time() - cpu) / steps
-        return {"microseconds": [round(t * 1e6, 3) for t in times],
-                "cpu_microseconds": round(cpu * 1e6, 3)}
+        return timed(self.infer if self.arguments.inference else self.train_step, steps)
 
 
 def fastest_update(arguments):
@@ -158,7 +139,7 @@ def make_variants(arguments, update, known, kind):
             print(f"torch_step: {name} ready after {time.perf_counter() - start:.1f} s",
                   file=sys.stderr)
         except Exception as error:  # a compiler that fails takes one variant away, not the rest
-            skipped[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            skipped[name] = reason(error)
     return made, skipped
 
 
@@ -183,10 +164,6 @@ def parse():
     return parser.parse_args()
 
 
-def answer(**content):
-    print(json.dumps(content), flush=True)
-
-
 def main():
     arguments = parse()
     torch.set_num_threads(arguments.threads)
@@ -198,18 +175,11 @@ def main():
         known, kind, device = torch_gpu.prepare(arguments.device)
     update, updates = fastest_update(arguments)
     made, skipped = make_variants(arguments, update, known, kind)
-    answer(torch=torch.__version__, threads=torch.get_num_threads(), variants=list(made),
-           skipped=skipped, update=f"{update[0]}, clip foreach {update[1]}", updates=updates,
-           parameters=(sum(p.numel() for p in next(iter(made.values())).parameters)
-                       if made else None),
-           onednn=torch.backends.mkldnn.is_available(), torch_device=device)
-    for line in sys.stdin:
-        words = line.split()
-        if words == ["quit"]:
-            break
-        if len(words) != 3 or words[0] != "run" or words[1] not in made:
-            sys.exit(f"torch_step: no command '{line.strip()}'")
-        answer(**made[words[1]].run(int(words[2])))
+    parameters = twin.parameter_count(next(iter(made.values())).model) if made else None
+    say(torch=torch.__version__, threads=torch.get_num_threads(), variants=list(made),
+        skipped=skipped, update=f"{update[0]}, clip foreach {update[1]}", updates=updates,
+        parameters=parameters, onednn=torch.backends.mkldnn.is_available(), torch_device=device)
+    serve_runs({name: variant.run for name, variant in made.items()})
 
 
 if __name__ == "__main__":
