@@ -19,18 +19,29 @@ ROOT = os.path.dirname(HERE)
 MOST_STEPS = 60000  # of one answer
 
 
+def blas_environment():
+    """Threads are the programs' own, and OpenBLAS chooses its kernels."""
+    variables = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+    return variables | {"OPENBLAS_NUM_THREADS": "1"}
+
+
 class Child:
     """`must`: without it the program cannot go on, which then ends."""
 
     def __init__(self, name, command, threads, must=True, environment=None, errors=None):
         self.name, self.must = name, must
-        variables = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-        variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": str(threads),
-                      "MKL_NUM_THREADS": str(threads)}
+        counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=errors, text=True,
-                                        env=variables | (environment or {}))
+                                        env=blas_environment() | counts | (environment or {}))
         self.about, self.problem = None, None
+
+    def __enter__(self):
+        self.ready()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def ready(self, seconds=None):
         """Waits for the first line. False: it did not come, and `problem` says why."""
@@ -66,6 +77,10 @@ class Child:
             self.process.stdin.close()
         except BrokenPipeError:
             pass
+        self.process.wait()
+
+    def kill(self):
+        self.process.kill()
         self.process.wait()
 
 

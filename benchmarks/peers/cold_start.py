@@ -9,16 +9,13 @@ and the same confidence within LIMIT. Printed are medians over the rounds of wal
 processor time, the largest resident memory, and the ratio within a round, median and quartiles.
 """
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 
-PEERS = os.path.dirname(os.path.abspath(__file__))
-sys.path.append(os.path.dirname(PEERS))
-from contest import output_of, processor, quartiles  # noqa: E402
+from records import PEERS, blas_environment, output_of, processor, quartiles, write_json
 
 LIMIT = 2e-4
 
@@ -112,18 +109,14 @@ def main():
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT")
     parser.add_argument("sound", metavar="SOUND")
     arguments = parser.parse_args()
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-    environment["OPENBLAS_NUM_THREADS"] = "1"
+    environment = blas_environment()
     results = []
     for checkpoint in arguments.checkpoints:
         results.append(measure(arguments, checkpoint, environment))
         print_result(results[-1])
     if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            json.dump({"processor": processor(), "commit": output_of("git", "rev-parse", "--short",
-                                                                     "HEAD"),
-                       "results": results}, file, indent=1)
-            file.write("\n")
+        commit = output_of("git", "rev-parse", "--short", "HEAD")
+        write_json(arguments.out, {"processor": processor(), "commit": commit, "results": results})
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import subprocess
 import sys
 import time
 
-from records import (PEERS, RESULTS, ROOT, Child, Contender, by_turns, module_path, output_of,
-                     program, quartiles, ratios, torch_cache, write_json)
+from records import (PEERS, RESULTS, Child, Contender, by_turns, check_parameters, model_path,
+                     module_path, output_of, program, quartiles, ratios, torch_cache, write_json)
 
 # Host memory that a program of PyTorch with CUDA takes, and device memory of one of any.
 HOST_GIB, DEVICE_GIB = 2.5, 1.5
@@ -62,9 +62,9 @@ class Job:
         self.ours, self.torch, self.notes = None, [], {}
 
     def common(self):
-        path = os.path.join(ROOT, "configs", "models", self.model + ".yaml")
         inference = ["--inference"] if self.arguments.inference else []
-        return [path, "--batch", str(self.batch), "--precision", self.precision, *inference]
+        return [model_path(self.model), "--batch", str(self.batch), "--precision", self.precision,
+                *inference]
 
     def variants(self):
         """Lists of PyTorch's variants, each for a program of its own: compiling takes long, and
@@ -112,20 +112,15 @@ class Job:
                 self.notes[variants] = child.problem
                 continue
             self.notes |= child.about["skipped"]
-            self.check(child)
+            if self.ours.about is not None and child.about["parameters"] is not None:
+                check_parameters(self.model, self.ours, child)
             found += [Contender(name, child, f"run {name}", block)
                       for name in child.about["variants"]]
         return found
 
-    def check(self, child):
-        ours, theirs = self.ours.about, child.about["parameters"]
-        if ours is not None and theirs is not None and ours["parameters"] != theirs:
-            sys.exit(f"{self.model}: {ours['parameters']} parameters, in PyTorch {theirs}")
-
     def close(self):
         for child in [self.ours, *[child for _, child in self.torch]]:
-            child.process.kill()
-            child.process.wait()
+            child.kill()
 
     def measure(self, ready_at, deadline):
         contenders = self.contenders(ready_at)

@@ -16,8 +16,8 @@ import subprocess
 import sys
 
 from device_steps import torch_device, why_no_torch
-from records import (PEERS, ROOT, Child, Contender, by_turns, module_path, peer, program,
-                     quartiles, stamp, warn_of_load, write_json)
+from records import (PEERS, Child, Contender, by_turns, module_path, peer, program, quartiles,
+                     run_part, stamp, write_json)
 
 # Programs that answer `run FORM K`, and whether they know other features than MFCC.
 PROGRAMS = {"PyTorch": ("torch_features.py", "torch", False),
@@ -30,6 +30,10 @@ def bench(arguments, batch, *options):
     return [*program(arguments.build, "features"), "--batch", str(batch), *options]
 
 
+def versions_of(child):
+    return {key: value for key, value in child.about.items() if isinstance(value, str)}
+
+
 # ---- on the CPU ----
 
 def start_peers(arguments, kind, batch, threads):
@@ -39,15 +43,12 @@ def start_peers(arguments, kind, batch, threads):
     for name, (script, module, all_kinds) in PROGRAMS.items():
         if not all_kinds and kind != "mfcc":
             continue
-        path = os.path.join(PEERS, script)
-        if not os.path.exists(path):
-            notes[name] = f"{os.path.relpath(path, ROOT)} is not there"
-        elif not is_there(arguments.python, module):
+        if not is_there(arguments.python, module):
             notes[name] = f"no {module} in {arguments.python}"
-        else:
-            kinds = ["--type", kind] if all_kinds else []
-            children.append((name, Child(script, [arguments.python, path, *common, *kinds],
-                                         threads)))
+            continue
+        command = [arguments.python, os.path.join(PEERS, script), *common,
+                   *(["--type", kind] if all_kinds else [])]
+        children.append((name, Child(script, command, threads)))
     return children, notes
 
 
@@ -58,8 +59,8 @@ def is_there(python, module):
 
 
 def measure_cpu(arguments, kind, batch, threads):
-    ours = Child("features", bench(arguments, batch, "--threads", str(threads), "--type",
-                                         kind), threads)
+    ours = Child("features", bench(arguments, batch, "--threads", str(threads), "--type", kind),
+                 threads)
     children, notes = start_peers(arguments, kind, batch, threads)
     ours.ready()
     decavox = Contender("decavox", ours, "run", arguments.block)
@@ -67,7 +68,7 @@ def measure_cpu(arguments, kind, batch, threads):
     for name, child in children:
         child.ready()
         notes |= child.about["skipped"]
-        versions |= {key: value for key, value in child.about.items() if isinstance(value, str)}
+        versions |= versions_of(child)
         groups[name] = [Contender(form, child, f"run {form}", arguments.block)
                         for form in child.about["variants"] if form in OWN.get(name, [form])]
     contenders = [decavox, *sum(groups.values(), [])]
@@ -131,7 +132,7 @@ def measure_on_device(arguments, batch, reason):
             notes[name] = child.problem
         elif name == "torch":
             notes |= child.about["skipped"]
-            versions = {key: value for key, value in child.about.items() if isinstance(value, str)}
+            versions = versions_of(child)
             contenders += [Contender(variant, child, f"run {variant}", arguments.block)
                            for variant in child.about["variants"]]
         else:
@@ -139,8 +140,7 @@ def measure_on_device(arguments, batch, reason):
             contenders.append(Contender(name, child, "run", arguments.block))
     running = by_turns(contenders, arguments.rounds, arguments.warm, before=0)
     for _, child in made:
-        child.process.kill()
-        child.process.wait()
+        child.kill()
     for contender in contenders:
         if contender not in running:
             notes[contender.name] = f"failed: {contender.child.problem}"
@@ -201,15 +201,7 @@ def main():
         arguments.batch = arguments.batch or "32,256"
         sys.exit(run_on_device(arguments))
     arguments.batch = arguments.batch or "32"
-    warn_of_load()
-    results = []
-
-    def take(result):
-        print_record(result)
-        results.append(result)
-        if arguments.out:
-            write_json(arguments.out, {"results": results})
-    measure_all(arguments, take)
+    run_part(arguments, measure_all, print_record)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,7 @@ import wave
 
 import numpy
 
-PEERS = os.path.dirname(os.path.abspath(__file__))
-sys.path.append(os.path.dirname(PEERS))
-from contest import Child, Contender, by_turns, program, ratios  # noqa: E402
+from records import PEERS, Child, Contender, by_turns, program, ratios
 
 RATE, LIMIT = 8000, 2e-4
 

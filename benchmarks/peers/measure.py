@@ -20,8 +20,8 @@ import features
 import start
 import steps
 import table
-from records import (PEERS, RESULTS, importable, output_of, processor, stamp, torch_cache,
-                     warn_of_load, write_json)
+from records import (PEERS, RESULTS, ROOT, importable, model_path, output_of, processor, stamp,
+                     torch_cache, warn_of_load, write_json)
 
 PARTS = ("train", "infer", "features", "start")
 TRAINED = "lightweight,advanced,efficient,transformer"
@@ -95,7 +95,7 @@ def compile_all(arguments):
                     print(f"{part}, {model}, batch {batch}, {threads} thread(s)", flush=True)
                     subprocess.run(
                         [arguments.python, os.path.join(PEERS, "torch_step.py"),
-                         steps.model_path(model), "--batch", batch, "--threads", threads,
+                         model_path(model), "--batch", batch, "--threads", threads,
                          "--trials", "1", *["--inference"] * (part == "infer"),
                          *(["--variants", chosen.variants] if chosen.variants else [])],
                         env=os.environ | torch_cache() | {"OMP_NUM_THREADS": threads},
@@ -199,9 +199,8 @@ def main():
     if arguments.prepare:
         compile_all(arguments)
         return
-    quick_folder = os.path.join(os.path.dirname(os.path.dirname(RESULTS)), "build", "peers",
-                                "quick")
-    folder = arguments.out or (quick_folder if arguments.quick else RESULTS)
+    usual = os.path.join(ROOT, "build", "peers", "quick") if arguments.quick else RESULTS
+    folder = arguments.out or usual
     store = Store(folder, device_name(arguments), os.cpu_count(), warn_of_load(), arguments.quick)
     good = True
     if arguments.device == "cpu":

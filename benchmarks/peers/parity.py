@@ -32,42 +32,20 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import twin
-
-sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from contest import module_path, program
+from records import Child, module_path, program
+from training import CLIP, DECAY, SMOOTHING
 
 LIMIT, KINK_LIMIT = 1e-4, 0.1
 RUN_LIMIT = {"sgd": 1e-3, "adamw": 1e-2}
 RATES = {"sgd": 0.01, "adamw": 0.001}
-DECAY, SMOOTHING, CLIP = 0.02, 0.1, 1.0
 
 
-class Bench:
+def start_step(arguments, model, *options):
     """`decavox_bench step` as a child."""
-
-    def __init__(self, build, model, *options):
-        self.child = subprocess.Popen([*program(build, "step"), model, *options],
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                      env=os.environ | module_path(build))
-        self.about = self.read()
-
-    def read(self):
-        line = self.child.stdout.readline()
-        if not line:
-            sys.exit(f"decavox_bench step ended with {self.child.wait()}")
-        return json.loads(line)
-
-    def ask(self, command):
-        self.child.stdin.write(command + "\n")
-        self.child.stdin.flush()
-        return self.read()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.stdin.close()
-        self.child.wait()
+    return Child("decavox_bench step", [*program(arguments.build, "step"), model, "--threads",
+                                        str(arguments.threads), "--device", arguments.device,
+                                        *options],
+                 arguments.threads, environment=module_path(arguments.build))
 
 
 def our_training(arguments, folder, model_path, optimizer):
@@ -76,10 +54,9 @@ def our_training(arguments, folder, model_path, optimizer):
     files = [os.path.join(folder, f"{optimizer}{i}.safetensors")
              for i in range(arguments.steps + 1)]
     losses = []
-    with Bench(arguments.build, model_path, "--optimizer", optimizer, "--threads",
-               str(arguments.threads), "--learning_rate", str(RATES[optimizer]), "--weight_decay",
-               str(DECAY), "--batch", str(arguments.batch), "--device", arguments.device, "--seed",
-               str(arguments.seed)) as bench:
+    with start_step(arguments, model_path, "--optimizer", optimizer, "--learning_rate",
+                    str(RATES[optimizer]), "--weight_decay", str(DECAY), "--batch",
+                    str(arguments.batch), "--seed", str(arguments.seed)) as bench:
         bench.ask(f"batches {batches}")
         bench.ask(f"save {files[0]}")
         for file in files[1:]:
@@ -294,9 +271,8 @@ def compare_inference(arguments, model_path, model, folder):
     last = os.path.join(folder, f"adamw{arguments.steps}.safetensors")
     for batch in (arguments.batch,) if arguments.quick else (1, arguments.batch):
         out = os.path.join(folder, "inference.safetensors")
-        with Bench(arguments.build, model_path, "--inference", "--batch", str(batch), "--threads",
-                   str(arguments.threads), "--checkpoint", last, "--device",
-                   arguments.device) as bench:
+        with start_step(arguments, model_path, "--inference", "--batch", str(batch),
+                        "--checkpoint", last) as bench:
             bench.ask(f"batches {out}")
         data = load_file(out)
         module = load_twin(model, load_file(last), data["features"].shape[1:])

@@ -5,7 +5,6 @@
     predict_torch.py --lean CHECKPOINT FILE      nothing but PyTorch, NumPy and Python's own library
 """
 import math
-import os
 import sys
 
 import numpy
@@ -13,9 +12,7 @@ import torch
 import yaml
 from safetensors import safe_open
 
-PEERS = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, PEERS)
-import twin  # noqa: E402
+import twin
 
 
 # ---- The sound ----
@@ -174,10 +171,7 @@ def read_checkpoint(path):
 
 def model_of(config, classes, shape, tensors):
     model = twin.build(config["model"], *shape, classes)
-    if hasattr(twin, "load"):
-        twin.load(model, tensors)
-    else:
-        model.load_state_dict(tensors)
+    twin.load(model, tensors)
     return model.eval()
 
 

@@ -15,11 +15,22 @@ import sys
 
 PEERS = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.dirname(PEERS))
-from contest import (ROOT, Child, Contender, by_turns, load_of_others,  # noqa: F401
-                     module_path, output_of, processor, program, quartiles, ratios)
+from contest import (ROOT, Child, Contender, blas_environment, by_turns,  # noqa: F401
+                     load_of_others, module_path, output_of, processor, program, quartiles, ratios)
 
 RESULTS = os.path.join(ROOT, "benchmarks", "results")
 BUSY = 0.4  # load of others, in processors, from which the figures are worth little
+
+
+def model_path(model):
+    return os.path.join(ROOT, "configs", "models", model + ".yaml")
+
+
+def check_parameters(model, ours, torch):
+    """Of two children that are ready: whether they have the same model."""
+    counts = [child.about["parameters"] for child in (ours, torch)]
+    if counts[0] != counts[1]:
+        sys.exit(f"{model}: {counts[0]} parameters, in PyTorch {counts[1]}")
 
 
 def peer(contenders, decavox):
@@ -68,3 +79,16 @@ def write_json(path, content):
         json.dump(content, file, indent=1)
         file.write("\n")
     os.replace(path + ".new", path)
+
+
+def run_part(arguments, measure_all, print_record):
+    """A part by itself: prints each result, and writes those there are so far to --out."""
+    warn_of_load()
+    results = []
+
+    def take(result):
+        print_record(result)
+        results.append(result)
+        if arguments.out:
+            write_json(arguments.out, {"results": results})
+    measure_all(arguments, take)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import wave
 
-from records import PEERS, ROOT, output_of, stamp, warn_of_load, write_json
+from records import PEERS, ROOT, output_of, run_part, stamp
 
 RATE = 8000
 NAME = "Python with PyTorch"
@@ -71,10 +71,6 @@ def print_record(result):
 
 
 def measure_all(arguments, take):
-    if not os.path.exists(PROGRAM):
-        print(f"start: not measured, {os.path.relpath(PROGRAM, ROOT)} is not there",
-              file=sys.stderr)
-        return
     with tempfile.TemporaryDirectory() as folder:
         sound = os.path.join(folder, "sound.wav")
         write_sound(sound)
@@ -94,15 +90,7 @@ def main():
     parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
     parser.add_argument("--out", default="", help="file for the JSON")
     arguments = parser.parse_args()
-    warn_of_load()
-    results = []
-
-    def take(result):
-        print_record(result)
-        results.append(result)
-        if arguments.out:
-            write_json(arguments.out, {"results": results})
-    measure_all(arguments, take)
+    run_part(arguments, measure_all, print_record)
 
 
 if __name__ == "__main__":

@@ -21,15 +21,11 @@ import sys
 import tempfile
 
 import device_steps
-from records import (PEERS, ROOT, Child, Contender, by_turns, importable, peer, program, stamp,
-                     torch_cache, warn_of_load, write_json)
+from records import (PEERS, Child, Contender, by_turns, check_parameters, importable, model_path,
+                     peer, program, run_part, stamp, torch_cache)
 
 BLOCK_SECONDS = 0.6
 TRAINED_STEPS = 10  # before the forward pass, that running statistics are not 0 and 1
-
-
-def model_path(model):
-    return os.path.join(ROOT, "configs", "models", model + ".yaml")
 
 
 class Forward:
@@ -41,11 +37,9 @@ class Forward:
         self.sizes = batches
         self.checkpoint = os.path.join(folder, model + ".safetensors")
         self.files, self.skipped, self.problem = [], {}, None
-        ours = Child("step", [*program(arguments.build, "step"), model_path(model)], 1)
-        ours.ready()
-        ours.ask(f"run {TRAINED_STEPS}")
-        ours.ask(f"save {self.checkpoint}")
-        ours.close()
+        with Child("step", [*program(arguments.build, "step"), model_path(model)], 1) as ours:
+            ours.ask(f"run {TRAINED_STEPS}")
+            ours.ask(f"save {self.checkpoint}")
         self.export()
 
     def export(self):
@@ -89,9 +83,7 @@ def measure(arguments, model, batch, threads, forward=None):
     ours.ready()
     torch = start_torch(arguments, common, threads)
     torch.ready()
-    if ours.about["parameters"] != torch.about["parameters"]:
-        sys.exit(f"{model}: {ours.about['parameters']} parameters, in PyTorch "
-                 f"{torch.about['parameters']}")
+    check_parameters(model, ours, torch)
     block = arguments.block or BLOCK_SECONDS
     decavox = Contender("decavox", ours, "run", block)
     groups = {"PyTorch": [Contender(name, torch, f"run {name}", block)
@@ -183,15 +175,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.device != "cpu":
         sys.exit(device_steps.run(arguments))
-    warn_of_load()
-    results = []
-
-    def take(result):
-        print_record(result)
-        results.append(result)
-        if arguments.out:
-            write_json(arguments.out, {"results": results})
-    measure_all(arguments, take)
+    run_part(arguments, measure_all, print_record)
 
 
 if __name__ == "__main__":
