@@ -12,8 +12,8 @@ import json
 import os
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-RESULTS = os.path.join(ROOT, "benchmarks", "results")
+from records import RESULTS, ROOT
+
 README = os.path.join(ROOT, "README.md")
 BEGIN = "<!-- peers: made by benchmarks/peers/table.py of benchmarks/results/peers-*.json -->\n"
 END = "<!-- /peers -->\n"
@@ -139,25 +139,51 @@ def columns_of(results):
     return found
 
 
-def cell(results, model, column):
+def results_of(results, column):
     part, batch, peer = column
-    values = [ratio(r["peers"][peer]["ratio"]) for r in results
-              if (r["part"], r["batch"], r.get("model")) == (part, batch, model)
-              and peer in r["peers"]]
-    return " / ".join(values)
+    return [r for r in results if (r["part"], r["batch"]) == (part, batch) and peer in r["peers"]]
+
+
+def mode(result):
+    """What README's table has beside each other in a cell: numbers of threads, or precisions."""
+    return result["threads"] if result["device"] == "cpu" else result["precision"]
+
+
+def modes_of(results):
+    found = {(place(PRECISIONS, r["precision"]), r["threads"]): mode(r) for r in results}
+    return [found[order] for order in sorted(found)]
+
+
+def names_of(modes):
+    """As in "1 thread", "1 / 2 threads" or "FP32 / BF16"."""
+    unit = "" if isinstance(modes[0], str) else " thread" if modes == [1] else " threads"
+    return " / ".join(str(name).upper() for name in modes) + unit
+
+
+def heading(results, column, modes):
+    """With the column's modes where they are not `modes`, those of the table."""
+    part, batch, peer = column
+    own = modes_of(results_of(results, column))
+    return (f"{NAMES[part]}, batch {batch}, against {peer}"
+            + (", " + names_of(own)) * (own != modes))
+
+
+def cell(results, model, column):
+    """The ratios of the column's modes; a dash for one that this model was not measured in."""
+    found = results_of(results, column)
+    ratios = {mode(r): ratio(r["peers"][column[2]]["ratio"]) for r in found if r["model"] == model}
+    return " / ".join(ratios.get(name, "-") for name in modes_of(found)) if ratios else ""
 
 
 def summary(content):
     """The ratios of one machine."""
     results = content["results"]
     steps = [r for r in results if r["part"] in SHOWN]
-    on_device = any(r["device"] != "cpu" for r in results)
-    each = "FP32 / FP16 / BF16" if on_device else "1 / 2 threads"
     lines = [about(content), ""]
     columns = columns_of(steps)
     if columns:
-        header = ["x " + each, *[f"{NAMES[part]}, batch {batch}, against {peer}"
-                                 for part, batch, peer in columns]]
+        modes = modes_of([r for column in columns for r in results_of(steps, column)])
+        header = ["x " + names_of(modes), *[heading(steps, column, modes) for column in columns]]
         models = sorted({r["model"] for r in steps}, key=lambda model: place(MODELS, model))
         lines += [*lines_of(header, [[model, *[cell(steps, model, c) for c in columns]]
                                      for model in models]), ""]

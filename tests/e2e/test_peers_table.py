@@ -1,5 +1,6 @@
-"""benchmarks/peers/table.py: the tables are what the results give, and tell who is faster;
-scripts/peers.sh refuses wrong use. Needs none of the peers."""
+"""benchmarks/peers/table.py: the tables are what the results give, and tell who is faster; one more
+measurement leaves the results of others; scripts/peers.sh refuses wrong use. Needs none of the
+peers."""
 import json
 import os
 import shutil
@@ -20,6 +21,14 @@ def result(part, model, threads, batch, **ratios):
             "peers": {name.replace("_", " "): {
                 "form": "eager", "microseconds": 1500 * ratio, "ratio": ratio,
                 "ratio_spread": [ratio - 0.1, ratio + 0.1]} for name, ratio in ratios.items()}}
+
+
+TAKE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import measure
+measure.Store(sys.argv[2], "Test 9", 2, 0, False).take(json.loads(sys.argv[3]))
+"""
 
 
 class PeersTable(unittest.TestCase):
@@ -70,6 +79,57 @@ class PeersTable(unittest.TestCase):
         self.assertIn("| forward pass | advanced, batch 64, 1 thread | ONNX Runtime (eager) | "
                       "1.30 ms | 1.50 ms | **0.87** | 0.77 to 0.97 |", page)
         self.assertEqual(self.table("--check"), (0, ""))
+
+    def header_of(self, *results):
+        """README's first table: its header and its rows."""
+        self.content["results"] = list(results)
+        self.save()
+        self.assertEqual(self.table(), (0, ""))
+        header, _, *rows = [line for line in self.read("README.md").splitlines()
+                            if line.startswith("|")]
+        return header, rows
+
+    def test_header_says_what_was_measured(self):
+        one = [result("train", "advanced", 1, 32, PyTorch=3.25),
+               result("infer", "advanced", 1, 64, PyTorch=1.5)]
+        two = [result("train", "advanced", 2, 32, PyTorch=2.5),
+               result("infer", "advanced", 2, 64, PyTorch=1.25)]
+        columns = "training step, batch 32, against PyTorch{} | forward pass, batch 64, " \
+                  "against PyTorch{} |"
+        self.assertEqual(self.header_of(*one), ("| x 1 thread | " + columns.format("", ""),
+                                                ["| advanced | 3.25 | 1.50 |"]))
+        self.assertEqual(self.header_of(*two)[0], "| x 2 threads | " + columns.format("", ""))
+        self.assertEqual(self.header_of(*two, *one),
+                         ("| x 1 / 2 threads | " + columns.format("", ""),
+                          ["| advanced | 3.25 / 2.50 | 1.50 / 1.25 |"]))
+        self.assertEqual(self.header_of(*one, two[0])[0],
+                         "| x 1 / 2 threads | " + columns.format("", ", 1 thread"))
+
+    def test_dash_where_a_model_was_not_measured(self):
+        _, rows = self.header_of(result("train", "advanced", 1, 32, PyTorch=3.25),
+                                 result("train", "advanced", 2, 32, PyTorch=2.5),
+                                 result("train", "lightweight", 2, 32, PyTorch=4.5),
+                                 result("train", "mini", 2, 32))
+        self.assertEqual(rows, ["| lightweight | - / 4.50 |", "| advanced | 3.25 / 2.50 |",
+                                "| mini |  |"])
+
+    def test_header_of_a_device(self):
+        halves = [result("train", "advanced", 0, 32, PyTorch=ratio) |
+                  {"device": "cuda", "precision": precision}
+                  for precision, ratio in (("bf16", 2.5), ("fp32", 1.5))]
+        header, rows = self.header_of(*halves)
+        self.assertIn("| x FP32 / BF16 |", header)
+        self.assertEqual(rows, ["| advanced | 1.50 / 2.50 |"])
+
+    def test_a_new_result_replaces_its_own_alone(self):
+        """measure.py's file: what is measured anew, and every other number of threads."""
+        new = result("train", "advanced", 1, 32, PyTorch=4.75)
+        subprocess.run([sys.executable, "-B", "-c", TAKE, os.path.dirname(TABLE), self.folder,
+                        json.dumps(new)], check=True)
+        found = json.loads(self.read("peers-test-9.json"))["results"]
+        self.assertEqual([(r["part"], r["threads"], r["peers"]["PyTorch"]["ratio"])
+                          for r in found], [("train", 1, 4.75), ("train", 2, 2.5),
+                                            ("infer", 1, 1.5)])
 
     def test_check_finds_what_differs(self):
         self.table()
