@@ -259,7 +259,7 @@ static void open_rounding(network *net, dv_shape shape, dv_dtype dtype,
     network_plan(net, options);
 }
 
-/* `tolerance`: sums in another order, and where operands are rounded, of other roundings. */
+/* `tolerance`: sums are in another order, and in BF16 not all the same products are rounded. */
 static void training_second(dv_dtype dtype, double tolerance)
 {
     network first, second, alone;
@@ -302,7 +302,7 @@ static void test_the_training_plan_may_come_second_in_bf16(void **state)
         print_message("this processor has no instructions for bf16\n");
         skip();
     }
-    training_second(DV_BF16, 1e-9);
+    training_second(DV_BF16, 5e-5);
     network net;
     dv_plan *late;
     open_rounding(&net, picture, DV_F32, NULL);
