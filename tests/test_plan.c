@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -392,6 +393,49 @@ static void test_what_a_backend_cannot_do(void **state)
     network_close(&net);
 }
 
+static int slow_calls;
+static const double slow_seconds = 0.2;
+
+/* As where a library makes its kernel in the first call. */
+static dv_status slow_at_first(dv_step *s)
+{
+    if (slow_calls++ == 0)
+        nanosleep(&(struct timespec){.tv_nsec = (long)(slow_seconds * 1e9)}, NULL);
+    return dv_backend_ref.impls[DV_OP_squeeze_excite]->forward(s);
+}
+
+/* The first call counts only as long as it is the only one. */
+static void test_times(void **state)
+{
+    (void)state;
+    const dv_impl *impls[DV_OP_COUNT];
+    memcpy(impls, dv_backend_ref.impls, sizeof impls);
+    dv_impl slow = *impls[DV_OP_squeeze_excite];
+    slow.forward = slow_at_first;
+    impls[DV_OP_squeeze_excite] = &slow;
+    dv_backend backend = dv_backend_ref;
+    backend.impls = impls;
+    network net;
+    dv_plan_options options = {.training = true, .time_layers = true};
+    network_open(&net, &backend, residual_text, (dv_shape){1, 8, 8, 2}, 5, &options);
+    int node = 0;
+    while (net.graph->nodes[node].op->id != DV_OP_squeeze_excite)
+        node++;
+    double forward, backward;
+    dv_plan_times(net.plan, node, &forward, &backward);
+    assert_true(forward == 0 && backward == 0);
+    slow_calls = 0;
+    network_forward(&net);
+    network_backward(&net);
+    dv_plan_times(net.plan, node, &forward, &backward);
+    assert_true(forward >= slow_seconds && backward > 0);
+    for (int i = 0; i < 2; i++)
+        network_forward(&net);
+    dv_plan_times(net.plan, node, &forward, &backward);
+    assert_true(forward > 0 && forward < slow_seconds / 2);
+    network_close(&net);
+}
+
 static void test_values_without_a_gradient(void **state)
 {
     (void)state;
@@ -543,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_the_training_plan_may_come_second_in_bf16),
         cmocka_unit_test(test_check_finite_names_the_tensor),
         cmocka_unit_test(test_what_a_backend_cannot_do),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_values_without_a_gradient),
         cmocka_unit_test(test_parameters_of_two_graphs_must_agree),
         cmocka_unit_test(test_dropout_follows_seed_and_step),

@@ -73,8 +73,9 @@ dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed);
    dv_plan_seed_address). */
 dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run);
 
-/* Per node: seconds spent in forward and backward since the plan was made; what a node absorbs
-   counts with it. */
+/* Per node: mean seconds of a call of forward and of backward since the plan was made, without the
+   first one, in which a library may make its kernels, where there are more; 0: there was none. What
+   a node absorbs counts with it. */
 void dv_plan_times(const dv_plan *plan, int node, double *forward, double *backward);
 
 /* ---- for dv_impl.plan ---- */

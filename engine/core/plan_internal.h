@@ -12,6 +12,12 @@ typedef struct dv_block {
     size_t offset;
 } dv_block;
 
+/* Of one function of one node: what its calls took, the first left out when there are more. */
+typedef struct dv_timing {
+    double seconds;
+    int64_t calls;
+} dv_timing;
+
 typedef struct dv_planned {
     dv_step step;
     bool backward; /* takes part in the backward pass */
@@ -25,7 +31,7 @@ typedef struct dv_planned {
     /* Where an input's gradient is not the first to be written: written here, then added. */
     dv_block term[DV_MAX_INPUTS];
     bool adds[DV_MAX_INPUTS];
-    double seconds_forward, seconds_backward;
+    dv_timing forward_time, backward_time;
 } dv_planned;
 
 struct dv_plan {

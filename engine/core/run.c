@@ -170,9 +170,21 @@ dv_status dv__name_failure(const dv_step *step, dv_status status)
                            dv_shape_format(step->node->shape).text);
 }
 
+/* The first call counts as long as it is the only one: a library may make its kernels in it. */
+static void add_time(dv_timing *timing, double seconds)
+{
+    timing->seconds = timing->calls == 1 ? seconds : timing->seconds + seconds;
+    timing->calls++;
+}
+
+static double mean_time(const dv_timing *timing)
+{
+    return timing->calls > 1 ? timing->seconds / (double)(timing->calls - 1) : timing->seconds;
+}
+
 /* The time of a node is that of its work, not of its being enqueued. */
 static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *, int),
-                          double *seconds)
+                          dv_timing *timing)
 {
     if (!plan->options.time_layers)
         return function(plan, i);
@@ -181,7 +193,7 @@ static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *,
     DV_TRY(function(plan, i));
     if (backend->wait != NULL)
         DV_TRY(backend->wait(plan->context));
-    *seconds += now() - start;
+    add_time(timing, now() - start);
     return DV_OK;
 }
 
@@ -201,7 +213,7 @@ dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
         if (plan->steps[i].runs < 0)
             continue;
         dv_planned *planned = &plan->steps[plan->steps[i].runs];
-        dv_status status = run_step(plan, i, forward_step, &planned->seconds_forward);
+        dv_status status = run_step(plan, i, forward_step, &planned->forward_time);
         if (status != DV_OK)
             return dv__name_failure(&planned->step, status);
     }
@@ -230,7 +242,7 @@ dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
         dv_planned *planned = &plan->steps[i];
         if (!planned->backward || planned->step.node->input_count == 0)
             continue;
-        dv_status status = run_step(plan, i, backward_step, &planned->seconds_backward);
+        dv_status status = run_step(plan, i, backward_step, &planned->backward_time);
         if (status != DV_OK)
             return dv__name_failure(&planned->step, status);
     }
@@ -258,6 +270,6 @@ dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed)
 
 void dv_plan_times(const dv_plan *plan, int node, double *forward, double *backward)
 {
-    *forward = plan->steps[node].seconds_forward;
-    *backward = plan->steps[node].seconds_backward;
+    *forward = mean_time(&plan->steps[node].forward_time);
+    *backward = mean_time(&plan->steps[node].backward_time);
 }

@@ -414,20 +414,18 @@ double dv_trainer_mean_loss(const dv_trainer *trainer)
 void dv_trainer_time_table(const dv_trainer *trainer, dv_line_fn line, void *user)
 {
     char text[256];
-    double steps = trainer->state.step > 0 ? (double)trainer->state.step : 1;
     double total[2] = {0, 0};
-    snprintf(text, sizeof text, "%-40s %12s %12s", "layer (ms per step)", "forward", "backward");
+    snprintf(text, sizeof text, "%-40s %12s %12s", "layer (ms per batch)", "forward", "backward");
     line(user, text);
     for (int i = 0; i < trainer->train.graph->count; i++) {
         double forward, backward;
         dv_plan_times(trainer->train.plan, i, &forward, &backward);
         snprintf(text, sizeof text, "%-40s %12.4f %12.4f", trainer->train.graph->nodes[i].name,
-                 forward / steps * 1e3, backward / steps * 1e3);
+                 forward * 1e3, backward * 1e3);
         line(user, text);
         total[0] += forward;
         total[1] += backward;
     }
-    snprintf(text, sizeof text, "%-40s %12.4f %12.4f", "total", total[0] / steps * 1e3,
-             total[1] / steps * 1e3);
+    snprintf(text, sizeof text, "%-40s %12.4f %12.4f", "total", total[0] * 1e3, total[1] * 1e3);
     line(user, text);
 }

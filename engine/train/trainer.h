@@ -151,7 +151,8 @@ uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer);
 dv_train_counters dv_trainer_counters(const dv_trainer *trainer);
 double dv_trainer_mean_loss(const dv_trainer *trainer); /* of the unfinished epoch so far */
 
-/* One line per node: name, forward and backward milliseconds per step. Needs time_layers. */
+/* One line per node: name, forward and backward milliseconds per batch. Needs
+   time_layers. */
 void dv_trainer_time_table(const dv_trainer *trainer, dv_line_fn line, void *user);
 
 #endif

@@ -273,7 +273,7 @@ class Options(support.Case):
         done, text = self.resolved("set", "--set", "train.time_layers=true", "--set",
                                    "train.epochs=1", "--set=features.n_mels=24")
         self.assertIn("n_mels: 24", text)
-        self.assertIn("layer (ms per step)", done.out)
+        self.assertIn("layer (ms per batch)", done.out)
 
     def test_help(self):
         for command in ("train", "eval", "predict", "info", "synth", "augment", "export"):
