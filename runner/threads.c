@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 /*
- * About 3 us. libgomp's own choice is 300,000 turns, which wastes whole time slices as soon as
+ * About 25 us. libgomp's own choice is 300,000 turns, which wastes whole time slices as soon as
  * another program uses the cores. Microseconds per training step on two cores at batch 32:
  *
  *     turns                        300,000    1,000         0
