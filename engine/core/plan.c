@@ -1,5 +1,6 @@
 #include "engine/core/plan_internal.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -370,6 +371,35 @@ static dv_status allocate_check(dv_plan *plan)
     return dv__calloc(largest, 1, &plan->check);
 }
 
+/* ---- Threads ---- */
+
+/*
+ * Where nothing is trained: multiply-adds of a step, on the average, that every thread must get.
+ * With less, threads wait for each other longer than they save, or even go to sleep in between.
+ * Measured on Zen 4 with two threads, all models at batch 1 to 16: up to 0.7 million a step one
+ * thread was the faster one, from 0.8 million on two were. Training has more to do in each step.
+ */
+enum { THREAD_MACS = 3 << 17 };
+
+static int threads_for(const dv_plan *plan)
+{
+    int most = plan->context->threads;
+    if (plan->options.training)
+        return most;
+    int64_t steps = 0;
+    for (int i = 0; i < plan->count; i++)
+        steps += plan->steps[i].runs >= 0 && plan->graph->nodes[i].input_count > 0 ? 1 : 0;
+    int64_t worth = steps > 0 ? dv_graph_macs(plan->graph) / (steps * THREAD_MACS) : 0;
+    return worth >= most ? most : worth > 1 ? (int)worth : 1;
+}
+
+int dv__plan_take_threads(const dv_plan *plan)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(plan->threads);
+    return before;
+}
+
 /* ---- The whole ---- */
 
 static dv_status make(dv_plan *plan, const dv_plan_options *options)
@@ -384,7 +414,11 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     value_lifetimes(plan);
     gradient_lifetimes(plan);
     keep_outputs(plan, options);
-    DV_TRY(plan_steps(plan));
+    plan->threads = threads_for(plan);
+    int threads = dv__plan_take_threads(plan); /* primitives are made for so many */
+    dv_status planned = plan_steps(plan);
+    omp_set_num_threads(threads);
+    DV_TRY(planned);
     dv_params *params = plan->graph->params;
     DV_TRY(dv_params_allocate(params));
     if (options->training)

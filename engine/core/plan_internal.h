@@ -40,6 +40,7 @@ struct dv_plan {
     dv_plan_options options; /* without the arrays */
     dv_planned *steps;       /* (count) */
     int count;
+    int threads; /* of the host, at most the context's: no more than the steps' work is worth */
     int planned; /* steps whose implementation has planned: to be dropped */
     dv_run run;
     char *arena;
@@ -53,6 +54,9 @@ static inline int dv__input(const dv_plan *plan, const dv_node *node, int k)
 {
     return plan->steps[node->inputs[k]].same_as;
 }
+
+/* Gives OpenMP the plan's threads; returns those of before, to be given back. */
+int dv__plan_take_threads(const dv_plan *plan);
 
 /* In a plan that only infers: finds nodes that are their input, and has steps absorb the nodes
    behind them. */

@@ -3,6 +3,7 @@
 #include "engine/core/plan_internal.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -204,11 +205,8 @@ static dv_status forward_step(dv_plan *plan, int i)
     return plan->options.check_finite ? check_forward(plan, i) : DV_OK;
 }
 
-dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
+static dv_status forward_steps(dv_plan *plan)
 {
-    if (run->training && !plan->options.training && !plan->options.keep_all)
-        return DV_FAIL(DV_EARG, "a plan that only infers cannot run as in training");
-    plan->run = *run;
     for (int i = 0; i < plan->count; i++) {
         if (plan->steps[i].runs < 0)
             continue;
@@ -218,6 +216,17 @@ dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
             return dv__name_failure(&planned->step, status);
     }
     return DV_OK;
+}
+
+dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
+{
+    if (run->training && !plan->options.training && !plan->options.keep_all)
+        return DV_FAIL(DV_EARG, "a plan that only infers cannot run as in training");
+    plan->run = *run;
+    int threads = dv__plan_take_threads(plan);
+    dv_status status = forward_steps(plan);
+    omp_set_num_threads(threads);
+    return status;
 }
 
 static dv_status backward_step(dv_plan *plan, int i)
@@ -234,10 +243,8 @@ static dv_status backward_step(dv_plan *plan, int i)
     return plan->options.check_finite ? check_backward(plan, i) : DV_OK;
 }
 
-dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
+static dv_status backward_steps(dv_plan *plan)
 {
-    DV_ASSERT(plan->options.training);
-    plan->run = *run;
     for (int i = plan->count - 1; i >= 0; i--) {
         dv_planned *planned = &plan->steps[i];
         if (!planned->backward || planned->step.node->input_count == 0)
@@ -247,6 +254,16 @@ dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
             return dv__name_failure(&planned->step, status);
     }
     return DV_OK;
+}
+
+dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
+{
+    DV_ASSERT(plan->options.training);
+    plan->run = *run;
+    int threads = dv__plan_take_threads(plan);
+    dv_status status = backward_steps(plan);
+    omp_set_num_threads(threads);
+    return status;
 }
 
 void *dv_plan_seed_address(const dv_plan *plan)
