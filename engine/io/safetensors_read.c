@@ -24,7 +24,7 @@ struct dv_safetensors {
 
 /* Bytes. A file above LARGE does not come to lie in memory as a whole, which costs some page
    faults: a window of it, or a tensor, at a time. */
-enum { LARGE = 16 << 20, WINDOW = 2 << 20 };
+enum { LARGE = 8 << 20, WINDOW = 2 << 20 };
 
 /* Held during dv_safetensors_read. */
 typedef struct reader {
