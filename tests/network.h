@@ -16,6 +16,16 @@ typedef struct network {
     int input, output; /* values; output becomes the last node */
 } network;
 
+/* A backend with another implementation of one operation: `impl`, for the test to change. */
+typedef struct patched_backend {
+    dv_backend backend;
+    const dv_impl *impls[DV_OP_COUNT];
+    dv_impl impl;
+} patched_backend;
+
+/* Begins as the real one; stays in its place as long as it is used. */
+void patched_backend_init(patched_backend *out, const dv_backend *real, dv_op_id op);
+
 /* A context, and a graph of one input `x`. */
 void network_begin(network *net, const dv_backend *backend, dv_shape shape);
 

@@ -371,22 +371,18 @@ static void test_check_finite_names_the_tensor(void **state)
 static void test_what_a_backend_cannot_do(void **state)
 {
     (void)state;
-    const dv_impl *impls[DV_OP_COUNT];
-    memcpy(impls, dv_backend_ref.impls, sizeof impls);
-    dv_impl forward_only = *impls[DV_OP_squeeze_excite];
-    forward_only.backward = NULL;
-    impls[DV_OP_squeeze_excite] = &forward_only;
-    dv_backend backend = dv_backend_ref;
-    backend.impls = impls;
+    patched_backend patched;
+    patched_backend_init(&patched, &dv_backend_ref, DV_OP_squeeze_excite);
+    patched.impl.backward = NULL;
     network net;
-    network_begin(&net, &backend, picture);
+    network_begin(&net, &patched.backend, picture);
     network_layers(&net, residual_text, 5);
     dv_plan *plan;
     dv_plan_options options = {.training = true};
     assert_int_equal(dv_plan_create(net.context, net.graph, &options, &plan), DV_EUNSUPPORTED);
     assert_null(plan);
     assert_message("squeeze_excite 'r.block_2.se' has no gradient on ref");
-    impls[DV_OP_squeeze_excite] = NULL;
+    patched.impls[DV_OP_squeeze_excite] = NULL;
     options.training = false;
     assert_int_equal(dv_plan_create(net.context, net.graph, &options, &plan), DV_EUNSUPPORTED);
     assert_message("squeeze_excite 'r.block_1.se' cannot run on ref");
@@ -408,16 +404,12 @@ static dv_status slow_at_first(dv_step *s)
 static void test_times(void **state)
 {
     (void)state;
-    const dv_impl *impls[DV_OP_COUNT];
-    memcpy(impls, dv_backend_ref.impls, sizeof impls);
-    dv_impl slow = *impls[DV_OP_squeeze_excite];
-    slow.forward = slow_at_first;
-    impls[DV_OP_squeeze_excite] = &slow;
-    dv_backend backend = dv_backend_ref;
-    backend.impls = impls;
+    patched_backend patched;
+    patched_backend_init(&patched, &dv_backend_ref, DV_OP_squeeze_excite);
+    patched.impl.forward = slow_at_first;
     network net;
     dv_plan_options options = {.training = true, .time_layers = true};
-    network_open(&net, &backend, residual_text, (dv_shape){1, 8, 8, 2}, 5, &options);
+    network_open(&net, &patched.backend, residual_text, (dv_shape){1, 8, 8, 2}, 5, &options);
     int node = 0;
     while (net.graph->nodes[node].op->id != DV_OP_squeeze_excite)
         node++;

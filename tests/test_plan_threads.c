@@ -10,12 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 static const int context_threads = 3, threads_before = 5;
-static int seen; /* by the linear layer's forward pass */
+static int seen; /* by the linear layer */
 
 static dv_status watched_forward(dv_step *s)
 {
@@ -33,20 +32,16 @@ static dv_status watched_backward(dv_step *s)
    the plan's threads in the passes that it has. */
 static void require_threads(int64_t batch, int units, bool training, int want)
 {
-    const dv_impl *impls[DV_OP_COUNT];
-    memcpy(impls, dv_backend_cpu.impls, sizeof impls);
-    dv_impl watched = *impls[DV_OP_linear];
-    watched.forward = watched_forward;
-    watched.backward = watched_backward;
-    impls[DV_OP_linear] = &watched;
-    dv_backend backend = dv_backend_cpu;
-    backend.impls = impls;
+    patched_backend watched;
+    patched_backend_init(&watched, &dv_backend_cpu, DV_OP_linear);
+    watched.impl.forward = watched_forward;
+    watched.impl.backward = watched_backward;
     char text[200];
     snprintf(text, sizeof text,
              "layers:\n  - flatten\n  - linear: {units: %d}\n  - linear: {units: %d}\n", units,
              units);
     network net;
-    network_begin(&net, &backend, (dv_shape){batch, 1, 1, units});
+    network_begin(&net, &watched.backend, (dv_shape){batch, 1, 1, units});
     net.context->threads = context_threads;
     net.run.training = training;
     network_layers(&net, text, units);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The same step as `decavox_bench step` in PyTorch, on request and in every form that may be
-the fastest.
+"""The same step as `decavox_bench step` in PyTorch, on request and in every form that may be the
+fastest.
 
     torch_step.py MODEL.yaml [--batch 32] [--threads 1] [--inference] [--variants eager,compile]
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""The features of `decavox_bench features` in torchaudio, on request; the commands are
-those of feature_forms.py.
-
+"""The features of `decavox_bench features` in torchaudio, on request; the commands are those of
+feature_forms.py.
 
     torchaudio        torchaudio.transforms, made once, clip by clip
     torchaudio_batch  the same on a whole batch in one tensor

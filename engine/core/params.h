@@ -13,9 +13,9 @@
 #ifndef DV_CORE_PARAMS_H
 #define DV_CORE_PARAMS_H
 
-#include "kernels/dtype.h"
 #include "engine/core/tensor.h"
 #include "engine/core/op.h"
+#include "kernels/dtype.h"
 
 /* Initial values, by fan-in f and fan-out g of the shape. Normal: He et al. 2015, N(0, 2 / f).
    Xavier: Glorot and Bengio 2010, U(+-sqrt(6 / (f + g))). */
