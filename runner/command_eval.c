@@ -59,7 +59,6 @@ static dv_status data_config(const dv_predictor *predictor, const eval_options *
     dv_experiment experiment;
     DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(predictor)->config, &experiment));
     *data = experiment.data;
-    data->more = NULL;
     dv_experiment_free(&experiment);
     if (chosen->data[0] != '\0') {
         memcpy(data->path, chosen->data, sizeof data->path);
@@ -143,7 +142,7 @@ static dv_status evaluate(evaluation *e)
     DV_TRY(data_config(e->predictor, chosen, &e->data));
     if (e->curve.count > 0)
         DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
-    DV_TRY(dv_dataset_prepare(&e->data, &e->dataset));
+    DV_TRY(dv_dataset_open_parts(&e->data, &e->dataset));
     DV_TRY(dv_dataset_load(&e->dataset, dv_predictor_frontend(e->predictor), e->data.max_seconds,
                            &log));
     dv_report report;

@@ -185,14 +185,25 @@ dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out)
     return status;
 }
 
-/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it. */
+static dv_status set_empty(dv_tree *tree, const char *key, dv_tree_kind kind)
+{
+    dv_tree *value;
+    if (kind == DV_TREE_SCALAR)
+        DV_TRY(dv_tree_new_scalar("", NULL, 0, &value));
+    else
+        DV_TRY(dv_tree_new(DV_TREE_NULL, NULL, 0, &value));
+    return dv_tree_set(tree, key, value);
+}
+
+/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it. What is
+   left out of other data, or added to them, they say themselves. */
 static dv_status lay_pretraining(dv_tree *before, const dv_tree *pretrain)
 {
-    static const char *const dropped[] = {"pretrain", "train.freeze"};
-    for (int i = 0; i < 2; i++) {
-        dv_tree *nothing;
-        DV_TRY(dv_tree_new(DV_TREE_NULL, NULL, 0, &nothing));
-        DV_TRY(dv_tree_set(before, dropped[i], nothing));
+    DV_TRY(set_empty(before, "pretrain", DV_TREE_NULL));
+    DV_TRY(set_empty(before, "train.freeze", DV_TREE_NULL));
+    if (dv_tree_get(dv_tree_get(pretrain, "data"), "path") != NULL) {
+        DV_TRY(set_empty(before, "data.exclude", DV_TREE_SCALAR));
+        DV_TRY(set_empty(before, "data.more", DV_TREE_NULL));
     }
     return dv_tree_merge(before, pretrain);
 }

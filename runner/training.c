@@ -14,7 +14,8 @@
 typedef struct dv_training {
     const dv_training_request *request;
     char device[DV_STRING_SIZE];
-    const dv_experiment *experiment; /* the request's, or what is restored */
+    const dv_experiment *experiment;   /* the request's, or what is restored */
+    char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
     dv_experiment restored;
     dv_checkpoint checkpoint; /* of the run that goes on */
     dv_run_folder folder;
@@ -140,6 +141,21 @@ static bool has_part(const dv_training *training, dv_part part)
     return false;
 }
 
+static dv_status leave_out_tested(dv_training *training)
+{
+    dv_dataset later;
+    size_t left;
+    if (training->request->later == NULL)
+        return DV_OK;
+    DV_TRY(dv_dataset_prepare(&training->request->later->data, &later));
+    dv_status status = dv_dataset_leave_out_tested(&training->dataset, &later, &left);
+    dv_dataset_free(&later);
+    if (status == DV_OK && left > 0)
+        dv_run_print(&training->folder,
+                     "%zu clips left out: they test or validate the training after this one", left);
+    return status;
+}
+
 static dv_status load_data(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
@@ -147,6 +163,7 @@ static dv_status load_data(dv_training *training)
         return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
     DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
     DV_TRY(dv_dataset_prepare(&experiment->data, &training->dataset));
+    DV_TRY(leave_out_tested(training));
     DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
                            &training->context->log));
     if (training->request->needs_test && !has_part(training, DV_TEST))
@@ -178,10 +195,21 @@ static dv_status check_labels(const dv_training *training)
     return DV_OK;
 }
 
-/* Where another number of clips makes epochs of another length, the state means nothing. */
+/* What tells these data from others, as the state keeps it. */
+static int64_t data_mark(const dv_training *training)
+{
+    return (int64_t)(dv_dataset_fingerprint(&training->dataset) >> 12); /* a double holds it */
+}
+
+/* On other data a state means nothing, and what was trained on could be tested with. */
 static dv_status check_state(const dv_training *training)
 {
     const dv_train_state *state = dv_trainer_state_of(training->trainer);
+    if (state->data != 0 && state->data != data_mark(training))
+        return DV_FAIL(DV_EARG,
+                       "the data in %s are not those that the run began with: there are other "
+                       "clips now, or they are in other parts",
+                       training->experiment->data.path);
     int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
     int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
     bool fits = done >= 0 && done < per_epoch &&
@@ -215,9 +243,11 @@ static dv_status restore(dv_training *training)
 static dv_status begin(dv_training *training)
 {
     const char *files = training->experiment->train.init_from;
-    if (files[0] != '\0')
-        DV_TRY(dv_transfer(files, dv_trainer_params(training->trainer), table_line,
-                           &training->folder));
+    dv_params *params = dv_trainer_params(training->trainer);
+    if (training->pretrained[0] != '\0')
+        DV_TRY(dv_transfer_file(training->pretrained, params, table_line, &training->folder));
+    else if (files[0] != '\0')
+        DV_TRY(dv_transfer(files, params, table_line, &training->folder));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
@@ -266,6 +296,7 @@ static dv_status set_up(dv_training *training)
     print_start(training);
     DV_TRY(write_dot(training));
     DV_TRY(training->checkpoint.file != NULL ? restore(training) : begin(training));
+    dv_trainer_state(training->trainer)->data = data_mark(training);
     dv_checkpoint_close(&training->checkpoint);
     return dv_run_metrics_begin(&training->folder, dv_trainer_state(training->trainer)->epoch);
 }
@@ -350,28 +381,24 @@ static dv_status run_before(const dv_training *training, const char *folder)
     dv_training_request request = *training->request;
     request.experiment = begun ? NULL : &before;
     request.folder = folder;
+    request.later = training->experiment;
     request.dot = "";
     request.needs_test = false;
     dv_status status = dv_training_run(&request);
     dv_experiment_free(&before);
-    return status;
+    return status == DV_OK ? DV_OK : dv__fail_within(status, "pretrain");
 }
 
 /* Leaves the folder so that it can be gone on with at any time: with a configuration. */
 static dv_status pretrain(dv_training *training)
 {
-    char folder[DV_RUN_PATH_SIZE], files[DV_RUN_PATH_SIZE + 32];
+    char folder[DV_RUN_PATH_SIZE];
     dv_run_folder_path(&training->folder, "pretrain", folder);
-    snprintf(files, sizeof files, "=%s/model.safetensors", folder);
     DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree));
     dv_run_print(&training->folder, "pretraining in %s", folder);
     DV_TRY(run_before(training, folder));
-    dv_experiment after;
-    DV_TRY(dv_experiment_restore(training->experiment->tree, &after));
-    dv_experiment_free(&training->restored);
-    training->restored = after;
-    training->experiment = &training->restored;
-    return dv_experiment_begin_with(&training->restored, files);
+    dv_run_folder_path(&training->folder, "pretrain/model.safetensors", training->pretrained);
+    return DV_OK;
 }
 
 static void clean_up(dv_training *training)

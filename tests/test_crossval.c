@@ -427,9 +427,13 @@ static void speakers_that_make_no_folds(void **state)
     refuse_plan(&experiment, "speaker", "1", "65 speakers");
     refuse_plan(&experiment, "speaker", "1", "--folds K");
     char list[PATH_SIZE];
-    write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,ann\nc.wav,1,\n");
+    write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,ann\n");
     experiment_on(path_in(*state, "one.csv", list), &experiment);
     refuse_plan(&experiment, "speaker", "1", "1 speakers");
+    dv_crossval all; /* a clip without a name could be of any of the speakers */
+    write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,bob\nc.wav,1,\n");
+    assert_int_equal(dv_crossval_plan("speaker", "1", "out", &experiment, &all), DV_ECONFIG);
+    assert_message("c.wav' has no speaker");
 }
 
 /* ---- Other trainings to begin with ---- */

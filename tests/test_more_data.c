@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,6 +157,122 @@ static void refusals(void **state)
     }
 }
 
+static dv_data_config config_of(const char *path, const char *split)
+{
+    dv_data_config config = {.test = 0.1, .validation = 0};
+    assert_true(strlen(path) < sizeof config.path && strlen(split) < sizeof config.split);
+    strcpy(config.path, path);
+    strcpy(config.split, split);
+    return config;
+}
+
+static dv_status prepare_one(const char *path, const char *split, dv_dataset *dataset)
+{
+    dv_data_config config = config_of(path, split);
+    return dv_dataset_prepare(&config, dataset);
+}
+
+static void nothing_to_train_on(void **state)
+{
+    dv_dataset dataset;
+    make_subfolder(*state, "yes");
+    write_file(*state, "yes/ann_1.wav", "");
+    assert_int_equal(prepare_one(*state, "leave_one_out:ann", &dataset), DV_ECONFIG);
+    assert_message("no clip is left for training, of 1");
+    dv_data_config config = config_of(*state, "leave_one_out:ann"); /* but be tested with */
+    assert_int_equal(dv_dataset_open_parts(&config, &dataset), DV_OK);
+    assert_int_equal(dataset.clips[0].part, DV_TEST);
+    dv_dataset_free(&dataset);
+}
+
+/* A file under two names is one file. */
+static void one_file_in_two_parts(void **state)
+{
+    char path[PATH_SIZE];
+    dv_dataset dataset;
+    make_clips(*state, "a", 'a');
+    path_in(*state, "m.csv", path);
+    write_file(*state, "m.csv",
+               "path,label,split\na/0_a0_0.wav,0,train\n./a/0_a0_0.wav,0,test\n"
+               "a/1_a0_0.wav,1,train\n");
+    assert_int_equal(prepare_one(path, "official", &dataset), DV_ECONFIG);
+    assert_message("in the training part as '");
+    assert_message("/./a/0_a0_0.wav'");
+    assert_int_equal(prepare_one(path, "train", &dataset), DV_OK); /* twice in one part */
+    assert_int_equal(dataset.count, 3);
+    dv_dataset_free(&dataset);
+
+    make_subfolder(*state, "links");
+    char target[PATH_SIZE], link[PATH_SIZE];
+    assert_int_equal(
+        symlink(path_in(*state, "a/1_a0_0.wav", target), path_in(*state, "links/1_z_0.wav", link)),
+        0);
+    more_data data;
+    assert_int_equal(prepare(*state, "[{path: %s/links}]", &data), DV_ECONFIG);
+    assert_message("links/1_z_0.wav'");
+    drop(&data);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink(path_in(*state, "a/1_a1_0.wav", target), link), 0);
+    assert_int_equal(prepare(*state, "[{path: %s/links}]", &data), DV_OK); /* trained on twice */
+    drop(&data);
+}
+
+/* What a later training tests or validates with, under whatever names, goes. */
+static void tested_clips_are_left_out(void **state)
+{
+    char path[PATH_SIZE];
+    size_t left;
+    dv_dataset later, before;
+    make_clips(*state, "a", 'a');
+    make_clips(*state, "b", 'b');
+    write_file(*state, "m.csv",
+               "path,label,split\n./a/0_a0_0.wav,0,\na/1_a0_0.wav,1,\na/1_a1_0.wav,1,\n"
+               "b/0_b0_0.wav,0,\n");
+    path_in(*state, "m.csv", path);
+    assert_int_equal(prepare_one(path, "train", &before), DV_OK);
+    char folder[PATH_SIZE];
+    assert_int_equal(prepare_one(path_in(*state, "a", folder), "leave_one_out:a0", &later), DV_OK);
+    assert_int_equal(dv_dataset_leave_out_tested(&before, &later, &left), DV_OK);
+    assert_int_equal(left, 2);
+    assert_int_equal(before.count, 2);
+    assert_string_equal(file_name(&before.clips[0]), "1_a1_0.wav");
+    assert_string_equal(file_name(&before.clips[1]), "0_b0_0.wav");
+    for (size_t i = 0; i < later.count; i++)
+        later.clips[i].part = DV_VALIDATION;
+    assert_int_equal(dv_dataset_leave_out_tested(&before, &later, &left), DV_OK);
+    assert_int_equal(left, 1);
+    dv_dataset_free(&before);
+    assert_int_equal(prepare_one(folder, "train", &before), DV_OK);
+    assert_int_equal(dv_dataset_leave_out_tested(&before, &later, &left), DV_ECONFIG);
+    assert_message("no clip is left for training: 12 are in the test or validation part");
+    dv_dataset_free(&before);
+    dv_dataset_free(&later);
+}
+
+static void fingerprints(void **state)
+{
+    char path[PATH_SIZE];
+    dv_dataset dataset;
+    make_clips(*state, "a", 'a');
+    make_clips(*state, "other", 'a');
+    assert_int_equal(prepare_one(path_in(*state, "a", path), "train", &dataset), DV_OK);
+    uint64_t value = dv_dataset_fingerprint(&dataset);
+    dataset.clips[5].part = DV_TEST;
+    assert_true(dv_dataset_fingerprint(&dataset) != value);
+    dataset.clips[5].part = DV_TRAIN;
+    assert_true(dv_dataset_fingerprint(&dataset) == value);
+    dataset.clips[5].label = 1 - dataset.clips[5].label;
+    assert_true(dv_dataset_fingerprint(&dataset) != value);
+    dv_dataset_free(&dataset);
+    assert_int_equal(prepare_one(path_in(*state, "other", path), "train", &dataset), DV_OK);
+    assert_true(dv_dataset_fingerprint(&dataset) == value); /* wherever they lie */
+    dv_dataset_free(&dataset);
+    write_file(*state, "other/0_a0_9.wav", "");
+    assert_int_equal(prepare_one(path, "train", &dataset), DV_OK);
+    assert_true(dv_dataset_fingerprint(&dataset) != value);
+    dv_dataset_free(&dataset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +281,10 @@ int main(void)
         IN_FOLDER(tests_of_more_stay_out),
         IN_FOLDER(labels_keep_their_numbers),
         IN_FOLDER(refusals),
+        IN_FOLDER(nothing_to_train_on),
+        IN_FOLDER(one_file_in_two_parts),
+        IN_FOLDER(tested_clips_are_left_out),
+        IN_FOLDER(fingerprints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,10 +95,18 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
     return DV_OK;
 }
 
-/* `text`: "FILE" or "PREFIX=FILE", changed. */
-static dv_status take_file(void *user, char *text)
+static dv_status take_file(transfer *t, const char *path, const char *prefix)
 {
-    transfer *t = user;
+    dv_checkpoint checkpoint;
+    DV_TRY(dv_checkpoint_open(path, &checkpoint));
+    dv_status status = take_entries(t, &checkpoint, prefix);
+    dv_checkpoint_close(&checkpoint);
+    return status;
+}
+
+/* `text`: "FILE" or "PREFIX=FILE", changed. */
+static dv_status take_item(void *user, char *text)
+{
     char *equals = strchr(text, '=');
     const char *prefix = equals != NULL ? text : "", *path = equals != NULL ? equals + 1 : text;
     if (equals != NULL)
@@ -106,11 +114,7 @@ static dv_status take_file(void *user, char *text)
     if (path[0] == '\0')
         return DV_FAIL(DV_EARG, "init_from: a file is missing%s%s",
                        prefix[0] != '\0' ? " for the prefix " : "", prefix);
-    dv_checkpoint checkpoint;
-    DV_TRY(dv_checkpoint_open(path, &checkpoint));
-    dv_status status = take_entries(t, &checkpoint, prefix);
-    dv_checkpoint_close(&checkpoint);
-    return status;
+    return take_file(user, path, prefix);
 }
 
 /* ---- All of them ---- */
@@ -125,15 +129,31 @@ static void tell_rest(const transfer *t)
     tell_names(t, "of the model, not loaded", &rest);
 }
 
+static dv_status begin(transfer *t)
+{
+    if (t->params->context->backend->real_size != sizeof(float))
+        return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
+    return dv__calloc((size_t)t->params->count, sizeof *t->loaded, &t->loaded);
+}
+
+static dv_status end(transfer *t, dv_status status)
+{
+    if (status == DV_OK)
+        tell_rest(t);
+    free(t->loaded);
+    return status;
+}
+
 dv_status dv_transfer(const char *files, dv_params *params, dv_line_fn line, void *user)
 {
-    if (params->context->backend->real_size != sizeof(float))
-        return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
     transfer t = {.params = params, .line = line, .user = user};
-    DV_TRY(dv__calloc((size_t)params->count, sizeof *t.loaded, &t.loaded));
-    dv_status status = dv__each_item(files, take_file, &t);
-    if (status == DV_OK)
-        tell_rest(&t);
-    free(t.loaded);
-    return status;
+    DV_TRY(begin(&t));
+    return end(&t, dv__each_item(files, take_item, &t));
+}
+
+dv_status dv_transfer_file(const char *path, dv_params *params, dv_line_fn line, void *user)
+{
+    transfer t = {.params = params, .line = line, .user = user};
+    DV_TRY(begin(&t));
+    return end(&t, take_file(&t, path, ""));
 }

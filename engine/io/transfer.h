@@ -17,4 +17,7 @@
  */
 dv_status dv_transfer(const char *files, dv_params *params, dv_line_fn line, void *user);
 
+/* The same of one file, whatever its path is made of. */
+dv_status dv_transfer_file(const char *path, dv_params *params, dv_line_fn line, void *user);
+
 #endif

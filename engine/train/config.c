@@ -83,5 +83,6 @@ const dv_field dv_train_state_fields[] = {
     COUNT(plateau_stale, "epochs since then or since the rate fell"),
     COUNT(plateau_falls, "of the rate"),
     DV_BOOL(dv_train_state, finished, DV_REQUIRED, "nothing is left to do"),
+    DV_INT(dv_train_state, data, "0", 0, 9e15, "which data these are; 0: unknown"),
     DV_END,
 };

@@ -93,6 +93,7 @@ typedef struct dv_train_state {
     double plateau_best; /* the schedule's: dv_plateau */
     int64_t plateau_stale;
     int64_t plateau_falls; /* of the rate so far */
+    int64_t data;          /* which data these are, for who owns the trainer; 0: unknown */
     bool finished;
 } dv_train_state;
 

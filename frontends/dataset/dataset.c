@@ -71,6 +71,17 @@ uint64_t dv__hash(uint64_t value, const char *text)
     return value;
 }
 
+uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip)
+{
+    const char *slash = strrchr(clip->path, '/');
+    const char *texts[] = {dataset->labels[clip->label], "/", clip->speaker, "/",
+                           slash != NULL ? slash + 1 : clip->path};
+    uint64_t value = DV__HASH_EMPTY;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        value = dv__hash(value, texts[i]);
+    return value;
+}
+
 dv_status dv__join(const char *folder, const char *name, char **out)
 {
     size_t length = strlen(folder);

@@ -23,7 +23,8 @@ typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part
 typedef enum dv_split_kind {
     DV_SPLIT_OFFICIAL, /* FSDD's: index < 5 is test; a manifest's split column where it has
                           one (empty: train), which no other kind looks at */
-    DV_SPLIT_RANDOM,   /* stratified by label, seeded */
+    DV_SPLIT_RANDOM,   /* stratified by label, seeded: the clips whose names have the smallest
+                          hashes, so that few change parts where others come or go */
     DV_SPLIT_SPEAKER,  /* whole speakers, at least one, never all: those whose names have the
                           smallest hashes, seeded */
     DV_SPLIT_TRAIN,    /* no test part */
@@ -82,7 +83,8 @@ dv_status dv_dataset_open(const char *path, dv_dataset *dataset);
 dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path);
 
 /* Gives each clip its part. DV_ECONFIG: unknown split (names the nearest), unknown speaker (names
-   those there are), `official` on data without it, a split that leaves the training part empty. */
+   those there are), `official` on data without it, `speaker` and `leave_one_out` on clips without
+   a speaker. */
 dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config);
 
 /*
@@ -93,11 +95,23 @@ dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config);
  */
 dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config);
 
-/* All that a training needs before the sound: opens, excludes, splits and extends. */
+/* Opens, excludes and splits: what an evaluation needs before the sound. */
+dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset);
+
+/* And what a training needs: extends too. DV_ECONFIG where nothing is left for training, and where
+   one file, under whatever names, is in two parts. */
 dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset);
 
-/* The speakers that have names, in natural order: *names (*count) owned by the caller, the texts by
-   the data set. */
+/* Leaves out the clips, *left of them, that are as files in the test or validation part of `other`:
+   of a training whose result goes on learning there. DV_ECONFIG where nothing is left for
+   training. */
+dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *left);
+
+/* Of the clips' labels, speakers, own names and parts; not of their sound, nor of the folder. */
+uint64_t dv_dataset_fingerprint(const dv_dataset *dataset);
+
+/* The speakers, in natural order: *names (*count, 0 where no clip has one) owned by the caller, the
+   texts by the data set. DV_ECONFIG where clips with and without a speaker stand side by side. */
 dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, size_t *count);
 
 /* Reads, prepares and keeps the sound of all clips, in parallel. Files that cannot be read are

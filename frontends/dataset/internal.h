@@ -51,6 +51,12 @@ int dv__natural_order(const char *a, const char *b);
 #define DV__HASH_EMPTY 0xCBF29CE484222325U
 uint64_t dv__hash(uint64_t value, const char *text);
 
+/* Of label, speaker and the file's own name: the same where the data lie in another folder. */
+uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip);
+
+/* DV_ECONFIG where one file, under whatever names, stands in two parts. */
+dv_status dv__check_parts(const dv_dataset *dataset);
+
 /* "folder/name", owned by the caller; `folder` "" gives the name alone. */
 dv_status dv__join(const char *folder, const char *name, char **out);
 

@@ -89,7 +89,7 @@ static const dv_field more_fields[] = {
     DV_END,
 };
 
-static dv_status open_and_split(const dv_data_config *config, dv_dataset *dataset)
+dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset)
 {
     DV_TRY(dv_dataset_open(config->path, dataset));
     dv_status status = DV_OK;
@@ -100,6 +100,16 @@ static dv_status open_and_split(const dv_data_config *config, dv_dataset *datase
     if (status != DV_OK)
         dv_dataset_free(dataset);
     return status;
+}
+
+static dv_status require_training(const dv_dataset *dataset, const dv_data_config *config)
+{
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part == DV_TRAIN)
+            return DV_OK;
+    }
+    return DV_FAIL(DV_ECONFIG, "data.split: %s: no clip is left for training, of %zu",
+                   config->split, dataset->count);
 }
 
 /* The number that each label of `from` has in `to`: *numbers (from->label_count), owned. */
@@ -171,8 +181,10 @@ static dv_status add_source(dv_dataset *dataset, const dv_tree *item, opened *be
     dv_dataset further;
     DV_TRY(dv_fields_read(more_fields, item, "data.more", &config));
     DV_TRY(check_new(config.path, before));
-    DV_TRY(open_and_split(&config, &further));
-    dv_status status = append(&further, dataset);
+    DV_TRY(dv_dataset_open_parts(&config, &further));
+    dv_status status = require_training(&further, &config);
+    if (status == DV_OK)
+        status = append(&further, dataset);
     dv_dataset_free(&further);
     return status;
 }
@@ -198,8 +210,12 @@ dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config)
 
 dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset)
 {
-    DV_TRY(open_and_split(config, dataset));
+    DV_TRY(dv_dataset_open_parts(config, dataset));
     dv_status status = dv_dataset_extend(dataset, config);
+    if (status == DV_OK)
+        status = require_training(dataset, config);
+    if (status == DV_OK)
+        status = dv__check_parts(dataset);
     if (status != DV_OK)
         dv_dataset_free(dataset);
     return status;

@@ -1,7 +1,9 @@
 /*
- * Splits. A share is drawn by systematic sampling: the candidates are shuffled, put in order of
- * their strata, and walked with a random start in steps of 1 / share. Every stratum then gives its
- * share to within one clip, and so does the whole, however small the strata are.
+ * Splits. Every clip and every speaker has a key, the hash of its names, seed and draw, that no
+ * other one changes. How many clips of a stratum are drawn is systematic sampling: the strata are
+ * walked with a random start in steps of 1 / share, so that each gives its share to within one
+ * clip, and so does the whole, however small the strata are. Which ones are drawn, the smallest
+ * keys, hardly changes where clips come or go: what was trained on does not become the test.
  */
 #include "engine/core/rng.h"
 #include "frontends/dataset/internal.h"
@@ -25,7 +27,7 @@ typedef struct speaker_list {
 
 typedef struct candidate {
     int64_t stratum[2]; /* label; the speaker's place, or 0 */
-    int64_t place;      /* in the shuffled order */
+    uint64_t key;
     size_t clip;
 } candidate;
 
@@ -81,82 +83,6 @@ static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
     return DV_OK;
 }
 
-static int by_stratum(const void *a, const void *b)
-{
-    const candidate *x = a;
-    const candidate *y = b;
-    for (int i = 0; i < 2; i++) {
-        if (x->stratum[i] != y->stratum[i])
-            return x->stratum[i] < y->stratum[i] ? -1 : 1;
-    }
-    return (x->place > y->place) - (x->place < y->place);
-}
-
-/* All training clips, ordered by label, by the speaker's `rank` where it is given, and at random;
- *candidates (*count) owned by the caller. */
-static dv_status order_clips(const dv_dataset *dataset, const speaker_list *speakers,
-                             const int64_t *rank, const dv_rng *rng, candidate **candidates,
-                             int64_t *count)
-{
-    int64_t *order;
-    *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **candidates, candidates));
-    dv_status status = shuffled(rng, (int64_t)dataset->count, &order);
-    if (status != DV_OK) {
-        free(*candidates);
-        return status;
-    }
-    for (size_t i = 0; i < dataset->count; i++) {
-        const dv_clip *clip = &dataset->clips[i];
-        if (clip->part != DV_TRAIN)
-            continue;
-        (*candidates)[(*count)++] = (candidate){
-            .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
-            .place = order[i],
-            .clip = i,
-        };
-    }
-    free(order);
-    qsort(*candidates, (size_t)*count, sizeof **candidates, by_stratum);
-    return DV_OK;
-}
-
-/* Walks the ordered candidates and moves `share` of them to part `to`: at least one, never all. */
-static void move_share(dv_dataset *dataset, const candidate *candidates, int64_t count,
-                       double share, const dv_rng *rng, dv_part to)
-{
-    uint32_t words[4];
-    dv_rng_words(rng, UINT32_MAX, words); /* the shuffle uses the indices from 0 */
-    double start = ((double)words[0] + 0.5) / 4294967296.0;
-    int64_t moved = 0;
-    for (int64_t i = 0; i < count && moved + 1 < count; i++) {
-        double before = floor(share * (double)i + start);
-        if (floor(share * (double)(i + 1) + start) > before) {
-            dataset->clips[candidates[i].clip].part = to;
-            moved++;
-        }
-    }
-    if (moved == 0 && count > 1)
-        dataset->clips[candidates[0].clip].part = to;
-}
-
-/* Moves `share` of the training clips to part `to`, stratified by label and, where `rank` is
-   given, by speaker. rank (speakers): random places, lest the first names be always drawn. */
-static dv_status draw_clips(dv_dataset *dataset, const speaker_list *speakers, const int64_t *rank,
-                            double share, const dv_rng *rng, dv_part to)
-{
-    if (share <= 0.0)
-        return DV_OK;
-    candidate *candidates;
-    int64_t count;
-    DV_TRY(order_clips(dataset, speakers, rank, rng, &candidates, &count));
-    move_share(dataset, candidates, count, share, rng, to);
-    free(candidates);
-    return DV_OK;
-}
-
-/* ---- Whole speakers ---- */
-
 /* The finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
    generators", OOPSLA 2014). */
 static uint64_t mix(uint64_t z)
@@ -167,12 +93,90 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-/* A name's place in a draw: its hash mixed with seed and draw. It depends on no other name, so
-   speakers that come or go hardly move others between the parts. */
-static uint64_t speaker_key(const char *name, const dv_data_config *config, uint64_t draw)
+/* The place in a draw of what has this hash. */
+static uint64_t key_of(uint64_t hash, const dv_data_config *config, uint64_t draw)
 {
-    return mix(dv__hash(DV__HASH_EMPTY, name) ^ mix(mix((uint64_t)config->seed) ^ draw));
+    return mix(hash ^ mix(mix((uint64_t)config->seed) ^ draw));
 }
+
+static int by_stratum(const void *a, const void *b)
+{
+    const candidate *x = a;
+    const candidate *y = b;
+    for (int i = 0; i < 2; i++) {
+        if (x->stratum[i] != y->stratum[i])
+            return x->stratum[i] < y->stratum[i] ? -1 : 1;
+    }
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->clip > y->clip) - (x->clip < y->clip);
+}
+
+/* All training clips, ordered by label, by the speaker's `rank` where it is given, and by their
+   keys in the draw; *candidates (*count) owned by the caller. */
+static dv_status order_clips(const dv_dataset *dataset, const speaker_list *speakers,
+                             const int64_t *rank, const dv_data_config *config, uint64_t draw,
+                             candidate **candidates, int64_t *count)
+{
+    *count = 0;
+    DV_TRY(dv__calloc(dataset->count, sizeof **candidates, candidates));
+    for (size_t i = 0; i < dataset->count; i++) {
+        const dv_clip *clip = &dataset->clips[i];
+        if (clip->part != DV_TRAIN)
+            continue;
+        (*candidates)[(*count)++] = (candidate){
+            .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
+            .key = key_of(dv__clip_hash(dataset, clip), config, draw),
+            .clip = i,
+        };
+    }
+    qsort(*candidates, (size_t)*count, sizeof **candidates, by_stratum);
+    return DV_OK;
+}
+
+static bool same_stratum(const candidate *a, const candidate *b)
+{
+    return a->stratum[0] == b->stratum[0] && a->stratum[1] == b->stratum[1];
+}
+
+/* Walks the ordered candidates, stratum by stratum, and moves `share` of them to part `to`: at
+   least one, never all. start: 0..1, where the walk begins. */
+static void move_share(dv_dataset *dataset, const candidate *candidates, int64_t count,
+                       double share, double start, dv_part to)
+{
+    int64_t moved = 0, first = 0;
+    while (first < count) {
+        int64_t end = first + 1;
+        while (end < count && same_stratum(&candidates[end], &candidates[first]))
+            end++;
+        double drawn = floor(share * (double)end + start) - floor(share * (double)first + start);
+        for (int64_t i = first; i < first + (int64_t)drawn && moved + 1 < count; i++, moved++)
+            dataset->clips[candidates[i].clip].part = to;
+        first = end;
+    }
+    if (moved == 0 && count > 1)
+        dataset->clips[candidates[0].clip].part = to;
+}
+
+/* Moves `share` of the training clips to part `to`, stratified by label and, where `rank` is
+   given, by speaker. rank (speakers): random places, lest the first names be always drawn. */
+static dv_status draw_clips(dv_dataset *dataset, const speaker_list *speakers, const int64_t *rank,
+                            double share, const dv_data_config *config, uint64_t draw, dv_part to)
+{
+    if (share <= 0.0)
+        return DV_OK;
+    dv_rng rng = split_rng(config, draw);
+    uint32_t words[4];
+    dv_rng_words(&rng, 0, words);
+    candidate *candidates;
+    int64_t count;
+    DV_TRY(order_clips(dataset, speakers, rank, config, draw, &candidates, &count));
+    move_share(dataset, candidates, count, share, ((double)words[0] + 0.5) / 4294967296.0, to);
+    free(candidates);
+    return DV_OK;
+}
+
+/* ---- Whole speakers ---- */
 
 typedef struct keyed_speaker {
     uint64_t key;
@@ -202,7 +206,8 @@ static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers
     DV_TRY(dv__calloc((size_t)speakers->count, sizeof *keyed, &keyed));
     for (int64_t i = 0; i < speakers->count; i++) {
         if (present[i])
-            keyed[count++] = (keyed_speaker){speaker_key(speakers->names[i], config, draw), i};
+            keyed[count++] = (keyed_speaker){
+                key_of(dv__hash(DV__HASH_EMPTY, speakers->names[i]), config, draw), i};
     }
     qsort(keyed, (size_t)count, sizeof *keyed, by_key);
     for (int64_t i = 0; i < wanted; i++)
@@ -255,14 +260,21 @@ static dv_status split_official(dv_dataset *dataset)
     return DV_OK;
 }
 
-static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speakers,
-                                  const dv_data_config *config)
+/* Clips of unknown voices could be of the very speakers that are kept for the test. */
+static dv_status require_speakers(const dv_dataset *dataset, const char *split)
 {
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].speaker[0] == '\0')
-            return DV_FAIL(DV_ECONFIG, "data.split: speaker: the clip '%s' has no speaker",
+            return DV_FAIL(DV_ECONFIG, "data.split: %s: the clip '%s' has no speaker", split,
                            dataset->clips[i].path);
     }
+    return DV_OK;
+}
+
+static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speakers,
+                                  const dv_data_config *config)
+{
+    DV_TRY(require_speakers(dataset, "speaker"));
     if (config->test <= 0.0)
         return DV_OK;
     if (speakers->count < 2)
@@ -301,7 +313,7 @@ static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *sp
         found = true;
     }
     if (found && name[0] != '\0')
-        return DV_OK;
+        return require_speakers(dataset, "leave_one_out");
     char names[600];
     write_names(speakers, names, sizeof names);
     const char *nearest = dv_nearest(name, speakers->names, (size_t)speakers->count);
@@ -335,9 +347,8 @@ static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, c
                        dataset->count);
     int64_t *rank, count;
     candidate *candidates;
-    dv_rng rng = split_rng(config, DRAW_FOLD);
     DV_TRY(rank_speakers(speakers, config, &rank));
-    dv_status status = order_clips(dataset, speakers, rank, &rng, &candidates, &count);
+    dv_status status = order_clips(dataset, speakers, rank, config, DRAW_FOLD, &candidates, &count);
     free(rank);
     if (status != DV_OK)
         return status;
@@ -402,13 +413,12 @@ static dv_status parse_split(const char *text, dv_split_kind *kind, const char *
 static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, dv_split_kind kind,
                             const char *argument, const dv_data_config *config)
 {
-    dv_rng rng = split_rng(config, DRAW_TEST);
     if (kind == DV_SPLIT_OFFICIAL)
         return split_official(dataset);
     for (size_t i = 0; i < dataset->count; i++)
         dataset->clips[i].part = DV_TRAIN;
     if (kind == DV_SPLIT_RANDOM)
-        return draw_clips(dataset, speakers, NULL, config->test, &rng, DV_TEST);
+        return draw_clips(dataset, speakers, NULL, config->test, config, DRAW_TEST, DV_TEST);
     if (kind == DV_SPLIT_SPEAKER)
         return split_by_speaker(dataset, speakers, config);
     if (kind == DV_SPLIT_FOLD)
@@ -430,7 +440,6 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
     dv_status status;
     bool *present = NULL;
     int64_t *rank = NULL;
-    dv_rng rng = split_rng(config, DRAW_VALIDATION);
     DV_TRY_GOTO(dv__calloc((size_t)speakers->count, sizeof *present, &present));
     DV_TRY_GOTO(rank_speakers(speakers, config, &rank));
     int64_t count = find_present(dataset, speakers, present);
@@ -438,7 +447,8 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
         status = draw_speakers(dataset, speakers, present, count, config->validation, config,
                                DRAW_VALIDATION, DV_VALIDATION);
     else
-        status = draw_clips(dataset, speakers, rank, config->validation, &rng, DV_VALIDATION);
+        status = draw_clips(dataset, speakers, rank, config->validation, config, DRAW_VALIDATION,
+                            DV_VALIDATION);
 fail:
     free(present);
     free(rank);
@@ -455,12 +465,6 @@ dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config)
     dv_status status;
     DV_TRY_GOTO(split_test(dataset, &speakers, kind, argument, config));
     DV_TRY_GOTO(split_validation(dataset, &speakers, kind, config));
-    for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].part == DV_TRAIN)
-            goto fail;
-    }
-    status = DV_FAIL(DV_ECONFIG, "data.split: %s: no clip is left for training, of %zu",
-                     config->split, dataset->count);
 fail:
     speakers_free(&speakers);
     return status;
@@ -470,6 +474,11 @@ dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, si
 {
     speaker_list speakers;
     DV_TRY(list_speakers(dataset, &speakers));
+    dv_status status = speakers.count > 1 ? require_speakers(dataset, "leave_one_out") : DV_OK;
+    if (status != DV_OK) {
+        speakers_free(&speakers);
+        return status;
+    }
     *count = 0;
     for (int64_t i = 0; i < speakers.count; i++) {
         if (speakers.names[i][0] != '\0')

@@ -42,7 +42,7 @@ class Pretraining(support.Case):
             self.assertNotIn(part, before)
         after = support.read_text(os.path.join(self.run_folder, "config.yaml"))
         for part in (f"path: {self.data}", "epochs: 2", "learning_rate: 0.01", "  gain: 3\n",
-                     "conv_1.*", self.model("pretrain")):
+                     "conv_1.*", "pretrain:", "init_from: \"\""):
             self.assertIn(part, after)
 
     def tensor(self, path, name):
@@ -83,6 +83,35 @@ class Pretraining(support.Case):
         for name in ("conv_1.weight", "head.weight", "norm_2.running_var"):
             self.assertEqual(*(self.tensor(os.path.join(folder, "model.safetensors"), name)
                                for folder in (run, whole)), name)
+
+    def test_hears_no_test_clip(self):
+        """The pretraining is of the same data, of which the later training tests with a voice; in
+        a folder whose name is no item of a list."""
+        run = self.at("a=b,c")
+        done = decavox("train", self.config, "--data", self.data, "--split", "leave_one_out:ann",
+                       "--set", "data.validation=0", "--set", "pretrain.data.split=train",
+                       "--out", run)
+        self.ends(done, GOOD)
+        self.assertIn("44 clips left out: they test or validate the training after this one",
+                      done.out)
+        self.assertIn("cpu in fp32, 1 threads; 44 training and 0 validation clips", done.out)
+        self.ends(decavox("train", self.config, "--data", self.data, "--split",
+                          "leave_one_out:ann", "--set", "pretrain.data.split=leave_one_out:bob",
+                          "--out", self.at("nothing")),
+                  USAGE, "pretrain: data: no clip is left for training")
+
+    def test_lists_are_of_their_own_data(self):
+        """What is left out of the one training's data, or added to them, is not the other's."""
+        listed = support.write_text(self.at("list.csv"), "file\n0_ann_0.wav\n")
+        more = support.make_data(self.at("more"), speakers=("eve",), count=2)
+        run = self.at("listed")
+        self.ends(decavox("train", self.config, "--data", self.data, "--pretrain_data", self.others,
+                          "--out", run, "--set", f"data.exclude={listed}",
+                          "--set", f"data.more=[{{path: {more}}}]"), GOOD)
+        before = support.read_text(os.path.join(run, "pretrain", "config.yaml"))
+        for part in (listed, more):
+            self.assertNotIn(part, before)
+            self.assertIn(part, support.read_text(os.path.join(run, "config.yaml")))
 
     def test_refusals(self):
         for text, code, *parts in (

@@ -184,6 +184,13 @@ class Resume(support.Case):
         for number in range(5, 11):
             os.remove(os.path.join(data, f"3_ann_{number}.wav"))
         self.ends(decavox("train", "--resume", run), USAGE, data, "not those that the run began")
+        shutil.copytree(self.data, data, dirs_exist_ok=True)
+        for old, new in (("3_ann_7", "3_ann_77"), ("3_ann_1", "3_ann_21")): # as many clips
+            shutil.copy(os.path.join(data, old + ".wav"), os.path.join(data, new + ".wav"))
+            os.remove(os.path.join(data, old + ".wav"))
+            self.ends(decavox("train", "--resume", run), USAGE, data, "other clips now")
+            shutil.copy(os.path.join(data, new + ".wav"), os.path.join(data, old + ".wav"))
+            os.remove(os.path.join(data, new + ".wav"))
         for name in os.listdir(data):
             if name.startswith("3_"):
                 os.remove(os.path.join(data, name))

@@ -1,0 +1,114 @@
+/* Which clips are the same file, under whatever names, and which data these are. */
+#include "frontends/dataset/internal.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+typedef struct file_id {
+    dev_t device;
+    ino_t inode;
+    size_t clip;
+} file_id;
+
+static int by_file(const void *a, const void *b)
+{
+    const file_id *x = a;
+    const file_id *y = b;
+    if (x->device != y->device)
+        return x->device < y->device ? -1 : 1;
+    return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+/* The files of the clips, in order; *files (*count) owned by the caller. What is not there is for
+   dv_dataset_load to tell. */
+static dv_status list_files(const dv_dataset *dataset, file_id **files, size_t *count)
+{
+    *count = 0;
+    DV_TRY(dv__calloc(dataset->count, sizeof **files, files));
+    for (size_t i = 0; i < dataset->count; i++) {
+        struct stat info;
+        if (stat(dataset->clips[i].path, &info) == 0)
+            (*files)[(*count)++] = (file_id){info.st_dev, info.st_ino, i};
+    }
+    qsort(*files, *count, sizeof **files, by_file);
+    return DV_OK;
+}
+
+dv_status dv__check_parts(const dv_dataset *dataset)
+{
+    static const char *const names[] = {"training", "validation", "test"};
+    file_id *files;
+    size_t count;
+    DV_TRY(list_files(dataset, &files, &count));
+    dv_status status = DV_OK;
+    for (size_t i = 1; i < count && status == DV_OK; i++) {
+        const dv_clip *a = &dataset->clips[files[i - 1].clip];
+        const dv_clip *b = &dataset->clips[files[i].clip];
+        if (by_file(&files[i - 1], &files[i]) == 0 && a->part != b->part)
+            status = DV_FAIL(DV_ECONFIG,
+                             "data: one file is in the %s part as '%s' and in the %s part as '%s'",
+                             names[a->part], a->path, names[b->part], b->path);
+    }
+    free(files);
+    return status;
+}
+
+/* *tested (dataset->count), owned by the caller: the clips whose files are in the test or
+   validation part of `other`, in which no file has two parts. */
+static dv_status find_tested(const dv_dataset *dataset, const dv_dataset *other, bool **tested)
+{
+    dv_status status;
+    file_id *mine = NULL, *theirs = NULL;
+    size_t mine_count, their_count;
+    *tested = NULL;
+    DV_TRY_GOTO(list_files(dataset, &mine, &mine_count));
+    DV_TRY_GOTO(list_files(other, &theirs, &their_count));
+    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof **tested, tested));
+    for (size_t i = 0, k = 0; i < mine_count; i++) {
+        while (k < their_count && by_file(&theirs[k], &mine[i]) < 0)
+            k++;
+        (*tested)[mine[i].clip] = k < their_count && by_file(&theirs[k], &mine[i]) == 0 &&
+                                  other->clips[theirs[k].clip].part != DV_TRAIN;
+    }
+fail:
+    free(mine);
+    free(theirs);
+    return status;
+}
+
+dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *left)
+{
+    bool *tested;
+    DV_TRY(find_tested(dataset, other, &tested));
+    size_t kept = 0;
+    bool trains = false;
+    for (size_t i = 0; i < dataset->count; i++) {
+        dv_clip *clip = &dataset->clips[i];
+        if (tested[i]) {
+            dv__clip_free(clip);
+            continue;
+        }
+        trains = trains || clip->part == DV_TRAIN;
+        dataset->clips[kept++] = *clip;
+    }
+    free(tested);
+    *left = dataset->count - kept;
+    dataset->count = kept;
+    if (!trains)
+        return DV_FAIL(DV_ECONFIG,
+                       "data: no clip is left for training: %zu are in the test or "
+                       "validation part of other data",
+                       *left);
+    return DV_OK;
+}
+
+uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
+{
+    uint64_t value = DV__HASH_EMPTY;
+    for (size_t i = 0; i < dataset->count; i++) {
+        const dv_clip *clip = &dataset->clips[i];
+        const char part[] = {(char)('0' + clip->part), '\0'};
+        value = dv__hash(value ^ dv__clip_hash(dataset, clip), part);
+    }
+    return value;
+}
