@@ -18,7 +18,8 @@ typedef struct augment_options {
 static const dv_field fields[] = {
     DV_STRING(augment_options, out, DV_REQUIRED, "folder for the files, made where missing"),
     DV_INT(augment_options, count, "10", 1, 9999, "examples"),
-    DV_INT(augment_options, step, "0", 0, INT32_MAX, "the training step that they are drawn for"),
+    DV_INT(augment_options, step, "0", 0, INT32_MAX,
+           "other draws: of this step, though a training may have other clips there"),
     DV_END,
 };
 

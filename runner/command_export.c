@@ -1,7 +1,5 @@
-#include "engine/train/trainer.h"
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
-#include "runner/experiment.h"
 
 #include <sys/stat.h>
 
@@ -42,46 +40,15 @@ static dv_status check_out(const char *checkpoint, const char *out)
     return DV_OK;
 }
 
-/* The buffer that a training would end with if it ended where it was saved: dv_trainer_run. */
-static dv_status kept_buffer(const dv_checkpoint *checkpoint, dv_buffer *buffer)
-{
-    dv_experiment experiment;
-    dv_train_state state;
-    DV_TRY(dv_fields_read(dv_train_state_fields, checkpoint->state, "state", &state));
-    DV_TRY(dv_experiment_restore(checkpoint->config, &experiment));
-    *buffer = experiment.train.ema_decay > 0 ? DV_AVERAGE : DV_VALUES;
-    if (state.best_epoch > 0)
-        *buffer = DV_BEST;
-    dv_experiment_free(&experiment);
-    return DV_OK;
-}
-
-static dv_status take_kept(dv_predictor *predictor)
-{
-    const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
-    dv_params *params = dv_predictor_params(predictor);
-    dv_buffer buffer;
-    dv_status status = kept_buffer(checkpoint, &buffer);
-    if (status != DV_OK)
-        return dv__fail_within(DV_EFORMAT, "%s", checkpoint->path);
-    if (buffer == DV_VALUES)
-        return DV_OK;
-    DV_TRY(dv_params_allocate_buffer(params, buffer));
-    DV_TRY(dv_checkpoint_read(checkpoint, params, buffer));
-    return dv_params_copy(params, buffer, DV_VALUES);
-}
-
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
     dv_predictor *predictor;
     DV_TRY(check_out(path, chosen->out));
     DV_TRY(dv_predictor_load(path, "cpu", 1, dv_command_log(), &predictor));
     const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
-    dv_status status = checkpoint->state != NULL ? take_kept(predictor) : DV_OK;
-    if (status == DV_OK)
-        status = dv_checkpoint_write_weights(chosen->out, dv_predictor_params(predictor),
-                                             (dv_checkpoint_precision)chosen->precision,
-                                             checkpoint->config, checkpoint->labels);
+    dv_status status = dv_checkpoint_write_weights(chosen->out, dv_predictor_params(predictor),
+                                                   (dv_checkpoint_precision)chosen->precision,
+                                                   checkpoint->config, checkpoint->labels);
     dv_predictor_free(predictor);
     return status;
 }

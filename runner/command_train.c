@@ -3,7 +3,9 @@
 #include "runner/training.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
@@ -45,22 +47,44 @@ const dv_setting dv_train_settings[] = {
 
 static const dv_options options = {
     .command = "train",
-    .operands = "CONFIG",
-    .summary = "Trains a model and leaves a folder with checkpoints, metrics and a report.",
+    .operands = "[CONFIG]",
+    .summary = "Trains a model and leaves a folder with checkpoints, metrics and a report. Without "
+               "CONFIG it is\nconfigs/NAME.yaml of --model_type NAME.",
     .least = 0,
     .most = 1,
     .fields = fields,
     .settings = dv_train_settings,
 };
 
+/* The configuration of the model that --model_type names: of the project's folder, or installed. */
+static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
+{
+    static const char *const folders[] = {"configs", DV_CONFIG_FOLDER};
+    const char *name = model->text;
+    for (size_t i = 0; i < 2 && strchr(name, '/') == NULL; i++) {
+        int length = snprintf(path, DV_STRING_SIZE, "%s/%s.yaml", folders[i], name);
+        if (length < DV_STRING_SIZE && access(path, R_OK) == 0)
+            return DV_OK;
+    }
+    return DV_FAIL(DV_EARG, "--model_type: there is no configuration %s.yaml in %s nor in %s", name,
+                   folders[0], folders[1]);
+}
+
 static dv_status read_configuration(const train_options *chosen, const dv_arguments *arguments,
                                     dv_experiment *experiment)
 {
     bool resumes = chosen->resume[0] != '\0';
-    if ((arguments->count == 1) == resumes)
-        return DV_FAIL(DV_EARG, "give either CONFIG or --resume FOLDER");
+    const dv_tree *model = dv_tree_get(arguments->overrides, "model");
+    bool configured = arguments->count == 1 || (model != NULL && model->kind == DV_TREE_SCALAR);
+    if (configured == resumes)
+        return DV_FAIL(DV_EARG, "give either CONFIG, or --model_type NAME for configs/NAME.yaml, "
+                                "or --resume FOLDER");
+    char path[DV_STRING_SIZE];
+    if (!resumes && arguments->count == 0)
+        DV_TRY(find_configuration(model, path));
     if (!resumes)
-        return dv_experiment_read(arguments->operands[0], arguments->overrides, experiment);
+        return dv_experiment_read(arguments->count == 1 ? arguments->operands[0] : path,
+                                  arguments->overrides, experiment);
     if (arguments->overrides->count > 0)
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its configuration: '%s' cannot be set",
                        arguments->overrides->children[0]->key);

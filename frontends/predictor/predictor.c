@@ -1,6 +1,7 @@
 #include "frontends/predictor/predictor.h"
 #include "engine/core/plan.h"
 #include "engine/layers/model.h"
+#include "engine/train/trainer.h"
 #include "frontends/audio.h"
 
 #include <math.h>
@@ -60,6 +61,35 @@ static dv_status make_plan(const dv_predictor *predictor, dv_context *context, d
     return dv_plan_create(context, predictor->graph, &options, plan);
 }
 
+/* The buffer that a training would end with if it ended where it was saved: dv_trainer_run. */
+static dv_status kept_buffer(const dv_checkpoint *checkpoint, dv_buffer *buffer)
+{
+    dv_train_config train;
+    dv_train_state state;
+    *buffer = DV_VALUES;
+    if (checkpoint->state == NULL)
+        return DV_OK;
+    DV_TRY(
+        dv_fields_read(dv_train_fields, dv_tree_get(checkpoint->config, "train"), "train", &train));
+    DV_TRY(dv_fields_read(dv_train_state_fields, checkpoint->state, "state", &state));
+    if (state.best_epoch > 0)
+        *buffer = DV_BEST;
+    else if (train.ema_decay > 0)
+        *buffer = DV_AVERAGE;
+    return DV_OK;
+}
+
+static dv_status read_kept(dv_predictor *predictor)
+{
+    dv_buffer kept;
+    DV_TRY(kept_buffer(&predictor->checkpoint, &kept));
+    if (kept == DV_VALUES)
+        return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_VALUES);
+    DV_TRY(dv_params_allocate_buffer(predictor->params, kept));
+    DV_TRY(dv_checkpoint_read(&predictor->checkpoint, predictor->params, kept));
+    return dv_params_copy(predictor->params, kept, DV_VALUES);
+}
+
 static dv_status load(dv_predictor *predictor, const char *checkpoint, const char *device)
 {
     DV_TRY(dv_checkpoint_open(checkpoint, &predictor->checkpoint));
@@ -67,7 +97,7 @@ static dv_status load(dv_predictor *predictor, const char *checkpoint, const cha
     DV_TRY(dv_context_open(device, 1, predictor->log, &predictor->context));
     DV_TRY(build_graph(predictor));
     DV_TRY(make_plan(predictor, predictor->context, &predictor->plan));
-    return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_VALUES);
+    return read_kept(predictor);
 }
 
 dv_status dv_predictor_load(const char *checkpoint, const char *device, int threads, dv_log log,

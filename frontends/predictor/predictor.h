@@ -14,8 +14,10 @@
 
 typedef struct dv_predictor dv_predictor;
 
-/* `threads` 0: as many as there are physical cores, but never more than clips. DV_EIO, DV_EFORMAT,
-   DV_ECONFIG name the checkpoint. */
+/* Of a training's last.safetensors it takes the weights that the training would keep if it ended
+   there: the best epoch's, their moving average, or the last ones. `threads` 0: as many as there
+   are physical cores, but never more than clips. DV_EIO, DV_EFORMAT, DV_ECONFIG name the
+   checkpoint. */
 dv_status dv_predictor_load(const char *checkpoint, const char *device, int threads, dv_log log,
                             dv_predictor **out);
 void dv_predictor_free(dv_predictor *predictor);

@@ -106,6 +106,10 @@ class Export(support.Case):
         self.ends(done, GOOD)
         self.assertEqual(support.read_bytes(out),
                          support.read_bytes(os.path.join(run, "model.safetensors")))
+        clip = os.path.join(self.data, "0_ann_0.wav")
+        answers = [decavox("predict", os.path.join(run, f"{file}.safetensors"), clip).out
+                   for file in ("model", "last")]
+        self.assertEqual(*answers)
         last, _ = read_tensors(os.path.join(run, "last.safetensors"))
         return {name: tensor for name, (_, tensor) in last.items()}, read_tensors(out)[0]
 
