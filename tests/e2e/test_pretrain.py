@@ -58,31 +58,36 @@ class Pretraining(support.Case):
             before, after = (self.tensor(self.model(*parts), name) for parts in (("pretrain",), ()))
             self.assertEqual(before == after, same, name)
 
-    def test_resumed_from_either_training(self):
-        """Stopped in the first training, then gone on with to the same bytes."""
-        run = self.at("stopped")
-        command = [support.binary(), "train", self.config, "--data", self.data, "--pretrain_data",
-                   self.others, "--out", run, "--set", "pretrain.train.epochs=60"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    def resumed(self, name, epochs, stop_at):
+        """Stopped at a line, then gone on with to the same bytes; what there was when it stopped."""
+        run, whole = self.at(name), self.at(name + "_whole")
+        arguments = ["train", self.config, "--data", self.data, "--pretrain_data", self.others,
+                     "--set", f"pretrain.train.epochs={epochs[0]}", "--epochs", str(epochs[1])]
+        process = subprocess.Popen([support.binary(), *arguments, "--out", run],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=support.environment(1))
         for line in process.stdout:
-            if line.startswith(b"epoch 2/60"):
+            if line.startswith(stop_at.encode()):
                 break
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
-        self.assertFalse(os.path.exists(os.path.join(run, "pretrain", "model.safetensors")))
+        trained = os.path.exists(os.path.join(run, "pretrain", "model.safetensors"))
+        self.assertFalse(os.path.exists(os.path.join(run, "model.safetensors")))
         done = decavox("train", "--resume", run, timeout=300)
         self.ends(done, GOOD)
         self.assertIn("resumed at step", done.out)
-        self.assertTrue(os.path.exists(os.path.join(run, "model.safetensors")))
-        whole = self.at("whole")
-        self.ends(decavox("train", self.config, "--data", self.data, "--pretrain_data",
-                          self.others, "--out", whole, "--set", "pretrain.train.epochs=60",
-                          timeout=300), GOOD)
+        self.ends(decavox(*arguments, "--out", whole, timeout=300), GOOD)
         for name in ("conv_1.weight", "head.weight", "norm_2.running_var"):
             self.assertEqual(*(self.tensor(os.path.join(folder, "model.safetensors"), name)
                                for folder in (run, whole)), name)
+        return trained
+
+    def test_resumed_from_the_first_training(self):
+        self.assertFalse(self.resumed("first", (60, 2), "epoch 2/60"))
+
+    def test_resumed_from_the_second_training(self):
+        self.assertTrue(self.resumed("second", (3, 60), "epoch 2/60"))
 
     def test_hears_no_test_clip(self):
         """The pretraining is of the same data, of which the later training tests with a voice; in
