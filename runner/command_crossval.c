@@ -34,9 +34,11 @@ static const dv_options options = {
     .operands = "CONFIG",
     .summary =
         "Trains for every fold of the data and every seed, tests each with the fold that it has\n"
-        "not heard, and prints mean, deviation, worst fold, Wilson interval and confusion matrix,\n"
-        "also as crossval.json. The same command goes on where it was interrupted, and with more\n"
-        "seeds. The last.safetensors of a finished run, the bulk of its folder, is removed. The\n"
+        "not heard, and prints mean, deviation over seeds and over folds, worst fold, Wilson\n"
+        "interval (on the clips of one seed, for the seeds share them) and confusion matrix, also\n"
+        "as crossval.json. The same command goes on where it was interrupted, and with more "
+        "seeds.\n"
+        "The last.safetensors of a finished run, the bulk of its folder, is removed. The\n"
         "split and the seed are those of --folds and --seeds; {fold} and {seed} in --init_from\n"
         "stand for those of the run: RUNS/{fold}-seed-{seed}/model.safetensors is what another\n"
         "cross-validation has left for it.",

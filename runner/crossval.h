@@ -115,13 +115,15 @@ typedef struct dv_crossval_summary {
     dv_spread *folds;            /* (fold_count) over the seeds, owned */
     dv_spread *seeds;            /* (seed_count) over the folds, owned */
     dv_spread runs;              /* over all runs */
-    dv_spread between_seeds;     /* of the means of those seeds whose folds have all finished */
+    dv_spread over_seeds;        /* of the means of those seeds whose folds have all finished */
+    dv_spread over_folds;        /* of the folds' means, of those that have a finished run */
     size_t worst;                /* the fold of the least mean, the first where several are */
     /* Of all finished runs together. */
-    int64_t correct, count;
-    double low, high; /* Wilson's 95 % interval, see dv_crossval_summarize */
-    double loss;      /* mean over the answers */
-    char **labels;    /* (confusion.classes) owned */
+    int64_t correct, count; /* answers */
+    int64_t clips;          /* that were answered, each by every seed */
+    double low, high;       /* Wilson's 95 % interval, see dv_crossval_summarize */
+    double loss;            /* mean over the answers */
+    char **labels;          /* (confusion.classes) owned */
     dv_confusion confusion;
     bool has_calibration; /* not where a report has none, or other bins */
     dv_calibration calibration;
@@ -132,9 +134,10 @@ typedef struct dv_crossval_summary {
  * names a file that is no report, or has other labels than the first. Free with
  * dv_crossval_summary_free.
  *
- * The interval takes all answers as independent draws. They are not: those of a speaker are alike,
- * and with several seeds each clip is answered several times. It is too narrow for what new
- * speakers would give; the spread over the folds says more about that.
+ * The interval is that of the share of right answers on as many draws as there are clips: the seeds
+ * answer the same clips, and more of them make it no narrower. It takes the clips as independent,
+ * which those of a speaker are not: it is too narrow for what new speakers would give, and the
+ * deviation over the folds says more about that.
  */
 dv_status dv_crossval_summarize(const dv_crossval *all, dv_crossval_summary *out);
 void dv_crossval_summary_free(dv_crossval_summary *summary);

@@ -21,7 +21,7 @@ result_of(const dv_crossval *all, const dv_crossval_summary *summary, size_t see
     return &summary->results[seed * all->fold_count + fold];
 }
 
-/* Accuracies by fold and seed, with the means of both. */
+/* Accuracies by fold and seed, with the means of both, and the deviations from those. */
 static void print_table(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)
 {
     char text[PERCENT_SIZE];
@@ -42,27 +42,31 @@ static void print_table(const dv_crossval *all, const dv_crossval_summary *summa
     for (size_t s = 0; s < all->seed_count; s++)
         fprintf(out, " %10s", percent(summary->seeds[s].mean, text));
     fprintf(out, " %10s", percent(summary->runs.mean, text));
-    fprintf(out, " %10s\n\n", percent(summary->between_seeds.deviation, text));
+    fprintf(out, " %10s\n", percent(summary->over_seeds.deviation, text));
+    fprintf(out, "%-16s", "deviation");
+    for (size_t s = 0; s < all->seed_count; s++)
+        fprintf(out, " %10s", percent(summary->seeds[s].deviation, text));
+    fprintf(out, " %10s\n\n", percent(summary->over_folds.deviation, text));
 }
 
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)
 {
-    char mean[PERCENT_SIZE], deviation[PERCENT_SIZE];
+    char mean[PERCENT_SIZE], over_seeds[PERCENT_SIZE], over_folds[PERCENT_SIZE];
     fprintf(out, "%s: %zu folds%s, %zu seed%s, %zu of %zu runs%s\n\n", all->model, all->fold_count,
             all->by_speaker ? " by speaker" : "", all->seed_count, all->seed_count > 1 ? "s" : "",
             summary->finished, all->run_count,
             summary->finished < all->run_count ? ": INCOMPLETE" : "");
     print_table(all, summary, out);
-    fprintf(out, "accuracy %s, the mean of the runs; deviation between seeds %s\n",
-            percent(summary->runs.mean, mean),
-            percent(summary->between_seeds.deviation, deviation));
+    fprintf(out, "accuracy %s, the mean of the runs; deviation over seeds %s, over folds %s\n",
+            percent(summary->runs.mean, mean), percent(summary->over_seeds.deviation, over_seeds),
+            percent(summary->over_folds.deviation, over_folds));
     fprintf(out, "worst fold %s: %s\n", all->folds[summary->worst],
             percent(summary->folds[summary->worst].mean, mean));
     fprintf(out,
-            "pooled %.2f%% (%" PRId64 " of %" PRId64 "; 95%% interval %.2f%% to %.2f%%), loss "
-            "%.4f\n",
+            "pooled %.2f%% (%" PRId64 " of %" PRId64 "; on %" PRId64 " clips 95%% interval "
+            "%.2f%% to %.2f%%), loss %.4f\n",
             100.0 * (double)summary->correct / (double)summary->count, summary->correct,
-            summary->count, 100 * summary->low, 100 * summary->high, summary->loss);
+            summary->count, summary->clips, 100 * summary->low, 100 * summary->high, summary->loss);
     if (summary->has_calibration)
         fprintf(out, "ECE %.2f%%\n", 100 * dv_calibration_error(&summary->calibration));
     dv_confusion_text(&summary->confusion, (const char *const *)summary->labels, out);
@@ -116,16 +120,17 @@ static json_t *spread_json(const char *name, json_t *of, const dv_spread *spread
                      "deviation", number(spread->deviation), "runs", (json_int_t)spread->count);
 }
 
-/* All answers together, with the keys of dv_report_json. */
+/* All answers together, with the keys of dv_report_json, and the clips, which the seeds share. */
 static json_t *pooled_json(const dv_crossval_summary *summary)
 {
     const char *const *labels = (const char *const *)summary->labels;
-    json_t *json = json_pack("{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:o}", "accuracy",
-                             (double)summary->correct / (double)summary->count, "correct",
-                             (json_int_t)summary->correct, "count", (json_int_t)summary->count,
-                             "interval_95", summary->low, summary->high, "loss", summary->loss,
-                             "classes", dv_classes_json(&summary->confusion, labels), "confusion",
-                             dv_confusion_json(&summary->confusion));
+    json_t *json =
+        json_pack("{s:f, s:I, s:I, s:I, s:[f, f], s:f, s:o, s:o}", "accuracy",
+                  (double)summary->correct / (double)summary->count, "correct",
+                  (json_int_t)summary->correct, "count", (json_int_t)summary->count, "clips",
+                  (json_int_t)summary->clips, "interval_95", summary->low, summary->high, "loss",
+                  summary->loss, "classes", dv_classes_json(&summary->confusion, labels),
+                  "confusion", dv_confusion_json(&summary->confusion));
     if (summary->has_calibration)
         json_object_set_new(json, "calibration", dv_calibration_json(&summary->calibration));
     return json;
@@ -140,15 +145,17 @@ json_t *dv_crossval_json(const dv_crossval *all, const dv_crossval_summary *summ
     for (size_t i = 0; i < all->seed_count; i++)
         json_array_append_new(seeds,
                               spread_json("seed", json_integer(all->seeds[i]), &summary->seeds[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "version", DV_VERSION, "configuration", dv_text_json(all->configuration),
-                     "model", dv_text_json(all->model), "parameters",
-                     all->parameters > 0 ? json_integer(all->parameters) : json_null(), "data",
-                     dv_text_json(all->data), "protocol", protocol_json(all), "complete",
-                     summary->finished == all->run_count, "accuracy", number(summary->runs.mean),
-                     "deviation", number(summary->between_seeds.deviation), "worst_fold",
-                     spread_json("fold", dv_text_json(all->folds[summary->worst]),
-                                 &summary->folds[summary->worst]),
-                     "folds", folds, "seeds", seeds, "pooled", pooled_json(summary), "runs",
-                     runs_json(all, summary, true), "failed", runs_json(all, summary, false));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "version", DV_VERSION, "configuration", dv_text_json(all->configuration), "model",
+        dv_text_json(all->model), "parameters",
+        all->parameters > 0 ? json_integer(all->parameters) : json_null(), "data",
+        dv_text_json(all->data), "protocol", protocol_json(all), "complete",
+        summary->finished == all->run_count, "accuracy", number(summary->runs.mean),
+        "deviation_over_seeds", number(summary->over_seeds.deviation), "deviation_over_folds",
+        number(summary->over_folds.deviation), "worst_fold",
+        spread_json("fold", dv_text_json(all->folds[summary->worst]),
+                    &summary->folds[summary->worst]),
+        "folds", folds, "seeds", seeds, "pooled", pooled_json(summary), "runs",
+        runs_json(all, summary, true), "failed", runs_json(all, summary, false));
 }

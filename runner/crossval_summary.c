@@ -180,6 +180,21 @@ static void end_spread(dv_spread *spread)
         spread->count > 1 ? sqrt(spread->deviation / (double)(spread->count - 1)) : (double)NAN;
 }
 
+/* The answers of a fold, shared by its runs, are its clips. */
+static int64_t count_clips(const dv_crossval *all, const dv_crossval_summary *summary)
+{
+    int64_t clips = 0;
+    for (size_t fold = 0; fold < all->fold_count; fold++) {
+        int64_t answers = 0, runs = summary->folds[fold].count;
+        for (size_t i = 0; i < all->run_count; i++) {
+            if (all->runs[i].fold == fold && summary->results[i].finished)
+                answers += summary->results[i].count;
+        }
+        clips += runs > 0 ? answers / runs : 0;
+    }
+    return clips;
+}
+
 static void compute(const dv_crossval *all, dv_crossval_summary *out)
 {
     for (size_t i = 0; i < all->run_count; i++) {
@@ -193,18 +208,23 @@ static void compute(const dv_crossval *all, dv_crossval_summary *out)
     for (size_t i = 0; i < all->seed_count; i++) {
         end_spread(&out->seeds[i]);
         if (out->seeds[i].count == (int64_t)all->fold_count)
-            add_value(&out->between_seeds, out->seeds[i].mean);
+            add_value(&out->over_seeds, out->seeds[i].mean);
     }
-    end_spread(&out->between_seeds);
+    end_spread(&out->over_seeds);
     for (size_t i = 0; i < all->fold_count; i++) {
         end_spread(&out->folds[i]);
+        if (out->folds[i].count > 0)
+            add_value(&out->over_folds, out->folds[i].mean);
         /* False also where the fold has no run. */
         bool worse = out->folds[i].mean < out->folds[out->worst].mean;
         if (worse || out->folds[out->worst].count == 0)
             out->worst = i;
     }
-    dv_wilson_interval(out->correct, out->count, &out->low, &out->high);
-    out->loss = out->count > 0 ? out->loss / (double)out->count : (double)NAN;
+    end_spread(&out->over_folds);
+    out->clips = count_clips(all, out);
+    double answers = out->count > 0 ? (double)out->count : (double)NAN;
+    dv_wilson_share((double)out->correct / answers, out->clips, &out->low, &out->high);
+    out->loss /= answers;
 }
 
 dv_status dv_crossval_summarize(const dv_crossval *all, dv_crossval_summary *out)

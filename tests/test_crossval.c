@@ -121,15 +121,17 @@ static void known_answers(void **state)
     near(s.runs.mean, 0.75); /* of the runs: 0.9, 0.7, 0.8, 0.6 */
     near(s.seeds[0].mean, 0.8);
     near(s.seeds[1].mean, 0.7);
-    near(s.between_seeds.deviation, 0.1 / sqrt(2));
+    near(s.over_seeds.deviation, 0.1 / sqrt(2));
+    near(s.over_folds.deviation, 0.2 / sqrt(2)); /* of 0.85 and 0.65 */
     near(s.folds[0].mean, 0.85);
     near(s.folds[1].mean, 0.65);
     near(s.folds[0].deviation, 0.1 / sqrt(2));
     assert_int_equal(s.worst, 1);
     assert_int_equal(s.correct, 43); /* of the clips, of which bob has more */
     assert_int_equal(s.count, 60);
-    near(s.low, 0.592327148356); /* scipy's binomtest(43, 60).proportion_ci(0.95, "wilson") */
-    near(s.high, 0.814931715716);
+    assert_int_equal(s.clips, 30); /* both seeds answer the same */
+    near(s.low, 0.538272169945);   /* of 21.5 of 30 */
+    near(s.high, 0.845872026347);
     near(s.loss, (0.1 * 10 + 0.2 * 20 + 0.3 * 10 + 0.4 * 20) / 60);
     assert_int_equal(s.confusion.counts[0], 16);
     assert_int_equal(s.confusion.counts[1], 14);
@@ -150,13 +152,17 @@ static void json_and_text(void **state)
     json_t *json = dv_crossval_json(&m.all, &s);
     assert_non_null(json);
     near(json_number_value(json_object_get(json, "accuracy")), 0.75);
-    near(json_number_value(json_object_get(json, "deviation")), 0.1 / sqrt(2));
+    near(json_number_value(json_object_get(json, "deviation_over_seeds")), 0.1 / sqrt(2));
+    near(json_number_value(json_object_get(json, "deviation_over_folds")), 0.2 / sqrt(2));
     assert_true(json_is_true(json_object_get(json, "complete")));
     assert_true(json_is_null(json_object_get(json, "parameters")));
     json_t *worst = json_object_get(json, "worst_fold");
     assert_string_equal(json_string_value(json_object_get(worst, "fold")), "bob");
     json_t *pooled = json_object_get(json, "pooled");
     near(json_number_value(json_object_get(pooled, "accuracy")), 43.0 / 60);
+    assert_int_equal(json_integer_value(json_object_get(pooled, "clips")), 30);
+    json_t *interval = json_object_get(pooled, "interval_95");
+    near(json_number_value(json_array_get(interval, 0)), 0.538272169945);
     json_t *row = json_array_get(json_object_get(pooled, "confusion"), 1);
     assert_int_equal(json_integer_value(json_array_get(row, 0)), 3);
     assert_int_equal(json_array_size(json_object_get(json, "failed")), 0);
@@ -171,9 +177,12 @@ static void json_and_text(void **state)
     FILE *stream = open_memstream(&text, &size);
     dv_crossval_text(&m.all, &s, stream);
     fclose(stream);
-    static const char *const parts[] = {
-        "75.00%",           "7.07%",        "worst fold bob: 65.00%", "43 of 60",
-        "59.23% to 81.49%", "4 of 4 runs\n"};
+    static const char *const parts[] = {"75.00%",
+                                        "deviation over seeds 7.07%, over folds 14.14%\n",
+                                        "\ndeviation            14.14%     14.14%     14.14%\n",
+                                        "worst fold bob: 65.00%",
+                                        "43 of 60; on 30 clips 95% interval 53.83% to 84.59%",
+                                        "4 of 4 runs\n"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (strstr(text, parts[i]) == NULL)
             fail_msg("no '%s' in:\n%s", parts[i], text);
@@ -198,11 +207,13 @@ static void incomplete(void **state)
     near(s.runs.mean, 0.8);
     near(s.folds[1].mean, 0.7);
     assert_true(isnan(s.folds[1].deviation));
-    assert_int_equal(s.between_seeds.count, 1);
-    assert_true(isnan(s.between_seeds.deviation));
+    assert_int_equal(s.over_seeds.count, 1);
+    assert_true(isnan(s.over_seeds.deviation));
+    near(s.over_folds.deviation, 0.15 / sqrt(2)); /* of 0.85 and 0.7 */
+    assert_int_equal(s.clips, 30);
     json_t *json = dv_crossval_json(&m.all, &s);
     assert_true(json_is_false(json_object_get(json, "complete")));
-    assert_true(json_is_null(json_object_get(json, "deviation")));
+    assert_true(json_is_null(json_object_get(json, "deviation_over_seeds")));
     json_t *failed = json_object_get(json, "failed");
     assert_int_equal(json_array_size(failed), 1);
     assert_string_equal(json_string_value(json_object_get(json_array_get(failed, 0), "error")),

@@ -59,12 +59,17 @@ double dv_confusion_recall(const dv_confusion *confusion, int64_t class)
 
 void dv_wilson_interval(int64_t correct, int64_t total, double *low, double *high)
 {
+    dv_wilson_share(total > 0 ? (double)correct / (double)total : 0, total, low, high);
+}
+
+void dv_wilson_share(double share, int64_t total, double *low, double *high)
+{
     static const double z = 1.959963984540054; /* normal quantile of 97.5 % */
     *low = 0;
     *high = 1;
     if (total == 0)
         return;
-    double n = (double)total, p = (double)correct / n;
+    double n = (double)total, p = share;
     double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
     double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
     *low = fmax(0, middle - half);

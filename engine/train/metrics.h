@@ -25,6 +25,10 @@ double dv_confusion_recall(const dv_confusion *confusion, int64_t class);
 /* Wilson's 95 % score interval for `correct` of `total` (Wilson 1927); [0, 1] for total 0. */
 void dv_wilson_interval(int64_t correct, int64_t total, double *low, double *high);
 
+/* The same for a share in [0, 1] that is no number of clips by `total`: a mean over several seeds
+   on the same clips. */
+void dv_wilson_share(double share, int64_t total, double *low, double *high);
+
 /* Index of the largest of `count` values, the first where several are. */
 int64_t dv_argmax(const float *values, int64_t count);
 

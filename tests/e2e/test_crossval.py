@@ -113,10 +113,11 @@ class Crossval(support.Case):
         for fold in summary["folds"]:
             self.assertAlmostEqual(fold["accuracy"], by_fold[fold["fold"]])
         self.assertAlmostEqual(summary["accuracy"], statistics.mean(by_seed))
-        self.assertAlmostEqual(summary["deviation"], statistics.stdev(by_seed))
+        self.assertAlmostEqual(summary["deviation_over_seeds"], statistics.stdev(by_seed))
+        self.assertAlmostEqual(summary["deviation_over_folds"], statistics.stdev(by_fold.values()))
         self.assertAlmostEqual(summary["worst_fold"]["accuracy"], min(by_fold.values()))
         pooled = summary["pooled"]
-        self.assertEqual(pooled["count"], 144)
+        self.assertEqual((pooled["count"], pooled["clips"]), (144, 72))
         self.assertEqual(pooled["correct"], sum(r["correct"] for r in reports.values()))
         self.assertEqual(pooled["confusion"],
                          [[sum(r["confusion"][i][k] for r in reports.values()) for k in range(3)]
@@ -133,7 +134,7 @@ class Crossval(support.Case):
             self.assertRegex(line, r"^\d/6  (ann|bob|cid) seed [12]  accuracy \d+\.\d\d%, \d+ of 24"
                                    r"  \d+\.\d s$")
         self.assertEqual(lines[6], "")
-        for part in ("6 of 6 runs", "worst fold ", " of 144; 95% interval", "precision"):
+        for part in ("6 of 6 runs", "worst fold ", " of 144; on 72 clips 95% interval", "precision"):
             self.assertIn(part, self.done.out)
         self.assertNotIn("epoch", self.done.out)
 
@@ -154,7 +155,10 @@ class Crossval(support.Case):
         summary = self.load(out, "crossval.json")
         self.assertEqual([run["count"] for run in summary["runs"]], [36, 36])
         self.assertEqual(summary["protocol"]["folds"], ["fold-1", "fold-2"])
-        self.assertIsNone(summary["deviation"])
+        self.assertIsNone(summary["deviation_over_seeds"])
+        scores = [run["accuracy"] for run in summary["runs"]]
+        self.assertAlmostEqual(summary["deviation_over_folds"], statistics.stdev(scores))
+        self.assertIn(f"over seeds -, over folds {100 * statistics.stdev(scores):.2f}%", done.out)
         self.assertIn("fold:2/2", support.read_text(os.path.join(out, "fold-2-seed-3",
                                                                 "config.yaml")))
         self.assertIn("1 seed, 2 of 2 runs", done.out)
