@@ -2,6 +2,7 @@
 
 #include "engine/io/model_file.h"
 #include "engine/train/trainer.h"
+#include "runner/commit.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -181,7 +182,7 @@ static json_t *result_json(const bench *b, const bench_result *result)
         line, "machine",
         json_pack("{s:s, s:i}", "processor", b->processor, "processors", b->processors));
     json_object_set_new(line, "versions", json_string(b->versions));
-    json_object_set_new(line, "commit", json_string(bench_commit()));
+    json_object_set_new(line, "commit", json_string(dv_commit()));
     json_object_set_new(line, "build", json_string(bench_build()));
     json_object_set_new(line, "date", json_string(date));
     return line;

@@ -96,9 +96,8 @@ dv_status bench_format(char *out, size_t size, const char *format, ...)
 /* machine.c */
 void bench_processor(char *out, size_t size);
 size_t bench_largest_cache(void);
-size_t bench_resident(void);    /* bytes of this process now */
-const char *bench_commit(void); /* of the build: "0a1b2c3d4e5f-dirty", "unknown" */
-const char *bench_build(void);  /* "Release" */
+size_t bench_resident(void);   /* bytes of this process now */
+const char *bench_build(void); /* "Release" */
 /* This program, and by default `decavox` beside it. */
 dv_status bench_self(char *out, size_t size);
 dv_status bench_decavox(const bench *b, char *out, size_t size);

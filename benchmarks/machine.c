@@ -1,7 +1,5 @@
 #include "benchmarks/bench.h"
 
-#include "bench_commit.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -60,11 +58,6 @@ size_t bench_resident(void)
     if (!find_line("/proc/self/status", "VmRSS", text, sizeof text))
         return 0;
     return (size_t)strtoul(text, NULL, 10) << 10;
-}
-
-const char *bench_commit(void)
-{
-    return BENCH_COMMIT;
 }
 
 const char *bench_build(void)

@@ -3,6 +3,7 @@
 #include "engine/layers/model.h"
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
+#include "runner/commit.h"
 #include "runner/experiment.h"
 #include "runner/help.h"
 
@@ -64,7 +65,7 @@ static void print_module(const char *name)
 static void print_build(void)
 {
     static const dv_backend *const backends[] = {&dv_backend_cpu, &dv_backend_ref};
-    printf("decavox %s\n", DV_VERSION);
+    printf("decavox %s, commit %s\n", DV_VERSION, dv_commit());
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
         printf("backend %-7s %s\n", backends[i]->name, backends[i]->version());
     print_module("cuda");

@@ -1,5 +1,6 @@
 /* decavox: trains, measures and uses classifiers of short spoken words. */
 #include "runner/command.h"
+#include "runner/commit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static void usage(FILE *out)
     fprintf(out, "usage: decavox COMMAND [ARGUMENTS]     (decavox COMMAND --help for more)\n\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "    %-10s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "    %-10s %s\n", "--version", "prints version and commit of this program");
 }
 
 /* What could not be written, to a full disk for example, is a failure. */
@@ -51,7 +53,7 @@ int main(int argc, char **argv)
         return end(DV_EXIT_GOOD);
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("decavox %s\n", DV_VERSION);
+        printf("decavox %s, commit %s\n", DV_VERSION, dv_commit());
         return end(DV_EXIT_GOOD);
     }
     fprintf(stderr, "decavox: no command '%s'\n\n", argv[1]);

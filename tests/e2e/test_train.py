@@ -298,8 +298,10 @@ class Options(support.Case):
         for command in ("train", "eval", "predict", "info", "synth", "augment", "export"):
             self.assertIn("--help", self.ends(decavox(command, "--help"), GOOD).out)
         self.assertIn("usage", self.ends(decavox("--help"), GOOD).out)
-        self.ends(decavox("--version"), GOOD)
-        self.ends(decavox("info"), GOOD)
+        version = self.ends(decavox("--version"), GOOD).out
+        self.assertRegex(version, r"^decavox \d+\.\d+\.\d+, commit "
+                                  r"([0-9a-f]{12}(-dirty)?|unknown)\n$")
+        self.assertTrue(self.ends(decavox("info"), GOOD).out.startswith(version))
         self.assertIn("learning_rate", self.ends(decavox("info", "--config"), GOOD).out)
         self.assertIn("spatial_attention", self.ends(decavox("info", "--layers"), GOOD).out)
 

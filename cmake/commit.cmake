@@ -1,0 +1,31 @@
+# Writes OUT, the C file of runner/commit.h, where it does not say yet what the commit of the sources
+# in ROOT is: "0a1b2c3d4e5f", with "-dirty" where a file that programs are made of has been changed,
+# "unknown" where ROOT is no checkout, whatever is around it, or there is no git.
+execute_process(COMMAND git rev-parse --show-toplevel WORKING_DIRECTORY ${ROOT}
+                OUTPUT_VARIABLE top OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
+                RESULT_VARIABLE status)
+set(commit unknown)
+file(REAL_PATH "${ROOT}" root)
+if("${status}" STREQUAL "0" AND "${top}" STREQUAL "${root}")
+    execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${ROOT}
+                    OUTPUT_VARIABLE head OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
+                    RESULT_VARIABLE status)
+    if("${status}" STREQUAL "0")
+        set(commit ${head})
+        execute_process(COMMAND git status --porcelain --untracked-files=no --
+                                :!*.md :!checkpoints :!benchmarks/results :!scripts
+                        WORKING_DIRECTORY ${ROOT} OUTPUT_VARIABLE changes ERROR_QUIET)
+        if(NOT "${changes}" STREQUAL "")
+            string(APPEND commit -dirty)
+        endif()
+    endif()
+endif()
+string(CONCAT text "#include \"runner/commit.h\"\n\nconst char *dv_commit(void)\n{\n"
+       "    return \"${commit}\";\n}\n")
+set(before "")
+if(EXISTS ${OUT})
+    file(READ ${OUT} before)
+endif()
+if(NOT "${before}" STREQUAL "${text}")
+    file(WRITE ${OUT} "${text}")
+endif()
