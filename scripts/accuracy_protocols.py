@@ -128,6 +128,10 @@ def fill(arguments, values):
     return [string.Template(argument).substitute(values) for argument in arguments]
 
 
+def named(name):
+    return next(p for p in PROTOCOLS if p.name == name)
+
+
 def chosen(names, models=None):
     """The protocols of these names and groups, all where there are none, with these models alone
     where there are any ("a,b"); ValueError."""

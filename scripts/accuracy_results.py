@@ -3,7 +3,7 @@
 checkpoints/results/PROTOCOL-MODEL.json holds one protocol, one model and all its seeds:
 
     protocol, model, config, command   what was run; data by name, the seed as N
-    version, commit, date              of the program, for each seed below
+    version, commit, date              of the program that made it, for each seed below
     runs                               for each seed: figures, and folds or noise where there are
     pooled                             figures of a cross-validation's answers, all together
     summary                            over the seeds

@@ -5,10 +5,13 @@
                                         what has last.safetensors is resumed
     RUNS/PROTOCOL/MODEL/crossval/       the folder of a cross-validation; done with crossval.json
     RUNS/PROTOCOL/MODEL/seed-N.json     an evaluation
-    .../NAME.origin.json                command, version, commit and date of each of them
+    .../NAME.origin.json                of each of them: command, SHA-256 of the configuration and
+                                        of the checkpoints that it was made with, version and
+                                        commit of the program, date
 """
 import csv
 import datetime
+import glob
 import json
 import math
 import os
@@ -17,6 +20,7 @@ import shutil
 import subprocess
 import threading
 
+import accuracy_digests as digests
 import accuracy_protocols as protocols
 import accuracy_results as results
 
@@ -29,6 +33,10 @@ class Skipped(Exception):
 
 class Failed(Exception):
     """A run ended with an error."""
+
+
+class Changed(Failed):
+    """What is there was made of something else than what it would be made of now."""
 
 
 def short(path):
@@ -49,8 +57,9 @@ class Lab:
                         for name, entry in protocols.DATA.items() if entry.folder}
         self.folders["voices"] = os.path.join(runs, "voices")
         self.lock = threading.Lock()
-        self.version = self.ask("--version").strip()
-        self.commit = commit()
+        # A program that tells no commit was built before it could.
+        self.version, _, commit = self.ask("--version").strip().partition(", commit ")
+        self.commit = commit or "unknown"
 
     # ---- Processes ----
 
@@ -118,9 +127,9 @@ class Lab:
 
     def check(self, protocol, model):
         """Skipped, where there is no such configuration, or data are missing."""
-        config, = protocols.fill([protocol.config], {"model": model})
-        if config and not os.path.exists(os.path.join(ROOT, config)):
-            raise Skipped(f"{config} is not there")
+        config = self.config(protocol, model)
+        if config and not os.path.exists(config):
+            raise Skipped(f"{short(config)} is not there")
         self.values(protocol)
 
     def command(self, protocol, model, values):
@@ -161,9 +170,9 @@ class Lab:
 
     def train(self, protocol, model, seed):
         folder = self.folder(protocol.name, model, f"seed-{seed}")
-        values = self.values(protocol, seed=seed, **self.members(protocol, model, seed))
-        command = self.command(protocol, model, values)
-        self.begin(folder, command)
+        members = self.members(protocol, model, seed)
+        command = self.command(protocol, model, self.values(protocol, seed=seed, **members))
+        self.begin(folder, folder, protocol, model, command, members.values())
         if os.path.exists(os.path.join(folder, "report.json")):
             return
         log = folder + ".log"
@@ -181,20 +190,22 @@ class Lab:
                 trained = self.folder(protocol.name, name, "crossval")
                 if read_crossval(trained) is None:
                     raise Skipped(f"there is no complete cross-validation of {name}")
+                self.require_same(trained, protocol, name)
                 trained = os.path.join(trained, "{fold}-seed-{seed}")
             else:
                 trained = self.folder(protocol.name, name, f"seed-{seed}")
                 if not os.path.exists(os.path.join(trained, "report.json")):
                     raise Skipped(f"there is no trained {name} of seed {seed}")
+                self.require_same(trained, protocol, name)
             files[name] = short(os.path.join(trained, "model.safetensors"))
         return files
 
     def crossval(self, protocol, model):
         folder = self.folder(protocol.name, model, "crossval")
         seeds = ",".join(map(str, self.seeds))
-        values = self.values(protocol, seeds=seeds, **self.members(protocol, model))
-        command = self.command(protocol, model, values)
-        self.begin(folder, command)
+        members = self.members(protocol, model)
+        command = self.command(protocol, model, self.values(protocol, seeds=seeds, **members))
+        self.begin(folder, folder, protocol, model, command, members.values())
         if read_crossval(folder) is None:
             # A second call goes on where the first one ended.
             self.call([*command, "--out", short(folder), *self.machine()], folder + ".log")
@@ -204,37 +215,72 @@ class Lab:
         out = self.folder(protocol.name, model, f"seed-{seed}")
         if not os.path.exists(os.path.join(trained, "report.json")):
             raise Skipped(f"{protocol.of} has no trained {model} of seed {seed}")
+        self.require_same(trained, protocols.named(protocol.of), model)
+        checkpoint = os.path.join(trained, "model.safetensors")
         command = self.command(protocol, model, self.values(protocol))
-        self.begin(out, command)
+        self.begin(out, out + ".json", protocol, model, command, [short(checkpoint)])
         if os.path.exists(out + ".json"):
             return
-        self.evaluate_file(os.path.join(trained, "model.safetensors"), command, out + ".json")
+        self.evaluate_file(checkpoint, command, out + ".json")
 
     def evaluate_file(self, checkpoint, command, out):
         text = self.ask("eval", short(checkpoint), *command[1:], *self.machine())
         results.write_text(out, json.dumps(json.loads(text)) + "\n")
 
-    def begin(self, folder, command):
-        """Notes what a run is made of; refuses to take an older run by another command for it."""
+    def begin(self, folder, made, protocol, model, command, checkpoints):
+        """Notes what a run is made of; where its files are there, at `made`, refuses them if they
+        were made of something else."""
         note = folder + ".origin.json"
-        if not os.path.exists(note):
-            results.write_text(note, json.dumps(
-                {"command": command, "version": self.version, "commit": self.commit,
-                 "date": datetime.date.today().isoformat()}) + "\n")
-        elif results.read_json(note)["command"] != command:
-            raise Failed(f"{short(folder)} was made by another command: remove it, or give another "
-                         "--runs")
+        if os.path.exists(made) and os.path.exists(note):
+            if results.read_json(note)["command"] != command:
+                raise Changed(f"{short(made)} was made by another command: remove it, or give "
+                              "another --runs")
+            self.require_same(folder, protocol, model, made)
+            return
+        about = {"command": command}
+        config = self.config(protocol, model)
+        if config:
+            about["config"] = digests.of_config(config)
+        files = [file for path in checkpoints for file in input_files(path)]
+        if files:
+            about["checkpoints"] = {file: digests.of_file(os.path.join(ROOT, file))
+                                    for file in files}
+        results.write_text(note, json.dumps(about | {
+            "version": self.version, "commit": self.commit,
+            "date": datetime.date.today().isoformat()}) + "\n")
+
+    def config(self, protocol, model):
+        """Its path; "" where the protocol has none of its own."""
+        config, = protocols.fill([protocol.config], {"model": model})
+        return config and os.path.join(ROOT, config)
+
+    def require_same(self, folder, protocol, model, made=None):
+        """Changed, where a run's configuration or a checkpoint that it was made with is not what it
+        was then. Older notes have no digests, and are believed; so are those of which the file is
+        gone."""
+        note = folder + ".origin.json"
+        note = results.read_json(note) if os.path.exists(note) else {}
+        config = self.config(protocol, model)
+        noted = [(config, digests.of_config, note["config"])] if "config" in note else []
+        noted += [(os.path.join(ROOT, file), digests.of_file, digest)
+                  for file, digest in note.get("checkpoints", {}).items()]
+        for path, digest_of, digest in noted:
+            if os.path.exists(path) and digest_of(path) != digest:
+                raise Changed(f"{short(made or folder)} was made with another {short(path)} than "
+                              "there is now: remove it, or give another --runs")
 
     # ---- What they left ----
 
     def collect(self, protocol, model):
-        """The result of the runs that are finished; None where there is none."""
+        """The result of the runs that are finished; None where there is none; Changed, where one is
+        out of date."""
         pooled = None
         if protocol.kind == "crossval":
             folder = self.folder(protocol.name, model, "crossval")
             crossval = read_crossval(folder)
             if crossval is None:
                 return None
+            self.require_same(folder, protocol, model)
             runs = [run | origin(folder) for run in results.crossval_runs(crossval)]
             pooled = results.crossval_pooled(crossval)
         else:
@@ -254,8 +300,15 @@ class Lab:
         path = os.path.join(folder, "report.json") if trained else folder + ".json"
         if not os.path.exists(path):
             return None
+        self.require_same(folder, protocol, model, folder if trained else path)
         run = {"seed": seed} | origin(folder) | results.figures(results.read_json(path))
         return run | (validation(folder) if trained else {})
+
+
+def input_files(path):
+    """Where {fold} and {seed} stand in a path, the files of all folds and seeds."""
+    pattern = glob.escape(os.path.join(ROOT, path)).replace("{fold}", "*").replace("{seed}", "*")
+    return sorted(short(file) for file in glob.glob(pattern)) if "{fold}" in path else [path]
 
 
 def read_crossval(folder):
@@ -290,9 +343,3 @@ def quoted(part):
 def last_line(text):
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "no message"
-
-
-def commit():
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=ROOT,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return done.stdout.strip() or "unknown"

@@ -17,7 +17,7 @@ import accuracy_protocols as protocols
 import accuracy_results as results
 import accuracy_ship as shipping
 import accuracy_smoke as smoke
-from accuracy_runs import ROOT, Failed, Lab, Skipped, short
+from accuracy_runs import ROOT, Changed, Failed, Lab, Skipped, short
 
 
 def options():
@@ -76,6 +76,7 @@ class Session:
 
     def __init__(self, lab, jobs):
         self.lab, self.jobs, self.skipped, self.failed = lab, jobs, {}, {}
+        self.changed = set()  # rows whose runs are not to be taken for current ones
 
     def run(self, protocol):
         """All models and seeds of one protocol; those of the next may need these."""
@@ -103,27 +104,38 @@ class Session:
             self.skipped[row] = str(reason)
         except (Failed, OSError, ValueError, KeyError) as error:
             self.failed[row] = f"{type(error).__name__}: {error}"
+            if isinstance(error, Changed):
+                self.changed.add(row)
 
     def collect(self, protocol, folder):
         for model in protocol.models:
-            result = self.lab.collect(protocol, model)
+            row = f"{protocol.name} {model}"
+            try:
+                result = None if row in self.changed else self.lab.collect(protocol, model)
+            except Changed as error:
+                self.failed[row] = str(error)
+                continue
             if result is None:
                 continue
             results.write_json(os.path.join(folder, "results", f"{protocol.name}-{model}.json"),
                                result)
             print(f"{protocol.name:15} {model:12} {pages.spread(result['summary'])}", flush=True)
 
-    def ship(self, folder):
-        missing = {row.split()[0] for row in [*self.skipped, *self.failed]}
-        for model in shipping.GENERAL.models:
-            row = f"{shipping.GENERAL.name} {model}"
-            if row in self.skipped or row in self.failed:
+    def missing(self, model):
+        """Names of the protocols that have no figures of this model; those of others may be."""
+        rows = (row.split() for row in [*self.skipped, *self.failed])
+        return {protocol for protocol, of in rows if of == model}
+
+    def ship(self, folder, models):
+        for model in models:
+            missing = self.missing(model)
+            if shipping.GENERAL.name in missing:
                 print(f"not shipped: {model}")
                 continue
-            if self.lab.collect(shipping.GENERAL, model) is None:
-                print(f"not shipped: {model}: it is not trained yet")
-                continue
             try:
+                if self.lab.collect(shipping.GENERAL, model) is None:
+                    print(f"not shipped: {model}: it is not trained yet")
+                    continue
                 shipping.ship(self.lab, model, folder, missing)
             except (Failed, Skipped, OSError, ValueError) as error:
                 self.failed[f"ship {model}"] = str(error)
@@ -145,7 +157,8 @@ def measure(chosen):
         pages.write(chosen.out)
     trained = any(p.name == shipping.GENERAL.name for p in chosen.protocols)
     if chosen.ship or chosen.smoke and trained:
-        session.ship(chosen.out)
+        wanted = chosen.models.split(",") if chosen.models else shipping.GENERAL.models
+        session.ship(chosen.out, [m for m in shipping.GENERAL.models if m in wanted])
         pages.write(chosen.out)
     session.tell()
     print(f"pages: {short(chosen.out)}")

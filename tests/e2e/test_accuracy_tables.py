@@ -6,15 +6,18 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import support
 
 sys.path.insert(0, os.path.join(support.ROOT, "scripts"))
+import accuracy_digests as digests
 import accuracy_pages as pages
 import accuracy_protocols as protocols
 import accuracy_results as results
 import accuracy_runs as lab
 import accuracy_ship as shipping
+import accuracy_tables
 
 SCRIPT = os.path.join(support.ROOT, "scripts", "accuracy_tables.sh")
 
@@ -119,8 +122,28 @@ class Smoke(unittest.TestCase):
         done = tables(*self.arguments, "official_mfcc")
         support.write_text(note, text)
         self.assertEqual(done.code, 1)
-        self.assertIn("official_mfcc lightweight: Failed", done.err)
+        self.assertIn("official_mfcc lightweight: Changed", done.err)
         self.assertIn("was made by another command", done.err)
+
+    def test_evaluations_of_other_models_are_not_taken_for_these(self):
+        trained = os.path.join(self.folder, "runs", "official", "lightweight", "seed-1",
+                               "model.safetensors")
+        result = os.path.join(self.checkpoints, "results", "noise_official-lightweight.json")
+        content, before = support.read_bytes(trained), support.read_text(result)
+        os.remove(result)
+        with open(trained, "ab") as file:
+            file.write(b" ")  # as if it had been trained anew
+        for more in ([], ["--collect"]):
+            done = tables(*self.arguments, "noise", "--models", "lightweight", *more)
+            self.assertEqual(done.code, 1)
+            self.assertRegex(done.err, "noise_official lightweight: .*seed-1.json was made with "
+                                       "another .*official/lightweight/seed-1/model.safetensors")
+            self.assertFalse(os.path.exists(result))
+        with open(trained, "wb") as file:
+            file.write(content)
+        done = tables(*self.arguments, "noise", "--models", "lightweight")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(support.read_text(result), before)
 
 
 class Refusals(unittest.TestCase):
@@ -176,6 +199,116 @@ def evaluation(correct, wrong, seed, **more):
             "accuracy": correct / 200, "correct": correct, "count": 200,
             "interval_95": results.wilson(correct / 200, 200), "loss": 0.1, "ece": 0.02,
             "labels": ["a", "b"], "confusion": [[100, 0], [wrong, 100 - wrong]], **more}
+
+
+class Origins(unittest.TestCase):
+    """What is noted of a run, and what is then taken for it."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="decavox-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.config = self.write("c/run.yaml", "base: more/base.yaml\nmodel: both  # two\n")
+        self.write("c/more/base.yaml", "train: {epochs: 1}\n")
+        self.write("c/models/both.yaml", "layers:\n  - ensemble: {models: [one, two]}\n")
+        self.write("c/models/one.yaml", "layers: [1]\n")
+        self.write("c/models/two.yaml", "layers: [2]\n")
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        support.write_text(path, text)
+        return path
+
+    def program(self, version):
+        path = self.write("program", f"#!/bin/sh\necho '{version}'\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def lab(self, version="decavox 1.2, commit 0a1b2c3d4e5f"):
+        made = lab.Lab(self.program(version), self.folder, self.folder, device="cpu")
+        made.config = lambda protocol, model: self.config
+        return made
+
+    def begin(self, made, checkpoints=(), command="train"):
+        made.begin(os.path.join(self.folder, "run"), os.path.join(self.folder, "run"), None, "m",
+                   [command], [lab.short(path) for path in checkpoints])
+        os.makedirs(os.path.join(self.folder, "run"), exist_ok=True)
+        return results.read_json(os.path.join(self.folder, "run.origin.json"))
+
+    def test_the_commit_is_the_programs(self):
+        self.assertEqual(self.begin(self.lab()) | {"date": ""},
+                         {"command": ["train"], "config": digests.of_config(self.config),
+                          "version": "decavox 1.2", "commit": "0a1b2c3d4e5f", "date": ""})
+        old = self.lab("decavox 1.1")
+        self.assertEqual((old.version, old.commit), ("decavox 1.1", "unknown"))
+
+    def test_whatever_a_configuration_is_made_of(self):
+        made = self.lab()
+        self.begin(made)
+        self.write("c/run.yaml", "# Other words.\nbase: more/base.yaml\n\nmodel: both\n")
+        self.begin(made)  # the same but for comments
+        for name in ("run", "more/base", "models/both", "models/two"):
+            path = os.path.join(self.folder, "c", name + ".yaml")
+            text = support.read_text(path)
+            support.write_text(path, text + "more: 1\n")
+            with self.subTest(name), self.assertRaisesRegex(
+                    lab.Changed, r"run was made with another .*c/run.yaml than there is now"):
+                self.begin(made)
+            support.write_text(path, text)
+        self.begin(made)
+
+    def test_checkpoints_that_it_began_with(self):
+        made = self.lab()
+        files = [self.write(f"m/{fold}-seed-1/model.safetensors", fold) for fold in ("ann", "bob")]
+        pattern = os.path.join(self.folder, "m", "{fold}-seed-{seed}", "model.safetensors")
+        note = self.begin(made, [pattern])
+        self.assertEqual(note["checkpoints"],
+                         {lab.short(path): digests.of_file(path) for path in files})
+        self.begin(made, [pattern])
+        support.write_text(files[1], "trained anew")
+        with self.assertRaisesRegex(lab.Changed, "another .*m/bob-seed-1/model.safetensors"):
+            self.begin(made, [pattern])
+        os.remove(files[1])  # nothing is known of it now
+        self.begin(made, [pattern])
+
+    def test_older_notes_are_believed(self):
+        made = self.lab()
+        os.makedirs(os.path.join(self.folder, "run"))
+        old = {"command": ["train"], "version": "decavox 0", "commit": "abc", "date": "2026-01-01"}
+        self.write("run.origin.json", json.dumps(old))
+        model = self.write("model.safetensors", "")
+        self.assertEqual(self.begin(made, [model]), old)
+        with self.assertRaisesRegex(lab.Changed, "by another command"):
+            self.begin(made, command="eval")
+
+    def test_a_note_without_a_run_is_made_anew(self):
+        made = self.lab()
+        self.begin(made)
+        os.rmdir(os.path.join(self.folder, "run"))
+        self.write("c/models/one.yaml", "layers: [3]\n")
+        self.assertEqual(self.begin(made)["config"], digests.of_config(self.config))
+
+
+class Shipping(unittest.TestCase):
+    def test_what_fails_for_one_model_is_not_missing_for_another(self):
+        session = accuracy_tables.Session(mock.Mock(), 1)
+        session.skipped = {"noise_gsc advanced": "no noise", "gsc efficient": "no data"}
+        session.failed = {"gsc_official lightweight": "Failed: no"}
+        with mock.patch.object(shipping, "ship") as ship, mock.patch("builtins.print"):
+            session.ship("out", ["lightweight", "advanced", "efficient", "transformer"])
+        self.assertEqual([call.args[1:] for call in ship.call_args_list],
+                         [("lightweight", "out", {"gsc_official"}),
+                          ("advanced", "out", {"noise_gsc"}), ("transformer", "out", set())])
+
+    def test_the_chosen_models_alone(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(sys, "argv", ["x", "--ship", "--models", "advanced", "loso",
+                                                "--collect", "--runs", folder, "--out", folder,
+                                                "--decavox", support.binary()]), \
+                mock.patch.object(accuracy_tables.Session, "ship") as ship, \
+                mock.patch("builtins.print"):
+            self.assertEqual(accuracy_tables.main(), 0)
+        self.assertEqual(ship.call_args.args[1], ["advanced"])
 
 
 class Ensembles(unittest.TestCase):
