@@ -243,11 +243,16 @@ static dv_status restore(dv_training *training)
 static dv_status begin(dv_training *training)
 {
     const char *files = training->experiment->train.init_from;
-    dv_params *params = dv_trainer_params(training->trainer);
+    dv_transfer_target target = {
+        .graph = dv_trainer_graph(training->trainer),
+        .features = dv_tree_get(training->experiment->tree, "features"),
+        .labels = (const char *const *)training->dataset.labels,
+        .label_count = training->dataset.label_count,
+    };
     if (training->pretrained[0] != '\0')
-        DV_TRY(dv_transfer_file(training->pretrained, params, table_line, &training->folder));
+        DV_TRY(dv_transfer_file(training->pretrained, &target, table_line, &training->folder));
     else if (files[0] != '\0')
-        DV_TRY(dv_transfer(files, params, table_line, &training->folder));
+        DV_TRY(dv_transfer(files, &target, table_line, &training->folder));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 

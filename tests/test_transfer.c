@@ -20,7 +20,23 @@ static const char prefixed_text[] =
     "  - conv2d: {filters: 16, kernel: 3, bias: false, name: b.stem}\n"
     "  - global_avgpool:\n"
     "  - linear: {units: classes, name: head}\n";
+/* Four classes, and a layer of as many units that has nothing to do with them. */
+static const char ensemble_text[] =
+    "layers:\n"
+    "  - ensemble:\n"
+    "      name: mix\n"
+    "      models:\n"
+    "        - name: a\n"
+    "          layers:\n"
+    "            - linear: {units: 4, activation: relu, name: hidden}\n"
+    "            - conv2d: {filters: classes, kernel: 1, name: head}\n"
+    "            - batchnorm: {name: norm}\n"
+    "            - global_avgpool:\n"
+    "            - dropout: {rate: 0.1}\n"
+    "        - name: b\n"
+    "          layers: [global_avgpool, linear: {units: classes, name: head}]\n";
 static const dv_shape picture = {2, 6, 6, 3};
+static const char *const abcd[] = {"a", "b", "c", "d"};
 
 /* ---- Lines that were told ---- */
 
@@ -44,11 +60,12 @@ static void require_told(const lines *told, const char *part)
 /* ---- Models and files ---- */
 
 /* Values that no other network has; `bad`: one of them NaN. */
-static void write_file(const char *path, int64_t classes, float first, bool bad)
+static void write_model(const char *path, const char *model, int64_t classes, float first, bool bad)
 {
     network net;
-    dv_tree *config = parse("{model: {}}"), *labels = parse("[a]");
-    network_open(&net, &dv_backend_cpu, trunk_text, picture, classes, NULL);
+    dv_tree *config = parse("{features: {type: mel, n_mels: 40, range: [1, 2], old: 1}}");
+    dv_tree *labels = parse(classes == 4 ? "[a, b, c, d]" : "[a, b, c, d, e]");
+    network_open(&net, &dv_backend_cpu, model, picture, classes, NULL);
     for (int i = 0; i < net.params->count; i++) {
         float *values = calloc((size_t)net.params->items[i].count, sizeof *values);
         for (int64_t k = 0; k < net.params->items[i].count; k++)
@@ -61,6 +78,18 @@ static void write_file(const char *path, int64_t classes, float first, bool bad)
     dv_tree_free(config);
     dv_tree_free(labels);
     network_close(&net);
+}
+
+static void write_file(const char *path, int64_t classes, float first, bool bad)
+{
+    write_model(path, trunk_text, classes, first, bad);
+}
+
+/* For the labels a to d. */
+static dv_status transfer(const char *files, const network *net, lines *told)
+{
+    dv_transfer_target target = {.graph = net->graph, .labels = abcd, .label_count = 4};
+    return dv_transfer(files, &target, take_line, told);
 }
 
 /* The same in half precision, beside it. */
@@ -103,7 +132,7 @@ static void test_another_head(void **state)
         network net;
         lines told = {""};
         network_open(&net, backends[b], trunk_text, picture, 4, NULL);
-        assert_int_equal(dv_transfer(path, net.params, take_line, &told), DV_OK);
+        assert_int_equal(transfer(path, &net, &told), DV_OK);
         assert_true(all_are(&net, "stem.weight", 10) && all_are(&net, "norm.weight", 11));
         assert_true(all_are(&net, "norm.running_mean", 13) &&
                     all_are(&net, "norm.running_var", 14));
@@ -127,7 +156,7 @@ static void test_prefixes(void **state)
     lines told = {""};
     network_open(&net, &dv_backend_cpu, prefixed_text, picture, 4, NULL);
     snprintf(files, sizeof files, "a.=%s,=%s", one, two);
-    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_OK);
+    assert_int_equal(transfer(files, &net, &told), DV_OK);
     assert_true(all_are(&net, "a.stem.weight", 10) && all_are(&net, "a.norm.running_var", 14));
     assert_true(all_are(&net, "head.weight", 25) && all_are(&net, "head.bias", 26));
     require_told(&told, "one.safetensors: 5 of 7 tensors loaded\n"
@@ -136,7 +165,7 @@ static void test_prefixes(void **state)
     require_told(&told, "  of the model, not loaded (1): b.stem.weight\n");
     /* The last one wins. */
     snprintf(files, sizeof files, "a.=%s,a.=%s", one, two);
-    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_OK);
+    assert_int_equal(transfer(files, &net, &told), DV_OK);
     assert_true(all_are(&net, "a.stem.weight", 20));
     network_close(&net);
 }
@@ -151,11 +180,99 @@ static void test_halves(void **state)
     network net;
     lines told = {""};
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
-    assert_int_equal(dv_transfer(half, net.params, take_line, &told), DV_OK);
+    assert_int_equal(transfer(half, &net, &told), DV_OK);
     require_told(&told, "half.safetensors: 7 of 7 tensors loaded\n");
     assert_true(all_are(&net, "stem.weight", 10.296875)); /* the nearest multiple of 2^-7 */
     assert_true(all_are(&net, "norm.weight", (double)(10.3F + 1)));
     network_close(&net);
+}
+
+/* ---- What a file was trained for ---- */
+
+static void test_labels(void **state)
+{
+    static const struct {
+        const char *labels[4], *told;
+    } cases[] = {
+        {{"a", "b", "c", "d"}, NULL},
+        {{"b", "a", "c", "d"},
+         "  not loaded, since the file has the labels in another order (8): "
+         "a.head.weight, a.head.bias, a.norm.weight, a.norm.bias, a.norm.running_mean, "
+         "a.norm.running_var, b.head.weight, b.head.bias\n"},
+        {{"a", "b", "c", "x"}, "  not loaded, since the file has other labels than the data (8): "},
+    };
+    char path[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "ensemble.safetensors", path);
+    write_model(path, ensemble_text, 4, 10, false);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        network net;
+        lines told = {""};
+        network_open(&net, &dv_backend_cpu, ensemble_text, picture, 4, NULL);
+        dv_transfer_target target = {
+            .graph = net.graph, .labels = cases[i].labels, .label_count = 4};
+        assert_int_equal(dv_transfer(path, &target, take_line, &told), DV_OK);
+        assert_true(all_are(&net, "a.hidden.weight", 10) && all_are(&net, "a.hidden.bias", 11));
+        bool same = cases[i].told == NULL;
+        assert_int_equal(all_are(&net, "a.head.weight", 12), same);
+        assert_int_equal(all_are(&net, "a.norm.running_var", 17), same);
+        assert_int_equal(all_are(&net, "b.head.weight", 18), same);
+        assert_int_equal(all_are(&net, "b.head.bias", 19), same);
+        assert_true(all_are(&net, "mix.weight", 20)); /* shares of the members, not of classes */
+        require_told(&told, same ? "11 of 11 tensors loaded\n" : cases[i].told);
+        assert_true(same == (strstr(told.text, "not loaded") == NULL));
+        network_close(&net);
+    }
+}
+
+static void test_features(void **state)
+{
+    static const struct {
+        const char *features, *told;
+    } cases[] = {
+        {"{type: mel, n_mels: 40, range: [1, 2], new: 1}", NULL},
+        {"{type: mfcc, n_mels: 40, range: [1, 3]}",
+         "  warning: trained with other features (2): type mel (now mfcc), range 1 2 (now 1 3)\n"},
+    };
+    char path[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "mel.safetensors", path);
+    write_file(path, 4, 10, false);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        network net;
+        lines told = {""};
+        dv_tree *features = parse(cases[i].features);
+        network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+        dv_transfer_target target = {
+            .graph = net.graph, .features = features, .labels = abcd, .label_count = 4};
+        assert_int_equal(dv_transfer(path, &target, take_line, &told), DV_OK);
+        require_told(&told, "7 of 7 tensors loaded\n");
+        if (cases[i].told != NULL)
+            require_told(&told, cases[i].told);
+        else
+            assert_null(strstr(told.text, "warning"));
+        dv_tree_free(features);
+        network_close(&net);
+    }
+}
+
+static void test_frozen(void **state)
+{
+    char path[SCRATCH_PATH_SIZE], files[2 * SCRATCH_PATH_SIZE];
+    scratch_path(*state, "frozen.safetensors", path);
+    write_file(path, 4, 10, false);
+    snprintf(files, sizeof files, "a.=%s", path);
+    static const char *const patterns[] = {"a.*", "*.stem.*"};
+    for (int i = 0; i < 2; i++) {
+        network net;
+        lines told = {""};
+        network_begin(&net, &dv_backend_cpu, picture);
+        network_layers(&net, prefixed_text, 4);
+        assert_true(dv_params_freeze(net.params, patterns[i]) > 0);
+        network_plan(&net, NULL);
+        assert_int_equal(transfer(files, &net, &told), i == 0 ? DV_OK : DV_EARG);
+        if (i == 1)
+            assert_message("train.freeze keeps 'b.stem.weight' as it is, but no file of init_from");
+        network_close(&net);
+    }
 }
 
 static void test_refusals(void **state)
@@ -169,18 +286,18 @@ static void test_refusals(void **state)
     lines told = {""};
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
     snprintf(files, sizeof files, "other.=%s", path);
-    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_EARG);
+    assert_int_equal(transfer(files, &net, &told), DV_EARG);
     assert_message("good.safetensors: nothing in it fits the model under the prefix other.");
     require_told(&told, "0 of 7 tensors loaded");
-    assert_int_equal(dv_transfer("a.=", net.params, take_line, &told), DV_EARG);
+    assert_int_equal(transfer("a.=", &net, &told), DV_EARG);
     assert_message("a file is missing for the prefix a.");
     snprintf(files, sizeof files, "%s,", path);
-    assert_int_equal(dv_transfer(files, net.params, take_line, &told), DV_EARG);
+    assert_int_equal(transfer(files, &net, &told), DV_EARG);
     assert_message("a file is missing");
-    assert_int_equal(dv_transfer(bad, net.params, take_line, &told), DV_EFORMAT);
+    assert_int_equal(transfer(bad, &net, &told), DV_EFORMAT);
     assert_message("bad.safetensors: tensor '");
     assert_message("holds NaN or infinity");
-    assert_int_equal(dv_transfer("nowhere.safetensors", net.params, take_line, &told), DV_EIO);
+    assert_int_equal(transfer("nowhere.safetensors", &net, &told), DV_EIO);
     assert_message("nowhere.safetensors");
     network_close(&net);
 }
@@ -188,9 +305,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_another_head),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_another_head), cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_halves),       cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_features),     cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

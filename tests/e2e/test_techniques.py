@@ -51,6 +51,23 @@ class Techniques(support.Case):
         self.assertNotIn("tensors loaded", done.out)
         self.assertEqual(support.read_bytes(os.path.join(run, "model.safetensors")), model)
 
+    def test_other_words_and_features(self):
+        words = support.make_data(self.at("words"))
+        for name in os.listdir(words):
+            os.rename(os.path.join(words, name), os.path.join(words, "w" + name))
+        _, done = self.train("words", "--init_from", self.first, "--data", words, "--set",
+                             "features.top_db=33", "--epochs", "1")
+        self.ends(done, GOOD)
+        self.assertIn("12 of 14 tensors loaded", done.out)
+        self.assertIn("  not loaded, since the file has other labels than the data (2): "
+                      "head.weight, head.bias\n", done.out)
+        self.assertRegex(done.out, r"  warning: trained with other features \(1\): top_db "
+                                   r"\d+ \(now 33\)\n")
+        _, done = self.train("frozen", "--init_from", self.first, "--data", words, "--set",
+                             'train.freeze=["conv_1.*", "head.weight"]')
+        self.ends(done, USAGE, "train.freeze keeps 'head.weight' as it is, but no file of "
+                               "init_from has given it a value")
+
     def test_another_model(self):
         text = support.read_text(self.config).replace("filters: 24", "filters: 20")
         config = support.write_text(self.at("other.yaml"), text)
