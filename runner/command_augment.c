@@ -2,13 +2,11 @@
 #include "frontends/batch.h"
 #include "runner/command.h"
 #include "runner/experiment.h"
+#include "runner/run_folder.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 typedef struct augment_options {
     char out[DV_STRING_SIZE];
@@ -25,7 +23,8 @@ static const dv_field fields[] = {
 
 static const dv_setting settings[] = {
     {"data", "data.path", NULL, "folder or manifest"},
-    {"split", "data.split", NULL, "official, random, speaker or leave_one_out:NAME"},
+    {"split", "data.split", NULL,
+     "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
     {"seed", "train.seed", NULL, "of what is drawn"},
     {NULL, NULL, NULL, NULL},
 };
@@ -58,13 +57,6 @@ typedef struct examples {
     float *window;
     void *scratch;
 } examples;
-
-static dv_status make_folder(const char *path)
-{
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        return DV_FAIL(DV_EIO, "%s: cannot be made: %s", path, strerror(errno));
-    return DV_OK;
-}
 
 static dv_status load(examples *all)
 {
@@ -161,7 +153,7 @@ static dv_status write_example(const examples *all, int64_t number)
 static dv_status write_examples(examples *all)
 {
     DV_TRY(load(all));
-    DV_TRY(make_folder(all->chosen.out));
+    DV_TRY(dv_make_folders(all->chosen.out));
     for (int64_t i = 0; i < all->chosen.count; i++)
         DV_TRY(write_example(all, i));
     return DV_OK;

@@ -192,12 +192,58 @@ static void test_yaml_style(void **state)
     dv_tree_free(tree);
 }
 
+static void test_yaml_writes_utf8_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text, *part;
+    } cases[] = {
+        {"data.path", "caf\xE9", "data.path: the text 'caf\\xE9' is not UTF-8"},
+        {"a", "\xC3", "a: the text '\\xC3'"},          /* cut off */
+        {"a", "\xC0\xAF", "a: the text '\\xC0\\xAF'"}, /* '/' in too long a form */
+        {"a", "\xE0\x9F\xBF", "'\\xE0\\x9F\\xBF'"},    /* the same of three bytes */
+        {"a", "\xED\xA0\x80", "'\\xED\\xA0\\x80'"},    /* a surrogate */
+        {"a", "\xF4\x90\x80\x80", "'\\xF4\\x90\\x80"}, /* U+110000 */
+        {"a", "\xE2\x82o", "'\\xE2\\x82o'"},
+        {"b\xFC"
+         "c",
+         "1", "the key 'b\\xFCc' is not UTF-8"},
+        {"a", "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80 \xED\x9F\xBF", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        dv_tree *map, *value;
+        char *written;
+        assert_int_equal(dv_tree_new(DV_TREE_MAP, NULL, 0, &map), DV_OK);
+        assert_int_equal(dv_tree_new_scalar(cases[i].text, NULL, 0, &value), DV_OK);
+        assert_int_equal(dv_tree_set(map, cases[i].path, value), DV_OK);
+        if (cases[i].part == NULL) {
+            assert_round_trip(map);
+        } else {
+            assert_int_equal(dv_yaml_write(map, &written), DV_EARG);
+            assert_message("cannot write YAML: ");
+            assert_message(cases[i].part);
+        }
+        dv_tree_free(map);
+    }
+    dv_tree *list = parse("[{label: one}, {label: two}]"), *bad;
+    char *written;
+    assert_int_equal(dv_tree_new_scalar("\xE9t\xE9", NULL, 0, &bad), DV_OK);
+    assert_int_equal(dv_tree_set(list->children[1], "label", bad), DV_OK);
+    assert_int_equal(dv_yaml_write(list, &written), DV_EARG);
+    assert_message("[1].label: the text '\\xE9t\\xE9'");
+    dv_tree_free(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yaml_reads),      cmocka_unit_test(test_yaml_refuses),
-        cmocka_unit_test(test_yaml_limits),     cmocka_unit_test(test_yaml_files),
-        cmocka_unit_test(test_yaml_round_trip), cmocka_unit_test(test_yaml_style),
+        cmocka_unit_test(test_yaml_reads),
+        cmocka_unit_test(test_yaml_refuses),
+        cmocka_unit_test(test_yaml_limits),
+        cmocka_unit_test(test_yaml_files),
+        cmocka_unit_test(test_yaml_round_trip),
+        cmocka_unit_test(test_yaml_style),
+        cmocka_unit_test(test_yaml_writes_utf8_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

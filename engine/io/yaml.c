@@ -1,4 +1,5 @@
 #include "engine/io/yaml.h"
+#include "engine/core/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -245,6 +246,44 @@ fail:
     return status;
 }
 
+/* ---- Writing ---- */
+
+enum { PLACE_SIZE = 256, SHOWN_SIZE = 128 };
+
+/* What is not ASCII as \xNN, cut where it is too long. */
+static const char *show_bytes(const char *text, char shown[SHOWN_SIZE])
+{
+    size_t length = 0;
+    for (; *text != '\0' && length + 5 < SHOWN_SIZE; text++) {
+        unsigned char c = (unsigned char)*text;
+        length += (size_t)snprintf(shown + length, SHOWN_SIZE - length,
+                                   c >= 0x20 && c < 0x7F ? "%c" : "\\x%02X", c);
+    }
+    shown[length] = '\0';
+    return shown;
+}
+
+/* libyaml only says that it cannot. `place`: the keys up to here. */
+static dv_status check_texts(const dv_tree *tree, const char *place)
+{
+    char shown[SHOWN_SIZE], below[PLACE_SIZE];
+    if (tree->kind == DV_TREE_SCALAR && !dv_is_utf8(tree->text))
+        return DV_FAIL(DV_EARG, "cannot write YAML: %s: the text '%s' is not UTF-8",
+                       place[0] != '\0' ? place : "a text", show_bytes(tree->text, shown));
+    for (size_t i = 0; i < tree->count; i++) {
+        const dv_tree *child = tree->children[i];
+        if (child->key != NULL && !dv_is_utf8(child->key))
+            return DV_FAIL(DV_EARG, "cannot write YAML: the key '%s' is not UTF-8",
+                           show_bytes(child->key, shown));
+        if (child->key != NULL)
+            snprintf(below, sizeof below, "%s%s%s", place, place[0] != '\0' ? "." : "", child->key);
+        else
+            snprintf(below, sizeof below, "%s[%zu]", place, i);
+        DV_TRY(check_texts(child, below));
+    }
+    return DV_OK;
+}
+
 /* A text that grows; NUL-terminated once something was written. */
 typedef struct writer {
     yaml_emitter_t emitter;
@@ -346,6 +385,7 @@ dv_status dv_yaml_write(const dv_tree *tree, char **text)
 {
     writer w = {.text = NULL};
     *text = NULL;
+    DV_TRY(check_texts(tree, ""));
     if (!yaml_emitter_initialize(&w.emitter))
         return DV_FAIL(DV_ENOMEM, "cannot write YAML: out of memory");
     yaml_emitter_set_output(&w.emitter, write_bytes, &w);

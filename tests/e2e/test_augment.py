@@ -42,7 +42,7 @@ class Augment(support.Case):
             self.assertGreater(max(sound), 1000)
         self.assertIn("shift", done.out)
         self.assertNotIn("noise", done.out)
-        _, again = self.examples("again")
+        _, again = self.examples("again/in/folders")  # parents are made too
         for a, b in zip(plain, again):
             self.assertEqual(support.read_bytes(a), support.read_bytes(b))
         _, other = self.examples("other", "--step", "1")
@@ -68,6 +68,11 @@ class Augment(support.Case):
         done, _ = self.examples("all", *switches(*EVERYTHING, "speed=1.5"), count=30)
         for part in ("speed", "reverberation", "noise", "telephone"):
             self.assertIn(part, done.out)
+
+    def test_help_names_every_split(self):
+        text = self.ends(decavox("augment", "--help"), GOOD).out
+        for split in ("official", "random", "speaker", "train", "fold:I/K", "leave_one_out:NAME"):
+            self.assertRegex(text, rf"--split[^-]*{split}")
 
     def test_mistakes(self):
         base = ("augment", self.config, "--out", self.at("bad"))
