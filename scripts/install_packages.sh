@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsamplerate0-dev libyaml-dev
        libjansson-dev libdeflate-dev libdnnl-dev espeak-ng)
-test=("${build[@]}" libcmocka-dev python3)
+test=("${build[@]}" libcmocka-dev git python3)
 format=(clang-format clang-tidy)
 
 fail()

@@ -447,6 +447,18 @@ class Committed(unittest.TestCase):
     def test_pages_are_as_the_json_has_them(self):
         self.assertEqual(pages.check(os.path.join(support.ROOT, "checkpoints")), [])
 
+    def test_the_readme_says_what_was_measured(self):
+        text = support.read_text(os.path.join(support.ROOT, "README.md"))
+        measured = results.read_results(os.path.join(support.ROOT, "checkpoints", "results"))
+        for model in ("advanced", "lightweight"):
+            result = measured["official_mfcc", model]
+            row, = (line for line in text.splitlines()
+                    if line.startswith(f"| accuracy, {model} ("))
+            seeds = ", ".join(pages.percent(run["accuracy"]) for run in result["runs"])
+            mean, deviation = (pages.percent(result["summary"][key])
+                               for key in ("mean", "deviation"))
+            self.assertIn(f" {seeds} %: mean {mean} ± {deviation} %", row)
+
     def test_models_are_as_good_as_their_cards_say(self):
         """To one clip of the 300, which rounding may turn."""
         data = os.environ.get("DECAVOX_DATA") or os.path.join(support.ROOT, "..", "shared", "data")
