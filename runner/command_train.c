@@ -1,4 +1,5 @@
 #include "runner/command.h"
+#include "runner/run_folder.h"
 #include "runner/threads.h"
 #include "runner/training.h"
 
@@ -14,8 +15,10 @@ typedef struct train_options {
 } train_options;
 
 static const dv_field fields[] = {
-    DV_STRING(train_options, out, "", "folder of the run; default: runs/MODEL-DATE"),
-    DV_STRING(train_options, resume, "", "folder of a run to go on with, instead of CONFIG"),
+    DV_STRING(train_options, out, "",
+              "folder of the run, where there is none yet; default: runs/MODEL-DATE"),
+    DV_STRING(train_options, resume, "",
+              "folder of a run that was interrupted, to go on with instead of CONFIG"),
     DV_STRING(train_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(train_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
@@ -91,14 +94,15 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
     return DV_OK;
 }
 
-/* runs/MODEL-DATE */
-static void standard_folder(const dv_experiment *experiment, char path[DV_STRING_SIZE])
+/* runs/MODEL-DATE, made here, so that another training of the same second takes another one. */
+static dv_status standard_folder(const dv_experiment *experiment, char path[DV_STRING_SIZE])
 {
     time_t now = time(NULL);
     struct tm date;
     char text[32];
     strftime(text, sizeof text, "%Y%m%d-%H%M%S", localtime_r(&now, &date));
     snprintf(path, DV_STRING_SIZE, "runs/%.100s-%s", dv_experiment_model_name(experiment), text);
+    return dv_make_new_folder(path, DV_STRING_SIZE);
 }
 
 static dv_status train(train_options *chosen, const dv_arguments *arguments)
@@ -106,8 +110,9 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     dv_experiment experiment = {.tree = NULL};
     DV_TRY(read_configuration(chosen, arguments, &experiment));
     bool resumes = chosen->resume[0] != '\0';
+    dv_status status = DV_OK;
     if (!resumes && chosen->out[0] == '\0')
-        standard_folder(&experiment, chosen->out);
+        status = standard_folder(&experiment, chosen->out);
     dv_training_request request = {
         .experiment = resumes ? NULL : &experiment,
         .folder = resumes ? chosen->resume : chosen->out,
@@ -115,7 +120,8 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .threads = (int)chosen->threads,
         .dot = chosen->dot,
     };
-    dv_status status = dv_training_run(&request);
+    if (status == DV_OK)
+        status = dv_training_run(&request);
     dv_experiment_free(&experiment);
     return status;
 }

@@ -4,11 +4,9 @@
 #include "runner/run_folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { FOLD_NAME_SIZE = 32 };
@@ -378,27 +376,14 @@ fail:
     return status;
 }
 
-/*
- * The lock belongs to the open folder, not to a process, and is therefore also that of all
- * children: where this process is killed, the folder stays locked until the last of them has saved.
- */
-static dv_status lock(dv_crossval *all)
-{
-    all->lock = open(all->folder, O_RDONLY | O_DIRECTORY);
-    if (all->lock < 0)
-        return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", all->folder, strerror(errno));
-    if (flock(all->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return DV_FAIL(DV_EARG,
-                       "%s is in use: a cross-validation is at work there, or its runs "
-                       "are still ending",
-                       all->folder);
-    return DV_OK; /* also on file systems that know no locks */
-}
-
 dv_status dv_crossval_claim(dv_crossval *all, const dv_experiment *experiment)
 {
     DV_TRY(dv_make_folders(all->folder));
-    DV_TRY(lock(all));
+    /* Also that of all children: where this process is killed, the folder stays locked until the
+       last of them has saved. */
+    DV_TRY(dv_lock_folder(all->folder,
+                          "a cross-validation is at work there, or its runs are still ending",
+                          &all->lock));
     dv_tree *tree;
     DV_TRY(dv_tree_copy(experiment->tree, &tree));
     dv_status status = describe(all, tree);

@@ -10,25 +10,119 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 /* ---- The folder ---- */
 
-dv_status dv_make_folders(const char *path)
+static void make_parents(const char *path)
 {
     char part[DV_RUN_PATH_SIZE];
     snprintf(part, sizeof part, "%s", path);
-    for (char *p = part + 1; *p != '\0'; p++) {
-        if (*p != '/')
+    for (char *p = part; *p != '\0'; p++) {
+        if (*p != '/' || p == part)
             continue;
         *p = '\0';
-        (void)mkdir(part, 0777); /* the last one tells */
+        (void)mkdir(part, 0777); /* the folder itself tells */
         *p = '/';
     }
-    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+}
+
+dv_status dv_make_folders(const char *path)
+{
+    make_parents(path);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
         return DV_FAIL(DV_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+    return DV_OK;
+}
+
+dv_status dv_make_new_folder(char *path, size_t size)
+{
+    enum { MOST = 10000 };
+    size_t length = strlen(path);
+    make_parents(path);
+    for (int number = 2; mkdir(path, 0777) != 0; number++) {
+        if (errno != EEXIST || number > MOST)
+            return DV_FAIL(DV_EIO, "cannot make the folder %s: %s", path, strerror(errno));
+        int more = snprintf(path + length, size - length, "-%d", number);
+        if (more < 0 || (size_t)more >= size - length)
+            return DV_FAIL(DV_EARG, "the path of the folder is too long: %.60s...", path);
+    }
+    return DV_OK;
+}
+
+/* Not F_SETLK: that lock would belong to the process, not to its children, and go with the first
+   descriptor that it closes. */
+dv_status dv_lock_folder(const char *path, const char *by, int *lock)
+{
+    *lock = open(path, O_RDONLY | O_DIRECTORY);
+    if (*lock < 0)
+        return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", path, strerror(errno));
+    if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return DV_FAIL(DV_EARG, "%s is in use: %s", path, by);
+    return DV_OK; /* also on file systems that know no locks */
+}
+
+/* ---- The run in it ---- */
+
+static const char events_prefix[] = "events.out.tfevents.";
+
+static dv_status fail_foreign(const char *path, const char *file)
+{
+    return DV_FAIL(DV_EARG, "%s holds the %s of a run: move it away, or choose another --out", path,
+                   file);
+}
+
+/*
+ * To begin a run: nothing is there that it would write over or take for its own. A log.txt may be,
+ * that of a training which failed before it had begun; it is written on.
+ */
+static dv_status check_free(const char *path)
+{
+    static const char *const files[] = {"last.safetensors", "model.safetensors", "metrics.csv",
+                                        "confusion.csv",    "report.json",       "report.html",
+                                        "pretrain"};
+    if (dv_run_has(path, "config.yaml"))
+        return DV_FAIL(DV_EARG,
+                       "%s holds a run already: go on with `--resume %s`, or choose "
+                       "another --out",
+                       path, path);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (dv_run_has(path, files[i]))
+            return fail_foreign(path, files[i]);
+    }
+    dv_status status = DV_OK;
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return DV_FAIL(DV_EIO, "cannot read the folder %s: %s", path, strerror(errno));
+    for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
+        if (strncmp(entry->d_name, events_prefix, sizeof events_prefix - 1) == 0)
+            status = fail_foreign(path, entry->d_name);
+    }
+    closedir(directory);
+    return status;
+}
+
+/*
+ * To go on with a run: there is one, and it has a state or nothing to lose. A run that has ended
+ * may have lost its state, as a cross-validation removes it; from config.yaml alone it would begin
+ * anew, over what it has left.
+ */
+static dv_status check_begun(const char *path)
+{
+    if (dv_run_has(path, "last.safetensors"))
+        return DV_OK;
+    if (!dv_run_has(path, "config.yaml"))
+        return DV_FAIL(DV_EARG, "%s holds no run: neither config.yaml nor last.safetensors", path);
+    bool model = dv_run_has(path, "model.safetensors");
+    if (model || dv_run_has(path, "report.json"))
+        return DV_FAIL(DV_EARG,
+                       "the run in %s is finished: its %s is there, and last.safetensors, to go on "
+                       "from, is not; to train further, begin another with --out and --init_from "
+                       "%s/model.safetensors",
+                       path, model ? "model.safetensors" : "report.json", path);
     return DV_OK;
 }
 
@@ -50,25 +144,21 @@ static void remove_temporaries(const dv_run_folder *folder)
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
 {
     memset(out, 0, sizeof *out);
+    out->lock = -1;
     if (strlen(path) >= sizeof out->path)
         return DV_FAIL(DV_EARG, "the path of the run's folder is too long: %.60s...", path);
     strcpy(out->path, path);
-    DV_TRY(dv_make_folders(path));
-    char file[DV_RUN_PATH_SIZE];
-    dv_run_folder_path(out, "config.yaml", file);
-    if (!resume && access(file, F_OK) == 0)
-        return DV_FAIL(DV_EARG,
-                       "%s holds a run already: go on with `--resume %s`, or choose "
-                       "another --out",
-                       path, path);
+    if (!resume)
+        DV_TRY(dv_make_folders(path));
+    DV_TRY(dv_lock_folder(path, "another training is at work there", &out->lock));
+    DV_TRY(resume ? check_begun(path) : check_free(path));
     if (resume)
         remove_temporaries(out);
+    char file[DV_RUN_PATH_SIZE];
     dv_run_folder_path(out, "log.txt", file);
-    out->log = fopen(file, resume ? "a" : "w");
+    out->log = fopen(file, "a"); /* where stderr is the same file, neither overwrites the other */
     if (out->log == NULL)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", file, strerror(errno));
-    /* Where stderr is the same file, neither overwrites the other. */
-    (void)fcntl(fileno(out->log), F_SETFL, O_APPEND);
     out->bar = isatty(STDERR_FILENO) == 1;
     return DV_OK;
 }
@@ -80,6 +170,9 @@ void dv_run_folder_close(dv_run_folder *folder)
     folder->log = NULL;
     dv_events_close(folder->events);
     folder->events = NULL;
+    if (folder->lock >= 0)
+        close(folder->lock);
+    folder->lock = -1;
 }
 
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE])

@@ -11,6 +11,8 @@
  *     events.out.tfevents.SECONDS.decavox
  *                          the epochs for TensorBoard; one more for each time the run went on
  *     log.txt              what was printed
+ *
+ * A training locks the folder while it is at work there.
  */
 #ifndef DV_RUNNER_RUN_FOLDER_H
 #define DV_RUNNER_RUN_FOLDER_H
@@ -24,6 +26,7 @@ enum { DV_RUN_PATH_SIZE = 1024 };
 
 typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
+    int lock; /* a descriptor of the folder; -1: none */
     FILE *log;
     bool bar; /* a progress bar on the terminal: stderr is one */
     bool bar_shown;
@@ -33,8 +36,23 @@ typedef struct dv_run_folder {
 /* Makes a folder and its parents, where they are missing. DV_EIO. */
 dv_status dv_make_folders(const char *path);
 
-/* Makes the folder, its parents too. DV_EIO: it cannot be made; DV_EARG: it holds a run already
-   and `resume` is false. */
+/* Makes a folder that was not there, and its parents: `path` (of `size` bytes) or, where the name
+   is taken, the first free one of path-2, path-3, ..., which `path` becomes. DV_EIO, DV_EARG. */
+dv_status dv_make_new_folder(char *path, size_t size);
+
+/*
+ * Takes the folder for oneself, until *lock, a descriptor, is closed: -1 or to be closed by the
+ * caller, whatever is returned. DV_EARG where another process has it: "PATH is in use: `by`". The
+ * lock belongs to the open folder, not to a process, and is therefore also that of all children.
+ */
+dv_status dv_lock_folder(const char *path, const char *by, int *lock);
+
+/*
+ * To begin a run, makes the folder, its parents too; to `resume` one, takes the one that is there.
+ * Locks it. DV_EIO: it cannot be made or opened. DV_EARG: another training is at work there; to
+ * begin, it holds a run already, or a file of one, named; to resume, it holds none, or one that has
+ * ended without a state to go on from. To be closed with dv_run_folder_close in any case.
+ */
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
 void dv_run_folder_close(dv_run_folder *folder);
 

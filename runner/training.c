@@ -126,10 +126,11 @@ static dv_status open_folder(dv_training *training)
 {
     const dv_training_request *request = training->request;
     bool resume = request->experiment == NULL;
-    if (resume)
+    DV_TRY(dv_run_folder_open(request->folder, resume, &training->folder));
+    if (resume) /* now that no other training writes there */
         DV_TRY(read_run(training, request->folder));
     training->experiment = resume ? &training->restored : request->experiment;
-    return dv_run_folder_open(request->folder, resume, &training->folder);
+    return DV_OK;
 }
 
 static bool has_part(const dv_training *training, dv_part part)
@@ -421,7 +422,7 @@ static void clean_up(dv_training *training)
 
 dv_status dv_training_run(const dv_training_request *request)
 {
-    dv_training training = {.request = request};
+    dv_training training = {.request = request, .folder = {.lock = -1}};
     dv_status status = open_folder(&training);
     bool begins = training.checkpoint.file == NULL;
     if (status == DV_OK && training.experiment->pretrain != NULL && begins)

@@ -146,6 +146,8 @@ class Crossval(support.Case):
         done = self.ends(decavox(*self.command(out, "--format", "json")), GOOD)
         self.assertEqual(json.loads(done.out), self.load(out, "crossval.json"))
         self.assertEqual(done.err.count("done before"), 6)
+        done = decavox("train", "--resume", os.path.dirname(report))  # its state was removed
+        self.ends(done, USAGE, "ann-seed-1 is finished", "--init_from")
         self.assertEqual(os.stat(report).st_mtime_ns, before)
         self.same_as_whole(out)
 

@@ -1,4 +1,5 @@
 """A run that was killed or interrupted and then resumed ends in the bytes of one that was not."""
+import fcntl
 import os
 import random
 import shutil
@@ -158,6 +159,61 @@ class Resume(support.Case):
         self.assertIn(f"epoch 1/{EPOCHS}", out)
         self.same(run, 1)
 
+    def test_a_run_without_a_state_is_not_begun_anew(self):
+        """As a cross-validation leaves them, and one that makes no report."""
+        for name, without in (("bare", "last.*"), ("unreported", "report.*"), ("told", "*.saf*")):
+            run = self.copy(name, "last.*", without)
+            before = self.state(run)
+            model = os.path.join(run, "model.safetensors")
+            done = decavox("train", "--resume", run)
+            self.ends(done, USAGE, run, "is finished", "last.safetensors", f"--init_from {model}")
+            self.assertEqual(self.state(run), before)
+
+    @staticmethod
+    def state(run):
+        return {name: support.read_bytes(os.path.join(run, name)) for name in os.listdir(run)}
+
+    def is_locked(self, run):
+        folder = os.open(run, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(folder)
+
+    def test_two_trainings_do_not_share_a_folder(self):
+        run = self.at("shared")
+        process = self.fresh(run, 1, "--epochs", "100000")
+        try:
+            for line in process.stdout:
+                if line.startswith(b"epoch 2/"):
+                    break
+            self.assertTrue(self.is_locked(run))
+            for command in (["--resume", run], [self.config, "--data", self.data, "--out", run]):
+                self.ends(decavox("train", *command), USAGE, f"{run} is in use", "training")
+            self.assertIsNone(process.poll())
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143)
+        self.assertFalse(self.is_locked(run))
+
+    def test_a_folder_is_taken_before_anything_is_in_it(self):
+        """Before config.yaml is there, which comes behind the data."""
+        run = self.at("taken")
+        os.makedirs(run)
+        folder = os.open(run, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            done = decavox("train", self.config, "--data", self.data, "--out", run)
+            self.ends(done, USAGE, f"{run} is in use")
+            self.assertEqual(os.listdir(run), [])
+        finally:
+            os.close(folder)
+        self.train_once(run, "--epochs", "1")
+
     def test_full_disk_keeps_the_old_checkpoint(self):
         run, _ = self.interrupted("full", signal.SIGTERM, 143, 1)
         last = os.path.join(run, "last.safetensors")
@@ -171,6 +227,9 @@ class Resume(support.Case):
 
     def test_refusals(self):
         self.ends(decavox("train", "--resume", self.at("absent")), FAILED, self.at("absent"))
+        self.assertFalse(os.path.exists(self.at("absent")))
+        self.ends(decavox("train", "--resume", self.data), USAGE, f"{self.data} holds no run")
+        self.assertFalse(os.path.exists(os.path.join(self.data, "log.txt")))
         self.ends(decavox("train", self.config, "--resume", self.whole[1]), USAGE, "--resume")
         self.ends(decavox("train", "--resume", self.whole[1], "--epochs", "90"), USAGE, "train")
         run = self.copy("weights", "last.safetensors")

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import textwrap
+import time
 from unittest import mock
 
 import support
@@ -85,6 +86,45 @@ class Training(support.Case):
         self.assertEqual(support.read_bytes(os.path.join(self.run_folder, "model.safetensors")),
                          before)
         self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), log)
+
+    def test_no_file_of_a_run_is_written_over(self):
+        """Also where its config.yaml is gone, or another program has made it."""
+        for name in ("model.safetensors", "last.safetensors", "metrics.csv", "confusion.csv",
+                     "report.json", "report.html", "pretrain", "events.out.tfevents.1.decavox"):
+            with self.subTest(name):
+                run = self.at("foreign_" + name)
+                os.makedirs(run)
+                support.write_text(os.path.join(run, name), "precious")
+                done = decavox("train", self.config, "--data", self.data, "--out", run)
+                self.ends(done, USAGE, f"{run} holds the {name} of a run", "--out")
+                self.assertEqual(os.listdir(run), [name])
+                self.assertEqual(support.read_text(os.path.join(run, name)), "precious")
+
+    def test_a_training_that_failed_early_can_be_begun_again(self):
+        run = self.at("twice")
+        done = decavox("train", self.config, "--data", self.data, "--split", "leave_one_out:bbo",
+                       "--out", run)
+        self.ends(done, USAGE, "bbo")
+        self.train_once(run, "--epochs", "1")
+        log = support.read_text(os.path.join(run, "log.txt"))
+        self.assertLess(log.index("bbo"), log.index("epoch 1/1"))
+
+    def test_standard_folders_of_one_second(self):
+        folder = self.at("busy")
+        now = time.time()
+        names = [time.strftime("small-%Y%m%d-%H%M%S", time.localtime(now + s)) for s in range(60)]
+        for name in names:
+            os.makedirs(os.path.join(folder, "runs", name))
+            os.makedirs(os.path.join(folder, "runs", name + "-2"))
+        self.ends(decavox("train", self.config, "--data", self.data, "--epochs", "1",
+                          folder=folder), GOOD)
+        runs = set(os.listdir(os.path.join(folder, "runs")))
+        run, = runs - set(names) - {name + "-2" for name in names}
+        self.assertIn(run.removesuffix("-3"), names)
+        self.assertTrue(run.endswith("-3"), run)
+        self.assertEqual(files_in(os.path.join(folder, "runs", run)), FILES)
+        for name in names:
+            self.assertEqual(os.listdir(os.path.join(folder, "runs", name)), [])
 
     def test_standard_folder(self):
         self.ends(decavox("train", self.config, "--data", self.data, "--epochs", "1",
