@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-static const char *const part_names[] = {"train", "validation", "test", "all", NULL};
-
 typedef struct eval_options {
     int format, part;
     char device[DV_STRING_SIZE];
@@ -27,7 +25,7 @@ static const dv_field fields[] = {
     DV_STRING(eval_options, exclude, "",
               "CSV file whose first column names clips to leave out; default: as it was trained, "
               "unless there is --data"),
-    DV_ENUM(eval_options, part, "test", part_names, "which part of the split"),
+    DV_ENUM(eval_options, part, "test", dv_report_parts, "which part of the split"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
     DV_BOOL(eval_options, clips, "false", "in JSON: the answer to every clip too"),
     DV_STRING(eval_options, out, "", "file for the evaluation as JSON, whatever --format is"),
@@ -88,7 +86,7 @@ static json_t *protocol_json(const evaluation *e)
 {
     return json_pack("{s:o, s:o, s:o, s:s}", "checkpoint", dv_text_json(e->checkpoint), "data",
                      dv_text_json(e->data.path), "split", dv_text_json(e->data.split), "part",
-                     part_names[e->chosen->part]);
+                     dv_report_parts[e->chosen->part]);
 }
 
 /* Prints and writes `json` (reference stolen). */
@@ -147,6 +145,7 @@ static dv_status evaluate(evaluation *e)
                            &log));
     dv_report report;
     DV_TRY(dv_report_make(e->predictor, &e->dataset, (dv_part)chosen->part, &report));
+    report.split = e->data.split;
     dv_status status = DV_OK;
     if (chosen->html[0] != '\0') /* before noise comes into the clips */
         status = dv_report_html_eval(&report, &e->data, chosen->html);

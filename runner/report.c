@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const dv_report_parts[] = {"train", "validation", "test", "all", NULL};
+
 /* ---- Making ---- */
 
 static dv_status class_of(const dv_predictor *predictor, const char *label, int *class)
@@ -193,6 +195,19 @@ json_t *dv_calibration_json(const dv_calibration *calibration)
     return json_pack("{s:f, s:o}", "ece", dv_calibration_error(calibration), "bins", bins);
 }
 
+static json_t *clips_json(const dv_report *report)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < report->count; i++) {
+        json_t *one = dv_answer_json(report->predictor, report->clips[i]->path,
+                                     report->logits + i * report->confusion.classes);
+        json_object_set_new(one, "truth",
+                            json_string(dv_predictor_label(report->predictor, report->truth[i])));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 json_t *dv_report_json(const dv_report *report, bool clips)
 {
     int64_t correct = dv_confusion_correct(&report->confusion);
@@ -205,17 +220,12 @@ json_t *dv_report_json(const dv_report *report, bool clips)
         dv_calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped,
         "classes", dv_classes_json(&report->confusion, report->labels), "confusion",
         dv_confusion_json(&report->confusion));
-    if (json == NULL || !clips)
-        return json;
-    json_t *list = json_array();
-    for (int64_t i = 0; i < report->count; i++) {
-        json_t *one = dv_answer_json(report->predictor, report->clips[i]->path,
-                                     report->logits + i * report->confusion.classes);
-        json_object_set_new(one, "truth",
-                            json_string(dv_predictor_label(report->predictor, report->truth[i])));
-        json_array_append_new(list, one);
+    if (json != NULL && report->split != NULL) {
+        json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
+        json_object_set_new(json, "split", dv_text_json(report->split));
     }
-    json_object_set_new(json, "clips", list);
+    if (json != NULL && clips)
+        json_object_set_new(json, "clips", clips_json(report));
     return json;
 }
 

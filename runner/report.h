@@ -11,6 +11,7 @@
 typedef struct dv_report {
     const dv_predictor *predictor; /* borrowed */
     dv_part part;                  /* DV_PART_COUNT: all */
+    const char *split;             /* that the part is of, borrowed; NULL: is not told */
     const char **labels;           /* (classes) borrowed texts, owned array */
     dv_confusion confusion;
     int64_t count;
@@ -22,8 +23,12 @@ typedef struct dv_report {
     size_t skipped; /* files left out of the data set */
 } dv_report;
 
+/* "train", "validation", "test" and, at DV_PART_COUNT, "all"; ended by NULL. */
+extern const char *const dv_report_parts[];
+
 /* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EARG: no clip in it, or a label
-   that the checkpoint does not know, named. `dataset` must outlive the report. */
+   that the checkpoint does not know, named. `dataset` must outlive the report. `split` is for the
+   caller to set. */
 dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
                          dv_report *out);
 void dv_report_free(dv_report *report);
@@ -42,7 +47,8 @@ json_t *dv_confusion_json(const dv_confusion *confusion);
    answers. A new reference. */
 json_t *dv_calibration_json(const dv_calibration *calibration);
 
-/* A new reference; NULL when out of memory. `clips`: with the answer to every clip. */
+/* A new reference; NULL when out of memory. `clips`: with the answer to every clip. With the part
+   where the split is told: an accuracy by which an epoch was chosen is none of a test. */
 json_t *dv_report_json(const dv_report *report, bool clips);
 
 /* The confusion matrix as CSV: a row per true class. Replaced whole or not at all. */

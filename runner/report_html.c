@@ -55,7 +55,7 @@ static void put_data(FILE *out, const html_page *page)
         put_entry(out, "Split", page->data->split);
     snprintf(text, sizeof text, "%s, %lld clips", names[page->report->part],
              (long long)page->report->count);
-    put_entry(out, "Part", text);
+    put_entry(out, "Part", page->report->count > 0 ? text : "no clips to test or to validate with");
     if (strcmp(trained, page->data->path) != 0)
         put_entry(out, "Trained on", trained);
 }
@@ -85,17 +85,36 @@ static void put_header(FILE *out, const html_page *page)
 
 /* ---- The result ---- */
 
-static void put_result(FILE *out, const dv_report *report)
+/* What the figures are of, beside them: a test, or what the epoch was chosen by. */
+static void put_part(FILE *out, const html_page *page)
 {
+    static const char *const names[] = {"training part", "validation part", "test part"};
+    dv_part part = page->report->part;
+    if (part == DV_PART_COUNT) {
+        fputs("<p>of <b>all clips</b></p>\n", out);
+        return;
+    }
+    fprintf(out, "<p>of the <b>%s</b> of the split <b>", names[part]);
+    dv_svg_text(out, page->data->split);
+    fputs("</b>", out);
+    if (part == DV_VALIDATION && page->metrics != NULL)
+        fputs(", which has no test part: these clips chose the epoch, so this is no test", out);
+    fputs("</p>\n", out);
+}
+
+static void put_result(FILE *out, const html_page *page)
+{
+    const dv_report *report = page->report;
     int64_t correct = dv_confusion_correct(&report->confusion);
     double low, high;
     dv_wilson_interval(correct, report->count, &low, &high);
+    fprintf(out, "<section>\n<h2>Result</h2>\n<p class=\"accuracy\">%.2f&#160;%%</p>\n",
+            100 * (double)correct / (double)report->count);
+    put_part(out, page);
     fprintf(out,
-            "<section>\n<h2>Result</h2>\n<p class=\"accuracy\">%.2f&#160;%%</p>\n"
             "<p>%lld of %lld right; 95&#160;%% Wilson interval %.2f&#160;%% to %.2f&#160;%%; "
             "loss %.4f; expected calibration error %.2f&#160;%%</p>\n",
-            100 * (double)correct / (double)report->count, (long long)correct,
-            (long long)report->count, 100 * low, 100 * high, report->loss,
+            (long long)correct, (long long)report->count, 100 * low, 100 * high, report->loss,
             100 * dv_calibration_error(&report->calibration));
     if (report->skipped > 0)
         fprintf(out, "<p>%zu unreadable files left out</p>\n", report->skipped);
@@ -173,12 +192,16 @@ static dv_status put_page(FILE *out, const html_page *page)
     fprintf(out, " \u2013 decavox</title>\n<style>\n%s</style>\n</head>\n<body>\n", dv__html_style);
     put_header(out, page);
     fputs("<main>\n", out);
-    put_result(out, page->report);
+    bool answered = page->report->count > 0;
+    if (answered)
+        put_result(out, page);
     if (page->metrics != NULL)
         DV_TRY(dv__html_curves(out, page->metrics));
-    put_matrix(out, page->report);
-    put_classes(out, page->report);
-    DV_TRY(dv__html_mistakes(out, page->report));
+    if (answered) {
+        put_matrix(out, page->report);
+        put_classes(out, page->report);
+        DV_TRY(dv__html_mistakes(out, page->report));
+    }
     DV_TRY(put_configuration(out, page->report));
     fputs("</main>\n</body>\n</html>\n", out);
     return DV_OK;
@@ -208,11 +231,32 @@ static const char *model_name(const dv_report *report)
     return name[0] != '\0' ? name : "model";
 }
 
-dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
-                             const dv_run_folder *folder)
+/* For the shell, as one word: as it is, or, where it holds anything special, 'in quotes'. */
+static void quote(const char *text, char *out, size_t size)
 {
-    char path[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE], command[DV_RUN_PATH_SIZE + 32];
-    snprintf(command, sizeof command, "decavox train %s/config.yaml", folder->path);
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+=:,@%";
+    static const char in_quotes[] = "'\\''"; /* what stands there for a quote */
+    bool bare = text[strspn(text, plain)] == '\0';
+    size_t length = (size_t)snprintf(out, size, "%s", bare ? "" : "'");
+    for (; *text != '\0' && length + sizeof in_quotes < size; text++) {
+        if (*text == '\'')
+            length += (size_t)snprintf(out + length, size - length, "%s", in_quotes);
+        else
+            out[length++] = *text;
+    }
+    snprintf(out + length, size - length, "%s", bare ? "" : "'");
+}
+
+dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
+                             const dv_run_folder *folder, const char *device, int threads)
+{
+    char path[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE];
+    char config[4 * DV_RUN_PATH_SIZE], command[sizeof config + 128];
+    dv_run_folder_path(folder, "config.yaml", path);
+    quote(path, config, sizeof config);
+    snprintf(command, sizeof command, "decavox train %s --device %.40s --threads %d", config,
+             device, threads);
     dv_run_folder_path(folder, "metrics.csv", metrics);
     dv_run_folder_path(folder, "report.html", path);
     html_page page = {.report = report,

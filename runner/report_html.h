@@ -8,10 +8,12 @@
 #include "runner/report.h"
 #include "runner/run_folder.h"
 
-/* report.html in the folder of a run that has ended, with curves from its metrics.csv. `data`: what
-   the clips were taken from. Replaced whole or not at all. */
+/* report.html in the folder of a run that has ended, with curves from its metrics.csv; of a report
+   without clips, these alone. `data`: what the clips were taken from. `device` and `threads`: that
+   the run can be had with again, which are not in its configuration. Replaced whole or not at all.
+ */
 dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
-                             const dv_run_folder *folder);
+                             const dv_run_folder *folder, const char *device, int threads);
 
 /* The same without the curves, as `path`. */
 dv_status dv_report_html_eval(const dv_report *report, const dv_data_config *data,

@@ -6,8 +6,10 @@
  *     model.safetensors    the trained model, for eval and predict
  *     metrics.csv          a row per epoch
  *     confusion.csv        of the test part, or the validation part where there is no test part
- *     report.json          the same evaluation with all its figures
- *     report.html          the same to be looked at: curves, confusion matrix, worst mistakes
+ *     report.json          the same evaluation with all its figures, and the part that it is of
+ *     report.html          the same to be looked at: curves, confusion matrix, worst mistakes;
+ *                          without a test and a validation part, and so without the two files
+ *                          above, the curves alone
  *     events.out.tfevents.SECONDS.decavox
  *                          the epochs for TensorBoard; one more for each time the run went on
  *     log.txt              what was printed

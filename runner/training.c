@@ -309,33 +309,45 @@ static dv_status set_up(dv_training *training)
 
 /* ---- The run and what it leaves ---- */
 
+static dv_status write_page(const dv_training *training, const dv_report *report)
+{
+    return dv_report_html_run(report, &training->experiment->data, &training->folder,
+                              training->device, training->context->threads);
+}
+
+static dv_status write_files(dv_training *training, const dv_report *report)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_report_text(report, training->folder.log);
+    dv_report_text(report, stdout);
+    dv_run_folder_path(&training->folder, "confusion.csv", path);
+    DV_TRY(dv_report_confusion_csv(report, path));
+    DV_TRY(write_page(training, report));
+    dv_run_folder_path(&training->folder, "report.json", path);
+    return dv_json_write(path, dv_report_json(report, false)); /* last: it marks a finished run */
+}
+
+/* Of the test part, else of the validation part. Without either there is no figure to write down,
+   but the curves. */
 static dv_status write_report(dv_training *training, const char *model)
 {
     dv_predictor *predictor;
     DV_TRY(dv_predictor_load(model, training->device, training->context->threads,
                              training->context->log, &predictor));
-    int64_t *indices, count;
-    dv_status status = dv_dataset_part(&training->dataset, DV_TEST, &indices, &count);
-    dv_report report;
-    if (status == DV_OK) {
-        free(indices);
-        dv_part part = count > 0 ? DV_TEST : DV_VALIDATION;
-        dv_run_print(&training->folder, "%s part:", count > 0 ? "test" : "validation");
+    dv_part part = has_part(training, DV_TEST) ? DV_TEST : DV_VALIDATION;
+    dv_report report = {.predictor = predictor, .part = part};
+    dv_status status;
+    if (has_part(training, part)) {
+        dv_run_print(&training->folder, "%s part:", dv_report_parts[part]);
         status = dv_report_make(predictor, &training->dataset, part, &report);
-    }
-    if (status == DV_OK) {
-        char path[DV_RUN_PATH_SIZE];
-        dv_report_text(&report, training->folder.log);
-        dv_report_text(&report, stdout);
-        dv_run_folder_path(&training->folder, "confusion.csv", path);
-        status = dv_report_confusion_csv(&report, path);
+        report.split = training->experiment->data.split;
         if (status == DV_OK)
-            status = dv_report_html_run(&report, &training->experiment->data, &training->folder);
-        dv_run_folder_path(&training->folder, "report.json", path);
-        if (status == DV_OK) /* last: it marks a run as finished */
-            status = dv_json_write(path, dv_report_json(&report, false));
-        dv_report_free(&report);
+            status = write_files(training, &report);
+    } else {
+        dv_run_print(&training->folder, "no test or validation part: no report but the curves");
+        status = write_page(training, &report);
     }
+    dv_report_free(&report);
     dv_predictor_free(predictor);
     return status;
 }
@@ -358,8 +370,7 @@ static dv_status finish(dv_training *training)
     if (training->experiment->train.time_layers)
         dv_trainer_time_table(training->trainer, table_line, &training->folder);
     dv_run_print(&training->folder, "model: %s", path);
-    bool has_report = has_part(training, DV_TEST) || has_part(training, DV_VALIDATION);
-    return has_report ? write_report(training, path) : DV_OK;
+    return write_report(training, path);
 }
 
 static dv_status run(dv_training *training)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -160,6 +161,59 @@ class Report(Page):
         self.assertIn(f"No mistakes: all {len(right)} answers are right.", self.words.text)
         self.assertIsNone(root.find(".//svg[@class='sound']"))
         self.assertIn(f"Trained on{self.data}", self.words.text.replace("\n", ""))
+
+    def command(self, root):
+        """What the page names as its command."""
+        names = [element.text for element in root.findall(".//dt")]
+        return root.findall(".//dd")[names.index("Command")].text
+
+    def test_the_command_leads_to_the_same_bytes(self):
+        run, again = self.at("Ann's run & more"), self.at("again")
+        self.train_once(run, "--epochs", "2", "--seed", "5", "--threads", "2", threads=None)
+        program, *words = shlex.split(self.command(self.page(os.path.join(run, "report.html"))))
+        self.assertEqual(program, "decavox")
+        self.assertEqual(words[-4:], ["--device", "cpu", "--threads", "2"])
+        self.ends(decavox(*words, "--out", again, threads=None), GOOD)
+        for name in ("model.safetensors", "config.yaml", "report.json"):
+            self.assertEqual(support.read_bytes(os.path.join(again, name)),
+                             support.read_bytes(os.path.join(run, name)), name)
+
+    def test_the_part_is_told(self):
+        """Of a test, and of what the epoch was chosen by."""
+        run = self.train_once(self.at("untested"), "--split", "train", "--epochs", "2")
+        for folder, part, split, chosen in ((self.run_folder, "test", "official", False),
+                                            (run, "validation", "train", True)):
+            report = json.loads(support.read_text(os.path.join(folder, "report.json")))
+            self.assertEqual((report["part"], report["split"]), (part, split))
+            root = self.page(os.path.join(folder, "report.html"))
+            text = "".join(root.find(".//main/section").itertext())
+            self.assertIn(f"of the {part} part of the split {split}", text)
+            self.assertEqual("this is no test" in text, chosen)
+        for part, told in (("validation", "of the validation part of"), ("all", "of all clips")):
+            path, out = self.at("part.html"), self.at("part.json")
+            self.ends(decavox("eval", self.model, "--part", part, "--html", path, "--out", out),
+                      GOOD)
+            self.assertEqual(json.loads(support.read_text(out))["part"], part)
+            self.page(path)
+            self.assertIn(told, self.words.text)
+            self.assertNotIn("this is no test", self.words.text)
+
+    def test_nothing_to_test_with(self):
+        run = self.at("alone")
+        done = decavox("train", self.config, "--data", self.data, "--out", run, "--split", "train",
+                       "--set", "data.validation=0", "--epochs", "2")
+        self.ends(done, GOOD)
+        self.assertIn("no test or validation part", done.out)
+        root = self.page(os.path.join(run, "report.html"))
+        self.assertEqual([(name, len(points)) for name, points in self.lines(root, "loss")],
+                         [("train", 2)])
+        self.assertIsNone(root.find(".//svg[@id='confusion']"))
+        for part in ("no clips to test or to validate with", self.data, "checkpoint_seconds: 0"):
+            self.assertIn(part, self.words.text)
+        for part in ("Result", "Wilson", "Worst mistakes", "nan"):
+            self.assertNotIn(part, self.words.text)
+        for name in ("report.json", "confusion.csv"):
+            self.assertFalse(os.path.exists(os.path.join(run, name)))
 
     def test_no_validation(self):
         run = self.train_once(self.at("unseen"), "--set", "data.validation=0", "--epochs", "1")
