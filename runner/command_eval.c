@@ -3,7 +3,9 @@
 #include "runner/noise_curve.h"
 #include "runner/report_html.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct eval_options {
     int format, part;
@@ -49,6 +51,64 @@ static const dv_options options = {
     .fields = fields,
 };
 
+/* ---- The data ---- */
+
+/* The same place, under whatever name. */
+static bool is_same(const char *path, const char *other)
+{
+    struct stat one, two;
+    return strcmp(path, other) == 0 || (stat(path, &one) == 0 && stat(other, &two) == 0 &&
+                                        one.st_dev == two.st_dev && one.st_ino == two.st_ino);
+}
+
+/* Whether the `path` of a map with that key is this one. */
+static bool names(const dv_tree *map, const char *path)
+{
+    const dv_tree *name = dv_tree_get(map, "path");
+    return name != NULL && name->kind == DV_TREE_SCALAR && is_same(path, name->text);
+}
+
+static bool lists(const dv_tree *data, const char *path)
+{
+    const dv_tree *more = dv_tree_get(data, "more");
+    for (size_t i = 0; more != NULL && more->kind == DV_TREE_LIST && i < more->count; i++) {
+        if (names(more->children[i], path))
+            return true;
+    }
+    return false;
+}
+
+/* The checkpoint's split is that of data.path. Of the other data that it was trained on it would
+   make up a test part, which was never kept from the training. */
+static void warn_of_heard(const dv_tree *config, const eval_options *chosen)
+{
+    const dv_tree *before = dv_tree_get(dv_tree_get(config, "pretrain"), "data");
+    const char *where = NULL;
+    dv_log log = dv_command_log();
+    if (chosen->data[0] == '\0' || chosen->split[0] != '\0' || chosen->part == DV_TRAIN)
+        return;
+    if (lists(dv_tree_get(config, "data"), chosen->data))
+        where = "data.more";
+    else if (names(before, chosen->data))
+        where = "pretrain.data";
+    else if (lists(before, chosen->data))
+        where = "pretrain.data.more";
+    if (where != NULL)
+        dv__log(&log, DV_LOG_WARNING,
+                "%s is among the data that the model was trained on (%s): it may have heard these "
+                "clips; --split says which were kept for testing",
+                chosen->data, where);
+}
+
+static dv_status check_present(const eval_options *chosen, const dv_data_config *data)
+{
+    struct stat info;
+    if (chosen->data[0] != '\0' || stat(data->path, &info) == 0)
+        return DV_OK;
+    return DV_FAIL(DV_EIO, "%s, the data that the model was trained on: %s; --data says where",
+                   data->path, strerror(errno));
+}
+
 /* The data section of the checkpoint's configuration with what the command line says instead. The
    further data that it was trained on are not evaluated. */
 static dv_status data_config(const dv_predictor *predictor, const eval_options *chosen,
@@ -62,14 +122,16 @@ static dv_status data_config(const dv_predictor *predictor, const eval_options *
         memcpy(data->path, chosen->data, sizeof data->path);
         data->exclude[0] = '\0';
     }
-    if (chosen->split[0] != '\0')
-        memcpy(data->split, chosen->split, sizeof data->split);
     if (chosen->exclude[0] != '\0')
         memcpy(data->exclude, chosen->exclude, sizeof data->exclude);
-    if (chosen->part == DV_PART_COUNT) /* all of it: needs no split */
+    if (chosen->split[0] != '\0')
+        memcpy(data->split, chosen->split, sizeof data->split);
+    else if (chosen->part == DV_PART_COUNT) /* all of it: needs none */
         strcpy(data->split, "train");
-    return DV_OK;
+    return check_present(chosen, data);
 }
+
+/* ---- The evaluation ---- */
 
 /* What an evaluation works with. */
 typedef struct evaluation {
@@ -138,6 +200,7 @@ static dv_status evaluate(evaluation *e)
     const eval_options *chosen = e->chosen;
     dv_log log = dv_command_log();
     DV_TRY(data_config(e->predictor, chosen, &e->data));
+    warn_of_heard(dv_predictor_checkpoint(e->predictor)->config, chosen);
     if (e->curve.count > 0)
         DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
     DV_TRY(dv_dataset_open_parts(&e->data, &e->dataset));

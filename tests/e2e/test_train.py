@@ -145,6 +145,28 @@ class Training(support.Case):
         done = decavox("eval", model, "--split", "leave_one_out:bob", "--format", "json")
         self.assertEqual(json.loads(self.ends(done, GOOD).out)["count"], 44)
 
+    def test_an_unknown_split_is_refused_for_every_part(self):
+        model = os.path.join(self.run_folder, "model.safetensors")
+        for part in ("test", "all"):
+            done = decavox("eval", model, "--part", part, "--split", "officia")
+            self.ends(done, USAGE, "unknown split 'officia'", "'official'")
+        done = decavox("eval", model, "--part", "all", "--split", "official", "--format", "json")
+        self.assertEqual(json.loads(self.ends(done, GOOD).out)["count"], 88)
+
+    def test_data_that_are_not_there_any_more(self):
+        data, run = self.at("left", "voices"), self.at("left", "run")
+        shutil.copytree(self.data, data)
+        self.ends(decavox("train", self.config, "--data", "voices", "--epochs", "1", "--out", run,
+                          folder=self.at("left")), GOOD)
+        model = os.path.join(run, "model.safetensors")
+        self.ends(decavox("eval", model, folder=self.at("left")), GOOD)
+        done = decavox("eval", model, folder=self.folder)
+        self.ends(done, FAILED, "voices, the data that the model was trained on", "No such file",
+                  "--data")
+        self.ends(decavox("eval", model, "--data", data, folder=self.folder), GOOD)
+        done = self.ends(decavox("eval", model, "--data", "away", folder=self.folder), FAILED, "away")
+        self.assertNotIn("trained on", done.err)
+
     def test_graph_for_graphviz(self):
         dot = self.at("graph.dot")
         self.ends(decavox("train", self.config, "--data", self.data, "--out", self.at("dotted"),
@@ -327,6 +349,27 @@ class Options(support.Case):
         self.assertIn(" 62 training and 10 validation clips", done.out)  # of 48, and 24 more
         report = json.loads(support.read_text(self.at("more_run", "report.json")))
         self.assertEqual(report["count"], 40)
+
+    def test_data_that_were_heard_are_no_silent_test(self):
+        """The checkpoint's split is that of its data.path alone."""
+        more = support.make_data(self.at("heard"), speakers=("dot",), count=6)
+        before = support.make_data(self.at("before"), speakers=("eve",), count=6)
+        new = support.make_data(self.at("new"), speakers=("fay",), count=6)
+        link = self.at("link")
+        os.symlink(more, link)
+        done, _ = self.resolved("heard_run", "--epochs", "1", "--pretrain_data", before, "--set",
+                                "data.more=[{path: %s, split: train}]" % more)
+        self.ends(done, GOOD)
+        model = self.at("heard_run", "model.safetensors")
+        for data, where in ((more, "(data.more)"), (link, "(data.more)"), (more + "/", "data.more"),
+                            (before, "(pretrain.data)")):
+            for part in ("test", "all"):
+                done = decavox("eval", model, "--data", data, "--part", part)
+                self.ends(done, GOOD, f"warning: {data} is among the data", where, "--split")
+        for arguments in ([], ["--data", self.data], ["--data", new], ["--data", more, "--split",
+                          "official"], ["--data", more, "--part", "train"]):
+            done = self.ends(decavox("eval", model, *arguments), GOOD)
+            self.assertEqual(done.err, "", arguments)
 
     def test_set_and_time_layers(self):
         done, text = self.resolved("set", "--set", "train.time_layers=true", "--set",
