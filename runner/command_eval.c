@@ -117,6 +117,7 @@ static dv_status data_config(const dv_predictor *predictor, const eval_options *
     dv_experiment experiment;
     DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(predictor)->config, &experiment));
     *data = experiment.data;
+    data->more = NULL; /* borrowed of what is freed here */
     dv_experiment_free(&experiment);
     if (chosen->data[0] != '\0') {
         memcpy(data->path, chosen->data, sizeof data->path);
