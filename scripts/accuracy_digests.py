@@ -26,7 +26,7 @@ def content(path):
 
 
 def files_of(config):
-    """The configuration, what it begins with (base), and the files of the models that those name."""
+    """The configuration, what it begins with (base), and the files of the models they name."""
     found, waiting = {}, [config]
     while waiting:
         path = waiting.pop()
@@ -44,7 +44,7 @@ def files_of(config):
 
 
 def of_config(config):
-    """Changes with whatever of these files means something; the folder that they are in does not."""
+    """Changes with whatever of these files means something, not with the folder they are in."""
     found = files_of(config)
     folder = os.path.dirname(config)
     text = "".join(f"{os.path.relpath(path, folder)}\n{found[path]}\n" for path in sorted(found))

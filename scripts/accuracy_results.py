@@ -118,7 +118,7 @@ def crossval_runs(crossval):
 
 
 def crossval_pooled(crossval):
-    """Of all folds and seeds together; the interval is left out: summary_of has that of the mean."""
+    """Of all folds and seeds together; no interval: summary_of has that of the mean."""
     kept = figures(crossval["pooled"])
     return {key: kept[key] for key in ("loss", "ece", "labels", "confusion") if key in kept}
 
