@@ -262,6 +262,22 @@ static void load_fails_where_none_is_left(void **state)
     dv_frontend_free(frontend);
 }
 
+/* What goes into configurations and reports is text. */
+static void names_beyond_utf8(void **state)
+{
+    char path[PATH_SIZE];
+    dv_dataset dataset;
+    write_file(*state, "m.csv", "path,label,speaker\na.wav,caf\xE9,ann\n");
+    assert_int_equal(dv_dataset_open(path_in(*state, "m.csv", path), &dataset), DV_EFORMAT);
+    assert_message("a.wav: the label 'caf");
+    write_file(*state, "m.csv", "path,label,speaker\na.wav,caf\xC3\xA9,Ren\xE9\n");
+    assert_int_equal(dv_dataset_open(path, &dataset), DV_EFORMAT);
+    assert_message("a.wav: the speaker 'Ren");
+    write_file(*state, "m.csv", "path,label,speaker\n\xE9.wav,caf\xC3\xA9,ann\n");
+    open_good(path, &dataset); /* a file is found by bytes */
+    dv_dataset_free(&dataset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +288,7 @@ int main(void)
         IN_FOLDER(bad_manifests),
         IN_FOLDER(bad_paths),
         IN_FOLDER(load_leaves_out_broken_files),
+        IN_FOLDER(names_beyond_utf8),
         IN_FOLDER(load_fails_where_none_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "engine/core/text.h"
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>
@@ -101,6 +102,11 @@ static void entry_free(dv__entry *entry)
 
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
 {
+    /* They go into configurations and reports; the path does not. */
+    if (!dv_is_utf8(entry->label) || !dv_is_utf8(entry->speaker))
+        return DV_FAIL(DV_EFORMAT, "%s: the %s '%s' is not UTF-8", entry->path,
+                       dv_is_utf8(entry->label) ? "speaker" : "label",
+                       dv_is_utf8(entry->label) ? entry->speaker : entry->label);
     DV_TRY(
         dv__grow(listing->count, sizeof *listing->entries, &listing->capacity, &listing->entries));
     dv_status status;

@@ -19,7 +19,8 @@ typedef struct dv__listing {
     size_t capacity;
 } dv__listing;
 
-/* Appends a copy of `entry`, whose texts need not be owned. */
+/* Appends a copy of `entry`, whose texts need not be owned. DV_EFORMAT: label or speaker is not
+   UTF-8. */
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry);
 void dv__listing_free(dv__listing *listing);
 

@@ -40,9 +40,11 @@ class Techniques(support.Case):
         run, done = self.train("all", *options)
         self.ends(done, GOOD)
         self.assertIn("model.safetensors: 14 of 14 tensors loaded", done.out)
-        # Without its checkpoint the run begins anew from its configuration, and ends the same.
+        # As it was before its first checkpoint, it begins anew from its configuration, and ends
+        # the same.
         model = support.read_bytes(os.path.join(run, "model.safetensors"))
-        os.remove(os.path.join(run, "last.safetensors"))
+        for name in ("last.safetensors", "model.safetensors", "report.json"):
+            os.remove(os.path.join(run, name))
         again = self.ends(decavox("train", "--resume", run), GOOD)
         self.assertIn("14 of 14 tensors loaded", again.out)
         self.assertEqual(support.read_bytes(os.path.join(run, "model.safetensors")), model)
@@ -65,8 +67,8 @@ class Techniques(support.Case):
                                    r"\d+ \(now 33\)\n")
         _, done = self.train("frozen", "--init_from", self.first, "--data", words, "--set",
                              'train.freeze=["conv_1.*", "head.weight"]')
-        self.ends(done, USAGE, "train.freeze keeps 'head.weight' as it is, but no file of "
-                               "init_from has given it a value")
+        self.ends(done, USAGE, "train.freeze keeps 'head.weight' as it is, but nothing that is "
+                               "loaded has given it a value")
 
     def test_another_model(self):
         text = support.read_text(self.config).replace("filters: 24", "filters: 20")
