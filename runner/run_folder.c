@@ -116,13 +116,16 @@ static dv_status check_begun(const char *path)
         return DV_OK;
     if (!dv_run_has(path, "config.yaml"))
         return DV_FAIL(DV_EARG, "%s holds no run: neither config.yaml nor last.safetensors", path);
-    bool model = dv_run_has(path, "model.safetensors");
-    if (model || dv_run_has(path, "report.json"))
-        return DV_FAIL(DV_EARG,
-                       "the run in %s is finished: its %s is there, and last.safetensors, to go on "
-                       "from, is not; to train further, begin another with --out and --init_from "
-                       "%s/model.safetensors",
-                       path, model ? "model.safetensors" : "report.json", path);
+    static const char *const ends[] = {"model.safetensors", "report.json"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (dv_run_has(path, ends[i]))
+            return DV_FAIL(DV_EARG,
+                           "the run in %s is finished: its %s is there, and last.safetensors, to "
+                           "go on from, is not; to train further, begin another with --out and "
+                           "--init_from%s%s%s",
+                           path, ends[i], i == 0 ? " " : "", i == 0 ? path : "",
+                           i == 0 ? "/model.safetensors" : "");
+    }
     return DV_OK;
 }
 
