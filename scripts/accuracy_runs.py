@@ -136,8 +136,7 @@ class Lab:
         """Arguments of the program. With protocols.shown_values() it is what is shown."""
         values = {"model": model, **values}
         arguments = protocols.fill(protocol.arguments, values)
-        if model in protocol.mixed:
-            arguments += ["--mixed_precision"]
+        arguments += protocol.more.get(model, ())
         if protocol.kind == "eval":
             return ["eval", *arguments, "--format", "json"]
         config = protocols.fill([protocol.config], values)
