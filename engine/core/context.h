@@ -13,7 +13,8 @@
 typedef enum dv_algorithms {
     DV_ALGORITHMS_FIXED,    /* repeatable, by the library's rules: the same bytes in every run */
     DV_ALGORITHMS_MEASURED, /* repeatable, the fastest here: another run may choose another one */
-    DV_ALGORITHMS_ANY,      /* the fastest here, also where it gives other bytes each time */
+    DV_ALGORITHMS_ANY,      /* the fastest here, also where it gives other bytes each time or, in
+                               floats, rounds more than sums of products do */
 } dv_algorithms;
 
 extern const char *const dv_algorithms_names[]; /* "fixed", "measured", "any", NULL */

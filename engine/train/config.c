@@ -48,7 +48,7 @@ const dv_field dv_train_fields[] = {
             "arithmetic in half precision: true is fp16, the loss scaled, or on a CPU bf16"),
     DV_ENUM(dv_train_config, algorithms, "measured", dv_algorithms_names,
             "of a GPU: fixed (the same bytes in every run), measured (the fastest that are "
-            "repeatable within a run) or any (the fastest)"),
+            "repeatable within a run) or any (the fastest, which may round more)"),
     DV_FLOAT(dv_train_config, checkpoint_seconds, "30", 0, 1e9,
              "least time between two saves; 0: after every epoch"),
     DV_INT(dv_train_config, report_steps, "50", 0, 1e9,

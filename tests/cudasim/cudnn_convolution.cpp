@@ -54,7 +54,8 @@ struct Algorithm {
 
 constexpr float unsupported = -1;
 
-/* Those that the simulated library has. DECAVOX_CUDASIM_CONVOLUTIONS=0: it has none. */
+/* Those that the simulated library has. DECAVOX_CUDASIM_CONVOLUTIONS=0: it has none. Winograd's
+   transformation rounds more than a sum does. */
 std::vector<Algorithm> supported_of(Direction direction)
 {
     bool any = cudasim::setting("DECAVOX_CUDASIM_CONVOLUTIONS", "1") != "0";
@@ -64,7 +65,8 @@ std::vector<Algorithm> supported_of(Direction direction)
         return {{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, true, faster},
                 {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, true, slower}};
     case Direction::backward_data:
-        return {{CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, false, faster},
+        return {{CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED, true, faster},
+                {CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, false, faster},
                 {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, true, slower}};
     default:
         return {{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, false, faster},
@@ -83,6 +85,10 @@ std::vector<Algorithm> algorithms_of(Direction direction)
     }
     std::vector<Algorithm> list = supported_of(direction);
     for (int number = 2; number < count; number++) {
+        if (direction == Direction::backward_data &&
+            number == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED) {
+            continue; /* listed already */
+        }
         bool deterministic = direction != Direction::backward_filter ||
                              number != CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3;
         list.push_back({number, deterministic, unsupported});
@@ -261,12 +267,22 @@ cudnnStatus_t convolve(cudnnHandle_t handle, Direction direction, const Descript
     call.beta = *static_cast<const float *>(beta);
     call.workspace_bytes = workspace_of(direction, number, call.shape);
     call.runs = algorithm.deterministic ? nullptr : handle->runs;
+    if (direction == Direction::backward_data &&
+        number == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED) {
+        call.precision = Precision::tf32;
+    }
     status = check_memory(call, pointers.workspace_bytes);
     if (status != CUDNN_STATUS_SUCCESS) {
         return status;
     }
-    cudaError_t error = cudasim::submit(handle->stream, "cudnnConvolution",
-                                        [call] { cudasim::run_convolution(call); });
+    bool breaks = cudasim::setting("DECAVOX_CUDASIM_CONVOLUTIONS", "1") == "fault";
+    cudaError_t error = cudasim::submit(handle->stream, "cudnnConvolution", [call, breaks] {
+        if (breaks) {
+            cudasim::break_device(cudaErrorIllegalAddress);
+        } else {
+            cudasim::run_convolution(call);
+        }
+    });
     return error == cudaSuccess
                ? CUDNN_STATUS_SUCCESS
                : refuse(CUDNN_STATUS_EXECUTION_FAILED_CUDART, "CUDA error %d", error);

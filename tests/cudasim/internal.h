@@ -69,6 +69,8 @@ cudaError_t refuse_in_capture();
 /* The same for work of one stream, where the stream is being captured. */
 cudaError_t break_capture(cudaStream_t stream, cudaError_t error);
 void finish(cudaStream_t stream);
+/* As after a wrong access: from here on every wait fails, with this error. */
+void break_device(cudaError_t error);
 void finish_all();
 } // namespace cudasim
 

@@ -70,6 +70,7 @@ namespace
 {
 CUstream_st default_stream = {true, {}, nullptr};
 std::set<cudaStream_t> streams;
+cudaError_t device_error = cudaSuccess; /* stays once it is there */
 
 /* The per-thread default stream is taken for the other one. */
 CUstream_st *find(cudaStream_t stream)
@@ -213,6 +214,11 @@ cudaError_t break_capture(cudaStream_t stream, cudaError_t error)
     return fail(error);
 }
 
+void break_device(cudaError_t error)
+{
+    device_error = error;
+}
+
 void finish(cudaStream_t stream)
 {
     run_all(find(stream));
@@ -263,7 +269,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
         return break_capture(stream, cudaErrorStreamCaptureUnsupported);
     }
     finish(stream);
-    return cudaSuccess;
+    return device_error == cudaSuccess ? cudaSuccess : fail(device_error);
 }
 
 /* Each question lets the device do one more piece of work, so that polling comes to an end. */
@@ -290,7 +296,7 @@ cudaError_t cudaDeviceSynchronize(void)
         }
     }
     finish_all();
-    return cudaSuccess;
+    return device_error == cudaSuccess ? cudaSuccess : fail(device_error);
 }
 
 /* ---- Events ---- */
@@ -372,7 +378,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
     if (event->mark != nullptr) {
         run_until(event->mark);
     }
-    return cudaSuccess;
+    return device_error == cudaSuccess ? cudaSuccess : fail(device_error);
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event)

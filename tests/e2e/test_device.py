@@ -103,6 +103,11 @@ class Device(support.Case):
         done = self.simulated({"MEMORY": "1"}, config=LIGHTWEIGHT)
         self.one_sentence(done, "out of memory on CUDA device 0: ", " of 1048576 free")
 
+    def test_device_that_fails_while_algorithms_are_tried(self):
+        done = self.simulated({"CONVOLUTIONS": "fault"})
+        self.one_sentence(done, "conv2d 'conv_1'", "cudaStreamSynchronize", "illegal memory access")
+        self.assertNotIn("plain kernel", done.out + done.err)
+
     def simulated_as_cpu(self, name, config, *more):
         if not beside_program("cudasim"):
             self.skipTest("the module of the simulated device is not built")

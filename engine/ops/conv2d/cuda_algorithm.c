@@ -11,9 +11,12 @@ enum {
 #ifdef DV_CUDASIM
     REPETITIONS = 1,
 #else
-    REPETITIONS = 5,
+    REPETITIONS = 20, /* of what is timed at once */
 #endif
 };
+
+static const char *const names[DV_CONVOLUTION_DIRECTIONS] = {
+    "forward algorithm", "backward algorithm of the input", "backward algorithm of the weights"};
 
 /* A later candidate is taken where it needs less than this part of an earlier one's time. The
    heuristics' order decides between equals, so that noise does not. */
@@ -94,6 +97,33 @@ static dv_status set_algorithm(dv_cudnn_convolution *self, dv_convolution_direct
     return DV_OK;
 }
 
+/* By way of Fourier's or Winograd's transformation, which round more than sums of products do. */
+static bool is_transformed(dv_convolution_direction direction, int algorithm)
+{
+    static const unsigned sets[DV_CONVOLUTION_DIRECTIONS] = {
+        1U << CUDNN_CONVOLUTION_FWD_ALGO_FFT | 1U << CUDNN_CONVOLUTION_FWD_ALGO_FFT_TILING |
+            1U << CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD |
+            1U << CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED,
+        1U << CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT |
+            1U << CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING |
+            1U << CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD |
+            1U << CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED,
+        1U << CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT |
+            1U << CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING |
+            1U << CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD |
+            1U << CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED};
+    return (sets[direction] >> algorithm & 1U) != 0;
+}
+
+/* Repeatable, and in floats as exact as sums of products are; or all where that is wanted. */
+static bool is_wanted(const dv_step *s, dv_convolution_direction direction, const found *result)
+{
+    if (s->context->algorithms == DV_ALGORITHMS_ANY)
+        return true;
+    return result->determinism == CUDNN_DETERMINISTIC &&
+           (s->context->dtype != DV_F32 || !is_transformed(direction, result->algorithm));
+}
+
 /* Takes what may be used. Heuristics may answer with another math type than was asked for, which
    then has to be set; floats keep theirs, and cuDNN is asked for the workspace that this needs. */
 static dv_status add_candidate(const dv_step *s, dv_cudnn_convolution *self,
@@ -101,12 +131,11 @@ static dv_status add_candidate(const dv_step *s, dv_cudnn_convolution *self,
                                candidates *list)
 {
     const dv_cuda_device *device = dv__cuda_device(s->context);
-    bool repeatable =
-        result->determinism == CUDNN_DETERMINISTIC || s->context->algorithms == DV_ALGORITHMS_ANY;
     dv_cudnn_algorithm algorithm = {.number = result->algorithm, .math = result->math};
     if (s->context->dtype == DV_F32)
         algorithm.math = CUDNN_FMA_MATH;
-    if (result->status != CUDNN_STATUS_SUCCESS || !repeatable || has(list, &algorithm))
+    if (result->status != CUDNN_STATUS_SUCCESS || !is_wanted(s, direction, result) ||
+        has(list, &algorithm))
         return DV_OK;
     DV_TRY(set_algorithm(self, direction, &algorithm));
     if (dv__cudnn_convolution_workspace(device, self, direction, algorithm.number,
@@ -116,7 +145,8 @@ static dv_status add_candidate(const dv_step *s, dv_cudnn_convolution *self,
     return DV_OK;
 }
 
-/* What the heuristics may not name: algorithms that cuDNN documents for channels last. */
+/* What the heuristics may not name: algorithms that cuDNN documents for channels last, for halves
+   by tensor cores and, where sizes do not suit these, without. */
 static dv_status add_common(const dv_step *s, dv_cudnn_convolution *self,
                             dv_convolution_direction direction, candidates *list)
 {
@@ -125,9 +155,10 @@ static dv_status add_common(const dv_step *s, dv_cudnn_convolution *self,
          CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM},
         {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1},
         {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1}};
-    for (int i = 0; i < 2; i++) {
-        const found result = {common[direction][i], CUDNN_STATUS_SUCCESS, CUDNN_DETERMINISTIC,
-                              CUDNN_TENSOR_OP_MATH};
+    static const cudnnMathType_t maths[2] = {CUDNN_TENSOR_OP_MATH, CUDNN_DEFAULT_MATH};
+    for (int i = 0; i < 4; i++) {
+        const found result = {common[direction][i % 2], CUDNN_STATUS_SUCCESS, CUDNN_DETERMINISTIC,
+                              maths[i / 2]};
         DV_TRY(add_candidate(s, self, direction, &result, list));
     }
     return DV_OK;
@@ -137,9 +168,6 @@ static dv_status add_common(const dv_step *s, dv_cudnn_convolution *self,
 static dv_status set_none(const dv_step *s, dv_cudnn_convolution *self,
                           dv_convolution_direction direction)
 {
-    static const char *const names[DV_CONVOLUTION_DIRECTIONS] = {
-        "forward algorithm", "backward algorithm of the input",
-        "backward algorithm of the weights"};
     dv__log(&s->context->log, DV_LOG_WARNING,
             "conv2d '%s': cuDNN has no %s%s for %s -> %s in %s with at most %zu bytes of "
             "workspace; a plain kernel computes it",
@@ -210,12 +238,50 @@ static dv_status bench_open(const dv_step *s, dv_convolution_direction direction
     return DV_OK;
 }
 
-static dv_status measure_once(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                              dv_convolution_direction direction, const bench *b,
-                              float *milliseconds)
+static dv_status repeat(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                        dv_convolution_direction direction, const bench *b)
 {
+    for (int i = 0; i < REPETITIONS; i++)
+        DV_TRY(dv__cudnn_convolution_run(device, self, direction, &b->operands));
+    return DV_OK;
+}
+
+/* The repetitions as a CUDA graph, which is how training runs them: what cuDNN does on the host in
+   each call is not in their time. NULL where they cannot be captured. */
+static cudaGraphExec_t capture(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                               dv_convolution_direction direction, const bench *b)
+{
+    cudaGraph_t graph = NULL;
+    cudaGraphExec_t executable = NULL;
+    if (cudaStreamBeginCapture(device->stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
+        dv_status status = repeat(device, self, direction, b);
+        if (cudaStreamEndCapture(device->stream, &graph) == cudaSuccess && status == DV_OK &&
+            cudaGraphInstantiate(&executable, graph, 0) != cudaSuccess)
+            executable = NULL;
+    }
+    if (graph != NULL)
+        (void)cudaGraphDestroy(graph);
+    (void)cudaGetLastError(); /* a refusal, which is no failure here */
+    return executable;
+}
+
+static dv_status launch(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                        dv_convolution_direction direction, const bench *b, cudaGraphExec_t graph)
+{
+    if (graph == NULL)
+        return repeat(device, self, direction, b);
+    DV_CUDA(cudaGraphLaunch(graph, device->stream));
+    return DV_OK;
+}
+
+/* The second of two launches: the first keeps the device busy until the second is there. */
+static dv_status time_launch(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+                             dv_convolution_direction direction, const bench *b,
+                             cudaGraphExec_t graph, float *milliseconds)
+{
+    DV_TRY(launch(device, self, direction, b, graph));
     DV_CUDA(cudaEventRecord(b->start, device->stream));
-    DV_TRY(dv__cudnn_convolution_run(device, self, direction, &b->operands));
+    DV_TRY(launch(device, self, direction, b, graph));
     DV_CUDA(cudaEventRecord(b->end, device->stream));
     DV_CUDA(cudaEventSynchronize(b->end));
     DV_CUDA(cudaEventElapsedTime(milliseconds, b->start, b->end));
@@ -225,36 +291,42 @@ static dv_status measure_once(const dv_cuda_device *device, const dv_cudnn_convo
     return DV_OK;
 }
 
-/* The shortest of several, after one to warm up, which shows that the algorithm works. */
+/* The first call shows that the algorithm works, and loads it. timed false: no more than that. */
 static dv_status measure(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                         dv_convolution_direction direction, const bench *b, int repetitions,
-                         float *shortest)
+                         dv_convolution_direction direction, const bench *b, bool timed,
+                         float *milliseconds)
 {
-    float milliseconds;
-    *shortest = INFINITY;
-    DV_TRY(measure_once(device, self, direction, b, &milliseconds));
-    for (int i = 0; i < repetitions; i++) {
-        DV_TRY(measure_once(device, self, direction, b, &milliseconds));
-        *shortest = milliseconds < *shortest ? milliseconds : *shortest;
-    }
-    return DV_OK;
+    *milliseconds = 0;
+    DV_TRY(dv__cudnn_convolution_run(device, self, direction, &b->operands));
+    DV_CUDA(cudaStreamSynchronize(device->stream));
+    if (!timed)
+        return DV_OK;
+    cudaGraphExec_t graph = capture(device, self, direction, b);
+    dv_status status = time_launch(device, self, direction, b, graph, milliseconds);
+    if (graph != NULL)
+        (void)cudaGraphExecDestroy(graph);
+    return status;
 }
 
 /* A candidate that fails when it is tried is left out: cuDNN may promise what it does not have.
-   `measured` false: the first that works. *best: -1 where none does. */
+   Where the device itself has failed, as after a wrong access, nothing would work any more.
+   `timed` false: the first that works. *best: -1 where none does. */
 static dv_status find_best(const dv_step *s, dv_cudnn_convolution *self,
                            dv_convolution_direction direction, const candidates *list,
-                           const bench *b, bool measured, int *best)
+                           const bench *b, bool timed, int *best)
 {
     const dv_cuda_device *device = dv__cuda_device(s->context);
     float shortest = INFINITY;
     *best = -1;
-    for (int i = 0; i < list->count && (measured || *best < 0); i++) {
+    for (int i = 0; i < list->count && (timed || *best < 0); i++) {
         float milliseconds;
         DV_TRY(set_algorithm(self, direction, &list->items[i]));
-        if (measure(device, self, direction, b, measured ? REPETITIONS : 0, &milliseconds) != DV_OK)
-            continue;
-        if (*best < 0 || milliseconds < worth * shortest) {
+        dv_status status = measure(device, self, direction, b, timed, &milliseconds);
+        if (status != DV_OK) {
+            DV_CUDA(cudaStreamSynchronize(device->stream));
+            dv__log(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': without %s %d: %s", s->node->name,
+                    names[direction], list->items[i].number, dv_error_message());
+        } else if (*best < 0 || milliseconds < worth * shortest) {
             shortest = milliseconds;
             *best = i;
         }
@@ -267,11 +339,11 @@ static dv_status try_all(const dv_step *s, dv_cudnn_convolution *self,
                          dv_convolution_direction direction, const candidates *list, int *best)
 {
     bench b = {0};
-    bool measured = list->count > 1 && s->context->algorithms != DV_ALGORITHMS_FIXED;
+    bool timed = list->count > 1 && s->context->algorithms != DV_ALGORITHMS_FIXED;
     dv_status status = bench_open(s, direction, list, &b);
     *best = 0;
     if (status == DV_OK)
-        status = find_best(s, self, direction, list, &b, measured, best);
+        status = find_best(s, self, direction, list, &b, timed, best);
     else if (status == DV_ENOMEM)
         status = DV_OK;
     bench_close(&b);
@@ -341,7 +413,6 @@ dv_status dv__cudnn_choose(const dv_step *s, dv_cudnn_convolution *self,
     dv_cuda_device *device = dv__cuda_device(s->context);
     candidates list;
     int chosen = -1;
-    DV_CUDA(cudaSetDevice(device->index)); /* the current device is the thread's */
     DV_TRY(list_candidates(s, self, direction, &list));
     if (list.count == 0)
         return set_none(s, self, direction);
@@ -356,5 +427,7 @@ dv_status dv__cudnn_choose(const dv_step *s, dv_cudnn_convolution *self,
         choice.math = (int32_t)list.items[chosen].math;
         remember(device, choice);
     }
+    dv__log(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': %s %d, math type %d", s->node->name,
+            names[direction], list.items[chosen].number, (int)list.items[chosen].math);
     return set_algorithm(self, direction, &list.items[chosen]);
 }
