@@ -1,5 +1,5 @@
 /* How many threads a plan takes: no more than its steps' work is worth where nothing is trained,
-   and OpenMP is given back its own number. */
+   and OpenMP is given back its own number. And that the thread has the plan's device. */
 #include "engine/core/plan_internal.h"
 #include "tests/network.h"
 
@@ -93,12 +93,49 @@ static void test_a_failed_pass_gives_back_too(void **state)
     network_close(&net);
 }
 
+static int entered;
+
+static dv_status enter(dv_context *context)
+{
+    (void)context;
+    return entered++ == 0 ? DV_OK : DV_FAIL(DV_EDEVICE, "the device is gone");
+}
+
+static dv_status plan_entered(dv_planner *planner, dv_step *s)
+{
+    (void)planner;
+    (void)s;
+    return entered == 1 ? DV_OK : DV_FAIL(DV_EARG, "entered %d times", entered);
+}
+
+/* What steps allocate and look up while they are planned is of the thread's current device. */
+static void test_the_device_is_entered_before_steps_are_planned(void **state)
+{
+    (void)state;
+    patched_backend patched;
+    patched_backend_init(&patched, &dv_backend_ref, DV_OP_flatten);
+    patched.impl.plan = plan_entered;
+    patched.backend.enter = enter;
+    network net;
+    entered = 0;
+    network_open(&net, &patched.backend, "layers:\n  - flatten\n", (dv_shape){2, 4, 3, 4}, 48,
+                 NULL);
+    assert_int_equal(entered, 1);
+    dv_plan *plan;
+    assert_int_equal(dv_plan_create(net.context, net.graph, &(dv_plan_options){0}, &plan),
+                     DV_EDEVICE);
+    assert_null(plan);
+    assert_string_equal(dv_error_message(), "the device is gone");
+    network_close(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inference_takes_what_is_worth_it),
         cmocka_unit_test(test_training_takes_all),
         cmocka_unit_test(test_a_failed_pass_gives_back_too),
+        cmocka_unit_test(test_the_device_is_entered_before_steps_are_planned),
     };
     return cmocka_run_group_tests_name("threads of plans", tests, NULL, NULL);
 }

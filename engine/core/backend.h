@@ -22,7 +22,10 @@ typedef struct dv_backend {
 
     dv_status (*open)(dv_context *context); /* NULL: nothing to do */
     void (*close)(dv_context *context);     /* NULL: nothing to do */
-    const char *(*version)(void);           /* libraries and their versions, for `info` */
+    /* Makes the context's device the calling thread's, before steps are planned: what libraries
+       allocate or look up then is of that device. NULL: nothing to do. */
+    dv_status (*enter)(dv_context *context);
+    const char *(*version)(void); /* libraries and their versions, for `info` */
     /* Tells about device `index` in a line, and how many there are. NULL: there is the host. */
     dv_status (*describe)(int index, char *text, size_t size, int *count);
 

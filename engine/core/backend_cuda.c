@@ -157,9 +157,9 @@ static dv_status open_device(dv_context *context)
 }
 
 /* ---- Memory. A context may be used by another thread than the one that opened it, and the current
-   device is the thread's: every run begins with one of these. ---- */
+   device is the thread's: every plan and every run begins with one of these. ---- */
 
-static dv_status enter(const dv_context *context)
+static dv_status enter(dv_context *context)
 {
     DV_CUDA(cudaSetDevice(dv__cuda_device(context)->index));
     return DV_OK;
@@ -214,8 +214,8 @@ static dv_status allocate(dv_context *context, size_t bytes, void **out)
     return DV_OK;
 }
 
-static dv_status transfer(const dv_context *context, void *destination, const void *source,
-                          size_t bytes, enum cudaMemcpyKind kind)
+static dv_status transfer(dv_context *context, void *destination, const void *source, size_t bytes,
+                          enum cudaMemcpyKind kind)
 {
     DV_TRY(enter(context));
     DV_CUDA(cudaMemcpyAsync(destination, source, bytes, kind, dv__cuda_device(context)->stream));
@@ -319,6 +319,7 @@ static const dv_backend backend_cuda = {
     .half = true,
     .open = open_device,
     .close = close_device,
+    .enter = enter,
     .version = version,
     .describe = describe,
     .impls = impls,

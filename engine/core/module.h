@@ -13,7 +13,7 @@
 #include "engine/core/backend.h"
 #include "engine/core/log.h"
 
-enum { DV_MODULE_ABI = 4 };
+enum { DV_MODULE_ABI = 5 };
 
 struct dv_layout;
 

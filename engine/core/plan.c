@@ -177,6 +177,8 @@ const dv_layout *dv_planner_layout(const dv_planner *planner, int i)
 static dv_status plan_steps(dv_plan *plan)
 {
     dv_planner planner = {.plan = plan, .params = plan->graph->params};
+    if (plan->context->backend->enter != NULL)
+        DV_TRY(plan->context->backend->enter(plan->context));
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
