@@ -126,8 +126,9 @@ static __device__ float part_of_weight(const geometry &g, const T *x, const T *d
 }
 
 /* Blocks of (DV_WARP, PARTS) threads: neighbouring weights by parts. */
-template <class T>
-static __global__ void convolve_weights(geometry g, const T *x, const T *dy, T *dw, int count)
+template <class T, class Weight>
+static __global__ void __launch_bounds__(DV_WARP *PARTS)
+    convolve_weights(geometry g, const T *x, const T *dy, Weight *dw, int count)
 {
     DV_SHARED(float, shared, PARTS *DV_WARP);
     const int weight = (int)(blockIdx.x * DV_WARP + threadIdx.x);
@@ -139,7 +140,7 @@ static __global__ void convolve_weights(geometry g, const T *x, const T *dy, T *
     float sum = 0.0F;
     for (int part = 0; part < PARTS; part++)
         sum += shared[part * DV_WARP + threadIdx.x];
-    dw[weight] = dv_from_float<T>(sum);
+    dw[weight] = dv_from_float<Weight>(sum);
 }
 
 /* ---- Launchers ---- */
@@ -200,9 +201,23 @@ int dv_launch_convolution_weights(dv_dtype dtype, const dv_convolution *shape, c
     if (!fits(shape))
         return static_cast<int>(cudaErrorInvalidValue);
     DV_WITH_DTYPE(dtype, T,
-                  DV_LAUNCH(convolve_weights<T>, dv_divide_up(count, DV_WARP), dim3(DV_WARP, PARTS),
-                            0, stream, geometry_of(*shape), static_cast<const T *>(x),
-                            static_cast<const T *>(dy), static_cast<T *>(dw),
+                  DV_LAUNCH((convolve_weights<T, T>), dv_divide_up(count, DV_WARP),
+                            dim3(DV_WARP, PARTS), 0, stream, geometry_of(*shape),
+                            static_cast<const T *>(x), static_cast<const T *>(dy),
+                            static_cast<T *>(dw), static_cast<int>(count)));
+    return dv_launch_status();
+}
+
+int dv_launch_convolution_weights_to_float(dv_dtype dtype, const dv_convolution *shape,
+                                           const void *x, const void *dy, float *dw, void *stream)
+{
+    const int64_t count = count_weights(shape);
+    if (!fits(shape))
+        return static_cast<int>(cudaErrorInvalidValue);
+    DV_WITH_DTYPE(dtype, T,
+                  DV_LAUNCH((convolve_weights<T, float>), dv_divide_up(count, DV_WARP),
+                            dim3(DV_WARP, PARTS), 0, stream, geometry_of(*shape),
+                            static_cast<const T *>(x), static_cast<const T *>(dy), dw,
                             static_cast<int>(count)));
     return dv_launch_status();
 }

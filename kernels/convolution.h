@@ -31,6 +31,10 @@ int dv_launch_convolution_data(dv_dtype dtype, const dv_convolution *shape, cons
 int dv_launch_convolution_weights(dv_dtype dtype, const dv_convolution *shape, const void *x,
                                   const void *dy, void *dw, void *stream);
 
+/* The same with `dw` float. */
+int dv_launch_convolution_weights_to_float(dv_dtype dtype, const dv_convolution *shape,
+                                           const void *x, const void *dy, float *dw, void *stream);
+
 #ifdef __cplusplus
 }
 #endif

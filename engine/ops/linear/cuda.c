@@ -3,7 +3,13 @@
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
     dv_cuda_dense *self;
-    DV_TRY(dv__cuda_dense_plan(planner, s, s->node->attr, &self));
+    dv_status status = dv__cuda_dense_plan(planner, s, s->node->attr, &self);
+    if (status == DV_EUNSUPPORTED) {
+        dv__log(&s->context->log, DV_LOG_WARNING, "%s; plain kernels compute it",
+                dv_error_message());
+        status = dv__cuda_dense_plan_plain(planner, s, s->node->attr, &self);
+    }
+    DV_TRY(status);
     s->self = self;
     return DV_OK;
 }

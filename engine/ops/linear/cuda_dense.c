@@ -1,7 +1,9 @@
-/* By cuBLASLt. Its matrices are column-major: the tensor x (rows, in) is the matrix (in, rows), the
-   weight (out, in) is (in, out), y (rows, out) is (out, rows). */
+/* By cuBLASLt, or where that has no such product as a convolution of single positions by plain
+   kernels. cuBLASLt's matrices are column-major: the tensor x (rows, in) is the matrix (in, rows),
+   the weight (out, in) is (in, out), y (rows, out) is (out, rows). */
 #include "engine/ops/linear/cuda_dense.h"
 #include "kernels/bias.h"
+#include "kernels/convolution.h"
 #include "kernels/elementwise.h"
 #include "kernels/scalar_math.h"
 
@@ -153,6 +155,7 @@ struct dv_cuda_dense {
     dv_linear_attr layer;
     product forward, data, weights;
     bool fused; /* forward adds the bias and applies a ReLU itself */
+    bool plain; /* by plain kernels: the products are none */
 };
 
 void dv__cuda_dense_drop(dv_cuda_dense *self)
@@ -237,7 +240,65 @@ dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s, const dv_li
     return DV_OK;
 }
 
+dv_status dv__cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
+                                    const dv_linear_attr *layer, dv_cuda_dense **out)
+{
+    dv_cuda_dense *self;
+    *out = NULL;
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    self->layer = *layer;
+    self->plain = true;
+    if (s->training)
+        dv_planner_scratch(planner, gradient_bytes(s, self));
+    *out = self;
+    return DV_OK;
+}
+
 /* ---- Running ---- */
+
+/* Each row is an image of one position. */
+static dv_convolution plain_shape(const dv_step *s, const dv_linear_attr *attr)
+{
+    return (dv_convolution){.images = dv_shape_rows(s->in[0]),
+                            .height = 1,
+                            .width = 1,
+                            .channels = s->in[0].c,
+                            .out_height = 1,
+                            .out_width = 1,
+                            .filters = attr->units,
+                            .groups = 1,
+                            .kernel = {1, 1},
+                            .stride = {1, 1},
+                            .dilation = {1, 1}};
+}
+
+static dv_status run_forward(const dv_step *s, const dv_cuda_dense *self)
+{
+    if (!self->plain)
+        return product_run(s, &self->forward, s->w_half[0], s->x[0], s->y, s->scratch);
+    dv_convolution shape = plain_shape(s, &self->layer);
+    DV_CUDA(dv_launch_convolution(s->context->dtype, &shape, s->x[0], s->w_half[0], s->y,
+                                  dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status run_backward(const dv_step *s, const dv_cuda_dense *self, const void *dz,
+                              void *workspace)
+{
+    if (!self->plain) {
+        DV_TRY(product_run(s, &self->weights, s->x[0], dz, s->dw[0], workspace));
+        if (s->dx[0] == NULL)
+            return DV_OK;
+        return product_run(s, &self->data, s->w_half[0], dz, s->dx[0], workspace);
+    }
+    dv_convolution shape = plain_shape(s, &self->layer);
+    DV_CUDA(dv_launch_convolution_weights_to_float(s->context->dtype, &shape, s->x[0], dz, s->dw[0],
+                                                   dv__cuda_stream(s)));
+    if (s->dx[0] != NULL)
+        DV_CUDA(dv_launch_convolution_data(s->context->dtype, &shape, dz, s->w_half[0], s->dx[0],
+                                           dv__cuda_stream(s)));
+    return DV_OK;
+}
 
 /* What the product has not done itself. */
 static dv_status finish(const dv_step *s, const dv_linear_attr *attr, bool add_bias, bool activate)
@@ -259,7 +320,7 @@ dv_status dv__cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
         DV_CUBLAS(cublasLtMatmulDescSetAttribute(self->forward.operation,
                                                  CUBLASLT_MATMUL_DESC_BIAS_POINTER, &s->w_half[1],
                                                  sizeof s->w_half[1]));
-    DV_TRY(product_run(s, &self->forward, s->w_half[0], s->x[0], s->y, s->scratch));
+    DV_TRY(run_forward(s, self));
     bool activated =
         attr->activation == DV_ACT_NONE || (self->fused && attr->activation == DV_ACT_RELU);
     return finish(s, attr, attr->bias && !self->fused, !activated);
@@ -279,8 +340,5 @@ dv_status dv__cuda_dense_backward(const dv_step *s, const dv_cuda_dense *self)
     if (attr->bias)
         DV_CUDA(dv_launch_column_sums(s->context->dtype, dz, s->dw[1], dv_shape_rows(s->in[0]),
                                       attr->units, device->stream));
-    DV_TRY(product_run(s, &self->weights, s->x[0], dz, s->dw[0], workspace));
-    if (s->dx[0] == NULL)
-        return DV_OK;
-    return product_run(s, &self->data, s->w_half[0], dz, s->dx[0], workspace);
+    return run_backward(s, self, dz, workspace);
 }

@@ -15,6 +15,9 @@ typedef struct dv_cuda_dense dv_cuda_dense;
  */
 dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s, const dv_linear_attr *layer,
                               dv_cuda_dense **out);
+/* The same by plain kernels, which are slow and compute all there is. */
+dv_status dv__cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
+                                    const dv_linear_attr *layer, dv_cuda_dense **out);
 void dv__cuda_dense_drop(dv_cuda_dense *self);
 
 dv_status dv__cuda_dense_forward(const dv_step *s, dv_cuda_dense *self);
