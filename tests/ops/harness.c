@@ -188,7 +188,7 @@ static dv_status open_rig(op_rig *rig, const op_rig_options *options)
     const dv_backend *real = rig->guard.real;
     int threads = options->threads > 0 ? options->threads : 1;
     DV_TRY(dv_context_open_backend(options->unguarded ? real : &rig->guard.backend, threads,
-                                   (dv_log){0}, &rig->context));
+                                   options->log, &rig->context));
     rig->context->algorithms = options->algorithms;
     if (real->half || real->half_products != NULL)
         DV_TRY(dv_context_set_dtype(rig->context, rig->dtype));

@@ -48,6 +48,7 @@ typedef struct op_rig_options {
                           products. Whether it has or not, the case's numbers are rounded to it:
                           both then compute from the same */
     bool unrounded;    /* but here they stay as they are */
+    dv_log log;        /* of the context */
 } op_rig_options;
 
 typedef struct op_rig {
