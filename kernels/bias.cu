@@ -12,7 +12,8 @@ enum { SUM_WARPS = 16 };
 
 /* A block sums 32 neighbouring columns, a lane each; its warps share the rows. */
 template <class T>
-static __global__ void column_sums(const T *x, float *sums, int64_t rows, int64_t columns)
+static __global__ void __launch_bounds__(SUM_WARPS *DV_WARP)
+    column_sums(const T *x, float *sums, int64_t rows, int64_t columns)
 {
     DV_SHARED(float, partial, SUM_WARPS *DV_WARP);
     const int64_t column = static_cast<int64_t>(blockIdx.x) * DV_WARP + dv_lane();

@@ -73,8 +73,9 @@ static __device__ __forceinline__ void begin_planes(const block_sizes &z, float 
 }
 
 template <class T>
-__global__ void spatial_attention(block_sizes z, const T *x, const float *weight,
-                                  dv_spatial_attention_record r, T *y)
+__global__ void __launch_bounds__(MOST_THREADS)
+    spatial_attention(block_sizes z, const T *x, const float *weight, dv_spatial_attention_record r,
+                      T *y)
 {
     DV_DYNAMIC_SHARED(float, planes);
     float *w = planes + 2 * z.plane;
@@ -139,9 +140,9 @@ static __device__ __forceinline__ void correlate(const block_sizes &z, const flo
 }
 
 template <class T>
-__global__ void spatial_attention_backward(block_sizes z, const T *x, const T *dy,
-                                           const float *weight, dv_spatial_attention_record r,
-                                           float *parts, T *dx, float *dweight)
+__global__ void __launch_bounds__(MOST_THREADS)
+    spatial_attention_backward(block_sizes z, const T *x, const T *dy, const float *weight,
+                               dv_spatial_attention_record r, float *parts, T *dx, float *dweight)
 {
     DV_DYNAMIC_SHARED(float, dz);
     float *w = dz + z.plane;

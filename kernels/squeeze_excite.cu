@@ -62,8 +62,9 @@ static __device__ __forceinline__ int lanes_for(int columns)
 }
 
 template <class T>
-__global__ void squeeze_excite(block_sizes z, const T *x, dv_squeeze_excite_weights w,
-                               dv_squeeze_excite_record r, T *y)
+__global__ void __launch_bounds__(MOST_THREADS)
+    squeeze_excite(block_sizes z, const T *x, dv_squeeze_excite_weights w,
+                   dv_squeeze_excite_record r, T *y)
 {
     DV_DYNAMIC_SHARED(float, shared);
     float *vector = shared, *hidden = vector + z.channels, *partial = hidden + z.middle;
@@ -144,10 +145,10 @@ static __device__ void sum_weight_gradients(const block_sizes &z, const dv_squee
 }
 
 template <class T>
-__global__ void squeeze_excite_backward(block_sizes z, const T *x, const T *dy,
-                                        dv_squeeze_excite_weights w, dv_squeeze_excite_record r,
-                                        dv_squeeze_excite_scratch d, T *dx,
-                                        dv_squeeze_excite_gradients gradients)
+__global__ void __launch_bounds__(MOST_THREADS)
+    squeeze_excite_backward(block_sizes z, const T *x, const T *dy, dv_squeeze_excite_weights w,
+                            dv_squeeze_excite_record r, dv_squeeze_excite_scratch d, T *dx,
+                            dv_squeeze_excite_gradients gradients)
 {
     DV_DYNAMIC_SHARED(float, shared);
     float *vector = shared, *dreduce = vector + z.channels, *partial = dreduce + z.middle;
