@@ -2,6 +2,7 @@
 simulated device."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,22 @@ class GpuCheck(support.Case):
         self.ends(self.check("machine"), FAILED, "nvidia-smi says: no devices were found")
         self.ends(self.check("--skip-code", "77", "machine"), 77, "no devices were found")
         self.assertEqual(os.listdir(self.out), [])
+
+    def test_calls_that_make_the_whole(self):
+        told = self.ends(self.check("--help"), GOOD).out
+        calls = [c.split() for c in re.findall(r"^ +scripts/gpu_check.sh ([a-z ]+)$", told,
+                                               re.MULTILINE)]
+        self.assertEqual(calls[0], ["machine", "build", "tests"])
+        times = {part: int(seconds) for part, seconds in
+                 re.findall(r"\[([a-z]+)\]=([0-9]+)", support.read_text(SCRIPT))}
+        for call in calls:
+            self.assertLess(sum(times.pop(part) for part in call), times["all"], call)
+        self.assertEqual(list(times), ["all"])
+        self.assertLess(times["all"], 540)
+        self.stand_in("nvidia-smi", SMI)
+        done = self.ends(self.check("--time", "all=0"), FAILED)
+        self.assertEqual(re.findall(r"^==> ([a-z]+): no time is left$", done.out, re.MULTILINE),
+                         calls[0])
 
     def test_machine(self):
         self.stand_in("nvidia-smi", SMI)
