@@ -1,7 +1,7 @@
 /*
- * What the switches of training do: accumulation, averages of the weights, frozen parameters, class
- * weights, smoothing, the schedule that watches the loss; and that a run with all of them goes on
- * as if it had never stopped.
+ * What the switches of training do: accumulation, averages of the weights, class weights,
+ * smoothing, the schedule that watches the loss; and that a run with all of them goes on as if it
+ * had never stopped. Frozen parameters: test_frozen.c.
  *
  *     test_techniques [DEVICE]     ref and cpu; or the backend of a module
  */
@@ -201,111 +201,6 @@ static void validates_the_average(const dv_backend *backend)
     validates_averages(backend, DV_MIXED_NONE);
     if (backend->half)
         validates_averages(backend, DV_MIXED_FP16);
-}
-
-/* ---- Frozen parameters ---- */
-
-static void require_moved(const trial *seen, const float *before, const char *name, bool moved)
-{
-    int64_t count;
-    const dv_params *params = dv_trainer_params(seen->trainer);
-    for (int i = 0; strcmp(params->items[i].name, name) != 0; i++)
-        before += params->items[i].count;
-    float *after = trial_read_one(seen, name, DV_VALUES, &count);
-    if ((memcmp(before, after, (size_t)count * sizeof *after) != 0) != moved)
-        fail_msg("%s %s", name, moved ? "has not moved" : "has moved");
-    free(after);
-}
-
-static void train_frozen(const dv_backend *backend, const char *patterns, const bool moved[7])
-{
-    static const char *const names[] = {"conv.weight", "conv.bias",         "norm.weight",
-                                        "norm.bias",   "norm.running_mean", "norm.running_var",
-                                        "head.weight"};
-    trial seen;
-    int64_t count;
-    trial_open(&seen, backend, normed_model, 8, 4);
-    trial_freeze(&seen, patterns);
-    seen.task.config.weight_decay = 0.5;
-    seen.task.config.ema_decay = 0.5;
-    must(trial_create(&seen));
-    float *before = trial_read_all(&seen, DV_VALUES, &count);
-    must(trial_go(&seen));
-    for (int i = 0; i < 7; i++)
-        require_moved(&seen, before, names[i], moved[i]);
-    free(before);
-    trial_close(&seen);
-}
-
-static void freezes(const dv_backend *backend)
-{
-    train_frozen(backend, "[\"conv.*\", \"norm.*\"]",
-                 (const bool[7]){false, false, false, false, false, false, true});
-    train_frozen(backend, "norm.weight",
-                 (const bool[7]){true, true, false, true, false, false, true});
-    train_frozen(backend, "[\"*.bias\", \"head.*\"]",
-                 (const bool[7]){true, false, true, false, true, true, false});
-}
-
-/* The gradient goes through a frozen norm as through constants: as on the reference. */
-static void passes_a_frozen_norm(const dv_backend *backend)
-{
-    const dv_backend *const backends[] = {&dv_backend_ref, backend};
-    double losses[2], norms[2];
-    for (int i = 0; i < 2; i++) {
-        trial seen;
-        trial_open(&seen, backends[i], normed_model, 8, 0);
-        trial_freeze(&seen, "[\"norm.*\"]");
-        trial_whole(&seen);
-        losses[i] = trial_last(&seen)->train_loss;
-        norms[i] = trial_last(&seen)->gradient_norm;
-        trial_close(&seen);
-    }
-    trial_require_near(losses[1], losses[0], 1e-4);
-    trial_require_near(norms[1], norms[0], 1e-3);
-}
-
-/* One step of plain gradient descent of rate 1 goes as far as the norm says. */
-static void norm_is_of_what_is_trained(const dv_backend *backend)
-{
-    double norms[2];
-    for (int i = 0; i < 2; i++) {
-        trial seen;
-        int64_t count;
-        trial_open(&seen, backend, plain_model, 8, 0);
-        if (i == 1)
-            trial_freeze(&seen, "hidden.*");
-        seen.task.config.optimizer = DV_SGD;
-        seen.task.config.beta1 = seen.task.config.weight_decay = 0;
-        seen.task.config.clip_norm = 0;
-        seen.task.config.learning_rate = 1;
-        seen.task.config.max_steps = 1;
-        must(trial_create(&seen));
-        float *before = trial_read_all(&seen, DV_VALUES, &count);
-        must(trial_go(&seen));
-        float *after = trial_read_all(&seen, DV_VALUES, &count);
-        norms[i] = trial_last(&seen)->gradient_norm;
-        trial_require_near(trial_distance(before, after, count), norms[i], 1e-4);
-        free(before);
-        free(after);
-        trial_close(&seen);
-    }
-    assert_true(norms[1] > 0 && norms[1] < 0.99 * norms[0]);
-}
-
-static void refuses_to_freeze(const dv_backend *backend)
-{
-    static const char *const patterns[] = {"[\"convolution.*\"]", "[[1]]", "\"*\""};
-    static const char *const parts[] = {"no parameter is called 'convolution.*'",
-                                        "expected patterns", "nothing is left to train"};
-    for (int i = 0; i < 3; i++) {
-        trial seen;
-        trial_open(&seen, backend, normed_model, 8, 0);
-        trial_freeze(&seen, patterns[i]);
-        require_refused(trial_create(&seen), DV_ECONFIG, parts[i]);
-        assert_null(seen.trainer);
-        trial_close(&seen);
-    }
 }
 
 /* ---- Class weights ---- */
@@ -560,10 +455,6 @@ static int run_each(void)
         {"an overflow skips an update", overflows_by_updates},
         {"the average of the weights", averages},
         {"the average is validated", validates_the_average},
-        {"frozen parameters", freezes},
-        {"through a frozen norm", passes_a_frozen_norm},
-        {"the norm without the frozen", norm_is_of_what_is_trained},
-        {"what cannot be frozen", refuses_to_freeze},
         {"class weights", weighs_classes},
         {"label smoothing", smooths_labels},
         {"plateau", reacts_to_a_plateau},

@@ -112,8 +112,9 @@ struct dv_step {
     dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */
     bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
     bool training;                /* known in plan: false when there will be no backward */
-    bool frozen;                  /* known in plan: the first parameter is not trained */
-    const dv_absorbed *absorbed;  /* (absorbed_count) in order; nodes known in plan */
+    bool frozen; /* known in plan: the first parameter is not trained; without parameters, in
+                    training: the node is in a part that is not trained */
+    const dv_absorbed *absorbed; /* (absorbed_count) in order; nodes known in plan */
     int absorbed_count;
 
     const void *x[DV_MAX_INPUTS];      /* inputs */

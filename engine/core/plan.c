@@ -41,6 +41,28 @@ static void find_sources(dv_plan *plan, const dv_plan_options *options, bool *fl
     }
 }
 
+/* Nodes without parameters (dropout) belong to those that read their values: such a node is frozen
+   where no gradient flows out of it and all parameters that its value comes to next are frozen. One
+   whose value comes to a trained parameter, or to the end, works as in any training. */
+static dv_status find_frozen(dv_plan *plan, const bool *flows)
+{
+    bool *serves; /* a trained parameter, or the end, next */
+    DV_TRY(dv__calloc((size_t)plan->count, sizeof *serves, &serves));
+    serves[plan->count - 1] = true;
+    for (int i = plan->count - 1; i >= 0; i--) {
+        const dv_node *node = &plan->graph->nodes[i];
+        bool wants = node->param_count == 0 && serves[i];
+        for (int k = 0; k < node->param_count; k++)
+            wants = wants || !plan->graph->params->items[node->params[k]].frozen;
+        for (int k = 0; k < node->input_count; k++)
+            serves[node->inputs[k]] = serves[node->inputs[k]] || wants;
+        if (node->param_count == 0)
+            plan->steps[i].step.frozen = !flows[i] && !serves[i];
+    }
+    free(serves);
+    return DV_OK;
+}
+
 /* A node is in the backward pass when the last node depends on it and a gradient flows out. */
 static dv_status find_backward(dv_plan *plan, const dv_plan_options *options)
 {
@@ -48,7 +70,7 @@ static dv_status find_backward(dv_plan *plan, const dv_plan_options *options)
     DV_TRY(dv__calloc((size_t)plan->count, sizeof *flows, &flows));
     find_sources(plan, options, flows);
     plan->steps[plan->count - 1].backward = flows[plan->count - 1];
-    dv_status status = DV_OK;
+    dv_status status = find_frozen(plan, flows);
     for (int i = plan->count - 1; i >= 0 && status == DV_OK; i--) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;

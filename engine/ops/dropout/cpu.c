@@ -163,7 +163,7 @@ static void copy(const dv_step *s, const void *from, void *to)
 static dv_status forward(dv_step *s)
 {
     const dv_dropout_attr *attr = s->node->attr;
-    if (!s->run->training)
+    if (!dv__dropout_drops(s))
         copy(s, s->x[0], s->y);
     else if (!attr->channels)
         draw_all(s, s->x[0], s->y);
@@ -178,7 +178,7 @@ static dv_status backward(dv_step *s)
 {
     if (s->dx[0] == NULL)
         return DV_OK;
-    if (s->run->training)
+    if (dv__dropout_drops(s))
         apply(s, s->dy, s->dx[0]);
     else
         copy(s, s->dy, s->dx[0]);

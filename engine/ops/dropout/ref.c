@@ -7,7 +7,7 @@
 static double factor(const dv_step *s, int64_t i)
 {
     const dv_dropout_attr *attr = s->node->attr;
-    if (!s->run->training)
+    if (!dv__dropout_drops(s))
         return 1;
     dv_shape shape = s->node->shape;
     int64_t sample = shape.h * shape.w * shape.c;
