@@ -4,7 +4,7 @@
 #include "kernels/index.cuh"
 #include "kernels/scalar_math.h"
 
-/* q = keep target + spread. */
+/* q = keep target + spread sum(target). */
 struct smoothing_of {
     float keep, spread;
 };
@@ -18,6 +18,15 @@ template <class T> static __device__ __forceinline__ float largest_of(const T *l
     return dv_warp_maximum(largest);
 }
 
+/* In all lanes. */
+static __device__ __forceinline__ float sum_of(const float *targets, int classes)
+{
+    float sum = 0.0F;
+    for (int k = dv_lane(); k < classes; k += DV_WARP)
+        sum += targets[k];
+    return dv_warp_sum(sum);
+}
+
 /* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
 template <class T>
 __global__ void cross_entropy(smoothing_of q, const T *logits, const float *targets, float *losses,
@@ -26,10 +35,11 @@ __global__ void cross_entropy(smoothing_of q, const T *logits, const float *targ
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
         const T *x = logits + row * classes;
         const float *target = targets + row * classes;
-        float largest = largest_of(x, classes), sum = 0.0F, total = 0.0F, inner = 0.0F;
+        float largest = largest_of(x, classes), spread = q.spread * sum_of(target, classes);
+        float sum = 0.0F, total = 0.0F, inner = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float below = dv_to_float(x[k]) - largest;
-            float share = q.keep * target[k] + q.spread;
+            float share = q.keep * target[k] + spread;
             sum += dv_exp_negative(below);
             total += share;
             inner += share * below;
@@ -42,7 +52,7 @@ __global__ void cross_entropy(smoothing_of q, const T *logits, const float *targ
     }
 }
 
-/* dx_k = dy (softmax_k sum(q) - q_k), also right where a row of targets does not sum to 1. */
+/* dx_k = dy (softmax_k sum(q) - q_k). */
 template <class T>
 __global__ void cross_entropy_backward(smoothing_of q, const T *logits, const float *targets,
                                        const float *dy, T *dx, int rows, int classes)
@@ -50,15 +60,16 @@ __global__ void cross_entropy_backward(smoothing_of q, const T *logits, const fl
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
         const T *x = logits + row * classes;
         const float *target = targets + row * classes;
-        float largest = largest_of(x, classes), sum = 0.0F, total = 0.0F;
+        float largest = largest_of(x, classes), spread = q.spread * sum_of(target, classes);
+        float sum = 0.0F, total = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             sum += dv_exp_negative(dv_to_float(x[k]) - largest);
-            total += q.keep * target[k] + q.spread;
+            total += q.keep * target[k] + spread;
         }
         float scale = dv_warp_sum(total) / dv_warp_sum(sum), gradient = dy[row];
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float softmax = dv_exp_negative(dv_to_float(x[k]) - largest) * scale;
-            float share = q.keep * target[k] + q.spread;
+            float share = q.keep * target[k] + spread;
             dx[row * classes + k] = dv_from_float<T>(gradient * (softmax - share));
         }
     }

@@ -212,13 +212,13 @@ static void weigh(trial *seen, const char *text)
     dv_tree_free(weights);
 }
 
-/* Loss of the first epoch at a rate of 0, in training (not smoothed) and in validation. */
+/* Loss of the first epoch at a rate of 0, in training and in validation. */
 static void weighted_losses(const dv_backend *backend, const char *weights, double losses[2])
 {
     trial seen;
     trial_open(&seen, backend, plain_model, 8, 4);
     weigh(&seen, weights);
-    seen.task.config.learning_rate = seen.task.config.label_smoothing = 0;
+    seen.task.config.learning_rate = 0;
     seen.task.config.epochs = 1;
     trial_whole(&seen);
     assert_true(trial_last(&seen)->train_accuracy > 0);
@@ -236,11 +236,46 @@ static void weighs_classes(const dv_backend *backend)
         weighted_losses(backend, lists[i], losses[i]);
         assert_true(losses[i][1] == losses[0][1]);
     }
-    trial_require_near(losses[1][0], 2 * losses[0][0], 1e-5);
-    /* Each class counts three times in one of them, once in the others. */
-    trial_require_near(losses[2][0] + losses[3][0] + losses[4][0], 5 * losses[0][0], 1e-5);
+    assert_true(losses[1][0] == losses[0][0]);
+    /* Each class counts three times in one of them, once in the others; 1 in the mean of a list. */
+    trial_require_near(losses[2][0] + losses[3][0] + losses[4][0], 3 * losses[0][0], 1e-5);
     assert_true(losses[2][0] != losses[3][0] && losses[3][0] != losses[4][0]);
     assert_true(losses[5][0] == losses[0][0]); /* as many of each */
+}
+
+/* What is learnt with equal weights, and with smoothing and clipping, is what is without any. */
+static void takes_equal_weights_for_none(const dv_backend *backend)
+{
+    static const char *const lists[] = {"none", "[0.1, 0.1, 0.1]", "[10, 10, 10]"};
+    trial runs[3];
+    for (int i = 0; i < 3; i++) {
+        trial_open(&runs[i], backend, plain_model, 8, 4);
+        weigh(&runs[i], lists[i]);
+        trial_whole(&runs[i]);
+        trial_require_same(&runs[i], &runs[0]);
+        assert_true(trial_last(&runs[i])->train_loss == trial_last(&runs[0])->train_loss);
+    }
+    for (int i = 0; i < 3; i++)
+        trial_close(&runs[i]);
+}
+
+/* A weight is a factor of the whole loss of a clip, smoothing included. */
+static void weighs_smoothing(const dv_backend *backend)
+{
+    double losses[2];
+    for (int i = 0; i < 2; i++) {
+        trial seen;
+        trial_open(&seen, backend, plain_model, 8, 0);
+        weigh(&seen, "[1, 1, 1]");
+        for (int k = 0; k < CLASSES; k++) /* past the scaling of a list */
+            seen.task.dataset.class_weights[k] = i == 0 ? 1 : 10;
+        seen.task.config.label_smoothing = 0.3;
+        seen.task.config.max_steps = 1;
+        trial_whole(&seen);
+        losses[i] = trial_last(&seen)->train_loss;
+        trial_close(&seen);
+    }
+    trial_require_near(losses[1], 10 * losses[0], 1e-5);
 }
 
 /* ---- Label smoothing ---- */
@@ -456,6 +491,8 @@ static int run_each(void)
         {"the average of the weights", averages},
         {"the average is validated", validates_the_average},
         {"class weights", weighs_classes},
+        {"equal weights", takes_equal_weights_for_none},
+        {"weights with smoothing", weighs_smoothing},
         {"label smoothing", smooths_labels},
         {"plateau", reacts_to_a_plateau},
     };

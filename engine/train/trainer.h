@@ -59,7 +59,7 @@ typedef enum dv_mixed_precision {
 extern const dv_field dv_train_fields[]; /* section `train` */
 
 /* Where batches come from. The functions fill features (count, rows, frames) and targets (count,
-   classes), rows of probabilities. */
+   classes), rows of probabilities times the clip's weight. */
 typedef struct dv_source {
     void *user;
     int64_t rows, frames, classes;

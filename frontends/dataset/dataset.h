@@ -142,8 +142,9 @@ dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **ind
 /*
  * Sets class_weights. NULL or `none`: no weights. `balanced`: those of the labels that the training
  * part has are to each other as the inverse of their numbers of clips there, and 1 in the mean over
- * these clips; the others are 1. A list: as it is, in the order of the labels. DV_ECONFIG for
- * anything else, for a list of another length, and for a weight that is not above 0.
+ * these clips; the others are 1. A list, in the order of the labels: scaled to a mean of 1 over
+ * these clips. DV_ECONFIG for anything else, for a list of another length, and for a weight that is
+ * not above 0.
  */
 dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights);
 

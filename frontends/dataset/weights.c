@@ -23,6 +23,21 @@ static dv_status balance(dv_dataset *dataset)
     return DV_OK;
 }
 
+/* Makes the mean over the training clips 1, so that weights that are equal change nothing, and the
+   gradient's norm stays what clipping expects. */
+static void scale(dv_dataset *dataset)
+{
+    double sum = 0, clips = 0;
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part != DV_TRAIN)
+            continue;
+        sum += (double)dataset->class_weights[dataset->clips[i].label];
+        clips++;
+    }
+    for (size_t k = 0; clips > 0 && k < dataset->label_count; k++)
+        dataset->class_weights[k] = (float)((double)dataset->class_weights[k] * clips / sum);
+}
+
 static dv_status take_list(dv_dataset *dataset, const dv_tree *list)
 {
     if (list->count != dataset->label_count)
@@ -39,6 +54,7 @@ static dv_status take_list(dv_dataset *dataset, const dv_tree *list)
                                 dataset->labels[k]);
         dataset->class_weights[k] = (float)weight;
     }
+    scale(dataset);
     return DV_OK;
 }
 

@@ -133,10 +133,12 @@ def positions(a, x, w, run):
 
 
 def softmax_cross_entropy(a, x, w, run):
+    """The weight of a sample is the sum of its targets, which PyTorch's smoothing does not know."""
     logits, targets = x[0].flatten(1), x[1].flatten(1)
-    losses = F.cross_entropy(logits, targets, reduction="none",
+    weights = targets.sum(1)
+    losses = F.cross_entropy(logits, targets / weights[:, None], reduction="none",
                              label_smoothing=float(a["smoothing"]))
-    return losses.reshape(-1, 1, 1, 1)
+    return (weights * losses).reshape(-1, 1, 1, 1)
 
 
 def weighted_sum(a, x, w, run):

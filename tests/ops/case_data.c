@@ -68,17 +68,20 @@ static void fill_distinct(const dv_rng *rng, int64_t count, double *out)
     free(order);
 }
 
-/* Rows of `channels` that sum to exactly 1: one class, or 64 parts dealt out at random. */
+/* Rows of `channels` that sum to exactly 1, or their weight: one class, or 64 parts dealt out at
+   random. */
 static void fill_targets(const dv_rng *rng, op_data data, int64_t count, int64_t channels,
                          double *out)
 {
     uint32_t parts = data == DATA_ONE_HOT ? 1 : 64;
     for (int64_t row = 0; row < count / channels; row++) {
-        double *target = out + row * channels;
+        double *target = out + row * channels, weight = 1;
+        if (data == DATA_WEIGHTED)
+            weight = ldexp(1, (int)(row % 7) - 3);
         memset(target, 0, (size_t)channels * sizeof *target);
         for (uint32_t part = 0; part < parts; part++) {
             float uniform = dv_rng_uniform(rng, (uint32_t)row * parts + part);
-            target[(int64_t)(uniform * (float)channels)] += 1.0 / parts;
+            target[(int64_t)(uniform * (float)channels)] += weight / parts;
         }
     }
 }
@@ -129,7 +132,7 @@ void op_case_fill(const op_case *item, const char *tensor, op_data data, int64_t
         fill_distinct(&rng, count, out);
         for (int64_t i = 0; data == DATA_NEGATIVE && i < count; i++)
             out[i] -= (double)count / 8;
-    } else if (data == DATA_ONE_HOT || data == DATA_MIXED) {
+    } else if (data == DATA_ONE_HOT || data == DATA_MIXED || data == DATA_WEIGHTED) {
         fill_targets(&rng, data, count, channels, out);
     } else {
         for (int64_t i = 0; i < count; i++)

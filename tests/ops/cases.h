@@ -24,6 +24,7 @@ typedef enum op_data {
     DATA_FLAT,     /* the channel's number: no variance within a channel */
     DATA_ONE_HOT,  /* each row of channels has one 1 */
     DATA_MIXED,    /* each row of channels is a distribution */
+    DATA_WEIGHTED, /* the same, times a weight of the row, 1/8 to 8 */
     DATA_POSITIVE, /* U(0.5, 1.5) */
 } op_data;
 

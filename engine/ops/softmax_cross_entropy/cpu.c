@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* q = keep target + spread. */
+/* q = keep target + spread sum(target). */
 typedef struct smoothing {
     float keep, spread;
 } smoothing;
@@ -27,16 +27,26 @@ DV_CPU_INLINE float maximum(const float *x, int64_t classes)
     return largest;
 }
 
+DV_CPU_INLINE float sum_of(const float *targets, int64_t classes)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t k = 0; k < classes; k++)
+        sum += targets[k];
+    return sum;
+}
+
 /* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
 DV_CPU_CLONES
 static void forward_rows(const float *x, const float *targets, float *losses, smoothing q,
                          int64_t rows, int64_t classes)
 {
     for (int64_t n = 0; n < rows; n++, x += classes, targets += classes) {
-        float largest = maximum(x, classes), sum = 0, total = 0, inner = 0;
+        float largest = maximum(x, classes), spread = q.spread * sum_of(targets, classes);
+        float sum = 0, total = 0, inner = 0;
 #pragma omp simd reduction(+ : sum, total, inner)
         for (int64_t k = 0; k < classes; k++) {
-            float below = x[k] - largest, target = q.keep * targets[k] + q.spread;
+            float below = x[k] - largest, target = q.keep * targets[k] + spread;
             sum += dv_exp_negative(below);
             total += target;
             inner += target * below;
@@ -45,24 +55,25 @@ static void forward_rows(const float *x, const float *targets, float *losses, sm
     }
 }
 
-/* dx_k = dy (softmax_k sum(q) - q_k), also right where a row of targets does not sum to 1. */
+/* dx_k = dy (softmax_k sum(q) - q_k). */
 DV_CPU_CLONES
 static void backward_rows(const float *x, const float *targets, const float *dy, float *dx,
                           smoothing q, int64_t rows, int64_t classes)
 {
     for (int64_t n = 0; n < rows; n++, x += classes, targets += classes, dx += classes) {
-        float largest = maximum(x, classes), sum = 0, total = 0;
+        float largest = maximum(x, classes), spread = q.spread * sum_of(targets, classes);
+        float sum = 0, total = 0;
 #pragma omp simd reduction(+ : sum, total)
         for (int64_t k = 0; k < classes; k++) {
             float value = dv_exp_negative(x[k] - largest);
             dx[k] = value;
             sum += value;
-            total += q.keep * targets[k] + q.spread;
+            total += q.keep * targets[k] + spread;
         }
         float scale = total / sum;
 #pragma omp simd
         for (int64_t k = 0; k < classes; k++)
-            dx[k] = dy[n] * (dx[k] * scale - (q.keep * targets[k] + q.spread));
+            dx[k] = dy[n] * (dx[k] * scale - (q.keep * targets[k] + spread));
     }
 }
 

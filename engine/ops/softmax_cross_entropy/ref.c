@@ -15,10 +15,20 @@ static double log_sum_exp(const real *x, int64_t classes)
     return largest + log(sum);
 }
 
-static double smoothed(const dv_step *s, const real *target, int64_t k)
+static double sum_of(const real *targets, int64_t classes)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < classes; k++)
+        sum += (double)targets[k];
+    return sum;
+}
+
+/* `weight` is the sum of the row, and of what is made of it. */
+static double smoothed(const dv_step *s, const real *target, double weight, int64_t k)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;
-    return (1 - attr->smoothing) * (double)target[k] + attr->smoothing / (double)s->in[0].c;
+    return (1 - attr->smoothing) * (double)target[k] +
+           attr->smoothing / (double)s->in[0].c * weight;
 }
 
 static dv_status forward(dv_step *s)
@@ -27,27 +37,25 @@ static dv_status forward(dv_step *s)
     real *y = s->y;
     int64_t classes = s->in[0].c;
     for (int64_t n = 0; n < s->in[0].n; n++, logits += classes, targets += classes) {
-        double log_sum = log_sum_exp(logits, classes), loss = 0;
+        double log_sum = log_sum_exp(logits, classes), weight = sum_of(targets, classes), loss = 0;
         for (int64_t k = 0; k < classes; k++)
-            loss += smoothed(s, targets, k) * (log_sum - (double)logits[k]);
+            loss += smoothed(s, targets, weight, k) * (log_sum - (double)logits[k]);
         y[n] = (real)loss;
     }
     return DV_OK;
 }
 
-/* dx_k = dy (softmax_k sum(q) - q_k), also right where a row of targets does not sum to 1. */
+/* dx_k = dy (softmax_k sum(q) - q_k). */
 static dv_status backward(dv_step *s)
 {
     const real *logits = s->x[0], *targets = s->x[1], *dy = s->dy;
     real *dx = s->dx[0];
     int64_t classes = s->in[0].c;
     for (int64_t n = 0; dx != NULL && n < s->in[0].n; n++) {
-        double log_sum = log_sum_exp(logits, classes), total = 0;
-        for (int64_t k = 0; k < classes; k++)
-            total += smoothed(s, targets, k);
+        double log_sum = log_sum_exp(logits, classes), weight = sum_of(targets, classes);
         for (int64_t k = 0; k < classes; k++) {
             double softmax = exp((double)logits[k] - log_sum);
-            dx[k] = (real)((double)dy[n] * (softmax * total - smoothed(s, targets, k)));
+            dx[k] = (real)((double)dy[n] * (softmax * weight - smoothed(s, targets, weight, k)));
         }
         logits += classes;
         targets += classes;
