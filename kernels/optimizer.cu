@@ -50,19 +50,23 @@ template <class T>
 __global__ void measure(const T *logits, const float *targets, const float *losses, int64_t count,
                         int64_t classes, dv_progress *progress)
 {
-    double loss = 0.0, correct = 0.0;
+    double loss = 0.0, correct = 0.0, seen = 0.0;
     for (int64_t i = dv_first(); i < count; i += dv_stride()) {
+        if (losses != nullptr && !dv_is_finite((double)losses[i]))
+            continue;
         const T *row = logits + i * classes;
         int64_t truth = largest(targets + i * classes, classes);
         loss += losses != nullptr ? (double)losses[i] : cross_entropy(row, classes, truth);
         correct += largest(row, classes) == truth ? 1.0 : 0.0;
+        seen += 1.0;
     }
     loss = block_sum(loss);
     correct = block_sum(correct);
+    seen = block_sum(seen);
     if (threadIdx.x == 0) {
         progress->loss_sum += loss;
         progress->correct += (uint64_t)correct;
-        progress->seen += (uint64_t)count;
+        progress->seen += (uint64_t)seen;
     }
 }
 

@@ -14,7 +14,8 @@ extern "C" {
 int dv_launch_seed(const dv_progress *progress, float *gradient, int64_t count, void *stream);
 
 /* Adds loss, right answers and their number. logits (count, classes) of `dtype`, targets the same
-   of float; losses (count), NULL: the cross-entropy of the largest target. */
+   of float; losses (count), NULL: the cross-entropy of the largest target. Samples whose loss
+   is given and not finite are left out. */
 int dv_launch_measure(dv_dtype dtype, const void *logits, const float *targets, const float *losses,
                       int64_t count, int64_t classes, dv_progress *progress, void *stream);
 

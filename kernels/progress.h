@@ -22,7 +22,7 @@ typedef struct dv_progress {
     uint64_t steady;   /* updates since the scale last changed */
 
     /* Sums since the host last cleared them. */
-    double loss_sum; /* over samples */
+    double loss_sum; /* over `seen` samples */
     double norm_sum; /* of the gradient before clipping, over `updated` updates */
     uint64_t correct, seen, updated;
 
@@ -69,6 +69,11 @@ static inline DV_HD bool dv_progress_ends(const dv_progress *progress,
     return limits->accumulate <= 1 || (progress->step + 1) % limits->accumulate == 0;
 }
 
+static inline DV_HD bool dv_is_finite(double value)
+{
+    return value >= -1.7976931348623157e308 && value <= 1.7976931348623157e308;
+}
+
 /* Between the norm and the update: `squares` is the sum of squares of the scaled gradient, of all
    batches of the update. */
 static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_update_limits *limits,
@@ -79,7 +84,7 @@ static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_upda
         return;
     double scale = progress->loss_scale * (double)(limits->accumulate > 1 ? limits->accumulate : 1);
     double norm = sqrt(squares) / scale;
-    if (!(norm <= 1.7976931348623157e308)) { /* infinite or NaN */
+    if (!dv_is_finite(norm)) {
         if (limits->scaling && progress->loss_scale > DV_LOSS_SCALE_LEAST) {
             progress->loss_scale *= 0.5;
             progress->steady = 0;

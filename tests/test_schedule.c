@@ -1,5 +1,6 @@
 #include "engine/train/schedule.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,6 +136,23 @@ static void test_as_torch(void **state)
         assert_true(seen[kind] > 0);
 }
 
+/* An epoch without a loss is one without a lower loss, and leaves nothing behind that the ones
+   after it cannot get below. */
+static void test_plateau_without_a_loss(void **state)
+{
+    (void)state;
+    static const double losses[] = {NAN, 2, INFINITY, 1.5, NAN, 1.6};
+    static const double best[] = {DBL_MAX, 2, 2, 1.5, 1.5, 1.5};
+    dv_plateau plateau = {0};
+    for (int e = 0; e < 6; e++) {
+        assert_int_equal(dv_plateau_watch(&plateau, e == 0, losses[e], 1), e == 5);
+        assert_true(plateau.best == best[e]);
+    }
+    plateau = (dv_plateau){.best = NAN}; /* of a state that an earlier version kept */
+    assert_false(dv_plateau_watch(&plateau, false, 3, 1));
+    assert_true(plateau.best == 3);
+}
+
 static void test_ends_of_schedules(void **state)
 {
     (void)state;
@@ -162,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schedule_values),
         cmocka_unit_test(test_as_torch),
+        cmocka_unit_test(test_plateau_without_a_loss),
         cmocka_unit_test(test_ends_of_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,47 @@ static void overflows_by_updates(const dv_backend *backend)
     trial_close(&seen);
 }
 
+/* Between steps 2 and 4 logits are beyond FP16. */
+static void break_head(trial *seen)
+{
+    int64_t step = dv_trainer_state_of(seen->trainer)->step;
+    dv_params *params = dv_trainer_params(seen->trainer);
+    int head = dv_params_find(params, "head.bias");
+    const float bad[CLASSES] = {1e6F, 1e6F, 1e6F};
+    if (step == 2)
+        must(dv_params_read(params, head, DV_VALUES, seen->watcher));
+    if (step == 2 || step == 4)
+        must(dv_params_write(params, head, DV_VALUES, step == 2 ? bad : seen->watcher));
+}
+
+/* A loss that is not finite is of an update that is skipped, and of no sum: the state can be saved
+   in mid-epoch. */
+static void overflows_forward(const dv_backend *backend)
+{
+    if (!backend->half)
+        return;
+    trial seen;
+    float kept[CLASSES];
+    dv_tree *state;
+    trial_open(&seen, backend, plain_model, 24, 0);
+    seen.task.config.mixed_precision = DV_MIXED_FP16;
+    seen.watch = break_head;
+    seen.watcher = kept;
+    seen.stop_at = 6;
+    must(trial_create(&seen));
+    assert_int_equal(trial_go(&seen), DV_EINTERRUPTED);
+    const dv_train_state *now = dv_trainer_state_of(seen.trainer);
+    assert_int_equal(now->step, 6);
+    assert_int_equal(now->skipped, 2);
+    assert_int_equal(now->seen, (6 - 2) * dv_trainer_batch_size(seen.trainer));
+    double mean = dv_trainer_mean_loss(seen.trainer);
+    assert_true(mean > 0.1 && mean < 3);
+    must(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
+    must(dv_fields_write(dv_train_state_fields, now, state));
+    dv_tree_free(state);
+    trial_close(&seen);
+}
+
 /* ---- Averages ---- */
 
 typedef struct follower {
@@ -488,6 +529,7 @@ static int run_each(void)
         {"two small batches are one large", accumulates},
         {"an update every third batch", updates_every_third_batch},
         {"an overflow skips an update", overflows_by_updates},
+        {"a loss that overflows", overflows_forward},
         {"the average of the weights", averages},
         {"the average is validated", validates_the_average},
         {"class weights", weighs_classes},

@@ -1,5 +1,6 @@
 #include "engine/train/schedule.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -80,7 +81,9 @@ double dv_schedule_rate(const dv_schedule *schedule, uint64_t update)
 bool dv_plateau_watch(dv_plateau *plateau, bool first, double loss, int64_t patience)
 {
     static const double threshold = 1e-4;
-    if (first || loss < plateau->best * (1 - threshold)) {
+    if (first || !isfinite(plateau->best))
+        plateau->best = DBL_MAX; /* none; a state that is saved holds no infinity */
+    if (loss < plateau->best * (1 - threshold)) {
         plateau->best = loss;
         plateau->stale = 0;
         return false;

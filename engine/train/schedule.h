@@ -42,7 +42,7 @@ typedef struct dv_plateau {
 /*
  * Takes the loss of an epoch; true where it is time for the rate to fall: it has not got better by
  * more than a share of 1e-4 for more than `patience` epochs. As PyTorch's ReduceLROnPlateau with
- * its defaults.
+ * its defaults. A loss that is not finite is no better than any, and never the best.
  */
 bool dv_plateau_watch(dv_plateau *plateau, bool first, double loss, int64_t patience);
 

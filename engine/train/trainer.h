@@ -81,7 +81,7 @@ typedef struct dv_train_state {
     int64_t step;          /* batches taken; the schedule goes by updates that were not skipped */
     int64_t epoch;         /* epochs finished */
     double loss_sum;       /* over the samples of the unfinished epoch */
-    int64_t correct, seen; /* of the unfinished epoch */
+    int64_t correct, seen; /* of the unfinished epoch, samples whose loss overflowed left out */
     double norm_sum;       /* gradient norms of the unfinished epoch */
     int64_t updated;       /* updates of the unfinished epoch, whose norms these are */
     int64_t skipped;       /* updates whose gradient overflowed under the loss scale */

@@ -476,6 +476,14 @@ static void measures(const subject *on)
     assert_true(fabs(more.loss_sum - progress.loss_sum - 1.5) < 1e-9);
     assert_int_equal(more.correct, correct + 2);
     assert_int_equal(more.seen, SAMPLES + 3);
+    const double bad[] = {NAN, INFINITY, 7, -INFINITY}; /* left out; the third answer is right */
+    upload(&b, b.memory[2], bad, 4);
+    measure.count = 4;
+    require_ok(b.backend->optimizer->measure(b.context, &measure));
+    dv_progress rest = get_progress(&b);
+    assert_true(rest.loss_sum == more.loss_sum + 7);
+    assert_int_equal(rest.correct, more.correct + 1);
+    assert_int_equal(rest.seen, more.seen + 1);
     upload(&b, b.memory[0], targets, SAMPLES * CLASSES); /* the zones are looked at in the end */
     bench_close(&b);
 }

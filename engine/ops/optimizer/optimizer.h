@@ -63,7 +63,9 @@ typedef struct dv_update {
 typedef struct dv_measure {
     const void *logits;  /* (count, classes), of the context's dtype */
     const void *targets; /* (count, classes) of float: the largest is the truth */
-    const void *losses;  /* (count) of float; NULL: the cross-entropy of the truth is computed */
+    const void *losses;  /* (count) of float; NULL: the cross-entropy of the truth is computed. A
+                            sample whose loss is not finite is left out: its update is skipped, or
+                            fails */
     int64_t count, classes;
     dv_progress *progress; /* loss_sum, correct, seen */
 } dv_measure;

@@ -34,6 +34,8 @@ static dv_status measure(dv_context *context, const dv_measure *m)
 {
     (void)context;
     for (int64_t i = 0; i < m->count; i++) {
+        if (m->losses != NULL && !dv_is_finite((double)((const real *)m->losses)[i]))
+            continue;
         const real *logits = (const real *)m->logits + i * m->classes;
         int64_t truth = largest((const real *)m->targets + i * m->classes, m->classes);
         m->progress->loss_sum += m->losses != NULL ? (double)((const real *)m->losses)[i]
