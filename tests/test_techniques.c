@@ -401,6 +401,33 @@ static void reacts_to_a_plateau(const dv_backend *backend)
     trial_close(&seen);
 }
 
+/* ---- Early stopping ---- */
+
+static void count_warning(void *user, dv_log_level level, const char *message)
+{
+    int *warnings = user;
+    if (level != DV_LOG_WARNING)
+        return;
+    ++*warnings;
+    assert_string_equal(message, "train.patience 7 has no effect: there is no validation part");
+}
+
+/* Without validation there is nothing that patience could wait for: said once. */
+static void test_patience_without_validation(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        trial seen;
+        int warnings = 0;
+        trial_open(&seen, under_test[0], plain_model, 8, i == 1 ? 4 : 0);
+        seen.task.config.patience = i == 2 ? 0 : 7;
+        seen.context->log = (dv_log){count_warning, &warnings};
+        trial_whole(&seen);
+        assert_int_equal(warnings, i == 0);
+        trial_close(&seen);
+    }
+}
+
 /* ---- Going on ---- */
 
 static void open_with_all(trial *seen, const dv_backend *backend, int scheduler)
@@ -549,6 +576,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_schedules_count_updates),
+        cmocka_unit_test(test_patience_without_validation),
         cmocka_unit_test(test_resume),
     };
     int status;

@@ -342,8 +342,19 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
     return end_epoch(trainer, events);
 }
 
+/* Early stopping goes by the validation. */
+static void warn_of_patience(const dv_trainer *trainer)
+{
+    if (trainer->config.patience > 0 && trainer->source->validation_count == 0 &&
+        !trainer->state.finished)
+        dv__log(&trainer->context->log, DV_LOG_WARNING,
+                "train.patience %" PRId64 " has no effect: there is no validation part",
+                trainer->config.patience);
+}
+
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 {
+    warn_of_patience(trainer);
     trainer->last_save = now();
     if (trainer->state.step == 0 && dv__result(trainer) == DV_AVERAGE)
         DV_TRY(dv_params_copy(trainer->params, DV_VALUES, DV_AVERAGE));

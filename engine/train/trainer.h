@@ -32,7 +32,7 @@ typedef struct dv_train_config {
     const dv_tree *freeze;          /* patterns, read by dv_trainer_create; NULL: none */
     double clip_norm;               /* 0: no clipping */
     double label_smoothing;
-    int64_t patience; /* epochs without improvement before stopping; 0: never */
+    int64_t patience; /* epochs without improvement in validation before stopping; 0: never */
     int64_t seed;
     int mixed_precision;       /* dv_mixed_precision */
     int algorithms;            /* dv_algorithms, of a GPU's libraries */
