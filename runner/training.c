@@ -214,7 +214,7 @@ static dv_status check_state(const dv_training *training)
     int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
     int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
     bool fits = done >= 0 && done < per_epoch &&
-                state->seen == done * dv_trainer_batch_size(training->trainer);
+                state->seen <= done * dv_trainer_batch_size(training->trainer);
     if (!fits && !state->finished)
         return DV_FAIL(DV_EARG,
                        "the data in %s are not those that the run began with: an epoch has "
