@@ -270,7 +270,8 @@ static void test_frozen(void **state)
         network_plan(&net, NULL);
         assert_int_equal(transfer(files, &net, &told), i == 0 ? DV_OK : DV_EARG);
         if (i == 1)
-            assert_message("train.freeze keeps 'b.stem.weight' as it is, but nothing that is loaded");
+            assert_message(
+                "train.freeze keeps 'b.stem.weight' as it is, but nothing that is loaded");
         network_close(&net);
     }
 }
