@@ -141,17 +141,25 @@ static void set_error(dv_crossval_run *run, const char *message)
     (void)dv__strdup(message, &run->error); /* without memory the missing report tells alone */
 }
 
+static void remove_state(const dv_crossval_run *run, const char *file)
+{
+    char *path;
+    if (dv_crossval_path(run, file, &path) == DV_OK) {
+        (void)unlink(path);
+        free(path);
+    }
+}
+
 /* A finished run: its result, and no state to go on with. */
 static void take_result(dv_crossval_run *run, dv_crossval_result *result)
 {
-    char *path;
     if (dv_crossval_result_read(run, result) != DV_OK) {
         set_error(run, dv_error_message());
     } else if (!result->finished) {
         set_error(run, "left no report.json");
-    } else if (dv_crossval_path(run, "last.safetensors", &path) == DV_OK) {
-        (void)unlink(path);
-        free(path);
+    } else {
+        remove_state(run, "last.safetensors");
+        remove_state(run, "pretrain/last.safetensors");
     }
 }
 

@@ -269,9 +269,23 @@ dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data
 
 dv_status dv_report_html_eval(const dv_report *report, const dv_data_config *data, const char *path)
 {
-    char command[DV_RUN_PATH_SIZE];
-    snprintf(command, sizeof command, "decavox eval %s",
-             dv_predictor_checkpoint(report->predictor)->path);
+    const char *const words[] = {dv_predictor_checkpoint(report->predictor)->path,
+                                 "--data",
+                                 data->path,
+                                 "--split",
+                                 data->split,
+                                 "--part",
+                                 dv_report_parts[report->part],
+                                 "--exclude",
+                                 data->exclude};
+    size_t count = sizeof words / sizeof words[0] - (data->exclude[0] == '\0' ? 2 : 0);
+    char command[8 * DV_RUN_PATH_SIZE] = "decavox eval";
+    for (size_t i = 0; i < count; i++) {
+        char word[4 * DV_RUN_PATH_SIZE];
+        size_t length = strlen(command);
+        quote(words[i], word, sizeof word);
+        snprintf(command + length, sizeof command - length, " %s", word);
+    }
     html_page page = {
         .report = report, .data = data, .title = model_name(report), .command = command};
     return write_page(&page, path);

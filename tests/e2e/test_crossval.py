@@ -312,9 +312,13 @@ class Crossval(support.Case):
     def test_the_state_of_a_finished_run_is_removed(self):
         out = self.at("states")
         shutil.copytree(self.whole, out)
-        state = support.write_text(os.path.join(out, "cid-seed-2", "last.safetensors"), "")
+        run = os.path.join(out, "cid-seed-2")
+        os.mkdir(os.path.join(run, "pretrain"))
+        states = [support.write_text(os.path.join(run, *parts, "last.safetensors"), "")
+                  for parts in ((), ("pretrain",))]
         self.ends(decavox(*self.command(out)), GOOD)
-        self.assertFalse(os.path.exists(state))
+        for state in states:
+            self.assertFalse(os.path.exists(state))
 
     # ---- Failing and refusing ----
 
