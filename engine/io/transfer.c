@@ -30,7 +30,7 @@ static void add_name(names *list, const char *name)
 {
     size_t length = strlen(list->text);
     if (list->count < SHOWN && length < sizeof list->text)
-        snprintf(list->text + length, sizeof list->text - length, "%s%s",
+        snprintf(list->text + length, sizeof list->text - length, "%s%.250s",
                  list->count > 0 ? ", " : "", name);
     list->count++;
 }
