@@ -10,6 +10,9 @@ scripts/check_includes.sh
 configured=$(cmake --preset asan)
 grep "not built" <<<"$configured" || true
 cmake --build --preset asan
+# What users build: warnings, which are errors, come with the optimisation.
+cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF >/dev/null
+cmake --build build/test-release
 
 export UBSAN_OPTIONS=print_stacktrace=1
 passed=true
