@@ -101,7 +101,7 @@ model=$work/run/model.safetensors
 
 step "evaluating once more, with the answer to every clip in $work/answers.json"
 "$decavox" eval "$model" --format json --clips >"$work/answers.json"
-sed -n 's/^  "\(accuracy\|correct\|count\)": \(.*\),$/\1 \2/p' "$work/answers.json"
+sed -n 's/^  "\(correct\|count\)": \(.*\),$/\1 \2/p' "$work/answers.json"
 
 step "predicting one file that was not trained on: file, digit, confidence"
 file=$(sed -n 's/^ *"file": "\(.*\)",$/\1/p' "$work/answers.json" | sed -n '1p')
