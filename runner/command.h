@@ -38,6 +38,9 @@ int dv_command_fail(const char *command, dv_status status);
 /* Warnings to stderr, nothing else. */
 dv_log dv_command_log(void);
 
+/* Whether two paths that are there lead to one file or folder: a link, a path with dots. */
+bool dv_same_file(const char *path, const char *other);
+
 extern const char *const dv_format_names[]; /* "text", "json", NULL */
 enum { DV_FORMAT_TEXT, DV_FORMAT_JSON };
 

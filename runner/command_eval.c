@@ -53,19 +53,11 @@ static const dv_options options = {
 
 /* ---- The data ---- */
 
-/* The same place, under whatever name. */
-static bool is_same(const char *path, const char *other)
-{
-    struct stat one, two;
-    return strcmp(path, other) == 0 || (stat(path, &one) == 0 && stat(other, &two) == 0 &&
-                                        one.st_dev == two.st_dev && one.st_ino == two.st_ino);
-}
-
 /* Whether the `path` of a map with that key is this one. */
 static bool names(const dv_tree *map, const char *path)
 {
     const dv_tree *name = dv_tree_get(map, "path");
-    return name != NULL && name->kind == DV_TREE_SCALAR && is_same(path, name->text);
+    return name != NULL && name->kind == DV_TREE_SCALAR && dv_same_file(path, name->text);
 }
 
 static bool lists(const dv_tree *data, const char *path)

@@ -1,8 +1,6 @@
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
 
-#include <sys/stat.h>
-
 static const char *const format_names[] = {"safetensors", NULL};
 static const char *const precision_names[] = {
     [DV_CHECKPOINT_FP32] = "fp32", [DV_CHECKPOINT_FP16] = "fp16", NULL};
@@ -30,12 +28,9 @@ static const dv_options options = {
     .fields = fields,
 };
 
-/* Also by another name: a link, a path with dots. */
 static dv_status check_out(const char *checkpoint, const char *out)
 {
-    struct stat in_info, out_info;
-    if (stat(checkpoint, &in_info) == 0 && stat(out, &out_info) == 0 &&
-        in_info.st_dev == out_info.st_dev && in_info.st_ino == out_info.st_ino)
+    if (dv_same_file(checkpoint, out))
         return DV_FAIL(DV_EARG, "--out: '%s' is the checkpoint itself", out);
     return DV_OK;
 }

@@ -213,8 +213,10 @@ static dv_status check_state(const dv_training *training)
                        training->experiment->data.path);
     int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
     int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
-    bool fits = done >= 0 && done < per_epoch &&
-                state->seen <= done * dv_trainer_batch_size(training->trainer);
+    int64_t samples = done * dv_trainer_batch_size(training->trainer);
+    /* Those of a skipped update may have been left out: their loss overflowed. */
+    bool seen = state->seen == samples || (state->skipped > 0 && state->seen < samples);
+    bool fits = done >= 0 && done < per_epoch && seen;
     if (!fits && !state->finished)
         return DV_FAIL(DV_EARG,
                        "the data in %s are not those that the run began with: an epoch has "

@@ -3,7 +3,7 @@
  *
  *     test_frozen [DEVICE]     ref and cpu; or the backend of a module
  */
-#include "tests/device.h"
+#include "tests/each_backend.h"
 #include "tests/trial.h"
 
 #include <setjmp.h>
@@ -15,20 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const dv_backend *under_test[2]; /* set by main */
-static int backend_count;
-
-static const char plain_model[] = "layers:\n"
-                                  "  - flatten:\n"
-                                  "  - linear: {units: 12, activation: tanh, name: hidden}\n"
-                                  "  - linear: {units: classes, name: head}\n";
-static const char normed_model[] = "layers:\n"
-                                   "  - frames:\n"
-                                   "  - conv2d: {filters: 8, kernel: [1, 3], name: conv}\n"
-                                   "  - batchnorm: {activation: silu, name: norm}\n"
-                                   "  - global_avgpool:\n"
-                                   "  - linear: {units: classes, name: head}\n";
 
 /* ---- Parameters ---- */
 
@@ -51,7 +37,7 @@ static void train_frozen(const dv_backend *backend, const char *patterns, const 
                                         "head.weight"};
     trial seen;
     int64_t count;
-    trial_open(&seen, backend, normed_model, 8, 4);
+    trial_open(&seen, backend, trial_normed_model, 8, 4);
     trial_freeze(&seen, patterns);
     seen.task.config.weight_decay = 0.5;
     seen.task.config.ema_decay = 0.5;
@@ -81,7 +67,7 @@ static void passes_a_frozen_norm(const dv_backend *backend)
     double losses[2], norms[2];
     for (int i = 0; i < 2; i++) {
         trial seen;
-        trial_open(&seen, backends[i], normed_model, 8, 0);
+        trial_open(&seen, backends[i], trial_normed_model, 8, 0);
         trial_freeze(&seen, "[\"norm.*\"]");
         trial_whole(&seen);
         losses[i] = trial_last(&seen)->train_loss;
@@ -99,7 +85,7 @@ static void norm_is_of_what_is_trained(const dv_backend *backend)
     for (int i = 0; i < 2; i++) {
         trial seen;
         int64_t count;
-        trial_open(&seen, backend, plain_model, 8, 0);
+        trial_open(&seen, backend, trial_plain_model, 8, 0);
         if (i == 1)
             trial_freeze(&seen, "hidden.*");
         seen.task.config.optimizer = DV_SGD;
@@ -127,7 +113,7 @@ static void refuses_to_freeze(const dv_backend *backend)
                                         "expected patterns", "nothing is left to train"};
     for (int i = 0; i < 3; i++) {
         trial seen;
-        trial_open(&seen, backend, normed_model, 8, 0);
+        trial_open(&seen, backend, trial_normed_model, 8, 0);
         trial_freeze(&seen, patterns[i]);
         require_refused(trial_create(&seen), DV_ECONFIG, parts[i]);
         assert_null(seen.trainer);
@@ -230,19 +216,9 @@ static void mixes_twins_alike(const dv_backend *backend)
 
 /* ---- The list of tests ---- */
 
-static void on_each(void **state)
-{
-    void (*const test)(const dv_backend *) = *(void (**)(const dv_backend *)) * state;
-    for (int i = 0; i < backend_count; i++)
-        test(under_test[i]);
-}
-
 int main(int argc, char **argv)
 {
-    static struct {
-        const char *name;
-        void (*test)(const dv_backend *);
-    } each[] = {
+    static const backend_test each[] = {
         {"frozen parameters", freezes},
         {"through a frozen norm", passes_a_frozen_norm},
         {"the norm without the frozen", norm_is_of_what_is_trained},
@@ -250,15 +226,9 @@ int main(int argc, char **argv)
         {"dropout where something is trained", drops_for_what_is_trained},
         {"the mix of twins", mixes_twins_alike},
     };
-    enum { COUNT = sizeof each / sizeof each[0] };
-    struct CMUnitTest tests[COUNT];
+    tested_backends backends;
     int status;
-    under_test[0] = argc > 1 ? device_backend(argv[1], &status) : &dv_backend_ref;
-    under_test[1] = &dv_backend_cpu;
-    backend_count = argc > 1 ? 1 : 2;
-    if (under_test[0] == NULL)
+    if (!open_backends(argc, argv, &backends, &status))
         return status;
-    for (size_t i = 0; i < COUNT; i++)
-        tests[i] = (struct CMUnitTest){each[i].name, on_each, NULL, NULL, &each[i].test};
-    return _cmocka_run_group_tests("frozen", tests, COUNT, NULL, NULL);
+    return run_on_each("frozen", &backends, each, sizeof each / sizeof each[0]);
 }

@@ -6,7 +6,7 @@
  *     test_techniques [DEVICE]     ref and cpu; or the backend of a module
  */
 #include "engine/io/checkpoint.h"
-#include "tests/device.h"
+#include "tests/each_backend.h"
 #include "tests/scratch.h"
 #include "tests/trial.h"
 
@@ -19,19 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const dv_backend *under_test[2]; /* set by main */
-static int backend_count;
-
-static const char plain_model[] = "layers:\n"
-                                  "  - flatten:\n"
-                                  "  - linear: {units: 12, activation: tanh, name: hidden}\n"
-                                  "  - linear: {units: classes, name: head}\n";
-static const char normed_model[] = "layers:\n"
-                                   "  - frames:\n"
-                                   "  - conv2d: {filters: 8, kernel: [1, 3], name: conv}\n"
-                                   "  - batchnorm: {activation: silu, name: norm}\n"
-                                   "  - global_avgpool:\n"
-                                   "  - linear: {units: classes, name: head}\n";
+static tested_backends under_test; /* set by main */
 
 /* ---- Accumulation ---- */
 
@@ -40,7 +28,7 @@ static void accumulates(const dv_backend *backend)
 {
     trial runs[2];
     for (int i = 0; i < 2; i++) {
-        trial_open(&runs[i], backend, plain_model, 12, 4);
+        trial_open(&runs[i], backend, trial_plain_model, 12, 4);
         runs[i].task.config.batch_size = i == 0 ? 8 : 4;
         runs[i].task.config.accumulate = 1 + i;
         trial_whole(&runs[i]);
@@ -59,7 +47,7 @@ static void accumulates(const dv_backend *backend)
     trial_close(&runs[0]);
     trial_close(&runs[1]);
     trial few; /* more batches than an epoch has */
-    trial_open(&few, backend, plain_model, 8, 0);
+    trial_open(&few, backend, trial_plain_model, 8, 0);
     few.task.config.accumulate = 100;
     must(trial_create(&few));
     assert_int_equal(dv_trainer_steps_per_epoch(few.trainer), 3);
@@ -83,7 +71,7 @@ static void watch_values(trial *seen)
 static void updates_every_third_batch(const dv_backend *backend)
 {
     trial seen;
-    trial_open(&seen, backend, plain_model, 17, 0);
+    trial_open(&seen, backend, trial_plain_model, 17, 0);
     seen.task.config.accumulate = 3;
     seen.task.config.scheduler = DV_SCHEDULE_NONE;
     seen.watch = watch_values;
@@ -99,7 +87,7 @@ static void overflows_by_updates(const dv_backend *backend)
     if (!backend->half)
         return;
     trial seen;
-    trial_open(&seen, backend, plain_model, 24, 0);
+    trial_open(&seen, backend, trial_plain_model, 24, 0);
     seen.task.config.mixed_precision = DV_MIXED_FP16;
     seen.task.config.accumulate = 2;
     seen.task.config.batch_size = 4;
@@ -137,7 +125,7 @@ static void overflows_forward(const dv_backend *backend)
     trial seen;
     float kept[CLASSES];
     dv_tree *state;
-    trial_open(&seen, backend, plain_model, 24, 0);
+    trial_open(&seen, backend, trial_plain_model, 24, 0);
     seen.task.config.mixed_precision = DV_MIXED_FP16;
     seen.watch = break_head;
     seen.watcher = kept;
@@ -181,7 +169,7 @@ static void averages(const dv_backend *backend)
 {
     trial seen;
     follower by = {0};
-    trial_open(&seen, backend, normed_model, 17, 0);
+    trial_open(&seen, backend, trial_normed_model, 17, 0);
     seen.task.config.ema_decay = 0.4;
     seen.task.config.accumulate = 2;
     must(trial_create(&seen));
@@ -212,7 +200,7 @@ static void validates_averages(const dv_backend *backend, int precision)
     trial averaged, fixed, raw;
     trial *const runs[] = {&averaged, &fixed, &raw};
     for (int i = 0; i < 3; i++) {
-        trial_open(runs[i], backend, plain_model, 16, 5);
+        trial_open(runs[i], backend, trial_plain_model, 16, 5);
         runs[i]->task.config.epochs = 1;
         runs[i]->task.config.mixed_precision = precision;
     }
@@ -257,7 +245,7 @@ static void weigh(trial *seen, const char *text)
 static void weighted_losses(const dv_backend *backend, const char *weights, double losses[2])
 {
     trial seen;
-    trial_open(&seen, backend, plain_model, 8, 4);
+    trial_open(&seen, backend, trial_plain_model, 8, 4);
     weigh(&seen, weights);
     seen.task.config.learning_rate = 0;
     seen.task.config.epochs = 1;
@@ -290,7 +278,7 @@ static void takes_equal_weights_for_none(const dv_backend *backend)
     static const char *const lists[] = {"none", "[0.1, 0.1, 0.1]", "[10, 10, 10]"};
     trial runs[3];
     for (int i = 0; i < 3; i++) {
-        trial_open(&runs[i], backend, plain_model, 8, 4);
+        trial_open(&runs[i], backend, trial_plain_model, 8, 4);
         weigh(&runs[i], lists[i]);
         trial_whole(&runs[i]);
         trial_require_same(&runs[i], &runs[0]);
@@ -306,7 +294,7 @@ static void weighs_smoothing(const dv_backend *backend)
     double losses[2];
     for (int i = 0; i < 2; i++) {
         trial seen;
-        trial_open(&seen, backend, plain_model, 8, 0);
+        trial_open(&seen, backend, trial_plain_model, 8, 0);
         weigh(&seen, "[1, 1, 1]");
         for (int k = 0; k < CLASSES; k++) /* past the scaling of a list */
             seen.task.dataset.class_weights[k] = i == 0 ? 1 : 10;
@@ -327,7 +315,7 @@ static void smooths_labels(const dv_backend *backend)
     static const double smoothings[] = {0, 0.3};
     for (int i = 0; i < 2; i++) {
         trial seen;
-        trial_open(&seen, backend, plain_model, 3, 0);
+        trial_open(&seen, backend, trial_plain_model, 3, 0);
         seen.task.config.label_smoothing = smoothings[i];
         seen.task.config.weight_decay = 0;
         seen.task.config.epochs = 30;
@@ -348,7 +336,7 @@ static void smooths_labels(const dv_backend *backend)
 static void rate_follows_the_loss(const dv_backend *backend, int validation)
 {
     trial seen;
-    trial_open(&seen, backend, plain_model, 8, validation);
+    trial_open(&seen, backend, trial_plain_model, 8, validation);
     seen.task.config.scheduler = DV_SCHEDULE_PLATEAU;
     seen.task.config.plateau_factor = 0.5;
     seen.task.config.plateau_patience = 1;
@@ -387,7 +375,7 @@ static void reacts_to_a_plateau(const dv_backend *backend)
         rate_follows_the_loss(backend, 4);
         rate_follows_the_loss(backend, 0);
     }
-    trial_open(&seen, backend, plain_model, 8, 0);
+    trial_open(&seen, backend, trial_plain_model, 8, 0);
     seen.task.config.scheduler = DV_SCHEDULE_PLATEAU;
     seen.task.config.plateau_factor = 0;
     seen.task.config.plateau_patience = 0;
@@ -419,7 +407,7 @@ static void test_patience_without_validation(void **state)
     for (int i = 0; i < 3; i++) {
         trial seen;
         int warnings = 0;
-        trial_open(&seen, under_test[0], plain_model, 8, i == 1 ? 4 : 0);
+        trial_open(&seen, under_test.items[0], trial_plain_model, 8, i == 1 ? 4 : 0);
         seen.task.config.patience = i == 2 ? 0 : 7;
         seen.context->log = (dv_log){count_warning, &warnings};
         trial_whole(&seen);
@@ -432,7 +420,7 @@ static void test_patience_without_validation(void **state)
 
 static void open_with_all(trial *seen, const dv_backend *backend, int scheduler)
 {
-    trial_open(seen, backend, normed_model, 20, 4); /* 7 batches of 8, 6 of which are taken */
+    trial_open(seen, backend, trial_normed_model, 20, 4); /* 7 batches of 8, 6 of which are taken */
     trial_freeze(seen, "[conv.bias, norm.bias]");
     weigh(seen, "[1, 2, 1]");
     for (size_t i = 0; i < seen->task.dataset.count; i++) { /* what is learnt makes it worse */
@@ -505,10 +493,10 @@ static void test_resume(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "half.safetensors", path);
-    for (int i = 0; i < backend_count; i++) {
-        resumes_with(under_test[i], path, DV_SCHEDULE_PLATEAU);
-        if (under_test[i]->host_memory) /* a device has all rates from the host */
-            resumes_with(under_test[i], path, DV_SCHEDULE_ONE_CYCLE);
+    for (int i = 0; i < under_test.count; i++) {
+        resumes_with(under_test.items[i], path, DV_SCHEDULE_PLATEAU);
+        if (under_test.items[i]->host_memory) /* a device has all rates from the host */
+            resumes_with(under_test.items[i], path, DV_SCHEDULE_ONE_CYCLE);
     }
 }
 
@@ -518,7 +506,8 @@ static void test_schedules_count_updates(void **state)
     (void)state;
     for (int kind = 0; dv_schedule_names[kind] != NULL; kind++) {
         trial seen;
-        trial_open(&seen, under_test[0], plain_model, 16, 0); /* 6 batches of 8: 3 updates of 2 */
+        trial_open(&seen, under_test.items[0], trial_plain_model, 16,
+                   0); /* 6 batches of 8: 3 updates of 2 */
         dv_train_config *config = &seen.task.config;
         config->scheduler = kind;
         config->accumulate = 2;
@@ -540,19 +529,9 @@ static void test_schedules_count_updates(void **state)
 
 /* ---- The list of tests ---- */
 
-static void on_each(void **state)
-{
-    void (*const test)(const dv_backend *) = *(void (**)(const dv_backend *)) * state;
-    for (int i = 0; i < backend_count; i++)
-        test(under_test[i]);
-}
-
 static int run_each(void)
 {
-    static struct {
-        const char *name;
-        void (*test)(const dv_backend *);
-    } each[] = {
+    static const backend_test each[] = {
         {"two small batches are one large", accumulates},
         {"an update every third batch", updates_every_third_batch},
         {"an overflow skips an update", overflows_by_updates},
@@ -565,11 +544,7 @@ static int run_each(void)
         {"label smoothing", smooths_labels},
         {"plateau", reacts_to_a_plateau},
     };
-    enum { COUNT = sizeof each / sizeof each[0] };
-    struct CMUnitTest tests[COUNT];
-    for (size_t i = 0; i < COUNT; i++)
-        tests[i] = (struct CMUnitTest){each[i].name, on_each, NULL, NULL, &each[i].test};
-    return _cmocka_run_group_tests("techniques", tests, COUNT, NULL, NULL);
+    return run_on_each("techniques", &under_test, each, sizeof each / sizeof each[0]);
 }
 
 int main(int argc, char **argv)
@@ -580,10 +555,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_resume),
     };
     int status;
-    under_test[0] = argc > 1 ? device_backend(argv[1], &status) : &dv_backend_ref;
-    under_test[1] = &dv_backend_cpu;
-    backend_count = argc > 1 ? 1 : 2;
-    if (under_test[0] == NULL)
+    if (!open_backends(argc, argv, &under_test, &status))
         return status;
     int failures = run_each();
     failures += cmocka_run_group_tests_name("others", others, scratch_setup, scratch_teardown);

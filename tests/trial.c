@@ -10,6 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char trial_plain_model[] = "layers:\n"
+                                 "  - flatten:\n"
+                                 "  - linear: {units: 12, activation: tanh, name: hidden}\n"
+                                 "  - linear: {units: classes, name: head}\n";
+const char trial_normed_model[] = "layers:\n"
+                                  "  - frames:\n"
+                                  "  - conv2d: {filters: 8, kernel: [1, 3], name: conv}\n"
+                                  "  - batchnorm: {activation: silu, name: norm}\n"
+                                  "  - global_avgpool:\n"
+                                  "  - linear: {units: classes, name: head}\n";
+
 void must(dv_status status)
 {
     if (status != DV_OK)

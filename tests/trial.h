@@ -24,6 +24,10 @@ void must(dv_status status);
 void require_refused(dv_status got, dv_status code, const char *part);
 dv_tree *parse(const char *text);
 
+extern const char trial_plain_model[];  /* two linear layers: hidden, head */
+extern const char trial_normed_model[]; /* a convolution, a batch norm, a linear layer: conv, norm,
+                                           head */
+
 /* A task of `train` and `validation` clips for each class, two epochs without warm-up; the test
    changes task.config between this and trial_create. */
 void trial_open(trial *seen, const dv_backend *backend, const char *model, int train,

@@ -10,8 +10,8 @@
    first failure, which it returns. A part is a copy that `item` may change and not keep. */
 dv_status dv__each_item(const char *list, dv_status (*item)(void *user, char *part), void *user);
 
-/* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files and what
-   a manifest says may be anything. */
+/* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files may be
+   anything. */
 bool dv_is_utf8(const char *text);
 
 #endif

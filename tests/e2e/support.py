@@ -3,6 +3,7 @@
 Each test file is run as `python3 FILE BINARY`; it needs nothing but the standard library.
 """
 import csv
+import fcntl
 import json
 import math
 import os
@@ -122,6 +123,18 @@ def make_data(folder, digits=4, speakers=("ann", "bob"), count=11):
             for i in range(count):
                 write_wav(os.path.join(folder, f"{digit}_{speaker}_{i}.wav"), tone(digit, s, i))
     return folder
+
+
+def is_free(folder):
+    """Whether no process has locked it."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(opened)
 
 
 def write_text(path, text):

@@ -1,5 +1,4 @@
 """Cross-validation: what it leaves, going on where it was interrupted, failing runs, refusals."""
-import fcntl
 import json
 import os
 import shutil
@@ -198,22 +197,11 @@ class Crossval(support.Case):
             self.wait_for(lambda: self.begun(run), process)
             stop(process)
             printed, err = process.communicate(timeout=60)
-            self.wait_for(lambda: self.free(out))
+            self.wait_for(lambda: support.is_free(out))
             if self.has(run, "report.json") == [False]:
                 self.assertNotIn(b"Sanitizer", err)
                 return out, run, process.returncode, printed.decode(), err.decode()
         return self.skipTest("the machine is too busy to interrupt a run in time")
-
-    def free(self, out):
-        """Whether no process has the folder."""
-        folder = os.open(out, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(folder)
 
     def finish(self, out, run):
         self.assertEqual(self.has(out, "crossval.json"), [False])
@@ -272,10 +260,10 @@ class Crossval(support.Case):
         process.kill()
         process.communicate(timeout=60)
         try:
-            self.wait_for(lambda: self.free(out), seconds=20)
+            self.wait_for(lambda: support.is_free(out), seconds=20)
             self.assertEqual(self.has(run, "last.safetensors"), [True])
         finally:
-            if not self.free(out):
+            if not support.is_free(out):
                 os.kill(child, signal.SIGKILL)
 
     def test_a_run_that_is_killed_stops_no_other(self):

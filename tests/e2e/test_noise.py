@@ -16,7 +16,7 @@ def write_noise(path, seed, count):
 
 
 class Noise(support.Case):
-    epochs = 6
+    epochs = 8
 
     @classmethod
     def setUpClass(cls):
@@ -49,7 +49,7 @@ class Noise(support.Case):
     def test_from_inaudible_to_drowned(self):
         clean = self.evaluate("--clips", "--noise", self.long, "--snr", "100,0,-20")
         inaudible, middle, drowned = clean["noise"]
-        self.assertGreater(clean["accuracy"], 0.8)
+        self.assertGreater(clean["accuracy"], 0.9)
         self.assertEqual(inaudible["confusion"], clean["confusion"])
         self.assertAlmostEqual(inaudible["loss"], clean["loss"], delta=0.01)
         changed = 0

@@ -174,16 +174,6 @@ class Resume(support.Case):
     def state(run):
         return {name: support.read_bytes(os.path.join(run, name)) for name in os.listdir(run)}
 
-    def is_locked(self, run):
-        folder = os.open(run, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(folder)
-
     def test_two_trainings_do_not_share_a_folder(self):
         run = self.at("shared")
         process = self.fresh(run, 1, "--epochs", "100000")
@@ -191,7 +181,7 @@ class Resume(support.Case):
             for line in process.stdout:
                 if line.startswith(b"epoch 2/"):
                     break
-            self.assertTrue(self.is_locked(run))
+            self.assertFalse(support.is_free(run))
             for command in (["--resume", run], [self.config, "--data", self.data, "--out", run]):
                 self.ends(decavox("train", *command), USAGE, f"{run} is in use", "training")
             self.assertIsNone(process.poll())
@@ -199,7 +189,7 @@ class Resume(support.Case):
             process.terminate()
             process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
-        self.assertFalse(self.is_locked(run))
+        self.assertTrue(support.is_free(run))
 
     def test_a_folder_is_taken_before_anything_is_in_it(self):
         """Before config.yaml is there, which comes behind the data."""

@@ -19,7 +19,7 @@ def files_in(run):
 
 
 class Training(support.Case):
-    epochs = 6
+    epochs = 8
 
     @classmethod
     def setUpClass(cls):
@@ -34,7 +34,7 @@ class Training(support.Case):
 
     def test_prints_table_epochs_and_report(self):
         out = self.done.out
-        for part in ("parameters    MFLOPs", "total: ", "epoch 1/6  train loss ", "epoch 6/6 ",
+        for part in ("parameters    MFLOPs", "total: ", "epoch 1/8  train loss ", "epoch 8/8 ",
                      "arena ", "best epoch ", "accuracy ", "95% interval", "precision"):
             self.assertIn(part, out)
         self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), out)
@@ -42,7 +42,7 @@ class Training(support.Case):
 
     def test_metrics_and_confusion(self):
         rows = support.read_metrics(self.run_folder)
-        self.assertEqual([row["epoch"] for row in rows], ["1", "2", "3", "4", "5", "6"])
+        self.assertEqual([row["epoch"] for row in rows], [str(number) for number in range(1, 9)])
         self.assertLess(float(rows[-1]["train_loss"]), float(rows[0]["train_loss"]))
         self.assertEqual(float(rows[-1]["learning_rate"]), 0)
         text = support.read_text(os.path.join(self.run_folder, "confusion.csv"))
@@ -57,7 +57,7 @@ class Training(support.Case):
         self.assertEqual(json.loads(done.out), report)
         self.assertEqual(report["count"], 40)
         self.assertEqual(report["skipped"], 0)
-        self.assertGreater(report["accuracy"], 0.8)
+        self.assertGreater(report["accuracy"], 0.9)
         low, high = report["interval_95"]
         self.assertTrue(0 < low < report["accuracy"] <= high <= 1)
         self.assertEqual(sum(map(sum, report["confusion"])), 40)
