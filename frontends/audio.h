@@ -1,6 +1,6 @@
 /*
  * Sound files: any that libsndfile reads (WAV, FLAC, OGG, MP3), at any rate, mixed down to one
- * channel and resampled with libsamplerate.
+ * channel and resampled with libsoxr.
  */
 #ifndef DV_FRONTENDS_AUDIO_H
 #define DV_FRONTENDS_AUDIO_H

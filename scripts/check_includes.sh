@@ -36,7 +36,7 @@ may_know()
 {
     case $1 in
     dnnl*.h) echo '^engine/(.*/)?(cpu[^/]*|[^/]*_cpu)\.[ch]$' ;;
-    sndfile.h | samplerate.h) echo '^frontends/audio\.c$' ;;
+    sndfile.h | soxr.h) echo '^frontends/audio\.c$' ;;
     yaml.h) echo '^engine/io/yaml\.c$' ;;
     jansson.h) echo '^(engine/io/safetensors[^/]*|runner/[^/]*)\.[ch]$' ;;
     libdeflate.h) echo '^engine/io/safetensors_format\.c$' ;;
@@ -130,7 +130,7 @@ self_test()
     expect good engine/core/backend_cpu.c '<dnnl_version.h>'
     expect bad engine/ops/conv2d/ref.c '<dnnl.h>'
     expect bad frontends/dataset/load.c '<sndfile.h>'
-    expect bad frontends/batch.c '<samplerate.h>'
+    expect bad frontends/batch.c '<soxr.h>'
     expect good engine/io/yaml.c '<yaml.h>'
     expect bad engine/core/tree.c '<yaml.h>'
     expect good engine/io/safetensors_read.c '<jansson.h>'

@@ -22,7 +22,7 @@
 #     scripts/gpu_check.sh sanitizer
 #
 # The build needs the CUDA toolkit with cuDNN, gcc, cmake, pkg-config, python3 and, with their
-# headers, libsndfile, libsamplerate, libyaml, jansson, libdeflate, oneDNN and for the tests cmocka:
+# headers, libsndfile, libsoxr, libyaml, jansson, libdeflate, oneDNN and for the tests cmocka:
 # scripts/install_packages.sh test. A machine without network has to be given them; Debian's oneDNN
 # (libdnnl2) wants libOpenCL.so.1 besides, from ocl-icd-libopencl1. Where only a certain folder comes
 # back from the machine, --out has to name it.

@@ -6,7 +6,7 @@
 # Does nothing where all are there. Needs root or sudo otherwise.
 set -euo pipefail
 
-build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsamplerate0-dev libyaml-dev
+build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsoxr-dev libyaml-dev
        libjansson-dev libdeflate-dev libdnnl-dev espeak-ng)
 test=("${build[@]}" libcmocka-dev git python3)
 format=(clang-format clang-tidy)

@@ -310,6 +310,12 @@ static double amplitude_at(const dv_audio *audio, double hertz)
     return 2 * sqrt(re * re + im * im) / (double)count;
 }
 
+/* `count` samples of 1 kHz at one rate, without a file. */
+static dv_audio tone(int rate, int64_t count)
+{
+    return (dv_audio){sine(count, 1000, rate, 0.5), count, rate};
+}
+
 static void check_resampled(const scratch *folder, int from, int64_t to)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -338,6 +344,69 @@ static void test_resampling(void **state)
     check_resampled(*state, 48000, 8000);
     check_resampled(*state, 8000, 16000);
     check_resampled(*state, 11025, 8000);
+}
+
+/* The samples are those that the tone has at the other rate: nothing is late or early. */
+static void test_resampling_keeps_time(void **state)
+{
+    static const int rates[][2] = {{16000, 8000}, {44100, 8000}, {48000, 16000}, {8000, 22050}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        int to = rates[i][1];
+        dv_audio audio = tone(rates[i][0], rates[i][0]);
+        assert_int_equal(dv_audio_resample("tone", to, &audio), DV_OK);
+        assert_int_equal(audio.count, to);
+        float *wanted = sine(to, 1000, to, 0.5);
+        for (int k = to / 8; k < to - to / 8; k++)
+            assert_float_equal(audio.samples[k], wanted[k], 2e-6F);
+        free(wanted);
+        dv_audio_free(&audio);
+    }
+}
+
+/* What both rates can hold stays nearly up to half the lower one; what is above it goes. */
+static void test_resampling_keeps_the_band(void **state)
+{
+    static const struct {
+        double hertz, least, most;
+    } tones[] = {{3000, 0.4999, 0.5001}, {3800, 0.4999, 0.5001}, {4020, 0, 1e-5}, {4500, 0, 1e-5}};
+    (void)state;
+    for (size_t i = 0; i < sizeof tones / sizeof tones[0]; i++) {
+        dv_audio audio = {sine(16000, tones[i].hertz, 16000, 0.5), 16000, 16000};
+        double folded = tones[i].hertz > 4000 ? 8000 - tones[i].hertz : tones[i].hertz;
+        assert_int_equal(dv_audio_resample("tone", 8000, &audio), DV_OK);
+        double got = amplitude_at(&audio, folded);
+        if (!(got >= tones[i].least && got <= tones[i].most))
+            fail_msg("%g Hz of 0.5 became %g", tones[i].hertz, got);
+        dv_audio_free(&audio);
+    }
+}
+
+static void test_resampling_at_its_limits(void **state)
+{
+    static const struct {
+        int from, to, count;
+    } cases[] = {{DV_AUDIO_MAX_RATE, 1000, DV_AUDIO_MAX_RATE},
+                 {DV_AUDIO_MIN_RATE, 192000, 100},
+                 {DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE, 10},
+                 {44100, 8000, 6},
+                 {8000, 44100, 1},
+                 {47999, 8001, 47999}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dv_audio audio = tone(cases[i].from, cases[i].count);
+        int64_t exact = (int64_t)round((double)cases[i].count * cases[i].to / cases[i].from);
+        assert_int_equal(dv_audio_resample("tone", cases[i].to, &audio), DV_OK);
+        assert_in_range(audio.count, exact - 1, exact + 1);
+        for (int64_t k = 0; k < audio.count; k++)
+            assert_true(fabsf(audio.samples[k]) < 0.75F);
+        dv_audio_free(&audio);
+    }
+    dv_audio few = tone(DV_AUDIO_MAX_RATE, 1);
+    assert_int_equal(dv_audio_resample("few", 1000, &few), DV_EFORMAT);
+    assert_non_null(strstr(dv_error_message(), "few: holds too few samples (1 at 768000 Hz)"));
+    assert_int_equal(few.count, 1);
+    dv_audio_free(&few);
 }
 
 static void test_formats(void **state)
@@ -459,6 +528,9 @@ int main(void)
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_stereo_is_mixed),
         cmocka_unit_test(test_resampling),
+        cmocka_unit_test(test_resampling_keeps_time),
+        cmocka_unit_test(test_resampling_keeps_the_band),
+        cmocka_unit_test(test_resampling_at_its_limits),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_mp3_without_length),
         cmocka_unit_test(test_write_wav),
