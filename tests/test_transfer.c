@@ -85,6 +85,38 @@ static void write_file(const char *path, int64_t classes, float first, bool bad)
     write_model(path, trunk_text, classes, first, bad);
 }
 
+static void fill(const network *net, dv_buffer buffer, float value)
+{
+    for (int i = 0; i < net->params->count; i++) {
+        int64_t count = net->params->items[i].count;
+        float *values = calloc((size_t)count, sizeof *values);
+        for (int64_t k = 0; k < count; k++)
+            values[k] = value;
+        assert_int_equal(dv_params_write(net->params, i, buffer, values), DV_OK);
+        free(values);
+    }
+}
+
+/* A training that goes on: 1 in the last values, 2 in their average, 3 in the best ones. */
+static void write_training(const char *path, const char *state_text, bool averages)
+{
+    network net;
+    dv_tree *config = parse("{}"), *labels = parse("[a, b, c, d]"), *state = parse(state_text);
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+    fill(&net, DV_VALUES, 1);
+    assert_int_equal(dv_params_allocate_buffer(net.params, DV_BEST), DV_OK);
+    fill(&net, DV_BEST, 3);
+    if (averages) {
+        assert_int_equal(dv_params_allocate_buffer(net.params, DV_AVERAGE), DV_OK);
+        fill(&net, DV_AVERAGE, 2);
+    }
+    assert_int_equal(dv_checkpoint_write(path, net.params, config, labels, state), DV_OK);
+    dv_tree_free(config);
+    dv_tree_free(labels);
+    dv_tree_free(state);
+    network_close(&net);
+}
+
 /* For the labels a to d. */
 static dv_status transfer(const char *files, const network *net, lines *told)
 {
@@ -276,6 +308,42 @@ static void test_frozen(void **state)
     }
 }
 
+/* Of a training that is not over, what it answers with is taken. */
+static void test_training(void **state)
+{
+    static const struct {
+        const char *state;
+        bool averages;
+        double value;
+        const char *told;
+    } cases[] = {
+        {"{best_epoch: 0}", false, 1, "training.safetensors: 7 of 7 tensors loaded\n"},
+        {"{best_epoch: 0}", true, 2, "7 of 7 tensors loaded, the moving average\n"},
+        {"{best_epoch: 4}", true, 3, "7 of 7 tensors loaded, the best epoch's\n"},
+        {"{best_epoch: 4}", false, 3, "7 of 7 tensors loaded, the best epoch's\n"},
+    };
+    char path[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "training.safetensors", path);
+    network net;
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lines told = {""};
+        write_training(path, cases[i].state, cases[i].averages);
+        assert_int_equal(transfer(path, &net, &told), DV_OK);
+        assert_true(all_are(&net, "stem.weight", cases[i].value));
+        assert_true(all_are(&net, "norm.running_var", cases[i].value));
+        require_told(&told, cases[i].told);
+    }
+    static const char *const broken[] = {"{step: 4}", "{best_epoch: x}", "{best_epoch: [1]}"};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        lines told = {""};
+        write_training(path, broken[i], true);
+        assert_int_equal(transfer(path, &net, &told), DV_EFORMAT);
+        assert_message("training.safetensors: 'decavox.state' has no number of the best epoch");
+    }
+    network_close(&net);
+}
+
 static void test_refusals(void **state)
 {
     char path[SCRATCH_PATH_SIZE], bad[SCRATCH_PATH_SIZE], files[2 * SCRATCH_PATH_SIZE];
@@ -309,7 +377,7 @@ int main(void)
         cmocka_unit_test(test_another_head), cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_halves),       cmocka_unit_test(test_labels),
         cmocka_unit_test(test_features),     cmocka_unit_test(test_frozen),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_training),     cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

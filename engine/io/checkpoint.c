@@ -155,18 +155,50 @@ static dv_status check_entry(const char *path, const char *name, const dv_param 
     return DV_OK;
 }
 
-/* Names that the model does not know, among those with the buffer's prefix. */
+const char *dv_checkpoint_name(const dv_safetensors_entry *entry, dv_buffer buffer)
+{
+    size_t length = strlen(prefixes[buffer]);
+    const char *name = entry->name + length;
+    return strncmp(entry->name, prefixes[buffer], length) == 0 && strchr(name, '/') == NULL ? name
+                                                                                            : NULL;
+}
+
+static bool has_buffer(const dv_checkpoint *checkpoint, dv_buffer buffer)
+{
+    for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
+        if (dv_checkpoint_name(dv_safetensors_at(checkpoint->file, i), buffer) != NULL)
+            return true;
+    }
+    return false;
+}
+
+dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out)
+{
+    int64_t epoch;
+    *out = DV_VALUES;
+    if (checkpoint->state == NULL)
+        return DV_OK;
+    const dv_tree *best = dv_tree_get(checkpoint->state, "best_epoch");
+    if (best == NULL || best->kind != DV_TREE_SCALAR || !dv_parse_int(best->text, &epoch))
+        return DV_FAIL(DV_EFORMAT, "%s: '%s' has no number of the best epoch", checkpoint->path,
+                       state_key);
+    if (epoch > 0)
+        *out = DV_BEST;
+    else if (has_buffer(checkpoint, DV_AVERAGE))
+        *out = DV_AVERAGE;
+    return DV_OK;
+}
+
+/* Names that the model does not know, among those of the buffer. */
 static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *params,
                              dv_buffer buffer)
 {
-    size_t prefix = strlen(prefixes[buffer]);
     for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
-        const char *name = dv_safetensors_at(checkpoint->file, i)->name;
-        bool ours =
-            strncmp(name, prefixes[buffer], prefix) == 0 && strchr(name + prefix, '/') == NULL;
-        if (ours && dv_params_find(params, name + prefix) < 0)
+        const dv_safetensors_entry *entry = dv_safetensors_at(checkpoint->file, i);
+        const char *name = dv_checkpoint_name(entry, buffer);
+        if (name != NULL && dv_params_find(params, name) < 0)
             return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is not in the model", checkpoint->path,
-                           name);
+                           entry->name);
     }
     return DV_OK;
 }

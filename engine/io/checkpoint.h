@@ -8,7 +8,8 @@
  *               average/...                 their moving average        (training only)
  *     metadata  decavox.config              the resolved configuration, YAML: features, model, ...
  *               decavox.labels              the labels, YAML list
- *               decavox.state               the training state, YAML    (training only)
+ *               decavox.state               the training state, YAML    (training only); its
+ *                                           best_epoch is 0 while there are no best values
  *
  * A training's tensors are F32. Where there are weights alone, trained parameters of two and more
  * dimensions may be F16, which halves the file; biases, scales and running statistics are small,
@@ -55,6 +56,14 @@ dv_status dv_checkpoint_put(const struct dv_safetensors_entry *entry, dv_params 
 
 /* Whether a training's checkpoint has this buffer; gradients it has not. */
 bool dv_checkpoint_holds(dv_buffer buffer);
+
+/* The buffer that a training would end with if it ended where the file was written: the best
+   values, their moving average, or the last ones. Of weights alone DV_VALUES. DV_EFORMAT: the
+   state says no epoch of the best. */
+dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out);
+
+/* The name of the parameter whose values in this buffer a tensor holds; NULL: it is of another. */
+const char *dv_checkpoint_name(const struct dv_safetensors_entry *entry, dv_buffer buffer);
 
 /*
  * Fills a buffer from the tensors "<prefix><parameter>": DV_VALUES from "", DV_BEST from "best/",

@@ -165,12 +165,15 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
     names unknown = {0}, other = {0}, of_labels = {0};
     const char *why = compare_labels(t->target, checkpoint->labels);
     int loaded = 0, all = 0;
+    dv_buffer kept;
+    DV_TRY(dv_checkpoint_kept(checkpoint, &kept));
     for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
         const dv_safetensors_entry *entry = dv_safetensors_at(checkpoint->file, i);
+        const char *its_name = dv_checkpoint_name(entry, kept);
         char name[2 * DV_NAME_SIZE];
-        if (strchr(entry->name, '/') != NULL) /* of a training: moments and the like */
+        if (its_name == NULL) /* of a training: moments and the like */
             continue;
-        snprintf(name, sizeof name, "%s%s", prefix, entry->name);
+        snprintf(name, sizeof name, "%s%s", prefix, its_name);
         int index = dv_params_find(t->params, name);
         all++;
         if (index < 0) {
@@ -185,7 +188,10 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
             loaded++;
         }
     }
-    tell(t, "%s: %d of %d tensors loaded", checkpoint->path, loaded, all);
+    tell(t, "%s: %d of %d tensors loaded%s", checkpoint->path, loaded, all,
+         kept == DV_BEST      ? ", the best epoch's"
+         : kept == DV_AVERAGE ? ", the moving average"
+                              : "");
     tell_names(t, "not in the model", &unknown);
     tell_names(t, "of another shape or type", &other);
     if (why != NULL)

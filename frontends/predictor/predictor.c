@@ -1,7 +1,6 @@
 #include "frontends/predictor/predictor.h"
 #include "engine/core/plan.h"
 #include "engine/layers/model.h"
-#include "engine/train/trainer.h"
 #include "frontends/audio.h"
 
 #include <math.h>
@@ -61,28 +60,10 @@ static dv_status make_plan(const dv_predictor *predictor, dv_context *context, d
     return dv_plan_create(context, predictor->graph, &options, plan);
 }
 
-/* The buffer that a training would end with if it ended where it was saved: dv_trainer_run. */
-static dv_status kept_buffer(const dv_checkpoint *checkpoint, dv_buffer *buffer)
-{
-    dv_train_config train;
-    dv_train_state state;
-    *buffer = DV_VALUES;
-    if (checkpoint->state == NULL)
-        return DV_OK;
-    DV_TRY(
-        dv_fields_read(dv_train_fields, dv_tree_get(checkpoint->config, "train"), "train", &train));
-    DV_TRY(dv_fields_read(dv_train_state_fields, checkpoint->state, "state", &state));
-    if (state.best_epoch > 0)
-        *buffer = DV_BEST;
-    else if (train.ema_decay > 0)
-        *buffer = DV_AVERAGE;
-    return DV_OK;
-}
-
 static dv_status read_kept(dv_predictor *predictor)
 {
     dv_buffer kept;
-    DV_TRY(kept_buffer(&predictor->checkpoint, &kept));
+    DV_TRY(dv_checkpoint_kept(&predictor->checkpoint, &kept));
     if (kept == DV_VALUES)
         return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_VALUES);
     DV_TRY(dv_params_allocate_buffer(predictor->params, kept));
