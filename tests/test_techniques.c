@@ -506,8 +506,8 @@ static void test_schedules_count_updates(void **state)
     (void)state;
     for (int kind = 0; dv_schedule_names[kind] != NULL; kind++) {
         trial seen;
-        trial_open(&seen, under_test.items[0], trial_plain_model, 16,
-                   0); /* 6 batches of 8: 3 updates of 2 */
+        /* 6 batches of 8: 3 updates of 2 */
+        trial_open(&seen, under_test.items[0], trial_plain_model, 16, 0);
         dv_train_config *config = &seen.task.config;
         config->scheduler = kind;
         config->accumulate = 2;

@@ -59,21 +59,28 @@ static void require_told(const lines *told, const char *part)
 
 /* ---- Models and files ---- */
 
-/* Values that no other network has; `bad`: one of them NaN. */
+/* `first` in the first parameter, `step` more in each further one; `bad`: each begins with NaN. */
+static void fill(const network *net, dv_buffer buffer, float first, float step, bool bad)
+{
+    for (int i = 0; i < net->params->count; i++) {
+        int64_t count = net->params->items[i].count;
+        float *values = calloc((size_t)count, sizeof *values);
+        for (int64_t k = 0; k < count; k++)
+            values[k] = first + step * (float)i;
+        values[0] = bad ? NAN : values[0];
+        assert_int_equal(dv_params_write(net->params, i, buffer, values), DV_OK);
+        free(values);
+    }
+}
+
+/* Values that no other network has; `bad`: see fill. */
 static void write_model(const char *path, const char *model, int64_t classes, float first, bool bad)
 {
     network net;
     dv_tree *config = parse("{features: {type: mel, n_mels: 40, range: [1, 2], old: 1}}");
     dv_tree *labels = parse(classes == 4 ? "[a, b, c, d]" : "[a, b, c, d, e]");
     network_open(&net, &dv_backend_cpu, model, picture, classes, NULL);
-    for (int i = 0; i < net.params->count; i++) {
-        float *values = calloc((size_t)net.params->items[i].count, sizeof *values);
-        for (int64_t k = 0; k < net.params->items[i].count; k++)
-            values[k] = first + (float)i;
-        values[0] = bad ? NAN : values[0];
-        assert_int_equal(dv_params_write(net.params, i, DV_VALUES, values), DV_OK);
-        free(values);
-    }
+    fill(&net, DV_VALUES, first, 1, bad);
     assert_int_equal(dv_checkpoint_write(path, net.params, config, labels, NULL), DV_OK);
     dv_tree_free(config);
     dv_tree_free(labels);
@@ -85,30 +92,18 @@ static void write_file(const char *path, int64_t classes, float first, bool bad)
     write_model(path, trunk_text, classes, first, bad);
 }
 
-static void fill(const network *net, dv_buffer buffer, float value)
-{
-    for (int i = 0; i < net->params->count; i++) {
-        int64_t count = net->params->items[i].count;
-        float *values = calloc((size_t)count, sizeof *values);
-        for (int64_t k = 0; k < count; k++)
-            values[k] = value;
-        assert_int_equal(dv_params_write(net->params, i, buffer, values), DV_OK);
-        free(values);
-    }
-}
-
 /* A training that goes on: 1 in the last values, 2 in their average, 3 in the best ones. */
 static void write_training(const char *path, const char *state_text, bool averages)
 {
     network net;
     dv_tree *config = parse("{}"), *labels = parse("[a, b, c, d]"), *state = parse(state_text);
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
-    fill(&net, DV_VALUES, 1);
+    fill(&net, DV_VALUES, 1, 0, false);
     assert_int_equal(dv_params_allocate_buffer(net.params, DV_BEST), DV_OK);
-    fill(&net, DV_BEST, 3);
+    fill(&net, DV_BEST, 3, 0, false);
     if (averages) {
         assert_int_equal(dv_params_allocate_buffer(net.params, DV_AVERAGE), DV_OK);
-        fill(&net, DV_AVERAGE, 2);
+        fill(&net, DV_AVERAGE, 2, 0, false);
     }
     assert_int_equal(dv_checkpoint_write(path, net.params, config, labels, state), DV_OK);
     dv_tree_free(config);
@@ -334,7 +329,8 @@ static void test_training(void **state)
         assert_true(all_are(&net, "norm.running_var", cases[i].value));
         require_told(&told, cases[i].told);
     }
-    static const char *const broken[] = {"{step: 4}", "{best_epoch: x}", "{best_epoch: [1]}"};
+    static const char *const broken[] = {"{step: 4}", "{best_epoch: x}", "{best_epoch: [1]}",
+                                         "{best_epoch: -1}"};
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         lines told = {""};
         write_training(path, broken[i], true);

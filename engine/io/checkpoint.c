@@ -179,7 +179,8 @@ dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out)
     if (checkpoint->state == NULL)
         return DV_OK;
     const dv_tree *best = dv_tree_get(checkpoint->state, "best_epoch");
-    if (best == NULL || best->kind != DV_TREE_SCALAR || !dv_parse_int(best->text, &epoch))
+    if (best == NULL || best->kind != DV_TREE_SCALAR || !dv_parse_int(best->text, &epoch) ||
+        epoch < 0)
         return DV_FAIL(DV_EFORMAT, "%s: '%s' has no number of the best epoch", checkpoint->path,
                        state_key);
     if (epoch > 0)
