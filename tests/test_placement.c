@@ -14,15 +14,21 @@
 
 enum { RATE = 8000, WORD = 3200, SECOND = RATE };
 
-static dv_frontend *frontend_with(int placement, int level)
+static dv_frontend *frontend_of(int placement, int level, double seconds)
 {
     dv_features_config config;
     dv_frontend *frontend = NULL;
     assert_int_equal(dv_fields_default(dv_features_fields, &config), DV_OK);
     config.placement = placement;
     config.level = level;
+    config.duration = seconds;
     assert_int_equal(dv_frontend_create(&config, &frontend), DV_OK);
     return frontend;
+}
+
+static dv_frontend *frontend_with(int placement, int level)
+{
+    return frontend_of(placement, level, 1);
 }
 
 /* `count` samples of hiss with a word of 0.4 s (a tone that swells and fades) at `start`. */
@@ -109,7 +115,7 @@ static void test_centre_ignores_clicks_and_level(void **state)
 static void test_high_pass(void **state)
 {
     (void)state;
-    dv_frontend *frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_NONE);
+    dv_frontend *frontend = frontend_of(DV_PLACE_ENERGY, DV_LEVEL_NONE, 3);
     float *samples = calloc(3 * SECOND, sizeof *samples);
     assert_non_null(samples);
     double low = 2 * acos(-1.0) * 100 / RATE;
@@ -180,20 +186,52 @@ static void test_silence(void **state)
     }
 }
 
-/* More frames than the envelope holds: 100 s, with a word of 20 s in it. */
+/* More frames than the envelope holds, 100 s: longer and fewer ones. */
 static void test_very_long_clip(void **state)
 {
     (void)state;
     dv_frontend *frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
-    int64_t count = 100 * RATE;
-    float *samples = calloc((size_t)count, sizeof *samples);
-    assert_non_null(samples);
-    for (int64_t i = 60 * RATE; i < 80 * RATE; i++)
-        samples[i] = (float)sin((double)i * 0.5);
-    assert_in_range(dv_frontend_prepare(frontend, samples, count), 70 * RATE - 400,
-                    70 * RATE + 400);
+    for (int64_t start = 0; start < 99 * RATE; start += 8009) {
+        int64_t centre = centre_of(frontend, 100 * RATE, start, 0.01);
+        assert_in_range(centre, start + WORD / 2 - 400, start + WORD / 2 + 400);
+    }
+    dv_frontend_free(frontend);
+}
+
+/* Seconds of noise that comes after the word, a quarter as loud, do not draw the window to them. */
+static void test_loudest_stretch(void **state)
+{
+    (void)state;
+    dv_frontend *frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
+    float *samples = clip_with_word(5 * SECOND, 1000, 0.001);
+    for (int64_t i = 2 * SECOND; i < 5 * SECOND; i++)
+        samples[i] *= 30;
+    int64_t centre = dv_frontend_prepare(frontend, samples, 5 * SECOND);
+    assert_in_range(centre, 1000 + WORD / 2 - 80, 1000 + WORD / 2 + 80);
     free(samples);
     dv_frontend_free(frontend);
+}
+
+/* A clip that the window holds is its loudest stretch: a second event in it counts. */
+static void test_whole_of_a_short_clip(void **state)
+{
+    (void)state;
+    for (int64_t count = SECOND; count <= SECOND + 800; count += 800) {
+        dv_frontend *second = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
+        dv_frontend *longer = frontend_of(DV_PLACE_ENERGY, DV_LEVEL_RMS, 3);
+        float *samples = clip_with_word(count, 0, 0);
+        for (int64_t i = 0; i < 1600; i++)
+            samples[count - 1600 + i] = 0.5F * samples[i];
+        int64_t whole = dv_frontend_prepare(longer, samples, count);
+        int64_t found = dv_frontend_prepare(second, samples, count);
+        if (count == SECOND)
+            assert_int_equal(found, whole);
+        else
+            assert_in_range(found, WORD / 2, whole - 1);
+        free(samples);
+        dv_frontend_free(second);
+        dv_frontend_free(longer);
+    }
 }
 
 static void test_middle_and_start(void **state)
@@ -311,30 +349,64 @@ static void test_placement_undoes_a_move(void **state)
     dv_frontend_free(frontend);
 }
 
-/* A real recording with a second of silence before it keeps its window. */
-static void test_real_recording(void **state)
+static bool read_data(const char *name, dv_audio *audio)
 {
-    (void)state;
     const char *folder = getenv("DECAVOX_DATA") != NULL ? getenv("DECAVOX_DATA") : "../shared/data";
     char path[512];
-    snprintf(path, sizeof path, "%s/fsdd/7_jackson_3.wav", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     if (access(path, R_OK) != 0) {
         print_message("skipped: %s is not there (set DECAVOX_DATA)\n", path);
-        skip();
+        return false;
     }
+    assert_int_equal(dv_audio_read(path, RATE, 120, audio), DV_OK);
+    return true;
+}
+
+/* The centre of the word in `audio`, `before` samples after the beginning of a recording of `count`
+   samples with `noise` times `level` everywhere. */
+static int64_t centre_within(const dv_frontend *frontend, const dv_audio *audio, int64_t before,
+                             int64_t count, const float *noise, float level)
+{
+    float *samples = calloc((size_t)count, sizeof *samples);
+    assert_non_null(samples);
+    memcpy(samples + before, audio->samples, (size_t)audio->count * sizeof *samples);
+    for (int64_t i = 0; i < count; i++)
+        samples[i] += level * noise[i];
+    int64_t centre = dv_frontend_prepare(frontend, samples, count) - before;
+    free(samples);
+    return centre;
+}
+
+/* Real recordings keep their windows with a second of silence before them, and in the midst of four
+   seconds of running water 20 dB below them. */
+static void test_real_recordings(void **state)
+{
+    (void)state;
+    dv_audio noise;
     dv_audio audio;
-    assert_int_equal(dv_audio_read(path, RATE, 10, &audio), DV_OK);
+    if (!read_data("noise/running_tap.flac", &noise))
+        skip();
     dv_frontend *frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
-    int64_t count = audio.count + SECOND;
-    float *longer = calloc((size_t)count, sizeof *longer);
-    assert_non_null(longer);
-    memcpy(longer + SECOND, audio.samples, (size_t)audio.count * sizeof *longer);
-    int64_t centre = dv_frontend_prepare(frontend, audio.samples, audio.count);
-    int64_t moved = dv_frontend_prepare(frontend, longer, count);
-    assert_in_range(centre, audio.count / 5, audio.count * 4 / 5);
-    assert_in_range(moved, SECOND + centre - 320, SECOND + centre + 320);
-    free(longer);
-    dv_audio_free(&audio);
+    assert_true(noise.count >= 4 * SECOND);
+    for (int digit = 0; digit < 10; digit++) {
+        char name[64];
+        snprintf(name, sizeof name, "fsdd/%d_jackson_3.wav", digit);
+        if (!read_data(name, &audio))
+            skip();
+        double level = rms_of(audio.samples, audio.count) / rms_of(noise.samples, noise.count);
+        int64_t count = audio.count;
+        int64_t centre = centre_within(frontend, &audio, 0, count, noise.samples, 0);
+        assert_in_range(centre, count / 5, count * 4 / 5);
+        int64_t moved = centre_within(frontend, &audio, SECOND, count + SECOND, noise.samples, 0);
+        assert_in_range(moved, centre - 320, centre + 320);
+        for (int64_t before = 0; before <= 3 * SECOND; before += SECOND) {
+            moved = centre_within(frontend, &audio, before, 4 * SECOND, noise.samples,
+                                  (float)(0.1 * level));
+            assert_in_range(moved, centre - 480, centre + 480);
+        }
+        dv_audio_free(&audio);
+    }
+    dv_audio_free(&noise);
     dv_frontend_free(frontend);
 }
 
@@ -349,12 +421,14 @@ int main(void)
         cmocka_unit_test(test_a_click_alone_is_found),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_very_long_clip),
+        cmocka_unit_test(test_loudest_stretch),
+        cmocka_unit_test(test_whole_of_a_short_clip),
         cmocka_unit_test(test_middle_and_start),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_rms_ignores_silence),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_placement_undoes_a_move),
-        cmocka_unit_test(test_real_recording),
+        cmocka_unit_test(test_real_recordings),
     };
     return cmocka_run_group_tests_name("placement", tests, NULL, NULL);
 }

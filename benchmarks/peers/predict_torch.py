@@ -63,13 +63,24 @@ def envelope(samples, rate):
     return values, (starts + ends) / 2
 
 
-def word_centre(samples, rate):
+def loudest(values, frames):
+    """Zeros but for the `frames` neighbours that hold the most."""
+    if len(values) <= frames:
+        return values
+    sums = numpy.concatenate(([0], numpy.cumsum(values)))
+    first = (sums[frames:] - sums[:-frames]).argmax()
+    kept = numpy.zeros_like(values)
+    kept[first:first + frames] = values[first:first + frames]
+    return kept
+
+
+def word_centre(samples, rate, size):
     values, middles = envelope(samples, rate)
     floor = (1.5 * numpy.percentile(values, 20) if len(samples) / rate > 0.7
              else 0.5 * numpy.percentile(values, 5))
     values = numpy.maximum(values - floor, 0)
     near = numpy.stack([numpy.pad(values, 2)[k:k + len(values)] for k in range(5)])
-    for weights in (numpy.median(near, 0), values):
+    for weights in (loudest(numpy.median(near, 0), max(1, size // (rate // 100))), values):
         if weights.sum() > 0:
             return min(round((weights * middles).sum() / weights.sum()), len(samples) - 1)
     return len(samples) // 2
@@ -79,7 +90,7 @@ def window_of(samples, config):
     """The samples that are looked at."""
     size = round(config["duration"] * config["sample_rate"])
     centre = {"middle": lambda: len(samples) // 2, "start": lambda: size // 2,
-              "energy": lambda: word_centre(samples, config["sample_rate"])}[config["placement"]]()
+              "energy": lambda: word_centre(samples, config["sample_rate"], size)}[config["placement"]]()
     start = centre - size // 2
     padded = numpy.pad(samples, (max(0, -start), max(0, start + size - len(samples))))
     return padded[max(0, start):max(0, start) + size].astype(numpy.float32)

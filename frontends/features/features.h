@@ -14,8 +14,9 @@
 #include "engine/ops/features/features.h"
 
 typedef enum dv_feature_type { DV_MFCC, DV_MEL, DV_SPECTROGRAM } dv_feature_type;
-/* Where the window's middle goes: ENERGY, the centroid of the word's amplitude; MIDDLE, the middle
-   of the clip; START, so that window and clip begin together. */
+/* Where the window's middle goes: ENERGY, the centroid of the word's amplitude, in a clip longer
+   than the window that of its loudest stretch; MIDDLE, the middle of the clip; START, so that
+   window and clip begin together. */
 typedef enum dv_placement { DV_PLACE_ENERGY, DV_PLACE_MIDDLE, DV_PLACE_START } dv_placement;
 /* PEAK: the largest sample becomes 1. RMS: the root of the power of 25 ms frames, averaged with
    that power as weight, so that silence does not count, becomes 0.1. Below 1e-6 nothing is done. */

@@ -1,7 +1,9 @@
 /*
  * What is done once to each clip: the mean removed, the level set, the word found. The word's
  * centre is the centroid of its amplitude envelope: recordings differ in how much silence they
- * leave on each side, and models that see the word always in the same place learn it faster.
+ * leave on each side, and models that see the word always in the same place learn it faster. Of a
+ * recording longer than the window the loudest stretch counts alone: seconds of faint noise on one
+ * side weigh as much as a word.
  */
 #include "frontends/features/internal.h"
 
@@ -217,6 +219,22 @@ static void smooth(const envelope *in, envelope *out)
     }
 }
 
+/* Leaves of the envelope the `frames` neighbours that hold the most. */
+static void keep_loudest(envelope *in, int64_t frames)
+{
+    double sum = 0;
+    double most = 0;
+    int64_t end = frames;
+    for (int64_t i = 0; i < in->frames; i++) {
+        sum += (double)in->values[i] - (i < frames ? 0 : (double)in->values[i - frames]);
+        if (i >= frames && sum > most)
+            end = i + 1;
+        most = sum > most ? sum : most;
+    }
+    for (int64_t i = 0; i < in->frames; i++)
+        in->values[i] = i >= end - frames && i < end ? in->values[i] : 0;
+}
+
 /* The centroid in samples; negative where the envelope is 0 throughout. */
 static double centroid(const envelope *in, int64_t count)
 {
@@ -233,13 +251,14 @@ static double centroid(const envelope *in, int64_t count)
 
 /* Where the median leaves nothing (a word of less than three frames) the envelope itself decides,
    and where that is 0 too (silence, a steady tone) the middle of the clip. */
-static int64_t word_centre(const float *samples, int64_t count, int64_t sample_rate)
+static int64_t word_centre(const float *samples, int64_t count, int64_t sample_rate, int64_t window)
 {
     envelope raw;
     envelope smoothed;
     make_envelope(samples, count, sample_rate, &raw);
     subtract_floor(&raw, (double)count / (double)sample_rate);
     smooth(&raw, &smoothed);
+    keep_loudest(&smoothed, window > raw.hop ? window / raw.hop : 1);
     double centre = centroid(&smoothed, count);
     if (centre < 0)
         centre = centroid(&raw, count);
@@ -256,7 +275,7 @@ int64_t dv_frontend_prepare(const dv_frontend *frontend, float *samples, int64_t
     set_level(&frontend->config, samples, count);
     switch ((dv_placement)frontend->config.placement) {
     case DV_PLACE_ENERGY:
-        return word_centre(samples, count, frontend->config.sample_rate);
+        return word_centre(samples, count, frontend->config.sample_rate, frontend->samples);
     case DV_PLACE_MIDDLE:
         return count / 2;
     case DV_PLACE_START:
