@@ -212,7 +212,8 @@ static void test_loudest_stretch(void **state)
     dv_frontend_free(frontend);
 }
 
-/* A clip that the window holds is its loudest stretch: a second event in it counts. */
+/* A clip that the window holds is its loudest stretch: a second event at its end counts. Of a clip
+   that is longer the end does not all count. */
 static void test_whole_of_a_short_clip(void **state)
 {
     (void)state;
@@ -377,37 +378,54 @@ static int64_t centre_within(const dv_frontend *frontend, const dv_audio *audio,
     return centre;
 }
 
-/* Real recordings keep their windows with a second of silence before them, and in the midst of four
-   seconds of running water 20 dB below them. */
-static void test_real_recordings(void **state)
+/* What is around a word, 20 dB below it, and how far it may move the window, in samples: as far as
+   models are trained for where it comes and goes, 0.1 s. */
+typedef struct surrounding {
+    const char *noise;
+    int64_t seconds, moves;
+} surrounding;
+
+static bool check_surrounded(const dv_frontend *frontend, const char *word, const surrounding *by)
 {
-    (void)state;
     dv_audio noise;
     dv_audio audio;
-    if (!read_data("noise/running_tap.flac", &noise))
-        skip();
-    dv_frontend *frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
-    assert_true(noise.count >= 4 * SECOND);
-    for (int digit = 0; digit < 10; digit++) {
-        char name[64];
-        snprintf(name, sizeof name, "fsdd/%d_jackson_3.wav", digit);
-        if (!read_data(name, &audio))
-            skip();
-        double level = rms_of(audio.samples, audio.count) / rms_of(noise.samples, noise.count);
-        int64_t count = audio.count;
+    if (!read_data(by->noise, &noise))
+        return false;
+    bool there = read_data(word, &audio);
+    if (there) {
+        int64_t count = audio.count, length = by->seconds * SECOND;
+        double level = 0.1 * rms_of(audio.samples, count) / rms_of(noise.samples, noise.count);
+        assert_true(noise.count >= length);
         int64_t centre = centre_within(frontend, &audio, 0, count, noise.samples, 0);
         assert_in_range(centre, count / 5, count * 4 / 5);
         int64_t moved = centre_within(frontend, &audio, SECOND, count + SECOND, noise.samples, 0);
         assert_in_range(moved, centre - 320, centre + 320);
-        for (int64_t before = 0; before <= 3 * SECOND; before += SECOND) {
-            moved = centre_within(frontend, &audio, before, 4 * SECOND, noise.samples,
-                                  (float)(0.1 * level));
-            assert_in_range(moved, centre - 480, centre + 480);
+        for (int64_t before = 0; before < length; before += SECOND) {
+            moved = centre_within(frontend, &audio, before, length, noise.samples, (float)level);
+            assert_in_range(moved, centre - by->moves, centre + by->moves);
         }
         dv_audio_free(&audio);
     }
     dv_audio_free(&noise);
+    return there;
+}
+
+/* Real recordings keep their windows with a second of silence before them and in noise. */
+static void test_real_recordings(void **state)
+{
+    (void)state;
+    static const surrounding cases[] = {{"noise/running_tap.flac", 4, 480},
+                                        {"noise/doing_the_dishes.flac", 10, 800}};
+    dv_frontend *frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
+    bool there = true;
+    for (int i = 0; there && i < 20; i++) {
+        char word[64];
+        snprintf(word, sizeof word, "fsdd/%d_jackson_3.wav", i % 10);
+        there = check_surrounded(frontend, word, &cases[i / 10]);
+    }
     dv_frontend_free(frontend);
+    if (!there)
+        skip();
 }
 
 int main(void)

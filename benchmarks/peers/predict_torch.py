@@ -89,8 +89,9 @@ def word_centre(samples, rate, size):
 def window_of(samples, config):
     """The samples that are looked at."""
     size = round(config["duration"] * config["sample_rate"])
-    centre = {"middle": lambda: len(samples) // 2, "start": lambda: size // 2,
-              "energy": lambda: word_centre(samples, config["sample_rate"], size)}[config["placement"]]()
+    centres = {"middle": lambda: len(samples) // 2, "start": lambda: size // 2,
+               "energy": lambda: word_centre(samples, config["sample_rate"], size)}
+    centre = centres[config["placement"]]()
     start = centre - size // 2
     padded = numpy.pad(samples, (max(0, -start), max(0, start + size - len(samples))))
     return padded[max(0, start):max(0, start) + size].astype(numpy.float32)

@@ -224,12 +224,13 @@ static void keep_loudest(envelope *in, int64_t frames)
 {
     double sum = 0;
     double most = 0;
-    int64_t end = frames;
+    int64_t end = 0;
     for (int64_t i = 0; i < in->frames; i++) {
         sum += (double)in->values[i] - (i < frames ? 0 : (double)in->values[i - frames]);
-        if (i >= frames && sum > most)
+        if (sum > most) {
+            most = sum;
             end = i + 1;
-        most = sum > most ? sum : most;
+        }
     }
     for (int64_t i = 0; i < in->frames; i++)
         in->values[i] = i >= end - frames && i < end ? in->values[i] : 0;
