@@ -168,7 +168,7 @@ static dv_status make_augmenter(batches *b)
     DV_TRY(dv_fields_default(dv_augment_fields, &config));
     if (b->chosen.augment == BATCHES_ALL) {
         config.speed = 1.1;
-        config.noise = config.reverberation = config.telephone = 1;
+        config.noise = config.reverberation = config.clipping = config.telephone = 1;
         config.equalizer = 3;
         config.warp = 1.1;
         config.frequency_masks = config.time_masks = 1;

@@ -13,6 +13,9 @@
  *                   so that its RMS lies below that of the whole clip (prepared, before any
  *                   change) by a number of decibels uniform within noise_snr; heard in the whole
  *                   window or, as in a noisy recording that was cut to the word, within the clip
+ *   clipping        as where a microphone is overdriven: what lies beyond a level, on either side,
+ *                   is cut to it. The level is above the clip's RMS by a number of decibels uniform
+ *                   within clipping_level.
  *   gain            of all this, uniform in decibels within +-gain
  *
  * then, on the power spectra of the frames, bin by bin:
@@ -54,6 +57,8 @@ typedef struct dv_augment_config {
     int64_t noise_colors;                     /* generated noises 1 / f^a, a from 0 to 2 */
     double reverberation;                     /* probability */
     int64_t reverberation_time[2];            /* ms until 60 dB below, least and most */
+    double clipping;                          /* probability */
+    int64_t clipping_level[2];                /* dB above the clip's RMS, least and most */
     double telephone;                         /* probability */
     double equalizer;                         /* dB, standard deviation of a knot */
     double warp;                              /* largest factor; 1: none */
@@ -86,7 +91,7 @@ const dv_augment_tables *dv_augmenter_tables(const dv_augmenter *augmenter);
 void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                      dv_augment_draws *out);
 
-/* The RMS that noise is measured against. samples (count). */
+/* The RMS that noise and clipping are measured against. samples (count). */
 float dv_augment_rms(const float *samples, int64_t count);
 
 /* Bytes of working memory for dv_augment_window and dv_augment_spectrum; 64-byte aligned. */

@@ -63,6 +63,10 @@ static __device__ float finished(const dv_clip_frames &call, const place &at, in
         const float noise = call.augment.noise.samples[at.draws.noise_at + t];
         value = __fadd_rn(value, __fmul_rn(amplitude, noise));
     }
+    if (at.draws.clipping > 0.0F) {
+        const float level = __fmul_rn(at.draws.clipping, at.from.rms);
+        value = fminf(fmaxf(value, -level), level);
+    }
     return __fmul_rn(value, at.draws.gain);
 }
 

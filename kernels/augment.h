@@ -20,15 +20,16 @@ enum {
 };
 
 typedef struct dv_augment_limits {
-    int64_t max_shift;                     /* samples, either way */
-    float max_gain, max_speed, max_warp;   /* powers of two, either way */
-    int64_t most_step;                     /* the largest factor of speed, times 2^32 */
-    float noise, reverberation, telephone; /* probabilities */
-    float noise_within;                    /* probability, of noise that is there */
+    int64_t max_shift;                               /* samples, either way */
+    float max_gain, max_speed, max_warp;             /* powers of two, either way */
+    int64_t most_step;                               /* the largest factor of speed, times 2^32 */
+    float noise, reverberation, clipping, telephone; /* probabilities */
+    float noise_within;                              /* probability, of noise that is there */
     float noise_level; /* amplitude against the clip's RMS, in the middle of the range */
     float noise_range; /* powers of two, either way */
-    int64_t least_decay, most_decay; /* samples in which a reverberation falls by 60 dB */
-    float equalizer;                 /* deviation of a knot, powers of two of the power */
+    float clipping_level, clipping_range; /* the same of the level above which all is cut */
+    int64_t least_decay, most_decay;      /* samples in which a reverberation falls by 60 dB */
+    float equalizer;                      /* deviation of a knot, powers of two of the power */
     int32_t frequency_masks, frequency_width, time_masks, time_width;
 } dv_augment_limits;
 
@@ -66,6 +67,7 @@ typedef struct dv_augment_draws {
     bool noise_within; /* it is heard as long as the clip is, not in all of the window */
     int64_t decay;     /* samples until 60 dB below; 0: no reverberation */
     float reflected;   /* amplitude of all reflections against the direct sound */
+    float clipping;    /* the level beyond which all is cut, against the clip's RMS; 0: none */
     bool telephone;
     float knots[DV_EQUALIZER_KNOTS]; /* powers of two of the power */
     float share;                     /* of the clip itself where two are mixed */

@@ -112,11 +112,16 @@ static inline DV_HD void dv_augment_draw_noise(const dv_augment_tables *tables,
     out->noise_within = dv_augment_chance(words[0] << 24, limits->noise_within);
 }
 
-/* 0.5 * 2^(-1..1) for the reflections: 12 to 0 dB below the direct sound. */
+/* 0.5 * 2^(-1..1) for the reflections: 12 to 0 dB below the direct sound. The low bits of the first
+   two words, which their chances do not use, decide on clipping and its level. */
 static inline DV_HD void dv_augment_draw_room(const dv_augment_limits *limits,
                                               const uint32_t words[4], dv_augment_draws *out)
 {
     out->telephone = dv_augment_chance(words[0], limits->telephone);
+    out->clipping = 0.0F;
+    if (dv_augment_chance(words[0] << 24, limits->clipping))
+        out->clipping = DV_ROUNDED_PRODUCT(limits->clipping_level,
+                                           dv_augment_gain(words[1] << 24, limits->clipping_range));
     out->decay = 0;
     if (dv_augment_chance(words[1], limits->reverberation))
         out->decay = limits->least_decay +

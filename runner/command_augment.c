@@ -34,9 +34,9 @@ static const dv_options options = {
     .operands = "CONFIG",
     .summary =
         "Writes training clips as WAV, changed at random as section `augment` says, to be listened "
-        "to,\nand prints what was drawn for each. Heard are speed, shift, reverberation, noise and "
-        "gain. Not\nheard is what changes spectra or features later: telephone, equalizer, warp, "
-        "masks, mixup.",
+        "to,\nand prints what was drawn for each. Heard are speed, shift, reverberation, noise, "
+        "clipping and\ngain. Not heard is what changes spectra or features later: telephone, "
+        "equalizer, warp, masks,\nmixup.",
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -104,6 +104,8 @@ static void print_draws(const examples *all, const char *path, const dv_clip *cl
         float rms = dv_augment_rms(noise, dv_frontend_samples(all->frontend));
         printf(", noise %.1f dB below", -decibels((double)(draws->noise * rms)));
     }
+    if (draws->clipping > 0)
+        printf(", clipping %.1f dB above", decibels((double)draws->clipping));
     if (draws->telephone)
         printf(", telephone (not heard)");
     printf("\n");

@@ -29,6 +29,7 @@ static dv_augment_config everything(void)
     config.noise = 0.6;
     config.reverberation = 0.5;
     config.telephone = 0.3;
+    config.clipping = 0.25;
     config.equalizer = 3;
     config.warp = 1.1;
     config.frequency_masks = config.time_masks = 2;
@@ -44,6 +45,7 @@ static void defaults(void **state)
     assert_true(config.gain == 6.0);
     assert_true(config.speed == 1.0 && config.warp == 1.0);
     assert_true(config.noise == 0 && config.reverberation == 0 && config.telephone == 0);
+    assert_true(config.clipping == 0);
     assert_true(config.equalizer == 0 && config.mixup == 0);
     assert_true(config.frequency_masks == 0 && config.time_masks == 0);
 }
@@ -92,6 +94,7 @@ static void draws_are_uniform(void **state)
     const dv_augment_config config = everything();
     setup s = open_setup(&config);
     moments shift = {0}, gain = {0}, speed = {0}, warp = {0}, decay = {0}, reflected = {0};
+    moments clipping = {0};
     int telephones = 0;
     double product = 0;
     for (uint32_t i = 0; i < DRAWS; i++) {
@@ -105,6 +108,8 @@ static void draws_are_uniform(void **state)
             add(&decay, (double)draws.decay);
         add(&reflected, decibels(draws.reflected));
         telephones += draws.telephone;
+        if (draws.clipping > 0)
+            add(&clipping, decibels(draws.clipping));
         product += (double)draws.shift * decibels(draws.gain);
     }
     require_uniform("shift", &shift, -800, 800);
@@ -115,6 +120,8 @@ static void draws_are_uniform(void **state)
     require_uniform("reflected", &reflected, -12.0412, 0);
     require_share("reverberation", decay.count, 0.5);
     require_share("telephone", telephones, 0.3);
+    require_uniform("clipping", &clipping, 0, 12);
+    require_share("clipping", clipping.count, 0.25);
     assert_true(fabs(product / DRAWS) < 0.04 * 462.0 * 3.46); /* not correlated */
     close_setup(&s);
 }
@@ -281,7 +288,7 @@ static void nothing_is_drawn_from_nothing(void **state)
         assert_int_equal(draws.step, (int64_t)1 << 32);
         assert_int_equal(draws.decay, 0);
         assert_true(draws.gain == 1.0F && draws.warp == 1.0F && draws.noise == 0 &&
-                    draws.share == 1.0F && !draws.telephone);
+                    draws.share == 1.0F && !draws.telephone && draws.clipping == 0);
     }
     close_setup(&s);
 }
@@ -311,6 +318,9 @@ static void refusals(void **state)
     changed = config;
     changed.reverberation_time[0] = 401;
     refuse(&changed, DV_ECONFIG, "reverberation_time is [401, 400]");
+    changed = config;
+    changed.clipping_level[0] = 13;
+    refuse(&changed, DV_ECONFIG, "clipping_level is [13, 12]");
     changed = config;
     changed.noise_colors = 0;
     refuse(&changed, DV_ECONFIG, "noise_path is empty and noise_colors is 0");

@@ -46,6 +46,13 @@ static void reverberation(dv_augment_config *config)
     config->reverberation_time[1] = 150;
 }
 
+static void clipping(dv_augment_config *config)
+{
+    config->clipping = 0.6;
+    config->clipping_level[0] = -10;
+    config->clipping_level[1] = 6;
+}
+
 static void telephone(dv_augment_config *config)
 {
     config->telephone = 0.5;
@@ -83,6 +90,7 @@ static void everything(dv_augment_config *config)
     speed(config);
     noise(config);
     reverberation(config);
+    clipping(config);
     telephone(config);
     equalizer(config);
     warp(config);
@@ -103,6 +111,7 @@ static const switch_case cases[] = {
     {"speed", speed},
     {"noise", noise},
     {"reverberation", reverberation},
+    {"clipping", clipping},
     {"telephone", telephone},
     {"equalizer", equalizer},
     {"warp", warp},

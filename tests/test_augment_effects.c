@@ -338,6 +338,49 @@ static void rooms_remember(void **state)
     end(&b);
 }
 
+/* What is loud is cut to the level drawn, against the RMS of the whole clip, noise and all, and
+   what is not is left alone; the gain comes after it. */
+static void clipping_cuts_what_is_loud(void **state)
+{
+    (void)state;
+    bench b = begin();
+    b.config.gain = 6;
+    b.config.noise = 1;
+    b.config.clipping = 1;
+    b.config.clipping_level[0] = -10;
+    b.config.clipping_level[1] = 4;
+    finish(&b, DV_MEL);
+    tone(&b, 300);
+    for (int i = 0; i < LONG / 3; i++)
+        b.clip[i] = 0;
+    float *whole = allocated(LENGTH, sizeof *whole);
+    double rms = 0.5 * sqrt(0.5 * 2 / 3), least = 1e9, most = -1e9;
+    for (uint64_t step = 0; step < 50; step++) {
+        dv_rng rng = at_step(step);
+        dv_augment_draws loud;
+        dv_augment_draw(b.augmenter, &rng, 0, &loud);
+        loud.clipping = 0;
+        dv_augment_window(b.augmenter, &rng, 0, &loud, b.clip, LONG, LONG / 2, whole, b.scratch);
+        make_window(&b, step);
+        double level = (double)b.draws.clipping * rms * (double)b.draws.gain;
+        double decibels = 20 * log10((double)b.draws.clipping);
+        least = decibels < least ? decibels : least;
+        most = decibels > most ? decibels : most;
+        int cut = 0;
+        for (int t = 0; t < LENGTH; t++) {
+            double want = fmax(-level, fmin(level, (double)whole[t]));
+            cut += fabs((double)whole[t]) > level;
+            if (fabs((double)b.window[t] - want) > 1e-3 * level)
+                fail_msg("step %d, sample %d: %g of %g, expected %g", (int)step, t,
+                         (double)b.window[t], (double)whole[t], want);
+        }
+        assert_in_range(cut, 1, LENGTH - 1);
+    }
+    assert_true(least > -10.1 && least < -8 && most < 4.1 && most > 2);
+    free(whole);
+    end(&b);
+}
+
 /* ---- Spectra ---- */
 
 static void telephones_cut_the_band(void **state)
@@ -532,6 +575,7 @@ int main(void)
         cmocka_unit_test(generated_noises_are_colored),
         cmocka_unit_test(rooms_reflect),
         cmocka_unit_test(rooms_remember),
+        cmocka_unit_test(clipping_cuts_what_is_loud),
         cmocka_unit_test(telephones_cut_the_band),
         cmocka_unit_test(equalizers_go_through_their_knots),
         cmocka_unit_test(warps_move_a_tone),

@@ -23,6 +23,9 @@ const dv_field dv_augment_fields[] = {
     FLOAT(reverberation, "0", 0, 1, "probability of a small room"),
     DV_PAIR(dv_augment_config, reverberation_time, "100,400", 10, 1000,
             "ms until a room's reverberation is 60 dB lower, least and most"),
+    FLOAT(clipping, "0", 0, 1, "probability that what is too loud is cut off"),
+    DV_PAIR(dv_augment_config, clipping_level, "0,12", -60, 100,
+            "dB above the clip's RMS at which it is cut, least and most"),
     FLOAT(telephone, "0", 0, 1, "probability of a telephone's band, 300 to 3400 Hz"),
     FLOAT(equalizer, "0", 0, 20, "dB, standard deviation of the 7 knots of a random equaliser"),
     FLOAT(warp, "1", 1, 1.5, "largest random factor of frequencies (vocal tract); 1: none"),
@@ -39,15 +42,19 @@ static const double decibels_of_two = 6.020599913279624; /* 20 log10 2 */
 
 /* ---- Making ---- */
 
+static dv_status check_range(const char *name, const int64_t range[2])
+{
+    if (range[0] > range[1])
+        return DV_FAIL(DV_ECONFIG, "augment: %s is [%lld, %lld], must be [least, most]", name,
+                       (long long)range[0], (long long)range[1]);
+    return DV_OK;
+}
+
 static dv_status check(const dv_augment_config *config)
 {
-    if (config->noise_snr[0] > config->noise_snr[1])
-        return DV_FAIL(DV_ECONFIG, "augment: noise_snr is [%lld, %lld], must be [least, most]",
-                       (long long)config->noise_snr[0], (long long)config->noise_snr[1]);
-    if (config->reverberation_time[0] > config->reverberation_time[1])
-        return DV_FAIL(
-            DV_ECONFIG, "augment: reverberation_time is [%lld, %lld], must be [least, most]",
-            (long long)config->reverberation_time[0], (long long)config->reverberation_time[1]);
+    DV_TRY(check_range("noise_snr", config->noise_snr));
+    DV_TRY(check_range("reverberation_time", config->reverberation_time));
+    DV_TRY(check_range("clipping_level", config->clipping_level));
     if (config->noise > 0 && config->noise_path[0] == '\0' && config->noise_colors == 0)
         return DV_FAIL(DV_ECONFIG,
                        "augment: noise is %g, but noise_path is empty and "
@@ -62,10 +69,19 @@ static int64_t samples_of(int64_t milliseconds, int64_t sample_rate)
     return samples < 2 ? 2 : samples;
 }
 
+static double middle_of(const int64_t decibels[2])
+{
+    return 0.5 * (double)(decibels[0] + decibels[1]);
+}
+
+/* How far the ends of a range are from its middle, in powers of two. */
+static float half_range(const int64_t decibels[2])
+{
+    return (float)(0.5 * (double)(decibels[1] - decibels[0]) / decibels_of_two);
+}
+
 static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment_limits *limits)
 {
-    double middle = 0.5 * (double)(config->noise_snr[0] + config->noise_snr[1]);
-    double range = 0.5 * (double)(config->noise_snr[1] - config->noise_snr[0]);
     *limits = (dv_augment_limits){
         .max_shift = (int64_t)(config->shift * (double)rate + 0.5),
         .max_gain = (float)(config->gain / decibels_of_two),
@@ -76,8 +92,11 @@ static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment
         .noise_within = (float)config->noise_within,
         .reverberation = (float)config->reverberation,
         .telephone = (float)config->telephone,
-        .noise_level = (float)pow(10.0, -middle / 20),
-        .noise_range = (float)(range / decibels_of_two),
+        .noise_level = (float)pow(10.0, -middle_of(config->noise_snr) / 20),
+        .noise_range = half_range(config->noise_snr),
+        .clipping = (float)config->clipping,
+        .clipping_level = (float)pow(10.0, middle_of(config->clipping_level) / 20),
+        .clipping_range = half_range(config->clipping_level),
         .least_decay = samples_of(config->reverberation_time[0], rate),
         .most_decay = samples_of(config->reverberation_time[1], rate),
         .equalizer = (float)(2 * config->equalizer / decibels_of_two), /* of the power */

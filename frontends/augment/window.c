@@ -147,7 +147,7 @@ static void reverberate(const reflections *room, const float *dry, int64_t lengt
         add_reflections(room->delay + i, room->weight + i, dry, length, out);
 }
 
-/* ---- Noise and gain ---- */
+/* ---- Noise, clipping and gain ---- */
 
 DV__CLONES
 static void add(const float *restrict noise, float amplitude, int64_t length, float *restrict out)
@@ -155,6 +155,16 @@ static void add(const float *restrict noise, float amplitude, int64_t length, fl
 #pragma omp simd
     for (int64_t t = 0; t < length; t++)
         out[t] += amplitude * noise[t];
+}
+
+DV__CLONES
+static void cut(float level, int64_t length, float *restrict out)
+{
+#pragma omp simd
+    for (int64_t t = 0; t < length; t++) {
+        float below = out[t] < level ? out[t] : level;
+        out[t] = below > -level ? below : -level;
+    }
 }
 
 DV__CLONES
@@ -171,6 +181,8 @@ void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_
 {
     const dv_augment_tables *tables = &augmenter->tables;
     int64_t length = augmenter->length;
+    bool measured = draws->noise > 0 || draws->clipping > 0;
+    float rms = measured ? dv_augment_rms(samples, count) : 0;
     if (draws->decay > 0) {
         reflections room;
         int64_t history = draws->decay / 2 + 1;
@@ -185,9 +197,11 @@ void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_
         bool within = draws->noise_within;
         int64_t from = within ? dv_augment_reaches(draws, center, length, 0) : 0;
         int64_t to = within ? dv_augment_reaches(draws, center, length, count) : length;
-        add(tables->noise.samples + draws->noise_at + from,
-            draws->noise * dv_augment_rms(samples, count), to - from, window + from);
+        add(tables->noise.samples + draws->noise_at + from, draws->noise * rms, to - from,
+            window + from);
     }
+    if (draws->clipping > 0)
+        cut(draws->clipping * rms, length, window);
     multiply(draws->gain, length, window);
 }
 

@@ -55,7 +55,8 @@ dv_status dv__device_augment_create(dv_context *context, const dv_augment_tables
         out->history = limits->most_decay / 2 + 1;
         DV_TRY(allocate(context, part * (out->history + frames->length), &out->dry));
     }
-    if (limits->reverberation > 0 || limits->noise > 0 || limits->max_speed > 0)
+    if (limits->reverberation > 0 || limits->noise > 0 || limits->clipping > 0 ||
+        limits->max_speed > 0)
         DV_TRY(allocate(context, part * frames->length, &out->windows));
     if (limits->equalizer > 0 || limits->telephone > 0)
         DV_TRY(allocate(context, part * bins, &out->gains));
