@@ -141,6 +141,8 @@ class Lab:
             return ["eval", *arguments, "--format", "json"]
         config = protocols.fill([protocol.config], values)
         small = list(self.smoke.train) if self.smoke else []
+        if protocol.start and model != "ensemble":
+            arguments += protocols.fill(protocols.START, values)
         if model == "ensemble" and not self.smoke:
             arguments += protocols.fill(protocols.MIX, values)
         if protocol.kind == "train":
@@ -152,6 +154,7 @@ class Lab:
                                              "seeds": ",".join(map(str, self.seeds))}
         form = "{}/{{fold}}-seed-{{seed}}/model" if protocol.kind == "crossval" else "{}"
         values |= {name: form.format(name) + ".safetensors" for name in protocols.MEMBERS}
+        values["start"] = f"{protocol.start}/seed-{{seed}}/model.safetensors"
         command = self.command(protocol, model, values)
         if protocol.kind == "eval":
             command.insert(1, "model.safetensors")
@@ -169,9 +172,9 @@ class Lab:
 
     def train(self, protocol, model, seed):
         folder = self.folder(protocol.name, model, f"seed-{seed}")
-        members = self.members(protocol, model, seed)
-        command = self.command(protocol, model, self.values(protocol, seed=seed, **members))
-        self.begin(folder, folder, protocol, model, command, members.values())
+        files = self.begins_with(protocol, model, seed)
+        command = self.command(protocol, model, self.values(protocol, seed=seed, **files))
+        self.begin(folder, folder, protocol, model, command, files.values())
         if os.path.exists(os.path.join(folder, "report.json")):
             return
         log = folder + ".log"
@@ -180,47 +183,52 @@ class Lab:
         else:
             self.call([*command, "--out", short(folder), *self.machine()], log)
 
-    def members(self, protocol, model, seed=None):
-        """The trained models that an ensemble is made of; Skipped where one is missing. Without a
-        seed those of a cross-validation: each run has its own, {fold} and {seed} stand for it."""
-        files = {}
-        for name in protocols.MEMBERS if model == "ensemble" and not self.smoke else ():
-            if seed is None:
-                trained = self.folder(protocol.name, name, "crossval")
-                if read_crossval(trained) is None:
-                    raise Skipped(f"there is no complete cross-validation of {name}")
-                self.require_same(trained, protocol, name)
-                trained = os.path.join(trained, "{fold}-seed-{seed}")
-            else:
-                trained = self.folder(protocol.name, name, f"seed-{seed}")
-                if not os.path.exists(os.path.join(trained, "report.json")):
-                    raise Skipped(f"there is no trained {name} of seed {seed}")
-                self.require_same(trained, protocol, name)
-            files[name] = short(os.path.join(trained, "model.safetensors"))
-        return files
+    def begins_with(self, protocol, model, seed=None):
+        """The trained models that a run begins with, by their names in arguments; Skipped where one
+        is missing. Without a seed those of a cross-validation: each run has its own, {fold} and
+        {seed} stand for it."""
+        if model != "ensemble":
+            start = protocol.start and protocols.named(protocol.start)
+            return {"start": self.trained(start, model, seed)} if start else {}
+        find = self.validated if protocol.kind == "crossval" else self.trained
+        return {name: find(protocol, name, seed)
+                for name in (() if self.smoke else protocols.MEMBERS)}
+
+    def trained(self, protocol, model, seed=None):
+        """What a training left; Skipped where there is none. Without a seed of all of them."""
+        for one in self.seeds if seed is None else (seed,):
+            folder = self.folder(protocol.name, model, f"seed-{one}")
+            if not os.path.exists(os.path.join(folder, "report.json")):
+                raise Skipped(f"{protocol.name} has no trained {model} of seed {one}")
+            self.require_same(folder, protocol, model)
+        name = "seed-{seed}" if seed is None else f"seed-{seed}"
+        return short(self.folder(protocol.name, model, name, "model.safetensors"))
+
+    def validated(self, protocol, model, _):
+        """What a cross-validation left, of all folds and seeds; Skipped where it is not complete."""
+        folder = self.folder(protocol.name, model, "crossval")
+        if read_crossval(folder) is None:
+            raise Skipped(f"there is no complete cross-validation of {model}")
+        self.require_same(folder, protocol, model)
+        return short(os.path.join(folder, "{fold}-seed-{seed}", "model.safetensors"))
 
     def crossval(self, protocol, model):
         folder = self.folder(protocol.name, model, "crossval")
         seeds = ",".join(map(str, self.seeds))
-        members = self.members(protocol, model)
-        command = self.command(protocol, model, self.values(protocol, seeds=seeds, **members))
-        self.begin(folder, folder, protocol, model, command, members.values())
+        files = self.begins_with(protocol, model)
+        command = self.command(protocol, model, self.values(protocol, seeds=seeds, **files))
+        self.begin(folder, folder, protocol, model, command, files.values())
         if read_crossval(folder) is None:
             # A second call goes on where the first one ended.
             self.call([*command, "--out", short(folder), *self.machine()], folder + ".log")
 
     def evaluate(self, protocol, model, seed):
-        trained = self.folder(protocol.of, model, f"seed-{seed}")
         out = self.folder(protocol.name, model, f"seed-{seed}")
-        if not os.path.exists(os.path.join(trained, "report.json")):
-            raise Skipped(f"{protocol.of} has no trained {model} of seed {seed}")
-        self.require_same(trained, protocols.named(protocol.of), model)
-        checkpoint = os.path.join(trained, "model.safetensors")
+        checkpoint = self.trained(protocols.named(protocol.of), model, seed)
         command = self.command(protocol, model, self.values(protocol))
-        self.begin(out, out + ".json", protocol, model, command, [short(checkpoint)])
-        if os.path.exists(out + ".json"):
-            return
-        self.evaluate_file(checkpoint, command, out + ".json")
+        self.begin(out, out + ".json", protocol, model, command, [checkpoint])
+        if not os.path.exists(out + ".json"):
+            self.evaluate_file(os.path.join(ROOT, checkpoint), command, out + ".json")
 
     def evaluate_file(self, checkpoint, command, out):
         text = self.ask("eval", short(checkpoint), *command[1:], *self.machine())
@@ -307,7 +315,7 @@ class Lab:
 def input_files(path):
     """Where {fold} and {seed} stand in a path, the files of all folds and seeds."""
     pattern = glob.escape(os.path.join(ROOT, path)).replace("{fold}", "*").replace("{seed}", "*")
-    return sorted(short(file) for file in glob.glob(pattern)) if "{fold}" in path else [path]
+    return sorted(short(file) for file in glob.glob(pattern)) if "{seed}" in path else [path]
 
 
 def read_crossval(folder):

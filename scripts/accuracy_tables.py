@@ -79,10 +79,15 @@ class Session:
         self.changed = set()  # rows whose runs are not to be taken for current ones
 
     def run(self, protocol):
-        """All models and seeds of one protocol; those of the next may need these."""
+        """All models and seeds of one protocol; those of the next may need these, and an ensemble
+        is made of the others."""
+        self.run_models(protocol, [m for m in protocol.models if m != "ensemble"])
+        self.run_models(protocol, [m for m in protocol.models if m == "ensemble"])
+
+    def run_models(self, protocol, models):
         with ThreadPoolExecutor(self.jobs) as pool:
             waiting = []
-            for model in protocol.models:
+            for model in models:
                 row = f"{protocol.name} {model}"
                 try:
                     self.lab.check(protocol, model)

@@ -335,16 +335,36 @@ class Ensembles(unittest.TestCase):
         runs = os.path.join(self.folder, "runs")
         made = self.lab(runs)
         self.write_members(runs)
-        members = made.members(self.protocol, "ensemble")
+        members = made.begins_with(self.protocol, "ensemble")
         self.assertEqual(members["efficient"], os.path.relpath(
             os.path.join(runs, "loso_gsc/efficient/crossval/{fold}-seed-{seed}/model.safetensors"),
             support.ROOT))
-        self.assertEqual(made.members(self.protocol, "advanced"), {})
         values = made.values(self.protocol, seeds="1,2,3", **members)
         command = made.command(self.protocol, "ensemble", values)
         self.assertEqual(command[command.index("--init_from") + 1],
                          ",".join(f"{name}.={members[name]}" for name in protocols.MEMBERS))
         self.assertIn("train.freeze=", " ".join(command))
+
+    def test_a_start_by_seed(self):
+        runs = os.path.join(self.folder, "runs")
+        made = self.lab(runs)
+        with self.assertRaisesRegex(lab.Skipped, "pretrained has no trained advanced of seed 1"):
+            made.crossval(self.protocol, "advanced")
+        for seed in (1, 2):
+            results.write_json(os.path.join(runs, "pretrained", "advanced", f"seed-{seed}",
+                                            "report.json"), {})
+        with self.assertRaisesRegex(lab.Skipped, "pretrained has no trained advanced of seed 3"):
+            made.crossval(self.protocol, "advanced")
+        made.seeds = (1, 2)
+        files = made.begins_with(self.protocol, "advanced")
+        self.assertEqual(files, {"start": os.path.relpath(
+            os.path.join(runs, "pretrained/advanced/seed-{seed}/model.safetensors"), support.ROOT)})
+        command = made.command(self.protocol, "advanced",
+                               made.values(self.protocol, seeds="1,2", **files))
+        self.assertEqual(command[command.index("--init_from") + 1], files["start"])
+        self.assertIn("--init_from 'pretrained/seed-{seed}/model.safetensors'",
+                      made.shown(self.protocol, "advanced"))
+        self.assertEqual(made.begins_with(protocols.named("gsc"), "advanced", 1), {})
 
     def test_a_missing_or_incomplete_member(self):
         runs = os.path.join(self.folder, "runs")
