@@ -188,11 +188,13 @@ class Lab:
         is missing. Without a seed those of a cross-validation: each run has its own, {fold} and
         {seed} stand for it."""
         if model != "ensemble":
-            start = protocol.start and protocols.named(protocol.start)
-            return {"start": self.trained(start, model, seed)} if start else {}
-        find = self.validated if protocol.kind == "crossval" else self.trained
-        return {name: find(protocol, name, seed)
-                for name in (() if self.smoke else protocols.MEMBERS)}
+            if not protocol.start:
+                return {}
+            return {"start": self.trained(protocols.named(protocol.start), model, seed)}
+        members = () if self.smoke else protocols.MEMBERS
+        if protocol.kind == "crossval":
+            return {name: self.validated(protocol, name) for name in members}
+        return {name: self.trained(protocol, name, seed) for name in members}
 
     def trained(self, protocol, model, seed=None):
         """What a training left; Skipped where there is none. Without a seed of all of them."""
@@ -204,7 +206,7 @@ class Lab:
         name = "seed-{seed}" if seed is None else f"seed-{seed}"
         return short(self.folder(protocol.name, model, name, "model.safetensors"))
 
-    def validated(self, protocol, model, _):
+    def validated(self, protocol, model):
         """What a cross-validation left, of all folds and seeds; Skipped where it is not complete."""
         folder = self.folder(protocol.name, model, "crossval")
         if read_crossval(folder) is None:
