@@ -247,36 +247,54 @@ static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
     return DV_OK;
 }
 
-/* Reads the file and lays it over the one that its key `base` names, and so on. */
+static dv_status read_based(const char *path, int depth, dv_tree **out);
+
+/* Lays the file that `name` in the file `path` stands for over *below; NULL: nothing is there. */
+static dv_status lay_over(const char *path, const dv_tree *name, int depth, dv_tree **below)
+{
+    char base_path[PATH_SIZE];
+    dv_tree *base;
+    if (name->kind != DV_TREE_SCALAR)
+        return dv_tree_fail(name, "base: expected the name of a file, or a list of names");
+    if (depth == MOST_BASES)
+        return dv_tree_fail(name,
+                            "base: more than %d files on top of each other; does one "
+                            "begin with itself?",
+                            MOST_BASES);
+    DV_TRY(beside(path, name->text, base_path));
+    DV_TRY(read_based(base_path, depth + 1, &base));
+    if (base->kind == DV_TREE_MAP && *below == NULL) {
+        *below = base;
+        return DV_OK;
+    }
+    dv_status status = base->kind == DV_TREE_MAP
+                           ? dv_tree_merge(*below, base)
+                           : dv_tree_fail(name, "base: %s has no sections", base_path);
+    dv_tree_free(base);
+    return status;
+}
+
+/* Reads the file and lays it over those that its key `base` names, each over those before it. */
 static dv_status read_based(const char *path, int depth, dv_tree **out)
 {
-    dv_tree *own, *base = NULL;
+    dv_tree *own, *below = NULL;
     DV_TRY(dv_yaml_read(path, &own));
-    const dv_tree *name = dv_tree_get(own, "base");
-    if (name == NULL) {
+    const dv_tree *base = dv_tree_get(own, "base");
+    if (base == NULL) {
         *out = own;
         return DV_OK;
     }
-    dv_status status;
-    char base_path[PATH_SIZE];
-    if (name->kind != DV_TREE_SCALAR)
-        DV_TRY_GOTO(dv_tree_fail(name, "base: expected the name of a file"));
-    if (depth == MOST_BASES)
-        DV_TRY_GOTO(dv_tree_fail(name,
-                                 "base: more than %d files on top of each other; does one "
-                                 "begin with itself?",
-                                 MOST_BASES));
-    DV_TRY_GOTO(beside(path, name->text, base_path));
-    DV_TRY_GOTO(read_based(base_path, depth + 1, &base));
-    if (base->kind != DV_TREE_MAP)
-        DV_TRY_GOTO(dv_tree_fail(name, "base: %s has no sections", base_path));
-    DV_TRY_GOTO(dv_tree_merge(base, own));
+    bool several = base->kind == DV_TREE_LIST && base->count > 0;
+    dv_status status = several ? DV_OK : lay_over(path, base, depth, &below);
+    for (size_t i = 0; several && status == DV_OK && i < base->count; i++)
+        status = lay_over(path, base->children[i], depth, &below);
+    if (status == DV_OK)
+        status = dv_tree_merge(below, own);
     dv_tree_free(own);
-    *out = base;
-    return DV_OK;
-fail:
-    dv_tree_free(own);
-    dv_tree_free(base);
+    if (status != DV_OK)
+        dv_tree_free(below);
+    else
+        *out = below;
     return status;
 }
 

@@ -3,7 +3,8 @@ import hashlib
 import os
 import re
 
-KEY = re.compile(r'^(base|model): *"?([\w./-]+)"?$', re.MULTILINE)
+KEY = re.compile(r"^(base|model): *(.+)$", re.MULTILINE)
+NAME = re.compile(r"[\w./-]+")
 MEMBERS = re.compile(r"\bmodels: *\[([^]]*)\]")  # of an ensemble
 
 
@@ -36,8 +37,9 @@ def files_of(config):
         folder = os.path.dirname(path)
         models = folder if os.path.basename(folder) == "models" else os.path.join(folder, "models")
         for key, value in KEY.findall(found[path]):
-            name = value if key == "base" else os.path.join("models", f"{value}.yaml")
-            waiting.append(os.path.normpath(os.path.join(folder, name)))
+            for name in NAME.findall(value):
+                name = name if key == "base" else os.path.join("models", f"{name}.yaml")
+                waiting.append(os.path.normpath(os.path.join(folder, name)))
         for names in MEMBERS.findall(found[path]):
             waiting += [os.path.join(models, f"{name.strip()}.yaml") for name in names.split(",")]
     return found

@@ -207,8 +207,9 @@ class Origins(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="decavox-")
         self.addCleanup(shutil.rmtree, self.folder)
-        self.config = self.write("c/run.yaml", "base: more/base.yaml\nmodel: both  # two\n")
+        self.config = self.write("c/run.yaml", "base: [more/base.yaml, last.yaml]\nmodel: both  # two\n")
         self.write("c/more/base.yaml", "train: {epochs: 1}\n")
+        self.write("c/last.yaml", "train: {epochs: 2}\n")
         self.write("c/models/both.yaml", "layers:\n  - ensemble: {models: [one, two]}\n")
         self.write("c/models/one.yaml", "layers: [1]\n")
         self.write("c/models/two.yaml", "layers: [2]\n")
@@ -245,9 +246,9 @@ class Origins(unittest.TestCase):
     def test_whatever_a_configuration_is_made_of(self):
         made = self.lab()
         self.begin(made)
-        self.write("c/run.yaml", "# Other words.\nbase: more/base.yaml\n\nmodel: both\n")
+        self.write("c/run.yaml", "# Other words.\nbase: [more/base.yaml, last.yaml]\n\nmodel: both\n")
         self.begin(made)  # the same but for comments
-        for name in ("run", "more/base", "models/both", "models/two"):
+        for name in ("run", "more/base", "last", "models/both", "models/two"):
             path = os.path.join(self.folder, "c", name + ".yaml")
             text = support.read_text(path)
             support.write_text(path, text + "more: 1\n")

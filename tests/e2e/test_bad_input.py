@@ -216,7 +216,9 @@ class Configuration(support.Case):
         self.ends(decavox("train", self.folder, "--data", self.data), FAILED, self.folder)
 
     def test_bases(self):
-        self.refuse("base: [a]\n", "wrong.yaml:1", "base")
+        for base in ("{a: b}", "[]", "[[a]]"):
+            self.refuse(f"base: {base}\n", "wrong.yaml:1", "base: expected the name of a file")
+        self.refuse("base: [nowhere.yaml]\n", self.at("nowhere.yaml"), code=FAILED)
         self.refuse("base: nowhere.yaml\n", self.at("nowhere.yaml"), code=FAILED)
         self.refuse("base: wrong.yaml\n", "wrong.yaml:1", "begin with itself")
         support.write_text(self.at("list.yaml"), "- a\n")

@@ -341,6 +341,21 @@ class Options(support.Case):
         self.assertFalse(any(line.startswith("base") for line in lines))
         self.assertTrue(os.path.exists(middle))
 
+    def test_a_configuration_on_several(self):
+        support.write_text(self.at("below.yaml"), support.CONFIG.format(
+            model=support.MODEL, epochs=9))
+        support.write_text(self.at("first.yaml"), "base: below.yaml\n"
+                           "features: {n_mels: 24, hop: 100}\ntrain: {epochs: 7}\n")
+        support.write_text(self.at("second.yaml"), "features: {n_mels: 28}\ntrain: {epochs: 5}\n")
+        support.write_text(self.at("top.yaml"), "base: [first.yaml, second.yaml]\n"
+                           "train: {epochs: 1}\n")
+        run = self.at("on_several")
+        self.ends(decavox("train", self.at("top.yaml"), "--data", self.data, "--out", run), GOOD)
+        lines = support.read_text(os.path.join(run, "config.yaml")).splitlines()
+        for line in ("  epochs: 1", "  n_mels: 28", "  hop: 100", "  batch_size: 8"):
+            self.assertIn(line, lines)
+        self.assertFalse(any(line.startswith("base") for line in lines))
+
     def test_more_data_trains_and_is_not_tested(self):
         more = support.make_data(self.at("more"), speakers=("cid",), count=6)
         done, text = self.resolved("more_run", "--epochs", "1", "--set",
