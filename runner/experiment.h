@@ -18,8 +18,9 @@ typedef struct dv_experiment {
 
 /*
  * Reads `path` and lays `overrides` over it (NULL: none). A file with the key `base` is laid over
- * the file that this names, beside it. `model` is a map with name and layers, or
- * the name of a file models/NAME.yaml beside the configuration or among the installed ones.
+ * the file, or the files in their order, that this names, beside it. `model` is a map with name and
+ * layers, or the name of a file models/NAME.yaml beside the configuration or among the installed
+ * ones.
  * DV_EIO, DV_ECONFIG with file and line. Free with dv_experiment_free; zeroed on failure.
  */
 dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out);
