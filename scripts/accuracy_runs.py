@@ -46,12 +46,12 @@ def short(path):
 
 
 class Lab:
-    """The program, the data and the folder of the runs. `smoke`: None, or what makes a training
-    tiny (accuracy_smoke.py)."""
+    """The program, the data and the folder of the runs. `jobs`: how many runs a cross-validation has
+    at a time. `smoke`: None, or what makes a training tiny (accuracy_smoke.py)."""
 
-    def __init__(self, program, data, runs, device="auto", threads=0, smoke=None):
+    def __init__(self, program, data, runs, device="auto", threads=0, jobs=1, smoke=None):
         self.program, self.runs, self.smoke = os.path.abspath(program), runs, smoke
-        self.device, self.threads = device, threads
+        self.device, self.threads, self.jobs = device, threads, jobs
         self.seeds = smoke.seeds if smoke else protocols.SEEDS
         self.folders = {name: os.path.join(data, entry.folder)
                         for name, entry in protocols.DATA.items() if entry.folder}
@@ -222,7 +222,8 @@ class Lab:
         self.begin(folder, folder, protocol, model, command, files.values())
         if read_crossval(folder) is None:
             # A second call goes on where the first one ended.
-            self.call([*command, "--out", short(folder), *self.machine()], folder + ".log")
+            self.call([*command, "--out", short(folder), *self.machine(),
+                       "--jobs", str(self.jobs)], folder + ".log")
 
     def evaluate(self, protocol, model, seed):
         out = self.folder(protocol.name, model, f"seed-{seed}")

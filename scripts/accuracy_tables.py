@@ -68,7 +68,7 @@ def set_up(chosen):
     threads = chosen.threads or (max(1, (os.cpu_count() or 1) // chosen.jobs)
                                  if chosen.jobs > 1 else 0)
     return Lab(chosen.decavox, os.path.abspath(chosen.data), chosen.runs, chosen.device, threads,
-               smoke.Smoke() if chosen.smoke else None)
+               chosen.jobs, smoke.Smoke() if chosen.smoke else None)
 
 
 class Session:
@@ -85,7 +85,8 @@ class Session:
         self.run_models(protocol, [m for m in protocol.models if m == "ensemble"])
 
     def run_models(self, protocol, models):
-        with ThreadPoolExecutor(self.jobs) as pool:
+        # A cross-validation has as many runs at a time by itself.
+        with ThreadPoolExecutor(1 if protocol.kind == "crossval" else self.jobs) as pool:
             waiting = []
             for model in models:
                 row = f"{protocol.name} {model}"
