@@ -29,10 +29,6 @@ def spread(summary):
             + (f" ({summary['n']})" if "n" in summary else ""))
 
 
-def protocol_of(name):
-    return next(p for p in protocols.PROTOCOLS if p.name == name)
-
-
 # ---- README.md ----
 
 def shipped_table(cards):
@@ -137,7 +133,7 @@ def feature_text(card, short=False):
 def scores_table(card):
     rows = []
     for name, score in card["accuracy"].items():
-        rows.append([f"`{name}`", protocol_of(name).title, score["count"],
+        rows.append([f"`{name}`", protocols.named(name).title, score["count"],
                      percent(score["accuracy"]), interval(score["interval_95"]),
                      percent(score["ece"]) if "ece" in score else NONE])
     return table(["protocol", "clips", "number", "accuracy, %", "95 % interval", "ECE, %"], rows)
@@ -176,7 +172,7 @@ def weaknesses(card):
         worst = results.worst_word(score) if score and "confusion" in score else None
         if worst:
             word, recall, other = worst
-            lines.append(f"Of {protocol_of(name).title.split(',')[0]}, the worst word is “{word}”: "
+            lines.append(f"Of {protocols.named(name).title.split(',')[0]}, the worst word is “{word}”: "
                          f"{percent(recall)} % are right, and most of the others are taken for "
                          f"“{other}”.")
     noisy = card["accuracy"].get("noise_gsc")

@@ -8,7 +8,7 @@ import accuracy_protocols as protocols
 import accuracy_results as results
 from accuracy_runs import Failed, short
 
-GENERAL = next(p for p in protocols.PROTOCOLS if p.name == protocols.GENERAL_PROTOCOL)
+GENERAL = protocols.named(protocols.GENERAL_PROTOCOL)
 KEPT = ("notes",)  # what people write into a card's JSON
 
 
