@@ -106,7 +106,7 @@ static void manifest(void **state)
                "\xEF\xBB\xBFpath,label,speaker,split\r\n"
                "b.wav,yes,ann,train\r\n"
                "\r\n"
-               "\"a, \"\"b\"\".wav\",\"no\r\nno\",bob,test\r\n"
+               "\"a, \"\"b\"\".wav\",\"no, no\",bob,test\r\n"
                "/abs/c.wav,yes,,\r\n"
                "d.wav,yes,\"eve\",validation"); /* no newline at the end */
     dv_dataset dataset;
@@ -114,7 +114,7 @@ static void manifest(void **state)
     assert_int_equal(dataset.count, 4);
     assert_string_equal(dataset.clips[0].path, "/abs/c.wav");
     assert_false(dataset.clips[0].part_given);
-    assert_clip(&dataset, 1, "a, \"b\".wav", "no\r\nno", "bob", -1);
+    assert_clip(&dataset, 1, "a, \"b\".wav", "no, no", "bob", -1);
     assert_string_equal(dataset.clips[1].path, path_in(*state, "a, \"b\".wav", path));
     assert_int_equal(dataset.clips[1].part, DV_TEST);
     assert_int_equal(dataset.clips[2].part, DV_TRAIN);
@@ -159,6 +159,10 @@ static void bad_manifests(void **state)
         {"path,label\na,b\rc\n", DV_EFORMAT, "m.csv:2: a carriage return"},
         {"path,label\na,b\na,c\n", DV_EFORMAT, "twice"},
         {"path,label\n", DV_EARG, "no row"},
+        {"path,label\na,\"b\nc\"\n", DV_EFORMAT, "/a: the label has a control character"},
+        {"path,label\na,b\x7f\n", DV_EFORMAT, "/a: the label has a control character"},
+        {"path,label\na, b\n", DV_EFORMAT, "/a: the label ' b' begins or ends with a blank"},
+        {"path,label,speaker\na,b,ann \n", DV_EFORMAT, "/a: the speaker 'ann ' begins or ends"},
     };
     char path[PATH_SIZE];
     path_in(*state, "m.csv", path);

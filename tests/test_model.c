@@ -126,6 +126,10 @@ static void test_mistakes_have_file_and_line(void **state)
     refuse("layers:\n  - linear: {units: 10}\n    flatten:\n", DV_ECONFIG,
            "t.yaml:2: ", "a layer is written", "");
     refuse("layers:\n  - linear: {units: 10, name: }\n", DV_ECONFIG, "t.yaml:2: ", "name", "");
+    refuse("layers:\n  - linear: {units: 10, name: block/head}\n", DV_ECONFIG,
+           "t.yaml:2: ", "name has no '/'", "");
+    refuse("layers:\n  - linear: {units: 10, name: \"head\\tA\"}\n", DV_ECONFIG,
+           "t.yaml:2: ", "no control character", "");
     refuse("layers:\n  - spatial_attention: {kernel: 4}\n", DV_EARG,
            "t.yaml:2: ", "spatial_attention_1", "must be odd");
     refuse("layers:\n  - residual: {filters: 4, kernel: 2}\n", DV_EARG, "t.yaml:2: ", "residual_1",

@@ -43,3 +43,11 @@ bool dv_is_utf8(const char *text)
         length = utf8_length(c);
     return length > 0;
 }
+
+bool dv_has_control_character(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}

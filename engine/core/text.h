@@ -14,4 +14,8 @@ dv_status dv__each_item(const char *list, dv_status (*item)(void *user, char *pa
    anything. */
 bool dv_is_utf8(const char *text);
 
+/* Names and labels go into messages, tables and onto terminals: control characters (below 0x20, and
+   0x7F) have no place in them. */
+bool dv_has_control_character(const char *text);
+
 #endif

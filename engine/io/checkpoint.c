@@ -1,6 +1,7 @@
 #include "engine/io/checkpoint.h"
 #include "engine/core/context.h"
 #include "engine/core/half.h"
+#include "engine/core/text.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/yaml.h"
 
@@ -47,9 +48,11 @@ static dv_status check_texts(const dv_checkpoint *checkpoint)
     const dv_tree *labels = checkpoint->labels;
     bool good = labels->kind == DV_TREE_LIST && labels->count > 0;
     for (size_t i = 0; good && i < labels->count; i++)
-        good = labels->children[i]->kind == DV_TREE_SCALAR;
+        good = labels->children[i]->kind == DV_TREE_SCALAR &&
+               !dv_has_control_character(labels->children[i]->text);
     if (!good)
-        return DV_FAIL(DV_EFORMAT, "%s: '%s' is no list of texts", checkpoint->path, labels_key);
+        return DV_FAIL(DV_EFORMAT, "%s: '%s' is no list of texts without control characters",
+                       checkpoint->path, labels_key);
     return DV_OK;
 }
 

@@ -29,14 +29,6 @@ size_t dv_safetensors_bytes(const dv_safetensors_entry *entry)
     return (size_t)bytes;
 }
 
-bool dv__has_control_character(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
 uint32_t dv__safetensors_checksum(uint32_t crc, const void *bytes, size_t size)
 {
     if (size == 0)

@@ -36,9 +36,6 @@ extern const dv__safetensors_dtype_info dv__safetensors_dtypes[DV__DTYPE_COUNT];
 /* Bytes of the entry's data; false where a dimension is negative or the product overflows. */
 bool dv__safetensors_count_bytes(const dv_safetensors_entry *entry, int64_t *bytes);
 
-/* Names go into messages and onto terminals: control characters have no place in them. */
-bool dv__has_control_character(const char *text);
-
 /* Goes on with the checksum; starts from 0. `bytes` may be NULL where `size` is 0. */
 uint32_t dv__safetensors_checksum(uint32_t crc, const void *bytes, size_t size);
 

@@ -1,4 +1,5 @@
 #define _DEFAULT_SOURCE /* madvise */
+#include "engine/core/text.h"
 #include "engine/io/safetensors_format.h"
 
 #include <errno.h>
@@ -120,7 +121,7 @@ static dv_status parse_dtype(const char *name, const char *text, dv_safetensors_
         }
     }
     return DV_FAIL(DV_EFORMAT, "tensor '%s': dtype '%.20s', must be F16, F32, F64, I64 or U8", name,
-                   dv__has_control_character(text) ? "?" : text);
+                   dv_has_control_character(text) ? "?" : text);
 }
 
 static dv_status parse_shape(const json_t *shape, dv_safetensors_entry *entry)
@@ -150,7 +151,7 @@ typedef struct placed_entry {
 
 static dv_status parse_entry(const char *name, json_t *info, placed_entry *out)
 {
-    if (dv__has_control_character(name))
+    if (dv_has_control_character(name))
         return DV_FAIL(DV_EFORMAT, "header: a tensor's name has a control character");
     out->entry.name = name;
     const char *dtype = NULL;

@@ -1,3 +1,4 @@
+#include "engine/core/text.h"
 #include "engine/io/atomic_file.h"
 #include "engine/io/safetensors_format.h"
 
@@ -22,7 +23,7 @@ static dv_status check_entry(const dv_safetensors_entry *entry, int64_t *bytes)
 /* Adds `value` (ownership passes, also on failure); keys are unique. */
 static dv_status add_member(json_t *object, const char *key, json_t *value)
 {
-    if (dv__has_control_character(key)) {
+    if (dv_has_control_character(key)) {
         json_decref(value);
         return DV_FAIL(DV_EARG, "a name of %zu bytes has a control character", strlen(key));
     }

@@ -1,4 +1,5 @@
 #include "engine/layers/model.h"
+#include "engine/core/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -79,6 +80,20 @@ static dv_status copy_attribute(const dv_tree *child, int64_t classes, dv_tree *
     return dv_tree_append(into, child->key, copy);
 }
 
+/* The names of its parameters begin with it: in a checkpoint a '/' parts a training's buffers from
+   what they belong to. */
+static dv_status read_name(const dv_tree *node, entry *out)
+{
+    if (node->kind != DV_TREE_SCALAR || node->text[0] == '\0' ||
+        strlen(node->text) >= sizeof out->name)
+        return dv_tree_fail(node, "model: a layer's name is a text of 1 to %zu bytes",
+                            sizeof out->name - 1);
+    if (strchr(node->text, '/') != NULL || dv_has_control_character(node->text))
+        return dv_tree_fail(node, "model: a layer's name has no '/' and no control character");
+    strcpy(out->name, node->text);
+    return DV_OK;
+}
+
 static dv_status read_attributes(const dv_tree *map, int64_t classes, entry *out)
 {
     DV_TRY(dv_tree_new(DV_TREE_MAP, map->source, map->line, &out->attributes));
@@ -88,10 +103,7 @@ static dv_status read_attributes(const dv_tree *map, int64_t classes, entry *out
             DV_TRY(copy_attribute(child, classes, out->attributes));
             continue;
         }
-        if (child->kind != DV_TREE_SCALAR || child->text[0] == '\0' ||
-            strlen(child->text) >= sizeof out->name)
-            return dv_tree_fail(child, "model: a layer's name is a short text");
-        strcpy(out->name, child->text);
+        DV_TRY(read_name(child, out));
     }
     return DV_OK;
 }

@@ -100,13 +100,23 @@ static void entry_free(dv__entry *entry)
     free(entry->speaker);
 }
 
+/* Labels and speakers go into configurations, tables and onto terminals; the path does not. */
+static dv_status check_name(const char *path, const char *what, const char *name)
+{
+    size_t length = strlen(name);
+    if (!dv_is_utf8(name))
+        return DV_FAIL(DV_EFORMAT, "%s: the %s '%s' is not UTF-8", path, what, name);
+    if (dv_has_control_character(name))
+        return DV_FAIL(DV_EFORMAT, "%s: the %s has a control character", path, what);
+    if (length > 0 && (name[0] == ' ' || name[length - 1] == ' '))
+        return DV_FAIL(DV_EFORMAT, "%s: the %s '%s' begins or ends with a blank", path, what, name);
+    return DV_OK;
+}
+
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
 {
-    /* They go into configurations and reports; the path does not. */
-    if (!dv_is_utf8(entry->label) || !dv_is_utf8(entry->speaker))
-        return DV_FAIL(DV_EFORMAT, "%s: the %s '%s' is not UTF-8", entry->path,
-                       dv_is_utf8(entry->label) ? "speaker" : "label",
-                       dv_is_utf8(entry->label) ? entry->speaker : entry->label);
+    DV_TRY(check_name(entry->path, "label", entry->label));
+    DV_TRY(check_name(entry->path, "speaker", entry->speaker));
     DV_TRY(
         dv__grow(listing->count, sizeof *listing->entries, &listing->capacity, &listing->entries));
     dv_status status;
