@@ -14,6 +14,7 @@
 
 #include "engine/core/field.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/yaml.h"
 #include "runner/sha256.h"
 
 #include <jansson.h>
@@ -39,7 +40,7 @@ typedef struct dv_comparison_options {
         DV_FLOAT(dv_comparison_options, seconds, "1", 0.001, 60, "of each measurement"),           \
         DV_BOOL(dv_comparison_options, fresh, "false",                                             \
                 "measure anew what was measured before, too"),                                     \
-        DV_INT(dv_comparison_options, classes, "10", 2, 65536,                                     \
+        DV_INT(dv_comparison_options, classes, "10", 2, DV_YAML_MAX_NODES - 1,                     \
                "words of a model that is not trained"),                                            \
         DV_STRING(dv_comparison_options, protocol, "",                                             \
                   "whose accuracy counts, for example gsc; default: that of the card's training")
@@ -79,8 +80,9 @@ typedef struct dv_measured {
 typedef struct dv_comparison {
     const dv_comparison_options *options;
     int threads;
-    char machine[256];            /* the processor */
-    char program[DV_SHA256_SIZE]; /* this one */
+    char machine[512];            /* the GPU, where there is one, and the processor */
+    char libraries[256];          /* of the backend, with their versions */
+    char program[DV_SHA256_SIZE]; /* this one, with the module that drives the device */
     dv_measured *models;          /* (count) owned */
     size_t count;
 } dv_comparison;
@@ -88,7 +90,8 @@ typedef struct dv_comparison {
 /*
  * Reads which models there are, and their cards. No file: the checkpoints of this program, and
  * configurations for those of its models that have none. DV_EIO: a file is missing or cannot be
- * read; DV_ECONFIG: a configuration is wrong. *out is emptied on failure.
+ * read; DV_ECONFIG: a configuration is wrong; DV_EARG, DV_EDEVICE: there is no such device. *out is
+ * emptied on failure.
  */
 dv_status dv_comparison_list(const dv_comparison_options *options, const char *const *files,
                              size_t count, dv_comparison *out);

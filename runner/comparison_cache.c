@@ -3,7 +3,6 @@
  * $XDG_CACHE_HOME/decavox or ~/.cache/decavox. It says by which program it was measured; figures of
  * another build are as none, and are replaced. It holds nothing that cannot be had again.
  */
-#include "engine/core/backend.h"
 #include "runner/comparison.h"
 #include "runner/report.h"
 #include "runner/run_folder.h"
@@ -82,8 +81,8 @@ static void describe(const dv_comparison *comparison, const dv_measured *model,
 {
     struct utsname host;
     bool named = uname(&host) == 0;
-    snprintf(text, TEXT_SIZE, "%s\n%.400s\n%d threads\n%.200s\n%.200s\n%lld classes\n",
-             model->content, comparison->options->device, comparison->threads, comparison->machine,
+    snprintf(text, TEXT_SIZE, "%s\n%.400s\n%d threads\n%s\n%.200s\n%lld classes\n", model->content,
+             comparison->options->device, comparison->threads, comparison->machine,
              named ? host.nodename : "", (long long)comparison->options->classes);
 }
 
@@ -99,11 +98,11 @@ static bool find_file(const dv_comparison *comparison, const dv_measured *model,
     return true;
 }
 
-/* The program, with the library it calls. */
+/* The program, with the libraries it calls. */
 static void describe_program(const dv_comparison *comparison, char text[TEXT_SIZE])
 {
-    snprintf(text, TEXT_SIZE, "%s %.80s, %.200s", "decavox " DV_VERSION, comparison->program,
-             dv_backend_cpu.version());
+    snprintf(text, TEXT_SIZE, "decavox " DV_VERSION " %s, %s", comparison->program,
+             comparison->libraries);
 }
 
 bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model)

@@ -1,4 +1,6 @@
 /* Which models are compared, and what their cards say. */
+#include "engine/core/context.h"
+#include "engine/core/module.h"
 #include "engine/io/yaml.h"
 #include "engine/train/metrics.h"
 #include "runner/command.h"
@@ -10,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_FILES = 64, PATH_SIZE = 1024 };
+enum { MOST_FILES = 64, PATH_SIZE = 1024, PROCESSOR_SIZE = 208 };
 
 /* Paths; owned. */
 typedef struct file_list {
@@ -207,21 +209,53 @@ dv_status dv__card_read(const char *protocol, dv_measured *model)
 
 /* ---- The whole ---- */
 
-static void read_machine(dv_comparison *comparison)
+static void read_processor(char text[PROCESSOR_SIZE])
 {
     char line[512];
     FILE *file = fopen("/proc/cpuinfo", "r");
-    snprintf(comparison->machine, sizeof comparison->machine, "unknown processor");
+    snprintf(text, PROCESSOR_SIZE, "unknown processor");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         const char *colon = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || colon == NULL)
             continue;
         line[strcspn(line, "\n")] = '\0';
-        snprintf(comparison->machine, sizeof comparison->machine, "%.200s", colon + 2);
+        snprintf(text, PROCESSOR_SIZE, "%.200s", colon + 2);
         break;
     }
     if (file != NULL)
         fclose(file);
+}
+
+/* Of the executable file and, where a module drives the device, of the module. */
+static dv_status read_program(const char *backend, char digest[DV_SHA256_SIZE])
+{
+    char path[4096], both[2 * DV_SHA256_SIZE];
+    DV_TRY(dv_sha256_file("/proc/self/exe", digest));
+    if (!dv_module_find(backend, path, sizeof path))
+        return DV_OK;
+    memcpy(both, digest, DV_SHA256_SIZE - 1);
+    DV_TRY(dv_sha256_file(path, both + DV_SHA256_SIZE - 1));
+    dv_sha256_bytes(both, strlen(both), digest);
+    return DV_OK;
+}
+
+static dv_status read_machine(dv_comparison *out)
+{
+    char processor[PROCESSOR_SIZE], device[256];
+    int count;
+    dv_context *context;
+    DV_TRY(dv_context_open(out->options->device, 1, (dv_log){.write = NULL}, &context));
+    const dv_backend *backend = context->backend;
+    int index = context->device_index;
+    dv_context_close(context);
+    read_processor(processor);
+    snprintf(out->machine, sizeof out->machine, "%s", processor);
+    if (backend->describe != NULL) {
+        DV_TRY(backend->describe(index, device, sizeof device, &count));
+        snprintf(out->machine, sizeof out->machine, "%s; %s", device, processor);
+    }
+    snprintf(out->libraries, sizeof out->libraries, "%s", backend->version());
+    return read_program(backend->name, out->program);
 }
 
 static dv_status read_models(const file_list *list, dv_comparison *out)
@@ -237,16 +271,14 @@ dv_status dv_comparison_list(const dv_comparison_options *options, const char *c
                              size_t count, dv_comparison *out)
 {
     file_list list = {.count = 0};
-    dv_status status = DV_OK;
+    dv_status status;
     *out = (dv_comparison){.options = options};
     out->threads = options->threads > 0 ? (int)options->threads : dv_physical_cores();
-    read_machine(out);
+    status = read_machine(out);
     for (size_t i = 0; status == DV_OK && i < count; i++)
         status = list_add(&list, files[i]);
     if (status == DV_OK && count == 0)
         status = list_own(&list);
-    if (status == DV_OK)
-        status = dv_sha256_file("/proc/self/exe", out->program);
     if (status == DV_OK)
         status = read_models(&list, out);
     list_free(&list);

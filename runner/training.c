@@ -1,6 +1,8 @@
 #include "runner/training.h"
+#include "engine/io/atomic_file.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/transfer.h"
+#include "engine/io/yaml.h"
 #include "frontends/source.h"
 #include "runner/report_html.h"
 #include "runner/run_folder.h"
@@ -181,7 +183,12 @@ static dv_status load_data(dv_training *training)
         label->quoted = true; /* a text, also where it looks like a number */
         DV_TRY(dv_tree_append(training->labels, NULL, label));
     }
-    return DV_OK;
+    /* Now rather than with the first checkpoint: more labels than it can hold. */
+    char *text;
+    dv_status status = dv_yaml_write(training->labels, &text);
+    free(text);
+    return status == DV_OK ? DV_OK
+                           : dv__fail_within(status, "the labels of %s", experiment->data.path);
 }
 
 static dv_status check_labels(const dv_training *training)
@@ -280,14 +287,18 @@ static void print_start(dv_training *training)
 static dv_status write_dot(const dv_training *training)
 {
     const char *path = training->request->dot;
+    char *text = NULL;
+    size_t size = 0;
     if (path[0] == '\0')
         return DV_OK;
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "cannot write %s", path);
-    dv_graph_dot(dv_trainer_graph(training->trainer), file);
-    fclose(file);
-    return DV_OK;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory");
+    dv_graph_dot(dv_trainer_graph(training->trainer), memory);
+    dv_status status = fclose(memory) == 0 ? dv_atomic_file_store(path, text, size)
+                                           : DV_FAIL(DV_ENOMEM, "out of memory");
+    free(text);
+    return status;
 }
 
 static dv_status set_up(dv_training *training)

@@ -116,6 +116,39 @@ static void test_yaml_limits(void **state)
     free(text);
 }
 
+/* Nothing is written that could not be read. */
+static void test_yaml_writes_within_the_limits(void **state)
+{
+    (void)state;
+    dv_tree *list, *item, *back;
+    char *text, *large;
+    assert_int_equal(dv_tree_new(DV_TREE_LIST, NULL, 0, &list), DV_OK);
+    for (int i = 1; i < DV_YAML_MAX_NODES; i++) {
+        assert_int_equal(dv_tree_new_scalar("a", NULL, 0, &item), DV_OK);
+        assert_int_equal(dv_tree_append(list, NULL, item), DV_OK);
+    }
+    assert_int_equal(dv_yaml_write(list, &text), DV_OK);
+    assert_int_equal(dv_yaml_parse(text, strlen(text), "most", &back), DV_OK);
+    assert_int_equal(back->count, DV_YAML_MAX_NODES - 1);
+    dv_tree_free(back);
+    free(text);
+    assert_int_equal(dv_tree_new_scalar("a", NULL, 0, &item), DV_OK);
+    assert_int_equal(dv_tree_append(list, NULL, item), DV_OK);
+    assert_int_equal(dv_yaml_write(list, &text), DV_EARG);
+    assert_message("16385 values, the most are 16384");
+    assert_null(text);
+    dv_tree_free(list);
+
+    large = calloc(DV_YAML_MAX_SIZE + 1, 1);
+    assert_non_null(large);
+    memset(large, 'a', DV_YAML_MAX_SIZE);
+    assert_int_equal(dv_tree_new_scalar(large, NULL, 0, &item), DV_OK);
+    assert_int_equal(dv_yaml_write(item, &text), DV_EARG);
+    assert_message("bytes, the most are 1048576");
+    dv_tree_free(item);
+    free(large);
+}
+
 /* Writes a file, reads it and removes it; the message is left. */
 static dv_status read_file(const char *text, size_t size)
 {
@@ -237,13 +270,10 @@ static void test_yaml_writes_utf8_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yaml_reads),
-        cmocka_unit_test(test_yaml_refuses),
-        cmocka_unit_test(test_yaml_limits),
-        cmocka_unit_test(test_yaml_files),
-        cmocka_unit_test(test_yaml_round_trip),
-        cmocka_unit_test(test_yaml_style),
-        cmocka_unit_test(test_yaml_writes_utf8_alone),
+        cmocka_unit_test(test_yaml_reads),  cmocka_unit_test(test_yaml_refuses),
+        cmocka_unit_test(test_yaml_limits), cmocka_unit_test(test_yaml_writes_within_the_limits),
+        cmocka_unit_test(test_yaml_files),  cmocka_unit_test(test_yaml_round_trip),
+        cmocka_unit_test(test_yaml_style),  cmocka_unit_test(test_yaml_writes_utf8_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "engine/core/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,6 +382,26 @@ static dv_status emit_document(writer *w, const dv_tree *tree)
     return emit(w, &event, yaml_stream_end_event_initialize(&event));
 }
 
+static int64_t count_nodes(const dv_tree *tree)
+{
+    int64_t nodes = 1;
+    for (size_t i = 0; i < tree->count; i++)
+        nodes += count_nodes(tree->children[i]);
+    return nodes;
+}
+
+/* What could not be read again. */
+static dv_status check_limits(int64_t nodes, size_t size)
+{
+    if (nodes > DV_YAML_MAX_NODES)
+        return DV_FAIL(DV_EARG, "cannot write YAML: %" PRId64 " values, the most are %d", nodes,
+                       DV_YAML_MAX_NODES);
+    if (size > DV_YAML_MAX_SIZE)
+        return DV_FAIL(DV_EARG, "cannot write YAML: %zu bytes, the most are %d", size,
+                       DV_YAML_MAX_SIZE);
+    return DV_OK;
+}
+
 dv_status dv_yaml_write(const dv_tree *tree, char **text)
 {
     writer w = {.text = NULL};
@@ -393,6 +414,8 @@ dv_status dv_yaml_write(const dv_tree *tree, char **text)
     yaml_emitter_set_width(&w.emitter, -1);
     dv_status status = emit_document(&w, tree);
     yaml_emitter_delete(&w.emitter);
+    if (status == DV_OK)
+        status = check_limits(count_nodes(tree), w.size);
     if (status == DV_OK && w.text == NULL)
         status = dv__strdup("", &w.text);
     if (status != DV_OK) {

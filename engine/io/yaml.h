@@ -22,7 +22,8 @@ dv_status dv_yaml_parse(const char *text, size_t size, const char *source_name, 
 
 /* *text is NUL-terminated, owned by the caller, and read again makes an equal tree; `quoted` may
    turn true for text that YAML cannot hold without quotes. DV_EARG names the key of a text that is
-   not UTF-8, as "data.path" or, in lists, "[2].label" with numbers from 0. */
+   not UTF-8, as "data.path" or, in lists, "[2].label" with numbers from 0, or the limit that what
+   is written is beyond. */
 dv_status dv_yaml_write(const dv_tree *tree, char **text);
 
 #endif

@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 import time
+import unittest
 
 import support
 from support import FAILED, GOOD, USAGE, decavox
@@ -255,6 +256,12 @@ class Configuration(support.Case):
             with self.subTest(arguments[-2:]):
                 self.ends(decavox(*arguments), USAGE, *parts)
         self.ends(decavox(*train, "--device", "cuda"), FAILED, "cuda")
+        self.ends(decavox("compare", "--classes", "16384", self.config), USAGE, "classes")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_a_drawing_that_cannot_be_written(self):
+        self.ends(decavox("train", self.config, "--data", self.data, "--out", self.at("drawn"),
+                          "--dot", "/dev/full"), FAILED, "/dev/full")
 
     def test_folders(self):
         file = support.write_text(self.at("file"), "")

@@ -6,6 +6,7 @@ import html.parser
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -227,6 +228,22 @@ class Compare(support.Case):
         self.assertEqual(self.models(config)[0]["kept"], True)
         write_text(config, TINY.replace("units: 8", "units: 10"))
         self.assertEqual(self.models(config)[0]["kept"], False)
+
+    def test_another_module_is_another_program(self):
+        module = os.path.join(os.path.dirname(support.binary()), "libdecavox_cudasim.so")
+        if not os.path.exists(module):
+            self.skipTest("the module of the simulated device is not built")
+        folder = self.at("modules")
+        os.makedirs(folder)
+        copy = shutil.copy(module, folder)
+        os.environ["DECAVOX_MODULE_PATH"] = folder
+        self.addCleanup(os.environ.pop, "DECAVOX_MODULE_PATH")
+        arguments = [self.tiny, "--device", "cudasim"]
+        self.assertIn("cudasim, 1 thread: simulated", self.compare(*arguments).out)
+        self.assertEqual(self.models(*arguments)[0]["kept"], True)
+        with open(copy, "ab") as file:
+            file.write(b"\0")  # behind what is loaded
+        self.assertEqual(self.models(*arguments)[0]["kept"], False)
 
     def test_unreadable_cache_is_replaced(self):
         config = write_text(self.at("broken.yaml"), TINY.replace("units: 8", "units: 11"))
