@@ -129,6 +129,31 @@ static void random_split(void **state)
     dv_dataset_free(&dataset);
 }
 
+/* Where clips of several folders share one name, as 0.wav of every speaker, it is a draw too. */
+static void equal_names_are_drawn(void **state)
+{
+    enum { FOLDERS = 50, SEEDS = 40, TEST = 10 };
+    char text[FOLDERS * 32] = "path,label\n";
+    char path[PATH_SIZE];
+    for (int i = 0; i < FOLDERS; i++)
+        snprintf(text + strlen(text), 32, "s%02d/0.wav,zero\n", i);
+    write_file(*state, "m.csv", text);
+    dv_dataset dataset;
+    open_good(path_in(*state, "m.csv", path), &dataset);
+    dv_data_config config = {.split = "random", .test = (double)TEST / FOLDERS};
+    int tested[FOLDERS] = {0};
+    for (config.seed = 0; config.seed < SEEDS; config.seed++) {
+        split_into(&dataset, &config, FOLDERS - TEST, 0, TEST);
+        for (int i = 0; i < FOLDERS; i++)
+            tested[i] += dataset.clips[i].part == DV_TEST;
+    }
+    for (int i = 0; i < FOLDERS; i++)
+        assert_in_range(tested[i], 1, SEEDS / 2); /* 8 on the average, deviation 2.5 */
+    config.seed--;
+    assert_same_split(&dataset, config, true);
+    dv_dataset_free(&dataset);
+}
+
 /* Every clip has its turn: the draw is not one of names or places. */
 static void random_split_is_fair(void **state)
 {
@@ -472,8 +497,9 @@ static void class_weights(void **state)
     static const char *const bad[][2] = {{"[1, 2]", "2 weights for 4 labels"},
                                          {"[1, 2, 0, 1]", "the weight of 'c'"},
                                          {"[1, 2, 3, x]", "the weight of 'd'"},
+                                         {"[1, 1e-50, 3, 1]", "'b' is not a number from 1e-6"},
                                          {"ballanced", "expected none, balanced or a list"}};
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         dv_tree *tree = parse(bad[i][0]);
         assert_int_equal(dv_dataset_weigh(&data, tree), DV_ECONFIG);
         assert_message(bad[i][1]);
@@ -490,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(official_split),
         IN_FOLDER(random_split),
+        IN_FOLDER(equal_names_are_drawn),
         IN_FOLDER(random_split_is_fair),
         IN_FOLDER(random_split_stays),
         IN_FOLDER(small_labels_have_their_turn),

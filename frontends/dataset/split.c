@@ -28,6 +28,7 @@ typedef struct speaker_list {
 typedef struct candidate {
     int64_t stratum[2]; /* label; the speaker's place, or 0 */
     uint64_t key;
+    uint64_t tie; /* between clips of one name, in several folders */
     size_t clip;
 } candidate;
 
@@ -109,6 +110,8 @@ static int by_stratum(const void *a, const void *b)
     }
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
+    if (x->tie != y->tie)
+        return x->tie < y->tie ? -1 : 1;
     return (x->clip > y->clip) - (x->clip < y->clip);
 }
 
@@ -124,9 +127,11 @@ static dv_status order_clips(const dv_dataset *dataset, const speaker_list *spea
         const dv_clip *clip = &dataset->clips[i];
         if (clip->part != DV_TRAIN)
             continue;
+        uint64_t key = key_of(dv__clip_hash(dataset, clip), config, draw);
         (*candidates)[(*count)++] = (candidate){
             .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
-            .key = key_of(dv__clip_hash(dataset, clip), config, draw),
+            .key = key,
+            .tie = mix(key ^ i),
             .clip = i,
         };
     }
@@ -248,8 +253,8 @@ static dv_status split_official(dv_dataset *dataset)
         }
         if (clip->index < 0)
             return DV_FAIL(DV_ECONFIG,
-                           "data.split: official: the clip '%s' has no FSDD index and the data no "
-                           "split column",
+                           "data.split: official: the clip '%s' has no FSDD index, and no clip's "
+                           "part is given by a column split",
                            clip->path);
         clip->part = clip->index < official_test_below ? DV_TEST : DV_TRAIN;
         below = below || clip->part == DV_TEST;

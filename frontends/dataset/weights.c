@@ -47,10 +47,10 @@ static dv_status take_list(dv_dataset *dataset, const dv_tree *list)
         const dv_tree *item = list->children[k];
         double weight;
         if (item->kind != DV_TREE_SCALAR || item->quoted || !dv_parse_float(item->text, &weight) ||
-            !(weight > 0 && weight <= 1e6))
+            !(weight >= 1e-6 && weight <= 1e6))
             return dv_tree_fail(item,
-                                "train: class_weights: the weight of '%s' is not a number above 0 "
-                                "and up to 1e6",
+                                "train: class_weights: the weight of '%s' is not a number from "
+                                "1e-6 to 1e6",
                                 dataset->labels[k]);
         dataset->class_weights[k] = (float)weight;
     }
