@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <sndfile.h>
 #include <soxr.h>
 #include <stdbool.h>
@@ -35,6 +36,21 @@ typedef struct source {
     int64_t promised; /* frames by the header; -1 where it does not say */
 } source;
 
+/* libsndfile keeps the reason why nothing was opened in a variable that all threads share. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+
+static dv_status open_sound(source *in)
+{
+    dv_status status = DV_OK;
+    pthread_mutex_lock(&opening);
+    in->file = sf_open_fd(in->descriptor, SFM_READ, &in->info, SF_FALSE);
+    if (in->file == NULL)
+        status = DV_FAIL(DV_EFORMAT, "%s: is not a sound file that can be read: %s", in->path,
+                         sf_strerror(NULL));
+    pthread_mutex_unlock(&opening);
+    return status;
+}
+
 static dv_status source_open(source *in)
 {
     struct stat facts;
@@ -49,11 +65,7 @@ static dv_status source_open(source *in)
     if (facts.st_size == 0)
         return DV_FAIL(DV_EFORMAT, "%s: is empty (0 bytes)", in->path);
     in->size = (int64_t)facts.st_size;
-    in->file = sf_open_fd(in->descriptor, SFM_READ, &in->info, SF_FALSE);
-    if (in->file == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: is not a sound file that can be read: %s", in->path,
-                       sf_strerror(NULL));
-    return DV_OK;
+    return open_sound(in);
 }
 
 static void source_close(source *in)
@@ -327,6 +339,25 @@ static dv_status write_samples(const char *path, SNDFILE *file, const dv_audio *
     return DV_OK;
 }
 
+static dv_status create_sound(const char *path, SF_INFO *info, SNDFILE **out)
+{
+    dv_status status = DV_OK;
+    pthread_mutex_lock(&opening);
+    *out = sf_open(path, SFM_WRITE, info);
+    if (*out == NULL)
+        status = DV_FAIL(DV_EIO, "%s: cannot be written: %s", path, sf_strerror(NULL));
+    pthread_mutex_unlock(&opening);
+    return status;
+}
+
+/* A clip that ends early would be taken for a whole one. */
+static void remove_partial(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode))
+        unlink(path);
+}
+
 dv_status dv_audio_write_wav(const char *path, const dv_audio *audio)
 {
     if (audio->sample_rate < 1 || audio->sample_rate > DV_AUDIO_MAX_RATE)
@@ -337,12 +368,13 @@ dv_status dv_audio_write_wav(const char *path, const dv_audio *audio)
         .channels = 1,
         .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16,
     };
-    SNDFILE *file = sf_open(path, SFM_WRITE, &info);
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "%s: cannot be written: %s", path, sf_strerror(NULL));
+    SNDFILE *file;
+    DV_TRY(create_sound(path, &info, &file));
     dv_status status = write_samples(path, file, audio);
     if (sf_close(file) != 0 && status == DV_OK)
         status = DV_FAIL(DV_EIO, "%s: cannot be written: closing failed", path);
+    if (status != DV_OK)
+        remove_partial(path);
     return status;
 }
 

@@ -10,6 +10,7 @@
 struct dv_recognizer {
     dv_predictor *predictor;
     size_t labels;
+    double *exact; /* (labels) */
 };
 
 dv_status dv_recognizer_open(const char *checkpoint, int threads, dv_log_fn log, void *user,
@@ -18,17 +19,18 @@ dv_status dv_recognizer_open(const char *checkpoint, int threads, dv_log_fn log,
     *out = NULL;
     if (threads < 0)
         return DV_FAIL(DV_EARG, "%s: %d threads, must be 0 or more", checkpoint, threads);
+    dv_status status;
     dv_recognizer *recognizer;
     DV_TRY(dv__calloc(1, sizeof *recognizer, &recognizer));
     dv_log sink = {.write = log, .user = user};
-    dv_status status = dv_predictor_load(checkpoint, "auto", threads, sink, &recognizer->predictor);
-    if (status != DV_OK) {
-        free(recognizer);
-        return status;
-    }
+    DV_TRY_GOTO(dv_predictor_load(checkpoint, "auto", threads, sink, &recognizer->predictor));
     recognizer->labels = (size_t)dv_predictor_classes(recognizer->predictor);
+    DV_TRY_GOTO(dv__calloc(recognizer->labels, sizeof *recognizer->exact, &recognizer->exact));
     *out = recognizer;
     return DV_OK;
+fail:
+    dv_recognizer_close(recognizer);
+    return status;
 }
 
 void dv_recognizer_close(dv_recognizer *recognizer)
@@ -36,6 +38,7 @@ void dv_recognizer_close(dv_recognizer *recognizer)
     if (recognizer == NULL)
         return;
     dv_predictor_free(recognizer->predictor);
+    free(recognizer->exact);
     free(recognizer);
 }
 
@@ -51,17 +54,12 @@ const char *dv_recognizer_label(const dv_recognizer *recognizer, size_t index)
     return dv_predictor_label(recognizer->predictor, (int64_t)index);
 }
 
-/* logits (labels) -> probabilities (labels), which may be the same array. */
-static dv_status to_probabilities(const dv_recognizer *recognizer, const float *logits,
-                                  float *probabilities)
+/* row (labels): logits become probabilities. */
+static void to_probabilities(const dv_recognizer *recognizer, float *row)
 {
-    double *exact;
-    DV_TRY(dv__calloc(recognizer->labels, sizeof *exact, &exact));
-    dv_softmax(logits, (int64_t)recognizer->labels, exact);
+    dv_softmax(row, (int64_t)recognizer->labels, recognizer->exact);
     for (size_t i = 0; i < recognizer->labels; i++)
-        probabilities[i] = (float)exact[i];
-    free(exact);
-    return DV_OK;
+        row[i] = (float)recognizer->exact[i];
 }
 
 dv_status dv_recognizer_file(dv_recognizer *recognizer, const char *path, float *probabilities)
@@ -79,7 +77,7 @@ static dv_status finish_answers(const dv_recognizer *recognizer, const dv_answer
         float *row = answers[i].logits;
         statuses[i] = answers[i].status;
         if (statuses[i] == DV_OK)
-            DV_TRY(to_probabilities(recognizer, row, row));
+            to_probabilities(recognizer, row);
         else
             memset(row, 0, recognizer->labels * sizeof *row);
         if (statuses[i] != DV_OK && first == DV_OK)
@@ -92,12 +90,18 @@ dv_status dv_recognizer_files(dv_recognizer *recognizer, const char *const *path
                               float *probabilities, dv_status *statuses)
 {
     dv_answer *answers;
-    DV_TRY(dv__calloc(count, sizeof *answers, &answers));
-    for (size_t i = 0; i < count; i++)
+    dv_status status = dv__calloc(count, sizeof *answers, &answers);
+    for (size_t i = 0; status == DV_OK && i < count; i++)
         answers[i].logits = probabilities + i * recognizer->labels;
-    dv_status status = dv_predictor_files(recognizer->predictor, paths, (int64_t)count, answers);
     if (status == DV_OK)
+        status = dv_predictor_files(recognizer->predictor, paths, (int64_t)count, answers);
+    if (status == DV_OK) {
         status = finish_answers(recognizer, answers, count, statuses);
+    } else {
+        for (size_t i = 0; i < count; i++)
+            statuses[i] = status;
+        memset(probabilities, 0, count * recognizer->labels * sizeof *probabilities);
+    }
     free(answers);
     return status;
 }
@@ -147,7 +151,7 @@ dv_status dv_recognizer_samples(dv_recognizer *recognizer, const float *samples,
     dv_status status =
         dv_predictor_clips(recognizer->predictor, &one, &(int64_t){0}, 1, probabilities);
     if (status == DV_OK)
-        status = to_probabilities(recognizer, probabilities, probabilities);
+        to_probabilities(recognizer, probabilities);
     dv_audio_free(&audio);
     return status;
 }

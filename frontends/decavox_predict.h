@@ -67,7 +67,8 @@ DV_API DV_MUST_CHECK dv_status dv_recognizer_file(dv_recognizer *recognizer, con
 /*
  * The same for `count` files, in parallel: probabilities (count, label_count), statuses (count).
  * A file that fails fails alone, and its probabilities are 0; the status and message of the first
- * such file are those of the call.
+ * such file are those of the call. Where nothing can be answered (DV_ENOMEM, DV_EDEVICE), that is
+ * every file's status.
  */
 DV_API DV_MUST_CHECK dv_status dv_recognizer_files(dv_recognizer *recognizer,
                                                    const char *const *paths, size_t count,

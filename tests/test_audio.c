@@ -503,6 +503,7 @@ static void test_write_wav_refusals(void **state)
     scratch_path(*state, "out.wav", path);
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_ENUMERIC);
     assert_non_null(strstr(dv_error_message(), path));
+    assert_int_equal(access(path, F_OK), -1); /* no part of a clip stays */
     value = 0;
     audio.sample_rate = 0;
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_EARG);

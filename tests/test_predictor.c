@@ -192,6 +192,7 @@ static void test_refusals_name_the_checkpoint(void **state)
         const char *part;
     } cases[] = {
         {"features: {type: mfcc}", DV_ECONFIG, "'model'"},
+        {"model: {layers: [flatten]}", DV_ECONFIG, "'features'"},
         {"{features: {tpye: mfcc}, model: {layers: [flatten]}}", DV_ECONFIG, "'type'"},
         {"{features: {n_fft: 1000}, model: {layers: [flatten]}}", DV_ECONFIG, "n_fft"},
         {"{features: {}, model: {layers: [flattn]}}", DV_ECONFIG, "'flatten'"},

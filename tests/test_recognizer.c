@@ -7,6 +7,7 @@
 #include "engine/layers/model.h"
 #include "frontends/audio.h"
 #include "frontends/decavox_predict.h"
+#include "tests/counted_allocation.h"
 #include "tests/scratch.h"
 
 #include <math.h>
@@ -170,6 +171,39 @@ static void test_files(void **state)
     dv_recognizer_close(recognizer);
 }
 
+/* Where the call fails as a whole, no answer is left that nobody gave. */
+static void test_files_without_memory(void **state)
+{
+    enum { FILES = 3 };
+    dv_recognizer *recognizer = open_recognizer(*state, 1);
+    char path[SCRATCH_PATH_SIZE];
+    float probabilities[FILES][LABELS];
+    dv_status statuses[FILES], status;
+    int64_t next = 0;
+    scratch_path(*state, "tone.wav", path);
+    write_tone(path, 400);
+    const char *paths[FILES] = {path, path, path};
+    do {
+        memset(probabilities, 0xff, sizeof probabilities);
+        memset(statuses, 0xff, sizeof statuses);
+        allocation_fail(++next);
+        status = dv_recognizer_files(recognizer, paths, FILES, &probabilities[0][0], statuses);
+        allocation_fail(0);
+        for (int i = 0; i < FILES; i++) {
+            float sum = 0;
+            assert_true(statuses[i] == DV_OK || statuses[i] == DV_ENOMEM);
+            for (int k = 0; k < LABELS; k++)
+                sum += probabilities[i][k];
+            assert_true(fabsf(sum - (statuses[i] == DV_OK ? 1.0F : 0.0F)) < 1e-5F);
+        }
+        assert_int_equal(status, statuses[0] != DV_OK   ? statuses[0]
+                                 : statuses[1] != DV_OK ? statuses[1]
+                                                        : statuses[2]);
+    } while (status != DV_OK && next < 1000);
+    assert_in_range(next, 2, 999);
+    dv_recognizer_close(recognizer);
+}
+
 static void test_refused_samples(void **state)
 {
     dv_recognizer *recognizer = open_recognizer(*state, 1);
@@ -220,9 +254,13 @@ static void test_refused_checkpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),          cmocka_unit_test(test_file_and_samples),
-        cmocka_unit_test(test_other_rate),      cmocka_unit_test(test_files),
-        cmocka_unit_test(test_refused_samples), cmocka_unit_test(test_refused_checkpoints),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_file_and_samples),
+        cmocka_unit_test(test_other_rate),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_files_without_memory),
+        cmocka_unit_test(test_refused_samples),
+        cmocka_unit_test(test_refused_checkpoints),
     };
     return cmocka_run_group_tests_name("recognizer", tests, scratch_setup, scratch_teardown);
 }

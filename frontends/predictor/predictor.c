@@ -35,8 +35,10 @@ typedef struct dv_worker {
 static dv_status read_frontend(dv_predictor *predictor)
 {
     dv_features_config config;
-    DV_TRY(dv_fields_read(dv_features_fields, dv_tree_get(predictor->checkpoint.config, "features"),
-                          "features", &config));
+    const dv_tree *features = dv_tree_get(predictor->checkpoint.config, "features");
+    if (features == NULL)
+        return DV_FAIL(DV_ECONFIG, "the configuration has no section 'features'");
+    DV_TRY(dv_fields_read(dv_features_fields, features, "features", &config));
     return dv_frontend_create(&config, &predictor->frontend);
 }
 
