@@ -88,6 +88,8 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
     if (!resumes)
         return dv_experiment_read(arguments->count == 1 ? arguments->operands[0] : path,
                                   arguments->overrides, experiment);
+    if (chosen->out[0] != '\0')
+        return DV_FAIL(DV_EARG, "a run that is resumed keeps its folder: --out cannot be set");
     if (arguments->overrides->count > 0)
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its configuration: '%s' cannot be set",
                        arguments->overrides->children[0]->key);

@@ -5,7 +5,8 @@
  * The folder that it leaves:
  *
  *     config.yaml       the configuration of all runs; data.split and train.seed, in which they
- *                       differ, are empty, and train.init_from has {fold} and {seed} as given
+ *                       differ, are empty, and train.init_from has {fold} and {seed} as given;
+ *                       and which data they are of
  *     FOLD-seed-S/      a run's folder (run_folder.h); last.safetensors, the bulk of it, is removed
  *                       when the run has finished
  *     crossval.json     the summary
@@ -33,7 +34,8 @@ typedef struct dv_crossval {
     int64_t *seeds;        /* (seed_count) owned */
     dv_crossval_run *runs; /* (run_count = seed_count x fold_count) seed by seed, owned */
     size_t fold_count, seed_count, run_count;
-    int64_t clips; /* of the data set, without further data */
+    int64_t clips;        /* of the data set, without further data */
+    uint64_t fingerprint; /* of the same, see dv_dataset_fingerprint */
     /* For the summary. */
     char model[DV_STRING_SIZE], data[DV_STRING_SIZE];
     char configuration[DV_STRING_SIZE];

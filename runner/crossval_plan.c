@@ -72,6 +72,7 @@ static dv_status find_folds(const char *text, const dv_experiment *experiment, d
     dv_dataset dataset;
     DV_TRY(dv_dataset_prepare(&data, &dataset));
     out->clips = (int64_t)dataset.count;
+    out->fingerprint = dv_dataset_fingerprint(&dataset); /* before any clip has another part */
     dv_status status = strcmp(text, "speaker") == 0 ? folds_by_speaker(&dataset, out)
                                                     : folds_by_part(text, &dataset, out);
     dv_dataset_free(&dataset);
@@ -105,11 +106,10 @@ static dv_status parse_seeds(const char *text, dv_crossval *out)
 
 /* ---- Runs ---- */
 
-/* The fold's name as part of a folder's: a manifest's speakers may have any characters. */
+/* The fold's name as part of a folder's: a manifest's speakers may have any printed characters. */
 static char harmless(char c, bool first)
 {
-    unsigned char byte = (unsigned char)c;
-    return byte < 0x20 || byte == 0x7f || c == '/' || (first && c == '.') ? '_' : c;
+    return c == '/' || (first && c == '.') ? '_' : c;
 }
 
 static dv_status name_folder(const dv_crossval *all, dv_crossval_run *run)
@@ -312,13 +312,16 @@ dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *
 /* What all runs of a folder must have in common. */
 static dv_status describe(const dv_crossval *all, dv_tree *tree)
 {
+    char mark[17];
     DV_TRY(set_null(tree, "data.split"));
     DV_TRY(set_null(tree, "train.seed"));
     if (all->by_speaker)
         DV_TRY(set_text(tree, "crossval.folds", "speaker"));
     else
         DV_TRY(set_number(tree, "crossval.folds", (int64_t)all->fold_count));
-    return set_number(tree, "crossval.clips", all->clips);
+    DV_TRY(set_number(tree, "crossval.clips", all->clips));
+    snprintf(mark, sizeof mark, "%016" PRIx64, all->fingerprint);
+    return set_text(tree, "crossval.data", mark);
 }
 
 /* The text of a file, owned by the caller; NULL where there is none. */

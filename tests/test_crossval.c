@@ -527,6 +527,41 @@ static void refused_init_from(void **state)
     dv_experiment_free(&experiment);
 }
 
+static dv_status claim(const char *folder, const char *data)
+{
+    char path[PATH_SIZE];
+    dv_experiment experiment;
+    dv_crossval all;
+    read_experiment(data, "", &experiment);
+    path_in(folder, "out", path);
+    if (dv_crossval_plan("2", "1", path, &experiment, &all) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    dv_status status = dv_crossval_claim(&all, &experiment);
+    dv_crossval_free(&all);
+    dv_experiment_free(&experiment);
+    return status;
+}
+
+/* As many clips as before, and other ones: their runs do not belong together. */
+static void other_data(void **state)
+{
+    char data[PATH_SIZE];
+    static const char *const others[] = {"path,label,speaker\na.wav,0,ann\nb.wav,0,bob\n",
+                                         "path,label,speaker\na.wav,0,ann\nb.wav,1,eve\n",
+                                         "path,label,speaker\na.wav,0,ann\nc.wav,1,bob\n"};
+    static const char first[] = "path,label,speaker\na.wav,0,ann\nb.wav,1,bob\n";
+    path_in(*state, "list.csv", data);
+    write_file(*state, "list.csv", first);
+    assert_int_equal(claim(*state, data), DV_OK);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        write_file(*state, "list.csv", others[i]);
+        assert_int_equal(claim(*state, data), DV_EARG);
+        assert_message("out holds runs of another configuration: 'data: ");
+    }
+    write_file(*state, "list.csv", first);
+    assert_int_equal(claim(*state, data), DV_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +578,7 @@ int main(void)
         IN_FOLDER(speakers_that_make_no_folds),
         IN_FOLDER(fold_and_seed_in_init_from),
         IN_FOLDER(refused_init_from),
+        IN_FOLDER(other_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,8 @@ class Resume(support.Case):
         self.assertFalse(os.path.exists(os.path.join(self.data, "log.txt")))
         self.ends(decavox("train", self.config, "--resume", self.whole[1]), USAGE, "--resume")
         self.ends(decavox("train", "--resume", self.whole[1], "--epochs", "90"), USAGE, "train")
+        self.ends(decavox("train", "--resume", self.whole[1], "--out", self.at("other")), USAGE,
+                  "--out")
         run = self.copy("weights", "last.safetensors")
         shutil.copy(os.path.join(run, "model.safetensors"), os.path.join(run, "last.safetensors"))
         self.ends(decavox("train", "--resume", run), FAILED, "holds no training state")
