@@ -66,15 +66,6 @@ static inline dim3 dv_blocks_for(int64_t count, int threads)
     return dim3(static_cast<unsigned>(blocks > most ? most : blocks));
 }
 
-/* More than 48 KiB of dynamic shared memory must be asked for, once per kernel, before the first
-   launch and outside a capture. Returns a cudaError_t. */
-template <class Kernel> static inline int dv_allow_shared(Kernel *kernel, size_t bytes)
-{
-    return static_cast<int>(cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
-                                                 cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                 static_cast<int>(bytes)));
-}
-
 /*
  * Runs the statements with T as the element type; in a launcher:
  *     DV_WITH_DTYPE(dtype, T, DV_LAUNCH(copy<T>, grid, 256, 0, stream, (T *)y, (const T *)x, n));

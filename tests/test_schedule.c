@@ -1,4 +1,5 @@
 #include "engine/train/schedule.h"
+#include "engine/train/trainer.h"
 
 #include <float.h>
 #include <math.h>
@@ -136,6 +137,19 @@ static void test_as_torch(void **state)
         assert_true(seen[kind] > 0);
 }
 
+/* As a state that is saved: what is read again is the same. */
+static void require_kept(double best)
+{
+    dv_train_state state = {.plateau_best = best}, back;
+    dv_tree *map;
+    assert_int_equal(dv_tree_new(DV_TREE_MAP, NULL, 0, &map), DV_OK);
+    assert_int_equal(dv_fields_write(dv_train_state_fields, &state, map), DV_OK);
+    if (dv_fields_read(dv_train_state_fields, map, "state", &back) != DV_OK)
+        fail_msg("%s", dv_error_message());
+    assert_true(back.plateau_best == best);
+    dv_tree_free(map);
+}
+
 /* An epoch without a loss is one without a lower loss, and leaves nothing behind that the ones
    after it cannot get below. */
 static void test_plateau_without_a_loss(void **state)
@@ -147,6 +161,7 @@ static void test_plateau_without_a_loss(void **state)
     for (int e = 0; e < 6; e++) {
         assert_int_equal(dv_plateau_watch(&plateau, e == 0, losses[e], 1), e == 5);
         assert_true(plateau.best == best[e]);
+        require_kept(plateau.best);
     }
     plateau = (dv_plateau){.best = NAN}; /* of a state that an earlier version kept */
     assert_false(dv_plateau_watch(&plateau, false, 3, 1));

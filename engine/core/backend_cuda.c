@@ -242,7 +242,8 @@ static dv_status download(dv_context *context, void *host, const void *device, s
 
 static dv_status copy(dv_context *context, void *destination, const void *source, size_t bytes)
 {
-    return transfer(context, destination, source, bytes, cudaMemcpyDeviceToDevice);
+    DV_TRY(transfer(context, destination, source, bytes, cudaMemcpyDeviceToDevice));
+    return synchronize(context);
 }
 
 static dv_status fill(dv_context *context, void *destination, double value, int64_t count)

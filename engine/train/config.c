@@ -1,5 +1,7 @@
 #include "engine/train/trainer.h"
 
+#include <float.h>
+
 static const char *const mixed_precision_names[] = {"false", "true", "fp16", "bf16", NULL};
 
 const dv_field dv_train_fields[] = {
@@ -62,7 +64,7 @@ const dv_field dv_train_fields[] = {
 };
 
 #define COUNT(member, help) DV_INT(dv_train_state, member, DV_REQUIRED, 0, 9e15, help)
-#define NUMBER(member, help) DV_FLOAT(dv_train_state, member, DV_REQUIRED, -1e300, 1e300, help)
+#define NUMBER(member, help) DV_FLOAT(dv_train_state, member, DV_REQUIRED, -DBL_MAX, DBL_MAX, help)
 
 const dv_field dv_train_state_fields[] = {
     COUNT(step, "batches taken"),

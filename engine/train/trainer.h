@@ -6,7 +6,8 @@
  *     DV_TRY(dv_trainer_run(trainer, &events));    // DV_EINTERRUPTED: stopped and saved
  *
  * A step is a function of the seed and the step number alone, so a run that is resumed from a saved
- * state ends in the same bytes as one that was not interrupted (same backend, same threads).
+ * state ends in the same bytes as one that was not interrupted (same backend, same threads; on a
+ * GPU with train.algorithms fixed, since what is measured may choose others).
  */
 #ifndef DV_TRAIN_TRAINER_H
 #define DV_TRAIN_TRAINER_H

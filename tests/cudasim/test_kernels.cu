@@ -271,8 +271,10 @@ int test_large_shared(float *y, int kibibytes, int allow, void *stream)
 {
     const size_t bytes = static_cast<size_t>(kibibytes) * 1024;
     if (allow) {
-        const int status = dv_allow_shared(large_shared, bytes);
-        if (status != 0) {
+        const cudaError_t status = cudaFuncSetAttribute(
+            reinterpret_cast<const void *>(large_shared),
+            cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+        if (status != cudaSuccess) {
             return status;
         }
     }
