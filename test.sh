@@ -6,8 +6,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 scripts/install_packages.sh test
 scripts/check_includes.sh
+# Where PyPI can be reached, Python packages that tests read decavox's files with.
+oracles=build/oracles
+if ! cmp --silent tests/requirements.txt "$oracles/installed.txt"; then
+    python3 -m venv "$oracles"
+    if "$oracles/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 \
+        --timeout 15 --requirement tests/requirements.txt; then
+        cp tests/requirements.txt "$oracles/installed.txt"
+    fi
+fi
 # Of what is configured only what is left out is of interest: the CUDA module, the simulated device.
-configured=$(cmake --preset asan)
+configured=$(cmake --preset asan -D Python3_EXECUTABLE="$PWD/$oracles/bin/python")
 grep "not built" <<<"$configured" || true
 cmake --build --preset asan
 # What users build: warnings, which are errors, come with the optimisation.

@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsoxr-dev libyaml-dev
        libjansson-dev libdeflate-dev libdnnl-dev espeak-ng)
-test=("${build[@]}" libcmocka-dev git python3)
+test=("${build[@]}" libcmocka-dev git python3 python3-venv)
 format=(clang-format clang-tidy)
 
 fail()
