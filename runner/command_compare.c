@@ -27,9 +27,9 @@ static const dv_options options = {
     .summary =
         "Measures models on this machine: size, work, latency, throughput, memory, time to the\n"
         "first answer; with their accuracy where they have a card. Without a file: the trained\n"
-        "models that come with decavox, and configurations for its other models. Measurements\n"
-        "are kept in $XDG_CACHE_HOME/decavox or ~/.cache/decavox, and hold for this program,\n"
-        "file, device and number of threads.",
+        "models that come with decavox, and configurations for its other models but resnet18.\n"
+        "Measurements are kept in $XDG_CACHE_HOME/decavox or ~/.cache/decavox, and hold for this\n"
+        "program, file, device and number of threads.",
     .least = 0,
     .most = 64,
     .fields = fields,

@@ -29,6 +29,8 @@ static const dv_field fields[] = {
     DV_END,
 };
 
+static const char *const refused[] = {"split", "seed", NULL};
+
 static const dv_options options = {
     .command = "crossval",
     .operands = "CONFIG",
@@ -46,6 +48,7 @@ static const dv_options options = {
     .most = 1,
     .fields = fields,
     .settings = dv_train_settings,
+    .refused = refused,
 };
 
 /* What this command sets by itself cannot be set beside. */

@@ -16,7 +16,7 @@ typedef struct info_options {
 } info_options;
 
 static const dv_field fields[] = {
-    DV_BOOL(info_options, config, "false", "print every key of the configuration"),
+    DV_BOOL(info_options, config, "false", "print every key of data, features, augment and train"),
     DV_BOOL(info_options, layers, "false", "print every layer and its attributes"),
     DV_END,
 };

@@ -79,6 +79,15 @@ static void print_field_option(FILE *out, const dv_field *field)
     print_option(out, field->key, value_name(field), text);
 }
 
+static bool is_refused(const dv_options *options, const char *name)
+{
+    for (const char *const *refused = options->refused; refused != NULL && *refused != NULL;
+         refused++)
+        if (strcmp(*refused, name) == 0)
+            return true;
+    return false;
+}
+
 void dv_options_help(FILE *out, const dv_options *options)
 {
     fprintf(out, "Usage: %s %s [options]%s%s\n\n%s\n\nOptions:\n",
@@ -92,6 +101,8 @@ void dv_options_help(FILE *out, const dv_options *options)
     fprintf(out, "\nOptions that stand for a key of the configuration:\n");
     for (const dv_setting *s = options->settings; s->option != NULL; s++) {
         char text[DOMAIN_SIZE];
+        if (is_refused(options, s->option))
+            continue;
         snprintf(text, sizeof text, "%s (%s)", s->help, s->path);
         print_option(out, s->option, s->flag != NULL ? "" : " VALUE", text);
     }

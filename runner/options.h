@@ -41,6 +41,8 @@ typedef struct dv_options {
     size_t least, most;         /* positional arguments */
     const dv_field *fields;     /* own options, DV_END-terminated; NULL: none */
     const dv_setting *settings; /* NULL: none, and no --set */
+    const char *const *refused; /* names of settings that the command refuses, and its help leaves
+                                   out, NULL-terminated; NULL: none */
     const char *program;        /* for the help; NULL: decavox */
 } dv_options;
 

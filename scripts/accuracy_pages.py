@@ -108,8 +108,9 @@ def readme(measured, cards):
         "\n## Accuracy by protocol\n",
         "Per cent of the clips that are right: mean over the seeds, standard deviation between "
         f"them, and in brackets their number. {NONE}: not measured. Seeds differ in weights, order "
-        "and augmentation; the clips of the test are the same. What is chosen, configurations and "
-        "epochs and seeds, is chosen on validation parts.\n",
+        "and augmentation; the clips of the test are the same. What is chosen, configurations, "
+        "epochs and seeds, is chosen on validation parts or on training speakers of other data, "
+        "never on a test; where a protocol keeps no validation part, the last epoch counts.\n",
         accuracy_table(measured), "\n" + legend(),
         *(["\nBy speaker left out:\n", folds] if folds else []),
         "\n## In noise\n",

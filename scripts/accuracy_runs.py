@@ -152,8 +152,8 @@ class Lab:
     def shown(self, protocol, model):
         values = protocols.shown_values() | {"seed": "N",
                                              "seeds": ",".join(map(str, self.seeds))}
-        form = "{}/{{fold}}-seed-{{seed}}/model" if protocol.kind == "crossval" else "{}"
-        values |= {name: form.format(name) + ".safetensors" for name in protocols.MEMBERS}
+        run = "{fold}-seed-{seed}" if protocol.kind == "crossval" else "seed-N"
+        values |= {name: f"{name}/{run}/model.safetensors" for name in protocols.MEMBERS}
         values["start"] = f"{protocol.start}/seed-{{seed}}/model.safetensors"
         command = self.command(protocol, model, values)
         if protocol.kind == "eval":

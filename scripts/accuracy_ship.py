@@ -80,7 +80,7 @@ def ship(lab, model, folder, missing):
         os.remove(path)
         raise
     training = {"protocol": GENERAL.name,
-                "command": result["command"].replace("--seed N", f"--seed {run['seed']}"),
+                "command": re.sub(r"\bseed([ -])N\b", rf"seed\g<1>{run['seed']}", result["command"]),
                 "seed": run["seed"], "seeds": [one["seed"] for one in result["runs"]],
                 **{key: run[key] for key in ("version", "commit", "date", "validation_accuracy")
                    if key in run}}

@@ -37,8 +37,8 @@ const dv_field dv_train_fields[] = {
     DV_TREE_FIELD(dv_train_config, class_weights,
                   "of the loss, by label: none, balanced, or a list in the order of the labels"),
     DV_STRING(dv_train_config, init_from, "",
-              "checkpoint to begin with where it fits, and has the same labels in the same order; "
-              "PREFIX=FILE puts it under a prefix; several with commas"),
+              "checkpoint to begin with where it fits, the layer of the classes only with the same "
+              "labels in the same order; PREFIX=FILE puts it under a prefix; several with commas"),
     DV_TREE_FIELD(dv_train_config, freeze,
                   "patterns of parameters that are not trained, as [\"conv_1.*\", \"norm_1.*\"]"),
     DV_FLOAT(dv_train_config, clip_norm, "1", 0, 1e6, "largest norm of the gradient; 0: no limit"),

@@ -362,6 +362,9 @@ class Crossval(support.Case):
         self.refused(out, "--folds", more=["--split", "random"])
         self.refused(out, "--folds", more=["--set", "data.split=random"])
         self.refused(out, "--seeds", more=["--seed", "3"])
+        offered = self.ends(decavox("crossval", "--help"), GOOD).out
+        self.assertIn("--epochs", offered)
+        self.assertNotRegex(offered, "--(split|seed) ")
         self.refused(out, "unknown option '--resume'", more=["--resume", self.whole])
         self.assertFalse(os.path.exists(out))
         self.ends(decavox("crossval", MINI, "--folds", "2", "--out", out), USAGE, "--data")
