@@ -35,7 +35,7 @@ choose_split()
         head -1 "$1" | grep -q split && echo official || echo random
         return
     fi
-    speakers=$(find "$1" -maxdepth 1 -name '*_*_*.*' |
+    speakers=$(find -L "$1" -maxdepth 1 -name '*_*_*.*' |
         sed -n 's|.*/[^/_]*_\(.*\)_[0-9]*\.[A-Za-z0-9]*$|\1|p' | sort -u | wc -l)
     if [ "$speakers" -eq 0 ]; then
         echo random

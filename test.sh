@@ -36,6 +36,13 @@ awk '/^[0-9]+\/[0-9]+ Test: /    { program = $NF; reason = "" }
          test = reason = ""
      }
      /^Test time =/ && reason    { skipped[++count] = program ": " reason }
+     # Python writes a name, "...", skipped and the reason in quotes; with a description two lines.
+     /^test_[^ ]+ \(/            { test = $1 }
+     / \.\.\. skipped ./ {
+         text = $0; sub(/.* \.\.\. skipped ./, "", text); sub(/.$/, "", text)
+         skipped[++count] = program ", " test ": " text
+     }
+     /^Ran [0-9]+ tests? in /    { tests += $2 }
      /^\[==========\] .* run\.$/ { for (i = 1; i <= NF; i++) if ($i == "test(s)") tests += $(i - 1) }
      END {
          printf "\n%d tests in the programs above, %d skipped\n", tests, count

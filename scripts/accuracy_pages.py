@@ -174,8 +174,8 @@ def weaknesses(card):
         if worst:
             word, recall, other = worst
             lines.append(f"Of {protocols.named(name).title.split(',')[0]}, the worst word is “{word}”: "
-                         f"{percent(recall)} % are right, and most of the others are taken for "
-                         f"“{other}”.")
+                         f"{percent(recall)} % are right"
+                         + (f", and most of the others are taken for “{other}”." if other else "."))
     noisy = card["accuracy"].get("noise_gsc")
     worst = results.worst_noise(noisy) if noisy and "noise" in noisy else None
     if worst:

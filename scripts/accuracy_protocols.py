@@ -93,7 +93,8 @@ PROTOCOLS = (
              "FSDD, leaving one speaker out, synthetic voices added",
              (*BY_SPEAKER, "--set", VOICES), MEL),
     Protocol("pretrained", "train", FORMS, "validation speakers of the Speech Commands digits, "
-             "trained on the other speakers and synthetic voices", GSC_ALONE, GENERAL,
+             "whose clips chose the epoch (no test), trained on the other speakers and synthetic "
+             "voices", GSC_ALONE, GENERAL,
              more=FIRST),
     Protocol("cross_corpus", "eval", FORMS, "all of FSDD, by the models of pretrained, which have "
              "heard none of it", ("--data", "$fsdd", "--part", "all"), of="pretrained",
@@ -102,9 +103,11 @@ PROTOCOLS = (
              "the Speech Commands digits added, by the models of pretrained, trained on",
              (*BY_SPEAKER, "--set", "data.validation=0", "--set", VOICES_AND_GSC), GENERAL,
              more=THEN, start="pretrained"),
-    Protocol("gsc", "train", FORMS, "12 % of the Speech Commands digits' speakers, trained on the "
-             "other speakers, FSDD's training part and synthetic voices", OTHER_SPEAKERS, GENERAL,
-             more=LARGE),
+    Protocol("gsc", "train", FORMS, "12 % of the Speech Commands digits' speakers, less their clips "
+             "that are probably mislabelled, trained on the other speakers, FSDD's training part "
+             "and synthetic voices", OTHER_SPEAKERS, GENERAL, more=LARGE),
+    Protocol("gsc_all", "eval", FORMS, "all clips of the same speakers, by the models of gsc",
+             ("--data", "$gsc"), of="gsc", group="gsc"),
     Protocol("gsc_official", "eval", FORMS, "FSDD's official test clips, by the models of gsc",
              OFFICIAL, of="gsc", group="gsc"),
     Protocol("noisy", "train", ("lightweight",),

@@ -32,6 +32,11 @@ def as_text(value):
     return one_line + "\n"
 
 
+def read_text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def write_text(path, text):
     """Whole or not at all; what is the same stays as it is."""
     try:
@@ -178,8 +183,8 @@ def read_results(folder):
 # ---- What is weakest ----
 
 def worst_word(run):
-    """(word, recall, most frequent wrong answer) of the word with the least recall; None: every
-    word is always right."""
+    """(word, recall, wrong answer) of the word with the least recall; None: every word is always
+    right. The answer is "" where none has more than half of those that are wrong."""
     worst = None
     for i, row in enumerate(run["confusion"]):
         total = sum(row)
@@ -188,7 +193,8 @@ def worst_word(run):
         recall = row[i] / total
         if worst is None or recall < worst[1]:
             other = max((k for k in range(len(row)) if k != i), key=lambda k: row[k])
-            worst = (run["labels"][i], recall, run["labels"][other])
+            most = 2 * row[other] > total - row[i]
+            worst = (run["labels"][i], recall, run["labels"][other] if most else "")
     return worst
 
 

@@ -115,11 +115,14 @@ class Lab:
     def make_voices(self):
         with self.lock:
             folder, done = self.folders["voices"], self.folders["voices"] + ".done"
+            size = self.smoke.synth if self.smoke else protocols.SYNTH
             if os.path.exists(done):
+                if results.read_text(done) != shlex.join(size) + "\n":
+                    raise Changed(f"{short(folder)} was made with {results.read_text(done).strip()}"
+                                  f", now it is {shlex.join(size)}: remove it and {short(done)}")
                 return
             if shutil.which("espeak-ng") is None:
                 raise Skipped("espeak-ng, which speaks the synthetic voices, is not installed")
-            size = self.smoke.synth if self.smoke else protocols.SYNTH
             self.call(["synth", "--out", short(folder), *size], folder + ".log")
             results.write_text(done, shlex.join(size) + "\n")
 
@@ -174,8 +177,9 @@ class Lab:
         folder = self.folder(protocol.name, model, f"seed-{seed}")
         files = self.begins_with(protocol, model, seed)
         command = self.command(protocol, model, self.values(protocol, seed=seed, **files))
-        self.begin(folder, folder, protocol, model, command, files.values())
-        if os.path.exists(os.path.join(folder, "report.json")):
+        finished = os.path.exists(os.path.join(folder, "report.json"))
+        self.begin(folder, folder, finished, protocol, model, command, files.values())
+        if finished:
             return
         log = folder + ".log"
         if os.path.exists(os.path.join(folder, "config.yaml")):
@@ -219,8 +223,9 @@ class Lab:
         seeds = ",".join(map(str, self.seeds))
         files = self.begins_with(protocol, model)
         command = self.command(protocol, model, self.values(protocol, seeds=seeds, **files))
-        self.begin(folder, folder, protocol, model, command, files.values())
-        if read_crossval(folder) is None:
+        finished = read_crossval(folder) is not None
+        self.begin(folder, folder, finished, protocol, model, command, files.values())
+        if not finished:
             # A second call goes on where the first one ended.
             self.call([*command, "--out", short(folder), *self.machine(),
                        "--jobs", str(self.jobs)], folder + ".log")
@@ -229,7 +234,7 @@ class Lab:
         out = self.folder(protocol.name, model, f"seed-{seed}")
         checkpoint = self.trained(protocols.named(protocol.of), model, seed)
         command = self.command(protocol, model, self.values(protocol))
-        self.begin(out, out + ".json", protocol, model, command, [checkpoint])
+        self.begin(out, out + ".json", True, protocol, model, command, [checkpoint])
         if not os.path.exists(out + ".json"):
             self.evaluate_file(os.path.join(ROOT, checkpoint), command, out + ".json")
 
@@ -237,17 +242,21 @@ class Lab:
         text = self.ask("eval", short(checkpoint), *command[1:], *self.machine())
         results.write_text(out, json.dumps(json.loads(text)) + "\n")
 
-    def begin(self, folder, made, protocol, model, command, checkpoints):
+    def begin(self, folder, made, finished, protocol, model, command, checkpoints):
         """Notes what a run is made of; where its files are there, at `made`, refuses them if they
-        were made of something else."""
+        were made of something else. A run that another build goes on with is of both commits."""
         note = folder + ".origin.json"
         if os.path.exists(made) and os.path.exists(note):
-            if results.read_json(note)["command"] != command:
+            before = results.read_json(note)
+            if before["command"] != command:
                 raise Changed(f"{short(made)} was made by another command: remove it, or give "
                               "another --runs")
             self.require_same(folder, protocol, model, made)
+            if not finished and self.commit not in before["commit"].split(", "):
+                before["commit"] += ", " + self.commit
+                results.write_text(note, json.dumps(before) + "\n")
             return
-        about = {"command": command}
+        about = {"command": command, "shown": self.shown(protocol, model)}
         config = self.config(protocol, model)
         if config:
             about["config"] = digests.of_config(config)
@@ -265,11 +274,14 @@ class Lab:
         return config and os.path.join(ROOT, config)
 
     def require_same(self, folder, protocol, model, made=None):
-        """Changed, where a run's configuration or a checkpoint that it was made with is not what it
-        was then. Older notes have no digests, and are believed; so are those of which the file is
-        gone."""
+        """Changed, where a run's command, its configuration or a checkpoint that it was made with
+        is not what it was then. What an older note does not have is believed, and so is a digest of
+        which the file is gone."""
         note = folder + ".origin.json"
         note = results.read_json(note) if os.path.exists(note) else {}
+        if note.get("shown", self.shown(protocol, model)) != self.shown(protocol, model):
+            raise Changed(f"{short(made or folder)} was made by another command: remove it, or give "
+                          "another --runs")
         config = self.config(protocol, model)
         noted = [(config, digests.of_config, note["config"])] if "config" in note else []
         noted += [(os.path.join(ROOT, file), digests.of_file, digest)

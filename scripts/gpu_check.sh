@@ -151,7 +151,8 @@ work=$build/gpu_check
 mkdir -p "$work" "$out"
 
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-if [ -n "$(git status --porcelain 2>/dev/null)" ]; then
+# What the calls before this one reported is no change.
+if [ -n "$(git status --porcelain -- ':!benchmarks/results' 2>/dev/null)" ]; then
     commit+=", changed"
 fi
 if [ ${#quick[@]} -gt 0 ]; then

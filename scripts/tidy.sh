@@ -22,10 +22,17 @@ if [ ${#files[@]} -eq 0 ]; then
 fi
 
 findings=$(mktemp)
-trap 'rm -f "$findings"' EXIT
+output=$(mktemp)
+trap 'rm -f "$findings" "$output"' EXIT
+failed=false
 printf '%s\0' "${files[@]}" |
-    xargs -0 -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet 2>/dev/null |
-    grep -E '(warning|error): .*\[' | sort -u >"$findings" || true
+    xargs -0 -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet >"$output" 2>&1 || failed=true
+grep -E '(warning|error): .*\[' "$output" | sort -u >"$findings" || true
 cat "$findings"
+if $failed && [ ! -s "$findings" ]; then
+    cat "$output" >&2
+    echo "tidy.sh: clang-tidy failed" >&2
+    exit 1
+fi
 echo "$(wc -l <"$findings") findings in ${#files[@]} files"
 [ ! -s "$findings" ]

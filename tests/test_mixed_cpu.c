@@ -29,7 +29,7 @@ static void require_bf16(void)
 {
     if (dv__cpu_has_bf16())
         return;
-    print_message("this processor has no instructions for bf16\n");
+    print_message("skipped: this processor has no instructions for bf16\n");
     skip();
 }
 

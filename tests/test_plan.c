@@ -300,7 +300,7 @@ static void test_the_training_plan_may_come_second_in_bf16(void **state)
 {
     (void)state;
     if (!dv__cpu_has_bf16()) {
-        print_message("this processor has no instructions for bf16\n");
+        print_message("skipped: this processor has no instructions for bf16\n");
         skip();
     }
     training_second(DV_BF16, 5e-5);

@@ -1,6 +1,7 @@
 """scripts/accuracy_tables.sh: the whole way with tiny trainings; pages from JSON alone."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -228,18 +229,19 @@ class Origins(unittest.TestCase):
     def lab(self, version="decavox 1.2, commit 0a1b2c3d4e5f"):
         made = lab.Lab(self.program(version), self.folder, self.folder, device="cpu")
         made.config = lambda protocol, model: self.config
+        made.shown = lambda protocol, model: "decavox train"
         return made
 
-    def begin(self, made, checkpoints=(), command="train"):
-        made.begin(os.path.join(self.folder, "run"), os.path.join(self.folder, "run"), None, "m",
-                   [command], [lab.short(path) for path in checkpoints])
+    def begin(self, made, checkpoints=(), command="train", finished=True):
+        made.begin(os.path.join(self.folder, "run"), os.path.join(self.folder, "run"), finished,
+                   None, "m", [command], [lab.short(path) for path in checkpoints])
         os.makedirs(os.path.join(self.folder, "run"), exist_ok=True)
         return results.read_json(os.path.join(self.folder, "run.origin.json"))
 
     def test_the_commit_is_the_programs(self):
         self.assertEqual(self.begin(self.lab()) | {"date": ""},
-                         {"command": ["train"], "config": digests.of_config(self.config),
-                          "version": "decavox 1.2", "commit": "0a1b2c3d4e5f", "date": ""})
+                         {"command": ["train"], "shown": "decavox train",
+                          "config": digests.of_config(self.config), "version": "decavox 1.2", "commit": "0a1b2c3d4e5f", "date": ""})
         old = self.lab("decavox 1.1")
         self.assertEqual((old.version, old.commit), ("decavox 1.1", "unknown"))
 
@@ -271,6 +273,27 @@ class Origins(unittest.TestCase):
             self.begin(made, [pattern])
         os.remove(files[1])  # nothing is known of it now
         self.begin(made, [pattern])
+
+    def test_another_command_is_not_credited(self):
+        made = self.lab()
+        self.begin(made)
+        made.shown = lambda protocol, model: "decavox train --epochs 9"
+        with self.assertRaisesRegex(lab.Changed, "run was made by another command"):
+            made.require_same(os.path.join(self.folder, "run"), None, "m")
+
+    def test_builds_that_share_a_run_are_both_named(self):
+        self.begin(self.lab())
+        later = self.lab("decavox 1.3, commit 5e6f")
+        self.assertEqual(self.begin(later)["commit"], "0a1b2c3d4e5f")  # it was finished
+        self.assertEqual(self.begin(later, finished=False)["commit"], "0a1b2c3d4e5f, 5e6f")
+        self.assertEqual(self.begin(later, finished=False)["commit"], "0a1b2c3d4e5f, 5e6f")
+
+    def test_voices_of_another_size(self):
+        made = self.lab()
+        self.write("voices.done", "--voices 3 --takes 1\n")
+        made.folders["voices"] = os.path.join(self.folder, "voices")
+        with self.assertRaisesRegex(lab.Changed, "--voices 3 --takes 1, now it is --voices 140"):
+            made.make_voices()
 
     def test_older_notes_are_believed(self):
         made = self.lab()
@@ -433,6 +456,13 @@ class Pages(unittest.TestCase):
         self.assertIn("| `loso` | 200 | 87.00 ± 2.83 (2) |", text)
         self.assertIn("| bob | 82.00 |", text)
 
+    def test_the_worst_word(self):
+        for confusion, expected in (([[9, 1, 0], [1, 8, 1], [0, 0, 5]], ("b", 0.8, "")),
+                                    ([[9, 1, 0], [3, 6, 1], [0, 0, 5]], ("b", 0.6, "a")),
+                                    ([[9, 0, 0], [0, 8, 0], [0, 0, 0]], None)):
+            run = {"labels": ["a", "b", "c"], "confusion": confusion}
+            self.assertEqual(results.worst_word(run), expected)
+
     def test_a_card(self):
         self.write_card()
         self.write_result("gsc", "mini", [evaluation(190, 10, 2), evaluation(180, 20, 1)])
@@ -479,6 +509,12 @@ class Committed(unittest.TestCase):
             mean, deviation = (pages.percent(result["summary"][key])
                                for key in ("mean", "deviation"))
             self.assertIn(f" {seeds} %: mean {mean} ± {deviation} %", row)
+        for model in protocols.FORMS:
+            card = results.read_json(os.path.join(support.ROOT, "checkpoints", f"{model}.json"))
+            accuracy = card["accuracy"][protocols.GENERAL_PROTOCOL]["accuracy"]
+            row, = (line for line in text.splitlines()
+                    if re.match(rf"{model} .* {protocols.GENERAL_PROTOCOL}$", line))
+            self.assertIn(f" {pages.percent(accuracy)} (", row)
 
     def test_models_are_as_good_as_their_cards_say(self):
         """To one clip of the 300, which rounding may turn."""

@@ -20,6 +20,10 @@ TAGS = {"loss/train": "train_loss", "loss/validation": "validation_loss",
         "accuracy/train": "train_accuracy", "accuracy/validation": "validation_accuracy",
         "learning_rate": "learning_rate", "gradient_norm": "gradient_norm"}
 
+CHARTS = {"loss": ("train_loss", "validation_loss"),
+          "accuracy": ("train_accuracy", "validation_accuracy"), "rate": ("learning_rate",),
+          "norm": ("gradient_norm",)}
+
 
 class Words(html.parser.HTMLParser):
     """The text, the elements, and what the page would fetch."""
@@ -88,6 +92,22 @@ class Page(support.Case):
             found.append((line.get("class").split()[1], points))
         return found
 
+    def assert_drawn(self, run):
+        """The lines of the page of a run are its metrics, those of a chart on one scale."""
+        root = self.page(os.path.join(run, "report.html"))
+        rows = support.read_metrics(run)
+        for chart, columns in CHARTS.items():
+            lines = self.lines(root, chart)
+            self.assertEqual([name for name, _ in lines], ["train", "validation"][:len(columns)])
+            self.assertEqual([len(points) for _, points in lines], [len(rows)] * len(columns))
+            drawn = sorted((float(row[column]), y) for column, (_, points) in zip(columns, lines)
+                           for row, (_, y) in zip(rows, points))
+            (low, bottom), (high, top) = drawn[0], drawn[-1]
+            self.assertLess(top, bottom, chart)
+            for value, y in drawn:
+                share = (value - low) / (high - low)
+                self.assertAlmostEqual(y, bottom + share * (top - bottom), delta=0.2, msg=chart)
+
 
 class Report(Page):
     epochs = 6
@@ -110,15 +130,11 @@ class Report(Page):
             self.assertIn(part, text)
 
     def test_curves(self):
+        self.assert_drawn(self.run_folder)
+        # From 0, where a loss twice as high is twice as far from.
         root = self.page(os.path.join(self.run_folder, "report.html"))
-        rows = support.read_metrics(self.run_folder)
-        for chart, count in (("loss", 2), ("accuracy", 2), ("rate", 1), ("norm", 1)):
-            lines = self.lines(root, chart)
-            self.assertEqual([name for name, _ in lines], ["train", "validation"][:count])
-            self.assertEqual([len(points) for _, points in lines], [len(rows)] * count)
-        # Heights are the metrics' on one scale: a loss twice as high is twice as far from 0.
+        losses = [float(row["train_loss"]) for row in support.read_metrics(self.run_folder)]
         heights = [222 - point[1] for point in self.lines(root, "loss")[0][1]]
-        losses = [float(row["train_loss"]) for row in rows]
         for height, loss in zip(heights, losses):
             self.assertAlmostEqual(height / heights[0], loss / losses[0], delta=0.01)
 
@@ -345,7 +361,7 @@ def read_events(run):
     return scalars, forgotten
 
 
-class Events(support.Case):
+class Events(Page):
     epochs = 8
 
     @classmethod
@@ -409,6 +425,7 @@ class Events(support.Case):
     def test_gone_on_after_a_kill(self):
         run = self.killed("late")
         self.agree(run)
+        self.assert_drawn(run)
         files = sorted(glob.glob(os.path.join(run, "events.*")))
         self.assertEqual(len(files), 2)
         before = [support.read_bytes(file) for file in files]

@@ -433,6 +433,23 @@ class Ensemble(support.Case):
         done = self.ends(decavox("eval", model, "--format", "json"), GOOD)
         self.assertEqual(json.loads(done.out), report)
 
+    def test_of_trained_members(self):
+        """Only how they mix is trained: their weights are those they came with."""
+        small = self.train_once(self.at("small"))
+        frozen = self.at("frozen")
+        done = decavox("train", os.path.join(self.run_folder, "config.yaml"), "--init_from",
+                       f"small.={small}/model.safetensors", "--set", 'train.freeze=["small.*"]',
+                       "--data", self.data, "--out", frozen)
+        self.ends(done, GOOD)
+        before, after, trained = (
+            support.read_tensors(os.path.join(run, "model.safetensors"))[0]
+            for run in (small, frozen, self.run_folder))
+        of_member = {name.removeprefix("small."): value for name, value in after.items()
+                     if name.startswith("small.")}
+        self.assertGreater(len(before), 3)
+        self.assertEqual(of_member, before)
+        self.assertNotEqual(after["mix.weight"], trained["mix.weight"])
+
     def test_resolved_configuration_is_complete(self):
         again = self.at("again")
         config = os.path.join(self.run_folder, "config.yaml")
