@@ -68,7 +68,7 @@ class Smoke(unittest.TestCase):
             path = os.path.join(self.checkpoints, f"{model}.safetensors")
             self.assertIn("precision: fp16", support.decavox("info", path).out)
             card = results.read_json(os.path.join(self.checkpoints, f"{model}.json"))
-            self.assertEqual(list(card["accuracy"]), ["gsc", "gsc_official", "noise_gsc"])
+            self.assertEqual(list(card["accuracy"]), ["gsc", "gsc_all", "gsc_official", "noise_gsc"])
             self.assertEqual(card["file"]["bytes"], os.path.getsize(path))
             page = support.read_text(os.path.join(self.checkpoints, f"{model}.md"))
             for part in ("CC BY-SA 4.0", "Zohar Jackson", "CC BY 4.0", "P. Warden", "espeak-ng",
@@ -347,7 +347,7 @@ class Ensembles(unittest.TestCase):
         data = os.path.join(self.folder, "data")
         for name in ("fsdd", "gsc_digits"):
             os.makedirs(os.path.join(data, name), exist_ok=True)
-        results.write_text(os.path.join(runs, "voices.done"), "")
+        results.write_text(os.path.join(runs, "voices.done"), " ".join(protocols.SYNTH) + "\n")
         return lab.Lab(support.binary(), data, runs, device="cpu")
 
     def write_members(self, runs, complete=True):
