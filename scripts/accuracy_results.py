@@ -40,9 +40,8 @@ def read_text(path):
 def write_text(path, text):
     """Whole or not at all; what is the same stays as it is."""
     try:
-        with open(path, encoding="utf-8") as file:
-            if file.read() == text:
-                return
+        if read_text(path) == text:
+            return
     except OSError:
         pass
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -40,6 +40,7 @@ typedef struct dv_backend {
     dv_status (*download)(dv_context *context, void *host, const void *device, size_t bytes);
 
     dv_status (*wait)(dv_context *context); /* for all that was enqueued; NULL: nothing ever is */
+    /* Within the device; complete when it returns: other contexts may read what it wrote. */
     dv_status (*copy)(dv_context *context, void *destination, const void *source, size_t bytes);
     /* (count) of float: the gradient that a backward pass begins with. */
     dv_status (*fill)(dv_context *context, void *destination, double value, int64_t count);
