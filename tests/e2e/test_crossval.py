@@ -254,7 +254,7 @@ class Crossval(support.Case):
         """The run is told by the kernel, saves, and keeps the folder until it has ended."""
         out = self.at("early")
         run = os.path.join(out, "ann-seed-1")
-        process = self.start(*self.command(out, "--epochs", "10000"))
+        process = self.start(*self.command(out, "--epochs", "10000", "--patience", "0"))
         self.wait_for(lambda: self.begun(run), process)
         child = self.children(process)[0]
         process.kill()
@@ -391,10 +391,10 @@ class Crossval(support.Case):
 
     def test_one_at_a_time(self):
         out = self.at("busy")
-        process = self.start(*self.command(out, "--epochs", "10000"))
+        process = self.start(*self.command(out, "--epochs", "10000", "--patience", "0"))
         self.wait_for(lambda: self.begun(os.path.join(out, "ann-seed-1")), process)
         try:
-            done = decavox(*self.command(out, "--epochs", "10000"), timeout=30)
+            done = decavox(*self.command(out, "--epochs", "10000", "--patience", "0"), timeout=30)
         finally:
             process.terminate()
             process.communicate(timeout=60)

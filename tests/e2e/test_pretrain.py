@@ -62,7 +62,8 @@ class Pretraining(support.Case):
         """Stopped at a line, then gone on with to the same bytes; what there was when it stopped."""
         run, whole = self.at(name), self.at(name + "_whole")
         arguments = ["train", self.config, "--data", self.data, "--pretrain_data", self.others,
-                     "--set", f"pretrain.train.epochs={epochs[0]}", "--epochs", str(epochs[1])]
+                     "--set", f"pretrain.train.epochs={epochs[0]}", "--epochs", str(epochs[1]),
+                     "--set", "pretrain.train.patience=0", "--patience", "0"]
         process = subprocess.Popen([support.binary(), *arguments, "--out", run],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=support.environment(1))
@@ -84,10 +85,10 @@ class Pretraining(support.Case):
         return trained
 
     def test_resumed_from_the_first_training(self):
-        self.assertFalse(self.resumed("first", (60, 2), "epoch 2/60"))
+        self.assertFalse(self.resumed("first", (200, 2), "epoch 2/200"))
 
     def test_resumed_from_the_second_training(self):
-        self.assertTrue(self.resumed("second", (3, 60), "epoch 2/60"))
+        self.assertTrue(self.resumed("second", (3, 200), "epoch 2/200"))
 
     def test_hears_no_test_clip(self):
         """The pretraining is of the same data, of which the later training tests with a voice; in
