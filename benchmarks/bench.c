@@ -1,6 +1,7 @@
 #include "benchmarks/bench.h"
 
 #include "engine/io/model_file.h"
+#include "engine/io/temporary.h"
 #include "engine/train/trainer.h"
 #include "runner/commit.h"
 
@@ -134,11 +135,7 @@ dv_status bench_temporary(bench *b)
 {
     if (b->folder[0] != '\0')
         return DV_OK;
-    strcpy(b->folder, "/tmp/decavox_bench.XXXXXX");
-    if (mkdtemp(b->folder) != NULL)
-        return DV_OK;
-    b->folder[0] = '\0';
-    return DV_FAIL(DV_EIO, "no folder can be made in /tmp: %s", strerror(errno));
+    return dv_temporary_folder(b->folder, sizeof b->folder);
 }
 
 /* ---- Results ---- */

@@ -31,7 +31,7 @@ typedef struct bench {
     char versions[256];          /* the backend's libraries */
     char processor[256];         /* model name */
     int processors;              /* of the machine */
-    char folder[64];             /* temporary, made by bench_temporary; "": none */
+    char folder[DV_STRING_SIZE]; /* temporary, made by bench_temporary; "": none */
     float *flushed;              /* (flushed_count); NULL before it is needed */
     size_t cache, flushed_count; /* cache: bytes of the largest one; floats */
     volatile float sink;

@@ -1,11 +1,10 @@
 /* The parent's side of measuring: processes, what they tell, the progress bar. It stays small
    itself, since a process begins with as much memory as the one it was forked from. */
+#include "engine/io/temporary.h"
 #include "runner/child.h"
 #include "runner/comparison.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -150,18 +149,6 @@ static dv_status measure_missing(dv_comparison *comparison, workplace *place)
     return DV_OK;
 }
 
-static dv_status make_folder(workplace *place)
-{
-    const char *parent = getenv("TMPDIR");
-    int length = snprintf(place->folder, sizeof place->folder, "%s/decavox-XXXXXX",
-                          parent != NULL && parent[0] != '\0' ? parent : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof place->folder)
-        return DV_FAIL(DV_EARG, "TMPDIR is too long");
-    if (mkdtemp(place->folder) == NULL)
-        return DV_FAIL(DV_EIO, "cannot make a folder like %s: %s", place->folder, strerror(errno));
-    return DV_OK;
-}
-
 static bool recall_all(dv_comparison *comparison)
 {
     bool all = true;
@@ -183,7 +170,7 @@ dv_status dv_comparison_measure(dv_comparison *comparison)
     snprintf(place.seconds, sizeof place.seconds, "%.6g", comparison->options->seconds);
     snprintf(place.classes, sizeof place.classes, "%" PRId64, comparison->options->classes);
     dv_hold_signals(&place.hold);
-    dv_status status = make_folder(&place);
+    dv_status status = dv_temporary_folder(place.folder, sizeof place.folder);
     if (status == DV_OK) {
         status = measure_missing(comparison, &place);
         (void)rmdir(place.folder);

@@ -1,5 +1,7 @@
 #include "tests/dataset_folder.h"
 
+#include "engine/io/temporary.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +37,8 @@ static void remove_tree(const char *path)
 
 int make_folder(void **state)
 {
-    char name[] = "/tmp/dv-dataset-XXXXXX";
-    if (mkdtemp(name) == NULL)
+    char name[PATH_SIZE / 2];
+    if (dv_temporary_folder(name, sizeof name) != DV_OK)
         return -1;
     *state = strdup(name);
     return 0;

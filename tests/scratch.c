@@ -1,5 +1,7 @@
 #include "tests/scratch.h"
 
+#include "engine/io/temporary.h"
+
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +16,8 @@
 int scratch_setup(void **state)
 {
     scratch *folder = calloc(1, sizeof *folder);
-    const char *place = getenv("TMPDIR");
-    snprintf(folder->folder, sizeof folder->folder, "%s/decavox-XXXXXX", place ? place : "/tmp");
     *state = folder;
-    return mkdtemp(folder->folder) != NULL ? 0 : -1;
+    return dv_temporary_folder(folder->folder, sizeof folder->folder) == DV_OK ? 0 : -1;
 }
 
 int scratch_teardown(void **state)

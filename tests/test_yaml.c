@@ -1,7 +1,6 @@
 /* YAML: what is read, how the rest is refused, and that what is written reads the same. */
+#include "tests/scratch.h"
 #include "tests/tree_helpers.h"
-
-#include <unistd.h>
 
 static void test_yaml_reads(void **state)
 {
@@ -149,36 +148,35 @@ static void test_yaml_writes_within_the_limits(void **state)
     free(large);
 }
 
-/* Writes a file, reads it and removes it; the message is left. */
-static dv_status read_file(const char *text, size_t size)
+/* Writes a file and reads it; the message is left. */
+static dv_status read_file(const scratch *folder, const char *text, size_t size)
 {
-    char path[] = "/tmp/decavox_config_XXXXXX";
+    char path[SCRATCH_PATH_SIZE];
     dv_tree *tree;
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, size), (ssize_t)size);
-    close(file);
+    scratch_path(folder, "config.yaml", path);
+    file_store(path, text, size);
     dv_status status = dv_yaml_read(path, &tree);
-    unlink(path);
     dv_tree_free(tree);
     return status;
 }
 
 static void test_yaml_files(void **state)
 {
-    (void)state;
+    const scratch *folder = *state;
+    char named[SCRATCH_PATH_SIZE];
     dv_tree *tree;
     assert_int_equal(dv_yaml_read("no/such.yaml", &tree), DV_EIO);
     assert_null(tree);
     assert_message("no/such.yaml: No such file");
-    assert_int_equal(dv_yaml_read("/tmp", &tree), DV_EIO);
-    assert_message("/tmp: ");
+    snprintf(named, sizeof named, "%s: ", folder->folder);
+    assert_int_equal(dv_yaml_read(folder->folder, &tree), DV_EIO);
+    assert_message(named);
     assert_int_equal(dv_yaml_read("/dev/zero", &tree), DV_ECONFIG);
     assert_message("/dev/zero: more than");
-    assert_int_equal(read_file("a: 1\n", 5), DV_OK);
-    assert_int_equal(read_file("", 0), DV_ECONFIG);
+    assert_int_equal(read_file(folder, "a: 1\n", 5), DV_OK);
+    assert_int_equal(read_file(folder, "", 0), DV_ECONFIG);
     assert_message("empty");
-    assert_int_equal(read_file("a: \0\n", 5), DV_ECONFIG);
+    assert_int_equal(read_file(folder, "a: \0\n", 5), DV_ECONFIG);
     assert_message(":1: ");
 }
 
@@ -275,5 +273,5 @@ int main(void)
         cmocka_unit_test(test_yaml_files),  cmocka_unit_test(test_yaml_round_trip),
         cmocka_unit_test(test_yaml_style),  cmocka_unit_test(test_yaml_writes_utf8_alone),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
