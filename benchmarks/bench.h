@@ -29,7 +29,7 @@ typedef struct bench {
     dv_context *context;         /* the device's; NULL in suites that only start programs */
     int threads;                 /* the number in use: `threads`, or all physical cores */
     char versions[256];          /* the backend's libraries */
-    char processor[256];         /* model name */
+    char processor[256];         /* dv_proc_processor */
     int processors;              /* of the machine */
     char folder[DV_STRING_SIZE]; /* temporary, made by bench_temporary; "": none */
     float *flushed;              /* (flushed_count); NULL before it is needed */
@@ -94,7 +94,6 @@ dv_status bench_format(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* machine.c */
-void bench_processor(char *out, size_t size);
 size_t bench_largest_cache(void);
 size_t bench_resident(void);   /* bytes of this process now */
 const char *bench_build(void); /* "Release" */

@@ -6,7 +6,6 @@ answers a command with a line of JSON; the first line, sent when it is ready, is
 import json
 import os
 import platform
-import re
 import select
 import statistics
 import subprocess
@@ -174,6 +173,12 @@ def output_of(*command):
 
 
 def processor():
+    """As runner/proc.h: a name alone may be that of a whole line of processors."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        found = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.MULTILINE)
-    return found.group(1) if found else platform.machine()
+        lines = [line.partition(":") for line in file]
+    values = {key.strip(): value.strip() for key, _, value in reversed(lines)}  # the first's
+    if "model name" not in values:
+        return platform.machine()
+    if "cpu family" not in values or "model" not in values:
+        return values["model name"]
+    return f"{values['model name']} (family {values['cpu family']}, model {values['model']})"

@@ -1,38 +1,9 @@
 #include "benchmarks/bench.h"
+#include "runner/proc.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
-
-/* The text behind "KEY ... : " in the first line of a file that begins with `key`. */
-static bool find_line(const char *path, const char *key, char *out, size_t size)
-{
-    char line[512];
-    bool found = false;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return false;
-    while (!found && fgets(line, sizeof line, file) != NULL) {
-        char *colon = strchr(line, ':');
-        if (colon == NULL || strncmp(line, key, strlen(key)) != 0)
-            continue;
-        colon += 1 + strspn(colon + 1, " \t");
-        colon[strcspn(colon, "\n")] = '\0';
-        snprintf(out, size, "%s", colon);
-        found = true;
-    }
-    fclose(file);
-    return found;
-}
-
-void bench_processor(char *out, size_t size)
-{
-    struct utsname name;
-    if (find_line("/proc/cpuinfo", "model name", out, size))
-        return;
-    snprintf(out, size, "%s", uname(&name) == 0 ? name.machine : "unknown");
-}
 
 size_t bench_largest_cache(void)
 {
@@ -55,7 +26,7 @@ size_t bench_largest_cache(void)
 size_t bench_resident(void)
 {
     char text[64];
-    if (!find_line("/proc/self/status", "VmRSS", text, sizeof text))
+    if (!dv_proc_value("/proc/self/status", "VmRSS", text, sizeof text))
         return 0;
     return (size_t)strtoul(text, NULL, 10) << 10;
 }

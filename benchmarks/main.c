@@ -6,6 +6,7 @@
 #include "benchmarks/program.h"
 #include "runner/help.h"
 #include "runner/options.h"
+#include "runner/proc.h"
 #include "runner/threads.h"
 
 #include <dirent.h>
@@ -92,7 +93,7 @@ static dv_status begin(bench *b)
 {
     DV_TRY(open_out(b));
     b->cache = bench_largest_cache();
-    bench_processor(b->processor, sizeof b->processor);
+    dv_proc_processor("/proc/cpuinfo", b->processor, sizeof b->processor);
     b->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     DV_TRY(dv_context_open(b->chosen.device, (int)b->chosen.threads, (dv_log){NULL, NULL},
                            &b->context));

@@ -6,6 +6,7 @@
 #include "runner/command.h"
 #include "runner/comparison.h"
 #include "runner/experiment.h"
+#include "runner/proc.h"
 
 #include <glob.h>
 #include <stdlib.h>
@@ -209,23 +210,6 @@ dv_status dv__card_read(const char *protocol, dv_measured *model)
 
 /* ---- The whole ---- */
 
-static void read_processor(char text[PROCESSOR_SIZE])
-{
-    char line[512];
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    snprintf(text, PROCESSOR_SIZE, "unknown processor");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(text, PROCESSOR_SIZE, "%.200s", colon + 2);
-        break;
-    }
-    if (file != NULL)
-        fclose(file);
-}
-
 /* Of the executable file and, where a module drives the device, of the module. */
 static dv_status read_program(const char *backend, char digest[DV_SHA256_SIZE])
 {
@@ -248,7 +232,7 @@ static dv_status read_machine(dv_comparison *out)
     const dv_backend *backend = context->backend;
     int index = context->device_index;
     dv_context_close(context);
-    read_processor(processor);
+    dv_proc_processor("/proc/cpuinfo", processor, sizeof processor);
     snprintf(out->machine, sizeof out->machine, "%s", processor);
     if (backend->describe != NULL) {
         DV_TRY(backend->describe(index, device, sizeof device, &count));

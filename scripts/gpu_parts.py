@@ -21,6 +21,9 @@ import time
 from gpu_common import ROOT, START, Findings, cores, environment, left, output_of
 from gpu_programs import sanitizer, tests
 
+sys.path.append(os.path.join(ROOT, "benchmarks"))
+from contest import processor
+
 
 def decavox(arguments):
     return os.path.join(arguments.build, "runner", "decavox")
@@ -61,12 +64,6 @@ def version_in(header, *names):
     return "not found"
 
 
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return f"{names[0] if names else 'unknown'}, {cores()} cores"
-
-
 def torch_version(arguments):
     text = output_of(arguments.python, "-c", "import torch; print(torch.__version__, 'CUDA', "
                      "torch.version.cuda, 'cuDNN', torch.backends.cudnn.version(), 'sees the GPU' "
@@ -91,7 +88,7 @@ def machine(arguments, findings):
         "cuBLAS": version_in("cublas_api.h", "CUBLAS_VER_MAJOR", "CUBLAS_VER_MINOR",
                              "CUBLAS_VER_PATCH"),
         "cuFFT": version_in("cufft.h", "CUFFT_VER_MAJOR", "CUFFT_VER_MINOR", "CUFFT_VER_PATCH"),
-        "processor": processor(),
+        "processor": f"{processor()}, {cores()} cores",
         "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
         "python": sys.version.split()[0],
         "torch": torch_version(arguments),
