@@ -1,3 +1,4 @@
+#include "engine/io/folder.h"
 #include "runner/command.h"
 #include "runner/run_folder.h"
 #include "runner/threads.h"

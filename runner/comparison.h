@@ -15,7 +15,7 @@
 #include "engine/core/field.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/yaml.h"
-#include "runner/sha256.h"
+#include "engine/io/sha256.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -3,6 +3,7 @@
  * $XDG_CACHE_HOME/decavox or ~/.cache/decavox. It says by which program it was measured; figures of
  * another build are as none, and are replaced. It holds nothing that cannot be had again.
  */
+#include "engine/io/folder.h"
 #include "runner/comparison.h"
 #include "runner/report.h"
 #include "runner/run_folder.h"
@@ -62,19 +63,6 @@ dv_status dv__figures_read(json_t *json, dv_measured *model)
 
 /* ---- Files ---- */
 
-static bool find_folder(char folder[PATH_SIZE])
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length;
-    if (cache != NULL && cache[0] == '/')
-        length = snprintf(folder, PATH_SIZE, "%s/decavox", cache);
-    else if (home != NULL && home[0] == '/')
-        length = snprintf(folder, PATH_SIZE, "%s/.cache/decavox", home);
-    else
-        return false;
-    return length > 0 && length < PATH_SIZE - DV_SHA256_SIZE - 8;
-}
-
 /* What makes two measurements of one program the same. */
 static void describe(const dv_comparison *comparison, const dv_measured *model,
                      char text[TEXT_SIZE])
@@ -90,7 +78,7 @@ static bool find_file(const dv_comparison *comparison, const dv_measured *model,
                       char folder[PATH_SIZE], char path[2 * PATH_SIZE])
 {
     char text[TEXT_SIZE], digest[DV_SHA256_SIZE];
-    if (!find_folder(folder))
+    if (!dv_cache_folder(folder, PATH_SIZE))
         return false;
     describe(comparison, model, text);
     dv_sha256_bytes(text, strlen(text), digest);

@@ -1,4 +1,5 @@
 #include "engine/core/text.h"
+#include "engine/io/folder.h"
 #include "engine/io/yaml.h"
 #include "runner/crossval.h"
 #include "runner/run_folder.h"

@@ -1,5 +1,6 @@
 #include "runner/run_folder.h"
 #include "engine/io/atomic_file.h"
+#include "engine/io/folder.h"
 #include "engine/io/yaml.h"
 
 #include <dirent.h>
@@ -16,42 +17,6 @@
 #include <unistd.h>
 
 /* ---- The folder ---- */
-
-static void make_parents(const char *path)
-{
-    char part[DV_RUN_PATH_SIZE];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *p = part; *p != '\0'; p++) {
-        if (*p != '/' || p == part)
-            continue;
-        *p = '\0';
-        (void)mkdir(part, 0777); /* the folder itself tells */
-        *p = '/';
-    }
-}
-
-dv_status dv_make_folders(const char *path)
-{
-    make_parents(path);
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        return DV_FAIL(DV_EIO, "cannot make the folder %s: %s", path, strerror(errno));
-    return DV_OK;
-}
-
-dv_status dv_make_new_folder(char *path, size_t size)
-{
-    enum { MOST = 10000 };
-    size_t length = strlen(path);
-    make_parents(path);
-    for (int number = 2; mkdir(path, 0777) != 0; number++) {
-        if (errno != EEXIST || number > MOST)
-            return DV_FAIL(DV_EIO, "cannot make the folder %s: %s", path, strerror(errno));
-        int more = snprintf(path + length, size - length, "-%d", number);
-        if (more < 0 || (size_t)more >= size - length)
-            return DV_FAIL(DV_EARG, "the path of the folder is too long: %.60s...", path);
-    }
-    return DV_OK;
-}
 
 /* Not F_SETLK: that lock would belong to the process, not to its children, and go with the first
    descriptor that it closes. */

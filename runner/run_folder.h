@@ -35,13 +35,6 @@ typedef struct dv_run_folder {
     dv_events *events; /* NULL until there is one */
 } dv_run_folder;
 
-/* Makes a folder and its parents, where they are missing. DV_EIO. */
-dv_status dv_make_folders(const char *path);
-
-/* Makes a folder that was not there, and its parents: `path` (of `size` bytes) or, where the name
-   is taken, the first free one of path-2, path-3, ..., which `path` becomes. DV_EIO, DV_EARG. */
-dv_status dv_make_new_folder(char *path, size_t size);
-
 /*
  * Takes the folder for oneself, until *lock, a descriptor, is closed: -1 or to be closed by the
  * caller, whatever is returned. DV_EARG where another process has it: "PATH is in use: `by`". The

@@ -1,4 +1,4 @@
-#include "runner/sha256.h"
+#include "engine/io/sha256.h"
 
 #include <errno.h>
 #include <stdbool.h>

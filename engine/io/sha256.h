@@ -1,6 +1,6 @@
 /* SHA-256 (FIPS 180-4): which file, which program a figure belongs to. */
-#ifndef DV_RUNNER_SHA256_H
-#define DV_RUNNER_SHA256_H
+#ifndef DV_IO_SHA256_H
+#define DV_IO_SHA256_H
 
 #include "engine/core/status.h"
 
