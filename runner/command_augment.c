@@ -1,5 +1,5 @@
-#include "frontends/audio.h"
 #include "engine/io/folder.h"
+#include "frontends/audio.h"
 #include "frontends/batch.h"
 #include "runner/command.h"
 #include "runner/experiment.h"
