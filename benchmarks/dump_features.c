@@ -58,7 +58,8 @@ int program_dump_features(int argc, char **argv)
         return 2;
     }
     dv_predictor *predictor;
-    dv_status status = dv_predictor_load(argv[1], "cpu", 1, (dv_log){NULL, NULL}, &predictor);
+    dv_status status = dv_predictor_load(
+        argv[1], &(dv_predictor_options){.device = "cpu", .threads = 1}, &predictor);
     if (status == DV_OK) {
         status = dump(dv_predictor_frontend(predictor), argv + 3, argc - 3, argv[2]);
         dv_predictor_free(predictor);

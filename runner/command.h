@@ -50,6 +50,12 @@ bool dv_same_file(const char *path, const char *other);
         "cpu, cuda, cuda:N, ref or auto (CUDA where a device is found); from how many clips "      \
         "on CUDA is faster is not measured yet")
 
+/* By which of a GPU's algorithms they do it. */
+#define DV_ALGORITHMS_TO_ANSWER(type)                                                              \
+    DV_ENUM(type, algorithms, "measured", dv_algorithms_names,                                     \
+            "of a GPU: fixed (none is measured), measured (the fastest that are repeatable; kept " \
+            "in the cache for this build, device and checkpoint, for later runs) or any")
+
 extern const char *const dv_format_names[]; /* "text", "json", NULL */
 enum { DV_FORMAT_TEXT, DV_FORMAT_JSON };
 

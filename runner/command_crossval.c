@@ -70,7 +70,8 @@ static int64_t count_parameters(const dv_crossval *all)
         dv_predictor *predictor;
         if (dv_crossval_path(&all->runs[i], "model.safetensors", &path) != DV_OK)
             return 0;
-        if (dv_predictor_load(path, "cpu", 1, (dv_log){.write = NULL}, &predictor) == DV_OK) {
+        if (dv_predictor_load(path, &(dv_predictor_options){.device = "cpu", .threads = 1},
+                              &predictor) == DV_OK) {
             parameters = dv_predictor_parameters(predictor);
             dv_predictor_free(predictor);
         }

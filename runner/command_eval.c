@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 typedef struct eval_options {
-    int format, part;
+    int format, part, algorithms;
     char device[DV_STRING_SIZE];
     int64_t threads;
     char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
@@ -37,6 +37,7 @@ static const dv_field fields[] = {
     DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
     DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
     DV_DEVICE_TO_ANSWER(eval_options),
+    DV_ALGORITHMS_TO_ANSWER(eval_options),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
 };
@@ -236,8 +237,13 @@ int dv_command_eval(int argc, char **argv)
     evaluation e = {.chosen = &chosen, .checkpoint = arguments.operands[0]};
     dv_status status = begin_noise(&chosen, arguments.given, &e.curve);
     if (status == DV_OK)
-        status = dv_predictor_load(e.checkpoint, chosen.device, (int)chosen.threads,
-                                   dv_command_log(), &e.predictor);
+        status = dv_predictor_load(
+            e.checkpoint,
+            &(dv_predictor_options){.device = chosen.device,
+                                    .threads = (int)chosen.threads,
+                                    .algorithms = (dv_algorithms)chosen.algorithms,
+                                    .log = dv_command_log()},
+            &e.predictor);
     if (status == DV_OK)
         status = evaluate(&e);
     dv_dataset_free(&e.dataset);

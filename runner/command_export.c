@@ -39,7 +39,9 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
 {
     dv_predictor *predictor;
     DV_TRY(check_out(path, chosen->out));
-    DV_TRY(dv_predictor_load(path, "cpu", 1, dv_command_log(), &predictor));
+    DV_TRY(dv_predictor_load(
+        path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
+        &predictor));
     const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
     dv_status status = dv_checkpoint_write_weights(chosen->out, dv_predictor_params(predictor),
                                                    (dv_checkpoint_precision)chosen->precision,

@@ -98,7 +98,9 @@ static void print_precision(const dv_checkpoint *checkpoint)
 static dv_status print_checkpoint(const char *path)
 {
     dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(path, "cpu", 1, dv_command_log(), &predictor));
+    DV_TRY(dv_predictor_load(
+        path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
+        &predictor));
     char *config;
     dv_status status = dv_yaml_write(dv_predictor_checkpoint(predictor)->config, &config);
     if (status == DV_OK) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 typedef struct predict_options {
-    int format;
+    int format, algorithms;
     char device[DV_STRING_SIZE];
     int64_t threads;
 } predict_options;
@@ -14,6 +14,7 @@ typedef struct predict_options {
 static const dv_field fields[] = {
     DV_ENUM(predict_options, format, "text", dv_format_names, "output"),
     DV_DEVICE_TO_ANSWER(predict_options),
+    DV_ALGORITHMS_TO_ANSWER(predict_options),
     DV_INT(predict_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
 };
@@ -65,8 +66,13 @@ static dv_status predict(const dv_arguments *arguments, const predict_options *c
                          int64_t *failed)
 {
     dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(arguments->operands[0], chosen->device, (int)chosen->threads,
-                             dv_command_log(), &predictor));
+    DV_TRY(
+        dv_predictor_load(arguments->operands[0],
+                          &(dv_predictor_options){.device = chosen->device,
+                                                  .threads = (int)chosen->threads,
+                                                  .algorithms = (dv_algorithms)chosen->algorithms,
+                                                  .log = dv_command_log()},
+                          &predictor));
     int64_t count = (int64_t)arguments->count - 1, classes = dv_predictor_classes(predictor);
     dv_answer *answers = NULL;
     float *logits = NULL;

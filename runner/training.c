@@ -347,8 +347,12 @@ static dv_status write_files(dv_training *training, const dv_report *report)
 static dv_status write_report(dv_training *training, const char *model)
 {
     dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(model, training->device, training->context->threads,
-                             training->context->log, &predictor));
+    DV_TRY(dv_predictor_load(model,
+                             &(dv_predictor_options){.device = training->device,
+                                                     .threads = training->context->threads,
+                                                     .algorithms = training->context->algorithms,
+                                                     .log = training->context->log},
+                             &predictor));
     dv_part part = has_part(training, DV_TEST) ? DV_TEST : DV_VALIDATION;
     dv_report report = {.predictor = predictor, .part = part};
     dv_status status;

@@ -77,7 +77,8 @@ static void write_checkpoint(const tones *task, const char *path, float scale, d
 static dv_predictor *load(const char *path, const char *device, int threads)
 {
     dv_predictor *predictor;
-    if (dv_predictor_load(path, device, threads, (dv_log){0}, &predictor) != DV_OK)
+    if (dv_predictor_load(path, &(dv_predictor_options){.device = device, .threads = threads},
+                          &predictor) != DV_OK)
         fail_msg("%s", dv_error_message());
     return predictor;
 }
@@ -209,7 +210,8 @@ static void test_refusals_name_the_checkpoint(void **state)
     tones_open(&task, CLASSES, EACH - 2, 2, false);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_checkpoint(&task, path, 1, parse(cases[i].config));
-        dv_status status = dv_predictor_load(path, "cpu", 1, (dv_log){0}, &predictor);
+        dv_status status = dv_predictor_load(
+            path, &(dv_predictor_options){.device = "cpu", .threads = 1}, &predictor);
         if (status != cases[i].code)
             fail_msg("%s: status %d: %s", cases[i].config, (int)status, dv_error_message());
         assert_null(predictor);
@@ -217,7 +219,9 @@ static void test_refusals_name_the_checkpoint(void **state)
         assert_message(cases[i].part);
     }
     write_checkpoint(&task, path, 1, NULL);
-    assert_int_equal(dv_predictor_load(path, "gpu", 1, (dv_log){0}, &predictor), DV_EARG);
+    assert_int_equal(
+        dv_predictor_load(path, &(dv_predictor_options){.device = "gpu", .threads = 1}, &predictor),
+        DV_EARG);
     assert_message("'gpu'");
     assert_null(predictor);
     tones_close(&task);

@@ -2,6 +2,7 @@
 #include "engine/core/plan.h"
 #include "engine/layers/model.h"
 #include "frontends/audio.h"
+#include "frontends/predictor/choices.h"
 
 #include <math.h>
 #include <omp.h>
@@ -10,7 +11,6 @@
 
 struct dv_predictor {
     int threads;
-    dv_log log;
     dv_checkpoint checkpoint;
     dv_frontend *frontend;
     dv_context *context; /* of the parameters */
@@ -73,26 +73,39 @@ static dv_status read_kept(dv_predictor *predictor)
     return dv_params_copy(predictor->params, kept, DV_VALUES);
 }
 
-static dv_status load(dv_predictor *predictor, const char *checkpoint, const char *device)
+/* By the algorithms that were found before for this checkpoint, if there are such. */
+static dv_status plan_first(dv_predictor *predictor, const char *checkpoint)
+{
+    dv_choices choices;
+    dv_choices_recall(predictor->context, checkpoint, &choices);
+    dv_status status = make_plan(predictor, predictor->context, &predictor->plan);
+    if (status == DV_OK)
+        dv_choices_keep(predictor->context, &choices);
+    dv_choices_free(&choices);
+    return status;
+}
+
+static dv_status load(dv_predictor *predictor, const char *checkpoint,
+                      const dv_predictor_options *options)
 {
     DV_TRY(dv_checkpoint_open(checkpoint, &predictor->checkpoint));
     DV_TRY(read_frontend(predictor));
-    DV_TRY(dv_context_open(device, 1, predictor->log, &predictor->context));
+    DV_TRY(dv_context_open(options->device, 1, options->log, &predictor->context));
+    predictor->context->algorithms = options->algorithms;
     DV_TRY(build_graph(predictor));
-    DV_TRY(make_plan(predictor, predictor->context, &predictor->plan));
+    DV_TRY(plan_first(predictor, checkpoint));
     return read_kept(predictor);
 }
 
-dv_status dv_predictor_load(const char *checkpoint, const char *device, int threads, dv_log log,
+dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *options,
                             dv_predictor **out)
 {
     *out = NULL;
     dv_predictor *predictor;
     DV_TRY(dv__calloc(1, sizeof *predictor, &predictor));
-    predictor->threads = threads > 0 ? threads : dv_physical_cores();
-    predictor->log = log;
+    predictor->threads = options->threads > 0 ? options->threads : dv_physical_cores();
     int threads_before = omp_get_max_threads();
-    dv_status status = load(predictor, checkpoint, device);
+    dv_status status = load(predictor, checkpoint, options);
     omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
     if (status == DV_ECONFIG || status == DV_ESHAPE)
         status = dv__fail_within(status, "%s", checkpoint);
@@ -189,6 +202,7 @@ static dv_status worker_create(const dv_predictor *predictor, bool first, dv_wor
     if (first)
         return DV_OK;
     DV_TRY(dv_context_open_same(predictor->context, 1, &worker->context));
+    DV_TRY(dv_choices_share(predictor->context, worker->context));
     DV_TRY(make_plan(predictor, worker->context, &worker->owned));
     worker->plan = worker->owned;
     return DV_OK;

@@ -14,11 +14,17 @@
 
 typedef struct dv_predictor dv_predictor;
 
+typedef struct dv_predictor_options {
+    const char *device;       /* as dv_context_open takes it */
+    int threads;              /* 0: as many as there are physical cores; never more than clips */
+    dv_algorithms algorithms; /* of a GPU's libraries; what is measured is kept, see choices.h */
+    dv_log log;
+} dv_predictor_options;
+
 /* Of a training's last.safetensors it takes the weights that the training would keep if it ended
-   there: the best epoch's, their moving average, or the last ones. `threads` 0: as many as there
-   are physical cores, but never more than clips. DV_EIO, DV_EFORMAT, DV_ECONFIG name the
-   checkpoint. */
-dv_status dv_predictor_load(const char *checkpoint, const char *device, int threads, dv_log log,
+   there: the best epoch's, their moving average, or the last ones. DV_EIO, DV_EFORMAT, DV_ECONFIG
+   name the checkpoint. */
+dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *options,
                             dv_predictor **out);
 void dv_predictor_free(dv_predictor *predictor);
 

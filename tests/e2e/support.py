@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 import wave
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -180,6 +181,9 @@ class Case(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="decavox-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cache = mock.patch.dict(os.environ, XDG_CACHE_HOME=cls.at("cache"))  # not the user's
+        cache.start()
+        cls.addClassCleanup(cache.stop)
         cls.data = make_data(cls.at("data"))
         cls.config = write_text(cls.at("small.yaml"),
                                 CONFIG.format(model=MODEL, epochs=cls.epochs))

@@ -3,6 +3,7 @@ import ctypes
 import os
 import re
 import tempfile
+from unittest import mock
 
 import support
 from support import FAILED, GOOD, ROOT, USAGE, decavox
@@ -158,6 +159,37 @@ class Device(support.Case):
     def test_simulated_device_trains_lightweight(self):
         self.simulated_as_cpu("lightweight", LIGHTWEIGHT, "--set", "train.max_steps=5", "--set",
                               "train.batch_size=8")
+
+    def test_chosen_algorithms_are_kept(self):
+        if not beside_program("cudasim"):
+            self.skipTest("the module of the simulated device is not built")
+        run = self.train_once(self.at("kept"))
+        model, clip = os.path.join(run, "model.safetensors"), os.path.join(self.data, "1_ann_0.wav")
+        cache = self.at("kept algorithms")
+        self.enterContext(mock.patch.dict(os.environ, XDG_CACHE_HOME=cache))
+        command = ("predict", model, clip, "--device", "cudasim")
+        answer = self.ends(decavox(*command, "--algorithms", "fixed"), GOOD).out
+        self.assertFalse(os.path.exists(cache))  # nothing was measured
+        self.ends(decavox(*command), GOOD)
+        (name,) = os.listdir(os.path.join(cache, "decavox"))
+        path = os.path.join(cache, "decavox", name)
+        about, *lines = support.read_text(path).splitlines()
+        self.assertRegex(about, r"^cudasim, build [0-9a-f]{16}, .* fp32, checkpoint [0-9a-f]{16}$")
+        self.assertGreater(len(lines), 0)
+
+        # Algorithm 1 of them all is what measuring takes: another one stays where it is followed.
+        lines = [" ".join([*line.split()[:-2], "0", line.split()[-1]]) for line in lines]
+        kept = support.write_text(path, "\n".join([about, *lines]) + "\n")
+        self.assertEqual(self.ends(decavox(*command), GOOD).out, answer)
+        self.assertEqual(support.read_text(kept).splitlines(), [about, *lines])
+        support.write_text(path, about + "\nno numbers\n")
+        self.ends(decavox(*command), GOOD)
+        self.assertIn(" 1 ", support.read_text(path))
+        self.ends(decavox("eval", model, "--device", "cudasim", threads=2), GOOD)
+        self.assertEqual(os.listdir(os.path.join(cache, "decavox")), [name])
+        support.write_text(self.at("file"), "")
+        with mock.patch.dict(os.environ, XDG_CACHE_HOME=self.at("file")):
+            self.ends(decavox(*command), GOOD, "the chosen algorithms are not kept")
 
     def test_simulated_device_answers_as_the_cpu(self):
         if not beside_program("cudasim"):
