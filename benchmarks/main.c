@@ -136,6 +136,7 @@ static dv_status run(const suite *s, bench *b)
         b->context = NULL;
     }
     DV_TRY(s->run(b));
+    DV_TRY(notes_check(&b->said));
     if (b->written == 0)
         return DV_FAIL(DV_EARG, "nothing in the suite %s has '%s' in its name", s->name,
                        b->chosen.filter);

@@ -29,6 +29,14 @@ dv_log notes_log(notes *n)
     return (dv_log){.write = write_note, .user = n};
 }
 
+dv_status notes_check(const notes *n)
+{
+    if (n->warnings.count == 0)
+        return DV_OK;
+    return DV_FAIL(DV_EUNSUPPORTED, "what was measured is something else: %s",
+                   n->warnings.items[0]);
+}
+
 static void free_list(notes_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

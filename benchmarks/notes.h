@@ -20,6 +20,9 @@ typedef struct notes {
 /* A log that keeps all messages in `n`, which begins as zeros, and prints warnings to standard
    error. A message for which there is no memory is printed alone. */
 dv_log notes_log(notes *n);
+
+/* DV_EUNSUPPORTED, with the first warning: what was measured is not what was to be measured. */
+dv_status notes_check(const notes *n);
 void notes_free(notes *n);
 
 #endif

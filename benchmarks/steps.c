@@ -269,9 +269,7 @@ dv_status steps_check(const steps *s)
     steps_counters counters = steps_count(s);
     bool records = s->context->backend->record != NULL && s->chosen.record &&
                    (s->trainer != NULL || s->chosen.resident);
-    if (s->said.warnings.count > 0)
-        return DV_FAIL(DV_EUNSUPPORTED, "what was measured is something else: %s",
-                       s->said.warnings.items[0]);
+    DV_TRY(notes_check(&s->said));
     if (records && counters.eager + counters.replays > 1 && counters.eager != 1)
         return DV_FAIL(DV_EUNSUPPORTED,
                        "what was measured is no recorded step: %" PRIu64 " were replayed, %" PRIu64
