@@ -4,6 +4,9 @@
 #
 #     ./quickstart.sh                                  synthetic voices by espeak-ng
 #     ./quickstart.sh --data FOLDER [--split SPLIT]    your recordings (see decavox train --help)
+#     ./quickstart.sh --cuda                           also the CUDA module, for all GPUs of a release
+#
+# Without --cuda the module is built for the GPU that is here, and where there is none it is not.
 set -euo pipefail
 called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -46,13 +49,17 @@ choose_split()
     fi
 }
 
-data='' split=''
+data='' split='' configure=()
 while [ $# -gt 0 ]; do
     case $1 in
     --data | --split)
         [ $# -ge 2 ] || usage 2 >&2
         [ "$1" = --data ] && data=$2 || split=$2
         shift 2
+        ;;
+    --cuda)
+        configure+=(-DDV_CUDA=ON)
+        shift
         ;;
     --help | -h) usage 0 ;;
     *) usage 2 >&2 ;;
@@ -74,11 +81,9 @@ began=$SECONDS # what follows is the demonstration
 
 step "building"
 # A build that is there keeps its choice; a first one is without the tests.
-if [ -f build/release/CMakeCache.txt ]; then
-    cmake --preset release >/dev/null
-else
-    cmake --preset release -DDV_TESTS=OFF >/dev/null
-fi
+[ -f build/release/CMakeCache.txt ] || configure+=(-DDV_TESTS=OFF)
+configured=$(cmake --preset release "${configure[@]}")
+grep "CUDA module" <<<"$configured"
 cmake --build --preset release
 decavox=build/release/runner/decavox
 

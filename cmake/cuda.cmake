@@ -1,7 +1,10 @@
 # The CUDA module: libdecavox_cuda.so, and for the tests libdecavox_cudasim.so, the same sources on
 # a simulated device (tests/cudasim). Sets DV_CUDA_BUILT, DV_CUDASIM_BUILT and, where one is not
 # built, DV_CUDA_REASON and DV_CUDASIM_REASON.
-set_property(CACHE DV_CUDA PROPERTY STRINGS AUTO ON OFF)
+set_property(CACHE DV_CUDA PROPERTY STRINGS AUTO TOOLKIT ON OFF)
+if(NOT DV_CUDA MATCHES "^(AUTO|TOOLKIT|ON|OFF)$")
+    message(FATAL_ERROR "DV_CUDA is '${DV_CUDA}'; it can be AUTO, TOOLKIT, ON or OFF")
+endif()
 
 # What NVIDIA's packages for pip have installed: nvidia/cu13, nvidia/cudnn and the like below each
 # site-packages of python3, each with include and lib.
@@ -43,6 +46,44 @@ function(dv_find_cuda)
     endforeach()
 endfunction()
 
+# The architectures of the GPUs that nvidia-smi names, for example 90-real, as far as nvcc knows them.
+function(dv_find_gpus out)
+    execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+                    RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_QUIET)
+    execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-code OUTPUT_VARIABLE known)
+    set(found)
+    if(result EQUAL 0)
+        string(REGEX MATCHALL "[0-9]+\\.[0-9]" found "${output}")
+        list(REMOVE_DUPLICATES found)
+    endif()
+    set(architectures)
+    foreach(capability ${found})
+        string(REPLACE "." "" number ${capability})
+        if(known MATCHES "sm_${number}\n")
+            list(APPEND architectures ${number}-real)
+        endif()
+    endforeach()
+    set(${out} ${architectures} PARENT_SCOPE)
+endfunction()
+
+# What DV_CUDA asks for. A release is for the GPUs of the last generations, and has PTX for those to
+# come; other builds are for one, to try things out. nvcc knows 100 and 120 from 12.8 on.
+function(dv_choose_architectures out)
+    if(DV_CUDA STREQUAL AUTO)
+        dv_find_gpus(chosen)
+    elseif(NOT CMAKE_BUILD_TYPE MATCHES "^(Release|MinSizeRel)$")
+        set(chosen 90)
+    else()
+        execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE version)
+        string(REGEX REPLACE ".*release ([0-9.]+).*" "\\1" version "${version}")
+        set(chosen 80-real 86-real 89-real 90-real 100-real 120)
+        if(version VERSION_LESS 12.8)
+            set(chosen 80-real 86-real 89-real 90)
+        endif()
+    endif()
+    set(${out} ${chosen} PARENT_SCOPE)
+endfunction()
+
 set(missing)
 if(DV_CUDA STREQUAL OFF)
     set(missing "DV_CUDA is OFF")
@@ -74,6 +115,12 @@ else()
     list(JOIN missing ", " missing)
     if(missing)
         string(APPEND missing " not found")
+    elseif(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+        dv_choose_architectures(CMAKE_CUDA_ARCHITECTURES)
+        if(NOT CMAKE_CUDA_ARCHITECTURES)
+            string(CONCAT missing "nvidia-smi names no GPU that nvcc knows; ./quickstart.sh --cuda, "
+                                  "or -DDV_CUDA=ON, builds it for the GPUs of a release")
+        endif()
     endif()
 endif()
 
@@ -84,21 +131,11 @@ if(missing)
         message(FATAL_ERROR "DV_CUDA is ON, but the module cannot be built: ${missing}")
     endif()
     message(STATUS "The CUDA module is not built: ${missing}")
+    # One of an earlier build would be loaded.
+    file(REMOVE ${PROJECT_BINARY_DIR}/runner/libdecavox_cuda.so)
 else()
     set(DV_CUDA_BUILT ON)
-    # All of the last generations for a release, and PTX for those to come; one to try things out.
-    # nvcc knows 100 and 120 from 12.8 on.
-    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-        execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE nvcc_version)
-        string(REGEX REPLACE ".*release ([0-9.]+).*" "\\1" nvcc_version "${nvcc_version}")
-        if(NOT CMAKE_BUILD_TYPE MATCHES "^(Release|MinSizeRel)$")
-            set(CMAKE_CUDA_ARCHITECTURES 90)
-        elseif(nvcc_version VERSION_LESS 12.8)
-            set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90)
-        else()
-            set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90-real 100-real 120)
-        endif()
-    endif()
+    message(STATUS "The CUDA module is built for ${CMAKE_CUDA_ARCHITECTURES}")
     enable_language(CUDA)
 endif()
 
