@@ -23,7 +23,7 @@ dv_status dv_recognizer_open(const char *checkpoint, int threads, dv_log_fn log,
     dv_recognizer *recognizer;
     DV_TRY(dv__calloc(1, sizeof *recognizer, &recognizer));
     dv_log sink = {.write = log, .user = user};
-    DV_TRY_GOTO(dv_predictor_load(checkpoint, "auto", threads, sink, &recognizer->predictor));
+    DV_TRY_GOTO(dv_predictor_load(checkpoint, "cpu", threads, sink, &recognizer->predictor));
     recognizer->labels = (size_t)dv_predictor_classes(recognizer->predictor);
     DV_TRY_GOTO(dv__calloc(recognizer->labels, sizeof *recognizer->exact, &recognizer->exact));
     *out = recognizer;

@@ -41,6 +41,15 @@ dv_log dv_command_log(void);
 /* Whether two paths that are there lead to one file or folder: a link, a path with dots. */
 bool dv_same_file(const char *path, const char *other);
 
+/* Where the commands that answer clips do it: on the CPU. It answers one clip in milliseconds, the
+   start of the program included; CUDA has to open a device and load its libraries first. From how
+   many clips on that pays is not measured yet, so no number of clips changes the device. */
+#define DV_DEVICE_TO_ANSWER(type)                                                                  \
+    DV_STRING(                                                                                     \
+        type, device, "cpu",                                                                       \
+        "cpu, cuda, cuda:N, ref or auto (CUDA where a device is found); from how many clips "      \
+        "on CUDA is faster is not measured yet")
+
 extern const char *const dv_format_names[]; /* "text", "json", NULL */
 enum { DV_FORMAT_TEXT, DV_FORMAT_JSON };
 

@@ -36,7 +36,7 @@ static const dv_field fields[] = {
     DV_STRING(eval_options, snr, "20,10,5,0", "with --noise: signal-to-noise ratios, dB"),
     DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
     DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
-    DV_STRING(eval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
+    DV_DEVICE_TO_ANSWER(eval_options),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
 };

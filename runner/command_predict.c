@@ -13,7 +13,7 @@ typedef struct predict_options {
 
 static const dv_field fields[] = {
     DV_ENUM(predict_options, format, "text", dv_format_names, "output"),
-    DV_STRING(predict_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
+    DV_DEVICE_TO_ANSWER(predict_options),
     DV_INT(predict_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
 };

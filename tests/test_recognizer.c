@@ -96,6 +96,31 @@ static void test_labels(void **state)
     dv_recognizer_close(NULL);
 }
 
+static void count_message(void *user, dv_log_level level, const char *message)
+{
+    (void)level;
+    (void)message;
+    ++*(int *)user;
+}
+
+/* A device that is looked for and cannot be had would be a message. */
+static void test_no_device_is_looked_for(void **state)
+{
+    const scratch *folder = *state;
+    char path[SCRATCH_PATH_SIZE];
+    int messages = 0;
+    dv_recognizer *recognizer;
+    scratch_path(folder, "libdecavox_cuda.so", path);
+    file_store(path, "this is no module", 17);
+    assert_int_equal(setenv("DECAVOX_MODULE_PATH", folder->folder, 1), 0);
+    scratch_path(folder, "model.safetensors", path);
+    write_checkpoint(path);
+    assert_int_equal(dv_recognizer_open(path, 1, count_message, &messages, &recognizer), DV_OK);
+    assert_int_equal(messages, 0);
+    assert_int_equal(unsetenv("DECAVOX_MODULE_PATH"), 0);
+    dv_recognizer_close(recognizer);
+}
+
 /* What a file holds and the same samples by hand: equal to the bit. */
 static void test_file_and_samples(void **state)
 {
@@ -255,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_no_device_is_looked_for),
         cmocka_unit_test(test_file_and_samples),
         cmocka_unit_test(test_other_rate),
         cmocka_unit_test(test_files),

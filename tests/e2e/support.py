@@ -60,8 +60,9 @@ def binary():
 
 
 def environment(threads=1):
-    """One OpenMP thread, or, for None, as many as the program takes by itself."""
-    variables = dict(os.environ)
+    """One OpenMP thread, or, for None, as many as the program takes by itself. The device `auto` is
+    the CPU, on a machine with a GPU too: no module is found but where a test says."""
+    variables = {"DECAVOX_MODULE_PATH": ""} | os.environ
     variables.pop("OMP_NUM_THREADS", None)
     if threads is not None:
         variables["OMP_NUM_THREADS"] = str(threads)

@@ -1,6 +1,7 @@
 """--device: what is said where a device cannot be had, and the simulated device against the CPU."""
 import ctypes
 import os
+import re
 import tempfile
 
 import support
@@ -25,6 +26,9 @@ def has_driver():
 class Device(support.Case):
     epochs = 1
 
+    def setUp(self):
+        self.in_folder_of_modules(os.path.dirname(support.binary()))
+
     def train(self, device, *more, config=None, run=None):
         run = run or os.path.join(tempfile.mkdtemp(dir=self.folder), "run")
         return decavox("train", config or self.config, "--data", self.data, "--out", run,
@@ -36,7 +40,7 @@ class Device(support.Case):
 
     def in_folder_of_modules(self, folder):
         os.environ["DECAVOX_MODULE_PATH"] = folder
-        self.addCleanup(os.environ.pop, "DECAVOX_MODULE_PATH")
+        self.addCleanup(os.environ.pop, "DECAVOX_MODULE_PATH", None)
 
     def test_no_module(self):
         folder = self.at("none")
@@ -80,6 +84,25 @@ class Device(support.Case):
         if not has_driver():
             self.skipTest("there is no NVIDIA driver")
         self.one_sentence(self.train("cuda:999"), "device 'cuda:999'")
+
+    def test_answers_on_the_cpu_unless_asked(self):
+        run = self.train_once(self.at("answering"))
+        model, clip = os.path.join(run, "model.safetensors"), os.path.join(self.data, "1_ann_0.wav")
+        folder = self.at("seen")  # the driver is looked for, and a module loaded, where one is found
+        os.makedirs(folder)
+        support.write_text(os.path.join(folder, "libdecavox_cuda.so"), "this is no module\n")
+        self.in_folder_of_modules(folder)
+        os.environ["LD_DEBUG"] = "files"  # each library that is asked for, on stderr
+        self.addCleanup(os.environ.pop, "LD_DEBUG")
+        for arguments in (("predict", model, clip), ("eval", model)):
+            found = {}
+            for more in ((), ("--device", "auto")):
+                done = decavox(*arguments, *more)
+                self.assertEqual(done.code, GOOD, done.err)
+                files = re.findall(r"file=\S*?([^/ ]+) \[\d+\]", done.err)
+                found[more] = {f for f in files if f.startswith(("libcuda.", "libdecavox_cuda."))}
+            self.assertEqual(found[()], set(), arguments[0])
+            self.assertIn("libcuda.so.1", found["--device", "auto"], arguments[0])
 
     def simulated(self, settings, device="cudasim", config=None):
         if not beside_program("cudasim"):

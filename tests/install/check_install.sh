@@ -57,7 +57,7 @@ grep -q none.safetensors "$scratch/error" || fail "no name in: $(cat "$scratch/e
 mkdir "$scratch/data"
 "$make_tones" "$scratch/data"
 "$prefix/bin/decavox" train "$prefix/share/decavox/configs/mini.yaml" --data "$scratch/data" \
-    --split random --epochs 5 --batch-size 4 --threads 1 --out "$scratch/run" >"$scratch/log" ||
+    --split random --epochs 5 --batch-size 4 --threads 1 --device cpu --out "$scratch/run" >"$scratch/log" ||
     fail "training: $(tail -5 "$scratch/log")"
 model=$scratch/run/model.safetensors tone=$scratch/data/1_ann_7.wav
 "$scratch/say" "$model" "$tone" | tee "$scratch/said"
