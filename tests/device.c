@@ -2,8 +2,17 @@
 
 #include "engine/core/module.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static dv_context *shared;
+
+static void close_shared(void)
+{
+    dv_context_close(shared);
+}
 
 const dv_backend *device_backend(const char *device, int *status)
 {
@@ -14,13 +23,32 @@ const dv_backend *device_backend(const char *device, int *status)
         printf("skipped: no module for %s in %s\n", device, places);
         return NULL;
     }
-    dv_context *context;
-    if (dv_context_open(device, 1, (dv_log){0}, &context) != DV_OK) {
+    if (dv_context_open(device, 1, (dv_log){0}, &shared) != DV_OK) {
         printf("%s%s\n", simulated ? "" : "skipped: ", dv_error_message());
         *status = simulated ? 1 : DEVICE_SKIPPED;
         return NULL;
     }
-    const dv_backend *backend = context->backend;
-    dv_context_close(context);
-    return backend;
+    atexit(close_shared);
+    return shared->backend;
+}
+
+dv_context *device_context(void)
+{
+    DV_ASSERT(shared != NULL);
+    dv_status status = dv_context_set_dtype(shared, DV_F32);
+    DV_ASSERT(status == DV_OK);
+    shared->algorithms = DV_ALGORITHMS_FIXED;
+    shared->log = (dv_log){0};
+    return shared;
+}
+
+bool device_is_simulated(const dv_backend *backend)
+{
+    return strcmp(backend->name, "cudasim") == 0;
+}
+
+bool device_may_deviate(const dv_backend *backend, const char *name, double value, double limit)
+{
+    printf("deviation: %s %.3g (simulated: at most %.3g)\n", name, value, limit);
+    return device_is_simulated(backend) ? value <= limit : isfinite(value);
 }

@@ -1,4 +1,5 @@
 #include "tests/feature_rig.h"
+#include "tests/device.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,7 +134,7 @@ void begin_rig(rig *r, const dv_backend *backend, const dv_features_config *conf
     memset(r, 0, sizeof *r);
     r->backend = backend;
     must(dv_fields_default(dv_augment_fields, &r->augment));
-    must(dv_context_open_backend(backend, 1, (dv_log){0}, &r->context));
+    r->context = device_context();
     must(dv_frontend_create(config, &r->frontend));
 }
 
@@ -154,7 +155,6 @@ void close_rig(rig *r)
     dv_augmenter_free(r->augmenter);
     dv_dataset_free(&r->dataset);
     dv_frontend_free(r->frontend);
-    dv_context_close(r->context);
 }
 
 dv_batch_request evaluation(const rig *r, int64_t first, int64_t count)

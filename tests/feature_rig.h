@@ -10,7 +10,7 @@ enum { RATE = 8000, CLIPS = 7, CLASSES = 4, ORDER = 23 };
 
 /* A store on a device, and the same clips for the front-end. */
 typedef struct rig {
-    dv_context *context;
+    dv_context *context; /* device_context */
     const dv_backend *backend;
     dv_frontend *frontend;
     dv_dataset dataset;

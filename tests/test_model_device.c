@@ -244,8 +244,11 @@ static deviation compare(const model *got, const model *want)
 static void require_within(const model_case *item, const char *dtype, const char *what,
                            double error, double bound)
 {
-    if (!(error <= bound))
-        fail_msg("%s in %s: %s off by %.3g of %.3g", item->name, dtype, what, error, bound);
+    char name[2 * DV_NAME_SIZE];
+    snprintf(name, sizeof name, "%s of %s %dx%d in %s", what, item->name, (int)item->rows,
+             (int)item->frames, dtype);
+    if (!device_may_deviate(device, name, error, bound))
+        fail_msg("%s: %.3g of %.3g", name, error, bound);
 }
 
 /*
@@ -269,12 +272,10 @@ static void compare_in(dv_dtype dtype, const model_case *item, const model *want
     model_run(&got, item);
     deviation found = compare(&got, want);
     model_close(&got);
-    printf("%s %dx%d %s: gradients within %.2g (%s), %.2g overall, logits %.2g\n", item->name,
-           (int)item->rows, (int)item->frames, name, found.worst, found.where, found.overall,
-           found.logits);
-    require_within(item, name, found.where, found.worst, bounds[dtype].worst);
+    printf("the gradient that is furthest off is %s's\n", found.where);
+    require_within(item, name, "worst gradient", found.worst, bounds[dtype].worst);
     require_within(item, name, "all gradients", found.overall, bounds[dtype].overall);
-    require_within(item, name, "the logits", found.logits, bounds[dtype].logits);
+    require_within(item, name, "logits", found.logits, bounds[dtype].logits);
 }
 
 static void as_the_reference(const model_case *item)
@@ -400,13 +401,13 @@ static void test_training_steps(void **state)
     for (int step = 0; step < STEPS; step++) {
         follow(&got, &want);
         double expected = run_step(&want), loss = run_step(&got);
-        if (!(fabs(loss / expected - 1) <= 1e-5))
-            fail_msg("step %d: loss %.9g, wanted %.9g", step, loss, expected);
-        worst = fmax(worst, fabs(loss / expected - 1));
+        double apart = fabs(loss / expected - 1);
+        worst = isnan(worst) || apart <= worst ? worst : apart;
     }
-    printf("%d steps: losses within %.2g\n", STEPS, worst);
     run_close(&want);
     run_close(&got);
+    if (!device_may_deviate(device, "losses of advanced in lock-step", worst, 1e-5))
+        fail_msg("the losses of %d steps are off by %.3g", STEPS, worst);
 }
 
 int main(int argc, char **argv)

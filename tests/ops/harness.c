@@ -77,11 +77,14 @@ static dv_status fetch(op_rig *rig, const op_tensor *tensor, fetch_fn function, 
 
 /* ---- Setting up ---- */
 
-static void round_values(const op_rig *rig, int64_t count, double *values)
+/* The case's numbers as the options ask for them. */
+static void adjust_values(const op_rig *rig, int64_t count, double *values)
 {
     bool rounds = rig->dtype != DV_F32 && !rig->unrounded;
     for (int64_t i = 0; rounds && i < count; i++)
         values[i] = dv_half_to_float(rig->dtype, dv_half_from_float(rig->dtype, (float)values[i]));
+    for (int64_t i = 0; rig->magnitudes && i < count; i++)
+        values[i] = fabs(values[i]);
 }
 
 static op_tensor *add_tensor(op_rig *rig, const char *name, op_tensor_kind kind, int index,
@@ -112,7 +115,7 @@ static dv_status build(op_rig *rig)
         op_tensor *x = add_tensor(rig, name, TENSOR_INPUT, inputs[i], dv_shape_count(shape));
         x->channels = shape.c;
         op_case_fill(rig->item, name, rig->item->inputs[i].data, x->count, shape.c, x->value);
-        round_values(rig, x->count, x->value);
+        adjust_values(rig, x->count, x->value);
     }
     void *attributes;
     DV_TRY(op_attributes(rig->item->op, rig->item->attributes, &attributes));
@@ -132,7 +135,7 @@ static void fill_parameter(const op_rig *rig, op_tensor *tensor, const dv_param 
     double fan_in = param->rank < 2 ? 1 : (double)(param->count / param->dim[0]);
     for (int64_t i = 0; i < tensor->count; i++)
         tensor->value[i] = (double)(float)(tensor->value[i] / sqrt(fan_in));
-    round_values(rig, tensor->count, tensor->value);
+    adjust_values(rig, tensor->count, tensor->value);
 }
 
 static void add_parameters(op_rig *rig)
@@ -178,17 +181,24 @@ static dv_status make_plan(op_rig *rig, unsigned unwanted)
     op_tensor *y = rig->output;
     if (y->gradient != NULL) {
         op_case_fill(rig->item, "dy", DATA_NORMAL, y->count, y->channels, y->gradient);
-        round_values(rig, y->count, y->gradient);
+        adjust_values(rig, y->count, y->gradient);
     }
     return DV_OK;
 }
 
-static dv_status open_rig(op_rig *rig, const op_rig_options *options)
+static dv_status open_context(op_rig *rig, const op_rig_options *options)
 {
     const dv_backend *real = rig->guard.real;
     int threads = options->threads > 0 ? options->threads : 1;
-    DV_TRY(dv_context_open_backend(options->unguarded ? real : &rig->guard.backend, threads,
-                                   options->log, &rig->context));
+    if (options->context != NULL) {
+        DV_ASSERT(options->unguarded && options->context->backend == real);
+        rig->lent = true;
+        rig->context = options->context;
+        rig->context->log = options->log;
+    } else {
+        DV_TRY(dv_context_open_backend(options->unguarded ? real : &rig->guard.backend, threads,
+                                       options->log, &rig->context));
+    }
     rig->context->algorithms = options->algorithms;
     if (real->half || real->half_products != NULL)
         DV_TRY(dv_context_set_dtype(rig->context, rig->dtype));
@@ -196,6 +206,12 @@ static dv_status open_rig(op_rig *rig, const op_rig_options *options)
         dv_cpu_device *device = rig->context->device;
         device->half_products = device->half_channels = 0;
     }
+    return DV_OK;
+}
+
+static dv_status open_rig(op_rig *rig, const op_rig_options *options)
+{
+    DV_TRY(open_context(rig, options));
     DV_TRY(dv_params_create(rig->context, &rig->params));
     rig->guard.params = rig->params;
     DV_TRY(dv_graph_create(rig->params, &rig->graph));
@@ -217,6 +233,7 @@ dv_status op_rig_open(const op_case *item, const dv_backend *backend, const op_r
     rig->item = item;
     rig->dtype = options->dtype;
     rig->unrounded = options->unrounded;
+    rig->magnitudes = options->magnitudes;
     rig->inference = options->inference || (item->flags & CASE_INFERENCE) != 0;
     rig->run = (dv_run){.training = !rig->inference, .seed = RUN_SEED, .step = RUN_STEP};
     guard_init(&rig->guard, backend, item->op);
@@ -236,7 +253,8 @@ void op_rig_close(op_rig *rig)
     dv_plan_free(rig->plan);
     dv_graph_free(rig->graph);
     dv_params_free(rig->params);
-    dv_context_close(rig->context);
+    if (!rig->lent)
+        dv_context_close(rig->context);
     guard_free(&rig->guard);
     for (int i = 0; i < rig->tensor_count; i++) {
         free(rig->tensors[i].value);
@@ -291,7 +309,7 @@ dv_status op_rig_backward(op_rig *rig)
     return guard_status(rig);
 }
 
-op_tensor *op_rig_find(op_rig *rig, const char *name)
+const op_tensor *op_rig_find(const op_rig *rig, const char *name)
 {
     for (int i = 0; i < rig->tensor_count; i++) {
         if (strcmp(rig->tensors[i].name, name) == 0)
@@ -348,6 +366,57 @@ tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor
     roundings.result = tensor->kind == TENSOR_INPUT || convolved;
     roundings.term = by_library(rig) && (roundings.result > 0 || activated);
     return roundings;
+}
+
+/* ---- Sums of products ---- */
+
+static bool adds_products_alone(const op_rig *rig)
+{
+    static const char key[] = "activation: ";
+    const char *activation = strstr(rig->item->attributes, key);
+    return by_library(rig) &&
+           (activation == NULL || strncmp(activation + strlen(key), "relu", 4) == 0);
+}
+
+int64_t op_rig_summands(const op_rig *rig, const op_tensor *tensor, bool gradient)
+{
+    if (!adds_products_alone(rig))
+        return 0;
+    const op_tensor *weight = op_rig_find(rig, "weight"), *y = rig->output;
+    if (tensor == y)
+        return weight->count / y->channels + (op_rig_find(rig, "bias") != NULL);
+    if (!gradient)
+        return 0;
+    return tensor->kind == TENSOR_INPUT ? weight->count / tensor->channels : y->count / y->channels;
+}
+
+/* ---- Comparing ---- */
+
+static op_comparison compare_tensor(const op_rig *rig, op_reference by, int i, bool gradient)
+{
+    const op_tensor *got = &rig->tensors[i], *want = &by.rig->tensors[i];
+    const op_tensor *size = by.magnitudes != NULL ? &by.magnitudes->tensors[i] : NULL;
+    op_comparison c = {.got = gradient ? got->gradient : got->value,
+                       .want = gradient ? want->gradient : want->value,
+                       .summands = op_rig_summands(rig, got, gradient)};
+    snprintf(c.what, sizeof c.what, "%s%s", gradient ? "gradient of " : "", got->name);
+    if (size != NULL)
+        c.magnitudes = gradient ? size->gradient : size->value;
+    c.roundings = gradient ? op_rig_gradient_roundings(rig, got) : op_rig_value_roundings(rig, got);
+    return c;
+}
+
+int op_rig_compare(const op_rig *rig, op_reference by, op_comparison *out)
+{
+    int count = 0;
+    for (int i = 0; i < rig->tensor_count; i++) {
+        const op_tensor *tensor = &rig->tensors[i];
+        if (tensor->kind == TENSOR_OUTPUT || tensor->kind == TENSOR_STATE)
+            out[count++] = compare_tensor(rig, by, i, false);
+        if (tensor->gradient != NULL)
+            out[count++] = compare_tensor(rig, by, i, true);
+    }
+    return count;
 }
 
 uint32_t op_rig_hash(op_rig *rig)

@@ -48,16 +48,21 @@ typedef struct op_rig_options {
                           products. Whether it has or not, the case's numbers are rounded to it:
                           both then compute from the same */
     bool unrounded;    /* but here they stay as they are */
+    bool magnitudes;   /* the case's numbers without their signs, the output's gradient included */
     dv_log log;        /* of the context */
+    dv_context *context; /* one of the backend to work in, for rigs that are unguarded: opening one
+                            takes a real device long. Algorithms, dtype and log are set in it; it
+                            stays open. NULL: one of the rig's own */
 } op_rig_options;
 
 typedef struct op_rig {
     const op_case *item;
     bool inference;
     dv_dtype dtype;
-    bool unrounded;
+    bool unrounded, magnitudes;
     guard guard;
     dv_context *context;
+    bool lent; /* the context is not the rig's */
     dv_params *params;
     dv_graph *graph;
     dv_plan *plan;
@@ -81,12 +86,37 @@ dv_status op_rig_upload(op_rig *rig, const op_tensor *tensor);
 dv_status op_rig_forward(op_rig *rig);
 dv_status op_rig_backward(op_rig *rig);
 
-op_tensor *op_rig_find(op_rig *rig, const char *name); /* NULL: no such tensor */
+const op_tensor *op_rig_find(const op_rig *rig, const char *name); /* NULL: no such tensor */
 
 /* How the tensor's value, or its gradient, is rounded where tensors are halves; for tolerance_in.
    The products added up in an element are counted on average, and at least. */
 tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor);
 tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor);
+
+/* Number of products that are added up in an element of the tensor's value or, where `gradient`, of
+   its gradient, the bias included. 0: the operation is more than sums of products, as it is with an
+   activation other than ReLU, whose slopes are not those of the numbers without signs. */
+int64_t op_rig_summands(const op_rig *rig, const op_tensor *tensor, bool gradient);
+
+/* A case on the reference: its results, and those of its numbers without their signs. */
+typedef struct op_reference {
+    op_rig *rig;
+    op_rig *magnitudes; /* NULL: they are not asked for */
+} op_reference;
+
+/* What is compared of a tensor: its value, or its gradient; all (roundings.count). */
+typedef struct op_comparison {
+    char what[DV_NAME_SIZE + 16];
+    const double *got, *want;
+    const double *magnitudes; /* NULL: they are not asked for */
+    int64_t summands;         /* see op_rig_summands */
+    tolerance_roundings roundings;
+} op_comparison;
+
+enum { OP_RIG_COMPARISONS = 2 * OP_RIG_TENSORS };
+
+/* All that a run of `rig` has given; their number, at most OP_RIG_COMPARISONS. */
+int op_rig_compare(const op_rig *rig, op_reference by, op_comparison *out);
 
 /* True for inputs that an operation has no gradient for: the targets of a loss. */
 bool op_input_constant(dv_op_id op, int input);

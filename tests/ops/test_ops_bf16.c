@@ -41,7 +41,7 @@ static bool is_close(const op_rig *rig, op_tolerance tolerance, const char *what
                      const double *want, tolerance_roundings roundings, char *text, size_t size)
 {
     tolerance_bounds bounds = tolerance_in(tolerance, DV_BF16, roundings);
-    tolerance_report report = tolerance_compare_within(bounds, got, want, roundings.count);
+    tolerance_report report = tolerance_compare_within(bounds, got, want, NULL, roundings.count);
     int length = snprintf(text, size, "%s, %d thread(s): %s: ", rig->item->name,
                           rig->context->threads, what);
     tolerance_describe_within(bounds, &report, text + length, size - (size_t)length);

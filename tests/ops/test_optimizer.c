@@ -24,6 +24,7 @@ typedef struct subject {
     const dv_backend *backend;
     int threads;
     op_tolerance tolerance;
+    dv_context *context; /* which all tests of it share */
 } subject;
 
 typedef struct subjects {
@@ -97,14 +98,34 @@ static dv_progress get_progress(const bench *b)
     return progress;
 }
 
+static void open_subject(subject *on)
+{
+    require_ok(dv_context_open_backend(on->backend, on->threads, (dv_log){0}, &on->context));
+}
+
+static int open_all(void **state)
+{
+    (void)state;
+    for (int i = 0; i < under_test.count; i++)
+        open_subject(&under_test.items[i]);
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    for (int i = 0; i < under_test.count; i++)
+        dv_context_close(under_test.items[i].context);
+    return 0;
+}
+
 static bench bench_open(const subject *on, int64_t count, dv_dtype dtype)
 {
-    bench b = {.backend = on->backend, .count = count};
+    bench b = {.backend = on->backend, .context = on->context, .count = count};
     double *ones = calloc((size_t)(count + ZONE), sizeof *ones);
     assert_non_null(ones);
     for (int64_t i = count; i < count + ZONE; i++)
         ones[i] = 1;
-    require_ok(dv_context_open_backend(on->backend, on->threads, (dv_log){0}, &b.context));
     require_ok(dv_context_set_dtype(b.context, dtype));
     for (int k = 0; k < BUFFERS; k++) {
         b.memory[k] = allocate(&b, (size_t)(count + ZONE) * on->backend->real_size);
@@ -134,7 +155,6 @@ static void bench_close(bench *b)
         b->backend->release(b->context, b->half_values);
     b->backend->release(b->context, b->progress);
     b->backend->release(b->context, b->rates);
-    dv_context_close(b->context);
 }
 
 static void update(const bench *b, const optimizer_case *item, dv_update_limits limits)
@@ -231,7 +251,8 @@ static void test_updates(void **state)
 static void test_large(void **state)
 {
     (void)state;
-    const subject reference = {&dv_backend_ref, 1, TOLERANCE_MATH};
+    subject reference = {&dv_backend_ref, 1, TOLERANCE_MATH, NULL};
+    open_subject(&reference);
     for (int kind = 0; kind < DV_OPTIMIZER_COUNT; kind++) {
         optimizer_case item = optimizer_cases[0];
         item.name = "large";
@@ -247,6 +268,7 @@ static void test_large(void **state)
         }
         free(want);
     }
+    dv_context_close(reference.context);
 }
 
 /* With gradients and momenta of zero only the decay moves a value, and only below the boundary. */
@@ -395,11 +417,7 @@ static void scale_has_an_end(const subject *on)
 
 static bool rounds_to(const subject *on, dv_dtype dtype)
 {
-    dv_context *context;
-    require_ok(dv_context_open_backend(on->backend, on->threads, (dv_log){0}, &context));
-    bool can = dv_context_set_dtype(context, dtype) == DV_OK;
-    dv_context_close(context);
-    return can;
+    return dv_context_set_dtype(on->context, dtype) == DV_OK;
 }
 
 static void half_values(const subject *on)
@@ -528,7 +546,7 @@ static int run_fixed(void)
     struct CMUnitTest tests[COUNT + 1] = {{"large", test_large, NULL, NULL, NULL}};
     for (size_t i = 0; i < COUNT; i++)
         tests[i + 1] = (struct CMUnitTest){fixed[i].name, on_each, NULL, NULL, &fixed[i].test};
-    return _cmocka_run_group_tests("steps", tests, COUNT + 1, NULL, NULL);
+    return _cmocka_run_group_tests("steps", tests, COUNT + 1, open_all, close_all);
 }
 
 static int run_cases(void)
@@ -539,8 +557,8 @@ static int run_cases(void)
     for (int i = 0; i < optimizer_case_count; i++)
         tests[i] = (struct CMUnitTest){optimizer_cases[i].name, test_updates, NULL, NULL,
                                        (void *)(uintptr_t)&optimizer_cases[i]};
-    int failures =
-        _cmocka_run_group_tests("optimisers", tests, (size_t)optimizer_case_count, NULL, NULL);
+    int failures = _cmocka_run_group_tests("optimisers", tests, (size_t)optimizer_case_count,
+                                           open_all, close_all);
     free(tests);
     return failures;
 }
@@ -548,17 +566,16 @@ static int run_cases(void)
 int main(int argc, char **argv)
 {
     int status;
+    under_test = (subjects){.items = {{&dv_backend_ref64, 1, TOLERANCE_DOUBLE, NULL},
+                                      {&dv_backend_ref, 1, TOLERANCE_MATH, NULL},
+                                      {&dv_backend_cpu, 1, TOLERANCE_MATH, NULL},
+                                      {&dv_backend_cpu, 2, TOLERANCE_MATH, NULL}},
+                            .count = 4};
     if (argc > 1) {
         const dv_backend *backend = device_backend(argv[1], &status);
         if (backend == NULL)
             return status;
-        under_test = (subjects){.items = {{backend, 1, TOLERANCE_MATH}}, .count = 1};
-    } else {
-        under_test = (subjects){.items = {{&dv_backend_ref64, 1, TOLERANCE_DOUBLE},
-                                          {&dv_backend_ref, 1, TOLERANCE_MATH},
-                                          {&dv_backend_cpu, 1, TOLERANCE_MATH},
-                                          {&dv_backend_cpu, 2, TOLERANCE_MATH}},
-                                .count = 4};
+        under_test = (subjects){.items = {{backend, 1, TOLERANCE_MATH, NULL}}, .count = 1};
     }
     return run_cases() + run_fixed() != 0;
 }

@@ -34,7 +34,8 @@ typedef enum op_tolerance {
 typedef struct tolerance_bounds {
     const char *name;
     double relative, absolute, nmse;
-    double floor; /* allowed for every element besides, whatever the tensor's size */
+    double floor;     /* allowed for every element besides, whatever the tensor's size */
+    double magnitude; /* of the element's magnitude, the sum of its products without their signs */
 } tolerance_bounds;
 
 tolerance_bounds tolerance_get(op_tolerance tolerance);
@@ -51,6 +52,17 @@ typedef struct tolerance_roundings {
 tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype,
                               tolerance_roundings roundings);
 
+/*
+ * Sums of products by a library, in any order and by any algorithm that adds up products:
+ *
+ *     |got - want| <= 8 epsilon sqrt(summands) magnitude     for every element,
+ *
+ * and besides what tolerance_in allows for roundings to a half. `epsilon`: of one rounding of what
+ * products are computed in; 2^-24 where operands are taken as they are and sums are floats.
+ */
+tolerance_bounds tolerance_of_products(double epsilon, int64_t summands, dv_dtype dtype,
+                                       tolerance_roundings roundings);
+
 typedef struct tolerance_report {
     bool ok;
     int64_t worst;    /* index of the element that uses most of its budget */
@@ -62,8 +74,10 @@ typedef struct tolerance_report {
 tolerance_report tolerance_compare(op_tolerance tolerance, const double *got, const double *want,
                                    int64_t count);
 
+/* `magnitudes` (count): of the elements; NULL where the bounds have no use for them. */
 tolerance_report tolerance_compare_within(tolerance_bounds bounds, const double *got,
-                                          const double *want, int64_t count);
+                                          const double *want, const double *magnitudes,
+                                          int64_t count);
 
 /* "element 17: got 0.125, want 0.25, 310 % of the budget; nmse 1e-3 of 1e-10". */
 void tolerance_describe(op_tolerance tolerance, const tolerance_report *report, char *text,
