@@ -22,10 +22,15 @@ dv_dtype bench_dtype(int precision)
     return precision == TF32 ? DV_F32 : (dv_dtype)precision;
 }
 
+bool bench_tf32(int precision)
+{
+    return precision == TF32;
+}
+
 dv_status bench_set_precision(int precision, dv_context *context)
 {
     DV_TRY(dv_context_set_dtype(context, bench_dtype(precision)));
-    return dv_context_set_tf32(context, precision == TF32);
+    return dv_context_set_tf32(context, bench_tf32(precision));
 }
 
 void bench_set_training(int precision, dv_train_config *config)
@@ -33,7 +38,7 @@ void bench_set_training(int precision, dv_train_config *config)
     static const int mixed[] = {
         [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
     config->mixed_precision = mixed[bench_dtype(precision)];
-    config->tf32 = precision == TF32;
+    config->tf32 = bench_tf32(precision);
 }
 
 bool bench_wants(const bench *b, const char *name)

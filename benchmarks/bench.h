@@ -62,8 +62,9 @@ typedef struct bench_result {
 
 extern const char *const bench_precision_names[]; /* by dv_dtype, then tf32; ended by NULL */
 
-/* Of activations in a precision. */
+/* Of activations in a precision, and whether products round floats. */
 dv_dtype bench_dtype(int precision);
+bool bench_tf32(int precision);
 /* Makes it that of a context, or of a training. DV_EUNSUPPORTED: the device does not have it. */
 dv_status bench_set_precision(int precision, dv_context *context);
 void bench_set_training(int precision, dv_train_config *config);

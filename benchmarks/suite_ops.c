@@ -117,6 +117,7 @@ static dv_status measure_case(measuring *m, const op_case *item, unsigned unwant
                                     .unguarded = true,
                                     .unwanted = unwanted,
                                     .dtype = bench_dtype(m->bench->chosen.precision),
+                                    .tf32 = bench_tf32(m->bench->chosen.precision),
                                     .log = notes_log(&m->bench->said)};
     if (!wants_either(m->bench, item->name))
         return DV_OK;

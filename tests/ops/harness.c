@@ -200,6 +200,7 @@ static dv_status open_context(op_rig *rig, const op_rig_options *options)
                                        options->log, &rig->context));
     }
     rig->context->algorithms = options->algorithms;
+    DV_TRY(dv_context_set_tf32(rig->context, options->tf32));
     if (real->half || real->half_products != NULL)
         DV_TRY(dv_context_set_dtype(rig->context, rig->dtype));
     if (real == &dv_backend_cpu) { /* small ones too */
@@ -331,9 +332,9 @@ static tolerance_roundings exact_terms(const op_rig *rig, const op_tensor *tenso
 }
 
 /* Computed by a library, which may round parts of a sum, or the sum before the bias is added. */
-static bool by_library(const op_rig *rig)
+static bool by_library(const op_case *item)
 {
-    return rig->item->op == DV_OP_conv2d || rig->item->op == DV_OP_linear;
+    return item->op == DV_OP_conv2d || item->op == DV_OP_linear;
 }
 
 /* The tensors are float; products round their operands, of which the case's are rounded already. */
@@ -348,7 +349,7 @@ tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *t
     bool half = tensor->kind == TENSOR_OUTPUT && !rig->graph->nodes[rig->node].full_precision &&
                 !products_alone(rig);
     roundings.result = half;
-    roundings.term = half && by_library(rig);
+    roundings.term = half && by_library(rig->item);
     return roundings;
 }
 
@@ -360,27 +361,27 @@ tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor
     bool convolved = rig->item->op == DV_OP_conv2d && strcmp(tensor->name, "weight") == 0;
     bool activated = strstr(rig->item->attributes, "activation") != NULL;
     if (products_alone(rig)) { /* dy and the bias's gradient are float */
-        roundings.term = by_library(rig) && activated && strcmp(tensor->name, "bias") != 0;
+        roundings.term = by_library(rig->item) && activated && strcmp(tensor->name, "bias") != 0;
         return roundings;
     }
     roundings.result = tensor->kind == TENSOR_INPUT || convolved;
-    roundings.term = by_library(rig) && (roundings.result > 0 || activated);
+    roundings.term = by_library(rig->item) && (roundings.result > 0 || activated);
     return roundings;
 }
 
 /* ---- Sums of products ---- */
 
-static bool adds_products_alone(const op_rig *rig)
+bool op_case_adds_products(const op_case *item)
 {
     static const char key[] = "activation: ";
-    const char *activation = strstr(rig->item->attributes, key);
-    return by_library(rig) &&
+    const char *activation = strstr(item->attributes, key);
+    return by_library(item) &&
            (activation == NULL || strncmp(activation + strlen(key), "relu", 4) == 0);
 }
 
 int64_t op_rig_summands(const op_rig *rig, const op_tensor *tensor, bool gradient)
 {
-    if (!adds_products_alone(rig))
+    if (!op_case_adds_products(rig->item))
         return 0;
     const op_tensor *weight = op_rig_find(rig, "weight"), *y = rig->output;
     if (tensor == y)

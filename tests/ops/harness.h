@@ -48,6 +48,7 @@ typedef struct op_rig_options {
                           products. Whether it has or not, the case's numbers are rounded to it:
                           both then compute from the same */
     bool unrounded;    /* but here they stay as they are */
+    bool tf32;         /* as in the context */
     bool magnitudes;   /* the case's numbers without their signs, the output's gradient included */
     dv_log log;        /* of the context */
     dv_context *context; /* one of the backend to work in, for rigs that are unguarded: opening one
@@ -92,6 +93,10 @@ const op_tensor *op_rig_find(const op_rig *rig, const char *name); /* NULL: no s
    The products added up in an element are counted on average, and at least. */
 tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor);
 tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor);
+
+/* Whether the case is one of sums of products by a library and nothing more: a convolution or a
+   linear layer without an activation or with a ReLU, which passes or cuts. */
+bool op_case_adds_products(const op_case *item);
 
 /* Number of products that are added up in an element of the tensor's value or, where `gradient`, of
    its gradient, the bias included. 0: the operation is more than sums of products, as it is with an

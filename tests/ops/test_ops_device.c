@@ -1,11 +1,12 @@
 /*
  * Every case of the table on a device of a module against ref:
  *
- *     test_ops_device DEVICE [DTYPE] [CASE ...]
+ *     test_ops_device DEVICE [PRECISION] [CASE ...]
  *
- * DEVICE is cudasim or cuda. DTYPE, fp32 by default, is that of the tensors; where it is a half,
- * ref computes in float from the same numbers. CASE: only tests whose names contain one of them.
- * In halves the simulated device leaves out most large cases, unless they are named.
+ * DEVICE is cudasim or cuda. PRECISION, fp32 by default, is that of the tensors; where it is a
+ * half, ref computes in float from the same numbers. In tf32 only the cases of sums of products are
+ * run, whose operands the device then rounds. CASE: only tests whose names contain one of them.
+ * Beside fp32 the simulated device leaves out most large cases, unless they are named.
  *
  * The device's memory cannot be guarded from here: the simulated device does that itself.
  */
@@ -33,6 +34,7 @@ typedef struct test_suite {
     const dv_backend *backend;
     dv_context *contexts[CONTEXTS]; /* the program's, and another one */
     dv_dtype dtype;
+    bool tf32;
     double epsilon; /* of what products are computed in */
     char **parts;   /* (part_count) of the names of tests to run; none: all */
     int part_count;
@@ -81,7 +83,7 @@ static void require_close(const test_job *job, op_tolerance tolerance, const op_
         require_within(
             job, c, PRODUCTS,
             tolerance_of_products(suite->epsilon, c->summands, suite->dtype, c->roundings));
-    if (!products || device_is_simulated(suite->backend))
+    if (!products || (device_is_simulated(suite->backend) && !suite->tf32))
         require_within(job, c, (int)tolerance, tolerance_in(tolerance, suite->dtype, c->roundings));
 }
 
@@ -108,6 +110,7 @@ static op_rig *open_on(const test_job *job, const dv_backend *backend, op_rig_op
 static op_rig *open_rig(const test_job *job, int context, op_rig_options options)
 {
     options.context = job->suite->contexts[context];
+    options.tf32 = job->suite->tf32;
     options.log = (dv_log){.write = note, .user = job->suite};
     job->suite->notes[0] = '\0';
     return open_on(job, job->suite->backend, options);
@@ -471,7 +474,9 @@ static bool is_affordable(const test_suite *suite, const op_case *item)
 {
     static const char *const needed[] = {"batchnorm/large_rows", "conv2d/large_depthwise_column",
                                          "softmax_cross_entropy/large"};
-    bool slow = suite->dtype != DV_F32 && device_is_simulated(suite->backend);
+    bool slow = (suite->dtype != DV_F32 || suite->tf32) && device_is_simulated(suite->backend);
+    if (suite->tf32 && !op_case_adds_products(item))
+        return false;
     if (!slow || suite->part_count > 0 || (item->flags & CASE_LARGE) == 0)
         return true;
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
@@ -495,7 +500,7 @@ static void append_cases(test_list *list, test_suite *suite, unsigned large)
 static void append_all(test_list *list, test_suite *suite)
 {
     append_cases(list, suite, 0);
-    if (suite->part_count == 0) {
+    if (suite->part_count == 0 && !suite->tf32) {
         append(list, suite, NULL, "every operation", test_every_operation_is_there);
         append(list, suite, NULL, "too much memory", test_too_much_memory);
         append(list, suite, NULL, "too large for a block", test_too_large_for_a_block);
@@ -537,27 +542,32 @@ static int run_all(test_suite *suite)
     return failures != 0;
 }
 
-/* False: the text names none. */
-static bool read_dtype(const char *text, dv_dtype *out)
+/* False: the text names none. TF32 has the fraction of a half, and rounds both operands. */
+static bool read_precision(const char *text, test_suite *suite)
 {
-    for (int dtype = 0; dtype < DV_DTYPE_COUNT; dtype++) {
-        *out = (dv_dtype)dtype;
-        if (strcmp(text, dv_dtype_name(*out)) == 0)
-            return true;
+    if (strcmp(text, "tf32") == 0) {
+        suite->tf32 = true;
+        suite->epsilon = 0x1p-11;
+        return true;
     }
-    *out = DV_F32;
+    for (int dtype = 0; dtype < DV_DTYPE_COUNT; dtype++) {
+        if (strcmp(text, dv_dtype_name((dv_dtype)dtype)) == 0) {
+            suite->dtype = (dv_dtype)dtype;
+            return true;
+        }
+    }
     return false;
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: %s DEVICE [DTYPE] [CASE ...]\n", argv[0]);
+        fprintf(stderr, "usage: %s DEVICE [PRECISION] [CASE ...]\n", argv[0]);
         return 2;
     }
     int status;
     test_suite suite = {.backend = device_backend(argv[1], &status), .epsilon = 0x1p-24};
-    int first = argc > 2 && read_dtype(argv[2], &suite.dtype) ? 3 : 2;
+    int first = argc > 2 && read_precision(argv[2], &suite) ? 3 : 2;
     suite.parts = argv + first;
     suite.part_count = argc - first;
     return suite.backend != NULL ? run_all(&suite) : status;
