@@ -50,5 +50,6 @@ bool device_is_simulated(const dv_backend *backend)
 bool device_may_deviate(const dv_backend *backend, const char *name, double value, double limit)
 {
     printf("deviation: %s %.3g (simulated: at most %.3g)\n", name, value, limit);
+    fflush(stdout); /* whatever becomes of the program */
     return device_is_simulated(backend) ? value <= limit : isfinite(value);
 }
