@@ -19,8 +19,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 most_bytes=$((30 * 1024 * 1024))
-# Of the base system, or NVIDIA's.
-left_out='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+|cuda|cudart|cublas|cublasLt|cufft|cudnn|nvrtc|nvJitLink))\.so'
+system='linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)'
+nvidia='lib(cuda|cudart|cublas|cublasLt|cufft|cudnn|nvrtc|nvJitLink)'
+left_out="^($system|$nvidia)\.so"
 
 data='' build='' architectures=90-real out=''
 
@@ -126,10 +127,11 @@ copy_recordings()
 # runs can tell whether the tree beside the pack is the same without git.
 describe()
 {
-    local changed
-    git rev-parse --short HEAD >"$content/commit.txt"
-    changed=$(git status --porcelain -- ':!benchmarks/results' | wc -l)
-    [ "$changed" = 0 ] || sed -i "s/\$/, $changed files changed/" "$content/commit.txt"
+    local built wanted
+    built=$("$build/runner/decavox" info | sed -n '1s/.*commit //p')
+    wanted=$(git rev-parse --short=12 HEAD)
+    [[ $built == "$wanted"* ]] || fail "$build is of commit $built, not of $wanted: build it anew"
+    echo "$built" >"$content/commit.txt"
     git ls-files -- ':!*.md' ':!benchmarks/results' >"$content/names.txt"
     git hash-object --stdin-paths <"$content/names.txt" | paste -d ' ' - "$content/names.txt" \
         >"$content/tree.txt"
@@ -153,5 +155,5 @@ if [ "$bytes" -gt "$most_bytes" ]; then
     fail "THE PACK IS TOO LARGE: $bytes bytes, at most $most_bytes"
 fi
 mv "$out/decavox.tar.xz.new" "$out/decavox.tar.xz"
-printf '%s: %d bytes of at most %d, commit %s, %d s\n' "$out/decavox.tar.xz" "$bytes" "$most_bytes" \
-    "$(cat "$content/commit.txt")" "$SECONDS"
+printf '%s: %d bytes of at most %d, commit %s, %d s\n' "$out/decavox.tar.xz" "$bytes" \
+    "$most_bytes" "$(cat "$content/commit.txt")" "$SECONDS"
