@@ -145,6 +145,9 @@ def step_figures(findings, results):
             text += (f"; {r['best_torch']} {r['microseconds'][r['best_torch']]:.1f}, "
                      f"{r['ratio']:.2f} times as long")
         findings.figure(text)
+    missing = results.get("not_measured", [])
+    if missing:
+        findings.figure(f"not measured, out of time: {len(missing)}, {', '.join(missing)}")
 
 
 def steps(arguments, findings, seconds, *options):

@@ -71,13 +71,14 @@ def kernel_table(kernels):
 
 
 def by_kernel(arguments, findings, ncu, model, precision):
-    """Whether ncu could."""
+    """Whether ncu could. With fixed algorithms: measuring others would be profiled as well."""
     folder = os.path.join(arguments.work, "ncu")
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{model}-{precision}.csv")
     status, text = obey(arguments, [
         ncu, "--clock-control", "none", "--csv", "--page", "raw", "--metrics", ",".join(METRICS),
-        "--log-file", path, *bench(arguments, model, precision)], [f"run {STEPS}", "quit"])
+        "--log-file", path, *bench(arguments, model, precision, "--algorithms", "fixed")],
+                         [f"run {STEPS}", "quit"])
     kernels = read_kernels(path) if os.path.exists(path) else []
     if not kernels:
         findings.line(f"ncu measured nothing (exit status {status}): "

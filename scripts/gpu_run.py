@@ -92,6 +92,7 @@ class Run:
         self.root = options.root or os.path.join(self.work, "root")
         self.data = options.data or os.path.join(self.root, "data")
         self.states, self.notes, self.running = {}, [], []
+        self.planned = gpu_plan.UNPACK.seconds  # for the stages up to the one at hand
         self.tree, self.name = [], "simulated device"
         self.date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
@@ -102,6 +103,8 @@ class Run:
 
     def seconds_of(self, line):
         wanted = self.options.time.get(line.name, line.seconds)
+        if wanted > 0 and line.elastic and line.name not in self.options.time:
+            wanted += max(0, self.planned - (time.monotonic() - self.begin))
         return min(wanted or self.left(), self.left())
 
     def start(self, line):
@@ -122,6 +125,7 @@ class Run:
         """Runs them at the same time. False: one failed without which there is nothing to do."""
         for line in lines:
             self.start(line)
+        self.planned += max(line.seconds for line in lines)
         while self.running:
             for process in list(self.running):
                 entry = process.state()

@@ -77,11 +77,15 @@ class Training:
     def read(self, command):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             text = file.read()
+        if os.path.exists(os.path.join(self.run, "log.txt")):  # the same, and what is not printed
+            shutil.copy(os.path.join(self.run, "log.txt"), self.log)
         print("$ " + command + "\n" + text[-4000:], flush=True)
         self.last_lines = " / ".join(text.strip().splitlines()[-5:])[-400:]
         self.warnings = re.findall(r"^warning: (.*)", text, re.MULTILINE)
         accuracy = re.search(r"^accuracy ([\d.]+)%", text, re.MULTILINE)
         counts = re.search(r"(\d+) steps replayed, (\d+) call by call", text)
+        nodes = re.search(r"a recorded step has (\d+) nodes", text)
+        self.nodes = int(nodes.group(1)) if nodes else None
         self.accuracy = float(accuracy.group(1)) if accuracy else None
         self.counts = tuple(map(int, counts.groups())) if counts else (0, 0)
         self.epochs = []
@@ -105,7 +109,8 @@ class Training:
                 "accuracy": self.accuracy, "epochs": len(seconds),
                 "seconds_per_epoch": statistics.median(seconds) if seconds else None,
                 "first_epoch_seconds": seconds[0] if seconds else None,
-                "replayed": self.counts[0], "eager": self.counts[1], "warnings": self.warnings}
+                "replayed": self.counts[0], "eager": self.counts[1], "nodes": self.nodes,
+                "warnings": self.warnings}
 
 
 # ---- To the end ----

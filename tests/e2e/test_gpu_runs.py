@@ -42,7 +42,8 @@ def decavox():
         print("decavox 0\nbackend cuda    CUDA 13.0\n  cuda:0  NVIDIA Test 9")
         return 0
     here = {"cuda": "cpu", "train.mixed_precision=fp16": "train.mixed_precision=bf16"}
-    status = subprocess.run([os.environ["REAL_DECAVOX"], *[here.get(a, a) for a in arguments]]).returncode
+    there = [here.get(a, a) for a in arguments]
+    status = subprocess.run([os.environ["REAL_DECAVOX"], *there]).returncode
     if arguments[0] == "train":
         print("3 steps replayed, 1 call by call")
     return status
@@ -56,7 +57,8 @@ def bench():
         word = line.split()[0]
         if word == "run":
             say(**({"microseconds": [100.0] * 4, "cpu_microseconds": 1.0, "losses": [1.0],
-                    "replays": 59, "eager": 1, "nodes": 56, "skipped": 0, "warnings": []} | planted))
+                    "replays": 59, "eager": 1, "nodes": 56, "skipped": 0,
+                    "warnings": []} | planted))
         elif word == "algorithms":
             say(algorithms=["conv2d 'conv_1': forward algorithm 1, math type 2"])
         elif word == "latency":
@@ -275,7 +277,7 @@ fi
         for line, name in zip(("driver", "ldd", "info"), names):
             self.hang(name)
             shutil.rmtree(self.out)
-            done = self.ends(self.run_stand_ins("first", "--time", line + "=1"), FAILED)
+            done = self.ends(self.run_stand_ins("first", "--time", line + "=0.7"), FAILED)
             text = self.summary(done)
             self.assertIn(f"The run ended after {line},", text)
             self.assertIn(f"\n  {line}: ", text)
@@ -291,7 +293,7 @@ fi
             lines = ["cudnn", "smoke", "recorded", "tests", "compile", "alone", "train", "profile",
                      "sanitizer"] if run == "first" else [
                 "smoke", "against", "infer", "predict", "features", "tf32", "again"]
-            times = sum((["--time", line + "=1"] for line in lines), [])
+            times = sum((["--time", line + "=0.7"] for line in lines), [])
             done = self.ends(self.run_stand_ins(run, "--first", first, *times), FAILED)
             text, states = self.summary(done), self.states(done.out)
             for line in lines:
