@@ -91,7 +91,8 @@ class Child:
     def kill(self):
         self.process.kill()
         self.process.wait()
-        print(self.said(), end="", file=sys.stderr)
+        if self.said():
+            print(self.said(), file=sys.stderr, flush=True)
 
 
 class Contender:

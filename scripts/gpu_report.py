@@ -8,6 +8,7 @@ from gpu_common import read_json
 
 MOST_PROBLEMS, MOST_FIGURES = 16, 40  # in the summary; the page has all
 WIDTH = 160
+NO_MORE = "the run had ended"  # message of a line
 
 
 def last_lines(path, count):
@@ -30,11 +31,12 @@ def collect(work, states):
 
 
 def problems_of(lines):
-    """With the name of the line; of one that failed and gave none, the end of its log."""
+    """With the name of the line; of one that failed and gave none, the end of its log. Of lines
+    that a run which ended has not come to, its end is the problem."""
     found = []
     for name, entry in lines.items():
         texts = list(entry.get("problems", []))
-        if entry["status"] in ("cut off", "not begun"):
+        if entry["status"] in ("cut off", "not begun") and entry["message"] != NO_MORE:
             texts.append(f"{entry['status']}: {entry['message']}")
         elif entry["status"] == "failed" and not texts:
             texts.append(entry.get("message") or "".join(entry.get("log_end", [])[-1:]))

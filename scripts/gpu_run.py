@@ -193,7 +193,7 @@ class Run:
         for line in gpu_plan.lines_of(stages):
             self.states.setdefault(line.name, {
                 "what": line.what, "status": "not begun", "seconds": 0, "budget": line.seconds,
-                "message": "the run had ended"})
+                "message": gpu_report.NO_MORE})
 
     def report(self):
         return {"device": self.name, "run": self.options.run, "date": self.date,
