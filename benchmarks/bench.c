@@ -14,9 +14,27 @@
 #include <string.h>
 #include <time.h>
 
-const char *const bench_precision_names[] = {"fp32", "fp16", "bf16", NULL};
-const int bench_mixed_precision[] = {
-    [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
+enum { TF32 = DV_DTYPE_COUNT }; /* behind the dtypes */
+const char *const bench_precision_names[] = {"fp32", "fp16", "bf16", "tf32", NULL};
+
+dv_dtype bench_dtype(int precision)
+{
+    return precision == TF32 ? DV_F32 : (dv_dtype)precision;
+}
+
+dv_status bench_set_precision(int precision, dv_context *context)
+{
+    DV_TRY(dv_context_set_dtype(context, bench_dtype(precision)));
+    return dv_context_set_tf32(context, precision == TF32);
+}
+
+void bench_set_training(int precision, dv_train_config *config)
+{
+    static const int mixed[] = {
+        [DV_F32] = DV_MIXED_NONE, [DV_F16] = DV_MIXED_FP16, [DV_BF16] = DV_MIXED_BF16};
+    config->mixed_precision = mixed[bench_dtype(precision)];
+    config->tf32 = precision == TF32;
+}
 
 bool bench_wants(const bench *b, const char *name)
 {

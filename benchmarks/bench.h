@@ -5,8 +5,10 @@
 #ifndef DV_BENCHMARKS_BENCH_H
 #define DV_BENCHMARKS_BENCH_H
 
+#include "benchmarks/notes.h"
 #include "engine/core/context.h"
 #include "engine/core/field.h"
+#include "engine/train/trainer.h"
 #include "runner/measure.h"
 
 #include <stdio.h>
@@ -26,6 +28,7 @@ typedef struct bench_options {
 typedef struct bench {
     const char *suite;
     bench_options chosen;
+    notes said;                  /* what the context has said */
     dv_context *context;         /* the device's; NULL in suites that only start programs */
     int threads;                 /* the number in use: `threads`, or all physical cores */
     char versions[256];          /* the backend's libraries */
@@ -57,8 +60,13 @@ typedef struct bench_result {
     bench_figure figures[BENCH_FIGURES]; /* ended by key NULL where there are fewer */
 } bench_result;
 
-extern const char *const bench_precision_names[]; /* by dv_dtype; ended by NULL */
-extern const int bench_mixed_precision[];         /* of a dv_train_config, by dv_dtype */
+extern const char *const bench_precision_names[]; /* by dv_dtype, then tf32; ended by NULL */
+
+/* Of activations in a precision. */
+dv_dtype bench_dtype(int precision);
+/* Makes it that of a context, or of a training. DV_EUNSUPPORTED: the device does not have it. */
+dv_status bench_set_precision(int precision, dv_context *context);
+void bench_set_training(int precision, dv_train_config *config);
 
 /* True where --filter wants it. */
 bool bench_wants(const bench *b, const char *name);

@@ -122,7 +122,7 @@ static dv_status measure_on_device(const bench *b, int side, dv_times *out)
                           .flags = CASE_INFERENCE,
                           .inputs = {{{side, 1, 1, side}, DATA_NORMAL}}};
     const op_rig_options options = {
-        .threads = b->threads, .unguarded = true, .dtype = (dv_dtype)b->chosen.precision};
+        .threads = b->threads, .unguarded = true, .dtype = bench_dtype(b->chosen.precision)};
     op_rig *rig;
     DV_TRY(op_rig_open(&item, b->context->backend, &options, &rig));
     dv_measure_options effort = bench_effort(b, 0.5);

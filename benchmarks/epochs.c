@@ -91,7 +91,7 @@ static dv_status make_trainer(epochs *e)
     train.epochs = MOST_EPOCHS;
     train.patience = 0;
     train.batch_size = b->chosen.batch > 0 ? b->chosen.batch : BATCH;
-    train.mixed_precision = bench_mixed_precision[b->chosen.precision];
+    bench_set_training(b->chosen.precision, &train);
     DV_TRY(dv_clip_source_create(b->context, &e->dataset, e->frontend, &augment, train.batch_size,
                                  b->threads, &e->source));
     return dv_trainer_create(b->context, &train, e->model, dv_clip_source_get(e->source),

@@ -95,11 +95,11 @@ static dv_status begin(bench *b)
     b->cache = bench_largest_cache();
     dv_proc_processor("/proc/cpuinfo", b->processor, sizeof b->processor);
     b->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    DV_TRY(dv_context_open(b->chosen.device, (int)b->chosen.threads, (dv_log){NULL, NULL},
+    DV_TRY(dv_context_open(b->chosen.device, (int)b->chosen.threads, notes_log(&b->said),
                            &b->context));
     b->threads = b->context->threads;
     snprintf(b->versions, sizeof b->versions, "%s", b->context->backend->version());
-    return dv_context_set_dtype(b->context, (dv_dtype)b->chosen.precision);
+    return bench_set_precision(b->chosen.precision, b->context);
 }
 
 static void remove_folder(const char *path)
@@ -119,6 +119,7 @@ static void remove_folder(const char *path)
 static void end(bench *b)
 {
     dv_context_close(b->context);
+    notes_free(&b->said);
     free(b->flushed);
     if (b->folder[0] != '\0')
         remove_folder(b->folder);

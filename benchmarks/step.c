@@ -7,12 +7,20 @@
  * alternate it with another program:
  *
  *     run K        K steps: {"microseconds": [wall time of each], "cpu_microseconds": mean of all
- *                  threads' time, "losses": [mean of each step's batch]}
+ *                  threads' time, "losses": [mean of each step's batch], "warnings": [what the
+ *                  engine has warned of]}; on a GPU also "replays" and "eager", how often a
+ *                  recorded step was replayed and how often one ran call by call, "nodes" of the
+ *                  recorded step and "skipped", updates left out
+ *     latency K    with --inference, K answers one after the other, from samples in the host's
+ *                  memory to probabilities there: {"microseconds": [wall time of each]}
+ *     algorithms   {"algorithms": [what was chosen for each layer, and what was tried]}
  *     save PATH    writes a checkpoint of the present parameters and moments
  *     batches PATH writes features (N,rows,frames), targets (N,classes), in the order in which the
  *                  steps take them, and with --inference logits (N,classes), as safetensors
  *     layers       the time of each layer so far (--time_layers), on stderr
  *     quit
+ *
+ * With --dot FILE the first `run` that leaves a recorded step writes it there.
  *
  * With --report R `run K` makes K steps or up to R - 1 more; see steps.h for what a step is.
  */
@@ -21,6 +29,8 @@
 #include "benchmarks/steps.h"
 
 #include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const dv_options options = {
@@ -35,6 +45,17 @@ static const dv_options options = {
 
 /* ---- Answers ---- */
 
+static void print_texts(const char *name, const notes_list *list)
+{
+    json_t *texts = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(texts, json_string(list->items[i]));
+    char *text = json_dumps(texts, 0);
+    printf("\"%s\": %s", name, text != NULL ? text : "[]");
+    free(text);
+    json_decref(texts);
+}
+
 static void print_run(const steps *s)
 {
     steps_times times = steps_measured(s);
@@ -44,9 +65,12 @@ static void print_run(const steps *s)
     program_print_list("losses", times.losses, steps_chosen(s)->inference ? 0 : times.count, 1);
     if (!steps_context(s)->backend->host_memory) {
         steps_counters counters = steps_count(s);
-        printf(", \"replays\": %" PRIu64 ", \"eager\": %" PRIu64 ", \"skipped\": %" PRId64,
-               counters.replays, counters.eager, counters.skipped);
+        printf(", \"replays\": %" PRIu64 ", \"eager\": %" PRIu64 ", \"nodes\": %zu"
+               ", \"skipped\": %" PRId64,
+               counters.replays, counters.eager, counters.nodes, counters.skipped);
     }
+    printf(", ");
+    print_texts("warnings", &steps_notes(s)->warnings);
     printf("}\n");
     fflush(stdout);
 }
@@ -54,6 +78,14 @@ static void print_run(const steps *s)
 static void print_good(void)
 {
     printf("{\"good\": true}\n");
+    fflush(stdout);
+}
+
+static void print_algorithms(const steps *s)
+{
+    printf("{");
+    print_texts("algorithms", &steps_notes(s)->details);
+    printf("}\n");
     fflush(stdout);
 }
 
@@ -73,10 +105,33 @@ static dv_status read_count(const char *text, int64_t *wanted)
     return DV_OK;
 }
 
+static dv_status print_latency(steps *s, const char *argument)
+{
+    int64_t count = 0;
+    double *seconds;
+    DV_TRY(read_count(argument, &count));
+    DV_TRY(dv__calloc((size_t)count, sizeof *seconds, &seconds));
+    dv_status status = steps_latency(s, count, seconds);
+    if (status == DV_OK) {
+        printf("{");
+        program_print_list("microseconds", seconds, count, 1e6);
+        printf("}\n");
+        fflush(stdout);
+    }
+    free(seconds);
+    return status;
+}
+
 static dv_status obey(steps *s, const char *command, const char *argument, int64_t *wanted)
 {
     if (strcmp(command, "run") == 0)
         return read_count(argument, wanted);
+    if (strcmp(command, "latency") == 0)
+        return print_latency(s, argument);
+    if (strcmp(command, "algorithms") == 0) {
+        print_algorithms(s);
+        return DV_OK;
+    }
     if (strcmp(command, "save") == 0)
         DV_TRY(steps_save(s, argument));
     else if (strcmp(command, "batches") == 0)
@@ -89,12 +144,19 @@ static dv_status obey(steps *s, const char *command, const char *argument, int64
     return DV_OK;
 }
 
-/* Prints what was measured, and obeys until the next `run`, or the end. */
+/* Prints what was measured, and obeys until the next `run`, or the end. `user`: whether the
+   recorded step was written to --dot. */
 static dv_status obey_until_run(void *user, steps *s, int64_t *wanted)
 {
-    (void)user;
-    if (steps_measured(s).count > 0)
+    bool *written = user;
+    const char *dot = steps_chosen(s)->dot;
+    if (steps_measured(s).count > 0) {
+        if (dot[0] != '\0' && !*written && steps_count(s).nodes > 0) {
+            DV_TRY(steps_write_dot(s, dot));
+            *written = true;
+        }
         print_run(s);
+    }
     while (*wanted == 0) {
         char line[PROGRAM_LINE_SIZE];
         if (!program_read(line))
@@ -113,7 +175,8 @@ static dv_status serve(steps *s)
     printf("{\"parameters\": %" PRId64 ", \"arena\": %zu, \"threads\": %d, \"version\": \"%s\"}\n",
            steps_parameters(s), steps_arena(s), context->threads, context->backend->version());
     fflush(stdout);
-    return steps_run(s, obey_until_run, NULL);
+    bool written = false;
+    return steps_run(s, obey_until_run, &written);
 }
 
 static dv_status open_and_serve(const dv_arguments *arguments, const void *chosen)

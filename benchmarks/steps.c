@@ -1,11 +1,8 @@
-#include "benchmarks/steps.h"
-
 #include "benchmarks/bench.h"
+#include "benchmarks/steps_internal.h"
 #include "engine/core/rng.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
-#include "engine/layers/model.h"
-#include "engine/train/trainer.h"
 #include "runner/measure.h"
 
 #include <inttypes.h>
@@ -29,60 +26,23 @@ const dv_field steps_fields[] = {
     DV_FLOAT(steps_options, weight_decay, "0.02", 0, 10, "on matrices"),
     DV_STRING(steps_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
     DV_ENUM(steps_options, precision, "fp32", bench_precision_names,
-            "of activations; halves on a GPU"),
+            "of products, and halves of activations too; tf32 and halves on a GPU"),
+    DV_ENUM(steps_options, algorithms, "measured", dv_algorithms_names,
+            "of a GPU's libraries, as train.algorithms"),
     DV_INT(steps_options, report, "1", 1, 1024, "steps to a time, on a GPU"),
     DV_BOOL(steps_options, resident, "false", "the batch lies in the memory of the GPU"),
     DV_BOOL(steps_options, record, "true", "on a GPU, replay a recorded step"),
+    DV_STRING(steps_options, dot, "",
+              "on a GPU, write the recorded step to this file for GraphViz"),
     DV_STRING(steps_options, checkpoint, "", "take the parameters from this file"),
     DV_END,
 };
-
-struct steps {
-    steps_options chosen;
-    dv_context *context;
-    dv_tree *model;
-    float *features;                            /* (batches, batch, rows, frames) */
-    float *targets;                             /* (batches, batch, classes) */
-    int64_t report;                             /* steps to a time */
-    void *resident_features, *resident_targets; /* device memory; NULL: batches are the host's */
-    dv_params *params;
-    /* Training. */
-    dv_source source;
-    dv_trainer *trainer;
-    volatile sig_atomic_t stop;
-    double loss_before; /* the trainer's sum before this step */
-    /* Inference. */
-    dv_graph *graph;
-    dv_plan *plan;
-    int input, logits_value;
-    float *logits; /* (batch, classes) */
-    uint64_t batch_number;
-    void *recording; /* of the forward pass; NULL: none */
-    /* What is measured at present. */
-    steps_next next;
-    void *user;
-    int64_t wanted, done;     /* times */
-    double *seconds, *losses; /* (STEPS_MOST) of one step */
-    double step_start, processor_start, processor;
-    dv_status failure; /* of next */
-    char problem[512];
-};
-
-static int64_t feature_count(const steps *s)
-{
-    return s->chosen.batch * s->chosen.rows * s->chosen.frames;
-}
-
-static int64_t target_count(const steps *s)
-{
-    return s->chosen.batch * s->chosen.classes;
-}
 
 /* ---- Data: normal features, uniform labels ---- */
 
 static dv_status make_batches(steps *s)
 {
-    int64_t features = s->chosen.batches * feature_count(s),
+    int64_t features = s->chosen.batches * steps_feature_count(s),
             samples = s->chosen.batches * s->chosen.batch;
     DV_TRY(dv__calloc((size_t)features, sizeof(float), &s->features));
     DV_TRY(dv__calloc((size_t)(samples * s->chosen.classes), sizeof(float), &s->targets));
@@ -104,7 +64,7 @@ static dv_status train_batch(void *user, const int64_t *places, int64_t count, u
     (void)places, (void)count, (void)seed;
     const steps *s = user;
     size_t number = step % (size_t)s->chosen.batches;
-    size_t values = (size_t)feature_count(s), classes = (size_t)target_count(s);
+    size_t values = (size_t)steps_feature_count(s), classes = (size_t)steps_target_count(s);
     memcpy(features, s->features + number * values, values * sizeof *features);
     memcpy(targets, s->targets + number * classes, classes * sizeof *targets);
     return DV_OK;
@@ -116,7 +76,7 @@ static dv_status upload_features(steps *s)
 {
     dv_context *context = s->context;
     const dv_backend *backend = context->backend;
-    size_t values = (size_t)feature_count(s), bytes = values * sizeof(float);
+    size_t values = (size_t)steps_feature_count(s), bytes = values * sizeof(float);
     if (context->dtype == DV_F32)
         return backend->upload(context, s->resident_features, s->features, bytes);
     void *floats;
@@ -130,15 +90,14 @@ static dv_status upload_features(steps *s)
     return status;
 }
 
-/* The first batch. The trainer has chosen the context's dtype before it asks for a batch. */
-static dv_status make_resident(steps *s)
+dv_status steps_make_resident(steps *s)
 {
     const dv_backend *backend = s->context->backend;
     if (backend->host_memory)
         return DV_FAIL(DV_EARG, "--resident is for devices with a memory of their own, not %s",
                        backend->name);
-    size_t bytes = (size_t)target_count(s) * sizeof(float);
-    DV_TRY(backend->allocate(s->context, (size_t)feature_count(s) * sizeof(float),
+    size_t bytes = (size_t)steps_target_count(s) * sizeof(float);
+    DV_TRY(backend->allocate(s->context, (size_t)steps_feature_count(s) * sizeof(float),
                              &s->resident_features));
     DV_TRY(backend->allocate(s->context, bytes, &s->resident_targets));
     DV_TRY(backend->upload(s->context, s->resident_targets, s->targets, bytes));
@@ -149,10 +108,10 @@ static dv_status device_batch(void *user, const dv_batch_request *request)
 {
     const steps *s = user;
     const dv_backend *backend = s->context->backend;
-    size_t bytes = (size_t)feature_count(s) * dv_dtype_size(s->context->dtype);
+    size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(s->context->dtype);
     DV_TRY(backend->copy(s->context, request->features, s->resident_features, bytes));
     return backend->copy(s->context, request->targets, s->resident_targets,
-                         (size_t)target_count(s) * sizeof(float));
+                         (size_t)steps_target_count(s) * sizeof(float));
 }
 
 /* ---- Making ---- */
@@ -172,7 +131,8 @@ static dv_status make_trainer(steps *s)
     config.patience = 0;
     config.seed = chosen->seed;
     config.time_layers = chosen->time_layers;
-    config.mixed_precision = bench_mixed_precision[chosen->precision];
+    config.algorithms = chosen->algorithms;
+    bench_set_training(chosen->precision, &config);
     config.report_steps = s->report;
     config.record = chosen->record;
     s->source = (dv_source){.user = s,
@@ -184,41 +144,7 @@ static dv_status make_trainer(steps *s)
                             .device_batch = chosen->resident ? device_batch : NULL};
     DV_TRY(dv_trainer_create(s->context, &config, s->model, &s->source, &s->trainer));
     s->params = dv_trainer_params(s->trainer);
-    return chosen->resident ? make_resident(s) : DV_OK;
-}
-
-/* The forward pass, once call by call, since libraries load what they need in the first one, and
-   then as a recording where the backend can. */
-static dv_status record_forward(steps *s)
-{
-    const dv_backend *backend = s->context->backend;
-    dv_run run = {.training = false};
-    size_t bytes = (size_t)feature_count(s) * dv_dtype_size(s->context->dtype);
-    DV_TRY(make_resident(s));
-    DV_TRY(
-        backend->copy(s->context, dv_plan_address(s->plan, s->input), s->resident_features, bytes));
-    DV_TRY(dv_plan_forward(s->plan, &run));
-    if (!s->chosen.record || backend->record == NULL)
-        return backend->wait(s->context);
-    DV_TRY(backend->record(s->context));
-    dv_status status = dv_plan_forward(s->plan, &run);
-    dv_status ended = backend->end_record(s->context, &s->recording);
-    return status != DV_OK ? status : ended;
-}
-
-static dv_status make_inference(steps *s)
-{
-    dv_shape shape = {s->chosen.batch, s->chosen.rows, s->chosen.frames, 1};
-    DV_TRY(dv_context_set_dtype(s->context, (dv_dtype)s->chosen.precision));
-    DV_TRY(dv_params_create(s->context, &s->params));
-    DV_TRY(dv_graph_create(s->params, &s->graph));
-    DV_TRY(dv_graph_input(s->graph, "features", shape, &s->input));
-    DV_TRY(dv_model_build(s->graph, s->model, s->input, s->chosen.classes, &s->logits_value));
-    dv_plan_options plan = {.outputs = &s->logits_value, .output_count = 1};
-    DV_TRY(dv_plan_create(s->context, s->graph, &plan, &s->plan));
-    DV_TRY(dv__calloc((size_t)target_count(s), sizeof(float), &s->logits));
-    DV_TRY(dv_params_initialize(s->params, (uint64_t)s->chosen.seed));
-    return s->chosen.resident ? record_forward(s) : DV_OK;
+    return chosen->resident ? steps_make_resident(s) : DV_OK;
 }
 
 static dv_status read_checkpoint(steps *s)
@@ -233,13 +159,15 @@ static dv_status read_checkpoint(steps *s)
 static dv_status make(steps *s, const dv_tree *model)
 {
     DV_TRY(dv_tree_copy(model, &s->model));
-    DV_TRY(dv_context_open(s->chosen.device, (int)s->chosen.threads, (dv_log){NULL, NULL},
+    DV_TRY(dv_context_open(s->chosen.device, (int)s->chosen.threads, notes_log(&s->said),
                            &s->context));
+    DV_TRY(bench_set_precision(s->chosen.precision, s->context));
+    s->context->algorithms = (dv_algorithms)s->chosen.algorithms;
     s->report = s->context->backend->host_memory ? 1 : s->chosen.report;
     DV_TRY(make_batches(s));
     DV_TRY(dv__calloc(STEPS_MOST, sizeof *s->seconds, &s->seconds));
     DV_TRY(dv__calloc(STEPS_MOST, sizeof *s->losses, &s->losses));
-    DV_TRY(s->chosen.inference ? make_inference(s) : make_trainer(s));
+    DV_TRY(s->chosen.inference ? steps_make_inference(s) : make_trainer(s));
     return s->chosen.checkpoint[0] != '\0' ? read_checkpoint(s) : DV_OK;
 }
 
@@ -263,6 +191,7 @@ void steps_close(steps *s)
 {
     if (s == NULL)
         return;
+    steps_listener_free(s->listener);
     dv_trainer_free(s->trainer);
     dv_plan_free(s->plan);
     dv_graph_free(s->graph);
@@ -275,6 +204,7 @@ void steps_close(steps *s)
     if (s->resident_targets != NULL)
         s->context->backend->release(s->context, s->resident_targets);
     dv_context_close(s->context);
+    notes_free(&s->said);
     dv_tree_free(s->model);
     free(s->features);
     free(s->targets);
@@ -318,14 +248,46 @@ size_t steps_arena(const steps *s)
                               : dv_plan_memory_use(s->plan).arena;
 }
 
+const notes *steps_notes(const steps *s)
+{
+    return &s->said;
+}
+
 steps_counters steps_count(const steps *s)
 {
     if (s->trainer == NULL)
-        return (steps_counters){0};
+        return s->counters;
     dv_train_counters counters = dv_trainer_counters(s->trainer);
     return (steps_counters){.replays = counters.replays,
                             .eager = counters.eager,
+                            .nodes = counters.nodes,
                             .skipped = dv_trainer_state_of(s->trainer)->skipped};
+}
+
+dv_status steps_check(const steps *s)
+{
+    steps_counters counters = steps_count(s);
+    bool records = s->context->backend->record != NULL && s->chosen.record &&
+                   (s->trainer != NULL || s->chosen.resident);
+    if (s->said.warnings.count > 0)
+        return DV_FAIL(DV_EUNSUPPORTED, "what was measured is something else: %s",
+                       s->said.warnings.items[0]);
+    if (records && counters.eager + counters.replays > 1 && counters.eager != 1)
+        return DV_FAIL(DV_EUNSUPPORTED,
+                       "what was measured is no recorded step: %" PRIu64 " were replayed, %" PRIu64
+                       " ran call by call",
+                       counters.replays, counters.eager);
+    return DV_OK;
+}
+
+dv_status steps_write_dot(const steps *s, const char *path)
+{
+    if (s->trainer != NULL)
+        return dv_trainer_recording_dot(s->trainer, path);
+    if (s->recording == NULL)
+        return DV_FAIL(DV_EUNSUPPORTED, "%s: no pass is recorded on %s", path,
+                       s->context->backend->name);
+    return s->context->backend->recording_dot(s->context, s->recording, path);
 }
 
 dv_status steps_layers(const steps *s, dv_line_fn line, void *user)
@@ -367,14 +329,6 @@ fail:
     return status;
 }
 
-static dv_status infer(steps *s, const float *features, float *logits)
-{
-    dv_run run = {.training = false};
-    DV_TRY(dv_plan_upload(s->plan, s->input, features));
-    DV_TRY(dv_plan_forward(s->plan, &run));
-    return dv_plan_download(s->plan, s->logits_value, logits);
-}
-
 dv_status steps_save_batches(steps *s, const char *path)
 {
     const steps_options *chosen = &s->chosen;
@@ -383,7 +337,8 @@ dv_status steps_save_batches(steps *s, const char *path)
     DV_TRY(dv__calloc((size_t)(samples * chosen->classes), sizeof *logits, &logits));
     dv_status status = DV_OK;
     for (int64_t i = 0; chosen->inference && status == DV_OK && i < s->chosen.batches; i++)
-        status = infer(s, s->features + i * feature_count(s), logits + i * target_count(s));
+        status = steps_infer_batch(s, s->features + i * steps_feature_count(s),
+                                   logits + i * steps_target_count(s));
     dv_safetensors_entry entries[] = {
         {"features", DV_SAFETENSORS_F32, 3, {samples, chosen->rows, chosen->frames}, s->features},
         {"targets", DV_SAFETENSORS_F32, 2, {samples, chosen->classes}, s->targets},
@@ -413,7 +368,7 @@ static void ask(steps *s)
 }
 
 /* The time goes from the end of the step before, so it has all that the trainer does. */
-static void count_steps(steps *s, double loss)
+void steps_counted(steps *s, double loss)
 {
     double now = dv_clock();
     s->seconds[s->done] = (now - s->step_start) / (double)s->report;
@@ -432,7 +387,7 @@ static void after_step(void *user, const dv_trainer *trainer)
     int64_t samples = s->report * s->chosen.batch;
     double before = state->seen == samples ? 0 : s->loss_before;
     s->loss_before = state->loss_sum;
-    count_steps(s, (state->loss_sum - before) / (double)samples);
+    steps_counted(s, (state->loss_sum - before) / (double)samples);
 }
 
 static dv_status train(steps *s)
@@ -442,41 +397,12 @@ static dv_status train(steps *s)
     return status == DV_EINTERRUPTED ? DV_OK : status;
 }
 
-/* Enqueues as many passes as are measured at once, and waits. */
-static dv_status infer_resident(steps *s)
-{
-    const dv_backend *backend = s->context->backend;
-    dv_run run = {.training = false};
-    for (int64_t i = 0; i < s->report; i++)
-        DV_TRY(s->recording != NULL ? backend->replay(s->context, s->recording)
-                                    : dv_plan_forward(s->plan, &run));
-    return backend->wait(s->context);
-}
-
-static dv_status infer_from_host(steps *s)
-{
-    for (int64_t i = 0; i < s->report; i++) {
-        size_t number = s->batch_number++ % (size_t)s->chosen.batches;
-        DV_TRY(infer(s, s->features + number * (size_t)feature_count(s), s->logits));
-    }
-    return DV_OK;
-}
-
-static dv_status infer_on_request(steps *s)
-{
-    while (s->stop == 0) {
-        DV_TRY(s->chosen.resident ? infer_resident(s) : infer_from_host(s));
-        count_steps(s, 0);
-    }
-    return DV_OK;
-}
-
 dv_status steps_run(steps *s, steps_next next, void *user)
 {
     s->next = next;
     s->user = user;
     ask(s);
     if (s->stop == 0)
-        DV_TRY(s->chosen.inference ? infer_on_request(s) : train(s));
+        DV_TRY(s->chosen.inference ? steps_infer(s) : train(s));
     return s->failure != DV_OK ? DV_FAIL(s->failure, "%s", s->problem) : DV_OK;
 }

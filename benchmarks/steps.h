@@ -12,6 +12,7 @@
 #ifndef DV_BENCHMARKS_STEPS_H
 #define DV_BENCHMARKS_STEPS_H
 
+#include "benchmarks/notes.h"
 #include "engine/core/context.h"
 #include "engine/core/graph.h"
 
@@ -20,9 +21,9 @@ enum { STEPS_MOST = 65536 }; /* times at once */
 typedef struct steps_options {
     int64_t batch, threads, rows, frames, classes, seed, report;
     bool inference, time_layers, resident, record;
-    int optimizer, precision;
+    int optimizer, precision, algorithms;
     double learning_rate, weight_decay;
-    char device[DV_STRING_SIZE], checkpoint[DV_STRING_SIZE];
+    char device[DV_STRING_SIZE], checkpoint[DV_STRING_SIZE], dot[DV_STRING_SIZE];
     int64_t batches; /* different ones; not in the table: 0 stands for 64 */
 } steps_options;
 
@@ -54,9 +55,11 @@ int64_t steps_parameters(const steps *s);
 int64_t steps_macs(const steps *s); /* multiply-adds of a forward pass */
 size_t steps_arena(const steps *s); /* bytes */
 
-/* On a device apart from the host: how the steps came there. */
+/* On a device apart from the host: how the steps came there, since the start. All is well where
+   the first one ran call by call and all others were replayed. */
 typedef struct steps_counters {
     uint64_t replays, eager;
+    size_t nodes; /* launches, copies and fills of a recorded step; 0: none is recorded */
     int64_t skipped;
 } steps_counters;
 steps_counters steps_count(const steps *s);
@@ -65,6 +68,25 @@ steps_counters steps_count(const steps *s);
    are inferred, as safetensors. */
 dv_status steps_save(const steps *s, const char *path);
 dv_status steps_save_batches(steps *s, const char *path);
+
+/* What the engine has said so far: algorithms, warnings. */
+const notes *steps_notes(const steps *s);
+
+/* DV_EUNSUPPORTED: what was measured so far is not what was to be measured: the engine has warned,
+   or steps ran call by call that were to be replayed. */
+dv_status steps_check(const steps *s);
+
+/* Writes the recorded step, or pass, to the file `path` for GraphViz. DV_EUNSUPPORTED: none is
+   recorded. */
+dv_status steps_write_dot(const steps *s, const char *path);
+
+/*
+ * The time of one answer, `count` (1 .. STEPS_MOST) times, into `seconds`: one batch of clips, from
+ * samples in the host's pageable memory to probabilities there, one after the other. The front-end
+ * is the standard one of the configuration, on the host. DV_EARG: a trainer has no answers, or the
+ * features are not (rows, frames) of the front-end.
+ */
+dv_status steps_latency(steps *s, int64_t count, double *seconds);
 
 /* The time of each layer so far. DV_EARG without time_layers. */
 dv_status steps_layers(const steps *s, dv_line_fn line, void *user);

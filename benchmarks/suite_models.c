@@ -102,6 +102,8 @@ static dv_status measure_steps(bench *b, const char *name, const dv_tree *model,
     DV_TRY(steps_open(model, &options, &s));
     dv_status status = steps_run(s, next_stage, &m);
     if (status == DV_OK)
+        status = steps_check(s);
+    if (status == DV_OK)
         status = write_steps(b, name, s, &m);
     steps_close(s);
     return status;

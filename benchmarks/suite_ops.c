@@ -116,7 +116,7 @@ static dv_status measure_case(measuring *m, const op_case *item, unsigned unwant
     const op_rig_options options = {.threads = m->bench->threads,
                                     .unguarded = true,
                                     .unwanted = unwanted,
-                                    .dtype = (dv_dtype)m->bench->chosen.precision};
+                                    .dtype = bench_dtype(m->bench->chosen.precision)};
     if (!wants_either(m->bench, item->name))
         return DV_OK;
     DV_TRY(op_rig_open(item, m->bench->context->backend, &options, &m->rig));

@@ -114,8 +114,8 @@ file(GLOB DV_CUDA_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
 file(GLOB DV_CUDA_IMPLEMENTATIONS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/engine/ops/*/cuda*.c)
 function(dv_cuda_module target name)
     set(core ${PROJECT_SOURCE_DIR}/engine/core)
-    add_library(${target} MODULE ${core}/allocation.c ${core}/backend_cuda.c ${core}/module_shims.c
-                ${core}/rng.c ${core}/tensor.c ${DV_CUDA_IMPLEMENTATIONS})
+    add_library(${target} MODULE ${core}/allocation.c ${core}/backend_cuda.c ${core}/cuda_choices.c
+                ${core}/module_shims.c ${core}/rng.c ${core}/tensor.c ${DV_CUDA_IMPLEMENTATIONS})
     target_link_libraries(${target} PRIVATE dv_flags)
     target_include_directories(${target} SYSTEM PRIVATE ${CUDA_INCLUDE_DIR} ${CUDNN_INCLUDE_DIR})
     target_link_options(${target} PRIVATE LINKER:-z,defs LINKER:--as-needed

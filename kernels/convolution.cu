@@ -143,6 +143,47 @@ static __global__ void __launch_bounds__(DV_WARP *PARTS)
     dw[weight] = dv_from_float<Weight>(sum);
 }
 
+/* ---- A convolution of one group as a matrix product ---- */
+
+template <class T>
+static __global__ void unfold(geometry g, const T *x, T *columns, int count)
+{
+    const int patch = g.kernel[0] * g.kernel[1] * g.channels;
+    for (int i = dv_first_int(); i < count; i += dv_stride_int()) {
+        const int position = i / patch, place = i % patch;
+        const int tap = place / g.channels, channel = place % g.channels;
+        const int column = position % g.out_width, row = position / g.out_width % g.out_height;
+        const int image = position / g.out_width / g.out_height;
+        const int from_row = input_at(g, 0, row, tap / g.kernel[1]);
+        const int from_column = input_at(g, 1, column, tap % g.kernel[1]);
+        const bool inside = from_row >= 0 && from_row < g.height && from_column >= 0 &&
+                            from_column < g.width;
+        const int from = ((image * g.height + from_row) * g.width + from_column) * g.channels;
+        columns[i] = inside ? x[from + channel] : dv_from_float<T>(0.0F);
+    }
+}
+
+template <class T>
+static __global__ void fold(geometry g, const float *columns, T *dx, int count)
+{
+    const int taps = g.kernel[0] * g.kernel[1];
+    for (int i = dv_first_int(); i < count; i += dv_stride_int()) {
+        const int channel = i % g.channels, position = i / g.channels;
+        const int column = position % g.width, row = position / g.width % g.height;
+        const int image = position / g.width / g.height;
+        float sum = 0.0F;
+        for (int tap = 0; tap < taps; tap++) {
+            const int to_row = output_at(g, 0, row, tap / g.kernel[1], g.out_height);
+            const int to_column = output_at(g, 1, column, tap % g.kernel[1], g.out_width);
+            if (to_row < 0 || to_column < 0)
+                continue;
+            const int to = (image * g.out_height + to_row) * g.out_width + to_column;
+            sum += columns[(to * taps + tap) * g.channels + channel];
+        }
+        dx[i] = dv_from_float<T>(sum);
+    }
+}
+
 /* ---- Launchers ---- */
 
 static int64_t count_inputs(const dv_convolution *shape)
@@ -218,6 +259,38 @@ int dv_launch_convolution_weights_to_float(dv_dtype dtype, const dv_convolution 
                   DV_LAUNCH((convolve_weights<T, float>), dv_divide_up(count, DV_WARP),
                             dim3(DV_WARP, PARTS), 0, stream, geometry_of(*shape),
                             static_cast<const T *>(x), static_cast<const T *>(dy), dw,
+                            static_cast<int>(count)));
+    return dv_launch_status();
+}
+
+static int64_t count_columns(const dv_convolution *shape)
+{
+    return shape->images * shape->out_height * shape->out_width * shape->kernel[0] *
+           shape->kernel[1] * shape->channels;
+}
+
+int dv_launch_im2col(dv_dtype dtype, const dv_convolution *shape, const void *x, void *columns,
+                     void *stream)
+{
+    const int64_t count = count_columns(shape);
+    if (!fits(shape) || !dv_fits(count) || shape->groups != 1)
+        return static_cast<int>(cudaErrorInvalidValue);
+    DV_WITH_DTYPE(dtype, T,
+                  DV_LAUNCH(unfold<T>, dv_blocks_for(count, DV_THREADS), DV_THREADS, 0, stream,
+                            geometry_of(*shape), static_cast<const T *>(x),
+                            static_cast<T *>(columns), static_cast<int>(count)));
+    return dv_launch_status();
+}
+
+int dv_launch_col2im(dv_dtype dtype, const dv_convolution *shape, const float *columns, void *dx,
+                     void *stream)
+{
+    const int64_t count = count_inputs(shape);
+    if (!fits(shape) || !dv_fits(count_columns(shape)) || shape->groups != 1)
+        return static_cast<int>(cudaErrorInvalidValue);
+    DV_WITH_DTYPE(dtype, T,
+                  DV_LAUNCH(fold<T>, dv_blocks_for(count, DV_THREADS), DV_THREADS, 0, stream,
+                            geometry_of(*shape), columns, static_cast<T *>(dx),
                             static_cast<int>(count)));
     return dv_launch_status();
 }

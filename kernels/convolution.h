@@ -1,5 +1,6 @@
-/* Launchers of convolutions of every kind as plain sums, for what a library has no algorithm. They
-   are slow. See elementwise.h for what holds of all launchers. */
+/* Launchers of convolutions of every kind as plain sums, for what a library has no algorithm: they
+   are slow. And of what makes a convolution a matrix product. See elementwise.h for what holds of
+   all launchers. */
 #ifndef DV_KERNELS_CONVOLUTION_H
 #define DV_KERNELS_CONVOLUTION_H
 
@@ -34,6 +35,15 @@ int dv_launch_convolution_weights(dv_dtype dtype, const dv_convolution *shape, c
 /* The same with `dw` float. */
 int dv_launch_convolution_weights_to_float(dv_dtype dtype, const dv_convolution *shape,
                                            const void *x, const void *dy, float *dw, void *stream);
+
+/* x -> columns (images out_height out_width, kernel height kernel width channels), both of dtype:
+   what each output position is summed over, zeros where that lies in the padding. One group. */
+int dv_launch_im2col(dv_dtype dtype, const dv_convolution *shape, const void *x, void *columns,
+                     void *stream);
+
+/* The adjoint: dx, of dtype, from the gradient of the columns; always summed in the same order. */
+int dv_launch_col2im(dv_dtype dtype, const dv_convolution *shape, const float *columns, void *dx,
+                     void *stream);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,7 @@
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
-    char dot[DV_STRING_SIZE];
+    char dot[DV_STRING_SIZE], step_dot[DV_STRING_SIZE];
     int64_t threads;
 } train_options;
 
@@ -22,6 +22,8 @@ static const dv_field fields[] = {
     DV_STRING(train_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(train_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
+    DV_STRING(train_options, step_dot, "",
+              "on a GPU, write the launches of the recorded step to this file for GraphViz"),
     DV_END,
 };
 
@@ -121,6 +123,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .device = chosen->device,
         .threads = (int)chosen->threads,
         .dot = chosen->dot,
+        .step_dot = chosen->step_dot,
     };
     if (status == DV_OK)
         status = dv_training_run(&request);

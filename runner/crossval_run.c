@@ -83,6 +83,7 @@ static dv_status train(const run_pool *pool, const dv_crossval_run *run)
                    : share > 1          ? share
                                         : 1,
         .dot = "",
+        .step_dot = "",
         .needs_test = true,
     };
     dv_status status = dv_training_run(&training);

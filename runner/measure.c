@@ -119,6 +119,7 @@ static dv_status make_plan(dv_forward *forward, const dv_forward_options *option
 {
     dv_shape shape = {options->batch, options->rows, options->frames, 1};
     DV_TRY(dv_context_open(options->device, options->threads, options->log, &forward->context));
+    forward->context->algorithms = DV_ALGORITHMS_MEASURED;
     DV_TRY(dv_params_create(forward->context, &forward->params));
     DV_TRY(dv_graph_create(forward->params, &forward->graph));
     DV_TRY(dv_graph_input(forward->graph, "features", shape, &forward->input));

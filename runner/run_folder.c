@@ -223,6 +223,15 @@ void dv_run_print(dv_run_folder *folder, const char *format, ...)
     fflush(folder->log);
 }
 
+void dv_run_note(dv_run_folder *folder, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(folder->log, format, arguments);
+    va_end(arguments);
+    fputc('\n', folder->log);
+}
+
 void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
                      uint64_t total, double loss)
 {

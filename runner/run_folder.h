@@ -68,6 +68,10 @@ bool dv_run_has(const char *path, const char *file);
 void dv_run_print(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A line to the log alone. */
+void dv_run_note(dv_run_folder *folder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Shows or refreshes the progress bar of an epoch: `done` of `total` steps. */
 void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
                      uint64_t total, double loss);

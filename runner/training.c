@@ -51,6 +51,8 @@ static void log_line(void *user, dv_log_level level, const char *message)
         dv_run_print(&training->folder, "warning: %s", message);
     else if (level == DV_LOG_INFO)
         dv_run_print(&training->folder, "%s", message);
+    else
+        dv_run_note(&training->folder, "%s", message);
 }
 
 static void table_line(void *user, const char *line)
@@ -279,7 +281,7 @@ static void print_start(dv_training *training)
     dv_run_print(folder,
                  "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                  "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name, dv_dtype_name(training->context->operands),
+                 training->context->backend->name, dv_context_precision(training->context),
                  training->context->threads, source->train_count, source->validation_count,
                  training->dataset.label_count, source->rows, source->frames);
 }
@@ -365,6 +367,19 @@ static dv_status write_report(dv_training *training, const char *model)
     return status;
 }
 
+/* How the steps came to a device that can record them. */
+static dv_status tell_of_recording(dv_training *training)
+{
+    const char *path = training->request->step_dot;
+    dv_train_counters counters = dv_trainer_counters(training->trainer);
+    if (training->context->backend->record != NULL)
+        dv_run_print(&training->folder,
+                     "%" PRIu64 " steps replayed, %" PRIu64 " call by call; a recorded step has "
+                     "%zu nodes",
+                     counters.replays, counters.eager, counters.nodes);
+    return path[0] != '\0' ? dv_trainer_recording_dot(training->trainer, path) : DV_OK;
+}
+
 static dv_status finish(dv_training *training)
 {
     char path[DV_RUN_PATH_SIZE];
@@ -376,10 +391,7 @@ static dv_status finish(dv_training *training)
         dv_run_print(&training->folder,
                      "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
                      state->best_epoch, 100 * state->best_accuracy);
-    dv_train_counters counters = dv_trainer_counters(training->trainer);
-    if (training->context->backend->record != NULL)
-        dv_run_print(&training->folder, "%" PRIu64 " steps replayed, %" PRIu64 " call by call",
-                     counters.replays, counters.eager);
+    DV_TRY(tell_of_recording(training));
     if (training->experiment->train.time_layers)
         dv_trainer_time_table(training->trainer, table_line, &training->folder);
     dv_run_print(&training->folder, "model: %s", path);
@@ -413,6 +425,7 @@ static dv_status run_before(const dv_training *training, const char *folder)
     request.folder = folder;
     request.later = training->experiment;
     request.dot = "";
+    request.step_dot = "";
     request.needs_test = false;
     dv_status status = dv_training_run(&request);
     dv_experiment_free(&before);

@@ -10,6 +10,7 @@ typedef struct dv_training_request {
     const char *device;              /* auto, cpu, cuda, cuda:N or ref */
     int threads;                     /* 0: as many as there are physical cores */
     const char *dot;                 /* file for the graph; "": none */
+    const char *step_dot;            /* file for the step that a device has recorded; "": none */
     const dv_experiment *later; /* of a pretraining: the training that begins with its model, whose
                                    test and validation clips it must not hear; else NULL */
     bool needs_test; /* DV_EARG without a test part, in place of a report of the validation part */

@@ -11,11 +11,14 @@
 #include "engine/ops/optimizer/optimizer.h"
 #include "kernels/dtype.h"
 
+#include <stdio.h>
+
 typedef struct dv_backend {
     const char *name;
     size_t real_size; /* bytes of an element: 4, or 8 on the reference of the tests */
     bool host_memory; /* device memory is the host's: it may be read and written directly */
     bool half;        /* activations may be DV_F16 and DV_BF16: mixed precision */
+    bool tf32;        /* operands of products of floats may be rounded to TF32 */
     /* Whether the operands of large products may be rounded to `dtype`, a half, all else being
        float; DV_EUNSUPPORTED says why not. NULL: they may not. */
     dv_status (*half_products)(dv_context *context, dv_dtype dtype);
@@ -40,7 +43,7 @@ typedef struct dv_backend {
     dv_status (*download)(dv_context *context, void *host, const void *device, size_t bytes);
 
     dv_status (*wait)(dv_context *context); /* for all that was enqueued; NULL: nothing ever is */
-    /* Within the device; complete when it returns: other contexts may read what it wrote. */
+    /* Within the device; enqueued: `wait` comes before the host or another context reads it. */
     dv_status (*copy)(dv_context *context, void *destination, const void *source, size_t bytes);
     /* (count) of float: the gradient that a backward pass begins with. */
     dv_status (*fill)(dv_context *context, void *destination, double value, int64_t count);
@@ -58,6 +61,15 @@ typedef struct dv_backend {
     dv_status (*end_record)(dv_context *context, void **out);
     dv_status (*replay)(dv_context *context, void *recording);
     void (*release_recording)(dv_context *context, void *recording);
+    /* The algorithms that were measured and chosen in this context, one in a line of numbers, and
+       the way back: what is read is not measured again. DV_EIO; DV_EFORMAT. NULL: nothing is ever
+       measured. */
+    dv_status (*write_choices)(dv_context *context, FILE *file);
+    dv_status (*read_choices)(dv_context *context, FILE *file);
+    /* The launches, copies and fills that one replay does. */
+    size_t (*recording_nodes)(const void *recording);
+    /* Writes them to the file `path` for GraphViz, each with the name of its kernel. */
+    dv_status (*recording_dot)(dv_context *context, const void *recording, const char *path);
 } dv_backend;
 
 extern const dv_backend dv_backend_ref;

@@ -1,5 +1,6 @@
 /* The CUDA backend: device memory, one stream, cuDNN and cuBLASLt. The same file is compiled for
    the simulated device of the tests (DV_CUDASIM). */
+#include "engine/core/cuda_choices.h"
 #include "engine/core/module.h"
 #include "engine/ops/cuda.h"
 #include "kernels/elementwise.h"
@@ -242,8 +243,7 @@ static dv_status download(dv_context *context, void *host, const void *device, s
 
 static dv_status copy(dv_context *context, void *destination, const void *source, size_t bytes)
 {
-    DV_TRY(transfer(context, destination, source, bytes, cudaMemcpyDeviceToDevice));
-    return synchronize(context);
+    return transfer(context, destination, source, bytes, cudaMemcpyDeviceToDevice);
 }
 
 static dv_status fill(dv_context *context, void *destination, double value, int64_t count)
@@ -279,30 +279,71 @@ static dv_status record(dv_context *context)
     return DV_OK;
 }
 
+/* The graph is kept beside what is launched: its nodes can be asked for. */
+typedef struct cuda_recording {
+    cudaGraph_t graph;
+    cudaGraphExec_t executable;
+    size_t nodes;
+} cuda_recording;
+
+static void drop_recording(cuda_recording *recording)
+{
+    if (recording->executable != NULL)
+        (void)cudaGraphExecDestroy(recording->executable);
+    if (recording->graph != NULL)
+        (void)cudaGraphDestroy(recording->graph);
+    free(recording);
+}
+
+static dv_status finish_recording(dv_context *context, cuda_recording *recording)
+{
+    DV_CUDA(cudaStreamEndCapture(dv__cuda_device(context)->stream, &recording->graph));
+    DV_CUDA(cudaGraphGetNodes(recording->graph, NULL, &recording->nodes));
+    DV_CUDA(cudaGraphInstantiate(&recording->executable, recording->graph, 0));
+    dv__log(&context->log, DV_LOG_DEBUG, "recorded: %zu nodes", recording->nodes);
+    return DV_OK;
+}
+
 static dv_status end_record(dv_context *context, void **out)
 {
+    cuda_recording *recording;
     *out = NULL;
-    cudaGraph_t graph = NULL;
-    DV_CUDA(cudaStreamEndCapture(dv__cuda_device(context)->stream, &graph));
-    cudaGraphExec_t executable = NULL;
-    cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
-    (void)cudaGraphDestroy(graph);
-    DV_TRY(dv__cuda_check((int)error, "cudaGraphInstantiate(&executable, graph, 0)"));
-    *out = executable;
-    return DV_OK;
+    DV_TRY(dv__calloc(1, sizeof *recording, &recording));
+    dv_status status = finish_recording(context, recording);
+    if (status != DV_OK)
+        drop_recording(recording);
+    else
+        *out = recording;
+    return status;
 }
 
 static dv_status replay(dv_context *context, void *recording)
 {
+    const cuda_recording *self = recording;
     DV_TRY(enter(context));
-    DV_CUDA(cudaGraphLaunch(recording, dv__cuda_device(context)->stream));
+    DV_CUDA(cudaGraphLaunch(self->executable, dv__cuda_device(context)->stream));
     return DV_OK;
 }
 
 static void release_recording(dv_context *context, void *recording)
 {
     if (recording != NULL && enter(context) == DV_OK)
-        (void)cudaGraphExecDestroy(recording);
+        drop_recording(recording);
+}
+
+static size_t recording_nodes(const void *recording)
+{
+    return ((const cuda_recording *)recording)->nodes;
+}
+
+static dv_status recording_dot(dv_context *context, const void *recording, const char *path)
+{
+    const cuda_recording *self = recording;
+    DV_TRY(enter(context));
+    dv_status status = dv__cuda_check(
+        (int)cudaGraphDebugDotPrint(self->graph, path, cudaGraphDebugDotFlagsVerbose),
+        "cudaGraphDebugDotPrint(graph, path, verbose)");
+    return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", path);
 }
 
 /* ---- The table ---- */
@@ -318,6 +359,7 @@ static const dv_backend backend_cuda = {
     .real_size = sizeof(float),
     .host_memory = false,
     .half = true,
+    .tf32 = true,
     .open = open_device,
     .close = close_device,
     .enter = enter,
@@ -339,6 +381,10 @@ static const dv_backend backend_cuda = {
     .end_record = end_record,
     .replay = replay,
     .release_recording = release_recording,
+    .write_choices = dv__cuda_choices_write,
+    .read_choices = dv__cuda_choices_read,
+    .recording_nodes = recording_nodes,
+    .recording_dot = recording_dot,
 };
 
 DV_API const dv_backend *dv_module_open(const dv_module_host *host);

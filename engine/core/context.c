@@ -82,6 +82,15 @@ dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype)
     return DV_OK;
 }
 
+dv_status dv_context_set_tf32(dv_context *context, bool on)
+{
+    if (on && !context->backend->tf32)
+        return DV_FAIL(DV_EUNSUPPORTED, "%s has no TF32: its products are computed in fp32",
+                       context->backend->name);
+    context->tf32 = on;
+    return DV_OK;
+}
+
 dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out)
 {
     return open_at(other->backend, other->device_index, threads, other->log, out);

@@ -27,6 +27,7 @@ struct dv_context {
     dv_dtype dtype;    /* of activations and their gradients: DV_F32 but for mixed precision */
     dv_dtype operands; /* what the operands of large products are rounded to: dtype, or a half
                           where products alone are in mixed precision */
+    bool tf32;         /* products of floats round their operands to TF32, with sums in float */
     dv_algorithms algorithms;
     dv_log log;
 };
@@ -46,6 +47,18 @@ dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log
 /* The dtype of all plans and parameters to be made: of all that is computed, or where the backend
    can do no more, of the operands of large products. DV_EUNSUPPORTED: neither, and why. */
 dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype);
+
+/* Whether the operands of products of floats, convolutions among them, are rounded to TF32 (10 bits
+   of the fraction in place of 23) in all plans to be made. DV_EUNSUPPORTED: the backend has no
+   TF32. */
+dv_status dv_context_set_tf32(dv_context *context, bool on);
+
+/* What products are computed in: "fp32", "tf32", "fp16" or "bf16". */
+static inline const char *dv_context_precision(const dv_context *context)
+{
+    bool floats = context->operands == DV_F32;
+    return floats && context->tf32 ? "tf32" : dv_dtype_name(context->operands);
+}
 
 /* One more context on the device of `other`, for another thread. */
 dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out);

@@ -19,7 +19,7 @@ enum {
     DV_CUDA_PARTIAL = 1 << 16, /* bytes of dv_cuda_device.partial */
     DV_CUDA_PINNED = 1 << 12,  /* bytes of dv_cuda_device.pinned */
     DV_CUDA_CHOICES = 512,
-    DV_CUDA_CHOICE_KEY = 20,
+    DV_CUDA_CHOICE_KEY = 18,
 };
 
 /* An algorithm that was found by trying, and in numbers what for. */

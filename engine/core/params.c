@@ -362,7 +362,8 @@ dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to)
     const dv_backend *backend = params->context->backend;
     DV_TRY(backend->copy(params->context, params->buffers[to], params->buffers[from],
                          (size_t)params->value_elements * backend->real_size));
+    DV_TRY(backend->copy(params->context, params->states[to], params->states[from],
+                         (size_t)params->state_elements * backend->real_size));
     DV_TRY(dv_params_round(params, to));
-    return backend->copy(params->context, params->states[to], params->states[from],
-                         (size_t)params->state_elements * backend->real_size);
+    return backend->wait != NULL ? backend->wait(params->context) : DV_OK;
 }

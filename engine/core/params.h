@@ -109,7 +109,8 @@ void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffe
 /* Rounds a buffer anew, where it has halves. */
 dv_status dv_params_round(dv_params *params, dv_buffer buffer);
 
-/* Copies values and states between DV_VALUES, DV_BEST and DV_AVERAGE. */
+/* Copies values and states between DV_VALUES, DV_BEST and DV_AVERAGE; complete when it returns:
+   other contexts may read what it wrote. */
 dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to);
 
 #endif

@@ -48,6 +48,9 @@ const dv_field dv_train_fields[] = {
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
     DV_ENUM(dv_train_config, mixed_precision, "false", mixed_precision_names,
             "arithmetic in half precision: true is fp16, the loss scaled, or on a CPU bf16"),
+    DV_BOOL(dv_train_config, tf32, "false",
+            "on a GPU round the operands of products of floats, convolutions among them, to TF32: "
+            "faster, and less exact than FP32"),
     DV_ENUM(dv_train_config, algorithms, "measured", dv_algorithms_names,
             "of a GPU: fixed (the same bytes in every run), measured (the fastest that are "
             "repeatable within a run) or any (the fastest, which may round more)"),

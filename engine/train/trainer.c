@@ -66,6 +66,7 @@ static dv_status allocate_buffers(dv_trainer *trainer)
     return dv__steps_allocate(trainer);
 }
 
+/* What the device does not have is said, and FP32 stands in for it. */
 static dv_status choose_arithmetic(dv_trainer *trainer)
 {
     dv_context *context = trainer->context;
@@ -74,7 +75,10 @@ static dv_status choose_arithmetic(dv_trainer *trainer)
                                [DV_MIXED_FP16] = DV_F16,
                                [DV_MIXED_BF16] = DV_BF16};
     context->algorithms = (dv_algorithms)trainer->config.algorithms;
-    dv_status status = dv_context_set_dtype(context, dtypes[trainer->config.mixed_precision]);
+    dv_status status = dv_context_set_tf32(context, trainer->config.tf32);
+    if (status != DV_OK)
+        dv__log(&context->log, DV_LOG_WARNING, "train.tf32 has no effect: %s", dv_error_message());
+    status = dv_context_set_dtype(context, dtypes[trainer->config.mixed_precision]);
     if (status != DV_EUNSUPPORTED)
         return status;
     dv__log(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
@@ -414,7 +418,19 @@ uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer)
 
 dv_train_counters dv_trainer_counters(const dv_trainer *trainer)
 {
-    return trainer->counters;
+    dv_train_counters counters = trainer->counters;
+    if (trainer->recording != NULL)
+        counters.nodes = trainer->context->backend->recording_nodes(trainer->recording);
+    return counters;
+}
+
+dv_status dv_trainer_recording_dot(const dv_trainer *trainer, const char *path)
+{
+    dv_context *context = trainer->context;
+    if (trainer->recording == NULL)
+        return DV_FAIL(DV_EUNSUPPORTED, "%s: no step is recorded on %s", path,
+                       context->backend->name);
+    return context->backend->recording_dot(context, trainer->recording, path);
 }
 
 double dv_trainer_mean_loss(const dv_trainer *trainer)

@@ -36,6 +36,7 @@ typedef struct dv_train_config {
     int64_t patience; /* epochs without improvement in validation before stopping; 0: never */
     int64_t seed;
     int mixed_precision;       /* dv_mixed_precision */
+    bool tf32;                 /* dv_context_set_tf32 */
     int algorithms;            /* dv_algorithms, of a GPU's libraries */
     double checkpoint_seconds; /* least time between two saves; 0: every epoch */
     int64_t report_steps; /* steps between two looks at a device's metrics; 0: after each epoch */
@@ -115,6 +116,7 @@ typedef struct dv_epoch_metrics {
 typedef struct dv_train_counters {
     uint64_t replays; /* of the recorded step: one launch each */
     uint64_t eager;   /* call by call */
+    size_t nodes;     /* launches, copies and fills of the recorded step; 0: none is recorded */
 } dv_train_counters;
 
 typedef struct dv_trainer dv_trainer;
@@ -151,6 +153,8 @@ int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number 
    an epoch has. */
 uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer);
 dv_train_counters dv_trainer_counters(const dv_trainer *trainer);
+/* Writes the recorded step to the file `path` for GraphViz. DV_EUNSUPPORTED: none is recorded. */
+dv_status dv_trainer_recording_dot(const dv_trainer *trainer, const char *path);
 double dv_trainer_mean_loss(const dv_trainer *trainer); /* of the unfinished epoch so far */
 
 /* One line per node: name, forward and backward milliseconds per batch. Needs

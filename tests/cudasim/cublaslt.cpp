@@ -42,6 +42,7 @@ namespace
 struct Preference {
     std::uint64_t workspace;
     std::uint32_t alignment[4]; /* of A, B, C and D */
+    std::uint32_t reduction;    /* mask of the types that partial sums may have */
 };
 
 /* What a heuristic answered: good for this problem alone. */
@@ -50,6 +51,7 @@ struct Algorithm {
     std::uint64_t workspace;
     std::uint32_t alignment[5]; /* of A, B, C, D and the bias */
     std::uint32_t index;
+    std::uint32_t parts_as_output; /* partial sums are of the type of D */
 };
 
 static_assert(sizeof(Layout) <= sizeof(cublasLtMatrixLayoutOpaque_t), "fits the opaque struct");
@@ -143,6 +145,8 @@ Field field_of(Preference &preference, cublasLtMatmulPreferenceAttributes_t attr
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES:
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES:
         return field(preference.alignment[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES]);
+    case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
+        return field(preference.reduction);
     default:
         return {};
     }
@@ -197,14 +201,16 @@ std::uint32_t alignment_of(const void *pointer)
     return static_cast<std::uint32_t>(bits & (~bits + 1));
 }
 
-/* Algorithm 0 splits the depth and adds up partial sums in its workspace; 1 needs none. */
+/* Algorithm 0 splits the depth and adds up partial sums in its workspace, of the type of D where the
+   caller allows it; 1 needs none. */
 Algorithm make_algorithm(const Problem &problem, const std::uint32_t alignment[4],
-                         std::uint32_t index)
+                         std::uint32_t reduction, std::uint32_t index)
 {
     Algorithm algorithm{};
     algorithm.problem = fingerprint(problem);
     algorithm.index = index;
     if (index == 0) {
+        algorithm.parts_as_output = (reduction & CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE) != 0;
         algorithm.workspace =
             cudasim::workspace_bytes(2 * problem.d.rows * problem.d.columns * sizeof(float));
     }
@@ -233,8 +239,10 @@ Algorithm choose_algorithm(const Problem &problem, const std::vector<Range> &ope
     for (std::size_t i = 0; i < 4; i++) {
         alignment[i] = alignment_of(operands[i].start);
     }
-    Algorithm algorithm = make_algorithm(problem, alignment, 0);
-    return algorithm.workspace <= workspace ? algorithm : make_algorithm(problem, alignment, 1);
+    std::uint32_t any = CUBLASLT_REDUCTION_SCHEME_MASK;
+    Algorithm algorithm = make_algorithm(problem, alignment, any, 0);
+    return algorithm.workspace <= workspace ? algorithm
+                                            : make_algorithm(problem, alignment, any, 1);
 }
 
 bool is_host_scalar(const void *pointer)
@@ -351,7 +359,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t operation,
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *preference)
 {
-    return create(preference, Preference{0, {256, 256, 256, 256}});
+    return create(preference, Preference{0, {256, 256, 256, 256}, CUBLASLT_REDUCTION_SCHEME_MASK});
 }
 
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference)
@@ -390,9 +398,13 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
         return status;
     }
     auto wish = get<Preference>(preference);
-    bool any = cudasim::setting("DECAVOX_CUDASIM_PRODUCTS", "1") != "0";
+    const std::string products = cudasim::setting("DECAVOX_CUDASIM_PRODUCTS", "1");
+    if (products == "unfused" && problem.operation.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
+        return CUBLAS_STATUS_INTERNAL_ERROR;
+    }
+    bool any = products != "0";
     for (std::uint32_t i = 0; any && i < algorithm_count && *returned < requested; i++) {
-        Algorithm algorithm = make_algorithm(problem, wish.alignment, i);
+        Algorithm algorithm = make_algorithm(problem, wish.alignment, wish.reduction, i);
         if (algorithm.workspace <= wish.workspace) {
             cublasLtMatmulHeuristicResult_t &result = results[(*returned)++];
             result = cublasLtMatmulHeuristicResult_t{};
@@ -427,6 +439,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                 d,
                 workspace,
                 0,
+                false,
                 *static_cast<const float *>(alpha),
                 *static_cast<const float *>(beta)};
     cublasStatus_t status = cudasim::check_problem(call.problem);
@@ -437,6 +450,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
                               ? get<Algorithm>(chosen)
                               : choose_algorithm(call.problem, call.operands(), workspace_bytes);
     call.workspace_bytes = algorithm.workspace;
+    call.parts_as_output = algorithm.parts_as_output != 0;
     bool workspace_fits = algorithm.workspace == 0 ||
                           (workspace != nullptr && workspace_bytes >= algorithm.workspace &&
                            Range{workspace, workspace_bytes}.aligned(workspace_alignment));

@@ -262,6 +262,10 @@ cudnnStatus_t convolve(cudnnHandle_t handle, Direction direction, const Descript
         cudasim::in_device_range(beta)) {
         return refuse(CUDNN_STATUS_BAD_PARAM, "alpha and beta must be in host memory");
     }
+    if (cudasim::setting("DECAVOX_CUDASIM_CONVOLUTIONS", "1") == "uncaptured" && number == 1 &&
+        cudasim::is_capturing(handle->stream)) {
+        return refuse(CUDNN_STATUS_EXECUTION_FAILED_CUDART, "algorithm %d waits", number);
+    }
     Convolution call = make_call(direction, given, pointers);
     call.alpha = *static_cast<const float *>(alpha);
     call.beta = *static_cast<const float *>(beta);

@@ -1,5 +1,8 @@
 #include "tests/cudasim/matmul.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "tests/cudasim/interface.h"
 
 namespace cudasim
@@ -138,6 +141,28 @@ void finish(const Matmul &call, const std::vector<float> &product)
     }
 }
 
+/* The product over `depth` summands from `first` on: (rows, columns) of D, by rows. */
+std::vector<float> multiply(const Problem &problem, MatrixView a, MatrixView b, std::size_t first,
+                            std::size_t depth)
+{
+    std::vector<float> product(problem.d.rows * problem.d.columns);
+    if (depth > 0) {
+        a.data += first * a.column_stride;
+        b.data += first * b.row_stride;
+        multiply_add(problem.d.rows, problem.d.columns, depth, a, b, product.data(),
+                     problem.d.columns);
+    }
+    return product;
+}
+
+void round_to(cudaDataType_t type, std::vector<float> &values)
+{
+    std::vector<unsigned char> rounded(values.size() * element_size(type));
+    for (std::size_t i = 0; i < values.size(); i++) {
+        store(rounded.data(), type, i, values[i]);
+        values[i] = load(rounded.data(), type, i);
+    }
+}
 } // namespace
 
 cublasStatus_t check_problem(const Problem &problem)
@@ -204,10 +229,17 @@ void run_matmul(const Matmul &call)
     HostMatrix b(call.b, problem.b, problem.precision());
     bool plain_a = problem.operation.transpose_a == CUBLAS_OP_N;
     bool plain_b = problem.operation.transpose_b == CUBLAS_OP_N;
-    std::vector<float> product(problem.d.rows * problem.d.columns);
-    multiply_add(problem.d.rows, problem.d.columns, problem.depth(),
-                 plain_a ? a.view : a.view.transposed(), plain_b ? b.view : b.view.transposed(),
-                 product.data(), problem.d.columns);
+    MatrixView left = plain_a ? a.view : a.view.transposed();
+    MatrixView right = plain_b ? b.view : b.view.transposed();
+    std::size_t first = call.parts_as_output ? problem.depth() / 2 : 0;
+    std::vector<float> product = multiply(problem, left, right, 0, first);
+    std::vector<float> rest = multiply(problem, left, right, first, problem.depth() - first);
+    if (call.parts_as_output) {
+        round_to(problem.d.type, product);
+        round_to(problem.d.type, rest);
+    }
+    std::transform(product.begin(), product.end(), rest.begin(), product.begin(),
+                   std::plus<float>());
     finish(call, product);
     if (call.workspace_bytes > 0) {
         scribble(call.workspace, call.workspace_bytes);

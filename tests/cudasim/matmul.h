@@ -59,6 +59,7 @@ struct Matmul {
     void *d;
     void *workspace;
     std::size_t workspace_bytes;
+    bool parts_as_output; /* the depth in two parts, whose sums are rounded to the type of D */
     float alpha, beta;
 
     /* What is read and written: A, B, C, D and, where the epilogue has one, the bias. */

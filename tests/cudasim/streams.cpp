@@ -6,6 +6,7 @@
 #include "tests/cudasim/internal.h"
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -507,6 +508,25 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, std::si
     }
     *count = graph->program->size();
     return cudaSuccess;
+}
+
+/* A chain: the order of submission. A node is named after its kernel or its call. */
+cudaError_t cudaGraphDebugDotPrint(cudaGraph_t graph, const char *path, unsigned flags)
+{
+    (void)flags;
+    std::FILE *file = std::fopen(path, "w");
+    if (file == nullptr) {
+        return fail(cudaErrorOperatingSystem);
+    }
+    std::fprintf(file, "digraph step {\n");
+    for (std::size_t i = 0; i < graph->program->size(); i++) {
+        std::fprintf(file, "\"node_%zu\" [label=\"%s\"];\n", i, (*graph->program)[i].what);
+        if (i > 0) {
+            std::fprintf(file, "\"node_%zu\" -> \"node_%zu\";\n", i - 1, i);
+        }
+    }
+    std::fprintf(file, "}\n");
+    return std::fclose(file) == 0 ? cudaSuccess : fail(cudaErrorOperatingSystem);
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph)

@@ -10,6 +10,7 @@
 
 #include "tests/cudasim/test_device.h"
 #include "tests/cudasim/test_kernels.h"
+#include "tests/scratch.h"
 
 /* ---- Memory ---- */
 
@@ -129,6 +130,26 @@ static void submit_step(const fixture *f)
     check(test_scale(DV_F32, f->y, f->y, 5.0F, COUNT, f->stream));
 }
 
+/* A line for each node and each edge. */
+static void check_dot(cudaGraph_t graph)
+{
+    void *folder;
+    char path[SCRATCH_PATH_SIZE];
+    size_t size;
+    assert_int_equal(scratch_setup(&folder), 0);
+    scratch_path(folder, "graph.dot", path);
+    check((int)cudaGraphDebugDotPrint(graph, path, cudaGraphDebugDotFlagsVerbose));
+    char *text = (char *)file_load(path, &size);
+    text[size - 1] = '\0'; /* in place of the last newline */
+    assert_non_null(strstr(text, "\"node_2\" [label=\"cudaMemcpyAsync\"]"));
+    assert_non_null(strstr(text, "\"node_1\" -> \"node_2\""));
+    free(text);
+    scratch_path(folder, "none/graph.dot", path);
+    assert_int_equal(cudaGraphDebugDotPrint(graph, path, 0), cudaErrorOperatingSystem);
+    (void)cudaGetLastError();
+    assert_int_equal(scratch_teardown(&folder), 0);
+}
+
 static void replay_equals_eager(void **state)
 {
     fixture *f = *state;
@@ -143,6 +164,7 @@ static void replay_equals_eager(void **state)
     check((int)cudaStreamEndCapture(f->stream, &graph));
     check((int)cudaGraphGetNodes(graph, NULL, &nodes));
     assert_int_equal(nodes, 3);
+    check_dot(graph);
     check((int)cudaGraphInstantiate(&program, graph, 0));
     check((int)cudaGraphDestroy(graph));
     check((int)cudaStreamSynchronize(f->stream));

@@ -192,7 +192,8 @@ class Benchmarks(support.Case):
         self.assertEqual(set(about), {"parameters", "arena", "threads", "version"})
         self.assertEqual(good, 3 * [{"good": True}])
         for answer, count in ((three, 3), (two, 2)):
-            self.assertEqual(set(answer), {"microseconds", "cpu_microseconds", "losses"})
+            self.assertEqual(set(answer), {"microseconds", "cpu_microseconds", "losses",
+                                           "warnings"})
             self.assertEqual((len(answer["microseconds"]), len(answer["losses"])), (count, count))
             self.assertTrue(all(loss > 0 for loss in answer["losses"]))
         self.assertIn("features", support.read_bytes(batches)[:400].decode(errors="replace"))

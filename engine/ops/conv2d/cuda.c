@@ -54,10 +54,10 @@ static void drop_layout(dv_layout *base)
 /* ---- The plan ---- */
 
 typedef struct convolution {
-    dv_cuda_dense *dense;       /* by cuBLASLt; NULL: not */
-    bool depthwise;             /* by own kernels */
-    dv_depthwise own;           /* their convolution */
-    dv_cudnn_convolution cudnn; /* all others */
+    dv_cuda_dense *dense;      /* by cuBLASLt; NULL: not */
+    bool depthwise;            /* by own kernels */
+    dv_depthwise own;          /* their convolution */
+    dv_cuda_convolution cudnn; /* all others */
     int64_t filters, channels, taps;
     bool reorders; /* cuDNN's weights, and the parameter is in PyTorch's order: it and its gradient
                       are transposed */
@@ -125,7 +125,7 @@ typedef struct scratch_plan {
 
 static scratch_plan plan_scratch(const dv_step *s, const convolution *self)
 {
-    const dv_cudnn_algorithm *algorithms = self->cudnn.algorithm;
+    const dv_convolution_algorithm *algorithms = self->cudnn.algorithm;
     size_t elements = (size_t)(self->filters * self->channels * self->taps), most = 0;
     size_t bytes = dv__cuda_aligned(elements * dv_dtype_size(s->context->dtype));
     bool converts = s->training && (self->reorders || s->context->dtype != DV_F32);
@@ -139,7 +139,7 @@ static scratch_plan plan_scratch(const dv_step *s, const convolution *self)
 
 static dv_status plan_by_cudnn(dv_planner *planner, dv_step *s, convolution *self)
 {
-    DV_TRY(dv__cudnn_convolution_plan(s, &self->cudnn));
+    DV_TRY(dv__cuda_convolution_plan(s, &self->cudnn));
     DV_TRY(plan_layout(planner, self));
     dv_planner_scratch(planner, plan_scratch(s, self).bytes);
     return DV_OK;
@@ -166,7 +166,7 @@ static void destroy(convolution *self)
 {
     if (self->dense != NULL)
         dv__cuda_dense_drop(self->dense);
-    dv__cudnn_convolution_drop(&self->cudnn);
+    dv__cuda_convolution_drop(&self->cudnn);
     free(self);
 }
 
@@ -221,7 +221,7 @@ static dv_status forward_by_cudnn(const dv_step *s, const convolution *self)
     dv_convolution_operands operands = {.x = s->x[0], .out = s->y};
     operands.workspace = at(s, plan_scratch(s, self).workspace);
     DV_TRY(ordered_weights(s, self, &operands.w));
-    DV_TRY(dv__cudnn_convolution_run(device, &self->cudnn, DV_CONVOLUTION_FORWARD, &operands));
+    DV_TRY(dv__cuda_convolution_run(device, &self->cudnn, DV_CONVOLUTION_FORWARD, &operands));
     if (attr->bias)
         DV_CUDA(dv_launch_bias(s->context->dtype, s->y, s->w[1], dv_shape_rows(s->node->shape),
                                attr->filters, device->stream));
@@ -246,8 +246,8 @@ static dv_status input_gradient(const dv_step *s, const convolution *self)
     dv_convolution_operands operands = {.y = s->dy, .out = s->dx[0]};
     operands.workspace = at(s, plan_scratch(s, self).workspace);
     DV_TRY(ordered_weights(s, self, &operands.w));
-    return dv__cudnn_convolution_run(dv__cuda_device(s->context), &self->cudnn, DV_CONVOLUTION_DATA,
-                                     &operands);
+    return dv__cuda_convolution_run(dv__cuda_device(s->context), &self->cudnn, DV_CONVOLUTION_DATA,
+                                    &operands);
 }
 
 /* One launch brings cuDNN's gradient to the parameter's order and type. */
@@ -259,8 +259,8 @@ static dv_status weight_gradient(const dv_step *s, const convolution *self)
     void *dw = converts ? at(s, places.gradient) : s->dw[0];
     dv_convolution_operands operands = {
         .x = s->x[0], .y = s->dy, .out = dw, .workspace = at(s, places.workspace)};
-    DV_TRY(dv__cudnn_convolution_run(dv__cuda_device(s->context), &self->cudnn,
-                                     DV_CONVOLUTION_WEIGHTS, &operands));
+    DV_TRY(dv__cuda_convolution_run(dv__cuda_device(s->context), &self->cudnn,
+                                    DV_CONVOLUTION_WEIGHTS, &operands));
     if (!converts)
         return DV_OK;
     int64_t rows = self->reorders ? self->taps : 1;

@@ -1,5 +1,5 @@
-/* Convolution by cuDNN's imperative calls, channels last. All that is known of cuDNN's convolutions
-   is in this file and in cuda_algorithm.c. */
+/* Convolution by cuDNN's imperative calls, channels last, and the way to what stands beside cuDNN.
+   All that is known of cuDNN's convolutions is in this file and in cuda_algorithm.c. */
 #include "engine/ops/conv2d/cuda_conv2d.h"
 
 /* ---- Descriptors ---- */
@@ -11,10 +11,13 @@ static cudnnDataType_t data_type(dv_dtype dtype)
     return dtype == DV_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
 }
 
-/* Halves go to the tensor cores. FMA: products of floats are not rounded to TF32. */
-static cudnnMathType_t math_type(dv_dtype dtype)
+/* Halves go to the tensor cores. FMA: products of floats are not rounded to TF32; by default they
+   may be. */
+static cudnnMathType_t math_type(const dv_context *context)
 {
-    return dtype == DV_F32 ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH;
+    if (context->dtype != DV_F32)
+        return CUDNN_TENSOR_OP_MATH;
+    return context->tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
 }
 
 static dv_status describe_tensor(dv_dtype dtype, dv_shape shape, cudnnTensorDescriptor_t *out)
@@ -35,7 +38,7 @@ static dv_status describe_convolution(const dv_step *s, cudnnConvolutionDescript
                                              (int)attr->dilation[0], (int)attr->dilation[1],
                                              CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
     DV_CUDNN(cudnnSetConvolutionGroupCount(*out, (int)attr->groups));
-    DV_CUDNN(cudnnSetConvolutionMathType(*out, math_type(s->context->dtype)));
+    DV_CUDNN(cudnnSetConvolutionMathType(*out, math_type(s->context)));
     return DV_OK;
 }
 
@@ -57,7 +60,7 @@ static dv_convolution shape_of(const dv_step *s)
                             .dilation = {attr->dilation[0], attr->dilation[1]}};
 }
 
-static dv_status describe(const dv_step *s, dv_cudnn_convolution *self)
+static dv_status describe(const dv_step *s, dv_cuda_convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_dtype dtype = s->context->dtype;
@@ -74,20 +77,21 @@ static dv_status describe(const dv_step *s, dv_cudnn_convolution *self)
     return DV_OK;
 }
 
-dv_status dv__cudnn_convolution_plan(const dv_step *s, dv_cudnn_convolution *self)
+dv_status dv__cuda_convolution_plan(const dv_step *s, dv_cuda_convolution *self)
 {
     DV_TRY(describe(s, self));
-    DV_TRY(dv__cudnn_choose(s, self, DV_CONVOLUTION_FORWARD));
+    DV_TRY(dv__cuda_convolution_choose(s, self, DV_CONVOLUTION_FORWARD));
     if (!s->training)
         return DV_OK;
     if (s->wants_dx[0])
-        DV_TRY(dv__cudnn_choose(s, self, DV_CONVOLUTION_DATA));
-    return dv__cudnn_choose(s, self, DV_CONVOLUTION_WEIGHTS);
+        DV_TRY(dv__cuda_convolution_choose(s, self, DV_CONVOLUTION_DATA));
+    return dv__cuda_convolution_choose(s, self, DV_CONVOLUTION_WEIGHTS);
 }
 
-void dv__cudnn_convolution_drop(dv_cudnn_convolution *self)
+void dv__cuda_convolution_drop(dv_cuda_convolution *self)
 {
     for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++) {
+        dv__cuda_product_drop(&self->product[i]);
         if (self->convolution[i] != NULL)
             (void)cudnnDestroyConvolutionDescriptor(self->convolution[i]);
     }
@@ -101,9 +105,8 @@ void dv__cudnn_convolution_drop(dv_cudnn_convolution *self)
 
 /* ---- The three directions ---- */
 
-bool dv__cudnn_convolution_workspace(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                                     dv_convolution_direction direction, int algorithm,
-                                     size_t *bytes)
+bool dv__cudnn_workspace(const dv_cuda_device *device, const dv_cuda_convolution *self,
+                         dv_convolution_direction direction, int algorithm, size_t *bytes)
 {
     cudnnConvolutionDescriptor_t convolution = self->convolution[direction];
     switch (direction) {
@@ -122,7 +125,7 @@ bool dv__cudnn_convolution_workspace(const dv_cuda_device *device, const dv_cudn
     }
 }
 
-static dv_status run_own(const dv_cuda_device *device, const dv_cudnn_convolution *self,
+static dv_status run_own(const dv_cuda_device *device, const dv_cuda_convolution *self,
                          dv_convolution_direction direction, const dv_convolution_operands *to)
 {
     switch (direction) {
@@ -142,14 +145,16 @@ static dv_status run_own(const dv_cuda_device *device, const dv_cudnn_convolutio
     return DV_OK;
 }
 
-dv_status dv__cudnn_convolution_run(const dv_cuda_device *device, const dv_cudnn_convolution *self,
-                                    dv_convolution_direction direction,
-                                    const dv_convolution_operands *operands)
+dv_status dv__cuda_convolution_run(const dv_cuda_device *device, const dv_cuda_convolution *self,
+                                   dv_convolution_direction direction,
+                                   const dv_convolution_operands *operands)
 {
     static const float one = 1, zero = 0;
-    const dv_cudnn_algorithm *by = &self->algorithm[direction];
-    if (by->number == DV_CUDNN_NONE)
+    const dv_convolution_algorithm *by = &self->algorithm[direction];
+    if (by->number == DV_CONVOLUTION_PLAIN)
         return run_own(device, self, direction, operands);
+    if (by->number == DV_CONVOLUTION_IM2COL)
+        return dv__cuda_im2col_run(device, self, direction, operands);
     cudnnConvolutionDescriptor_t convolution = self->convolution[direction];
     switch (direction) {
     case DV_CONVOLUTION_FORWARD:

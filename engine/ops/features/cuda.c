@@ -248,12 +248,12 @@ static dv_status make_transform(dv_clip_store *store)
     size_t bytes = 0;
     DV_CUFFT(cufftCreate(&store->transform));
     store->has_transform = true;
-    DV_CUFFT(cufftSetStream(store->transform, dv__cuda_device(store->context)->stream));
     DV_CUFFT(cufftSetAutoAllocation(store->transform, 0));
     DV_CUFFT(cufftMakePlanMany(store->transform, 1, &n_fft, &n_fft, 1, n_fft, &bins, 1, bins,
                                CUFFT_R2C, transforms, &bytes));
     DV_TRY(allocate(store, (int64_t)bytes, 1, &store->area));
     DV_CUFFT(cufftSetWorkArea(store->transform, store->area));
+    DV_CUFFT(cufftSetStream(store->transform, dv__cuda_device(store->context)->stream));
     return DV_OK;
 }
 

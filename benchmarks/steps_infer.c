@@ -1,0 +1,190 @@
+#include "benchmarks/steps_internal.h"
+#include "engine/core/rng.h"
+#include "engine/layers/model.h"
+#include "engine/train/metrics.h"
+#include "frontends/features/features.h"
+#include "runner/measure.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Making ---- */
+
+dv_status steps_make_inference(steps *s)
+{
+    dv_shape shape = {s->chosen.batch, s->chosen.rows, s->chosen.frames, 1};
+    DV_TRY(dv_params_create(s->context, &s->params));
+    DV_TRY(dv_graph_create(s->params, &s->graph));
+    DV_TRY(dv_graph_input(s->graph, "features", shape, &s->input));
+    DV_TRY(dv_model_build(s->graph, s->model, s->input, s->chosen.classes, &s->logits_value));
+    dv_plan_options plan = {.outputs = &s->logits_value, .output_count = 1};
+    DV_TRY(dv_plan_create(s->context, s->graph, &plan, &s->plan));
+    DV_TRY(dv__calloc((size_t)steps_target_count(s), sizeof(float), &s->logits));
+    DV_TRY(dv_params_initialize(s->params, (uint64_t)s->chosen.seed));
+    if (!s->chosen.resident)
+        return DV_OK;
+    size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(s->context->dtype);
+    DV_TRY(steps_make_resident(s));
+    return s->context->backend->copy(s->context, dv_plan_address(s->plan, s->input),
+                                     s->resident_features, bytes);
+}
+
+/* ---- Passes ---- */
+
+dv_status steps_infer_batch(steps *s, const float *features, float *logits)
+{
+    dv_run run = {.training = false};
+    DV_TRY(dv_plan_upload(s->plan, s->input, features));
+    DV_TRY(dv_plan_forward(s->plan, &run));
+    return dv_plan_download(s->plan, s->logits_value, logits);
+}
+
+static dv_status record(steps *s)
+{
+    const dv_backend *backend = s->context->backend;
+    dv_run run = {.training = false};
+    DV_TRY(backend->record(s->context));
+    dv_status status = dv_plan_forward(s->plan, &run);
+    dv_status ended = backend->end_record(s->context, &s->recording);
+    DV_TRY(status);
+    DV_TRY(ended);
+    s->counters.nodes = backend->recording_nodes(s->recording);
+    return DV_OK;
+}
+
+/* Libraries load what they need in the first pass, which a recording would forbid: the second one
+   is recorded. */
+static dv_status enqueue_pass(steps *s)
+{
+    const dv_backend *backend = s->context->backend;
+    dv_run run = {.training = false};
+    if (s->chosen.record && backend->record != NULL && s->counters.eager > 0) {
+        if (s->recording == NULL)
+            DV_TRY(record(s));
+        s->counters.replays++;
+        return backend->replay(s->context, s->recording);
+    }
+    s->counters.eager++;
+    return dv_plan_forward(s->plan, &run);
+}
+
+/* Enqueues as many passes as are measured at once, and waits. */
+static dv_status infer_resident(steps *s)
+{
+    for (int64_t i = 0; i < s->report; i++)
+        DV_TRY(enqueue_pass(s));
+    return s->context->backend->wait(s->context);
+}
+
+static dv_status infer_from_host(steps *s)
+{
+    for (int64_t i = 0; i < s->report; i++) {
+        size_t number = s->batch_number++ % (size_t)s->chosen.batches;
+        DV_TRY(
+            steps_infer_batch(s, s->features + number * (size_t)steps_feature_count(s), s->logits));
+        s->counters.eager++;
+    }
+    return DV_OK;
+}
+
+dv_status steps_infer(steps *s)
+{
+    while (s->stop == 0) {
+        DV_TRY(s->chosen.resident ? infer_resident(s) : infer_from_host(s));
+        steps_counted(s, 0);
+    }
+    return DV_OK;
+}
+
+/* ---- Latency ---- */
+
+struct steps_listener {
+    dv_frontend *frontend;
+    float *samples;        /* (batch, samples) noise */
+    float *features;       /* (batch, rows, frames) */
+    double *probabilities; /* (batch, classes) */
+    void *scratch;
+};
+
+void steps_listener_free(steps_listener *listener)
+{
+    if (listener == NULL)
+        return;
+    dv_frontend_free(listener->frontend);
+    free(listener->samples);
+    free(listener->features);
+    free(listener->probabilities);
+    free(listener->scratch);
+    free(listener);
+}
+
+static dv_status fill_listener(const steps *s, steps_listener *listener)
+{
+    dv_features_config config;
+    DV_TRY(dv_fields_default(dv_features_fields, &config));
+    DV_TRY(dv_frontend_create(&config, &listener->frontend));
+    int64_t rows = dv_frontend_rows(listener->frontend);
+    int64_t frames = dv_frontend_frames(listener->frontend);
+    if (rows != s->chosen.rows || frames != s->chosen.frames)
+        return DV_FAIL(DV_EARG,
+                       "latency: the front-end makes %" PRId64 " x %" PRId64
+                       " features, and --rows and --frames say %" PRId64 " x %" PRId64,
+                       rows, frames, s->chosen.rows, s->chosen.frames);
+    int64_t samples = s->chosen.batch * dv_frontend_samples(listener->frontend);
+    DV_TRY(dv__calloc((size_t)samples, sizeof(float), &listener->samples));
+    DV_TRY(dv__calloc((size_t)steps_feature_count(s), sizeof(float), &listener->features));
+    DV_TRY(dv__calloc((size_t)steps_target_count(s), sizeof(double), &listener->probabilities));
+    size_t scratch = (dv_frontend_scratch(listener->frontend) + 63) / 64 * 64;
+    listener->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
+    if (listener->scratch == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
+    dv_rng rng = {.seed = (uint64_t)s->chosen.seed, .use = DV_RNG_TEST, .step = 2};
+    for (int64_t i = 0; i < samples; i++)
+        listener->samples[i] = 0.1F * (float)dv_rng_normal(&rng, (uint32_t)i);
+    return DV_OK;
+}
+
+static dv_status open_listener(steps *s)
+{
+    steps_listener *listener;
+    if (s->plan == NULL)
+        return DV_FAIL(DV_EARG, "latency: that of answers, with --inference");
+    if (s->listener != NULL)
+        return DV_OK;
+    DV_TRY(dv__calloc(1, sizeof *listener, &listener));
+    dv_status status = fill_listener(s, listener);
+    if (status != DV_OK)
+        steps_listener_free(listener);
+    else
+        s->listener = listener;
+    return status;
+}
+
+/* The pass is replayed where it can be recorded. */
+static dv_status answer(steps *s)
+{
+    steps_listener *listener = s->listener;
+    int64_t window = dv_frontend_samples(listener->frontend);
+    int64_t features = s->chosen.rows * s->chosen.frames, classes = s->chosen.classes;
+    for (int64_t i = 0; i < s->chosen.batch; i++)
+        dv_frontend_compute(listener->frontend, listener->samples + i * window,
+                            listener->features + i * features, listener->scratch);
+    DV_TRY(dv_plan_upload(s->plan, s->input, listener->features));
+    DV_TRY(enqueue_pass(s));
+    DV_TRY(dv_plan_download(s->plan, s->logits_value, s->logits));
+    for (int64_t i = 0; i < s->chosen.batch; i++)
+        dv_softmax(s->logits + i * classes, classes, listener->probabilities + i * classes);
+    return DV_OK;
+}
+
+dv_status steps_latency(steps *s, int64_t count, double *seconds)
+{
+    DV_TRY(open_listener(s));
+    for (int64_t i = 0; i < count; i++) {
+        double start = dv_clock();
+        DV_TRY(answer(s));
+        seconds[i] = dv_clock() - start;
+    }
+    return DV_OK;
+}
