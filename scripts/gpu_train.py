@@ -126,8 +126,8 @@ def train_fully(arguments, findings, config, precision):
     if done.status != 0:
         return
     findings.figure(f"{done.name:17} {done.accuracy} % of the test part, {done.seconds:.2f} s in "
-                    f"all, {len(done.epochs)} epochs of {statistics.median(done.epoch_seconds())} "
-                    f"s, {done.counts[0]} steps replayed, {done.counts[1]} call by call")
+                    f"all, {len(done.epochs)} epochs of {statistics.median(done.epoch_seconds()):.3f}"
+                    f" s, {done.counts[0]} steps replayed, {done.counts[1]} call by call")
     if done.accuracy is None:
         findings.problem(f"{done.name}: no accuracy was printed")
     elif not arguments.quick and done.accuracy < LEAST_ACCURACY:

@@ -204,10 +204,10 @@ fi
             if not os.path.exists(os.path.join(build, path)):
                 self.skipTest(f"{path} is not built")
         variables = dict(os.environ) | {"OMP_NUM_THREADS": "1", "TMPDIR": self.folder}
-        for run, lines in (("first", "smoke,tests,train,profile"), ("second", "predict,features")):
+        for run in ("first", "second"):
             done = self.run_script(run, "--device", "cudasim", "--quick", "--root", build, "--data",
                                    self.data, "--first", self.out, "--out", self.out + run,
-                                   "--lines", lines, variables=variables)
+                                   variables=variables)
             self.ends(done, GOOD)
             print(re.search(r"^decavox on .*", done.out, re.MULTILINE | re.DOTALL).group())
 
