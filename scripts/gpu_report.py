@@ -6,7 +6,7 @@ import re
 
 from gpu_common import read_json
 
-MOST_PROBLEMS, MOST_FIGURES = 16, 40  # in the summary; the page has all
+MOST_PROBLEMS, MOST_FIGURES = 6, 40  # of a line, and of all, in the summary; the page has all
 WIDTH = 160
 NO_MORE = "the run had ended"  # message of a line
 
@@ -30,24 +30,26 @@ def collect(work, states):
     return lines
 
 
-def problems_of(lines):
-    """With the name of the line; of one that failed and gave none, the end of its log. Of lines
+def problems_of(name, entry):
+    """What is wrong with a line; of one that failed and told nothing, the end of its log. Of lines
     that a run which ended has not come to, its end is the problem."""
-    found = []
-    for name, entry in lines.items():
-        texts = list(entry.get("problems", []))
-        if entry["status"] in ("cut off", "not begun") and entry["message"] != NO_MORE:
-            texts.append(f"{entry['status']}: {entry['message']}")
-        elif entry["status"] == "failed" and not texts:
-            texts.append(entry.get("message") or "".join(entry.get("log_end", [])[-1:]))
-        found += [f"{name}: {text}" for text in texts]
-    return found
+    found = list(dict.fromkeys(entry.get("problems", [])))
+    if entry["status"] in ("cut off", "not begun") and entry["message"] != NO_MORE:
+        found.append(f"{entry['status']}: {entry['message']}")
+    elif entry["status"] == "failed" and not found:
+        found.append(entry.get("message") or "".join(entry.get("log_end", [])[-1:]))
+    return [f"{name}: {text}" for text in found]
 
 
-def shortened(texts, most, name):
-    lines = [text if len(text) <= WIDTH else text[:WIDTH - 3] + "..." for text in texts[:most]]
+def shortened(text):
+    """Its middle left out, for the end of a warning says what became of it."""
+    return text if len(text) <= WIDTH else text[:WIDTH - 50] + " ... " + text[-45:]
+
+
+def first_of(texts, most, more):
+    lines = ["  " + shortened(text) for text in texts[:most]]
     if len(texts) > most:
-        lines.append(f"and {len(texts) - most} more {name}: see the page")
+        lines.append(f"  {more}{len(texts) - most} more: see the page")
     return lines
 
 
@@ -63,13 +65,13 @@ def summary(report):
              f"{report['budget']:.0f} s", *report["tree"], ""]
     lines += [state_line(name, entry) for name, entry in report["lines"].items()]
     lines += ["", *report["notes"]]
-    problems = problems_of(report["lines"])
-    lines.append(f"problems: {len(problems)}")
-    lines += ["  " + text for text in shortened(problems, MOST_PROBLEMS, "problems")]
+    problems = {name: problems_of(name, entry) for name, entry in report["lines"].items()}
+    lines.append(f"problems: {sum(map(len, problems.values()))}")
+    for name, texts in problems.items():
+        lines += first_of(texts, MOST_PROBLEMS, f"{name}: ")
     figures = [text for entry in report["lines"].values() for text in entry.get("figures", [])]
     if figures:
-        lines.append("figures:")
-        lines += ["  " + text for text in shortened(figures, MOST_FIGURES, "figures")]
+        lines += ["figures:", *first_of(figures, MOST_FIGURES, "")]
     return "\n".join(lines) + "\n"
 
 
