@@ -10,6 +10,7 @@ import select
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,13 +26,15 @@ def blas_environment():
 
 
 class Child:
-    """`must`: without it the program cannot go on, which then ends."""
+    """`must`: without it the program cannot go on, which then ends. Else `problem` tells why, with
+    what the child said last, and kill() shows all that it said."""
 
-    def __init__(self, name, command, threads, must=True, environment=None, errors=None):
+    def __init__(self, name, command, threads, must=True, environment=None):
         self.name, self.must = name, must
+        self.errors = None if must else tempfile.TemporaryFile()
         counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=errors, text=True,
+                                        stderr=self.errors, text=True,
                                         env=blas_environment() | counts | (environment or {}))
         self.about, self.problem = None, None
 
@@ -59,9 +62,16 @@ class Child:
         if line:
             return json.loads(line)
         self.problem = f"{self.name} ended with {self.process.wait()}"
+        self.problem += "".join(": " + line[:300] for line in self.said().splitlines()[-1:])
         if self.must:
             sys.exit(self.problem)
         return None
+
+    def said(self):
+        if self.errors is None:
+            return ""
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace").strip()
 
     def ask(self, command):
         try:
@@ -81,6 +91,8 @@ class Child:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        if self.said():
+            print(self.said(), file=sys.stderr, flush=True)
 
 
 class Contender:
@@ -90,6 +102,7 @@ class Contender:
         self.name, self.child, self.command = name, child, command
         self.block_seconds = block_seconds
         self.medians, self.all, self.cpu, self.steps = [], [], [], 0
+        self.last = {}  # answer to the last block
 
     def run(self, steps):
         return self.child.ask(f"{self.command} {steps}")
@@ -115,6 +128,7 @@ class Contender:
         self.medians.append(statistics.median(answer["microseconds"]))
         self.all += answer["microseconds"]
         self.cpu.append(answer["cpu_microseconds"])
+        self.last = answer
         return True
 
 

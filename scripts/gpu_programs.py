@@ -1,34 +1,31 @@
-"""The parts of gpu_check.sh that run test programs: tests, sanitizer."""
+"""The lines that run test programs: smoke, tests, sanitizer, again."""
 import concurrent.futures
 import glob
-import json
 import os
 import re
-import shutil
 import subprocess
 import time
 
-from gpu_common import ROOT, SKIPPED, cores, environment, left, output_of
+from gpu_common import ROOT, SKIPPED, cores, left, program, read_json, simulated
+from gpu_profile import find_tool
 
 
 class Program:
     """A test program: how it is run and what came of it."""
 
-    def __init__(self, name, command, folder=ROOT, variables=None, skip_fails=False):
-        self.name, self.command, self.folder = name, command, folder
-        self.variables, self.skip_fails = variables or {}, skip_fails
+    def __init__(self, name, command, skip_fails=False):
+        self.name, self.command, self.skip_fails = name, command, skip_fails
         self.result = {"name": name}
 
     def run(self, arguments, findings, seconds):
         begin = time.monotonic()
-        log = os.path.join(arguments.work, f"{arguments.part}-{self.name}.log")
+        log = os.path.join(arguments.work, f"{arguments.line}-{self.name}.log")
         status = None
         with open(log, "w", encoding="utf-8") as file:
             try:
                 status = subprocess.run(
-                    self.command, cwd=self.folder, stdout=file, stderr=subprocess.STDOUT,
-                    env=environment(arguments) | self.variables, timeout=seconds,
-                    check=False).returncode
+                    self.command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT,
+                    timeout=seconds, check=False).returncode
             except subprocess.TimeoutExpired:
                 pass
             except OSError as error:
@@ -72,65 +69,73 @@ class Program:
                              f"({result['passed']} had passed)")
 
 
-def run_programs(arguments, findings, programs, width):
-    """At once, the first ones first; each has to end before the part is killed."""
-    def one(program):
-        program.run(arguments, findings, left(arguments, 6))
+def run_programs(arguments, findings, programs):
+    """At once, the first ones first; each has to end before the line is killed."""
+    def one(made):
+        made.run(arguments, findings, left(arguments, 3))
 
+    width = max(2, cores() * 3 // 4)
     with concurrent.futures.ThreadPoolExecutor(max_workers=width) as pool:
-        for future in [pool.submit(one, program) for program in programs]:
+        for future in [pool.submit(one, made) for made in programs]:
             future.result()
 
 
-# ---- tests ----
+# ---- Tests ----
 
-def registered(arguments):
-    """The tests of the build: {name: (command, folder, variables)}."""
-    text = output_of("ctest", "--test-dir", arguments.build, "--show-only=json-v1")
-    tests = {}
-    for test in json.loads(text)["tests"] if text else []:
-        properties = {p["name"]: p["value"] for p in test.get("properties", [])}
-        variables = dict(v.split("=", 1) for v in properties.get("ENVIRONMENT", []))
-        if test.get("command"):
-            tests[test["name"]] = (test["command"], properties.get("WORKING_DIRECTORY", ROOT),
-                                   variables)
-    return tests
+OPS = "test_ops_device"
+HALVES = ("fp16", "bf16")
+SMOKE_CASES = ("conv2d/", "linear/")
+QUICK_CASES = ("conv2d/same", "linear/vector")
 
 
-def parity(arguments):
-    """Whole models against PyTorch in double. None where what it needs is not there."""
-    if output_of(arguments.python, "-c", "import numpy, safetensors, torch, yaml") is None:
-        return None
-    models = [os.path.join(ROOT, "configs", "models", name + ".yaml")
-              for name in ("lightweight", "advanced")]
-    return Program("parity_with_torch", [
-        arguments.python, os.path.join(ROOT, "benchmarks", "peers", "parity.py"), "--build",
-        arguments.build, "--device", arguments.device, "--steps", "3", "--threads",
-        str(min(8, cores())), *models])
+def device_tests(arguments):
+    """Names of the test programs of a device."""
+    path = os.path.join(arguments.root, "tests", "device_tests.txt")
+    with open(path, encoding="utf-8") as file:
+        return file.read().split()
+
+
+def test_program(arguments, name, *options):
+    """A test program by name, with a data type where the operations' takes one, and cases."""
+    return Program("-".join([name, *(o for o in options if o in HALVES)]),
+                   [program(arguments, name), arguments.device, *options], skip_fails=True)
+
+
+def smoke(arguments, findings):
+    cases = QUICK_CASES if arguments.quick else SMOKE_CASES
+    run_programs(arguments, findings, [test_program(arguments, OPS, *cases),
+                                       test_program(arguments, OPS, "bf16", *cases)])
 
 
 def tests(arguments, findings):
-    device = "cudasim" if arguments.device.startswith("cudasim") else "cuda"
-    known = registered(arguments)
-    pattern = rf"test_optimizer_{device}$" if arguments.quick else (
-        rf".*_{device}(_fp16|_bf16)?$|e2e_test_device$")
-    programs = [Program(name, *known[name], skip_fails=True) for name in known
-                if re.match(pattern, name)]
-    ops = known.get(f"test_ops_device_{device}")
-    for dtype in ("fp16", "bf16") if ops and not arguments.quick else ():
-        programs = [p for p in programs if p.name != f"test_ops_device_{device}_{dtype}"]
-        programs.append(Program(f"test_ops_device_{device}_{dtype}", [*ops[0], dtype], *ops[1:],
-                                skip_fails=True))
-    if not programs:
-        findings.problem(f"no test of {arguments.build} ends in _{device}: is it built?")
+    """The longest ones first."""
+    if arguments.quick:
+        run_programs(arguments, findings, [test_program(arguments, "test_optimizer")])
         return
-    programs.sort(key=lambda p: "ops" not in p.name)
-    whole = None if arguments.quick else parity(arguments)
-    if whole is not None:
-        programs.append(whole)
-    elif not arguments.quick:
-        findings.line("parity_with_torch: no PyTorch, PyYAML, NumPy or safetensors here")
-    run_programs(arguments, findings, programs, max(2, cores() // 2))
+    names = device_tests(arguments)
+    run_programs(arguments, findings, [
+        *[test_program(arguments, OPS, *halves) for halves in ((), HALVES[:1], HALVES[1:])],
+        *[test_program(arguments, name) for name in names if name != OPS]])
+
+
+def again(arguments, findings):
+    """What failed or was cut off in the first run."""
+    for path in glob.glob(os.path.join(arguments.first, "gpu-*-first.json")):
+        break
+    else:
+        findings.skip(f"no report of a first run in {arguments.first}")
+    before = {}
+    for line in read_json(path).get("lines", {}).values():
+        before |= {p["name"]: p for p in line.get("programs", []) if p.get("status") != "passed"
+                   and re.fullmatch(r"test_\w+(-fp16|-bf16)?", p["name"])}
+    if not before:
+        findings.skip("every test passed in the first run")
+    programs = []
+    for name, result in before.items():
+        test, _, dtype = name.partition("-")
+        cases = [failure.split()[0] for failure in result["failures"]] if test == OPS else []
+        programs.append(test_program(arguments, test, *([dtype] if dtype else []), *cases))
+    run_programs(arguments, findings, programs)
 
 
 # ---- sanitizer ----
@@ -147,14 +152,17 @@ CASES = {
     "attention": ["squeeze_excite/relu", "squeeze_excite/channels_33", "spatial_attention/plain",
                   "spatial_attention/ties", "spatial_attention/channels_64"],
 }
+HALVES_CASES = ("fp16", "conv2d/same", "linear/vector", "batchnorm/relu", "maxpool/odd",
+                "conv2d/depthwise_tiles")
 
 
 class Sanitized(Program):
-    def __init__(self, tool, sanitizer, name, command, folder, variables):
+    def __init__(self, arguments, sanitizer_path, tool, name, test, *options):
         # Libraries ask for what a device may lack, and tests for more memory than there is.
         flags = ["--report-api-errors", "no"] if tool == "memcheck" else []
-        super().__init__(f"{tool}-{name}", [sanitizer, "--tool", tool, "--error-exitcode", "86",
-                                            *flags, *command], folder, variables, True)
+        super().__init__(f"{tool}-{name}", [
+            sanitizer_path, "--tool", tool, "--error-exitcode", "86", *flags,
+            program(arguments, test), arguments.device, *options], True)
 
     def judge(self, status, text, seconds):
         super().judge(status, text, seconds)
@@ -169,48 +177,29 @@ class Sanitized(Program):
             findings.problem(f"{self.result['name']}: {self.result['summary']}")
 
 
-def find_sanitizer():
-    places = ["/usr/local/cuda/bin", "/usr/local/cuda/compute-sanitizer",
-              *sorted(glob.glob("/opt/nvidia/compute-sanitizer*"))]
-    return shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer",
-                                                             path=os.pathsep.join(places))
-
-
-def sanitized(arguments, sanitizer):
+def sanitized(arguments, path):
     """The most telling first: accesses, then races, then barriers; kernels of ours before those of
     libraries."""
-    known = registered(arguments)
-    ops = known.get("test_ops_device_cuda")
-    others = [name for name in ("test_features_device_cuda", "test_optimizer_cuda")
-              if name in known]
     made = []
     for tool in ("memcheck", "racecheck", "synccheck"):
-        for name in others:
-            made.append(Sanitized(tool, sanitizer, name, *known[name]))
-        if tool == "memcheck":
-            made += [Sanitized(tool, sanitizer, name, *known[name]) for name in (
-                "test_trainer_device_cuda", "test_model_device_cuda") if name in known]
-        for name, cases in CASES.items() if ops else ():
+        for name, cases in CASES.items():
             if tool == "memcheck" or name != "products":
-                made.append(Sanitized(tool, sanitizer, name, [*ops[0], *cases], *ops[1:]))
-        if ops and tool == "memcheck":
-            halves = [*ops[0], "fp16", "conv2d/same", "linear/vector", "batchnorm/relu",
-                      "maxpool/odd", "conv2d/depthwise_tiles"]
-            made.append(Sanitized(tool, sanitizer, "halves", halves, *ops[1:]))
+                made.append(Sanitized(arguments, path, tool, name, OPS, *cases))
+        for name in ("test_features_device", "test_optimizer"):
+            made.append(Sanitized(arguments, path, tool, name, name))
+        if tool == "memcheck":
+            made.append(Sanitized(arguments, path, tool, "halves", OPS, *HALVES_CASES))
     return made
 
 
 def sanitizer(arguments, findings):
-    if arguments.device.startswith("cudasim"):
+    if simulated(arguments):
         findings.skip("the simulated device checks its memory itself")
-    program = find_sanitizer()
-    if program is None:
-        findings.skip("compute-sanitizer is not there (it comes with the CUDA toolkit)")
-    programs = sanitized(arguments, program)
-    if not programs:
-        findings.problem(f"{arguments.build} has no test of the device: is it built?")
-        return
-    run_programs(arguments, findings, programs, max(2, cores() * 3 // 4))
+    path = find_tool("compute-sanitizer")
+    if path is None:
+        findings.skip("compute-sanitizer is not here (it comes with the CUDA toolkit)")
+    programs = sanitized(arguments, path)
+    run_programs(arguments, findings, programs)
     if all(p.result["status"] == "unsupported" for p in programs):
         findings.put(problems=[])
         findings.skip("compute-sanitizer does not support this device")

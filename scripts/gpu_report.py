@@ -1,34 +1,14 @@
-#!/usr/bin/env python3
-"""Writes the report of gpu_check.sh from what its parts have left in WORK.
-
-    gpu_report.py --work WORK --out DIR --name DEVICE --commit COMMIT --date DATE --command LINE
-
-WORK holds for each part PART.state (status, seconds and more; lines of key=value), PART.json
-(findings), PART.results.json (of a benchmark) and PART.log. What another commit has left does not
-count. Makes DIR/gpu-DEVICE.json and .txt, the same as a page.
-"""
-import argparse
+"""The report of gpu_first.sh and gpu_second.sh: all that was found as JSON, the same as a page, and
+the summary, of one page, that is printed last and stands at the head of the other."""
 import json
 import os
 import re
 
-PARTS = ["machine", "build", "tests", "sanitizer", "train", "step", "infer", "features"]
+from gpu_common import read_json
 
-
-def read_json(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return {}
-
-
-def read_state(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
-    except OSError:
-        return {}
+MOST_PROBLEMS, MOST_FIGURES = 6, 40  # of a line, and of all, in the summary; the page has all
+WIDTH = 160
+NO_MORE = "the run had ended"  # message of a line
 
 
 def last_lines(path, count):
@@ -39,43 +19,63 @@ def last_lines(path, count):
         return []
 
 
-def collect(work, commit):
-    """{part: what is known of it}, in the order in which they are run."""
-    parts = {}
-    for part in PARTS:
-        path = os.path.join(work, part)
-        state = read_state(path + ".state")
-        if not state or state.get("commit") != commit:
-            continue
-        entry = {key: state[key] for key in ("status", "date", "message") if state.get(key)}
-        entry |= {key: float(state[key]) for key in ("seconds", "budget") if key in state}
-        entry |= read_json(path + ".json")
-        results = read_json(path + ".results.json")
-        if results:
-            entry["measured"] = results
+def collect(work, states):
+    """{line: its state and what it found}, in the order in which they were run."""
+    lines = {}
+    for name, state in states.items():
+        entry = dict(state) | read_json(os.path.join(work, name + ".json"))
         if entry["status"] in ("failed", "cut off"):
-            entry["log_end"] = last_lines(path + ".log", 30)
-        parts[part] = entry
-    return parts
+            entry["log_end"] = last_lines(os.path.join(work, name + ".log"), 30)
+        lines[name] = entry
+    return lines
 
 
-def verdict(parts):
-    counts = {}
-    for part, entry in parts.items():
-        counts.setdefault(entry["status"], []).append(part)
-    return "; ".join(f"{status}: {', '.join(names)}" for status, names in counts.items())
+def problems_of(name, entry):
+    """What is wrong with a line; of one that failed and told nothing, the end of its log. Of lines
+    that a run which ended has not come to, its end is the problem."""
+    found = list(dict.fromkeys(entry.get("problems", [])))
+    if entry["status"] in ("cut off", "not begun") and entry["message"] != NO_MORE:
+        found.append(f"{entry['status']}: {entry['message']}")
+    elif entry["status"] == "failed" and not found:
+        found.append(entry.get("message") or "".join(entry.get("log_end", [])[-1:]))
+    return [f"{name}: {text}" for text in found]
+
+
+def shortened(text):
+    """Its middle left out, for the end of a warning says what became of it."""
+    return text if len(text) <= WIDTH else text[:WIDTH - 50] + " ... " + text[-45:]
+
+
+def first_of(texts, most, more):
+    lines = ["  " + shortened(text) for text in texts[:most]]
+    if len(texts) > most:
+        lines.append(f"  {more}{len(texts) - most} more: see the page")
+    return lines
+
+
+def state_line(name, entry):
+    seconds = f"{entry['seconds']:5.1f} s of at most {entry['budget']:3.0f}"
+    reason = entry.get("skipped") or entry.get("message") or ""
+    return f"{name:10} {entry['status']:9} {seconds}  {reason}"[:WIDTH].rstrip()
+
+
+def summary(report):
+    title = f"decavox on {report['device']}, {report['run']} run"
+    lines = [title, "=" * len(title), f"{report['date']}, {report['seconds']:.0f} s of at most "
+             f"{report['budget']:.0f} s", *report["tree"], ""]
+    lines += [state_line(name, entry) for name, entry in report["lines"].items()]
+    lines += ["", *report["notes"]]
+    problems = {name: problems_of(name, entry) for name, entry in report["lines"].items()}
+    lines.append(f"problems: {sum(map(len, problems.values()))}")
+    for name, texts in problems.items():
+        lines += first_of(texts, MOST_PROBLEMS, f"{name}: ")
+    figures = [text for entry in report["lines"].values() for text in entry.get("figures", [])]
+    if figures:
+        lines += ["figures:", *first_of(figures, MOST_FIGURES, "")]
+    return "\n".join(lines) + "\n"
 
 
 # ---- The page ----
-
-def heading(part, entry, date):
-    text = f"{part}: {entry['status']}"
-    if entry.get("date") != date:
-        text += f" on {entry.get('date')}"
-    if "seconds" in entry:
-        text += f", {entry['seconds']:.0f} s of at most {entry['budget']:.0f}"
-    return text + (f" ({entry['message']})" if "message" in entry else "")
-
 
 def step_table(measured):
     """A line for each configuration: microseconds, quartiles, and against PyTorch's forms."""
@@ -84,8 +84,9 @@ def step_table(measured):
     for r in measured.get("results", []):
         times, quartiles = r["microseconds"], r["quartiles"].get("decavox")
         span = f"{quartiles[0]:.1f}-{quartiles[1]:.1f}" if quartiles else "-"
-        cells = [f"{times[name]:9.1f}" if name in times else f"{'-':>9}"
-                 for name in ("eager", "compile", "graph")]
+        named = {"graph": "graph_tf32" if r["precision"] == "tf32" else "graph"}
+        cells = [f"{times[named.get(name, name)]:9.1f}" if named.get(name, name) in times
+                 else f"{'-':>9}" for name in ("eager", "compile", "graph")]
         best = "-"
         if "ratio" in r:
             best = (f"{r['best_torch']} {times[r['best_torch']]:.1f} us: {r['ratio']:.2f} "
@@ -93,11 +94,6 @@ def step_table(measured):
         ours = f"{times['decavox']:11.1f}" if "decavox" in times else f"{'-':>11}"
         lines.append(f"{r['model']:12} {r['precision']:5} {r['batch']:5} {ours} {span:>17} "
                      f"{' '.join(cells)}  {best}")
-    for r in measured.get("results", []):
-        if "graph_tf32" in r.get("ratios", {}):
-            lines.append(f"PyTorch's graph with TF32, which is less exact than FP32: {r['model']} "
-                         f"batch {r['batch']} {r['microseconds']['graph_tf32']:.1f} us, "
-                         f"{r['ratios']['graph_tf32']:.2f} times as long as decavox in FP32")
     notes = {f"{r['model']} {r['precision']} batch {r['batch']}: {name}: {why}"
              for r in measured.get("results", []) for name, why in r.get("notes", {}).items()
              if "1-D form" not in why and "one-dimensional" not in why}
@@ -120,17 +116,11 @@ def feature_table(measured):
     return lines
 
 
-def section(part, entry, date):
-    title = heading(part, entry, date)
-    lines = ["", title, "-" * len(title)]
-    if "skipped" in entry:
-        lines.append("skipped: " + entry["skipped"])
-    lines += entry.get("lines", [])
-    measured = entry.get("measured", {})
-    if "without_torch" in measured:
-        lines.append("without PyTorch: " + measured["without_torch"])
-    if measured:
-        lines += feature_table(measured) if part == "features" else step_table(measured)
+def section(name, entry):
+    title = state_line(name, entry)
+    lines = ["", title, "-" * len(title), entry["what"], *entry.get("lines", [])]
+    for measured in entry.get("measured", []):
+        lines += feature_table(measured) if name == "features" else step_table(measured)
     lines += ["PROBLEM: " + text for text in entry.get("problems", [])]
     if "log_end" in entry:
         lines += ["the end of its log:"] + ["    " + line for line in entry["log_end"]]
@@ -138,36 +128,23 @@ def section(part, entry, date):
 
 
 def page(report):
-    title = f"decavox on {report['device']}"
-    lines = [title, "=" * len(title), "", f"commit {report['commit']}, {report['date']}",
-             report["result"]]
-    for part, entry in report["parts"].items():
-        lines += section(part, entry, report["date"])
+    lines = [summary(report)]
+    for name, entry in report["lines"].items():
+        lines += section(name, entry)
     return "\n".join(lines) + "\n"
 
 
-def write(path, text):
+def write_file(path, text):
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(path + ".new", path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("work", "out", "name", "commit", "date", "command"):
-        parser.add_argument("--" + name, required=True)
-    arguments = parser.parse_args()
-    parts = collect(arguments.work, arguments.commit)
-    report = {"device": arguments.name, "commit": arguments.commit, "date": arguments.date,
-              "command": arguments.command, "result": verdict(parts), "parts": parts}
-    slug = re.sub(r"[^a-z0-9]+", "-", arguments.name.lower()).strip("-")
-    os.makedirs(arguments.out, exist_ok=True)
-    path = os.path.join(arguments.out, "gpu-" + slug)
-    write(path + ".json", json.dumps(report, indent=1) + "\n")
-    write(path + ".txt", page(report))
-    print(path)
-
-
-if __name__ == "__main__":
-    main()
+def write(out, report):
+    """OUT/gpu-DEVICE-RUN.json and .txt; the path without the ending."""
+    slug = re.sub(r"[^a-z0-9]+", "-", report["device"].lower()).strip("-")
+    os.makedirs(out, exist_ok=True)
+    path = os.path.join(out, f"gpu-{slug}-{report['run']}")
+    write_file(path + ".json", json.dumps(report, indent=1) + "\n")
+    write_file(path + ".txt", page(report))
+    return path

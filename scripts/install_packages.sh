@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that decavox is built, tested or formatted with.
 #
-#     scripts/install_packages.sh [build|test|format]...     default: build
+#     scripts/install_packages.sh [build|test|format|pack]...     default: build
 #
 # Does nothing where all are there. Needs root or sudo otherwise.
 set -euo pipefail
@@ -10,6 +10,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsoxr-dev li
        libjansson-dev libdeflate-dev libdnnl-dev espeak-ng)
 test=("${build[@]}" libcmocka-dev git python3 python3-venv)
 format=(clang-format clang-tidy)
+pack=(flac binutils xz-utils)
 
 fail()
 {
@@ -28,8 +29,9 @@ for group in "${@:-build}"; do
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
     format) wanted+=("${format[@]}") ;;
+    pack) wanted+=("${pack[@]}") ;;
     *)
-        echo "usage: $0 [build|test|format]..." >&2
+        echo "usage: $0 [build|test|format|pack]..." >&2
         exit 2
         ;;
     esac

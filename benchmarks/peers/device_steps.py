@@ -5,9 +5,13 @@ their number; a contender's figure is the median of all its times, beside it the
 batch lies in the device's memory on both sides. The ratio is taken within each round, of
 the medians of the blocks, as on the CPU.
 
-What takes long on PyTorch's side is getting ready (importing, compiling): the programs of as many
-configurations as the machine can take get ready at the same time, and only then time is taken, of
-one configuration after the other. The file of results is written after each of them.
+decavox's programs start first, one after the other, since each times algorithms while it starts.
+What takes long on PyTorch's side is getting ready (importing, compiling): then the programs of as
+many configurations as the machine can take get ready at the same time. Only after that time is
+taken, of one configuration after the other. The file of results is written after each of them.
+
+A figure of decavox stands for steps that were replayed and for the libraries' kernels. Whatever
+else its steps were is a problem, which names the configuration and makes the exit status 1.
 """
 import os
 import statistics
@@ -21,12 +25,17 @@ from records import (PEERS, RESULTS, Child, Contender, by_turns, check_parameter
 # Host memory that a program of PyTorch with CUDA takes, and device memory of one of any.
 HOST_GIB, DEVICE_GIB = 2.5, 1.5
 LEAST_STEPS = 16  # between two waits, also where steps are slow
+EAGER_STEPS = 1  # the first one; the second is recorded, and replayed from then on
+LATENCIES = 200
+OWN_SECONDS = 60  # in which decavox's program has to be ready
 
 
 def add_options(parser):
     group = parser.add_argument_group("on a device")
     group.add_argument("--device", default="cpu", help="cuda, cuda:N or cudasim")
-    group.add_argument("--precision", default="fp32", help="fp32,fp16,bf16, a comma between")
+    group.add_argument("--precision", default="fp32", help="fp32,tf32,fp16,bf16, a comma between; "
+                       "tf32 against PyTorch's graph_tf32")
+    group.add_argument("--algorithms", default="measured", help="fixed, measured or any")
     group.add_argument("--report", type=int, default=64, help="steps to a time")
     group.add_argument("--block", type=float, default=0,
                        help="seconds of a block; default: 0.1, on the CPU 0.6")
@@ -36,6 +45,7 @@ def add_options(parser):
     group.add_argument("--compile-batches", default="",
                        help="torch.compile for these alone, a comma between; default: all")
     group.add_argument("--no-compile", action="store_true", help="without torch.compile")
+    group.add_argument("--alone", action="store_true", help="without PyTorch")
     group.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
 
 
@@ -61,9 +71,13 @@ class Job:
         self.model, self.precision, self.batch = model, precision, batch
         self.ours, self.torch, self.notes = None, [], {}
 
-    def common(self):
+    def __str__(self):
+        what = "forward pass" if self.arguments.inference else "training step"
+        return f"{self.model} {self.precision} batch {self.batch} {what}"
+
+    def common(self, precision):
         inference = ["--inference"] if self.arguments.inference else []
-        return [model_path(self.model), "--batch", str(self.batch), "--precision", self.precision,
+        return [model_path(self.model), "--batch", str(self.batch), "--precision", precision,
                 *inference]
 
     def variants(self):
@@ -73,9 +87,9 @@ class Job:
             return [self.arguments.variants]
         if torch_device(self.arguments.device) == "cpu":
             return ["eager"]
+        if self.precision == "tf32":
+            return ["graph_tf32"]
         plain = ["eager", "graph", "graph_channels_last", "graph_conv1d"]
-        if self.precision == "fp32":
-            plain.append("graph_tf32")
         return [",".join(plain), *(["compile,graph_compile"] if self.compiles() else [])]
 
     def compiles(self):
@@ -83,17 +97,22 @@ class Job:
         return not self.arguments.no_compile and (
             not batches or str(self.batch) in batches.split(","))
 
-    def start(self, with_torch, threads):
-        bench = program(self.arguments.build, "step")
+    def start(self, end):
+        """decavox's program, and waits until it is ready, at most to `end` (monotonic)."""
         device = self.arguments.device
-        self.ours = Child("step", [*bench, *self.common(), "--device", device, "--resident",
-                                         "--report", str(self.arguments.report)], 1, must=False,
+        self.ours = Child("step", [
+            *program(self.arguments.build, "step"), *self.common(self.precision), "--device",
+            device, "--resident", "--report", str(self.arguments.report), "--algorithms",
+            self.arguments.algorithms], 1, must=False,
                           environment=module_path(self.arguments.build))
-        if not with_torch:
-            return
-        command = [self.arguments.python, os.path.join(PEERS, "torch_step.py"), *self.common(),
-                   "--device", torch_device(device), "--report", str(self.arguments.report),
-                   "--prepare", str(self.arguments.prepare / 2)]
+        self.ours.ready(min(OWN_SECONDS, end - time.monotonic()))
+
+    def start_torch(self, threads):
+        precision = "fp32" if self.precision == "tf32" else self.precision
+        command = [self.arguments.python, os.path.join(PEERS, "torch_step.py"),
+                   *self.common(precision), "--device", torch_device(self.arguments.device),
+                   "--report", str(self.arguments.report), "--prepare",
+                   str(self.arguments.prepare / 2)]
         for variants in self.variants():
             self.torch.append((variants, Child(
                 "torch_step", [*command, "--variants", variants], 1, must=False,
@@ -103,7 +122,7 @@ class Job:
         """Those that are ready; the others are named in the notes."""
         block = self.arguments.block or 0.1
         found = []
-        if self.ours.ready(max(60, ready_at - time.monotonic())):
+        if self.ours.ready():
             found.append(Contender("decavox", self.ours, "run", block))
         else:
             self.notes["decavox"] = self.ours.problem
@@ -147,24 +166,54 @@ class Job:
         if self.ours.about is not None:
             result |= {"parameters": self.ours.about["parameters"],
                        "decavox_backend": self.ours.about["version"]}
-        if contenders and contenders[0].name == "decavox":
-            self.compare(result, contenders)
+        ours = [c for c in contenders if c.name == "decavox"]
+        if ours:
+            counts = ("replays", "eager", "skipped", "nodes", "warnings")
+            result |= {key: ours[0].last[key] for key in counts if key in ours[0].last}
+            self.compare(result, ours[0], [c for c in contenders if c is not ours[0]])
+            self.take_latency(result)
+        result["problems"] = self.problems(result)
         return result
 
-    def compare(self, result, contenders):
-        """Against each, and against the fastest that computes as exactly."""
-        decavox, *others = contenders
-        last = decavox.child.ask(f"run {decavox.steps}")
-        if last is not None:
-            result |= {key: last[key] for key in ("replays", "eager", "skipped") if key in last}
+    def compare(self, result, decavox, others):
+        """Against each, and against the fastest."""
         result["ratios"] = {c.name: round(statistics.median(ratios(c, decavox)), 3)
                             for c in others}
-        fair = [c for c in others if "tf32" not in c.name]
-        if fair:
-            best = min(fair, key=lambda c: statistics.median(c.medians))
+        if others:
+            best = min(others, key=lambda c: statistics.median(c.medians))
             times = ratios(best, decavox)
             result |= {"best_torch": best.name, "ratio": result["ratios"][best.name],
                        "ratio_spread": [round(min(times), 3), round(max(times), 3)]}
+
+    def take_latency(self, result):
+        """From samples in the host's memory to their probabilities there."""
+        if not self.arguments.inference:
+            return
+        answer = self.ours.ask(f"latency {LATENCIES}")
+        if answer is None:
+            self.notes["latency"] = self.ours.problem
+            return
+        times = answer["microseconds"]
+        result |= {"latency_microseconds": round(statistics.median(times), 2),
+                   "latency_quartiles": [round(v, 2) for v in quartiles(times)]}
+
+    def problems(self, result):
+        found = []
+        if "decavox" not in result["microseconds"]:
+            found.append(self.notes.get("decavox", "not measured"))
+        found += step_problems(result)
+        return [f"{self}: {problem}" for problem in found]
+
+
+def step_problems(answer):
+    """What is wrong with steps that `decavox_bench step` has made on a device, of its answer to
+    `run`: those that were not replayed, and what was warned of."""
+    found = []
+    if "eager" in answer and answer.get("replays", 0) == 0:
+        found.append(f"no step was replayed, {answer['eager']} ran call by call")
+    elif answer.get("eager", 0) > EAGER_STEPS:
+        found.append(f"{answer['eager']} steps ran call by call, {EAGER_STEPS} is expected")
+    return found + answer.get("warnings", [])
 
 
 def print_record(result):
@@ -177,8 +226,12 @@ def print_record(result):
         print(f"  {name:24}{value:10.1f}{low:10.1f}{high:10.1f}"
               f"{result['cpu_microseconds'][name]:10.1f}"
               + (f"{ratio:8.2f}" if ratio is not None else ""))
+    if "latency_microseconds" in result:
+        print(f"  {'decavox, host to host':24}{result['latency_microseconds']:10.1f}")
     for name, reason in result["notes"].items():
         print(f"  {name:24}not measured: {reason}")
+    for problem in result["problems"]:
+        print(f"PROBLEM: {problem}")
     sys.stdout.flush()
 
 
@@ -192,7 +245,10 @@ def free_gib():
 
 
 def next_wave(jobs, with_torch):
-    """As many of the configurations as can get ready together; at least one."""
+    """As many of the configurations as can get ready together; at least one. Alone each is a wave
+    of its own: what comes first is measured first."""
+    if not with_torch:
+        return jobs[:1]
     host, device = free_gib()
     most = min(4 * len(os.sched_getaffinity(0)), host / HOST_GIB, device / DEVICE_GIB)
     wave, programs = [], 0
@@ -212,10 +268,25 @@ def order(arguments):
             for model in arguments.models.split(",")]
 
 
+def get_ready(wave, with_torch, end):
+    """Starts the programs of all configurations; when PyTorch's have to be ready (monotonic)."""
+    for job in wave:
+        job.start(end)
+    compilers = sum(job.compiles() for job in wave)
+    threads = max(1, 2 * len(os.sched_getaffinity(0)) // max(1, compilers))
+    ready_at = min(end - 1, time.monotonic() + wave[0].arguments.prepare)
+    if with_torch:
+        for job in wave:
+            job.start_torch(threads)
+    for _, child in sum((job.torch for job in wave), []):
+        child.ready(max(0.05, ready_at - time.monotonic()))
+    return ready_at
+
+
 def run(arguments):
     """All configurations; the exit status."""
     end = time.monotonic() + (arguments.deadline or 1e9)
-    reason = why_no_torch(arguments)
+    reason = "it is not asked for" if arguments.alone else why_no_torch(arguments)
     if reason is not None:
         print(f"without PyTorch: {reason}", flush=True)
     jobs = order(arguments)
@@ -223,17 +294,10 @@ def run(arguments):
     while jobs:
         wave = next_wave(jobs, reason is None)
         jobs = jobs[len(wave):]
-        compilers = sum(job.compiles() for job in wave)
-        threads = max(1, 2 * len(os.sched_getaffinity(0)) // max(1, compilers))
         if time.monotonic() > end:
             dropped += wave
             continue
-        for job in wave:
-            job.start(reason is None, threads)
-        ready_at = min(end - 1, time.monotonic() + arguments.prepare)
-        for job in wave:  # all are ready, or given up, before the first one is timed
-            for child in [job.ours, *[child for _, child in job.torch]]:
-                child.ready(max(0.05, ready_at - time.monotonic()))
+        ready_at = get_ready(wave, reason is None, end)
         for number, job in enumerate(wave):
             if time.monotonic() > end:
                 dropped.append(job)
@@ -243,7 +307,7 @@ def run(arguments):
                 write(arguments, results, reason, dropped + wave[number + 1:] + jobs)
             job.close()
     write(arguments, results, reason, dropped)
-    bad = [r for r in results if "decavox" not in r["microseconds"]]
+    bad = [r for r in results if r["problems"]]
     return 1 if bad or not results else 0
 
 
@@ -251,7 +315,7 @@ def write(arguments, results, reason, left):
     content = {"device": arguments.device, "what": "inference" if arguments.inference else
                "training step", "steps_to_a_time": arguments.report, "rounds": arguments.rounds,
                "results": results,
-               "not_measured": [f"{j.model}, {j.precision}, batch {j.batch}" for j in left]}
+               "not_measured": [str(job) for job in left]}
     if reason is not None:
         content["without_torch"] = reason
     write_json(arguments.out or os.path.join(RESULTS, f"{arguments.device}-steps.json"), content)

@@ -3,7 +3,7 @@
     eager              as written
     graph              the whole step captured as one CUDA graph and replayed
     graph_channels_last, graph_conv1d   the same with another order of memory, or 1-D modules
-    graph_tf32         the same with products rounded to TF32: faster, and less exact than FP32
+    graph_tf32         the same with products rounded to TF32: beside TF32 of decavox
     compile            torch.compile(mode="reduce-overhead"): the compiler's own CUDA graphs
     graph_compile      torch.compile, and the whole step captured as one CUDA graph
 
