@@ -310,6 +310,9 @@ static dv_status set_up(dv_training *training)
     DV_TRY(dv_context_open(training->device, training->request->threads, log, &training->context));
     if (strcmp(training->device, "auto") == 0) /* the report is made on the same device */
         snprintf(training->device, sizeof training->device, "%s", training->context->backend->name);
+    if (training->request->step_dot[0] != '\0' && training->context->backend->record == NULL)
+        return DV_FAIL(DV_EARG, "--step_dot: %s records no steps; a GPU does",
+                       training->context->backend->name);
     DV_TRY(load_data(training));
     DV_TRY(dv_trainer_create(training->context, &training->experiment->train,
                              training->experiment->model, dv_clip_source_get(training->source),
@@ -372,16 +375,18 @@ static dv_status write_report(dv_training *training, const char *model)
 }
 
 /* How the steps came to a device that can record them. */
-static dv_status tell_of_recording(dv_training *training)
+static void tell_of_recording(dv_training *training)
 {
     const char *path = training->request->step_dot;
+    const dv_log *log = &training->context->log;
     dv_train_counters counters = dv_trainer_counters(training->trainer);
     if (training->context->backend->record != NULL)
         dv_run_print(&training->folder,
                      "%" PRIu64 " steps replayed, %" PRIu64 " call by call; a recorded step has "
                      "%zu nodes",
                      counters.replays, counters.eager, counters.nodes);
-    return path[0] != '\0' ? dv_trainer_recording_dot(training->trainer, path) : DV_OK;
+    if (path[0] != '\0' && dv_trainer_recording_dot(training->trainer, path) != DV_OK)
+        dv__log(log, DV_LOG_WARNING, "--step_dot: %s", dv_error_message());
 }
 
 static dv_status finish(dv_training *training)
@@ -395,7 +400,7 @@ static dv_status finish(dv_training *training)
         dv_run_print(&training->folder,
                      "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
                      state->best_epoch, 100 * state->best_accuracy);
-    DV_TRY(tell_of_recording(training));
+    tell_of_recording(training);
     if (training->experiment->train.time_layers)
         dv_trainer_time_table(training->trainer, table_line, &training->folder);
     dv_run_print(&training->folder, "model: %s", path);

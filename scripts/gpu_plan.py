@@ -22,7 +22,7 @@ CUDNN = Line("cudnn", 10, "properties of the device as cuDNN tells them")
 SMOKE = Line("smoke", 18, "cases of conv2d and linear in FP32 and BF16")
 RECORDED = Line("recorded", 25, "60 steps of each model and precision with fixed algorithms: "
                 "recorded or not, nodes, graph", elastic=True)
-TESTS = Line("tests", 100, "every test of a device in FP32, FP16 and BF16", elastic=True)
+TESTS = Line("tests", 100, "every test of a device in FP32, TF32, FP16 and BF16", elastic=True)
 COMPILE = Line("compile", 100, "torch.compile of two models in FP32 and BF16 into a cache",
                elastic=True)
 ALONE = Line("alone", 45, "times of decavox alone: steps at batch 32 and 512, the forward pass at "

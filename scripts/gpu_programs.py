@@ -43,6 +43,7 @@ class Program:
             "seconds": seconds, "status": "failed",
             "passed": len(re.findall(r"^\[       OK \]| \.\.\. ok$", text, re.MULTILINE)),
             "failures": sorted({a or b for a, b in failures})[:40],
+            "deviations": re.findall(r"^deviation: (.*)$", text, re.MULTILINE),
         }
         if status is None:
             self.result["status"] = "cut off"
@@ -60,6 +61,8 @@ class Program:
         findings.add("programs", result)
         findings.line(f"{result['name']:44} {result['status']:8} {result['passed']:4} passed, "
                       f"{len(result['failures'])} failed, {result['seconds']} s")
+        for deviation in result["deviations"]:
+            findings.line("    deviates by: " + deviation)
         if result["status"] == "failed":
             what = result["failures"][:6] or [result.get("reason") or
                                               " / ".join(result["last_lines"][-2:])]
@@ -83,7 +86,7 @@ def run_programs(arguments, findings, programs):
 # ---- Tests ----
 
 OPS = "test_ops_device"
-HALVES = ("fp16", "bf16")
+PRECISIONS = ("tf32", "fp16", "bf16")  # beside fp32
 SMOKE_CASES = ("conv2d/", "linear/")
 QUICK_CASES = ("conv2d/same", "linear/vector")
 
@@ -96,8 +99,8 @@ def device_tests(arguments):
 
 
 def test_program(arguments, name, *options):
-    """A test program by name, with a data type where the operations' takes one, and cases."""
-    return Program("-".join([name, *(o for o in options if o in HALVES)]),
+    """A test program by name, with a precision where the operations' takes one, and cases."""
+    return Program("-".join([name, *(o for o in options if o in PRECISIONS)]),
                    [program(arguments, name), arguments.device, *options], skip_fails=True)
 
 
@@ -114,7 +117,8 @@ def tests(arguments, findings):
         return
     names = device_tests(arguments)
     run_programs(arguments, findings, [
-        *[test_program(arguments, OPS, *halves) for halves in ((), HALVES[:1], HALVES[1:])],
+        test_program(arguments, OPS),
+        *[test_program(arguments, OPS, precision) for precision in PRECISIONS],
         *[test_program(arguments, name) for name in names if name != OPS]])
 
 
@@ -127,14 +131,14 @@ def again(arguments, findings):
     before = {}
     for line in read_json(path).get("lines", {}).values():
         before |= {p["name"]: p for p in line.get("programs", []) if p.get("status") != "passed"
-                   and re.fullmatch(r"test_\w+(-fp16|-bf16)?", p["name"])}
+                   and re.fullmatch(rf"test_\w+(-({'|'.join(PRECISIONS)}))?", p["name"])}
     if not before:
         findings.skip("every test passed in the first run")
     programs = []
     for name, result in before.items():
-        test, _, dtype = name.partition("-")
+        test, _, precision = name.partition("-")
         cases = [failure.split()[0] for failure in result["failures"]] if test == OPS else []
-        programs.append(test_program(arguments, test, *([dtype] if dtype else []), *cases))
+        programs.append(test_program(arguments, test, *([precision] if precision else []), *cases))
     run_programs(arguments, findings, programs)
 
 

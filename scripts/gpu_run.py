@@ -164,6 +164,7 @@ class Run:
             entry |= {"status": "failed", "message": f"{error}: scripts/gpu_pack.sh makes the pack"}
         entry["seconds"] = time.monotonic() - begin
         os.environ.update(environment(self.root, self.options.python))
+        os.environ["XDG_CACHE_HOME"] = os.path.join(self.work, "cache")
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(ROOT, ".gpu", "inductor")
         return entry["status"] == "passed"
 

@@ -191,6 +191,28 @@ class Device(support.Case):
         with mock.patch.dict(os.environ, XDG_CACHE_HOME=self.at("file")):
             self.ends(decavox(*command), GOOD, "the chosen algorithms are not kept")
 
+    def test_what_a_recorded_step_is_made_of(self):
+        if not beside_program("cudasim"):
+            self.skipTest("the module of the simulated device is not built")
+        dot, run = self.at("step.dot"), self.at("recorded")
+        done = self.train("cudasim", "--step_dot", dot, "--set", "train.tf32=true", run=run)
+        self.ends(done, GOOD)
+        self.assertIn("cudasim in tf32, 1 threads", done.out)
+        nodes = re.search(r"call by call; a recorded step has (\d+) nodes", done.out)[1]
+        self.assertEqual(support.read_text(dot).count("label="), int(nodes))
+        log = support.read_text(os.path.join(run, "log.txt"))
+        self.assertRegex(log, r"conv2d 'conv_1': forward algorithm 1, math type 0 of .* us")
+        self.assertIn(f"recorded: {nodes} nodes", log)
+        self.assertNotIn("math type", done.out)
+        self.one_sentence(self.train("cpu", "--step_dot", dot), "cpu records no steps", code=USAGE)
+        done = self.train("cudasim", "--step_dot", dot, "--set", "train.record=false")
+        self.ends(done, GOOD)
+        self.assertIn("warning: --step_dot: " + dot + ": no step is recorded", done.out)
+        done = self.train("cpu", "--set", "train.tf32=true")
+        self.ends(done, GOOD)
+        self.assertIn("warning: train.tf32 has no effect: cpu has no TF32", done.out)
+        self.assertIn("cpu in fp32", done.out)
+
     def test_simulated_device_answers_as_the_cpu(self):
         if not beside_program("cudasim"):
             self.skipTest("the module of the simulated device is not built")
