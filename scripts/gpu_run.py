@@ -149,8 +149,8 @@ class Run:
         """The pack and the cache that the first run has left; the former is told apart from the
         tree beside it."""
         begin = time.monotonic()
-        entry = {"what": gpu_plan.UNPACK.what, "status": "passed", "seconds": 0,
-                 "budget": self.seconds_of(gpu_plan.UNPACK), "message": ""}
+        entry = {"what": gpu_plan.UNPACK.what, "status": "cut off", "seconds": 0,
+                 "budget": self.seconds_of(gpu_plan.UNPACK), "message": "the run was ended"}
         self.states["unpack"] = entry
         try:
             if not self.options.root:
@@ -160,6 +160,7 @@ class Run:
             shutil.rmtree(os.path.join(ROOT, ".gpu", "inductor"), ignore_errors=True)
             if self.options.run == "second" and os.path.exists(cache):
                 extract(cache, os.path.join(ROOT, ".gpu"))
+            entry |= {"status": "passed", "message": ""}
         except (OSError, tarfile.TarError, EOFError) as error:
             entry |= {"status": "failed", "message": f"{error}: scripts/gpu_pack.sh makes the pack"}
         entry["seconds"] = time.monotonic() - begin
@@ -203,7 +204,13 @@ class Run:
                 "lines": gpu_report.collect(self.work, self.states)}
 
     def write(self):
-        return gpu_report.write(self.options.out, self.report())
+        """The report so far; its path without the ending, or None."""
+        try:
+            return gpu_report.write(self.options.out, self.report())
+        except OSError as error:
+            note = f"The report could not be written: {error}."
+            self.notes += [note] * (note not in self.notes)
+            return None
 
     def merge_logs(self, path):
         """The end of each, if they are too long together."""
@@ -218,13 +225,14 @@ class Run:
 
     def finish(self):
         """Writes the report and prints the summary, also where the former cannot be written."""
-        try:
-            path = self.write()
-            self.merge_logs(path)
+        path = self.write()
+        if path is not None:
             self.notes.append(f"The report is in {path}.json and .txt, the logs in .log.")
+            try:
+                self.merge_logs(path)
+            except OSError as error:
+                self.notes.append(f"The logs could not be written: {error}.")
             self.write()
-        except OSError as error:
-            self.notes.append(f"The report could not be written: {error}.")
         report = self.report()
         print("\n" + gpu_report.summary(report), end="", flush=True)
         shutil.rmtree(self.work, ignore_errors=True)
@@ -330,6 +338,10 @@ def parse():
     for name in ("data", "root", "first", "pack"):
         path = getattr(options, name)
         setattr(options, name, os.path.abspath(path) if path else "")
+    try:
+        os.makedirs(options.out, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: {error}")
     return options, stages
 
 
@@ -337,7 +349,6 @@ def main():
     options, stages = parse()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, interrupt)
-    os.makedirs(options.out, exist_ok=True)
     run = Run(options)
     run.go(stages)
     sys.exit(run.finish())

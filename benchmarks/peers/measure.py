@@ -130,7 +130,7 @@ def device_command(part, arguments):
     infer = part == "infer"
     models = arguments.models or (ALL if infer else TRAINED)
     batch = arguments.batch or ("1,64" if infer else "32")
-    chosen = ["--models", models, "--batch", batch, "--precision", "fp32,fp16,bf16",
+    chosen = ["--models", models, "--batch", batch, "--precision", "fp32,tf32,fp16,bf16",
               *["--inference"] * infer,
               *(["--rounds", str(arguments.rounds)] if arguments.rounds else ["--rounds", "5"]),
               *(["--variants", arguments.variants] if arguments.variants else [])]
@@ -153,7 +153,7 @@ def measure_on_device(arguments, store):
             with open(path, encoding="utf-8") as file:
                 content = json.load(file)
         for result in content["results"]:
-            if "decavox" in result["microseconds"]:
+            if "decavox" in result["microseconds"] and not result.get("problems"):
                 store.take(from_device(part, arguments, result))
     return good
 

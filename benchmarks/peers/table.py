@@ -19,7 +19,7 @@ BEGIN = "<!-- peers: made by benchmarks/peers/table.py of benchmarks/results/pee
 END = "<!-- /peers -->\n"
 
 PARTS = ("train", "infer", "features", "start")
-PRECISIONS = ("fp32", "fp16", "bf16")
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
 MODELS = ("lightweight", "advanced", "efficient", "transformer", "ensemble", "resnet18", "mini")
 NAMES = {"train": "training step", "infer": "forward pass", "features": "features",
          "start": "a prediction from nothing"}

@@ -297,9 +297,11 @@ fi
             times = sum((["--time", line + "=0.7"] for line in lines), [])
             done = self.ends(self.run_stand_ins(run, "--first", first, *times), FAILED)
             text, states = self.summary(done), self.states(done.out)
+            entries = self.report(run)["lines"]
             for line in lines:
                 self.assertIn(states[line], ("cut off", "failed"), text)
                 self.assertIn(f"\n  {line}: ", text)
+                self.assertLess(entries[line]["seconds"], 20, text)
             self.check_dead()
 
     def test_time_is_over(self):
