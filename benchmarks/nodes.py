@@ -16,7 +16,7 @@ import re
 import sys
 import tempfile
 
-from contest import ROOT, Child, module_path, program
+from contest import ROOT, Child, module_path, output_of, program
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
 RESULT = os.path.join(ROOT, "benchmarks", "results", "nodes.md")
@@ -76,10 +76,12 @@ def main():
     parser.add_argument("--out", default=RESULT)
     arguments = parser.parse_args()
     lines = table(arguments)
-    head = [f"Nodes of a recorded step of batch {arguments.batch} on {arguments.device}, made by "
-            "`benchmarks/nodes.py`:",
-            "launches, copies and fills of the CUDA graph. Where there are two numbers, the first",
-            "counts each convolution by cuDNN as one launch, the second as four.", ""]
+    commit = output_of("git", "rev-parse", "--short", "HEAD")
+    head = [f"Nodes of a recorded step of batch {arguments.batch} on {arguments.device}, counted "
+            f"at commit {commit} by",
+            "`benchmarks/nodes.py`: the launches, copies and fills of its CUDA graph. Where there "
+            "are two", "numbers, the first counts each convolution by cuDNN as one launch, the "
+            "second as four.", ""]
     with open(arguments.out, "w", encoding="utf-8") as file:
         file.write("\n".join(head + lines) + "\n")
 
