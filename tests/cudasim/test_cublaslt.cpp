@@ -175,9 +175,13 @@ struct Setup {
     }
 };
 
+constexpr auto reduction_mask = CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
+
+/* Partial sums of the type of a half would round more than the output does. */
 void check_case(const Case &given)
 {
     Setup setup(given);
+    setup.set_preference(reduction_mask, std::uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
     assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
     assert_int_equal(setup.found, 2);
     for (int i = 0; i < setup.found; i++) {
@@ -220,6 +224,26 @@ void odd_sizes_match(void **)
         given.k = size[2];
         check_case(given);
     }
+}
+
+/* The first algorithm's partial sums are of the type of D unless the caller forbids it. */
+void partial_sums_are_what_the_mask_allows(void **)
+{
+    Case given = plain;
+    given.input = given.output = CUDA_R_16BF;
+    given.m = given.n = 16;
+    given.k = 256;
+    std::vector<std::vector<float>> results;
+    for (std::uint32_t mask : {CUBLASLT_REDUCTION_SCHEME_MASK, CUBLASLT_REDUCTION_SCHEME_NONE,
+                               CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE}) {
+        Setup setup(given);
+        setup.set_preference(reduction_mask, mask);
+        assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
+        assert_int_equal(setup.multiply(), CUBLAS_STATUS_SUCCESS);
+        results.push_back(setup.d_data.read());
+    }
+    assert_true(results[0] != results[1]);
+    assert_true(results[1] == results[2]);
 }
 
 void half_types_match(void **)
@@ -512,6 +536,7 @@ int main()
         cmocka_unit_test(products_match),
         cmocka_unit_test(odd_sizes_match),
         cmocka_unit_test(half_types_match),
+        cmocka_unit_test(partial_sums_are_what_the_mask_allows),
         cmocka_unit_test(fused_halves_want_whole_lines),
         cmocka_unit_test(bias_has_the_type_of_the_output),
         cmocka_unit_test(in_place_without_algorithm),
