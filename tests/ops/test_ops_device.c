@@ -69,7 +69,7 @@ static void require_within(const test_job *job, const op_comparison *c, int clas
         fail_msg("%s: %s: %s%s", job->name, c->what, text, suite->notes);
     if (report.used > suite->used[class]) {
         suite->used[class] = report.used;
-        snprintf(suite->where[class], sizeof suite->where[class], "%s: %s", job->name, c->what);
+        snprintf(suite->where[class], sizeof suite->where[class], "%s: %.80s", job->name, c->what);
     }
 }
 
