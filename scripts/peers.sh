@@ -25,7 +25,6 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 requirements=$root/benchmarks/peers/requirements.txt
-processor_index=https://download.pytorch.org/whl/cpu # of PyTorch without CUDA
 
 venv=$root/build/peers python='' build='' device=cpu install_only=false
 measure=()
@@ -67,18 +66,12 @@ while [ $# -gt 0 ]; do
 done
 [[ $device =~ ^(cpu|cudasim|cuda(:[0-9]+)?)$ ]] || wrong_use "no device '$device'"
 
-# PyTorch for the CPU comes from an index of its own; where that one cannot be reached, or for a
-# GPU, the package of PyPI, which brings CUDA, does as well.
+# From where pip's own configuration says. PyPI's PyTorch brings CUDA; a smaller one for the CPU
+# alone can be had by PIP_INDEX_URL.
 install()
 {
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv" ||
         fail "python3 -m venv failed; on Debian: apt-get install python3-venv"
-    if [ "$device" = cpu ]; then
-        mapfile -t torch < <(grep '^torch' "$requirements")
-        "$venv/bin/python" -m pip install --quiet --retries 0 --timeout 15 --index-url \
-            "$processor_index" --extra-index-url https://pypi.org/simple "${torch[@]/%/+cpu}" \
-            2>/dev/null || echo "no PyTorch from $processor_index: taking PyPI's"
-    fi
     "$venv/bin/python" -m pip install --quiet --requirement "$requirements" ||
         fail "pip could not install $requirements"
     cp "$requirements" "$venv/installed.txt"

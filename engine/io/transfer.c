@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SHOWN = 8, LINE_SIZE = 512 };
 
@@ -212,10 +213,16 @@ static dv_status take_file(transfer *t, const char *path, const char *prefix)
     return status;
 }
 
+static bool is_file(const char *text)
+{
+    struct stat facts;
+    return stat(text, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
 /* `text`: "FILE" or "PREFIX=FILE", changed. */
 static dv_status take_item(void *user, char *text)
 {
-    char *equals = strchr(text, '=');
+    char *equals = is_file(text) ? NULL : strchr(text, '=');
     const char *prefix = equals != NULL ? text : "", *path = equals != NULL ? equals + 1 : text;
     if (equals != NULL)
         *equals = '\0';
@@ -260,6 +267,11 @@ static dv_status begin(transfer *t)
     return DV_OK;
 }
 
+static dv_status take_items(transfer *t, const char *files)
+{
+    return is_file(files) ? take_file(t, files, "") : dv__each_item(files, take_item, t);
+}
+
 static dv_status end(transfer *t, dv_status status)
 {
     if (status == DV_OK) {
@@ -276,7 +288,7 @@ dv_status dv_transfer(const char *files, const dv_transfer_target *target, dv_li
 {
     transfer t = {.target = target, .params = target->graph->params, .line = line, .user = user};
     dv_status status = begin(&t);
-    return end(&t, status == DV_OK ? dv__each_item(files, take_item, &t) : status);
+    return end(&t, status == DV_OK ? take_items(&t, files) : status);
 }
 
 dv_status dv_transfer_file(const char *path, const dv_transfer_target *target, dv_line_fn line,

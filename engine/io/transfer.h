@@ -16,13 +16,13 @@ typedef struct dv_transfer_target {
 /*
  * `files`: "FILE" or "PREFIX=FILE", several with commas between;
  * "advanced.=runs/a/model.safetensors" stands for that file with "advanced." before all its names
- * (a file whose name has '=' needs an empty prefix: "=FILE"). Values and running statistics that
- * the model has by name and shape are written, of a training that is not over those of
- * dv_checkpoint_kept; of several files the last one wins. Where a file's labels are not those of
- * the model, in their order, parameters that have a row for each class are left out though they
- * fit. `line` is told what did not fit, both ways: tensors of a file that the model has no place
- * for, and parameters that are left as they are; and which keys of the features have other values
- * than those that the file was trained with.
+ * (what names a file as a whole is that file, whatever '=' and commas are in it). Values and
+ * running statistics that the model has by name and shape are written, of a training that is not
+ * over those of dv_checkpoint_kept; of several files the last one wins. Where a file's labels are
+ * not those of the model, in their order, parameters that have a row for each class are left out
+ * though they fit. `line` is told what did not fit, both ways: tensors of a file that the model has
+ * no place for, and parameters that are left as they are; and which keys of the features have other
+ * values than those that the file was trained with.
  *
  * DV_EIO, DV_EFORMAT as dv_checkpoint_open, and for NaN and infinity; DV_EARG for a file of which
  * nothing fits, and for a frozen parameter that no file has given a value.
