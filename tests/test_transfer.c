@@ -197,6 +197,32 @@ static void test_prefixes(void **state)
     network_close(&net);
 }
 
+/* Hyperparameters in the names of folders. */
+static void test_names_with_equals_and_commas(void **state)
+{
+    char one[SCRATCH_PATH_SIZE], two[SCRATCH_PATH_SIZE], files[4 * SCRATCH_PATH_SIZE];
+    scratch_path(*state, "lr=0.003.safetensors", one);
+    scratch_path(*state, "lr=0.1,batch=8.safetensors", two);
+    write_file(one, 4, 10, false);
+    write_file(two, 4, 20, false);
+    network net;
+    lines told = {""};
+    network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
+    assert_int_equal(transfer(one, &net, &told), DV_OK);
+    assert_true(all_are(&net, "stem.weight", 10));
+    assert_int_equal(transfer(two, &net, &told), DV_OK);
+    assert_true(all_are(&net, "stem.weight", 20));
+    snprintf(files, sizeof files, "%s,=%s", one, one);
+    assert_int_equal(transfer(files, &net, &told), DV_OK);
+    assert_true(all_are(&net, "stem.weight", 10));
+    network_close(&net);
+    network_open(&net, &dv_backend_cpu, prefixed_text, picture, 4, NULL);
+    snprintf(files, sizeof files, "a.=%s", one);
+    assert_int_equal(transfer(files, &net, &told), DV_OK);
+    assert_true(all_are(&net, "a.stem.weight", 10));
+    network_close(&net);
+}
+
 static void test_halves(void **state)
 {
     char path[SCRATCH_PATH_SIZE], half[SCRATCH_PATH_SIZE];
@@ -370,10 +396,15 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_another_head), cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_halves),       cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_features),     cmocka_unit_test(test_frozen),
-        cmocka_unit_test(test_training),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_another_head),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_names_with_equals_and_commas),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
