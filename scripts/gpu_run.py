@@ -93,7 +93,7 @@ class Run:
         self.data = options.data or os.path.join(self.root, "data")
         self.states, self.notes, self.running = {}, [], []
         self.planned = gpu_plan.UNPACK.seconds  # for the stages up to the one at hand
-        self.tree, self.name = [], "simulated device"
+        self.tree, self.name = [], "simulated device" if simulated(options) else "no GPU"
         self.date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
     def left(self):
@@ -140,7 +140,7 @@ class Run:
         print(f"    {line.name}: {entry['status']}, {entry['seconds']:.1f} s", flush=True)
         if line.name == "driver":
             gpu = read_json(os.path.join(self.work, "driver.json")).get("gpu", {})
-            self.name = gpu.get("name", self.name if simulated(self.options) else "no GPU")
+            self.name = gpu.get("name", self.name)
         self.write()
 
     # ---- What there is before the first line ----
