@@ -1,7 +1,9 @@
 #include "runner/report.h"
 #include "engine/io/atomic_file.h"
 
+#include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,22 +93,63 @@ void dv_report_free(dv_report *report)
 
 /* ---- Text ---- */
 
-void dv_confusion_text(const dv_confusion *confusion, const char *const *labels, FILE *out)
+enum { LABEL_WIDTH = 12, COLUMN_WIDTH = 6, MOST_WIDTH = 40 };
+
+/* A share in per cent, or a dash where there is nothing to share. */
+static void put_share(double share, FILE *out)
 {
-    fprintf(out, "\n%-12s %10s %10s\n", "class", "precision", "recall");
+    if (isnan(share))
+        fprintf(out, " %10s", "-");
+    else
+        fprintf(out, " %9.2f%%", 100 * share);
+}
+
+static int longest_label(const dv_confusion *confusion, const char *const *labels)
+{
+    size_t longest = 0;
     for (int64_t k = 0; k < confusion->classes; k++)
-        fprintf(out, "%-12s %9.2f%% %9.2f%%\n", labels[k],
-                100 * dv_confusion_precision(confusion, k),
-                100 * dv_confusion_recall(confusion, k));
-    fprintf(out, "\n%-12s predicted\n%-12s", "", "true");
-    for (int64_t k = 0; k < confusion->classes; k++)
-        fprintf(out, " %6.6s", labels[k]);
+        longest = strlen(labels[k]) > longest ? strlen(labels[k]) : longest;
+    return longest < MOST_WIDTH ? (int)longest : MOST_WIDTH;
+}
+
+/* Labels that are too long to stand over columns have numbers there. */
+static void put_matrix(const dv_confusion *confusion, const char *const *labels, FILE *out)
+{
+    int longest = longest_label(confusion, labels);
+    bool numbered = longest > COLUMN_WIDTH;
+    int width = longest + 4 * numbered;
+    width = width > LABEL_WIDTH ? width : LABEL_WIDTH;
+    fprintf(out, "\n%-*s predicted\n%-*s", width, "", width, "true");
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        if (numbered)
+            fprintf(out, " %*lld", COLUMN_WIDTH, (long long)k);
+        else
+            fprintf(out, " %*s", COLUMN_WIDTH, labels[k]);
+    }
     for (int64_t i = 0; i < confusion->classes; i++) {
-        fprintf(out, "\n%-12s", labels[i]);
+        if (numbered)
+            fprintf(out, "\n%3lld %-*.*s", (long long)i, width - 4, MOST_WIDTH, labels[i]);
+        else
+            fprintf(out, "\n%-*s", width, labels[i]);
         for (int64_t k = 0; k < confusion->classes; k++)
-            fprintf(out, " %6lld", (long long)confusion->counts[i * confusion->classes + k]);
+            fprintf(out, " %*lld", COLUMN_WIDTH,
+                    (long long)confusion->counts[i * confusion->classes + k]);
     }
     fprintf(out, "\n");
+}
+
+void dv_confusion_text(const dv_confusion *confusion, const char *const *labels, FILE *out)
+{
+    int longest = longest_label(confusion, labels);
+    int width = longest > LABEL_WIDTH ? longest : LABEL_WIDTH;
+    fprintf(out, "\n%-*s %10s %10s\n", width, "class", "precision", "recall");
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        fprintf(out, "%-*.*s", width, MOST_WIDTH, labels[k]);
+        put_share(dv_confusion_precision(confusion, k), out);
+        put_share(dv_confusion_recall(confusion, k), out);
+        fprintf(out, "\n");
+    }
+    put_matrix(confusion, labels, out);
 }
 
 void dv_report_text(const dv_report *report, FILE *out)
@@ -138,6 +181,12 @@ json_t *dv_text_json(const char *text)
     return json;
 }
 
+/* NaN, a share of nothing, is null. */
+static json_t *share_json(double share)
+{
+    return isnan(share) ? json_null() : json_real(share);
+}
+
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits)
 {
     int64_t classes = dv_predictor_classes(predictor);
@@ -146,14 +195,16 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
     if (dv__calloc((size_t)classes, sizeof *probabilities, &probabilities) != DV_OK)
         return NULL;
     dv_softmax(logits, classes, probabilities);
-    json_t *all = json_array(), *raw = json_array();
+    json_t *labels = json_array(), *all = json_array(), *raw = json_array();
     for (int64_t k = 0; k < classes; k++) {
+        json_array_append_new(labels, json_string(dv_predictor_label(predictor, k)));
         json_array_append_new(all, json_real(probabilities[k]));
         json_array_append_new(raw, json_real((double)logits[k]));
     }
-    json_t *result = json_pack("{s:o, s:s, s:f, s:o, s:o}", "file", dv_text_json(file), "label",
-                               dv_predictor_label(predictor, best), "confidence",
-                               probabilities[best], "probabilities", all, "logits", raw);
+    json_t *result =
+        json_pack("{s:o, s:s, s:f, s:o, s:o, s:o}", "file", dv_text_json(file), "label",
+                  dv_predictor_label(predictor, best), "confidence", probabilities[best], "labels",
+                  labels, "probabilities", all, "logits", raw);
     free(probabilities);
     return result;
 }
@@ -162,9 +213,10 @@ json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels
 {
     json_t *classes = json_array();
     for (int64_t k = 0; k < confusion->classes; k++)
-        json_array_append_new(classes, json_pack("{s:s, s:f, s:f}", "label", labels[k], "precision",
-                                                 dv_confusion_precision(confusion, k), "recall",
-                                                 dv_confusion_recall(confusion, k)));
+        json_array_append_new(classes,
+                              json_pack("{s:s, s:o, s:o}", "label", labels[k], "precision",
+                                        share_json(dv_confusion_precision(confusion, k)), "recall",
+                                        share_json(dv_confusion_recall(confusion, k))));
     return classes;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/io/yaml.h"
 #include "runner/svg.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -133,10 +134,10 @@ static void put_matrix(FILE *out, const dv_report *report)
     fputs("</section>\n", out);
 }
 
-/* A share, or a dash where there is nothing to share. */
-static void put_share(FILE *out, double share, int64_t of)
+/* A share, or a dash where there is nothing to share: NaN. */
+static void put_share(FILE *out, double share)
 {
-    if (of > 0)
+    if (!isnan(share))
         fprintf(out, "<td>%.2f&#160;%%</td>", 100 * share);
     else
         fputs("<td>\u2013</td>", out);
@@ -153,8 +154,8 @@ static void put_class(FILE *out, const dv_report *report, int64_t class)
     fputs("<tr><th scope=\"row\">", out);
     dv_svg_text(out, dv_predictor_label(report->predictor, class));
     fprintf(out, "</th><td>%lld</td><td>%lld</td>", (long long)clips, (long long)answers);
-    put_share(out, dv_confusion_precision(confusion, class), answers);
-    put_share(out, dv_confusion_recall(confusion, class), clips);
+    put_share(out, dv_confusion_precision(confusion, class));
+    put_share(out, dv_confusion_recall(confusion, class));
     fputs("</tr>\n", out);
 }
 

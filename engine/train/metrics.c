@@ -44,7 +44,7 @@ static double diagonal_share(const dv_confusion *confusion, int64_t class, int64
     for (int64_t i = 0; i < confusion->classes; i++)
         sum += confusion->counts[start + i * step];
     int64_t hits = confusion->counts[class * confusion->classes + class];
-    return sum > 0 ? (double)hits / (double)sum : 0;
+    return sum > 0 ? (double)hits / (double)sum : NAN;
 }
 
 double dv_confusion_precision(const dv_confusion *confusion, int64_t class)

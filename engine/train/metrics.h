@@ -17,8 +17,8 @@ void dv_confusion_add(dv_confusion *confusion, int64_t truth, int64_t predicted)
 int64_t dv_confusion_total(const dv_confusion *confusion);
 int64_t dv_confusion_correct(const dv_confusion *confusion);
 
-/* Of what was called `class`, the share that is; of what is, the share that was called so. 0 where
-   there is nothing to share. */
+/* Of what was called `class`, the share that is; of what is, the share that was called so. NaN
+   where there is nothing to share. */
 double dv_confusion_precision(const dv_confusion *confusion, int64_t class);
 double dv_confusion_recall(const dv_confusion *confusion, int64_t class);
 

@@ -244,6 +244,34 @@ class Agreement(support.Case):
                 self.assertAlmostEqual(a, b, delta=1e-3)
             self.assertAlmostEqual(sum(cpu["probabilities"]), 1, delta=1e-6)
 
+    def test_a_class_without_clips(self):
+        """Long labels, one of them in the training alone: it has no recall, and no precision where
+        nothing is taken for it."""
+        labels = ["turn the light on", "turn the light off", "no"]
+        rows = ["path,label,speaker,split"]
+        for digit, label in enumerate(labels):
+            for number in range(6):
+                part = "test" if number > 3 and label != "no" else "train"
+                rows.append(f"{self.data}/{digit}_ann_{number}.wav,{label},ann,{part}")
+        data = support.write_text(self.at("phrases.csv"), "\n".join(rows) + "\n")
+        run = self.train_once(self.at("phrases"), "--split", "official", "--data", data)
+        model = os.path.join(run, "model.safetensors")
+        done = self.ends(decavox("eval", model, "--format", "json"), GOOD)
+        classes = {one["label"]: one for one in json.loads(done.out)["classes"]}
+        self.assertIsNone(classes["no"]["recall"])
+        text = self.ends(decavox("eval", model), GOOD).out
+        self.assertRegex(text, r"\nno +(-|\d+\.\d\d%) +-\n")
+        order = sorted(labels)  # the order of the classes
+        matrix = text[text.index("predicted"):].splitlines()
+        self.assertEqual(matrix[1].split(), ["true", "0", "1", "2"])
+        for number, (label, row) in enumerate(zip(order, matrix[2:])):
+            self.assertRegex(row, rf"^ +{number} {label} +\d+ +\d+ +\d+$")
+        self.assertEqual({len(row) for row in matrix[1:5]}, {len(matrix[1])})
+        answer, = json.loads(self.ends(decavox("predict", model, f"{self.data}/0_ann_0.wav",
+                                               "--format", "json"), GOOD).out)
+        self.assertEqual(answer["labels"], order)
+        self.assertEqual(answer["label"], order[answer["probabilities"].index(answer["confidence"])])
+
     def test_names_beyond_utf8(self):
         name = os.path.join(os.fsencode(self.folder), b"caf\xe9.wav")
         os.symlink(os.path.join(self.data, "0_ann_0.wav"), name)
