@@ -1,23 +1,26 @@
 #include "engine/core/module.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/yaml.h"
 #include "engine/layers/model.h"
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
 #include "runner/commit.h"
 #include "runner/experiment.h"
 #include "runner/help.h"
-
-#include "engine/io/yaml.h"
+#include "runner/info_json.h"
 
 #include <stdlib.h>
 
 typedef struct info_options {
     bool config, layers;
+    int format;
 } info_options;
 
 static const dv_field fields[] = {
     DV_BOOL(info_options, config, "false", "print every key of data, features, augment and train"),
     DV_BOOL(info_options, layers, "false", "print every layer and its attributes"),
+    DV_ENUM(info_options, format, "text", dv_format_names,
+            "of the build's or a checkpoint's facts"),
     DV_END,
 };
 
@@ -95,12 +98,28 @@ static void print_precision(const dv_checkpoint *checkpoint)
         printf("precision: fp32%s\n", checkpoint->state != NULL ? ", with a training's state" : "");
 }
 
-static dv_status print_checkpoint(const char *path)
+/* `json` is stolen. */
+static dv_status print_json(json_t *json)
+{
+    if (json == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory");
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    printf("\n");
+    json_decref(json);
+    return DV_OK;
+}
+
+static dv_status print_checkpoint(const char *path, int format)
 {
     dv_predictor *predictor;
     DV_TRY(dv_predictor_load(
         path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
         &predictor));
+    if (format == DV_FORMAT_JSON) {
+        dv_status printed = print_json(dv_info_checkpoint_json(predictor, path));
+        dv_predictor_free(predictor);
+        return printed;
+    }
     char *config;
     dv_status status = dv_yaml_write(dv_predictor_checkpoint(predictor)->config, &config);
     if (status == DV_OK) {
@@ -125,12 +144,15 @@ int dv_command_info(int argc, char **argv)
         return exit_code;
     dv_status status = DV_OK;
     if (arguments.count == 1)
-        status = print_checkpoint(arguments.operands[0]);
+        status = print_checkpoint(arguments.operands[0], chosen.format);
     for (const dv_section *section = dv_sections; chosen.config && section->name != NULL; section++)
         dv_fields_help(stdout, section->name, section->fields);
     if (chosen.layers)
         print_layers();
-    if (arguments.count == 0 && !chosen.config && !chosen.layers)
+    bool build = arguments.count == 0 && !chosen.config && !chosen.layers;
+    if (build && chosen.format == DV_FORMAT_JSON)
+        status = print_json(dv_info_build_json());
+    else if (build)
         print_build();
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("info", status);

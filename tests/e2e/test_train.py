@@ -272,6 +272,23 @@ class Agreement(support.Case):
         self.assertEqual(answer["labels"], order)
         self.assertEqual(answer["label"], order[answer["probabilities"].index(answer["confidence"])])
 
+    def test_info_as_json(self):
+        told = json.loads(self.ends(decavox("info", self.model, "--format", "json"), GOOD).out)
+        self.assertEqual(told["labels"], ["0", "1", "2", "3"])
+        self.assertEqual((told["precision"], told["training"]), ("fp32", False))
+        self.assertEqual(told["configuration"]["train"]["epochs"], self.epochs)
+        self.assertIs(told["configuration"]["train"]["check_finite"], False)
+        self.assertEqual(told["layers"][0]["op"], "input")
+        self.assertEqual(told["layers"][-1]["shape"], [1, 1, 1, 4])
+        text = self.ends(decavox("info", self.model), GOOD).out
+        self.assertIn(f"total: {told['parameters']} parameters", text)
+        state = os.path.join(os.path.dirname(self.model), "last.safetensors")
+        told = json.loads(self.ends(decavox("info", state, "--format", "json"), GOOD).out)
+        self.assertTrue(told["training"])
+        build = json.loads(self.ends(decavox("info", "--format", "json"), GOOD).out)
+        self.assertEqual([b["name"] for b in build["backends"]], ["cpu", "ref", "cuda", "cudasim"])
+        self.assertIn("oneDNN", build["backends"][0]["version"])
+
     def test_names_beyond_utf8(self):
         name = os.path.join(os.fsencode(self.folder), b"caf\xe9.wav")
         os.symlink(os.path.join(self.data, "0_ann_0.wav"), name)
