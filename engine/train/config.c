@@ -9,7 +9,7 @@ const dv_field dv_train_fields[] = {
     DV_INT(dv_train_config, batch_size, "32", 1, 65536, "samples per step"),
     DV_ENUM(dv_train_config, optimizer, "adamw", dv_optimizer_names, "update rule"),
     DV_FLOAT(dv_train_config, learning_rate, "0.001", 0, 10, "peak learning rate"),
-    DV_FLOAT(dv_train_config, minimum_rate, "0", 0, 10, "learning rate at the end"),
+    DV_FLOAT(dv_train_config, minimum_rate, "0", 0, 10, "what the learning rate falls to"),
     DV_FLOAT(dv_train_config, weight_decay, "0.02", 0, 10, "on matrices; none on norms and biases"),
     DV_FLOAT(dv_train_config, beta1, "0.9", 0, 0.9999, "first moment; momentum of sgd"),
     DV_FLOAT(dv_train_config, beta2, "0.999", 0, 0.99999, "second moment"),

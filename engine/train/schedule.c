@@ -14,11 +14,11 @@ static double half_cosine(double begin, double end, double progress)
     return end + 0.5 * (begin - end) * (1.0 + cos(pi * progress));
 }
 
+/* PyTorch's CosineAnnealingLR with the updates after the warm-up as T_max: the minimum is what
+   would come next, for an update of rate 0 would be none. */
 static double cosine(const dv_schedule *schedule, uint64_t update)
 {
-    /* A run of one update after the warm-up has no way to go: it stays at the peak. */
-    uint64_t span =
-        schedule->total > schedule->warmup + 1 ? schedule->total - schedule->warmup - 1 : 0;
+    uint64_t span = schedule->total > schedule->warmup ? schedule->total - schedule->warmup : 0;
     double progress = span > 0 ? fmin(1.0, (double)update / (double)span) : 0;
     return half_cosine(schedule->peak, schedule->minimum, progress);
 }
@@ -36,11 +36,12 @@ static double cosine_restarts(const dv_schedule *schedule, uint64_t update)
     return half_cosine(schedule->peak, schedule->minimum, place / period);
 }
 
-/* PyTorch's OneCycleLR with anneal_strategy cos and its div_factor: it begins at 1/25 of the peak,
-   which it reaches in the update before `rise total`. */
+/* PyTorch's OneCycleLR with anneal_strategy cos and its div_factor, over one update more than there
+   are, which would have the minimum: it begins at 1/25 of the peak, which it reaches in the update
+   before `rise (total + 1)`. */
 static double one_cycle(const dv_schedule *schedule, uint64_t update)
 {
-    double top = schedule->rise * (double)schedule->total - 1, last = (double)schedule->total - 1;
+    double last = (double)schedule->total, top = schedule->rise * (last + 1) - 1;
     double place = fmin((double)update, last);
     if (place <= top && top > 0)
         return half_cosine(schedule->peak / 25, schedule->peak, place / top);

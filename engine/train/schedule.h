@@ -24,7 +24,7 @@ typedef struct dv_schedule {
     double peak, minimum;
     uint64_t
         warmup; /* updates of linear rise from 0, before the schedule proper; not of one_cycle */
-    uint64_t total;  /* updates in all; cosine and one_cycle have the minimum in the last one */
+    uint64_t total;  /* updates in all; cosine and one_cycle would have the minimum in the next */
     uint64_t period; /* updates: cosine_restarts, until the first restart; step; at least 1 */
     double factor;   /* cosine_restarts, at least 1; step, plateau */
     double rise;     /* one_cycle: share of the updates */

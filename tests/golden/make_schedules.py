@@ -40,7 +40,7 @@ def line(kind, peak, minimum, total, period, factor, rise, make):
 
 def one_cycle(peak, minimum, total, rise):
     return line("one_cycle", peak, minimum, total, 1, 1.0, rise, lambda on: lr_scheduler.OneCycleLR(
-        on, peak, total_steps=total, pct_start=rise, final_div_factor=peak / 25 / minimum))
+        on, peak, total_steps=total + 1, pct_start=rise, final_div_factor=peak / 25 / minimum))
 
 
 def plateau(peak, minimum, patience, factor, losses):
@@ -60,7 +60,7 @@ def main():
     lines = [
         f"# made by make_schedules.py with torch {torch.__version__}",
         line("cosine", 0.1, 0.001, 17, 1, 1.0, 0.0,
-             lambda on: lr_scheduler.CosineAnnealingLR(on, 16, eta_min=0.001)),
+             lambda on: lr_scheduler.CosineAnnealingLR(on, 17, eta_min=0.001)),
         line("cosine_restarts", 0.1, 0.01, 24, 7, 1.0, 0.0,
              lambda on: restarts(on, 7, T_mult=1, eta_min=0.01)),
         line("cosine_restarts", 0.5, 0.0, 30, 3, 2.0, 0.0, lambda on: restarts(on, 3, T_mult=2)),
