@@ -1,17 +1,34 @@
 #include "runner/command.h"
 #include "runner/help.h"
+#include "runner/home.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 
 const char *const dv_format_names[] = {"text", "json", NULL};
 
+/* A checkpoint that comes with decavox may be called by its name. */
+static dv_status find_checkpoint(const dv_options *options, dv_arguments *arguments)
+{
+    char path[DV_HOME_PATH_SIZE];
+    if (!options->checkpoint || arguments->help || arguments->count == 0)
+        return DV_OK;
+    dv_home_checkpoint(arguments->operands[0], path, sizeof path);
+    DV_TRY(dv__strdup(path, &arguments->checkpoint));
+    arguments->operands[0] = arguments->checkpoint;
+    return DV_OK;
+}
+
 bool dv_command_begin(const dv_options *options, int argc, char **argv, void *record,
                       dv_arguments *arguments, int *exit_code)
 {
-    if (dv_options_parse(options, argc - 2, argv + 2, record, arguments) != DV_OK) {
+    dv_status status = dv_options_parse(options, argc - 2, argv + 2, record, arguments);
+    if (status == DV_OK)
+        status = find_checkpoint(options, arguments);
+    if (status != DV_OK) {
         fprintf(stderr, "decavox %s: %s\n", options->command, dv_error_message());
         fprintf(stderr, "try: decavox %s --help\n", options->command);
+        dv_arguments_free(arguments);
         *exit_code = DV_EXIT_USAGE;
         return false;
     }

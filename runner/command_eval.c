@@ -50,6 +50,7 @@ static const dv_options options = {
     .least = 1,
     .most = 1,
     .fields = fields,
+    .checkpoint = true,
 };
 
 /* ---- The data ---- */

@@ -26,6 +26,7 @@ static const dv_options options = {
     .least = 1,
     .most = 1,
     .fields = fields,
+    .checkpoint = true,
 };
 
 static dv_status check_out(const char *checkpoint, const char *out)

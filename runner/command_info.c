@@ -31,6 +31,7 @@ static const dv_options options = {
     .least = 0,
     .most = 1,
     .fields = fields,
+    .checkpoint = true,
 };
 
 static void print_line(void *user, const char *line)

@@ -22,10 +22,13 @@ static const dv_field fields[] = {
 static const dv_options options = {
     .command = "predict",
     .operands = "CHECKPOINT FILE...",
-    .summary = "Prints file, label and confidence for each sound file.",
+    .summary = "Prints file, label and confidence for each sound file. CHECKPOINT is a file or the "
+               "name of a model\nthat comes with decavox, as in eval, info, export and compare: "
+               "lightweight, advanced, ...",
     .least = 2,
     .most = 1U << 20,
     .fields = fields,
+    .checkpoint = true,
 };
 
 static void print_text(const dv_predictor *predictor, const char *file, const dv_answer *answer)

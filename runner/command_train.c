@@ -1,5 +1,6 @@
 #include "engine/io/folder.h"
 #include "runner/command.h"
+#include "runner/home.h"
 #include "runner/run_folder.h"
 #include "runner/threads.h"
 #include "runner/training.h"
@@ -62,18 +63,18 @@ static const dv_options options = {
     .settings = dv_train_settings,
 };
 
-/* The configuration of the model that --model_type names: of the project's folder, or installed. */
+/* The configuration of the model that --model_type names, one of decavox's own. */
 static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
 {
-    static const char *const folders[] = {"configs", DV_CONFIG_FOLDER};
-    const char *name = model->text;
-    for (size_t i = 0; i < 2 && strchr(name, '/') == NULL; i++) {
-        int length = snprintf(path, DV_STRING_SIZE, "%s/%s.yaml", folders[i], name);
-        if (length < DV_STRING_SIZE && access(path, R_OK) == 0)
-            return DV_OK;
-    }
-    return DV_FAIL(DV_EARG, "--model_type: there is no configuration %s.yaml in %s nor in %s", name,
-                   folders[0], folders[1]);
+    char name[DV_STRING_SIZE];
+    int length = snprintf(name, sizeof name, "configs/%s.yaml", model->text);
+    bool is_name = strchr(model->text, '/') == NULL && length < DV_STRING_SIZE;
+    if (!is_name)
+        return DV_FAIL(DV_EARG, "--model_type: '%.60s' is a path, not a name", model->text);
+    if (dv_home_find(name, path, DV_STRING_SIZE))
+        return DV_OK;
+    return DV_FAIL(DV_EARG, "--model_type: there is no configuration '%s': neither %s", model->text,
+                   path);
 }
 
 static dv_status read_configuration(const train_options *chosen, const dv_arguments *arguments,

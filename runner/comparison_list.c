@@ -6,6 +6,7 @@
 #include "runner/command.h"
 #include "runner/comparison.h"
 #include "runner/experiment.h"
+#include "runner/home.h"
 #include "runner/proc.h"
 
 #include <glob.h>
@@ -60,9 +61,11 @@ static bool list_has(const file_list *list, const char *name)
     return false;
 }
 
-static dv_status add_checkpoints(const char *pattern, file_list *list)
+static dv_status add_checkpoints(const char *folder, file_list *list)
 {
     glob_t found;
+    char pattern[PATH_SIZE];
+    snprintf(pattern, sizeof pattern, "%s/*.safetensors", folder);
     if (glob(pattern, 0, NULL, &found) != 0)
         return DV_OK;
     dv_status status = DV_OK;
@@ -89,20 +92,18 @@ static dv_status list_own(file_list *list)
 {
     static const char *const models[] = {"advanced", "efficient",   "transformer",
                                          "ensemble", "lightweight", "mini"};
-    bool here = access("checkpoints", R_OK) == 0 && access("configs", R_OK) == 0;
-    DV_TRY(add_checkpoints(here ? "checkpoints/*.safetensors"
-                                : DV_CONFIG_FOLDER "/../checkpoints/*.safetensors",
-                           list));
+    char folder[PATH_SIZE - 64]; /* names of files come behind it */
+    if (dv_home_find("checkpoints", folder, sizeof folder))
+        DV_TRY(add_checkpoints(folder, list));
     file_list trained = *list; /* borrowed */
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    bool configured = dv_home_find("configs", folder, sizeof folder);
+    for (size_t i = 0; configured && i < sizeof models / sizeof models[0]; i++) {
         if (!list_has(&trained, models[i]))
-            DV_TRY(add_configuration(here ? "configs" : DV_CONFIG_FOLDER, models[i], list));
+            DV_TRY(add_configuration(folder, models[i], list));
     }
     if (list->count == 0)
-        return DV_FAIL(DV_EIO,
-                       "no models: neither here, in checkpoints/ and configs/, nor in %s; name "
-                       "checkpoints or configurations",
-                       DV_CONFIG_FOLDER);
+        return DV_FAIL(DV_EIO, "no models: neither checkpoints nor configurations in %s; name some",
+                       folder);
     return DV_OK;
 }
 
@@ -259,8 +260,11 @@ dv_status dv_comparison_list(const dv_comparison_options *options, const char *c
     *out = (dv_comparison){.options = options};
     out->threads = options->threads > 0 ? (int)options->threads : dv_physical_cores();
     status = read_machine(out);
-    for (size_t i = 0; status == DV_OK && i < count; i++)
-        status = list_add(&list, files[i]);
+    for (size_t i = 0; status == DV_OK && i < count; i++) {
+        char path[PATH_SIZE];
+        dv_home_checkpoint(files[i], path, sizeof path);
+        status = list_add(&list, path);
+    }
     if (status == DV_OK && count == 0)
         status = list_own(&list);
     if (status == DV_OK)

@@ -1,6 +1,7 @@
 #include "runner/experiment.h"
 #include "engine/io/model_file.h"
 #include "engine/io/yaml.h"
+#include "runner/home.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -19,10 +20,11 @@ enum { PATH_SIZE = 1024 };
 
 /* ---- The model's file ---- */
 
-/* Beside the configuration, then among the installed ones. */
+/* Beside the configuration, then among decavox's own. */
 typedef struct model_folders {
     char beside[PATH_SIZE];
-    const char *list[3]; /* ended by NULL */
+    dv_home own;
+    const char *list[DV_HOME_FOLDERS + 2]; /* ended by NULL */
 } model_folders;
 
 static dv_status find_folders(const char *config_path, model_folders *out)
@@ -33,9 +35,11 @@ static dv_status find_folders(const char *config_path, model_folders *out)
         length = snprintf(out->beside, sizeof out->beside, "%s/models", dirname(copy));
     if (length < 0 || length >= PATH_SIZE)
         return DV_FAIL(DV_EARG, "the path '%.40s...' is too long", config_path);
+    dv_home_list("configs/models", &out->own);
     out->list[0] = out->beside;
-    out->list[1] = DV_CONFIG_FOLDER "/models";
-    out->list[2] = NULL;
+    for (int i = 0; i < out->own.count; i++)
+        out->list[1 + i] = out->own.folders[i];
+    out->list[1 + out->own.count] = NULL;
     return DV_OK;
 }
 

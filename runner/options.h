@@ -44,6 +44,7 @@ typedef struct dv_options {
     const char *const *refused; /* names of settings that the command refuses, and its help leaves
                                    out, NULL-terminated; NULL: none */
     const char *program;        /* for the help; NULL: decavox */
+    bool checkpoint;            /* the first operand is one, by its path or its name */
 } dv_options;
 
 typedef struct dv_arguments {
@@ -52,6 +53,7 @@ typedef struct dv_arguments {
     dv_tree *given;     /* DV_TREE_MAP of the own options: DV_FIELD_TREE values live here; owned */
     const char **operands; /* positional arguments; the array is owned, the texts are argv's */
     size_t count;
+    char *checkpoint; /* the path that the first operand became, see dv_command_begin; owned */
 } dv_arguments;
 
 /*

@@ -354,7 +354,15 @@ class Options(support.Case):
                  for name in ("by_name", "by_file")]
         self.assertEqual(*texts)
         self.ends(decavox("train", "--model_type", "minni", *arguments, self.at("none"),
-                          folder=project), USAGE, "no configuration minni.yaml in configs")
+                          folder=project), USAGE,
+                  "no configuration 'minni': neither configs/minni.yaml nor ")
+        elsewhere = self.at("elsewhere")
+        os.makedirs(elsewhere)
+        self.ends(decavox("train", "--model_type", "mini", *arguments, self.at("from_nowhere"),
+                          folder=elsewhere), USAGE, "no configuration 'mini'")
+        with mock.patch.dict(os.environ, DECAVOX_HOME=project):
+            self.ends(decavox("train", "--model_type", "mini", *arguments, self.at("from_home"),
+                              folder=elsewhere), GOOD)
         self.ends(decavox("train", *arguments, self.at("none")), USAGE,
                   "give either CONFIG, or --model_type NAME")
 

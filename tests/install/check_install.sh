@@ -66,6 +66,20 @@ best=$(sort -k2,2gr "$scratch/said" | head -1)
 told=$("$prefix/bin/decavox" predict "$model" "$tone" | awk '{print $(NF-1), $NF}')
 [ "$best" = "$told" ] || fail "the library says '$best', the program '$told'"
 
+# From any folder, with an empty home, it knows its own configurations and models.
+mkdir "$scratch/empty"
+cd "$scratch/empty"
+own=(env -i "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "PATH=$PATH" "HOME=$scratch/empty" OMP_NUM_THREADS=1
+     "$prefix/bin/decavox")
+"${own[@]}" train --model_type mini --data "$scratch/data" --split random --epochs 1 --batch-size 4 \
+    --threads 1 --device cpu --out run >"$scratch/log" 2>&1 || fail "$(tail -5 "$scratch/log")"
+for command in "predict lightweight $tone" "info lightweight" "compare --seconds 0.01 lightweight" \
+    "eval lightweight --data $scratch/data --split random --device cpu"; do
+    read -ra words <<<"$command"
+    "${own[@]}" "${words[@]}" >"$scratch/log" 2>&1 || fail "$command: $(tail -5 "$scratch/log")"
+done
+cd - >/dev/null
+
 # The same by way of CMake.
 mkdir "$scratch/consumer"
 cp "$scratch/say.c" "$scratch/consumer"
