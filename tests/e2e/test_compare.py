@@ -150,7 +150,7 @@ class Compare(support.Case):
         os.makedirs(folder)
         done = decavox("compare", folder=folder)
         if done.code != GOOD:  # not installed either
-            self.ends(done, FAILED, "checkpoints/", "configs/")
+            self.ends(done, FAILED, "no models: neither checkpoints nor configurations in configs")
 
     # ---- Formats ----
 
