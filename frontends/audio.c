@@ -105,10 +105,7 @@ static void source_close(source *in)
 
 static void find_promise(source *in)
 {
-    /* MP3 in WAV: the chunk fact counts otherwise than the decoder. */
-    bool mp3_within = (in->info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_MPEG &&
-                      (in->info.format & SF_FORMAT_SUBMASK) == SF_FORMAT_MPEG_LAYER_III;
-    bool unknown = in->info.frames == SF_COUNT_MAX || in->header.unmeasured || mp3_within;
+    bool unknown = in->info.frames == SF_COUNT_MAX || in->header.unmeasured;
     in->promised = unknown ? -1 : (int64_t)in->info.frames;
 }
 

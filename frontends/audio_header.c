@@ -10,6 +10,7 @@ enum {
     MAX_EMPTY = 65536,         /* bytes of 0 before an MP3 file */
     MAX_HEADER = 256,          /* a size that ends within so much of the file's end is mistaken */
     MAX_PAGE = 27 + 255 * 256, /* of OGG: head, table of 255 segments, 255 bytes in each */
+    WAV_MP3 = 0x55,            /* format of the samples in WAV */
     STREAMED = 0x7F000000 - 65536, /* see judge_size */
 };
 
@@ -93,6 +94,7 @@ typedef struct samples {
     int64_t size_at;   /* where that stands, */
     int width;         /* in so many bytes, */
     uint64_t beside;   /* counting so many that are no samples */
+    bool mp3;          /* WAV may hold MP3 */
 } samples;
 
 static const container *container_of(dv__sound_file *file)
@@ -124,16 +126,20 @@ static bool find_in_au(dv__sound_file *file, const container *kind, samples *fou
 /* In RF64 the size is 2^32 - 1, and the true one stands in the chunk ds64 before. */
 static bool find_in_chunks(dv__sound_file *file, const container *kind, samples *found)
 {
-    unsigned char head[24], ds64[16];
+    unsigned char head[24], ds64[16], tag[2];
     int64_t at = kind->chunks, head_size = kind->type + kind->width, true_size_at = 0;
+    bool mp3 = false;
     for (int i = 0; i < MAX_CHUNKS && has(file, at, head_size, head); i++) {
         uint64_t size = number_at(head + kind->type, kind->width, kind->big);
         uint64_t beside = (uint64_t)kind->before + (kind->whole ? (uint64_t)head_size : 0);
+        if (memcmp(head, "fmt ", 4) == 0 && has(file, at + head_size, sizeof tag, tag))
+            mp3 = number_at(tag, 2, kind->big) == WAV_MP3;
         *found = (samples){.start = at + head_size + kind->before,
                            .promised = size > beside ? size - beside : 0,
                            .size_at = at + kind->type,
                            .width = kind->width,
-                           .beside = beside};
+                           .beside = beside,
+                           .mp3 = mp3};
         if (memcmp(head, "ds64", 4) == 0 && has(file, at + 8, sizeof ds64, ds64))
             true_size_at = at + 16;
         if (memcmp(head, kind->data, 4) == 0) {
@@ -324,11 +330,13 @@ dv_status dv__sound_header_read(dv__sound_file *file, dv__sound_header *header)
     dv__sound_file_read(file, 0, sizeof begin, begin);
     DV_TRY(refuse_foreign(file));
     const container *kind = container_of(file);
-    if (kind != NULL && (kind->chunks > 0 ? find_in_chunks : find_in_au)(file, kind, &found))
+    if (kind != NULL && (kind->chunks > 0 ? find_in_chunks : find_in_au)(file, kind, &found)) {
         DV_TRY(judge_size(file, kind, &found, header));
-    else if (memcmp(begin, "OggS", 4) == 0)
+        header->endless = header->unmeasured = found.mp3;
+    } else if (memcmp(begin, "OggS", 4) == 0) {
         DV_TRY(check_ogg(file, header));
-    else if (kind == NULL)
+    } else if (kind == NULL) {
         look_at_mp3(file, header);
+    }
     return dv__sound_file_check(file);
 }
