@@ -68,6 +68,7 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
     out->predictor = predictor;
     out->part = part;
     out->skipped = dataset->skipped;
+    out->missing = part == DV_PART_COUNT ? dataset->skipped : dataset->skipped_of[part];
     int64_t *indices = NULL;
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
     dv_status status = out->count > 0
@@ -118,8 +119,12 @@ void dv_report_text(const dv_report *report, FILE *out)
             100.0 * (double)correct / (double)report->count, (long long)correct,
             (long long)report->count, 100 * low, 100 * high, report->loss);
     fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
+    if (report->missing > 0)
+        fprintf(out, "without %zu unreadable clip%s of the part\n", report->missing,
+                report->missing > 1 ? "s" : "");
     if (report->skipped > 0)
-        fprintf(out, "%zu unreadable files left out\n", report->skipped);
+        fprintf(out, "%zu unreadable file%s left out\n", report->skipped,
+                report->skipped > 1 ? "s" : "");
     dv_confusion_text(&report->confusion, report->labels, out);
 }
 
@@ -213,13 +218,14 @@ json_t *dv_report_json(const dv_report *report, bool clips)
     int64_t correct = dv_confusion_correct(&report->confusion);
     double low, high;
     dv_wilson_interval(correct, report->count, &low, &high);
-    json_t *json = json_pack(
-        "{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", "accuracy",
-        (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
-        (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "calibration",
-        dv_calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped,
-        "classes", dv_classes_json(&report->confusion, report->labels), "confusion",
-        dv_confusion_json(&report->confusion));
+    json_t *json =
+        json_pack("{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:I, s:o, s:o}", "accuracy",
+                  (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
+                  (json_int_t)report->count, "interval_95", low, high, "loss", report->loss,
+                  "calibration", dv_calibration_json(&report->calibration), "skipped",
+                  (json_int_t)report->skipped, "missing", (json_int_t)report->missing, "classes",
+                  dv_classes_json(&report->confusion, report->labels), "confusion",
+                  dv_confusion_json(&report->confusion));
     if (json != NULL && report->split != NULL) {
         json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
         json_object_set_new(json, "split", dv_text_json(report->split));
