@@ -88,8 +88,8 @@ static dv_status open_decoder(source *in)
     in->file = sf_open_virtual(&shown, SFM_READ, &in->info, in);
     if (in->file == NULL)
         status = DV_FAIL(DV_EFORMAT,
-                         "%s: is not a sound file that can be read: %s It reads WAV, AIFF, AU, "
-                         "W64, CAF, FLAC, MP3, and OGG with Vorbis or Opus",
+                         "%s: is not a sound file that can be read: %s Formats that are "
+                         "read: WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus",
                          in->bytes.path, sf_strerror(NULL));
     pthread_mutex_unlock(&opening);
     DV_TRY(dv__sound_file_check(&in->bytes));

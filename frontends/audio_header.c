@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum {
+    BEGIN = 40,                /* bytes by which a format is known */
     MAX_CHUNKS = 1000,         /* before the samples: more is no sane file */
     MAX_TAGS = 16,             /* ID3, one behind the other */
     MAX_EMPTY = 65536,         /* bytes of 0 before an MP3 file */
@@ -29,7 +30,7 @@ static bool has(dv__sound_file *file, int64_t at, int64_t count, void *bytes)
 
 /* ---- Formats that are not read ---- */
 
-static dv_status refuse_foreign(dv__sound_file *file)
+static dv_status refuse_foreign(const dv__sound_file *file, const char begin[BEGIN])
 {
     static const struct {
         size_t at;
@@ -41,14 +42,9 @@ static dv_status refuse_foreign(dv__sound_file *file)
         {0, "\x30\x26\xB2\x75", "WMA", "wma"},
         {0, "\xFF\xF1", "AAC", "aac"},
         {0, "\xFF\xF9", "AAC", "aac"},
-        {28,
-         "\x7F"
-         "FLAC",
-         "FLAC in OGG", "ogg"},
+        {28, "\177FLAC", "FLAC in OGG", "ogg"},
         {28, "Speex", "Speex in OGG", "spx"},
     };
-    char begin[40] = "";
-    dv__sound_file_read(file, 0, sizeof begin, begin);
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (memcmp(begin + formats[i].at, formats[i].magic, strlen(formats[i].magic)) == 0)
             return DV_FAIL(DV_EFORMAT,
@@ -97,10 +93,8 @@ typedef struct samples {
     bool mp3;          /* WAV may hold MP3 */
 } samples;
 
-static const container *container_of(dv__sound_file *file)
+static const container *container_of(const char begin[BEGIN])
 {
-    char begin[40] = "";
-    dv__sound_file_read(file, 0, sizeof begin, begin);
     for (size_t i = 0; i < sizeof containers / sizeof containers[0]; i++) {
         const container *kind = &containers[i];
         if (memcmp(begin, kind->magic, 4) == 0 &&
@@ -176,6 +170,8 @@ static void correct_size(const container *kind, const samples *found, int64_t th
                          dv__sound_header *header)
 {
     uint64_t size = (uint64_t)there + found->beside;
+    if (found->width == 4 && size > UINT32_MAX)
+        size = UINT32_MAX;
     header->patch_at = found->size_at;
     header->patch_size = found->width;
     for (int i = 0; i < found->width; i++)
@@ -324,12 +320,12 @@ static void look_at_mp3(dv__sound_file *file, dv__sound_header *header)
 
 dv_status dv__sound_header_read(dv__sound_file *file, dv__sound_header *header)
 {
-    unsigned char begin[4] = "";
+    char begin[BEGIN] = "";
     samples found;
     *header = (dv__sound_header){0};
     dv__sound_file_read(file, 0, sizeof begin, begin);
-    DV_TRY(refuse_foreign(file));
-    const container *kind = container_of(file);
+    DV_TRY(refuse_foreign(file, begin));
+    const container *kind = container_of(begin);
     if (kind != NULL && (kind->chunks > 0 ? find_in_chunks : find_in_au)(file, kind, &found)) {
         DV_TRY(judge_size(file, kind, &found, header));
         header->endless = header->unmeasured = found.mp3;

@@ -348,7 +348,7 @@ static void test_foreign_formats_are_named(void **state)
         {"OggS\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\x33\x7F"
          "FLAC\1",
          34, "is FLAC in OGG"},
-        {"no sound", 8, "reads WAV, AIFF, AU, W64, CAF, FLAC, MP3, and OGG with Vorbis or Opus"},
+        {"no sound", 8, "are read: WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char path[SCRATCH_PATH_SIZE], content[100] = "";
