@@ -136,7 +136,7 @@ static void test_truncated(void **state)
     assert_int_equal(truncate(path, HEADER + 5000), 0);
     assert_refused(path, DV_EFORMAT, "promises 16000 bytes of samples, 5000 are there");
     write_sine(path, WAV16, 8000, 8000);
-    assert_int_equal(truncate(path, HEADER + 16000 - HEADER - 1), 0);
+    assert_int_equal(truncate(path, 16000 - 1), 0); /* more than a header's length is missing */
     assert_refused(path, DV_EFORMAT, "truncated");
     write_sine(path, WAV16, 8000, 8000);
     assert_int_equal(truncate(path, HEADER), 0);
@@ -148,7 +148,6 @@ static void test_truncated(void **state)
     }
 }
 
-/* Ogg files keep their headers here: where those are cut, libsndfile 1.2.0 leaks memory. */
 static void test_truncated_compressed(void **state)
 {
     static const struct {
@@ -156,7 +155,7 @@ static void test_truncated_compressed(void **state)
         double least; /* share of the file that is left at the shortest */
     } cases[] = {
         {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 0.05},
-        {SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0.6},
+        {SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0.05},
         {SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 0.05},
     };
     float *samples = sine(72000, 440, 8000, 0.5);
@@ -173,7 +172,7 @@ static void test_truncated_compressed(void **state)
         assert_int_equal(stat(path, &facts), 0);
         for (double share = 0.95; share > cases[i].least; share -= 0.15) {
             assert_int_equal(truncate(path, (off_t)((double)facts.st_size * share)), 0);
-            assert_refused(path, DV_EFORMAT, share > 0.5 && i == 1 ? "truncated" : "");
+            assert_refused(path, DV_EFORMAT, i == 1 ? "truncated" : "");
         }
     }
     free(samples);

@@ -64,6 +64,11 @@ static size_t find(const bytes *file, const char *text)
     return 0;
 }
 
+static void put(unsigned char *at, const char *text, size_t count)
+{
+    memcpy(at, text, count);
+}
+
 static void store_number(unsigned char *at, uint64_t value, int width, bool big)
 {
     for (int i = 0; i < width; i++)
@@ -182,12 +187,12 @@ static void test_containers(void **state)
 /* An empty chunk of samples with another chunk behind it is no recorder's that was stopped. */
 static void test_no_samples_before_a_chunk(void **state)
 {
-    bytes file;
+    bytes file = {0};
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "empty.wav", path);
     assert_true(make_file(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, false, &file));
     store_number(file.at + 40, 0, 4, false);
-    memcpy(file.at + 44, "LIST\x10\0\0\0", 8);
+    put(file.at + 44, "LIST\x10\0\0\0", 8);
     file_store(path, file.at, 44 + 8 + 16);
     assert_refused(path, DV_EFORMAT, "holds no samples");
     free(file.at);
@@ -212,7 +217,7 @@ static bool make_unmarked(const char *path, bytes *file)
 
 static void test_mp3_is_read_to_its_end(void **state)
 {
-    bytes file;
+    bytes file = {0};
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "pipe.mp3", path);
     if (!make_unmarked(path, &file))
@@ -223,9 +228,9 @@ static void test_mp3_is_read_to_its_end(void **state)
     dv_audio whole = read_good(path, 0);
     assert_in_range(whole.count, FRAMES, FRAMES + 2 * 1152);
     /* Empty bytes, then a tag, before it, a tag of another kind behind it. */
-    memcpy(behind + 700, "ID3\4\0\0\0\0\0\0", 10);
+    put(behind + 700, "ID3\4\0\0\0\0\0\0", 10);
     memcpy(behind + 710, file.at, file.size);
-    memcpy(behind + 710 + file.size, "TAG", 3);
+    put(behind + 710 + file.size, "TAG", 3);
     file_store(path, behind, 700 + 10 + 128 + file.size);
     dv_audio same = read_good(path, 0);
     assert_int_equal(same.count, whole.count);
@@ -245,7 +250,7 @@ static void test_mp3_is_read_to_its_end(void **state)
 /* As ffmpeg writes it: the chunk fact counts what the encoder put before and behind. */
 static void test_mp3_in_wav(void **state)
 {
-    bytes file;
+    bytes file = {0};
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "mp3.wav", path);
     if (!make_unmarked(path, &file))
@@ -254,10 +259,10 @@ static void test_mp3_in_wav(void **state)
     store_number(head + 24, RATE, 4, false);
     store_number(head + 28, 2000, 4, false); /* bytes a second, block, bits: nothing that holds */
     store_number(head + 32, 1, 2, false);
-    memcpy(head + 36, "\x0C\0\1\0\2\0\0\0\x48\0\1\0\x71\5", 14);
-    memcpy(head + 50, "fact\4\0\0\0", 8);
+    put(head + 36, "\x0C\0\1\0\2\0\0\0\x48\0\1\0\x71\5", 14);
+    put(head + 50, "fact\4\0\0\0", 8);
     store_number(head + 58, FRAMES + 5000, 4, false);
-    memcpy(head + 62, "data", 4);
+    put(head + 62, "data", 4);
     store_number(head + 66, file.size, 4, false);
     unsigned char *whole = malloc(sizeof head + file.size);
     assert_non_null(whole);
@@ -289,7 +294,7 @@ static void test_ogg_without_an_end(void **state)
 {
     static const int formats[] = {SF_FORMAT_VORBIS, SF_FORMAT_OPUS};
     for (int i = 0; i < 2; i++) {
-        bytes file;
+        bytes file = {0};
         char path[SCRATCH_PATH_SIZE];
         scratch_path(*state, "open.ogg", path);
         if (!make_file(path, SF_FORMAT_OGG | formats[i], false, &file))
@@ -312,7 +317,7 @@ static void test_ogg_without_an_end(void **state)
    detector sees that. */
 static void test_truncated_ogg_leaks_nothing(void **state)
 {
-    bytes file;
+    bytes file = {0};
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "cut.ogg", path);
     if (!make_file(path, SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, &file))
@@ -418,7 +423,7 @@ ssize_t __wrap_pread(int descriptor, void *to, size_t count, off_t at)
 
 static void test_failing_disk(void **state)
 {
-    bytes file;
+    bytes file = {0};
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "disk.wav", path);
     assert_true(make_file(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, false, &file));
@@ -434,7 +439,7 @@ static void test_failing_disk(void **state)
 
 static void test_too_many_open_files(void **state)
 {
-    bytes file;
+    bytes file = {0};
     char path[SCRATCH_PATH_SIZE];
     struct rlimit before, none;
     scratch_path(*state, "many.wav", path);
