@@ -218,18 +218,19 @@ json_t *dv_report_json(const dv_report *report, bool clips)
     int64_t correct = dv_confusion_correct(&report->confusion);
     double low, high;
     dv_wilson_interval(correct, report->count, &low, &high);
-    json_t *json =
-        json_pack("{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:I, s:o, s:o}", "accuracy",
-                  (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
-                  (json_int_t)report->count, "interval_95", low, high, "loss", report->loss,
-                  "calibration", dv_calibration_json(&report->calibration), "skipped",
-                  (json_int_t)report->skipped, "missing", (json_int_t)report->missing, "classes",
-                  dv_classes_json(&report->confusion, report->labels), "confusion",
-                  dv_confusion_json(&report->confusion));
+    json_t *json = json_pack(
+        "{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", "accuracy",
+        (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
+        (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "calibration",
+        dv_calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped,
+        "classes", dv_classes_json(&report->confusion, report->labels), "confusion",
+        dv_confusion_json(&report->confusion));
     if (json != NULL && report->split != NULL) {
         json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
         json_object_set_new(json, "split", dv_text_json(report->split));
     }
+    if (json != NULL)
+        json_object_set_new(json, "missing", json_integer((json_int_t)report->missing));
     if (json != NULL && clips)
         json_object_set_new(json, "clips", clips_json(report));
     return json;
