@@ -26,7 +26,8 @@ extern "C" {
     X(EDEVICE, "device failure")                                                                   \
     X(EUNSUPPORTED, "not supported")                                                               \
     X(ENUMERIC, "not a finite number")                                                             \
-    X(EINTERRUPTED, "interrupted")
+    X(EINTERRUPTED, "interrupted")                                                                 \
+    X(ESYSTEM, "the system failed")
 
 typedef enum dv_status {
 #define X(name, text) DV_##name,

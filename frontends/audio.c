@@ -3,9 +3,8 @@
  * but no memory is taken on its word. The buffer grows with what the decoder really delivers.
  */
 #include "frontends/audio.h"
+#include "frontends/audio_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <sndfile.h>
@@ -18,8 +17,8 @@
 
 enum {
     CHUNK_FRAMES = 4096,
+    MP3_FRAMES = 576, /* the decoder forgets those that it reads together with a frame cut short */
     MAX_CHANNELS = 64,
-    MAX_RIFF_CHUNKS = 1000, /* before the samples: more is no sane file */
 };
 
 /* What resampling leaves as it is, of the band that both rates have: speech at 8 kHz uses it all,
@@ -28,154 +27,102 @@ static const double passband = 0.96;
 
 /* What is being read. */
 typedef struct source {
-    const char *path;
-    int descriptor;
-    int64_t size; /* bytes */
+    dv__sound_file bytes;
+    dv__sound_header header;
+    int64_t position; /* of the decoder, in what it is shown */
     SNDFILE *file;
     SF_INFO info;
     int64_t promised; /* frames by the header; -1 where it does not say */
+    int channel;      /* the only one that is read; -1: the mean of all */
 } source;
+
+/* ---- What the decoder is shown: the bytes without the hidden ones, with the right size ---- */
+
+static sf_count_t shown_size(void *user)
+{
+    const source *in = user;
+    return in->bytes.size - in->header.first;
+}
+
+static sf_count_t shown_seek(sf_count_t offset, int whence, void *user)
+{
+    source *in = user;
+    if (whence == SEEK_END && in->header.endless)
+        return -1;
+    int64_t from = whence == SEEK_END ? shown_size(in) : whence == SEEK_CUR ? in->position : 0;
+    if (offset > INT64_MAX - from || from + offset < 0)
+        return -1;
+    in->position = from + offset;
+    return in->position;
+}
+
+static sf_count_t shown_tell(void *user)
+{
+    return ((const source *)user)->position;
+}
+
+static sf_count_t shown_read(void *to, sf_count_t count, void *user)
+{
+    source *in = user;
+    const dv__sound_header *header = &in->header;
+    int64_t at = header->first + in->position;
+    int64_t got = at < in->bytes.size ? dv__sound_file_read(&in->bytes, at, count, to) : 0;
+    for (int i = 0; i < header->patch_size; i++) {
+        int64_t place = header->patch_at + i - at;
+        if (place >= 0 && place < got)
+            ((unsigned char *)to)[place] = header->patch[i];
+    }
+    in->position += got;
+    return got;
+}
 
 /* libsndfile keeps the reason why nothing was opened in a variable that all threads share. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
-static dv_status open_sound(source *in)
+static dv_status open_decoder(source *in)
 {
+    static SF_VIRTUAL_IO shown = {
+        .get_filelen = shown_size, .seek = shown_seek, .read = shown_read, .tell = shown_tell};
     dv_status status = DV_OK;
     pthread_mutex_lock(&opening);
-    in->file = sf_open_fd(in->descriptor, SFM_READ, &in->info, SF_FALSE);
+    in->file = sf_open_virtual(&shown, SFM_READ, &in->info, in);
     if (in->file == NULL)
-        status = DV_FAIL(DV_EFORMAT, "%s: is not a sound file that can be read: %s", in->path,
-                         sf_strerror(NULL));
+        status = DV_FAIL(DV_EFORMAT,
+                         "%s: is not a sound file that can be read: %s Formats that are "
+                         "read: WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus",
+                         in->bytes.path, sf_strerror(NULL));
     pthread_mutex_unlock(&opening);
+    DV_TRY(dv__sound_file_check(&in->bytes));
     return status;
-}
-
-static dv_status source_open(source *in)
-{
-    struct stat facts;
-    /* Without O_NONBLOCK a named pipe would wait here for a writer. */
-    in->descriptor = open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (in->descriptor < 0 || fstat(in->descriptor, &facts) != 0)
-        return DV_FAIL(DV_EIO, "%s: cannot be opened: %s", in->path, strerror(errno));
-    if (S_ISDIR(facts.st_mode))
-        return DV_FAIL(DV_EIO, "%s: is a directory, not a sound file", in->path);
-    if (!S_ISREG(facts.st_mode))
-        return DV_FAIL(DV_EIO, "%s: is not a regular file", in->path);
-    if (facts.st_size == 0)
-        return DV_FAIL(DV_EFORMAT, "%s: is empty (0 bytes)", in->path);
-    in->size = (int64_t)facts.st_size;
-    return open_sound(in);
 }
 
 static void source_close(source *in)
 {
     if (in->file != NULL)
         sf_close(in->file);
-    if (in->descriptor >= 0)
-        close(in->descriptor);
+    dv__sound_file_close(&in->bytes);
 }
 
-static uint32_t little_endian(const unsigned char bytes[4])
+static void find_promise(source *in)
 {
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24;
-}
-
-/* The size that the header of a WAV file promises for its samples and where they start. False
-   where the file is no WAV file or has no such chunk. */
-static bool wav_data_chunk(const source *in, int64_t *start, int64_t *promised)
-{
-    unsigned char header[12];
-    if (pread(in->descriptor, header, sizeof header, 0) != (ssize_t)sizeof header ||
-        memcmp(header, "RIFF", 4) != 0 || memcmp(header + 8, "WAVE", 4) != 0)
-        return false;
-    int64_t at = 12;
-    for (int i = 0; i < MAX_RIFF_CHUNKS; i++) {
-        if (pread(in->descriptor, header, 8, (off_t)at) != 8)
-            return false;
-        int64_t size = (int64_t)little_endian(header + 4);
-        if (memcmp(header, "data", 4) == 0) {
-            *start = at + 8;
-            *promised = size;
-            return true;
-        }
-        at += 8 + size + (size & 1);
-    }
-    return false;
-}
-
-/*
- * libsndfile silently shortens a WAV file that ends early, so this is found here. Writers that
- * cannot seek leave a number near 2^31 or 2^32 as the size: then the file ends where it ends. With
- * 0, which a recorder leaves that was stopped hard, libsndfile finds no samples.
- */
-static dv_status check_wav_size(const source *in)
-{
-    int64_t start = 0;
-    int64_t promised = 0;
-    if (!wav_data_chunk(in, &start, &promised) || promised >= 0x7FFFF000)
-        return DV_OK;
-    if (promised == 0)
-        return DV_FAIL(DV_EFORMAT,
-                       "%s: holds no samples: its header says 0 bytes of them, and %lld "
-                       "bytes follow",
-                       in->path, (long long)(in->size - start));
-    if (in->size - start < promised)
-        return DV_FAIL(DV_EFORMAT,
-                       "%s: is truncated: its header promises %lld bytes of samples, "
-                       "%lld are there",
-                       in->path, (long long)promised, (long long)(in->size - start));
-    return DV_OK;
-}
-
-/*
- * An MP3 file promises a length only in the "Xing" or "Info" mark of its first frame, which follows
- * the ID3 tag (its size: 4 bytes of 7 bits) and at most 38 bytes of frame header. Without the mark
- * libsndfile's number is a guess from the size of the file and the first frame's bit rate, at which
- * it also stops.
- */
-static bool mp3_promises_length(const source *in)
-{
-    unsigned char bytes[48];
-    int64_t at = 0;
-    if (pread(in->descriptor, bytes, 10, 0) == 10 && memcmp(bytes, "ID3", 3) == 0)
-        at = 10 + ((int64_t)(bytes[6] & 127) << 21 | (bytes[7] & 127) << 14 |
-                   (bytes[8] & 127) << 7 | (bytes[9] & 127));
-    if (pread(in->descriptor, bytes, sizeof bytes, (off_t)at) != (ssize_t)sizeof bytes)
-        return false;
-    for (size_t i = 4; i + 4 <= sizeof bytes; i++)
-        if (memcmp(bytes + i, "Xing", 4) == 0 || memcmp(bytes + i, "Info", 4) == 0)
-            return true;
-    return false;
-}
-
-static dv_status find_promise(source *in)
-{
-    int format = in->info.format & SF_FORMAT_TYPEMASK;
-    bool unknown = in->info.frames == SF_COUNT_MAX;
-    if (format == SF_FORMAT_OGG && unknown) /* the length stands in the last page */
-        return DV_FAIL(DV_EFORMAT, "%s: is truncated: its last page is missing", in->path);
-    if (format == SF_FORMAT_MPEG && !mp3_promises_length(in))
-        unknown = true;
+    bool unknown = in->info.frames == SF_COUNT_MAX || in->header.unmeasured;
     in->promised = unknown ? -1 : (int64_t)in->info.frames;
-    return DV_OK;
 }
 
 static dv_status check_info(const source *in, double max_seconds)
 {
     const SF_INFO *info = &in->info;
     if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
-        return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->path,
+        return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->bytes.path,
                        info->samplerate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     if (info->channels < 1 || info->channels > MAX_CHANNELS)
-        return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->path, info->channels,
-                       MAX_CHANNELS);
+        return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->bytes.path,
+                       info->channels, MAX_CHANNELS);
     if (in->promised == 0)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->path);
+        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes.path);
     double seconds = (double)in->promised / (double)info->samplerate;
     if (seconds > max_seconds)
-        return DV_FAIL(DV_EFORMAT, "%s: is too long: %.1f s, at most %g s", in->path, seconds,
+        return DV_FAIL(DV_EFORMAT, "%s: is too long: %.1f s, at most %g s", in->bytes.path, seconds,
                        max_seconds);
     return DV_OK;
 }
@@ -194,21 +141,32 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
     return DV_OK;
 }
 
-/* chunk (frames, channels) -> mono (frames): the mean of the channels. */
+/* Sums of squares, by which channels that cancel each other are found. */
+typedef struct energies {
+    double channels[MAX_CHANNELS];
+    double mean; /* of their mean */
+} energies;
+
+/* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
+   for. */
 static dv_status mix_down(const source *in, const float *chunk, int64_t frames, int64_t position,
-                          float *mono)
+                          float *mono, energies *seen)
 {
     int channels = in->info.channels;
     for (int64_t i = 0; i < frames; i++) {
+        const float *frame = chunk + i * channels;
         double sum = 0;
-        for (int channel = 0; channel < channels; channel++)
-            sum += (double)chunk[i * channels + channel];
-        mono[i] = (float)(sum / channels);
+        for (int channel = 0; channel < channels; channel++) {
+            sum += (double)frame[channel];
+            seen->channels[channel] += (double)frame[channel] * (double)frame[channel];
+        }
+        mono[i] = in->channel < 0 ? (float)(sum / channels) : frame[in->channel];
+        seen->mean += sum / channels * (sum / channels);
         if (!isfinite(sum))
-            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is not a finite number", in->path,
+            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is not a finite number", in->bytes.path,
                            (long long)(position + i));
         if (fabsf(mono[i]) > DV_AUDIO_LARGEST)
-            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is %g, far outside -1..1", in->path,
+            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is %g, far outside -1..1", in->bytes.path,
                            (long long)(position + i), (double)mono[i]);
     }
     return DV_OK;
@@ -216,7 +174,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
 
 /* Reads to the end of the file, or one chunk past the limit. On failure too, audio->samples is
    the caller's. */
-static dv_status read_samples(source *in, double max_seconds, dv_audio *audio)
+static dv_status read_samples(source *in, double max_seconds, dv_audio *audio, energies *seen)
 {
     dv_status status = DV_OK;
     float *chunk = NULL;
@@ -224,19 +182,24 @@ static dv_status read_samples(source *in, double max_seconds, dv_audio *audio)
     double most = max_seconds * (double)in->info.samplerate;
     DV_TRY_GOTO(dv__calloc((size_t)(CHUNK_FRAMES * in->info.channels), sizeof *chunk, &chunk));
     for (;;) {
-        int64_t frames = sf_readf_float(in->file, chunk, CHUNK_FRAMES);
+        int64_t frames =
+            sf_readf_float(in->file, chunk, in->header.endless ? MP3_FRAMES : CHUNK_FRAMES);
         if (frames <= 0)
             break;
         DV_TRY_GOTO(reserve(&audio->samples, &capacity, audio->count, frames));
-        DV_TRY_GOTO(mix_down(in, chunk, frames, audio->count, audio->samples + audio->count));
+        DV_TRY_GOTO(mix_down(in, chunk, frames, audio->count, audio->samples + audio->count, seen));
         audio->count += frames;
         if ((double)audio->count > most) {
-            status = DV_FAIL(DV_EFORMAT, "%s: is too long: more than %g s", in->path, max_seconds);
+            status =
+                DV_FAIL(DV_EFORMAT, "%s: is too long: more than %g s", in->bytes.path, max_seconds);
             goto fail;
         }
     }
-    if (sf_error(in->file) != SF_ERR_NO_ERROR)
-        status = DV_FAIL(DV_EFORMAT, "%s: is damaged: %s after %lld samples", in->path,
+    DV_TRY_GOTO(dv__sound_file_check(&in->bytes));
+    /* MP3 without a length may end within a frame. */
+    bool at_end = in->header.endless && in->position >= shown_size(in);
+    if (sf_error(in->file) != SF_ERR_NO_ERROR && !at_end)
+        status = DV_FAIL(DV_EFORMAT, "%s: is damaged: %s after %lld samples", in->bytes.path,
                          sf_strerror(in->file), (long long)audio->count);
 fail:
     free(chunk);
@@ -246,26 +209,63 @@ fail:
 static dv_status check_count(const source *in, int64_t count)
 {
     if (count < 1)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->path);
+        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes.path);
     if (count < in->promised)
         return DV_FAIL(DV_EFORMAT,
                        "%s: is truncated: its header promises %lld samples, %lld are "
                        "there",
-                       in->path, (long long)in->promised, (long long)count);
+                       in->bytes.path, (long long)in->promised, (long long)count);
     return DV_OK;
 }
 
 /* The decoded file at its own rate. */
-static dv_status read_file(source *in, double max_seconds, dv_audio *audio)
+static dv_status read_file(source *in, double max_seconds, dv_audio *audio, energies *seen)
 {
-    DV_TRY(source_open(in));
-    DV_TRY(check_wav_size(in));
-    DV_TRY(find_promise(in));
+    DV_TRY(dv__sound_file_open(in->bytes.path, &in->bytes));
+    DV_TRY(dv__sound_header_read(&in->bytes, &in->header));
+    DV_TRY(open_decoder(in));
+    find_promise(in);
     DV_TRY(check_info(in, max_seconds));
-    DV_TRY(read_samples(in, max_seconds, audio));
+    DV_TRY(read_samples(in, max_seconds, audio, seen));
     DV_TRY(check_count(in, audio->count));
     audio->sample_rate = in->info.samplerate;
+    audio->remarks |= in->header.remarks;
     return DV_OK;
+}
+
+/* The loudest of `count` channels if their mean has less than a twentieth of the power that it has
+   where they know nothing of each other: a cable with one wire turned. Otherwise -1. */
+static int loudest_if_cancelled(const energies *seen, int count)
+{
+    double sum = 0;
+    int loudest = 0;
+    for (int channel = 0; channel < count; channel++) {
+        sum += seen->channels[channel];
+        if (seen->channels[channel] > seen->channels[loudest])
+            loudest = channel;
+    }
+    return seen->mean < 0.05 * sum / count / count ? loudest : -1;
+}
+
+/* Reads all channels as their mean, and where that cancels them, again the loudest alone. */
+static dv_status read_mixed(const char *path, double max_seconds, dv_audio *audio)
+{
+    dv_status status = DV_OK;
+    int channel = -1;
+    for (int pass = 0; pass < 2; pass++) {
+        source in = {.bytes = {.path = path}, .channel = channel};
+        energies seen = {.mean = 0};
+        dv_audio_free(audio);
+        status = read_file(&in, max_seconds, audio, &seen);
+        source_close(&in);
+        if (channel >= 0)
+            audio->remarks |= 1U << DV_AUDIO_CANCELLED;
+        if (status == DV_OK)
+            channel = loudest_if_cancelled(&seen, in.info.channels);
+        if (status != DV_OK || channel < 0)
+            break;
+    }
+    return status;
 }
 
 dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio)
@@ -299,15 +299,13 @@ dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *aud
 dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio)
 {
     dv_status status = DV_OK;
-    source in = {.path = path, .descriptor = -1};
     memset(audio, 0, sizeof *audio);
     if (sample_rate < 1 || sample_rate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be 1 to %d", path,
                        (long long)sample_rate, DV_AUDIO_MAX_RATE);
     if (!(max_seconds > 0))
         return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, max_seconds);
-    status = read_file(&in, max_seconds, audio);
-    source_close(&in);
+    status = read_mixed(path, max_seconds, audio);
     if (status == DV_OK && audio->sample_rate != sample_rate)
         status = dv_audio_resample(path, sample_rate, audio);
     if (status != DV_OK)
@@ -376,6 +374,16 @@ dv_status dv_audio_write_wav(const char *path, const dv_audio *audio)
     if (status != DV_OK)
         remove_partial(path);
     return status;
+}
+
+const char *dv_audio_remark_text(dv_audio_remark remark)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        DV_AUDIO_REMARK_LIST(X)
+#undef X
+    };
+    return texts[remark];
 }
 
 void dv_audio_free(dv_audio *audio)

@@ -1,6 +1,6 @@
 /*
- * Sound files: any that libsndfile reads (WAV, FLAC, OGG, MP3), at any rate, mixed down to one
- * channel and resampled with libsoxr.
+ * Sound files: any that libsndfile reads (WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or
+ * Opus), at any rate, mixed down to one channel and resampled with libsoxr.
  */
 #ifndef DV_FRONTENDS_AUDIO_H
 #define DV_FRONTENDS_AUDIO_H
@@ -11,7 +11,27 @@ typedef struct dv_audio {
     float *samples;      /* (count), -1..1, owned */
     int64_t count;       /* at least 1 */
     int64_t sample_rate; /* Hz */
+    unsigned remarks; /* bit 1 << dv_audio_remark: of a file that was read, yet is not in order */
 } dv_audio;
+
+/* What the user of such a file should know. */
+#define DV_AUDIO_REMARK_LIST(X)                                                                    \
+    X(SIZE_0, "the header says 0 bytes of samples, as a recorder leaves it that was stopped; "     \
+              "what follows is read to the end")                                                   \
+    X(BEYOND, "the header promises a few bytes more than there are; what is there is read")        \
+    X(UNENDED, "the end is not marked, as a recorder leaves it that was stopped; what is there "   \
+               "is read")                                                                          \
+    X(CANCELLED, "the channels cancel each other in their mean; the loudest one is taken")
+
+typedef enum dv_audio_remark {
+#define X(name, text) DV_AUDIO_##name,
+    DV_AUDIO_REMARK_LIST(X)
+#undef X
+        DV_AUDIO_REMARK_COUNT
+} dv_audio_remark;
+
+/* A sentence without its subject, the file. */
+const char *dv_audio_remark_text(dv_audio_remark remark);
 
 /* Sample rates of files, Hz. */
 enum { DV_AUDIO_MIN_RATE = 100, DV_AUDIO_MAX_RATE = 768000 };
@@ -23,8 +43,10 @@ enum { DV_AUDIO_LARGEST = 65536 };
 /*
  * Reads at most `max_seconds` (a limit on memory for hostile files: longer is DV_EFORMAT, named
  * with its length) and resamples to `sample_rate` Hz.
- * Every failure names the file. DV_EIO: missing, unreadable, a directory; DV_EFORMAT: empty, not
- * sound, no samples, truncated below its header's promise, not-finite samples, too long.
+ * Channels are mixed to their mean; where they cancel each other there, the loudest is taken.
+ * Every failure names the file. DV_EIO: missing, not permitted, a directory; DV_ESYSTEM: the system
+ * cannot read it (too many open files, a failing disk), nor perhaps any other; DV_EFORMAT: empty,
+ * not sound, no samples, truncated below its header's promise, not-finite samples, too long.
  * *audio is zeroed on failure; free with dv_audio_free.
  */
 dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio);

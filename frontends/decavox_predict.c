@@ -129,8 +129,7 @@ static dv_status check_samples(const float *samples, size_t count, int64_t sampl
 static dv_status copy_audio(const float *samples, size_t count, int64_t from, int64_t to,
                             dv_audio *audio)
 {
-    audio->count = (int64_t)count;
-    audio->sample_rate = from;
+    *audio = (dv_audio){.count = (int64_t)count, .sample_rate = from};
     DV_TRY(dv__calloc(count, sizeof *samples, &audio->samples));
     memcpy(audio->samples, samples, count * sizeof *samples);
     dv_status status = from != to ? dv_audio_resample("samples", to, audio) : DV_OK;

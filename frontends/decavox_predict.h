@@ -59,7 +59,9 @@ DV_API const char *dv_recognizer_label(const dv_recognizer *recognizer, size_t i
 /*
  * probabilities (label_count), in order of the labels, summing to 1: what `decavox predict` says of
  * the same file. Any format that libsndfile reads, at any rate, up to a minute. DV_EIO, DV_EFORMAT:
- * the file is missing, empty, damaged, too long or no sound; the message names it.
+ * the file is missing, empty, damaged, too long or no sound; DV_ESYSTEM: the system cannot read it
+ * (too many open files, a failing disk); the message names it. What is not in order and yet read
+ * (a recorder that was stopped, channels that cancel each other) goes to `log` as a warning.
  */
 DV_API DV_MUST_CHECK dv_status dv_recognizer_file(dv_recognizer *recognizer, const char *path,
                                                   float *probabilities);
@@ -67,8 +69,8 @@ DV_API DV_MUST_CHECK dv_status dv_recognizer_file(dv_recognizer *recognizer, con
 /*
  * The same for `count` files, in parallel: probabilities (count, label_count), statuses (count).
  * A file that fails fails alone, and its probabilities are 0; the status and message of the first
- * such file are those of the call. Where nothing can be answered (DV_ENOMEM, DV_EDEVICE), that is
- * every file's status.
+ * such file are those of the call. Where nothing can be answered (DV_ENOMEM, DV_EDEVICE,
+ * DV_ESYSTEM), that is every file's status.
  */
 DV_API DV_MUST_CHECK dv_status dv_recognizer_files(dv_recognizer *recognizer,
                                                    const char *const *paths, size_t count,

@@ -10,7 +10,7 @@
 typedef struct eval_options {
     int format, part, algorithms;
     char device[DV_STRING_SIZE];
-    int64_t threads;
+    int64_t threads, allow_missing;
     char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
     bool clips;
     char out[DV_STRING_SIZE];
@@ -28,6 +28,8 @@ static const dv_field fields[] = {
               "CSV file whose first column names clips to leave out; default: as it was trained, "
               "unless there is --data"),
     DV_ENUM(eval_options, part, "test", dv_report_parts, "which part of the split"),
+    DV_INT(eval_options, allow_missing, "0", 0, 1000000000,
+           "so many clips of the part may be unreadable: with more of them the exit code is 1"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
     DV_BOOL(eval_options, clips, "false", "in JSON: the answer to every clip too"),
     DV_STRING(eval_options, out, "", "file for the evaluation as JSON, whatever --format is"),
@@ -190,6 +192,18 @@ static dv_status tell(evaluation *e, const dv_report *report)
     return status;
 }
 
+/* The figure is told, but not of all that was asked for. */
+static dv_status check_missing(const eval_options *chosen, const dv_report *report)
+{
+    if ((int64_t)report->missing <= chosen->allow_missing)
+        return DV_OK;
+    return DV_FAIL(DV_EFORMAT,
+                   "%zu clip%s of the part that is evaluated cannot be read, at most %lld may be; "
+                   "--allow_missing %zu accepts that",
+                   report->missing, report->missing > 1 ? "s" : "",
+                   (long long)chosen->allow_missing, report->missing);
+}
+
 static dv_status evaluate(evaluation *e)
 {
     const eval_options *chosen = e->chosen;
@@ -209,6 +223,8 @@ static dv_status evaluate(evaluation *e)
         status = dv_report_html_eval(&report, &e->data, chosen->html);
     if (status == DV_OK)
         status = tell(e, &report);
+    if (status == DV_OK)
+        status = check_missing(chosen, &report);
     dv_report_free(&report);
     return status;
 }

@@ -70,6 +70,7 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
     out->predictor = predictor;
     out->part = part;
     out->skipped = dataset->skipped;
+    out->missing = part == DV_PART_COUNT ? dataset->skipped : dataset->skipped_of[part];
     int64_t *indices = NULL;
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
     dv_status status = out->count > 0
@@ -161,8 +162,12 @@ void dv_report_text(const dv_report *report, FILE *out)
             100.0 * (double)correct / (double)report->count, (long long)correct,
             (long long)report->count, 100 * low, 100 * high, report->loss);
     fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
+    if (report->missing > 0)
+        fprintf(out, "without %zu unreadable clip%s of the part\n", report->missing,
+                report->missing > 1 ? "s" : "");
     if (report->skipped > 0)
-        fprintf(out, "%zu unreadable files left out\n", report->skipped);
+        fprintf(out, "%zu unreadable file%s left out\n", report->skipped,
+                report->skipped > 1 ? "s" : "");
     dv_confusion_text(&report->confusion, report->labels, out);
 }
 
@@ -276,6 +281,8 @@ json_t *dv_report_json(const dv_report *report, bool clips)
         json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
         json_object_set_new(json, "split", dv_text_json(report->split));
     }
+    if (json != NULL)
+        json_object_set_new(json, "missing", json_integer((json_int_t)report->missing));
     if (json != NULL && clips)
         json_object_set_new(json, "clips", clips_json(report));
     return json;

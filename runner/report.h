@@ -20,7 +20,8 @@ typedef struct dv_report {
     float *logits;         /* (count, classes) */
     double loss;           /* mean cross-entropy */
     dv_calibration calibration;
-    size_t skipped; /* files left out of the data set */
+    size_t skipped; /* files left out of the data set, */
+    size_t missing; /* and of the part: the accuracy is without them */
 } dv_report;
 
 /* "train", "validation", "test" and, at DV_PART_COUNT, "all"; ended by NULL. */

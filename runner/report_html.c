@@ -118,7 +118,8 @@ static void put_result(FILE *out, const html_page *page)
             (long long)correct, (long long)report->count, 100 * low, 100 * high, report->loss,
             100 * dv_calibration_error(&report->calibration));
     if (report->skipped > 0)
-        fprintf(out, "<p>%zu unreadable files left out</p>\n", report->skipped);
+        fprintf(out, "<p>%zu unreadable file%s left out, %zu of this part</p>\n", report->skipped,
+                report->skipped > 1 ? "s" : "", report->missing);
     fputs("</section>\n", out);
 }
 

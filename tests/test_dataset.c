@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -251,6 +252,57 @@ static void load_leaves_out_broken_files(void **state)
     dv_frontend_free(frontend);
 }
 
+/* A size of 0 is read with a remark: one warning for all that have it. */
+static void load_counts_what_is_not_in_order(void **state)
+{
+    static const char *const names[] = {"0_ann_0.wav", "1_ann_0.wav", "1_ann_1.wav"};
+    for (int i = 0; i < 3; i++) {
+        char path[PATH_SIZE];
+        write_sound(*state, names[i], 3000);
+        FILE *file = fopen(path_in(*state, names[i], path), "r+b");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 40, SEEK_SET), 0);
+        assert_int_equal(i == 0 ? 4 : fwrite("\0\0\0\0", 1, 4, file), 4);
+        assert_int_equal(fclose(file), 0);
+    }
+    messages kept = {0};
+    dv_log log = {keep_message, &kept};
+    dv_frontend *frontend = make_frontend();
+    dv_dataset dataset;
+    open_good(*state, &dataset);
+    assert_int_equal(dv_dataset_load(&dataset, frontend, 2.0, &log), DV_OK);
+    assert_int_equal(dataset.count, 3);
+    assert_int_equal(dataset.clips[2].count, 3000);
+    assert_int_equal(kept.count, 1);
+    assert_ptr_equal(strstr(kept.text[0], "2 clips, the first "), kept.text[0]);
+    assert_non_null(strstr(kept.text[0], "1_ann_0.wav: the header says 0 bytes"));
+    dv_dataset_free(&dataset);
+    dv_frontend_free(frontend);
+}
+
+/* That the system opens no more files says nothing of a clip: none is left out. */
+static void load_ends_with_the_system(void **state)
+{
+    struct rlimit before, none;
+    dv_frontend *frontend = make_frontend();
+    dv_dataset dataset;
+    write_sound(*state, "0_ann_0.wav", 3000);
+    write_sound(*state, "1_ann_0.wav", 3000);
+    open_good(*state, &dataset);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    dv_status status = dv_dataset_load(&dataset, frontend, 2.0, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, DV_ESYSTEM);
+    assert_message("0_ann_0.wav: cannot be opened: Too many open files");
+    assert_int_equal(dataset.count, 2);
+    assert_int_equal(dataset.skipped, 0);
+    dv_dataset_free(&dataset);
+    dv_frontend_free(frontend);
+}
+
 static void load_fails_where_none_is_left(void **state)
 {
     write_file(*state, "1_ann_0.wav", "not sound at all");
@@ -292,6 +344,8 @@ int main(void)
         IN_FOLDER(bad_manifests),
         IN_FOLDER(bad_paths),
         IN_FOLDER(load_leaves_out_broken_files),
+        IN_FOLDER(load_counts_what_is_not_in_order),
+        IN_FOLDER(load_ends_with_the_system),
         IN_FOLDER(names_beyond_utf8),
         IN_FOLDER(load_fails_where_none_is_left),
     };

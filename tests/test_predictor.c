@@ -8,8 +8,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -183,6 +185,80 @@ static void test_files_fail_alone(void **state)
     scratch_clear(*state);
 }
 
+/* Where the system opens no more files, no file is to blame. */
+static void test_files_end_with_the_system(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    struct rlimit before, none;
+    tones task;
+    scratch_path(*state, "tones.safetensors", path);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    write_checkpoint(&task, path, 1, NULL);
+    float logits[2][CLASSES];
+    const char *const files[2] = {path, path};
+    dv_answer answers[2] = {{.logits = logits[0]}, {.logits = logits[1]}};
+    dv_predictor *predictor = load(path, "cpu", 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    dv_status status = dv_predictor_files(predictor, files, 2, answers);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, DV_ESYSTEM);
+    assert_message("Too many open files");
+    dv_predictor_free(predictor);
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
+typedef struct warnings {
+    int count;
+    char text[SCRATCH_PATH_SIZE + 200];
+} warnings;
+
+static void keep_warning(void *user, dv_log_level level, const char *message)
+{
+    warnings *kept = user;
+    if (level != DV_LOG_WARNING)
+        return;
+    kept->count++;
+    snprintf(kept->text, sizeof kept->text, "%s", message);
+}
+
+static void test_files_not_in_order_are_warned_of(void **state)
+{
+    char path[SCRATCH_PATH_SIZE], sound[SCRATCH_PATH_SIZE];
+    tones task;
+    scratch_path(*state, "tones.safetensors", path);
+    scratch_path(*state, "tone.wav", sound);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    write_checkpoint(&task, path, 1, NULL);
+    dv_audio audio = {.samples = task.dataset.clips[0].samples, .count = 2000, .sample_rate = 8000};
+    assert_int_equal(dv_audio_write_wav(sound, &audio), DV_OK);
+    size_t size = 0;
+    unsigned char *bytes = file_load(sound, &size);
+    memset(bytes + 40, 0, 4); /* the number of bytes of samples */
+    file_store(sound, bytes, size);
+    free(bytes);
+    warnings kept = {0};
+    dv_predictor *predictor;
+    const dv_predictor_options options = {
+        .device = "cpu", .threads = 1, .log = {.write = keep_warning, .user = &kept}};
+    assert_int_equal(dv_predictor_load(path, &options, &predictor), DV_OK);
+    float logits[CLASSES];
+    const char *file = sound;
+    dv_answer answer = {.logits = logits};
+    kept.count = 0;
+    assert_int_equal(dv_predictor_files(predictor, &file, 1, &answer), DV_OK);
+    assert_int_equal(answer.status, DV_OK);
+    assert_int_equal(kept.count, 1);
+    assert_ptr_equal(strstr(kept.text, sound), kept.text);
+    assert_non_null(strstr(kept.text, "the header says 0 bytes of samples"));
+    dv_predictor_free(predictor);
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
 /* ---- Checkpoints that cannot be used ---- */
 
 static void test_refusals_name_the_checkpoint(void **state)
@@ -234,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_an_answer_depends_on_the_clip_alone),
         cmocka_unit_test(test_an_answer_is_finite),
         cmocka_unit_test(test_files_fail_alone),
+        cmocka_unit_test(test_files_end_with_the_system),
+        cmocka_unit_test(test_files_not_in_order_are_warned_of),
         cmocka_unit_test(test_refusals_name_the_checkpoint),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

@@ -67,7 +67,8 @@ typedef struct dv_dataset {
     size_t count;
     char **labels; /* (label_count) */
     size_t label_count;
-    size_t skipped;       /* unreadable files left out by dv_dataset_load */
+    size_t skipped;                   /* unreadable files left out by dv_dataset_load, */
+    size_t skipped_of[DV_PART_COUNT]; /* of each part */
     float *class_weights; /* (label_count) of the targets in training; NULL: all are 1 */
 } dv_dataset;
 
@@ -115,7 +116,9 @@ uint64_t dv_dataset_fingerprint(const dv_dataset *dataset);
 dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, size_t *count);
 
 /* Reads, prepares and keeps the sound of all clips, in parallel. Files that cannot be read are
-   named (one warning each), counted and left out. DV_EFORMAT when none is left. */
+   named (one warning each), counted and left out; of those that are read and not in order, one
+   warning for each kind says how many there are. DV_EFORMAT when none is left; DV_ESYSTEM where the
+   system cannot read one (too many open files, a failing disk). */
 dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
                           const dv_log *log);
 

@@ -37,20 +37,28 @@ typedef struct loading {
     const dv_noise_mix *mix; /* NULL: none */
 } loading;
 
-/* Reads and prepares one clip; *problem says why that failed, owned by the caller. */
-static dv_status load_clip(const loading *how, dv_clip *clip, char **problem)
+/* What became of one clip. */
+typedef struct outcome {
+    dv_status status;
+    char *problem;    /* why there is no sound, owned; NULL: there is */
+    unsigned remarks; /* see dv_audio */
+} outcome;
+
+/* Reads and prepares one clip. */
+static dv_status load_clip(const loading *how, dv_clip *clip, outcome *out)
 {
     dv_audio audio;
     const dv_frontend *frontend = how->frontend;
     int64_t sample_rate = dv_frontend_config(frontend)->sample_rate;
     dv_status status = dv_audio_read(clip->path, sample_rate, how->max_seconds, &audio);
     if (status != DV_OK) {
-        dv_status copied = dv__strdup(dv_error_message(), problem);
+        dv_status copied = dv__strdup(dv_error_message(), &out->problem);
         return copied != DV_OK ? copied : status;
     }
     if (how->mix != NULL)
         dv_noise_add(clip->noise, how->mix->seed, key_of(how->dataset, clip), how->mix->snr,
                      audio.samples, audio.count);
+    out->remarks = audio.remarks;
     free(clip->samples);
     clip->samples = audio.samples;
     clip->count = audio.count;
@@ -59,20 +67,57 @@ static dv_status load_clip(const loading *how, dv_clip *clip, char **problem)
 }
 
 /* Closes the gaps that the clips with a problem leave, in order; says each. */
-static void leave_out(dv_dataset *dataset, char *const *problems, const dv_log *log)
+static void leave_out(dv_dataset *dataset, const outcome *outcomes, const dv_log *log)
 {
     size_t kept = 0;
     for (size_t i = 0; i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
-        if (problems[i] == NULL) {
+        if (outcomes[i].problem == NULL) {
             dataset->clips[kept++] = *clip;
             continue;
         }
-        dv__log(log, DV_LOG_WARNING, "clip left out: %s", problems[i]);
-        dv__clip_free(clip);
+        dv__log(log, DV_LOG_WARNING, "clip left out: %s", outcomes[i].problem);
         dataset->skipped++;
+        dataset->skipped_of[clip->part]++;
+        dv__clip_free(clip);
     }
     dataset->count = kept;
+}
+
+/* One warning for each kind of remark, with the number of clips. */
+static void log_remarks(const dv_dataset *dataset, const outcome *outcomes, const dv_log *log)
+{
+    for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
+        size_t count = 0, first = 0;
+        for (size_t i = dataset->count; i-- > 0;) {
+            if ((outcomes[i].remarks >> remark & 1) == 0)
+                continue;
+            count++;
+            first = i;
+        }
+        if (count > 0)
+            dv__log(log, DV_LOG_WARNING, "%zu clip%s, the first %s: %s", count,
+                    count > 1 ? "s" : "", dataset->clips[first].path,
+                    dv_audio_remark_text((dv_audio_remark)remark));
+    }
+}
+
+/* What comes of the clips that were tried: warnings and gaps, or the end. */
+static dv_status conclude(dv_dataset *dataset, const outcome *outcomes, const dv_log *log)
+{
+    size_t total = dataset->count;
+    for (size_t i = 0; i < total; i++) {
+        if (outcomes[i].status == DV_ENOMEM)
+            return DV_FAIL(DV_ENOMEM, "out of memory while reading %zu clips", total);
+        if (outcomes[i].status == DV_ESYSTEM) /* it says nothing of the clip */
+            return DV_FAIL(DV_ESYSTEM, "%s", outcomes[i].problem);
+    }
+    log_remarks(dataset, outcomes, log);
+    leave_out(dataset, outcomes, log);
+    if (dataset->count == 0)
+        return DV_FAIL(DV_EFORMAT, "none of the %zu clips can be read; the first: %s", total,
+                       total > 0 ? outcomes[0].problem : "there is none");
+    return DV_OK;
 }
 
 dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
@@ -85,30 +130,18 @@ dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend
                                 double max_seconds, const dv_noise_mix *mix, const dv_log *log)
 {
     const loading how = {dataset, frontend, max_seconds, mix};
-    char **problems; /* (count), NULL where the clip is good */
+    outcome *outcomes; /* (total) */
     size_t total = dataset->count;
-    DV_TRY(dv__calloc(total, sizeof *problems, &problems));
+    DV_TRY(dv__calloc(total, sizeof *outcomes, &outcomes));
 
-    bool no_memory = false;
-#pragma omp parallel for schedule(dynamic, 8) reduction(|| : no_memory)
+#pragma omp parallel for schedule(dynamic, 8)
     for (size_t i = 0; i < total; i++) {
-        if (mix != NULL && dataset->clips[i].noise == NULL)
-            continue;
-        dv_status status = load_clip(&how, &dataset->clips[i], &problems[i]);
-        no_memory = no_memory || status == DV_ENOMEM;
+        if (mix == NULL || dataset->clips[i].noise != NULL)
+            outcomes[i].status = load_clip(&how, &dataset->clips[i], &outcomes[i]);
     }
-
-    dv_status status = DV_OK;
-    if (no_memory) {
-        status = DV_FAIL(DV_ENOMEM, "out of memory while reading %zu clips", total);
-    } else {
-        leave_out(dataset, problems, log);
-        if (dataset->count == 0)
-            status = DV_FAIL(DV_EFORMAT, "none of the %zu clips can be read; the first: %s", total,
-                             total > 0 ? problems[0] : "there is none");
-    }
+    dv_status status = conclude(dataset, outcomes, log);
     for (size_t i = 0; i < total; i++)
-        free(problems[i]);
-    free(problems);
+        free(outcomes[i].problem);
+    free(outcomes);
     return status;
 }

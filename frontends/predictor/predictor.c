@@ -286,24 +286,41 @@ static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)
         int64_t center = dv_frontend_prepare(frontend, audio.samples, audio.count);
         answer->status = worker_answer(job->predictor, worker, audio.samples, audio.count, center,
                                        answer->logits);
+        answer->remarks = audio.remarks;
         if (answer->status != DV_OK)
             dv__fail_within(answer->status, "%s", job->paths[i]);
         dv_audio_free(&audio);
     }
     if (answer->status != DV_OK)
         snprintf(answer->message, sizeof answer->message, "%s", dv_error_message());
-    return DV_OK;
+    /* What is not the file's fault would befall the others too. */
+    bool of_all = answer->status == DV_ESYSTEM || answer->status == DV_ENOMEM;
+    return of_all ? answer->status : DV_OK;
+}
+
+static void log_remarks(const dv_log *log, const char *path, unsigned remarks)
+{
+    for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
+        if ((remarks >> remark & 1) != 0)
+            dv__log(log, DV_LOG_WARNING, "%s: %s", path,
+                    dv_audio_remark_text((dv_audio_remark)remark));
+    }
 }
 
 dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
                              dv_answer *answers)
 {
+    for (int64_t i = 0; i < count; i++)
+        answers[i].remarks = 0;
     dv_job job = {.predictor = predictor,
                   .count = count,
                   .answer = answer_file,
                   .paths = paths,
                   .answers = answers};
-    return run_job(&job);
+    DV_TRY(run_job(&job));
+    for (int64_t i = 0; i < count; i++)
+        log_remarks(&predictor->context->log, paths[i], answers[i].remarks);
+    return DV_OK;
 }
 
 static dv_status answer_clip(const dv_job *job, dv_worker *worker, int64_t i)

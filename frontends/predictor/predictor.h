@@ -42,11 +42,13 @@ const char *dv_predictor_device(const dv_predictor *predictor); /* "cpu", "cuda"
 typedef struct dv_answer {
     dv_status status; /* DV_OK, or why there is no answer */
     char message[512];
-    float *logits; /* (classes) */
+    float *logits;    /* (classes) */
+    unsigned remarks; /* of the file: see dv_audio */
 } dv_answer;
 
-/* Reads and answers `count` files, in parallel; a file that cannot be read fails alone.
-   answers[i].logits must point to (classes) floats. */
+/* Reads and answers `count` files, in parallel; a file that cannot be read fails alone, unless that
+   is the system's fault (DV_ESYSTEM, DV_ENOMEM): then none is answered. A file that is not in order
+   gets a warning. answers[i].logits must point to (classes) floats. */
 dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
                              dv_answer *answers);
 

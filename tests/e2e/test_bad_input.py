@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import struct
+import subprocess
 import time
 import unittest
 
@@ -152,6 +153,35 @@ class Data(support.Case):
             self.assertIn(path, done.err)
         done = self.ends(decavox("eval", model, "--format=json"), GOOD)
         self.assertEqual(json.loads(done.out)["skipped"], len(bad))
+
+    def test_unreadable_clips_of_the_test_part(self):
+        data, run = self.at("holes"), self.at("holes_run")
+        shutil.copytree(self.data, data)
+        self.ends(decavox("train", self.config, "--data", data, "--out", run), GOOD)
+        model = os.path.join(run, "model.safetensors")
+        write_bytes(os.path.join(data, "2_ann_0.wav"), b"no sound")
+        done = self.ends(decavox("eval", model), FAILED,
+                         "1 clip of the part that is evaluated cannot be read, at most 0 may be; "
+                         "--allow_missing 1 accepts that")
+        self.assertIn(" of 39; ", done.out)
+        self.assertIn("without 1 unreadable clip of the part\n1 unreadable file left out", done.out)
+        self.ends(decavox("eval", model, "--part", "train"), GOOD)
+        done = self.ends(decavox("eval", model, "--allow_missing=1", "--format=json"), GOOD)
+        self.assertEqual(json.loads(done.out)["missing"], 1)
+
+    def test_too_many_open_files_end_an_evaluation(self):
+        """Descriptor 3 is left for the clips: two threads may both want it."""
+        model = os.path.join(self.train_once(self.at("open_run")), "model.safetensors")
+        command = ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh", support.binary(), "eval", model]
+        for _ in range(5):
+            done = subprocess.run(command, env=support.environment(4), capture_output=True,
+                                  text=True, timeout=120, check=False)
+            if done.returncode == GOOD:
+                self.assertIn(" of 40; ", done.stdout)
+            else:
+                self.assertEqual(done.returncode, FAILED, done.stderr)
+                self.assertIn("Too many open files", done.stderr)
+                self.assertNotIn("accuracy", done.stdout)
 
     def test_nothing_left_is_refused(self):
         data = self.at("broken")
