@@ -30,7 +30,8 @@ typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
     int lock; /* a descriptor of the folder; -1: none */
     FILE *log;
-    bool bar; /* a progress bar on the terminal: stderr is one */
+    bool log_failed; /* and it was told */
+    bool bar;        /* a progress bar on the terminal: stderr is one */
     bool bar_shown;
     dv_events *events; /* NULL until there is one */
 } dv_run_folder;
@@ -51,13 +52,21 @@ dv_status dv_lock_folder(const char *path, const char *by, int *lock);
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
 void dv_run_folder_close(dv_run_folder *folder);
 
+/* Whether a file of this name in the folder of a run is part of its state: all but the page. */
+bool dv_run_is_state(const char *name);
+
+/* Removes the temporaries (atomic_file.h) that a killed run or cross-validation has left in the
+   folder, which belongs to the caller. */
+void dv_run_sweep(const char *path);
+
 /* The path of a file in the folder. */
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
 
 /* Whether the run's folder at `path` has a file of this name. */
 bool dv_run_has(const char *path, const char *file);
 
-/* A line to standard output and the log. */
+/* A line to standard output and the log. What cannot be written to either is told on stderr, once,
+   and the run goes on. */
 void dv_run_print(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -6,6 +6,7 @@
 #include "frontends/source.h"
 #include "runner/report_html.h"
 #include "runner/run_folder.h"
+#include "runner/stop.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -28,21 +29,6 @@ typedef struct dv_training {
     dv_tree *labels;
     dv_trainer *trainer;
 } dv_training;
-
-static volatile sig_atomic_t stop_signal; /* the signal that asks to stop, else 0 */
-
-/* The first one is a request; the handler is gone then, and a second one ends the program. */
-static void request_stop(int signal_number)
-{
-    stop_signal = signal_number;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void log_line(void *user, dv_log_level level, const char *message)
 {
@@ -413,8 +399,8 @@ static dv_status run(dv_training *training)
                               .step = on_step,
                               .epoch = on_epoch,
                               .save = on_save,
-                              .stop = &stop_signal};
-    catch_signals();
+                              .stop = &dv_stop_request};
+    dv_stop_catch();
     DV_TRY(dv_trainer_run(training->trainer, &events));
     return finish(training);
 }
@@ -483,9 +469,4 @@ dv_status dv_training_run(const dv_training_request *request)
         fprintf(training.folder.log, "%s\n", dv_error_message());
     clean_up(&training);
     return status;
-}
-
-int dv_training_signal(void)
-{
-    return stop_signal;
 }
