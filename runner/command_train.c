@@ -178,10 +178,11 @@ int dv_command_train(int argc, char **argv)
     dv_status status = train(&chosen, &arguments);
     dv_arguments_free(&arguments);
     dv_printing_flush();
-    if (status != DV_OK && status != DV_EINTERRUPTED)
-        exit_code = dv_command_fail("train", status);
-    else
-        exit_code = DV_EXIT_GOOD;
-    bool too_large = status == DV_EIO && dv_stop_request == SIGXFSZ; /* where nothing more fits */
-    return status == DV_EINTERRUPTED || too_large ? DV_EXIT_SIGNAL + dv_stop_request : exit_code;
+    if (status == DV_OK)
+        return DV_EXIT_GOOD;
+    if (status == DV_EINTERRUPTED)
+        return DV_EXIT_SIGNAL + dv_stop_request;
+    exit_code = dv_command_fail("train", status);
+    bool too_large = status == DV_EIO && dv_stop_request == SIGXFSZ; /* why nothing was saved */
+    return too_large ? DV_EXIT_SIGNAL + SIGXFSZ : exit_code;
 }

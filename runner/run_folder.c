@@ -285,10 +285,42 @@ static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out
     return status;
 }
 
-dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs)
+static bool has_rows(const char *path)
+{
+    char line[512];
+    FILE *file = fopen(path, "r");
+    bool found = file != NULL && fgets(line, sizeof line, file) != NULL &&
+                 fgets(line, sizeof line, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+/* A run that has lost its state, or was killed before it had one, begins anew: the rows that it has
+   left stay under the first free name of metrics-1.csv, metrics-2.csv, .... */
+static dv_status keep_rows(dv_run_folder *folder, const char *path)
+{
+    char name[32], kept[DV_RUN_PATH_SIZE];
+    int number = 1;
+    do {
+        snprintf(name, sizeof name, "metrics-%d.csv", number++);
+    } while (dv_run_has(folder->path, name));
+    dv_run_folder_path(folder, name, kept);
+    if (rename(path, kept) != 0)
+        return DV_FAIL(DV_EIO, "cannot keep %s as %s: %s", path, kept, strerror(errno));
+    dv_run_print(folder,
+                 "warning: there is no last.safetensors to go on from: the run begins again at "
+                 "epoch 1; its metrics until now are kept as %s",
+                 kept);
+    return DV_OK;
+}
+
+dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs)
 {
     char path[DV_RUN_PATH_SIZE];
     dv_run_folder_path(folder, "metrics.csv", path);
+    if (epochs < 0 && has_rows(path))
+        DV_TRY(keep_rows(folder, path));
     dv_atomic_file *file;
     DV_TRY(dv_atomic_file_open(path, &file));
     dv_status status = dv_atomic_file_write(file, header, strlen(header));

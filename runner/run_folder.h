@@ -4,8 +4,8 @@
  *     config.yaml          the resolved configuration
  *     last.safetensors     everything to go on with: --resume
  *     model.safetensors    the trained model, for eval and predict
- *     metrics.csv          a row per epoch
- *     confusion.csv        of the test part, or the validation part where there is no test part
+ *     metrics.csv          a row per epoch; metrics-1.csv, ... those of a run that had to begin
+ * again confusion.csv        of the test part, or the validation part where there is no test part
  *     report.json          the same evaluation with all its figures, and the part that it is of
  *     report.html          the same to be looked at: curves, confusion matrix, worst mistakes;
  *                          without a test and a validation part, and so without the two files
@@ -81,8 +81,9 @@ void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint6
 /* Writes a tree as a YAML file, whole or not at all. */
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree);
 
-/* metrics.csv: begins it, or, to resume, keeps the rows of the first `epochs` epochs. */
-dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs);
+/* metrics.csv: begins it, `epochs` -1, or, to go on from a state, keeps the rows of the first
+   `epochs` epochs. Where a run begins that has rows already, they stay as metrics-1.csv, ... */
+dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs);
 dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
 /* The epoch's scalars for TensorBoard, in a file that this process makes with its first epoch. */

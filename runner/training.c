@@ -95,6 +95,27 @@ static dv_status on_save(void *user, const dv_trainer *trainer)
 
 /* ---- Setting up ---- */
 
+/* A config.yaml that says otherwise than the checkpoint is not followed, but told of. */
+static dv_status notice_changes(dv_training *training, const char *config)
+{
+    dv_tree *there;
+    if (dv_yaml_read(config, &there) != DV_OK)
+        return DV_OK; /* it may have been removed */
+    char *now = NULL, *before = NULL;
+    dv_status status = dv_yaml_write(there, &now);
+    if (status == DV_OK)
+        status = dv_yaml_write(training->checkpoint.config, &before);
+    if (status == DV_OK && strcmp(now, before) != 0)
+        dv_run_print(&training->folder,
+                     "warning: %s was changed: the run goes on as it began, by the configuration "
+                     "in last.safetensors",
+                     config);
+    free(now);
+    free(before);
+    dv_tree_free(there);
+    return status;
+}
+
 /* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
    that of config.yaml, to begin anew. */
 static dv_status read_run(dv_training *training, const char *folder)
@@ -109,7 +130,7 @@ static dv_status read_run(dv_training *training, const char *folder)
         return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
     if (dv_experiment_restore(training->checkpoint.config, &training->restored) != DV_OK)
         return dv__fail_within(DV_EFORMAT, "%s", path);
-    return DV_OK;
+    return notice_changes(training, config);
 }
 
 static dv_status open_folder(dv_training *training)
@@ -305,10 +326,12 @@ static dv_status set_up(dv_training *training)
                              &training->trainer));
     print_start(training);
     DV_TRY(write_dot(training));
-    DV_TRY(training->checkpoint.file != NULL ? restore(training) : begin(training));
+    bool goes_on = training->checkpoint.file != NULL;
+    DV_TRY(goes_on ? restore(training) : begin(training));
     dv_trainer_state(training->trainer)->data = data_mark(training);
     dv_checkpoint_close(&training->checkpoint);
-    return dv_run_metrics_begin(&training->folder, dv_trainer_state(training->trainer)->epoch);
+    return dv_run_metrics_begin(&training->folder,
+                                goes_on ? dv_trainer_state(training->trainer)->epoch : -1);
 }
 
 /* ---- The run and what it leaves ---- */

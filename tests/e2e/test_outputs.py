@@ -358,6 +358,33 @@ class Sweep(support.Case):
         self.assertEqual(set(others) - there, set())
 
 
+class Resume(support.Case):
+    epochs = 2
+
+    def test_a_changed_configuration_is_told(self):
+        run = self.train_once(self.at("changed"))
+        config = os.path.join(run, "config.yaml")
+        done = self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertNotIn("was changed", done.out)
+        write_text(config, support.read_text(config).replace("epochs: 2", "epochs: 9"))
+        done = self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertIn(f"warning: {config} was changed", done.out)
+        self.assertEqual(len(support.read_metrics(run)), self.epochs)
+
+    def test_metrics_of_a_lost_state_are_kept(self):
+        run = self.train_once(self.at("lost"))
+        metrics = os.path.join(run, "metrics.csv")
+        before = read_bytes(metrics)
+        for name in ("last.safetensors", "model.safetensors", "report.json"):
+            os.unlink(os.path.join(run, name))
+        done = self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertIn("begins again at epoch 1", done.out)
+        self.assertEqual(read_bytes(os.path.join(run, "metrics-1.csv")), before)
+        self.assertEqual(len(support.read_metrics(run)), self.epochs)
+        self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertFalse(os.path.exists(os.path.join(run, "metrics-2.csv")))
+
+
 class Predict(support.Case):
     epochs = 1
 
