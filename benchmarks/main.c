@@ -4,6 +4,7 @@
  */
 #include "benchmarks/bench.h"
 #include "benchmarks/program.h"
+#include "engine/io/descriptors.h"
 #include "runner/help.h"
 #include "runner/options.h"
 #include "runner/proc.h"
@@ -171,6 +172,7 @@ static int run_suite(const suite *s, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    dv_descriptors_fill();
     dv_wait_briefly(argv);
     const char *name = argc > 1 ? argv[1] : "";
     for (int i = 0; i < PROGRAMS; i++) {

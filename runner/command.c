@@ -3,7 +3,6 @@
 #include "runner/home.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 const char *const dv_format_names[] = {"text", "json", NULL};
 
@@ -57,11 +56,4 @@ static void write_warning(void *user, dv_log_level level, const char *message)
 dv_log dv_command_log(void)
 {
     return (dv_log){.write = write_warning};
-}
-
-bool dv_same_file(const char *path, const char *other)
-{
-    struct stat one, two;
-    return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
 }

@@ -38,9 +38,6 @@ int dv_command_fail(const char *command, dv_status status);
 /* Warnings to stderr, nothing else. */
 dv_log dv_command_log(void);
 
-/* Whether two paths that are there lead to one file or folder: a link, a path with dots. */
-bool dv_same_file(const char *path, const char *other);
-
 /* Where the commands that answer clips do it: on the CPU. It answers one clip in milliseconds, the
    start of the program included; CUDA has to open a device and load its libraries first. From how
    many clips on that pays is not measured yet, so no number of clips changes the device. */

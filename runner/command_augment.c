@@ -3,11 +3,13 @@
 #include "frontends/batch.h"
 #include "runner/command.h"
 #include "runner/experiment.h"
+#include "runner/output.h"
 #include "runner/run_folder.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct augment_options {
     char out[DV_STRING_SIZE];
@@ -59,6 +61,24 @@ typedef struct examples {
     void *scratch;
 } examples;
 
+/* Nothing is written among the clips that it reads, whoever made them. */
+static dv_status check_out(const examples *all)
+{
+    const char *out = all->chosen.out;
+    char folder[PATH_SIZE];
+    for (size_t i = 0; i < all->dataset.count; i++) {
+        const char *path = all->dataset.clips[i].path, *slash = strrchr(path, '/');
+        snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 2,
+                 slash != NULL ? path : "./");
+        if (dv_same_file(folder, out))
+            return DV_FAIL(DV_EARG, "--out: %s holds clips of the data; choose another folder",
+                           out);
+    }
+    return dv_same_file(all->experiment.data.path, out)
+               ? DV_FAIL(DV_EARG, "--out: %s is the data; choose another folder", out)
+               : DV_OK;
+}
+
 static dv_status load(examples *all)
 {
     const dv_experiment *experiment = &all->experiment;
@@ -68,6 +88,7 @@ static dv_status load(examples *all)
     DV_TRY(dv_frontend_create(&experiment->features, &all->frontend));
     DV_TRY(dv_augmenter_create(&experiment->augment, all->frontend, &all->augmenter));
     DV_TRY(dv_dataset_prepare(&experiment->data, &all->dataset));
+    DV_TRY(check_out(all));
     DV_TRY(dv_dataset_load(&all->dataset, all->frontend, experiment->data.max_seconds, &log));
     DV_TRY(dv_dataset_part(&all->dataset, DV_TRAIN, &all->order, &all->clips));
     if (all->clips == 0)
@@ -148,13 +169,14 @@ static dv_status write_example(const examples *all, int64_t number)
                       .sample_rate = dv_frontend_config(all->frontend)->sample_rate};
     limit_peak(audio.samples, audio.count);
     file_path(all, number, clip, path);
-    DV_TRY(dv_audio_write_wav(path, &audio));
+    DV_TRY(dv_output_write_sound(path, &audio));
     print_draws(all, path, clip, &draws);
     return DV_OK;
 }
 
 static dv_status write_examples(examples *all)
 {
+    DV_TRY(dv_output_check_sounds(all->chosen.out));
     DV_TRY(load(all));
     DV_TRY(dv_make_folders(all->chosen.out));
     for (int64_t i = 0; i < all->chosen.count; i++)

@@ -1,5 +1,6 @@
 #include "runner/command_compare.h"
 #include "engine/io/atomic_file.h"
+#include "runner/experiment.h"
 #include "runner/recommendation.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static const dv_field fields[] = {
     DV_ENUM(dv_comparison_options, use_case, "none", use_case_names,
             "recommend one, as `decavox recommend` does"),
     DV_RECOMMEND_FIELDS,
+    DV_OUTPUT_FORCE(dv_comparison_options),
     DV_END,
 };
 
@@ -58,6 +60,37 @@ dv_status dv_command_write(const char *path, void (*print)(const void *user, FIL
     return status;
 }
 
+/* The files of a configuration, which is read again for it. */
+static dv_status spare_configuration(const dv_outputs *outputs, const dv_measured *model)
+{
+    dv_experiment experiment;
+    DV_TRY(dv_experiment_read(model->path, NULL, &experiment));
+    dv_status status = dv_outputs_spare_tree(outputs, experiment.files);
+    dv_experiment_free(&experiment);
+    return status;
+}
+
+dv_status dv_command_check_outputs(const dv_comparison *comparison, dv_output_kind kind)
+{
+    const dv_comparison_options *chosen = comparison->options;
+    dv_outputs outputs = {
+        .list = {{"--out", chosen->out, kind}, {"--svg", chosen->svg, DV_OUTPUT_SVG}},
+        .count = 2,
+        .force = chosen->force};
+    if (chosen->out[0] == '\0' && chosen->svg[0] == '\0')
+        return DV_OK;
+    for (size_t i = 0; i < comparison->count; i++) {
+        const dv_measured *model = &comparison->models[i];
+        char card[DV_STRING_SIZE + 8];
+        dv__card_path(model, card);
+        DV_TRY(dv_outputs_spare(&outputs, "a model", model->path));
+        DV_TRY(dv_outputs_spare(&outputs, "a model's card", card));
+        if (!model->is_checkpoint)
+            DV_TRY(spare_configuration(&outputs, model));
+    }
+    return dv_outputs_check(&outputs);
+}
+
 static void print_comparison(const void *user, FILE *out)
 {
     static void (*const forms[])(const dv_comparison *, FILE *) = {
@@ -90,9 +123,15 @@ static dv_status check_picture(const dv_comparison *comparison)
 
 static dv_status compare(const dv_comparison_options *chosen, const dv_arguments *arguments)
 {
+    static const dv_output_kind kinds[] = {[TABLE] = DV_OUTPUT_TABLE,
+                                           [JSON] = DV_OUTPUT_JSON,
+                                           [CSV] = DV_OUTPUT_CSV,
+                                           [HTML] = DV_OUTPUT_HTML};
     dv_comparison all;
     DV_TRY(dv_comparison_list(chosen, arguments->operands, arguments->count, &all));
     dv_status status = check_picture(&all);
+    if (status == DV_OK)
+        status = dv_command_check_outputs(&all, kinds[chosen->format]);
     if (status == DV_OK)
         status = dv_comparison_measure(&all);
     if (status == DV_OK)

@@ -4,6 +4,7 @@
 
 #include "runner/command.h"
 #include "runner/comparison.h"
+#include "runner/output.h"
 
 #define DV_RECOMMEND_FIELDS                                                                        \
     DV_FLOAT(dv_comparison_options, max_latency_ms, "0", 0, 1e9,                                   \
@@ -12,6 +13,10 @@
                  "with a use case: the most 10^6 bytes on disk; 0: any"),                          \
         DV_FLOAT(dv_comparison_options, min_accuracy, "0", 0, 100,                                 \
                  "with a use case: the least accuracy, 0.98 or 98; 0: any")
+
+/* What is written into files: options->out, which is of this kind, and options->svg. None of it may
+   replace a model, its card, or a file of its configuration: see output.h. */
+dv_status dv_command_check_outputs(const dv_comparison *comparison, dv_output_kind kind);
 
 /* Measures, answers options->use_case on stdout or in options->out, as text or, where `json`, as
    JSON. The exit code. */

@@ -1,7 +1,10 @@
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
 #include "runner/crossval.h"
+#include "runner/output.h"
+#include "runner/printing.h"
 #include "runner/report.h"
+#include "runner/stop.h"
 #include "runner/threads.h"
 
 #include <inttypes.h>
@@ -13,6 +16,7 @@ typedef struct crossval_options {
     int64_t jobs, threads;
     char device[DV_STRING_SIZE], out[DV_STRING_SIZE];
     int format;
+    bool force;
 } crossval_options;
 
 static const dv_field fields[] = {
@@ -26,6 +30,7 @@ static const dv_field fields[] = {
     DV_STRING(crossval_options, out, "", "folder of all runs; default: runs/crossval-MODEL-FOLDS"),
     DV_ENUM(crossval_options, format, "text", dv_format_names,
             "output; json: on standard output the summary alone, the runs' lines on stderr"),
+    DV_OUTPUT_FORCE(crossval_options),
     DV_END,
 };
 
@@ -141,6 +146,7 @@ static int run(const crossval_options *chosen, const dv_arguments *arguments)
     if (status == DV_OK)
         status = dv_crossval_plan(chosen->folds, chosen->seeds, chosen->out, &experiment, &all);
     if (status == DV_OK) {
+        all.force = chosen->force;
         snprintf(all.configuration, sizeof all.configuration, "%s", arguments->operands[0]);
         status = cross_validate(chosen, &experiment, &all, &signal_number, &complete);
     }
@@ -163,7 +169,9 @@ int dv_command_crossval(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
+    dv_stop_prepare();
     exit_code = run(&chosen, &arguments);
+    dv_printing_flush();
     dv_arguments_free(&arguments);
     return exit_code;
 }

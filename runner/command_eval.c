@@ -1,6 +1,7 @@
 #include "runner/command.h"
 #include "runner/experiment.h"
 #include "runner/noise_curve.h"
+#include "runner/output.h"
 #include "runner/report_html.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ typedef struct eval_options {
     char noise[DV_STRING_SIZE], snr[DV_STRING_SIZE];
     int64_t noise_seed;
     char html[DV_STRING_SIZE];
+    bool force;
 } eval_options;
 
 static const dv_field fields[] = {
@@ -38,6 +40,7 @@ static const dv_field fields[] = {
     DV_STRING(eval_options, snr, "20,10,5,0", "with --noise: signal-to-noise ratios, dB"),
     DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
     DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
+    DV_OUTPUT_FORCE(eval_options),
     DV_DEVICE_TO_ANSWER(eval_options),
     DV_ALGORITHMS_TO_ANSWER(eval_options),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
@@ -138,6 +141,7 @@ typedef struct evaluation {
     dv_data_config data;
     dv_dataset dataset;
     dv_noise_curve curve; /* no points: none is asked for */
+    dv_outputs outputs;
 } evaluation;
 
 /* Where and on what an evaluation was made. */
@@ -208,6 +212,7 @@ static dv_status evaluate(evaluation *e)
 {
     const eval_options *chosen = e->chosen;
     dv_log log = dv_command_log();
+    DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_predictor_checkpoint(e->predictor)->config));
     DV_TRY(data_config(e->predictor, chosen, &e->data));
     warn_of_heard(dv_predictor_checkpoint(e->predictor)->config, chosen);
     if (e->curve.count > 0)
@@ -244,6 +249,20 @@ static dv_status begin_noise(const eval_options *chosen, const dv_tree *given,
     return DV_OK;
 }
 
+static dv_status check_outputs(evaluation *e)
+{
+    const eval_options *chosen = e->chosen;
+    e->outputs = (dv_outputs){
+        .list = {{"--out", chosen->out, DV_OUTPUT_JSON}, {"--html", chosen->html, DV_OUTPUT_HTML}},
+        .count = 2,
+        .force = chosen->force};
+    DV_TRY(dv_outputs_spare(&e->outputs, "the checkpoint", e->checkpoint));
+    DV_TRY(dv_outputs_spare(&e->outputs, "--data", chosen->data));
+    DV_TRY(dv_outputs_spare(&e->outputs, "--exclude", chosen->exclude));
+    DV_TRY(dv_outputs_spare(&e->outputs, "--noise", chosen->noise));
+    return dv_outputs_check(&e->outputs);
+}
+
 int dv_command_eval(int argc, char **argv)
 {
     eval_options chosen;
@@ -252,7 +271,9 @@ int dv_command_eval(int argc, char **argv)
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
     evaluation e = {.chosen = &chosen, .checkpoint = arguments.operands[0]};
-    dv_status status = begin_noise(&chosen, arguments.given, &e.curve);
+    dv_status status = check_outputs(&e);
+    if (status == DV_OK)
+        status = begin_noise(&chosen, arguments.given, &e.curve);
     if (status == DV_OK)
         status = dv_predictor_load(
             e.checkpoint,

@@ -1,5 +1,6 @@
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
+#include "runner/output.h"
 
 static const char *const format_names[] = {"safetensors", NULL};
 static const char *const precision_names[] = {
@@ -8,6 +9,7 @@ static const char *const precision_names[] = {
 typedef struct export_options {
     char out[DV_STRING_SIZE];
     int format, precision;
+    bool force;
 } export_options;
 
 static const dv_field fields[] = {
@@ -15,6 +17,7 @@ static const dv_field fields[] = {
     DV_ENUM(export_options, format, "safetensors", format_names, "of the file"),
     DV_ENUM(export_options, precision, "fp32", precision_names,
             "of the weights; biases, scales and running statistics stay fp32"),
+    DV_OUTPUT_FORCE(export_options),
     DV_END,
 };
 
@@ -29,17 +32,18 @@ static const dv_options options = {
     .checkpoint = true,
 };
 
-static dv_status check_out(const char *checkpoint, const char *out)
+static dv_status check_out(const char *checkpoint, const export_options *chosen)
 {
-    if (dv_same_file(checkpoint, out))
-        return DV_FAIL(DV_EARG, "--out: '%s' is the checkpoint itself", out);
-    return DV_OK;
+    dv_outputs outputs = {
+        .list = {{"--out", chosen->out, DV_OUTPUT_WEIGHTS}}, .count = 1, .force = chosen->force};
+    DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", checkpoint));
+    return dv_outputs_check(&outputs);
 }
 
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
     dv_predictor *predictor;
-    DV_TRY(check_out(path, chosen->out));
+    DV_TRY(check_out(path, chosen));
     DV_TRY(dv_predictor_load(
         path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
         &predictor));

@@ -22,14 +22,23 @@ static const dv_field fields[] = {
 static const dv_options options = {
     .command = "predict",
     .operands = "CHECKPOINT FILE...",
-    .summary = "Prints file, label and confidence for each sound file. CHECKPOINT is a file or the "
-               "name of a model\nthat comes with decavox, as in eval, info, export and compare: "
-               "lightweight, advanced, ...",
+    .summary = "Prints file, label and confidence for each sound file, each when it is there, in "
+               "their order. CHECKPOINT is\na file or the name of a model that comes with decavox, "
+               "as in eval, info, export and compare: lightweight, ...",
     .least = 2,
     .most = 1U << 20,
     .fields = fields,
     .checkpoint = true,
 };
+
+/* Who prints the answers, one by one. */
+typedef struct printer {
+    const dv_predictor *predictor;
+    const char *const *files;
+    const dv_answer *answers;
+    int format;
+    int64_t failed; /* files without an answer */
+} printer;
 
 static void print_text(const dv_predictor *predictor, const char *file, const dv_answer *answer)
 {
@@ -39,30 +48,56 @@ static void print_text(const dv_predictor *predictor, const char *file, const dv
     printf("%s  %s  %.4f\n", file, dv_predictor_label(predictor, best), confidence);
 }
 
-/* Prints all answers; the number of files without one. */
-static int64_t print_answers(const dv_predictor *predictor, const char *const *files,
-                             const dv_answer *answers, int64_t count, int format)
+/* An element of the list, indented as the list would be if it were printed at once. */
+static void print_json(const printer *p, int64_t i)
 {
-    int64_t failed = 0;
-    json_t *list = json_array();
-    for (int64_t i = 0; i < count; i++) {
-        if (answers[i].status != DV_OK) {
-            fprintf(stderr, "decavox predict: %s\n", answers[i].message);
-            failed++;
-            json_array_append_new(list, json_pack("{s:o, s:o}", "file", dv_text_json(files[i]),
-                                                  "error", dv_text_json(answers[i].message)));
-        } else if (format == DV_FORMAT_JSON) {
-            json_array_append_new(list, dv_answer_json(predictor, files[i], answers[i].logits));
-        } else {
-            print_text(predictor, files[i], &answers[i]);
-        }
+    const dv_answer *answer = &p->answers[i];
+    json_t *json = answer->status == DV_OK
+                       ? dv_answer_json(p->predictor, p->files[i], answer->logits)
+                       : json_pack("{s:o, s:o}", "file", dv_text_json(p->files[i]), "error",
+                                   dv_text_json(answer->message));
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    printf("%s\n  ", i > 0 ? "," : "");
+    for (const char *c = text != NULL ? text : "null"; *c != '\0'; c++) {
+        putchar(*c);
+        if (*c == '\n')
+            fputs("  ", stdout);
     }
-    if (format == DV_FORMAT_JSON) {
-        json_dumpf(list, stdout, JSON_INDENT(2));
-        printf("\n");
+    free(text);
+    json_decref(json);
+}
+
+static void print_answer(void *user, int64_t i)
+{
+    printer *p = user;
+    const dv_answer *answer = &p->answers[i];
+    if (answer->status != DV_OK) {
+        fprintf(stderr, "decavox predict: %s\n", answer->message);
+        p->failed++;
     }
-    json_decref(list);
-    return failed;
+    if (p->format == DV_FORMAT_JSON)
+        print_json(p, i);
+    else if (answer->status == DV_OK)
+        print_text(p->predictor, p->files[i], answer);
+    (void)fflush(stdout); /* main looks at what has failed */
+}
+
+/* Prints each answer when it and those before it are there; a list of JSON is always closed. */
+static dv_status print_answers(dv_predictor *predictor, const dv_arguments *arguments,
+                               dv_answer *answers, int format, int64_t *failed)
+{
+    printer p = {.predictor = predictor,
+                 .files = arguments->operands + 1,
+                 .answers = answers,
+                 .format = format};
+    if (format == DV_FORMAT_JSON)
+        printf("[");
+    dv_status status = dv_predictor_files_told(predictor, p.files, (int64_t)arguments->count - 1,
+                                               answers, print_answer, &p);
+    if (format == DV_FORMAT_JSON)
+        printf("\n]\n");
+    *failed = p.failed;
+    return status;
 }
 
 static dv_status predict(const dv_arguments *arguments, const predict_options *chosen,
@@ -85,9 +120,7 @@ static dv_status predict(const dv_arguments *arguments, const predict_options *c
     for (int64_t i = 0; status == DV_OK && i < count; i++)
         answers[i].logits = logits + i * classes;
     if (status == DV_OK)
-        status = dv_predictor_files(predictor, arguments->operands + 1, count, answers);
-    if (status == DV_OK)
-        *failed = print_answers(predictor, arguments->operands + 1, answers, count, chosen->format);
+        status = print_answers(predictor, arguments, answers, chosen->format, failed);
     free(logits);
     free(answers);
     dv_predictor_free(predictor);

@@ -7,6 +7,7 @@ static const dv_field fields[] = {
     DV_COMPARISON_FIELDS,
     DV_ENUM(dv_comparison_options, format, "text", dv_format_names, "output"),
     DV_STRING(dv_comparison_options, out, "", "file to write; default: standard output"),
+    DV_OUTPUT_FORCE(dv_comparison_options),
     DV_END,
 };
 
@@ -64,7 +65,9 @@ static dv_status recommend(const dv_comparison_options *chosen, const dv_argumen
 {
     dv_comparison all;
     DV_TRY(dv_comparison_list(chosen, arguments->operands, arguments->count, &all));
-    dv_status status = dv_comparison_measure(&all);
+    dv_status status = dv_command_check_outputs(&all, json ? DV_OUTPUT_JSON : DV_OUTPUT_ADVICE);
+    if (status == DV_OK)
+        status = dv_comparison_measure(&all);
     if (status == DV_OK) {
         dv_recommendation answer;
         dv_limits limits = limits_of(chosen);

@@ -1,7 +1,11 @@
 #include "engine/io/folder.h"
+#include "engine/io/yaml.h"
 #include "runner/command.h"
 #include "runner/home.h"
+#include "runner/output.h"
 #include "runner/run_folder.h"
+#include "runner/printing.h"
+#include "runner/stop.h"
 #include "runner/threads.h"
 #include "runner/training.h"
 
@@ -14,6 +18,7 @@ typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
     char dot[DV_STRING_SIZE], step_dot[DV_STRING_SIZE];
     int64_t threads;
+    bool force;
 } train_options;
 
 static const dv_field fields[] = {
@@ -26,6 +31,7 @@ static const dv_field fields[] = {
     DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
     DV_STRING(train_options, step_dot, "",
               "on a GPU, write the launches of the recorded step to this file for GraphViz"),
+    DV_OUTPUT_FORCE(train_options),
     DV_END,
 };
 
@@ -111,13 +117,41 @@ static dv_status standard_folder(const dv_experiment *experiment, char path[DV_S
     return dv_make_new_folder(path, DV_STRING_SIZE);
 }
 
+/* What a run that is resumed reads is told by its configuration; whether that is good is seen when
+   it goes on. */
+static dv_status spare_inputs_of_run(const dv_outputs *outputs, const char *folder)
+{
+    char path[DV_STRING_SIZE + 16];
+    dv_tree *tree;
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    if (dv_yaml_read(path, &tree) != DV_OK)
+        return DV_OK;
+    dv_status status = dv_outputs_spare_tree(outputs, tree);
+    dv_tree_free(tree);
+    return status;
+}
+
+static dv_status check_outputs(const train_options *chosen, const dv_experiment *experiment)
+{
+    dv_outputs outputs = {.list = {{"--dot", chosen->dot, DV_OUTPUT_DOT},
+                                   {"--step_dot", chosen->step_dot, DV_OUTPUT_STEP_DOT}},
+                          .count = 2,
+                          .force = chosen->force,
+                          .run = chosen->resume[0] != '\0' ? chosen->resume : chosen->out};
+    if (chosen->resume[0] != '\0')
+        DV_TRY(spare_inputs_of_run(&outputs, chosen->resume));
+    DV_TRY(dv_outputs_spare_tree(&outputs, experiment->files));
+    DV_TRY(dv_outputs_spare_tree(&outputs, experiment->tree));
+    return dv_outputs_check(&outputs);
+}
+
 static dv_status train(train_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};
     DV_TRY(read_configuration(chosen, arguments, &experiment));
     bool resumes = chosen->resume[0] != '\0';
-    dv_status status = DV_OK;
-    if (!resumes && chosen->out[0] == '\0')
+    dv_status status = check_outputs(chosen, &experiment);
+    if (status == DV_OK && !resumes && chosen->out[0] == '\0')
         status = standard_folder(&experiment, chosen->out);
     dv_training_request request = {
         .experiment = resumes ? NULL : &experiment,
@@ -141,11 +175,15 @@ int dv_command_train(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
+    dv_stop_prepare();
     dv_status status = train(&chosen, &arguments);
     dv_arguments_free(&arguments);
+    dv_printing_flush();
     if (status == DV_OK)
         return DV_EXIT_GOOD;
     if (status == DV_EINTERRUPTED)
-        return DV_EXIT_SIGNAL + dv_training_signal();
-    return dv_command_fail("train", status);
+        return DV_EXIT_SIGNAL + dv_stop_request;
+    exit_code = dv_command_fail("train", status);
+    bool too_large = status == DV_EIO && dv_stop_request == SIGXFSZ; /* why nothing was saved */
+    return too_large ? DV_EXIT_SIGNAL + SIGXFSZ : exit_code;
 }

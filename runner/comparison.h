@@ -25,7 +25,7 @@ typedef struct dv_comparison_options {
     char device[DV_STRING_SIZE], protocol[DV_STRING_SIZE];
     int64_t threads, classes;
     double seconds;
-    bool fresh;
+    bool fresh, force;
     int format;
     char out[DV_STRING_SIZE], svg[DV_STRING_SIZE];
     int use_case;
@@ -134,6 +134,9 @@ static inline double dv_accuracy_share(const dv_accuracy *accuracy)
 }
 
 /* ---- The parts, for each other ---- */
+
+/* Where the card of a model would be: NAME.json beside its file. */
+void dv__card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8]);
 
 /* Reads the card of a checkpoint, NAME.json beside it, into accuracy and command. A card of another
    file than this one tells nothing, and is warned about. */

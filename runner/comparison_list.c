@@ -190,14 +190,19 @@ static void take_card(const json_t *card, const char *path, const char *protocol
     take_accuracy(card, protocol, model);
 }
 
+void dv__card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8])
+{
+    const char *dot = strrchr(model->path, '.'), *slash = strrchr(model->path, '/');
+    bool ends = dot != NULL && (slash == NULL || dot > slash);
+    int length = ends ? (int)(dot - model->path) : (int)strlen(model->path);
+    snprintf(path, DV_STRING_SIZE + 8, "%.*s.json", length, model->path);
+}
+
 dv_status dv__card_read(const char *protocol, dv_measured *model)
 {
     char path[DV_STRING_SIZE + 8];
     json_error_t error;
-    const char *dot = strrchr(model->path, '.'), *slash = strrchr(model->path, '/');
-    bool ends = dot != NULL && (slash == NULL || dot > slash);
-    int length = ends ? (int)(dot - model->path) : (int)strlen(model->path);
-    snprintf(path, sizeof path, "%.*s.json", length, model->path);
+    dv__card_path(model, path);
     if (access(path, F_OK) != 0)
         return DV_OK;
     json_t *card = json_load_file(path, 0, &error);

@@ -1,5 +1,6 @@
 /* Accuracy against latency as a picture, and the comparison as a page of its own. */
 #include "runner/comparison.h"
+#include "runner/output.h"
 #include "runner/report_html.h"
 #include "runner/svg.h"
 
@@ -112,13 +113,14 @@ static void put_picture(FILE *out, const dv_comparison *comparison, bool alone)
 {
     plane p = choose_plane(comparison);
     fprintf(out,
-            "<svg %s class=\"picture\" id=\"picture\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+            "%sviewBox=\"0 0 %d %d\" width=\"%d\" "
             "height=\"%d\" role=\"img\" aria-labelledby=\"picture-title picture-desc\">\n"
             "<title id=\"picture-title\">Accuracy against latency</title>\n"
             "<desc id=\"picture-desc\">Accuracy with its 95 %% interval, per cent, against the "
             "median latency of one clip, microseconds, of the models whose accuracy is known."
             "</desc>\n",
-            alone ? "xmlns=\"http://www.w3.org/2000/svg\"" : "", WIDTH, HEIGHT, WIDTH, HEIGHT);
+            alone ? DV_SVG_BEGINS : "<svg class=\"picture\" id=\"picture\" ", WIDTH, HEIGHT, WIDTH,
+            HEIGHT);
     if (alone)
         fprintf(out, "<style>\n%s</style>\n", dv__html_style);
     if (alone) /* the page has a heading */
@@ -242,7 +244,7 @@ void dv_comparison_html(const dv_comparison *comparison, FILE *out)
         shown = shown || is_shown(&comparison->models[i]);
     fprintf(
         out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+        DV_HTML_BEGINS
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
         "<title>Models compared \u2013 decavox</title>\n<style>\n%s%s</style>\n</head>\n<body>\n",
         dv__html_style, table_style);

@@ -1,5 +1,6 @@
 /* The comparison as a table for the eye, as CSV and as JSON. */
 #include "runner/comparison.h"
+#include "runner/output.h"
 #include "runner/report.h"
 
 #include <inttypes.h>
@@ -227,9 +228,10 @@ void dv_comparison_json(const dv_comparison *comparison, FILE *out)
     json_t *models = json_array();
     for (size_t i = 0; i < comparison->count; i++)
         json_array_append_new(models, dv_measured_json(&comparison->models[i]));
-    json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:i, s:o}", "version", DV_VERSION, "program",
-                             comparison->program, "machine", dv_text_json(comparison->machine),
-                             "device", dv_text_json(comparison->options->device), "threads",
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:o}", DV_JSON_GENERATOR,
+                             DV_JSON_DECAVOX, "version", DV_VERSION, "program", comparison->program,
+                             "machine", dv_text_json(comparison->machine), "device",
+                             dv_text_json(comparison->options->device), "threads",
                              comparison->threads, "models", models);
     json_dumpf(json, out, JSON_INDENT(2));
     fputc('\n', out);

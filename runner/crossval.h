@@ -29,6 +29,7 @@ typedef struct dv_crossval_run {
 typedef struct dv_crossval {
     char folder[DV_STRING_SIZE];
     int lock;              /* a descriptor of the folder; -1: none */
+    bool force;            /* its summary may replace a file that decavox did not write */
     bool by_speaker;       /* each fold leaves one speaker out; else it is one of K parts */
     char **folds;          /* (fold_count) names, owned */
     int64_t *seeds;        /* (seed_count) owned */

@@ -2,6 +2,7 @@
 #include "engine/io/folder.h"
 #include "engine/io/yaml.h"
 #include "runner/crossval.h"
+#include "runner/output.h"
 #include "runner/run_folder.h"
 
 #include <errno.h>
@@ -361,6 +362,16 @@ static dv_status fail_other(const char *folder, const char *before, const char *
                    folder, (int)strcspn(before, "\n"), before, (int)strcspn(now, "\n"), now);
 }
 
+/* In a folder that holds no cross-validation yet, its summary's name is free, or one of ours. */
+static dv_status check_summary(const dv_crossval *all)
+{
+    char path[DV_RUN_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/crossval.json", all->folder);
+    dv_outputs outputs = {
+        .list = {{"--out", path, DV_OUTPUT_JSON}}, .count = 1, .force = all->force};
+    return dv_outputs_check(&outputs);
+}
+
 static dv_status compare_or_write(const dv_crossval *all, const dv_tree *tree)
 {
     dv_status status;
@@ -368,11 +379,14 @@ static dv_status compare_or_write(const dv_crossval *all, const dv_tree *tree)
     char path[DV_RUN_PATH_SIZE], *now = NULL, *before = NULL;
     snprintf(folder.path, sizeof folder.path, "%s", all->folder);
     dv_run_folder_path(&folder, "config.yaml", path);
+    dv_run_sweep(all->folder);
     DV_TRY_GOTO(dv_yaml_write(tree, &now));
     DV_TRY_GOTO(read_text(path, &before));
     if (before == NULL)
+        status = check_summary(all);
+    if (before == NULL && status == DV_OK)
         status = dv_run_write_tree(&folder, "config.yaml", tree);
-    else if (strcmp(before, now) != 0)
+    else if (before != NULL && strcmp(before, now) != 0)
         status = fail_other(all->folder, before, now);
 fail:
     free(now);

@@ -1,4 +1,5 @@
 #include "runner/crossval.h"
+#include "runner/output.h"
 #include "runner/report.h"
 
 #include <inttypes.h>
@@ -146,9 +147,9 @@ json_t *dv_crossval_json(const dv_crossval *all, const dv_crossval_summary *summ
         json_array_append_new(seeds,
                               spread_json("seed", json_integer(all->seeds[i]), &summary->seeds[i]));
     return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-        "version", DV_VERSION, "configuration", dv_text_json(all->configuration), "model",
-        dv_text_json(all->model), "parameters",
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        DV_JSON_GENERATOR, DV_JSON_DECAVOX, "version", DV_VERSION, "configuration",
+        dv_text_json(all->configuration), "model", dv_text_json(all->model), "parameters",
         all->parameters > 0 ? json_integer(all->parameters) : json_null(), "data",
         dv_text_json(all->data), "protocol", protocol_json(all), "complete",
         summary->finished == all->run_count, "accuracy", number(summary->runs.mean),

@@ -9,6 +9,7 @@
 #include "runner/command.h"
 #include "runner/crossval.h"
 #include "runner/run_folder.h"
+#include "runner/stop.h"
 #include "runner/training.h"
 
 #include <errno.h>
@@ -104,6 +105,7 @@ static _Noreturn void be_child(const run_pool *pool, const dv_crossval_run *run,
     sigprocmask(SIG_SETMASK, &pool->before, NULL);
     if (getppid() != parent) /* ended before the line above */
         exit(DV_EXIT_FAILED);
+    dv_stop_prepare();
     redirect(run);
     dv_status status = train(pool, run);
     if (status == DV_OK)
@@ -111,7 +113,7 @@ static _Noreturn void be_child(const run_pool *pool, const dv_crossval_run *run,
     const char *message = dv_error_message();
     if (write(errors, message, strlen(message)) < 0)
         fprintf(stderr, "%s\n", message);
-    exit(status == DV_EINTERRUPTED ? DV_EXIT_SIGNAL + dv_training_signal() : DV_EXIT_FAILED);
+    exit(status == DV_EINTERRUPTED ? DV_EXIT_SIGNAL + dv_stop_request : DV_EXIT_FAILED);
 }
 
 /* ---- What became of it ---- */
@@ -184,7 +186,7 @@ static void take_error(const run_process *worker, int status)
 static bool has_stopped(const run_pool *pool, int status)
 {
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - DV_EXIT_SIGNAL;
-    return pool->stop_signal != 0 && (number == SIGINT || number == SIGTERM);
+    return pool->stop_signal != 0 && dv_stop_is_signal(number);
 }
 
 static void reap(run_pool *pool, run_process *worker)
@@ -272,12 +274,15 @@ static void pass_on(run_pool *pool, int number)
 /* The signals wait, blocked, until they are asked for: none comes between a look and a wait. */
 static void block_signals(run_pool *pool)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGCHLD};
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigemptyset(&pool->signals);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        sigaction(numbers[i], &standard, NULL); /* ignored ones, as one may inherit, never come */
-        sigaddset(&pool->signals, numbers[i]);
+    sigaddset(&pool->signals, SIGCHLD);
+    sigaction(SIGCHLD, &standard, NULL); /* ignored ones, as one may inherit, never come */
+    for (const int *number = dv_stop_signals; *number != 0; number++) {
+        if (!dv_stop_heeds(*number))
+            continue;
+        sigaction(*number, &standard, NULL);
+        sigaddset(&pool->signals, *number);
     }
     sigprocmask(SIG_BLOCK, &pool->signals, &pool->before);
 }
@@ -292,7 +297,7 @@ static void run_all(run_pool *pool)
         if (pool->busy == 0)
             return;
         sigwait(&pool->signals, &number);
-        if (number == SIGINT || number == SIGTERM)
+        if (dv_stop_is_signal(number))
             pass_on(pool, number);
         for (int i = 0; i < pool->request->jobs; i++) {
             if (pool->workers[i].process != 0)

@@ -314,12 +314,16 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
         status = resolve_model(path, tree);
     if (status == DV_OK)
         status = dv_experiment_restore(tree, out);
-    dv_tree_free(tree);
+    if (status == DV_OK)
+        out->files = tree;
+    else
+        dv_tree_free(tree);
     return status;
 }
 
 void dv_experiment_free(dv_experiment *experiment)
 {
+    dv_tree_free(experiment->files);
     dv_tree_free(experiment->tree);
     memset(experiment, 0, sizeof *experiment);
 }

@@ -1,4 +1,5 @@
 /* decavox: trains, measures and uses classifiers of short spoken words. */
+#include "engine/io/descriptors.h"
 #include "runner/command.h"
 #include "runner/commit.h"
 
@@ -40,6 +41,7 @@ static int end(int exit_code)
 
 int main(int argc, char **argv)
 {
+    dv_descriptors_fill();
     if (argc < 2) {
         usage(stderr);
         return DV_EXIT_USAGE;

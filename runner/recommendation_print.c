@@ -1,5 +1,6 @@
 /* A recommendation with its reasons, in numbers that the comparison prints too. */
 #include "runner/recommendation.h"
+#include "runner/output.h"
 #include "runner/report.h"
 
 #include <inttypes.h>
@@ -231,13 +232,14 @@ void dv_recommendation_json(const dv_comparison *comparison, dv_use_case use_cas
 {
     const dv_measured *told = answer->best != NULL ? answer->best : answer->nearest;
     json_t *json = json_pack(
-        "{s:s, s:s, s:{s:o, s:o, s:o}, s:s, s:s, s:i, s:o, s:o, s:o, s:s, s:o}", "use_case",
-        dv_use_case_names[use_case], "rule", dv_use_case_rules[use_case], "limits",
-        "latency_p99_ms", limit_json(limits->latency, 1e3), "size_mb",
-        limit_json(limits->bytes, 1e-6), "accuracy", limit_json(limits->accuracy, 1), "protocol",
-        answer->protocol, "device", comparison->options->device, "threads", comparison->threads,
-        "recommended", model_json(answer->best), "runner_up", model_json(answer->second), "nearest",
-        model_json(answer->nearest), "miss", answer->miss, "commands", commands_json(told));
+        "{s:s, s:s, s:s, s:{s:o, s:o, s:o}, s:s, s:s, s:i, s:o, s:o, s:o, s:s, s:o}",
+        DV_JSON_GENERATOR, DV_JSON_DECAVOX, "use_case", dv_use_case_names[use_case], "rule",
+        dv_use_case_rules[use_case], "limits", "latency_p99_ms", limit_json(limits->latency, 1e3),
+        "size_mb", limit_json(limits->bytes, 1e-6), "accuracy", limit_json(limits->accuracy, 1),
+        "protocol", answer->protocol, "device", comparison->options->device, "threads",
+        comparison->threads, "recommended", model_json(answer->best), "runner_up",
+        model_json(answer->second), "nearest", model_json(answer->nearest), "miss", answer->miss,
+        "commands", commands_json(told));
     json_dumpf(json, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(json);

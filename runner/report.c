@@ -1,5 +1,6 @@
 #include "runner/report.h"
 #include "engine/io/atomic_file.h"
+#include "runner/output.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -271,12 +272,12 @@ json_t *dv_report_json(const dv_report *report, bool clips)
     double low, high;
     dv_wilson_interval(correct, report->count, &low, &high);
     json_t *json = json_pack(
-        "{s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", "accuracy",
-        (double)correct / (double)report->count, "correct", (json_int_t)correct, "count",
-        (json_int_t)report->count, "interval_95", low, high, "loss", report->loss, "calibration",
-        dv_calibration_json(&report->calibration), "skipped", (json_int_t)report->skipped,
-        "classes", dv_classes_json(&report->confusion, report->labels), "confusion",
-        dv_confusion_json(&report->confusion));
+        "{s:s, s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", DV_JSON_GENERATOR,
+        DV_JSON_DECAVOX, "accuracy", (double)correct / (double)report->count, "correct",
+        (json_int_t)correct, "count", (json_int_t)report->count, "interval_95", low, high, "loss",
+        report->loss, "calibration", dv_calibration_json(&report->calibration), "skipped",
+        (json_int_t)report->skipped, "classes", dv_classes_json(&report->confusion, report->labels),
+        "confusion", dv_confusion_json(&report->confusion));
     if (json != NULL && report->split != NULL) {
         json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
         json_object_set_new(json, "split", dv_text_json(report->split));

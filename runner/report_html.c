@@ -1,6 +1,7 @@
 #include "runner/report_html.h"
 #include "engine/io/atomic_file.h"
 #include "engine/io/yaml.h"
+#include "runner/output.h"
 #include "runner/svg.h"
 
 #include <math.h>
@@ -187,7 +188,7 @@ static dv_status put_configuration(FILE *out, const dv_report *report)
 
 static dv_status put_page(FILE *out, const html_page *page)
 {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+    fputs(DV_HTML_BEGINS
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
           out);
     dv_svg_text(out, page->title);

@@ -2,6 +2,7 @@
 #include "engine/io/atomic_file.h"
 #include "engine/io/folder.h"
 #include "engine/io/yaml.h"
+#include "runner/printing.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +34,34 @@ dv_status dv_lock_folder(const char *path, const char *by, int *lock)
 /* ---- The run in it ---- */
 
 static const char events_prefix[] = "events.out.tfevents.";
+static const char page[] = "report.html", summary[] = "crossval.json";
+
+/* What a run writes whole or not at all, and what a cross-validation does. */
+static const char *const run_files[] = {"config.yaml",
+                                        "last.safetensors",
+                                        "model.safetensors",
+                                        "metrics.csv",
+                                        "confusion.csv",
+                                        "report.json",
+                                        page,
+                                        summary};
+enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
+
+static bool is_events(const char *name)
+{
+    return strncmp(name, events_prefix, sizeof events_prefix - 1) == 0;
+}
+
+bool dv_run_is_state(const char *name)
+{
+    if (is_events(name) || strcmp(name, "log.txt") == 0)
+        return true;
+    for (size_t i = 0; i < RUN_FILES; i++) {
+        if (strcmp(name, run_files[i]) == 0)
+            return run_files[i] != page && run_files[i] != summary;
+    }
+    return false;
+}
 
 static dv_status fail_foreign(const char *path, const char *file)
 {
@@ -46,24 +75,21 @@ static dv_status fail_foreign(const char *path, const char *file)
  */
 static dv_status check_free(const char *path)
 {
-    static const char *const files[] = {"last.safetensors", "model.safetensors", "metrics.csv",
-                                        "confusion.csv",    "report.json",       "report.html",
-                                        "pretrain"};
     if (dv_run_has(path, "config.yaml"))
         return DV_FAIL(DV_EARG,
                        "%s holds a run already: go on with `--resume %s`, or choose "
                        "another --out",
                        path, path);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (dv_run_has(path, files[i]))
-            return fail_foreign(path, files[i]);
+    for (size_t i = 0; i < RUN_FILES; i++) {
+        if (dv_run_has(path, run_files[i]))
+            return fail_foreign(path, run_files[i]);
     }
-    dv_status status = DV_OK;
+    dv_status status = dv_run_has(path, "pretrain") ? fail_foreign(path, "pretrain") : DV_OK;
     DIR *directory = opendir(path);
     if (directory == NULL)
         return DV_FAIL(DV_EIO, "cannot read the folder %s: %s", path, strerror(errno));
     for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
-        if (strncmp(entry->d_name, events_prefix, sizeof events_prefix - 1) == 0)
+        if (is_events(entry->d_name))
             status = fail_foreign(path, entry->d_name);
     }
     closedir(directory);
@@ -94,17 +120,24 @@ static dv_status check_begun(const char *path)
     return DV_OK;
 }
 
-/* A run that was killed while it saved leaves the temporary of atomic_file.h behind. */
-static void remove_temporaries(const dv_run_folder *folder)
+static bool is_temporary(int folder, const char *name)
 {
-    DIR *directory = opendir(folder->path);
+    struct stat facts;
+    bool named = false;
+    for (size_t i = 0; i < RUN_FILES && !named; i++)
+        named = dv_atomic_file_is_temporary(name, run_files[i]);
+    return named && fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(facts.st_mode);
+}
+
+void dv_run_sweep(const char *path)
+{
+    DIR *directory = opendir(path);
     if (directory == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char path[DV_RUN_PATH_SIZE];
-        dv_run_folder_path(folder, entry->d_name, path);
-        if (strstr(entry->d_name, ".safetensors.tmp-") != NULL)
-            (void)unlink(path);
+        if (is_temporary(dirfd(directory), entry->d_name))
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
     }
     closedir(directory);
 }
@@ -120,9 +153,10 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
         DV_TRY(dv_make_folders(path));
     DV_TRY(dv_lock_folder(path, "another training is at work there", &out->lock));
     DV_TRY(resume ? check_begun(path) : check_free(path));
-    if (resume)
-        remove_temporaries(out);
     char file[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(out, "pretrain", file);
+    dv_run_sweep(path);
+    dv_run_sweep(file);
     dv_run_folder_path(out, "log.txt", file);
     out->log = fopen(file, "a"); /* where stderr is the same file, neither overwrites the other */
     if (out->log == NULL)
@@ -131,10 +165,24 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
     return DV_OK;
 }
 
+/* Tells, once, that the log cannot be written. */
+static void flush_log(dv_run_folder *folder)
+{
+    errno = 0;
+    bool good = fflush(folder->log) == 0 && ferror(folder->log) == 0;
+    if (!good && !folder->log_failed)
+        fprintf(stderr, "decavox: %s/log.txt cannot be written (%s): the training goes on\n",
+                folder->path, errno != 0 ? strerror(errno) : "an earlier write failed");
+    folder->log_failed = folder->log_failed || !good;
+    clearerr(folder->log);
+}
+
 void dv_run_folder_close(dv_run_folder *folder)
 {
-    if (folder->log != NULL)
+    if (folder->log != NULL) {
+        flush_log(folder);
         fclose(folder->log);
+    }
     folder->log = NULL;
     dv_events_close(folder->events);
     folder->events = NULL;
@@ -145,13 +193,14 @@ void dv_run_folder_close(dv_run_folder *folder)
 
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE])
 {
-    snprintf(path, DV_RUN_PATH_SIZE, "%s/%.60s", folder->path, file);
+    int length = snprintf(path, DV_RUN_PATH_SIZE, "%s/%s", folder->path, file);
+    DV_ASSERT(length < DV_RUN_PATH_SIZE); /* the folder's path leaves room for the run's names */
 }
 
 bool dv_run_has(const char *path, const char *file)
 {
     char name[DV_RUN_PATH_SIZE + 64];
-    int length = snprintf(name, sizeof name, "%s/%.60s", path, file);
+    int length = snprintf(name, sizeof name, "%s/%s", path, file);
     return length > 0 && (size_t)length < sizeof name && access(name, F_OK) == 0;
 }
 
@@ -183,9 +232,9 @@ void dv_run_print(dv_run_folder *folder, const char *format, ...)
     va_end(arguments);
     clear_bar(folder);
     printf("%s\n", line);
-    fflush(stdout);
+    dv_printing_flush();
     fprintf(folder->log, "%s\n", line);
-    fflush(folder->log);
+    flush_log(folder);
 }
 
 void dv_run_note(dv_run_folder *folder, const char *format, ...)
@@ -236,10 +285,42 @@ static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out
     return status;
 }
 
-dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs)
+static bool has_rows(const char *path)
+{
+    char line[512];
+    FILE *file = fopen(path, "r");
+    bool found = file != NULL && fgets(line, sizeof line, file) != NULL &&
+                 fgets(line, sizeof line, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+/* A run that has lost its state, or was killed before it had one, begins anew: the rows that it has
+   left stay under the first free name of metrics-1.csv, metrics-2.csv, .... */
+static dv_status keep_rows(dv_run_folder *folder, const char *path)
+{
+    char name[32], kept[DV_RUN_PATH_SIZE];
+    int number = 1;
+    do {
+        snprintf(name, sizeof name, "metrics-%d.csv", number++);
+    } while (dv_run_has(folder->path, name));
+    dv_run_folder_path(folder, name, kept);
+    if (rename(path, kept) != 0)
+        return DV_FAIL(DV_EIO, "cannot keep %s as %s: %s", path, kept, strerror(errno));
+    dv_run_print(folder,
+                 "warning: there is no last.safetensors to go on from: the run begins again at "
+                 "epoch 1; its metrics until now are kept as %s",
+                 kept);
+    return DV_OK;
+}
+
+dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs)
 {
     char path[DV_RUN_PATH_SIZE];
     dv_run_folder_path(folder, "metrics.csv", path);
+    if (epochs < 0 && has_rows(path))
+        DV_TRY(keep_rows(folder, path));
     dv_atomic_file *file;
     DV_TRY(dv_atomic_file_open(path, &file));
     dv_status status = dv_atomic_file_write(file, header, strlen(header));

@@ -4,8 +4,8 @@
  *     config.yaml          the resolved configuration
  *     last.safetensors     everything to go on with: --resume
  *     model.safetensors    the trained model, for eval and predict
- *     metrics.csv          a row per epoch
- *     confusion.csv        of the test part, or the validation part where there is no test part
+ *     metrics.csv          a row per epoch; metrics-1.csv, ... those of a run that had to begin
+ * again confusion.csv        of the test part, or the validation part where there is no test part
  *     report.json          the same evaluation with all its figures, and the part that it is of
  *     report.html          the same to be looked at: curves, confusion matrix, worst mistakes;
  *                          without a test and a validation part, and so without the two files
@@ -30,7 +30,8 @@ typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
     int lock; /* a descriptor of the folder; -1: none */
     FILE *log;
-    bool bar; /* a progress bar on the terminal: stderr is one */
+    bool log_failed; /* and it was told */
+    bool bar;        /* a progress bar on the terminal: stderr is one */
     bool bar_shown;
     dv_events *events; /* NULL until there is one */
 } dv_run_folder;
@@ -51,13 +52,21 @@ dv_status dv_lock_folder(const char *path, const char *by, int *lock);
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
 void dv_run_folder_close(dv_run_folder *folder);
 
+/* Whether a file of this name in the folder of a run is part of its state: all but the page. */
+bool dv_run_is_state(const char *name);
+
+/* Removes the temporaries (atomic_file.h) that a killed run or cross-validation has left in the
+   folder, which belongs to the caller. */
+void dv_run_sweep(const char *path);
+
 /* The path of a file in the folder. */
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
 
 /* Whether the run's folder at `path` has a file of this name. */
 bool dv_run_has(const char *path, const char *file);
 
-/* A line to standard output and the log. */
+/* A line to standard output and the log. What cannot be written to either is told on stderr, once,
+   and the run goes on. */
 void dv_run_print(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -72,8 +81,9 @@ void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint6
 /* Writes a tree as a YAML file, whole or not at all. */
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree);
 
-/* metrics.csv: begins it, or, to resume, keeps the rows of the first `epochs` epochs. */
-dv_status dv_run_metrics_begin(const dv_run_folder *folder, int64_t epochs);
+/* metrics.csv: begins it, `epochs` -1, or, to go on from a state, keeps the rows of the first
+   `epochs` epochs. Where a run begins that has rows already, they stay as metrics-1.csv, ... */
+dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs);
 dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
 /* The epoch's scalars for TensorBoard, in a file that this process makes with its first epoch. */

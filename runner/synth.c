@@ -2,6 +2,7 @@
 
 #include "engine/core/rng.h"
 #include "frontends/audio.h"
+#include "runner/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,7 +173,7 @@ static dv_status prepare(const dv_synth_config *config, synth *s)
         return DV_FAIL(DV_EIO, "%s: %s", config->out, strerror(errno));
     if (stat(config->out, &info) != 0 || !S_ISDIR(info.st_mode))
         return DV_FAIL(DV_EIO, "%s: not a folder", config->out);
-    return DV_OK;
+    return dv_output_check_sounds(config->out);
 }
 
 /* Starts espeak-ng in silence; it says little of use and ends with 0 on most errors. */
@@ -256,7 +257,7 @@ static dv_status write_clip(const synth *s, const synth_job *job, const dv_audio
     voice_name(voice_of(s, job->clip), '-', voice);
     snprintf(path, sizeof path, "%s/%s_%s_%lld.wav", s->config->out, word_of(s, job->clip), voice,
              (long long)(job->clip % s->config->takes));
-    dv_status status = dv_audio_write_wav(path, &out);
+    dv_status status = dv_output_write_sound(path, &out);
     dv_audio_free(&out);
     return status;
 }

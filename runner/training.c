@@ -6,6 +6,7 @@
 #include "frontends/source.h"
 #include "runner/report_html.h"
 #include "runner/run_folder.h"
+#include "runner/stop.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -28,21 +29,6 @@ typedef struct dv_training {
     dv_tree *labels;
     dv_trainer *trainer;
 } dv_training;
-
-static volatile sig_atomic_t stop_signal; /* the signal that asks to stop, else 0 */
-
-/* The first one is a request; the handler is gone then, and a second one ends the program. */
-static void request_stop(int signal_number)
-{
-    stop_signal = signal_number;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void log_line(void *user, dv_log_level level, const char *message)
 {
@@ -109,6 +95,27 @@ static dv_status on_save(void *user, const dv_trainer *trainer)
 
 /* ---- Setting up ---- */
 
+/* A config.yaml that says otherwise than the checkpoint is not followed, but told of. */
+static dv_status notice_changes(dv_training *training, const char *config)
+{
+    dv_tree *there;
+    if (dv_yaml_read(config, &there) != DV_OK)
+        return DV_OK; /* it may have been removed */
+    char *now = NULL, *before = NULL;
+    dv_status status = dv_yaml_write(there, &now);
+    if (status == DV_OK)
+        status = dv_yaml_write(training->checkpoint.config, &before);
+    if (status == DV_OK && strcmp(now, before) != 0)
+        dv_run_print(&training->folder,
+                     "warning: %s was changed: the run goes on as it began, by the configuration "
+                     "in last.safetensors",
+                     config);
+    free(now);
+    free(before);
+    dv_tree_free(there);
+    return status;
+}
+
 /* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
    that of config.yaml, to begin anew. */
 static dv_status read_run(dv_training *training, const char *folder)
@@ -123,7 +130,7 @@ static dv_status read_run(dv_training *training, const char *folder)
         return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
     if (dv_experiment_restore(training->checkpoint.config, &training->restored) != DV_OK)
         return dv__fail_within(DV_EFORMAT, "%s", path);
-    return DV_OK;
+    return notice_changes(training, config);
 }
 
 static dv_status open_folder(dv_training *training)
@@ -319,10 +326,12 @@ static dv_status set_up(dv_training *training)
                              &training->trainer));
     print_start(training);
     DV_TRY(write_dot(training));
-    DV_TRY(training->checkpoint.file != NULL ? restore(training) : begin(training));
+    bool goes_on = training->checkpoint.file != NULL;
+    DV_TRY(goes_on ? restore(training) : begin(training));
     dv_trainer_state(training->trainer)->data = data_mark(training);
     dv_checkpoint_close(&training->checkpoint);
-    return dv_run_metrics_begin(&training->folder, dv_trainer_state(training->trainer)->epoch);
+    return dv_run_metrics_begin(&training->folder,
+                                goes_on ? dv_trainer_state(training->trainer)->epoch : -1);
 }
 
 /* ---- The run and what it leaves ---- */
@@ -413,8 +422,8 @@ static dv_status run(dv_training *training)
                               .step = on_step,
                               .epoch = on_epoch,
                               .save = on_save,
-                              .stop = &stop_signal};
-    catch_signals();
+                              .stop = &dv_stop_request};
+    dv_stop_catch();
     DV_TRY(dv_trainer_run(training->trainer, &events));
     return finish(training);
 }
@@ -483,9 +492,4 @@ dv_status dv_training_run(const dv_training_request *request)
         fprintf(training.folder.log, "%s\n", dv_error_message());
     clean_up(&training);
     return status;
-}
-
-int dv_training_signal(void)
-{
-    return stop_signal;
 }

@@ -20,12 +20,8 @@ typedef struct dv_training_request {
  * Trains, and leaves in the folder what run_folder.h lists. What the section `pretrain` describes
  * is trained first, in the folder's `pretrain`; this training begins with the model that it leaves.
  * Prints to standard output and the log; what fails is in the log too. From where the training
- * begins, the first SIGINT or SIGTERM makes it save and return DV_EINTERRUPTED, and a second one
- * ends the program.
+ * begins, the signals of stop.h make it save and return DV_EINTERRUPTED.
  */
 dv_status dv_training_run(const dv_training_request *request);
-
-/* The signal behind DV_EINTERRUPTED. */
-int dv_training_signal(void);
 
 #endif

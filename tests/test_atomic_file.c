@@ -234,6 +234,34 @@ static void test_kill_leaves_the_old_or_the_new(void **state)
     assert_int_equal(load(path), 3);
 }
 
+static void test_temporaries_are_known_by_their_exact_form(void **state)
+{
+    (void)state;
+    static const char *const temporaries[] = {"file.tmp-1-0", "file.tmp-4194304-998"};
+    static const char *const others[] = {"file",
+                                         "file.tmp-",
+                                         "file.tmp-1",
+                                         "file.tmp-1-",
+                                         "file.tmp--1-0",
+                                         "file.tmp-01-0",
+                                         "file.tmp-1-00",
+                                         "file.tmp-1-999",
+                                         "file.tmp-1-0x",
+                                         "file.tmp-1-0.txt",
+                                         "file.tmp-a-0",
+                                         "afile.tmp-1-0",
+                                         "file.old.tmp-1-0",
+                                         "",
+                                         "file.tmp-+1-0",
+                                         "file.tmp- 1-0",
+                                         "file.tmp-1-0\n",
+                                         "file.tmp-99999999999999999999-0"};
+    for (size_t i = 0; i < sizeof temporaries / sizeof temporaries[0]; i++)
+        assert_true(dv_atomic_file_is_temporary(temporaries[i], "file"));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(dv_atomic_file_is_temporary(others[i], "file"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test_setup(test_works_without_a_folder_in_the_path, clear_before),
         cmocka_unit_test_setup(test_leftover_of_a_kill_is_no_obstacle, clear_before),
         cmocka_unit_test_setup(test_refuses_what_is_no_file, clear_before),
+        cmocka_unit_test(test_temporaries_are_known_by_their_exact_form),
         cmocka_unit_test_setup(test_failing_rename_leaves_no_temporary, clear_before),
         cmocka_unit_test_setup(test_full_disk_leaves_the_old, clear_before),
         cmocka_unit_test_setup(test_kill_leaves_the_old_or_the_new, clear_before),

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@ enum {
     SUFFIX_SIZE = 48,     /* ".tmp-" and two integers */
     MAX_TEMPORARIES = 999 /* left behind by killed processes of the same number */
 };
+
+static const char temporary_mark[] = ".tmp-";
 
 struct dv_atomic_file {
     char *path;
@@ -68,7 +71,8 @@ static dv_status open_temporary(dv_atomic_file *file)
     size_t size = strlen(file->path) + SUFFIX_SIZE;
     DV_TRY(dv__calloc(size, 1, &file->temporary));
     for (int number = 0; number < MAX_TEMPORARIES; number++) {
-        snprintf(file->temporary, size, "%s.tmp-%ld-%d", file->path, (long)getpid(), number);
+        snprintf(file->temporary, size, "%s%s%ld-%d", file->path, temporary_mark, (long)getpid(),
+                 number);
         file->descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file->descriptor >= 0)
             return DV_OK;
@@ -146,6 +150,29 @@ void dv_atomic_file_abort(dv_atomic_file *file)
         return;
     unlink(file->temporary);
     file_free(file);
+}
+
+/* Steps over a number as %d writes it, of 0 to `most`. False: there is none. */
+static bool step_over_number(const char **text, long most)
+{
+    const char *digits = "0123456789";
+    size_t length = strspn(*text, digits);
+    if (length == 0 || length > 18 || ((*text)[0] == '0' && length > 1))
+        return false;
+    long number = strtol(*text, NULL, 10);
+    *text += length;
+    return number <= most;
+}
+
+bool dv_atomic_file_is_temporary(const char *name, const char *file)
+{
+    size_t length = strlen(file), joint = strlen(temporary_mark);
+    if (strncmp(name, file, length) != 0 || strncmp(name + length, temporary_mark, joint) != 0)
+        return false;
+    const char *rest = name + length + joint;
+    if (!step_over_number(&rest, LONG_MAX) || *rest++ != '-')
+        return false;
+    return step_over_number(&rest, MAX_TEMPORARIES - 1) && *rest == '\0';
 }
 
 dv_status dv_atomic_file_store(const char *path, const void *bytes, size_t size)

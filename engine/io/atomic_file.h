@@ -15,6 +15,8 @@
 
 #include "engine/core/status.h"
 
+#include <stdbool.h>
+
 typedef struct dv_atomic_file dv_atomic_file;
 
 /*
@@ -38,6 +40,10 @@ DV_MUST_CHECK dv_status dv_atomic_file_commit(dv_atomic_file *file);
 
 /* Removes the temporary and frees `file`; the old file stays. NULL is allowed. */
 void dv_atomic_file_abort(dv_atomic_file *file);
+
+/* Whether `name` is exactly that of a temporary for the file `file`, both without folder: what a
+   kill has left behind. */
+bool dv_atomic_file_is_temporary(const char *name, const char *file);
 
 /* All of that at once: `path` holds these bytes, or, on failure, what it held before. */
 DV_MUST_CHECK dv_status dv_atomic_file_store(const char *path, const void *bytes, size_t size);

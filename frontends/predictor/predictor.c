@@ -230,6 +230,14 @@ static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
     return DV_OK;
 }
 
+/* Answers in the order of their numbers, whoever has them first. */
+typedef struct dv_turns {
+    dv_tell_fn tell;
+    void *user;
+    bool *there;  /* (count) */
+    int64_t next; /* to be told */
+} dv_turns;
+
 /* Runs `answer(job, worker, i)` for every i of 0..count-1. */
 typedef struct dv_job {
     dv_predictor *predictor;
@@ -240,7 +248,19 @@ typedef struct dv_job {
     const dv_dataset *dataset;
     const int64_t *indices;
     float *logits;
+    dv_turns *turns; /* NULL: nobody waits for them */
 } dv_job;
+
+static void take_turn(const dv_job *job, int64_t i)
+{
+    dv_turns *turns = job->turns;
+#pragma omp critical(dv_predictor_turns)
+    {
+        turns->there[i] = true;
+        for (; turns->next < job->count && turns->there[turns->next]; turns->next++)
+            turns->tell(turns->user, turns->next);
+    }
+}
 
 /* Never more threads than clips. */
 static int thread_count(const dv_job *job)
@@ -258,10 +278,12 @@ static dv_status run_job(const dv_job *job)
     {
         dv_worker worker;
         dv_status status = worker_create(job->predictor, omp_get_thread_num() == 0, &worker);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < job->count; i++) {
             if (status == DV_OK)
                 status = job->answer(job, &worker, i);
+            if (status == DV_OK && job->turns != NULL)
+                take_turn(job, i);
         }
         worker_free(&worker);
         if (status != DV_OK) {
@@ -321,6 +343,22 @@ dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, 
     for (int64_t i = 0; i < count; i++)
         log_remarks(&predictor->context->log, paths[i], answers[i].remarks);
     return DV_OK;
+}
+
+dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *paths, int64_t count,
+                                  dv_answer *answers, dv_tell_fn tell, void *user)
+{
+    dv_turns turns = {.tell = tell, .user = user};
+    dv_job job = {.predictor = predictor,
+                  .count = count,
+                  .answer = answer_file,
+                  .paths = paths,
+                  .answers = answers,
+                  .turns = &turns};
+    DV_TRY(dv__calloc((size_t)count, sizeof *turns.there, &turns.there));
+    dv_status status = run_job(&job);
+    free(turns.there);
+    return status;
 }
 
 static dv_status answer_clip(const dv_job *job, dv_worker *worker, int64_t i)

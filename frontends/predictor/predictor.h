@@ -52,6 +52,12 @@ typedef struct dv_answer {
 dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
                              dv_answer *answers);
 
+/* The same, and calls `tell` for each answer as soon as it and all before it are there, from one
+   thread at a time. */
+typedef void (*dv_tell_fn)(void *user, int64_t i);
+dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *paths, int64_t count,
+                                  dv_answer *answers, dv_tell_fn tell, void *user);
+
 /* The same for clips of a loaded data set: logits (count, classes). */
 dv_status dv_predictor_clips(dv_predictor *predictor, const dv_dataset *dataset,
                              const int64_t *indices, int64_t count, float *logits);

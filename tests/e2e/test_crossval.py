@@ -228,6 +228,9 @@ class Crossval(support.Case):
     def test_terminated(self):
         self.stopped(signal.SIGTERM, 143)
 
+    def test_hung_up(self):
+        self.stopped(signal.SIGHUP, 129)
+
     def test_interrupted_at_the_terminal(self):
         """Ctrl-C goes to all processes of the group, and must not come to the run twice."""
         _, run, code, _, err = self.interrupt(
