@@ -1,6 +1,8 @@
+#include "engine/core/threads.h"
 #include "frontends/audio.h"
 #include "frontends/dataset/internal.h"
 
+#include <omp.h>
 #include <stdlib.h>
 
 static uint64_t key_of(const dv_dataset *dataset, const dv_clip *clip)
@@ -90,7 +92,8 @@ dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend
     DV_TRY(dv__calloc(total, sizeof *problems, &problems));
 
     bool no_memory = false;
-#pragma omp parallel for schedule(dynamic, 8) reduction(|| : no_memory)
+    int threads = dv_threads_reserve(omp_get_max_threads(), log);
+#pragma omp parallel for schedule(dynamic, 8) reduction(|| : no_memory) num_threads(threads)
     for (size_t i = 0; i < total; i++) {
         if (mix != NULL && dataset->clips[i].noise == NULL)
             continue;
