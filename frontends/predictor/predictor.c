@@ -111,7 +111,7 @@ dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *
     dv_status status = load(predictor, checkpoint, options);
     omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
     if (status == DV_ECONFIG || status == DV_ESHAPE)
-        status = dv__fail_within(status, "%s", checkpoint);
+        status = dv__fail_within(DV_EFORMAT, "%s", checkpoint);
     if (status != DV_OK) {
         dv_predictor_free(predictor);
         return status;
