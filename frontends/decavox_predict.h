@@ -42,8 +42,8 @@ typedef struct dv_recognizer dv_recognizer;
 /*
  * Opens a checkpoint, on the CPU. `threads`: files recognised at a time, 0 for as many as there are
  * physical cores. `log` (may be NULL) receives warnings together with `user`. *out is NULL on
- * failure: DV_EIO the file cannot be read, DV_EFORMAT it is no checkpoint or damaged, DV_ECONFIG or
- * DV_ESHAPE the model in it cannot be built; the message names the file.
+ * failure: DV_EIO the file cannot be read, DV_EFORMAT it is no checkpoint or damaged, or the model
+ * in it cannot be built; the message names the file.
  */
 DV_API DV_MUST_CHECK dv_status dv_recognizer_open(const char *checkpoint, int threads,
                                                   dv_log_fn log, void *user, dv_recognizer **out);

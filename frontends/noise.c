@@ -86,7 +86,7 @@ static dv_status read_all(char **paths, size_t count, int64_t sample_rate, dv_no
         total += noise->audio.count;
         if (total > DV_NOISE_MAX_SAMPLES) {
             out->count++;
-            return DV_FAIL(DV_EARG, "noises have more than %d samples with %s",
+            return DV_FAIL(DV_EFORMAT, "noises have more than %d samples with %s",
                            DV_NOISE_MAX_SAMPLES, noise->path);
         }
     }

@@ -45,7 +45,7 @@ typedef struct dv_noise_files {
 } dv_noise_files;
 
 /* Reads the files that `paths` lists, at `sample_rate` Hz. As dv_noise_list and dv_audio_read fail,
-   and DV_EARG for too many samples. Zeroed on failure. */
+   and DV_EFORMAT for too many samples. Zeroed on failure. */
 dv_status dv_noise_files_read(const char *paths, int64_t sample_rate, dv_noise_files *out);
 void dv_noise_files_free(dv_noise_files *files);
 

@@ -104,8 +104,8 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
     DV_TRY(dv_dataset_part(source->dataset, DV_VALIDATION, &source->validation,
                            &out->validation_count));
     if (out->train_count == 0)
-        return DV_FAIL(DV_EARG, "there is nothing to train on: no readable clip in the training "
-                                "part of the data");
+        return DV_FAIL(DV_EFORMAT, "there is nothing to train on: no readable clip in the training "
+                                   "part of the data");
     DV_TRY(dv__calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
     if (context != NULL && context->backend->features != NULL)
         DV_TRY(make_store(source, context, frontend, batch));

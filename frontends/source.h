@@ -9,10 +9,10 @@
 typedef struct dv_clip_source dv_clip_source;
 
 /*
- * `dataset` (loaded and split) and `frontend` are borrowed. DV_EARG when no training clip is left.
- * Where the context's backend makes features, the clips are put into the memory of its device and
- * batches of at most `batch` clips are made there (dv_source.device_batch); the context must then
- * outlive the source, and may be NULL for batches by the front-end alone. `threads` as in
+ * `dataset` (loaded and split) and `frontend` are borrowed. DV_EFORMAT when no training clip is
+ * left. Where the context's backend makes features, the clips are put into the memory of its device
+ * and batches of at most `batch` clips are made there (dv_source.device_batch); the context must
+ * then outlive the source, and may be NULL for batches by the front-end alone. `threads` as in
  * dv_batch_create.
  */
 dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,

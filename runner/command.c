@@ -43,7 +43,8 @@ bool dv_command_begin(const dv_options *options, int argc, char **argv, void *re
 int dv_command_fail(const char *command, dv_status status)
 {
     fprintf(stderr, "decavox %s: %s\n", command, dv_error_message());
-    return status == DV_ECONFIG || status == DV_EARG ? DV_EXIT_USAGE : DV_EXIT_FAILED;
+    bool asked = status == DV_EARG || status == DV_ECONFIG || status == DV_ESHAPE;
+    return asked ? DV_EXIT_USAGE : DV_EXIT_FAILED;
 }
 
 static void write_warning(void *user, dv_log_level level, const char *message)

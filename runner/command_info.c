@@ -1,4 +1,5 @@
 #include "engine/core/module.h"
+#include "engine/core/threads.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/yaml.h"
 #include "engine/layers/model.h"

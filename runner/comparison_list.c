@@ -1,6 +1,7 @@
 /* Which models are compared, and what their cards say. */
 #include "engine/core/context.h"
 #include "engine/core/module.h"
+#include "engine/core/threads.h"
 #include "engine/io/yaml.h"
 #include "engine/train/metrics.h"
 #include "runner/command.h"

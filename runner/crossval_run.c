@@ -5,7 +5,7 @@
  * child would wait for threads that it does not have. So this process uses neither before the last
  * run has ended.
  */
-#include "engine/core/context.h"
+#include "engine/core/threads.h"
 #include "runner/command.h"
 #include "runner/crossval.h"
 #include "runner/run_folder.h"

@@ -88,16 +88,8 @@ static bool is_refused(const dv_options *options, const char *name)
     return false;
 }
 
-void dv_options_help(FILE *out, const dv_options *options)
+static void print_settings(FILE *out, const dv_options *options)
 {
-    fprintf(out, "Usage: %s %s [options]%s%s\n\n%s\n\nOptions:\n",
-            options->program != NULL ? options->program : "decavox", options->command,
-            *options->operands != '\0' ? " " : "", options->operands, options->summary);
-    for (const dv_field *f = options->fields; f != NULL && f->kind != DV_FIELD_END; f++)
-        print_field_option(out, f);
-    print_option(out, "help", "", "this text");
-    if (options->settings == NULL)
-        return;
     fprintf(out, "\nOptions that stand for a key of the configuration:\n");
     for (const dv_setting *s = options->settings; s->option != NULL; s++) {
         char text[DOMAIN_SIZE];
@@ -107,6 +99,26 @@ void dv_options_help(FILE *out, const dv_options *options)
         print_option(out, s->option, s->flag != NULL ? "" : " VALUE", text);
     }
     print_option(out, "set", " KEY=VALUE", "any key, for example train.epochs=10; may be repeated");
+}
+
+const char dv_exit_codes_text[] =
+    "Exit codes:\n"
+    "  0        the command is done\n"
+    "  1        data, files or the machine do not allow it, or the answer is no\n"
+    "  2        the command line or the configuration is wrong\n"
+    "  128 + N  signal N has ended the command\n";
+
+void dv_options_help(FILE *out, const dv_options *options)
+{
+    fprintf(out, "Usage: %s %s [options]%s%s\n\n%s\n\nOptions:\n",
+            options->program != NULL ? options->program : "decavox", options->command,
+            *options->operands != '\0' ? " " : "", options->operands, options->summary);
+    for (const dv_field *f = options->fields; f != NULL && f->kind != DV_FIELD_END; f++)
+        print_field_option(out, f);
+    print_option(out, "help", "", "this text");
+    if (options->settings != NULL)
+        print_settings(out, options);
+    fprintf(out, "\n%s", dv_exit_codes_text);
 }
 
 /* The default as YAML. */

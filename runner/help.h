@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* What the exit codes of all commands mean. */
+extern const char dv_exit_codes_text[];
+
 /* The text of `decavox COMMAND --help`. */
 void dv_options_help(FILE *out, const dv_options *options);
 

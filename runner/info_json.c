@@ -1,6 +1,7 @@
 #include "runner/info_json.h"
 #include "engine/core/graph.h"
 #include "engine/core/module.h"
+#include "engine/core/threads.h"
 #include "runner/commit.h"
 #include "runner/report.h"
 

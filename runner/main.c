@@ -2,6 +2,7 @@
 #include "engine/io/descriptors.h"
 #include "runner/command.h"
 #include "runner/commit.h"
+#include "runner/help.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static void usage(FILE *out)
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "    %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(out, "    %-10s %s\n", "--version", "prints version and commit of this program");
+    fprintf(out, "\n%s", dv_exit_codes_text);
 }
 
 /* What could not be written, to a full disk for example, is a failure. */

@@ -20,7 +20,7 @@ static dv_status class_of(const dv_predictor *predictor, const char *label, int 
             return DV_OK;
         }
     }
-    return DV_FAIL(DV_EARG, "the data have the label '%s', which the checkpoint does not know",
+    return DV_FAIL(DV_EFORMAT, "the data have the label '%s', which the checkpoint does not know",
                    label);
 }
 
@@ -76,7 +76,7 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
     dv_status status = out->count > 0
                            ? answer(predictor, dataset, indices, out)
-                           : DV_FAIL(DV_EARG, "the chosen part of the data holds no clip");
+                           : DV_FAIL(DV_EFORMAT, "the chosen part of the data holds no clip");
     free(indices);
     if (status != DV_OK)
         dv_report_free(out);

@@ -27,7 +27,7 @@ typedef struct dv_report {
 /* "train", "validation", "test" and, at DV_PART_COUNT, "all"; ended by NULL. */
 extern const char *const dv_report_parts[];
 
-/* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EARG: no clip in it, or a label
+/* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EFORMAT: no clip in it, or a label
    that the checkpoint does not know, named. `dataset` must outlive the report. `split` is for the
    caller to set. */
 dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,

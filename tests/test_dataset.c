@@ -65,12 +65,12 @@ static void names_that_do_not_fit(void **state)
     write_file(*state, "no_ann_1.wav", "");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         write_file(*state, names[i], "");
-        assert_open_fails(*state, DV_EARG, names[i]);
+        assert_open_fails(*state, DV_EFORMAT, names[i]);
         unlink(path_in(*state, names[i], path));
     }
     make_subfolder(*state, "yes");
     write_file(*state, "yes/a.wav", "");
-    assert_open_fails(*state, DV_EARG, "holds both");
+    assert_open_fails(*state, DV_EFORMAT, "holds both");
     assert_message("no_ann_1.wav");
     assert_message("yes/a.wav");
 }
@@ -159,7 +159,7 @@ static void bad_manifests(void **state)
         {"path,label\na,b\"c\"\n", DV_EFORMAT, "m.csv:2: a quote inside a field"},
         {"path,label\na,b\rc\n", DV_EFORMAT, "m.csv:2: a carriage return"},
         {"path,label\na,b\na,c\n", DV_EFORMAT, "twice"},
-        {"path,label\n", DV_EARG, "no row"},
+        {"path,label\n", DV_EFORMAT, "no row"},
         {"path,label\na,\"b\nc\"\n", DV_EFORMAT, "/a: the label has a control character"},
         {"path,label\na,b\x7f\n", DV_EFORMAT, "/a: the label has a control character"},
         {"path,label\na, b\n", DV_EFORMAT, "/a: the label ' b' begins or ends with a blank"},
@@ -182,7 +182,7 @@ static void bad_paths(void **state)
 {
     char path[PATH_SIZE];
     assert_open_fails("", DV_EARG, "data.path");
-    assert_open_fails(*state, DV_EARG, "no clip");
+    assert_open_fails(*state, DV_EFORMAT, "no clip");
     assert_open_fails(path_in(*state, "missing", path), DV_EIO, "missing: No such file");
     write_file(*state, "a_b_1.wav", "");
     assert_open_fails(path_in(*state, "a_b_1.wav", path), DV_EARG, "a sound file");

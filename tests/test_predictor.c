@@ -265,18 +265,17 @@ static void test_refusals_name_the_checkpoint(void **state)
 {
     static const struct {
         const char *config;
-        dv_status code;
         const char *part;
     } cases[] = {
-        {"features: {type: mfcc}", DV_ECONFIG, "'model'"},
-        {"model: {layers: [flatten]}", DV_ECONFIG, "'features'"},
-        {"{features: {tpye: mfcc}, model: {layers: [flatten]}}", DV_ECONFIG, "'type'"},
-        {"{features: {n_fft: 1000}, model: {layers: [flatten]}}", DV_ECONFIG, "n_fft"},
-        {"{features: {}, model: {layers: [flattn]}}", DV_ECONFIG, "'flatten'"},
-        {"{features: {}, model: {layers: [flatten]}}", DV_ESHAPE, "3 classes"},
-        {"{features: {}, model: {layers: [flatten, {linear: {units: 3, name: tail}}]}}", DV_EFORMAT,
+        {"features: {type: mfcc}", "'model'"},
+        {"model: {layers: [flatten]}", "'features'"},
+        {"{features: {tpye: mfcc}, model: {layers: [flatten]}}", "'type'"},
+        {"{features: {n_fft: 1000}, model: {layers: [flatten]}}", "n_fft"},
+        {"{features: {}, model: {layers: [flattn]}}", "'flatten'"},
+        {"{features: {}, model: {layers: [flatten]}}", "3 classes"},
+        {"{features: {}, model: {layers: [flatten, {linear: {units: 3, name: tail}}]}}",
          "tensor 'tail.weight' is missing"},
-        {"{features: {}, model: {layers: [flatten, {linear: {units: 3, name: head}}]}}", DV_EFORMAT,
+        {"{features: {}, model: {layers: [flatten, {linear: {units: 3, name: head}}]}}",
          "tensor 'head.weight' has another shape"},
     };
     char path[SCRATCH_PATH_SIZE];
@@ -288,7 +287,7 @@ static void test_refusals_name_the_checkpoint(void **state)
         write_checkpoint(&task, path, 1, parse(cases[i].config));
         dv_status status = dv_predictor_load(
             path, &(dv_predictor_options){.device = "cpu", .threads = 1}, &predictor);
-        if (status != cases[i].code)
+        if (status != DV_EFORMAT)
             fail_msg("%s: status %d: %s", cases[i].config, (int)status, dv_error_message());
         assert_null(predictor);
         assert_message(path);

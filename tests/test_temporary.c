@@ -76,7 +76,7 @@ static void test_refuses(void **state)
     assert_message("no/such/place/decavox-");
     assert_message("No such file");
     assert_string_equal(path, "");
-    assert_int_equal(dv_temporary_folder(small, sizeof small), DV_EARG);
+    assert_int_equal(dv_temporary_folder(small, sizeof small), DV_EIO);
     assert_message("no/such/place");
     assert_string_equal(small, "");
 }

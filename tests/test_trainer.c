@@ -567,7 +567,7 @@ static void test_nothing_to_train_on(void **state)
     none.train_count = 0;
     assert_int_equal(dv_context_open("cpu", 1, (dv_log){0}, &context), DV_OK);
     assert_int_equal(dv_trainer_create(context, &task.config, task.model, &none, &trainer),
-                     DV_EARG);
+                     DV_EFORMAT);
     assert_null(trainer);
     assert_message("nothing to train on");
     /* Fewer clips than a batch: the batch shrinks. */

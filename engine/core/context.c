@@ -1,38 +1,10 @@
 #include "engine/core/context.h"
 #include "engine/core/module.h"
+#include "engine/core/threads.h"
 
 #include <dlfcn.h>
-#include <omp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* Logical processors whose first sibling is another one are hyper-threads. */
-static bool is_first_sibling(long cpu)
-{
-    char path[96];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list",
-             cpu);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return true;
-    long first = cpu;
-    bool read = fscanf(file, "%ld", &first) == 1;
-    fclose(file);
-    return !read || first == cpu;
-}
-
-int dv_physical_cores(void)
-{
-    int cores = 0;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    for (long cpu = 0; cpu < processors; cpu++)
-        cores += is_first_sibling(cpu) ? 1 : 0;
-    int allowed = omp_get_max_threads(); /* affinity, OMP_NUM_THREADS */
-    cores = cores < allowed ? cores : allowed;
-    return cores > 0 ? cores : 1;
-}
 
 const char *const dv_algorithms_names[] = {
     [DV_ALGORITHMS_FIXED] = "fixed",
@@ -49,7 +21,7 @@ static dv_status open_at(const dv_backend *backend, int device_index, int thread
     DV_TRY(dv__calloc(1, sizeof *context, &context));
     context->backend = backend;
     context->device_index = device_index;
-    context->threads = threads > 0 ? threads : dv_physical_cores();
+    context->threads = dv_threads_reserve(threads > 0 ? threads : dv_physical_cores(), &log);
     context->log = log;
     if (backend->open != NULL) {
         dv_status status = backend->open(context);

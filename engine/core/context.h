@@ -35,8 +35,9 @@ struct dv_context {
 /*
  * Opens `device`: "cpu", "ref", "cuda" (the first), "cuda:N", "cudasim" and "cudasim:N" (the
  * simulated device of the tests), or "auto": the first CUDA device, or the CPU where none can be
- * had; the log says why if the module is there. threads 0: as many as there are physical cores.
- * DV_EDEVICE: the device cannot be had, and why; DV_EARG: no such name.
+ * had; the log says why if the module is there. threads 0: dv_physical_cores. Where so many
+ * cannot be made there are fewer, and the log is warned. DV_EDEVICE: the device cannot be had, and
+ * why; DV_EARG: no such name.
  */
 dv_status dv_context_open(const char *device, int threads, dv_log log, dv_context **out);
 
@@ -64,8 +65,5 @@ static inline const char *dv_context_precision(const dv_context *context)
 dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out);
 
 void dv_context_close(dv_context *context);
-
-/* Physical cores this process may use. */
-int dv_physical_cores(void);
 
 #endif

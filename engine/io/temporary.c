@@ -13,7 +13,7 @@ dv_status dv_temporary_folder(char *path, size_t size)
     int length = snprintf(path, size, "%s/decavox-XXXXXX", parent);
     dv_status status = DV_OK;
     if (length < 0 || (size_t)length >= size)
-        status = DV_FAIL(DV_EARG, "TMPDIR is too long for a temporary folder: %s", parent);
+        status = DV_FAIL(DV_EIO, "TMPDIR is too long for a temporary folder: %s", parent);
     else if (mkdtemp(path) == NULL)
         status = DV_FAIL(DV_EIO, "cannot make a folder like %s/decavox-XXXXXX: %s", parent,
                          strerror(errno));

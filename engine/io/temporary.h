@@ -6,7 +6,7 @@
 
 /*
  * Makes a new, empty folder that its owner alone may enter, in the folder that TMPDIR names, and
- * puts its path into `path`; the caller removes it. DV_EARG: the path does not fit `size` bytes.
+ * puts its path into `path`; the caller removes it. DV_EIO: the path does not fit `size` bytes.
  * DV_EIO, naming the path: it cannot be made. On failure `path` is "".
  */
 DV_MUST_CHECK dv_status dv_temporary_folder(char *path, size_t size);

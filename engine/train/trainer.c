@@ -163,7 +163,7 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model)
 {
     const dv_train_config *config = &trainer->config;
     if (trainer->source->train_count < 1)
-        return DV_FAIL(DV_EARG, "there is nothing to train on: 0 training samples");
+        return DV_FAIL(DV_EFORMAT, "there is nothing to train on: 0 training samples");
     count_steps(trainer);
     make_schedule(trainer);
     DV_TRY(choose_arithmetic(trainer));

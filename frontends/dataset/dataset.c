@@ -214,7 +214,7 @@ static dv_status list_clips(const char *path, dv__listing *listing)
         DV_TRY(dv__read_manifest(path, listing));
     }
     if (listing->count == 0)
-        return DV_FAIL(DV_EARG, "%s: no clip (%s)", path,
+        return DV_FAIL(DV_EFORMAT, "%s: no clip (%s)", path,
                        S_ISDIR(info.st_mode) ? "looked for wav, flac, ogg and mp3 files"
                                              : "the manifest has no row");
     return DV_OK;

@@ -72,8 +72,9 @@ typedef struct dv_dataset {
     float *class_weights; /* (label_count) of the targets in training; NULL: all are 1 */
 } dv_dataset;
 
-/* Lists the clips; reads no sound. DV_EIO, DV_EFORMAT (manifest: file and line), DV_EARG (no clip,
-   a name that does not fit). Free with dv_dataset_free. */
+/* Lists the clips; reads no sound. DV_EIO; DV_EFORMAT: no clip, a name that does not fit, a
+   manifest (file and line); DV_EARG: no path, or that of a sound file. Free with dv_dataset_free.
+ */
 dv_status dv_dataset_open(const char *path, dv_dataset *dataset);
 
 /*

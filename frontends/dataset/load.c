@@ -1,6 +1,8 @@
+#include "engine/core/threads.h"
 #include "frontends/audio.h"
 #include "frontends/dataset/internal.h"
 
+#include <omp.h>
 #include <stdlib.h>
 
 static uint64_t key_of(const dv_dataset *dataset, const dv_clip *clip)
@@ -134,7 +136,8 @@ dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend
     size_t total = dataset->count;
     DV_TRY(dv__calloc(total, sizeof *outcomes, &outcomes));
 
-#pragma omp parallel for schedule(dynamic, 8)
+    int threads = dv_threads_reserve(omp_get_max_threads(), log);
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
     for (size_t i = 0; i < total; i++) {
         if (mix == NULL || dataset->clips[i].noise != NULL)
             outcomes[i].status = load_clip(&how, &dataset->clips[i], &outcomes[i]);

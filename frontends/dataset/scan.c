@@ -107,7 +107,7 @@ static dv_status add_named(const char *path, const char *name, dv__listing *list
     DV_TRY_GOTO(dv__strdup(name, &stem));
     *strrchr(stem, '.') = '\0';
     if (!cut_name(stem, &entry))
-        DV_TRY_GOTO(DV_FAIL(DV_EARG,
+        DV_TRY_GOTO(DV_FAIL(DV_EFORMAT,
                             "%s: the name is not {label}_{speaker}_{index}; name the files so, use "
                             "one folder per class, or write a CSV manifest",
                             entry.path));
@@ -174,7 +174,7 @@ dv_status dv__scan_folder(const char *path, dv__listing *listing)
     for (size_t i = 0; i < found.folder_count; i++)
         DV_TRY_GOTO(scan_class(path, found.folders[i], listing));
     if (found.sound_count > 0 && listing->count > 0)
-        DV_TRY_GOTO(DV_FAIL(DV_EARG,
+        DV_TRY_GOTO(DV_FAIL(DV_EFORMAT,
                             "%s: holds both sound files ('%s') and folders with sound files "
                             "('%s'); data are one or the other",
                             path, found.sounds[0], listing->entries[0].path));

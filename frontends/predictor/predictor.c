@@ -1,11 +1,14 @@
 #include "frontends/predictor/predictor.h"
 #include "engine/core/plan.h"
+#include "engine/core/threads.h"
 #include "engine/layers/model.h"
 #include "frontends/audio.h"
 #include "frontends/predictor/choices.h"
 
 #include <math.h>
 #include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,7 +111,7 @@ dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *
     dv_status status = load(predictor, checkpoint, options);
     omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
     if (status == DV_ECONFIG || status == DV_ESHAPE)
-        status = dv__fail_within(status, "%s", checkpoint);
+        status = dv__fail_within(DV_EFORMAT, "%s", checkpoint);
     if (status != DV_OK) {
         dv_predictor_free(predictor);
         return status;
@@ -251,50 +254,63 @@ typedef struct dv_job {
     dv_turns *turns; /* NULL: nobody waits for them */
 } dv_job;
 
-static void take_turn(const dv_job *job, int64_t i)
+/* A job that is being done: its workers take one clip after the other. */
+typedef struct job_run {
+    const dv_job *job;
+    _Atomic int64_t next;
+    pthread_mutex_t lock; /* of the job's turns and of what follows */
+    dv_status failure;
+    char message[512];
+} job_run;
+
+/* Tells of the answer, and of those after it that waited for it. */
+static void take_turn(job_run *run, int64_t i)
 {
-    dv_turns *turns = job->turns;
-#pragma omp critical(dv_predictor_turns)
-    {
-        turns->there[i] = true;
-        for (; turns->next < job->count && turns->there[turns->next]; turns->next++)
-            turns->tell(turns->user, turns->next);
+    dv_turns *turns = run->job->turns;
+    int64_t count = run->job->count;
+    pthread_mutex_lock(&run->lock);
+    turns->there[i] = true;
+    for (; turns->next < count && turns->there[turns->next]; turns->next++)
+        turns->tell(turns->user, turns->next);
+    pthread_mutex_unlock(&run->lock);
+}
+
+static void work(void *of_run, int thread)
+{
+    job_run *run = of_run;
+    const dv_job *job = run->job;
+    dv_worker worker;
+    dv_status status = worker_create(job->predictor, thread == 0, &worker);
+    while (status == DV_OK) {
+        int64_t i = atomic_fetch_add(&run->next, 1);
+        if (i >= job->count)
+            break;
+        status = job->answer(job, &worker, i);
+        if (status == DV_OK && job->turns != NULL)
+            take_turn(run, i);
+    }
+    worker_free(&worker);
+    if (status != DV_OK) {
+        pthread_mutex_lock(&run->lock);
+        run->failure = status;
+        snprintf(run->message, sizeof run->message, "%s", dv_error_message());
+        pthread_mutex_unlock(&run->lock);
     }
 }
 
-/* Never more threads than clips. */
-static int thread_count(const dv_job *job)
-{
-    int most = job->predictor->threads;
-    int64_t count = job->count > 0 ? job->count : 1;
-    return count < most ? (int)count : most;
-}
-
+/* Never more threads than clips. Where some cannot be made, later jobs do not try again. */
 static dv_status run_job(const dv_job *job)
 {
-    dv_status failure = DV_OK;
-    char message[512] = "";
-#pragma omp parallel num_threads(thread_count(job))
-    {
-        dv_worker worker;
-        dv_status status = worker_create(job->predictor, omp_get_thread_num() == 0, &worker);
-#pragma omp for schedule(dynamic)
-        for (int64_t i = 0; i < job->count; i++) {
-            if (status == DV_OK)
-                status = job->answer(job, &worker, i);
-            if (status == DV_OK && job->turns != NULL)
-                take_turn(job, i);
-        }
-        worker_free(&worker);
-        if (status != DV_OK) {
-#pragma omp critical(dv_predictor_failure)
-            {
-                failure = status;
-                snprintf(message, sizeof message, "%s", dv_error_message());
-            }
-        }
-    }
-    return failure == DV_OK ? DV_OK : DV_FAIL(failure, "%s", message);
+    job_run run = {.job = job, .lock = PTHREAD_MUTEX_INITIALIZER};
+    int64_t clips = job->count > 0 ? job->count : 1;
+    int most = job->predictor->threads, threads = clips < most ? (int)clips : most;
+    int threads_before = omp_get_max_threads();
+    int made = dv_threads_run(threads, work, &run, &job->predictor->context->log);
+    omp_set_num_threads(threads_before);
+    pthread_mutex_destroy(&run.lock);
+    if (made < threads)
+        job->predictor->threads = made;
+    return run.failure == DV_OK ? DV_OK : DV_FAIL(run.failure, "%s", run.message);
 }
 
 static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)

@@ -22,7 +22,7 @@ typedef struct dv_predictor_options {
 } dv_predictor_options;
 
 /* Of a training's last.safetensors it takes the weights that the training would keep if it ended
-   there: the best epoch's, their moving average, or the last ones. DV_EIO, DV_EFORMAT, DV_ECONFIG
+   there: the best epoch's, their moving average, or the last ones. DV_EIO, DV_EFORMAT
    name the checkpoint. */
 dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *options,
                             dv_predictor **out);

@@ -447,8 +447,12 @@ class Options(support.Case):
 
     def test_help(self):
         for command in ("train", "eval", "predict", "info", "synth", "augment", "export"):
-            self.assertIn("--help", self.ends(decavox(command, "--help"), GOOD).out)
-        self.assertIn("usage", self.ends(decavox("--help"), GOOD).out)
+            text = self.ends(decavox(command, "--help"), GOOD).out
+            self.assertIn("--help", text)
+            self.assertIn("2        the command line or the configuration is wrong", text)
+        text = self.ends(decavox("--help"), GOOD).out
+        self.assertIn("usage", text)
+        self.assertIn("1        data, files or the machine do not allow it", text)
         version = self.ends(decavox("--version"), GOOD).out
         self.assertRegex(version, r"^decavox \d+\.\d+\.\d+, commit "
                                   r"([0-9a-f]{12}(-dirty)?|unknown)\n$")

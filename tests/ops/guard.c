@@ -1,6 +1,7 @@
 #include "tests/ops/guard.h"
 
 #include "engine/core/plan.h"
+#include "tests/vector_state.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -177,6 +178,19 @@ static void finish(guarded_call *call, dv_step *step)
     step->self = call->step.self;
 }
 
+/* Calls `pass`, forward or backward of the operation; its vector registers must end cleared. */
+static dv_status watched(guarded_call *call, const dv_step *step, dv_status (*pass)(dv_step *step))
+{
+    guard *guarded = call->guarded;
+    if (guarded->watches_registers)
+        vector_state_clear();
+    dv_status status = pass(&call->step);
+    int in_use = guarded->watches_registers ? vector_state_in_use() : 0;
+    if (in_use != 0)
+        note(guarded, step, "left vector registers in use:", "state ", in_use);
+    return status;
+}
+
 static dv_status guarded_plan(dv_planner *planner, dv_step *step)
 {
     guard *guarded = (guard *)(uintptr_t)step->context->backend;
@@ -212,7 +226,7 @@ static dv_status guarded_forward(dv_step *step)
     memset(call.step.dw, 0, sizeof call.step.dw);
     if (call.step.saved != NULL)
         fill_poison(call.step.saved, guarded->saved_bytes, poison_written);
-    dv_status status = guarded->real->impls[guarded->op]->forward(&call.step);
+    dv_status status = watched(&call, step, guarded->real->impls[guarded->op]->forward);
     finish(&call, step);
     return status;
 }
@@ -299,7 +313,7 @@ static dv_status guarded_backward(dv_step *step)
                                              .bytes = parameter_bytes(guarded, index)});
         poison_gradient(guarded, &guarded->params->items[index], call.step.dw[i]);
     }
-    dv_status status = guarded->real->impls[guarded->op]->backward(&call.step);
+    dv_status status = watched(&call, step, guarded->real->impls[guarded->op]->backward);
     finish(&call, step);
     for (int i = 0; i < step->node->param_count; i++)
         check_gaps(guarded, step, i, step->dw[i]);
@@ -319,6 +333,7 @@ void guard_init(guard *out, const dv_backend *real, dv_op_id op)
     out->backend = *real;
     out->real = real;
     out->op = op;
+    out->watches_registers = real->host_memory && vector_state_unknown() == NULL;
     out->impl = (dv_impl){
         .plan = impl->plan != NULL ? guarded_plan : NULL,
         .forward = guarded_forward,

@@ -4,7 +4,8 @@
  * unchanged. Outputs, gradients, saved and scratch memory begin as NaN, so whatever the operation
  * leaves out or reads too early or outside shows in the results. In backward even those forward
  * values are NaN that the operation does not declare in backward_reads, since in a plan other
- * tensors may lie there by then.
+ * tensors may lie there by then. The operation must leave the vector registers cleared
+ * (tests/vector_state.h).
  *
  * Linked with --wrap for dv_planner_save and dv_planner_scratch, which say how much was asked for.
  */
@@ -20,6 +21,7 @@ typedef struct guard {
     const dv_impl *impls[DV_OP_COUNT];
     dv_impl impl;
     dv_op_id op;
+    bool watches_registers;  /* where their state can be told */
     const dv_params *params; /* for the layouts; set before the first run */
     size_t saved_bytes, scratch_bytes;
     char *saved;       /* from forward to backward */

@@ -145,6 +145,34 @@ static void test_operands_are_rounded(void **state)
     assert_int_equal(found, sizeof names / sizeof names[0]);
 }
 
+/* By several threads the weight's gradient of a convolution is computed in float: in BF16 oneDNN's
+   threads spin for each other (conv2d/cpu_direct.c). */
+static void test_weight_gradient_of_several_threads(void **state)
+{
+    (void)state;
+    const op_case *item = NULL;
+    for (int i = 0; i < op_case_count; i++)
+        item = strcmp(op_cases[i].name, "conv2d/large_square") == 0 ? &op_cases[i] : item;
+    assert_non_null(item);
+    op_rig *exact = open_rig(item, &dv_backend_ref, (op_rig_options){.unrounded = true});
+    run(exact);
+    const op_tensor *want = op_rig_find(exact, "weight");
+    for (int threads = 1; threads <= 2; threads++) {
+        op_rig *rig = open_rig(item, &dv_backend_cpu,
+                               (op_rig_options){.threads = threads, .unrounded = true});
+        char text[512];
+        run(rig);
+        const op_tensor *got = op_rig_find(rig, "weight");
+        bool close =
+            is_close(rig, item->tolerance, "gradient of weight", got->gradient, want->gradient,
+                     op_rig_gradient_roundings(rig, got), text, sizeof text);
+        if (close != (threads == 2))
+            fail_msg("%s", text);
+        op_rig_close(rig);
+    }
+    op_rig_close(exact);
+}
+
 /* Ties, both ends of the range, what is no number; of every length a vector's end can have. */
 static void test_rounding(void **state)
 {
@@ -217,15 +245,16 @@ static size_t append_cases(struct CMUnitTest *tests, const char *part)
 
 int main(int argc, char **argv)
 {
-    struct CMUnitTest *tests = calloc((size_t)op_case_count + 3, sizeof *tests);
+    struct CMUnitTest *tests = calloc((size_t)op_case_count + 4, sizeof *tests);
     if (tests == NULL)
         return 1;
     tests[0] = (struct CMUnitTest)cmocka_unit_test(test_rounding);
     tests[1] = (struct CMUnitTest)cmocka_unit_test(test_refusals);
     tests[2] = (struct CMUnitTest)cmocka_unit_test(test_operands_are_rounded);
+    tests[3] = (struct CMUnitTest)cmocka_unit_test(test_weight_gradient_of_several_threads);
     size_t count = 2;
     if (dv__cpu_has_bf16())
-        count = 3 + append_cases(tests + 3, argc > 1 ? argv[1] : "");
+        count = 4 + append_cases(tests + 4, argc > 1 ? argv[1] : "");
     else
         printf("the cases are left out: no instructions for bf16\n");
     int failures = _cmocka_run_group_tests("operations in bf16", tests, count, NULL, NULL);
