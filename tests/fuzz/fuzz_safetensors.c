@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         dv_safetensors_forget(file, entry);
     }
     (void)dv_safetensors_metadata(file, "decavox.config");
+    (void)sum;
     dv_safetensors_free(file);
     return 0;
 }
