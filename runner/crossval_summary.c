@@ -25,6 +25,9 @@ static dv_status load(const dv_crossval_run *run, char **path, json_t **out)
     return status;
 }
 
+/* Answers of a report at most, so that no sum over runs and cells overflows. */
+static const json_int_t most_answers = 1000000000000;
+
 static dv_status read_result(const char *path, json_t *report, dv_crossval_result *out)
 {
     json_int_t correct, count;
@@ -32,7 +35,7 @@ static dv_status read_result(const char *path, json_t *report, dv_crossval_resul
     if (json_unpack_ex(report, &error, 0, "{s:I, s:I, s:F}", "correct", &correct, "count", &count,
                        "loss", &out->loss) != 0)
         return DV_FAIL(DV_EFORMAT, "%s: no report: %s", path, error.text);
-    if (count < 1 || correct < 0 || correct > count)
+    if (count < 1 || count > most_answers || correct < 0 || correct > count)
         return DV_FAIL(DV_EFORMAT, "%s: no report: %lld of %lld correct", path, (long long)correct,
                        (long long)count);
     out->correct = correct;
@@ -113,8 +116,8 @@ static bool add_bin(const json_t *bin, int m, dv_calibration_bin *sum)
 {
     json_int_t count = json_integer_value(json_object_get(bin, "count"));
     double accuracy = number_at(bin, "accuracy");
-    bool same = json_is_object(bin) && count >= 0 && accuracy >= 0 && accuracy <= 1 &&
-                fabs(number_at(bin, "low") - dv_calibration_edge(m)) < 1e-9 &&
+    bool same = json_is_object(bin) && count >= 0 && count <= most_answers && accuracy >= 0 &&
+                accuracy <= 1 && fabs(number_at(bin, "low") - dv_calibration_edge(m)) < 1e-9 &&
                 fabs(number_at(bin, "high") - dv_calibration_edge(m + 1)) < 1e-9;
     if (!same)
         return false;

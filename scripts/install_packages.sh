@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that decavox is built, tested or formatted with.
 #
-#     scripts/install_packages.sh [build|test|format|pack]...     default: build
+#     scripts/install_packages.sh [build|test|format|pack|fuzz]...     default: build
 #
 # Does nothing where all are there. Needs root or sudo otherwise.
 set -euo pipefail
@@ -11,6 +11,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsoxr-dev li
 test=("${build[@]}" libcmocka-dev git python3 python3-venv)
 format=(clang-format clang-tidy)
 pack=(flac binutils xz-utils)
+fuzz=("${build[@]}" clang-14 libclang-rt-14-dev libomp-14-dev llvm-14)
 
 fail()
 {
@@ -30,8 +31,9 @@ for group in "${@:-build}"; do
     test) wanted+=("${test[@]}") ;;
     format) wanted+=("${format[@]}") ;;
     pack) wanted+=("${pack[@]}") ;;
+    fuzz) wanted+=("${fuzz[@]}") ;;
     *)
-        echo "usage: $0 [build|test|format|pack]..." >&2
+        echo "usage: $0 [build|test|format|pack|fuzz]..." >&2
         exit 2
         ;;
     esac

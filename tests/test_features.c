@@ -104,6 +104,33 @@ static float *fast(const dv_features_config *config, const float *window, int64_
     return output;
 }
 
+/* Gains of 1 change nothing but the way through the scratch memory. */
+static void require_changed_like_plain(const dv_features_config *config)
+{
+    int64_t count = 0;
+    float *window = make_signal("chirp", config->sample_rate, config->sample_rate);
+    float *expected = fast(config, window, &count);
+    dv_frontend *frontend = frontend_of(config);
+    int64_t bins = config->n_fft / 2 + 1;
+    float *gains = calloc((size_t)bins, sizeof *gains);
+    float *values = calloc((size_t)count, sizeof *values);
+    int64_t scratch_floats = (int64_t)(dv_frontend_scratch(frontend) / sizeof(float));
+    float *scratch = poisoned(scratch_floats);
+    assert_true(gains != NULL && values != NULL);
+    for (int64_t bin = 0; bin < bins; bin++)
+        gains[bin] = 1;
+    dv_spectral_change change = {.gains = gains};
+    dv_frontend_compute_changed(frontend, window, &change, values, scratch + GUARD);
+    assert_true(is_poison(scratch, GUARD) && is_poison(scratch + GUARD + scratch_floats, GUARD));
+    assert_memory_equal(values, expected, (size_t)count * sizeof *values);
+    free(scratch);
+    free(gains);
+    free(values);
+    free(expected);
+    free(window);
+    dv_frontend_free(frontend);
+}
+
 static double *reference(const dv_features_config *config, const float *window, int64_t count)
 {
     double *output = calloc((size_t)count, sizeof *output);
@@ -333,6 +360,25 @@ static void test_hop_beyond_the_window(void **state)
     compare_forms(&config, "chirp", 2e-4);
 }
 
+/* More bands than bins, each between two of the bins that it holds; more frames than lanes. The
+   changed spectrum makes the two buffers of a block change places. */
+static void test_more_bands_than_bins(void **state)
+{
+    (void)state;
+    static const int64_t sizes[][2] = {{16, 10}, {16, 14}, {64, 36}, {64, 60}, {1024, 1000}};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+        dv_features_config config = plain(i % 2 == 0 ? DV_MEL : DV_MFCC);
+        config.sample_rate = 1000;
+        config.duration = 0.5;
+        config.n_fft = config.window = sizes[i / 2][0];
+        config.hop = 9;
+        config.n_mels = sizes[i / 2][1];
+        config.n_mfcc = 7;
+        compare_forms(&config, "chirp", 2e-4);
+        require_changed_like_plain(&config);
+    }
+}
+
 /* A frame of digital silence stays at the bottom next to a loud one. */
 static void test_loud_frames_do_not_leak(void **state)
 {
@@ -475,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_every_transform_size),
         cmocka_unit_test(test_large_transforms),
         cmocka_unit_test(test_hop_beyond_the_window),
+        cmocka_unit_test(test_more_bands_than_bins),
         cmocka_unit_test(test_loud_frames_do_not_leak),
         cmocka_unit_test(test_normalized_statistics),
         cmocka_unit_test(test_silence_is_zero),

@@ -11,8 +11,8 @@ typedef struct layout {
     int64_t padded, padded_size; /* the window with zeros around it */
     int64_t phases;              /* the same as dv_frontend says, (phases, pitch) */
     int64_t work;                /* of the transform */
-    int64_t power, other;        /* (bins, lanes) each */
-    int64_t bands;               /* mfcc: mel decibels (blocks of frames, n_mels, lanes) */
+    int64_t power, other;        /* (bins or levels, the larger, lanes) each: they change places */
+    int64_t bands;               /* mfcc: mel decibels (blocks of frames, levels, lanes) */
     int64_t total;
 } layout;
 
@@ -25,7 +25,8 @@ static layout layout_of(const dv_frontend *frontend)
 {
     const dv_features_config *config = &frontend->config;
     int64_t frames = round_up(frontend->frames, DV__LANES);
-    int64_t bands = config->type == DV_MFCC ? config->n_mels * frames : 0;
+    int64_t bands = config->type == DV_MFCC ? frontend->levels * frames : 0;
+    int64_t most = frontend->bins > frontend->levels ? frontend->bins : frontend->levels;
     int64_t end = config->n_fft / 2 + frontend->samples;
     layout parts = {0};
     /* The lanes past the last frame are transformed too, so their samples must exist. */
@@ -35,8 +36,8 @@ static layout layout_of(const dv_frontend *frontend)
     parts.phases = round_up(parts.padded_size, ALIGN_FLOATS);
     parts.work = parts.phases + round_up(frontend->phases * frontend->pitch, ALIGN_FLOATS);
     parts.power = parts.work + dv__fft_work(&frontend->fft);
-    parts.other = parts.power + frontend->bins * DV__LANES;
-    parts.bands = parts.other + frontend->bins * DV__LANES;
+    parts.other = parts.power + most * DV__LANES;
+    parts.bands = parts.other + most * DV__LANES;
     parts.total = parts.bands + bands;
     return parts;
 }
@@ -165,21 +166,21 @@ static void limit_range(float *restrict values, int64_t count, float least)
 
 enum { DCT_ROWS = 4 }; /* computed at a time */
 
-/* bands (n_mels, lanes) -> rows `row` to row + 3 of the features, of as many as there are. */
+/* bands (levels, lanes) -> rows `row` to row + 3 of the features, of as many as there are. */
 DV__CLONES
 static void dct_rows(const dv_frontend *frontend, const float *restrict bands, int64_t row,
                      float (*restrict to)[DV__LANES])
 {
-    const int64_t n_mels = frontend->config.n_mels;
+    const int64_t levels = frontend->levels;
     const float *restrict weights[DCT_ROWS];
     for (int64_t k = 0; k < DCT_ROWS; k++) {
         int64_t nearest = row + k < frontend->rows ? row + k : frontend->rows - 1;
-        weights[k] = frontend->dct + nearest * n_mels;
+        weights[k] = frontend->dct + nearest * levels;
     }
     const float *restrict a = weights[0], *restrict b = weights[1];
     const float *restrict c = weights[2], *restrict d = weights[3];
     float sums[DCT_ROWS][DV__LANES] = {{0}};
-    for (int64_t band = 0; band < n_mels; band++) {
+    for (int64_t band = 0; band < levels; band++) {
 #pragma omp simd
         for (int lane = 0; lane < DV__LANES; lane++) {
             float value = bands[band * DV__LANES + lane];
@@ -192,7 +193,7 @@ static void dct_rows(const dv_frontend *frontend, const float *restrict bands, i
     memcpy(to, sums, sizeof sums);
 }
 
-/* bands (blocks of frames, n_mels, lanes) -> features (n_mfcc, frames) */
+/* bands (blocks of frames, levels, lanes) -> features (n_mfcc, frames) */
 static void apply_dct(const dv_frontend *frontend, const float *bands, float *features)
 {
     for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
@@ -200,7 +201,7 @@ static void apply_dct(const dv_frontend *frontend, const float *bands, float *fe
         size_t count = (size_t)(left < DV__LANES ? left : DV__LANES);
         for (int64_t row = 0; row < frontend->rows; row += DCT_ROWS) {
             float sums[DCT_ROWS][DV__LANES];
-            dct_rows(frontend, bands + first * frontend->config.n_mels, row, sums);
+            dct_rows(frontend, bands + first * frontend->levels, row, sums);
             for (int64_t k = 0; k < DCT_ROWS && row + k < frontend->rows; k++)
                 memcpy(features + (row + k) * frontend->frames + first, sums[k],
                        count * sizeof(float));
@@ -228,7 +229,7 @@ static const float *block_power(const dv_frontend *frontend, const layout *parts
 }
 
 /* Decibels of all frames, of the mel bands or of the whole spectrum: for mfcc (blocks of frames,
-   n_mels, lanes), else (rows, frames). The largest one. */
+   levels, lanes), else (rows, frames). The largest one. */
 static float decibels(const dv_frontend *frontend, const layout *parts,
                       const dv_spectral_change *change, float *scratch, float *to)
 {
@@ -237,8 +238,8 @@ static float decibels(const dv_frontend *frontend, const layout *parts,
     for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
         int64_t left = frontend->frames - first;
         int64_t count = left < DV__LANES ? left : DV__LANES;
-        target out = {.to = mfcc ? to + first * frontend->config.n_mels : to + first,
-                      .rows = mfcc ? frontend->config.n_mels : frontend->rows,
+        target out = {.to = mfcc ? to + first * frontend->levels : to + first,
+                      .rows = frontend->levels,
                       .stride = mfcc ? DV__LANES : frontend->frames,
                       .count = mfcc ? DV__LANES : count};
         store_decibels(block_power(frontend, parts, first, change, scratch), &out);

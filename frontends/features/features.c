@@ -198,6 +198,7 @@ dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out
     frontend->frames = dv__features_frames(config);
     frontend->rows = dv__features_rows(config);
     frontend->bins = config->n_fft / 2 + 1;
+    frontend->levels = config->type == DV_SPECTROGRAM ? frontend->bins : config->n_mels;
     DV_TRY_GOTO(make_window(frontend));
     DV_TRY_GOTO(make_loads(frontend));
     DV_TRY_GOTO(dv__fft_create(config->n_fft, &frontend->fft));

@@ -59,6 +59,7 @@ void dv__mel_free(dv__mel *mel);
 struct dv_frontend {
     dv_features_config config;
     int64_t samples, frames, rows, bins;
+    int64_t levels; /* rows of decibels: mel bands, which may be more than the bins, or bins */
     float *window;  /* (n_fft): Hann, centred, zeros around it */
     float *weights; /* (n_fft): window / 2 */
     /* The samples of a window are laid out (phases, pitch), sample n of frame f at (n % hop, n /

@@ -80,13 +80,28 @@ __attribute__((noinline)) static void store_some(const tile *t, const float *all
 #define VECTORS 2
 #include "engine/ops/linear/cpu_packed_tile.h"
 
+/* The levels of x86-64 by their features, which every compiler knows by name; what is left out here
+   every processor with AVX2 or AVX-512 has. */
+static bool has_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+static bool has_v4(void)
+{
+    return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
 const dv_packed_kernels *dv__packed_kernels(int number)
 {
     const dv_packed_kernels *all[3];
     int count = 0;
-    if (__builtin_cpu_supports("x86-64-v4"))
+    if (has_v4())
         all[count++] = &kernels_v4;
-    if (__builtin_cpu_supports("x86-64-v3"))
+    if (has_v3())
         all[count++] = &kernels_v3;
     all[count++] = &kernels_base;
     return number < count ? all[number] : NULL;

@@ -65,7 +65,7 @@ static void forward_row(const geometry *g, const float *x, int64_t row, float *y
 
 DV_CPU_INLINE float larger_of(float best, float value)
 {
-    return (value > best) | (value != value) ? value : best;
+    return ((value > best) | (value != value)) ? value : best;
 }
 
 /* y = max(a, b), or max(y, a, b). */

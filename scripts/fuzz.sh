@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Fuzzes each parser with libFuzzer, and valid configurations with the fuzzer of ours, under
+# AddressSanitizer and UndefinedBehaviorSanitizer. Prints one line for each target: inputs, line
+# coverage of the parser's files, crashes, leaks. Exits with 1 where something was found; what was
+# found stays in build/fuzz/found.
+#
+#     scripts/fuzz.sh [SECONDS [TARGET...]]     of each target, default 60; all targets
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+seconds=${1:-60}
+shift || true
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then
+    targets=(yaml graph csv safetensors checkpoint audio json config)
+fi
+build=build/fuzz
+found=$build/found
+export OMP_NUM_THREADS=1 UBSAN_OPTIONS=print_stacktrace=1
+
+# What each target parses, for the line coverage.
+declare -A files=(
+    [yaml]="engine/io/yaml.c"
+    [graph]="runner/experiment.c engine/core/field.c engine/layers/model.c"
+    [csv]="frontends/dataset/csv.c frontends/dataset/manifest.c"
+    [safetensors]="engine/io/safetensors_read.c"
+    [checkpoint]="engine/io/checkpoint.c"
+    [audio]="frontends/audio.c"
+    [json]="runner/crossval_summary.c"
+)
+
+configure()
+{
+    scripts/install_packages.sh fuzz
+    cmake -S . -B $build -G Ninja -D CMAKE_C_COMPILER=clang-14 -D CMAKE_BUILD_TYPE=RelWithDebInfo \
+        -D DV_SANITIZE=ON -D DV_CUDA=OFF -D DV_FUZZER=ON -D CMAKE_C_FLAGS="-fsanitize=fuzzer-no-link \
+-fprofile-instr-generate -fcoverage-mapping" >/dev/null
+    cmake --build $build --target "${targets[@]/#/fuzz_}"
+}
+
+# The line coverage, in percent, of a target's files in the run whose profile is $2.
+coverage()
+{
+    local data=$build/$1.profdata
+    llvm-profdata-14 merge -sparse "$2" -o "$data"
+    # shellcheck disable=SC2086 # a list of files
+    llvm-cov-14 report $build/tests/fuzz/fuzz_"$1" -instr-profile="$data" ${files[$1]} |
+        awk '$1 == "TOTAL" { print $10 }'
+}
+
+# Ends where libFuzzer does: after its time, or with the first crash or leak.
+fuzz_parser()
+{
+    local name=$1 corpus=$build/corpus/$1 log=$build/$1.log profile=$PWD/$build/$1.profraw code=0
+    mkdir -p "$corpus" "$found"
+    if [ -d tests/fuzz/corpus/"$name" ]; then
+        cp tests/fuzz/corpus/"$name"/* "$corpus"
+    fi
+    DECAVOX_FUZZ_SEEDS=$corpus LLVM_PROFILE_FILE=$profile $build/tests/fuzz/fuzz_"$name" \
+        -max_total_time="$seconds" -timeout=30 -rss_limit_mb=4096 -max_len=65536 \
+        -artifact_prefix="$found/$name-" -print_final_stats=1 "$corpus" >"$log" 2>&1 || code=$?
+    local inputs leaks=0 crashes=0
+    inputs=$(awk '/number_of_executed_units/ { print $2 }' "$log")
+    if grep -q "LeakSanitizer: detected" "$log"; then
+        leaks=1
+    elif [ $code -ne 0 ]; then
+        crashes=1
+    fi
+    printf '%-12s %9s inputs  %7s of the lines of %s  %d crashes  %d leaks\n' "$name" \
+        "${inputs:-0}" "$(coverage "$name" "$profile")" "${files[$name]}" $crashes $leaks
+    return $code
+}
+
+fuzz_config()
+{
+    LLVM_PROFILE_FILE=/dev/null $build/tests/fuzz/fuzz_config run "$seconds" \
+        "$(date +%s)" 2>"$build/config.log" | tail -n 1
+}
+
+configure
+failed=0
+for name in "${targets[@]}"; do
+    if [ "$name" = config ]; then
+        fuzz_config || failed=1
+    else
+        fuzz_parser "$name" || failed=1
+    fi
+done
+exit $failed

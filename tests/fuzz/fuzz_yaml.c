@@ -1,0 +1,39 @@
+/* YAML: what is read is written, and read again as the same. */
+#include "engine/io/yaml.h"
+#include "tests/fuzz/draw.h"
+#include "tests/fuzz/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* All but line, source and how it is quoted. */
+static bool same(const dv_tree *a, const dv_tree *b)
+{
+    bool equal = a->kind == b->kind && a->count == b->count && same_text(a->key, b->key) &&
+                 same_text(a->text, b->text);
+    for (size_t i = 0; equal && i < a->count; i++)
+        equal = same(a->children[i], b->children[i]);
+    return equal;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    dv_tree *tree, *again;
+    char *text;
+    if (dv_yaml_parse((const char *)data, size, "input", &tree) != DV_OK)
+        return 0;
+    if (dv_yaml_write(tree, &text) == DV_OK) {
+        fuzz_must(dv_yaml_parse(text, strlen(text), "written", &again));
+        if (!same(tree, again))
+            fuzz_must(DV_FAIL(DV_EFORMAT, "read again another tree:\n%s", text));
+        free(text);
+        dv_tree_free(again);
+    }
+    dv_tree_free(tree);
+    return 0;
+}

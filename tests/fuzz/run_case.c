@@ -1,0 +1,327 @@
+/*
+ * `cpu` is held to `ref` in the loss and the gradient's norm of the first step, and in the answers
+ * of the checkpoint. Both add the same numbers in other orders, and what such rounding becomes
+ * depends on the model: a batch norm of nearly equal values makes any of it large. So it is
+ * measured: `ref` is computed once more with every sample and parameter off by about one rounding,
+ * and what this changes, times `slack`, is allowed, beside a small share of the value itself.
+ */
+#include "tests/fuzz/run_case.h"
+#include "engine/io/checkpoint.h"
+#include "frontends/predictor/predictor.h"
+#include "frontends/source.h"
+#include "tests/fuzz/draw.h"
+#include "tests/fuzz/tone_clips.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double slack = 32, share = 2e-4;
+static const double rounding = 0x1p-20; /* some of them in a row */
+
+/* Values below this, or below this share of the largest feature, are compared as if they were it: a
+   mean over features whose mean was taken away is nothing but rounding. */
+static const double least = 0.1, feature_share = 1e-3;
+
+/* In mixed precision products round their operands to 8 bits on `cpu` alone. */
+static const double mixed_share = 0.05;
+
+enum { MOST_COLORS = 3 };
+
+/* What is at hand for one case. */
+typedef struct setup {
+    dv_experiment experiment;
+    dv_frontend *frontend;
+    dv_dataset dataset, moved; /* moved: the samples changed by a rounding */
+    dv_tree *labels;
+    char checkpoint[512];
+    bool mixed;
+    double scale; /* what values are compared with at least */
+    char *text;
+} setup;
+
+/* What one training was seen to do. */
+typedef struct seen {
+    double loss, norm; /* of the first step */
+    bool finite;       /* the parameters after it */
+} seen;
+
+static case_outcome found(const setup *s, const char *what, dv_status status)
+{
+    snprintf(s->text, CASE_TEXT_SIZE, "%s: %s: %s", what, dv_status_text(status),
+             dv_error_message());
+    return CASE_FOUND;
+}
+
+/* What a user may be told of a configuration, with a message. */
+static bool is_refusal(dv_status status)
+{
+    bool expected = status == DV_ECONFIG || status == DV_ESHAPE || status == DV_EUNSUPPORTED ||
+                    status == DV_EARG || status == DV_ENUMERIC;
+    return expected && dv_error_message()[0] != '\0';
+}
+
+/* ---- Parameters ---- */
+
+/* Whether all values are finite; each is changed by a share of up to `by`. */
+static bool visit_values(dv_params *params, double by)
+{
+    bool finite = true;
+    draw numbers = {1};
+    for (int i = 0; i < params->count; i++) {
+        size_t count = (size_t)params->items[i].count;
+        float *values;
+        fuzz_must(dv__calloc(count, sizeof *values, &values));
+        fuzz_must(dv_params_read(params, i, DV_VALUES, values));
+        for (size_t k = 0; k < count; k++) {
+            finite = finite && isfinite(values[k]);
+            values[k] *= (float)(1 + by * (2 * draw_share(&numbers) - 1));
+        }
+        if (by > 0)
+            fuzz_must(dv_params_write(params, i, DV_VALUES, values));
+        free(values);
+    }
+    return finite;
+}
+
+/* ---- Training ---- */
+
+static void on_step(void *user, const dv_trainer *trainer)
+{
+    seen *first = user;
+    const dv_train_state *state = dv_trainer_state_of(trainer);
+    if (state->step != 1)
+        return;
+    first->loss = dv_trainer_mean_loss(trainer);
+    first->norm = state->norm_sum;
+}
+
+static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics)
+{
+    (void)user;
+    (void)trainer;
+    (void)metrics;
+    return DV_OK;
+}
+
+static dv_status run_trainer(const setup *s, dv_trainer *trainer, double by, const char *checkpoint,
+                             seen *out)
+{
+    dv_train_events events = {.user = out, .step = on_step, .epoch = on_epoch};
+    if (by > 0)
+        (void)visit_values(dv_trainer_params(trainer), by);
+    DV_TRY(dv_trainer_run(trainer, &events));
+    out->finite = visit_values(dv_trainer_params(trainer), 0);
+    if (checkpoint == NULL || !out->finite)
+        return DV_OK;
+    return dv_checkpoint_write(checkpoint, dv_trainer_params(trainer), s->experiment.tree,
+                               s->labels, NULL);
+}
+
+/* Trains `steps` on a device, of parameters that are off by a share of `by`; `checkpoint` NULL:
+   nothing is written. */
+static dv_status train(const setup *s, const char *device, int64_t steps, double by,
+                       const char *checkpoint, seen *out)
+{
+    dv_status status;
+    dv_context *context = NULL;
+    dv_clip_source *source = NULL;
+    dv_trainer *trainer = NULL;
+    dv_train_config config = s->experiment.train;
+    if (strcmp(device, "ref") == 0)
+        config.mixed_precision = DV_MIXED_NONE;
+    config.max_steps = steps; /* the fuzzer's own limit; batches are at most the few clips */
+    config.report_steps = 1;
+    memset(out, 0, sizeof *out);
+    DV_TRY_GOTO(dv_context_open(device, 1, (dv_log){0}, &context));
+    DV_TRY_GOTO(dv_clip_source_create(context, by > 0 ? &s->moved : &s->dataset, s->frontend,
+                                      &s->experiment.augment, config.batch_size, 1, &source));
+    DV_TRY_GOTO(dv_trainer_create(context, &config, s->experiment.model, dv_clip_source_get(source),
+                                  &trainer));
+    status = run_trainer(s, trainer, by, checkpoint, out);
+fail:
+    dv_trainer_free(trainer);
+    dv_clip_source_free(source);
+    dv_context_close(context);
+    return status;
+}
+
+/* Whether `got` is as near to `want` as a change of rounding is, which made `want` `moved`. */
+static bool near(double got, double want, double moved, double scale)
+{
+    return fabs(got - want) <= share * scale + slack * fabs(moved - want);
+}
+
+static case_outcome compare_steps(const setup *s, const seen *cpu, const seen *ref,
+                                  const seen *moved)
+{
+    if (!isfinite(cpu->loss) || !isfinite(cpu->norm)) {
+        snprintf(s->text, CASE_TEXT_SIZE, "first step: loss %g, norm %g, and DV_OK", cpu->loss,
+                 cpu->norm);
+        return CASE_FOUND;
+    }
+    double scale = fmax(fmax(1, s->scale), fabs(ref->loss));
+    bool close = s->mixed ? fabs(cpu->loss - ref->loss) <= mixed_share * scale
+                          : near(cpu->loss, ref->loss, moved->loss, scale) &&
+                                near(cpu->norm, ref->norm, moved->norm, fmax(s->scale, ref->norm));
+    if (close)
+        return CASE_PASSED;
+    snprintf(s->text, CASE_TEXT_SIZE,
+             "first step: cpu loss %.9g, norm %.9g; ref loss %.9g, norm %.9g (after a change of "
+             "rounding %.9g, %.9g)",
+             cpu->loss, cpu->norm, ref->loss, ref->norm, moved->loss, moved->norm);
+    return CASE_FOUND;
+}
+
+static case_outcome try_training(const setup *s, bool *finite)
+{
+    seen cpu, ref, moved;
+    dv_status status = train(s, "cpu", 2, 0, s->checkpoint, &cpu);
+    *finite = cpu.finite;
+    if (status != DV_OK) {
+        case_outcome outcome = found(s, "training on cpu", status);
+        return is_refusal(status) ? CASE_REFUSED : outcome;
+    }
+    status = train(s, "ref", 1, 0, NULL, &ref);
+    if (status != DV_OK)
+        return found(s, "training on ref alone", status);
+    status = train(s, "ref", 1, rounding, NULL, &moved);
+    if (status != DV_OK)
+        return found(s, "training on ref, changed", status);
+    return compare_steps(s, &cpu, &ref, &moved);
+}
+
+/* ---- Predicting ---- */
+
+/* logits (clips, classes) of the checkpoint */
+static dv_status predict(const setup *s, const char *device, double by, float *logits)
+{
+    dv_predictor *predictor;
+    dv_predictor_options options = {.device = device, .threads = 1};
+    int64_t indices[TONE_CLIPS];
+    for (int64_t i = 0; i < TONE_CLIPS; i++)
+        indices[i] = i;
+    DV_TRY(dv_predictor_load(s->checkpoint, &options, &predictor));
+    if (by > 0)
+        (void)visit_values(dv_predictor_params(predictor), by);
+    dv_status status = dv_predictor_clips(predictor, by > 0 ? &s->moved : &s->dataset, indices,
+                                          TONE_CLIPS, logits);
+    dv_predictor_free(predictor);
+    return status;
+}
+
+static case_outcome compare_answers(const setup *s, const float *cpu, const float *ref,
+                                    const float *moved)
+{
+    double scale = s->scale, change = 0;
+    for (int i = 0; i < TONE_CLIPS * FUZZ_CLASSES; i++) {
+        scale = fmax(scale, fabs((double)ref[i]));
+        change = fmax(change, fabs((double)moved[i] - (double)ref[i]));
+    }
+    for (int i = 0; i < TONE_CLIPS * FUZZ_CLASSES; i++) {
+        if (isfinite(cpu[i]) &&
+            near((double)cpu[i], (double)ref[i], (double)ref[i] + change, scale))
+            continue;
+        snprintf(s->text, CASE_TEXT_SIZE,
+                 "answers: clip %d: cpu %.9g, ref %.9g, largest %.9g (a change of rounding: %.3g)",
+                 i / FUZZ_CLASSES, (double)cpu[i], (double)ref[i], scale, change);
+        return CASE_FOUND;
+    }
+    return CASE_PASSED;
+}
+
+static case_outcome try_predicting(const setup *s)
+{
+    enum { COUNT = TONE_CLIPS * FUZZ_CLASSES };
+    float cpu[COUNT], ref[COUNT], moved[COUNT];
+    dv_status status = predict(s, "cpu", 0, cpu);
+    if (status == DV_ENUMERIC) /* finite weights that are so large */
+        return CASE_DIVERGED;
+    if (status != DV_OK)
+        return found(s, "predicting on cpu", status);
+    status = predict(s, "ref", 0, ref);
+    if (status != DV_OK)
+        return found(s, "predicting on ref alone", status);
+    status = predict(s, "ref", rounding, moved);
+    if (status != DV_OK)
+        return found(s, "predicting on ref, changed", status);
+    return compare_answers(s, cpu, ref, moved);
+}
+
+/* ---- The whole ---- */
+
+static void move_clips(dv_dataset *dataset)
+{
+    draw numbers = {2};
+    for (size_t i = 0; i < dataset->count; i++) {
+        for (int64_t k = 0; k < dataset->clips[i].count; k++)
+            dataset->clips[i].samples[k] *= (float)(1 + rounding * (2 * draw_share(&numbers) - 1));
+    }
+}
+
+/* The size of the largest feature of all clips. */
+static dv_status find_largest(const setup *s, double *largest)
+{
+    dv_batch *batch;
+    float *features;
+    int64_t size = dv_frontend_rows(s->frontend) * dv_frontend_frames(s->frontend);
+    DV_TRY(dv_batch_create(s->frontend, NULL, 1, &batch));
+    fuzz_must(dv__calloc((size_t)size, sizeof *features, &features));
+    for (int64_t i = 0; i < TONE_CLIPS; i++) {
+        dv_batch_features(batch, &s->dataset, &i, 1, NULL, features);
+        for (int64_t k = 0; k < size; k++)
+            *largest = fmax(*largest, fabs((double)features[k]));
+    }
+    free(features);
+    dv_batch_free(batch);
+    return DV_OK;
+}
+
+static void close_setup(setup *s)
+{
+    remove(s->checkpoint);
+    dv_tree_free(s->labels);
+    dv_dataset_free(&s->dataset);
+    dv_dataset_free(&s->moved);
+    dv_frontend_free(s->frontend);
+    dv_experiment_free(&s->experiment);
+}
+
+static dv_status open_setup(const dv_tree *tree, setup *s)
+{
+    DV_TRY(dv_experiment_restore(tree, &s->experiment));
+    if (s->experiment.augment.noise_colors > MOST_COLORS) /* each is seconds of noise */
+        s->experiment.augment.noise_colors = MOST_COLORS;
+    DV_TRY(dv_frontend_create(&s->experiment.features, &s->frontend));
+    make_tone_clips(s->frontend, &s->dataset);
+    make_tone_clips(s->frontend, &s->moved);
+    move_clips(&s->moved);
+    DV_TRY(dv_dataset_weigh(&s->moved, s->experiment.train.class_weights));
+    double largest = 0;
+    DV_TRY(find_largest(s, &largest));
+    s->scale = fmax(least, feature_share * largest);
+    s->labels = tone_labels(&s->dataset);
+    s->mixed = s->experiment.train.mixed_precision != DV_MIXED_NONE;
+    return dv_dataset_weigh(&s->dataset, s->experiment.train.class_weights);
+}
+
+case_outcome run_case(const dv_tree *tree, const char *folder, char text[CASE_TEXT_SIZE])
+{
+    setup s = {.text = text};
+    bool finite = false;
+    text[0] = '\0';
+    snprintf(s.checkpoint, sizeof s.checkpoint, "%s/case.safetensors", folder);
+    dv_status status = open_setup(tree, &s);
+    case_outcome outcome;
+    if (status != DV_OK)
+        outcome = found(&s, "setting up", status);
+    else
+        outcome = try_training(&s, &finite);
+    if (status != DV_OK && is_refusal(status))
+        outcome = CASE_REFUSED;
+    if (outcome == CASE_PASSED)
+        outcome = finite ? try_predicting(&s) : CASE_DIVERGED;
+    close_setup(&s);
+    return outcome;
+}

@@ -1,0 +1,57 @@
+#include "tests/fuzz/target.h"
+#include "engine/io/temporary.h"
+#include "tests/fuzz/draw.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 512 };
+
+/* libFuzzer calls it before it reads its corpus, where scripts/fuzz.sh wants the seeds. */
+__attribute__((visibility("default"))) int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    const char *into = getenv("DECAVOX_FUZZ_SEEDS");
+    (void)argc;
+    (void)argv;
+    if (into != NULL && fuzz_write_seeds != NULL)
+        fuzz_write_seeds(into);
+    return 0;
+}
+
+static char folder[256], path[PATH_SIZE];
+
+static void clean_up(void)
+{
+    remove(path);
+    rmdir(folder);
+}
+
+static void store(const char *name, const void *data, size_t size)
+{
+    remove(name); /* a new file: some file systems write a shortened one to the disk at once */
+    FILE *file = fopen(name, "wb");
+    if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0)
+        fuzz_must(DV_FAIL(DV_EIO, "%s: cannot be written", name));
+}
+
+const char *fuzz_file(const char *name, const uint8_t *data, size_t size)
+{
+    if (folder[0] == '\0') {
+        fuzz_must(dv_temporary_folder(folder, sizeof folder));
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        atexit(clean_up);
+    }
+    store(path, data, size);
+    return path;
+}
+
+void fuzz_write_seed(const char *into, const char *name, const void *data, size_t size)
+{
+    char seed[PATH_SIZE];
+    snprintf(seed, sizeof seed, "%s/%s", into, name);
+    store(seed, data, size);
+}
