@@ -32,9 +32,9 @@ declare -A files=(
 configure()
 {
     scripts/install_packages.sh fuzz
+    local flags="-fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping"
     cmake -S . -B $build -G Ninja -D CMAKE_C_COMPILER=clang-14 -D CMAKE_BUILD_TYPE=RelWithDebInfo \
-        -D DV_SANITIZE=ON -D DV_CUDA=OFF -D DV_FUZZER=ON -D CMAKE_C_FLAGS="-fsanitize=fuzzer-no-link \
--fprofile-instr-generate -fcoverage-mapping" >/dev/null
+        -D DV_SANITIZE=ON -D DV_CUDA=OFF -D DV_FUZZER=ON -D CMAKE_C_FLAGS="$flags" >/dev/null
     cmake --build $build --target "${targets[@]/#/fuzz_}"
 }
 

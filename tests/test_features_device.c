@@ -72,7 +72,6 @@ static const size_case size_cases[] = {
     {0.25, 2048, 1999, 801, 128, 40, 0, DV_PLACE_ENERGY},
     {0.3, 512, 400, 5000, 40, 20, 80, 0},
     {0.5, 32768, 32768, 3001, 200, 64, 80, DV_PLACE_MIDDLE},
-    {0.1, 64, 64, 33, 36, 7, 80, DV_PLACE_START}, /* more bands than bins */
 };
 
 static void test_sizes(void **state)
