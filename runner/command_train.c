@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];

@@ -276,8 +276,8 @@ static void test_short_runs_end_above_the_minimum(void **state)
         assert_int_equal(seen.epochs, epochs);
         assert_int_equal(seen.steps, 3 * epochs);
         double updates = 3 * epochs, angle = acos(-1) * (updates - 1) / updates;
-        assert_close(last(&seen)->learning_rate, 1e-4 + (0.01 - 1e-4) * (1 + cos(angle)) / 2,
-                     1e-12);
+        double rate = 1e-4 + (0.01 - 1e-4) * (1 + cos(angle)) / 2;
+        assert_close(last(&seen)->learning_rate, rate, 1e-12);
         assert_true(dv_trainer_state_of(seen.trainer)->finished);
         assert_int_equal(seen.saves, 1); /* 30 seconds are not over: at the end alone */
         run_close(&seen);

@@ -6,7 +6,7 @@
 
 enum { MOST = DV_CONVOLUTION_CANDIDATES - 1 }; /* of cuDNN's */
 
-const char *dv__convolution_direction_name(dv_convolution_direction direction)
+static const char *direction_name(dv_convolution_direction direction)
 {
     static const char *const names[DV_CONVOLUTION_DIRECTIONS] = {
         "forward algorithm", "backward algorithm of the input",
@@ -230,7 +230,7 @@ static dv_status set_plain(const dv_step *s, dv_cuda_convolution *self,
             "conv2d '%s': there is no %s%s for %s -> %s in %s with at most %zu bytes of workspace; "
             "a plain kernel computes it, slowly%s%s",
             s->node->name, s->context->algorithms == DV_ALGORITHMS_ANY ? "" : "deterministic ",
-            dv__convolution_direction_name(direction), dv_shape_format(s->in[0]).text,
+            direction_name(direction), dv_shape_format(s->in[0]).text,
             dv_shape_format(s->node->shape).text, dv_context_precision(s->context),
             dv__cuda_device(s->context)->workspace, times[0] != '\0' ? "; tried: " : "", times);
     return dv__cuda_convolution_set(self, direction,
@@ -241,7 +241,7 @@ static dv_status set_chosen(const dv_step *s, dv_cuda_convolution *self,
                             dv_convolution_direction direction,
                             const dv_convolution_algorithm *algorithm, const char *times)
 {
-    const char *what = dv__convolution_direction_name(direction);
+    const char *what = direction_name(direction);
     const char *before = times[0] != '\0' ? " of " : "";
     if (algorithm->number == DV_CONVOLUTION_IM2COL)
         dv__log(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': %s im2col%s%s", s->node->name, what,

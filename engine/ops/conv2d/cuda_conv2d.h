@@ -84,9 +84,6 @@ typedef struct dv_convolution_candidates {
     int count;
 } dv_convolution_candidates;
 
-/* "forward algorithm" and so on. */
-const char *dv__convolution_direction_name(dv_convolution_direction direction);
-
 /* Makes an algorithm the direction's. */
 dv_status dv__cuda_convolution_set(dv_cuda_convolution *self, dv_convolution_direction direction,
                                    const dv_convolution_algorithm *algorithm);
