@@ -1,5 +1,6 @@
 #include "frontends/predictor/predictor.h"
 #include "runner/command.h"
+#include "runner/experiment.h"
 #include "runner/output.h"
 
 static const char *const format_names[] = {"safetensors", NULL};
@@ -25,7 +26,8 @@ static const dv_options options = {
     .command = "export",
     .operands = "CHECKPOINT",
     .summary = "Writes the weights of a checkpoint, or what a training has to keep of its "
-               "last.safetensors, to a file of their own.",
+               "last.safetensors, to a file of their own. Of the paths in its configuration the "
+               "file has the last names alone.",
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -40,6 +42,20 @@ static dv_status check_out(const char *checkpoint, const export_options *chosen)
     return dv_outputs_check(&outputs);
 }
 
+/* The weights, and of the configuration all but where things lie on this machine. */
+static dv_status write_weights(dv_predictor *predictor, const export_options *chosen)
+{
+    const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
+    dv_tree *config;
+    DV_TRY(dv_tree_copy(checkpoint->config, &config));
+    dv_experiment_shorten_paths(config);
+    dv_status status = dv_checkpoint_write_weights(chosen->out, dv_predictor_params(predictor),
+                                                   (dv_checkpoint_precision)chosen->precision,
+                                                   config, checkpoint->labels);
+    dv_tree_free(config);
+    return status;
+}
+
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
     dv_predictor *predictor;
@@ -47,10 +63,7 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     DV_TRY(dv_predictor_load(
         path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
         &predictor));
-    const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
-    dv_status status = dv_checkpoint_write_weights(chosen->out, dv_predictor_params(predictor),
-                                                   (dv_checkpoint_precision)chosen->precision,
-                                                   checkpoint->config, checkpoint->labels);
+    dv_status status = write_weights(predictor, chosen);
     dv_predictor_free(predictor);
     return status;
 }

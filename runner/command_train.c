@@ -5,6 +5,7 @@
 #include "runner/output.h"
 #include "runner/run_folder.h"
 #include "runner/printing.h"
+#include "runner/resume.h"
 #include "runner/stop.h"
 #include "runner/threads.h"
 #include "runner/training.h"
@@ -17,14 +18,17 @@ typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
     char dot[DV_STRING_SIZE], step_dot[DV_STRING_SIZE];
     int64_t threads;
-    bool force;
+    bool changed_data, force;
 } train_options;
 
 static const dv_field fields[] = {
     DV_STRING(train_options, out, "",
               "folder of the run, where there is none yet; default: runs/MODEL-DATE"),
     DV_STRING(train_options, resume, "",
-              "folder of a run that was interrupted, to go on with instead of CONFIG"),
+              "folder of a run to go on with instead of CONFIG: where it was interrupted, or with "
+              "--epochs beyond its end; --data names data that have moved since"),
+    DV_BOOL(train_options, changed_data, "false",
+            "with --resume, go on although sounds have changed under the same names"),
     DV_STRING(train_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(train_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
@@ -92,6 +96,8 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
         return DV_FAIL(DV_EARG, "give either CONFIG, or --model_type NAME for configs/NAME.yaml, "
                                 "or --resume FOLDER");
     char path[DV_STRING_SIZE];
+    if (!resumes && chosen->changed_data)
+        return DV_FAIL(DV_EARG, "--changed_data is for --resume alone");
     if (!resumes && arguments->count == 0)
         DV_TRY(find_configuration(model, path));
     if (!resumes)
@@ -99,10 +105,7 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
                                   arguments->overrides, experiment);
     if (chosen->out[0] != '\0')
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its folder: --out cannot be set");
-    if (arguments->overrides->count > 0)
-        return DV_FAIL(DV_EARG, "a run that is resumed keeps its configuration: '%s' cannot be set",
-                       arguments->overrides->children[0]->key);
-    return DV_OK;
+    return dv_resume_check(arguments->overrides);
 }
 
 /* runs/MODEL-DATE, made here, so that another training of the same second takes another one. */
@@ -130,7 +133,8 @@ static dv_status spare_inputs_of_run(const dv_outputs *outputs, const char *fold
     return status;
 }
 
-static dv_status check_outputs(const train_options *chosen, const dv_experiment *experiment)
+static dv_status check_outputs(const train_options *chosen, const dv_arguments *arguments,
+                               const dv_experiment *experiment)
 {
     dv_outputs outputs = {.list = {{"--dot", chosen->dot, DV_OUTPUT_DOT},
                                    {"--step_dot", chosen->step_dot, DV_OUTPUT_STEP_DOT}},
@@ -139,6 +143,7 @@ static dv_status check_outputs(const train_options *chosen, const dv_experiment 
                           .run = chosen->resume[0] != '\0' ? chosen->resume : chosen->out};
     if (chosen->resume[0] != '\0')
         DV_TRY(spare_inputs_of_run(&outputs, chosen->resume));
+    DV_TRY(dv_outputs_spare_tree(&outputs, arguments->overrides));
     DV_TRY(dv_outputs_spare_tree(&outputs, experiment->files));
     DV_TRY(dv_outputs_spare_tree(&outputs, experiment->tree));
     return dv_outputs_check(&outputs);
@@ -149,11 +154,13 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     dv_experiment experiment = {.tree = NULL};
     DV_TRY(read_configuration(chosen, arguments, &experiment));
     bool resumes = chosen->resume[0] != '\0';
-    dv_status status = check_outputs(chosen, &experiment);
+    dv_status status = check_outputs(chosen, arguments, &experiment);
     if (status == DV_OK && !resumes && chosen->out[0] == '\0')
         status = standard_folder(&experiment, chosen->out);
     dv_training_request request = {
         .experiment = resumes ? NULL : &experiment,
+        .changes = resumes ? arguments->overrides : NULL,
+        .changed_data = chosen->changed_data,
         .folder = resumes ? chosen->resume : chosen->out,
         .device = chosen->device,
         .threads = (int)chosen->threads,

@@ -37,6 +37,7 @@ typedef struct dv_crossval {
     size_t fold_count, seed_count, run_count;
     int64_t clips;        /* of the data set, without further data */
     uint64_t fingerprint; /* of the same, see dv_dataset_fingerprint */
+    uint64_t sounds;      /* of the same, see dv_dataset_sound_fingerprint */
     /* For the summary. */
     char model[DV_STRING_SIZE], data[DV_STRING_SIZE];
     char configuration[DV_STRING_SIZE];

@@ -75,8 +75,11 @@ static dv_status find_folds(const char *text, const dv_experiment *experiment, d
     DV_TRY(dv_dataset_prepare(&data, &dataset));
     out->clips = (int64_t)dataset.count;
     out->fingerprint = dv_dataset_fingerprint(&dataset); /* before any clip has another part */
-    dv_status status = strcmp(text, "speaker") == 0 ? folds_by_speaker(&dataset, out)
-                                                    : folds_by_part(text, &dataset, out);
+    /* One thread, for a process with more could not fork the runs. */
+    dv_status status = dv_dataset_sound_fingerprint(&dataset, "", 1, &out->sounds);
+    if (status == DV_OK)
+        status = strcmp(text, "speaker") == 0 ? folds_by_speaker(&dataset, out)
+                                              : folds_by_part(text, &dataset, out);
     dv_dataset_free(&dataset);
     return status;
 }
@@ -311,10 +314,18 @@ dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *
     return status;
 }
 
-/* What all runs of a folder must have in common. */
+static dv_status set_mark(dv_tree *tree, const char *path, uint64_t mark)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, mark);
+    return set_text(tree, path, text);
+}
+
+/* What all runs of a folder must have in common. The data may have moved: they are known by what
+   they are. */
 static dv_status describe(const dv_crossval *all, dv_tree *tree)
 {
-    char mark[17];
+    DV_TRY(set_null(tree, "data.path"));
     DV_TRY(set_null(tree, "data.split"));
     DV_TRY(set_null(tree, "train.seed"));
     if (all->by_speaker)
@@ -322,8 +333,8 @@ static dv_status describe(const dv_crossval *all, dv_tree *tree)
     else
         DV_TRY(set_number(tree, "crossval.folds", (int64_t)all->fold_count));
     DV_TRY(set_number(tree, "crossval.clips", all->clips));
-    snprintf(mark, sizeof mark, "%016" PRIx64, all->fingerprint);
-    return set_text(tree, "crossval.data", mark);
+    DV_TRY(set_mark(tree, "crossval.data", all->fingerprint));
+    return set_mark(tree, "crossval.sounds", all->sounds);
 }
 
 /* The text of a file, owned by the caller; NULL where there is none. */

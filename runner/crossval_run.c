@@ -8,6 +8,7 @@
 #include "engine/core/threads.h"
 #include "runner/command.h"
 #include "runner/crossval.h"
+#include "runner/resume.h"
 #include "runner/run_folder.h"
 #include "runner/stop.h"
 #include "runner/training.h"
@@ -72,12 +73,15 @@ static dv_status train(const run_pool *pool, const dv_crossval_run *run)
 {
     const dv_crossval_request *request = pool->request;
     dv_experiment experiment;
+    dv_tree *where = NULL; /* the data may have moved since */
     DV_TRY(dv_crossval_experiment(pool->all, run, request->experiment, &experiment));
+    dv_status status = dv_resume_where(&experiment, &where);
     int share = dv_physical_cores() / request->jobs;
     bool begun =
         dv_run_has(run->folder, "config.yaml") || dv_run_has(run->folder, "last.safetensors");
     dv_training_request training = {
         .experiment = begun ? NULL : &experiment,
+        .changes = where,
         .folder = run->folder,
         .device = request->device,
         .threads = request->threads > 0 ? request->threads
@@ -87,7 +91,9 @@ static dv_status train(const run_pool *pool, const dv_crossval_run *run)
         .step_dot = "",
         .needs_test = true,
     };
-    dv_status status = dv_training_run(&training);
+    if (status == DV_OK)
+        status = dv_training_run(&training);
+    dv_tree_free(where);
     dv_experiment_free(&experiment);
     return status;
 }

@@ -236,6 +236,27 @@ dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files)
     return DV_OK;
 }
 
+static void shorten_paths_of(const dv_section *section, dv_tree *map)
+{
+    if (section->fields == dv_data_fields)
+        dv_dataset_shorten_paths(map);
+    else
+        dv_fields_shorten_paths(section->fields, map);
+}
+
+void dv_experiment_shorten_paths(dv_tree *resolved)
+{
+    for (size_t i = 0; resolved->kind == DV_TREE_MAP && i < resolved->count; i++) {
+        dv_tree *child = resolved->children[i];
+        if (strcmp(child->key, "pretrain") == 0)
+            dv_experiment_shorten_paths(child);
+        for (const dv_section *section = dv_sections; section->name != NULL; section++) {
+            if (strcmp(child->key, section->name) == 0)
+                shorten_paths_of(section, child);
+        }
+    }
+}
+
 /* ---- Files ---- */
 
 enum { MOST_BASES = 8 };

@@ -40,6 +40,10 @@ dv_status dv_experiment_pretraining(const dv_experiment *experiment, dv_experime
 /* Sets train.init_from, in the resolved configuration too. DV_EARG: too long. */
 dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files);
 
+/* Shortens every path of a resolved configuration to the names of files and folders: what leaves
+   the machine does not tell where its data lie there. */
+void dv_experiment_shorten_paths(dv_tree *resolved);
+
 void dv_experiment_free(dv_experiment *experiment);
 
 /* The model's name, "model" where it has none. */

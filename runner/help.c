@@ -126,7 +126,7 @@ static void format_default(const dv_field *field, char text[DV_STRING_SIZE])
 {
     const char *fallback = field->fallback != NULL ? field->fallback : "";
     bool is_pair = field->kind == DV_FIELD_PAIR && strchr(fallback, ',') != NULL;
-    if (field->kind == DV_FIELD_STRING && field->fallback != NULL)
+    if ((field->kind == DV_FIELD_STRING || field->kind == DV_FIELD_PATH) && field->fallback != NULL)
         snprintf(text, DV_STRING_SIZE, "\"%.200s\"", fallback);
     else
         snprintf(text, DV_STRING_SIZE, is_pair ? "[%.200s]" : "%.200s", fallback);

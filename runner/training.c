@@ -1,10 +1,10 @@
 #include "runner/training.h"
 #include "engine/io/atomic_file.h"
-#include "engine/io/checkpoint.h"
 #include "engine/io/transfer.h"
 #include "engine/io/yaml.h"
 #include "frontends/source.h"
 #include "runner/report_html.h"
+#include "runner/resume.h"
 #include "runner/run_folder.h"
 #include "runner/stop.h"
 
@@ -19,14 +19,14 @@ typedef struct dv_training {
     char device[DV_STRING_SIZE];
     const dv_experiment *experiment;   /* the request's, or what is restored */
     char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
-    dv_experiment restored;
-    dv_checkpoint checkpoint; /* of the run that goes on */
+    dv_resumed resumed;                /* the run that goes on */
     dv_run_folder folder;
     dv_context *context;
     dv_dataset dataset;
     dv_frontend *frontend;
     dv_clip_source *source;
     dv_tree *labels;
+    dv_resume_data data;
     dv_trainer *trainer;
 } dv_training;
 
@@ -95,52 +95,14 @@ static dv_status on_save(void *user, const dv_trainer *trainer)
 
 /* ---- Setting up ---- */
 
-/* A config.yaml that says otherwise than the checkpoint is not followed, but told of. */
-static dv_status notice_changes(dv_training *training, const char *config)
-{
-    dv_tree *there;
-    if (dv_yaml_read(config, &there) != DV_OK)
-        return DV_OK; /* it may have been removed */
-    char *now = NULL, *before = NULL;
-    dv_status status = dv_yaml_write(there, &now);
-    if (status == DV_OK)
-        status = dv_yaml_write(training->checkpoint.config, &before);
-    if (status == DV_OK && strcmp(now, before) != 0)
-        dv_run_print(&training->folder,
-                     "warning: %s was changed: the run goes on as it began, by the configuration "
-                     "in last.safetensors",
-                     config);
-    free(now);
-    free(before);
-    dv_tree_free(there);
-    return status;
-}
-
-/* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
-   that of config.yaml, to begin anew. */
-static dv_status read_run(dv_training *training, const char *folder)
-{
-    char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
-    snprintf(path, sizeof path, "%s/last.safetensors", folder);
-    snprintf(config, sizeof config, "%s/config.yaml", folder);
-    if (!dv_run_has(folder, "last.safetensors") && dv_run_has(folder, "config.yaml"))
-        return dv_experiment_read(config, NULL, &training->restored);
-    DV_TRY(dv_checkpoint_open(path, &training->checkpoint));
-    if (training->checkpoint.state == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
-    if (dv_experiment_restore(training->checkpoint.config, &training->restored) != DV_OK)
-        return dv__fail_within(DV_EFORMAT, "%s", path);
-    return notice_changes(training, config);
-}
-
 static dv_status open_folder(dv_training *training)
 {
     const dv_training_request *request = training->request;
     bool resume = request->experiment == NULL;
     DV_TRY(dv_run_folder_open(request->folder, resume, &training->folder));
     if (resume) /* now that no other training writes there */
-        DV_TRY(read_run(training, request->folder));
-    training->experiment = resume ? &training->restored : request->experiment;
+        DV_TRY(dv_resume_read(&training->folder, request->changes, &training->resumed));
+    training->experiment = resume ? &training->resumed.experiment : request->experiment;
     return DV_OK;
 }
 
@@ -174,7 +136,11 @@ static dv_status load_data(dv_training *training)
     if (experiment->data.path[0] == '\0')
         return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
     DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
-    DV_TRY(dv_dataset_prepare(&experiment->data, &training->dataset));
+    dv_status status = dv_dataset_prepare(&experiment->data, &training->dataset);
+    if (status == DV_EIO && training->request->experiment == NULL)
+        return DV_FAIL(status, "%s; data that have moved are named with --data",
+                       dv_error_message());
+    DV_TRY(status);
     DV_TRY(leave_out_tested(training));
     DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
                            &training->context->log));
@@ -194,67 +160,31 @@ static dv_status load_data(dv_training *training)
     }
     /* Now rather than with the first checkpoint: more labels than it can hold. */
     char *text;
-    dv_status status = dv_yaml_write(training->labels, &text);
+    status = dv_yaml_write(training->labels, &text);
     free(text);
     return status == DV_OK ? DV_OK
                            : dv__fail_within(status, "the labels of %s", experiment->data.path);
 }
 
-static dv_status check_labels(const dv_training *training)
+/* The state keeps what a double holds, and 0 for what is not known. */
+static int64_t mark_of(uint64_t fingerprint)
 {
-    const dv_tree *before = training->checkpoint.labels, *now = training->labels;
-    bool same = before->count == now->count;
-    for (size_t i = 0; same && i < now->count; i++)
-        same = strcmp(before->children[i]->text, now->children[i]->text) == 0;
-    if (!same)
-        return DV_FAIL(DV_EARG, "the data in %s have other labels than when the run began",
-                       training->experiment->data.path);
-    return DV_OK;
+    return (int64_t)(fingerprint >> 12 | 1);
 }
 
 /* What tells these data from others, as the state keeps it. */
-static int64_t data_mark(const dv_training *training)
+static dv_status mark_data(dv_training *training)
 {
-    return (int64_t)(dv_dataset_fingerprint(&training->dataset) >> 12); /* a double holds it */
-}
-
-/* On other data a state means nothing, and what was trained on could be tested with. */
-static dv_status check_state(const dv_training *training)
-{
-    const dv_train_state *state = dv_trainer_state_of(training->trainer);
-    if (state->data != 0 && state->data != data_mark(training))
-        return DV_FAIL(DV_EARG,
-                       "the data in %s are not those that the run began with: there are other "
-                       "clips now, or they are in other parts",
-                       training->experiment->data.path);
-    int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(training->trainer);
-    int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
-    int64_t samples = done * dv_trainer_batch_size(training->trainer);
-    /* Those of a skipped update may have been left out: their loss overflowed. */
-    bool seen = state->seen == samples || (state->skipped > 0 && state->seen < samples);
-    bool fits = done >= 0 && done < per_epoch && seen;
-    if (!fits && !state->finished)
-        return DV_FAIL(DV_EARG,
-                       "the data in %s are not those that the run began with: an epoch has "
-                       "%" PRId64 " steps now",
-                       training->experiment->data.path, per_epoch);
-    return DV_OK;
-}
-
-static dv_status restore(dv_training *training)
-{
-    DV_TRY(check_labels(training));
-    dv_params *params = dv_trainer_params(training->trainer);
-    DV_TRY(dv_fields_read(dv_train_state_fields, training->checkpoint.state, "state",
-                          dv_trainer_state(training->trainer)));
-    DV_TRY(check_state(training));
-    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
-            DV_TRY(dv_checkpoint_read(&training->checkpoint, params, (dv_buffer)buffer));
-    }
-    dv_run_print(&training->folder, "resumed at step %" PRId64 ", epoch %" PRId64,
-                 dv_trainer_state(training->trainer)->step,
-                 dv_trainer_state(training->trainer)->epoch + 1);
+    uint64_t sounds;
+    DV_TRY(dv_dataset_sound_fingerprint(&training->dataset,
+                                        training->experiment->augment.noise_path,
+                                        training->context->threads, &sounds));
+    training->data = (dv_resume_data){
+        .labels = training->labels,
+        .clips = (int64_t)(dv_dataset_fingerprint(&training->dataset) >> 12),
+        .sounds = mark_of(sounds),
+        .may_differ = training->request->changed_data,
+    };
     return DV_OK;
 }
 
@@ -272,6 +202,21 @@ static dv_status begin(dv_training *training)
         DV_TRY(dv_transfer_file(training->pretrained, &target, table_line, &training->folder));
     else if (files[0] != '\0')
         DV_TRY(dv_transfer(files, &target, table_line, &training->folder));
+    return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
+}
+
+static dv_status go_on(dv_training *training)
+{
+    DV_TRY(dv_resume_restore(&training->resumed, &training->data, &training->folder,
+                             training->trainer));
+    dv_checkpoint_close(&training->resumed.checkpoint);
+    return DV_OK;
+}
+
+/* A run that was changed is the changed one from now on, wherever it is interrupted. */
+static dv_status keep_changes(dv_training *training)
+{
+    DV_TRY(on_save(training, training->trainer));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
@@ -326,10 +271,13 @@ static dv_status set_up(dv_training *training)
                              &training->trainer));
     print_start(training);
     DV_TRY(write_dot(training));
-    bool goes_on = training->checkpoint.file != NULL;
-    DV_TRY(goes_on ? restore(training) : begin(training));
-    dv_trainer_state(training->trainer)->data = data_mark(training);
-    dv_checkpoint_close(&training->checkpoint);
+    bool goes_on = training->resumed.checkpoint.file != NULL;
+    DV_TRY(mark_data(training));
+    DV_TRY(goes_on ? go_on(training) : begin(training));
+    dv_trainer_state(training->trainer)->data = training->data.clips;
+    dv_trainer_state(training->trainer)->sounds = training->data.sounds;
+    if (goes_on && training->resumed.changed)
+        DV_TRY(keep_changes(training));
     return dv_run_metrics_begin(&training->folder,
                                 goes_on ? dv_trainer_state(training->trainer)->epoch : -1);
 }
@@ -437,15 +385,20 @@ static dv_status run_before(const dv_training *training, const char *folder)
         return DV_OK;
     dv_experiment before;
     DV_TRY(dv_experiment_pretraining(training->experiment, &before));
+    dv_tree *where; /* the data may have moved since */
+    dv_status status = dv_resume_where(&before, &where);
     bool begun = dv_run_has(folder, "config.yaml") || dv_run_has(folder, "last.safetensors");
     dv_training_request request = *training->request;
     request.experiment = begun ? NULL : &before;
+    request.changes = where;
     request.folder = folder;
     request.later = training->experiment;
     request.dot = "";
     request.step_dot = "";
     request.needs_test = false;
-    dv_status status = dv_training_run(&request);
+    if (status == DV_OK)
+        status = dv_training_run(&request);
+    dv_tree_free(where);
     dv_experiment_free(&before);
     return status == DV_OK ? DV_OK : dv__fail_within(status, "pretrain");
 }
@@ -471,15 +424,14 @@ static void clean_up(dv_training *training)
     dv_context_close(training->context);
     dv_run_folder_close(&training->folder);
     dv_tree_free(training->labels);
-    dv_checkpoint_close(&training->checkpoint);
-    dv_experiment_free(&training->restored);
+    dv_resumed_free(&training->resumed);
 }
 
 dv_status dv_training_run(const dv_training_request *request)
 {
     dv_training training = {.request = request, .folder = {.lock = -1}};
     dv_status status = open_folder(&training);
-    bool begins = training.checkpoint.file == NULL;
+    bool begins = training.resumed.checkpoint.file == NULL;
     if (status == DV_OK && training.experiment->pretrain != NULL && begins)
         status = pretrain(&training);
     if (status == DV_OK)

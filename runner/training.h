@@ -6,11 +6,13 @@
 
 typedef struct dv_training_request {
     const dv_experiment *experiment; /* NULL: goes on with the run in `folder`, as that began */
-    const char *folder;              /* of the run, see run_folder.h */
-    const char *device;              /* auto, cpu, cuda, cuda:N or ref */
-    int threads;                     /* 0: as many as there are physical cores */
-    const char *dot;                 /* file for the graph; "": none */
-    const char *step_dot;            /* file for the step that a device has recorded; "": none */
+    const dv_tree *changes;     /* to a run that is gone on with, see dv_resume_check; NULL: none */
+    bool changed_data;          /* goes on although its sounds are others under the same names */
+    const char *folder;         /* of the run, see run_folder.h */
+    const char *device;         /* auto, cpu, cuda, cuda:N or ref */
+    int threads;                /* 0: as many as there are physical cores */
+    const char *dot;            /* file for the graph; "": none */
+    const char *step_dot;       /* file for the step that a device has recorded; "": none */
     const dv_experiment *later; /* of a pretraining: the training that begins with its model, whose
                                    test and validation clips it must not hear; else NULL */
     bool needs_test; /* DV_EARG without a test part, in place of a report of the validation part */

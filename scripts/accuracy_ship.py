@@ -49,13 +49,16 @@ def file_about(path):
 
 
 def scores(lab, path, missing):
-    """Evaluations of the exported file itself."""
+    """Evaluations of the exported file itself, which does not tell where its data lie."""
     measured = {}
+    test_part = protocols.fill(("eval", "--data", "$gsc", "--exclude",
+                                "$gsc/suspect_labels.csv", "--format", "json"),
+                               lab.values(GENERAL))
     with tempfile.TemporaryDirectory() as folder:
         for protocol in [GENERAL, *(p for p in protocols.PROTOCOLS if p.of == GENERAL.name)]:
             if protocol.name in missing:
                 continue
-            command = ["eval", "--format", "json"] if protocol is GENERAL else \
+            command = test_part if protocol is GENERAL else \
                 lab.command(protocol, "", lab.values(protocol))
             out = os.path.join(folder, "one.json")
             lab.evaluate_file(path, command, out)

@@ -306,6 +306,36 @@ static void test_fields_write_refuses(void **state)
     dv_tree_free(map);
 }
 
+static void test_paths_are_shortened(void **state)
+{
+    static const dv_field paths[] = {
+        DV_PATH(record, path, "", "folder"),
+        DV_STRING(record, epochs, "", "no path"),
+        DV_END,
+    };
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"fsdd", "fsdd"},
+        {"/home/ann/fsdd", "fsdd"},
+        {"../data/fsdd//", "fsdd"},
+        {"/", ""},
+        {"a/b,c/d/,e", "b,d,e"},
+        {"old.=runs/1/m.safetensors,runs/lr=2/n", "old.=m.safetensors,n"},
+        {"runs/lr=0.1/", "lr=0.1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{path: '%s', epochs: a/b}", cases[i][0]);
+        dv_tree *map = parse(text);
+        dv_fields_shorten_paths(paths, map);
+        assert_string_equal(dv_tree_get(map, "path")->text, cases[i][1]);
+        assert_string_equal(dv_tree_get(map, "epochs")->text, "a/b");
+        dv_tree_free(map);
+    }
+    dv_fields_shorten_paths(paths, NULL);
+}
+
 static void test_numbers(void **state)
 {
     static const char *const no_integers[] = {
@@ -354,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_fields_default),
         cmocka_unit_test(test_fields_write),
         cmocka_unit_test(test_fields_write_refuses),
+        cmocka_unit_test(test_paths_are_shortened),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_nearest),
     };

@@ -281,6 +281,7 @@ static dv_status read_value(const reading *r)
     case DV_FIELD_ENUM:
         return read_enum(r);
     case DV_FIELD_STRING:
+    case DV_FIELD_PATH:
         return read_string(r);
     case DV_FIELD_PAIR:
         return read_pair(r);
@@ -446,6 +447,7 @@ static dv_status write_value(const dv_field *field, const void *slot, dv_tree **
     case DV_FIELD_ENUM:
         return write_enum(field, *(const int *)slot, out);
     case DV_FIELD_STRING:
+    case DV_FIELD_PATH:
         return write_text(slot, out);
     case DV_FIELD_PAIR:
         return write_pair(slot, out);

@@ -29,6 +29,7 @@ typedef enum dv_field_kind {
     DV_FIELD_BOOL,   /* bool: true|false|yes|no|on|off */
     DV_FIELD_ENUM,   /* int: index of the text in `choices` */
     DV_FIELD_STRING, /* char[DV_STRING_SIZE] */
+    DV_FIELD_PATH,   /* likewise: a path, or paths with commas between, each maybe PREFIX=PATH */
     DV_FIELD_PAIR,   /* int64_t[2]: one integer for both, or a list of two; "3,5" as default */
     DV_FIELD_TREE,   /* const dv_tree *: the value as it stands (borrowed); default NULL */
 } dv_field_kind;
@@ -58,6 +59,8 @@ typedef struct dv_field {
     {DV_FIELD_ENUM, #member, offsetof(type, member), fallback, 0, 0, choices, help}
 #define DV_STRING(type, member, fallback, help) \
     {DV_FIELD_STRING, #member, offsetof(type, member), fallback, 0, 0, NULL, help}
+#define DV_PATH(type, member, fallback, help) \
+    {DV_FIELD_PATH, #member, offsetof(type, member), fallback, 0, 0, NULL, help}
 #define DV_PAIR(type, member, fallback, minimum, maximum, help) \
     {DV_FIELD_PAIR, #member, offsetof(type, member), fallback, minimum, maximum, NULL, help}
 #define DV_TREE_FIELD(type, member, help) \
@@ -78,6 +81,10 @@ dv_status dv_fields_read(const dv_field *fields, const dv_tree *map, const char 
    same record to the bit. DV_FIELD_TREE values are copied, NULL is left out. DV_EARG for what no
    file can say: a number that is not finite, an ENUM beyond its choices. */
 dv_status dv_fields_write(const dv_field *fields, const void *record, dv_tree *map);
+
+/* Shortens the paths of `map` (NULL: nothing to do) to the last names in them: what may leave the
+   machine says which files were used, and not where they lie. */
+void dv_fields_shorten_paths(const dv_field *fields, dv_tree *map);
 
 /* Writes all defaults; a required field is an error. */
 dv_status dv_fields_default(const dv_field *fields, void *record);

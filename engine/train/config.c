@@ -36,9 +36,9 @@ const dv_field dv_train_fields[] = {
              "of a moving average of the weights, which is what is validated and kept; 0: none"),
     DV_TREE_FIELD(dv_train_config, class_weights,
                   "of the loss, by label: none, balanced, or a list in the order of the labels"),
-    DV_STRING(dv_train_config, init_from, "",
-              "checkpoint to begin with where it fits, the layer of the classes only with the same "
-              "labels in the same order; PREFIX=FILE puts it under a prefix; several with commas"),
+    DV_PATH(dv_train_config, init_from, "",
+            "checkpoint to begin with where it fits, the layer of the classes only with the same "
+            "labels in the same order; PREFIX=FILE puts it under a prefix; several with commas"),
     DV_TREE_FIELD(dv_train_config, freeze,
                   "patterns of parameters that are not trained, as [\"conv_1.*\", \"norm_1.*\"]"),
     DV_FLOAT(dv_train_config, clip_norm, "1", 0, 1e6, "largest norm of the gradient; 0: no limit"),
@@ -89,5 +89,6 @@ const dv_field dv_train_state_fields[] = {
     COUNT(plateau_falls, "of the rate"),
     DV_BOOL(dv_train_state, finished, DV_REQUIRED, "nothing is left to do"),
     DV_INT(dv_train_state, data, "0", 0, 9e15, "which data these are; 0: unknown"),
+    DV_INT(dv_train_state, sounds, "0", 0, 9e15, "what is in their files; 0: unknown"),
     DV_END,
 };

@@ -416,6 +416,11 @@ uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer)
     return trainer->steps_per_epoch;
 }
 
+double dv_trainer_next_rate(const dv_trainer *trainer)
+{
+    return dv__rate_of(trainer, dv__updates(trainer));
+}
+
 dv_train_counters dv_trainer_counters(const dv_trainer *trainer)
 {
     dv_train_counters counters = trainer->counters;

@@ -96,6 +96,7 @@ typedef struct dv_train_state {
     int64_t plateau_stale;
     int64_t plateau_falls; /* of the rate so far */
     int64_t data;          /* which data these are, for who owns the trainer; 0: unknown */
+    int64_t sounds;        /* and what is in their files */
     bool finished;
 } dv_train_state;
 
@@ -152,6 +153,7 @@ int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number 
 /* Batches: as many as are full, and of those whole multiples of `accumulate`, which is at most what
    an epoch has. */
 uint64_t dv_trainer_steps_per_epoch(const dv_trainer *trainer);
+double dv_trainer_next_rate(const dv_trainer *trainer); /* learning rate of the update to come */
 dv_train_counters dv_trainer_counters(const dv_trainer *trainer);
 /* Writes the recorded step to the file `path` for GraphViz. DV_EUNSUPPORTED: none is recorded. */
 dv_status dv_trainer_recording_dot(const dv_trainer *trainer, const char *path);

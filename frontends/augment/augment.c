@@ -17,7 +17,7 @@ const dv_field dv_augment_fields[] = {
     DV_PAIR(dv_augment_config, noise_snr, "5,35", -60, 100,
             "dB that noise lies below the clip's RMS, least and most"),
     FLOAT(noise_within, "0", 0, 1, "share of the noise that is heard within the clip alone"),
-    DV_STRING(dv_augment_config, noise_path, "",
+    DV_PATH(dv_augment_config, noise_path, "",
               "recorded noises: folders and files, separated by commas; empty: none"),
     INT(noise_colors, "5", 0, 64, "generated noises with spectra 1/f^a, a from 0 (white) to 2"),
     FLOAT(reverberation, "0", 0, 1, "probability of a small room"),

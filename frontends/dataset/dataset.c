@@ -9,7 +9,7 @@
 
 /* clang-format off */
 const dv_field dv_data_fields[] = {
-    DV_STRING(dv_data_config, path, "", "folder of sound files, or CSV manifest"),
+    DV_PATH(dv_data_config, path, "", "folder of sound files, or CSV manifest"),
     DV_STRING(dv_data_config, split, "random",
         "official, random, speaker, train, fold:I/K or leave_one_out:NAME"),
     DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9,
@@ -17,7 +17,7 @@ const dv_field dv_data_fields[] = {
     DV_FLOAT(dv_data_config, validation, "0.1", 0, 0.5,
         "share for validation, of what is not for testing"),
     DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "seed of the split"),
-    DV_STRING(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
+    DV_PATH(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
     DV_FLOAT(dv_data_config, max_seconds, "30", 0.1, 3600, "longer files are left out, s"),
     DV_TREE_FIELD(dv_data_config, more,
         "further data to train on: [{path: FOLDER, split: train, exclude: FILE}, ...]"),

@@ -112,6 +112,11 @@ dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *oth
 /* Of the clips' labels, speakers, own names and parts; not of their sound, nor of the folder. */
 uint64_t dv_dataset_fingerprint(const dv_dataset *dataset);
 
+/* Of the content of the clips' files, and of those that `noise_paths` lists (dv_noise_list; "":
+   none), read by so many threads; neither names nor times count. DV_EIO; as dv_noise_list fails. */
+dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *noise_paths,
+                                       int threads, uint64_t *out);
+
 /* The speakers, in natural order: *names (*count, 0 where no clip has one) owned by the caller, the
    texts by the data set. DV_ECONFIG where clips with and without a speaker stand side by side. */
 dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, size_t *count);
@@ -138,6 +143,9 @@ dv_status dv_dataset_give_noises(dv_dataset *dataset, const int64_t *indices, in
    file that can no longer be read is left out as there. `mix` NULL: dv_dataset_load. */
 dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend,
                                 double max_seconds, const dv_noise_mix *mix, const dv_log *log);
+
+/* dv_fields_shorten_paths of the section `data`, with what `more` lists. */
+void dv_dataset_shorten_paths(dv_tree *data);
 
 /* Indices of the clips of one part, in order; *indices (*count) owned by the caller. */
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,

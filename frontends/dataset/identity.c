@@ -1,4 +1,5 @@
 /* Which clips are the same file, under whatever names, and which data these are. */
+#include "engine/io/sha256.h"
 #include "frontends/dataset/internal.h"
 
 #include <stdlib.h>
@@ -111,4 +112,55 @@ uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
         value = dv__hash(value ^ dv__clip_hash(dataset, clip), part);
     }
     return value;
+}
+
+/* ---- What is in the files ---- */
+
+static dv_status hash_content(const char *path, uint64_t *out)
+{
+    char digest[DV_SHA256_SIZE];
+    DV_TRY(dv_sha256_file(path, digest));
+    *out = dv__hash(DV__HASH_EMPTY, digest);
+    return DV_OK;
+}
+
+/* contents (count): of each file, in their order. */
+static dv_status hash_contents(const char *const *paths, size_t count, int threads,
+                               uint64_t *contents)
+{
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
+    for (size_t i = 0; i < count; i++)
+        (void)hash_content(paths[i], &contents[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (contents[i] == 0) /* it failed: once more, for its message belongs to this thread */
+            DV_TRY(hash_content(paths[i], &contents[i]));
+    }
+    return DV_OK;
+}
+
+dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *noise_paths,
+                                       int threads, uint64_t *out)
+{
+    dv_status status;
+    char **noises = NULL;
+    const char **paths = NULL;
+    uint64_t *contents = NULL;
+    size_t noise_count = 0, count = dataset->count;
+    if (noise_paths[0] != '\0')
+        DV_TRY(dv_noise_list(noise_paths, &noises, &noise_count));
+    DV_TRY_GOTO(dv__calloc(count + noise_count, sizeof *paths, &paths));
+    DV_TRY_GOTO(dv__calloc(count + noise_count, sizeof *contents, &contents));
+    for (size_t i = 0; i < count; i++)
+        paths[i] = dataset->clips[i].path;
+    for (size_t i = 0; i < noise_count; i++)
+        paths[count++] = noises[i];
+    DV_TRY_GOTO(hash_contents(paths, count, threads, contents));
+    char digest[DV_SHA256_SIZE];
+    dv_sha256_bytes(contents, count * sizeof *contents, digest);
+    *out = dv__hash(DV__HASH_EMPTY, digest);
+fail:
+    free(contents);
+    free(paths);
+    dv_noise_unlist(noises, noise_count);
+    return status;
 }

@@ -80,14 +80,25 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 /* ---- Adding ---- */
 
 static const dv_field more_fields[] = {
-    DV_STRING(dv_data_config, path, DV_REQUIRED, "folder of sound files, or CSV manifest"),
+    DV_PATH(dv_data_config, path, DV_REQUIRED, "folder of sound files, or CSV manifest"),
     DV_STRING(dv_data_config, split, "train", "as data.split; its test part is left out"),
     DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9, "share for testing, which is left out"),
     DV_FLOAT(dv_data_config, validation, "0", 0, 0.5, "share for validation"),
     DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "seed of the split"),
-    DV_STRING(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
+    DV_PATH(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
     DV_END,
 };
+
+void dv_dataset_shorten_paths(dv_tree *data)
+{
+    dv_fields_shorten_paths(dv_data_fields, data);
+    for (size_t i = 0; i < data->count; i++) {
+        dv_tree *more = data->children[i];
+        bool lists = more->key != NULL && strcmp(more->key, "more") == 0;
+        for (size_t k = 0; lists && k < more->count; k++)
+            dv_fields_shorten_paths(more_fields, more->children[k]);
+    }
+}
 
 dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset)
 {

@@ -167,6 +167,22 @@ def read_tensors(path):
             for name, info in header.items()}, metadata
 
 
+def change_metadata(path, key, change):
+    """Writes a safetensors file anew with `change` of one text of its metadata, and, as others
+    write them, without checksum."""
+    data = read_bytes(path)
+    size, = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    texts = header["__metadata__"]
+    texts[key] = change(texts[key])
+    for name in ("decavox.checksum", "decavox.format"):
+        texts.pop(name, None)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data[8 + size:])
+
+
 def read_metrics(run):
     with open(os.path.join(run, "metrics.csv"), encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -498,6 +498,15 @@ class Committed(unittest.TestCase):
     def test_pages_are_as_the_json_has_them(self):
         self.assertEqual(pages.check(os.path.join(support.ROOT, "checkpoints")), [])
 
+    def test_models_do_not_tell_where_their_data_lay(self):
+        folder = os.path.join(support.ROOT, "checkpoints")
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(".safetensors"):
+                _, metadata = support.read_tensors(os.path.join(folder, name))
+                places = re.findall(r"(?:path|exclude|init_from): *\S*/\S*",
+                                    metadata["decavox.config"])
+                self.assertEqual(places, [], name)
+
     def test_the_readme_says_what_was_measured(self):
         text = support.read_text(os.path.join(support.ROOT, "README.md"))
         measured = results.read_results(os.path.join(support.ROOT, "checkpoints", "results"))

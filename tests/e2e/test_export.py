@@ -1,6 +1,8 @@
 """`decavox export`: the weights alone, in full and half precision, also of a training."""
 import json
 import os
+import re
+import shutil
 import struct
 
 import support
@@ -51,14 +53,17 @@ class Export(support.Case):
     def test_full_precision_is_the_trained_model(self):
         out, done = self.export(self.model)
         self.ends(done, GOOD)
-        self.assertEqual(support.read_bytes(out), support.read_bytes(self.model))
+        tensors, metadata = read_tensors(out)
+        trained, trained_metadata = read_tensors(self.model)
+        self.assertEqual(tensors, trained)
+        self.assertEqual(metadata["decavox.labels"], trained_metadata["decavox.labels"])
         self.assertIn("precision: fp32\n", self.ends(decavox("info", out), GOOD).out)
 
     def test_half_precision(self):
         self.ends(self.exported, GOOD)
         full, metadata = read_tensors(self.model)
         half, same_metadata = read_tensors(self.half)
-        self.assertEqual(metadata["decavox.config"], same_metadata["decavox.config"])
+        self.assertEqual(metadata["decavox.labels"], same_metadata["decavox.labels"])
         self.assertEqual(full.keys(), half.keys())
         shapes = read_shapes(self.model)
         for name, (dtype, content) in half.items():
@@ -69,6 +74,30 @@ class Export(support.Case):
         self.assertLess(weights[1], 0.6 * weights[0])
         info = self.ends(decavox("info", self.half), GOOD).out
         self.assertIn(f"precision: fp16 (3 of {len(half)} tensors, the others fp32)\n", info)
+
+    def test_where_things_lie_is_left_out(self):
+        """Every path of the configuration; all else stays."""
+        run, noise, voices = self.at("placed"), self.at("noises"), self.at("more", "voices")
+        shutil.copytree(self.data, voices)
+        shutil.copytree(self.data, noise)
+        skipped = support.write_text(self.at("skipped.csv"), "0_ann_7.wav\n")
+        self.train_once(run, "--set", f"augment.noise_path={noise},{noise}", "--set",
+                        "augment.noise=0.5", "--set", f"data.exclude={skipped}", "--set",
+                        f"data.more=[{{path: '{voices}/', exclude: '{skipped}'}}]", "--init_from",
+                        f"{self.model},{self.model}", "--epochs", "1")
+        model = os.path.join(run, "model.safetensors")
+        before = read_tensors(model)[1]["decavox.config"]
+        out, done = self.export(model)
+        self.ends(done, GOOD)
+        after = read_tensors(out)[1]["decavox.config"]
+        self.assertIn(self.folder, before)
+        self.assertNotIn(self.folder, after)
+        for line in ("path: data", "noise_path: noises,noises", "exclude: skipped.csv",
+                     "path: voices", "init_from: model.safetensors,model.safetensors"):
+            self.assertIn(line + "\n", after.replace('"', "").replace("- path", "path"))
+        places = re.compile(r" *(- )?(path|exclude|noise_path|init_from): .*")
+        self.assertEqual(*([line for line in text.splitlines() if not places.fullmatch(line)]
+                           for text in (before, after)))
 
     def test_back_to_full_precision(self):
         out, done = self.export(self.half)
@@ -89,7 +118,8 @@ class Export(support.Case):
         differences = [abs(a - b) for one, other in zip(full, half) for a, b in zip(one, other)]
         self.assertLess(max(differences), 2e-2)
         self.assertGreater(max(differences), 0)
-        report = json.loads(decavox("eval", self.half, "--format", "json").out)
+        report = json.loads(decavox("eval", self.half, "--data", self.data, "--format",
+                                    "json").out)
         self.assertGreater(report["count"], 0)
 
     def test_a_training_begins_with_halves(self):
@@ -104,8 +134,8 @@ class Export(support.Case):
         run = self.train_once(self.at(name), *arguments)
         out, done = self.export(os.path.join(run, "last.safetensors"))
         self.ends(done, GOOD)
-        self.assertEqual(support.read_bytes(out),
-                         support.read_bytes(os.path.join(run, "model.safetensors")))
+        self.assertEqual(*(read_tensors(path)[0]
+                           for path in (out, os.path.join(run, "model.safetensors"))))
         clip = os.path.join(self.data, "0_ann_0.wav")
         answers = [decavox("predict", os.path.join(run, f"{file}.safetensors"), clip).out
                    for file in ("model", "last")]

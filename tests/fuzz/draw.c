@@ -131,7 +131,8 @@ enum { KNOWN_VALUES = sizeof known_values / sizeof known_values[0] };
 
 static bool is_text(const dv_field *field)
 {
-    return field->kind == DV_FIELD_STRING || field->kind == DV_FIELD_TREE;
+    return field->kind == DV_FIELD_STRING || field->kind == DV_FIELD_PATH ||
+           field->kind == DV_FIELD_TREE;
 }
 
 bool draw_knows(const dv_field *field)
