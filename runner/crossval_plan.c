@@ -357,6 +357,30 @@ static dv_status read_text(const char *path, char **out)
     return status;
 }
 
+/* What a folder's config.yaml says, less what does not count: where the data lay. One of a program
+   that kept no mark of the sounds is taken at its word. *out NULL: there is none. */
+static dv_status read_before(const dv_crossval *all, const char *path, char **out)
+{
+    dv_tree *tree;
+    DV_TRY(read_text(path, out));
+    if (*out == NULL || dv_yaml_parse(*out, strlen(*out), path, &tree) != DV_OK)
+        return DV_OK; /* as it stands it is another configuration */
+    if (tree->kind != DV_TREE_MAP) {
+        dv_tree_free(tree);
+        return DV_OK;
+    }
+    const dv_tree *marks = dv_tree_get(tree, "crossval");
+    dv_status status = set_null(tree, "data.path");
+    if (status == DV_OK && marks != NULL && dv_tree_get(marks, "sounds") == NULL)
+        status = set_mark(tree, "crossval.sounds", all->sounds);
+    free(*out);
+    *out = NULL;
+    if (status == DV_OK)
+        status = dv_yaml_write(tree, out);
+    dv_tree_free(tree);
+    return status;
+}
+
 /* Names the first line in which the texts differ. */
 static dv_status fail_other(const char *folder, const char *before, const char *now)
 {
@@ -392,7 +416,7 @@ static dv_status compare_or_write(const dv_crossval *all, const dv_tree *tree)
     dv_run_folder_path(&folder, "config.yaml", path);
     dv_run_sweep(all->folder);
     DV_TRY_GOTO(dv_yaml_write(tree, &now));
-    DV_TRY_GOTO(read_text(path, &before));
+    DV_TRY_GOTO(read_before(all, path, &before));
     if (before == NULL)
         status = check_summary(all);
     if (before == NULL && status == DV_OK)

@@ -113,7 +113,8 @@ dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *oth
 uint64_t dv_dataset_fingerprint(const dv_dataset *dataset);
 
 /* Of the content of the clips' files, and of those that `noise_paths` lists (dv_noise_list; "":
-   none), read by so many threads; neither names nor times count. DV_EIO; as dv_noise_list fails. */
+   none), read by so many threads. Names and times do not count, and a file that cannot be read
+   counts as one without content. Fails as dv_noise_list does. */
 dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *noise_paths,
                                        int threads, uint64_t *out);
 

@@ -116,26 +116,15 @@ uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
 
 /* ---- What is in the files ---- */
 
-static dv_status hash_content(const char *path, uint64_t *out)
-{
-    char digest[DV_SHA256_SIZE];
-    DV_TRY(dv_sha256_file(path, digest));
-    *out = dv__hash(DV__HASH_EMPTY, digest);
-    return DV_OK;
-}
-
-/* contents (count): of each file, in their order. */
-static dv_status hash_contents(const char *const *paths, size_t count, int threads,
-                               uint64_t *contents)
+/* contents (count): of each file, in their order; 0 of one that cannot be read. */
+static void hash_contents(const char *const *paths, size_t count, int threads, uint64_t *contents)
 {
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
-    for (size_t i = 0; i < count; i++)
-        (void)hash_content(paths[i], &contents[i]);
     for (size_t i = 0; i < count; i++) {
-        if (contents[i] == 0) /* it failed: once more, for its message belongs to this thread */
-            DV_TRY(hash_content(paths[i], &contents[i]));
+        char digest[DV_SHA256_SIZE];
+        if (dv_sha256_file(paths[i], digest) == DV_OK)
+            contents[i] = dv__hash(DV__HASH_EMPTY, digest);
     }
-    return DV_OK;
 }
 
 dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *noise_paths,
@@ -154,7 +143,7 @@ dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *no
         paths[i] = dataset->clips[i].path;
     for (size_t i = 0; i < noise_count; i++)
         paths[count++] = noises[i];
-    DV_TRY_GOTO(hash_contents(paths, count, threads, contents));
+    hash_contents(paths, count, threads, contents);
     char digest[DV_SHA256_SIZE];
     dv_sha256_bytes(contents, count * sizeof *contents, digest);
     *out = dv__hash(DV__HASH_EMPTY, digest);

@@ -294,6 +294,11 @@ class Crossval(support.Case):
     def test_more_seeds(self):
         out = self.at("more")
         shutil.copytree(self.whole, out)
+        config = os.path.join(out, "config.yaml")
+        older = support.read_text(config).replace("  path:\n", f"  path: {self.data}\n")
+        self.assertIn(self.data, older)  # as older programs wrote it, without a mark of the sounds
+        support.write_text(config, "".join(line for line in older.splitlines(True)
+                                           if not line.startswith("  sounds: ")))
         done = self.ends(decavox(*self.command(out, seeds="2,5")), GOOD)
         self.assertEqual(done.out.count("done before"), 3)
         summary = self.load(out, "crossval.json")
@@ -346,15 +351,24 @@ class Crossval(support.Case):
         self.refused(self.whole, self.whole, "'epochs: 12' there, 'epochs: 5' now", "--out",
                      more=["--epochs", "5"])
         self.refused(self.whole, "'folds: speaker' there, 'folds: 3' now", folds="3")
-        data = self.at("larger")
-        shutil.copytree(self.data, data)
-        self.refused(self.whole, "path: ", data, data=data)
         grown = self.at("grown")
         shutil.copytree(self.whole, grown)
         config = os.path.join(grown, "config.yaml")
         support.write_text(config, support.read_text(config).replace("clips: 72", "clips: 71"))
         self.refused(grown, "'clips: 71' there, 'clips: 72' now")
         self.refused(os.path.join(self.whole, "ann-seed-1"), "split: ")
+
+    def test_data_that_moved(self):
+        """A third seed goes on with them; where a sound has changed, none does."""
+        moved, out = self.at("moved"), self.at("moved_runs")
+        shutil.copytree(self.data, moved)
+        shutil.copytree(self.whole, out)
+        done = self.ends(decavox(*self.command(out, data=moved, seeds="1,2,3")), GOOD)
+        self.assertEqual(done.out.count("done before"), len(SPEAKERS) * len(SEEDS))
+        self.assertIn(moved, support.read_text(os.path.join(out, "ann-seed-3", "config.yaml")))
+        shutil.copytree(self.whole, out + "_marked")
+        shutil.copy(os.path.join(moved, "0_ann_3.wav"), os.path.join(moved, "0_ann_4.wav"))
+        self.refused(out + "_marked", out, "'sounds: ", data=moved)
 
     def test_unknown_folds_and_seeds(self):
         out = self.at("refused")

@@ -228,7 +228,7 @@ class Resume(support.Case):
         self.ends(decavox("train", "--resume", self.data), USAGE, f"{self.data} holds no run")
         self.assertFalse(os.path.exists(os.path.join(self.data, "log.txt")))
         self.ends(decavox("train", self.config, "--resume", self.whole[1]), USAGE, "--resume")
-        self.ends(decavox("train", "--resume", self.whole[1], "--epochs", "90"), USAGE, "train")
+        self.ends(decavox("train", "--resume", self.whole[1], "--seed", "90"), USAGE, "train.seed")
         self.ends(decavox("train", "--resume", self.whole[1], "--out", self.at("other")), USAGE,
                   "--out")
         run = self.copy("weights", "last.safetensors")
