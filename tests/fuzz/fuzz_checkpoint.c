@@ -1,43 +1,143 @@
-/* A checkpoint is opened, loaded by a predictor and asked about a tone. */
+/*
+ * A checkpoint is opened and goes the ways that the program takes with one: a predictor loads it
+ * and is asked about a tone, its weights are exported in both precisions, a training begins with
+ * it, and goes on where it is a training's. What was written is read again.
+ */
 #include "engine/io/checkpoint.h"
+#include "engine/io/transfer.h"
+#include "engine/io/yaml.h"
 #include "frontends/predictor/predictor.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 #include "tests/fuzz/tone_clips.h"
+#include "tests/fuzz/tone_training.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What train writes for {features: ..., model: a linear layer behind a pooling one}, with nothing
-   in it but weights. */
-static void write_seed(const char *folder, const char *name, const char *features)
+enum { PATH_SIZE = 600, SEED_SIZE = 65536 };
+
+/* ---- Writing and reading what a training holds, as runner/training.c does ---- */
+
+static dv_status save(const tone_training *training, const dv_tree *labels, const char *path)
 {
-    char text[1000], file[1100];
-    static const char model[] =
-        "model: {name: x, layers: [{global_maxpool: }, {linear: {units: classes, name: head}}]}";
-    int length = snprintf(text, sizeof text,
-                          "{\"__metadata__\":{\"decavox.config\":\"features: {%s}\\n%s\\n\","
-                          "\"decavox.labels\":\"['a', 'b']\"},"
-                          "\"head.weight\":{\"dtype\":\"F32\",\"shape\":[2,1],"
-                          "\"data_offsets\":[0,8]},"
-                          "\"head.bias\":{\"dtype\":\"F32\",\"shape\":[2],"
-                          "\"data_offsets\":[8,16]}}",
-                          features, model);
-    uint64_t size = (uint64_t)length;
-    memset(file, 0, sizeof file);
-    memcpy(file, &size, sizeof size);
-    memcpy(file + sizeof size, text, (size_t)size);
-    fuzz_write_seed(folder, name, file, sizeof size + (size_t)size + 16);
+    dv_tree *state;
+    const dv_train_state *now = dv_trainer_state_of(training->trainer);
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
+    dv_status status = dv_fields_write(dv_train_state_fields, now, state);
+    if (status == DV_OK)
+        status = dv_checkpoint_write(path, dv_trainer_params(training->trainer),
+                                     training->experiment.tree, labels, state);
+    dv_tree_free(state);
+    return status;
 }
 
+static dv_status restore(tone_training *training, const dv_checkpoint *from)
+{
+    dv_params *params = dv_trainer_params(training->trainer);
+    DV_TRY(dv_fields_read(dv_train_state_fields, from->state, "state",
+                          dv_trainer_state(training->trainer)));
+    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
+        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
+            DV_TRY(dv_checkpoint_read(from, params, (dv_buffer)buffer));
+    }
+    return DV_OK;
+}
+
+/* ---- Inputs to begin with ---- */
+
+#define SMALL "features: {duration: 0.2, n_fft: 128, hop: 64, window: 100, n_mels: 6, n_mfcc: 4}\n"
+#define LINEAR "[{global_maxpool: }, {linear: {units: classes, name: head}}]"
+#define CONV                                                                                       \
+    "[{conv2d: {filters: 2, kernel: 3, name: stem}}, {batchnorm: {name: norm}},"                   \
+    " {global_maxpool: }, {linear: {units: classes, name: head}}]"
+#define BOTH "[{ensemble: {models: [{name: a, layers: " LINEAR "}, {name: b, layers: " CONV "}]}}]"
+
+static const struct {
+    const char *name, *features, *layers, *train;
+} seeds[] = {
+    {"mfcc", "features: {duration: 0.2, n_fft: 256, window: 200, n_mels: 20}\n", LINEAR, ""},
+    {"mel", "features: {type: mel, n_fft: 64, window: 64, n_mels: 20}\n", LINEAR, ""},
+    {"more_bands_than_bins",
+     "features: {type: mel, sample_rate: 1000, n_fft: 64, window: 64, n_mels: 60}\n", LINEAR, ""},
+    {"conv", SMALL, CONV, ""},
+    {"average", SMALL, LINEAR, ", ema_decay: 0.9"},
+    {"sgd", SMALL, CONV, ", optimizer: sgd, freeze: ['stem.*']"},
+    {"ensemble", SMALL, BOTH, ", accumulate: 2"},
+};
+enum { SEEDS = sizeof seeds / sizeof seeds[0] };
+
+/* Makes a seed of the file and removes it. The two keys that seal it get other names, as if another
+   program had written it: under its checksum whatever is changed is refused as damaged, and nothing
+   behind that would be tried. */
+static void keep(const char *path, const char *folder, const char *name, const char *kind)
+{
+    static const char *const keys[] = {"decavox.format", "decavox.checksum"};
+    static char bytes[SEED_SIZE + 1];
+    char seed[64];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        fuzz_must(DV_FAIL(DV_EIO, "%s: cannot be read", path));
+    size_t size = fread(bytes, 1, SEED_SIZE, file);
+    fclose(file);
+    remove(path);
+    bytes[size] = '\0';
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        memcpy(strstr(bytes + sizeof(uint64_t), keys[i]), "another", strlen("another"));
+    snprintf(seed, sizeof seed, "%s-%s", name, kind);
+    fuzz_write_seed(folder, seed, bytes, size);
+}
+
+static dv_status ignore_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
+{
+    (void)user;
+    (void)trainer;
+    (void)m;
+    return DV_OK;
+}
+
+static dv_status open_seed(size_t number, tone_training *out)
+{
+    char config[1000];
+    dv_tree *tree;
+    snprintf(config, sizeof config,
+             "%smodel: {name: x, layers: %s}\ntrain: {epochs: 2, batch_size: 4%s}\n",
+             seeds[number].features, seeds[number].layers, seeds[number].train);
+    DV_TRY(dv_yaml_parse(config, strlen(config), seeds[number].name, &tree));
+    dv_status status = tone_training_open(tree, out);
+    dv_tree_free(tree);
+    return status;
+}
+
+/* A training as it begins and as it ends, and its weights in both precisions. */
 void fuzz_write_seeds(const char *folder)
 {
-    write_seed(folder, "mfcc", "duration: 0.2, n_fft: 256, window: 200, n_mels: 20");
-    write_seed(folder, "mel", "type: mel, n_fft: 64, window: 64, n_mels: 20");
-    write_seed(folder, "more_bands_than_bins",
-               "type: mel, sample_rate: 1000, n_fft: 64, window: 64, n_mels: 60");
+    static const char *const precisions[] = {"fp32", "fp16"};
+    const dv_train_events events = {.epoch = ignore_epoch};
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/seed.safetensors", folder);
+    for (size_t i = 0; i < SEEDS; i++) {
+        tone_training training;
+        fuzz_must(open_seed(i, &training));
+        dv_tree *labels = tone_labels(&training.dataset);
+        fuzz_must(save(&training, labels, path));
+        keep(path, folder, seeds[i].name, "begun");
+        fuzz_must(dv_trainer_run(training.trainer, &events));
+        fuzz_must(save(&training, labels, path));
+        keep(path, folder, seeds[i].name, "ended");
+        for (int p = DV_CHECKPOINT_FP32; p <= DV_CHECKPOINT_FP16; p++) {
+            fuzz_must(dv_checkpoint_write_weights(path, dv_trainer_params(training.trainer),
+                                                  (dv_checkpoint_precision)p,
+                                                  training.experiment.tree, labels));
+            keep(path, folder, seeds[i].name, precisions[p]);
+        }
+        dv_tree_free(labels);
+        tone_training_close(&training);
+    }
 }
+
+/* ---- One input ---- */
 
 /* Whether what it says can be afforded; if not, it is not the parser that takes long. */
 static bool affords(const dv_checkpoint *checkpoint)
@@ -50,34 +150,103 @@ static bool affords(const dv_checkpoint *checkpoint)
            fuzz_affords(&features, model, (int64_t)checkpoint->labels->count, NULL);
 }
 
-static void ask(const char *path)
+static void ask(dv_predictor *predictor)
 {
-    dv_predictor *predictor;
     dv_dataset dataset;
-    const dv_predictor_options options = {.device = "cpu", .threads = 1};
     const int64_t indices[] = {0};
     float *logits;
-    if (dv_predictor_load(path, &options, &predictor) != DV_OK)
-        return;
     make_tone_clips(dv_predictor_frontend(predictor), &dataset);
     fuzz_must(dv__calloc((size_t)dv_predictor_classes(predictor), sizeof *logits, &logits));
     (void)dv_predictor_clips(predictor, &dataset, indices, 1, logits);
     free(logits);
     dv_dataset_free(&dataset);
+}
+
+/* In both precisions; what was written is read again. Weights that were read are finite, so that
+   only FP16 may refuse them: too large. */
+static void export(dv_predictor *predictor, const char *path)
+{
+    const dv_checkpoint *from = dv_predictor_checkpoint(predictor);
+    dv_params *params = dv_predictor_params(predictor);
+    for (int p = DV_CHECKPOINT_FP32; p <= DV_CHECKPOINT_FP16; p++) {
+        dv_checkpoint again;
+        dv_status status = dv_checkpoint_write_weights(path, params, (dv_checkpoint_precision)p,
+                                                       from->config, from->labels);
+        if (p == DV_CHECKPOINT_FP16 && status == DV_ENUMERIC)
+            continue;
+        fuzz_must(status);
+        fuzz_must(dv_checkpoint_open(path, &again));
+        fuzz_must(dv_checkpoint_read(&again, params, DV_VALUES));
+        dv_checkpoint_close(&again);
+        remove(path);
+    }
+}
+
+static void predict(const char *path, const char *other)
+{
+    dv_predictor *predictor;
+    const dv_predictor_options options = {.device = "cpu", .threads = 1};
+    if (dv_predictor_load(path, &options, &predictor) != DV_OK)
+        return;
+    ask(predictor);
+    export(predictor, other);
     dv_predictor_free(predictor);
+}
+
+static void ignore_line(void *user, const char *line)
+{
+    (void)user;
+    (void)line;
+}
+
+static void begin_with(const tone_training *training, const char *path)
+{
+    const dv_transfer_target target = {
+        .graph = dv_trainer_graph(training->trainer),
+        .features = dv_tree_get(training->experiment.tree, "features"),
+        .labels = (const char *const *)training->dataset.labels,
+        .label_count = training->dataset.label_count,
+    };
+    (void)dv_transfer(path, &target, ignore_line, NULL);
+}
+
+static void go_on(tone_training *training, const dv_checkpoint *from, const char *other)
+{
+    dv_checkpoint again;
+    if (from->state == NULL || restore(training, from) != DV_OK)
+        return;
+    fuzz_must(save(training, from->labels, other));
+    fuzz_must(dv_checkpoint_open(other, &again));
+    fuzz_must(restore(training, &again));
+    dv_checkpoint_close(&again);
+    remove(other);
+}
+
+static void train(const dv_checkpoint *from, const char *other)
+{
+    tone_training training;
+    if (tone_training_open(from->config, &training) == DV_OK) {
+        begin_with(&training, from->path);
+        go_on(&training, from, other);
+    }
+    tone_training_close(&training);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     dv_checkpoint checkpoint;
     size_t tensors, halves;
+    char other[PATH_SIZE];
     const char *path = fuzz_file("model.safetensors", data, size);
+    snprintf(other, sizeof other, "%s.other", path);
     if (dv_checkpoint_open(path, &checkpoint) != DV_OK)
         return 0;
     dv_checkpoint_tensors(&checkpoint, &tensors, &halves);
-    bool affordable = affords(&checkpoint);
+    if (affords(&checkpoint)) {
+        predict(path, other);
+        if (checkpoint.labels->count == FUZZ_CLASSES) /* those of the tones */
+            train(&checkpoint, other);
+    }
     dv_checkpoint_close(&checkpoint);
-    if (affordable)
-        ask(path);
     return 0;
 }

@@ -1,18 +1,38 @@
-/* From a configuration to a graph: every section read, the model built. */
+/* From a configuration file to a graph: the files that it names, every section read, the model
+   built. What it resolves to is taken again, as from a checkpoint. */
 #include "engine/io/yaml.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+#include <stdlib.h>
+#include <string.h>
+
+static void restore_again(const dv_experiment *experiment)
 {
     dv_tree *tree;
-    dv_experiment experiment;
-    if (dv_yaml_parse((const char *)data, size, "input", &tree) != DV_OK)
-        return 0;
-    if (dv_experiment_restore(tree, &experiment) == DV_OK) {
-        (void)fuzz_affords(&experiment.features, experiment.model, FUZZ_CLASSES, NULL);
-        dv_experiment_free(&experiment);
-    }
+    dv_experiment again;
+    char *text;
+    fuzz_must(dv_yaml_write(experiment->tree, &text));
+    fuzz_must(dv_yaml_parse(text, strlen(text), "resolved", &tree));
+    fuzz_must(dv_experiment_restore(tree, &again));
+    if (strcmp(dv_experiment_model_name(experiment), dv_experiment_model_name(&again)) != 0)
+        fuzz_must(DV_FAIL(DV_EFORMAT, "the model has another name now"));
+    dv_experiment_free(&again);
     dv_tree_free(tree);
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char base[] = "train: {epochs: 3}\nmodel: mini\n";
+    dv_experiment experiment;
+    (void)fuzz_file("base.yaml", (const uint8_t *)base, strlen(base)); /* for who names it */
+    if (dv_experiment_read(fuzz_file("config.yaml", data, size), NULL, &experiment) != DV_OK)
+        return 0;
+    (void)fuzz_affords(&experiment.features, experiment.model, FUZZ_CLASSES, NULL);
+    restore_again(&experiment);
+    fuzz_must(dv_experiment_begin_with(&experiment, "a=1, b.safetensors"));
+    restore_again(&experiment);
+    dv_experiment_free(&experiment);
     return 0;
 }

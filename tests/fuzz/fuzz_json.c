@@ -5,8 +5,16 @@
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 
+#include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 600 };
+
+/* ---- Reports of runs ---- */
 
 static void summarize(char *folder)
 {
@@ -27,14 +35,68 @@ static void summarize(char *folder)
         dv_crossval_summary_free(&summary);
 }
 
-static void read_figures(const uint8_t *data, size_t size)
+/* ---- What `compare` keeps in the folder of caches ---- */
+
+static const dv_comparison_options options = {.device = "cpu", .seconds = 0.1, .classes = 10};
+static const dv_comparison comparison = {.options = &options,
+                                         .threads = 1,
+                                         .machine = "machine",
+                                         .libraries = "libraries",
+                                         .program = "program"};
+static const dv_measured measured = {.content = "content",
+                                     .date = "2026-01-01T00:00:00Z",
+                                     .p50 = 1e-3,
+                                     .p99 = 2e-3,
+                                     .throughput = 1e3,
+                                     .batch = 8};
+
+/* Keeps measurements below `folder`, an absolute path, and finds the file: its name is a digest. */
+static void keep(const char *folder, const dv_measured *model, char path[PATH_SIZE])
 {
-    json_t *json = json_loadb((const char *)data, size, 0, NULL);
-    dv_measured model;
-    memset(&model, 0, sizeof model);
-    if (json != NULL)
-        (void)dv__figures_read(json, &model);
-    json_decref(json);
+    char pattern[PATH_SIZE];
+    glob_t found;
+    if (folder[0] != '/' || setenv("XDG_CACHE_HOME", folder, 1) != 0)
+        fuzz_must(DV_FAIL(DV_EARG, "%s: no folder for caches", folder)); /* not in the user's */
+    dv__measured_keep(&comparison, model);
+    snprintf(pattern, sizeof pattern, "%s/decavox/*.json", folder);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        fuzz_must(DV_FAIL(DV_EIO, "no %s", pattern));
+    snprintf(path, PATH_SIZE, "%s", found.gl_pathv[0]);
+    globfree(&found);
+}
+
+static void remove_kept(const char *folder, const char *path)
+{
+    char caches[PATH_SIZE];
+    snprintf(caches, sizeof caches, "%s/decavox", folder);
+    remove(path);
+    rmdir(caches);
+}
+
+void fuzz_write_seeds(const char *folder)
+{
+    char path[PATH_SIZE], seed[PATH_SIZE];
+    keep(folder, &measured, path);
+    snprintf(seed, sizeof seed, "%s/kept", folder);
+    if (rename(path, seed) != 0)
+        fuzz_must(DV_FAIL(DV_EIO, "no %s", seed));
+    remove_kept(folder, path);
+}
+
+/* `report` has the content of the file. What was recalled is recalled again after it was kept. */
+static void recall(const char *folder, const char *report)
+{
+    char path[PATH_SIZE];
+    dv_measured model = measured;
+    keep(folder, &model, path);
+    if (rename(report, path) != 0)
+        fuzz_must(DV_FAIL(DV_EIO, "no %s", report));
+    if (dv__measured_recall(&comparison, &model)) {
+        keep(folder, &model, path);
+        if (!dv__measured_recall(&comparison, &model))
+            fuzz_must(DV_FAIL(DV_EFORMAT, "what was kept is not recalled"));
+    }
+    remove_kept(folder, path);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,6 +107,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(folder, path, length);
     folder[length] = '\0';
     summarize(folder);
-    read_figures(data, size);
+    recall(folder, path);
     return 0;
 }

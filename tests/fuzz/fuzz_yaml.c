@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     dv_tree *tree, *again;
     char *text;
-    if (dv_yaml_parse((const char *)data, size, "input", &tree) != DV_OK)
+    if (dv_yaml_read(fuzz_file("a.yaml", data, size), &tree) != DV_OK)
         return 0;
     if (dv_yaml_write(tree, &text) == DV_OK) {
         fuzz_must(dv_yaml_parse(text, strlen(text), "written", &again));

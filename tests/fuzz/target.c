@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 512 };
+enum { PATH_SIZE = 512, MOST_FILES = 4 };
 
 /* libFuzzer calls it before it reads its corpus, where scripts/fuzz.sh wants the seeds. */
 __attribute__((visibility("default"))) int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -22,12 +22,32 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static char folder[256], path[PATH_SIZE];
+static char folder[256], paths[MOST_FILES][PATH_SIZE];
+static int path_count;
 
 static void clean_up(void)
 {
-    remove(path);
+    for (int i = 0; i < path_count; i++)
+        remove(paths[i]);
     rmdir(folder);
+}
+
+/* The path of the file with this name, which clean_up removes. */
+static const char *path_of(const char *name)
+{
+    char path[PATH_SIZE];
+    if (folder[0] == '\0') {
+        fuzz_must(dv_temporary_folder(folder, sizeof folder));
+        atexit(clean_up);
+    }
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    for (int i = 0; i < path_count; i++) {
+        if (strcmp(paths[i], path) == 0)
+            return paths[i];
+    }
+    if (path_count == MOST_FILES)
+        fuzz_must(DV_FAIL(DV_EARG, "more than %d files", MOST_FILES));
+    return strcpy(paths[path_count++], path);
 }
 
 static void store(const char *name, const void *data, size_t size)
@@ -40,11 +60,7 @@ static void store(const char *name, const void *data, size_t size)
 
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size)
 {
-    if (folder[0] == '\0') {
-        fuzz_must(dv_temporary_folder(folder, sizeof folder));
-        snprintf(path, sizeof path, "%s/%s", folder, name);
-        atexit(clean_up);
-    }
+    const char *path = path_of(name);
     store(path, data, size);
     return path;
 }

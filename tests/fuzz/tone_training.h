@@ -1,0 +1,23 @@
+/* A training of the fuzzer's tones on "cpu", set up as the program sets up one of recordings. */
+#ifndef DV_TESTS_FUZZ_TONE_TRAINING_H
+#define DV_TESTS_FUZZ_TONE_TRAINING_H
+
+#include "engine/train/trainer.h"
+#include "frontends/source.h"
+#include "runner/experiment.h"
+
+typedef struct tone_training {
+    dv_experiment experiment;
+    dv_frontend *frontend;
+    dv_dataset dataset; /* FUZZ_CLASSES labels */
+    dv_context *context;
+    dv_clip_source *source;
+    dv_trainer *trainer;
+} tone_training;
+
+/* `config` is a resolved configuration. Its augmentation is not followed: noises take long to make,
+   and may be named in any folder. On failure too, close with tone_training_close. */
+dv_status tone_training_open(const dv_tree *config, tone_training *out);
+void tone_training_close(tone_training *training);
+
+#endif
