@@ -1,4 +1,4 @@
-/* YAML: what is read is written, and read again as the same. */
+/* YAML: the same of a text and of a file; what is read is written, and read again as the same. */
 #include "engine/io/yaml.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
@@ -21,19 +21,29 @@ static bool same(const dv_tree *a, const dv_tree *b)
     return equal;
 }
 
+static void write_again(const dv_tree *tree)
+{
+    dv_tree *again;
+    char *text;
+    if (dv_yaml_write(tree, &text) != DV_OK)
+        return;
+    fuzz_must(dv_yaml_parse(text, strlen(text), "written", &again));
+    if (!same(tree, again))
+        fuzz_must(DV_FAIL(DV_EFORMAT, "read again another tree:\n%s", text));
+    free(text);
+    dv_tree_free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    dv_tree *tree, *again;
-    char *text;
-    if (dv_yaml_read(fuzz_file("a.yaml", data, size), &tree) != DV_OK)
+    dv_tree *tree, *of_file;
+    if (dv_yaml_parse((const char *)data, size, "input", &tree) != DV_OK)
         return 0;
-    if (dv_yaml_write(tree, &text) == DV_OK) {
-        fuzz_must(dv_yaml_parse(text, strlen(text), "written", &again));
-        if (!same(tree, again))
-            fuzz_must(DV_FAIL(DV_EFORMAT, "read again another tree:\n%s", text));
-        free(text);
-        dv_tree_free(again);
-    }
+    fuzz_must(dv_yaml_read(fuzz_file("a.yaml", data, size), &of_file));
+    if (!same(tree, of_file))
+        fuzz_must(DV_FAIL(DV_EFORMAT, "the file has another tree"));
+    write_again(tree);
+    dv_tree_free(of_file);
     dv_tree_free(tree);
     return 0;
 }
