@@ -378,10 +378,20 @@ static dv_status run(dv_training *training)
 
 /* ---- The training before ---- */
 
+/* Whether a run is done: it has its model and, unless it ended between the two and can go on from
+   there, what is written behind it. The page is always, report.json last where there is any. */
+static bool is_done(const char *folder)
+{
+    bool reported = dv_run_has(folder, "report.html") &&
+                    (dv_run_has(folder, "report.json") || !dv_run_has(folder, "confusion.csv"));
+    return dv_run_has(folder, "model.safetensors") &&
+           (reported || !dv_run_has(folder, "last.safetensors"));
+}
+
 /* The run in the folder's `pretrain`: begun, gone on with, or done already. */
 static dv_status run_before(const dv_training *training, const char *folder)
 {
-    if (dv_run_has(folder, "model.safetensors"))
+    if (is_done(folder))
         return DV_OK;
     dv_experiment before;
     DV_TRY(dv_experiment_pretraining(training->experiment, &before));

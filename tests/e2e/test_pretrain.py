@@ -1,6 +1,7 @@
 """The section `pretrain`: a training on other data before, in the same folder, that can be resumed."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -89,6 +90,29 @@ class Pretraining(support.Case):
 
     def test_resumed_from_the_second_training(self):
         self.assertTrue(self.resumed("second", (3, 200), "epoch 2/200"))
+
+    def ended_behind_pretraining(self, name, *without):
+        """A run that was killed there, without some files of its pretraining."""
+        run = self.at(name)
+        shutil.copytree(os.path.join(self.run_folder, "pretrain"), os.path.join(run, "pretrain"),
+                        ignore=shutil.ignore_patterns(*without))
+        shutil.copy(os.path.join(self.run_folder, "config.yaml"), run)
+        return run
+
+    def test_killed_before_the_first_report(self):
+        for without in (["report.*", "confusion.csv"], ["report.*"], ["report.json"]):
+            run = self.ended_behind_pretraining("_".join(without).replace("*", ""), *without)
+            self.ends(decavox("train", "--resume", run), GOOD)
+            for name in ("pretrain/report.json", "pretrain/confusion.csv", "model.safetensors"):
+                self.assertEqual(support.read_bytes(os.path.join(run, name)),
+                                 support.read_bytes(os.path.join(self.run_folder, name)), name)
+            self.assertTrue(os.path.exists(os.path.join(run, "pretrain/report.html")))
+
+    def test_a_first_training_that_is_done_needs_no_data(self):
+        run = self.ended_behind_pretraining("done")
+        os.rename(self.others, self.others + "_away")
+        self.addCleanup(os.rename, self.others + "_away", self.others)
+        self.ends(decavox("train", "--resume", run), GOOD)
 
     def test_hears_no_test_clip(self):
         """The pretraining is of the same data, of which the later training tests with a voice; in
