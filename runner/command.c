@@ -3,18 +3,22 @@
 #include "runner/home.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char *const dv_format_names[] = {"text", "json", NULL};
 
-/* A checkpoint that comes with decavox may be called by its name. */
-static dv_status find_checkpoint(const dv_options *options, dv_arguments *arguments)
+/* The first operand may be one of decavox's own files: a checkpoint or, of a command that has
+   settings, a configuration. */
+static dv_status find_file(const dv_options *options, dv_arguments *arguments)
 {
     char path[DV_HOME_PATH_SIZE];
-    if (!options->checkpoint || arguments->help || arguments->count == 0)
+    bool configuration = options->settings != NULL;
+    if (!(options->checkpoint || configuration) || arguments->help || arguments->count == 0 ||
+        strlen(arguments->operands[0]) >= sizeof path)
         return DV_OK;
-    dv_home_checkpoint(arguments->operands[0], path, sizeof path);
-    DV_TRY(dv__strdup(path, &arguments->checkpoint));
-    arguments->operands[0] = arguments->checkpoint;
+    (configuration ? dv_home_file : dv_home_checkpoint)(arguments->operands[0], path, sizeof path);
+    DV_TRY(dv__strdup(path, &arguments->file));
+    arguments->operands[0] = arguments->file;
     return DV_OK;
 }
 
@@ -23,7 +27,7 @@ bool dv_command_begin(const dv_options *options, int argc, char **argv, void *re
 {
     dv_status status = dv_options_parse(options, argc - 2, argv + 2, record, arguments);
     if (status == DV_OK)
-        status = find_checkpoint(options, arguments);
+        status = find_file(options, arguments);
     if (status != DV_OK) {
         fprintf(stderr, "decavox %s: %s\n", options->command, dv_error_message());
         fprintf(stderr, "try: decavox %s --help\n", options->command);

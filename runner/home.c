@@ -57,11 +57,18 @@ bool dv_home_find(const char *name, char *path, size_t size)
     return false;
 }
 
+void dv_home_file(const char *operand, char *path, size_t size)
+{
+    bool own = strncmp(operand, "configs/", 8) == 0 || strncmp(operand, "checkpoints/", 12) == 0;
+    if (!own || access(operand, F_OK) == 0 || !dv_home_find(operand, path, size))
+        snprintf(path, size, "%s", operand);
+}
+
 void dv_home_checkpoint(const char *operand, char *path, size_t size)
 {
     char name[DV_HOME_PATH_SIZE];
     int length = snprintf(name, sizeof name, "checkpoints/%s.safetensors", operand);
     bool is_name = strchr(operand, '/') == NULL && access(operand, F_OK) != 0;
     if (!is_name || length >= DV_HOME_PATH_SIZE || !dv_home_find(name, path, size))
-        snprintf(path, size, "%s", operand);
+        dv_home_file(operand, path, size);
 }

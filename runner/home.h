@@ -30,8 +30,13 @@ void dv_home_list(const char *name, dv_home *out);
    is then the list of the places that were looked at, for a message. */
 bool dv_home_find(const char *name, char *path, size_t size);
 
-/* What a checkpoint is called by on the command line: a path, or, where that is no file and has no
-   '/', the name of one that comes with decavox. The path of its file, or `operand` itself. */
+/* What a file is called by on the command line: a path, or, where nothing is there and it begins
+   with "configs/" or "checkpoints/", that of a file that comes with decavox. The path of the file,
+   or `operand` itself. */
+void dv_home_file(const char *operand, char *path, size_t size);
+
+/* The same of a checkpoint. One that comes with decavox may be called by its name, too: that has no
+   '/', and is no file. */
 void dv_home_checkpoint(const char *operand, char *path, size_t size);
 
 #endif

@@ -221,7 +221,7 @@ void dv_arguments_free(dv_arguments *arguments)
 {
     dv_tree_free(arguments->overrides);
     dv_tree_free(arguments->given);
-    free(arguments->checkpoint);
+    free(arguments->file);
     free(arguments->operands);
     *arguments = (dv_arguments){.help = false};
 }

@@ -53,7 +53,7 @@ typedef struct dv_arguments {
     dv_tree *given;     /* DV_TREE_MAP of the own options: DV_FIELD_TREE values live here; owned */
     const char **operands; /* positional arguments; the array is owned, the texts are argv's */
     size_t count;
-    char *checkpoint; /* the path that the first operand became, see dv_command_begin; owned */
+    char *file; /* the path that the first operand became, see dv_command_begin; owned */
 } dv_arguments;
 
 /*

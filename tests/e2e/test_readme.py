@@ -1,0 +1,223 @@
+"""Every command of README.md runs from an installed prefix, with an empty home, in another folder.
+
+    test_readme.py BINARY BUILD
+
+A command is a line of a code block or a piece of code in the text that begins with `decavox`, a
+script or a tool, and a switch is a piece that begins with `--`. RUNS says by which commands each is
+run: `{}` stands for the README's text with the words of WORDS replaced. NOT_RUN says why one is
+not. A command that neither knows fails the test, and so does an entry that the README has no more.
+What is added to bound a run: one epoch, clips of 0.3 s, measurements of 10 ms.
+"""
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import support
+from support import GOOD
+
+# What stands for what in the README's commands.
+WORDS = {
+    "CONFIG": "tiny.yaml", "CHECKPOINT": "lightweight", "PATH": "fsdd", "FILE...": "a.wav b.wav",
+    "PATH[,PATH...]": "noise,b.wav", "[CHECKPOINT]": "lightweight", "NAME": "mini", "N": "3",
+    "[CHECKPOINT|CONFIG": "lightweight", "...]": "configs/mini.yaml", "K": "2",
+}
+
+TRAIN = "train configs/mini.yaml --data fsdd --epochs 1 {}"
+EVAL = "eval runs/done/model.safetensors {}"
+CROSSVAL = "crossval configs/mini.yaml --data fsdd --epochs 1 --out runs/crossval-{number} {}"
+MEASURE = " --seconds 0.01 --threads 1"
+RECOMMEND = "recommend" + MEASURE + " {}"
+
+RUNS = {
+    "decavox train CONFIG --data PATH": ["{} --epochs 1"],
+    "decavox train configs/advanced.yaml --data fsdd --split official --seed 1": [
+        "{} --epochs 1", "train configs/lightweight.yaml --data fsdd --split official --epochs 1"],
+    "decavox eval CHECKPOINT": ["{} --data fsdd --split official"],
+    "decavox predict": ["{} lightweight a.wav"],
+    "decavox predict CHECKPOINT FILE...": ["{}"],
+    "decavox predict lightweight a.wav": ["{}"],
+    "build/release/runner/decavox predict checkpoints/advanced.safetensors FILE...": ["{}"],
+    "decavox info [CHECKPOINT]": ["{}", "info"],
+    "decavox augment CONFIG --data PATH --out FOLDER": ["{}"],
+    "decavox export CHECKPOINT --out FILE": ["{}"],
+    "decavox crossval CONFIG --data PATH --folds speaker --seeds 1,2,3": ["{} --epochs 1"],
+    "decavox compare [CHECKPOINT|CONFIG ...]": ["{}" + MEASURE],
+    "decavox compare": ["{}" + MEASURE],
+    "decavox recommend --use_case accuracy": ["{}" + MEASURE],
+    "decavox recommend --use_case production --max-size-mb 8": ["{}" + MEASURE],
+    "decavox recommend": ["{}" + MEASURE],
+    "--resume FOLDER": ["train --resume runs/done"],
+    "--model_type NAME": ["train {} --data fsdd --epochs 1"],
+    "--model_type mini": ["train {} --data fsdd --epochs 1"],
+    "--data": [EVAL + " fsdd"],
+    "--format json": [EVAL, "predict lightweight a.wav {}", "info lightweight {}", "info {}",
+                      "compare lightweight {}" + MEASURE],
+    "--out FILE": [EVAL],
+    "--html FILE": [EVAL],
+    "--noise PATH[,PATH...] --snr 20,10,5,0": [EVAL],
+    "--device": [EVAL + " cpu"],
+    "--config --layers": ["info {}"],
+    "--precision fp16": ["export lightweight --out half.safetensors {}"],
+    "--folds K": [CROSSVAL],
+    "--jobs": [CROSSVAL + " 2 --folds 2"],
+    "--init_from": [TRAIN + " runs/done/model.safetensors"],
+    "--svg FILE": ["compare lightweight {}" + MEASURE],
+    "--help": [f"{command} {{}}" for command in (
+        "train", "eval", "predict", "info", "synth", "augment", "export", "crossval", "compare",
+        "recommend")],
+    "--force": [EVAL + " --out kept.json"],
+    "--set 'data.more=[{path: FOLDER, split: train}]'": [
+        TRAIN.replace("{}", "--set 'data.more=[{path: more, split: train}]'")],
+    "--allow_missing N": [EVAL],
+    "--epochs 5": ["train tiny.yaml --data fsdd {}"],
+    "--set features.hop=128": [TRAIN],
+    "--pretrain_data PATH": ["train configs/transfer.yaml --data fsdd --pretrain_data more "
+                             "--epochs 1 --set pretrain.train.epochs=1"],
+    "--protocol": [RECOMMEND + " gsc"],
+    "--max-latency-ms": [RECOMMEND + " 10000"],
+    "--max-size-mb": [RECOMMEND + " 50"],
+    "--min-accuracy": [RECOMMEND + " 50"],
+    "--fresh": ["compare lightweight {}" + MEASURE],
+    "--set train.overfit_one_batch=true": [TRAIN],
+    "--set train.max_steps=10": [TRAIN],
+    "--set train.check_finite=true": [TRAIN],
+    "--set train.time_layers=true": [TRAIN],
+    "--dot graph.dot": [TRAIN],
+    "--set train.algorithms=fixed": [TRAIN],
+    "--algorithms": [EVAL + " fixed", "predict lightweight a.wav {} fixed"],
+    "--device ref": [TRAIN + " --set train.max_steps=1", "predict lightweight a.wav {}"],
+    "--threads 1": [TRAIN],
+}
+
+THE_BUILD = "makes the build that is tested here"
+A_MEASUREMENT = "measures for minutes to hours, of other programs too"
+A_GPU = "needs a GPU"
+NOT_RUN = {
+    "./quickstart.sh": THE_BUILD,
+    "./quickstart.sh --data FOLDER": THE_BUILD,
+    "./quickstart.sh --cuda": THE_BUILD,
+    "./test.sh": "runs this test",
+    "scripts/install_packages.sh test": THE_BUILD,
+    "cmake --preset release": THE_BUILD,
+    "cmake --build --preset release": THE_BUILD,
+    "cmake --install build/release --prefix ~/decavox": "is how what is tested was installed",
+    "python3 tests/golden/make_ops.py build/asan/tests/op_tool tests/golden/ops.safetensors":
+        "writes golden vectors anew, with PyTorch",
+    "scripts/check_includes.sh": "is a test of its own",
+    "scripts/peers.sh": A_MEASUREMENT,
+    "scripts/peers.sh --part start": A_MEASUREMENT,
+    "scripts/accuracy_tables.sh": A_MEASUREMENT,
+    "--smoke": "of scripts/accuracy_tables.sh, tested by test_accuracy_tables.py",
+    "scripts/gpu_pack.sh": A_GPU,
+    "scripts/gpu_first.sh": A_GPU,
+    "scripts/gpu_second.sh": A_GPU,
+    "--architectures": "of scripts/gpu_pack.sh",
+    "--out": "of scripts/gpu_first.sh",
+    "--single": "of scripts/gpu_first.sh",
+    "--device cudasim --quick": "of scripts/gpu_first.sh, tested by test_gpu_runs.py",
+    "--device cudasim": "of a build that has the simulated device: tested on it",
+    "--step_dot step.dot": A_GPU,
+    "--mixed_precision": "needs a processor with BF16: tested by test_mixed_cpu.c",
+}
+SYNTH = "decavox synth --out FOLDER"
+if shutil.which("espeak-ng"):
+    RUNS[SYNTH] = ["{} --voices 2 --words yes,no"]
+else:
+    NOT_RUN[SYNTH] = "needs espeak-ng"
+
+A_COMMAND = re.compile(r"decavox [a-z]|--[a-z]|\./\w+\.sh|scripts/\w+\.sh|cmake |python3 |"
+                       r"build/\S*/decavox ")
+
+
+def commands_of(text):
+    """Those of the code blocks, which of an example are behind a `$`, and of the text."""
+    fenced = re.findall(r"^```.*?^```", text, re.S | re.M)
+    rest = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+    found = [line[2:] for block in fenced for line in block.splitlines() if line.startswith("$ ")]
+    found += [line.split("  #")[0] for line in rest.splitlines() if line.startswith("    ")]
+    found += re.findall(r"`([^`]+)`", rest)
+    found = [" ".join(command.replace("\\|", "|").split()) for command in found]
+    return sorted({command for command in found if A_COMMAND.match(command)})
+
+
+class Readme(support.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.text = support.read_text(os.path.join(support.ROOT, "README.md"))
+        cls.prefix = cls.at("prefix")
+        subprocess.run(["cmake", "--install", BUILD, "--prefix", cls.prefix], check=True,
+                       stdout=subprocess.DEVNULL)
+        cls.home, cls.work = cls.at("home"), cls.at("work")
+        os.mkdir(cls.home)
+        os.mkdir(cls.work)
+        cls.fill()
+
+    @classmethod
+    def here(cls, name):
+        return os.path.join(cls.work, name)
+
+    @classmethod
+    def fill(cls):
+        """The working folder: what the README's commands name."""
+        speakers = ("ann", "bob", "cid", "dot")
+        support.make_data(cls.here("fsdd"), digits=10, speakers=speakers, count=7)
+        support.make_data(cls.here("more"), digits=10, speakers=("eve", "fay"), count=2)
+        support.make_data(cls.here("noise"), digits=1, speakers=("hum",), count=1)
+        for name in ("a.wav", "b.wav"):
+            support.write_wav(cls.here(name), support.tone(3, 0, 0))
+        support.write_text(cls.here("tiny.yaml"),
+                           re.search(r"^```yaml\n(.*?)^```", cls.text, re.S | re.M)[1])
+        for command in ("train configs/mini.yaml --data fsdd --epochs 1 --out runs/done",
+                        "eval runs/done/model.safetensors --out kept.json"):
+            done = cls.decavox(command)
+            if done.returncode != GOOD:
+                raise AssertionError(done.stderr + done.stdout)
+
+    @classmethod
+    def decavox(cls, command):
+        words = shlex.split(command)
+        environment = {"HOME": cls.home, "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
+        return subprocess.run([os.path.join(cls.prefix, "bin", "decavox"), *words],
+                              cwd=cls.work, env=environment, capture_output=True, text=True,
+                              errors="replace", timeout=600, check=False)
+
+    @staticmethod
+    def lines_of(command, number):
+        """The command lines that run a command of the README, without the program."""
+        words = command.split()
+        if words[0].endswith("decavox"):
+            words = words[1:]
+        words = [WORDS.get(word, word) for word in words]
+        words = [word.replace("FOLDER", f"folder_{number}").replace("FILE", f"file_{number}")
+                 for word in words]
+        return [line.replace("{}", " ".join(words)).replace("{number}", str(number))
+                for line in RUNS[command]]
+
+    def test_each_is_known(self):
+        commands = commands_of(self.text)
+        self.assertEqual([c for c in commands if c not in RUNS and c not in NOT_RUN], [],
+                         "neither run here nor with a reason why not")
+        self.assertEqual([c for c in [*RUNS, *NOT_RUN] if c not in commands], [],
+                         "no longer in README.md")
+        self.assertEqual([c for c in RUNS if c in NOT_RUN], [])
+
+    def test_each_runs(self):
+        for number, command in enumerate(commands_of(self.text)):
+            for line in self.lines_of(command, number) if command in RUNS else []:
+                with self.subTest(command=command, line=line):
+                    done = self.decavox(line)
+                    self.assertEqual(done.returncode, GOOD, done.stderr + done.stdout[-2000:])
+                    self.assertNotIn("runtime error", done.stderr)
+        # What compare has measured, and what espeak-ng leaves.
+        self.assertLessEqual(set(os.listdir(self.home)), {".cache", ".config"})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(f"usage: {sys.argv[0]} BINARY BUILD [unittest options]")
+    BUILD = os.path.abspath(sys.argv.pop(2))
+    support.main()
