@@ -7,7 +7,7 @@
  * prints goes to stderr. Exit code: COMMAND's, 137 where it was killed, 77 where the system lets no
  * process be traced. The calls are the kernel's, so that those of libraries are seen too.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* ptrace, __WALL */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -118,7 +118,7 @@ void fuzz_write_seeds(const char *folder)
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/seed.safetensors", folder);
     for (size_t i = 0; i < SEEDS; i++) {
-        tone_training training;
+        tone_training training = {.trainer = NULL};
         fuzz_must(open_seed(i, &training));
         dv_tree *labels = tone_labels(&training.dataset);
         fuzz_must(save(&training, labels, path));
