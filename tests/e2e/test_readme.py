@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 import support
-from support import GOOD
+from support import FAILED, GOOD, USAGE
 
 # What stands for what in the README's commands.
 WORDS = {
@@ -178,11 +178,11 @@ class Readme(support.Case):
                 raise AssertionError(done.stderr + done.stdout)
 
     @classmethod
-    def decavox(cls, command):
+    def decavox(cls, command, folder=None):
         words = shlex.split(command)
         environment = {"HOME": cls.home, "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
         return subprocess.run([os.path.join(cls.prefix, "bin", "decavox"), *words],
-                              cwd=cls.work, env=environment, capture_output=True, text=True,
+                              cwd=folder or cls.work, env=environment, capture_output=True, text=True,
                               errors="replace", timeout=600, check=False)
 
     @staticmethod
@@ -214,6 +214,17 @@ class Readme(support.Case):
                     self.assertNotIn("runtime error", done.stderr)
         # What compare has measured, and what espeak-ng leaves.
         self.assertLessEqual(set(os.listdir(self.home)), {".cache", ".config"})
+
+    def test_a_file_of_the_user_comes_first(self):
+        folder = self.at("other")
+        os.makedirs(os.path.join(folder, "configs"))
+        support.write_text(os.path.join(folder, "configs", "mini.yaml"), "model: nameless\n")
+        done = self.decavox("train configs/mini.yaml --data .", folder)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("nameless", done.stderr)
+        done = self.decavox("train other/mini.yaml --data .", folder)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertIn("other/mini.yaml: No such file", done.stderr)
 
 
 if __name__ == "__main__":
