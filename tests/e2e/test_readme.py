@@ -182,8 +182,8 @@ class Readme(support.Case):
         words = shlex.split(command)
         environment = {"HOME": cls.home, "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
         return subprocess.run([os.path.join(cls.prefix, "bin", "decavox"), *words],
-                              cwd=folder or cls.work, env=environment, capture_output=True, text=True,
-                              errors="replace", timeout=600, check=False)
+                              cwd=folder or cls.work, env=environment, capture_output=True,
+                              text=True, errors="replace", timeout=600, check=False)
 
     @staticmethod
     def lines_of(command, number):
