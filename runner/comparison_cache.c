@@ -98,7 +98,9 @@ bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model)
     char folder[PATH_SIZE], path[2 * PATH_SIZE], program[TEXT_SIZE];
     if (!find_file(comparison, model, folder, path))
         return false;
-    json_t *json = json_load_file(path, 0, NULL);
+    json_t *json;
+    if (dv_json_read(path, &json) != DV_OK)
+        return false;
     const char *by = json_string_value(json_object_get(json, "program"));
     const char *date = json_string_value(json_object_get(json, "date"));
     double seconds = json_number_value(json_object_get(json, "seconds"));

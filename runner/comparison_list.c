@@ -10,6 +10,7 @@
 #include "runner/home.h"
 #include "runner/proc.h"
 
+#include "runner/report.h"
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,13 +203,12 @@ void dv__card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8])
 dv_status dv__card_read(const char *protocol, dv_measured *model)
 {
     char path[DV_STRING_SIZE + 8];
-    json_error_t error;
+    json_t *card;
     dv__card_path(model, path);
     if (access(path, F_OK) != 0)
         return DV_OK;
-    json_t *card = json_load_file(path, 0, &error);
-    if (card == NULL)
-        warn("%s is no card: %s", path, error.text);
+    if (dv_json_read(path, &card) != DV_OK)
+        warn("%s has no card that can be read: %s", model->path, dv_error_message());
     else
         take_card(card, path, protocol, model);
     json_decref(card);

@@ -1,5 +1,6 @@
 #include "engine/core/text.h"
 #include "engine/io/folder.h"
+#include "engine/io/input_file.h"
 #include "engine/io/yaml.h"
 #include "runner/crossval.h"
 #include "runner/output.h"
@@ -340,11 +341,11 @@ static dv_status describe(const dv_crossval *all, dv_tree *tree)
 /* The text of a file, owned by the caller; NULL where there is none. */
 static dv_status read_text(const char *path, char **out)
 {
+    FILE *file;
     *out = NULL;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return errno == ENOENT ? DV_OK
-                               : DV_FAIL(DV_EIO, "cannot read %s: %s", path, strerror(errno));
+    if (access(path, F_OK) != 0)
+        return DV_OK;
+    DV_TRY(dv_input_open(path, &file));
     dv_status status = dv__calloc(DV_YAML_MAX_SIZE + 1, 1, out);
     if (status == DV_OK && fread(*out, 1, DV_YAML_MAX_SIZE, file) < DV_YAML_MAX_SIZE &&
         ferror(file))

@@ -1,4 +1,5 @@
 #include "runner/crossval.h"
+#include "runner/report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,15 +12,13 @@
    where there is none. */
 static dv_status load(const dv_crossval_run *run, char **path, json_t **out)
 {
-    json_error_t error;
     *out = NULL;
     DV_TRY(dv_crossval_path(run, "report.json", path));
     if (access(*path, F_OK) != 0)
         return DV_OK;
-    *out = json_load_file(*path, 0, &error);
-    if (*out != NULL)
+    dv_status status = dv_json_read(*path, out);
+    if (status == DV_OK)
         return DV_OK;
-    dv_status status = DV_FAIL(DV_EFORMAT, "%s: line %d: %s", *path, error.line, error.text);
     free(*path);
     *path = NULL;
     return status;

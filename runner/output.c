@@ -1,5 +1,6 @@
 #include "runner/output.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/input_file.h"
 #include "engine/io/safetensors.h"
 #include "runner/run_folder.h"
 
@@ -92,8 +93,8 @@ static bool is_ours(const char *path, dv_output_kind kind)
 {
     const output_mark *mark = &marks[kind];
     char head[HEAD_SIZE];
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    FILE *file;
+    if (dv_input_open(path, &file) != DV_OK)
         return false;
     head[fread(head, 1, sizeof head - 1, file)] = '\0';
     fclose(file);

@@ -1,5 +1,6 @@
 #include "runner/report.h"
 #include "engine/io/atomic_file.h"
+#include "engine/io/input_file.h"
 #include "runner/output.h"
 
 #include <math.h>
@@ -307,6 +308,19 @@ static void print_field(FILE *out, const char *text)
 static dv_status write_text(const char *path, const char *text)
 {
     return dv_atomic_file_store(path, text, strlen(text));
+}
+
+dv_status dv_json_read(const char *path, json_t **out)
+{
+    json_error_t error;
+    FILE *file;
+    *out = NULL;
+    DV_TRY(dv_input_open(path, &file));
+    *out = json_loadf(file, 0, &error);
+    fclose(file);
+    if (*out == NULL)
+        return DV_FAIL(DV_EFORMAT, "%s: line %d: %s", path, error.line, error.text);
+    return DV_OK;
 }
 
 dv_status dv_json_write(const char *path, json_t *json)

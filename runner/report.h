@@ -62,6 +62,10 @@ json_t *dv_text_json(const char *text);
 /* Labels, probabilities and logits of one answer, for JSON. */
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
 
+/* Reads a file of JSON: a new reference, NULL on failure. DV_EIO, DV_ESYSTEM; DV_EFORMAT names the
+   line. */
+dv_status dv_json_read(const char *path, json_t **out);
+
 /* Writes `json` (reference stolen) as text to `path`, whole or not at all. */
 dv_status dv_json_write(const char *path, json_t *json);
 

@@ -1,7 +1,7 @@
+#include "engine/io/input_file.h"
 #include "runner/report_html.h"
 #include "runner/svg.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +64,8 @@ static void add_row(run_history *history, const char *line)
 static dv_status read_history(const char *path, run_history *out)
 {
     char line[512];
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "cannot read %s: %s", path, strerror(errno));
+    FILE *file;
+    DV_TRY(dv_input_open(path, &file));
     dv_status status = DV_OK;
     while (status == DV_OK && fgets(line, sizeof line, file) != NULL) {
         status = grow(out);

@@ -2,6 +2,7 @@
 #include "engine/io/atomic_file.h"
 #include "engine/io/folder.h"
 #include "engine/io/yaml.h"
+#include "engine/io/input_file.h"
 #include "runner/printing.h"
 
 #include <dirent.h>
@@ -270,8 +271,8 @@ static const char header[] = "epoch,train_loss,train_accuracy,validation_loss,va
 /* The rows of epochs up to `epochs` of the file at hand, behind the header. */
 static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out)
 {
-    FILE *file = epochs > 0 ? fopen(path, "r") : NULL;
-    if (file == NULL)
+    FILE *file;
+    if (epochs <= 0 || dv_input_open(path, &file) != DV_OK)
         return DV_OK;
     char line[512];
     dv_status status = DV_OK;
@@ -288,11 +289,11 @@ static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out
 static bool has_rows(const char *path)
 {
     char line[512];
-    FILE *file = fopen(path, "r");
-    bool found = file != NULL && fgets(line, sizeof line, file) != NULL &&
-                 fgets(line, sizeof line, file) != NULL;
-    if (file != NULL)
-        fclose(file);
+    FILE *file;
+    if (dv_input_open(path, &file) != DV_OK)
+        return false;
+    bool found = fgets(line, sizeof line, file) != NULL && fgets(line, sizeof line, file) != NULL;
+    fclose(file);
     return found;
 }
 

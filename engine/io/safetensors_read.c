@@ -1,9 +1,9 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "engine/core/text.h"
+#include "engine/io/input_file.h"
 #include "engine/io/safetensors_format.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +35,11 @@ typedef struct reader {
     size_t data_size;
 } reader;
 
-static dv_status map_descriptor(int descriptor, dv_safetensors *file)
+static dv_status map_file(int descriptor, dv_safetensors *file)
 {
     struct stat info;
     if (fstat(descriptor, &info) != 0)
         return DV_FAIL(DV_EIO, "cannot read: %s", strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return DV_FAIL(DV_EIO, "cannot read: not a regular file");
     if (info.st_size < DV__PREFIX_SIZE)
         return DV_FAIL(DV_EFORMAT, "%lld bytes are too few for a safetensors file",
                        (long long)info.st_size);
@@ -51,17 +49,6 @@ static dv_status map_descriptor(int descriptor, dv_safetensors *file)
     file->map = map;
     file->map_size = (size_t)info.st_size;
     return DV_OK;
-}
-
-static dv_status map_file(const char *path, dv_safetensors *file)
-{
-    /* Non-blocking, since opening a pipe would wait for its writer; files do not care. */
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0)
-        return DV_FAIL(DV_EIO, "cannot open: %s", strerror(errno));
-    dv_status status = map_descriptor(descriptor, file);
-    close(descriptor);
-    return status;
 }
 
 static dv_status copy_header(reader *in, const dv_safetensors *file)
@@ -316,9 +303,9 @@ static dv_status place_data(const reader *in, dv_safetensors *file)
     return DV_OK;
 }
 
-static dv_status read_file(reader *in, const char *path, dv_safetensors *file)
+static dv_status read_file(reader *in, int descriptor, dv_safetensors *file)
 {
-    DV_TRY(map_file(path, file));
+    DV_TRY(map_file(descriptor, file));
     DV_TRY(copy_header(in, file));
     DV_TRY(parse_header(in, &file->header));
     DV_TRY(list_entries(file, (int64_t)in->data_size));
@@ -329,10 +316,14 @@ static dv_status read_file(reader *in, const char *path, dv_safetensors *file)
 dv_status dv_safetensors_read(const char *path, dv_safetensors **out)
 {
     *out = NULL;
-    dv_safetensors *file = NULL;
-    DV_TRY(dv__calloc(1, sizeof *file, &file));
+    int descriptor;
     reader in = {0};
-    dv_status status = read_file(&in, path, file);
+    dv_safetensors *file = NULL;
+    DV_TRY(dv_input_descriptor(path, &descriptor));
+    dv_status status = dv__calloc(1, sizeof *file, &file);
+    if (status == DV_OK)
+        status = read_file(&in, descriptor, file);
+    close(descriptor);
     free(in.header);
     if (status != DV_OK) {
         dv_safetensors_free(file);

@@ -1,4 +1,5 @@
 #include "engine/io/sha256.h"
+#include "engine/io/input_file.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -111,10 +112,9 @@ dv_status dv_sha256_file(const char *path, char digest[DV_SHA256_SIZE])
 {
     unsigned char bytes[16384];
     size_t count;
+    FILE *file;
     sha256 hash = begin();
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "cannot read %s: %s", path, strerror(errno));
+    DV_TRY(dv_input_open(path, &file));
     while ((count = fread(bytes, 1, sizeof bytes, file)) > 0)
         take(&hash, bytes, count);
     bool good = ferror(file) == 0;

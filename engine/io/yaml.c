@@ -1,5 +1,6 @@
 #include "engine/io/yaml.h"
 #include "engine/core/text.h"
+#include "engine/io/input_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -229,11 +230,10 @@ dv_status dv_yaml_read(const char *path, dv_tree **out)
 {
     dv_status status;
     char *text = NULL;
+    FILE *file;
     *out = NULL;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
-    /* One byte more than allowed tells a file that is too large, whatever kind of file it is. */
+    DV_TRY(dv_input_open(path, &file));
+    /* One byte more than allowed tells a file that is too large. */
     DV_TRY_GOTO(dv__calloc(DV_YAML_MAX_SIZE + 1, 1, &text));
     size_t size = fread(text, 1, DV_YAML_MAX_SIZE + 1, file);
     if (ferror(file)) {

@@ -1,4 +1,5 @@
 #include "frontends/dataset/csv.h"
+#include "engine/io/input_file.h"
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>
@@ -85,10 +86,9 @@ static dv_status read_text(const char *path, char **text)
     size_t size = 0;
     size_t capacity = 0;
     dv_status status = DV_OK;
+    FILE *file;
     *text = NULL;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+    DV_TRY(dv_input_open(path, &file));
     do {
         DV_TRY_GOTO(dv__grow(size + 1, 1, &capacity, text));
         size += fread(*text + size, 1, capacity - size - 1, file);

@@ -3,6 +3,7 @@
 #include "engine/core/module.h"
 #include "engine/io/atomic_file.h"
 #include "engine/io/folder.h"
+#include "engine/io/input_file.h"
 #include "engine/io/sha256.h"
 
 #include <stdlib.h>
@@ -76,8 +77,8 @@ void dv_choices_recall(dv_context *context, const char *checkpoint, dv_choices *
         warn(context);
         return;
     }
-    FILE *file = fopen(out->path, "r");
-    if (file == NULL)
+    FILE *file;
+    if (dv_input_open(out->path, &file) != DV_OK)
         return;
     if (is_line(file, out->about) && context->backend->read_choices(context, file) == DV_OK &&
         write_text(context, &out->text) != DV_OK)
