@@ -259,7 +259,15 @@ void dv_experiment_shorten_paths(dv_tree *resolved)
 
 /* ---- Files ---- */
 
-enum { MOST_BASES = 8 };
+/* Of one configuration: files on top of each other, and in all. A file that two others begin with
+   counts twice. */
+enum { MOST_BASES = 8, MOST_FILES = 64 };
+
+/* A configuration that is being read, with all its files. */
+typedef struct reading {
+    int files;
+    int64_t nodes; /* of them together: what has more could not be written again */
+} reading;
 
 /* The path of `name` beside the file `path`. */
 static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
@@ -272,10 +280,25 @@ static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
     return DV_OK;
 }
 
-static dv_status read_based(const char *path, int depth, dv_tree **out);
+static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
+                            dv_tree **out);
+
+/* Reads one file, `name` in another one; NULL: the first. */
+static dv_status read_file(reading *all, const char *path, const dv_tree *name, dv_tree **out)
+{
+    if (all->files++ == MOST_FILES)
+        return dv_tree_fail(name, "base: more than %d files in all", MOST_FILES);
+    DV_TRY(dv_yaml_read(path, out));
+    all->nodes += dv_tree_nodes(*out);
+    if (all->nodes <= DV_YAML_MAX_NODES)
+        return DV_OK;
+    dv_tree_free(*out);
+    return dv_tree_fail(name, "base: more than %d values in all", DV_YAML_MAX_NODES);
+}
 
 /* Lays the file that `name` in the file `path` stands for over *below; NULL: nothing is there. */
-static dv_status lay_over(const char *path, const dv_tree *name, int depth, dv_tree **below)
+static dv_status lay_over(reading *all, const char *path, const dv_tree *name, int depth,
+                          dv_tree **below)
 {
     char base_path[PATH_SIZE];
     dv_tree *base;
@@ -287,7 +310,7 @@ static dv_status lay_over(const char *path, const dv_tree *name, int depth, dv_t
                             "begin with itself?",
                             MOST_BASES);
     DV_TRY(beside(path, name->text, base_path));
-    DV_TRY(read_based(base_path, depth + 1, &base));
+    DV_TRY(read_based(all, base_path, name, depth + 1, &base));
     if (base->kind == DV_TREE_MAP && *below == NULL) {
         *below = base;
         return DV_OK;
@@ -300,19 +323,20 @@ static dv_status lay_over(const char *path, const dv_tree *name, int depth, dv_t
 }
 
 /* Reads the file and lays it over those that its key `base` names, each over those before it. */
-static dv_status read_based(const char *path, int depth, dv_tree **out)
+static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
+                            dv_tree **out)
 {
     dv_tree *own, *below = NULL;
-    DV_TRY(dv_yaml_read(path, &own));
+    DV_TRY(read_file(all, path, name, &own));
     const dv_tree *base = dv_tree_get(own, "base");
     if (base == NULL) {
         *out = own;
         return DV_OK;
     }
     bool several = base->kind == DV_TREE_LIST && base->count > 0;
-    dv_status status = several ? DV_OK : lay_over(path, base, depth, &below);
+    dv_status status = several ? DV_OK : lay_over(all, path, base, depth, &below);
     for (size_t i = 0; several && status == DV_OK && i < base->count; i++)
-        status = lay_over(path, base->children[i], depth, &below);
+        status = lay_over(all, path, base->children[i], depth, &below);
     if (status == DV_OK)
         status = dv_tree_merge(below, own);
     dv_tree_free(own);
@@ -327,7 +351,7 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
 {
     memset(out, 0, sizeof *out);
     dv_tree *tree;
-    DV_TRY(read_based(path, 0, &tree));
+    DV_TRY(read_based(&(reading){0}, path, NULL, 0, &tree));
     dv_status status = DV_OK;
     if (tree->kind == DV_TREE_MAP && overrides != NULL)
         status = dv_tree_merge(tree, overrides);

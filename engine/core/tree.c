@@ -103,6 +103,14 @@ fail:
     return status;
 }
 
+int64_t dv_tree_nodes(const dv_tree *tree)
+{
+    int64_t nodes = 1;
+    for (size_t i = 0; i < tree->count; i++)
+        nodes += dv_tree_nodes(tree->children[i]);
+    return nodes;
+}
+
 const dv_tree *dv_tree_get(const dv_tree *map, const char *key)
 {
     if (map == NULL || map->kind != DV_TREE_MAP)

@@ -38,6 +38,9 @@ void dv_tree_free(dv_tree *tree);
    be NULL for lists. A duplicate key is DV_ECONFIG and names both lines. */
 dv_status dv_tree_append(dv_tree *parent, const char *key, dv_tree *child);
 
+/* How many nodes there are, this one and all below it. */
+int64_t dv_tree_nodes(const dv_tree *tree);
+
 /* The child with this key, or NULL. `map` may be NULL. */
 const dv_tree *dv_tree_get(const dv_tree *map, const char *key);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 1024, PLACES_SIZE = 2048 };
+enum { PATH_SIZE = 1024, PLACES_SIZE = 2048, MOST_MEMBERS = 64 /* of all ensembles */ };
 
 static dv_status find_path(const char *const *folders, const dv_tree *where, char path[PATH_SIZE])
 {
@@ -75,12 +75,16 @@ static dv_status read_member(const char *const *folders, const dv_tree *where, d
     return DV_OK;
 }
 
-static dv_status resolve_members(const char *const *folders, dv_tree *members)
+/* `read` counts the members that were read. */
+static dv_status resolve_members(const char *const *folders, dv_tree *members, int *read)
 {
     for (size_t i = 0; i < members->count; i++) {
         if (members->children[i]->kind != DV_TREE_SCALAR)
             continue;
         dv_tree *member;
+        if ((*read)++ == MOST_MEMBERS)
+            return dv_tree_fail(members->children[i], "model: more than %d members of ensembles",
+                                MOST_MEMBERS);
         DV_TRY(read_member(folders, members->children[i], &member));
         dv_tree_free(members->children[i]);
         members->children[i] = member;
@@ -93,10 +97,11 @@ dv_status dv_model_resolve(const char *const *folders, dv_tree *model)
     const dv_tree *layers = dv_tree_get(model, "layers");
     if (layers == NULL || layers->kind != DV_TREE_LIST)
         return DV_OK;
+    int read = 0;
     for (size_t i = 0; i < layers->count; i++) {
         dv_tree *members = members_of(layers->children[i]);
         if (members != NULL)
-            DV_TRY(resolve_members(folders, members));
+            DV_TRY(resolve_members(folders, members, &read));
     }
     return DV_OK;
 }

@@ -382,14 +382,6 @@ static dv_status emit_document(writer *w, const dv_tree *tree)
     return emit(w, &event, yaml_stream_end_event_initialize(&event));
 }
 
-static int64_t count_nodes(const dv_tree *tree)
-{
-    int64_t nodes = 1;
-    for (size_t i = 0; i < tree->count; i++)
-        nodes += count_nodes(tree->children[i]);
-    return nodes;
-}
-
 /* What could not be read again. */
 static dv_status check_limits(int64_t nodes, size_t size)
 {
@@ -415,7 +407,7 @@ dv_status dv_yaml_write(const dv_tree *tree, char **text)
     dv_status status = emit_document(&w, tree);
     yaml_emitter_delete(&w.emitter);
     if (status == DV_OK)
-        status = check_limits(count_nodes(tree), w.size);
+        status = check_limits(dv_tree_nodes(tree), w.size);
     if (status == DV_OK && w.text == NULL)
         status = dv__strdup("", &w.text);
     if (status != DV_OK) {
