@@ -1,3 +1,4 @@
+#include "engine/core/text.h"
 #include "engine/io/folder.h"
 #include "frontends/audio.h"
 #include "frontends/batch.h"
@@ -115,8 +116,8 @@ static void print_draws(const examples *all, const char *path, const dv_clip *cl
 {
     const dv_features_config *features = dv_frontend_config(all->frontend);
     double rate = (double)features->sample_rate;
-    printf("%s  from %s: shift %+.3f s, gain %+.1f dB", path, clip->path,
-           (double)draws->shift / rate, decibels((double)draws->gain));
+    printf("%s  from %s: shift %+.3f s, gain %+.1f dB", dv_show(path).text,
+           dv_show(clip->path).text, (double)draws->shift / rate, decibels((double)draws->gain));
     if (all->experiment.augment.speed > 1)
         printf(", speed %.3f", (double)draws->step / 4294967296.0);
     if (draws->decay > 0)

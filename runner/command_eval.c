@@ -156,7 +156,7 @@ static json_t *protocol_json(const evaluation *e)
 static dv_status leave_json(const evaluation *e, json_t *json)
 {
     if (e->chosen->format == DV_FORMAT_JSON) {
-        json_dumpf(json, stdout, JSON_INDENT(2));
+        json_dumpf(json, stdout, dv_json_flags(stdout));
         printf("\n");
     }
     if (e->chosen->out[0] == '\0') {

@@ -1,4 +1,5 @@
 #include "engine/core/module.h"
+#include "engine/core/text.h"
 #include "engine/core/threads.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/yaml.h"
@@ -9,6 +10,7 @@
 #include "runner/experiment.h"
 #include "runner/help.h"
 #include "runner/info_json.h"
+#include "runner/report.h"
 
 #include <stdlib.h>
 
@@ -62,7 +64,7 @@ static void print_module(const char *name)
     else if (dv_module_load(name, &backend) != DV_OK)
         printf("backend %-7s %s\n", name, dv_error_message());
     else {
-        printf("backend %-7s %s (%s)\n", name, backend->version(), path);
+        printf("backend %-7s %s (%s)\n", name, backend->version(), dv_show(path).text);
         print_devices(backend);
     }
 }
@@ -105,7 +107,7 @@ static dv_status print_json(json_t *json)
 {
     if (json == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory");
-    json_dumpf(json, stdout, JSON_INDENT(2));
+    json_dumpf(json, stdout, dv_json_flags(stdout));
     printf("\n");
     json_decref(json);
     return DV_OK;

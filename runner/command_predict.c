@@ -1,3 +1,4 @@
+#include "engine/core/text.h"
 #include "engine/train/metrics.h"
 #include "runner/command.h"
 #include "runner/report.h"
@@ -45,7 +46,7 @@ static void print_text(const dv_predictor *predictor, const char *file, const dv
     int64_t classes = dv_predictor_classes(predictor);
     int64_t best = dv_argmax(answer->logits, classes);
     double confidence = exp(-dv_cross_entropy(answer->logits, classes, best));
-    printf("%s  %s  %.4f\n", file, dv_predictor_label(predictor, best), confidence);
+    printf("%s  %s  %.4f\n", dv_show(file).text, dv_predictor_label(predictor, best), confidence);
 }
 
 /* An element of the list, indented as the list would be if it were printed at once. */
@@ -56,7 +57,7 @@ static void print_json(const printer *p, int64_t i)
                        ? dv_answer_json(p->predictor, p->files[i], answer->logits)
                        : json_pack("{s:o, s:o}", "file", dv_text_json(p->files[i]), "error",
                                    dv_text_json(answer->message));
-    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    char *text = json != NULL ? json_dumps(json, dv_json_flags(stdout)) : NULL;
     printf("%s\n  ", i > 0 ? "," : "");
     for (const char *c = text != NULL ? text : "null"; *c != '\0'; c++) {
         putchar(*c);

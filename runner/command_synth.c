@@ -1,3 +1,4 @@
+#include "engine/core/text.h"
 #include "runner/command.h"
 #include "runner/synth.h"
 
@@ -24,6 +25,6 @@ int dv_command_synth(int argc, char **argv)
     if (status != DV_OK)
         return dv_command_fail("synth", status);
     printf("%lld clips by %lld voices in %s\n", (long long)written, (long long)config.voices,
-           config.out);
+           dv_show(config.out).text);
     return DV_EXIT_GOOD;
 }

@@ -1,6 +1,7 @@
 /* Which models are compared, and what their cards say. */
 #include "engine/core/context.h"
 #include "engine/core/module.h"
+#include "engine/core/text.h"
 #include "engine/core/threads.h"
 #include "engine/io/yaml.h"
 #include "engine/train/metrics.h"
@@ -9,8 +10,8 @@
 #include "runner/experiment.h"
 #include "runner/home.h"
 #include "runner/proc.h"
-
 #include "runner/report.h"
+
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +152,7 @@ static dv_status read_model(const dv_comparison *comparison, const char *path, d
 static void warn(const char *format, const char *first, const char *second)
 {
     fputs("decavox: warning: ", stderr);
-    fprintf(stderr, format, first, second);
+    fprintf(stderr, format, dv_show(first).text, dv_show(second).text);
     fputc('\n', stderr);
 }
 

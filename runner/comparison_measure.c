@@ -1,5 +1,6 @@
 /* The parent's side of measuring: processes, what they tell, the progress bar. It stays small
    itself, since a process begins with as much memory as the one it was forked from. */
+#include "engine/core/text.h"
 #include "engine/io/temporary.h"
 #include "runner/child.h"
 #include "runner/comparison.h"
@@ -28,7 +29,7 @@ static void show(const progress *at, const char *step)
     for (size_t i = 0; i < BAR_WIDTH; i++)
         bar[i] = i < filled ? '=' : ' ';
     bar[BAR_WIDTH] = '\0';
-    fprintf(stderr, "\r[%s] %.40s: %.60s\033[K", bar, at->model, step);
+    fprintf(stderr, "\r[%s] %.40s: %.60s\033[K", bar, dv_show(at->model).text, step);
 }
 
 static void clear(const progress *at)

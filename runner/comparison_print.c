@@ -1,5 +1,6 @@
 /* The comparison as a table for the eye, as CSV and as JSON. */
 #include "runner/comparison.h"
+#include "engine/core/text.h"
 #include "runner/output.h"
 #include "runner/report.h"
 
@@ -54,7 +55,7 @@ static void print_accuracy(const dv_accuracy *accuracy, FILE *out)
 {
     if (dv_accuracy_known(accuracy))
         fprintf(out, "  %6.2f (%.2f to %.2f) %s", 100 * dv_accuracy_share(accuracy),
-                100 * accuracy->low, 100 * accuracy->high, accuracy->protocol);
+                100 * accuracy->low, 100 * accuracy->high, dv_show(accuracy->protocol).text);
     fputc('\n', out);
 }
 
@@ -62,10 +63,10 @@ static void print_row(const dv_measured *model, int width, FILE *out)
 {
     char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE];
     fprintf(out, "%-*s %10" PRId64 " %9s %9s %8.3f %9.1f %9.1f %9.0f %5" PRId64 " %8.1f %8.1f",
-            width, model->name, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
-            show_size(model, DV_CHECKPOINT_FP16, half), mflops(model), 1e6 * model->p50,
-            1e6 * model->p99, model->throughput, model->batch, 1e-6 * (double)model->peak_memory,
-            1e3 * model->first_answer);
+            width, dv_show(model->name).text, model->parameters,
+            show_size(model, DV_CHECKPOINT_FP32, full), show_size(model, DV_CHECKPOINT_FP16, half),
+            mflops(model), 1e6 * model->p50, 1e6 * model->p99, model->throughput, model->batch,
+            1e-6 * (double)model->peak_memory, 1e3 * model->first_answer);
     print_accuracy(&model->accuracy, out);
 }
 
@@ -124,7 +125,7 @@ void dv_comparison_table(const dv_comparison *comparison, FILE *out)
 {
     int width = 5;
     for (size_t i = 0; i < comparison->count; i++) {
-        int length = (int)strlen(comparison->models[i].name);
+        int length = (int)strlen(dv_show(comparison->models[i].name).text);
         width = length > width ? length : width;
     }
     dv_comparison_place(comparison, out);
@@ -138,10 +139,11 @@ void dv_comparison_table(const dv_comparison *comparison, FILE *out)
 
 /* ---- CSV ---- */
 
-static void put_field(const char *text, FILE *out)
+static void put_field(const char *name, FILE *out)
 {
+    dv_shown shown = dv_show(name);
     fputc('"', out);
-    for (; *text != '\0'; text++) {
+    for (const char *text = shown.text; *text != '\0'; text++) {
         if (*text == '"')
             fputc('"', out);
         fputc(*text, out);
@@ -170,7 +172,7 @@ static void put_row(const dv_measured *model, FILE *out)
             mflops(model), 1e6 * model->p50, 1e6 * model->p99, model->throughput, model->batch,
             model->peak_memory, 1e3 * model->first_answer);
     if (dv_accuracy_known(accuracy))
-        fprintf(out, "%s,%.9g,%.9g,%.9g,%" PRId64 ",%" PRId64, accuracy->protocol,
+        fprintf(out, "%s,%.9g,%.9g,%.9g,%" PRId64 ",%" PRId64, dv_show(accuracy->protocol).text,
                 dv_accuracy_share(accuracy), accuracy->low, accuracy->high, accuracy->correct,
                 accuracy->count);
     else
@@ -233,7 +235,7 @@ void dv_comparison_json(const dv_comparison *comparison, FILE *out)
                              "machine", dv_text_json(comparison->machine), "device",
                              dv_text_json(comparison->options->device), "threads",
                              comparison->threads, "models", models);
-    json_dumpf(json, out, JSON_INDENT(2));
+    json_dumpf(json, out, dv_json_flags(out));
     fputc('\n', out);
     json_decref(json);
 }

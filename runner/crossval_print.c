@@ -1,4 +1,5 @@
 #include "runner/crossval.h"
+#include "engine/core/text.h"
 #include "runner/output.h"
 #include "runner/report.h"
 
@@ -53,9 +54,9 @@ static void print_table(const dv_crossval *all, const dv_crossval_summary *summa
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)
 {
     char mean[PERCENT_SIZE], over_seeds[PERCENT_SIZE], over_folds[PERCENT_SIZE];
-    fprintf(out, "%s: %zu folds%s, %zu seed%s, %zu of %zu runs%s\n\n", all->model, all->fold_count,
-            all->by_speaker ? " by speaker" : "", all->seed_count, all->seed_count > 1 ? "s" : "",
-            summary->finished, all->run_count,
+    fprintf(out, "%s: %zu folds%s, %zu seed%s, %zu of %zu runs%s\n\n", dv_show(all->model).text,
+            all->fold_count, all->by_speaker ? " by speaker" : "", all->seed_count,
+            all->seed_count > 1 ? "s" : "", summary->finished, all->run_count,
             summary->finished < all->run_count ? ": INCOMPLETE" : "");
     print_table(all, summary, out);
     fprintf(out, "accuracy %s, the mean of the runs; deviation over seeds %s, over folds %s\n",

@@ -1,4 +1,5 @@
 /* decavox: trains, measures and uses classifiers of short spoken words. */
+#include "engine/core/text.h"
 #include "engine/io/descriptors.h"
 #include "runner/command.h"
 #include "runner/commit.h"
@@ -60,7 +61,7 @@ int main(int argc, char **argv)
         printf("decavox %s, commit %s\n", DV_VERSION, dv_commit());
         return end(DV_EXIT_GOOD);
     }
-    fprintf(stderr, "decavox: no command '%s'\n\n", argv[1]);
+    fprintf(stderr, "decavox: no command '%s'\n\n", dv_show(argv[1]).text);
     usage(stderr);
     return DV_EXIT_USAGE;
 }

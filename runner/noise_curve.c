@@ -169,14 +169,14 @@ static void print_files(const dv_noise_curve *curve, FILE *out)
     char name[NAME_SIZE];
     int width = 10;
     for (size_t i = 0; i < curve->noises.count; i++) {
-        int length = (int)strlen(curve->noises.items[i].path);
+        int length = (int)strlen(dv_show(curve->noises.items[i].path).text);
         width = length > width ? length : width;
     }
     fprintf(out, "\n%-*s %6s", width, "noise file", "clips");
     for (size_t k = 0; k < curve->count; k++)
         fprintf(out, " %9s", name_of(&curve->points[k], name));
     for (size_t i = 0; i < curve->noises.count; i++) {
-        fprintf(out, "\n%-*s %6lld", width, curve->noises.items[i].path,
+        fprintf(out, "\n%-*s %6lld", width, dv_show(curve->noises.items[i].path).text,
                 (long long)curve->points[0].by_file[i].count);
         for (size_t k = 0; k < curve->count; k++)
             fprintf(out, " %8.2f%%", 100 * accuracy(&curve->points[k].by_file[i]));

@@ -1,5 +1,6 @@
 /* A recommendation with its reasons, in numbers that the comparison prints too. */
 #include "runner/recommendation.h"
+#include "engine/core/text.h"
 #include "runner/output.h"
 #include "runner/report.h"
 
@@ -140,7 +141,7 @@ static void use_command(const dv_measured *model, char text[COMMAND_SIZE])
 static void print_line(FILE *out, const char *name, const char *text)
 {
     if (text[0] != '\0')
-        fprintf(out, "%-10s %s\n", name, text);
+        fprintf(out, "%-10s %s\n", name, dv_show(text).text);
 }
 
 static void print_commands(FILE *out, const dv_measured *model)
@@ -152,7 +153,7 @@ static void print_commands(FILE *out, const dv_measured *model)
         fprintf(out,
                 "%-10s not known, since %s has no card; `decavox info %s` prints its "
                 "configuration\n",
-                "train", model->path, model->path);
+                "train", dv_show(model->path).text, dv_show(model->path).text);
     use_command(model, command);
     print_line(out, "use", command);
 }
@@ -175,7 +176,8 @@ static void print_why(FILE *out, dv_use_case use_case, const dv_recommendation *
         return;
     }
     describe_rank(use_case, answer->second, answer, next);
-    fprintf(out, "%-10s %s; the next, %s: %s\n", "why", first, answer->second->name, next);
+    fprintf(out, "%-10s %s; the next, %s: %s\n", "why", first, dv_show(answer->second->name).text,
+            next);
 }
 
 void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_case,
@@ -184,7 +186,8 @@ void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_cas
     char text[TEXT_SIZE];
     const dv_measured *told = answer->best != NULL ? answer->best : answer->nearest;
     if (answer->best != NULL)
-        fprintf(out, "%s: %s (%s)\n\n", dv_use_case_names[use_case], told->name, told->path);
+        fprintf(out, "%s: %s (%s)\n\n", dv_use_case_names[use_case], dv_show(told->name).text,
+                dv_show(told->path).text);
     else
         fprintf(out, "%s: none of %zu models will do\n\n", dv_use_case_names[use_case],
                 comparison->count);
@@ -194,12 +197,13 @@ void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_cas
     if (answer->best != NULL)
         print_why(out, use_case, answer);
     else
-        fprintf(out, "%-10s %s (%s): %s\n", "nearest", told->name, told->path, answer->miss);
+        fprintf(out, "%-10s %s (%s): %s\n", "nearest", dv_show(told->name).text,
+                dv_show(told->path).text, dv_show(answer->miss).text);
     print_model(out, told, answer);
     if (answer->second != NULL) {
         describe_change(answer->best, answer->second, answer, text);
-        fprintf(out, "%-10s %s (%s): %s\n", "runner-up", answer->second->name, answer->second->path,
-                text);
+        fprintf(out, "%-10s %s (%s): %s\n", "runner-up", dv_show(answer->second->name).text,
+                dv_show(answer->second->path).text, text);
     }
     print_commands(out, told);
     fputc('\n', out);
@@ -232,15 +236,16 @@ void dv_recommendation_json(const dv_comparison *comparison, dv_use_case use_cas
 {
     const dv_measured *told = answer->best != NULL ? answer->best : answer->nearest;
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:{s:o, s:o, s:o}, s:s, s:s, s:i, s:o, s:o, s:o, s:s, s:o}",
+        "{s:s, s:s, s:s, s:{s:o, s:o, s:o}, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
         DV_JSON_GENERATOR, DV_JSON_DECAVOX, "use_case", dv_use_case_names[use_case], "rule",
         dv_use_case_rules[use_case], "limits", "latency_p99_ms", limit_json(limits->latency, 1e3),
         "size_mb", limit_json(limits->bytes, 1e-6), "accuracy", limit_json(limits->accuracy, 1),
-        "protocol", answer->protocol, "device", comparison->options->device, "threads",
-        comparison->threads, "recommended", model_json(answer->best), "runner_up",
-        model_json(answer->second), "nearest", model_json(answer->nearest), "miss", answer->miss,
-        "commands", commands_json(told));
-    json_dumpf(json, out, JSON_INDENT(2));
+        "protocol", dv_text_json(answer->protocol), "device",
+        dv_text_json(comparison->options->device), "threads", comparison->threads, "recommended",
+        model_json(answer->best), "runner_up", model_json(answer->second), "nearest",
+        model_json(answer->nearest), "miss", dv_text_json(answer->miss), "commands",
+        commands_json(told));
+    json_dumpf(json, out, dv_json_flags(out));
     fputc('\n', out);
     json_decref(json);
 }

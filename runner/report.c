@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *const dv_report_parts[] = {"train", "validation", "test", "all", NULL};
 
@@ -308,6 +309,11 @@ static void print_field(FILE *out, const char *text)
 static dv_status write_text(const char *path, const char *text)
 {
     return dv_atomic_file_store(path, text, strlen(text));
+}
+
+size_t dv_json_flags(FILE *out)
+{
+    return JSON_INDENT(2) | (isatty(fileno(out)) == 1 ? JSON_ENSURE_ASCII : 0);
 }
 
 dv_status dv_json_read(const char *path, json_t **out)

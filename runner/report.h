@@ -62,6 +62,10 @@ json_t *dv_text_json(const char *text);
 /* Labels, probabilities and logits of one answer, for JSON. */
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
 
+/* How JSON is printed to `out`: indented, and where that is a terminal in ASCII alone, since beyond
+   it there are characters that a terminal obeys. */
+size_t dv_json_flags(FILE *out);
+
 /* Reads a file of JSON: a new reference, NULL on failure. DV_EIO, DV_ESYSTEM; DV_EFORMAT names the
    line. */
 dv_status dv_json_read(const char *path, json_t **out);

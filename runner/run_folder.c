@@ -1,8 +1,9 @@
 #include "runner/run_folder.h"
+#include "engine/core/text.h"
 #include "engine/io/atomic_file.h"
 #include "engine/io/folder.h"
-#include "engine/io/yaml.h"
 #include "engine/io/input_file.h"
+#include "engine/io/yaml.h"
 #include "runner/printing.h"
 
 #include <dirent.h>
@@ -173,7 +174,8 @@ static void flush_log(dv_run_folder *folder)
     bool good = fflush(folder->log) == 0 && ferror(folder->log) == 0;
     if (!good && !folder->log_failed)
         fprintf(stderr, "decavox: %s/log.txt cannot be written (%s): the training goes on\n",
-                folder->path, errno != 0 ? strerror(errno) : "an earlier write failed");
+                dv_show(folder->path).text,
+                errno != 0 ? strerror(errno) : "an earlier write failed");
     folder->log_failed = folder->log_failed || !good;
     clearerr(folder->log);
 }
@@ -232,9 +234,10 @@ void dv_run_print(dv_run_folder *folder, const char *format, ...)
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     clear_bar(folder);
-    printf("%s\n", line);
+    dv_shown shown = dv_show(line); /* it holds names of users */
+    printf("%s\n", shown.text);
     dv_printing_flush();
-    fprintf(folder->log, "%s\n", line);
+    fprintf(folder->log, "%s\n", shown.text);
     flush_log(folder);
 }
 

@@ -1,4 +1,5 @@
 #include "engine/core/log.h"
+#include "engine/core/text.h"
 
 #include <stdio.h>
 
@@ -6,10 +7,11 @@ void dv__log(const dv_log *log, dv_log_level level, const char *format, ...)
 {
     if (log == NULL || log->write == NULL)
         return;
-    char text[1024];
+    char text[1024], shown[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    log->write(log->user, level, text);
+    dv_text_show(text, shown, sizeof shown); /* it holds names of users */
+    log->write(log->user, level, shown);
 }

@@ -1,4 +1,5 @@
 #include "engine/core/status.h"
+#include "engine/core/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,13 +27,14 @@ const char *dv_error_message(void)
 
 dv_status dv__fail(dv_status code, const char *format, ...)
 {
-    /* Arguments may point into the present message, so it is replaced only when the new is done. */
+    /* Arguments may point into the present message, so it is replaced only when the new is done.
+       They hold names of users. */
     char text[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    memcpy(message, text, sizeof message);
+    dv_text_show(text, message, sizeof message);
     return code;
 }
 

@@ -1,0 +1,93 @@
+/* What people are shown of texts that users have chosen. */
+#include "engine/core/log.h"
+#include "engine/core/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_shown(void **state)
+{
+    static const char *const cases[][2] = {
+        {"a b.wav", "a b.wav"},
+        {"\xC3\xA4\xE4\xB8\xAD\xF0\x9F\x8E\xA4", "\xC3\xA4\xE4\xB8\xAD\xF0\x9F\x8E\xA4"},
+        {"\x1B[2J\r\n\t\x7F", "\\x1B[2J\\x0D\\x0A\\x09\\x7F"},
+        {"a\xC2\x9B"
+         "2Jb\xC2\xA0",
+         "a\\xC2\\x9B2Jb\xC2\xA0"},                            /* CSI in one character */
+        {"\x9B\xFF\xC3", "\\x9B\\xFF\\xC3"},                   /* no UTF-8 */
+        {"\xED\xA0\x80\xC0\x8A", "\\xED\\xA0\\x80\\xC0\\x8A"}, /* a surrogate, a long form */
+        {"\xE2\x80\xAE.wav\xE2\x80\xA8", "\\xE2\\x80\\xAE.wav\\xE2\\x80\\xA8"}, /* turns the line */
+        {"\xE2\x81\xA6\xE2\x80\x93", "\\xE2\\x81\\xA6\xE2\x80\x93"},
+        {"\\x1B", "\\x1B"},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(dv_show(cases[i][0]).text, cases[i][1]);
+}
+
+/* No character in the middle, whatever the room. */
+static void test_cut(void **state)
+{
+    static const char *const starts[] = {"", "a", "a\\x1B", "a\\x1B\xC3\xA4"};
+    static const size_t lengths[] = {1, 2, 6, 8};
+    (void)state;
+    for (size_t size = 1, best = 0; size <= 8; size++) {
+        char shown[9];
+        memset(shown, '#', sizeof shown);
+        while (best + 1 < 4 && lengths[best + 1] <= size)
+            best++;
+        dv_text_show("a\x1B\xC3\xA4", shown, size);
+        assert_string_equal(shown, starts[best]);
+        assert_int_equal(shown[size], '#');
+    }
+}
+
+static void test_control_characters(void **state)
+{
+    static const char *const with[] = {"a\n",       "\x1B",     "\x7F",
+                                       "a\xC2\x85", "\xC2\x9B", "\xE2\x80\xAE"};
+    static const char *const without[] = {"",         "a b",          "\xC2\xA0",
+                                          "\xC3\xA4", "\xE2\x80\x93", "\x9B\xFF"};
+    (void)state;
+    for (size_t i = 0; i < sizeof with / sizeof with[0]; i++)
+        assert_true(dv_has_control_character(with[i]));
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+        assert_false(dv_has_control_character(without[i]));
+}
+
+static void keep(void *user, dv_log_level level, const char *message)
+{
+    (void)level;
+    snprintf(user, 100, "%s", message);
+}
+
+/* Messages hold names: what tells them need not look. */
+static void test_messages(void **state)
+{
+    char kept[100];
+    dv_log log = {.write = keep, .user = kept};
+    (void)state;
+    assert_int_equal(DV_FAIL(DV_EIO, "%s: missing", "\x1B[2Ja\nb\xFF"), DV_EIO);
+    assert_string_equal(dv_error_message(), "\\x1B[2Ja\\x0Ab\\xFF: missing");
+    assert_int_equal(dv__fail_within(DV_EIO, "%s", "c\n"), DV_EIO);
+    assert_string_equal(dv_error_message(), "c\\x0A: \\x1B[2Ja\\x0Ab\\xFF: missing");
+    dv__log(&log, DV_LOG_WARNING, "%s is left out", "\x1B]0;title\x07");
+    assert_string_equal(kept, "\\x1B]0;title\\x07 is left out");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_messages),
+    };
+    return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}
