@@ -27,7 +27,7 @@ static const double passband = 0.96;
 
 /* What is being read. */
 typedef struct source {
-    dv__sound_file bytes;
+    dv__sound_file *bytes;
     dv__sound_header header;
     int64_t position; /* of the decoder, in what it is shown */
     SNDFILE *file;
@@ -41,7 +41,7 @@ typedef struct source {
 static sf_count_t shown_size(void *user)
 {
     const source *in = user;
-    return in->bytes.size - in->header.first;
+    return in->bytes->size - in->header.first;
 }
 
 static sf_count_t shown_seek(sf_count_t offset, int whence, void *user)
@@ -66,7 +66,7 @@ static sf_count_t shown_read(void *to, sf_count_t count, void *user)
     source *in = user;
     const dv__sound_header *header = &in->header;
     int64_t at = header->first + in->position;
-    int64_t got = at < in->bytes.size ? dv__sound_file_read(&in->bytes, at, count, to) : 0;
+    int64_t got = at < in->bytes->size ? dv__sound_file_read(in->bytes, at, count, to) : 0;
     for (int i = 0; i < header->patch_size; i++) {
         int64_t place = header->patch_at + i - at;
         if (place >= 0 && place < got)
@@ -90,17 +90,10 @@ static dv_status open_decoder(source *in)
         status = DV_FAIL(DV_EFORMAT,
                          "%s: is not a sound file that can be read: %s Formats that are "
                          "read: WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus",
-                         in->bytes.path, sf_strerror(NULL));
+                         in->bytes->path, sf_strerror(NULL));
     pthread_mutex_unlock(&opening);
-    DV_TRY(dv__sound_file_check(&in->bytes));
+    DV_TRY(dv__sound_file_check(in->bytes));
     return status;
-}
-
-static void source_close(source *in)
-{
-    if (in->file != NULL)
-        sf_close(in->file);
-    dv__sound_file_close(&in->bytes);
 }
 
 static void find_promise(source *in)
@@ -113,17 +106,17 @@ static dv_status check_info(const source *in, double max_seconds)
 {
     const SF_INFO *info = &in->info;
     if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
-        return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->bytes.path,
+        return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->bytes->path,
                        info->samplerate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     if (info->channels < 1 || info->channels > MAX_CHANNELS)
-        return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->bytes.path,
+        return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->bytes->path,
                        info->channels, MAX_CHANNELS);
     if (in->promised == 0)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes.path);
+        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
     double seconds = (double)in->promised / (double)info->samplerate;
     if (seconds > max_seconds)
-        return DV_FAIL(DV_EFORMAT, "%s: is too long: %.1f s, at most %g s", in->bytes.path, seconds,
-                       max_seconds);
+        return DV_FAIL(DV_EFORMAT, "%s: is too long: %.1f s, at most %g s", in->bytes->path,
+                       seconds, max_seconds);
     return DV_OK;
 }
 
@@ -163,10 +156,10 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
         mono[i] = in->channel < 0 ? (float)(sum / channels) : frame[in->channel];
         seen->mean += sum / channels * (sum / channels);
         if (!isfinite(sum))
-            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is not a finite number", in->bytes.path,
+            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is not a finite number", in->bytes->path,
                            (long long)(position + i));
         if (fabsf(mono[i]) > DV_AUDIO_LARGEST)
-            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is %g, far outside -1..1", in->bytes.path,
+            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is %g, far outside -1..1", in->bytes->path,
                            (long long)(position + i), (double)mono[i]);
     }
     return DV_OK;
@@ -190,16 +183,16 @@ static dv_status read_samples(source *in, double max_seconds, dv_audio *audio, e
         DV_TRY_GOTO(mix_down(in, chunk, frames, audio->count, audio->samples + audio->count, seen));
         audio->count += frames;
         if ((double)audio->count > most) {
-            status =
-                DV_FAIL(DV_EFORMAT, "%s: is too long: more than %g s", in->bytes.path, max_seconds);
+            status = DV_FAIL(DV_EFORMAT, "%s: is too long: more than %g s", in->bytes->path,
+                             max_seconds);
             goto fail;
         }
     }
-    DV_TRY_GOTO(dv__sound_file_check(&in->bytes));
+    DV_TRY_GOTO(dv__sound_file_check(in->bytes));
     /* MP3 without a length may end within a frame. */
     bool at_end = in->header.endless && in->position >= shown_size(in);
     if (sf_error(in->file) != SF_ERR_NO_ERROR && !at_end)
-        status = DV_FAIL(DV_EFORMAT, "%s: is damaged: %s after %lld samples", in->bytes.path,
+        status = DV_FAIL(DV_EFORMAT, "%s: is damaged: %s after %lld samples", in->bytes->path,
                          sf_strerror(in->file), (long long)audio->count);
 fail:
     free(chunk);
@@ -209,20 +202,19 @@ fail:
 static dv_status check_count(const source *in, int64_t count)
 {
     if (count < 1)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes.path);
+        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
     if (count < in->promised)
         return DV_FAIL(DV_EFORMAT,
                        "%s: is truncated: its header promises %lld samples, %lld are "
                        "there",
-                       in->bytes.path, (long long)in->promised, (long long)count);
+                       in->bytes->path, (long long)in->promised, (long long)count);
     return DV_OK;
 }
 
 /* The decoded file at its own rate. */
 static dv_status read_file(source *in, double max_seconds, dv_audio *audio, energies *seen)
 {
-    DV_TRY(dv__sound_file_open(in->bytes.path, &in->bytes));
-    DV_TRY(dv__sound_header_read(&in->bytes, &in->header));
+    DV_TRY(dv__sound_header_read(in->bytes, &in->header));
     DV_TRY(open_decoder(in));
     find_promise(in);
     DV_TRY(check_info(in, max_seconds));
@@ -248,16 +240,17 @@ static int loudest_if_cancelled(const energies *seen, int count)
 }
 
 /* Reads all channels as their mean, and where that cancels them, again the loudest alone. */
-static dv_status read_mixed(const char *path, double max_seconds, dv_audio *audio)
+static dv_status read_mixed(dv__sound_file *bytes, double max_seconds, dv_audio *audio)
 {
     dv_status status = DV_OK;
     int channel = -1;
     for (int pass = 0; pass < 2; pass++) {
-        source in = {.bytes = {.path = path}, .channel = channel};
+        source in = {.bytes = bytes, .channel = channel};
         energies seen = {.mean = 0};
         dv_audio_free(audio);
         status = read_file(&in, max_seconds, audio, &seen);
-        source_close(&in);
+        if (in.file != NULL)
+            sf_close(in.file);
         if (channel >= 0)
             audio->remarks |= 1U << DV_AUDIO_CANCELLED;
         if (status == DV_OK)
@@ -296,21 +289,36 @@ dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *aud
     return DV_OK;
 }
 
-dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio)
+static dv_status read_audio(const char *path, bool streams, int64_t sample_rate, double max_seconds,
+                            dv_audio *audio)
 {
-    dv_status status = DV_OK;
+    dv__sound_file bytes;
     memset(audio, 0, sizeof *audio);
     if (sample_rate < 1 || sample_rate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be 1 to %d", path,
                        (long long)sample_rate, DV_AUDIO_MAX_RATE);
     if (!(max_seconds > 0))
         return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, max_seconds);
-    status = read_mixed(path, max_seconds, audio);
+    dv_status status = dv__sound_file_open(path, streams, &bytes);
+    if (status == DV_OK)
+        status = read_mixed(&bytes, max_seconds, audio);
+    dv__sound_file_close(&bytes);
     if (status == DV_OK && audio->sample_rate != sample_rate)
         status = dv_audio_resample(path, sample_rate, audio);
     if (status != DV_OK)
         dv_audio_free(audio);
     return status;
+}
+
+dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio)
+{
+    return read_audio(path, false, sample_rate, max_seconds, audio);
+}
+
+dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
+                               dv_audio *audio)
+{
+    return read_audio(path, true, sample_rate, max_seconds, audio);
 }
 
 /* samples (count) -> 16-bit, the scale of which libsndfile's reading is the inverse. */

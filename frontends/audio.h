@@ -51,6 +51,11 @@ enum { DV_AUDIO_LARGEST = 65536 };
  */
 dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio);
 
+/* The same, and the path may be that of a pipe, or "-", standard input. Either is read to its end
+   before it is decoded; more than 256 MiB are DV_EFORMAT. */
+dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
+                               dv_audio *audio);
+
 /* Replaces the samples by the same sound at `sample_rate` Hz. `path` is for messages. DV_EFORMAT:
    a ratio that cannot be, or too few samples; *audio is then as it was. */
 dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio);

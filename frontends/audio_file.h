@@ -11,16 +11,20 @@
 
 /* An open sound file. */
 typedef struct dv__sound_file {
-    const char *path; /* borrowed */
-    int descriptor;   /* -1: not open */
-    int64_t size;     /* bytes */
-    int error;        /* errno of the first read that failed; 0: none did */
+    const char *path;      /* borrowed */
+    int descriptor;        /* -1: not open */
+    unsigned char *memory; /* (size) what a pipe gave, owned; NULL: it is a file */
+    int64_t size;          /* bytes */
+    int error;             /* errno of the first read that failed; 0: none did */
 } dv__sound_file;
 
-/* Opens a regular file that is not empty. DV_EIO: missing, not permitted, no regular file;
-   DV_ESYSTEM: the system cannot; DV_EFORMAT: empty. Close with dv__sound_file_close, on failure
-   too. */
-dv_status dv__sound_file_open(const char *path, dv__sound_file *file);
+enum { DV__STREAM_SIZE = 256 << 20 }; /* bytes of a pipe, at most */
+
+/* Opens a regular file that is not empty. `streams`: a pipe too, and by the path "-" standard
+   input; they are read to their end, and may be waited for. DV_EIO: missing, not permitted, of
+   another kind; DV_ESYSTEM: the system cannot; DV_EFORMAT: empty, or a stream of more than
+   DV__STREAM_SIZE bytes. Close with dv__sound_file_close, on failure too. */
+dv_status dv__sound_file_open(const char *path, bool streams, dv__sound_file *file);
 void dv__sound_file_close(dv__sound_file *file);
 
 /* Reads up to `count` bytes from byte `at`; how many there were. */

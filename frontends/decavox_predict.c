@@ -11,6 +11,8 @@ struct dv_recognizer {
     dv_predictor *predictor;
     size_t labels;
     double *exact; /* (labels) */
+    dv_seen *seen; /* (seen_count) of the latest call that has answered */
+    size_t seen_count;
 };
 
 dv_status dv_recognizer_open(const char *checkpoint, int threads, dv_log_fn log, void *user,
@@ -41,6 +43,7 @@ void dv_recognizer_close(dv_recognizer *recognizer)
         return;
     dv_predictor_free(recognizer->predictor);
     free(recognizer->exact);
+    free(recognizer->seen);
     free(recognizer);
 }
 
@@ -54,6 +57,28 @@ const char *dv_recognizer_label(const dv_recognizer *recognizer, size_t index)
     if (index >= recognizer->labels)
         return NULL;
     return dv_predictor_label(recognizer->predictor, (int64_t)index);
+}
+
+dv_seen dv_recognizer_seen(const dv_recognizer *recognizer, size_t index)
+{
+    return index < recognizer->seen_count ? recognizer->seen[index] : (dv_seen){.seconds = 0};
+}
+
+double dv_recognizer_window(const dv_recognizer *recognizer)
+{
+    const dv_frontend *frontend = dv_predictor_frontend(recognizer->predictor);
+    return (double)dv_frontend_samples(frontend) /
+           (double)dv_frontend_config(frontend)->sample_rate;
+}
+
+/* Forgets what was seen of other sounds and makes room for `count`. */
+static dv_status begin_seen(dv_recognizer *recognizer, size_t count)
+{
+    free(recognizer->seen);
+    recognizer->seen_count = 0;
+    DV_TRY(dv__calloc(count, sizeof *recognizer->seen, &recognizer->seen));
+    recognizer->seen_count = count;
+    return DV_OK;
 }
 
 /* row (labels): logits become probabilities. */
@@ -71,17 +96,19 @@ dv_status dv_recognizer_file(dv_recognizer *recognizer, const char *path, float 
 }
 
 /* Turns the logits of each answer into probabilities; the first failure's status and message. */
-static dv_status finish_answers(const dv_recognizer *recognizer, const dv_answer *answers,
-                                size_t count, dv_status *statuses)
+static dv_status finish_answers(dv_recognizer *recognizer, const dv_answer *answers, size_t count,
+                                dv_status *statuses)
 {
     dv_status first = DV_OK;
     for (size_t i = 0; i < count; i++) {
         float *row = answers[i].logits;
         statuses[i] = answers[i].status;
-        if (statuses[i] == DV_OK)
+        if (statuses[i] == DV_OK) {
             to_probabilities(recognizer, row);
-        else
+            recognizer->seen[i] = answers[i].seen;
+        } else {
             memset(row, 0, recognizer->labels * sizeof *row);
+        }
         if (statuses[i] != DV_OK && first == DV_OK)
             first = DV_FAIL(statuses[i], "%s", answers[i].message);
     }
@@ -95,6 +122,8 @@ dv_status dv_recognizer_files(dv_recognizer *recognizer, const char *const *path
     dv_status status = dv__calloc(count, sizeof *answers, &answers);
     for (size_t i = 0; status == DV_OK && i < count; i++)
         answers[i].logits = probabilities + i * recognizer->labels;
+    if (status == DV_OK)
+        status = begin_seen(recognizer, count);
     if (status == DV_OK)
         status = dv_predictor_files(recognizer->predictor, paths, (int64_t)count, answers);
     if (status == DV_OK) {
@@ -143,6 +172,7 @@ dv_status dv_recognizer_samples(dv_recognizer *recognizer, const float *samples,
 {
     const dv_frontend *frontend = dv_predictor_frontend(recognizer->predictor);
     DV_TRY(check_samples(samples, count, sample_rate));
+    DV_TRY(begin_seen(recognizer, 1));
     dv_audio audio;
     DV_TRY(
         copy_audio(samples, count, sample_rate, dv_frontend_config(frontend)->sample_rate, &audio));
@@ -151,8 +181,10 @@ dv_status dv_recognizer_samples(dv_recognizer *recognizer, const float *samples,
     dv_dataset one = {.clips = &clip, .count = 1};
     dv_status status =
         dv_predictor_clips(recognizer->predictor, &one, &(int64_t){0}, 1, probabilities);
-    if (status == DV_OK)
+    if (status == DV_OK) {
         to_probabilities(recognizer, probabilities);
+        recognizer->seen[0] = dv_predictor_seen(recognizer->predictor, clip.count, clip.center);
+    }
     dv_audio_free(&audio);
     return status;
 }

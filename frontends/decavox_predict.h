@@ -84,6 +84,25 @@ DV_API DV_MUST_CHECK dv_status dv_recognizer_samples(dv_recognizer *recognizer,
                                                      const float *samples, size_t count,
                                                      int64_t sample_rate, float *probabilities);
 
+/*
+ * Which part of a sound an answer is of: the model looks at one window, which lies on the loudest
+ * word unless the checkpoint's configuration places it in the middle or at the start. `to` - `from`
+ * may be less than the window, where that reaches beyond the sound.
+ */
+typedef struct dv_seen {
+    double seconds;  /* length of the sound */
+    double from, to; /* what was seen of it, in seconds from its start */
+} dv_seen;
+
+/* Of sound `index` of the latest call that has answered, 0 where that was of one sound.
+   All 0: there is no such sound, or no answer to it. A file that is longer than the window goes to
+   `log` as a warning, too. */
+DV_API dv_seen dv_recognizer_seen(const dv_recognizer *recognizer, size_t index);
+
+/* Length of the window in seconds. Of a longer sound each stretch of that length can be given to
+   dv_recognizer_samples; `decavox predict --windows` does so. */
+DV_API double dv_recognizer_window(const dv_recognizer *recognizer);
+
 #ifdef __cplusplus
 }
 #endif

@@ -209,10 +209,14 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
         json_array_append_new(all, json_real(probabilities[k]));
         json_array_append_new(raw, json_real((double)logits[k]));
     }
-    json_t *result =
-        json_pack("{s:o, s:s, s:f, s:o, s:o, s:o}", "file", dv_text_json(file), "label",
-                  dv_predictor_label(predictor, best), "confidence", probabilities[best], "labels",
-                  labels, "probabilities", all, "logits", raw);
+    json_t *result = json_object();
+    if (file != NULL)
+        json_object_set_new(result, "file", dv_text_json(file));
+    json_object_set_new(result, "label", json_string(dv_predictor_label(predictor, best)));
+    json_object_set_new(result, "confidence", json_real(probabilities[best]));
+    json_object_set_new(result, "labels", labels);
+    json_object_set_new(result, "probabilities", all);
+    json_object_set_new(result, "logits", raw);
     free(probabilities);
     return result;
 }

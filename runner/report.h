@@ -59,7 +59,8 @@ dv_status dv_report_confusion_csv(const dv_report *report, const char *path);
    beyond ASCII becomes '?'. */
 json_t *dv_text_json(const char *text);
 
-/* Labels, probabilities and logits of one answer, for JSON. */
+/* Label, probabilities and logits of one answer, for JSON; `file` NULL: of what is not said. A new
+   reference; NULL when out of memory. */
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
 
 /* How JSON is printed to `out`: indented, and where that is a terminal in ASCII alone, since beyond

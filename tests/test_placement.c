@@ -302,11 +302,17 @@ static void check_cut(const dv_frontend *frontend, int64_t count, int64_t center
     for (int64_t i = 0; i < size + 2; i++)
         window[i] = NAN;
     dv_frontend_cut(frontend, samples, count, center, shift, 0.5F, window + 1);
+    int64_t from, to, seen = 0;
+    dv_frontend_seen(frontend, count, center, shift, &from, &to);
+    assert_true(from >= 0 && to <= count);
     for (int64_t i = 0; i < size; i++) {
         int64_t at = center + shift - size / 2 + i;
+        assert_true((at >= from && at < to) == (at >= 0 && at < count));
+        seen += at >= 0 && at < count;
         float expected = at >= 0 && at < count ? 0.5F * (float)(at + 1) : 0;
         assert_true(window[1 + i] == expected);
     }
+    assert_int_equal(to - from, seen);
     assert_true(isnan(window[0]) && isnan(window[size + 1]));
     free(samples);
     free(window);

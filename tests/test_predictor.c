@@ -303,6 +303,95 @@ static void test_refusals_name_the_checkpoint(void **state)
     scratch_clear(*state);
 }
 
+/* ---- Longer than the window ---- */
+
+enum { LONG = 6150, WINDOW = 2400 };
+
+typedef struct told {
+    const dv_answer *answer;
+    int64_t count;
+    double from[4], to[4];
+    float logits[4][CLASSES];
+} told;
+
+static void keep_stretches(void *user, int64_t i)
+{
+    told *kept = user;
+    const dv_answer *answer = &kept->answer[i];
+    kept->count = answer->stretch_count;
+    for (int64_t k = 0; k < kept->count && k < 4; k++) {
+        kept->from[k] = answer->stretches[k].from;
+        kept->to[k] = answer->stretches[k].to;
+        memcpy(kept->logits[k], answer->stretches[k].logits, sizeof kept->logits[k]);
+    }
+}
+
+/* The answer to samples (count) as if they were all of a file. */
+static void answer_alone(dv_predictor *predictor, const float *samples, int64_t count,
+                         float logits[CLASSES])
+{
+    float copy[WINDOW];
+    memcpy(copy, samples, (size_t)count * sizeof *copy);
+    dv_clip clip = {.samples = copy, .count = count};
+    clip.center = dv_frontend_prepare(dv_predictor_frontend(predictor), copy, count);
+    dv_dataset one = {.clips = &clip, .count = 1};
+    assert_int_equal(dv_predictor_clips(predictor, &one, &(int64_t){0}, 1, logits), DV_OK);
+}
+
+/* Windows follow each other, the last one ends with the file, and each is answered as a file of its
+   own would be. One answer to the whole is of one window alone, which is said. */
+static void test_windows(void **state)
+{
+    char path[SCRATCH_PATH_SIZE], sound[SCRATCH_PATH_SIZE];
+    static const int64_t starts[] = {0, WINDOW, LONG - WINDOW};
+    static float samples[LONG];
+    tones task;
+    dv_audio audio = {.samples = samples, .count = LONG, .sample_rate = 8000};
+    scratch_path(*state, "tones.safetensors", path);
+    scratch_path(*state, "tone.wav", sound);
+    tones_open(&task, CLASSES, EACH - 2, 2, false);
+    write_checkpoint(&task, path, 1, NULL);
+    for (int i = 0; i < LONG; i++)
+        samples[i] = (i / 1000 % 2 > 0 ? 0.4F : 0.02F) * (float)sin((0.2 + i * 1e-5) * i);
+    assert_int_equal(dv_audio_write_wav(sound, &audio), DV_OK);
+    warnings warned = {0};
+    dv_predictor *predictor;
+    const dv_predictor_options options = {
+        .device = "cpu", .threads = 1, .log = {.write = keep_warning, .user = &warned}};
+    assert_int_equal(dv_predictor_load(path, &options, &predictor), DV_OK);
+    assert_int_equal(dv_frontend_samples(dv_predictor_frontend(predictor)), WINDOW);
+    float logits[CLASSES];
+    const char *file = sound;
+    dv_answer answer = {.logits = logits};
+    told kept = {.answer = &answer};
+    dv_telling how = {.windows = true, .tell = keep_stretches, .user = &kept};
+    warned.count = 0;
+    assert_int_equal(dv_predictor_files_told(predictor, &file, 1, &answer, &how), DV_OK);
+    assert_int_equal(warned.count, 0);
+    assert_int_equal(kept.count, 3);
+    assert_null(answer.stretches);
+    assert_int_equal(dv_audio_read(sound, 8000, 10, &audio), DV_OK);
+    for (int i = 0; i < 3; i++) {
+        answer_alone(predictor, audio.samples + starts[i], WINDOW, logits);
+        assert_memory_equal(kept.logits[i], logits, sizeof logits);
+        assert_true(kept.from[i] == (double)starts[i] / 8000);
+        assert_true(kept.to[i] == (double)(starts[i] + WINDOW) / 8000);
+    }
+    dv_audio_free(&audio);
+
+    how.windows = false;
+    assert_int_equal(dv_predictor_files_told(predictor, &file, 1, &answer, &how), DV_OK);
+    assert_int_equal(kept.count, 0);
+    assert_int_equal(warned.count, 1);
+    assert_non_null(strstr(warned.text, "tone.wav: is 0.77 s long"));
+    assert_true(answer.seen.seconds == LONG / 8000.0);
+    assert_true(answer.seen.to > answer.seen.from &&
+                answer.seen.to - answer.seen.from <= 0.3 + 1e-9);
+    dv_predictor_free(predictor);
+    tones_close(&task);
+    scratch_clear(*state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_files_end_with_the_system),
         cmocka_unit_test(test_files_not_in_order_are_warned_of),
         cmocka_unit_test(test_refusals_name_the_checkpoint),
+        cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -149,6 +149,45 @@ static void test_file_and_samples(void **state)
     dv_recognizer_close(recognizer);
 }
 
+/* A tone in the middle of silence, longer than the window of 1 s: that lies on the tone. */
+static void test_what_was_seen(void **state)
+{
+    enum { LONG = 4 * COUNT, START = 9000 };
+    static float samples[LONG];
+    dv_recognizer *recognizer;
+    char model[SCRATCH_PATH_SIZE], path[SCRATCH_PATH_SIZE], missing[SCRATCH_PATH_SIZE];
+    float answer[2 * LABELS];
+    int warnings = 0;
+    scratch_path(*state, "model.safetensors", model);
+    write_checkpoint(model);
+    assert_int_equal(dv_recognizer_open(model, 1, count_message, &warnings, &recognizer), DV_OK);
+    warnings = 0;
+    assert_true(dv_recognizer_window(recognizer) == 1.0);
+    assert_true(dv_recognizer_seen(recognizer, 0).seconds == 0);
+
+    tone(samples, 700);
+    assert_int_equal(dv_recognizer_samples(recognizer, samples, COUNT, RATE, answer), DV_OK);
+    dv_seen seen = dv_recognizer_seen(recognizer, 0);
+    assert_true(seen.seconds == 0.625 && seen.from == 0 && seen.to == 0.625);
+    assert_true(dv_recognizer_seen(recognizer, 1).seconds == 0);
+
+    memset(samples, 0, sizeof samples);
+    tone(samples + START, 700);
+    scratch_path(*state, "long.wav", path);
+    scratch_path(*state, "missing.wav", missing);
+    dv_audio audio = {.samples = samples, .count = LONG, .sample_rate = RATE};
+    assert_int_equal(dv_audio_write_wav(path, &audio), DV_OK);
+    const char *const paths[] = {missing, path};
+    dv_status statuses[2];
+    assert_int_equal(dv_recognizer_files(recognizer, paths, 2, answer, statuses), DV_EIO);
+    assert_true(dv_recognizer_seen(recognizer, 0).seconds == 0);
+    seen = dv_recognizer_seen(recognizer, 1);
+    assert_true(seen.seconds == 2.5 && seen.to - seen.from == 1.0);
+    assert_true(fabs((seen.from + seen.to) / 2 - (START + COUNT / 2.0) / RATE) < 0.05);
+    assert_int_equal(warnings, 1);
+    dv_recognizer_close(recognizer);
+}
+
 /* The same sound at twice the rate is resampled: nearly the same answer. */
 static void test_other_rate(void **state)
 {
@@ -282,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_no_device_is_looked_for),
         cmocka_unit_test(test_file_and_samples),
+        cmocka_unit_test(test_what_was_seen),
         cmocka_unit_test(test_other_rate),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_files_without_memory),

@@ -70,6 +70,11 @@ void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out);
  */
 int64_t dv_frontend_prepare(const dv_frontend *frontend, float *samples, int64_t count);
 
+/* Which samples of a clip (count) the window around `center` + `shift` holds: [*from, *to). Not all
+   of them where the clip is longer than the window, or the centre near an end of it. */
+void dv_frontend_seen(const dv_frontend *frontend, int64_t count, int64_t center, int64_t shift,
+                      int64_t *from, int64_t *to);
+
 /* Cuts the window around `center` + `shift` out of a prepared clip, zeros outside the clip, times
    `gain`. samples (count), window (dv_frontend_samples). */
 void dv_frontend_cut(const dv_frontend *frontend, const float *samples, int64_t count,

@@ -285,6 +285,14 @@ int64_t dv_frontend_prepare(const dv_frontend *frontend, float *samples, int64_t
     return frontend->samples / 2; /* the window begins with the clip */
 }
 
+void dv_frontend_seen(const dv_frontend *frontend, int64_t count, int64_t center, int64_t shift,
+                      int64_t *from, int64_t *to)
+{
+    int64_t start = center + shift - frontend->samples / 2, end = start + frontend->samples;
+    *from = start < 0 ? 0 : start < count ? start : count;
+    *to = end < *from ? *from : end < count ? end : count;
+}
+
 DV__CLONES
 static void scale(const float *restrict from, int64_t count, float gain, float *restrict to)
 {
@@ -296,10 +304,8 @@ static void scale(const float *restrict from, int64_t count, float gain, float *
 void dv_frontend_cut(const dv_frontend *frontend, const float *samples, int64_t count,
                      int64_t center, int64_t shift, float gain, float *window)
 {
-    int64_t size = frontend->samples;
-    int64_t start = center + shift - size / 2;
-    int64_t from = start < 0 ? 0 : start;
-    int64_t to = start + size < count ? start + size : count;
+    int64_t size = frontend->samples, start = center + shift - size / 2, from, to;
+    dv_frontend_seen(frontend, count, center, shift, &from, &to);
     if (from >= to) {
         memset(window, 0, (size_t)size * sizeof *window);
         return;

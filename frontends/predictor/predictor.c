@@ -173,6 +173,14 @@ const char *dv_predictor_device(const dv_predictor *predictor)
     return predictor->context->backend->name;
 }
 
+dv_seen dv_predictor_seen(const dv_predictor *predictor, int64_t count, int64_t center)
+{
+    int64_t from, to;
+    double rate = (double)dv_frontend_config(predictor->frontend)->sample_rate;
+    dv_frontend_seen(predictor->frontend, count, center, 0, &from, &to);
+    return (dv_seen){(double)count / rate, (double)from / rate, (double)to / rate};
+}
+
 /* ---- Workers ---- */
 
 static void worker_free(dv_worker *worker)
@@ -235,8 +243,7 @@ static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
 
 /* Answers in the order of their numbers, whoever has them first. */
 typedef struct dv_turns {
-    dv_tell_fn tell;
-    void *user;
+    const dv_telling *how;
     bool *there;  /* (count) */
     int64_t next; /* to be told */
 } dv_turns;
@@ -263,15 +270,43 @@ typedef struct job_run {
     char message[512];
 } job_run;
 
+static void stretches_free(dv_answer *answer)
+{
+    if (answer->stretches != NULL)
+        free(answer->stretches[0].logits);
+    free(answer->stretches);
+    answer->stretches = NULL;
+}
+
+/* What the user of the file should know beside its answer. */
+static void log_answer(const dv_log *log, const char *path, const dv_answer *answer)
+{
+    static const double least = 0.01; /* s that are worth a word */
+    const dv_seen *seen = &answer->seen;
+    for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
+        if ((answer->remarks >> remark & 1) != 0)
+            dv__log(log, DV_LOG_WARNING, "%s: %s", path,
+                    dv_audio_remark_text((dv_audio_remark)remark));
+    }
+    if (answer->longer && seen->seconds - (seen->to - seen->from) >= least)
+        dv__log(log, DV_LOG_WARNING,
+                "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s; "
+                "decavox predict --windows answers each",
+                path, seen->seconds, seen->from, seen->to);
+}
+
 /* Tells of the answer, and of those after it that waited for it. */
 static void take_turn(job_run *run, int64_t i)
 {
-    dv_turns *turns = run->job->turns;
-    int64_t count = run->job->count;
+    const dv_job *job = run->job;
+    dv_turns *turns = job->turns;
     pthread_mutex_lock(&run->lock);
     turns->there[i] = true;
-    for (; turns->next < count && turns->there[turns->next]; turns->next++)
-        turns->tell(turns->user, turns->next);
+    for (int64_t k = turns->next; k < job->count && turns->there[k]; turns->next = ++k) {
+        log_answer(&job->predictor->context->log, job->paths[k], &job->answers[k]);
+        turns->how->tell(turns->how->user, k);
+        stretches_free(&job->answers[k]);
+    }
     pthread_mutex_unlock(&run->lock);
 }
 
@@ -313,22 +348,80 @@ static dv_status run_job(const dv_job *job)
     return run.failure == DV_OK ? DV_OK : DV_FAIL(run.failure, "%s", run.message);
 }
 
+/* samples (count), of no use afterwards -> logits (classes), and what was seen of them. */
+static dv_status answer_samples(const dv_predictor *predictor, dv_worker *worker, float *samples,
+                                int64_t count, float *logits, dv_seen *seen)
+{
+    const dv_frontend *frontend = predictor->frontend;
+    int64_t center = dv_frontend_prepare(frontend, samples, count);
+    *seen = dv_predictor_seen(predictor, count, center);
+    return worker_answer(predictor, worker, samples, count, center, logits);
+}
+
+/* samples (count) -> the stretches of the answer; `copy` has room for a window. */
+static dv_status answer_stretches(const dv_predictor *predictor, dv_worker *worker,
+                                  const float *samples, int64_t count, float *copy,
+                                  dv_answer *answer)
+{
+    int64_t window = dv_frontend_samples(predictor->frontend),
+            most = count < window ? count : window;
+    double rate = (double)dv_frontend_config(predictor->frontend)->sample_rate;
+    float *logits = answer->stretches[0].logits;
+    for (int64_t i = 0; i < answer->stretch_count; i++) {
+        dv_seen seen;
+        int64_t from = i * window < count - most ? i * window : count - most;
+        memcpy(copy, samples + from, (size_t)most * sizeof *copy);
+        answer->stretches[i] = (dv_stretch){.from = (double)from / rate,
+                                            .to = (double)(from + most) / rate,
+                                            .logits = logits + i * dv_predictor_classes(predictor)};
+        DV_TRY(answer_samples(predictor, worker, copy, most, answer->stretches[i].logits, &seen));
+    }
+    answer->seen = (dv_seen){.seconds = (double)count / rate, .to = (double)count / rate};
+    return DV_OK;
+}
+
+/* Each window of the file by itself. */
+static dv_status answer_windows(const dv_predictor *predictor, dv_worker *worker,
+                                const dv_audio *audio, dv_answer *answer)
+{
+    int64_t window = dv_frontend_samples(predictor->frontend);
+    size_t count = (size_t)((audio->count + window - 1) / window);
+    size_t classes = (size_t)dv_predictor_classes(predictor);
+    float *copy = NULL;
+    DV_TRY(dv__calloc(count, sizeof *answer->stretches, &answer->stretches));
+    answer->stretch_count = (int64_t)count;
+    dv_status status = dv__calloc(count * classes, sizeof(float), &answer->stretches[0].logits);
+    if (status == DV_OK)
+        status = dv__calloc((size_t)window, sizeof *copy, &copy);
+    if (status == DV_OK)
+        status = answer_stretches(predictor, worker, audio->samples, audio->count, copy, answer);
+    free(copy);
+    return status;
+}
+
+static dv_status read_and_answer(const dv_job *job, dv_worker *worker, const char *path,
+                                 dv_answer *answer)
+{
+    dv_audio audio;
+    const dv_predictor *predictor = job->predictor;
+    const dv_telling *how = job->turns != NULL ? job->turns->how : &(dv_telling){0};
+    DV_TRY((how->streams ? dv_audio_read_stream : dv_audio_read)(
+        path, dv_frontend_config(predictor->frontend)->sample_rate, DV_PREDICTOR_MAX_SECONDS,
+        &audio));
+    answer->remarks = audio.remarks;
+    answer->longer = !how->windows && audio.count > dv_frontend_samples(predictor->frontend);
+    dv_status status = how->windows ? answer_windows(predictor, worker, &audio, answer)
+                                    : answer_samples(predictor, worker, audio.samples, audio.count,
+                                                     answer->logits, &answer->seen);
+    dv_audio_free(&audio);
+    return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", path);
+}
+
 static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)
 {
-    const dv_frontend *frontend = job->predictor->frontend;
     dv_answer *answer = &job->answers[i];
-    dv_audio audio;
-    answer->status = dv_audio_read(job->paths[i], dv_frontend_config(frontend)->sample_rate,
-                                   DV_PREDICTOR_MAX_SECONDS, &audio);
-    if (answer->status == DV_OK) {
-        int64_t center = dv_frontend_prepare(frontend, audio.samples, audio.count);
-        answer->status = worker_answer(job->predictor, worker, audio.samples, audio.count, center,
-                                       answer->logits);
-        answer->remarks = audio.remarks;
-        if (answer->status != DV_OK)
-            dv__fail_within(answer->status, "%s", job->paths[i]);
-        dv_audio_free(&audio);
-    }
+    *answer = (dv_answer){.logits = answer->logits};
+    answer->status = read_and_answer(job, worker, job->paths[i], answer);
     if (answer->status != DV_OK)
         snprintf(answer->message, sizeof answer->message, "%s", dv_error_message());
     /* What is not the file's fault would befall the others too. */
@@ -336,20 +429,9 @@ static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)
     return of_all ? answer->status : DV_OK;
 }
 
-static void log_remarks(const dv_log *log, const char *path, unsigned remarks)
-{
-    for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
-        if ((remarks >> remark & 1) != 0)
-            dv__log(log, DV_LOG_WARNING, "%s: %s", path,
-                    dv_audio_remark_text((dv_audio_remark)remark));
-    }
-}
-
 dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
                              dv_answer *answers)
 {
-    for (int64_t i = 0; i < count; i++)
-        answers[i].remarks = 0;
     dv_job job = {.predictor = predictor,
                   .count = count,
                   .answer = answer_file,
@@ -357,14 +439,14 @@ dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, 
                   .answers = answers};
     DV_TRY(run_job(&job));
     for (int64_t i = 0; i < count; i++)
-        log_remarks(&predictor->context->log, paths[i], answers[i].remarks);
+        log_answer(&predictor->context->log, paths[i], &answers[i]);
     return DV_OK;
 }
 
 dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *paths, int64_t count,
-                                  dv_answer *answers, dv_tell_fn tell, void *user)
+                                  dv_answer *answers, const dv_telling *how)
 {
-    dv_turns turns = {.tell = tell, .user = user};
+    dv_turns turns = {.how = how};
     dv_job job = {.predictor = predictor,
                   .count = count,
                   .answer = answer_file,
@@ -372,7 +454,11 @@ dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *pa
                   .answers = answers,
                   .turns = &turns};
     DV_TRY(dv__calloc((size_t)count, sizeof *turns.there, &turns.there));
+    for (int64_t i = 0; i < count; i++)
+        answers[i].stretches = NULL;
     dv_status status = run_job(&job);
+    for (int64_t i = turns.next; i < count; i++) /* those that nobody was told of */
+        stretches_free(&answers[i]);
     free(turns.there);
     return status;
 }

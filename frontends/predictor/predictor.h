@@ -11,6 +11,7 @@
 #include "engine/core/context.h"
 #include "engine/io/checkpoint.h"
 #include "frontends/dataset/dataset.h"
+#include "frontends/decavox_predict.h"
 
 typedef struct dv_predictor dv_predictor;
 
@@ -38,25 +39,48 @@ dv_params *dv_predictor_params(dv_predictor *predictor);
 int64_t dv_predictor_parameters(const dv_predictor *predictor);
 const char *dv_predictor_device(const dv_predictor *predictor); /* "cpu", "cuda", ... */
 
+/* A part of a file with an answer of its own, as if it were all of the file. */
+typedef struct dv_stretch {
+    double from, to; /* s */
+    float *logits;   /* (classes) */
+} dv_stretch;
+
+/* What the model sees of a clip of `count` samples with this centre (dv_frontend_prepare). */
+dv_seen dv_predictor_seen(const dv_predictor *predictor, int64_t count, int64_t center);
+
 /* What became of one file. */
 typedef struct dv_answer {
     dv_status status; /* DV_OK, or why there is no answer */
     char message[512];
-    float *logits;    /* (classes) */
-    unsigned remarks; /* of the file: see dv_audio */
+    float *logits;         /* (classes) */
+    unsigned remarks;      /* of the file: see dv_audio */
+    bool longer;           /* the file, than the window */
+    dv_seen seen;          /* of the file, by the model */
+    dv_stretch *stretches; /* (stretch_count), where they are asked for */
+    int64_t stretch_count;
 } dv_answer;
 
 /* Reads and answers `count` files, in parallel; a file that cannot be read fails alone, unless that
-   is the system's fault (DV_ESYSTEM, DV_ENOMEM): then none is answered. A file that is not in order
-   gets a warning. answers[i].logits must point to (classes) floats. */
+   is the system's fault (DV_ESYSTEM, DV_ENOMEM): then none is answered. A file that is not in
+   order, or longer than the window, gets a warning. answers[i].logits must point to (classes)
+   floats. */
 dv_status dv_predictor_files(dv_predictor *predictor, const char *const *paths, int64_t count,
                              dv_answer *answers);
 
-/* The same, and calls `tell` for each answer as soon as it and all before it are there, from one
-   thread at a time. */
-typedef void (*dv_tell_fn)(void *user, int64_t i);
+/* How files are answered for people. */
+typedef struct dv_telling {
+    bool streams; /* a path may be that of a pipe, and "-" is standard input */
+    bool windows; /* in place of one answer, one for each window of the file: they follow each other
+                     from its start, and the last one ends with it. Of a shorter file there is one.
+                   */
+    void (*tell)(void *user, int64_t i); /* called for each answer as soon as it and all before it
+                                            are there, from one thread at a time; stretches live
+                                            until then */
+    void *user;
+} dv_telling;
+
 dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *paths, int64_t count,
-                                  dv_answer *answers, dv_tell_fn tell, void *user);
+                                  dv_answer *answers, const dv_telling *how);
 
 /* The same for clips of a loaded data set: logits (count, classes). */
 dv_status dv_predictor_clips(dv_predictor *predictor, const dv_dataset *dataset,
