@@ -45,6 +45,7 @@ static const dv_options options = {
     .most = 1,
     .fields = fields,
     .settings = settings,
+    .field_of = dv_experiment_field,
 };
 
 enum { PATH_SIZE = 2 * DV_STRING_SIZE };

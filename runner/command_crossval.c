@@ -53,6 +53,7 @@ static const dv_options options = {
     .most = 1,
     .fields = fields,
     .settings = dv_train_settings,
+    .field_of = dv_experiment_field,
     .refused = refused,
 };
 

@@ -52,7 +52,7 @@ const dv_setting dv_train_settings[] = {
     {"label_smoothing", "train.label_smoothing", NULL, "share spread over all classes"},
     {"accumulate", "train.accumulate", NULL, "batches of an update"},
     {"ema_decay", "train.ema_decay", NULL, "of a moving average of the weights"},
-    {"class_weights", "train.class_weights", NULL, "none or balanced"},
+    {"class_weights", "train.class_weights", NULL, "none, balanced or a list, as [1,2]"},
     {"init_from", "train.init_from", NULL, "checkpoint to begin with where it fits"},
     {"pretrain_data", "pretrain.data.path", NULL, "data to train on before; section pretrain"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
@@ -70,6 +70,7 @@ static const dv_options options = {
     .most = 1,
     .fields = fields,
     .settings = dv_train_settings,
+    .field_of = dv_experiment_field,
 };
 
 /* The configuration of the model that --model_type names, one of decavox's own. */

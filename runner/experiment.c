@@ -18,6 +18,19 @@ const dv_section dv_sections[] = {
 
 enum { PATH_SIZE = 1024 };
 
+const dv_field *dv_experiment_field(const char *path)
+{
+    static const char before[] = "pretrain."; /* has sections of the same keys */
+    if (strncmp(path, before, sizeof before - 1) == 0)
+        path += sizeof before - 1;
+    const char *dot = strchr(path, '.');
+    size_t length = dot != NULL ? (size_t)(dot - path) : 0;
+    for (const dv_section *section = dv_sections; dot != NULL && section->name != NULL; section++)
+        if (strlen(section->name) == length && memcmp(section->name, path, length) == 0)
+            return dv_fields_find(section->fields, dot + 1);
+    return NULL;
+}
+
 /* ---- The model's file ---- */
 
 /* Beside the configuration, then among decavox's own. */

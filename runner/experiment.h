@@ -57,4 +57,8 @@ typedef struct dv_section {
 } dv_section;
 extern const dv_section dv_sections[];
 
+/* The field at a path, "train.epochs" or "pretrain.train.epochs", or NULL where the tables of the
+   sections have none: for dv_options. */
+const dv_field *dv_experiment_field(const char *path);
+
 #endif

@@ -101,17 +101,38 @@ static dv_status take_field(dv_arguments *out, const dv_field *field, const char
                         : dv_tree_set(out->given, field->key, node);
 }
 
-static dv_status take_setting(dv_arguments *out, const dv_setting *setting, const char *value)
+/* Whether the key at `path` takes neither a list nor a map. */
+static bool takes_one_value(const dv_options *options, const char *path)
+{
+    const dv_field *field = options->field_of != NULL ? options->field_of(path) : NULL;
+    return field != NULL && field->kind != DV_FIELD_PAIR && field->kind != DV_FIELD_TREE;
+}
+
+/* YAML where the text begins with one of `marks`, nothing at all, or the text as it stands. */
+static dv_status read_value(const char *text, const char *marks, const char *source, dv_tree **out)
+{
+    if (*text != '\0' && strchr(marks, *text) != NULL)
+        return dv_yaml_parse(text, strlen(text), source, out);
+    if (dv_tree_is_null_text(text))
+        return dv_tree_new(DV_TREE_NULL, source, 0, out);
+    return dv_tree_new_scalar(text, source, 0, out);
+}
+
+static dv_status take_setting(const dv_options *options, dv_arguments *out,
+                              const dv_setting *setting, const char *value)
 {
     char source[SOURCE_SIZE];
     dv_tree *node;
     snprintf(source, sizeof source, "--%s", setting->option);
-    DV_TRY(dv_tree_new_scalar(value, source, 0, &node));
+    if (takes_one_value(options, setting->path))
+        DV_TRY(dv_tree_new_scalar(value, source, 0, &node));
+    else
+        DV_TRY(read_value(value, "[{", source, &node));
     return dv_tree_set(out->overrides, setting->path, node);
 }
 
 /* --set key=value */
-static dv_status take_set(dv_arguments *out, const char *text)
+static dv_status take_set(const dv_options *options, dv_arguments *out, const char *text)
 {
     char source[SOURCE_SIZE];
     dv_tree *node;
@@ -123,14 +144,8 @@ static dv_status take_set(dv_arguments *out, const char *text)
     DV_TRY(dv__calloc((size_t)length + 1, 1, &path));
     memcpy(path, text, (size_t)length);
     snprintf(source, sizeof source, "--set %s", path);
-    const char *value = equals + 1;
-    dv_status status;
-    if (*value != '\0' && strchr("[{\"'", *value) != NULL)
-        status = dv_yaml_parse(value, strlen(value), source, &node);
-    else if (dv_tree_is_null_text(value))
-        status = dv_tree_new(DV_TREE_NULL, source, 0, &node);
-    else
-        status = dv_tree_new_scalar(value, source, 0, &node);
+    const char *marks = takes_one_value(options, path) ? "\"'" : "[{\"'";
+    dv_status status = read_value(equals + 1, marks, source, &node);
     if (status == DV_OK)
         status = dv_tree_set(out->overrides, path, node);
     free(path);
@@ -159,8 +174,8 @@ static dv_status take_option(const dv_options *options, int argc, char *const ar
     }
     if (to.field != NULL)
         return take_field(out, to.field, value);
-    dv_status status =
-        to.setting != NULL ? take_setting(out, to.setting, value) : take_set(out, value);
+    dv_status status = to.setting != NULL ? take_setting(options, out, to.setting, value)
+                                          : take_set(options, out, value);
     return status == DV_ECONFIG ? DV_EARG : status;
 }
 

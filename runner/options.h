@@ -18,8 +18,12 @@
  * Written `--name value`, `--name=value`, `--flag` and `--flag=false`; '-' and '_' in a name are
  * the same, the last one given counts, `--` ends the options. A DV_FIELD_TREE option may be
  * repeated and gets a list of all its values. With settings there is also `--set key=value` for
- * any key of the configuration; a value that begins with [ { " or ' is YAML. `--help` and `-h` are
- * always there.
+ * any key of the configuration.
+ *
+ * A list or a map is written as YAML has it in one line, behind --set and behind the option of the
+ * key: `--class_weights [1,2]`. Where the key takes one value alone (options->field_of), a text
+ * that begins with [ or { is that value. Behind --set a text in quotes is YAML, too. `--help` and
+ * `-h` are always there.
  */
 #ifndef DV_RUNNER_OPTIONS_H
 #define DV_RUNNER_OPTIONS_H
@@ -41,6 +45,8 @@ typedef struct dv_options {
     size_t least, most;         /* positional arguments */
     const dv_field *fields;     /* own options, DV_END-terminated; NULL: none */
     const dv_setting *settings; /* NULL: none, and no --set */
+    /* The field at a path of the configuration, or NULL: it takes a list or a map, too. */
+    const dv_field *(*field_of)(const char *path); /* NULL: none is known */
     const char *const *refused; /* names of settings that the command refuses, and its help leaves
                                    out, NULL-terminated; NULL: none */
     const char *program;        /* for the help; NULL: decavox */

@@ -125,6 +125,66 @@ static void test_settings(void **state)
     dv_arguments_free(&arguments);
 }
 
+/* Keys of one value, of two, of a tree; all others are not known. */
+static const dv_field *field_of(const char *path)
+{
+    static const dv_field of_paths[] = {
+        DV_STRING(record, out, "", ""),
+        DV_PAIR(record, exclude, "1", 1, 9, ""),
+        DV_TREE_FIELD(record, exclude, ""),
+        DV_END,
+    };
+    static const char *const paths[] = {"train.init_from", "augment.noise_snr", "train.weights"};
+    for (size_t i = 0; i < COUNT(paths); i++)
+        if (strcmp(path, paths[i]) == 0)
+            return &of_paths[i];
+    return NULL;
+}
+
+/* By the option of a key as by --set; where the key takes one value, the text is that value. */
+static void test_lists(void **state)
+{
+    static const struct {
+        const char *line, *configuration;
+    } cases[] = {
+        {"--weights [1,2]", "train: {weights: [1, 2]}"},
+        {"--weights=[1,^2]", "train: {weights: [1, 2]}"},
+        {"--weights {a:^1}", "train: {weights: {a: 1}}"},
+        {"--weights balanced", "train: {weights: balanced}"},
+        {"--weights null", "train: {weights: ~}"},
+        {"--snr [5,35]", "augment: {noise_snr: [5, 35]}"},
+        {"--snr 5", "augment: {noise_snr: 5}"},
+        {"--model {layers:^[flatten]}", "model: {layers: [flatten]}"},
+        {"--set train.weights=[1,2]", "train: {weights: [1, 2]}"},
+        {"--set model.layers=[{flatten:^}]", "model: {layers: [{flatten: }]}"},
+        {"--init_from {fold}/m", "train: {init_from: '{fold}/m'}"},
+        {"--init_from [a]", "train: {init_from: '[a]'}"},
+        {"--init_from=", "train: {init_from: ''}"},
+        {"--set train.init_from={fold}/m", "train: {init_from: '{fold}/m'}"},
+        {"--set train.init_from='a'", "train: {init_from: a}"},
+    };
+    static const dv_setting to_keys[] = {{"weights", "train.weights", NULL, ""},
+                                         {"init_from", "train.init_from", NULL, ""},
+                                         {"snr", "augment.noise_snr", NULL, ""},
+                                         {"model", "model", NULL, ""},
+                                         {NULL, NULL, NULL, NULL}};
+    (void)state;
+    const dv_options options = {
+        .command = "train", .operands = "", .settings = to_keys, .field_of = field_of};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        dv_arguments arguments;
+        char line[128];
+        snprintf(line, sizeof line, "%s", cases[i].line);
+        if (parse_line(&options, line, NULL, &arguments) != DV_OK)
+            fail_msg("%s: %s", cases[i].line, dv_error_message());
+        dv_tree *expected = parse(cases[i].configuration);
+        if (!equal(arguments.overrides, expected))
+            fail_msg("'%s' is not %s", cases[i].line, cases[i].configuration);
+        dv_tree_free(expected);
+        dv_arguments_free(&arguments);
+    }
+}
+
 static void test_setting_is_named_by_a_later_failure(void **state)
 {
     static const struct {
@@ -285,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_own_options),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_setting_is_named_by_a_later_failure),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_command_without_tables),
