@@ -5,6 +5,7 @@
 #include "runner/report_html.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -136,6 +137,8 @@ static dv_status data_config(const dv_predictor *predictor, const eval_options *
 /* What an evaluation works with. */
 typedef struct evaluation {
     const eval_options *chosen;
+    const char *const *words; /* (word_count) of the command line */
+    size_t word_count;
     const char *checkpoint;
     dv_predictor *predictor;
     dv_data_config data;
@@ -152,16 +155,20 @@ static json_t *protocol_json(const evaluation *e)
                      dv_report_parts[e->chosen->part]);
 }
 
-/* Prints and writes `json` (reference stolen). */
-static dv_status leave_json(const evaluation *e, json_t *json)
+/* Prints and writes the evaluation. */
+static dv_status leave_json(const evaluation *e, const dv_report *report)
 {
-    if (e->chosen->format == DV_FORMAT_JSON) {
+    json_t *json = dv_report_json(report, e->chosen->clips);
+    dv_status status = json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the report");
+    if (status == DV_OK && e->curve.count > 0)
+        status = dv_noise_curve_json(&e->curve, json);
+    if (status == DV_OK && e->chosen->format == DV_FORMAT_JSON) {
         json_dumpf(json, stdout, dv_json_flags(stdout));
         printf("\n");
     }
-    if (e->chosen->out[0] == '\0') {
+    if (status != DV_OK || e->chosen->out[0] == '\0') {
         json_decref(json);
-        return DV_OK;
+        return status;
     }
     if (json_object_set_new(json, "protocol", protocol_json(e)) != 0) {
         json_decref(json);
@@ -170,30 +177,38 @@ static dv_status leave_json(const evaluation *e, json_t *json)
     return dv_json_write(e->chosen->out, json);
 }
 
+/* Noise comes into the clips. */
+static dv_status add_noise(evaluation *e, const dv_report *report)
+{
+    const eval_options *chosen = e->chosen;
+    dv_log log = dv_command_log();
+    if (e->curve.count == 0)
+        return DV_OK;
+    DV_TRY(dv_noise_curve_make(&e->curve, e->predictor, report, &e->dataset, (dv_part)chosen->part,
+                               e->data.max_seconds, chosen->clips, &log));
+    if (chosen->format == DV_FORMAT_TEXT)
+        dv_noise_curve_text(&e->curve, stdout);
+    return DV_OK;
+}
+
 static dv_status tell(evaluation *e, const dv_report *report)
 {
     const eval_options *chosen = e->chosen;
-    bool text = chosen->format == DV_FORMAT_TEXT;
-    dv_log log = dv_command_log();
-    json_t *json = dv_report_json(report, chosen->clips);
-    if (json == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: the report");
-    if (text)
+    bool paged = chosen->html[0] != '\0';
+    dv_html_eval page = {.report = report,
+                         .data = &e->data,
+                         .curve = &e->curve,
+                         .words = e->words,
+                         .count = e->word_count};
+    if (paged)
+        DV_TRY(dv_report_html_begin(&page));
+    if (chosen->format == DV_FORMAT_TEXT)
         dv_report_text(report, stdout);
-    dv_status status = DV_OK;
-    if (e->curve.count > 0) {
-        status =
-            dv_noise_curve_make(&e->curve, e->predictor, report, &e->dataset, (dv_part)chosen->part,
-                                e->data.max_seconds, chosen->clips, &log);
-        if (status == DV_OK && text)
-            dv_noise_curve_text(&e->curve, stdout);
-        if (status == DV_OK)
-            status = dv_noise_curve_json(&e->curve, json);
-    }
-    if (status == DV_OK)
-        return leave_json(e, json);
-    json_decref(json);
-    return status;
+    dv_status status = add_noise(e, report);
+    if (status == DV_OK && paged)
+        status = dv_report_html_eval(&page, chosen->html);
+    free(page.mistakes);
+    return status == DV_OK ? leave_json(e, report) : status;
 }
 
 /* The figure is told, but not of all that was asked for. */
@@ -223,11 +238,7 @@ static dv_status evaluate(evaluation *e)
     dv_report report;
     DV_TRY(dv_report_make(e->predictor, &e->dataset, (dv_part)chosen->part, &report));
     report.split = e->data.split;
-    dv_status status = DV_OK;
-    if (chosen->html[0] != '\0') /* before noise comes into the clips */
-        status = dv_report_html_eval(&report, &e->data, chosen->html);
-    if (status == DV_OK)
-        status = tell(e, &report);
+    dv_status status = tell(e, &report);
     if (status == DV_OK)
         status = check_missing(chosen, &report);
     dv_report_free(&report);
@@ -270,7 +281,10 @@ int dv_command_eval(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
-    evaluation e = {.chosen = &chosen, .checkpoint = arguments.operands[0]};
+    evaluation e = {.chosen = &chosen,
+                    .words = (const char *const *)argv + 1,
+                    .word_count = (size_t)argc - 1,
+                    .checkpoint = arguments.operands[0]};
     dv_status status = check_outputs(&e);
     if (status == DV_OK)
         status = begin_noise(&chosen, arguments.given, &e.curve);

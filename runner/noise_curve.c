@@ -92,7 +92,7 @@ static dv_status fill_point(const dv_noise_curve *curve, const dv_report *report
     return DV_OK;
 }
 
-static double accuracy(const dv_noise_score *score)
+double dv_noise_accuracy(const dv_noise_score *score)
 {
     return score->count > 0 ? (double)score->correct / (double)score->count : 0;
 }
@@ -103,8 +103,8 @@ static json_t *files_json(const dv_noise_curve *curve, const dv_noise_score *by_
     for (size_t i = 0; i < curve->noises.count; i++)
         json_array_append_new(files, json_pack("{s:o, s:f, s:I, s:I}", "file",
                                                dv_text_json(curve->noises.items[i].path),
-                                               "accuracy", accuracy(&by_file[i]), "correct",
-                                               (json_int_t)by_file[i].correct, "count",
+                                               "accuracy", dv_noise_accuracy(&by_file[i]),
+                                               "correct", (json_int_t)by_file[i].correct, "count",
                                                (json_int_t)by_file[i].count));
     return files;
 }
@@ -154,19 +154,17 @@ dv_status dv_noise_curve_make(dv_noise_curve *curve, dv_predictor *predictor,
 
 /* ---- Text ---- */
 
-enum { NAME_SIZE = 32 };
-
-static const char *name_of(const dv_noise_point *point, char name[NAME_SIZE])
+const char *dv_noise_point_name(const dv_noise_point *point, char name[DV_NOISE_NAME_SIZE])
 {
     if (isinf(point->snr))
         return "clean";
-    snprintf(name, NAME_SIZE, "%g dB", point->snr);
+    snprintf(name, DV_NOISE_NAME_SIZE, "%g dB", point->snr);
     return name;
 }
 
 static void print_files(const dv_noise_curve *curve, FILE *out)
 {
-    char name[NAME_SIZE];
+    char name[DV_NOISE_NAME_SIZE];
     int width = 10;
     for (size_t i = 0; i < curve->noises.count; i++) {
         int length = (int)strlen(dv_show(curve->noises.items[i].path).text);
@@ -174,28 +172,28 @@ static void print_files(const dv_noise_curve *curve, FILE *out)
     }
     fprintf(out, "\n%-*s %6s", width, "noise file", "clips");
     for (size_t k = 0; k < curve->count; k++)
-        fprintf(out, " %9s", name_of(&curve->points[k], name));
+        fprintf(out, " %9s", dv_noise_point_name(&curve->points[k], name));
     for (size_t i = 0; i < curve->noises.count; i++) {
         fprintf(out, "\n%-*s %6lld", width, dv_show(curve->noises.items[i].path).text,
                 (long long)curve->points[0].by_file[i].count);
         for (size_t k = 0; k < curve->count; k++)
-            fprintf(out, " %8.2f%%", 100 * accuracy(&curve->points[k].by_file[i]));
+            fprintf(out, " %8.2f%%", 100 * dv_noise_accuracy(&curve->points[k].by_file[i]));
     }
     fprintf(out, "\n");
 }
 
 void dv_noise_curve_text(const dv_noise_curve *curve, FILE *out)
 {
-    char name[NAME_SIZE], share[2 * NAME_SIZE];
+    char name[DV_NOISE_NAME_SIZE], share[2 * DV_NOISE_NAME_SIZE];
     fprintf(out, "\n%-9s %9s %13s  %-18s %9s %9s\n", "noise", "accuracy", "correct", "95% interval",
             "loss", "ECE");
     for (size_t k = 0; k < curve->count; k++) {
         const dv_noise_point *point = &curve->points[k];
         snprintf(share, sizeof share, "%lld/%lld", (long long)point->score.correct,
                  (long long)point->score.count);
-        fprintf(out, "%-9s %8.2f%% %13s  %6.2f%% to %6.2f%% %9.4f %7.2f %%\n", name_of(point, name),
-                100 * accuracy(&point->score), share, 100 * point->low, 100 * point->high,
-                point->loss, 100 * point->ece);
+        fprintf(out, "%-9s %8.2f%% %13s  %6.2f%% to %6.2f%% %9.4f %7.2f %%\n",
+                dv_noise_point_name(point, name), 100 * dv_noise_accuracy(&point->score), share,
+                100 * point->low, 100 * point->high, point->loss, 100 * point->ece);
     }
     if (curve->noises.count > 1)
         print_files(curve, out);

@@ -30,6 +30,13 @@ typedef struct dv_noise_curve {
     size_t count, capacity;
 } dv_noise_curve;
 
+/* Of no clips 0. */
+double dv_noise_accuracy(const dv_noise_score *score);
+
+/* "clean", "10 dB" */
+enum { DV_NOISE_NAME_SIZE = 32 };
+const char *dv_noise_point_name(const dv_noise_point *point, char name[DV_NOISE_NAME_SIZE]);
+
 /* `snr`: ratios separated by commas, in any order. DV_EARG names the one that is no number from
    DV_SNR_LEAST to DV_SNR_MOST. Free with dv_noise_curve_free; zeroed on failure. */
 dv_status dv_noise_curve_begin(const char *snr, uint64_t seed, dv_noise_curve *out);

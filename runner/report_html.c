@@ -2,6 +2,7 @@
 #include "engine/io/atomic_file.h"
 #include "engine/io/yaml.h"
 #include "runner/output.h"
+#include "runner/shell.h"
 #include "runner/svg.h"
 
 #include <math.h>
@@ -12,9 +13,11 @@
 typedef struct html_page {
     const dv_report *report;
     const dv_data_config *data;
-    const char *title;   /* "lightweight" */
-    const char *command; /* that leads here */
-    const char *metrics; /* path of metrics.csv; NULL: no curves */
+    const char *title;           /* "lightweight" */
+    const char *command;         /* that leads here */
+    const char *metrics;         /* path of metrics.csv; NULL: no curves */
+    const dv_noise_curve *noise; /* NULL: none */
+    const char *mistakes;        /* the section; NULL: is not made yet */
 } html_page;
 
 /* ---- The header ---- */
@@ -186,8 +189,17 @@ static dv_status put_configuration(FILE *out, const dv_report *report)
     return DV_OK;
 }
 
-static dv_status put_page(FILE *out, const html_page *page)
+static dv_status put_mistakes(FILE *out, const html_page *page)
 {
+    if (page->mistakes == NULL)
+        return dv__html_mistakes(out, page->report);
+    fputs(page->mistakes, out);
+    return DV_OK;
+}
+
+static dv_status put_page(FILE *out, const void *user)
+{
+    const html_page *page = user;
     fputs(DV_HTML_BEGINS
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
           out);
@@ -198,32 +210,46 @@ static dv_status put_page(FILE *out, const html_page *page)
     bool answered = page->report->count > 0;
     if (answered)
         put_result(out, page);
+    if (page->noise != NULL)
+        dv__html_noise(out, page->noise);
     if (page->metrics != NULL)
         DV_TRY(dv__html_curves(out, page->metrics));
     if (answered) {
         put_matrix(out, page->report);
         put_classes(out, page->report);
-        DV_TRY(dv__html_mistakes(out, page->report));
+        DV_TRY(put_mistakes(out, page));
     }
     DV_TRY(put_configuration(out, page->report));
     fputs("</main>\n</body>\n</html>\n", out);
     return DV_OK;
 }
 
-static dv_status write_page(const html_page *page, const char *path)
+/* What `put` writes of `user`, as text; *text owned by the caller. */
+static dv_status to_text(dv_status (*put)(FILE *out, const void *user), const void *user,
+                         char **text, size_t *size)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    *text = NULL;
+    FILE *out = open_memstream(text, size);
     if (out == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: the page for %s", path);
-    dv_status status = put_page(out, page);
+        return DV_FAIL(DV_ENOMEM, "out of memory: the page of a report");
+    dv_status status = put(out, user);
     bool whole = ferror(out) == 0;
     whole = fclose(out) == 0 && whole;
     if (status == DV_OK && !whole)
-        status = DV_FAIL(DV_ENOMEM, "out of memory: the page for %s", path);
-    if (status == DV_OK)
-        status = dv_atomic_file_store(path, text, size);
+        status = DV_FAIL(DV_ENOMEM, "out of memory: the page of a report");
+    if (status != DV_OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return status;
+}
+
+static dv_status write_page(const html_page *page, const char *path)
+{
+    char *text;
+    size_t size;
+    DV_TRY(to_text(put_page, page, &text, &size));
+    dv_status status = dv_atomic_file_store(path, text, size);
     free(text);
     return status;
 }
@@ -234,62 +260,49 @@ static const char *model_name(const dv_report *report)
     return name[0] != '\0' ? name : "model";
 }
 
-/* For the shell, as one word: as it is, or, where it holds anything special, 'in quotes'. */
-static void quote(const char *text, char *out, size_t size)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "/._-+=:,@%";
-    static const char in_quotes[] = "'\\''"; /* what stands there for a quote */
-    bool bare = text[strspn(text, plain)] == '\0';
-    size_t length = (size_t)snprintf(out, size, "%s", bare ? "" : "'");
-    for (; *text != '\0' && length + sizeof in_quotes < size; text++) {
-        if (*text == '\'')
-            length += (size_t)snprintf(out + length, size - length, "%s", in_quotes);
-        else
-            out[length++] = *text;
-    }
-    snprintf(out + length, size - length, "%s", bare ? "" : "'");
-}
-
 dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
                              const dv_run_folder *folder, const char *device, int threads)
 {
-    char path[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE];
-    char config[4 * DV_RUN_PATH_SIZE], command[sizeof config + 128];
-    dv_run_folder_path(folder, "config.yaml", path);
-    quote(path, config, sizeof config);
-    snprintf(command, sizeof command, "decavox train %s --device %.40s --threads %d", config,
-             device, threads);
+    char config[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE], path[DV_RUN_PATH_SIZE], count[16];
+    char *command;
+    dv_run_folder_path(folder, "config.yaml", config);
     dv_run_folder_path(folder, "metrics.csv", metrics);
     dv_run_folder_path(folder, "report.html", path);
+    snprintf(count, sizeof count, "%d", threads);
+    const char *const words[] = {"train", config, "--device", device, "--threads", count};
+    DV_TRY(dv_shell_command(words, sizeof words / sizeof words[0], &command));
     html_page page = {.report = report,
                       .data = data,
                       .title = model_name(report),
                       .command = command,
                       .metrics = metrics};
-    return write_page(&page, path);
+    dv_status status = write_page(&page, path);
+    free(command);
+    return status;
 }
 
-dv_status dv_report_html_eval(const dv_report *report, const dv_data_config *data, const char *path)
+static dv_status put_mistakes_of(FILE *out, const void *report)
 {
-    const char *const words[] = {dv_predictor_checkpoint(report->predictor)->path,
-                                 "--data",
-                                 data->path,
-                                 "--split",
-                                 data->split,
-                                 "--part",
-                                 dv_report_parts[report->part],
-                                 "--exclude",
-                                 data->exclude};
-    size_t count = sizeof words / sizeof words[0] - (data->exclude[0] == '\0' ? 2 : 0);
-    char command[8 * DV_RUN_PATH_SIZE] = "decavox eval";
-    for (size_t i = 0; i < count; i++) {
-        char word[4 * DV_RUN_PATH_SIZE];
-        size_t length = strlen(command);
-        quote(words[i], word, sizeof word);
-        snprintf(command + length, sizeof command - length, " %s", word);
-    }
-    html_page page = {
-        .report = report, .data = data, .title = model_name(report), .command = command};
-    return write_page(&page, path);
+    return dv__html_mistakes(out, report);
+}
+
+dv_status dv_report_html_begin(dv_html_eval *eval)
+{
+    size_t size;
+    return to_text(put_mistakes_of, eval->report, &eval->mistakes, &size);
+}
+
+dv_status dv_report_html_eval(const dv_html_eval *eval, const char *path)
+{
+    char *command;
+    DV_TRY(dv_shell_command(eval->words, eval->count, &command));
+    html_page page = {.report = eval->report,
+                      .data = eval->data,
+                      .title = model_name(eval->report),
+                      .command = command,
+                      .noise = eval->curve->count > 0 ? eval->curve : NULL,
+                      .mistakes = eval->mistakes};
+    dv_status status = write_page(&page, path);
+    free(command);
+    return status;
 }

@@ -5,7 +5,7 @@
 #ifndef DV_RUNNER_REPORT_HTML_H
 #define DV_RUNNER_REPORT_HTML_H
 
-#include "runner/report.h"
+#include "runner/noise_curve.h"
 #include "runner/run_folder.h"
 
 /* report.html in the folder of a run that has ended, with curves from its metrics.csv; of a report
@@ -15,9 +15,21 @@
 dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
                              const dv_run_folder *folder, const char *device, int threads);
 
-/* The same without the curves, as `path`. */
-dv_status dv_report_html_eval(const dv_report *report, const dv_data_config *data,
-                              const char *path);
+/* The page of an evaluation, without the curves over epochs. All but the mistakes borrowed. */
+typedef struct dv_html_eval {
+    const dv_report *report;
+    const dv_data_config *data;  /* what the clips were taken from */
+    const dv_noise_curve *curve; /* without points: there is none */
+    const char *const *words;    /* (count) of the command line behind "decavox" */
+    size_t count;
+    char *mistakes; /* what dv_report_html_begin made; to be freed by the caller */
+} dv_html_eval;
+
+/* Makes what shows the sound of the clips, while this is as it was recorded. */
+dv_status dv_report_html_begin(dv_html_eval *eval);
+
+/* Writes the page, whole or not at all. */
+dv_status dv_report_html_eval(const dv_html_eval *eval, const char *path);
 
 /* ---- Sections, for the page's files ---- */
 
@@ -26,6 +38,9 @@ extern const char dv__html_style[];
 
 /* The curves over the epochs of metrics.csv; nothing where it has no row. DV_EIO. */
 dv_status dv__html_curves(FILE *out, const char *metrics);
+
+/* The evaluation at each signal-to-noise ratio. */
+void dv__html_noise(FILE *out, const dv_noise_curve *curve);
 
 /* The wrong answers of the highest confidence. */
 dv_status dv__html_mistakes(FILE *out, const dv_report *report);

@@ -14,7 +14,7 @@ const char dv__html_style[] =
     "font:15px/1.5 system-ui,sans-serif}\n"
     "h1{font-size:26px;margin:0 0 12px}h2{font-size:19px;margin:32px 0 10px}\n"
     "dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 18px;margin:0}\n"
-    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
+    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}\n"
     ".accuracy{font-size:44px;font-weight:600;line-height:1.2;margin:0}p{margin:0 0 10px}\n"
     "code,pre,.file{font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}\n"
     "pre{background:var(--card);padding:12px;white-space:pre-wrap}\n"

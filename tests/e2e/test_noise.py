@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import xml.etree.ElementTree as xml
 
 import support
 from support import FAILED, GOOD, USAGE, decavox
@@ -117,6 +118,44 @@ class Noise(support.Case):
                                             *(f"{score:.2f}%" for score in scores)])
         done = decavox("eval", self.model, "--noise", self.long)
         self.assertNotIn(self.long, self.ends(done, GOOD).out)
+
+    def table(self, page, name):
+        """The rows of a table of the page, as lists of texts."""
+        root = xml.fromstring(support.read_text(page).replace("<!DOCTYPE html>", ""))
+        return [["".join(cell.itertext()).replace("\u00a0", " ") for cell in row]
+                for row in root.find(f".//table[@id='{name}']").iter("tr")]
+
+    def test_page(self):
+        path = self.at("noise.html")
+        plain = self.at("plain.html")
+        options = ("--part", "all", "--snr", "2.5,-10", "--html", path)
+        both = self.evaluate("--noise", self.at("noises"), *options)
+        rows = self.table(path, "noise")
+        self.assertEqual(rows[0], ["noise", "accuracy", "correct", "95 % interval", "loss", "ECE"])
+        for row, name, point in zip(rows[1:], ("clean", "2.5 dB", "-10 dB"),
+                                    (both, *both["noise"]), strict=True):
+            low, high = point["interval_95"]
+            self.assertEqual(row, [name, f"{100 * point['accuracy']:.2f} %",
+                                   f"{point['correct']}/88",
+                                   f"{100 * low:.2f} % to {100 * high:.2f} %",
+                                   f"{point['loss']:.4f}",
+                                   f"{100 * point['calibration']['ece']:.2f} %"])
+        rows = self.table(path, "noise-files")
+        self.assertEqual(rows[0], ["noise file", "clips", "clean", "2.5 dB", "-10 dB"])
+        for i, row in enumerate(rows[1:]):
+            scores = [100 * point[i]["accuracy"] for point in (
+                both["noise_files"], *(point["files"] for point in both["noise"]))]
+            self.assertEqual(row, [(self.long, self.short)[i], "44",
+                                   *(f"{score:.2f} %" for score in scores)])
+        # What is heard in the pictures of mistakes is as it was recorded.
+        self.evaluate("--part", "all", "--html", plain)
+        mistakes = [support.read_text(page).split("Worst mistakes")[1].split("</section>")[0]
+                    for page in (path, plain)]
+        self.assertEqual(*mistakes)
+        self.assertNotIn('id="noise"', support.read_text(plain))
+        self.evaluate("--noise", self.long, "--html", path)
+        self.assertEqual(len(self.table(path, "noise")), 6)
+        self.assertNotIn("noise-files", support.read_text(path))
 
     def test_calibration(self):
         report = self.evaluate("--clips")
