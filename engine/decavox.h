@@ -38,12 +38,14 @@ typedef enum dv_status {
 /* The name of a status code, for example "shapes do not fit". */
 DV_API const char *dv_status_text(dv_status status);
 
-/* The message of this thread's latest failure; valid until the next one. Never NULL. */
+/* The message of this thread's latest failure; valid until the next one. Never NULL. One line that
+   is fit for a terminal: in names, control characters and bytes that are no UTF-8 are \xNN. */
 DV_API const char *dv_error_message(void);
 
 typedef enum dv_log_level { DV_LOG_DEBUG, DV_LOG_INFO, DV_LOG_WARNING } dv_log_level;
 
-/* Receives every message of the library; `message` has no newline and lives for the call only. */
+/* Receives every message of the library; `message` is one line as above, without a newline, and
+   lives for the call only. */
 typedef void (*dv_log_fn)(void *user, dv_log_level level, const char *message);
 
 #ifdef __cplusplus

@@ -405,6 +405,7 @@ static void test_texts_must_be_there(void **state)
         {config_text, "[a, ]", NULL, NULL}, /* a comma at the end is good YAML */
         {config_text, "[a, [b]]", NULL, "'decavox.labels' is no list"},
         {config_text, "[a, \"\\e[2J\"]", NULL, "without control characters"},
+        {config_text, "[a, \"\\x9b2J\"]", NULL, "without control characters"},
         {config_text, labels_text, "a: &x 1", "decavox.state:"},
     };
     char path[SCRATCH_PATH_SIZE];

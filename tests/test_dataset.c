@@ -162,6 +162,7 @@ static void bad_manifests(void **state)
         {"path,label\n", DV_EFORMAT, "no row"},
         {"path,label\na,\"b\nc\"\n", DV_EFORMAT, "/a: the label has a control character"},
         {"path,label\na,b\x7f\n", DV_EFORMAT, "/a: the label has a control character"},
+        {"path,label\na,b\xC2\x9B\n", DV_EFORMAT, "/a: the label has a control character"},
         {"path,label\na, b\n", DV_EFORMAT, "/a: the label ' b' begins or ends with a blank"},
         {"path,label,speaker\na,b,ann \n", DV_EFORMAT, "/a: the speaker 'ann ' begins or ends"},
     };
