@@ -400,7 +400,7 @@ static void bad_splits(void **state)
     open_good(*state, &dataset);
     assert_split_fails(&dataset, "oficial", "did you mean 'official'?");
     assert_split_fails(&dataset, "leave_one_uot:s1", "did you mean 'leave_one_out:NAME'?");
-    assert_split_fails(&dataset, "xyzzyxyzzy", "known are official, random, speaker");
+    assert_split_fails(&dataset, "xyzzyxyzzy", "known are auto, official, random, speaker");
     assert_split_fails(&dataset, "", "known are");
     assert_split_fails(&dataset, "leave_one_out", "write leave_one_out:NAME");
     assert_split_fails(&dataset, "fold", "write fold:I/K");

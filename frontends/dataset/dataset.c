@@ -2,6 +2,7 @@
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 /* clang-format off */
 const dv_field dv_data_fields[] = {
     DV_PATH(dv_data_config, path, "", "folder of sound files, or CSV manifest"),
-    DV_STRING(dv_data_config, split, "random",
-        "official, random, speaker, train, fold:I/K or leave_one_out:NAME"),
+    DV_ENUM(dv_data_config, layout, "auto", dv_folder_layout_names,
+        "of a folder: what its folders and file names say"),
+    DV_STRING(dv_data_config, split, "auto",
+        "auto (official where the data bring parts, else random), official, random, speaker, train, fold:I/K or leave_one_out:NAME"),
     DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9,
         "share for testing, of the clips (random) or speakers (speaker)"),
     DV_FLOAT(dv_data_config, validation, "0.1", 0, 0.5,
@@ -90,6 +93,20 @@ dv_status dv__join(const char *folder, const char *name, char **out)
     size_t size = length + (slash ? 1 : 0) + strlen(name) + 1;
     DV_TRY(dv__calloc(size, 1, out));
     snprintf(*out, size, "%s%s%s", folder, slash ? "/" : "", name);
+    return DV_OK;
+}
+
+dv_status dv__note(dv_dataset *dataset, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    DV_TRY(dv__grow(dataset->note_count, sizeof *dataset->notes, &dataset->note_capacity,
+                    &dataset->notes));
+    DV_TRY(dv__strdup(text, &dataset->notes[dataset->note_count]));
+    dataset->note_count++;
     return DV_OK;
 }
 
@@ -199,7 +216,8 @@ static dv_status make_clips(dv__listing *listing, dv_dataset *dataset)
     return DV_OK;
 }
 
-static dv_status list_clips(const char *path, dv__listing *listing)
+static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listing *listing,
+                            dv_dataset *dataset)
 {
     struct stat info;
     if (path[0] == '\0')
@@ -207,7 +225,7 @@ static dv_status list_clips(const char *path, dv__listing *listing)
     if (stat(path, &info) != 0)
         return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
-        DV_TRY(dv__scan_folder(path, listing));
+        DV_TRY(dv__list_folder(path, layout, listing, dataset));
     } else if (dv__is_sound_name(path)) {
         return DV_FAIL(DV_EARG, "%s: a sound file; data are a folder or a CSV manifest", path);
     } else {
@@ -215,7 +233,7 @@ static dv_status list_clips(const char *path, dv__listing *listing)
     }
     if (listing->count == 0)
         return DV_FAIL(DV_EFORMAT, "%s: no clip (%s)", path,
-                       S_ISDIR(info.st_mode) ? "looked for wav, flac, ogg and mp3 files"
+                       S_ISDIR(info.st_mode) ? "looked for wav, flac, ogg, mp3 files and the like"
                                              : "the manifest has no row");
     return DV_OK;
 }
@@ -233,10 +251,15 @@ static dv_status check_distinct(const char *path, const dv__listing *listing)
 
 dv_status dv_dataset_open(const char *path, dv_dataset *dataset)
 {
+    return dv_dataset_open_as(path, DV_FOLDER_AUTO, dataset);
+}
+
+dv_status dv_dataset_open_as(const char *path, dv_folder_layout layout, dv_dataset *dataset)
+{
     dv_status status;
     dv__listing listing = {0};
     *dataset = (dv_dataset){0};
-    DV_TRY_GOTO(list_clips(path, &listing));
+    DV_TRY_GOTO(list_clips(path, layout, &listing, dataset));
     qsort(listing.entries, listing.count, sizeof *listing.entries, by_path);
     DV_TRY_GOTO(check_distinct(path, &listing));
     DV_TRY_GOTO(make_clips(&listing, dataset));
@@ -275,6 +298,9 @@ void dv_dataset_free(dv_dataset *dataset)
         free(dataset->labels[i]);
     free(dataset->clips);
     free(dataset->labels);
+    for (size_t i = 0; i < dataset->note_count; i++)
+        free(dataset->notes[i]);
+    free(dataset->notes);
     free(dataset->class_weights);
     *dataset = (dv_dataset){0};
 }

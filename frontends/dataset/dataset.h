@@ -1,13 +1,14 @@
 /*
  * Data sets: where the clips are, what they say, who speaks, and which part each belongs to.
  *
- * Three forms, told apart by looking:
- *   - a folder of files named {label}_{speaker}_{index}.EXT (FSDD's names),
- *   - a folder with one folder per class (the speaker is the part of the file's name before
- *     "_nohash_" or the first '_', or empty),
- *   - a CSV manifest with the header path,label[,speaker[,split]], in any order (paths relative to
- *     its folder; split is train, validation, test or empty).
- * Folders: files ending in wav, flac, ogg, mp3 count; dot-files and _background_noise_ do not.
+ * A data set is a folder or a CSV manifest. The manifest has the header
+ * path,label[,speaker[,split]], in any order (paths relative to its folder; split is train,
+ * validation, test or empty). How a folder is read, its layout, is seen by looking, or is said:
+ * see dv_folder_layout. All sound files below it count that can be read (wav, flac, ogg, opus, mp3,
+ * aiff, au, caf, w64, ...), but for dot-files and _background_noise_. Where the folders at its top
+ * are called train, validation and test (or training, val, valid, dev, testing, eval), they are the
+ * parts, and what is in them has the layout.
+ *
  * Labels come from the data: sorted, numbers by value, and numbered from 0.
  */
 #ifndef DV_FRONTENDS_DATASET_H
@@ -20,7 +21,21 @@
 
 typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
 
+typedef enum dv_folder_layout {
+    DV_FOLDER_AUTO,          /* seen by looking; where two of them fit, DV_EFORMAT names both */
+    DV_FOLDER_NAME,          /* files named {label}_{speaker}_{index}; the label has no '_' */
+    DV_FOLDER_LONG_NAME,     /* likewise, but it is the speaker that has no '_' */
+    DV_FOLDER_CLASS,         /* a folder per class; in it the speaker is the part of the file's name
+                                before "_nohash_" or the first '_', or is not known */
+    DV_FOLDER_CLASS_SPEAKER, /* a folder per class, in it one per speaker */
+    DV_FOLDER_SPEAKER_CLASS, /* a folder per speaker, in it one per class */
+    DV_FOLDER_SPEAKER        /* a folder per speaker; the label is what a file's name begins with,
+                                up to the first '_' */
+} dv_folder_layout;
+extern const char *const dv_folder_layout_names[]; /* NULL-terminated */
+
 typedef enum dv_split_kind {
+    DV_SPLIT_AUTO, /* official where the data say of any clip which part it is in; else random */
     DV_SPLIT_OFFICIAL, /* FSDD's: index < 5 is test; a manifest's split column where it has
                           one (empty: train), which no other kind looks at */
     DV_SPLIT_RANDOM,   /* stratified by label, seeded: the clips whose names have the smallest
@@ -34,7 +49,8 @@ typedef enum dv_split_kind {
 
 typedef struct dv_data_config {
     char path[DV_STRING_SIZE];    /* folder or manifest */
-    char split[DV_STRING_SIZE];   /* official | random | speaker | train | fold:I/K |
+    int layout;                   /* dv_folder_layout, of a folder */
+    char split[DV_STRING_SIZE];   /* auto | official | random | speaker | train | fold:I/K |
                                      leave_one_out:NAME */
     double test;                  /* share of clips (random) or speakers (speaker), 0..0.9 */
     double validation;            /* share of what is not test, 0..0.5, for early stopping: whole
@@ -62,6 +78,18 @@ typedef struct dv_clip {
     const dv_noise_file *noise; /* borrowed: for dv_dataset_load_noisy; NULL: none */
 } dv_clip;
 
+/* Files that are no sounds, by the endings of their names. */
+enum { DV_FILE_KINDS = 24, DV_FILE_KIND_SIZE = 12 };
+typedef struct dv_file_kind {
+    char ending[DV_FILE_KIND_SIZE]; /* ".txt" */
+    size_t files;
+} dv_file_kind;
+typedef struct dv_file_kinds {
+    dv_file_kind list[DV_FILE_KINDS]; /* (count) */
+    int count;
+    size_t total; /* files, those of further kinds and without an ending too */
+} dv_file_kinds;
+
 typedef struct dv_dataset {
     dv_clip *clips; /* (count), in order of path */
     size_t count;
@@ -69,13 +97,18 @@ typedef struct dv_dataset {
     size_t label_count;
     size_t skipped;                   /* unreadable files left out by dv_dataset_load, */
     size_t skipped_of[DV_PART_COUNT]; /* of each part */
-    float *class_weights; /* (label_count) of the targets in training; NULL: all are 1 */
+    char **notes; /* (note_count) what the user should know of how the data were read, a sentence
+                     each; owned */
+    size_t note_count, note_capacity;
+    dv_file_kinds left_out; /* of a folder */
+    float *class_weights;   /* (label_count) of the targets in training; NULL: all are 1 */
 } dv_dataset;
 
-/* Lists the clips; reads no sound. DV_EIO; DV_EFORMAT: no clip, a name that does not fit, a
-   manifest (file and line); DV_EARG: no path, or that of a sound file. Free with dv_dataset_free.
- */
-dv_status dv_dataset_open(const char *path, dv_dataset *dataset);
+/* Lists the clips; reads no sound. DV_EIO; DV_EFORMAT: no clip, a name that does not fit the
+   layout, a folder with two layouts, a manifest (file and line); DV_EARG: no path, or that of a
+   sound file. Free with dv_dataset_free. */
+dv_status dv_dataset_open_as(const char *path, dv_folder_layout layout, dv_dataset *dataset);
+dv_status dv_dataset_open(const char *path, dv_dataset *dataset); /* DV_FOLDER_AUTO */
 
 /*
  * Leaves out the clips that a CSV file names in its first column: names of files, or the ends of

@@ -24,8 +24,16 @@ typedef struct dv__listing {
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry);
 void dv__listing_free(dv__listing *listing);
 
-/* Adds the clips of a folder (both folder forms) or of a manifest. */
-dv_status dv__scan_folder(const char *path, dv__listing *listing);
+/* Adds the clips of a folder, as the layout says, and notes and what is left out to the data
+   set. */
+dv_status dv__list_folder(const char *path, dv_folder_layout layout, dv__listing *listing,
+                          dv_dataset *dataset);
+
+/* Adds a note to the data set. */
+dv_status dv__note(dv_dataset *dataset, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Adds the clips of a manifest. */
 dv_status dv__read_manifest(const char *path, dv__listing *listing);
 
 /* What lies in a folder, but for names that begin with a dot and for _background_noise_: recordings
@@ -35,13 +43,35 @@ typedef struct dv__folder {
     size_t sound_count, sound_capacity;
     char **folders; /* (folder_count) names in natural order, owned */
     size_t folder_count, folder_capacity;
+    dv_file_kinds others; /* no sounds */
 } dv__folder;
 
 /* Reads one folder's names; free with dv__folder_free, on failure too. */
 dv_status dv__folder_read(const char *path, dv__folder *found);
 void dv__folder_free(dv__folder *found);
 
-/* Whether the name ends in .wav, .flac, .ogg or .mp3, in any case. */
+/* A sound file somewhere below a folder. */
+enum { DV__MOST_DEPTH = 8 };
+typedef struct dv__found {
+    char *path;                    /* below the folder; owned */
+    char *text;                    /* the same, cut at the slashes; owned */
+    char *folders[DV__MOST_DEPTH]; /* (depth) on the way to it, in the text */
+    int depth;
+    char *name; /* in the text */
+} dv__found;
+
+typedef struct dv__survey {
+    dv__found *clips; /* (count) */
+    size_t count, capacity;
+    dv_file_kinds others; /* no sounds */
+} dv__survey;
+
+/* Lists the sound files at most DV__MOST_DEPTH folders below `path`. DV_EIO. Free with
+   dv__survey_free, on failure too. */
+dv_status dv__survey_read(const char *path, dv__survey *out);
+void dv__survey_free(dv__survey *survey);
+
+/* Whether the name ends as those of sound files that can be read, in any case. */
 bool dv__is_sound_name(const char *name);
 
 /* Order of names: bytes, but runs of digits by value; equal only where strcmp is. */

@@ -3,6 +3,7 @@
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,6 +82,7 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 
 static const dv_field more_fields[] = {
     DV_PATH(dv_data_config, path, DV_REQUIRED, "folder of sound files, or CSV manifest"),
+    DV_ENUM(dv_data_config, layout, "auto", dv_folder_layout_names, "as data.layout"),
     DV_STRING(dv_data_config, split, "train", "as data.split; its test part is left out"),
     DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9, "share for testing, which is left out"),
     DV_FLOAT(dv_data_config, validation, "0", 0, 0.5, "share for validation"),
@@ -102,7 +104,7 @@ void dv_dataset_shorten_paths(dv_tree *data)
 
 dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset)
 {
-    DV_TRY(dv_dataset_open(config->path, dataset));
+    DV_TRY(dv_dataset_open_as(config->path, (dv_folder_layout)config->layout, dataset));
     dv_status status = DV_OK;
     if (config->exclude[0] != '\0')
         status = dv_dataset_exclude(dataset, config->exclude);
@@ -121,6 +123,45 @@ static dv_status require_training(const dv_dataset *dataset, const dv_data_confi
     }
     return DV_FAIL(DV_ECONFIG, "data.split: %s: no clip is left for training, of %zu",
                    config->split, dataset->count);
+}
+
+/* The folder at the top that holds all clips, if it is a data set of several classes by itself:
+ *out, owned by the caller, else NULL. */
+static dv_status find_below(const dv_dataset *dataset, const char *path, char **out)
+{
+    const char *below = dataset->clips[0].path + strlen(path);
+    below += strspn(below, "/");
+    int length = (int)strcspn(below, "/");
+    size_t size = strlen(path) + (size_t)length + 2;
+    dv_dataset inner;
+    *out = NULL;
+    if (below[length] != '/')
+        return DV_OK;
+    DV_TRY(dv__calloc(size, 1, out));
+    snprintf(*out, size, "%s/%.*s", path, length, below);
+    bool several = dv_dataset_open(*out, &inner) == DV_OK && inner.label_count > 1;
+    dv_dataset_free(&inner);
+    if (!several) {
+        free(*out);
+        *out = NULL;
+    }
+    return DV_OK;
+}
+
+/* A classifier tells classes apart. All in one folder may be a folder too high. */
+static dv_status require_classes(const dv_dataset *dataset, const char *path)
+{
+    char *below;
+    if (dataset->label_count > 1)
+        return DV_OK;
+    DV_TRY(find_below(dataset, path, &below));
+    dv_status status = DV_FAIL(DV_EFORMAT,
+                               "%s: all clips are of one class, '%s', and at least two classes are "
+                               "needed%s%s%s",
+                               path, dataset->labels[0], below != NULL ? "; are the data '" : "",
+                               below != NULL ? below : "", below != NULL ? "'?" : "");
+    free(below);
+    return status;
 }
 
 /* The number that each label of `from` has in `to`: *numbers (from->label_count), owned. */
@@ -225,6 +266,8 @@ dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset)
     dv_status status = dv_dataset_extend(dataset, config);
     if (status == DV_OK)
         status = require_training(dataset, config);
+    if (status == DV_OK)
+        status = require_classes(dataset, config->path);
     if (status == DV_OK)
         status = dv__check_parts(dataset);
     if (status != DV_OK)

@@ -1,4 +1,4 @@
-/* The two folder forms. */
+/* What lies in a folder and in those below it. */
 #include "frontends/dataset/internal.h"
 
 #include <dirent.h>
@@ -10,7 +10,9 @@
 
 bool dv__is_sound_name(const char *name)
 {
-    static const char *const extensions[] = {".wav", ".flac", ".ogg", ".mp3"};
+    static const char *const extensions[] = {".wav",  ".wave", ".flac", ".ogg",  ".oga",
+                                             ".opus", ".mp3",  ".aif",  ".aiff", ".aifc",
+                                             ".au",   ".snd",  ".caf",  ".w64",  ".rf64"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot != NULL && i < sizeof extensions / sizeof extensions[0]; i++) {
         if (strcasecmp(dot, extensions[i]) == 0)
@@ -35,6 +37,41 @@ static int by_name(const void *a, const void *b)
     return dv__natural_order(*(char *const *)a, *(char *const *)b);
 }
 
+/* ---- One folder ---- */
+
+/* Files without an ending, and those of kinds beyond the first ones, count in the total alone. */
+static void count_kind(dv_file_kinds *kinds, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    int kind = 0;
+    kinds->total++;
+    if (dot == NULL || strlen(dot) >= DV_FILE_KIND_SIZE)
+        return;
+    while (kind < kinds->count && strcasecmp(kinds->list[kind].ending, dot) != 0)
+        kind++;
+    if (kind == DV_FILE_KINDS)
+        return;
+    if (kind == kinds->count)
+        strcpy(kinds->list[kinds->count++].ending, dot);
+    kinds->list[kind].files++;
+}
+
+static void add_kinds(dv_file_kinds *to, const dv_file_kinds *from)
+{
+    to->total += from->total;
+    for (int i = 0; i < from->count; i++) {
+        int kind = 0;
+        while (kind < to->count && strcasecmp(to->list[kind].ending, from->list[i].ending) != 0)
+            kind++;
+        if (kind == DV_FILE_KINDS)
+            continue;
+        if (kind == to->count)
+            to->list[to->count++] = (dv_file_kind){0};
+        strcpy(to->list[kind].ending, from->list[i].ending);
+        to->list[kind].files += from->list[i].files;
+    }
+}
+
 static dv_status folder_add(dv__folder *found, const char *path, const char *name)
 {
     if (name[0] == '.' || strcmp(name, "_background_noise_") == 0)
@@ -49,7 +86,9 @@ static dv_status folder_add(dv__folder *found, const char *path, const char *nam
                         &found->folders));
         DV_TRY(dv__strdup(name, &found->folders[found->folder_count]));
         found->folder_count++;
-    } else if (dv__is_sound_name(name)) {
+    } else if (!dv__is_sound_name(name)) {
+        count_kind(&found->others, name);
+    } else {
         DV_TRY(dv__grow(found->sound_count, sizeof *found->sounds, &found->sound_capacity,
                         &found->sounds));
         DV_TRY(dv__strdup(name, &found->sounds[found->sound_count]));
@@ -80,107 +119,85 @@ dv_status dv__folder_read(const char *path, dv__folder *found)
     return status;
 }
 
-/* Cuts {label}_{speaker}_{index} apart in place; false where the stem does not fit. */
-static bool cut_name(char *stem, dv__entry *entry)
+/* ---- A folder and those below it ---- */
+
+void dv__survey_free(dv__survey *survey)
 {
-    char *first = strchr(stem, '_');
-    char *last = strrchr(stem, '_');
-    if (first == NULL || first == stem || last <= first + 1)
-        return false;
-    size_t digits = strspn(last + 1, "0123456789");
-    if (digits == 0 || digits > 18 || last[1 + digits] != '\0')
-        return false;
-    *first = '\0';
-    *last = '\0';
-    entry->label = stem;
-    entry->speaker = first + 1;
-    entry->index = strtoll(last + 1, NULL, 10);
-    return true;
+    for (size_t i = 0; i < survey->count; i++) {
+        free(survey->clips[i].path);
+        free(survey->clips[i].text);
+    }
+    free(survey->clips);
+    *survey = (dv__survey){0};
 }
 
-static dv_status add_named(const char *path, const char *name, dv__listing *listing)
+/* `below`: the path below the root of the folder that holds the sound; "": the root. */
+static dv_status add_found(dv__survey *survey, const char *below, const char *name)
 {
-    dv_status status = DV_OK;
-    char *stem = NULL;
-    dv__entry entry = {.part = DV_TRAIN};
-    DV_TRY_GOTO(dv__join(path, name, &entry.path));
-    DV_TRY_GOTO(dv__strdup(name, &stem));
-    *strrchr(stem, '.') = '\0';
-    if (!cut_name(stem, &entry))
-        DV_TRY_GOTO(DV_FAIL(DV_EFORMAT,
-                            "%s: the name is not {label}_{speaker}_{index}; name the files so, use "
-                            "one folder per class, or write a CSV manifest",
-                            entry.path));
-    status = dv__listing_add(listing, &entry);
-fail:
-    free(entry.path);
-    free(stem);
-    return status;
+    DV_TRY(dv__grow(survey->count, sizeof *survey->clips, &survey->capacity, &survey->clips));
+    dv__found *found = &survey->clips[survey->count++];
+    *found = (dv__found){.depth = 0};
+    DV_TRY(dv__join(below, name, &found->path));
+    DV_TRY(dv__strdup(found->path, &found->text));
+    found->name = found->text;
+    for (char *slash; (slash = strchr(found->name, '/')) != NULL; found->name = slash + 1) {
+        *slash = '\0';
+        found->folders[found->depth++] = found->name;
+    }
+    return DV_OK;
 }
 
-/* The speaker in a name of the class-folder form, cut in place: Speech Commands writes
-   {speaker}_nohash_{index}. */
-static char *cut_speaker(char *stem)
+/* The folders on the way to one, which a link may lead back to. */
+typedef struct folder_way {
+    const struct folder_way *above; /* NULL: this is the root */
+    dev_t device;
+    ino_t inode;
+    int depth;
+} folder_way;
+
+static bool is_on_way(const folder_way *way, const struct stat *info)
 {
-    char *end = strstr(stem, "_nohash_");
-    if (end == NULL)
-        end = strchr(stem, '_');
-    if (end == NULL)
-        return stem + strlen(stem);
-    *end = '\0';
-    return stem;
+    for (; way != NULL; way = way->above) {
+        if (way->device == info->st_dev && way->inode == info->st_ino)
+            return true;
+    }
+    return false;
 }
 
-static dv_status add_classified(const char *path, char *label, const char *name,
-                                dv__listing *listing)
-{
-    dv_status status;
-    char *stem = NULL;
-    char *full = NULL;
-    DV_TRY_GOTO(dv__join(path, name, &full));
-    DV_TRY_GOTO(dv__strdup(name, &stem));
-    *strrchr(stem, '.') = '\0';
-    status = dv__listing_add(listing, &(dv__entry){.path = full,
-                                                   .label = label,
-                                                   .speaker = cut_speaker(stem),
-                                                   .index = -1,
-                                                   .part = DV_TRAIN});
-fail:
-    free(full);
-    free(stem);
-    return status;
-}
-
-static dv_status scan_class(const char *path, char *label, dv__listing *listing)
+static dv_status survey_folder(const char *root, const char *below, const folder_way *above,
+                               dv__survey *survey)
 {
     dv_status status;
     dv__folder found = {0};
-    char *full = NULL;
-    DV_TRY_GOTO(dv__join(path, label, &full));
-    DV_TRY_GOTO(dv__folder_read(full, &found));
-    for (size_t i = 0; i < found.sound_count; i++)
-        DV_TRY_GOTO(add_classified(full, label, found.sounds[i], listing));
-fail:
-    free(full);
-    dv__folder_free(&found);
-    return status;
-}
-
-dv_status dv__scan_folder(const char *path, dv__listing *listing)
-{
-    dv_status status;
-    dv__folder found = {0};
+    struct stat info;
+    char *path = NULL;
+    folder_way way = {.above = above, .depth = above != NULL ? above->depth + 1 : 0};
+    DV_TRY_GOTO(dv__join(root, below, &path));
+    if (stat(path, &info) != 0)
+        DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno)));
+    way.device = info.st_dev;
+    way.inode = info.st_ino;
+    if (is_on_way(above, &info))
+        goto fail;
     DV_TRY_GOTO(dv__folder_read(path, &found));
-    for (size_t i = 0; i < found.folder_count; i++)
-        DV_TRY_GOTO(scan_class(path, found.folders[i], listing));
-    if (found.sound_count > 0 && listing->count > 0)
-        DV_TRY_GOTO(DV_FAIL(DV_EFORMAT,
-                            "%s: holds both sound files ('%s') and folders with sound files "
-                            "('%s'); data are one or the other",
-                            path, found.sounds[0], listing->entries[0].path));
+    add_kinds(&survey->others, &found.others);
     for (size_t i = 0; i < found.sound_count; i++)
-        DV_TRY_GOTO(add_named(path, found.sounds[i], listing));
+        DV_TRY_GOTO(add_found(survey, below, found.sounds[i]));
+    for (size_t i = 0; way.depth < DV__MOST_DEPTH && i < found.folder_count; i++) {
+        char *next;
+        DV_TRY_GOTO(dv__join(below, found.folders[i], &next));
+        status = survey_folder(root, next, &way, survey);
+        free(next);
+        DV_TRY_GOTO(status);
+    }
 fail:
+    free(path);
     dv__folder_free(&found);
     return status;
+}
+
+dv_status dv__survey_read(const char *path, dv__survey *out)
+{
+    *out = (dv__survey){0};
+    return survey_folder(path, "", NULL, out);
 }

@@ -369,8 +369,8 @@ static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, c
 static const struct split_form {
     const char *word;
     const char *argument; /* what stands behind a colon; NULL: nothing */
-} split_forms[] = {{"official", NULL}, {"random", NULL}, {"speaker", NULL},
-                   {"train", NULL},    {"fold", "I/K"},  {"leave_one_out", "NAME"}};
+} split_forms[] = {{"auto", NULL},  {"official", NULL}, {"random", NULL},         {"speaker", NULL},
+                   {"train", NULL}, {"fold", "I/K"},    {"leave_one_out", "NAME"}};
 enum { SPLIT_FORMS = sizeof split_forms / sizeof split_forms[0] };
 
 static dv_status fail_unknown_split(const char *text, const char *word)
@@ -386,10 +386,11 @@ static dv_status fail_unknown_split(const char *text, const char *word)
                            text, nearest, form->argument != NULL ? ":" : "",
                            form->argument != NULL ? form->argument : "");
     }
-    return DV_FAIL(DV_ECONFIG,
-                   "data.split: unknown split '%s'; known are official, random, speaker, train, "
-                   "fold:I/K and leave_one_out:NAME",
-                   text);
+    return DV_FAIL(
+        DV_ECONFIG,
+        "data.split: unknown split '%s'; known are auto, official, random, speaker, train, "
+        "fold:I/K and leave_one_out:NAME",
+        text);
 }
 
 /* Parts `text` into a kind and what stands behind a colon: *argument points into `text`. */
@@ -460,12 +461,31 @@ fail:
     return status;
 }
 
+/* What `auto` is for these data. Parts that the data bring and that are not asked for are told
+   of. */
+static dv_status choose_split(dv_dataset *dataset, const dv_data_config *config,
+                              dv_split_kind *kind)
+{
+    bool given = false;
+    for (size_t i = 0; i < dataset->count && !given; i++)
+        given = dataset->clips[i].part_given;
+    if (*kind == DV_SPLIT_AUTO) {
+        *kind = given ? DV_SPLIT_OFFICIAL : DV_SPLIT_RANDOM;
+        return DV_OK;
+    }
+    if (!given || *kind == DV_SPLIT_OFFICIAL)
+        return DV_OK;
+    return dv__note(dataset, "the parts that the data bring are not used: data.split is %s",
+                    config->split);
+}
+
 dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config)
 {
     dv_split_kind kind = DV_SPLIT_RANDOM;
     const char *argument;
     speaker_list speakers;
     DV_TRY(parse_split(config->split, &kind, &argument));
+    DV_TRY(choose_split(dataset, config, &kind));
     DV_TRY(list_speakers(dataset, &speakers));
     dv_status status;
     DV_TRY_GOTO(split_test(dataset, &speakers, kind, argument, config));

@@ -1,0 +1,354 @@
+/* How a folder of recordings is read: which part, class and speaker its folders and names tell. */
+#include "frontends/dataset/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *const dv_folder_layout_names[] = {
+    "auto", "name", "long_name", "class", "class/speaker", "speaker/class", "speaker", NULL};
+
+/* What a folder was found to be. */
+typedef struct reading {
+    const char *path;
+    const dv__survey *survey;
+    dv_folder_layout layout;
+    int first; /* folder that the layout begins with: 1 behind the parts' folders, else 0 */
+} reading;
+
+static int depth_of(const reading *how, const dv__found *clip)
+{
+    return clip->depth - how->first;
+}
+
+static const char *folder_of(const reading *how, const dv__found *clip, int i)
+{
+    return clip->folders[how->first + i];
+}
+
+/* ---- Names ---- */
+
+/* A file's name less its ending; owned by the caller. */
+static dv_status stem_of(const char *name, char **stem)
+{
+    DV_TRY(dv__strdup(name, stem));
+    *strrchr(*stem, '.') = '\0';
+    return DV_OK;
+}
+
+/* The number of parts between '_' of {...}_{...}_{index}, at least 3; 0: the name is not so. */
+static int name_parts(const char *stem)
+{
+    int parts = 1;
+    const char *part = stem;
+    for (const char *mark; (mark = strchr(part, '_')) != NULL; part = mark + 1) {
+        if (mark == part && (parts == 1 || strchr(mark + 1, '_') == NULL))
+            return 0; /* no label, or no speaker */
+        parts++;
+    }
+    size_t digits = strspn(part, "0123456789");
+    bool numbered = digits > 0 && digits <= 18 && part[digits] == '\0';
+    return numbered && parts >= 3 ? parts : 0;
+}
+
+/* Cuts {label}_{speaker}_{index} apart in place. The label ends at the first '_', or, where it is
+   long, the speaker begins behind the last one. False: the name is not so. */
+static bool cut_name(char *stem, bool long_label, dv__entry *entry)
+{
+    if (name_parts(stem) == 0)
+        return false;
+    char *last = strrchr(stem, '_');
+    entry->index = strtoll(last + 1, NULL, 10);
+    *last = '\0';
+    char *mark = long_label ? strrchr(stem, '_') : strchr(stem, '_');
+    *mark = '\0';
+    entry->label = stem;
+    entry->speaker = mark + 1;
+    return true;
+}
+
+/* The speaker in a name of a class's folder, cut in place: Speech Commands writes
+   {speaker}_nohash_{index}. */
+static char *cut_speaker(char *stem)
+{
+    char *end = strstr(stem, "_nohash_");
+    if (end == NULL)
+        end = strchr(stem, '_');
+    if (end == NULL)
+        return stem + strlen(stem);
+    *end = '\0';
+    return stem;
+}
+
+/* ---- Which layout it is ---- */
+
+/* The part that a folder's name says, or -1. */
+static int part_named(const char *name)
+{
+    static const struct {
+        const char *name;
+        dv_part part;
+    } names[] = {{"train", DV_TRAIN},      {"training", DV_TRAIN}, {"validation", DV_VALIDATION},
+                 {"valid", DV_VALIDATION}, {"val", DV_VALIDATION}, {"dev", DV_VALIDATION},
+                 {"test", DV_TEST},        {"testing", DV_TEST},   {"eval", DV_TEST}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcasecmp(name, names[i].name) == 0)
+            return (int)names[i].part;
+    }
+    return -1;
+}
+
+/* Whether all clips lie in folders with the names of parts, of training among them. */
+static bool has_parts(const dv__survey *survey)
+{
+    bool trains = false;
+    for (size_t i = 0; i < survey->count; i++) {
+        const dv__found *clip = &survey->clips[i];
+        int part = clip->depth > 0 ? part_named(clip->folders[0]) : -1;
+        if (part < 0)
+            return false;
+        trains = trains || part == DV_TRAIN;
+    }
+    return trains;
+}
+
+/* What a name says when it is read in one way. */
+static void tell_name(const char *name, bool long_label, char *text, size_t size)
+{
+    char *stem = NULL;
+    dv__entry entry = {.index = -1};
+    text[0] = '\0';
+    if (stem_of(name, &stem) == DV_OK && cut_name(stem, long_label, &entry))
+        snprintf(text, size, "'%.80s' by '%.80s' (--layout %s)", entry.label, entry.speaker,
+                 dv_folder_layout_names[long_label ? DV_FOLDER_LONG_NAME : DV_FOLDER_NAME]);
+    free(stem);
+}
+
+static dv_status fail_name(const reading *how, const dv__found *clip)
+{
+    return DV_FAIL(DV_EFORMAT,
+                   "%s/%s: the name is not {label}_{speaker}_{index}; name the files so, use one "
+                   "folder per class, or write a CSV manifest",
+                   how->path, clip->name);
+}
+
+/* Three parts say one thing; more of them two. */
+static dv_status decide_names(reading *how)
+{
+    for (size_t i = 0; i < how->survey->count; i++) {
+        const dv__found *clip = &how->survey->clips[i];
+        char *stem, one[256], other[256];
+        DV_TRY(stem_of(clip->name, &stem));
+        int parts = name_parts(stem);
+        free(stem);
+        if (parts == 0)
+            return fail_name(how, clip);
+        if (parts == 3)
+            continue;
+        tell_name(clip->name, false, one, sizeof one);
+        tell_name(clip->name, true, other, sizeof other);
+        return DV_FAIL(DV_EFORMAT, "%s: '%s' says %s or %s: --layout chooses", how->path,
+                       clip->name, one, other);
+    }
+    how->layout = DV_FOLDER_NAME;
+    return DV_OK;
+}
+
+/* Whether every name has the folder's for its speaker, as AudioMNIST has 01/7_01_3.wav. */
+static bool names_repeat_folders(const reading *how)
+{
+    for (size_t i = 0; i < how->survey->count; i++) {
+        const dv__found *clip = &how->survey->clips[i];
+        const char *folder = folder_of(how, clip, 0);
+        const char *mark = strchr(clip->name, '_');
+        size_t length = strlen(folder);
+        if (mark == NULL || mark == clip->name || strncmp(mark + 1, folder, length) != 0 ||
+            mark[1 + length] != '_')
+            return false;
+    }
+    return true;
+}
+
+/* Two folders on the way to a clip. */
+typedef struct folder_pair {
+    const char *outer, *inner;
+} folder_pair;
+
+static int by_inner(const void *a, const void *b)
+{
+    const folder_pair *x = a;
+    const folder_pair *y = b;
+    int order = strcmp(x->inner, y->inner);
+    return order != 0 ? order : strcmp(x->outer, y->outer);
+}
+
+/* Whether the folders within the outer ones have the same names again and again, as those of
+   speakers within classes have. */
+static dv_status inner_recur(const reading *how, bool *out)
+{
+    folder_pair *pairs; /* (count) */
+    size_t count = how->survey->count, inner = 0, distinct = 0;
+    DV_TRY(dv__calloc(count, sizeof *pairs, &pairs));
+    for (size_t i = 0; i < count; i++) {
+        const dv__found *clip = &how->survey->clips[i];
+        pairs[i] = (folder_pair){folder_of(how, clip, 0), folder_of(how, clip, 1)};
+    }
+    qsort(pairs, count, sizeof *pairs, by_inner);
+    for (size_t i = 0; i < count; i++) {
+        bool first = i == 0 || strcmp(pairs[i].inner, pairs[i - 1].inner) != 0;
+        inner += first;
+        distinct += first || strcmp(pairs[i].outer, pairs[i - 1].outer) != 0;
+    }
+    free(pairs);
+    *out = 2 * distinct >= 3 * inner;
+    return DV_OK;
+}
+
+/* `least` and `most` folders are on the way to the clips, at least 1. */
+static dv_status decide_folders(reading *how, int least, int most, dv_dataset *dataset)
+{
+    bool recur = false;
+    if (most == 1 && names_repeat_folders(how)) {
+        how->layout = DV_FOLDER_SPEAKER;
+        return DV_OK;
+    }
+    how->layout = DV_FOLDER_CLASS;
+    if (most == 1)
+        return DV_OK;
+    if (least > 1)
+        DV_TRY(inner_recur(how, &recur));
+    if (recur)
+        how->layout = DV_FOLDER_CLASS_SPEAKER;
+    return recur ? dv__note(dataset,
+                            "%s: folders are read as CLASS/SPEAKER; --layout speaker/class reads "
+                            "them the other way round",
+                            how->path)
+                 : dv__note(dataset,
+                            "%s: clips in folders below a class's are read as the class's; "
+                            "--layout class/speaker reads those folders as speakers",
+                            how->path);
+}
+
+static dv_status decide(reading *how, dv_dataset *dataset)
+{
+    int least = DV__MOST_DEPTH, most = 0;
+    const dv__found *named = NULL, *filed = NULL;
+    for (size_t i = 0; i < how->survey->count; i++) {
+        const dv__found *clip = &how->survey->clips[i];
+        int depth = depth_of(how, clip);
+        least = depth < least ? depth : least;
+        most = depth > most ? depth : most;
+        if (depth == 0 && named == NULL)
+            named = clip;
+        if (depth > 0 && filed == NULL)
+            filed = clip;
+    }
+    if (named != NULL && filed != NULL)
+        return DV_FAIL(DV_EFORMAT,
+                       "%s: holds both sound files ('%s') and folders with sound files ('%s'); "
+                       "data are one or the other, or --layout says what they are",
+                       how->path, named->path, filed->path);
+    return named != NULL ? decide_names(how) : decide_folders(how, least, most, dataset);
+}
+
+/* ---- Clips ---- */
+
+static dv_status fail_depth(const reading *how, const char *path)
+{
+    return DV_FAIL(DV_EFORMAT, "%s: has not the folders above it that --layout %s needs", path,
+                   dv_folder_layout_names[how->layout]);
+}
+
+/* What the layout says of the clip; `stem` is its name's, to be cut. False: it does not fit. */
+static bool read_clip(const reading *how, const dv__found *clip, char *stem, dv__entry *entry)
+{
+    bool inner = how->layout == DV_FOLDER_CLASS_SPEAKER || how->layout == DV_FOLDER_SPEAKER_CLASS;
+    char *const *folders = clip->folders + how->first;
+    if (depth_of(how, clip) < (inner ? 2 : 1))
+        return false;
+    switch (how->layout) {
+    case DV_FOLDER_CLASS_SPEAKER:
+        entry->label = folders[0];
+        entry->speaker = folders[1];
+        break;
+    case DV_FOLDER_SPEAKER_CLASS:
+        entry->label = folders[1];
+        entry->speaker = folders[0];
+        break;
+    case DV_FOLDER_SPEAKER:
+        stem[strcspn(stem, "_")] = '\0';
+        entry->label = stem;
+        entry->speaker = folders[0];
+        break;
+    default:
+        entry->label = folders[0];
+        entry->speaker = cut_speaker(stem);
+        break;
+    }
+    return true;
+}
+
+static dv_status add_clip(const reading *how, const dv__found *clip, dv__listing *listing)
+{
+    dv_status status;
+    char *stem = NULL;
+    dv__entry entry = {.index = -1, .part = DV_TRAIN};
+    bool by_name = how->layout == DV_FOLDER_NAME || how->layout == DV_FOLDER_LONG_NAME;
+    if (how->first > 0) {
+        entry.part = (dv_part)part_named(clip->folders[0]);
+        entry.part_given = true;
+    }
+    DV_TRY_GOTO(dv__join(how->path, clip->path, &entry.path));
+    DV_TRY_GOTO(stem_of(clip->name, &stem));
+    if (by_name && !cut_name(stem, how->layout == DV_FOLDER_LONG_NAME, &entry))
+        DV_TRY_GOTO(fail_name(how, clip));
+    if (!by_name && !read_clip(how, clip, stem, &entry))
+        DV_TRY_GOTO(fail_depth(how, entry.path));
+    status = dv__listing_add(listing, &entry);
+fail:
+    free(entry.path);
+    free(stem);
+    return status;
+}
+
+/* Names that begin with their class, as of yes/yes_1.wav, tell no speaker. */
+static dv_status forget_repeated(const reading *how, dv__listing *listing, dv_dataset *dataset)
+{
+    if (how->layout != DV_FOLDER_CLASS)
+        return DV_OK;
+    for (size_t i = 0; i < listing->count; i++) {
+        if (strcmp(listing->entries[i].speaker, listing->entries[i].label) != 0)
+            return DV_OK;
+    }
+    for (size_t i = 0; i < listing->count; i++)
+        listing->entries[i].speaker[0] = '\0';
+    return dv__note(dataset,
+                    "%s: the names of the files begin with their class, and tell no speaker",
+                    how->path);
+}
+
+static dv_status add_clips(reading *how, dv_folder_layout layout, dv__listing *listing,
+                           dv_dataset *dataset)
+{
+    how->first = has_parts(how->survey) ? 1 : 0;
+    how->layout = layout;
+    if (layout == DV_FOLDER_AUTO)
+        DV_TRY(decide(how, dataset));
+    for (size_t i = 0; i < how->survey->count; i++)
+        DV_TRY(add_clip(how, &how->survey->clips[i], listing));
+    return forget_repeated(how, listing, dataset);
+}
+
+dv_status dv__list_folder(const char *path, dv_folder_layout layout, dv__listing *listing,
+                          dv_dataset *dataset)
+{
+    dv__survey survey;
+    dv_status status = dv__survey_read(path, &survey);
+    reading how = {.path = path, .survey = &survey};
+    if (status == DV_OK && survey.count > 0)
+        status = add_clips(&how, layout, listing, dataset);
+    dataset->left_out = survey.others;
+    dv__survey_free(&survey);
+    return status;
+}
