@@ -259,15 +259,11 @@ static void shorten_paths_of(const dv_section *section, dv_tree *map)
 
 void dv_experiment_shorten_paths(dv_tree *resolved)
 {
-    for (size_t i = 0; resolved->kind == DV_TREE_MAP && i < resolved->count; i++) {
-        dv_tree *child = resolved->children[i];
-        if (strcmp(child->key, "pretrain") == 0)
-            dv_experiment_shorten_paths(child);
-        for (const dv_section *section = dv_sections; section->name != NULL; section++) {
-            if (strcmp(child->key, section->name) == 0)
-                shorten_paths_of(section, child);
-        }
-    }
+    dv_tree *pretrain = dv_tree_find(resolved, "pretrain");
+    if (pretrain != NULL)
+        dv_experiment_shorten_paths(pretrain);
+    for (const dv_section *section = dv_sections; section->name != NULL; section++)
+        shorten_paths_of(section, dv_tree_find(resolved, section->name));
 }
 
 /* ---- Files ---- */
@@ -370,13 +366,18 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
         status = dv_tree_merge(tree, overrides);
     if (status == DV_OK && tree->kind == DV_TREE_MAP)
         status = resolve_model(path, tree);
+    char note[DV_FEATURES_NOTE_SIZE];
+    if (status == DV_OK)
+        status = dv_features_resolve(dv_tree_find(tree, "features"), note);
     if (status == DV_OK)
         status = dv_experiment_restore(tree, out);
-    if (status == DV_OK)
-        out->files = tree;
-    else
+    if (status != DV_OK) {
         dv_tree_free(tree);
-    return status;
+        return status;
+    }
+    strcpy(out->note, note);
+    out->files = tree;
+    return DV_OK;
 }
 
 void dv_experiment_free(dv_experiment *experiment)

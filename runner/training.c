@@ -265,6 +265,8 @@ static dv_status set_up(dv_training *training)
     if (training->request->step_dot[0] != '\0' && training->context->backend->record == NULL)
         return DV_FAIL(DV_EARG, "--step_dot: %s records no steps; a GPU does",
                        training->context->backend->name);
+    if (training->experiment->note[0] != '\0')
+        dv__log(&training->context->log, DV_LOG_WARNING, "%s", training->experiment->note);
     DV_TRY(load_data(training));
     DV_TRY(dv_trainer_create(training->context, &training->experiment->train,
                              training->experiment->model, dv_clip_source_get(training->source),

@@ -111,12 +111,22 @@ int64_t dv_tree_nodes(const dv_tree *tree)
     return nodes;
 }
 
-const dv_tree *dv_tree_get(const dv_tree *map, const char *key)
+static dv_tree *child_of(const dv_tree *map, const char *key)
 {
     if (map == NULL || map->kind != DV_TREE_MAP)
         return NULL;
     size_t i = find(map, key);
     return i < map->count ? map->children[i] : NULL;
+}
+
+const dv_tree *dv_tree_get(const dv_tree *map, const char *key)
+{
+    return child_of(map, key);
+}
+
+dv_tree *dv_tree_find(dv_tree *map, const char *key)
+{
+    return child_of(map, key);
 }
 
 /* Like dv_tree_append, but takes the place of an existing child. */

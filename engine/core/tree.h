@@ -44,6 +44,9 @@ int64_t dv_tree_nodes(const dv_tree *tree);
 /* The child with this key, or NULL. `map` may be NULL. */
 const dv_tree *dv_tree_get(const dv_tree *map, const char *key);
 
+/* The same, to be changed. DV_TREE_MAP alone has any. */
+dv_tree *dv_tree_find(dv_tree *map, const char *key);
+
 /* Sets `path` ("train.epochs") below a map to `value` (ownership passes, also on failure);
    missing maps on the way are made, an existing value is replaced. DV_ECONFIG for an empty key,
    for a way through a scalar or a list, and below DV_TREE_MAX_DEPTH. */

@@ -94,12 +94,9 @@ static const dv_field more_fields[] = {
 void dv_dataset_shorten_paths(dv_tree *data)
 {
     dv_fields_shorten_paths(dv_data_fields, data);
-    for (size_t i = 0; i < data->count; i++) {
-        dv_tree *more = data->children[i];
-        bool lists = more->key != NULL && strcmp(more->key, "more") == 0;
-        for (size_t k = 0; lists && k < more->count; k++)
-            dv_fields_shorten_paths(more_fields, more->children[k]);
-    }
+    dv_tree *more = dv_tree_find(data, "more");
+    for (size_t i = 0; more != NULL && i < more->count; i++)
+        dv_fields_shorten_paths(more_fields, more->children[i]);
 }
 
 dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset)

@@ -24,9 +24,10 @@ const dv_field dv_features_fields[] = {
     ENUM(type, "mfcc", type_names, "what the model sees: mfcc, mel or spectrogram"),
     INT(sample_rate, "8000", 1000, 192000, "Hz; clips at other rates are resampled"),
     FLOAT(duration, "1.0", 0.05, 60, "seconds of the window that is looked at"),
-    INT(n_fft, "1024", 16, 32768, "points of the Fourier transform, a power of two"),
-    INT(window, "1024", 2, 32768, "samples of the Hann window, at most n_fft"),
-    INT(hop, "256", 1, 32768, "samples between frames"),
+    INT(n_fft, "1024", 16, 32768,
+        "points of the Fourier transform, a power of two; auto: as the window needs"),
+    INT(window, "1024", 2, 32768, "samples of the Hann window, at most n_fft, or a time: 25 ms"),
+    INT(hop, "256", 1, 32768, "samples between frames, or a time: 16 ms"),
     INT(n_mels, "64", 1, 1024, "mel bands (mel, mfcc)"),
     INT(n_mfcc, "13", 1, 1024, "cepstral coefficients (mfcc), at most n_mels"),
     FLOAT(fmin, "0", 0, 96000, "Hz, lower end of the mel bands"),
@@ -101,8 +102,10 @@ dv_status dv__features_check(const dv_features_config *config)
         return DV_FAIL(DV_ECONFIG, "features: n_fft is %lld, must be a power of two",
                        (long long)config->n_fft);
     if (config->window > config->n_fft)
-        return DV_FAIL(DV_ECONFIG, "features: window is %lld, must be at most n_fft (%lld)",
-                       (long long)config->window, (long long)config->n_fft);
+        return DV_FAIL(
+            DV_ECONFIG,
+            "features: window is %lld, must be at most n_fft (%lld); n_fft: auto makes it fit",
+            (long long)config->window, (long long)config->n_fft);
     if (dv__features_frames(config) > MAX_FRAMES)
         return DV_FAIL(DV_ECONFIG,
                        "features: hop is %lld, which makes %lld frames of %g s, above "

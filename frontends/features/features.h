@@ -49,6 +49,15 @@ typedef struct dv_features_config {
 /* The field table: section `features` of the configuration. */
 extern const dv_field dv_features_fields[];
 
+/*
+ * Makes sizes in samples of what the section `features` (NULL: nothing to do) says in time
+ * ("window: 25 ms") or leaves to the window ("n_fft: auto", the least power of two that holds it).
+ * `note`: what the user should know, "": nothing; a rate that the defaults in samples are not made
+ * for. DV_ECONFIG with file and line.
+ */
+enum { DV_FEATURES_NOTE_SIZE = 256 };
+dv_status dv_features_resolve(dv_tree *section, char note[DV_FEATURES_NOTE_SIZE]);
+
 typedef struct dv_frontend dv_frontend; /* immutable once made: one for all threads */
 
 /* DV_ECONFIG names the field that does not fit (n_fft no power of two, window > n_fft,
