@@ -61,11 +61,19 @@ static const dv_options options = {
 
 /* ---- The data ---- */
 
-/* Whether the `path` of a map with that key is this one. */
+/* Whether the `path` of a map is this one, or, of a model that was exported and knows names alone,
+   has this one's name. */
 static bool names(const dv_tree *map, const char *path)
 {
     const dv_tree *name = dv_tree_get(map, "path");
-    return name != NULL && name->kind == DV_TREE_SCALAR && dv_same_file(path, name->text);
+    if (name == NULL || name->kind != DV_TREE_SCALAR || name->text[0] == '\0')
+        return false;
+    size_t length = strlen(path), known = strlen(name->text);
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    bool ends = length >= known && strncmp(path + length - known, name->text, known) == 0 &&
+                (length == known || path[length - known - 1] == '/');
+    return dv_same_file(path, name->text) || (strchr(name->text, '/') == NULL && ends);
 }
 
 static bool lists(const dv_tree *data, const char *path)
@@ -95,7 +103,8 @@ static void warn_of_heard(const dv_tree *config, const eval_options *chosen)
         where = "pretrain.data.more";
     if (where != NULL)
         dv__log(&log, DV_LOG_WARNING,
-                "%s is among the data that the model was trained on (%s): it may have heard these "
+                "%s is, or is called as, data that the model was trained on (%s): it may have "
+                "heard these "
                 "clips; --split says which were kept for testing",
                 chosen->data, where);
 }

@@ -434,7 +434,14 @@ class Options(support.Case):
                             (before, "(pretrain.data)")):
             for part in ("test", "all"):
                 done = decavox("eval", model, "--data", data, "--part", part)
-                self.ends(done, GOOD, f"warning: {data} is among the data", where, "--split")
+                self.ends(done, GOOD, f"warning: {data} is, or is called as, data that", where,
+                          "--split")
+        exported = self.at("exported.safetensors")  # it knows the names alone
+        self.ends(decavox("export", model, "--out", exported), GOOD)
+        for data in (more, more + "/", before):
+            self.ends(decavox("eval", exported, "--data", data), GOOD, f"warning: {data} is, or is")
+        done = self.ends(decavox("eval", exported, "--data", new), GOOD)
+        self.assertEqual(done.err, "")
         for arguments in ([], ["--data", self.data], ["--data", new], ["--data", more, "--split",
                           "official"], ["--data", more, "--part", "train"]):
             done = self.ends(decavox("eval", model, *arguments), GOOD)
