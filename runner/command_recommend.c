@@ -13,7 +13,7 @@ static const dv_field fields[] = {
 
 static const dv_options options = {
     .command = "recommend",
-    .operands = "[CHECKPOINT|CONFIG ...]",
+    .operands = "[CHECKPOINT|CONFIG|RUN ...]",
     .summary =
         "Recommends a model by measurements on this machine (see decavox compare), which are "
         "made\nwhere there are none yet. Each use case is a rule:\n\n"
@@ -27,10 +27,11 @@ static const dv_options options = {
         "              weights can be looked at; where no accuracy is known, the one with the\n"
         "              most parameters\n"
         "  ensemble    the most accurate ensemble\n\n"
-        "Accuracies are those of the models' cards, by one protocol. Exit code 1: no model will "
+        "Accuracies are those of the models' cards, by one protocol, or of the runs' reports, on\n"
+        "the same clips. Exit code 1: no model will "
         "do.",
     .least = 0,
-    .most = 64,
+    .most = DV_COMPARISON_MOST,
     .fields = fields,
 };
 

@@ -1,7 +1,7 @@
 /*
  * Models side by side, each measured on this machine: size, work, speed, memory, and the accuracy
- * that its card tells. Each is measured in processes of its own, so that none leaves traces in
- * another's figures, and the measurements are kept from one time to the next.
+ * that its card tells, or the report of its run. Each is measured in processes of its own, so that
+ * none leaves traces in another's figures, and the measurements are kept from one time to the next.
  *
  *     dv_comparison all;
  *     DV_TRY(dv_comparison_list(&options, files, count, &all));
@@ -25,7 +25,7 @@ typedef struct dv_comparison_options {
     char device[DV_STRING_SIZE], protocol[DV_STRING_SIZE];
     int64_t threads, classes;
     double seconds;
-    bool fresh, force;
+    bool fresh, keep_busy, force;
     int format;
     char out[DV_STRING_SIZE], svg[DV_STRING_SIZE];
     int use_case;
@@ -40,12 +40,16 @@ typedef struct dv_comparison_options {
         DV_FLOAT(dv_comparison_options, seconds, "1", 0.001, 60, "of each measurement"),           \
         DV_BOOL(dv_comparison_options, fresh, "false",                                             \
                 "measure anew what was measured before, too"),                                     \
+        DV_BOOL(dv_comparison_options, keep_busy, "false",                                         \
+                "keep, and take, what was measured while the machine was busy, too"),              \
         DV_INT(dv_comparison_options, classes, "10", 2, DV_YAML_MAX_NODES - 1,                     \
                "words of a model that is not trained"),                                            \
         DV_STRING(dv_comparison_options, protocol, "",                                             \
                   "whose accuracy counts, for example gsc; default: that of the card's training")
 
-/* How a model does by a protocol, from its card. */
+/* How a model does by a protocol, from its card; or on a part of a split, from the report of its
+   run: "official/test 8d3f0a91", with a mark of the clips. What is not by the same protocol cannot
+   be compared. */
 typedef struct dv_accuracy {
     char protocol[64];      /* "": not known */
     int64_t correct, count; /* clips */
@@ -53,7 +57,8 @@ typedef struct dv_accuracy {
 } dv_accuracy;
 
 typedef struct dv_measured {
-    char name[128];            /* of the file, without folder and ending */
+    char name[128];            /* of the file, without folder and ending, or of the run's folder;
+                                  where two models had the same, the path */
     char path[DV_STRING_SIZE]; /* checkpoint or configuration */
     bool is_checkpoint;
     char content[DV_SHA256_SIZE]; /* what the file says */
@@ -61,6 +66,7 @@ typedef struct dv_measured {
     dv_accuracy accuracy;
     /* Measured. */
     bool done, kept;  /* kept: measured before */
+    bool busy;        /* other work disturbed it: load.h has the rule */
     char date[32];    /* ISO 8601, UTC */
     int64_t bytes[2]; /* on disk, by dv_checkpoint_precision; -1: cannot be written so */
     int file;         /* the precision of the checkpoint as it is: its size is the file's own;
@@ -88,17 +94,28 @@ typedef struct dv_comparison {
 } dv_comparison;
 
 /*
- * Reads which models there are, and their cards. No file: the checkpoints of this program, and
- * configurations for those of its models that have none. DV_EIO: a file is missing or cannot be
- * read; DV_ECONFIG: a configuration is wrong; DV_EARG, DV_EDEVICE: there is no such device. *out is
- * emptied on failure.
+ * Reads which models there are, and their cards. A file is a checkpoint, a configuration, or the
+ * folder of a run; a folder without a finished run is left out with a warning that says why, and so
+ * is what is named twice. No file: the checkpoints of this program, and configurations for those of
+ * its models that have none. DV_EIO: a file is missing or cannot be read; DV_EFORMAT: no folder has
+ * a finished run; DV_ECONFIG: a configuration is wrong; DV_EARG, DV_EDEVICE: there is no such
+ * device. *out is emptied on failure.
  */
 dv_status dv_comparison_list(const dv_comparison_options *options, const char *const *files,
                              size_t count, dv_comparison *out);
 void dv_comparison_free(dv_comparison *comparison);
 
-/* Measures what was not measured before, with a progress bar where stderr is a terminal. */
+/* Measures what was not measured before, with a progress bar where stdout and stderr are terminals,
+   else with a line on stderr for each model that is done. What was measured on a busy machine is
+   not kept without options->keep_busy. */
 dv_status dv_comparison_measure(dv_comparison *comparison);
+
+/* The protocol that most models' accuracies are by, the first of them where several are; "": none
+   is known. */
+const char *dv_common_protocol(const dv_measured *models, size_t count);
+
+/* Whether a model was measured while the machine was busy. */
+bool dv_comparison_busy(const dv_comparison *comparison);
 
 /* Bytes of the file as it is, or as a training would leave it. */
 int64_t dv_measured_size(const dv_measured *model);
@@ -142,8 +159,17 @@ void dv__card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8]);
    file than this one tells nothing, and is warned about. */
 dv_status dv__card_read(const char *protocol, dv_measured *model);
 
+/* Whether the path is that of a folder, which then is that of a run. */
+bool dv__run_is_folder(const char *path);
+
+/* Whether there is a finished run. DV_EFORMAT, DV_EARG, DV_EIO: the message is the reason. */
+dv_status dv__run_check(const char *folder);
+
+/* Its model, named by the folder, with the accuracy of its report. DV_EIO. */
+dv_status dv__run_read(const char *folder, const char *protocol, dv_measured *model);
+
 /* The figures of an earlier measurement of this content by this program on this machine; false
-   where there are none. */
+   where there are none, or those of a busy machine without options->keep_busy. */
 bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model);
 /* Keeps them; where that cannot be, it is a warning. */
 void dv__measured_keep(const dv_comparison *comparison, const dv_measured *model);
@@ -155,6 +181,8 @@ dv_status dv__figures_read(json_t *json, dv_measured *model);
 /* The children's side: decavox compare --measure_model ..., --measure_start .... */
 bool dv_comparison_is_child(int argc, char **argv);
 int dv_comparison_child(int argc, char **argv);
+
+enum { DV_COMPARISON_MOST = 1024 }; /* models */
 
 enum { DV_CHILD_STEPS = 12 }; /* "step ..." lines of both together, at most */
 

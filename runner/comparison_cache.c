@@ -18,8 +18,9 @@ enum { PATH_SIZE = DV_RUN_PATH_SIZE, TEXT_SIZE = 2048 };
 
 json_t *dv__figures_json(const dv_measured *model)
 {
-    return json_pack("{s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:I}",
-                     "bytes_fp32", (json_int_t)model->bytes[DV_CHECKPOINT_FP32], "bytes_fp16",
+    return json_pack("{s:b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:I}",
+                     "busy", model->busy, "bytes_fp32",
+                     (json_int_t)model->bytes[DV_CHECKPOINT_FP32], "bytes_fp16",
                      (json_int_t)model->bytes[DV_CHECKPOINT_FP16], "file", model->file,
                      "parameters", (json_int_t)model->parameters, "macs", (json_int_t)model->macs,
                      "rows", (json_int_t)model->rows, "frames", (json_int_t)model->frames,
@@ -31,21 +32,23 @@ json_t *dv__figures_json(const dv_measured *model)
 dv_status dv__figures_read(json_t *json, dv_measured *model)
 {
     json_int_t bytes[2], parameters, macs, rows, frames, attention, batch, peak;
-    int ensemble, file;
+    int ensemble, file, busy, busy_start = 0;
     json_error_t error;
     dv_measured out = *model;
     if (json_unpack_ex(json, &error, 0,
-                       "{s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:F, s:F, s:F, s:I, s:F, "
-                       "s:I}",
-                       "bytes_fp32", &bytes[DV_CHECKPOINT_FP32], "bytes_fp16",
-                       &bytes[DV_CHECKPOINT_FP16], "file", &file, "parameters", &parameters, "macs",
-                       &macs, "rows", &rows, "frames", &frames, "attention", &attention, "ensemble",
-                       &ensemble, "latency_p50_s", &out.p50, "latency_p99_s", &out.p99,
-                       "throughput_per_s", &out.throughput, "batch", &batch, "first_answer_s",
-                       &out.first_answer, "peak_memory_bytes", &peak) != 0)
+                       "{s:b, s?b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:F, s:F, s:F, "
+                       "s:I, s:F, s:I}",
+                       "busy", &busy, "busy_start", &busy_start, "bytes_fp32",
+                       &bytes[DV_CHECKPOINT_FP32], "bytes_fp16", &bytes[DV_CHECKPOINT_FP16], "file",
+                       &file, "parameters", &parameters, "macs", &macs, "rows", &rows, "frames",
+                       &frames, "attention", &attention, "ensemble", &ensemble, "latency_p50_s",
+                       &out.p50, "latency_p99_s", &out.p99, "throughput_per_s", &out.throughput,
+                       "batch", &batch, "first_answer_s", &out.first_answer, "peak_memory_bytes",
+                       &peak) != 0)
         return DV_FAIL(DV_EFORMAT, "no measurements: %s", error.text);
     if (file < -1 || file > DV_CHECKPOINT_FP16 || !(out.p50 > 0) || !(out.throughput > 0))
         return DV_FAIL(DV_EFORMAT, "no measurements");
+    out.busy = busy || busy_start;
     out.bytes[0] = bytes[0];
     out.bytes[1] = bytes[1];
     out.file = file;
@@ -105,11 +108,15 @@ bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model)
     const char *date = json_string_value(json_object_get(json, "date"));
     double seconds = json_number_value(json_object_get(json, "seconds"));
     describe_program(comparison, program);
+    dv_measured found = *model;
     bool good = by != NULL && strcmp(by, program) == 0 && date != NULL &&
                 seconds >= comparison->options->seconds &&
-                dv__figures_read(json_object_get(json, "figures"), model) == DV_OK;
-    if (good)
+                dv__figures_read(json_object_get(json, "figures"), &found) == DV_OK &&
+                (!found.busy || comparison->options->keep_busy);
+    if (good) {
+        *model = found;
         snprintf(model->date, sizeof model->date, "%s", date);
+    }
     json_decref(json);
     return good;
 }

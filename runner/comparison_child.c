@@ -7,7 +7,8 @@
  *     decavox compare --measure_start CHECKPOINT CLIP DEVICE THREADS TIMES
  *         starts `decavox predict` so many times
  *
- * Both print "step NAME" before each measurement and "result JSON" at the end (child.h).
+ * Both print "step NAME" before each measurement and "result JSON" at the end (child.h). Each says
+ * whether other work has disturbed it.
  */
 #include "engine/core/graph.h"
 #include "engine/io/checkpoint.h"
@@ -17,6 +18,7 @@
 #include "runner/command.h"
 #include "runner/comparison.h"
 #include "runner/experiment.h"
+#include "runner/load.h"
 #include "runner/measure.h"
 #include "runner/threads.h"
 
@@ -68,6 +70,7 @@ typedef struct subject {
     dv_tree *numbers; /* the labels of a configuration */
     dv_features_config features;
     int64_t rows, frames;
+    dv_load load; /* while the forward pass was measured */
 } subject;
 
 /* The labels of a model that no data have given any: 0, 1, 2, ... */
@@ -185,24 +188,42 @@ static dv_status measure_sizes(const subject *s, const dv_params *params, dv_mea
 
 /* ---- Speed ---- */
 
-static dv_status measure_latency(const subject *s, dv_forward *forward, dv_measured *out)
+static dv_status measure_runs(subject *s, dv_forward *forward, const dv_measure_options *options,
+                              dv_times *out)
+{
+    dv_load_begin(&s->load);
+    dv_status status = dv_measure_work(dv_forward_run, forward, options, out);
+    dv_load_end(&s->load);
+    return status;
+}
+
+/* Where a GPU computes, the host waits for it. */
+static bool was_disturbed(const subject *s)
+{
+    bool host = strcmp(s->device, "cpu") == 0 || strcmp(s->device, "ref") == 0;
+    dv_load_use use = {
+        .always = host, .threads = host ? s->threads : 1, .processors = dv_load_processors()};
+    return dv_load_disturbs(&s->load, &use);
+}
+
+static dv_status measure_latency(subject *s, dv_forward *forward, dv_measured *out)
 {
     dv_times times;
     dv_measure_options options = {
         .warm = s->seconds / 4, .seconds = s->seconds, .least = LEAST_LATENCIES};
-    DV_TRY(dv_measure_work(dv_forward_run, forward, &options, &times));
+    DV_TRY(measure_runs(s, forward, &options, &times));
     out->p50 = times.median;
     out->p99 = times.p99;
     return DV_OK;
 }
 
-static dv_status measure_batch(const subject *s, int64_t batch, double *clips_per_second)
+static dv_status measure_batch(subject *s, int64_t batch, double *clips_per_second)
 {
     dv_forward *forward;
     dv_times times;
     dv_measure_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 2, .least = 3};
     DV_TRY(open_forward(s, batch, &forward));
-    dv_status status = dv_measure_work(dv_forward_run, forward, &options, &times);
+    dv_status status = measure_runs(s, forward, &options, &times);
     dv_forward_close(forward);
     if (status == DV_OK)
         *clips_per_second = (double)batch / times.median;
@@ -210,7 +231,7 @@ static dv_status measure_batch(const subject *s, int64_t batch, double *clips_pe
 }
 
 /* Larger and larger batches, until three of them have not been better than a smaller one. */
-static dv_status measure_throughput(const subject *s, dv_measured *out)
+static dv_status measure_throughput(subject *s, dv_measured *out)
 {
     int worse = 0;
     for (int64_t batch = 1; batch <= MOST_BATCH && worse < 3; batch *= 2) {
@@ -236,7 +257,7 @@ static int64_t count_operations(const dv_graph *graph, const char *name)
     return count;
 }
 
-static dv_status measure_forward(const subject *s, dv_measured *out)
+static dv_status measure_forward(subject *s, dv_measured *out)
 {
     dv_forward *forward;
     tell_step("size", 0);
@@ -286,6 +307,7 @@ static dv_status measure_model(char **arguments)
         status = measure_forward(&s, &out);
     if (status == DV_OK)
         status = measure_throughput(&s, &out);
+    out.busy = was_disturbed(&s);
     if (status == DV_OK)
         status = write_clip(&s);
     close_subject(&s);
@@ -308,17 +330,23 @@ static dv_status measure_start(char **arguments)
     int times = atoi(arguments[4]);
     if (times < 1 || times > MOST_STARTS)
         return DV_FAIL(DV_EARG, "%d starts, not 1 to %d", times, MOST_STARTS);
+    dv_load load = {.wall = 0};
+    dv_load_use use = {.threads = 1, .processors = dv_load_processors()};
     tell_step("first answer", 0);
+    dv_load_begin(&load);
     for (int i = 0; i < times; i++) {
         double begin = dv_clock();
         DV_TRY(dv_child_silent(predict));
         seconds[i] = dv_clock() - begin;
     }
+    dv_load_end(&load);
     /* The largest of all children that have ended: those are its only ones. */
     if (getrusage(RUSAGE_CHILDREN, &usage) != 0)
         return DV_FAIL(DV_EIO, "getrusage failed");
-    return tell_result(json_pack("{s:f, s:I}", "first_answer_s", dv_times_of(seconds, times).median,
-                                 "peak_memory_bytes", (json_int_t)usage.ru_maxrss * 1024));
+    return tell_result(json_pack("{s:f, s:I, s:b}", "first_answer_s",
+                                 dv_times_of(seconds, times).median, "peak_memory_bytes",
+                                 (json_int_t)usage.ru_maxrss * 1024, "busy_start",
+                                 dv_load_disturbs(&load, &use)));
 }
 
 static const struct {

@@ -9,6 +9,7 @@
 #include "runner/comparison.h"
 #include "runner/experiment.h"
 #include "runner/home.h"
+#include "runner/output.h"
 #include "runner/proc.h"
 #include "runner/report.h"
 
@@ -17,11 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_FILES = 64, PATH_SIZE = 1024, PROCESSOR_SIZE = 208 };
+enum { PATH_SIZE = 1024, PROCESSOR_SIZE = 208 };
 
 /* Paths; owned. */
 typedef struct file_list {
-    char *paths[MOST_FILES];
+    char *paths[DV_COMPARISON_MOST];
     size_t count;
 } file_list;
 
@@ -34,11 +35,18 @@ static void list_free(file_list *list)
 
 static dv_status list_add(file_list *list, const char *path)
 {
-    if (list->count == MOST_FILES)
-        return DV_FAIL(DV_EARG, "more than %d models", MOST_FILES);
+    if (list->count == DV_COMPARISON_MOST)
+        return DV_FAIL(DV_EARG, "more than %d models", DV_COMPARISON_MOST);
     DV_TRY(dv__strdup(path, &list->paths[list->count]));
     list->count++;
     return DV_OK;
+}
+
+static void warn(const char *format, const char *first, const char *second)
+{
+    fputs("decavox: warning: ", stderr);
+    fprintf(stderr, format, dv_show(first).text, dv_show(second).text);
+    fputc('\n', stderr);
 }
 
 /* ---- What comes with the program ---- */
@@ -110,6 +118,51 @@ static dv_status list_own(file_list *list)
     return DV_OK;
 }
 
+/* ---- What is named ---- */
+
+/* The file that is measured. */
+static void model_file(const char *path, char file[PATH_SIZE + 32])
+{
+    snprintf(file, PATH_SIZE + 32, "%s%s", path,
+             dv__run_is_folder(path) ? "/model.safetensors" : "");
+}
+
+static bool is_listed(const file_list *list, const char *path)
+{
+    char file[PATH_SIZE + 32], other[PATH_SIZE + 32];
+    model_file(path, file);
+    for (size_t i = 0; i < list->count; i++) {
+        model_file(list->paths[i], other);
+        if (dv_same_file(file, other))
+            return true;
+    }
+    return false;
+}
+
+static dv_status add_operand(file_list *list, const char *operand)
+{
+    char path[PATH_SIZE];
+    dv_home_checkpoint(operand, path, sizeof path);
+    for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
+        path[end - 1] = '\0'; /* "runs/a/" is "runs/a" */
+    if (dv__run_is_folder(path) && dv__run_check(path) != DV_OK)
+        warn("%s is left out: %s", operand, dv_error_message());
+    else if (is_listed(list, path))
+        warn("%s is named twice, and is compared once%s", operand, "");
+    else
+        return list_add(list, path);
+    return DV_OK;
+}
+
+static dv_status list_operands(const char *const *operands, size_t count, file_list *list)
+{
+    for (size_t i = 0; i < count; i++)
+        DV_TRY(add_operand(list, operands[i]));
+    if (list->count == 0)
+        return DV_FAIL(DV_EFORMAT, "no finished run in what is named");
+    return DV_OK;
+}
+
 /* ---- A model ---- */
 
 static bool is_configuration(const char *path)
@@ -135,6 +188,8 @@ static dv_status hash_configuration(const char *path, char digest[DV_SHA256_SIZE
 
 static dv_status read_model(const dv_comparison *comparison, const char *path, dv_measured *model)
 {
+    if (dv__run_is_folder(path))
+        return dv__run_read(path, comparison->options->protocol, model);
     if (strlen(path) >= sizeof model->path)
         return DV_FAIL(DV_EARG, "the path '%.60s...' is too long", path);
     strcpy(model->path, path);
@@ -148,13 +203,6 @@ static dv_status read_model(const dv_comparison *comparison, const char *path, d
 }
 
 /* ---- Cards ---- */
-
-static void warn(const char *format, const char *first, const char *second)
-{
-    fputs("decavox: warning: ", stderr);
-    fprintf(stderr, format, dv_show(first).text, dv_show(second).text);
-    fputc('\n', stderr);
-}
 
 static void take_accuracy(const json_t *card, const char *protocol, dv_measured *model)
 {
@@ -250,13 +298,32 @@ static dv_status read_machine(dv_comparison *out)
     return read_program(backend->name, out->program);
 }
 
+/* Models of one name get those of their paths, the end of it where it is long. */
+static dv_status distinguish(const file_list *list, dv_comparison *all)
+{
+    bool *shared;
+    DV_TRY(dv__calloc(all->count, sizeof *shared, &shared));
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t k = 0; k < all->count; k++)
+            shared[i] =
+                shared[i] || (k != i && strcmp(all->models[i].name, all->models[k].name) == 0);
+    for (size_t i = 0; i < all->count; i++) {
+        size_t size = sizeof all->models[i].name, length = strlen(list->paths[i]);
+        if (shared[i])
+            snprintf(all->models[i].name, size, "%s",
+                     list->paths[i] + (length < size ? 0 : length - size + 1));
+    }
+    free(shared);
+    return DV_OK;
+}
+
 static dv_status read_models(const file_list *list, dv_comparison *out)
 {
     DV_TRY(dv__calloc(list->count, sizeof *out->models, &out->models));
     out->count = list->count;
     for (size_t i = 0; i < list->count; i++)
         DV_TRY(read_model(out, list->paths[i], &out->models[i]));
-    return DV_OK;
+    return distinguish(list, out);
 }
 
 dv_status dv_comparison_list(const dv_comparison_options *options, const char *const *files,
@@ -267,13 +334,8 @@ dv_status dv_comparison_list(const dv_comparison_options *options, const char *c
     *out = (dv_comparison){.options = options};
     out->threads = options->threads > 0 ? (int)options->threads : dv_physical_cores();
     status = read_machine(out);
-    for (size_t i = 0; status == DV_OK && i < count; i++) {
-        char path[PATH_SIZE];
-        dv_home_checkpoint(files[i], path, sizeof path);
-        status = list_add(&list, path);
-    }
-    if (status == DV_OK && count == 0)
-        status = list_own(&list);
+    if (status == DV_OK)
+        status = count > 0 ? list_operands(files, count, &list) : list_own(&list);
     if (status == DV_OK)
         status = read_models(&list, out);
     list_free(&list);

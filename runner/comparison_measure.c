@@ -15,7 +15,7 @@ enum { PATH_SIZE = 1024, BAR_WIDTH = 30 };
 /* ---- Progress ---- */
 
 typedef struct progress {
-    bool bar; /* stderr is a terminal */
+    bool bar; /* stdout and stderr are terminals; else a line is told of each model */
     size_t done, total;
     const char *model;
 } progress;
@@ -36,6 +36,16 @@ static void clear(const progress *at)
 {
     if (at->bar)
         fputs("\r\033[K", stderr);
+}
+
+static void tell(const dv_comparison *comparison, const dv_measured *model, size_t number,
+                 size_t count)
+{
+    char p50[DV_SHORT_SIZE];
+    fprintf(stderr, "measured %zu of %zu: %s, p50 %s%s%s\n", number, count,
+            dv_show(model->name).text, dv_show_seconds(model->p50, p50),
+            model->busy ? ", the machine was busy" : "",
+            model->busy && !comparison->options->keep_busy ? ": not kept" : "");
 }
 
 /* ---- What the children tell ---- */
@@ -128,7 +138,8 @@ static dv_status measure_one(const dv_comparison *comparison, workplace *place, 
         return status;
     strftime(model->date, sizeof model->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date));
     model->done = true;
-    dv__measured_keep(comparison, model);
+    if (!model->busy || comparison->options->keep_busy)
+        dv__measured_keep(comparison, model);
     return DV_OK;
 }
 
@@ -140,12 +151,14 @@ static dv_status measure_missing(dv_comparison *comparison, workplace *place)
     for (size_t i = 0; i < comparison->count; i++)
         missing += !comparison->models[i].done;
     place->at.total = missing * DV_CHILD_STEPS;
-    missing = 0;
+    size_t measured = 0;
     for (size_t i = 0; i < comparison->count; i++) {
         if (comparison->models[i].done)
             continue;
-        place->at.done = missing++ * DV_CHILD_STEPS;
+        place->at.done = measured++ * DV_CHILD_STEPS;
         DV_TRY(measure_one(comparison, place, &comparison->models[i]));
+        if (!place->at.bar)
+            tell(comparison, &comparison->models[i], measured, missing);
     }
     return DV_OK;
 }
@@ -164,7 +177,7 @@ static bool recall_all(dv_comparison *comparison)
 
 dv_status dv_comparison_measure(dv_comparison *comparison)
 {
-    workplace place = {.at = {.bar = isatty(STDERR_FILENO) == 1}};
+    workplace place = {.at = {.bar = isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1}};
     if (recall_all(comparison))
         return DV_OK;
     snprintf(place.threads, sizeof place.threads, "%d", comparison->threads);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 /* ---- The picture ---- */
@@ -18,9 +19,12 @@ typedef struct plane {
     dv_scale up;
 } plane;
 
-static bool is_shown(const dv_measured *model)
+/* What is not by the protocol that most are by cannot be compared with them. */
+static bool is_shown(const dv_comparison *comparison, const dv_measured *model)
 {
-    return dv_accuracy_known(&model->accuracy);
+    return dv_accuracy_known(&model->accuracy) &&
+           strcmp(model->accuracy.protocol,
+                  dv_common_protocol(comparison->models, comparison->count)) == 0;
 }
 
 static plane choose_plane(const dv_comparison *comparison)
@@ -29,7 +33,7 @@ static plane choose_plane(const dv_comparison *comparison)
     double low = 100, high = 0;
     for (size_t i = 0; i < comparison->count; i++) {
         const dv_measured *model = &comparison->models[i];
-        if (!is_shown(model))
+        if (!is_shown(comparison, model))
             continue;
         p.fast = fmin(p.fast, log10(1e6 * model->p50));
         p.slow = fmax(p.slow, log10(1e6 * model->p50));
@@ -109,6 +113,13 @@ static void put_point(FILE *out, const plane *p, const dv_measured *model)
     fputs("</text></g>\n", out);
 }
 
+static void put_head(FILE *out, const dv_comparison *comparison)
+{
+    fprintf(out, "<text class=\"head\" x=\"%d\" y=\"20\">Accuracy against latency, by ", LEFT);
+    dv_svg_text(out, dv_common_protocol(comparison->models, comparison->count));
+    fputs("</text>\n", out);
+}
+
 static void put_picture(FILE *out, const dv_comparison *comparison, bool alone)
 {
     plane p = choose_plane(comparison);
@@ -124,11 +135,10 @@ static void put_picture(FILE *out, const dv_comparison *comparison, bool alone)
     if (alone)
         fprintf(out, "<style>\n%s</style>\n", dv__html_style);
     if (alone) /* the page has a heading */
-        fprintf(out, "<text class=\"head\" x=\"%d\" y=\"20\">Accuracy against latency</text>\n",
-                LEFT);
+        put_head(out, comparison);
     put_axes(out, &p);
     for (size_t i = 0; i < comparison->count; i++) {
-        if (is_shown(&comparison->models[i]))
+        if (is_shown(comparison, &comparison->models[i]))
             put_point(out, &p, &comparison->models[i]);
     }
     fputs("</svg>\n", out);
@@ -181,16 +191,18 @@ static void put_size(FILE *out, const dv_measured *model, int precision)
 static void put_row(FILE *out, const dv_measured *model)
 {
     const dv_accuracy *accuracy = &model->accuracy;
+    const char *mark = model->busy ? "!" : "";
     fputs("<tr><th scope=\"row\">", out);
     dv_svg_text(out, model->name);
     fprintf(out, "</th><td>%" PRId64 "</td>", model->parameters);
     put_size(out, model, DV_CHECKPOINT_FP32);
     put_size(out, model, DV_CHECKPOINT_FP16);
     fprintf(out,
-            "<td>%.3f</td><td>%.1f</td><td>%.1f</td><td>%.0f</td><td>%" PRId64
-            "</td><td>%.1f</td><td>%.1f</td>",
-            2e-6 * (double)model->macs, 1e6 * model->p50, 1e6 * model->p99, model->throughput,
-            model->batch, 1e-6 * (double)model->peak_memory, 1e3 * model->first_answer);
+            "<td>%.3f</td><td>%.1f%s</td><td>%.1f%s</td><td>%.0f%s</td><td>%" PRId64
+            "</td><td>%.1f</td><td>%.1f%s</td>",
+            2e-6 * (double)model->macs, 1e6 * model->p50, mark, 1e6 * model->p99, mark,
+            model->throughput, mark, model->batch, 1e-6 * (double)model->peak_memory,
+            1e3 * model->first_answer, mark);
     if (!dv_accuracy_known(accuracy)) {
         fputs("<td></td><td></td></tr>\n", out);
         return;
@@ -213,14 +225,16 @@ static void put_table(FILE *out, const dv_comparison *comparison)
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < comparison->count; i++)
         put_row(out, &comparison->models[i]);
-    fputs("</tbody>\n</table>\n</div>\n"
-          "<p>Sizes on disk, 10<sup>6</sup> bytes: * the file as it is, else what would be "
-          "written. MFLOPs are twice the multiply-adds of a clip; p50 and p99 times of the forward "
-          "pass of one clip, from features to logits; clips/s those of the forward pass at the "
-          "batch that gives the most. Peak and first: memory and time of a fresh <code>decavox "
-          "predict</code> of one file. Accuracy is told by the model's card, with its 95&#160;% "
-          "Wilson interval; blank where there is none.</p>\n</section>\n",
-          out);
+    fputs(
+        "</tbody>\n</table>\n</div>\n"
+        "<p>Sizes on disk, 10<sup>6</sup> bytes: * the file as it is, else what would be "
+        "written. MFLOPs are twice the multiply-adds of a clip; p50 and p99 times of the forward "
+        "pass of one clip, from features to logits; clips/s those of the forward pass at the "
+        "batch that gives the most. Peak and first: memory and time of a fresh <code>decavox "
+        "predict</code> of one file; ! the machine was busy with other work, and on an idle one "
+        "it may be faster. Accuracy is told by the model's card, or by the report of its run, with "
+        "its 95&#160;% Wilson interval; blank where there is none.</p>\n</section>\n",
+        out);
 }
 
 static void put_files(FILE *out, const dv_comparison *comparison)
@@ -241,7 +255,7 @@ void dv_comparison_html(const dv_comparison *comparison, FILE *out)
 {
     bool shown = false;
     for (size_t i = 0; i < comparison->count; i++)
-        shown = shown || is_shown(&comparison->models[i]);
+        shown = shown || is_shown(comparison, &comparison->models[i]);
     fprintf(
         out,
         DV_HTML_BEGINS
@@ -253,7 +267,9 @@ void dv_comparison_html(const dv_comparison *comparison, FILE *out)
     if (shown) {
         fputs("<section>\n<h2>Accuracy against latency</h2>\n", out);
         put_picture(out, comparison, false);
-        fputs("</section>\n", out);
+        fputs("<p>Accuracies by ", out);
+        dv_svg_text(out, dv_common_protocol(comparison->models, comparison->count));
+        fputs("; others are not to be compared with them.</p>\n</section>\n", out);
     }
     put_table(out, comparison);
     put_files(out, comparison);

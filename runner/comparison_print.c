@@ -51,6 +51,14 @@ static const char *show_size(const dv_measured *model, int precision, char text[
     return text;
 }
 
+/* "264.9!": a figure, and whether the machine was busy. */
+static const char *show_time(const dv_measured *model, int digits, double value,
+                             char text[DV_SHORT_SIZE])
+{
+    snprintf(text, DV_SHORT_SIZE, "%.*f%s", digits, value, model->busy ? "!" : "");
+    return text;
+}
+
 static void print_accuracy(const dv_accuracy *accuracy, FILE *out)
 {
     if (dv_accuracy_known(accuracy))
@@ -61,12 +69,15 @@ static void print_accuracy(const dv_accuracy *accuracy, FILE *out)
 
 static void print_row(const dv_measured *model, int width, FILE *out)
 {
-    char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE];
-    fprintf(out, "%-*s %10" PRId64 " %9s %9s %8.3f %9.1f %9.1f %9.0f %5" PRId64 " %8.1f %8.1f",
-            width, dv_show(model->name).text, model->parameters,
-            show_size(model, DV_CHECKPOINT_FP32, full), show_size(model, DV_CHECKPOINT_FP16, half),
-            mflops(model), 1e6 * model->p50, 1e6 * model->p99, model->throughput, model->batch,
-            1e-6 * (double)model->peak_memory, 1e3 * model->first_answer);
+    char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
+    char rate[DV_SHORT_SIZE], first[DV_SHORT_SIZE];
+    fprintf(out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
+            model->name, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
+            show_size(model, DV_CHECKPOINT_FP16, half), mflops(model),
+            show_time(model, 1, 1e6 * model->p50, p50), show_time(model, 1, 1e6 * model->p99, p99),
+            show_time(model, 0, model->throughput, rate), model->batch,
+            1e-6 * (double)model->peak_memory,
+            show_time(model, 1, 1e3 * model->first_answer, first));
     print_accuracy(&model->accuracy, out);
 }
 
@@ -106,6 +117,27 @@ static bool any_accuracy(const dv_comparison *comparison)
     return false;
 }
 
+/* Whether accuracies stand there that cannot be compared. */
+static bool several_protocols(const dv_comparison *comparison)
+{
+    const char *common = dv_common_protocol(comparison->models, comparison->count);
+    for (size_t i = 0; i < comparison->count; i++) {
+        const dv_accuracy *accuracy = &comparison->models[i].accuracy;
+        if (dv_accuracy_known(accuracy) && strcmp(accuracy->protocol, common) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool dv_comparison_busy(const dv_comparison *comparison)
+{
+    for (size_t i = 0; i < comparison->count; i++) {
+        if (comparison->models[i].busy)
+            return true;
+    }
+    return false;
+}
+
 static void print_notes(const dv_comparison *comparison, FILE *out)
 {
     fputs("\n"
@@ -115,10 +147,16 @@ static void print_notes(const dv_comparison *comparison, FILE *out)
           "clips/s  of the forward pass at the batch that gives the most of them\n"
           "peak MB, first ms   of a fresh `decavox predict` of one file\n",
           out);
+    if (dv_comparison_busy(comparison))
+        fputs("!        the machine was busy with other work: on an idle one it may be faster\n",
+              out);
     if (any_accuracy(comparison))
         fputs("accuracy by the model's card, with the 95 % Wilson interval and the protocol: "
-              "checkpoints/README.md\n",
+              "checkpoints/README.md;\n"
+              "         or by the report of its run, with split, part and a mark of its clips\n",
               out);
+    if (several_protocols(comparison))
+        fputs("         those by another protocol or of other clips are not to be compared\n", out);
 }
 
 void dv_comparison_table(const dv_comparison *comparison, FILE *out)
@@ -177,14 +215,14 @@ static void put_row(const dv_measured *model, FILE *out)
                 accuracy->count);
     else
         fputs(",,,,,", out);
-    fprintf(out, ",%s\n", model->date);
+    fprintf(out, ",%s,%s\n", model->date, model->busy ? "true" : "false");
 }
 
 void dv_comparison_csv(const dv_comparison *comparison, FILE *out)
 {
     fputs("model,path,parameters,bytes_fp32,bytes_fp16,file,mflops,latency_p50_us,latency_p99_us,"
           "throughput_per_s,throughput_batch,peak_memory_bytes,first_answer_ms,protocol,accuracy,"
-          "accuracy_low,accuracy_high,correct,count,measured\n",
+          "accuracy_low,accuracy_high,correct,count,measured,busy\n",
           out);
     for (size_t i = 0; i < comparison->count; i++)
         put_row(&comparison->models[i], out);
@@ -212,7 +250,7 @@ json_t *dv_measured_json(const dv_measured *model)
     static const char *const files[] = {"fp32", "fp16"};
     return json_pack(
         "{s:o, s:o, s:b, s:I, s:[I, I], s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:o, "
-        "s:s, s:b}",
+        "s:s, s:b, s:b}",
         "model", dv_text_json(model->name), "path", dv_text_json(model->path), "trained",
         model->is_checkpoint, "parameters", (json_int_t)model->parameters, "features",
         (json_int_t)model->rows, (json_int_t)model->frames, "bytes_fp32",
@@ -222,7 +260,8 @@ json_t *dv_measured_json(const dv_measured *model)
         "latency_p50_us", 1e6 * model->p50, "latency_p99_us", 1e6 * model->p99, "throughput_per_s",
         model->throughput, "throughput_batch", (json_int_t)model->batch, "peak_memory_bytes",
         (json_int_t)model->peak_memory, "first_answer_ms", 1e3 * model->first_answer, "accuracy",
-        accuracy_json(&model->accuracy), "measured", model->date, "kept", model->kept);
+        accuracy_json(&model->accuracy), "measured", model->date, "kept", model->kept, "busy",
+        model->busy);
 }
 
 void dv_comparison_json(const dv_comparison *comparison, FILE *out)

@@ -191,8 +191,7 @@ static bool is_nearer(const choice *c, const dv_measured *a, const dv_measured *
 
 /* ---- The answer ---- */
 
-/* The protocol that most models have. */
-static const char *common_protocol(const dv_measured *models, size_t count)
+const char *dv_common_protocol(const dv_measured *models, size_t count)
 {
     const char *best = "";
     size_t most = 0;
@@ -227,7 +226,7 @@ void dv_recommend(const dv_measured *models, size_t count, dv_use_case use_case,
                   const dv_limits *limits, dv_recommendation *out)
 {
     *out = (dv_recommendation){.best = NULL};
-    snprintf(out->protocol, sizeof out->protocol, "%s", common_protocol(models, count));
+    snprintf(out->protocol, sizeof out->protocol, "%s", dv_common_protocol(models, count));
     choice c = {.models = models,
                 .count = count,
                 .use_case = use_case,

@@ -3,8 +3,10 @@
 #include "engine/core/text.h"
 #include "runner/output.h"
 #include "runner/report.h"
+#include "runner/shell.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_SIZE = 512, COMMAND_SIZE = 2048 + 128 };
@@ -129,11 +131,17 @@ static bool train_command(const dv_measured *model, char text[COMMAND_SIZE])
 
 static void use_command(const dv_measured *model, char text[COMMAND_SIZE])
 {
+    char path[DV_STRING_SIZE + 32], *command;
     if (model->is_checkpoint)
-        snprintf(text, COMMAND_SIZE, "decavox predict %s FILE...", model->path);
+        snprintf(path, sizeof path, "%s", model->path);
     else
-        snprintf(text, COMMAND_SIZE, "decavox predict runs/%s/model.safetensors FILE...",
-                 model->name);
+        snprintf(path, sizeof path, "runs/%s/model.safetensors", model->name);
+    const char *const words[] = {"predict", path, "FILE..."};
+    text[0] = '\0';
+    if (dv_shell_command(words, 3, &command) != DV_OK)
+        return;
+    snprintf(text, COMMAND_SIZE, "%s", command);
+    free(command);
 }
 
 /* ---- Text ---- */
@@ -165,6 +173,50 @@ static void print_model(FILE *out, const dv_measured *model, const dv_recommenda
     print_line(out, "accuracy", text);
     describe_speed(model, text);
     print_line(out, "measured", text);
+}
+
+/* The names of the models that the figure of `in` is true of, after `name`; nothing where it is of
+   none. */
+static void print_names(FILE *out, const char *name, const dv_comparison *comparison,
+                        bool (*in)(const dv_measured *model, const dv_recommendation *answer),
+                        const dv_recommendation *answer, const char *text)
+{
+    const char *before = "";
+    for (size_t i = 0; i < comparison->count; i++) {
+        const dv_measured *model = &comparison->models[i];
+        if (!in(model, answer))
+            continue;
+        if (before[0] == '\0')
+            fprintf(out, "%-10s ", name);
+        fprintf(out, "%s%s", before, dv_show(model->name).text);
+        before = ", ";
+    }
+    if (before[0] != '\0')
+        fprintf(out, ": %s\n", text);
+}
+
+static bool is_busy(const dv_measured *model, const dv_recommendation *answer)
+{
+    (void)answer;
+    return model->busy;
+}
+
+/* Measured, but on other clips than the models that are compared. */
+static bool is_elsewhere(const dv_measured *model, const dv_recommendation *answer)
+{
+    return dv_accuracy_known(&model->accuracy) && !is_known(model, answer);
+}
+
+static void print_doubts(FILE *out, const dv_comparison *comparison,
+                         const dv_recommendation *answer)
+{
+    char text[TEXT_SIZE];
+    print_names(out, "busy", comparison, is_busy, answer,
+                "the machine was busy with other work meanwhile, and on an idle one the times may "
+                "be shorter");
+    snprintf(text, sizeof text, "accuracy on other clips than those of %s, so it is not compared",
+             answer->protocol);
+    print_names(out, "elsewhere", comparison, is_elsewhere, answer, text);
 }
 
 static void print_why(FILE *out, dv_use_case use_case, const dv_recommendation *answer)
@@ -205,12 +257,23 @@ void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_cas
         fprintf(out, "%-10s %s (%s): %s\n", "runner-up", dv_show(answer->second->name).text,
                 dv_show(answer->second->path).text, text);
     }
+    print_doubts(out, comparison, answer);
     print_commands(out, told);
     fputc('\n', out);
     dv_comparison_place(comparison, out);
 }
 
 /* ---- JSON ---- */
+
+static json_t *elsewhere_json(const dv_comparison *comparison, const dv_recommendation *answer)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < comparison->count; i++) {
+        if (is_elsewhere(&comparison->models[i], answer))
+            json_array_append_new(names, dv_text_json(comparison->models[i].name));
+    }
+    return names;
+}
 
 static json_t *limit_json(double limit, double unit)
 {
@@ -236,7 +299,7 @@ void dv_recommendation_json(const dv_comparison *comparison, dv_use_case use_cas
 {
     const dv_measured *told = answer->best != NULL ? answer->best : answer->nearest;
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:{s:o, s:o, s:o}, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:{s:o, s:o, s:o}, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
         DV_JSON_GENERATOR, DV_JSON_DECAVOX, "use_case", dv_use_case_names[use_case], "rule",
         dv_use_case_rules[use_case], "limits", "latency_p99_ms", limit_json(limits->latency, 1e3),
         "size_mb", limit_json(limits->bytes, 1e-6), "accuracy", limit_json(limits->accuracy, 1),
@@ -244,7 +307,7 @@ void dv_recommendation_json(const dv_comparison *comparison, dv_use_case use_cas
         dv_text_json(comparison->options->device), "threads", comparison->threads, "recommended",
         model_json(answer->best), "runner_up", model_json(answer->second), "nearest",
         model_json(answer->nearest), "miss", dv_text_json(answer->miss), "commands",
-        commands_json(told));
+        commands_json(told), "not_compared", elsewhere_json(comparison, answer));
     json_dumpf(json, out, dv_json_flags(out));
     fputc('\n', out);
     json_decref(json);

@@ -1,6 +1,7 @@
 #include "runner/report.h"
 #include "engine/io/atomic_file.h"
 #include "engine/io/input_file.h"
+#include "engine/io/sha256.h"
 #include "runner/output.h"
 
 #include <math.h>
@@ -66,6 +67,24 @@ static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, cons
     return DV_OK;
 }
 
+/* Reports with the same mark are of the same clips. */
+static dv_status mark_clips(const dv_dataset *dataset, dv_report *out)
+{
+    dv_dataset taken = *dataset;
+    uint64_t marks[2];
+    char digest[DV_SHA256_SIZE];
+    taken.count = (size_t)out->count;
+    DV_TRY(dv__calloc(taken.count, sizeof *taken.clips, &taken.clips));
+    for (size_t i = 0; i < taken.count; i++)
+        taken.clips[i] = *out->clips[i];
+    marks[0] = dv_dataset_fingerprint(&taken);
+    dv_status status = dv_dataset_sound_fingerprint(&taken, "", 1, &marks[1]);
+    free(taken.clips);
+    dv_sha256_bytes(marks, sizeof marks, digest);
+    snprintf(out->test_set, sizeof out->test_set, "%.16s", digest);
+    return status;
+}
+
 dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
                          dv_report *out)
 {
@@ -79,6 +98,8 @@ dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_
     dv_status status = out->count > 0
                            ? answer(predictor, dataset, indices, out)
                            : DV_FAIL(DV_EFORMAT, "the chosen part of the data holds no clip");
+    if (status == DV_OK)
+        status = mark_clips(dataset, out);
     free(indices);
     if (status != DV_OK)
         dv_report_free(out);
@@ -287,6 +308,7 @@ json_t *dv_report_json(const dv_report *report, bool clips)
     if (json != NULL && report->split != NULL) {
         json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
         json_object_set_new(json, "split", dv_text_json(report->split));
+        json_object_set_new(json, "test_set", json_string(report->test_set));
     }
     if (json != NULL)
         json_object_set_new(json, "missing", json_integer((json_int_t)report->missing));

@@ -20,8 +20,10 @@ typedef struct dv_report {
     float *logits;         /* (count, classes) */
     double loss;           /* mean cross-entropy */
     dv_calibration calibration;
-    size_t skipped; /* files left out of the data set, */
-    size_t missing; /* and of the part: the accuracy is without them */
+    char test_set[17]; /* a mark of the clips: of their names, words, speakers, parts and sizes as
+                          files, which are the same where the data lie in another folder */
+    size_t skipped;    /* files left out of the data set, */
+    size_t missing;    /* and of the part: the accuracy is without them */
 } dv_report;
 
 /* "train", "validation", "test" and, at DV_PART_COUNT, "all"; ended by NULL. */

@@ -293,6 +293,57 @@ static void test_text(void **state)
                                    "nearest    ", " instead of at most 10.0 us", NULL});
 }
 
+/* What casts doubt on the answer is said: a busy machine, and accuracies that are by others. */
+static void test_doubts(void **state)
+{
+    (void)state;
+    static const char busy[] = "busy       small, tiny: the machine was busy with other work";
+    static const char elsewhere[] = "elsewhere  large: accuracy on other clips than those of gsc";
+    dv_measured models[MODELS];
+    make_all(models);
+    char *text = printed(models, DV_USE_ACCURACY, &any);
+    assert_null(strstr(text, "busy"));
+    assert_null(strstr(text, "elsewhere"));
+    free(text);
+    models[SMALL].busy = models[TINY].busy = true;
+    strcpy(models[LARGE].accuracy.protocol, "official/test 0123abcd");
+    assert_prints(models, DV_USE_ACCURACY, &any, (const char *[]){busy, elsewhere, NULL});
+}
+
+static char *table(dv_measured *models)
+{
+    char *text = NULL;
+    size_t size = 0;
+    dv_comparison_options options = {.device = "cpu"};
+    dv_comparison all = {
+        .options = &options, .threads = 1, .machine = "abacus", .models = models, .count = MODELS};
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    dv_comparison_table(&all, out);
+    fclose(out);
+    return text;
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    static const char note[] = "of other clips are not to be compared";
+    dv_measured models[MODELS];
+    make_all(models);
+    char *text = table(models);
+    assert_non_null(strstr(text, "     50.0     100.0      1000     8     20.0     10.0   97.00 "));
+    assert_null(strchr(text, '!'));
+    assert_null(strstr(text, note));
+    free(text);
+    models[SMALL].busy = true;
+    strcpy(models[LARGE].accuracy.protocol, "official/test 0123abcd");
+    text = table(models);
+    assert_non_null(strstr(text, "    50.0!    100.0!     1000!     8     20.0    10.0!   97.00 "));
+    assert_non_null(strstr(text, "!        the machine was busy with other work"));
+    assert_non_null(strstr(text, note));
+    free(text);
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -317,6 +368,8 @@ int main(void)
         cmocka_unit_test(test_protocols),
         cmocka_unit_test(test_error_rate),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_table),
         cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
