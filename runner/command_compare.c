@@ -28,17 +28,15 @@ static const dv_options options = {
     .operands = "[CHECKPOINT|CONFIG|RUN ...]",
     .summary =
         "Measures models on this machine: size, work, latency, throughput, memory, time to the\n"
-        "first answer; with their accuracy where they have a card. RUN is the folder of a "
-        "finished\n"
-        "run, whose report.json tells the accuracy; what was measured on other clips is not\n"
-        "compared. Without a file: the trained models that come with decavox, and configurations\n"
-        "for its other models but resnet18.\n"
-        "A measurement is disturbed where its thread had a processor for less than 90 % of the\n"
-        "time, or everything else used more than a quarter of a processor and half of those that\n"
-        "it leaves over. It is shown with a mark, and not kept without --keep_busy. All others\n"
-        "are: "
-        "in $XDG_CACHE_HOME/decavox or ~/.cache/decavox, for this program, file, device and\n"
-        "number of threads.",
+        "first answer. CHECKPOINT has the accuracy of its card, where it has one. RUN is the\n"
+        "folder of a finished run, and has that of its report.json; accuracies on other clips are\n"
+        "not compared. Without a file: the trained models that come with decavox, and\n"
+        "configurations for its other models but resnet18.\n\n"
+        "Measurements are kept in $XDG_CACHE_HOME/decavox or ~/.cache/decavox, and hold for this\n"
+        "program, file, device and number of threads. One is disturbed where its thread had a\n"
+        "processor for less than 90 % of the time, or where everything else used more than a\n"
+        "quarter of a processor and half of those that it leaves over: it is shown with a mark,\n"
+        "and not kept without --keep_busy.",
     .least = 0,
     .most = DV_COMPARISON_MOST,
     .fields = fields,

@@ -30,7 +30,7 @@ static dv_status fail_unready(const char *folder)
     if (dv_run_has(folder, "last.safetensors") || dv_run_has(folder, "config.yaml"))
         return DV_FAIL(DV_EFORMAT,
                        "its run is not finished; decavox train --resume goes on with it");
-    return DV_FAIL(DV_EFORMAT, "it holds no run: neither config.yaml nor model.safetensors");
+    return DV_FAIL(DV_EFORMAT, "it holds no run: there is no config.yaml");
 }
 
 /* The page is written before report.json; where there are no clips to test with, alone. */
