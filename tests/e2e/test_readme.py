@@ -178,9 +178,10 @@ class Readme(support.Case):
                 raise AssertionError(done.stderr + done.stdout)
 
     @classmethod
-    def decavox(cls, command, folder=None):
+    def decavox(cls, command, folder=None, **variables):
         words = shlex.split(command)
         environment = {"HOME": cls.home, "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
+        environment |= variables
         return subprocess.run([os.path.join(cls.prefix, "bin", "decavox"), *words],
                               cwd=folder or cls.work, env=environment, capture_output=True,
                               text=True, errors="replace", timeout=600, check=False)
@@ -219,7 +220,8 @@ class Readme(support.Case):
         folder = self.at("other")
         os.makedirs(os.path.join(folder, "configs"))
         support.write_text(os.path.join(folder, "configs", "mini.yaml"), "model: nameless\n")
-        done = self.decavox("train configs/mini.yaml --data .", folder)
+        own = os.path.join(self.prefix, "share", "decavox")
+        done = self.decavox("train configs/mini.yaml --data .", folder, DECAVOX_HOME=own)
         self.assertEqual(done.returncode, USAGE)
         self.assertIn("nameless", done.stderr)
         done = self.decavox("train other/mini.yaml --data .", folder)
