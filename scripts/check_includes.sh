@@ -38,7 +38,7 @@ may_know()
     dnnl*.h) echo '^engine/(.*/)?(cpu[^/]*|[^/]*_cpu)\.[ch]$' ;;
     sndfile.h | soxr.h) echo '^frontends/audio\.c$' ;;
     yaml.h) echo '^engine/io/yaml\.c$' ;;
-    jansson.h) echo '^(engine/io/safetensors[^/]*|runner/[^/]*)\.[ch]$' ;;
+    jansson.h) echo '^(engine/io/safetensors[^/]*|frontends/dataset/json_lines|runner/[^/]*)\.[ch]$' ;;
     libdeflate.h) echo '^engine/io/safetensors_format\.c$' ;;
     cuda*.h | cudnn*.h | cublas*.h | cufft*.h) echo '^(kernels/|engine/(.*/)?[^/]*cuda)' ;;
     esac
@@ -134,6 +134,8 @@ self_test()
     expect good engine/io/yaml.c '<yaml.h>'
     expect bad engine/core/tree.c '<yaml.h>'
     expect good engine/io/safetensors_read.c '<jansson.h>'
+    expect good frontends/dataset/json_lines.c '<jansson.h>'
+    expect bad frontends/dataset/manifest.c '<jansson.h>'
     expect bad engine/io/checkpoint.c '<jansson.h>'
     rm -rf "${planted:?}"/*
     mkdir "$planted/runner"

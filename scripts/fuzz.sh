@@ -29,7 +29,8 @@ declare -A files=(
     [yaml]="engine/io/yaml.c" # reading and, of what was read, writing
     # From a file to a graph: the files it names, the sections, a section's keys, the layers.
     [graph]="runner/experiment.c engine/io/model_file.c engine/core/field.c engine/layers/model.c"
-    [csv]="frontends/dataset/csv.c frontends/dataset/manifest.c" # lines, and what they mean
+    # Lines, of either kind, and what they mean.
+    [csv]="frontends/dataset/csv.c frontends/dataset/json_lines.c frontends/dataset/manifest.c"
     [safetensors]="engine/io/safetensors_read.c engine/io/safetensors_format.c"
     # A predictor's and a training's, exported and saved again, and another training's beginning.
     [checkpoint]="engine/io/checkpoint.c engine/io/transfer.c"

@@ -84,7 +84,28 @@ void open_good(const char *path, dv_dataset *dataset)
         fail_msg("%s", dv_error_message());
 }
 
+void assert_open_fails(const char *path, dv_status code, const char *part)
+{
+    dv_dataset dataset;
+    assert_int_equal(dv_dataset_open(path, &dataset), code);
+    assert_message(part);
+    assert_null(dataset.clips);
+    assert_int_equal(dataset.count, 0);
+}
+
 const char *file_name(const dv_clip *clip)
 {
     return strrchr(clip->path, '/') + 1;
+}
+
+void assert_clip(const dv_dataset *dataset, size_t i, const char *name, const char *label,
+                 const char *speaker, int64_t index)
+{
+    assert_true(i < dataset->count);
+    const dv_clip *clip = &dataset->clips[i];
+    assert_string_equal(file_name(clip), name);
+    assert_string_equal(dataset->labels[clip->label], label);
+    assert_string_equal(clip->speaker, speaker);
+    assert_int_equal(clip->index, index);
+    assert_null(clip->samples);
 }

@@ -24,7 +24,14 @@ void assert_message(const char *part);
 /* dv_dataset_open that must succeed. */
 void open_good(const char *path, dv_dataset *dataset);
 
+/* dv_dataset_open that must fail, with this part in its message. */
+void assert_open_fails(const char *path, dv_status code, const char *part);
+
 /* The last part of the clip's path. */
 const char *file_name(const dv_clip *clip);
+
+/* Clip i of a data set that is not loaded. */
+void assert_clip(const dv_dataset *dataset, size_t i, const char *name, const char *label,
+                 const char *speaker, int64_t index);
 
 #endif

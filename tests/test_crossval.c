@@ -546,7 +546,7 @@ static dv_status claim(const char *folder, const char *data)
 static void other_data(void **state)
 {
     char data[PATH_SIZE];
-    static const char *const others[] = {"path,label,speaker\na.wav,0,ann\nb.wav,0,bob\n",
+    static const char *const others[] = {"path,label,speaker\na.wav,1,ann\nb.wav,0,bob\n",
                                          "path,label,speaker\na.wav,0,ann\nb.wav,1,eve\n",
                                          "path,label,speaker\na.wav,0,ann\nc.wav,1,bob\n"};
     static const char first[] = "path,label,speaker\na.wav,0,ann\nb.wav,1,bob\n";

@@ -1,4 +1,4 @@
-/* Data sets: the three forms, and loading with broken files. */
+/* Data sets: folders, and loading with broken files. */
 #include "frontends/audio.h"
 #include "tests/dataset_folder.h"
 
@@ -15,27 +15,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-
-static void assert_open_fails(const char *path, dv_status code, const char *part)
-{
-    dv_dataset dataset;
-    assert_int_equal(dv_dataset_open(path, &dataset), code);
-    assert_message(part);
-    assert_null(dataset.clips);
-    assert_int_equal(dataset.count, 0);
-}
-
-static void assert_clip(const dv_dataset *dataset, size_t i, const char *name, const char *label,
-                        const char *speaker, int64_t index)
-{
-    assert_true(i < dataset->count);
-    const dv_clip *clip = &dataset->clips[i];
-    assert_string_equal(file_name(clip), name);
-    assert_string_equal(dataset->labels[clip->label], label);
-    assert_string_equal(clip->speaker, speaker);
-    assert_int_equal(clip->index, index);
-    assert_null(clip->samples);
-}
 
 static void named_files(void **state)
 {
@@ -306,85 +285,12 @@ static void one_class(void **state)
     assert_int_equal(dv_dataset_prepare(&config, &dataset), DV_EFORMAT);
     assert_message("of one class, 'yes'");
     assert_null(strstr(dv_error_message(), "are the data"));
-}
 
-static void manifest(void **state)
-{
-    char path[PATH_SIZE];
-    write_file(*state, "m.csv",
-               "\xEF\xBB\xBFpath,label,speaker,split\r\n"
-               "b.wav,yes,ann,train\r\n"
-               "\r\n"
-               "\"a, \"\"b\"\".wav\",\"no, no\",bob,test\r\n"
-               "/abs/c.wav,yes,,\r\n"
-               "d.wav,yes,\"eve\",validation"); /* no newline at the end */
-    dv_dataset dataset;
-    open_good(path_in(*state, "m.csv", path), &dataset);
-    assert_int_equal(dataset.count, 4);
-    assert_string_equal(dataset.clips[0].path, "/abs/c.wav");
-    assert_false(dataset.clips[0].part_given);
-    assert_clip(&dataset, 1, "a, \"b\".wav", "no, no", "bob", -1);
-    assert_string_equal(dataset.clips[1].path, path_in(*state, "a, \"b\".wav", path));
-    assert_int_equal(dataset.clips[1].part, DV_TEST);
-    assert_int_equal(dataset.clips[2].part, DV_TRAIN);
-    assert_true(dataset.clips[2].part_given);
-    assert_int_equal(dataset.clips[3].part, DV_VALIDATION);
-
-    dv_data_config config = {.split = "official", .test = 0.5, .validation = 0.5};
-    assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
-    assert_int_equal(dataset.clips[0].part, DV_TRAIN);
-    assert_int_equal(dataset.clips[1].part, DV_TEST);
-    assert_int_equal(dataset.clips[2].part, DV_TRAIN);
-    assert_int_equal(dataset.clips[3].part, DV_VALIDATION);
-    dv_dataset_free(&dataset);
-
-    write_file(*state, "n.csv", "label,path\nyes,b.wav\n"); /* columns in any order */
-    open_good(path_in(*state, "n.csv", path), &dataset);
-    assert_clip(&dataset, 0, "b.wav", "yes", "", -1);
-    dv_dataset_free(&dataset);
-}
-
-static void bad_manifests(void **state)
-{
-    static const struct {
-        const char *text;
-        dv_status code;
-        const char *message;
-    } cases[] = {
-        {"path,label,spit\n", DV_EFORMAT, "m.csv:1: unknown column 'spit'; did you mean 'split'?"},
-        {"path,speaker\n", DV_EFORMAT, "m.csv:1: no column 'label'"},
-        {"", DV_EFORMAT, "m.csv:1: no column 'path'"},
-        {"path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' stands twice"},
-        {"path,label\na,b\n\nc\n", DV_EFORMAT, "m.csv:4: 1 fields, the header has 2"},
-        {"path,label\na,b,c,d,e\n", DV_EFORMAT, "m.csv:2: 5 fields, the header has 2"},
-        {"path,label,split\na,b,\"\"\nc,d,tets\n", DV_EFORMAT,
-         "m.csv:3: unknown split 'tets'; did you mean 'test'?"},
-        {"path,label,split\na,b,xxxxxxxxx\n", DV_EFORMAT, "known are train, validation, test"},
-        {"path,label\n\"x\ny\",b\n,c\n", DV_EFORMAT, "m.csv:4: the path is empty"},
-        {"path,label\na,\n", DV_EFORMAT, "m.csv:2: the label is empty"},
-        {"path,label\na,\"b\n\n", DV_EFORMAT, "m.csv:2: the quote is never closed"},
-        {"path,label\na,\"b\"c\n", DV_EFORMAT, "m.csv:2: 'c' after the closing quote"},
-        {"path,label\na,b\"c\"\n", DV_EFORMAT, "m.csv:2: a quote inside a field"},
-        {"path,label\na,b\rc\n", DV_EFORMAT, "m.csv:2: a carriage return"},
-        {"path,label\na,b\na,c\n", DV_EFORMAT, "twice"},
-        {"path,label\n", DV_EFORMAT, "no row"},
-        {"path,label\na,\"b\nc\"\n", DV_EFORMAT, "/a: the label has a control character"},
-        {"path,label\na,b\x7f\n", DV_EFORMAT, "/a: the label has a control character"},
-        {"path,label\na,b\xC2\x9B\n", DV_EFORMAT, "/a: the label has a control character"},
-        {"path,label\na, b\n", DV_EFORMAT, "/a: the label ' b' begins or ends with a blank"},
-        {"path,label,speaker\na,b,ann \n", DV_EFORMAT, "/a: the speaker 'ann ' begins or ends"},
-    };
-    char path[PATH_SIZE];
-    path_in(*state, "m.csv", path);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        write_file(*state, "m.csv", cases[i].text);
-        assert_open_fails(path, cases[i].code, cases[i].message);
-    }
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fwrite("path,label\na\0,b\n", 1, 16, file);
-    fclose(file);
-    assert_open_fails(path, DV_EFORMAT, "a zero byte at 12");
+    snprintf(config.path, sizeof config.path, "%s/list.csv", (const char *)*state);
+    write_file(*state, "list.csv", "path,label\n/a,yes\n"); /* its clips are not below it */
+    assert_int_equal(dv_dataset_prepare(&config, &dataset), DV_EFORMAT);
+    assert_message("list.csv: all clips are of one class, 'yes'");
+    assert_null(strstr(dv_error_message(), "are the data"));
 }
 
 static void bad_paths(void **state)
@@ -527,22 +433,6 @@ static void load_fails_where_none_is_left(void **state)
     dv_frontend_free(frontend);
 }
 
-/* What goes into configurations and reports is text. */
-static void names_beyond_utf8(void **state)
-{
-    char path[PATH_SIZE];
-    dv_dataset dataset;
-    write_file(*state, "m.csv", "path,label,speaker\na.wav,caf\xE9,ann\n");
-    assert_int_equal(dv_dataset_open(path_in(*state, "m.csv", path), &dataset), DV_EFORMAT);
-    assert_message("a.wav: the label 'caf");
-    write_file(*state, "m.csv", "path,label,speaker\na.wav,caf\xC3\xA9,Ren\xE9\n");
-    assert_int_equal(dv_dataset_open(path, &dataset), DV_EFORMAT);
-    assert_message("a.wav: the speaker 'Ren");
-    write_file(*state, "m.csv", "path,label,speaker\n\xE9.wav,caf\xC3\xA9,ann\n");
-    open_good(path, &dataset); /* a file is found by bytes */
-    dv_dataset_free(&dataset);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -554,13 +444,10 @@ int main(void)
         IN_FOLDER(folders_of_parts),
         IN_FOLDER(folders_in_a_circle),
         IN_FOLDER(one_class),
-        IN_FOLDER(manifest),
-        IN_FOLDER(bad_manifests),
         IN_FOLDER(bad_paths),
         IN_FOLDER(load_leaves_out_broken_files),
         IN_FOLDER(load_counts_what_is_not_in_order),
         IN_FOLDER(load_ends_with_the_system),
-        IN_FOLDER(names_beyond_utf8),
         IN_FOLDER(load_fails_where_none_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

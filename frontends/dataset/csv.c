@@ -25,7 +25,7 @@ static dv_status read_quoted(dv__csv *csv, char **field)
     }
     csv->next = from + 1;
     *to = '\0';
-    if (strchr(",\r\n", *csv->next) == NULL) /* the text's end counts as found */
+    if (*csv->next != csv->separator && strchr("\r\n", *csv->next) == NULL) /* or the text's end */
         return DV_FAIL(DV_EFORMAT, "%s:%d: '%c' after the closing quote", csv->path, csv->line,
                        *csv->next);
     return DV_OK;
@@ -33,8 +33,9 @@ static dv_status read_quoted(dv__csv *csv, char **field)
 
 static dv_status read_plain(dv__csv *csv, char **field)
 {
+    const char stops[] = {csv->separator, '\r', '\n', '"', '\0'};
     *field = csv->next;
-    csv->next += strcspn(csv->next, ",\r\n\"");
+    csv->next += strcspn(csv->next, stops);
     if (*csv->next == '"')
         return DV_FAIL(DV_EFORMAT, "%s:%d: a quote inside a field that does not begin with one",
                        csv->path, csv->line);
@@ -45,7 +46,7 @@ static dv_status read_plain(dv__csv *csv, char **field)
 static dv_status end_field(dv__csv *csv, bool *more)
 {
     char *end = csv->next;
-    *more = *end == ',';
+    *more = *end == csv->separator;
     if (*end == '\r' && end[1] != '\n' && end[1] != '\0')
         return DV_FAIL(DV_EFORMAT, "%s:%d: a carriage return inside a field", csv->path, csv->line);
     if (*end == '\r')
@@ -66,6 +67,7 @@ dv_status dv__csv_read(dv__csv *csv, dv__csv_row *row)
     csv->row_line = csv->line;
     for (bool more = *csv->next != '\0'; more;) {
         char *field;
+        csv->next += strspn(csv->next, csv->separator == '\t' ? " " : " \t");
         if (*csv->next == '"')
             DV_TRY(read_quoted(csv, &field));
         else
@@ -76,6 +78,19 @@ dv_status dv__csv_read(dv__csv *csv, dv__csv_row *row)
                            DV__CSV_FIELDS);
         row->fields[row->count++] = field;
     }
+    return DV_OK;
+}
+
+/* What some programs write in front of a text, to say how its characters are stored. */
+static const char mark_of_utf8[] = "\xEF\xBB\xBF";
+
+static dv_status check_marks(const char *path, const char *text)
+{
+    if (strncmp(text, "\xFF\xFE", 2) == 0 || strncmp(text, "\xFE\xFF", 2) == 0)
+        return DV_FAIL(DV_EFORMAT,
+                       "%s: the text is stored as UTF-16, and UTF-8 is read; this line makes it: "
+                       "iconv -f UTF-16 -t UTF-8 FILE > NEW_FILE",
+                       path);
     return DV_OK;
 }
 
@@ -98,6 +113,7 @@ static dv_status read_text(const char *path, char **text)
     if (ferror(file))
         DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno)));
     (*text)[size] = '\0';
+    DV_TRY_GOTO(check_marks(path, *text));
     if (strlen(*text) != size)
         DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: not a text: a zero byte at %zu", path, strlen(*text)));
     fclose(file);
@@ -109,13 +125,36 @@ fail:
     return status;
 }
 
+void dv__csv_find_separator(dv__csv *csv)
+{
+    bool quoted = false;
+    for (const char *c = csv->next; *c != '\0' && (quoted || *c != '\n'); c++) {
+        if (*c == '"') {
+            quoted = !quoted;
+        } else if (!quoted && strchr(",;\t", *c) != NULL) {
+            csv->separator = *c;
+            return;
+        }
+    }
+}
+
+/* Where no line ends otherwise, a carriage return ends it, as on old Macs. */
+static void mend_line_ends(char *text)
+{
+    if (strchr(text, '\n') != NULL)
+        return;
+    for (char *c = text; (c = strchr(c, '\r')) != NULL;)
+        *c = '\n';
+}
+
 dv_status dv__csv_open(const char *path, dv__csv *csv)
 {
     DV_TRY(read_text(path, &csv->text));
-    bool mark =
-        strncmp(csv->text, "\xEF\xBB\xBF", 3) == 0; /* some programs put a byte order mark */
+    bool marked = strncmp(csv->text, mark_of_utf8, strlen(mark_of_utf8)) == 0;
+    mend_line_ends(csv->text);
     csv->path = path;
-    csv->next = csv->text + (mark ? 3 : 0);
+    csv->next = csv->text + (marked ? strlen(mark_of_utf8) : 0);
+    csv->separator = ',';
     csv->line = csv->row_line = 1;
     return DV_OK;
 }

@@ -1,9 +1,14 @@
-/* Reading CSV files (RFC 4180), row by row. */
+/*
+ * Reading CSV files (RFC 4180), row by row. Lines end in LF, CR LF, or, where the file has no LF,
+ * in CR; blanks before a field that is not quoted are no part of it. And reading JSON lines, an
+ * object a line.
+ */
 #ifndef DV_FRONTENDS_DATASET_CSV_H
 #define DV_FRONTENDS_DATASET_CSV_H
 
 #include "engine/core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { DV__CSV_FIELDS = 64 }; /* at most, of a row */
@@ -12,6 +17,7 @@ typedef struct dv__csv {
     const char *path; /* borrowed, for messages */
     char *text;       /* the whole file; fields are cut out of it, in place */
     char *next;       /* what is not yet read */
+    char separator;   /* between fields */
     int line;         /* of `next`, from 1 */
     int row_line;     /* where the row that was read last began */
 } dv__csv;
@@ -21,11 +27,28 @@ typedef struct dv__csv_row {
     size_t count;
 } dv__csv_row;
 
-/* DV_EIO, DV_EFORMAT (no text, too large). `path` must outlive the reader. */
+/* The separator is a comma. DV_EIO, DV_EFORMAT (no text, UTF-16, too large). `path` must outlive
+ * the reader. */
 dv_status dv__csv_open(const char *path, dv__csv *csv);
 void dv__csv_close(dv__csv *csv);
 
 /* Reads the next row, stepping over empty lines; count 0 at the end. DV_EFORMAT: file and line. */
 dv_status dv__csv_read(dv__csv *csv, dv__csv_row *row);
+
+/* Makes the separator the first comma, semicolon or tab of the next line, outside quotes. */
+void dv__csv_find_separator(dv__csv *csv);
+
+/* The members of an object. */
+typedef struct dv__json_row {
+    char *names[DV__CSV_FIELDS];  /* (count), owned */
+    char *values[DV__CSV_FIELDS]; /* (count), owned; "" for null, NULL for what is neither a text
+                                     nor a whole number */
+    size_t count;
+} dv__json_row;
+
+/* Reads the next line that is not empty as an object; *more: there was one. DV_EFORMAT: file and
+   line. Free with dv__json_row_free, on failure too. */
+dv_status dv__json_read(dv__csv *csv, dv__json_row *row, bool *more);
+void dv__json_row_free(dv__json_row *row);
 
 #endif

@@ -10,7 +10,7 @@
 
 /* clang-format off */
 const dv_field dv_data_fields[] = {
-    DV_PATH(dv_data_config, path, "", "folder of sound files, or CSV manifest"),
+    DV_PATH(dv_data_config, path, "", "folder of sound files, or manifest (CSV or JSON lines)"),
     DV_ENUM(dv_data_config, layout, "auto", dv_folder_layout_names,
         "of a folder: what its folders and file names say"),
     DV_STRING(dv_data_config, split, "auto",
@@ -118,25 +118,29 @@ static void entry_free(dv__entry *entry)
 }
 
 /* Labels and speakers go into configurations, tables and onto terminals; the path does not. */
-static dv_status check_name(const char *path, const char *what, const char *name)
+static dv_status check_name(const char *what, const char *name)
 {
     size_t length = strlen(name);
     if (!dv_is_utf8(name))
-        return DV_FAIL(DV_EFORMAT, "%s: the %s '%s' is not UTF-8", path, what, name);
+        return DV_FAIL(DV_EFORMAT, "the %s '%s' is not UTF-8", what, name);
     if (dv_has_control_character(name))
-        return DV_FAIL(DV_EFORMAT, "%s: the %s has a control character", path, what);
+        return DV_FAIL(DV_EFORMAT, "the %s has a control character", what);
     if (length > 0 && (name[0] == ' ' || name[length - 1] == ' '))
-        return DV_FAIL(DV_EFORMAT, "%s: the %s '%s' begins or ends with a blank", path, what, name);
+        return DV_FAIL(DV_EFORMAT, "the %s '%s' begins or ends with a blank", what, name);
     return DV_OK;
 }
 
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
 {
-    DV_TRY(check_name(entry->path, "label", entry->label));
-    DV_TRY(check_name(entry->path, "speaker", entry->speaker));
+    dv_status status = check_name("label", entry->label);
+    if (status == DV_OK)
+        status = check_name("speaker", entry->speaker);
+    if (status != DV_OK && listing->manifest != NULL)
+        return dv__fail_within(status, "%s:%d", listing->manifest, entry->line);
+    if (status != DV_OK)
+        return dv__fail_within(status, "%s", entry->path);
     DV_TRY(
         dv__grow(listing->count, sizeof *listing->entries, &listing->capacity, &listing->entries));
-    dv_status status;
     dv__entry copy = *entry;
     copy.path = copy.label = copy.speaker = NULL;
     DV_TRY_GOTO(dv__strdup(entry->path, &copy.path));
@@ -159,7 +163,10 @@ void dv__listing_free(dv__listing *listing)
 
 static int by_path(const void *a, const void *b)
 {
-    return dv__natural_order(((const dv__entry *)a)->path, ((const dv__entry *)b)->path);
+    const dv__entry *x = a;
+    const dv__entry *y = b;
+    int order = dv__natural_order(x->path, y->path);
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
 static int by_name(const void *a, const void *b)
@@ -227,9 +234,9 @@ static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listi
     if (S_ISDIR(info.st_mode)) {
         DV_TRY(dv__list_folder(path, layout, listing, dataset));
     } else if (dv__is_sound_name(path)) {
-        return DV_FAIL(DV_EARG, "%s: a sound file; data are a folder or a CSV manifest", path);
+        return DV_FAIL(DV_EARG, "%s: a sound file; data are a folder or a manifest", path);
     } else {
-        DV_TRY(dv__read_manifest(path, listing));
+        DV_TRY(dv__read_manifest(path, listing, dataset));
     }
     if (listing->count == 0)
         return DV_FAIL(DV_EFORMAT, "%s: no clip (%s)", path,
@@ -238,15 +245,58 @@ static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listi
     return DV_OK;
 }
 
-/* The same file in two parts would be trained on and tested with. */
-static dv_status check_distinct(const char *path, const dv__listing *listing)
+/* What two lines say differently of one clip; NULL: nothing. */
+static const char *difference(const dv__entry *a, const dv__entry *b)
+{
+    if (strcmp(a->label, b->label) != 0)
+        return "labels";
+    if (strcmp(a->speaker, b->speaker) != 0)
+        return "speakers";
+    return a->part != b->part || a->part_given != b->part_given ? "parts" : NULL;
+}
+
+/* A manifest may list a clip again, if it says the same of it. The entries are sorted. */
+static dv_status check_repeated(const dv__listing *listing)
 {
     for (size_t i = 1; i < listing->count; i++) {
-        if (strcmp(listing->entries[i].path, listing->entries[i - 1].path) == 0)
-            return DV_FAIL(DV_EFORMAT, "%s: lists the clip '%s' twice", path,
-                           listing->entries[i].path);
+        const dv__entry *a = &listing->entries[i - 1];
+        const dv__entry *b = &listing->entries[i];
+        const char *what = strcmp(a->path, b->path) == 0 ? difference(a, b) : NULL;
+        if (what != NULL)
+            return DV_FAIL(DV_EFORMAT,
+                           "%s:%d: the clip of line %d stands here again, and the two lines give "
+                           "it two %s: '%s'",
+                           listing->manifest, b->line, a->line, what, b->path);
     }
     return DV_OK;
+}
+
+/* Keeps the first entry of each clip, and says so. */
+static dv_status drop_repeated(dv__listing *listing, dv_dataset *dataset)
+{
+    size_t kept = 0, count = listing->count;
+    int lines[2] = {0};
+    DV_TRY(check_repeated(listing));
+    for (size_t i = 0; i < count; i++) {
+        dv__entry *entry = &listing->entries[i];
+        if (kept == 0 || strcmp(entry->path, listing->entries[kept - 1].path) != 0) {
+            listing->entries[kept++] = *entry;
+            continue;
+        }
+        if (lines[0] == 0) {
+            lines[0] = listing->entries[kept - 1].line;
+            lines[1] = entry->line;
+        }
+        entry_free(entry);
+    }
+    listing->count = kept;
+    if (kept == count)
+        return DV_OK;
+    return dv__note(dataset,
+                    "%s: %zu line%s a clip, the first of them line %d that of line %d; "
+                    "each clip counts once",
+                    listing->manifest, count - kept, count - kept > 1 ? "s repeat" : " repeats",
+                    lines[1], lines[0]);
 }
 
 dv_status dv_dataset_open(const char *path, dv_dataset *dataset)
@@ -261,7 +311,7 @@ dv_status dv_dataset_open_as(const char *path, dv_folder_layout layout, dv_datas
     *dataset = (dv_dataset){0};
     DV_TRY_GOTO(list_clips(path, layout, &listing, dataset));
     qsort(listing.entries, listing.count, sizeof *listing.entries, by_path);
-    DV_TRY_GOTO(check_distinct(path, &listing));
+    DV_TRY_GOTO(drop_repeated(&listing, dataset));
     DV_TRY_GOTO(make_clips(&listing, dataset));
     dv__listing_free(&listing);
     return DV_OK;

@@ -1,13 +1,16 @@
 /*
  * Data sets: where the clips are, what they say, who speaks, and which part each belongs to.
  *
- * A data set is a folder or a CSV manifest. The manifest has the header
- * path,label[,speaker[,split]], in any order (paths relative to its folder; split is train,
- * validation, test or empty). How a folder is read, its layout, is seen by looking, or is said:
- * see dv_folder_layout. All sound files below it count that can be read (wav, flac, ogg, opus, mp3,
- * aiff, au, caf, w64, ...), but for dot-files and _background_noise_. Where the folders at its top
- * are called train, validation and test (or training, val, valid, dev, testing, eval), they are the
- * parts, and what is in them has the layout.
+ * A data set is a folder or a manifest. How a folder is read, its layout, is seen by looking, or is
+ * said: see dv_folder_layout. All sound files below it count that can be read (wav, flac, ogg,
+ * opus, mp3, aiff, au, caf, w64, ...), but for dot-files and _background_noise_. Where the folders
+ * at its top are called train, validation and test (or training, val, valid, dev, testing, eval,
+ * evaluation), they are the parts, and what is in them has the layout.
+ *
+ * A manifest is a table with the header path,label[,speaker[,split]], in any order, with commas,
+ * semicolons or tabs, or JSON lines, objects with these members. Paths are relative to its folder;
+ * split is empty or one of the words above. Usual other names of the columns are understood, see
+ * manifest.c, and further columns are not read.
  *
  * Labels come from the data: sorted, numbers by value, and numbered from 0.
  */
@@ -105,7 +108,8 @@ typedef struct dv_dataset {
 } dv_dataset;
 
 /* Lists the clips; reads no sound. DV_EIO; DV_EFORMAT: no clip, a name that does not fit the
-   layout, a folder with two layouts, a manifest (file and line); DV_EARG: no path, or that of a
+   layout, a folder with two layouts, a manifest (file and line; two that give one clip two
+   labels, speakers or parts); DV_EARG: no path, or that of a
    sound file. Free with dv_dataset_free. */
 dv_status dv_dataset_open_as(const char *path, dv_folder_layout layout, dv_dataset *dataset);
 dv_status dv_dataset_open(const char *path, dv_dataset *dataset); /* DV_FOLDER_AUTO */

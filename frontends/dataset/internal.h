@@ -11,12 +11,14 @@ typedef struct dv__entry {
     int64_t index; /* of FSDD's names, else -1 */
     dv_part part;
     bool part_given;
+    int line; /* of the manifest; 0: it is of a folder */
 } dv__entry;
 
 typedef struct dv__listing {
     dv__entry *entries; /* (count), owned with their texts */
     size_t count;
     size_t capacity;
+    const char *manifest; /* where it was read, borrowed; NULL: it is of a folder */
 } dv__listing;
 
 /* Appends a copy of `entry`, whose texts need not be owned. DV_EFORMAT: label or speaker is not
@@ -33,8 +35,11 @@ dv_status dv__list_folder(const char *path, dv_folder_layout layout, dv__listing
 dv_status dv__note(dv_dataset *dataset, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Adds the clips of a manifest. */
-dv_status dv__read_manifest(const char *path, dv__listing *listing);
+/* Adds the clips of a manifest, and notes to the data set. `path` must outlive the listing. */
+dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *dataset);
+
+/* The part that a word says, in any case, or -1. */
+int dv__part_named(const char *word);
 
 /* What lies in a folder, but for names that begin with a dot and for _background_noise_: recordings
    of rooms, not of words, that come with Speech Commands. */

@@ -83,15 +83,15 @@ static char *cut_speaker(char *stem)
 
 /* ---- Which layout it is ---- */
 
-/* The part that a folder's name says, or -1. */
-static int part_named(const char *name)
+int dv__part_named(const char *name)
 {
     static const struct {
         const char *name;
         dv_part part;
     } names[] = {{"train", DV_TRAIN},      {"training", DV_TRAIN}, {"validation", DV_VALIDATION},
                  {"valid", DV_VALIDATION}, {"val", DV_VALIDATION}, {"dev", DV_VALIDATION},
-                 {"test", DV_TEST},        {"testing", DV_TEST},   {"eval", DV_TEST}};
+                 {"test", DV_TEST},        {"testing", DV_TEST},   {"eval", DV_TEST},
+                 {"evaluation", DV_TEST}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcasecmp(name, names[i].name) == 0)
             return (int)names[i].part;
@@ -105,7 +105,7 @@ static bool has_parts(const dv__survey *survey)
     bool trains = false;
     for (size_t i = 0; i < survey->count; i++) {
         const dv__found *clip = &survey->clips[i];
-        int part = clip->depth > 0 ? part_named(clip->folders[0]) : -1;
+        int part = clip->depth > 0 ? dv__part_named(clip->folders[0]) : -1;
         if (part < 0)
             return false;
         trains = trains || part == DV_TRAIN;
@@ -129,7 +129,7 @@ static dv_status fail_name(const reading *how, const dv__found *clip)
 {
     return DV_FAIL(DV_EFORMAT,
                    "%s/%s: the name is not {label}_{speaker}_{index}; name the files so, use one "
-                   "folder per class, or write a CSV manifest",
+                   "folder per class, or write a manifest",
                    how->path, clip->name);
 }
 
@@ -296,7 +296,7 @@ static dv_status add_clip(const reading *how, const dv__found *clip, dv__listing
     dv__entry entry = {.index = -1, .part = DV_TRAIN};
     bool by_name = how->layout == DV_FOLDER_NAME || how->layout == DV_FOLDER_LONG_NAME;
     if (how->first > 0) {
-        entry.part = (dv_part)part_named(clip->folders[0]);
+        entry.part = (dv_part)dv__part_named(clip->folders[0]);
         entry.part_given = true;
     }
     DV_TRY_GOTO(dv__join(how->path, clip->path, &entry.path));

@@ -1,101 +1,208 @@
-/* CSV manifests: path,label[,speaker[,split]], columns in any order. */
+/* Manifests: a table with a header, or JSON lines; columns in any order, under their usual names.
+ */
 #include "frontends/dataset/csv.h"
 #include "frontends/dataset/internal.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 enum { PATH, LABEL, SPEAKER, SPLIT, COLUMN_COUNT };
 
-static const char *const column_names[COLUMN_COUNT] = {"path", "label", "speaker", "split"};
-static const char *const part_names[DV_PART_COUNT] = {"train", "validation", "test"};
+/* By column: its own name, then the names that others have for it. */
+static const char *const column_names[COLUMN_COUNT][10] = {
+    {"path", "file", "filename", "file_name", "filepath", "audio", "audio_filepath", "wav", "clip"},
+    {"label", "class", "category", "word", "text", "command", "target", "transcript"},
+    {"speaker", "speaker_id", "client_id", "spk"},
+    {"split", "set", "subset", "part"}};
 
-static int name_index(const char *name, const char *const *names, int count)
+/* Columns that are not read, each named once. */
+typedef struct further {
+    char text[512]; /* "'a', 'b'" */
+    char **names;   /* (count) owned */
+    size_t count, capacity;
+} further;
+
+typedef struct manifest {
+    dv__csv csv;
+    const char *folder; /* that paths begin in */
+    dv__listing *listing;
+    dv_dataset *dataset; /* for notes */
+    further further;
+    bool has_backslashes;
+} manifest;
+
+/* ---- Columns ---- */
+
+/* The column that goes by this name, or -1; *own: it is the column's own name. */
+static int column_named(const char *name, bool *own)
 {
-    for (int i = 0; i < count; i++) {
-        if (strcmp(name, names[i]) == 0)
-            return i;
+    for (int column = 0; column < COLUMN_COUNT; column++) {
+        for (int i = 0; column_names[column][i] != NULL; i++) {
+            *own = i == 0;
+            if (strcasecmp(name, column_names[column][i]) == 0)
+                return column;
+        }
     }
+    *own = false;
     return -1;
 }
 
-static dv_status fail_unknown(const dv__csv *csv, const char *what, const char *name,
-                              const char *const *names, size_t count)
+/* A column without a name is what a separator at the end of each line makes. */
+static dv_status add_further(further *all, const char *name)
 {
-    const char *nearest = dv_nearest(name, names, count);
-    if (nearest != NULL)
-        return DV_FAIL(DV_EFORMAT, "%s:%d: unknown %s '%s'; did you mean '%s'?", csv->path,
-                       csv->row_line, what, name, nearest);
-    return DV_FAIL(DV_EFORMAT, "%s:%d: unknown %s '%s'; known are %s, %s, %s%s%s", csv->path,
-                   csv->row_line, what, name, names[0], names[1], names[2], count > 3 ? ", " : "",
-                   count > 3 ? names[3] : "");
-}
-
-/* place[c] is where column c stands in a row, or -1. */
-static dv_status read_header(dv__csv *csv, int place[COLUMN_COUNT], size_t *width)
-{
-    dv__csv_row header;
-    DV_TRY(dv__csv_read(csv, &header));
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        place[i] = -1;
-    for (size_t i = 0; i < header.count; i++) {
-        int column = name_index(header.fields[i], column_names, COLUMN_COUNT);
-        if (column < 0)
-            return fail_unknown(csv, "column", header.fields[i], column_names, COLUMN_COUNT);
-        if (place[column] >= 0)
-            return DV_FAIL(DV_EFORMAT, "%s:%d: the column '%s' stands twice", csv->path,
-                           csv->row_line, column_names[column]);
-        place[column] = (int)i;
+    for (size_t i = 0; i < all->count; i++) {
+        if (strcmp(all->names[i], name) == 0)
+            return DV_OK;
     }
-    for (int column = PATH; column <= LABEL; column++) {
-        if (place[column] < 0)
-            return DV_FAIL(DV_EFORMAT,
-                           "%s:%d: no column '%s'; the header is path,label[,speaker[,split]]",
-                           csv->path, csv->row_line, column_names[column]);
-    }
-    *width = header.count;
+    if (name[0] == '\0')
+        return DV_OK;
+    DV_TRY(dv__grow(all->count, sizeof *all->names, &all->capacity, &all->names));
+    DV_TRY(dv__strdup(name, &all->names[all->count]));
+    size_t used = strlen(all->text);
+    snprintf(all->text + used, sizeof all->text - used, "%s'%s'", all->count > 0 ? ", " : "", name);
+    all->count++;
     return DV_OK;
 }
 
-static dv_status read_part(const dv__csv *csv, const char *word, dv__entry *entry)
+static dv_status fail_twice(const manifest *in, int column, const char *a, const char *b)
 {
+    const char *own = column_names[column][0];
+    if (strcasecmp(a, own) == 0)
+        return DV_FAIL(DV_EFORMAT, "%s:%d: the column '%s' stands twice", in->csv.path,
+                       in->csv.row_line, own);
+    return DV_FAIL(DV_EFORMAT,
+                   "%s:%d: both '%s' and '%s' may be the column '%s': call one of them so",
+                   in->csv.path, in->csv.row_line, a, b, own);
+}
+
+/* place[c] is where column c stands among the names (count), or -1. Only where no name is a
+   column's own may it have another. */
+static dv_status find_columns(manifest *in, char *const *names, size_t count,
+                              int place[COLUMN_COUNT])
+{
+    bool owns[COLUMN_COUNT] = {false};
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        place[i] = -1;
+    for (size_t k = 0; k < 2 * count; k++) {
+        size_t i = k % count;
+        bool own_turn = k < count, own = false;
+        int column = column_named(names[i], &own);
+        if (own_turn != own)
+            continue;
+        if (column < 0 || (!own && owns[column])) {
+            DV_TRY(add_further(&in->further, names[i]));
+            continue;
+        }
+        if (place[column] >= 0)
+            return fail_twice(in, column, names[place[column]], names[i]);
+        place[column] = (int)i;
+        owns[column] = own;
+    }
+    return DV_OK;
+}
+
+/* ---- One clip ---- */
+
+static dv_status read_part(const manifest *in, const char *word, dv__entry *entry)
+{
+    static const char *const names[DV_PART_COUNT] = {"train", "validation", "test"};
     entry->part = DV_TRAIN;
     entry->part_given = word[0] != '\0';
     if (!entry->part_given)
         return DV_OK;
-    int part = name_index(word, part_names, DV_PART_COUNT);
+    int part = dv__part_named(word);
+    const char *nearest = dv_nearest(word, names, DV_PART_COUNT);
     if (part < 0)
-        return fail_unknown(csv, "split", word, part_names, DV_PART_COUNT);
+        return DV_FAIL(DV_EFORMAT, "%s:%d: unknown split '%s'; %s%s%s", in->csv.path,
+                       in->csv.row_line, word, nearest != NULL ? "did you mean '" : "",
+                       nearest != NULL ? nearest : "known are train, validation, test",
+                       nearest != NULL ? "'?" : "");
     entry->part = (dv_part)part;
     return DV_OK;
 }
 
-static dv_status add_row(const dv__csv *csv, const dv__csv_row *row, const int place[COLUMN_COUNT],
-                         const char *folder, dv__listing *listing)
+/* Whether the path begins as https:// does. */
+static bool is_address(const char *path)
 {
-    char empty[] = "";
-    char *values[COLUMN_COUNT];
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        values[i] = place[i] >= 0 ? row->fields[place[i]] : empty;
-    for (int column = PATH; column <= LABEL; column++) {
-        if (values[column][0] == '\0')
-            return DV_FAIL(DV_EFORMAT, "%s:%d: the %s is empty", csv->path, csv->row_line,
-                           column_names[column]);
+    size_t length = 0;
+    while (isalnum((unsigned char)path[length]) != 0 ||
+           (path[length] != '\0' && strchr("+-.", path[length]) != NULL))
+        length++;
+    return length > 1 && strncmp(path + length, "://", 3) == 0;
+}
+
+/* Where the file is: *out, owned by the caller. Windows writes backslashes, which elsewhere may be
+   of a file's name. */
+static dv_status find_file(manifest *in, const char *value, char **out)
+{
+    struct stat info;
+    if (is_address(value))
+        return DV_FAIL(DV_EFORMAT,
+                       "%s:%d: '%s' is an address, and files are read: fetch them, and write where "
+                       "they are",
+                       in->csv.path, in->csv.row_line, value);
+    DV_TRY(dv__join(value[0] == '/' ? "" : in->folder, value, out));
+    if (strchr(value, '\\') == NULL || stat(*out, &info) == 0)
+        return DV_OK;
+    in->has_backslashes = true;
+    for (char *mark = *out + strlen(*out) - strlen(value); (mark = strchr(mark, '\\')) != NULL;)
+        *mark = '/';
+    return DV_OK;
+}
+
+/* `values` (COLUMN_COUNT): NULL is what is no text. */
+static dv_status add_clip(manifest *in, char *const *values)
+{
+    for (int column = 0; column < COLUMN_COUNT; column++) {
+        if (values[column] == NULL)
+            return DV_FAIL(DV_EFORMAT, "%s:%d: the %s is neither a text nor a whole number",
+                           in->csv.path, in->csv.row_line, column_names[column][0]);
+        if (column <= LABEL && values[column][0] == '\0')
+            return DV_FAIL(DV_EFORMAT, "%s:%d: the %s is empty", in->csv.path, in->csv.row_line,
+                           column_names[column][0]);
     }
-    dv__entry entry = {.label = values[LABEL], .speaker = values[SPEAKER], .index = -1};
-    DV_TRY(read_part(csv, values[SPLIT], &entry));
-    DV_TRY(dv__join(values[PATH][0] == '/' ? "" : folder, values[PATH], &entry.path));
-    dv_status status = dv__listing_add(listing, &entry);
+    dv__entry entry = {
+        .label = values[LABEL], .speaker = values[SPEAKER], .index = -1, .line = in->csv.row_line};
+    DV_TRY(read_part(in, values[SPLIT], &entry));
+    DV_TRY(find_file(in, values[PATH], &entry.path));
+    dv_status status = dv__listing_add(in->listing, &entry);
     free(entry.path);
     return status;
 }
 
-static dv_status read_rows(dv__csv *csv, const char *folder, dv__listing *listing)
+/* Takes the columns out of a row's values. */
+static dv_status add_row(manifest *in, char *const *fields, const int place[COLUMN_COUNT])
+{
+    char empty[] = "";
+    char *values[COLUMN_COUNT];
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        values[i] = place[i] >= 0 ? fields[place[i]] : empty;
+    return add_clip(in, values);
+}
+
+/* ---- Tables ---- */
+
+static dv_status read_table(manifest *in)
 {
     int place[COLUMN_COUNT] = {0};
-    size_t width = 0;
+    dv__csv *csv = &in->csv;
     dv__csv_row row;
-    DV_TRY(read_header(csv, place, &width));
+    dv__csv_find_separator(csv);
+    DV_TRY(dv__csv_read(csv, &row));
+    size_t width = row.count;
+    DV_TRY(find_columns(in, row.fields, width, place));
+    for (int column = PATH; column <= LABEL; column++) {
+        if (place[column] < 0)
+            return DV_FAIL(DV_EFORMAT,
+                           "%s:%d: no column '%s': the first line names the columns, for example "
+                           "path,label,speaker,split (the last two need not be), and each further "
+                           "line is a clip, for example clips/1.wav,yes,ann,train",
+                           csv->path, csv->row_line, column_names[column][0]);
+    }
     for (;;) {
         DV_TRY(dv__csv_read(csv, &row));
         if (row.count == 0)
@@ -103,22 +210,88 @@ static dv_status read_rows(dv__csv *csv, const char *folder, dv__listing *listin
         if (row.count != width)
             return DV_FAIL(DV_EFORMAT, "%s:%d: %zu fields, the header has %zu", csv->path,
                            csv->row_line, row.count, width);
-        DV_TRY(add_row(csv, &row, place, folder, listing));
+        DV_TRY(add_row(in, row.fields, place));
     }
 }
 
-dv_status dv__read_manifest(const char *path, dv__listing *listing)
+/* ---- JSON lines ---- */
+
+/* NeMo's lines have a duration, which the file has too. */
+static void drop_duration(dv__json_row *row)
 {
-    dv__csv csv;
+    for (size_t i = 0; i < row->count; i++) {
+        if (strcmp(row->names[i], "duration") == 0)
+            row->names[i][0] = '\0';
+    }
+}
+
+static dv_status read_line(manifest *in, bool *more)
+{
+    dv_status status;
+    dv__json_row row = {.count = 0};
+    int place[COLUMN_COUNT] = {0};
+    DV_TRY_GOTO(dv__json_read(&in->csv, &row, more));
+    if (!*more)
+        goto fail;
+    drop_duration(&row);
+    DV_TRY_GOTO(find_columns(in, row.names, row.count, place));
+    for (int column = PATH; column <= LABEL; column++) {
+        if (place[column] < 0)
+            DV_TRY_GOTO(DV_FAIL(DV_EFORMAT,
+                                "%s:%d: no '%s': each line is a clip, for example "
+                                "{\"audio_filepath\": \"clips/1.wav\", \"label\": \"yes\"}",
+                                in->csv.path, in->csv.row_line, column_names[column][0]));
+    }
+    status = add_row(in, row.values, place);
+fail:
+    dv__json_row_free(&row);
+    return status;
+}
+
+static dv_status read_lines(manifest *in)
+{
+    bool more = true;
+    while (more)
+        DV_TRY(read_line(in, &more));
+    return DV_OK;
+}
+
+/* ---- Either ---- */
+
+static dv_status note_columns(manifest *in)
+{
+    if (in->further.count > 0)
+        DV_TRY(dv__note(in->dataset, "%s: columns that are not read: %s", in->csv.path,
+                        in->further.text));
+    if (in->has_backslashes)
+        DV_TRY(dv__note(in->dataset, "%s: backslashes in paths are read as slashes", in->csv.path));
+    return DV_OK;
+}
+
+static dv_status read_either(manifest *in)
+{
+    bool lines = in->csv.next[strspn(in->csv.next, " \t\r\n")] == '{';
+    DV_TRY(lines ? read_lines(in) : read_table(in));
+    return note_columns(in);
+}
+
+dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *dataset)
+{
+    manifest in = {.listing = listing, .dataset = dataset};
     char *folder;
-    DV_TRY(dv__csv_open(path, &csv));
+    DV_TRY(dv__csv_open(path, &in.csv));
     dv_status status = dv__strdup(path, &folder);
     if (status == DV_OK) {
         char *slash = strrchr(folder, '/');
         folder[slash != NULL ? slash + 1 - folder : 0] = '\0';
-        status = read_rows(&csv, folder, listing);
+        in.folder = folder;
+        listing->manifest = path;
+        status = read_either(&in);
         free(folder);
     }
-    dv__csv_close(&csv);
+    for (size_t i = 0; i < in.further.count; i++)
+        free(in.further.names[i]);
+    free(in.further.names);
+    dv__csv_close(&in.csv);
     return status;
 }

@@ -81,7 +81,8 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 /* ---- Adding ---- */
 
 static const dv_field more_fields[] = {
-    DV_PATH(dv_data_config, path, DV_REQUIRED, "folder of sound files, or CSV manifest"),
+    DV_PATH(dv_data_config, path, DV_REQUIRED,
+            "folder of sound files, or manifest (CSV or JSON lines)"),
     DV_ENUM(dv_data_config, layout, "auto", dv_folder_layout_names, "as data.layout"),
     DV_STRING(dv_data_config, split, "train", "as data.split; its test part is left out"),
     DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9, "share for testing, which is left out"),
@@ -126,12 +127,15 @@ static dv_status require_training(const dv_dataset *dataset, const dv_data_confi
  *out, owned by the caller, else NULL. */
 static dv_status find_below(const dv_dataset *dataset, const char *path, char **out)
 {
-    const char *below = dataset->clips[0].path + strlen(path);
+    const char *below = dataset->clips[0].path;
+    *out = NULL;
+    if (strncmp(below, path, strlen(path)) != 0)
+        return DV_OK; /* it is a manifest's */
+    below += strlen(path);
     below += strspn(below, "/");
     int length = (int)strcspn(below, "/");
     size_t size = strlen(path) + (size_t)length + 2;
     dv_dataset inner;
-    *out = NULL;
     if (below[length] != '/')
         return DV_OK;
     DV_TRY(dv__calloc(size, 1, out));
