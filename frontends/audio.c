@@ -134,16 +134,40 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
     return DV_OK;
 }
 
-/* Sums of squares, by which channels that cancel each other are found. */
-typedef struct energies {
-    double channels[MAX_CHANNELS];
-    double mean; /* of their mean */
-} energies;
+/* What is measured of the channels while they are read. */
+typedef struct channel_levels {
+    double energy[MAX_CHANNELS]; /* sums of squares, by which channels that cancel are found, */
+    double mean;                 /* and that of their mean */
+    double peak;
+    float last[MAX_CHANNELS];      /* sample */
+    int64_t flat[MAX_CHANNELS];    /* samples at full scale up to the last one */
+    int64_t clipped[MAX_CHANNELS]; /* samples in runs of them */
+} channel_levels;
+
+/* From here on a sample is at full scale, and above the lower value where it is as the one before:
+   of u-law the largest is 0.98, of 8 bits 0.992. */
+static const float full_scale = 0.99996F, nearly_full_scale = 0.98F;
+enum { CLIPPED_RUN = 3 }; /* a peak alone, or two samples beside it, may be as loud by chance */
+
+static void measure(channel_levels *seen, int channel, float sample)
+{
+    float size = fabsf(sample);
+    seen->energy[channel] += (double)sample * (double)sample;
+    if ((double)size > seen->peak)
+        seen->peak = (double)size;
+    bool flat = size >= full_scale || (size >= nearly_full_scale && sample == seen->last[channel]);
+    seen->last[channel] = sample;
+    seen->flat[channel] = flat ? seen->flat[channel] + 1 : 0;
+    if (seen->flat[channel] == CLIPPED_RUN)
+        seen->clipped[channel] += CLIPPED_RUN;
+    else if (seen->flat[channel] > CLIPPED_RUN)
+        seen->clipped[channel]++;
+}
 
 /* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
    for. */
 static dv_status mix_down(const source *in, const float *chunk, int64_t frames, int64_t position,
-                          float *mono, energies *seen)
+                          float *mono, channel_levels *seen)
 {
     int channels = in->info.channels;
     for (int64_t i = 0; i < frames; i++) {
@@ -151,7 +175,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
         double sum = 0;
         for (int channel = 0; channel < channels; channel++) {
             sum += (double)frame[channel];
-            seen->channels[channel] += (double)frame[channel] * (double)frame[channel];
+            measure(seen, channel, frame[channel]);
         }
         mono[i] = in->channel < 0 ? (float)(sum / channels) : frame[in->channel];
         seen->mean += sum / channels * (sum / channels);
@@ -167,7 +191,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
 
 /* Reads to the end of the file, or one chunk past the limit. On failure too, audio->samples is
    the caller's. */
-static dv_status read_samples(source *in, double max_seconds, dv_audio *audio, energies *seen)
+static dv_status read_samples(source *in, double max_seconds, dv_audio *audio, channel_levels *seen)
 {
     dv_status status = DV_OK;
     float *chunk = NULL;
@@ -211,8 +235,22 @@ static dv_status check_count(const source *in, int64_t count)
     return DV_OK;
 }
 
+static void find_facts(const source *in, int64_t count, const channel_levels *seen,
+                       dv_audio_facts *facts)
+{
+    *facts = (dv_audio_facts){.sample_rate = in->info.samplerate,
+                              .frames = count,
+                              .channels = in->info.channels,
+                              .remarks = in->header.remarks,
+                              .peak = seen->peak};
+    for (int channel = 0; channel < in->info.channels; channel++) {
+        facts->rms = fmax(facts->rms, sqrt(seen->energy[channel] / (double)count));
+        facts->clipped = fmax(facts->clipped, (double)seen->clipped[channel] / (double)count);
+    }
+}
+
 /* The decoded file at its own rate. */
-static dv_status read_file(source *in, double max_seconds, dv_audio *audio, energies *seen)
+static dv_status read_file(source *in, double max_seconds, dv_audio *audio, channel_levels *seen)
 {
     DV_TRY(dv__sound_header_read(in->bytes, &in->header));
     DV_TRY(open_decoder(in));
@@ -221,19 +259,19 @@ static dv_status read_file(source *in, double max_seconds, dv_audio *audio, ener
     DV_TRY(read_samples(in, max_seconds, audio, seen));
     DV_TRY(check_count(in, audio->count));
     audio->sample_rate = in->info.samplerate;
-    audio->remarks |= in->header.remarks;
+    find_facts(in, audio->count, seen, &audio->facts);
     return DV_OK;
 }
 
 /* The loudest of `count` channels if their mean has less than a twentieth of the power that it has
    where they know nothing of each other: a cable with one wire turned. Otherwise -1. */
-static int loudest_if_cancelled(const energies *seen, int count)
+static int loudest_if_cancelled(const channel_levels *seen, int count)
 {
     double sum = 0;
     int loudest = 0;
     for (int channel = 0; channel < count; channel++) {
-        sum += seen->channels[channel];
-        if (seen->channels[channel] > seen->channels[loudest])
+        sum += seen->energy[channel];
+        if (seen->energy[channel] > seen->energy[loudest])
             loudest = channel;
     }
     return seen->mean < 0.05 * sum / count / count ? loudest : -1;
@@ -246,13 +284,13 @@ static dv_status read_mixed(dv__sound_file *bytes, double max_seconds, dv_audio 
     int channel = -1;
     for (int pass = 0; pass < 2; pass++) {
         source in = {.bytes = bytes, .channel = channel};
-        energies seen = {.mean = 0};
+        channel_levels seen = {.mean = 0};
         dv_audio_free(audio);
         status = read_file(&in, max_seconds, audio, &seen);
         if (in.file != NULL)
             sf_close(in.file);
         if (channel >= 0)
-            audio->remarks |= 1U << DV_AUDIO_CANCELLED;
+            audio->facts.remarks |= 1U << DV_AUDIO_CANCELLED;
         if (status == DV_OK)
             channel = loudest_if_cancelled(&seen, in.info.channels);
         if (status != DV_OK || channel < 0)

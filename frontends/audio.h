@@ -7,11 +7,23 @@
 
 #include "engine/core/status.h"
 
+/* What a file was, before its channels were mixed and resampled. */
+typedef struct dv_audio_facts {
+    int64_t sample_rate; /* Hz; 0: nothing was read */
+    int64_t frames;
+    int channels;
+    unsigned remarks; /* bit 1 << dv_audio_remark: of a file that was read, yet is not in order */
+    double peak;      /* of all channels; 1: full scale */
+    double rms;       /* of the channel that has the most power */
+    double clipped;   /* share of the samples that are at full scale in runs of at least 3, of the
+                         channel that has most of them */
+} dv_audio_facts;
+
 typedef struct dv_audio {
     float *samples;      /* (count), -1..1, owned */
     int64_t count;       /* at least 1 */
     int64_t sample_rate; /* Hz */
-    unsigned remarks; /* bit 1 << dv_audio_remark: of a file that was read, yet is not in order */
+    dv_audio_facts facts;
 } dv_audio;
 
 /* What the user of such a file should know. */

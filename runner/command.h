@@ -20,6 +20,7 @@ int dv_command_synth(int argc, char **argv);
 int dv_command_augment(int argc, char **argv);
 int dv_command_export(int argc, char **argv);
 int dv_command_crossval(int argc, char **argv);
+int dv_command_data(int argc, char **argv);
 int dv_command_compare(int argc, char **argv);
 int dv_command_recommend(int argc, char **argv);
 

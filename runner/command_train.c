@@ -18,7 +18,7 @@ typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
     char dot[DV_STRING_SIZE], step_dot[DV_STRING_SIZE];
     int64_t threads;
-    bool changed_data, force;
+    bool changed_data, strict, force;
 } train_options;
 
 static const dv_field fields[] = {
@@ -29,6 +29,8 @@ static const dv_field fields[] = {
               "--epochs beyond its end; --data names data that have moved since"),
     DV_BOOL(train_options, changed_data, "false",
             "with --resume, go on although sounds have changed under the same names"),
+    DV_BOOL(train_options, strict, "false",
+            "do not train on data in which something is found that is warned of"),
     DV_STRING(train_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_INT(train_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
@@ -162,6 +164,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .experiment = resumes ? NULL : &experiment,
         .changes = resumes ? arguments->overrides : NULL,
         .changed_data = chosen->changed_data,
+        .strict = chosen->strict,
         .folder = resumes ? chosen->resume : chosen->out,
         .device = chosen->device,
         .threads = (int)chosen->threads,

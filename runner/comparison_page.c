@@ -256,12 +256,7 @@ void dv_comparison_html(const dv_comparison *comparison, FILE *out)
     bool shown = false;
     for (size_t i = 0; i < comparison->count; i++)
         shown = shown || is_shown(comparison, &comparison->models[i]);
-    fprintf(
-        out,
-        DV_HTML_BEGINS
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-        "<title>Models compared \u2013 decavox</title>\n<style>\n%s%s</style>\n</head>\n<body>\n",
-        dv__html_style, table_style);
+    dv__html_begin(out, "Models compared", table_style);
     put_header(out, comparison);
     fputs("<main>\n", out);
     if (shown) {

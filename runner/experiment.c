@@ -170,12 +170,27 @@ static dv_status read_pretrain(const dv_tree *tree, dv_experiment *out)
     return DV_OK;
 }
 
-static dv_status read_all(const dv_tree *tree, dv_experiment *out)
+static dv_status read_sections(const dv_tree *tree, dv_experiment *out)
 {
     DV_TRY(check_sections(tree));
     DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &out->tree));
     for (const dv_section *section = dv_sections; section->name != NULL; section++)
         DV_TRY(read_section(tree, section, out));
+    return DV_OK;
+}
+
+dv_status dv_experiment_without_model(const dv_tree *settings, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_status status = read_sections(settings, out);
+    if (status != DV_OK)
+        dv_experiment_free(out);
+    return status;
+}
+
+static dv_status read_all(const dv_tree *tree, dv_experiment *out)
+{
+    DV_TRY(read_sections(tree, out));
     const dv_tree *model = dv_tree_get(tree, "model");
     if (model == NULL)
         return dv_tree_fail(tree, "the section 'model' is missing");
@@ -378,6 +393,15 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
     strcpy(out->note, note);
     out->files = tree;
     return DV_OK;
+}
+
+dv_look_config dv_experiment_look(const dv_experiment *experiment)
+{
+    return (dv_look_config){.sample_rate = experiment->features.sample_rate,
+                            .duration = experiment->features.duration,
+                            .max_seconds = experiment->data.max_seconds,
+                            .batch_size = experiment->train.batch_size,
+                            .accumulate = experiment->train.accumulate};
 }
 
 void dv_experiment_free(dv_experiment *experiment)

@@ -4,7 +4,7 @@
 
 #include "engine/train/trainer.h"
 #include "frontends/augment.h"
-#include "frontends/dataset/dataset.h"
+#include "frontends/dataset/look.h"
 
 typedef struct dv_experiment {
     dv_data_config data;
@@ -31,6 +31,9 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
 /* The same from a resolved configuration, as a checkpoint holds it. */
 dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out);
 
+/* The sections alone, of settings that need be no whole configuration: there is no model. */
+dv_status dv_experiment_without_model(const dv_tree *settings, dv_experiment *out);
+
 /*
  * The training that comes before: this one with what the section `pretrain` says of data, augment
  * and train laid over it. It freezes nothing unless it says so itself. Free with
@@ -44,6 +47,9 @@ dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files)
 /* Shortens every path of a resolved configuration to the names of files and folders: what leaves
    the machine does not tell where its data lie there. */
 void dv_experiment_shorten_paths(dv_tree *resolved);
+
+/* What the data of the experiment are looked at for. */
+dv_look_config dv_experiment_look(const dv_experiment *experiment);
 
 void dv_experiment_free(dv_experiment *experiment);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 static const dv_command commands[] = {
+    {"data", "shows what a data set holds, and what is wrong with it", dv_command_data},
     {"train", "trains a model from a configuration", dv_command_train},
     {"eval", "measures a checkpoint on a data set", dv_command_eval},
     {"predict", "says what was spoken in sound files", dv_command_predict},

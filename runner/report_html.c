@@ -16,6 +16,7 @@ typedef struct html_page {
     const char *title;           /* "lightweight" */
     const char *command;         /* that leads here */
     const char *metrics;         /* path of metrics.csv; NULL: no curves */
+    const dv_look *look;         /* at the data; NULL: none */
     const dv_noise_curve *noise; /* NULL: none */
     const char *mistakes;        /* the section; NULL: is not made yet */
 } html_page;
@@ -30,7 +31,7 @@ static const char *configured(const dv_report *report, const char *section, cons
     return value != NULL && value->kind == DV_TREE_SCALAR ? value->text : "";
 }
 
-static void put_entry(FILE *out, const char *name, const char *text)
+void dv__html_entry(FILE *out, const char *name, const char *text)
 {
     fprintf(out, "<dt>%s</dt><dd>", name);
     dv_svg_text(out, text);
@@ -46,7 +47,7 @@ static void put_features(FILE *out, const dv_report *report)
              configured(report, "features", "type"), (long long)dv_frontend_rows(frontend),
              (long long)dv_frontend_frames(frontend), config->duration,
              (long long)config->sample_rate);
-    put_entry(out, "Features", text);
+    dv__html_entry(out, "Features", text);
 }
 
 /* Where the model was trained on other data than these, both are told. */
@@ -55,14 +56,15 @@ static void put_data(FILE *out, const html_page *page)
     static const char *const names[] = {"training", "validation", "test", "all"};
     const char *trained = configured(page->report, "data", "path");
     char text[64];
-    put_entry(out, "Data", page->data->path);
+    dv__html_entry(out, "Data", page->data->path);
     if (page->report->part != DV_PART_COUNT)
-        put_entry(out, "Split", page->data->split);
+        dv__html_entry(out, "Split", page->data->split);
     snprintf(text, sizeof text, "%s, %lld clips", names[page->report->part],
              (long long)page->report->count);
-    put_entry(out, "Part", page->report->count > 0 ? text : "no clips to test or to validate with");
+    dv__html_entry(out, "Part",
+                   page->report->count > 0 ? text : "no clips to test or to validate with");
     if (strcmp(trained, page->data->path) != 0)
-        put_entry(out, "Trained on", trained);
+        dv__html_entry(out, "Trained on", trained);
 }
 
 static void put_header(FILE *out, const html_page *page)
@@ -76,15 +78,15 @@ static void put_header(FILE *out, const html_page *page)
     fputs("</h1>\n<dl>\n", out);
     snprintf(text, sizeof text, "%.200s, %lld parameters", page->title,
              (long long)dv_predictor_parameters(predictor));
-    put_entry(out, "Model", text);
+    dv__html_entry(out, "Model", text);
     put_features(out, page->report);
     put_data(out, page);
-    put_entry(out, "Seed", configured(page->report, "train", "seed"));
-    put_entry(out, "Device", dv_predictor_device(predictor));
-    put_entry(out, "Command", page->command);
+    dv__html_entry(out, "Seed", configured(page->report, "train", "seed"));
+    dv__html_entry(out, "Device", dv_predictor_device(predictor));
+    dv__html_entry(out, "Command", page->command);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", localtime_r(&now, &date));
-    put_entry(out, "Date", text);
-    put_entry(out, "Version", "decavox " DV_VERSION);
+    dv__html_entry(out, "Date", text);
+    dv__html_entry(out, "Version", "decavox " DV_VERSION);
     fputs("</dl>\n</header>\n", out);
 }
 
@@ -175,6 +177,19 @@ static void put_classes(FILE *out, const dv_report *report)
     fputs("</tbody>\n</table>\n</section>\n", out);
 }
 
+void dv__html_findings(FILE *out, const dv_look *look)
+{
+    if (look->count == 0)
+        return;
+    fputs("<section>\n<h2>Findings in the data</h2>\n<ul>\n", out);
+    for (size_t i = 0; i < look->count; i++) {
+        fputs("<li>", out);
+        dv_svg_text(out, look->findings[i].text);
+        fputs("</li>\n", out);
+    }
+    fputs("</ul>\n</section>\n", out);
+}
+
 /* ---- The page ---- */
 
 static dv_status put_configuration(FILE *out, const dv_report *report)
@@ -197,14 +212,20 @@ static dv_status put_mistakes(FILE *out, const html_page *page)
     return DV_OK;
 }
 
-static dv_status put_page(FILE *out, const void *user)
+void dv__html_begin(FILE *out, const char *title, const char *more)
 {
-    const html_page *page = user;
     fputs(DV_HTML_BEGINS
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
           out);
-    dv_svg_text(out, page->title);
-    fprintf(out, " \u2013 decavox</title>\n<style>\n%s</style>\n</head>\n<body>\n", dv__html_style);
+    dv_svg_text(out, title);
+    fprintf(out, " \u2013 decavox</title>\n<style>\n%s%s</style>\n</head>\n<body>\n",
+            dv__html_style, more);
+}
+
+static dv_status put_page(FILE *out, const void *user)
+{
+    const html_page *page = user;
+    dv__html_begin(out, page->title, "");
     put_header(out, page);
     fputs("<main>\n", out);
     bool answered = page->report->count > 0;
@@ -212,6 +233,8 @@ static dv_status put_page(FILE *out, const void *user)
         put_result(out, page);
     if (page->noise != NULL)
         dv__html_noise(out, page->noise);
+    if (page->look != NULL)
+        dv__html_findings(out, page->look);
     if (page->metrics != NULL)
         DV_TRY(dv__html_curves(out, page->metrics));
     if (answered) {
@@ -231,12 +254,12 @@ static dv_status to_text(dv_status (*put)(FILE *out, const void *user), const vo
     *text = NULL;
     FILE *out = open_memstream(text, size);
     if (out == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: the page of a report");
+        return DV_FAIL(DV_ENOMEM, "out of memory: a page");
     dv_status status = put(out, user);
     bool whole = ferror(out) == 0;
     whole = fclose(out) == 0 && whole;
     if (status == DV_OK && !whole)
-        status = DV_FAIL(DV_ENOMEM, "out of memory: the page of a report");
+        status = DV_FAIL(DV_ENOMEM, "out of memory: a page");
     if (status != DV_OK) {
         free(*text);
         *text = NULL;
@@ -244,11 +267,12 @@ static dv_status to_text(dv_status (*put)(FILE *out, const void *user), const vo
     return status;
 }
 
-static dv_status write_page(const html_page *page, const char *path)
+dv_status dv__html_store(const char *path, dv_status (*put)(FILE *out, const void *user),
+                         const void *user)
 {
     char *text;
     size_t size;
-    DV_TRY(to_text(put_page, page, &text, &size));
+    DV_TRY(to_text(put, user, &text, &size));
     dv_status status = dv_atomic_file_store(path, text, size);
     free(text);
     return status;
@@ -260,23 +284,23 @@ static const char *model_name(const dv_report *report)
     return name[0] != '\0' ? name : "model";
 }
 
-dv_status dv_report_html_run(const dv_report *report, const dv_data_config *data,
-                             const dv_run_folder *folder, const char *device, int threads)
+dv_status dv_report_html_run(const dv_report *report, const dv_html_run *run)
 {
     char config[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE], path[DV_RUN_PATH_SIZE], count[16];
     char *command;
-    dv_run_folder_path(folder, "config.yaml", config);
-    dv_run_folder_path(folder, "metrics.csv", metrics);
-    dv_run_folder_path(folder, "report.html", path);
-    snprintf(count, sizeof count, "%d", threads);
-    const char *const words[] = {"train", config, "--device", device, "--threads", count};
+    dv_run_folder_path(run->folder, "config.yaml", config);
+    dv_run_folder_path(run->folder, "metrics.csv", metrics);
+    dv_run_folder_path(run->folder, "report.html", path);
+    snprintf(count, sizeof count, "%d", run->threads);
+    const char *const words[] = {"train", config, "--device", run->device, "--threads", count};
     DV_TRY(dv_shell_command(words, sizeof words / sizeof words[0], &command));
     html_page page = {.report = report,
-                      .data = data,
+                      .data = run->data,
                       .title = model_name(report),
                       .command = command,
+                      .look = run->look,
                       .metrics = metrics};
-    dv_status status = write_page(&page, path);
+    dv_status status = dv__html_store(path, put_page, &page);
     free(command);
     return status;
 }
@@ -302,7 +326,7 @@ dv_status dv_report_html_eval(const dv_html_eval *eval, const char *path)
                       .command = command,
                       .noise = eval->curve->count > 0 ? eval->curve : NULL,
                       .mistakes = eval->mistakes};
-    dv_status status = write_page(&page, path);
+    dv_status status = dv__html_store(path, put_page, &page);
     free(command);
     return status;
 }

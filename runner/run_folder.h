@@ -7,7 +7,8 @@
  *     metrics.csv          a row per epoch; metrics-1.csv, ... those of a run that had to begin
  * again confusion.csv        of the test part, or the validation part where there is no test part
  *     report.json          the same evaluation with all its figures, and the part that it is of
- *     report.html          the same to be looked at: curves, confusion matrix, worst mistakes;
+ *     report.html          the same to be looked at: what was found in the data, curves, confusion
+ *                          matrix, worst mistakes;
  *                          without a test and a validation part, and so without the two files
  *                          above, the curves alone
  *     events.out.tfevents.SECONDS.decavox

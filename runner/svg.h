@@ -60,6 +60,17 @@ typedef struct dv_chart {
 /* Lines over epochs. */
 void dv_svg_lines(FILE *out, const dv_chart *chart);
 
+typedef struct dv_histogram {
+    const char *id; /* of the elements, unique in the page */
+    const char *title;
+    const char *unit;     /* behind each tick of the values; "" for none */
+    const double *values; /* (count), finite */
+    size_t count;         /* at least 1 */
+} dv_histogram;
+
+/* How many values are in each of 40 ranges. */
+void dv_svg_histogram(FILE *out, const dv_histogram *histogram);
+
 typedef struct dv_heat {
     const char *id, *title;
     int64_t classes;

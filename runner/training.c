@@ -23,6 +23,7 @@ typedef struct dv_training {
     dv_run_folder folder;
     dv_context *context;
     dv_dataset dataset;
+    dv_look look; /* at the data */
     dv_frontend *frontend;
     dv_clip_source *source;
     dv_tree *labels;
@@ -130,6 +131,17 @@ static dv_status leave_out_tested(dv_training *training)
     return status;
 }
 
+/* Reads the sounds, and says what is found in them. */
+static dv_status look_at_data(dv_training *training)
+{
+    const dv_experiment *experiment = training->experiment;
+    const dv_look_config config = dv_experiment_look(experiment);
+    const dv_log *log = &training->context->log;
+    DV_TRY(dv_dataset_look(&training->dataset, training->frontend, &config, log, &training->look));
+    dv_look_log(&training->look, &training->dataset, log);
+    return training->request->strict ? dv_look_fail(&training->look) : DV_OK;
+}
+
 static dv_status load_data(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
@@ -142,8 +154,7 @@ static dv_status load_data(dv_training *training)
                        dv_error_message());
     DV_TRY(status);
     DV_TRY(leave_out_tested(training));
-    DV_TRY(dv_dataset_load(&training->dataset, training->frontend, experiment->data.max_seconds,
-                           &training->context->log));
+    DV_TRY(look_at_data(training));
     if (training->request->needs_test && !has_part(training, DV_TEST))
         return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
                        experiment->data.split);
@@ -288,8 +299,12 @@ static dv_status set_up(dv_training *training)
 
 static dv_status write_page(const dv_training *training, const dv_report *report)
 {
-    return dv_report_html_run(report, &training->experiment->data, &training->folder,
-                              training->device, training->context->threads);
+    const dv_html_run run = {.data = &training->experiment->data,
+                             .look = &training->look,
+                             .folder = &training->folder,
+                             .device = training->device,
+                             .threads = training->context->threads};
+    return dv_report_html_run(report, &run);
 }
 
 static dv_status write_files(dv_training *training, const dv_report *report)
@@ -432,6 +447,7 @@ static void clean_up(dv_training *training)
     dv_trainer_free(training->trainer);
     dv_clip_source_free(training->source);
     dv_dataset_free(&training->dataset);
+    dv_look_free(&training->look);
     dv_frontend_free(training->frontend);
     dv_context_close(training->context);
     dv_run_folder_close(&training->folder);

@@ -9,6 +9,7 @@ typedef struct dv_training_request {
     const dv_tree *changes;     /* to a run that is gone on with, see dv_resume_check; NULL: none */
     bool changed_data;          /* goes on although its sounds are others under the same names */
     const char *folder;         /* of the run, see run_folder.h */
+    bool strict;                /* DV_EFORMAT where anything is found in the data */
     const char *device;         /* auto, cpu, cuda, cuda:N or ref */
     int threads;                /* 0: as many as there are physical cores */
     const char *dot;            /* file for the graph; "": none */

@@ -91,8 +91,8 @@ static dv_audio read_good(const char *path, unsigned remarks)
     dv_audio audio;
     if (dv_audio_read(path, RATE, 10, &audio) != DV_OK)
         fail_msg("%s", dv_error_message());
-    if (audio.remarks != remarks)
-        fail_msg("%s: remarks 0x%x, not 0x%x", path, audio.remarks, remarks);
+    if (audio.facts.remarks != remarks)
+        fail_msg("%s: remarks 0x%x, not 0x%x", path, audio.facts.remarks, remarks);
     return audio;
 }
 

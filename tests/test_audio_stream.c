@@ -95,7 +95,7 @@ static void assert_same(const scratch *folder, const char *path)
         return;
     }
     assert_int_equal(by_pipe.count, by_file.count);
-    assert_int_equal(by_pipe.remarks, by_file.remarks);
+    assert_int_equal(by_pipe.facts.remarks, by_file.facts.remarks);
     assert_memory_equal(by_pipe.samples, by_file.samples,
                         (size_t)by_file.count * sizeof *by_file.samples);
     dv_audio_free(&by_file);

@@ -351,6 +351,9 @@ void dv_dataset_free(dv_dataset *dataset)
     for (size_t i = 0; i < dataset->note_count; i++)
         free(dataset->notes[i]);
     free(dataset->notes);
+    for (size_t i = 0; i < dataset->skipped; i++)
+        free(dataset->problems[i]);
+    free(dataset->problems);
     free(dataset->class_weights);
     *dataset = (dv_dataset){0};
 }

@@ -77,6 +77,8 @@ typedef struct dv_clip {
     bool part_given; /* the manifest said so */
     float *samples;  /* (count) prepared by the front-end; NULL before loading */
     int64_t count;
+    dv_audio_facts sound;       /* of the file; zeros before loading */
+    uint64_t content;           /* hash of the file's bytes; 0: not known, or it cannot be read */
     int64_t center;             /* see dv_frontend_prepare */
     const dv_noise_file *noise; /* borrowed: for dv_dataset_load_noisy; NULL: none */
 } dv_clip;
@@ -99,7 +101,8 @@ typedef struct dv_dataset {
     char **labels; /* (label_count) */
     size_t label_count;
     size_t skipped;                   /* unreadable files left out by dv_dataset_load, */
-    size_t skipped_of[DV_PART_COUNT]; /* of each part */
+    size_t skipped_of[DV_PART_COUNT]; /* of each part, */
+    char **problems;                  /* (skipped) and why, with the file's name; owned */
     char **notes; /* (note_count) what the user should know of how the data were read, a sentence
                      each; owned */
     size_t note_count, note_capacity;

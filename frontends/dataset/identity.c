@@ -116,14 +116,13 @@ uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
 
 /* ---- What is in the files ---- */
 
-/* contents (count): of each file, in their order; 0 of one that cannot be read. */
+/* contents (count): of each file, in their order; those that are known stay. */
 static void hash_contents(const char *const *paths, size_t count, int threads, uint64_t *contents)
 {
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
     for (size_t i = 0; i < count; i++) {
-        char digest[DV_SHA256_SIZE];
-        if (dv_sha256_file(paths[i], digest) == DV_OK)
-            contents[i] = dv__hash(DV__HASH_EMPTY, digest);
+        if (contents[i] == 0)
+            contents[i] = dv__content_of(paths[i]);
     }
 }
 
@@ -139,8 +138,10 @@ dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *no
         DV_TRY(dv_noise_list(noise_paths, &noises, &noise_count));
     DV_TRY_GOTO(dv__calloc(count + noise_count, sizeof *paths, &paths));
     DV_TRY_GOTO(dv__calloc(count + noise_count, sizeof *contents, &contents));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         paths[i] = dataset->clips[i].path;
+        contents[i] = dataset->clips[i].content;
+    }
     for (size_t i = 0; i < noise_count; i++)
         paths[count++] = noises[i];
     hash_contents(paths, count, threads, contents);

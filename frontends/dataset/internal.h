@@ -55,6 +55,8 @@ typedef struct dv__folder {
 dv_status dv__folder_read(const char *path, dv__folder *found);
 void dv__folder_free(dv__folder *found);
 
+void dv__add_kinds(dv_file_kinds *to, const dv_file_kinds *from);
+
 /* A sound file somewhere below a folder. */
 enum { DV__MOST_DEPTH = 8 };
 typedef struct dv__found {
@@ -89,6 +91,31 @@ uint64_t dv__hash(uint64_t value, const char *text);
 
 /* Of label, speaker and the file's own name: the same where the data lie in another folder. */
 uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip);
+
+/* How the sounds of clips are read. */
+typedef struct dv__loading {
+    int64_t sample_rate; /* Hz, that they are brought to */
+    double max_seconds;
+    const dv_frontend *frontend; /* prepares the sounds; NULL: none is kept */
+    const dv_noise_mix *mix;     /* of the clips that have a noise, and these alone; NULL: of all,
+                                    without noise */
+    bool contents;               /* dv_clip.content too */
+} dv__loading;
+
+/* dv_dataset_load, without a word of what is left out or not in order. */
+dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *log);
+
+/* Names the files that were left out, from the `from`-th on: one warning each. */
+void dv__log_problems(const dv_dataset *dataset, size_t from, const dv_log *log);
+
+/* The number of loaded clips with the remark; *first is set where there is one. */
+size_t dv__remarked(const dv_dataset *dataset, dv_audio_remark remark, const dv_clip **first);
+
+/* Of the number of clips, "s" or "", the first one's path and the remark's text. */
+#define DV__REMARK_FORMAT "%zu clip%s, the first %s: %s"
+
+/* See dv_clip.content. */
+uint64_t dv__content_of(const char *path);
 
 /* DV_ECONFIG where one file, under whatever names, stands in two parts. */
 dv_status dv__check_parts(const dv_dataset *dataset);

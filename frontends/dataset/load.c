@@ -1,5 +1,5 @@
 #include "engine/core/threads.h"
-#include "frontends/audio.h"
+#include "engine/io/sha256.h"
 #include "frontends/dataset/internal.h"
 
 #include <omp.h>
@@ -31,95 +31,144 @@ fail:
     return status;
 }
 
-/* What loading a clip takes. */
-typedef struct loading {
-    dv_dataset *dataset;
-    const dv_frontend *frontend;
-    double max_seconds;
-    const dv_noise_mix *mix; /* NULL: none */
-} loading;
-
 /* What became of one clip. */
 typedef struct outcome {
     dv_status status;
-    char *problem;    /* why there is no sound, owned; NULL: there is */
-    unsigned remarks; /* see dv_audio */
+    char *problem; /* why there is no sound, owned; NULL: there is */
 } outcome;
 
-/* Reads and prepares one clip. */
-static dv_status load_clip(const loading *how, dv_clip *clip, outcome *out)
+uint64_t dv__content_of(const char *path)
+{
+    char digest[DV_SHA256_SIZE];
+    return dv_sha256_file(path, digest) == DV_OK ? dv__hash(DV__HASH_EMPTY, digest) : 0;
+}
+
+/* Puts the sound into the clip, prepared. */
+static void keep_sound(const dv_dataset *dataset, const dv__loading *how, dv_clip *clip,
+                       const dv_audio *audio)
+{
+    if (how->mix != NULL)
+        dv_noise_add(clip->noise, how->mix->seed, key_of(dataset, clip), how->mix->snr,
+                     audio->samples, audio->count);
+    free(clip->samples);
+    clip->samples = audio->samples;
+    clip->count = audio->count;
+    clip->center = dv_frontend_prepare(how->frontend, clip->samples, clip->count);
+}
+
+/* Reads one clip. */
+static dv_status load_clip(const dv_dataset *dataset, const dv__loading *how, dv_clip *clip,
+                           outcome *out)
 {
     dv_audio audio;
-    const dv_frontend *frontend = how->frontend;
-    int64_t sample_rate = dv_frontend_config(frontend)->sample_rate;
-    dv_status status = dv_audio_read(clip->path, sample_rate, how->max_seconds, &audio);
+    dv_status status = dv_audio_read(clip->path, how->sample_rate, how->max_seconds, &audio);
     if (status != DV_OK) {
         dv_status copied = dv__strdup(dv_error_message(), &out->problem);
         return copied != DV_OK ? copied : status;
     }
-    if (how->mix != NULL)
-        dv_noise_add(clip->noise, how->mix->seed, key_of(how->dataset, clip), how->mix->snr,
-                     audio.samples, audio.count);
-    out->remarks = audio.remarks;
-    free(clip->samples);
-    clip->samples = audio.samples;
-    clip->count = audio.count;
-    clip->center = dv_frontend_prepare(frontend, clip->samples, clip->count);
+    clip->sound = audio.facts;
+    if (how->contents)
+        clip->content = dv__content_of(clip->path);
+    if (how->frontend != NULL)
+        keep_sound(dataset, how, clip, &audio);
+    else
+        dv_audio_free(&audio);
     return DV_OK;
 }
 
-/* Closes the gaps that the clips with a problem leave, in order; says each. */
-static void leave_out(dv_dataset *dataset, const outcome *outcomes, const dv_log *log)
+/* Closes the gaps that the clips with a problem leave, in order, and keeps the problems. */
+static dv_status leave_out(dv_dataset *dataset, outcome *outcomes)
 {
-    size_t kept = 0;
+    size_t kept = 0, left = 0;
+    for (size_t i = 0; i < dataset->count; i++)
+        left += outcomes[i].problem != NULL;
+    if (left == 0)
+        return DV_OK;
+    char **larger =
+        realloc(dataset->problems, (dataset->skipped + left) * sizeof *dataset->problems);
+    if (larger == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu clips that are left out", left);
+    dataset->problems = larger;
     for (size_t i = 0; i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
         if (outcomes[i].problem == NULL) {
             dataset->clips[kept++] = *clip;
             continue;
         }
-        dv__log(log, DV_LOG_WARNING, "clip left out: %s", outcomes[i].problem);
-        dataset->skipped++;
+        dataset->problems[dataset->skipped++] = outcomes[i].problem;
+        outcomes[i].problem = NULL;
         dataset->skipped_of[clip->part]++;
         dv__clip_free(clip);
     }
     dataset->count = kept;
+    return DV_OK;
+}
+
+size_t dv__remarked(const dv_dataset *dataset, dv_audio_remark remark, const dv_clip **first)
+{
+    size_t count = 0;
+    for (size_t i = dataset->count; i-- > 0;) {
+        if ((dataset->clips[i].sound.remarks >> remark & 1) == 0)
+            continue;
+        count++;
+        *first = &dataset->clips[i];
+    }
+    return count;
 }
 
 /* One warning for each kind of remark, with the number of clips. */
-static void log_remarks(const dv_dataset *dataset, const outcome *outcomes, const dv_log *log)
+static void log_remarks(const dv_dataset *dataset, const dv_log *log)
 {
     for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
-        size_t count = 0, first = 0;
-        for (size_t i = dataset->count; i-- > 0;) {
-            if ((outcomes[i].remarks >> remark & 1) == 0)
-                continue;
-            count++;
-            first = i;
-        }
+        const dv_clip *first = NULL;
+        size_t count = dv__remarked(dataset, (dv_audio_remark)remark, &first);
         if (count > 0)
-            dv__log(log, DV_LOG_WARNING, "%zu clip%s, the first %s: %s", count,
-                    count > 1 ? "s" : "", dataset->clips[first].path,
-                    dv_audio_remark_text((dv_audio_remark)remark));
+            dv__log(log, DV_LOG_WARNING, DV__REMARK_FORMAT, count, count > 1 ? "s" : "",
+                    first->path, dv_audio_remark_text((dv_audio_remark)remark));
     }
 }
 
-/* What comes of the clips that were tried: warnings and gaps, or the end. */
-static dv_status conclude(dv_dataset *dataset, const outcome *outcomes, const dv_log *log)
+void dv__log_problems(const dv_dataset *dataset, size_t from, const dv_log *log)
 {
-    size_t total = dataset->count;
+    for (size_t i = from; i < dataset->skipped; i++)
+        dv__log(log, DV_LOG_WARNING, "clip left out: %s", dataset->problems[i]);
+}
+
+/* What comes of the clips that were tried: gaps, or the end. */
+static dv_status conclude(dv_dataset *dataset, outcome *outcomes)
+{
+    size_t total = dataset->count, before = dataset->skipped;
     for (size_t i = 0; i < total; i++) {
         if (outcomes[i].status == DV_ENOMEM)
             return DV_FAIL(DV_ENOMEM, "out of memory while reading %zu clips", total);
         if (outcomes[i].status == DV_ESYSTEM) /* it says nothing of the clip */
             return DV_FAIL(DV_ESYSTEM, "%s", outcomes[i].problem);
     }
-    log_remarks(dataset, outcomes, log);
-    leave_out(dataset, outcomes, log);
+    DV_TRY(leave_out(dataset, outcomes));
     if (dataset->count == 0)
         return DV_FAIL(DV_EFORMAT, "none of the %zu clips can be read; the first: %s", total,
-                       total > 0 ? outcomes[0].problem : "there is none");
+                       total > 0 ? dataset->problems[before] : "there is none");
     return DV_OK;
+}
+
+dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *log)
+{
+    outcome *outcomes; /* (total) */
+    size_t total = dataset->count;
+    DV_TRY(dv__calloc(total, sizeof *outcomes, &outcomes));
+
+    int threads = dv_threads_reserve(omp_get_max_threads(), log);
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
+    for (size_t i = 0; i < total; i++) {
+        dv_clip *clip = &dataset->clips[i];
+        if (how->mix == NULL || clip->noise != NULL)
+            outcomes[i].status = load_clip(dataset, how, clip, &outcomes[i]);
+    }
+    dv_status status = conclude(dataset, outcomes);
+    for (size_t i = 0; i < total; i++)
+        free(outcomes[i].problem);
+    free(outcomes);
+    return status;
 }
 
 dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
@@ -131,20 +180,14 @@ dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, doub
 dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend,
                                 double max_seconds, const dv_noise_mix *mix, const dv_log *log)
 {
-    const loading how = {dataset, frontend, max_seconds, mix};
-    outcome *outcomes; /* (total) */
-    size_t total = dataset->count;
-    DV_TRY(dv__calloc(total, sizeof *outcomes, &outcomes));
-
-    int threads = dv_threads_reserve(omp_get_max_threads(), log);
-#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
-    for (size_t i = 0; i < total; i++) {
-        if (mix == NULL || dataset->clips[i].noise != NULL)
-            outcomes[i].status = load_clip(&how, &dataset->clips[i], &outcomes[i]);
-    }
-    dv_status status = conclude(dataset, outcomes, log);
-    for (size_t i = 0; i < total; i++)
-        free(outcomes[i].problem);
-    free(outcomes);
+    const dv__loading how = {.sample_rate = dv_frontend_config(frontend)->sample_rate,
+                             .max_seconds = max_seconds,
+                             .frontend = frontend,
+                             .mix = mix};
+    size_t before = dataset->skipped;
+    dv_status status = dv__load(dataset, &how, log);
+    dv__log_problems(dataset, before, log);
+    if (status == DV_OK)
+        log_remarks(dataset, log);
     return status;
 }

@@ -207,6 +207,15 @@ static dv_status append(dv_dataset *from, dv_dataset *to)
     return DV_OK;
 }
 
+/* What the user should know of it holds of the whole. */
+static dv_status take_notes(const dv_dataset *from, dv_dataset *to)
+{
+    dv__add_kinds(&to->left_out, &from->left_out);
+    for (size_t i = 0; i < from->note_count; i++)
+        DV_TRY(dv__note(to, "%s", from->notes[i]));
+    return DV_OK;
+}
+
 /* What was opened before. */
 typedef struct opened {
     struct stat *sources; /* (count) */
@@ -238,6 +247,8 @@ static dv_status add_source(dv_dataset *dataset, const dv_tree *item, opened *be
     dv_status status = require_training(&further, &config);
     if (status == DV_OK)
         status = append(&further, dataset);
+    if (status == DV_OK)
+        status = take_notes(&further, dataset);
     dv_dataset_free(&further);
     return status;
 }

@@ -1,6 +1,7 @@
 /* What lies in a folder and in those below it. */
 #include "frontends/dataset/internal.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -51,12 +52,15 @@ static void count_kind(dv_file_kinds *kinds, const char *name)
         kind++;
     if (kind == DV_FILE_KINDS)
         return;
-    if (kind == kinds->count)
-        strcpy(kinds->list[kinds->count++].ending, dot);
+    if (kind == kinds->count) { /* in small letters, whichever file comes first */
+        char *to = kinds->list[kinds->count++].ending;
+        for (size_t i = 0; dot[i] != '\0'; i++)
+            to[i] = (char)tolower((unsigned char)dot[i]);
+    }
     kinds->list[kind].files++;
 }
 
-static void add_kinds(dv_file_kinds *to, const dv_file_kinds *from)
+void dv__add_kinds(dv_file_kinds *to, const dv_file_kinds *from)
 {
     to->total += from->total;
     for (int i = 0; i < from->count; i++) {
@@ -180,7 +184,7 @@ static dv_status survey_folder(const char *root, const char *below, const folder
     if (is_on_way(above, &info))
         goto fail;
     DV_TRY_GOTO(dv__folder_read(path, &found));
-    add_kinds(&survey->others, &found.others);
+    dv__add_kinds(&survey->others, &found.others);
     for (size_t i = 0; i < found.sound_count; i++)
         DV_TRY_GOTO(add_found(survey, below, found.sounds[i]));
     for (size_t i = 0; way.depth < DV__MOST_DEPTH && i < found.folder_count; i++) {

@@ -408,7 +408,7 @@ static dv_status read_and_answer(const dv_job *job, dv_worker *worker, const cha
     DV_TRY((how->streams ? dv_audio_read_stream : dv_audio_read)(
         path, dv_frontend_config(predictor->frontend)->sample_rate, DV_PREDICTOR_MAX_SECONDS,
         &audio));
-    answer->remarks = audio.remarks;
+    answer->remarks = audio.facts.remarks;
     answer->longer = !how->windows && audio.count > dv_frontend_samples(predictor->frontend);
     dv_status status = how->windows ? answer_windows(predictor, worker, &audio, answer)
                                     : answer_samples(predictor, worker, audio.samples, audio.count,

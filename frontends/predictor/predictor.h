@@ -53,7 +53,7 @@ typedef struct dv_answer {
     dv_status status; /* DV_OK, or why there is no answer */
     char message[512];
     float *logits;         /* (classes) */
-    unsigned remarks;      /* of the file: see dv_audio */
+    unsigned remarks;      /* of the file: see dv_audio_facts */
     bool longer;           /* the file, than the window */
     dv_seen seen;          /* of the file, by the model */
     dv_stretch *stretches; /* (stretch_count), where they are asked for */

@@ -32,6 +32,7 @@ MEASURE = " --seconds 0.01 --threads 1"
 RECOMMEND = "recommend" + MEASURE + " {}"
 
 RUNS = {
+    "decavox data PATH": ["{}"],
     "decavox train CONFIG --data PATH": ["{} --epochs 1"],
     "decavox train configs/advanced.yaml --data fsdd --split official --seed 1": [
         "{} --epochs 1", "train configs/lightweight.yaml --data fsdd --split official --epochs 1"],
@@ -54,20 +55,21 @@ RUNS = {
     "--model_type mini": ["train {} --data fsdd --epochs 1"],
     "--data": [EVAL + " fsdd"],
     "--format json": [EVAL, "predict lightweight a.wav {}", "info lightweight {}", "info {}",
-                      "compare lightweight {}" + MEASURE],
+                      "data fsdd {}", "compare lightweight {}" + MEASURE],
     "--out FILE": [EVAL],
-    "--html FILE": [EVAL],
+    "--html FILE": [EVAL, "data fsdd {}"],
     "--noise PATH[,PATH...] --snr 20,10,5,0": [EVAL],
     "--device": [EVAL + " cpu"],
     "--config --layers": ["info {}"],
+    "--strict": ["data fsdd {}", TRAIN],
     "--precision fp16": ["export lightweight --out half.safetensors {}"],
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],
     "--init_from": [TRAIN + " runs/done/model.safetensors"],
     "--svg FILE": ["compare lightweight {}" + MEASURE],
     "--help": [f"{command} {{}}" for command in (
-        "train", "eval", "predict", "info", "synth", "augment", "export", "crossval", "compare",
-        "recommend")],
+        "data", "train", "eval", "predict", "info", "synth", "augment", "export", "crossval",
+        "compare", "recommend")],
     "--force": [EVAL + " --out kept.json"],
     "--set 'data.more=[{path: FOLDER, split: train}]'": [
         TRAIN.replace("{}", "--set 'data.more=[{path: more, split: train}]'")],

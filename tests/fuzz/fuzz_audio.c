@@ -168,7 +168,7 @@ static void check_finite(const dv_audio *audio)
             fuzz_must(DV_FAIL(DV_EFORMAT, "sample %lld is not finite", (long long)i));
     }
     for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
-        if ((audio->remarks >> remark & 1) != 0 &&
+        if ((audio->facts.remarks >> remark & 1) != 0 &&
             dv_audio_remark_text((dv_audio_remark)remark)[0] == '\0')
             fuzz_must(DV_FAIL(DV_EFORMAT, "remark %d says nothing", remark));
     }
