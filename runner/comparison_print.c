@@ -71,13 +71,13 @@ static void print_row(const dv_measured *model, int width, FILE *out)
 {
     char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
     char rate[DV_SHORT_SIZE], first[DV_SHORT_SIZE];
-    fprintf(out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
-            model->name, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
-            show_size(model, DV_CHECKPOINT_FP16, half), mflops(model),
-            show_time(model, 1, 1e6 * model->p50, p50), show_time(model, 1, 1e6 * model->p99, p99),
-            show_time(model, 0, model->throughput, rate), model->batch,
-            1e-6 * (double)model->peak_memory,
-            show_time(model, 1, 1e3 * model->first_answer, first));
+    fprintf(
+        out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
+        dv_show(model->name).text, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
+        show_size(model, DV_CHECKPOINT_FP16, half), mflops(model),
+        show_time(model, 1, 1e6 * model->p50, p50), show_time(model, 1, 1e6 * model->p99, p99),
+        show_time(model, 0, model->throughput, rate), model->batch,
+        1e-6 * (double)model->peak_memory, show_time(model, 1, 1e3 * model->first_answer, first));
     print_accuracy(&model->accuracy, out);
 }
 

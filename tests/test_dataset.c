@@ -286,6 +286,12 @@ static void one_class(void **state)
     assert_message("of one class, 'yes'");
     assert_null(strstr(dv_error_message(), "are the data"));
 
+    write_file(*state, "a_long_name_of_a_manifest.csv", "path,label\na.wav,yes\nb.wav,yes\n");
+    snprintf(config.path, sizeof config.path, "%s/a_long_name_of_a_manifest.csv",
+             (const char *)*state);
+    assert_int_equal(dv_dataset_prepare(&config, &dataset), DV_EFORMAT);
+    assert_message("of one class, 'yes'");
+
     snprintf(config.path, sizeof config.path, "%s/list.csv", (const char *)*state);
     write_file(*state, "list.csv", "path,label\n/a,yes\n"); /* its clips are not below it */
     assert_int_equal(dv_dataset_prepare(&config, &dataset), DV_EFORMAT);

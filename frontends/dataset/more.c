@@ -128,14 +128,14 @@ static dv_status require_training(const dv_dataset *dataset, const dv_data_confi
 static dv_status find_below(const dv_dataset *dataset, const char *path, char **out)
 {
     const char *below = dataset->clips[0].path;
+    dv_dataset inner;
     *out = NULL;
-    if (strncmp(below, path, strlen(path)) != 0)
-        return DV_OK; /* it is a manifest's */
+    if (strncmp(below, path, strlen(path)) != 0) /* of a manifest */
+        return DV_OK;
     below += strlen(path);
     below += strspn(below, "/");
     int length = (int)strcspn(below, "/");
     size_t size = strlen(path) + (size_t)length + 2;
-    dv_dataset inner;
     if (below[length] != '/')
         return DV_OK;
     DV_TRY(dv__calloc(size, 1, out));

@@ -187,9 +187,10 @@ class Data(support.Case):
         data = self.at("broken")
         os.makedirs(data)
         write_bad_sounds(data, prefix="3_")
+        write_bad_sounds(data, prefix="4_")
         done = decavox("train", self.config, "--data", data, "--out", self.at("broken_run"),
                        "--split", "random")
-        self.ends(done, FAILED, "none of the 7 clips can be read")
+        self.ends(done, FAILED, "none of the 14 clips can be read")
         self.assertFalse(os.path.exists(self.at("broken_run", "config.yaml")))
 
     def test_no_data(self):

@@ -84,7 +84,7 @@ class Lists(support.Case):
         for words in (["--init_from", "{a}.safetensors"],
                       ["--set", "train.init_from={a}.safetensors"]):
             _, done = self.train(*words, code=1)
-            self.assertIn("{a}.safetensors: cannot open", done.err)
+            self.assertIn("{a}.safetensors: cannot be opened", done.err)
 
 
 if __name__ == "__main__":
