@@ -255,7 +255,7 @@ class Shown(support.Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.odd = os.path.join(cls.data, "0_a b#é%_9.wav")
+        cls.odd = os.path.join(cls.data, "0_a b#é%41_9.wav")
         tone(cls.odd, number=1, scale=0.5, count=4800)
         support.write_text(os.path.join(cls.data, "notes.txt"), "")
 
@@ -271,7 +271,7 @@ class Shown(support.Case):
         self.assertEqual(sum(seen["parts"].values()), 89)
         self.assertEqual([(c["label"], c["clips"], c["parts"]["test"]) for c in seen["classes"]],
                          [("0", 23, 10), ("1", 22, 10), ("2", 22, 10), ("3", 22, 10)])
-        self.assertEqual(seen["speakers"], [{"speaker": "a b#é%", "clips": 1},
+        self.assertEqual(seen["speakers"], [{"speaker": "a b#é%41", "clips": 1},
                                             {"speaker": "ann", "clips": 44},
                                             {"speaker": "bob", "clips": 44}])
         seconds = seen["seconds"]
@@ -286,6 +286,17 @@ class Shown(support.Case):
         self.assertEqual(seen["left_out"], {"files": 1,
                                             "kinds": [{"ending": ".txt", "files": 1}]})
         self.assertEqual((seen["unreadable"], seen["findings"]), ([], []))
+
+    def test_quantiles(self):
+        """A share of the clips is at most as long."""
+        folder = self.at("lengths")
+        os.makedirs(folder)
+        for i in range(1, 6):
+            tone(os.path.join(folder, f"{i % 2}_ann_{i}.wav"), number=i, count=800 * i)
+        done = self.ends(decavox("data", folder, "--split=train", "--format=json"), GOOD)
+        seconds = json.loads(done.out)["seconds"]
+        self.assertEqual([seconds[k] for k in ("least", "p5", "median", "p95", "most", "total")],
+                         [0.1, 0.1, 0.3, 0.5, 0.5, 1.5])
 
     def test_options(self):
         exclude = support.write_text(self.at("out.csv"), "file\n1_ann_0.wav\n")
@@ -303,7 +314,7 @@ class Shown(support.Case):
     def test_text(self):
         text = self.ends(decavox("data", self.data, *OPTIONS), GOOD).out
         for line in (r"clips +89: 39 training, 10 validation, 40 test",
-                     r"speakers +3: a b#é% \(1\), ann \(44\), bob \(44\)",
+                     r"speakers +3: a b#é%41 \(1\), ann \(44\), bob \(44\)",
                      r"duration +least 0\.30 s, median 0\.30 s, 0\.30 s at 95 %, most 0\.60 s, "
                      r"total 27\.0 s",
                      r"sample rate +8000 Hz \(89 clips\)", r"other files +1 \.txt",
@@ -320,8 +331,9 @@ class Shown(support.Case):
             text = support.read_text(page)
             self.assertNotIn("http", text)
             root = xml.etree.ElementTree.fromstring(text)
-            sounds = [os.path.join(os.path.dirname(page), urllib.parse.unquote(a.get("src")))
-                      for a in root.iter("audio")]
+            paths = [urllib.parse.urlsplit(audio.get("src")).path for audio in root.iter("audio")]
+            sounds = [os.path.join(os.path.dirname(page), urllib.parse.unquote(path))
+                      for path in paths]
             names = [os.path.basename(path) for path in sounds]
             self.assertEqual(names[:2], ["3_bob_7.wav", "3_bob_8.wav"])  # what is found
             self.assertEqual(len(names), 2 + 2 * 4)
