@@ -60,7 +60,7 @@ static void put_text(FILE *out, const char *text, int most)
     }
 }
 
-static int text_length(const char *text)
+int dv__svg_length(const char *text)
 {
     int length = 0;
     bool utf8 = is_utf8(text);
@@ -76,15 +76,14 @@ void dv_svg_text(FILE *out, const char *text)
 
 void dv_svg_short_text(FILE *out, const char *text, int most)
 {
-    bool whole = text_length(text) <= most;
+    bool whole = dv__svg_length(text) <= most;
     put_text(out, text, whole ? -1 : most - 1);
     if (!whole)
         fputs("\u2026", out);
 }
 
-/* An element that says what it shows, open. */
-static void begin_picture(FILE *out, const char *class, const char *id, double width, double height,
-                          const char *title)
+void dv__svg_begin(FILE *out, const char *class, const char *id, double width, double height,
+                   const char *title)
 {
     fprintf(out,
             "<svg class=\"%s\" id=\"%s\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
@@ -182,143 +181,6 @@ void dv_scale_label(const dv_scale *scale, int tick, char text[DV_TICK_SIZE])
     }
 }
 
-/* ---- Lines ---- */
-
-enum { WIDTH = 480, HEIGHT = 270, LEFT = 62, RIGHT = 466, TOP = 40, BOTTOM = 222 };
-
-typedef struct axis_pair {
-    dv_scale x, y;
-} axis_pair;
-
-static double place_x(const axis_pair *axes, double value)
-{
-    return LEFT + (value - axes->x.low) / (axes->x.high - axes->x.low) * (RIGHT - LEFT);
-}
-
-static double place_y(const axis_pair *axes, double value)
-{
-    return BOTTOM - (value - axes->y.low) / (axes->y.high - axes->y.low) * (BOTTOM - TOP);
-}
-
-static size_t finite_count(const dv_chart *chart, const dv_line *line)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < chart->count; i++)
-        count += isfinite(line->values[i]) != 0;
-    return count;
-}
-
-/* The vertical axis begins at 0 where that costs the lines less than half of the height. */
-static axis_pair choose_axes(const dv_chart *chart)
-{
-    double low = INFINITY, high = -INFINITY;
-    for (size_t l = 0; l < chart->line_count; l++) {
-        for (size_t i = 0; i < chart->count; i++) {
-            double value = chart->lines[l].values[i];
-            low = isfinite(value) ? fmin(low, value) : low;
-            high = isfinite(value) ? fmax(high, value) : high;
-        }
-    }
-    if (low > 0 && low < high / 2)
-        low = 0;
-    return (axis_pair){.x = dv_scale_whole(chart->epochs[0], chart->epochs[chart->count - 1], 9),
-                       .y = dv_scale_around(low, high, 7)};
-}
-
-static void put_axes(FILE *out, const axis_pair *axes, const char *unit)
-{
-    char label[DV_TICK_SIZE];
-    fputs("<g class=\"axis\">\n", out);
-    for (int i = 0; i < axes->y.count; i++) {
-        double y = place_y(axes, dv_scale_tick(&axes->y, i));
-        dv_scale_label(&axes->y, i, label);
-        fprintf(out, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" ", LEFT, y,
-                RIGHT, LEFT - 8, y + 4);
-        fprintf(out, "text-anchor=\"end\">%s%s</text>\n", label, unit);
-    }
-    for (int i = 0; i < axes->x.count; i++) {
-        double x = place_x(axes, dv_scale_tick(&axes->x, i));
-        dv_scale_label(&axes->x, i, label);
-        fprintf(out, "<path class=\"tick\" d=\"M%.1f %dv5\"/><text x=\"%.1f\" y=\"%d\" ", x, BOTTOM,
-                x, BOTTOM + 19);
-        fprintf(out, "text-anchor=\"middle\">%s</text>\n", label);
-    }
-    fprintf(out, "<rect class=\"frame\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", LEFT,
-            TOP, RIGHT - LEFT, BOTTOM - TOP);
-    fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n</g>\n",
-            (LEFT + RIGHT) / 2, BOTTOM + 40);
-}
-
-/* A single point is no line: it gets a dot. */
-static void put_line(FILE *out, const dv_chart *chart, const axis_pair *axes, const dv_line *line)
-{
-    fprintf(out, "<polyline class=\"line %s\" points=\"", line->class);
-    const char *space = "";
-    double x = 0, y = 0;
-    for (size_t i = 0; i < chart->count; i++) {
-        if (!isfinite(line->values[i]))
-            continue;
-        x = place_x(axes, chart->epochs[i]);
-        y = place_y(axes, line->values[i]);
-        fprintf(out, "%s%.1f,%.1f", space, x, y);
-        space = " ";
-    }
-    fputs("\"/>\n", out);
-    if (finite_count(chart, line) == 1)
-        fprintf(out, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>\n", line->class,
-                x, y);
-}
-
-/* From the right, above the frame. */
-static void put_legend(FILE *out, const dv_chart *chart)
-{
-    double right = RIGHT;
-    for (size_t l = chart->line_count; l-- > 0;) {
-        const dv_line *line = &chart->lines[l];
-        if (finite_count(chart, line) == 0)
-            continue;
-        right -= 6.4 * text_length(line->name);
-        fprintf(out, "<path class=\"line %s\" d=\"M%.1f %dh24\"/>", line->class, right - 30,
-                TOP - 18);
-        fprintf(out, "<text x=\"%.1f\" y=\"%d\">", right, TOP - 14);
-        dv_svg_text(out, line->name);
-        fputs("</text>\n", out);
-        right -= 46;
-    }
-}
-
-static void put_description(FILE *out, const dv_chart *chart)
-{
-    size_t last = chart->count - 1;
-    fprintf(out, "<desc id=\"%s-desc\">Epochs %g to %g.", chart->id, chart->epochs[0],
-            chart->epochs[last]);
-    for (size_t l = 0; l < chart->line_count; l++) {
-        const dv_line *line = &chart->lines[l];
-        if (finite_count(chart, line) > 0)
-            fprintf(out, " %s: from %.4g%s to %.4g%s.", line->name, line->values[0], chart->unit,
-                    line->values[last], chart->unit);
-    }
-    fputs("</desc>\n", out);
-}
-
-void dv_svg_lines(FILE *out, const dv_chart *chart)
-{
-    axis_pair axes = choose_axes(chart);
-    begin_picture(out, "chart", chart->id, WIDTH, HEIGHT, chart->title);
-    put_description(out, chart);
-    fprintf(out, "<text class=\"head\" x=\"%d\" y=\"%d\">", 4, TOP - 14);
-    dv_svg_text(out, chart->title);
-    fputs("</text>\n", out);
-    put_axes(out, &axes, chart->unit);
-    for (size_t l = 0; l < chart->line_count; l++) {
-        if (finite_count(chart, &chart->lines[l]) > 0)
-            put_line(out, chart, &axes, &chart->lines[l]);
-    }
-    if (chart->line_count > 1)
-        put_legend(out, chart);
-    fputs("</svg>\n", out);
-}
-
 /* ---- The heat map ---- */
 
 typedef struct heat_layout {
@@ -334,7 +196,7 @@ static int longest_label(const dv_heat *heat)
 {
     int longest = 1;
     for (int64_t k = 0; k < heat->classes; k++) {
-        int length = text_length(heat->labels[k]);
+        int length = dv__svg_length(heat->labels[k]);
         longest = length > longest ? length : longest;
     }
     return longest < LONGEST_LABEL ? longest : LONGEST_LABEL;
@@ -442,7 +304,7 @@ void dv_svg_heat(FILE *out, const dv_heat *heat)
 {
     heat_layout l = lay_out(heat);
     double size = l.cell * (double)heat->classes;
-    begin_picture(out, "heat", heat->id, l.left + size + 2, l.top + size + 2, heat->title);
+    dv__svg_begin(out, "heat", heat->id, l.left + size + 2, l.top + size + 2, heat->title);
     fprintf(out,
             "<desc id=\"%s-desc\">A row for each of %" PRId64 " true classes, a column for "
             "each answer; the diagonal is right.</desc>\n",

@@ -16,6 +16,13 @@ void dv_svg_text(FILE *out, const char *text);
 /* Text of at most `most` characters, the last one an ellipsis where it was longer. */
 void dv_svg_short_text(FILE *out, const char *text, int most);
 
+/* Its length in characters. */
+int dv__svg_length(const char *text);
+
+/* An element that says what it shows, open. */
+void dv__svg_begin(FILE *out, const char *class, const char *id, double width, double height,
+                   const char *title);
+
 /* ---- Axes ---- */
 
 /* Ticks at `step` times first .. first + count - 1; the step is 1, 2 or 5 times a power of ten. */
