@@ -298,6 +298,20 @@ class Shown(support.Case):
         self.assertEqual([seconds[k] for k in ("least", "p5", "median", "p95", "most", "total")],
                          [0.1, 0.1, 0.3, 0.5, 0.5, 1.5])
 
+    def test_channels(self):
+        """Levels are those of the loudest channel, not of the mean."""
+        folder = self.at("stereo")
+        os.makedirs(folder)
+        tone(os.path.join(folder, "0_ann_1.wav"), scale=0.25)
+        write_stereo(os.path.join(folder, "1_ann_1.wav"), [0] * 2400, support.tone(1, 0, 1))
+        done = self.ends(decavox("data", folder, "--split=train", "--format=json"), GOOD)
+        seen = json.loads(done.out)
+        self.assertEqual(seen["channels"], [{"channels": 1, "clips": 1},
+                                            {"channels": 2, "clips": 1}])
+        self.assertAlmostEqual(seen["peak_db"]["most"], -5.4, delta=0.5)
+        self.assertAlmostEqual(seen["rms_db"]["most"], -12, delta=0.3)
+        self.assertAlmostEqual(seen["rms_db"]["least"], -24, delta=0.3)
+
     def test_options(self):
         exclude = support.write_text(self.at("out.csv"), "file\n1_ann_0.wav\n")
         self.assertEqual(self.json("--exclude", exclude)["clips"], 88)
