@@ -138,7 +138,7 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
 typedef struct channel_levels {
     double energy[MAX_CHANNELS]; /* sums of squares, by which channels that cancel are found, */
     double mean;                 /* and that of their mean */
-    double peak;
+    float peak;
     float last[MAX_CHANNELS];      /* sample */
     int64_t flat[MAX_CHANNELS];    /* samples at full scale up to the last one */
     int64_t clipped[MAX_CHANNELS]; /* samples in runs of them */
@@ -149,19 +149,27 @@ typedef struct channel_levels {
 static const float full_scale = 0.99996F, nearly_full_scale = 0.98F;
 enum { CLIPPED_RUN = 3 }; /* a peak alone, or two samples beside it, may be as loud by chance */
 
-static void measure(channel_levels *seen, int channel, float sample)
+/* A sample of at least nearly full scale. */
+static void measure_loud(channel_levels *seen, int channel, float sample)
 {
-    float size = fabsf(sample);
-    seen->energy[channel] += (double)sample * (double)sample;
-    if ((double)size > seen->peak)
-        seen->peak = (double)size;
-    bool flat = size >= full_scale || (size >= nearly_full_scale && sample == seen->last[channel]);
-    seen->last[channel] = sample;
+    bool flat = fabsf(sample) >= full_scale || sample == seen->last[channel];
     seen->flat[channel] = flat ? seen->flat[channel] + 1 : 0;
     if (seen->flat[channel] == CLIPPED_RUN)
         seen->clipped[channel] += CLIPPED_RUN;
     else if (seen->flat[channel] > CLIPPED_RUN)
         seen->clipped[channel]++;
+}
+
+static void measure(channel_levels *seen, int channel, float sample)
+{
+    float size = fabsf(sample);
+    seen->energy[channel] += (double)sample * (double)sample;
+    seen->peak = size > seen->peak ? size : seen->peak;
+    if (size >= nearly_full_scale)
+        measure_loud(seen, channel, sample);
+    else
+        seen->flat[channel] = 0;
+    seen->last[channel] = sample;
 }
 
 /* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
@@ -242,7 +250,7 @@ static void find_facts(const source *in, int64_t count, const channel_levels *se
                               .frames = count,
                               .channels = in->info.channels,
                               .remarks = in->header.remarks,
-                              .peak = seen->peak};
+                              .peak = (double)seen->peak};
     for (int channel = 0; channel < in->info.channels; channel++) {
         facts->rms = fmax(facts->rms, sqrt(seen->energy[channel] / (double)count));
         facts->clipped = fmax(facts->clipped, (double)seen->clipped[channel] / (double)count);
