@@ -25,6 +25,12 @@ enum {
    and soxr's 0.91 would take the last tenth of it. */
 static const double passband = 0.96;
 
+/* What of a sound is asked for, s. */
+typedef struct extent {
+    double most;          /* a longer one is refused, if all of it is asked for */
+    double start, length; /* of a stretch; length 0: all */
+} extent;
+
 /* What is being read. */
 typedef struct source {
     dv__sound_file *bytes;
@@ -102,7 +108,7 @@ static void find_promise(source *in)
     in->promised = unknown ? -1 : (int64_t)in->info.frames;
 }
 
-static dv_status check_info(const source *in, double max_seconds)
+static dv_status check_info(const source *in, const extent *asked)
 {
     const SF_INFO *info = &in->info;
     if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
@@ -114,9 +120,23 @@ static dv_status check_info(const source *in, double max_seconds)
     if (in->promised == 0)
         return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
     double seconds = (double)in->promised / (double)info->samplerate;
-    if (seconds > max_seconds)
+    if (asked->length == 0 && seconds > asked->most)
         return DV_FAIL(DV_EFORMAT, "%s: is too long: %.1f s, at most %g s", in->bytes->path,
-                       seconds, max_seconds);
+                       seconds, asked->most);
+    return DV_OK;
+}
+
+/* Goes to the start of a stretch; the frames in it: *count. */
+static dv_status find_stretch(source *in, const extent *asked, int64_t *count)
+{
+    *count = INT64_MAX;
+    if (asked->length == 0)
+        return DV_OK;
+    int64_t start = llround(asked->start * in->info.samplerate);
+    *count = llround(asked->length * in->info.samplerate);
+    if (sf_seek(in->file, start, SEEK_SET) != start)
+        return DV_FAIL(DV_EFORMAT, "%s: cannot be read from %g s on", in->bytes->path,
+                       asked->start);
     return DV_OK;
 }
 
@@ -197,18 +217,20 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
     return DV_OK;
 }
 
-/* Reads to the end of the file, or one chunk past the limit. On failure too, audio->samples is
-   the caller's. */
-static dv_status read_samples(source *in, double max_seconds, dv_audio *audio, channel_levels *seen)
+/* Reads so many frames, or to the end of the file, or one chunk past the limit. On failure too,
+   audio->samples is the caller's. */
+static dv_status read_samples(source *in, double max_seconds, int64_t wanted, dv_audio *audio,
+                              channel_levels *seen)
 {
     dv_status status = DV_OK;
     float *chunk = NULL;
     int64_t capacity = 0;
     double most = max_seconds * (double)in->info.samplerate;
     DV_TRY_GOTO(dv__calloc((size_t)(CHUNK_FRAMES * in->info.channels), sizeof *chunk, &chunk));
-    for (;;) {
-        int64_t frames =
-            sf_readf_float(in->file, chunk, in->header.endless ? MP3_FRAMES : CHUNK_FRAMES);
+    int64_t step = in->header.endless ? MP3_FRAMES : CHUNK_FRAMES;
+    while (audio->count < wanted) {
+        int64_t left = wanted - audio->count;
+        int64_t frames = sf_readf_float(in->file, chunk, left < step ? left : step);
         if (frames <= 0)
             break;
         DV_TRY_GOTO(reserve(&audio->samples, &capacity, audio->count, frames));
@@ -231,8 +253,13 @@ fail:
     return status;
 }
 
-static dv_status check_count(const source *in, int64_t count)
+static dv_status check_count(const source *in, const extent *asked, int64_t wanted, int64_t count)
 {
+    if (asked->length > 0 && count < wanted)
+        return DV_FAIL(DV_EFORMAT, "%s: ends before %g s", in->bytes->path,
+                       asked->start + asked->length);
+    if (asked->length > 0)
+        return DV_OK;
     if (count < 1)
         return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
     if (count < in->promised)
@@ -257,15 +284,23 @@ static void find_facts(const source *in, int64_t count, const channel_levels *se
     }
 }
 
-/* The decoded file at its own rate. */
-static dv_status read_file(source *in, double max_seconds, dv_audio *audio, channel_levels *seen)
+/* Up to the first sample. */
+static dv_status begin(source *in, const extent *asked)
 {
     DV_TRY(dv__sound_header_read(in->bytes, &in->header));
     DV_TRY(open_decoder(in));
     find_promise(in);
-    DV_TRY(check_info(in, max_seconds));
-    DV_TRY(read_samples(in, max_seconds, audio, seen));
-    DV_TRY(check_count(in, audio->count));
+    return check_info(in, asked);
+}
+
+/* What is asked for of the decoded file, at its own rate. */
+static dv_status read_file(source *in, const extent *asked, dv_audio *audio, channel_levels *seen)
+{
+    int64_t wanted;
+    DV_TRY(begin(in, asked));
+    DV_TRY(find_stretch(in, asked, &wanted));
+    DV_TRY(read_samples(in, asked->most, wanted, audio, seen));
+    DV_TRY(check_count(in, asked, wanted, audio->count));
     audio->sample_rate = in->info.samplerate;
     find_facts(in, audio->count, seen, &audio->facts);
     return DV_OK;
@@ -286,7 +321,7 @@ static int loudest_if_cancelled(const channel_levels *seen, int count)
 }
 
 /* Reads all channels as their mean, and where that cancels them, again the loudest alone. */
-static dv_status read_mixed(dv__sound_file *bytes, double max_seconds, dv_audio *audio)
+static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio *audio)
 {
     dv_status status = DV_OK;
     int channel = -1;
@@ -294,7 +329,7 @@ static dv_status read_mixed(dv__sound_file *bytes, double max_seconds, dv_audio 
         source in = {.bytes = bytes, .channel = channel};
         channel_levels seen = {.mean = 0};
         dv_audio_free(audio);
-        status = read_file(&in, max_seconds, audio, &seen);
+        status = read_file(&in, asked, audio, &seen);
         if (in.file != NULL)
             sf_close(in.file);
         if (channel >= 0)
@@ -335,19 +370,19 @@ dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *aud
     return DV_OK;
 }
 
-static dv_status read_audio(const char *path, bool streams, int64_t sample_rate, double max_seconds,
-                            dv_audio *audio)
+static dv_status read_audio(const char *path, bool streams, int64_t sample_rate,
+                            const extent *asked, dv_audio *audio)
 {
     dv__sound_file bytes;
     memset(audio, 0, sizeof *audio);
     if (sample_rate < 1 || sample_rate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be 1 to %d", path,
                        (long long)sample_rate, DV_AUDIO_MAX_RATE);
-    if (!(max_seconds > 0))
-        return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, max_seconds);
+    if (!(asked->most > 0))
+        return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, asked->most);
     dv_status status = dv__sound_file_open(path, streams, &bytes);
     if (status == DV_OK)
-        status = read_mixed(&bytes, max_seconds, audio);
+        status = read_mixed(&bytes, asked, audio);
     dv__sound_file_close(&bytes);
     if (status == DV_OK && audio->sample_rate != sample_rate)
         status = dv_audio_resample(path, sample_rate, audio);
@@ -358,13 +393,38 @@ static dv_status read_audio(const char *path, bool streams, int64_t sample_rate,
 
 dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio)
 {
-    return read_audio(path, false, sample_rate, max_seconds, audio);
+    return read_audio(path, false, sample_rate, &(extent){.most = max_seconds}, audio);
+}
+
+dv_status dv_audio_read_stretch(const char *path, int64_t sample_rate, double start, double length,
+                                dv_audio *audio)
+{
+    const extent asked = {.most = length + 1, .start = start, .length = length};
+    return read_audio(path, false, sample_rate, &asked, audio);
+}
+
+dv_status dv_audio_seconds(const char *path, double *seconds)
+{
+    dv__sound_file bytes;
+    source in = {.bytes = &bytes};
+    *seconds = 0;
+    dv_status status = dv__sound_file_open(path, false, &bytes);
+    if (status == DV_OK)
+        status = begin(&in, &(extent){.most = INFINITY});
+    if (status == DV_OK && in.promised < 0)
+        status = DV_FAIL(DV_EFORMAT, "%s: does not say how long it is", path);
+    if (status == DV_OK)
+        *seconds = (double)in.promised / (double)in.info.samplerate;
+    if (in.file != NULL)
+        sf_close(in.file);
+    dv__sound_file_close(&bytes);
+    return status;
 }
 
 dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
                                dv_audio *audio)
 {
-    return read_audio(path, true, sample_rate, max_seconds, audio);
+    return read_audio(path, true, sample_rate, &(extent){.most = max_seconds}, audio);
 }
 
 /* samples (count) -> 16-bit, the scale of which libsndfile's reading is the inverse. */

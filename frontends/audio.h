@@ -63,8 +63,16 @@ enum { DV_AUDIO_LARGEST = 65536 };
  */
 dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio);
 
-/* The same, and the path may be that of a pipe, or "-", standard input. Either is read to its end
-   before it is decoded; more than 256 MiB are DV_EFORMAT. */
+/* Reads `length` s of the file, above 0, from `start` s on, however long the file is. DV_EFORMAT:
+   it ends before. */
+dv_status dv_audio_read_stretch(const char *path, int64_t sample_rate, double start, double length,
+                                dv_audio *audio);
+
+/* How long the file is by its header, s. DV_EFORMAT: the header does not say. */
+dv_status dv_audio_seconds(const char *path, double *seconds);
+
+/* As dv_audio_read, and the path may be that of a pipe, or "-", standard input. Either is read to
+   its end before it is decoded; more than 256 MiB are DV_EFORMAT. */
 dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
                                dv_audio *audio);
 

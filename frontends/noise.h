@@ -13,9 +13,9 @@
  * stretch is silent (an RMS below 1e-6). Nothing is clipped.
  *
  * Which stretch it is, is a function of seed and key (dv_noise_key: the clip's label and the name
- * of its file) alone: the same at every SNR, in every order of the clips, in every part of the
- * data, from every folder. Which of several noises it is, is decided among the clips at hand
- * (dv_noise_share), so that the noises share these clips evenly.
+ * of its file, and for a stretch of a file also which one) alone: the same at every SNR, in every
+ * order of the clips, in every part of the data, from every folder. Which of several noises it is,
+ * is decided among the clips at hand (dv_noise_share), so that the noises share these clips evenly.
  */
 #ifndef DV_FRONTENDS_NOISE_H
 #define DV_FRONTENDS_NOISE_H

@@ -117,8 +117,11 @@ static void print_draws(const examples *all, const char *path, const dv_clip *cl
 {
     const dv_features_config *features = dv_frontend_config(all->frontend);
     double rate = (double)features->sample_rate;
-    printf("%s  from %s: shift %+.3f s, gain %+.1f dB", dv_show(path).text,
-           dv_show(clip->path).text, (double)draws->shift / rate, decibels((double)draws->gain));
+    printf("%s  from %s", dv_show(path).text, dv_show(clip->path).text);
+    if (clip->length > 0)
+        printf(" at %.3f s", clip->start);
+    printf(": shift %+.3f s, gain %+.1f dB", (double)draws->shift / rate,
+           decibels((double)draws->gain));
     if (all->experiment.augment.speed > 1)
         printf(", speed %.3f", (double)draws->step / 4294967296.0);
     if (draws->decay > 0)

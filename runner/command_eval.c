@@ -118,16 +118,13 @@ static dv_status check_present(const eval_options *chosen, const dv_data_config 
                    data->path, strerror(errno));
 }
 
-/* The data section of the checkpoint's configuration with what the command line says instead. The
-   further data that it was trained on are not evaluated. */
-static dv_status data_config(const dv_predictor *predictor, const eval_options *chosen,
+/* The data section of the checkpoint's configuration, `trained`, with what the command line says
+   instead. The further data that it was trained on are not evaluated. */
+static dv_status data_config(const dv_data_config *trained, const eval_options *chosen,
                              dv_data_config *data)
 {
-    dv_experiment experiment;
-    DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(predictor)->config, &experiment));
-    *data = experiment.data;
-    data->more = NULL; /* borrowed of what is freed here */
-    dv_experiment_free(&experiment);
+    *data = *trained;
+    data->more = NULL;
     if (chosen->data[0] != '\0') {
         memcpy(data->path, chosen->data, sizeof data->path);
         data->exclude[0] = '\0';
@@ -150,7 +147,8 @@ typedef struct evaluation {
     size_t word_count;
     const char *checkpoint;
     dv_predictor *predictor;
-    dv_data_config data;
+    dv_experiment trained; /* the checkpoint's */
+    dv_data_config data;   /* with what is borrowed of it */
     dv_dataset dataset;
     dv_noise_curve curve; /* no points: none is asked for */
     dv_outputs outputs;
@@ -237,7 +235,8 @@ static dv_status evaluate(evaluation *e)
     const eval_options *chosen = e->chosen;
     dv_log log = dv_command_log();
     DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_predictor_checkpoint(e->predictor)->config));
-    DV_TRY(data_config(e->predictor, chosen, &e->data));
+    DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(e->predictor)->config, &e->trained));
+    DV_TRY(data_config(&e->trained.data, chosen, &e->data));
     warn_of_heard(dv_predictor_checkpoint(e->predictor)->config, chosen);
     if (e->curve.count > 0)
         DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
@@ -308,6 +307,7 @@ int dv_command_eval(int argc, char **argv)
     if (status == DV_OK)
         status = evaluate(&e);
     dv_dataset_free(&e.dataset);
+    dv_experiment_free(&e.trained);
     dv_noise_curve_free(&e.curve);
     dv_predictor_free(e.predictor);
     dv_arguments_free(&arguments);

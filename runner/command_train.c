@@ -42,8 +42,9 @@ static const dv_field fields[] = {
 
 const dv_setting dv_train_settings[] = {
     {"data", "data.path", NULL, "folder or manifest"},
+    {"layout", "data.layout", NULL, "of a folder: what its folders and file names say"},
     {"split", "data.split", NULL,
-     "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
+     "auto, official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
     {"model_type", "model", NULL, "a model of configs/models: advanced, lightweight, ..."},
     {"feature_type", "features.type", NULL, "mfcc, mel or spectrogram"},
     {"epochs", "train.epochs", NULL, "passes over the training data"},

@@ -286,6 +286,8 @@ static json_t *clips_json(const dv_report *report)
     for (int64_t i = 0; i < report->count; i++) {
         json_t *one = dv_answer_json(report->predictor, report->clips[i]->path,
                                      report->logits + i * report->confusion.classes);
+        if (report->clips[i]->length > 0) /* s, of a stretch of the file */
+            json_object_set_new(one, "start", json_real(report->clips[i]->start));
         json_object_set_new(one, "truth",
                             json_string(dv_predictor_label(report->predictor, report->truth[i])));
         json_array_append_new(list, one);

@@ -111,6 +111,14 @@ static dv_status tools_create(const dv_features_config *config, picture_tools *o
     return out->scratch != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
 }
 
+/* The path, or the end of it, and where in the file a stretch begins. */
+static void put_name(FILE *out, const dv_clip *clip, const char *name)
+{
+    dv_svg_text(out, name);
+    if (clip->length > 0)
+        fprintf(out, " at %.3f s", clip->start);
+}
+
 /* The clip was prepared, and its center found, by the model's own front-end. */
 static void put_picture(FILE *out, picture_tools *tools, const dv_clip *clip, int number)
 {
@@ -130,7 +138,7 @@ static void put_picture(FILE *out, picture_tools *tools, const dv_clip *clip, in
             "role=\"img\" aria-labelledby=\"sound%d-title\">\n<title id=\"sound%d-title\">",
             (long long)frames, (long long)rows, number, number);
     fputs("log-mel spectrogram of ", out);
-    dv_svg_text(out, clip->path);
+    put_name(out, clip, clip->path);
     fprintf(out, "</title>\n<rect class=\"v0\" width=\"%lld\" height=\"%lld\"/>\n",
             (long long)frames, (long long)rows);
     fputs("<g transform=\"translate(0 0.5)\">\n", out);
@@ -148,9 +156,9 @@ static void put_mistake(FILE *out, const dv_report *report, picture_tools *tools
     fputs("<figure>\n", out);
     put_picture(out, tools, clip, number);
     fputs("<figcaption><span class=\"file\" title=\"", out);
-    dv_svg_text(out, clip->path);
+    put_name(out, clip, clip->path);
     fputs("\">", out);
-    dv_svg_text(out, slash != NULL ? slash + 1 : clip->path);
+    put_name(out, clip, slash != NULL ? slash + 1 : clip->path);
     fputs("</span><br/>true <b>", out);
     dv_svg_text(out, dv_predictor_label(report->predictor, report->truth[one->clip]));
     fputs("</b>, answered <b>", out);

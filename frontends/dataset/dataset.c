@@ -22,6 +22,12 @@ const dv_field dv_data_fields[] = {
     DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "seed of the split"),
     DV_PATH(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
     DV_FLOAT(dv_data_config, max_seconds, "30", 0.1, 3600, "longer files are left out, s"),
+    DV_TREE_FIELD(dv_data_config, labels,
+        "the words that are kept: [yes, no, ...]; default: all"),
+    DV_FLOAT(dv_data_config, unknown, "0", 0, 100,
+        "clips of a class _unknown_, drawn from the words that are not kept, for one of a kept word"),
+    DV_FLOAT(dv_data_config, silence, "0", 0, 100,
+        "stretches of a class _silence_, of the recordings in _background_noise_, for one of a kept word"),
     DV_TREE_FIELD(dv_data_config, more,
         "further data to train on: [{path: FOLDER, split: train, exclude: FILE}, ...]"),
     DV_END,
@@ -75,6 +81,13 @@ uint64_t dv__hash(uint64_t value, const char *text)
     return value;
 }
 
+uint64_t dv__hash_stretch(uint64_t value, const dv_clip *clip)
+{
+    char text[64];
+    snprintf(text, sizeof text, "@%.3f+%.3f", clip->start, clip->length);
+    return dv__hash(value, text);
+}
+
 uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip)
 {
     const char *slash = strrchr(clip->path, '/');
@@ -83,7 +96,7 @@ uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip)
     uint64_t value = DV__HASH_EMPTY;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         value = dv__hash(value, texts[i]);
-    return value;
+    return clip->length > 0 ? dv__hash_stretch(value, clip) : value;
 }
 
 dv_status dv__join(const char *folder, const char *name, char **out)

@@ -5,7 +5,8 @@
  * said: see dv_folder_layout. All sound files below it count that can be read (wav, flac, ogg,
  * opus, mp3, aiff, au, caf, w64, ...), but for dot-files and _background_noise_. Where the folders
  * at its top are called train, validation and test (or training, val, valid, dev, testing, eval,
- * evaluation), they are the parts, and what is in them has the layout.
+ * evaluation), they are the parts, and what is in them has the layout. Where it holds
+ * testing_list.txt and validation_list.txt, as Speech Commands has them, they tell the parts.
  *
  * A manifest is a table with the header path,label[,speaker[,split]], in any order, with commas,
  * semicolons or tabs, or JSON lines, objects with these members. Paths are relative to its folder;
@@ -63,23 +64,30 @@ typedef struct dv_data_config {
     int64_t seed;                 /* of the split; not of the training */
     char exclude[DV_STRING_SIZE]; /* see dv_dataset_exclude; "": none */
     double max_seconds;           /* longer files are left out */
-    const dv_tree *more;          /* see dv_dataset_extend; NULL: none */
+    const dv_tree *labels;        /* list of the words that are kept; NULL: all are */
+    double unknown; /* clips of the class _unknown_, drawn from the other words, as a share of the
+                       mean number of a kept word's clips, in each part */
+    double silence; /* likewise stretches of 1 s of the class _silence_, of the recordings in the
+                       folder _background_noise_ of data.path; each part has its own section of each
+                       recording */
+    const dv_tree *more; /* see dv_dataset_extend; NULL: none */
 } dv_data_config;
 
 extern const dv_field dv_data_fields[]; /* section `data` */
 
 typedef struct dv_clip {
     char *path;
-    char *speaker;   /* "" where unknown */
-    int label;       /* index into the data set's labels */
-    int64_t index;   /* of FSDD's names, else -1 */
-    dv_part part;    /* set by dv_dataset_split */
-    bool part_given; /* the manifest said so */
-    float *samples;  /* (count) prepared by the front-end; NULL before loading */
+    double start, length; /* s, the stretch of the file that it is; length 0: all of it */
+    char *speaker;        /* "" where unknown */
+    int label;            /* index into the data set's labels */
+    int64_t index;        /* of FSDD's names, else -1 */
+    dv_part part;         /* set by dv_dataset_split */
+    bool part_given;      /* the data said so */
+    float *samples;       /* (count) prepared by the front-end; NULL before loading */
     int64_t count;
-    dv_audio_facts sound;       /* of the file; zeros before loading */
-    uint64_t content;           /* hash of the file's bytes; 0: not known, or it cannot be read */
-    int64_t center;             /* see dv_frontend_prepare */
+    dv_audio_facts sound; /* of the file; zeros before loading */
+    uint64_t content; /* hash of the bytes of a whole file; 0: not known, or it cannot be read */
+    int64_t center;   /* see dv_frontend_prepare */
     const dv_noise_file *noise; /* borrowed: for dv_dataset_load_noisy; NULL: none */
 } dv_clip;
 
@@ -133,15 +141,18 @@ dv_status dv_dataset_split(dv_dataset *dataset, const dv_data_config *config);
  * Adds the training and validation parts of further data sets to one that is split. `more`: a list
  * of maps with path, split (default: train), test, validation (default: 0), seed and exclude, each
  * split by itself; what it keeps for testing is left out. DV_ECONFIG: names the place in the file;
- * also for a path that stands twice, and for labels that the data set does not have.
+ * also for a path that stands twice, and, unless config->labels says which are kept, for labels
+ * that the data set does not have.
  */
 dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config);
 
-/* Opens, excludes and splits: what an evaluation needs before the sound. */
+/* Opens, excludes, splits, and keeps the words that are asked for: what an evaluation needs before
+   the sound. DV_ECONFIG: a word that the data do not have (names the nearest), no recording of
+   noise that is long enough. */
 dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset);
 
 /* And what a training needs: extends too. DV_ECONFIG where nothing is left for training, and where
-   one file, under whatever names, is in two parts. */
+   one file, under whatever names, or one moment of it, is in two parts. */
 dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset);
 
 /* Leaves out the clips, *left of them, that are as files in the test or validation part of `other`:

@@ -2,22 +2,45 @@
 #include "engine/io/sha256.h"
 #include "frontends/dataset/internal.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
+const char *const dv__part_names[DV_PART_COUNT] = {"training", "validation", "test"};
+
+/* A clip as a stretch of a file. */
 typedef struct file_id {
     dev_t device;
     ino_t inode;
+    double start, end; /* s; 0 and infinity: all of it */
     size_t clip;
 } file_id;
 
-static int by_file(const void *a, const void *b)
+static int by_file(const file_id *x, const file_id *y)
 {
-    const file_id *x = a;
-    const file_id *y = b;
     if (x->device != y->device)
         return x->device < y->device ? -1 : 1;
     return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+/* By file, and whole ones before their stretches. */
+static int by_stretch(const void *a, const void *b)
+{
+    const file_id *x = a;
+    const file_id *y = b;
+    int order = by_file(x, y);
+    if (order != 0)
+        return order;
+    if (isinf(x->end) != isinf(y->end))
+        return isinf(x->end) ? -1 : 1;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+/* Whether there is a moment of one file that both have. */
+static bool overlap(const file_id *a, const file_id *b)
+{
+    return by_file(a, b) == 0 && a->start < b->end && b->start < a->end;
 }
 
 /* The files of the clips, in order; *files (*count) owned by the caller. What is not there is for
@@ -27,35 +50,52 @@ static dv_status list_files(const dv_dataset *dataset, file_id **files, size_t *
     *count = 0;
     DV_TRY(dv__calloc(dataset->count, sizeof **files, files));
     for (size_t i = 0; i < dataset->count; i++) {
+        const dv_clip *clip = &dataset->clips[i];
         struct stat info;
-        if (stat(dataset->clips[i].path, &info) == 0)
-            (*files)[(*count)++] = (file_id){info.st_dev, info.st_ino, i};
+        double end = clip->length > 0 ? clip->start + clip->length : (double)INFINITY;
+        if (stat(clip->path, &info) == 0)
+            (*files)[(*count)++] = (file_id){info.st_dev, info.st_ino, clip->start, end, i};
     }
-    qsort(*files, *count, sizeof **files, by_file);
+    qsort(*files, *count, sizeof **files, by_stretch);
     return DV_OK;
 }
 
+/* All stretches are equally long, so those that overlap and have two parts have two neighbours
+   among them that do. A whole file is the first of its clips. */
 dv_status dv__check_parts(const dv_dataset *dataset)
 {
-    static const char *const names[] = {"training", "validation", "test"};
     file_id *files;
-    size_t count;
+    size_t count, first = 0;
     DV_TRY(list_files(dataset, &files, &count));
     dv_status status = DV_OK;
     for (size_t i = 1; i < count && status == DV_OK; i++) {
-        const dv_clip *a = &dataset->clips[files[i - 1].clip];
+        first = by_file(&files[first], &files[i]) == 0 ? first : i;
+        size_t other = overlap(&files[first], &files[i]) ? first : i - 1;
+        const dv_clip *a = &dataset->clips[files[other].clip];
         const dv_clip *b = &dataset->clips[files[i].clip];
-        if (by_file(&files[i - 1], &files[i]) == 0 && a->part != b->part)
+        if (overlap(&files[other], &files[i]) && a->part != b->part)
             status = DV_FAIL(DV_ECONFIG,
                              "data: one file is in the %s part as '%s' and in the %s part as '%s'",
-                             names[a->part], a->path, names[b->part], b->path);
+                             dv__part_names[a->part], a->path, dv__part_names[b->part], b->path);
     }
     free(files);
     return status;
 }
 
-/* *tested (dataset->count), owned by the caller: the clips whose files are in the test or
-   validation part of `other`, in which no file has two parts. */
+/* Whether the clip `mine` has a moment of a clip of the test or validation part of `other`, whose
+   files of the same name begin with `theirs` (count). */
+static bool is_tested(const file_id *mine, const dv_dataset *other, const file_id *theirs,
+                      size_t count)
+{
+    for (size_t k = 0; k < count && by_file(&theirs[k], mine) == 0; k++) {
+        if (overlap(&theirs[k], mine) && other->clips[theirs[k].clip].part != DV_TRAIN)
+            return true;
+    }
+    return false;
+}
+
+/* *tested (dataset->count), owned by the caller: the clips with moments of files that are in the
+   test or validation part of `other`. */
 static dv_status find_tested(const dv_dataset *dataset, const dv_dataset *other, bool **tested)
 {
     dv_status status;
@@ -68,8 +108,7 @@ static dv_status find_tested(const dv_dataset *dataset, const dv_dataset *other,
     for (size_t i = 0, k = 0; i < mine_count; i++) {
         while (k < their_count && by_file(&theirs[k], &mine[i]) < 0)
             k++;
-        (*tested)[mine[i].clip] = k < their_count && by_file(&theirs[k], &mine[i]) == 0 &&
-                                  other->clips[theirs[k].clip].part != DV_TRAIN;
+        (*tested)[mine[i].clip] = is_tested(&mine[i], other, theirs + k, their_count - k);
     }
 fail:
     free(mine);
@@ -116,12 +155,14 @@ uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
 
 /* ---- What is in the files ---- */
 
-/* contents (count): of each file, in their order; those that are known stay. */
+/* contents (count): of each file, in their order; those that are known stay. 0 of one that cannot
+   be read, and of one that stands before, as of stretches. */
 static void hash_contents(const char *const *paths, size_t count, int threads, uint64_t *contents)
 {
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
     for (size_t i = 0; i < count; i++) {
-        if (contents[i] == 0)
+        bool again = i > 0 && strcmp(paths[i], paths[i - 1]) == 0;
+        if (contents[i] == 0 && !again)
             contents[i] = dv__content_of(paths[i]);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef DV_FRONTENDS_DATASET_INTERNAL_H
 #define DV_FRONTENDS_DATASET_INTERNAL_H
 
+#include "frontends/dataset/csv.h"
 #include "frontends/dataset/dataset.h"
 
 typedef struct dv__entry {
@@ -41,8 +42,15 @@ dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *
 /* The part that a word says, in any case, or -1. */
 int dv__part_named(const char *word);
 
-/* What lies in a folder, but for names that begin with a dot and for _background_noise_: recordings
-   of rooms, not of words, that come with Speech Commands. */
+/* Recordings of rooms, not of words, that come with Speech Commands; and classes that are made. */
+#define DV_BACKGROUND_NOISE "_background_noise_"
+#define DV_UNKNOWN "_unknown_"
+#define DV_SILENCE "_silence_"
+
+/* By dv_part: "training", ... */
+extern const char *const dv__part_names[DV_PART_COUNT];
+
+/* What lies in a folder, but for names that begin with a dot and for DV_BACKGROUND_NOISE. */
 typedef struct dv__folder {
     char **sounds; /* (sound_count) names in natural order, owned */
     size_t sound_count, sound_capacity;
@@ -89,7 +97,10 @@ int dv__natural_order(const char *a, const char *b);
 #define DV__HASH_EMPTY 0xCBF29CE484222325U
 uint64_t dv__hash(uint64_t value, const char *text);
 
-/* Of label, speaker and the file's own name: the same where the data lie in another folder. */
+/* Of the stretch that the clip is, behind what `value` is the hash of. */
+uint64_t dv__hash_stretch(uint64_t value, const dv_clip *clip);
+
+/* Of label, speaker, the file's own name and the stretch of it: the same in another folder. */
 uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip);
 
 /* How the sounds of clips are read. */
@@ -117,7 +128,37 @@ size_t dv__remarked(const dv_dataset *dataset, dv_audio_remark remark, const dv_
 /* See dv_clip.content. */
 uint64_t dv__content_of(const char *path);
 
-/* DV_ECONFIG where one file, under whatever names, stands in two parts. */
+/* Keeps the words of config->labels, and makes the classes _unknown_ and _silence_, of a data set
+   that is split. DV_ECONFIG. */
+dv_status dv__choose_words(dv_dataset *dataset, const dv_data_config *config);
+
+/* config->labels, or NULL where it says nothing. */
+const dv_tree *dv__kept_words(const dv_data_config *config);
+
+/* Adds stretches of the class _silence_, which the data set has; mean: clips of a kept word in each
+   part. DV_EIO; DV_EFORMAT; DV_ECONFIG: the recordings are too short. */
+dv_status dv__add_silence(dv_dataset *dataset, const dv_data_config *config,
+                          const double mean[DV_PART_COUNT]);
+
+/* Gives the clips of a folder their parts, where it has Speech Commands' lists. DV_EIO; DV_EFORMAT:
+   a clip in two lists, a list of other clips. */
+dv_status dv__read_part_lists(const char *folder, dv__listing *listing);
+
+/* The first columns of a CSV file, in order. */
+typedef struct dv__names {
+    dv__csv csv;
+    char **list; /* (count) in the file's text */
+    size_t count, capacity;
+} dv__names;
+
+/* Free with dv__names_free, on failure too. */
+dv_status dv__names_read(const char *path, dv__names *out);
+void dv__names_free(dv__names *names);
+
+/* Whether the path, or an end of it that begins behind a slash, is one of them. */
+bool dv__names_have(const dv__names *names, const char *path);
+
+/* DV_ECONFIG where a moment of one file, under whatever names, stands in two parts. */
 dv_status dv__check_parts(const dv_dataset *dataset);
 
 /* "folder/name", owned by the caller; `folder` "" gives the name alone. */

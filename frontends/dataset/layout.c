@@ -337,6 +337,8 @@ static dv_status add_clips(reading *how, dv_folder_layout layout, dv__listing *l
         DV_TRY(decide(how, dataset));
     for (size_t i = 0; i < how->survey->count; i++)
         DV_TRY(add_clip(how, &how->survey->clips[i], listing));
+    if (how->first == 0)
+        DV_TRY(dv__read_part_lists(how->path, listing));
     return forget_repeated(how, listing, dataset);
 }
 

@@ -7,7 +7,8 @@
 
 static uint64_t key_of(const dv_dataset *dataset, const dv_clip *clip)
 {
-    return dv_noise_key(dataset->labels[clip->label], clip->path);
+    uint64_t key = dv_noise_key(dataset->labels[clip->label], clip->path);
+    return clip->length > 0 ? dv__hash_stretch(key, clip) : key;
 }
 
 dv_status dv_dataset_give_noises(dv_dataset *dataset, const int64_t *indices, int64_t count,
@@ -56,18 +57,26 @@ static void keep_sound(const dv_dataset *dataset, const dv__loading *how, dv_cli
     clip->center = dv_frontend_prepare(how->frontend, clip->samples, clip->count);
 }
 
+static dv_status read_clip(const dv__loading *how, const dv_clip *clip, dv_audio *audio)
+{
+    if (clip->length > 0)
+        return dv_audio_read_stretch(clip->path, how->sample_rate, clip->start, clip->length,
+                                     audio);
+    return dv_audio_read(clip->path, how->sample_rate, how->max_seconds, audio);
+}
+
 /* Reads one clip. */
 static dv_status load_clip(const dv_dataset *dataset, const dv__loading *how, dv_clip *clip,
                            outcome *out)
 {
     dv_audio audio;
-    dv_status status = dv_audio_read(clip->path, how->sample_rate, how->max_seconds, &audio);
+    dv_status status = read_clip(how, clip, &audio);
     if (status != DV_OK) {
         dv_status copied = dv__strdup(dv_error_message(), &out->problem);
         return copied != DV_OK ? copied : status;
     }
     clip->sound = audio.facts;
-    if (how->contents)
+    if (how->contents && clip->length == 0)
         clip->content = dv__content_of(clip->path);
     if (how->frontend != NULL)
         keep_sound(dataset, how, clip, &audio);

@@ -1,5 +1,4 @@
 /* What is left out of a data set, and what is added to it. */
-#include "frontends/dataset/csv.h"
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>
@@ -10,41 +9,42 @@
 
 /* ---- Leaving out ---- */
 
-typedef struct name_list {
-    char **names; /* (count) in order */
-    size_t count, capacity;
-} name_list;
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The first column of the file, in order; the texts are the reader's. */
-static dv_status read_names(dv__csv *csv, name_list *list)
+dv_status dv__names_read(const char *path, dv__names *out)
 {
     dv__csv_row row;
+    *out = (dv__names){.count = 0};
+    DV_TRY(dv__csv_open(path, &out->csv));
     for (;;) {
-        DV_TRY(dv__csv_read(csv, &row));
+        DV_TRY(dv__csv_read(&out->csv, &row));
         if (row.count == 0)
             break;
-        DV_TRY(dv__grow(list->count, sizeof *list->names, &list->capacity, &list->names));
-        list->names[list->count++] = row.fields[0];
+        DV_TRY(dv__grow(out->count, sizeof *out->list, &out->capacity, &out->list));
+        out->list[out->count++] = row.fields[0];
     }
-    if (list->count > 1)
-        qsort(list->names, list->count, sizeof *list->names, by_text);
+    if (out->count > 1)
+        qsort(out->list, out->count, sizeof *out->list, by_text);
     return DV_OK;
 }
 
-/* Whether the path, or an end of it that begins behind a slash, is in the list. */
-static bool is_listed(const name_list *list, const char *path)
+void dv__names_free(dv__names *names)
+{
+    free(names->list);
+    dv__csv_close(&names->csv);
+}
+
+bool dv__names_have(const dv__names *names, const char *path)
 {
     const char *end = path + strlen(path);
     for (const char *c = end; c >= path; c--) {
         if (c != path && c[-1] != '/')
             continue;
-        if (list->count > 0 &&
-            bsearch(&c, list->names, list->count, sizeof *list->names, by_text) != NULL)
+        if (names->count > 0 &&
+            bsearch(&c, names->list, names->count, sizeof *names->list, by_text) != NULL)
             return true;
     }
     return false;
@@ -52,14 +52,12 @@ static bool is_listed(const name_list *list, const char *path)
 
 dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 {
-    dv__csv csv;
-    name_list list = {0};
-    DV_TRY(dv__csv_open(path, &csv));
-    dv_status status = read_names(&csv, &list);
+    dv__names names;
+    dv_status status = dv__names_read(path, &names);
     size_t kept = 0;
     for (size_t i = 0; status == DV_OK && i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
-        if (is_listed(&list, clip->path))
+        if (dv__names_have(&names, clip->path))
             dv__clip_free(clip);
         else
             dataset->clips[kept++] = *clip;
@@ -73,8 +71,7 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
         else if (kept == 0)
             status = DV_FAIL(DV_ECONFIG, "data.exclude: %s names all %zu clips", path, before);
     }
-    free(list.names);
-    dv__csv_close(&csv);
+    dv__names_free(&names);
     return status;
 }
 
@@ -108,6 +105,8 @@ dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *datase
         status = dv_dataset_exclude(dataset, config->exclude);
     if (status == DV_OK)
         status = dv_dataset_split(dataset, config);
+    if (status == DV_OK)
+        status = dv__choose_words(dataset, config);
     if (status != DV_OK)
         dv_dataset_free(dataset);
     return status;
@@ -165,7 +164,7 @@ static dv_status require_classes(const dv_dataset *dataset, const char *path)
     return status;
 }
 
-/* The number that each label of `from` has in `to`: *numbers (from->label_count), owned. */
+/* The number that each label of `from` has in `to`, or -1: *numbers (from->label_count), owned. */
 static dv_status number_labels(const dv_dataset *from, const dv_dataset *to, int **numbers)
 {
     DV_TRY(dv__calloc(from->label_count, sizeof **numbers, numbers));
@@ -173,29 +172,36 @@ static dv_status number_labels(const dv_dataset *from, const dv_dataset *to, int
         size_t k = 0;
         while (k < to->label_count && strcmp(from->labels[i], to->labels[k]) != 0)
             k++;
-        if (k == to->label_count) {
-            free(*numbers);
-            return DV_FAIL(DV_ECONFIG, "data.path has no label '%s'", from->labels[i]);
-        }
-        (*numbers)[i] = (int)k;
+        (*numbers)[i] = k < to->label_count ? (int)k : -1;
     }
     return DV_OK;
 }
 
-/* Moves what is not for testing from `from` to the end of `to`. */
-static dv_status append(dv_dataset *from, dv_dataset *to)
+static dv_status require_labels(const dv_dataset *from, const int *numbers)
 {
+    for (size_t i = 0; i < from->label_count; i++) {
+        if (numbers[i] < 0)
+            return DV_FAIL(DV_ECONFIG, "data.path has no label '%s'", from->labels[i]);
+    }
+    return DV_OK;
+}
+
+/* Moves what is not for testing from `from` to the end of `to`; `chosen`: but for words that are
+   not kept there. */
+static dv_status append(dv_dataset *from, dv_dataset *to, bool chosen)
+{
+    dv_status status = DV_OK;
     int *numbers;
     DV_TRY(number_labels(from, to, &numbers));
+    if (!chosen)
+        DV_TRY_GOTO(require_labels(from, numbers));
     dv_clip *larger = realloc(to->clips, (to->count + from->count) * sizeof *larger);
-    if (larger == NULL) {
-        free(numbers);
-        return DV_FAIL(DV_ENOMEM, "out of memory: %zu clips", to->count + from->count);
-    }
+    if (larger == NULL)
+        DV_TRY_GOTO(DV_FAIL(DV_ENOMEM, "out of memory: %zu clips", to->count + from->count));
     to->clips = larger;
     for (size_t i = 0; i < from->count; i++) {
         dv_clip *clip = &from->clips[i];
-        if (clip->part == DV_TEST) {
+        if (clip->part == DV_TEST || numbers[clip->label] < 0) {
             dv__clip_free(clip);
             continue;
         }
@@ -203,8 +209,9 @@ static dv_status append(dv_dataset *from, dv_dataset *to)
         to->clips[to->count++] = *clip;
     }
     from->count = 0;
+fail:
     free(numbers);
-    return DV_OK;
+    return status;
 }
 
 /* What the user should know of it holds of the whole. */
@@ -237,7 +244,7 @@ static dv_status check_new(const char *path, opened *before)
     return DV_OK;
 }
 
-static dv_status add_source(dv_dataset *dataset, const dv_tree *item, opened *before)
+static dv_status add_source(dv_dataset *dataset, const dv_tree *item, bool chosen, opened *before)
 {
     dv_data_config config = {0};
     dv_dataset further;
@@ -246,7 +253,7 @@ static dv_status add_source(dv_dataset *dataset, const dv_tree *item, opened *be
     DV_TRY(dv_dataset_open_parts(&config, &further));
     dv_status status = require_training(&further, &config);
     if (status == DV_OK)
-        status = append(&further, dataset);
+        status = append(&further, dataset, chosen);
     if (status == DV_OK)
         status = take_notes(&further, dataset);
     dv_dataset_free(&further);
@@ -264,7 +271,7 @@ dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config)
     DV_TRY(dv__calloc(more->count + 1, sizeof *before.sources, &before.sources));
     dv_status status = check_new(config->path, &before);
     for (size_t i = 0; status == DV_OK && i < more->count; i++) {
-        status = add_source(dataset, more->children[i], &before);
+        status = add_source(dataset, more->children[i], dv__kept_words(config) != NULL, &before);
         if (status != DV_OK)
             status = dv__fail_within(status, "data.more: item %zu", i + 1);
     }

@@ -78,7 +78,7 @@ void dv__add_kinds(dv_file_kinds *to, const dv_file_kinds *from)
 
 static dv_status folder_add(dv__folder *found, const char *path, const char *name)
 {
-    if (name[0] == '.' || strcmp(name, "_background_noise_") == 0)
+    if (name[0] == '.' || strcmp(name, DV_BACKGROUND_NOISE) == 0)
         return DV_OK;
     char *full;
     DV_TRY(dv__join(path, name, &full));

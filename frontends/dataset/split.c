@@ -1,20 +1,11 @@
-/*
- * Splits. Every clip and every speaker has a key, the hash of its names, seed and draw, that no
- * other one changes. How many clips of a stratum are drawn is systematic sampling: the strata are
- * walked with a random start in steps of 1 / share, so that each gives its share to within one
- * clip, and so does the whole, however small the strata are. Which ones are drawn, the smallest
- * keys, hardly changes where clips come or go: what was trained on does not become the test.
- */
-#include "engine/core/rng.h"
+/* Splits. What is drawn, clips (draw.h) and whole speakers, has the smallest keys. */
+#include "frontends/dataset/draw.h"
 #include "frontends/dataset/internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Steps of DV_RNG_SPLIT: one stream for each thing that is drawn. */
-enum { DRAW_TEST, DRAW_VALIDATION, DRAW_SPEAKER_ORDER, DRAW_FOLD };
 
 static const int64_t official_test_below = 5; /* FSDD's split: indices 0 to 4 of each are test */
 static const int64_t speakers_to_hold_out = 3;
@@ -24,13 +15,6 @@ typedef struct speaker_list {
     int64_t count;
     int64_t *of_clip; /* (clips) index into names */
 } speaker_list;
-
-typedef struct candidate {
-    int64_t stratum[2]; /* label; the speaker's place, or 0 */
-    uint64_t key;
-    uint64_t tie; /* between clips of one name, in several folders */
-    size_t clip;
-} candidate;
 
 static int by_name(const void *a, const void *b)
 {
@@ -69,11 +53,6 @@ fail:
     return status;
 }
 
-static dv_rng split_rng(const dv_data_config *config, uint64_t draw)
-{
-    return (dv_rng){.seed = (uint64_t)config->seed, .use = DV_RNG_SPLIT, .step = draw};
-}
-
 /* 0 .. count-1 shuffled; owned by the caller. */
 static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
 {
@@ -84,101 +63,46 @@ static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
     return DV_OK;
 }
 
-/* The finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
-   generators", OOPSLA 2014). */
-static uint64_t mix(uint64_t z)
+/* The clips in training as what there is to draw: *from (clips), and, where the speakers' places
+   `rank` are given, *strata (clips) of these; owned by the caller, on failure too. */
+static dv_status list_training(const dv_dataset *dataset, const speaker_list *speakers,
+                               const int64_t *rank, bool **from, int64_t **strata)
 {
-    z += 0x9E3779B97F4A7C15U;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
-}
-
-/* The place in a draw of what has this hash. */
-static uint64_t key_of(uint64_t hash, const dv_data_config *config, uint64_t draw)
-{
-    return mix(hash ^ mix(mix((uint64_t)config->seed) ^ draw));
-}
-
-static int by_stratum(const void *a, const void *b)
-{
-    const candidate *x = a;
-    const candidate *y = b;
-    for (int i = 0; i < 2; i++) {
-        if (x->stratum[i] != y->stratum[i])
-            return x->stratum[i] < y->stratum[i] ? -1 : 1;
-    }
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    if (x->tie != y->tie)
-        return x->tie < y->tie ? -1 : 1;
-    return (x->clip > y->clip) - (x->clip < y->clip);
-}
-
-/* All training clips, ordered by label, by the speaker's `rank` where it is given, and by their
-   keys in the draw; *candidates (*count) owned by the caller. */
-static dv_status order_clips(const dv_dataset *dataset, const speaker_list *speakers,
-                             const int64_t *rank, const dv_data_config *config, uint64_t draw,
-                             candidate **candidates, int64_t *count)
-{
-    *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **candidates, candidates));
+    *strata = NULL;
+    DV_TRY(dv__calloc(dataset->count, sizeof **from, from));
+    if (rank != NULL)
+        DV_TRY(dv__calloc(dataset->count, sizeof **strata, strata));
     for (size_t i = 0; i < dataset->count; i++) {
-        const dv_clip *clip = &dataset->clips[i];
-        if (clip->part != DV_TRAIN)
-            continue;
-        uint64_t key = key_of(dv__clip_hash(dataset, clip), config, draw);
-        (*candidates)[(*count)++] = (candidate){
-            .stratum = {clip->label, rank != NULL ? rank[speakers->of_clip[i]] : 0},
-            .key = key,
-            .tie = mix(key ^ i),
-            .clip = i,
-        };
+        (*from)[i] = dataset->clips[i].part == DV_TRAIN;
+        if (rank != NULL)
+            (*strata)[i] = rank[speakers->of_clip[i]];
     }
-    qsort(*candidates, (size_t)*count, sizeof **candidates, by_stratum);
     return DV_OK;
-}
-
-static bool same_stratum(const candidate *a, const candidate *b)
-{
-    return a->stratum[0] == b->stratum[0] && a->stratum[1] == b->stratum[1];
-}
-
-/* Walks the ordered candidates, stratum by stratum, and moves `share` of them to part `to`: at
-   least one, never all. start: 0..1, where the walk begins. */
-static void move_share(dv_dataset *dataset, const candidate *candidates, int64_t count,
-                       double share, double start, dv_part to)
-{
-    int64_t moved = 0, first = 0;
-    while (first < count) {
-        int64_t end = first + 1;
-        while (end < count && same_stratum(&candidates[end], &candidates[first]))
-            end++;
-        double drawn = floor(share * (double)end + start) - floor(share * (double)first + start);
-        for (int64_t i = first; i < first + (int64_t)drawn && moved + 1 < count; i++, moved++)
-            dataset->clips[candidates[i].clip].part = to;
-        first = end;
-    }
-    if (moved == 0 && count > 1)
-        dataset->clips[candidates[0].clip].part = to;
 }
 
 /* Moves `share` of the training clips to part `to`, stratified by label and, where `rank` is
    given, by speaker. rank (speakers): random places, lest the first names be always drawn. */
 static dv_status draw_clips(dv_dataset *dataset, const speaker_list *speakers, const int64_t *rank,
-                            double share, const dv_data_config *config, uint64_t draw, dv_part to)
+                            double share, const dv_data_config *config, dv__draw_use use,
+                            dv_part to)
 {
+    dv_status status;
+    bool *from = NULL, *drawn = NULL;
+    int64_t *strata = NULL;
     if (share <= 0.0)
         return DV_OK;
-    dv_rng rng = split_rng(config, draw);
-    uint32_t words[4];
-    dv_rng_words(&rng, 0, words);
-    candidate *candidates;
-    int64_t count;
-    DV_TRY(order_clips(dataset, speakers, rank, config, draw, &candidates, &count));
-    move_share(dataset, candidates, count, share, ((double)words[0] + 0.5) / 4294967296.0, to);
-    free(candidates);
-    return DV_OK;
+    DV_TRY_GOTO(list_training(dataset, speakers, rank, &from, &strata));
+    const dv__draw draw = {config->seed, use, from, strata};
+    DV_TRY_GOTO(dv__draw_share(dataset, &draw, share, &drawn));
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (drawn[i])
+            dataset->clips[i].part = to;
+    }
+fail:
+    free(from);
+    free(strata);
+    free(drawn);
+    return status;
 }
 
 /* ---- Whole speakers ---- */
@@ -201,7 +125,7 @@ static int by_key(const void *a, const void *b)
    smallest keys. present (speakers): who is in training. */
 static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers, bool *present,
                                int64_t present_count, double share, const dv_data_config *config,
-                               uint64_t draw, dv_part to)
+                               dv__draw_use use, dv_part to)
 {
     int64_t wanted = (int64_t)floor(share * (double)present_count + 0.5);
     wanted = wanted < 1 ? 1 : wanted;
@@ -212,7 +136,7 @@ static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers
     for (int64_t i = 0; i < speakers->count; i++) {
         if (present[i])
             keyed[count++] = (keyed_speaker){
-                key_of(dv__hash(DV__HASH_EMPTY, speakers->names[i]), config, draw), i};
+                dv__draw_key(dv__hash(DV__HASH_EMPTY, speakers->names[i]), config->seed, use), i};
     }
     qsort(keyed, (size_t)count, sizeof *keyed, by_key);
     for (int64_t i = 0; i < wanted; i++)
@@ -269,7 +193,8 @@ static dv_status split_official(dv_dataset *dataset)
 static dv_status require_speakers(const dv_dataset *dataset, const char *split)
 {
     for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].speaker[0] == '\0')
+        const dv_clip *clip = &dataset->clips[i];
+        if (clip->speaker[0] == '\0' && clip->length == 0) /* noise is nobody's */
             return DV_FAIL(DV_ECONFIG, "data.split: %s: the clip '%s' has no speaker", split,
                            dataset->clips[i].path);
     }
@@ -288,8 +213,8 @@ static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speak
     bool *present;
     DV_TRY(dv__calloc((size_t)speakers->count, sizeof *present, &present));
     int64_t count = find_present(dataset, speakers, present);
-    dv_status status =
-        draw_speakers(dataset, speakers, present, count, config->test, config, DRAW_TEST, DV_TEST);
+    dv_status status = draw_speakers(dataset, speakers, present, count, config->test, config,
+                                     DV__DRAW_TEST, DV_TEST);
     free(present);
     return status;
 }
@@ -332,7 +257,7 @@ static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *sp
 static dv_status rank_speakers(const speaker_list *speakers, const dv_data_config *config,
                                int64_t **rank)
 {
-    dv_rng rng = split_rng(config, DRAW_SPEAKER_ORDER);
+    dv_rng rng = dv__draw_rng(config->seed, DV__DRAW_SPEAKER_ORDER);
     return shuffled(&rng, speakers->count, rank);
 }
 
@@ -350,19 +275,24 @@ static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, c
     if ((size_t)folds > dataset->count)
         return DV_FAIL(DV_ECONFIG, "data.split: fold: %lld folds of %zu clips", (long long)folds,
                        dataset->count);
-    int64_t *rank, count;
-    candidate *candidates;
-    DV_TRY(rank_speakers(speakers, config, &rank));
-    dv_status status = order_clips(dataset, speakers, rank, config, DRAW_FOLD, &candidates, &count);
-    free(rank);
-    if (status != DV_OK)
-        return status;
-    for (int64_t i = 0; i < count; i++) {
-        if (i % folds == fold - 1)
-            dataset->clips[candidates[i].clip].part = DV_TEST;
+    dv_status status;
+    bool *from = NULL;
+    int64_t *rank = NULL, *strata = NULL;
+    size_t *order = NULL, count = 0;
+    DV_TRY_GOTO(rank_speakers(speakers, config, &rank));
+    DV_TRY_GOTO(list_training(dataset, speakers, rank, &from, &strata));
+    const dv__draw draw = {config->seed, DV__DRAW_FOLD, from, strata};
+    DV_TRY_GOTO(dv__draw_order(dataset, &draw, &order, &count));
+    for (size_t i = 0; i < count; i++) {
+        if ((int64_t)i % folds == fold - 1)
+            dataset->clips[order[i]].part = DV_TEST;
     }
-    free(candidates);
-    return DV_OK;
+fail:
+    free(rank);
+    free(from);
+    free(strata);
+    free(order);
+    return status;
 }
 
 /* In the order of dv_split_kind. */
@@ -424,7 +354,7 @@ static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, d
     for (size_t i = 0; i < dataset->count; i++)
         dataset->clips[i].part = DV_TRAIN;
     if (kind == DV_SPLIT_RANDOM)
-        return draw_clips(dataset, speakers, NULL, config->test, config, DRAW_TEST, DV_TEST);
+        return draw_clips(dataset, speakers, NULL, config->test, config, DV__DRAW_TEST, DV_TEST);
     if (kind == DV_SPLIT_SPEAKER)
         return split_by_speaker(dataset, speakers, config);
     if (kind == DV_SPLIT_FOLD)
@@ -451,10 +381,10 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
     int64_t count = find_present(dataset, speakers, present);
     if (kind == DV_SPLIT_SPEAKER && count >= speakers_to_hold_out)
         status = draw_speakers(dataset, speakers, present, count, config->validation, config,
-                               DRAW_VALIDATION, DV_VALIDATION);
+                               DV__DRAW_VALIDATION, DV_VALIDATION);
     else
-        status = draw_clips(dataset, speakers, rank, config->validation, config, DRAW_VALIDATION,
-                            DV_VALIDATION);
+        status = draw_clips(dataset, speakers, rank, config->validation, config,
+                            DV__DRAW_VALIDATION, DV_VALIDATION);
 fail:
     free(present);
     free(rank);

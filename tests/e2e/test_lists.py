@@ -7,6 +7,7 @@ from support import GOOD, USAGE, decavox, write_text
 
 # {key: (what is given, how config.yaml has it)}
 LISTS = {
+    "data.labels": ("[3, 0, 1, 2]", "labels: [3, 0, 1, 2]"),
     "data.more": ("[{path: MORE, split: train}]", "path: MORE"),
     "augment.noise_snr": ("[5,20]", "noise_snr: [5, 20]"),
     "augment.reverberation_time": ("[100, 200]", "reverberation_time: [100, 200]"),

@@ -66,6 +66,7 @@ RUNS = {
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],
     "--init_from": [TRAIN + " runs/done/model.safetensors"],
+    "--layout": [TRAIN + " name"],
     "--svg FILE": ["compare lightweight {}" + MEASURE],
     "--help": [f"{command} {{}}" for command in (
         "data", "train", "eval", "predict", "info", "synth", "augment", "export", "crossval",
