@@ -2,10 +2,10 @@
  * `cpu` is held to `ref` in the loss and the gradient's norm of the first step, and in the answers
  * of the checkpoint. Both add the same numbers in other orders, and what such rounding becomes
  * depends on the model: a batch norm of nearly equal values makes any of it large. So it is
- * measured: `ref` is computed once more with every sample and parameter off by about one rounding,
- * and what this changes, times `slack`, is allowed, beside a small share of the value itself. Where
- * that is not enough there are some more such changes: of a value that is nothing but rounding, one
- * may by chance change little.
+ * measured: `ref` is computed once more with all samples, features and parameters off by a
+ * rounding, and what this changes, times `slack`, is allowed, beside a small share of the value
+ * itself. Where that is not enough there are some more such changes: of a value that is nothing but
+ * rounding, one may by chance change little.
  */
 #include "tests/fuzz/run_case.h"
 #include "engine/io/checkpoint.h"
@@ -121,6 +121,32 @@ static dv_status run_trainer(const setup *s, dv_trainer *trainer, double by, con
                                s->labels, NULL);
 }
 
+/* A source whose features are changed by a share of up to `by`: where all clips are silent, those
+   of changed samples are as equal as before. */
+typedef struct moved_source {
+    dv_source inner;
+    double by;
+} moved_source;
+
+static dv_status moved_batch(void *user, const int64_t *places, int64_t count, uint64_t seed,
+                             uint64_t step, float *features, float *targets)
+{
+    const moved_source *s = user;
+    const dv_source *inner = &s->inner;
+    draw numbers = {step};
+    DV_TRY(inner->train_batch(inner->user, places, count, seed, step, features, targets));
+    for (int64_t i = 0; i < count * inner->rows * inner->frames; i++)
+        features[i] *= (float)(1 + s->by * (2 * draw_share(&numbers) - 1));
+    return DV_OK;
+}
+
+static dv_status moved_validation(void *user, int64_t first, int64_t count, float *features,
+                                  float *targets)
+{
+    const dv_source *inner = &((const moved_source *)user)->inner;
+    return inner->validation_batch(inner->user, first, count, features, targets);
+}
+
 /* Trains `steps` on a device, of parameters that are off by a share of `by`; `checkpoint` NULL:
    nothing is written. */
 static dv_status train(const setup *s, const char *device, int64_t steps, double by,
@@ -130,6 +156,8 @@ static dv_status train(const setup *s, const char *device, int64_t steps, double
     dv_context *context = NULL;
     dv_clip_source *source = NULL;
     dv_trainer *trainer = NULL;
+    moved_source moved = {.by = by};
+    dv_source taken;
     dv_train_config config = s->experiment.train;
     if (strcmp(device, "ref") == 0)
         config.mixed_precision = DV_MIXED_NONE;
@@ -139,8 +167,13 @@ static dv_status train(const setup *s, const char *device, int64_t steps, double
     DV_TRY_GOTO(dv_context_open(device, 1, (dv_log){0}, &context));
     DV_TRY_GOTO(dv_clip_source_create(context, by > 0 ? &s->moved : &s->dataset, s->frontend,
                                       &s->experiment.augment, config.batch_size, 1, &source));
-    DV_TRY_GOTO(dv_trainer_create(context, &config, s->experiment.model, dv_clip_source_get(source),
-                                  &trainer));
+    taken = moved.inner = *dv_clip_source_get(source);
+    if (by > 0) {
+        taken.user = &moved;
+        taken.train_batch = moved_batch;
+        taken.validation_batch = moved_validation;
+    }
+    DV_TRY_GOTO(dv_trainer_create(context, &config, s->experiment.model, &taken, &trainer));
     status = run_trainer(s, trainer, by, checkpoint, out);
 fail:
     dv_trainer_free(trainer);
