@@ -13,7 +13,7 @@ const dv_field dv_train_fields[] = {
     DV_FLOAT(dv_train_config, weight_decay, "0.02", 0, 10, "on matrices; none on norms and biases"),
     DV_FLOAT(dv_train_config, beta1, "0.9", 0, 0.9999, "first moment; momentum of sgd"),
     DV_FLOAT(dv_train_config, beta2, "0.999", 0, 0.99999, "second moment"),
-    DV_FLOAT(dv_train_config, epsilon, "1e-8", 0, 1, "added to the root of the second moment"),
+    DV_FLOAT(dv_train_config, epsilon, "1e-8", 1e-12, 1, "added to the root of the second moment"),
     DV_ENUM(dv_train_config, scheduler, "cosine", dv_schedule_names, "learning rate over time"),
     DV_FLOAT(dv_train_config, warmup, "0.08", 0, 0.9,
              "share of the updates that rise from 0, before the schedule proper; not of one_cycle"),

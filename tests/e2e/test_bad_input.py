@@ -282,6 +282,8 @@ class Configuration(support.Case):
                 (train + ["--epochs"], "--epochs", "value must follow"),
                 (train + ["--set", "train.epoch=3"], "epoch", "'epochs'"),
                 (train + ["--set", "train"], "--set", "key=value"),
+                # 0 / 0 where a gradient is 0
+                (train + ["--set", "train.epsilon=0"], "epsilon", "1e-12 to 1"),
                 (train + ["--device", "cqu"], "cqu", "cpu"),
                 (train + ["--threads", "-1"], "threads"),
                 (train + ["extra.yaml"], "extra.yaml"),
