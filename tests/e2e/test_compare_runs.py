@@ -143,7 +143,8 @@ class Runs(support.Case):
             self.assertIn(f"{folder} is left out: {reason}", err)
         _, err = self.compare(*wrong, code=FAILED)
         self.assertIn("no finished run", err)
-        self.assertIn("missing: No such file", self.compare(self.at("missing"), code=FAILED)[1])
+        self.assertIn("missing: cannot be opened: No such file",
+                      self.compare(self.at("missing"), code=FAILED)[1])
 
     def test_a_run_at_work(self):
         import fcntl
