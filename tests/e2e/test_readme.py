@@ -22,13 +22,13 @@ from support import FAILED, GOOD, USAGE
 WORDS = {
     "CONFIG": "tiny.yaml", "CHECKPOINT": "lightweight", "PATH": "fsdd", "FILE...": "a.wav b.wav",
     "PATH[,PATH...]": "noise,b.wav", "[CHECKPOINT]": "lightweight", "NAME": "mini", "N": "3",
-    "[CHECKPOINT|CONFIG": "lightweight", "...]": "configs/mini.yaml", "K": "2",
+    "[CHECKPOINT|CONFIG|RUN": "lightweight", "...]": "configs/mini.yaml", "K": "2",
 }
 
 TRAIN = "train configs/mini.yaml --data fsdd --epochs 1 {}"
 EVAL = "eval runs/done/model.safetensors {}"
 CROSSVAL = "crossval configs/mini.yaml --data fsdd --epochs 1 --out runs/crossval-{number} {}"
-MEASURE = " --seconds 0.01 --threads 1"
+MEASURE = " --seconds 0.01 --threads 1 --keep_busy"
 RECOMMEND = "recommend" + MEASURE + " {}"
 
 RUNS = {
@@ -45,12 +45,16 @@ RUNS = {
     "decavox augment CONFIG --data PATH --out FOLDER": ["{}"],
     "decavox export CHECKPOINT --out FILE": ["{}"],
     "decavox crossval CONFIG --data PATH --folds speaker --seeds 1,2,3": ["{} --epochs 1"],
-    "decavox compare [CHECKPOINT|CONFIG ...]": ["{}" + MEASURE],
+    "decavox compare [CHECKPOINT|CONFIG|RUN ...]": ["{}" + MEASURE],
+    "decavox compare runs/*": ["compare runs/done" + MEASURE],
     "decavox compare": ["{}" + MEASURE],
     "decavox recommend --use_case accuracy": ["{}" + MEASURE],
     "decavox recommend --use_case production --max-size-mb 8": ["{}" + MEASURE],
     "decavox recommend": ["{}" + MEASURE],
     "--resume FOLDER": ["train --resume runs/done"],
+    "--epochs N": ["train --resume runs/done {}"],
+    "--data PATH": ["train --resume runs/done {}"],
+    "--changed_data": ["train --resume runs/done {}"],
     "--model_type NAME": ["train {} --data fsdd --epochs 1"],
     "--model_type mini": ["train {} --data fsdd --epochs 1"],
     "--data": [EVAL + " fsdd"],
@@ -83,6 +87,10 @@ RUNS = {
     "--max-latency-ms": [RECOMMEND + " 10000"],
     "--max-size-mb": [RECOMMEND + " 50"],
     "--min-accuracy": [RECOMMEND + " 50"],
+    "--keep_busy": ["compare lightweight {}" + MEASURE],
+    "--windows": ["predict lightweight a.wav {}"],
+    "--class_weights '[1, 2]'": [
+        TRAIN.replace("{}", "--class_weights '[1, 2, 1, 2, 1, 2, 1, 2, 1, 2]'")],
     "--fresh": ["compare lightweight {}" + MEASURE],
     "--set train.overfit_one_batch=true": [TRAIN],
     "--set train.max_steps=10": [TRAIN],
@@ -229,7 +237,7 @@ class Readme(support.Case):
         self.assertIn("nameless", done.stderr)
         done = self.decavox("train other/mini.yaml --data .", folder)
         self.assertEqual(done.returncode, FAILED)
-        self.assertIn("other/mini.yaml: No such file", done.stderr)
+        self.assertIn("other/mini.yaml: cannot be opened: No such file", done.stderr)
 
 
 if __name__ == "__main__":
