@@ -392,15 +392,15 @@ class Crossval(support.Case):
         support.make_data(one, digits=2, speakers=("ann",), count=2)
         os.makedirs(many)
         for number in range(65):
-            support.write_text(os.path.join(many, f"0_s{number}_0.wav"), "")
+            support.write_text(os.path.join(many, f"{number % 2}_s{number}_0.wav"), "")
         self.refused(self.at("refused"), "1 speakers", data=one)
         self.refused(self.at("refused"), "65 speakers", "--folds K", data=many)
 
     def test_a_file_to_begin_with_that_is_too_long(self):
         data, long = self.at("long"), "b" * 100
         os.makedirs(data)
-        for speaker in ("ann", long):
-            support.write_text(os.path.join(data, f"0_{speaker}_0.wav"), "")
+        for digit, speaker in enumerate(("ann", long)):
+            support.write_text(os.path.join(data, f"{digit}_{speaker}_0.wav"), "")
         out = self.at("refused")
         self.refused(out, "train.init_from", f"with fold {long} and seed 1: {{fold}}", data=data,
                      more=["--init_from", 6 * "{fold}"])
