@@ -157,14 +157,18 @@ static int64_t size_of(const char *path)
     return stat(path, &info) == 0 ? (int64_t)info.st_size : -1;
 }
 
-/* Of the file that the writer makes. It stays where it is wanted as model.safetensors. */
+/* Of the file that `export` makes. It stays where it is wanted as model.safetensors. */
 static dv_status measure_size(const subject *s, const dv_params *params,
                               dv_checkpoint_precision precision, int64_t *bytes)
 {
     char path[PATH_SIZE];
     bool stays = !s->is_checkpoint && precision == DV_CHECKPOINT_FP32;
     snprintf(path, sizeof path, "%.900s/%s.safetensors", s->folder, stays ? "model" : "other");
-    dv_status status = dv_checkpoint_write_weights(path, params, precision, s->config, s->labels);
+    dv_tree *config;
+    DV_TRY(dv_tree_copy(s->config, &config));
+    dv_experiment_shorten_paths(config);
+    dv_status status = dv_checkpoint_write_weights(path, params, precision, config, s->labels);
+    dv_tree_free(config);
     *bytes = status == DV_OK ? size_of(path) : -1;
     if (!stays)
         (void)unlink(path);
