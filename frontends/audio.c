@@ -4,6 +4,7 @@
  */
 #include "frontends/audio.h"
 #include "frontends/audio_file.h"
+#include "frontends/audio_levels.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -18,7 +19,6 @@
 enum {
     CHUNK_FRAMES = 4096,
     MP3_FRAMES = 576, /* the decoder forgets those that it reads together with a frame cut short */
-    MAX_CHANNELS = 64,
 };
 
 /* What resampling leaves as it is, of the band that both rates have: speech at 8 kHz uses it all,
@@ -114,9 +114,9 @@ static dv_status check_info(const source *in, const extent *asked)
     if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
         return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->bytes->path,
                        info->samplerate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
-    if (info->channels < 1 || info->channels > MAX_CHANNELS)
+    if (info->channels < 1 || info->channels > DV__MOST_CHANNELS)
         return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->bytes->path,
-                       info->channels, MAX_CHANNELS);
+                       info->channels, DV__MOST_CHANNELS);
     if (in->promised == 0)
         return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
     double seconds = (double)in->promised / (double)info->samplerate;
@@ -154,48 +154,10 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
     return DV_OK;
 }
 
-/* What is measured of the channels while they are read. */
-typedef struct channel_levels {
-    double energy[MAX_CHANNELS]; /* sums of squares, by which channels that cancel are found, */
-    double mean;                 /* and that of their mean */
-    float peak;
-    float last[MAX_CHANNELS];      /* sample */
-    int64_t flat[MAX_CHANNELS];    /* samples at full scale up to the last one */
-    int64_t clipped[MAX_CHANNELS]; /* samples in runs of them */
-} channel_levels;
-
-/* From here on a sample is at full scale, and above the lower value where it is as the one before:
-   of u-law the largest is 0.98, of 8 bits 0.992. */
-static const float full_scale = 0.99996F, nearly_full_scale = 0.98F;
-enum { CLIPPED_RUN = 3 }; /* a peak alone, or two samples beside it, may be as loud by chance */
-
-/* A sample of at least nearly full scale. */
-static void measure_loud(channel_levels *seen, int channel, float sample)
-{
-    bool flat = fabsf(sample) >= full_scale || sample == seen->last[channel];
-    seen->flat[channel] = flat ? seen->flat[channel] + 1 : 0;
-    if (seen->flat[channel] == CLIPPED_RUN)
-        seen->clipped[channel] += CLIPPED_RUN;
-    else if (seen->flat[channel] > CLIPPED_RUN)
-        seen->clipped[channel]++;
-}
-
-static void measure(channel_levels *seen, int channel, float sample)
-{
-    float size = fabsf(sample);
-    seen->energy[channel] += (double)sample * (double)sample;
-    seen->peak = size > seen->peak ? size : seen->peak;
-    if (size >= nearly_full_scale)
-        measure_loud(seen, channel, sample);
-    else
-        seen->flat[channel] = 0;
-    seen->last[channel] = sample;
-}
-
 /* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
    for. */
 static dv_status mix_down(const source *in, const float *chunk, int64_t frames, int64_t position,
-                          float *mono, channel_levels *seen)
+                          float *mono, dv__levels *seen)
 {
     int channels = in->info.channels;
     for (int64_t i = 0; i < frames; i++) {
@@ -203,7 +165,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
         double sum = 0;
         for (int channel = 0; channel < channels; channel++) {
             sum += (double)frame[channel];
-            measure(seen, channel, frame[channel]);
+            dv__levels_add(seen, channel, frame[channel]);
         }
         mono[i] = in->channel < 0 ? (float)(sum / channels) : frame[in->channel];
         seen->mean += sum / channels * (sum / channels);
@@ -220,7 +182,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
 /* Reads so many frames, or to the end of the file, or one chunk past the limit. On failure too,
    audio->samples is the caller's. */
 static dv_status read_samples(source *in, double max_seconds, int64_t wanted, dv_audio *audio,
-                              channel_levels *seen)
+                              dv__levels *seen)
 {
     dv_status status = DV_OK;
     float *chunk = NULL;
@@ -270,20 +232,6 @@ static dv_status check_count(const source *in, const extent *asked, int64_t want
     return DV_OK;
 }
 
-static void find_facts(const source *in, int64_t count, const channel_levels *seen,
-                       dv_audio_facts *facts)
-{
-    *facts = (dv_audio_facts){.sample_rate = in->info.samplerate,
-                              .frames = count,
-                              .channels = in->info.channels,
-                              .remarks = in->header.remarks,
-                              .peak = (double)seen->peak};
-    for (int channel = 0; channel < in->info.channels; channel++) {
-        facts->rms = fmax(facts->rms, sqrt(seen->energy[channel] / (double)count));
-        facts->clipped = fmax(facts->clipped, (double)seen->clipped[channel] / (double)count);
-    }
-}
-
 /* Up to the first sample. */
 static dv_status begin(source *in, const extent *asked)
 {
@@ -294,7 +242,7 @@ static dv_status begin(source *in, const extent *asked)
 }
 
 /* What is asked for of the decoded file, at its own rate. */
-static dv_status read_file(source *in, const extent *asked, dv_audio *audio, channel_levels *seen)
+static dv_status read_file(source *in, const extent *asked, dv_audio *audio, dv__levels *seen)
 {
     int64_t wanted;
     DV_TRY(begin(in, asked));
@@ -302,22 +250,12 @@ static dv_status read_file(source *in, const extent *asked, dv_audio *audio, cha
     DV_TRY(read_samples(in, asked->most, wanted, audio, seen));
     DV_TRY(check_count(in, asked, wanted, audio->count));
     audio->sample_rate = in->info.samplerate;
-    find_facts(in, audio->count, seen, &audio->facts);
+    audio->facts = (dv_audio_facts){.sample_rate = in->info.samplerate,
+                                    .frames = audio->count,
+                                    .channels = in->info.channels,
+                                    .remarks = in->header.remarks};
+    dv__levels_tell(seen, &audio->facts);
     return DV_OK;
-}
-
-/* The loudest of `count` channels if their mean has less than a twentieth of the power that it has
-   where they know nothing of each other: a cable with one wire turned. Otherwise -1. */
-static int loudest_if_cancelled(const channel_levels *seen, int count)
-{
-    double sum = 0;
-    int loudest = 0;
-    for (int channel = 0; channel < count; channel++) {
-        sum += seen->energy[channel];
-        if (seen->energy[channel] > seen->energy[loudest])
-            loudest = channel;
-    }
-    return seen->mean < 0.05 * sum / count / count ? loudest : -1;
 }
 
 /* Reads all channels as their mean, and where that cancels them, again the loudest alone. */
@@ -327,7 +265,7 @@ static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio
     int channel = -1;
     for (int pass = 0; pass < 2; pass++) {
         source in = {.bytes = bytes, .channel = channel};
-        channel_levels seen = {.mean = 0};
+        dv__levels seen = {.mean = 0};
         dv_audio_free(audio);
         status = read_file(&in, asked, audio, &seen);
         if (in.file != NULL)
@@ -335,7 +273,7 @@ static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio
         if (channel >= 0)
             audio->facts.remarks |= 1U << DV_AUDIO_CANCELLED;
         if (status == DV_OK)
-            channel = loudest_if_cancelled(&seen, in.info.channels);
+            channel = dv__levels_cancelled(&seen, in.info.channels);
         if (status != DV_OK || channel < 0)
             break;
     }

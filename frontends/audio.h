@@ -85,4 +85,12 @@ dv_status dv_audio_write_wav(const char *path, const dv_audio *audio);
 
 void dv_audio_free(dv_audio *audio);
 
+/* What the ending of a file's name says, in any case. */
+typedef enum dv_sound_kind {
+    DV_NO_SOUND,
+    DV_SOUND,        /* of a kind that is read */
+    DV_FOREIGN_SOUND /* of one that is not read: m4a, amr, ... */
+} dv_sound_kind;
+dv_sound_kind dv_audio_kind(const char *name);
+
 #endif

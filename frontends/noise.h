@@ -26,10 +26,10 @@
 enum { DV_NOISE_MAX_SECONDS = 1800, DV_NOISE_MAX_SAMPLES = 1 << 28 };
 
 /*
- * Lists sound files: `paths` are files and folders, separated by commas; of a folder the files that
- * end in wav, flac, ogg or mp3, in natural order. DV_EARG: no path, or none between two commas;
- * DV_EIO: names the path that is not there or the folder without sound. Free with dv_noise_unlist;
- * empty on failure.
+ * Lists sound files: `paths` are files and folders, separated by commas; of a folder the files of
+ * kinds that are read (dv_audio_kind), in natural order. DV_EARG: no path, or none between two
+ * commas; DV_EIO: names the path that is not there or the folder without sound. Free with
+ * dv_noise_unlist; empty on failure.
  */
 dv_status dv_noise_list(const char *paths, char ***files, size_t *count);
 void dv_noise_unlist(char **files, size_t count);

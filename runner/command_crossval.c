@@ -97,8 +97,8 @@ static dv_status write_summary(dv_crossval *all, int format, bool *complete)
         json_t *json = dv_crossval_json(all, &summary);
         if (format == DV_FORMAT_TEXT)
             dv_crossval_text(all, &summary, stdout);
-        else if (json != NULL && json_dumpf(json, stdout, dv_json_flags(stdout)) == 0)
-            printf("\n");
+        else
+            (void)dv_json_print(json, stdout); /* NULL is told of below */
         char path[DV_STRING_SIZE + 32];
         snprintf(path, sizeof path, "%s/crossval.json", all->folder);
         status = dv_json_write(path, json);

@@ -76,12 +76,9 @@ static dv_status set_path(dv_data_config *data, const char *path)
 static dv_status print_json(const dv_data_summary *summary)
 {
     json_t *json = dv_data_json(summary);
-    if (json == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: what is seen of the data");
-    json_dumpf(json, stdout, dv_json_flags(stdout));
-    printf("\n");
+    dv_status status = dv_json_print(json, stdout);
     json_decref(json);
-    return DV_OK;
+    return status;
 }
 
 static dv_status look(data_view *view, const dv_arguments *arguments)

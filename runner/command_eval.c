@@ -169,10 +169,8 @@ static dv_status leave_json(const evaluation *e, const dv_report *report)
     dv_status status = json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the report");
     if (status == DV_OK && e->curve.count > 0)
         status = dv_noise_curve_json(&e->curve, json);
-    if (status == DV_OK && e->chosen->format == DV_FORMAT_JSON) {
-        json_dumpf(json, stdout, dv_json_flags(stdout));
-        printf("\n");
-    }
+    if (status == DV_OK && e->chosen->format == DV_FORMAT_JSON)
+        status = dv_json_print(json, stdout);
     if (status != DV_OK || e->chosen->out[0] == '\0') {
         json_decref(json);
         return status;

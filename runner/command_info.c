@@ -105,12 +105,9 @@ static void print_precision(const dv_checkpoint *checkpoint)
 /* `json` is stolen. */
 static dv_status print_json(json_t *json)
 {
-    if (json == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory");
-    json_dumpf(json, stdout, dv_json_flags(stdout));
-    printf("\n");
+    dv_status status = dv_json_print(json, stdout);
     json_decref(json);
-    return DV_OK;
+    return status;
 }
 
 static dv_status print_checkpoint(const char *path, int format)

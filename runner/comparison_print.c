@@ -274,7 +274,6 @@ void dv_comparison_json(const dv_comparison *comparison, FILE *out)
                              "machine", dv_text_json(comparison->machine), "device",
                              dv_text_json(comparison->options->device), "threads",
                              comparison->threads, "models", models);
-    json_dumpf(json, out, dv_json_flags(out));
-    fputc('\n', out);
+    (void)dv_json_print(json, out);
     json_decref(json);
 }

@@ -19,7 +19,7 @@ static int by_number(const void *a, const void *b)
 
 static double decibels(double level)
 {
-    return level > 0 ? fmax(20 * log10(level), DV_SILENCE) : DV_SILENCE;
+    return level > 0 ? fmax(20 * log10(level), DV_DATA_LEAST_DB) : DV_DATA_LEAST_DB;
 }
 
 /* The values (count), which may come again and again, become a tally. */

@@ -26,7 +26,7 @@ typedef struct dv_data_summary {
     const dv_dataset *dataset;
     const dv_look *look;
     double *seconds;          /* (clips) ascending; owned, as the rest is */
-    double *rms, *peak;       /* (clips) ascending, dB of full scale, DV_SILENCE at least */
+    double *rms, *peak;       /* (clips) ascending, dB of full scale, DV_DATA_LEAST_DB at least */
     double total;             /* s */
     dv_tally rates, channels; /* Hz; of files */
     size_t *classes;          /* (labels, DV_PART_COUNT) clips */
@@ -36,7 +36,7 @@ typedef struct dv_data_summary {
 } dv_data_summary;
 
 /* dB, in place of those of nothing. */
-#define DV_SILENCE (-120.0)
+#define DV_DATA_LEAST_DB (-120.0)
 
 /* Of data that were looked at, at least one clip. Free with dv_data_summary_free, on failure
    too. */

@@ -137,7 +137,7 @@ static dv_status check_present(const dv_outputs *outputs, const dv_output *outpu
     if (!regular && !link)
         return DV_FAIL(DV_EIO, "%s: cannot write '%s': it exists and is not a regular file",
                        output->option, output->path);
-    if (dv_output_is_sound(name_of(output->path)))
+    if (dv_audio_kind(output->path) != DV_NO_SOUND)
         return DV_FAIL(DV_EARG,
                        "%s: '%s' is a sound file, which is never replaced; choose another name",
                        output->option, output->path);

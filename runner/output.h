@@ -71,9 +71,6 @@ dv_status dv_outputs_spare(const dv_outputs *outputs, const char *what, const ch
    allowed. */
 dv_status dv_outputs_spare_tree(const dv_outputs *outputs, const dv_tree *tree);
 
-/* Whether the name ends as that of a sound file. */
-bool dv_output_is_sound(const char *name);
-
 /* Whether sounds may be written into the folder, which need not be there. DV_EARG: it, or a folder
    in it, holds a sound file that decavox did not make, named. DV_EIO: it cannot be read. */
 dv_status dv_output_check_sounds(const char *folder);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,17 +62,6 @@ dv_status dv_output_write_sound(const char *path, const dv_audio *audio)
 
 /* ---- Looking ---- */
 
-bool dv_output_is_sound(const char *name)
-{
-    static const char *const ends[] = {".wav", ".flac", ".ogg", ".mp3"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof ends / sizeof ends[0]; i++) {
-        if (strcasecmp(dot, ends[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool is_signed(int folder, const char *name)
 {
     char end[sizeof signature];
@@ -95,7 +83,7 @@ static dv_status check_entry(const char *path, int folder, const char *name, boo
     struct stat facts;
     if (name[0] == '.' || fstatat(folder, name, &facts, 0) != 0)
         return DV_OK;
-    if (dv_output_is_sound(name) && !is_signed(folder, name))
+    if (dv_audio_kind(name) != DV_NO_SOUND && !is_signed(folder, name))
         return DV_FAIL(DV_EARG,
                        "--out: %s/%s is a sound file that decavox did not make: nothing is written "
                        "among recordings; choose another folder",

@@ -308,7 +308,6 @@ void dv_recommendation_json(const dv_comparison *comparison, dv_use_case use_cas
         model_json(answer->best), "runner_up", model_json(answer->second), "nearest",
         model_json(answer->nearest), "miss", dv_text_json(answer->miss), "commands",
         commands_json(told), "not_compared", elsewhere_json(comparison, answer));
-    json_dumpf(json, out, dv_json_flags(out));
-    fputc('\n', out);
+    (void)dv_json_print(json, out);
     json_decref(json);
 }

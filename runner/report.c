@@ -344,6 +344,15 @@ size_t dv_json_flags(FILE *out)
     return JSON_INDENT(2) | (isatty(fileno(out)) == 1 ? JSON_ENSURE_ASCII : 0);
 }
 
+dv_status dv_json_print(const json_t *json, FILE *out)
+{
+    if (json == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: what is printed as JSON");
+    json_dumpf(json, out, dv_json_flags(out)); /* main looks at what cannot be written */
+    fputc('\n', out);
+    return DV_OK;
+}
+
 dv_status dv_json_read(const char *path, json_t **out)
 {
     json_error_t error;

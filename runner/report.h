@@ -69,6 +69,9 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
    it there are characters that a terminal obeys. */
 size_t dv_json_flags(FILE *out);
 
+/* Prints JSON to `out` in that way, and ends the line. DV_ENOMEM: `json` is NULL. */
+dv_status dv_json_print(const json_t *json, FILE *out);
+
 /* Reads a file of JSON: a new reference, NULL on failure. DV_EIO, DV_ESYSTEM; DV_EFORMAT names the
    line. */
 dv_status dv_json_read(const char *path, json_t **out);

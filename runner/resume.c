@@ -241,16 +241,12 @@ static dv_status prolong(const dv_resumed *resumed, dv_run_folder *folder, dv_tr
 dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *data,
                             dv_run_folder *folder, dv_trainer *trainer)
 {
-    dv_params *params = dv_trainer_params(trainer);
     dv_train_state *state = dv_trainer_state(trainer);
     DV_TRY(check_labels(resumed, data->labels));
     DV_TRY(dv_fields_read(dv_train_state_fields, resumed->checkpoint.state, "state", state));
     DV_TRY(check_data(resumed, data, state));
     DV_TRY(check_progress(resumed, trainer));
-    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
-            DV_TRY(dv_checkpoint_read(&resumed->checkpoint, params, (dv_buffer)buffer));
-    }
+    DV_TRY(dv_checkpoint_read_all(&resumed->checkpoint, dv_trainer_params(trainer)));
     dv_run_print(folder, "resumed at step %" PRId64 ", epoch %" PRId64, state->step,
                  state->epoch + 1);
     return prolong(resumed, folder, trainer);

@@ -5,17 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_control(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 static bool can_be_shown(const char *word)
 {
-    for (const char *c = word; *c != '\0'; c++)
-        if (is_control(*c))
-            return false;
-    return dv_is_utf8(word);
+    return dv_is_utf8(word) && !dv_has_control_character(word);
 }
 
 /* Each quote ends the quotes, stands by itself, and begins them again. */
@@ -31,7 +23,7 @@ static void put_escaped(FILE *out, const char *word)
 {
     fputs("$'", out);
     for (const char *c = word; *c != '\0'; c++) {
-        if (is_control(*c) || (unsigned char)*c >= 0x80 || *c == '\'' || *c == '\\')
+        if (*c < 0x20 || *c > 0x7E || *c == '\'' || *c == '\\')
             fprintf(out, "\\%03o", (unsigned)(unsigned char)*c);
         else
             fputc(*c, out);

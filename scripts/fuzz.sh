@@ -40,6 +40,7 @@ declare -A files=(
     # a model's card (runner/comparison_list.c) is not fuzzed.
     [json]="runner/crossval_summary.c runner/comparison_cache.c"
 )
+files[audio]+=" frontends/audio_levels.c"
 
 configure()
 {

@@ -445,17 +445,13 @@ static void go_on(const char *path, const trial *from, trial *to)
 {
     dv_tree *config = parse("{train: {}}"), *labels = parse("[\"0\", \"1\", \"2\"]"), *state;
     dv_checkpoint checkpoint;
-    dv_params *params = dv_trainer_params(to->trainer);
     must(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
     must(dv_fields_write(dv_train_state_fields, dv_trainer_state_of(from->trainer), state));
     must(dv_checkpoint_write(path, dv_trainer_params(from->trainer), config, labels, state));
     must(dv_checkpoint_open(path, &checkpoint));
     must(dv_fields_read(dv_train_state_fields, checkpoint.state, "state",
                         dv_trainer_state(to->trainer)));
-    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
-            must(dv_checkpoint_read(&checkpoint, params, (dv_buffer)buffer));
-    }
+    must(dv_checkpoint_read_all(&checkpoint, dv_trainer_params(to->trainer)));
     dv_checkpoint_close(&checkpoint);
     dv_tree_free(config);
     dv_tree_free(labels);

@@ -1,23 +1,10 @@
-#include "engine/io/yaml.h"
 #include "engine/ops/optimizer/optimizer.h"
 #include "tests/tones.h"
+#include "tests/tree_helpers.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 enum { MAX_EPOCHS = 64 };
-
-static void assert_message(const char *part)
-{
-    if (strstr(dv_error_message(), part) == NULL)
-        fail_msg("'%s' is not in the message: %s", part, dv_error_message());
-}
 
 static void assert_close(double got, double want, double tolerance)
 {

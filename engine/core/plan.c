@@ -4,17 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes: what cuBLASLt asks of a workspace; a multiple of a cache line for the rest. */
-enum { ARENA_ALIGNMENT = 256 };
-
 static int backward_moment(const dv_plan *plan, int node)
 {
     return 2 * plan->count - 1 - node;
-}
-
-static int end_of_time(const dv_plan *plan)
-{
-    return 2 * plan->count;
 }
 
 static size_t tensor_bytes(const dv_plan *plan, int node)
@@ -158,11 +150,11 @@ static void gradient_lifetimes(dv_plan *plan)
 
 static void keep_outputs(dv_plan *plan, const dv_plan_options *options)
 {
-    extend(&plan->steps[plan->steps[plan->count - 1].same_as].value, end_of_time(plan));
+    extend(&plan->steps[plan->steps[plan->count - 1].same_as].value, dv__end_of_time(plan));
     for (int k = 0; k < options->output_count; k++)
-        extend(&plan->steps[plan->steps[options->outputs[k]].same_as].value, end_of_time(plan));
+        extend(&plan->steps[plan->steps[options->outputs[k]].same_as].value, dv__end_of_time(plan));
     for (int k = 0; k < options->gradient_count; k++)
-        extend(&plan->steps[options->gradients[k]].gradient, end_of_time(plan));
+        extend(&plan->steps[options->gradients[k]].gradient, dv__end_of_time(plan));
 }
 
 /* ---- Implementations ---- */
@@ -215,7 +207,7 @@ static dv_status plan_steps(dv_plan *plan)
         if (planned->backward)
             extend(&planned->saved, backward_moment(plan, i));
     }
-    plan->scratch = (dv_block){.bytes = planner.scratch, .first = 0, .last = end_of_time(plan)};
+    plan->scratch = (dv_block){.bytes = planner.scratch, .first = 0, .last = dv__end_of_time(plan)};
     plan->memory.scratch = planner.scratch;
     return DV_OK;
 }
@@ -240,84 +232,7 @@ static dv_status begin_steps(dv_plan *plan)
     return DV_OK;
 }
 
-/* ---- The arena ---- */
-
-/* Collects the blocks that need a place; returns their number. */
-static int collect(dv_plan *plan, dv_block **blocks)
-{
-    int count = 0;
-    for (int i = 0; i < plan->count; i++) {
-        dv_planned *planned = &plan->steps[i];
-        dv_block *all[3 + DV_MAX_INPUTS] = {&planned->value, &planned->gradient, &planned->saved};
-        for (int k = 0; k < DV_MAX_INPUTS; k++)
-            all[3 + k] = &planned->term[k];
-        for (int k = 0; k < 3 + DV_MAX_INPUTS; k++) {
-            if (all[k]->bytes > 0)
-                blocks[count++] = all[k];
-        }
-    }
-    if (plan->scratch.bytes > 0)
-        blocks[count++] = &plan->scratch;
-    return count;
-}
-
-static int by_size(const void *left, const void *right)
-{
-    const dv_block *a = *(dv_block *const *)left, *b = *(dv_block *const *)right;
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? 1 : -1;
-    return a->first - b->first;
-}
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-}
-
-/* The lowest place where `block` overlaps none of the placed blocks that live at the same time. */
-static void place(dv_block *block, dv_block *const *placed, int count)
-{
-    block->offset = 0;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < count; i++) {
-            const dv_block *other = placed[i];
-            bool together = other->first <= block->last && block->first <= other->last;
-            bool overlap = block->offset < other->offset + aligned(other->bytes) &&
-                           other->offset < block->offset + aligned(block->bytes);
-            if (together && overlap) {
-                block->offset = other->offset + aligned(other->bytes);
-                moved = true;
-            }
-        }
-    }
-}
-
-/* Greedy by size: large blocks first, each at the lowest place that is free in its lifetime. */
-static dv_status layout_arena(dv_plan *plan)
-{
-    dv_block **blocks;
-    size_t most = (size_t)plan->count * (3 + DV_MAX_INPUTS) + 1;
-    DV_TRY(dv__calloc(most, sizeof(dv_block *), &blocks));
-    int count = collect(plan, blocks);
-    for (int i = 0; i < count && plan->options.keep_all; i++) {
-        blocks[i]->first = 0;
-        blocks[i]->last = end_of_time(plan);
-    }
-    qsort(blocks, (size_t)count, sizeof *blocks, by_size);
-    for (int i = 0; i < count; i++) {
-        place(blocks[i], blocks, i);
-        plan->memory.tensors += aligned(blocks[i]->bytes);
-        size_t end = blocks[i]->offset + aligned(blocks[i]->bytes);
-        plan->memory.arena = end > plan->memory.arena ? end : plan->memory.arena;
-    }
-    plan->memory.tensor_count = count;
-    free(blocks);
-    void *arena;
-    DV_TRY(plan->context->backend->allocate(plan->context, plan->memory.arena, &arena));
-    plan->arena = arena;
-    return DV_OK;
-}
+/* ---- Addresses ---- */
 
 static void *address(const dv_plan *plan, const dv_block *block)
 {
@@ -447,7 +362,7 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     DV_TRY(dv_params_allocate(params));
     if (options->training)
         DV_TRY(dv_params_allocate_buffer(params, DV_GRADIENTS));
-    DV_TRY(layout_arena(plan));
+    DV_TRY(dv__plan_arena(plan));
     for (int i = 0; i < plan->count; i++) {
         bind_step(plan, &plan->steps[i]);
         bind_runs(plan, i);

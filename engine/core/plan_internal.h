@@ -1,4 +1,4 @@
-/* What plan.c (planning) and run.c (running) share. */
+/* What plan.c, plan_arena.c (planning) and run.c (running) share. */
 #ifndef DV_CORE_PLAN_INTERNAL_H
 #define DV_CORE_PLAN_INTERNAL_H
 
@@ -54,6 +54,15 @@ static inline int dv__input(const dv_plan *plan, const dv_node *node, int k)
 {
     return plan->steps[node->inputs[k]].same_as;
 }
+
+/* The moment behind all others. */
+static inline int dv__end_of_time(const dv_plan *plan)
+{
+    return 2 * plan->count;
+}
+
+/* Gives every block its place, and allocates the arena. */
+dv_status dv__plan_arena(dv_plan *plan);
 
 /* Gives OpenMP the plan's threads; returns those of before, to be given back. */
 int dv__plan_take_threads(const dv_plan *plan);

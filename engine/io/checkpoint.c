@@ -264,6 +264,15 @@ dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params,
     return status == DV_OK ? check_extra(checkpoint, params, buffer) : status;
 }
 
+dv_status dv_checkpoint_read_all(const dv_checkpoint *checkpoint, dv_params *params)
+{
+    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
+        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
+            DV_TRY(dv_checkpoint_read(checkpoint, params, (dv_buffer)buffer));
+    }
+    return DV_OK;
+}
+
 /* ---- Writing ---- */
 
 typedef struct checkpoint_content {

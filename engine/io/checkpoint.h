@@ -73,6 +73,9 @@ const char *dv_checkpoint_name(const struct dv_safetensors_entry *entry, dv_buff
  */
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer);
 
+/* The same of all buffers that a training's checkpoint has and that are allocated. */
+dv_status dv_checkpoint_read_all(const dv_checkpoint *checkpoint, dv_params *params);
+
 /* Writes F32, all or nothing (see atomic_file.h). `state` NULL: the values alone; else also every
    buffer of moments, best values and averages that is allocated. */
 dv_status dv_checkpoint_write(const char *path, const dv_params *params, const dv_tree *config,

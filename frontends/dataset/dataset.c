@@ -1,4 +1,5 @@
 #include "engine/core/text.h"
+#include "frontends/audio.h"
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>
@@ -72,6 +73,11 @@ int dv__natural_order(const char *a, const char *b)
     if (*x != *y)
         return *x == '\0' ? -1 : 1;
     return strcmp(a, b);
+}
+
+int dv__by_name(const void *a, const void *b)
+{
+    return dv__natural_order(*(const char *const *)a, *(const char *const *)b);
 }
 
 uint64_t dv__hash(uint64_t value, const char *text)
@@ -182,11 +188,6 @@ static int by_path(const void *a, const void *b)
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(char *const *)a, *(char *const *)b);
-}
-
 /* The distinct labels in order, copied into the data set. */
 static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
 {
@@ -194,7 +195,7 @@ static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
     DV_TRY(dv__calloc(listing->count, sizeof *all, &all));
     for (size_t i = 0; i < listing->count; i++)
         all[i] = listing->entries[i].label;
-    qsort(all, listing->count, sizeof *all, by_name);
+    qsort(all, listing->count, sizeof *all, dv__by_name);
 
     dv_status status = dv__calloc(listing->count, sizeof *dataset->labels, &dataset->labels);
     for (size_t i = 0; i < listing->count && status == DV_OK; i++) {
@@ -209,8 +210,8 @@ static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
 
 static int label_number(const dv_dataset *dataset, char *label)
 {
-    char **found =
-        bsearch(&label, dataset->labels, dataset->label_count, sizeof *dataset->labels, by_name);
+    char **found = bsearch(&label, dataset->labels, dataset->label_count, sizeof *dataset->labels,
+                           dv__by_name);
     DV_ASSERT(found != NULL);
     return (int)(found - dataset->labels);
 }
@@ -246,7 +247,7 @@ static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listi
         return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
         DV_TRY(dv__list_folder(path, layout, listing, dataset));
-    } else if (dv__is_sound_name(path)) {
+    } else if (dv_audio_kind(path) != DV_NO_SOUND) {
         return DV_FAIL(DV_EARG, "%s: a sound file; data are a folder or a manifest", path);
     } else {
         DV_TRY(dv__read_manifest(path, listing, dataset));

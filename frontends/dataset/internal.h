@@ -86,11 +86,9 @@ typedef struct dv__survey {
 dv_status dv__survey_read(const char *path, dv__survey *out);
 void dv__survey_free(dv__survey *survey);
 
-/* Whether the name ends as those of sound files that can be read, in any case. */
-bool dv__is_sound_name(const char *name);
-
 /* Order of names: bytes, but runs of digits by value; equal only where strcmp is. */
 int dv__natural_order(const char *a, const char *b);
+int dv__by_name(const void *a, const void *b); /* the same of two char *, for qsort and bsearch */
 
 /* FNV-1a, 64 bits (Fowler, Noll and Vo), of `text` behind what `value` is the hash of;
    DV__HASH_EMPTY: of nothing. */

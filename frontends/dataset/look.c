@@ -1,4 +1,5 @@
 /* What is found of parts, classes, speakers and clips, in the order of the kinds. */
+#include "frontends/audio.h"
 #include "frontends/dataset/look.h"
 #include "frontends/dataset/look_internal.h"
 
@@ -6,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Of full scale: -60 dB, and 1 sample in 1000. */
 static const double silent_below = 0.001, clipped_above = 0.001;
@@ -99,16 +99,12 @@ static dv_status find_unreadable(const dv__looker *looker)
 /* Sounds of kinds that are not read; other files beside them are as they should be. */
 static dv_status find_left_out(const dv__looker *looker)
 {
-    static const char *const sounds[] = {".m4a", ".aac", ".amr", ".webm", ".wma", ".mp4", ".3gp"};
     const dv_file_kinds *kinds = &looker->dataset->left_out;
     char text[DV__NAMES_SIZE];
     size_t used = 0, count = 0;
     for (int i = 0; i < kinds->count; i++) {
         const dv_file_kind *kind = &kinds->list[i];
-        bool sound = false;
-        for (size_t k = 0; k < sizeof sounds / sizeof sounds[0]; k++)
-            sound = sound || strcasecmp(kind->ending, sounds[k]) == 0;
-        if (!sound)
+        if (dv_audio_kind(kind->ending) != DV_FOREIGN_SOUND)
             continue;
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s", count > 0 ? ", " : "",
                                  kind->files, kind->ending);

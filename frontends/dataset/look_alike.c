@@ -180,8 +180,7 @@ static void add_same(const dv_dataset *dataset, const content_of_clip *clips, si
 /* What is said of one clip of a pair: its class, its part, or nothing. */
 static const char *told(const dv_dataset *dataset, int kind, const dv_clip *clip)
 {
-    static const char *const parts[] = {"training", "validation", "test"};
-    return kind == 0 ? dataset->labels[clip->label] : kind == 1 ? parts[clip->part] : "";
+    return kind == 0 ? dataset->labels[clip->label] : kind == 1 ? dv__part_names[clip->part] : "";
 }
 
 static void write_pair(const dv_dataset *dataset, int kind, const size_t pair[2],

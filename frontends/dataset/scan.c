@@ -1,4 +1,5 @@
 /* What lies in a folder and in those below it. */
+#include "frontends/audio.h"
 #include "frontends/dataset/internal.h"
 
 #include <ctype.h>
@@ -8,19 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-
-bool dv__is_sound_name(const char *name)
-{
-    static const char *const extensions[] = {".wav",  ".wave", ".flac", ".ogg",  ".oga",
-                                             ".opus", ".mp3",  ".aif",  ".aiff", ".aifc",
-                                             ".au",   ".snd",  ".caf",  ".w64",  ".rf64"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof extensions / sizeof extensions[0]; i++) {
-        if (strcasecmp(dot, extensions[i]) == 0)
-            return true;
-    }
-    return false;
-}
 
 void dv__folder_free(dv__folder *found)
 {
@@ -33,47 +21,38 @@ void dv__folder_free(dv__folder *found)
     *found = (dv__folder){0};
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(char *const *)a, *(char *const *)b);
-}
-
 /* ---- One folder ---- */
 
-/* Files without an ending, and those of kinds beyond the first ones, count in the total alone. */
-static void count_kind(dv_file_kinds *kinds, const char *name)
+/* So many more files with the ending, ".TXT" or ".txt". Kinds beyond the first ones, and files
+   without an ending, count in the total alone. */
+static void add_kind(dv_file_kinds *kinds, const char *ending, size_t files)
 {
-    const char *dot = strrchr(name, '.');
     int kind = 0;
-    kinds->total++;
-    if (dot == NULL || strlen(dot) >= DV_FILE_KIND_SIZE)
-        return;
-    while (kind < kinds->count && strcasecmp(kinds->list[kind].ending, dot) != 0)
+    while (kind < kinds->count && strcasecmp(kinds->list[kind].ending, ending) != 0)
         kind++;
     if (kind == DV_FILE_KINDS)
         return;
     if (kind == kinds->count) { /* in small letters, whichever file comes first */
         char *to = kinds->list[kinds->count++].ending;
-        for (size_t i = 0; dot[i] != '\0'; i++)
-            to[i] = (char)tolower((unsigned char)dot[i]);
+        for (size_t i = 0; ending[i] != '\0'; i++)
+            to[i] = (char)tolower((unsigned char)ending[i]);
     }
-    kinds->list[kind].files++;
+    kinds->list[kind].files += files;
+}
+
+static void count_kind(dv_file_kinds *kinds, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    kinds->total++;
+    if (dot != NULL && strlen(dot) < DV_FILE_KIND_SIZE)
+        add_kind(kinds, dot, 1);
 }
 
 void dv__add_kinds(dv_file_kinds *to, const dv_file_kinds *from)
 {
     to->total += from->total;
-    for (int i = 0; i < from->count; i++) {
-        int kind = 0;
-        while (kind < to->count && strcasecmp(to->list[kind].ending, from->list[i].ending) != 0)
-            kind++;
-        if (kind == DV_FILE_KINDS)
-            continue;
-        if (kind == to->count)
-            to->list[to->count++] = (dv_file_kind){0};
-        strcpy(to->list[kind].ending, from->list[i].ending);
-        to->list[kind].files += from->list[i].files;
-    }
+    for (int i = 0; i < from->count; i++)
+        add_kind(to, from->list[i].ending, from->list[i].files);
 }
 
 static dv_status folder_add(dv__folder *found, const char *path, const char *name)
@@ -90,7 +69,7 @@ static dv_status folder_add(dv__folder *found, const char *path, const char *nam
                         &found->folders));
         DV_TRY(dv__strdup(name, &found->folders[found->folder_count]));
         found->folder_count++;
-    } else if (!dv__is_sound_name(name)) {
+    } else if (dv_audio_kind(name) != DV_SOUND) {
         count_kind(&found->others, name);
     } else {
         DV_TRY(dv__grow(found->sound_count, sizeof *found->sounds, &found->sound_capacity,
@@ -117,9 +96,9 @@ dv_status dv__folder_read(const char *path, dv__folder *found)
         status = DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
     closedir(directory);
     if (found->sound_count > 1)
-        qsort(found->sounds, found->sound_count, sizeof *found->sounds, by_name);
+        qsort(found->sounds, found->sound_count, sizeof *found->sounds, dv__by_name);
     if (found->folder_count > 1)
-        qsort(found->folders, found->folder_count, sizeof *found->folders, by_name);
+        qsort(found->folders, found->folder_count, sizeof *found->folders, dv__by_name);
     return status;
 }
 

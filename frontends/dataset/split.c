@@ -16,11 +16,6 @@ typedef struct speaker_list {
     int64_t *of_clip; /* (clips) index into names */
 } speaker_list;
 
-static int by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void speakers_free(speaker_list *speakers)
 {
     free(speakers->names);
@@ -35,7 +30,7 @@ static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers
     DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *speakers->of_clip, &speakers->of_clip));
     for (size_t i = 0; i < dataset->count; i++)
         speakers->names[i] = dataset->clips[i].speaker;
-    qsort(speakers->names, dataset->count, sizeof *speakers->names, by_name);
+    qsort(speakers->names, dataset->count, sizeof *speakers->names, dv__by_name);
     for (size_t i = 0; i < dataset->count; i++) {
         if (i == 0 || strcmp(speakers->names[i], speakers->names[speakers->count - 1]) != 0)
             speakers->names[speakers->count++] = speakers->names[i];
@@ -43,7 +38,7 @@ static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers
     for (size_t i = 0; i < dataset->count; i++) {
         const char *name = dataset->clips[i].speaker;
         const char **found = bsearch(&name, speakers->names, (size_t)speakers->count,
-                                     sizeof *speakers->names, by_name);
+                                     sizeof *speakers->names, dv__by_name);
         DV_ASSERT(found != NULL);
         speakers->of_clip[i] = found - speakers->names;
     }

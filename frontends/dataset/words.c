@@ -115,11 +115,6 @@ static dv_status draw_all_unknown(choice *how)
 
 /* ---- The classes ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(char *const *)a, *(char *const *)b);
-}
-
 static int number_of(const dv_dataset *dataset, const char *label)
 {
     for (size_t k = 0; k < dataset->label_count; k++) {
@@ -155,7 +150,7 @@ static dv_status make_labels(choice *how, dv_dataset *before)
         DV_TRY(add_label(dataset, DV_UNKNOWN));
     if (how->config->silence > 0)
         DV_TRY(add_label(dataset, DV_SILENCE));
-    qsort(dataset->labels, dataset->label_count, sizeof *dataset->labels, by_name);
+    qsort(dataset->labels, dataset->label_count, sizeof *dataset->labels, dv__by_name);
     return DV_OK;
 }
 

@@ -52,6 +52,13 @@ class Files(Outputs):
         self.kept(self.clip(), USAGE, "eval", self.model, "--out", self.clip(),
                   "--force", parts=["sound file"])
 
+    def test_no_sound_is_replaced(self):
+        """Of no kind: of those that data sets have, and of those that are not read."""
+        for ending in ("wav", "opus", "AIFF", "au", "caf", "w64", "m4a", "amr", "webm"):
+            sound = write_text(self.at(f"sound.{ending}"), "")
+            self.kept(sound, USAGE, "eval", self.model, "--out", sound, "--force",
+                      parts=["sound file"])
+
     def clip(self):
         return os.path.join(self.data, "0_ann_0.wav")
 
@@ -184,7 +191,10 @@ class Sounds(support.Case):
         os.makedirs(flat)
         two = os.path.join(flat, "0000_0.wav")  # as `augment` names its own
         support.write_wav(two, support.tone(0, 0, 1))
-        for folder, path in ((flat, two), (classes, one)):
+        other = self.at("other")
+        os.makedirs(other)
+        three = support.write_text(os.path.join(other, "note.m4a"), "")
+        for folder, path in ((flat, two), (classes, one), (other, three)):
             before = read_bytes(path), sorted(os.listdir(folder))
             self.ends(self.augment(folder), USAGE, os.path.basename(path), "did not make")
             self.ends(decavox("synth", "--words", "0", "--voices", "1", "--out", folder), USAGE,

@@ -165,14 +165,16 @@ class Report(Page):
         os.symlink(self.data, data)
         support.write_wav(noise, [0.1, -0.1] * 3000)
         path = self.at("a page.html")
+        listed = support.write_text(self.at("turned \u202e and \u009b.csv"), "0_ann_0.wav\n")
         given = [os.fsencode(word) for word in (
-            "eval", "--threads=1", self.model, "--part", "all", "--exclude=", "--snr", "20,-5",
+            "eval", "--threads=1", self.model, "--part", "all", "--exclude", listed, "--snr", "20,-5",
             "--noise-seed", "3", "--algorithms", "fixed", "--data", data, "--html", path, "--noise",
             noise)]
         self.ends(decavox(*given), GOOD)
         before = support.read_text(path)
         command = self.command(self.page(path))
         self.assertTrue(command.startswith("decavox eval --threads=1 /"), command)
+        self.assertNotRegex(command, "[\x00-\x1f\x7f-\x9f\u2028-\u202e]")
         done = subprocess.run(["bash", "-c", f"decavox() {{ printf '%s\\0' \"$@\"; }}; {command}"],
                               stdout=subprocess.PIPE, check=True)
         self.assertEqual(done.stdout.split(b"\0")[:-1], given)

@@ -18,7 +18,7 @@
 
 enum { PATH_SIZE = 600, SEED_SIZE = 65536 };
 
-/* ---- Writing and reading what a training holds, as runner/training.c does ---- */
+/* ---- Writing and reading what a training holds, as runner/training.c and resume.c do ---- */
 
 static dv_status save(const tone_training *training, const dv_tree *labels, const char *path)
 {
@@ -35,14 +35,9 @@ static dv_status save(const tone_training *training, const dv_tree *labels, cons
 
 static dv_status restore(tone_training *training, const dv_checkpoint *from)
 {
-    dv_params *params = dv_trainer_params(training->trainer);
     DV_TRY(dv_fields_read(dv_train_state_fields, from->state, "state",
                           dv_trainer_state(training->trainer)));
-    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (dv_checkpoint_holds((dv_buffer)buffer) && params->buffers[buffer] != NULL)
-            DV_TRY(dv_checkpoint_read(from, params, (dv_buffer)buffer));
-    }
-    return DV_OK;
+    return dv_checkpoint_read_all(from, dv_trainer_params(training->trainer));
 }
 
 /* ---- Inputs to begin with ---- */
