@@ -18,6 +18,7 @@ int dv_command_predict(int argc, char **argv);
 int dv_command_info(int argc, char **argv);
 int dv_command_synth(int argc, char **argv);
 int dv_command_augment(int argc, char **argv);
+int dv_command_ensemble(int argc, char **argv);
 int dv_command_export(int argc, char **argv);
 int dv_command_crossval(int argc, char **argv);
 int dv_command_data(int argc, char **argv);

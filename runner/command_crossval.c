@@ -16,7 +16,7 @@ typedef struct crossval_options {
     int64_t jobs, threads;
     char device[DV_STRING_SIZE], out[DV_STRING_SIZE];
     int format;
-    bool force;
+    bool strict, force;
 } crossval_options;
 
 static const dv_field fields[] = {
@@ -26,6 +26,8 @@ static const dv_field fields[] = {
     DV_INT(crossval_options, jobs, "1", 1, 64, "runs at a time"),
     DV_INT(crossval_options, threads, "0", 0, 1024,
            "of each run; 0: the physical cores, shared by the jobs"),
+    DV_BOOL(crossval_options, strict, "false",
+            "do not train on data in which something is found that is warned of"),
     DV_STRING(crossval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
     DV_STRING(crossval_options, out, "", "folder of all runs; default: runs/crossval-MODEL-FOLDS"),
     DV_ENUM(crossval_options, format, "text", dv_format_names,
@@ -126,6 +128,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
         .experiment = experiment,
         .device = chosen->device,
         .threads = (int)chosen->threads,
+        .strict = chosen->strict,
         .jobs = (int)jobs,
         .lines = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
     };

@@ -1,13 +1,12 @@
 #include "runner/command.h"
+#include "runner/evaluated.h"
 #include "runner/experiment.h"
 #include "runner/noise_curve.h"
 #include "runner/output.h"
 #include "runner/report_html.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct eval_options {
     int format, part, algorithms;
@@ -59,83 +58,9 @@ static const dv_options options = {
     .checkpoint = true,
 };
 
-/* ---- The data ---- */
-
-/* Whether the `path` of a map is this one, or, of a model that was exported and knows names alone,
-   has this one's name. */
-static bool names(const dv_tree *map, const char *path)
+static dv_evaluated evaluated(const eval_options *chosen)
 {
-    const dv_tree *name = dv_tree_get(map, "path");
-    if (name == NULL || name->kind != DV_TREE_SCALAR || name->text[0] == '\0')
-        return false;
-    size_t length = strlen(path), known = strlen(name->text);
-    while (length > 0 && path[length - 1] == '/')
-        length--;
-    bool ends = length >= known && strncmp(path + length - known, name->text, known) == 0 &&
-                (length == known || path[length - known - 1] == '/');
-    return dv_same_file(path, name->text) || (strchr(name->text, '/') == NULL && ends);
-}
-
-static bool lists(const dv_tree *data, const char *path)
-{
-    const dv_tree *more = dv_tree_get(data, "more");
-    for (size_t i = 0; more != NULL && more->kind == DV_TREE_LIST && i < more->count; i++) {
-        if (names(more->children[i], path))
-            return true;
-    }
-    return false;
-}
-
-/* The checkpoint's split is that of data.path. Of the other data that it was trained on it would
-   make up a test part, which was never kept from the training. */
-static void warn_of_heard(const dv_tree *config, const eval_options *chosen)
-{
-    const dv_tree *before = dv_tree_get(dv_tree_get(config, "pretrain"), "data");
-    const char *where = NULL;
-    dv_log log = dv_command_log();
-    if (chosen->data[0] == '\0' || chosen->split[0] != '\0' || chosen->part == DV_TRAIN)
-        return;
-    if (lists(dv_tree_get(config, "data"), chosen->data))
-        where = "data.more";
-    else if (names(before, chosen->data))
-        where = "pretrain.data";
-    else if (lists(before, chosen->data))
-        where = "pretrain.data.more";
-    if (where != NULL)
-        dv__log(&log, DV_LOG_WARNING,
-                "%s is, or is called as, data that the model was trained on (%s): it may have "
-                "heard these "
-                "clips; --split says which were kept for testing",
-                chosen->data, where);
-}
-
-static dv_status check_present(const eval_options *chosen, const dv_data_config *data)
-{
-    struct stat info;
-    if (chosen->data[0] != '\0' || stat(data->path, &info) == 0)
-        return DV_OK;
-    return DV_FAIL(DV_EIO, "%s, the data that the model was trained on: %s; --data says where",
-                   data->path, strerror(errno));
-}
-
-/* The data section of the checkpoint's configuration, `trained`, with what the command line says
-   instead. The further data that it was trained on are not evaluated. */
-static dv_status data_config(const dv_data_config *trained, const eval_options *chosen,
-                             dv_data_config *data)
-{
-    *data = *trained;
-    data->more = NULL;
-    if (chosen->data[0] != '\0') {
-        memcpy(data->path, chosen->data, sizeof data->path);
-        data->exclude[0] = '\0';
-    }
-    if (chosen->exclude[0] != '\0')
-        memcpy(data->exclude, chosen->exclude, sizeof data->exclude);
-    if (chosen->split[0] != '\0')
-        memcpy(data->split, chosen->split, sizeof data->split);
-    else if (chosen->part == DV_PART_COUNT) /* all of it: needs none */
-        strcpy(data->split, "train");
-    return check_present(chosen, data);
+    return (dv_evaluated){chosen->data, chosen->split, chosen->exclude, (dv_part)chosen->part};
 }
 
 /* ---- The evaluation ---- */
@@ -234,8 +159,9 @@ static dv_status evaluate(evaluation *e)
     dv_log log = dv_command_log();
     DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_predictor_checkpoint(e->predictor)->config));
     DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(e->predictor)->config, &e->trained));
-    DV_TRY(data_config(&e->trained.data, chosen, &e->data));
-    warn_of_heard(dv_predictor_checkpoint(e->predictor)->config, chosen);
+    const dv_evaluated asked = evaluated(chosen);
+    DV_TRY(dv_evaluated_config(&asked, &e->trained.data, &e->data));
+    dv_evaluated_warn(&asked, "the model", dv_predictor_checkpoint(e->predictor)->config, &log);
     if (e->curve.count > 0)
         DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
     DV_TRY(dv_dataset_open_parts(&e->data, &e->dataset));

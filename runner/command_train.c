@@ -5,6 +5,7 @@
 #include "runner/output.h"
 #include "runner/run_folder.h"
 #include "runner/printing.h"
+#include "runner/proposal.h"
 #include "runner/resume.h"
 #include "runner/stop.h"
 #include "runner/threads.h"
@@ -18,7 +19,7 @@ typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
     char dot[DV_STRING_SIZE], step_dot[DV_STRING_SIZE];
     int64_t threads;
-    bool changed_data, strict, force;
+    bool automatic, changed_data, strict, force;
 } train_options;
 
 static const dv_field fields[] = {
@@ -27,6 +28,9 @@ static const dv_field fields[] = {
     DV_STRING(train_options, resume, "",
               "folder of a run to go on with instead of CONFIG: where it was interrupted, or with "
               "--epochs beyond its end; --data names data that have moved since"),
+    {DV_FIELD_BOOL, "auto", offsetof(train_options, automatic), "false", 0, 0, NULL,
+     "take sample rate and duration from the data, and for these the front-end's sizes; what --set "
+     "says of them stays"},
     DV_BOOL(train_options, changed_data, "false",
             "with --resume, go on although sounds have changed under the same names"),
     DV_BOOL(train_options, strict, "false",
@@ -90,8 +94,9 @@ static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SI
                    path);
 }
 
+/* `proposal`: what --auto has taken from the data. */
 static dv_status read_configuration(const train_options *chosen, const dv_arguments *arguments,
-                                    dv_experiment *experiment)
+                                    dv_experiment *experiment, char proposal[DV_PROPOSAL_SIZE])
 {
     bool resumes = chosen->resume[0] != '\0';
     const dv_tree *model = dv_tree_get(arguments->overrides, "model");
@@ -104,9 +109,13 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
         return DV_FAIL(DV_EARG, "--changed_data is for --resume alone");
     if (!resumes && arguments->count == 0)
         DV_TRY(find_configuration(model, path));
+    const char *config = arguments->count == 1 ? arguments->operands[0] : path;
     if (!resumes)
-        return dv_experiment_read(arguments->count == 1 ? arguments->operands[0] : path,
-                                  arguments->overrides, experiment);
+        return chosen->automatic
+                   ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
+                   : dv_experiment_read(config, arguments->overrides, experiment);
+    if (chosen->automatic)
+        return DV_FAIL(DV_EARG, "a run that is resumed keeps its front-end: --auto cannot be set");
     if (chosen->out[0] != '\0')
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its folder: --out cannot be set");
     return dv_resume_check(arguments->overrides);
@@ -156,7 +165,8 @@ static dv_status check_outputs(const train_options *chosen, const dv_arguments *
 static dv_status train(train_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};
-    DV_TRY(read_configuration(chosen, arguments, &experiment));
+    char proposal[DV_PROPOSAL_SIZE] = "";
+    DV_TRY(read_configuration(chosen, arguments, &experiment, proposal));
     bool resumes = chosen->resume[0] != '\0';
     dv_status status = check_outputs(chosen, arguments, &experiment);
     if (status == DV_OK && !resumes && chosen->out[0] == '\0')
@@ -166,6 +176,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .changes = resumes ? arguments->overrides : NULL,
         .changed_data = chosen->changed_data,
         .strict = chosen->strict,
+        .proposal = proposal,
         .folder = resumes ? chosen->resume : chosen->out,
         .device = chosen->device,
         .threads = (int)chosen->threads,

@@ -86,6 +86,7 @@ typedef struct dv_crossval_request {
     const char *device;
     int threads; /* of each run; 0: the physical cores, shared by the jobs */
     int jobs;    /* runs at a time */
+    bool strict; /* a run fails where anything is found in its data */
     FILE *lines; /* a line for each run that ends */
 } dv_crossval_request;
 

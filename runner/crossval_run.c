@@ -83,6 +83,7 @@ static dv_status train(const run_pool *pool, const dv_crossval_run *run)
         .experiment = begun ? NULL : &experiment,
         .changes = where,
         .folder = run->folder,
+        .strict = request->strict,
         .device = request->device,
         .threads = request->threads > 0 ? request->threads
                    : share > 1          ? share

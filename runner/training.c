@@ -266,6 +266,13 @@ static dv_status write_dot(const dv_training *training)
     return status;
 }
 
+static void print_proposal(dv_training *training)
+{
+    const char *line = training->request->proposal;
+    for (const char *end; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1)
+        dv_run_print(&training->folder, "%.*s", (int)(end - line), line);
+}
+
 static dv_status set_up(dv_training *training)
 {
     dv_log log = {.write = log_line, .user = training};
@@ -278,6 +285,7 @@ static dv_status set_up(dv_training *training)
                        training->context->backend->name);
     if (training->experiment->note[0] != '\0')
         dv__log(&training->context->log, DV_LOG_WARNING, "%s", training->experiment->note);
+    print_proposal(training);
     DV_TRY(load_data(training));
     DV_TRY(dv_trainer_create(training->context, &training->experiment->train,
                              training->experiment->model, dv_clip_source_get(training->source),
@@ -420,6 +428,7 @@ static dv_status run_before(const dv_training *training, const char *folder)
     request.changes = where;
     request.folder = folder;
     request.later = training->experiment;
+    request.proposal = NULL;
     request.dot = "";
     request.step_dot = "";
     request.needs_test = false;

@@ -46,25 +46,37 @@ static void schedule(const unsigned char *block, uint32_t words[64])
     }
 }
 
-/* 6.2.2, steps 2 to 4; v[0..7] are a to h. */
-static void take_block(sha256 *hash)
+/* 6.2.2, step 3, of one round: d and h get new values, the others keep theirs. That each word moves
+   on to the next place is left to the caller, who names them in another order. `add`: the round's
+   constant and word of the schedule. */
+static inline void take_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
+                              uint32_t f, uint32_t g, uint32_t *h, uint32_t add)
 {
-    uint32_t words[64], v[8];
-    schedule(hash->block, words);
-    memcpy(v, hash->state, sizeof v);
-    for (int t = 0; t < 64; t++) {
-        uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        uint32_t first = v[7] + (turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25)) + choice +
-                         constants[t] + words[t];
-        uint32_t second = (turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22)) + majority;
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += first;
-        v[0] = first + second;
+    uint32_t choice = (e & f) ^ (~e & g), majority = (a & b) ^ (a & c) ^ (b & c);
+    uint32_t first = *h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + add;
+    *d += first;
+    *h = first + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority;
+}
+
+/* 6.2.2, steps 2 to 4. After eight rounds the words are back in their places. */
+static void take_block(sha256 *hash, const unsigned char *block)
+{
+    uint32_t w[64], *s = hash->state;
+    uint32_t a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+    schedule(block, w);
+    for (int t = 0; t < 64; t++)
+        w[t] += constants[t];
+    for (int t = 0; t < 64; t += 8) {
+        take_round(a, b, c, &d, e, f, g, &h, w[t]);
+        take_round(h, a, b, &c, d, e, f, &g, w[t + 1]);
+        take_round(g, h, a, &b, c, d, e, &f, w[t + 2]);
+        take_round(f, g, h, &a, b, c, d, &e, w[t + 3]);
+        take_round(e, f, g, &h, a, b, c, &d, w[t + 4]);
+        take_round(d, e, f, &g, h, a, b, &c, w[t + 5]);
+        take_round(c, d, e, &f, g, h, a, &b, w[t + 6]);
+        take_round(b, c, d, &e, f, g, h, &a, w[t + 7]);
     }
-    for (int i = 0; i < 8; i++)
-        hash->state[i] += v[i];
-    hash->filled = 0;
+    s[0] += a, s[1] += b, s[2] += c, s[3] += d, s[4] += e, s[5] += f, s[6] += g, s[7] += h;
 }
 
 static sha256 begin(void)
@@ -76,14 +88,18 @@ static sha256 begin(void)
 static void take(sha256 *hash, const unsigned char *bytes, size_t size)
 {
     hash->size += size;
+    for (; hash->filled == 0 && size >= BLOCK; bytes += BLOCK, size -= BLOCK)
+        take_block(hash, bytes);
     while (size > 0) {
         size_t room = BLOCK - hash->filled, part = size < room ? size : room;
         memcpy(hash->block + hash->filled, bytes, part);
         hash->filled += part;
         bytes += part;
         size -= part;
-        if (hash->filled == BLOCK)
-            take_block(hash);
+        if (hash->filled == BLOCK) {
+            take_block(hash, hash->block);
+            hash->filled = 0;
+        }
     }
 }
 

@@ -173,10 +173,10 @@ dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *no
    texts by the data set. DV_ECONFIG where clips with and without a speaker stand side by side. */
 dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, size_t *count);
 
-/* Reads, prepares and keeps the sound of all clips, in parallel. Files that cannot be read are
-   named (one warning each), counted and left out; of those that are read and not in order, one
-   warning for each kind says how many there are. DV_EFORMAT when none is left; DV_ESYSTEM where the
-   system cannot read one (too many open files, a failing disk). */
+/* Reads, prepares and keeps the sound of all clips, in parallel. The notes are warnings. Files that
+   cannot be read are named (one warning each), counted and left out; of those that are read and not
+   in order, one warning for each kind says how many there are. DV_EFORMAT when none is left;
+   DV_ESYSTEM where the system cannot read one (too many open files, a failing disk). */
 dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
                           const dv_log *log);
 

@@ -194,6 +194,8 @@ dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend
                              .frontend = frontend,
                              .mix = mix};
     size_t before = dataset->skipped;
+    for (size_t i = 0; mix == NULL && i < dataset->note_count; i++)
+        dv__log(log, DV_LOG_WARNING, "%s", dataset->notes[i]);
     dv_status status = dv__load(dataset, &how, log);
     dv__log_problems(dataset, before, log);
     if (status == DV_OK)

@@ -44,6 +44,12 @@ RUNS = {
     "decavox info [CHECKPOINT]": ["{}", "info"],
     "decavox augment CONFIG --data PATH --out FOLDER": ["{}"],
     "decavox export CHECKPOINT --out FILE": ["{}"],
+    "decavox ensemble CHECKPOINT CHECKPOINT ... --data PATH --out FILE": [
+        "ensemble lightweight advanced --data fsdd --split random --part train --out both.st"],
+    "decavox train configs/mel_lightweight.yaml --auto --data MANIFEST --split official --seed 1": [
+        "train configs/mel_lightweight.yaml --auto --data fsdd --split official --seed 1 "
+        "--epochs 1"],
+    "decavox data FOLDER --split speaker": ["data fsdd --split speaker"],
     "decavox crossval CONFIG --data PATH --folds speaker --seeds 1,2,3": ["{} --epochs 1"],
     "decavox compare [CHECKPOINT|CONFIG|RUN ...]": ["{}" + MEASURE],
     "decavox compare runs/*": ["compare runs/done" + MEASURE],
@@ -66,6 +72,9 @@ RUNS = {
     "--device": [EVAL + " cpu"],
     "--config --layers": ["info {}"],
     "--strict": ["data fsdd {}", TRAIN],
+    "--auto": [TRAIN],
+    "--part": ["ensemble lightweight advanced --data fsdd {} train --out parts.st"],
+    "--split": ["ensemble lightweight advanced --data fsdd {} random --part train --out split.st"],
     "--precision fp16": ["export lightweight --out half.safetensors {}"],
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],
@@ -73,8 +82,8 @@ RUNS = {
     "--layout": [TRAIN + " name"],
     "--svg FILE": ["compare lightweight {}" + MEASURE],
     "--help": [f"{command} {{}}" for command in (
-        "data", "train", "eval", "predict", "info", "synth", "augment", "export", "crossval",
-        "compare", "recommend")],
+        "data", "train", "eval", "predict", "info", "synth", "augment", "export", "ensemble",
+        "crossval", "compare", "recommend")],
     "--force": [EVAL + " --out kept.json"],
     "--set 'data.more=[{path: FOLDER, split: train}]'": [
         TRAIN.replace("{}", "--set 'data.more=[{path: more, split: train}]'")],

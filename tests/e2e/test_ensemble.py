@@ -1,0 +1,170 @@
+"""One checkpoint of several models that are trained: it answers with the mixture of their logits."""
+import json
+import math
+import os
+import shutil
+
+import support
+from support import FAILED, GOOD, USAGE, decavox, read_bytes, read_tensors
+
+SPLIT = ["--split", "speaker", "--set", "data.validation=0.34", "--set", "data.test=0.34"]
+SPEAKERS = ("ann", "bob", "cid")
+
+
+class Ensemble(support.Case):
+    epochs = 3
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.voices = support.make_data(cls.at("voices"), speakers=SPEAKERS, count=6)
+        cls.models = []
+        for seed in (1, 2, 3):
+            cls.train(f"run{seed}", "--seed", str(seed))
+            cls.models.append(cls.at(f"run{seed}", "model.safetensors"))
+
+    @classmethod
+    def train(cls, run, *more):
+        return cls.train_once(cls.at(run), "--data", cls.voices, *SPLIT, *more)
+
+    def make(self, *arguments, code=GOOD, parts=()):
+        out = self.at(f"out{len(os.listdir(self.folder))}.safetensors")
+        done = self.ends(decavox("ensemble", *arguments, "--data", self.voices, "--out", out,
+                                 "--format", "json"), code, *parts)
+        return out, json.loads(done.out) if code == GOOD else None, done
+
+    def answers(self, model, part="validation"):
+        """{file: (truth, logits)} and the evaluation."""
+        done = self.ends(decavox("eval", model, "--data", self.voices, "--part", part, "--format",
+                                 "json", "--clips"), GOOD)
+        told = json.loads(done.out)
+        return {os.path.basename(clip["file"]): (clip["truth"], clip["logits"])
+                for clip in told["clips"]}, told
+
+    def test_answers_are_the_mixture(self):
+        out, told, done = self.make(*self.models)
+        self.assertEqual(done.err, "")
+        shares = [member["share"] for member in told["members"]]
+        self.assertAlmostEqual(sum(shares), 1)
+        self.assertGreater(min(shares), 0)
+        self.assertEqual([member["name"] for member in told["members"]],
+                         ["small", "small_2", "small_3"])
+        for part in ("validation", "test"):
+            mixed, evaluation = self.answers(out, part)
+            single = [self.answers(model, part)[0] for model in self.models]
+            self.assertEqual(len(mixed), len(single[0]))
+            for file, (_, logits) in mixed.items():
+                for k, logit in enumerate(logits):
+                    expected = sum(share * answers[file][1][k]
+                                   for share, answers in zip(shares, single))
+                    self.assertAlmostEqual(logit, expected, delta=1e-4)
+            if part == "validation":
+                self.assertAlmostEqual(evaluation["loss"], told["ensemble"]["loss"], places=5)
+                self.assertAlmostEqual(evaluation["accuracy"], told["ensemble"]["accuracy"])
+                self.assertEqual(told["clips"], len(mixed))
+
+    def test_shares_are_the_best_ones(self):
+        """Less loss, the prior included, than any shares nearby, and than equal ones."""
+        _, told, _ = self.make(*self.models[:2])
+        single = [self.answers(model)[0] for model in self.models[:2]]
+        labels = sorted({truth for truth, _ in single[0].values()})
+
+        def objective(share):
+            value = -math.log(share) - math.log(1 - share)
+            for file, (truth, logits) in single[0].items():
+                mixed = [share * a + (1 - share) * b for a, b in zip(logits, single[1][file][1])]
+                value += math.log(sum(map(math.exp, mixed))) - mixed[labels.index(truth)]
+            return value
+        share = told["members"][0]["share"]
+        for other in (share - 0.01, share + 0.01, 0.5):
+            if 0 < other < 1 and abs(other - share) > 1e-3:
+                self.assertLess(objective(share), objective(other))
+
+    def test_weights_are_the_members_to_the_bit(self):
+        out, _, _ = self.make(self.models[0], self.models[2])
+        tensors, metadata = read_tensors(out)
+        for model, prefix in ((self.models[0], "small."), (self.models[2], "small_2.")):
+            for name, tensor in read_tensors(model)[0].items():
+                self.assertEqual(tensors.pop(prefix + name), tensor)
+        self.assertEqual(list(tensors), ["mix.weight"])
+        self.assertNotIn(self.folder, metadata["decavox.config"])
+        self.assertIn("small.=model.safetensors,small_2.=model.safetensors",
+                      metadata["decavox.config"])
+        again, _, _ = self.make(self.models[0], self.models[2])
+        self.assertEqual(read_bytes(out), read_bytes(again))
+
+    def test_a_training_that_goes_on_gives_its_best_weights(self):
+        last = self.at("run1", "last.safetensors")
+        self.assertTrue(os.path.exists(last))
+        out, _, _ = self.make(last, self.models[1])
+        other, _, _ = self.make(self.models[0], self.models[1])
+        self.assertEqual(read_tensors(out)[0], read_tensors(other)[0])
+
+    def test_text(self):
+        out = self.at("text.safetensors")
+        done = self.ends(decavox("ensemble", *self.models, "--data", self.voices, "--out", out),
+                         GOOD)
+        self.assertRegex(done.out, r"^17 clips of the validation part of ")
+        for line in (r"\nsmall +0\.\d{4} +\d+\.\d\d% +\d", r"\nsmall_3 +0\.", r"\nequal shares +\d",
+                     r"\nensemble +\d+\.\d\d% ", r"\nmodel: .*text\.safetensors\n$"):
+            self.assertRegex(done.out, line)
+        self.ends(decavox("predict", out, os.path.join(self.voices, "0_ann_0.wav")), GOOD)
+        info = self.ends(decavox("info", out), GOOD)
+        self.assertIn("small_3.conv_1", info.out)
+
+    def test_a_member_that_has_learnt_the_clips_is_told_of(self):
+        self.train("other", "--split", "train", "--set", "data.validation=0")
+        other = self.at("other", "model.safetensors")
+        _, _, done = self.make(self.models[0], other)
+        self.assertRegex(done.err, r"warning: \S*other/model.safetensors was trained on 17 of the "
+                                   r"clips that decide the shares")
+        self.assertEqual(done.err.count("warning"), 1)
+
+    def test_what_does_not_fit_is_refused(self):
+        first = self.models[0]
+        self.train("hop", "--set", "features.hop=200")
+        self.make(first, self.at("hop", "model.safetensors"), code=FAILED,
+                  parts=("features.hop is 200 in", "and 256 in"))
+        three = support.make_data(self.at("three"), digits=3, speakers=SPEAKERS, count=6)
+        self.train_once(self.at("fewer"), "--data", three, *SPLIT)
+        self.make(first, self.at("fewer", "model.safetensors"), code=FAILED,
+                  parts=("has 3 classes", "has 4"))
+        named = self.at("named")
+        shutil.copytree(self.voices, named)
+        for name in os.listdir(named):
+            if name.startswith("3_"):
+                os.rename(os.path.join(named, name), os.path.join(named, "x" + name[1:]))
+        self.train_once(self.at("renamed"), "--data", named, *SPLIT)
+        self.make(first, self.at("renamed", "model.safetensors"), code=FAILED,
+                  parts=("class 3 is 'x' in", "'3' in"))
+        both, _, _ = self.make(*self.models[:2])
+        self.make(first, both, code=FAILED, parts=("is an ensemble itself",))
+        self.make(first, code=USAGE)
+        self.make(*[first] * 9, code=USAGE)
+        self.ends(decavox("ensemble", *self.models, "--data", self.voices), USAGE, "--out")
+
+    def test_data_without_such_a_part_are_refused(self):
+        self.ends(decavox("ensemble", *self.models, "--data", self.voices, "--split", "train",
+                          "--part", "test", "--out", self.at("no.safetensors")), USAGE,
+                  "the test part of", "split train, has no clip", "--part")
+        self.assertFalse(os.path.exists(self.at("no.safetensors")))
+
+    def test_no_input_is_replaced(self):
+        before = read_bytes(self.models[1])
+        self.ends(decavox("ensemble", *self.models, "--data", self.voices, "--out",
+                          self.models[1], "--force"), USAGE, "--out")
+        self.assertEqual(read_bytes(self.models[1]), before)
+
+    def test_shipped_models_by_name(self):
+        """Of other clips than they know: the labels are theirs."""
+        ten = support.make_data(self.at("ten"), digits=10, speakers=SPEAKERS, count=2)
+        out = self.at("shipped.safetensors")
+        self.ends(decavox("ensemble", "lightweight", "advanced", "--data", ten, "--split", "random",
+                          "--part", "train", "--out", out, timeout=300), GOOD)
+        tensors, _ = read_tensors(out)
+        self.assertIn("lightweight.head.weight", tensors)
+        self.assertIn("advanced.head.weight", tensors)
+
+
+if __name__ == "__main__":
+    support.main()
