@@ -61,6 +61,7 @@ const dv_setting dv_train_settings[] = {
     {"ema_decay", "train.ema_decay", NULL, "of a moving average of the weights"},
     {"class_weights", "train.class_weights", NULL, "none, balanced or a list, as [1,2]"},
     {"init_from", "train.init_from", NULL, "checkpoint to begin with where it fits"},
+    {"teacher", "train.teacher", NULL, "checkpoint whose answers are learned beside the labels"},
     {"pretrain_data", "pretrain.data.path", NULL, "data to train on before; section pretrain"},
     {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
     {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic on a GPU, BF16 on a CPU"},

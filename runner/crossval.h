@@ -5,11 +5,10 @@
  * The folder that it leaves:
  *
  *     config.yaml       the configuration of all runs; data.split and train.seed, in which they
- *                       differ, are empty, and train.init_from has {fold} and {seed} as given;
- *                       and which data they are of
- *     FOLD-seed-S/      a run's folder (run_folder.h); last.safetensors, the bulk of it, is removed
- *                       when the run has finished
- *     crossval.json     the summary
+ *                       differ, are empty, and train.init_from and train.teacher have {fold} and
+ * {seed} as given; and which data they are of FOLD-seed-S/      a run's folder (run_folder.h);
+ * last.safetensors, the bulk of it, is removed when the run has finished crossval.json     the
+ * summary
  */
 #ifndef DV_RUNNER_CROSSVAL_H
 #define DV_RUNNER_CROSSVAL_H
@@ -51,8 +50,8 @@ enum { DV_CROSSVAL_MOST_FOLDS = 64, DV_CROSSVAL_MOST_SEEDS = 64 };
 /*
  * `folds`: "speaker", or the number of parts K. `seeds`: "1,2,3". `folder` "": runs/crossval-MODEL-
  * and the kind of folds, so that the same command goes on. Lists the data, reads no sound. DV_EARG
- * names what is wrong with folds and seeds for these data and for train.init_from. Free with
- * dv_crossval_free.
+ * names what is wrong with folds and seeds for these data, train.init_from and train.teacher. Free
+ * with dv_crossval_free.
  */
 dv_status dv_crossval_plan(const char *folds, const char *seeds, const char *folder,
                            const dv_experiment *experiment, dv_crossval *out);
@@ -67,11 +66,11 @@ void dv_crossval_free(dv_crossval *all);
 dv_status dv_crossval_claim(dv_crossval *all, const dv_experiment *experiment);
 
 /*
- * The experiment of one run; free with dv_experiment_free. In its train.init_from the texts {fold}
- * and {seed} have become the fold's name and the seed, as they stand in the name of the run's
- * folder: "advanced.=runs/a/{fold}-seed-{seed}/model.safetensors" is what another cross-validation,
- * of the same folds, has left for this very run. DV_EARG where that is too long, which
- * dv_crossval_plan has refused already.
+ * The experiment of one run; free with dv_experiment_free. In its train.init_from and train.teacher
+ * the texts {fold} and {seed} have become the fold's name and the seed, as they stand in the name
+ * of the run's folder: "advanced.=runs/a/{fold}-seed-{seed}/model.safetensors" is what another
+ * cross-validation, of the same folds, has left for this very run. DV_EARG where that is too long,
+ * which dv_crossval_plan has refused already.
  */
 dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *run,
                                  const dv_experiment *experiment, dv_experiment *out);

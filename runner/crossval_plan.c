@@ -161,12 +161,21 @@ static bool begins_with(const char *text, const char *mark)
     return strncmp(text, mark, strlen(mark)) == 0;
 }
 
+/* The keys of section `train` in which {fold} and {seed} stand for those of the run. */
+static const char *const filled_in[] = {"init_from", "teacher"};
+enum { FILLED_IN = sizeof filled_in / sizeof filled_in[0] };
+
+static const char *text_of(const dv_experiment *experiment, const char *key)
+{
+    return (const char *)&experiment->train + dv_fields_find(dv_train_fields, key)->offset;
+}
+
 /*
- * `text` with the fold and the seed of the run, in one go: a name that looks like "{seed}" stays.
- * The folder has them as FOLD-seed-S, where the fold's name is as long as it was.
+ * `text`, that of `key`, with the fold and the seed of the run, in one go: a name that looks like
+ * "{seed}" stays. The folder has them as FOLD-seed-S, where the fold's name is as long as it was.
  */
-static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, const char *text,
-                         char out[DV_STRING_SIZE])
+static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, const char *key,
+                         const char *text, char out[DV_STRING_SIZE])
 {
     const char *fold = strrchr(run->folder, '/') + 1;
     const size_t fold_length = strlen(all->folds[run->fold]);
@@ -178,9 +187,8 @@ static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, con
         size_t part_length = is_fold ? fold_length : is_seed ? strlen(seed) : 1;
         if (length + part_length >= DV_STRING_SIZE)
             return DV_FAIL(DV_EARG,
-                           "train.init_from has more than %d bytes with fold %s and seed %s: "
-                           "%.60s...",
-                           DV_STRING_SIZE - 1, all->folds[run->fold], seed, text);
+                           "train.%s has more than %d bytes with fold %s and seed %s: %.60s...",
+                           key, DV_STRING_SIZE - 1, all->folds[run->fold], seed, text);
         memcpy(out + length, part, part_length);
         length += part_length;
         at += is_fold ? strlen(fold_mark) : is_seed ? strlen(seed_mark) : 1;
@@ -190,17 +198,17 @@ static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, con
 }
 
 /* Now rather than in the middle of the runs. */
-static dv_status check_init_from(const dv_crossval *all, const char *text)
+static dv_status check_files(const dv_crossval *all, const char *key, const char *text)
 {
     char files[DV_STRING_SIZE];
     for (size_t i = 0; i < all->run_count; i++)
-        DV_TRY(fill_in(all, &all->runs[i], text, files));
+        DV_TRY(fill_in(all, &all->runs[i], key, text, files));
     for (size_t i = 0; i < all->fold_count; i++) {
         if (strstr(text, fold_mark) != NULL && strchr(all->folds[i], ',') != NULL)
             return DV_FAIL(DV_EARG,
-                           "train.init_from: %s cannot be '%s', since a comma ends the name of a "
-                           "file there",
-                           fold_mark, all->folds[i]);
+                           "train.%s: %s cannot be '%s', since a comma ends the name of a file "
+                           "there",
+                           key, fold_mark, all->folds[i]);
     }
     return DV_OK;
 }
@@ -225,7 +233,8 @@ dv_status dv_crossval_plan(const char *folds, const char *seeds, const char *fol
     DV_TRY_GOTO(parse_seeds(seeds, out));
     DV_TRY_GOTO(find_folds(folds, experiment, out));
     DV_TRY_GOTO(list_runs(out));
-    DV_TRY_GOTO(check_init_from(out, experiment->train.init_from));
+    for (int i = 0; i < FILLED_IN; i++)
+        DV_TRY_GOTO(check_files(out, filled_in[i], text_of(experiment, filled_in[i])));
     return DV_OK;
 fail:
     dv_crossval_free(out);
@@ -290,12 +299,16 @@ static dv_status set_run(const dv_crossval *all, const dv_crossval_run *run, dv_
     return set_number(tree, "train.seed", all->seeds[run->seed]);
 }
 
-static dv_status set_init_from(const dv_crossval *all, const dv_crossval_run *run,
-                               dv_experiment *out)
+static dv_status set_files(const dv_crossval *all, const dv_crossval_run *run, dv_experiment *out)
 {
-    char files[DV_STRING_SIZE];
-    DV_TRY(fill_in(all, run, out->train.init_from, files));
-    return strcmp(files, out->train.init_from) != 0 ? dv_experiment_begin_with(out, files) : DV_OK;
+    for (int i = 0; i < FILLED_IN; i++) {
+        char files[DV_STRING_SIZE];
+        const char *text = text_of(out, filled_in[i]);
+        DV_TRY(fill_in(all, run, filled_in[i], text, files));
+        if (strcmp(files, text) != 0)
+            DV_TRY(dv_experiment_set_files(out, filled_in[i], files));
+    }
+    return DV_OK;
 }
 
 dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *run,
@@ -308,7 +321,7 @@ dv_status dv_crossval_experiment(const dv_crossval *all, const dv_crossval_run *
         status = dv_experiment_restore(tree, out);
     dv_tree_free(tree);
     if (status == DV_OK) {
-        status = set_init_from(all, run, out);
+        status = set_files(all, run, out);
         if (status != DV_OK)
             dv_experiment_free(out);
     }

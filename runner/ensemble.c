@@ -1,4 +1,5 @@
 #include "runner/ensemble.h"
+#include "engine/io/transfer.h"
 #include "engine/layers/model.h"
 #include "runner/experiment.h"
 
@@ -35,51 +36,17 @@ static dv_status check_labels(const dv_ensemble_member *first, const dv_ensemble
     return DV_OK;
 }
 
-static dv_status write_features(const dv_ensemble_member *member, dv_tree **out)
-{
-    const dv_features_config *config = dv_frontend_config(dv_predictor_frontend(member->predictor));
-    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, out));
-    dv_status status = dv_fields_write(dv_features_fields, config, *out);
-    if (status != DV_OK)
-        dv_tree_free(*out);
-    return status;
-}
-
-static dv_status compare_features(const dv_ensemble_member *first, const dv_ensemble_member *member,
-                                  const dv_tree *wanted, const dv_tree *features)
-{
-    for (size_t i = 0; i < wanted->count; i++) {
-        const char *is = features->children[i]->text, *was = wanted->children[i]->text;
-        if (strcmp(is, was) != 0)
-            return DV_FAIL(DV_EFORMAT,
-                           "features.%s is %s in %s and %s in %s: members hear the same features",
-                           wanted->children[i]->key, is, member->path, was, first->path);
-    }
-    return DV_OK;
-}
-
 static dv_status check_features(const dv_ensemble_member *first, const dv_ensemble_member *member)
 {
-    dv_tree *wanted, *features;
-    DV_TRY(write_features(first, &wanted));
-    dv_status status = write_features(member, &features);
-    if (status == DV_OK) {
-        status = compare_features(first, member, wanted, features);
-        dv_tree_free(features);
-    }
-    dv_tree_free(wanted);
-    return status;
-}
-
-static bool is_ensemble(const dv_tree *model)
-{
-    const dv_tree *layers = dv_tree_get(model, "layers");
-    for (size_t i = 0; layers != NULL && i < layers->count; i++) {
-        const dv_tree *layer = layers->children[i];
-        if (layer->kind == DV_TREE_MAP && dv_tree_get(layer, "ensemble") != NULL)
-            return true;
-    }
-    return false;
+    dv_features_difference difference;
+    DV_TRY(dv_features_compare(dv_frontend_config(dv_predictor_frontend(first->predictor)),
+                               dv_frontend_config(dv_predictor_frontend(member->predictor)), NULL,
+                               &difference));
+    if (difference.key[0] == '\0')
+        return DV_OK;
+    return DV_FAIL(DV_EFORMAT,
+                   "features.%s is %s in %s and %s in %s: members hear the same features",
+                   difference.key, difference.second, member->path, difference.first, first->path);
 }
 
 static bool is_taken(const dv_ensemble_member *members, int count, const char *name)
@@ -111,10 +78,6 @@ dv_status dv_ensemble_name(dv_ensemble_member *members, int count)
     for (int i = 0; i < count; i++) {
         DV_TRY(check_labels(&members[0], &members[i]));
         DV_TRY(check_features(&members[0], &members[i]));
-        if (is_ensemble(dv_tree_get(config_of(&members[i]), "model")))
-            return DV_FAIL(DV_EFORMAT,
-                           "%s is an ensemble itself; give the models that it is made of",
-                           members[i].path);
         name_member(members, i);
     }
     return DV_OK;
@@ -217,30 +180,11 @@ static dv_status build(const dv_ensemble_member *first, const dv_tree *config, b
     return dv_params_allocate(b->params);
 }
 
-static dv_status copy_weights(const dv_ensemble_member *member, dv_params *params)
-{
-    const dv_params *from = dv_predictor_params(member->predictor);
-    for (int i = 0; i < from->count; i++) {
-        char name[2 * DV_NAME_SIZE];
-        float *values;
-        snprintf(name, sizeof name, "%s.%s", member->name, from->items[i].name);
-        int index = dv_params_find(params, name);
-        DV_ASSERT(index >= 0); /* the same layers made it */
-        DV_TRY(dv__calloc((size_t)from->items[i].count, sizeof *values, &values));
-        dv_status status = dv_params_read(from, i, DV_VALUES, values);
-        if (status == DV_OK)
-            status = dv_params_write(params, index, DV_VALUES, values);
-        free(values);
-        DV_TRY(status);
-    }
-    return DV_OK;
-}
-
 static dv_status fill(const dv_ensemble_member *members, int count, dv_params *params)
 {
     float weight[DV_MAX_INPUTS]; /* whose softmax are the shares */
     for (int i = 0; i < count; i++) {
-        DV_TRY(copy_weights(&members[i], params));
+        DV_TRY(dv_transfer_all(dv_predictor_params(members[i].predictor), members[i].name, params));
         weight[i] = (float)log(members[i].share);
     }
     return dv_params_write(params, dv_params_find(params, MIX ".weight"), DV_VALUES, weight);

@@ -12,7 +12,7 @@ typedef struct dv_ensemble_member {
 } dv_ensemble_member;
 
 /* Names the members (count). DV_EFORMAT, naming the checkpoint and what differs from the first one:
-   other labels or another order of them, other features; a member that is an ensemble itself. */
+   other labels or another order of them, other features. */
 dv_status dv_ensemble_name(dv_ensemble_member *members, int count);
 
 /*

@@ -227,12 +227,13 @@ static dv_status set_empty(dv_tree *tree, const char *key, dv_tree_kind kind)
     return dv_tree_set(tree, key, value);
 }
 
-/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it. What is
-   left out of other data, or added to them, they say themselves. */
+/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it, nor taught.
+   What is left out of other data, or added to them, they say themselves. */
 static dv_status lay_pretraining(dv_tree *before, const dv_tree *pretrain)
 {
     DV_TRY(set_empty(before, "pretrain", DV_TREE_NULL));
     DV_TRY(set_empty(before, "train.freeze", DV_TREE_NULL));
+    DV_TRY(set_empty(before, "train.teacher", DV_TREE_SCALAR));
     if (dv_tree_get(dv_tree_get(pretrain, "data"), "path") != NULL) {
         DV_TRY(set_empty(before, "data.exclude", DV_TREE_SCALAR));
         DV_TRY(set_empty(before, "data.more", DV_TREE_NULL));
@@ -252,15 +253,18 @@ dv_status dv_experiment_pretraining(const dv_experiment *experiment, dv_experime
     return status;
 }
 
-dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files)
+dv_status dv_experiment_set_files(dv_experiment *experiment, const char *key, const char *files)
 {
+    char path[64],
+        *text = (char *)&experiment->train + dv_fields_find(dv_train_fields, key)->offset;
     dv_tree *value;
-    if (strlen(files) >= sizeof experiment->train.init_from)
-        return DV_FAIL(DV_EARG, "train.init_from is too long: %.60s...", files);
+    snprintf(path, sizeof path, "train.%s", key);
+    if (strlen(files) >= DV_STRING_SIZE)
+        return DV_FAIL(DV_EARG, "%s is too long: %.60s...", path, files);
     DV_TRY(dv_tree_new_scalar(files, NULL, 0, &value));
     value->quoted = true; /* a text, also where it looks like a number */
-    DV_TRY(dv_tree_set(experiment->tree, "train.init_from", value));
-    strcpy(experiment->train.init_from, files);
+    DV_TRY(dv_tree_set(experiment->tree, path, value));
+    strcpy(text, files);
     return DV_OK;
 }
 

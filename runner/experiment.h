@@ -36,13 +36,13 @@ dv_status dv_experiment_without_model(const dv_tree *settings, dv_experiment *ou
 
 /*
  * The training that comes before: this one with what the section `pretrain` says of data, augment
- * and train laid over it. It freezes nothing unless it says so itself. Free with
- * dv_experiment_free.
+ * and train laid over it. It freezes nothing, and has no teacher, unless it says so itself. Free
+ * with dv_experiment_free.
  */
 dv_status dv_experiment_pretraining(const dv_experiment *experiment, dv_experiment *out);
 
-/* Sets train.init_from, in the resolved configuration too. DV_EARG: too long. */
-dv_status dv_experiment_begin_with(dv_experiment *experiment, const char *files);
+/* Sets train.init_from or train.teacher, in the resolved configuration too. DV_EARG: too long. */
+dv_status dv_experiment_set_files(dv_experiment *experiment, const char *key, const char *files);
 
 /* Shortens every path of a resolved configuration to the names of files and folders: what leaves
    the machine does not tell where its data lie there. */

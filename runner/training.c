@@ -7,6 +7,7 @@
 #include "runner/resume.h"
 #include "runner/run_folder.h"
 #include "runner/stop.h"
+#include "runner/teachers.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -26,6 +27,7 @@ typedef struct dv_training {
     dv_look look; /* at the data */
     dv_frontend *frontend;
     dv_clip_source *source;
+    dv_teachers teachers;
     dv_tree *labels;
     dv_resume_data data;
     dv_trainer *trainer;
@@ -247,6 +249,11 @@ static void print_start(dv_training *training)
                  training->context->backend->name, dv_context_precision(training->context),
                  training->context->threads, source->train_count, source->validation_count,
                  training->dataset.label_count, source->rows, source->frames);
+    if (training->teachers.count > 0)
+        dv_run_print(folder, "taught by %s, %g of the loss, temperature %g",
+                     training->experiment->train.teacher,
+                     training->experiment->train.teacher_weight,
+                     training->experiment->train.teacher_temperature);
 }
 
 static dv_status write_dot(const dv_training *training)
@@ -273,6 +280,17 @@ static void print_proposal(dv_training *training)
         dv_run_print(&training->folder, "%.*s", (int)(end - line), line);
 }
 
+static dv_status make_trainer(dv_training *training)
+{
+    const dv_experiment *experiment = training->experiment;
+    dv_teachers *teachers = &training->teachers;
+    DV_TRY(dv_teachers_read(experiment, training->context, &training->dataset, teachers));
+    DV_TRY(dv_trainer_create_taught(training->context, &experiment->train, experiment->model,
+                                    dv_clip_source_get(training->source), teachers->list,
+                                    teachers->count, &training->trainer));
+    return dv_teachers_enter(teachers, training->trainer);
+}
+
 static dv_status set_up(dv_training *training)
 {
     dv_log log = {.write = log_line, .user = training};
@@ -287,9 +305,7 @@ static dv_status set_up(dv_training *training)
         dv__log(&training->context->log, DV_LOG_WARNING, "%s", training->experiment->note);
     print_proposal(training);
     DV_TRY(load_data(training));
-    DV_TRY(dv_trainer_create(training->context, &training->experiment->train,
-                             training->experiment->model, dv_clip_source_get(training->source),
-                             &training->trainer));
+    DV_TRY(make_trainer(training));
     print_start(training);
     DV_TRY(write_dot(training));
     bool goes_on = training->resumed.checkpoint.file != NULL;
@@ -454,6 +470,7 @@ static dv_status pretrain(dv_training *training)
 static void clean_up(dv_training *training)
 {
     dv_trainer_free(training->trainer);
+    dv_teachers_free(&training->teachers);
     dv_clip_source_free(training->source);
     dv_dataset_free(&training->dataset);
     dv_look_free(&training->look);

@@ -59,13 +59,12 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     return DV_OK;
 }
 
-/* Clips as they are, not augmented, on the backend's device where it makes batches. */
+/* On the backend's device where it makes batches. */
 static void use_clips(trial *seen)
 {
-    dv_augment_config augment = {0};
     dv_clip_source_free(seen->task.clips);
-    must(dv_clip_source_create(seen->context, &seen->task.dataset, seen->task.frontend, &augment,
-                               seen->task.config.batch_size, 1, &seen->task.clips));
+    must(dv_clip_source_create(seen->context, &seen->task.dataset, seen->task.frontend,
+                               &seen->augment, seen->task.config.batch_size, 1, &seen->task.clips));
     seen->task.source = *dv_clip_source_get(seen->task.clips);
 }
 
@@ -85,8 +84,9 @@ void trial_open(trial *seen, const dv_backend *backend, const char *model, int t
 dv_status trial_create(trial *seen)
 {
     use_clips(seen);
-    return dv_trainer_create(seen->context, &seen->task.config, seen->task.model,
-                             &seen->task.source, &seen->trainer);
+    return dv_trainer_create_taught(seen->context, &seen->task.config, seen->task.model,
+                                    &seen->task.source, seen->teachers, seen->teacher_count,
+                                    &seen->trainer);
 }
 
 void trial_freeze(trial *seen, const char *patterns)

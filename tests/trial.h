@@ -12,6 +12,9 @@ typedef struct trial {
     dv_context *context;
     dv_trainer *trainer;
     dv_tree *freeze;
+    dv_teacher teachers[2]; /* (teacher_count) set between trial_open and trial_create */
+    int teacher_count;
+    dv_augment_config augment; /* of the clips; by default nothing */
     dv_epoch_metrics metrics[MAX_EPOCHS];
     int epochs;
     int64_t stop_at; /* step at which to ask for a stop; 0: never */
@@ -36,8 +39,7 @@ void trial_open(trial *seen, const dv_backend *backend, const char *model, int t
 /* Sets train.freeze. */
 void trial_freeze(trial *seen, const char *patterns);
 
-/* The trainer, with clips that are not augmented, of the backend's device where it makes batches.
- */
+/* The trainer, with clips of the backend's device where it makes batches. */
 dv_status trial_create(trial *seen);
 dv_status trial_go(trial *seen);
 void trial_whole(trial *seen); /* both, which must succeed */

@@ -55,6 +55,10 @@ dv_status dv_plan_download(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host);
 
+/* Puts the value `from` of one plan into an input of another plan of the same context, of the same
+   shape; enqueued. */
+dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input);
+
 /* Device address of a value; for inputs the host may write to it directly where the backend's
    memory is the host's (ref, cpu). NULL: the value is not kept. */
 void *dv_plan_address(const dv_plan *plan, int value);

@@ -85,6 +85,16 @@ dv_status dv_plan_download(const dv_plan *plan, int value, void *host)
     return download(plan, value, dv_plan_address(plan, value), host);
 }
 
+dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input)
+{
+    DV_TRY(require_kept(plan, from));
+    DV_TRY(require_kept(other, input));
+    DV_ASSERT(plan->context == other->context);
+    DV_ASSERT(value_bytes(plan, from) == value_bytes(other, input));
+    return plan->context->backend->copy(plan->context, dv_plan_address(other, input),
+                                        dv_plan_address(plan, from), value_bytes(plan, from));
+}
+
 /* The gradient of a value. NULL where the backward pass does not compute it. */
 static void *gradient_address(const dv_plan *plan, int value)
 {

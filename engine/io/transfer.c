@@ -82,11 +82,14 @@ static void mark_classes(transfer *t, int value)
         mark_classes(t, node->inputs[i]);
 }
 
-/* The graph of a training ends with the loss, whose first input are the logits. */
+/* The graph of a training ends with the loss of the logits, or behind that with the one of a
+   teacher beside it. */
 static void find_classes(transfer *t)
 {
     const dv_graph *graph = t->target->graph;
     const dv_node *last = &graph->nodes[graph->count - 1];
+    if (last->op->id == DV_OP_distillation)
+        last = &graph->nodes[last->inputs[0]];
     bool is_loss = last->op->id == DV_OP_softmax_cross_entropy;
     mark_classes(t, is_loss ? last->inputs[0] : last->id);
 }
@@ -297,4 +300,22 @@ dv_status dv_transfer_file(const char *path, const dv_transfer_target *target, d
     transfer t = {.target = target, .params = target->graph->params, .line = line, .user = user};
     dv_status status = begin(&t);
     return end(&t, status == DV_OK ? take_file(&t, path, "") : status);
+}
+
+dv_status dv_transfer_all(const dv_params *from, const char *prefix, dv_params *to)
+{
+    for (int i = 0; i < from->count; i++) {
+        char name[2 * DV_NAME_SIZE];
+        float *values;
+        snprintf(name, sizeof name, "%s.%s", prefix, from->items[i].name);
+        int index = dv_params_find(to, name);
+        DV_ASSERT(index >= 0 && to->items[index].count == from->items[i].count);
+        DV_TRY(dv__calloc((size_t)from->items[i].count, sizeof *values, &values));
+        dv_status status = dv_params_read(from, i, DV_VALUES, values);
+        if (status == DV_OK)
+            status = dv_params_write(to, index, DV_VALUES, values);
+        free(values);
+        DV_TRY(status);
+    }
+    return DV_OK;
 }

@@ -34,4 +34,9 @@ dv_status dv_transfer(const char *files, const dv_transfer_target *target, dv_li
 dv_status dv_transfer_file(const char *path, const dv_transfer_target *target, dv_line_fn line,
                            void *user);
 
+/* Copies all values and running statistics of one model into another that has it as a part:
+   parameters of the same names behind "<prefix>." and shapes, all of them there (asserted). Floats
+   on both sides. */
+dv_status dv_transfer_all(const dv_params *from, const char *prefix, dv_params *to);
+
 #endif

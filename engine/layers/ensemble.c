@@ -34,8 +34,21 @@ static dv_status check_member(const char *ensemble, const dv_tree *models, size_
     return DV_OK;
 }
 
-static dv_status build(dv_graph *graph, const char *name, const void *attr, int64_t classes,
-                       int *value)
+/* The member's logits; its nodes are called "<prefix>.<model>.<name>", without a prefix
+   "<model>.<name>". */
+static dv_status build_member(dv_graph *graph, const char *prefix, const dv_tree *member,
+                              int64_t classes, int value, int *logits)
+{
+    const char *name = dv_tree_get(member, "name")->text;
+    char joined[DV_NAME_SIZE];
+    if (prefix != NULL)
+        DV_TRY(dv__layer_name(joined, prefix, name));
+    return dv__model_build_member(graph, prefix != NULL ? joined : name, member, value, classes,
+                                  logits);
+}
+
+static dv_status build(dv_graph *graph, const char *prefix, const char *name, const void *attr,
+                       int64_t classes, int *value)
 {
     const dv_tree *models = ((const ensemble_attr *)attr)->models;
     if (models == NULL || models->kind != DV_TREE_LIST || models->count < 2 ||
@@ -45,9 +58,7 @@ static dv_status build(dv_graph *graph, const char *name, const void *attr, int6
     int logits[DV_MAX_INPUTS];
     for (size_t i = 0; i < models->count; i++) {
         DV_TRY(check_member(name, models, i));
-        const dv_tree *member = models->children[i];
-        DV_TRY(dv__model_build_member(graph, dv_tree_get(member, "name")->text, member, *value,
-                                      classes, &logits[i]));
+        DV_TRY(build_member(graph, prefix, models->children[i], classes, *value, &logits[i]));
     }
     return dv_graph_add(graph, DV_OP_weighted_sum, name, NULL, logits, (int)models->count, value);
 }

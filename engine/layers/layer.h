@@ -15,9 +15,10 @@ typedef struct dv_layer {
     const dv_field *fields;
     /* Adds the layer's nodes, named "<name>..." ; *value is its input and becomes its output. */
     dv_status (*build)(dv_graph *graph, const char *name, const void *attr, int *value);
-    /* In its place, for a layer that is made of whole models. */
-    dv_status (*build_models)(dv_graph *graph, const char *name, const void *attr, int64_t classes,
-                              int *value);
+    /* In its place, for a layer that is made of whole models. `prefix`: of the model that the layer
+       is in, which `name` begins with; NULL: none. */
+    dv_status (*build_models)(dv_graph *graph, const char *prefix, const char *name,
+                              const void *attr, int64_t classes, int *value);
 } dv_layer;
 
 #define DV_LAYER(name) extern const dv_layer dv__layer_##name;

@@ -162,16 +162,16 @@ static dv_status add_prefix(const char *prefix, entry *layer)
     return DV_OK;
 }
 
-static dv_status build_composite(dv_graph *graph, const dv_layer *composite, const char *name,
-                                 const void *attr, int64_t classes, int *value)
+static dv_status build_composite(dv_graph *graph, const dv_layer *composite, const char *prefix,
+                                 const char *name, const void *attr, int64_t classes, int *value)
 {
     if (composite->build_models != NULL)
-        return composite->build_models(graph, name, attr, classes, value);
+        return composite->build_models(graph, prefix, name, attr, classes, value);
     return composite->build(graph, name, attr, value);
 }
 
-static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree *where,
-                             int64_t classes, int *value)
+static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *layer,
+                             const dv_tree *where, int64_t classes, int *value)
 {
     const dv_layer *composite = find_composite(layer->kind);
     const dv_op *op = composite == NULL ? dv_op_find(layer->kind) : NULL;
@@ -185,7 +185,7 @@ static dv_status build_layer(dv_graph *graph, const entry *layer, const dv_tree 
         dv_fields_read(fields != NULL ? fields : no_fields, layer->attributes, layer->kind, attr);
     if (status == DV_OK) {
         status = composite != NULL
-                     ? build_composite(graph, composite, layer->name, attr, classes, value)
+                     ? build_composite(graph, composite, prefix, layer->name, attr, classes, value)
                      : dv_graph_add(graph, op->id, layer->name, attr, value, 1, value);
         if (status != DV_OK && where->source != NULL)
             status = dv__fail_within(status, "%s:%d", where->source, where->line);
@@ -210,7 +210,7 @@ static dv_status build_item(dv_graph *graph, const char *prefix, const dv_tree *
     if (status == DV_OK)
         status = check_name(graph, &layer, item);
     if (status == DV_OK)
-        status = build_layer(graph, &layer, item, classes, value);
+        status = build_layer(graph, prefix, &layer, item, classes, value);
     dv_tree_free(layer.attributes);
     return status;
 }

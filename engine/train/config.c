@@ -41,6 +41,13 @@ const dv_field dv_train_fields[] = {
             "labels in the same order; PREFIX=FILE puts it under a prefix; several with commas"),
     DV_TREE_FIELD(dv_train_config, freeze,
                   "patterns of parameters that are not trained, as [\"conv_1.*\", \"norm_1.*\"]"),
+    DV_PATH(dv_train_config, teacher, "",
+            "checkpoint, of any features, whose answers are learned beside the labels; of several, "
+            "with commas between, the mean"),
+    DV_FLOAT(dv_train_config, teacher_weight, "0.5", 0.001, 1,
+             "share of the loss that is the teacher's"),
+    DV_FLOAT(dv_train_config, teacher_temperature, "2", 0.1, 100,
+             "by which the logits of both are divided for that"),
     DV_FLOAT(dv_train_config, clip_norm, "1", 0, 1e6, "largest norm of the gradient; 0: no limit"),
     DV_FLOAT(dv_train_config, label_smoothing, "0.1", 0, 0.99, "share spread over all classes"),
     DV_INT(dv_train_config, patience, "15", 0, 1000000,

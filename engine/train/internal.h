@@ -11,7 +11,10 @@ typedef struct dv_network {
     dv_plan *plan;
     int input, logits;
     int targets, loss; /* training only */
+    int teacher;       /* of the teachers' logits; training with such only */
 } dv_network;
+
+typedef struct dv_teaching dv_teaching;
 
 /* What steps work on in device memory, beside plans and parameters. */
 typedef struct dv_device_state {
@@ -33,6 +36,7 @@ struct dv_trainer {
     uint64_t accumulate;      /* batches of an update */
     dv_params *params;
     dv_network train, validation;
+    dv_teaching *teaching; /* NULL: there is no teacher */
     dv_train_state state;
     dv_device_state device;
     int64_t *order;            /* (train_count) as on the device */
@@ -64,6 +68,22 @@ static inline dv_buffer dv__result(const dv_trainer *trainer)
 
 /* Of the update that comes after so many. */
 double dv__rate_of(const dv_trainer *trainer, uint64_t update);
+
+/* ---- teacher.c ---- */
+
+/* trainer->teaching; with no teacher it stays NULL. Freed with the trainer, on failure too. */
+dv_status dv__teaching_create(dv_trainer *trainer, const dv_teacher *teachers, int count);
+void dv__teaching_free(dv_teaching *teaching);
+
+/* Batches of the front-end, before the step: the clips at `places`, for the teachers with features
+   of their own. Fills trainer->targets. */
+dv_status dv__teaching_load(dv_teaching *teaching, const int64_t *places, uint64_t step);
+
+/* Within the step, when the student's batch is there: the teachers' logits become its input.
+   `request`: the one that made the student's batch on the device. */
+dv_status dv__teaching_ask(dv_teaching *teaching, const dv_batch_request *request);
+
+/* ---- step.c ---- */
 
 /* Device memory of the steps. */
 dv_status dv__steps_allocate(dv_trainer *trainer);

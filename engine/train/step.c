@@ -175,26 +175,29 @@ static dv_status load_batch(dv_trainer *trainer)
     bool one_batch = trainer->config.overfit_one_batch;
     uint64_t step = one_batch ? 0 : (uint64_t)trainer->state.step;
     uint64_t place = step % trainer->steps_per_epoch;
-    DV_TRY(trainer->source->train_batch(
-        trainer->source->user, trainer->order + (int64_t)place * trainer->batch, trainer->batch,
-        (uint64_t)trainer->config.seed, step, trainer->features, trainer->targets));
+    const int64_t *places = trainer->order + (int64_t)place * trainer->batch;
+    if (trainer->teaching != NULL)
+        DV_TRY(dv__teaching_load(trainer->teaching, places, step));
+    DV_TRY(trainer->source->train_batch(trainer->source->user, places, trainer->batch,
+                                        (uint64_t)trainer->config.seed, step, trainer->features,
+                                        trainer->targets));
     DV_TRY(dv_plan_upload(trainer->train.plan, trainer->train.input, trainer->features));
     return dv_plan_upload(trainer->train.plan, trainer->train.targets, trainer->targets);
 }
 
-static dv_status make_batch(dv_trainer *trainer)
+/* The batch of the step that the device is at. */
+static dv_batch_request describe_batch(const dv_trainer *trainer)
 {
     const dv_network *train = &trainer->train;
-    dv_batch_request request = {.count = trainer->batch,
-                                .order = trainer->device.order,
-                                .order_count = trainer->source->train_count,
-                                .progress = trainer->device.progress,
-                                .steps_per_epoch = trainer->steps_per_epoch,
-                                .seed = (uint64_t)trainer->config.seed,
-                                .always_first = trainer->config.overfit_one_batch,
-                                .features = dv_plan_address(train->plan, train->input),
-                                .targets = dv_plan_address(train->plan, train->targets)};
-    return trainer->source->device_batch(trainer->source->user, &request);
+    return (dv_batch_request){.count = trainer->batch,
+                              .order = trainer->device.order,
+                              .order_count = trainer->source->train_count,
+                              .progress = trainer->device.progress,
+                              .steps_per_epoch = trainer->steps_per_epoch,
+                              .seed = (uint64_t)trainer->config.seed,
+                              .always_first = trainer->config.overfit_one_batch,
+                              .features = dv_plan_address(train->plan, train->input),
+                              .targets = dv_plan_address(train->plan, train->targets)};
 }
 
 static dv_status measure(dv_trainer *trainer)
@@ -248,8 +251,11 @@ static dv_status enqueue_step(dv_trainer *trainer)
                   .seed = (uint64_t)trainer->config.seed,
                   .step = (uint64_t)trainer->state.step,
                   .progress = trainer->device.progress};
+    const dv_batch_request request = describe_batch(trainer);
     if (on_device(trainer))
-        DV_TRY(make_batch(trainer));
+        DV_TRY(trainer->source->device_batch(trainer->source->user, &request));
+    if (trainer->teaching != NULL)
+        DV_TRY(dv__teaching_ask(trainer->teaching, &request));
     DV_TRY(dv_plan_forward(train->plan, &run));
     DV_TRY(measure(trainer)); /* now: backward may write over the targets */
     DV_TRY(trainer->context->backend->optimizer->seed(trainer->context, trainer->device.progress,

@@ -1,5 +1,6 @@
 #include "engine/core/rng.h"
 #include "engine/layers/model.h"
+#include "engine/ops/distillation/distillation.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 #include "engine/train/internal.h"
 
@@ -18,6 +19,17 @@ static double now(void)
 
 /* ---- Making ---- */
 
+/* Behind the loss: what the teachers say counts, too. */
+static dv_status add_teacher(const dv_trainer *trainer, dv_shape logits, dv_network *out)
+{
+    dv_distillation_attr attr = {.weight = trainer->config.teacher_weight,
+                                 .temperature = trainer->config.teacher_temperature};
+    DV_TRY(dv_graph_input(out->graph, "teacher", logits, &out->teacher));
+    int inputs[] = {out->loss, out->logits, out->teacher, out->targets};
+    return dv_graph_add(out->graph, DV_OP_distillation, "distillation", &attr, inputs, 4,
+                        &out->loss);
+}
+
 static dv_status build_network(dv_trainer *trainer, const dv_tree *model, bool training,
                                dv_network *out)
 {
@@ -33,8 +45,9 @@ static dv_status build_network(dv_trainer *trainer, const dv_tree *model, bool t
         return DV_OK;
     dv_softmax_cross_entropy_attr attr = {.smoothing = trainer->config.label_smoothing};
     int inputs[2] = {out->logits, out->targets};
-    return dv_graph_add(out->graph, DV_OP_softmax_cross_entropy, "loss", &attr, inputs, 2,
-                        &out->loss);
+    DV_TRY(dv_graph_add(out->graph, DV_OP_softmax_cross_entropy, "loss", &attr, inputs, 2,
+                        &out->loss));
+    return trainer->teaching != NULL ? add_teacher(trainer, targets, out) : DV_OK;
 }
 
 static dv_status plan_network(dv_trainer *trainer, bool training, dv_network *network)
@@ -159,7 +172,8 @@ static dv_status check_trained(const dv_params *params)
     return DV_FAIL(DV_ECONFIG, "train: nothing is left to train: all parameters are frozen");
 }
 
-static dv_status make(dv_trainer *trainer, const dv_tree *model)
+static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teacher *teachers,
+                      int teacher_count)
 {
     const dv_train_config *config = &trainer->config;
     if (trainer->source->train_count < 1)
@@ -167,6 +181,7 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model)
     count_steps(trainer);
     make_schedule(trainer);
     DV_TRY(choose_arithmetic(trainer));
+    DV_TRY(dv__teaching_create(trainer, teachers, teacher_count));
     DV_TRY(dv_params_create(trainer->context, &trainer->params));
     DV_TRY(build_network(trainer, model, true, &trainer->train));
     DV_TRY(build_network(trainer, model, false, &trainer->validation));
@@ -182,13 +197,20 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model)
 dv_status dv_trainer_create(dv_context *context, const dv_train_config *config,
                             const dv_tree *model, const dv_source *source, dv_trainer **out)
 {
+    return dv_trainer_create_taught(context, config, model, source, NULL, 0, out);
+}
+
+dv_status dv_trainer_create_taught(dv_context *context, const dv_train_config *config,
+                                   const dv_tree *model, const dv_source *source,
+                                   const dv_teacher *teachers, int count, dv_trainer **out)
+{
     *out = NULL;
     dv_trainer *trainer;
     DV_TRY(dv__calloc(1, sizeof *trainer, &trainer));
     trainer->context = context;
     trainer->config = *config;
     trainer->source = source;
-    dv_status status = make(trainer, model);
+    dv_status status = make(trainer, model, teachers, count);
     if (status != DV_OK) {
         dv_trainer_free(trainer);
         return status;
@@ -204,6 +226,7 @@ void dv_trainer_free(dv_trainer *trainer)
     dv__steps_free(trainer);
     free_network(&trainer->train);
     free_network(&trainer->validation);
+    dv__teaching_free(trainer->teaching);
     dv_params_free(trainer->params);
     free(trainer->order);
     free(trainer);

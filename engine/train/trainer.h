@@ -31,7 +31,9 @@ typedef struct dv_train_config {
     const dv_tree *class_weights;   /* for the source: dv_dataset_weigh; NULL: none */
     char init_from[DV_STRING_SIZE]; /* for who sets up the run: dv_transfer */
     const dv_tree *freeze;          /* patterns, read by dv_trainer_create; NULL: none */
-    double clip_norm;               /* 0: no clipping */
+    char teacher[DV_STRING_SIZE];   /* for who sets up the run, with commas between; "": none */
+    double teacher_weight, teacher_temperature; /* see distillation.h */
+    double clip_norm;                           /* 0: no clipping */
     double label_smoothing;
     int64_t patience; /* epochs without improvement in validation before stopping; 0: never */
     int64_t seed;
@@ -137,6 +139,26 @@ typedef struct dv_train_events {
 dv_status dv_trainer_create(dv_context *context, const dv_train_config *config,
                             const dv_tree *model, const dv_source *source, dv_trainer **out);
 void dv_trainer_free(dv_trainer *trainer);
+
+/* A model that is trained already and answers the batches too. */
+typedef struct dv_teacher {
+    const dv_tree *model;    /* name and layers; read here only */
+    const dv_source *source; /* of the same clips, changed in the same way, in the teacher's
+                                features; must outlive the trainer. NULL: the student's */
+} dv_teacher;
+enum { DV_MAX_TEACHERS = DV_MAX_INPUTS };
+
+/*
+ * dv_trainer_create of a student: its loss is train.teacher_weight parts of the distance to the
+ * mean of the teachers' (count) logits, see distillation.h. What they are trained of has to be
+ * written into dv_trainer_teachers before the run: parameters with "teacher_<number>." before their
+ * names, numbers from 1. Nothing of them is saved with the student.
+ */
+dv_status dv_trainer_create_taught(dv_context *context, const dv_train_config *config,
+                                   const dv_tree *model, const dv_source *source,
+                                   const dv_teacher *teachers, int count, dv_trainer **out);
+dv_params *dv_trainer_teachers(const dv_trainer *trainer);    /* NULL: there is none */
+void dv_teacher_prefix(int index, char prefix[DV_NAME_SIZE]); /* without the point; from 0 */
 
 /* Runs to the end. Afterwards the values are the best ones by validation accuracy (then loss),
    where there is a validation set, else the last ones. With ema_decay both are averages. */

@@ -58,6 +58,17 @@ extern const dv_field dv_features_fields[];
 enum { DV_FEATURES_NOTE_SIZE = 256 };
 dv_status dv_features_resolve(dv_tree *section, char note[DV_FEATURES_NOTE_SIZE]);
 
+/* A field of two front-ends that is not the same, as the configuration writes it. */
+typedef struct dv_features_difference {
+    char key[32]; /* "": there is none */
+    char first[32], second[32];
+} dv_features_difference;
+
+/* The first difference in the order of the fields. `keys` (ended by NULL): of these alone; NULL: of
+   all. */
+dv_status dv_features_compare(const dv_features_config *first, const dv_features_config *second,
+                              const char *const *keys, dv_features_difference *out);
+
 typedef struct dv_frontend dv_frontend; /* immutable once made: one for all threads */
 
 /* DV_ECONFIG names the field that does not fit (n_fft no power of two, window > n_fft,

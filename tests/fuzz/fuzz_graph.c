@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     (void)fuzz_affords(&experiment.features, experiment.model, FUZZ_CLASSES, NULL);
     restore_again(&experiment);
-    fuzz_must(dv_experiment_begin_with(&experiment, "a=1, b.safetensors"));
+    fuzz_must(dv_experiment_set_files(&experiment, "init_from", "a=1, b.safetensors"));
     restore_again(&experiment);
     dv_experiment_free(&experiment);
     return 0;

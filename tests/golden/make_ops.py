@@ -141,6 +141,17 @@ def softmax_cross_entropy(a, x, w, run):
     return (weights * losses).reshape(-1, 1, 1, 1)
 
 
+def distillation(a, x, w, run):
+    """F.kl_div takes log-probabilities, its target too."""
+    loss, logits, teacher, targets = (part.flatten(1) for part in x)
+    weight, temperature = float(a["weight"]), float(a["temperature"])
+    distance = F.kl_div(F.log_softmax(logits / temperature, 1),
+                        F.log_softmax(teacher / temperature, 1), reduction="none",
+                        log_target=True).sum(1)
+    y = (1 - weight) * loss[:, 0] + weight * temperature**2 * targets.sum(1) * distance
+    return y.reshape(-1, 1, 1, 1)
+
+
 def weighted_sum(a, x, w, run):
     return sum(share * part for share, part in zip(torch.softmax(w["weight"], 0), x))
 
@@ -171,6 +182,7 @@ OPERATIONS = {
     "frames": frames,
     "dropout": dropout,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "distillation": distillation,
     "weighted_sum": weighted_sum,
     "attention": attention,
     "layer_norm": layer_norm,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SHAPES = 3, MAX_NEEDLES = 4 };
+enum { MAX_SHAPES = 4, MAX_NEEDLES = 4 };
 
 typedef struct refusal {
     dv_op_id op;
@@ -102,6 +102,27 @@ static const refusal refusals[] = {
      {{2, 1, 3, 5}, {2, 1, 3, 5}},
      {"'layer'", "(2, 1, 3, 5)"}},
     {DV_OP_softmax_cross_entropy, "", DV_EARG, {{2, 1, 1, 5}}, {"'layer'", "1 input"}},
+    {DV_OP_distillation,
+     "",
+     DV_ESHAPE,
+     {{2, 1, 1, 2}, {2, 1, 1, 5}, {2, 1, 1, 5}, {2, 1, 1, 5}},
+     {"'layer'", "(2, 1, 1, 2)", "(2, 1, 1, 5)"}},
+    {DV_OP_distillation,
+     "",
+     DV_ESHAPE,
+     {{2, 1, 1, 1}, {2, 1, 1, 5}, {2, 1, 1, 6}, {2, 1, 1, 5}},
+     {"'layer'", "(2, 1, 1, 5)", "input 2", "(2, 1, 1, 6)"}},
+    {DV_OP_distillation,
+     "",
+     DV_ESHAPE,
+     {{2, 1, 1, 1}, {2, 1, 1, 5}, {2, 1, 1, 5}, {3, 1, 1, 5}},
+     {"'layer'", "input 3", "(3, 1, 1, 5)"}},
+    {DV_OP_distillation,
+     "",
+     DV_ESHAPE,
+     {{2, 1, 1, 1}, {2, 1, 3, 5}, {2, 1, 3, 5}, {2, 1, 3, 5}},
+     {"'layer'", "(2, 1, 3, 5)"}},
+    {DV_OP_distillation, "", DV_EARG, {{2, 1, 1, 1}, {2, 1, 1, 5}}, {"'layer'", "2 inputs"}},
     {DV_OP_weighted_sum,
      "",
      DV_ESHAPE,
@@ -152,6 +173,9 @@ static const refusal configurations[] = {
     {DV_OP_dropout, "rate: -0.5", DV_ECONFIG, {{0}}, {"dropout", "rate"}},
     {DV_OP_dropout, "rate: 1.5", DV_ECONFIG, {{0}}, {"dropout", "rate"}},
     {DV_OP_softmax_cross_entropy, "smoothing: -0.1", DV_ECONFIG, {{0}}, {"smoothing"}},
+    {DV_OP_distillation, "weight: 0", DV_ECONFIG, {{0}}, {"weight"}},
+    {DV_OP_distillation, "weight: 1.1", DV_ECONFIG, {{0}}, {"weight"}},
+    {DV_OP_distillation, "temperature: 0", DV_ECONFIG, {{0}}, {"temperature"}},
     {DV_OP_attention, "heads: 0", DV_ECONFIG, {{0}}, {"attention", "heads", "0"}},
     {DV_OP_attention, "heads: 65", DV_ECONFIG, {{0}}, {"heads", "65", "64"}},
     {DV_OP_attention, "head: 8", DV_ECONFIG, {{0}}, {"head", "heads"}},

@@ -1,0 +1,35 @@
+#include "engine/ops/distillation/distillation.h"
+
+#include "engine/ops/cuda.h"
+#include "kernels/distillation.h"
+
+static dv_distillation describe(const dv_step *s)
+{
+    const dv_distillation_attr *attr = s->node->attr;
+    return (dv_distillation){.weight = attr->weight,
+                             .temperature = attr->temperature,
+                             .logits = s->x[1],
+                             .teacher = s->x[2],
+                             .targets = s->x[3],
+                             .rows = s->in[1].n,
+                             .classes = s->in[1].c};
+}
+
+static dv_status forward(dv_step *s)
+{
+    dv_distillation call = describe(s);
+    DV_CUDA(dv_launch_distillation(s->context->dtype, &call, s->x[0], s->y, dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+static dv_status backward(dv_step *s)
+{
+    dv_distillation call = describe(s);
+    if (s->dx[0] == NULL && s->dx[1] == NULL)
+        return DV_OK;
+    DV_CUDA(dv_launch_distillation_backward(s->context->dtype, &call, s->dy, s->dx[0], s->dx[1],
+                                            dv__cuda_stream(s)));
+    return DV_OK;
+}
+
+const dv_impl dv__distillation_cuda = {.forward = forward, .backward = backward};
