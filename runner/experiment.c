@@ -1,6 +1,7 @@
 #include "runner/experiment.h"
 #include "engine/io/model_file.h"
 #include "engine/io/yaml.h"
+#include "runner/feature_presets.h"
 #include "runner/home.h"
 
 #include <libgen.h>
@@ -317,11 +318,13 @@ static dv_status read_file(reading *all, const char *path, const dv_tree *name, 
     if (all->files++ == MOST_FILES)
         return dv_tree_fail(name, "base: more than %d files in all", MOST_FILES);
     DV_TRY(dv_yaml_read(path, out));
+    dv_status status = dv_feature_preset_expand(path, *out);
     all->nodes += dv_tree_nodes(*out);
-    if (all->nodes <= DV_YAML_MAX_NODES)
-        return DV_OK;
-    dv_tree_free(*out);
-    return dv_tree_fail(name, "base: more than %d values in all", DV_YAML_MAX_NODES);
+    if (status == DV_OK && all->nodes > DV_YAML_MAX_NODES)
+        status = dv_tree_fail(name, "base: more than %d values in all", DV_YAML_MAX_NODES);
+    if (status != DV_OK)
+        dv_tree_free(*out);
+    return status;
 }
 
 /* Lays the file that `name` in the file `path` stands for over *below; NULL: nothing is there. */
@@ -375,14 +378,26 @@ static dv_status read_based(reading *all, const char *path, const dv_tree *name,
     return status;
 }
 
+/* What the command line says, its preset of the features as the keys that it stands for. */
+static dv_status lay_overrides(dv_tree *tree, const dv_tree *overrides)
+{
+    dv_tree *copy;
+    if (tree->kind != DV_TREE_MAP || overrides == NULL)
+        return DV_OK;
+    DV_TRY(dv_tree_copy(overrides, &copy));
+    dv_status status = dv_feature_preset_expand(NULL, copy);
+    if (status == DV_OK)
+        status = dv_tree_merge(tree, copy);
+    dv_tree_free(copy);
+    return status;
+}
+
 dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out)
 {
     memset(out, 0, sizeof *out);
     dv_tree *tree;
     DV_TRY(read_based(&(reading){0}, path, NULL, 0, &tree));
-    dv_status status = DV_OK;
-    if (tree->kind == DV_TREE_MAP && overrides != NULL)
-        status = dv_tree_merge(tree, overrides);
+    dv_status status = lay_overrides(tree, overrides);
     if (status == DV_OK && tree->kind == DV_TREE_MAP)
         status = resolve_model(path, tree);
     char note[DV_FEATURES_NOTE_SIZE];

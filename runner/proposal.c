@@ -184,14 +184,50 @@ static dv_status propose(proposal *p, const dv_experiment *made)
     return propose_sizes(p, &made->features, rate);
 }
 
-/* The experiment with the file's own front-end, whose sizes are made for its rate. */
+/* `features: NAME` becomes `features: {preset: NAME}`, beside which there may be more. */
+static dv_status name_preset(dv_tree *settings)
+{
+    const dv_tree *section = dv_tree_get(settings, "features");
+    dv_tree *name;
+    if (section == NULL || section->kind != DV_TREE_SCALAR)
+        return DV_OK;
+    DV_TRY(dv_tree_copy(section, &name));
+    dv_tree *map;
+    dv_status status = dv_tree_new(DV_TREE_MAP, NULL, 0, &map);
+    if (status == DV_OK)
+        status = dv_tree_set(settings, "features", map);
+    if (status != DV_OK) {
+        dv_tree_free(name);
+        return status;
+    }
+    return dv_tree_set(settings, "features.preset", name);
+}
+
+/* Of the section `features` the preset alone; without one nothing. */
+static dv_status keep_preset(dv_tree *settings)
+{
+    const dv_tree *preset = dv_tree_get(dv_tree_get(settings, "features"), "preset");
+    dv_tree *section, *copy;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &section));
+    if (preset != NULL) {
+        dv_status status = dv_tree_copy(preset, &copy);
+        if (status == DV_OK)
+            status = dv_tree_set(section, "preset", copy);
+        if (status != DV_OK) {
+            dv_tree_free(section);
+            return status;
+        }
+    }
+    return dv_tree_set(settings, "features", section);
+}
+
+/* The experiment with the front-end of the file or of the preset, whose sizes are made for its
+   rate. */
 static dv_status read_made(const char *path, const dv_tree *settings, dv_experiment *out)
 {
-    dv_tree *others, *nothing;
+    dv_tree *others;
     DV_TRY(dv_tree_copy(settings, &others));
-    dv_status status = dv_tree_new(DV_TREE_MAP, NULL, 0, &nothing);
-    if (status == DV_OK)
-        status = dv_tree_set(others, "features", nothing);
+    dv_status status = keep_preset(others);
     if (status == DV_OK)
         status = dv_experiment_read(path, others, out);
     dv_tree_free(others);
@@ -205,6 +241,7 @@ dv_status dv_proposal_read(const char *path, dv_tree *settings, char text[DV_PRO
     dv_experiment made;
     text[0] = '\0';
     memset(out, 0, sizeof *out);
+    DV_TRY(name_preset(settings));
     DV_TRY(read_made(path, settings, &made));
     dv_status status = propose(&p, &made);
     dv_experiment_free(&made);

@@ -1,0 +1,60 @@
+#include "runner/feature_presets.h"
+#include "engine/io/yaml.h"
+#include "runner/home.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static dv_status find(const char *path, const dv_tree *where, char out[DV_HOME_PATH_SIZE])
+{
+    char name[DV_HOME_PATH_SIZE];
+    if (where->kind != DV_TREE_SCALAR || strchr(where->text, '/') != NULL)
+        return dv_tree_fail(where, "features: a preset is a name, not a path");
+    const char *file = path != NULL ? path : "", *slash = strrchr(file, '/');
+    int folder = slash != NULL ? (int)(slash - file) + 1 : 0;
+    int length =
+        snprintf(out, DV_HOME_PATH_SIZE, "%.*sfeatures/%s.yaml", folder, file, where->text);
+    if (path != NULL && length < DV_HOME_PATH_SIZE && access(out, R_OK) == 0)
+        return DV_OK;
+    length = snprintf(name, sizeof name, "configs/features/%s.yaml", where->text);
+    if (length < DV_HOME_PATH_SIZE && dv_home_find(name, out, DV_HOME_PATH_SIZE))
+        return DV_OK;
+    return dv_tree_fail(where, "features: there is no preset '%.60s': neither %s", where->text,
+                        out);
+}
+
+/* Lays the section's own keys (NULL: none), all but `preset`, over the preset. */
+static dv_status lay_over(dv_tree *preset, const dv_tree *section)
+{
+    for (size_t i = 0; section->kind == DV_TREE_MAP && i < section->count; i++) {
+        const dv_tree *child = section->children[i];
+        dv_tree *copy;
+        if (strcmp(child->key, "preset") == 0)
+            continue;
+        DV_TRY(dv_tree_copy(child, &copy));
+        DV_TRY(dv_tree_set(preset, child->key, copy));
+    }
+    return DV_OK;
+}
+
+dv_status dv_feature_preset_expand(const char *path, dv_tree *tree)
+{
+    char found[DV_HOME_PATH_SIZE];
+    dv_tree *preset;
+    const dv_tree *section = dv_tree_get(tree, "features"), *name = section;
+    if (section != NULL && section->kind == DV_TREE_MAP)
+        name = dv_tree_get(section, "preset");
+    if (name == NULL || name->kind != DV_TREE_SCALAR)
+        return DV_OK;
+    DV_TRY(find(path, name, found));
+    DV_TRY(dv_yaml_read(found, &preset));
+    dv_status status = preset->kind == DV_TREE_MAP
+                           ? lay_over(preset, section)
+                           : dv_tree_fail(preset, "expected the keys of section features");
+    if (status != DV_OK) {
+        dv_tree_free(preset);
+        return status;
+    }
+    return dv_tree_set(tree, "features", preset);
+}
