@@ -384,6 +384,10 @@ static dv_status lay_overrides(dv_tree *tree, const dv_tree *overrides)
     dv_tree *copy;
     if (tree->kind != DV_TREE_MAP || overrides == NULL)
         return DV_OK;
+    if (dv_tree_get(overrides, "base") != NULL)
+        return dv_tree_fail(dv_tree_get(overrides, "base"),
+                            "base: a configuration file says what it is laid over; here single "
+                            "keys are set");
     DV_TRY(dv_tree_copy(overrides, &copy));
     dv_status status = dv_feature_preset_expand(NULL, copy);
     if (status == DV_OK)

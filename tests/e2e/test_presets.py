@@ -80,6 +80,7 @@ class Presets(support.Case):
         self.ends(train("fien"), USAGE, "c.yaml:2: features: there is no preset 'fien': neither",
                   "configs/features/fien.yaml")
         self.ends(train("fine", "--features", "fien"), USAGE, "there is no preset 'fien'")
+        self.ends(train("fine", "--set", "base=coarse.yaml"), USAGE, "base: a configuration file")
         self.ends(train("../fine"), USAGE, "a preset is a name, not a path")
         self.ends(train("{preset: [fine]}"), USAGE, "preset")
         self.ends(train("{preset: fine, hopp: 1}"), USAGE, "unknown key 'hopp'")

@@ -90,6 +90,7 @@ RUNS = {
     "--allow_missing N": [EVAL],
     "--epochs 5": ["train tiny.yaml --data fsdd {}"],
     "--set features.hop=128": [TRAIN],
+    "--features fine": [TRAIN],
     "--pretrain_data PATH": ["train configs/transfer.yaml --data fsdd --pretrain_data more "
                              "--epochs 1 --set pretrain.train.epochs=1"],
     "--protocol": [RECOMMEND + " gsc"],
