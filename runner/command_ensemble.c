@@ -99,26 +99,44 @@ static dv_status load_members(making *m)
 
 /* ---- Clips that a member has learnt ---- */
 
-static int by_path(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-    const dv_clip *x = a;
-    const dv_clip *y = b;
-    return strcmp(x->path, y->path);
+    const dv_clip *x = *(const dv_clip *const *)a;
+    const dv_clip *y = *(const dv_clip *const *)b;
+    int order = strcmp(x->path, y->path);
+    return order != 0 ? order : (x->start > y->start) - (x->start < y->start);
+}
+
+/* The clips of one part, by path and, of stretches of one file, by their start; *list (*count)
+   owned by the caller. */
+static dv_status list_part(const dv_dataset *dataset, dv_part part, const dv_clip ***list,
+                           size_t *count)
+{
+    *count = 0;
+    DV_TRY(dv__calloc(dataset->count, sizeof **list, list));
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part == part)
+            (*list)[(*count)++] = &dataset->clips[i];
+    }
+    qsort(*list, *count, sizeof **list, by_place);
+    return DV_OK;
 }
 
 /* Clips of the part that are for training in the split that the member was trained with. */
-static size_t count_learnt(const making *m, const dv_dataset *of_member)
+static dv_status count_learnt(const making *m, const dv_dataset *of_member, size_t *learnt)
 {
-    size_t learnt = 0;
-    for (size_t i = 0; i < m->dataset.count; i++) {
-        const dv_clip *clip = &m->dataset.clips[i];
-        const dv_clip *same =
-            clip->part == (dv_part)m->chosen->part
-                ? bsearch(clip, of_member->clips, of_member->count, sizeof *clip, by_path)
-                : NULL;
-        learnt += same != NULL && same->part == DV_TRAIN;
-    }
-    return learnt;
+    dv_status status;
+    const dv_clip **deciding = NULL, **trained = NULL;
+    size_t deciding_count, trained_count;
+    *learnt = 0;
+    DV_TRY_GOTO(list_part(&m->dataset, (dv_part)m->chosen->part, &deciding, &deciding_count));
+    DV_TRY_GOTO(list_part(of_member, DV_TRAIN, &trained, &trained_count));
+    for (size_t i = 0; i < deciding_count; i++)
+        *learnt += bsearch(&deciding[i], trained, trained_count, sizeof *trained, by_place) != NULL;
+fail:
+    free(deciding);
+    free(trained);
+    return status;
 }
 
 /* What can be known of that: a data set that the member's own settings do not fit tells nothing. */
@@ -137,17 +155,19 @@ static dv_status warn_of_learnt(const making *m, const dv_evaluated *asked,
     data.more = NULL;
     strcpy(data.path, m->data.path);
     strcpy(data.exclude, m->data.exclude);
+    dv_status status = DV_OK;
     if (own && dv_dataset_open_parts(&data, &dataset) == DV_OK) {
-        size_t learnt = count_learnt(m, &dataset);
+        size_t learnt;
+        status = count_learnt(m, &dataset, &learnt);
         dv_dataset_free(&dataset);
-        if (learnt > 0)
+        if (status == DV_OK && learnt > 0)
             dv__log(&log, DV_LOG_WARNING,
                     "%s was trained on %zu of the clips that decide the shares: its split was "
                     "another one (%s, data.seed %" PRId64 ")",
                     member->path, learnt, data.split, data.seed);
     }
     dv_experiment_free(&trained);
-    return DV_OK;
+    return status;
 }
 
 /* ---- The data ---- */
