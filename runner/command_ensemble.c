@@ -71,11 +71,16 @@ typedef struct making {
 
 /* ---- The members ---- */
 
+static dv_outputs describe_output(const making *m)
+{
+    return (dv_outputs){.list = {{"--out", m->chosen->out, DV_OUTPUT_WEIGHTS}},
+                        .count = 1,
+                        .force = m->chosen->force};
+}
+
 static dv_status check_output(const making *m)
 {
-    dv_outputs outputs = {.list = {{"--out", m->chosen->out, DV_OUTPUT_WEIGHTS}},
-                          .count = 1,
-                          .force = m->chosen->force};
+    const dv_outputs outputs = describe_output(m);
     for (int i = 0; i < m->count; i++)
         DV_TRY(dv_outputs_spare(&outputs, "a member", m->paths[i]));
     DV_TRY(dv_outputs_spare(&outputs, "--data", m->chosen->data));
@@ -90,9 +95,12 @@ static dv_status load_members(making *m)
                                       .threads = (int)chosen->threads,
                                       .algorithms = (dv_algorithms)chosen->algorithms,
                                       .log = dv_command_log()};
+    const dv_outputs outputs = describe_output(m);
     for (int i = 0; i < m->count; i++) {
         m->members[i].path = m->paths[i];
         DV_TRY(dv_predictor_load(m->paths[i], &how, &m->members[i].predictor));
+        DV_TRY(dv_outputs_spare_tree(&outputs,
+                                     dv_predictor_checkpoint(m->members[i].predictor)->config));
     }
     return dv_ensemble_name(m->members, m->count);
 }
@@ -122,49 +130,63 @@ static dv_status list_part(const dv_dataset *dataset, dv_part part, const dv_cli
     return DV_OK;
 }
 
-/* Clips of the part that are for training in the split that the member was trained with. */
-static dv_status count_learnt(const making *m, const dv_dataset *of_member, size_t *learnt)
+/* Clips of a part that are for training in the split that the member was trained with. */
+static dv_status count_learnt(const making *m, dv_part part, const dv_dataset *of_member,
+                              size_t *learnt)
 {
     dv_status status;
-    const dv_clip **deciding = NULL, **trained = NULL;
-    size_t deciding_count, trained_count;
+    const dv_clip **mine = NULL, **trained = NULL;
+    size_t count, trained_count;
     *learnt = 0;
-    DV_TRY_GOTO(list_part(&m->dataset, (dv_part)m->chosen->part, &deciding, &deciding_count));
+    DV_TRY_GOTO(list_part(&m->dataset, part, &mine, &count));
     DV_TRY_GOTO(list_part(of_member, DV_TRAIN, &trained, &trained_count));
-    for (size_t i = 0; i < deciding_count; i++)
-        *learnt += bsearch(&deciding[i], trained, trained_count, sizeof *trained, by_place) != NULL;
+    for (size_t i = 0; i < count; i++)
+        *learnt += bsearch(&mine[i], trained, trained_count, sizeof *trained, by_place) != NULL;
 fail:
-    free(deciding);
+    free(mine);
     free(trained);
     return status;
 }
 
+/* Clips that decide the shares, and clips that will test what comes of them. */
+static dv_status tell_learnt(const making *m, const dv_ensemble_member *member,
+                             const dv_data_config *data, const dv_dataset *of_member)
+{
+    const dv_part parts[] = {(dv_part)m->chosen->part, DV_TEST};
+    dv_log log = dv_command_log();
+    for (int i = 0; i < (m->chosen->part == DV_TEST ? 1 : 2); i++) {
+        size_t learnt;
+        DV_TRY(count_learnt(m, parts[i], of_member, &learnt));
+        if (learnt > 0)
+            dv__log(&log, DV_LOG_WARNING,
+                    "%s was trained on %zu of the clips that %s: its split was another one (%s, "
+                    "data.seed %" PRId64 ")",
+                    member->path, learnt, i == 0 ? "decide the shares" : "test the ensemble",
+                    data->split, data->seed);
+    }
+    return DV_OK;
+}
+
 /* What can be known of that: a data set that the member's own settings do not fit tells nothing. */
-static dv_status warn_of_learnt(const making *m, const dv_evaluated *asked,
-                                const dv_ensemble_member *member)
+static dv_status warn_of_learnt(const making *m, const dv_ensemble_member *member)
 {
     const dv_tree *config = dv_predictor_checkpoint(member->predictor)->config;
+    const dv_evaluated these = {m->data.path, "", "", (dv_part)m->chosen->part};
     dv_experiment trained;
-    dv_data_config data;
     dv_dataset dataset;
     dv_log log = dv_command_log();
-    dv_evaluated_warn(asked, member->path, config, &log);
+    dv_evaluated_warn(&these, member->path, config, &log);
+    if (!dv_evaluated_is_own(&these, config))
+        return DV_OK;
     DV_TRY(dv_experiment_restore(config, &trained));
-    bool own = asked->data[0] == '\0' || dv_evaluated_is_own(asked, config);
-    data = trained.data;
+    dv_data_config data = trained.data;
     data.more = NULL;
     strcpy(data.path, m->data.path);
     strcpy(data.exclude, m->data.exclude);
     dv_status status = DV_OK;
-    if (own && dv_dataset_open_parts(&data, &dataset) == DV_OK) {
-        size_t learnt;
-        status = count_learnt(m, &dataset, &learnt);
+    if (dv_dataset_open_parts(&data, &dataset) == DV_OK) {
+        status = tell_learnt(m, member, &data, &dataset);
         dv_dataset_free(&dataset);
-        if (status == DV_OK && learnt > 0)
-            dv__log(&log, DV_LOG_WARNING,
-                    "%s was trained on %zu of the clips that decide the shares: its split was "
-                    "another one (%s, data.seed %" PRId64 ")",
-                    member->path, learnt, data.split, data.seed);
     }
     dv_experiment_free(&trained);
     return status;
@@ -196,8 +218,8 @@ static dv_status load_data(making *m)
                        "the %s part of %s, split %s, has no clip: --split or --part says which "
                        "clips decide the shares",
                        part_names[chosen->part], m->data.path, m->data.split);
-    for (int i = 0; i < m->count; i++)
-        DV_TRY(warn_of_learnt(m, &asked, &m->members[i]));
+    for (int i = 0; chosen->part != DV_TRAIN && i < m->count; i++)
+        DV_TRY(warn_of_learnt(m, &m->members[i]));
     return dv_dataset_load(&m->dataset, dv_predictor_frontend(m->members[0].predictor),
                            m->data.max_seconds, &log);
 }
@@ -257,8 +279,11 @@ static void put_row(const char *name, const char *share, double accuracy, double
 static void print_text(const making *m, const mixture_figures *equal, const mixture_figures *fitted)
 {
     char share[32];
-    printf("%" PRId64 " clips of the %s part of %s\n", m->answers.count,
-           part_names[m->chosen->part], dv_show(m->data.path).text);
+    printf("%" PRId64 " clips of the %s part of %s", m->answers.count, part_names[m->chosen->part],
+           dv_show(m->data.path).text);
+    if (m->reports[0].missing > 0)
+        printf("; %zu more cannot be read", m->reports[0].missing);
+    putchar('\n');
     printf("%-24s %8s %10s %9s\n", "member", "share", "accuracy", "loss");
     for (int i = 0; i < m->count; i++) {
         snprintf(share, sizeof share, "%.4f", m->members[i].share);
@@ -285,12 +310,12 @@ static dv_status print_json(const making *m, const mixture_figures *equal,
     for (int i = 0; i < m->count; i++)
         json_array_append_new(members, member_json(m, i));
     json_t *json =
-        json_pack("{s:o, s:o, s:o, s:s, s:I, s:o, s:{s:f, s:f}, s:{s:f, s:f}}", "model",
+        json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:{s:f, s:f}, s:{s:f, s:f}}", "model",
                   dv_text_json(m->chosen->out), "data", dv_text_json(m->data.path), "split",
                   dv_text_json(m->data.split), "part", part_names[m->chosen->part], "clips",
-                  (json_int_t)m->answers.count, "members", members, "equal_shares", "accuracy",
-                  equal->accuracy, "loss", equal->loss, "ensemble", "accuracy", fitted->accuracy,
-                  "loss", fitted->loss);
+                  (json_int_t)m->answers.count, "missing", (json_int_t)m->reports[0].missing,
+                  "members", members, "equal_shares", "accuracy", equal->accuracy, "loss",
+                  equal->loss, "ensemble", "accuracy", fitted->accuracy, "loss", fitted->loss);
     dv_status status = dv_json_print(json, stdout);
     json_decref(json);
     return status;

@@ -67,9 +67,12 @@ static void name_member(dv_ensemble_member *members, int index)
     const char *own =
         named && strcspn(name->text, "/") == strlen(name->text) ? name->text : "model";
     char text[DV_NAME_SIZE];
-    snprintf(text, sizeof text, "%.40s", own);
+    int length = (int)strnlen(own, 40);
+    while (length > 0 && ((unsigned char)own[length] & 0xC0) == 0x80)
+        length--; /* to where a character of UTF-8 ends */
+    snprintf(text, sizeof text, "%.*s", length, own);
     for (int number = 2; is_taken(members, index, text); number++)
-        snprintf(text, sizeof text, "%.40s_%d", own, number);
+        snprintf(text, sizeof text, "%.*s_%d", length, own, number);
     strcpy(members[index].name, text);
 }
 
@@ -128,15 +131,17 @@ static dv_status add_models(const dv_ensemble_member *members, int count, dv_tre
     return dv_tree_set(layer, "ensemble.name", name);
 }
 
-/* "advanced.=a.safetensors,...", less those for which there is no room. */
+/* "advanced.=a.safetensors,..." by the last names of the paths, less those for which there is no
+   room. */
 static dv_status set_origin(const dv_ensemble_member *members, int count, dv_tree *config)
 {
     char text[DV_STRING_SIZE] = "";
     dv_tree *value;
     for (int i = 0; i < count; i++) {
         size_t used = strlen(text);
-        int length = snprintf(text + used, sizeof text - used, "%s%s.=%s", i > 0 ? "," : "",
-                              members[i].name, members[i].path);
+        const char *slash = strrchr(members[i].path, '/');
+        int length = snprintf(text + used, sizeof text - used, "%s%s.=%s", used > 0 ? "," : "",
+                              members[i].name, slash != NULL ? slash + 1 : members[i].path);
         if (length < 0 || (size_t)length >= sizeof text - used)
             text[used] = '\0';
     }

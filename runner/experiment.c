@@ -379,7 +379,7 @@ static dv_status read_based(reading *all, const char *path, const dv_tree *name,
 }
 
 /* What the command line says, its preset of the features as the keys that it stands for. */
-static dv_status lay_overrides(dv_tree *tree, const dv_tree *overrides)
+static dv_status lay_overrides(const char *path, dv_tree *tree, const dv_tree *overrides)
 {
     dv_tree *copy;
     if (tree->kind != DV_TREE_MAP || overrides == NULL)
@@ -389,7 +389,7 @@ static dv_status lay_overrides(dv_tree *tree, const dv_tree *overrides)
                             "base: a configuration file says what it is laid over; here single "
                             "keys are set");
     DV_TRY(dv_tree_copy(overrides, &copy));
-    dv_status status = dv_feature_preset_expand(NULL, copy);
+    dv_status status = dv_feature_preset_expand(path, copy);
     if (status == DV_OK)
         status = dv_tree_merge(tree, copy);
     dv_tree_free(copy);
@@ -401,19 +401,19 @@ dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_expe
     memset(out, 0, sizeof *out);
     dv_tree *tree;
     DV_TRY(read_based(&(reading){0}, path, NULL, 0, &tree));
-    dv_status status = lay_overrides(tree, overrides);
+    dv_status status = lay_overrides(path, tree, overrides);
     if (status == DV_OK && tree->kind == DV_TREE_MAP)
         status = resolve_model(path, tree);
-    char note[DV_FEATURES_NOTE_SIZE];
+    dv_features_resolved resolved;
     if (status == DV_OK)
-        status = dv_features_resolve(dv_tree_find(tree, "features"), note);
+        status = dv_features_resolve(dv_tree_find(tree, "features"), &resolved);
     if (status == DV_OK)
         status = dv_experiment_restore(tree, out);
     if (status != DV_OK) {
         dv_tree_free(tree);
         return status;
     }
-    strcpy(out->note, note);
+    out->resolved = resolved;
     out->files = tree;
     return DV_OK;
 }

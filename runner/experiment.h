@@ -14,7 +14,8 @@ typedef struct dv_experiment {
     dv_tree *tree;           /* the resolved configuration: every field of every section; owned */
     const dv_tree *model;    /* its section `model`: name and layers */
     const dv_tree *pretrain; /* its section `pretrain`, or NULL: see dv_experiment_pretraining */
-    char note[DV_FEATURES_NOTE_SIZE]; /* what the user should know of it; "": nothing */
+    dv_features_resolved resolved; /* what its files say of the features; nothing where there are
+                                      none */
     dv_tree *files; /* as it was read, each node with the file that it came from; owned; NULL: it
                        was read from none */
 } dv_experiment;

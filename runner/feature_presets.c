@@ -6,22 +6,41 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The file of the preset that `where` names. */
 static dv_status find(const char *path, const dv_tree *where, char out[DV_HOME_PATH_SIZE])
 {
-    char name[DV_HOME_PATH_SIZE];
-    if (where->kind != DV_TREE_SCALAR || strchr(where->text, '/') != NULL)
-        return dv_tree_fail(where, "features: a preset is a name, not a path");
-    const char *file = path != NULL ? path : "", *slash = strrchr(file, '/');
-    int folder = slash != NULL ? (int)(slash - file) + 1 : 0;
-    int length =
-        snprintf(out, DV_HOME_PATH_SIZE, "%.*sfeatures/%s.yaml", folder, file, where->text);
-    if (path != NULL && length < DV_HOME_PATH_SIZE && access(out, R_OK) == 0)
+    char name[DV_HOME_PATH_SIZE], beside[DV_HOME_PATH_SIZE];
+    if (where->kind != DV_TREE_SCALAR || strchr(where->text, '/') != NULL ||
+        dv_tree_is_null_text(where->text))
+        return dv_tree_fail(where, "features: a preset is a name, as in `features: fine`");
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
+    int length = snprintf(beside, sizeof beside, "%.*sfeatures/%s.yaml", folder, path, where->text);
+    if (length < DV_HOME_PATH_SIZE && access(beside, R_OK) == 0) {
+        strcpy(out, beside);
         return DV_OK;
+    }
     length = snprintf(name, sizeof name, "configs/features/%s.yaml", where->text);
     if (length < DV_HOME_PATH_SIZE && dv_home_find(name, out, DV_HOME_PATH_SIZE))
         return DV_OK;
-    return dv_tree_fail(where, "features: there is no preset '%.60s': neither %s", where->text,
-                        out);
+    return dv_tree_fail(where, "features: there is no preset '%.60s': neither %s nor %s",
+                        where->text, beside, out);
+}
+
+/* A preset says all itself. */
+static dv_status check_preset(const dv_tree *preset)
+{
+    if (preset->kind != DV_TREE_MAP)
+        return dv_tree_fail(preset, "expected the keys of section features");
+    const char *const keys[] = {"preset", "base"};
+    for (int i = 0; i < 2; i++) {
+        if (dv_tree_get(preset, keys[i]) != NULL)
+            return dv_tree_fail(dv_tree_get(preset, keys[i]),
+                                "a preset of the features begins with no other one: %s cannot be "
+                                "set in it",
+                                keys[i]);
+    }
+    return DV_OK;
 }
 
 /* Lays the section's own keys (NULL: none), all but `preset`, over the preset. */
@@ -45,13 +64,14 @@ dv_status dv_feature_preset_expand(const char *path, dv_tree *tree)
     const dv_tree *section = dv_tree_get(tree, "features"), *name = section;
     if (section != NULL && section->kind == DV_TREE_MAP)
         name = dv_tree_get(section, "preset");
-    if (name == NULL || name->kind != DV_TREE_SCALAR)
+    bool named = name != NULL && (name != section || name->kind == DV_TREE_SCALAR);
+    if (!named)
         return DV_OK;
     DV_TRY(find(path, name, found));
     DV_TRY(dv_yaml_read(found, &preset));
-    dv_status status = preset->kind == DV_TREE_MAP
-                           ? lay_over(preset, section)
-                           : dv_tree_fail(preset, "expected the keys of section features");
+    dv_status status = check_preset(preset);
+    if (status == DV_OK)
+        status = lay_over(preset, section);
     if (status != DV_OK) {
         dv_tree_free(preset);
         return status;

@@ -11,8 +11,8 @@
  * In a configuration that was read, `features: NAME` becomes what the preset NAME says, and
  * `features: {preset: NAME, hop: 128}` the same with hop changed. Done for each file and for the
  * command line before they are laid over each other, so that a preset replaces whatever is said
- * below it. `path`: of the file; NULL: it is the command line. DV_ECONFIG: there is no such preset,
- * and where it was looked for.
+ * below it. `path`: of the configuration. DV_ECONFIG: there is no such preset, and where it was
+ * looked for.
  */
 dv_status dv_feature_preset_expand(const char *path, dv_tree *tree);
 

@@ -1,4 +1,5 @@
 #include "runner/output.h"
+#include "runner/home.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/input_file.h"
 #include "engine/io/safetensors.h"
@@ -189,10 +190,18 @@ static dv_status spare(const dv_outputs *outputs, const char *what, const char *
     return DV_OK;
 }
 
-/* A text of a list with commas between, which may be "PREFIX=FILE". */
+/* A text of a list with commas between, which may be "PREFIX=FILE", or the name of a checkpoint
+   that comes with decavox. */
 static dv_status spare_part(const dv_outputs *outputs, const char *what, char *part)
 {
+    char path[DV_HOME_PATH_SIZE];
+    size_t length = strlen(part);
+    while (length > 0 && part[length - 1] == ' ')
+        part[--length] = '\0';
+    part += strspn(part, " ");
     DV_TRY(spare(outputs, what, part));
+    dv_home_checkpoint(part, path, sizeof path);
+    DV_TRY(spare(outputs, what, path));
     const char *equals = strchr(part, '=');
     return equals != NULL ? spare(outputs, what, equals + 1) : DV_OK;
 }

@@ -40,7 +40,7 @@ static dv_status see_clips(const dv_dataset *dataset, seen *out)
     DV_TRY(dv__calloc(dataset->count, sizeof *seconds, &seconds));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
-        if (clip->part != DV_TRAIN)
+        if (clip->part != DV_TRAIN || clip->length > 0) /* a stretch of a longer file: no word */
             continue;
         seconds[out->clips++] = (double)clip->sound.frames / (double)clip->sound.sample_rate;
         out->high += clip->sound.sample_rate >= high_rate;
@@ -134,8 +134,12 @@ static dv_status propose_duration(proposal *p, const seen *clips)
     double duration = fmin(fmax(needed, shortest), longest);
     DV_TRY(set_number(p, "duration", duration, &set));
     if (set)
-        say(p, "--auto: duration %g s, since %g %% of the training clips last %.2f s or less\n",
-            duration, 100 * covered, clips->covered);
+        say(p, "--auto: duration %g s%s, since %g %% of the training clips last %.2f s or less\n",
+            duration,
+            needed < shortest  ? ", the least"
+            : needed > longest ? ", the most"
+                               : "",
+            100 * covered, clips->covered);
     return DV_OK;
 }
 
@@ -153,8 +157,10 @@ static dv_status propose_size(proposal *p, const char *key, double value, double
 
 /* The sizes of `made` at another rate: as long as they are there, and the bands' upper end at the
    same share of the rate. */
-static dv_status propose_sizes(proposal *p, const dv_features_config *made, int64_t rate)
+static dv_status propose_sizes(proposal *p, const dv_experiment *experiment, int64_t rate)
 {
+    const dv_features_config *made = &experiment->features;
+    const dv_features_resolved *follows = &experiment->resolved; /* these need no proposal */
     double ratio = (double)rate / (double)made->sample_rate, per_ms = (double)rate / 1000;
     double window = round((double)made->window * ratio), hop = round((double)made->hop * ratio);
     size_t before = p->used;
@@ -162,9 +168,12 @@ static dv_status propose_sizes(proposal *p, const dv_features_config *made, int6
         return DV_OK;
     say(p, "--auto: for %" PRId64 " Hz in place of the configuration's %" PRId64 " Hz:", rate,
         made->sample_rate);
-    DV_TRY(propose_size(p, "window", window, window / per_ms));
-    DV_TRY(propose_size(p, "hop", hop, hop / per_ms));
-    DV_TRY(propose_size(p, "n_fft", exp2(ceil(log2((double)made->n_fft * ratio) - 1e-9)), 0));
+    if (!follows->window)
+        DV_TRY(propose_size(p, "window", window, window / per_ms));
+    if (!follows->hop)
+        DV_TRY(propose_size(p, "hop", hop, hop / per_ms));
+    if (!follows->n_fft)
+        DV_TRY(propose_size(p, "n_fft", exp2(ceil(log2((double)made->n_fft * ratio) - 1e-9)), 0));
     if (made->fmax > 0)
         DV_TRY(propose_size(p, "fmax", made->fmax * ratio, 0));
     if (p->listed > 0)
@@ -181,7 +190,7 @@ static dv_status propose(proposal *p, const dv_experiment *made)
     DV_TRY(see_data(made, &clips));
     DV_TRY(propose_rate(p, &clips, &rate));
     DV_TRY(propose_duration(p, &clips));
-    return propose_sizes(p, &made->features, rate);
+    return propose_sizes(p, made, rate);
 }
 
 /* `features: NAME` becomes `features: {preset: NAME}`, beside which there may be more. */

@@ -7,9 +7,9 @@
 
 /* ---- What may be changed ---- */
 
-/* Where data lie: what they are is seen by their marks. */
-static const char *const places[] = {"data.path", "data.exclude", "data.more",
-                                     "augment.noise_path"};
+/* Where data and teachers lie: what they are is seen by their marks. */
+static const char *const places[] = {"data.path", "data.exclude", "data.more", "augment.noise_path",
+                                     "train.teacher"};
 enum { PLACES = sizeof places / sizeof places[0], KEY_SIZE = 256 };
 
 static const char pretrain[] = "pretrain.", epochs[] = "train.epochs";
@@ -35,11 +35,12 @@ static dv_status check_below(const dv_tree *changes, const char *path)
         if (may_change(name))
             continue;
         if (child->kind != DV_TREE_MAP || child->count == 0)
-            return DV_FAIL(DV_EARG,
-                           "a run that is resumed keeps its configuration: %s cannot be set. "
-                           "--epochs prolongs the run, and --data names data that have moved; for "
-                           "all else begin another run with --init_from RUN/model.safetensors",
-                           name);
+            return DV_FAIL(
+                DV_EARG,
+                "a run that is resumed keeps its configuration: %s cannot be set. "
+                "--epochs prolongs the run, and --data and --teacher name what has moved; "
+                "for all else begin another run with --init_from RUN/model.safetensors",
+                name);
         DV_TRY(check_below(child, below));
     }
     return DV_OK;
@@ -191,6 +192,11 @@ static dv_status check_data(const dv_resumed *resumed, const dv_resume_data *dat
                        "the same names: bring the old ones back, or go on with the new ones by "
                        "--changed_data",
                        path);
+    if (state->teachers != data->teachers)
+        return DV_FAIL(DV_EARG,
+                       "train.teacher '%s' is not what taught the run when it began: bring the old "
+                       "file back, or name where it is with --teacher",
+                       resumed->experiment.train.teacher);
     return DV_OK;
 }
 

@@ -16,9 +16,9 @@ typedef struct dv_resumed {
 
 /* What a run that goes on finds in its data. */
 typedef struct dv_resume_data {
-    const dv_tree *labels; /* DV_TREE_LIST */
-    int64_t clips, sounds; /* dv_train_state's */
-    bool may_differ;       /* the sounds, under the same names */
+    const dv_tree *labels;           /* DV_TREE_LIST */
+    int64_t clips, sounds, teachers; /* dv_train_state's */
+    bool may_differ;                 /* the sounds, under the same names */
 } dv_resume_data;
 
 /* DV_EARG where `changes` (a map of sections) sets anything but where data lie and

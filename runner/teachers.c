@@ -1,8 +1,10 @@
 #include "runner/teachers.h"
 #include "engine/core/text.h"
+#include "engine/io/sha256.h"
 #include "engine/io/transfer.h"
 #include "runner/home.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -54,18 +56,41 @@ static dv_status make_source(const reading *r, const dv_frontend *frontend, dv_c
                                  experiment->train.batch_size, r->context->threads, out);
 }
 
+/* The path of one of a list, blanks around it left out. */
+static dv_status find_file(char *text, char path[DV_HOME_PATH_SIZE])
+{
+    text += strspn(text, " ");
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+    if (length == 0)
+        return DV_FAIL(DV_EARG, "train.teacher: a file is missing");
+    dv_home_checkpoint(text, path, DV_HOME_PATH_SIZE);
+    return DV_OK;
+}
+
+/* The mark is of all files in their order. */
+static dv_status add_mark(const char *path, dv_teachers *out)
+{
+    char text[2 * DV_SHA256_SIZE + 32], digest[DV_SHA256_SIZE];
+    unsigned long long value;
+    int length = snprintf(text, sizeof text, "%llu ", (unsigned long long)out->mark);
+    DV_TRY(dv_sha256_file(path, text + length));
+    dv_sha256_bytes(text, strlen(text), digest);
+    if (sscanf(digest, "%13llx", &value) == 1) /* what a double holds */
+        out->mark = (int64_t)(value | 1);
+    return DV_OK;
+}
+
 static dv_status read_one(void *user, char *text)
 {
     reading *r = user;
     dv_teachers *out = r->out;
     char path[DV_HOME_PATH_SIZE];
-    while (*text == ' ')
-        text++;
-    if (text[0] == '\0')
-        return DV_FAIL(DV_EARG, "train.teacher: a file is missing");
+    DV_TRY(find_file(text, path));
     if (out->count == DV_MAX_TEACHERS)
         return DV_FAIL(DV_EARG, "train.teacher: more than %d models", (int)DV_MAX_TEACHERS);
-    dv_home_checkpoint(text, path, sizeof path);
+    DV_TRY(add_mark(path, out));
     int index = out->count++;
     const dv_predictor_options how = {.device = "cpu", .threads = 1, .log = r->context->log};
     dv_status status = dv_predictor_load(path, &how, &out->models[index]);
@@ -82,21 +107,44 @@ static dv_status read_one(void *user, char *text)
     return DV_OK;
 }
 
+/* Calls `item` with each file, of which a text may be the name as a whole, whatever commas are in
+   it. */
+static dv_status each_file(const char *files, dv_status (*item)(void *user, char *text), void *user)
+{
+    struct stat facts;
+    if (files[0] == '\0')
+        return DV_OK;
+    if (stat(files, &facts) != 0)
+        return dv__each_item(files, item, user);
+    char copy[DV_STRING_SIZE];
+    snprintf(copy, sizeof copy, "%s", files);
+    return item(user, copy);
+}
+
+static dv_status open_one(void *user, char *text)
+{
+    char path[DV_HOME_PATH_SIZE];
+    dv_checkpoint checkpoint;
+    (void)user;
+    DV_TRY(find_file(text, path));
+    dv_status status = dv_checkpoint_open(path, &checkpoint);
+    if (status != DV_OK)
+        return dv__fail_within(status, "train.teacher");
+    dv_checkpoint_close(&checkpoint);
+    return DV_OK;
+}
+
+dv_status dv_teachers_check(const dv_experiment *experiment)
+{
+    return each_file(experiment->train.teacher, open_one, NULL);
+}
+
 dv_status dv_teachers_read(const dv_experiment *experiment, dv_context *context,
                            const dv_dataset *dataset, dv_teachers *out)
 {
-    const char *files = experiment->train.teacher;
     reading r = {experiment, context, dataset, out};
-    struct stat facts;
     *out = (dv_teachers){.count = 0};
-    if (files[0] == '\0')
-        return DV_OK;
-    if (stat(files, &facts) == 0) { /* as a whole, whatever commas are in its name */
-        char copy[DV_STRING_SIZE];
-        memcpy(copy, files, sizeof copy);
-        return read_one(&r, copy);
-    }
-    return dv__each_item(files, read_one, &r);
+    return each_file(experiment->train.teacher, read_one, &r);
 }
 
 dv_status dv_teachers_enter(dv_teachers *teachers, dv_trainer *trainer)

@@ -11,7 +11,11 @@ typedef struct dv_teachers {
     dv_clip_source *sources[DV_MAX_TEACHERS]; /* (count) NULL: hears the student's features */
     dv_teacher list[DV_MAX_TEACHERS];         /* (count) for dv_trainer_create_taught */
     int count;
+    int64_t mark; /* of what is in their files, as the state of a training keeps it; 0: none */
 } dv_teachers;
+
+/* Whether the files can be opened: before anything else takes its time. */
+dv_status dv_teachers_check(const dv_experiment *experiment);
 
 /*
  * Reads those that experiment->train.teacher names, if any. A teacher with the student's features

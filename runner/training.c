@@ -196,6 +196,7 @@ static dv_status mark_data(dv_training *training)
         .labels = training->labels,
         .clips = (int64_t)(dv_dataset_fingerprint(&training->dataset) >> 12),
         .sounds = mark_of(sounds),
+        .teachers = training->teachers.mark,
         .may_differ = training->request->changed_data,
     };
     return DV_OK;
@@ -301,9 +302,9 @@ static dv_status set_up(dv_training *training)
     if (training->request->step_dot[0] != '\0' && training->context->backend->record == NULL)
         return DV_FAIL(DV_EARG, "--step_dot: %s records no steps; a GPU does",
                        training->context->backend->name);
-    if (training->experiment->note[0] != '\0')
-        dv__log(&training->context->log, DV_LOG_WARNING, "%s", training->experiment->note);
-    print_proposal(training);
+    const char *note = training->experiment->resolved.note;
+    if (note[0] != '\0')
+        dv__log(&training->context->log, DV_LOG_WARNING, "%s", note);
     DV_TRY(load_data(training));
     DV_TRY(make_trainer(training));
     print_start(training);
@@ -313,6 +314,7 @@ static dv_status set_up(dv_training *training)
     DV_TRY(goes_on ? go_on(training) : begin(training));
     dv_trainer_state(training->trainer)->data = training->data.clips;
     dv_trainer_state(training->trainer)->sounds = training->data.sounds;
+    dv_trainer_state(training->trainer)->teachers = training->data.teachers;
     if (goes_on && training->resumed.changed)
         DV_TRY(keep_changes(training));
     return dv_run_metrics_begin(&training->folder,
@@ -486,6 +488,10 @@ dv_status dv_training_run(const dv_training_request *request)
     dv_training training = {.request = request, .folder = {.lock = -1}};
     dv_status status = open_folder(&training);
     bool begins = training.resumed.checkpoint.file == NULL;
+    if (status == DV_OK) {
+        print_proposal(&training);
+        status = dv_teachers_check(training.experiment);
+    }
     if (status == DV_OK && training.experiment->pretrain != NULL && begins)
         status = pretrain(&training);
     if (status == DV_OK)

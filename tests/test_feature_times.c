@@ -26,24 +26,24 @@ static void test_times_become_samples(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char note[DV_FEATURES_NOTE_SIZE];
+        dv_features_resolved resolved;
         dv_features_config config;
         dv_tree *section = parse(cases[i].section);
-        if (dv_features_resolve(section, note) != DV_OK ||
+        if (dv_features_resolve(section, &resolved) != DV_OK ||
             dv_fields_read(dv_features_fields, section, "features", &config) != DV_OK)
             fail_msg("%s: %s", cases[i].section, dv_error_message());
         assert_int_equal(config.n_fft, cases[i].n_fft);
         assert_int_equal(config.window, cases[i].window);
         assert_int_equal(config.hop, cases[i].hop);
         if (cases[i].note == NULL)
-            assert_string_equal(note, "");
-        else if (strstr(note, cases[i].note) == NULL)
-            fail_msg("%s: '%s'", cases[i].section, note);
+            assert_string_equal(resolved.note, "");
+        else if (strstr(resolved.note, cases[i].note) == NULL)
+            fail_msg("%s: '%s'", cases[i].section, resolved.note);
         dv_tree_free(section);
     }
-    char note[DV_FEATURES_NOTE_SIZE];
-    assert_int_equal(dv_features_resolve(NULL, note), DV_OK);
-    assert_string_equal(note, "");
+    dv_features_resolved resolved;
+    assert_int_equal(dv_features_resolve(NULL, &resolved), DV_OK);
+    assert_string_equal(resolved.note, "");
 }
 
 /* What is no time stays for the reader of the fields, which refuses it. */
@@ -56,10 +56,10 @@ static void test_other_texts_are_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(sections); i++) {
-        char note[DV_FEATURES_NOTE_SIZE];
+        dv_features_resolved resolved;
         dv_features_config config;
         dv_tree *section = parse(sections[i]);
-        dv_status status = dv_features_resolve(section, note);
+        dv_status status = dv_features_resolve(section, &resolved);
         if (status == DV_OK)
             status = dv_fields_read(dv_features_fields, section, "features", &config);
         if (status != DV_ECONFIG)

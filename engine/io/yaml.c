@@ -394,10 +394,22 @@ static dv_status check_limits(int64_t nodes, size_t size)
     return DV_OK;
 }
 
+/* What is nested deeper could not be read again. */
+static dv_status check_depth(const dv_tree *tree, int depth)
+{
+    if (depth > DV_TREE_MAX_DEPTH)
+        return DV_FAIL(DV_EARG, "cannot write YAML: nested deeper than %d levels",
+                       DV_TREE_MAX_DEPTH);
+    for (size_t i = 0; i < tree->count; i++)
+        DV_TRY(check_depth(tree->children[i], depth + 1));
+    return DV_OK;
+}
+
 dv_status dv_yaml_write(const dv_tree *tree, char **text)
 {
     writer w = {.text = NULL};
     *text = NULL;
+    DV_TRY(check_depth(tree, 0));
     DV_TRY(check_texts(tree, ""));
     if (!yaml_emitter_initialize(&w.emitter))
         return DV_FAIL(DV_ENOMEM, "cannot write YAML: out of memory");

@@ -97,5 +97,6 @@ const dv_field dv_train_state_fields[] = {
     DV_BOOL(dv_train_state, finished, DV_REQUIRED, "nothing is left to do"),
     DV_INT(dv_train_state, data, "0", 0, 9e15, "which data these are; 0: unknown"),
     DV_INT(dv_train_state, sounds, "0", 0, 9e15, "what is in their files; 0: unknown"),
+    DV_INT(dv_train_state, teachers, "0", 0, 9e15, "what is in the teachers' files; 0: none"),
     DV_END,
 };

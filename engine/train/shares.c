@@ -5,6 +5,7 @@
 
 enum { MOST_STEPS = 2000 };
 static const double enough = 1e-9; /* of the gradient's largest element */
+static const double prior = 0.01;  /* clips */
 
 /* The answers to clip number `clip` become logits (classes) of the mixture, in double: float would
    be too coarse to go down by. */
@@ -79,8 +80,8 @@ static double evaluate(const dv_shares_answers *answers, const double *w, double
         }
     }
     for (int k = 0; k < members; k++) {
-        value -= log(share[k]);
-        of_share[k] -= 1 / share[k];
+        value -= prior * log(share[k]);
+        of_share[k] -= prior / share[k];
         mean += share[k] * of_share[k];
     }
     for (int k = 0; k < members; k++)

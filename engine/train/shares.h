@@ -22,12 +22,11 @@ dv_status dv_shares_measure(const dv_shares_answers *answers, const double *shar
 /*
  * The shares s (members), positive and of sum 1, that minimise
  *
- *     mean cross-entropy of sum over k of s_k logits_k  -  (sum over k of log s_k) / count
+ *     mean cross-entropy of sum over k of s_k logits_k  -  0.01 (sum over k of log s_k) / count
  *
- * The first term is convex in s; the second is a prior for equal shares that counts as much as one
- * clip, so that few clips decide little and no share becomes 0 (a symmetric Dirichlet prior of
- * concentration 2). The minimum is unique; it is found from equal shares by gradient descent on
- * w, s = softmax(w), and the same on every run.
+ * The first term is convex in s; the second counts as much as a hundredth of a clip, and keeps
+ * shares above 0. The minimum is unique; it is found from equal shares by gradient descent on w,
+ * s = softmax(w), and the same on every run.
  */
 dv_status dv_shares_fit(const dv_shares_answers *answers, double *share);
 

@@ -99,6 +99,7 @@ typedef struct dv_train_state {
     int64_t plateau_falls; /* of the rate so far */
     int64_t data;          /* which data these are, for who owns the trainer; 0: unknown */
     int64_t sounds;        /* and what is in their files */
+    int64_t teachers;      /* and in those of its teachers; 0: there are none */
     bool finished;
 } dv_train_state;
 

@@ -49,14 +49,20 @@ typedef struct dv_features_config {
 /* The field table: section `features` of the configuration. */
 extern const dv_field dv_features_fields[];
 
+/* What was found of a section `features` while it was resolved. */
+enum { DV_FEATURES_NOTE_SIZE = 256 };
+typedef struct dv_features_resolved {
+    char note[DV_FEATURES_NOTE_SIZE]; /* what the user should know, "": nothing; a rate that the
+                                         defaults in samples are not made for */
+    bool window, hop, n_fft;          /* follows the rate by itself: given in time, or auto */
+} dv_features_resolved;
+
 /*
  * Makes sizes in samples of what the section `features` (NULL: nothing to do) says in time
  * ("window: 25 ms") or leaves to the window ("n_fft: auto", the least power of two that holds it).
- * `note`: what the user should know, "": nothing; a rate that the defaults in samples are not made
- * for. DV_ECONFIG with file and line.
+ * DV_ECONFIG with file and line.
  */
-enum { DV_FEATURES_NOTE_SIZE = 256 };
-dv_status dv_features_resolve(dv_tree *section, char note[DV_FEATURES_NOTE_SIZE]);
+dv_status dv_features_resolve(dv_tree *section, dv_features_resolved *out);
 
 /* A field of two front-ends that is not the same, as the configuration writes it. */
 typedef struct dv_features_difference {

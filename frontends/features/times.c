@@ -34,7 +34,7 @@ static bool parse_time(const char *text, double *milliseconds)
 }
 
 /* A size in time becomes one in samples; all else stays, for the fields' reader to judge. */
-static dv_status resolve_size(dv_tree *section, const dv_tree *node, int64_t rate)
+static dv_status resolve_size(dv_tree *section, const dv_tree *node, int64_t rate, bool *in_time)
 {
     double milliseconds;
     if (node->kind != DV_TREE_SCALAR || !parse_time(node->text, &milliseconds))
@@ -43,11 +43,12 @@ static dv_status resolve_size(dv_tree *section, const dv_tree *node, int64_t rat
     if (samples < 1)
         return dv_tree_fail(node, "features: %s: %s is less than a sample at %lld Hz", node->key,
                             node->text, (long long)rate);
+    *in_time = true;
     return set_samples(section, node, samples);
 }
 
 /* `auto`: the least power of two that holds the window. */
-static dv_status resolve_auto(dv_tree *section)
+static dv_status resolve_auto(dv_tree *section, bool *is_auto)
 {
     dv_tree *n_fft = dv_tree_find(section, "n_fft"), *window = dv_tree_find(section, "window");
     int64_t samples, points = (int64_t)dv_fields_find(dv_features_fields, "n_fft")->minimum;
@@ -60,6 +61,7 @@ static dv_status resolve_auto(dv_tree *section)
         return DV_OK; /* told by the fields' reader */
     while (points < samples && points < INT32_MAX)
         points *= 2;
+    *is_auto = true;
     return set_samples(section, n_fft, points);
 }
 
@@ -71,24 +73,25 @@ static int64_t rate_of(dv_tree *section)
     return given ? rate : usual_rate;
 }
 
-dv_status dv_features_resolve(dv_tree *section, char note[DV_FEATURES_NOTE_SIZE])
+dv_status dv_features_resolve(dv_tree *section, dv_features_resolved *out)
 {
-    note[0] = '\0';
+    *out = (dv_features_resolved){.note = ""};
     if (section == NULL || section->kind != DV_TREE_MAP)
         return DV_OK;
     int64_t rate = rate_of(section);
+    bool *const in_time[SIZES] = {&out->window, &out->hop, &out->n_fft};
     const char *unset = NULL;
     for (int i = 0; i < SIZES; i++) {
         dv_tree *node = dv_tree_find(section, sizes[i]);
         if (node == NULL && strcmp(sizes[i], "n_fft") != 0)
             unset = sizes[i];
         if (node != NULL)
-            DV_TRY(resolve_size(section, node, rate));
+            DV_TRY(resolve_size(section, node, rate, in_time[i]));
     }
     if (unset != NULL && rate != usual_rate)
-        snprintf(note, DV_FEATURES_NOTE_SIZE,
+        snprintf(out->note, sizeof out->note,
                  "features.%s has its default in samples, which is made for %lld Hz, and "
                  "sample_rate is %lld Hz: give it, in samples or in time, as in '%s: 32 ms'",
                  unset, (long long)usual_rate, (long long)rate, unset);
-    return resolve_auto(section);
+    return resolve_auto(section, &out->n_fft);
 }

@@ -48,7 +48,8 @@ class Auto(support.Case):
                     fmax=0)
         self.assertEqual(lines, [
             "--auto: sample_rate 16000 Hz, since 12 of 12 training clips have 16000 Hz or more",
-            "--auto: duration 1 s, since 99 % of the training clips last 0.30 s or less",
+            "--auto: duration 1 s, the least, since 99 % of the training clips last 0.30 s or "
+            "less",
             "--auto: for 16000 Hz in place of the configuration's 8000 Hz: window 2048 (128 ms), "
             "hop 512 (32 ms), n_fft 2048"])
         self.assertNotIn("sample rate", done.out.split("\n", 3)[3])
@@ -106,14 +107,17 @@ class Auto(support.Case):
     def test_sizes_of_the_configuration_at_its_own_rate(self):
         config = support.write_text(self.at("wide.yaml"), support.CONFIG.format(
             model=support.MODEL, epochs=1).replace(
-                "n_mels: 32", "{sample_rate: 16000, window: 20 ms, hop: 10 ms, n_fft: auto, "
+                "n_mels: 32", "{sample_rate: 16000, window: 320, hop: 10 ms, n_fft: 512, "
                               "n_mels: 20, fmax: 7000}").replace(
                                   "features:\n  {", "features: {"))
         data = make_clips(self.at("wide"), [(8000, 0.3)] * 4)
         done = self.ends(decavox("train", config, "--data", data, "--out", self.at("wide_run"),
                                  "--auto"), GOOD)
         self.assertIn("for 8000 Hz in place of the configuration's 16000 Hz: window 160 (20 ms), "
-                      "hop 80 (10 ms), n_fft 256, fmax 3500", done.out)
+                      "n_fft 256, fmax 3500", done.out)
+        config = read_text(os.path.join(self.at("wide_run"), "config.yaml"))
+        for line in ("hop: 80", "window: 160", "n_fft: 256", "fmax: 3500"):
+            self.assertIn(f"\n  {line}\n", config)
 
     def test_what_is_refused(self):
         self.ends(decavox("train", self.config, "--auto", "--out", self.at("none")), USAGE,

@@ -74,7 +74,7 @@ class Ensemble(support.Case):
         labels = sorted({truth for truth, _ in single[0].values()})
 
         def objective(share):
-            value = -math.log(share) - math.log(1 - share)
+            value = -0.01 * (math.log(share) + math.log(1 - share))
             for file, (truth, logits) in single[0].items():
                 mixed = [share * a + (1 - share) * b for a, b in zip(logits, single[1][file][1])]
                 value += math.log(sum(map(math.exp, mixed))) - mixed[labels.index(truth)]
@@ -138,7 +138,25 @@ class Ensemble(support.Case):
         _, _, done = self.make(self.models[0], other)
         self.assertRegex(done.err, r"warning: \S*other/model.safetensors was trained on 17 of the "
                                    r"clips that decide the shares")
-        self.assertEqual(done.err.count("warning"), 1)
+        self.assertIn("of the clips that test the ensemble", done.err)
+        self.assertEqual(done.err.count("warning"), 2)
+
+    def test_what_was_learnt_of_further_data_is_told_of(self):
+        other = support.make_data(self.at("further"), speakers=SPEAKERS, count=6)
+        self.train_once(self.at("more"), "--data", other, *SPLIT, "--set",
+                        f"data.more=[{{path: {self.voices}, split: train}}]")
+        _, _, done = self.make(self.models[0], self.at("more", "model.safetensors"), "--split",
+                               "speaker")
+        self.assertIn("data.more", done.err)
+
+    def test_other_data_of_the_same_names_are_not_taken_for_these(self):
+        other = support.make_data(self.at("others"), speakers=SPEAKERS, count=6)
+        self.train_once(self.at("elsewhere"), "--data", other, "--split", "train", "--set",
+                        "data.validation=0")
+        done = self.ends(decavox("ensemble", self.models[0],
+                                 self.at("elsewhere", "model.safetensors"), "--out",
+                                 self.at("own_data.safetensors")), GOOD)
+        self.assertEqual(done.err, "")
 
     def test_what_does_not_fit_is_refused(self):
         first = self.models[0]
@@ -172,6 +190,28 @@ class Ensemble(support.Case):
         self.ends(decavox("ensemble", *self.models, "--data", self.voices, "--out",
                           self.models[1], "--force"), USAGE, "--out")
         self.assertEqual(read_bytes(self.models[1]), before)
+        lines = ["path,label,speaker"]
+        for name in sorted(os.listdir(self.voices)):
+            label, speaker, _ = name.split("_")
+            lines.append(f"{os.path.join(self.voices, name)},{label},{speaker}")
+        manifest = support.write_text(self.at("list.csv"), "\n".join(lines) + "\n")
+        self.train_once(self.at("listed"), "--data", manifest, *SPLIT)
+        before = read_bytes(manifest)
+        self.ends(decavox("ensemble", self.at("listed", "model.safetensors"), self.models[0],
+                          "--out", manifest, "--force"), USAGE, "an input is never replaced")
+        self.assertEqual(read_bytes(manifest), before)
+
+    def test_what_could_not_be_read_again_is_not_written(self):
+        model = self.models[0]
+        for depth in range(8):
+            out = self.at(f"deep{depth}.safetensors")
+            done = decavox("ensemble", model, self.models[1], "--data", self.voices, "--out", out)
+            if done.code != GOOD:
+                break
+            self.ends(decavox("info", out), GOOD)
+            model = out
+        self.assertIn("nested deeper than 32 levels", done.err)
+        self.assertFalse(os.path.exists(out))
 
     def test_shipped_models_by_name(self):
         """Of other clips than they know: the labels are theirs."""

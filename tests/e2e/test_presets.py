@@ -57,10 +57,12 @@ class Presets(support.Case):
         self.expect(features, hop=100, n_fft=512, level="peak")
 
     def test_a_preset_of_ones_own(self):
-        os.mkdir(self.at("features"))
+        os.makedirs(self.at("features"), exist_ok=True)
         write_text(self.at("features", "mine.yaml"), "type: mel\nn_mels: 20\nhop: 20 ms\n")
-        features, _ = self.features(self.write("mine"))
-        self.expect(features, n_mels=20, hop=160)
+        for config, more in ((self.write("mine"), []), (self.write("fine", "d.yaml"),
+                                                         ["--features", "mine"])):
+            features, _ = self.features(config, *more)
+            self.expect(features, n_mels=20, hop=160)
 
     def test_with_auto(self):
         data = self.at("wide")
@@ -81,8 +83,12 @@ class Presets(support.Case):
                   "configs/features/fien.yaml")
         self.ends(train("fine", "--features", "fien"), USAGE, "there is no preset 'fien'")
         self.ends(train("fine", "--set", "base=coarse.yaml"), USAGE, "base: a configuration file")
-        self.ends(train("../fine"), USAGE, "a preset is a name, not a path")
-        self.ends(train("{preset: [fine]}"), USAGE, "preset")
+        for wrong in ("../fine", "{preset: [fine]}", "{preset: }", "{preset: {a: b}}"):
+            self.ends(train(wrong), USAGE, "a preset is a name")
+        self.ends(train("nope"), USAGE, self.at("features/nope.yaml"), " nor ")
+        os.makedirs(self.at("features"), exist_ok=True)
+        write_text(self.at("features", "on_top.yaml"), "preset: fine\nhop: 90\n")
+        self.ends(train("on_top"), USAGE, "on_top.yaml:1", "preset cannot be set in it")
         self.ends(train("{preset: fine, hopp: 1}"), USAGE, "unknown key 'hopp'")
 
 

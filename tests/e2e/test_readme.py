@@ -73,6 +73,7 @@ RUNS = {
     "--config --layers": ["info {}"],
     "--strict": ["data fsdd {}", TRAIN],
     "--auto": [TRAIN],
+    "--teacher": [TRAIN + " lightweight"],
     "--part": ["ensemble lightweight advanced --data fsdd {} train --out parts.st"],
     "--split": ["ensemble lightweight advanced --data fsdd {} random --part train --out split.st"],
     "--precision fp16": ["export lightweight --out half.safetensors {}"],

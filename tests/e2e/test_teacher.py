@@ -67,6 +67,27 @@ class Teacher(support.Case):
             self.assertEqual(support.read_tensors(os.path.join(a, "model.safetensors"))[0],
                              support.read_tensors(os.path.join(b, "model.safetensors"))[0])
 
+    def test_a_run_goes_on_with_its_teacher_alone(self):
+        here = self.at("here.safetensors")
+        shutil.copy(self.model, here)
+        run, _ = self.teach(here, "--epochs", "2")
+        shutil.copy(self.other, here)
+        self.ends(decavox("train", "--resume", run, "--epochs", "3"), USAGE,
+                  "is not what taught the run")
+        os.remove(here)
+        self.ends(decavox("train", "--resume", run, "--epochs", "3"), FAILED, "here.safetensors")
+        self.ends(decavox("train", "--resume", run, "--epochs", "3", "--teacher", ""), USAGE,
+                  "is not what taught the run")
+        self.ends(decavox("train", "--resume", run, "--epochs", "3", "--teacher", self.model),
+                  GOOD)
+        self.ends(decavox("train", "--resume", self.at("teacher"), "--epochs", "8", "--teacher",
+                          self.model), USAGE, "is not what taught the run")
+
+    def test_a_missing_teacher_is_told_of_before_a_pretraining(self):
+        _, done = self.teach(self.at("none.safetensors"), "--pretrain_data", self.data,
+                             code=FAILED, parts=("train.teacher", "none.safetensors"))
+        self.assertNotIn("epoch 1", done.out)
+
     def test_a_teacher_with_other_features(self):
         self.train_once(self.at("fine"), *OPTIONS, "--set", "features.hop=100", "--set",
                         "features.n_mels=40")
