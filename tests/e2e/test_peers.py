@@ -12,7 +12,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PEERS = os.path.join(ROOT, "benchmarks", "peers")
-MODELS = ("advanced", "efficient", "ensemble", "fine_advanced", "fine_lightweight", "lightweight",
+MODELS = ("advanced", "advanced_fine", "efficient", "ensemble", "lightweight", "lightweight_fine",
           "mini", "resnet18", "transformer")
 NEEDED = "numpy, onnx, onnxruntime, safetensors, torch, yaml"
 SKIPPED = 77
