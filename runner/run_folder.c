@@ -241,6 +241,12 @@ void dv_run_print(dv_run_folder *folder, const char *format, ...)
     flush_log(folder);
 }
 
+void dv_run_print_lines(dv_run_folder *folder, const char *text)
+{
+    for (const char *end; text != NULL && (end = strchr(text, '\n')) != NULL; text = end + 1)
+        dv_run_print(folder, "%.*s", (int)(end - text), text);
+}
+
 void dv_run_note(dv_run_folder *folder, const char *format, ...)
 {
     va_list arguments;

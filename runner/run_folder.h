@@ -71,6 +71,9 @@ bool dv_run_has(const char *path, const char *file);
 void dv_run_print(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Each line of a text that ends with one, in the same way; NULL: nothing. */
+void dv_run_print_lines(dv_run_folder *folder, const char *text);
+
 /* A line to the log alone. */
 void dv_run_note(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -274,13 +274,6 @@ static dv_status write_dot(const dv_training *training)
     return status;
 }
 
-static void print_proposal(dv_training *training)
-{
-    const char *line = training->request->proposal;
-    for (const char *end; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1)
-        dv_run_print(&training->folder, "%.*s", (int)(end - line), line);
-}
-
 static dv_status make_trainer(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
@@ -489,7 +482,7 @@ dv_status dv_training_run(const dv_training_request *request)
     dv_status status = open_folder(&training);
     bool begins = training.resumed.checkpoint.file == NULL;
     if (status == DV_OK) {
-        print_proposal(&training);
+        dv_run_print_lines(&training.folder, request->proposal);
         status = dv_teachers_check(training.experiment);
     }
     if (status == DV_OK && training.experiment->pretrain != NULL && begins)
