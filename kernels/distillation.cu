@@ -1,7 +1,7 @@
 /* A warp has a row of classes. */
 #include "kernels/distillation.h"
 
-#include "kernels/index.cuh"
+#include "kernels/classes.cuh"
 #include "kernels/scalar_math.h"
 
 /* What the kernels need of the attributes. */
@@ -18,22 +18,10 @@ struct scale_of {
 template <class T>
 static __device__ __forceinline__ scale_of scale_row(const T *x, float inverse, int classes)
 {
-    float largest = dv_to_float(x[0]), sum = 0.0F;
-    for (int k = dv_lane(); k < classes; k += DV_WARP)
-        largest = dv_maximum()(largest, dv_to_float(x[k]));
-    largest = dv_warp_maximum(largest);
+    float largest = dv_largest_of(x, classes), sum = 0.0F;
     for (int k = dv_lane(); k < classes; k += DV_WARP)
         sum += dv_exp_negative((dv_to_float(x[k]) - largest) * inverse);
     return {largest, dv_warp_sum(sum)};
-}
-
-/* In all lanes. */
-static __device__ __forceinline__ float sum_of(const float *targets, int classes)
-{
-    float sum = 0.0F;
-    for (int k = dv_lane(); k < classes; k += DV_WARP)
-        sum += targets[k];
-    return dv_warp_sum(sum);
 }
 
 template <class T>
@@ -43,7 +31,7 @@ __global__ void distill(distilling how, const T *logits, const T *teacher, const
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
         const T *x = logits + row * classes, *z = teacher + row * classes;
         scale_of p = scale_row(x, how.inverse, classes), q = scale_row(z, how.inverse, classes);
-        float total = sum_of(targets + row * classes, classes), inner = 0.0F;
+        float total = dv_sum_of(targets + row * classes, classes), inner = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float below = (dv_to_float(z[k]) - q.largest) * how.inverse;
             inner += dv_exp_negative(below) *
@@ -70,7 +58,7 @@ __global__ void distill_backward(distilling how, const T *logits, const T *teach
         if (dlogits == nullptr)
             continue;
         scale_of p = scale_row(x, how.inverse, classes), q = scale_row(z, how.inverse, classes);
-        float scale = how.weight * how.temperature * sum_of(targets + row * classes, classes) *
+        float scale = how.weight * how.temperature * dv_sum_of(targets + row * classes, classes) *
                       dy[row];
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float of_logits = dv_exp_negative((dv_to_float(x[k]) - p.largest) * how.inverse);

@@ -1,31 +1,13 @@
 /* A warp has a row of classes. */
 #include "kernels/softmax.h"
 
-#include "kernels/index.cuh"
+#include "kernels/classes.cuh"
 #include "kernels/scalar_math.h"
 
 /* q = keep target + spread sum(target). */
 struct smoothing_of {
     float keep, spread;
 };
-
-/* The largest logit of a row, in all lanes; of a row with a NaN it is NaN. */
-template <class T> static __device__ __forceinline__ float largest_of(const T *logits, int classes)
-{
-    float largest = dv_to_float(logits[0]);
-    for (int k = dv_lane(); k < classes; k += DV_WARP)
-        largest = dv_maximum()(largest, dv_to_float(logits[k]));
-    return dv_warp_maximum(largest);
-}
-
-/* In all lanes. */
-static __device__ __forceinline__ float sum_of(const float *targets, int classes)
-{
-    float sum = 0.0F;
-    for (int k = dv_lane(); k < classes; k += DV_WARP)
-        sum += targets[k];
-    return dv_warp_sum(sum);
-}
 
 /* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
 template <class T>
@@ -35,7 +17,7 @@ __global__ void cross_entropy(smoothing_of q, const T *logits, const float *targ
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
         const T *x = logits + row * classes;
         const float *target = targets + row * classes;
-        float largest = largest_of(x, classes), spread = q.spread * sum_of(target, classes);
+        float largest = dv_largest_of(x, classes), spread = q.spread * dv_sum_of(target, classes);
         float sum = 0.0F, total = 0.0F, inner = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             float below = dv_to_float(x[k]) - largest;
@@ -60,7 +42,7 @@ __global__ void cross_entropy_backward(smoothing_of q, const T *logits, const fl
     for (int row = dv_first_int() / DV_WARP; row < rows; row += dv_stride_int() / DV_WARP) {
         const T *x = logits + row * classes;
         const float *target = targets + row * classes;
-        float largest = largest_of(x, classes), spread = q.spread * sum_of(target, classes);
+        float largest = dv_largest_of(x, classes), spread = q.spread * dv_sum_of(target, classes);
         float sum = 0.0F, total = 0.0F;
         for (int k = dv_lane(); k < classes; k += DV_WARP) {
             sum += dv_exp_negative(dv_to_float(x[k]) - largest);
