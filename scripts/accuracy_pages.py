@@ -1,6 +1,7 @@
 """The pages of checkpoints/, made of the JSON there alone: README.md and a card for each model."""
 import hashlib
 import os
+import statistics
 
 import accuracy_protocols as protocols
 import accuracy_results as results
@@ -49,7 +50,7 @@ def shipped_table(cards):
 def accuracy_table(measured):
     rows = []
     for protocol in protocols.PROTOCOLS:
-        if "--noise" in protocol.arguments:
+        if "--noise" in protocol.arguments or not set(protocol.models) & set(protocols.FORMS):
             continue
         cells = [measured.get((protocol.name, model)) for model in protocols.FORMS]
         counts = sorted({str(cell["summary"]["count"]) for cell in cells if cell})
@@ -58,6 +59,22 @@ def accuracy_table(measured):
                        else NONE if model in protocol.models else "" for model, cell
                        in zip(protocols.FORMS, cells))])
     return table(["protocol", "clips", *protocols.FORMS], rows)
+
+
+def general_table(measured):
+    """Coarse and fine frames, and what a teacher adds, side by side: the clips of gsc."""
+    rows = []
+    for name in (protocols.GENERAL_PROTOCOL, "untaught", "taught"):
+        for model in sorted(protocols.named(name).models):
+            result = measured.get((name, model))
+            if result is None:
+                continue
+            chosen = [run["validation_accuracy"] for run in result["runs"]
+                      if "validation_accuracy" in run]
+            every = measured.get(("gsc_all", model)) if name == protocols.GENERAL_PROTOCOL else None
+            rows.append([f"`{name}`", model, percent(statistics.fmean(chosen)) if chosen else NONE,
+                         spread(result["summary"]), spread(every["summary"]) if every else ""])
+    return table(["protocol", "model", "validation", "test", "`gsc_all`"], rows) if rows else ""
 
 
 def fold_table(measured):
@@ -102,7 +119,7 @@ def legend():
 
 
 def readme(measured, cards):
-    folds = fold_table(measured)
+    folds, general = fold_table(measured), general_table(measured)
     return "\n".join([
         source_line(measured), "\n# Trained models\n", shipped_table(cards),
         "\n## Accuracy by protocol\n",
@@ -113,6 +130,9 @@ def readme(measured, cards):
         "never on a test; where a protocol keeps no validation part, the last epoch counts.\n",
         accuracy_table(measured), "\n" + legend(),
         *(["\nBy speaker left out:\n", folds] if folds else []),
+        *(["\n## General models: coarse and fine frames, and teachers\n",
+           "`NAME_fine` hears 81 frames of a second, `NAME` 33. The speakers of the validation "
+           "part chose the epoch.\n", general] if general else []),
         "\n## In noise\n",
         f"The same clips with recorded noise ({', '.join(protocols.NOISES)}) at a ratio of the "
         "clip's mean power to the noise's; no training has heard these noises.\n",

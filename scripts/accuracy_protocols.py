@@ -1,16 +1,20 @@
 """What accuracy_tables.py measures: the one table of protocols, the data and their licences.
 
-In arguments $fsdd, $gsc, $voices and $noises stand for the data, $advanced, $efficient and
-$transformer for trained models, $start for the one that a run begins with; in `config` $model is
-the model's name.
+In arguments $fsdd, $gsc, $voices and $noises stand for the data, $advanced and the other members
+of an ensemble for trained models, $start for the one that a run begins with, $teacher for the one
+that it learns from; in `config` $model is the model's name.
 """
 import string
 from dataclasses import dataclass, field, replace
 
 SEEDS = (1, 2, 3)
 FORMS = ("advanced", "efficient", "transformer", "lightweight", "ensemble")
+FINE = tuple(f"{form}_fine" for form in FORMS)  # on frames 12.5 ms apart
+GENERALS = (*FORMS, *FINE, "mini")  # what configs/general_*.yaml trains
+TAUGHT = ("lightweight_fine", "mini")
+TEACHER = "ensemble_fine"
 SINGLE = ("lightweight", "advanced", "efficient", "transformer")
-MEMBERS = ("advanced", "efficient", "transformer")  # of the ensemble
+MEMBERS = ("advanced", "efficient", "transformer")  # of an ensemble
 
 MEL, MFCC = "configs/mel_$model.yaml", "configs/$model.yaml"
 GENERAL, NOISE = "configs/general_$model.yaml", "configs/noisy_$model.yaml"
@@ -31,17 +35,27 @@ RATIOS = (20, 10, 5, 0)  # dB
 NOISY = (*OFFICIAL, "--noise", "$noises", "--snr", ",".join(map(str, RATIOS)))
 
 START = ("--init_from", "$start")
+TEACH = ("--teacher", "$teacher")
 
-# An ensemble is the three trained models of its seed and fold; only how they mix is trained.
-MIX = ("--init_from", ",".join(f"{name}.=${name}" for name in MEMBERS),
-       "--set", "train.freeze=[" + ", ".join(f'"{name}.*"' for name in MEMBERS) + "]",
-       "--epochs", "3", "--learning_rate", "0.02")
+
+def members(model):
+    """The models that an ensemble is made of; () of any other model."""
+    end = {"ensemble": "", "ensemble_fine": "_fine"}.get(model)
+    return () if end is None else tuple(member + end for member in MEMBERS)
+
+
+def mix(model):
+    """An ensemble is the trained models of its seed and fold; only how they mix is trained."""
+    return ("--init_from", ",".join(f"{name}.=${name}" for name in members(model)),
+            "--set", "train.freeze=[" + ", ".join(f'"{name}.*"' for name in members(model)) + "]",
+            "--epochs", "3", "--learning_rate", "0.02")
+
 
 # The large models where there is much to train: a step of a CPU with BF16 takes a fifth (advanced,
 # efficient) and a quarter (transformer) less time, and is as accurate (the transformer on FSDD's
 # official split, judged by training speakers of Speech Commands: 91.55 %, in FP32 91.57 %).
 MIXED = ("--mixed_precision",)
-LARGE = {"advanced": MIXED, "efficient": MIXED, "transformer": MIXED}
+LARGE = {form + end: MIXED for form in MEMBERS for end in ("", "_fine")}
 
 
 def lasting(epochs, rate=None):
@@ -53,6 +67,7 @@ FIRST = {"lightweight": lasting(50), "advanced": (*MIXED, *lasting(25)),
          "efficient": (*MIXED, *lasting(12)), "transformer": (*MIXED, *lasting(16))}
 THEN = {"lightweight": lasting(16, 0.0015), "advanced": (*MIXED, *lasting(8, 0.001)),
         "efficient": (*MIXED, *lasting(4, 0.001)), "transformer": (*MIXED, *lasting(5, 0.0005))}
+LONGER = {model: lasting(20, 0.0015) for model in TAUGHT}
 
 SYNTH = ("--voices", "140", "--takes", "3", "--seed", "1")  # of $voices
 
@@ -61,8 +76,9 @@ SYNTH = ("--voices", "140", "--takes", "3", "--seed", "1")  # of $voices
 class Protocol:
     """`kind`: train (a run per seed), crossval (all folds and seeds), eval (the models of the
     protocol `of`). `more`: further arguments of single models. `start`: the protocol of kind train
-    whose model of the same seed a run begins with; an ensemble begins with its members. `group`:
-    the name on the command line that stands for several."""
+    whose model of the same seed a run begins with; an ensemble begins with its members. `teacher`:
+    the protocol whose TEACHER of the same seed teaches. `group`: the name on the command line that
+    stands for several."""
     name: str
     kind: str
     models: tuple
@@ -72,6 +88,7 @@ class Protocol:
     more: dict = field(default_factory=dict)
     of: str = ""
     start: str = ""
+    teacher: str = ""
     group: str = ""
 
     def data(self):
@@ -103,21 +120,30 @@ PROTOCOLS = (
              "the Speech Commands digits added, by the models of pretrained, trained on",
              (*BY_SPEAKER, "--set", "data.validation=0", "--set", VOICES_AND_GSC), GENERAL,
              more=THEN, start="pretrained"),
-    Protocol("gsc", "train", FORMS, "12 % of the Speech Commands digits' speakers, less their clips "
-             "that are probably mislabelled, trained on the other speakers, FSDD's training part "
-             "and synthetic voices", OTHER_SPEAKERS, GENERAL, more=LARGE),
-    Protocol("gsc_all", "eval", FORMS, "all clips of the same speakers, by the models of gsc",
+    Protocol("gsc", "train", GENERALS, "12 % of the Speech Commands digits' speakers, less their "
+             "clips that are probably mislabelled, trained on the other speakers, FSDD's training "
+             "part and synthetic voices", OTHER_SPEAKERS, GENERAL, more=LARGE),
+    Protocol("gsc_all", "eval", GENERALS, "all clips of the same speakers, by the models of gsc",
              ("--data", "$gsc"), of="gsc", group="gsc"),
-    Protocol("gsc_official", "eval", FORMS, "FSDD's official test clips, by the models of gsc",
+    Protocol("gsc_official", "eval", GENERALS, "FSDD's official test clips, by the models of gsc",
              OFFICIAL, of="gsc", group="gsc"),
+    Protocol("untaught", "train", TAUGHT, "the clips of gsc, by its models, trained on for 20 "
+             "epochs", OTHER_SPEAKERS, GENERAL, more=LONGER, start="gsc", group="teaching"),
+    Protocol("taught", "train", TAUGHT, f"the same, with the {TEACHER} of gsc as teacher",
+             (*OTHER_SPEAKERS, *TEACH), GENERAL, more=LONGER, start="gsc", teacher="gsc",
+             group="teaching"),
     Protocol("noisy", "train", ("lightweight",),
              "FSDD's official test clips, trained on FSDD alone for noisy places", OFFICIAL, NOISE),
     Protocol("noise_official", "eval", FORMS, "FSDD's official test clips in noise, by the models "
              "of official", NOISY, of="official", group="noise"),
     Protocol("noise_noisy", "eval", ("lightweight",), "FSDD's official test clips in noise, by the "
              "models of noisy", NOISY, of="noisy", group="noise"),
-    Protocol("noise_gsc", "eval", FORMS, "FSDD's official test clips in noise, by the models of "
+    Protocol("noise_gsc", "eval", GENERALS, "FSDD's official test clips in noise, by the models of "
              "gsc", NOISY, of="gsc", group="noise"),
+    Protocol("noise_untaught", "eval", TAUGHT, "FSDD's official test clips in noise, by the models "
+             "of untaught", NOISY, of="untaught", group="noise"),
+    Protocol("noise_taught", "eval", TAUGHT, "FSDD's official test clips in noise, by the models "
+             "of taught", NOISY, of="taught", group="noise"),
 )
 
 GENERAL_PROTOCOL = "gsc"  # its models are the ones that are shipped
@@ -180,6 +206,7 @@ def chosen(names, models=None):
         return kept
     wanted = models.split(",")
     for model in wanted:
-        if model not in FORMS:
-            raise ValueError(f"no model '{model}': {', '.join(FORMS)}")
-    return [replace(p, models=tuple(m for m in p.models if m in wanted)) for p in kept]
+        if model not in GENERALS:
+            raise ValueError(f"no model '{model}': {', '.join(GENERALS)}")
+    kept = [replace(p, models=tuple(m for m in p.models if m in wanted)) for p in kept]
+    return [p for p in kept if p.models]

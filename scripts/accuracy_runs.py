@@ -144,10 +144,11 @@ class Lab:
             return ["eval", *arguments, "--format", "json"]
         config = protocols.fill([protocol.config], values)
         small = list(self.smoke.train) if self.smoke else []
-        if protocol.start and model != "ensemble":
+        members = protocols.members(model)
+        if protocol.start and not members:
             arguments += protocols.fill(protocols.START, values)
-        if model == "ensemble" and not self.smoke:
-            arguments += protocols.fill(protocols.MIX, values)
+        if members and not self.smoke:
+            arguments += protocols.fill(protocols.mix(model), values)
         if protocol.kind == "train":
             return ["train", *config, *arguments, *small, "--seed", str(values["seed"])]
         return ["crossval", *config, *arguments, *small, "--seeds", values["seeds"]]
@@ -156,8 +157,10 @@ class Lab:
         values = protocols.shown_values() | {"seed": "N",
                                              "seeds": ",".join(map(str, self.seeds))}
         run = "{fold}-seed-{seed}" if protocol.kind == "crossval" else "seed-N"
-        values |= {name: f"{name}/{run}/model.safetensors" for name in protocols.MEMBERS}
-        values["start"] = f"{protocol.start}/seed-{{seed}}/model.safetensors"
+        values |= {name: f"{name}/{run}/model.safetensors" for name in protocols.members(model)}
+        one = "seed-{seed}" if protocol.kind == "crossval" else "seed-N"
+        values["start"] = f"{protocol.start}/{one}/model.safetensors"
+        values["teacher"] = f"{protocols.TEACHER}/{one}/model.safetensors"
         command = self.command(protocol, model, values)
         if protocol.kind == "eval":
             command.insert(1, "model.safetensors")
@@ -188,14 +191,20 @@ class Lab:
             self.call([*command, "--out", short(folder), *self.machine()], log)
 
     def begins_with(self, protocol, model, seed=None):
-        """The trained models that a run begins with, by their names in arguments; Skipped where one
+        """The trained models that a run begins with or learns from, by their names in arguments; Skipped where one
         is missing. Without a seed those of a cross-validation: each run has its own, {fold} and
         {seed} stand for it."""
-        if model != "ensemble":
-            if not protocol.start:
-                return {}
-            return {"start": self.trained(protocols.named(protocol.start), model, seed)}
-        members = () if self.smoke else protocols.MEMBERS
+        members = protocols.members(model)
+        if not members:
+            files = {}
+            if protocol.start:
+                files["start"] = self.trained(protocols.named(protocol.start), model, seed)
+            if protocol.teacher:
+                files["teacher"] = self.trained(protocols.named(protocol.teacher),
+                                                protocols.TEACHER, seed)
+            return files
+        if self.smoke:
+            return {}
         if protocol.kind == "crossval":
             return {name: self.validated(protocol, name) for name in members}
         return {name: self.trained(protocol, name, seed) for name in members}

@@ -81,8 +81,8 @@ class Session:
     def run(self, protocol):
         """All models and seeds of one protocol; those of the next may need these, and an ensemble
         is made of the others."""
-        self.run_models(protocol, [m for m in protocol.models if m != "ensemble"])
-        self.run_models(protocol, [m for m in protocol.models if m == "ensemble"])
+        self.run_models(protocol, [m for m in protocol.models if not protocols.members(m)])
+        self.run_models(protocol, [m for m in protocol.models if protocols.members(m)])
 
     def run_models(self, protocol, models):
         # A cross-validation has as many runs at a time by itself.

@@ -64,7 +64,7 @@ class Smoke(unittest.TestCase):
 
     def test_every_model_is_shipped(self):
         self.whole()
-        for model in protocols.FORMS:
+        for model in protocols.GENERALS:
             path = os.path.join(self.checkpoints, f"{model}.safetensors")
             self.assertIn("precision: fp16", support.decavox("info", path).out)
             card = results.read_json(os.path.join(self.checkpoints, f"{model}.json"))
@@ -390,6 +390,30 @@ class Ensembles(unittest.TestCase):
                       made.shown(self.protocol, "advanced"))
         self.assertEqual(made.begins_with(protocols.named("gsc"), "advanced", 1), {})
 
+    def test_a_teacher_of_the_same_seed(self):
+        runs = os.path.join(self.folder, "runs")
+        made, taught = self.lab(runs), protocols.named("taught")
+        results.write_json(os.path.join(runs, "gsc", "mini", "seed-2", "report.json"), {})
+        with self.assertRaisesRegex(lab.Skipped, "gsc has no trained ensemble_fine of seed 2"):
+            made.begins_with(taught, "mini", 2)
+        results.write_json(os.path.join(runs, "gsc", "ensemble_fine", "seed-2", "report.json"), {})
+        files = made.begins_with(taught, "mini", 2)
+        self.assertEqual(files["teacher"], os.path.relpath(
+            os.path.join(runs, "gsc/ensemble_fine/seed-2/model.safetensors"), support.ROOT))
+        command = made.command(taught, "mini", made.values(taught, seed=2, **files))
+        self.assertEqual(command[command.index("--teacher") + 1], files["teacher"])
+        self.assertEqual(command[command.index("--init_from") + 1], files["start"])
+        self.assertIn("--teacher ensemble_fine/seed-N/model.safetensors",
+                      made.shown(taught, "mini").replace("'", ""))
+        untaught = protocols.named("untaught")
+        self.assertEqual(made.begins_with(untaught, "mini", 2), {"start": files["start"]})
+
+    def test_members_on_fine_frames(self):
+        self.assertEqual(protocols.members("ensemble_fine"),
+                         ("advanced_fine", "efficient_fine", "transformer_fine"))
+        self.assertEqual(protocols.members("advanced_fine"), ())
+        self.assertIn('train.freeze=["advanced_fine.*"', " ".join(protocols.mix("ensemble_fine")))
+
     def test_a_missing_or_incomplete_member(self):
         runs = os.path.join(self.folder, "runs")
         made = self.lab(runs)
@@ -518,11 +542,10 @@ class Committed(unittest.TestCase):
             mean, deviation = (pages.percent(result["summary"][key])
                                for key in ("mean", "deviation"))
             self.assertIn(f" {seeds} %: mean {mean} ± {deviation} %", row)
-        for model in protocols.FORMS:
-            card = results.read_json(os.path.join(support.ROOT, "checkpoints", f"{model}.json"))
+        for card in pages.read_cards(os.path.join(support.ROOT, "checkpoints")):
             accuracy = card["accuracy"][protocols.GENERAL_PROTOCOL]["accuracy"]
             row, = (line for line in text.splitlines()
-                    if re.match(rf"{model} .* {protocols.GENERAL_PROTOCOL}$", line))
+                    if re.match(rf"{card['name']} .* {protocols.GENERAL_PROTOCOL}$", line))
             self.assertIn(f" {pages.percent(accuracy)} (", row)
 
     def test_models_are_as_good_as_their_cards_say(self):

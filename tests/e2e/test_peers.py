@@ -12,8 +12,8 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PEERS = os.path.join(ROOT, "benchmarks", "peers")
-MODELS = ("advanced", "advanced_fine", "efficient", "ensemble", "lightweight", "lightweight_fine",
-          "mini", "resnet18", "transformer")
+MODELS = ("advanced", "advanced_fine", "efficient", "efficient_fine", "ensemble", "ensemble_fine",
+          "lightweight", "lightweight_fine", "mini", "resnet18", "transformer", "transformer_fine")
 NEEDED = "numpy, onnx, onnxruntime, safetensors, torch, yaml"
 SKIPPED = 77
 
