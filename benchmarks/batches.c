@@ -1,7 +1,7 @@
 #include "benchmarks/batches.h"
 
-#include "engine/core/rng.h"
-#include "frontends/batch.h"
+#include "engine/base/rng.h"
+#include "frontends/batch/batch.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "benchmarks/bench.h"
 
-#include "engine/io/model_file.h"
-#include "engine/io/temporary.h"
+#include "frontends/model/model_file.h"
+#include "engine/base/temporary.h"
 #include "engine/train/trainer.h"
-#include "runner/commit.h"
+#include "runner/cli/commit.h"
 
 #include <dirent.h>
 #include <errno.h>

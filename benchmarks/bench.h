@@ -7,9 +7,9 @@
 
 #include "benchmarks/notes.h"
 #include "engine/core/context.h"
-#include "engine/core/field.h"
+#include "engine/base/field.h"
 #include "engine/train/trainer.h"
-#include "runner/measure.h"
+#include "runner/evaluate/measure.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #ifndef DV_BENCHMARKS_CHILD_H
 #define DV_BENCHMARKS_CHILD_H
 
-#include "engine/core/status.h"
+#include "engine/base/status.h"
 
 typedef struct child_result {
     double seconds;   /* from before the start to after the end */

@@ -187,7 +187,7 @@ def output_of(*command):
 
 
 def processor():
-    """As runner/proc.h: a name alone may be that of a whole line of processors."""
+    """As engine/base/proc.h: a name alone may be that of a whole line of processors."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         lines = [line.partition(":") for line in file]
     values = {key.strip(): value.strip() for key, _, value in reversed(lines)}  # the first's

@@ -5,9 +5,9 @@
  *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
  */
 #include "benchmarks/program.h"
-#include "engine/io/safetensors.h"
-#include "frontends/audio.h"
-#include "frontends/predictor/predictor.h"
+#include "frontends/model/safetensors.h"
+#include "frontends/audio/audio.h"
+#include "frontends/model/predictor.h"
 
 #include <stdio.h>
 #include <stdlib.h>

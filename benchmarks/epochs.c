@@ -1,7 +1,7 @@
 #include "benchmarks/epochs.h"
 
 #include "benchmarks/tones.h"
-#include "frontends/source.h"
+#include "frontends/batch/source.h"
 
 #include <omp.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #include "benchmarks/bench.h"
-#include "runner/proc.h"
+#include "engine/base/proc.h"
 
 #include <stdlib.h>
 #include <string.h>

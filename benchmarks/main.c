@@ -4,11 +4,11 @@
  */
 #include "benchmarks/bench.h"
 #include "benchmarks/program.h"
-#include "engine/io/descriptors.h"
-#include "runner/help.h"
-#include "runner/options.h"
-#include "runner/proc.h"
-#include "runner/threads.h"
+#include "engine/base/descriptors.h"
+#include "runner/cli/help.h"
+#include "runner/cli/options.h"
+#include "engine/base/proc.h"
+#include "runner/experiment/threads.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef DV_BENCHMARKS_NOTES_H
 #define DV_BENCHMARKS_NOTES_H
 
-#include "engine/core/log.h"
+#include "engine/base/log.h"
 
 #include <stddef.h>
 

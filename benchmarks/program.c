@@ -1,6 +1,6 @@
 #include "benchmarks/program.h"
 
-#include "runner/help.h"
+#include "runner/cli/help.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #ifndef DV_BENCHMARKS_PROGRAM_H
 #define DV_BENCHMARKS_PROGRAM_H
 
-#include "engine/core/status.h"
-#include "runner/options.h"
+#include "engine/base/status.h"
+#include "runner/cli/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/steps_internal.h"
-#include "engine/core/rng.h"
-#include "engine/io/checkpoint.h"
-#include "engine/io/safetensors.h"
-#include "runner/measure.h"
+#include "engine/base/rng.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/safetensors.h"
+#include "runner/evaluate/measure.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "benchmarks/steps_internal.h"
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/layers/model.h"
 #include "engine/train/metrics.h"
 #include "frontends/features/features.h"
-#include "runner/measure.h"
+#include "runner/evaluate/measure.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "benchmarks/tones.h"
 
 #include "benchmarks/bench.h"
-#include "engine/core/rng.h"
-#include "frontends/audio.h"
+#include "engine/base/rng.h"
+#include "frontends/audio/audio.h"
 
 #include <errno.h>
 #include <math.h>

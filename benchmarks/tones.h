@@ -2,7 +2,7 @@
 #ifndef DV_BENCHMARKS_TONES_H
 #define DV_BENCHMARKS_TONES_H
 
-#include "engine/core/status.h"
+#include "engine/base/status.h"
 
 enum { TONES_LABELS = 10, TONES_TAKES = 10 };
 

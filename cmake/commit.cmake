@@ -1,4 +1,4 @@
-# Writes OUT, the C file of runner/commit.h, where it does not say yet what the commit of the sources
+# Writes OUT, the C file of runner/cli/commit.h, where it does not say yet what the commit of the sources
 # in ROOT is: "0a1b2c3d4e5f", with "-dirty" where a file that programs are made of has been changed,
 # "unknown" where ROOT is no checkout, whatever is around it, or there is no git.
 execute_process(COMMAND git rev-parse --show-toplevel WORKING_DIRECTORY ${ROOT}
@@ -20,7 +20,7 @@ if("${status}" STREQUAL "0" AND "${top}" STREQUAL "${root}")
         endif()
     endif()
 endif()
-string(CONCAT text "#include \"runner/commit.h\"\n\nconst char *dv_commit(void)\n{\n"
+string(CONCAT text "#include \"runner/cli/commit.h\"\n\nconst char *dv_commit(void)\n{\n"
        "    return \"${commit}\";\n}\n")
 set(before "")
 if(EXISTS ${OUT})

@@ -28,7 +28,7 @@ function(dv_public_header source name)
             DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/decavox)
 endfunction()
 dv_public_header(${PROJECT_SOURCE_DIR}/engine/decavox.h decavox.h)
-dv_public_header(${PROJECT_SOURCE_DIR}/frontends/decavox_predict.h predict.h)
+dv_public_header(${PROJECT_SOURCE_DIR}/frontends/model/decavox_predict.h predict.h)
 
 install(TARGETS decavox RUNTIME)
 install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)

@@ -6,7 +6,7 @@
 #include "kernels/attention.h"
 
 #include "kernels/index.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 constexpr int ROWS = 4; /* of a warp */
 constexpr int MOST_WARPS = 8;

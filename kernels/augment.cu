@@ -1,4 +1,4 @@
-/* Augmentation on the device. The definition of what is computed: frontends/augment.h. */
+/* Augmentation on the device. The definition of what is computed: frontends/augment/augment.h. */
 #include "kernels/clip.cuh"
 #include "kernels/index.cuh"
 

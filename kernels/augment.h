@@ -1,6 +1,7 @@
 /*
  * What augmentation draws from: limits and tables, in the host's memory for the front-end and in a
- * device's for its kernels. What they mean: frontends/augment.h; the formulas: augment_math.h.
+ * device's for its kernels. What they mean: frontends/augment/augment.h; the formulas:
+ * augment_math.h.
  */
 #ifndef DV_KERNELS_AUGMENT_H
 #define DV_KERNELS_AUGMENT_H

@@ -7,7 +7,7 @@
 
 #include "kernels/columns.cuh"
 #include "kernels/index.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 enum {
     OWNED = 8,             /* channels of a block that sums: 32 bytes of float, one sector */

@@ -3,7 +3,7 @@
 #ifndef DV_KERNELS_BATCHNORM_H
 #define DV_KERNELS_BATCHNORM_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,9 +2,9 @@
 #ifndef DV_KERNELS_CLIP_CUH
 #define DV_KERNELS_CLIP_CUH
 
-#include "kernels/augment_math.h"
+#include "kernels/formulas/augment_math.h"
 #include "kernels/features.h"
-#include "kernels/philox.cuh"
+#include "kernels/formulas/philox.cuh"
 
 struct dv_cut {
     const float *samples; /* of the clip */

@@ -4,7 +4,7 @@
 #ifndef DV_KERNELS_CONVOLUTION_H
 #define DV_KERNELS_CONVOLUTION_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 #ifndef DV_KERNELS_DEPTHWISE_H
 #define DV_KERNELS_DEPTHWISE_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -12,7 +12,7 @@
 #ifndef DV_KERNELS_DEVICE_CUH
 #define DV_KERNELS_DEVICE_CUH
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #include "kernels/distillation.h"
 
 #include "kernels/classes.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 /* What the kernels need of the attributes. */
 struct distilling {

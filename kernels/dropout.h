@@ -2,8 +2,8 @@
 #ifndef DV_KERNELS_DROPOUT_H
 #define DV_KERNELS_DROPOUT_H
 
-#include "kernels/dtype.h"
-#include "kernels/progress.h"
+#include "kernels/formulas/dtype.h"
+#include "kernels/formulas/progress.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,7 +13,7 @@ typedef struct dv_dropout {
     int64_t samples, positions, channels;
     bool whole_channels;
     double rate;
-    uint64_t seed, step;         /* of engine/core/rng.h */
+    uint64_t seed, step;         /* of engine/base/rng.h */
     const dv_progress *progress; /* device memory: the step is progress->step; NULL: it is `step` */
     uint32_t use;
 } dv_dropout;

@@ -1,7 +1,7 @@
 #include "kernels/elementwise.h"
 
 #include "kernels/index.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 static __global__ void fill(float *out, float value, int64_t count)
 {

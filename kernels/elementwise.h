@@ -7,7 +7,7 @@
 #ifndef DV_KERNELS_ELEMENTWISE_H
 #define DV_KERNELS_ELEMENTWISE_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdint.h>
 

@@ -8,8 +8,8 @@
 #define DV_KERNELS_FEATURES_H
 
 #include "kernels/augment.h"
-#include "kernels/dtype.h"
-#include "kernels/progress.h"
+#include "kernels/formulas/dtype.h"
+#include "kernels/formulas/progress.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,7 +24,7 @@ typedef struct dv_stored_clip {
     float weight; /* of its target in training */
 } dv_stored_clip;
 
-/* Places in a batch, each with random words of its own (kernels/augment_math.h). */
+/* Places in a batch, each with random words of its own (kernels/formulas/augment_math.h). */
 typedef struct dv_random_places {
     const dv_progress *progress; /* NULL: nothing is random */
     uint64_t seed;

@@ -2,7 +2,7 @@
 #ifndef DV_KERNELS_GLOBAL_POOL_H
 #define DV_KERNELS_GLOBAL_POOL_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdint.h>
 

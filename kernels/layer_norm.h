@@ -3,7 +3,7 @@
 #ifndef DV_KERNELS_LAYER_NORM_H
 #define DV_KERNELS_LAYER_NORM_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
-/* Launchers of what a training step does beside the graph; see engine/ops/optimizer/optimizer.h.
+/* Launchers of what a training step does beside the graph; see engine/optimizer/optimizer.h.
    Conventions: elementwise.h. Parameters, gradients and moments are float. */
 #ifndef DV_KERNELS_OPTIMIZER_H
 #define DV_KERNELS_OPTIMIZER_H
 
-#include "kernels/dtype.h"
-#include "kernels/progress.h"
+#include "kernels/formulas/dtype.h"
+#include "kernels/formulas/progress.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,7 +2,7 @@
 #include "kernels/softmax.h"
 
 #include "kernels/classes.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 /* q = keep target + spread sum(target). */
 struct smoothing_of {

@@ -3,7 +3,7 @@
 #ifndef DV_KERNELS_SOFTMAX_H
 #define DV_KERNELS_SOFTMAX_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 /* A block has one sample. Maps in shared memory are planes with the zeros around them:
    (height + kernel - 1, stride). */

@@ -2,7 +2,7 @@
 
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 /* A block has one sample. Its threads, a power of two, stand in groups of `columns` (a power of
    two) side by side along the channels; the groups take turns at the positions. */

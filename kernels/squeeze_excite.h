@@ -3,8 +3,8 @@
 #ifndef DV_KERNELS_SQUEEZE_EXCITE_H
 #define DV_KERNELS_SQUEEZE_EXCITE_H
 
-#include "kernels/dtype.h"
-#include "kernels/gate.h"
+#include "kernels/formulas/dtype.h"
+#include "kernels/formulas/gate.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 /* Every thread computes all shares: they are fewer than what it would take to hand them round. */
 static __device__ __forceinline__ void compute_shares(const dv_weighted_sum &call,

@@ -26,21 +26,21 @@ fi
 # What each target parses: the whole of the files whose lines count. What an input cannot reach in
 # them are failures of the system and of memory, wrong calls by ourselves, and device arithmetic.
 declare -A files=(
-    [yaml]="engine/io/yaml.c" # reading and, of what was read, writing
+    [yaml]="engine/base/yaml.c" # reading and, of what was read, writing
     # From a file to a graph: the files it names, the sections, a section's keys, the layers.
-    [graph]="runner/experiment.c engine/io/model_file.c engine/core/field.c engine/layers/model.c"
+    [graph]="runner/experiment/experiment.c frontends/model/model_file.c engine/base/field.c engine/layers/model.c"
     # Lines, of either kind, and what they mean.
     [csv]="frontends/dataset/csv.c frontends/dataset/json_lines.c frontends/dataset/manifest.c"
-    [safetensors]="engine/io/safetensors_read.c engine/io/safetensors_format.c"
+    [safetensors]="frontends/model/safetensors_read.c frontends/model/safetensors_format.c"
     # A predictor's and a training's, exported and saved again, and another training's beginning.
-    [checkpoint]="engine/io/checkpoint.c engine/io/transfer.c"
+    [checkpoint]="frontends/model/checkpoint.c frontends/model/transfer.c"
     # The file, what its header says, and what libsndfile makes of it, resampled and written.
-    [audio]="frontends/audio.c frontends/audio_file.c frontends/audio_header.c"
+    [audio]="frontends/audio/audio.c frontends/audio/audio_file.c frontends/audio/audio_header.c"
     # A run's report, and measurements that were kept. The header of safetensors is that target's;
-    # a model's card (runner/comparison_list.c) is not fuzzed.
-    [json]="runner/crossval_summary.c runner/comparison_cache.c"
+    # a model's card (runner/compare/comparison_list.c) is not fuzzed.
+    [json]="runner/crossval/crossval_summary.c runner/compare/comparison_cache.c"
 )
-files[audio]+=" frontends/audio_levels.c"
+files[audio]+=" frontends/audio/audio_levels.c"
 
 configure()
 {

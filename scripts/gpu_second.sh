@@ -3,4 +3,4 @@
 # 280 s; needs the pack of scripts/gpu_pack.sh. --help lists the options.
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-exec python3 -B "$here/gpu_run.py" second "$@"
+exec python3 -B "$here/../tools/gpu/gpu_run.py" second "$@"

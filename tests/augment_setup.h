@@ -2,7 +2,7 @@
 #ifndef DV_TESTS_AUGMENT_SETUP_H
 #define DV_TESTS_AUGMENT_SETUP_H
 
-#include "frontends/augment.h"
+#include "frontends/augment/augment.h"
 
 void must(dv_status status);
 

@@ -1,6 +1,6 @@
 #include "tests/dataset_folder.h"
 
-#include "engine/io/temporary.h"
+#include "engine/base/temporary.h"
 
 #include <dirent.h>
 #include <stdio.h>

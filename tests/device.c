@@ -1,6 +1,6 @@
 #include "tests/device.h"
 
-#include "engine/core/module.h"
+#include "engine/backends/module.h"
 
 #include <math.h>
 #include <stdio.h>

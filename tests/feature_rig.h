@@ -4,7 +4,7 @@
 #define TESTS_FEATURE_RIG_H
 
 #include "engine/core/context.h"
-#include "frontends/batch.h"
+#include "frontends/batch/batch.h"
 
 enum { RATE = 8000, CLIPS = 7, CLASSES = 4, ORDER = 23 };
 

@@ -1,6 +1,6 @@
 #include "tests/network.h"
-#include "engine/core/rng.h"
-#include "engine/io/yaml.h"
+#include "engine/base/rng.h"
+#include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "tests/scratch.h"
 
-#include "engine/io/temporary.h"
+#include "engine/base/temporary.h"
 
 #include <dirent.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Plans that only infer compute several nodes in one step: which, that the answers stay, and that
    what is written to the parameters holds at once. */
 #include "engine/core/plan_internal.h"
-#include "engine/io/model_file.h"
+#include "frontends/model/model_file.h"
 #include "engine/layers/model.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"

@@ -1,5 +1,5 @@
-#include "engine/io/atomic_file.h"
-#include "engine/io/safetensors.h"
+#include "engine/base/atomic_file.h"
+#include "frontends/model/safetensors.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/scratch.h"
 
 #include <math.h>

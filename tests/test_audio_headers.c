@@ -1,5 +1,5 @@
 /* Sound files whose header does not tell the truth, and systems that cannot read. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/scratch.h"
 
 #include <errno.h>

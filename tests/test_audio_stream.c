@@ -1,5 +1,5 @@
 /* Sounds that come through pipes: what is read, and what is refused, is as of a file. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/scratch.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Stretches of sound files, and how long the files are. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/scratch.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Augmentation draws, and batches of features. */
-#include "frontends/augment.h"
-#include "frontends/batch.h"
+#include "frontends/augment/augment.h"
+#include "frontends/batch/batch.h"
 #include "tests/augment_setup.h"
 #include "tests/dataset_folder.h"
 

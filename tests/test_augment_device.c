@@ -3,7 +3,7 @@
  *
  *     test_augment_device DEVICE     cudasim or cuda
  */
-#include "engine/core/half.h"
+#include "engine/base/half.h"
 #include "tests/device.h"
 #include "tests/feature_rig.h"
 

@@ -1,5 +1,5 @@
 /* What augmentation does to sound, spectra, features and targets. */
-#include "frontends/batch.h"
+#include "frontends/batch/batch.h"
 #include "tests/augment_setup.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* The noises of files that augmentation adds. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/augment_setup.h"
 #include "tests/dataset_folder.h"
 

@@ -1,5 +1,5 @@
-#include "engine/io/checkpoint.h"
-#include "engine/io/safetensors.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/safetensors.h"
 #include "tests/network.h"
 #include "tests/scratch.h"
 #include "tests/tree_helpers.h"

@@ -1,7 +1,7 @@
 /* Checkpoints of weights alone, in full and half precision. */
-#include "engine/core/half.h"
-#include "engine/io/checkpoint.h"
-#include "engine/io/safetensors.h"
+#include "engine/base/half.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/safetensors.h"
 #include "tests/network.h"
 #include "tests/scratch.h"
 #include "tests/tree_helpers.h"

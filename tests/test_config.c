@@ -1,5 +1,5 @@
 /* Trees and field tables: what is accepted, how the rest is refused, and any text at all. */
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "tests/tree_helpers.h"
 
 #include <float.h>

@@ -1,5 +1,5 @@
 /* Cross-validation: what is planned, and the summary of made-up reports with known answers. */
-#include "runner/crossval.h"
+#include "runner/crossval/crossval.h"
 #include "tests/dataset_folder.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Data sets: folders, and loading with broken files. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/dataset_folder.h"
 
 #include <math.h>

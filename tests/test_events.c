@@ -1,5 +1,5 @@
 /* Event files: the checksum, the bytes of every record, names, failures. */
-#include "engine/io/events.h"
+#include "runner/experiment/events.h"
 #include "tests/scratch.h"
 
 #include <dirent.h>

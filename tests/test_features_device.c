@@ -3,8 +3,8 @@
  *
  *     test_features_device DEVICE     cudasim or cuda
  */
-#include "engine/core/half.h"
-#include "frontends/audio.h"
+#include "engine/base/half.h"
+#include "frontends/audio/audio.h"
 #include "tests/device.h"
 #include "tests/feature_rig.h"
 #include "tests/tones.h"

@@ -1,7 +1,7 @@
 /* Files that are opened to be read: nothing waits for a pipe, whoever opens it. */
-#include "engine/io/input_file.h"
-#include "engine/io/sha256.h"
-#include "engine/io/yaml.h"
+#include "engine/base/input_file.h"
+#include "engine/base/sha256.h"
+#include "engine/base/yaml.h"
 #include "frontends/dataset/dataset.h"
 #include "tests/scratch.h"
 

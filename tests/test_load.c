@@ -1,6 +1,6 @@
 /* The rule by which a machine is busy, and the clocks that it looks at. */
-#include "runner/load.h"
-#include "runner/measure.h"
+#include "runner/experiment/load.h"
+#include "runner/evaluate/measure.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>

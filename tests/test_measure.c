@@ -1,7 +1,7 @@
 /* Quantiles, the repetitions of a measurement, and the forward pass that is measured. */
 #include "engine/core/graph.h"
-#include "engine/io/model_file.h"
-#include "runner/measure.h"
+#include "frontends/model/model_file.h"
+#include "runner/evaluate/measure.h"
 #include "tests/tree_helpers.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Calibration: bins and the expected calibration error. */
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/train/metrics.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "engine/io/model_file.h"
+#include "frontends/model/model_file.h"
 #include "engine/layers/model.h"
 #include "frontends/features/features.h"
 #include "tests/network.h"

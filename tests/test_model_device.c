@@ -4,7 +4,7 @@
  *
  *     test_model_device DEVICE     cudasim or cuda
  */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 #include "tests/device.h"

@@ -1,4 +1,4 @@
-#include "engine/io/model_file.h"
+#include "frontends/model/model_file.h"
 #include "tests/scratch.h"
 #include "tests/tree_helpers.h"
 

@@ -1,5 +1,5 @@
 /* What is left out of a data set, and what is added to it for training. */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/dataset_folder.h"
 
 #include <stdio.h>

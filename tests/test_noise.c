@@ -1,5 +1,5 @@
 /* Recorded noise: finding it, sharing it out, and what is added to a recording. */
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "tests/dataset_folder.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Command lines: options of a command, settings of the configuration, and the help for both. */
-#include "runner/help.h"
-#include "runner/options.h"
+#include "runner/cli/help.h"
+#include "runner/cli/options.h"
 #include "tests/tree_helpers.h"
 
 static const char *const formats[] = {"text", "json", NULL};

@@ -1,6 +1,6 @@
 /* Pictures of the report's page: ticks, text, cells, levels, and the front-end of the pictures. */
-#include "runner/report_html.h"
-#include "runner/svg.h"
+#include "runner/page/report_html.h"
+#include "runner/page/svg.h"
 
 #include <math.h>
 #include <setjmp.h>

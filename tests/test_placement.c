@@ -1,4 +1,4 @@
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "frontends/features/features.h"
 
 #include <math.h>

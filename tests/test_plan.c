@@ -1,4 +1,4 @@
-#include "engine/core/cpu_device.h"
+#include "engine/device/cpu_device.h"
 #include "engine/core/plan_internal.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/conv2d/conv2d.h"

@@ -1,6 +1,6 @@
-#include "engine/io/yaml.h"
-#include "frontends/audio.h"
-#include "frontends/predictor/predictor.h"
+#include "engine/base/yaml.h"
+#include "frontends/audio/audio.h"
+#include "frontends/model/predictor.h"
 #include "tests/scratch.h"
 #include "tests/tones.h"
 

@@ -1,5 +1,5 @@
 /* Values of /proc, and the name that a processor's measurements are filed under. */
-#include "runner/proc.h"
+#include "engine/base/proc.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>

@@ -2,11 +2,11 @@
    refuses. The model is not trained: its answers are arbitrary, but exact. */
 #include "engine/core/context.h"
 #include "engine/core/plan.h"
-#include "engine/io/checkpoint.h"
-#include "engine/io/yaml.h"
+#include "frontends/model/checkpoint.h"
+#include "engine/base/yaml.h"
 #include "engine/layers/model.h"
-#include "frontends/audio.h"
-#include "frontends/decavox_predict.h"
+#include "frontends/audio/audio.h"
+#include "frontends/model/decavox_predict.h"
 #include "tests/counted_allocation.h"
 #include "tests/scratch.h"
 

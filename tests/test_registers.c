@@ -1,7 +1,7 @@
 /* The vector registers end cleared: after each operation, where the guard looks (its finding is
    shown here), and after each public function of the recogniser. */
-#include "frontends/audio.h"
-#include "frontends/decavox_predict.h"
+#include "frontends/audio/audio.h"
+#include "frontends/model/decavox_predict.h"
 #include "tests/ops/harness.h"
 #include "tests/scratch.h"
 #include "tests/vector_state.h"

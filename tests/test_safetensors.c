@@ -1,4 +1,4 @@
-#include "engine/io/safetensors.h"
+#include "frontends/model/safetensors.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Files too large to lie in memory as a whole. */
-#include "engine/io/safetensors.h"
+#include "frontends/model/safetensors.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>

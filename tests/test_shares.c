@@ -1,5 +1,5 @@
 /* Shares of an ensemble against a search over all of them, and where they are known by hand. */
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/train/shares.h"
 
 #include <math.h>

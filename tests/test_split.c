@@ -1,5 +1,5 @@
 /* Every way to split a data set, and to weigh what is in it. */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/dataset_folder.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Synthetic voices. */
-#include "frontends/audio.h"
-#include "runner/synth.h"
+#include "frontends/audio/audio.h"
+#include "runner/synth/synth.h"
 #include "tests/dataset_folder.h"
 
 #include <dirent.h>

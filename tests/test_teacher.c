@@ -3,8 +3,8 @@
  *
  *     test_teacher [DEVICE]     ref and cpu; or the backend of a module
  */
-#include "engine/io/checkpoint.h"
-#include "engine/io/transfer.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/transfer.h"
 #include "tests/each_backend.h"
 #include "tests/scratch.h"
 #include "tests/trial.h"

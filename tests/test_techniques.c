@@ -5,7 +5,7 @@
  *
  *     test_techniques [DEVICE]     ref and cpu; or the backend of a module
  */
-#include "engine/io/checkpoint.h"
+#include "frontends/model/checkpoint.h"
 #include "tests/each_backend.h"
 #include "tests/scratch.h"
 #include "tests/trial.h"

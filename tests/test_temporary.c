@@ -1,5 +1,5 @@
 /* Temporary folders: where they are made, that each is new, and how the rest is refused. */
-#include "engine/io/temporary.h"
+#include "engine/base/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* What people are shown of texts that users have chosen. */
-#include "engine/core/log.h"
-#include "engine/core/text.h"
+#include "engine/base/log.h"
+#include "engine/base/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,9 +2,9 @@
    number by default keeps to the quota of a control group. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "engine/core/context.h"
-#include "engine/core/threads.h"
-#include "frontends/audio.h"
-#include "frontends/decavox_predict.h"
+#include "engine/device/threads.h"
+#include "frontends/audio/audio.h"
+#include "frontends/model/decavox_predict.h"
 #include "tests/scratch.h"
 
 #include <dlfcn.h>

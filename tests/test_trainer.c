@@ -1,4 +1,4 @@
-#include "engine/ops/optimizer/optimizer.h"
+#include "engine/optimizer/optimizer.h"
 #include "tests/tones.h"
 #include "tests/tree_helpers.h"
 

@@ -4,7 +4,7 @@
  *
  *     test_trainer_device DEVICE     cudasim or cuda
  */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/device.h"
 #include "tests/tones.h"
 

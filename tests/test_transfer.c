@@ -1,7 +1,7 @@
 /* Beginning with the parameters of other models: what fits, what is told about the rest. */
-#include "engine/io/checkpoint.h"
-#include "engine/io/safetensors.h"
-#include "engine/io/transfer.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/safetensors.h"
+#include "frontends/model/transfer.h"
 #include "tests/network.h"
 #include "tests/scratch.h"
 #include "tests/tree_helpers.h"

@@ -1,6 +1,6 @@
 /* A small transformer learns: with norms in front and a warm-up it does at the rate of the others,
    where one with norms behind the sums may stay at chance. */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/tones.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* Speech Commands: its lists of parts, the words that are kept, and what is made of the others. */
-#include "engine/io/yaml.h"
-#include "frontends/audio.h"
+#include "engine/base/yaml.h"
+#include "frontends/audio/audio.h"
 #include "tests/dataset_folder.h"
 
 #include <math.h>

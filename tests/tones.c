@@ -1,5 +1,5 @@
 #include "tests/tones.h"
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
 #ifndef DV_TESTS_TONES_H
 #define DV_TESTS_TONES_H
 
-#include "frontends/source.h"
+#include "frontends/batch/source.h"
 
 typedef struct tones {
     dv_dataset dataset;

@@ -2,8 +2,8 @@
 #ifndef DV_TESTS_TREE_HELPERS_H
 #define DV_TESTS_TREE_HELPERS_H
 
-#include "engine/core/field.h"
-#include "engine/io/yaml.h"
+#include "engine/base/field.h"
+#include "engine/base/yaml.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 #include "tests/trial.h"
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

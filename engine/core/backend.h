@@ -7,9 +7,9 @@
 #define DV_CORE_BACKEND_H
 
 #include "engine/core/op.h"
-#include "engine/ops/features/features.h"
-#include "engine/ops/optimizer/optimizer.h"
-#include "kernels/dtype.h"
+#include "frontends/features/device.h"
+#include "engine/optimizer/optimizer.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdio.h>
 

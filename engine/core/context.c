@@ -1,6 +1,6 @@
 #include "engine/core/context.h"
-#include "engine/core/module.h"
-#include "engine/core/threads.h"
+#include "engine/backends/module.h"
+#include "engine/device/threads.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #define DV_CORE_CONTEXT_H
 
 #include "engine/core/backend.h"
-#include "engine/core/log.h"
-#include "kernels/dtype.h"
+#include "engine/base/log.h"
+#include "kernels/formulas/dtype.h"
 
 /* Which of a library's algorithms are taken where there are several. */
 typedef enum dv_algorithms {

@@ -18,7 +18,7 @@
 #ifndef DV_CORE_OP_H
 #define DV_CORE_OP_H
 
-#include "engine/core/field.h"
+#include "engine/base/field.h"
 #include "engine/core/tensor.h"
 
 typedef struct dv_context dv_context;

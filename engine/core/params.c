@@ -1,7 +1,7 @@
 #include "engine/core/params.h"
 #include "engine/core/context.h"
 #include "engine/core/graph.h"
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>

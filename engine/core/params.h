@@ -15,7 +15,7 @@
 
 #include "engine/core/tensor.h"
 #include "engine/core/op.h"
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 /* Initial values, by fan-in f and fan-out g of the shape. Normal: He et al. 2015, N(0, 2 / f).
    Xavier: Glorot and Bengio 2010, U(+-sqrt(6 / (f + g))). */

@@ -1,5 +1,5 @@
 /* Running a plan: a walk over the array of steps. */
-#include "engine/core/half.h"
+#include "engine/base/half.h"
 #include "engine/core/plan_internal.h"
 
 #include <math.h>

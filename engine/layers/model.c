@@ -1,5 +1,5 @@
 #include "engine/layers/model.h"
-#include "engine/core/text.h"
+#include "engine/base/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #include "engine/ops/cpu_unpacked.h"
-#include "engine/core/cpu_device.h"
+#include "engine/device/cpu_device.h"
 #include "engine/core/graph.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef DV_OPS_CUDA_H
 #define DV_OPS_CUDA_H
 
-#include "engine/core/cuda_device.h"
+#include "engine/device/cuda_device.h"
 #include "engine/core/graph.h"
 #include "engine/core/plan.h"
 

@@ -2,7 +2,7 @@
 #ifndef DV_TRAIN_METRICS_H
 #define DV_TRAIN_METRICS_H
 
-#include "engine/core/status.h"
+#include "engine/base/status.h"
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/layers/model.h"
 #include "engine/ops/distillation/distillation.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"

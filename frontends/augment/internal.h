@@ -1,8 +1,8 @@
 /* What the files of augmentation share. */
-#ifndef DV_FRONTENDS_AUGMENT_INTERNAL_H
-#define DV_FRONTENDS_AUGMENT_INTERNAL_H
+#ifndef DV_AUGMENT_INTERNAL_H
+#define DV_AUGMENT_INTERNAL_H
 
-#include "frontends/augment.h"
+#include "frontends/augment/augment.h"
 
 struct dv_augmenter {
     dv_augment_tables tables; /* of what is owned below */
@@ -13,7 +13,7 @@ struct dv_augmenter {
     float *resampler, *telephone, *mixing;
 };
 
-/* The words of a block of a place (kernels/augment_math.h). */
+/* The words of a block of a place (kernels/formulas/augment_math.h). */
 void dv__augment_words(const dv_rng *rng, uint32_t place, uint32_t block, uint32_t words[4]);
 
 /* Fills the bank: recorded noises, and generated ones. */

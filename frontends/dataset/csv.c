@@ -1,5 +1,5 @@
 #include "frontends/dataset/csv.h"
-#include "engine/io/input_file.h"
+#include "engine/base/input_file.h"
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>

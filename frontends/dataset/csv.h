@@ -3,10 +3,10 @@
  * in CR; blanks before a field that is not quoted are no part of it. And reading JSON lines, an
  * object a line.
  */
-#ifndef DV_FRONTENDS_DATASET_CSV_H
-#define DV_FRONTENDS_DATASET_CSV_H
+#ifndef DV_DATASET_CSV_H
+#define DV_DATASET_CSV_H
 
-#include "engine/core/status.h"
+#include "engine/base/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>

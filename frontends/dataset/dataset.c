@@ -1,5 +1,5 @@
-#include "engine/core/text.h"
-#include "frontends/audio.h"
+#include "engine/base/text.h"
+#include "frontends/audio/audio.h"
 #include "frontends/dataset/internal.h"
 
 #include <errno.h>

@@ -15,13 +15,13 @@
  *
  * Labels come from the data: sorted, numbers by value, and numbered from 0.
  */
-#ifndef DV_FRONTENDS_DATASET_H
-#define DV_FRONTENDS_DATASET_H
+#ifndef DV_DATASET_H
+#define DV_DATASET_H
 
-#include "engine/core/field.h"
-#include "engine/core/log.h"
+#include "engine/base/field.h"
+#include "engine/base/log.h"
 #include "frontends/features/features.h"
-#include "frontends/noise.h"
+#include "frontends/noise/noise.h"
 
 typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
 
@@ -180,7 +180,7 @@ dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, si
 dv_status dv_dataset_load(dv_dataset *dataset, const dv_frontend *frontend, double max_seconds,
                           const dv_log *log);
 
-/* How noise is mixed: frontends/noise.h. */
+/* How noise is mixed: frontends/noise/noise.h. */
 typedef struct dv_noise_mix {
     double snr; /* dB */
     uint64_t seed;

@@ -5,10 +5,10 @@
  * so does the whole, however small the strata are. Which ones are drawn, the smallest keys, hardly
  * changes where clips come or go: what was trained on does not become the test.
  */
-#ifndef DV_FRONTENDS_DATASET_DRAW_H
-#define DV_FRONTENDS_DATASET_DRAW_H
+#ifndef DV_DATASET_DRAW_H
+#define DV_DATASET_DRAW_H
 
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "frontends/dataset/dataset.h"
 
 /* What is drawn: steps of DV_RNG_SPLIT, one stream for each. */

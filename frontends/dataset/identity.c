@@ -1,5 +1,5 @@
 /* Which clips are the same file, under whatever names, and which data these are. */
-#include "engine/io/sha256.h"
+#include "engine/base/sha256.h"
 #include "frontends/dataset/internal.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Shared by the files of this folder: the list of clips before labels have numbers. */
-#ifndef DV_FRONTENDS_DATASET_INTERNAL_H
-#define DV_FRONTENDS_DATASET_INTERNAL_H
+#ifndef DV_DATASET_INTERNAL_H
+#define DV_DATASET_INTERNAL_H
 
 #include "frontends/dataset/csv.h"
 #include "frontends/dataset/dataset.h"

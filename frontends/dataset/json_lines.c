@@ -1,4 +1,4 @@
-#include "engine/core/text.h"
+#include "engine/base/text.h"
 #include "frontends/dataset/csv.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-#include "engine/core/threads.h"
-#include "engine/io/sha256.h"
+#include "engine/device/threads.h"
+#include "engine/base/sha256.h"
 #include "frontends/dataset/internal.h"
 
 #include <omp.h>

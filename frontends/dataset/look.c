@@ -1,5 +1,5 @@
 /* What is found of parts, classes, speakers and clips, in the order of the kinds. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "frontends/dataset/look.h"
 #include "frontends/dataset/look_internal.h"
 

@@ -2,8 +2,8 @@
  * A look at data before they are trained on: what is probably not as the user thinks. Each finding
  * is a sentence with the name of one or two examples. Data without a fault have none.
  */
-#ifndef DV_FRONTENDS_DATASET_LOOK_H
-#define DV_FRONTENDS_DATASET_LOOK_H
+#ifndef DV_DATASET_LOOK_H
+#define DV_DATASET_LOOK_H
 
 #include "frontends/dataset/dataset.h"
 

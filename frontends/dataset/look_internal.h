@@ -1,6 +1,6 @@
 /* Shared by the files that look at data. */
-#ifndef DV_FRONTENDS_DATASET_LOOK_INTERNAL_H
-#define DV_FRONTENDS_DATASET_LOOK_INTERNAL_H
+#ifndef DV_DATASET_LOOK_INTERNAL_H
+#define DV_DATASET_LOOK_INTERNAL_H
 
 #include "frontends/dataset/internal.h"
 #include "frontends/dataset/look.h"

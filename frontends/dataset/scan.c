@@ -1,5 +1,5 @@
 /* What lies in a folder and in those below it. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "frontends/dataset/internal.h"
 
 #include <ctype.h>

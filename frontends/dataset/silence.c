@@ -3,7 +3,7 @@
  * to itself, as long as its share of the stretches is, so that no moment is in two parts. Within
  * the sections of a part, laid end to end, the stretches begin at random and evenly.
  */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "frontends/dataset/draw.h"
 #include "frontends/dataset/internal.h"
 

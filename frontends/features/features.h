@@ -7,11 +7,11 @@
  * Numerically librosa's (Slaney mel scale and norm, power 2, power_to_db with amin 1e-10, DCT-II
  * ortho) before normalisation.
  */
-#ifndef DV_FRONTENDS_FEATURES_H
-#define DV_FRONTENDS_FEATURES_H
+#ifndef DV_FEATURES_H
+#define DV_FEATURES_H
 
-#include "engine/core/field.h"
-#include "engine/ops/features/features.h"
+#include "engine/base/field.h"
+#include "frontends/features/device.h"
 
 typedef enum dv_feature_type { DV_MFCC, DV_MEL, DV_SPECTROGRAM } dv_feature_type;
 /* Where the window's middle goes: ENERGY, the centroid of the word's amplitude, in a clip longer

@@ -1,6 +1,6 @@
 /* What the files of the front-end share: the immutable tables of the fast form. */
-#ifndef DV_FRONTENDS_FEATURES_INTERNAL_H
-#define DV_FRONTENDS_FEATURES_INTERNAL_H
+#ifndef DV_FEATURES_INTERNAL_H
+#define DV_FEATURES_INTERNAL_H
 
 #include "frontends/features/features.h"
 

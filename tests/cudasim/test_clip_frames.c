@@ -1,6 +1,6 @@
 /* The frames that the device front-end transforms have the bits of the front-end's own: the same
    random words, shift, gain, cut and window. */
-#include "frontends/augment.h"
+#include "frontends/augment/augment.h"
 #include "frontends/features/features.h"
 #include "kernels/features.h"
 

@@ -2,7 +2,7 @@
 #ifndef CUDASIM_TEST_KERNELS_H
 #define CUDASIM_TEST_KERNELS_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdint.h>
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import support
 
-sys.path.insert(0, os.path.join(support.ROOT, "scripts"))
+sys.path.insert(0, os.path.join(support.ROOT, "tools", "accuracy"))
 import accuracy_digests as digests
 import accuracy_pages as pages
 import accuracy_protocols as protocols

@@ -171,7 +171,7 @@ fi
             self.ends(self.run_script("second", *arguments), USAGE, part)
 
     def test_times_fit(self):
-        sys.path.insert(0, os.path.join(ROOT, "scripts"))
+        sys.path.insert(0, os.path.join(ROOT, "tools", "gpu"))
         import gpu_plan
         for run, stages in (("first", gpu_plan.FIRST), ("first", gpu_plan.SINGLE),
                             ("second", gpu_plan.SECOND)):
@@ -331,7 +331,7 @@ fi
 
     def test_pack(self):
         """Unpacked into a folder of its own, and told apart from the tree beside it."""
-        name = "scripts/gpu_plan.py"
+        name = "tools/gpu/gpu_plan.py"
         content = support.read_bytes(os.path.join(ROOT, name))
         digest = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         for files, told in (([(digest, name)], "pack of commit abc\n\n"),

@@ -1,8 +1,8 @@
 /* From values to a configuration: a value that is refused, or too dear, is taken back. */
 #include "engine/core/context.h"
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "engine/layers/model.h"
-#include "frontends/augment.h"
+#include "frontends/augment/augment.h"
 #include "frontends/features/internal.h"
 #include "tests/fuzz/draw.h"
 

@@ -1,5 +1,5 @@
 #include "tests/fuzz/draw.h"
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "frontends/features/internal.h"
 
 #include <math.h>

@@ -6,7 +6,7 @@
 #define DV_TESTS_FUZZ_DRAW_H
 
 #include "engine/core/tensor.h"
-#include "runner/experiment.h"
+#include "runner/experiment/experiment.h"
 
 /* Random numbers: SplitMix64 (Steele et al. 2014). */
 typedef struct draw {

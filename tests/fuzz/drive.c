@@ -7,7 +7,7 @@
  * over. A run with the same seed and files goes through the same inputs, as far as its time
  * reaches. What ends the process leaves the input in the file crash-TARGET of the working folder.
  */
-#include "engine/io/temporary.h"
+#include "engine/base/temporary.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 

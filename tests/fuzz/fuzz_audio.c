@@ -1,6 +1,6 @@
 /* Sound files, read at several rates as a predictor reads them, and written as WAV. What libsndfile
    and the libraries below it leak is not ours. */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 

@@ -3,10 +3,10 @@
  * and is asked about a tone, its weights are exported in both precisions, a training begins with
  * it, and goes on where it is a training's. What was written is read again.
  */
-#include "engine/io/checkpoint.h"
-#include "engine/io/transfer.h"
-#include "engine/io/yaml.h"
-#include "frontends/predictor/predictor.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/transfer.h"
+#include "engine/base/yaml.h"
+#include "frontends/model/predictor.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 #include "tests/fuzz/tone_clips.h"
@@ -18,7 +18,8 @@
 
 enum { PATH_SIZE = 600, SEED_SIZE = 65536 };
 
-/* ---- Writing and reading what a training holds, as runner/training.c and resume.c do ---- */
+/* ---- Writing and reading what a training holds, as runner/experiment/training.c and resume.c do
+ * ---- */
 
 static dv_status save(const tone_training *training, const dv_tree *labels, const char *path)
 {

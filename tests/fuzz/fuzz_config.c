@@ -10,8 +10,8 @@
  * from `ref`. It prints the case, whose seed makes it again. A key of the field tables that was
  * never drawn is named; of 100 cases and more it is an error.
  */
-#include "engine/io/temporary.h"
-#include "engine/io/yaml.h"
+#include "engine/base/temporary.h"
+#include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/run_case.h"

@@ -1,6 +1,6 @@
 /* From a configuration file to a graph: the files that it names, every section read, the model
    built. What it resolves to is taken again, as from a checkpoint. */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 

@@ -1,7 +1,7 @@
 /* JSON that the program reads back: a run's report, in the summary of a cross-validation where two
    runs have the same, and the measurements that `compare` keeps. */
-#include "runner/comparison.h"
-#include "runner/crossval.h"
+#include "runner/compare/comparison.h"
+#include "runner/crossval/crossval.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 

@@ -1,5 +1,5 @@
 /* safetensors: the header, the entries, all of the data. */
-#include "engine/io/safetensors.h"
+#include "frontends/model/safetensors.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 

@@ -1,5 +1,5 @@
 /* YAML: the same of a text and of a file; what is read is written, and read again as the same. */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 

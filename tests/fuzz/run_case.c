@@ -8,9 +8,9 @@
  * rounding, one may by chance change little.
  */
 #include "tests/fuzz/run_case.h"
-#include "engine/io/checkpoint.h"
-#include "frontends/predictor/predictor.h"
-#include "frontends/source.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/predictor.h"
+#include "frontends/batch/source.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/tone_clips.h"
 

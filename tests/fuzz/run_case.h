@@ -2,7 +2,7 @@
 #ifndef DV_TESTS_FUZZ_RUN_CASE_H
 #define DV_TESTS_FUZZ_RUN_CASE_H
 
-#include "engine/core/tree.h"
+#include "engine/base/tree.h"
 
 typedef enum case_outcome {
     CASE_PASSED,

@@ -1,5 +1,5 @@
 #include "tests/fuzz/target.h"
-#include "engine/io/temporary.h"
+#include "engine/base/temporary.h"
 #include "tests/fuzz/draw.h"
 
 #include <stdio.h>

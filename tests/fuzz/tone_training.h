@@ -3,8 +3,8 @@
 #define DV_TESTS_FUZZ_TONE_TRAINING_H
 
 #include "engine/train/trainer.h"
-#include "frontends/source.h"
-#include "runner/experiment.h"
+#include "frontends/batch/source.h"
+#include "runner/experiment/experiment.h"
 
 typedef struct tone_training {
     dv_experiment experiment;

@@ -1,5 +1,5 @@
 /* A data set that needs nothing: labels 0 and 1 are a low and a high tone, by two "speakers". */
-#include "frontends/audio.h"
+#include "frontends/audio/audio.h"
 
 #include <math.h>
 #include <stdio.h>

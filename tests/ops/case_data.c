@@ -1,7 +1,7 @@
 #include "tests/ops/cases.h"
 
-#include "engine/core/rng.h"
-#include "engine/io/yaml.h"
+#include "engine/base/rng.h"
+#include "engine/base/yaml.h"
 
 #include <math.h>
 #include <stdio.h>

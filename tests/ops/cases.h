@@ -7,7 +7,7 @@
 #define TESTS_OPS_CASES_H
 
 #include "engine/core/op.h"
-#include "engine/ops/optimizer/optimizer.h"
+#include "engine/optimizer/optimizer.h"
 #include "tests/ops/tolerance.h"
 
 /* What the elements of an input are. Every value is exactly a float. */

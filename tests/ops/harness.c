@@ -1,7 +1,7 @@
 #include "tests/ops/harness.h"
 
-#include "engine/core/cpu_device.h"
-#include "engine/core/half.h"
+#include "engine/device/cpu_device.h"
+#include "engine/base/half.h"
 
 #include <math.h>
 #include <stdio.h>

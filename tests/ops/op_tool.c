@@ -4,7 +4,7 @@
  *     op_tool --list     cases with all their data as JSON, for make_ops.py
  *     op_tool --names    name and edge of every case
  */
-#include "engine/io/yaml.h"
+#include "engine/base/yaml.h"
 #include "tests/ops/vectors.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* No operation without an implementation on every backend in every dtype that it has, cases in
    every mode, a check of its gradient and a PyTorch vector. Prints the table. */
-#include "engine/core/module.h"
+#include "engine/backends/module.h"
 #include "tests/ops/harness.h"
 #include "tests/ops/vectors.h"
 

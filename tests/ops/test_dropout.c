@@ -1,6 +1,6 @@
 /* Random numbers: Philox4x32-10 against the known answers of Random123's kat_vectors, and what
    dropout makes of them. */
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/ops/dropout/dropout.h"
 #include "tests/ops/harness.h"
 

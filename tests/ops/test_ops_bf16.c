@@ -6,8 +6,8 @@
  * An argument selects the cases whose name contains it. Where the processor has no BF16, or oneDNN
  * is told so by DNNL_MAX_CPU_ISA, there is but the refusal to test.
  */
-#include "engine/core/cpu_device.h"
-#include "engine/core/half.h"
+#include "engine/device/cpu_device.h"
+#include "engine/base/half.h"
 #include "tests/ops/harness.h"
 
 #include <setjmp.h>

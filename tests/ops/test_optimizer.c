@@ -7,7 +7,7 @@
 #include "tests/device.h"
 #include "tests/ops/vectors.h"
 
-#include "engine/core/half.h"
+#include "engine/base/half.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

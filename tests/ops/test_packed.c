@@ -1,6 +1,6 @@
 /* The packed products of every instruction set this processor has, against plain loops in double:
    all numbers of rows and columns of a tile, what follows the sums, several classes, depthwise. */
-#include "engine/ops/linear/cpu_packed.h"
+#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/activation/activation.h"
 
 #include <math.h>

@@ -14,7 +14,7 @@
 #ifndef TESTS_OPS_TOLERANCE_H
 #define TESTS_OPS_TOLERANCE_H
 
-#include "kernels/dtype.h"
+#include "kernels/formulas/dtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 #ifndef TESTS_OPS_VECTORS_H
 #define TESTS_OPS_VECTORS_H
 
-#include "engine/io/safetensors.h"
+#include "frontends/model/safetensors.h"
 #include "tests/ops/harness.h"
 
 #define OP_VECTORS_PATH "tests/golden/ops.safetensors"

@@ -1,9 +1,9 @@
-/* Activation functions, element by element. Formulas: kernels/scalar_math.h. */
+/* Activation functions, element by element. Formulas: kernels/formulas/scalar_math.h. */
 #ifndef DV_OPS_ACTIVATION_H
 #define DV_OPS_ACTIVATION_H
 
 #include "engine/core/op.h"
-#include "kernels/scalar_math.h" /* dv_activation_kind */
+#include "kernels/formulas/scalar_math.h" /* dv_activation_kind */
 
 /* "none", "relu", "sigmoid", "tanh", "silu", "gelu", "hardswish", NULL. */
 extern const char *const dv_activation_names[];

@@ -1,4 +1,4 @@
-/* The activation functions in double, by libm: the reference for kernels/scalar_math.h. */
+/* The activation functions in double, by libm: the reference for kernels/formulas/scalar_math.h. */
 #ifndef DV_OPS_ACTIVATION_REF_MATH_H
 #define DV_OPS_ACTIVATION_REF_MATH_H
 

@@ -1,6 +1,6 @@
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/cpu.h"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #define DV_OPS_BATCHNORM_H
 
 #include "engine/core/graph.h"
-#include "engine/core/status.h"
+#include "engine/base/status.h"
 
 /*
  * x (N,H,W,C) [, residual (N,H,W,C)] -> y = activation(weight (x - mean) / sqrt(var + epsilon)

@@ -15,7 +15,7 @@
 #ifndef DV_OPS_CONV2D_CPU_CONV2D_H
 #define DV_OPS_CONV2D_CPU_CONV2D_H
 
-#include "engine/core/cpu_device.h"
+#include "engine/device/cpu_device.h"
 #include "engine/ops/conv2d/conv2d.h"
 
 extern const dv_impl dv__conv2d_pointwise;

@@ -7,7 +7,7 @@
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
-#include "engine/ops/linear/cpu_dense.h"
+#include "engine/gemm/cpu_dense.h"
 
 #include <stdlib.h>
 

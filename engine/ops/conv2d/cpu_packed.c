@@ -5,7 +5,7 @@
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
-#include "engine/ops/linear/cpu_packed.h"
+#include "engine/gemm/cpu_packed.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Convolution on a CUDA device: those of single positions are matrix products, by cuBLASLt;
    depthwise ones have kernels of their own; all others are cuDNN's. */
 #include "engine/ops/conv2d/cuda_conv2d.h"
-#include "engine/ops/linear/cuda_dense.h"
+#include "engine/gemm/cuda_dense.h"
 #include "kernels/bias.h"
 #include "kernels/depthwise.h"
 #include "kernels/transpose.h"

@@ -1,7 +1,7 @@
 /* Which algorithm computes a convolution: of cuDNN's those that its heuristics name and that are
    content with the workspace, and behind them im2col; the first or the one that is fastest here, as
    dv_algorithms says. */
-#include "engine/core/cuda_choices.h"
+#include "engine/device/cuda_choices.h"
 #include "engine/ops/conv2d/cuda_conv2d.h"
 
 enum { MOST = DV_CONVOLUTION_CANDIDATES - 1 }; /* of cuDNN's */

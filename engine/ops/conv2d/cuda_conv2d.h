@@ -7,7 +7,7 @@
 
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/cuda.h"
-#include "engine/ops/linear/cuda_product.h"
+#include "engine/gemm/cuda_product.h"
 #include "kernels/convolution.h"
 
 /* Which of y, dx and dw is written. */

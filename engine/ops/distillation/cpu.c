@@ -1,7 +1,7 @@
 #include "engine/ops/distillation/distillation.h"
 
 #include "engine/ops/cpu.h"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 #include "engine/ops/dropout/dropout.h"
 
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/ops/cpu.h"
 
 #include <math.h>
@@ -31,7 +31,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-/* One round of Philox (engine/core/rng.c) on `GROUP` counters side by side. */
+/* One round of Philox (engine/base/rng.c) on `GROUP` counters side by side. */
 DV_CPU_INLINE void philox_round(uint32_t (*restrict w)[GROUP], uint32_t key0, uint32_t key1)
 {
 #pragma omp simd

@@ -1,6 +1,6 @@
 #include "engine/ops/dropout/dropout.h"
 
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/ops/cuda.h"
 #include "kernels/dropout.h"
 

@@ -1,6 +1,6 @@
 #include "engine/ops/dropout/dropout.h"
 
-#include "engine/core/rng.h"
+#include "engine/base/rng.h"
 #include "engine/ops/ref.h"
 
 /* The factor of element i: 0 or 1 / (1 - rate). */

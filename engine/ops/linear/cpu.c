@@ -1,6 +1,6 @@
 #include "engine/ops/cpu.h"
 #include "engine/ops/activation/activation.h"
-#include "engine/ops/linear/cpu_dense.h"
+#include "engine/gemm/cpu_dense.h"
 #include "engine/ops/linear/linear.h"
 
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/cpu.h"
 #include "engine/ops/cpu_unpacked.h"
-#include "engine/ops/linear/cpu_dense.h"
-#include "engine/ops/linear/cpu_packed.h"
+#include "engine/gemm/cpu_dense.h"
+#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/linear/linear.h"
 
 #include <stdlib.h>

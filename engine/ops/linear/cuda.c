@@ -1,4 +1,4 @@
-#include "engine/ops/linear/cuda_dense.h"
+#include "engine/gemm/cuda_dense.h"
 
 static dv_status plan(dv_planner *planner, dv_step *s)
 {

@@ -1,7 +1,7 @@
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 
 #include "engine/ops/cpu.h"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 #include <math.h>
 

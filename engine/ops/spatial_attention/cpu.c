@@ -1,6 +1,6 @@
 #include "engine/ops/cpu.h"
 #include "engine/ops/spatial_attention/spatial_attention.h"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "engine/ops/cpu.h"
 #include "engine/ops/cpu_unpacked.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
-#include "engine/ops/linear/cpu_packed.h"
+#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 

@@ -1,5 +1,5 @@
 #include "engine/ops/cpu.h"
-#include "kernels/scalar_math.h"
+#include "kernels/formulas/scalar_math.h"
 
 #include <math.h>
 

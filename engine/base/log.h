@@ -1,0 +1,15 @@
+/* The one way out for messages: a callback and its user pointer, passed by value. */
+#ifndef DV_BASE_LOG_H
+#define DV_BASE_LOG_H
+
+#include "engine/base/status.h"
+
+typedef struct dv_log {
+    dv_log_fn write; /* NULL: silent */
+    void *user;
+} dv_log;
+
+void dv__log(const dv_log *log, dv_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

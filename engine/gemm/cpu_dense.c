@@ -1,0 +1,244 @@
+#include "engine/gemm/cpu_dense.h"
+#include "engine/ops/activation/activation.h"
+#include "engine/ops/cpu.h"
+
+#include <string.h>
+
+/* (rows, columns), or its transpose of the same memory. */
+static dv_status matrix(int64_t rows, int64_t columns, bool transposed, dnnl_memory_desc_t *out)
+{
+    if (!transposed)
+        return dv__md_plain(2, (int64_t[]){rows, columns}, NULL, out);
+    return dv__md_plain(2, (int64_t[]){columns, rows}, (int64_t[]){1, columns}, out);
+}
+
+static dv_status create(const dv_cpu_device *device, dv_dnnl_matmul *product, bool half,
+                        dv_cpu_primitive *out)
+{
+    if (half) {
+        product->a = dv__md_of_type(product->a, dnnl_bf16);
+        product->b = dv__md_of_type(product->b, dnnl_bf16);
+    }
+    return dv__cpu_matmul_create(device, product, out);
+}
+
+static dv_status forward(const dv_cpu_device *device, dv_cpu_dense *dense)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    dv_dnnl_matmul product = {.has_bias = shape->bias};
+    DV_TRY(matrix(shape->rows, shape->in, false, &product.a));
+    DV_TRY(matrix(shape->out, shape->in, true, &product.b));
+    DV_TRY(matrix(shape->rows, shape->out, false, &product.c));
+    if (shape->bias)
+        DV_TRY(matrix(1, shape->out, false, &product.bias));
+    return create(device, &product, dense->shape.half, &dense->forward);
+}
+
+static dv_status backward_weights(const dv_cpu_device *device, dv_cpu_dense *dense)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    dv_dnnl_matmul product = {0};
+    DV_TRY(matrix(shape->rows, shape->out, true, &product.a));
+    DV_TRY(matrix(shape->rows, shape->in, false, &product.b));
+    DV_TRY(matrix(shape->out, shape->in, false, &product.c));
+    return create(device, &product, dense->shape.half, &dense->weights);
+}
+
+static dv_status backward_data(const dv_cpu_device *device, dv_cpu_dense *dense)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    dv_dnnl_matmul product = {0};
+    DV_TRY(matrix(shape->rows, shape->out, false, &product.a));
+    DV_TRY(matrix(shape->out, shape->in, false, &product.b));
+    DV_TRY(matrix(shape->rows, shape->in, false, &product.c));
+    return create(device, &product, dense->shape.half, &dense->data);
+}
+
+/*
+ * A row or two in a graph that only infers: a loop over the weight is bound by memory as much as
+ * oneDNN's kernel, and there is none to generate (60 us each, which is what a program that answers
+ * one clip and ends would mostly do).
+ */
+enum { DIRECT_ROWS = 2 };
+
+static bool is_direct(const dv_dense_shape *shape)
+{
+    return !shape->training && shape->rows <= DIRECT_ROWS;
+}
+
+/* Where the rounded x, the rounded dy and oneDNN's scratchpad begin. */
+static uint16_t *half_x(void *scratchpad)
+{
+    return scratchpad;
+}
+
+static uint16_t *half_dy(const dv_dense_shape *shape, void *scratchpad)
+{
+    return (uint16_t *)((char *)scratchpad + dv__cpu_half_bytes(shape->rows * shape->in));
+}
+
+static size_t half_bytes(const dv_cpu_dense *dense)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    if (!dense->shape.half)
+        return 0;
+    size_t dy = shape->training ? dv__cpu_half_bytes(shape->rows * shape->out) : 0;
+    return dv__cpu_half_bytes(shape->rows * shape->in) + dy;
+}
+
+static void *behind(const dv_cpu_dense *dense, void *scratchpad)
+{
+    return scratchpad != NULL ? (char *)scratchpad + half_bytes(dense) : NULL;
+}
+
+DV_CPU_CLONES
+static void multiply_row(const dv_dense_shape *shape, const float *restrict x,
+                         const float *restrict w, const float *restrict bias, float *restrict y)
+{
+    for (int64_t o = 0; o < shape->out; o++) {
+        const float *restrict weights = w + o * shape->in;
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < shape->in; i++)
+            sum += weights[i] * x[i];
+        y[o] = bias != NULL ? sum + bias[o] : sum;
+    }
+}
+
+dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
+                                const float *w, const void *w_half, const float *bias, float *y,
+                                void *scratchpad)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    if (dense->shape.half) {
+        dv__cpu_round(x, half_x(scratchpad), shape->rows * shape->in);
+        return dv__cpu_primitive_run(device, &dense->forward,
+                                     (const void *[]){half_x(scratchpad), w_half, y, bias},
+                                     behind(dense, scratchpad));
+    }
+    if (!is_direct(shape))
+        return dv__cpu_primitive_run(device, &dense->forward, (const void *[]){x, w, y, bias},
+                                     scratchpad);
+    for (int64_t row = 0; row < shape->rows; row++)
+        multiply_row(shape, x + row * shape->in, w, bias, y + row * shape->out);
+    return DV_OK;
+}
+
+dv_status dv__cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
+                                 const dv_dense_gradients *gradients, void *scratchpad)
+{
+    const dv_dense_shape *shape = &dense->shape;
+    const void *dy = gradients->dy, *x = gradients->x, *w = gradients->w;
+    if (dense->shape.half) {
+        uint16_t *rounded_x = half_x(scratchpad), *rounded_dy = half_dy(shape, scratchpad);
+        dv__cpu_round(x, rounded_x, shape->rows * shape->in);
+        dv__cpu_round(dy, rounded_dy, shape->rows * shape->out);
+        x = rounded_x;
+        dy = rounded_dy;
+        w = gradients->w_half;
+    }
+    void *rest = behind(dense, scratchpad);
+    DV_TRY(dv__cpu_primitive_run(device, &dense->weights, (const void *[]){dy, x, gradients->dw},
+                                 rest));
+    if (gradients->dx == NULL)
+        return DV_OK;
+    return dv__cpu_primitive_run(device, &dense->data, (const void *[]){dy, w, gradients->dx},
+                                 rest);
+}
+
+dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
+                               dv_cpu_dense *out)
+{
+    memset(out, 0, sizeof *out);
+    out->shape = *shape;
+    out->shape.half = shape->half && !is_direct(shape);
+    dv_status status = is_direct(shape) ? DV_OK : forward(device, out);
+    if (status == DV_OK && shape->training)
+        status = backward_weights(device, out);
+    if (status == DV_OK && shape->training && shape->wants_dx)
+        status = backward_data(device, out);
+    if (status != DV_OK)
+        dv__cpu_dense_drop(out);
+    return status;
+}
+
+void dv__cpu_dense_drop(dv_cpu_dense *dense)
+{
+    dv__cpu_primitive_drop(&dense->forward);
+    dv__cpu_primitive_drop(&dense->weights);
+    dv__cpu_primitive_drop(&dense->data);
+}
+
+size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense)
+{
+    size_t most = dense->forward.scratchpad;
+    most = dense->weights.scratchpad > most ? dense->weights.scratchpad : most;
+    most = dense->data.scratchpad > most ? dense->data.scratchpad : most;
+    return half_bytes(dense) + most;
+}
+
+/* ---- Bias ---- */
+
+/* A thread's share: some columns of the matrix, in whole cache lines. Rows go by chunks, so that
+   float sums stay short. */
+enum { COLUMNS = 64, CHUNK = 32 };
+
+DV_CPU_INLINE void sum_rows(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
+                            int64_t width, float *dz, float *restrict sum)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t offset = row * stride;
+#pragma omp simd
+        for (int64_t c = 0; c < width; c++) {
+            float value = dy[offset + c];
+            if (kind != DV_ACT_NONE) {
+                value *= dv_activation_slope(kind, 0.0F, y[offset + c]);
+                dz[offset + c] = value;
+            }
+            sum[c] += value;
+        }
+    }
+}
+
+DV_CPU_CLONES
+static void sum_columns(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
+                        int64_t width, float *dz, float *db)
+{
+    float total[COLUMNS] = {0};
+    for (int64_t start = 0; start < rows; start += CHUNK) {
+        float sum[COLUMNS] = {0};
+        int64_t offset = start * stride, count = dv__smaller(CHUNK, rows - start);
+#define SUM(constant)                                                                              \
+    sum_rows(constant, dy + offset, y + offset, count, stride, width, dz + offset, sum)
+        switch (kind) {
+        case DV_ACT_RELU:
+            SUM(DV_ACT_RELU);
+            break;
+        case DV_ACT_SIGMOID:
+            SUM(DV_ACT_SIGMOID);
+            break;
+        case DV_ACT_TANH:
+            SUM(DV_ACT_TANH);
+            break;
+        default:
+            sum_rows(DV_ACT_NONE, dy + offset, NULL, count, stride, width, NULL, sum);
+        }
+#undef SUM
+        for (int64_t c = 0; c < width; c++)
+            total[c] += sum[c];
+    }
+    if (db != NULL)
+        memcpy(db, total, (size_t)width * sizeof *db);
+}
+
+void dv__cpu_bias_gradient(int kind, const float *dy, const float *y, int64_t rows, int64_t columns,
+                           float *dz, float *db)
+{
+#pragma omp parallel for schedule(static) if (rows * columns > DV_CPU_GRAIN)
+    for (int64_t first = 0; first < columns; first += COLUMNS) {
+        int64_t width = dv__smaller(COLUMNS, columns - first);
+        bool plain = kind == DV_ACT_NONE;
+        sum_columns(kind, dy + first, plain ? NULL : y + first, rows, columns, width,
+                    plain ? NULL : dz + first, db != NULL ? db + first : NULL);
+    }
+}

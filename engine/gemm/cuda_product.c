@@ -1,0 +1,135 @@
+#include "engine/gemm/cuda_product.h"
+
+void dv__cuda_product_drop(dv_cuda_product *self)
+{
+    if (self->d != NULL)
+        (void)cublasLtMatrixLayoutDestroy(self->d);
+    if (self->b != NULL)
+        (void)cublasLtMatrixLayoutDestroy(self->b);
+    if (self->a != NULL)
+        (void)cublasLtMatrixLayoutDestroy(self->a);
+    if (self->operation != NULL)
+        (void)cublasLtMatmulDescDestroy(self->operation);
+    *self = (dv_cuda_product){0};
+}
+
+cudaDataType_t dv__cuda_data_type(dv_dtype dtype)
+{
+    if (dtype == DV_F16)
+        return CUDA_R_16F;
+    return dtype == DV_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+static dv_status describe_matrix(cudaDataType_t type, dv_cuda_extents matrix,
+                                 cublasLtMatrixLayout_t *out)
+{
+    DV_CUBLAS(cublasLtMatrixLayoutCreate(out, type, (uint64_t)matrix.rows, (uint64_t)matrix.columns,
+                                         matrix.rows));
+    return DV_OK;
+}
+
+/* Sums are float. COMPUTE_32F: products of floats are not rounded to TF32. */
+static cublasComputeType_t compute_type(const dv_context *context)
+{
+    return context->dtype == DV_F32 && context->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                     : CUBLAS_COMPUTE_32F;
+}
+
+static dv_status describe(const dv_context *context, const dv_cuda_product_form *form,
+                          dv_cuda_product *self)
+{
+    cudaDataType_t type = dv__cuda_data_type(context->dtype);
+    cublasOperation_t a = form->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t b = form->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    DV_TRY(describe_matrix(type, form->a, &self->a));
+    DV_TRY(describe_matrix(type, form->b, &self->b));
+    DV_TRY(describe_matrix(form->type_d, form->d, &self->d));
+    DV_CUBLAS(cublasLtMatmulDescCreate(&self->operation, compute_type(context), CUDA_R_32F));
+    DV_CUBLAS(
+        cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a));
+    DV_CUBLAS(
+        cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_TRANSB, &b, sizeof b));
+    DV_CUBLAS(cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                             &form->epilogue, sizeof form->epilogue));
+    return DV_OK;
+}
+
+/* By default cuBLASLt takes it that every matrix begins at a multiple of 256 bytes. Rounded
+   parameters begin at one of 32. By default, too, a sum that is made in parts may keep these in the
+   type of the output: of halves they are to be floats. */
+static dv_status set_limits(const dv_cuda_device *device, cudaDataType_t type_d,
+                            cublasLtMatmulPreference_t preference)
+{
+    static const cublasLtMatmulPreferenceAttributes_t alignments[] = {
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
+    const uint32_t alignment = 32, reduction = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    const uint64_t most = device->workspace;
+    for (size_t i = 0; i < sizeof alignments / sizeof alignments[0]; i++)
+        DV_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i], &alignment,
+                                                       sizeof alignment));
+    if (type_d != CUDA_R_32F)
+        DV_CUBLAS(cublasLtMatmulPreferenceSetAttribute(
+            preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reduction, sizeof reduction));
+    DV_CUBLAS(cublasLtMatmulPreferenceSetAttribute(
+        preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most, sizeof most));
+    return DV_OK;
+}
+
+/* The heuristics' first answer. A shape that they have nothing for they refuse with one status or
+   another, or answer with no algorithm. */
+static dv_status ask(const dv_step *s, cublasLtMatmulPreference_t preference, dv_cuda_product *self,
+                     bool *found)
+{
+    const dv_cuda_device *device = dv__cuda_device(s->context);
+    cublasLtMatmulHeuristicResult_t result;
+    int count = 0;
+    cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(device->cublas, self->operation, self->a, self->b, self->d,
+                                       self->d, preference, 1, &result, &count);
+    if (status == CUBLAS_STATUS_SUCCESS && count > 0)
+        status = result.state;
+    *found = status == CUBLAS_STATUS_SUCCESS && count > 0;
+    if (*found) {
+        self->algorithm = result.algo;
+        self->workspace = result.workspaceSize;
+    } else {
+        dv__log(&s->context->log, DV_LOG_DEBUG,
+                "%s '%s': cuBLASLt has no algorithm for a product (status %d: %s)",
+                s->node->op->name, s->node->name, (int)status, cublasLtGetStatusString(status));
+    }
+    return DV_OK;
+}
+
+static dv_status choose(const dv_step *s, const dv_cuda_product_form *form, dv_cuda_product *self,
+                        bool *found)
+{
+    cublasLtMatmulPreference_t preference;
+    DV_TRY(describe(s->context, form, self));
+    DV_CUBLAS(cublasLtMatmulPreferenceCreate(&preference));
+    dv_status status = set_limits(dv__cuda_device(s->context), form->type_d, preference);
+    if (status == DV_OK)
+        status = ask(s, preference, self, found);
+    (void)cublasLtMatmulPreferenceDestroy(preference);
+    return status;
+}
+
+dv_status dv__cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
+                                dv_cuda_product *self, bool *found)
+{
+    *found = false;
+    dv_status status = choose(s, form, self, found);
+    if (status != DV_OK || !*found)
+        dv__cuda_product_drop(self);
+    return status;
+}
+
+dv_status dv__cuda_product_run(const dv_cuda_device *device, const dv_cuda_product *self,
+                               const void *a, const void *b, void *d, void *workspace)
+{
+    static const float one = 1, zero = 0;
+    DV_CUBLAS(cublasLtMatmul(device->cublas, self->operation, &one, a, self->a, b, self->b, &zero,
+                             d, self->d, d, self->d, &self->algorithm, workspace, self->workspace,
+                             device->stream));
+    return DV_OK;
+}

@@ -1,0 +1,445 @@
+/*
+ * Sound files are hostile: what a header says is checked against the file and bounds what is read,
+ * but no memory is taken on its word. The buffer grows with what the decoder really delivers.
+ */
+#include "frontends/audio/audio.h"
+#include "frontends/audio/audio_file.h"
+#include "frontends/audio/audio_levels.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <sndfile.h>
+#include <soxr.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    CHUNK_FRAMES = 4096,
+    MP3_FRAMES = 576, /* the decoder forgets those that it reads together with a frame cut short */
+};
+
+/* What resampling leaves as it is, of the band that both rates have: speech at 8 kHz uses it all,
+   and soxr's 0.91 would take the last tenth of it. */
+static const double passband = 0.96;
+
+/* What of a sound is asked for, s. */
+typedef struct extent {
+    double most;          /* a longer one is refused, if all of it is asked for */
+    double start, length; /* of a stretch; length 0: all */
+} extent;
+
+/* What is being read. */
+typedef struct source {
+    dv__sound_file *bytes;
+    dv__sound_header header;
+    int64_t position; /* of the decoder, in what it is shown */
+    SNDFILE *file;
+    SF_INFO info;
+    int64_t promised; /* frames by the header; -1 where it does not say */
+    int channel;      /* the only one that is read; -1: the mean of all */
+} source;
+
+/* ---- What the decoder is shown: the bytes without the hidden ones, with the right size ---- */
+
+static sf_count_t shown_size(void *user)
+{
+    const source *in = user;
+    return in->bytes->size - in->header.first;
+}
+
+static sf_count_t shown_seek(sf_count_t offset, int whence, void *user)
+{
+    source *in = user;
+    if (whence == SEEK_END && in->header.endless)
+        return -1;
+    int64_t from = whence == SEEK_END ? shown_size(in) : whence == SEEK_CUR ? in->position : 0;
+    if (offset > INT64_MAX - from || from + offset < 0)
+        return -1;
+    in->position = from + offset;
+    return in->position;
+}
+
+static sf_count_t shown_tell(void *user)
+{
+    return ((const source *)user)->position;
+}
+
+static sf_count_t shown_read(void *to, sf_count_t count, void *user)
+{
+    source *in = user;
+    const dv__sound_header *header = &in->header;
+    int64_t at = header->first + in->position;
+    int64_t got = at < in->bytes->size ? dv__sound_file_read(in->bytes, at, count, to) : 0;
+    for (int i = 0; i < header->patch_size; i++) {
+        int64_t place = header->patch_at + i - at;
+        if (place >= 0 && place < got)
+            ((unsigned char *)to)[place] = header->patch[i];
+    }
+    in->position += got;
+    return got;
+}
+
+/* libsndfile keeps the reason why nothing was opened in a variable that all threads share. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+
+static dv_status open_decoder(source *in)
+{
+    static SF_VIRTUAL_IO shown = {
+        .get_filelen = shown_size, .seek = shown_seek, .read = shown_read, .tell = shown_tell};
+    dv_status status = DV_OK;
+    pthread_mutex_lock(&opening);
+    in->file = sf_open_virtual(&shown, SFM_READ, &in->info, in);
+    if (in->file == NULL)
+        status = DV_FAIL(DV_EFORMAT,
+                         "%s: is not a sound file that can be read: %s Formats that are "
+                         "read: WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus",
+                         in->bytes->path, sf_strerror(NULL));
+    pthread_mutex_unlock(&opening);
+    DV_TRY(dv__sound_file_check(in->bytes));
+    return status;
+}
+
+static void find_promise(source *in)
+{
+    bool unknown = in->info.frames == SF_COUNT_MAX || in->header.unmeasured;
+    in->promised = unknown ? -1 : (int64_t)in->info.frames;
+}
+
+static dv_status check_info(const source *in, const extent *asked)
+{
+    const SF_INFO *info = &in->info;
+    if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
+        return DV_FAIL(DV_EFORMAT, "%s: sample rate is %d Hz, must be %d to %d", in->bytes->path,
+                       info->samplerate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
+    if (info->channels < 1 || info->channels > DV__MOST_CHANNELS)
+        return DV_FAIL(DV_EFORMAT, "%s: has %d channels, must be 1 to %d", in->bytes->path,
+                       info->channels, DV__MOST_CHANNELS);
+    if (in->promised == 0)
+        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
+    double seconds = (double)in->promised / (double)info->samplerate;
+    if (asked->length == 0 && seconds > asked->most)
+        return DV_FAIL(DV_EFORMAT, "%s: is too long: %.1f s, at most %g s", in->bytes->path,
+                       seconds, asked->most);
+    return DV_OK;
+}
+
+/* Goes to the start of a stretch; the frames in it: *count. */
+static dv_status find_stretch(source *in, const extent *asked, int64_t *count)
+{
+    *count = INT64_MAX;
+    if (asked->length == 0)
+        return DV_OK;
+    int64_t start = llround(asked->start * in->info.samplerate);
+    *count = llround(asked->length * in->info.samplerate);
+    if (sf_seek(in->file, start, SEEK_SET) != start)
+        return DV_FAIL(DV_EFORMAT, "%s: cannot be read from %g s on", in->bytes->path,
+                       asked->start);
+    return DV_OK;
+}
+
+/* Makes room for `more` samples after `count`. */
+static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int64_t more)
+{
+    if (count + more <= *capacity)
+        return DV_OK;
+    int64_t wanted = 2 * (count + more);
+    float *grown = realloc(*samples, (size_t)wanted * sizeof *grown);
+    if (grown == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %lld samples", (long long)wanted);
+    *samples = grown;
+    *capacity = wanted;
+    return DV_OK;
+}
+
+/* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
+   for. */
+static dv_status mix_down(const source *in, const float *chunk, int64_t frames, int64_t position,
+                          float *mono, dv__levels *seen)
+{
+    int channels = in->info.channels;
+    for (int64_t i = 0; i < frames; i++) {
+        const float *frame = chunk + i * channels;
+        double sum = 0;
+        for (int channel = 0; channel < channels; channel++) {
+            sum += (double)frame[channel];
+            dv__levels_add(seen, channel, frame[channel]);
+        }
+        mono[i] = in->channel < 0 ? (float)(sum / channels) : frame[in->channel];
+        seen->mean += sum / channels * (sum / channels);
+        if (!isfinite(sum))
+            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is not a finite number", in->bytes->path,
+                           (long long)(position + i));
+        if (fabsf(mono[i]) > DV_AUDIO_LARGEST)
+            return DV_FAIL(DV_EFORMAT, "%s: sample %lld is %g, far outside -1..1", in->bytes->path,
+                           (long long)(position + i), (double)mono[i]);
+    }
+    return DV_OK;
+}
+
+/* Reads so many frames, or to the end of the file, or one chunk past the limit. On failure too,
+   audio->samples is the caller's. */
+static dv_status read_samples(source *in, double max_seconds, int64_t wanted, dv_audio *audio,
+                              dv__levels *seen)
+{
+    dv_status status = DV_OK;
+    float *chunk = NULL;
+    int64_t capacity = 0;
+    double most = max_seconds * (double)in->info.samplerate;
+    DV_TRY_GOTO(dv__calloc((size_t)(CHUNK_FRAMES * in->info.channels), sizeof *chunk, &chunk));
+    int64_t step = in->header.endless ? MP3_FRAMES : CHUNK_FRAMES;
+    while (audio->count < wanted) {
+        int64_t left = wanted - audio->count;
+        int64_t frames = sf_readf_float(in->file, chunk, left < step ? left : step);
+        if (frames <= 0)
+            break;
+        DV_TRY_GOTO(reserve(&audio->samples, &capacity, audio->count, frames));
+        DV_TRY_GOTO(mix_down(in, chunk, frames, audio->count, audio->samples + audio->count, seen));
+        audio->count += frames;
+        if ((double)audio->count > most) {
+            status = DV_FAIL(DV_EFORMAT, "%s: is too long: more than %g s", in->bytes->path,
+                             max_seconds);
+            goto fail;
+        }
+    }
+    DV_TRY_GOTO(dv__sound_file_check(in->bytes));
+    /* MP3 without a length may end within a frame. */
+    bool at_end = in->header.endless && in->position >= shown_size(in);
+    if (sf_error(in->file) != SF_ERR_NO_ERROR && !at_end)
+        status = DV_FAIL(DV_EFORMAT, "%s: is damaged: %s after %lld samples", in->bytes->path,
+                         sf_strerror(in->file), (long long)audio->count);
+fail:
+    free(chunk);
+    return status;
+}
+
+static dv_status check_count(const source *in, const extent *asked, int64_t wanted, int64_t count)
+{
+    if (asked->length > 0 && count < wanted)
+        return DV_FAIL(DV_EFORMAT, "%s: ends before %g s", in->bytes->path,
+                       asked->start + asked->length);
+    if (asked->length > 0)
+        return DV_OK;
+    if (count < 1)
+        return DV_FAIL(DV_EFORMAT, "%s: holds no samples", in->bytes->path);
+    if (count < in->promised)
+        return DV_FAIL(DV_EFORMAT,
+                       "%s: is truncated: its header promises %lld samples, %lld are "
+                       "there",
+                       in->bytes->path, (long long)in->promised, (long long)count);
+    return DV_OK;
+}
+
+/* Up to the first sample. */
+static dv_status begin(source *in, const extent *asked)
+{
+    DV_TRY(dv__sound_header_read(in->bytes, &in->header));
+    DV_TRY(open_decoder(in));
+    find_promise(in);
+    return check_info(in, asked);
+}
+
+/* What is asked for of the decoded file, at its own rate. */
+static dv_status read_file(source *in, const extent *asked, dv_audio *audio, dv__levels *seen)
+{
+    int64_t wanted;
+    DV_TRY(begin(in, asked));
+    DV_TRY(find_stretch(in, asked, &wanted));
+    DV_TRY(read_samples(in, asked->most, wanted, audio, seen));
+    DV_TRY(check_count(in, asked, wanted, audio->count));
+    audio->sample_rate = in->info.samplerate;
+    audio->facts = (dv_audio_facts){.sample_rate = in->info.samplerate,
+                                    .frames = audio->count,
+                                    .channels = in->info.channels,
+                                    .remarks = in->header.remarks};
+    dv__levels_tell(seen, &audio->facts);
+    return DV_OK;
+}
+
+/* Reads all channels as their mean, and where that cancels them, again the loudest alone. */
+static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio *audio)
+{
+    dv_status status = DV_OK;
+    int channel = -1;
+    for (int pass = 0; pass < 2; pass++) {
+        source in = {.bytes = bytes, .channel = channel};
+        dv__levels seen = {.mean = 0};
+        dv_audio_free(audio);
+        status = read_file(&in, asked, audio, &seen);
+        if (in.file != NULL)
+            sf_close(in.file);
+        if (channel >= 0)
+            audio->facts.remarks |= 1U << DV_AUDIO_CANCELLED;
+        if (status == DV_OK)
+            channel = dv__levels_cancelled(&seen, in.info.channels);
+        if (status != DV_OK || channel < 0)
+            break;
+    }
+    return status;
+}
+
+dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio)
+{
+    double ratio = (double)sample_rate / (double)audio->sample_rate;
+    /* One more than the exact length, for rounding. */
+    size_t room = (size_t)ceil((double)audio->count * ratio) + 1, count = 0;
+    soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+    quality.passband_end = passband;
+    float *resampled = NULL;
+    DV_TRY(dv__calloc(room, sizeof *resampled, &resampled));
+    soxr_error_t error =
+        soxr_oneshot((double)audio->sample_rate, (double)sample_rate, 1, audio->samples,
+                     (size_t)audio->count, NULL, resampled, room, &count, NULL, &quality, NULL);
+    if (error != NULL || count < 1) {
+        free(resampled);
+        if (error != NULL)
+            return DV_FAIL(DV_EFORMAT, "%s: resampling from %lld to %lld Hz failed: %s", path,
+                           (long long)audio->sample_rate, (long long)sample_rate, error);
+        return DV_FAIL(DV_EFORMAT, "%s: holds too few samples (%lld at %lld Hz) for %lld Hz", path,
+                       (long long)audio->count, (long long)audio->sample_rate,
+                       (long long)sample_rate);
+    }
+    free(audio->samples);
+    audio->samples = resampled;
+    audio->count = (int64_t)count;
+    audio->sample_rate = sample_rate;
+    return DV_OK;
+}
+
+static dv_status read_audio(const char *path, bool streams, int64_t sample_rate,
+                            const extent *asked, dv_audio *audio)
+{
+    dv__sound_file bytes;
+    memset(audio, 0, sizeof *audio);
+    if (sample_rate < 1 || sample_rate > DV_AUDIO_MAX_RATE)
+        return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be 1 to %d", path,
+                       (long long)sample_rate, DV_AUDIO_MAX_RATE);
+    if (!(asked->most > 0))
+        return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, asked->most);
+    dv_status status = dv__sound_file_open(path, streams, &bytes);
+    if (status == DV_OK)
+        status = read_mixed(&bytes, asked, audio);
+    dv__sound_file_close(&bytes);
+    if (status == DV_OK && audio->sample_rate != sample_rate)
+        status = dv_audio_resample(path, sample_rate, audio);
+    if (status != DV_OK)
+        dv_audio_free(audio);
+    return status;
+}
+
+dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio)
+{
+    return read_audio(path, false, sample_rate, &(extent){.most = max_seconds}, audio);
+}
+
+dv_status dv_audio_read_stretch(const char *path, int64_t sample_rate, double start, double length,
+                                dv_audio *audio)
+{
+    const extent asked = {.most = length + 1, .start = start, .length = length};
+    return read_audio(path, false, sample_rate, &asked, audio);
+}
+
+dv_status dv_audio_seconds(const char *path, double *seconds)
+{
+    dv__sound_file bytes;
+    source in = {.bytes = &bytes};
+    *seconds = 0;
+    dv_status status = dv__sound_file_open(path, false, &bytes);
+    if (status == DV_OK)
+        status = begin(&in, &(extent){.most = INFINITY});
+    if (status == DV_OK && in.promised < 0)
+        status = DV_FAIL(DV_EFORMAT, "%s: does not say how long it is", path);
+    if (status == DV_OK)
+        *seconds = (double)in.promised / (double)in.info.samplerate;
+    if (in.file != NULL)
+        sf_close(in.file);
+    dv__sound_file_close(&bytes);
+    return status;
+}
+
+dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
+                               dv_audio *audio)
+{
+    return read_audio(path, true, sample_rate, &(extent){.most = max_seconds}, audio);
+}
+
+/* samples (count) -> 16-bit, the scale of which libsndfile's reading is the inverse. */
+static dv_status quantize(const char *path, const float *samples, int64_t count, short *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (isnan(samples[i]))
+            return DV_FAIL(DV_ENUMERIC, "%s: cannot be written: a sample is not a number", path);
+        to[i] = (short)lrintf(fminf(fmaxf(samples[i] * 32768.0F, -32768.0F), 32767.0F));
+    }
+    return DV_OK;
+}
+
+static dv_status write_samples(const char *path, SNDFILE *file, const dv_audio *audio)
+{
+    short chunk[CHUNK_FRAMES];
+    for (int64_t at = 0; at < audio->count; at += CHUNK_FRAMES) {
+        int64_t left = audio->count - at;
+        int64_t frames = left < CHUNK_FRAMES ? left : CHUNK_FRAMES;
+        DV_TRY(quantize(path, audio->samples + at, frames, chunk));
+        if (sf_writef_short(file, chunk, frames) != frames)
+            return DV_FAIL(DV_EIO, "%s: cannot be written: %s", path, sf_strerror(file));
+    }
+    return DV_OK;
+}
+
+static dv_status create_sound(const char *path, SF_INFO *info, SNDFILE **out)
+{
+    dv_status status = DV_OK;
+    pthread_mutex_lock(&opening);
+    *out = sf_open(path, SFM_WRITE, info);
+    if (*out == NULL)
+        status = DV_FAIL(DV_EIO, "%s: cannot be written: %s", path, sf_strerror(NULL));
+    pthread_mutex_unlock(&opening);
+    return status;
+}
+
+/* A clip that ends early would be taken for a whole one. */
+static void remove_partial(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode))
+        unlink(path);
+}
+
+dv_status dv_audio_write_wav(const char *path, const dv_audio *audio)
+{
+    if (audio->sample_rate < 1 || audio->sample_rate > DV_AUDIO_MAX_RATE)
+        return DV_FAIL(DV_EARG, "%s: cannot be written at %lld Hz, must be 1 to %d", path,
+                       (long long)audio->sample_rate, DV_AUDIO_MAX_RATE);
+    SF_INFO info = {
+        .samplerate = (int)audio->sample_rate,
+        .channels = 1,
+        .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16,
+    };
+    SNDFILE *file;
+    DV_TRY(create_sound(path, &info, &file));
+    dv_status status = write_samples(path, file, audio);
+    if (sf_close(file) != 0 && status == DV_OK)
+        status = DV_FAIL(DV_EIO, "%s: cannot be written: closing failed", path);
+    if (status != DV_OK)
+        remove_partial(path);
+    return status;
+}
+
+const char *dv_audio_remark_text(dv_audio_remark remark)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        DV_AUDIO_REMARK_LIST(X)
+#undef X
+    };
+    return texts[remark];
+}
+
+void dv_audio_free(dv_audio *audio)
+{
+    free(audio->samples);
+    memset(audio, 0, sizeof *audio);
+}

@@ -1,0 +1,338 @@
+#include "frontends/audio/audio.h"
+#include "frontends/audio/audio_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BEGIN = 40,                /* bytes by which a format is known */
+    MAX_CHUNKS = 1000,         /* before the samples: more is no sane file */
+    MAX_TAGS = 16,             /* ID3, one behind the other */
+    MAX_EMPTY = 65536,         /* bytes of 0 before an MP3 file */
+    MAX_HEADER = 256,          /* a size that ends within so much of the file's end is mistaken */
+    MAX_PAGE = 27 + 255 * 256, /* of OGG: head, table of 255 segments, 255 bytes in each */
+    WAV_MP3 = 0x55,            /* format of the samples in WAV */
+    STREAMED = 0x7F000000 - 65536, /* see judge_size */
+};
+
+static uint64_t number_at(const unsigned char *bytes, int width, bool big)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < width; i++)
+        value = value << 8 | bytes[big ? i : width - 1 - i];
+    return value;
+}
+
+static bool has(dv__sound_file *file, int64_t at, int64_t count, void *bytes)
+{
+    return dv__sound_file_read(file, at, count, bytes) == count;
+}
+
+/* ---- Formats that are not read ---- */
+
+static dv_status refuse_foreign(const dv__sound_file *file, const char begin[BEGIN])
+{
+    static const struct {
+        size_t at;
+        const char *magic, *name, *extension;
+    } formats[] = {
+        {4, "ftyp", "M4A (MP4)", "m4a"},
+        {0, "#!AMR", "AMR", "amr"},
+        {0, "\x1A\x45\xDF\xA3", "WebM (Matroska)", "webm"},
+        {0, "\x30\x26\xB2\x75", "WMA", "wma"},
+        {0, "\xFF\xF1", "AAC", "aac"},
+        {0, "\xFF\xF9", "AAC", "aac"},
+        {28, "\177FLAC", "FLAC in OGG", "ogg"},
+        {28, "Speex", "Speex in OGG", "spx"},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (memcmp(begin + formats[i].at, formats[i].magic, strlen(formats[i].magic)) == 0)
+            return DV_FAIL(DV_EFORMAT,
+                           "%s: is %s, which is not read; this line converts it: "
+                           "ffmpeg -i a.%s a.wav",
+                           file->path, formats[i].name, formats[i].extension);
+    }
+    return DV_OK;
+}
+
+/* ---- Containers whose header says how many bytes of samples there are ---- */
+
+typedef struct container {
+    const char *magic; /* the first bytes, */
+    const char *form;  /* and those at form_at */
+    int form_at;
+    int chunks;       /* where the first chunk begins; 0: none, see find_in_au */
+    int type;         /* bytes of a chunk's type, */
+    int width;        /* of its size behind it */
+    bool big;         /* endian */
+    bool whole;       /* the size counts type and size too */
+    int align;        /* of chunks, bytes */
+    const char *data; /* how the type of the chunk with the samples begins */
+    int before;       /* bytes in it before the samples */
+} container;
+
+static const container containers[] = {
+    {"RIFF", "WAVE", 8, 12, 4, 4, false, false, 2, "data", 0},
+    {"RIFX", "WAVE", 8, 12, 4, 4, true, false, 2, "data", 0},
+    {"RF64", "WAVE", 8, 12, 4, 4, false, false, 2, "data", 0},
+    {"FORM", "AIFF", 8, 12, 4, 4, true, false, 2, "SSND", 8},
+    {"FORM", "AIFC", 8, 12, 4, 4, true, false, 2, "SSND", 8},
+    {"riff", "wave", 24, 40, 16, 8, false, true, 8, "data", 0}, /* W64 */
+    {"caff", "", 0, 8, 4, 8, true, false, 1, "data", 4},
+    {".snd", "", 0, 0, 4, 4, true, false, 1, "", 0}, /* AU */
+    {"dns.", "", 0, 0, 4, 4, false, false, 1, "", 0},
+};
+
+/* Where the samples are, by the header. */
+typedef struct samples {
+    int64_t start;
+    uint64_t promised; /* bytes */
+    int64_t size_at;   /* where that stands, */
+    int width;         /* in so many bytes, */
+    uint64_t beside;   /* counting so many that are no samples */
+    bool mp3;          /* WAV may hold MP3 */
+} samples;
+
+static const container *container_of(const char begin[BEGIN])
+{
+    for (size_t i = 0; i < sizeof containers / sizeof containers[0]; i++) {
+        const container *kind = &containers[i];
+        if (memcmp(begin, kind->magic, 4) == 0 &&
+            memcmp(begin + kind->form_at, kind->form, strlen(kind->form)) == 0)
+            return kind;
+    }
+    return NULL;
+}
+
+/* AU: where the samples start, then their number of bytes. */
+static bool find_in_au(dv__sound_file *file, const container *kind, samples *found)
+{
+    unsigned char head[8];
+    if (!has(file, 4, sizeof head, head))
+        return false;
+    *found = (samples){.start = (int64_t)number_at(head, 4, kind->big),
+                       .promised = number_at(head + 4, 4, kind->big),
+                       .size_at = 8,
+                       .width = 4};
+    return true;
+}
+
+/* In RF64 the size is 2^32 - 1, and the true one stands in the chunk ds64 before. */
+static bool find_in_chunks(dv__sound_file *file, const container *kind, samples *found)
+{
+    unsigned char head[24], ds64[16], tag[2];
+    int64_t at = kind->chunks, head_size = kind->type + kind->width, true_size_at = 0;
+    bool mp3 = false;
+    for (int i = 0; i < MAX_CHUNKS && has(file, at, head_size, head); i++) {
+        uint64_t size = number_at(head + kind->type, kind->width, kind->big);
+        uint64_t beside = (uint64_t)kind->before + (kind->whole ? (uint64_t)head_size : 0);
+        if (memcmp(head, "fmt ", 4) == 0 && has(file, at + head_size, sizeof tag, tag))
+            mp3 = number_at(tag, 2, kind->big) == WAV_MP3;
+        *found = (samples){.start = at + head_size + kind->before,
+                           .promised = size > beside ? size - beside : 0,
+                           .size_at = at + kind->type,
+                           .width = kind->width,
+                           .beside = beside,
+                           .mp3 = mp3};
+        if (memcmp(head, "ds64", 4) == 0 && has(file, at + 8, sizeof ds64, ds64))
+            true_size_at = at + 16;
+        if (memcmp(head, kind->data, 4) == 0) {
+            if (true_size_at > 0 && size == UINT32_MAX) {
+                found->promised = number_at(ds64 + 8, 8, false);
+                found->size_at = true_size_at;
+                found->width = 8;
+            }
+            return true;
+        }
+        if (size > (uint64_t)file->size || (kind->whole && size < (uint64_t)head_size))
+            return false;
+        int64_t length = (int64_t)size + (kind->whole ? 0 : head_size);
+        at += (length + kind->align - 1) / kind->align * kind->align;
+    }
+    return false;
+}
+
+/* Whether a chunk begins there, and no samples. */
+static bool is_chunk(dv__sound_file *file, const container *kind, int64_t at)
+{
+    unsigned char head[24];
+    if (kind->chunks == 0 || !has(file, at, kind->type + kind->width, head))
+        return false;
+    for (int i = 0; i < 4; i++) {
+        if (head[i] < ' ' || head[i] > '~')
+            return false;
+    }
+    return number_at(head + kind->type, kind->width, kind->big) <= (uint64_t)(file->size - at);
+}
+
+/* Shows the decoder the size that the file really has. */
+static void correct_size(const container *kind, const samples *found, int64_t there,
+                         dv__sound_header *header)
+{
+    uint64_t size = (uint64_t)there + found->beside;
+    if (found->width == 4 && size > UINT32_MAX)
+        size = UINT32_MAX;
+    header->patch_at = found->size_at;
+    header->patch_size = found->width;
+    for (int i = 0; i < found->width; i++)
+        header->patch[kind->big ? found->width - 1 - i : i] = (unsigned char)(size >> 8 * i);
+}
+
+/*
+ * Decoders silently shorten a file that ends early, so this is found here. Writers that cannot seek
+ * back leave a size as large as it can be (2^64 - 1, 2^32 - 1, 2^31 - 1; SoX 0x7FFFF000 or
+ * 0x7F000000), rounded down to whole frames: then the file ends where it ends. A recorder that was
+ * stopped hard leaves 0. Some recorders write the size of the whole file, header and all.
+ */
+static dv_status judge_size(dv__sound_file *file, const container *kind, const samples *found,
+                            dv__sound_header *header)
+{
+    int64_t there = file->size > found->start ? file->size - found->start : 0;
+    int64_t most = found->start < MAX_HEADER ? found->start : MAX_HEADER;
+    uint64_t promised = found->promised;
+    if (there == 0 && (promised == 0 || promised >= STREAMED))
+        return DV_OK; /* the decoder finds no samples */
+    if (promised > 0 && promised <= (uint64_t)there)
+        return DV_OK;
+    if (promised == 0) {
+        if (is_chunk(file, kind, found->start))
+            return DV_OK;
+        header->remarks |= 1U << DV_AUDIO_SIZE_0;
+    } else if (promised < STREAMED) {
+        if (there == 0 || promised - (uint64_t)there > (uint64_t)most)
+            return DV_FAIL(DV_EFORMAT,
+                           "%s: is truncated: its header promises %llu bytes of samples, "
+                           "%lld are there",
+                           file->path, (unsigned long long)promised, (long long)there);
+        header->remarks |= 1U << DV_AUDIO_BEYOND;
+    }
+    correct_size(kind, found, there, header);
+    return DV_OK;
+}
+
+/* ---- OGG ---- */
+
+/* What the last page of an OGG file says. */
+typedef struct last_page {
+    int64_t end;      /* the byte behind it, by its table of segments; 0: there is no page */
+    bool is_last;     /* it is marked so */
+    int64_t position; /* samples up to its end; 0 or less: none */
+} last_page;
+
+/* Of bytes (count), which are the file's from `at` to its end. */
+static last_page find_last_page(const unsigned char *bytes, int64_t count, int64_t at)
+{
+    last_page found = {0};
+    for (int64_t i = count - 27; i >= 0; i--) {
+        if (memcmp(bytes + i, "OggS", 5) != 0) /* the version is 0 */
+            continue;
+        int64_t segments = bytes[i + 26], end = i + 27 + segments;
+        for (int64_t k = i + 27; k < i + 27 + segments && k < count; k++)
+            end += bytes[k];
+        found.end = at + end;
+        found.is_last = (bytes[i + 5] & 4) != 0;
+        found.position = (int64_t)number_at(bytes + i + 6, 8, false);
+        break;
+    }
+    return found;
+}
+
+/*
+ * A file that ends within a page is truncated; libsndfile 1.2.0 must not see it, since it loses
+ * memory over it. One whose last page is whole but not marked so comes from a recorder that was not
+ * closed.
+ */
+static dv_status check_ogg(dv__sound_file *file, dv__sound_header *header)
+{
+    int64_t count = file->size < MAX_PAGE ? file->size : MAX_PAGE;
+    unsigned char *bytes;
+    DV_TRY(dv__calloc((size_t)count, 1, &bytes));
+    count = dv__sound_file_read(file, file->size - count, count, bytes);
+    last_page last = find_last_page(bytes, count, file->size - count);
+    free(bytes);
+    if (last.end > 0 && last.end <= file->size && last.is_last)
+        return DV_OK;
+    if (last.end != file->size || last.position <= 0)
+        return DV_FAIL(DV_EFORMAT, "%s: is truncated: its last page is missing", file->path);
+    header->remarks |= 1U << DV_AUDIO_UNENDED;
+    header->unmeasured = true;
+    return DV_OK;
+}
+
+/* ---- MP3 ---- */
+
+/* The byte behind the ID3 tag (its size: 4 bytes of 7 bits) that stands at byte `at`, if any. */
+static int64_t skip_tag(dv__sound_file *file, int64_t at)
+{
+    unsigned char tag[10];
+    if (!has(file, at, sizeof tag, tag) || memcmp(tag, "ID3", 3) != 0)
+        return at;
+    return at + 10 +
+           ((int64_t)(tag[6] & 127) << 21 | (tag[7] & 127) << 14 | (tag[8] & 127) << 7 |
+            (tag[9] & 127));
+}
+
+/* The first byte at or behind `at` that is not 0, within MAX_EMPTY bytes. */
+static int64_t skip_empty(dv__sound_file *file, int64_t at)
+{
+    unsigned char bytes[1024];
+    for (int64_t end = at + MAX_EMPTY; at < end;) {
+        int64_t count = dv__sound_file_read(file, at, sizeof bytes, bytes), empty = 0;
+        while (empty < count && bytes[empty] == 0)
+            empty++;
+        at += empty;
+        if (empty < (int64_t)sizeof bytes)
+            break;
+    }
+    return at;
+}
+
+/*
+ * An MP3 file says its length only in the mark "Xing" or "Info" of its first frame, behind at most
+ * 38 bytes of the frame's head, and only where the mark's flags say so. Without it the decoder's
+ * number is a guess from the size of the file and the first frame's bit rate, at which it would
+ * stop. libsndfile 1.2.0 does not find frames behind empty bytes.
+ */
+static void look_at_mp3(dv__sound_file *file, dv__sound_header *header)
+{
+    unsigned char frame[52] = "";
+    int64_t at = 0;
+    bool empty = false;
+    for (int i = 0; i < MAX_TAGS; i++) {
+        int64_t tagged = skip_tag(file, at), next = skip_empty(file, tagged);
+        empty = empty || next > tagged;
+        if (next == at)
+            break;
+        at = next;
+    }
+    int64_t count = dv__sound_file_read(file, at, sizeof frame, frame);
+    if (frame[0] != 0xFF || (frame[1] & 0xE0) != 0xE0)
+        return;
+    header->first = empty ? at : 0;
+    header->endless = true;
+    for (int64_t i = 4; i + 12 <= count; i++) {
+        bool marked = memcmp(frame + i, "Xing", 4) == 0 || memcmp(frame + i, "Info", 4) == 0;
+        if (marked && (frame[i + 7] & 1) != 0 && number_at(frame + i + 8, 4, true) > 0)
+            header->endless = false;
+    }
+    header->unmeasured = header->endless;
+}
+
+dv_status dv__sound_header_read(dv__sound_file *file, dv__sound_header *header)
+{
+    char begin[BEGIN] = "";
+    samples found;
+    *header = (dv__sound_header){0};
+    dv__sound_file_read(file, 0, sizeof begin, begin);
+    DV_TRY(refuse_foreign(file, begin));
+    const container *kind = container_of(begin);
+    if (kind != NULL && (kind->chunks > 0 ? find_in_chunks : find_in_au)(file, kind, &found)) {
+        DV_TRY(judge_size(file, kind, &found, header));
+        header->endless = header->unmeasured = found.mp3;
+    } else if (memcmp(begin, "OggS", 4) == 0) {
+        DV_TRY(check_ogg(file, header));
+    } else if (kind == NULL) {
+        look_at_mp3(file, header);
+    }
+    return dv__sound_file_check(file);
+}

@@ -1,0 +1,30 @@
+/*
+ * The algorithms that a device was found to be fastest with, kept from one process to the next: so
+ * that a model computes the same in all of them, and is measured once. A file in the cache's folder
+ * for each build of the module, device with its libraries, precision and checkpoint; it can be
+ * read, and deleted at any time.
+ */
+#ifndef DV_MODEL_CHOICES_H
+#define DV_MODEL_CHOICES_H
+
+#include "engine/core/context.h"
+
+typedef struct dv_choices {
+    char path[4096];  /* of the file; "": choices are not kept */
+    char about[1024]; /* its first line: what they were made for */
+    char *text;       /* its other lines as they were read; NULL: there were none */
+} dv_choices;
+
+/* Takes what was kept for this checkpoint into the context, before its plans are made. Nothing is
+   kept where the backend measures nothing or no folder is to be had; what cannot be read is as not
+   there. Freed by the caller, whatever happens. */
+void dv_choices_recall(dv_context *context, const char *checkpoint, dv_choices *out);
+
+/* Writes what the context has now, where that differs. A failure is a warning. */
+void dv_choices_keep(dv_context *context, const dv_choices *choices);
+void dv_choices_free(dv_choices *choices);
+
+/* Gives another context on the same device the choices of `from`, so that both compute the same. */
+dv_status dv_choices_share(dv_context *from, dv_context *to);
+
+#endif

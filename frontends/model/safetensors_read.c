@@ -1,0 +1,378 @@
+#define _DEFAULT_SOURCE /* madvise */
+#include "engine/base/text.h"
+#include "engine/base/input_file.h"
+#include "frontends/model/safetensors_format.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct dv_safetensors {
+    json_t *header; /* owns the names and the metadata */
+    dv_safetensors_entry *entries;
+    size_t count;
+    /* The file, mapped: several times as fast as reading it into fresh memory. Everything that
+       bounds depend on is taken from a private copy of the header, whatever becomes of the file. */
+    const unsigned char *map;
+    size_t map_size;
+    unsigned char *copies; /* of the tensors that are not aligned in the file */
+};
+
+/* Bytes. A file above LARGE does not come to lie in memory as a whole, which costs some page
+   faults: a window of it, or a tensor, at a time. */
+enum { LARGE = 8 << 20, WINDOW = 2 << 20 };
+
+/* Held during dv_safetensors_read. */
+typedef struct reader {
+    char *header; /* header_size bytes and a NUL */
+    size_t header_size;
+    const unsigned char *data; /* what follows the header; in the map */
+    size_t data_size;
+} reader;
+
+static dv_status map_file(int descriptor, dv_safetensors *file)
+{
+    struct stat info;
+    if (fstat(descriptor, &info) != 0)
+        return DV_FAIL(DV_EIO, "cannot read: %s", strerror(errno));
+    if (info.st_size < DV__PREFIX_SIZE)
+        return DV_FAIL(DV_EFORMAT, "%lld bytes are too few for a safetensors file",
+                       (long long)info.st_size);
+    void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (map == MAP_FAILED)
+        return DV_FAIL(DV_EIO, "cannot read: %s", strerror(errno));
+    file->map = map;
+    file->map_size = (size_t)info.st_size;
+    return DV_OK;
+}
+
+static dv_status copy_header(reader *in, const dv_safetensors *file)
+{
+    size_t rest = file->map_size - DV__PREFIX_SIZE;
+    uint64_t size;
+    memcpy(&size, file->map, DV__PREFIX_SIZE);
+    if (size > DV__MAX_HEADER_SIZE || size > rest)
+        return DV_FAIL(DV_EFORMAT,
+                       "header of %llu bytes, more than the file (%zu bytes) or the limit of %d: "
+                       "not a safetensors file, or cut short",
+                       (unsigned long long)size, rest, DV__MAX_HEADER_SIZE);
+    in->header_size = (size_t)size;
+    DV_TRY(dv__calloc(in->header_size + 1, 1, &in->header));
+    memcpy(in->header, file->map + DV__PREFIX_SIZE, in->header_size);
+    in->data = file->map + DV__PREFIX_SIZE + in->header_size;
+    in->data_size = rest - in->header_size;
+    if (in->header[0] != '{')
+        return DV_FAIL(DV_EFORMAT, "header does not start with '{': not a safetensors file");
+    return DV_OK;
+}
+
+/* jansson quotes the text near the error, whatever it holds. */
+static dv_status fail_with_json(json_error_t *error, const char *what)
+{
+    for (char *text = error->text; *text != '\0'; text++)
+        if (*text < 0x20 || *text > 0x7e)
+            *text = '?';
+    return DV_FAIL(DV_EFORMAT, "%s: %s", what, error->text);
+}
+
+static dv_status parse_header(const reader *in, json_t **header)
+{
+    json_error_t error;
+    *header = json_loadb(in->header, in->header_size, JSON_REJECT_DUPLICATES, &error);
+    if (*header == NULL)
+        return fail_with_json(&error, "header is not valid JSON");
+    json_t *metadata = json_object_get(*header, DV__METADATA_KEY);
+    if (metadata == NULL)
+        return DV_OK;
+    if (!json_is_object(metadata))
+        return DV_FAIL(DV_EFORMAT, "header: %s is not an object", DV__METADATA_KEY);
+    void *position = json_object_iter(metadata);
+    for (; position != NULL; position = json_object_iter_next(metadata, position))
+        if (!json_is_string(json_object_iter_value(position)))
+            return DV_FAIL(DV_EFORMAT, "header: %s holds a value that is not a string",
+                           DV__METADATA_KEY);
+    return DV_OK;
+}
+
+static dv_status parse_dtype(const char *name, const char *text, dv_safetensors_dtype *out)
+{
+    for (size_t i = 0; i < DV__DTYPE_COUNT; i++) {
+        if (strcmp(text, dv__safetensors_dtypes[i].name) == 0) {
+            *out = (dv_safetensors_dtype)i;
+            return DV_OK;
+        }
+    }
+    return DV_FAIL(DV_EFORMAT, "tensor '%s': dtype '%.20s', must be F16, F32, F64, I64 or U8", name,
+                   dv_has_control_character(text) ? "?" : text);
+}
+
+static dv_status parse_shape(const json_t *shape, dv_safetensors_entry *entry)
+{
+    if (!json_is_array(shape))
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': shape is not a list", entry->name);
+    size_t rank = json_array_size(shape);
+    if (rank > DV_SAFETENSORS_MAX_RANK)
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': rank %zu, must be 0 to %d", entry->name, rank,
+                       DV_SAFETENSORS_MAX_RANK);
+    entry->rank = (int)rank;
+    for (size_t axis = 0; axis < rank; axis++) {
+        const json_t *dim = json_array_get(shape, axis);
+        if (!json_is_integer(dim) || json_integer_value(dim) < 0)
+            return DV_FAIL(DV_EFORMAT, "tensor '%s': dimension %zu is not a count", entry->name,
+                           axis);
+        entry->dim[axis] = json_integer_value(dim);
+    }
+    return DV_OK;
+}
+
+/* An entry and where the file says its data are. */
+typedef struct placed_entry {
+    dv_safetensors_entry entry;
+    json_int_t begin, end;
+} placed_entry;
+
+static dv_status parse_entry(const char *name, json_t *info, placed_entry *out)
+{
+    if (dv_has_control_character(name))
+        return DV_FAIL(DV_EFORMAT, "header: a tensor's name has a control character");
+    out->entry.name = name;
+    const char *dtype = NULL;
+    json_t *shape = NULL;
+    json_error_t error;
+    if (json_unpack_ex(info, &error, JSON_STRICT, "{s:s, s:o, s:[I, I]}", "dtype", &dtype, "shape",
+                       &shape, "data_offsets", &out->begin, &out->end) != 0) {
+        char what[200];
+        snprintf(what, sizeof what, "tensor '%.150s'", name);
+        return fail_with_json(&error, what);
+    }
+    DV_TRY(parse_dtype(name, dtype, &out->entry.dtype));
+    DV_TRY(parse_shape(shape, &out->entry));
+    int64_t bytes;
+    if (!dv__safetensors_count_bytes(&out->entry, &bytes))
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': shape overflows", name);
+    if (out->begin < 0 || out->end < out->begin || out->end - out->begin != bytes)
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': data_offsets %lld to %lld, shape needs %lld bytes",
+                       name, (long long)out->begin, (long long)out->end, (long long)bytes);
+    return DV_OK;
+}
+
+/* By the place of the data; an empty tensor comes before the one that starts where it is. */
+static int compare_places(const void *left, const void *right)
+{
+    const placed_entry *a = left;
+    const placed_entry *b = right;
+    if (a->begin != b->begin)
+        return a->begin < b->begin ? -1 : 1;
+    if (a->end != b->end)
+        return a->end < b->end ? -1 : 1;
+    return strcmp(a->entry.name, b->entry.name);
+}
+
+/* The tensors must cover the `size` bytes of data exactly. */
+static dv_status check_cover(const placed_entry *entries, size_t count, int64_t size)
+{
+    int64_t end = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].begin != end)
+            return DV_FAIL(DV_EFORMAT, "tensor '%s': data start at %lld, must start at %lld (%s)",
+                           entries[i].entry.name, (long long)entries[i].begin, (long long)end,
+                           entries[i].begin < end ? "overlap" : "hole");
+        end = entries[i].end;
+    }
+    if (end != size)
+        return DV_FAIL(DV_EFORMAT, "the tensors take %lld bytes, the file has %lld: %s",
+                       (long long)end, (long long)size,
+                       end > size ? "cut short" : "bytes left over");
+    return DV_OK;
+}
+
+static dv_status parse_entries(json_t *header, placed_entry *entries)
+{
+    size_t count = 0;
+    void *position = json_object_iter(header);
+    for (; position != NULL; position = json_object_iter_next(header, position)) {
+        const char *name = json_object_iter_key(position);
+        if (strcmp(name, DV__METADATA_KEY) != 0)
+            DV_TRY(parse_entry(name, json_object_iter_value(position), &entries[count++]));
+    }
+    return DV_OK;
+}
+
+/* Fills file->entries but for their data. */
+static dv_status list_entries(dv_safetensors *file, int64_t data_size)
+{
+    dv_status status = DV_OK;
+    placed_entry *placed = NULL;
+    bool has_metadata = json_object_get(file->header, DV__METADATA_KEY) != NULL;
+    size_t count = json_object_size(file->header) - (has_metadata ? 1 : 0);
+    DV_TRY(dv__calloc(count, sizeof *placed, &placed));
+    DV_TRY_GOTO(parse_entries(file->header, placed));
+    qsort(placed, count, sizeof *placed, compare_places);
+    DV_TRY_GOTO(check_cover(placed, count, data_size));
+    DV_TRY_GOTO(dv__calloc(count, sizeof *file->entries, &file->entries));
+    for (size_t i = 0; i < count; i++)
+        file->entries[i] = placed[i].entry;
+    file->count = count;
+fail:
+    free(placed);
+    return status;
+}
+
+/* Advice to the system about a part of the map, in whole pages: a wish. */
+static void advise(const void *from, size_t size, int advice)
+{
+    size_t before = (uintptr_t)from % (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)madvise((void *)((uintptr_t)from - before), size + before, advice);
+}
+
+/* Goes on with the checksum over the data. */
+static uint32_t checksum_of_data(uint32_t crc, const reader *in)
+{
+    const size_t window = in->data_size > LARGE ? WINDOW : LARGE;
+    for (size_t at = 0; at < in->data_size; at += window) {
+        size_t left = in->data_size - at;
+        size_t size = left < window ? left : window;
+#ifdef MADV_POPULATE_READ /* Linux 5.14: maps all pages at once rather than at a fault each */
+        advise(in->data + at, size, MADV_POPULATE_READ);
+#endif
+        crc = dv__safetensors_checksum(crc, in->data + at, size);
+        if (in->data_size > LARGE)
+            advise(in->data + at, size, MADV_DONTNEED);
+    }
+    return crc;
+}
+
+static dv_status check_checksum(reader *in, const dv_safetensors *file)
+{
+    const char *expected = dv_safetensors_metadata(file, DV__CHECKSUM_KEY);
+    const char *format = dv_safetensors_metadata(file, DV__FORMAT_KEY);
+    if (expected == NULL && format == NULL)
+        return DV_OK;
+    /* Two keys, so that damage to one of them does not pass for a file of others. */
+    char *marker = strstr(in->header, DV__CHECKSUM_MARKER);
+    if (expected == NULL || marker == NULL || strlen(expected) != DV__CHECKSUM_SIZE)
+        return DV_FAIL(DV_EFORMAT, "'%s' is missing or malformed: the file is damaged",
+                       DV__CHECKSUM_KEY);
+    memcpy(marker + strlen(DV__CHECKSUM_MARKER), DV__CHECKSUM_ZERO, DV__CHECKSUM_SIZE);
+    uint32_t crc = dv__safetensors_checksum(0, file->map, DV__PREFIX_SIZE);
+    crc = dv__safetensors_checksum(crc, in->header, in->header_size);
+    crc = checksum_of_data(crc, in);
+    char digits[DV__CHECKSUM_SIZE + 1];
+    dv__safetensors_digits(crc, digits);
+    if (strcmp(digits, expected) != 0)
+        return DV_FAIL(DV_EFORMAT, "checksum is %s, not as stored: the file is damaged", digits);
+    if (format == NULL || strcmp(format, DV__FORMAT_VALUE) != 0)
+        return DV_FAIL(DV_EFORMAT, "'%s' is not %s: written by a newer decavox?", DV__FORMAT_KEY,
+                       DV__FORMAT_VALUE);
+    return DV_OK;
+}
+
+static bool is_aligned(const dv_safetensors_entry *entry)
+{
+    return (uintptr_t)entry->data % (uintptr_t)dv__safetensors_dtypes[entry->dtype].size == 0;
+}
+
+/* Points the entries at their data. The format does not promise alignment, C needs it. */
+static dv_status place_data(const reader *in, dv_safetensors *file)
+{
+    const unsigned char *next = in->data;
+    size_t copied = 0; /* the largest type has 8 bytes, so copies start at multiples of 8 */
+    for (size_t i = 0; i < file->count; i++) {
+        dv_safetensors_entry *entry = &file->entries[i];
+        size_t bytes = dv_safetensors_bytes(entry);
+        entry->data = next;
+        next += bytes;
+        copied += is_aligned(entry) ? 0 : (bytes + 7) / 8 * 8;
+    }
+    DV_TRY(dv__calloc(copied, 1, &file->copies));
+    unsigned char *copy = file->copies;
+    for (size_t i = 0; i < file->count; i++) {
+        dv_safetensors_entry *entry = &file->entries[i];
+        size_t bytes = dv_safetensors_bytes(entry);
+        if (is_aligned(entry))
+            continue;
+        memcpy(copy, entry->data, bytes);
+        entry->data = copy;
+        copy += (bytes + 7) / 8 * 8;
+    }
+    return DV_OK;
+}
+
+static dv_status read_file(reader *in, int descriptor, dv_safetensors *file)
+{
+    DV_TRY(map_file(descriptor, file));
+    DV_TRY(copy_header(in, file));
+    DV_TRY(parse_header(in, &file->header));
+    DV_TRY(list_entries(file, (int64_t)in->data_size));
+    DV_TRY(check_checksum(in, file));
+    return place_data(in, file);
+}
+
+dv_status dv_safetensors_read(const char *path, dv_safetensors **out)
+{
+    *out = NULL;
+    int descriptor;
+    reader in = {0};
+    dv_safetensors *file = NULL;
+    DV_TRY(dv_input_descriptor(path, &descriptor));
+    dv_status status = dv__calloc(1, sizeof *file, &file);
+    if (status == DV_OK)
+        status = read_file(&in, descriptor, file);
+    close(descriptor);
+    free(in.header);
+    if (status != DV_OK) {
+        dv_safetensors_free(file);
+        return dv__fail_within(status, "%s", path);
+    }
+    *out = file;
+    return DV_OK;
+}
+
+void dv_safetensors_free(dv_safetensors *file)
+{
+    if (file == NULL)
+        return;
+    json_decref(file->header);
+    free(file->entries);
+    free(file->copies);
+    if (file->map != NULL)
+        munmap((void *)(uintptr_t)file->map, file->map_size);
+    free(file);
+}
+
+size_t dv_safetensors_count(const dv_safetensors *file)
+{
+    return file->count;
+}
+
+const dv_safetensors_entry *dv_safetensors_at(const dv_safetensors *file, size_t index)
+{
+    DV_ASSERT(index < file->count);
+    return &file->entries[index];
+}
+
+const dv_safetensors_entry *dv_safetensors_find(const dv_safetensors *file, const char *name)
+{
+    for (size_t i = 0; i < file->count; i++)
+        if (strcmp(file->entries[i].name, name) == 0)
+            return &file->entries[i];
+    return NULL;
+}
+
+void dv_safetensors_forget(const dv_safetensors *file, const dv_safetensors_entry *entry)
+{
+    uintptr_t map = (uintptr_t)file->map, data = (uintptr_t)entry->data;
+    bool is_mapped = data >= map && data < map + file->map_size; /* no copy: those would be lost */
+    if (is_mapped && file->map_size > LARGE)
+        advise(entry->data, dv_safetensors_bytes(entry), MADV_DONTNEED);
+}
+
+const char *dv_safetensors_metadata(const dv_safetensors *file, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(file->header, DV__METADATA_KEY), key));
+}

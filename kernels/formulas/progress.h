@@ -1,0 +1,127 @@
+/*
+ * What training knows of itself, in the memory of the device, so that one step follows another
+ * without the host: which step it is, the loss scale, and the sums of the metrics. The host writes
+ * it at the start of an epoch and reads it when it wants to know.
+ */
+#ifndef DV_FORMULAS_PROGRESS_H
+#define DV_FORMULAS_PROGRESS_H
+
+#include "kernels/formulas/scalar_math.h"
+
+#include <stdbool.h>
+
+typedef struct dv_progress {
+    uint64_t step;    /* batches taken before this one: what random numbers are drawn by */
+    uint64_t updates; /* of the parameters: what the schedule goes by */
+    uint64_t first;   /* the value of `updates` whose rate is rates[0] */
+    uint64_t skipped; /* updates left out, since a gradient overflowed under the loss scale */
+    uint64_t failed;  /* 1 + the step at which a gradient was not finite and no scale to blame:
+                         nothing has changed since; 0: none */
+
+    double loss_scale; /* what the loss is multiplied by before backward; 1: no scaling */
+    uint64_t steady;   /* updates since the scale last changed */
+
+    /* Sums since the host last cleared them. */
+    double loss_sum; /* over `seen` samples */
+    double norm_sum; /* of the gradient before clipping, over `updated` updates */
+    uint64_t correct, seen, updated;
+
+    /* The update at hand. */
+    double gradient_scale; /* what gradients are multiplied by: clipping, the loss scale undone */
+    uint32_t applies;      /* 0: this step changes nothing */
+} dv_progress;
+
+/* What differs from one update to the next and is known before. */
+typedef struct dv_rate {
+    double learning_rate;
+    double correction1, correction2; /* 1 - beta1^t and 1 - beta2^t, t the update's number from 1 */
+} dv_rate;
+
+/*
+ * Dynamic loss scaling (Micikevicius et al. 2018, as in PyTorch's GradScaler): a gradient that is
+ * not finite halves the scale and skips the update, so many updates in a row without one double it.
+ */
+typedef struct dv_update_limits {
+    double clip_norm;      /* largest norm of the gradient; 0: any */
+    bool scaling;          /* the loss scale is dynamic */
+    uint64_t growth_after; /* updates */
+    uint64_t accumulate;   /* batches whose mean gradient an update takes; 0 is 1 */
+} dv_update_limits;
+
+#define DV_LOSS_SCALE_START 65536.0
+#define DV_LOSS_SCALE_LEAST 6.103515625e-05 /* 2^-14: below it the overflow is not the scale's */
+#define DV_LOSS_SCALE_MOST 16777216.0       /* 2^24 */
+
+/*
+ * Updates of several batches: the first of them begins the sum of gradients, the others add to it,
+ * and after the last one comes the update. As in PyTorch's GradScaler the loss scale stays the same
+ * in between, and one gradient that is not finite makes the sum so: the whole update is left out.
+ */
+static inline DV_HD bool dv_progress_begins(const dv_progress *progress,
+                                            const dv_update_limits *limits)
+{
+    return limits->accumulate <= 1 || progress->step % limits->accumulate == 0;
+}
+
+static inline DV_HD bool dv_progress_ends(const dv_progress *progress,
+                                          const dv_update_limits *limits)
+{
+    return limits->accumulate <= 1 || (progress->step + 1) % limits->accumulate == 0;
+}
+
+static inline DV_HD bool dv_is_finite(double value)
+{
+    return value >= -1.7976931348623157e308 && value <= 1.7976931348623157e308;
+}
+
+/* Between the norm and the update: `squares` is the sum of squares of the scaled gradient, of all
+   batches of the update. */
+static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_update_limits *limits,
+                                            double squares)
+{
+    progress->applies = 0;
+    if (progress->failed != 0 || !dv_progress_ends(progress, limits))
+        return;
+    double scale = progress->loss_scale * (double)(limits->accumulate > 1 ? limits->accumulate : 1);
+    double norm = sqrt(squares) / scale;
+    if (!dv_is_finite(norm)) {
+        if (limits->scaling && progress->loss_scale > DV_LOSS_SCALE_LEAST) {
+            progress->loss_scale *= 0.5;
+            progress->steady = 0;
+            progress->skipped++;
+        } else {
+            progress->failed = progress->step + 1;
+        }
+        return;
+    }
+    progress->applies = 1;
+    progress->norm_sum += norm;
+    double clip = limits->clip_norm > 0 && norm > limits->clip_norm ? limits->clip_norm / norm : 1;
+    progress->gradient_scale = clip / scale;
+}
+
+/* The share of itself that a moving average of the weights keeps in update t, counted from 1: less
+   at the beginning, as in TensorFlow's ExponentialMovingAverage with num_updates. */
+static inline DV_HD double dv_average_keep(double decay, uint64_t t)
+{
+    double early = (1.0 + (double)t) / (10.0 + (double)t);
+    return early < decay ? early : decay;
+}
+
+/* After the update. */
+static inline DV_HD void dv_progress_advance(dv_progress *progress, const dv_update_limits *limits)
+{
+    progress->step++;
+    if (progress->applies == 0)
+        return;
+    progress->updates++;
+    progress->updated++;
+    progress->steady++;
+    if (limits->scaling && progress->steady >= limits->growth_after &&
+        progress->loss_scale < DV_LOSS_SCALE_MOST) {
+        progress->loss_scale *= 2;
+        progress->steady = 0;
+    }
+}
+
+#endif

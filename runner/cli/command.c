@@ -1,0 +1,64 @@
+#include "runner/cli/command.h"
+#include "runner/cli/help.h"
+#include "runner/experiment/home.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const dv_format_names[] = {"text", "json", NULL};
+
+/* The first operand may be one of decavox's own files: a checkpoint or, of a command that has
+   settings, a configuration. */
+static dv_status find_file(const dv_options *options, dv_arguments *arguments)
+{
+    char path[DV_HOME_PATH_SIZE];
+    bool configuration = options->settings != NULL;
+    if (!(options->checkpoint || configuration) || arguments->help || arguments->count == 0 ||
+        strlen(arguments->operands[0]) >= sizeof path)
+        return DV_OK;
+    (configuration ? dv_home_file : dv_home_checkpoint)(arguments->operands[0], path, sizeof path);
+    DV_TRY(dv__strdup(path, &arguments->file));
+    arguments->operands[0] = arguments->file;
+    return DV_OK;
+}
+
+bool dv_command_begin(const dv_options *options, int argc, char **argv, void *record,
+                      dv_arguments *arguments, int *exit_code)
+{
+    dv_status status = dv_options_parse(options, argc - 2, argv + 2, record, arguments);
+    if (status == DV_OK)
+        status = find_file(options, arguments);
+    if (status != DV_OK) {
+        fprintf(stderr, "decavox %s: %s\n", options->command, dv_error_message());
+        fprintf(stderr, "try: decavox %s --help\n", options->command);
+        dv_arguments_free(arguments);
+        *exit_code = DV_EXIT_USAGE;
+        return false;
+    }
+    if (arguments->help) {
+        dv_options_help(stdout, options);
+        dv_arguments_free(arguments);
+        *exit_code = DV_EXIT_GOOD;
+        return false;
+    }
+    return true;
+}
+
+int dv_command_fail(const char *command, dv_status status)
+{
+    fprintf(stderr, "decavox %s: %s\n", command, dv_error_message());
+    bool asked = status == DV_EARG || status == DV_ECONFIG || status == DV_ESHAPE;
+    return asked ? DV_EXIT_USAGE : DV_EXIT_FAILED;
+}
+
+static void write_warning(void *user, dv_log_level level, const char *message)
+{
+    (void)user;
+    if (level == DV_LOG_WARNING)
+        fprintf(stderr, "decavox: warning: %s\n", message);
+}
+
+dv_log dv_command_log(void)
+{
+    return (dv_log){.write = write_warning};
+}

@@ -1,0 +1,31 @@
+/* What `compare` and `recommend` share. */
+#ifndef DV_CLI_COMMAND_COMPARE_H
+#define DV_CLI_COMMAND_COMPARE_H
+
+#include "runner/cli/command.h"
+#include "runner/compare/comparison.h"
+#include "runner/experiment/output.h"
+
+#define DV_RECOMMEND_FIELDS                                                                        \
+    DV_FLOAT(dv_comparison_options, max_latency_ms, "0", 0, 1e9,                                   \
+             "with a use case: the most p99 latency of one clip; 0: any"),                         \
+        DV_FLOAT(dv_comparison_options, max_size_mb, "0", 0, 1e9,                                  \
+                 "with a use case: the most 10^6 bytes on disk; 0: any"),                          \
+        DV_FLOAT(dv_comparison_options, min_accuracy, "0", 0, 100,                                 \
+                 "with a use case: the least accuracy, 0.98 or 98; 0: any")
+
+/* What is written into files: options->out, which is of this kind, and options->svg. None of it may
+   replace a model, its card, or a file of its configuration: see output.h. */
+dv_status dv_command_check_outputs(const dv_comparison *comparison, dv_output_kind kind);
+
+/* Measures, answers options->use_case on stdout or in options->out, as text or, where `json`, as
+   JSON. The exit code. */
+int dv_recommend_command(const char *command, const dv_comparison_options *options,
+                         const dv_arguments *arguments, bool json);
+
+/* Gives what `print` writes to stdout, or to the file `path` ("": stdout), that whole or not at
+   all. */
+dv_status dv_command_write(const char *path, void (*print)(const void *user, FILE *out),
+                           const void *user);
+
+#endif

@@ -1,0 +1,181 @@
+#include "frontends/model/predictor.h"
+#include "runner/cli/command.h"
+#include "runner/crossval/crossval.h"
+#include "runner/experiment/output.h"
+#include "runner/experiment/printing.h"
+#include "runner/evaluate/report.h"
+#include "runner/experiment/stop.h"
+#include "runner/experiment/threads.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct crossval_options {
+    char folds[DV_STRING_SIZE], seeds[DV_STRING_SIZE];
+    int64_t jobs, threads;
+    char device[DV_STRING_SIZE], out[DV_STRING_SIZE];
+    int format;
+    bool strict, force;
+} crossval_options;
+
+static const dv_field fields[] = {
+    DV_STRING(crossval_options, folds, DV_REQUIRED,
+              "speaker: each is left out once and tested; or K: each of so many parts is"),
+    DV_STRING(crossval_options, seeds, "1", "of the trainings of each fold: 1,2,3"),
+    DV_INT(crossval_options, jobs, "1", 1, 64, "runs at a time"),
+    DV_INT(crossval_options, threads, "0", 0, 1024,
+           "of each run; 0: the physical cores, shared by the jobs"),
+    DV_BOOL(crossval_options, strict, "false",
+            "do not train on data in which something is found that is warned of"),
+    DV_STRING(crossval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
+    DV_STRING(crossval_options, out, "", "folder of all runs; default: runs/crossval-MODEL-FOLDS"),
+    DV_ENUM(crossval_options, format, "text", dv_format_names,
+            "output; json: on standard output the summary alone, the runs' lines on stderr"),
+    DV_OUTPUT_FORCE(crossval_options),
+    DV_END,
+};
+
+static const char *const refused[] = {"split", "seed", NULL};
+
+static const dv_options options = {
+    .command = "crossval",
+    .operands = "CONFIG",
+    .summary =
+        "Trains for every fold of the data and every seed, tests each with the fold that it has\n"
+        "not heard, and prints mean, deviation over seeds and over folds, worst fold, Wilson\n"
+        "interval (on the clips of one seed, for the seeds share them) and confusion matrix, also\n"
+        "as crossval.json. The same command goes on where it was interrupted, and with more "
+        "seeds.\n"
+        "The last.safetensors of a finished run, the bulk of its folder, is removed. The\n"
+        "split and the seed are those of --folds and --seeds; {fold} and {seed} in --init_from\n"
+        "stand for those of the run: RUNS/{fold}-seed-{seed}/model.safetensors is what another\n"
+        "cross-validation has left for it.",
+    .least = 1,
+    .most = 1,
+    .fields = fields,
+    .settings = dv_train_settings,
+    .field_of = dv_experiment_field,
+    .refused = refused,
+};
+
+/* What this command sets by itself cannot be set beside. */
+static dv_status check_overrides(const dv_tree *overrides)
+{
+    if (dv_tree_get(dv_tree_get(overrides, "data"), "split") != NULL)
+        return DV_FAIL(DV_EARG, "data.split cannot be set: --folds says what is split");
+    if (dv_tree_get(dv_tree_get(overrides, "train"), "seed") != NULL)
+        return DV_FAIL(DV_EARG, "train.seed cannot be set: --seeds says which there are");
+    return DV_OK;
+}
+
+/* Of the first model that there is; only now that all runs have ended, see crossval_run.c. */
+static int64_t count_parameters(const dv_crossval *all)
+{
+    int64_t parameters = 0;
+    for (size_t i = 0; i < all->run_count && parameters == 0; i++) {
+        char *path;
+        dv_predictor *predictor;
+        if (dv_crossval_path(&all->runs[i], "model.safetensors", &path) != DV_OK)
+            return 0;
+        if (dv_predictor_load(path, &(dv_predictor_options){.device = "cpu", .threads = 1},
+                              &predictor) == DV_OK) {
+            parameters = dv_predictor_parameters(predictor);
+            dv_predictor_free(predictor);
+        }
+        free(path);
+    }
+    return parameters;
+}
+
+static dv_status write_summary(dv_crossval *all, int format, bool *complete)
+{
+    dv_crossval_summary summary;
+    DV_TRY(dv_crossval_summarize(all, &summary));
+    dv_status status = DV_OK;
+    *complete = summary.finished == all->run_count;
+    if (summary.finished > 0) {
+        all->parameters = count_parameters(all);
+        json_t *json = dv_crossval_json(all, &summary);
+        if (format == DV_FORMAT_TEXT)
+            dv_crossval_text(all, &summary, stdout);
+        else
+            (void)dv_json_print(json, stdout); /* NULL is told of below */
+        char path[DV_STRING_SIZE + 32];
+        snprintf(path, sizeof path, "%s/crossval.json", all->folder);
+        status = dv_json_write(path, json);
+    }
+    dv_crossval_summary_free(&summary);
+    return status;
+}
+
+static void print_failures(const dv_crossval *all)
+{
+    for (size_t i = 0; i < all->run_count; i++) {
+        const dv_crossval_run *run = &all->runs[i];
+        if (run->error != NULL)
+            fprintf(stderr, "decavox crossval: %s seed %" PRId64 " failed: %s\n",
+                    all->folds[run->fold], all->seeds[run->seed], run->error);
+    }
+}
+
+static dv_status cross_validate(const crossval_options *chosen, const dv_experiment *experiment,
+                                dv_crossval *all, int *signal_number, bool *complete)
+{
+    DV_TRY(dv_crossval_claim(all, experiment));
+    size_t jobs = (size_t)chosen->jobs < all->run_count ? (size_t)chosen->jobs : all->run_count;
+    dv_crossval_request request = {
+        .experiment = experiment,
+        .device = chosen->device,
+        .threads = (int)chosen->threads,
+        .strict = chosen->strict,
+        .jobs = (int)jobs,
+        .lines = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
+    };
+    DV_TRY(dv_crossval_train(all, &request, signal_number));
+    if (chosen->format == DV_FORMAT_TEXT)
+        printf("\n");
+    return write_summary(all, chosen->format, complete);
+}
+
+static int run(const crossval_options *chosen, const dv_arguments *arguments)
+{
+    dv_experiment experiment = {.tree = NULL};
+    dv_crossval all = {.lock = -1};
+    int signal_number = 0;
+    bool complete = false;
+    dv_status status = check_overrides(arguments->overrides);
+    if (status == DV_OK)
+        status = dv_experiment_read(arguments->operands[0], arguments->overrides, &experiment);
+    if (status == DV_OK)
+        status = dv_crossval_plan(chosen->folds, chosen->seeds, chosen->out, &experiment, &all);
+    if (status == DV_OK) {
+        all.force = chosen->force;
+        snprintf(all.configuration, sizeof all.configuration, "%s", arguments->operands[0]);
+        status = cross_validate(chosen, &experiment, &all, &signal_number, &complete);
+    }
+    int code = complete ? DV_EXIT_GOOD : DV_EXIT_FAILED;
+    if (status != DV_OK)
+        code = dv_command_fail("crossval", status);
+    print_failures(&all);
+    if (status == DV_EINTERRUPTED)
+        code = DV_EXIT_SIGNAL + signal_number;
+    dv_crossval_free(&all);
+    dv_experiment_free(&experiment);
+    return code;
+}
+
+int dv_command_crossval(int argc, char **argv)
+{
+    dv_wait_briefly(argv);
+    crossval_options chosen;
+    dv_arguments arguments;
+    int exit_code;
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
+        return exit_code;
+    dv_stop_prepare();
+    exit_code = run(&chosen, &arguments);
+    dv_printing_flush();
+    dv_arguments_free(&arguments);
+    return exit_code;
+}

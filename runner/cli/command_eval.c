@@ -1,0 +1,239 @@
+#include "runner/cli/command.h"
+#include "runner/evaluate/evaluated.h"
+#include "runner/experiment/experiment.h"
+#include "runner/evaluate/noise_curve.h"
+#include "runner/experiment/output.h"
+#include "runner/page/report_html.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct eval_options {
+    int format, part, algorithms;
+    char device[DV_STRING_SIZE];
+    int64_t threads, allow_missing;
+    char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
+    bool clips;
+    char out[DV_STRING_SIZE];
+    char noise[DV_STRING_SIZE], snr[DV_STRING_SIZE];
+    int64_t noise_seed;
+    char html[DV_STRING_SIZE];
+    bool force;
+} eval_options;
+
+static const dv_field fields[] = {
+    DV_STRING(eval_options, data, "", "folder or manifest; default: the one it was trained on"),
+    DV_STRING(eval_options, split, "",
+              "official, random, speaker, train, fold:I/K or leave_one_out:NAME; default: as it "
+              "was trained"),
+    DV_STRING(eval_options, exclude, "",
+              "CSV file whose first column names clips to leave out; default: as it was trained, "
+              "unless there is --data"),
+    DV_ENUM(eval_options, part, "test", dv_report_parts, "which part of the split"),
+    DV_INT(eval_options, allow_missing, "0", 0, 1000000000,
+           "so many clips of the part may be unreadable: with more of them the exit code is 1"),
+    DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
+    DV_BOOL(eval_options, clips, "false", "in JSON: the answer to every clip too"),
+    DV_STRING(eval_options, out, "", "file for the evaluation as JSON, whatever --format is"),
+    DV_STRING(eval_options, noise, "",
+              "again with noise added: files and folders of recordings, separated by commas"),
+    DV_STRING(eval_options, snr, "20,10,5,0", "with --noise: signal-to-noise ratios, dB"),
+    DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
+    DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
+    DV_OUTPUT_FORCE(eval_options),
+    DV_DEVICE_TO_ANSWER(eval_options),
+    DV_ALGORITHMS_TO_ANSWER(eval_options),
+    DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
+    DV_END,
+};
+
+static const dv_options options = {
+    .command = "eval",
+    .operands = "CHECKPOINT",
+    .summary = "Prints accuracy with a 95 % Wilson interval, precision and recall per class, and "
+               "the confusion matrix; with --noise the same at several signal-to-noise ratios.",
+    .least = 1,
+    .most = 1,
+    .fields = fields,
+    .checkpoint = true,
+};
+
+static dv_evaluated evaluated(const eval_options *chosen)
+{
+    return (dv_evaluated){chosen->data, chosen->split, chosen->exclude, (dv_part)chosen->part};
+}
+
+/* ---- The evaluation ---- */
+
+/* What an evaluation works with. */
+typedef struct evaluation {
+    const eval_options *chosen;
+    const char *const *words; /* (word_count) of the command line */
+    size_t word_count;
+    const char *checkpoint;
+    dv_predictor *predictor;
+    dv_experiment trained; /* the checkpoint's */
+    dv_data_config data;   /* with what is borrowed of it */
+    dv_dataset dataset;
+    dv_noise_curve curve; /* no points: none is asked for */
+    dv_outputs outputs;
+} evaluation;
+
+/* Where and on what an evaluation was made. */
+static json_t *protocol_json(const evaluation *e)
+{
+    return json_pack("{s:o, s:o, s:o, s:s}", "checkpoint", dv_text_json(e->checkpoint), "data",
+                     dv_text_json(e->data.path), "split", dv_text_json(e->data.split), "part",
+                     dv_report_parts[e->chosen->part]);
+}
+
+/* Prints and writes the evaluation. */
+static dv_status leave_json(const evaluation *e, const dv_report *report)
+{
+    json_t *json = dv_report_json(report, e->chosen->clips);
+    dv_status status = json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the report");
+    if (status == DV_OK && e->curve.count > 0)
+        status = dv_noise_curve_json(&e->curve, json);
+    if (status == DV_OK && e->chosen->format == DV_FORMAT_JSON)
+        status = dv_json_print(json, stdout);
+    if (status != DV_OK || e->chosen->out[0] == '\0') {
+        json_decref(json);
+        return status;
+    }
+    if (json_object_set_new(json, "protocol", protocol_json(e)) != 0) {
+        json_decref(json);
+        return DV_FAIL(DV_ENOMEM, "out of memory: the report");
+    }
+    return dv_json_write(e->chosen->out, json);
+}
+
+/* Noise comes into the clips. */
+static dv_status add_noise(evaluation *e, const dv_report *report)
+{
+    const eval_options *chosen = e->chosen;
+    dv_log log = dv_command_log();
+    if (e->curve.count == 0)
+        return DV_OK;
+    DV_TRY(dv_noise_curve_make(&e->curve, e->predictor, report, &e->dataset, (dv_part)chosen->part,
+                               e->data.max_seconds, chosen->clips, &log));
+    if (chosen->format == DV_FORMAT_TEXT)
+        dv_noise_curve_text(&e->curve, stdout);
+    return DV_OK;
+}
+
+static dv_status tell(evaluation *e, const dv_report *report)
+{
+    const eval_options *chosen = e->chosen;
+    bool paged = chosen->html[0] != '\0';
+    dv_html_eval page = {.report = report,
+                         .data = &e->data,
+                         .curve = &e->curve,
+                         .words = e->words,
+                         .count = e->word_count};
+    if (paged)
+        DV_TRY(dv_report_html_begin(&page));
+    if (chosen->format == DV_FORMAT_TEXT)
+        dv_report_text(report, stdout);
+    dv_status status = add_noise(e, report);
+    if (status == DV_OK && paged)
+        status = dv_report_html_eval(&page, chosen->html);
+    free(page.mistakes);
+    return status == DV_OK ? leave_json(e, report) : status;
+}
+
+/* The figure is told, but not of all that was asked for. */
+static dv_status check_missing(const eval_options *chosen, const dv_report *report)
+{
+    if ((int64_t)report->missing <= chosen->allow_missing)
+        return DV_OK;
+    return DV_FAIL(DV_EFORMAT,
+                   "%zu clip%s of the part that is evaluated cannot be read, at most %lld may be; "
+                   "--allow_missing %zu accepts that",
+                   report->missing, report->missing > 1 ? "s" : "",
+                   (long long)chosen->allow_missing, report->missing);
+}
+
+static dv_status evaluate(evaluation *e)
+{
+    const eval_options *chosen = e->chosen;
+    dv_log log = dv_command_log();
+    DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_predictor_checkpoint(e->predictor)->config));
+    DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(e->predictor)->config, &e->trained));
+    const dv_evaluated asked = evaluated(chosen);
+    DV_TRY(dv_evaluated_config(&asked, &e->trained.data, &e->data));
+    dv_evaluated_warn(&asked, "the model", dv_predictor_checkpoint(e->predictor)->config, &log);
+    if (e->curve.count > 0)
+        DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
+    DV_TRY(dv_dataset_open_parts(&e->data, &e->dataset));
+    DV_TRY(dv_dataset_load(&e->dataset, dv_predictor_frontend(e->predictor), e->data.max_seconds,
+                           &log));
+    dv_report report;
+    DV_TRY(dv_report_make(e->predictor, &e->dataset, (dv_part)chosen->part, &report));
+    report.split = e->data.split;
+    dv_status status = tell(e, &report);
+    if (status == DV_OK)
+        status = check_missing(chosen, &report);
+    dv_report_free(&report);
+    return status;
+}
+
+/* The ratios that are asked for. */
+static dv_status begin_noise(const eval_options *chosen, const dv_tree *given,
+                             dv_noise_curve *curve)
+{
+    static const char *const belong[] = {"snr", "noise_seed"};
+    if (dv_tree_get(given, "noise") != NULL)
+        return dv_noise_curve_begin(chosen->snr, (uint64_t)chosen->noise_seed, curve);
+    for (size_t i = 0; i < sizeof belong / sizeof belong[0]; i++) {
+        if (dv_tree_get(given, belong[i]) != NULL)
+            return DV_FAIL(DV_EARG, "--%s: says how noise is added, but there is no --noise",
+                           belong[i]);
+    }
+    return DV_OK;
+}
+
+static dv_status check_outputs(evaluation *e)
+{
+    const eval_options *chosen = e->chosen;
+    e->outputs = (dv_outputs){
+        .list = {{"--out", chosen->out, DV_OUTPUT_JSON}, {"--html", chosen->html, DV_OUTPUT_HTML}},
+        .count = 2,
+        .force = chosen->force};
+    DV_TRY(dv_outputs_spare(&e->outputs, "the checkpoint", e->checkpoint));
+    DV_TRY(dv_outputs_spare(&e->outputs, "--data", chosen->data));
+    DV_TRY(dv_outputs_spare(&e->outputs, "--exclude", chosen->exclude));
+    DV_TRY(dv_outputs_spare(&e->outputs, "--noise", chosen->noise));
+    return dv_outputs_check(&e->outputs);
+}
+
+int dv_command_eval(int argc, char **argv)
+{
+    eval_options chosen;
+    dv_arguments arguments;
+    int exit_code;
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
+        return exit_code;
+    evaluation e = {.chosen = &chosen,
+                    .words = (const char *const *)argv + 1,
+                    .word_count = (size_t)argc - 1,
+                    .checkpoint = arguments.operands[0]};
+    dv_status status = check_outputs(&e);
+    if (status == DV_OK)
+        status = begin_noise(&chosen, arguments.given, &e.curve);
+    if (status == DV_OK)
+        status = dv_predictor_load(
+            e.checkpoint,
+            &(dv_predictor_options){.device = chosen.device,
+                                    .threads = (int)chosen.threads,
+                                    .algorithms = (dv_algorithms)chosen.algorithms,
+                                    .log = dv_command_log()},
+            &e.predictor);
+    if (status == DV_OK)
+        status = evaluate(&e);
+    dv_dataset_free(&e.dataset);
+    dv_experiment_free(&e.trained);
+    dv_noise_curve_free(&e.curve);
+    dv_predictor_free(e.predictor);
+    dv_arguments_free(&arguments);
+    return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("eval", status);
+}

@@ -1,0 +1,160 @@
+#include "engine/backends/module.h"
+#include "engine/base/text.h"
+#include "engine/device/threads.h"
+#include "frontends/model/checkpoint.h"
+#include "engine/base/yaml.h"
+#include "engine/layers/model.h"
+#include "frontends/model/predictor.h"
+#include "runner/cli/command.h"
+#include "runner/cli/commit.h"
+#include "runner/experiment/experiment.h"
+#include "runner/cli/help.h"
+#include "runner/cli/info_json.h"
+#include "runner/evaluate/report.h"
+
+#include <stdlib.h>
+
+typedef struct info_options {
+    bool config, layers;
+    int format;
+} info_options;
+
+static const dv_field fields[] = {
+    DV_BOOL(info_options, config, "false", "print every key of data, features, augment and train"),
+    DV_BOOL(info_options, layers, "false", "print every layer and its attributes"),
+    DV_ENUM(info_options, format, "text", dv_format_names,
+            "of the build's or a checkpoint's facts"),
+    DV_END,
+};
+
+static const dv_options options = {
+    .command = "info",
+    .operands = "[CHECKPOINT]",
+    .summary = "Tells about this build, or about a checkpoint: labels, layers, configuration.",
+    .least = 0,
+    .most = 1,
+    .fields = fields,
+    .checkpoint = true,
+};
+
+static void print_line(void *user, const char *line)
+{
+    fprintf(user, "%s\n", line);
+}
+
+static void print_devices(const dv_backend *backend)
+{
+    char text[256];
+    int count = 1;
+    for (int i = 0; backend->describe != NULL && i < count; i++) {
+        if (backend->describe(i, text, sizeof text, &count) != DV_OK) {
+            printf("  no device: %s\n", dv_error_message());
+            return;
+        }
+        printf("  %s:%d  %s\n", backend->name, i, text);
+    }
+}
+
+static void print_module(const char *name)
+{
+    char path[4096];
+    const dv_backend *backend;
+    if (!dv_module_find(name, path, sizeof path))
+        printf("backend %-7s no module\n", name);
+    else if (dv_module_load(name, &backend) != DV_OK)
+        printf("backend %-7s %s\n", name, dv_error_message());
+    else {
+        printf("backend %-7s %s (%s)\n", name, backend->version(), dv_show(path).text);
+        print_devices(backend);
+    }
+}
+
+static void print_build(void)
+{
+    static const dv_backend *const backends[] = {&dv_backend_cpu, &dv_backend_ref};
+    printf("decavox %s, commit %s\n", DV_VERSION, dv_commit());
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
+        printf("backend %-7s %s\n", backends[i]->name, backends[i]->version());
+    print_module("cuda");
+    print_module("cudasim");
+    printf("physical cores %d\n", dv_physical_cores());
+}
+
+static void print_layers(void)
+{
+    dv_layer_info info;
+    for (int i = 0; dv_layer_at(i, &info); i++) {
+        printf("# %s\n", info.help);
+        if (info.fields != NULL)
+            dv_fields_help(stdout, info.name, info.fields);
+        else
+            printf("%s:\n", info.name);
+    }
+}
+
+static void print_precision(const dv_checkpoint *checkpoint)
+{
+    size_t count, halves;
+    dv_checkpoint_tensors(checkpoint, &count, &halves);
+    if (halves > 0)
+        printf("precision: fp16 (%zu of %zu tensors, the others fp32)\n", halves, count);
+    else
+        printf("precision: fp32%s\n", checkpoint->state != NULL ? ", with a training's state" : "");
+}
+
+/* `json` is stolen. */
+static dv_status print_json(json_t *json)
+{
+    dv_status status = dv_json_print(json, stdout);
+    json_decref(json);
+    return status;
+}
+
+static dv_status print_checkpoint(const char *path, int format)
+{
+    dv_predictor *predictor;
+    DV_TRY(dv_predictor_load(
+        path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
+        &predictor));
+    if (format == DV_FORMAT_JSON) {
+        dv_status printed = print_json(dv_info_checkpoint_json(predictor, path));
+        dv_predictor_free(predictor);
+        return printed;
+    }
+    char *config;
+    dv_status status = dv_yaml_write(dv_predictor_checkpoint(predictor)->config, &config);
+    if (status == DV_OK) {
+        dv_graph_table(dv_predictor_graph(predictor), print_line, stdout);
+        print_precision(dv_predictor_checkpoint(predictor));
+        printf("labels:");
+        for (int64_t k = 0; k < dv_predictor_classes(predictor); k++)
+            printf(" %s", dv_predictor_label(predictor, k));
+        printf("\n\n%s", config);
+        free(config);
+    }
+    dv_predictor_free(predictor);
+    return status;
+}
+
+int dv_command_info(int argc, char **argv)
+{
+    info_options chosen;
+    dv_arguments arguments;
+    int exit_code;
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
+        return exit_code;
+    dv_status status = DV_OK;
+    if (arguments.count == 1)
+        status = print_checkpoint(arguments.operands[0], chosen.format);
+    for (const dv_section *section = dv_sections; chosen.config && section->name != NULL; section++)
+        dv_fields_help(stdout, section->name, section->fields);
+    if (chosen.layers)
+        print_layers();
+    bool build = arguments.count == 0 && !chosen.config && !chosen.layers;
+    if (build && chosen.format == DV_FORMAT_JSON)
+        status = print_json(dv_info_build_json());
+    else if (build)
+        print_build();
+    dv_arguments_free(&arguments);
+    return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("info", status);
+}

@@ -1,0 +1,105 @@
+#include "runner/cli/command_compare.h"
+#include "runner/compare/recommendation.h"
+
+static const dv_field fields[] = {
+    DV_ENUM(dv_comparison_options, use_case, "balanced", dv_use_case_names, "see above"),
+    DV_RECOMMEND_FIELDS,
+    DV_COMPARISON_FIELDS,
+    DV_ENUM(dv_comparison_options, format, "text", dv_format_names, "output"),
+    DV_STRING(dv_comparison_options, out, "", "file to write; default: standard output"),
+    DV_OUTPUT_FORCE(dv_comparison_options),
+    DV_END,
+};
+
+static const dv_options options = {
+    .command = "recommend",
+    .operands = "[CHECKPOINT|CONFIG|RUN ...]",
+    .summary =
+        "Recommends a model by measurements on this machine (see decavox compare), which are "
+        "made\nwhere there are none yet. Each use case is a rule:\n\n"
+        "  accuracy    the highest accuracy; of equal ones the lowest p50 latency\n"
+        "  speed       the lowest p50 latency, whether its accuracy is known or not\n"
+        "  balanced    the lowest product of error rate and p50 latency: half the errors are\n"
+        "              worth twice the time; error rate: (wrong + 1/2) / (clips + 1)\n"
+        "  production  the lowest p99 latency of the models whose accuracy's interval reaches\n"
+        "              the highest accuracy\n"
+        "  research    the most accurate single model with attention between frames, whose\n"
+        "              weights can be looked at; where no accuracy is known, the one with the\n"
+        "              most parameters\n"
+        "  ensemble    the most accurate ensemble\n\n"
+        "Accuracies are those of the models' cards, by one protocol, or of the runs' reports, on\n"
+        "the same clips. Exit code 1: no model will "
+        "do.",
+    .least = 0,
+    .most = DV_COMPARISON_MOST,
+    .fields = fields,
+};
+
+/* What is printed. */
+typedef struct answer_page {
+    const dv_comparison *comparison;
+    const dv_limits *limits;
+    const dv_recommendation *answer;
+    bool json;
+} answer_page;
+
+static void print_answer(const void *user, FILE *out)
+{
+    const answer_page *page = user;
+    dv_use_case use_case = (dv_use_case)page->comparison->options->use_case;
+    if (page->json)
+        dv_recommendation_json(page->comparison, use_case, page->limits, page->answer, out);
+    else
+        dv_recommendation_text(page->comparison, use_case, page->limits, page->answer, out);
+}
+
+static dv_limits limits_of(const dv_comparison_options *chosen)
+{
+    double share = chosen->min_accuracy > 1 ? 0.01 : 1; /* per cent, or a share */
+    return (dv_limits){.latency = 1e-3 * chosen->max_latency_ms,
+                       .bytes = 1e6 * chosen->max_size_mb,
+                       .accuracy = share * chosen->min_accuracy};
+}
+
+static dv_status recommend(const dv_comparison_options *chosen, const dv_arguments *arguments,
+                           bool json, bool *found)
+{
+    dv_comparison all;
+    DV_TRY(dv_comparison_list(chosen, arguments->operands, arguments->count, &all));
+    dv_status status = dv_command_check_outputs(&all, json ? DV_OUTPUT_JSON : DV_OUTPUT_ADVICE);
+    if (status == DV_OK)
+        status = dv_comparison_measure(&all);
+    if (status == DV_OK) {
+        dv_recommendation answer;
+        dv_limits limits = limits_of(chosen);
+        answer_page page = {&all, &limits, &answer, json};
+        dv_recommend(all.models, all.count, (dv_use_case)chosen->use_case, &limits, &answer);
+        *found = answer.best != NULL;
+        status = dv_command_write(chosen->out, print_answer, &page);
+    }
+    dv_comparison_free(&all);
+    return status;
+}
+
+int dv_recommend_command(const char *command, const dv_comparison_options *chosen,
+                         const dv_arguments *arguments, bool json)
+{
+    bool found = false;
+    dv_status status = recommend(chosen, arguments, json, &found);
+    if (status != DV_OK)
+        return dv_command_fail(command, status);
+    return found ? DV_EXIT_GOOD : DV_EXIT_FAILED;
+}
+
+int dv_command_recommend(int argc, char **argv)
+{
+    dv_comparison_options chosen = {.seconds = 0};
+    dv_arguments arguments;
+    int exit_code;
+    if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
+        return exit_code;
+    exit_code =
+        dv_recommend_command("recommend", &chosen, &arguments, chosen.format == DV_FORMAT_JSON);
+    dv_arguments_free(&arguments);
+    return exit_code;
+}

@@ -1,0 +1,382 @@
+/*
+ * The processes that measure one model each:
+ *
+ *     decavox compare --measure_model FILE DEVICE THREADS SECONDS CLASSES FOLDER
+ *         parameters, work, size, latency, throughput; leaves in FOLDER, which it must be given
+ *         empty, clip.wav to predict and, for a configuration, model.safetensors to do it with
+ *     decavox compare --measure_start CHECKPOINT CLIP DEVICE THREADS TIMES
+ *         starts `decavox predict` so many times
+ *
+ * Both print "step NAME" before each measurement and "result JSON" at the end (child.h). Each says
+ * whether other work has disturbed it.
+ */
+#include "engine/core/graph.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/audio/audio.h"
+#include "frontends/features/features.h"
+#include "engine/base/process.h"
+#include "runner/cli/command.h"
+#include "runner/compare/comparison.h"
+#include "runner/experiment/experiment.h"
+#include "runner/experiment/load.h"
+#include "runner/evaluate/measure.h"
+#include "runner/experiment/threads.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    MOST_BATCH = 256,
+    LEAST_LATENCIES = 100, /* so that one in a hundred is one */
+    MOST_STARTS = 100,
+    PATH_SIZE = 1024,
+};
+
+static void tell_step(const char *name, int64_t number)
+{
+    if (number > 0)
+        printf("step %s %" PRId64 "\n", name, number);
+    else
+        printf("step %s\n", name);
+    fflush(stdout);
+}
+
+static dv_status tell_result(json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (text == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the measurements");
+    printf("result %s\n", text);
+    free(text);
+    return DV_OK;
+}
+
+/* ---- The model at hand ---- */
+
+typedef struct subject {
+    const char *path, *device, *folder;
+    int threads;
+    double seconds;
+    bool is_checkpoint;
+    dv_checkpoint checkpoint; /* one of the two */
+    dv_experiment experiment;
+    const dv_tree *config, *labels;
+    dv_tree *numbers; /* the labels of a configuration */
+    dv_features_config features;
+    int64_t rows, frames;
+    dv_load load; /* while the forward pass was measured */
+} subject;
+
+/* The labels of a model that no data have given any: 0, 1, 2, ... */
+static dv_status make_labels(subject *s, int64_t classes)
+{
+    DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &s->numbers));
+    for (int64_t i = 0; i < classes; i++) {
+        char text[DV_SHORT_SIZE];
+        dv_tree *label;
+        snprintf(text, sizeof text, "%" PRId64, i);
+        DV_TRY(dv_tree_new_scalar(text, NULL, 0, &label));
+        label->quoted = true;
+        DV_TRY(dv_tree_append(s->numbers, NULL, label));
+    }
+    s->labels = s->numbers;
+    return DV_OK;
+}
+
+static dv_status read_shape(subject *s)
+{
+    dv_frontend *frontend;
+    DV_TRY(dv_fields_read(dv_features_fields, dv_tree_get(s->config, "features"), "features",
+                          &s->features));
+    DV_TRY(dv_frontend_create(&s->features, &frontend));
+    s->rows = dv_frontend_rows(frontend);
+    s->frames = dv_frontend_frames(frontend);
+    dv_frontend_free(frontend);
+    return DV_OK;
+}
+
+static dv_status open_subject(subject *s, int64_t classes)
+{
+    const char *dot = strrchr(s->path, '.');
+    s->is_checkpoint = dot == NULL || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0);
+    if (s->is_checkpoint) {
+        DV_TRY(dv_checkpoint_open(s->path, &s->checkpoint));
+        s->config = s->checkpoint.config;
+        s->labels = s->checkpoint.labels;
+    } else {
+        DV_TRY(dv_experiment_read(s->path, NULL, &s->experiment));
+        s->config = s->experiment.tree;
+        DV_TRY(make_labels(s, classes));
+    }
+    if (dv_tree_get(s->config, "model") == NULL)
+        return DV_FAIL(DV_ECONFIG, "the configuration has no section 'model'");
+    return read_shape(s);
+}
+
+static void close_subject(subject *s)
+{
+    if (s->is_checkpoint)
+        dv_checkpoint_close(&s->checkpoint);
+    else
+        dv_experiment_free(&s->experiment);
+    dv_tree_free(s->numbers);
+}
+
+/* With the weights of the checkpoint, where it is one. */
+static dv_status open_forward(const subject *s, int64_t batch, dv_forward **out)
+{
+    dv_forward_options options = {.model = dv_tree_get(s->config, "model"),
+                                  .rows = s->rows,
+                                  .frames = s->frames,
+                                  .classes = (int64_t)s->labels->count,
+                                  .batch = batch,
+                                  .device = s->device,
+                                  .threads = s->threads,
+                                  .log = dv_command_log()};
+    DV_TRY(dv_forward_open(&options, out));
+    if (!s->is_checkpoint)
+        return DV_OK;
+    dv_status status =
+        dv_checkpoint_read(&s->checkpoint, dv_forward_graph(*out)->params, DV_VALUES);
+    if (status != DV_OK)
+        dv_forward_close(*out);
+    return status;
+}
+
+/* ---- Size ---- */
+
+static int64_t size_of(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (int64_t)info.st_size : -1;
+}
+
+/* Of the file that `export` makes. It stays where it is wanted as model.safetensors. */
+static dv_status measure_size(const subject *s, const dv_params *params,
+                              dv_checkpoint_precision precision, int64_t *bytes)
+{
+    char path[PATH_SIZE];
+    bool stays = !s->is_checkpoint && precision == DV_CHECKPOINT_FP32;
+    snprintf(path, sizeof path, "%.900s/%s.safetensors", s->folder, stays ? "model" : "other");
+    dv_tree *config;
+    DV_TRY(dv_tree_copy(s->config, &config));
+    dv_experiment_shorten_paths(config);
+    dv_status status = dv_checkpoint_write_weights(path, params, precision, config, s->labels);
+    dv_tree_free(config);
+    *bytes = status == DV_OK ? size_of(path) : -1;
+    if (!stays)
+        (void)unlink(path);
+    /* A weight beyond 65504 has no FP16. */
+    return status == DV_ENUMERIC && precision == DV_CHECKPOINT_FP16 ? DV_OK : status;
+}
+
+static dv_status measure_sizes(const subject *s, const dv_params *params, dv_measured *out)
+{
+    size_t tensors, halves;
+    out->file = -1;
+    for (int i = 0; i < 2; i++)
+        DV_TRY(measure_size(s, params, (dv_checkpoint_precision)i, &out->bytes[i]));
+    if (!s->is_checkpoint || s->checkpoint.state != NULL)
+        return DV_OK;
+    dv_checkpoint_tensors(&s->checkpoint, &tensors, &halves);
+    out->file = halves > 0 ? DV_CHECKPOINT_FP16 : DV_CHECKPOINT_FP32;
+    out->bytes[out->file] = size_of(s->path);
+    return DV_OK;
+}
+
+/* ---- Speed ---- */
+
+static dv_status measure_runs(subject *s, dv_forward *forward, const dv_measure_options *options,
+                              dv_times *out)
+{
+    dv_load_begin(&s->load);
+    dv_status status = dv_measure_work(dv_forward_run, forward, options, out);
+    dv_load_end(&s->load);
+    return status;
+}
+
+/* Where a GPU computes, the host waits for it. */
+static bool was_disturbed(const subject *s)
+{
+    bool host = strcmp(s->device, "cpu") == 0 || strcmp(s->device, "ref") == 0;
+    dv_load_use use = {
+        .always = host, .threads = host ? s->threads : 1, .processors = dv_load_processors()};
+    return dv_load_disturbs(&s->load, &use);
+}
+
+static dv_status measure_latency(subject *s, dv_forward *forward, dv_measured *out)
+{
+    dv_times times;
+    dv_measure_options options = {
+        .warm = s->seconds / 4, .seconds = s->seconds, .least = LEAST_LATENCIES};
+    DV_TRY(measure_runs(s, forward, &options, &times));
+    out->p50 = times.median;
+    out->p99 = times.p99;
+    return DV_OK;
+}
+
+static dv_status measure_batch(subject *s, int64_t batch, double *clips_per_second)
+{
+    dv_forward *forward;
+    dv_times times;
+    dv_measure_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 2, .least = 3};
+    DV_TRY(open_forward(s, batch, &forward));
+    dv_status status = measure_runs(s, forward, &options, &times);
+    dv_forward_close(forward);
+    if (status == DV_OK)
+        *clips_per_second = (double)batch / times.median;
+    return status;
+}
+
+/* Larger and larger batches, until three of them have not been better than a smaller one. */
+static dv_status measure_throughput(subject *s, dv_measured *out)
+{
+    int worse = 0;
+    for (int64_t batch = 1; batch <= MOST_BATCH && worse < 3; batch *= 2) {
+        double clips_per_second;
+        tell_step("throughput, batch", batch);
+        DV_TRY(measure_batch(s, batch, &clips_per_second));
+        worse = clips_per_second > out->throughput ? 0 : worse + 1;
+        if (worse > 0)
+            continue;
+        out->throughput = clips_per_second;
+        out->batch = batch;
+    }
+    return DV_OK;
+}
+
+/* ---- The model as it is built ---- */
+
+static int64_t count_operations(const dv_graph *graph, const char *name)
+{
+    int64_t count = 0;
+    for (int i = 0; i < graph->count; i++)
+        count += strcmp(graph->nodes[i].op->name, name) == 0;
+    return count;
+}
+
+static dv_status measure_forward(subject *s, dv_measured *out)
+{
+    dv_forward *forward;
+    tell_step("size", 0);
+    DV_TRY(open_forward(s, 1, &forward));
+    const dv_graph *graph = dv_forward_graph(forward);
+    out->parameters = dv_forward_parameters(forward);
+    out->macs = dv_forward_macs(forward);
+    out->rows = s->rows;
+    out->frames = s->frames;
+    out->attention = count_operations(graph, "attention");
+    out->ensemble = count_operations(graph, "weighted_sum") > 0;
+    dv_status status = measure_sizes(s, graph->params, out);
+    if (status == DV_OK) {
+        tell_step("latency", 0);
+        status = measure_latency(s, forward, out);
+    }
+    dv_forward_close(forward);
+    return status;
+}
+
+/* A tone as long as the model's window. */
+static dv_status write_clip(const subject *s)
+{
+    char path[PATH_SIZE];
+    dv_audio audio = {.sample_rate = s->features.sample_rate};
+    audio.count = (int64_t)fmax(1, s->features.duration * (double)audio.sample_rate);
+    DV_TRY(dv__calloc((size_t)audio.count, sizeof *audio.samples, &audio.samples));
+    double turn = 8 * atan(1);
+    for (int64_t i = 0; i < audio.count; i++)
+        audio.samples[i] = 0.5F * (float)sin(turn * 440 * (double)i / (double)audio.sample_rate);
+    snprintf(path, sizeof path, "%.900s/clip.wav", s->folder);
+    dv_status status = dv_audio_write_wav(path, &audio);
+    dv_audio_free(&audio);
+    return status;
+}
+
+static dv_status measure_model(char **arguments)
+{
+    subject s = {.path = arguments[0],
+                 .device = arguments[1],
+                 .threads = atoi(arguments[2]),
+                 .seconds = strtod(arguments[3], NULL),
+                 .folder = arguments[5]};
+    dv_measured out = {.throughput = 0};
+    dv_status status = open_subject(&s, atoi(arguments[4]));
+    if (status == DV_OK)
+        status = measure_forward(&s, &out);
+    if (status == DV_OK)
+        status = measure_throughput(&s, &out);
+    out.busy = was_disturbed(&s);
+    if (status == DV_OK)
+        status = write_clip(&s);
+    close_subject(&s);
+    if (status == DV_OK)
+        return tell_result(dv__figures_json(&out));
+    /* A checkpoint's messages name it, less those of its content. */
+    return strstr(dv_error_message(), s.path) != NULL ? status
+                                                      : dv__fail_within(status, "%s", s.path);
+}
+
+/* ---- Starting ---- */
+
+static dv_status measure_start(char **arguments)
+{
+    const char *const predict[] = {"decavox",    "predict",    arguments[0],
+                                   arguments[1], "--device",   arguments[2],
+                                   "--threads",  arguments[3], NULL};
+    double seconds[MOST_STARTS];
+    struct rusage usage;
+    int times = atoi(arguments[4]);
+    if (times < 1 || times > MOST_STARTS)
+        return DV_FAIL(DV_EARG, "%d starts, not 1 to %d", times, MOST_STARTS);
+    dv_load load = {.wall = 0};
+    dv_load_use use = {.threads = 1, .processors = dv_load_processors()};
+    tell_step("first answer", 0);
+    dv_load_begin(&load);
+    for (int i = 0; i < times; i++) {
+        double begin = dv_clock();
+        DV_TRY(dv_child_silent(predict));
+        seconds[i] = dv_clock() - begin;
+    }
+    dv_load_end(&load);
+    /* The largest of all children that have ended: those are its only ones. */
+    if (getrusage(RUSAGE_CHILDREN, &usage) != 0)
+        return DV_FAIL(DV_EIO, "getrusage failed");
+    return tell_result(json_pack("{s:f, s:I, s:b}", "first_answer_s",
+                                 dv_times_of(seconds, times).median, "peak_memory_bytes",
+                                 (json_int_t)usage.ru_maxrss * 1024, "busy_start",
+                                 dv_load_disturbs(&load, &use)));
+}
+
+static const struct {
+    const char *option;
+    int arguments;
+    dv_status (*run)(char **arguments);
+} forms[] = {{"--measure_model", 6, measure_model}, {"--measure_start", 5, measure_start}};
+
+bool dv_comparison_is_child(int argc, char **argv)
+{
+    return argc > 2 &&
+           (strcmp(argv[2], forms[0].option) == 0 || strcmp(argv[2], forms[1].option) == 0);
+}
+
+int dv_comparison_child(int argc, char **argv)
+{
+    int form = strcmp(argv[2], forms[1].option) == 0;
+    if (argc != 3 + forms[form].arguments) {
+        fprintf(stderr, "decavox compare: %s: %d arguments\n", argv[2], forms[form].arguments);
+        return DV_EXIT_USAGE;
+    }
+    if (form == 0)
+        dv_wait_briefly(argv);
+    dv_status status = forms[form].run(argv + 3);
+    if (status == DV_OK)
+        return DV_EXIT_GOOD;
+    dv_child_tell(status);
+    return DV_EXIT_FAILED;
+}

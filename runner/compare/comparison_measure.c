@@ -1,0 +1,195 @@
+/* The parent's side of measuring: processes, what they tell, the progress bar. It stays small
+   itself, since a process begins with as much memory as the one it was forked from. */
+#include "engine/base/text.h"
+#include "engine/base/temporary.h"
+#include "engine/base/process.h"
+#include "runner/compare/comparison.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 1024, BAR_WIDTH = 30 };
+
+/* ---- Progress ---- */
+
+typedef struct progress {
+    bool bar; /* stdout and stderr are terminals; else a line is told of each model */
+    size_t done, total;
+    const char *model;
+} progress;
+
+static void show(const progress *at, const char *step)
+{
+    char bar[BAR_WIDTH + 1];
+    if (!at->bar)
+        return;
+    size_t filled = at->total > 0 ? BAR_WIDTH * at->done / at->total : 0;
+    for (size_t i = 0; i < BAR_WIDTH; i++)
+        bar[i] = i < filled ? '=' : ' ';
+    bar[BAR_WIDTH] = '\0';
+    fprintf(stderr, "\r[%s] %.40s: %.60s\033[K", bar, dv_show(at->model).text, step);
+}
+
+static void clear(const progress *at)
+{
+    if (at->bar)
+        fputs("\r\033[K", stderr);
+}
+
+static void tell(const dv_comparison *comparison, const dv_measured *model, size_t number,
+                 size_t count)
+{
+    char p50[DV_SHORT_SIZE];
+    fprintf(stderr, "measured %zu of %zu: %s, p50 %s%s%s\n", number, count,
+            dv_show(model->name).text, dv_show_seconds(model->p50, p50),
+            model->busy ? ", the machine was busy" : "",
+            model->busy && !comparison->options->keep_busy ? ": not kept" : "");
+}
+
+/* ---- What the children tell ---- */
+
+typedef struct listener {
+    progress *at;
+    json_t *result; /* NULL: none yet; owned */
+} listener;
+
+static void listen(void *user, const char *line)
+{
+    listener *l = user;
+    if (strncmp(line, "step ", 5) == 0) {
+        show(l->at, line + 5);
+        l->at->done++;
+    } else if (strncmp(line, "result ", 7) == 0) {
+        json_decref(l->result);
+        l->result = json_loads(line + 7, 0, NULL);
+    }
+}
+
+/* Runs a child and merges its result into `figures`. */
+static dv_status run_child(const char *const *argv, const dv_hold *hold, progress *at,
+                           json_t *figures)
+{
+    listener l = {.at = at};
+    dv_status status = dv_child_run(argv, hold, listen, &l);
+    if (status == DV_OK && (l.result == NULL || json_object_update(figures, l.result) != 0))
+        status = DV_FAIL(DV_EFORMAT, "the process that measured has told nothing");
+    json_decref(l.result);
+    return status;
+}
+
+/* ---- One model ---- */
+
+/* What is measured in, and with. */
+typedef struct workplace {
+    char folder[PATH_SIZE - 64];
+    char threads[DV_SHORT_SIZE], seconds[DV_SHORT_SIZE], classes[DV_SHORT_SIZE];
+    dv_hold hold;
+    progress at;
+} workplace;
+
+static void path_in(const workplace *place, const char *file, char path[PATH_SIZE])
+{
+    snprintf(path, PATH_SIZE, "%s/%s", place->folder, file);
+}
+
+static void empty(const workplace *place)
+{
+    static const char *const files[] = {"clip.wav", "model.safetensors", "other.safetensors"};
+    for (int i = 0; i < 3; i++) {
+        char path[PATH_SIZE];
+        path_in(place, files[i], path);
+        (void)unlink(path);
+    }
+}
+
+static dv_status measure_parts(const dv_comparison *comparison, workplace *place,
+                               const dv_measured *model, json_t *figures)
+{
+    char clip[PATH_SIZE], made[PATH_SIZE];
+    const char *device = comparison->options->device;
+    path_in(place, "clip.wav", clip);
+    path_in(place, "model.safetensors", made);
+    const char *const whole[] = {
+        "decavox",      "compare",      "--measure_model", model->path,   device,
+        place->threads, place->seconds, place->classes,    place->folder, NULL};
+    const char *times = comparison->options->seconds >= 0.5 ? "9" : "3";
+    const char *const start[] = {
+        "decavox", "compare", "--measure_start", model->is_checkpoint ? model->path : made,
+        clip,      device,    place->threads,    times,
+        NULL};
+    DV_TRY(run_child(whole, &place->hold, &place->at, figures));
+    return run_child(start, &place->hold, &place->at, figures);
+}
+
+static dv_status measure_one(const dv_comparison *comparison, workplace *place, dv_measured *model)
+{
+    struct tm date;
+    time_t now = time(NULL);
+    json_t *figures = json_object();
+    place->at.model = model->name;
+    dv_status status = measure_parts(comparison, place, model, figures);
+    empty(place);
+    if (status == DV_OK)
+        status = dv__figures_read(figures, model);
+    json_decref(figures);
+    if (status != DV_OK)
+        return status;
+    strftime(model->date, sizeof model->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date));
+    model->done = true;
+    if (!model->busy || comparison->options->keep_busy)
+        dv__measured_keep(comparison, model);
+    return DV_OK;
+}
+
+/* ---- All of them ---- */
+
+static dv_status measure_missing(dv_comparison *comparison, workplace *place)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < comparison->count; i++)
+        missing += !comparison->models[i].done;
+    place->at.total = missing * DV_CHILD_STEPS;
+    size_t measured = 0;
+    for (size_t i = 0; i < comparison->count; i++) {
+        if (comparison->models[i].done)
+            continue;
+        place->at.done = measured++ * DV_CHILD_STEPS;
+        DV_TRY(measure_one(comparison, place, &comparison->models[i]));
+        if (!place->at.bar)
+            tell(comparison, &comparison->models[i], measured, missing);
+    }
+    return DV_OK;
+}
+
+static bool recall_all(dv_comparison *comparison)
+{
+    bool all = true;
+    for (size_t i = 0; i < comparison->count; i++) {
+        dv_measured *model = &comparison->models[i];
+        model->done = !comparison->options->fresh && dv__measured_recall(comparison, model);
+        model->kept = model->done;
+        all = all && model->done;
+    }
+    return all;
+}
+
+dv_status dv_comparison_measure(dv_comparison *comparison)
+{
+    workplace place = {.at = {.bar = isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1}};
+    if (recall_all(comparison))
+        return DV_OK;
+    snprintf(place.threads, sizeof place.threads, "%d", comparison->threads);
+    snprintf(place.seconds, sizeof place.seconds, "%.6g", comparison->options->seconds);
+    snprintf(place.classes, sizeof place.classes, "%" PRId64, comparison->options->classes);
+    dv_hold_signals(&place.hold);
+    dv_status status = dv_temporary_folder(place.folder, sizeof place.folder);
+    if (status == DV_OK) {
+        status = measure_missing(comparison, &place);
+        (void)rmdir(place.folder);
+    }
+    clear(&place.at);
+    dv_release_signals(&place.hold);
+    return status;
+}

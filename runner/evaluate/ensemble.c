@@ -1,0 +1,214 @@
+#include "runner/evaluate/ensemble.h"
+#include "frontends/model/transfer.h"
+#include "engine/layers/model.h"
+#include "runner/experiment/experiment.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIX "mix" /* the layer that has the shares */
+
+static const dv_tree *config_of(const dv_ensemble_member *member)
+{
+    return dv_predictor_checkpoint(member->predictor)->config;
+}
+
+/* ---- Whether they fit each other ---- */
+
+static dv_status check_labels(const dv_ensemble_member *first, const dv_ensemble_member *member)
+{
+    int64_t classes = dv_predictor_classes(first->predictor);
+    if (dv_predictor_classes(member->predictor) != classes)
+        return DV_FAIL(DV_EFORMAT, "%s has %lld classes, %s has %lld: members have the same",
+                       member->path, (long long)dv_predictor_classes(member->predictor),
+                       first->path, (long long)classes);
+    for (int64_t k = 0; k < classes; k++) {
+        const char *label = dv_predictor_label(member->predictor, k);
+        const char *wanted = dv_predictor_label(first->predictor, k);
+        if (strcmp(label, wanted) != 0)
+            return DV_FAIL(DV_EFORMAT,
+                           "class %lld is '%s' in %s and '%s' in %s: members have the same labels "
+                           "in the same order",
+                           (long long)k, label, member->path, wanted, first->path);
+    }
+    return DV_OK;
+}
+
+static dv_status check_features(const dv_ensemble_member *first, const dv_ensemble_member *member)
+{
+    dv_features_difference difference;
+    DV_TRY(dv_features_compare(dv_frontend_config(dv_predictor_frontend(first->predictor)),
+                               dv_frontend_config(dv_predictor_frontend(member->predictor)), NULL,
+                               &difference));
+    if (difference.key[0] == '\0')
+        return DV_OK;
+    return DV_FAIL(DV_EFORMAT,
+                   "features.%s is %s in %s and %s in %s: members hear the same features",
+                   difference.key, difference.second, member->path, difference.first, first->path);
+}
+
+static bool is_taken(const dv_ensemble_member *members, int count, const char *name)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(members[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The model's own name where none of those before has it; else with the first number that is free.
+   What is left of a name is short enough for the names of its layers. */
+static void name_member(dv_ensemble_member *members, int index)
+{
+    const dv_tree *name = dv_tree_get(dv_tree_get(config_of(&members[index]), "model"), "name");
+    bool named = name != NULL && name->kind == DV_TREE_SCALAR && name->text[0] != '\0';
+    const char *own =
+        named && strcspn(name->text, "/") == strlen(name->text) ? name->text : "model";
+    char text[DV_NAME_SIZE];
+    int length = (int)strnlen(own, 40);
+    while (length > 0 && ((unsigned char)own[length] & 0xC0) == 0x80)
+        length--; /* to where a character of UTF-8 ends */
+    snprintf(text, sizeof text, "%.*s", length, own);
+    for (int number = 2; is_taken(members, index, text); number++)
+        snprintf(text, sizeof text, "%.*s_%d", length, own, number);
+    strcpy(members[index].name, text);
+}
+
+dv_status dv_ensemble_name(dv_ensemble_member *members, int count)
+{
+    for (int i = 0; i < count; i++) {
+        DV_TRY(check_labels(&members[0], &members[i]));
+        DV_TRY(check_features(&members[0], &members[i]));
+        name_member(members, i);
+    }
+    return DV_OK;
+}
+
+/* ---- The configuration ---- */
+
+static dv_status new_text(const char *text, dv_tree **out)
+{
+    DV_TRY(dv_tree_new_scalar(text, NULL, 0, out));
+    (*out)->quoted = true; /* a text, also where it looks like a number */
+    return DV_OK;
+}
+
+/* Adds the member's model, under its name here, to the list. */
+static dv_status add_model(const dv_ensemble_member *member, dv_tree *models)
+{
+    dv_tree *model, *name;
+    DV_TRY(dv_tree_copy(dv_tree_get(config_of(member), "model"), &model));
+    dv_status status = new_text(member->name, &name);
+    if (status == DV_OK)
+        status = dv_tree_set(model, "name", name);
+    if (status != DV_OK) {
+        dv_tree_free(model);
+        return status;
+    }
+    return dv_tree_append(models, NULL, model);
+}
+
+/* {name: ensemble, layers: [{ensemble: {models: [...], name: mix}}]}, from the outside inwards:
+   each node belongs to the one around it at once. */
+static dv_status add_models(const dv_ensemble_member *members, int count, dv_tree *config)
+{
+    dv_tree *model, *layers, *layer, *models, *name;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &model));
+    DV_TRY(dv_tree_set(config, "model", model));
+    DV_TRY(new_text("ensemble", &name));
+    DV_TRY(dv_tree_append(model, "name", name));
+    DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &layers));
+    DV_TRY(dv_tree_append(model, "layers", layers));
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &layer));
+    DV_TRY(dv_tree_append(layers, NULL, layer));
+    DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &models));
+    DV_TRY(dv_tree_set(layer, "ensemble.models", models));
+    for (int i = 0; i < count; i++)
+        DV_TRY(add_model(&members[i], models));
+    DV_TRY(new_text(MIX, &name));
+    return dv_tree_set(layer, "ensemble.name", name);
+}
+
+/* "advanced.=a.safetensors,..." by the last names of the paths, less those for which there is no
+   room. */
+static dv_status set_origin(const dv_ensemble_member *members, int count, dv_tree *config)
+{
+    char text[DV_STRING_SIZE] = "";
+    dv_tree *value;
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(text);
+        const char *slash = strrchr(members[i].path, '/');
+        int length = snprintf(text + used, sizeof text - used, "%s%s.=%s", used > 0 ? "," : "",
+                              members[i].name, slash != NULL ? slash + 1 : members[i].path);
+        if (length < 0 || (size_t)length >= sizeof text - used)
+            text[used] = '\0';
+    }
+    DV_TRY(new_text(text, &value));
+    return dv_tree_set(config, "train.init_from", value);
+}
+
+static dv_status make_config(const dv_ensemble_member *members, int count, dv_tree **out)
+{
+    DV_TRY(dv_tree_copy(config_of(&members[0]), out));
+    dv_status status = add_models(members, count, *out);
+    if (status == DV_OK)
+        status = set_origin(members, count, *out);
+    if (status == DV_OK)
+        dv_experiment_shorten_paths(*out);
+    else
+        dv_tree_free(*out);
+    return status;
+}
+
+/* ---- The weights ---- */
+
+/* What is being built. */
+typedef struct building {
+    dv_context *context;
+    dv_params *params;
+    dv_graph *graph;
+} building;
+
+static dv_status build(const dv_ensemble_member *first, const dv_tree *config, building *b)
+{
+    const dv_frontend *frontend = dv_predictor_frontend(first->predictor);
+    dv_shape shape = {1, dv_frontend_rows(frontend), dv_frontend_frames(frontend), 1};
+    int input, logits;
+    DV_TRY(dv_context_open("cpu", 1, (dv_log){0}, &b->context));
+    DV_TRY(dv_params_create(b->context, &b->params));
+    DV_TRY(dv_graph_create(b->params, &b->graph));
+    DV_TRY(dv_graph_input(b->graph, "features", shape, &input));
+    DV_TRY(dv_model_build(b->graph, dv_tree_get(config, "model"), input,
+                          dv_predictor_classes(first->predictor), &logits));
+    return dv_params_allocate(b->params);
+}
+
+static dv_status fill(const dv_ensemble_member *members, int count, dv_params *params)
+{
+    float weight[DV_MAX_INPUTS]; /* whose softmax are the shares */
+    for (int i = 0; i < count; i++) {
+        DV_TRY(dv_transfer_all(dv_predictor_params(members[i].predictor), members[i].name, params));
+        weight[i] = (float)log(members[i].share);
+    }
+    return dv_params_write(params, dv_params_find(params, MIX ".weight"), DV_VALUES, weight);
+}
+
+dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const char *path)
+{
+    building b = {0};
+    dv_tree *config;
+    DV_TRY(make_config(members, count, &config));
+    dv_status status = build(&members[0], config, &b);
+    if (status == DV_OK)
+        status = fill(members, count, b.params);
+    if (status == DV_OK)
+        status = dv_checkpoint_write_weights(path, b.params, DV_CHECKPOINT_FP32, config,
+                                             dv_predictor_checkpoint(members[0].predictor)->labels);
+    dv_graph_free(b.graph);
+    dv_params_free(b.params);
+    dv_context_close(b.context);
+    dv_tree_free(config);
+    return status;
+}

@@ -1,0 +1,200 @@
+#include "runner/evaluate/measure.h"
+
+#include "engine/core/plan.h"
+#include "engine/base/rng.h"
+#include "engine/layers/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct dv_forward {
+    dv_context *context;
+    dv_params *params;
+    dv_graph *graph;
+    dv_plan *plan;
+    int input, output;
+    float *features; /* (batch, rows, frames) */
+    float *logits;   /* (batch, classes) */
+};
+
+/* ---- Times ---- */
+
+static double read_clock(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+double dv_clock(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double dv_clock_processor(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static int compare_seconds(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double quantile(const double *sorted, int64_t count, double share)
+{
+    int64_t rank = (int64_t)ceil(share * (double)count);
+    return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+dv_times dv_times_of(double *seconds, int64_t count)
+{
+    DV_ASSERT(count >= 1);
+    qsort(seconds, (size_t)count, sizeof *seconds, compare_seconds);
+    return (dv_times){
+        .median = quantile(seconds, count, 0.5),
+        .low = quantile(seconds, count, 0.25),
+        .high = quantile(seconds, count, 0.75),
+        .p99 = quantile(seconds, count, 0.99),
+        .minimum = seconds[0],
+        .count = count,
+    };
+}
+
+/* ---- Measuring ---- */
+
+static dv_measure_options with_defaults(const dv_measure_options *options)
+{
+    dv_measure_options full = *options;
+    full.warm = full.warm > 0 ? full.warm : 0.2;
+    full.seconds = full.seconds > 0 ? full.seconds : 1;
+    full.least = full.least > 0 ? full.least : 5;
+    full.most = full.most > 0 ? full.most : 100000;
+    if (full.most < full.least)
+        full.most = full.least;
+    return full;
+}
+
+static dv_status repeat(dv_status (*work)(void *user), void *user,
+                        const dv_measure_options *options, double *seconds, int64_t *count)
+{
+    double end = dv_clock() + options->seconds;
+    while (*count < options->most && (*count < options->least || dv_clock() < end)) {
+        if (options->prepare != NULL)
+            options->prepare(user);
+        double begin = dv_clock();
+        DV_TRY(work(user));
+        seconds[(*count)++] = dv_clock() - begin;
+    }
+    return DV_OK;
+}
+
+dv_status dv_measure_work(dv_status (*work)(void *user), void *user,
+                          const dv_measure_options *options, dv_times *out)
+{
+    dv_measure_options full = with_defaults(options);
+    double *seconds;
+    int64_t count = 0;
+    DV_TRY(dv__calloc((size_t)full.most, sizeof *seconds, &seconds));
+    double end = dv_clock() + full.warm;
+    dv_status status;
+    do {
+        if (full.prepare != NULL)
+            full.prepare(user);
+        status = work(user);
+    } while (status == DV_OK && dv_clock() < end);
+    if (status == DV_OK)
+        status = repeat(work, user, &full, seconds, &count);
+    if (status == DV_OK)
+        *out = dv_times_of(seconds, count);
+    free(seconds);
+    return status;
+}
+
+/* ---- The forward pass ---- */
+
+static dv_status make_plan(dv_forward *forward, const dv_forward_options *options)
+{
+    dv_shape shape = {options->batch, options->rows, options->frames, 1};
+    DV_TRY(dv_context_open(options->device, options->threads, options->log, &forward->context));
+    forward->context->algorithms = DV_ALGORITHMS_MEASURED;
+    DV_TRY(dv_params_create(forward->context, &forward->params));
+    DV_TRY(dv_graph_create(forward->params, &forward->graph));
+    DV_TRY(dv_graph_input(forward->graph, "features", shape, &forward->input));
+    DV_TRY(dv_model_build(forward->graph, options->model, forward->input, options->classes,
+                          &forward->output));
+    dv_plan_options plan = {.outputs = &forward->output, .output_count = 1};
+    DV_TRY(dv_plan_create(forward->context, forward->graph, &plan, &forward->plan));
+    return dv_params_initialize(forward->params, 1);
+}
+
+static dv_status make_data(dv_forward *forward, const dv_forward_options *options)
+{
+    dv_rng rng = {.seed = 1, .use = DV_RNG_TEST, .step = 0};
+    int64_t features = options->batch * options->rows * options->frames;
+    DV_TRY(dv__calloc((size_t)features, sizeof *forward->features, &forward->features));
+    DV_TRY(dv__calloc((size_t)(options->batch * options->classes), sizeof *forward->logits,
+                      &forward->logits));
+    for (int64_t i = 0; i < features; i++)
+        forward->features[i] = (float)dv_rng_normal(&rng, (uint32_t)i);
+    return DV_OK;
+}
+
+dv_status dv_forward_open(const dv_forward_options *options, dv_forward **out)
+{
+    dv_forward *forward;
+    *out = NULL;
+    DV_TRY(dv__calloc(1, sizeof *forward, &forward));
+    dv_status status = make_plan(forward, options);
+    if (status == DV_OK)
+        status = make_data(forward, options);
+    if (status != DV_OK)
+        dv_forward_close(forward);
+    else
+        *out = forward;
+    return status;
+}
+
+void dv_forward_close(dv_forward *forward)
+{
+    if (forward == NULL)
+        return;
+    dv_plan_free(forward->plan);
+    dv_graph_free(forward->graph);
+    dv_params_free(forward->params);
+    dv_context_close(forward->context);
+    free(forward->features);
+    free(forward->logits);
+    free(forward);
+}
+
+dv_status dv_forward_run(void *user)
+{
+    dv_forward *forward = user;
+    dv_run run = {.training = false};
+    DV_TRY(dv_plan_upload(forward->plan, forward->input, forward->features));
+    DV_TRY(dv_plan_forward(forward->plan, &run));
+    return dv_plan_download(forward->plan, forward->output, forward->logits);
+}
+
+const float *dv_forward_logits(const dv_forward *forward)
+{
+    return forward->logits;
+}
+
+int64_t dv_forward_macs(const dv_forward *forward)
+{
+    return dv_graph_macs(forward->graph);
+}
+
+int64_t dv_forward_parameters(const dv_forward *forward)
+{
+    return dv_params_count(forward->params);
+}
+
+const struct dv_graph *dv_forward_graph(const dv_forward *forward)
+{
+    return forward->graph;
+}

@@ -1,0 +1,404 @@
+#include "runner/evaluate/report.h"
+#include "engine/base/atomic_file.h"
+#include "engine/base/input_file.h"
+#include "engine/base/sha256.h"
+#include "runner/experiment/output.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const dv_report_parts[] = {"train", "validation", "test", "all", NULL};
+
+/* ---- Making ---- */
+
+static dv_status class_of(const dv_predictor *predictor, const char *label, int *class)
+{
+    for (int64_t k = 0; k < dv_predictor_classes(predictor); k++) {
+        if (strcmp(dv_predictor_label(predictor, k), label) == 0) {
+            *class = (int)k;
+            return DV_OK;
+        }
+    }
+    return DV_FAIL(DV_EFORMAT, "the data have the label '%s', which the checkpoint does not know",
+                   label);
+}
+
+static dv_status select_clips(const dv_dataset *dataset, dv_part part, int64_t **indices,
+                              int64_t *count)
+{
+    if (part != DV_PART_COUNT)
+        return dv_dataset_part(dataset, part, indices, count);
+    DV_TRY(dv__calloc(dataset->count, sizeof **indices, indices));
+    *count = (int64_t)dataset->count;
+    for (int64_t i = 0; i < *count; i++)
+        (*indices)[i] = i;
+    return DV_OK;
+}
+
+static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, const int64_t *indices,
+                        dv_report *out)
+{
+    int64_t classes = dv_predictor_classes(predictor);
+    size_t count = (size_t)out->count;
+    DV_TRY(dv_confusion_create(classes, &out->confusion));
+    DV_TRY(dv__calloc((size_t)classes, sizeof *out->labels, &out->labels));
+    for (int64_t k = 0; k < classes; k++)
+        out->labels[k] = dv_predictor_label(predictor, k);
+    DV_TRY(dv__calloc(count, sizeof *out->clips, &out->clips));
+    DV_TRY(dv__calloc(count, sizeof *out->truth, &out->truth));
+    DV_TRY(dv__calloc(count * (size_t)classes, sizeof *out->logits, &out->logits));
+    for (int64_t i = 0; i < out->count; i++) {
+        out->clips[i] = &dataset->clips[indices[i]];
+        DV_TRY(class_of(predictor, dataset->labels[out->clips[i]->label], &out->truth[i]));
+    }
+    DV_TRY(dv_predictor_clips(predictor, dataset, indices, out->count, out->logits));
+    for (int64_t i = 0; i < out->count; i++) {
+        const float *logits = out->logits + i * classes;
+        int64_t best = dv_argmax(logits, classes);
+        dv_confusion_add(&out->confusion, out->truth[i], best);
+        dv_calibration_add(&out->calibration, dv_confidence(logits, classes),
+                           best == out->truth[i]);
+        out->loss += dv_cross_entropy(logits, classes, out->truth[i]) / (double)out->count;
+    }
+    return DV_OK;
+}
+
+/* Reports with the same mark are of the same clips. */
+static dv_status mark_clips(const dv_dataset *dataset, dv_report *out)
+{
+    dv_dataset taken = *dataset;
+    uint64_t marks[2];
+    char digest[DV_SHA256_SIZE];
+    taken.count = (size_t)out->count;
+    DV_TRY(dv__calloc(taken.count, sizeof *taken.clips, &taken.clips));
+    for (size_t i = 0; i < taken.count; i++)
+        taken.clips[i] = *out->clips[i];
+    marks[0] = dv_dataset_fingerprint(&taken);
+    dv_status status = dv_dataset_sound_fingerprint(&taken, "", 1, &marks[1]);
+    free(taken.clips);
+    dv_sha256_bytes(marks, sizeof marks, digest);
+    snprintf(out->test_set, sizeof out->test_set, "%.16s", digest);
+    return status;
+}
+
+dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
+                         dv_report *out)
+{
+    memset(out, 0, sizeof *out);
+    out->predictor = predictor;
+    out->part = part;
+    out->skipped = dataset->skipped;
+    out->missing = part == DV_PART_COUNT ? dataset->skipped : dataset->skipped_of[part];
+    int64_t *indices = NULL;
+    DV_TRY(select_clips(dataset, part, &indices, &out->count));
+    dv_status status = out->count > 0
+                           ? answer(predictor, dataset, indices, out)
+                           : DV_FAIL(DV_EFORMAT, "the chosen part of the data holds no clip");
+    if (status == DV_OK)
+        status = mark_clips(dataset, out);
+    free(indices);
+    if (status != DV_OK)
+        dv_report_free(out);
+    return status;
+}
+
+void dv_report_free(dv_report *report)
+{
+    dv_confusion_free(&report->confusion);
+    free(report->labels);
+    free(report->clips);
+    free(report->truth);
+    free(report->logits);
+    memset(report, 0, sizeof *report);
+}
+
+/* ---- Text ---- */
+
+enum { LABEL_WIDTH = 12, COLUMN_WIDTH = 6, MOST_WIDTH = 40 };
+
+/* A share in per cent, or a dash where there is nothing to share. */
+static void put_share(double share, FILE *out)
+{
+    if (isnan(share))
+        fprintf(out, " %10s", "-");
+    else
+        fprintf(out, " %9.2f%%", 100 * share);
+}
+
+static int longest_label(const dv_confusion *confusion, const char *const *labels)
+{
+    size_t longest = 0;
+    for (int64_t k = 0; k < confusion->classes; k++)
+        longest = strlen(labels[k]) > longest ? strlen(labels[k]) : longest;
+    return longest < MOST_WIDTH ? (int)longest : MOST_WIDTH;
+}
+
+/* Labels that are too long to stand over columns have numbers there. */
+static void put_matrix(const dv_confusion *confusion, const char *const *labels, FILE *out)
+{
+    int longest = longest_label(confusion, labels);
+    bool numbered = longest > COLUMN_WIDTH;
+    int width = longest + 4 * numbered;
+    width = width > LABEL_WIDTH ? width : LABEL_WIDTH;
+    fprintf(out, "\n%-*s predicted\n%-*s", width, "", width, "true");
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        if (numbered)
+            fprintf(out, " %*lld", COLUMN_WIDTH, (long long)k);
+        else
+            fprintf(out, " %*s", COLUMN_WIDTH, labels[k]);
+    }
+    for (int64_t i = 0; i < confusion->classes; i++) {
+        if (numbered)
+            fprintf(out, "\n%3lld %-*.*s", (long long)i, width - 4, MOST_WIDTH, labels[i]);
+        else
+            fprintf(out, "\n%-*s", width, labels[i]);
+        for (int64_t k = 0; k < confusion->classes; k++)
+            fprintf(out, " %*lld", COLUMN_WIDTH,
+                    (long long)confusion->counts[i * confusion->classes + k]);
+    }
+    fprintf(out, "\n");
+}
+
+void dv_confusion_text(const dv_confusion *confusion, const char *const *labels, FILE *out)
+{
+    int longest = longest_label(confusion, labels);
+    int width = longest > LABEL_WIDTH ? longest : LABEL_WIDTH;
+    fprintf(out, "\n%-*s %10s %10s\n", width, "class", "precision", "recall");
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        fprintf(out, "%-*.*s", width, MOST_WIDTH, labels[k]);
+        put_share(dv_confusion_precision(confusion, k), out);
+        put_share(dv_confusion_recall(confusion, k), out);
+        fprintf(out, "\n");
+    }
+    put_matrix(confusion, labels, out);
+}
+
+void dv_report_text(const dv_report *report, FILE *out)
+{
+    int64_t correct = dv_confusion_correct(&report->confusion);
+    double low, high;
+    dv_wilson_interval(correct, report->count, &low, &high);
+    fprintf(out, "accuracy %.2f%% (%lld of %lld; 95%% interval %.2f%% to %.2f%%), loss %.4f\n",
+            100.0 * (double)correct / (double)report->count, (long long)correct,
+            (long long)report->count, 100 * low, 100 * high, report->loss);
+    fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
+    if (report->missing > 0)
+        fprintf(out, "without %zu unreadable clip%s of the part\n", report->missing,
+                report->missing > 1 ? "s" : "");
+    if (report->skipped > 0)
+        fprintf(out, "%zu unreadable file%s left out\n", report->skipped,
+                report->skipped > 1 ? "s" : "");
+    dv_confusion_text(&report->confusion, report->labels, out);
+}
+
+/* ---- JSON ---- */
+
+json_t *dv_text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    char *copy;
+    if (json != NULL || dv__strdup(text, &copy) != DV_OK)
+        return json;
+    for (char *c = copy; *c != '\0'; c++)
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    json = json_string(copy);
+    free(copy);
+    return json;
+}
+
+/* NaN, a share of nothing, is null. */
+static json_t *share_json(double share)
+{
+    return isnan(share) ? json_null() : json_real(share);
+}
+
+json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits)
+{
+    int64_t classes = dv_predictor_classes(predictor);
+    int64_t best = dv_argmax(logits, classes);
+    double *probabilities;
+    if (dv__calloc((size_t)classes, sizeof *probabilities, &probabilities) != DV_OK)
+        return NULL;
+    dv_softmax(logits, classes, probabilities);
+    json_t *labels = json_array(), *all = json_array(), *raw = json_array();
+    for (int64_t k = 0; k < classes; k++) {
+        json_array_append_new(labels, json_string(dv_predictor_label(predictor, k)));
+        json_array_append_new(all, json_real(probabilities[k]));
+        json_array_append_new(raw, json_real((double)logits[k]));
+    }
+    json_t *result = json_object();
+    if (file != NULL)
+        json_object_set_new(result, "file", dv_text_json(file));
+    json_object_set_new(result, "label", json_string(dv_predictor_label(predictor, best)));
+    json_object_set_new(result, "confidence", json_real(probabilities[best]));
+    json_object_set_new(result, "labels", labels);
+    json_object_set_new(result, "probabilities", all);
+    json_object_set_new(result, "logits", raw);
+    free(probabilities);
+    return result;
+}
+
+json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels)
+{
+    json_t *classes = json_array();
+    for (int64_t k = 0; k < confusion->classes; k++)
+        json_array_append_new(classes,
+                              json_pack("{s:s, s:o, s:o}", "label", labels[k], "precision",
+                                        share_json(dv_confusion_precision(confusion, k)), "recall",
+                                        share_json(dv_confusion_recall(confusion, k))));
+    return classes;
+}
+
+json_t *dv_confusion_json(const dv_confusion *confusion)
+{
+    json_t *rows = json_array();
+    for (int64_t i = 0; i < confusion->classes; i++) {
+        json_t *row = json_array();
+        for (int64_t k = 0; k < confusion->classes; k++)
+            json_array_append_new(row, json_integer(confusion->counts[i * confusion->classes + k]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+json_t *dv_calibration_json(const dv_calibration *calibration)
+{
+    json_t *bins = json_array();
+    for (int m = 0; m < DV_CALIBRATION_BINS; m++) {
+        const dv_calibration_bin *bin = &calibration->bins[m];
+        double count = bin->count > 0 ? (double)bin->count : 1;
+        json_array_append_new(
+            bins,
+            json_pack("{s:f, s:f, s:I, s:f, s:f}", "low", dv_calibration_edge(m), "high",
+                      dv_calibration_edge(m + 1), "count", (json_int_t)bin->count, "confidence",
+                      bin->confidence / count, "accuracy", (double)bin->correct / count));
+    }
+    return json_pack("{s:f, s:o}", "ece", dv_calibration_error(calibration), "bins", bins);
+}
+
+static json_t *clips_json(const dv_report *report)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < report->count; i++) {
+        json_t *one = dv_answer_json(report->predictor, report->clips[i]->path,
+                                     report->logits + i * report->confusion.classes);
+        if (report->clips[i]->length > 0) /* s, of a stretch of the file */
+            json_object_set_new(one, "start", json_real(report->clips[i]->start));
+        json_object_set_new(one, "truth",
+                            json_string(dv_predictor_label(report->predictor, report->truth[i])));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+json_t *dv_report_json(const dv_report *report, bool clips)
+{
+    int64_t correct = dv_confusion_correct(&report->confusion);
+    double low, high;
+    dv_wilson_interval(correct, report->count, &low, &high);
+    json_t *json = json_pack(
+        "{s:s, s:f, s:I, s:I, s:[f, f], s:f, s:o, s:I, s:o, s:o}", DV_JSON_GENERATOR,
+        DV_JSON_DECAVOX, "accuracy", (double)correct / (double)report->count, "correct",
+        (json_int_t)correct, "count", (json_int_t)report->count, "interval_95", low, high, "loss",
+        report->loss, "calibration", dv_calibration_json(&report->calibration), "skipped",
+        (json_int_t)report->skipped, "classes", dv_classes_json(&report->confusion, report->labels),
+        "confusion", dv_confusion_json(&report->confusion));
+    if (json != NULL && report->split != NULL) {
+        json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
+        json_object_set_new(json, "split", dv_text_json(report->split));
+        json_object_set_new(json, "test_set", json_string(report->test_set));
+    }
+    if (json != NULL)
+        json_object_set_new(json, "missing", json_integer((json_int_t)report->missing));
+    if (json != NULL && clips)
+        json_object_set_new(json, "clips", clips_json(report));
+    return json;
+}
+
+/* ---- Files ---- */
+
+/* As RFC 4180 has it: quoted where it holds what ends a field. */
+static void print_field(FILE *out, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++)
+        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', out);
+}
+
+static dv_status write_text(const char *path, const char *text)
+{
+    return dv_atomic_file_store(path, text, strlen(text));
+}
+
+size_t dv_json_flags(FILE *out)
+{
+    return JSON_INDENT(2) | (isatty(fileno(out)) == 1 ? JSON_ENSURE_ASCII : 0);
+}
+
+dv_status dv_json_print(const json_t *json, FILE *out)
+{
+    if (json == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: what is printed as JSON");
+    json_dumpf(json, out, dv_json_flags(out)); /* main looks at what cannot be written */
+    fputc('\n', out);
+    return DV_OK;
+}
+
+dv_status dv_json_read(const char *path, json_t **out)
+{
+    json_error_t error;
+    FILE *file;
+    *out = NULL;
+    DV_TRY(dv_input_open(path, &file));
+    *out = json_loadf(file, 0, &error);
+    fclose(file);
+    if (*out == NULL)
+        return DV_FAIL(DV_EFORMAT, "%s: line %d: %s", path, error.line, error.text);
+    return DV_OK;
+}
+
+dv_status dv_json_write(const char *path, json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    json_decref(json);
+    if (text == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the report for %s", path);
+    dv_status status = write_text(path, text);
+    free(text);
+    return status;
+}
+
+dv_status dv_report_confusion_csv(const dv_report *report, const char *path)
+{
+    const dv_confusion *confusion = &report->confusion;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the confusion matrix");
+    fprintf(stream, "true");
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        fputc(',', stream);
+        print_field(stream, dv_predictor_label(report->predictor, k));
+    }
+    for (int64_t i = 0; i < confusion->classes; i++) {
+        fputc('\n', stream);
+        print_field(stream, dv_predictor_label(report->predictor, i));
+        for (int64_t k = 0; k < confusion->classes; k++)
+            fprintf(stream, ",%lld", (long long)confusion->counts[i * confusion->classes + k]);
+    }
+    fprintf(stream, "\n");
+    fclose(stream);
+    dv_status status = write_text(path, text);
+    free(text);
+    return status;
+}

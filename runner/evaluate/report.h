@@ -1,0 +1,82 @@
+/* What an evaluation tells: accuracy with its interval, per class, the confusion matrix. */
+#ifndef DV_EVALUATE_REPORT_H
+#define DV_EVALUATE_REPORT_H
+
+#include "engine/train/metrics.h"
+#include "frontends/model/predictor.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef struct dv_report {
+    const dv_predictor *predictor; /* borrowed */
+    dv_part part;                  /* DV_PART_COUNT: all */
+    const char *split;             /* that the part is of, borrowed; NULL: is not told */
+    const char **labels;           /* (classes) borrowed texts, owned array */
+    dv_confusion confusion;
+    int64_t count;
+    const dv_clip **clips; /* (count) borrowed clips, owned array */
+    int *truth;            /* (count) class of the checkpoint */
+    float *logits;         /* (count, classes) */
+    double loss;           /* mean cross-entropy */
+    dv_calibration calibration;
+    char test_set[17]; /* a mark of the clips: of their names, words, speakers, parts and sizes as
+                          files, which are the same where the data lie in another folder */
+    size_t skipped;    /* files left out of the data set, */
+    size_t missing;    /* and of the part: the accuracy is without them */
+} dv_report;
+
+/* "train", "validation", "test" and, at DV_PART_COUNT, "all"; ended by NULL. */
+extern const char *const dv_report_parts[];
+
+/* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EFORMAT: no clip in it, or a label
+   that the checkpoint does not know, named. `dataset` must outlive the report. `split` is for the
+   caller to set. */
+dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
+                         dv_report *out);
+void dv_report_free(dv_report *report);
+
+void dv_report_text(const dv_report *report, FILE *out);
+
+/* What is told of a confusion matrix with the labels (classes): precision and recall per class,
+   then the matrix as a table. */
+void dv_confusion_text(const dv_confusion *confusion, const char *const *labels, FILE *out);
+
+/* The same for JSON: a list of {label, precision, recall}; a list of rows. New references. */
+json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels);
+json_t *dv_confusion_json(const dv_confusion *confusion);
+
+/* {ece, bins: a list of {low, high, count, confidence, accuracy}}, both means 0 in a bin without
+   answers. A new reference. */
+json_t *dv_calibration_json(const dv_calibration *calibration);
+
+/* A new reference; NULL when out of memory. `clips`: with the answer to every clip. With the part
+   where the split is told: an accuracy by which an epoch was chosen is none of a test. */
+json_t *dv_report_json(const dv_report *report, bool clips);
+
+/* The confusion matrix as CSV: a row per true class. Replaced whole or not at all. */
+dv_status dv_report_confusion_csv(const dv_report *report, const char *path);
+
+/* A text for JSON, which is UTF-8: in any other, like the names that file systems allow, each byte
+   beyond ASCII becomes '?'. */
+json_t *dv_text_json(const char *text);
+
+/* Label, probabilities and logits of one answer, for JSON; `file` NULL: of what is not said. A new
+   reference; NULL when out of memory. */
+json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
+
+/* How JSON is printed to `out`: indented, and where that is a terminal in ASCII alone, since beyond
+   it there are characters that a terminal obeys. */
+size_t dv_json_flags(FILE *out);
+
+/* Prints JSON to `out` in that way, and ends the line. DV_ENOMEM: `json` is NULL. */
+dv_status dv_json_print(const json_t *json, FILE *out);
+
+/* Reads a file of JSON: a new reference, NULL on failure. DV_EIO, DV_ESYSTEM; DV_EFORMAT names the
+   line. */
+dv_status dv_json_read(const char *path, json_t **out);
+
+/* Writes `json` (reference stolen) as text to `path`, whole or not at all. */
+dv_status dv_json_write(const char *path, json_t *json);
+
+#endif

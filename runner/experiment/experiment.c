@@ -1,0 +1,441 @@
+#include "runner/experiment/experiment.h"
+#include "frontends/model/model_file.h"
+#include "engine/base/yaml.h"
+#include "runner/experiment/feature_presets.h"
+#include "runner/experiment/home.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const dv_section dv_sections[] = {
+    {"data", dv_data_fields, offsetof(dv_experiment, data)},
+    {"features", dv_features_fields, offsetof(dv_experiment, features)},
+    {"augment", dv_augment_fields, offsetof(dv_experiment, augment)},
+    {"train", dv_train_fields, offsetof(dv_experiment, train)},
+    {NULL, NULL, 0},
+};
+
+enum { PATH_SIZE = 1024 };
+
+const dv_field *dv_experiment_field(const char *path)
+{
+    static const char before[] = "pretrain."; /* has sections of the same keys */
+    if (strncmp(path, before, sizeof before - 1) == 0)
+        path += sizeof before - 1;
+    const char *dot = strchr(path, '.');
+    size_t length = dot != NULL ? (size_t)(dot - path) : 0;
+    for (const dv_section *section = dv_sections; dot != NULL && section->name != NULL; section++)
+        if (strlen(section->name) == length && memcmp(section->name, path, length) == 0)
+            return dv_fields_find(section->fields, dot + 1);
+    return NULL;
+}
+
+/* ---- The model's file ---- */
+
+/* Beside the configuration, then among decavox's own. */
+typedef struct model_folders {
+    char beside[PATH_SIZE];
+    dv_home own;
+    const char *list[DV_HOME_FOLDERS + 2]; /* ended by NULL */
+} model_folders;
+
+static dv_status find_folders(const char *config_path, model_folders *out)
+{
+    char copy[PATH_SIZE];
+    int length = snprintf(copy, sizeof copy, "%s", config_path);
+    if (length >= 0 && length < PATH_SIZE)
+        length = snprintf(out->beside, sizeof out->beside, "%s/models", dirname(copy));
+    if (length < 0 || length >= PATH_SIZE)
+        return DV_FAIL(DV_EARG, "the path '%.40s...' is too long", config_path);
+    dv_home_list("configs/models", &out->own);
+    out->list[0] = out->beside;
+    for (int i = 0; i < out->own.count; i++)
+        out->list[1 + i] = out->own.folders[i];
+    out->list[1 + out->own.count] = NULL;
+    return DV_OK;
+}
+
+static dv_status copy_resolved(const char *const *folders, const dv_tree *model, dv_tree **out)
+{
+    DV_TRY(dv_tree_copy(model, out));
+    dv_status status = dv_model_resolve(folders, *out);
+    if (status != DV_OK)
+        dv_tree_free(*out);
+    return status;
+}
+
+/* Replaces `model: NAME` by the content of its file, and the names of an ensemble's members. */
+static dv_status resolve_model(const char *config_path, dv_tree *tree)
+{
+    model_folders folders;
+    dv_tree *content = NULL;
+    const dv_tree *model = dv_tree_get(tree, "model");
+    if (model == NULL)
+        return dv_tree_fail(tree, "the section 'model' is missing");
+    DV_TRY(find_folders(config_path, &folders));
+    if (model->kind == DV_TREE_SCALAR)
+        DV_TRY(dv_model_file_find(folders.list, model, &content));
+    else
+        DV_TRY(copy_resolved(folders.list, model, &content));
+    return dv_tree_set(tree, "model", content);
+}
+
+static dv_status check_model(const dv_tree *model)
+{
+    static const char *const keys[] = {"name", "layers"};
+    if (model->kind != DV_TREE_MAP)
+        return dv_tree_fail(model, "model: expected a name, or a map with name and layers");
+    for (size_t i = 0; i < model->count; i++) {
+        const char *key = model->children[i]->key;
+        if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0)
+            continue;
+        const char *nearest = dv_nearest(key, keys, 2);
+        return dv_tree_fail(model->children[i], "model: unknown key '%s'%s%s%s", key,
+                            nearest != NULL ? ", did you mean '" : "",
+                            nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    }
+    return DV_OK;
+}
+
+/* ---- All sections ---- */
+
+static dv_status check_sections(const dv_tree *tree)
+{
+    const char *names[8];
+    size_t count = 0;
+    for (; dv_sections[count].name != NULL; count++)
+        names[count] = dv_sections[count].name;
+    names[count++] = "model";
+    names[count++] = "pretrain";
+    names[count++] = "base"; /* done with when the file was read */
+    if (tree->kind != DV_TREE_MAP)
+        return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
+    for (size_t i = 0; i < tree->count; i++) {
+        const char *key = tree->children[i]->key;
+        bool known = false;
+        for (size_t k = 0; k < count; k++)
+            known = known || strcmp(key, names[k]) == 0;
+        if (known)
+            continue;
+        const char *nearest = dv_nearest(key, names, count);
+        return dv_tree_fail(tree->children[i], "unknown section '%s'%s%s%s", key,
+                            nearest != NULL ? ", did you mean '" : "",
+                            nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    }
+    return DV_OK;
+}
+
+static dv_status read_section(const dv_tree *tree, const dv_section *section, dv_experiment *out)
+{
+    void *record = (char *)out + section->offset;
+    DV_TRY(
+        dv_fields_read(section->fields, dv_tree_get(tree, section->name), section->name, record));
+    dv_tree *map;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &map));
+    dv_status status = dv_fields_write(section->fields, record, map);
+    if (status != DV_OK) {
+        dv_tree_free(map);
+        return status;
+    }
+    DV_TRY(dv_tree_append(out->tree, section->name, map));
+    /* Once more, so that what is borrowed is borrowed of the copy, which stays. */
+    return dv_fields_read(section->fields, map, section->name, record);
+}
+
+/* Keeps the section `pretrain` as it stands: what it means depends on all the others. */
+static dv_status read_pretrain(const dv_tree *tree, dv_experiment *out)
+{
+    static const char *const sections[] = {"data", "augment", "train"};
+    const dv_tree *pretrain = dv_tree_get(tree, "pretrain");
+    if (pretrain == NULL || pretrain->kind == DV_TREE_NULL)
+        return DV_OK;
+    if (pretrain->kind != DV_TREE_MAP)
+        return dv_tree_fail(pretrain, "pretrain: expected sections: data, augment, train");
+    for (size_t i = 0; i < pretrain->count; i++) {
+        const dv_tree *section = pretrain->children[i];
+        bool known = false;
+        for (int k = 0; k < 3; k++)
+            known = known || strcmp(section->key, sections[k]) == 0;
+        if (!known)
+            return dv_tree_fail(section,
+                                "pretrain: unknown section '%s'; it may have data, "
+                                "augment and train",
+                                section->key);
+    }
+    dv_tree *copy;
+    DV_TRY(dv_tree_copy(pretrain, &copy));
+    DV_TRY(dv_tree_append(out->tree, "pretrain", copy));
+    out->pretrain = dv_tree_get(out->tree, "pretrain");
+    return DV_OK;
+}
+
+static dv_status read_sections(const dv_tree *tree, dv_experiment *out)
+{
+    DV_TRY(check_sections(tree));
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &out->tree));
+    for (const dv_section *section = dv_sections; section->name != NULL; section++)
+        DV_TRY(read_section(tree, section, out));
+    return DV_OK;
+}
+
+dv_status dv_experiment_without_model(const dv_tree *settings, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_status status = read_sections(settings, out);
+    if (status != DV_OK)
+        dv_experiment_free(out);
+    return status;
+}
+
+static dv_status read_all(const dv_tree *tree, dv_experiment *out)
+{
+    DV_TRY(read_sections(tree, out));
+    const dv_tree *model = dv_tree_get(tree, "model");
+    if (model == NULL)
+        return dv_tree_fail(tree, "the section 'model' is missing");
+    DV_TRY(check_model(model));
+    dv_tree *copy;
+    DV_TRY(dv_tree_copy(model, &copy));
+    DV_TRY(dv_tree_append(out->tree, "model", copy));
+    out->model = dv_tree_get(out->tree, "model");
+    return read_pretrain(tree, out);
+}
+
+dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_status status = read_all(resolved, out);
+    if (status == DV_OK && out->pretrain != NULL) { /* to say now what is wrong with it */
+        dv_experiment before;
+        status = dv_experiment_pretraining(out, &before);
+        if (status == DV_OK)
+            dv_experiment_free(&before);
+    }
+    if (status != DV_OK)
+        dv_experiment_free(out);
+    return status;
+}
+
+static dv_status set_empty(dv_tree *tree, const char *key, dv_tree_kind kind)
+{
+    dv_tree *value;
+    if (kind == DV_TREE_SCALAR)
+        DV_TRY(dv_tree_new_scalar("", NULL, 0, &value));
+    else
+        DV_TRY(dv_tree_new(DV_TREE_NULL, NULL, 0, &value));
+    return dv_tree_set(tree, key, value);
+}
+
+/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it, nor taught.
+   What is left out of other data, or added to them, they say themselves. */
+static dv_status lay_pretraining(dv_tree *before, const dv_tree *pretrain)
+{
+    DV_TRY(set_empty(before, "pretrain", DV_TREE_NULL));
+    DV_TRY(set_empty(before, "train.freeze", DV_TREE_NULL));
+    DV_TRY(set_empty(before, "train.teacher", DV_TREE_SCALAR));
+    if (dv_tree_get(dv_tree_get(pretrain, "data"), "path") != NULL) {
+        DV_TRY(set_empty(before, "data.exclude", DV_TREE_SCALAR));
+        DV_TRY(set_empty(before, "data.more", DV_TREE_NULL));
+    }
+    return dv_tree_merge(before, pretrain);
+}
+
+dv_status dv_experiment_pretraining(const dv_experiment *experiment, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_tree *before;
+    DV_TRY(dv_tree_copy(experiment->tree, &before));
+    dv_status status = lay_pretraining(before, experiment->pretrain);
+    if (status == DV_OK)
+        status = dv_experiment_restore(before, out);
+    dv_tree_free(before);
+    return status;
+}
+
+dv_status dv_experiment_set_files(dv_experiment *experiment, const char *key, const char *files)
+{
+    char path[64],
+        *text = (char *)&experiment->train + dv_fields_find(dv_train_fields, key)->offset;
+    dv_tree *value;
+    snprintf(path, sizeof path, "train.%s", key);
+    if (strlen(files) >= DV_STRING_SIZE)
+        return DV_FAIL(DV_EARG, "%s is too long: %.60s...", path, files);
+    DV_TRY(dv_tree_new_scalar(files, NULL, 0, &value));
+    value->quoted = true; /* a text, also where it looks like a number */
+    DV_TRY(dv_tree_set(experiment->tree, path, value));
+    strcpy(text, files);
+    return DV_OK;
+}
+
+static void shorten_paths_of(const dv_section *section, dv_tree *map)
+{
+    if (section->fields == dv_data_fields)
+        dv_dataset_shorten_paths(map);
+    else
+        dv_fields_shorten_paths(section->fields, map);
+}
+
+void dv_experiment_shorten_paths(dv_tree *resolved)
+{
+    dv_tree *pretrain = dv_tree_find(resolved, "pretrain");
+    if (pretrain != NULL)
+        dv_experiment_shorten_paths(pretrain);
+    for (const dv_section *section = dv_sections; section->name != NULL; section++)
+        shorten_paths_of(section, dv_tree_find(resolved, section->name));
+}
+
+/* ---- Files ---- */
+
+/* Of one configuration: files on top of each other, and in all. A file that two others begin with
+   counts twice. */
+enum { MOST_BASES = 8, MOST_FILES = 64 };
+
+/* A configuration that is being read, with all its files. */
+typedef struct reading {
+    int files;
+    int64_t nodes; /* of them together: what has more could not be written again */
+} reading;
+
+/* The path of `name` beside the file `path`. */
+static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash != NULL && name[0] != '/' ? (int)(slash - path) + 1 : 0;
+    int length = snprintf(out, PATH_SIZE, "%.*s%s", folder, path, name);
+    if (length < 0 || length >= PATH_SIZE)
+        return DV_FAIL(DV_EARG, "the path '%.40s...' is too long", name);
+    return DV_OK;
+}
+
+static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
+                            dv_tree **out);
+
+/* Reads one file, `name` in another one; NULL: the first. */
+static dv_status read_file(reading *all, const char *path, const dv_tree *name, dv_tree **out)
+{
+    if (all->files++ == MOST_FILES)
+        return dv_tree_fail(name, "base: more than %d files in all", MOST_FILES);
+    DV_TRY(dv_yaml_read(path, out));
+    dv_status status = dv_feature_preset_expand(path, *out);
+    all->nodes += dv_tree_nodes(*out);
+    if (status == DV_OK && all->nodes > DV_YAML_MAX_NODES)
+        status = dv_tree_fail(name, "base: more than %d values in all", DV_YAML_MAX_NODES);
+    if (status != DV_OK)
+        dv_tree_free(*out);
+    return status;
+}
+
+/* Lays the file that `name` in the file `path` stands for over *below; NULL: nothing is there. */
+static dv_status lay_over(reading *all, const char *path, const dv_tree *name, int depth,
+                          dv_tree **below)
+{
+    char base_path[PATH_SIZE];
+    dv_tree *base;
+    if (name->kind != DV_TREE_SCALAR)
+        return dv_tree_fail(name, "base: expected the name of a file, or a list of names");
+    if (depth == MOST_BASES)
+        return dv_tree_fail(name,
+                            "base: more than %d files on top of each other; does one "
+                            "begin with itself?",
+                            MOST_BASES);
+    DV_TRY(beside(path, name->text, base_path));
+    DV_TRY(read_based(all, base_path, name, depth + 1, &base));
+    if (base->kind == DV_TREE_MAP && *below == NULL) {
+        *below = base;
+        return DV_OK;
+    }
+    dv_status status = base->kind == DV_TREE_MAP
+                           ? dv_tree_merge(*below, base)
+                           : dv_tree_fail(name, "base: %s has no sections", base_path);
+    dv_tree_free(base);
+    return status;
+}
+
+/* Reads the file and lays it over those that its key `base` names, each over those before it. */
+static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
+                            dv_tree **out)
+{
+    dv_tree *own, *below = NULL;
+    DV_TRY(read_file(all, path, name, &own));
+    const dv_tree *base = dv_tree_get(own, "base");
+    if (base == NULL) {
+        *out = own;
+        return DV_OK;
+    }
+    bool several = base->kind == DV_TREE_LIST && base->count > 0;
+    dv_status status = several ? DV_OK : lay_over(all, path, base, depth, &below);
+    for (size_t i = 0; several && status == DV_OK && i < base->count; i++)
+        status = lay_over(all, path, base->children[i], depth, &below);
+    if (status == DV_OK)
+        status = dv_tree_merge(below, own);
+    dv_tree_free(own);
+    if (status != DV_OK)
+        dv_tree_free(below);
+    else
+        *out = below;
+    return status;
+}
+
+/* What the command line says, its preset of the features as the keys that it stands for. */
+static dv_status lay_overrides(const char *path, dv_tree *tree, const dv_tree *overrides)
+{
+    dv_tree *copy;
+    if (tree->kind != DV_TREE_MAP || overrides == NULL)
+        return DV_OK;
+    if (dv_tree_get(overrides, "base") != NULL)
+        return dv_tree_fail(dv_tree_get(overrides, "base"),
+                            "base: a configuration file says what it is laid over; here single "
+                            "keys are set");
+    DV_TRY(dv_tree_copy(overrides, &copy));
+    dv_status status = dv_feature_preset_expand(path, copy);
+    if (status == DV_OK)
+        status = dv_tree_merge(tree, copy);
+    dv_tree_free(copy);
+    return status;
+}
+
+dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_tree *tree;
+    DV_TRY(read_based(&(reading){0}, path, NULL, 0, &tree));
+    dv_status status = lay_overrides(path, tree, overrides);
+    if (status == DV_OK && tree->kind == DV_TREE_MAP)
+        status = resolve_model(path, tree);
+    dv_features_resolved resolved;
+    if (status == DV_OK)
+        status = dv_features_resolve(dv_tree_find(tree, "features"), &resolved);
+    if (status == DV_OK)
+        status = dv_experiment_restore(tree, out);
+    if (status != DV_OK) {
+        dv_tree_free(tree);
+        return status;
+    }
+    out->resolved = resolved;
+    out->files = tree;
+    return DV_OK;
+}
+
+dv_look_config dv_experiment_look(const dv_experiment *experiment)
+{
+    return (dv_look_config){.sample_rate = experiment->features.sample_rate,
+                            .duration = experiment->features.duration,
+                            .max_seconds = experiment->data.max_seconds,
+                            .batch_size = experiment->train.batch_size,
+                            .accumulate = experiment->train.accumulate};
+}
+
+void dv_experiment_free(dv_experiment *experiment)
+{
+    dv_tree_free(experiment->files);
+    dv_tree_free(experiment->tree);
+    memset(experiment, 0, sizeof *experiment);
+}
+
+const char *dv_experiment_model_name(const dv_experiment *experiment)
+{
+    const dv_tree *name = dv_tree_get(experiment->model, "name");
+    return name != NULL && name->kind == DV_TREE_SCALAR ? name->text : "model";
+}

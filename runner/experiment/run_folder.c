@@ -1,0 +1,384 @@
+#include "runner/experiment/run_folder.h"
+#include "engine/base/text.h"
+#include "engine/base/atomic_file.h"
+#include "engine/base/folder.h"
+#include "engine/base/input_file.h"
+#include "engine/base/yaml.h"
+#include "runner/experiment/printing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- The folder ---- */
+
+/* Not F_SETLK: that lock would belong to the process, not to its children, and go with the first
+   descriptor that it closes. */
+dv_status dv_lock_folder(const char *path, const char *by, int *lock)
+{
+    *lock = open(path, O_RDONLY | O_DIRECTORY);
+    if (*lock < 0)
+        return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", path, strerror(errno));
+    if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return DV_FAIL(DV_EARG, "%s is in use: %s", path, by);
+    return DV_OK; /* also on file systems that know no locks */
+}
+
+/* ---- The run in it ---- */
+
+static const char events_prefix[] = "events.out.tfevents.";
+static const char page[] = "report.html", summary[] = "crossval.json";
+
+/* What a run writes whole or not at all, and what a cross-validation does. */
+static const char *const run_files[] = {"config.yaml",
+                                        "last.safetensors",
+                                        "model.safetensors",
+                                        "metrics.csv",
+                                        "confusion.csv",
+                                        "report.json",
+                                        page,
+                                        summary};
+enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
+
+static bool is_events(const char *name)
+{
+    return strncmp(name, events_prefix, sizeof events_prefix - 1) == 0;
+}
+
+bool dv_run_is_state(const char *name)
+{
+    if (is_events(name) || strcmp(name, "log.txt") == 0)
+        return true;
+    for (size_t i = 0; i < RUN_FILES; i++) {
+        if (strcmp(name, run_files[i]) == 0)
+            return run_files[i] != page && run_files[i] != summary;
+    }
+    return false;
+}
+
+static dv_status fail_foreign(const char *path, const char *file)
+{
+    return DV_FAIL(DV_EARG, "%s holds the %s of a run: move it away, or choose another --out", path,
+                   file);
+}
+
+/*
+ * To begin a run: nothing is there that it would write over or take for its own. A log.txt may be,
+ * that of a training which failed before it had begun; it is written on.
+ */
+static dv_status check_free(const char *path)
+{
+    if (dv_run_has(path, "config.yaml"))
+        return DV_FAIL(DV_EARG,
+                       "%s holds a run already: go on with `--resume %s`, or choose "
+                       "another --out",
+                       path, path);
+    for (size_t i = 0; i < RUN_FILES; i++) {
+        if (dv_run_has(path, run_files[i]))
+            return fail_foreign(path, run_files[i]);
+    }
+    dv_status status = dv_run_has(path, "pretrain") ? fail_foreign(path, "pretrain") : DV_OK;
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return DV_FAIL(DV_EIO, "cannot read the folder %s: %s", path, strerror(errno));
+    for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
+        if (is_events(entry->d_name))
+            status = fail_foreign(path, entry->d_name);
+    }
+    closedir(directory);
+    return status;
+}
+
+/*
+ * To go on with a run: there is one, and it has a state or nothing to lose. A run that has ended
+ * may have lost its state, as a cross-validation removes it; from config.yaml alone it would begin
+ * anew, over what it has left.
+ */
+static dv_status check_begun(const char *path)
+{
+    if (dv_run_has(path, "last.safetensors"))
+        return DV_OK;
+    if (!dv_run_has(path, "config.yaml"))
+        return DV_FAIL(DV_EARG, "%s holds no run: neither config.yaml nor last.safetensors", path);
+    static const char *const ends[] = {"model.safetensors", "report.json"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (dv_run_has(path, ends[i]))
+            return DV_FAIL(DV_EARG,
+                           "the run in %s is finished: its %s is there, and last.safetensors, to "
+                           "go on from, is not; to train further, begin another with --out and "
+                           "--init_from%s%s%s",
+                           path, ends[i], i == 0 ? " " : "", i == 0 ? path : "",
+                           i == 0 ? "/model.safetensors" : "");
+    }
+    return DV_OK;
+}
+
+static bool is_temporary(int folder, const char *name)
+{
+    struct stat facts;
+    bool named = false;
+    for (size_t i = 0; i < RUN_FILES && !named; i++)
+        named = dv_atomic_file_is_temporary(name, run_files[i]);
+    return named && fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(facts.st_mode);
+}
+
+void dv_run_sweep(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (is_temporary(dirfd(directory), entry->d_name))
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
+    closedir(directory);
+}
+
+dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
+{
+    memset(out, 0, sizeof *out);
+    out->lock = -1;
+    if (strlen(path) >= sizeof out->path)
+        return DV_FAIL(DV_EARG, "the path of the run's folder is too long: %.60s...", path);
+    strcpy(out->path, path);
+    if (!resume)
+        DV_TRY(dv_make_folders(path));
+    DV_TRY(dv_lock_folder(path, "another training is at work there", &out->lock));
+    DV_TRY(resume ? check_begun(path) : check_free(path));
+    char file[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(out, "pretrain", file);
+    dv_run_sweep(path);
+    dv_run_sweep(file);
+    dv_run_folder_path(out, "log.txt", file);
+    out->log = fopen(file, "a"); /* where stderr is the same file, neither overwrites the other */
+    if (out->log == NULL)
+        return DV_FAIL(DV_EIO, "cannot write %s: %s", file, strerror(errno));
+    out->bar = isatty(STDERR_FILENO) == 1;
+    return DV_OK;
+}
+
+/* Tells, once, that the log cannot be written. */
+static void flush_log(dv_run_folder *folder)
+{
+    errno = 0;
+    bool good = fflush(folder->log) == 0 && ferror(folder->log) == 0;
+    if (!good && !folder->log_failed)
+        fprintf(stderr, "decavox: %s/log.txt cannot be written (%s): the training goes on\n",
+                dv_show(folder->path).text,
+                errno != 0 ? strerror(errno) : "an earlier write failed");
+    folder->log_failed = folder->log_failed || !good;
+    clearerr(folder->log);
+}
+
+void dv_run_folder_close(dv_run_folder *folder)
+{
+    if (folder->log != NULL) {
+        flush_log(folder);
+        fclose(folder->log);
+    }
+    folder->log = NULL;
+    dv_events_close(folder->events);
+    folder->events = NULL;
+    if (folder->lock >= 0)
+        close(folder->lock);
+    folder->lock = -1;
+}
+
+void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE])
+{
+    int length = snprintf(path, DV_RUN_PATH_SIZE, "%s/%s", folder->path, file);
+    DV_ASSERT(length < DV_RUN_PATH_SIZE); /* the folder's path leaves room for the run's names */
+}
+
+bool dv_run_has(const char *path, const char *file)
+{
+    char name[DV_RUN_PATH_SIZE + 64];
+    int length = snprintf(name, sizeof name, "%s/%s", path, file);
+    return length > 0 && (size_t)length < sizeof name && access(name, F_OK) == 0;
+}
+
+dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree)
+{
+    char path[DV_RUN_PATH_SIZE], *text;
+    dv_run_folder_path(folder, file, path);
+    DV_TRY(dv_yaml_write(tree, &text));
+    dv_status status = dv_atomic_file_store(path, text, strlen(text));
+    free(text);
+    return status;
+}
+
+/* ---- What is printed ---- */
+
+static void clear_bar(dv_run_folder *folder)
+{
+    if (folder->bar_shown)
+        fprintf(stderr, "\r\033[K");
+    folder->bar_shown = false;
+}
+
+void dv_run_print(dv_run_folder *folder, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    clear_bar(folder);
+    dv_shown shown = dv_show(line); /* it holds names of users */
+    printf("%s\n", shown.text);
+    dv_printing_flush();
+    fprintf(folder->log, "%s\n", shown.text);
+    flush_log(folder);
+}
+
+void dv_run_print_lines(dv_run_folder *folder, const char *text)
+{
+    for (const char *end; text != NULL && (end = strchr(text, '\n')) != NULL; text = end + 1)
+        dv_run_print(folder, "%.*s", (int)(end - text), text);
+}
+
+void dv_run_note(dv_run_folder *folder, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(folder->log, format, arguments);
+    va_end(arguments);
+    fputc('\n', folder->log);
+}
+
+void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
+                     uint64_t total, double loss)
+{
+    enum { WIDTH = 30 };
+    if (!folder->bar)
+        return;
+    char bar[WIDTH + 1];
+    uint64_t filled = total > 0 ? WIDTH * done / total : 0;
+    for (uint64_t i = 0; i < WIDTH; i++)
+        bar[i] = i < filled ? '=' : ' ';
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f\033[K",
+            epoch, epochs, bar, done, total, loss);
+    folder->bar_shown = true;
+}
+
+/* ---- metrics.csv ---- */
+
+static const char header[] = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,"
+                             "learning_rate,gradient_norm,loss_scale,skipped_steps,seconds\n";
+
+/* The rows of epochs up to `epochs` of the file at hand, behind the header. */
+static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out)
+{
+    FILE *file;
+    if (epochs <= 0 || dv_input_open(path, &file) != DV_OK)
+        return DV_OK;
+    char line[512];
+    dv_status status = DV_OK;
+    while (status == DV_OK && fgets(line, sizeof line, file) != NULL) {
+        int64_t epoch;
+        if (sscanf(line, "%" SCNd64 ",", &epoch) == 1 && epoch <= epochs &&
+            strchr(line, '\n') != NULL)
+            status = dv_atomic_file_write(out, line, strlen(line));
+    }
+    fclose(file);
+    return status;
+}
+
+static bool has_rows(const char *path)
+{
+    char line[512];
+    FILE *file;
+    if (dv_input_open(path, &file) != DV_OK)
+        return false;
+    bool found = fgets(line, sizeof line, file) != NULL && fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    return found;
+}
+
+/* A run that has lost its state, or was killed before it had one, begins anew: the rows that it has
+   left stay under the first free name of metrics-1.csv, metrics-2.csv, .... */
+static dv_status keep_rows(dv_run_folder *folder, const char *path)
+{
+    char name[32], kept[DV_RUN_PATH_SIZE];
+    int number = 1;
+    do {
+        snprintf(name, sizeof name, "metrics-%d.csv", number++);
+    } while (dv_run_has(folder->path, name));
+    dv_run_folder_path(folder, name, kept);
+    if (rename(path, kept) != 0)
+        return DV_FAIL(DV_EIO, "cannot keep %s as %s: %s", path, kept, strerror(errno));
+    dv_run_print(folder,
+                 "warning: there is no last.safetensors to go on from: the run begins again at "
+                 "epoch 1; its metrics until now are kept as %s",
+                 kept);
+    return DV_OK;
+}
+
+dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(folder, "metrics.csv", path);
+    if (epochs < 0 && has_rows(path))
+        DV_TRY(keep_rows(folder, path));
+    dv_atomic_file *file;
+    DV_TRY(dv_atomic_file_open(path, &file));
+    dv_status status = dv_atomic_file_write(file, header, strlen(header));
+    if (status == DV_OK)
+        status = kept_rows(path, epochs, file);
+    if (status == DV_OK)
+        return dv_atomic_file_commit(file);
+    dv_atomic_file_abort(file);
+    return status;
+}
+
+dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(folder, "metrics.csv", path);
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
+    fprintf(file, "%" PRId64 ",%.6f,%.6f,%.6f,%.6f,%.6g,%.6g,%g,%" PRId64 ",%.3f\n", metrics->epoch,
+            metrics->train_loss, metrics->train_accuracy, metrics->validation_loss,
+            metrics->validation_accuracy, metrics->learning_rate, metrics->gradient_norm,
+            metrics->loss_scale, metrics->skipped, metrics->seconds);
+    if (fclose(file) != 0)
+        return DV_FAIL(DV_EIO, "cannot write %s: %s", path, strerror(errno));
+    return DV_OK;
+}
+
+/* ---- Events ---- */
+
+dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics)
+{
+    const struct {
+        const char *tag;
+        double value;
+    } scalars[] = {
+        {"loss/train", metrics->train_loss},
+        {"loss/validation", metrics->validation_loss},
+        {"accuracy/train", metrics->train_accuracy},
+        {"accuracy/validation", metrics->validation_accuracy},
+        {"learning_rate", metrics->learning_rate},
+        {"gradient_norm", metrics->gradient_norm},
+        {"loss_scale", metrics->loss_scale > 1 ? metrics->loss_scale : NAN},
+    };
+    if (folder->events == NULL)
+        DV_TRY(dv_events_open(folder->path, metrics->epoch, &folder->events));
+    for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++) {
+        if (!isnan(scalars[i].value))
+            DV_TRY(dv_events_add(folder->events, metrics->epoch, scalars[i].tag, scalars[i].value));
+    }
+    return dv_events_flush(folder->events);
+}

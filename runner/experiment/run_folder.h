@@ -1,0 +1,96 @@
+/*
+ * The folder that a training leaves:
+ *
+ *     config.yaml          the resolved configuration
+ *     last.safetensors     everything to go on with: --resume
+ *     model.safetensors    the trained model, for eval and predict
+ *     metrics.csv          a row per epoch; metrics-1.csv, ... those of a run that had to begin
+ * again confusion.csv        of the test part, or the validation part where there is no test part
+ *     report.json          the same evaluation with all its figures, and the part that it is of
+ *     report.html          the same to be looked at: what was found in the data, curves, confusion
+ *                          matrix, worst mistakes;
+ *                          without a test and a validation part, and so without the two files
+ *                          above, the curves alone
+ *     events.out.tfevents.SECONDS.decavox
+ *                          the epochs for TensorBoard; one more for each time the run went on
+ *     log.txt              what was printed
+ *
+ * A training locks the folder while it is at work there.
+ */
+#ifndef DV_EXPERIMENT_RUN_FOLDER_H
+#define DV_EXPERIMENT_RUN_FOLDER_H
+
+#include "runner/experiment/events.h"
+#include "engine/train/trainer.h"
+
+#include <stdio.h>
+
+enum { DV_RUN_PATH_SIZE = 1024 };
+
+typedef struct dv_run_folder {
+    char path[DV_RUN_PATH_SIZE - 64];
+    int lock; /* a descriptor of the folder; -1: none */
+    FILE *log;
+    bool log_failed; /* and it was told */
+    bool bar;        /* a progress bar on the terminal: stderr is one */
+    bool bar_shown;
+    dv_events *events; /* NULL until there is one */
+} dv_run_folder;
+
+/*
+ * Takes the folder for oneself, until *lock, a descriptor, is closed: -1 or to be closed by the
+ * caller, whatever is returned. DV_EARG where another process has it: "PATH is in use: `by`". The
+ * lock belongs to the open folder, not to a process, and is therefore also that of all children.
+ */
+dv_status dv_lock_folder(const char *path, const char *by, int *lock);
+
+/*
+ * To begin a run, makes the folder, its parents too; to `resume` one, takes the one that is there.
+ * Locks it. DV_EIO: it cannot be made or opened. DV_EARG: another training is at work there; to
+ * begin, it holds a run already, or a file of one, named; to resume, it holds none, or one that has
+ * ended without a state to go on from. To be closed with dv_run_folder_close in any case.
+ */
+dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
+void dv_run_folder_close(dv_run_folder *folder);
+
+/* Whether a file of this name in the folder of a run is part of its state: all but the page. */
+bool dv_run_is_state(const char *name);
+
+/* Removes the temporaries (atomic_file.h) that a killed run or cross-validation has left in the
+   folder, which belongs to the caller. */
+void dv_run_sweep(const char *path);
+
+/* The path of a file in the folder. */
+void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
+
+/* Whether the run's folder at `path` has a file of this name. */
+bool dv_run_has(const char *path, const char *file);
+
+/* A line to standard output and the log. What cannot be written to either is told on stderr, once,
+   and the run goes on. */
+void dv_run_print(dv_run_folder *folder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Each line of a text that ends with one, in the same way; NULL: nothing. */
+void dv_run_print_lines(dv_run_folder *folder, const char *text);
+
+/* A line to the log alone. */
+void dv_run_note(dv_run_folder *folder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Shows or refreshes the progress bar of an epoch: `done` of `total` steps. */
+void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
+                     uint64_t total, double loss);
+
+/* Writes a tree as a YAML file, whole or not at all. */
+dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree);
+
+/* metrics.csv: begins it, `epochs` -1, or, to go on from a state, keeps the rows of the first
+   `epochs` epochs. Where a run begins that has rows already, they stay as metrics-1.csv, ... */
+dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs);
+dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
+
+/* The epoch's scalars for TensorBoard, in a file that this process makes with its first epoch. */
+dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics);
+
+#endif

@@ -1,0 +1,216 @@
+/* Pictures with two axes. */
+#include "runner/page/svg.h"
+
+#include <math.h>
+
+/* ---- Axes ---- */
+
+enum { WIDTH = 480, HEIGHT = 270, LEFT = 62, RIGHT = 466, TOP = 40, BOTTOM = 222 };
+
+typedef struct axis_pair {
+    dv_scale x, y;
+    const char *x_unit, *y_unit; /* behind each tick */
+    const char *name;            /* of x */
+} axis_pair;
+
+static double place_x(const axis_pair *axes, double value)
+{
+    return LEFT + (value - axes->x.low) / (axes->x.high - axes->x.low) * (RIGHT - LEFT);
+}
+
+static double place_y(const axis_pair *axes, double value)
+{
+    return BOTTOM - (value - axes->y.low) / (axes->y.high - axes->y.low) * (BOTTOM - TOP);
+}
+
+static void put_axes(FILE *out, const axis_pair *axes)
+{
+    char label[DV_TICK_SIZE];
+    fputs("<g class=\"axis\">\n", out);
+    for (int i = 0; i < axes->y.count; i++) {
+        double y = place_y(axes, dv_scale_tick(&axes->y, i));
+        dv_scale_label(&axes->y, i, label);
+        fprintf(out, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" ", LEFT, y,
+                RIGHT, LEFT - 8, y + 4);
+        fprintf(out, "text-anchor=\"end\">%s%s</text>\n", label, axes->y_unit);
+    }
+    for (int i = 0; i < axes->x.count; i++) {
+        double x = place_x(axes, dv_scale_tick(&axes->x, i));
+        dv_scale_label(&axes->x, i, label);
+        fprintf(out, "<path class=\"tick\" d=\"M%.1f %dv5\"/><text x=\"%.1f\" y=\"%d\" ", x, BOTTOM,
+                x, BOTTOM + 19);
+        fprintf(out, "text-anchor=\"middle\">%s%s</text>\n", label, axes->x_unit);
+    }
+    fprintf(out, "<rect class=\"frame\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", LEFT,
+            TOP, RIGHT - LEFT, BOTTOM - TOP);
+    fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n</g>\n",
+            (LEFT + RIGHT) / 2, BOTTOM + 40, axes->name);
+}
+
+static void put_head(FILE *out, const char *title)
+{
+    fprintf(out, "<text class=\"head\" x=\"%d\" y=\"%d\">", 4, TOP - 14);
+    dv_svg_text(out, title);
+    fputs("</text>\n", out);
+}
+
+/* ---- Lines ---- */
+
+static size_t finite_count(const dv_chart *chart, const dv_line *line)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < chart->count; i++)
+        count += isfinite(line->values[i]) != 0;
+    return count;
+}
+
+/* The vertical axis begins at 0 where that costs the lines less than half of the height. */
+static axis_pair choose_axes(const dv_chart *chart)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t l = 0; l < chart->line_count; l++) {
+        for (size_t i = 0; i < chart->count; i++) {
+            double value = chart->lines[l].values[i];
+            low = isfinite(value) ? fmin(low, value) : low;
+            high = isfinite(value) ? fmax(high, value) : high;
+        }
+    }
+    if (low > 0 && low < high / 2)
+        low = 0;
+    return (axis_pair){.x = dv_scale_whole(chart->epochs[0], chart->epochs[chart->count - 1], 9),
+                       .y = dv_scale_around(low, high, 7),
+                       .x_unit = "",
+                       .y_unit = chart->unit,
+                       .name = "epoch"};
+}
+
+/* A single point is no line: it gets a dot. */
+static void put_line(FILE *out, const dv_chart *chart, const axis_pair *axes, const dv_line *line)
+{
+    fprintf(out, "<polyline class=\"line %s\" points=\"", line->class);
+    const char *space = "";
+    double x = 0, y = 0;
+    for (size_t i = 0; i < chart->count; i++) {
+        if (!isfinite(line->values[i]))
+            continue;
+        x = place_x(axes, chart->epochs[i]);
+        y = place_y(axes, line->values[i]);
+        fprintf(out, "%s%.1f,%.1f", space, x, y);
+        space = " ";
+    }
+    fputs("\"/>\n", out);
+    if (finite_count(chart, line) == 1)
+        fprintf(out, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>\n", line->class,
+                x, y);
+}
+
+/* From the right, above the frame. */
+static void put_legend(FILE *out, const dv_chart *chart)
+{
+    double right = RIGHT;
+    for (size_t l = chart->line_count; l-- > 0;) {
+        const dv_line *line = &chart->lines[l];
+        if (finite_count(chart, line) == 0)
+            continue;
+        right -= 6.4 * dv__svg_length(line->name);
+        fprintf(out, "<path class=\"line %s\" d=\"M%.1f %dh24\"/>", line->class, right - 30,
+                TOP - 18);
+        fprintf(out, "<text x=\"%.1f\" y=\"%d\">", right, TOP - 14);
+        dv_svg_text(out, line->name);
+        fputs("</text>\n", out);
+        right -= 46;
+    }
+}
+
+static void put_description(FILE *out, const dv_chart *chart)
+{
+    size_t last = chart->count - 1;
+    fprintf(out, "<desc id=\"%s-desc\">Epochs %g to %g.", chart->id, chart->epochs[0],
+            chart->epochs[last]);
+    for (size_t l = 0; l < chart->line_count; l++) {
+        const dv_line *line = &chart->lines[l];
+        if (finite_count(chart, line) > 0)
+            fprintf(out, " %s: from %.4g%s to %.4g%s.", line->name, line->values[0], chart->unit,
+                    line->values[last], chart->unit);
+    }
+    fputs("</desc>\n", out);
+}
+
+void dv_svg_lines(FILE *out, const dv_chart *chart)
+{
+    axis_pair axes = choose_axes(chart);
+    dv__svg_begin(out, "chart", chart->id, WIDTH, HEIGHT, chart->title);
+    put_description(out, chart);
+    put_head(out, chart->title);
+    put_axes(out, &axes);
+    for (size_t l = 0; l < chart->line_count; l++) {
+        if (finite_count(chart, &chart->lines[l]) > 0)
+            put_line(out, chart, &axes, &chart->lines[l]);
+    }
+    if (chart->line_count > 1)
+        put_legend(out, chart);
+    fputs("</svg>\n", out);
+}
+
+/* ---- Bars ---- */
+
+enum { BINS = 40 };
+
+typedef struct histogram_bins {
+    axis_pair axes;
+    size_t counts[BINS];
+} histogram_bins;
+
+static histogram_bins count_bins(const dv_histogram *histogram)
+{
+    double low = INFINITY, high = -INFINITY;
+    size_t most = 0;
+    for (size_t i = 0; i < histogram->count; i++) {
+        low = fmin(low, histogram->values[i]);
+        high = fmax(high, histogram->values[i]);
+    }
+    histogram_bins bins = {.axes = {.x = dv_scale_around(low, high, 9),
+                                    .x_unit = histogram->unit,
+                                    .y_unit = "",
+                                    .name = ""}};
+    const dv_scale *x = &bins.axes.x;
+    for (size_t i = 0; i < histogram->count; i++) {
+        double share = (histogram->values[i] - x->low) / (x->high - x->low);
+        size_t bin = (size_t)fmin(fmax(share * BINS + 1e-9, 0), BINS - 1);
+        bins.counts[bin]++;
+        most = bins.counts[bin] > most ? bins.counts[bin] : most;
+    }
+    bins.axes.y = dv_scale_whole(0, (double)most, 6);
+    return bins;
+}
+
+static void put_bars(FILE *out, const histogram_bins *bins)
+{
+    const axis_pair *axes = &bins->axes;
+    double step = (axes->x.high - axes->x.low) / BINS;
+    for (int i = 0; i < BINS; i++) {
+        if (bins->counts[i] == 0)
+            continue;
+        double from = axes->x.low + i * step, top = place_y(axes, (double)bins->counts[i]);
+        fprintf(out,
+                "<rect class=\"right\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">"
+                "<title>%.4g%s to %.4g%s: %zu</title></rect>\n",
+                place_x(axes, from) + 0.5, top, (double)(RIGHT - LEFT) / BINS - 1,
+                fmax(BOTTOM - top, 0.5), from, axes->x_unit, from + step, axes->x_unit,
+                bins->counts[i]);
+    }
+}
+
+void dv_svg_histogram(FILE *out, const dv_histogram *histogram)
+{
+    histogram_bins bins = count_bins(histogram);
+    dv__svg_begin(out, "chart", histogram->id, WIDTH, HEIGHT, histogram->title);
+    fprintf(out,
+            "<desc id=\"%s-desc\">%zu values; a bar for each of %d ranges is as high as the number "
+            "of values in it.</desc>\n",
+            histogram->id, histogram->count, BINS);
+    put_head(out, histogram->title);
+    put_axes(out, &bins.axes);
+    put_bars(out, &bins);
+    fputs("</svg>\n", out);
+}
