@@ -1,7 +1,9 @@
 #include "benchmarks/batches.h"
+#include "engine/backends/open.h"
 
 #include "engine/base/rng.h"
 #include "frontends/batch/batch.h"
+#include "frontends/batch/device.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,7 +39,7 @@ struct batches {
     dv_batch *host;
     float *features; /* (batch, size) */
     /* On the device. */
-    const dv_features_impl *impl; /* NULL: on the host */
+    const dv_device_batches *impl; /* NULL: on the host */
     dv_clip_store *store;
     void *order, *device_features;
     void *recording;
@@ -202,7 +204,7 @@ static dv_status make(batches *b)
     DV_TRY(dv_context_open(b->chosen.device, (int)b->chosen.threads, (dv_log){NULL, NULL},
                            &b->context));
     b->size = dv_frontend_rows(b->frontend) * dv_frontend_frames(b->frontend);
-    b->impl = b->context->backend->features;
+    b->impl = dv_device_batches_of(b->context->backend);
     b->report = b->impl != NULL ? b->chosen.report : 1;
     if (b->impl != NULL && (b->chosen.augment != BATCHES_PLAIN || b->chosen.rotation > 1))
         return DV_FAIL(DV_EUNSUPPORTED, "only the host's batches are changed or taken in turn");

@@ -1,4 +1,5 @@
 #include "benchmarks/ceilings.h"
+#include "engine/ops/ops.h"
 
 #include "tests/ops/harness.h"
 

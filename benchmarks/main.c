@@ -3,6 +3,7 @@
  * --out. decavox_bench step|features|dump_features ...: what the Python programs here start.
  */
 #include "benchmarks/bench.h"
+#include "engine/backends/open.h"
 #include "benchmarks/program.h"
 #include "engine/base/descriptors.h"
 #include "runner/cli/help.h"

@@ -1,4 +1,5 @@
 #include "benchmarks/model_ops.h"
+#include "engine/ops/ops.h"
 
 #include "engine/layers/model.h"
 
@@ -109,7 +110,7 @@ static dv_status add_node(model_ops *ops, const char *model, const dv_graph *gra
     model_op op = {.item = {.op = node->op->id, .attributes = attributes.characters}, .uses = 1};
     for (int i = 0; i < node->input_count; i++) {
         op.item.inputs[i] = (op_input){dv_node_input(graph, node, i), DATA_NORMAL};
-        if (graph->nodes[node->inputs[i]].op->id == DV_OP_input)
+        if (graph->nodes[node->inputs[i]].op == &dv_op_input)
             op.unwanted |= 1U << i;
     }
     model_op *known = find(ops, &op);
@@ -134,7 +135,7 @@ static dv_status add_model(const bench *b, const char *name, int64_t batch, mode
     DV_TRY_GOTO(dv_graph_input(graph, "features", (dv_shape){batch, ROWS, FRAMES, 1}, &input));
     DV_TRY_GOTO(dv_model_build(graph, model, input, CLASSES, &logits));
     for (int i = 0; i < graph->count; i++) {
-        if (graph->nodes[i].op->id != DV_OP_input)
+        if (graph->nodes[i].op != &dv_op_input)
             DV_TRY_GOTO(add_node(ops, name, graph, &graph->nodes[i]));
     }
 fail:

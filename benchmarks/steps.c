@@ -1,4 +1,6 @@
 #include "benchmarks/bench.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/backends/open.h"
 #include "benchmarks/steps_internal.h"
 #include "engine/base/rng.h"
 #include "frontends/model/checkpoint.h"

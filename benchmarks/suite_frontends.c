@@ -1,6 +1,7 @@
 /* Features of each kind, augmentation and reading of files, on one thread and on all: seconds per
    batch, utterances per second, and how many seconds of sound a second is enough for. */
 #include "benchmarks/batches.h"
+#include "frontends/batch/device.h"
 #include "benchmarks/bench.h"
 #include "benchmarks/tones.h"
 #include "frontends/dataset/dataset.h"
@@ -21,11 +22,11 @@ typedef struct frontend_case {
 } frontend_case;
 
 static const frontend_case cases[] = {
-    {"mfcc", DV_MFCC, BATCHES_PLAIN},
-    {"mel", DV_MEL, BATCHES_PLAIN},
-    {"spectrogram", DV_SPECTROGRAM, BATCHES_PLAIN},
-    {"mfcc/augment_default", DV_MFCC, BATCHES_DEFAULT},
-    {"mfcc/augment_all", DV_MFCC, BATCHES_ALL},
+    {"mfcc", DV_FEATURES_MFCC, BATCHES_PLAIN},
+    {"mel", DV_FEATURES_MEL, BATCHES_PLAIN},
+    {"spectrogram", DV_FEATURES_SPECTROGRAM, BATCHES_PLAIN},
+    {"mfcc/augment_default", DV_FEATURES_MFCC, BATCHES_DEFAULT},
+    {"mfcc/augment_all", DV_FEATURES_MFCC, BATCHES_ALL},
 };
 
 typedef struct reading_case {
@@ -51,7 +52,8 @@ static dv_status write_rate(bench *b, bench_result *result, double count)
 static int64_t rotation(const bench *b, int64_t batch)
 {
     size_t bytes = (size_t)batch * 8000 * sizeof(float);
-    return b->context->backend->features != NULL ? 1 : (int64_t)(2 * b->cache / bytes) + 1;
+    return dv_device_batches_of(b->context->backend) != NULL ? 1
+                                                             : (int64_t)(2 * b->cache / bytes) + 1;
 }
 
 static dv_status measure_features(bench *b, const frontend_case *item, int threads)
@@ -126,7 +128,7 @@ static dv_status measure_reading(bench *b, const reading_case *item, int threads
 
 static dv_status measure_all(bench *b, int threads)
 {
-    bool device = b->context->backend->features != NULL;
+    bool device = dv_device_batches_of(b->context->backend) != NULL;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (bench_wants(b, cases[i].name) && !(device && cases[i].augment != BATCHES_PLAIN))
             DV_TRY(measure_features(b, &cases[i], threads));

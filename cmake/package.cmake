@@ -4,13 +4,14 @@
 file(WRITE ${PROJECT_BINARY_DIR}/empty.c "typedef int dv_empty;\n")
 add_library(dv_shared SHARED ${PROJECT_BINARY_DIR}/empty.c)
 add_library(decavox::decavox ALIAS dv_shared)
-target_link_libraries(dv_shared PRIVATE dv_frontends dv_engine)
+target_link_libraries(dv_shared PRIVATE ${DV_LIBRARY_ROOMS})
+list(JOIN DV_LIBRARY_ROOMS "," whole)
 set_target_properties(dv_shared PROPERTIES
     OUTPUT_NAME decavox
     EXPORT_NAME decavox
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,dv_frontends,dv_engine")
+    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${whole}")
 # Visibility hides our own; the map hides what the compiler adds for OpenMP and the sanitizers.
 target_link_options(dv_shared PRIVATE
                     LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exported.map)
@@ -22,12 +23,12 @@ target_include_directories(dv_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTA
 function(dv_public_header source name)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(READ ${source} text)
-    string(REPLACE "#include \"engine/decavox.h\"" "#include <decavox/decavox.h>" text "${text}")
+    string(REPLACE "#include \"engine/base/decavox.h\"" "#include <decavox/decavox.h>" text "${text}")
     file(CONFIGURE OUTPUT include/decavox/${name} CONTENT "${text}" @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/include/decavox/${name}
             DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/decavox)
 endfunction()
-dv_public_header(${PROJECT_SOURCE_DIR}/engine/decavox.h decavox.h)
+dv_public_header(${PROJECT_SOURCE_DIR}/engine/base/decavox.h decavox.h)
 dv_public_header(${PROJECT_SOURCE_DIR}/frontends/model/decavox_predict.h predict.h)
 
 install(TARGETS decavox RUNTIME)

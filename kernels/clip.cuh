@@ -4,7 +4,7 @@
 
 #include "kernels/formulas/augment_math.h"
 #include "kernels/features.h"
-#include "kernels/formulas/philox.cuh"
+#include "kernels/philox.cuh"
 
 struct dv_cut {
     const float *samples; /* of the clip */

@@ -1,7 +1,7 @@
 #include "kernels/dropout.h"
 
 #include "kernels/index.cuh"
-#include "kernels/formulas/philox.cuh"
+#include "kernels/philox.cuh"
 
 #include <math.h>
 

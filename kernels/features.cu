@@ -270,12 +270,12 @@ template <class T>
 static __device__ void normalize(const dv_level_features &call, float *values, T *features)
 {
     const int rows = (int)call.rows, frames = (int)call.frames;
-    if (call.mean == DV_OF_CLIP)
+    if (call.mean == DV_OVER_CLIP)
         subtract_mean<block_threads>(values, rows * frames);
-    for (int row = dv_warp(); call.mean == DV_OF_ROW && row < rows; row += dv_warps())
+    for (int row = dv_warp(); call.mean == DV_OVER_BAND && row < rows; row += dv_warps())
         subtract_mean<warp_threads>(values + row * frames, frames);
     __syncthreads();
-    if (call.deviation == DV_OF_ROW) {
+    if (call.deviation == DV_OVER_BAND) {
         for (int row = dv_warp(); row < rows; row += dv_warps()) {
             const float factor = deviation_factor<warp_threads>(values + row * frames, frames);
             write_scaled<warp_threads>(values + row * frames, frames, factor,
@@ -284,7 +284,7 @@ static __device__ void normalize(const dv_level_features &call, float *values, T
         return;
     }
     float factor = 1.0F;
-    if (call.deviation == DV_OF_CLIP)
+    if (call.deviation == DV_OVER_CLIP)
         factor = deviation_factor<block_threads>(values, rows * frames);
     write_scaled<block_threads>(values, rows * frames, factor, features);
 }

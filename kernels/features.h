@@ -7,8 +7,9 @@
 #ifndef DV_KERNELS_FEATURES_H
 #define DV_KERNELS_FEATURES_H
 
-#include "kernels/augment.h"
+#include "kernels/formulas/augment_tables.h"
 #include "kernels/formulas/dtype.h"
+#include "kernels/formulas/feature_kinds.h"
 #include "kernels/formulas/progress.h"
 
 #ifdef __cplusplus
@@ -80,15 +81,13 @@ typedef struct dv_levels {
 
 int dv_launch_levels(const dv_levels *call, const void *spectra, float *levels, void *stream);
 
-typedef enum dv_statistic { DV_OF_NOTHING, DV_OF_CLIP, DV_OF_ROW } dv_statistic;
-
 /* levels (places, bands, frames) -> features (places, rows, frames). Without a DCT rows == bands.
  */
 typedef struct dv_level_features {
     int64_t places, bands, rows, frames;
     float top_db;     /* kept below the clip's maximum; 0: all */
     const float *dct; /* (rows, bands); NULL: none */
-    dv_statistic mean, deviation;
+    dv_norm_over mean, deviation;
     dv_random_places random; /* for the masks */
     int32_t frequency_masks, frequency_width, time_masks, time_width;
 } dv_level_features;

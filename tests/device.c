@@ -1,4 +1,5 @@
 #include "tests/device.h"
+#include "engine/backends/open.h"
 
 #include "engine/backends/module.h"
 

@@ -1,4 +1,5 @@
 #include "tests/each_backend.h"
+#include "engine/backends/open.h"
 #include "tests/device.h"
 
 #include <stdlib.h>

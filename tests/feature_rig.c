@@ -119,7 +119,7 @@ void finish_rig(rig *r, int64_t batch)
     must(dv_augmenter_create(&r->augment, r->frontend, &r->augmenter));
     view_clips(r, views, &list);
     dv_frontend_tables(r->frontend, &tables);
-    must(r->backend->features->create(r->context, &tables, &list, batch, &r->store));
+    must(dv_device_batches_of(r->backend)->create(r->context, &tables, &list, batch, &r->store));
     must(dv_batch_create(r->frontend, r->augmenter, 1, &r->host));
     r->batch = batch;
     r->size = dv_frontend_rows(r->frontend) * dv_frontend_frames(r->frontend);
@@ -147,7 +147,7 @@ void open_rig(rig *r, const dv_backend *backend, const dv_features_config *confi
 
 void close_rig(rig *r)
 {
-    r->backend->features->destroy(r->store);
+    dv_device_batches_of(r->backend)->destroy(r->store);
     void *const memory[] = {r->order, r->progress, r->features, r->targets};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         r->backend->release(r->context, memory[i]);
@@ -208,7 +208,7 @@ float *download(const rig *r, const void *memory, int64_t count)
 float *run(const rig *r, const dv_batch_request *request)
 {
     poison(r);
-    must(r->backend->features->batch(r->store, request));
+    must(dv_device_batches_of(r->backend)->batch(r->store, request));
     return download(r, r->features, r->batch * r->size);
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/core/context.h"
 #include "frontends/batch/batch.h"
+#include "frontends/batch/device.h"
 
 enum { RATE = 8000, CLIPS = 7, CLASSES = 4, ORDER = 23 };
 

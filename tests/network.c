@@ -1,4 +1,6 @@
 #include "tests/network.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "engine/base/rng.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
@@ -53,7 +55,8 @@ int network_add(network *net, dv_op_id op, const char *name, const void *attr, i
                 int second)
 {
     int inputs[2] = {first, second};
-    must(dv_graph_add(net->graph, op, name, attr, inputs, second >= 0 ? 2 : 1, &net->output));
+    must(dv_graph_add(net->graph, dv_op_get(op), name, attr, inputs, second >= 0 ? 2 : 1,
+                      &net->output));
     return net->output;
 }
 

@@ -4,6 +4,7 @@
 #define DV_TESTS_NETWORK_H
 
 #include "engine/core/plan.h"
+#include "engine/ops/ops.h"
 
 extern const dv_backend dv_backend_ref64;
 

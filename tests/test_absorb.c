@@ -1,6 +1,8 @@
 /* Plans that only infer compute several nodes in one step: which, that the answers stay, and that
    what is written to the parameters holds at once. */
 #include "engine/core/plan_internal.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "frontends/model/model_file.h"
 #include "engine/layers/model.h"
 #include "engine/ops/activation/activation.h"

@@ -1,6 +1,7 @@
 /* Nothing is allocated while a training runs; and where memory runs out while one is made, nothing
    is lost but the training. */
 #include "tests/counted_allocation.h"
+#include "engine/backends/open.h"
 #include "tests/tones.h"
 
 #include <setjmp.h>

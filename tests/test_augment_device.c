@@ -166,7 +166,7 @@ static void check_step(const rig *r, const char *name, uint64_t step)
 static void test_each_switch(void **state)
 {
     for (int i = 0; i < CASES; i++) {
-        for (int type = DV_MFCC; type <= DV_SPECTROGRAM; type++) {
+        for (int type = DV_FEATURES_MFCC; type <= DV_FEATURES_SPECTROGRAM; type++) {
             rig r;
             open_case(&r, *state, i, type, BATCH - type % 2);
             check_step(&r, cases[i].name, 0);
@@ -182,7 +182,7 @@ static void test_each_switch_does_something(void **state)
     float *plain = NULL;
     for (int i = 0; i < CASES; i++) {
         rig r;
-        open_case(&r, *state, i, DV_MEL, BATCH);
+        open_case(&r, *state, i, DV_FEATURES_MEL, BATCH);
         dv_batch_request request = training(&r);
         set_step(&r, 3);
         float *got = run(&r, &request);
@@ -201,7 +201,7 @@ static void test_each_switch_does_something(void **state)
 /* To the bit what a store without augmentation makes. */
 static void test_evaluation_is_left_alone(void **state)
 {
-    for (int type = DV_MFCC; type <= DV_SPECTROGRAM; type++) {
+    for (int type = DV_FEATURES_MFCC; type <= DV_FEATURES_SPECTROGRAM; type++) {
         rig plain, augmented;
         open_case(&plain, *state, 0, type, BATCH);
         open_case(&augmented, *state, CASES - 1, type, BATCH);
@@ -222,11 +222,11 @@ static void test_evaluation_is_left_alone(void **state)
 static void test_replay(void **state)
 {
     rig r;
-    open_case(&r, *state, CASES - 1, DV_MEL, BATCH);
+    open_case(&r, *state, CASES - 1, DV_FEATURES_MEL, BATCH);
     dv_batch_request request = training(&r);
-    must(r.backend->features->batch(r.store, &request));
+    must(dv_device_batches_of(r.backend)->batch(r.store, &request));
     must(r.backend->record(r.context));
-    must(r.backend->features->batch(r.store, &request));
+    must(dv_device_batches_of(r.backend)->batch(r.store, &request));
     void *recording;
     must(r.backend->end_record(r.context, &recording));
     for (uint64_t step = 0; step < 4; step++) {
@@ -249,12 +249,12 @@ static void test_halves(void **state)
     for (int i = 0; i < 2; i++) {
         dv_dtype dtype = i == 0 ? DV_F16 : DV_BF16;
         rig r;
-        open_case(&r, *state, CASES - 1, DV_MEL, BATCH);
+        open_case(&r, *state, CASES - 1, DV_FEATURES_MEL, BATCH);
         dv_batch_request request = training(&r);
         set_step(&r, 1);
         float *full = run(&r, &request);
         must(dv_context_set_dtype(r.context, dtype));
-        must(r.backend->features->batch(r.store, &request));
+        must(dv_device_batches_of(r.backend)->batch(r.store, &request));
         size_t count = (size_t)(r.batch * r.size);
         uint16_t *halves = allocated(count, sizeof *halves);
         must(r.backend->download(r.context, halves, r.features, count * sizeof *halves));

@@ -131,7 +131,7 @@ static void speed_changes_a_tone(void **state)
     static const double tones[] = {100, 440, 1000, 2500};
     bench b = begin();
     b.config.speed = 1.15;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     for (uint64_t step = 0; step < 20; step++) {
         double hz = tones[step % 4], rest;
         tone(&b, hz);
@@ -150,7 +150,7 @@ static void speed_folds_nothing(void **state)
     (void)state;
     bench b = begin();
     b.config.speed = 2;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     int checked = 0;
     for (uint64_t step = 0; step < 60; step++) {
         double hz = 3400;
@@ -178,7 +178,7 @@ static void speed_keeps_the_centre(void **state)
     (void)state;
     bench b = begin();
     b.config.speed = 1.5;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     b.clip[LONG / 2] = 1;
     for (uint64_t step = 0; step < 10; step++) {
         make_window(&b, step);
@@ -197,7 +197,7 @@ static void noise_has_the_ratio_drawn(void **state)
     b.config.noise = 1;
     b.config.noise_snr[0] = -5;
     b.config.noise_snr[1] = 30;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     tone(&b, 300);
     for (int i = 0; i < LONG / 3; i++)
         b.clip[i] = 0; /* the RMS is that of the whole clip */
@@ -232,7 +232,7 @@ static void noise_ends_with_the_clip(void **state)
     b.config.speed = 1.15;
     b.config.noise = 1;
     b.config.noise_within = 1;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     for (uint64_t step = 0; step < 20; step++) {
         dv_rng rng = at_step(step);
         dv_augment_draw(b.augmenter, &rng, 0, &b.draws);
@@ -278,7 +278,7 @@ static void generated_noises_are_colored(void **state)
     bench b = begin();
     b.config.noise = 1;
     b.config.noise_colors = 5;
-    finish(&b, DV_SPECTROGRAM);
+    finish(&b, DV_FEATURES_SPECTROGRAM);
     const dv_noise_bank *bank = &dv_augmenter_tables(b.augmenter)->noise;
     assert_int_equal(bank->count, 5);
     for (int i = 0; i < 5; i++) {
@@ -295,7 +295,7 @@ static void rooms_reflect(void **state)
     (void)state;
     bench b = begin();
     b.config.reverberation = 1;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     enum { AT = 1000 };
     b.clip[LONG / 2 - LENGTH / 2 + AT] = 1;
     double early = 0, late = 0;
@@ -328,7 +328,7 @@ static void rooms_remember(void **state)
     (void)state;
     bench b = begin();
     b.config.reverberation = 1;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     b.clip[LONG / 2 - LENGTH / 2 - 1] = 1;
     make_window(&b, 1);
     double energy = 0;
@@ -349,7 +349,7 @@ static void clipping_cuts_what_is_loud(void **state)
     b.config.clipping = 1;
     b.config.clipping_level[0] = -10;
     b.config.clipping_level[1] = 4;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     tone(&b, 300);
     for (int i = 0; i < LONG / 3; i++)
         b.clip[i] = 0;
@@ -392,7 +392,7 @@ static void telephones_cut_the_band(void **state)
                   {2500, 0, 0.3},       {3400, -3, 0.3}, {3900, -12.2, 0.3}};
     bench b = begin();
     b.config.telephone = 1;
-    finish(&b, DV_SPECTROGRAM);
+    finish(&b, DV_FEATURES_SPECTROGRAM);
     for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         int64_t bin = llround(points[i].hz / RATE * 1024);
         tone(&b, (double)bin * RATE / 1024);
@@ -412,7 +412,7 @@ static void equalizers_go_through_their_knots(void **state)
     (void)state;
     bench b = begin();
     b.config.equalizer = 6;
-    finish(&b, DV_SPECTROGRAM);
+    finish(&b, DV_FEATURES_SPECTROGRAM);
     dv_spectral_change change;
     make_window(&b, 3);
     dv_augment_spectrum(b.augmenter, &b.draws, &change, b.scratch);
@@ -434,7 +434,7 @@ static void warps_move_a_tone(void **state)
     (void)state;
     bench b = begin();
     b.config.warp = 1.1;
-    finish(&b, DV_SPECTROGRAM);
+    finish(&b, DV_FEATURES_SPECTROGRAM);
     for (uint64_t step = 0; step < 20; step++) {
         int64_t bin = 60 + 15 * (int64_t)step;
         tone(&b, (double)bin * RATE / 1024);
@@ -476,7 +476,7 @@ static void masks_are_as_wide_as_they_may(void **state)
     bench b = begin();
     b.config.frequency_masks = 1;
     b.config.frequency_width = WIDTH;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     int64_t rows = dv_frontend_rows(b.frontend), frames = dv_frontend_frames(b.frontend);
     int widths[WIDTH + 1] = {0}, covered[1024] = {0};
     for (uint32_t place = 0; place < DRAWS; place++) {
@@ -509,7 +509,7 @@ static void masks_cover_frames(void **state)
     bench b = begin();
     b.config.time_masks = 2;
     b.config.time_width = 4;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     int64_t rows = dv_frontend_rows(b.frontend), frames = dv_frontend_frames(b.frontend);
     int most = 0;
     for (uint32_t place = 0; place < 500; place++) {
@@ -537,7 +537,7 @@ static void mixup_mixes_features_and_targets(void **state)
     enum { COUNT = 5, CLASSES = 4, SIZE = 3 };
     bench b = begin();
     b.config.mixup = 0.7;
-    finish(&b, DV_MEL);
+    finish(&b, DV_FEATURES_MEL);
     dv_rng rng = at_step(9);
     float targets[COUNT * CLASSES] = {0}, values[COUNT * SIZE];
     for (int i = 0; i < COUNT; i++)

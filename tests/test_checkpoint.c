@@ -1,4 +1,5 @@
 #include "frontends/model/checkpoint.h"
+#include "engine/backends/open.h"
 #include "frontends/model/safetensors.h"
 #include "tests/network.h"
 #include "tests/scratch.h"

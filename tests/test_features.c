@@ -321,7 +321,7 @@ static void test_every_transform_size(void **state)
 {
     (void)state;
     for (int64_t n_fft = 16; n_fft <= 2048; n_fft *= 2) {
-        dv_features_config config = plain(DV_SPECTROGRAM);
+        dv_features_config config = plain(DV_FEATURES_SPECTROGRAM);
         config.duration = 0.25;
         config.n_fft = n_fft;
         config.window = n_fft - 1;
@@ -337,7 +337,7 @@ static void test_large_transforms(void **state)
 {
     (void)state;
     for (int64_t n_fft = 4096; n_fft <= 32768; n_fft *= 2) {
-        dv_features_config config = plain(DV_SPECTROGRAM);
+        dv_features_config config = plain(DV_FEATURES_SPECTROGRAM);
         config.duration = 0.25;
         config.n_fft = n_fft;
         config.window = n_fft;
@@ -349,7 +349,7 @@ static void test_large_transforms(void **state)
 static void test_hop_beyond_the_window(void **state)
 {
     (void)state;
-    dv_features_config config = plain(DV_MEL);
+    dv_features_config config = plain(DV_FEATURES_MEL);
     config.duration = 0.1;
     config.hop = 5000;
     compare_forms(&config, "chirp", 2e-4);
@@ -367,7 +367,7 @@ static void test_more_bands_than_bins(void **state)
     (void)state;
     static const int64_t sizes[][2] = {{16, 10}, {16, 14}, {64, 36}, {64, 60}, {1024, 1000}};
     for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
-        dv_features_config config = plain(i % 2 == 0 ? DV_MEL : DV_MFCC);
+        dv_features_config config = plain(i % 2 == 0 ? DV_FEATURES_MEL : DV_FEATURES_MFCC);
         config.sample_rate = 1000;
         config.duration = 0.5;
         config.n_fft = config.window = sizes[i / 2][0];
@@ -383,7 +383,7 @@ static void test_more_bands_than_bins(void **state)
 static void test_loud_frames_do_not_leak(void **state)
 {
     (void)state;
-    dv_features_config config = plain(DV_SPECTROGRAM);
+    dv_features_config config = plain(DV_FEATURES_SPECTROGRAM);
     config.top_db = 0;
     int64_t count = 0;
     float *window = make_signal("square", 8000, 8000);
@@ -421,7 +421,7 @@ static void test_normalized_statistics(void **state)
 static void test_silence_is_zero(void **state)
 {
     (void)state;
-    for (int type = DV_MFCC; type <= DV_SPECTROGRAM; type++) {
+    for (int type = DV_FEATURES_MFCC; type <= DV_FEATURES_SPECTROGRAM; type++) {
         dv_features_config config = defaults();
         config.type = type;
         int64_t count = 0;

@@ -4,6 +4,7 @@
  *     test_features_device DEVICE     cudasim or cuda
  */
 #include "engine/base/half.h"
+#include "engine/backends/open.h"
 #include "frontends/audio/audio.h"
 #include "tests/device.h"
 #include "tests/feature_rig.h"
@@ -111,7 +112,7 @@ static void test_sizes(void **state)
 /* The rows of a batch are those of its places, the ones behind it are left alone. */
 static void test_part_of_a_batch(void **state)
 {
-    dv_features_config config = small(DV_MFCC);
+    dv_features_config config = small(DV_FEATURES_MFCC);
     rig r;
     open_rig(&r, *state, &config, 6);
     dv_batch_request request = evaluation(&r, 4, 5);
@@ -180,7 +181,7 @@ static void test_steps(void **state)
 
 static void test_always_first(void **state)
 {
-    dv_features_config config = small(DV_MFCC);
+    dv_features_config config = small(DV_FEATURES_MFCC);
     rig r;
     open_rig(&r, *state, &config, 5);
     dv_batch_request request = training(&r);
@@ -204,7 +205,7 @@ static void test_always_first(void **state)
 static void test_batch_in_parts(void **state)
 {
     enum { MANY = 33 };
-    dv_features_config config = small(DV_MEL);
+    dv_features_config config = small(DV_FEATURES_MEL);
     config.duration = 1;
     config.n_fft = config.window = 8192;
     config.hop = 125;
@@ -245,7 +246,7 @@ static void test_halves(void **state)
         dv_batch_request request = evaluation(&r, 0, CLIPS);
         float *full = run(&r, &request);
         must(dv_context_set_dtype(r.context, dtype));
-        must(r.backend->features->batch(r.store, &request));
+        must(dv_device_batches_of(r.backend)->batch(r.store, &request));
         size_t count = (size_t)(CLIPS * r.size);
         uint16_t *halves = allocated(count, sizeof *halves);
         must(r.backend->download(r.context, halves, r.features, count * sizeof *halves));
@@ -261,13 +262,13 @@ static void test_halves(void **state)
 /* A recorded batch is made of the step that the device is at. */
 static void test_replay(void **state)
 {
-    dv_features_config config = small(DV_MFCC);
+    dv_features_config config = small(DV_FEATURES_MFCC);
     rig r;
     open_rig(&r, *state, &config, 5);
     dv_batch_request request = training(&r);
-    must(r.backend->features->batch(r.store, &request));
+    must(dv_device_batches_of(r.backend)->batch(r.store, &request));
     must(r.backend->record(r.context));
-    must(r.backend->features->batch(r.store, &request));
+    must(dv_device_batches_of(r.backend)->batch(r.store, &request));
     void *recording;
     must(r.backend->end_record(r.context, &recording));
     for (uint64_t step = 0; step < 6; step++) {
@@ -288,7 +289,7 @@ static void test_replay(void **state)
 
 static void test_same_bits_again(void **state)
 {
-    for (int type = DV_MFCC; type <= DV_SPECTROGRAM; type++) {
+    for (int type = DV_FEATURES_MFCC; type <= DV_FEATURES_SPECTROGRAM; type++) {
         dv_features_config config = small(type);
         rig r, other;
         open_rig(&r, *state, &config, 5);
@@ -310,7 +311,7 @@ static void test_same_bits_again(void **state)
 
 static void test_what_no_store_is_made_of(void **state)
 {
-    dv_features_config config = small(DV_MFCC);
+    dv_features_config config = small(DV_FEATURES_MFCC);
     rig r;
     begin_rig(&r, *state, &config);
     make_clips(&r);
@@ -320,7 +321,7 @@ static void test_what_no_store_is_made_of(void **state)
     must(dv_augmenter_create(&r.augment, r.frontend, &r.augmenter));
     view_clips(&r, views, &list);
     dv_frontend_tables(r.frontend, &tables);
-    const dv_features_impl *impl = r.backend->features;
+    const dv_device_batches *impl = dv_device_batches_of(r.backend);
     dv_clip_store *store = (dv_clip_store *)(uintptr_t)1;
     require_refused(impl->create(r.context, &tables, &list, 0, &store), DV_EARG, "a batch of 0");
     assert_null(store);
@@ -347,10 +348,10 @@ static void test_what_no_store_is_made_of(void **state)
 
 static void test_what_no_batch_is_made_of(void **state)
 {
-    dv_features_config config = small(DV_MFCC);
+    dv_features_config config = small(DV_FEATURES_MFCC);
     rig r;
     open_rig(&r, *state, &config, 5);
-    const dv_features_impl *impl = r.backend->features;
+    const dv_device_batches *impl = dv_device_batches_of(r.backend);
     dv_batch_request request = evaluation(&r, 0, 6);
     require_refused(impl->batch(r.store, &request), DV_EARG, "a batch of 6 clips, must be 1 to 5");
     request = evaluation(&r, ORDER, 5);
@@ -393,7 +394,7 @@ static bool read_recordings(rig *r)
 
 static void test_recordings(void **state)
 {
-    for (int type = DV_MFCC; type <= DV_SPECTROGRAM; type++) {
+    for (int type = DV_FEATURES_MFCC; type <= DV_FEATURES_SPECTROGRAM; type++) {
         dv_features_config config = defaults();
         config.type = type;
         rig r;

@@ -4,6 +4,8 @@
  *     test_frozen [DEVICE]     ref and cpu; or the backend of a module
  */
 #include "tests/each_backend.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/backends/open.h"
 #include "tests/trial.h"
 
 #include <setjmp.h>

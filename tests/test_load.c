@@ -1,5 +1,5 @@
 /* The rule by which a machine is busy, and the clocks that it looks at. */
-#include "runner/experiment/load.h"
+#include "runner/evaluate/load.h"
 #include "runner/evaluate/measure.h"
 #include "tests/scratch.h"
 

@@ -1,6 +1,7 @@
 /* The trainer on the CPU with products in BF16: it learns what it learns in float, goes on as never
    interrupted, and computes in float where it can do no better. */
 #include "engine/device/cpu_device.h"
+#include "engine/backends/open.h"
 #include "engine/base/half.h"
 #include "tests/trial.h"
 

@@ -1,4 +1,6 @@
 #include "frontends/model/model_file.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "engine/layers/model.h"
 #include "frontends/features/features.h"
 #include "tests/network.h"
@@ -333,12 +335,13 @@ static void test_models_have_the_size_they_say(void **state)
         {"transformer", 1.2e6 * 0.95, 1.2e6 * 1.05, 128},
         {"ensemble", 5.5e6 * 0.95, 5.5e6 * 1.05, 128},
     };
-    static const int64_t rows[] = {[DV_MFCC] = 13, [DV_MEL] = 64, [DV_SPECTROGRAM] = 513};
+    static const int64_t rows[] = {
+        [DV_FEATURES_MFCC] = 13, [DV_FEATURES_MEL] = 64, [DV_FEATURES_SPECTROGRAM] = 513};
     for (size_t m = 0; m < COUNT(models); m++) {
-        int64_t found, mfcc = count_parameters(models[m].name, DV_MFCC, &found);
+        int64_t found, mfcc = count_parameters(models[m].name, DV_FEATURES_MFCC, &found);
         if ((double)mfcc < models[m].least || (double)mfcc > models[m].most)
             fail_msg("%s has %lld parameters", models[m].name, (long long)mfcc);
-        for (int type = DV_MFCC; type <= DV_SPECTROGRAM; type++) {
+        for (int type = DV_FEATURES_MFCC; type <= DV_FEATURES_SPECTROGRAM; type++) {
             int64_t count = count_parameters(models[m].name, type, &found);
             assert_int_equal(found, rows[type]);
             assert_int_equal(count, mfcc + (rows[type] - 13) * models[m].per_row);

@@ -5,6 +5,8 @@
  *     test_model_device DEVICE     cudasim or cuda
  */
 #include "engine/base/yaml.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "engine/layers/model.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 #include "tests/device.h"
@@ -94,7 +96,7 @@ static void build_graphs(model *m, const dv_tree *tree, const model_case *item)
     int inputs[2] = {logits, m->targets};
     dv_softmax_cross_entropy_attr attr = {.smoothing = 0.1};
     require_ok(
-        dv_graph_add(m->train, DV_OP_softmax_cross_entropy, "loss", &attr, inputs, 2, &loss));
+        dv_graph_add(m->train, &dv_op_softmax_cross_entropy, "loss", &attr, inputs, 2, &loss));
     require_ok(dv_graph_create(m->params, &m->evaluate));
     require_ok(dv_graph_input(m->evaluate, "features", image, &m->input));
     require_ok(dv_model_build(m->evaluate, tree, m->input, CLASSES, &m->logits));

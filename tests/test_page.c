@@ -1,5 +1,5 @@
 /* Pictures of the report's page: ticks, text, cells, levels, and the front-end of the pictures. */
-#include "runner/page/report_html.h"
+#include "runner/evaluate/report_html.h"
 #include "runner/page/svg.h"
 
 #include <math.h>

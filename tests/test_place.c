@@ -4,6 +4,8 @@
  * attention are compiled with fused multiply-adds, where this could be lost.
  */
 #include "engine/ops/activation/activation.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "tests/network.h"

@@ -1,4 +1,6 @@
 #include "engine/device/cpu_device.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "engine/core/plan_internal.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/conv2d/conv2d.h"
@@ -461,10 +463,10 @@ static void test_parameters_of_two_graphs_must_agree(void **state)
     assert_int_equal(dv_graph_create(net.params, &other), DV_OK);
     assert_int_equal(dv_graph_input(other, "x", (dv_shape){1, 1, 1, 4}, &value), DV_OK);
     dv_linear_attr linear = {.units = 3, .bias = true};
-    assert_int_equal(dv_graph_add(other, DV_OP_linear, "linear_1", &linear, &value, 1, &value),
+    assert_int_equal(dv_graph_add(other, &dv_op_linear, "linear_1", &linear, &value, 1, &value),
                      DV_ESHAPE);
     assert_message("'linear_1.weight' is wanted in two different shapes");
-    assert_int_equal(dv_graph_add(other, DV_OP_linear, "other", &linear, &value, 1, &value),
+    assert_int_equal(dv_graph_add(other, &dv_op_linear, "other", &linear, &value, 1, &value),
                      DV_EARG);
     assert_message("'other.weight' is not in the model it is to be shared with");
     dv_graph_free(other);

@@ -1,4 +1,5 @@
 #include "engine/base/yaml.h"
+#include "engine/backends/open.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/predictor.h"
 #include "tests/scratch.h"

@@ -1,6 +1,6 @@
 /* The public C API to recognise: the same answers by file, by samples and in parallel, and what it
    refuses. The model is not trained: its answers are arbitrary, but exact. */
-#include "engine/core/context.h"
+#include "engine/backends/open.h"
 #include "engine/core/plan.h"
 #include "frontends/model/checkpoint.h"
 #include "engine/base/yaml.h"

@@ -1,6 +1,8 @@
 /* The vector registers end cleared: after each operation, where the guard looks (its finding is
    shown here), and after each public function of the recogniser. */
 #include "frontends/audio/audio.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "frontends/model/decavox_predict.h"
 #include "tests/ops/harness.h"
 #include "tests/scratch.h"

@@ -1,7 +1,7 @@
 /* Threads that cannot be made are fewer threads: the process goes on, and the log is told. And the
    number by default keeps to the quota of a control group. */
 #define _GNU_SOURCE /* RTLD_NEXT */
-#include "engine/core/context.h"
+#include "engine/backends/open.h"
 #include "engine/device/threads.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/decavox_predict.h"

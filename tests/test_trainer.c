@@ -1,4 +1,5 @@
 #include "engine/optimizer/optimizer.h"
+#include "engine/backends/open.h"
 #include "tests/tones.h"
 #include "tests/tree_helpers.h"
 

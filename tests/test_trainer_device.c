@@ -5,6 +5,8 @@
  *     test_trainer_device DEVICE     cudasim or cuda
  */
 #include "engine/base/yaml.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/backends/open.h"
 #include "tests/device.h"
 #include "tests/tones.h"
 

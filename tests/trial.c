@@ -1,4 +1,5 @@
 #include "tests/trial.h"
+#include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 
 #include <setjmp.h>

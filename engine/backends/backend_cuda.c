@@ -1,8 +1,10 @@
 /* The CUDA backend: device memory, one stream, cuDNN and cuBLASLt. The same file is compiled for
    the simulated device of the tests (DV_CUDASIM). */
 #include "engine/device/cuda_choices.h"
+#include "engine/ops/ops.h"
 #include "engine/backends/module.h"
 #include "engine/ops/cuda.h"
+#include "engine/optimizer/optimizer.h"
 #include "kernels/elementwise.h"
 
 #include <cufft.h>
@@ -367,7 +369,6 @@ static const dv_backend backend_cuda = {
     .describe = describe,
     .impls = impls,
     .optimizer = &dv__optimizer_cuda,
-    .features = &dv__features_cuda,
     .allocate = allocate,
     .release = release,
     .upload = upload,

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* dladdr */
 #include "engine/backends/module.h"
 #include "engine/core/plan.h"
 
@@ -98,4 +99,18 @@ dv_status dv_module_load(const char *name, const dv_backend **out)
     dv_status status = enter(module, path, out);
     dlclose(module);
     return status;
+}
+
+/* The backend's name lies in the file that the backend is in, also where the table is a copy. */
+const void *dv_module_table(const dv_backend *backend, const char *name)
+{
+    Dl_info file;
+    if (dladdr(backend->name, &file) == 0)
+        return NULL;
+    void *module = dlopen(file.dli_fname, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
+    if (module == NULL)
+        return NULL;
+    const void *table = dlsym(module, name);
+    dlclose(module);
+    return table;
 }

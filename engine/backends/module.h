@@ -13,7 +13,7 @@
 #include "engine/core/backend.h"
 #include "engine/base/log.h"
 
-enum { DV_MODULE_ABI = 5 };
+enum { DV_MODULE_ABI = 6 };
 
 struct dv_layout;
 
@@ -42,6 +42,10 @@ bool dv__module_bind(const dv_module_host *host);
    DV_EUNSUPPORTED: there is no such file, and where it was looked for; DV_EDEVICE: it cannot be
    used, and why. */
 dv_status dv_module_load(const char *name, const dv_backend **out);
+
+/* What the backend's module exports under this name beside the backend: a table of a room above.
+   NULL: nothing, or the backend is part of the program. */
+const void *dv_module_table(const dv_backend *backend, const char *name);
 
 /* The file dv_module_load would load. False: there is none; `path` is then the list of the places
    that were looked at. */

@@ -10,6 +10,10 @@
 
 #include <signal.h>
 
+/* Exit codes of decavox and of the processes that it makes of itself; DV_EXIT_SIGNAL + N: signal N
+   has ended it. */
+enum { DV_EXIT_GOOD = 0, DV_EXIT_FAILED = 1, DV_EXIT_USAGE = 2, DV_EXIT_SIGNAL = 128 };
+
 /* The interrupts that stop children and leave the parent time to clean up. */
 typedef struct dv_hold {
     sigset_t held, before;

@@ -7,11 +7,11 @@
 #define DV_CORE_BACKEND_H
 
 #include "engine/core/op.h"
-#include "frontends/features/device.h"
-#include "engine/optimizer/optimizer.h"
 #include "kernels/formulas/dtype.h"
 
 #include <stdio.h>
+
+struct dv_optimizer_impl; /* engine/optimizer/optimizer.h */
 
 typedef struct dv_backend {
     const char *name;
@@ -32,9 +32,15 @@ typedef struct dv_backend {
     /* Tells about device `index` in a line, and how many there are. NULL: there is the host. */
     dv_status (*describe)(int index, char *text, size_t size, int *count);
 
-    const dv_impl *const *impls; /* (DV_OP_COUNT), by dv_op_id; NULL where it has none */
-    const dv_optimizer_impl *optimizer;
-    const dv_features_impl *features; /* NULL: batches are made by the front-end */
+    /* Gives the calling thread so many threads of the host to plan and run steps with; returns
+       those that it had. NULL: the host's threads have no part in them. */
+    int (*take_threads)(int threads);
+    /* Multiply-adds of a step that infers, on the average, that every thread of the host must get
+       for it to be worth while. 0: that is not known, and all of them take part. */
+    int64_t thread_macs;
+
+    const dv_impl *const *impls; /* by dv_op.id; NULL where it has none */
+    const struct dv_optimizer_impl *optimizer;
 
     /* Device memory: zeroed, 64-byte aligned. DV_ENOMEM says how much was asked for. */
     dv_status (*allocate)(dv_context *context, size_t bytes, void **out);
@@ -71,8 +77,5 @@ typedef struct dv_backend {
     /* Writes them to the file `path` for GraphViz, each with the name of its kernel. */
     dv_status (*recording_dot)(dv_context *context, const void *recording, const char *path);
 } dv_backend;
-
-extern const dv_backend dv_backend_ref;
-extern const dv_backend dv_backend_cpu;
 
 #endif

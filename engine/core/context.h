@@ -32,18 +32,10 @@ struct dv_context {
     dv_log log;
 };
 
-/*
- * Opens `device`: "cpu", "ref", "cuda" (the first), "cuda:N", "cudasim" and "cudasim:N" (the
- * simulated device of the tests), or "auto": the first CUDA device, or the CPU where none can be
- * had; the log says why if the module is there. threads 0: dv_physical_cores. Where so many
- * cannot be made there are fewer, and the log is warned. DV_EDEVICE: the device cannot be had, and
- * why; DV_EARG: no such name.
- */
-dv_status dv_context_open(const char *device, int threads, dv_log log, dv_context **out);
-
-/* The same for a backend at hand: what dv_context_open ends in, and tests begin with. */
-dv_status dv_context_open_backend(const dv_backend *backend, int threads, dv_log log,
-                                  dv_context **out);
+/* A context on device `device_index` of `backend` with so many threads, at least 1. By the name of
+   a device: engine/backends/open.h. */
+dv_status dv_context_create(const dv_backend *backend, int device_index, int threads, dv_log log,
+                            dv_context **out);
 
 /* The dtype of all plans and parameters to be made: of all that is computed, or where the backend
    can do no more, of the operands of large products. DV_EUNSUPPORTED: neither, and why. */
@@ -60,9 +52,6 @@ static inline const char *dv_context_precision(const dv_context *context)
     bool floats = context->operands == DV_F32;
     return floats && context->tf32 ? "tf32" : dv_dtype_name(context->operands);
 }
-
-/* One more context on the device of `other`, for another thread. */
-dv_status dv_context_open_same(const dv_context *other, int threads, dv_context **out);
 
 void dv_context_close(dv_context *context);
 

@@ -22,7 +22,7 @@ void dv_graph_free(dv_graph *graph)
 }
 
 /* A zeroed node at the end, not yet counted: a failed build leaves the graph as it was. */
-static dv_status next_node(dv_graph *graph, dv_op_id op, const char *name, dv_node **out)
+static dv_status next_node(dv_graph *graph, const dv_op *op, const char *name, dv_node **out)
 {
     if (graph->count == graph->capacity) {
         int capacity = graph->capacity > 0 ? 2 * graph->capacity : 64;
@@ -34,7 +34,7 @@ static dv_status next_node(dv_graph *graph, dv_op_id op, const char *name, dv_no
     }
     dv_node *node = &graph->nodes[graph->count];
     memset(node, 0, sizeof *node);
-    node->op = dv_op_get(op);
+    node->op = op;
     node->id = graph->count;
     if (strlen(name) >= sizeof node->name)
         return DV_FAIL(DV_EARG, "the layer name '%.40s...' is too long", name);
@@ -43,10 +43,12 @@ static dv_status next_node(dv_graph *graph, dv_op_id op, const char *name, dv_no
     return DV_OK;
 }
 
+const dv_op dv_op_input = {.id = -1, .name = "input", .help = "a value from outside"};
+
 dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int *value)
 {
     dv_node *node;
-    DV_TRY(next_node(graph, DV_OP_input, name, &node));
+    DV_TRY(next_node(graph, &dv_op_input, name, &node));
     if (shape.n < 1 || shape.h < 1 || shape.w < 1 || shape.c < 1)
         return DV_FAIL(DV_ESHAPE, "input '%s' has the empty shape %s", name,
                        dv_shape_format(shape).text);
@@ -61,7 +63,7 @@ static dv_status full_inputs(dv_graph *graph, const dv_node *node)
     for (int i = 0; i < node->input_count; i++) {
         dv_node *input = &graph->nodes[node->inputs[i]];
         bool full = (node->op->full_inputs & DV_READS_INPUT(i)) != 0;
-        if (full && input->op->id == DV_OP_input)
+        if (full && input->op == &dv_op_input)
             input->full_precision = true;
         if (full != input->full_precision)
             return DV_FAIL(DV_EARG,
@@ -72,7 +74,7 @@ static dv_status full_inputs(dv_graph *graph, const dv_node *node)
     return DV_OK;
 }
 
-dv_status dv_graph_add(dv_graph *graph, dv_op_id op, const char *name, const void *attr,
+dv_status dv_graph_add(dv_graph *graph, const dv_op *op, const char *name, const void *attr,
                        const int *inputs, int input_count, int *value)
 {
     dv_node *node;

@@ -42,7 +42,7 @@ dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int 
 
 /* Appends a node. `attr` (op->attr_size bytes) is copied. DV_ESHAPE and DV_EARG name the layer,
    the shapes and what was expected. */
-dv_status dv_graph_add(dv_graph *graph, dv_op_id op, const char *name, const void *attr,
+dv_status dv_graph_add(dv_graph *graph, const dv_op *op, const char *name, const void *attr,
                        const int *inputs, int input_count, int *value);
 
 static inline dv_shape dv_graph_shape(const dv_graph *graph, int value)

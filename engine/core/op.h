@@ -3,7 +3,7 @@
  * backend one dv_impl. engine/ops/ops.def lists all; a folder each, a file per backend:
  *
  *     engine/ops/conv2d/conv2d.h   attributes
- *     engine/ops/conv2d/conv2d.c   dv_op dv__op_conv2d: fields, shapes, parameters
+ *     engine/ops/conv2d/conv2d.c   dv_op dv_op_conv2d: fields, shapes, parameters
  *     engine/ops/conv2d/ref.c      dv_impl dv__conv2d_ref: plain loops, double accumulation
  *     engine/ops/conv2d/cpu.c      dv_impl dv__conv2d_cpu: oneDNN
  *
@@ -30,19 +30,12 @@ typedef struct dv_step dv_step;
 
 enum { DV_MAX_INPUTS = 8, DV_MAX_PARAMS = 4, DV_NAME_SIZE = 128 };
 
-typedef enum dv_op_id {
-#define DV_OP(name) DV_OP_##name,
-#include "engine/ops/ops.def"
-#undef DV_OP
-    DV_OP_COUNT
-} dv_op_id;
-
 /* Which forward values backward reads: the planner keeps them alive. Bit i: input i. */
 #define DV_READS_OUTPUT (1U << 31)
 #define DV_READS_INPUT(i) (1U << (i))
 
 typedef struct dv_op {
-    dv_op_id id;
+    int id; /* place in the backends' tables of implementations; -1: none computes it */
     const char *name;
     int inputs_min, inputs_max;
     size_t attr_size;
@@ -130,11 +123,8 @@ struct dv_step {
     void *scratch;                     /* as asked for with dv_planner_scratch */
 };
 
-const dv_op *dv_op_get(dv_op_id id);
-const dv_op *dv_op_find(const char *name); /* NULL: there is none */
-
-#define DV_OP(name) extern const dv_op dv__op_##name;
-#include "engine/ops/ops.def"
-#undef DV_OP
+/* "input", a value from outside (dv_graph_input): what the core itself knows. All others are of
+   engine/ops/ops.h. */
+extern const dv_op dv_op_input;
 
 #endif

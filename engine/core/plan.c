@@ -1,6 +1,5 @@
 #include "engine/core/plan_internal.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +67,7 @@ static dv_status find_backward(dv_plan *plan, const dv_plan_options *options)
         const dv_node *node = planned->step.node;
         if (!planned->backward || node->input_count == 0)
             continue;
-        if (plan->context->backend->impls[node->op->id]->backward == NULL)
+        if (dv__impl(plan, node)->backward == NULL)
             status = DV_FAIL(DV_EUNSUPPORTED, "%s '%s' has no gradient on %s", node->op->name,
                              node->name, plan->context->backend->name);
         for (int k = 0; k < node->input_count; k++) {
@@ -103,7 +102,7 @@ static void value_lifetimes(dv_plan *plan)
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
-        int birth = node->op->id == DV_OP_input ? 0 : i; /* inputs are uploaded before forward */
+        int birth = node->op == &dv_op_input ? 0 : i; /* inputs are uploaded before forward */
         if (planned->runs < 0)
             continue;
         planned->value = (dv_block){.bytes = tensor_bytes(plan, i), .first = birth, .last = i};
@@ -196,7 +195,7 @@ static dv_status plan_steps(dv_plan *plan)
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
-        const dv_impl *impl = plan->context->backend->impls[node->op->id];
+        const dv_impl *impl = dv__impl(plan, node);
         if (planned->idle)
             continue;
         planner.planned = planned;
@@ -218,7 +217,7 @@ static dv_status begin_steps(dv_plan *plan)
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = &plan->graph->nodes[i];
-        if (plan->context->backend->impls[node->op->id] == NULL)
+        if (dv__impl(plan, node) == NULL)
             return DV_FAIL(DV_EUNSUPPORTED, "%s '%s' cannot run on %s", node->op->name, node->name,
                            plan->context->backend->name);
         planned->step = (dv_step){.node = node, .context = plan->context, .run = &plan->run};
@@ -312,31 +311,22 @@ static dv_status allocate_check(dv_plan *plan)
 
 /* ---- Threads ---- */
 
-/*
- * Where nothing is trained: multiply-adds of a step, on the average, that every thread must get.
- * With less, threads wait for each other longer than they save, or even go to sleep in between.
- * Measured on Zen 4 with two threads, all models at batch 1 to 16: up to 0.7 million a step one
- * thread was the faster one, from 0.8 million on two were. Training has more to do in each step.
- */
-enum { THREAD_MACS = 3 << 17 };
-
 static int threads_for(const dv_plan *plan)
 {
     int most = plan->context->threads;
-    if (plan->options.training)
+    int64_t macs = plan->context->backend->thread_macs, steps = 0;
+    if (plan->options.training || macs == 0)
         return most;
-    int64_t steps = 0;
     for (int i = 0; i < plan->count; i++)
         steps += plan->steps[i].runs >= 0 && plan->graph->nodes[i].input_count > 0 ? 1 : 0;
-    int64_t worth = steps > 0 ? dv_graph_macs(plan->graph) / (steps * THREAD_MACS) : 0;
+    int64_t worth = steps > 0 ? dv_graph_macs(plan->graph) / (steps * macs) : 0;
     return worth >= most ? most : worth > 1 ? (int)worth : 1;
 }
 
-int dv__plan_take_threads(const dv_plan *plan)
+int dv__plan_take_threads(const dv_plan *plan, int threads)
 {
-    int before = omp_get_max_threads();
-    omp_set_num_threads(plan->threads);
-    return before;
+    const dv_backend *backend = plan->context->backend;
+    return backend->take_threads != NULL ? backend->take_threads(threads) : threads;
 }
 
 /* ---- The whole ---- */
@@ -354,9 +344,9 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     gradient_lifetimes(plan);
     keep_outputs(plan, options);
     plan->threads = threads_for(plan);
-    int threads = dv__plan_take_threads(plan); /* primitives are made for so many */
+    int before = dv__plan_take_threads(plan, plan->threads); /* primitives are made for so many */
     dv_status planned = plan_steps(plan);
-    omp_set_num_threads(threads);
+    dv__plan_take_threads(plan, before);
     DV_TRY(planned);
     dv_params *params = plan->graph->params;
     DV_TRY(dv_params_allocate(params));
@@ -399,8 +389,9 @@ void dv_plan_free(dv_plan *plan)
     const dv_backend *backend = plan->context->backend;
     for (int i = 0; i < plan->planned; i++) {
         dv_step *step = &plan->steps[i].step;
-        if (!plan->steps[i].idle && backend->impls[step->node->op->id]->drop != NULL)
-            backend->impls[step->node->op->id]->drop(step);
+        const dv_impl *impl = dv__impl(plan, step->node);
+        if (!plan->steps[i].idle && impl->drop != NULL)
+            impl->drop(step);
     }
     for (int i = 0; plan->steps != NULL && i < plan->count; i++)
         free(plan->steps[i].absorbed);

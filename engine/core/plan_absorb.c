@@ -54,7 +54,7 @@ static dv_status absorb(dv_plan *plan, const usage *uses, int first)
 {
     dv_planned *planned = &plan->steps[first];
     dv_planner planner = {.plan = plan, .planned = planned, .params = plan->graph->params};
-    const dv_impl *impl = plan->context->backend->impls[planned->step.node->op->id];
+    const dv_impl *impl = dv__impl(plan, planned->step.node);
     for (int last = first; planned->step.absorbed_count < MAX_ABSORBED;) {
         const usage *use = &uses[last];
         const dv_node *next = &plan->graph->nodes[use->node];
@@ -81,7 +81,7 @@ dv_status dv__plan_absorb(dv_plan *plan, const dv_plan_options *options)
     find_same(plan);
     find_uses(plan, options, uses);
     for (int i = 0; i < plan->count && status == DV_OK; i++) {
-        const dv_impl *impl = plan->context->backend->impls[plan->graph->nodes[i].op->id];
+        const dv_impl *impl = dv__impl(plan, &plan->graph->nodes[i]);
         if (!plan->steps[i].idle && impl->absorb != NULL)
             status = absorb(plan, uses, i);
     }

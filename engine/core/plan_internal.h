@@ -49,6 +49,8 @@ struct dv_plan {
     void *check; /* host memory for check_finite: the largest tensor */
 };
 
+extern const dv_impl dv__input_impl;
+
 /* The node whose value input k of the node is. */
 static inline int dv__input(const dv_plan *plan, const dv_node *node, int k)
 {
@@ -64,8 +66,15 @@ static inline int dv__end_of_time(const dv_plan *plan)
 /* Gives every block its place, and allocates the arena. */
 dv_status dv__plan_arena(dv_plan *plan);
 
-/* Gives OpenMP the plan's threads; returns those of before, to be given back. */
-int dv__plan_take_threads(const dv_plan *plan);
+/* Gives the calling thread so many threads of the host for steps of the plan; returns those that it
+   had before, to be given back. */
+int dv__plan_take_threads(const dv_plan *plan, int threads);
+
+/* How the plan's backend computes a node. NULL: it cannot. An input is there, and needs nothing. */
+static inline const dv_impl *dv__impl(const dv_plan *plan, const dv_node *node)
+{
+    return node->op == &dv_op_input ? &dv__input_impl : plan->context->backend->impls[node->op->id];
+}
 
 /* In a plan that only infers: finds nodes that are their input, and has steps absorb the nodes
    behind them. */

@@ -1,18 +1,10 @@
 /* Running a plan: a walk over the array of steps. */
+#include "engine/base/clock.h"
 #include "engine/base/half.h"
 #include "engine/core/plan_internal.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* ---- Values from and to the host ---- */
 
@@ -200,18 +192,26 @@ static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *,
     if (!plan->options.time_layers)
         return function(plan, i);
     const dv_backend *backend = plan->context->backend;
-    double start = now();
+    double start = dv_clock();
     DV_TRY(function(plan, i));
     if (backend->wait != NULL)
         DV_TRY(backend->wait(plan->context));
-    add_time(timing, now() - start);
+    add_time(timing, dv_clock() - start);
     return DV_OK;
 }
+
+static dv_status forward_input(dv_step *step)
+{
+    (void)step;
+    return DV_OK;
+}
+
+const dv_impl dv__input_impl = {.forward = forward_input};
 
 static dv_status forward_step(dv_plan *plan, int i)
 {
     dv_step *step = &plan->steps[plan->steps[i].runs].step;
-    DV_TRY(plan->context->backend->impls[step->node->op->id]->forward(step));
+    DV_TRY(dv__impl(plan, step->node)->forward(step));
     return plan->options.check_finite ? check_forward(plan, i) : DV_OK;
 }
 
@@ -233,9 +233,9 @@ dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
     if (run->training && !plan->options.training && !plan->options.keep_all)
         return DV_FAIL(DV_EARG, "a plan that only infers cannot run as in training");
     plan->run = *run;
-    int threads = dv__plan_take_threads(plan);
+    int before = dv__plan_take_threads(plan, plan->threads);
     dv_status status = forward_steps(plan);
-    omp_set_num_threads(threads);
+    dv__plan_take_threads(plan, before);
     return status;
 }
 
@@ -244,7 +244,7 @@ static dv_status backward_step(dv_plan *plan, int i)
     dv_planned *planned = &plan->steps[i];
     dv_step *step = &planned->step;
     const dv_backend *backend = plan->context->backend;
-    DV_TRY(backend->impls[step->node->op->id]->backward(step));
+    DV_TRY(dv__impl(plan, step->node)->backward(step));
     for (int k = 0; k < step->node->input_count; k++) {
         if (planned->adds[k])
             DV_TRY(backend->accumulate(plan->context, gradient_address(plan, step->node->inputs[k]),
@@ -270,9 +270,9 @@ dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
 {
     DV_ASSERT(plan->options.training);
     plan->run = *run;
-    int threads = dv__plan_take_threads(plan);
+    int before = dv__plan_take_threads(plan, plan->threads);
     dv_status status = backward_steps(plan);
-    omp_set_num_threads(threads);
+    dv__plan_take_threads(plan, before);
     return status;
 }
 

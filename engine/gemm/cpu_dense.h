@@ -6,9 +6,6 @@
 
 #include "engine/device/cpu_device.h"
 
-/* A linear layer by them; see cpu_ways.c. */
-extern const dv_impl dv__linear_dense;
-
 typedef struct dv_dense_shape {
     int64_t rows, in, out;
     bool bias;

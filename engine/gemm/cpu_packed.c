@@ -1,6 +1,7 @@
 #include "engine/gemm/cpu_packed.h"
-#include "engine/ops/activation/activation.h"
-#include "engine/ops/cpu.h"
+#include "engine/core/plan.h"
+#include "engine/device/cpu.h"
+#include "kernels/formulas/scalar_math.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -16,6 +16,7 @@
 
 #include "engine/device/cpu_device.h"
 #include "engine/gemm/cpu_epilogue.h"
+#include "engine/core/plan.h"
 
 /* `length` elements of x from the row's start + x on, times rows w.. of the weight. Depthwise: one
    tap, the row of x times row w of the weight, element by element. */

@@ -3,6 +3,7 @@
    the weight (out, in) is (in, out), y (rows, out) is (out, rows). */
 #include "engine/gemm/cuda_dense.h"
 #include "engine/gemm/cuda_product.h"
+#include "engine/core/graph.h"
 #include "kernels/bias.h"
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"
@@ -13,7 +14,7 @@
 /* ---- The plan ---- */
 
 struct dv_cuda_dense {
-    dv_linear_attr layer;
+    dv_cuda_dense_layer layer;
     dv_cuda_product forward, data, weights;
     bool fused; /* forward adds the bias and applies a ReLU itself */
     bool plain; /* by plain kernels: the products are none */
@@ -27,7 +28,7 @@ void dv__cuda_dense_drop(dv_cuda_dense *self)
     free(self);
 }
 
-static cublasLtEpilogue_t epilogue_of(const dv_linear_attr *attr)
+static cublasLtEpilogue_t epilogue_of(const dv_cuda_dense_layer *attr)
 {
     if (attr->activation == DV_ACT_RELU)
         return attr->bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
@@ -93,8 +94,8 @@ static size_t gradient_bytes(const dv_step *s, const dv_cuda_dense *self)
                             dv_dtype_size(s->context->dtype));
 }
 
-dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s, const dv_linear_attr *layer,
-                              dv_cuda_dense **out)
+dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s,
+                              const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
 {
     dv_cuda_dense *self;
     *out = NULL;
@@ -115,7 +116,7 @@ dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s, const dv_li
 }
 
 dv_status dv__cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
-                                    const dv_linear_attr *layer, dv_cuda_dense **out)
+                                    const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
 {
     dv_cuda_dense *self;
     *out = NULL;
@@ -131,7 +132,7 @@ dv_status dv__cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
 /* ---- Running ---- */
 
 /* Each row is an image of one position. */
-static dv_convolution plain_shape(const dv_step *s, const dv_linear_attr *attr)
+static dv_convolution plain_shape(const dv_step *s, const dv_cuda_dense_layer *attr)
 {
     return (dv_convolution){.images = dv_shape_rows(s->in[0]),
                             .height = 1,
@@ -178,7 +179,8 @@ static dv_status run_backward(const dv_step *s, const dv_cuda_dense *self, const
 }
 
 /* What the product has not done itself. */
-static dv_status finish(const dv_step *s, const dv_linear_attr *attr, bool add_bias, bool activate)
+static dv_status finish(const dv_step *s, const dv_cuda_dense_layer *attr, bool add_bias,
+                        bool activate)
 {
     dv_dtype dtype = s->context->dtype;
     if (add_bias)
@@ -192,7 +194,7 @@ static dv_status finish(const dv_step *s, const dv_linear_attr *attr, bool add_b
 
 dv_status dv__cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
 {
-    const dv_linear_attr *attr = &self->layer;
+    const dv_cuda_dense_layer *attr = &self->layer;
     if (attr->bias && self->fused)
         DV_CUBLAS(cublasLtMatmulDescSetAttribute(self->forward.operation,
                                                  CUBLASLT_MATMUL_DESC_BIAS_POINTER, &s->w_half[1],
@@ -206,7 +208,7 @@ dv_status dv__cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
 dv_status dv__cuda_dense_backward(const dv_step *s, const dv_cuda_dense *self)
 {
     const dv_cuda_device *device = dv__cuda_device(s->context);
-    const dv_linear_attr *attr = &self->layer;
+    const dv_cuda_dense_layer *attr = &self->layer;
     bool activated = attr->activation != DV_ACT_NONE;
     const void *dz = activated ? s->scratch : s->dy;
     void *workspace = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s, self) : NULL;

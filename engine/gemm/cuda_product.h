@@ -3,7 +3,8 @@
 #ifndef DV_GEMM_CUDA_PRODUCT_H
 #define DV_GEMM_CUDA_PRODUCT_H
 
-#include "engine/ops/cuda.h"
+#include "engine/core/plan.h"
+#include "engine/device/cuda_device.h"
 
 /* Of a matrix in memory. */
 typedef struct dv_cuda_extents {

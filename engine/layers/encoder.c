@@ -1,6 +1,7 @@
 /* Transformer encoder layers (Vaswani et al. 2017) with the norms in front, which train without
    care for the first steps (Xiong et al. 2020). A norm behind the last one is the model's. */
 #include "engine/layers/layer.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/dropout/dropout.h"
@@ -29,9 +30,9 @@ static dv_status build_norm(dv_graph *graph, const char *prefix, const char *suf
 {
     char name[DV_NAME_SIZE];
     dv_layer_norm_attr attr;
-    DV_TRY(dv_fields_default(dv_op_get(DV_OP_layer_norm)->fields, &attr));
+    DV_TRY(dv_fields_default(dv_op_layer_norm.fields, &attr));
     DV_TRY(dv__layer_name(name, prefix, suffix));
-    return dv_graph_add(graph, DV_OP_layer_norm, name, &attr, value, 1, value);
+    return dv_graph_add(graph, &dv_op_layer_norm, name, &attr, value, 1, value);
 }
 
 /* With its activation, as the layer `linear` builds it. */
@@ -53,7 +54,7 @@ static dv_status build_dropout(dv_graph *graph, const char *prefix, const char *
     char name[DV_NAME_SIZE];
     dv_dropout_attr attr = {.rate = encoder->dropout};
     DV_TRY(dv__layer_name(name, prefix, suffix));
-    return dv_graph_add(graph, DV_OP_dropout, name, &attr, value, 1, value);
+    return dv_graph_add(graph, &dv_op_dropout, name, &attr, value, 1, value);
 }
 
 static dv_status build_sum(dv_graph *graph, const char *prefix, const char *suffix, int shortcut,
@@ -62,7 +63,7 @@ static dv_status build_sum(dv_graph *graph, const char *prefix, const char *suff
     char name[DV_NAME_SIZE];
     int inputs[2] = {*value, shortcut};
     DV_TRY(dv__layer_name(name, prefix, suffix));
-    return dv_graph_add(graph, DV_OP_add, name, NULL, inputs, 2, value);
+    return dv_graph_add(graph, &dv_op_add, name, NULL, inputs, 2, value);
 }
 
 static dv_status build_attention(dv_graph *graph, const char *prefix, const encoder_attr *encoder,
@@ -74,7 +75,7 @@ static dv_status build_attention(dv_graph *graph, const char *prefix, const enco
     DV_TRY(build_norm(graph, prefix, "norm1", value));
     DV_TRY(build_linear(graph, prefix, "in_proj", 3 * encoder->units, DV_ACT_NONE, value));
     DV_TRY(dv__layer_name(name, prefix, "attention"));
-    DV_TRY(dv_graph_add(graph, DV_OP_attention, name, &attention, value, 1, value));
+    DV_TRY(dv_graph_add(graph, &dv_op_attention, name, &attention, value, 1, value));
     DV_TRY(build_linear(graph, prefix, "out_proj", encoder->units, DV_ACT_NONE, value));
     DV_TRY(build_dropout(graph, prefix, "dropout1", encoder, value));
     return build_sum(graph, prefix, "sum1", shortcut, value);

@@ -2,6 +2,7 @@
    parameters are called "<model>.<name in the model>", so that they are found again in what was
    trained of the model alone. */
 #include "engine/layers/model.h"
+#include "engine/ops/ops.h"
 
 #include <string.h>
 
@@ -60,7 +61,7 @@ static dv_status build(dv_graph *graph, const char *prefix, const char *name, co
         DV_TRY(check_member(name, models, i));
         DV_TRY(build_member(graph, prefix, models->children[i], classes, *value, &logits[i]));
     }
-    return dv_graph_add(graph, DV_OP_weighted_sum, name, NULL, logits, (int)models->count, value);
+    return dv_graph_add(graph, &dv_op_weighted_sum, name, NULL, logits, (int)models->count, value);
 }
 
 const dv_layer dv__layer_ensemble = {

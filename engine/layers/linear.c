@@ -1,4 +1,5 @@
 #include "engine/layers/layer.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/linear/linear.h"
 
@@ -17,7 +18,7 @@ static dv_status build(dv_graph *graph, const char *name, const void *attr, int 
     int activation = linear.activation;
     if (!dv_activation_from_output(activation))
         linear.activation = DV_ACT_NONE;
-    DV_TRY(dv_graph_add(graph, DV_OP_linear, name, &linear, value, 1, value));
+    DV_TRY(dv_graph_add(graph, &dv_op_linear, name, &linear, value, 1, value));
     if (linear.activation == activation)
         return DV_OK;
     return dv__build_activation(graph, name, activation, value);

@@ -2,6 +2,7 @@
    bottlenecks", 2018; with squeeze and excitation as Tan and Le, "EfficientNet", 2019, whose middle
    width is a share of the block's input channels, not of the expanded ones. */
 #include "engine/layers/layer.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
@@ -34,7 +35,7 @@ static dv_status build_squeeze_excite(dv_graph *graph, const char *prefix, const
                                  .units = units > 0 ? units : 1};
     char name[DV_NAME_SIZE];
     DV_TRY(dv__layer_name(name, prefix, "se"));
-    return dv_graph_add(graph, DV_OP_squeeze_excite, name, &se, value, 1, value);
+    return dv_graph_add(graph, &dv_op_squeeze_excite, name, &se, value, 1, value);
 }
 
 static dv_status build_block(dv_graph *graph, const char *prefix, const mbconv_attr *attr,

@@ -1,4 +1,5 @@
 #include "engine/layers/model.h"
+#include "engine/ops/ops.h"
 #include "engine/base/text.h"
 
 #include <inttypes.h>
@@ -186,7 +187,7 @@ static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *l
     if (status == DV_OK) {
         status = composite != NULL
                      ? build_composite(graph, composite, prefix, layer->name, attr, classes, value)
-                     : dv_graph_add(graph, op->id, layer->name, attr, value, 1, value);
+                     : dv_graph_add(graph, op, layer->name, attr, value, 1, value);
         if (status != DV_OK && where->source != NULL)
             status = dv__fail_within(status, "%s:%d", where->source, where->line);
     }

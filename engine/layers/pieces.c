@@ -1,4 +1,5 @@
 #include "engine/layers/layer.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/conv2d/conv2d.h"
@@ -24,13 +25,13 @@ dv_status dv__build_conv_norm(dv_graph *graph, const char *prefix, const char *s
                            .groups = spec->depthwise ? 0 : 1,
                            .bias = false};
     DV_TRY(dv__layer_name(name, part, "conv"));
-    DV_TRY(dv_graph_add(graph, DV_OP_conv2d, name, &conv, value, 1, value));
+    DV_TRY(dv_graph_add(graph, &dv_op_conv2d, name, &conv, value, 1, value));
     dv_batchnorm_attr norm;
-    DV_TRY(dv_fields_default(dv_op_get(DV_OP_batchnorm)->fields, &norm));
+    DV_TRY(dv_fields_default(dv_op_batchnorm.fields, &norm));
     norm.activation = spec->activation;
     DV_TRY(dv__layer_name(name, part, "norm"));
     int inputs[2] = {*value, residual};
-    return dv_graph_add(graph, DV_OP_batchnorm, name, &norm, inputs, residual >= 0 ? 2 : 1, value);
+    return dv_graph_add(graph, &dv_op_batchnorm, name, &norm, inputs, residual >= 0 ? 2 : 1, value);
 }
 
 dv_status dv__build_activation(dv_graph *graph, const char *prefix, int kind, int *value)
@@ -40,5 +41,5 @@ dv_status dv__build_activation(dv_graph *graph, const char *prefix, int kind, in
     char name[DV_NAME_SIZE];
     DV_TRY(dv__layer_name(name, prefix, "activation"));
     dv_activation_attr attr = {.kind = kind};
-    return dv_graph_add(graph, DV_OP_activation, name, &attr, value, 1, value);
+    return dv_graph_add(graph, &dv_op_activation, name, &attr, value, 1, value);
 }

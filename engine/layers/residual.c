@@ -1,6 +1,7 @@
 /* Residual blocks: He et al., "Deep residual learning for image recognition", 2016; with squeeze
    and excitation before the sum as Hu et al. 2018. */
 #include "engine/layers/layer.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
@@ -70,10 +71,10 @@ static dv_status build_block(dv_graph *graph, const char *prefix, const residual
     char name[DV_NAME_SIZE];
     DV_TRY(dv__layer_name(name, prefix, "se"));
     dv_squeeze_excite_attr se = {.reduction = attr->se_reduction, .activation = attr->activation};
-    DV_TRY(dv_graph_add(graph, DV_OP_squeeze_excite, name, &se, value, 1, value));
+    DV_TRY(dv_graph_add(graph, &dv_op_squeeze_excite, name, &se, value, 1, value));
     DV_TRY(dv__layer_name(name, prefix, "sum"));
     int inputs[2] = {*value, shortcut};
-    DV_TRY(dv_graph_add(graph, DV_OP_add, name, NULL, inputs, 2, value));
+    DV_TRY(dv_graph_add(graph, &dv_op_add, name, NULL, inputs, 2, value));
     return dv__build_activation(graph, prefix, attr->activation, value);
 }
 

@@ -2,14 +2,12 @@
 #ifndef DV_OPS_CUDA_H
 #define DV_OPS_CUDA_H
 
-#include "engine/device/cuda_device.h"
 #include "engine/core/graph.h"
 #include "engine/core/plan.h"
+#include "engine/device/cuda_device.h"
 
 #define DV_OP(name) extern const dv_impl dv__##name##_cuda;
 #include "engine/ops/ops.def"
 #undef DV_OP
-extern const dv_optimizer_impl dv__optimizer_cuda;
-extern const dv_features_impl dv__features_cuda;
 
 #endif

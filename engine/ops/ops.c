@@ -1,9 +1,9 @@
-#include "engine/core/op.h"
+#include "engine/ops/ops.h"
 
 #include <string.h>
 
 static const dv_op *const ops[DV_OP_COUNT] = {
-#define DV_OP(name) [DV_OP_##name] = &dv__op_##name,
+#define DV_OP(name) [DV_OP_##name] = &dv_op_##name,
 #include "engine/ops/ops.def"
 #undef DV_OP
 };

@@ -1,5 +1,7 @@
 #include "engine/device/cpu_device.h"
-#include "engine/ops/cpu.h"
+#include "engine/optimizer/optimizer.h"
+#include "engine/core/context.h"
+#include "engine/device/cpu.h"
 
 #include <math.h>
 

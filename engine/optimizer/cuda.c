@@ -1,6 +1,8 @@
 #include "kernels/optimizer.h"
 
-#include "engine/ops/cuda.h"
+#include "engine/core/plan.h"
+#include "engine/device/cuda_device.h"
+#include "engine/optimizer/optimizer.h"
 
 _Static_assert((int)DV_UPDATE_SCRATCH <= (int)DV_CUDA_PARTIAL, "the sums have room");
 

@@ -82,5 +82,7 @@ typedef struct dv_optimizer_impl {
 
 extern const dv_optimizer_impl dv__optimizer_ref;
 extern const dv_optimizer_impl dv__optimizer_cpu;
+extern const dv_optimizer_impl dv__optimizer_cuda;  /* of the CUDA module */
+extern const dv_optimizer_impl dv__optimizer_ref64; /* of the tests */
 
 #endif

@@ -1,4 +1,6 @@
-#include "engine/ops/ref.h"
+#include "engine/core/context.h"
+#include "engine/device/ref.h"
+#include "engine/optimizer/optimizer.h"
 
 #include <math.h>
 

@@ -1,4 +1,5 @@
 #include "engine/train/trainer.h"
+#include "engine/optimizer/optimizer.h"
 
 #include <float.h>
 

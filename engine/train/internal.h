@@ -4,6 +4,7 @@
 #define DV_TRAIN_INTERNAL_H
 
 #include "engine/train/trainer.h"
+#include "engine/optimizer/optimizer.h"
 
 /* A graph that ends in the logits, for validation, or behind them in the loss, for training. */
 typedef struct dv_network {

@@ -4,6 +4,7 @@
  * are mixed as an ensemble with equal shares.
  */
 #include "engine/layers/model.h"
+#include "engine/ops/ops.h"
 #include "engine/train/internal.h"
 
 #include <stdio.h>
@@ -47,7 +48,7 @@ static dv_status build(dv_teaching *teaching, const dv_teacher *teachers)
     if (teaching->count == 1)
         return DV_OK;
     /* Its weights begin as 0, which are equal shares. */
-    return dv_graph_add(teaching->graph, DV_OP_weighted_sum, "mean", NULL, logits, teaching->count,
+    return dv_graph_add(teaching->graph, &dv_op_weighted_sum, "mean", NULL, logits, teaching->count,
                         &teaching->logits);
 }
 

@@ -1,4 +1,6 @@
+#include "engine/base/clock.h"
 #include "engine/base/rng.h"
+#include "engine/ops/ops.h"
 #include "engine/layers/model.h"
 #include "engine/ops/distillation/distillation.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
@@ -8,14 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* ---- Making ---- */
 
@@ -26,7 +20,7 @@ static dv_status add_teacher(const dv_trainer *trainer, dv_shape logits, dv_netw
                                  .temperature = trainer->config.teacher_temperature};
     DV_TRY(dv_graph_input(out->graph, "teacher", logits, &out->teacher));
     int inputs[] = {out->loss, out->logits, out->teacher, out->targets};
-    return dv_graph_add(out->graph, DV_OP_distillation, "distillation", &attr, inputs, 4,
+    return dv_graph_add(out->graph, &dv_op_distillation, "distillation", &attr, inputs, 4,
                         &out->loss);
 }
 
@@ -45,7 +39,7 @@ static dv_status build_network(dv_trainer *trainer, const dv_tree *model, bool t
         return DV_OK;
     dv_softmax_cross_entropy_attr attr = {.smoothing = trainer->config.label_smoothing};
     int inputs[2] = {out->logits, out->targets};
-    DV_TRY(dv_graph_add(out->graph, DV_OP_softmax_cross_entropy, "loss", &attr, inputs, 2,
+    DV_TRY(dv_graph_add(out->graph, &dv_op_softmax_cross_entropy, "loss", &attr, inputs, 2,
                         &out->loss));
     return trainer->teaching != NULL ? add_teacher(trainer, targets, out) : DV_OK;
 }
@@ -311,7 +305,7 @@ static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
     state->correct = state->seen = state->updated = 0;
     state->finished = out_of_steps(trainer) ||
                       (trainer->config.patience > 0 && state->stale >= trainer->config.patience);
-    metrics.seconds = now() - trainer->epoch_start;
+    metrics.seconds = dv_clock() - trainer->epoch_start;
     return events->epoch != NULL ? events->epoch(events->user, trainer, &metrics) : DV_OK;
 }
 
@@ -320,7 +314,7 @@ static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
 static dv_status save(dv_trainer *trainer, const dv_train_events *events)
 {
     DV_TRY(events->save != NULL ? events->save(events->user, trainer) : DV_OK);
-    trainer->last_save = now();
+    trainer->last_save = dv_clock();
     return DV_OK;
 }
 
@@ -350,7 +344,7 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
     int64_t begun = state->step;
     shuffle(trainer);
     DV_TRY(dv__steps_begin(trainer));
-    trainer->epoch_start = now();
+    trainer->epoch_start = dv_clock();
     int64_t end = (state->epoch + 1) * (int64_t)trainer->steps_per_epoch;
     bool fresh = state->seen == 0;
     while (state->step < end && ((fresh && state->step == begun) || !out_of_steps(trainer))) {
@@ -382,13 +376,13 @@ static void warn_of_patience(const dv_trainer *trainer)
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 {
     warn_of_patience(trainer);
-    trainer->last_save = now();
+    trainer->last_save = dv_clock();
     if (trainer->state.step == 0 && dv__result(trainer) == DV_AVERAGE)
         DV_TRY(dv_params_copy(trainer->params, DV_VALUES, DV_AVERAGE));
     while (!trainer->state.finished) {
         DV_TRY(run_epoch(trainer, events));
         bool stop = stops(events);
-        bool due = now() - trainer->last_save >= trainer->config.checkpoint_seconds;
+        bool due = dv_clock() - trainer->last_save >= trainer->config.checkpoint_seconds;
         if (trainer->state.finished || stop || due)
             DV_TRY(save(trainer, events));
         if (stop && !trainer->state.finished)

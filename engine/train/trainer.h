@@ -14,6 +14,7 @@
 
 #include "engine/core/plan.h"
 #include "engine/train/schedule.h"
+#include "kernels/formulas/progress.h"
 
 #include <signal.h>
 
@@ -61,6 +62,23 @@ typedef enum dv_mixed_precision {
 } dv_mixed_precision;
 
 extern const dv_field dv_train_fields[]; /* section `train` */
+
+/* One batch. Pointers are device memory. */
+typedef struct dv_batch_request {
+    int64_t count;
+    const int32_t *order; /* clips of an epoch, one after the other */
+    int64_t order_count;
+    /* Training: clips order[place * count ...], place = progress->step modulo steps_per_epoch, with
+       augmentation by `seed` and progress->step. NULL: order[first ...] as they are, the last one
+       repeated where the order ends. */
+    const dv_progress *progress;
+    uint64_t steps_per_epoch, seed;
+    bool always_first; /* the batch of step 0, whatever the step */
+    int64_t first;
+    void *features; /* (count, rows, frames), of the context's dtype */
+    float *targets; /* (count, classes), one-hot where nothing mixes, in training times the class's
+                       weight; NULL: not wanted */
+} dv_batch_request;
 
 /* Where batches come from. The functions fill features (count, rows, frames) and targets (count,
    classes), rows of probabilities times the clip's weight. */

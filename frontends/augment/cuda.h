@@ -2,7 +2,7 @@
 #ifndef DV_AUGMENT_CUDA_H
 #define DV_AUGMENT_CUDA_H
 
-#include "engine/ops/cuda.h"
+#include "engine/device/cuda_device.h"
 #include "kernels/features.h"
 
 typedef struct dv__device_augment {

@@ -1,4 +1,5 @@
 #include "frontends/batch/source.h"
+#include "frontends/batch/device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@ struct dv_clip_source {
     dv_batch *batch;
     int64_t *train, *validation; /* indices of clips */
     int64_t *chosen;             /* (train_count) of the batch at hand */
-    const dv_features_impl *device;
+    const dv_device_batches *device;
     dv_clip_store *store; /* training clips, then those of validation; NULL: no device */
 };
 
@@ -85,7 +86,7 @@ static dv_status make_store(dv_clip_source *source, dv_context *context,
                           .augment = *dv_augmenter_tables(source->augmenter)};
     dv_feature_tables tables;
     dv_frontend_tables(frontend, &tables);
-    source->device = context->backend->features;
+    source->device = dv_device_batches_of(context->backend);
     dv_status status =
         source->device->create(context, &tables, &clips,
                                batch < out->train_count ? batch : out->train_count, &source->store);
@@ -107,7 +108,7 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
         return DV_FAIL(DV_EFORMAT, "there is nothing to train on: no readable clip in the training "
                                    "part of the data");
     DV_TRY(dv__calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
-    if (context != NULL && context->backend->features != NULL)
+    if (context != NULL && dv_device_batches_of(context->backend) != NULL)
         DV_TRY(make_store(source, context, frontend, batch));
     return dv_batch_create(frontend, source->augmenter, threads, &source->batch);
 }

@@ -35,63 +35,11 @@ const dv_field dv_data_fields[] = {
 };
 /* clang-format on */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Compares two runs of digits by value and moves both pointers behind them. */
-static int compare_numbers(const char **a, const char **b)
-{
-    const char *x = *a + strspn(*a, "0");
-    const char *y = *b + strspn(*b, "0");
-    size_t x_length = strspn(x, "0123456789");
-    size_t y_length = strspn(y, "0123456789");
-    *a = x + x_length;
-    *b = y + y_length;
-    if (x_length != y_length)
-        return x_length < y_length ? -1 : 1;
-    return memcmp(x, y, x_length);
-}
-
-int dv__natural_order(const char *a, const char *b)
-{
-    const char *x = a;
-    const char *y = b;
-    while (*x != '\0' && *y != '\0') {
-        if (is_digit(*x) && is_digit(*y)) {
-            int order = compare_numbers(&x, &y);
-            if (order != 0)
-                return order;
-        } else if (*x != *y) {
-            return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
-        } else {
-            x++;
-            y++;
-        }
-    }
-    if (*x != *y)
-        return *x == '\0' ? -1 : 1;
-    return strcmp(a, b);
-}
-
-int dv__by_name(const void *a, const void *b)
-{
-    return dv__natural_order(*(const char *const *)a, *(const char *const *)b);
-}
-
-uint64_t dv__hash(uint64_t value, const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++)
-        value = (value ^ (unsigned char)*c) * 0x100000001B3U;
-    return value;
-}
-
 uint64_t dv__hash_stretch(uint64_t value, const dv_clip *clip)
 {
     char text[64];
     snprintf(text, sizeof text, "@%.3f+%.3f", clip->start, clip->length);
-    return dv__hash(value, text);
+    return dv_hash(value, text);
 }
 
 uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip)
@@ -99,20 +47,10 @@ uint64_t dv__clip_hash(const dv_dataset *dataset, const dv_clip *clip)
     const char *slash = strrchr(clip->path, '/');
     const char *texts[] = {dataset->labels[clip->label], "/", clip->speaker, "/",
                            slash != NULL ? slash + 1 : clip->path};
-    uint64_t value = DV__HASH_EMPTY;
+    uint64_t value = DV_HASH_EMPTY;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        value = dv__hash(value, texts[i]);
+        value = dv_hash(value, texts[i]);
     return clip->length > 0 ? dv__hash_stretch(value, clip) : value;
-}
-
-dv_status dv__join(const char *folder, const char *name, char **out)
-{
-    size_t length = strlen(folder);
-    bool slash = length > 0 && folder[length - 1] != '/';
-    size_t size = length + (slash ? 1 : 0) + strlen(name) + 1;
-    DV_TRY(dv__calloc(size, 1, out));
-    snprintf(*out, size, "%s%s%s", folder, slash ? "/" : "", name);
-    return DV_OK;
 }
 
 dv_status dv__note(dv_dataset *dataset, const char *format, ...)
@@ -184,7 +122,7 @@ static int by_path(const void *a, const void *b)
 {
     const dv__entry *x = a;
     const dv__entry *y = b;
-    int order = dv__natural_order(x->path, y->path);
+    int order = dv_natural_order(x->path, y->path);
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
@@ -195,7 +133,7 @@ static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
     DV_TRY(dv__calloc(listing->count, sizeof *all, &all));
     for (size_t i = 0; i < listing->count; i++)
         all[i] = listing->entries[i].label;
-    qsort(all, listing->count, sizeof *all, dv__by_name);
+    qsort(all, listing->count, sizeof *all, dv_by_name);
 
     dv_status status = dv__calloc(listing->count, sizeof *dataset->labels, &dataset->labels);
     for (size_t i = 0; i < listing->count && status == DV_OK; i++) {
@@ -210,8 +148,8 @@ static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
 
 static int label_number(const dv_dataset *dataset, char *label)
 {
-    char **found = bsearch(&label, dataset->labels, dataset->label_count, sizeof *dataset->labels,
-                           dv__by_name);
+    char **found =
+        bsearch(&label, dataset->labels, dataset->label_count, sizeof *dataset->labels, dv_by_name);
     DV_ASSERT(found != NULL);
     return (int)(found - dataset->labels);
 }

@@ -21,6 +21,7 @@
 #include "engine/base/field.h"
 #include "engine/base/log.h"
 #include "frontends/features/features.h"
+#include "frontends/audio/sound_folder.h"
 #include "frontends/noise/noise.h"
 
 typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
@@ -90,18 +91,6 @@ typedef struct dv_clip {
     int64_t center;   /* see dv_frontend_prepare */
     const dv_noise_file *noise; /* borrowed: for dv_dataset_load_noisy; NULL: none */
 } dv_clip;
-
-/* Files that are no sounds, by the endings of their names. */
-enum { DV_FILE_KINDS = 24, DV_FILE_KIND_SIZE = 12 };
-typedef struct dv_file_kind {
-    char ending[DV_FILE_KIND_SIZE]; /* ".txt" */
-    size_t files;
-} dv_file_kind;
-typedef struct dv_file_kinds {
-    dv_file_kind list[DV_FILE_KINDS]; /* (count) */
-    int count;
-    size_t total; /* files, those of further kinds and without an ending too */
-} dv_file_kinds;
 
 typedef struct dv_dataset {
     dv_clip *clips; /* (count), in order of path */

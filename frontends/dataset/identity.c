@@ -144,11 +144,11 @@ dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *oth
 
 uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
 {
-    uint64_t value = DV__HASH_EMPTY;
+    uint64_t value = DV_HASH_EMPTY;
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         const char part[] = {(char)('0' + clip->part), '\0'};
-        value = dv__hash(value ^ dv__clip_hash(dataset, clip), part);
+        value = dv_hash(value ^ dv__clip_hash(dataset, clip), part);
     }
     return value;
 }
@@ -188,7 +188,7 @@ dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *no
     hash_contents(paths, count, threads, contents);
     char digest[DV_SHA256_SIZE];
     dv_sha256_bytes(contents, count * sizeof *contents, digest);
-    *out = dv__hash(DV__HASH_EMPTY, digest);
+    *out = dv_hash(DV_HASH_EMPTY, digest);
 fail:
     free(contents);
     free(paths);

@@ -2,7 +2,10 @@
 #ifndef DV_DATASET_INTERNAL_H
 #define DV_DATASET_INTERNAL_H
 
-#include "frontends/dataset/csv.h"
+#include "engine/base/csv.h"
+#include "engine/base/hash.h"
+#include "engine/base/path.h"
+#include "frontends/audio/sound_folder.h"
 #include "frontends/dataset/dataset.h"
 
 typedef struct dv__entry {
@@ -42,28 +45,12 @@ dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *
 /* The part that a word says, in any case, or -1. */
 int dv__part_named(const char *word);
 
-/* Recordings of rooms, not of words, that come with Speech Commands; and classes that are made. */
-#define DV_BACKGROUND_NOISE "_background_noise_"
+/* Classes that are made. */
 #define DV_UNKNOWN "_unknown_"
 #define DV_SILENCE "_silence_"
 
 /* By dv_part: "training", ... */
 extern const char *const dv__part_names[DV_PART_COUNT];
-
-/* What lies in a folder, but for names that begin with a dot and for DV_BACKGROUND_NOISE. */
-typedef struct dv__folder {
-    char **sounds; /* (sound_count) names in natural order, owned */
-    size_t sound_count, sound_capacity;
-    char **folders; /* (folder_count) names in natural order, owned */
-    size_t folder_count, folder_capacity;
-    dv_file_kinds others; /* no sounds */
-} dv__folder;
-
-/* Reads one folder's names; free with dv__folder_free, on failure too. */
-dv_status dv__folder_read(const char *path, dv__folder *found);
-void dv__folder_free(dv__folder *found);
-
-void dv__add_kinds(dv_file_kinds *to, const dv_file_kinds *from);
 
 /* A sound file somewhere below a folder. */
 enum { DV__MOST_DEPTH = 8 };
@@ -85,15 +72,6 @@ typedef struct dv__survey {
    dv__survey_free, on failure too. */
 dv_status dv__survey_read(const char *path, dv__survey *out);
 void dv__survey_free(dv__survey *survey);
-
-/* Order of names: bytes, but runs of digits by value; equal only where strcmp is. */
-int dv__natural_order(const char *a, const char *b);
-int dv__by_name(const void *a, const void *b); /* the same of two char *, for qsort and bsearch */
-
-/* FNV-1a, 64 bits (Fowler, Noll and Vo), of `text` behind what `value` is the hash of;
-   DV__HASH_EMPTY: of nothing. */
-#define DV__HASH_EMPTY 0xCBF29CE484222325U
-uint64_t dv__hash(uint64_t value, const char *text);
 
 /* Of the stretch that the clip is, behind what `value` is the hash of. */
 uint64_t dv__hash_stretch(uint64_t value, const dv_clip *clip);
@@ -144,7 +122,7 @@ dv_status dv__read_part_lists(const char *folder, dv__listing *listing);
 
 /* The first columns of a CSV file, in order. */
 typedef struct dv__names {
-    dv__csv csv;
+    dv_csv csv;
     char **list; /* (count) in the file's text */
     size_t count, capacity;
 } dv__names;
@@ -158,9 +136,6 @@ bool dv__names_have(const dv__names *names, const char *path);
 
 /* DV_ECONFIG where a moment of one file, under whatever names, stands in two parts. */
 dv_status dv__check_parts(const dv_dataset *dataset);
-
-/* "folder/name", owned by the caller; `folder` "" gives the name alone. */
-dv_status dv__join(const char *folder, const char *name, char **out);
 
 /* Frees what the clip owns. */
 void dv__clip_free(dv_clip *clip);

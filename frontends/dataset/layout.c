@@ -299,7 +299,7 @@ static dv_status add_clip(const reading *how, const dv__found *clip, dv__listing
         entry.part = (dv_part)dv__part_named(clip->folders[0]);
         entry.part_given = true;
     }
-    DV_TRY_GOTO(dv__join(how->path, clip->path, &entry.path));
+    DV_TRY_GOTO(dv_join(how->path, clip->path, &entry.path));
     DV_TRY_GOTO(stem_of(clip->name, &stem));
     if (by_name && !cut_name(stem, how->layout == DV_FOLDER_LONG_NAME, &entry))
         DV_TRY_GOTO(fail_name(how, clip));

@@ -41,7 +41,7 @@ typedef struct outcome {
 uint64_t dv__content_of(const char *path)
 {
     char digest[DV_SHA256_SIZE];
-    return dv_sha256_file(path, digest) == DV_OK ? dv__hash(DV__HASH_EMPTY, digest) : 0;
+    return dv_sha256_file(path, digest) == DV_OK ? dv_hash(DV_HASH_EMPTY, digest) : 0;
 }
 
 /* Puts the sound into the clip, prepared. */

@@ -1,6 +1,6 @@
 /* Manifests: a table with a header, or JSON lines; columns in any order, under their usual names.
  */
-#include "frontends/dataset/csv.h"
+#include "engine/base/csv.h"
 #include "frontends/dataset/internal.h"
 
 #include <ctype.h>
@@ -27,7 +27,7 @@ typedef struct further {
 } further;
 
 typedef struct manifest {
-    dv__csv csv;
+    dv_csv csv;
     const char *folder; /* that paths begin in */
     dv__listing *listing;
     dv_dataset *dataset; /* for notes */
@@ -145,7 +145,7 @@ static dv_status find_file(manifest *in, const char *value, char **out)
                        "%s:%d: '%s' is an address, and files are read: fetch them, and write where "
                        "they are",
                        in->csv.path, in->csv.row_line, value);
-    DV_TRY(dv__join(value[0] == '/' ? "" : in->folder, value, out));
+    DV_TRY(dv_join(value[0] == '/' ? "" : in->folder, value, out));
     if (strchr(value, '\\') == NULL || stat(*out, &info) == 0)
         return DV_OK;
     in->has_backslashes = true;
@@ -189,10 +189,10 @@ static dv_status add_row(manifest *in, char *const *fields, const int place[COLU
 static dv_status read_table(manifest *in)
 {
     int place[COLUMN_COUNT] = {0};
-    dv__csv *csv = &in->csv;
-    dv__csv_row row;
-    dv__csv_find_separator(csv);
-    DV_TRY(dv__csv_read(csv, &row));
+    dv_csv *csv = &in->csv;
+    dv_csv_row row;
+    dv_csv_find_separator(csv);
+    DV_TRY(dv_csv_read(csv, &row));
     size_t width = row.count;
     DV_TRY(find_columns(in, row.fields, width, place));
     for (int column = PATH; column <= LABEL; column++) {
@@ -204,7 +204,7 @@ static dv_status read_table(manifest *in)
                            csv->path, csv->row_line, column_names[column][0]);
     }
     for (;;) {
-        DV_TRY(dv__csv_read(csv, &row));
+        DV_TRY(dv_csv_read(csv, &row));
         if (row.count == 0)
             return DV_OK;
         if (row.count != width)
@@ -217,7 +217,7 @@ static dv_status read_table(manifest *in)
 /* ---- JSON lines ---- */
 
 /* NeMo's lines have a duration, which the file has too. */
-static void drop_duration(dv__json_row *row)
+static void drop_duration(dv_json_row *row)
 {
     for (size_t i = 0; i < row->count; i++) {
         if (strcmp(row->names[i], "duration") == 0)
@@ -228,9 +228,9 @@ static void drop_duration(dv__json_row *row)
 static dv_status read_line(manifest *in, bool *more)
 {
     dv_status status;
-    dv__json_row row = {.count = 0};
+    dv_json_row row = {.count = 0};
     int place[COLUMN_COUNT] = {0};
-    DV_TRY_GOTO(dv__json_read(&in->csv, &row, more));
+    DV_TRY_GOTO(dv_json_line_read(&in->csv, &row, more));
     if (!*more)
         goto fail;
     drop_duration(&row);
@@ -244,7 +244,7 @@ static dv_status read_line(manifest *in, bool *more)
     }
     status = add_row(in, row.values, place);
 fail:
-    dv__json_row_free(&row);
+    dv_json_row_free(&row);
     return status;
 }
 
@@ -279,7 +279,7 @@ dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *
 {
     manifest in = {.listing = listing, .dataset = dataset};
     char *folder;
-    DV_TRY(dv__csv_open(path, &in.csv));
+    DV_TRY(dv_csv_open(path, &in.csv));
     dv_status status = dv__strdup(path, &folder);
     if (status == DV_OK) {
         char *slash = strrchr(folder, '/');
@@ -292,6 +292,6 @@ dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *
     for (size_t i = 0; i < in.further.count; i++)
         free(in.further.names[i]);
     free(in.further.names);
-    dv__csv_close(&in.csv);
+    dv_csv_close(&in.csv);
     return status;
 }

@@ -16,11 +16,11 @@ static int by_text(const void *a, const void *b)
 
 dv_status dv__names_read(const char *path, dv__names *out)
 {
-    dv__csv_row row;
+    dv_csv_row row;
     *out = (dv__names){.count = 0};
-    DV_TRY(dv__csv_open(path, &out->csv));
+    DV_TRY(dv_csv_open(path, &out->csv));
     for (;;) {
-        DV_TRY(dv__csv_read(&out->csv, &row));
+        DV_TRY(dv_csv_read(&out->csv, &row));
         if (row.count == 0)
             break;
         DV_TRY(dv__grow(out->count, sizeof *out->list, &out->capacity, &out->list));
@@ -34,7 +34,7 @@ dv_status dv__names_read(const char *path, dv__names *out)
 void dv__names_free(dv__names *names)
 {
     free(names->list);
-    dv__csv_close(&names->csv);
+    dv_csv_close(&names->csv);
 }
 
 bool dv__names_have(const dv__names *names, const char *path)
@@ -217,7 +217,7 @@ fail:
 /* What the user should know of it holds of the whole. */
 static dv_status take_notes(const dv_dataset *from, dv_dataset *to)
 {
-    dv__add_kinds(&to->left_out, &from->left_out);
+    dv_add_file_kinds(&to->left_out, &from->left_out);
     for (size_t i = 0; i < from->note_count; i++)
         DV_TRY(dv__note(to, "%s", from->notes[i]));
     return DV_OK;

@@ -14,7 +14,7 @@ static dv_status find_lists(const char *folder, char **paths, bool *out)
     struct stat info;
     *out = true;
     for (int k = 0; k < LISTS; k++) {
-        DV_TRY(dv__join(folder, list_names[k], &paths[k]));
+        DV_TRY(dv_join(folder, list_names[k], &paths[k]));
         *out = *out && stat(paths[k], &info) == 0 && S_ISREG(info.st_mode);
     }
     return DV_OK;

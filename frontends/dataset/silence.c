@@ -38,20 +38,20 @@ static void recordings_free(recordings *all)
 /* Free with recordings_free, on failure too. */
 static dv_status find_recordings(const char *path, recordings *out)
 {
-    dv__folder found = {0};
+    dv_sound_folder found = {0};
     *out = (recordings){.count = 0};
-    DV_TRY(dv__join(path, DV_BACKGROUND_NOISE, &out->folder));
-    dv_status status = dv__folder_read(out->folder, &found);
+    DV_TRY(dv_join(path, DV_BACKGROUND_NOISE, &out->folder));
+    dv_status status = dv_sound_folder_read(out->folder, &found);
     if (status == DV_OK)
         status = dv__calloc(found.sound_count, sizeof *out->items, &out->items);
     for (size_t i = 0; status == DV_OK && i < found.sound_count; i++) {
         recording *item = &out->items[out->count];
-        status = dv__join(out->folder, found.sounds[i], &item->path);
+        status = dv_join(out->folder, found.sounds[i], &item->path);
         out->count += status == DV_OK;
         if (status == DV_OK)
             status = dv_audio_seconds(item->path, &item->seconds);
     }
-    dv__folder_free(&found);
+    dv_sound_folder_free(&found);
     return status;
 }
 
@@ -102,7 +102,7 @@ static dv_status add_part(dv_dataset *dataset, const recordings *all, dv_part pa
     for (int64_t i = 0; i < wanted; i++) {
         char name[64];
         snprintf(name, sizeof name, "%d/%lld", (int)part, (long long)i);
-        uint64_t key = dv__draw_key(dv__hash(DV__HASH_EMPTY, name), seed, DV__DRAW_SILENCE);
+        uint64_t key = dv__draw_key(dv_hash(DV_HASH_EMPTY, name), seed, DV__DRAW_SILENCE);
         double within = ((double)i + (double)(key >> 11) * 0x1p-53) / (double)wanted;
         int64_t place = (int64_t)(within * (double)starts);
         DV_TRY(add_stretch(dataset, all, part, place < starts ? place : starts - 1));
@@ -114,7 +114,7 @@ static int by_place(const void *a, const void *b)
 {
     const dv_clip *x = a;
     const dv_clip *y = b;
-    int order = dv__natural_order(x->path, y->path);
+    int order = dv_natural_order(x->path, y->path);
     return order != 0 ? order : (x->start > y->start) - (x->start < y->start);
 }
 

@@ -30,7 +30,7 @@ static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers
     DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *speakers->of_clip, &speakers->of_clip));
     for (size_t i = 0; i < dataset->count; i++)
         speakers->names[i] = dataset->clips[i].speaker;
-    qsort(speakers->names, dataset->count, sizeof *speakers->names, dv__by_name);
+    qsort(speakers->names, dataset->count, sizeof *speakers->names, dv_by_name);
     for (size_t i = 0; i < dataset->count; i++) {
         if (i == 0 || strcmp(speakers->names[i], speakers->names[speakers->count - 1]) != 0)
             speakers->names[speakers->count++] = speakers->names[i];
@@ -38,7 +38,7 @@ static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers
     for (size_t i = 0; i < dataset->count; i++) {
         const char *name = dataset->clips[i].speaker;
         const char **found = bsearch(&name, speakers->names, (size_t)speakers->count,
-                                     sizeof *speakers->names, dv__by_name);
+                                     sizeof *speakers->names, dv_by_name);
         DV_ASSERT(found != NULL);
         speakers->of_clip[i] = found - speakers->names;
     }
@@ -131,7 +131,7 @@ static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers
     for (int64_t i = 0; i < speakers->count; i++) {
         if (present[i])
             keyed[count++] = (keyed_speaker){
-                dv__draw_key(dv__hash(DV__HASH_EMPTY, speakers->names[i]), config->seed, use), i};
+                dv__draw_key(dv_hash(DV_HASH_EMPTY, speakers->names[i]), config->seed, use), i};
     }
     qsort(keyed, (size_t)count, sizeof *keyed, by_key);
     for (int64_t i = 0; i < wanted; i++)

@@ -150,7 +150,7 @@ static dv_status make_labels(choice *how, dv_dataset *before)
         DV_TRY(add_label(dataset, DV_UNKNOWN));
     if (how->config->silence > 0)
         DV_TRY(add_label(dataset, DV_SILENCE));
-    qsort(dataset->labels, dataset->label_count, sizeof *dataset->labels, dv__by_name);
+    qsort(dataset->labels, dataset->label_count, sizeof *dataset->labels, dv_by_name);
     return DV_OK;
 }
 

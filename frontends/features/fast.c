@@ -25,7 +25,7 @@ static layout layout_of(const dv_frontend *frontend)
 {
     const dv_features_config *config = &frontend->config;
     int64_t frames = round_up(frontend->frames, DV__LANES);
-    int64_t bands = config->type == DV_MFCC ? frontend->levels * frames : 0;
+    int64_t bands = config->type == DV_FEATURES_MFCC ? frontend->levels * frames : 0;
     int64_t most = frontend->bins > frontend->levels ? frontend->bins : frontend->levels;
     int64_t end = config->n_fft / 2 + frontend->samples;
     layout parts = {0};
@@ -222,7 +222,7 @@ static const float *block_power(const dv_frontend *frontend, const layout *parts
         power = other;
         other = unchanged;
     }
-    if (frontend->config.type == DV_SPECTROGRAM)
+    if (frontend->config.type == DV_FEATURES_SPECTROGRAM)
         return power;
     apply_mel(&frontend->mel, power, other);
     return other;
@@ -233,7 +233,7 @@ static const float *block_power(const dv_frontend *frontend, const layout *parts
 static float decibels(const dv_frontend *frontend, const layout *parts,
                       const dv_spectral_change *change, float *scratch, float *to)
 {
-    const bool mfcc = frontend->config.type == DV_MFCC;
+    const bool mfcc = frontend->config.type == DV_FEATURES_MFCC;
     float maximum = -100;
     for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
         int64_t left = frontend->frames - first;
@@ -269,7 +269,7 @@ void dv_frontend_compute_changed(const dv_frontend *frontend, const float *windo
     memset(padded + after, 0, (size_t)(parts.padded_size - after) * sizeof(float));
     split_phases(frontend, padded, work + parts.phases);
 
-    const bool mfcc = config->type == DV_MFCC;
+    const bool mfcc = config->type == DV_FEATURES_MFCC;
     float *log_power = mfcc ? work + parts.bands : features;
     float maximum = decibels(frontend, &parts, change, work, log_power);
     if (config->top_db > 0)

@@ -88,7 +88,7 @@ static dv_status check_mel(const dv_features_config *config)
     if (config->fmin >= dv__features_fmax(config))
         return DV_FAIL(DV_ECONFIG, "features: fmin is %g Hz, must be below fmax (%g Hz)",
                        config->fmin, dv__features_fmax(config));
-    if (config->type == DV_MFCC && config->n_mfcc > config->n_mels)
+    if (config->type == DV_FEATURES_MFCC && config->n_mfcc > config->n_mels)
         return DV_FAIL(DV_ECONFIG, "features: n_mfcc is %lld, must be at most n_mels (%lld)",
                        (long long)config->n_mfcc, (long long)config->n_mels);
     return DV_OK;
@@ -128,11 +128,11 @@ int64_t dv__features_frames(const dv_features_config *config)
 int64_t dv__features_rows(const dv_features_config *config)
 {
     switch ((dv_feature_type)config->type) {
-    case DV_MFCC:
+    case DV_FEATURES_MFCC:
         return config->n_mfcc;
-    case DV_MEL:
+    case DV_FEATURES_MEL:
         return config->n_mels;
-    case DV_SPECTROGRAM:
+    case DV_FEATURES_SPECTROGRAM:
         break;
     }
     return config->n_fft / 2 + 1;
@@ -201,13 +201,13 @@ dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out
     frontend->frames = dv__features_frames(config);
     frontend->rows = dv__features_rows(config);
     frontend->bins = config->n_fft / 2 + 1;
-    frontend->levels = config->type == DV_SPECTROGRAM ? frontend->bins : config->n_mels;
+    frontend->levels = config->type == DV_FEATURES_SPECTROGRAM ? frontend->bins : config->n_mels;
     DV_TRY_GOTO(make_window(frontend));
     DV_TRY_GOTO(make_loads(frontend));
     DV_TRY_GOTO(dv__fft_create(config->n_fft, &frontend->fft));
-    if (config->type != DV_SPECTROGRAM)
+    if (config->type != DV_FEATURES_SPECTROGRAM)
         DV_TRY_GOTO(dv__mel_create(config, &frontend->mel));
-    if (config->type == DV_MFCC)
+    if (config->type == DV_FEATURES_MFCC)
         DV_TRY_GOTO(make_dct(frontend));
     *out = frontend;
     return DV_OK;
@@ -249,18 +249,10 @@ int64_t dv_frontend_samples(const dv_frontend *frontend)
     return frontend->samples;
 }
 
-_Static_assert((int)DV_MFCC == (int)DV_FEATURES_MFCC && (int)DV_MEL == (int)DV_FEATURES_MEL &&
-                   (int)DV_SPECTROGRAM == (int)DV_FEATURES_SPECTROGRAM,
-               "dv_feature_type is dv_feature_kind");
-_Static_assert((int)DV_OVER_NONE == (int)DV_FEATURES_OVER_NONE &&
-                   (int)DV_OVER_CLIP == (int)DV_FEATURES_OVER_CLIP &&
-                   (int)DV_OVER_BAND == (int)DV_FEATURES_OVER_BAND,
-               "dv_norm_over is dv_feature_over");
-
 void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out)
 {
     const dv_features_config *config = &frontend->config;
-    *out = (dv_feature_tables){.kind = (dv_feature_kind)config->type,
+    *out = (dv_feature_tables){.kind = (dv_feature_type)config->type,
                                .samples = frontend->samples,
                                .frames = frontend->frames,
                                .rows = frontend->rows,
@@ -274,6 +266,6 @@ void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out)
                                .mel_weights = frontend->mel.weights,
                                .dct = frontend->dct,
                                .top_db = config->top_db,
-                               .mean = (dv_feature_over)config->mean,
-                               .deviation = (dv_feature_over)config->deviation};
+                               .mean = (dv_norm_over)config->mean,
+                               .deviation = (dv_norm_over)config->deviation};
 }

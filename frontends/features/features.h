@@ -11,9 +11,8 @@
 #define DV_FEATURES_H
 
 #include "engine/base/field.h"
-#include "frontends/features/device.h"
+#include "kernels/formulas/feature_kinds.h"
 
-typedef enum dv_feature_type { DV_MFCC, DV_MEL, DV_SPECTROGRAM } dv_feature_type;
 /* Where the window's middle goes: ENERGY, the centroid of the word's amplitude, in a clip longer
    than the window that of its loudest stretch; MIDDLE, the middle of the clip; START, so that
    window and clip begin together. */
@@ -25,8 +24,6 @@ typedef enum dv_mel_scale { DV_MEL_SLANEY, DV_MEL_HTK } dv_mel_scale;
 typedef enum dv_mel_norm { DV_MEL_NORM_SLANEY, DV_MEL_NORM_NONE, DV_MEL_NORM_SUM } dv_mel_norm;
 /* Over what a mean is subtracted or a standard deviation divided by: nothing, the whole clip, or
    each band (row) for itself over time. */
-typedef enum dv_norm_over { DV_OVER_NONE, DV_OVER_CLIP, DV_OVER_BAND } dv_norm_over;
-
 typedef struct dv_features_config {
     int type;            /* dv_feature_type */
     int64_t sample_rate; /* Hz */
@@ -86,6 +83,20 @@ const dv_features_config *dv_frontend_config(const dv_frontend *frontend);
 int64_t dv_frontend_rows(const dv_frontend *frontend);    /* coefficients: H of the image */
 int64_t dv_frontend_frames(const dv_frontend *frontend);  /* frames: W of the image */
 int64_t dv_frontend_samples(const dv_frontend *frontend); /* samples in the window */
+
+/* What a front-end computes, with its tables (host memory, read by create alone). */
+typedef struct dv_feature_tables {
+    dv_feature_type kind;
+    int64_t samples, frames, rows; /* of a window; features are (rows, frames) */
+    int64_t n_fft, hop, bands, coefficients;
+    const float *window;      /* (n_fft): zeros around the Hann window included */
+    const int64_t *mel_first; /* (bands): first bin of a band */
+    const int64_t *mel_start; /* (bands + 1): where its weights begin */
+    const float *mel_weights; /* (mel_start[bands]) */
+    const float *dct;         /* (coefficients, bands) */
+    double top_db;            /* 0: no floor */
+    dv_norm_over mean, deviation;
+} dv_feature_tables;
 
 /* What a device needs to compute the same; the tables are the front-end's. */
 void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out);

@@ -214,12 +214,12 @@ dv_status dv_frontend_reference(const dv_features_config *config, const float *w
     DV_TRY_GOTO(dv__calloc((size_t)spectrum, sizeof *power, &power));
     DV_TRY_GOTO(dv__calloc((size_t)(config->n_mels * frames), sizeof *bands, &bands));
     DV_TRY_GOTO(spectrogram(config, window, power));
-    double *log_power = config->type == DV_SPECTROGRAM ? power : bands;
-    int64_t count = config->type == DV_SPECTROGRAM ? spectrum : config->n_mels * frames;
-    if (config->type != DV_SPECTROGRAM)
+    double *log_power = config->type == DV_FEATURES_SPECTROGRAM ? power : bands;
+    int64_t count = config->type == DV_FEATURES_SPECTROGRAM ? spectrum : config->n_mels * frames;
+    if (config->type != DV_FEATURES_SPECTROGRAM)
         DV_TRY_GOTO(mel_spectrogram(config, power, bands));
     to_decibels(config, log_power, count);
-    if (config->type == DV_MFCC)
+    if (config->type == DV_FEATURES_MFCC)
         cepstrum(config, bands, features);
     else
         for (int64_t i = 0; i < count; i++)

@@ -30,7 +30,7 @@
 #ifndef DECAVOX_PREDICT_H
 #define DECAVOX_PREDICT_H
 
-#include "engine/decavox.h"
+#include "engine/base/decavox.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,5 @@
 #include "frontends/model/predictor.h"
+#include "engine/backends/open.h"
 #include "engine/core/plan.h"
 #include "engine/device/threads.h"
 #include "engine/layers/model.h"

@@ -8,7 +8,7 @@
 #ifndef DV_MODEL_PREDICTOR_H
 #define DV_MODEL_PREDICTOR_H
 
-#include "engine/core/context.h"
+#include "engine/backends/open.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/dataset/dataset.h"
 #include "frontends/model/decavox_predict.h"

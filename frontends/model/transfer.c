@@ -1,4 +1,5 @@
 #include "frontends/model/transfer.h"
+#include "engine/ops/ops.h"
 #include "engine/core/context.h"
 #include "engine/base/text.h"
 #include "frontends/model/checkpoint.h"

@@ -1,7 +1,9 @@
 #include "frontends/noise/noise.h"
 #include "engine/base/rng.h"
 #include "engine/base/text.h"
-#include "frontends/dataset/internal.h"
+#include "engine/base/hash.h"
+#include "engine/base/path.h"
+#include "frontends/audio/sound_folder.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,20 +24,20 @@ typedef struct file_list {
 static dv_status list_file(file_list *list, const char *folder, const char *name)
 {
     DV_TRY(dv__grow(list->count, sizeof *list->files, &list->capacity, &list->files));
-    DV_TRY(dv__join(folder, name, &list->files[list->count]));
+    DV_TRY(dv_join(folder, name, &list->files[list->count]));
     list->count++;
     return DV_OK;
 }
 
 static dv_status list_folder(file_list *list, const char *path)
 {
-    dv__folder found = {0};
-    dv_status status = dv__folder_read(path, &found);
+    dv_sound_folder found = {0};
+    dv_status status = dv_sound_folder_read(path, &found);
     if (status == DV_OK && found.sound_count == 0)
         status = DV_FAIL(DV_EIO, "%s has no sound file", path);
     for (size_t i = 0; status == DV_OK && i < found.sound_count; i++)
         status = list_file(list, path, found.sounds[i]);
-    dv__folder_free(&found);
+    dv_sound_folder_free(&found);
     return status;
 }
 
@@ -121,8 +123,8 @@ void dv_noise_files_free(dv_noise_files *files)
 uint64_t dv_noise_key(const char *label, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    uint64_t value = dv__hash(dv__hash(DV__HASH_EMPTY, label), "/");
-    return dv__hash(value, slash != NULL ? slash + 1 : path);
+    uint64_t value = dv_hash(dv_hash(DV_HASH_EMPTY, label), "/");
+    return dv_hash(value, slash != NULL ? slash + 1 : path);
 }
 
 /* The random numbers of a clip: one for its place among the others, one for its stretch. */

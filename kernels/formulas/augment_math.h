@@ -7,7 +7,7 @@
 #ifndef DV_FORMULAS_AUGMENT_MATH_H
 #define DV_FORMULAS_AUGMENT_MATH_H
 
-#include "kernels/augment.h"
+#include "kernels/formulas/augment_tables.h"
 #include "kernels/formulas/scalar_math.h"
 
 /* nvcc would contract a product and a sum; all other compilers are told not to. */

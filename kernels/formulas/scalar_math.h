@@ -11,6 +11,7 @@
 #define DV_FORMULAS_SCALAR_MATH_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -208,5 +209,39 @@ static inline DV_HD float dv_activation_slope(int kind, float x, float y)
         return 1.0F;
     }
 }
+
+/* True where the derivative is a function of the output. */
+static inline DV_HD bool dv_activation_from_output(int kind)
+{
+    return kind <= DV_ACT_TANH;
+}
+
+/* Statement CALL(kind) with the kind as a constant, so that a loop behind it has no switch. */
+#define DV_ACTIVATION_SWITCH(kind, CALL)                                                           \
+    switch (kind) {                                                                                \
+    case DV_ACT_NONE:                                                                              \
+        CALL(DV_ACT_NONE);                                                                         \
+        break;                                                                                     \
+    case DV_ACT_RELU:                                                                              \
+        CALL(DV_ACT_RELU);                                                                         \
+        break;                                                                                     \
+    case DV_ACT_SIGMOID:                                                                           \
+        CALL(DV_ACT_SIGMOID);                                                                      \
+        break;                                                                                     \
+    case DV_ACT_TANH:                                                                              \
+        CALL(DV_ACT_TANH);                                                                         \
+        break;                                                                                     \
+    case DV_ACT_SILU:                                                                              \
+        CALL(DV_ACT_SILU);                                                                         \
+        break;                                                                                     \
+    case DV_ACT_GELU:                                                                              \
+        CALL(DV_ACT_GELU);                                                                         \
+        break;                                                                                     \
+    case DV_ACT_HARDSWISH:                                                                         \
+        CALL(DV_ACT_HARDSWISH);                                                                    \
+        break;                                                                                     \
+    default:                                                                                       \
+        break;                                                                                     \
+    }
 
 #endif

@@ -3,9 +3,8 @@
 #define DV_CLI_COMMAND_H
 
 #include "engine/base/log.h"
+#include "engine/base/process.h"
 #include "runner/cli/options.h"
-
-enum { DV_EXIT_GOOD = 0, DV_EXIT_FAILED = 1, DV_EXIT_USAGE = 2, DV_EXIT_SIGNAL = 128 };
 
 typedef struct dv_command {
     const char *name, *help;

@@ -163,7 +163,7 @@ static dv_status check(const dv_comparison_options *chosen)
 int dv_command_compare(int argc, char **argv)
 {
     if (dv_comparison_is_child(argc, argv))
-        return dv_comparison_child(argc, argv);
+        return dv_comparison_child(argc, argv, dv_command_log());
     dv_comparison_options chosen;
     dv_arguments arguments;
     int exit_code;

@@ -1,4 +1,5 @@
 #include "frontends/model/predictor.h"
+#include "engine/base/json.h"
 #include "runner/cli/command.h"
 #include "runner/crossval/crossval.h"
 #include "runner/experiment/output.h"

@@ -1,5 +1,6 @@
 #include "runner/cli/command.h"
-#include "runner/evaluate/data_summary.h"
+#include "engine/base/json.h"
+#include "runner/data/data_summary.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"

@@ -1,4 +1,5 @@
 #include "engine/base/text.h"
+#include "engine/base/json.h"
 #include "engine/train/shares.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/ensemble.h"

@@ -1,9 +1,10 @@
 #include "runner/cli/command.h"
+#include "engine/base/json.h"
 #include "runner/evaluate/evaluated.h"
 #include "runner/experiment/experiment.h"
 #include "runner/evaluate/noise_curve.h"
 #include "runner/experiment/output.h"
-#include "runner/page/report_html.h"
+#include "runner/evaluate/report_html.h"
 
 #include <stdlib.h>
 #include <string.h>

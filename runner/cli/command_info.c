@@ -1,4 +1,6 @@
 #include "engine/backends/module.h"
+#include "engine/base/json.h"
+#include "engine/backends/open.h"
 #include "engine/base/text.h"
 #include "engine/device/threads.h"
 #include "frontends/model/checkpoint.h"

@@ -1,4 +1,5 @@
 #include "engine/base/text.h"
+#include "engine/base/json.h"
 #include "engine/train/metrics.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/report.h"

@@ -5,11 +5,11 @@
 #include "runner/experiment/output.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/printing.h"
-#include "runner/experiment/proposal.h"
-#include "runner/experiment/resume.h"
+#include "runner/training/proposal.h"
+#include "runner/training/resume.h"
 #include "runner/experiment/stop.h"
 #include "runner/experiment/threads.h"
-#include "runner/experiment/training.h"
+#include "runner/training/training.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,6 @@
 #include "runner/cli/info_json.h"
+#include "engine/base/json.h"
+#include "engine/backends/open.h"
 #include "engine/core/graph.h"
 #include "engine/backends/module.h"
 #include "engine/device/threads.h"

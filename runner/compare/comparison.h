@@ -12,6 +12,7 @@
 #ifndef DV_COMPARE_COMPARISON_H
 #define DV_COMPARE_COMPARISON_H
 
+#include "engine/base/log.h"
 #include "engine/base/field.h"
 #include "frontends/model/checkpoint.h"
 #include "engine/base/yaml.h"
@@ -180,7 +181,7 @@ dv_status dv__figures_read(json_t *json, dv_measured *model);
 
 /* The children's side: decavox compare --measure_model ..., --measure_start .... */
 bool dv_comparison_is_child(int argc, char **argv);
-int dv_comparison_child(int argc, char **argv);
+int dv_comparison_child(int argc, char **argv, dv_log log);
 
 enum { DV_COMPARISON_MOST = 1024 }; /* models */
 

@@ -4,6 +4,7 @@
  * another build are as none, and are replaced. It holds nothing that cannot be had again.
  */
 #include "engine/base/folder.h"
+#include "engine/base/json.h"
 #include "runner/compare/comparison.h"
 #include "runner/evaluate/report.h"
 #include "runner/experiment/run_folder.h"

@@ -15,10 +15,9 @@
 #include "frontends/audio/audio.h"
 #include "frontends/features/features.h"
 #include "engine/base/process.h"
-#include "runner/cli/command.h"
 #include "runner/compare/comparison.h"
 #include "runner/experiment/experiment.h"
-#include "runner/experiment/load.h"
+#include "runner/evaluate/load.h"
 #include "runner/evaluate/measure.h"
 #include "runner/experiment/threads.h"
 
@@ -63,6 +62,7 @@ typedef struct subject {
     const char *path, *device, *folder;
     int threads;
     double seconds;
+    dv_log log;
     bool is_checkpoint;
     dv_checkpoint checkpoint; /* one of the two */
     dv_experiment experiment;
@@ -138,7 +138,7 @@ static dv_status open_forward(const subject *s, int64_t batch, dv_forward **out)
                                   .batch = batch,
                                   .device = s->device,
                                   .threads = s->threads,
-                                  .log = dv_command_log()};
+                                  .log = s->log};
     DV_TRY(dv_forward_open(&options, out));
     if (!s->is_checkpoint)
         return DV_OK;
@@ -298,13 +298,14 @@ static dv_status write_clip(const subject *s)
     return status;
 }
 
-static dv_status measure_model(char **arguments)
+static dv_status measure_model(char **arguments, dv_log log)
 {
     subject s = {.path = arguments[0],
                  .device = arguments[1],
                  .threads = atoi(arguments[2]),
                  .seconds = strtod(arguments[3], NULL),
-                 .folder = arguments[5]};
+                 .folder = arguments[5],
+                 .log = log};
     dv_measured out = {.throughput = 0};
     dv_status status = open_subject(&s, atoi(arguments[4]));
     if (status == DV_OK)
@@ -324,8 +325,9 @@ static dv_status measure_model(char **arguments)
 
 /* ---- Starting ---- */
 
-static dv_status measure_start(char **arguments)
+static dv_status measure_start(char **arguments, dv_log log)
 {
+    (void)log;
     const char *const predict[] = {"decavox",    "predict",    arguments[0],
                                    arguments[1], "--device",   arguments[2],
                                    "--threads",  arguments[3], NULL};
@@ -356,7 +358,7 @@ static dv_status measure_start(char **arguments)
 static const struct {
     const char *option;
     int arguments;
-    dv_status (*run)(char **arguments);
+    dv_status (*run)(char **arguments, dv_log log);
 } forms[] = {{"--measure_model", 6, measure_model}, {"--measure_start", 5, measure_start}};
 
 bool dv_comparison_is_child(int argc, char **argv)
@@ -365,7 +367,7 @@ bool dv_comparison_is_child(int argc, char **argv)
            (strcmp(argv[2], forms[0].option) == 0 || strcmp(argv[2], forms[1].option) == 0);
 }
 
-int dv_comparison_child(int argc, char **argv)
+int dv_comparison_child(int argc, char **argv, dv_log log)
 {
     int form = strcmp(argv[2], forms[1].option) == 0;
     if (argc != 3 + forms[form].arguments) {
@@ -374,7 +376,7 @@ int dv_comparison_child(int argc, char **argv)
     }
     if (form == 0)
         dv_wait_briefly(argv);
-    dv_status status = forms[form].run(argv + 3);
+    dv_status status = forms[form].run(argv + 3, log);
     if (status == DV_OK)
         return DV_EXIT_GOOD;
     dv_child_tell(status);

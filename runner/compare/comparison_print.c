@@ -1,5 +1,6 @@
 /* The comparison as a table for the eye, as CSV and as JSON. */
 #include "runner/compare/comparison.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"

@@ -2,10 +2,11 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 
 #include "engine/train/metrics.h"
+#include "engine/base/json.h"
 #include "runner/compare/comparison.h"
 #include "runner/evaluate/report.h"
 #include "runner/experiment/run_folder.h"
-#include "runner/page/shell.h"
+#include "engine/base/shell.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /* A recommendation with its reasons, in numbers that the comparison prints too. */
 #include "runner/compare/recommendation.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"
-#include "runner/page/shell.h"
+#include "engine/base/shell.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

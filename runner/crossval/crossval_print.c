@@ -1,4 +1,5 @@
 #include "runner/crossval/crossval.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"

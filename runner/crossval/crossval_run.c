@@ -6,12 +6,12 @@
  * run has ended.
  */
 #include "engine/device/threads.h"
-#include "runner/cli/command.h"
+#include "engine/base/process.h"
 #include "runner/crossval/crossval.h"
-#include "runner/experiment/resume.h"
+#include "runner/training/resume.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
-#include "runner/experiment/training.h"
+#include "runner/training/training.h"
 
 #include <errno.h>
 #include <fcntl.h>

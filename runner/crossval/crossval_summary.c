@@ -1,4 +1,5 @@
 #include "runner/crossval/crossval.h"
+#include "engine/base/json.h"
 #include "runner/evaluate/report.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 #include "runner/evaluate/ensemble.h"
+#include "engine/backends/open.h"
 #include "frontends/model/transfer.h"
 #include "engine/layers/model.h"
 #include "runner/experiment/experiment.h"

@@ -1,4 +1,5 @@
 #include "runner/evaluate/measure.h"
+#include "engine/backends/open.h"
 
 #include "engine/core/plan.h"
 #include "engine/base/rng.h"
@@ -19,23 +20,6 @@ struct dv_forward {
 };
 
 /* ---- Times ---- */
-
-static double read_clock(clockid_t clock)
-{
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-double dv_clock(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-double dv_clock_processor(void)
-{
-    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
-}
 
 static int compare_seconds(const void *left, const void *right)
 {

@@ -8,6 +8,7 @@
 #ifndef DV_EVALUATE_MEASURE_H
 #define DV_EVALUATE_MEASURE_H
 
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/status.h"
 #include "engine/base/tree.h"
@@ -21,9 +22,6 @@ typedef struct dv_times {
 
 /* Sorts `seconds` (count >= 1). */
 dv_times dv_times_of(double *seconds, int64_t count);
-
-double dv_clock(void);           /* seconds, monotonic */
-double dv_clock_processor(void); /* seconds of all threads of this process */
 
 typedef struct dv_measure_options {
     double warm, seconds; /* at least this long, the former not counted; 0: 0.2 and 1 */

@@ -1,4 +1,5 @@
 #include "runner/evaluate/noise_curve.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 
 #include <math.h>

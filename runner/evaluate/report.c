@@ -1,4 +1,5 @@
 #include "runner/evaluate/report.h"
+#include "engine/base/json.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
 #include "engine/base/sha256.h"
@@ -197,19 +198,6 @@ void dv_report_text(const dv_report *report, FILE *out)
 
 /* ---- JSON ---- */
 
-json_t *dv_text_json(const char *text)
-{
-    json_t *json = json_string(text);
-    char *copy;
-    if (json != NULL || dv__strdup(text, &copy) != DV_OK)
-        return json;
-    for (char *c = copy; *c != '\0'; c++)
-        *c = (unsigned char)*c < 0x80 ? *c : '?';
-    json = json_string(copy);
-    free(copy);
-    return json;
-}
-
 /* NaN, a share of nothing, is null. */
 static json_t *share_json(double share)
 {
@@ -337,44 +325,6 @@ static void print_field(FILE *out, const char *text)
 static dv_status write_text(const char *path, const char *text)
 {
     return dv_atomic_file_store(path, text, strlen(text));
-}
-
-size_t dv_json_flags(FILE *out)
-{
-    return JSON_INDENT(2) | (isatty(fileno(out)) == 1 ? JSON_ENSURE_ASCII : 0);
-}
-
-dv_status dv_json_print(const json_t *json, FILE *out)
-{
-    if (json == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: what is printed as JSON");
-    json_dumpf(json, out, dv_json_flags(out)); /* main looks at what cannot be written */
-    fputc('\n', out);
-    return DV_OK;
-}
-
-dv_status dv_json_read(const char *path, json_t **out)
-{
-    json_error_t error;
-    FILE *file;
-    *out = NULL;
-    DV_TRY(dv_input_open(path, &file));
-    *out = json_loadf(file, 0, &error);
-    fclose(file);
-    if (*out == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: line %d: %s", path, error.line, error.text);
-    return DV_OK;
-}
-
-dv_status dv_json_write(const char *path, json_t *json)
-{
-    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    json_decref(json);
-    if (text == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: the report for %s", path);
-    dv_status status = write_text(path, text);
-    free(text);
-    return status;
 }
 
 dv_status dv_report_confusion_csv(const dv_report *report, const char *path)

@@ -57,26 +57,8 @@ json_t *dv_report_json(const dv_report *report, bool clips);
 /* The confusion matrix as CSV: a row per true class. Replaced whole or not at all. */
 dv_status dv_report_confusion_csv(const dv_report *report, const char *path);
 
-/* A text for JSON, which is UTF-8: in any other, like the names that file systems allow, each byte
-   beyond ASCII becomes '?'. */
-json_t *dv_text_json(const char *text);
-
 /* Label, probabilities and logits of one answer, for JSON; `file` NULL: of what is not said. A new
    reference; NULL when out of memory. */
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
-
-/* How JSON is printed to `out`: indented, and where that is a terminal in ASCII alone, since beyond
-   it there are characters that a terminal obeys. */
-size_t dv_json_flags(FILE *out);
-
-/* Prints JSON to `out` in that way, and ends the line. DV_ENOMEM: `json` is NULL. */
-dv_status dv_json_print(const json_t *json, FILE *out);
-
-/* Reads a file of JSON: a new reference, NULL on failure. DV_EIO, DV_ESYSTEM; DV_EFORMAT names the
-   line. */
-dv_status dv_json_read(const char *path, json_t **out);
-
-/* Writes `json` (reference stolen) as text to `path`, whole or not at all. */
-dv_status dv_json_write(const char *path, json_t *json);
 
 #endif

@@ -3,7 +3,10 @@
 #include "frontends/model/checkpoint.h"
 #include "engine/base/input_file.h"
 #include "frontends/model/safetensors.h"
+#include "engine/base/json.h"
 #include "runner/experiment/run_folder.h"
+#include "runner/page/html.h"
+#include "runner/page/svg.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,14 +15,6 @@
 #include "engine/base/field.h"
 #include "frontends/audio/audio.h"
 
-/* How outputs begin: for who writes them, and for who looks at a file that is there. */
-#define DV_JSON_GENERATOR "generator" /* the first key of a JSON file */
-#define DV_JSON_DECAVOX "decavox " DV_VERSION
-#define DV_HTML_BEGINS                                                                             \
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"                     \
-    "<meta name=\"generator\" content=\"decavox\"/>\n"
-#define DV_SVG_BEGINS "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" id=\"picture\" "
-
 typedef enum dv_output_kind {
     DV_OUTPUT_JSON,
     DV_OUTPUT_HTML,

@@ -1,6 +1,6 @@
 /*
  * Pictures for a page: inline SVG that is XML too. Colours and strokes are the page's, by class, so
- * that they follow its light and dark form: see the style in report_html.c.
+ * that they follow its light and dark form: see style.c.
  */
 #ifndef DV_PAGE_SVG_H
 #define DV_PAGE_SVG_H
@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/* How a picture in a file of its own begins. */
+#define DV_SVG_BEGINS "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" id=\"picture\" "
 
 /* Text, also for an attribute in double quotes: & < > " ' escaped; what XML does not allow becomes
    '?', and in a text that is not UTF-8 each byte beyond ASCII does, as in dv_text_json. */

@@ -1,5 +1,5 @@
 /* From values to a configuration: a value that is refused, or too dear, is taken back. */
-#include "engine/core/context.h"
+#include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 #include "frontends/augment/augment.h"

@@ -18,7 +18,7 @@
 
 enum { PATH_SIZE = 600, SEED_SIZE = 65536 };
 
-/* ---- Writing and reading what a training holds, as runner/experiment/training.c and resume.c do
+/* ---- Writing and reading what a training holds, as runner/training/training.c and resume.c do
  * ---- */
 
 static dv_status save(const tone_training *training, const dv_tree *labels, const char *path)

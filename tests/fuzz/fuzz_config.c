@@ -11,6 +11,7 @@
  * never drawn is named; of 100 cases and more it is an error.
  */
 #include "engine/base/temporary.h"
+#include "engine/base/clock.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 #include "tests/fuzz/draw.h"
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CASE_SECONDS = 100, ENOUGH_CASES = 100, FOUND_CODE = 100 };
@@ -146,13 +146,6 @@ typedef struct session {
     int outcomes[CASE_OUTCOMES];
 } session;
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* In the child: makes the case, keeps it where the parent finds it, and runs it. */
 static void run_child(const session *s, uint64_t seed)
 {
@@ -211,22 +204,22 @@ static void run_seed(session *s, uint64_t seed)
 static int run_many(double seconds, uint64_t seed, uint64_t most)
 {
     static session s;
-    double began = now(), first_found = 0;
+    double began = dv_clock(), first_found = 0;
     uint64_t cases = 0;
     fuzz_must(dv_temporary_folder(s.folder, sizeof s.folder));
     snprintf(s.path, sizeof s.path, "%s/case.yaml", s.folder);
     list_keys(&s.keys);
-    for (; cases < most && now() - began < seconds; cases++) {
+    for (; cases < most && dv_clock() - began < seconds; cases++) {
         run_seed(&s, seed + cases);
         if (first_found == 0 && s.outcomes[CASE_FOUND] > 0)
-            first_found = now() - began;
+            first_found = dv_clock() - began;
     }
     remove(s.path);
     rmdir(s.folder);
     int missing = tell_keys(&s.keys);
     printf("fuzz_config: %llu cases in %.0f s from seed %llu: %d passed, %d refused, %d diverged, "
            "%d found",
-           (unsigned long long)cases, now() - began, (unsigned long long)seed,
+           (unsigned long long)cases, dv_clock() - began, (unsigned long long)seed,
            s.outcomes[CASE_PASSED], s.outcomes[CASE_REFUSED], s.outcomes[CASE_DIVERGED],
            s.outcomes[CASE_FOUND]);
     if (first_found > 0)

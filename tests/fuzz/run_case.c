@@ -8,6 +8,7 @@
  * rounding, one may by chance change little.
  */
 #include "tests/fuzz/run_case.h"
+#include "engine/backends/open.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/predictor.h"
 #include "frontends/batch/source.h"

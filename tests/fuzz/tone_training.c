@@ -1,4 +1,5 @@
 #include "tests/fuzz/tone_training.h"
+#include "engine/backends/open.h"
 #include "tests/fuzz/tone_clips.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 #include "tests/ops/cases.h"
+#include "engine/ops/ops.h"
 
 #include "engine/base/rng.h"
 #include "engine/base/yaml.h"

@@ -7,6 +7,7 @@
 #define TESTS_OPS_CASES_H
 
 #include "engine/core/op.h"
+#include "engine/ops/ops.h"
 #include "engine/optimizer/optimizer.h"
 #include "tests/ops/tolerance.h"
 

@@ -1,4 +1,5 @@
 #include "tests/ops/guard.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/plan.h"
 #include "tests/vector_state.h"

@@ -13,6 +13,7 @@
 #define TESTS_OPS_GUARD_H
 
 #include "engine/core/context.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 
 typedef struct guard {

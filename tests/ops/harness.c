@@ -1,4 +1,6 @@
 #include "tests/ops/harness.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 
 #include "engine/device/cpu_device.h"
 #include "engine/base/half.h"
@@ -120,8 +122,8 @@ static dv_status build(op_rig *rig)
     }
     void *attributes;
     DV_TRY(op_attributes(rig->item->op, rig->item->attributes, &attributes));
-    dv_status status =
-        dv_graph_add(rig->graph, rig->item->op, "layer", attributes, inputs, count, &rig->node);
+    dv_status status = dv_graph_add(rig->graph, dv_op_get(rig->item->op), "layer", attributes,
+                                    inputs, count, &rig->node);
     free(attributes);
     return status;
 }

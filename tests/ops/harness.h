@@ -13,6 +13,8 @@
 #define TESTS_OPS_HARNESS_H
 
 #include "engine/core/plan.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "tests/ops/cases.h"
 #include "tests/ops/guard.h"
 

@@ -5,6 +5,7 @@
  *     op_tool --names    name and edge of every case
  */
 #include "engine/base/yaml.h"
+#include "engine/ops/ops.h"
 #include "tests/ops/vectors.h"
 
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 /* Random numbers: Philox4x32-10 against the known answers of Random123's kat_vectors, and what
    dropout makes of them. */
 #include "engine/base/rng.h"
+#include "engine/backends/open.h"
 #include "engine/ops/dropout/dropout.h"
 #include "tests/ops/harness.h"
 

@@ -7,6 +7,8 @@
  * is told so by DNNL_MAX_CPU_ISA, there is but the refusal to test.
  */
 #include "engine/device/cpu_device.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 #include "engine/base/half.h"
 #include "tests/ops/harness.h"
 

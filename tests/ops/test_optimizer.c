@@ -5,6 +5,7 @@
  *     test_optimizer [DEVICE]     ref64, ref and cpu; or the backend of a module
  */
 #include "tests/device.h"
+#include "engine/backends/open.h"
 #include "tests/ops/vectors.h"
 
 #include "engine/base/half.h"

@@ -1,5 +1,7 @@
 /* What operations refuse: the code, and that the message names the layer and what does not fit. */
 #include "tests/ops/harness.h"
+#include "engine/backends/open.h"
+#include "engine/ops/ops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -226,7 +228,8 @@ static dv_status add_layer(dv_graph *graph, const refusal *r, int *node)
     }
     void *attributes;
     assert_int_equal(op_attributes(r->op, r->attributes, &attributes), DV_OK);
-    dv_status status = dv_graph_add(graph, r->op, "layer", attributes, inputs, count, node);
+    dv_status status =
+        dv_graph_add(graph, dv_op_get(r->op), "layer", attributes, inputs, count, node);
     assert_int_equal(graph->count, status == DV_OK ? count + 1 : count);
     free(attributes);
     return status;

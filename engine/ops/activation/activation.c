@@ -1,4 +1,5 @@
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/graph.h"
 
@@ -30,7 +31,7 @@ static unsigned backward_spares(const dv_node *node)
     return dv_activation_from_output(attr->kind) ? 0 : DV_READS_OUTPUT;
 }
 
-const dv_op dv__op_activation = {
+const dv_op dv_op_activation = {
     .id = DV_OP_activation,
     .name = "activation",
     .inputs_min = 1,

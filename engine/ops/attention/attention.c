@@ -1,4 +1,5 @@
 #include "engine/ops/attention/attention.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 
 #include <inttypes.h>
@@ -36,7 +37,7 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
     return 2 * node->shape.w * dv_shape_count(node->shape);
 }
 
-const dv_op dv__op_attention = {
+const dv_op dv_op_attention = {
     .id = DV_OP_attention,
     .name = "attention",
     .inputs_min = 1,

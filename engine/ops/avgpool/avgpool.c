@@ -1,7 +1,8 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/maxpool/maxpool.h"
 
-const dv_op dv__op_avgpool = {
+const dv_op dv_op_avgpool = {
     .id = DV_OP_avgpool,
     .name = "avgpool",
     .inputs_min = 1,

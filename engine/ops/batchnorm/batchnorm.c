@@ -1,4 +1,5 @@
 #include "engine/ops/batchnorm/batchnorm.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
@@ -54,7 +55,7 @@ static unsigned backward_spares(const dv_node *node)
                : DV_READS_OUTPUT;
 }
 
-const dv_op dv__op_batchnorm = {
+const dv_op dv_op_batchnorm = {
     .id = DV_OP_batchnorm,
     .name = "batchnorm",
     .inputs_min = 1,

@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -16,7 +17,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_concat = {
+const dv_op dv_op_concat = {
     .id = DV_OP_concat,
     .name = "concat",
     .inputs_min = 2,

@@ -1,4 +1,5 @@
 #include "engine/ops/conv2d/conv2d.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 
 #include <inttypes.h>
@@ -114,7 +115,7 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
     return dv_shape_count(node->shape) * channels * attr->kernel[0] * attr->kernel[1];
 }
 
-const dv_op dv__op_conv2d = {
+const dv_op dv_op_conv2d = {
     .id = DV_OP_conv2d,
     .name = "conv2d",
     .inputs_min = 1,

@@ -149,7 +149,8 @@ static dv_status plan_by_cudnn(dv_planner *planner, dv_step *s, convolution *sel
 static dv_status plan_pointwise(dv_planner *planner, dv_step *s, convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
-    dv_linear_attr layer = {.units = attr->filters, .bias = attr->bias, .activation = DV_ACT_NONE};
+    dv_cuda_dense_layer layer = {
+        .units = attr->filters, .bias = attr->bias, .activation = DV_ACT_NONE};
     dv_status status = dv__cuda_dense_plan(planner, s, &layer, &self->dense);
     return status == DV_EUNSUPPORTED ? plan_by_cudnn(planner, s, self) : status;
 }

@@ -1,4 +1,5 @@
 #include "engine/ops/distillation/distillation.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/graph.h"
 
@@ -29,7 +30,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_distillation = {
+const dv_op dv_op_distillation = {
     .id = DV_OP_distillation,
     .name = "distillation",
     .inputs_min = 4,

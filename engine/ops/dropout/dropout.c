@@ -1,4 +1,5 @@
 #include "engine/ops/dropout/dropout.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/graph.h"
 
@@ -22,7 +23,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_dropout = {
+const dv_op dv_op_dropout = {
     .id = DV_OP_dropout,
     .name = "dropout",
     .inputs_min = 1,

@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 /* PyTorch's order, channels slowest, so that the weights of a linear layer behind it agree. */
 static dv_status infer(dv_graph *graph, dv_node *node)
@@ -8,7 +9,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_flatten = {
+const dv_op dv_op_flatten = {
     .id = DV_OP_flatten,
     .name = "flatten",
     .inputs_min = 1,

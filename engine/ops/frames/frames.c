@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -7,7 +8,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_frames = {
+const dv_op dv_op_frames = {
     .id = DV_OP_frames,
     .name = "frames",
     .inputs_min = 1,

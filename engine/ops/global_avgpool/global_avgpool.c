@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -7,7 +8,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_global_avgpool = {
+const dv_op dv_op_global_avgpool = {
     .id = DV_OP_global_avgpool,
     .name = "global_avgpool",
     .inputs_min = 1,

@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -10,7 +11,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_global_maxpool = {
+const dv_op dv_op_global_maxpool = {
     .id = DV_OP_global_maxpool,
     .name = "global_maxpool",
     .inputs_min = 1,

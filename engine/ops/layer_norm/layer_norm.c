@@ -1,4 +1,5 @@
 #include "engine/ops/layer_norm/layer_norm.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/graph.h"
 
@@ -27,7 +28,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_layer_norm = {
+const dv_op dv_op_layer_norm = {
     .id = DV_OP_layer_norm,
     .name = "layer_norm",
     .inputs_min = 1,

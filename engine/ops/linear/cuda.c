@@ -1,13 +1,17 @@
 #include "engine/gemm/cuda_dense.h"
+#include "engine/ops/cuda.h"
+#include "engine/ops/linear/linear.h"
 
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
+    const dv_linear_attr *attr = s->node->attr;
+    dv_cuda_dense_layer layer = {attr->units, attr->bias, attr->activation};
     dv_cuda_dense *self;
-    dv_status status = dv__cuda_dense_plan(planner, s, s->node->attr, &self);
+    dv_status status = dv__cuda_dense_plan(planner, s, &layer, &self);
     if (status == DV_EUNSUPPORTED) {
         dv__log(&s->context->log, DV_LOG_WARNING, "%s; plain kernels compute it",
                 dv_error_message());
-        status = dv__cuda_dense_plan_plain(planner, s, s->node->attr, &self);
+        status = dv__cuda_dense_plan_plain(planner, s, &layer, &self);
     }
     DV_TRY(status);
     s->self = self;

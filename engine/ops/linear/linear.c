@@ -1,4 +1,5 @@
 #include "engine/ops/linear/linear.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
 
@@ -62,7 +63,7 @@ static unsigned backward_spares(const dv_node *node)
     return attr->activation == DV_ACT_NONE ? DV_READS_OUTPUT : 0;
 }
 
-const dv_op dv__op_linear = {
+const dv_op dv_op_linear = {
     .id = DV_OP_linear,
     .name = "linear",
     .inputs_min = 1,

@@ -1,4 +1,5 @@
 #include "engine/ops/maxpool/maxpool.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 
 #include <inttypes.h>
@@ -57,7 +58,7 @@ dv_status dv__pool_infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_maxpool = {
+const dv_op dv_op_maxpool = {
     .id = DV_OP_maxpool,
     .name = "maxpool",
     .inputs_min = 1,

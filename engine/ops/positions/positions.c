@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -12,7 +13,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_positions = {
+const dv_op dv_op_positions = {
     .id = DV_OP_positions,
     .name = "positions",
     .inputs_min = 1,

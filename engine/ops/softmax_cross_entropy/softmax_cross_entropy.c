@@ -1,4 +1,5 @@
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
+#include "engine/ops/ops.h"
 
 #include "engine/core/graph.h"
 
@@ -26,7 +27,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-const dv_op dv__op_softmax_cross_entropy = {
+const dv_op dv_op_softmax_cross_entropy = {
     .id = DV_OP_softmax_cross_entropy,
     .name = "softmax_cross_entropy",
     .inputs_min = 2,

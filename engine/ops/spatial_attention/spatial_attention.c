@@ -1,4 +1,5 @@
 #include "engine/ops/spatial_attention/spatial_attention.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 
 #include <inttypes.h>
@@ -37,7 +38,7 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
     return dv_shape_rows(dv_node_input(graph, node, 0)) * 2 * kernel * kernel;
 }
 
-const dv_op dv__op_spatial_attention = {
+const dv_op dv_op_spatial_attention = {
     .id = DV_OP_spatial_attention,
     .name = "spatial_attention",
     .inputs_min = 1,

@@ -1,324 +1,213 @@
+/*
+ * The CPU's ways to squeeze and excite:
+ *
+ *     packed   without backward: both products on packed weights (linear/cpu_packed.h), and the sum
+ *              and activation that follow in one pass with the scaling
+ *     trained  with backward (cpu.c)
+ */
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/cpu_absorbed.h"
+#include "engine/ops/cpu.h"
+#include "engine/ops/cpu_unpacked.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
+#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Samples that a thread takes at once, so that the weights are read once for all of them. */
-enum { GROUP = 4 };
+typedef struct squeeze {
+    bool packed;
+    int64_t middle;
+    dv_packed reduce, expand; /* where it is */
+    dv_cpu_unpacked unpacked; /* else what the trained way takes for its weights */
+} squeeze;
 
-typedef struct sizes {
-    int64_t samples, positions, channels, middle;
-    int activation;
-} sizes;
+enum { REDUCE = 0, REDUCE_BIAS = 1, EXPAND = 2, EXPAND_BIAS = 3 }; /* parameters */
 
-/* From forward to backward. */
-typedef struct record {
-    float *expand; /* (middle, channels): the second weight, transposed */
-    float *mean;   /* (samples, channels) */
-    float *before; /* (samples, middle): of the middle units, before the activation */
-    float *hidden; /* (samples, middle): after it */
-    float *gate;   /* (samples, channels) */
-} record;
+static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
+{
+    int64_t channels = s->in[0].c;
+    int64_t middle = dv_squeeze_excite_middle(s->node->attr, channels);
+    *fits = false;
+    if (s->training)
+        return DV_OK;
+    DV_TRY(dv__packed_settle(planner, REDUCE, 4, (int64_t[]){middle, channels, 1, 1}, fits));
+    if (!*fits)
+        return DV_OK;
+    return dv__packed_settle(planner, EXPAND, 4, (int64_t[]){channels, middle, 1, 1}, fits);
+}
 
-/* Of backward: gradients before the activations. */
+static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+{
+    bool fits;
+    return dv__cpu_epilogue_takes(s, DV_ACT_NONE, false, next, input) &&
+           fits_packed(planner, s, &fits) == DV_OK && fits;
+}
+
+/* ---- Planning ---- */
+
+/* Scratch: the biases filled up to vectors, means and gates (samples, channels), middle units
+   (samples, middle). */
 typedef struct workspace {
-    float *dreduce; /* (samples, middle) */
-    float *dexpand; /* (samples, channels) */
-    float *dmean;   /* (samples, channels) */
-    float *dweight; /* (middle, channels): of the second weight, transposed */
+    float *reduce_bias, *expand_bias, *mean, *gate, *hidden;
+    size_t bytes;
 } workspace;
 
-static sizes get_sizes(const dv_step *s)
+static float *part(workspace *w, char *base, int64_t count)
 {
-    const dv_squeeze_excite_attr *attr = s->node->attr;
-    dv_shape x = s->in[0];
-    return (sizes){x.n, x.h * x.w, x.c, dv_squeeze_excite_middle(attr, x.c), attr->activation};
+    float *at = (float *)(base + w->bytes);
+    w->bytes += dv__cpu_aligned((size_t)count * sizeof(float));
+    return at;
 }
 
-static record get_record(const dv_step *s, const sizes *z)
+static workspace get_workspace(const dv_step *s, int64_t middle, void *base)
 {
-    record r = {.expand = s->saved};
-    r.mean = r.expand + z->middle * z->channels;
-    r.before = r.mean + z->samples * z->channels;
-    r.hidden = r.before + z->samples * z->middle;
-    r.gate = r.hidden + z->samples * z->middle;
-    return r;
-}
-
-static workspace get_workspace(const dv_step *s, const sizes *z)
-{
-    workspace w = {.dreduce = s->scratch};
-    w.dexpand = w.dreduce + z->samples * z->middle;
-    w.dmean = w.dexpand + z->samples * z->channels;
-    w.dweight = w.dmean + z->samples * z->channels;
+    int64_t samples = s->in[0].n, channels = s->in[0].c;
+    workspace w = {.bytes = 0};
+    w.reduce_bias = part(&w, base, middle);
+    w.expand_bias = part(&w, base, channels);
+    w.mean = part(&w, base, samples * channels);
+    w.gate = part(&w, base, samples * channels);
+    w.hidden = part(&w, base, samples * middle);
     return w;
+}
+
+static dv_status plan_packed(dv_planner *planner, const dv_step *s, squeeze *self)
+{
+    char none; /* only the sizes matter */
+    int64_t samples = s->in[0].n, channels = s->in[0].c;
+    dv_planner_scratch(planner, get_workspace(s, self->middle, &none).bytes);
+    DV_TRY(dv__packed_rows(s, samples, channels, self->middle, &self->reduce));
+    dv_status status = dv__packed_rows(s, samples, self->middle, channels, &self->expand);
+    if (status != DV_OK)
+        dv__packed_drop(&self->reduce);
+    return status;
+}
+
+static dv_status plan_trained(dv_planner *planner, dv_step *s, squeeze *self)
+{
+    DV_TRY(dv__cpu_unpacked_create(planner, s, &self->unpacked));
+    dv_status status = dv__squeeze_excite_trained.plan(planner, s);
+    if (status != DV_OK)
+        dv__cpu_unpacked_drop(&self->unpacked);
+    return status;
 }
 
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
-    sizes z = get_sizes(s);
-    int64_t count = z.samples * (2 * z.channels + 2 * z.middle) + z.middle * z.channels;
-    dv_planner_save(planner, (size_t)count * sizeof(float));
-    count = z.samples * (2 * z.channels + z.middle) + z.middle * z.channels;
-    if (s->training)
-        dv_planner_scratch(planner, (size_t)count * sizeof(float));
+    bool fits;
+    squeeze *self;
+    DV_TRY(fits_packed(planner, s, &fits));
+    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    self->packed = fits;
+    self->middle = dv_squeeze_excite_middle(s->node->attr, s->in[0].c);
+    dv_status status = fits ? plan_packed(planner, s, self) : plan_trained(planner, s, self);
+    if (status != DV_OK) {
+        free(self);
+        return status;
+    }
+    s->self = self;
     return DV_OK;
 }
 
-/* ---- Products ---- */
+/* ---- Running ---- */
 
-/* out (outputs, middle) = x (outputs, channels) w (middle, channels)^T; at most GROUP outputs. */
-DV_CPU_INLINE void multiply(int64_t outputs, const float *restrict x, const float *restrict w,
-                            const sizes *z, float *restrict out)
-{
-    int64_t channels = z->channels, middle = z->middle;
-    const float *x1 = x + channels, *x2 = x1 + channels, *x3 = x2 + channels;
-    for (int64_t m = 0; m < middle; m++, w += channels) {
-        if (outputs == GROUP) { /* an array of sums would not become vector code */
-            float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-#pragma omp simd reduction(+ : sum0, sum1, sum2, sum3)
-            for (int64_t c = 0; c < channels; c++) {
-                sum0 += x[c] * w[c];
-                sum1 += x1[c] * w[c];
-                sum2 += x2[c] * w[c];
-                sum3 += x3[c] * w[c];
-            }
-            out[m] = sum0;
-            out[middle + m] = sum1;
-            out[2 * middle + m] = sum2;
-            out[3 * middle + m] = sum3;
-            continue;
-        }
-        for (int64_t o = 0; o < outputs; o++) {
-            float sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t c = 0; c < channels; c++)
-                sum += x[o * channels + c] * w[c];
-            out[o * middle + m] = sum;
-        }
-    }
-}
-
-/* Coefficient (o, k) is value[o outer + k inner]. */
-typedef struct coefficients {
-    const float *value;
-    int64_t outer, inner;
-} coefficients;
-
-/* out (outputs, channels) += coefficients (outputs, count) rows (count, channels); `outputs`, at
-   most GROUP, is a constant where this is inlined. */
-DV_CPU_INLINE void combine_rows(int outputs, coefficients q, const float *restrict rows,
-                                int64_t count, int64_t channels, float *restrict out)
-{
-    int64_t k = 0;
-    for (; k + 4 <= count; k += 4) {
-        const float *r0 = rows + k * channels, *r1 = r0 + channels;
-        const float *r2 = r1 + channels, *r3 = r2 + channels;
-        float f[GROUP][4];
-        for (int o = 0; o < outputs; o++) {
-            for (int i = 0; i < 4; i++)
-                f[o][i] = q.value[o * q.outer + (k + i) * q.inner];
-        }
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++) {
-            for (int o = 0; o < outputs; o++)
-                out[o * channels + c] +=
-                    (f[o][0] * r0[c] + f[o][1] * r1[c]) + (f[o][2] * r2[c] + f[o][3] * r3[c]);
-        }
-    }
-    for (; k < count; k++) {
-        for (int o = 0; o < outputs; o++) {
-            float factor = q.value[o * q.outer + k * q.inner];
-#pragma omp simd
-            for (int64_t c = 0; c < channels; c++)
-                out[o * channels + c] += factor * rows[k * channels + c];
-        }
-    }
-}
-
-DV_CPU_INLINE void combine(int64_t outputs, coefficients q, const float *rows, int64_t count,
-                           int64_t channels, float *out)
-{
-    if (outputs == GROUP) {
-        combine_rows(GROUP, q, rows, count, channels, out);
-        return;
-    }
-    for (int64_t o = 0; o < outputs; o++) {
-        coefficients own = {q.value + o * q.outer, q.outer, q.inner};
-        combine_rows(1, own, rows, count, channels, out + o * channels);
-    }
-}
-
-/* ---- Forward ---- */
-
-/* All pointers are those of the group's first sample, but for the weights. */
 DV_CPU_CLONES
-static void forward_group(const sizes *z, int64_t samples, const float *restrict x,
-                          const void *const *w, const record *r, float *restrict y)
+static void mean_sample(const float *x, float *mean, int64_t positions, int64_t channels)
 {
-    int64_t channels = z->channels, middle = z->middle, sample = z->positions * channels;
-    const float *b1 = w[1], *b2 = w[3];
-    for (int64_t n = 0; n < samples; n++)
-        dv__cpu_mean_rows(x + n * sample, r->mean + n * channels, z->positions, channels);
-    multiply(samples, r->mean, w[0], z, r->before);
-    for (int64_t n = 0; n < samples; n++) {
-        for (int64_t m = n * middle; m < (n + 1) * middle; m++) {
-            r->before[m] += b1[m - n * middle];
-            r->hidden[m] = dv_activate(z->activation, r->before[m]);
-        }
-        memcpy(r->gate + n * channels, b2, (size_t)channels * sizeof(float));
-    }
-    combine(samples, (coefficients){r->hidden, middle, 1}, r->expand, middle, channels, r->gate);
-    for (int64_t n = 0; n < samples; n++) {
-        float *restrict gate = r->gate + n * channels;
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            gate[c] = dv_sigmoid(gate[c]);
-        for (int64_t i = n * sample; i < (n + 1) * sample; i += channels) {
+    dv__cpu_mean_rows(x, mean, positions, channels);
+}
+
+/* y = x gate [+ residual], and no less than `least`; one sample. */
+DV_CPU_CLONES
+static void scale_sample(const float *restrict x, const float *restrict gate, const float *residual,
+                         bool relu, int64_t positions, int64_t channels, float *restrict y)
+{
+    for (int64_t i = 0; i < positions * channels; i += channels) {
+        const float *from = x + i, *other = residual != NULL ? residual + i : NULL;
+        float *to = y + i;
+        if (other == NULL) {
 #pragma omp simd
             for (int64_t c = 0; c < channels; c++)
-                y[i + c] = x[i + c] * gate[c];
+                to[c] = from[c] * gate[c];
+        } else if (relu) {
+#pragma omp simd
+            for (int64_t c = 0; c < channels; c++)
+                to[c] = dv_relu(from[c] * gate[c] + other[c]);
+        } else {
+#pragma omp simd
+            for (int64_t c = 0; c < channels; c++)
+                to[c] = from[c] * gate[c] + other[c];
         }
     }
 }
 
-/* The record from sample n on. */
-static record record_at(record r, const sizes *z, int64_t n)
+static void scale_samples(const dv_step *s, const float *gate)
 {
-    return (record){r.expand, r.mean + n * z->channels, r.before + n * z->middle,
-                    r.hidden + n * z->middle, r.gate + n * z->channels};
+    int64_t channels = s->in[0].c, positions = s->in[0].h * s->in[0].w;
+    int64_t samples = s->in[0].n, sample = positions * channels;
+    dv_cpu_epilogue after = dv__cpu_epilogue_follow(s, DV_ACT_NONE);
+    const float *x = s->x[0], *residual = after.residual;
+    bool relu = residual != NULL && after.activation == DV_ACT_RELU;
+    float *y = s->y;
+#pragma omp parallel for schedule(static) if (samples * sample > DV_CPU_GRAIN)
+    for (int64_t n = 0; n < samples; n++) {
+        int64_t at = n * sample;
+        scale_sample(x + at, gate + n * channels, residual != NULL ? residual + at : NULL, relu,
+                     positions, channels, y + at);
+        if (!relu)
+            dv__cpu_activate(after.activation, y, &at, 1, sample);
+    }
+}
+
+static dv_status forward_packed(const dv_step *s, const squeeze *self)
+{
+    const dv_squeeze_excite_attr *attr = s->node->attr;
+    int64_t channels = s->in[0].c, positions = s->in[0].h * s->in[0].w, samples = s->in[0].n;
+    workspace w = get_workspace(s, self->middle, s->scratch);
+    const float *x = s->x[0];
+    memcpy(w.reduce_bias, s->w[REDUCE_BIAS], (size_t)self->middle * sizeof(float));
+    memcpy(w.expand_bias, s->w[EXPAND_BIAS], (size_t)channels * sizeof(float));
+#pragma omp parallel for schedule(static) if (samples * positions * channels > DV_CPU_GRAIN)
+    for (int64_t n = 0; n < samples; n++)
+        mean_sample(x + n * positions * channels, w.mean + n * channels, positions, channels);
+    dv_cpu_epilogue reduce = {.shift = w.reduce_bias, .activation = attr->activation};
+    dv_cpu_epilogue expand = {.shift = w.expand_bias, .activation = DV_ACT_SIGMOID};
+    dv__packed_run(&self->reduce, w.mean, s->w[REDUCE], &reduce, w.hidden);
+    dv__packed_run(&self->expand, w.hidden, s->w[EXPAND], &expand, w.gate);
+    scale_samples(s, w.gate);
+    return DV_OK;
 }
 
 static dv_status forward(dv_step *s)
 {
-    sizes z = get_sizes(s);
-    record r = get_record(s, &z);
-    const float *x = s->x[0];
-    float *y = s->y;
-    int64_t sample = z.positions * z.channels;
-    dv__transpose(s->w[2], z.channels, z.middle, r.expand);
-#pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
-    for (int64_t n = 0; n < z.samples; n += GROUP) {
-        record own = record_at(r, &z, n);
-        forward_group(&z, dv__smaller(GROUP, z.samples - n), x + n * sample, s->w, &own,
-                      y + n * sample);
-    }
-    return DV_OK;
-}
-
-/* ---- Backward ---- */
-
-/* dexpand = the sum over positions of dy x, through the sigmoid. */
-DV_CPU_INLINE void gate_gradient(const sizes *z, const float *restrict x, const float *restrict dy,
-                                 const float *restrict gate, float *restrict dexpand)
-{
-    int64_t channels = z->channels, row = 0;
-    for (int64_t c = 0; c < channels; c++)
-        dexpand[c] = 0;
-    for (; row + 2 <= z->positions; row += 2) {
-        const float *x0 = x + row * channels, *dy0 = dy + row * channels;
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            dexpand[c] += x0[c] * dy0[c] + x0[c + channels] * dy0[c + channels];
-    }
-    for (; row < z->positions; row++) {
-        const float *x0 = x + row * channels, *dy0 = dy + row * channels;
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            dexpand[c] += x0[c] * dy0[c];
-    }
-#pragma omp simd
-    for (int64_t c = 0; c < channels; c++)
-        dexpand[c] *= dv_sigmoid_slope_from_y(gate[c]);
-}
-
-/* dx = dy gate + dmean / positions. */
-DV_CPU_INLINE void input_gradient(const sizes *z, const float *restrict dy,
-                                  const float *restrict gate, float *restrict dmean,
-                                  float *restrict dx)
-{
-    int64_t channels = z->channels;
-    float share = 1.0F / (float)z->positions;
-    for (int64_t c = 0; c < channels; c++)
-        dmean[c] *= share;
-    for (int64_t i = 0; i < z->positions * channels; i += channels) {
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            dx[i + c] = dy[i + c] * gate[c] + dmean[c];
-    }
-}
-
-/* All pointers are those of the group's first sample, but for the weights. dx may be NULL. */
-DV_CPU_CLONES
-static void backward_group(const sizes *z, int64_t samples, const float *x, const float *dy,
-                           const void *const *w, const record *r, const workspace *work, float *dx)
-{
-    int64_t channels = z->channels, middle = z->middle, sample = z->positions * channels;
-    for (int64_t n = 0; n < samples; n++)
-        gate_gradient(z, x + n * sample, dy + n * sample, r->gate + n * channels,
-                      work->dexpand + n * channels);
-    multiply(samples, work->dexpand, r->expand, z, work->dreduce);
-    for (int64_t m = 0; m < samples * middle; m++)
-        work->dreduce[m] *= dv_activation_slope(z->activation, r->before[m], r->hidden[m]);
-    if (dx == NULL)
-        return;
-    memset(work->dmean, 0, (size_t)(samples * channels) * sizeof(float));
-    combine(samples, (coefficients){work->dreduce, middle, 1}, w[0], middle, channels, work->dmean);
-    for (int64_t n = 0; n < samples; n++)
-        input_gradient(z, dy + n * sample, r->gate + n * channels, work->dmean + n * channels,
-                       dx + n * sample);
-}
-
-/* Rows m to m + count of both weights' gradients. */
-DV_CPU_CLONES
-static void weight_gradients(const sizes *z, int64_t m, int64_t count, const record *r,
-                             const workspace *work, float *dreduce)
-{
-    int64_t channels = z->channels, middle = z->middle;
-    size_t bytes = (size_t)(count * channels) * sizeof(float);
-    float *dexpand = work->dweight + m * channels;
-    memset(dreduce + m * channels, 0, bytes);
-    combine(count, (coefficients){work->dreduce + m, 1, middle}, r->mean, z->samples, channels,
-            dreduce + m * channels);
-    memset(dexpand, 0, bytes);
-    combine(count, (coefficients){r->hidden + m, 1, middle}, work->dexpand, z->samples, channels,
-            dexpand);
-}
-
-DV_CPU_CLONES
-static void bias_gradient(const float *restrict dy, int64_t samples, int64_t count,
-                          float *restrict db)
-{
-    static const float one[4] = {1, 1, 1, 1};
-    memset(db, 0, (size_t)count * sizeof(float));
-    combine_rows(1, (coefficients){one, 0, 0}, dy, samples, count, db);
+    const squeeze *self = s->self;
+    if (self->packed)
+        return forward_packed(s, self);
+    dv__cpu_unpack_weights(&self->unpacked, s);
+    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
+    return dv__squeeze_excite_trained.forward(&inner);
 }
 
 static dv_status backward(dv_step *s)
 {
-    sizes z = get_sizes(s);
-    record r = get_record(s, &z);
-    workspace work = get_workspace(s, &z);
-    const float *x = s->x[0], *dy = s->dy;
-    float *dx = s->dx[0];
-    int64_t sample = z.positions * z.channels;
-#pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
-    for (int64_t n = 0; n < z.samples; n += GROUP) {
-        record own = record_at(r, &z, n);
-        workspace part = {work.dreduce + n * z.middle, work.dexpand + n * z.channels,
-                          work.dmean + n * z.channels, NULL};
-        backward_group(&z, dv__smaller(GROUP, z.samples - n), x + n * sample, dy + n * sample, s->w,
-                       &own, &part, dx != NULL ? dx + n * sample : NULL);
-    }
-#pragma omp parallel for schedule(static) if (z.samples * z.channels * z.middle > DV_CPU_GRAIN)
-    for (int64_t m = 0; m < z.middle; m += GROUP)
-        weight_gradients(&z, m, dv__smaller(GROUP, z.middle - m), &r, &work, s->dw[0]);
-    dv__transpose(work.dweight, z.middle, z.channels, s->dw[2]);
-    bias_gradient(work.dreduce, z.samples, z.middle, s->dw[1]);
-    bias_gradient(work.dexpand, z.samples, z.channels, s->dw[3]);
+    const squeeze *self = s->self;
+    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
+    DV_TRY(dv__squeeze_excite_trained.backward(&inner));
+    dv__cpu_pack_gradients(&self->unpacked, s);
     return DV_OK;
 }
 
-const dv_impl dv__squeeze_excite_trained = {.plan = plan, .forward = forward, .backward = backward};
+static void drop(dv_step *s)
+{
+    squeeze *self = s->self;
+    dv__packed_drop(&self->reduce);
+    dv__packed_drop(&self->expand);
+    dv__cpu_unpacked_drop(&self->unpacked);
+    free(self);
+}
+
+const dv_impl dv__squeeze_excite_cpu = {
+    .plan = plan, .forward = forward, .backward = backward, .drop = drop, .absorb = absorb};

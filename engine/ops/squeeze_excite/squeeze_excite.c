@@ -1,4 +1,5 @@
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
+#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
 
@@ -63,7 +64,7 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
     return 2 * x.n * x.c * dv_squeeze_excite_middle(node->attr, x.c);
 }
 
-const dv_op dv__op_squeeze_excite = {
+const dv_op dv_op_squeeze_excite = {
     .id = DV_OP_squeeze_excite,
     .name = "squeeze_excite",
     .inputs_min = 1,

@@ -1,4 +1,5 @@
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -22,7 +23,7 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
  * y = sum_k share_k x_k, share = softmax(weight), weight (inputs). Without weight decay: equal
  * shares are where it begins, not what it is to come back to.
  */
-const dv_op dv__op_weighted_sum = {
+const dv_op dv_op_weighted_sum = {
     .id = DV_OP_weighted_sum,
     .name = "weighted_sum",
     .inputs_min = 2,

@@ -1,0 +1,19 @@
+# The rooms are static libraries in one row: each is linked with the one before it, and so with all
+# before that. What a room uses of a later one is found undefined by scripts/check_links.sh, and by
+# the linker where nothing else has brought it in.
+
+#   dv_room(NAME SOURCES file... [LIBRARIES library...] [FOR_ALL_ABOVE library...])
+#
+# The next room, dv_NAME, in the present folder. LIBRARIES are for it alone.
+function(dv_room name)
+    cmake_parse_arguments(room "" "" "SOURCES;LIBRARIES;FOR_ALL_ABOVE" ${ARGN})
+    get_property(rooms GLOBAL PROPERTY DV_ROOMS)
+    set(below dv_flags)
+    if(rooms)
+        list(GET rooms -1 below)
+    endif()
+    add_library(dv_${name} STATIC ${room_SOURCES})
+    target_link_libraries(dv_${name} PUBLIC ${below} ${room_FOR_ALL_ABOVE}
+                          PRIVATE ${room_LIBRARIES})
+    set_property(GLOBAL APPEND PROPERTY DV_ROOMS dv_${name})
+endfunction()

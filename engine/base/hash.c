@@ -1,0 +1,8 @@
+#include "engine/base/hash.h"
+
+uint64_t dv_hash(uint64_t value, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        value = (value ^ (unsigned char)*c) * 0x100000001B3U;
+    return value;
+}

@@ -1,0 +1,15 @@
+/* Kinds of features and of their normalisation, for the front-end and its kernels. */
+#ifndef DV_FORMULAS_FEATURE_KINDS_H
+#define DV_FORMULAS_FEATURE_KINDS_H
+
+typedef enum dv_feature_type {
+    DV_FEATURES_MFCC,
+    DV_FEATURES_MEL,
+    DV_FEATURES_SPECTROGRAM
+} dv_feature_type;
+
+/* What a mean or a deviation is taken over: nothing, all values of a clip, or each row by itself.
+ */
+typedef enum dv_norm_over { DV_OVER_NONE, DV_OVER_CLIP, DV_OVER_BAND } dv_norm_over;
+
+#endif

@@ -1,0 +1,116 @@
+#include "engine/base/input_file.h"
+#include "runner/evaluate/report_html.h"
+#include "runner/page/svg.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first columns of metrics.csv. */
+enum {
+    EPOCH,
+    TRAIN_LOSS,
+    TRAIN_ACCURACY,
+    VALIDATION_LOSS,
+    VALIDATION_ACCURACY,
+    LEARNING_RATE,
+    GRADIENT_NORM,
+    COLUMNS
+};
+
+typedef struct run_history {
+    double *columns[COLUMNS]; /* (count) each, owned */
+    size_t count, room;
+} run_history;
+
+static void history_free(run_history *history)
+{
+    for (int k = 0; k < COLUMNS; k++)
+        free(history->columns[k]);
+}
+
+static dv_status grow(run_history *history)
+{
+    if (history->count < history->room)
+        return DV_OK;
+    size_t room = history->room > 0 ? 2 * history->room : 64;
+    for (int k = 0; k < COLUMNS; k++) {
+        double *larger = realloc(history->columns[k], room * sizeof *larger);
+        if (larger == NULL)
+            return DV_FAIL(DV_ENOMEM, "out of memory: %zu epochs", room);
+        history->columns[k] = larger;
+    }
+    history->room = room;
+    return DV_OK;
+}
+
+/* A field that is empty or no number is NaN. Lines that do not begin with an epoch are none. */
+static void add_row(run_history *history, const char *line)
+{
+    for (int k = 0; k < COLUMNS; k++) {
+        char *end;
+        double value = strtod(line, &end);
+        history->columns[k][history->count] = end != line ? value : NAN;
+        line += strcspn(line, ",\n");
+        line += *line == ',';
+    }
+    double scale = 100; /* per cent */
+    history->columns[TRAIN_ACCURACY][history->count] *= scale;
+    history->columns[VALIDATION_ACCURACY][history->count] *= scale;
+    if (isfinite(history->columns[EPOCH][history->count]))
+        history->count++;
+}
+
+static dv_status read_history(const char *path, run_history *out)
+{
+    char line[512];
+    FILE *file;
+    DV_TRY(dv_input_open(path, &file));
+    dv_status status = DV_OK;
+    while (status == DV_OK && fgets(line, sizeof line, file) != NULL) {
+        status = grow(out);
+        if (status == DV_OK)
+            add_row(out, line);
+    }
+    fclose(file);
+    return status;
+}
+
+static void put_chart(FILE *out, const run_history *history, const char *id, const char *title,
+                      const char *unit, int train, int validation)
+{
+    dv_line lines[2] = {
+        {.name = "training", .class = "train", .values = history->columns[train]},
+        {.name = "validation", .class = "validation"},
+    };
+    dv_chart chart = {.id = id,
+                      .title = title,
+                      .unit = unit,
+                      .epochs = history->columns[EPOCH],
+                      .count = history->count,
+                      .lines = lines,
+                      .line_count = 1};
+    if (validation >= 0) {
+        lines[1].values = history->columns[validation];
+        chart.line_count = 2;
+    } else {
+        lines[0].name = title;
+    }
+    dv_svg_lines(out, &chart);
+}
+
+dv_status dv__html_curves(FILE *out, const char *metrics)
+{
+    run_history history = {.count = 0};
+    dv_status status = read_history(metrics, &history);
+    if (status == DV_OK && history.count > 0) {
+        fputs("<section>\n<h2>Training</h2>\n<div class=\"charts\">\n", out);
+        put_chart(out, &history, "loss", "loss", "", TRAIN_LOSS, VALIDATION_LOSS);
+        put_chart(out, &history, "accuracy", "accuracy", " %", TRAIN_ACCURACY, VALIDATION_ACCURACY);
+        put_chart(out, &history, "rate", "learning rate", "", LEARNING_RATE, -1);
+        put_chart(out, &history, "norm", "gradient norm", "", GRADIENT_NORM, -1);
+        fputs("</div>\n</section>\n", out);
+    }
+    history_free(&history);
+    return status;
+}

@@ -1,0 +1,259 @@
+#include "runner/training/resume.h"
+#include "engine/base/yaml.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- What may be changed ---- */
+
+/* Where data and teachers lie: what they are is seen by their marks. */
+static const char *const places[] = {"data.path", "data.exclude", "data.more", "augment.noise_path",
+                                     "train.teacher"};
+enum { PLACES = sizeof places / sizeof places[0], KEY_SIZE = 256 };
+
+static const char pretrain[] = "pretrain.", epochs[] = "train.epochs";
+
+static bool may_change(const char *path)
+{
+    bool found = strcmp(path, epochs) == 0;
+    if (strncmp(path, pretrain, strlen(pretrain)) == 0)
+        path += strlen(pretrain);
+    for (size_t i = 0; i < PLACES && !found; i++)
+        found = strcmp(path, places[i]) == 0;
+    return found;
+}
+
+/* `path`: of `changes`, with a dot behind it; "": of the whole. */
+static dv_status check_below(const dv_tree *changes, const char *path)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        const dv_tree *child = changes->children[i];
+        char name[KEY_SIZE], below[KEY_SIZE + 1];
+        snprintf(name, sizeof name, "%s%s", path, child->key);
+        snprintf(below, sizeof below, "%s.", name);
+        if (may_change(name))
+            continue;
+        if (child->kind != DV_TREE_MAP || child->count == 0)
+            return DV_FAIL(
+                DV_EARG,
+                "a run that is resumed keeps its configuration: %s cannot be set. "
+                "--epochs prolongs the run, and --data and --teacher name what has moved; "
+                "for all else begin another run with --init_from RUN/model.safetensors",
+                name);
+        DV_TRY(check_below(child, below));
+    }
+    return DV_OK;
+}
+
+dv_status dv_resume_check(const dv_tree *changes)
+{
+    return check_below(changes, "");
+}
+
+/* The node that a path with one dot names, or NULL. */
+static const dv_tree *find(const dv_tree *tree, const char *path)
+{
+    char section[KEY_SIZE];
+    const char *dot = strchr(path, '.');
+    snprintf(section, sizeof section, "%.*s", (int)(dot - path), path);
+    return dv_tree_get(dv_tree_get(tree, section), dot + 1);
+}
+
+static dv_status copy_places(const dv_tree *from, dv_tree *to)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        const dv_tree *place = find(from, places[i]);
+        dv_tree *copy;
+        if (place == NULL)
+            continue;
+        DV_TRY(dv_tree_copy(place, &copy));
+        DV_TRY(dv_tree_set(to, places[i], copy));
+    }
+    return DV_OK;
+}
+
+dv_status dv_resume_where(const dv_experiment *experiment, dv_tree **changes)
+{
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, changes));
+    dv_status status = copy_places(experiment->tree, *changes);
+    if (status != DV_OK) {
+        dv_tree_free(*changes);
+        *changes = NULL;
+    }
+    return status;
+}
+
+/* ---- The configuration ---- */
+
+static dv_status differ(const dv_tree *one, const dv_tree *other, bool *out)
+{
+    char *text = NULL, *other_text = NULL;
+    dv_status status = dv_yaml_write(one, &text);
+    if (status == DV_OK)
+        status = dv_yaml_write(other, &other_text);
+    *out = status == DV_OK && strcmp(text, other_text) != 0;
+    free(text);
+    free(other_text);
+    return status;
+}
+
+/* A config.yaml that says otherwise than the checkpoint is not followed, but told of. */
+static dv_status notice_changes(dv_run_folder *folder, const char *path, const dv_resumed *resumed)
+{
+    dv_tree *there;
+    bool changed;
+    if (dv_yaml_read(path, &there) != DV_OK)
+        return DV_OK; /* it may have been removed */
+    dv_status status = differ(there, resumed->checkpoint.config, &changed);
+    if (status == DV_OK && changed)
+        dv_run_print(folder,
+                     "warning: %s was changed: the run goes on as it began, by the configuration "
+                     "in last.safetensors",
+                     path);
+    dv_tree_free(there);
+    return status;
+}
+
+/* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
+   that of config.yaml, to begin anew. */
+static dv_status read_run(dv_run_folder *folder, dv_resumed *out)
+{
+    char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(folder, "last.safetensors", path);
+    dv_run_folder_path(folder, "config.yaml", config);
+    if (!dv_run_has(folder->path, "last.safetensors") && dv_run_has(folder->path, "config.yaml"))
+        return dv_experiment_read(config, NULL, &out->experiment);
+    DV_TRY(dv_checkpoint_open(path, &out->checkpoint));
+    if (out->checkpoint.state == NULL)
+        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
+    if (dv_experiment_restore(out->checkpoint.config, &out->experiment) != DV_OK)
+        return dv__fail_within(DV_EFORMAT, "%s", path);
+    return notice_changes(folder, config, out);
+}
+
+static dv_status lay(const dv_tree *changes, dv_resumed *out)
+{
+    dv_tree *tree;
+    dv_experiment changed = {.tree = NULL};
+    DV_TRY(dv_tree_copy(out->experiment.tree, &tree));
+    dv_status status = dv_tree_merge(tree, changes);
+    if (status == DV_OK)
+        status = dv_experiment_restore(tree, &changed);
+    dv_tree_free(tree);
+    DV_TRY(status);
+    status = differ(out->experiment.tree, changed.tree, &out->changed);
+    dv_experiment_free(&out->experiment);
+    out->experiment = changed;
+    return status;
+}
+
+dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, dv_resumed *out)
+{
+    memset(out, 0, sizeof *out);
+    DV_TRY(read_run(folder, out));
+    out->epochs = out->experiment.train.epochs;
+    return changes != NULL && changes->count > 0 ? lay(changes, out) : DV_OK;
+}
+
+void dv_resumed_free(dv_resumed *resumed)
+{
+    dv_checkpoint_close(&resumed->checkpoint);
+    dv_experiment_free(&resumed->experiment);
+}
+
+/* ---- The state ---- */
+
+static dv_status check_labels(const dv_resumed *resumed, const dv_tree *now)
+{
+    const dv_tree *before = resumed->checkpoint.labels;
+    bool same = before->count == now->count;
+    for (size_t i = 0; same && i < now->count; i++)
+        same = strcmp(before->children[i]->text, now->children[i]->text) == 0;
+    if (!same)
+        return DV_FAIL(DV_EARG, "the data in %s have other labels than when the run began",
+                       resumed->experiment.data.path);
+    return DV_OK;
+}
+
+/* On other data a state means nothing, and what was trained on could be tested with. */
+static dv_status check_data(const dv_resumed *resumed, const dv_resume_data *data,
+                            const dv_train_state *state)
+{
+    const char *path = resumed->experiment.data.path;
+    if (state->data != 0 && state->data != data->clips)
+        return DV_FAIL(DV_EARG,
+                       "the data in %s are not those that the run began with: there are other "
+                       "clips now, or they are in other parts",
+                       path);
+    if (state->sounds != 0 && state->sounds != data->sounds && !data->may_differ)
+        return DV_FAIL(DV_EARG,
+                       "the sounds of %s are not those that the run began with, though they have "
+                       "the same names: bring the old ones back, or go on with the new ones by "
+                       "--changed_data",
+                       path);
+    if (state->teachers != data->teachers)
+        return DV_FAIL(DV_EARG,
+                       "train.teacher '%s' is not what taught the run when it began: bring the old "
+                       "file back, or name where it is with --teacher",
+                       resumed->experiment.train.teacher);
+    return DV_OK;
+}
+
+static dv_status check_progress(const dv_resumed *resumed, const dv_trainer *trainer)
+{
+    const dv_train_state *state = dv_trainer_state_of(trainer);
+    int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(trainer);
+    int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
+    int64_t samples = done * dv_trainer_batch_size(trainer);
+    /* Those of a skipped update may have been left out: their loss overflowed. */
+    bool seen = state->seen == samples || (state->skipped > 0 && state->seen < samples);
+    bool fits = done >= 0 && done < per_epoch && seen;
+    if (!fits && !state->finished)
+        return DV_FAIL(DV_EARG,
+                       "the data in %s are not those that the run began with: an epoch has "
+                       "%" PRId64 " steps now",
+                       resumed->experiment.data.path, per_epoch);
+    return DV_OK;
+}
+
+/* A run that had come to its end has new epochs before it. One that early stopping ended is as
+   patient as at its beginning. */
+static dv_status prolong(const dv_resumed *resumed, dv_run_folder *folder, dv_trainer *trainer)
+{
+    dv_train_state *state = dv_trainer_state(trainer);
+    const dv_train_config *config = &resumed->experiment.train;
+    if (config->epochs == resumed->epochs)
+        return DV_OK;
+    if (config->max_steps > 0)
+        return DV_FAIL(DV_EARG, "--epochs %" PRId64 ": train.max_steps %" PRId64 " ends this run",
+                       config->epochs, config->max_steps);
+    if (config->epochs <= state->epoch)
+        return DV_FAIL(DV_EARG,
+                       "--epochs %" PRId64 ": the run has %" PRId64 " epochs behind it already",
+                       config->epochs, state->epoch);
+    if (state->finished)
+        state->stale = 0;
+    state->finished = false;
+    dv_run_print(folder,
+                 "the run has %" PRId64 " epochs now, not %" PRId64 ": the schedule %s ends with "
+                 "step %" PRIu64 ", and the next update has the rate %.2g",
+                 config->epochs, resumed->epochs, dv_schedule_names[config->scheduler],
+                 (uint64_t)config->epochs * dv_trainer_steps_per_epoch(trainer),
+                 dv_trainer_next_rate(trainer));
+    return DV_OK;
+}
+
+dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *data,
+                            dv_run_folder *folder, dv_trainer *trainer)
+{
+    dv_train_state *state = dv_trainer_state(trainer);
+    DV_TRY(check_labels(resumed, data->labels));
+    DV_TRY(dv_fields_read(dv_train_state_fields, resumed->checkpoint.state, "state", state));
+    DV_TRY(check_data(resumed, data, state));
+    DV_TRY(check_progress(resumed, trainer));
+    DV_TRY(dv_checkpoint_read_all(&resumed->checkpoint, dv_trainer_params(trainer)));
+    dv_run_print(folder, "resumed at step %" PRId64 ", epoch %" PRId64, state->step,
+                 state->epoch + 1);
+    return prolong(resumed, folder, trainer);
+}

@@ -1,0 +1,42 @@
+/* Going on with a run: its configuration and state, and the little of it that may change. */
+#ifndef DV_TRAINING_RESUME_H
+#define DV_TRAINING_RESUME_H
+
+#include "frontends/model/checkpoint.h"
+#include "runner/experiment/experiment.h"
+#include "runner/experiment/run_folder.h"
+
+typedef struct dv_resumed {
+    dv_experiment experiment; /* the run's, with the changes laid over it */
+    dv_checkpoint checkpoint; /* the run's state; file NULL: it ended before it was saved, and
+                                 begins again */
+    int64_t epochs;           /* that the run was to have before the changes */
+    bool changed;             /* the changes make a difference */
+} dv_resumed;
+
+/* What a run that goes on finds in its data. */
+typedef struct dv_resume_data {
+    const dv_tree *labels;           /* DV_TREE_LIST */
+    int64_t clips, sounds, teachers; /* dv_train_state's */
+    bool may_differ;                 /* the sounds, under the same names */
+} dv_resume_data;
+
+/* DV_EARG where `changes` (a map of sections) sets anything but where data lie and
+   train.epochs. */
+dv_status dv_resume_check(const dv_tree *changes);
+
+/* The changes that say where `experiment` has its data: *changes owned by the caller. */
+dv_status dv_resume_where(const dv_experiment *experiment, dv_tree **changes);
+
+/* Reads the run in the folder and lays `changes` (NULL: none) over its configuration. A config.yaml
+   that says otherwise than the state is told of. DV_EIO, DV_EFORMAT, DV_ECONFIG. Free with
+   dv_resumed_free, on failure too. */
+dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, dv_resumed *out);
+void dv_resumed_free(dv_resumed *resumed);
+
+/* Brings the state into the trainer. DV_EARG where the data are not those that the run began with,
+   and where there are no epochs left to do. */
+dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *data,
+                            dv_run_folder *folder, dv_trainer *trainer);
+
+#endif

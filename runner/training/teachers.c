@@ -1,0 +1,168 @@
+#include "runner/training/teachers.h"
+#include "engine/base/text.h"
+#include "engine/base/sha256.h"
+#include "frontends/model/transfer.h"
+#include "runner/experiment/home.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What teachers are read with. */
+typedef struct reading {
+    const dv_experiment *experiment;
+    dv_context *context;
+    const dv_dataset *dataset;
+    dv_teachers *out;
+} reading;
+
+static dv_status check_labels(const reading *r, const dv_predictor *model, const char *path)
+{
+    const dv_dataset *dataset = r->dataset;
+    bool same = (size_t)dv_predictor_classes(model) == dataset->label_count;
+    for (size_t i = 0; same && i < dataset->label_count; i++)
+        same = strcmp(dv_predictor_label(model, (int64_t)i), dataset->labels[i]) == 0;
+    if (same)
+        return DV_OK;
+    return DV_FAIL(DV_EFORMAT,
+                   "train.teacher: %s has other labels than the data, or in another order", path);
+}
+
+/* How clips are read is the student's: the teacher hears what comes of that. */
+static dv_status check_reading(const reading *r, const dv_features_config *features,
+                               const char *path)
+{
+    static const char *const keys[] = {"sample_rate", "duration", "placement", "level", NULL};
+    dv_features_difference difference;
+    DV_TRY(dv_features_compare(&r->experiment->features, features, keys, &difference));
+    if (difference.key[0] == '\0')
+        return DV_OK;
+    return DV_FAIL(DV_EFORMAT,
+                   "train.teacher: features.%s is %s in %s and %s here: both hear the same clips",
+                   difference.key, difference.second, path, difference.first);
+}
+
+/* A source of the teacher's own features, where they are not the student's. */
+static dv_status make_source(const reading *r, const dv_frontend *frontend, dv_clip_source **out)
+{
+    const dv_experiment *experiment = r->experiment;
+    dv_features_difference difference;
+    *out = NULL;
+    DV_TRY(dv_features_compare(&experiment->features, dv_frontend_config(frontend), NULL,
+                               &difference));
+    if (difference.key[0] == '\0')
+        return DV_OK;
+    return dv_clip_source_create(r->context, r->dataset, frontend, &experiment->augment,
+                                 experiment->train.batch_size, r->context->threads, out);
+}
+
+/* The path of one of a list, blanks around it left out. */
+static dv_status find_file(char *text, char path[DV_HOME_PATH_SIZE])
+{
+    text += strspn(text, " ");
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+    if (length == 0)
+        return DV_FAIL(DV_EARG, "train.teacher: a file is missing");
+    dv_home_checkpoint(text, path, DV_HOME_PATH_SIZE);
+    return DV_OK;
+}
+
+/* The mark is of all files in their order. */
+static dv_status add_mark(const char *path, dv_teachers *out)
+{
+    char text[2 * DV_SHA256_SIZE + 32], digest[DV_SHA256_SIZE];
+    unsigned long long value;
+    int length = snprintf(text, sizeof text, "%llu ", (unsigned long long)out->mark);
+    DV_TRY(dv_sha256_file(path, text + length));
+    dv_sha256_bytes(text, strlen(text), digest);
+    if (sscanf(digest, "%13llx", &value) == 1) /* what a double holds */
+        out->mark = (int64_t)(value | 1);
+    return DV_OK;
+}
+
+static dv_status read_one(void *user, char *text)
+{
+    reading *r = user;
+    dv_teachers *out = r->out;
+    char path[DV_HOME_PATH_SIZE];
+    DV_TRY(find_file(text, path));
+    if (out->count == DV_MAX_TEACHERS)
+        return DV_FAIL(DV_EARG, "train.teacher: more than %d models", (int)DV_MAX_TEACHERS);
+    DV_TRY(add_mark(path, out));
+    int index = out->count++;
+    const dv_predictor_options how = {.device = "cpu", .threads = 1, .log = r->context->log};
+    dv_status status = dv_predictor_load(path, &how, &out->models[index]);
+    if (status != DV_OK)
+        return dv__fail_within(status, "train.teacher");
+    const dv_predictor *model = out->models[index];
+    const dv_frontend *frontend = dv_predictor_frontend(model);
+    DV_TRY(check_labels(r, model, path));
+    DV_TRY(check_reading(r, dv_frontend_config(frontend), path));
+    DV_TRY(make_source(r, frontend, &out->sources[index]));
+    out->list[index] = (dv_teacher){
+        .model = dv_tree_get(dv_predictor_checkpoint(model)->config, "model"),
+        .source = out->sources[index] != NULL ? dv_clip_source_get(out->sources[index]) : NULL};
+    return DV_OK;
+}
+
+/* Calls `item` with each file, of which a text may be the name as a whole, whatever commas are in
+   it. */
+static dv_status each_file(const char *files, dv_status (*item)(void *user, char *text), void *user)
+{
+    struct stat facts;
+    if (files[0] == '\0')
+        return DV_OK;
+    if (stat(files, &facts) != 0)
+        return dv__each_item(files, item, user);
+    char copy[DV_STRING_SIZE];
+    snprintf(copy, sizeof copy, "%s", files);
+    return item(user, copy);
+}
+
+static dv_status open_one(void *user, char *text)
+{
+    char path[DV_HOME_PATH_SIZE];
+    dv_checkpoint checkpoint;
+    (void)user;
+    DV_TRY(find_file(text, path));
+    dv_status status = dv_checkpoint_open(path, &checkpoint);
+    if (status != DV_OK)
+        return dv__fail_within(status, "train.teacher");
+    dv_checkpoint_close(&checkpoint);
+    return DV_OK;
+}
+
+dv_status dv_teachers_check(const dv_experiment *experiment)
+{
+    return each_file(experiment->train.teacher, open_one, NULL);
+}
+
+dv_status dv_teachers_read(const dv_experiment *experiment, dv_context *context,
+                           const dv_dataset *dataset, dv_teachers *out)
+{
+    reading r = {experiment, context, dataset, out};
+    *out = (dv_teachers){.count = 0};
+    return each_file(experiment->train.teacher, read_one, &r);
+}
+
+dv_status dv_teachers_enter(dv_teachers *teachers, dv_trainer *trainer)
+{
+    for (int i = 0; i < teachers->count; i++) {
+        char prefix[DV_NAME_SIZE];
+        dv_teacher_prefix(i, prefix);
+        DV_TRY(dv_transfer_all(dv_predictor_params(teachers->models[i]), prefix,
+                               dv_trainer_teachers(trainer)));
+    }
+    return DV_OK;
+}
+
+void dv_teachers_free(dv_teachers *teachers)
+{
+    for (int i = 0; i < teachers->count; i++) {
+        dv_clip_source_free(teachers->sources[i]);
+        dv_predictor_free(teachers->models[i]);
+    }
+    *teachers = (dv_teachers){.count = 0};
+}

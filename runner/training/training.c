@@ -1,0 +1,502 @@
+#include "runner/training/training.h"
+#include "engine/base/json.h"
+#include "engine/backends/open.h"
+#include "engine/base/atomic_file.h"
+#include "frontends/model/transfer.h"
+#include "engine/base/yaml.h"
+#include "frontends/batch/source.h"
+#include "runner/evaluate/report_html.h"
+#include "runner/training/resume.h"
+#include "runner/experiment/run_folder.h"
+#include "runner/experiment/stop.h"
+#include "runner/training/teachers.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything one training holds. */
+typedef struct dv_training {
+    const dv_training_request *request;
+    char device[DV_STRING_SIZE];
+    const dv_experiment *experiment;   /* the request's, or what is restored */
+    char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
+    dv_resumed resumed;                /* the run that goes on */
+    dv_run_folder folder;
+    dv_context *context;
+    dv_dataset dataset;
+    dv_look look; /* at the data */
+    dv_frontend *frontend;
+    dv_clip_source *source;
+    dv_teachers teachers;
+    dv_tree *labels;
+    dv_resume_data data;
+    dv_trainer *trainer;
+} dv_training;
+
+static void log_line(void *user, dv_log_level level, const char *message)
+{
+    dv_training *training = user;
+    if (level == DV_LOG_WARNING)
+        dv_run_print(&training->folder, "warning: %s", message);
+    else if (level == DV_LOG_INFO)
+        dv_run_print(&training->folder, "%s", message);
+    else
+        dv_run_note(&training->folder, "%s", message);
+}
+
+static void table_line(void *user, const char *line)
+{
+    dv_run_print(user, "%s", line);
+}
+
+/* ---- Events of the trainer ---- */
+
+static void on_step(void *user, const dv_trainer *trainer)
+{
+    dv_training *training = user;
+    const dv_train_state *state = dv_trainer_state_of(trainer);
+    uint64_t per_epoch = dv_trainer_steps_per_epoch(trainer);
+    uint64_t done = (uint64_t)state->step - (uint64_t)state->epoch * per_epoch;
+    dv_run_progress(&training->folder, state->epoch + 1, training->experiment->train.epochs, done,
+                    per_epoch, dv_trainer_mean_loss(trainer));
+}
+
+static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
+{
+    (void)trainer;
+    dv_training *training = user;
+    char validation[96] = "", scale[64] = "";
+    if (!isnan(m->validation_accuracy))
+        snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
+                 m->validation_loss, 100 * m->validation_accuracy, m->improved ? " *" : "");
+    if (m->loss_scale > 1)
+        snprintf(scale, sizeof scale, "  loss scale %g, skipped %" PRId64, m->loss_scale,
+                 m->skipped);
+    dv_run_print(&training->folder,
+                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
+                 "%.2f s",
+                 m->epoch, training->experiment->train.epochs, m->train_loss,
+                 100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
+    DV_TRY(dv_run_metrics_add(&training->folder, m));
+    return dv_run_events_add(&training->folder, m);
+}
+
+static dv_status on_save(void *user, const dv_trainer *trainer)
+{
+    dv_training *training = user;
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(&training->folder, "last.safetensors", path);
+    dv_tree *state;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
+    dv_status status = dv_fields_write(dv_train_state_fields, dv_trainer_state_of(trainer), state);
+    if (status == DV_OK)
+        status = dv_checkpoint_write(path, dv_trainer_params(trainer), training->experiment->tree,
+                                     training->labels, state);
+    dv_tree_free(state);
+    return status;
+}
+
+/* ---- Setting up ---- */
+
+static dv_status open_folder(dv_training *training)
+{
+    const dv_training_request *request = training->request;
+    bool resume = request->experiment == NULL;
+    DV_TRY(dv_run_folder_open(request->folder, resume, &training->folder));
+    if (resume) /* now that no other training writes there */
+        DV_TRY(dv_resume_read(&training->folder, request->changes, &training->resumed));
+    training->experiment = resume ? &training->resumed.experiment : request->experiment;
+    return DV_OK;
+}
+
+static bool has_part(const dv_training *training, dv_part part)
+{
+    for (size_t i = 0; i < training->dataset.count; i++) {
+        if (training->dataset.clips[i].part == part)
+            return true;
+    }
+    return false;
+}
+
+static dv_status leave_out_tested(dv_training *training)
+{
+    dv_dataset later;
+    size_t left;
+    if (training->request->later == NULL)
+        return DV_OK;
+    DV_TRY(dv_dataset_prepare(&training->request->later->data, &later));
+    dv_status status = dv_dataset_leave_out_tested(&training->dataset, &later, &left);
+    dv_dataset_free(&later);
+    if (status == DV_OK && left > 0)
+        dv_run_print(&training->folder,
+                     "%zu clips left out: they test or validate the training after this one", left);
+    return status;
+}
+
+/* Reads the sounds, and says what is found in them. */
+static dv_status look_at_data(dv_training *training)
+{
+    const dv_experiment *experiment = training->experiment;
+    const dv_look_config config = dv_experiment_look(experiment);
+    const dv_log *log = &training->context->log;
+    DV_TRY(dv_dataset_look(&training->dataset, training->frontend, &config, log, &training->look));
+    dv_look_log(&training->look, &training->dataset, log);
+    return training->request->strict ? dv_look_fail(&training->look) : DV_OK;
+}
+
+static dv_status load_data(dv_training *training)
+{
+    const dv_experiment *experiment = training->experiment;
+    if (experiment->data.path[0] == '\0')
+        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
+    DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
+    dv_status status = dv_dataset_prepare(&experiment->data, &training->dataset);
+    if (status == DV_EIO && training->request->experiment == NULL)
+        return DV_FAIL(status, "%s; data that have moved are named with --data",
+                       dv_error_message());
+    DV_TRY(status);
+    DV_TRY(leave_out_tested(training));
+    DV_TRY(look_at_data(training));
+    if (training->request->needs_test && !has_part(training, DV_TEST))
+        return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
+                       experiment->data.split);
+    DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
+    DV_TRY(dv_clip_source_create(training->context, &training->dataset, training->frontend,
+                                 &experiment->augment, experiment->train.batch_size,
+                                 training->context->threads, &training->source));
+    DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &training->labels));
+    for (size_t i = 0; i < training->dataset.label_count; i++) {
+        dv_tree *label;
+        DV_TRY(dv_tree_new_scalar(training->dataset.labels[i], NULL, 0, &label));
+        label->quoted = true; /* a text, also where it looks like a number */
+        DV_TRY(dv_tree_append(training->labels, NULL, label));
+    }
+    /* Now rather than with the first checkpoint: more labels than it can hold. */
+    char *text;
+    status = dv_yaml_write(training->labels, &text);
+    free(text);
+    return status == DV_OK ? DV_OK
+                           : dv__fail_within(status, "the labels of %s", experiment->data.path);
+}
+
+/* The state keeps what a double holds, and 0 for what is not known. */
+static int64_t mark_of(uint64_t fingerprint)
+{
+    return (int64_t)(fingerprint >> 12 | 1);
+}
+
+/* What tells these data from others, as the state keeps it. */
+static dv_status mark_data(dv_training *training)
+{
+    uint64_t sounds;
+    DV_TRY(dv_dataset_sound_fingerprint(&training->dataset,
+                                        training->experiment->augment.noise_path,
+                                        training->context->threads, &sounds));
+    training->data = (dv_resume_data){
+        .labels = training->labels,
+        .clips = (int64_t)(dv_dataset_fingerprint(&training->dataset) >> 12),
+        .sounds = mark_of(sounds),
+        .teachers = training->teachers.mark,
+        .may_differ = training->request->changed_data,
+    };
+    return DV_OK;
+}
+
+/* A run that begins, rather than goes on. */
+static dv_status begin(dv_training *training)
+{
+    const char *files = training->experiment->train.init_from;
+    dv_transfer_target target = {
+        .graph = dv_trainer_graph(training->trainer),
+        .features = dv_tree_get(training->experiment->tree, "features"),
+        .labels = (const char *const *)training->dataset.labels,
+        .label_count = training->dataset.label_count,
+    };
+    if (training->pretrained[0] != '\0')
+        DV_TRY(dv_transfer_file(training->pretrained, &target, table_line, &training->folder));
+    else if (files[0] != '\0')
+        DV_TRY(dv_transfer(files, &target, table_line, &training->folder));
+    return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
+}
+
+static dv_status go_on(dv_training *training)
+{
+    DV_TRY(dv_resume_restore(&training->resumed, &training->data, &training->folder,
+                             training->trainer));
+    dv_checkpoint_close(&training->resumed.checkpoint);
+    return DV_OK;
+}
+
+/* A run that was changed is the changed one from now on, wherever it is interrupted. */
+static dv_status keep_changes(dv_training *training)
+{
+    DV_TRY(on_save(training, training->trainer));
+    return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
+}
+
+static void print_start(dv_training *training)
+{
+    const dv_source *source = dv_clip_source_get(training->source);
+    dv_plan_memory memory = dv_trainer_memory(training->trainer);
+    dv_run_folder *folder = &training->folder;
+    dv_graph_table(dv_trainer_graph(training->trainer), table_line, folder);
+    dv_run_print(folder,
+                 "arena %.1f MB for %d tensors of %.1f MB together (reuse x%.1f), scratch %.1f MB",
+                 1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
+                 (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
+    dv_run_print(folder,
+                 "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
+                 "classes, features %" PRId64 " x %" PRId64,
+                 training->context->backend->name, dv_context_precision(training->context),
+                 training->context->threads, source->train_count, source->validation_count,
+                 training->dataset.label_count, source->rows, source->frames);
+    if (training->teachers.count > 0)
+        dv_run_print(folder, "taught by %s, %g of the loss, temperature %g",
+                     training->experiment->train.teacher,
+                     training->experiment->train.teacher_weight,
+                     training->experiment->train.teacher_temperature);
+}
+
+static dv_status write_dot(const dv_training *training)
+{
+    const char *path = training->request->dot;
+    char *text = NULL;
+    size_t size = 0;
+    if (path[0] == '\0')
+        return DV_OK;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory");
+    dv_graph_dot(dv_trainer_graph(training->trainer), memory);
+    dv_status status = fclose(memory) == 0 ? dv_atomic_file_store(path, text, size)
+                                           : DV_FAIL(DV_ENOMEM, "out of memory");
+    free(text);
+    return status;
+}
+
+static dv_status make_trainer(dv_training *training)
+{
+    const dv_experiment *experiment = training->experiment;
+    dv_teachers *teachers = &training->teachers;
+    DV_TRY(dv_teachers_read(experiment, training->context, &training->dataset, teachers));
+    DV_TRY(dv_trainer_create_taught(training->context, &experiment->train, experiment->model,
+                                    dv_clip_source_get(training->source), teachers->list,
+                                    teachers->count, &training->trainer));
+    return dv_teachers_enter(teachers, training->trainer);
+}
+
+static dv_status set_up(dv_training *training)
+{
+    dv_log log = {.write = log_line, .user = training};
+    snprintf(training->device, sizeof training->device, "%s", training->request->device);
+    DV_TRY(dv_context_open(training->device, training->request->threads, log, &training->context));
+    if (strcmp(training->device, "auto") == 0) /* the report is made on the same device */
+        snprintf(training->device, sizeof training->device, "%s", training->context->backend->name);
+    if (training->request->step_dot[0] != '\0' && training->context->backend->record == NULL)
+        return DV_FAIL(DV_EARG, "--step_dot: %s records no steps; a GPU does",
+                       training->context->backend->name);
+    const char *note = training->experiment->resolved.note;
+    if (note[0] != '\0')
+        dv__log(&training->context->log, DV_LOG_WARNING, "%s", note);
+    DV_TRY(load_data(training));
+    DV_TRY(make_trainer(training));
+    print_start(training);
+    DV_TRY(write_dot(training));
+    bool goes_on = training->resumed.checkpoint.file != NULL;
+    DV_TRY(mark_data(training));
+    DV_TRY(goes_on ? go_on(training) : begin(training));
+    dv_trainer_state(training->trainer)->data = training->data.clips;
+    dv_trainer_state(training->trainer)->sounds = training->data.sounds;
+    dv_trainer_state(training->trainer)->teachers = training->data.teachers;
+    if (goes_on && training->resumed.changed)
+        DV_TRY(keep_changes(training));
+    return dv_run_metrics_begin(&training->folder,
+                                goes_on ? dv_trainer_state(training->trainer)->epoch : -1);
+}
+
+/* ---- The run and what it leaves ---- */
+
+static dv_status write_page(const dv_training *training, const dv_report *report)
+{
+    const dv_html_run run = {.data = &training->experiment->data,
+                             .look = &training->look,
+                             .folder = &training->folder,
+                             .device = training->device,
+                             .threads = training->context->threads};
+    return dv_report_html_run(report, &run);
+}
+
+static dv_status write_files(dv_training *training, const dv_report *report)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_report_text(report, training->folder.log);
+    dv_report_text(report, stdout);
+    dv_run_folder_path(&training->folder, "confusion.csv", path);
+    DV_TRY(dv_report_confusion_csv(report, path));
+    DV_TRY(write_page(training, report));
+    dv_run_folder_path(&training->folder, "report.json", path);
+    return dv_json_write(path, dv_report_json(report, false)); /* last: it marks a finished run */
+}
+
+/* Of the test part, else of the validation part. Without either there is no figure to write down,
+   but the curves. */
+static dv_status write_report(dv_training *training, const char *model)
+{
+    dv_predictor *predictor;
+    DV_TRY(dv_predictor_load(model,
+                             &(dv_predictor_options){.device = training->device,
+                                                     .threads = training->context->threads,
+                                                     .algorithms = training->context->algorithms,
+                                                     .log = training->context->log},
+                             &predictor));
+    dv_part part = has_part(training, DV_TEST) ? DV_TEST : DV_VALIDATION;
+    dv_report report = {.predictor = predictor, .part = part};
+    dv_status status;
+    if (has_part(training, part)) {
+        dv_run_print(&training->folder, "%s part:", dv_report_parts[part]);
+        status = dv_report_make(predictor, &training->dataset, part, &report);
+        report.split = training->experiment->data.split;
+        if (status == DV_OK)
+            status = write_files(training, &report);
+    } else {
+        dv_run_print(&training->folder, "no test or validation part: no report but the curves");
+        status = write_page(training, &report);
+    }
+    dv_report_free(&report);
+    dv_predictor_free(predictor);
+    return status;
+}
+
+/* How the steps came to a device that can record them. */
+static void tell_of_recording(dv_training *training)
+{
+    const char *path = training->request->step_dot;
+    const dv_log *log = &training->context->log;
+    dv_train_counters counters = dv_trainer_counters(training->trainer);
+    if (training->context->backend->record != NULL)
+        dv_run_print(&training->folder,
+                     "%" PRIu64 " steps replayed, %" PRIu64 " call by call; a recorded step has "
+                     "%zu nodes",
+                     counters.replays, counters.eager, counters.nodes);
+    if (path[0] != '\0' && dv_trainer_recording_dot(training->trainer, path) != DV_OK)
+        dv__log(log, DV_LOG_WARNING, "--step_dot: %s", dv_error_message());
+}
+
+static dv_status finish(dv_training *training)
+{
+    char path[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(&training->folder, "model.safetensors", path);
+    DV_TRY(dv_checkpoint_write(path, dv_trainer_params(training->trainer),
+                               training->experiment->tree, training->labels, NULL));
+    const dv_train_state *state = dv_trainer_state_of(training->trainer);
+    if (state->best_epoch > 0)
+        dv_run_print(&training->folder,
+                     "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
+                     state->best_epoch, 100 * state->best_accuracy);
+    tell_of_recording(training);
+    if (training->experiment->train.time_layers)
+        dv_trainer_time_table(training->trainer, table_line, &training->folder);
+    dv_run_print(&training->folder, "model: %s", path);
+    return write_report(training, path);
+}
+
+static dv_status run(dv_training *training)
+{
+    dv_train_events events = {.user = training,
+                              .step = on_step,
+                              .epoch = on_epoch,
+                              .save = on_save,
+                              .stop = &dv_stop_request};
+    dv_stop_catch();
+    DV_TRY(dv_trainer_run(training->trainer, &events));
+    return finish(training);
+}
+
+/* ---- The training before ---- */
+
+/* Whether a run is done: it has its model and, unless it ended between the two and can go on from
+   there, what is written behind it. The page is always, report.json last where there is any. */
+static bool is_done(const char *folder)
+{
+    bool reported = dv_run_has(folder, "report.html") &&
+                    (dv_run_has(folder, "report.json") || !dv_run_has(folder, "confusion.csv"));
+    return dv_run_has(folder, "model.safetensors") &&
+           (reported || !dv_run_has(folder, "last.safetensors"));
+}
+
+/* The run in the folder's `pretrain`: begun, gone on with, or done already. */
+static dv_status run_before(const dv_training *training, const char *folder)
+{
+    if (is_done(folder))
+        return DV_OK;
+    dv_experiment before;
+    DV_TRY(dv_experiment_pretraining(training->experiment, &before));
+    dv_tree *where; /* the data may have moved since */
+    dv_status status = dv_resume_where(&before, &where);
+    bool begun = dv_run_has(folder, "config.yaml") || dv_run_has(folder, "last.safetensors");
+    dv_training_request request = *training->request;
+    request.experiment = begun ? NULL : &before;
+    request.changes = where;
+    request.folder = folder;
+    request.later = training->experiment;
+    request.proposal = NULL;
+    request.dot = "";
+    request.step_dot = "";
+    request.needs_test = false;
+    if (status == DV_OK)
+        status = dv_training_run(&request);
+    dv_tree_free(where);
+    dv_experiment_free(&before);
+    return status == DV_OK ? DV_OK : dv__fail_within(status, "pretrain");
+}
+
+/* Leaves the folder so that it can be gone on with at any time: with a configuration. */
+static dv_status pretrain(dv_training *training)
+{
+    char folder[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(&training->folder, "pretrain", folder);
+    DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree));
+    dv_run_print(&training->folder, "pretraining in %s", folder);
+    DV_TRY(run_before(training, folder));
+    dv_run_folder_path(&training->folder, "pretrain/model.safetensors", training->pretrained);
+    return DV_OK;
+}
+
+static void clean_up(dv_training *training)
+{
+    dv_trainer_free(training->trainer);
+    dv_teachers_free(&training->teachers);
+    dv_clip_source_free(training->source);
+    dv_dataset_free(&training->dataset);
+    dv_look_free(&training->look);
+    dv_frontend_free(training->frontend);
+    dv_context_close(training->context);
+    dv_run_folder_close(&training->folder);
+    dv_tree_free(training->labels);
+    dv_resumed_free(&training->resumed);
+}
+
+dv_status dv_training_run(const dv_training_request *request)
+{
+    dv_training training = {.request = request, .folder = {.lock = -1}};
+    dv_status status = open_folder(&training);
+    bool begins = training.resumed.checkpoint.file == NULL;
+    if (status == DV_OK) {
+        dv_run_print_lines(&training.folder, request->proposal);
+        status = dv_teachers_check(training.experiment);
+    }
+    if (status == DV_OK && training.experiment->pretrain != NULL && begins)
+        status = pretrain(&training);
+    if (status == DV_OK)
+        status = set_up(&training);
+    if (status == DV_OK)
+        status = run(&training);
+    if (status == DV_EINTERRUPTED)
+        dv_run_print(&training.folder, "%s", dv_error_message());
+    else if (status != DV_OK && training.folder.log != NULL)
+        fprintf(training.folder.log, "%s\n", dv_error_message());
+    clean_up(&training);
+    return status;
+}

@@ -1,0 +1,13 @@
+# For check_includes.sh and check_links.sh.
+#
+# The rooms from the ground up, in the order in which they are linked.
+rooms=(
+    kernels/formulas
+    kernels
+    engine/base engine/core engine/device engine/gemm engine/optimizer engine/ops engine/layers
+    engine/train engine/backends
+    frontends/audio frontends/features frontends/noise frontends/augment frontends/dataset
+    frontends/batch frontends/model
+    runner/page runner/experiment runner/evaluate runner/training runner/data runner/crossval
+    runner/compare runner/synth runner/cli
+)
