@@ -82,17 +82,17 @@ static dv_status make_clips(batches *b)
 {
     int64_t count = b->chosen.batch * b->chosen.rotation;
     int64_t samples = dv_frontend_config(b->frontend)->sample_rate;
-    DV_TRY(dv__calloc((size_t)(count * samples), sizeof *b->samples, &b->samples));
+    DV_TRY(dv_calloc((size_t)(count * samples), sizeof *b->samples, &b->samples));
     if (b->chosen.samples[0] != '\0')
         DV_TRY(read_samples(b->chosen.samples, b->samples, (size_t)(count * samples)));
     else
         make_noise(b->samples, count, samples);
-    DV_TRY(dv__calloc((size_t)count, sizeof *b->dataset.clips, &b->dataset.clips));
-    DV_TRY(dv__calloc((size_t)count, sizeof *b->indices, &b->indices));
+    DV_TRY(dv_calloc((size_t)count, sizeof *b->dataset.clips, &b->dataset.clips));
+    DV_TRY(dv_calloc((size_t)count, sizeof *b->indices, &b->indices));
     b->dataset.count = (size_t)count;
     for (int64_t i = 0; i < count; i++) {
         dv_clip *clip = &b->dataset.clips[i];
-        DV_TRY(dv__calloc((size_t)samples, sizeof *clip->samples, &clip->samples));
+        DV_TRY(dv_calloc((size_t)samples, sizeof *clip->samples, &clip->samples));
         clip->count = samples;
         prepare_clip(b, i);
         b->indices[i] = i;
@@ -106,7 +106,7 @@ static dv_status make_store(batches *b)
 {
     int64_t count = b->chosen.batch;
     dv_clip_view *views;
-    DV_TRY(dv__calloc((size_t)count, sizeof *views, &views));
+    DV_TRY(dv_calloc((size_t)count, sizeof *views, &views));
     for (int64_t i = 0; i < count; i++) {
         const dv_clip *clip = &b->dataset.clips[i];
         views[i] =
@@ -125,7 +125,7 @@ static dv_status make_order(batches *b)
     int64_t count = b->chosen.batch;
     size_t bytes = (size_t)count * sizeof(int32_t);
     int32_t *order;
-    DV_TRY(dv__calloc((size_t)count, sizeof *order, &order));
+    DV_TRY(dv_calloc((size_t)count, sizeof *order, &order));
     for (int64_t i = 0; i < count; i++)
         order[i] = (int32_t)i;
     dv_status status = b->context->backend->allocate(b->context, bytes, &b->order);
@@ -183,7 +183,7 @@ static dv_status make_on_host(batches *b)
 {
     if (!b->context->backend->host_memory)
         return DV_FAIL(DV_EUNSUPPORTED, "%s makes no features", b->context->backend->name);
-    DV_TRY(dv__calloc((size_t)(b->chosen.batch * b->size), sizeof *b->features, &b->features));
+    DV_TRY(dv_calloc((size_t)(b->chosen.batch * b->size), sizeof *b->features, &b->features));
     if (b->chosen.augment != BATCHES_PLAIN)
         DV_TRY(make_augmenter(b));
     return dv_batch_create(b->frontend, b->augmenter, b->context->threads, &b->host);
@@ -216,7 +216,7 @@ dv_status batches_open(const batches_options *options, batches **out)
 {
     batches *b;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *b, &b));
+    DV_TRY(dv_calloc(1, sizeof *b, &b));
     b->chosen = *options;
     if (b->chosen.rotation == 0)
         b->chosen.rotation = 1;

@@ -72,7 +72,7 @@ dv_status bench_make_flush(bench *b)
         return DV_OK;
     size_t bytes = 2 * b->cache, least = (size_t)b->threads * OWN;
     b->flushed_count = (bytes > least ? bytes : least) / sizeof(float);
-    DV_TRY(dv__calloc(b->flushed_count, sizeof(float), &b->flushed));
+    DV_TRY(dv_calloc(b->flushed_count, sizeof(float), &b->flushed));
     for (size_t i = 0; i < b->flushed_count; i++) /* pages of their own, not the one of zeros */
         b->flushed[i] = 1;
     return DV_OK;
@@ -101,7 +101,7 @@ static dv_status add_name(bench_names *names, const char *text, size_t length)
     if (more == NULL)
         return DV_FAIL(DV_ENOMEM, "%zu names", names->count + 1);
     names->items = more;
-    DV_TRY(dv__calloc(length + 1, 1, &names->items[names->count]));
+    DV_TRY(dv_calloc(length + 1, 1, &names->items[names->count]));
     memcpy(names->items[names->count++], text, length);
     return DV_OK;
 }

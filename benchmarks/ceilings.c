@@ -94,7 +94,7 @@ static dv_status measure_on_host(const bench *b, int side, dv_times *out)
 {
     size_t count = (size_t)side * (size_t)side;
     float *memory;
-    DV_TRY(dv__calloc(3 * count, sizeof *memory, &memory));
+    DV_TRY(dv_calloc(3 * count, sizeof *memory, &memory));
     for (size_t i = 0; i < 3 * count; i++)
         memory[i] = (float)(i % 7) - 3;
     product p = {.side = side, .a = memory, .b = memory + count, .c = memory + 2 * count};

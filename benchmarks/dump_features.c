@@ -20,7 +20,7 @@ static dv_status compute(const dv_frontend *frontend, const char *path, float *f
     dv_status status = dv_audio_read(path, dv_frontend_config(frontend)->sample_rate,
                                      DV_PREDICTOR_MAX_SECONDS, &audio);
     if (status == DV_OK)
-        status = dv__calloc((size_t)dv_frontend_samples(frontend), sizeof *window, &window);
+        status = dv_calloc((size_t)dv_frontend_samples(frontend), sizeof *window, &window);
     size_t bytes = (dv_frontend_scratch(frontend) + 63) / 64 * 64;
     if (status == DV_OK && (scratch = aligned_alloc(64, bytes)) == NULL)
         status = DV_FAIL(DV_ENOMEM, "%zu bytes", bytes);
@@ -39,7 +39,7 @@ static dv_status dump(const dv_frontend *frontend, char **paths, int64_t count, 
 {
     int64_t rows = dv_frontend_rows(frontend), frames = dv_frontend_frames(frontend);
     float *features;
-    DV_TRY(dv__calloc((size_t)(count * rows * frames), sizeof *features, &features));
+    DV_TRY(dv_calloc((size_t)(count * rows * frames), sizeof *features, &features));
     dv_status status = DV_OK;
     for (int64_t i = 0; status == DV_OK && i < count; i++)
         status = compute(frontend, paths[i], features + i * rows * frames);

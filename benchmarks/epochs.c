@@ -101,7 +101,7 @@ static dv_status make_trainer(epochs *e)
 static dv_status measure_epochs(epochs *e, epochs_result *out)
 {
     DV_TRY(make_trainer(e));
-    DV_TRY(dv__calloc(MOST_EPOCHS, sizeof *e->times, &e->times));
+    DV_TRY(dv_calloc(MOST_EPOCHS, sizeof *e->times, &e->times));
     dv_train_events events = {.user = e, .epoch = after_epoch, .stop = &e->stop};
     e->begun = dv_clock();
     e->ends = e->begun + e->seconds;

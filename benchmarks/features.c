@@ -59,7 +59,7 @@ static dv_status run(batches *b, const char *argument)
         return DV_FAIL(DV_EARG, "run: '%s' is not a number from 1 to %d", argument, MAX_TIMES);
     int64_t times = (wanted + report - 1) / report;
     double *seconds;
-    DV_TRY(dv__calloc((size_t)times, sizeof *seconds, &seconds));
+    DV_TRY(dv_calloc((size_t)times, sizeof *seconds, &seconds));
     dv_status status = measure(b, times, seconds);
     free(seconds);
     return status;

@@ -88,8 +88,8 @@ static dv_status append_op(model_ops *ops, const model_op *op, const char *name)
     if (more == NULL)
         return DV_FAIL(DV_ENOMEM, "%zu operations", ops->count + 1);
     ops->items = more;
-    DV_TRY(dv__strdup(op->item.attributes, &attributes));
-    dv_status status = dv__strdup(name, &copy);
+    DV_TRY(dv_strdup(op->item.attributes, &attributes));
+    dv_status status = dv_strdup(name, &copy);
     if (status != DV_OK) {
         free(attributes);
         return status;

@@ -110,7 +110,7 @@ static dv_status print_latency(steps *s, const char *argument)
     int64_t count = 0;
     double *seconds;
     DV_TRY(read_count(argument, &count));
-    DV_TRY(dv__calloc((size_t)count, sizeof *seconds, &seconds));
+    DV_TRY(dv_calloc((size_t)count, sizeof *seconds, &seconds));
     dv_status status = steps_latency(s, count, seconds);
     if (status == DV_OK) {
         printf("{");

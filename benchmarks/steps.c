@@ -46,8 +46,8 @@ static dv_status make_batches(steps *s)
 {
     int64_t features = s->chosen.batches * steps_feature_count(s),
             samples = s->chosen.batches * s->chosen.batch;
-    DV_TRY(dv__calloc((size_t)features, sizeof(float), &s->features));
-    DV_TRY(dv__calloc((size_t)(samples * s->chosen.classes), sizeof(float), &s->targets));
+    DV_TRY(dv_calloc((size_t)features, sizeof(float), &s->features));
+    DV_TRY(dv_calloc((size_t)(samples * s->chosen.classes), sizeof(float), &s->targets));
     dv_rng rng = {.seed = (uint64_t)s->chosen.seed, .use = DV_RNG_TEST, .step = 0};
     for (int64_t i = 0; i < features; i++)
         s->features[i] = (float)dv_rng_normal(&rng, (uint32_t)i);
@@ -167,8 +167,8 @@ static dv_status make(steps *s, const dv_tree *model)
     s->context->algorithms = (dv_algorithms)s->chosen.algorithms;
     s->report = s->context->backend->host_memory ? 1 : s->chosen.report;
     DV_TRY(make_batches(s));
-    DV_TRY(dv__calloc(STEPS_MOST, sizeof *s->seconds, &s->seconds));
-    DV_TRY(dv__calloc(STEPS_MOST, sizeof *s->losses, &s->losses));
+    DV_TRY(dv_calloc(STEPS_MOST, sizeof *s->seconds, &s->seconds));
+    DV_TRY(dv_calloc(STEPS_MOST, sizeof *s->losses, &s->losses));
     DV_TRY(s->chosen.inference ? steps_make_inference(s) : make_trainer(s));
     return s->chosen.checkpoint[0] != '\0' ? read_checkpoint(s) : DV_OK;
 }
@@ -177,7 +177,7 @@ dv_status steps_open(const dv_tree *model, const steps_options *options, steps *
 {
     steps *s;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *s, &s));
+    DV_TRY(dv_calloc(1, sizeof *s, &s));
     s->chosen = *options;
     if (s->chosen.batches == 0)
         s->chosen.batches = BATCHES;
@@ -334,7 +334,7 @@ dv_status steps_save_batches(steps *s, const char *path)
     const steps_options *chosen = &s->chosen;
     int64_t samples = s->chosen.batches * chosen->batch;
     float *logits;
-    DV_TRY(dv__calloc((size_t)(samples * chosen->classes), sizeof *logits, &logits));
+    DV_TRY(dv_calloc((size_t)(samples * chosen->classes), sizeof *logits, &logits));
     dv_status status = DV_OK;
     for (int64_t i = 0; chosen->inference && status == DV_OK && i < s->chosen.batches; i++)
         status = steps_infer_batch(s, s->features + i * steps_feature_count(s),

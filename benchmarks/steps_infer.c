@@ -20,7 +20,7 @@ dv_status steps_make_inference(steps *s)
     DV_TRY(dv_model_build(s->graph, s->model, s->input, s->chosen.classes, &s->logits_value));
     dv_plan_options plan = {.outputs = &s->logits_value, .output_count = 1};
     DV_TRY(dv_plan_create(s->context, s->graph, &plan, &s->plan));
-    DV_TRY(dv__calloc((size_t)steps_target_count(s), sizeof(float), &s->logits));
+    DV_TRY(dv_calloc((size_t)steps_target_count(s), sizeof(float), &s->logits));
     DV_TRY(dv_params_initialize(s->params, (uint64_t)s->chosen.seed));
     if (!s->chosen.resident)
         return DV_OK;
@@ -132,9 +132,9 @@ static dv_status fill_listener(const steps *s, steps_listener *listener)
                        " features, and --rows and --frames say %" PRId64 " x %" PRId64,
                        rows, frames, s->chosen.rows, s->chosen.frames);
     int64_t samples = s->chosen.batch * dv_frontend_samples(listener->frontend);
-    DV_TRY(dv__calloc((size_t)samples, sizeof(float), &listener->samples));
-    DV_TRY(dv__calloc((size_t)steps_feature_count(s), sizeof(float), &listener->features));
-    DV_TRY(dv__calloc((size_t)steps_target_count(s), sizeof(double), &listener->probabilities));
+    DV_TRY(dv_calloc((size_t)samples, sizeof(float), &listener->samples));
+    DV_TRY(dv_calloc((size_t)steps_feature_count(s), sizeof(float), &listener->features));
+    DV_TRY(dv_calloc((size_t)steps_target_count(s), sizeof(double), &listener->probabilities));
     size_t scratch = (dv_frontend_scratch(listener->frontend) + 63) / 64 * 64;
     listener->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
     if (listener->scratch == NULL)
@@ -152,7 +152,7 @@ static dv_status open_listener(steps *s)
         return DV_FAIL(DV_EARG, "latency: that of answers, with --inference");
     if (s->listener != NULL)
         return DV_OK;
-    DV_TRY(dv__calloc(1, sizeof *listener, &listener));
+    DV_TRY(dv_calloc(1, sizeof *listener, &listener));
     dv_status status = fill_listener(s, listener);
     if (status != DV_OK)
         steps_listener_free(listener);

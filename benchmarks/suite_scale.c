@@ -101,14 +101,14 @@ static dv_status run_point(const bench *b, const point *p, char **output, answer
     words *command;
     child_result result;
     char *text = NULL;
-    DV_TRY(dv__calloc(1, sizeof *command, &command));
+    DV_TRY(dv_calloc(1, sizeof *command, &command));
     dv_status status = make_command(b, p, command);
     if (status == DV_OK)
         status = child_run(command->argv, &result, &text);
     free(command);
     DV_TRY(status);
     if (output != NULL)
-        status = dv__strdup(text, output);
+        status = dv_strdup(text, output);
     out->peak = result.peak;
     out->line = find_line(text, p->name);
     free(text);

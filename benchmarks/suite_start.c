@@ -58,9 +58,9 @@ static dv_status measure(bench *b, const char *program, const char *model)
     starting s = {.count = 0};
     DV_TRY(bench_format(checkpoint, sizeof checkpoint, "%s/%s.safetensors", b->chosen.checkpoints,
                         model));
-    dv_status status = dv__calloc(MOST, sizeof *s.seconds, &s.seconds);
+    dv_status status = dv_calloc(MOST, sizeof *s.seconds, &s.seconds);
     if (status == DV_OK)
-        status = dv__calloc(MOST, sizeof *s.peak, &s.peak);
+        status = dv_calloc(MOST, sizeof *s.peak, &s.peak);
     if (status == DV_OK)
         status = launch(b, program, checkpoint, &s);
     if (status == DV_OK)

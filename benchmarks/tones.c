@@ -56,7 +56,7 @@ dv_status tones_write(const char *folder, int64_t sample_rate, double seconds, i
 {
     dv_audio audio = {.count = (int64_t)(seconds * (double)sample_rate),
                       .sample_rate = sample_rate};
-    DV_TRY(dv__calloc((size_t)audio.count, sizeof *audio.samples, &audio.samples));
+    DV_TRY(dv_calloc((size_t)audio.count, sizeof *audio.samples, &audio.samples));
     dv_status status = write_files(folder, count, &audio);
     free(audio.samples);
     return status;

@@ -28,7 +28,7 @@ static const char model[] = "layers:\n"
 
 static void require_bf16(void)
 {
-    if (dv__cpu_has_bf16())
+    if (dv_cpu_has_bf16())
         return;
     print_message("skipped: this processor has no instructions for bf16\n");
     skip();

@@ -301,7 +301,7 @@ static void test_the_training_plan_may_come_second(void **state)
 static void test_the_training_plan_may_come_second_in_bf16(void **state)
 {
     (void)state;
-    if (!dv__cpu_has_bf16()) {
+    if (!dv_cpu_has_bf16()) {
         print_message("skipped: this processor has no instructions for bf16\n");
         skip();
     }

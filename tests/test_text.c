@@ -75,9 +75,9 @@ static void test_messages(void **state)
     (void)state;
     assert_int_equal(DV_FAIL(DV_EIO, "%s: missing", "\x1B[2Ja\nb\xFF"), DV_EIO);
     assert_string_equal(dv_error_message(), "\\x1B[2Ja\\x0Ab\\xFF: missing");
-    assert_int_equal(dv__fail_within(DV_EIO, "%s", "c\n"), DV_EIO);
+    assert_int_equal(dv_fail_within(DV_EIO, "%s", "c\n"), DV_EIO);
     assert_string_equal(dv_error_message(), "c\\x0A: \\x1B[2Ja\\x0Ab\\xFF: missing");
-    dv__log(&log, DV_LOG_WARNING, "%s is left out", "\x1B]0;title\x07");
+    dv_log_write(&log, DV_LOG_WARNING, "%s is left out", "\x1B]0;title\x07");
     assert_string_equal(kept, "\\x1B]0;title\\x07 is left out");
 }
 

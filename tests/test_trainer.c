@@ -514,7 +514,7 @@ static dv_status fail_to_save(void *user, const dv_trainer *trainer)
 {
     (void)user;
     (void)trainer;
-    return dv__fail(DV_EIO, "the disk is full");
+    return dv_fail(DV_EIO, "the disk is full");
 }
 
 static void test_failures_come_through(void **state)

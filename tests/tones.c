@@ -33,9 +33,9 @@ static void make_clip(const dv_frontend *frontend, int class, int number, dv_cli
     char path[64];
     dv_rng rng = {.seed = 1, .use = DV_RNG_TEST, .step = (uint64_t)(class * 1000 + number)};
     snprintf(path, sizeof path, "tone_%d_%d", class, number);
-    must(dv__strdup(path, &clip->path));
-    must(dv__strdup("", &clip->speaker));
-    must(dv__calloc(SAMPLES, sizeof *clip->samples, &clip->samples));
+    must(dv_strdup(path, &clip->path));
+    must(dv_strdup("", &clip->speaker));
+    must(dv_calloc(SAMPLES, sizeof *clip->samples, &clip->samples));
     clip->count = SAMPLES;
     double pitch = 300 * pow(1.4, class) * (0.96 + 0.08 * dv_rng_uniform(&rng, SAMPLES));
     for (int i = 0; i < SAMPLES; i++) {
@@ -48,14 +48,14 @@ static void make_clip(const dv_frontend *frontend, int class, int number, dv_cli
 static void fill(tones *task, int classes, int train, int validation, bool mislabeled)
 {
     dv_dataset *dataset = &task->dataset;
-    must(dv__calloc((size_t)classes, sizeof *dataset->labels, &dataset->labels));
+    must(dv_calloc((size_t)classes, sizeof *dataset->labels, &dataset->labels));
     dataset->label_count = (size_t)classes;
     int each = train + validation;
-    must(dv__calloc((size_t)(classes * each), sizeof *dataset->clips, &dataset->clips));
+    must(dv_calloc((size_t)(classes * each), sizeof *dataset->clips, &dataset->clips));
     for (int class = 0; class < classes; class ++) {
         char label[16];
         snprintf(label, sizeof label, "%d", class);
-        must(dv__strdup(label, &dataset->labels[class]));
+        must(dv_strdup(label, &dataset->labels[class]));
         for (int i = 0; i < each; i++) {
             dv_clip *clip = &dataset->clips[dataset->count++];
             make_clip(task->frontend, class, i, clip);

@@ -40,7 +40,7 @@ enum { HALF_PRODUCTS = 1 << 17, HALF_CHANNELS = 8 };
 static dv_status open_device(dv_context *context)
 {
     dv_cpu_device *device;
-    DV_TRY(dv__calloc(1, sizeof *device, &device));
+    DV_TRY(dv_calloc(1, sizeof *device, &device));
     *device = (dv_cpu_device){.half_products = HALF_PRODUCTS, .half_channels = HALF_CHANNELS};
     context->device = device;
     omp_set_num_threads(context->threads);
@@ -142,7 +142,7 @@ static dv_status accumulate(dv_context *context, void *into, const void *from, i
     const float *term = from;
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
-        add_block(sum + i, term + i, dv__smaller(DV_CPU_BLOCK, count - i));
+        add_block(sum + i, term + i, dv_smaller(DV_CPU_BLOCK, count - i));
     return DV_OK;
 }
 
@@ -151,7 +151,7 @@ static dv_status half_products(dv_context *context, dv_dtype dtype)
     if (dtype != DV_BF16)
         return DV_FAIL(DV_EUNSUPPORTED, "%s computes in fp32 and bf16, not in %s",
                        context->backend->name, dv_dtype_name(dtype));
-    if (!dv__cpu_has_bf16())
+    if (!dv_cpu_has_bf16())
         return DV_FAIL(DV_EUNSUPPORTED,
                        "this processor has no instructions for bf16 (AVX512_BF16 or AMX)");
     return DV_OK;
@@ -160,12 +160,12 @@ static dv_status half_products(dv_context *context, dv_dtype dtype)
 static dv_status round_values(dv_context *context, void *into, const void *from, int64_t count)
 {
     (void)context;
-    dv__cpu_round(from, into, count);
+    dv_cpu_round(from, into, count);
     return DV_OK;
 }
 
 static const dv_impl *const impls[DV_OP_COUNT] = {
-#define DV_OP(name) [DV_OP_##name] = &dv__##name##_cpu,
+#define DV_OP(name) [DV_OP_##name] = &dv_##name##_cpu,
 #include "engine/ops/ops.def"
 #undef DV_OP
 };
@@ -181,7 +181,7 @@ const dv_backend dv_backend_cpu = {
     .take_threads = take_threads,
     .thread_macs = THREAD_MACS,
     .impls = impls,
-    .optimizer = &dv__optimizer_cpu,
+    .optimizer = &dv_optimizer_cpu,
     .allocate = allocate,
     .release = release,
     .upload = copy,

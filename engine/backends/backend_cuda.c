@@ -24,7 +24,7 @@
 
 /* ---- Checks ---- */
 
-dv_status dv__cuda_check(int error, const char *call)
+dv_status dv_cuda_check(int error, const char *call)
 {
     if (error == cudaSuccess)
         return DV_OK;
@@ -33,7 +33,7 @@ dv_status dv__cuda_check(int error, const char *call)
                    "%s: CUDA error %d: %s", call, error, cudaGetErrorString((cudaError_t)error));
 }
 
-dv_status dv__cudnn_check(cudnnStatus_t status, const char *call)
+dv_status dv_cudnn_check(cudnnStatus_t status, const char *call)
 {
     if (status == CUDNN_STATUS_SUCCESS)
         return DV_OK;
@@ -41,7 +41,7 @@ dv_status dv__cudnn_check(cudnnStatus_t status, const char *call)
                    "%s: cuDNN status %d: %s", call, (int)status, cudnnGetErrorString(status));
 }
 
-dv_status dv__cublas_check(cublasStatus_t status, const char *call)
+dv_status dv_cublas_check(cublasStatus_t status, const char *call)
 {
     if (status == CUBLAS_STATUS_SUCCESS)
         return DV_OK;
@@ -75,7 +75,7 @@ static dv_status count_devices(int *count)
         return old_driver();
     if (error == cudaErrorNoDevice || (error == cudaSuccess && *count == 0))
         return DV_FAIL(DV_EDEVICE, "the NVIDIA driver sees no device");
-    return dv__cuda_check((int)error, "cudaGetDeviceCount(count)");
+    return dv_cuda_check((int)error, "cudaGetDeviceCount(count)");
 }
 
 static dv_status check_index(int index)
@@ -149,7 +149,7 @@ static dv_status start(dv_cuda_device *device)
 static dv_status open_device(dv_context *context)
 {
     dv_cuda_device *device;
-    DV_TRY(dv__calloc(1, sizeof *device, &device));
+    DV_TRY(dv_calloc(1, sizeof *device, &device));
     device->index = context->device_index;
     device->workspace = WORKSPACE_BYTES;
     context->device = device;
@@ -164,7 +164,7 @@ static dv_status open_device(dv_context *context)
 
 static dv_status enter(dv_context *context)
 {
-    DV_CUDA(cudaSetDevice(dv__cuda_device(context)->index));
+    DV_CUDA(cudaSetDevice(dv_cuda_device_of(context)->index));
     return DV_OK;
 }
 
@@ -175,7 +175,7 @@ static dv_status out_of_memory(const dv_context *context, size_t bytes)
     (void)cudaMemGetInfo(&available, &total);
     return DV_FAIL(DV_ENOMEM,
                    "out of memory on CUDA device %d: %zu bytes asked for, %zu of %zu free",
-                   dv__cuda_device(context)->index, bytes, available, total);
+                   dv_cuda_device_of(context)->index, bytes, available, total);
 }
 
 static void release(dv_context *context, void *memory)
@@ -188,13 +188,13 @@ static void release(dv_context *context, void *memory)
 /* Complete when it returns: other contexts use the memory of parameters on streams of their own. */
 static dv_status synchronize(dv_context *context)
 {
-    DV_CUDA(cudaStreamSynchronize(dv__cuda_device(context)->stream));
+    DV_CUDA(cudaStreamSynchronize(dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
 static dv_status zero(dv_context *context, void *memory, size_t bytes)
 {
-    DV_CUDA(cudaMemsetAsync(memory, 0, bytes, dv__cuda_device(context)->stream));
+    DV_CUDA(cudaMemsetAsync(memory, 0, bytes, dv_cuda_device_of(context)->stream));
     return synchronize(context);
 }
 
@@ -207,7 +207,7 @@ static dv_status allocate(dv_context *context, size_t bytes, void **out)
     cudaError_t error = cudaMalloc(&memory, size);
     if (error == cudaErrorMemoryAllocation)
         return out_of_memory(context, bytes);
-    DV_TRY(dv__cuda_check((int)error, "cudaMalloc(&memory, size)"));
+    DV_TRY(dv_cuda_check((int)error, "cudaMalloc(&memory, size)"));
     dv_status status = zero(context, memory, size);
     if (status != DV_OK) {
         release(context, memory);
@@ -221,7 +221,7 @@ static dv_status transfer(dv_context *context, void *destination, const void *so
                           enum cudaMemcpyKind kind)
 {
     DV_TRY(enter(context));
-    DV_CUDA(cudaMemcpyAsync(destination, source, bytes, kind, dv__cuda_device(context)->stream));
+    DV_CUDA(cudaMemcpyAsync(destination, source, bytes, kind, dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
@@ -235,7 +235,7 @@ static dv_status upload(dv_context *context, void *device, const void *host, siz
 static dv_status download(dv_context *context, void *host, const void *device, size_t bytes)
 {
     bool pinned = bytes <= DV_CUDA_PINNED;
-    void *to = pinned ? dv__cuda_device(context)->pinned : host;
+    void *to = pinned ? dv_cuda_device_of(context)->pinned : host;
     DV_TRY(transfer(context, to, device, bytes, cudaMemcpyDeviceToHost));
     DV_TRY(synchronize(context));
     if (pinned)
@@ -251,14 +251,14 @@ static dv_status copy(dv_context *context, void *destination, const void *source
 static dv_status fill(dv_context *context, void *destination, double value, int64_t count)
 {
     DV_TRY(enter(context));
-    const dv_cuda_device *device = dv__cuda_device(context);
+    const dv_cuda_device *device = dv_cuda_device_of(context);
     DV_CUDA(dv_launch_fill(destination, value, count, device->stream));
     return DV_OK;
 }
 
 static dv_status accumulate(dv_context *context, void *into, const void *from, int64_t count)
 {
-    const dv_cuda_device *device = dv__cuda_device(context);
+    const dv_cuda_device *device = dv_cuda_device_of(context);
     DV_CUDA(dv_launch_accumulate(context->dtype, into, from, count, device->stream));
     return DV_OK;
 }
@@ -266,7 +266,8 @@ static dv_status accumulate(dv_context *context, void *into, const void *from, i
 static dv_status round_values(dv_context *context, void *into, const void *from, int64_t count)
 {
     DV_TRY(enter(context));
-    DV_CUDA(dv_launch_convert(context->dtype, into, from, count, dv__cuda_device(context)->stream));
+    DV_CUDA(
+        dv_launch_convert(context->dtype, into, from, count, dv_cuda_device_of(context)->stream));
     return synchronize(context); /* parameters: see there */
 }
 
@@ -276,8 +277,8 @@ static dv_status round_values(dv_context *context, void *into, const void *from,
 static dv_status record(dv_context *context)
 {
     DV_TRY(enter(context));
-    DV_CUDA(
-        cudaStreamBeginCapture(dv__cuda_device(context)->stream, cudaStreamCaptureModeThreadLocal));
+    DV_CUDA(cudaStreamBeginCapture(dv_cuda_device_of(context)->stream,
+                                   cudaStreamCaptureModeThreadLocal));
     return DV_OK;
 }
 
@@ -299,10 +300,10 @@ static void drop_recording(cuda_recording *recording)
 
 static dv_status finish_recording(dv_context *context, cuda_recording *recording)
 {
-    DV_CUDA(cudaStreamEndCapture(dv__cuda_device(context)->stream, &recording->graph));
+    DV_CUDA(cudaStreamEndCapture(dv_cuda_device_of(context)->stream, &recording->graph));
     DV_CUDA(cudaGraphGetNodes(recording->graph, NULL, &recording->nodes));
     DV_CUDA(cudaGraphInstantiate(&recording->executable, recording->graph, 0));
-    dv__log(&context->log, DV_LOG_DEBUG, "recorded: %zu nodes", recording->nodes);
+    dv_log_write(&context->log, DV_LOG_DEBUG, "recorded: %zu nodes", recording->nodes);
     return DV_OK;
 }
 
@@ -310,7 +311,7 @@ static dv_status end_record(dv_context *context, void **out)
 {
     cuda_recording *recording;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *recording, &recording));
+    DV_TRY(dv_calloc(1, sizeof *recording, &recording));
     dv_status status = finish_recording(context, recording);
     if (status != DV_OK)
         drop_recording(recording);
@@ -323,7 +324,7 @@ static dv_status replay(dv_context *context, void *recording)
 {
     const cuda_recording *self = recording;
     DV_TRY(enter(context));
-    DV_CUDA(cudaGraphLaunch(self->executable, dv__cuda_device(context)->stream));
+    DV_CUDA(cudaGraphLaunch(self->executable, dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
@@ -342,16 +343,16 @@ static dv_status recording_dot(dv_context *context, const void *recording, const
 {
     const cuda_recording *self = recording;
     DV_TRY(enter(context));
-    dv_status status = dv__cuda_check(
-        (int)cudaGraphDebugDotPrint(self->graph, path, cudaGraphDebugDotFlagsVerbose),
-        "cudaGraphDebugDotPrint(graph, path, verbose)");
-    return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", path);
+    dv_status status =
+        dv_cuda_check((int)cudaGraphDebugDotPrint(self->graph, path, cudaGraphDebugDotFlagsVerbose),
+                      "cudaGraphDebugDotPrint(graph, path, verbose)");
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", path);
 }
 
 /* ---- The table ---- */
 
 static const dv_impl *const impls[DV_OP_COUNT] = {
-#define DV_OP(name) [DV_OP_##name] = &dv__##name##_cuda,
+#define DV_OP(name) [DV_OP_##name] = &dv_##name##_cuda,
 #include "engine/ops/ops.def"
 #undef DV_OP
 };
@@ -368,7 +369,7 @@ static const dv_backend backend_cuda = {
     .version = version,
     .describe = describe,
     .impls = impls,
-    .optimizer = &dv__optimizer_cuda,
+    .optimizer = &dv_optimizer_cuda,
     .allocate = allocate,
     .release = release,
     .upload = upload,
@@ -382,8 +383,8 @@ static const dv_backend backend_cuda = {
     .end_record = end_record,
     .replay = replay,
     .release_recording = release_recording,
-    .write_choices = dv__cuda_choices_write,
-    .read_choices = dv__cuda_choices_read,
+    .write_choices = dv_cuda_choices_write,
+    .read_choices = dv_cuda_choices_read,
     .recording_nodes = recording_nodes,
     .recording_dot = recording_dot,
 };

@@ -14,12 +14,12 @@ enum { PATH_SIZE = 4096 };
 
 static dv_status fail(dv_status code, const char *text)
 {
-    return dv__fail(code, "%s", text);
+    return dv_fail(code, "%s", text);
 }
 
 static void log_text(const dv_log *log, dv_log_level level, const char *text)
 {
-    dv__log(log, level, "%s", text);
+    dv_log_write(log, level, "%s", text);
 }
 
 static const dv_module_host host = {

@@ -20,7 +20,7 @@ struct dv_layout;
 typedef struct dv_module_host {
     uint32_t abi; /* DV_MODULE_ABI of the engine */
 
-    /* dv__fail with the finished text; the present message; dv__log with the finished text. */
+    /* dv_fail with the finished text; the present message; dv_log_write with the finished text. */
     dv_status (*fail)(dv_status code, const char *text);
     const char *(*error_message)(void);
     void (*log)(const dv_log *log, dv_log_level level, const char *text);

@@ -29,7 +29,7 @@ const char *dv_error_message(void)
     return host()->error_message();
 }
 
-dv_status dv__fail(dv_status code, const char *format, ...)
+dv_status dv_fail(dv_status code, const char *format, ...)
 {
     char text[MESSAGE_SIZE];
     va_list arguments;
@@ -39,17 +39,17 @@ dv_status dv__fail(dv_status code, const char *format, ...)
     return host()->fail(code, text);
 }
 
-dv_status dv__fail_within(dv_status code, const char *format, ...)
+dv_status dv_fail_within(dv_status code, const char *format, ...)
 {
     char prefix[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    return dv__fail(code, "%s: %s", prefix, dv_error_message());
+    return dv_fail(code, "%s: %s", prefix, dv_error_message());
 }
 
-void dv__log(const dv_log *log, dv_log_level level, const char *format, ...)
+void dv_log_write(const dv_log *log, dv_log_level level, const char *format, ...)
 {
     char text[MESSAGE_SIZE];
     va_list arguments;

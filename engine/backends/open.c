@@ -67,7 +67,7 @@ static dv_status open_auto(int threads, dv_log log, dv_context **out)
     if (dv_module_find("cuda", places, sizeof places)) {
         if (open_cuda(0, threads, log, out) == DV_OK)
             return DV_OK;
-        dv__log(&log, DV_LOG_INFO, "computing on the CPU: %s", dv_error_message());
+        dv_log_write(&log, DV_LOG_INFO, "computing on the CPU: %s", dv_error_message());
     }
     return open_at(&dv_backend_cpu, 0, threads, log, out);
 }
@@ -76,7 +76,7 @@ static dv_status named(const char *device, dv_status status)
 {
     if (status == DV_OK || status == DV_ENOMEM)
         return status;
-    return dv__fail_within(DV_EDEVICE, "device '%s'", device);
+    return dv_fail_within(DV_EDEVICE, "device '%s'", device);
 }
 
 dv_status dv_context_open(const char *device, int threads, dv_log log, dv_context **out)

@@ -11,7 +11,7 @@ _Noreturn void dv__assert_failed(const char *condition, const char *file, int li
     abort();
 }
 
-dv_status dv__calloc(size_t count, size_t size, void *out)
+dv_status dv_calloc(size_t count, size_t size, void *out)
 {
     void *memory = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
     memcpy(out, &memory, sizeof memory);
@@ -20,15 +20,15 @@ dv_status dv__calloc(size_t count, size_t size, void *out)
     return DV_OK;
 }
 
-dv_status dv__strdup(const char *text, char **out)
+dv_status dv_strdup(const char *text, char **out)
 {
     size_t size = strlen(text) + 1;
-    DV_TRY(dv__calloc(size, 1, out));
+    DV_TRY(dv_calloc(size, 1, out));
     memcpy(*out, text, size);
     return DV_OK;
 }
 
-dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array)
+dv_status dv_grow(size_t count, size_t size, size_t *capacity, void *array)
 {
     if (count < *capacity)
         return DV_OK;

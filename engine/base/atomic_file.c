@@ -53,7 +53,7 @@ static dv_status check_target(const char *path)
 static dv_status open_folder(const char *path, int *out)
 {
     char *folder = NULL;
-    DV_TRY(dv__strdup(path, &folder));
+    DV_TRY(dv_strdup(path, &folder));
     char *slash = strrchr(folder, '/');
     if (slash == NULL)
         strcpy(folder, path[0] != '\0' ? "." : "");
@@ -69,7 +69,7 @@ static dv_status open_folder(const char *path, int *out)
 static dv_status open_temporary(dv_atomic_file *file)
 {
     size_t size = strlen(file->path) + SUFFIX_SIZE;
-    DV_TRY(dv__calloc(size, 1, &file->temporary));
+    DV_TRY(dv_calloc(size, 1, &file->temporary));
     for (int number = 0; number < MAX_TEMPORARIES; number++) {
         snprintf(file->temporary, size, "%s%s%ld-%d", file->path, temporary_mark, (long)getpid(),
                  number);
@@ -88,10 +88,10 @@ dv_status dv_atomic_file_open(const char *path, dv_atomic_file **out)
     *out = NULL;
     dv_atomic_file *file = NULL;
     DV_TRY(check_target(path));
-    DV_TRY(dv__calloc(1, sizeof *file, &file));
+    DV_TRY(dv_calloc(1, sizeof *file, &file));
     file->descriptor = -1;
     file->folder = -1;
-    DV_TRY_GOTO(dv__strdup(path, &file->path));
+    DV_TRY_GOTO(dv_strdup(path, &file->path));
     DV_TRY_GOTO(open_folder(path, &file->folder));
     DV_TRY_GOTO(open_temporary(file));
     *out = file;

@@ -104,7 +104,7 @@ static dv_status read_text(const char *path, char **text)
     *text = NULL;
     DV_TRY(dv_input_open(path, &file));
     do {
-        DV_TRY_GOTO(dv__grow(size + 1, 1, &capacity, text));
+        DV_TRY_GOTO(dv_grow(size + 1, 1, &capacity, text));
         size += fread(*text + size, 1, capacity - size - 1, file);
         if (size > limit)
             DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: larger than %zu bytes", path, limit));

@@ -10,7 +10,7 @@ json_t *dv_text_json(const char *text)
 {
     json_t *json = json_string(text);
     char *copy;
-    if (json != NULL || dv__strdup(text, &copy) != DV_OK)
+    if (json != NULL || dv_strdup(text, &copy) != DV_OK)
         return json;
     for (char *c = copy; *c != '\0'; c++)
         *c = (unsigned char)*c < 0x80 ? *c : '?';

@@ -21,12 +21,12 @@ static dv_status write_value(const json_t *value, char **out)
     char number[32] = "";
     *out = NULL;
     if (json_is_string(value))
-        return dv__strdup(json_string_value(value), out);
+        return dv_strdup(json_string_value(value), out);
     if (json_is_integer(value))
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
     else if (!json_is_null(value))
         return DV_OK;
-    return dv__strdup(number, out);
+    return dv_strdup(number, out);
 }
 
 static dv_status read_members(const dv_csv *csv, json_t *object, dv_json_row *row)
@@ -38,7 +38,7 @@ static dv_status read_members(const dv_csv *csv, json_t *object, dv_json_row *ro
                        DV_CSV_FIELDS);
     json_object_foreach(object, name, value)
     {
-        DV_TRY(dv__strdup(name, &row->names[row->count]));
+        DV_TRY(dv_strdup(name, &row->names[row->count]));
         row->values[row->count++] = NULL;
         DV_TRY(write_value(value, &row->values[row->count - 1]));
     }

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-void dv__log(const dv_log *log, dv_log_level level, const char *format, ...)
+void dv_log_write(const dv_log *log, dv_log_level level, const char *format, ...)
 {
     if (log == NULL || log->write == NULL)
         return;

@@ -9,7 +9,7 @@ typedef struct dv_log {
     void *user;
 } dv_log;
 
-void dv__log(const dv_log *log, dv_log_level level, const char *format, ...)
+void dv_log_write(const dv_log *log, dv_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

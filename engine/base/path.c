@@ -9,7 +9,7 @@ dv_status dv_join(const char *folder, const char *name, char **out)
     size_t length = strlen(folder);
     bool slash = length > 0 && folder[length - 1] != '/';
     size_t size = length + (slash ? 1 : 0) + strlen(name) + 1;
-    DV_TRY(dv__calloc(size, 1, out));
+    DV_TRY(dv_calloc(size, 1, out));
     snprintf(*out, size, "%s%s%s", folder, slash ? "/" : "", name);
     return DV_OK;
 }

@@ -170,7 +170,7 @@ dv_status dv_child_run(const char *const *argv, const dv_hold *hold,
     pid_t process;
     int from;
     reader *in;
-    DV_TRY(dv__calloc(1, sizeof *in, &in));
+    DV_TRY(dv_calloc(1, sizeof *in, &in));
     in->take = take;
     in->user = user;
     dv_status status = start(argv, hold, &process, &from);

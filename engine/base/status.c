@@ -25,7 +25,7 @@ const char *dv_error_message(void)
     return message;
 }
 
-dv_status dv__fail(dv_status code, const char *format, ...)
+dv_status dv_fail(dv_status code, const char *format, ...)
 {
     /* Arguments may point into the present message, so it is replaced only when the new is done.
        They hold names of users. */
@@ -38,12 +38,12 @@ dv_status dv__fail(dv_status code, const char *format, ...)
     return code;
 }
 
-dv_status dv__fail_within(dv_status code, const char *format, ...)
+dv_status dv_fail_within(dv_status code, const char *format, ...)
 {
     char prefix[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    return dv__fail(code, "%s: %s", prefix, message);
+    return dv_fail(code, "%s: %s", prefix, message);
 }

@@ -18,15 +18,15 @@
 #include <stdarg.h>
 
 /* Stores the message and returns `code`. */
-dv_status dv__fail(dv_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+dv_status dv_fail(dv_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " before the present message: adds the name of a file or a layer on the way up.
    Returns `code`. */
-dv_status dv__fail_within(dv_status code, const char *format, ...)
+dv_status dv_fail_within(dv_status code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Its value is `code` itself, so that the compiler sees that DV_TRY leaves. */
-#define DV_FAIL(code, ...) (dv__fail((code), __VA_ARGS__), (dv_status)(code))
+#define DV_FAIL(code, ...) (dv_fail((code), __VA_ARGS__), (dv_status)(code))
 
 #define DV_TRY(expression)                                                                         \
     do {                                                                                           \
@@ -54,12 +54,12 @@ _Noreturn void dv__assert_failed(const char *condition, const char *file, int li
 
 /* calloc that fails with a message: *out is NULL on failure. `count` * `size` may not overflow;
    a count of 0 gives a unique pointer. Free with free(). */
-dv_status dv__calloc(size_t count, size_t size, void *out /* T ** */);
+dv_status dv_calloc(size_t count, size_t size, void *out /* T ** */);
 
 /* Makes room for one more element behind `count` in an owned array that doubles. */
-dv_status dv__grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
+dv_status dv_grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
 
 /* Copies a string; *out is NULL on failure. */
-dv_status dv__strdup(const char *text, char **out);
+dv_status dv_strdup(const char *text, char **out);
 
 #endif

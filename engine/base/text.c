@@ -6,10 +6,10 @@
 
 enum { PIECE_SIZE = 16 }; /* "\\xNN" for each byte of a character that is not shown */
 
-dv_status dv__each_item(const char *list, dv_status (*item)(void *user, char *part), void *user)
+dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *part), void *user)
 {
     char *copy;
-    DV_TRY(dv__strdup(list, &copy));
+    DV_TRY(dv_strdup(list, &copy));
     dv_status status = DV_OK;
     for (char *part = copy, *next; status == DV_OK && part != NULL; part = next) {
         next = strchr(part, ',');

@@ -8,7 +8,7 @@
 
 /* Calls `item` with each part of `list` between its commas, in order, empty parts too, up to the
    first failure, which it returns. A part is a copy that `item` may change and not keep. */
-dv_status dv__each_item(const char *list, dv_status (*item)(void *user, char *part), void *user);
+dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *part), void *user);
 
 /* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files may be
    anything. */

@@ -10,10 +10,10 @@ dv_status dv_tree_new(dv_tree_kind kind, const char *source, int line, dv_tree *
 {
     dv_tree *node;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *node, &node));
+    DV_TRY(dv_calloc(1, sizeof *node, &node));
     node->kind = kind;
     node->line = line;
-    dv_status status = source != NULL ? dv__strdup(source, &node->source) : DV_OK;
+    dv_status status = source != NULL ? dv_strdup(source, &node->source) : DV_OK;
     if (status != DV_OK) {
         dv_tree_free(node);
         return status;
@@ -25,7 +25,7 @@ dv_status dv_tree_new(dv_tree_kind kind, const char *source, int line, dv_tree *
 dv_status dv_tree_new_scalar(const char *text, const char *source, int line, dv_tree **out)
 {
     DV_TRY(dv_tree_new(DV_TREE_SCALAR, source, line, out));
-    dv_status status = dv__strdup(text, &(*out)->text);
+    dv_status status = dv_strdup(text, &(*out)->text);
     if (status != DV_OK) {
         dv_tree_free(*out);
         *out = NULL;
@@ -74,7 +74,7 @@ static dv_status name_child(dv_tree *child, const char *key)
 {
     free(child->key);
     child->key = NULL;
-    return key != NULL ? dv__strdup(key, &child->key) : DV_OK;
+    return key != NULL ? dv_strdup(key, &child->key) : DV_OK;
 }
 
 static dv_status fail_duplicate(const dv_tree *first, const dv_tree *second)
@@ -165,7 +165,7 @@ dv_status dv_tree_set(dv_tree *map, const char *path, dv_tree *value)
     DV_ASSERT(map->kind == DV_TREE_MAP);
     dv_status status;
     char *keys = NULL;
-    DV_TRY_GOTO(dv__strdup(path, &keys));
+    DV_TRY_GOTO(dv_strdup(path, &keys));
     char *key = keys;
     for (int depth = 1;; depth++) {
         char *dot = strchr(key, '.');
@@ -219,7 +219,7 @@ dv_status dv_tree_copy(const dv_tree *tree, dv_tree **out)
     copy->quoted = tree->quoted;
     DV_TRY_GOTO(name_child(copy, tree->key));
     if (tree->text != NULL)
-        DV_TRY_GOTO(dv__strdup(tree->text, &copy->text));
+        DV_TRY_GOTO(dv_strdup(tree->text, &copy->text));
     for (size_t i = 0; i < tree->count; i++) {
         dv_tree *child;
         DV_TRY_GOTO(dv_tree_copy(tree->children[i], &child));

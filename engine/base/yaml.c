@@ -234,7 +234,7 @@ dv_status dv_yaml_read(const char *path, dv_tree **out)
     *out = NULL;
     DV_TRY(dv_input_open(path, &file));
     /* One byte more than allowed tells a file that is too large. */
-    DV_TRY_GOTO(dv__calloc(DV_YAML_MAX_SIZE + 1, 1, &text));
+    DV_TRY_GOTO(dv_calloc(DV_YAML_MAX_SIZE + 1, 1, &text));
     size_t size = fread(text, 1, DV_YAML_MAX_SIZE + 1, file);
     if (ferror(file)) {
         status = DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
@@ -421,7 +421,7 @@ dv_status dv_yaml_write(const dv_tree *tree, char **text)
     if (status == DV_OK)
         status = check_limits(dv_tree_nodes(tree), w.size);
     if (status == DV_OK && w.text == NULL)
-        status = dv__strdup("", &w.text);
+        status = dv_strdup("", &w.text);
     if (status != DV_OK) {
         free(w.text);
         return status;

@@ -14,7 +14,7 @@ dv_status dv_context_create(const dv_backend *backend, int device_index, int thr
 {
     *out = NULL;
     dv_context *context;
-    DV_TRY(dv__calloc(1, sizeof *context, &context));
+    DV_TRY(dv_calloc(1, sizeof *context, &context));
     context->backend = backend;
     context->device_index = device_index;
     context->threads = threads;

@@ -6,7 +6,7 @@
 
 dv_status dv_graph_create(dv_params *params, dv_graph **out)
 {
-    DV_TRY(dv__calloc(1, sizeof **out, out));
+    DV_TRY(dv_calloc(1, sizeof **out, out));
     (*out)->params = params;
     return DV_OK;
 }
@@ -88,7 +88,7 @@ dv_status dv_graph_add(dv_graph *graph, const dv_op *op, const char *name, const
         node->inputs[i] = inputs[i];
     }
     if (node->op->attr_size > 0) {
-        DV_TRY(dv__calloc(1, node->op->attr_size, &node->attr));
+        DV_TRY(dv_calloc(1, node->op->attr_size, &node->attr));
         memcpy(node->attr, attr, node->op->attr_size);
     }
     node->full_precision = node->op->full_output;

@@ -4,8 +4,8 @@
  *
  *     engine/ops/conv2d/conv2d.h   attributes
  *     engine/ops/conv2d/conv2d.c   dv_op dv_op_conv2d: fields, shapes, parameters
- *     engine/ops/conv2d/ref.c      dv_impl dv__conv2d_ref: plain loops, double accumulation
- *     engine/ops/conv2d/cpu.c      dv_impl dv__conv2d_cpu: oneDNN
+ *     engine/ops/conv2d/ref.c      dv_impl dv_conv2d_ref: plain loops, double accumulation
+ *     engine/ops/conv2d/cpu.c      dv_impl dv_conv2d_cpu: oneDNN
  *
  * How an operation comes to life:
  *     build   infer: shape of the output, parameters; messages name the layer and both shapes

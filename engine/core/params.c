@@ -13,7 +13,7 @@ enum { ALIGNMENT = 16 }; /* elements: 64 bytes of float */
 
 dv_status dv_params_create(dv_context *context, dv_params **out)
 {
-    DV_TRY(dv__calloc(1, sizeof **out, out));
+    DV_TRY(dv_calloc(1, sizeof **out, out));
     (*out)->context = context;
     return DV_OK;
 }
@@ -238,7 +238,7 @@ void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffe
 static dv_status packed_copy(const dv_params *params, size_t bytes, void *device, void **packed)
 {
     if (!params->context->backend->host_memory)
-        return dv__calloc(bytes, 1, packed);
+        return dv_calloc(bytes, 1, packed);
     *packed = device;
     return DV_OK;
 }
@@ -348,7 +348,7 @@ dv_status dv_params_initialize(dv_params *params, uint64_t seed)
     for (int i = 0; i < params->count; i++)
         largest = params->items[i].count > largest ? params->items[i].count : largest;
     void *host;
-    DV_TRY(dv__calloc((size_t)largest, params->context->backend->real_size, &host));
+    DV_TRY(dv_calloc((size_t)largest, params->context->backend->real_size, &host));
     dv_status status = DV_OK;
     for (int i = 0; i < params->count && status == DV_OK; i++)
         status = initialize_one(params, i, seed, host);

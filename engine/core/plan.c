@@ -38,7 +38,7 @@ static void find_sources(dv_plan *plan, const dv_plan_options *options, bool *fl
 static dv_status find_frozen(dv_plan *plan, const bool *flows)
 {
     bool *serves; /* a trained parameter, or the end, next */
-    DV_TRY(dv__calloc((size_t)plan->count, sizeof *serves, &serves));
+    DV_TRY(dv_calloc((size_t)plan->count, sizeof *serves, &serves));
     serves[plan->count - 1] = true;
     for (int i = plan->count - 1; i >= 0; i--) {
         const dv_node *node = &plan->graph->nodes[i];
@@ -58,7 +58,7 @@ static dv_status find_frozen(dv_plan *plan, const bool *flows)
 static dv_status find_backward(dv_plan *plan, const dv_plan_options *options)
 {
     bool *flows;
-    DV_TRY(dv__calloc((size_t)plan->count, sizeof *flows, &flows));
+    DV_TRY(dv_calloc((size_t)plan->count, sizeof *flows, &flows));
     find_sources(plan, options, flows);
     plan->steps[plan->count - 1].backward = flows[plan->count - 1];
     dv_status status = find_frozen(plan, flows);
@@ -213,7 +213,7 @@ static dv_status plan_steps(dv_plan *plan)
 
 static dv_status begin_steps(dv_plan *plan)
 {
-    DV_TRY(dv__calloc((size_t)plan->count, sizeof *plan->steps, &plan->steps));
+    DV_TRY(dv_calloc((size_t)plan->count, sizeof *plan->steps, &plan->steps));
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = &plan->graph->nodes[i];
@@ -306,7 +306,7 @@ static dv_status allocate_check(dv_plan *plan)
             largest = bytes > largest ? bytes : largest;
         }
     }
-    return dv__calloc(largest, 1, &plan->check);
+    return dv_calloc(largest, 1, &plan->check);
 }
 
 /* ---- Threads ---- */
@@ -367,7 +367,7 @@ dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_pl
     if (graph->count == 0)
         return DV_FAIL(DV_EARG, "an empty graph cannot be planned");
     dv_plan *plan;
-    DV_TRY(dv__calloc(1, sizeof *plan, &plan));
+    DV_TRY(dv_calloc(1, sizeof *plan, &plan));
     plan->context = context;
     plan->graph = graph;
     plan->count = graph->count;

@@ -62,7 +62,7 @@ static dv_status absorb(dv_plan *plan, const usage *uses, int first)
             !impl->absorb(&planner, &planned->step, next, use->input))
             break;
         if (planned->absorbed == NULL)
-            DV_TRY(dv__calloc(MAX_ABSORBED, sizeof *planned->absorbed, &planned->absorbed));
+            DV_TRY(dv_calloc(MAX_ABSORBED, sizeof *planned->absorbed, &planned->absorbed));
         planned->absorbed[planned->step.absorbed_count++].node = next;
         planned->step.absorbed = planned->absorbed;
         plan->steps[last].runs = -1;
@@ -77,7 +77,7 @@ dv_status dv__plan_absorb(dv_plan *plan, const dv_plan_options *options)
 {
     usage *uses;
     dv_status status = DV_OK;
-    DV_TRY(dv__calloc((size_t)plan->count, sizeof *uses, &uses));
+    DV_TRY(dv_calloc((size_t)plan->count, sizeof *uses, &uses));
     find_same(plan);
     find_uses(plan, options, uses);
     for (int i = 0; i < plan->count && status == DV_OK; i++) {

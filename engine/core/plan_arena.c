@@ -63,7 +63,7 @@ dv_status dv__plan_arena(dv_plan *plan)
 {
     dv_block **blocks;
     size_t most = (size_t)plan->count * (3 + DV_MAX_INPUTS) + 1;
-    DV_TRY(dv__calloc(most, sizeof(dv_block *), &blocks));
+    DV_TRY(dv_calloc(most, sizeof(dv_block *), &blocks));
     int count = collect(plan, blocks);
     for (int i = 0; i < count && plan->options.keep_all; i++) {
         blocks[i]->first = 0;

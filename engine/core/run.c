@@ -42,7 +42,7 @@ static dv_status upload(const dv_plan *plan, int value, void *device, const void
     if (!is_half(plan, value))
         return backend->upload(plan->context, device, host, bytes);
     uint16_t *halves;
-    DV_TRY(dv__calloc(bytes, 1, &halves));
+    DV_TRY(dv_calloc(bytes, 1, &halves));
     for (size_t i = 0; i < bytes / sizeof *halves; i++)
         halves[i] = dv_half_from_float(plan->context->dtype, ((const float *)host)[i]);
     dv_status status = backend->upload(plan->context, device, halves, bytes);
@@ -57,7 +57,7 @@ static dv_status download(const dv_plan *plan, int value, const void *device, vo
     if (!is_half(plan, value))
         return backend->download(plan->context, host, device, bytes);
     uint16_t *halves;
-    DV_TRY(dv__calloc(bytes, 1, &halves));
+    DV_TRY(dv_calloc(bytes, 1, &halves));
     dv_status status = backend->download(plan->context, halves, device, bytes);
     for (size_t i = 0; status == DV_OK && i < bytes / sizeof *halves; i++)
         ((float *)host)[i] = dv_half_to_float(plan->context->dtype, halves[i]);
@@ -168,9 +168,9 @@ dv_status dv__name_failure(const dv_step *step, dv_status status)
 {
     if (status == DV_ENUMERIC)
         return status;
-    return dv__fail_within(status, "%s '%s', %s -> %s", step->node->op->name, step->node->name,
-                           dv_shape_format(step->in[0]).text,
-                           dv_shape_format(step->node->shape).text);
+    return dv_fail_within(status, "%s '%s', %s -> %s", step->node->op->name, step->node->name,
+                          dv_shape_format(step->in[0]).text,
+                          dv_shape_format(step->node->shape).text);
 }
 
 /* The first call counts as long as it is the only one: a library may make its kernels in it. */

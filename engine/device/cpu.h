@@ -29,17 +29,17 @@ enum { DV_CPU_BLOCK = 4096, DV_CPU_ROWS = 16 };
 /* For what the clones call: inlined, it is compiled for their instruction set. */
 #define DV_CPU_INLINE static inline __attribute__((always_inline))
 
-static inline int64_t dv__smaller(int64_t a, int64_t b)
+static inline int64_t dv_smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
 /* x (rows, columns) -> y (columns, rows), in strips of columns that are read whole and written to
    few places. */
-static inline void dv__transpose(const float *x, int64_t rows, int64_t columns, float *y)
+static inline void dv_transpose(const float *x, int64_t rows, int64_t columns, float *y)
 {
     for (int64_t start = 0; start < columns; start += 16) {
-        int64_t end = dv__smaller(start + 16, columns);
+        int64_t end = dv_smaller(start + 16, columns);
         for (int64_t row = 0; row < rows; row++) {
             for (int64_t column = start; column < end; column++)
                 y[column * rows + row] = x[row * columns + column];

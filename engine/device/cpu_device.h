@@ -19,7 +19,7 @@ typedef struct dv_cpu_device {
     int64_t half_products, half_channels;
 } dv_cpu_device;
 
-static inline const dv_cpu_device *dv__cpu_device(const dv_context *context)
+static inline const dv_cpu_device *dv_cpu_device_of(const dv_context *context)
 {
     return context->device;
 }
@@ -35,7 +35,7 @@ static inline const dv_cpu_device *dv__cpu_device(const dv_context *context)
 dv_status dv__dnnl_failed(dnnl_status_t status, const char *call);
 
 /* Bytes rounded up to whole cache lines: parts of scratch memory follow one another so. */
-static inline size_t dv__cpu_aligned(size_t bytes)
+static inline size_t dv_cpu_aligned(size_t bytes)
 {
     return (bytes + 63) / 64 * 64;
 }
@@ -43,45 +43,44 @@ static inline size_t dv__cpu_aligned(size_t bytes)
 /* ---- Memory descriptors ---- */
 
 /* Row-major, or with the given distance between neighbours of each dimension, in elements. */
-dv_status dv__md_plain(int rank, const int64_t *dim, const int64_t *stride,
-                       dnnl_memory_desc_t *out);
+dv_status dv_md_plain(int rank, const int64_t *dim, const int64_t *stride, dnnl_memory_desc_t *out);
 
 /* A layout of oneDNN's choice. */
-dv_status dv__md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
+dv_status dv_md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
 
 /* The same in another type of elements. */
-dnnl_memory_desc_t dv__md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type);
+dnnl_memory_desc_t dv_md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type);
 
 /* Panels of DV_CPU_PANEL filters: of rank 4 (filters, C, KH, KW), in memory
    (filters / DV_CPU_PANEL, KH, KW, C, DV_CPU_PANEL); of rank 5 (groups, 1, 1, KH, KW), in memory
    (groups / DV_CPU_PANEL, KH, KW, DV_CPU_PANEL). */
 enum { DV_CPU_PANEL = 16 };
-dv_status dv__md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
+dv_status dv_md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out);
 
-bool dv__md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
-size_t dv__md_bytes(const dnnl_memory_desc_t *md);
+bool dv_md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
+size_t dv_md_bytes(const dnnl_memory_desc_t *md);
 
 /* What a primitive expects as its argument DNNL_ARG_...: with layouts chosen. */
-dnnl_memory_desc_t dv__md_argument(const_dnnl_primitive_desc_t description, int argument);
+dnnl_memory_desc_t dv_md_argument(const_dnnl_primitive_desc_t description, int argument);
 
 /* ---- BF16: the operands of large products, where the context asks for it ---- */
 
 /* Whether the processor multiplies BF16. */
-bool dv__cpu_has_bf16(void);
+bool dv_cpu_has_bf16(void);
 
 /* Whether the operands of a product of so many multiply-adds are rounded. */
-bool dv__cpu_rounds(const dv_context *context, int64_t products);
+bool dv_cpu_rounds(const dv_context *context, int64_t products);
 
 /* into[i] = from[i], to nearest, ties to even, as dv_half_from_float. */
-void dv__cpu_round(const float *from, uint16_t *into, int64_t count);
+void dv_cpu_round(const float *from, uint16_t *into, int64_t count);
 
 /* The same by the calling thread alone. */
-void dv__cpu_round_part(const float *from, uint16_t *into, int64_t count);
+void dv_cpu_round_part(const float *from, uint16_t *into, int64_t count);
 
 /* Bytes of so many elements of BF16 in scratch memory. */
-static inline size_t dv__cpu_half_bytes(int64_t count)
+static inline size_t dv_cpu_half_bytes(int64_t count)
 {
-    return dv__cpu_aligned((size_t)count * sizeof(uint16_t));
+    return dv_cpu_aligned((size_t)count * sizeof(uint16_t));
 }
 
 /* ---- Descriptions of primitives; freed with dnnl_primitive_desc_destroy ---- */
@@ -94,19 +93,17 @@ typedef struct dv_dnnl_convolution {
     int64_t dilation[2]; /* 1: dense */
 } dv_dnnl_convolution;
 
-dv_status dv__dnnl_forward(const dv_cpu_device *device, const dv_dnnl_convolution *convolution,
-                           dnnl_primitive_desc_t *out);
+dv_status dv_dnnl_forward(const dv_cpu_device *device, const dv_dnnl_convolution *convolution,
+                          dnnl_primitive_desc_t *out);
 /* `forward`: the description of the forward pass that they belong to. */
-dv_status dv__dnnl_backward_data(const dv_cpu_device *device,
-                                 const dv_dnnl_convolution *convolution,
-                                 const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out);
-dv_status dv__dnnl_backward_weights(const dv_cpu_device *device,
-                                    const dv_dnnl_convolution *convolution,
-                                    const_dnnl_primitive_desc_t forward,
-                                    dnnl_primitive_desc_t *out);
+dv_status dv_dnnl_backward_data(const dv_cpu_device *device, const dv_dnnl_convolution *convolution,
+                                const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out);
+dv_status dv_dnnl_backward_weights(const dv_cpu_device *device,
+                                   const dv_dnnl_convolution *convolution,
+                                   const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out);
 
 /* True unless the primitive is one of oneDNN's slow fallbacks. */
-bool dv__dnnl_is_fast(const_dnnl_primitive_desc_t description);
+bool dv_dnnl_is_fast(const_dnnl_primitive_desc_t description);
 
 typedef struct dv_dnnl_matmul {
     dnnl_memory_desc_t a, b, c; /* (M,K) (K,N) (M,N), any strides */
@@ -135,33 +132,33 @@ typedef struct dv_cpu_primitive {
 
 /* A primitive with `count` arguments DNNL_ARG_... in the order in which run will give them. On
    failure there is nothing to drop. */
-dv_status dv__cpu_primitive_create(const dv_cpu_device *device,
-                                   const_dnnl_primitive_desc_t description, const int *arguments,
-                                   int count, dv_cpu_primitive *out);
-void dv__cpu_primitive_drop(dv_cpu_primitive *primitive);
+dv_status dv_cpu_primitive_create(const dv_cpu_device *device,
+                                  const_dnnl_primitive_desc_t description, const int *arguments,
+                                  int count, dv_cpu_primitive *out);
+void dv_cpu_primitive_drop(dv_cpu_primitive *primitive);
 
 /* `scratchpad`: primitive->scratchpad bytes, 64-byte aligned. */
-dv_status dv__cpu_primitive_run(const dv_cpu_device *device, dv_cpu_primitive *primitive,
-                                const void *const *addresses, void *scratchpad);
+dv_status dv_cpu_primitive_run(const dv_cpu_device *device, dv_cpu_primitive *primitive,
+                               const void *const *addresses, void *scratchpad);
 
 /* Multiplies matrices: arguments a, b, c [, bias]. */
-dv_status dv__cpu_matmul_create(const dv_cpu_device *device, const dv_dnnl_matmul *matmul,
-                                dv_cpu_primitive *out);
+dv_status dv_cpu_matmul_create(const dv_cpu_device *device, const dv_dnnl_matmul *matmul,
+                               dv_cpu_primitive *out);
 
 /* Changes the layout: arguments from, to. Where both are equal there is no primitive. */
-dv_status dv__cpu_reorder_create(const dv_cpu_device *device, const dnnl_memory_desc_t *from,
-                                 const dnnl_memory_desc_t *to, dv_cpu_primitive *out);
+dv_status dv_cpu_reorder_create(const dv_cpu_device *device, const dnnl_memory_desc_t *from,
+                                const dnnl_memory_desc_t *to, dv_cpu_primitive *out);
 
 /* ---- Layouts of parameters ---- */
 
 /* The layout `packed` of a parameter that is `canonical` on the host. */
-dv_status dv__cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
-                                const dnnl_memory_desc_t *packed, dv_layout **out);
+dv_status dv_cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
+                               const dnnl_memory_desc_t *packed, dv_layout **out);
 
-/* The layout dv__md_panels of a parameter; it needs no primitives. */
-dv_status dv__cpu_panels_create(int rank, const int64_t *dim, dv_layout **out);
+/* The layout dv_md_panels of a parameter; it needs no primitives. */
+dv_status dv_cpu_panels_create(int rank, const int64_t *dim, dv_layout **out);
 
 /* The descriptor of a layout that one of these made. */
-const dnnl_memory_desc_t *dv__cpu_layout_md(const dv_layout *layout);
+const dnnl_memory_desc_t *dv_cpu_layout_md(const dv_layout *layout);
 
 #endif

@@ -12,7 +12,7 @@ static void copy_dims(int rank, const int64_t *dim, dnnl_dims_t out)
 
 /* ---- Memory descriptors ---- */
 
-dv_status dv__md_plain(int rank, const int64_t *dim, const int64_t *stride, dnnl_memory_desc_t *out)
+dv_status dv_md_plain(int rank, const int64_t *dim, const int64_t *stride, dnnl_memory_desc_t *out)
 {
     dnnl_dims_t dims, strides;
     copy_dims(rank, dim, dims);
@@ -25,7 +25,7 @@ dv_status dv__md_plain(int rank, const int64_t *dim, const int64_t *stride, dnnl
     return DV_OK;
 }
 
-dv_status dv__md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
+dv_status dv_md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
 {
     dnnl_dims_t dims;
     copy_dims(rank, dim, dims);
@@ -33,13 +33,13 @@ dv_status dv__md_any(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
     return DV_OK;
 }
 
-dnnl_memory_desc_t dv__md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type)
+dnnl_memory_desc_t dv_md_of_type(dnnl_memory_desc_t md, dnnl_data_type_t type)
 {
     md.data_type = type;
     return md;
 }
 
-dv_status dv__md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
+dv_status dv_md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
 {
     dnnl_dims_t dims;
     copy_dims(rank, dim, dims);
@@ -48,17 +48,17 @@ dv_status dv__md_panels(int rank, const int64_t *dim, dnnl_memory_desc_t *out)
     return DV_OK;
 }
 
-bool dv__md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
+bool dv_md_equal(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b)
 {
     return dnnl_memory_desc_equal(a, b) != 0;
 }
 
-size_t dv__md_bytes(const dnnl_memory_desc_t *md)
+size_t dv_md_bytes(const dnnl_memory_desc_t *md)
 {
     return dnnl_memory_desc_get_size(md);
 }
 
-dnnl_memory_desc_t dv__md_argument(const_dnnl_primitive_desc_t description, int argument)
+dnnl_memory_desc_t dv_md_argument(const_dnnl_primitive_desc_t description, int argument)
 {
     const dnnl_memory_desc_t *md =
         dnnl_primitive_desc_query_md(description, dnnl_query_exec_arg_md, argument);
@@ -107,8 +107,8 @@ static const dnnl_memory_desc_t *bias_of(const dv_dnnl_convolution *convolution)
     return convolution->has_bias ? &convolution->bias : NULL;
 }
 
-dv_status dv__dnnl_forward(const dv_cpu_device *device, const dv_dnnl_convolution *c,
-                           dnnl_primitive_desc_t *out)
+dv_status dv_dnnl_forward(const dv_cpu_device *device, const dv_dnnl_convolution *c,
+                          dnnl_primitive_desc_t *out)
 {
     window w = window_of(c);
     dnnl_convolution_desc_t operation;
@@ -118,8 +118,8 @@ dv_status dv__dnnl_forward(const dv_cpu_device *device, const dv_dnnl_convolutio
     return describe_plain(device, &operation, NULL, out);
 }
 
-dv_status dv__dnnl_backward_data(const dv_cpu_device *device, const dv_dnnl_convolution *c,
-                                 const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out)
+dv_status dv_dnnl_backward_data(const dv_cpu_device *device, const dv_dnnl_convolution *c,
+                                const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out)
 {
     window w = window_of(c);
     dnnl_convolution_desc_t operation;
@@ -129,8 +129,8 @@ dv_status dv__dnnl_backward_data(const dv_cpu_device *device, const dv_dnnl_conv
     return describe_plain(device, &operation, forward, out);
 }
 
-dv_status dv__dnnl_backward_weights(const dv_cpu_device *device, const dv_dnnl_convolution *c,
-                                    const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out)
+dv_status dv_dnnl_backward_weights(const dv_cpu_device *device, const dv_dnnl_convolution *c,
+                                   const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out)
 {
     window w = window_of(c);
     dnnl_convolution_desc_t operation;
@@ -140,7 +140,7 @@ dv_status dv__dnnl_backward_weights(const dv_cpu_device *device, const dv_dnnl_c
     return describe_plain(device, &operation, forward, out);
 }
 
-bool dv__dnnl_is_fast(const_dnnl_primitive_desc_t description)
+bool dv_dnnl_is_fast(const_dnnl_primitive_desc_t description)
 {
     const char *name = NULL;
     if (dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name) != dnnl_success)

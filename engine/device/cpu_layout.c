@@ -19,8 +19,8 @@ static void reorder(const layout *self, const dv_cpu_primitive *primitive, const
                     void *to)
 {
     dv_cpu_primitive copy = *primitive;
-    DV_ASSERT(dv__cpu_primitive_run(self->device, &copy, (const void *[]){from, to},
-                                    self->scratchpad) == DV_OK);
+    DV_ASSERT(dv_cpu_primitive_run(self->device, &copy, (const void *[]){from, to},
+                                   self->scratchpad) == DV_OK);
 }
 
 static void pack(const dv_layout *base, const void *canonical, void *packed)
@@ -37,14 +37,14 @@ static void unpack(const dv_layout *base, const void *packed, void *canonical)
 
 static bool equal(const dv_layout *a, const dv_layout *b)
 {
-    return dv__md_equal(dv__cpu_layout_md(a), dv__cpu_layout_md(b));
+    return dv_md_equal(dv_cpu_layout_md(a), dv_cpu_layout_md(b));
 }
 
 static void drop(dv_layout *base)
 {
     layout *self = (layout *)base;
-    dv__cpu_primitive_drop(&self->pack);
-    dv__cpu_primitive_drop(&self->unpack);
+    dv_cpu_primitive_drop(&self->pack);
+    dv_cpu_primitive_drop(&self->unpack);
     free(self->scratchpad);
     free(self);
 }
@@ -96,13 +96,13 @@ static void unpack_panels(const dv_layout *base, const void *packed, void *canon
     }
 }
 
-dv_status dv__cpu_panels_create(int rank, const int64_t *dim, dv_layout **out)
+dv_status dv_cpu_panels_create(int rank, const int64_t *dim, dv_layout **out)
 {
     layout *self;
     dnnl_memory_desc_t packed;
-    DV_TRY(dv__md_panels(rank, dim, &packed));
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
-    self->base = (dv_layout){.elements = (int64_t)(dv__md_bytes(&packed) / sizeof(float)),
+    DV_TRY(dv_md_panels(rank, dim, &packed));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
+    self->base = (dv_layout){.elements = (int64_t)(dv_md_bytes(&packed) / sizeof(float)),
                              .pack = pack_panels,
                              .unpack = unpack_panels,
                              .equal = equal,
@@ -115,30 +115,30 @@ dv_status dv__cpu_panels_create(int rank, const int64_t *dim, dv_layout **out)
     return DV_OK;
 }
 
-const dnnl_memory_desc_t *dv__cpu_layout_md(const dv_layout *base)
+const dnnl_memory_desc_t *dv_cpu_layout_md(const dv_layout *base)
 {
     DV_ASSERT(base->pack == pack || base->pack == pack_panels);
     return &((const layout *)base)->packed;
 }
 
-dv_status dv__cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
-                                const dnnl_memory_desc_t *packed, dv_layout **out)
+dv_status dv_cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
+                               const dnnl_memory_desc_t *packed, dv_layout **out)
 {
     layout *self;
     dv_status status = DV_OK;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
-    self->base = (dv_layout){.elements = (int64_t)(dv__md_bytes(packed) / sizeof(float)),
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
+    self->base = (dv_layout){.elements = (int64_t)(dv_md_bytes(packed) / sizeof(float)),
                              .pack = pack,
                              .unpack = unpack,
                              .equal = equal,
                              .drop = drop};
     self->device = device;
     self->packed = *packed;
-    DV_TRY_GOTO(dv__cpu_reorder_create(device, canonical, packed, &self->pack));
-    DV_TRY_GOTO(dv__cpu_reorder_create(device, packed, canonical, &self->unpack));
+    DV_TRY_GOTO(dv_cpu_reorder_create(device, canonical, packed, &self->pack));
+    DV_TRY_GOTO(dv_cpu_reorder_create(device, packed, canonical, &self->unpack));
     size_t most = self->pack.scratchpad > self->unpack.scratchpad ? self->pack.scratchpad
                                                                   : self->unpack.scratchpad;
-    self->scratchpad = aligned_alloc(64, dv__cpu_aligned(most + 1));
+    self->scratchpad = aligned_alloc(64, dv_cpu_aligned(most + 1));
     if (self->scratchpad == NULL) {
         status = DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", most);
         goto fail;

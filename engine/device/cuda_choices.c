@@ -9,7 +9,7 @@ static int kept(const dv_cuda_device *device)
     return device->choice_count < DV_CUDA_CHOICES ? device->choice_count : DV_CUDA_CHOICES;
 }
 
-bool dv__cuda_choice_recall(const dv_cuda_device *device, dv_cuda_choice *choice)
+bool dv_cuda_choice_recall(const dv_cuda_device *device, dv_cuda_choice *choice)
 {
     for (int i = 0; i < kept(device); i++) {
         if (memcmp(device->choices[i].key, choice->key, sizeof choice->key) == 0) {
@@ -20,15 +20,15 @@ bool dv__cuda_choice_recall(const dv_cuda_device *device, dv_cuda_choice *choice
     return false;
 }
 
-void dv__cuda_choice_remember(dv_cuda_device *device, dv_cuda_choice choice)
+void dv_cuda_choice_remember(dv_cuda_device *device, dv_cuda_choice choice)
 {
     device->choices[device->choice_count % DV_CUDA_CHOICES] = choice;
     device->choice_count++;
 }
 
-dv_status dv__cuda_choices_write(dv_context *context, FILE *file)
+dv_status dv_cuda_choices_write(dv_context *context, FILE *file)
 {
-    const dv_cuda_device *device = dv__cuda_device(context);
+    const dv_cuda_device *device = dv_cuda_device_of(context);
     for (int i = 0; i < kept(device); i++) {
         const dv_cuda_choice *choice = &device->choices[i];
         for (int k = 0; k < DV_CUDA_CHOICE_KEY; k++)
@@ -48,10 +48,10 @@ static bool read_one(FILE *file, dv_cuda_choice *choice)
     return fscanf(file, "%" SCNd32 " %" SCNd32, &choice->algorithm, &choice->math) == 2;
 }
 
-dv_status dv__cuda_choices_read(dv_context *context, FILE *file)
+dv_status dv_cuda_choices_read(dv_context *context, FILE *file)
 {
     dv_cuda_choice choice;
     while (read_one(file, &choice))
-        dv__cuda_choice_remember(dv__cuda_device(context), choice);
+        dv_cuda_choice_remember(dv_cuda_device_of(context), choice);
     return feof(file) != 0 ? DV_OK : DV_FAIL(DV_EFORMAT, "no list of chosen algorithms");
 }

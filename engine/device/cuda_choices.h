@@ -6,11 +6,11 @@
 #include "engine/device/cuda_device.h"
 
 /* The choice with the key of *choice into *choice. False: there is none. */
-bool dv__cuda_choice_recall(const dv_cuda_device *device, dv_cuda_choice *choice);
-void dv__cuda_choice_remember(dv_cuda_device *device, dv_cuda_choice choice);
+bool dv_cuda_choice_recall(const dv_cuda_device *device, dv_cuda_choice *choice);
+void dv_cuda_choice_remember(dv_cuda_device *device, dv_cuda_choice choice);
 
 /* dv_backend.write_choices and .read_choices. */
-dv_status dv__cuda_choices_write(dv_context *context, FILE *file);
-dv_status dv__cuda_choices_read(dv_context *context, FILE *file);
+dv_status dv_cuda_choices_write(dv_context *context, FILE *file);
+dv_status dv_cuda_choices_read(dv_context *context, FILE *file);
 
 #endif

@@ -41,18 +41,18 @@ typedef struct dv_cuda_device {
     int choice_count; /* ever made: beyond DV_CUDA_CHOICES the oldest are overwritten */
 } dv_cuda_device;
 
-static inline dv_cuda_device *dv__cuda_device(const dv_context *context)
+static inline dv_cuda_device *dv_cuda_device_of(const dv_context *context)
 {
     return context->device;
 }
 
-static inline cudaStream_t dv__cuda_stream(const dv_step *step)
+static inline cudaStream_t dv_cuda_stream(const dv_step *step)
 {
-    return dv__cuda_device(step->context)->stream;
+    return dv_cuda_device_of(step->context)->stream;
 }
 
 /* Bytes that each sub-buffer of scratch or saved memory begins at a multiple of. */
-static inline size_t dv__cuda_aligned(size_t bytes)
+static inline size_t dv_cuda_aligned(size_t bytes)
 {
     return (bytes + 255) / 256 * 256;
 }
@@ -60,14 +60,14 @@ static inline size_t dv__cuda_aligned(size_t bytes)
 /* DV_OK, or a failure whose message has the text of the call, its status and what that means.
    The error of a CUDA call is a cudaError_t: also what launchers return. Out of memory is
    DV_ENOMEM, all else DV_EDEVICE. */
-dv_status dv__cuda_check(int error, const char *call);
-dv_status dv__cudnn_check(cudnnStatus_t status, const char *call);
-dv_status dv__cublas_check(cublasStatus_t status, const char *call);
+dv_status dv_cuda_check(int error, const char *call);
+dv_status dv_cudnn_check(cudnnStatus_t status, const char *call);
+dv_status dv_cublas_check(cublasStatus_t status, const char *call);
 
 /* Leave the function where the call fails; in every build type. The message names the call; op,
-   layer and shapes come from above (dv_plan_forward) or from dv__fail_within. */
-#define DV_CUDA(call) DV_TRY(dv__cuda_check((int)(call), #call))
-#define DV_CUDNN(call) DV_TRY(dv__cudnn_check((call), #call))
-#define DV_CUBLAS(call) DV_TRY(dv__cublas_check((call), #call))
+   layer and shapes come from above (dv_plan_forward) or from dv_fail_within. */
+#define DV_CUDA(call) DV_TRY(dv_cuda_check((int)(call), #call))
+#define DV_CUDNN(call) DV_TRY(dv_cudnn_check((call), #call))
+#define DV_CUBLAS(call) DV_TRY(dv_cublas_check((call), #call))
 
 #endif

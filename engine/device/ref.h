@@ -8,10 +8,10 @@
 
 #ifdef DV_REF64
 typedef double real;
-#define DV_REF(name) dv__##name##_ref64
+#define DV_REF(name) dv_##name##_ref64
 #else
 typedef float real;
-#define DV_REF(name) dv__##name##_ref
+#define DV_REF(name) dv_##name##_ref
 #endif
 
 #endif

@@ -135,9 +135,9 @@ static int run(int threads, crew all, bool until_gone, const dv_log *log)
         count += error == 0 ? 1 : 0;
     }
     if (count < threads)
-        dv__log(log, DV_LOG_WARNING,
-                "only %d of %d threads could be made (%s): the work goes on with %d", count,
-                threads, strerror(error), count);
+        dv_log_write(log, DV_LOG_WARNING,
+                     "only %d of %d threads could be made (%s): the work goes on with %d", count,
+                     threads, strerror(error), count);
     all.work(all.argument, 0);
     for (int i = 1; i < count; i++) {
         pthread_join(members[i].thread, NULL);

@@ -9,18 +9,18 @@
 static dv_status matrix(int64_t rows, int64_t columns, bool transposed, dnnl_memory_desc_t *out)
 {
     if (!transposed)
-        return dv__md_plain(2, (int64_t[]){rows, columns}, NULL, out);
-    return dv__md_plain(2, (int64_t[]){columns, rows}, (int64_t[]){1, columns}, out);
+        return dv_md_plain(2, (int64_t[]){rows, columns}, NULL, out);
+    return dv_md_plain(2, (int64_t[]){columns, rows}, (int64_t[]){1, columns}, out);
 }
 
 static dv_status create(const dv_cpu_device *device, dv_dnnl_matmul *product, bool half,
                         dv_cpu_primitive *out)
 {
     if (half) {
-        product->a = dv__md_of_type(product->a, dnnl_bf16);
-        product->b = dv__md_of_type(product->b, dnnl_bf16);
+        product->a = dv_md_of_type(product->a, dnnl_bf16);
+        product->b = dv_md_of_type(product->b, dnnl_bf16);
     }
-    return dv__cpu_matmul_create(device, product, out);
+    return dv_cpu_matmul_create(device, product, out);
 }
 
 static dv_status forward(const dv_cpu_device *device, dv_cpu_dense *dense)
@@ -75,7 +75,7 @@ static uint16_t *half_x(void *scratchpad)
 
 static uint16_t *half_dy(const dv_dense_shape *shape, void *scratchpad)
 {
-    return (uint16_t *)((char *)scratchpad + dv__cpu_half_bytes(shape->rows * shape->in));
+    return (uint16_t *)((char *)scratchpad + dv_cpu_half_bytes(shape->rows * shape->in));
 }
 
 static size_t half_bytes(const dv_cpu_dense *dense)
@@ -83,8 +83,8 @@ static size_t half_bytes(const dv_cpu_dense *dense)
     const dv_dense_shape *shape = &dense->shape;
     if (!dense->shape.half)
         return 0;
-    size_t dy = shape->training ? dv__cpu_half_bytes(shape->rows * shape->out) : 0;
-    return dv__cpu_half_bytes(shape->rows * shape->in) + dy;
+    size_t dy = shape->training ? dv_cpu_half_bytes(shape->rows * shape->out) : 0;
+    return dv_cpu_half_bytes(shape->rows * shape->in) + dy;
 }
 
 static void *behind(const dv_cpu_dense *dense, void *scratchpad)
@@ -106,49 +106,48 @@ static void multiply_row(const dv_dense_shape *shape, const float *restrict x,
     }
 }
 
-dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
-                                const float *w, const void *w_half, const float *bias, float *y,
-                                void *scratchpad)
+dv_status dv_cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
+                               const float *w, const void *w_half, const float *bias, float *y,
+                               void *scratchpad)
 {
     const dv_dense_shape *shape = &dense->shape;
     if (dense->shape.half) {
-        dv__cpu_round(x, half_x(scratchpad), shape->rows * shape->in);
-        return dv__cpu_primitive_run(device, &dense->forward,
-                                     (const void *[]){half_x(scratchpad), w_half, y, bias},
-                                     behind(dense, scratchpad));
+        dv_cpu_round(x, half_x(scratchpad), shape->rows * shape->in);
+        return dv_cpu_primitive_run(device, &dense->forward,
+                                    (const void *[]){half_x(scratchpad), w_half, y, bias},
+                                    behind(dense, scratchpad));
     }
     if (!is_direct(shape))
-        return dv__cpu_primitive_run(device, &dense->forward, (const void *[]){x, w, y, bias},
-                                     scratchpad);
+        return dv_cpu_primitive_run(device, &dense->forward, (const void *[]){x, w, y, bias},
+                                    scratchpad);
     for (int64_t row = 0; row < shape->rows; row++)
         multiply_row(shape, x + row * shape->in, w, bias, y + row * shape->out);
     return DV_OK;
 }
 
-dv_status dv__cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
-                                 const dv_dense_gradients *gradients, void *scratchpad)
+dv_status dv_cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
+                                const dv_dense_gradients *gradients, void *scratchpad)
 {
     const dv_dense_shape *shape = &dense->shape;
     const void *dy = gradients->dy, *x = gradients->x, *w = gradients->w;
     if (dense->shape.half) {
         uint16_t *rounded_x = half_x(scratchpad), *rounded_dy = half_dy(shape, scratchpad);
-        dv__cpu_round(x, rounded_x, shape->rows * shape->in);
-        dv__cpu_round(dy, rounded_dy, shape->rows * shape->out);
+        dv_cpu_round(x, rounded_x, shape->rows * shape->in);
+        dv_cpu_round(dy, rounded_dy, shape->rows * shape->out);
         x = rounded_x;
         dy = rounded_dy;
         w = gradients->w_half;
     }
     void *rest = behind(dense, scratchpad);
-    DV_TRY(dv__cpu_primitive_run(device, &dense->weights, (const void *[]){dy, x, gradients->dw},
-                                 rest));
+    DV_TRY(dv_cpu_primitive_run(device, &dense->weights, (const void *[]){dy, x, gradients->dw},
+                                rest));
     if (gradients->dx == NULL)
         return DV_OK;
-    return dv__cpu_primitive_run(device, &dense->data, (const void *[]){dy, w, gradients->dx},
-                                 rest);
+    return dv_cpu_primitive_run(device, &dense->data, (const void *[]){dy, w, gradients->dx}, rest);
 }
 
-dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
-                               dv_cpu_dense *out)
+dv_status dv_cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
+                              dv_cpu_dense *out)
 {
     memset(out, 0, sizeof *out);
     out->shape = *shape;
@@ -159,18 +158,18 @@ dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape
     if (status == DV_OK && shape->training && shape->wants_dx)
         status = backward_data(device, out);
     if (status != DV_OK)
-        dv__cpu_dense_drop(out);
+        dv_cpu_dense_drop(out);
     return status;
 }
 
-void dv__cpu_dense_drop(dv_cpu_dense *dense)
+void dv_cpu_dense_drop(dv_cpu_dense *dense)
 {
-    dv__cpu_primitive_drop(&dense->forward);
-    dv__cpu_primitive_drop(&dense->weights);
-    dv__cpu_primitive_drop(&dense->data);
+    dv_cpu_primitive_drop(&dense->forward);
+    dv_cpu_primitive_drop(&dense->weights);
+    dv_cpu_primitive_drop(&dense->data);
 }
 
-size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense)
+size_t dv_cpu_dense_scratchpad(const dv_cpu_dense *dense)
 {
     size_t most = dense->forward.scratchpad;
     most = dense->weights.scratchpad > most ? dense->weights.scratchpad : most;
@@ -208,7 +207,7 @@ static void sum_columns(int kind, const float *dy, const float *y, int64_t rows,
     float total[COLUMNS] = {0};
     for (int64_t start = 0; start < rows; start += CHUNK) {
         float sum[COLUMNS] = {0};
-        int64_t offset = start * stride, count = dv__smaller(CHUNK, rows - start);
+        int64_t offset = start * stride, count = dv_smaller(CHUNK, rows - start);
 #define SUM(constant)                                                                              \
     sum_rows(constant, dy + offset, y + offset, count, stride, width, dz + offset, sum)
         switch (kind) {
@@ -232,12 +231,12 @@ static void sum_columns(int kind, const float *dy, const float *y, int64_t rows,
         memcpy(db, total, (size_t)width * sizeof *db);
 }
 
-void dv__cpu_bias_gradient(int kind, const float *dy, const float *y, int64_t rows, int64_t columns,
-                           float *dz, float *db)
+void dv_cpu_bias_gradient(int kind, const float *dy, const float *y, int64_t rows, int64_t columns,
+                          float *dz, float *db)
 {
 #pragma omp parallel for schedule(static) if (rows * columns > DV_CPU_GRAIN)
     for (int64_t first = 0; first < columns; first += COLUMNS) {
-        int64_t width = dv__smaller(COLUMNS, columns - first);
+        int64_t width = dv_smaller(COLUMNS, columns - first);
         bool plain = kind == DV_ACT_NONE;
         sum_columns(kind, dy + first, plain ? NULL : y + first, rows, columns, width,
                     plain ? NULL : dz + first, db != NULL ? db + first : NULL);

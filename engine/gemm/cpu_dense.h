@@ -22,14 +22,14 @@ typedef struct dv_cpu_dense {
 } dv_cpu_dense;
 
 /* On failure there is nothing to drop. */
-dv_status dv__cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
-                               dv_cpu_dense *out);
-void dv__cpu_dense_drop(dv_cpu_dense *dense);
+dv_status dv_cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape *shape,
+                              dv_cpu_dense *out);
+void dv_cpu_dense_drop(dv_cpu_dense *dense);
 
 /* y = x w^T [+ bias]; bias NULL where there is none. w_half: w rounded to the operands' dtype. */
-dv_status dv__cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
-                                const float *w, const void *w_half, const float *bias, float *y,
-                                void *scratchpad);
+dv_status dv_cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
+                               const float *w, const void *w_half, const float *bias, float *y,
+                               void *scratchpad);
 
 typedef struct dv_dense_gradients {
     const float *dy, *x, *w;
@@ -39,18 +39,18 @@ typedef struct dv_dense_gradients {
 } dv_dense_gradients;
 
 /* dw = dy^T x, then dx = dy w. */
-dv_status dv__cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
-                                 const dv_dense_gradients *gradients, void *scratchpad);
+dv_status dv_cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense,
+                                const dv_dense_gradients *gradients, void *scratchpad);
 
 /* Bytes of scratchpad that all three can do with: rounded operands, then oneDNN's. */
-size_t dv__cpu_dense_scratchpad(const dv_cpu_dense *dense);
+size_t dv_cpu_dense_scratchpad(const dv_cpu_dense *dense);
 
 /*
  * For the gradient of a bias and an activation in one pass: dz = dy * activation'(y) and
  * db = the sum of dz over the rows. All (rows, columns) but db (columns). kind: dv_activation_kind;
  * for DV_ACT_NONE y and dz are not used. db NULL: not wanted.
  */
-void dv__cpu_bias_gradient(int kind, const float *dy, const float *y, int64_t rows, int64_t columns,
-                           float *dz, float *db);
+void dv_cpu_bias_gradient(int kind, const float *dy, const float *y, int64_t rows, int64_t columns,
+                          float *dz, float *db);
 
 #endif

@@ -21,8 +21,8 @@ static void activate(int kind, float *y, const int64_t *offsets, int64_t rows, i
 #undef ACTIVATE
 }
 
-void dv__cpu_activate(int activation, float *y, const int64_t *offsets, int64_t rows,
-                      int64_t columns)
+void dv_cpu_activate(int activation, float *y, const int64_t *offsets, int64_t rows,
+                     int64_t columns)
 {
     if (activation != DV_ACT_NONE)
         activate(activation, y, offsets, rows, columns);

@@ -16,7 +16,7 @@ typedef struct dv_cpu_epilogue {
 } dv_cpu_epilogue;
 
 /* `columns` of y at each of `rows` offsets: y = activation(y). */
-void dv__cpu_activate(int activation, float *y, const int64_t *offsets, int64_t rows,
-                      int64_t columns);
+void dv_cpu_activate(int activation, float *y, const int64_t *offsets, int64_t rows,
+                     int64_t columns);
 
 #endif

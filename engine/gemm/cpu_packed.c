@@ -122,11 +122,11 @@ const dv_packed_kernels *dv__packed_kernels(int number)
 
 /* ---- Planning ---- */
 
-dv_status dv__packed_settle(dv_planner *planner, int param, int rank, const int64_t *dim,
-                            bool *settled)
+dv_status dv_packed_settle(dv_planner *planner, int param, int rank, const int64_t *dim,
+                           bool *settled)
 {
     dv_layout *layout;
-    DV_TRY(dv__cpu_panels_create(rank, dim, &layout));
+    DV_TRY(dv_cpu_panels_create(rank, dim, &layout));
     *settled = dv_planner_set_layout(planner, param, layout);
     return DV_OK;
 }
@@ -139,7 +139,7 @@ static int64_t blocks_of(int64_t rows)
     return (rows + BLOCK - 1) / BLOCK;
 }
 
-void dv__packed_prepare(const dv_step *step, dv_packed *packed)
+void dv_packed_prepare(const dv_step *step, dv_packed *packed)
 {
     int64_t fitting = CHUNK_BYTES / (packed->x_sample * (int64_t)sizeof(float)), pixels = 0;
     bool several = packed->class_count > 1 && fitting < packed->samples;
@@ -157,31 +157,31 @@ void dv__packed_prepare(const dv_step *step, dv_packed *packed)
 
 static dv_status one_class(int64_t in, dv_packed *packed)
 {
-    DV_TRY(dv__calloc(1, sizeof *packed->classes, &packed->classes));
+    DV_TRY(dv_calloc(1, sizeof *packed->classes, &packed->classes));
     dv_packed_class *rows = packed->classes;
     packed->class_count = rows->pixels = rows->segment_count = 1;
-    DV_TRY(dv__calloc(1, sizeof *rows->x_pixel, &rows->x_pixel));
-    DV_TRY(dv__calloc(1, sizeof *rows->y_pixel, &rows->y_pixel));
-    DV_TRY(dv__calloc(1, sizeof *rows->segments, &rows->segments));
+    DV_TRY(dv_calloc(1, sizeof *rows->x_pixel, &rows->x_pixel));
+    DV_TRY(dv_calloc(1, sizeof *rows->y_pixel, &rows->y_pixel));
+    DV_TRY(dv_calloc(1, sizeof *rows->segments, &rows->segments));
     rows->segments[0].length = in;
     return DV_OK;
 }
 
-dv_status dv__packed_rows(const dv_step *step, int64_t rows, int64_t in, int64_t out,
-                          dv_packed *packed)
+dv_status dv_packed_rows(const dv_step *step, int64_t rows, int64_t in, int64_t out,
+                         dv_packed *packed)
 {
     *packed =
         (dv_packed){.samples = rows, .x_sample = in, .y_sample = out, .depth = in, .columns = out};
     dv_status status = one_class(in, packed);
     if (status != DV_OK) {
-        dv__packed_drop(packed);
+        dv_packed_drop(packed);
         return status;
     }
-    dv__packed_prepare(step, packed);
+    dv_packed_prepare(step, packed);
     return DV_OK;
 }
 
-void dv__packed_drop(dv_packed *packed)
+void dv_packed_drop(dv_packed *packed)
 {
     for (int64_t i = 0; packed->classes != NULL && i < packed->class_count; i++) {
         free(packed->classes[i].x_pixel);
@@ -210,11 +210,11 @@ static int64_t find_rows(const dv_packed *packed, int64_t block, tile *t, int64_
 {
     const dv_packed_class *class = class_of(packed, block % packed->blocks);
     int64_t start = block / packed->blocks * packed->chunk;
-    int64_t samples = dv__smaller(packed->chunk, packed->samples - start);
+    int64_t samples = dv_smaller(packed->chunk, packed->samples - start);
     int64_t number = block % packed->blocks - class->first_block, all = samples * class->pixels;
     int64_t tiles = (all + ROWS - 1) / ROWS, blocks = blocks_of(packed->chunk * class->pixels);
     int64_t first = number * tiles / blocks * ROWS;
-    int64_t count = dv__smaller((number + 1) * tiles / blocks * ROWS, all) - first;
+    int64_t count = dv_smaller((number + 1) * tiles / blocks * ROWS, all) - first;
     int64_t n = start + first / class->pixels, pixel = first % class->pixels;
     for (int64_t row = 0; row < count; row++) {
         x_row[row] = n * packed->x_sample + class->x_pixel[pixel];
@@ -237,7 +237,7 @@ static void multiply_chunk(const dv_packed *packed, tile t, int64_t rows)
     const tile_fn *of_rows =
         packed->depthwise ? kernels->depthwise[wanted - 1] : kernels->dense[wanted - 1];
     for (int64_t row = 0; row < rows; row += ROWS) {
-        of_rows[dv__smaller(ROWS, rows - row) - 1](&t);
+        of_rows[dv_smaller(ROWS, rows - row) - 1](&t);
         t.x_row += ROWS;
         t.y_row += ROWS;
     }
@@ -276,9 +276,9 @@ static tile tile_at(tile t, const dv_packed *packed, int64_t column, int64_t col
 /* A block of rows and UNIT columns. */
 static void multiply_unit(const dv_packed *packed, tile whole, int64_t rows, int64_t first)
 {
-    int64_t end = dv__smaller(first + UNIT, packed->columns), lanes = packed->kernels->lanes;
+    int64_t end = dv_smaller(first + UNIT, packed->columns), lanes = packed->kernels->lanes;
     for (int64_t column = first; column < end;) {
-        int64_t columns = dv__smaller(packed->kernels->vectors * lanes, end - column);
+        int64_t columns = dv_smaller(packed->kernels->vectors * lanes, end - column);
         if (packed->depthwise && columns > lanes)
             columns -= columns % lanes;
         tile t = tile_at(whole, packed, column, columns);
@@ -300,7 +300,7 @@ static void multiply_units(const dv_packed *packed, tile t, int activation, int6
     t.x_row = x_row;
     t.y_row = y_row;
     for (int64_t unit = first; unit < end; unit++) {
-        int64_t column = unit % units * UNIT, after = dv__smaller(column + UNIT, packed->columns);
+        int64_t column = unit % units * UNIT, after = dv_smaller(column + UNIT, packed->columns);
         if (unit == first || column == 0) {
             rows = find_rows(packed, unit / units, &t, x_row, y_row);
             done = column;
@@ -310,7 +310,7 @@ static void multiply_units(const dv_packed *packed, tile t, int activation, int6
         multiply_unit(packed, t, rows, column);
         if (rows * (after - done) < ENOUGH && after < packed->columns && unit + 1 < end)
             continue;
-        dv__cpu_activate(activation, t.y + done, y_row, rows, after - done);
+        dv_cpu_activate(activation, t.y + done, y_row, rows, after - done);
         done = after;
     }
 }
@@ -319,8 +319,8 @@ static void multiply_units(const dv_packed *packed, tile t, int activation, int6
 static const float zeros[UNIT] = {0};
 static const float ones[UNIT] = {SIXTEEN(1), SIXTEEN(1), SIXTEEN(1), SIXTEEN(1)};
 
-void dv__packed_run(const dv_packed *packed, const float *x, const float *w,
-                    const dv_cpu_epilogue *after, float *y)
+void dv_packed_run(const dv_packed *packed, const float *x, const float *w,
+                   const dv_cpu_epilogue *after, float *y)
 {
     bool relu = after->activation == DV_ACT_RELU;
     int activation = relu ? DV_ACT_NONE : after->activation;
@@ -336,7 +336,7 @@ void dv__packed_run(const dv_packed *packed, const float *x, const float *w,
               .least = relu ? 0 : -INFINITY};
     int64_t chunks = (packed->samples + packed->chunk - 1) / packed->chunk;
     int64_t units = chunks * packed->blocks * ((packed->columns + UNIT - 1) / UNIT);
-    int64_t parts = dv__smaller(packed->threads, units);
+    int64_t parts = dv_smaller(packed->threads, units);
 #pragma omp parallel for schedule(static, 1) if (parts > 1)
     for (int64_t part = 0; part < parts; part++)
         multiply_units(packed, t, activation, part * units / parts, (part + 1) * units / parts);

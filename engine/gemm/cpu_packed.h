@@ -6,7 +6,7 @@
  * the same segments are a class; a linear layer has one class and one segment.
  *
  * The weight lies in panels of 16 columns, (columns / 16, depth, 16), zeros behind the last column:
- * the parameter itself does (dv__cpu_panels_create), so nothing is packed when a program runs.
+ * the parameter itself does (dv_cpu_panels_create), so nothing is packed when a program runs.
  *
  * Sums are over the depth in order, one fused multiply-add after the other where the processor has
  * it: a row does not depend on how many there are, nor on the number of threads.
@@ -30,7 +30,7 @@ typedef struct dv_packed_class {
     int64_t *x_pixel, *y_pixel;  /* (pixels), owned */
     dv_packed_segment *segments; /* (segment_count), owned */
     int64_t segment_count;
-    int64_t first_block; /* of a chunk's blocks of rows; set by dv__packed_prepare */
+    int64_t first_block; /* of a chunk's blocks of rows; set by dv_packed_prepare */
 } dv_packed_class;
 
 typedef struct dv_packed_kernels dv_packed_kernels;
@@ -48,23 +48,23 @@ typedef struct dv_packed {
 } dv_packed;
 
 /* Asks for the layout for parameter `param` of the planned node, of dimensions `dim` as
-   dv__md_panels has them. *settled false: an earlier plan has fixed another one. */
-dv_status dv__packed_settle(dv_planner *planner, int param, int rank, const int64_t *dim,
-                            bool *settled);
+   dv_md_panels has them. *settled false: an earlier plan has fixed another one. */
+dv_status dv_packed_settle(dv_planner *planner, int param, int rank, const int64_t *dim,
+                           bool *settled);
 
 /* The product x (rows, in), w (out, in) -> y (rows, out). On failure there is nothing to drop. */
-dv_status dv__packed_rows(const dv_step *step, int64_t rows, int64_t in, int64_t out,
-                          dv_packed *packed);
+dv_status dv_packed_rows(const dv_step *step, int64_t rows, int64_t in, int64_t out,
+                         dv_packed *packed);
 
 /* Sets what follows from the other fields. */
-void dv__packed_prepare(const dv_step *step, dv_packed *packed);
-void dv__packed_drop(dv_packed *packed); /* the classes */
+void dv_packed_prepare(const dv_step *step, dv_packed *packed);
+void dv_packed_drop(dv_packed *packed); /* the classes */
 
 /* Those that this processor can run, the fastest first; NULL behind the last. */
 const dv_packed_kernels *dv__packed_kernels(int number);
 
 /* y = the product and what follows; all rows of all samples. */
-void dv__packed_run(const dv_packed *packed, const float *x, const float *w,
-                    const dv_cpu_epilogue *after, float *y);
+void dv_packed_run(const dv_packed *packed, const float *x, const float *w,
+                   const dv_cpu_epilogue *after, float *y);
 
 #endif

@@ -20,11 +20,11 @@ struct dv_cuda_dense {
     bool plain; /* by plain kernels: the products are none */
 };
 
-void dv__cuda_dense_drop(dv_cuda_dense *self)
+void dv_cuda_dense_drop(dv_cuda_dense *self)
 {
-    dv__cuda_product_drop(&self->forward);
-    dv__cuda_product_drop(&self->data);
-    dv__cuda_product_drop(&self->weights);
+    dv_cuda_product_drop(&self->forward);
+    dv_cuda_product_drop(&self->data);
+    dv_cuda_product_drop(&self->weights);
     free(self);
 }
 
@@ -39,7 +39,7 @@ static dv_status plan_product(const dv_step *s, const dv_cuda_product_form *form
                               dv_cuda_product *self)
 {
     bool found;
-    DV_TRY(dv__cuda_product_find(s, form, self, &found));
+    DV_TRY(dv_cuda_product_find(s, form, self, &found));
     if (found)
         return DV_OK;
     return DV_FAIL(DV_EUNSUPPORTED,
@@ -47,7 +47,7 @@ static dv_status plan_product(const dv_step *s, const dv_cuda_product_form *form
                    "bytes of workspace",
                    s->node->op->name, s->node->name, dv_shape_format(s->in[0]).text,
                    dv_shape_format(s->node->shape).text, dv_context_precision(s->context),
-                   dv__cuda_device(s->context)->workspace);
+                   dv_cuda_device_of(s->context)->workspace);
 }
 
 /* The bias of a product in halves is of its type: cuBLASLt takes no other. Where there is no fused
@@ -55,7 +55,7 @@ static dv_status plan_product(const dv_step *s, const dv_cuda_product_form *form
 static dv_status plan_forward(const dv_step *s, dv_cuda_product_form form, dv_cuda_dense *self)
 {
     form.epilogue = epilogue_of(&self->layer);
-    DV_TRY(dv__cuda_product_find(s, &form, &self->forward, &self->fused));
+    DV_TRY(dv_cuda_product_find(s, &form, &self->forward, &self->fused));
     if (self->fused)
         return DV_OK;
     form.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
@@ -65,7 +65,7 @@ static dv_status plan_forward(const dv_step *s, dv_cuda_product_form form, dv_cu
 /* The gradient of the weights is float whatever the dtype, as the parameter. */
 static dv_status plan_products(const dv_step *s, dv_cuda_dense *self)
 {
-    cudaDataType_t type = dv__cuda_data_type(s->context->dtype);
+    cudaDataType_t type = dv_cuda_data_type(s->context->dtype);
     int64_t rows = dv_shape_rows(s->in[0]), in = s->in[0].c, units = self->layer.units;
     dv_cuda_extents x = {in, rows}, w = {in, units}, y = {units, rows};
     dv_cuda_product_form forward = {.a = w, .b = x, .d = y, .transpose_a = true, .type_d = type};
@@ -90,20 +90,20 @@ static size_t gradient_bytes(const dv_step *s, const dv_cuda_dense *self)
 {
     if (self->layer.activation == DV_ACT_NONE)
         return 0;
-    return dv__cuda_aligned((size_t)dv_shape_count(s->node->shape) *
-                            dv_dtype_size(s->context->dtype));
+    return dv_cuda_aligned((size_t)dv_shape_count(s->node->shape) *
+                           dv_dtype_size(s->context->dtype));
 }
 
-dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s,
-                              const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
+dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_step *s,
+                             const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
 {
     dv_cuda_dense *self;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->layer = *layer;
     dv_status status = plan_products(s, self);
     if (status != DV_OK) {
-        dv__cuda_dense_drop(self);
+        dv_cuda_dense_drop(self);
         return status;
     }
     size_t backward = self->data.workspace;
@@ -115,12 +115,12 @@ dv_status dv__cuda_dense_plan(dv_planner *planner, const dv_step *s,
     return DV_OK;
 }
 
-dv_status dv__cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
-                                    const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
+dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
+                                   const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
 {
     dv_cuda_dense *self;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->layer = *layer;
     self->plain = true;
     if (s->training)
@@ -150,11 +150,11 @@ static dv_convolution plain_shape(const dv_step *s, const dv_cuda_dense_layer *a
 static dv_status run_forward(const dv_step *s, const dv_cuda_dense *self)
 {
     if (!self->plain)
-        return dv__cuda_product_run(dv__cuda_device(s->context), &self->forward, s->w_half[0],
-                                    s->x[0], s->y, s->scratch);
+        return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->forward, s->w_half[0],
+                                   s->x[0], s->y, s->scratch);
     dv_convolution shape = plain_shape(s, &self->layer);
     DV_CUDA(dv_launch_convolution(s->context->dtype, &shape, s->x[0], s->w_half[0], s->y,
-                                  dv__cuda_stream(s)));
+                                  dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -162,19 +162,19 @@ static dv_status run_backward(const dv_step *s, const dv_cuda_dense *self, const
                               void *workspace)
 {
     if (!self->plain) {
-        DV_TRY(dv__cuda_product_run(dv__cuda_device(s->context), &self->weights, s->x[0], dz,
-                                    s->dw[0], workspace));
+        DV_TRY(dv_cuda_product_run(dv_cuda_device_of(s->context), &self->weights, s->x[0], dz,
+                                   s->dw[0], workspace));
         if (s->dx[0] == NULL)
             return DV_OK;
-        return dv__cuda_product_run(dv__cuda_device(s->context), &self->data, s->w_half[0], dz,
-                                    s->dx[0], workspace);
+        return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->data, s->w_half[0], dz,
+                                   s->dx[0], workspace);
     }
     dv_convolution shape = plain_shape(s, &self->layer);
     DV_CUDA(dv_launch_convolution_weights_to_float(s->context->dtype, &shape, s->x[0], dz, s->dw[0],
-                                                   dv__cuda_stream(s)));
+                                                   dv_cuda_stream(s)));
     if (s->dx[0] != NULL)
         DV_CUDA(dv_launch_convolution_data(s->context->dtype, &shape, dz, s->w_half[0], s->dx[0],
-                                           dv__cuda_stream(s)));
+                                           dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -185,14 +185,14 @@ static dv_status finish(const dv_step *s, const dv_cuda_dense_layer *attr, bool 
     dv_dtype dtype = s->context->dtype;
     if (add_bias)
         DV_CUDA(dv_launch_bias(dtype, s->y, s->w[1], dv_shape_rows(s->in[0]), attr->units,
-                               dv__cuda_stream(s)));
+                               dv_cuda_stream(s)));
     if (activate)
         DV_CUDA(dv_launch_activation(dtype, attr->activation, s->y, s->y,
-                                     dv_shape_count(s->node->shape), dv__cuda_stream(s)));
+                                     dv_shape_count(s->node->shape), dv_cuda_stream(s)));
     return DV_OK;
 }
 
-dv_status dv__cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
+dv_status dv_cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
 {
     const dv_cuda_dense_layer *attr = &self->layer;
     if (attr->bias && self->fused)
@@ -205,9 +205,9 @@ dv_status dv__cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
     return finish(s, attr, attr->bias && !self->fused, !activated);
 }
 
-dv_status dv__cuda_dense_backward(const dv_step *s, const dv_cuda_dense *self)
+dv_status dv_cuda_dense_backward(const dv_step *s, const dv_cuda_dense *self)
 {
-    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_cuda_device *device = dv_cuda_device_of(s->context);
     const dv_cuda_dense_layer *attr = &self->layer;
     bool activated = attr->activation != DV_ACT_NONE;
     const void *dz = activated ? s->scratch : s->dy;

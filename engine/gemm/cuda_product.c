@@ -1,6 +1,6 @@
 #include "engine/gemm/cuda_product.h"
 
-void dv__cuda_product_drop(dv_cuda_product *self)
+void dv_cuda_product_drop(dv_cuda_product *self)
 {
     if (self->d != NULL)
         (void)cublasLtMatrixLayoutDestroy(self->d);
@@ -13,7 +13,7 @@ void dv__cuda_product_drop(dv_cuda_product *self)
     *self = (dv_cuda_product){0};
 }
 
-cudaDataType_t dv__cuda_data_type(dv_dtype dtype)
+cudaDataType_t dv_cuda_data_type(dv_dtype dtype)
 {
     if (dtype == DV_F16)
         return CUDA_R_16F;
@@ -38,7 +38,7 @@ static cublasComputeType_t compute_type(const dv_context *context)
 static dv_status describe(const dv_context *context, const dv_cuda_product_form *form,
                           dv_cuda_product *self)
 {
-    cudaDataType_t type = dv__cuda_data_type(context->dtype);
+    cudaDataType_t type = dv_cuda_data_type(context->dtype);
     cublasOperation_t a = form->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t b = form->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     DV_TRY(describe_matrix(type, form->a, &self->a));
@@ -81,7 +81,7 @@ static dv_status set_limits(const dv_cuda_device *device, cudaDataType_t type_d,
 static dv_status ask(const dv_step *s, cublasLtMatmulPreference_t preference, dv_cuda_product *self,
                      bool *found)
 {
-    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_cuda_device *device = dv_cuda_device_of(s->context);
     cublasLtMatmulHeuristicResult_t result;
     int count = 0;
     cublasStatus_t status =
@@ -94,9 +94,10 @@ static dv_status ask(const dv_step *s, cublasLtMatmulPreference_t preference, dv
         self->algorithm = result.algo;
         self->workspace = result.workspaceSize;
     } else {
-        dv__log(&s->context->log, DV_LOG_DEBUG,
-                "%s '%s': cuBLASLt has no algorithm for a product (status %d: %s)",
-                s->node->op->name, s->node->name, (int)status, cublasLtGetStatusString(status));
+        dv_log_write(&s->context->log, DV_LOG_DEBUG,
+                     "%s '%s': cuBLASLt has no algorithm for a product (status %d: %s)",
+                     s->node->op->name, s->node->name, (int)status,
+                     cublasLtGetStatusString(status));
     }
     return DV_OK;
 }
@@ -107,25 +108,25 @@ static dv_status choose(const dv_step *s, const dv_cuda_product_form *form, dv_c
     cublasLtMatmulPreference_t preference;
     DV_TRY(describe(s->context, form, self));
     DV_CUBLAS(cublasLtMatmulPreferenceCreate(&preference));
-    dv_status status = set_limits(dv__cuda_device(s->context), form->type_d, preference);
+    dv_status status = set_limits(dv_cuda_device_of(s->context), form->type_d, preference);
     if (status == DV_OK)
         status = ask(s, preference, self, found);
     (void)cublasLtMatmulPreferenceDestroy(preference);
     return status;
 }
 
-dv_status dv__cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
-                                dv_cuda_product *self, bool *found)
+dv_status dv_cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
+                               dv_cuda_product *self, bool *found)
 {
     *found = false;
     dv_status status = choose(s, form, self, found);
     if (status != DV_OK || !*found)
-        dv__cuda_product_drop(self);
+        dv_cuda_product_drop(self);
     return status;
 }
 
-dv_status dv__cuda_product_run(const dv_cuda_device *device, const dv_cuda_product *self,
-                               const void *a, const void *b, void *d, void *workspace)
+dv_status dv_cuda_product_run(const dv_cuda_device *device, const dv_cuda_product *self,
+                              const void *a, const void *b, void *d, void *workspace)
 {
     static const float one = 1, zero = 0;
     DV_CUBLAS(cublasLtMatmul(device->cublas, self->operation, &one, a, self->a, b, self->b, &zero,

@@ -26,19 +26,19 @@ typedef struct dv_cuda_product {
     size_t workspace; /* bytes */
 } dv_cuda_product;
 
-cudaDataType_t dv__cuda_data_type(dv_dtype dtype);
+cudaDataType_t dv_cuda_data_type(dv_dtype dtype);
 
 /*
  * Plans a product, as the context's dtype and TF32 say. *found false: cuBLASLt's heuristics name no
  * algorithm for it with the device's workspace, whatever their reason; `self` is zeros then, as it
  * is before. A planned product is dropped by the caller.
  */
-dv_status dv__cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
-                                dv_cuda_product *self, bool *found);
-void dv__cuda_product_drop(dv_cuda_product *self);
+dv_status dv_cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
+                               dv_cuda_product *self, bool *found);
+void dv_cuda_product_drop(dv_cuda_product *self);
 
 /* Enqueues it. `workspace` has the planned bytes and is aligned as scratch is. */
-dv_status dv__cuda_product_run(const dv_cuda_device *device, const dv_cuda_product *self,
-                               const void *a, const void *b, void *d, void *workspace);
+dv_status dv_cuda_product_run(const dv_cuda_device *device, const dv_cuda_product *self,
+                              const void *a, const void *b, void *d, void *workspace);
 
 #endif

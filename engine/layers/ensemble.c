@@ -44,8 +44,8 @@ static dv_status build_member(dv_graph *graph, const char *prefix, const dv_tree
     char joined[DV_NAME_SIZE];
     if (prefix != NULL)
         DV_TRY(dv__layer_name(joined, prefix, name));
-    return dv__model_build_member(graph, prefix != NULL ? joined : name, member, value, classes,
-                                  logits);
+    return dv_model_build_member(graph, prefix != NULL ? joined : name, member, value, classes,
+                                 logits);
 }
 
 static dv_status build(dv_graph *graph, const char *prefix, const char *name, const void *attr,

@@ -181,7 +181,7 @@ static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *l
     const dv_field *fields = composite != NULL ? composite->fields : op->fields;
     static const dv_field no_fields[] = {DV_END};
     void *attr;
-    DV_TRY(dv__calloc(composite != NULL ? composite->attr_size : op->attr_size, 1, &attr));
+    DV_TRY(dv_calloc(composite != NULL ? composite->attr_size : op->attr_size, 1, &attr));
     dv_status status =
         dv_fields_read(fields != NULL ? fields : no_fields, layer->attributes, layer->kind, attr);
     if (status == DV_OK) {
@@ -189,7 +189,7 @@ static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *l
                      ? build_composite(graph, composite, prefix, layer->name, attr, classes, value)
                      : dv_graph_add(graph, op, layer->name, attr, value, 1, value);
         if (status != DV_OK && where->source != NULL)
-            status = dv__fail_within(status, "%s:%d", where->source, where->line);
+            status = dv_fail_within(status, "%s:%d", where->source, where->line);
     }
     free(attr);
     return status;
@@ -216,8 +216,8 @@ static dv_status build_item(dv_graph *graph, const char *prefix, const dv_tree *
     return status;
 }
 
-dv_status dv__model_build_member(dv_graph *graph, const char *prefix, const dv_tree *model,
-                                 int input, int64_t classes, int *logits)
+dv_status dv_model_build_member(dv_graph *graph, const char *prefix, const dv_tree *model,
+                                int input, int64_t classes, int *logits)
 {
     const dv_tree *layers = dv_tree_get(model, "layers");
     if (layers == NULL || layers->kind != DV_TREE_LIST || layers->count == 0)
@@ -227,11 +227,11 @@ dv_status dv__model_build_member(dv_graph *graph, const char *prefix, const dv_t
         DV_TRY(build_item(graph, prefix, layers, i, classes, &value));
     dv_shape shape = dv_graph_shape(graph, value);
     if (shape.h != 1 || shape.w != 1 || shape.c != classes)
-        return dv__fail(DV_ESHAPE,
-                        "model: the last layer '%s' gives %s, expected (%" PRId64 ", 1, 1, %" PRId64
-                        ") for %" PRId64 " classes",
-                        graph->nodes[value].name, dv_shape_format(shape).text, shape.n, classes,
-                        classes);
+        return dv_fail(DV_ESHAPE,
+                       "model: the last layer '%s' gives %s, expected (%" PRId64 ", 1, 1, %" PRId64
+                       ") for %" PRId64 " classes",
+                       graph->nodes[value].name, dv_shape_format(shape).text, shape.n, classes,
+                       classes);
     *logits = value;
     return DV_OK;
 }
@@ -239,5 +239,5 @@ dv_status dv__model_build_member(dv_graph *graph, const char *prefix, const dv_t
 dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64_t classes,
                          int *logits)
 {
-    return dv__model_build_member(graph, NULL, model, input, classes, logits);
+    return dv_model_build_member(graph, NULL, model, input, classes, logits);
 }

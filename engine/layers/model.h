@@ -25,8 +25,8 @@ dv_status dv_model_build(dv_graph *graph, const dv_tree *model, int input, int64
                          int *logits);
 
 /* The same, with "<prefix>." before the names of all layers. */
-dv_status dv__model_build_member(dv_graph *graph, const char *prefix, const dv_tree *model,
-                                 int input, int64_t classes, int *logits);
+dv_status dv_model_build_member(dv_graph *graph, const char *prefix, const dv_tree *model,
+                                int input, int64_t classes, int *logits);
 
 /* Name, fields and help of layer `index`, for help texts; false behind the last. */
 typedef struct dv_layer_info {

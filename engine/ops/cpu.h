@@ -7,7 +7,7 @@
 #include "engine/core/plan.h"
 #include "engine/device/cpu.h"
 
-#define DV_OP(name) extern const dv_impl dv__##name##_cpu;
+#define DV_OP(name) extern const dv_impl dv_##name##_cpu;
 #include "engine/ops/ops.def"
 #undef DV_OP
 

@@ -12,10 +12,10 @@ static dv_status create(const dv_planner *planner, const dv_step *step, dv_cpu_u
         if (layout == NULL)
             continue;
         size_t count = (size_t)layout->elements;
-        DV_TRY(dv__calloc(count, sizeof *out->weights[k], &out->weights[k]));
-        DV_TRY(dv__calloc(count, sizeof *out->gradients[k], &out->gradients[k]));
+        DV_TRY(dv_calloc(count, sizeof *out->weights[k], &out->weights[k]));
+        DV_TRY(dv_calloc(count, sizeof *out->gradients[k], &out->gradients[k]));
         if (step->context->operands == DV_BF16)
-            DV_TRY(dv__calloc(count, sizeof *out->halves[k], &out->halves[k]));
+            DV_TRY(dv_calloc(count, sizeof *out->halves[k], &out->halves[k]));
     }
     return DV_OK;
 }
@@ -63,7 +63,7 @@ void dv__cpu_unpack_weights(const dv_cpu_unpacked *unpacked, const dv_step *step
             continue;
         layout->unpack(layout, step->w[k], unpacked->weights[k]);
         if (unpacked->halves[k] != NULL)
-            dv__cpu_round(unpacked->weights[k], unpacked->halves[k], layout->elements);
+            dv_cpu_round(unpacked->weights[k], unpacked->halves[k], layout->elements);
     }
 }
 

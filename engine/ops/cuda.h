@@ -6,7 +6,7 @@
 #include "engine/core/plan.h"
 #include "engine/device/cuda_device.h"
 
-#define DV_OP(name) extern const dv_impl dv__##name##_cuda;
+#define DV_OP(name) extern const dv_impl dv_##name##_cuda;
 #include "engine/ops/ops.def"
 #undef DV_OP
 

@@ -18,7 +18,7 @@ static dv_status seed(dv_context *context, const dv_progress *progress, void *gr
 /* Some numbers for each sample: the reference is fast enough. */
 static dv_status measure(dv_context *context, const dv_measure *m)
 {
-    return dv__optimizer_ref.measure(context, m);
+    return dv_optimizer_ref.measure(context, m);
 }
 
 /* ---- Update ---- */
@@ -42,7 +42,7 @@ static const float *add_gradients(const dv_update *u)
     bool begins = dv_progress_begins(u->progress, &u->limits);
 #pragma omp parallel for schedule(static) if (u->count > DV_CPU_GRAIN)
     for (int64_t k = 0; k < u->count; k += DV_CPU_BLOCK)
-        add_part(begins, gradients + k, sums + k, dv__smaller(DV_CPU_BLOCK, u->count - k));
+        add_part(begins, gradients + k, sums + k, dv_smaller(DV_CPU_BLOCK, u->count - k));
     return sums;
 }
 
@@ -72,7 +72,7 @@ static double sum_of_squares(const float *values, int64_t count)
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t k = 0; k < PARTS; k++) {
         if (k * part < count)
-            sums[k] = sum_part(values + k * part, dv__smaller(part, count - k * part));
+            sums[k] = sum_part(values + k * part, dv_smaller(part, count - k * part));
     }
     for (int k = 0; k < PARTS; k++)
         sum += sums[k];
@@ -167,13 +167,13 @@ static void update_all(const dv_update *u)
     rule decayed = make_rule(u, u->weight_decay), plain = make_rule(u, 0);
 #pragma omp parallel for schedule(static) if (u->count > DV_CPU_GRAIN)
     for (int64_t begin = 0; begin < u->count; begin += DV_CPU_BLOCK) {
-        int64_t end = dv__smaller(begin + DV_CPU_BLOCK, u->count);
-        int64_t middle = dv__smaller(u->decay_count > begin ? u->decay_count : begin, end);
+        int64_t end = dv_smaller(begin + DV_CPU_BLOCK, u->count);
+        int64_t middle = dv_smaller(u->decay_count > begin ? u->decay_count : begin, end);
         update_part(u, &decayed, begin, middle - begin);
         update_part(u, &plain, middle, end - middle);
         if (u->half_values != NULL)
-            dv__cpu_round_part((const float *)u->values + begin, (uint16_t *)u->half_values + begin,
-                               end - begin);
+            dv_cpu_round_part((const float *)u->values + begin, (uint16_t *)u->half_values + begin,
+                              end - begin);
     }
     if (u->average != NULL)
         average_part(plain.follow, u->states, u->state_average, u->state_count);
@@ -190,4 +190,4 @@ static dv_status update(dv_context *context, const dv_update *u)
     return DV_OK;
 }
 
-const dv_optimizer_impl dv__optimizer_cpu = {.seed = seed, .measure = measure, .update = update};
+const dv_optimizer_impl dv_optimizer_cpu = {.seed = seed, .measure = measure, .update = update};

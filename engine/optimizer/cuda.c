@@ -9,20 +9,20 @@ _Static_assert((int)DV_UPDATE_SCRATCH <= (int)DV_CUDA_PARTIAL, "the sums have ro
 static dv_status seed(dv_context *context, const dv_progress *progress, void *gradient,
                       int64_t count)
 {
-    DV_CUDA(dv_launch_seed(progress, gradient, count, dv__cuda_device(context)->stream));
+    DV_CUDA(dv_launch_seed(progress, gradient, count, dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
 static dv_status measure(dv_context *context, const dv_measure *m)
 {
     DV_CUDA(dv_launch_measure(context->dtype, m->logits, m->targets, m->losses, m->count,
-                              m->classes, m->progress, dv__cuda_device(context)->stream));
+                              m->classes, m->progress, dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
 static dv_status update(dv_context *context, const dv_update *u)
 {
-    const dv_cuda_device *device = dv__cuda_device(context);
+    const dv_cuda_device *device = dv_cuda_device_of(context);
     dv_update_call call = {
         .adam = u->kind != DV_SGD,
         .decoupled = u->kind == DV_ADAMW,
@@ -53,4 +53,4 @@ static dv_status update(dv_context *context, const dv_update *u)
     return DV_OK;
 }
 
-const dv_optimizer_impl dv__optimizer_cuda = {.seed = seed, .measure = measure, .update = update};
+const dv_optimizer_impl dv_optimizer_cuda = {.seed = seed, .measure = measure, .update = update};

@@ -80,9 +80,9 @@ typedef struct dv_optimizer_impl {
     dv_status (*update)(dv_context *context, const dv_update *update);
 } dv_optimizer_impl;
 
-extern const dv_optimizer_impl dv__optimizer_ref;
-extern const dv_optimizer_impl dv__optimizer_cpu;
-extern const dv_optimizer_impl dv__optimizer_cuda;  /* of the CUDA module */
-extern const dv_optimizer_impl dv__optimizer_ref64; /* of the tests */
+extern const dv_optimizer_impl dv_optimizer_ref;
+extern const dv_optimizer_impl dv_optimizer_cpu;
+extern const dv_optimizer_impl dv_optimizer_cuda;  /* of the CUDA module */
+extern const dv_optimizer_impl dv_optimizer_ref64; /* of the tests */
 
 #endif

@@ -6,7 +6,7 @@
 dv_status dv_confusion_create(int64_t classes, dv_confusion *out)
 {
     out->classes = classes;
-    return dv__calloc((size_t)(classes * classes), sizeof *out->counts, &out->counts);
+    return dv_calloc((size_t)(classes * classes), sizeof *out->counts, &out->counts);
 }
 
 void dv_confusion_free(dv_confusion *confusion)

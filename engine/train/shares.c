@@ -45,7 +45,7 @@ dv_status dv_shares_measure(const dv_shares_answers *answers, const double *shar
                             int64_t *correct)
 {
     double *mixed; /* (classes) */
-    DV_TRY(dv__calloc((size_t)answers->classes, sizeof *mixed, &mixed));
+    DV_TRY(dv_calloc((size_t)answers->classes, sizeof *mixed, &mixed));
     *loss = 0;
     *correct = 0;
     for (int64_t i = 0; i < answers->count; i++) {
@@ -121,7 +121,7 @@ static void descend(const dv_shares_answers *answers, double *w, double *mixed)
 dv_status dv_shares_fit(const dv_shares_answers *answers, double *share)
 {
     double w[DV_MAX_INPUTS] = {0}, *mixed;
-    DV_TRY(dv__calloc((size_t)answers->classes, sizeof *mixed, &mixed));
+    DV_TRY(dv_calloc((size_t)answers->classes, sizeof *mixed, &mixed));
     descend(answers, w, mixed);
     softmax(w, answers->members, share);
     free(mixed);

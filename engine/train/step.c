@@ -44,7 +44,7 @@ static dv_status allocate_places(dv_trainer *trainer)
     dv_device_state *device = &trainer->device;
     int64_t most = source->train_count > source->validation_count ? source->train_count
                                                                   : source->validation_count;
-    DV_TRY(dv__calloc((size_t)most, sizeof *trainer->places, &trainer->places));
+    DV_TRY(dv_calloc((size_t)most, sizeof *trainer->places, &trainer->places));
     DV_TRY(allocate(trainer, source->train_count, sizeof(int32_t), &device->order));
     DV_TRY(allocate(trainer, source->validation_count, sizeof(int32_t), &device->validation));
     for (int64_t i = 0; i < source->validation_count; i++)
@@ -59,16 +59,16 @@ dv_status dv__steps_allocate(dv_trainer *trainer)
     dv_device_state *device = &trainer->device;
     size_t batch = (size_t)trainer->batch, real = trainer->context->backend->real_size;
     int64_t rates = (int64_t)dv__updates_per_epoch(trainer) + 1;
-    DV_TRY(dv__calloc((size_t)rates, sizeof *trainer->rates, &trainer->rates));
+    DV_TRY(dv_calloc((size_t)rates, sizeof *trainer->rates, &trainer->rates));
     DV_TRY(allocate(trainer, rates, sizeof(dv_rate), &device->rates));
     DV_TRY(allocate(trainer, 1, sizeof(dv_progress), &device->progress));
     DV_TRY(allocate(trainer, 1, sizeof(dv_progress), &device->measured));
     DV_TRY(allocate(trainer, trainer->batch * source->classes, real, &device->targets));
     if (on_device(trainer))
         return allocate_places(trainer);
-    DV_TRY(dv__calloc(batch * (size_t)(source->rows * source->frames), sizeof(float),
-                      &trainer->features));
-    return dv__calloc(batch * (size_t)source->classes, sizeof(float), &trainer->targets);
+    DV_TRY(dv_calloc(batch * (size_t)(source->rows * source->frames), sizeof(float),
+                     &trainer->features));
+    return dv_calloc(batch * (size_t)source->classes, sizeof(float), &trainer->targets);
 }
 
 static void release(dv_trainer *trainer, void *memory)
@@ -287,7 +287,7 @@ static dv_status record(dv_trainer *trainer)
     if (status != DV_OK) {
         if (recording != NULL)
             backend->release_recording(trainer->context, recording);
-        return dv__fail(status, "%s", reason);
+        return dv_fail(status, "%s", reason);
     }
     trainer->recording = recording;
     return ended;
@@ -302,8 +302,8 @@ static bool is_recorded(dv_trainer *trainer)
     if (trainer->recording != NULL || record(trainer) == DV_OK)
         return true;
     trainer->unrecordable = true;
-    dv__log(&trainer->context->log, DV_LOG_WARNING,
-            "steps are run call by call, for one cannot be recorded: %s", dv_error_message());
+    dv_log_write(&trainer->context->log, DV_LOG_WARNING,
+                 "steps are run call by call, for one cannot be recorded: %s", dv_error_message());
     return false;
 }
 

@@ -33,8 +33,8 @@ static dv_status build_one(dv_teaching *teaching, const dv_teacher *teacher, int
     snprintf(name, sizeof name, "features_%d", index + 1);
     teaching->sources[index] = teacher->source;
     DV_TRY(dv_graph_input(teaching->graph, name, shape, &teaching->inputs[index]));
-    return dv__model_build_member(teaching->graph, prefix, teacher->model, teaching->inputs[index],
-                                  trainer->source->classes, logits);
+    return dv_model_build_member(teaching->graph, prefix, teacher->model, teaching->inputs[index],
+                                 trainer->source->classes, logits);
 }
 
 static dv_status build(dv_teaching *teaching, const dv_teacher *teachers)
@@ -63,8 +63,8 @@ static dv_status allocate_features(dv_teaching *teaching)
     }
     if (largest == 0)
         return DV_OK;
-    return dv__calloc((size_t)(teaching->trainer->batch * largest), sizeof(float),
-                      &teaching->features);
+    return dv_calloc((size_t)(teaching->trainer->batch * largest), sizeof(float),
+                     &teaching->features);
 }
 
 dv_status dv__teaching_create(dv_trainer *trainer, const dv_teacher *teachers, int count)
@@ -73,7 +73,7 @@ dv_status dv__teaching_create(dv_trainer *trainer, const dv_teacher *teachers, i
     if (count == 0)
         return DV_OK;
     DV_ASSERT(count <= DV_MAX_TEACHERS);
-    DV_TRY(dv__calloc(1, sizeof *teaching, &teaching));
+    DV_TRY(dv_calloc(1, sizeof *teaching, &teaching));
     trainer->teaching = teaching;
     teaching->trainer = trainer;
     teaching->count = count;

@@ -63,7 +63,7 @@ static void free_network(dv_network *network)
 
 static dv_status allocate_buffers(dv_trainer *trainer)
 {
-    DV_TRY(dv__calloc((size_t)trainer->source->train_count, sizeof(int64_t), &trainer->order));
+    DV_TRY(dv_calloc((size_t)trainer->source->train_count, sizeof(int64_t), &trainer->order));
     DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT1));
     if (trainer->config.optimizer != DV_SGD)
         DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT2));
@@ -84,11 +84,12 @@ static dv_status choose_arithmetic(dv_trainer *trainer)
     context->algorithms = (dv_algorithms)trainer->config.algorithms;
     dv_status status = dv_context_set_tf32(context, trainer->config.tf32);
     if (status != DV_OK)
-        dv__log(&context->log, DV_LOG_WARNING, "train.tf32 has no effect: %s", dv_error_message());
+        dv_log_write(&context->log, DV_LOG_WARNING, "train.tf32 has no effect: %s",
+                     dv_error_message());
     status = dv_context_set_dtype(context, dtypes[trainer->config.mixed_precision]);
     if (status != DV_EUNSUPPORTED)
         return status;
-    dv__log(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
+    dv_log_write(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
     return dv_context_set_dtype(context, DV_F32);
 }
 
@@ -200,7 +201,7 @@ dv_status dv_trainer_create_taught(dv_context *context, const dv_train_config *c
 {
     *out = NULL;
     dv_trainer *trainer;
-    DV_TRY(dv__calloc(1, sizeof *trainer, &trainer));
+    DV_TRY(dv_calloc(1, sizeof *trainer, &trainer));
     trainer->context = context;
     trainer->config = *config;
     trainer->source = source;
@@ -368,9 +369,9 @@ static void warn_of_patience(const dv_trainer *trainer)
 {
     if (trainer->config.patience > 0 && trainer->source->validation_count == 0 &&
         !trainer->state.finished)
-        dv__log(&trainer->context->log, DV_LOG_WARNING,
-                "train.patience %" PRId64 " has no effect: there is no validation part",
-                trainer->config.patience);
+        dv_log_write(&trainer->context->log, DV_LOG_WARNING,
+                     "train.patience %" PRId64 " has no effect: there is no validation part",
+                     trainer->config.patience);
 }
 
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)

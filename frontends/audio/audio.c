@@ -188,7 +188,7 @@ static dv_status read_samples(source *in, double max_seconds, int64_t wanted, dv
     float *chunk = NULL;
     int64_t capacity = 0;
     double most = max_seconds * (double)in->info.samplerate;
-    DV_TRY_GOTO(dv__calloc((size_t)(CHUNK_FRAMES * in->info.channels), sizeof *chunk, &chunk));
+    DV_TRY_GOTO(dv_calloc((size_t)(CHUNK_FRAMES * in->info.channels), sizeof *chunk, &chunk));
     int64_t step = in->header.endless ? MP3_FRAMES : CHUNK_FRAMES;
     while (audio->count < wanted) {
         int64_t left = wanted - audio->count;
@@ -288,7 +288,7 @@ dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *aud
     soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
     quality.passband_end = passband;
     float *resampled = NULL;
-    DV_TRY(dv__calloc(room, sizeof *resampled, &resampled));
+    DV_TRY(dv_calloc(room, sizeof *resampled, &resampled));
     soxr_error_t error =
         soxr_oneshot((double)audio->sample_rate, (double)sample_rate, 1, audio->samples,
                      (size_t)audio->count, NULL, resampled, room, &count, NULL, &quality, NULL);

@@ -28,7 +28,7 @@ static dv_status read_stream(dv__sound_file *file, int descriptor)
         struct pollfd look = {.fd = descriptor, .events = POLLIN};
         (void)poll(&look, 1, -1);
         size_t size = (size_t)file->size;
-        DV_TRY(dv__grow(size, 1, &capacity, &file->memory));
+        DV_TRY(dv_grow(size, 1, &capacity, &file->memory));
         ssize_t got = read(descriptor, file->memory + size, capacity - size);
         if (got == 0)
             return DV_OK;

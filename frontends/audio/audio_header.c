@@ -246,7 +246,7 @@ static dv_status check_ogg(dv__sound_file *file, dv__sound_header *header)
 {
     int64_t count = file->size < MAX_PAGE ? file->size : MAX_PAGE;
     unsigned char *bytes;
-    DV_TRY(dv__calloc((size_t)count, 1, &bytes));
+    DV_TRY(dv_calloc((size_t)count, 1, &bytes));
     count = dv__sound_file_read(file, file->size - count, count, bytes);
     last_page last = find_last_page(bytes, count, file->size - count);
     free(bytes);

@@ -64,16 +64,16 @@ static dv_status folder_add(dv_sound_folder *found, const char *path, const char
     bool is_folder = stat(full, &info) == 0 && S_ISDIR(info.st_mode);
     free(full);
     if (is_folder) {
-        DV_TRY(dv__grow(found->folder_count, sizeof *found->folders, &found->folder_capacity,
-                        &found->folders));
-        DV_TRY(dv__strdup(name, &found->folders[found->folder_count]));
+        DV_TRY(dv_grow(found->folder_count, sizeof *found->folders, &found->folder_capacity,
+                       &found->folders));
+        DV_TRY(dv_strdup(name, &found->folders[found->folder_count]));
         found->folder_count++;
     } else if (dv_audio_kind(name) != DV_SOUND) {
         count_kind(&found->others, name);
     } else {
-        DV_TRY(dv__grow(found->sound_count, sizeof *found->sounds, &found->sound_capacity,
-                        &found->sounds));
-        DV_TRY(dv__strdup(name, &found->sounds[found->sound_count]));
+        DV_TRY(dv_grow(found->sound_count, sizeof *found->sounds, &found->sound_capacity,
+                       &found->sounds));
+        DV_TRY(dv_strdup(name, &found->sounds[found->sound_count]));
         found->sound_count++;
     }
     return DV_OK;

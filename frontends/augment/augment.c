@@ -110,7 +110,7 @@ static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment
 static dv_status make_resampler(double most, dv_augmenter *augmenter)
 {
     size_t count = (size_t)DV_RESAMPLE_FILTERS * DV_RESAMPLE_PHASES * DV_RESAMPLE_TAPS;
-    DV_TRY(dv__calloc(count, sizeof(float), &augmenter->resampler));
+    DV_TRY(dv_calloc(count, sizeof(float), &augmenter->resampler));
     dv__augment_resampler(most, augmenter->resampler);
     augmenter->tables.resampler = augmenter->resampler;
     return DV_OK;
@@ -124,12 +124,12 @@ static dv_status make_tables(const dv_augment_config *config, int64_t rate, dv_a
     if (tables->limits.max_speed > 0)
         DV_TRY(make_resampler(config->speed, augmenter));
     if (config->telephone > 0) {
-        DV_TRY(dv__calloc((size_t)augmenter->bins, sizeof(float), &augmenter->telephone));
+        DV_TRY(dv_calloc((size_t)augmenter->bins, sizeof(float), &augmenter->telephone));
         dv__augment_telephone(augmenter->bins, rate, augmenter->telephone);
         tables->telephone = augmenter->telephone;
     }
     if (config->mixup > 0) {
-        DV_TRY(dv__calloc(DV_MIX_POINTS + 1, sizeof(float), &augmenter->mixing));
+        DV_TRY(dv_calloc(DV_MIX_POINTS + 1, sizeof(float), &augmenter->mixing));
         dv__augment_mixing(config->mixup, augmenter->mixing);
         tables->mixing = augmenter->mixing;
     }
@@ -143,7 +143,7 @@ dv_status dv_augmenter_create(const dv_augment_config *config, const dv_frontend
     const dv_features_config *features = dv_frontend_config(frontend);
     *out = NULL;
     DV_TRY(check(config));
-    DV_TRY(dv__calloc(1, sizeof *augmenter, &augmenter));
+    DV_TRY(dv_calloc(1, sizeof *augmenter, &augmenter));
     augmenter->length = dv_frontend_samples(frontend);
     augmenter->bins = features->n_fft / 2 + 1;
     augmenter->rows = dv_frontend_rows(frontend);

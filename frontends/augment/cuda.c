@@ -23,7 +23,7 @@ static dv_status copy(dv_context *context, const void *host, int64_t count, size
 }
 
 static dv_status copy_tables(dv_context *context, const dv_augment_tables *host, int64_t bins,
-                             dv__device_augment *out)
+                             dv_device_augment *out)
 {
     const dv_noise_bank *noise = &host->noise;
     DV_TRY(copy(context, noise->samples, noise->sample_count, sizeof(float), &out->noise_samples));
@@ -44,9 +44,9 @@ static dv_status copy_tables(dv_context *context, const dv_augment_tables *host,
     return DV_OK;
 }
 
-dv_status dv__device_augment_create(dv_context *context, const dv_augment_tables *host,
-                                    const dv_clip_frames *frames, int64_t part,
-                                    dv__device_augment *out)
+dv_status dv_device_augment_create(dv_context *context, const dv_augment_tables *host,
+                                   const dv_clip_frames *frames, int64_t part,
+                                   dv_device_augment *out)
 {
     const dv_augment_limits *limits = &host->limits;
     int64_t bins = frames->n_fft / 2 + 1;
@@ -65,7 +65,7 @@ dv_status dv__device_augment_create(dv_context *context, const dv_augment_tables
     return DV_OK;
 }
 
-void dv__device_augment_free(dv_context *context, dv__device_augment *augment)
+void dv_device_augment_free(dv_context *context, dv_device_augment *augment)
 {
     void *const memory[] = {augment->noise_samples, augment->noise_factors, augment->noises,
                             augment->resampler,     augment->telephone,     augment->mixing,
@@ -75,10 +75,10 @@ void dv__device_augment_free(dv_context *context, dv__device_augment *augment)
         context->backend->release(context, memory[i]);
 }
 
-dv_status dv__device_augment_part(dv_context *context, const dv__device_augment *augment,
-                                  dv_clip_frames *frames, dv_levels *levels)
+dv_status dv_device_augment_part(dv_context *context, const dv_device_augment *augment,
+                                 dv_clip_frames *frames, dv_levels *levels)
 {
-    cudaStream_t stream = dv__cuda_device(context)->stream;
+    cudaStream_t stream = dv_cuda_device_of(context)->stream;
     if (augment->windows != NULL) {
         DV_CUDA(dv_launch_clip_windows(frames, augment->history, augment->dry, augment->windows,
                                        stream));
@@ -91,11 +91,11 @@ dv_status dv__device_augment_part(dv_context *context, const dv__device_augment 
     return DV_OK;
 }
 
-dv_status dv__device_augment_mix(dv_context *context, const dv__device_augment *augment,
-                                 const dv_random_places *random, int64_t size, void *features,
-                                 int64_t classes, float *targets)
+dv_status dv_device_augment_mix(dv_context *context, const dv_device_augment *augment,
+                                const dv_random_places *random, int64_t size, void *features,
+                                int64_t classes, float *targets)
 {
-    cudaStream_t stream = dv__cuda_device(context)->stream;
+    cudaStream_t stream = dv_cuda_device_of(context)->stream;
     if (augment->mixing == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_mix(context->dtype, random, augment->mixing, size, features, stream));

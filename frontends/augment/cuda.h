@@ -5,29 +5,29 @@
 #include "engine/device/cuda_device.h"
 #include "kernels/features.h"
 
-typedef struct dv__device_augment {
+typedef struct dv_device_augment {
     dv_augment_tables tables; /* pointers to device memory */
     int64_t history;          /* samples before the window that reflections reach back to */
     float *noise_samples, *noise_factors, *resampler, *telephone, *mixing;
     dv_noise *noises;
     float *dry, *windows;     /* (part, history + length), (part, length); NULL: not needed */
     float *gains, *positions; /* (part, n_fft / 2 + 1); NULL: not needed */
-} dv__device_augment;
+} dv_device_augment;
 
 /* `frames` says the sizes of a window, `part` how many there are at a time. *out is zero before;
    to be freed after a failure too. */
-dv_status dv__device_augment_create(dv_context *context, const dv_augment_tables *host,
-                                    const dv_clip_frames *frames, int64_t part,
-                                    dv__device_augment *out);
-void dv__device_augment_free(dv_context *context, dv__device_augment *augment);
+dv_status dv_device_augment_create(dv_context *context, const dv_augment_tables *host,
+                                   const dv_clip_frames *frames, int64_t part,
+                                   dv_device_augment *out);
+void dv_device_augment_free(dv_context *context, dv_device_augment *augment);
 
 /* Enqueues what is needed for a part, and says in *frames and *levels where it is. */
-dv_status dv__device_augment_part(dv_context *context, const dv__device_augment *augment,
-                                  dv_clip_frames *frames, dv_levels *levels);
+dv_status dv_device_augment_part(dv_context *context, const dv_device_augment *augment,
+                                 dv_clip_frames *frames, dv_levels *levels);
 
 /* Mixes the features and targets (NULL: none) of a whole batch. */
-dv_status dv__device_augment_mix(dv_context *context, const dv__device_augment *augment,
-                                 const dv_random_places *random, int64_t size, void *features,
-                                 int64_t classes, float *targets);
+dv_status dv_device_augment_mix(dv_context *context, const dv_device_augment *augment,
+                                const dv_random_places *random, int64_t size, void *features,
+                                int64_t classes, float *targets);
 
 #endif

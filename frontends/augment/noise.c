@@ -24,7 +24,7 @@ static dv_status append(noise_builder *bank, const char *name, const float *samp
     if (bank->sample_count + (size_t)total > DV_NOISE_MAX_SAMPLES)
         return DV_FAIL(DV_ECONFIG, "augment: noises have more than %d samples with %s",
                        DV_NOISE_MAX_SAMPLES, name);
-    DV_TRY(dv__grow(bank->count, sizeof *bank->noises, &bank->capacity, &bank->noises));
+    DV_TRY(dv_grow(bank->count, sizeof *bank->noises, &bank->capacity, &bank->noises));
     float *grown = realloc(bank->samples, (bank->sample_count + (size_t)total) * sizeof *grown);
     if (grown == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: %lld samples of noise", (long long)total);
@@ -59,7 +59,7 @@ static dv_status append_files(noise_builder *bank, const char *paths, int64_t sa
     size_t count;
     dv_status status = dv_noise_list(paths, &files, &count);
     if (status != DV_OK)
-        return dv__fail_within(status, "augment: noise_path");
+        return dv_fail_within(status, "augment: noise_path");
     for (size_t i = 0; status == DV_OK && i < count; i++)
         status = append_file(bank, files[i], sample_rate);
     dv_noise_unlist(files, count);
@@ -97,7 +97,7 @@ static dv_status append_color(noise_builder *bank, int64_t number, int64_t color
     int64_t count = least > GENERATED_SAMPLES ? least : GENERATED_SAMPLES;
     dv_rng rng = {.seed = 1, .use = DV_RNG_NOISE, .step = (uint64_t)number};
     double a = colors > 1 ? 2.0 * (double)number / (double)(colors - 1) : 0;
-    DV_TRY(dv__calloc((size_t)count, sizeof *samples, &samples));
+    DV_TRY(dv_calloc((size_t)count, sizeof *samples, &samples));
     for (int64_t i = 0; i < count; i += 4) {
         uint32_t words[4];
         dv_rng_words(&rng, (uint32_t)(i / 4), words);
@@ -148,7 +148,7 @@ dv_status dv__augment_noises(const dv_augment_config *config, int64_t sample_rat
         bank.noises[i].first = starts;
         starts += bank.noises[i].starts;
     }
-    DV_TRY(dv__calloc((size_t)starts, sizeof(float), &augmenter->noise_factors));
+    DV_TRY(dv_calloc((size_t)starts, sizeof(float), &augmenter->noise_factors));
     measure(&bank, augmenter->noise_factors);
     augmenter->tables.noise = (dv_noise_bank){.samples = bank.samples,
                                               .factors = augmenter->noise_factors,

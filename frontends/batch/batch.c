@@ -24,7 +24,7 @@ dv_status dv_batch_create(const dv_frontend *frontend, const dv_augmenter *augme
 {
     dv_batch *batch;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *batch, &batch));
+    DV_TRY(dv_calloc(1, sizeof *batch, &batch));
     batch->frontend = frontend;
     batch->augmenter = augmenter;
     batch->threads = threads > 0 ? threads : omp_get_max_threads();

@@ -25,7 +25,7 @@ struct dv_clip_store {
     int64_t batch, part; /* clips at most: of a batch, of a part */
     int64_t clip_count, sample_count;
     dv_clip_frames frames; /* what does not change with the batch */
-    dv__device_augment augment;
+    dv_device_augment augment;
     dv_levels levels;
     dv_level_features features;
 
@@ -225,8 +225,8 @@ static dv_status make_clips(dv_clip_store *store, const dv_clip_list *clips)
     dv_stored_clip *list = NULL;
     float *stage = NULL;
     DV_TRY_GOTO(allocate(store, store->sample_count, sizeof(float), &store->samples));
-    DV_TRY_GOTO(dv__calloc((size_t)clips->count, sizeof *list, &list));
-    DV_TRY_GOTO(dv__calloc(STAGED_SAMPLES, sizeof *stage, &stage));
+    DV_TRY_GOTO(dv_calloc((size_t)clips->count, sizeof *list, &list));
+    DV_TRY_GOTO(dv_calloc(STAGED_SAMPLES, sizeof *stage, &stage));
     list_clips(clips, list);
     DV_TRY_GOTO(upload_samples(store, clips, stage));
     DV_TRY_GOTO(table(store, list, clips->count, sizeof *list, &store->clips));
@@ -249,7 +249,7 @@ static dv_status make_transform(dv_clip_store *store)
                                CUFFT_R2C, transforms, &bytes));
     DV_TRY(allocate(store, (int64_t)bytes, 1, &store->area));
     DV_CUFFT(cufftSetWorkArea(store->transform, store->area));
-    DV_CUFFT(cufftSetStream(store->transform, dv__cuda_device(store->context)->stream));
+    DV_CUFFT(cufftSetStream(store->transform, dv_cuda_device_of(store->context)->stream));
     return DV_OK;
 }
 
@@ -269,8 +269,8 @@ static dv_status fill(dv_clip_store *store, const dv_feature_tables *tables,
 {
     DV_TRY(make_clips(store, clips));
     DV_TRY(make_tables(store, tables));
-    DV_TRY(dv__device_augment_create(store->context, &clips->augment, &store->frames, store->part,
-                                     &store->augment));
+    DV_TRY(dv_device_augment_create(store->context, &clips->augment, &store->frames, store->part,
+                                    &store->augment));
     DV_TRY(make_work(store));
     store->frames.samples = store->samples;
     store->frames.clips = store->clips;
@@ -292,7 +292,7 @@ static void destroy(dv_clip_store *store)
                             store->spectra, store->decibels, store->cepstra, store->area};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         store->context->backend->release(store->context, memory[i]);
-    dv__device_augment_free(store->context, &store->augment);
+    dv_device_augment_free(store->context, &store->augment);
     if (store->has_transform)
         (void)cufftDestroy(store->transform);
     free(store);
@@ -304,16 +304,16 @@ static dv_status create(dv_context *context, const dv_feature_tables *tables,
     dv_clip_store *store;
     *out = NULL;
     DV_TRY(check(tables, clips, batch));
-    DV_TRY(dv__calloc(1, sizeof *store, &store));
+    DV_TRY(dv_calloc(1, sizeof *store, &store));
     store->context = context;
     describe(store, tables, clips, batch);
     dv_status status = fill(store, tables, clips);
     if (status == DV_ENOMEM)
-        (void)dv__fail_within(status,
-                              "features on the device: %" PRId64 " clips with %" PRId64
-                              " samples, %" PRId64 " transforms of n_fft %" PRId64,
-                              store->clip_count, store->sample_count,
-                              store->part * store->frames.frames, store->frames.n_fft);
+        (void)dv_fail_within(status,
+                             "features on the device: %" PRId64 " clips with %" PRId64
+                             " samples, %" PRId64 " transforms of n_fft %" PRId64,
+                             store->clip_count, store->sample_count,
+                             store->part * store->frames.frames, store->frames.n_fft);
     if (status != DV_OK) {
         destroy(store);
         return status;
@@ -382,7 +382,7 @@ static void describe_part(const dv_clip_store *store, const dv_batch_request *re
 static dv_status enqueue_part(dv_clip_store *store, const dv_batch_request *request, int64_t place,
                               int64_t places)
 {
-    cudaStream_t stream = dv__cuda_device(store->context)->stream;
+    cudaStream_t stream = dv_cuda_device_of(store->context)->stream;
     dv_dtype dtype = store->context->dtype;
     dv_clip_frames frames;
     dv_levels levels;
@@ -392,7 +392,7 @@ static dv_status enqueue_part(dv_clip_store *store, const dv_batch_request *requ
     char *out = (char *)request->features + (size_t)before * dv_dtype_size(dtype);
     float *targets = request->targets != NULL ? request->targets + place * frames.classes : NULL;
     if (request->progress != NULL)
-        DV_TRY(dv__device_augment_part(store->context, &store->augment, &frames, &levels));
+        DV_TRY(dv_device_augment_part(store->context, &store->augment, &frames, &levels));
     DV_CUDA(dv_launch_clip_frames(&frames, store->windowed, targets, stream));
     DV_CUFFT(cufftExecR2C(store->transform, store->windowed, store->spectra));
     DV_CUDA(dv_launch_levels(&levels, store->spectra, store->decibels, stream));
@@ -404,7 +404,7 @@ static dv_status enqueue_part(dv_clip_store *store, const dv_batch_request *requ
 static dv_status batch(dv_clip_store *store, const dv_batch_request *request)
 {
     DV_TRY(check_request(store, request));
-    DV_CUDA(cudaSetDevice(dv__cuda_device(store->context)->index));
+    DV_CUDA(cudaSetDevice(dv_cuda_device_of(store->context)->index));
     for (int64_t place = 0; place < request->count; place += store->part) {
         int64_t left = request->count - place;
         DV_TRY(enqueue_part(store, request, place, left < store->part ? left : store->part));
@@ -412,9 +412,9 @@ static dv_status batch(dv_clip_store *store, const dv_batch_request *request)
     if (request->progress == NULL)
         return DV_OK;
     dv_random_places all = places_of(request, 0, request->count);
-    return dv__device_augment_mix(store->context, &store->augment, &all,
-                                  store->features.rows * store->features.frames, request->features,
-                                  store->frames.classes, request->targets);
+    return dv_device_augment_mix(store->context, &store->augment, &all,
+                                 store->features.rows * store->features.frames, request->features,
+                                 store->frames.classes, request->targets);
 }
 
 DV_API extern const dv_device_batches dv_module_batches;

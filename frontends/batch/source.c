@@ -75,7 +75,7 @@ static dv_status make_store(dv_clip_source *source, dv_context *context,
     dv_source *out = &source->source;
     int64_t count = out->train_count + out->validation_count;
     dv_clip_view *views;
-    DV_TRY(dv__calloc((size_t)count, sizeof *views, &views));
+    DV_TRY(dv_calloc((size_t)count, sizeof *views, &views));
     list_clips(source->dataset, source->train, out->train_count, views);
     list_clips(source->dataset, source->validation, out->validation_count,
                views + out->train_count);
@@ -107,7 +107,7 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
     if (out->train_count == 0)
         return DV_FAIL(DV_EFORMAT, "there is nothing to train on: no readable clip in the training "
                                    "part of the data");
-    DV_TRY(dv__calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
+    DV_TRY(dv_calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
     if (context != NULL && dv_device_batches_of(context->backend) != NULL)
         DV_TRY(make_store(source, context, frontend, batch));
     return dv_batch_create(frontend, source->augmenter, threads, &source->batch);
@@ -119,7 +119,7 @@ dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,
 {
     *out = NULL;
     dv_clip_source *source;
-    DV_TRY(dv__calloc(1, sizeof *source, &source));
+    DV_TRY(dv_calloc(1, sizeof *source, &source));
     source->dataset = dataset;
     source->source = (dv_source){.user = source,
                                  .rows = dv_frontend_rows(frontend),

@@ -60,9 +60,9 @@ dv_status dv__note(dv_dataset *dataset, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    DV_TRY(dv__grow(dataset->note_count, sizeof *dataset->notes, &dataset->note_capacity,
-                    &dataset->notes));
-    DV_TRY(dv__strdup(text, &dataset->notes[dataset->note_count]));
+    DV_TRY(dv_grow(dataset->note_count, sizeof *dataset->notes, &dataset->note_capacity,
+                   &dataset->notes));
+    DV_TRY(dv_strdup(text, &dataset->notes[dataset->note_count]));
     dataset->note_count++;
     return DV_OK;
 }
@@ -93,16 +93,16 @@ dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
     if (status == DV_OK)
         status = check_name("speaker", entry->speaker);
     if (status != DV_OK && listing->manifest != NULL)
-        return dv__fail_within(status, "%s:%d", listing->manifest, entry->line);
+        return dv_fail_within(status, "%s:%d", listing->manifest, entry->line);
     if (status != DV_OK)
-        return dv__fail_within(status, "%s", entry->path);
+        return dv_fail_within(status, "%s", entry->path);
     DV_TRY(
-        dv__grow(listing->count, sizeof *listing->entries, &listing->capacity, &listing->entries));
+        dv_grow(listing->count, sizeof *listing->entries, &listing->capacity, &listing->entries));
     dv__entry copy = *entry;
     copy.path = copy.label = copy.speaker = NULL;
-    DV_TRY_GOTO(dv__strdup(entry->path, &copy.path));
-    DV_TRY_GOTO(dv__strdup(entry->label, &copy.label));
-    DV_TRY_GOTO(dv__strdup(entry->speaker, &copy.speaker));
+    DV_TRY_GOTO(dv_strdup(entry->path, &copy.path));
+    DV_TRY_GOTO(dv_strdup(entry->label, &copy.label));
+    DV_TRY_GOTO(dv_strdup(entry->speaker, &copy.speaker));
     listing->entries[listing->count++] = copy;
     return DV_OK;
 fail:
@@ -130,16 +130,16 @@ static int by_path(const void *a, const void *b)
 static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
 {
     char **all;
-    DV_TRY(dv__calloc(listing->count, sizeof *all, &all));
+    DV_TRY(dv_calloc(listing->count, sizeof *all, &all));
     for (size_t i = 0; i < listing->count; i++)
         all[i] = listing->entries[i].label;
     qsort(all, listing->count, sizeof *all, dv_by_name);
 
-    dv_status status = dv__calloc(listing->count, sizeof *dataset->labels, &dataset->labels);
+    dv_status status = dv_calloc(listing->count, sizeof *dataset->labels, &dataset->labels);
     for (size_t i = 0; i < listing->count && status == DV_OK; i++) {
         if (i > 0 && strcmp(all[i], all[i - 1]) == 0)
             continue;
-        status = dv__strdup(all[i], &dataset->labels[dataset->label_count]);
+        status = dv_strdup(all[i], &dataset->labels[dataset->label_count]);
         dataset->label_count += status == DV_OK;
     }
     free(all);
@@ -158,7 +158,7 @@ static int label_number(const dv_dataset *dataset, char *label)
 static dv_status make_clips(dv__listing *listing, dv_dataset *dataset)
 {
     DV_TRY(collect_labels(listing, dataset));
-    DV_TRY(dv__calloc(listing->count, sizeof *dataset->clips, &dataset->clips));
+    DV_TRY(dv_calloc(listing->count, sizeof *dataset->clips, &dataset->clips));
     for (size_t i = 0; i < listing->count; i++) {
         dv__entry *entry = &listing->entries[i];
         dataset->clips[i] = (dv_clip){
@@ -277,7 +277,7 @@ dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **ind
                           int64_t *count)
 {
     *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **indices, indices));
+    DV_TRY(dv_calloc(dataset->count, sizeof **indices, indices));
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].part == part)
             (*indices)[(*count)++] = (int64_t)i;

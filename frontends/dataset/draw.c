@@ -51,7 +51,7 @@ static dv_status list_candidates(const dv_dataset *dataset, const dv__draw *draw
                                  candidate **candidates, size_t *count)
 {
     *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **candidates, candidates));
+    DV_TRY(dv_calloc(dataset->count, sizeof **candidates, candidates));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         if (!draw->from[i])
@@ -73,7 +73,7 @@ dv_status dv__draw_order(const dv_dataset *dataset, const dv__draw *draw, size_t
 {
     candidate *candidates;
     DV_TRY(list_candidates(dataset, draw, &candidates, count));
-    dv_status status = dv__calloc(*count, sizeof **order, order);
+    dv_status status = dv_calloc(*count, sizeof **order, order);
     for (size_t i = 0; status == DV_OK && i < *count; i++)
         (*order)[i] = candidates[i].clip;
     free(candidates);
@@ -112,7 +112,7 @@ dv_status dv__draw_share(const dv_dataset *dataset, const dv__draw *draw, double
     candidate *candidates;
     size_t count;
     DV_TRY(list_candidates(dataset, draw, &candidates, &count));
-    dv_status status = dv__calloc(dataset->count, sizeof **drawn, drawn);
+    dv_status status = dv_calloc(dataset->count, sizeof **drawn, drawn);
     if (status == DV_OK)
         mark_share(candidates, (int64_t)count, share, ((double)words[0] + 0.5) / 4294967296.0,
                    *drawn);

@@ -48,7 +48,7 @@ static bool overlap(const file_id *a, const file_id *b)
 static dv_status list_files(const dv_dataset *dataset, file_id **files, size_t *count)
 {
     *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **files, files));
+    DV_TRY(dv_calloc(dataset->count, sizeof **files, files));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         struct stat info;
@@ -104,7 +104,7 @@ static dv_status find_tested(const dv_dataset *dataset, const dv_dataset *other,
     *tested = NULL;
     DV_TRY_GOTO(list_files(dataset, &mine, &mine_count));
     DV_TRY_GOTO(list_files(other, &theirs, &their_count));
-    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof **tested, tested));
+    DV_TRY_GOTO(dv_calloc(dataset->count, sizeof **tested, tested));
     for (size_t i = 0, k = 0; i < mine_count; i++) {
         while (k < their_count && by_file(&theirs[k], &mine[i]) < 0)
             k++;
@@ -177,8 +177,8 @@ dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *no
     size_t noise_count = 0, count = dataset->count;
     if (noise_paths[0] != '\0')
         DV_TRY(dv_noise_list(noise_paths, &noises, &noise_count));
-    DV_TRY_GOTO(dv__calloc(count + noise_count, sizeof *paths, &paths));
-    DV_TRY_GOTO(dv__calloc(count + noise_count, sizeof *contents, &contents));
+    DV_TRY_GOTO(dv_calloc(count + noise_count, sizeof *paths, &paths));
+    DV_TRY_GOTO(dv_calloc(count + noise_count, sizeof *contents, &contents));
     for (size_t i = 0; i < count; i++) {
         paths[i] = dataset->clips[i].path;
         contents[i] = dataset->clips[i].content;

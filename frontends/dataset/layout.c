@@ -32,7 +32,7 @@ static const char *folder_of(const reading *how, const dv__found *clip, int i)
 /* A file's name less its ending; owned by the caller. */
 static dv_status stem_of(const char *name, char **stem)
 {
-    DV_TRY(dv__strdup(name, stem));
+    DV_TRY(dv_strdup(name, stem));
     *strrchr(*stem, '.') = '\0';
     return DV_OK;
 }
@@ -189,7 +189,7 @@ static dv_status inner_recur(const reading *how, bool *out)
 {
     folder_pair *pairs; /* (count) */
     size_t count = how->survey->count, inner = 0, distinct = 0;
-    DV_TRY(dv__calloc(count, sizeof *pairs, &pairs));
+    DV_TRY(dv_calloc(count, sizeof *pairs, &pairs));
     for (size_t i = 0; i < count; i++) {
         const dv__found *clip = &how->survey->clips[i];
         pairs[i] = (folder_pair){folder_of(how, clip, 0), folder_of(how, clip, 1)};

@@ -17,8 +17,8 @@ dv_status dv_dataset_give_noises(dv_dataset *dataset, const int64_t *indices, in
     dv_status status;
     uint64_t *keys = NULL;
     size_t *which = NULL;
-    DV_TRY_GOTO(dv__calloc((size_t)count, sizeof *keys, &keys));
-    DV_TRY_GOTO(dv__calloc((size_t)count, sizeof *which, &which));
+    DV_TRY_GOTO(dv_calloc((size_t)count, sizeof *keys, &keys));
+    DV_TRY_GOTO(dv_calloc((size_t)count, sizeof *which, &which));
     for (int64_t i = 0; i < count; i++)
         keys[i] = key_of(dataset, &dataset->clips[indices[i]]);
     DV_TRY_GOTO(dv_noise_share(seed, keys, (size_t)count, noises->count, which));
@@ -72,7 +72,7 @@ static dv_status load_clip(const dv_dataset *dataset, const dv__loading *how, dv
     dv_audio audio;
     dv_status status = read_clip(how, clip, &audio);
     if (status != DV_OK) {
-        dv_status copied = dv__strdup(dv_error_message(), &out->problem);
+        dv_status copied = dv_strdup(dv_error_message(), &out->problem);
         return copied != DV_OK ? copied : status;
     }
     clip->sound = audio.facts;
@@ -132,15 +132,15 @@ static void log_remarks(const dv_dataset *dataset, const dv_log *log)
         const dv_clip *first = NULL;
         size_t count = dv__remarked(dataset, (dv_audio_remark)remark, &first);
         if (count > 0)
-            dv__log(log, DV_LOG_WARNING, DV__REMARK_FORMAT, count, count > 1 ? "s" : "",
-                    first->path, dv_audio_remark_text((dv_audio_remark)remark));
+            dv_log_write(log, DV_LOG_WARNING, DV__REMARK_FORMAT, count, count > 1 ? "s" : "",
+                         first->path, dv_audio_remark_text((dv_audio_remark)remark));
     }
 }
 
 void dv__log_problems(const dv_dataset *dataset, size_t from, const dv_log *log)
 {
     for (size_t i = from; i < dataset->skipped; i++)
-        dv__log(log, DV_LOG_WARNING, "clip left out: %s", dataset->problems[i]);
+        dv_log_write(log, DV_LOG_WARNING, "clip left out: %s", dataset->problems[i]);
 }
 
 /* What comes of the clips that were tried: gaps, or the end. */
@@ -164,7 +164,7 @@ dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *lo
 {
     outcome *outcomes; /* (total) */
     size_t total = dataset->count;
-    DV_TRY(dv__calloc(total, sizeof *outcomes, &outcomes));
+    DV_TRY(dv_calloc(total, sizeof *outcomes, &outcomes));
 
     int threads = dv_threads_reserve(omp_get_max_threads(), log);
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
@@ -195,7 +195,7 @@ dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend
                              .mix = mix};
     size_t before = dataset->skipped;
     for (size_t i = 0; mix == NULL && i < dataset->note_count; i++)
-        dv__log(log, DV_LOG_WARNING, "%s", dataset->notes[i]);
+        dv_log_write(log, DV_LOG_WARNING, "%s", dataset->notes[i]);
     dv_status status = dv__load(dataset, &how, log);
     dv__log_problems(dataset, before, log);
     if (status == DV_OK)

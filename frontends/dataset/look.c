@@ -33,10 +33,10 @@ dv_status dv__find(const dv__looker *looker, dv_finding_kind kind, size_t count,
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    DV_TRY(dv__grow(look->count, sizeof *look->findings, &look->capacity, &look->findings));
+    DV_TRY(dv_grow(look->count, sizeof *look->findings, &look->capacity, &look->findings));
     dv_finding *finding = &look->findings[look->count];
     *finding = (dv_finding){.kind = kind, .count = count};
-    DV_TRY(dv__strdup(text, &finding->text));
+    DV_TRY(dv_strdup(text, &finding->text));
     look->count++;
     return DV_OK;
 }
@@ -148,7 +148,7 @@ static dv_status find_empty_classes(const dv__looker *looker)
     const dv_dataset *dataset = looker->dataset;
     bool tests = false;
     size_t *counts; /* (labels, parts) */
-    DV_TRY(dv__calloc(dataset->label_count * DV_PART_COUNT, sizeof *counts, &counts));
+    DV_TRY(dv_calloc(dataset->label_count * DV_PART_COUNT, sizeof *counts, &counts));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         counts[clip->label * DV_PART_COUNT + (int)clip->part]++;
@@ -188,7 +188,7 @@ static dv_status find_speaker_is_class(const dv__looker *looker)
     const dv_dataset *dataset = looker->dataset;
     const dv_clip **clips;
     size_t count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof *clips, &clips));
+    DV_TRY(dv_calloc(dataset->count, sizeof *clips, &clips));
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].speaker[0] != '\0')
             clips[count++] = &dataset->clips[i];
@@ -413,7 +413,7 @@ void dv_look_log(const dv_look *look, const dv_dataset *dataset, const dv_log *l
         if (finding->kind == DV_FINDING_UNREADABLE)
             dv__log_problems(dataset, 0, log);
         else
-            dv__log(log, DV_LOG_WARNING, "%s", finding->text);
+            dv_log_write(log, DV_LOG_WARNING, "%s", finding->text);
     }
 }
 

@@ -47,7 +47,7 @@ static int marked(const char *text)
 
 dv_status dv__label_key(const char *label, char **key)
 {
-    DV_TRY(dv__calloc(2 * strlen(label) + 1, 1, key)); /* two bytes become three at most */
+    DV_TRY(dv_calloc(2 * strlen(label) + 1, 1, key)); /* two bytes become three at most */
     char *to = *key;
     for (const char *c = label; *c != '\0'; c++) {
         int index = marked(c);
@@ -94,7 +94,7 @@ dv_status dv__find_alike(const dv__looker *looker)
     const dv_dataset *dataset = looker->dataset;
     size_t count = dataset->label_count;
     label_key *keys;
-    DV_TRY(dv__calloc(count, sizeof *keys, &keys));
+    DV_TRY(dv_calloc(count, sizeof *keys, &keys));
     dv_status status = DV_OK;
     for (size_t i = 0; i < count && status == DV_OK; i++) {
         keys[i].label = dataset->labels[i];
@@ -135,7 +135,7 @@ static int by_content(const void *a, const void *b)
 static dv_status list_contents(const dv_dataset *dataset, content_of_clip **list, size_t *count)
 {
     *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **list, list));
+    DV_TRY(dv_calloc(dataset->count, sizeof **list, list));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         if (clip->content != 0 && !dv__is_silent(clip))

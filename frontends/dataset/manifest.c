@@ -60,8 +60,8 @@ static dv_status add_further(further *all, const char *name)
     }
     if (name[0] == '\0')
         return DV_OK;
-    DV_TRY(dv__grow(all->count, sizeof *all->names, &all->capacity, &all->names));
-    DV_TRY(dv__strdup(name, &all->names[all->count]));
+    DV_TRY(dv_grow(all->count, sizeof *all->names, &all->capacity, &all->names));
+    DV_TRY(dv_strdup(name, &all->names[all->count]));
     size_t used = strlen(all->text);
     snprintf(all->text + used, sizeof all->text - used, "%s'%s'", all->count > 0 ? ", " : "", name);
     all->count++;
@@ -280,7 +280,7 @@ dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *
     manifest in = {.listing = listing, .dataset = dataset};
     char *folder;
     DV_TRY(dv_csv_open(path, &in.csv));
-    dv_status status = dv__strdup(path, &folder);
+    dv_status status = dv_strdup(path, &folder);
     if (status == DV_OK) {
         char *slash = strrchr(folder, '/');
         folder[slash != NULL ? slash + 1 - folder : 0] = '\0';

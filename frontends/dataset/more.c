@@ -23,7 +23,7 @@ dv_status dv__names_read(const char *path, dv__names *out)
         DV_TRY(dv_csv_read(&out->csv, &row));
         if (row.count == 0)
             break;
-        DV_TRY(dv__grow(out->count, sizeof *out->list, &out->capacity, &out->list));
+        DV_TRY(dv_grow(out->count, sizeof *out->list, &out->capacity, &out->list));
         out->list[out->count++] = row.fields[0];
     }
     if (out->count > 1)
@@ -137,7 +137,7 @@ static dv_status find_below(const dv_dataset *dataset, const char *path, char **
     size_t size = strlen(path) + (size_t)length + 2;
     if (below[length] != '/')
         return DV_OK;
-    DV_TRY(dv__calloc(size, 1, out));
+    DV_TRY(dv_calloc(size, 1, out));
     snprintf(*out, size, "%s/%.*s", path, length, below);
     bool several = dv_dataset_open(*out, &inner) == DV_OK && inner.label_count > 1;
     dv_dataset_free(&inner);
@@ -167,7 +167,7 @@ static dv_status require_classes(const dv_dataset *dataset, const char *path)
 /* The number that each label of `from` has in `to`, or -1: *numbers (from->label_count), owned. */
 static dv_status number_labels(const dv_dataset *from, const dv_dataset *to, int **numbers)
 {
-    DV_TRY(dv__calloc(from->label_count, sizeof **numbers, numbers));
+    DV_TRY(dv_calloc(from->label_count, sizeof **numbers, numbers));
     for (size_t i = 0; i < from->label_count; i++) {
         size_t k = 0;
         while (k < to->label_count && strcmp(from->labels[i], to->labels[k]) != 0)
@@ -268,12 +268,12 @@ dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config)
     if (more->kind != DV_TREE_LIST)
         return dv_tree_fail(more, "data: more: expected a list of maps with path, split, ...");
     opened before = {0};
-    DV_TRY(dv__calloc(more->count + 1, sizeof *before.sources, &before.sources));
+    DV_TRY(dv_calloc(more->count + 1, sizeof *before.sources, &before.sources));
     dv_status status = check_new(config->path, &before);
     for (size_t i = 0; status == DV_OK && i < more->count; i++) {
         status = add_source(dataset, more->children[i], dv__kept_words(config) != NULL, &before);
         if (status != DV_OK)
-            status = dv__fail_within(status, "data.more: item %zu", i + 1);
+            status = dv_fail_within(status, "data.more: item %zu", i + 1);
     }
     free(before.sources);
     return status;

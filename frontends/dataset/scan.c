@@ -19,11 +19,11 @@ void dv__survey_free(dv__survey *survey)
 /* `below`: the path below the root of the folder that holds the sound; "": the root. */
 static dv_status add_found(dv__survey *survey, const char *below, const char *name)
 {
-    DV_TRY(dv__grow(survey->count, sizeof *survey->clips, &survey->capacity, &survey->clips));
+    DV_TRY(dv_grow(survey->count, sizeof *survey->clips, &survey->capacity, &survey->clips));
     dv__found *found = &survey->clips[survey->count++];
     *found = (dv__found){.depth = 0};
     DV_TRY(dv_join(below, name, &found->path));
-    DV_TRY(dv__strdup(found->path, &found->text));
+    DV_TRY(dv_strdup(found->path, &found->text));
     found->name = found->text;
     for (char *slash; (slash = strchr(found->name, '/')) != NULL; found->name = slash + 1) {
         *slash = '\0';

@@ -43,7 +43,7 @@ static dv_status find_recordings(const char *path, recordings *out)
     DV_TRY(dv_join(path, DV_BACKGROUND_NOISE, &out->folder));
     dv_status status = dv_sound_folder_read(out->folder, &found);
     if (status == DV_OK)
-        status = dv__calloc(found.sound_count, sizeof *out->items, &out->items);
+        status = dv_calloc(found.sound_count, sizeof *out->items, &out->items);
     for (size_t i = 0; status == DV_OK && i < found.sound_count; i++) {
         recording *item = &out->items[out->count];
         status = dv_join(out->folder, found.sounds[i], &item->path);
@@ -86,8 +86,8 @@ static dv_status add_stretch(dv_dataset *dataset, const recordings *all, dv_part
     while (strcmp(dataset->labels[clip->label], DV_SILENCE) != 0)
         clip->label++;
     dataset->count++;
-    DV_TRY(dv__strdup(item->path, &clip->path));
-    return dv__strdup("", &clip->speaker);
+    DV_TRY(dv_strdup(item->path, &clip->path));
+    return dv_strdup("", &clip->speaker);
 }
 
 static dv_status add_part(dv_dataset *dataset, const recordings *all, dv_part part, int64_t wanted,
@@ -149,5 +149,5 @@ dv_status dv__add_silence(dv_dataset *dataset, const dv_data_config *config,
     if (status == DV_OK && total > 0)
         status = add_stretches(dataset, &all, wanted, total, config->seed);
     recordings_free(&all);
-    return status == DV_EIO ? dv__fail_within(status, "data.silence") : status;
+    return status == DV_EIO ? dv_fail_within(status, "data.silence") : status;
 }

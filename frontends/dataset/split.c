@@ -26,8 +26,8 @@ static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers
 {
     dv_status status;
     *speakers = (speaker_list){0};
-    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *speakers->names, &speakers->names));
-    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *speakers->of_clip, &speakers->of_clip));
+    DV_TRY_GOTO(dv_calloc(dataset->count, sizeof *speakers->names, &speakers->names));
+    DV_TRY_GOTO(dv_calloc(dataset->count, sizeof *speakers->of_clip, &speakers->of_clip));
     for (size_t i = 0; i < dataset->count; i++)
         speakers->names[i] = dataset->clips[i].speaker;
     qsort(speakers->names, dataset->count, sizeof *speakers->names, dv_by_name);
@@ -51,7 +51,7 @@ fail:
 /* 0 .. count-1 shuffled; owned by the caller. */
 static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
 {
-    DV_TRY(dv__calloc((size_t)count, sizeof **order, order));
+    DV_TRY(dv_calloc((size_t)count, sizeof **order, order));
     for (int64_t i = 0; i < count; i++)
         (*order)[i] = i;
     dv_rng_shuffle(rng, *order, count);
@@ -64,9 +64,9 @@ static dv_status list_training(const dv_dataset *dataset, const speaker_list *sp
                                const int64_t *rank, bool **from, int64_t **strata)
 {
     *strata = NULL;
-    DV_TRY(dv__calloc(dataset->count, sizeof **from, from));
+    DV_TRY(dv_calloc(dataset->count, sizeof **from, from));
     if (rank != NULL)
-        DV_TRY(dv__calloc(dataset->count, sizeof **strata, strata));
+        DV_TRY(dv_calloc(dataset->count, sizeof **strata, strata));
     for (size_t i = 0; i < dataset->count; i++) {
         (*from)[i] = dataset->clips[i].part == DV_TRAIN;
         if (rank != NULL)
@@ -127,7 +127,7 @@ static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers
     wanted = wanted > present_count - 1 ? present_count - 1 : wanted;
     keyed_speaker *keyed;
     int64_t count = 0;
-    DV_TRY(dv__calloc((size_t)speakers->count, sizeof *keyed, &keyed));
+    DV_TRY(dv_calloc((size_t)speakers->count, sizeof *keyed, &keyed));
     for (int64_t i = 0; i < speakers->count; i++) {
         if (present[i])
             keyed[count++] = (keyed_speaker){
@@ -206,7 +206,7 @@ static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speak
         return DV_FAIL(DV_ECONFIG, "data.split: speaker: there is one speaker, '%s'",
                        speakers->names[0]);
     bool *present;
-    DV_TRY(dv__calloc((size_t)speakers->count, sizeof *present, &present));
+    DV_TRY(dv_calloc((size_t)speakers->count, sizeof *present, &present));
     int64_t count = find_present(dataset, speakers, present);
     dv_status status = draw_speakers(dataset, speakers, present, count, config->test, config,
                                      DV__DRAW_TEST, DV_TEST);
@@ -371,7 +371,7 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
     dv_status status;
     bool *present = NULL;
     int64_t *rank = NULL;
-    DV_TRY_GOTO(dv__calloc((size_t)speakers->count, sizeof *present, &present));
+    DV_TRY_GOTO(dv_calloc((size_t)speakers->count, sizeof *present, &present));
     DV_TRY_GOTO(rank_speakers(speakers, config, &rank));
     int64_t count = find_present(dataset, speakers, present);
     if (kind == DV_SPLIT_SPEAKER && count >= speakers_to_hold_out)

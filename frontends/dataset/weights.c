@@ -8,7 +8,7 @@
 static dv_status balance(dv_dataset *dataset)
 {
     int64_t *counts, clips = 0, labels = 0;
-    DV_TRY(dv__calloc(dataset->label_count, sizeof *counts, &counts));
+    DV_TRY(dv_calloc(dataset->label_count, sizeof *counts, &counts));
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].part != DV_TRAIN)
             continue;
@@ -66,7 +66,7 @@ dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights)
     if (weights == NULL || weights->kind == DV_TREE_NULL ||
         (scalar && strcmp(weights->text, "none") == 0))
         return DV_OK;
-    DV_TRY(dv__calloc(dataset->label_count, sizeof(float), &dataset->class_weights));
+    DV_TRY(dv_calloc(dataset->label_count, sizeof(float), &dataset->class_weights));
     if (scalar && strcmp(weights->text, "balanced") == 0)
         return balance(dataset);
     if (weights->kind == DV_TREE_LIST)

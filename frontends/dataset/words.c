@@ -105,7 +105,7 @@ static dv_status draw_all_unknown(choice *how)
         return DV_OK;
     if (how->kept_count == how->dataset->label_count)
         return DV_FAIL(DV_ECONFIG, "data.unknown: every word is kept; data.labels says which are");
-    DV_TRY(dv__calloc(how->dataset->count, sizeof *from, &from));
+    DV_TRY(dv_calloc(how->dataset->count, sizeof *from, &from));
     dv_status status = DV_OK;
     for (int part = 0; status == DV_OK && part < DV_PART_COUNT; part++)
         status = draw_unknown(how, (dv_part)part, from);
@@ -128,7 +128,7 @@ static dv_status add_label(dv_dataset *dataset, const char *label)
 {
     if (number_of(dataset, label) >= 0)
         return DV_OK;
-    DV_TRY(dv__strdup(label, &dataset->labels[dataset->label_count]));
+    DV_TRY(dv_strdup(label, &dataset->labels[dataset->label_count]));
     dataset->label_count++;
     return DV_OK;
 }
@@ -141,7 +141,7 @@ static dv_status make_labels(choice *how, dv_dataset *before)
     *before = (dv_dataset){.labels = dataset->labels, .label_count = dataset->label_count};
     dataset->labels = NULL;
     dataset->label_count = 0;
-    DV_TRY(dv__calloc(before->label_count + 2, sizeof *dataset->labels, &dataset->labels));
+    DV_TRY(dv_calloc(before->label_count + 2, sizeof *dataset->labels, &dataset->labels));
     for (size_t k = 0; k < before->label_count; k++) {
         if (how->kept[k])
             DV_TRY(add_label(dataset, before->labels[k]));
@@ -181,8 +181,8 @@ dv_status dv__choose_words(dv_dataset *dataset, const dv_data_config *config)
     choice how = {.dataset = dataset, .config = config};
     if (dv__kept_words(config) == NULL && config->unknown <= 0 && config->silence <= 0)
         return DV_OK;
-    DV_TRY_GOTO(dv__calloc(dataset->label_count, sizeof *how.kept, &how.kept));
-    DV_TRY_GOTO(dv__calloc(dataset->count, sizeof *how.unknown, &how.unknown));
+    DV_TRY_GOTO(dv_calloc(dataset->label_count, sizeof *how.kept, &how.kept));
+    DV_TRY_GOTO(dv_calloc(dataset->count, sizeof *how.unknown, &how.unknown));
     DV_TRY_GOTO(keep_words(&how));
     find_means(&how);
     DV_TRY_GOTO(draw_all_unknown(&how));

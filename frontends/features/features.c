@@ -148,7 +148,7 @@ static dv_status make_window(dv_frontend *frontend)
 {
     int64_t size = frontend->config.window;
     int64_t before = (frontend->config.n_fft - size) / 2;
-    DV_TRY(dv__calloc((size_t)frontend->config.n_fft, sizeof(float), &frontend->window));
+    DV_TRY(dv_calloc((size_t)frontend->config.n_fft, sizeof(float), &frontend->window));
     for (int64_t i = 0; i < size; i++) {
         double phase = 2.0 * acos(-1.0) * (double)i / (double)size;
         frontend->window[before + i] = (float)(0.5 - 0.5 * cos(phase));
@@ -164,8 +164,8 @@ static dv_status make_loads(dv_frontend *frontend)
     int64_t pitch = blocks * DV__LANES + (config->n_fft - 1) / config->hop;
     frontend->pitch = (pitch + 3) / 4 * 4; /* four are laid out at a time */
     frontend->phases = config->hop < config->n_fft ? config->hop : config->n_fft;
-    DV_TRY(dv__calloc((size_t)config->n_fft, sizeof(float), &frontend->weights));
-    DV_TRY(dv__calloc((size_t)config->n_fft, sizeof(int32_t), &frontend->offsets));
+    DV_TRY(dv_calloc((size_t)config->n_fft, sizeof(float), &frontend->weights));
+    DV_TRY(dv_calloc((size_t)config->n_fft, sizeof(int32_t), &frontend->offsets));
     for (int64_t n = 0; n < config->n_fft; n++) {
         frontend->weights[n] = 0.5F * frontend->window[n];
         frontend->offsets[n] = (int32_t)(n % config->hop * frontend->pitch + n / config->hop);
@@ -178,7 +178,7 @@ static dv_status make_dct(dv_frontend *frontend)
 {
     int64_t rows = frontend->config.n_mfcc;
     int64_t bands = frontend->config.n_mels;
-    DV_TRY(dv__calloc((size_t)(rows * bands), sizeof(float), &frontend->dct));
+    DV_TRY(dv_calloc((size_t)(rows * bands), sizeof(float), &frontend->dct));
     for (int64_t row = 0; row < rows; row++) {
         double scale = sqrt((row == 0 ? 1.0 : 2.0) / (double)bands);
         for (int64_t band = 0; band < bands; band++) {
@@ -195,7 +195,7 @@ dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out
     dv_frontend *frontend = NULL;
     *out = NULL;
     DV_TRY(dv__features_check(config));
-    DV_TRY(dv__calloc(1, sizeof *frontend, &frontend));
+    DV_TRY(dv_calloc(1, sizeof *frontend, &frontend));
     frontend->config = *config;
     frontend->samples = dv__features_samples(config);
     frontend->frames = dv__features_frames(config);

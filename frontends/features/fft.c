@@ -52,8 +52,8 @@ dv_status dv__fft_create(int64_t size, dv__fft *fft)
     memset(fft, 0, sizeof *fft);
     fft->size = size;
     /* FACTORS for size / 16 indices in the first pass, an eighth of that in each next. */
-    DV_TRY_GOTO(dv__calloc((size_t)size, sizeof(float), &fft->twiddles));
-    DV_TRY_GOTO(dv__calloc((size_t)points * 2, sizeof(float), &fft->unpack));
+    DV_TRY_GOTO(dv_calloc((size_t)size, sizeof(float), &fft->twiddles));
+    DV_TRY_GOTO(dv_calloc((size_t)points * 2, sizeof(float), &fft->unpack));
     float *to = fft->twiddles;
     for (int64_t length = points; length >= RADIX; length /= RADIX)
         for (int64_t p = 0; p < length / RADIX; p++)

@@ -104,11 +104,11 @@ dv_status dv__mel_create(const dv_features_config *config, dv__mel *mel)
     size_t bins = (size_t)config->n_fft / 2 + 1;
     memset(mel, 0, sizeof *mel);
     mel->bands = config->n_mels;
-    DV_TRY_GOTO(dv__calloc(bins, sizeof *row, &row));
-    DV_TRY_GOTO(dv__calloc(bands, sizeof *mel->first, &mel->first));
-    DV_TRY_GOTO(dv__calloc(bands + 1, sizeof *mel->start, &mel->start));
+    DV_TRY_GOTO(dv_calloc(bins, sizeof *row, &row));
+    DV_TRY_GOTO(dv_calloc(bands, sizeof *mel->first, &mel->first));
+    DV_TRY_GOTO(dv_calloc(bands + 1, sizeof *mel->start, &mel->start));
     /* A bin lies inside at most two triangles. */
-    DV_TRY_GOTO(dv__calloc(2 * bins, sizeof *mel->weights, &mel->weights));
+    DV_TRY_GOTO(dv_calloc(2 * bins, sizeof *mel->weights, &mel->weights));
     for (int64_t band = 0; band < config->n_mels; band++)
         DV_TRY_GOTO(add_band(config, band, row, mel));
     free(row);

@@ -48,9 +48,9 @@ static dv_status spectrogram(const dv_features_config *config, const float *wind
     double *turns = NULL;
     double *frame = NULL;
     double *column = NULL;
-    DV_TRY_GOTO(dv__calloc((size_t)size * 2, sizeof *turns, &turns));
-    DV_TRY_GOTO(dv__calloc((size_t)size, sizeof *frame, &frame));
-    DV_TRY_GOTO(dv__calloc((size_t)size, sizeof *column, &column));
+    DV_TRY_GOTO(dv_calloc((size_t)size * 2, sizeof *turns, &turns));
+    DV_TRY_GOTO(dv_calloc((size_t)size, sizeof *frame, &frame));
+    DV_TRY_GOTO(dv_calloc((size_t)size, sizeof *column, &column));
     for (int64_t n = 0; n < size; n++) {
         turns[2 * n] = cos(2 * pi() * (double)n / (double)size);
         turns[2 * n + 1] = sin(2 * pi() * (double)n / (double)size);
@@ -125,7 +125,7 @@ static dv_status mel_spectrogram(const dv_features_config *config, const double 
 {
     int64_t frames = dv__features_frames(config);
     double *weights = NULL;
-    DV_TRY(dv__calloc((size_t)config->n_fft, sizeof *weights, &weights));
+    DV_TRY(dv_calloc((size_t)config->n_fft, sizeof *weights, &weights));
     for (int64_t band = 0; band < config->n_mels; band++) {
         band_weights(config, band, weights);
         for (int64_t t = 0; t < frames; t++) {
@@ -211,8 +211,8 @@ dv_status dv_frontend_reference(const dv_features_config *config, const float *w
     DV_TRY(dv__features_check(config));
     int64_t frames = dv__features_frames(config);
     int64_t spectrum = (config->n_fft / 2 + 1) * frames;
-    DV_TRY_GOTO(dv__calloc((size_t)spectrum, sizeof *power, &power));
-    DV_TRY_GOTO(dv__calloc((size_t)(config->n_mels * frames), sizeof *bands, &bands));
+    DV_TRY_GOTO(dv_calloc((size_t)spectrum, sizeof *power, &power));
+    DV_TRY_GOTO(dv_calloc((size_t)(config->n_mels * frames), sizeof *bands, &bands));
     DV_TRY_GOTO(spectrogram(config, window, power));
     double *log_power = config->type == DV_FEATURES_SPECTROGRAM ? power : bands;
     int64_t count = config->type == DV_FEATURES_SPECTROGRAM ? spectrum : config->n_mels * frames;

@@ -35,7 +35,7 @@ static dv_status read_text(const dv_checkpoint *checkpoint, const char *key, dv_
     if (text == NULL)
         return DV_OK;
     dv_status status = dv_yaml_parse(text, strlen(text), key, out);
-    return status == DV_OK ? DV_OK : dv__fail_within(DV_EFORMAT, "%s", checkpoint->path);
+    return status == DV_OK ? DV_OK : dv_fail_within(DV_EFORMAT, "%s", checkpoint->path);
 }
 
 static dv_status check_texts(const dv_checkpoint *checkpoint)
@@ -58,7 +58,7 @@ static dv_status check_texts(const dv_checkpoint *checkpoint)
 
 static dv_status open_file(const char *path, dv_checkpoint *out)
 {
-    DV_TRY(dv__strdup(path, &out->path));
+    DV_TRY(dv_strdup(path, &out->path));
     DV_TRY(dv_safetensors_read(path, &out->file));
     DV_TRY(read_text(out, config_key, &out->config));
     DV_TRY(read_text(out, labels_key, &out->labels));
@@ -136,7 +136,7 @@ dv_status dv_checkpoint_put(const dv_safetensors_entry *entry, dv_params *params
                             dv_buffer buffer)
 {
     float *values;
-    DV_TRY(dv__calloc((size_t)params->items[index].count, sizeof *values, &values));
+    DV_TRY(dv_calloc((size_t)params->items[index].count, sizeof *values, &values));
     dv_status status = put(entry, params, index, buffer, values);
     free(values);
     return status;
@@ -245,7 +245,7 @@ static dv_status read_one(const dv_checkpoint *checkpoint, dv_params *params, in
     DV_TRY(check_entry(checkpoint->path, name, param, entry, checkpoint->state != NULL));
     dv_status status = put(entry, params, index, buffer, values);
     dv_safetensors_forget(checkpoint->file, entry);
-    return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", checkpoint->path);
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", checkpoint->path);
 }
 
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer)
@@ -254,7 +254,7 @@ dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params,
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
     float *values; /* one for all: fresh memory costs as much as what is done in it */
-    DV_TRY(dv__calloc(most_halves(checkpoint), sizeof *values, &values));
+    DV_TRY(dv_calloc(most_halves(checkpoint), sizeof *values, &values));
     dv_status status = DV_OK;
     for (int i = 0; status == DV_OK && i < params->count; i++) {
         if (dv_params_address(params, i, buffer) != NULL)
@@ -314,12 +314,12 @@ static dv_status collect(checkpoint_content *content, const dv_params *params, b
     for (int i = 0; i < params->count; i++)
         elements += (size_t)params->items[i].count;
     size_t most = (size_t)params->count * DV_BUFFER_COUNT;
-    DV_TRY(dv__calloc(most, sizeof *content->entries, &content->entries));
-    DV_TRY(dv__calloc(most, sizeof *content->names, &content->names));
+    DV_TRY(dv_calloc(most, sizeof *content->entries, &content->entries));
+    DV_TRY(dv_calloc(most, sizeof *content->names, &content->names));
     size_t buffers = 0;
     for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++)
         buffers += is_written(params, (dv_buffer)buffer, training) ? 1 : 0;
-    DV_TRY(dv__calloc(elements * buffers, sizeof(float), &content->data));
+    DV_TRY(dv_calloc(elements * buffers, sizeof(float), &content->data));
     content->next = content->data;
     for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
         if (is_written(params, (dv_buffer)buffer, training))
@@ -365,9 +365,9 @@ static dv_status halve(checkpoint_content *content, const dv_params *params)
     for (int i = 0; i < params->count; i++)
         elements += may_be_half(&params->items[i]) ? (size_t)params->items[i].count : 0;
     DV_ASSERT(content->count == (size_t)params->count);
-    DV_TRY(dv__calloc(elements, sizeof *content->halves, &content->halves));
+    DV_TRY(dv_calloc(elements, sizeof *content->halves, &content->halves));
     dv_safetensors_entry *behind;
-    DV_TRY(dv__calloc(content->count, sizeof *behind, &behind));
+    DV_TRY(dv_calloc(content->count, sizeof *behind, &behind));
     dv_status status = DV_OK;
     uint16_t *next = content->halves;
     for (size_t i = 0; status == DV_OK && i < content->count; i++) {
@@ -446,5 +446,5 @@ dv_status dv_checkpoint_write_weights(const char *path, const dv_params *params,
 {
     checkpoint_texts texts = {config, labels, NULL};
     dv_status status = write_file(path, params, &texts, true, precision);
-    return status == DV_ENUMERIC ? dv__fail_within(status, "cannot write '%s'", path) : status;
+    return status == DV_ENUMERIC ? dv_fail_within(status, "cannot write '%s'", path) : status;
 }

@@ -63,8 +63,8 @@ static dv_status write_text(dv_context *context, char **out)
 
 static void warn(const dv_context *context)
 {
-    dv__log(&context->log, DV_LOG_WARNING, "the chosen algorithms are not kept: %s",
-            dv_error_message());
+    dv_log_write(&context->log, DV_LOG_WARNING, "the chosen algorithms are not kept: %s",
+                 dv_error_message());
 }
 
 void dv_choices_recall(dv_context *context, const char *checkpoint, dv_choices *out)
@@ -95,7 +95,7 @@ void dv_choices_keep(dv_context *context, const dv_choices *choices)
     bool same = status == DV_OK && choices->text != NULL && strcmp(text, choices->text) == 0;
     if (status == DV_OK && !same && text[0] != '\0') {
         size_t size = strlen(choices->about) + strlen(text) + 2;
-        status = dv__calloc(size, 1, &whole);
+        status = dv_calloc(size, 1, &whole);
         if (status == DV_OK) {
             snprintf(whole, size, "%s\n%s", choices->about, text);
             status = dv_atomic_file_store(choices->path, whole, size - 1);

@@ -23,13 +23,13 @@ dv_status dv_recognizer_open(const char *checkpoint, int threads, dv_log_fn log,
         return DV_FAIL(DV_EARG, "%s: %d threads, must be 0 or more", checkpoint, threads);
     dv_status status;
     dv_recognizer *recognizer;
-    DV_TRY(dv__calloc(1, sizeof *recognizer, &recognizer));
+    DV_TRY(dv_calloc(1, sizeof *recognizer, &recognizer));
     dv_log sink = {.write = log, .user = user};
     DV_TRY_GOTO(dv_predictor_load(
         checkpoint, &(dv_predictor_options){.device = "cpu", .threads = threads, .log = sink},
         &recognizer->predictor));
     recognizer->labels = (size_t)dv_predictor_classes(recognizer->predictor);
-    DV_TRY_GOTO(dv__calloc(recognizer->labels, sizeof *recognizer->exact, &recognizer->exact));
+    DV_TRY_GOTO(dv_calloc(recognizer->labels, sizeof *recognizer->exact, &recognizer->exact));
     *out = recognizer;
     return DV_OK;
 fail:
@@ -76,7 +76,7 @@ static dv_status begin_seen(dv_recognizer *recognizer, size_t count)
 {
     free(recognizer->seen);
     recognizer->seen_count = 0;
-    DV_TRY(dv__calloc(count, sizeof *recognizer->seen, &recognizer->seen));
+    DV_TRY(dv_calloc(count, sizeof *recognizer->seen, &recognizer->seen));
     recognizer->seen_count = count;
     return DV_OK;
 }
@@ -119,7 +119,7 @@ dv_status dv_recognizer_files(dv_recognizer *recognizer, const char *const *path
                               float *probabilities, dv_status *statuses)
 {
     dv_answer *answers;
-    dv_status status = dv__calloc(count, sizeof *answers, &answers);
+    dv_status status = dv_calloc(count, sizeof *answers, &answers);
     for (size_t i = 0; status == DV_OK && i < count; i++)
         answers[i].logits = probabilities + i * recognizer->labels;
     if (status == DV_OK)
@@ -159,7 +159,7 @@ static dv_status copy_audio(const float *samples, size_t count, int64_t from, in
                             dv_audio *audio)
 {
     *audio = (dv_audio){.count = (int64_t)count, .sample_rate = from};
-    DV_TRY(dv__calloc(count, sizeof *samples, &audio->samples));
+    DV_TRY(dv_calloc(count, sizeof *samples, &audio->samples));
     memcpy(audio->samples, samples, count * sizeof *samples);
     dv_status status = from != to ? dv_audio_resample("samples", to, audio) : DV_OK;
     if (status != DV_OK)

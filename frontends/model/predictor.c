@@ -106,13 +106,13 @@ dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *
 {
     *out = NULL;
     dv_predictor *predictor;
-    DV_TRY(dv__calloc(1, sizeof *predictor, &predictor));
+    DV_TRY(dv_calloc(1, sizeof *predictor, &predictor));
     predictor->threads = options->threads > 0 ? options->threads : dv_physical_cores();
     int threads_before = omp_get_max_threads();
     dv_status status = load(predictor, checkpoint, options);
     omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
     if (status == DV_ECONFIG || status == DV_ESHAPE)
-        status = dv__fail_within(DV_EFORMAT, "%s", checkpoint);
+        status = dv_fail_within(DV_EFORMAT, "%s", checkpoint);
     if (status != DV_OK) {
         dv_predictor_free(predictor);
         return status;
@@ -200,7 +200,7 @@ static dv_status worker_create(const dv_predictor *predictor, bool first, dv_wor
     memset(worker, 0, sizeof *worker);
     omp_set_num_threads(1); /* of this thread's tasks: one clip, one thread */
     size_t samples = (size_t)dv_frontend_samples(predictor->frontend);
-    DV_TRY(dv__calloc(samples, sizeof *worker->window, &worker->window));
+    DV_TRY(dv_calloc(samples, sizeof *worker->window, &worker->window));
     size_t scratch = (dv_frontend_scratch(predictor->frontend) + 63) / 64 * 64;
     worker->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
     if (worker->scratch == NULL)
@@ -208,7 +208,7 @@ static dv_status worker_create(const dv_predictor *predictor, bool first, dv_wor
     if (!predictor->context->backend->host_memory) {
         dv_shape shape = dv_graph_shape(predictor->graph, predictor->input);
         DV_TRY(
-            dv__calloc((size_t)dv_shape_count(shape), sizeof *worker->features, &worker->features));
+            dv_calloc((size_t)dv_shape_count(shape), sizeof *worker->features, &worker->features));
     }
     worker->plan = predictor->plan;
     if (first)
@@ -286,14 +286,14 @@ static void log_answer(const dv_log *log, const char *path, const dv_answer *ans
     const dv_seen *seen = &answer->seen;
     for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
         if ((answer->remarks >> remark & 1) != 0)
-            dv__log(log, DV_LOG_WARNING, "%s: %s", path,
-                    dv_audio_remark_text((dv_audio_remark)remark));
+            dv_log_write(log, DV_LOG_WARNING, "%s: %s", path,
+                         dv_audio_remark_text((dv_audio_remark)remark));
     }
     if (answer->longer && seen->seconds - (seen->to - seen->from) >= least)
-        dv__log(log, DV_LOG_WARNING,
-                "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s; "
-                "decavox predict --windows answers each",
-                path, seen->seconds, seen->from, seen->to);
+        dv_log_write(log, DV_LOG_WARNING,
+                     "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s; "
+                     "decavox predict --windows answers each",
+                     path, seen->seconds, seen->from, seen->to);
 }
 
 /* Tells of the answer, and of those after it that waited for it. */
@@ -389,11 +389,11 @@ static dv_status answer_windows(const dv_predictor *predictor, dv_worker *worker
     size_t count = (size_t)((audio->count + window - 1) / window);
     size_t classes = (size_t)dv_predictor_classes(predictor);
     float *copy = NULL;
-    DV_TRY(dv__calloc(count, sizeof *answer->stretches, &answer->stretches));
+    DV_TRY(dv_calloc(count, sizeof *answer->stretches, &answer->stretches));
     answer->stretch_count = (int64_t)count;
-    dv_status status = dv__calloc(count * classes, sizeof(float), &answer->stretches[0].logits);
+    dv_status status = dv_calloc(count * classes, sizeof(float), &answer->stretches[0].logits);
     if (status == DV_OK)
-        status = dv__calloc((size_t)window, sizeof *copy, &copy);
+        status = dv_calloc((size_t)window, sizeof *copy, &copy);
     if (status == DV_OK)
         status = answer_stretches(predictor, worker, audio->samples, audio->count, copy, answer);
     free(copy);
@@ -415,7 +415,7 @@ static dv_status read_and_answer(const dv_job *job, dv_worker *worker, const cha
                                     : answer_samples(predictor, worker, audio.samples, audio.count,
                                                      answer->logits, &answer->seen);
     dv_audio_free(&audio);
-    return status == DV_OK ? DV_OK : dv__fail_within(status, "%s", path);
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", path);
 }
 
 static dv_status answer_file(const dv_job *job, dv_worker *worker, int64_t i)
@@ -454,7 +454,7 @@ dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *pa
                   .paths = paths,
                   .answers = answers,
                   .turns = &turns};
-    DV_TRY(dv__calloc((size_t)count, sizeof *turns.there, &turns.there));
+    DV_TRY(dv_calloc((size_t)count, sizeof *turns.there, &turns.there));
     for (int64_t i = 0; i < count; i++)
         answers[i].stretches = NULL;
     dv_status status = run_job(&job);

@@ -62,7 +62,7 @@ static dv_status copy_header(reader *in, const dv_safetensors *file)
                        "not a safetensors file, or cut short",
                        (unsigned long long)size, rest, DV__MAX_HEADER_SIZE);
     in->header_size = (size_t)size;
-    DV_TRY(dv__calloc(in->header_size + 1, 1, &in->header));
+    DV_TRY(dv_calloc(in->header_size + 1, 1, &in->header));
     memcpy(in->header, file->map + DV__PREFIX_SIZE, in->header_size);
     in->data = file->map + DV__PREFIX_SIZE + in->header_size;
     in->data_size = rest - in->header_size;
@@ -210,11 +210,11 @@ static dv_status list_entries(dv_safetensors *file, int64_t data_size)
     placed_entry *placed = NULL;
     bool has_metadata = json_object_get(file->header, DV__METADATA_KEY) != NULL;
     size_t count = json_object_size(file->header) - (has_metadata ? 1 : 0);
-    DV_TRY(dv__calloc(count, sizeof *placed, &placed));
+    DV_TRY(dv_calloc(count, sizeof *placed, &placed));
     DV_TRY_GOTO(parse_entries(file->header, placed));
     qsort(placed, count, sizeof *placed, compare_places);
     DV_TRY_GOTO(check_cover(placed, count, data_size));
-    DV_TRY_GOTO(dv__calloc(count, sizeof *file->entries, &file->entries));
+    DV_TRY_GOTO(dv_calloc(count, sizeof *file->entries, &file->entries));
     for (size_t i = 0; i < count; i++)
         file->entries[i] = placed[i].entry;
     file->count = count;
@@ -289,7 +289,7 @@ static dv_status place_data(const reader *in, dv_safetensors *file)
         next += bytes;
         copied += is_aligned(entry) ? 0 : (bytes + 7) / 8 * 8;
     }
-    DV_TRY(dv__calloc(copied, 1, &file->copies));
+    DV_TRY(dv_calloc(copied, 1, &file->copies));
     unsigned char *copy = file->copies;
     for (size_t i = 0; i < file->count; i++) {
         dv_safetensors_entry *entry = &file->entries[i];
@@ -320,14 +320,14 @@ dv_status dv_safetensors_read(const char *path, dv_safetensors **out)
     reader in = {0};
     dv_safetensors *file = NULL;
     DV_TRY(dv_input_descriptor(path, &descriptor));
-    dv_status status = dv__calloc(1, sizeof *file, &file);
+    dv_status status = dv_calloc(1, sizeof *file, &file);
     if (status == DV_OK)
         status = read_file(&in, descriptor, file);
     close(descriptor);
     free(in.header);
     if (status != DV_OK) {
         dv_safetensors_free(file);
-        return dv__fail_within(status, "%s", path);
+        return dv_fail_within(status, "%s", path);
     }
     *out = file;
     return DV_OK;

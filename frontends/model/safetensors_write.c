@@ -77,7 +77,7 @@ static dv_status print_header(const json_t *header, char **out, size_t *out_size
     if (length == 0 || header_size > DV__MAX_HEADER_SIZE)
         return DV_FAIL(DV_EARG, "header of %zu bytes, must be 1 to %d", length,
                        DV__MAX_HEADER_SIZE);
-    DV_TRY(dv__calloc(size + 1, 1, &text)); /* one more, so that it can be searched as a string */
+    DV_TRY(dv_calloc(size + 1, 1, &text)); /* one more, so that it can be searched as a string */
     memcpy(text, &header_size, DV__PREFIX_SIZE);
     memset(text + DV__PREFIX_SIZE, ' ', size - DV__PREFIX_SIZE);
     if (json_dumpb(header, text + DV__PREFIX_SIZE, length, JSON_COMPACT) != length) {
@@ -128,7 +128,7 @@ dv_status dv_safetensors_write(const char *path, const dv_safetensors_pair *meta
     dv_atomic_file *file = NULL;
     dv_status status = make_header(metadata, metadata_count, entries, count, &text, &size);
     if (status != DV_OK)
-        return dv__fail_within(status, "cannot write '%s'", path);
+        return dv_fail_within(status, "cannot write '%s'", path);
     put_checksum(text, size, entries, count);
     DV_TRY_GOTO(dv_atomic_file_open(path, &file));
     DV_TRY_GOTO(dv_atomic_file_write(file, text, size));

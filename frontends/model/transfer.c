@@ -160,7 +160,7 @@ static dv_status write_entry(transfer *t, const char *path, const dv_safetensors
 {
     dv_status status = dv_checkpoint_put(entry, t->params, index, DV_VALUES);
     if (status != DV_OK)
-        return dv__fail_within(status, "%s", path);
+        return dv_fail_within(status, "%s", path);
     t->loaded[index] = true;
     return DV_OK;
 }
@@ -265,15 +265,15 @@ static dv_status begin(transfer *t)
 {
     if (t->params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
-    DV_TRY(dv__calloc((size_t)t->params->count, sizeof *t->loaded, &t->loaded));
-    DV_TRY(dv__calloc((size_t)t->params->count, sizeof *t->of_classes, &t->of_classes));
+    DV_TRY(dv_calloc((size_t)t->params->count, sizeof *t->loaded, &t->loaded));
+    DV_TRY(dv_calloc((size_t)t->params->count, sizeof *t->of_classes, &t->of_classes));
     find_classes(t);
     return DV_OK;
 }
 
 static dv_status take_items(transfer *t, const char *files)
 {
-    return is_file(files) ? take_file(t, files, "") : dv__each_item(files, take_item, t);
+    return is_file(files) ? take_file(t, files, "") : dv_each_item(files, take_item, t);
 }
 
 static dv_status end(transfer *t, dv_status status)
@@ -311,7 +311,7 @@ dv_status dv_transfer_all(const dv_params *from, const char *prefix, dv_params *
         snprintf(name, sizeof name, "%s.%s", prefix, from->items[i].name);
         int index = dv_params_find(to, name);
         DV_ASSERT(index >= 0 && to->items[index].count == from->items[i].count);
-        DV_TRY(dv__calloc((size_t)from->items[i].count, sizeof *values, &values));
+        DV_TRY(dv_calloc((size_t)from->items[i].count, sizeof *values, &values));
         dv_status status = dv_params_read(from, i, DV_VALUES, values);
         if (status == DV_OK)
             status = dv_params_write(to, index, DV_VALUES, values);

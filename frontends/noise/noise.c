@@ -23,7 +23,7 @@ typedef struct file_list {
 /* "folder/name", or `name` alone where `folder` is "". */
 static dv_status list_file(file_list *list, const char *folder, const char *name)
 {
-    DV_TRY(dv__grow(list->count, sizeof *list->files, &list->capacity, &list->files));
+    DV_TRY(dv_grow(list->count, sizeof *list->files, &list->capacity, &list->files));
     DV_TRY(dv_join(folder, name, &list->files[list->count]));
     list->count++;
     return DV_OK;
@@ -57,10 +57,10 @@ dv_status dv_noise_list(const char *paths, char ***files, size_t *count)
     file_list list = {0};
     *files = NULL;
     *count = 0;
-    dv_status status = dv__each_item(paths, list_path, &list);
+    dv_status status = dv_each_item(paths, list_path, &list);
     if (status != DV_OK) {
         dv_noise_unlist(list.files, list.count);
-        return status == DV_EARG ? dv__fail_within(status, "'%s'", paths) : status;
+        return status == DV_EARG ? dv_fail_within(status, "'%s'", paths) : status;
     }
     *files = list.files;
     *count = list.count;
@@ -79,7 +79,7 @@ void dv_noise_unlist(char **files, size_t count)
 static dv_status read_all(char **paths, size_t count, int64_t sample_rate, dv_noise_files *out)
 {
     int64_t total = 0;
-    DV_TRY(dv__calloc(count, sizeof *out->items, &out->items));
+    DV_TRY(dv_calloc(count, sizeof *out->items, &out->items));
     for (; out->count < count; out->count++) {
         dv_noise_file *noise = &out->items[out->count];
         DV_TRY(dv_audio_read(paths[out->count], sample_rate, DV_NOISE_MAX_SECONDS, &noise->audio));
@@ -155,7 +155,7 @@ dv_status dv_noise_share(uint64_t seed, const uint64_t *keys, size_t count, size
                          size_t *which)
 {
     turn *turns;
-    DV_TRY(dv__calloc(count, sizeof *turns, &turns));
+    DV_TRY(dv_calloc(count, sizeof *turns, &turns));
     for (size_t i = 0; i < count; i++)
         turns[i] = (turn){.order = draw_for(seed, keys[i], DRAW_ORDER), .clip = i};
     qsort(turns, count, sizeof *turns, by_order);

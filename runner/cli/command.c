@@ -17,7 +17,7 @@ static dv_status find_file(const dv_options *options, dv_arguments *arguments)
         strlen(arguments->operands[0]) >= sizeof path)
         return DV_OK;
     (configuration ? dv_home_file : dv_home_checkpoint)(arguments->operands[0], path, sizeof path);
-    DV_TRY(dv__strdup(path, &arguments->file));
+    DV_TRY(dv_strdup(path, &arguments->file));
     arguments->operands[0] = arguments->file;
     return DV_OK;
 }

@@ -98,7 +98,7 @@ static dv_status load(examples *all)
     dv_rng rng = {.seed = (uint64_t)experiment->train.seed, .use = DV_RNG_SHUFFLE};
     dv_rng_shuffle(&rng, all->order, all->clips);
     size_t samples = (size_t)dv_frontend_samples(all->frontend);
-    DV_TRY(dv__calloc(samples, sizeof *all->window, &all->window));
+    DV_TRY(dv_calloc(samples, sizeof *all->window, &all->window));
     size_t bytes = (dv_augment_scratch(all->augmenter) + 63) / 64 * 64;
     all->scratch = aligned_alloc(64, bytes);
     if (all->scratch == NULL)

@@ -87,7 +87,7 @@ dv_status dv_command_check_outputs(const dv_comparison *comparison, dv_output_ki
     for (size_t i = 0; i < comparison->count; i++) {
         const dv_measured *model = &comparison->models[i];
         char card[DV_STRING_SIZE + 8];
-        dv__card_path(model, card);
+        dv_card_path(model, card);
         DV_TRY(dv_outputs_spare(&outputs, "a model", model->path));
         DV_TRY(dv_outputs_spare(&outputs, "a model's card", card));
         if (!model->is_checkpoint)

@@ -122,7 +122,7 @@ static dv_status list_part(const dv_dataset *dataset, dv_part part, const dv_cli
                            size_t *count)
 {
     *count = 0;
-    DV_TRY(dv__calloc(dataset->count, sizeof **list, list));
+    DV_TRY(dv_calloc(dataset->count, sizeof **list, list));
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].part == part)
             (*list)[(*count)++] = &dataset->clips[i];
@@ -159,11 +159,12 @@ static dv_status tell_learnt(const making *m, const dv_ensemble_member *member,
         size_t learnt;
         DV_TRY(count_learnt(m, parts[i], of_member, &learnt));
         if (learnt > 0)
-            dv__log(&log, DV_LOG_WARNING,
-                    "%s was trained on %zu of the clips that %s: its split was another one (%s, "
-                    "data.seed %" PRId64 ")",
-                    member->path, learnt, i == 0 ? "decide the shares" : "test the ensemble",
-                    data->split, data->seed);
+            dv_log_write(
+                &log, DV_LOG_WARNING,
+                "%s was trained on %zu of the clips that %s: its split was another one (%s, "
+                "data.seed %" PRId64 ")",
+                member->path, learnt, i == 0 ? "decide the shares" : "test the ensemble",
+                data->split, data->seed);
     }
     return DV_OK;
 }

@@ -180,9 +180,9 @@ static dv_status predict(const dv_arguments *arguments, const predict_options *c
     int64_t count = (int64_t)arguments->count - 1, classes = dv_predictor_classes(predictor);
     dv_answer *answers = NULL;
     float *logits = NULL;
-    dv_status status = dv__calloc((size_t)count, sizeof *answers, &answers);
+    dv_status status = dv_calloc((size_t)count, sizeof *answers, &answers);
     if (status == DV_OK)
-        status = dv__calloc((size_t)(count * classes), sizeof *logits, &logits);
+        status = dv_calloc((size_t)(count * classes), sizeof *logits, &logits);
     for (int64_t i = 0; status == DV_OK && i < count; i++)
         answers[i].logits = logits + i * classes;
     if (status == DV_OK)

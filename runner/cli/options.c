@@ -141,7 +141,7 @@ static dv_status take_set(const dv_options *options, dv_arguments *out, const ch
         return DV_FAIL(DV_EARG, "--set: expected key=value, got '%.80s'", text);
     int length = (int)(equals - text);
     char *path;
-    DV_TRY(dv__calloc((size_t)length + 1, 1, &path));
+    DV_TRY(dv_calloc((size_t)length + 1, 1, &path));
     memcpy(path, text, (size_t)length);
     snprintf(source, sizeof source, "--set %s", path);
     const char *marks = takes_one_value(options, path) ? "\"'" : "[{\"'";
@@ -222,7 +222,7 @@ dv_status dv_options_parse(const dv_options *options, int argc, char *const argv
     *out = (dv_arguments){.help = false};
     DV_TRY_GOTO(dv_tree_new(DV_TREE_MAP, NULL, 0, &out->overrides));
     DV_TRY_GOTO(dv_tree_new(DV_TREE_MAP, NULL, 0, &out->given));
-    DV_TRY_GOTO(dv__calloc((size_t)argc, sizeof *out->operands, &out->operands));
+    DV_TRY_GOTO(dv_calloc((size_t)argc, sizeof *out->operands, &out->operands));
     DV_TRY_GOTO(take_arguments(options, argc, argv, out));
     if (!out->help)
         DV_TRY_GOTO(check(options, out, record));

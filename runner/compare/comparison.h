@@ -154,7 +154,7 @@ static inline double dv_accuracy_share(const dv_accuracy *accuracy)
 /* ---- The parts, for each other ---- */
 
 /* Where the card of a model would be: NAME.json beside its file. */
-void dv__card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8]);
+void dv_card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8]);
 
 /* Reads the card of a checkpoint, NAME.json beside it, into accuracy and command. A card of another
    file than this one tells nothing, and is warned about. */

@@ -288,7 +288,7 @@ static dv_status write_clip(const subject *s)
     char path[PATH_SIZE];
     dv_audio audio = {.sample_rate = s->features.sample_rate};
     audio.count = (int64_t)fmax(1, s->features.duration * (double)audio.sample_rate);
-    DV_TRY(dv__calloc((size_t)audio.count, sizeof *audio.samples, &audio.samples));
+    DV_TRY(dv_calloc((size_t)audio.count, sizeof *audio.samples, &audio.samples));
     double turn = 8 * atan(1);
     for (int64_t i = 0; i < audio.count; i++)
         audio.samples[i] = 0.5F * (float)sin(turn * 440 * (double)i / (double)audio.sample_rate);
@@ -320,7 +320,7 @@ static dv_status measure_model(char **arguments, dv_log log)
         return tell_result(dv__figures_json(&out));
     /* A checkpoint's messages name it, less those of its content. */
     return strstr(dv_error_message(), s.path) != NULL ? status
-                                                      : dv__fail_within(status, "%s", s.path);
+                                                      : dv_fail_within(status, "%s", s.path);
 }
 
 /* ---- Starting ---- */

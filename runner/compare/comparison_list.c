@@ -38,7 +38,7 @@ static dv_status list_add(file_list *list, const char *path)
 {
     if (list->count == DV_COMPARISON_MOST)
         return DV_FAIL(DV_EARG, "more than %d models", DV_COMPARISON_MOST);
-    DV_TRY(dv__strdup(path, &list->paths[list->count]));
+    DV_TRY(dv_strdup(path, &list->paths[list->count]));
     list->count++;
     return DV_OK;
 }
@@ -242,7 +242,7 @@ static void take_card(const json_t *card, const char *path, const char *protocol
     take_accuracy(card, protocol, model);
 }
 
-void dv__card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8])
+void dv_card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8])
 {
     const char *dot = strrchr(model->path, '.'), *slash = strrchr(model->path, '/');
     bool ends = dot != NULL && (slash == NULL || dot > slash);
@@ -254,7 +254,7 @@ dv_status dv__card_read(const char *protocol, dv_measured *model)
 {
     char path[DV_STRING_SIZE + 8];
     json_t *card;
-    dv__card_path(model, path);
+    dv_card_path(model, path);
     if (access(path, F_OK) != 0)
         return DV_OK;
     if (dv_json_read(path, &card) != DV_OK)
@@ -303,7 +303,7 @@ static dv_status read_machine(dv_comparison *out)
 static dv_status distinguish(const file_list *list, dv_comparison *all)
 {
     bool *shared;
-    DV_TRY(dv__calloc(all->count, sizeof *shared, &shared));
+    DV_TRY(dv_calloc(all->count, sizeof *shared, &shared));
     for (size_t i = 0; i < all->count; i++)
         for (size_t k = 0; k < all->count; k++)
             shared[i] =
@@ -320,7 +320,7 @@ static dv_status distinguish(const file_list *list, dv_comparison *all)
 
 static dv_status read_models(const file_list *list, dv_comparison *out)
 {
-    DV_TRY(dv__calloc(list->count, sizeof *out->models, &out->models));
+    DV_TRY(dv_calloc(list->count, sizeof *out->models, &out->models));
     out->count = list->count;
     for (size_t i = 0; i < list->count; i++)
         DV_TRY(read_model(out, list->paths[i], &out->models[i]));

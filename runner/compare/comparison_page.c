@@ -132,7 +132,7 @@ static void put_picture(FILE *out, const dv_comparison *comparison, bool alone)
             alone ? DV_SVG_BEGINS : "<svg class=\"picture\" id=\"picture\" ", WIDTH, HEIGHT, WIDTH,
             HEIGHT);
     if (alone)
-        fprintf(out, "<style>\n%s</style>\n", dv__html_style);
+        fprintf(out, "<style>\n%s</style>\n", dv_html_style);
     if (alone) /* the page has a heading */
         put_head(out, comparison);
     put_axes(out, &p);
@@ -255,7 +255,7 @@ void dv_comparison_html(const dv_comparison *comparison, FILE *out)
     bool shown = false;
     for (size_t i = 0; i < comparison->count; i++)
         shown = shown || is_shown(comparison, &comparison->models[i]);
-    dv__html_begin(out, "Models compared", table_style);
+    dv_html_begin(out, "Models compared", table_style);
     put_header(out, comparison);
     fputs("<main>\n", out);
     if (shown) {

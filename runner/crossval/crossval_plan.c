@@ -35,9 +35,9 @@ static dv_status folds_by_speaker(const dv_dataset *dataset, dv_crossval *out)
                             "out one by one; --folds K makes K parts",
                             out->data, count, DV_CROSSVAL_MOST_FOLDS));
     out->by_speaker = true;
-    DV_TRY_GOTO(dv__calloc(count, sizeof *out->folds, &out->folds));
+    DV_TRY_GOTO(dv_calloc(count, sizeof *out->folds, &out->folds));
     for (size_t i = 0; i < count; i++) {
-        DV_TRY_GOTO(dv__strdup(names[i], &out->folds[i]));
+        DV_TRY_GOTO(dv_strdup(names[i], &out->folds[i]));
         out->fold_count++;
     }
 fail:
@@ -55,11 +55,11 @@ static dv_status folds_by_part(const char *text, const dv_dataset *dataset, dv_c
     if ((size_t)count > dataset->count)
         return DV_FAIL(DV_EARG, "--folds: %s parts of the %zu clips in %s", text, dataset->count,
                        out->data);
-    DV_TRY(dv__calloc((size_t)count, sizeof *out->folds, &out->folds));
+    DV_TRY(dv_calloc((size_t)count, sizeof *out->folds, &out->folds));
     for (int64_t i = 0; i < count; i++) {
         char name[FOLD_NAME_SIZE];
         snprintf(name, sizeof name, "fold-%" PRId64, i + 1);
-        DV_TRY(dv__strdup(name, &out->folds[i]));
+        DV_TRY(dv_strdup(name, &out->folds[i]));
         out->fold_count++;
     }
     return DV_OK;
@@ -105,9 +105,9 @@ static dv_status add_seed(void *user, char *text)
 
 static dv_status parse_seeds(const char *text, dv_crossval *out)
 {
-    DV_TRY(dv__calloc(DV_CROSSVAL_MOST_SEEDS, sizeof *out->seeds, &out->seeds));
-    dv_status status = dv__each_item(text, add_seed, out);
-    return status == DV_EARG ? dv__fail_within(status, "--seeds '%.80s'", text) : status;
+    DV_TRY(dv_calloc(DV_CROSSVAL_MOST_SEEDS, sizeof *out->seeds, &out->seeds));
+    dv_status status = dv_each_item(text, add_seed, out);
+    return status == DV_EARG ? dv_fail_within(status, "--seeds '%.80s'", text) : status;
 }
 
 /* ---- Runs ---- */
@@ -122,7 +122,7 @@ static dv_status name_folder(const dv_crossval *all, dv_crossval_run *run)
 {
     const char *fold = all->folds[run->fold];
     size_t size = strlen(all->folder) + strlen(fold) + FOLD_NAME_SIZE;
-    DV_TRY(dv__calloc(size, 1, &run->folder));
+    DV_TRY(dv_calloc(size, 1, &run->folder));
     int start = snprintf(run->folder, size, "%s/", all->folder);
     char *name = run->folder + start;
     for (size_t i = 0; fold[i] != '\0'; i++)
@@ -134,7 +134,7 @@ static dv_status name_folder(const dv_crossval *all, dv_crossval_run *run)
 
 static dv_status list_runs(dv_crossval *out)
 {
-    DV_TRY(dv__calloc(out->seed_count * out->fold_count, sizeof *out->runs, &out->runs));
+    DV_TRY(dv_calloc(out->seed_count * out->fold_count, sizeof *out->runs, &out->runs));
     for (size_t seed = 0; seed < out->seed_count; seed++) {
         for (size_t fold = 0; fold < out->fold_count; fold++) {
             dv_crossval_run *run = &out->runs[out->run_count++];
@@ -260,7 +260,7 @@ void dv_crossval_free(dv_crossval *all)
 dv_status dv_crossval_path(const dv_crossval_run *run, const char *file, char **out)
 {
     size_t size = strlen(run->folder) + strlen(file) + 2;
-    DV_TRY(dv__calloc(size, 1, out));
+    DV_TRY(dv_calloc(size, 1, out));
     snprintf(*out, size, "%s/%s", run->folder, file);
     return DV_OK;
 }
@@ -359,7 +359,7 @@ static dv_status read_text(const char *path, char **out)
     if (access(path, F_OK) != 0)
         return DV_OK;
     DV_TRY(dv_input_open(path, &file));
-    dv_status status = dv__calloc(DV_YAML_MAX_SIZE + 1, 1, out);
+    dv_status status = dv_calloc(DV_YAML_MAX_SIZE + 1, 1, out);
     if (status == DV_OK && fread(*out, 1, DV_YAML_MAX_SIZE, file) < DV_YAML_MAX_SIZE &&
         ferror(file))
         status = DV_FAIL(DV_EIO, "cannot read %s: %s", path, strerror(errno));

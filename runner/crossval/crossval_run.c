@@ -148,7 +148,7 @@ static void print_end(const run_pool *pool, const dv_crossval_run *run,
 
 static void set_error(dv_crossval_run *run, const char *message)
 {
-    (void)dv__strdup(message, &run->error); /* without memory the missing report tells alone */
+    (void)dv_strdup(message, &run->error); /* without memory the missing report tells alone */
 }
 
 static void remove_state(const dv_crossval_run *run, const char *file)
@@ -317,7 +317,7 @@ dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request
                             int *signal_number)
 {
     run_pool pool = {.all = all, .request = request};
-    DV_TRY(dv__calloc((size_t)request->jobs, sizeof *pool.workers, &pool.workers));
+    DV_TRY(dv_calloc((size_t)request->jobs, sizeof *pool.workers, &pool.workers));
     block_signals(&pool);
     run_all(&pool);
     if (pool.stop_signal == 0) /* else it ends with its code, whatever comes late */

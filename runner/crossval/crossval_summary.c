@@ -70,10 +70,10 @@ static dv_status take_labels(const char *path, const json_t *classes, dv_crossva
     if (count == 0)
         return DV_FAIL(DV_EFORMAT, "%s: no report: no classes", path);
     if (out->labels == NULL) {
-        DV_TRY(dv__calloc(count, sizeof *out->labels, &out->labels));
+        DV_TRY(dv_calloc(count, sizeof *out->labels, &out->labels));
         DV_TRY(dv_confusion_create((int64_t)count, &out->confusion));
         for (size_t k = 0; k < count; k++)
-            DV_TRY(dv__strdup(label_at(classes, k), &out->labels[k]));
+            DV_TRY(dv_strdup(label_at(classes, k), &out->labels[k]));
     }
     bool same = (int64_t)count == out->confusion.classes;
     for (size_t k = 0; same && k < count; k++)
@@ -234,9 +234,9 @@ dv_status dv_crossval_summarize(const dv_crossval *all, dv_crossval_summary *out
 {
     dv_status status;
     memset(out, 0, sizeof *out);
-    DV_TRY_GOTO(dv__calloc(all->run_count, sizeof *out->results, &out->results));
-    DV_TRY_GOTO(dv__calloc(all->fold_count, sizeof *out->folds, &out->folds));
-    DV_TRY_GOTO(dv__calloc(all->seed_count, sizeof *out->seeds, &out->seeds));
+    DV_TRY_GOTO(dv_calloc(all->run_count, sizeof *out->results, &out->results));
+    DV_TRY_GOTO(dv_calloc(all->fold_count, sizeof *out->folds, &out->folds));
+    DV_TRY_GOTO(dv_calloc(all->seed_count, sizeof *out->seeds, &out->seeds));
     for (size_t i = 0; i < all->run_count; i++)
         DV_TRY_GOTO(add_run(&all->runs[i], &out->results[i], out));
     compute(all, out);

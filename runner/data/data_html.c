@@ -71,21 +71,21 @@ static void put_header(FILE *out, const dv_data_summary *s)
 {
     char text[256];
     fputs("<header>\n<h1>Data</h1>\n<dl>\n", out);
-    dv__html_entry(out, "Data", s->data->path);
-    dv__html_entry(out, "Split", s->data->split);
+    dv_html_entry(out, "Data", s->data->path);
+    dv_html_entry(out, "Split", s->data->split);
     snprintf(text, sizeof text, "%zu: %zu training, %zu validation, %zu test", s->dataset->count,
              s->parts[DV_TRAIN], s->parts[DV_VALIDATION], s->parts[DV_TEST]);
-    dv__html_entry(out, "Clips", text);
+    dv_html_entry(out, "Clips", text);
     snprintf(text, sizeof text, "%zu", s->dataset->label_count);
-    dv__html_entry(out, "Classes", text);
+    dv_html_entry(out, "Classes", text);
     snprintf(text, sizeof text, "%zu", s->speaker_count);
-    dv__html_entry(out, "Speakers", s->speaker_count > 0 ? text : "not known");
+    dv_html_entry(out, "Speakers", s->speaker_count > 0 ? text : "not known");
     snprintf(text, sizeof text,
              "least %.2f s, median %.2f s, %.2f s at 95 %%, most %.2f s, total %.1f s",
              dv_data_quantile(s, s->seconds, 0), dv_data_quantile(s, s->seconds, 0.5),
              dv_data_quantile(s, s->seconds, 0.95), dv_data_quantile(s, s->seconds, 1), s->total);
-    dv__html_entry(out, "Duration", text);
-    dv__html_entry(out, "Version", "decavox " DV_VERSION);
+    dv_html_entry(out, "Duration", text);
+    dv_html_entry(out, "Version", "decavox " DV_VERSION);
     fputs("</dl>\n</header>\n", out);
 }
 
@@ -193,7 +193,7 @@ static dv_status put_sounds(FILE *out, const data_page *page)
 {
     const dv_dataset *dataset = page->summary->dataset;
     const dv_clip **heard; /* (labels, HEARD) */
-    DV_TRY(dv__calloc(dataset->label_count * HEARD, sizeof *heard, &heard));
+    DV_TRY(dv_calloc(dataset->label_count * HEARD, sizeof *heard, &heard));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip **of_class = heard + (size_t)dataset->clips[i].label * HEARD;
         for (int k = 0; k < HEARD; k++) {
@@ -221,7 +221,7 @@ static dv_status put_page(FILE *out, const void *user)
 {
     const data_page *page = user;
     const dv_data_summary *s = page->summary;
-    dv__html_begin(out, s->data->path, style);
+    dv_html_begin(out, s->data->path, style);
     put_header(out, s);
     fputs("<main>\n", out);
     put_findings(out, page);
@@ -245,5 +245,5 @@ dv_status dv_data_html(const dv_data_summary *summary, const char *path)
              slash != NULL ? path : ".");
     if (realpath(folder, page.folder) == NULL)
         return DV_FAIL(DV_EIO, "--html: cannot write '%s': %s", path, strerror(errno));
-    return dv__html_store(path, put_page, &page);
+    return dv_html_store(path, put_page, &page);
 }

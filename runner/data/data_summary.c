@@ -37,11 +37,11 @@ static void count_values(dv_tally *tally, size_t count)
 static dv_status measure(dv_data_summary *s)
 {
     size_t count = s->dataset->count;
-    DV_TRY(dv__calloc(count, sizeof *s->seconds, &s->seconds));
-    DV_TRY(dv__calloc(count, sizeof *s->rms, &s->rms));
-    DV_TRY(dv__calloc(count, sizeof *s->peak, &s->peak));
-    DV_TRY(dv__calloc(count, sizeof *s->rates.entries, &s->rates.entries));
-    DV_TRY(dv__calloc(count, sizeof *s->channels.entries, &s->channels.entries));
+    DV_TRY(dv_calloc(count, sizeof *s->seconds, &s->seconds));
+    DV_TRY(dv_calloc(count, sizeof *s->rms, &s->rms));
+    DV_TRY(dv_calloc(count, sizeof *s->peak, &s->peak));
+    DV_TRY(dv_calloc(count, sizeof *s->rates.entries, &s->rates.entries));
+    DV_TRY(dv_calloc(count, sizeof *s->channels.entries, &s->channels.entries));
     for (size_t i = 0; i < count; i++) {
         const dv_audio_facts *sound = &s->dataset->clips[i].sound;
         s->seconds[i] = (double)sound->frames / (double)sound->sample_rate;
@@ -69,7 +69,7 @@ static int by_name(const void *a, const void *b)
 static dv_status count_speakers(dv_data_summary *s)
 {
     size_t count = 0;
-    DV_TRY(dv__calloc(s->dataset->count, sizeof *s->speakers, &s->speakers));
+    DV_TRY(dv_calloc(s->dataset->count, sizeof *s->speakers, &s->speakers));
     for (size_t i = 0; i < s->dataset->count; i++) {
         if (s->dataset->clips[i].speaker[0] != '\0')
             s->speakers[count++].name = s->dataset->clips[i].speaker;
@@ -86,7 +86,7 @@ static dv_status count_speakers(dv_data_summary *s)
 
 static dv_status count_classes(dv_data_summary *s)
 {
-    DV_TRY(dv__calloc(s->dataset->label_count * DV_PART_COUNT, sizeof *s->classes, &s->classes));
+    DV_TRY(dv_calloc(s->dataset->label_count * DV_PART_COUNT, sizeof *s->classes, &s->classes));
     for (size_t i = 0; i < s->dataset->count; i++) {
         const dv_clip *clip = &s->dataset->clips[i];
         s->classes[(size_t)clip->label * DV_PART_COUNT + (size_t)clip->part]++;

@@ -51,10 +51,11 @@ void dv_evaluated_warn(const dv_evaluated *asked, const char *who, const dv_tree
     else if (lists(before, asked->data))
         where = "pretrain.data.more";
     if (where != NULL)
-        dv__log(log, DV_LOG_WARNING,
-                "%s is, or is called as, data that %s was trained on (%s): it may have heard these "
-                "clips; --split says which were kept for testing",
-                asked->data, who, where);
+        dv_log_write(
+            log, DV_LOG_WARNING,
+            "%s is, or is called as, data that %s was trained on (%s): it may have heard these "
+            "clips; --split says which were kept for testing",
+            asked->data, who, where);
 }
 
 static dv_status check_present(const dv_evaluated *asked, const dv_data_config *data)

@@ -81,7 +81,7 @@ dv_status dv_measure_work(dv_status (*work)(void *user), void *user,
     dv_measure_options full = with_defaults(options);
     double *seconds;
     int64_t count = 0;
-    DV_TRY(dv__calloc((size_t)full.most, sizeof *seconds, &seconds));
+    DV_TRY(dv_calloc((size_t)full.most, sizeof *seconds, &seconds));
     double end = dv_clock() + full.warm;
     dv_status status;
     do {
@@ -118,9 +118,9 @@ static dv_status make_data(dv_forward *forward, const dv_forward_options *option
 {
     dv_rng rng = {.seed = 1, .use = DV_RNG_TEST, .step = 0};
     int64_t features = options->batch * options->rows * options->frames;
-    DV_TRY(dv__calloc((size_t)features, sizeof *forward->features, &forward->features));
-    DV_TRY(dv__calloc((size_t)(options->batch * options->classes), sizeof *forward->logits,
-                      &forward->logits));
+    DV_TRY(dv_calloc((size_t)features, sizeof *forward->features, &forward->features));
+    DV_TRY(dv_calloc((size_t)(options->batch * options->classes), sizeof *forward->logits,
+                     &forward->logits));
     for (int64_t i = 0; i < features; i++)
         forward->features[i] = (float)dv_rng_normal(&rng, (uint32_t)i);
     return DV_OK;
@@ -130,7 +130,7 @@ dv_status dv_forward_open(const dv_forward_options *options, dv_forward **out)
 {
     dv_forward *forward;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *forward, &forward));
+    DV_TRY(dv_calloc(1, sizeof *forward, &forward));
     dv_status status = make_plan(forward, options);
     if (status == DV_OK)
         status = make_data(forward, options);

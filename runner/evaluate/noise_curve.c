@@ -10,7 +10,7 @@
 
 static dv_status add_point(dv_noise_curve *curve, double snr)
 {
-    DV_TRY(dv__grow(curve->count, sizeof *curve->points, &curve->capacity, &curve->points));
+    DV_TRY(dv_grow(curve->count, sizeof *curve->points, &curve->capacity, &curve->points));
     curve->points[curve->count++] = (dv_noise_point){.snr = snr};
     return DV_OK;
 }
@@ -29,7 +29,7 @@ dv_status dv_noise_curve_begin(const char *snr, uint64_t seed, dv_noise_curve *o
     *out = (dv_noise_curve){.seed = seed};
     dv_status status = add_point(out, INFINITY); /* the clean recordings */
     if (status == DV_OK)
-        status = dv__each_item(snr, add_snr, out);
+        status = dv_each_item(snr, add_snr, out);
     if (status != DV_OK)
         dv_noise_curve_free(out);
     return status;
@@ -51,7 +51,7 @@ dv_status dv_noise_curve_read(dv_noise_curve *curve, const char *paths,
 {
     int64_t sample_rate = dv_frontend_config(dv_predictor_frontend(predictor))->sample_rate;
     dv_status status = dv_noise_files_read(paths, sample_rate, &curve->noises);
-    return status == DV_OK ? DV_OK : dv__fail_within(status, "--noise");
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "--noise");
 }
 
 /* ---- Points ---- */
@@ -60,7 +60,7 @@ static dv_status give_noises(const dv_noise_curve *curve, const dv_report *clean
                              dv_dataset *dataset)
 {
     int64_t *indices;
-    DV_TRY(dv__calloc((size_t)clean->count, sizeof *indices, &indices));
+    DV_TRY(dv_calloc((size_t)clean->count, sizeof *indices, &indices));
     for (int64_t i = 0; i < clean->count; i++)
         indices[i] = clean->clips[i] - dataset->clips;
     dv_status status =
@@ -88,7 +88,7 @@ static dv_status fill_point(const dv_noise_curve *curve, const dv_report *report
     dv_wilson_interval(point->score.correct, point->score.count, &point->low, &point->high);
     point->loss = report->loss;
     point->ece = dv_calibration_error(&report->calibration);
-    DV_TRY(dv__calloc(curve->noises.count, sizeof *point->by_file, &point->by_file));
+    DV_TRY(dv_calloc(curve->noises.count, sizeof *point->by_file, &point->by_file));
     count_files(curve, report, point->by_file);
     return DV_OK;
 }

@@ -33,7 +33,7 @@ static dv_status select_clips(const dv_dataset *dataset, dv_part part, int64_t *
 {
     if (part != DV_PART_COUNT)
         return dv_dataset_part(dataset, part, indices, count);
-    DV_TRY(dv__calloc(dataset->count, sizeof **indices, indices));
+    DV_TRY(dv_calloc(dataset->count, sizeof **indices, indices));
     *count = (int64_t)dataset->count;
     for (int64_t i = 0; i < *count; i++)
         (*indices)[i] = i;
@@ -46,12 +46,12 @@ static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, cons
     int64_t classes = dv_predictor_classes(predictor);
     size_t count = (size_t)out->count;
     DV_TRY(dv_confusion_create(classes, &out->confusion));
-    DV_TRY(dv__calloc((size_t)classes, sizeof *out->labels, &out->labels));
+    DV_TRY(dv_calloc((size_t)classes, sizeof *out->labels, &out->labels));
     for (int64_t k = 0; k < classes; k++)
         out->labels[k] = dv_predictor_label(predictor, k);
-    DV_TRY(dv__calloc(count, sizeof *out->clips, &out->clips));
-    DV_TRY(dv__calloc(count, sizeof *out->truth, &out->truth));
-    DV_TRY(dv__calloc(count * (size_t)classes, sizeof *out->logits, &out->logits));
+    DV_TRY(dv_calloc(count, sizeof *out->clips, &out->clips));
+    DV_TRY(dv_calloc(count, sizeof *out->truth, &out->truth));
+    DV_TRY(dv_calloc(count * (size_t)classes, sizeof *out->logits, &out->logits));
     for (int64_t i = 0; i < out->count; i++) {
         out->clips[i] = &dataset->clips[indices[i]];
         DV_TRY(class_of(predictor, dataset->labels[out->clips[i]->label], &out->truth[i]));
@@ -75,7 +75,7 @@ static dv_status mark_clips(const dv_dataset *dataset, dv_report *out)
     uint64_t marks[2];
     char digest[DV_SHA256_SIZE];
     taken.count = (size_t)out->count;
-    DV_TRY(dv__calloc(taken.count, sizeof *taken.clips, &taken.clips));
+    DV_TRY(dv_calloc(taken.count, sizeof *taken.clips, &taken.clips));
     for (size_t i = 0; i < taken.count; i++)
         taken.clips[i] = *out->clips[i];
     marks[0] = dv_dataset_fingerprint(&taken);
@@ -209,7 +209,7 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
     int64_t classes = dv_predictor_classes(predictor);
     int64_t best = dv_argmax(logits, classes);
     double *probabilities;
-    if (dv__calloc((size_t)classes, sizeof *probabilities, &probabilities) != DV_OK)
+    if (dv_calloc((size_t)classes, sizeof *probabilities, &probabilities) != DV_OK)
         return NULL;
     dv_softmax(logits, classes, probabilities);
     json_t *labels = json_array(), *all = json_array(), *raw = json_array();

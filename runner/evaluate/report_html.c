@@ -41,7 +41,7 @@ static void put_features(FILE *out, const dv_report *report)
              configured(report, "features", "type"), (long long)dv_frontend_rows(frontend),
              (long long)dv_frontend_frames(frontend), config->duration,
              (long long)config->sample_rate);
-    dv__html_entry(out, "Features", text);
+    dv_html_entry(out, "Features", text);
 }
 
 /* Where the model was trained on other data than these, both are told. */
@@ -50,15 +50,15 @@ static void put_data(FILE *out, const html_page *page)
     static const char *const names[] = {"training", "validation", "test", "all"};
     const char *trained = configured(page->report, "data", "path");
     char text[64];
-    dv__html_entry(out, "Data", page->data->path);
+    dv_html_entry(out, "Data", page->data->path);
     if (page->report->part != DV_PART_COUNT)
-        dv__html_entry(out, "Split", page->data->split);
+        dv_html_entry(out, "Split", page->data->split);
     snprintf(text, sizeof text, "%s, %lld clips", names[page->report->part],
              (long long)page->report->count);
-    dv__html_entry(out, "Part",
-                   page->report->count > 0 ? text : "no clips to test or to validate with");
+    dv_html_entry(out, "Part",
+                  page->report->count > 0 ? text : "no clips to test or to validate with");
     if (strcmp(trained, page->data->path) != 0)
-        dv__html_entry(out, "Trained on", trained);
+        dv_html_entry(out, "Trained on", trained);
 }
 
 static void put_header(FILE *out, const html_page *page)
@@ -72,15 +72,15 @@ static void put_header(FILE *out, const html_page *page)
     fputs("</h1>\n<dl>\n", out);
     snprintf(text, sizeof text, "%.200s, %lld parameters", page->title,
              (long long)dv_predictor_parameters(predictor));
-    dv__html_entry(out, "Model", text);
+    dv_html_entry(out, "Model", text);
     put_features(out, page->report);
     put_data(out, page);
-    dv__html_entry(out, "Seed", configured(page->report, "train", "seed"));
-    dv__html_entry(out, "Device", dv_predictor_device(predictor));
-    dv__html_entry(out, "Command", page->command);
+    dv_html_entry(out, "Seed", configured(page->report, "train", "seed"));
+    dv_html_entry(out, "Device", dv_predictor_device(predictor));
+    dv_html_entry(out, "Command", page->command);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", localtime_r(&now, &date));
-    dv__html_entry(out, "Date", text);
-    dv__html_entry(out, "Version", "decavox " DV_VERSION);
+    dv_html_entry(out, "Date", text);
+    dv_html_entry(out, "Version", "decavox " DV_VERSION);
     fputs("</dl>\n</header>\n", out);
 }
 
@@ -209,7 +209,7 @@ static dv_status put_mistakes(FILE *out, const html_page *page)
 static dv_status put_page(FILE *out, const void *user)
 {
     const html_page *page = user;
-    dv__html_begin(out, page->title, "");
+    dv_html_begin(out, page->title, "");
     put_header(out, page);
     fputs("<main>\n", out);
     bool answered = page->report->count > 0;
@@ -253,7 +253,7 @@ dv_status dv_report_html_run(const dv_report *report, const dv_html_run *run)
                       .command = command,
                       .look = run->look,
                       .metrics = metrics};
-    dv_status status = dv__html_store(path, put_page, &page);
+    dv_status status = dv_html_store(path, put_page, &page);
     free(command);
     return status;
 }
@@ -266,7 +266,7 @@ static dv_status put_mistakes_of(FILE *out, const void *report)
 dv_status dv_report_html_begin(dv_html_eval *eval)
 {
     size_t size;
-    return dv__html_text(put_mistakes_of, eval->report, &eval->mistakes, &size);
+    return dv_html_text(put_mistakes_of, eval->report, &eval->mistakes, &size);
 }
 
 dv_status dv_report_html_eval(const dv_html_eval *eval, const char *path)
@@ -279,7 +279,7 @@ dv_status dv_report_html_eval(const dv_html_eval *eval, const char *path)
                       .command = command,
                       .noise = eval->curve->count > 0 ? eval->curve : NULL,
                       .mistakes = eval->mistakes};
-    dv_status status = dv__html_store(path, put_page, &page);
+    dv_status status = dv_html_store(path, put_page, &page);
     free(command);
     return status;
 }

@@ -39,7 +39,7 @@ static dv_status find_mistakes(const dv_report *report, mistake_list *found)
     int64_t classes = report->confusion.classes;
     double *probabilities;
     memset(found, 0, sizeof *found);
-    DV_TRY(dv__calloc((size_t)classes, sizeof *probabilities, &probabilities));
+    DV_TRY(dv_calloc((size_t)classes, sizeof *probabilities, &probabilities));
     for (int64_t i = 0; i < report->count; i++) {
         const float *logits = report->logits + i * classes;
         mistake one = {.clip = i, .answer = dv_argmax(logits, classes)};
@@ -104,8 +104,8 @@ static dv_status tools_create(const dv_features_config *config, picture_tools *o
     DV_TRY(dv_frontend_create(&picture, &out->frontend));
     size_t samples = (size_t)dv_frontend_samples(out->frontend);
     size_t cells = (size_t)(dv_frontend_rows(out->frontend) * dv_frontend_frames(out->frontend));
-    DV_TRY(dv__calloc(samples, sizeof *out->window, &out->window));
-    DV_TRY(dv__calloc(cells, sizeof *out->features, &out->features));
+    DV_TRY(dv_calloc(samples, sizeof *out->window, &out->window));
+    DV_TRY(dv_calloc(cells, sizeof *out->features, &out->features));
     size_t scratch = (dv_frontend_scratch(out->frontend) + 64) / 64 * 64;
     out->scratch = aligned_alloc(64, scratch);
     return out->scratch != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);

@@ -200,7 +200,7 @@ static dv_status create_file(const char *folder, dv_events *events)
     if (seconds <= after)
         seconds = after + 1;
     size_t size = strlen(folder) + 64;
-    DV_TRY(dv__calloc(size, 1, &events->path));
+    DV_TRY(dv_calloc(size, 1, &events->path));
     snprintf(events->path, size, "%s/events.out.tfevents.%010" PRId64 ".decavox", folder, seconds);
     events->file = fopen(events->path, "wbx");
     return events->file != NULL ? DV_OK : fail_with_errno(events->path);
@@ -211,7 +211,7 @@ dv_status dv_events_open(const char *folder, int64_t first_step, dv_events **out
     dv_status status;
     dv_events *events;
     *out = NULL;
-    DV_TRY(dv__calloc(1, sizeof *events, &events));
+    DV_TRY(dv_calloc(1, sizeof *events, &events));
     DV_TRY_GOTO(create_file(folder, events));
     DV_TRY_GOTO(write_version(events));
     DV_TRY_GOTO(write_start(events, first_step));

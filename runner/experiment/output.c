@@ -213,7 +213,7 @@ dv_status dv_outputs_spare(const dv_outputs *outputs, const char *what, const ch
 {
     char *copy, *rest;
     DV_TRY(spare(outputs, what, text));
-    DV_TRY(dv__strdup(text, &copy));
+    DV_TRY(dv_strdup(text, &copy));
     dv_status status = DV_OK;
     for (char *part = strtok_r(copy, ",", &rest); status == DV_OK && part != NULL;
          part = strtok_r(NULL, ",", &rest))

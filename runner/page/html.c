@@ -4,25 +4,25 @@
 
 #include <stdlib.h>
 
-void dv__html_begin(FILE *out, const char *title, const char *more)
+void dv_html_begin(FILE *out, const char *title, const char *more)
 {
     fputs(DV_HTML_BEGINS
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
           out);
     dv_svg_text(out, title);
-    fprintf(out, " \u2013 decavox</title>\n<style>\n%s%s</style>\n</head>\n<body>\n",
-            dv__html_style, more);
+    fprintf(out, " \u2013 decavox</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", dv_html_style,
+            more);
 }
 
-void dv__html_entry(FILE *out, const char *name, const char *text)
+void dv_html_entry(FILE *out, const char *name, const char *text)
 {
     fprintf(out, "<dt>%s</dt><dd>", name);
     dv_svg_text(out, text);
     fputs("</dd>\n", out);
 }
 
-dv_status dv__html_text(dv_status (*put)(FILE *out, const void *user), const void *user,
-                        char **text, size_t *size)
+dv_status dv_html_text(dv_status (*put)(FILE *out, const void *user), const void *user, char **text,
+                       size_t *size)
 {
     *text = NULL;
     FILE *out = open_memstream(text, size);
@@ -40,12 +40,12 @@ dv_status dv__html_text(dv_status (*put)(FILE *out, const void *user), const voi
     return status;
 }
 
-dv_status dv__html_store(const char *path, dv_status (*put)(FILE *out, const void *user),
-                         const void *user)
+dv_status dv_html_store(const char *path, dv_status (*put)(FILE *out, const void *user),
+                        const void *user)
 {
     char *text;
     size_t size;
-    DV_TRY(dv__html_text(put, user, &text, &size));
+    DV_TRY(dv_html_text(put, user, &text, &size));
     dv_status status = dv_atomic_file_store(path, text, size);
     free(text);
     return status;

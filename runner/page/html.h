@@ -15,20 +15,20 @@
     "<meta name=\"generator\" content=\"decavox\"/>\n"
 
 /* The page up to its body, with the style, and with `more` of it ("": none). */
-void dv__html_begin(FILE *out, const char *title, const char *more);
+void dv_html_begin(FILE *out, const char *title, const char *more);
 
 /* Writes the page that `put` makes of `user`, whole or not at all. */
-dv_status dv__html_store(const char *path, dv_status (*put)(FILE *out, const void *user),
-                         const void *user);
+dv_status dv_html_store(const char *path, dv_status (*put)(FILE *out, const void *user),
+                        const void *user);
 
 /* What `put` writes of `user`, as text; *text owned by the caller. */
-dv_status dv__html_text(dv_status (*put)(FILE *out, const void *user), const void *user,
-                        char **text, size_t *size);
+dv_status dv_html_text(dv_status (*put)(FILE *out, const void *user), const void *user, char **text,
+                       size_t *size);
 
 /* "<dt>name</dt><dd>text</dd>" */
-void dv__html_entry(FILE *out, const char *name, const char *text);
+void dv_html_entry(FILE *out, const char *name, const char *text);
 
 /* The page's style sheet. */
-extern const char dv__html_style[];
+extern const char dv_html_style[];
 
 #endif

@@ -5,7 +5,7 @@
  * of colour vision tells apart (https://jfly.uni-koeln.de/color); lines differ in their dashes too,
  * and v0 to v9 rise in lightness, so that grey paper shows the same.
  */
-const char dv__html_style[] =
+const char dv_html_style[] =
     ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--line:#d0d7de;"
     "--card:#f6f8fa;--blue:#0a5a9c;--red:#c04e00;--on:#fff}\n"
     "@media screen and (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;"

@@ -252,7 +252,7 @@ static dv_status write_clip(const synth *s, const synth_job *job, const dv_audio
     int64_t before = (int64_t)(take.before * rate);
     int64_t after = (int64_t)(take.after * rate);
     dv_audio out = {.count = before + speech->count + after, .sample_rate = s->config->sample_rate};
-    DV_TRY(dv__calloc((size_t)out.count, sizeof *out.samples, &out.samples));
+    DV_TRY(dv_calloc((size_t)out.count, sizeof *out.samples, &out.samples));
     mix(s, job->clip, &take, speech, before, &out);
     voice_name(voice_of(s, job->clip), '-', voice);
     snprintf(path, sizeof path, "%s/%s_%s_%lld.wav", s->config->out, word_of(s, job->clip), voice,
@@ -288,8 +288,8 @@ static dv_status finish_job(const synth *s, synth_job *job)
         if (status == DV_OK)
             status = write_clip(s, job, &speech);
         else
-            dv__fail_within(status, "espeak-ng with voice %s, word '%s'", voice,
-                            spoken(word_of(s, job->clip)));
+            dv_fail_within(status, "espeak-ng with voice %s, word '%s'", voice,
+                           spoken(word_of(s, job->clip)));
         dv_audio_free(&speech);
     }
     unlink(job->sound);
@@ -301,7 +301,7 @@ dv_status dv_synth(const dv_synth_config *config, int64_t *written)
     dv_status status;
     synth *s = NULL;
     *written = 0;
-    DV_TRY_GOTO(dv__calloc(1, sizeof *s, &s));
+    DV_TRY_GOTO(dv_calloc(1, sizeof *s, &s));
     DV_TRY_GOTO(prepare(config, s));
     for (int64_t i = 0; i < s->total + config->jobs; i++) {
         synth_job *job = &s->jobs[i % config->jobs];

@@ -37,7 +37,7 @@ static dv_status see_clips(const dv_dataset *dataset, seen *out)
 {
     double *seconds;
     *out = (seen){0};
-    DV_TRY(dv__calloc(dataset->count, sizeof *seconds, &seconds));
+    DV_TRY(dv_calloc(dataset->count, sizeof *seconds, &seconds));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         if (clip->part != DV_TRAIN || clip->length > 0) /* a stretch of a longer file: no word */

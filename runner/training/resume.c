@@ -128,7 +128,7 @@ static dv_status read_run(dv_run_folder *folder, dv_resumed *out)
     if (out->checkpoint.state == NULL)
         return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
     if (dv_experiment_restore(out->checkpoint.config, &out->experiment) != DV_OK)
-        return dv__fail_within(DV_EFORMAT, "%s", path);
+        return dv_fail_within(DV_EFORMAT, "%s", path);
     return notice_changes(folder, config, out);
 }
 

@@ -95,7 +95,7 @@ static dv_status read_one(void *user, char *text)
     const dv_predictor_options how = {.device = "cpu", .threads = 1, .log = r->context->log};
     dv_status status = dv_predictor_load(path, &how, &out->models[index]);
     if (status != DV_OK)
-        return dv__fail_within(status, "train.teacher");
+        return dv_fail_within(status, "train.teacher");
     const dv_predictor *model = out->models[index];
     const dv_frontend *frontend = dv_predictor_frontend(model);
     DV_TRY(check_labels(r, model, path));
@@ -115,7 +115,7 @@ static dv_status each_file(const char *files, dv_status (*item)(void *user, char
     if (files[0] == '\0')
         return DV_OK;
     if (stat(files, &facts) != 0)
-        return dv__each_item(files, item, user);
+        return dv_each_item(files, item, user);
     char copy[DV_STRING_SIZE];
     snprintf(copy, sizeof copy, "%s", files);
     return item(user, copy);
@@ -129,7 +129,7 @@ static dv_status open_one(void *user, char *text)
     DV_TRY(find_file(text, path));
     dv_status status = dv_checkpoint_open(path, &checkpoint);
     if (status != DV_OK)
-        return dv__fail_within(status, "train.teacher");
+        return dv_fail_within(status, "train.teacher");
     dv_checkpoint_close(&checkpoint);
     return DV_OK;
 }

@@ -178,7 +178,7 @@ static dv_status load_data(dv_training *training)
     status = dv_yaml_write(training->labels, &text);
     free(text);
     return status == DV_OK ? DV_OK
-                           : dv__fail_within(status, "the labels of %s", experiment->data.path);
+                           : dv_fail_within(status, "the labels of %s", experiment->data.path);
 }
 
 /* The state keeps what a double holds, and 0 for what is not known. */
@@ -299,7 +299,7 @@ static dv_status set_up(dv_training *training)
                        training->context->backend->name);
     const char *note = training->experiment->resolved.note;
     if (note[0] != '\0')
-        dv__log(&training->context->log, DV_LOG_WARNING, "%s", note);
+        dv_log_write(&training->context->log, DV_LOG_WARNING, "%s", note);
     DV_TRY(load_data(training));
     DV_TRY(make_trainer(training));
     print_start(training);
@@ -381,7 +381,7 @@ static void tell_of_recording(dv_training *training)
                      "%zu nodes",
                      counters.replays, counters.eager, counters.nodes);
     if (path[0] != '\0' && dv_trainer_recording_dot(training->trainer, path) != DV_OK)
-        dv__log(log, DV_LOG_WARNING, "--step_dot: %s", dv_error_message());
+        dv_log_write(log, DV_LOG_WARNING, "--step_dot: %s", dv_error_message());
 }
 
 static dv_status finish(dv_training *training)
@@ -449,7 +449,7 @@ static dv_status run_before(const dv_training *training, const char *folder)
         status = dv_training_run(&request);
     dv_tree_free(where);
     dv_experiment_free(&before);
-    return status == DV_OK ? DV_OK : dv__fail_within(status, "pretrain");
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "pretrain");
 }
 
 /* Leaves the folder so that it can be gone on with at any time: with a configuration. */

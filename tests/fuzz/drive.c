@@ -94,7 +94,7 @@ static void add_file(const char *path)
     if (corpus_count == MOST_INPUTS)
         fuzz_must(DV_FAIL(DV_EARG, "more than %d inputs", MOST_INPUTS));
     input *one = &corpus[corpus_count++];
-    fuzz_must(dv__calloc(MOST_SIZE, 1, &one->data));
+    fuzz_must(dv_calloc(MOST_SIZE, 1, &one->data));
     one->size = fread(one->data, 1, MOST_SIZE, file);
     fclose(file);
 }
@@ -189,7 +189,7 @@ static uint64_t mutate_for(double seconds, uint64_t seed)
     uint64_t inputs = 0;
     uint8_t *data;
     time_t end = time(NULL) + (time_t)seconds;
-    fuzz_must(dv__calloc(MOST_SIZE, 1, &data));
+    fuzz_must(dv_calloc(MOST_SIZE, 1, &data));
     for (; time(NULL) < end; inputs++) {
         const input *one = &corpus[draw_below(&numbers, (uint64_t)corpus_count)];
         size_t size = one->size;

@@ -152,7 +152,7 @@ static void ask(dv_predictor *predictor)
     const int64_t indices[] = {0};
     float *logits;
     make_tone_clips(dv_predictor_frontend(predictor), &dataset);
-    fuzz_must(dv__calloc((size_t)dv_predictor_classes(predictor), sizeof *logits, &logits));
+    fuzz_must(dv_calloc((size_t)dv_predictor_classes(predictor), sizeof *logits, &logits));
     (void)dv_predictor_clips(predictor, &dataset, indices, 1, logits);
     free(logits);
     dv_dataset_free(&dataset);

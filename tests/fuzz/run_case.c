@@ -84,7 +84,7 @@ static bool visit_values(dv_params *params, double by)
     for (int i = 0; i < params->count; i++) {
         size_t count = (size_t)params->items[i].count;
         float *values;
-        fuzz_must(dv__calloc(count, sizeof *values, &values));
+        fuzz_must(dv_calloc(count, sizeof *values, &values));
         fuzz_must(dv_params_read(params, i, DV_VALUES, values));
         for (size_t k = 0; k < count; k++)
             finite = finite && isfinite(values[k]);
@@ -294,7 +294,7 @@ static dv_status predict_moved(const setup *s, float *logits)
     DV_TRY_GOTO(dv_plan_create(params->context, graph,
                                &(dv_plan_options){.outputs = &output, .output_count = 1}, &plan));
     DV_TRY_GOTO(dv_batch_create(s->frontend, NULL, 1, &batch));
-    DV_TRY_GOTO(dv__calloc((size_t)size, sizeof *features, &features));
+    DV_TRY_GOTO(dv_calloc((size_t)size, sizeof *features, &features));
     status = answer_moved(s, plan, output, batch, features, logits);
 fail:
     free(features);
@@ -357,7 +357,7 @@ static dv_status find_largest(const setup *s, double *largest)
     float *features;
     int64_t size = dv_frontend_rows(s->frontend) * dv_frontend_frames(s->frontend);
     DV_TRY(dv_batch_create(s->frontend, NULL, 1, &batch));
-    fuzz_must(dv__calloc((size_t)size, sizeof *features, &features));
+    fuzz_must(dv_calloc((size_t)size, sizeof *features, &features));
     for (int64_t i = 0; i < TONE_CLIPS; i++) {
         dv_batch_features(batch, &s->dataset, &i, 1, NULL, features);
         for (int64_t k = 0; k < size; k++)

@@ -12,13 +12,13 @@ static void make_clip(const dv_frontend *frontend, int number, dv_clip *clip)
     int label = number % FUZZ_CLASSES, turn = number / FUZZ_CLASSES;
     draw numbers = {(uint64_t)number};
     snprintf(text, sizeof text, "%d_%d.wav", label, turn);
-    fuzz_must(dv__strdup(text, &clip->path));
-    fuzz_must(dv__strdup("", &clip->speaker));
+    fuzz_must(dv_strdup(text, &clip->path));
+    fuzz_must(dv_strdup("", &clip->speaker));
     clip->count = (int64_t)(lengths[turn] * (double)dv_frontend_samples(frontend));
     clip->label = label;
     clip->index = -1;
     clip->part = turn < TONE_TRAINING ? DV_TRAIN : DV_VALIDATION;
-    fuzz_must(dv__calloc((size_t)clip->count, sizeof *clip->samples, &clip->samples));
+    fuzz_must(dv_calloc((size_t)clip->count, sizeof *clip->samples, &clip->samples));
     double pitch = 0.02 * pow(1.7, label) * (0.95 + 0.1 * draw_share(&numbers)); /* of the rate */
     for (int64_t i = 0; i < clip->count && number != 4; i++) {
         double envelope = sin(pi * (double)i / (double)clip->count);
@@ -31,12 +31,12 @@ static void make_clip(const dv_frontend *frontend, int number, dv_clip *clip)
 void make_tone_clips(const dv_frontend *frontend, dv_dataset *out)
 {
     *out = (dv_dataset){.count = TONE_CLIPS, .label_count = FUZZ_CLASSES};
-    fuzz_must(dv__calloc(FUZZ_CLASSES, sizeof *out->labels, &out->labels));
+    fuzz_must(dv_calloc(FUZZ_CLASSES, sizeof *out->labels, &out->labels));
     for (int i = 0; i < FUZZ_CLASSES; i++) {
         const char name[] = {(char)('a' + i), '\0'};
-        fuzz_must(dv__strdup(name, &out->labels[i]));
+        fuzz_must(dv_strdup(name, &out->labels[i]));
     }
-    fuzz_must(dv__calloc(TONE_CLIPS, sizeof *out->clips, &out->clips));
+    fuzz_must(dv_calloc(TONE_CLIPS, sizeof *out->clips, &out->clips));
     for (int i = 0; i < TONE_CLIPS; i++)
         make_clip(frontend, i, &out->clips[i]);
 }

@@ -29,7 +29,7 @@ dv_status op_attributes(dv_op_id id, const char *text, void **out)
     void *attributes = NULL;
     dv_status status = dv_yaml_parse(flow, (size_t)size, "case", &tree);
     if (status == DV_OK && op->attr_size > 0) {
-        status = dv__calloc(1, op->attr_size, &attributes);
+        status = dv_calloc(1, op->attr_size, &attributes);
         if (status == DV_OK)
             status = dv_fields_read(op->fields, tree, op->name, attributes);
     }

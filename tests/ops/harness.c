@@ -233,7 +233,7 @@ dv_status op_rig_open(const op_case *item, const dv_backend *backend, const op_r
     if (backend->impls[item->op] == NULL)
         return DV_FAIL(DV_EUNSUPPORTED, "%s cannot run on %s", item->name, backend->name);
     op_rig *rig;
-    DV_TRY(dv__calloc(1, sizeof *rig, &rig));
+    DV_TRY(dv_calloc(1, sizeof *rig, &rig));
     rig->item = item;
     rig->dtype = options->dtype;
     rig->unrounded = options->unrounded;

@@ -195,7 +195,7 @@ static void test_rounding(void **state)
     }
     for (int count = COUNT; count > 0; count = count > 40 ? count / 2 : count - 1) {
         memset(into, 0x5A, COUNT * sizeof *into);
-        dv__cpu_round(from, into, count);
+        dv_cpu_round(from, into, count);
         for (int i = 0; i < count; i++)
             assert_int_equal(into[i], dv_half_from_float(DV_BF16, from[i]));
         assert_true(count == COUNT || into[count] == 0x5A5A);
@@ -210,7 +210,7 @@ static void test_refusals(void **state)
     (void)state;
     dv_context *context;
     assert_int_equal(dv_context_open_backend(&dv_backend_cpu, 1, (dv_log){0}, &context), DV_OK);
-    dv_dtype operands = dv__cpu_has_bf16() ? DV_BF16 : DV_F32;
+    dv_dtype operands = dv_cpu_has_bf16() ? DV_BF16 : DV_F32;
     if (operands == DV_BF16) {
         assert_int_equal(dv_context_set_dtype(context, DV_BF16), DV_OK);
     } else {
@@ -255,7 +255,7 @@ int main(int argc, char **argv)
     tests[2] = (struct CMUnitTest)cmocka_unit_test(test_operands_are_rounded);
     tests[3] = (struct CMUnitTest)cmocka_unit_test(test_weight_gradient_of_several_threads);
     size_t count = 2;
-    if (dv__cpu_has_bf16())
+    if (dv_cpu_has_bf16())
         count = 4 + append_cases(tests + 4, argc > 1 ? argv[1] : "");
     else
         printf("the cases are left out: no instructions for bf16\n");

@@ -68,7 +68,7 @@ static void open_rig(rig *r, int64_t pixels, int64_t columns, bool depthwise,
     set_class(&r->packed.classes[0], 0, pixels, SEGMENTS, &r->packed);
     set_class(&r->packed.classes[1], 1, pixels, 0, &r->packed);
     dv_context context = {.threads = 1};
-    dv__packed_prepare(&(dv_step){.context = &context}, &r->packed);
+    dv_packed_prepare(&(dv_step){.context = &context}, &r->packed);
     r->packed.kernels = kernels;
     int64_t filled = (columns + 15) / 16 * 16;
     r->x_count = SAMPLES * r->packed.x_sample;
@@ -84,7 +84,7 @@ static void open_rig(rig *r, int64_t pixels, int64_t columns, bool depthwise,
 
 static void close_rig(rig *r)
 {
-    dv__packed_drop(&r->packed);
+    dv_packed_drop(&r->packed);
     free(r->x);
     free(r->w);
     free(r->residual);
@@ -142,7 +142,7 @@ static void check_size(int64_t pixels, int64_t columns, bool depthwise,
                                      .shift = bits % 3 > 0 ? r.shift : NULL,
                                      .residual = bits >= 3 ? r.residual : NULL,
                                      .activation = activations[kind]};
-            dv__packed_run(&r.packed, r.x, r.w, &after, r.y);
+            dv_packed_run(&r.packed, r.x, r.w, &after, r.y);
             check(&r, &after);
         }
     }
@@ -174,7 +174,7 @@ static void test_relu_keeps_a_nan(void **state)
         open_rig(&r, 2, columns, false, dv__packed_kernels(0));
         r.x[0] = NAN;
         dv_cpu_epilogue after = {.activation = DV_ACT_RELU};
-        dv__packed_run(&r.packed, r.x, r.w, &after, r.y);
+        dv_packed_run(&r.packed, r.x, r.w, &after, r.y);
         assert_true(isnan(r.y[0]) && isnan(r.y[columns - 1]));
         close_rig(&r);
     }
@@ -191,16 +191,16 @@ static void test_a_row_is_alone(void **state)
     dv_step step = {.context = &context};
     dv_packed many, single;
     dv_cpu_epilogue after = {.activation = DV_ACT_TANH};
-    assert_int_equal(dv__packed_rows(&step, ROWS, IN, OUT, &many), DV_OK);
-    assert_int_equal(dv__packed_rows(&step, 1, IN, OUT, &single), DV_OK);
+    assert_int_equal(dv_packed_rows(&step, ROWS, IN, OUT, &many), DV_OK);
+    assert_int_equal(dv_packed_rows(&step, 1, IN, OUT, &single), DV_OK);
     many.threads = 3; /* more than the work is worth */
-    dv__packed_run(&many, x, w, &after, all);
+    dv_packed_run(&many, x, w, &after, all);
     for (int64_t row = 0; row < ROWS; row++) {
-        dv__packed_run(&single, x + row * IN, w, &after, one);
+        dv_packed_run(&single, x + row * IN, w, &after, one);
         assert_memory_equal(one, all + row * OUT, OUT * sizeof *one);
     }
-    dv__packed_drop(&many);
-    dv__packed_drop(&single);
+    dv_packed_drop(&many);
+    dv_packed_drop(&single);
     free(x);
     free(w);
     free(all);

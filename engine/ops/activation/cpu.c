@@ -40,7 +40,7 @@ static dv_status forward(dv_step *s)
     int64_t count = dv_shape_count(s->node->shape);
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
-        forward_block(attr->kind, x + i, y + i, dv__smaller(DV_CPU_BLOCK, count - i));
+        forward_block(attr->kind, x + i, y + i, dv_smaller(DV_CPU_BLOCK, count - i));
     return DV_OK;
 }
 
@@ -55,8 +55,8 @@ static dv_status backward(dv_step *s)
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
         backward_block(attr->kind, x + i, y + i, dy + i, dx + i,
-                       dv__smaller(DV_CPU_BLOCK, count - i));
+                       dv_smaller(DV_CPU_BLOCK, count - i));
     return DV_OK;
 }
 
-const dv_impl dv__activation_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_activation_cpu = {.forward = forward, .backward = backward};

@@ -6,7 +6,7 @@ static dv_status forward(dv_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     DV_CUDA(dv_launch_activation(s->context->dtype, attr->kind, s->x[0], s->y,
-                                 dv_shape_count(s->node->shape), dv__cuda_stream(s)));
+                                 dv_shape_count(s->node->shape), dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -17,8 +17,8 @@ static dv_status backward(dv_step *s)
         return DV_OK;
     DV_CUDA(dv_launch_activation_backward(s->context->dtype, attr->kind, s->x[0], s->y, s->dy,
                                           s->dx[0], dv_shape_count(s->node->shape),
-                                          dv__cuda_stream(s)));
+                                          dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__activation_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_activation_cuda = {.forward = forward, .backward = backward};

@@ -23,4 +23,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__add_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_add_cpu = {.forward = forward, .backward = backward};

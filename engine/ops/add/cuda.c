@@ -4,7 +4,7 @@
 static dv_status forward(dv_step *s)
 {
     DV_CUDA(dv_launch_add(s->context->dtype, s->x[0], s->x[1], s->y, dv_shape_count(s->node->shape),
-                          dv__cuda_stream(s)));
+                          dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -13,8 +13,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL && s->dx[1] == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_add_backward(s->context->dtype, s->dy, s->dx[0], s->dx[1],
-                                   dv_shape_count(s->node->shape), dv__cuda_stream(s)));
+                                   dv_shape_count(s->node->shape), dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__add_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_add_cuda = {.forward = forward, .backward = backward};

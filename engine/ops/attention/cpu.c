@@ -46,7 +46,7 @@ static sizes get_sizes(const dv_step *s)
     int64_t heads = ((const dv_attention_attr *)s->node->attr)->heads;
     dv_shape y = s->node->shape;
     int64_t width = y.c / heads, blocks = (y.w + BLOCK - 1) / BLOCK;
-    int64_t p_row = dv__smaller((y.w + LANES - 1) / LANES * LANES, BLOCK);
+    int64_t p_row = dv_smaller((y.w + LANES - 1) / LANES * LANES, BLOCK);
     return (sizes){.heads = y.n * heads,
                    .steps = y.w,
                    .width = width,
@@ -112,7 +112,7 @@ static workspace get_workspace(const dv_step *s, const sizes *z, int64_t worker)
 
 static int64_t workers_of(const dv_step *s, const sizes *z)
 {
-    return dv__smaller(s->context->threads, z->heads);
+    return dv_smaller(s->context->threads, z->heads);
 }
 
 static dv_status plan(dv_planner *planner, dv_step *s)
@@ -132,7 +132,7 @@ DV_CPU_INLINE void pack(const float *restrict b, int64_t step, int64_t rows, int
                         float *restrict panels)
 {
     for (int64_t first = 0; first < columns; first += LANES) {
-        int64_t count = dv__smaller(LANES, columns - first);
+        int64_t count = dv_smaller(LANES, columns - first);
         for (int64_t row = 0; row < rows; row++, panels += LANES) {
             const float *from = b + row * step + first;
             if (count == LANES) {
@@ -150,7 +150,7 @@ DV_CPU_INLINE void pack_transposed(const float *restrict b, int64_t step, int64_
                                    int64_t columns, float *restrict panels)
 {
     for (int64_t first = 0; first < columns; first += LANES, panels += rows * LANES) {
-        int64_t count = dv__smaller(LANES, columns - first);
+        int64_t count = dv_smaller(LANES, columns - first);
         for (int64_t i = 0; i < LANES; i++) {
             const float *from = b + (first + i) * step;
             for (int64_t row = 0; row < rows; row++)
@@ -294,7 +294,7 @@ static void forward_head(const sizes *z, const head *h, workspace w, float *y)
 {
     pack(h->v, z->x_row, z->steps, z->width, w.values);
     for (int64_t first = 0; first < z->steps; first += BLOCK) {
-        int64_t rows = dv__smaller(BLOCK, z->steps - first);
+        int64_t rows = dv_smaller(BLOCK, z->steps - first);
         float *p = block_of(z, h, first, &w);
         probabilities(z, h, first, rows, w.columns, p);
         multiply((view){p, 1, z->p_row}, rows, z->steps, w.values,
@@ -327,7 +327,7 @@ static void backward_head(const sizes *z, const head *h, workspace w, const floa
     int64_t p_row = z->p_row;
     pack(h->k, z->x_row, z->steps, z->width, w.key_rows);
     for (int64_t first = 0; first < z->steps; first += BLOCK) {
-        int64_t rows = dv__smaller(BLOCK, z->steps - first);
+        int64_t rows = dv_smaller(BLOCK, z->steps - first);
         int64_t lanes = (rows + LANES - 1) / LANES * LANES;
         float *p = block_of(z, h, first, &w);
         if (h->kept == NULL)
@@ -367,4 +367,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__attention_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_attention_cpu = {.plan = plan, .forward = forward, .backward = backward};

@@ -32,8 +32,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_attention_sizes z = get_sizes(s);
-    DV_CUDA(
-        dv_launch_attention(s->context->dtype, &z, s->x[0], s->y, s->saved, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_attention(s->context->dtype, &z, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -43,8 +42,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_attention_backward(s->context->dtype, &z, s->x[0], s->dy, s->saved,
-                                         s->scratch, s->dx[0], dv__cuda_stream(s)));
+                                         s->scratch, s->dx[0], dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__attention_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_attention_cuda = {.plan = plan, .forward = forward, .backward = backward};

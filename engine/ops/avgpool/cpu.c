@@ -107,4 +107,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__avgpool_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_avgpool_cpu = {.forward = forward, .backward = backward};

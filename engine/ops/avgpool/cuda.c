@@ -3,7 +3,7 @@
 static dv_status forward(dv_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
-    DV_CUDA(dv_launch_avgpool(s->context->dtype, &pool, s->x[0], s->y, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_avgpool(s->context->dtype, &pool, s->x[0], s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -13,8 +13,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_CUDA(
-        dv_launch_avgpool_backward(s->context->dtype, &pool, s->dy, s->dx[0], dv__cuda_stream(s)));
+        dv_launch_avgpool_backward(s->context->dtype, &pool, s->dy, s->dx[0], dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__avgpool_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_avgpool_cuda = {.forward = forward, .backward = backward};

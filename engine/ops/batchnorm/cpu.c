@@ -66,7 +66,7 @@ static void batch_statistics(const float *x, const tile *t, double *restrict mea
     for (int64_t c = 0; c < t->width; c++)
         mean[c] = squares[c] = 0;
     for (int64_t row = 0; row < t->rows; row += t->chunk) {
-        int64_t rows = dv__smaller(t->chunk, t->rows - row);
+        int64_t rows = dv_smaller(t->chunk, t->rows - row);
         const float *from = x + row * t->stride;
         if (row == 0) {
             moments(from, rows, t, shift, sum, square);
@@ -151,7 +151,7 @@ DV_CPU_INLINE void sum_chunks(int kind, bool add, bool write, const sums_of *fro
 {
     float chunk_sum[MAX_WIDTH], chunk_product[MAX_WIDTH];
     for (int64_t start = 0; start < t->rows; start += t->chunk) {
-        int64_t end = dv__smaller(start + t->chunk, t->rows);
+        int64_t end = dv_smaller(start + t->chunk, t->rows);
         for (int64_t c = 0; c < width; c++)
             chunk_sum[c] = chunk_product[c] = 0;
         for (int64_t row = start; row < end; row++)
@@ -226,8 +226,8 @@ static tile divide(const dv_step *s)
     return (tile){
         .rows = rows,
         .stride = shape.c,
-        .width = dv__smaller(width, rows <= FEW_ROWS ? NARROW : MAX_WIDTH),
-        .chunk = chunk < 32 ? 32 : dv__smaller(chunk, 256),
+        .width = dv_smaller(width, rows <= FEW_ROWS ? NARROW : MAX_WIDTH),
+        .chunk = chunk < 32 ? 32 : dv_smaller(chunk, 256),
     };
 }
 
@@ -374,7 +374,7 @@ static dv_status by_tiles(dv_step *s, tile_fn function)
 #pragma omp parallel for schedule(static) if (dv_shape_count(s->node->shape) > DV_CPU_GRAIN)
     for (int64_t first = 0; first < channels; first += whole.width) {
         tile part = whole;
-        part.width = dv__smaller(whole.width, channels - first);
+        part.width = dv_smaller(whole.width, channels - first);
         function(s, &part, first);
     }
     return DV_OK;
@@ -390,4 +390,4 @@ static dv_status backward(dv_step *s)
     return by_tiles(s, backward_tile);
 }
 
-const dv_impl dv__batchnorm_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_batchnorm_cpu = {.plan = plan, .forward = forward, .backward = backward};

@@ -42,15 +42,15 @@ static dv_batchnorm describe(const dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_batchnorm call = describe(s);
-    DV_CUDA(dv_launch_batchnorm(&call, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_batchnorm(&call, dv_cuda_stream(s)));
     return DV_OK;
 }
 
 static dv_status backward(dv_step *s)
 {
     dv_batchnorm call = describe(s);
-    DV_CUDA(dv_launch_batchnorm_backward(&call, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_batchnorm_backward(&call, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__batchnorm_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_batchnorm_cuda = {.plan = plan, .forward = forward, .backward = backward};

@@ -46,4 +46,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__concat_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_concat_cpu = {.forward = forward, .backward = backward};

@@ -17,15 +17,15 @@ static dv_concat describe(const dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_concat call = describe(s);
-    DV_CUDA(dv_launch_concat(s->context->dtype, &call, s->y, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_concat(s->context->dtype, &call, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
 static dv_status backward(dv_step *s)
 {
     dv_concat call = describe(s);
-    DV_CUDA(dv_launch_concat_backward(s->context->dtype, &call, s->dy, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_concat_backward(s->context->dtype, &call, s->dy, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__concat_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_concat_cuda = {.forward = forward, .backward = backward};

@@ -38,5 +38,5 @@ static void drop(dv_step *s)
     way(s)->drop(s);
 }
 
-const dv_impl dv__conv2d_cpu = {
+const dv_impl dv_conv2d_cpu = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop, .absorb = absorb};

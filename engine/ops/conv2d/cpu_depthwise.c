@@ -34,7 +34,7 @@ static void inside(const dv_conv2d_attr *attr, int axis, int64_t tap, int64_t in
     int64_t shift = attr->padding[axis] - tap * attr->dilation[axis];
     int64_t end = in + shift; /* outputs o with o * stride < end */
     *first = shift > 0 ? (shift + stride - 1) / stride : 0;
-    *last = end > 0 ? dv__smaller((end + stride - 1) / stride, out) : 0;
+    *last = end > 0 ? dv_smaller((end + stride - 1) / stride, out) : 0;
 }
 
 /* What meets at tap (kh, kw); x, dy at the first sample. */
@@ -140,7 +140,7 @@ static void some_channels(const geometry *g, const float *x, const float *dy, in
     for (int64_t tap = 0; tap < attr->kernel[0] * kernel_width; tap++)
         memset(dw + tap * depth, 0, (size_t)channels * sizeof *dw);
     for (int64_t n = 0; n < g->in.n; n += chunk) {
-        int64_t samples = dv__smaller(chunk, g->in.n - n);
+        int64_t samples = dv_smaller(chunk, g->in.n - n);
         const float *from = x + n * x_sample * depth, *gradient = dy + n * dy_sample * depth;
         for (int64_t kh = 0; kh < attr->kernel[0]; kh++) {
             for (int64_t kw = 0; kw < kernel_width; kw++)
@@ -156,5 +156,5 @@ void dv__depthwise_weight_gradient(const dv_conv2d_attr *attr, dv_shape in, dv_s
     geometry g = {attr, in, out};
 #pragma omp parallel for schedule(static) if (dv_shape_count(in) > DV_CPU_GRAIN)
     for (int64_t first = 0; first < in.c; first += CHANNELS)
-        some_channels(&g, x + first, dy + first, dv__smaller(CHANNELS, in.c - first), dw + first);
+        some_channels(&g, x + first, dy + first, dv_smaller(CHANNELS, in.c - first), dw + first);
 }

@@ -42,7 +42,7 @@ static dv_status image(dv_shape shape, dnnl_memory_desc_t *out)
 {
     int64_t dim[] = {shape.n, shape.c, shape.h, shape.w};
     int64_t stride[] = {shape.h * shape.w * shape.c, 1, shape.w * shape.c, shape.c};
-    return dv__md_plain(4, dim, stride, out);
+    return dv_md_plain(4, dim, stride, out);
 }
 
 static dv_status describe(const dv_step *s, draft *d)
@@ -60,9 +60,9 @@ static dv_status describe(const dv_step *s, draft *d)
     };
     DV_TRY(image(s->in[0], &d->convolution.x));
     DV_TRY(image(s->node->shape, &d->convolution.y));
-    DV_TRY(dv__md_any(5 - skip, dim + skip, &d->convolution.w));
-    DV_TRY(dv__md_plain(5 - skip, dim + skip, NULL, &d->canonical));
-    return dv__md_plain(1, &attr->filters, NULL, &d->convolution.bias);
+    DV_TRY(dv_md_any(5 - skip, dim + skip, &d->convolution.w));
+    DV_TRY(dv_md_plain(5 - skip, dim + skip, NULL, &d->canonical));
+    return dv_md_plain(1, &attr->filters, NULL, &d->convolution.bias);
 }
 
 /* Of a depthwise convolution, which waits for memory, there is little to gain. */
@@ -71,17 +71,17 @@ static bool wants_half(const dv_step *s)
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t products = dv_shape_rows(s->node->shape) * attr->filters * s->in[0].c *
                        attr->kernel[0] * attr->kernel[1];
-    return attr->groups == 1 && s->in[0].c >= dv__cpu_device(s->context)->half_channels &&
-           dv__cpu_rounds(s->context, products);
+    return attr->groups == 1 && s->in[0].c >= dv_cpu_device_of(s->context)->half_channels &&
+           dv_cpu_rounds(s->context, products);
 }
 
 static dv_dnnl_convolution in_types(const draft *d, dnnl_data_type_t x, dnnl_data_type_t w,
                                     dnnl_data_type_t y)
 {
     dv_dnnl_convolution convolution = d->convolution;
-    convolution.x = dv__md_of_type(convolution.x, x);
-    convolution.w = dv__md_of_type(convolution.w, w);
-    convolution.y = dv__md_of_type(convolution.y, y);
+    convolution.x = dv_md_of_type(convolution.x, x);
+    convolution.w = dv_md_of_type(convolution.w, w);
+    convolution.y = dv_md_of_type(convolution.y, y);
     return convolution;
 }
 
@@ -90,20 +90,20 @@ static dv_status describe_forward(const dv_step *s, draft *d)
 {
     dv_dnnl_convolution half = in_types(d, dnnl_bf16, dnnl_bf16, dnnl_f32);
     d->operands = dnnl_bf16;
-    if (wants_half(s) && dv__dnnl_forward(d->device, &half, &d->forward) == DV_OK) {
-        if (dv__dnnl_is_fast(d->forward))
+    if (wants_half(s) && dv_dnnl_forward(d->device, &half, &d->forward) == DV_OK) {
+        if (dv_dnnl_is_fast(d->forward))
             return DV_OK;
         dnnl_primitive_desc_destroy(d->forward);
         d->forward = NULL;
     }
     d->operands = dnnl_f32;
-    return dv__dnnl_forward(d->device, &d->convolution, &d->forward);
+    return dv_dnnl_forward(d->device, &d->convolution, &d->forward);
 }
 
 /* The weight that is multiplied, as it is given: that of the parameter, or its rounded values. */
 static dnnl_memory_desc_t given_weight(const draft *d)
 {
-    return dv__md_of_type(d->master, d->operands);
+    return dv_md_of_type(d->master, d->operands);
 }
 
 /* The forward pass straight on the layout that the parameter has, if oneDNN can do that well. */
@@ -112,9 +112,9 @@ static void try_master(draft *d)
     dv_dnnl_convolution convolution = in_types(d, d->operands, d->operands, dnnl_f32);
     dnnl_primitive_desc_t forward;
     convolution.w = given_weight(d);
-    if (dv__dnnl_forward(d->device, &convolution, &forward) != DV_OK)
+    if (dv_dnnl_forward(d->device, &convolution, &forward) != DV_OK)
         return;
-    bool fast = dv__dnnl_is_fast(forward);
+    bool fast = dv_dnnl_is_fast(forward);
     dnnl_primitive_desc_destroy(fast ? d->forward : forward);
     if (fast)
         d->forward = forward;
@@ -123,15 +123,15 @@ static void try_master(draft *d)
 static dv_status settle_layout(dv_planner *planner, const dv_step *s, draft *d)
 {
     DV_TRY(describe_forward(s, d));
-    d->master = dv__md_of_type(dv__md_argument(d->forward, DNNL_ARG_WEIGHTS), dnnl_f32);
-    if (!dv__md_equal(&d->master, &d->canonical)) {
+    d->master = dv_md_of_type(dv_md_argument(d->forward, DNNL_ARG_WEIGHTS), dnnl_f32);
+    if (!dv_md_equal(&d->master, &d->canonical)) {
         dv_layout *layout;
-        DV_TRY(dv__cpu_layout_create(d->device, &d->canonical, &d->master, &layout));
+        DV_TRY(dv_cpu_layout_create(d->device, &d->canonical, &d->master, &layout));
         if (dv_planner_set_layout(planner, 0, layout))
             return DV_OK;
     }
     const dv_layout *fixed = dv_planner_layout(planner, 0);
-    d->master = fixed != NULL ? *dv__cpu_layout_md(fixed) : d->canonical;
+    d->master = fixed != NULL ? *dv_cpu_layout_md(fixed) : d->canonical;
     try_master(d);
     return DV_OK;
 }
@@ -140,12 +140,12 @@ static dv_status plan_forward(const draft *d, pass *forward)
 {
     static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
     dnnl_memory_desc_t given = given_weight(d);
-    dnnl_memory_desc_t wanted = dv__md_argument(d->forward, DNNL_ARG_WEIGHTS);
-    DV_TRY(dv__cpu_primitive_create(d->device, d->forward, arguments,
-                                    d->convolution.has_bias ? 4 : 3, &forward->primitive));
-    DV_TRY(dv__cpu_reorder_create(d->device, &given, &wanted, &forward->convert));
+    dnnl_memory_desc_t wanted = dv_md_argument(d->forward, DNNL_ARG_WEIGHTS);
+    DV_TRY(dv_cpu_primitive_create(d->device, d->forward, arguments,
+                                   d->convolution.has_bias ? 4 : 3, &forward->primitive));
+    DV_TRY(dv_cpu_reorder_create(d->device, &given, &wanted, &forward->convert));
     if (forward->convert.primitive != NULL)
-        forward->converted = dv__cpu_aligned(dv__md_bytes(&wanted));
+        forward->converted = dv_cpu_aligned(dv_md_bytes(&wanted));
     return DV_OK;
 }
 
@@ -154,17 +154,17 @@ static dv_status plan_data(const draft *d, pass *data)
     static const int arguments[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC};
     dv_dnnl_convolution convolution = in_types(d, dnnl_f32, d->operands, d->operands);
     dnnl_primitive_desc_t description;
-    DV_TRY(dv__dnnl_backward_data(d->device, &convolution, d->forward, &description));
+    DV_TRY(dv_dnnl_backward_data(d->device, &convolution, d->forward, &description));
     dnnl_memory_desc_t given = given_weight(d);
-    dnnl_memory_desc_t wanted = dv__md_argument(description, DNNL_ARG_WEIGHTS);
+    dnnl_memory_desc_t wanted = dv_md_argument(description, DNNL_ARG_WEIGHTS);
     dv_status status =
-        dv__cpu_primitive_create(d->device, description, arguments, 3, &data->primitive);
+        dv_cpu_primitive_create(d->device, description, arguments, 3, &data->primitive);
     dnnl_primitive_desc_destroy(description);
     if (status != DV_OK)
         return status;
-    DV_TRY(dv__cpu_reorder_create(d->device, &given, &wanted, &data->convert));
+    DV_TRY(dv_cpu_reorder_create(d->device, &given, &wanted, &data->convert));
     if (data->convert.primitive != NULL)
-        data->converted = dv__cpu_aligned(dv__md_bytes(&wanted));
+        data->converted = dv_cpu_aligned(dv_md_bytes(&wanted));
     return DV_OK;
 }
 
@@ -188,16 +188,16 @@ static dv_status plan_weights(const draft *d, pass *weights)
     dnnl_data_type_t operands = weights_operands(d);
     dv_dnnl_convolution convolution = in_types(d, operands, dnnl_f32, operands);
     dnnl_primitive_desc_t description;
-    DV_TRY(dv__dnnl_backward_weights(d->device, &convolution, d->forward, &description));
-    dnnl_memory_desc_t given = dv__md_argument(description, DNNL_ARG_DIFF_WEIGHTS);
-    dv_status status = dv__cpu_primitive_create(
+    DV_TRY(dv_dnnl_backward_weights(d->device, &convolution, d->forward, &description));
+    dnnl_memory_desc_t given = dv_md_argument(description, DNNL_ARG_DIFF_WEIGHTS);
+    dv_status status = dv_cpu_primitive_create(
         d->device, description, arguments, d->convolution.has_bias ? 4 : 3, &weights->primitive);
     dnnl_primitive_desc_destroy(description);
     if (status != DV_OK)
         return status;
-    DV_TRY(dv__cpu_reorder_create(d->device, &given, &d->master, &weights->convert));
+    DV_TRY(dv_cpu_reorder_create(d->device, &given, &d->master, &weights->convert));
     if (weights->convert.primitive != NULL)
-        weights->converted = dv__cpu_aligned(dv__md_bytes(&given));
+        weights->converted = dv_cpu_aligned(dv_md_bytes(&given));
     return DV_OK;
 }
 
@@ -210,10 +210,10 @@ static dv_status plan_depthwise_weights(const dv_step *s, const draft *d, pass *
     int64_t all = kh * kw * channels;
     int64_t stride[] = {1, all, all, kw * channels, channels};
     dnnl_memory_desc_t given;
-    DV_TRY(dv__md_plain(5, dim, stride, &given));
-    DV_TRY(dv__cpu_reorder_create(d->device, &given, &d->master, &weights->convert));
+    DV_TRY(dv_md_plain(5, dim, stride, &given));
+    DV_TRY(dv_cpu_reorder_create(d->device, &given, &d->master, &weights->convert));
     if (weights->convert.primitive != NULL)
-        weights->converted = dv__cpu_aligned(dv__md_bytes(&given));
+        weights->converted = dv_cpu_aligned(dv_md_bytes(&given));
     return DV_OK;
 }
 
@@ -231,9 +231,9 @@ static dv_status plan_passes(dv_planner *planner, const dv_step *s, draft *d, di
     self->half = d->operands == dnnl_bf16;
     self->half_weights = weights_operands(d) == dnnl_bf16;
     if (self->half)
-        self->half_x = dv__cpu_half_bytes(dv_shape_count(s->in[0]));
+        self->half_x = dv_cpu_half_bytes(dv_shape_count(s->in[0]));
     if (self->half && s->training)
-        self->half_dy = dv__cpu_half_bytes(dv_shape_count(s->node->shape));
+        self->half_dy = dv_cpu_half_bytes(dv_shape_count(s->node->shape));
     return DV_OK;
 }
 
@@ -241,8 +241,8 @@ static void free_direct(direct *self)
 {
     pass *passes[] = {&self->forward, &self->data, &self->weights};
     for (int i = 0; i < 3; i++) {
-        dv__cpu_primitive_drop(&passes[i]->primitive);
-        dv__cpu_primitive_drop(&passes[i]->convert);
+        dv_cpu_primitive_drop(&passes[i]->primitive);
+        dv_cpu_primitive_drop(&passes[i]->convert);
     }
     free(self);
 }
@@ -250,9 +250,9 @@ static void free_direct(direct *self)
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
-    draft d = {.device = dv__cpu_device(s->context), .threads = s->context->threads};
+    draft d = {.device = dv_cpu_device_of(s->context), .threads = s->context->threads};
     direct *self;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->way = &dv__conv2d_direct;
     self->depthwise =
         attr->groups > 1 && attr->groups == s->in[0].c && attr->groups == attr->filters;
@@ -290,7 +290,7 @@ static const void *operand_x(const dv_step *s)
     const direct *self = s->self;
     if (!self->half)
         return s->x[0];
-    dv__cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
+    dv_cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
     return s->scratch;
 }
 
@@ -300,7 +300,7 @@ static const void *operand_dy(const dv_step *s)
     if (!self->half)
         return s->dy;
     uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->half_x);
-    dv__cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
+    dv_cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
     return rounded;
 }
 
@@ -312,8 +312,8 @@ static dv_status convert(const dv_step *s, pass *p, const void **weight)
     *weight = p->converted > 0 ? copy_of_weight(s) : given;
     if (p->converted == 0)
         return DV_OK;
-    return dv__cpu_primitive_run(dv__cpu_device(s->context), &p->convert,
-                                 (const void *[]){given, *weight}, behind(s, p));
+    return dv_cpu_primitive_run(dv_cpu_device_of(s->context), &p->convert,
+                                (const void *[]){given, *weight}, behind(s, p));
 }
 
 static dv_status forward(dv_step *s)
@@ -321,15 +321,15 @@ static dv_status forward(dv_step *s)
     direct *self = s->self;
     const void *weight;
     DV_TRY(convert(s, &self->forward, &weight));
-    return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->forward.primitive,
-                                 (const void *[]){operand_x(s), weight, s->y, s->w[1]},
-                                 behind(s, &self->forward));
+    return dv_cpu_primitive_run(dv_cpu_device_of(s->context), &self->forward.primitive,
+                                (const void *[]){operand_x(s), weight, s->y, s->w[1]},
+                                behind(s, &self->forward));
 }
 
 static dv_status backward_weights(dv_step *s, const void *dy)
 {
     direct *self = s->self;
-    const dv_cpu_device *device = dv__cpu_device(s->context);
+    const dv_cpu_device *device = dv_cpu_device_of(s->context);
     const dv_conv2d_attr *attr = s->node->attr;
     pass *p = &self->weights;
     bool half = self->half_weights;
@@ -337,18 +337,18 @@ static dv_status backward_weights(dv_step *s, const void *dy)
     if (self->depthwise) {
         dv__depthwise_weight_gradient(attr, s->in[0], s->node->shape, s->x[0], s->dy, gradient);
         if (attr->bias)
-            dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters,
-                                  NULL, s->dw[1]);
+            dv_cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
+                                 s->dw[1]);
     } else {
-        DV_TRY(dv__cpu_primitive_run(
+        DV_TRY(dv_cpu_primitive_run(
             device, &p->primitive,
             (const void *[]){half ? operand_x(s) : s->x[0], half ? dy : s->dy, gradient, s->dw[1]},
             behind(s, p)));
     }
     if (p->converted == 0)
         return DV_OK;
-    return dv__cpu_primitive_run(device, &p->convert, (const void *[]){gradient, s->dw[0]},
-                                 behind(s, p));
+    return dv_cpu_primitive_run(device, &p->convert, (const void *[]){gradient, s->dw[0]},
+                                behind(s, p));
 }
 
 static dv_status backward(dv_step *s)
@@ -359,8 +359,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_TRY(convert(s, &self->data, &weight));
-    return dv__cpu_primitive_run(dv__cpu_device(s->context), &self->data.primitive,
-                                 (const void *[]){dy, weight, s->dx[0]}, behind(s, &self->data));
+    return dv_cpu_primitive_run(dv_cpu_device_of(s->context), &self->data.primitive,
+                                (const void *[]){dy, weight, s->dx[0]}, behind(s, &self->data));
 }
 
 static void drop(dv_step *s)

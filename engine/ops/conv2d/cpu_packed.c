@@ -35,9 +35,9 @@ dv_status dv__conv2d_fits_packed(dv_planner *planner, const dv_step *s, bool *fi
         return DV_OK;
     int64_t kh = attr->kernel[0], kw = attr->kernel[1];
     if (attr->groups == 1)
-        return dv__packed_settle(planner, 0, 4, (int64_t[]){attr->filters, s->in[0].c, kh, kw},
-                                 fits);
-    return dv__packed_settle(planner, 0, 5, (int64_t[]){attr->groups, 1, 1, kh, kw}, fits);
+        return dv_packed_settle(planner, 0, 4, (int64_t[]){attr->filters, s->in[0].c, kh, kw},
+                                fits);
+    return dv_packed_settle(planner, 0, 5, (int64_t[]){attr->groups, 1, 1, kh, kw}, fits);
 }
 
 static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
@@ -57,7 +57,7 @@ static int64_t find_runs(const dv_conv2d_attr *attr, int axis, int64_t in, int64
         int64_t start = o * attr->stride[axis] - attr->padding[axis]; /* the input at tap 0 */
         int64_t tap = start < 0 ? (-start + dilation - 1) / dilation : 0;
         int64_t end = start < in ? (in - start + dilation - 1) / dilation : 0;
-        int64_t taps = dv__smaller(end, attr->kernel[axis]) - tap;
+        int64_t taps = dv_smaller(end, attr->kernel[axis]) - tap;
         if (taps <= 0)
             tap = taps = 0;
         if (count > 0 && runs[count - 1].tap == tap && runs[count - 1].taps == taps)
@@ -74,8 +74,8 @@ static dv_status find_pixels(const dv_step *s, const run *rows, const run *colum
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape in = s->in[0], out = s->node->shape;
     size_t count = (size_t)(rows->count * columns->count);
-    DV_TRY(dv__calloc(count, sizeof *class->x_pixel, &class->x_pixel));
-    DV_TRY(dv__calloc(count, sizeof *class->y_pixel, &class->y_pixel));
+    DV_TRY(dv_calloc(count, sizeof *class->x_pixel, &class->x_pixel));
+    DV_TRY(dv_calloc(count, sizeof *class->y_pixel, &class->y_pixel));
     for (int64_t i = 0; i < rows->count; i++) {
         for (int64_t j = 0; j < columns->count; j++) {
             int64_t oy = rows->first + i, ox = columns->first + j;
@@ -97,7 +97,7 @@ static dv_status find_segments(const dv_step *s, const run *rows, const run *col
     bool neighbours = attr->dilation[1] == 1 && !is_depthwise(s);
     int64_t each = neighbours ? columns->taps : 1;
     size_t most = (size_t)(rows->taps * columns->taps);
-    DV_TRY(dv__calloc(most, sizeof *class->segments, &class->segments));
+    DV_TRY(dv_calloc(most, sizeof *class->segments, &class->segments));
     for (int64_t kh = rows->tap; kh < rows->tap + rows->taps; kh++) {
         for (int64_t kw = columns->tap; kw < columns->tap + columns->taps; kw += each) {
             int64_t y = kh * attr->dilation[0] - attr->padding[0];
@@ -117,8 +117,8 @@ static dv_status find_classes(const dv_step *s, run *rows, run *columns, dv_pack
     dv_shape in = s->in[0], out = s->node->shape;
     int64_t row_count = find_runs(attr, 0, in.h, out.h, rows);
     int64_t column_count = find_runs(attr, 1, in.w, out.w, columns);
-    DV_TRY(dv__calloc((size_t)(row_count * column_count), sizeof *product->classes,
-                      &product->classes));
+    DV_TRY(
+        dv_calloc((size_t)(row_count * column_count), sizeof *product->classes, &product->classes));
     product->class_count = row_count * column_count;
     for (int64_t i = 0; i < product->class_count; i++) {
         const run *row = &rows[i / column_count], *column = &columns[i % column_count];
@@ -140,10 +140,10 @@ static dv_status make_product(const dv_step *s, dv_packed *product)
                            .columns = out.c,
                            .depthwise = depthwise};
     run *rows;
-    DV_TRY(dv__calloc((size_t)(out.h + out.w), sizeof *rows, &rows));
+    DV_TRY(dv_calloc((size_t)(out.h + out.w), sizeof *rows, &rows));
     dv_status status = find_classes(s, rows, rows + out.h, product);
     free(rows);
-    dv__packed_prepare(s, product);
+    dv_packed_prepare(s, product);
     return status;
 }
 
@@ -152,11 +152,11 @@ static dv_status make_product(const dv_step *s, dv_packed *product)
 static dv_status plan(dv_planner *planner, dv_step *s)
 {
     packed_way *self;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->way = &dv__conv2d_packed;
     dv_status status = make_product(s, &self->product);
     if (status != DV_OK) {
-        dv__packed_drop(&self->product);
+        dv_packed_drop(&self->product);
         free(self);
         return status;
     }
@@ -171,14 +171,14 @@ static dv_status forward(dv_step *s)
     const packed_way *self = s->self;
     dv_cpu_epilogue after = dv__cpu_epilogue_make(s, DV_ACT_NONE, attr->bias ? s->w[1] : NULL,
                                                   attr->filters, s->scratch);
-    dv__packed_run(&self->product, s->x[0], s->w[0], &after, s->y);
+    dv_packed_run(&self->product, s->x[0], s->w[0], &after, s->y);
     return DV_OK;
 }
 
 static void drop(dv_step *s)
 {
     packed_way *self = s->self;
-    dv__packed_drop(&self->product);
+    dv_packed_drop(&self->product);
     free(self);
 }
 

@@ -31,19 +31,19 @@ static dv_status plan(dv_planner *planner, dv_step *s)
         .training = s->training,
         .wants_dx = s->wants_dx[0],
     };
-    shape.half = dv__cpu_rounds(s->context, shape.rows * shape.in * shape.out);
+    shape.half = dv_cpu_rounds(s->context, shape.rows * shape.in * shape.out);
     pointwise *self;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->way = &dv__conv2d_pointwise;
-    dv_status status = dv__cpu_dense_create(dv__cpu_device(s->context), &shape, &self->dense);
+    dv_status status = dv_cpu_dense_create(dv_cpu_device_of(s->context), &shape, &self->dense);
     if (status != DV_OK) {
         free(self);
         return status;
     }
     if (attr->stride[0] > 1 || attr->stride[1] > 1)
-        self->gathered = dv__cpu_aligned((size_t)(shape.rows * shape.in) * sizeof(float));
+        self->gathered = dv_cpu_aligned((size_t)(shape.rows * shape.in) * sizeof(float));
     s->self = self;
-    dv_planner_scratch(planner, self->gathered + dv__cpu_dense_scratchpad(&self->dense));
+    dv_planner_scratch(planner, self->gathered + dv_cpu_dense_scratchpad(&self->dense));
     return DV_OK;
 }
 
@@ -99,8 +99,8 @@ static dv_status forward(dv_step *s)
 {
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
-    return dv__cpu_dense_forward(dv__cpu_device(s->context), &self->dense, gather(s), s->w[0],
-                                 s->w_half[0], attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
+    return dv_cpu_dense_forward(dv_cpu_device_of(s->context), &self->dense, gather(s), s->w[0],
+                                s->w_half[0], attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
 }
 
 static dv_status backward(dv_step *s)
@@ -108,8 +108,8 @@ static dv_status backward(dv_step *s)
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
     if (attr->bias)
-        dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
-                              s->dw[1]);
+        dv_cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
+                             s->dw[1]);
     bool picks = s->dx[0] != NULL && self->gathered > 0;
     dv_dense_gradients gradients = {.dy = s->dy,
                                     .x = gather(s),
@@ -117,8 +117,8 @@ static dv_status backward(dv_step *s)
                                     .w_half = s->w_half[0],
                                     .dw = s->dw[0],
                                     .dx = picks ? s->scratch : s->dx[0]};
-    DV_TRY(dv__cpu_dense_backward(dv__cpu_device(s->context), &self->dense, &gradients,
-                                  scratchpad(s)));
+    DV_TRY(dv_cpu_dense_backward(dv_cpu_device_of(s->context), &self->dense, &gradients,
+                                 scratchpad(s)));
     if (picks)
         scatter(s);
     return DV_OK;
@@ -127,7 +127,7 @@ static dv_status backward(dv_step *s)
 static void drop(dv_step *s)
 {
     pointwise *self = s->self;
-    dv__cpu_dense_drop(&self->dense);
+    dv_cpu_dense_drop(&self->dense);
     free(self);
 }
 

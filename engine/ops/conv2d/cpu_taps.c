@@ -57,7 +57,7 @@ static dv_status weight_md(const dv_step *s, bool canonical, dnnl_memory_desc_t 
     int64_t filters = attr->filters, in = s->in[0].c, kw = attr->kernel[1];
     int64_t dim[] = {filters, in, attr->kernel[0], kw};
     int64_t stride[] = {1, filters, kw * in * filters, in * filters};
-    return dv__md_plain(4, dim, canonical ? NULL : stride, out);
+    return dv_md_plain(4, dim, canonical ? NULL : stride, out);
 }
 
 static bool is_worth(const dv_step *s)
@@ -76,12 +76,12 @@ dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_step *s, bool *fits
     dnnl_memory_desc_t wanted, canonical;
     DV_TRY(weight_md(s, false, &wanted));
     DV_TRY(weight_md(s, true, &canonical));
-    if (dv__md_equal(&wanted, &canonical)) {
+    if (dv_md_equal(&wanted, &canonical)) {
         *fits = dv_planner_layout(planner, 0) == NULL;
         return DV_OK;
     }
     dv_layout *layout;
-    DV_TRY(dv__cpu_layout_create(dv__cpu_device(s->context), &canonical, &wanted, &layout));
+    DV_TRY(dv_cpu_layout_create(dv_cpu_device_of(s->context), &canonical, &wanted, &layout));
     *fits = dv_planner_set_layout(planner, 0, layout);
     return DV_OK;
 }
@@ -134,7 +134,7 @@ static int most_segments(const dv_step *s)
 
 static bool is_half(const dv_step *s)
 {
-    return dv__cpu_rounds(s->context, s->in[0].n * s->in[0].c * s->node->shape.c);
+    return dv_cpu_rounds(s->context, s->in[0].n * s->in[0].c * s->node->shape.c);
 }
 
 /* The product of `run` taps: see the top of the file and the two gradients
@@ -148,23 +148,23 @@ static dv_status create_product(const dv_step *s, pass_kind kind, int64_t run, b
     int64_t x_step = in.h * in.w * in.c, y_step = result.h * result.w * result.c;
     dv_dnnl_matmul product = {.accumulates = adds};
     if (kind == FORWARD) {
-        DV_TRY(dv__md_plain(2, (int64_t[]){n, inner}, (int64_t[]){x_step, 1}, &product.a));
-        DV_TRY(dv__md_plain(2, (int64_t[]){inner, filters}, NULL, &product.b));
-        DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.c));
+        DV_TRY(dv_md_plain(2, (int64_t[]){n, inner}, (int64_t[]){x_step, 1}, &product.a));
+        DV_TRY(dv_md_plain(2, (int64_t[]){inner, filters}, NULL, &product.b));
+        DV_TRY(dv_md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.c));
     } else if (kind == DATA) {
-        DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.a));
-        DV_TRY(dv__md_plain(2, (int64_t[]){filters, inner}, (int64_t[]){1, filters}, &product.b));
-        DV_TRY(dv__md_plain(2, (int64_t[]){n, inner}, (int64_t[]){x_step, 1}, &product.c));
+        DV_TRY(dv_md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.a));
+        DV_TRY(dv_md_plain(2, (int64_t[]){filters, inner}, (int64_t[]){1, filters}, &product.b));
+        DV_TRY(dv_md_plain(2, (int64_t[]){n, inner}, (int64_t[]){x_step, 1}, &product.c));
     } else {
-        DV_TRY(dv__md_plain(2, (int64_t[]){inner, n}, (int64_t[]){1, x_step}, &product.a));
-        DV_TRY(dv__md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.b));
-        DV_TRY(dv__md_plain(2, (int64_t[]){inner, filters}, NULL, &product.c));
+        DV_TRY(dv_md_plain(2, (int64_t[]){inner, n}, (int64_t[]){1, x_step}, &product.a));
+        DV_TRY(dv_md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.b));
+        DV_TRY(dv_md_plain(2, (int64_t[]){inner, filters}, NULL, &product.c));
     }
     if (is_half(s)) {
-        product.a = dv__md_of_type(product.a, dnnl_bf16);
-        product.b = dv__md_of_type(product.b, dnnl_bf16);
+        product.a = dv_md_of_type(product.a, dnnl_bf16);
+        product.b = dv_md_of_type(product.b, dnnl_bf16);
     }
-    return dv__cpu_matmul_create(dv__cpu_device(s->context), &product, out);
+    return dv_cpu_matmul_create(dv_cpu_device_of(s->context), &product, out);
 }
 
 /* Adds the product of one segment, of which the first tap counts from 0. */
@@ -209,9 +209,9 @@ static dv_status plan_pass(const dv_step *s, pass_kind kind, const segment *segm
     int64_t places[] = {s->node->shape.h * s->node->shape.w, s->in[0].h * s->in[0].w,
                         attr->kernel[0] * attr->kernel[1]};
     p->places = places[kind];
-    DV_TRY(dv__calloc((size_t)most_segments(s), sizeof *p->jobs, &p->jobs));
-    DV_TRY(dv__calloc(2 * (size_t)attr->kernel[1], sizeof *p->products, &p->products));
-    DV_TRY(dv__calloc((size_t)p->places, sizeof *p->written, &p->written));
+    DV_TRY(dv_calloc((size_t)most_segments(s), sizeof *p->jobs, &p->jobs));
+    DV_TRY(dv_calloc(2 * (size_t)attr->kernel[1], sizeof *p->products, &p->products));
+    DV_TRY(dv_calloc((size_t)p->places, sizeof *p->written, &p->written));
     if (kind == FORWARD && attr->bias) /* what the products add to */
         memset(p->written, true, (size_t)p->places * sizeof *p->written);
     for (int i = 0; i < count; i++)
@@ -224,7 +224,7 @@ static dv_status plan_pass(const dv_step *s, pass_kind kind, const segment *segm
 static dv_status plan_passes(const dv_step *s, taps *self)
 {
     segment *segments;
-    DV_TRY(dv__calloc((size_t)most_segments(s), sizeof *segments, &segments));
+    DV_TRY(dv_calloc((size_t)most_segments(s), sizeof *segments, &segments));
     int count = find_segments(s, segments);
     dv_status status = plan_pass(s, FORWARD, segments, count, &self->passes[FORWARD]);
     if (status == DV_OK && s->training)
@@ -240,7 +240,7 @@ static void free_taps(taps *self)
     for (int kind = 0; kind < PASSES; kind++) {
         pass *p = &self->passes[kind];
         for (int64_t i = 0; p->products != NULL && i < 2 * self->kernel_width; i++)
-            dv__cpu_primitive_drop(&p->products[i]);
+            dv_cpu_primitive_drop(&p->products[i]);
         free(p->products);
         free(p->jobs);
         free(p->written);
@@ -252,7 +252,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     taps *self;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->way = &dv__conv2d_taps;
     self->kernel_width = attr->kernel[1];
     dv_status status = plan_passes(s, self);
@@ -261,8 +261,8 @@ static dv_status plan(dv_planner *planner, dv_step *s)
         return status;
     }
     if (is_half(s)) {
-        self->half_x = dv__cpu_half_bytes(dv_shape_count(s->in[0]));
-        self->half_dy = s->training ? dv__cpu_half_bytes(dv_shape_count(s->node->shape)) : 0;
+        self->half_x = dv_cpu_half_bytes(dv_shape_count(s->in[0]));
+        self->half_dy = s->training ? dv_cpu_half_bytes(dv_shape_count(s->node->shape)) : 0;
     }
     for (int kind = 0; kind < PASSES; kind++) {
         const pass *p = &self->passes[kind];
@@ -285,8 +285,8 @@ static dv_status run(const dv_step *s, pass *p, const void *a, const void *b, fl
         const job *next = &p->jobs[i];
         const void *addresses[] = {(const char *)a + (size_t)next->a * size,
                                    (const char *)b + (size_t)next->b * size, c + next->c};
-        DV_TRY(dv__cpu_primitive_run(dv__cpu_device(s->context), &p->products[next->product],
-                                     addresses, scratchpad));
+        DV_TRY(dv_cpu_primitive_run(dv_cpu_device_of(s->context), &p->products[next->product],
+                                    addresses, scratchpad));
     }
     return DV_OK;
 }
@@ -297,7 +297,7 @@ static const void *operand_x(const dv_step *s)
     const taps *self = s->self;
     if (self->half_x == 0)
         return s->x[0];
-    dv__cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
+    dv_cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
     return s->scratch;
 }
 
@@ -313,7 +313,7 @@ static const void *operand_dy(const dv_step *s)
     if (self->half_x == 0)
         return s->dy;
     uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->half_x);
-    dv__cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
+    dv_cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
     return rounded;
 }
 
@@ -353,8 +353,8 @@ static dv_status backward(dv_step *s)
     int64_t in = s->in[0].c;
     float *dx = s->dx[0];
     if (attr->bias)
-        dv__cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
-                              s->dw[1]);
+        dv_cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
+                             s->dw[1]);
     clear(weights, s->dw[0], 1, in * attr->filters);
     const void *dy = operand_dy(s);
     DV_TRY(run(s, weights, operand_x(s), dy, s->dw[0]));

@@ -101,7 +101,7 @@ static dv_status plan_layout(dv_planner *planner, convolution *self)
     if (self->channels == 1 || self->taps == 1)
         return DV_OK;
     filter_layout *layout;
-    DV_TRY(dv__calloc(1, sizeof *layout, &layout));
+    DV_TRY(dv_calloc(1, sizeof *layout, &layout));
     *layout = (filter_layout){
         .base = {.elements = self->filters * self->channels * self->taps,
                  .pack = pack,
@@ -127,7 +127,7 @@ static scratch_plan plan_scratch(const dv_step *s, const convolution *self)
 {
     const dv_convolution_algorithm *algorithms = self->cudnn.algorithm;
     size_t elements = (size_t)(self->filters * self->channels * self->taps), most = 0;
-    size_t bytes = dv__cuda_aligned(elements * dv_dtype_size(s->context->dtype));
+    size_t bytes = dv_cuda_aligned(elements * dv_dtype_size(s->context->dtype));
     bool converts = s->training && (self->reorders || s->context->dtype != DV_F32);
     for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++)
         most = algorithms[i].workspace > most ? algorithms[i].workspace : most;
@@ -151,7 +151,7 @@ static dv_status plan_pointwise(dv_planner *planner, dv_step *s, convolution *se
     const dv_conv2d_attr *attr = s->node->attr;
     dv_cuda_dense_layer layer = {
         .units = attr->filters, .bias = attr->bias, .activation = DV_ACT_NONE};
-    dv_status status = dv__cuda_dense_plan(planner, s, &layer, &self->dense);
+    dv_status status = dv_cuda_dense_plan(planner, s, &layer, &self->dense);
     return status == DV_EUNSUPPORTED ? plan_by_cudnn(planner, s, self) : status;
 }
 
@@ -166,7 +166,7 @@ static dv_status plan_depthwise(dv_planner *planner, const dv_step *s, convoluti
 static void destroy(convolution *self)
 {
     if (self->dense != NULL)
-        dv__cuda_dense_drop(self->dense);
+        dv_cuda_dense_drop(self->dense);
     dv__cuda_convolution_drop(&self->cudnn);
     free(self);
 }
@@ -175,7 +175,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     convolution *self;
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->filters = attr->filters;
     self->channels = s->in[0].c / attr->groups;
     self->taps = attr->kernel[0] * attr->kernel[1];
@@ -210,7 +210,7 @@ static dv_status ordered_weights(const dv_step *s, const convolution *self, cons
     if (!self->reorders)
         return DV_OK;
     DV_CUDA(dv_launch_transpose(s->context->dtype, s->w_half[0], s->scratch, self->filters,
-                                self->channels, self->taps, dv__cuda_stream(s)));
+                                self->channels, self->taps, dv_cuda_stream(s)));
     *out = s->scratch;
     return DV_OK;
 }
@@ -218,7 +218,7 @@ static dv_status ordered_weights(const dv_step *s, const convolution *self, cons
 static dv_status forward_by_cudnn(const dv_step *s, const convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
-    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_cuda_device *device = dv_cuda_device_of(s->context);
     dv_convolution_operands operands = {.x = s->x[0], .out = s->y};
     operands.workspace = at(s, plan_scratch(s, self).workspace);
     DV_TRY(ordered_weights(s, self, &operands.w));
@@ -234,11 +234,11 @@ static dv_status forward(dv_step *s)
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;
     if (self->dense != NULL)
-        return dv__cuda_dense_forward(s, self->dense);
+        return dv_cuda_dense_forward(s, self->dense);
     if (!self->depthwise)
         return forward_by_cudnn(s, self);
     DV_CUDA(dv_launch_depthwise(s->context->dtype, &self->own, s->x[0], s->w_half[0],
-                                attr->bias ? s->w[1] : NULL, s->y, dv__cuda_stream(s)));
+                                attr->bias ? s->w[1] : NULL, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -247,8 +247,8 @@ static dv_status input_gradient(const dv_step *s, const convolution *self)
     dv_convolution_operands operands = {.y = s->dy, .out = s->dx[0]};
     operands.workspace = at(s, plan_scratch(s, self).workspace);
     DV_TRY(ordered_weights(s, self, &operands.w));
-    return dv__cuda_convolution_run(dv__cuda_device(s->context), &self->cudnn, DV_CONVOLUTION_DATA,
-                                    &operands);
+    return dv__cuda_convolution_run(dv_cuda_device_of(s->context), &self->cudnn,
+                                    DV_CONVOLUTION_DATA, &operands);
 }
 
 /* One launch brings cuDNN's gradient to the parameter's order and type. */
@@ -260,13 +260,13 @@ static dv_status weight_gradient(const dv_step *s, const convolution *self)
     void *dw = converts ? at(s, places.gradient) : s->dw[0];
     dv_convolution_operands operands = {
         .x = s->x[0], .y = s->dy, .out = dw, .workspace = at(s, places.workspace)};
-    DV_TRY(dv__cuda_convolution_run(dv__cuda_device(s->context), &self->cudnn,
+    DV_TRY(dv__cuda_convolution_run(dv_cuda_device_of(s->context), &self->cudnn,
                                     DV_CONVOLUTION_WEIGHTS, &operands));
     if (!converts)
         return DV_OK;
     int64_t rows = self->reorders ? self->taps : 1;
     DV_CUDA(dv_launch_transpose_to_float(dtype, dw, s->dw[0], self->filters, rows,
-                                         self->channels * self->taps / rows, dv__cuda_stream(s)));
+                                         self->channels * self->taps / rows, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -280,7 +280,7 @@ static dv_status backward_by_cudnn(const dv_step *s, const convolution *self)
 static dv_status backward_depthwise(const dv_step *s, const convolution *self)
 {
     dv_dtype dtype = s->context->dtype;
-    void *stream = dv__cuda_stream(s);
+    void *stream = dv_cuda_stream(s);
     if (s->dx[0] != NULL)
         DV_CUDA(dv_launch_depthwise_data(dtype, &self->own, s->dy, s->w_half[0], s->dx[0], stream));
     DV_CUDA(dv_launch_depthwise_weights(dtype, &self->own, s->x[0], s->dy, s->dw[0], s->scratch,
@@ -293,14 +293,14 @@ static dv_status backward(dv_step *s)
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;
     if (self->dense != NULL)
-        return dv__cuda_dense_backward(s, self->dense);
+        return dv_cuda_dense_backward(s, self->dense);
     DV_TRY(self->depthwise ? backward_depthwise(s, self) : backward_by_cudnn(s, self));
     if (attr->bias)
         DV_CUDA(dv_launch_column_sums(s->context->dtype, s->dy, s->dw[1],
                                       dv_shape_rows(s->node->shape), attr->filters,
-                                      dv__cuda_stream(s)));
+                                      dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__conv2d_cuda = {
+const dv_impl dv_conv2d_cuda = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop};

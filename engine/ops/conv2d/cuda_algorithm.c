@@ -119,7 +119,7 @@ static dv_status add_candidate(const dv_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, const found *result,
                                dv_convolution_candidates *list)
 {
-    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_cuda_device *device = dv_cuda_device_of(s->context);
     dv_convolution_algorithm algorithm = {.number = result->algorithm, .math = result->math};
     if (s->context->dtype == DV_F32 && !s->context->tf32)
         algorithm.math = CUDNN_FMA_MATH;
@@ -173,7 +173,8 @@ static dv_status list_candidates(const dv_step *s, dv_cuda_convolution *self,
     found results[MOST];
     int count = 0;
     list->count = 0;
-    if (ask[direction](dv__cuda_device(s->context), self, results, &count) != CUDNN_STATUS_SUCCESS)
+    if (ask[direction](dv_cuda_device_of(s->context), self, results, &count) !=
+        CUDNN_STATUS_SUCCESS)
         count = 0; /* a refusal: they know nothing */
     for (int i = 0; i < count; i++)
         DV_TRY(add_candidate(s, self, direction, &results[i], list));
@@ -226,13 +227,14 @@ static int find(const dv_convolution_candidates *list, const dv_cuda_choice *cho
 static dv_status set_plain(const dv_step *s, dv_cuda_convolution *self,
                            dv_convolution_direction direction, const char *times)
 {
-    dv__log(&s->context->log, DV_LOG_WARNING,
-            "conv2d '%s': there is no %s%s for %s -> %s in %s with at most %zu bytes of workspace; "
-            "a plain kernel computes it, slowly%s%s",
-            s->node->name, s->context->algorithms == DV_ALGORITHMS_ANY ? "" : "deterministic ",
-            direction_name(direction), dv_shape_format(s->in[0]).text,
-            dv_shape_format(s->node->shape).text, dv_context_precision(s->context),
-            dv__cuda_device(s->context)->workspace, times[0] != '\0' ? "; tried: " : "", times);
+    dv_log_write(
+        &s->context->log, DV_LOG_WARNING,
+        "conv2d '%s': there is no %s%s for %s -> %s in %s with at most %zu bytes of workspace; "
+        "a plain kernel computes it, slowly%s%s",
+        s->node->name, s->context->algorithms == DV_ALGORITHMS_ANY ? "" : "deterministic ",
+        direction_name(direction), dv_shape_format(s->in[0]).text,
+        dv_shape_format(s->node->shape).text, dv_context_precision(s->context),
+        dv_cuda_device_of(s->context)->workspace, times[0] != '\0' ? "; tried: " : "", times);
     return dv__cuda_convolution_set(self, direction,
                                     &(dv_convolution_algorithm){.number = DV_CONVOLUTION_PLAIN});
 }
@@ -244,18 +246,18 @@ static dv_status set_chosen(const dv_step *s, dv_cuda_convolution *self,
     const char *what = direction_name(direction);
     const char *before = times[0] != '\0' ? " of " : "";
     if (algorithm->number == DV_CONVOLUTION_IM2COL)
-        dv__log(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': %s im2col%s%s", s->node->name, what,
-                before, times);
+        dv_log_write(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': %s im2col%s%s", s->node->name,
+                     what, before, times);
     else
-        dv__log(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': %s %d, math type %d%s%s",
-                s->node->name, what, algorithm->number, (int)algorithm->math, before, times);
+        dv_log_write(&s->context->log, DV_LOG_DEBUG, "conv2d '%s': %s %d, math type %d%s%s",
+                     s->node->name, what, algorithm->number, (int)algorithm->math, before, times);
     return dv__cuda_convolution_set(self, direction, algorithm);
 }
 
 dv_status dv__cuda_convolution_choose(const dv_step *s, dv_cuda_convolution *self,
                                       dv_convolution_direction direction)
 {
-    dv_cuda_device *device = dv__cuda_device(s->context);
+    dv_cuda_device *device = dv_cuda_device_of(s->context);
     dv_convolution_candidates list;
     char times[512] = "";
     int chosen = -1;
@@ -263,7 +265,7 @@ dv_status dv__cuda_convolution_choose(const dv_step *s, dv_cuda_convolution *sel
     if (list.count == 0)
         return set_plain(s, self, direction, times);
     dv_cuda_choice choice = choice_for(s, direction);
-    if (dv__cuda_choice_recall(device, &choice))
+    if (dv_cuda_choice_recall(device, &choice))
         chosen = find(&list, &choice);
     if (chosen < 0) {
         DV_TRY(
@@ -272,7 +274,7 @@ dv_status dv__cuda_convolution_choose(const dv_step *s, dv_cuda_convolution *sel
             return set_plain(s, self, direction, times);
         choice.algorithm = list.items[chosen].number;
         choice.math = (int32_t)list.items[chosen].math;
-        dv__cuda_choice_remember(device, choice);
+        dv_cuda_choice_remember(device, choice);
     }
     return set_chosen(s, self, direction, &list.items[chosen], times);
 }

@@ -91,7 +91,7 @@ dv_status dv__cuda_convolution_plan(const dv_step *s, dv_cuda_convolution *self)
 void dv__cuda_convolution_drop(dv_cuda_convolution *self)
 {
     for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++) {
-        dv__cuda_product_drop(&self->product[i]);
+        dv_cuda_product_drop(&self->product[i]);
         if (self->convolution[i] != NULL)
             (void)cudnnDestroyConvolutionDescriptor(self->convolution[i]);
     }

@@ -26,14 +26,14 @@ static size_t columns_bytes(const dv_cuda_convolution *self, dv_convolution_dire
 {
     dv_dtype dtype = direction == DV_CONVOLUTION_DATA ? DV_F32 : self->dtype;
     int64_t count = positions_of(&self->shape) * patch_of(&self->shape);
-    return dv__cuda_aligned((size_t)count * dv_dtype_size(dtype));
+    return dv_cuda_aligned((size_t)count * dv_dtype_size(dtype));
 }
 
 static dv_cuda_product_form form_of(const dv_cuda_convolution *self,
                                     dv_convolution_direction direction)
 {
     const dv_convolution *shape = &self->shape;
-    cudaDataType_t type = dv__cuda_data_type(self->dtype);
+    cudaDataType_t type = dv_cuda_data_type(self->dtype);
     dv_cuda_extents columns = {patch_of(shape), positions_of(shape)};
     dv_cuda_extents w = {patch_of(shape), shape->filters};
     dv_cuda_extents y = {shape->filters, positions_of(shape)};
@@ -64,7 +64,7 @@ static dv_cuda_product_form form_of(const dv_cuda_convolution *self,
 dv_status dv__cuda_im2col_plan(const dv_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, bool *found, size_t *bytes)
 {
-    const dv_cuda_device *device = dv__cuda_device(s->context);
+    const dv_cuda_device *device = dv_cuda_device_of(s->context);
     dv_cuda_product *product = &self->product[direction];
     *found = false;
     *bytes = columns_bytes(self, direction);
@@ -72,7 +72,7 @@ dv_status dv__cuda_im2col_plan(const dv_step *s, dv_cuda_convolution *self,
         return DV_OK;
     if (product->operation == NULL) {
         dv_cuda_product_form form = form_of(self, direction);
-        DV_TRY(dv__cuda_product_find(s, &form, product, found));
+        DV_TRY(dv_cuda_product_find(s, &form, product, found));
     }
     *bytes += product->workspace;
     *found = product->operation != NULL && *bytes <= device->workspace;
@@ -86,12 +86,12 @@ dv_status dv__cuda_im2col_run(const dv_cuda_device *device, const dv_cuda_convol
     void *columns = to->workspace;
     void *rest = (char *)to->workspace + columns_bytes(self, direction);
     if (direction == DV_CONVOLUTION_DATA) {
-        DV_TRY(dv__cuda_product_run(device, product, to->w, to->y, columns, rest));
+        DV_TRY(dv_cuda_product_run(device, product, to->w, to->y, columns, rest));
         DV_CUDA(dv_launch_col2im(self->dtype, &self->shape, columns, to->out, device->stream));
         return DV_OK;
     }
     DV_CUDA(dv_launch_im2col(self->dtype, &self->shape, to->x, columns, device->stream));
     return direction == DV_CONVOLUTION_FORWARD
-               ? dv__cuda_product_run(device, product, to->w, columns, to->out, rest)
-               : dv__cuda_product_run(device, product, columns, to->y, to->out, rest);
+               ? dv_cuda_product_run(device, product, to->w, columns, to->out, rest)
+               : dv_cuda_product_run(device, product, columns, to->y, to->out, rest);
 }

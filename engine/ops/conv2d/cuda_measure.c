@@ -52,15 +52,15 @@ static dv_status fill(const dv_cuda_device *device, dv_dtype dtype, char *memory
 {
     size_t block = BLOCK * sizeof(uint32_t), first = bytes < block ? bytes : block;
     uint32_t *words, state = 1;
-    DV_TRY(dv__calloc(BLOCK, sizeof *words, &words));
+    DV_TRY(dv_calloc(BLOCK, sizeof *words, &words));
     for (int i = 0; i < BLOCK; i++)
         words[i] = random_word(dtype, &state);
-    dv_status status = dv__cuda_check(
+    dv_status status = dv_cuda_check(
         (int)cudaMemcpyAsync(memory, words, first, cudaMemcpyHostToDevice, device->stream),
         "cudaMemcpyAsync(memory, words, first, host to device, stream)");
     if (status == DV_OK)
-        status = dv__cuda_check((int)cudaStreamSynchronize(device->stream),
-                                "cudaStreamSynchronize(device->stream)");
+        status = dv_cuda_check((int)cudaStreamSynchronize(device->stream),
+                               "cudaStreamSynchronize(device->stream)");
     free(words);
     DV_TRY(status);
     for (size_t filled = first; filled < bytes; filled *= 2) {
@@ -88,9 +88,9 @@ static dv_status bench_open(const dv_convolution_candidates *list, bench *b)
     int64_t inputs = shape->images * shape->height * shape->width * shape->channels;
     int64_t weights = shape->filters * taps * shape->channels / shape->groups;
     int64_t outputs = shape->images * shape->out_height * shape->out_width * shape->filters;
-    size_t x = dv__cuda_aligned((size_t)inputs * size);
-    size_t w = dv__cuda_aligned((size_t)weights * size);
-    size_t y = dv__cuda_aligned((size_t)outputs * size);
+    size_t x = dv_cuda_aligned((size_t)inputs * size);
+    size_t w = dv_cuda_aligned((size_t)weights * size);
+    size_t y = dv_cuda_aligned((size_t)outputs * size);
     for (int i = 0; i < list->count; i++)
         workspace = list->items[i].workspace > workspace ? list->items[i].workspace : workspace;
     DV_CUDA(cudaMalloc((void **)&b->memory, x + w + y + workspace));
@@ -238,7 +238,7 @@ dv_status dv__cuda_convolution_measure(const dv_step *s, dv_cuda_convolution *se
                                        const dv_convolution_candidates *list, int *best,
                                        char *times, size_t size)
 {
-    bench b = {.device = dv__cuda_device(s->context),
+    bench b = {.device = dv_cuda_device_of(s->context),
                .convolution = self,
                .direction = direction,
                .timed = list->count > 1 && s->context->algorithms != DV_ALGORITHMS_FIXED};

@@ -72,4 +72,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__distillation_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_distillation_cpu = {.forward = forward, .backward = backward};

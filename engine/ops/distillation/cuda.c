@@ -18,7 +18,7 @@ static dv_distillation describe(const dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_distillation call = describe(s);
-    DV_CUDA(dv_launch_distillation(s->context->dtype, &call, s->x[0], s->y, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_distillation(s->context->dtype, &call, s->x[0], s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -28,8 +28,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL && s->dx[1] == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_distillation_backward(s->context->dtype, &call, s->dy, s->dx[0], s->dx[1],
-                                            dv__cuda_stream(s)));
+                                            dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__distillation_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_distillation_cuda = {.forward = forward, .backward = backward};

@@ -110,7 +110,7 @@ static void draw_blocks(const stream *by, int64_t first, int64_t blocks, uint8_t
         draw(&rng, (uint32_t)((first + i) * GROUP), by->threshold, stays + i * BLOCK);
         if (from != NULL)
             multiply(from + i * BLOCK, stays + i * BLOCK, by->scale, to + i * BLOCK,
-                     dv__smaller(BLOCK, count - i * BLOCK));
+                     dv_smaller(BLOCK, count - i * BLOCK));
     }
 }
 
@@ -123,7 +123,7 @@ static void draw_all(const dv_step *s, const float *from, float *to)
     int64_t count = random_count(s), blocks = (count + BLOCK - 1) / BLOCK;
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN / 4)
     for (int64_t i = 0; i < blocks; i += AT_ONCE)
-        draw_blocks(&by, i, dv__smaller(AT_ONCE, blocks - i), stays + i * BLOCK,
+        draw_blocks(&by, i, dv_smaller(AT_ONCE, blocks - i), stays + i * BLOCK,
                     from != NULL ? from + i * BLOCK : NULL, from != NULL ? to + i * BLOCK : NULL,
                     count - i * BLOCK);
 }
@@ -152,7 +152,7 @@ static void apply(const dv_step *s, const float *from, float *to)
     }
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
-        multiply_block(from + i, stays + i, scale, to + i, dv__smaller(DV_CPU_BLOCK, count - i));
+        multiply_block(from + i, stays + i, scale, to + i, dv_smaller(DV_CPU_BLOCK, count - i));
 }
 
 static void copy(const dv_step *s, const void *from, void *to)
@@ -185,4 +185,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__dropout_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_dropout_cpu = {.plan = plan, .forward = forward, .backward = backward};

@@ -12,7 +12,7 @@ static dv_status apply(const dv_step *s, const void *from, void *to)
     dv_dtype dtype = s->context->dtype;
     if (!dv__dropout_drops(s)) {
         DV_CUDA(cudaMemcpyAsync(to, from, (size_t)dv_shape_count(shape) * dv_dtype_size(dtype),
-                                cudaMemcpyDeviceToDevice, dv__cuda_stream(s)));
+                                cudaMemcpyDeviceToDevice, dv_cuda_stream(s)));
         return DV_OK;
     }
     dv_dropout call = {
@@ -26,7 +26,7 @@ static dv_status apply(const dv_step *s, const void *from, void *to)
         .progress = s->run->progress,
         .use = DV_RNG_DROPOUT + (uint32_t)s->node->id,
     };
-    DV_CUDA(dv_launch_dropout(dtype, &call, from, to, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_dropout(dtype, &call, from, to, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -40,4 +40,4 @@ static dv_status backward(dv_step *s)
     return s->dx[0] != NULL ? apply(s, s->dy, s->dx[0]) : DV_OK;
 }
 
-const dv_impl dv__dropout_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_dropout_cuda = {.forward = forward, .backward = backward};

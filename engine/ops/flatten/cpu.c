@@ -7,7 +7,7 @@ static void transpose_samples(const float *x, float *y, int64_t samples, int64_t
     int64_t sample = rows * columns;
 #pragma omp parallel for schedule(static) if (samples * sample > DV_CPU_GRAIN)
     for (int64_t n = 0; n < samples; n++)
-        dv__transpose(x + n * sample, rows, columns, y + n * sample);
+        dv_transpose(x + n * sample, rows, columns, y + n * sample);
 }
 
 static dv_status forward(dv_step *s)
@@ -25,4 +25,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__flatten_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_flatten_cpu = {.forward = forward, .backward = backward};

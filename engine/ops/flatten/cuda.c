@@ -6,7 +6,7 @@ static dv_status forward(dv_step *s)
 {
     dv_shape in = s->in[0];
     DV_CUDA(dv_launch_swap_axes(s->context->dtype, s->x[0], s->y, in.n, in.h * in.w, in.c, 1,
-                                dv__cuda_stream(s)));
+                                dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -16,8 +16,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_swap_axes(s->context->dtype, s->dy, s->dx[0], in.n, in.c, in.h * in.w, 1,
-                                dv__cuda_stream(s)));
+                                dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__flatten_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_flatten_cuda = {.forward = forward, .backward = backward};

@@ -6,7 +6,7 @@
 static void swap_sample(const float *x, float *y, int64_t rows, int64_t columns, int64_t channels)
 {
     if (channels == 1) { /* the feature image itself */
-        dv__transpose(x, rows, columns, y);
+        dv_transpose(x, rows, columns, y);
         return;
     }
     for (int64_t column = 0; column < columns; column++) {
@@ -40,4 +40,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__frames_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_frames_cpu = {.forward = forward, .backward = backward};

@@ -44,4 +44,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__global_avgpool_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_global_avgpool_cpu = {.forward = forward, .backward = backward};

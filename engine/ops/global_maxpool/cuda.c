@@ -12,7 +12,7 @@ static dv_status forward(dv_step *s)
 {
     dv_shape in = s->in[0];
     DV_CUDA(dv_launch_global_maxpool(s->context->dtype, s->x[0], s->y, s->saved, in.n, in.h * in.w,
-                                     in.c, dv__cuda_stream(s)));
+                                     in.c, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -22,8 +22,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_global_maxpool_backward(s->context->dtype, s->dy, s->saved, s->dx[0], in.n,
-                                              in.h * in.w, in.c, dv__cuda_stream(s)));
+                                              in.h * in.w, in.c, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__global_maxpool_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_global_maxpool_cuda = {.plan = plan, .forward = forward, .backward = backward};

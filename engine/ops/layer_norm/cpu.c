@@ -88,7 +88,7 @@ static dv_status forward(dv_step *s)
 #pragma omp parallel for schedule(static) if (rows * channels > DV_CPU_GRAIN)
     for (int64_t row = 0; row < rows; row += ROWS)
         normalise(x + row * channels, s->w[0], s->w[1], (float)attr->epsilon,
-                  dv__smaller(ROWS, rows - row), channels, y + row * channels,
+                  dv_smaller(ROWS, rows - row), channels, y + row * channels,
                   of != NULL ? of + row : NULL);
     return DV_OK;
 }
@@ -140,7 +140,7 @@ static void backward_rows(dv_step *s)
 #pragma omp parallel for schedule(static) if (rows * channels > DV_CPU_GRAIN)
     for (int64_t i = 0; i < blocks; i++) {
         int64_t first = i * ROWS;
-        backward_block(&(block){.rows = dv__smaller(ROWS, rows - first),
+        backward_block(&(block){.rows = dv_smaller(ROWS, rows - first),
                                 .channels = channels,
                                 .x = x + first * channels,
                                 .weight = s->w[0],
@@ -172,11 +172,11 @@ static dv_status backward(dv_step *s)
     backward_rows(s);
 #pragma omp parallel for schedule(static) if (blocks * channels > DV_CPU_GRAIN)
     for (int64_t c = 0; c < channels; c += COLUMNS) {
-        int64_t width = dv__smaller(COLUMNS, channels - c);
+        int64_t width = dv_smaller(COLUMNS, channels - c);
         join(sums + c, blocks, 2 * channels, width, dweight + c);
         join(sums + channels + c, blocks, 2 * channels, width, dbias + c);
     }
     return DV_OK;
 }
 
-const dv_impl dv__layer_norm_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_layer_norm_cpu = {.plan = plan, .forward = forward, .backward = backward};

@@ -37,15 +37,15 @@ static dv_layer_norm describe(const dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_layer_norm call = describe(s);
-    DV_CUDA(dv_launch_layer_norm(&call, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_layer_norm(&call, dv_cuda_stream(s)));
     return DV_OK;
 }
 
 static dv_status backward(dv_step *s)
 {
     dv_layer_norm call = describe(s);
-    DV_CUDA(dv_launch_layer_norm_backward(&call, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_layer_norm_backward(&call, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__layer_norm_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_layer_norm_cuda = {.plan = plan, .forward = forward, .backward = backward};

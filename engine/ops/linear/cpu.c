@@ -28,7 +28,7 @@ static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
     *fits = false;
     if (s->training)
         return DV_OK;
-    return dv__packed_settle(planner, 0, 4, (int64_t[]){attr->units, s->in[0].c, 1, 1}, fits);
+    return dv_packed_settle(planner, 0, 4, (int64_t[]){attr->units, s->in[0].c, 1, 1}, fits);
 }
 
 static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
@@ -45,7 +45,7 @@ static dv_status plan_packed(dv_planner *planner, const dv_step *s, dv_packed *p
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_planner_scratch(planner, dv__cpu_epilogue_bytes(attr->units));
-    return dv__packed_rows(s, dv_shape_rows(s->in[0]), s->in[0].c, attr->units, product);
+    return dv_packed_rows(s, dv_shape_rows(s->in[0]), s->in[0].c, attr->units, product);
 }
 
 static dv_status plan_dense(dv_planner *planner, const dv_step *s, linear *self)
@@ -64,7 +64,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     bool fits;
     linear *self;
     DV_TRY(fits_packed(planner, s, &fits));
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->packed = fits;
     dv_status status =
         fits ? plan_packed(planner, s, &self->product) : plan_dense(planner, s, self);
@@ -85,7 +85,7 @@ static dv_status forward(dv_step *s)
     if (self->packed) {
         dv_cpu_epilogue after = dv__cpu_epilogue_make(
             s, attr->activation, attr->bias ? s->w[1] : NULL, attr->units, s->scratch);
-        dv__packed_run(&self->product, s->x[0], s->w[0], &after, s->y);
+        dv_packed_run(&self->product, s->x[0], s->w[0], &after, s->y);
         return DV_OK;
     }
     dv__cpu_unpack_weights(&self->unpacked, s);
@@ -107,12 +107,12 @@ static void drop(dv_step *s)
     linear *self = s->self;
     dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
     if (self->packed)
-        dv__packed_drop(&self->product);
+        dv_packed_drop(&self->product);
     else
         dv__linear_dense.drop(&inner);
     dv__cpu_unpacked_drop(&self->unpacked);
     free(self);
 }
 
-const dv_impl dv__linear_cpu = {
+const dv_impl dv_linear_cpu = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop, .absorb = absorb};

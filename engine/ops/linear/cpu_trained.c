@@ -8,7 +8,7 @@
 
 static size_t output_bytes(const dv_step *s)
 {
-    return dv__cpu_aligned((size_t)dv_shape_count(s->node->shape) * sizeof(float));
+    return dv_cpu_aligned((size_t)dv_shape_count(s->node->shape) * sizeof(float));
 }
 
 /* Scratch: in backward with an activation the gradient before it; then oneDNN's. */
@@ -29,16 +29,16 @@ static dv_status plan(dv_planner *planner, dv_step *s)
         .training = s->training,
         .wants_dx = s->wants_dx[0],
     };
-    shape.half = dv__cpu_rounds(s->context, shape.rows * shape.in * shape.out);
+    shape.half = dv_cpu_rounds(s->context, shape.rows * shape.in * shape.out);
     dv_cpu_dense *dense;
-    DV_TRY(dv__calloc(1, sizeof *dense, &dense));
-    dv_status status = dv__cpu_dense_create(dv__cpu_device(s->context), &shape, dense);
+    DV_TRY(dv_calloc(1, sizeof *dense, &dense));
+    dv_status status = dv_cpu_dense_create(dv_cpu_device_of(s->context), &shape, dense);
     if (status != DV_OK) {
         free(dense);
         return status;
     }
     s->self = dense;
-    dv_planner_scratch(planner, gradient_bytes(s) + dv__cpu_dense_scratchpad(dense));
+    dv_planner_scratch(planner, gradient_bytes(s) + dv_cpu_dense_scratchpad(dense));
     return DV_OK;
 }
 
@@ -68,15 +68,15 @@ static dv_status forward(dv_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cpu_dense *dense = s->self;
-    DV_TRY(dv__cpu_dense_forward(dv__cpu_device(s->context), dense, s->x[0], s->w[0], s->w_half[0],
-                                 attr->bias ? s->w[1] : NULL, s->y, s->scratch));
+    DV_TRY(dv_cpu_dense_forward(dv_cpu_device_of(s->context), dense, s->x[0], s->w[0], s->w_half[0],
+                                attr->bias ? s->w[1] : NULL, s->y, s->scratch));
     if (attr->activation == DV_ACT_NONE)
         return DV_OK;
     float *y = s->y;
     int64_t count = dv_shape_count(s->node->shape);
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
     for (int64_t i = 0; i < count; i += DV_CPU_BLOCK)
-        activate_block(attr->activation, y + i, dv__smaller(DV_CPU_BLOCK, count - i));
+        activate_block(attr->activation, y + i, dv_smaller(DV_CPU_BLOCK, count - i));
     return DV_OK;
 }
 
@@ -88,20 +88,20 @@ static dv_status backward(dv_step *s)
     char *scratchpad = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s) : NULL;
     const void *dz = activated ? s->scratch : s->dy;
     if (activated || attr->bias)
-        dv__cpu_bias_gradient(attr->activation, s->dy, s->y, dv_shape_rows(s->in[0]), attr->units,
-                              activated ? s->scratch : NULL, attr->bias ? s->dw[1] : NULL);
+        dv_cpu_bias_gradient(attr->activation, s->dy, s->y, dv_shape_rows(s->in[0]), attr->units,
+                             activated ? s->scratch : NULL, attr->bias ? s->dw[1] : NULL);
     dv_dense_gradients gradients = {.dy = dz,
                                     .x = s->x[0],
                                     .w = s->w[0],
                                     .w_half = s->w_half[0],
                                     .dw = s->dw[0],
                                     .dx = s->dx[0]};
-    return dv__cpu_dense_backward(dv__cpu_device(s->context), dense, &gradients, scratchpad);
+    return dv_cpu_dense_backward(dv_cpu_device_of(s->context), dense, &gradients, scratchpad);
 }
 
 static void drop(dv_step *s)
 {
-    dv__cpu_dense_drop(s->self);
+    dv_cpu_dense_drop(s->self);
     free(s->self);
 }
 

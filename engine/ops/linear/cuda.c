@@ -7,11 +7,11 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     const dv_linear_attr *attr = s->node->attr;
     dv_cuda_dense_layer layer = {attr->units, attr->bias, attr->activation};
     dv_cuda_dense *self;
-    dv_status status = dv__cuda_dense_plan(planner, s, &layer, &self);
+    dv_status status = dv_cuda_dense_plan(planner, s, &layer, &self);
     if (status == DV_EUNSUPPORTED) {
-        dv__log(&s->context->log, DV_LOG_WARNING, "%s; plain kernels compute it",
-                dv_error_message());
-        status = dv__cuda_dense_plan_plain(planner, s, &layer, &self);
+        dv_log_write(&s->context->log, DV_LOG_WARNING, "%s; plain kernels compute it",
+                     dv_error_message());
+        status = dv_cuda_dense_plan_plain(planner, s, &layer, &self);
     }
     DV_TRY(status);
     s->self = self;
@@ -20,18 +20,18 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 
 static dv_status forward(dv_step *s)
 {
-    return dv__cuda_dense_forward(s, s->self);
+    return dv_cuda_dense_forward(s, s->self);
 }
 
 static dv_status backward(dv_step *s)
 {
-    return dv__cuda_dense_backward(s, s->self);
+    return dv_cuda_dense_backward(s, s->self);
 }
 
 static void drop(dv_step *s)
 {
-    dv__cuda_dense_drop(s->self);
+    dv_cuda_dense_drop(s->self);
 }
 
-const dv_impl dv__linear_cuda = {
+const dv_impl dv_linear_cuda = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop};

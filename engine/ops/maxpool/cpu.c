@@ -170,4 +170,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__maxpool_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_maxpool_cpu = {.plan = plan, .forward = forward, .backward = backward};

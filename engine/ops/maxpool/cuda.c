@@ -11,7 +11,7 @@ static dv_status forward(dv_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
     DV_CUDA(
-        dv_launch_maxpool(s->context->dtype, &pool, s->x[0], s->y, s->saved, dv__cuda_stream(s)));
+        dv_launch_maxpool(s->context->dtype, &pool, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -21,8 +21,8 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     DV_CUDA(dv_launch_maxpool_backward(s->context->dtype, &pool, s->dy, s->saved, s->dx[0],
-                                       dv__cuda_stream(s)));
+                                       dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__maxpool_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_maxpool_cuda = {.plan = plan, .forward = forward, .backward = backward};

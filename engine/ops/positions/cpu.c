@@ -10,7 +10,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     (void)planner;
     dv_shape shape = s->node->shape;
     float *table;
-    DV_TRY(dv__calloc((size_t)(shape.w * shape.c), sizeof *table, &table));
+    DV_TRY(dv_calloc((size_t)(shape.w * shape.c), sizeof *table, &table));
     dv__positions_fill(shape, table);
     s->self = table;
     return DV_OK;
@@ -49,5 +49,5 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__positions_cpu = {
+const dv_impl dv_positions_cpu = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop};

@@ -8,8 +8,8 @@
 /* Waits for the copy: `host` goes afterwards. */
 static dv_status upload(const dv_step *s, float *table, const float *host, size_t bytes)
 {
-    DV_CUDA(cudaMemcpyAsync(table, host, bytes, cudaMemcpyHostToDevice, dv__cuda_stream(s)));
-    DV_CUDA(cudaStreamSynchronize(dv__cuda_stream(s)));
+    DV_CUDA(cudaMemcpyAsync(table, host, bytes, cudaMemcpyHostToDevice, dv_cuda_stream(s)));
+    DV_CUDA(cudaStreamSynchronize(dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -32,7 +32,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     (void)planner;
     size_t count = (size_t)(s->node->shape.w * s->node->shape.c);
     float *host;
-    DV_TRY(dv__calloc(count, sizeof *host, &host));
+    DV_TRY(dv_calloc(count, sizeof *host, &host));
     dv_status status = make_table(s, host, count * sizeof *host);
     free(host);
     return status;
@@ -47,7 +47,7 @@ static dv_status forward(dv_step *s)
 {
     dv_shape shape = s->node->shape;
     DV_CUDA(dv_launch_positions(s->context->dtype, s->x[0], s->self, s->y, shape.n,
-                                shape.w * shape.c, dv__cuda_stream(s)));
+                                shape.w * shape.c, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -56,9 +56,9 @@ static dv_status backward(dv_step *s)
     if (s->dx[0] == NULL)
         return DV_OK;
     size_t bytes = (size_t)dv_shape_count(s->node->shape) * dv_dtype_size(s->context->dtype);
-    DV_CUDA(cudaMemcpyAsync(s->dx[0], s->dy, bytes, cudaMemcpyDeviceToDevice, dv__cuda_stream(s)));
+    DV_CUDA(cudaMemcpyAsync(s->dx[0], s->dy, bytes, cudaMemcpyDeviceToDevice, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__positions_cuda = {
+const dv_impl dv_positions_cuda = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop};

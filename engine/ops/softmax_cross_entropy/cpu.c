@@ -90,4 +90,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__softmax_cross_entropy_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_softmax_cross_entropy_cpu = {.forward = forward, .backward = backward};

@@ -7,7 +7,7 @@ static dv_status forward(dv_step *s)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;
     DV_CUDA(dv_launch_softmax_cross_entropy(s->context->dtype, attr->smoothing, s->x[0], s->x[1],
-                                            s->y, s->in[0].n, s->in[0].c, dv__cuda_stream(s)));
+                                            s->y, s->in[0].n, s->in[0].c, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -18,8 +18,8 @@ static dv_status backward(dv_step *s)
         return DV_OK;
     DV_CUDA(dv_launch_softmax_cross_entropy_backward(s->context->dtype, attr->smoothing, s->x[0],
                                                      s->x[1], s->dy, s->dx[0], s->in[0].n,
-                                                     s->in[0].c, dv__cuda_stream(s)));
+                                                     s->in[0].c, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__softmax_cross_entropy_cuda = {.forward = forward, .backward = backward};
+const dv_impl dv_softmax_cross_entropy_cuda = {.forward = forward, .backward = backward};

@@ -254,4 +254,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__spatial_attention_cpu = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_spatial_attention_cpu = {.plan = plan, .forward = forward, .backward = backward};

@@ -14,7 +14,7 @@ static dv_spatial_attention_sizes get_sizes(const dv_step *s)
 /* Bytes of one number for every position. */
 static size_t positions_bytes(const dv_step *s)
 {
-    return dv__cuda_aligned((size_t)dv_shape_rows(s->in[0]) * sizeof(float));
+    return dv_cuda_aligned((size_t)dv_shape_rows(s->in[0]) * sizeof(float));
 }
 
 static dv_status plan(dv_planner *planner, dv_step *s)
@@ -48,7 +48,7 @@ static dv_status forward(dv_step *s)
     dv_spatial_attention_sizes z = get_sizes(s);
     dv_spatial_attention_record record = get_record(s);
     DV_CUDA(dv_launch_spatial_attention(s->context->dtype, &z, s->x[0], s->w[0], &record, s->y,
-                                        dv__cuda_stream(s)));
+                                        dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -58,8 +58,8 @@ static dv_status backward(dv_step *s)
     dv_spatial_attention_record record = get_record(s);
     DV_CUDA(dv_launch_spatial_attention_backward(s->context->dtype, &z, s->x[0], s->dy, s->w[0],
                                                  &record, s->scratch, s->dx[0], s->dw[0],
-                                                 dv__cuda_stream(s)));
+                                                 dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__spatial_attention_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_spatial_attention_cuda = {.plan = plan, .forward = forward, .backward = backward};

@@ -33,10 +33,10 @@ static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
     *fits = false;
     if (s->training)
         return DV_OK;
-    DV_TRY(dv__packed_settle(planner, REDUCE, 4, (int64_t[]){middle, channels, 1, 1}, fits));
+    DV_TRY(dv_packed_settle(planner, REDUCE, 4, (int64_t[]){middle, channels, 1, 1}, fits));
     if (!*fits)
         return DV_OK;
-    return dv__packed_settle(planner, EXPAND, 4, (int64_t[]){channels, middle, 1, 1}, fits);
+    return dv_packed_settle(planner, EXPAND, 4, (int64_t[]){channels, middle, 1, 1}, fits);
 }
 
 static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
@@ -58,7 +58,7 @@ typedef struct workspace {
 static float *part(workspace *w, char *base, int64_t count)
 {
     float *at = (float *)(base + w->bytes);
-    w->bytes += dv__cpu_aligned((size_t)count * sizeof(float));
+    w->bytes += dv_cpu_aligned((size_t)count * sizeof(float));
     return at;
 }
 
@@ -79,10 +79,10 @@ static dv_status plan_packed(dv_planner *planner, const dv_step *s, squeeze *sel
     char none; /* only the sizes matter */
     int64_t samples = s->in[0].n, channels = s->in[0].c;
     dv_planner_scratch(planner, get_workspace(s, self->middle, &none).bytes);
-    DV_TRY(dv__packed_rows(s, samples, channels, self->middle, &self->reduce));
-    dv_status status = dv__packed_rows(s, samples, self->middle, channels, &self->expand);
+    DV_TRY(dv_packed_rows(s, samples, channels, self->middle, &self->reduce));
+    dv_status status = dv_packed_rows(s, samples, self->middle, channels, &self->expand);
     if (status != DV_OK)
-        dv__packed_drop(&self->reduce);
+        dv_packed_drop(&self->reduce);
     return status;
 }
 
@@ -100,7 +100,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     bool fits;
     squeeze *self;
     DV_TRY(fits_packed(planner, s, &fits));
-    DV_TRY(dv__calloc(1, sizeof *self, &self));
+    DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->packed = fits;
     self->middle = dv_squeeze_excite_middle(s->node->attr, s->in[0].c);
     dv_status status = fits ? plan_packed(planner, s, self) : plan_trained(planner, s, self);
@@ -158,7 +158,7 @@ static void scale_samples(const dv_step *s, const float *gate)
         scale_sample(x + at, gate + n * channels, residual != NULL ? residual + at : NULL, relu,
                      positions, channels, y + at);
         if (!relu)
-            dv__cpu_activate(after.activation, y, &at, 1, sample);
+            dv_cpu_activate(after.activation, y, &at, 1, sample);
     }
 }
 
@@ -175,8 +175,8 @@ static dv_status forward_packed(const dv_step *s, const squeeze *self)
         mean_sample(x + n * positions * channels, w.mean + n * channels, positions, channels);
     dv_cpu_epilogue reduce = {.shift = w.reduce_bias, .activation = attr->activation};
     dv_cpu_epilogue expand = {.shift = w.expand_bias, .activation = DV_ACT_SIGMOID};
-    dv__packed_run(&self->reduce, w.mean, s->w[REDUCE], &reduce, w.hidden);
-    dv__packed_run(&self->expand, w.hidden, s->w[EXPAND], &expand, w.gate);
+    dv_packed_run(&self->reduce, w.mean, s->w[REDUCE], &reduce, w.hidden);
+    dv_packed_run(&self->expand, w.hidden, s->w[EXPAND], &expand, w.gate);
     scale_samples(s, w.gate);
     return DV_OK;
 }
@@ -203,11 +203,11 @@ static dv_status backward(dv_step *s)
 static void drop(dv_step *s)
 {
     squeeze *self = s->self;
-    dv__packed_drop(&self->reduce);
-    dv__packed_drop(&self->expand);
+    dv_packed_drop(&self->reduce);
+    dv_packed_drop(&self->expand);
     dv__cpu_unpacked_drop(&self->unpacked);
     free(self);
 }
 
-const dv_impl dv__squeeze_excite_cpu = {
+const dv_impl dv_squeeze_excite_cpu = {
     .plan = plan, .forward = forward, .backward = backward, .drop = drop, .absorb = absorb};

@@ -198,11 +198,11 @@ static dv_status forward(dv_step *s)
     const float *x = s->x[0];
     float *y = s->y;
     int64_t sample = z.positions * z.channels;
-    dv__transpose(s->w[2], z.channels, z.middle, r.expand);
+    dv_transpose(s->w[2], z.channels, z.middle, r.expand);
 #pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
     for (int64_t n = 0; n < z.samples; n += GROUP) {
         record own = record_at(r, &z, n);
-        forward_group(&z, dv__smaller(GROUP, z.samples - n), x + n * sample, s->w, &own,
+        forward_group(&z, dv_smaller(GROUP, z.samples - n), x + n * sample, s->w, &own,
                       y + n * sample);
     }
     return DV_OK;
@@ -309,13 +309,13 @@ static dv_status backward(dv_step *s)
         record own = record_at(r, &z, n);
         workspace part = {work.dreduce + n * z.middle, work.dexpand + n * z.channels,
                           work.dmean + n * z.channels, NULL};
-        backward_group(&z, dv__smaller(GROUP, z.samples - n), x + n * sample, dy + n * sample, s->w,
+        backward_group(&z, dv_smaller(GROUP, z.samples - n), x + n * sample, dy + n * sample, s->w,
                        &own, &part, dx != NULL ? dx + n * sample : NULL);
     }
 #pragma omp parallel for schedule(static) if (z.samples * z.channels * z.middle > DV_CPU_GRAIN)
     for (int64_t m = 0; m < z.middle; m += GROUP)
-        weight_gradients(&z, m, dv__smaller(GROUP, z.middle - m), &r, &work, s->dw[0]);
-    dv__transpose(work.dweight, z.middle, z.channels, s->dw[2]);
+        weight_gradients(&z, m, dv_smaller(GROUP, z.middle - m), &r, &work, s->dw[0]);
+    dv_transpose(work.dweight, z.middle, z.channels, s->dw[2]);
     bias_gradient(work.dreduce, z.samples, z.middle, s->dw[1]);
     bias_gradient(work.dexpand, z.samples, z.channels, s->dw[3]);
     return DV_OK;

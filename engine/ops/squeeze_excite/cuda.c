@@ -15,7 +15,7 @@ static dv_squeeze_excite_sizes get_sizes(const dv_step *s)
 /* Bytes of a part of the saved memory or the scratch that has a row for every sample. */
 static size_t part(const dv_squeeze_excite_sizes *z, int64_t row)
 {
-    return dv__cuda_aligned((size_t)(z->samples * row) * sizeof(float));
+    return dv_cuda_aligned((size_t)(z->samples * row) * sizeof(float));
 }
 
 static dv_status plan(dv_planner *planner, dv_step *s)
@@ -55,7 +55,7 @@ static dv_status forward(dv_step *s)
     dv_squeeze_excite_weights weights = get_weights(s);
     dv_squeeze_excite_record record = get_record(s, &z);
     DV_CUDA(dv_launch_squeeze_excite(s->context->dtype, &z, s->x[0], &weights, &record, s->y,
-                                     dv__cuda_stream(s)));
+                                     dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -69,8 +69,8 @@ static dv_status backward(dv_step *s)
     dv_squeeze_excite_scratch scratch = {(float *)(void *)reduce, (float *)(void *)expand};
     DV_CUDA(dv_launch_squeeze_excite_backward(s->context->dtype, &z, s->x[0], s->dy, &weights,
                                               &record, &scratch, s->dx[0], &gradients,
-                                              dv__cuda_stream(s)));
+                                              dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__squeeze_excite_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_squeeze_excite_cuda = {.plan = plan, .forward = forward, .backward = backward};

@@ -44,7 +44,7 @@ static double backward_input(const float *restrict x, const float *restrict dy, 
 {
     double total = 0;
     for (int64_t start = 0; start < count; start += DV_CPU_BLOCK) {
-        int64_t end = dv__smaller(start + DV_CPU_BLOCK, count);
+        int64_t end = dv_smaller(start + DV_CPU_BLOCK, count);
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = start; i < end; i++)
@@ -76,4 +76,4 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-const dv_impl dv__weighted_sum_cpu = {.forward = forward, .backward = backward};
+const dv_impl dv_weighted_sum_cpu = {.forward = forward, .backward = backward};

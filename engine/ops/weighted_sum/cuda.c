@@ -28,7 +28,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 static dv_status forward(dv_step *s)
 {
     dv_weighted_sum call = describe(s);
-    DV_CUDA(dv_launch_weighted_sum(s->context->dtype, &call, s->y, dv__cuda_stream(s)));
+    DV_CUDA(dv_launch_weighted_sum(s->context->dtype, &call, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -36,8 +36,8 @@ static dv_status backward(dv_step *s)
 {
     dv_weighted_sum call = describe(s);
     DV_CUDA(dv_launch_weighted_sum_backward(s->context->dtype, &call, s->dy, s->scratch, s->dw[0],
-                                            dv__cuda_stream(s)));
+                                            dv_cuda_stream(s)));
     return DV_OK;
 }
 
-const dv_impl dv__weighted_sum_cuda = {.plan = plan, .forward = forward, .backward = backward};
+const dv_impl dv_weighted_sum_cuda = {.plan = plan, .forward = forward, .backward = backward};
