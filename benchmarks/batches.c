@@ -36,7 +36,7 @@ struct batches {
     int64_t report, size;
     uint64_t number; /* of batches so far */
     /* On the host. */
-    dv_batch *host;
+    dv_batch_workspace *host;
     float *features; /* (batch, size) */
     /* On the device. */
     const dv_device_batches *impl; /* NULL: on the host */
@@ -154,11 +154,11 @@ static dv_status make_on_device(batches *b)
                              &b->device_features));
     DV_TRY(enqueue(b));
     DV_TRY(backend->wait(b->context));
-    if (!b->chosen.record || backend->record == NULL)
+    if (!b->chosen.record || backend->capture == NULL)
         return DV_OK;
-    DV_TRY(backend->record(b->context));
+    DV_TRY(backend->capture(b->context));
     dv_status status = enqueue(b);
-    dv_status ended = backend->end_record(b->context, &b->recording);
+    dv_status ended = backend->end_capture(b->context, &b->recording);
     return status != DV_OK ? status : ended;
 }
 
@@ -235,7 +235,7 @@ void batches_close(batches *b)
     if (b->context != NULL) {
         const dv_backend *backend = b->context->backend;
         if (b->recording != NULL)
-            backend->release_recording(b->context, b->recording);
+            backend->release_captured(b->context, b->recording);
         if (b->order != NULL)
             backend->release(b->context, b->order);
         if (b->device_features != NULL)

@@ -109,7 +109,7 @@ static dv_status measure_on_host(const bench *b, int side, dv_times *out)
 static dv_status multiply_on_device(void *user)
 {
     op_rig *rig = user;
-    DV_TRY(dv_plan_forward(rig->plan, &rig->run));
+    DV_TRY(dv_plan_forward(rig->plan, &rig->pass));
     return rig->context->backend->wait(rig->context);
 }
 

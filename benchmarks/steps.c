@@ -153,7 +153,7 @@ static dv_status read_checkpoint(steps *s)
 {
     dv_checkpoint checkpoint;
     DV_TRY(dv_checkpoint_open(s->chosen.checkpoint, &checkpoint));
-    dv_status status = dv_checkpoint_read(&checkpoint, s->params, DV_VALUES);
+    dv_status status = dv_checkpoint_read(&checkpoint, s->params, DV_BUFFER_VALUES);
     dv_checkpoint_close(&checkpoint);
     return status;
 }
@@ -200,7 +200,7 @@ void steps_close(steps *s)
     if (s->trainer == NULL)
         dv_params_free(s->params);
     if (s->recording != NULL)
-        s->context->backend->release_recording(s->context, s->recording);
+        s->context->backend->release_captured(s->context, s->recording);
     if (s->resident_features != NULL)
         s->context->backend->release(s->context, s->resident_features);
     if (s->resident_targets != NULL)
@@ -269,7 +269,7 @@ steps_counters steps_count(const steps *s)
 dv_status steps_check(const steps *s)
 {
     steps_counters counters = steps_count(s);
-    bool records = s->context->backend->record != NULL && s->chosen.record &&
+    bool records = s->context->backend->capture != NULL && s->chosen.record &&
                    (s->trainer != NULL || s->chosen.resident);
     DV_TRY(notes_check(&s->said));
     if (records && counters.eager + counters.replays > 1 && counters.eager != 1)
@@ -287,7 +287,7 @@ dv_status steps_write_dot(const steps *s, const char *path)
     if (s->recording == NULL)
         return DV_FAIL(DV_EUNSUPPORTED, "%s: no pass is recorded on %s", path,
                        s->context->backend->name);
-    return s->context->backend->recording_dot(s->context, s->recording, path);
+    return s->context->backend->captured_dot(s->context, s->recording, path);
 }
 
 dv_status steps_layers(const steps *s, dv_line_fn line, void *user)

@@ -34,22 +34,22 @@ dv_status steps_make_inference(steps *s)
 
 dv_status steps_infer_batch(steps *s, const float *features, float *logits)
 {
-    dv_run run = {.training = false};
+    dv_pass pass = {.training = false};
     DV_TRY(dv_plan_upload(s->plan, s->input, features));
-    DV_TRY(dv_plan_forward(s->plan, &run));
+    DV_TRY(dv_plan_forward(s->plan, &pass));
     return dv_plan_download(s->plan, s->logits_value, logits);
 }
 
 static dv_status record(steps *s)
 {
     const dv_backend *backend = s->context->backend;
-    dv_run run = {.training = false};
-    DV_TRY(backend->record(s->context));
-    dv_status status = dv_plan_forward(s->plan, &run);
-    dv_status ended = backend->end_record(s->context, &s->recording);
+    dv_pass pass = {.training = false};
+    DV_TRY(backend->capture(s->context));
+    dv_status status = dv_plan_forward(s->plan, &pass);
+    dv_status ended = backend->end_capture(s->context, &s->recording);
     DV_TRY(status);
     DV_TRY(ended);
-    s->counters.nodes = backend->recording_nodes(s->recording);
+    s->counters.nodes = backend->captured_nodes(s->recording);
     return DV_OK;
 }
 
@@ -58,15 +58,15 @@ static dv_status record(steps *s)
 static dv_status enqueue_pass(steps *s)
 {
     const dv_backend *backend = s->context->backend;
-    dv_run run = {.training = false};
-    if (s->chosen.record && backend->record != NULL && s->counters.eager > 0) {
+    dv_pass pass = {.training = false};
+    if (s->chosen.record && backend->capture != NULL && s->counters.eager > 0) {
         if (s->recording == NULL)
             DV_TRY(record(s));
         s->counters.replays++;
         return backend->replay(s->context, s->recording);
     }
     s->counters.eager++;
-    return dv_plan_forward(s->plan, &run);
+    return dv_plan_forward(s->plan, &pass);
 }
 
 /* Enqueues as many passes as are measured at once, and waits. */

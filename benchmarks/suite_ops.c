@@ -22,8 +22,8 @@ static dv_status run_once(void *user)
 {
     const measuring *m = user;
     op_rig *rig = m->rig;
-    DV_TRY(m->backward ? dv_plan_backward_from(rig->plan, &rig->run)
-                       : dv_plan_forward(rig->plan, &rig->run));
+    DV_TRY(m->backward ? dv_plan_backward_from(rig->plan, &rig->pass)
+                       : dv_plan_forward(rig->plan, &rig->pass));
     return rig->context->backend->wait != NULL ? rig->context->backend->wait(rig->context) : DV_OK;
 }
 

@@ -74,7 +74,7 @@ static __device__ __forceinline__ void begin_planes(const block_sizes &z, float 
 
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
-    spatial_attention(block_sizes z, const T *x, const float *weight, dv_spatial_attention_record r,
+    spatial_attention(block_sizes z, const T *x, const float *weight, dv_spatial_attention_saved r,
                       T *y)
 {
     DV_DYNAMIC_SHARED(float, planes);
@@ -142,7 +142,7 @@ static __device__ __forceinline__ void correlate(const block_sizes &z, const flo
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     spatial_attention_backward(block_sizes z, const T *x, const T *dy, const float *weight,
-                               dv_spatial_attention_record r, float *parts, T *dx, float *dweight)
+                               dv_spatial_attention_saved r, float *parts, T *dx, float *dweight)
 {
     DV_DYNAMIC_SHARED(float, dz);
     float *w = dz + z.plane;
@@ -237,7 +237,7 @@ static block_sizes for_block(const dv_spatial_attention_sizes *sizes)
 
 int dv_launch_spatial_attention(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
                                 const void *x, const float *weight,
-                                const dv_spatial_attention_record *record, void *y, void *stream)
+                                const dv_spatial_attention_saved *record, void *y, void *stream)
 {
     if (!fits(sizes))
         return (int)cudaErrorInvalidValue;
@@ -250,7 +250,7 @@ int dv_launch_spatial_attention(dv_dtype dtype, const dv_spatial_attention_sizes
 
 int dv_launch_spatial_attention_backward(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
                                          const void *x, const void *dy, const float *weight,
-                                         const dv_spatial_attention_record *record, float *scratch,
+                                         const dv_spatial_attention_saved *record, float *scratch,
                                          void *dx, float *dweight, void *stream)
 {
     if (!fits(sizes))

@@ -17,12 +17,12 @@ typedef struct dv_spatial_attention_sizes {
 } dv_spatial_attention_sizes;
 
 /* From forward to backward. */
-typedef struct dv_spatial_attention_record {
+typedef struct dv_spatial_attention_saved {
     float *map;       /* (samples, 2, height, width): mean and maximum over the channels */
     float *gate;      /* (samples, height, width) */
     int32_t *place;   /* (samples, height, width): the first channel that has the maximum */
     unsigned *ticket; /* of kernels/last_block.cuh; forward writes it */
-} dv_spatial_attention_record;
+} dv_spatial_attention_saved;
 
 /* Bytes of shared memory of a block: the maps with the zeros around them, and the weight. Beyond
    DV_GATE_SHARED the launchers return cudaErrorInvalidValue. */
@@ -31,12 +31,12 @@ size_t dv_spatial_attention_shared(const dv_spatial_attention_sizes *sizes);
 /* x, y (samples, height, width, channels), weight (2, kernel, kernel) */
 int dv_launch_spatial_attention(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
                                 const void *x, const float *weight,
-                                const dv_spatial_attention_record *record, void *y, void *stream);
+                                const dv_spatial_attention_saved *record, void *y, void *stream);
 
 /* dx as x, or NULL; dweight as weight; scratch: (samples, 2, kernel, kernel) */
 int dv_launch_spatial_attention_backward(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
                                          const void *x, const void *dy, const float *weight,
-                                         const dv_spatial_attention_record *record, float *scratch,
+                                         const dv_spatial_attention_saved *record, float *scratch,
                                          void *dx, float *dweight, void *stream);
 
 #ifdef __cplusplus

@@ -64,7 +64,7 @@ static __device__ __forceinline__ int lanes_for(int columns)
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     squeeze_excite(block_sizes z, const T *x, dv_squeeze_excite_weights w,
-                   dv_squeeze_excite_record r, T *y)
+                   dv_squeeze_excite_saved r, T *y)
 {
     DV_DYNAMIC_SHARED(float, shared);
     float *vector = shared, *hidden = vector + z.channels, *partial = hidden + z.middle;
@@ -107,7 +107,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
 constexpr int UNITS = 8;
 
 /* All samples, by one block. A thread has a channel and some middle units. */
-static __device__ void sum_weight_gradients(const block_sizes &z, const dv_squeeze_excite_record &r,
+static __device__ void sum_weight_gradients(const block_sizes &z, const dv_squeeze_excite_saved &r,
                                             const dv_squeeze_excite_scratch &d,
                                             const dv_squeeze_excite_gradients &out)
 {
@@ -147,7 +147,7 @@ static __device__ void sum_weight_gradients(const block_sizes &z, const dv_squee
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     squeeze_excite_backward(block_sizes z, const T *x, const T *dy, dv_squeeze_excite_weights w,
-                            dv_squeeze_excite_record r, dv_squeeze_excite_scratch d, T *dx,
+                            dv_squeeze_excite_saved r, dv_squeeze_excite_scratch d, T *dx,
                             dv_squeeze_excite_gradients gradients)
 {
     DV_DYNAMIC_SHARED(float, shared);
@@ -230,7 +230,7 @@ static block_sizes for_block(const dv_squeeze_excite_sizes *sizes)
 
 int dv_launch_squeeze_excite(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes, const void *x,
                              const dv_squeeze_excite_weights *weights,
-                             const dv_squeeze_excite_record *record, void *y, void *stream)
+                             const dv_squeeze_excite_saved *record, void *y, void *stream)
 {
     if (!fits(sizes))
         return (int)cudaErrorInvalidValue;
@@ -244,7 +244,7 @@ int dv_launch_squeeze_excite(dv_dtype dtype, const dv_squeeze_excite_sizes *size
 int dv_launch_squeeze_excite_backward(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes,
                                       const void *x, const void *dy,
                                       const dv_squeeze_excite_weights *weights,
-                                      const dv_squeeze_excite_record *record,
+                                      const dv_squeeze_excite_saved *record,
                                       const dv_squeeze_excite_scratch *scratch, void *dx,
                                       const dv_squeeze_excite_gradients *gradients, void *stream)
 {

@@ -27,13 +27,13 @@ typedef struct dv_squeeze_excite_gradients {
 } dv_squeeze_excite_gradients;
 
 /* From forward to backward. */
-typedef struct dv_squeeze_excite_record {
+typedef struct dv_squeeze_excite_saved {
     float *mean;      /* (samples, channels) */
     float *before;    /* (samples, middle): of the middle units, before the activation */
     float *hidden;    /* (samples, middle): after it */
     float *gate;      /* (samples, channels) */
     unsigned *ticket; /* of kernels/last_block.cuh; forward writes it */
-} dv_squeeze_excite_record;
+} dv_squeeze_excite_saved;
 
 /* Gradients before the activations, for one launch. */
 typedef struct dv_squeeze_excite_scratch {
@@ -48,13 +48,13 @@ size_t dv_squeeze_excite_shared(const dv_squeeze_excite_sizes *sizes);
 /* x, y (samples, positions, channels) */
 int dv_launch_squeeze_excite(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes, const void *x,
                              const dv_squeeze_excite_weights *weights,
-                             const dv_squeeze_excite_record *record, void *y, void *stream);
+                             const dv_squeeze_excite_saved *record, void *y, void *stream);
 
 /* dx as x, or NULL */
 int dv_launch_squeeze_excite_backward(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes,
                                       const void *x, const void *dy,
                                       const dv_squeeze_excite_weights *weights,
-                                      const dv_squeeze_excite_record *record,
+                                      const dv_squeeze_excite_saved *record,
                                       const dv_squeeze_excite_scratch *scratch, void *dx,
                                       const dv_squeeze_excite_gradients *gradients, void *stream);
 

@@ -18,7 +18,7 @@ typedef struct rig {
     dv_augment_config augment;
     dv_augmenter *augmenter;
     dv_clip_store *store;
-    dv_batch *host;
+    dv_batch_workspace *host;
     int64_t batch, size; /* clips; elements of a clip's features */
     int64_t indices[ORDER];
 

@@ -43,7 +43,7 @@ void patched_backend_init(patched_backend *out, const dv_backend *real, dv_op_id
 void network_begin(network *net, const dv_backend *backend, dv_shape shape)
 {
     memset(net, 0, sizeof *net);
-    net->run = (dv_run){.training = true, .seed = 11, .step = 3};
+    net->pass = (dv_pass){.training = true, .seed = 11, .step = 3};
     must(dv_context_open_backend(backend, 1, (dv_log){0}, &net->context));
     must(dv_params_create(net->context, &net->params));
     must(dv_graph_create(net->params, &net->graph));
@@ -77,7 +77,7 @@ static void draw_parameters(network *net)
         if (param->rank > 1)
             continue;
         double *noise = numbers_new(param->count);
-        double *values = network_parameter(net, i, DV_VALUES);
+        double *values = network_parameter(net, i, DV_BUFFER_VALUES);
         network_draw((uint64_t)i, param->count, noise);
         for (int64_t k = 0; k < param->count; k++)
             values[k] = (double)(float)(values[k] + 0.2 * tanh(noise[k]));
@@ -192,7 +192,7 @@ void network_set_value(network *net, int value, const double *numbers)
 void network_set_parameter(network *net, int index, const double *numbers)
 {
     void *real = to_real(net, numbers, net->params->items[index].count);
-    must(dv_params_write(net->params, index, DV_VALUES, real));
+    must(dv_params_write(net->params, index, DV_BUFFER_VALUES, real));
     free(real);
 }
 
@@ -200,7 +200,7 @@ void network_set_parameter(network *net, int index, const double *numbers)
 
 void network_forward(network *net)
 {
-    must(dv_plan_forward(net->plan, &net->run));
+    must(dv_plan_forward(net->plan, &net->pass));
 }
 
 static double *output_gradient(const network *net)
@@ -216,7 +216,7 @@ void network_backward(network *net)
     double *gradient = output_gradient(net);
     void *real = to_real(net, gradient, network_count(net, net->output));
     must(dv_plan_upload_gradient(net->plan, net->output, real));
-    must(dv_plan_backward_from(net->plan, &net->run));
+    must(dv_plan_backward_from(net->plan, &net->pass));
     free(real);
     free(gradient);
 }
@@ -270,7 +270,7 @@ void assert_same_results(const network *got, const network *want, double nmse)
     for (int i = 0; i < want->params->count; i++) {
         const dv_param *param = &want->params->items[i];
         assert_string_equal(got->params->items[i].name, param->name);
-        dv_buffer buffer = param->trainable ? DV_GRADIENTS : DV_VALUES;
+        dv_buffer buffer = param->trainable ? DV_BUFFER_GRADIENTS : DV_BUFFER_VALUES;
         compare(param->name, network_parameter(got, i, buffer), network_parameter(want, i, buffer),
                 param->count, nmse);
     }
@@ -321,14 +321,15 @@ void assert_finite_differences(network *net)
     assert_non_null(gradients);
     for (int i = 0; i < net->params->count; i++) {
         if (net->params->items[i].trainable)
-            gradients[i] = network_parameter(net, i, DV_GRADIENTS);
+            gradients[i] = network_parameter(net, i, DV_BUFFER_GRADIENTS);
     }
     check_differences(net, "the input", network_set_value, net->input, input, gradient, count);
     for (int i = 0; i < net->params->count; i++) {
         const dv_param *param = &net->params->items[i];
         if (param->trainable)
             check_differences(net, param->name, network_set_parameter, i,
-                              network_parameter(net, i, DV_VALUES), gradients[i], param->count);
+                              network_parameter(net, i, DV_BUFFER_VALUES), gradients[i],
+                              param->count);
     }
     free(gradients);
 }

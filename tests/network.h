@@ -13,7 +13,7 @@ typedef struct network {
     dv_params *params;
     dv_graph *graph;
     dv_plan *plan;
-    dv_run run;
+    dv_pass pass;
     int input, output; /* values; output becomes the last node */
 } network;
 

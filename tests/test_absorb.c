@@ -34,7 +34,7 @@ static void open_model(network *net, const dv_backend *backend, const char *path
 {
     dv_tree *model;
     network_begin(net, backend, (dv_shape){batch, 13, 32, 1});
-    net->run.training = false;
+    net->pass.training = false;
     if (dv_model_file_read(path, &model) != DV_OK ||
         dv_model_build(net->graph, model, net->input, 10, &net->output) != DV_OK)
         fail_msg("%s", dv_error_message());
@@ -46,7 +46,7 @@ static int steps_of(const network *net)
 {
     int count = 0;
     for (int i = 0; i < net->plan->count; i++)
-        count += net->plan->steps[i].runs >= 0 ? 1 : 0;
+        count += net->plan->steps[i].computed_by >= 0 ? 1 : 0;
     return count;
 }
 
@@ -107,13 +107,13 @@ static void test_parameters_hold_at_once(void **state)
     dv_plan_options inference = {.training = false};
     network_open(&net, &dv_backend_cpu, text, shape, 4, &inference);
     network_open(&reference, &dv_backend_ref, text, shape, 4, &inference);
-    net.run.training = reference.run.training = false;
+    net.pass.training = reference.pass.training = false;
     network_forward(&net);
     int changes = 0;
     for (int i = 0; i < net.params->count; i++) {
         double *before = network_value(&net, net.output);
-        double *old = network_parameter(&net, i, DV_VALUES);
-        double *values = network_parameter(&net, i, DV_VALUES);
+        double *old = network_parameter(&net, i, DV_BUFFER_VALUES);
+        double *values = network_parameter(&net, i, DV_BUFFER_VALUES);
         for (int64_t k = 0; k < net.params->items[i].count; k++)
             values[k] = values[k] * 1.5 + 0.1;
         network_set_parameter(&net, i, values);
@@ -160,14 +160,15 @@ static void assert_steps(void (*build)(network *net), const char *want)
     network net, reference;
     network_begin(&net, &dv_backend_cpu, small);
     network_begin(&reference, &dv_backend_ref, small);
-    net.run.training = reference.run.training = false;
+    net.pass.training = reference.pass.training = false;
     build(&net);
     build(&reference);
     network_plan(&net, &(dv_plan_options){.training = false});
     network_plan(&reference, &(dv_plan_options){.training = false});
     char got[64] = "";
     for (int i = 1; i < net.plan->count; i++)
-        got[i - 1] = net.plan->steps[i].runs < 0 ? '.' : (char)('0' + net.plan->steps[i].runs);
+        got[i - 1] =
+            net.plan->steps[i].computed_by < 0 ? '.' : (char)('0' + net.plan->steps[i].computed_by);
     assert_string_equal(got, want);
     network_forward(&net);
     network_forward(&reference);
@@ -271,7 +272,7 @@ static void test_values_that_are_not_kept(void **state)
     double numbers[96];
     dv_plan_options options = {.outputs = outputs, .output_count = 1};
     assert_int_equal(dv_plan_create(net.context, net.graph, &options, &plan), DV_OK);
-    assert_int_equal(plan->steps[normed].runs, convolved);
+    assert_int_equal(plan->steps[normed].computed_by, convolved);
     assert_ptr_equal(dv_plan_address(plan, dropped), dv_plan_address(plan, normed));
     assert_null(dv_plan_address(plan, convolved));
     assert_int_equal(dv_plan_download(plan, dropped, numbers), DV_OK);
@@ -279,7 +280,7 @@ static void test_values_that_are_not_kept(void **state)
     assert_message("the value of 'conv' is not kept");
     assert_int_equal(dv_plan_upload(plan, convolved, numbers), DV_EARG);
     assert_message("the value of 'conv' is not kept");
-    dv_run training = {.training = true};
+    dv_pass training = {.training = true};
     assert_int_equal(dv_plan_forward(plan, &training), DV_EARG);
     assert_message("only infers");
     dv_plan_free(plan);
@@ -295,11 +296,11 @@ static void test_check_finite(void **state)
     network_begin(&net, &dv_backend_cpu, small);
     build_chain(&net);
     network_plan(&net, &(dv_plan_options){.check_finite = true});
-    net.run.training = false;
+    net.pass.training = false;
     network_forward(&net);
     double bad[4] = {0, 1e39, 0, 0};
     network_set_parameter(&net, dv_params_find(net.params, "norm.bias"), bad);
-    assert_int_equal(dv_plan_forward(net.plan, &net.run), DV_ENUMERIC);
+    assert_int_equal(dv_plan_forward(net.plan, &net.pass), DV_ENUMERIC);
     assert_message("the output of 'relu' is not finite");
     network_close(&net);
 }

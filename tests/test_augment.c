@@ -392,7 +392,7 @@ static int drop_fixture(void **state)
 static float *batch_features(const fixture *f, int threads, int64_t count,
                              const dv_augment_config *config, const dv_rng *numbers)
 {
-    dv_batch *batch;
+    dv_batch_workspace *batch;
     dv_augmenter *augmenter = NULL;
     float *features = calloc((size_t)count * f->size, sizeof *features);
     assert_non_null(features);

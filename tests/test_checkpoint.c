@@ -25,7 +25,8 @@ static const char state_text[] = "{step: 12, loss: 0.30000000000000004}";
 /* The buffers of a training, filled with numbers of their own. */
 static void fill_buffers(network *net)
 {
-    static const dv_buffer buffers[] = {DV_VALUES, DV_MOMENT1, DV_MOMENT2, DV_BEST, DV_AVERAGE};
+    static const dv_buffer buffers[] = {DV_BUFFER_VALUES, DV_BUFFER_MOMENT1, DV_BUFFER_MOMENT2,
+                                        DV_BUFFER_BEST, DV_BUFFER_AVERAGE};
     for (size_t b = 0; b < COUNT(buffers); b++) {
         assert_int_equal(dv_params_allocate_buffer(net->params, buffers[b]), DV_OK);
         for (int i = 0; i < net->params->count; i++) {
@@ -82,7 +83,8 @@ static void open_good(const char *path, dv_checkpoint *checkpoint)
 
 static void assert_same_buffers(const network *got, const network *want)
 {
-    static const dv_buffer buffers[] = {DV_VALUES, DV_MOMENT1, DV_MOMENT2, DV_BEST, DV_AVERAGE};
+    static const dv_buffer buffers[] = {DV_BUFFER_VALUES, DV_BUFFER_MOMENT1, DV_BUFFER_MOMENT2,
+                                        DV_BUFFER_BEST, DV_BUFFER_AVERAGE};
     for (int i = 0; i < want->params->count; i++) {
         const dv_param *param = &want->params->items[i];
         for (size_t b = 0; b < COUNT(buffers); b++) {
@@ -166,11 +168,11 @@ static void test_weights_alone(void **state)
     open_good(path, &checkpoint);
     assert_null(checkpoint.state);
     assert_int_equal(dv_safetensors_count(checkpoint.file), net.params->count);
-    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_VALUES), DV_OK);
-    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_MOMENT2), DV_EFORMAT);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_VALUES), DV_OK);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_MOMENT2), DV_EFORMAT);
     assert_message(path);
     assert_message("tensor 'moment2/stem.weight' is missing");
-    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BEST), DV_EFORMAT);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_BEST), DV_EFORMAT);
     assert_message("tensor 'best/stem.weight' is missing");
     dv_checkpoint_close(&checkpoint);
     network_close(&net);
@@ -207,7 +209,8 @@ static void test_double_parameters_are_refused(void **state)
     open_net(&exact, &dv_backend_ref64, 8, true);
     assert_int_equal(write_state(&exact, path, NULL), DV_EUNSUPPORTED);
     open_good(path, &checkpoint); /* not touched */
-    assert_int_equal(dv_checkpoint_read(&checkpoint, exact.params, DV_VALUES), DV_EUNSUPPORTED);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, exact.params, DV_BUFFER_VALUES),
+                     DV_EUNSUPPORTED);
     dv_checkpoint_close(&checkpoint);
     network_close(&exact);
     network_close(&net);
@@ -327,7 +330,7 @@ static void test_tensors_must_fit_by_name(void **state)
         dv_checkpoint checkpoint;
         rewrite(good, cases[i].change, path);
         open_good(path, &checkpoint);
-        assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_VALUES), DV_EFORMAT);
+        assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_VALUES), DV_EFORMAT);
         assert_message(path);
         assert_message(cases[i].part);
         dv_checkpoint_close(&checkpoint);

@@ -64,7 +64,7 @@ static dv_status write_weights(const network *net, const char *path,
 static void put_number(network *net, const char *name, int64_t place, double number)
 {
     int index = dv_params_find(net->params, name);
-    double *numbers = network_parameter(net, index, DV_VALUES);
+    double *numbers = network_parameter(net, index, DV_BUFFER_VALUES);
     numbers[place] = number;
     network_set_parameter(net, index, numbers);
     free(numbers);
@@ -92,11 +92,11 @@ static void test_halves_come_back(void **state)
     assert_int_equal(write_weights(&from, path, DV_CHECKPOINT_FP16), DV_OK);
     open_net(&to, 3);
     open_good(path, &checkpoint);
-    assert_int_equal(dv_checkpoint_read(&checkpoint, to.params, DV_VALUES), DV_OK);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, to.params, DV_BUFFER_VALUES), DV_OK);
     for (int i = 0; i < from.params->count; i++) {
         const dv_param *param = &from.params->items[i];
-        double *want = network_parameter(&from, i, DV_VALUES);
-        double *got = network_parameter(&to, i, DV_VALUES);
+        double *want = network_parameter(&from, i, DV_BUFFER_VALUES);
+        double *got = network_parameter(&to, i, DV_BUFFER_VALUES);
         for (int64_t k = 0; k < param->count; k++) {
             float value = (float)want[k];
             if (is_half(param))
@@ -243,14 +243,14 @@ static void read_bias(void **state, uint16_t number, const char *training, const
     rewrite_bias(good, number, path);
     open_good(path, &checkpoint);
     checkpoint.state = training != NULL ? parse(training) : NULL;
-    dv_status status = dv_checkpoint_read(&checkpoint, net.params, DV_VALUES);
+    dv_status status = dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_VALUES);
     assert_int_equal(status, part != NULL ? DV_EFORMAT : DV_OK);
     if (part != NULL) {
         assert_message(path);
         assert_message(part);
     } else {
         int index = dv_params_find(net.params, "middle.bias");
-        double *numbers = network_parameter(&net, index, DV_VALUES);
+        double *numbers = network_parameter(&net, index, DV_BUFFER_VALUES);
         assert_true(numbers[7] == (double)dv_half_to_float(DV_F16, number) && numbers[8] == 0);
         free(numbers);
     }

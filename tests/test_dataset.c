@@ -214,7 +214,7 @@ static void folders_of_parts(void **state)
     static const char *const classes[] = {"b/train/yes/ann_0.wav", "b/val/no/ann_1.wav",
                                           "b/eval/yes/bob_2.wav", NULL};
     static const char *const words[] = {"c/test/ann_0.wav", "c/yes/ann_1.wav", NULL};
-    static const dv_part parts[] = {DV_VALIDATION, DV_TEST, DV_TRAIN};
+    static const dv_part parts[] = {DV_PART_VALIDATION, DV_PART_TEST, DV_PART_TRAIN};
     dv_data_config config = {.split = "auto", .test = 0.5, .validation = 0.5};
     char path[PATH_SIZE];
     dv_dataset dataset;

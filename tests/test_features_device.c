@@ -267,10 +267,10 @@ static void test_replay(void **state)
     open_rig(&r, *state, &config, 5);
     dv_batch_request request = training(&r);
     must(dv_device_batches_of(r.backend)->batch(r.store, &request));
-    must(r.backend->record(r.context));
+    must(r.backend->capture(r.context));
     must(dv_device_batches_of(r.backend)->batch(r.store, &request));
     void *recording;
-    must(r.backend->end_record(r.context, &recording));
+    must(r.backend->end_capture(r.context, &recording));
     for (uint64_t step = 0; step < 6; step++) {
         set_step(&r, step);
         float *eager = run(&r, &request);
@@ -283,7 +283,7 @@ static void test_replay(void **state)
         free(eager);
         free(replayed);
     }
-    r.backend->release_recording(r.context, recording);
+    r.backend->release_captured(r.context, recording);
     close_rig(&r);
 }
 

@@ -26,7 +26,7 @@ static void require_moved(const trial *seen, const float *before, const char *na
     const dv_params *params = dv_trainer_params(seen->trainer);
     for (int i = 0; strcmp(params->items[i].name, name) != 0; i++)
         before += params->items[i].count;
-    float *after = trial_read_one(seen, name, DV_VALUES, &count);
+    float *after = trial_read_one(seen, name, DV_BUFFER_VALUES, &count);
     if ((memcmp(before, after, (size_t)count * sizeof *after) != 0) != moved)
         fail_msg("%s %s", name, moved ? "has not moved" : "has moved");
     free(after);
@@ -44,7 +44,7 @@ static void train_frozen(const dv_backend *backend, const char *patterns, const 
     seen.task.config.weight_decay = 0.5;
     seen.task.config.ema_decay = 0.5;
     must(trial_create(&seen));
-    float *before = trial_read_all(&seen, DV_VALUES, &count);
+    float *before = trial_read_all(&seen, DV_BUFFER_VALUES, &count);
     must(trial_go(&seen));
     for (int i = 0; i < 7; i++)
         require_moved(&seen, before, names[i], moved[i]);
@@ -96,9 +96,9 @@ static void norm_is_of_what_is_trained(const dv_backend *backend)
         seen.task.config.learning_rate = 1;
         seen.task.config.max_steps = 1;
         must(trial_create(&seen));
-        float *before = trial_read_all(&seen, DV_VALUES, &count);
+        float *before = trial_read_all(&seen, DV_BUFFER_VALUES, &count);
         must(trial_go(&seen));
-        float *after = trial_read_all(&seen, DV_VALUES, &count);
+        float *after = trial_read_all(&seen, DV_BUFFER_VALUES, &count);
         norms[i] = trial_last(&seen)->gradient_norm;
         trial_require_near(trial_distance(before, after, count), norms[i], 1e-4);
         free(before);
@@ -178,9 +178,9 @@ static void drops_for_what_is_trained(const dv_backend *backend)
 static void copy_parameter(trial *seen, const char *from, const char *to)
 {
     int64_t count;
-    float *values = trial_read_one(seen, from, DV_VALUES, &count);
+    float *values = trial_read_one(seen, from, DV_BUFFER_VALUES, &count);
     dv_params *params = dv_trainer_params(seen->trainer);
-    must(dv_params_write(params, dv_params_find(params, to), DV_VALUES, values));
+    must(dv_params_write(params, dv_params_find(params, to), DV_BUFFER_VALUES, values));
     free(values);
 }
 
@@ -207,7 +207,7 @@ static void mixes_twins_alike(const dv_backend *backend)
         copy_parameter(&seen, from, to);
     }
     must(trial_go(&seen));
-    float *mix = trial_read_one(&seen, "mix.weight", DV_VALUES, &count);
+    float *mix = trial_read_one(&seen, "mix.weight", DV_BUFFER_VALUES, &count);
     assert_int_equal(count, 2);
     double share = 1 / (1 + exp((double)mix[1] - (double)mix[0]));
     if (!(fabs(share - 0.5) < 1e-5))

@@ -35,7 +35,7 @@ static void make_clean(dv_dataset *dataset)
             .path = strdup(path),
             .speaker = strdup(speakers[i / 2 % 2]),
             .label = (int)(i % 2),
-            .part = i < 8 ? DV_TRAIN : DV_TEST,
+            .part = i < 8 ? DV_PART_TRAIN : DV_PART_TEST,
             .sound = {.sample_rate = 8000, .frames = 8000, .channels = 1, .peak = 0.5, .rms = 0.1},
             .content = 100 + i,
         };
@@ -70,7 +70,7 @@ static void plant_not_trained(dv_dataset *dataset)
 {
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].label == 1)
-            dataset->clips[i].part = DV_TEST;
+            dataset->clips[i].part = DV_PART_TEST;
     }
 }
 
@@ -169,13 +169,13 @@ static void plant_lower_rate(dv_dataset *dataset)
 static void plant_batch_cut(dv_dataset *dataset)
 {
     for (size_t i = 3; i < 8; i++)
-        dataset->clips[i].part = DV_TEST;
+        dataset->clips[i].part = DV_PART_TEST;
 }
 
 /* 6 of 8 are left for training: 2 of 6 fill no batch of 4. */
 static void plant_dropped(dv_dataset *dataset)
 {
-    dataset->clips[6].part = dataset->clips[7].part = DV_VALIDATION;
+    dataset->clips[6].part = dataset->clips[7].part = DV_PART_VALIDATION;
 }
 
 static const struct fault {

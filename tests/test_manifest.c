@@ -28,17 +28,17 @@ static void table(void **state)
     assert_false(dataset.clips[0].part_given);
     assert_clip(&dataset, 1, "a, \"b\".wav", "no, no", "bob", -1);
     assert_string_equal(dataset.clips[1].path, path_in(*state, "a, \"b\".wav", path));
-    assert_int_equal(dataset.clips[1].part, DV_TEST);
-    assert_int_equal(dataset.clips[2].part, DV_TRAIN);
+    assert_int_equal(dataset.clips[1].part, DV_PART_TEST);
+    assert_int_equal(dataset.clips[2].part, DV_PART_TRAIN);
     assert_true(dataset.clips[2].part_given);
-    assert_int_equal(dataset.clips[3].part, DV_VALIDATION);
+    assert_int_equal(dataset.clips[3].part, DV_PART_VALIDATION);
 
     dv_data_config config = {.split = "official", .test = 0.5, .validation = 0.5};
     assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
-    assert_int_equal(dataset.clips[0].part, DV_TRAIN);
-    assert_int_equal(dataset.clips[1].part, DV_TEST);
-    assert_int_equal(dataset.clips[2].part, DV_TRAIN);
-    assert_int_equal(dataset.clips[3].part, DV_VALIDATION);
+    assert_int_equal(dataset.clips[0].part, DV_PART_TRAIN);
+    assert_int_equal(dataset.clips[1].part, DV_PART_TEST);
+    assert_int_equal(dataset.clips[2].part, DV_PART_TRAIN);
+    assert_int_equal(dataset.clips[3].part, DV_PART_VALIDATION);
     dv_dataset_free(&dataset);
 
     write_file(*state, "n.csv", "label,path\nyes,b.wav\n"); /* columns in any order */
@@ -212,8 +212,8 @@ static void manifests(void **state)
         assert_int_equal(dataset.count, 2);
         assert_clip(&dataset, 0, "a.wav", "yes", "ann", -1);
         assert_clip(&dataset, 1, "b.wav", "no", "bob", -1);
-        assert_int_equal(dataset.clips[0].part, DV_TEST);
-        assert_int_equal(dataset.clips[1].part, DV_TRAIN);
+        assert_int_equal(dataset.clips[0].part, DV_PART_TEST);
+        assert_int_equal(dataset.clips[1].part, DV_PART_TRAIN);
         dv_dataset_free(&dataset);
     }
 }
@@ -224,9 +224,10 @@ static void words_of_parts(void **state)
     static const struct {
         const char *word;
         dv_part part;
-    } words[] = {{"dev", DV_VALIDATION},  {"Val", DV_VALIDATION},       {"valid", DV_VALIDATION},
-                 {"training", DV_TRAIN},  {"testing", DV_TEST},         {"EVAL", DV_TEST},
-                 {"evaluation", DV_TEST}, {"validation", DV_VALIDATION}};
+    } words[] = {{"dev", DV_PART_VALIDATION},   {"Val", DV_PART_VALIDATION},
+                 {"valid", DV_PART_VALIDATION}, {"training", DV_PART_TRAIN},
+                 {"testing", DV_PART_TEST},     {"EVAL", DV_PART_TEST},
+                 {"evaluation", DV_PART_TEST},  {"validation", DV_PART_VALIDATION}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         char path[PATH_SIZE], text[100];
         dv_dataset dataset;

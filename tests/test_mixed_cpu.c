@@ -120,7 +120,7 @@ static void require_rounded(const trial *seen, dv_buffer buffer)
 
 static void watch_values(trial *seen)
 {
-    require_rounded(seen, DV_VALUES);
+    require_rounded(seen, DV_BUFFER_VALUES);
 }
 
 /* The rounded weights follow the weights in every step; those of the average at every validation.
@@ -136,18 +136,20 @@ static void test_rounded_weights_follow(void **state)
     seen.watch = watch_values;
     trial_freeze(&seen, "[\"conv2d_1.weight\"]");
     trial_whole(&seen);
-    require_rounded(&seen, DV_VALUES);
-    require_rounded(&seen, DV_AVERAGE);
+    require_rounded(&seen, DV_BUFFER_VALUES);
+    require_rounded(&seen, DV_BUFFER_AVERAGE);
     trial_close(&seen);
 }
 
 static void hand_over(const trial *from, trial *to)
 {
-    static const dv_buffer buffers[] = {DV_VALUES, DV_MOMENT1, DV_MOMENT2, DV_BEST};
+    static const dv_buffer buffers[] = {DV_BUFFER_VALUES, DV_BUFFER_MOMENT1, DV_BUFFER_MOMENT2,
+                                        DV_BUFFER_BEST};
     dv_params *params = dv_trainer_params(to->trainer);
     for (size_t b = 0; b < sizeof buffers / sizeof buffers[0]; b++) {
         for (int i = 0; i < params->count; i++) {
-            if (!params->items[i].trainable && buffers[b] != DV_VALUES && buffers[b] != DV_BEST)
+            if (!params->items[i].trainable && buffers[b] != DV_BUFFER_VALUES &&
+                buffers[b] != DV_BUFFER_BEST)
                 continue;
             int64_t count;
             float *values = trial_read_one(from, params->items[i].name, buffers[b], &count);

@@ -152,7 +152,7 @@ static void model_close(model *m)
    are those of 256 times the loss: FP16 ends at 6e-8, where the deepest of this batch would be. */
 static void model_run(model *m, const model_case *item)
 {
-    const dv_run train = {.training = true, .seed = 11, .step = 3}, evaluate = {0};
+    const dv_pass train = {.training = true, .seed = 11, .step = 3}, evaluate = {0};
     require_ok(dv_plan_forward(m->train_plan, &train));
     require_ok(dv_plan_backward(m->train_plan, &train, 256.0 / (double)item->batch));
     require_ok(dv_plan_forward(m->evaluate_plan, &evaluate));
@@ -173,7 +173,7 @@ static double norm_of_difference(const float *a, const float *b, int64_t count)
 static float *gradient_of(const model *m, int index)
 {
     float *gradient = floats_new(m->params->items[index].count);
-    require_ok(dv_params_read(m->params, index, DV_GRADIENTS, gradient));
+    require_ok(dv_params_read(m->params, index, DV_BUFFER_GRADIENTS, gradient));
     return gradient;
 }
 
@@ -384,10 +384,10 @@ static void follow_buffer(run *to, const run *from, dv_buffer buffer, bool train
 /* Values, running statistics, moments and the trainer's state. */
 static void follow(run *to, const run *from)
 {
-    follow_buffer(to, from, DV_VALUES, true);
-    follow_buffer(to, from, DV_VALUES, false);
-    follow_buffer(to, from, DV_MOMENT1, true);
-    follow_buffer(to, from, DV_MOMENT2, true);
+    follow_buffer(to, from, DV_BUFFER_VALUES, true);
+    follow_buffer(to, from, DV_BUFFER_VALUES, false);
+    follow_buffer(to, from, DV_BUFFER_MOMENT1, true);
+    follow_buffer(to, from, DV_BUFFER_MOMENT2, true);
     *dv_trainer_state(to->trainer) = *dv_trainer_state_of(from->trainer);
 }
 

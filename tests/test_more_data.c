@@ -89,9 +89,9 @@ static void added(void **state)
     assert_int_equal(prepare(*state, "[{path: %s/b}]", &data), DV_OK);
     assert_int_equal(data.dataset.count, 24);
     assert_int_equal(data.dataset.label_count, 2);
-    assert_int_equal(count_of(&data.dataset, DV_TEST, 'a'), 4);
-    assert_int_equal(count_of(&data.dataset, DV_TRAIN, 'a'), 8);
-    assert_int_equal(count_of(&data.dataset, DV_TRAIN, 'b'), 12);
+    assert_int_equal(count_of(&data.dataset, DV_PART_TEST, 'a'), 4);
+    assert_int_equal(count_of(&data.dataset, DV_PART_TRAIN, 'a'), 8);
+    assert_int_equal(count_of(&data.dataset, DV_PART_TRAIN, 'b'), 12);
     drop(&data);
 }
 
@@ -108,10 +108,10 @@ static void tests_of_more_stay_out(void **state)
                              &data),
                      DV_OK);
     assert_int_equal(data.dataset.count, 12 + 7);
-    assert_int_equal(count_of(&data.dataset, DV_TEST, 'b'), 0);
-    int validation = count_of(&data.dataset, DV_VALIDATION, 'b');
+    assert_int_equal(count_of(&data.dataset, DV_PART_TEST, 'b'), 0);
+    int validation = count_of(&data.dataset, DV_PART_VALIDATION, 'b');
     assert_in_range(validation, 1, 3);
-    assert_int_equal(count_of(&data.dataset, DV_TRAIN, 'b'), 7 - validation);
+    assert_int_equal(count_of(&data.dataset, DV_PART_TRAIN, 'b'), 7 - validation);
     for (size_t i = 0; i < data.dataset.count; i++)
         assert_string_not_equal(data.dataset.clips[i].speaker, "b0");
     drop(&data);
@@ -181,7 +181,7 @@ static void nothing_to_train_on(void **state)
     assert_message("no clip is left for training, of 1");
     dv_data_config config = config_of(*state, "leave_one_out:ann"); /* but be tested with */
     assert_int_equal(dv_dataset_open_parts(&config, &dataset), DV_OK);
-    assert_int_equal(dataset.clips[0].part, DV_TEST);
+    assert_int_equal(dataset.clips[0].part, DV_PART_TEST);
     dv_dataset_free(&dataset);
 }
 
@@ -238,7 +238,7 @@ static void tested_clips_are_left_out(void **state)
     assert_string_equal(file_name(&before.clips[0]), "1_a1_0.wav");
     assert_string_equal(file_name(&before.clips[1]), "0_b0_0.wav");
     for (size_t i = 0; i < later.count; i++)
-        later.clips[i].part = DV_VALIDATION;
+        later.clips[i].part = DV_PART_VALIDATION;
     assert_int_equal(dv_dataset_leave_out_tested(&before, &later, &left), DV_OK);
     assert_int_equal(left, 1);
     dv_dataset_free(&before);
@@ -257,9 +257,9 @@ static void fingerprints(void **state)
     make_clips(*state, "other", 'a');
     assert_int_equal(prepare_one(path_in(*state, "a", path), "train", &dataset), DV_OK);
     uint64_t value = dv_dataset_fingerprint(&dataset);
-    dataset.clips[5].part = DV_TEST;
+    dataset.clips[5].part = DV_PART_TEST;
     assert_true(dv_dataset_fingerprint(&dataset) != value);
-    dataset.clips[5].part = DV_TRAIN;
+    dataset.clips[5].part = DV_PART_TRAIN;
     assert_true(dv_dataset_fingerprint(&dataset) == value);
     dataset.clips[5].label = 1 - dataset.clips[5].label;
     assert_true(dv_dataset_fingerprint(&dataset) != value);

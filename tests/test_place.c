@@ -74,7 +74,7 @@ static void by_samples(dv_shape shape, dv_op_id op, const void *attr)
     dv_shape one = {1, shape.h, shape.w, shape.c};
     begin(&whole, shape, op, attr);
     begin(&single, one, op, attr);
-    whole.run.training = single.run.training = false;
+    whole.pass.training = single.pass.training = false;
     int64_t size = dv_shape_count(one), results = network_count(&single, single.output);
     double *input = network_value(&whole, whole.input), *want = output_of(&whole, input);
     for (int64_t n = 0; n < shape.n; n++) {

@@ -196,7 +196,7 @@ static void open_sharing(network *net, const network *owner, int64_t batch, bool
     dv_plan_options options = {.training = training, .outputs = &net->output, .output_count = 1};
     if (dv_plan_create(net->context, net->graph, &options, &net->plan) != DV_OK)
         fail_msg("%s", dv_error_message());
-    net->run.training = training;
+    net->pass.training = training;
 }
 
 static void close_sharing(network *net)
@@ -214,12 +214,12 @@ static void test_two_plans_share_parameters(void **state)
     network_open(&train, &dv_backend_cpu, residual_text, picture, 5, NULL);
     dv_plan_options inference = {.training = false};
     network_open(&reference, &dv_backend_ref, residual_text, picture, 5, &inference);
-    reference.run.training = false;
+    reference.pass.training = false;
     open_sharing(&one, &train, 1, false);
     open_sharing(&eight, &train, 8, false);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < train.params->count; i++) {
-            double *values = network_parameter(&train, i, DV_VALUES);
+            double *values = network_parameter(&train, i, DV_BUFFER_VALUES);
             for (int64_t k = 0; k < train.params->items[i].count; k++)
                 values[k] *= round == 0 ? 1.0 : 1.25;
             network_set_parameter(&train, i, values);
@@ -279,8 +279,8 @@ static void training_second(dv_dtype dtype, double tolerance)
     for (int i = 0; i < alone.params->count; i++) {
         if (!alone.params->items[i].trainable)
             continue;
-        double *want = network_parameter(&alone, i, DV_GRADIENTS);
-        double *got = network_parameter(&second, i, DV_GRADIENTS);
+        double *want = network_parameter(&alone, i, DV_BUFFER_GRADIENTS);
+        double *got = network_parameter(&second, i, DV_BUFFER_GRADIENTS);
         assert_near(alone.params->items[i].name, got, want, alone.params->items[i].count,
                     tolerance);
         free(want);
@@ -321,7 +321,7 @@ static void put(network *net, const char *parameter, double number)
 {
     int index = dv_params_find(net->params, parameter);
     assert_true(index >= 0);
-    double *values = network_parameter(net, index, DV_VALUES);
+    double *values = network_parameter(net, index, DV_BUFFER_VALUES);
     values[1] = number;
     network_set_parameter(net, index, values);
     free(values);
@@ -332,11 +332,11 @@ static void check_finite_on(const dv_backend *backend)
     network net;
     dv_plan_options options = {.training = true, .check_finite = true};
     network_open(&net, backend, residual_text, picture, 5, &options);
-    net.run.step = 17;
+    net.pass.step = 17;
     network_forward(&net);
     network_backward(&net);
     put(&net, "r.block_1.middle.conv.weight", (double)NAN);
-    assert_int_equal(dv_plan_forward(net.plan, &net.run), DV_ENUMERIC);
+    assert_int_equal(dv_plan_forward(net.plan, &net.pass), DV_ENUMERIC);
     assert_message("step 17: the output of 'r.block_1.middle.conv' is not finite");
     put(&net, "r.block_1.middle.conv.weight", 0);
     network_forward(&net);
@@ -347,7 +347,7 @@ static void check_finite_on(const dv_backend *backend)
     for (int64_t i = 0; i < network_count(&net, net.output); i++)
         numbers[i] = (float)gradient[i];
     assert_int_equal(dv_plan_upload_gradient(net.plan, net.output, numbers), DV_OK);
-    assert_int_equal(dv_plan_backward_from(net.plan, &net.run), DV_ENUMERIC);
+    assert_int_equal(dv_plan_backward_from(net.plan, &net.pass), DV_ENUMERIC);
     assert_message("step 17: the gradient of '");
     assert_message("head"); /* the last layer: where it begins */
     free(numbers);
@@ -356,7 +356,7 @@ static void check_finite_on(const dv_backend *backend)
     input[3] = (double)NAN;
     network_set_value(&net, net.input, input);
     free(input);
-    assert_int_equal(dv_plan_forward(net.plan, &net.run), DV_ENUMERIC);
+    assert_int_equal(dv_plan_forward(net.plan, &net.pass), DV_ENUMERIC);
     assert_message("the output of 'x' is not finite, first at element 3 of 4096");
     network_close(&net);
 }
@@ -395,7 +395,7 @@ static int slow_calls;
 static const double slow_seconds = 0.2;
 
 /* As where a library makes its kernel in the first call. */
-static dv_status slow_at_first(dv_step *s)
+static dv_status slow_at_first(dv_node_step *s)
 {
     if (slow_calls++ == 0)
         nanosleep(&(struct timespec){.tv_nsec = (long)(slow_seconds * 1e9)}, NULL);
@@ -477,8 +477,8 @@ static void test_parameters_of_two_graphs_must_agree(void **state)
 
 static void dropout_output(network *net, uint64_t seed, uint64_t step, bool *kept)
 {
-    net->run.seed = seed;
-    net->run.step = step;
+    net->pass.seed = seed;
+    net->pass.step = step;
     network_forward(net);
     double *output = network_value(net, net->output);
     for (int64_t i = 0; i < network_count(net, net->output); i++)
@@ -555,9 +555,9 @@ static void test_weights_are_the_same_everywhere(void **state)
     for (int i = 0; i < nets[0].params->count; i++) {
         const dv_param *param = &nets[0].params->items[i];
         packed = packed || nets[1].params->items[i].layout != NULL;
-        double *want = network_parameter(&nets[0], i, DV_VALUES);
+        double *want = network_parameter(&nets[0], i, DV_BUFFER_VALUES);
         for (int k = 1; k < 3; k++) {
-            double *got = network_parameter(&nets[k], i, DV_VALUES);
+            double *got = network_parameter(&nets[k], i, DV_BUFFER_VALUES);
             assert_memory_equal(got, want, (size_t)param->count * sizeof *got);
             free(got);
         }

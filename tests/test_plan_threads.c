@@ -18,13 +18,13 @@
 static const int context_threads = 3, threads_before = 5;
 static int seen; /* by the linear layer */
 
-static dv_status watched_forward(dv_step *s)
+static dv_status watched_forward(dv_node_step *s)
 {
     seen = omp_get_max_threads();
     return dv_backend_cpu.impls[DV_OP_linear]->forward(s);
 }
 
-static dv_status watched_backward(dv_step *s)
+static dv_status watched_backward(dv_node_step *s)
 {
     seen = omp_get_max_threads();
     return dv_backend_cpu.impls[DV_OP_linear]->backward(s);
@@ -45,7 +45,7 @@ static void require_threads(int64_t batch, int units, bool training, int want)
     network net;
     network_begin(&net, &watched.backend, (dv_shape){batch, 1, 1, units});
     net.context->threads = context_threads;
-    net.run.training = training;
+    net.pass.training = training;
     network_layers(&net, text, units);
     omp_set_num_threads(threads_before);
     network_plan(&net, &(dv_plan_options){.training = training});
@@ -87,10 +87,10 @@ static void test_a_failed_pass_gives_back_too(void **state)
     network_begin(&net, &dv_backend_cpu, (dv_shape){1, 1, 1, 4});
     network_layers(&net, "layers:\n  - flatten\n  - linear: {units: classes}\n", 10);
     network_plan(&net, &options);
-    net.run.training = false;
+    net.pass.training = false;
     network_set_value(&net, net.input, (double[]){0, (double)NAN, 0, 0});
     omp_set_num_threads(threads_before);
-    assert_int_equal(dv_plan_forward(net.plan, &net.run), DV_ENUMERIC);
+    assert_int_equal(dv_plan_forward(net.plan, &net.pass), DV_ENUMERIC);
     assert_int_equal(omp_get_max_threads(), threads_before);
     network_close(&net);
 }
@@ -103,7 +103,7 @@ static dv_status enter(dv_context *context)
     return entered++ == 0 ? DV_OK : DV_FAIL(DV_EDEVICE, "the device is gone");
 }
 
-static dv_status plan_entered(dv_planner *planner, dv_step *s)
+static dv_status plan_entered(dv_planner *planner, dv_node_step *s)
 {
     (void)planner;
     (void)s;

@@ -64,10 +64,10 @@ static void write_checkpoint(const tones *task, const char *path, float scale, d
     dv_params *params = dv_trainer_params(trainer);
     int head = dv_params_find(params, "head.weight");
     float *weights = calloc((size_t)params->items[head].count, sizeof *weights);
-    assert_int_equal(dv_params_read(params, head, DV_VALUES, weights), DV_OK);
+    assert_int_equal(dv_params_read(params, head, DV_BUFFER_VALUES, weights), DV_OK);
     for (int64_t i = 0; i < params->items[head].count; i++)
         weights[i] = scale == 1 ? weights[i] : copysignf(scale, weights[i]);
-    assert_int_equal(dv_params_write(params, head, DV_VALUES, weights), DV_OK);
+    assert_int_equal(dv_params_write(params, head, DV_BUFFER_VALUES, weights), DV_OK);
     free(weights);
     dv_tree *written = config != NULL ? config : config_of(task);
     assert_int_equal(dv_checkpoint_write(path, params, written, labels, NULL), DV_OK);

@@ -31,18 +31,18 @@ static void test_sha256(void **state)
 
 /* ---- Models ---- */
 
-static dv_measured make(const char *name, double p50_us, int64_t bytes, int64_t correct)
+static dv_model_figures make(const char *name, double p50_us, int64_t bytes, int64_t correct)
 {
-    dv_measured model = {.p50 = 1e-6 * p50_us,
-                         .p99 = 2e-6 * p50_us,
-                         .bytes = {bytes, bytes / 2},
-                         .file = -1,
-                         .parameters = bytes / 4,
-                         .throughput = 1000,
-                         .batch = 8,
-                         .first_answer = 0.01,
-                         .peak_memory = 20000000,
-                         .done = true};
+    dv_model_figures model = {.p50 = 1e-6 * p50_us,
+                              .p99 = 2e-6 * p50_us,
+                              .bytes = {bytes, bytes / 2},
+                              .file = -1,
+                              .parameters = bytes / 4,
+                              .throughput = 1000,
+                              .batch = 8,
+                              .first_answer = 0.01,
+                              .peak_memory = 20000000,
+                              .done = true};
     snprintf(model.name, sizeof model.name, "%s", name);
     snprintf(model.path, sizeof model.path, "configs/%s.yaml", name);
     if (correct >= 0) {
@@ -56,7 +56,7 @@ static dv_measured make(const char *name, double p50_us, int64_t bytes, int64_t 
 /* Accuracies 97, 98.6, 99, unknown, 99.3 (ensemble), unknown (attention). */
 enum { SMALL, MIDDLE, LARGE, TINY, MIX, FORMER, MODELS };
 
-static void make_all(dv_measured models[MODELS])
+static void make_all(dv_model_figures models[MODELS])
 {
     models[SMALL] = make("small", 50, 1000000, 970);
     models[MIDDLE] = make("middle", 100, 2000000, 986);
@@ -71,7 +71,7 @@ static void make_all(dv_measured models[MODELS])
 
 static const dv_limits any = {0, 0, 0};
 
-static void assert_answer(const dv_measured *models, size_t count, dv_use_case use_case,
+static void assert_answer(const dv_model_figures *models, size_t count, dv_use_case use_case,
                           const dv_limits *limits, const char *best, const char *second)
 {
     dv_recommendation answer;
@@ -85,7 +85,7 @@ static void assert_answer(const dv_measured *models, size_t count, dv_use_case u
         assert_string_equal(answer.second->name, second);
 }
 
-static void assert_none(const dv_measured *models, size_t count, dv_use_case use_case,
+static void assert_none(const dv_model_figures *models, size_t count, dv_use_case use_case,
                         const dv_limits *limits, const char *nearest, const char *miss)
 {
     dv_recommendation answer;
@@ -101,7 +101,7 @@ static void assert_none(const dv_measured *models, size_t count, dv_use_case use
 static void test_rules(void **state)
 {
     (void)state;
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     assert_answer(models, MODELS, DV_USE_ACCURACY, &any, "mix", "large");
     assert_answer(models, MODELS, DV_USE_SPEED, &any, "tiny", "small");
@@ -118,7 +118,7 @@ static void test_rules(void **state)
 static void test_ties(void **state)
 {
     (void)state;
-    dv_measured models[] = {make("slow", 200, 1000, 990), make("fast", 100, 1000, 990)};
+    dv_model_figures models[] = {make("slow", 200, 1000, 990), make("fast", 100, 1000, 990)};
     assert_answer(models, 2, DV_USE_ACCURACY, &any, "fast", "slow");
     models[0].attention = models[1].attention = 1;
     assert_answer(models, 2, DV_USE_RESEARCH, &any, "fast", "slow");
@@ -133,7 +133,7 @@ static void test_ties(void **state)
 static void test_production_looks_at_the_slowest(void **state)
 {
     (void)state;
-    dv_measured models[] = {make("steady", 200, 1000, 990), make("jumpy", 100, 1000, 990)};
+    dv_model_figures models[] = {make("steady", 200, 1000, 990), make("jumpy", 100, 1000, 990)};
     models[1].p99 = 0.01;
     assert_answer(models, 2, DV_USE_PRODUCTION, &any, "steady", "jumpy");
     assert_answer(models, 2, DV_USE_SPEED, &any, "jumpy", "steady");
@@ -142,7 +142,7 @@ static void test_production_looks_at_the_slowest(void **state)
 static void test_limits(void **state)
 {
     (void)state;
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     assert_answer(models, MODELS, DV_USE_ACCURACY, &(dv_limits){.latency = 0.0008}, "large",
                   "middle");
@@ -159,7 +159,7 @@ static void test_limits(void **state)
 static void test_limits_that_nothing_meets(void **state)
 {
     (void)state;
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     assert_none(models, MODELS, DV_USE_SPEED, &(dv_limits){.latency = 1e-5}, "tiny",
                 "p99 40.0 us instead of at most 10.0 us");
@@ -182,7 +182,7 @@ static void test_limits_that_nothing_meets(void **state)
 static void test_what_is_not_known_is_not_recommended_for_accuracy(void **state)
 {
     (void)state;
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     for (int i = 0; i < MODELS; i++)
         models[i].accuracy = (dv_accuracy){.count = 0};
@@ -201,8 +201,8 @@ static void test_what_is_not_known_is_not_recommended_for_accuracy(void **state)
 static void test_protocols(void **state)
 {
     (void)state;
-    dv_measured models[] = {make("other", 10, 1000, 999), make("first", 20, 1000, 970),
-                            make("second", 30, 1000, 980)};
+    dv_model_figures models[] = {make("other", 10, 1000, 999), make("first", 20, 1000, 970),
+                                 make("second", 30, 1000, 980)};
     strcpy(models[0].accuracy.protocol, "official");
     dv_recommendation answer;
     dv_recommend(models, 3, DV_USE_ACCURACY, &any, &answer);
@@ -225,13 +225,13 @@ static void test_error_rate(void **state)
 
 /* ---- What is printed ---- */
 
-static char *printed(const dv_measured *models, dv_use_case use_case, const dv_limits *limits)
+static char *printed(const dv_model_figures *models, dv_use_case use_case, const dv_limits *limits)
 {
     char *text = NULL;
     size_t size = 0;
     dv_comparison_options options = {.device = "cpu"};
     dv_comparison all = {.options = &options, .threads = 2, .count = MODELS, .machine = "abacus"};
-    dv_measured copies[MODELS];
+    dv_model_figures copies[MODELS];
     memcpy(copies, models, sizeof copies);
     all.models = copies;
     dv_recommendation answer;
@@ -243,8 +243,8 @@ static char *printed(const dv_measured *models, dv_use_case use_case, const dv_l
     return text;
 }
 
-static void assert_prints(const dv_measured *models, dv_use_case use_case, const dv_limits *limits,
-                          const char *const *parts)
+static void assert_prints(const dv_model_figures *models, dv_use_case use_case,
+                          const dv_limits *limits, const char *const *parts)
 {
     char *text = printed(models, use_case, limits);
     for (; *parts != NULL; parts++) {
@@ -257,7 +257,7 @@ static void assert_prints(const dv_measured *models, dv_use_case use_case, const
 static void test_text(void **state)
 {
     (void)state;
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     strcpy(models[MIDDLE].command, "decavox train middle");
     assert_prints(
@@ -272,7 +272,7 @@ static void test_text(void **state)
                          "train      decavox train middle\n",
                          "use        decavox predict configs/middle.yaml FILE...\n",
                          "cpu, 2 threads: abacus\n", NULL});
-    dv_measured apart[MODELS];
+    dv_model_figures apart[MODELS];
     make_all(apart);
     apart[MIDDLE].accuracy = apart[MIX].accuracy = (dv_accuracy){.count = 0};
     assert_prints(apart, DV_USE_ACCURACY, &any,
@@ -299,7 +299,7 @@ static void test_doubts(void **state)
     (void)state;
     static const char busy[] = "busy       small, tiny: the machine was busy with other work";
     static const char elsewhere[] = "elsewhere  large: accuracy on other clips than those of gsc";
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     char *text = printed(models, DV_USE_ACCURACY, &any);
     assert_null(strstr(text, "busy"));
@@ -310,7 +310,7 @@ static void test_doubts(void **state)
     assert_prints(models, DV_USE_ACCURACY, &any, (const char *[]){busy, elsewhere, NULL});
 }
 
-static char *table(dv_measured *models)
+static char *table(dv_model_figures *models)
 {
     char *text = NULL;
     size_t size = 0;
@@ -328,7 +328,7 @@ static void test_table(void **state)
 {
     (void)state;
     static const char note[] = "of other clips are not to be compared";
-    dv_measured models[MODELS];
+    dv_model_figures models[MODELS];
     make_all(models);
     char *text = table(models);
     assert_non_null(strstr(text, "     50.0     100.0      1000     8     20.0     10.0   97.00 "));

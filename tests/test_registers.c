@@ -32,14 +32,14 @@ static void require_state(void)
 
 static const dv_impl *careful; /* the implementation that is replaced */
 
-static dv_status careless_forward(dv_step *step)
+static dv_status careless_forward(dv_node_step *step)
 {
     dv_status status = careful->forward(step);
     vector_state_use();
     return status;
 }
 
-static dv_status careless_backward(dv_step *step)
+static dv_status careless_backward(dv_node_step *step)
 {
     dv_status status = careful->backward(step);
     vector_state_use();

@@ -47,9 +47,9 @@ static void split_into(dv_dataset *dataset, const dv_data_config *config, int64_
 {
     if (dv_dataset_split(dataset, config) != DV_OK)
         fail_msg("%s", dv_error_message());
-    assert_int_equal(count_part(dataset, DV_TRAIN), train);
-    assert_int_equal(count_part(dataset, DV_VALIDATION), validation);
-    assert_int_equal(count_part(dataset, DV_TEST), test);
+    assert_int_equal(count_part(dataset, DV_PART_TRAIN), train);
+    assert_int_equal(count_part(dataset, DV_PART_VALIDATION), validation);
+    assert_int_equal(count_part(dataset, DV_PART_TEST), test);
     assert_int_equal(train + validation + test, dataset->count);
 }
 
@@ -97,12 +97,12 @@ static void official_split(void **state)
     dv_data_config config = {.split = "official", .test = 0.9, .validation = 0.0, .seed = 3};
     split_into(&dataset, &config, 40, 0, 40);
     for (size_t i = 0; i < dataset.count; i++)
-        assert_int_equal(dataset.clips[i].part == DV_TEST, dataset.clips[i].index < 5);
+        assert_int_equal(dataset.clips[i].part == DV_PART_TEST, dataset.clips[i].index < 5);
     config.validation = 0.2;
     split_into(&dataset, &config, 32, 8, 40); /* 5 clips of each label and speaker: 1 each */
     for (int label = 0; label < 4; label++) {
-        assert_int_equal(count_where(&dataset, DV_VALIDATION, label, "s0"), 1);
-        assert_int_equal(count_where(&dataset, DV_VALIDATION, label, "s1"), 1);
+        assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s0"), 1);
+        assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s1"), 1);
     }
     assert_same_split(&dataset, config, true);
     dv_dataset_free(&dataset);
@@ -116,8 +116,8 @@ static void random_split(void **state)
     dv_data_config config = {.split = "random", .test = 0.25, .validation = 0.1, .seed = 7};
     split_into(&dataset, &config, 81, 9, 30);
     for (int label = 0; label < 4; label++) { /* 7.5 and 2.25 of each label, to within one */
-        int64_t test = count_where(&dataset, DV_TEST, label, NULL);
-        int64_t validation = count_where(&dataset, DV_VALIDATION, label, NULL);
+        int64_t test = count_where(&dataset, DV_PART_TEST, label, NULL);
+        int64_t validation = count_where(&dataset, DV_PART_VALIDATION, label, NULL);
         assert_in_range(test, 7, 8);
         assert_in_range(validation, 2, 3);
     }
@@ -145,7 +145,7 @@ static void equal_names_are_drawn(void **state)
     for (config.seed = 0; config.seed < SEEDS; config.seed++) {
         split_into(&dataset, &config, FOLDERS - TEST, 0, TEST);
         for (int i = 0; i < FOLDERS; i++)
-            tested[i] += dataset.clips[i].part == DV_TEST;
+            tested[i] += dataset.clips[i].part == DV_PART_TEST;
     }
     for (int i = 0; i < FOLDERS; i++)
         assert_in_range(tested[i], 1, SEEDS / 2); /* 8 on the average, deviation 2.5 */
@@ -166,7 +166,7 @@ static void random_split_is_fair(void **state)
         dv_data_config config = {.split = "random", .test = 0.1, .seed = seed};
         split_into(&dataset, &config, 36, 0, 4);
         for (int i = 0; i < CLIPS; i++)
-            drawn[i] += dataset.clips[i].part == DV_TEST;
+            drawn[i] += dataset.clips[i].part == DV_PART_TEST;
     }
     for (int i = 0; i < CLIPS; i++)
         assert_in_range(drawn[i], 40 - 30, 40 + 30); /* 5 standard deviations of 6 */
@@ -219,7 +219,7 @@ static void small_labels_have_their_turn(void **state)
         dv_data_config config = {.split = "random", .test = 1.0 / CLIPS, .seed = seed};
         split_into(&dataset, &config, CLIPS - 1, 0, 1);
         for (int label = 0; label < LABELS; label++)
-            drawn[label] += (int)count_where(&dataset, DV_TEST, label, NULL);
+            drawn[label] += (int)count_where(&dataset, DV_PART_TEST, label, NULL);
     }
     for (int label = 0; label < LABELS; label++)
         assert_in_range(drawn[label], 5, 45);
@@ -247,9 +247,9 @@ static void speaker_split(void **state)
     dv_data_config config = {.split = "speaker", .test = 0.3, .validation = 0.2, .seed = 1};
     split_into(&dataset, &config, 120, 40, 80); /* 6 speakers: 2 tested, 1 of 4 for validation */
     count_speakers(&dataset, 6, whole);
-    assert_int_equal(whole[DV_TRAIN], 3);
-    assert_int_equal(whole[DV_VALIDATION], 1);
-    assert_int_equal(whole[DV_TEST], 2);
+    assert_int_equal(whole[DV_PART_TRAIN], 3);
+    assert_int_equal(whole[DV_PART_VALIDATION], 1);
+    assert_int_equal(whole[DV_PART_TEST], 2);
     char *parts = parts_of(&dataset);
     assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
     char *again = parts_of(&dataset);
@@ -260,7 +260,7 @@ static void speaker_split(void **state)
     for (config.seed = 0; config.seed < 60; config.seed++) {
         assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
         for (int i = 0; i < 6; i++)
-            tested[i] = tested[i] || dataset.clips[i * 10].part == DV_TEST;
+            tested[i] = tested[i] || dataset.clips[i * 10].part == DV_PART_TEST;
     }
     for (int i = 0; i < 6; i++)
         assert_true(tested[i]);
@@ -278,11 +278,11 @@ static void leave_one_out_split(void **state)
     open_good(*state, &dataset);
     dv_data_config config = {.split = "leave_one_out:  s2", .test = 0.5, .validation = 0.1};
     split_into(&dataset, &config, 108, 12, 40);
-    assert_int_equal(count_where(&dataset, DV_TEST, -1, "s2"), 40);
+    assert_int_equal(count_where(&dataset, DV_PART_TEST, -1, "s2"), 40);
     for (int label = 0; label < 4; label++) { /* one of each label and speaker */
-        assert_int_equal(count_where(&dataset, DV_VALIDATION, label, "s0"), 1);
-        assert_int_equal(count_where(&dataset, DV_VALIDATION, label, "s1"), 1);
-        assert_int_equal(count_where(&dataset, DV_VALIDATION, label, "s3"), 1);
+        assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s0"), 1);
+        assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s1"), 1);
+        assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s3"), 1);
     }
     assert_same_split(&dataset, config, true);
     config.validation = 0.0;
@@ -304,12 +304,12 @@ static void folds(void **state)
         snprintf(config.split, sizeof config.split, "fold:%d/%d", fold, FOLDS);
         split_into(&dataset, &config, 96, 0, 24);
         for (int i = 0; i < 120; i++)
-            tested[i] += dataset.clips[i].part == DV_TEST;
+            tested[i] += dataset.clips[i].part == DV_PART_TEST;
         for (int label = 0; label < 4; label++) {
             for (int speaker = 0; speaker < SPEAKERS; speaker++) {
                 char name[16];
                 snprintf(name, sizeof name, "s%d", speaker);
-                assert_int_equal(count_where(&dataset, DV_TEST, label, name), 2);
+                assert_int_equal(count_where(&dataset, DV_PART_TEST, label, name), 2);
             }
         }
     }
@@ -456,10 +456,10 @@ static void real_fsdd(void **state)
     dv_data_config config = {.split = "official", .validation = 0.1};
     split_into(&dataset, &config, 2430, 270, 300);
     for (int label = 0; label < 10; label++)
-        assert_int_equal(count_where(&dataset, DV_TEST, label, NULL), 30);
+        assert_int_equal(count_where(&dataset, DV_PART_TEST, label, NULL), 30);
     snprintf(config.split, sizeof config.split, "leave_one_out:theo");
     split_into(&dataset, &config, 2250, 250, 500);
-    assert_int_equal(count_where(&dataset, DV_TEST, -1, "theo"), 500);
+    assert_int_equal(count_where(&dataset, DV_PART_TEST, -1, "theo"), 500);
     assert_split_fails(&dataset, "leave_one_out:nobody", "'george', 'jackson', 'lucas', ");
     dv_dataset_free(&dataset);
 }
@@ -479,7 +479,7 @@ static void class_weights(void **state)
     char *names[] = {"a", "b", "c", "d"};
     dv_dataset data = {.clips = clips, .count = 10, .labels = names, .label_count = 4};
     for (int i = 0; i < 10; i++)
-        clips[i] = (dv_clip){.label = labels[i], .part = i < 9 ? DV_TRAIN : DV_TEST};
+        clips[i] = (dv_clip){.label = labels[i], .part = i < 9 ? DV_PART_TRAIN : DV_PART_TEST};
     dv_tree *balanced = parse("balanced"), *list = parse("[1, 2.5, 1, 1e-3]");
     assert_int_equal(dv_dataset_weigh(&data, balanced), DV_OK);
     const float want[] = {9.0F / 18, 1, 9.0F / 6, 9.0F / 3}; /* label 1 is not trained on */

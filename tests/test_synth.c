@@ -92,7 +92,7 @@ static void makes_a_data_set(void **state)
     assert_int_equal(dv_dataset_split(&dataset, &split), DV_OK); /* voices are speakers */
     int64_t *indices;
     int64_t count;
-    assert_int_equal(dv_dataset_part(&dataset, DV_TEST, &indices, &count), DV_OK);
+    assert_int_equal(dv_dataset_part(&dataset, DV_PART_TEST, &indices, &count), DV_OK);
     assert_int_equal(count, 4);
     free(indices);
     dv_dataset_free(&dataset);

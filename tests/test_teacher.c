@@ -35,15 +35,15 @@ static void make_teacher(trial *teacher, const dv_backend *backend, uint64_t see
     assert_true(trial_last(teacher)->validation_accuracy > 0.9);
     dv_params *params = dv_trainer_params(teacher->trainer);
     int w = dv_params_find(params, "head.weight"), b = dv_params_find(params, "head.bias");
-    must(dv_params_read(params, w, DV_VALUES, weight));
-    must(dv_params_read(params, b, DV_VALUES, bias));
+    must(dv_params_read(params, w, DV_BUFFER_VALUES, weight));
+    must(dv_params_read(params, b, DV_BUFFER_VALUES, bias));
     for (int k = 0; k < CLASSES; k++) {
         int to = (k + turn) % CLASSES;
         memcpy(turned + to * 12, weight + k * 12, 12 * sizeof *weight);
         turned_bias[to] = bias[k];
     }
-    must(dv_params_write(params, w, DV_VALUES, turned));
-    must(dv_params_write(params, b, DV_VALUES, turned_bias));
+    must(dv_params_write(params, w, DV_BUFFER_VALUES, turned));
+    must(dv_params_write(params, b, DV_BUFFER_VALUES, turned_bias));
 }
 
 /* A student of these teachers (count), which is not run yet. */
@@ -110,8 +110,8 @@ static void a_copy_is_no_distance_away(const dv_backend *backend)
             dv_params *params = dv_trainer_params(alone.trainer);
             float values[4096];
             assert_true(params->items[k].count <= 4096);
-            must(dv_params_read(dv_trainer_params(teacher.trainer), k, DV_VALUES, values));
-            must(dv_params_write(params, k, DV_VALUES, values));
+            must(dv_params_read(dv_trainer_params(teacher.trainer), k, DV_BUFFER_VALUES, values));
+            must(dv_params_write(params, k, DV_BUFFER_VALUES, values));
         }
         if (i == 0)
             loss = first_loss(&alone);
@@ -169,7 +169,7 @@ static void own_features_are_of_the_same_clips(const dv_backend *backend)
         }
         make_student(&runs[i], teachers, 1);
         must(trial_go(&runs[i]));
-        if (backend->record != NULL)
+        if (backend->capture != NULL)
             assert_int_equal(dv_trainer_counters(runs[i].trainer).eager, 1);
     }
     trial_require_same(&runs[1], &runs[0]);

@@ -40,7 +40,7 @@ static void accumulates(const dv_backend *backend)
     trial_require_near(trial_last(&runs[1])->validation_loss, trial_last(&runs[0])->validation_loss,
                        1e-4);
     assert_true(trial_last(&runs[1])->learning_rate == trial_last(&runs[0])->learning_rate);
-    if (backend->record != NULL) { /* one recording serves all steps */
+    if (backend->capture != NULL) { /* one recording serves all steps */
         assert_int_equal(dv_trainer_counters(runs[1].trainer).eager, 1);
         assert_int_equal(dv_trainer_counters(runs[1].trainer).replays, 15);
     }
@@ -61,7 +61,7 @@ static void accumulates(const dv_backend *backend)
 static void watch_values(trial *seen)
 {
     int64_t count, step = dv_trainer_state_of(seen->trainer)->step;
-    float *now = trial_read_all(seen, DV_VALUES, &count), *before = seen->watcher;
+    float *now = trial_read_all(seen, DV_BUFFER_VALUES, &count), *before = seen->watcher;
     if (before != NULL)
         assert_int_equal(memcmp(now, before, (size_t)count * sizeof *now) == 0, step % 3 != 0);
     free(before);
@@ -111,9 +111,9 @@ static void break_head(trial *seen)
     int head = dv_params_find(params, "head.bias");
     const float bad[CLASSES] = {1e6F, 1e6F, 1e6F};
     if (step == 2)
-        must(dv_params_read(params, head, DV_VALUES, seen->watcher));
+        must(dv_params_read(params, head, DV_BUFFER_VALUES, seen->watcher));
     if (step == 2 || step == 4)
-        must(dv_params_write(params, head, DV_VALUES, step == 2 ? bad : seen->watcher));
+        must(dv_params_write(params, head, DV_BUFFER_VALUES, step == 2 ? bad : seen->watcher));
 }
 
 /* A loss that is not finite is of an update that is skipped, and of no sum: the state can be saved
@@ -157,7 +157,7 @@ static void follow(trial *seen)
     int64_t count, step = dv_trainer_state_of(seen->trainer)->step;
     if (step % 2 != 0) /* an update takes two batches */
         return;
-    float *values = trial_read_all(seen, DV_VALUES, &count);
+    float *values = trial_read_all(seen, DV_BUFFER_VALUES, &count);
     double t = (double)++by->updates, early = (1 + t) / (10 + t), keep = early < 0.4 ? early : 0.4;
     for (int64_t i = 0; i < count; i++)
         by->average[i] += (1 - keep) * ((double)values[i] - by->average[i]);
@@ -173,7 +173,7 @@ static void averages(const dv_backend *backend)
     seen.task.config.ema_decay = 0.4;
     seen.task.config.accumulate = 2;
     must(trial_create(&seen));
-    float *start = trial_read_all(&seen, DV_VALUES, &by.count);
+    float *start = trial_read_all(&seen, DV_BUFFER_VALUES, &by.count);
     by.average = calloc((size_t)by.count, sizeof *by.average);
     assert_non_null(by.average);
     for (int64_t i = 0; i < by.count; i++)
@@ -182,7 +182,7 @@ static void averages(const dv_backend *backend)
     seen.watcher = &by;
     must(trial_go(&seen));
     assert_int_equal(by.updates, 6);
-    float *got = trial_read_all(&seen, DV_VALUES, &by.count);
+    float *got = trial_read_all(&seen, DV_BUFFER_VALUES, &by.count);
     for (int64_t i = 0; i < by.count; i++) {
         if (!(fabs((double)got[i] - by.average[i]) <= 1e-6))
             fail_msg("element %d: %.9g, want %.9g", (int)i, (double)got[i], by.average[i]);
@@ -212,8 +212,8 @@ static void validates_averages(const dv_backend *backend, int precision)
     dv_params *params = dv_trainer_params(fixed.trainer);
     for (int i = 0; i < params->count; i++) {
         int64_t count;
-        float *values = trial_read_one(&averaged, params->items[i].name, DV_AVERAGE, &count);
-        must(dv_params_write(params, i, DV_VALUES, values));
+        float *values = trial_read_one(&averaged, params->items[i].name, DV_BUFFER_AVERAGE, &count);
+        must(dv_params_write(params, i, DV_BUFFER_VALUES, values));
         free(values);
     }
     must(trial_go(&fixed));
@@ -361,7 +361,7 @@ static void rate_follows_the_loss(const dv_backend *backend, int validation)
 static void watch_rest(trial *seen)
 {
     int64_t count;
-    float *now = trial_read_all(seen, DV_VALUES, &count), *before = seen->watcher;
+    float *now = trial_read_all(seen, DV_BUFFER_VALUES, &count), *before = seen->watcher;
     if (before != NULL && dv_trainer_state_of(seen->trainer)->plateau_falls > 0)
         assert_memory_equal(now, before, (size_t)count * sizeof *now);
     free(before);
@@ -425,7 +425,7 @@ static void open_with_all(trial *seen, const dv_backend *backend, int scheduler)
     weigh(seen, "[1, 2, 1]");
     for (size_t i = 0; i < seen->task.dataset.count; i++) { /* what is learnt makes it worse */
         dv_clip *clip = &seen->task.dataset.clips[i];
-        clip->label = clip->part == DV_TRAIN ? clip->label : (clip->label + 1) % CLASSES;
+        clip->label = clip->part == DV_PART_TRAIN ? clip->label : (clip->label + 1) % CLASSES;
     }
     dv_train_config *config = &seen->task.config;
     config->scheduler = scheduler;

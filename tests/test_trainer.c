@@ -37,7 +37,7 @@ static float *copy_parameters(const dv_trainer *trainer, int64_t *count)
     float *copy = calloc((size_t)*count, sizeof *copy), *next = copy;
     assert_non_null(copy);
     for (int i = 0; i < params->count; i++) {
-        assert_int_equal(dv_params_read(params, i, DV_VALUES, next), DV_OK);
+        assert_int_equal(dv_params_read(params, i, DV_BUFFER_VALUES, next), DV_OK);
         next += params->items[i].count;
     }
     return copy;
@@ -429,7 +429,8 @@ static void hand_over(const run *from, run *to)
     for (int i = 0; i < source->count; i++) {
         float *values = calloc((size_t)source->items[i].count, sizeof *values);
         for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-            if (dv_params_address(source, i, (dv_buffer)buffer) == NULL || buffer == DV_GRADIENTS)
+            if (dv_params_address(source, i, (dv_buffer)buffer) == NULL ||
+                buffer == DV_BUFFER_GRADIENTS)
                 continue;
             assert_int_equal(dv_params_read(source, i, (dv_buffer)buffer, values), DV_OK);
             assert_int_equal(dv_params_write(target, i, (dv_buffer)buffer, values), DV_OK);

@@ -127,7 +127,7 @@ static float *copy_buffer(const dv_trainer *trainer, dv_buffer buffer, int64_t *
     float *copy = calloc((size_t)*count, sizeof *copy), *next = copy;
     assert_non_null(copy);
     for (int i = 0; i < params->count; i++) {
-        if (params->items[i].trainable || buffer == DV_VALUES || buffer == DV_BEST)
+        if (params->items[i].trainable || buffer == DV_BUFFER_VALUES || buffer == DV_BUFFER_BEST)
             require_ok(dv_params_read(params, i, buffer, next));
         next += params->items[i].count;
     }
@@ -137,8 +137,8 @@ static float *copy_buffer(const dv_trainer *trainer, dv_buffer buffer, int64_t *
 static void assert_same_values(const run *a, const run *b)
 {
     int64_t count;
-    float *left = copy_buffer(a->trainer, DV_VALUES, &count);
-    float *right = copy_buffer(b->trainer, DV_VALUES, &count);
+    float *left = copy_buffer(a->trainer, DV_BUFFER_VALUES, &count);
+    float *right = copy_buffer(b->trainer, DV_BUFFER_VALUES, &count);
     assert_memory_equal(left, right, (size_t)count * sizeof *left);
     free(left);
     free(right);
@@ -262,7 +262,7 @@ static void test_goes_on_where_nothing_can_be_recorded(void **state)
     run want, got;
     int warnings = 0;
     dv_backend unwilling = *device;
-    unwilling.record = no_record;
+    unwilling.capture = no_record;
     run_whole(&want, device, DV_MIXED_NONE, true);
     run_open(&got, &unwilling);
     got.context->log = (dv_log){.write = note_warning, .user = &warnings};
@@ -341,7 +341,7 @@ static void test_not_finite(void **state)
     int head = dv_params_find(params, "linear_1.bias");
     assert_true(head >= 0);
     float bad[CLASSES] = {NAN};
-    require_ok(dv_params_write(params, head, DV_VALUES, bad));
+    require_ok(dv_params_write(params, head, DV_BUFFER_VALUES, bad));
     assert_int_equal(run_go(&seen), DV_ENUMERIC);
     assert_non_null(strstr(dv_error_message(), "step 0: the gradient's norm is not finite"));
     run_close(&seen);
@@ -351,13 +351,14 @@ static void test_not_finite(void **state)
 
 static void move_state(const run *from, run *to)
 {
-    static const dv_buffer buffers[] = {DV_VALUES, DV_MOMENT1, DV_MOMENT2, DV_BEST};
+    static const dv_buffer buffers[] = {DV_BUFFER_VALUES, DV_BUFFER_MOMENT1, DV_BUFFER_MOMENT2,
+                                        DV_BUFFER_BEST};
     dv_params *params = dv_trainer_params(to->trainer);
     for (size_t b = 0; b < sizeof buffers / sizeof buffers[0]; b++) {
         int64_t count;
         float *copy = copy_buffer(from->trainer, buffers[b], &count), *next = copy;
         for (int i = 0; i < params->count; i++) {
-            bool has_states = buffers[b] == DV_VALUES || buffers[b] == DV_BEST;
+            bool has_states = buffers[b] == DV_BUFFER_VALUES || buffers[b] == DV_BUFFER_BEST;
             if (params->items[i].trainable || has_states)
                 require_ok(dv_params_write(params, i, buffers[b], next));
             next += params->items[i].count;

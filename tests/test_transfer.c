@@ -81,7 +81,7 @@ static void write_model(const char *path, const char *model, int64_t classes, fl
     dv_tree *config = parse("{features: {type: mel, n_mels: 40, range: [1, 2], old: 1}}");
     dv_tree *labels = parse(classes == 4 ? "[a, b, c, d]" : "[a, b, c, d, e]");
     network_open(&net, &dv_backend_cpu, model, picture, classes, NULL);
-    fill(&net, DV_VALUES, first, 1, bad);
+    fill(&net, DV_BUFFER_VALUES, first, 1, bad);
     assert_int_equal(dv_checkpoint_write(path, net.params, config, labels, NULL), DV_OK);
     dv_tree_free(config);
     dv_tree_free(labels);
@@ -99,12 +99,12 @@ static void write_training(const char *path, const char *state_text, bool averag
     network net;
     dv_tree *config = parse("{}"), *labels = parse("[a, b, c, d]"), *state = parse(state_text);
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
-    fill(&net, DV_VALUES, 1, 0, false);
-    assert_int_equal(dv_params_allocate_buffer(net.params, DV_BEST), DV_OK);
-    fill(&net, DV_BEST, 3, 0, false);
+    fill(&net, DV_BUFFER_VALUES, 1, 0, false);
+    assert_int_equal(dv_params_allocate_buffer(net.params, DV_BUFFER_BEST), DV_OK);
+    fill(&net, DV_BUFFER_BEST, 3, 0, false);
     if (averages) {
-        assert_int_equal(dv_params_allocate_buffer(net.params, DV_AVERAGE), DV_OK);
-        fill(&net, DV_AVERAGE, 2, 0, false);
+        assert_int_equal(dv_params_allocate_buffer(net.params, DV_BUFFER_AVERAGE), DV_OK);
+        fill(&net, DV_BUFFER_AVERAGE, 2, 0, false);
     }
     assert_int_equal(dv_checkpoint_write(path, net.params, config, labels, state), DV_OK);
     dv_tree_free(config);
@@ -127,7 +127,7 @@ static void write_halves(const char *path, const char *half)
     dv_checkpoint checkpoint;
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
     assert_int_equal(dv_checkpoint_open(path, &checkpoint), DV_OK);
-    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_VALUES), DV_OK);
+    assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_VALUES), DV_OK);
     assert_int_equal(dv_checkpoint_write_weights(half, net.params, DV_CHECKPOINT_FP16,
                                                  checkpoint.config, checkpoint.labels),
                      DV_OK);
@@ -140,7 +140,7 @@ static bool all_are(const network *net, const char *name, double value)
 {
     int index = dv_params_find(net->params, name);
     assert_true(index >= 0);
-    double *numbers = network_parameter(net, index, DV_VALUES);
+    double *numbers = network_parameter(net, index, DV_BUFFER_VALUES);
     bool all = true;
     for (int64_t i = 0; i < net->params->items[index].count; i++)
         all = all && numbers[i] == value;

@@ -107,9 +107,9 @@ static int count_of(const dv_dataset *dataset, dv_part part, const char *label)
 static void assert_counts(const dv_dataset *dataset, const char *label, int train, int validation,
                           int test)
 {
-    assert_int_equal(count_of(dataset, DV_TRAIN, label), train);
-    assert_int_equal(count_of(dataset, DV_VALIDATION, label), validation);
-    assert_int_equal(count_of(dataset, DV_TEST, label), test);
+    assert_int_equal(count_of(dataset, DV_PART_TRAIN, label), train);
+    assert_int_equal(count_of(dataset, DV_PART_VALIDATION, label), validation);
+    assert_int_equal(count_of(dataset, DV_PART_TEST, label), test);
 }
 
 static void assert_labels(const dv_dataset *dataset, const char *const *labels)
@@ -131,9 +131,9 @@ static void lists_are_the_split(void **state)
         const dv_clip *clip = &one.dataset.clips[i];
         int speaker = atoi(clip->speaker + 1);
         assert_true(clip->part_given);
-        assert_int_equal(clip->part, speaker < 4   ? DV_TEST
-                                     : speaker < 6 ? DV_VALIDATION
-                                                   : DV_TRAIN);
+        assert_int_equal(clip->part, speaker < 4   ? DV_PART_TEST
+                                     : speaker < 6 ? DV_PART_VALIDATION
+                                                   : DV_PART_TRAIN);
     }
     assert_int_equal(one.dataset.note_count, 0);
     drop(&one);
@@ -223,9 +223,9 @@ static void unknown_words(void **state)
     assert_counts(&one.dataset, "yes", 14, 2, 4);
     for (int i = 0; i < WORDS; i++) {
         bool kept = strcmp(words[i], "yes") == 0 || strcmp(words[i], "no") == 0;
-        assert_in_range(count_from(&one.dataset, "_unknown_", DV_TRAIN, words[i]), kept ? 0 : 5,
-                        kept ? 0 : 6);
-        assert_in_range(count_from(&one.dataset, "_unknown_", DV_TEST, words[i]), kept ? 0 : 1,
+        assert_in_range(count_from(&one.dataset, "_unknown_", DV_PART_TRAIN, words[i]),
+                        kept ? 0 : 5, kept ? 0 : 6);
+        assert_in_range(count_from(&one.dataset, "_unknown_", DV_PART_TEST, words[i]), kept ? 0 : 1,
                         kept ? 0 : 2);
     }
     assert_int_equal(one.dataset.note_count, 0);

@@ -59,7 +59,7 @@ static void fill(tones *task, int classes, int train, int validation, bool misla
         for (int i = 0; i < each; i++) {
             dv_clip *clip = &dataset->clips[dataset->count++];
             make_clip(task->frontend, class, i, clip);
-            clip->part = i < train ? DV_TRAIN : DV_VALIDATION;
+            clip->part = i < train ? DV_PART_TRAIN : DV_PART_VALIDATION;
             clip->label = mislabeled && i >= train ? (class + 1) % classes : class;
         }
     }

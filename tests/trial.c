@@ -150,8 +150,8 @@ float *trial_read_all(const trial *seen, dv_buffer buffer, int64_t *count)
 void trial_require_same(const trial *a, const trial *b)
 {
     int64_t count;
-    float *left = trial_read_all(a, DV_VALUES, &count);
-    float *right = trial_read_all(b, DV_VALUES, &count);
+    float *left = trial_read_all(a, DV_BUFFER_VALUES, &count);
+    float *right = trial_read_all(b, DV_BUFFER_VALUES, &count);
     assert_memory_equal(left, right, (size_t)count * sizeof *left);
     free(left);
     free(right);

@@ -379,14 +379,14 @@ static const dv_backend backend_cuda = {
     .fill = fill,
     .accumulate = accumulate,
     .round = round_values,
-    .record = record,
-    .end_record = end_record,
+    .capture = record,
+    .end_capture = end_record,
     .replay = replay,
-    .release_recording = release_recording,
+    .release_captured = release_recording,
     .write_choices = dv_cuda_choices_write,
     .read_choices = dv_cuda_choices_read,
-    .recording_nodes = recording_nodes,
-    .recording_dot = recording_dot,
+    .captured_nodes = recording_nodes,
+    .captured_dot = recording_dot,
 };
 
 DV_API const dv_backend *dv_module_open(const dv_module_host *host);

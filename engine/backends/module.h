@@ -2,10 +2,10 @@
  * Backends in a module of their own, loaded when a device of theirs is asked for, so that a program
  * that never does starts without their libraries. libdecavox_<name>.so has one entry point.
  *
- * A module is part of the same release: structures are shared (dv_context, dv_step, dv_backend,
- * dv_dtype, ...), and DV_MODULE_ABI changes with any of them. Functions of the engine that a module
- * needs come to it through a table; module_shims.c makes functions of the usual names out of it, so
- * that implementations of operations are written like those of the other backends.
+ * A module is part of the same release: structures are shared (dv_context, dv_node_step,
+ * dv_backend, dv_dtype, ...), and DV_MODULE_ABI changes with any of them. Functions of the engine
+ * that a module needs come to it through a table; module_shims.c makes functions of the usual names
+ * out of it, so that implementations of operations are written like those of the other backends.
  */
 #ifndef DV_BACKENDS_MODULE_H
 #define DV_BACKENDS_MODULE_H

@@ -63,19 +63,19 @@ typedef struct dv_backend {
      * replay; nothing between may wait for the device or allocate. All NULL where work is done at
      * once. end_record after a failure in between: the recording is given up, *out is NULL.
      */
-    dv_status (*record)(dv_context *context);
-    dv_status (*end_record)(dv_context *context, void **out);
+    dv_status (*capture)(dv_context *context);
+    dv_status (*end_capture)(dv_context *context, void **out);
     dv_status (*replay)(dv_context *context, void *recording);
-    void (*release_recording)(dv_context *context, void *recording);
+    void (*release_captured)(dv_context *context, void *recording);
     /* The algorithms that were measured and chosen in this context, one in a line of numbers, and
        the way back: what is read is not measured again. DV_EIO; DV_EFORMAT. NULL: nothing is ever
        measured. */
     dv_status (*write_choices)(dv_context *context, FILE *file);
     dv_status (*read_choices)(dv_context *context, FILE *file);
     /* The launches, copies and fills that one replay does. */
-    size_t (*recording_nodes)(const void *recording);
+    size_t (*captured_nodes)(const void *recording);
     /* Writes them to the file `path` for GraphViz, each with the name of its kernel. */
-    dv_status (*recording_dot)(dv_context *context, const void *recording, const char *path);
+    dv_status (*captured_dot)(dv_context *context, const void *recording, const char *path);
 } dv_backend;
 
 #endif

@@ -26,7 +26,7 @@ typedef struct dv_backend dv_backend;
 typedef struct dv_graph dv_graph;
 typedef struct dv_node dv_node;
 typedef struct dv_planner dv_planner;
-typedef struct dv_step dv_step;
+typedef struct dv_node_step dv_node_step;
 
 enum { DV_MAX_INPUTS = 8, DV_MAX_PARAMS = 4, DV_NAME_SIZE = 128 };
 
@@ -57,30 +57,30 @@ typedef struct dv_op {
 /* One backend's way to compute one operation. */
 typedef struct dv_impl {
     /* May be NULL: nothing to plan. On failure it frees what it made; drop is not called. */
-    dv_status (*plan)(dv_planner *planner, dv_step *step);
-    dv_status (*forward)(dv_step *step);
+    dv_status (*plan)(dv_planner *planner, dv_node_step *step);
+    dv_status (*forward)(dv_node_step *step);
     /* Writes dx[i] (where not NULL) and dw[i]: writes, never adds; the core adds where a value has
        several users. NULL: the operation has no gradient. */
-    dv_status (*backward)(dv_step *step);
-    void (*drop)(dv_step *step); /* may be NULL */
+    dv_status (*backward)(dv_node_step *step);
+    void (*drop)(dv_node_step *step); /* may be NULL */
     /*
      * Before plan, in a plan that only infers: `next` is the only user of what the step has come to
      * (its node's value, or that of the last node it has absorbed), as input `input`. True: forward
      * computes next along and writes next's value. It runs in next's place, when next's other
      * inputs are there. NULL: absorbs nothing.
      */
-    bool (*absorb)(dv_planner *planner, dv_step *step, const dv_node *next, int input);
+    bool (*absorb)(dv_planner *planner, dv_node_step *step, const dv_node *next, int input);
 } dv_impl;
 
 /* What changes from one run of a plan to the next. */
-typedef struct dv_run {
+typedef struct dv_pass {
     bool training; /* batch statistics, dropout */
     uint64_t seed; /* of the random numbers */
     uint64_t step; /* training step, counted from 0 */
     /* Device memory. Where it is not NULL, a device that runs apart from the host takes the step
        from it: the step is then right also when the run is a replay. */
     const struct dv_progress *progress;
-} dv_run;
+} dv_pass;
 
 /* A node that the step of an earlier one computes along. */
 typedef struct dv_absorbed {
@@ -96,10 +96,10 @@ typedef struct dv_absorbed {
  * gradients are of the context's dtype, but for nodes of full precision (dv_node); parameters,
  * their gradients and states are of the backend's real type.
  */
-struct dv_step {
+struct dv_node_step {
     const dv_node *node;
     dv_context *context;
-    const dv_run *run;
+    const dv_pass *pass;
     void *self; /* the implementation's own, from plan to drop */
 
     dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */

@@ -178,24 +178,25 @@ dv_status dv_params_allocate(dv_params *params)
     params->value_elements = place(params, FROZEN, params->trainable_elements);
     params->state_elements = place(params, STATES, 0);
     params->allocated = true;
-    return dv_params_allocate_buffer(params, DV_VALUES);
+    return dv_params_allocate_buffer(params, DV_BUFFER_VALUES);
 }
 
 static bool has_states(dv_buffer buffer)
 {
-    return buffer == DV_VALUES || buffer == DV_BEST || buffer == DV_AVERAGE;
+    return buffer == DV_BUFFER_VALUES || buffer == DV_BUFFER_BEST || buffer == DV_BUFFER_AVERAGE;
 }
 
 /* What forward may read. */
 static bool has_halves(const dv_params *params, dv_buffer buffer)
 {
-    return params->context->operands != DV_F32 && (buffer == DV_VALUES || buffer == DV_AVERAGE);
+    return params->context->operands != DV_F32 &&
+           (buffer == DV_BUFFER_VALUES || buffer == DV_BUFFER_AVERAGE);
 }
 
 /* Backward writes the gradients of frozen parameters too. */
 static bool has_frozen(dv_buffer buffer)
 {
-    return has_states(buffer) || buffer == DV_GRADIENTS;
+    return has_states(buffer) || buffer == DV_BUFFER_GRADIENTS;
 }
 
 static dv_status allocate(dv_params *params, int64_t elements, size_t size, void **memory)
@@ -339,7 +340,7 @@ static dv_status initialize_one(dv_params *params, int index, uint64_t seed, voi
         else
             ((float *)host)[i] = value;
     }
-    return dv_params_write(params, index, DV_VALUES, host);
+    return dv_params_write(params, index, DV_BUFFER_VALUES, host);
 }
 
 dv_status dv_params_initialize(dv_params *params, uint64_t seed)

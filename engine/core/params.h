@@ -44,13 +44,13 @@ typedef struct dv_param {
 } dv_param;
 
 typedef enum dv_buffer {
-    DV_VALUES, /* trainable values, and the states where the parameter is not trainable */
-    DV_GRADIENTS,
-    DV_MOMENT1, /* first moment, or the velocity of SGD */
-    DV_MOMENT2,
-    DV_BEST,          /* a copy of the values (and states) to come back to */
-    DV_AVERAGE,       /* a moving average of the values (and states) */
-    DV_GRADIENT_SUMS, /* over several batches */
+    DV_BUFFER_VALUES, /* trainable values, and the states where the parameter is not trainable */
+    DV_BUFFER_GRADIENTS,
+    DV_BUFFER_MOMENT1, /* first moment, or the velocity of SGD */
+    DV_BUFFER_MOMENT2,
+    DV_BUFFER_BEST,          /* a copy of the values (and states) to come back to */
+    DV_BUFFER_AVERAGE,       /* a moving average of the values (and states) */
+    DV_BUFFER_GRADIENT_SUMS, /* over several batches */
     DV_BUFFER_COUNT
 } dv_buffer;
 
@@ -63,8 +63,9 @@ typedef struct dv_params {
     int64_t decay_elements;     /* the first so many have weight decay */
     int64_t state_elements;
     void *buffers[DV_BUFFER_COUNT]; /* NULL before allocation */
-    void *states[DV_BUFFER_COUNT];  /* of DV_VALUES, DV_BEST and DV_AVERAGE */
-    /* Of DV_VALUES and DV_AVERAGE: rounded to the context's operands; NULL: those are float. */
+    void *states[DV_BUFFER_COUNT];  /* of DV_BUFFER_VALUES, DV_BUFFER_BEST and DV_BUFFER_AVERAGE */
+    /* Of DV_BUFFER_VALUES and DV_BUFFER_AVERAGE: rounded to the context's operands; NULL: those are
+     * float. */
     void *halves[DV_BUFFER_COUNT];
     dv_dtype operands; /* the context's when they were allocated, which must stay */
     bool allocated;
@@ -102,15 +103,15 @@ dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const 
    allocated. */
 void *dv_params_address(const dv_params *params, int index, dv_buffer buffer);
 
-/* Address of a trainable parameter among the rounded values. Those of DV_VALUES follow what is
-   written there by the functions here and by the optimiser. */
+/* Address of a trainable parameter among the rounded values. Those of DV_BUFFER_VALUES follow what
+   is written there by the functions here and by the optimiser. */
 void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffer);
 
 /* Rounds a buffer anew, where it has halves. */
 dv_status dv_params_round(dv_params *params, dv_buffer buffer);
 
-/* Copies values and states between DV_VALUES, DV_BEST and DV_AVERAGE; complete when it returns:
-   other contexts may read what it wrote. */
+/* Copies values and states between DV_BUFFER_VALUES, DV_BUFFER_BEST and DV_BUFFER_AVERAGE; complete
+   when it returns: other contexts may read what it wrote. */
 dv_status dv_params_copy(dv_params *params, dv_buffer from, dv_buffer to);
 
 #endif

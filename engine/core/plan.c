@@ -103,13 +103,13 @@ static void value_lifetimes(dv_plan *plan)
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
         int birth = node->op == &dv_op_input ? 0 : i; /* inputs are uploaded before forward */
-        if (planned->runs < 0)
+        if (planned->computed_by < 0)
             continue;
         planned->value = (dv_block){.bytes = tensor_bytes(plan, i), .first = birth, .last = i};
         unsigned reads = planned->backward ? dv_node_backward_reads(node) : 0;
         if ((reads & DV_READS_OUTPUT) != 0)
             extend(&planned->value, backward_moment(plan, i));
-        dv_planned *runs = &plan->steps[planned->runs];
+        dv_planned *runs = &plan->steps[planned->computed_by];
         extend_inputs(plan, runs->step.node, i);
         for (int k = 0; k < runs->step.absorbed_count; k++)
             extend_inputs(plan, runs->absorbed[k].node, i);
@@ -220,13 +220,13 @@ static dv_status begin_steps(dv_plan *plan)
         if (dv__impl(plan, node) == NULL)
             return DV_FAIL(DV_EUNSUPPORTED, "%s '%s' cannot run on %s", node->op->name, node->name,
                            plan->context->backend->name);
-        planned->step = (dv_step){.node = node, .context = plan->context, .run = &plan->run};
+        planned->step = (dv_node_step){.node = node, .context = plan->context, .pass = &plan->pass};
         for (int k = 0; k < node->input_count; k++)
             planned->step.in[k] = dv_node_input(plan->graph, node, k);
         if (node->param_count > 0)
             planned->step.frozen = plan->graph->params->items[node->params[0]].frozen;
         planned->saved = (dv_block){.first = i, .last = i};
-        planned->runs = planned->same_as = i;
+        planned->computed_by = planned->same_as = i;
     }
     return DV_OK;
 }
@@ -259,9 +259,9 @@ static void bind_absorbed(const dv_plan *plan, dv_absorbed *absorbed)
 /* At the moment of node i. */
 static void bind_runs(dv_plan *plan, int i)
 {
-    if (plan->steps[i].runs < 0)
+    if (plan->steps[i].computed_by < 0)
         return;
-    dv_planned *runs = &plan->steps[plan->steps[i].runs];
+    dv_planned *runs = &plan->steps[plan->steps[i].computed_by];
     runs->step.y = address(plan, &plan->steps[i].value);
     for (int k = 0; k < runs->step.absorbed_count; k++)
         bind_absorbed(plan, &runs->absorbed[k]);
@@ -269,7 +269,7 @@ static void bind_runs(dv_plan *plan, int i)
 
 static void bind_step(dv_plan *plan, dv_planned *planned)
 {
-    dv_step *step = &planned->step;
+    dv_node_step *step = &planned->step;
     const dv_params *params = plan->graph->params;
     dv_buffer values = plan->options.values;
     step->dy = address(plan, &planned->gradient);
@@ -286,7 +286,7 @@ static void bind_step(dv_plan *plan, dv_planned *planned)
         step->w_half[k] = params->context->operands == DV_F32
                               ? step->w[k]
                               : dv_params_half_address(params, step->node->params[k], values);
-        step->dw[k] = dv_params_address(params, step->node->params[k], DV_GRADIENTS);
+        step->dw[k] = dv_params_address(params, step->node->params[k], DV_BUFFER_GRADIENTS);
     }
     for (int k = 0; k < step->node->state_count; k++)
         step->state[k] = dv_params_address(params, step->node->states[k], values);
@@ -318,7 +318,7 @@ static int threads_for(const dv_plan *plan)
     if (plan->options.training || macs == 0)
         return most;
     for (int i = 0; i < plan->count; i++)
-        steps += plan->steps[i].runs >= 0 && plan->graph->nodes[i].input_count > 0 ? 1 : 0;
+        steps += plan->steps[i].computed_by >= 0 && plan->graph->nodes[i].input_count > 0 ? 1 : 0;
     int64_t worth = steps > 0 ? dv_graph_macs(plan->graph) / (steps * macs) : 0;
     return worth >= most ? most : worth > 1 ? (int)worth : 1;
 }
@@ -351,7 +351,7 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     dv_params *params = plan->graph->params;
     DV_TRY(dv_params_allocate(params));
     if (options->training)
-        DV_TRY(dv_params_allocate_buffer(params, DV_GRADIENTS));
+        DV_TRY(dv_params_allocate_buffer(params, DV_BUFFER_GRADIENTS));
     DV_TRY(dv__plan_arena(plan));
     for (int i = 0; i < plan->count; i++) {
         bind_step(plan, &plan->steps[i]);
@@ -388,7 +388,7 @@ void dv_plan_free(dv_plan *plan)
         return;
     const dv_backend *backend = plan->context->backend;
     for (int i = 0; i < plan->planned; i++) {
-        dv_step *step = &plan->steps[i].step;
+        dv_node_step *step = &plan->steps[i].step;
         const dv_impl *impl = dv__impl(plan, step->node);
         if (!plan->steps[i].idle && impl->drop != NULL)
             impl->drop(step);

@@ -31,8 +31,8 @@ typedef struct dv_plan_options {
     int output_count;   /* the last node always is */
     const int *gradients; /* (gradient_count) inputs whose gradient is wanted: by default none */
     int gradient_count;
-    dv_buffer values; /* what forward takes parameters and states from: DV_VALUES by default, or
-                         DV_AVERAGE, allocated before; not for training */
+    dv_buffer values; /* what forward takes parameters and states from: DV_BUFFER_VALUES by default,
+                         or DV_BUFFER_AVERAGE, allocated before; not for training */
 } dv_plan_options;
 
 /* Plans; allocates the parameters where no plan before has (and gradients, when training). */
@@ -67,15 +67,15 @@ void *dv_plan_address(const dv_plan *plan, int value);
    the plan has a gradient. */
 void *dv_plan_seed_address(const dv_plan *plan);
 
-dv_status dv_plan_forward(dv_plan *plan, const dv_run *run);
+dv_status dv_plan_forward(dv_plan *plan, const dv_pass *pass);
 
 /* Backward from the last node of the graph, whose gradient is `seed` in every element. The last
    node must be of full precision. */
-dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed);
+dv_status dv_plan_backward(dv_plan *plan, const dv_pass *pass, double seed);
 
 /* The same with the last node's gradient written before (dv_plan_upload_gradient,
    dv_plan_seed_address). */
-dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run);
+dv_status dv_plan_backward_from(dv_plan *plan, const dv_pass *pass);
 
 /* Per node: mean seconds of a call of forward and of backward since the plan was made, without the
    first one, in which a library may make its kernels, where there are more; 0: there was none. What

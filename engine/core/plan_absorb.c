@@ -30,7 +30,7 @@ static void find_same(dv_plan *plan)
             dv__element_size(plan->context, &plan->graph->nodes[source]))
             continue;
         plan->steps[i].same_as = source;
-        plan->steps[i].runs = -1;
+        plan->steps[i].computed_by = -1;
         plan->steps[i].idle = true;
     }
 }
@@ -65,10 +65,10 @@ static dv_status absorb(dv_plan *plan, const usage *uses, int first)
             DV_TRY(dv_calloc(MAX_ABSORBED, sizeof *planned->absorbed, &planned->absorbed));
         planned->absorbed[planned->step.absorbed_count++].node = next;
         planned->step.absorbed = planned->absorbed;
-        plan->steps[last].runs = -1;
+        plan->steps[last].computed_by = -1;
         last = use->node;
         plan->steps[last].idle = true;
-        plan->steps[last].runs = first;
+        plan->steps[last].computed_by = first;
     }
     return DV_OK;
 }

@@ -19,11 +19,11 @@ typedef struct dv_timing {
 } dv_timing;
 
 typedef struct dv_planned {
-    dv_step step;
+    dv_node_step step;
     bool backward; /* takes part in the backward pass */
-    /* Forward runs the step of node `runs` at this node's moment; -1: none, the value is computed
-       along by another step and not kept, or it is that of `same_as`. */
-    int runs;
+    /* The node whose step computes this value, at this node's turn. -1: nothing runs then, because
+       another step computes the value and does not keep it, or it is the value of `same_as`. */
+    int computed_by;
     bool idle;             /* the node's own step never runs */
     int same_as;           /* the node whose value this one's is: itself, or an earlier one */
     dv_absorbed *absorbed; /* (step.absorbed_count), owned */
@@ -42,7 +42,7 @@ struct dv_plan {
     int count;
     int threads; /* of the host, at most the context's: no more than the steps' work is worth */
     int planned; /* steps whose implementation has planned: to be dropped */
-    dv_run run;
+    dv_pass pass;
     char *arena;
     dv_block scratch;
     dv_plan_memory memory;
@@ -88,7 +88,7 @@ static inline size_t dv__element_size(const dv_context *context, const dv_node *
 }
 
 /* Puts operation, layer and shapes in front of the message of a failure. */
-dv_status dv__name_failure(const dv_step *step, dv_status status);
+dv_status dv__name_failure(const dv_node_step *step, dv_status status);
 
 struct dv_planner {
     dv_plan *plan;

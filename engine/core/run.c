@@ -132,7 +132,7 @@ static dv_status check(const dv_plan *plan, const char *what, const char *name, 
         return DV_OK;
     return DV_FAIL(DV_ENUMERIC,
                    "step %llu: %s of '%s' is not finite, first at element %lld of %lld",
-                   (unsigned long long)plan->run.step, what, name, (long long)i, (long long)count);
+                   (unsigned long long)plan->pass.step, what, name, (long long)i, (long long)count);
 }
 
 static dv_status check_forward(dv_plan *plan, int i)
@@ -144,11 +144,11 @@ static dv_status check_forward(dv_plan *plan, int i)
 
 static dv_status check_backward(dv_plan *plan, int i)
 {
-    const dv_step *step = &plan->steps[i].step;
+    const dv_node_step *step = &plan->steps[i].step;
     const dv_params *params = plan->graph->params;
     for (int k = 0; k < step->node->param_count; k++) {
         int index = step->node->params[k];
-        DV_TRY(dv_params_read(params, index, DV_GRADIENTS, plan->check));
+        DV_TRY(dv_params_read(params, index, DV_BUFFER_GRADIENTS, plan->check));
         DV_TRY(check(plan, "the gradient", params->items[index].name, params->items[index].count));
     }
     for (int k = 0; k < step->node->input_count; k++) {
@@ -164,7 +164,7 @@ static dv_status check_backward(dv_plan *plan, int i)
 
 /* ---- Forward and backward ---- */
 
-dv_status dv__name_failure(const dv_step *step, dv_status status)
+dv_status dv__name_failure(const dv_node_step *step, dv_status status)
 {
     if (status == DV_ENUMERIC)
         return status;
@@ -200,7 +200,7 @@ static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *,
     return DV_OK;
 }
 
-static dv_status forward_input(dv_step *step)
+static dv_status forward_input(dv_node_step *step)
 {
     (void)step;
     return DV_OK;
@@ -210,7 +210,7 @@ const dv_impl dv__input_impl = {.forward = forward_input};
 
 static dv_status forward_step(dv_plan *plan, int i)
 {
-    dv_step *step = &plan->steps[plan->steps[i].runs].step;
+    dv_node_step *step = &plan->steps[plan->steps[i].computed_by].step;
     DV_TRY(dv__impl(plan, step->node)->forward(step));
     return plan->options.check_finite ? check_forward(plan, i) : DV_OK;
 }
@@ -218,9 +218,9 @@ static dv_status forward_step(dv_plan *plan, int i)
 static dv_status forward_steps(dv_plan *plan)
 {
     for (int i = 0; i < plan->count; i++) {
-        if (plan->steps[i].runs < 0)
+        if (plan->steps[i].computed_by < 0)
             continue;
-        dv_planned *planned = &plan->steps[plan->steps[i].runs];
+        dv_planned *planned = &plan->steps[plan->steps[i].computed_by];
         dv_status status = run_step(plan, i, forward_step, &planned->forward_time);
         if (status != DV_OK)
             return dv__name_failure(&planned->step, status);
@@ -228,11 +228,11 @@ static dv_status forward_steps(dv_plan *plan)
     return DV_OK;
 }
 
-dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
+dv_status dv_plan_forward(dv_plan *plan, const dv_pass *pass)
 {
-    if (run->training && !plan->options.training && !plan->options.keep_all)
+    if (pass->training && !plan->options.training && !plan->options.keep_all)
         return DV_FAIL(DV_EARG, "a plan that only infers cannot run as in training");
-    plan->run = *run;
+    plan->pass = *pass;
     int before = dv__plan_take_threads(plan, plan->threads);
     dv_status status = forward_steps(plan);
     dv__plan_take_threads(plan, before);
@@ -242,7 +242,7 @@ dv_status dv_plan_forward(dv_plan *plan, const dv_run *run)
 static dv_status backward_step(dv_plan *plan, int i)
 {
     dv_planned *planned = &plan->steps[i];
-    dv_step *step = &planned->step;
+    dv_node_step *step = &planned->step;
     const dv_backend *backend = plan->context->backend;
     DV_TRY(dv__impl(plan, step->node)->backward(step));
     for (int k = 0; k < step->node->input_count; k++) {
@@ -266,10 +266,10 @@ static dv_status backward_steps(dv_plan *plan)
     return DV_OK;
 }
 
-dv_status dv_plan_backward_from(dv_plan *plan, const dv_run *run)
+dv_status dv_plan_backward_from(dv_plan *plan, const dv_pass *pass)
 {
     DV_ASSERT(plan->options.training);
-    plan->run = *run;
+    plan->pass = *pass;
     int before = dv__plan_take_threads(plan, plan->threads);
     dv_status status = backward_steps(plan);
     dv__plan_take_threads(plan, before);
@@ -281,7 +281,7 @@ void *dv_plan_seed_address(const dv_plan *plan)
     return gradient_address(plan, plan->count - 1);
 }
 
-dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed)
+dv_status dv_plan_backward(dv_plan *plan, const dv_pass *pass, double seed)
 {
     int last = plan->count - 1;
     void *gradient = dv_plan_seed_address(plan);
@@ -292,7 +292,7 @@ dv_status dv_plan_backward(dv_plan *plan, const dv_run *run, double seed)
                        plan->graph->nodes[last].name);
     DV_TRY(plan->context->backend->fill(plan->context, gradient, seed,
                                         dv_shape_count(plan->graph->nodes[last].shape)));
-    return dv_plan_backward_from(plan, run);
+    return dv_plan_backward_from(plan, pass);
 }
 
 void dv_plan_times(const dv_plan *plan, int node, double *forward, double *backward)

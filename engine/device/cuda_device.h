@@ -46,7 +46,7 @@ static inline dv_cuda_device *dv_cuda_device_of(const dv_context *context)
     return context->device;
 }
 
-static inline cudaStream_t dv_cuda_stream(const dv_step *step)
+static inline cudaStream_t dv_cuda_stream(const dv_node_step *step)
 {
     return dv_cuda_device_of(step->context)->stream;
 }

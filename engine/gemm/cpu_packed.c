@@ -139,7 +139,7 @@ static int64_t blocks_of(int64_t rows)
     return (rows + BLOCK - 1) / BLOCK;
 }
 
-void dv_packed_prepare(const dv_step *step, dv_packed *packed)
+void dv_packed_prepare(const dv_node_step *step, dv_packed *packed)
 {
     int64_t fitting = CHUNK_BYTES / (packed->x_sample * (int64_t)sizeof(float)), pixels = 0;
     bool several = packed->class_count > 1 && fitting < packed->samples;
@@ -167,7 +167,7 @@ static dv_status one_class(int64_t in, dv_packed *packed)
     return DV_OK;
 }
 
-dv_status dv_packed_rows(const dv_step *step, int64_t rows, int64_t in, int64_t out,
+dv_status dv_packed_rows(const dv_node_step *step, int64_t rows, int64_t in, int64_t out,
                          dv_packed *packed)
 {
     *packed =

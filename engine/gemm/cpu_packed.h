@@ -53,11 +53,11 @@ dv_status dv_packed_settle(dv_planner *planner, int param, int rank, const int64
                            bool *settled);
 
 /* The product x (rows, in), w (out, in) -> y (rows, out). On failure there is nothing to drop. */
-dv_status dv_packed_rows(const dv_step *step, int64_t rows, int64_t in, int64_t out,
+dv_status dv_packed_rows(const dv_node_step *step, int64_t rows, int64_t in, int64_t out,
                          dv_packed *packed);
 
 /* Sets what follows from the other fields. */
-void dv_packed_prepare(const dv_step *step, dv_packed *packed);
+void dv_packed_prepare(const dv_node_step *step, dv_packed *packed);
 void dv_packed_drop(dv_packed *packed); /* the classes */
 
 /* Those that this processor can run, the fastest first; NULL behind the last. */

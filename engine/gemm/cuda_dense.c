@@ -35,7 +35,7 @@ static cublasLtEpilogue_t epilogue_of(const dv_cuda_dense_layer *attr)
     return attr->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
 }
 
-static dv_status plan_product(const dv_step *s, const dv_cuda_product_form *form,
+static dv_status plan_product(const dv_node_step *s, const dv_cuda_product_form *form,
                               dv_cuda_product *self)
 {
     bool found;
@@ -52,7 +52,7 @@ static dv_status plan_product(const dv_step *s, const dv_cuda_product_form *form
 
 /* The bias of a product in halves is of its type: cuBLASLt takes no other. Where there is no fused
    product of this shape (kernels for tensor cores want lines of 16 bytes), one without. */
-static dv_status plan_forward(const dv_step *s, dv_cuda_product_form form, dv_cuda_dense *self)
+static dv_status plan_forward(const dv_node_step *s, dv_cuda_product_form form, dv_cuda_dense *self)
 {
     form.epilogue = epilogue_of(&self->layer);
     DV_TRY(dv_cuda_product_find(s, &form, &self->forward, &self->fused));
@@ -63,7 +63,7 @@ static dv_status plan_forward(const dv_step *s, dv_cuda_product_form form, dv_cu
 }
 
 /* The gradient of the weights is float whatever the dtype, as the parameter. */
-static dv_status plan_products(const dv_step *s, dv_cuda_dense *self)
+static dv_status plan_products(const dv_node_step *s, dv_cuda_dense *self)
 {
     cudaDataType_t type = dv_cuda_data_type(s->context->dtype);
     int64_t rows = dv_shape_rows(s->in[0]), in = s->in[0].c, units = self->layer.units;
@@ -86,7 +86,7 @@ static dv_status plan_products(const dv_step *s, dv_cuda_dense *self)
 }
 
 /* Scratch: in backward with an activation the gradient before it; then cuBLASLt's. */
-static size_t gradient_bytes(const dv_step *s, const dv_cuda_dense *self)
+static size_t gradient_bytes(const dv_node_step *s, const dv_cuda_dense *self)
 {
     if (self->layer.activation == DV_ACT_NONE)
         return 0;
@@ -94,7 +94,7 @@ static size_t gradient_bytes(const dv_step *s, const dv_cuda_dense *self)
                            dv_dtype_size(s->context->dtype));
 }
 
-dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_step *s,
+dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_node_step *s,
                              const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
 {
     dv_cuda_dense *self;
@@ -115,7 +115,7 @@ dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_step *s,
     return DV_OK;
 }
 
-dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
+dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_node_step *s,
                                    const dv_cuda_dense_layer *layer, dv_cuda_dense **out)
 {
     dv_cuda_dense *self;
@@ -132,7 +132,7 @@ dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
 /* ---- Running ---- */
 
 /* Each row is an image of one position. */
-static dv_convolution plain_shape(const dv_step *s, const dv_cuda_dense_layer *attr)
+static dv_convolution plain_shape(const dv_node_step *s, const dv_cuda_dense_layer *attr)
 {
     return (dv_convolution){.images = dv_shape_rows(s->in[0]),
                             .height = 1,
@@ -147,7 +147,7 @@ static dv_convolution plain_shape(const dv_step *s, const dv_cuda_dense_layer *a
                             .dilation = {1, 1}};
 }
 
-static dv_status run_forward(const dv_step *s, const dv_cuda_dense *self)
+static dv_status run_forward(const dv_node_step *s, const dv_cuda_dense *self)
 {
     if (!self->plain)
         return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->forward, s->w_half[0],
@@ -158,7 +158,7 @@ static dv_status run_forward(const dv_step *s, const dv_cuda_dense *self)
     return DV_OK;
 }
 
-static dv_status run_backward(const dv_step *s, const dv_cuda_dense *self, const void *dz,
+static dv_status run_backward(const dv_node_step *s, const dv_cuda_dense *self, const void *dz,
                               void *workspace)
 {
     if (!self->plain) {
@@ -179,7 +179,7 @@ static dv_status run_backward(const dv_step *s, const dv_cuda_dense *self, const
 }
 
 /* What the product has not done itself. */
-static dv_status finish(const dv_step *s, const dv_cuda_dense_layer *attr, bool add_bias,
+static dv_status finish(const dv_node_step *s, const dv_cuda_dense_layer *attr, bool add_bias,
                         bool activate)
 {
     dv_dtype dtype = s->context->dtype;
@@ -192,7 +192,7 @@ static dv_status finish(const dv_step *s, const dv_cuda_dense_layer *attr, bool 
     return DV_OK;
 }
 
-dv_status dv_cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
+dv_status dv_cuda_dense_forward(const dv_node_step *s, dv_cuda_dense *self)
 {
     const dv_cuda_dense_layer *attr = &self->layer;
     if (attr->bias && self->fused)
@@ -205,7 +205,7 @@ dv_status dv_cuda_dense_forward(const dv_step *s, dv_cuda_dense *self)
     return finish(s, attr, attr->bias && !self->fused, !activated);
 }
 
-dv_status dv_cuda_dense_backward(const dv_step *s, const dv_cuda_dense *self)
+dv_status dv_cuda_dense_backward(const dv_node_step *s, const dv_cuda_dense *self)
 {
     const dv_cuda_device *device = dv_cuda_device_of(s->context);
     const dv_cuda_dense_layer *attr = &self->layer;

@@ -19,14 +19,14 @@ typedef struct dv_cuda_dense_layer {
  * for the step's scratch. DV_EUNSUPPORTED: cuBLASLt has no such product. `layer` is copied; what is
  * planned is dropped by the caller.
  */
-dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_step *s,
+dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_node_step *s,
                              const dv_cuda_dense_layer *layer, dv_cuda_dense **out);
 /* The same by plain kernels, which are slow and compute all there is. */
-dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_step *s,
+dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_node_step *s,
                                    const dv_cuda_dense_layer *layer, dv_cuda_dense **out);
 void dv_cuda_dense_drop(dv_cuda_dense *self);
 
-dv_status dv_cuda_dense_forward(const dv_step *s, dv_cuda_dense *self);
-dv_status dv_cuda_dense_backward(const dv_step *s, const dv_cuda_dense *self);
+dv_status dv_cuda_dense_forward(const dv_node_step *s, dv_cuda_dense *self);
+dv_status dv_cuda_dense_backward(const dv_node_step *s, const dv_cuda_dense *self);
 
 #endif

@@ -78,8 +78,8 @@ static dv_status set_limits(const dv_cuda_device *device, cudaDataType_t type_d,
 
 /* The heuristics' first answer. A shape that they have nothing for they refuse with one status or
    another, or answer with no algorithm. */
-static dv_status ask(const dv_step *s, cublasLtMatmulPreference_t preference, dv_cuda_product *self,
-                     bool *found)
+static dv_status ask(const dv_node_step *s, cublasLtMatmulPreference_t preference,
+                     dv_cuda_product *self, bool *found)
 {
     const dv_cuda_device *device = dv_cuda_device_of(s->context);
     cublasLtMatmulHeuristicResult_t result;
@@ -102,8 +102,8 @@ static dv_status ask(const dv_step *s, cublasLtMatmulPreference_t preference, dv
     return DV_OK;
 }
 
-static dv_status choose(const dv_step *s, const dv_cuda_product_form *form, dv_cuda_product *self,
-                        bool *found)
+static dv_status choose(const dv_node_step *s, const dv_cuda_product_form *form,
+                        dv_cuda_product *self, bool *found)
 {
     cublasLtMatmulPreference_t preference;
     DV_TRY(describe(s->context, form, self));
@@ -115,7 +115,7 @@ static dv_status choose(const dv_step *s, const dv_cuda_product_form *form, dv_c
     return status;
 }
 
-dv_status dv_cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
+dv_status dv_cuda_product_find(const dv_node_step *s, const dv_cuda_product_form *form,
                                dv_cuda_product *self, bool *found)
 {
     *found = false;

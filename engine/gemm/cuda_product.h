@@ -33,7 +33,7 @@ cudaDataType_t dv_cuda_data_type(dv_dtype dtype);
  * algorithm for it with the device's workspace, whatever their reason; `self` is zeros then, as it
  * is before. A planned product is dropped by the caller.
  */
-dv_status dv_cuda_product_find(const dv_step *s, const dv_cuda_product_form *form,
+dv_status dv_cuda_product_find(const dv_node_step *s, const dv_cuda_product_form *form,
                                dv_cuda_product *self, bool *found);
 void dv_cuda_product_drop(dv_cuda_product *self);
 

@@ -28,8 +28,8 @@ static stage behind(const dv_node *node)
     }
 }
 
-bool dv__cpu_epilogue_takes(const dv_step *step, int activation, bool scales, const dv_node *next,
-                            int input)
+bool dv__cpu_epilogue_takes(const dv_node_step *step, int activation, bool scales,
+                            const dv_node *next, int input)
 {
     stage now = activation != DV_ACT_NONE ? ACTIVATED : scales ? SUMS : NORMED;
     for (int k = 0; k < step->absorbed_count; k++) {
@@ -80,7 +80,7 @@ static const float *other_input(const dv_absorbed *absorbed)
     return absorbed->x[0] != NULL ? absorbed->x[0] : absorbed->x[1];
 }
 
-dv_cpu_epilogue dv__cpu_epilogue_follow(const dv_step *step, int activation)
+dv_cpu_epilogue dv__cpu_epilogue_follow(const dv_node_step *step, int activation)
 {
     dv_cpu_epilogue out = {.activation = activation};
     for (int k = 0; k < step->absorbed_count; k++) {
@@ -96,7 +96,7 @@ dv_cpu_epilogue dv__cpu_epilogue_follow(const dv_step *step, int activation)
     return out;
 }
 
-dv_cpu_epilogue dv__cpu_epilogue_make(const dv_step *step, int activation, const float *bias,
+dv_cpu_epilogue dv__cpu_epilogue_make(const dv_node_step *step, int activation, const float *bias,
                                       int64_t channels, void *scratch)
 {
     int64_t filled = (channels + LANES - 1) / LANES * LANES;

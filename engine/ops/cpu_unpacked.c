@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static dv_status create(const dv_planner *planner, const dv_step *step, dv_cpu_unpacked *out)
+static dv_status create(const dv_planner *planner, const dv_node_step *step, dv_cpu_unpacked *out)
 {
     for (int k = 0; k < step->node->param_count; k++) {
         const dv_layout *layout = out->layouts[k] = dv_planner_layout(planner, k);
@@ -20,7 +20,7 @@ static dv_status create(const dv_planner *planner, const dv_step *step, dv_cpu_u
     return DV_OK;
 }
 
-dv_status dv__cpu_unpacked_create(const dv_planner *planner, const dv_step *step,
+dv_status dv__cpu_unpacked_create(const dv_planner *planner, const dv_node_step *step,
                                   dv_cpu_unpacked *out)
 {
     memset(out, 0, sizeof *out);
@@ -40,9 +40,10 @@ void dv__cpu_unpacked_drop(dv_cpu_unpacked *unpacked)
     memset(unpacked, 0, sizeof *unpacked);
 }
 
-dv_step dv__cpu_unpacked_step(const dv_cpu_unpacked *unpacked, const dv_step *step, void *self)
+dv_node_step dv__cpu_unpacked_step(const dv_cpu_unpacked *unpacked, const dv_node_step *step,
+                                   void *self)
 {
-    dv_step inner = *step;
+    dv_node_step inner = *step;
     inner.self = self;
     for (int k = 0; k < DV_MAX_PARAMS; k++) {
         if (unpacked->layouts[k] == NULL)
@@ -55,7 +56,7 @@ dv_step dv__cpu_unpacked_step(const dv_cpu_unpacked *unpacked, const dv_step *st
     return inner;
 }
 
-void dv__cpu_unpack_weights(const dv_cpu_unpacked *unpacked, const dv_step *step)
+void dv__cpu_unpack_weights(const dv_cpu_unpacked *unpacked, const dv_node_step *step)
 {
     for (int k = 0; k < DV_MAX_PARAMS; k++) {
         const dv_layout *layout = unpacked->layouts[k];
@@ -67,7 +68,7 @@ void dv__cpu_unpack_weights(const dv_cpu_unpacked *unpacked, const dv_step *step
     }
 }
 
-void dv__cpu_pack_gradients(const dv_cpu_unpacked *unpacked, const dv_step *step)
+void dv__cpu_pack_gradients(const dv_cpu_unpacked *unpacked, const dv_node_step *step)
 {
     for (int k = 0; k < DV_MAX_PARAMS; k++) {
         const dv_layout *layout = unpacked->layouts[k];

@@ -16,15 +16,16 @@ typedef struct dv_cpu_unpacked {
 } dv_cpu_unpacked;
 
 /* Of the planned node's parameters. On failure there is nothing to drop. */
-dv_status dv__cpu_unpacked_create(const dv_planner *planner, const dv_step *step,
+dv_status dv__cpu_unpacked_create(const dv_planner *planner, const dv_node_step *step,
                                   dv_cpu_unpacked *out);
 void dv__cpu_unpacked_drop(dv_cpu_unpacked *unpacked);
 
 /* The step with the copies for its weights, and `self`. */
-dv_step dv__cpu_unpacked_step(const dv_cpu_unpacked *unpacked, const dv_step *step, void *self);
+dv_node_step dv__cpu_unpacked_step(const dv_cpu_unpacked *unpacked, const dv_node_step *step,
+                                   void *self);
 
 /* The copies from the parameters; the parameters' gradients from the copies'. */
-void dv__cpu_unpack_weights(const dv_cpu_unpacked *unpacked, const dv_step *step);
-void dv__cpu_pack_gradients(const dv_cpu_unpacked *unpacked, const dv_step *step);
+void dv__cpu_unpack_weights(const dv_cpu_unpacked *unpacked, const dv_node_step *step);
+void dv__cpu_pack_gradients(const dv_cpu_unpacked *unpacked, const dv_node_step *step);
 
 #endif

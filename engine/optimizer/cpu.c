@@ -16,7 +16,7 @@ static dv_status seed(dv_context *context, const dv_progress *progress, void *gr
 }
 
 /* Some numbers for each sample: the reference is fast enough. */
-static dv_status measure(dv_context *context, const dv_measure *m)
+static dv_status measure(dv_context *context, const dv_batch_metrics *m)
 {
     return dv_optimizer_ref.measure(context, m);
 }

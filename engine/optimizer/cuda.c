@@ -13,7 +13,7 @@ static dv_status seed(dv_context *context, const dv_progress *progress, void *gr
     return DV_OK;
 }
 
-static dv_status measure(dv_context *context, const dv_measure *m)
+static dv_status measure(dv_context *context, const dv_batch_metrics *m)
 {
     DV_CUDA(dv_launch_measure(context->dtype, m->logits, m->targets, m->losses, m->count,
                               m->classes, m->progress, dv_cuda_device_of(context)->stream));

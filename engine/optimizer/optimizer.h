@@ -60,7 +60,7 @@ typedef struct dv_update {
 } dv_update;
 
 /* Adds to the metrics of a batch. Device memory. */
-typedef struct dv_measure {
+typedef struct dv_batch_metrics {
     const void *logits;  /* (count, classes), of the context's dtype */
     const void *targets; /* (count, classes) of float: the largest is the truth */
     const void *losses;  /* (count) of float; NULL: the cross-entropy of the truth is computed. A
@@ -68,13 +68,13 @@ typedef struct dv_measure {
                             fails */
     int64_t count, classes;
     dv_progress *progress; /* loss_sum, correct, seen */
-} dv_measure;
+} dv_batch_metrics;
 
 typedef struct dv_optimizer_impl {
     /* gradient[i] = progress->loss_scale / count: of the mean loss, scaled; (count) of float. */
     dv_status (*seed)(dv_context *context, const dv_progress *progress, void *gradient,
                       int64_t count);
-    dv_status (*measure)(dv_context *context, const dv_measure *measure);
+    dv_status (*measure)(dv_context *context, const dv_batch_metrics *measure);
     /* Ends a step: the sums, the norm, dv_progress_decide, the update where it applies, the
        average, dv_progress_advance. The result depends on the values alone. */
     dv_status (*update)(dv_context *context, const dv_update *update);

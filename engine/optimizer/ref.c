@@ -32,7 +32,7 @@ static double cross_entropy(const real *logits, int64_t classes, int64_t truth)
     return maximum + log(sum) - (double)logits[truth];
 }
 
-static dv_status measure(dv_context *context, const dv_measure *m)
+static dv_status measure(dv_context *context, const dv_batch_metrics *m)
 {
     (void)context;
     for (int64_t i = 0; i < m->count; i++) {

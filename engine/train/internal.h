@@ -64,7 +64,7 @@ static inline uint64_t dv__updates(const dv_trainer *trainer)
 /* What is validated and kept. */
 static inline dv_buffer dv__result(const dv_trainer *trainer)
 {
-    return trainer->config.ema_decay > 0 ? DV_AVERAGE : DV_VALUES;
+    return trainer->config.ema_decay > 0 ? DV_BUFFER_AVERAGE : DV_BUFFER_VALUES;
 }
 
 /* Of the update that comes after so many. */

@@ -80,7 +80,7 @@ static void release(dv_trainer *trainer, void *memory)
 void dv__steps_free(dv_trainer *trainer)
 {
     if (trainer->recording != NULL)
-        trainer->context->backend->release_recording(trainer->context, trainer->recording);
+        trainer->context->backend->release_captured(trainer->context, trainer->recording);
     release(trainer, trainer->device.progress);
     release(trainer, trainer->device.measured);
     release(trainer, trainer->device.rates);
@@ -203,12 +203,12 @@ static dv_batch_request describe_batch(const dv_trainer *trainer)
 static dv_status measure(dv_trainer *trainer)
 {
     const dv_network *train = &trainer->train;
-    dv_measure measure = {.logits = dv_plan_address(train->plan, train->logits),
-                          .targets = dv_plan_address(train->plan, train->targets),
-                          .losses = dv_plan_address(train->plan, train->loss),
-                          .count = trainer->batch,
-                          .classes = trainer->source->classes,
-                          .progress = trainer->device.progress};
+    dv_batch_metrics measure = {.logits = dv_plan_address(train->plan, train->logits),
+                                .targets = dv_plan_address(train->plan, train->targets),
+                                .losses = dv_plan_address(train->plan, train->loss),
+                                .count = trainer->batch,
+                                .classes = trainer->source->classes,
+                                .progress = trainer->device.progress};
     return trainer->context->backend->optimizer->measure(trainer->context, &measure);
 }
 
@@ -219,15 +219,15 @@ static dv_status update(dv_trainer *trainer)
     dv_update update = {.kind = (dv_optimizer_kind)config->optimizer,
                         .count = params->trainable_elements,
                         .decay_count = params->decay_elements,
-                        .values = params->buffers[DV_VALUES],
-                        .gradients = params->buffers[DV_GRADIENTS],
-                        .sums = params->buffers[DV_GRADIENT_SUMS],
-                        .moment1 = params->buffers[DV_MOMENT1],
-                        .moment2 = params->buffers[DV_MOMENT2],
-                        .half_values = params->halves[DV_VALUES],
-                        .average = params->buffers[DV_AVERAGE],
-                        .states = params->states[DV_VALUES],
-                        .state_average = params->states[DV_AVERAGE],
+                        .values = params->buffers[DV_BUFFER_VALUES],
+                        .gradients = params->buffers[DV_BUFFER_GRADIENTS],
+                        .sums = params->buffers[DV_BUFFER_GRADIENT_SUMS],
+                        .moment1 = params->buffers[DV_BUFFER_MOMENT1],
+                        .moment2 = params->buffers[DV_BUFFER_MOMENT2],
+                        .half_values = params->halves[DV_BUFFER_VALUES],
+                        .average = params->buffers[DV_BUFFER_AVERAGE],
+                        .states = params->states[DV_BUFFER_VALUES],
+                        .state_average = params->states[DV_BUFFER_AVERAGE],
                         .state_count = params->state_elements,
                         .average_decay = config->ema_decay,
                         .weight_decay = config->weight_decay,
@@ -247,28 +247,28 @@ static dv_status update(dv_trainer *trainer)
 static dv_status enqueue_step(dv_trainer *trainer)
 {
     const dv_network *train = &trainer->train;
-    dv_run run = {.training = true,
-                  .seed = (uint64_t)trainer->config.seed,
-                  .step = (uint64_t)trainer->state.step,
-                  .progress = trainer->device.progress};
+    dv_pass pass = {.training = true,
+                    .seed = (uint64_t)trainer->config.seed,
+                    .step = (uint64_t)trainer->state.step,
+                    .progress = trainer->device.progress};
     const dv_batch_request request = describe_batch(trainer);
     if (on_device(trainer))
         DV_TRY(trainer->source->device_batch(trainer->source->user, &request));
     if (trainer->teaching != NULL)
         DV_TRY(dv__teaching_ask(trainer->teaching, &request));
-    DV_TRY(dv_plan_forward(train->plan, &run));
+    DV_TRY(dv_plan_forward(train->plan, &pass));
     DV_TRY(measure(trainer)); /* now: backward may write over the targets */
     DV_TRY(trainer->context->backend->optimizer->seed(trainer->context, trainer->device.progress,
                                                       dv_plan_seed_address(train->plan),
                                                       trainer->batch));
-    DV_TRY(dv_plan_backward_from(train->plan, &run));
+    DV_TRY(dv_plan_backward_from(train->plan, &pass));
     return update(trainer);
 }
 
 static bool can_record(const dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
-    return trainer->context->backend->record != NULL && !config->check_finite &&
+    return trainer->context->backend->capture != NULL && !config->check_finite &&
            !config->time_layers && config->record && !trainer->unrecordable;
 }
 
@@ -278,15 +278,15 @@ static dv_status record(dv_trainer *trainer)
     const dv_backend *backend = trainer->context->backend;
     void *recording = NULL;
     char reason[512] = "";
-    DV_TRY(backend->record(trainer->context));
+    DV_TRY(backend->capture(trainer->context));
     dv_status status = enqueue_step(trainer);
     if (status !=
         DV_OK) /* before the end of the recording fails as well, for no reason of its own */
         snprintf(reason, sizeof reason, "%s", dv_error_message());
-    dv_status ended = backend->end_record(trainer->context, &recording);
+    dv_status ended = backend->end_capture(trainer->context, &recording);
     if (status != DV_OK) {
         if (recording != NULL)
-            backend->release_recording(trainer->context, recording);
+            backend->release_captured(trainer->context, recording);
         return dv_fail(status, "%s", reason);
     }
     trainer->recording = recording;
@@ -349,26 +349,26 @@ static dv_status validation_batch(dv_trainer *trainer, int64_t first, int64_t co
 static dv_status measure_batch(dv_trainer *trainer, int64_t count)
 {
     const dv_network *network = &trainer->validation;
-    dv_measure measure = {.logits = dv_plan_address(network->plan, network->logits),
-                          .targets = trainer->device.targets,
-                          .count = count,
-                          .classes = trainer->source->classes,
-                          .progress = trainer->device.measured};
+    dv_batch_metrics measure = {.logits = dv_plan_address(network->plan, network->logits),
+                                .targets = trainer->device.targets,
+                                .count = count,
+                                .classes = trainer->source->classes,
+                                .progress = trainer->device.measured};
     return trainer->context->backend->optimizer->measure(trainer->context, &measure);
 }
 
 dv_status dv__validate(dv_trainer *trainer, double *loss, double *accuracy)
 {
-    dv_run run = {.training = false};
+    dv_pass pass = {.training = false};
     dv_progress measured = {.loss_scale = 1};
     DV_TRY(upload(trainer, trainer->device.measured, &measured, sizeof measured));
-    if (dv__result(trainer) == DV_AVERAGE) /* whose rounded values no update writes */
-        DV_TRY(dv_params_round(trainer->params, DV_AVERAGE));
+    if (dv__result(trainer) == DV_BUFFER_AVERAGE) /* whose rounded values no update writes */
+        DV_TRY(dv_params_round(trainer->params, DV_BUFFER_AVERAGE));
     for (int64_t first = 0; first < trainer->source->validation_count; first += trainer->batch) {
         int64_t left = trainer->source->validation_count - first;
         int64_t count = left < trainer->batch ? left : trainer->batch;
         DV_TRY(validation_batch(trainer, first, count));
-        DV_TRY(dv_plan_forward(trainer->validation.plan, &run));
+        DV_TRY(dv_plan_forward(trainer->validation.plan, &pass));
         DV_TRY(measure_batch(trainer, count));
     }
     DV_TRY(trainer->context->backend->download(trainer->context, &measured,

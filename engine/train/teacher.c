@@ -141,9 +141,9 @@ static dv_status hear(dv_teaching *teaching, int index, const dv_batch_request *
 dv_status dv__teaching_ask(dv_teaching *teaching, const dv_batch_request *request)
 {
     const dv_network *train = &teaching->trainer->train;
-    dv_run run = {.training = false};
+    dv_pass pass = {.training = false};
     for (int i = 0; i < teaching->count; i++)
         DV_TRY(hear(teaching, i, request));
-    DV_TRY(dv_plan_forward(teaching->plan, &run));
+    DV_TRY(dv_plan_forward(teaching->plan, &pass));
     return dv_plan_copy(teaching->plan, teaching->logits, train->plan, train->teacher);
 }

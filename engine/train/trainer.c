@@ -49,7 +49,7 @@ static dv_status plan_network(dv_trainer *trainer, bool training, dv_network *ne
     dv_plan_options options = {.training = training,
                                .check_finite = trainer->config.check_finite,
                                .time_layers = trainer->config.time_layers && training,
-                               .values = training ? DV_VALUES : dv__result(trainer),
+                               .values = training ? DV_BUFFER_VALUES : dv__result(trainer),
                                .outputs = &network->logits,
                                .output_count = 1};
     return dv_plan_create(trainer->context, network->graph, &options, &network->plan);
@@ -64,12 +64,12 @@ static void free_network(dv_network *network)
 static dv_status allocate_buffers(dv_trainer *trainer)
 {
     DV_TRY(dv_calloc((size_t)trainer->source->train_count, sizeof(int64_t), &trainer->order));
-    DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT1));
+    DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BUFFER_MOMENT1));
     if (trainer->config.optimizer != DV_SGD)
-        DV_TRY(dv_params_allocate_buffer(trainer->params, DV_MOMENT2));
-    DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BEST));
+        DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BUFFER_MOMENT2));
+    DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BUFFER_BEST));
     if (trainer->accumulate > 1)
-        DV_TRY(dv_params_allocate_buffer(trainer->params, DV_GRADIENT_SUMS));
+        DV_TRY(dv_params_allocate_buffer(trainer->params, DV_BUFFER_GRADIENT_SUMS));
     return dv__steps_allocate(trainer);
 }
 
@@ -253,7 +253,7 @@ static dv_status keep_if_best(dv_trainer *trainer, dv_epoch_metrics *metrics)
     state->best_accuracy = metrics->validation_accuracy;
     state->best_loss = metrics->validation_loss;
     state->stale = 0;
-    return dv_params_copy(trainer->params, dv__result(trainer), DV_BEST);
+    return dv_params_copy(trainer->params, dv__result(trainer), DV_BUFFER_BEST);
 }
 
 /* Between epochs: the rates of the next one are not made yet. */
@@ -378,8 +378,8 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 {
     warn_of_patience(trainer);
     trainer->last_save = dv_clock();
-    if (trainer->state.step == 0 && dv__result(trainer) == DV_AVERAGE)
-        DV_TRY(dv_params_copy(trainer->params, DV_VALUES, DV_AVERAGE));
+    if (trainer->state.step == 0 && dv__result(trainer) == DV_BUFFER_AVERAGE)
+        DV_TRY(dv_params_copy(trainer->params, DV_BUFFER_VALUES, DV_BUFFER_AVERAGE));
     while (!trainer->state.finished) {
         DV_TRY(run_epoch(trainer, events));
         bool stop = stops(events);
@@ -391,9 +391,9 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
                            trainer->state.epoch);
     }
     if (trainer->state.best_epoch > 0)
-        return dv_params_copy(trainer->params, DV_BEST, DV_VALUES);
-    if (dv__result(trainer) == DV_AVERAGE)
-        return dv_params_copy(trainer->params, DV_AVERAGE, DV_VALUES);
+        return dv_params_copy(trainer->params, DV_BUFFER_BEST, DV_BUFFER_VALUES);
+    if (dv__result(trainer) == DV_BUFFER_AVERAGE)
+        return dv_params_copy(trainer->params, DV_BUFFER_AVERAGE, DV_BUFFER_VALUES);
     return DV_OK;
 }
 
@@ -443,7 +443,7 @@ dv_train_counters dv_trainer_counters(const dv_trainer *trainer)
 {
     dv_train_counters counters = trainer->counters;
     if (trainer->recording != NULL)
-        counters.nodes = trainer->context->backend->recording_nodes(trainer->recording);
+        counters.nodes = trainer->context->backend->captured_nodes(trainer->recording);
     return counters;
 }
 
@@ -453,7 +453,7 @@ dv_status dv_trainer_recording_dot(const dv_trainer *trainer, const char *path)
     if (trainer->recording == NULL)
         return DV_FAIL(DV_EUNSUPPORTED, "%s: no step is recorded on %s", path,
                        context->backend->name);
-    return context->backend->recording_dot(context, trainer->recording, path);
+    return context->backend->captured_dot(context, trainer->recording, path);
 }
 
 double dv_trainer_mean_loss(const dv_trainer *trainer)

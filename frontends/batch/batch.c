@@ -5,7 +5,7 @@
 
 enum { ALIGNMENT = 64 }; /* of a cache line, and what dv_frontend_compute asks for */
 
-struct dv_batch {
+struct dv_batch_workspace {
     const dv_frontend *frontend;
     const dv_augmenter *augmenter; /* NULL: none */
     int threads;
@@ -20,9 +20,9 @@ static size_t aligned(size_t size)
 }
 
 dv_status dv_batch_create(const dv_frontend *frontend, const dv_augmenter *augmenter, int threads,
-                          dv_batch **out)
+                          dv_batch_workspace **out)
 {
-    dv_batch *batch;
+    dv_batch_workspace *batch;
     *out = NULL;
     DV_TRY(dv_calloc(1, sizeof *batch, &batch));
     batch->frontend = frontend;
@@ -43,7 +43,7 @@ dv_status dv_batch_create(const dv_frontend *frontend, const dv_augmenter *augme
     return DV_OK;
 }
 
-void dv_batch_free(dv_batch *batch)
+void dv_batch_free(dv_batch_workspace *batch)
 {
     if (batch == NULL)
         return;
@@ -52,8 +52,8 @@ void dv_batch_free(dv_batch *batch)
 }
 
 /* The features of one place; `memory` is the thread's. */
-static void augmented_features(const dv_batch *batch, const dv_clip *clip, const dv_rng *rng,
-                               uint32_t place, float *features, char *memory)
+static void augmented_features(const dv_batch_workspace *batch, const dv_clip *clip,
+                               const dv_rng *rng, uint32_t place, float *features, char *memory)
 {
     const dv_augmenter *augmenter = batch->augmenter;
     float *window = (float *)(void *)memory;
@@ -69,7 +69,7 @@ static void augmented_features(const dv_batch *batch, const dv_clip *clip, const
     dv_augment_mask_features(augmenter, rng, place, features);
 }
 
-static void plain_features(const dv_batch *batch, const dv_clip *clip, float *features,
+static void plain_features(const dv_batch_workspace *batch, const dv_clip *clip, float *features,
                            char *memory)
 {
     float *window = (float *)(void *)memory;
@@ -77,7 +77,7 @@ static void plain_features(const dv_batch *batch, const dv_clip *clip, float *fe
     dv_frontend_compute(batch->frontend, window, features, memory + batch->window_size);
 }
 
-void dv_batch_features(dv_batch *batch, const dv_dataset *dataset, const int64_t *indices,
+void dv_batch_features(dv_batch_workspace *batch, const dv_dataset *dataset, const int64_t *indices,
                        int64_t count, const dv_rng *rng, float *features)
 {
     const dv_frontend *frontend = batch->frontend;

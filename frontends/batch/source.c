@@ -8,7 +8,7 @@ struct dv_clip_source {
     dv_source source;
     const dv_dataset *dataset;
     dv_augmenter *augmenter;
-    dv_batch *batch;
+    dv_batch_workspace *batch;
     int64_t *train, *validation; /* indices of clips */
     int64_t *chosen;             /* (train_count) of the batch at hand */
     const dv_device_batches *device;
@@ -101,8 +101,8 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
 {
     dv_source *out = &source->source;
     DV_TRY(dv_augmenter_create(augment, frontend, &source->augmenter));
-    DV_TRY(dv_dataset_part(source->dataset, DV_TRAIN, &source->train, &out->train_count));
-    DV_TRY(dv_dataset_part(source->dataset, DV_VALIDATION, &source->validation,
+    DV_TRY(dv_dataset_part(source->dataset, DV_PART_TRAIN, &source->train, &out->train_count));
+    DV_TRY(dv_dataset_part(source->dataset, DV_PART_VALIDATION, &source->validation,
                            &out->validation_count));
     if (out->train_count == 0)
         return DV_FAIL(DV_EFORMAT, "there is nothing to train on: no readable clip in the training "

@@ -24,7 +24,7 @@
 #include "frontends/audio/sound_folder.h"
 #include "frontends/noise/noise.h"
 
-typedef enum dv_part { DV_TRAIN, DV_VALIDATION, DV_TEST, DV_PART_COUNT } dv_part;
+typedef enum dv_part { DV_PART_TRAIN, DV_PART_VALIDATION, DV_PART_TEST, DV_PART_COUNT } dv_part;
 
 typedef enum dv_folder_layout {
     DV_FOLDER_AUTO,          /* seen by looking; where two of them fit, DV_EFORMAT names both */
@@ -144,10 +144,11 @@ dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *datase
    one file, under whatever names, or one moment of it, is in two parts. */
 dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset);
 
-/* Leaves out the clips, *left of them, that are as files in the test or validation part of `other`:
-   of a training whose result goes on learning there. DV_ECONFIG where nothing is left for
-   training. */
-dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *left);
+/* Removes the clips whose files are in the validation or test part of `other`: a training whose
+   result goes on learning there must not hear them. *removed: how many. DV_ECONFIG: no clip is left
+   for training. */
+dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other,
+                                      size_t *removed);
 
 /* Of the clips' labels, speakers, own names and parts; not of their sound, nor of the folder. */
 uint64_t dv_dataset_fingerprint(const dv_dataset *dataset);

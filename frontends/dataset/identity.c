@@ -88,7 +88,7 @@ static bool is_tested(const file_id *mine, const dv_dataset *other, const file_i
                       size_t count)
 {
     for (size_t k = 0; k < count && by_file(&theirs[k], mine) == 0; k++) {
-        if (overlap(&theirs[k], mine) && other->clips[theirs[k].clip].part != DV_TRAIN)
+        if (overlap(&theirs[k], mine) && other->clips[theirs[k].clip].part != DV_PART_TRAIN)
             return true;
     }
     return false;
@@ -116,7 +116,7 @@ fail:
     return status;
 }
 
-dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *left)
+dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *removed)
 {
     bool *tested;
     DV_TRY(find_tested(dataset, other, &tested));
@@ -128,17 +128,17 @@ dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *oth
             dv__clip_free(clip);
             continue;
         }
-        trains = trains || clip->part == DV_TRAIN;
+        trains = trains || clip->part == DV_PART_TRAIN;
         dataset->clips[kept++] = *clip;
     }
     free(tested);
-    *left = dataset->count - kept;
+    *removed = dataset->count - kept;
     dataset->count = kept;
     if (!trains)
         return DV_FAIL(DV_ECONFIG,
                        "data: no clip is left for training: %zu are in the test or "
                        "validation part of other data",
-                       *left);
+                       *removed);
     return DV_OK;
 }
 

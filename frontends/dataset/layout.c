@@ -88,10 +88,16 @@ int dv__part_named(const char *name)
     static const struct {
         const char *name;
         dv_part part;
-    } names[] = {{"train", DV_TRAIN},      {"training", DV_TRAIN}, {"validation", DV_VALIDATION},
-                 {"valid", DV_VALIDATION}, {"val", DV_VALIDATION}, {"dev", DV_VALIDATION},
-                 {"test", DV_TEST},        {"testing", DV_TEST},   {"eval", DV_TEST},
-                 {"evaluation", DV_TEST}};
+    } names[] = {{"train", DV_PART_TRAIN},
+                 {"training", DV_PART_TRAIN},
+                 {"validation", DV_PART_VALIDATION},
+                 {"valid", DV_PART_VALIDATION},
+                 {"val", DV_PART_VALIDATION},
+                 {"dev", DV_PART_VALIDATION},
+                 {"test", DV_PART_TEST},
+                 {"testing", DV_PART_TEST},
+                 {"eval", DV_PART_TEST},
+                 {"evaluation", DV_PART_TEST}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcasecmp(name, names[i].name) == 0)
             return (int)names[i].part;
@@ -108,7 +114,7 @@ static bool has_parts(const dv__survey *survey)
         int part = clip->depth > 0 ? dv__part_named(clip->folders[0]) : -1;
         if (part < 0)
             return false;
-        trains = trains || part == DV_TRAIN;
+        trains = trains || part == DV_PART_TRAIN;
     }
     return trains;
 }
@@ -293,7 +299,7 @@ static dv_status add_clip(const reading *how, const dv__found *clip, dv__listing
 {
     dv_status status;
     char *stem = NULL;
-    dv__entry entry = {.index = -1, .part = DV_TRAIN};
+    dv__entry entry = {.index = -1, .part = DV_PART_TRAIN};
     bool by_name = how->layout == DV_FOLDER_NAME || how->layout == DV_FOLDER_LONG_NAME;
     if (how->first > 0) {
         entry.part = (dv_part)dv__part_named(clip->folders[0]);

@@ -129,7 +129,7 @@ static dv_status find_empty(const dv__looker *looker, dv_part part, const size_t
     size_t count = 0;
     for (size_t i = 0; i < dataset->label_count; i++) {
         const size_t *of_class = counts + i * DV_PART_COUNT;
-        if (of_class[part] > 0 || (part != DV_TRAIN && of_class[DV_TRAIN] == 0))
+        if (of_class[part] > 0 || (part != DV_PART_TRAIN && of_class[DV_PART_TRAIN] == 0))
             continue;
         if (count < DV_FINDING_EXAMPLES)
             names[count] = dataset->labels[i];
@@ -138,9 +138,9 @@ static dv_status find_empty(const dv__looker *looker, dv_part part, const size_t
     if (count == 0)
         return DV_OK;
     dv__write_names(names, count, text, sizeof text);
-    return dv__find(looker, part == DV_TRAIN ? DV_FINDING_NOT_TRAINED : DV_FINDING_NOT_TESTED,
+    return dv__find(looker, part == DV_PART_TRAIN ? DV_FINDING_NOT_TRAINED : DV_FINDING_NOT_TESTED,
                     count, "%zu class%s no clip %s: %s", count, count > 1 ? "es have" : " has",
-                    part == DV_TRAIN ? "for training" : "in the test part", text);
+                    part == DV_PART_TRAIN ? "for training" : "in the test part", text);
 }
 
 static dv_status find_empty_classes(const dv__looker *looker)
@@ -152,11 +152,11 @@ static dv_status find_empty_classes(const dv__looker *looker)
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         counts[clip->label * DV_PART_COUNT + (int)clip->part]++;
-        tests = tests || clip->part == DV_TEST;
+        tests = tests || clip->part == DV_PART_TEST;
     }
-    dv_status status = find_empty(looker, DV_TRAIN, counts);
+    dv_status status = find_empty(looker, DV_PART_TRAIN, counts);
     if (status == DV_OK && tests)
-        status = find_empty(looker, DV_TEST, counts);
+        status = find_empty(looker, DV_PART_TEST, counts);
     free(counts);
     return status;
 }
@@ -344,7 +344,7 @@ static dv_status find_batches(const dv__looker *looker)
     const dv_look_config *config = looker->config;
     size_t clips = 0, batch = (size_t)config->batch_size;
     for (size_t i = 0; i < looker->dataset->count; i++)
-        clips += looker->dataset->clips[i].part == DV_TRAIN;
+        clips += looker->dataset->clips[i].part == DV_PART_TRAIN;
     if (clips == 0)
         return DV_OK;
     if (clips < batch)

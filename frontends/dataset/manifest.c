@@ -110,7 +110,7 @@ static dv_status find_columns(manifest *in, char *const *names, size_t count,
 static dv_status read_part(const manifest *in, const char *word, dv__entry *entry)
 {
     static const char *const names[DV_PART_COUNT] = {"train", "validation", "test"};
-    entry->part = DV_TRAIN;
+    entry->part = DV_PART_TRAIN;
     entry->part_given = word[0] != '\0';
     if (!entry->part_given)
         return DV_OK;

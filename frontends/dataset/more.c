@@ -115,7 +115,7 @@ dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *datase
 static dv_status require_training(const dv_dataset *dataset, const dv_data_config *config)
 {
     for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].part == DV_TRAIN)
+        if (dataset->clips[i].part == DV_PART_TRAIN)
             return DV_OK;
     }
     return DV_FAIL(DV_ECONFIG, "data.split: %s: no clip is left for training, of %zu",
@@ -201,7 +201,7 @@ static dv_status append(dv_dataset *from, dv_dataset *to, bool chosen)
     to->clips = larger;
     for (size_t i = 0; i < from->count; i++) {
         dv_clip *clip = &from->clips[i];
-        if (clip->part == DV_TEST || numbers[clip->label] < 0) {
+        if (clip->part == DV_PART_TEST || numbers[clip->label] < 0) {
             dv__clip_free(clip);
             continue;
         }

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 static const char *const list_names[] = {"testing_list.txt", "validation_list.txt"};
-static const dv_part list_parts[] = {DV_TEST, DV_VALIDATION};
+static const dv_part list_parts[] = {DV_PART_TEST, DV_PART_VALIDATION};
 enum { LISTS = 2 };
 
 /* Whether all of the lists are there; paths (LISTS): owned by the caller, on failure too. */
@@ -26,7 +26,7 @@ static dv_status give_parts(const char *const *paths, const dv__names *names, dv
     for (size_t i = 0; i < listing->count; i++) {
         dv__entry *entry = &listing->entries[i];
         int lists = 0;
-        entry->part = DV_TRAIN;
+        entry->part = DV_PART_TRAIN;
         entry->part_given = true;
         for (int k = 0; k < LISTS; k++) {
             if (!dv__names_have(&names[k], entry->path))

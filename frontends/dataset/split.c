@@ -68,7 +68,7 @@ static dv_status list_training(const dv_dataset *dataset, const speaker_list *sp
     if (rank != NULL)
         DV_TRY(dv_calloc(dataset->count, sizeof **strata, strata));
     for (size_t i = 0; i < dataset->count; i++) {
-        (*from)[i] = dataset->clips[i].part == DV_TRAIN;
+        (*from)[i] = dataset->clips[i].part == DV_PART_TRAIN;
         if (rank != NULL)
             (*strata)[i] = rank[speakers->of_clip[i]];
     }
@@ -139,7 +139,7 @@ static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers
     free(keyed);
     for (size_t i = 0; i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
-        if (clip->part == DV_TRAIN && !present[speakers->of_clip[i]])
+        if (clip->part == DV_PART_TRAIN && !present[speakers->of_clip[i]])
             clip->part = to;
     }
     return DV_OK;
@@ -150,7 +150,7 @@ static int64_t find_present(const dv_dataset *dataset, const speaker_list *speak
     int64_t count = 0;
     for (size_t i = 0; i < dataset->count; i++) {
         int64_t speaker = speakers->of_clip[i];
-        if (dataset->clips[i].part != DV_TRAIN || present[speaker])
+        if (dataset->clips[i].part != DV_PART_TRAIN || present[speaker])
             continue;
         present[speaker] = true;
         count++;
@@ -167,7 +167,7 @@ static dv_status split_official(dv_dataset *dataset)
     for (size_t i = 0; i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
         if (given) {
-            clip->part = clip->part_given ? clip->part : DV_TRAIN;
+            clip->part = clip->part_given ? clip->part : DV_PART_TRAIN;
             continue;
         }
         if (clip->index < 0)
@@ -175,8 +175,8 @@ static dv_status split_official(dv_dataset *dataset)
                            "data.split: official: the clip '%s' has no FSDD index, and no clip's "
                            "part is given by a column split",
                            clip->path);
-        clip->part = clip->index < official_test_below ? DV_TEST : DV_TRAIN;
-        below = below || clip->part == DV_TEST;
+        clip->part = clip->index < official_test_below ? DV_PART_TEST : DV_PART_TRAIN;
+        below = below || clip->part == DV_PART_TEST;
     }
     if (!given && !below)
         return DV_FAIL(DV_ECONFIG, "data.split: official: no clip has an index below %lld",
@@ -209,7 +209,7 @@ static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speak
     DV_TRY(dv_calloc((size_t)speakers->count, sizeof *present, &present));
     int64_t count = find_present(dataset, speakers, present);
     dv_status status = draw_speakers(dataset, speakers, present, count, config->test, config,
-                                     DV__DRAW_TEST, DV_TEST);
+                                     DV__DRAW_TEST, DV_PART_TEST);
     free(present);
     return status;
 }
@@ -234,7 +234,7 @@ static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *sp
     for (size_t i = 0; i < dataset->count; i++) {
         if (strcmp(dataset->clips[i].speaker, name) != 0)
             continue;
-        dataset->clips[i].part = DV_TEST;
+        dataset->clips[i].part = DV_PART_TEST;
         found = true;
     }
     if (found && name[0] != '\0')
@@ -280,7 +280,7 @@ static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, c
     DV_TRY_GOTO(dv__draw_order(dataset, &draw, &order, &count));
     for (size_t i = 0; i < count; i++) {
         if ((int64_t)i % folds == fold - 1)
-            dataset->clips[order[i]].part = DV_TEST;
+            dataset->clips[order[i]].part = DV_PART_TEST;
     }
 fail:
     free(rank);
@@ -347,9 +347,10 @@ static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, d
     if (kind == DV_SPLIT_OFFICIAL)
         return split_official(dataset);
     for (size_t i = 0; i < dataset->count; i++)
-        dataset->clips[i].part = DV_TRAIN;
+        dataset->clips[i].part = DV_PART_TRAIN;
     if (kind == DV_SPLIT_RANDOM)
-        return draw_clips(dataset, speakers, NULL, config->test, config, DV__DRAW_TEST, DV_TEST);
+        return draw_clips(dataset, speakers, NULL, config->test, config, DV__DRAW_TEST,
+                          DV_PART_TEST);
     if (kind == DV_SPLIT_SPEAKER)
         return split_by_speaker(dataset, speakers, config);
     if (kind == DV_SPLIT_FOLD)
@@ -363,7 +364,7 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
                                   dv_split_kind kind, const dv_data_config *config)
 {
     for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].part == DV_VALIDATION)
+        if (dataset->clips[i].part == DV_PART_VALIDATION)
             return DV_OK; /* the manifest gave it */
     }
     if (config->validation <= 0.0)
@@ -376,10 +377,10 @@ static dv_status split_validation(dv_dataset *dataset, const speaker_list *speak
     int64_t count = find_present(dataset, speakers, present);
     if (kind == DV_SPLIT_SPEAKER && count >= speakers_to_hold_out)
         status = draw_speakers(dataset, speakers, present, count, config->validation, config,
-                               DV__DRAW_VALIDATION, DV_VALIDATION);
+                               DV__DRAW_VALIDATION, DV_PART_VALIDATION);
     else
         status = draw_clips(dataset, speakers, rank, config->validation, config,
-                            DV__DRAW_VALIDATION, DV_VALIDATION);
+                            DV__DRAW_VALIDATION, DV_PART_VALIDATION);
 fail:
     free(present);
     free(rank);

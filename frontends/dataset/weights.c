@@ -10,7 +10,7 @@ static dv_status balance(dv_dataset *dataset)
     int64_t *counts, clips = 0, labels = 0;
     DV_TRY(dv_calloc(dataset->label_count, sizeof *counts, &counts));
     for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].part != DV_TRAIN)
+        if (dataset->clips[i].part != DV_PART_TRAIN)
             continue;
         labels += counts[dataset->clips[i].label]++ == 0;
         clips++;
@@ -29,7 +29,7 @@ static void scale(dv_dataset *dataset)
 {
     double sum = 0, clips = 0;
     for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].part != DV_TRAIN)
+        if (dataset->clips[i].part != DV_PART_TRAIN)
             continue;
         sum += (double)dataset->class_weights[dataset->clips[i].label];
         clips++;

@@ -16,8 +16,8 @@ static const char state_key[] = "decavox.state";
 
 /* Where each buffer stands in the file; NULL: never written. */
 static const char *const prefixes[DV_BUFFER_COUNT] = {
-    [DV_VALUES] = "",    [DV_MOMENT1] = "moment1/", [DV_MOMENT2] = "moment2/",
-    [DV_BEST] = "best/", [DV_AVERAGE] = "average/",
+    [DV_BUFFER_VALUES] = "",    [DV_BUFFER_MOMENT1] = "moment1/", [DV_BUFFER_MOMENT2] = "moment2/",
+    [DV_BUFFER_BEST] = "best/", [DV_BUFFER_AVERAGE] = "average/",
 };
 
 enum { NAME_SIZE = DV_NAME_SIZE + 16 };
@@ -178,7 +178,7 @@ static bool has_buffer(const dv_checkpoint *checkpoint, dv_buffer buffer)
 dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out)
 {
     int64_t epoch;
-    *out = DV_VALUES;
+    *out = DV_BUFFER_VALUES;
     if (checkpoint->state == NULL)
         return DV_OK;
     const dv_tree *best = dv_tree_get(checkpoint->state, "best_epoch");
@@ -187,9 +187,9 @@ dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out)
         return DV_FAIL(DV_EFORMAT, "%s: '%s' has no number of the best epoch", checkpoint->path,
                        state_key);
     if (epoch > 0)
-        *out = DV_BEST;
-    else if (has_buffer(checkpoint, DV_AVERAGE))
-        *out = DV_AVERAGE;
+        *out = DV_BUFFER_BEST;
+    else if (has_buffer(checkpoint, DV_BUFFER_AVERAGE))
+        *out = DV_BUFFER_AVERAGE;
     return DV_OK;
 }
 
@@ -287,7 +287,7 @@ typedef struct checkpoint_content {
 static bool is_written(const dv_params *params, dv_buffer buffer, bool training)
 {
     return prefixes[buffer] != NULL && params->buffers[buffer] != NULL &&
-           (buffer == DV_VALUES || training);
+           (buffer == DV_BUFFER_VALUES || training);
 }
 
 static dv_status add_buffer(checkpoint_content *content, const dv_params *params, dv_buffer buffer)

@@ -58,18 +58,18 @@ dv_status dv_checkpoint_put(const struct dv_safetensors_entry *entry, dv_params 
 bool dv_checkpoint_holds(dv_buffer buffer);
 
 /* The buffer that a training would end with if it ended where the file was written: the best
-   values, their moving average, or the last ones. Of weights alone DV_VALUES. DV_EFORMAT: the
-   state says no epoch of the best. */
+   values, their moving average, or the last ones. Of weights alone DV_BUFFER_VALUES. DV_EFORMAT:
+   the state says no epoch of the best. */
 dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out);
 
 /* The name of the parameter whose values in this buffer a tensor holds; NULL: it is of another. */
 const char *dv_checkpoint_name(const struct dv_safetensors_entry *entry, dv_buffer buffer);
 
 /*
- * Fills a buffer from the tensors "<prefix><parameter>": DV_VALUES from "", DV_BEST from "best/",
- * the moments from "moment1/", "moment2/" (none for frozen parameters), DV_AVERAGE from "average/".
- * Parameters that are missing, of another shape or type, not finite, or of the file and not of the
- * model are DV_EFORMAT, by name.
+ * Fills a buffer from the tensors "<prefix><parameter>": DV_BUFFER_VALUES from "", DV_BUFFER_BEST
+ * from "best/", the moments from "moment1/", "moment2/" (none for frozen parameters),
+ * DV_BUFFER_AVERAGE from "average/". Parameters that are missing, of another shape or type, not
+ * finite, or of the file and not of the model are DV_EFORMAT, by name.
  */
 dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params, dv_buffer buffer);
 

@@ -70,11 +70,11 @@ static dv_status read_kept(dv_predictor *predictor)
 {
     dv_buffer kept;
     DV_TRY(dv_checkpoint_kept(&predictor->checkpoint, &kept));
-    if (kept == DV_VALUES)
-        return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_VALUES);
+    if (kept == DV_BUFFER_VALUES)
+        return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_BUFFER_VALUES);
     DV_TRY(dv_params_allocate_buffer(predictor->params, kept));
     DV_TRY(dv_checkpoint_read(&predictor->checkpoint, predictor->params, kept));
-    return dv_params_copy(predictor->params, kept, DV_VALUES);
+    return dv_params_copy(predictor->params, kept, DV_BUFFER_VALUES);
 }
 
 /* By the algorithms that were found before for this checkpoint, if there are such. */
@@ -231,8 +231,8 @@ static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
     dv_frontend_compute(predictor->frontend, worker->window, features, worker->scratch);
     if (worker->features != NULL)
         DV_TRY(dv_plan_upload(worker->plan, predictor->input, features));
-    dv_run run = {.training = false};
-    DV_TRY(dv_plan_forward(worker->plan, &run));
+    dv_pass pass = {.training = false};
+    DV_TRY(dv_plan_forward(worker->plan, &pass));
     DV_TRY(dv_plan_download(worker->plan, predictor->logits, logits));
     for (int64_t k = 0; k < dv_predictor_classes(predictor); k++) {
         if (!isfinite(logits[k]))

@@ -158,7 +158,7 @@ static void tell_features(const transfer *t, const dv_tree *features)
 static dv_status write_entry(transfer *t, const char *path, const dv_safetensors_entry *entry,
                              int index)
 {
-    dv_status status = dv_checkpoint_put(entry, t->params, index, DV_VALUES);
+    dv_status status = dv_checkpoint_put(entry, t->params, index, DV_BUFFER_VALUES);
     if (status != DV_OK)
         return dv_fail_within(status, "%s", path);
     t->loaded[index] = true;
@@ -194,9 +194,9 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
         }
     }
     tell(t, "%s: %d of %d tensors loaded%s", checkpoint->path, loaded, all,
-         kept == DV_BEST      ? ", the best epoch's"
-         : kept == DV_AVERAGE ? ", the moving average"
-                              : "");
+         kept == DV_BUFFER_BEST      ? ", the best epoch's"
+         : kept == DV_BUFFER_AVERAGE ? ", the moving average"
+                                     : "");
     tell_names(t, "not in the model", &unknown);
     tell_names(t, "of another shape or type", &other);
     if (why != NULL)
@@ -312,9 +312,9 @@ dv_status dv_transfer_all(const dv_params *from, const char *prefix, dv_params *
         int index = dv_params_find(to, name);
         DV_ASSERT(index >= 0 && to->items[index].count == from->items[i].count);
         DV_TRY(dv_calloc((size_t)from->items[i].count, sizeof *values, &values));
-        dv_status status = dv_params_read(from, i, DV_VALUES, values);
+        dv_status status = dv_params_read(from, i, DV_BUFFER_VALUES, values);
         if (status == DV_OK)
-            status = dv_params_write(to, index, DV_VALUES, values);
+            status = dv_params_write(to, index, DV_BUFFER_VALUES, values);
         free(values);
         DV_TRY(status);
     }

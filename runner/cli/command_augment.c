@@ -92,7 +92,7 @@ static dv_status load(examples *all)
     DV_TRY(dv_dataset_prepare(&experiment->data, &all->dataset));
     DV_TRY(check_out(all));
     DV_TRY(dv_dataset_load(&all->dataset, all->frontend, experiment->data.max_seconds, &log));
-    DV_TRY(dv_dataset_part(&all->dataset, DV_TRAIN, &all->order, &all->clips));
+    DV_TRY(dv_dataset_part(&all->dataset, DV_PART_TRAIN, &all->order, &all->clips));
     if (all->clips == 0)
         return DV_FAIL(DV_EFORMAT, "there is no readable clip in the training part of the data");
     dv_rng rng = {.seed = (uint64_t)experiment->train.seed, .use = DV_RNG_SHUFFLE};

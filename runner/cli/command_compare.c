@@ -66,7 +66,7 @@ dv_status dv_command_write(const char *path, void (*print)(const void *user, FIL
 }
 
 /* The files of a configuration, which is read again for it. */
-static dv_status spare_configuration(const dv_outputs *outputs, const dv_measured *model)
+static dv_status spare_configuration(const dv_outputs *outputs, const dv_model_figures *model)
 {
     dv_experiment experiment;
     DV_TRY(dv_experiment_read(model->path, NULL, &experiment));
@@ -85,7 +85,7 @@ dv_status dv_command_check_outputs(const dv_comparison *comparison, dv_output_ki
     if (chosen->out[0] == '\0' && chosen->svg[0] == '\0')
         return DV_OK;
     for (size_t i = 0; i < comparison->count; i++) {
-        const dv_measured *model = &comparison->models[i];
+        const dv_model_figures *model = &comparison->models[i];
         char card[DV_STRING_SIZE + 8];
         dv_card_path(model, card);
         DV_TRY(dv_outputs_spare(&outputs, "a model", model->path));

@@ -23,7 +23,7 @@ typedef struct ensemble_options {
 } ensemble_options;
 
 static const char *const part_names[] = {
-    [DV_TRAIN] = "train", [DV_VALIDATION] = "validation", [DV_TEST] = "test", NULL};
+    [DV_PART_TRAIN] = "train", [DV_PART_VALIDATION] = "validation", [DV_PART_TEST] = "test", NULL};
 
 static const dv_field fields[] = {
     DV_STRING(ensemble_options, out, NULL, "file to write"),
@@ -140,7 +140,7 @@ static dv_status count_learnt(const making *m, dv_part part, const dv_dataset *o
     size_t count, trained_count;
     *learnt = 0;
     DV_TRY_GOTO(list_part(&m->dataset, part, &mine, &count));
-    DV_TRY_GOTO(list_part(of_member, DV_TRAIN, &trained, &trained_count));
+    DV_TRY_GOTO(list_part(of_member, DV_PART_TRAIN, &trained, &trained_count));
     for (size_t i = 0; i < count; i++)
         *learnt += bsearch(&mine[i], trained, trained_count, sizeof *trained, by_place) != NULL;
 fail:
@@ -153,9 +153,9 @@ fail:
 static dv_status tell_learnt(const making *m, const dv_ensemble_member *member,
                              const dv_data_config *data, const dv_dataset *of_member)
 {
-    const dv_part parts[] = {(dv_part)m->chosen->part, DV_TEST};
+    const dv_part parts[] = {(dv_part)m->chosen->part, DV_PART_TEST};
     dv_log log = dv_command_log();
-    for (int i = 0; i < (m->chosen->part == DV_TEST ? 1 : 2); i++) {
+    for (int i = 0; i < (m->chosen->part == DV_PART_TEST ? 1 : 2); i++) {
         size_t learnt;
         DV_TRY(count_learnt(m, parts[i], of_member, &learnt));
         if (learnt > 0)
@@ -220,7 +220,7 @@ static dv_status load_data(making *m)
                        "the %s part of %s, split %s, has no clip: --split or --part says which "
                        "clips decide the shares",
                        part_names[chosen->part], m->data.path, m->data.split);
-    for (int i = 0; chosen->part != DV_TRAIN && i < m->count; i++)
+    for (int i = 0; chosen->part != DV_PART_TRAIN && i < m->count; i++)
         DV_TRY(warn_of_learnt(m, &m->members[i]));
     return dv_dataset_load(&m->dataset, dv_predictor_frontend(m->members[0].predictor),
                            m->data.max_seconds, &log);

@@ -57,7 +57,7 @@ typedef struct dv_accuracy {
     double low, high;       /* 95 % Wilson interval of correct / count */
 } dv_accuracy;
 
-typedef struct dv_measured {
+typedef struct dv_model_figures {
     char name[128];            /* of the file, without folder and ending, or of the run's folder;
                                   where two models had the same, the path */
     char path[DV_STRING_SIZE]; /* checkpoint or configuration */
@@ -82,7 +82,7 @@ typedef struct dv_measured {
     int64_t batch;       /* of that: the best one */
     double first_answer; /* s: a process that predicts one file, from start to end */
     int64_t peak_memory; /* bytes of that process */
-} dv_measured;
+} dv_model_figures;
 
 typedef struct dv_comparison {
     const dv_comparison_options *options;
@@ -90,7 +90,7 @@ typedef struct dv_comparison {
     char machine[512];            /* the GPU, where there is one, and the processor */
     char libraries[256];          /* of the backend, with their versions */
     char program[DV_SHA256_SIZE]; /* this one, with the module that drives the device */
-    dv_measured *models;          /* (count) owned */
+    dv_model_figures *models;     /* (count) owned */
     size_t count;
 } dv_comparison;
 
@@ -113,13 +113,13 @@ dv_status dv_comparison_measure(dv_comparison *comparison);
 
 /* The protocol that most models' accuracies are by, the first of them where several are; "": none
    is known. */
-const char *dv_common_protocol(const dv_measured *models, size_t count);
+const char *dv_common_protocol(const dv_model_figures *models, size_t count);
 
 /* Whether a model was measured while the machine was busy. */
 bool dv_comparison_busy(const dv_comparison *comparison);
 
 /* Bytes of the file as it is, or as a training would leave it. */
-int64_t dv_measured_size(const dv_measured *model);
+int64_t dv_model_figures_size(const dv_model_figures *model);
 
 /* ---- Output ---- */
 
@@ -131,7 +131,7 @@ const char *dv_show_bytes(int64_t bytes, char text[DV_SHORT_SIZE]);
 
 void dv_comparison_table(const dv_comparison *comparison, FILE *out);
 void dv_comparison_csv(const dv_comparison *comparison, FILE *out);
-json_t *dv_measured_json(const dv_measured *model); /* a new reference */
+json_t *dv_model_figures_json(const dv_model_figures *model); /* a new reference */
 void dv_comparison_json(const dv_comparison *comparison, FILE *out);
 void dv_comparison_html(const dv_comparison *comparison, FILE *out);
 
@@ -154,11 +154,11 @@ static inline double dv_accuracy_share(const dv_accuracy *accuracy)
 /* ---- The parts, for each other ---- */
 
 /* Where the card of a model would be: NAME.json beside its file. */
-void dv_card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8]);
+void dv_card_path(const dv_model_figures *model, char path[DV_STRING_SIZE + 8]);
 
 /* Reads the card of a checkpoint, NAME.json beside it, into accuracy and command. A card of another
    file than this one tells nothing, and is warned about. */
-dv_status dv__card_read(const char *protocol, dv_measured *model);
+dv_status dv__card_read(const char *protocol, dv_model_figures *model);
 
 /* Whether the path is that of a folder, which then is that of a run. */
 bool dv__run_is_folder(const char *path);
@@ -167,17 +167,17 @@ bool dv__run_is_folder(const char *path);
 dv_status dv__run_check(const char *folder);
 
 /* Its model, named by the folder, with the accuracy of its report. DV_EIO. */
-dv_status dv__run_read(const char *folder, const char *protocol, dv_measured *model);
+dv_status dv__run_read(const char *folder, const char *protocol, dv_model_figures *model);
 
 /* The figures of an earlier measurement of this content by this program on this machine; false
    where there are none, or those of a busy machine without options->keep_busy. */
-bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model);
+bool dv__model_figures_recall(const dv_comparison *comparison, dv_model_figures *model);
 /* Keeps them; where that cannot be, it is a warning. */
-void dv__measured_keep(const dv_comparison *comparison, const dv_measured *model);
+void dv__model_figures_keep(const dv_comparison *comparison, const dv_model_figures *model);
 
 /* What is measured, as JSON and back. DV_EFORMAT. */
-json_t *dv__figures_json(const dv_measured *model);
-dv_status dv__figures_read(json_t *json, dv_measured *model);
+json_t *dv__figures_json(const dv_model_figures *model);
+dv_status dv__figures_read(json_t *json, dv_model_figures *model);
 
 /* The children's side: decavox compare --measure_model ..., --measure_start .... */
 bool dv_comparison_is_child(int argc, char **argv);

@@ -17,7 +17,7 @@ enum { PATH_SIZE = DV_RUN_PATH_SIZE, TEXT_SIZE = 2048 };
 
 /* ---- Figures ---- */
 
-json_t *dv__figures_json(const dv_measured *model)
+json_t *dv__figures_json(const dv_model_figures *model)
 {
     return json_pack("{s:b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:I}",
                      "busy", model->busy, "bytes_fp32",
@@ -30,12 +30,12 @@ json_t *dv__figures_json(const dv_measured *model)
                      model->throughput, "batch", (json_int_t)model->batch);
 }
 
-dv_status dv__figures_read(json_t *json, dv_measured *model)
+dv_status dv__figures_read(json_t *json, dv_model_figures *model)
 {
     json_int_t bytes[2], parameters, macs, rows, frames, attention, batch, peak;
     int ensemble, file, busy, busy_start = 0;
     json_error_t error;
-    dv_measured out = *model;
+    dv_model_figures out = *model;
     if (json_unpack_ex(json, &error, 0,
                        "{s:b, s?b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:F, s:F, s:F, "
                        "s:I, s:F, s:I}",
@@ -68,7 +68,7 @@ dv_status dv__figures_read(json_t *json, dv_measured *model)
 /* ---- Files ---- */
 
 /* What makes two measurements of one program the same. */
-static void describe(const dv_comparison *comparison, const dv_measured *model,
+static void describe(const dv_comparison *comparison, const dv_model_figures *model,
                      char text[TEXT_SIZE])
 {
     struct utsname host;
@@ -78,7 +78,7 @@ static void describe(const dv_comparison *comparison, const dv_measured *model,
              named ? host.nodename : "", (long long)comparison->options->classes);
 }
 
-static bool find_file(const dv_comparison *comparison, const dv_measured *model,
+static bool find_file(const dv_comparison *comparison, const dv_model_figures *model,
                       char folder[PATH_SIZE], char path[2 * PATH_SIZE])
 {
     char text[TEXT_SIZE], digest[DV_SHA256_SIZE];
@@ -97,7 +97,7 @@ static void describe_program(const dv_comparison *comparison, char text[TEXT_SIZ
              comparison->libraries);
 }
 
-bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model)
+bool dv__model_figures_recall(const dv_comparison *comparison, dv_model_figures *model)
 {
     char folder[PATH_SIZE], path[2 * PATH_SIZE], program[TEXT_SIZE];
     if (!find_file(comparison, model, folder, path))
@@ -109,7 +109,7 @@ bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model)
     const char *date = json_string_value(json_object_get(json, "date"));
     double seconds = json_number_value(json_object_get(json, "seconds"));
     describe_program(comparison, program);
-    dv_measured found = *model;
+    dv_model_figures found = *model;
     bool good = by != NULL && strcmp(by, program) == 0 && date != NULL &&
                 seconds >= comparison->options->seconds &&
                 dv__figures_read(json_object_get(json, "figures"), &found) == DV_OK &&
@@ -122,7 +122,7 @@ bool dv__measured_recall(const dv_comparison *comparison, dv_measured *model)
     return good;
 }
 
-static json_t *file_json(const dv_comparison *comparison, const dv_measured *model)
+static json_t *file_json(const dv_comparison *comparison, const dv_model_figures *model)
 {
     char program[TEXT_SIZE];
     describe_program(comparison, program);
@@ -136,7 +136,7 @@ static json_t *file_json(const dv_comparison *comparison, const dv_measured *mod
                      figures);
 }
 
-void dv__measured_keep(const dv_comparison *comparison, const dv_measured *model)
+void dv__model_figures_keep(const dv_comparison *comparison, const dv_model_figures *model)
 {
     char folder[PATH_SIZE], path[2 * PATH_SIZE];
     if (!find_file(comparison, model, folder, path))

@@ -143,7 +143,7 @@ static dv_status open_forward(const subject *s, int64_t batch, dv_forward **out)
     if (!s->is_checkpoint)
         return DV_OK;
     dv_status status =
-        dv_checkpoint_read(&s->checkpoint, dv_forward_graph(*out)->params, DV_VALUES);
+        dv_checkpoint_read(&s->checkpoint, dv_forward_graph(*out)->params, DV_BUFFER_VALUES);
     if (status != DV_OK)
         dv_forward_close(*out);
     return status;
@@ -176,7 +176,7 @@ static dv_status measure_size(const subject *s, const dv_params *params,
     return status == DV_ENUMERIC && precision == DV_CHECKPOINT_FP16 ? DV_OK : status;
 }
 
-static dv_status measure_sizes(const subject *s, const dv_params *params, dv_measured *out)
+static dv_status measure_sizes(const subject *s, const dv_params *params, dv_model_figures *out)
 {
     size_t tensors, halves;
     out->file = -1;
@@ -210,7 +210,7 @@ static bool was_disturbed(const subject *s)
     return dv_load_disturbs(&s->load, &use);
 }
 
-static dv_status measure_latency(subject *s, dv_forward *forward, dv_measured *out)
+static dv_status measure_latency(subject *s, dv_forward *forward, dv_model_figures *out)
 {
     dv_times times;
     dv_measure_options options = {
@@ -235,7 +235,7 @@ static dv_status measure_batch(subject *s, int64_t batch, double *clips_per_seco
 }
 
 /* Larger and larger batches, until three of them have not been better than a smaller one. */
-static dv_status measure_throughput(subject *s, dv_measured *out)
+static dv_status measure_throughput(subject *s, dv_model_figures *out)
 {
     int worse = 0;
     for (int64_t batch = 1; batch <= MOST_BATCH && worse < 3; batch *= 2) {
@@ -261,7 +261,7 @@ static int64_t count_operations(const dv_graph *graph, const char *name)
     return count;
 }
 
-static dv_status measure_forward(subject *s, dv_measured *out)
+static dv_status measure_forward(subject *s, dv_model_figures *out)
 {
     dv_forward *forward;
     tell_step("size", 0);
@@ -306,7 +306,7 @@ static dv_status measure_model(char **arguments, dv_log log)
                  .seconds = strtod(arguments[3], NULL),
                  .folder = arguments[5],
                  .log = log};
-    dv_measured out = {.throughput = 0};
+    dv_model_figures out = {.throughput = 0};
     dv_status status = open_subject(&s, atoi(arguments[4]));
     if (status == DV_OK)
         status = measure_forward(&s, &out);

@@ -187,7 +187,8 @@ static dv_status hash_configuration(const char *path, char digest[DV_SHA256_SIZE
     return DV_OK;
 }
 
-static dv_status read_model(const dv_comparison *comparison, const char *path, dv_measured *model)
+static dv_status read_model(const dv_comparison *comparison, const char *path,
+                            dv_model_figures *model)
 {
     if (dv__run_is_folder(path))
         return dv__run_read(path, comparison->options->protocol, model);
@@ -205,7 +206,7 @@ static dv_status read_model(const dv_comparison *comparison, const char *path, d
 
 /* ---- Cards ---- */
 
-static void take_accuracy(const json_t *card, const char *protocol, dv_measured *model)
+static void take_accuracy(const json_t *card, const char *protocol, dv_model_figures *model)
 {
     if (protocol[0] == '\0')
         protocol =
@@ -224,7 +225,7 @@ static void take_accuracy(const json_t *card, const char *protocol, dv_measured 
 }
 
 static void take_card(const json_t *card, const char *path, const char *protocol,
-                      dv_measured *model)
+                      dv_model_figures *model)
 {
     const char *digest =
         json_string_value(json_object_get(json_object_get(card, "file"), "sha256"));
@@ -242,7 +243,7 @@ static void take_card(const json_t *card, const char *path, const char *protocol
     take_accuracy(card, protocol, model);
 }
 
-void dv_card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8])
+void dv_card_path(const dv_model_figures *model, char path[DV_STRING_SIZE + 8])
 {
     const char *dot = strrchr(model->path, '.'), *slash = strrchr(model->path, '/');
     bool ends = dot != NULL && (slash == NULL || dot > slash);
@@ -250,7 +251,7 @@ void dv_card_path(const dv_measured *model, char path[DV_STRING_SIZE + 8])
     snprintf(path, DV_STRING_SIZE + 8, "%.*s.json", length, model->path);
 }
 
-dv_status dv__card_read(const char *protocol, dv_measured *model)
+dv_status dv__card_read(const char *protocol, dv_model_figures *model)
 {
     char path[DV_STRING_SIZE + 8];
     json_t *card;

@@ -38,7 +38,7 @@ static void clear(const progress *at)
         fputs("\r\033[K", stderr);
 }
 
-static void tell(const dv_comparison *comparison, const dv_measured *model, size_t number,
+static void tell(const dv_comparison *comparison, const dv_model_figures *model, size_t number,
                  size_t count)
 {
     char p50[DV_SHORT_SIZE];
@@ -105,7 +105,7 @@ static void empty(const workplace *place)
 }
 
 static dv_status measure_parts(const dv_comparison *comparison, workplace *place,
-                               const dv_measured *model, json_t *figures)
+                               const dv_model_figures *model, json_t *figures)
 {
     char clip[PATH_SIZE], made[PATH_SIZE];
     const char *device = comparison->options->device;
@@ -123,7 +123,8 @@ static dv_status measure_parts(const dv_comparison *comparison, workplace *place
     return run_child(start, &place->hold, &place->at, figures);
 }
 
-static dv_status measure_one(const dv_comparison *comparison, workplace *place, dv_measured *model)
+static dv_status measure_one(const dv_comparison *comparison, workplace *place,
+                             dv_model_figures *model)
 {
     struct tm date;
     time_t now = time(NULL);
@@ -139,7 +140,7 @@ static dv_status measure_one(const dv_comparison *comparison, workplace *place, 
     strftime(model->date, sizeof model->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date));
     model->done = true;
     if (!model->busy || comparison->options->keep_busy)
-        dv__measured_keep(comparison, model);
+        dv__model_figures_keep(comparison, model);
     return DV_OK;
 }
 
@@ -167,8 +168,8 @@ static bool recall_all(dv_comparison *comparison)
 {
     bool all = true;
     for (size_t i = 0; i < comparison->count; i++) {
-        dv_measured *model = &comparison->models[i];
-        model->done = !comparison->options->fresh && dv__measured_recall(comparison, model);
+        dv_model_figures *model = &comparison->models[i];
+        model->done = !comparison->options->fresh && dv__model_figures_recall(comparison, model);
         model->kept = model->done;
         all = all && model->done;
     }

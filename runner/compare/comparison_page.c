@@ -19,7 +19,7 @@ typedef struct plane {
 } plane;
 
 /* What is not by the protocol that most are by cannot be compared with them. */
-static bool is_shown(const dv_comparison *comparison, const dv_measured *model)
+static bool is_shown(const dv_comparison *comparison, const dv_model_figures *model)
 {
     return dv_accuracy_known(&model->accuracy) &&
            strcmp(model->accuracy.protocol,
@@ -31,7 +31,7 @@ static plane choose_plane(const dv_comparison *comparison)
     plane p = {.fast = INFINITY, .slow = -INFINITY};
     double low = 100, high = 0;
     for (size_t i = 0; i < comparison->count; i++) {
-        const dv_measured *model = &comparison->models[i];
+        const dv_model_figures *model = &comparison->models[i];
         if (!is_shown(comparison, model))
             continue;
         p.fast = fmin(p.fast, log10(1e6 * model->p50));
@@ -94,7 +94,7 @@ static void put_axes(FILE *out, const plane *p)
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12);
 }
 
-static void put_point(FILE *out, const plane *p, const dv_measured *model)
+static void put_point(FILE *out, const plane *p, const dv_model_figures *model)
 {
     const dv_accuracy *accuracy = &model->accuracy;
     double x = place_x(p, 1e6 * model->p50), y = place_y(p, 100 * dv_accuracy_share(accuracy));
@@ -178,7 +178,7 @@ static void put_header(FILE *out, const dv_comparison *comparison)
     fputs("</dl>\n</header>\n", out);
 }
 
-static void put_size(FILE *out, const dv_measured *model, int precision)
+static void put_size(FILE *out, const dv_model_figures *model, int precision)
 {
     if (model->bytes[precision] < 0)
         fputs("<td></td>", out);
@@ -187,7 +187,7 @@ static void put_size(FILE *out, const dv_measured *model, int precision)
                 model->file == precision ? "*" : "");
 }
 
-static void put_row(FILE *out, const dv_measured *model)
+static void put_row(FILE *out, const dv_model_figures *model)
 {
     const dv_accuracy *accuracy = &model->accuracy;
     const char *mark = model->busy ? "!" : "";
@@ -240,7 +240,7 @@ static void put_files(FILE *out, const dv_comparison *comparison)
 {
     fputs("<section>\n<h2>Files</h2>\n<dl>\n", out);
     for (size_t i = 0; i < comparison->count; i++) {
-        const dv_measured *model = &comparison->models[i];
+        const dv_model_figures *model = &comparison->models[i];
         fputs("<dt>", out);
         dv_svg_text(out, model->name);
         fputs("</dt><dd class=\"file\">", out);

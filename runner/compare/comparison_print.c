@@ -10,7 +10,7 @@
 
 /* ---- Numbers ---- */
 
-int64_t dv_measured_size(const dv_measured *model)
+int64_t dv_model_figures_size(const dv_model_figures *model)
 {
     return model->bytes[model->file >= 0 ? model->file : DV_CHECKPOINT_FP32];
 }
@@ -35,7 +35,7 @@ const char *dv_show_bytes(int64_t bytes, char text[DV_SHORT_SIZE])
     return text;
 }
 
-static double mflops(const dv_measured *model)
+static double mflops(const dv_model_figures *model)
 {
     return 2e-6 * (double)model->macs;
 }
@@ -43,7 +43,7 @@ static double mflops(const dv_measured *model)
 /* ---- The table ---- */
 
 /* "5.252*": megabytes, and whether that is the file as it is. */
-static const char *show_size(const dv_measured *model, int precision, char text[DV_SHORT_SIZE])
+static const char *show_size(const dv_model_figures *model, int precision, char text[DV_SHORT_SIZE])
 {
     if (model->bytes[precision] < 0)
         return "";
@@ -53,7 +53,7 @@ static const char *show_size(const dv_measured *model, int precision, char text[
 }
 
 /* "264.9!": a figure, and whether the machine was busy. */
-static const char *show_time(const dv_measured *model, int digits, double value,
+static const char *show_time(const dv_model_figures *model, int digits, double value,
                              char text[DV_SHORT_SIZE])
 {
     snprintf(text, DV_SHORT_SIZE, "%.*f%s", digits, value, model->busy ? "!" : "");
@@ -68,7 +68,7 @@ static void print_accuracy(const dv_accuracy *accuracy, FILE *out)
     fputc('\n', out);
 }
 
-static void print_row(const dv_measured *model, int width, FILE *out)
+static void print_row(const dv_model_figures *model, int width, FILE *out)
 {
     char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
     char rate[DV_SHORT_SIZE], first[DV_SHORT_SIZE];
@@ -197,7 +197,7 @@ static void put_bytes(int64_t bytes, FILE *out)
     fputc(',', out);
 }
 
-static void put_row(const dv_measured *model, FILE *out)
+static void put_row(const dv_model_figures *model, FILE *out)
 {
     static const char *const files[] = {"", "fp32", "fp16"};
     const dv_accuracy *accuracy = &model->accuracy;
@@ -246,7 +246,7 @@ static json_t *accuracy_json(const dv_accuracy *accuracy)
                      "interval_95", accuracy->low, accuracy->high);
 }
 
-json_t *dv_measured_json(const dv_measured *model)
+json_t *dv_model_figures_json(const dv_model_figures *model)
 {
     static const char *const files[] = {"fp32", "fp16"};
     return json_pack(
@@ -269,7 +269,7 @@ void dv_comparison_json(const dv_comparison *comparison, FILE *out)
 {
     json_t *models = json_array();
     for (size_t i = 0; i < comparison->count; i++)
-        json_array_append_new(models, dv_measured_json(&comparison->models[i]));
+        json_array_append_new(models, dv_model_figures_json(&comparison->models[i]));
     json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:o}", DV_JSON_GENERATOR,
                              DV_JSON_DECAVOX, "version", DV_VERSION, "program", comparison->program,
                              "machine", dv_text_json(comparison->machine), "device",

@@ -48,7 +48,7 @@ dv_status dv__run_check(const char *folder)
 }
 
 /* "lr=0.003" of "runs/lr=0.003"; of a path that ends in dots, the name of the folder there. */
-static void name_of(const char *folder, dv_measured *model)
+static void name_of(const char *folder, dv_model_figures *model)
 {
     char real[PATH_MAX];
     const char *slash = strrchr(folder, '/');
@@ -99,7 +99,7 @@ static dv_status read_report(const char *folder, const char *protocol, dv_accura
 }
 
 /* How the same run is had again. */
-static dv_status tell_command(const char *folder, dv_measured *model)
+static dv_status tell_command(const char *folder, dv_model_figures *model)
 {
     char config[DV_STRING_SIZE + 16], *command;
     snprintf(config, sizeof config, "%s/config.yaml", folder);
@@ -111,7 +111,7 @@ static dv_status tell_command(const char *folder, dv_measured *model)
     return DV_OK;
 }
 
-dv_status dv__run_read(const char *folder, const char *protocol, dv_measured *model)
+dv_status dv__run_read(const char *folder, const char *protocol, dv_model_figures *model)
 {
     int written = snprintf(model->path, sizeof model->path, "%s/model.safetensors", folder);
     if (written < 0 || (size_t)written >= sizeof model->path)

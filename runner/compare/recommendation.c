@@ -21,7 +21,7 @@ const char *const dv_use_case_rules[] = {
 
 /* What a rule works with. */
 typedef struct choice {
-    const dv_measured *models;
+    const dv_model_figures *models;
     size_t count;
     dv_use_case use_case;
     const dv_limits *limits;
@@ -34,14 +34,14 @@ double dv_error_rate(const dv_accuracy *accuracy)
     return ((double)(accuracy->count - accuracy->correct) + 0.5) / ((double)accuracy->count + 1);
 }
 
-static bool knows(const choice *c, const dv_measured *model)
+static bool knows(const choice *c, const dv_model_figures *model)
 {
     return dv_accuracy_known(&model->accuracy) &&
            strcmp(model->accuracy.protocol, c->protocol) == 0;
 }
 
 /* -1 where it is not known. */
-static double accuracy_of(const choice *c, const dv_measured *model)
+static double accuracy_of(const choice *c, const dv_model_figures *model)
 {
     return knows(c, model) ? dv_accuracy_share(&model->accuracy) : -1;
 }
@@ -54,14 +54,14 @@ static bool needs_accuracy(dv_use_case use_case)
 }
 
 /* Whether the rule speaks of models of this kind. */
-static bool is_kind(const choice *c, const dv_measured *model)
+static bool is_kind(const choice *c, const dv_model_figures *model)
 {
     if (c->use_case == DV_USE_RESEARCH)
         return model->attention > 0 && !model->ensemble;
     return c->use_case != DV_USE_ENSEMBLE || model->ensemble;
 }
 
-static bool obeys(const choice *c, const dv_measured *model)
+static bool obeys(const choice *c, const dv_model_figures *model)
 {
     if (!is_kind(c, model) || (needs_accuracy(c->use_case) && !knows(c, model)))
         return false;
@@ -69,7 +69,7 @@ static bool obeys(const choice *c, const dv_measured *model)
 }
 
 /* The lower the better. */
-static double cost(const choice *c, const dv_measured *model)
+static double cost(const choice *c, const dv_model_figures *model)
 {
     switch (c->use_case) {
     case DV_USE_SPEED:
@@ -83,7 +83,7 @@ static double cost(const choice *c, const dv_measured *model)
     }
 }
 
-static bool is_better(const choice *c, const dv_measured *a, const dv_measured *b)
+static bool is_better(const choice *c, const dv_model_figures *a, const dv_model_figures *b)
 {
     double left = cost(c, a), right = cost(c, b);
     if (left < right || left > right)
@@ -96,17 +96,17 @@ static bool is_better(const choice *c, const dv_measured *a, const dv_measured *
 /* ---- Limits ---- */
 
 /* Times too much, 1 or less: met. Unknown is not enough of anything. */
-static double excess_latency(const choice *c, const dv_measured *model)
+static double excess_latency(const choice *c, const dv_model_figures *model)
 {
     return c->limits->latency > 0 ? model->p99 / c->limits->latency : 0;
 }
 
-static double excess_bytes(const choice *c, const dv_measured *model)
+static double excess_bytes(const choice *c, const dv_model_figures *model)
 {
-    return c->limits->bytes > 0 ? (double)dv_measured_size(model) / c->limits->bytes : 0;
+    return c->limits->bytes > 0 ? (double)dv_model_figures_size(model) / c->limits->bytes : 0;
 }
 
-static double excess_errors(const choice *c, const dv_measured *model)
+static double excess_errors(const choice *c, const dv_model_figures *model)
 {
     if (!(c->limits->accuracy > 0))
         return 0;
@@ -119,12 +119,12 @@ static double excess_errors(const choice *c, const dv_measured *model)
                 1 + 1e-9);
 }
 
-static double worst_excess(const choice *c, const dv_measured *model)
+static double worst_excess(const choice *c, const dv_model_figures *model)
 {
     return fmax(excess_errors(c, model), fmax(excess_latency(c, model), excess_bytes(c, model)));
 }
 
-static bool meets(const choice *c, const dv_measured *model)
+static bool meets(const choice *c, const dv_model_figures *model)
 {
     return worst_excess(c, model) <= 1;
 }
@@ -146,7 +146,7 @@ static void add_miss(char *miss, const char *format, ...)
     va_end(arguments);
 }
 
-static void tell_accuracy_miss(const choice *c, const dv_measured *model, char *miss)
+static void tell_accuracy_miss(const choice *c, const dv_model_figures *model, char *miss)
 {
     if (!knows(c, model))
         add_miss(miss, "no accuracy is known%s%s", c->protocol[0] != '\0' ? " by " : "",
@@ -156,7 +156,7 @@ static void tell_accuracy_miss(const choice *c, const dv_measured *model, char *
                  100 * dv_accuracy_share(&model->accuracy), 100 * c->limits->accuracy);
 }
 
-static void tell_miss(const choice *c, const dv_measured *model, char *miss)
+static void tell_miss(const choice *c, const dv_model_figures *model, char *miss)
 {
     char is[DV_SHORT_SIZE], most[DV_SHORT_SIZE];
     if (!is_kind(c, model))
@@ -168,13 +168,13 @@ static void tell_miss(const choice *c, const dv_measured *model, char *miss)
         add_miss(miss, "p99 %s instead of at most %s", dv_show_seconds(model->p99, is),
                  dv_show_seconds(c->limits->latency, most));
     if (excess_bytes(c, model) > 1)
-        add_miss(miss, "%s instead of at most %s", dv_show_bytes(dv_measured_size(model), is),
+        add_miss(miss, "%s instead of at most %s", dv_show_bytes(dv_model_figures_size(model), is),
                  dv_show_bytes((int64_t)c->limits->bytes, most));
 }
 
 /* First by kind, then by whether the accuracy that is asked for is known, then by the limit that is
    missed by the largest factor. */
-static bool is_nearer(const choice *c, const dv_measured *a, const dv_measured *b)
+static bool is_nearer(const choice *c, const dv_model_figures *a, const dv_model_figures *b)
 {
     if (is_kind(c, a) != is_kind(c, b))
         return is_kind(c, a);
@@ -191,7 +191,7 @@ static bool is_nearer(const choice *c, const dv_measured *a, const dv_measured *
 
 /* ---- The answer ---- */
 
-const char *dv_common_protocol(const dv_measured *models, size_t count)
+const char *dv_common_protocol(const dv_model_figures *models, size_t count)
 {
     const char *best = "";
     size_t most = 0;
@@ -209,11 +209,11 @@ const char *dv_common_protocol(const dv_measured *models, size_t count)
 }
 
 /* The best that is not `but`, or NULL. */
-static const dv_measured *best_of(const choice *c, const dv_measured *but)
+static const dv_model_figures *best_of(const choice *c, const dv_model_figures *but)
 {
-    const dv_measured *best = NULL;
+    const dv_model_figures *best = NULL;
     for (size_t i = 0; i < c->count; i++) {
-        const dv_measured *model = &c->models[i];
+        const dv_model_figures *model = &c->models[i];
         if (model == but || !obeys(c, model) || !meets(c, model))
             continue;
         if (best == NULL || is_better(c, model, best))
@@ -222,7 +222,7 @@ static const dv_measured *best_of(const choice *c, const dv_measured *but)
     return best;
 }
 
-void dv_recommend(const dv_measured *models, size_t count, dv_use_case use_case,
+void dv_recommend(const dv_model_figures *models, size_t count, dv_use_case use_case,
                   const dv_limits *limits, dv_recommendation *out)
 {
     *out = (dv_recommendation){.best = NULL};

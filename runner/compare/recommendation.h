@@ -25,24 +25,25 @@ extern const char *const dv_use_case_rules[]; /* (DV_USE_CASES), a sentence each
 /* What a model must meet; 0: anything goes. */
 typedef struct dv_limits {
     double latency;  /* s, the most for p99 */
-    double bytes;    /* the most for dv_measured_size */
+    double bytes;    /* the most for dv_model_figures_size */
     double accuracy; /* the least share of clips that are right */
 } dv_limits;
 
 enum { DV_MISS_SIZE = 512 };
 
 typedef struct dv_recommendation {
-    const dv_measured *best;    /* NULL: no model will do */
-    const dv_measured *second;  /* the best of the others; NULL: there is none */
-    const dv_measured *nearest; /* where no model will do: what is nearest to it; NULL: no models */
-    char miss[DV_MISS_SIZE];    /* what that lacks: "p99 1.52 ms instead of at most 1 ms" */
-    double highest;             /* accuracy of those within the limits; 0: none is known */
-    char protocol[64];          /* by which the accuracies are; "": none is known */
+    const dv_model_figures *best;   /* NULL: no model will do */
+    const dv_model_figures *second; /* the best of the others; NULL: there is none */
+    const dv_model_figures
+        *nearest;            /* where no model will do: what is nearest to it; NULL: no models */
+    char miss[DV_MISS_SIZE]; /* what that lacks: "p99 1.52 ms instead of at most 1 ms" */
+    double highest;          /* accuracy of those within the limits; 0: none is known */
+    char protocol[64];       /* by which the accuracies are; "": none is known */
 } dv_recommendation;
 
 /* models (count), borrowed by *out. Accuracies by different protocols cannot be compared: that
    counts which most models have, the first of them where several do. */
-void dv_recommend(const dv_measured *models, size_t count, dv_use_case use_case,
+void dv_recommend(const dv_model_figures *models, size_t count, dv_use_case use_case,
                   const dv_limits *limits, dv_recommendation *out);
 
 /* Wrong answers by the number of clips, (wrong + 1/2) / (clips + 1): that none of a few was wrong

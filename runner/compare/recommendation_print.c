@@ -14,13 +14,13 @@ enum { TEXT_SIZE = 512, COMMAND_SIZE = 2048 + 128 };
 
 /* ---- What is said of a model ---- */
 
-static bool is_known(const dv_measured *model, const dv_recommendation *answer)
+static bool is_known(const dv_model_figures *model, const dv_recommendation *answer)
 {
     return dv_accuracy_known(&model->accuracy) &&
            strcmp(model->accuracy.protocol, answer->protocol) == 0;
 }
 
-static void describe_accuracy(const dv_measured *model, const dv_recommendation *answer,
+static void describe_accuracy(const dv_model_figures *model, const dv_recommendation *answer,
                               char text[TEXT_SIZE])
 {
     const dv_accuracy *accuracy = &model->accuracy;
@@ -36,7 +36,7 @@ static void describe_accuracy(const dv_measured *model, const dv_recommendation 
 }
 
 /* The numbers that the rule looks at. */
-static void describe_rank(dv_use_case use_case, const dv_measured *model,
+static void describe_rank(dv_use_case use_case, const dv_model_figures *model,
                           const dv_recommendation *answer, char text[TEXT_SIZE])
 {
     char time[DV_SHORT_SIZE], product[DV_SHORT_SIZE];
@@ -56,7 +56,7 @@ static void describe_rank(dv_use_case use_case, const dv_measured *model,
         snprintf(text, TEXT_SIZE, "%" PRId64 " parameters, accuracy not known", model->parameters);
 }
 
-static void describe_speed(const dv_measured *model, char text[TEXT_SIZE])
+static void describe_speed(const dv_model_figures *model, char text[TEXT_SIZE])
 {
     char p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE], first[DV_SHORT_SIZE], peak[DV_SHORT_SIZE];
     char size[DV_SHORT_SIZE];
@@ -64,7 +64,7 @@ static void describe_speed(const dv_measured *model, char text[TEXT_SIZE])
              "p50 %s, p99 %s, %.0f clips/s at batch %" PRId64 ", %s on disk, first answer after "
              "%s with %s",
              dv_show_seconds(model->p50, p50), dv_show_seconds(model->p99, p99), model->throughput,
-             model->batch, dv_show_bytes(dv_measured_size(model), size),
+             model->batch, dv_show_bytes(dv_model_figures_size(model), size),
              dv_show_seconds(model->first_answer, first), dv_show_bytes(model->peak_memory, peak));
 }
 
@@ -75,14 +75,15 @@ static const char *show_factor(double factor, char text[DV_SHORT_SIZE])
 }
 
 /* What taking `other` in place of `best` would cost and gain. */
-static void describe_change(const dv_measured *best, const dv_measured *other,
+static void describe_change(const dv_model_figures *best, const dv_model_figures *other,
                             const dv_recommendation *answer, char text[TEXT_SIZE])
 {
     char p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE], size[DV_SHORT_SIZE], memory[DV_SHORT_SIZE];
     int length = snprintf(
         text, TEXT_SIZE, "p50 x %s, p99 x %s, size x %s, memory x %s, accuracy ",
         show_factor(other->p50 / best->p50, p50), show_factor(other->p99 / best->p99, p99),
-        show_factor((double)dv_measured_size(other) / (double)dv_measured_size(best), size),
+        show_factor((double)dv_model_figures_size(other) / (double)dv_model_figures_size(best),
+                    size),
         show_factor((double)other->peak_memory / (double)best->peak_memory, memory));
     const dv_accuracy *a = &best->accuracy, *b = &other->accuracy;
     if (!is_known(best, answer) || !is_known(other, answer)) {
@@ -118,7 +119,7 @@ static void describe_limits(const dv_limits *limits, char text[TEXT_SIZE])
 /* ---- Commands ---- */
 
 /* False: nobody has written down how it was trained. */
-static bool train_command(const dv_measured *model, char text[COMMAND_SIZE])
+static bool train_command(const dv_model_figures *model, char text[COMMAND_SIZE])
 {
     if (model->command[0] != '\0')
         snprintf(text, COMMAND_SIZE, "%s", model->command);
@@ -130,7 +131,7 @@ static bool train_command(const dv_measured *model, char text[COMMAND_SIZE])
     return true;
 }
 
-static void use_command(const dv_measured *model, char text[COMMAND_SIZE])
+static void use_command(const dv_model_figures *model, char text[COMMAND_SIZE])
 {
     char path[DV_STRING_SIZE + 32], *command;
     if (model->is_checkpoint)
@@ -153,7 +154,7 @@ static void print_line(FILE *out, const char *name, const char *text)
         fprintf(out, "%-10s %s\n", name, dv_show(text).text);
 }
 
-static void print_commands(FILE *out, const dv_measured *model)
+static void print_commands(FILE *out, const dv_model_figures *model)
 {
     char command[COMMAND_SIZE];
     if (train_command(model, command))
@@ -167,7 +168,7 @@ static void print_commands(FILE *out, const dv_measured *model)
     print_line(out, "use", command);
 }
 
-static void print_model(FILE *out, const dv_measured *model, const dv_recommendation *answer)
+static void print_model(FILE *out, const dv_model_figures *model, const dv_recommendation *answer)
 {
     char text[TEXT_SIZE];
     describe_accuracy(model, answer, text);
@@ -179,12 +180,12 @@ static void print_model(FILE *out, const dv_measured *model, const dv_recommenda
 /* The names of the models that the figure of `in` is true of, after `name`; nothing where it is of
    none. */
 static void print_names(FILE *out, const char *name, const dv_comparison *comparison,
-                        bool (*in)(const dv_measured *model, const dv_recommendation *answer),
+                        bool (*in)(const dv_model_figures *model, const dv_recommendation *answer),
                         const dv_recommendation *answer, const char *text)
 {
     const char *before = "";
     for (size_t i = 0; i < comparison->count; i++) {
-        const dv_measured *model = &comparison->models[i];
+        const dv_model_figures *model = &comparison->models[i];
         if (!in(model, answer))
             continue;
         if (before[0] == '\0')
@@ -196,14 +197,14 @@ static void print_names(FILE *out, const char *name, const dv_comparison *compar
         fprintf(out, ": %s\n", text);
 }
 
-static bool is_busy(const dv_measured *model, const dv_recommendation *answer)
+static bool is_busy(const dv_model_figures *model, const dv_recommendation *answer)
 {
     (void)answer;
     return model->busy;
 }
 
 /* Measured, but on other clips than the models that are compared. */
-static bool is_elsewhere(const dv_measured *model, const dv_recommendation *answer)
+static bool is_elsewhere(const dv_model_figures *model, const dv_recommendation *answer)
 {
     return dv_accuracy_known(&model->accuracy) && !is_known(model, answer);
 }
@@ -237,7 +238,7 @@ void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_cas
                             const dv_limits *limits, const dv_recommendation *answer, FILE *out)
 {
     char text[TEXT_SIZE];
-    const dv_measured *told = answer->best != NULL ? answer->best : answer->nearest;
+    const dv_model_figures *told = answer->best != NULL ? answer->best : answer->nearest;
     if (answer->best != NULL)
         fprintf(out, "%s: %s (%s)\n\n", dv_use_case_names[use_case], dv_show(told->name).text,
                 dv_show(told->path).text);
@@ -281,12 +282,12 @@ static json_t *limit_json(double limit, double unit)
     return limit > 0 ? json_real(limit * unit) : json_null();
 }
 
-static json_t *model_json(const dv_measured *model)
+static json_t *model_json(const dv_model_figures *model)
 {
-    return model != NULL ? dv_measured_json(model) : json_null();
+    return model != NULL ? dv_model_figures_json(model) : json_null();
 }
 
-static json_t *commands_json(const dv_measured *model)
+static json_t *commands_json(const dv_model_figures *model)
 {
     char train[COMMAND_SIZE], use[COMMAND_SIZE];
     bool known = train_command(model, train);
@@ -298,7 +299,7 @@ static json_t *commands_json(const dv_measured *model)
 void dv_recommendation_json(const dv_comparison *comparison, dv_use_case use_case,
                             const dv_limits *limits, const dv_recommendation *answer, FILE *out)
 {
-    const dv_measured *told = answer->best != NULL ? answer->best : answer->nearest;
+    const dv_model_figures *told = answer->best != NULL ? answer->best : answer->nearest;
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:{s:o, s:o, s:o}, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
         DV_JSON_GENERATOR, DV_JSON_DECAVOX, "use_case", dv_use_case_names[use_case], "rule",

@@ -74,7 +74,7 @@ static void put_header(FILE *out, const dv_data_summary *s)
     dv_html_entry(out, "Data", s->data->path);
     dv_html_entry(out, "Split", s->data->split);
     snprintf(text, sizeof text, "%zu: %zu training, %zu validation, %zu test", s->dataset->count,
-             s->parts[DV_TRAIN], s->parts[DV_VALIDATION], s->parts[DV_TEST]);
+             s->parts[DV_PART_TRAIN], s->parts[DV_PART_VALIDATION], s->parts[DV_PART_TEST]);
     dv_html_entry(out, "Clips", text);
     snprintf(text, sizeof text, "%zu", s->dataset->label_count);
     dv_html_entry(out, "Classes", text);
@@ -156,7 +156,8 @@ static void put_classes(FILE *out, const dv_data_summary *s)
         fputs("<tr><th scope=\"row\">", out);
         dv_svg_text(out, s->dataset->labels[i]);
         fprintf(out, "</th><td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td></tr>\n",
-                parts[DV_TRAIN], parts[DV_VALIDATION], parts[DV_TEST], dv_data_class_clips(s, i));
+                parts[DV_PART_TRAIN], parts[DV_PART_VALIDATION], parts[DV_PART_TEST],
+                dv_data_class_clips(s, i));
     }
     end_table(out);
 }

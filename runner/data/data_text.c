@@ -66,8 +66,9 @@ static void put_classes(FILE *out, const dv_data_summary *s)
     fprintf(out, "\n%10s%12s%10s%10s  %s\n", "training", "validation", "test", "clips", "class");
     for (size_t i = 0; i < s->dataset->label_count; i++) {
         const size_t *parts = s->classes + i * DV_PART_COUNT;
-        fprintf(out, "%10zu%12zu%10zu%10zu  %s\n", parts[DV_TRAIN], parts[DV_VALIDATION],
-                parts[DV_TEST], dv_data_class_clips(s, i), dv_show(s->dataset->labels[i]).text);
+        fprintf(out, "%10zu%12zu%10zu%10zu  %s\n", parts[DV_PART_TRAIN], parts[DV_PART_VALIDATION],
+                parts[DV_PART_TEST], dv_data_class_clips(s, i),
+                dv_show(s->dataset->labels[i]).text);
     }
 }
 
@@ -84,7 +85,7 @@ void dv_data_text(const dv_data_summary *s, FILE *out)
     fprintf(out, "%-12s%s, split %s\n", "data", dv_show(s->data->path).text,
             dv_show(s->data->split).text);
     fprintf(out, "%-12s%zu: %zu training, %zu validation, %zu test\n", "clips", s->dataset->count,
-            s->parts[DV_TRAIN], s->parts[DV_VALIDATION], s->parts[DV_TEST]);
+            s->parts[DV_PART_TRAIN], s->parts[DV_PART_VALIDATION], s->parts[DV_PART_TEST]);
     fprintf(out, "%-12s%zu\n", "classes", s->dataset->label_count);
     put_speakers(out, s);
     fprintf(out, "%-12sleast %.2f s, median %.2f s, %.2f s at 95 %%, most %.2f s, total %.1f s\n",

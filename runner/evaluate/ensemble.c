@@ -193,7 +193,7 @@ static dv_status fill(const dv_ensemble_member *members, int count, dv_params *p
         DV_TRY(dv_transfer_all(dv_predictor_params(members[i].predictor), members[i].name, params));
         weight[i] = (float)log(members[i].share);
     }
-    return dv_params_write(params, dv_params_find(params, MIX ".weight"), DV_VALUES, weight);
+    return dv_params_write(params, dv_params_find(params, MIX ".weight"), DV_BUFFER_VALUES, weight);
 }
 
 dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const char *path)

@@ -42,7 +42,7 @@ void dv_evaluated_warn(const dv_evaluated *asked, const char *who, const dv_tree
 {
     const dv_tree *before = dv_tree_get(dv_tree_get(config, "pretrain"), "data");
     const char *where = NULL;
-    if (asked->data[0] == '\0' || asked->split[0] != '\0' || asked->part == DV_TRAIN)
+    if (asked->data[0] == '\0' || asked->split[0] != '\0' || asked->part == DV_PART_TRAIN)
         return;
     if (lists(dv_tree_get(config, "data"), asked->data))
         where = "data.more";

@@ -157,9 +157,9 @@ void dv_forward_close(dv_forward *forward)
 dv_status dv_forward_run(void *user)
 {
     dv_forward *forward = user;
-    dv_run run = {.training = false};
+    dv_pass pass = {.training = false};
     DV_TRY(dv_plan_upload(forward->plan, forward->input, forward->features));
-    DV_TRY(dv_plan_forward(forward->plan, &run));
+    DV_TRY(dv_plan_forward(forward->plan, &pass));
     return dv_plan_download(forward->plan, forward->output, forward->logits);
 }
 

@@ -98,7 +98,7 @@ static void put_part(FILE *out, const html_page *page)
     fprintf(out, "<p>of the <b>%s</b> of the split <b>", names[part]);
     dv_svg_text(out, page->data->split);
     fputs("</b>", out);
-    if (part == DV_VALIDATION && page->metrics != NULL)
+    if (part == DV_PART_VALIDATION && page->metrics != NULL)
         fputs(", which has no test part: these clips chose the epoch, so this is no test", out);
     fputs("</p>\n", out);
 }

@@ -40,7 +40,8 @@ static dv_status see_clips(const dv_dataset *dataset, seen *out)
     DV_TRY(dv_calloc(dataset->count, sizeof *seconds, &seconds));
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
-        if (clip->part != DV_TRAIN || clip->length > 0) /* a stretch of a longer file: no word */
+        if (clip->part != DV_PART_TRAIN ||
+            clip->length > 0) /* a stretch of a longer file: no word */
             continue;
         seconds[out->clips++] = (double)clip->sound.frames / (double)clip->sound.sample_rate;
         out->high += clip->sound.sample_rate >= high_rate;

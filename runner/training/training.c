@@ -123,15 +123,16 @@ static bool has_part(const dv_training *training, dv_part part)
 static dv_status leave_out_tested(dv_training *training)
 {
     dv_dataset later;
-    size_t left;
+    size_t removed;
     if (training->request->later == NULL)
         return DV_OK;
     DV_TRY(dv_dataset_prepare(&training->request->later->data, &later));
-    dv_status status = dv_dataset_leave_out_tested(&training->dataset, &later, &left);
+    dv_status status = dv_dataset_leave_out_tested(&training->dataset, &later, &removed);
     dv_dataset_free(&later);
-    if (status == DV_OK && left > 0)
+    if (status == DV_OK && removed > 0)
         dv_run_print(&training->folder,
-                     "%zu clips left out: they test or validate the training after this one", left);
+                     "%zu clips left out: they test or validate the training after this one",
+                     removed);
     return status;
 }
 
@@ -159,7 +160,7 @@ static dv_status load_data(dv_training *training)
     DV_TRY(status);
     DV_TRY(leave_out_tested(training));
     DV_TRY(look_at_data(training));
-    if (training->request->needs_test && !has_part(training, DV_TEST))
+    if (training->request->needs_test && !has_part(training, DV_PART_TEST))
         return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
                        experiment->data.split);
     DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
@@ -294,7 +295,7 @@ static dv_status set_up(dv_training *training)
     DV_TRY(dv_context_open(training->device, training->request->threads, log, &training->context));
     if (strcmp(training->device, "auto") == 0) /* the report is made on the same device */
         snprintf(training->device, sizeof training->device, "%s", training->context->backend->name);
-    if (training->request->step_dot[0] != '\0' && training->context->backend->record == NULL)
+    if (training->request->step_dot[0] != '\0' && training->context->backend->capture == NULL)
         return DV_FAIL(DV_EARG, "--step_dot: %s records no steps; a GPU does",
                        training->context->backend->name);
     const char *note = training->experiment->resolved.note;
@@ -351,7 +352,7 @@ static dv_status write_report(dv_training *training, const char *model)
                                                      .algorithms = training->context->algorithms,
                                                      .log = training->context->log},
                              &predictor));
-    dv_part part = has_part(training, DV_TEST) ? DV_TEST : DV_VALIDATION;
+    dv_part part = has_part(training, DV_PART_TEST) ? DV_PART_TEST : DV_PART_VALIDATION;
     dv_report report = {.predictor = predictor, .part = part};
     dv_status status;
     if (has_part(training, part)) {
@@ -375,7 +376,7 @@ static void tell_of_recording(dv_training *training)
     const char *path = training->request->step_dot;
     const dv_log *log = &training->context->log;
     dv_train_counters counters = dv_trainer_counters(training->trainer);
-    if (training->context->backend->record != NULL)
+    if (training->context->backend->capture != NULL)
         dv_run_print(&training->folder,
                      "%" PRIu64 " steps replayed, %" PRIu64 " call by call; a recorded step has "
                      "%zu nodes",

@@ -172,7 +172,7 @@ static void export(dv_predictor *predictor, const char *path)
             continue;
         fuzz_must(status);
         fuzz_must(dv_checkpoint_open(path, &again));
-        fuzz_must(dv_checkpoint_read(&again, params, DV_VALUES));
+        fuzz_must(dv_checkpoint_read(&again, params, DV_BUFFER_VALUES));
         dv_checkpoint_close(&again);
         remove(path);
     }

@@ -43,21 +43,21 @@ static const dv_comparison comparison = {.options = &options,
                                          .machine = "machine",
                                          .libraries = "libraries",
                                          .program = "program"};
-static const dv_measured measured = {.content = "content",
-                                     .date = "2026-01-01T00:00:00Z",
-                                     .p50 = 1e-3,
-                                     .p99 = 2e-3,
-                                     .throughput = 1e3,
-                                     .batch = 8};
+static const dv_model_figures measured = {.content = "content",
+                                          .date = "2026-01-01T00:00:00Z",
+                                          .p50 = 1e-3,
+                                          .p99 = 2e-3,
+                                          .throughput = 1e3,
+                                          .batch = 8};
 
 /* Keeps measurements below `folder`, an absolute path, and finds the file: its name is a digest. */
-static void keep(const char *folder, const dv_measured *model, char path[PATH_SIZE])
+static void keep(const char *folder, const dv_model_figures *model, char path[PATH_SIZE])
 {
     char pattern[PATH_SIZE];
     glob_t found;
     if (folder[0] != '/' || setenv("XDG_CACHE_HOME", folder, 1) != 0)
         fuzz_must(DV_FAIL(DV_EARG, "%s: no folder for caches", folder)); /* not in the user's */
-    dv__measured_keep(&comparison, model);
+    dv__model_figures_keep(&comparison, model);
     snprintf(pattern, sizeof pattern, "%s/decavox/*.json", folder);
     if (glob(pattern, 0, NULL, &found) != 0)
         fuzz_must(DV_FAIL(DV_EIO, "no %s", pattern));
@@ -87,13 +87,13 @@ void fuzz_write_seeds(const char *folder)
 static void recall(const char *folder, const char *report)
 {
     char path[PATH_SIZE];
-    dv_measured model = measured;
+    dv_model_figures model = measured;
     keep(folder, &model, path);
     if (rename(report, path) != 0)
         fuzz_must(DV_FAIL(DV_EIO, "no %s", report));
-    if (dv__measured_recall(&comparison, &model)) {
+    if (dv__model_figures_recall(&comparison, &model)) {
         keep(folder, &model, path);
-        if (!dv__measured_recall(&comparison, &model))
+        if (!dv__model_figures_recall(&comparison, &model))
             fuzz_must(DV_FAIL(DV_EFORMAT, "what was kept is not recalled"));
     }
     remove_kept(folder, path);

@@ -85,12 +85,12 @@ static bool visit_values(dv_params *params, double by)
         size_t count = (size_t)params->items[i].count;
         float *values;
         fuzz_must(dv_calloc(count, sizeof *values, &values));
-        fuzz_must(dv_params_read(params, i, DV_VALUES, values));
+        fuzz_must(dv_params_read(params, i, DV_BUFFER_VALUES, values));
         for (size_t k = 0; k < count; k++)
             finite = finite && isfinite(values[k]);
         move_values(&numbers, by, values, (int64_t)count);
         if (by > 0)
-            fuzz_must(dv_params_write(params, i, DV_VALUES, values));
+            fuzz_must(dv_params_write(params, i, DV_BUFFER_VALUES, values));
         free(values);
     }
     return finite;
@@ -260,17 +260,17 @@ static dv_status predict(const setup *s, const char *device, float *logits)
     return status;
 }
 
-static dv_status answer_moved(const setup *s, dv_plan *plan, int output, dv_batch *batch,
+static dv_status answer_moved(const setup *s, dv_plan *plan, int output, dv_batch_workspace *batch,
                               float *features, float *logits)
 {
     draw numbers = {3};
-    const dv_run run = {.training = false};
+    const dv_pass pass = {.training = false};
     int64_t size = dv_frontend_rows(s->frontend) * dv_frontend_frames(s->frontend);
     for (int64_t i = 0; i < TONE_CLIPS; i++) {
         dv_batch_features(batch, &s->moved, &i, 1, NULL, features);
         move_values(&numbers, rounding, features, size);
         DV_TRY(dv_plan_upload(plan, 0, features)); /* the graph's first node, its last the answer */
-        DV_TRY(dv_plan_forward(plan, &run));
+        DV_TRY(dv_plan_forward(plan, &pass));
         DV_TRY(dv_plan_download(plan, output, logits + i * FUZZ_CLASSES));
     }
     return DV_OK;
@@ -282,7 +282,7 @@ static dv_status predict_moved(const setup *s, float *logits)
     dv_status status;
     dv_predictor *predictor = NULL;
     dv_plan *plan = NULL;
-    dv_batch *batch = NULL;
+    dv_batch_workspace *batch = NULL;
     float *features = NULL;
     dv_predictor_options options = {.device = "ref", .threads = 1};
     int64_t size = dv_frontend_rows(s->frontend) * dv_frontend_frames(s->frontend);
@@ -353,7 +353,7 @@ static void move_clips(dv_dataset *dataset)
 /* The size of the largest feature of all clips. */
 static dv_status find_largest(const setup *s, double *largest)
 {
-    dv_batch *batch;
+    dv_batch_workspace *batch;
     float *features;
     int64_t size = dv_frontend_rows(s->frontend) * dv_frontend_frames(s->frontend);
     DV_TRY(dv_batch_create(s->frontend, NULL, 1, &batch));

@@ -17,7 +17,7 @@ static void make_clip(const dv_frontend *frontend, int number, dv_clip *clip)
     clip->count = (int64_t)(lengths[turn] * (double)dv_frontend_samples(frontend));
     clip->label = label;
     clip->index = -1;
-    clip->part = turn < TONE_TRAINING ? DV_TRAIN : DV_VALIDATION;
+    clip->part = turn < TONE_TRAINING ? DV_PART_TRAIN : DV_PART_VALIDATION;
     fuzz_must(dv_calloc((size_t)clip->count, sizeof *clip->samples, &clip->samples));
     double pitch = 0.02 * pow(1.7, label) * (0.95 + 0.1 * draw_share(&numbers)); /* of the rate */
     for (int64_t i = 0; i < clip->count && number != 4; i++) {

@@ -71,7 +71,8 @@ static bool is_poison(const char *memory, size_t bytes, size_t phase, uint32_t p
     return true;
 }
 
-static void note(guard *guarded, const dv_step *step, const char *what, const char *name, int index)
+static void note(guard *guarded, const dv_node_step *step, const char *what, const char *name,
+                 int index)
 {
     if (guarded->problem[0] == '\0')
         snprintf(guarded->problem, sizeof guarded->problem, "%s on %s: %s %s%d",
@@ -94,7 +95,7 @@ typedef struct guarded_block {
 
 typedef struct guarded_call {
     guard *guarded;
-    dv_step step; /* with pointers to the blocks */
+    dv_node_step step; /* with pointers to the blocks */
     guarded_block blocks[MAX_BLOCKS];
     int count;
 } guarded_call;
@@ -128,7 +129,7 @@ static size_t parameter_bytes(const guard *guarded, int index)
     return (size_t)elements * guarded->real->real_size;
 }
 
-static void begin(guarded_call *call, guard *guarded, const dv_step *step)
+static void begin(guarded_call *call, guard *guarded, const dv_node_step *step)
 {
     memset(call, 0, sizeof *call);
     call->guarded = guarded;
@@ -159,7 +160,7 @@ static void begin(guarded_call *call, guard *guarded, const dv_step *step)
 }
 
 /* Checks zones and inputs, hands results over, frees. */
-static void finish(guarded_call *call, dv_step *step)
+static void finish(guarded_call *call, dv_node_step *step)
 {
     guard *guarded = call->guarded;
     size_t zone = zone_bytes(guarded);
@@ -180,7 +181,8 @@ static void finish(guarded_call *call, dv_step *step)
 }
 
 /* Calls `pass`, forward or backward of the operation; its vector registers must end cleared. */
-static dv_status watched(guarded_call *call, const dv_step *step, dv_status (*pass)(dv_step *step))
+static dv_status watched(guarded_call *call, const dv_node_step *step,
+                         dv_status (*pass)(dv_node_step *step))
 {
     guard *guarded = call->guarded;
     if (guarded->watches_registers)
@@ -192,7 +194,7 @@ static dv_status watched(guarded_call *call, const dv_step *step, dv_status (*pa
     return status;
 }
 
-static dv_status guarded_plan(dv_planner *planner, dv_step *step)
+static dv_status guarded_plan(dv_planner *planner, dv_node_step *step)
 {
     guard *guarded = (guard *)(uintptr_t)step->context->backend;
     guarded->saved_bytes = guarded->scratch_bytes = 0;
@@ -202,7 +204,7 @@ static dv_status guarded_plan(dv_planner *planner, dv_step *step)
     return status;
 }
 
-static dv_status guarded_forward(dv_step *step)
+static dv_status guarded_forward(dv_node_step *step)
 {
     guard *guarded = (guard *)(uintptr_t)step->context->backend;
     guarded_call call;
@@ -215,7 +217,7 @@ static dv_status guarded_forward(dv_step *step)
     for (int i = 0; i < step->node->state_count; i++)
         call.step.state[i] = add_block(
             &call, (guarded_block){.original = step->state[i],
-                                   .result = step->run->training ? step->state[i] : NULL,
+                                   .result = step->pass->training ? step->state[i] : NULL,
                                    .name = "state ",
                                    .index = i,
                                    .bytes = parameter_bytes(guarded, step->node->states[i])});
@@ -246,7 +248,7 @@ static void poison_gradient(const guard *guarded, const dv_param *param, void *p
 }
 
 /* Gaps are where packing ones gives zero. Float backends only have layouts. */
-static void check_gaps(guard *guarded, const dv_step *step, int i, const float *packed)
+static void check_gaps(guard *guarded, const dv_node_step *step, int i, const float *packed)
 {
     const dv_param *param = &guarded->params->items[step->node->params[i]];
     if (param->layout == NULL)
@@ -265,7 +267,7 @@ static void check_gaps(guard *guarded, const dv_step *step, int i, const float *
     free(used);
 }
 
-static void backward_inputs(guarded_call *call, const dv_step *step)
+static void backward_inputs(guarded_call *call, const dv_node_step *step)
 {
     guard *guarded = call->guarded;
     unsigned reads = dv_node_backward_reads(step->node);
@@ -291,7 +293,7 @@ static void backward_inputs(guarded_call *call, const dv_step *step)
                                   .bytes = parameter_bytes(guarded, step->node->states[i])});
 }
 
-static dv_status guarded_backward(dv_step *step)
+static dv_status guarded_backward(dv_node_step *step)
 {
     guard *guarded = (guard *)(uintptr_t)step->context->backend;
     guarded_call call;
@@ -321,7 +323,7 @@ static dv_status guarded_backward(dv_step *step)
     return status;
 }
 
-static void guarded_drop(dv_step *step)
+static void guarded_drop(dv_node_step *step)
 {
     guard *guarded = (guard *)(uintptr_t)step->context->backend;
     guarded->real->impls[guarded->op]->drop(step);

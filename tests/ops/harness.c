@@ -46,7 +46,7 @@ dv_status op_rig_upload(op_rig *rig, const op_tensor *tensor)
     void *real = to_real(rig, tensor->value, tensor->count);
     bool value = tensor->kind == TENSOR_INPUT || tensor->kind == TENSOR_OUTPUT;
     dv_status status = value ? dv_plan_upload(rig->plan, tensor->index, real)
-                             : dv_params_write(rig->params, tensor->index, DV_VALUES, real);
+                             : dv_params_write(rig->params, tensor->index, DV_BUFFER_VALUES, real);
     free(real);
     return status;
 }
@@ -57,14 +57,14 @@ static dv_status fetch_value(op_rig *rig, const op_tensor *tensor, void *real)
 {
     return tensor->kind == TENSOR_OUTPUT
                ? dv_plan_download(rig->plan, tensor->index, real)
-               : dv_params_read(rig->params, tensor->index, DV_VALUES, real);
+               : dv_params_read(rig->params, tensor->index, DV_BUFFER_VALUES, real);
 }
 
 static dv_status fetch_gradient(op_rig *rig, const op_tensor *tensor, void *real)
 {
     return tensor->kind == TENSOR_INPUT
                ? dv_plan_download_gradient(rig->plan, tensor->index, real)
-               : dv_params_read(rig->params, tensor->index, DV_GRADIENTS, real);
+               : dv_params_read(rig->params, tensor->index, DV_BUFFER_GRADIENTS, real);
 }
 
 static dv_status fetch(op_rig *rig, const op_tensor *tensor, fetch_fn function, double *out)
@@ -239,7 +239,7 @@ dv_status op_rig_open(const op_case *item, const dv_backend *backend, const op_r
     rig->unrounded = options->unrounded;
     rig->magnitudes = options->magnitudes;
     rig->inference = options->inference || (item->flags & CASE_INFERENCE) != 0;
-    rig->run = (dv_run){.training = !rig->inference, .seed = RUN_SEED, .step = RUN_STEP};
+    rig->pass = (dv_pass){.training = !rig->inference, .seed = RUN_SEED, .step = RUN_STEP};
     guard_init(&rig->guard, backend, item->op);
     dv_status status = open_rig(rig, options);
     if (status != DV_OK) {
@@ -289,7 +289,7 @@ dv_status op_rig_forward(op_rig *rig)
         if (rig->tensors[i].kind == TENSOR_STATE)
             DV_TRY(reset_state(rig, &rig->tensors[i]));
     }
-    DV_TRY(dv_plan_forward(rig->plan, &rig->run));
+    DV_TRY(dv_plan_forward(rig->plan, &rig->pass));
     for (int i = 0; i < rig->tensor_count; i++) {
         op_tensor *tensor = &rig->tensors[i];
         if (tensor->kind == TENSOR_STATE || tensor->kind == TENSOR_OUTPUT)
@@ -304,7 +304,7 @@ dv_status op_rig_backward(op_rig *rig)
     dv_status status = dv_plan_upload_gradient(rig->plan, rig->output->index, real);
     free(real);
     DV_TRY(status);
-    DV_TRY(dv_plan_backward_from(rig->plan, &rig->run));
+    DV_TRY(dv_plan_backward_from(rig->plan, &rig->pass));
     for (int i = 0; i < rig->tensor_count; i++) {
         op_tensor *tensor = &rig->tensors[i];
         if (tensor->gradient != NULL && tensor->kind != TENSOR_OUTPUT)

@@ -69,7 +69,7 @@ typedef struct op_rig {
     dv_params *params;
     dv_graph *graph;
     dv_plan *plan;
-    dv_run run;
+    dv_pass pass;
     int node; /* the operation under test */
     op_tensor tensors[OP_RIG_TENSORS];
     int tensor_count;

@@ -89,8 +89,8 @@ static dv_status json_case(op_rig *rig)
     printf("{\"name\": \"%s\", \"op\": \"%s\", \"training\": %s, \"hash\": %" PRIu32 ",\n ",
            rig->item->name, dv_op_get(rig->item->op)->name, rig->inference ? "false" : "true",
            op_rig_hash(rig));
-    printf("\"seed\": %" PRIu64 ", \"step\": %" PRIu64 ", \"node\": %d,\n ", rig->run.seed,
-           rig->run.step, rig->node);
+    printf("\"seed\": %" PRIu64 ", \"step\": %" PRIu64 ", \"node\": %d,\n ", rig->pass.seed,
+           rig->pass.step, rig->node);
     DV_TRY(json_attributes(rig->item));
     printf(",\n \"tensors\": [");
     for (int i = 0; i < rig->tensor_count; i++) {

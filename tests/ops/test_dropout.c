@@ -50,8 +50,9 @@ static const op_case *find_case(const char *name)
 
 static bool stays(const op_rig *rig, int64_t e, double rate)
 {
-    dv_rng rng = {
-        .seed = rig->run.seed, .use = DV_RNG_DROPOUT + (uint32_t)rig->node, .step = rig->run.step};
+    dv_rng rng = {.seed = rig->pass.seed,
+                  .use = DV_RNG_DROPOUT + (uint32_t)rig->node,
+                  .step = rig->pass.step};
     uint32_t words[4];
     dv_rng_words(&rng, (uint32_t)(e / 4), words);
     return (double)dv_uniform_from_bits(words[e % 4]) >= rate;
@@ -85,9 +86,9 @@ static void check_share(const dv_backend *backend, const char *name, double low,
     double count = (double)rig->output->count;
     double share = (double)check_definition(rig) / count;
     assert_true(share > low && share < high);
-    rig->run.step++; /* another step, another mask: the definition holds there too */
+    rig->pass.step++; /* another step, another mask: the definition holds there too */
     check_definition(rig);
-    rig->run.seed += (uint64_t)1 << 40; /* all 64 bits of the seed count */
+    rig->pass.seed += (uint64_t)1 << 40; /* all 64 bits of the seed count */
     check_definition(rig);
     op_rig_close(rig);
 }

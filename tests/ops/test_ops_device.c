@@ -133,7 +133,7 @@ static void poison(op_rig *rig)
         else if (tensor->gradient != NULL && tensor->kind == TENSOR_INPUT)
             status = dv_plan_upload_gradient(rig->plan, tensor->index, nan);
         else if (tensor->gradient != NULL)
-            status = dv_params_write(rig->params, tensor->index, DV_GRADIENTS, nan);
+            status = dv_params_write(rig->params, tensor->index, DV_BUFFER_GRADIENTS, nan);
         free(nan);
         require_ok(rig->item->name, status);
     }
@@ -375,7 +375,7 @@ static void test_second_plan(void **state)
     for (int64_t i = 0; i < x->count; i++)
         values[i] = (float)x->value[i];
     require_ok("upload", dv_plan_upload(second, x->index, values));
-    require_ok("forward", dv_plan_forward(second, &(dv_run){0}));
+    require_ok("forward", dv_plan_forward(second, &(dv_pass){0}));
     require_ok("download", dv_plan_download(second, y->index, values));
     for (int64_t i = 0; i < y->count; i++)
         assert_true(values[i] == (float)y->value[i]);

@@ -478,11 +478,11 @@ static void measures(const subject *on)
     for (int i = 0; i < SAMPLES; i++)
         losses[i] = 0.5 * i;
     upload(&b, b.memory[2], losses, SAMPLES);
-    dv_measure measure = {.logits = b.memory[0],
-                          .targets = b.memory[1],
-                          .count = SAMPLES,
-                          .classes = CLASSES,
-                          .progress = b.progress};
+    dv_batch_metrics measure = {.logits = b.memory[0],
+                                .targets = b.memory[1],
+                                .count = SAMPLES,
+                                .classes = CLASSES,
+                                .progress = b.progress};
     require_ok(b.backend->optimizer->measure(b.context, &measure));
     dv_progress progress = get_progress(&b);
     assert_true(fabs(progress.loss_sum - loss) < 1e-5 * loss);

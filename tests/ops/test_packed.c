@@ -68,7 +68,7 @@ static void open_rig(rig *r, int64_t pixels, int64_t columns, bool depthwise,
     set_class(&r->packed.classes[0], 0, pixels, SEGMENTS, &r->packed);
     set_class(&r->packed.classes[1], 1, pixels, 0, &r->packed);
     dv_context context = {.threads = 1};
-    dv_packed_prepare(&(dv_step){.context = &context}, &r->packed);
+    dv_packed_prepare(&(dv_node_step){.context = &context}, &r->packed);
     r->packed.kernels = kernels;
     int64_t filled = (columns + 15) / 16 * 16;
     r->x_count = SAMPLES * r->packed.x_sample;
@@ -188,7 +188,7 @@ static void test_a_row_is_alone(void **state)
     float *x = draw(7, ROWS * IN), *w = draw(8, 96 * IN);
     float *all = calloc(ROWS * OUT, sizeof *all), *one = calloc(OUT, sizeof *one);
     dv_context context = {.threads = 3};
-    dv_step step = {.context = &context};
+    dv_node_step step = {.context = &context};
     dv_packed many, single;
     dv_cpu_epilogue after = {.activation = DV_ACT_TANH};
     assert_int_equal(dv_packed_rows(&step, ROWS, IN, OUT, &many), DV_OK);

@@ -32,7 +32,7 @@ static void backward_block(int kind, const float *x, const float *y, const float
 #undef APPLY
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     const float *x = s->x[0];
@@ -44,7 +44,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     const float *x = s->x[0], *y = s->y, *dy = s->dy;

@@ -2,7 +2,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/elementwise.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     DV_CUDA(dv_launch_activation(s->context->dtype, attr->kind, s->x[0], s->y,
@@ -10,7 +10,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     if (s->dx[0] == NULL)

@@ -1,7 +1,7 @@
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     const real *x = s->x[0];
@@ -12,7 +12,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_activation_attr *attr = s->node->attr;
     const real *x = s->x[0], *dy = s->dy;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const float *a = s->x[0], *b = s->x[1];
     float *y = s->y;
@@ -13,7 +13,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     size_t bytes = (size_t)dv_shape_count(s->node->shape) * sizeof(float);
     for (int input = 0; input < 2; input++) {

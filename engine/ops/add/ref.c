@@ -1,6 +1,6 @@
 #include "engine/ops/ref.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *a = s->x[0], *b = s->x[1];
     real *y = s->y;
@@ -10,7 +10,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *dy = s->dy;
     int64_t count = dv_shape_count(s->node->shape);

@@ -41,7 +41,7 @@ typedef struct head {
     float *kept; /* p or NULL */
 } head;
 
-static sizes get_sizes(const dv_step *s)
+static sizes get_sizes(const dv_node_step *s)
 {
     int64_t heads = ((const dv_attention_attr *)s->node->attr)->heads;
     dv_shape y = s->node->shape;
@@ -72,7 +72,7 @@ static int64_t y_offset(const sizes *z, int64_t number)
     return number / heads * z->steps * z->y_row + number % heads * z->width;
 }
 
-static head get_head(const dv_step *s, const sizes *z, int64_t number)
+static head get_head(const dv_node_step *s, const sizes *z, int64_t number)
 {
     const float *q = (const float *)s->x[0] + x_offset(z, number);
     float *kept = z->keeps ? (float *)s->saved + number * z->p_size : NULL;
@@ -97,7 +97,7 @@ static int64_t workspace_size(const sizes *z, bool training)
     return training ? forward + block + 2 * BLOCK * z->width_lanes : forward;
 }
 
-static workspace get_workspace(const dv_step *s, const sizes *z, int64_t worker)
+static workspace get_workspace(const dv_node_step *s, const sizes *z, int64_t worker)
 {
     float *p = (float *)s->scratch + worker * workspace_size(z, s->training);
     workspace w = {.p = p, .columns = p + z->steps * z->p_row};
@@ -110,12 +110,12 @@ static workspace get_workspace(const dv_step *s, const sizes *z, int64_t worker)
     return w;
 }
 
-static int64_t workers_of(const dv_step *s, const sizes *z)
+static int64_t workers_of(const dv_node_step *s, const sizes *z)
 {
     return dv_smaller(s->context->threads, z->heads);
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     sizes z = get_sizes(s);
     int64_t work = workers_of(s, &z) * workspace_size(&z, s->training);
@@ -302,7 +302,7 @@ static void forward_head(const sizes *z, const head *h, workspace w, float *y)
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     sizes z = get_sizes(s);
     float *y = s->y;
@@ -349,7 +349,7 @@ static void backward_head(const sizes *z, const head *h, workspace w, const floa
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     sizes z = get_sizes(s);
     const float *dy = s->dy;

@@ -4,14 +4,14 @@
 
 #include <inttypes.h>
 
-static dv_attention_sizes get_sizes(const dv_step *s)
+static dv_attention_sizes get_sizes(const dv_node_step *s)
 {
     dv_shape y = s->node->shape;
     return (dv_attention_sizes){y.n, y.w, y.c, ((const dv_attention_attr *)s->node->attr)->heads};
 }
 
 /* Saved: two numbers of each query; scratch of backward: one. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_attention_sizes z = get_sizes(s);
     int64_t width = z.channels / z.heads;
@@ -29,14 +29,14 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_attention_sizes z = get_sizes(s);
     DV_CUDA(dv_launch_attention(s->context->dtype, &z, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_attention_sizes z = get_sizes(s);
     if (s->dx[0] == NULL)

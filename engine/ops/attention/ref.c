@@ -10,28 +10,28 @@ typedef struct head {
     const real *q, *k, *v;
 } head;
 
-static int64_t heads_of(const dv_step *s)
+static int64_t heads_of(const dv_node_step *s)
 {
     return ((const dv_attention_attr *)s->node->attr)->heads;
 }
 
 /* Where the queries of a head, numbered over all samples, begin in x; keys and values are C and 2 C
    further. */
-static int64_t x_offset(const dv_step *s, int64_t number)
+static int64_t x_offset(const dv_node_step *s, int64_t number)
 {
     dv_shape x = s->in[0];
     int64_t heads = heads_of(s);
     return number / heads * x.w * x.c + number % heads * (x.c / 3 / heads);
 }
 
-static int64_t y_offset(const dv_step *s, int64_t number)
+static int64_t y_offset(const dv_node_step *s, int64_t number)
 {
     dv_shape y = s->node->shape;
     int64_t heads = heads_of(s);
     return number / heads * y.w * y.c + number % heads * (y.c / heads);
 }
 
-static head get_head(const dv_step *s, int64_t number)
+static head get_head(const dv_node_step *s, int64_t number)
 {
     dv_shape y = s->node->shape;
     const real *q = (const real *)s->x[0] + x_offset(s, number);
@@ -39,7 +39,7 @@ static head get_head(const dv_step *s, int64_t number)
 }
 
 /* Scratch: of forward p (T); of backward p and ds (T), dk and dv (T, D). */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_shape y = s->node->shape;
     int64_t forward = y.w, backward = 2 * y.w + 2 * y.w * (y.c / heads_of(s));
@@ -71,7 +71,7 @@ static void probabilities(const head *h, int64_t i, double *p)
         p[j] /= sum;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     double *p = s->scratch;
     for (int64_t number = 0; number < s->in[0].n * heads_of(s); number++) {
@@ -129,7 +129,7 @@ static void backward_head(const head *h, const real *dy, double *scratch, real *
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     for (int64_t number = 0; s->dx[0] != NULL && number < s->in[0].n * heads_of(s); number++) {
         head h = get_head(s, number);

@@ -10,7 +10,7 @@ typedef struct geometry {
     float share; /* 1 / window area; padding counts, as PyTorch's count_include_pad */
 } geometry;
 
-static geometry geometry_of(const dv_step *s)
+static geometry geometry_of(const dv_node_step *s)
 {
     const dv_pool_attr *attr = s->node->attr;
     return (geometry){.attr = attr,
@@ -83,7 +83,7 @@ static void backward_sample(const geometry *g, const float *dy, float *dx)
     scale(g->share, pixels * channels, dx);
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     geometry g = geometry_of(s);
     int64_t rows = g.out.n * g.out.h;
@@ -93,7 +93,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     geometry g = geometry_of(s);
     const float *dy = s->dy;

@@ -1,13 +1,13 @@
 #include "engine/ops/maxpool/cuda.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
     DV_CUDA(dv_launch_avgpool(s->context->dtype, &pool, s->x[0], s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
     if (s->dx[0] == NULL)

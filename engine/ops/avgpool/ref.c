@@ -2,7 +2,7 @@
 #include "engine/ops/ref.h"
 
 /* The sum over one window. */
-static double window_sum(const dv_step *s, int64_t n, int64_t oy, int64_t ox, int64_t c)
+static double window_sum(const dv_node_step *s, int64_t n, int64_t oy, int64_t ox, int64_t c)
 {
     const dv_pool_attr *attr = s->node->attr;
     const real *x = s->x[0];
@@ -20,13 +20,13 @@ static double window_sum(const dv_step *s, int64_t n, int64_t oy, int64_t ox, in
 }
 
 /* Padding counts: PyTorch's count_include_pad, which is its default. */
-static double window_area(const dv_step *s)
+static double window_area(const dv_node_step *s)
 {
     const dv_pool_attr *attr = s->node->attr;
     return (double)(attr->kernel[0] * attr->kernel[1]);
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     real *y = s->y;
     dv_shape out = s->node->shape;
@@ -44,7 +44,7 @@ static dv_status forward(dv_step *s)
 }
 
 /* Sum of the gradients of the windows that one input element lies in. */
-static double gradient_sum(const dv_step *s, int64_t n, int64_t iy, int64_t ix, int64_t c)
+static double gradient_sum(const dv_node_step *s, int64_t n, int64_t iy, int64_t ix, int64_t c)
 {
     const dv_pool_attr *attr = s->node->attr;
     const real *dy = s->dy;
@@ -61,7 +61,7 @@ static double gradient_sum(const dv_step *s, int64_t n, int64_t iy, int64_t ix, 
     return sum;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     real *dx = s->dx[0];
     dv_shape in = s->in[0];

@@ -19,13 +19,13 @@ typedef struct dv_batchnorm_attr {
 } dv_batchnorm_attr;
 
 /* The statistics are the batch's, and move the running ones. */
-static inline bool dv__batchnorm_by_batch(const dv_step *step)
+static inline bool dv__batchnorm_by_batch(const dv_node_step *step)
 {
-    return step->run->training && !step->frozen;
+    return step->pass->training && !step->frozen;
 }
 
 /* For plan: fails where a batch has one value per channel only, whose variance says nothing. */
-static inline dv_status dv__batchnorm_check(const dv_step *step)
+static inline dv_status dv__batchnorm_check(const dv_node_step *step)
 {
     if (step->training && !step->frozen && dv_shape_rows(step->node->shape) == 1)
         return DV_FAIL(DV_ESHAPE,

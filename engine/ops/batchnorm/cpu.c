@@ -216,7 +216,7 @@ static void backward_rows(const float *x, const float *g, float *dx, const tile 
 enum { FEW_ROWS = 512 };
 
 /* Tiles for the threads there are, no two sharing a cache line. */
-static tile divide(const dv_step *s)
+static tile divide(const dv_node_step *s)
 {
     dv_shape shape = s->node->shape;
     int64_t rows = dv_shape_rows(shape);
@@ -237,14 +237,14 @@ typedef struct statistics {
     float *mean, *rest, *inverse;
 } statistics;
 
-static statistics get_statistics(const dv_step *s, int64_t first)
+static statistics get_statistics(const dv_node_step *s, int64_t first)
 {
     int64_t channels = s->node->shape.c;
     float *saved = (float *)s->saved + first;
     return (statistics){saved, saved + channels, saved + 2 * channels};
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     DV_TRY(dv__batchnorm_check(s));
     const dv_batchnorm_attr *attr = s->node->attr;
@@ -254,7 +254,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static void use_batch_statistics(dv_step *s, const tile *t, int64_t first)
+static void use_batch_statistics(dv_node_step *s, const tile *t, int64_t first)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     double mean[MAX_WIDTH], squares[MAX_WIDTH], momentum = attr->momentum;
@@ -272,7 +272,7 @@ static void use_batch_statistics(dv_step *s, const tile *t, int64_t first)
     }
 }
 
-static void use_running_statistics(dv_step *s, const tile *t, int64_t first)
+static void use_running_statistics(dv_node_step *s, const tile *t, int64_t first)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     const float *running_mean = s->state[0], *running_var = s->state[1];
@@ -284,7 +284,7 @@ static void use_running_statistics(dv_step *s, const tile *t, int64_t first)
     }
 }
 
-static void get_affine(const dv_step *s, const tile *t, int64_t first, affine *by)
+static void get_affine(const dv_node_step *s, const tile *t, int64_t first, affine *by)
 {
     const float *weight = (const float *)s->w[0] + first, *bias = (const float *)s->w[1] + first;
     statistics from = get_statistics(s, first);
@@ -295,12 +295,12 @@ static void get_affine(const dv_step *s, const tile *t, int64_t first, affine *b
     }
 }
 
-static const float *residual_from(const dv_step *s, int64_t first)
+static const float *residual_from(const dv_node_step *s, int64_t first)
 {
     return s->node->input_count > 1 ? (const float *)s->x[1] + first : NULL;
 }
 
-static void forward_tile(dv_step *s, const tile *t, int64_t first)
+static void forward_tile(dv_node_step *s, const tile *t, int64_t first)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     affine by;
@@ -315,7 +315,7 @@ static void forward_tile(dv_step *s, const tile *t, int64_t first)
 
 /* Where the gradient before the activation is kept between the passes: with the residual's, which
    it is, or in dx's place. NULL: it is dy, and nobody wants a copy. */
-static float *gradient_place(const dv_step *s)
+static float *gradient_place(const dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     if (s->node->input_count > 1 && s->dx[1] != NULL)
@@ -327,7 +327,7 @@ static float *gradient_place(const dv_step *s)
 
 /* From the sums of g and g (x - float mean) the gradients of the parameters, and for backward_rows
    the slope and, in by->bias, the offset. */
-static void finish_sums(dv_step *s, const tile *t, int64_t first, const double *sum,
+static void finish_sums(dv_node_step *s, const tile *t, int64_t first, const double *sum,
                         const double *product, affine *by, float *slope)
 {
     float *dweight = (float *)s->dw[0] + first, *dbias = (float *)s->dw[1] + first;
@@ -345,7 +345,7 @@ static void finish_sums(dv_step *s, const tile *t, int64_t first, const double *
     }
 }
 
-static void backward_tile(dv_step *s, const tile *t, int64_t first)
+static void backward_tile(dv_node_step *s, const tile *t, int64_t first)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     double sum[MAX_WIDTH], product[MAX_WIDTH];
@@ -365,9 +365,9 @@ static void backward_tile(dv_step *s, const tile *t, int64_t first)
                       slope);
 }
 
-typedef void (*tile_fn)(dv_step *s, const tile *t, int64_t first);
+typedef void (*tile_fn)(dv_node_step *s, const tile *t, int64_t first);
 
-static dv_status by_tiles(dv_step *s, tile_fn function)
+static dv_status by_tiles(dv_node_step *s, tile_fn function)
 {
     tile whole = divide(s);
     int64_t channels = s->node->shape.c;
@@ -380,12 +380,12 @@ static dv_status by_tiles(dv_step *s, tile_fn function)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     return by_tiles(s, forward_tile);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     return by_tiles(s, backward_tile);
 }

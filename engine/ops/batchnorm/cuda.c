@@ -2,7 +2,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/batchnorm.h"
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     DV_TRY(dv__batchnorm_check(s));
     dv_shape shape = s->node->shape;
@@ -11,7 +11,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_batchnorm describe(const dv_step *s)
+static dv_batchnorm describe(const dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     return (dv_batchnorm){
@@ -39,14 +39,14 @@ static dv_batchnorm describe(const dv_step *s)
     };
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_batchnorm call = describe(s);
     DV_CUDA(dv_launch_batchnorm(&call, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_batchnorm call = describe(s);
     DV_CUDA(dv_launch_batchnorm_backward(&call, dv_cuda_stream(s)));

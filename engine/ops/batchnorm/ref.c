@@ -3,7 +3,7 @@
 #include "engine/ops/ref.h"
 
 /* Saved from forward to backward: mean and 1 / sqrt(var + epsilon), 2 (C) doubles. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     DV_TRY(dv__batchnorm_check(s));
     dv_planner_save(planner, 2 * (size_t)s->node->shape.c * sizeof(double));
@@ -26,7 +26,7 @@ static void batch_statistics(const real *x, int64_t rows, int64_t stride, double
 }
 
 /* Statistics of channel c: the batch's, which also move the running ones, or the running ones. */
-static void statistics(dv_step *s, int64_t c, double *mean, double *variance)
+static void statistics(dv_node_step *s, int64_t c, double *mean, double *variance)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     const real *x = s->x[0];
@@ -44,7 +44,7 @@ static void statistics(dv_step *s, int64_t c, double *mean, double *variance)
     *variance = squares / (double)rows;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     const real *x = s->x[0], *weight = s->w[0], *bias = s->w[1];
@@ -68,7 +68,7 @@ static dv_status forward(dv_step *s)
 }
 
 /* Gradient of the value before the activation, element i of channel c. */
-static double gradient_before(const dv_step *s, int64_t i, int64_t c)
+static double gradient_before(const dv_node_step *s, int64_t i, int64_t c)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     const real *x = s->x[0], *dy = s->dy, *weight = s->w[0], *bias = s->w[1];
@@ -82,7 +82,7 @@ static double gradient_before(const dv_step *s, int64_t i, int64_t c)
 /* With g the gradient before the activation and h the normalised x, over the rows of a channel:
    dx = weight / sqrt(var + epsilon) (g - mean(g) - h mean(g h)); the statistics are constants in
    inference, and the means go. */
-static void backward_channel(dv_step *s, int64_t c)
+static void backward_channel(dv_node_step *s, int64_t c)
 {
     const real *x = s->x[0], *weight = s->w[0];
     real *dx = s->dx[0], *dresidual = s->dx[1], *dweight = s->dw[0], *dbias = s->dw[1];
@@ -108,7 +108,7 @@ static void backward_channel(dv_step *s, int64_t c)
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     for (int64_t c = 0; c < s->node->shape.c; c++)
         backward_channel(s, c);

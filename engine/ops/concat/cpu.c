@@ -13,7 +13,7 @@ static inline void copy_channels(float *to, const float *from, int64_t count)
         to[c] = from[c];
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     float *y = s->y;
     int64_t rows = dv_shape_rows(s->node->shape), channels = s->node->shape.c;
@@ -29,7 +29,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const float *dy = s->dy;
     int64_t rows = dv_shape_rows(s->node->shape), channels = s->node->shape.c;

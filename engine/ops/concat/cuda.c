@@ -3,7 +3,7 @@
 
 _Static_assert((int)DV_CONCAT_MAX >= (int)DV_MAX_INPUTS, "every concat node has its kernel");
 
-static dv_concat describe(const dv_step *s)
+static dv_concat describe(const dv_node_step *s)
 {
     dv_concat call = {.parts = s->node->input_count, .rows = dv_shape_rows(s->node->shape)};
     for (int i = 0; i < call.parts; i++) {
@@ -14,14 +14,14 @@ static dv_concat describe(const dv_step *s)
     return call;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_concat call = describe(s);
     DV_CUDA(dv_launch_concat(s->context->dtype, &call, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_concat call = describe(s);
     DV_CUDA(dv_launch_concat_backward(s->context->dtype, &call, s->dy, dv_cuda_stream(s)));

@@ -1,6 +1,6 @@
 #include "engine/ops/ref.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     real *y = s->y;
     for (int64_t row = 0; row < dv_shape_rows(s->node->shape); row++) {
@@ -13,7 +13,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *dy = s->dy;
     for (int64_t row = 0; row < dv_shape_rows(s->node->shape); row++) {

@@ -1,7 +1,7 @@
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     bool fits = false;
     DV_TRY(dv__conv2d_fits_packed(planner, s, &fits));
@@ -13,27 +13,27 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return fits ? dv__conv2d_taps.plan(planner, s) : dv__conv2d_direct.plan(planner, s);
 }
 
-static const dv_impl *way(const dv_step *s)
+static const dv_impl *way(const dv_node_step *s)
 {
     return *(const dv_impl *const *)s->self;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     return way(s)->forward(s);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     return way(s)->backward(s);
 }
 
-static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+static bool absorb(dv_planner *planner, dv_node_step *s, const dv_node *next, int input)
 {
     return dv__conv2d_packed.absorb(planner, s, next, input);
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     way(s)->drop(s);
 }

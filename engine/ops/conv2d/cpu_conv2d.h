@@ -1,5 +1,5 @@
 /*
- * The CPU's ways to compute a convolution. Each is a dv_impl whose dv_step.self begins with a
+ * The CPU's ways to compute a convolution. Each is a dv_impl whose dv_node_step.self begins with a
  * pointer to it. Milliseconds are of one Zen 4 core at batch 32, forward + data + weights.
  *
  *     pointwise  1x1 without padding: matrix products over rows of channels, weights in PyTorch's
@@ -23,13 +23,13 @@ extern const dv_impl dv__conv2d_taps;
 extern const dv_impl dv__conv2d_direct;
 extern const dv_impl dv__conv2d_packed;
 
-bool dv__conv2d_is_pointwise(const dv_step *s);
+bool dv__conv2d_is_pointwise(const dv_node_step *s);
 
 /* Whether the taps way fits the shapes and the weight has (or can be given) its layout. */
-dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_step *s, bool *fits);
+dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_node_step *s, bool *fits);
 
 /* Whether the packed way fits the step and the weight has (or can be given) its layout. */
-dv_status dv__conv2d_fits_packed(dv_planner *planner, const dv_step *s, bool *fits);
+dv_status dv__conv2d_fits_packed(dv_planner *planner, const dv_node_step *s, bool *fits);
 
 /* The weight gradient of a convolution with one filter per channel, as (KH,KW,C). */
 void dv__depthwise_weight_gradient(const dv_conv2d_attr *attr, dv_shape in, dv_shape out,

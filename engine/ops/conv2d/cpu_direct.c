@@ -45,7 +45,7 @@ static dv_status image(dv_shape shape, dnnl_memory_desc_t *out)
     return dv_md_plain(4, dim, stride, out);
 }
 
-static dv_status describe(const dv_step *s, draft *d)
+static dv_status describe(const dv_node_step *s, draft *d)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t groups = attr->groups;
@@ -66,7 +66,7 @@ static dv_status describe(const dv_step *s, draft *d)
 }
 
 /* Of a depthwise convolution, which waits for memory, there is little to gain. */
-static bool wants_half(const dv_step *s)
+static bool wants_half(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t products = dv_shape_rows(s->node->shape) * attr->filters * s->in[0].c *
@@ -86,7 +86,7 @@ static dv_dnnl_convolution in_types(const draft *d, dnnl_data_type_t x, dnnl_dat
 }
 
 /* In BF16, if that is wanted and oneDNN can do it well. */
-static dv_status describe_forward(const dv_step *s, draft *d)
+static dv_status describe_forward(const dv_node_step *s, draft *d)
 {
     dv_dnnl_convolution half = in_types(d, dnnl_bf16, dnnl_bf16, dnnl_f32);
     d->operands = dnnl_bf16;
@@ -120,7 +120,7 @@ static void try_master(draft *d)
         d->forward = forward;
 }
 
-static dv_status settle_layout(dv_planner *planner, const dv_step *s, draft *d)
+static dv_status settle_layout(dv_planner *planner, const dv_node_step *s, draft *d)
 {
     DV_TRY(describe_forward(s, d));
     d->master = dv_md_of_type(dv_md_argument(d->forward, DNNL_ARG_WEIGHTS), dnnl_f32);
@@ -202,7 +202,7 @@ static dv_status plan_weights(const draft *d, pass *weights)
 }
 
 /* Our kernel gives (KH,KW,C). */
-static dv_status plan_depthwise_weights(const dv_step *s, const draft *d, pass *weights)
+static dv_status plan_depthwise_weights(const dv_node_step *s, const draft *d, pass *weights)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t channels = s->in[0].c, kh = attr->kernel[0], kw = attr->kernel[1];
@@ -217,7 +217,7 @@ static dv_status plan_depthwise_weights(const dv_step *s, const draft *d, pass *
     return DV_OK;
 }
 
-static dv_status plan_passes(dv_planner *planner, const dv_step *s, draft *d, direct *self)
+static dv_status plan_passes(dv_planner *planner, const dv_node_step *s, draft *d, direct *self)
 {
     DV_TRY(describe(s, d));
     DV_TRY(settle_layout(planner, s, d));
@@ -247,7 +247,7 @@ static void free_direct(direct *self)
     free(self);
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     draft d = {.device = dv_cpu_device_of(s->context), .threads = s->context->threads};
@@ -274,18 +274,18 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 }
 
 /* Scratch: x and dy rounded, the pass's copy of the weight, then oneDNN's. */
-static char *copy_of_weight(const dv_step *s)
+static char *copy_of_weight(const dv_node_step *s)
 {
     const direct *self = s->self;
     return s->scratch != NULL ? (char *)s->scratch + self->half_x + self->half_dy : NULL;
 }
 
-static void *behind(const dv_step *s, const pass *p)
+static void *behind(const dv_node_step *s, const pass *p)
 {
     return s->scratch != NULL ? copy_of_weight(s) + p->converted : NULL;
 }
 
-static const void *operand_x(const dv_step *s)
+static const void *operand_x(const dv_node_step *s)
 {
     const direct *self = s->self;
     if (!self->half)
@@ -294,7 +294,7 @@ static const void *operand_x(const dv_step *s)
     return s->scratch;
 }
 
-static const void *operand_dy(const dv_step *s)
+static const void *operand_dy(const dv_node_step *s)
 {
     const direct *self = s->self;
     if (!self->half)
@@ -305,7 +305,7 @@ static const void *operand_dy(const dv_step *s)
 }
 
 /* The weight in the layout of the pass. */
-static dv_status convert(const dv_step *s, pass *p, const void **weight)
+static dv_status convert(const dv_node_step *s, pass *p, const void **weight)
 {
     const direct *self = s->self;
     const void *given = self->half ? s->w_half[0] : s->w[0];
@@ -316,7 +316,7 @@ static dv_status convert(const dv_step *s, pass *p, const void **weight)
                                 (const void *[]){given, *weight}, behind(s, p));
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     direct *self = s->self;
     const void *weight;
@@ -326,7 +326,7 @@ static dv_status forward(dv_step *s)
                                 behind(s, &self->forward));
 }
 
-static dv_status backward_weights(dv_step *s, const void *dy)
+static dv_status backward_weights(dv_node_step *s, const void *dy)
 {
     direct *self = s->self;
     const dv_cpu_device *device = dv_cpu_device_of(s->context);
@@ -351,7 +351,7 @@ static dv_status backward_weights(dv_step *s, const void *dy)
                                 behind(s, p));
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     direct *self = s->self;
     const void *weight, *dy = operand_dy(s);
@@ -363,7 +363,7 @@ static dv_status backward(dv_step *s)
                                 (const void *[]){dy, weight, s->dx[0]}, behind(s, &self->data));
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     free_direct(s->self);
 }

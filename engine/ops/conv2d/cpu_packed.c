@@ -21,13 +21,13 @@ typedef struct run {
     int64_t first, count, tap, taps;
 } run;
 
-static bool is_depthwise(const dv_step *s)
+static bool is_depthwise(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     return attr->groups > 1 && attr->groups == s->in[0].c && attr->groups == attr->filters;
 }
 
-dv_status dv__conv2d_fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
+dv_status dv__conv2d_fits_packed(dv_planner *planner, const dv_node_step *s, bool *fits)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     *fits = false;
@@ -40,7 +40,7 @@ dv_status dv__conv2d_fits_packed(dv_planner *planner, const dv_step *s, bool *fi
     return dv_packed_settle(planner, 0, 5, (int64_t[]){attr->groups, 1, 1, kh, kw}, fits);
 }
 
-static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+static bool absorb(dv_planner *planner, dv_node_step *s, const dv_node *next, int input)
 {
     bool fits;
     return dv__cpu_epilogue_takes(s, DV_ACT_NONE, true, next, input) &&
@@ -68,7 +68,7 @@ static int64_t find_runs(const dv_conv2d_attr *attr, int axis, int64_t in, int64
     return count;
 }
 
-static dv_status find_pixels(const dv_step *s, const run *rows, const run *columns,
+static dv_status find_pixels(const dv_node_step *s, const run *rows, const run *columns,
                              dv_packed_class *class)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -88,7 +88,7 @@ static dv_status find_pixels(const dv_step *s, const run *rows, const run *colum
 }
 
 /* Taps of a kernel row are one segment where they are neighbours in the input, too. */
-static dv_status find_segments(const dv_step *s, const run *rows, const run *columns,
+static dv_status find_segments(const dv_node_step *s, const run *rows, const run *columns,
                                dv_packed_class *class)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -111,7 +111,7 @@ static dv_status find_segments(const dv_step *s, const run *rows, const run *col
     return DV_OK;
 }
 
-static dv_status find_classes(const dv_step *s, run *rows, run *columns, dv_packed *product)
+static dv_status find_classes(const dv_node_step *s, run *rows, run *columns, dv_packed *product)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape in = s->in[0], out = s->node->shape;
@@ -128,7 +128,7 @@ static dv_status find_classes(const dv_step *s, run *rows, run *columns, dv_pack
     return DV_OK;
 }
 
-static dv_status make_product(const dv_step *s, dv_packed *product)
+static dv_status make_product(const dv_node_step *s, dv_packed *product)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape in = s->in[0], out = s->node->shape;
@@ -149,7 +149,7 @@ static dv_status make_product(const dv_step *s, dv_packed *product)
 
 /* ---- The implementation ---- */
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     packed_way *self;
     DV_TRY(dv_calloc(1, sizeof *self, &self));
@@ -165,7 +165,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     const packed_way *self = s->self;
@@ -175,7 +175,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     packed_way *self = s->self;
     dv_packed_drop(&self->product);

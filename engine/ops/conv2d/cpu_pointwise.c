@@ -12,7 +12,7 @@ typedef struct pointwise {
     size_t gathered; /* bytes of scratch for the rows that the stride picks; 0: all */
 } pointwise;
 
-bool dv__conv2d_is_pointwise(const dv_step *s)
+bool dv__conv2d_is_pointwise(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     return attr->kernel[0] == 1 && attr->kernel[1] == 1 && attr->padding[0] == 0 &&
@@ -20,7 +20,7 @@ bool dv__conv2d_is_pointwise(const dv_step *s)
 }
 
 /* Scratch: gathered rows of x (or of its gradient), then oneDNN's. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_dense_shape shape = {
@@ -48,7 +48,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 }
 
 /* The pixel of x that row `row` of y reads. */
-static int64_t source(const dv_step *s, int64_t row)
+static int64_t source(const dv_node_step *s, int64_t row)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape y = s->node->shape, x = s->in[0];
@@ -57,7 +57,7 @@ static int64_t source(const dv_step *s, int64_t row)
 }
 
 /* The rows of x that are multiplied. */
-static const void *gather(const dv_step *s)
+static const void *gather(const dv_node_step *s)
 {
     const pointwise *self = s->self;
     if (self->gathered == 0)
@@ -73,7 +73,7 @@ static const void *gather(const dv_step *s)
 }
 
 /* dx from the gradients of the rows that were multiplied; the others are zero. */
-static void scatter(dv_step *s)
+static void scatter(dv_node_step *s)
 {
     const float *rows = s->scratch;
     float *dx = s->dx[0];
@@ -89,13 +89,13 @@ static void scatter(dv_step *s)
     }
 }
 
-static char *scratchpad(const dv_step *s)
+static char *scratchpad(const dv_node_step *s)
 {
     const pointwise *self = s->self;
     return s->scratch != NULL ? (char *)s->scratch + self->gathered : NULL;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
@@ -103,7 +103,7 @@ static dv_status forward(dv_step *s)
                                 s->w_half[0], attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
@@ -124,7 +124,7 @@ static dv_status backward(dv_step *s)
     return DV_OK;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     pointwise *self = s->self;
     dv_cpu_dense_drop(&self->dense);

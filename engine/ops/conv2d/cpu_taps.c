@@ -51,7 +51,7 @@ typedef struct taps {
 } taps;
 
 /* (filters, C, KH, KW), in memory as (KH,KW,C,filters). */
-static dv_status weight_md(const dv_step *s, bool canonical, dnnl_memory_desc_t *out)
+static dv_status weight_md(const dv_node_step *s, bool canonical, dnnl_memory_desc_t *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t filters = attr->filters, in = s->in[0].c, kw = attr->kernel[1];
@@ -60,14 +60,14 @@ static dv_status weight_md(const dv_step *s, bool canonical, dnnl_memory_desc_t 
     return dv_md_plain(4, dim, canonical ? NULL : stride, out);
 }
 
-static bool is_worth(const dv_step *s)
+static bool is_worth(const dv_node_step *s)
 {
     int64_t pixels = s->node->shape.h * s->node->shape.w;
     bool many = s->in[0].c * s->node->shape.c >= MANY_CHANNELS * MANY_CHANNELS;
     return pixels <= (many ? MOST_PIXELS : FEW_PIXELS);
 }
 
-dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_step *s, bool *fits)
+dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_node_step *s, bool *fits)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     *fits = false;
@@ -89,7 +89,7 @@ dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_step *s, bool *fits
 /* ---- Segments ---- */
 
 /* The segments of one output pixel and kernel row; returns how many. */
-static int row_segments(const dv_step *s, int64_t oy, int64_t ox, int64_t kh, segment *out)
+static int row_segments(const dv_node_step *s, int64_t oy, int64_t ox, int64_t kh, segment *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t iy = oy * attr->stride[0] + kh * attr->dilation[0] - attr->padding[0];
@@ -111,7 +111,7 @@ static int row_segments(const dv_step *s, int64_t oy, int64_t ox, int64_t kh, se
     return count;
 }
 
-static int find_segments(const dv_step *s, segment *out)
+static int find_segments(const dv_node_step *s, segment *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int count = 0;
@@ -124,7 +124,7 @@ static int find_segments(const dv_step *s, segment *out)
     return count;
 }
 
-static int most_segments(const dv_step *s)
+static int most_segments(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     return (int)(attr->kernel[0] * attr->kernel[1]) * MOST_PIXELS;
@@ -132,7 +132,7 @@ static int most_segments(const dv_step *s)
 
 /* ---- Planning ---- */
 
-static bool is_half(const dv_step *s)
+static bool is_half(const dv_node_step *s)
 {
     return dv_cpu_rounds(s->context, s->in[0].n * s->in[0].c * s->node->shape.c);
 }
@@ -140,7 +140,7 @@ static bool is_half(const dv_step *s)
 /* The product of `run` taps: see the top of the file and the two gradients
      dx (N, run C)          +=  dy (N, filters)      w (run C, filters)^T
      dw (run C, filters)    +=  x (N, run C)^T       dy (N, filters)      */
-static dv_status create_product(const dv_step *s, pass_kind kind, int64_t run, bool adds,
+static dv_status create_product(const dv_node_step *s, pass_kind kind, int64_t run, bool adds,
                                 dv_cpu_primitive *out)
 {
     dv_shape in = s->in[0], result = s->node->shape;
@@ -168,7 +168,7 @@ static dv_status create_product(const dv_step *s, pass_kind kind, int64_t run, b
 }
 
 /* Adds the product of one segment, of which the first tap counts from 0. */
-static dv_status add_job(const dv_step *s, pass_kind kind, pass *p, segment part, bool adds)
+static dv_status add_job(const dv_node_step *s, pass_kind kind, pass *p, segment part, bool adds)
 {
     int64_t in = s->in[0].c, filters = s->node->shape.c;
     int64_t x = part.x * in, y = part.y * filters, w = part.tap * in * filters;
@@ -184,7 +184,7 @@ static dv_status add_job(const dv_step *s, pass_kind kind, pass *p, segment part
 }
 
 /* The jobs of a segment: cut where places that are written change to places that are not. */
-static dv_status add_segment(const dv_step *s, pass_kind kind, pass *p, segment whole)
+static dv_status add_segment(const dv_node_step *s, pass_kind kind, pass *p, segment whole)
 {
     if (kind == FORWARD) {
         bool adds = p->written[whole.y];
@@ -202,8 +202,8 @@ static dv_status add_segment(const dv_step *s, pass_kind kind, pass *p, segment 
     return DV_OK;
 }
 
-static dv_status plan_pass(const dv_step *s, pass_kind kind, const segment *segments, int count,
-                           pass *p)
+static dv_status plan_pass(const dv_node_step *s, pass_kind kind, const segment *segments,
+                           int count, pass *p)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t places[] = {s->node->shape.h * s->node->shape.w, s->in[0].h * s->in[0].w,
@@ -221,7 +221,7 @@ static dv_status plan_pass(const dv_step *s, pass_kind kind, const segment *segm
     return DV_OK;
 }
 
-static dv_status plan_passes(const dv_step *s, taps *self)
+static dv_status plan_passes(const dv_node_step *s, taps *self)
 {
     segment *segments;
     DV_TRY(dv_calloc((size_t)most_segments(s), sizeof *segments, &segments));
@@ -248,7 +248,7 @@ static void free_taps(taps *self)
     free(self);
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     taps *self;
@@ -275,7 +275,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 
 /* ---- Running ---- */
 
-static dv_status run(const dv_step *s, pass *p, const void *a, const void *b, float *c)
+static dv_status run(const dv_node_step *s, pass *p, const void *a, const void *b, float *c)
 {
     const taps *self = s->self;
     size_t size = self->half_x > 0 ? sizeof(uint16_t) : sizeof(float);
@@ -292,7 +292,7 @@ static dv_status run(const dv_step *s, pass *p, const void *a, const void *b, fl
 }
 
 /* What the products take: x, w and dy, or these rounded. */
-static const void *operand_x(const dv_step *s)
+static const void *operand_x(const dv_node_step *s)
 {
     const taps *self = s->self;
     if (self->half_x == 0)
@@ -301,13 +301,13 @@ static const void *operand_x(const dv_step *s)
     return s->scratch;
 }
 
-static const void *operand_w(const dv_step *s)
+static const void *operand_w(const dv_node_step *s)
 {
     const taps *self = s->self;
     return self->half_x > 0 ? s->w_half[0] : s->w[0];
 }
 
-static const void *operand_dy(const dv_step *s)
+static const void *operand_dy(const dv_node_step *s)
 {
     const taps *self = s->self;
     if (self->half_x == 0)
@@ -332,7 +332,7 @@ static void clear(const pass *p, float *values, int64_t samples, int64_t size)
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     taps *self = s->self;
@@ -345,7 +345,7 @@ static dv_status forward(dv_step *s)
     return run(s, p, operand_x(s), operand_w(s), y);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     taps *self = s->self;
@@ -364,7 +364,7 @@ static dv_status backward(dv_step *s)
     return run(s, data, dy, operand_w(s), dx);
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     free_taps(s->self);
 }

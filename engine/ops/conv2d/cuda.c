@@ -63,7 +63,7 @@ typedef struct convolution {
                       are transposed */
 } convolution;
 
-static dv_depthwise depthwise_of(const dv_step *s)
+static dv_depthwise depthwise_of(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape x = s->in[0], y = s->node->shape;
@@ -78,7 +78,7 @@ static dv_depthwise depthwise_of(const dv_step *s)
                           .padding = {attr->padding[0], attr->padding[1]}};
 }
 
-static bool is_depthwise(const dv_step *s)
+static bool is_depthwise(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_depthwise own = depthwise_of(s);
@@ -87,7 +87,7 @@ static bool is_depthwise(const dv_step *s)
            dv_depthwise_supported(&own);
 }
 
-static bool is_pointwise(const dv_step *s)
+static bool is_pointwise(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     return attr->groups == 1 && attr->kernel[0] == 1 && attr->kernel[1] == 1 &&
@@ -123,7 +123,7 @@ typedef struct scratch_plan {
     size_t bytes;
 } scratch_plan;
 
-static scratch_plan plan_scratch(const dv_step *s, const convolution *self)
+static scratch_plan plan_scratch(const dv_node_step *s, const convolution *self)
 {
     const dv_convolution_algorithm *algorithms = self->cudnn.algorithm;
     size_t elements = (size_t)(self->filters * self->channels * self->taps), most = 0;
@@ -137,7 +137,7 @@ static scratch_plan plan_scratch(const dv_step *s, const convolution *self)
     return plan;
 }
 
-static dv_status plan_by_cudnn(dv_planner *planner, dv_step *s, convolution *self)
+static dv_status plan_by_cudnn(dv_planner *planner, dv_node_step *s, convolution *self)
 {
     DV_TRY(dv__cuda_convolution_plan(s, &self->cudnn));
     DV_TRY(plan_layout(planner, self));
@@ -146,7 +146,7 @@ static dv_status plan_by_cudnn(dv_planner *planner, dv_step *s, convolution *sel
 }
 
 /* What cuBLASLt does not have, cuDNN may. */
-static dv_status plan_pointwise(dv_planner *planner, dv_step *s, convolution *self)
+static dv_status plan_pointwise(dv_planner *planner, dv_node_step *s, convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_cuda_dense_layer layer = {
@@ -155,7 +155,7 @@ static dv_status plan_pointwise(dv_planner *planner, dv_step *s, convolution *se
     return status == DV_EUNSUPPORTED ? plan_by_cudnn(planner, s, self) : status;
 }
 
-static dv_status plan_depthwise(dv_planner *planner, const dv_step *s, convolution *self)
+static dv_status plan_depthwise(dv_planner *planner, const dv_node_step *s, convolution *self)
 {
     self->depthwise = true;
     if (s->training)
@@ -171,7 +171,7 @@ static void destroy(convolution *self)
     free(self);
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     convolution *self;
@@ -191,20 +191,20 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     destroy(s->self);
 }
 
 /* ---- Running ---- */
 
-static void *at(const dv_step *s, size_t offset)
+static void *at(const dv_node_step *s, size_t offset)
 {
     return s->scratch != NULL ? (char *)s->scratch + offset : NULL;
 }
 
 /* The weights in cuDNN's order. */
-static dv_status ordered_weights(const dv_step *s, const convolution *self, const void **out)
+static dv_status ordered_weights(const dv_node_step *s, const convolution *self, const void **out)
 {
     *out = s->w_half[0];
     if (!self->reorders)
@@ -215,7 +215,7 @@ static dv_status ordered_weights(const dv_step *s, const convolution *self, cons
     return DV_OK;
 }
 
-static dv_status forward_by_cudnn(const dv_step *s, const convolution *self)
+static dv_status forward_by_cudnn(const dv_node_step *s, const convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     const dv_cuda_device *device = dv_cuda_device_of(s->context);
@@ -229,7 +229,7 @@ static dv_status forward_by_cudnn(const dv_step *s, const convolution *self)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;
@@ -242,7 +242,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status input_gradient(const dv_step *s, const convolution *self)
+static dv_status input_gradient(const dv_node_step *s, const convolution *self)
 {
     dv_convolution_operands operands = {.y = s->dy, .out = s->dx[0]};
     operands.workspace = at(s, plan_scratch(s, self).workspace);
@@ -252,7 +252,7 @@ static dv_status input_gradient(const dv_step *s, const convolution *self)
 }
 
 /* One launch brings cuDNN's gradient to the parameter's order and type. */
-static dv_status weight_gradient(const dv_step *s, const convolution *self)
+static dv_status weight_gradient(const dv_node_step *s, const convolution *self)
 {
     dv_dtype dtype = s->context->dtype;
     scratch_plan places = plan_scratch(s, self);
@@ -270,14 +270,14 @@ static dv_status weight_gradient(const dv_step *s, const convolution *self)
     return DV_OK;
 }
 
-static dv_status backward_by_cudnn(const dv_step *s, const convolution *self)
+static dv_status backward_by_cudnn(const dv_node_step *s, const convolution *self)
 {
     if (s->dx[0] != NULL)
         DV_TRY(input_gradient(s, self));
     return weight_gradient(s, self);
 }
 
-static dv_status backward_depthwise(const dv_step *s, const convolution *self)
+static dv_status backward_depthwise(const dv_node_step *s, const convolution *self)
 {
     dv_dtype dtype = s->context->dtype;
     void *stream = dv_cuda_stream(s);
@@ -288,7 +288,7 @@ static dv_status backward_depthwise(const dv_step *s, const convolution *self)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     const convolution *self = s->self;

@@ -104,7 +104,8 @@ static bool is_transformed(dv_convolution_direction direction, int algorithm)
 }
 
 /* Repeatable, and in floats as exact as sums of products are; or all where that is wanted. */
-static bool is_wanted(const dv_step *s, dv_convolution_direction direction, const found *result)
+static bool is_wanted(const dv_node_step *s, dv_convolution_direction direction,
+                      const found *result)
 {
     if (s->context->algorithms == DV_ALGORITHMS_ANY)
         return true;
@@ -115,7 +116,7 @@ static bool is_wanted(const dv_step *s, dv_convolution_direction direction, cons
 /* Takes what may be used. Heuristics may answer with another math type than was asked for, which
    then has to be set; floats without TF32 keep theirs, and cuDNN is asked for the workspace that
    this needs. */
-static dv_status add_candidate(const dv_step *s, dv_cuda_convolution *self,
+static dv_status add_candidate(const dv_node_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, const found *result,
                                dv_convolution_candidates *list)
 {
@@ -135,7 +136,7 @@ static dv_status add_candidate(const dv_step *s, dv_cuda_convolution *self,
 
 /* What the heuristics may not name: algorithms that cuDNN documents for channels last, for halves
    by tensor cores and, where sizes do not suit these, without. */
-static dv_status add_common(const dv_step *s, dv_cuda_convolution *self,
+static dv_status add_common(const dv_node_step *s, dv_cuda_convolution *self,
                             dv_convolution_direction direction, dv_convolution_candidates *list)
 {
     static const int common[DV_CONVOLUTION_DIRECTIONS][2] = {
@@ -152,7 +153,7 @@ static dv_status add_common(const dv_step *s, dv_cuda_convolution *self,
     return DV_OK;
 }
 
-static dv_status add_im2col(const dv_step *s, dv_cuda_convolution *self,
+static dv_status add_im2col(const dv_node_step *s, dv_cuda_convolution *self,
                             dv_convolution_direction direction, dv_convolution_candidates *list)
 {
     bool offered;
@@ -163,7 +164,7 @@ static dv_status add_im2col(const dv_step *s, dv_cuda_convolution *self,
     return DV_OK;
 }
 
-static dv_status list_candidates(const dv_step *s, dv_cuda_convolution *self,
+static dv_status list_candidates(const dv_node_step *s, dv_cuda_convolution *self,
                                  dv_convolution_direction direction,
                                  dv_convolution_candidates *list)
 {
@@ -185,7 +186,7 @@ static dv_status list_candidates(const dv_step *s, dv_cuda_convolution *self,
 
 /* ---- The choice ---- */
 
-static dv_cuda_choice choice_for(const dv_step *s, dv_convolution_direction direction)
+static dv_cuda_choice choice_for(const dv_node_step *s, dv_convolution_direction direction)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape x = s->in[0];
@@ -224,7 +225,7 @@ static int find(const dv_convolution_candidates *list, const dv_cuda_choice *cho
 }
 
 /* Sets our own kernels, which always work. */
-static dv_status set_plain(const dv_step *s, dv_cuda_convolution *self,
+static dv_status set_plain(const dv_node_step *s, dv_cuda_convolution *self,
                            dv_convolution_direction direction, const char *times)
 {
     dv_log_write(
@@ -239,7 +240,7 @@ static dv_status set_plain(const dv_step *s, dv_cuda_convolution *self,
                                     &(dv_convolution_algorithm){.number = DV_CONVOLUTION_PLAIN});
 }
 
-static dv_status set_chosen(const dv_step *s, dv_cuda_convolution *self,
+static dv_status set_chosen(const dv_node_step *s, dv_cuda_convolution *self,
                             dv_convolution_direction direction,
                             const dv_convolution_algorithm *algorithm, const char *times)
 {
@@ -254,7 +255,7 @@ static dv_status set_chosen(const dv_step *s, dv_cuda_convolution *self,
     return dv__cuda_convolution_set(self, direction, algorithm);
 }
 
-dv_status dv__cuda_convolution_choose(const dv_step *s, dv_cuda_convolution *self,
+dv_status dv__cuda_convolution_choose(const dv_node_step *s, dv_cuda_convolution *self,
                                       dv_convolution_direction direction)
 {
     dv_cuda_device *device = dv_cuda_device_of(s->context);

@@ -52,7 +52,7 @@ typedef struct dv_convolution_operands {
 
 /* Describes the step's convolution and chooses its algorithms. Dropped by the caller, also where
    this fails; begins as zeros. */
-dv_status dv__cuda_convolution_plan(const dv_step *s, dv_cuda_convolution *self);
+dv_status dv__cuda_convolution_plan(const dv_node_step *s, dv_cuda_convolution *self);
 void dv__cuda_convolution_drop(dv_cuda_convolution *self);
 
 /* By the algorithm of the direction. */
@@ -69,7 +69,7 @@ bool dv__cudnn_workspace(const dv_cuda_device *device, const dv_cuda_convolution
 
 /* Plans the direction's product. *found false: there is none, or it asks for more workspace than a
    library call may; else *bytes is what it asks for. */
-dv_status dv__cuda_im2col_plan(const dv_step *s, dv_cuda_convolution *self,
+dv_status dv__cuda_im2col_plan(const dv_node_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, bool *found, size_t *bytes);
 dv_status dv__cuda_im2col_run(const dv_cuda_device *device, const dv_cuda_convolution *self,
                               dv_convolution_direction direction,
@@ -90,7 +90,7 @@ dv_status dv__cuda_convolution_set(dv_cuda_convolution *self, dv_convolution_dir
 
 /* Sets the algorithm of a direction, as the context's dv_algorithms says: one that has been tried,
    and that can be recorded. DV_CONVOLUTION_PLAIN where there is none. */
-dv_status dv__cuda_convolution_choose(const dv_step *s, dv_cuda_convolution *self,
+dv_status dv__cuda_convolution_choose(const dv_node_step *s, dv_cuda_convolution *self,
                                       dv_convolution_direction direction);
 
 /* ---- cuda_measure.c ---- */
@@ -101,7 +101,7 @@ dv_status dv__cuda_convolution_choose(const dv_step *s, dv_cuda_convolution *sel
  * one of them does not count. Where the memory for it is lacking nothing is tried, and the first is
  * taken.
  */
-dv_status dv__cuda_convolution_measure(const dv_step *s, dv_cuda_convolution *self,
+dv_status dv__cuda_convolution_measure(const dv_node_step *s, dv_cuda_convolution *self,
                                        dv_convolution_direction direction,
                                        const dv_convolution_candidates *list, int *best,
                                        char *times, size_t size);

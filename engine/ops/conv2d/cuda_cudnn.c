@@ -29,7 +29,7 @@ static dv_status describe_tensor(dv_dtype dtype, dv_shape shape, cudnnTensorDesc
 }
 
 /* cuDNN's PSEUDO_HALF_CONFIG and PSEUDO_BFLOAT16_CONFIG: halves in memory, sums in float. */
-static dv_status describe_convolution(const dv_step *s, cudnnConvolutionDescriptor_t *out)
+static dv_status describe_convolution(const dv_node_step *s, cudnnConvolutionDescriptor_t *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     DV_CUDNN(cudnnCreateConvolutionDescriptor(out));
@@ -42,7 +42,7 @@ static dv_status describe_convolution(const dv_step *s, cudnnConvolutionDescript
     return DV_OK;
 }
 
-static dv_convolution shape_of(const dv_step *s)
+static dv_convolution shape_of(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape x = s->in[0], y = s->node->shape;
@@ -60,7 +60,7 @@ static dv_convolution shape_of(const dv_step *s)
                             .dilation = {attr->dilation[0], attr->dilation[1]}};
 }
 
-static dv_status describe(const dv_step *s, dv_cuda_convolution *self)
+static dv_status describe(const dv_node_step *s, dv_cuda_convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_dtype dtype = s->context->dtype;
@@ -77,7 +77,7 @@ static dv_status describe(const dv_step *s, dv_cuda_convolution *self)
     return DV_OK;
 }
 
-dv_status dv__cuda_convolution_plan(const dv_step *s, dv_cuda_convolution *self)
+dv_status dv__cuda_convolution_plan(const dv_node_step *s, dv_cuda_convolution *self)
 {
     DV_TRY(describe(s, self));
     DV_TRY(dv__cuda_convolution_choose(s, self, DV_CONVOLUTION_FORWARD));

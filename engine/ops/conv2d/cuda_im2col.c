@@ -61,7 +61,7 @@ static dv_cuda_product_form form_of(const dv_cuda_convolution *self,
     return form;
 }
 
-dv_status dv__cuda_im2col_plan(const dv_step *s, dv_cuda_convolution *self,
+dv_status dv__cuda_im2col_plan(const dv_node_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, bool *found, size_t *bytes)
 {
     const dv_cuda_device *device = dv_cuda_device_of(s->context);

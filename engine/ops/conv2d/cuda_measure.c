@@ -233,7 +233,7 @@ static dv_status find_best(const bench *b, dv_cuda_convolution *self,
     return DV_OK;
 }
 
-dv_status dv__cuda_convolution_measure(const dv_step *s, dv_cuda_convolution *self,
+dv_status dv__cuda_convolution_measure(const dv_node_step *s, dv_cuda_convolution *self,
                                        dv_convolution_direction direction,
                                        const dv_convolution_candidates *list, int *best,
                                        char *times, size_t size)

@@ -7,7 +7,7 @@ typedef struct geometry {
     int64_t in, out; /* channels of one group */
 } geometry;
 
-static geometry geometry_of(const dv_step *s)
+static geometry geometry_of(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     return (geometry){.x = s->in[0],
@@ -49,7 +49,7 @@ static int64_t weight_at(const geometry *g, int64_t o, int64_t c, int64_t kh, in
     return ((o * g->in + c) * g->attr->kernel[0] + kh) * g->attr->kernel[1] + kw;
 }
 
-static double output_of(const geometry *g, const dv_step *s, int64_t n, int64_t oy, int64_t ox,
+static double output_of(const geometry *g, const dv_node_step *s, int64_t n, int64_t oy, int64_t ox,
                         int64_t o)
 {
     const real *x = s->x[0], *w = s->w[0];
@@ -68,7 +68,7 @@ static double output_of(const geometry *g, const dv_step *s, int64_t n, int64_t 
     return sum;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     geometry g = geometry_of(s);
     real *y = s->y;
@@ -83,8 +83,8 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static double input_gradient(const geometry *g, const dv_step *s, int64_t n, int64_t iy, int64_t ix,
-                             int64_t channel)
+static double input_gradient(const geometry *g, const dv_node_step *s, int64_t n, int64_t iy,
+                             int64_t ix, int64_t channel)
 {
     const real *dy = s->dy, *w = s->w[0];
     int64_t first = channel / g->in * g->out; /* filter of the group */
@@ -103,7 +103,7 @@ static double input_gradient(const geometry *g, const dv_step *s, int64_t n, int
     return sum;
 }
 
-static void input_gradients(const geometry *g, dv_step *s)
+static void input_gradients(const geometry *g, dv_node_step *s)
 {
     real *dx = s->dx[0];
     for (int64_t n = 0; n < g->x.n; n++) {
@@ -116,8 +116,8 @@ static void input_gradients(const geometry *g, dv_step *s)
     }
 }
 
-static double weight_gradient(const geometry *g, const dv_step *s, int64_t o, int64_t c, int64_t kh,
-                              int64_t kw)
+static double weight_gradient(const geometry *g, const dv_node_step *s, int64_t o, int64_t c,
+                              int64_t kh, int64_t kw)
 {
     const real *x = s->x[0], *dy = s->dy;
     int64_t channel = o / g->out * g->in + c;
@@ -136,7 +136,7 @@ static double weight_gradient(const geometry *g, const dv_step *s, int64_t o, in
     return sum;
 }
 
-static void weight_gradients(const geometry *g, dv_step *s)
+static void weight_gradients(const geometry *g, dv_node_step *s)
 {
     real *dw = s->dw[0];
     for (int64_t o = 0; o < g->y.c; o++) {
@@ -149,7 +149,7 @@ static void weight_gradients(const geometry *g, dv_step *s)
     }
 }
 
-static void bias_gradients(const geometry *g, dv_step *s)
+static void bias_gradients(const geometry *g, dv_node_step *s)
 {
     const real *dy = s->dy;
     real *db = s->dw[1];
@@ -161,7 +161,7 @@ static void bias_gradients(const geometry *g, dv_step *s)
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     geometry g = geometry_of(s);
     if (s->dx[0] != NULL)

@@ -30,7 +30,7 @@ DV_CPU_INLINE float sum_of(const float *targets, int64_t classes)
     return sum;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;
     const float *loss = s->x[0], *x = s->x[1], *z = s->x[2], *targets = s->x[3];
@@ -51,7 +51,7 @@ static dv_status forward(dv_step *s)
 }
 
 /* d loss = (1 - weight) dy; d logits_k = weight temperature sum(targets) (p_k - q_k) dy. */
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;
     const float *x = s->x[1], *z = s->x[2], *targets = s->x[3], *dy = s->dy;

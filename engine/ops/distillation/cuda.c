@@ -3,7 +3,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/distillation.h"
 
-static dv_distillation describe(const dv_step *s)
+static dv_distillation describe(const dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;
     return (dv_distillation){.weight = attr->weight,
@@ -15,14 +15,14 @@ static dv_distillation describe(const dv_step *s)
                              .classes = s->in[1].c};
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_distillation call = describe(s);
     DV_CUDA(dv_launch_distillation(s->context->dtype, &call, s->x[0], s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_distillation call = describe(s);
     if (s->dx[0] == NULL && s->dx[1] == NULL)

@@ -23,7 +23,7 @@ static double sum_of(const real *targets, int64_t classes)
     return sum;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;
     const real *loss = s->x[0], *logits = s->x[1], *teacher = s->x[2], *targets = s->x[3];
@@ -48,7 +48,7 @@ static dv_status forward(dv_step *s)
 }
 
 /* d loss = (1 - weight) dy; d logits_k = weight temperature sum(targets) (p_k - q_k) dy. */
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;
     const real *logits = s->x[1], *teacher = s->x[2], *targets = s->x[3], *dy = s->dy;

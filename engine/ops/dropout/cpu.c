@@ -10,21 +10,21 @@
 enum { GROUP = 64, BLOCK = 4 * GROUP };
 
 /* Elements with a number of their own: each, or each (n, c). */
-static int64_t random_count(const dv_step *s)
+static int64_t random_count(const dv_node_step *s)
 {
     const dv_dropout_attr *attr = s->node->attr;
     dv_shape shape = s->node->shape;
     return attr->channels ? shape.n * shape.c : dv_shape_count(shape);
 }
 
-static float scale_of(const dv_step *s)
+static float scale_of(const dv_node_step *s)
 {
     const dv_dropout_attr *attr = s->node->attr;
     return (float)(1 / (1 - attr->rate));
 }
 
 /* Saved: for each of random_count elements, filled up to a block, whether it stays: a byte. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     int64_t blocks = (random_count(s) + BLOCK - 1) / BLOCK;
     dv_planner_save(planner, (size_t)(blocks * BLOCK));
@@ -89,11 +89,11 @@ typedef struct stream {
     float scale;
 } stream;
 
-static stream stream_of(const dv_step *s)
+static stream stream_of(const dv_node_step *s)
 {
     const dv_dropout_attr *attr = s->node->attr;
     return (stream){
-        .rng = {s->run->seed, DV_RNG_DROPOUT + (uint32_t)s->node->id, s->run->step},
+        .rng = {s->pass->seed, DV_RNG_DROPOUT + (uint32_t)s->node->id, s->pass->step},
         .threshold = (uint32_t)ceil(attr->rate * 16777216.0),
         .scale = scale_of(s),
     };
@@ -115,7 +115,7 @@ static void draw_blocks(const stream *by, int64_t first, int64_t blocks, uint8_t
 }
 
 /* from NULL: the bytes alone. */
-static void draw_all(const dv_step *s, const float *from, float *to)
+static void draw_all(const dv_node_step *s, const float *from, float *to)
 {
     enum { AT_ONCE = DV_CPU_BLOCK / BLOCK };
     stream by = stream_of(s);
@@ -136,7 +136,7 @@ static void multiply_block(const float *from, const uint8_t *stays, float scale,
 }
 
 /* to = from times the factors: of the gradient, and where a factor is for a whole channel. */
-static void apply(const dv_step *s, const float *from, float *to)
+static void apply(const dv_node_step *s, const float *from, float *to)
 {
     const dv_dropout_attr *attr = s->node->attr;
     const uint8_t *stays = s->saved;
@@ -155,12 +155,12 @@ static void apply(const dv_step *s, const float *from, float *to)
         multiply_block(from + i, stays + i, scale, to + i, dv_smaller(DV_CPU_BLOCK, count - i));
 }
 
-static void copy(const dv_step *s, const void *from, void *to)
+static void copy(const dv_node_step *s, const void *from, void *to)
 {
     memcpy(to, from, (size_t)dv_shape_count(s->node->shape) * sizeof(float));
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_dropout_attr *attr = s->node->attr;
     if (!dv__dropout_drops(s))
@@ -174,7 +174,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     if (s->dx[0] == NULL)
         return DV_OK;

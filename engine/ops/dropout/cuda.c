@@ -5,7 +5,7 @@
 #include "kernels/dropout.h"
 
 /* Backward draws the same numbers again: cheaper than to keep them. */
-static dv_status apply(const dv_step *s, const void *from, void *to)
+static dv_status apply(const dv_node_step *s, const void *from, void *to)
 {
     const dv_dropout_attr *attr = s->node->attr;
     dv_shape shape = s->node->shape;
@@ -21,21 +21,21 @@ static dv_status apply(const dv_step *s, const void *from, void *to)
         .channels = shape.c,
         .whole_channels = attr->channels,
         .rate = attr->rate,
-        .seed = s->run->seed,
-        .step = s->run->step,
-        .progress = s->run->progress,
+        .seed = s->pass->seed,
+        .step = s->pass->step,
+        .progress = s->pass->progress,
         .use = DV_RNG_DROPOUT + (uint32_t)s->node->id,
     };
     DV_CUDA(dv_launch_dropout(dtype, &call, from, to, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     return apply(s, s->x[0], s->y);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     return s->dx[0] != NULL ? apply(s, s->dy, s->dx[0]) : DV_OK;
 }

@@ -15,9 +15,9 @@ typedef struct dv_dropout_attr {
     bool channels;
 } dv_dropout_attr;
 
-static inline bool dv__dropout_drops(const dv_step *step)
+static inline bool dv__dropout_drops(const dv_node_step *step)
 {
-    return step->run->training && !step->frozen;
+    return step->pass->training && !step->frozen;
 }
 
 #endif

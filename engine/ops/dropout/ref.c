@@ -4,7 +4,7 @@
 #include "engine/ops/ref.h"
 
 /* The factor of element i: 0 or 1 / (1 - rate). */
-static double factor(const dv_step *s, int64_t i)
+static double factor(const dv_node_step *s, int64_t i)
 {
     const dv_dropout_attr *attr = s->node->attr;
     if (!dv__dropout_drops(s))
@@ -12,13 +12,13 @@ static double factor(const dv_step *s, int64_t i)
     dv_shape shape = s->node->shape;
     int64_t sample = shape.h * shape.w * shape.c;
     int64_t e = attr->channels ? i / sample * shape.c + i % shape.c : i;
-    dv_rng rng = {s->run->seed, DV_RNG_DROPOUT + (uint32_t)s->node->id, s->run->step};
+    dv_rng rng = {s->pass->seed, DV_RNG_DROPOUT + (uint32_t)s->node->id, s->pass->step};
     uint32_t words[4];
     dv_rng_words(&rng, (uint32_t)(e / 4), words);
     return (double)dv_uniform_from_bits(words[e % 4]) >= attr->rate ? 1 / (1 - attr->rate) : 0;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *x = s->x[0];
     real *y = s->y;
@@ -27,7 +27,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *dy = s->dy;
     real *dx = s->dx[0];

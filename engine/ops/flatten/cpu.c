@@ -10,14 +10,14 @@ static void transpose_samples(const float *x, float *y, int64_t samples, int64_t
         dv_transpose(x + n * sample, rows, columns, y + n * sample);
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     transpose_samples(s->x[0], s->y, in.n, in.h * in.w, in.c);
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     if (s->dx[0] != NULL)

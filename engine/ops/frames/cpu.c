@@ -25,14 +25,14 @@ static void swap_samples(const float *x, float *y, int64_t samples, int64_t rows
         swap_sample(x + n * sample, y + n * sample, rows, columns, channels);
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     swap_samples(s->x[0], s->y, in.n, in.h, in.w, in.c);
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     if (s->dx[0] != NULL)

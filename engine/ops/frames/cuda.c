@@ -2,7 +2,7 @@
 #include "kernels/shape.h"
 
 /* (N,H,W,C) -> (N,W,H,C) */
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     DV_CUDA(dv_launch_swap_axes(s->context->dtype, s->x[0], s->y, in.n, in.h, in.w, in.c,
@@ -10,7 +10,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)

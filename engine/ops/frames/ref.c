@@ -8,7 +8,7 @@ static int64_t place(dv_shape in, int64_t i)
     return ((n * in.w + w) * in.h + h) * in.c + c;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *x = s->x[0];
     real *y = s->y;
@@ -17,7 +17,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *dy = s->dy;
     real *dx = s->dx[0];

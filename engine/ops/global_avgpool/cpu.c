@@ -18,7 +18,7 @@ static void spread_sample(const float *restrict dy, float *restrict dx, int64_t 
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const float *x = s->x[0];
     float *y = s->y;
@@ -30,7 +30,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const float *dy = s->dy;
     float *dx = s->dx[0];

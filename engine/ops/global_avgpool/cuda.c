@@ -1,7 +1,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/global_pool.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     DV_CUDA(dv_launch_global_avgpool(s->context->dtype, s->x[0], s->y, in.n, in.h * in.w, in.c,
@@ -9,7 +9,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)

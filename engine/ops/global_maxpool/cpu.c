@@ -1,7 +1,7 @@
 #include "engine/ops/cpu.h"
 
 /* Saved: the position of each maximum, (N,C) int32. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
     return DV_OK;
@@ -44,7 +44,7 @@ static void spread_sample(const float *restrict dy, const int32_t *restrict plac
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const float *x = s->x[0];
     float *y = s->y;
@@ -57,7 +57,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const float *dy = s->dy;
     const int32_t *place = s->saved;

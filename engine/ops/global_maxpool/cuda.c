@@ -2,13 +2,13 @@
 #include "kernels/global_pool.h"
 
 /* Saved: the position of each maximum, (N,C) int32. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     DV_CUDA(dv_launch_global_maxpool(s->context->dtype, s->x[0], s->y, s->saved, in.n, in.h * in.w,
@@ -16,7 +16,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)

@@ -1,13 +1,13 @@
 #include "engine/ops/ref.h"
 
 /* Saved: the position of each maximum, (N,C) int32. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *x = s->x[0];
     real *y = s->y;
@@ -29,7 +29,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *dy = s->dy;
     const int32_t *place = s->saved;

@@ -26,14 +26,14 @@ typedef struct block {
     float *dweight, *dbias; /* (channels), sums over the block */
 } block;
 
-static int64_t block_count(const dv_step *s)
+static int64_t block_count(const dv_node_step *s)
 {
     return (dv_shape_rows(s->node->shape) + ROWS - 1) / ROWS;
 }
 
 /* Saved: the statistics of each row. Scratch, in backward: the sums of each block, (blocks, 2, C).
  */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     if (!s->training)
         return DV_OK;
@@ -78,7 +78,7 @@ static void normalise(const float *x, const float *restrict weight, const float 
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_layer_norm_attr *attr = s->node->attr;
     const float *x = s->x[0];
@@ -130,7 +130,7 @@ static void backward_block(const block *b)
         backward_row(b, row, b->dweight, b->dbias);
 }
 
-static void backward_rows(dv_step *s)
+static void backward_rows(dv_node_step *s)
 {
     const float *x = s->x[0], *dy = s->dy;
     float *dx = s->dx[0], *sums = s->scratch;
@@ -164,7 +164,7 @@ static void join(const float *sums, int64_t blocks, int64_t stride, int64_t widt
         total[c] = (float)column[c];
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const float *sums = s->scratch;
     float *dweight = s->dw[0], *dbias = s->dw[1];

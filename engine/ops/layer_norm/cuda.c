@@ -3,7 +3,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/layer_norm.h"
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     if (!s->training)
         return DV_OK;
@@ -13,7 +13,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_layer_norm describe(const dv_step *s)
+static dv_layer_norm describe(const dv_node_step *s)
 {
     const dv_layer_norm_attr *attr = s->node->attr;
     return (dv_layer_norm){
@@ -34,14 +34,14 @@ static dv_layer_norm describe(const dv_step *s)
     };
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_layer_norm call = describe(s);
     DV_CUDA(dv_launch_layer_norm(&call, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_layer_norm call = describe(s);
     DV_CUDA(dv_launch_layer_norm_backward(&call, dv_cuda_stream(s)));

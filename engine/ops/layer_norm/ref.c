@@ -7,7 +7,7 @@ typedef struct statistics {
     double mean, inverse; /* inverse: 1 / sqrt(var + epsilon) */
 } statistics;
 
-static statistics measure(const dv_step *s, const real *x)
+static statistics measure(const dv_node_step *s, const real *x)
 {
     const dv_layer_norm_attr *attr = s->node->attr;
     int64_t channels = s->node->shape.c;
@@ -20,7 +20,7 @@ static statistics measure(const dv_step *s, const real *x)
     return (statistics){mean, 1 / sqrt(squares / (double)channels + attr->epsilon)};
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *weight = s->w[0], *bias = s->w[1];
     int64_t channels = s->node->shape.c;
@@ -38,7 +38,7 @@ static dv_status forward(dv_step *s)
 
 /* With h the normalised x and g = dy weight, over the channels of a row:
    dx = (g - mean(g) - h mean(g h)) / sqrt(var + epsilon). */
-static void input_gradients(const dv_step *s, int64_t row)
+static void input_gradients(const dv_node_step *s, int64_t row)
 {
     int64_t channels = s->node->shape.c;
     const real *x = (const real *)s->x[0] + row * channels, *weight = s->w[0];
@@ -58,7 +58,7 @@ static void input_gradients(const dv_step *s, int64_t row)
     }
 }
 
-static void parameter_gradients(const dv_step *s, int64_t c)
+static void parameter_gradients(const dv_node_step *s, int64_t c)
 {
     const real *x = s->x[0], *dy = s->dy;
     real *dweight = s->dw[0], *dbias = s->dw[1];
@@ -74,7 +74,7 @@ static void parameter_gradients(const dv_step *s, int64_t c)
     dbias[c] = (real)sum;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     for (int64_t row = 0; s->dx[0] != NULL && row < dv_shape_rows(s->node->shape); row++)
         input_gradients(s, row);

@@ -18,11 +18,11 @@
 typedef struct linear {
     bool packed;
     dv_packed product;        /* where it is */
-    void *dense;              /* else dv_step.self of the dense way */
+    void *dense;              /* else dv_node_step.self of the dense way */
     dv_cpu_unpacked unpacked; /* and what that takes for the weight */
 } linear;
 
-static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
+static dv_status fits_packed(dv_planner *planner, const dv_node_step *s, bool *fits)
 {
     const dv_linear_attr *attr = s->node->attr;
     *fits = false;
@@ -31,7 +31,7 @@ static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
     return dv_packed_settle(planner, 0, 4, (int64_t[]){attr->units, s->in[0].c, 1, 1}, fits);
 }
 
-static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+static bool absorb(dv_planner *planner, dv_node_step *s, const dv_node *next, int input)
 {
     const dv_linear_attr *attr = s->node->attr;
     bool fits;
@@ -41,17 +41,17 @@ static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int inp
 
 /* ---- Planning ---- */
 
-static dv_status plan_packed(dv_planner *planner, const dv_step *s, dv_packed *product)
+static dv_status plan_packed(dv_planner *planner, const dv_node_step *s, dv_packed *product)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_planner_scratch(planner, dv__cpu_epilogue_bytes(attr->units));
     return dv_packed_rows(s, dv_shape_rows(s->in[0]), s->in[0].c, attr->units, product);
 }
 
-static dv_status plan_dense(dv_planner *planner, const dv_step *s, linear *self)
+static dv_status plan_dense(dv_planner *planner, const dv_node_step *s, linear *self)
 {
     DV_TRY(dv__cpu_unpacked_create(planner, s, &self->unpacked));
-    dv_step inner = *s;
+    dv_node_step inner = *s;
     dv_status status = dv__linear_dense.plan(planner, &inner);
     self->dense = inner.self;
     if (status != DV_OK)
@@ -59,7 +59,7 @@ static dv_status plan_dense(dv_planner *planner, const dv_step *s, linear *self)
     return status;
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     bool fits;
     linear *self;
@@ -78,7 +78,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
 
 /* ---- Running ---- */
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     const linear *self = s->self;
@@ -89,23 +89,23 @@ static dv_status forward(dv_step *s)
         return DV_OK;
     }
     dv__cpu_unpack_weights(&self->unpacked, s);
-    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
     return dv__linear_dense.forward(&inner);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const linear *self = s->self;
-    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
     DV_TRY(dv__linear_dense.backward(&inner));
     dv__cpu_pack_gradients(&self->unpacked, s);
     return DV_OK;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     linear *self = s->self;
-    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
     if (self->packed)
         dv_packed_drop(&self->product);
     else

@@ -6,19 +6,19 @@
 
 #include <stdlib.h>
 
-static size_t output_bytes(const dv_step *s)
+static size_t output_bytes(const dv_node_step *s)
 {
     return dv_cpu_aligned((size_t)dv_shape_count(s->node->shape) * sizeof(float));
 }
 
 /* Scratch: in backward with an activation the gradient before it; then oneDNN's. */
-static size_t gradient_bytes(const dv_step *s)
+static size_t gradient_bytes(const dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     return attr->activation != DV_ACT_NONE ? output_bytes(s) : 0;
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_dense_shape shape = {
@@ -64,7 +64,7 @@ static void activate_block(int kind, float *y, int64_t count)
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cpu_dense *dense = s->self;
@@ -80,7 +80,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cpu_dense *dense = s->self;
@@ -99,7 +99,7 @@ static dv_status backward(dv_step *s)
     return dv_cpu_dense_backward(dv_cpu_device_of(s->context), dense, &gradients, scratchpad);
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     dv_cpu_dense_drop(s->self);
     free(s->self);

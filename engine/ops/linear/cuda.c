@@ -2,7 +2,7 @@
 #include "engine/ops/cuda.h"
 #include "engine/ops/linear/linear.h"
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cuda_dense_layer layer = {attr->units, attr->bias, attr->activation};
@@ -18,17 +18,17 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     return dv_cuda_dense_forward(s, s->self);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     return dv_cuda_dense_backward(s, s->self);
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     dv_cuda_dense_drop(s->self);
 }

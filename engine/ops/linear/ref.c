@@ -33,7 +33,7 @@ static double slope(int kind, double y)
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     const real *x = s->x[0], *w = s->w[0], *b = attr->bias ? s->w[1] : NULL;
@@ -51,14 +51,14 @@ static dv_status forward(dv_step *s)
 }
 
 /* The gradient before the activation, element i of (rows, units). */
-static double gradient(const dv_step *s, int64_t i)
+static double gradient(const dv_node_step *s, int64_t i)
 {
     const dv_linear_attr *attr = s->node->attr;
     const real *dy = s->dy, *y = s->y;
     return (double)dy[i] * slope(attr->activation, (double)y[i]);
 }
 
-static void input_gradients(dv_step *s)
+static void input_gradients(dv_node_step *s)
 {
     const real *w = s->w[0];
     real *dx = s->dx[0];
@@ -73,7 +73,7 @@ static void input_gradients(dv_step *s)
     }
 }
 
-static void weight_gradients(dv_step *s)
+static void weight_gradients(dv_node_step *s)
 {
     const real *x = s->x[0];
     real *dw = s->dw[0];
@@ -88,7 +88,7 @@ static void weight_gradients(dv_step *s)
     }
 }
 
-static void bias_gradients(dv_step *s)
+static void bias_gradients(dv_node_step *s)
 {
     real *db = s->dw[1];
     int64_t out = s->node->shape.c;
@@ -100,7 +100,7 @@ static void bias_gradients(dv_step *s)
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     if (s->dx[0] != NULL)

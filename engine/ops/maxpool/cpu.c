@@ -11,7 +11,7 @@ typedef struct geometry {
 } geometry;
 
 /* Saved: for every output element the tap (kh KW + kw) of its maximum, int32_t. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     if (s->training && s->wants_dx[0])
         dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
@@ -135,12 +135,12 @@ static void backward_sample(const geometry *g, const float *dy, const int32_t *t
     }
 }
 
-static geometry geometry_of(const dv_step *s)
+static geometry geometry_of(const dv_node_step *s)
 {
     return (geometry){.attr = s->node->attr, .in = s->in[0], .out = s->node->shape};
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     geometry g = geometry_of(s);
     int64_t rows = g.out.n * g.out.h;
@@ -155,7 +155,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     geometry g = geometry_of(s);
     float *dx = s->dx[0];

@@ -1,13 +1,13 @@
 #include "engine/ops/maxpool/cuda.h"
 
 /* Saved: for every output element where in the sample its maximum is, int32. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
     DV_CUDA(
@@ -15,7 +15,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
     if (s->dx[0] == NULL)

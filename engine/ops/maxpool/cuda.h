@@ -6,7 +6,7 @@
 #include "engine/ops/maxpool/maxpool.h"
 #include "kernels/pool.h"
 
-static inline dv_pool dv__cuda_pool(const dv_step *s)
+static inline dv_pool dv__cuda_pool(const dv_node_step *s)
 {
     const dv_pool_attr *attr = s->node->attr;
     dv_shape in = s->in[0], out = s->node->shape;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The table, (T,C). */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     (void)planner;
     dv_shape shape = s->node->shape;
@@ -16,7 +16,7 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     free(s->self);
 }
@@ -30,7 +30,7 @@ static void add_table(const float *restrict x, const float *restrict table, floa
         y[i] = x[i] + table[i];
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const float *x = s->x[0];
     float *y = s->y;
@@ -42,7 +42,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     if (s->dx[0] != NULL)
         memcpy(s->dx[0], s->dy, (size_t)dv_shape_count(s->node->shape) * sizeof(float));

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 
 /* Waits for the copy: `host` goes afterwards. */
-static dv_status upload(const dv_step *s, float *table, const float *host, size_t bytes)
+static dv_status upload(const dv_node_step *s, float *table, const float *host, size_t bytes)
 {
     DV_CUDA(cudaMemcpyAsync(table, host, bytes, cudaMemcpyHostToDevice, dv_cuda_stream(s)));
     DV_CUDA(cudaStreamSynchronize(dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status make_table(dv_step *s, float *host, size_t bytes)
+static dv_status make_table(dv_node_step *s, float *host, size_t bytes)
 {
     void *table;
     dv__positions_fill(s->node->shape, host);
@@ -27,7 +27,7 @@ static dv_status make_table(dv_step *s, float *host, size_t bytes)
 }
 
 /* The table in device memory, (T,C) floats. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     (void)planner;
     size_t count = (size_t)(s->node->shape.w * s->node->shape.c);
@@ -38,12 +38,12 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return status;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     (void)cudaFree(s->self);
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape shape = s->node->shape;
     DV_CUDA(dv_launch_positions(s->context->dtype, s->x[0], s->self, s->y, shape.n,
@@ -51,7 +51,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     if (s->dx[0] == NULL)
         return DV_OK;

@@ -1,7 +1,7 @@
 #include "engine/ops/positions/positions.h"
 #include "engine/ops/ref.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *x = s->x[0];
     real *y = s->y;
@@ -13,7 +13,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *dy = s->dy;
     real *dx = s->dx[0];

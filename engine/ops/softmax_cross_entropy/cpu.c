@@ -10,7 +10,7 @@ typedef struct smoothing {
     float keep, spread;
 } smoothing;
 
-static smoothing get_smoothing(const dv_step *s)
+static smoothing get_smoothing(const dv_node_step *s)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;
     return (smoothing){.keep = (float)(1 - attr->smoothing),
@@ -77,13 +77,13 @@ static void backward_rows(const float *x, const float *targets, const float *dy,
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     forward_rows(s->x[0], s->x[1], s->y, get_smoothing(s), s->in[0].n, s->in[0].c);
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     if (s->dx[0] != NULL)
         backward_rows(s->x[0], s->x[1], s->dy, s->dx[0], get_smoothing(s), s->in[0].n, s->in[0].c);

@@ -3,7 +3,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/softmax.h"
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;
     DV_CUDA(dv_launch_softmax_cross_entropy(s->context->dtype, attr->smoothing, s->x[0], s->x[1],
@@ -11,7 +11,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;
     if (s->dx[0] == NULL)

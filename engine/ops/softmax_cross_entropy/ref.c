@@ -24,14 +24,14 @@ static double sum_of(const real *targets, int64_t classes)
 }
 
 /* `weight` is the sum of the row, and of what is made of it. */
-static double smoothed(const dv_step *s, const real *target, double weight, int64_t k)
+static double smoothed(const dv_node_step *s, const real *target, double weight, int64_t k)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;
     return (1 - attr->smoothing) * (double)target[k] +
            attr->smoothing / (double)s->in[0].c * weight;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const real *logits = s->x[0], *targets = s->x[1];
     real *y = s->y;
@@ -46,7 +46,7 @@ static dv_status forward(dv_step *s)
 }
 
 /* dx_k = dy (softmax_k sum(q) - q_k). */
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const real *logits = s->x[0], *targets = s->x[1], *dy = s->dy;
     real *dx = s->dx[0];

@@ -19,9 +19,9 @@ typedef struct sizes {
 
 /* Of one sample. From forward to backward: map (2, plane) is mean and maximum, gate
    (height, width). */
-typedef struct record {
+typedef struct saved_values {
     float *map, *gate;
-} record;
+} saved_values;
 
 /* Of one sample: a line in forward; in backward a plane dz, the lines dmean and dmax, and the
    sample's part of the weight's gradient, dw (2, k, k). */
@@ -29,7 +29,7 @@ typedef struct workspace {
     float *dz, *dmean, *dmax, *dw;
 } workspace;
 
-static sizes get_sizes(const dv_step *s)
+static sizes get_sizes(const dv_node_step *s)
 {
     const dv_spatial_attention_attr *attr = s->node->attr;
     dv_shape x = s->in[0];
@@ -54,19 +54,19 @@ static int64_t workspace_size(const sizes *z)
     return z->plane + 2 * z->line + 2 * z->kernel * z->kernel;
 }
 
-static record get_record(const dv_step *s, const sizes *z, int64_t n)
+static saved_values get_saved(const dv_node_step *s, const sizes *z, int64_t n)
 {
     float *map = (float *)s->saved + n * record_size(z);
-    return (record){map, map + 2 * z->plane};
+    return (saved_values){map, map + 2 * z->plane};
 }
 
-static workspace get_workspace(const dv_step *s, const sizes *z, int64_t n)
+static workspace get_workspace(const dv_node_step *s, const sizes *z, int64_t n)
 {
     float *dz = (float *)s->scratch + n * workspace_size(z), *dmean = dz + z->plane;
     return (workspace){dz, dmean, dmean + z->line, dmean + 2 * z->line};
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     sizes z = get_sizes(s);
     dv_planner_save(planner, (size_t)(z.samples * record_size(&z)) * sizeof(float));
@@ -148,7 +148,7 @@ DV_CPU_INLINE void mean_max(const float *restrict x, int64_t channels, float *me
 }
 
 DV_CPU_CLONES
-static void forward_sample(const sizes *z, const float *restrict x, const float *w, record r,
+static void forward_sample(const sizes *z, const float *restrict x, const float *w, saved_values r,
                            float *restrict line, float *restrict y)
 {
     int64_t channels = z->channels, width = z->width;
@@ -173,7 +173,7 @@ static void forward_sample(const sizes *z, const float *restrict x, const float 
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     sizes z = get_sizes(s);
     const float *x = s->x[0], *w = s->w[0];
@@ -181,8 +181,8 @@ static dv_status forward(dv_step *s)
     int64_t sample = z.height * z.width * z.channels;
 #pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
     for (int64_t n = 0; n < z.samples; n++)
-        forward_sample(&z, x + n * sample, w, get_record(s, &z, n),
-                       (float *)s->scratch + n * z.line, y + n * sample);
+        forward_sample(&z, x + n * sample, w, get_saved(s, &z, n), (float *)s->scratch + n * z.line,
+                       y + n * sample);
     return DV_OK;
 }
 
@@ -206,7 +206,7 @@ DV_CPU_INLINE void backward_position(const float *restrict x, const float *restr
 
 DV_CPU_CLONES
 static void backward_sample(const sizes *z, const float *x, const float *dy, const float *w,
-                            record r, workspace work, float *dx)
+                            saved_values r, workspace work, float *dx)
 {
     int64_t channels = z->channels, width = z->width, taps = z->kernel * z->kernel;
     float *dz = work.dz + origin(z);
@@ -235,7 +235,7 @@ static void backward_sample(const sizes *z, const float *x, const float *dy, con
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     sizes z = get_sizes(s);
     const float *x = s->x[0], *dy = s->dy, *w = s->w[0];
@@ -243,7 +243,7 @@ static dv_status backward(dv_step *s)
     int64_t sample = z.height * z.width * z.channels, taps = 2 * z.kernel * z.kernel;
 #pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
     for (int64_t n = 0; n < z.samples; n++)
-        backward_sample(&z, x + n * sample, dy + n * sample, w, get_record(s, &z, n),
+        backward_sample(&z, x + n * sample, dy + n * sample, w, get_saved(s, &z, n),
                         get_workspace(s, &z, n), dx != NULL ? dx + n * sample : NULL);
     memset(dw, 0, (size_t)taps * sizeof(float));
     for (int64_t n = 0; n < z.samples; n++) {

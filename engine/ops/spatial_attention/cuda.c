@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-static dv_spatial_attention_sizes get_sizes(const dv_step *s)
+static dv_spatial_attention_sizes get_sizes(const dv_node_step *s)
 {
     const dv_spatial_attention_attr *attr = s->node->attr;
     dv_shape x = s->in[0];
@@ -12,12 +12,12 @@ static dv_spatial_attention_sizes get_sizes(const dv_step *s)
 }
 
 /* Bytes of one number for every position. */
-static size_t positions_bytes(const dv_step *s)
+static size_t positions_bytes(const dv_node_step *s)
 {
     return dv_cuda_aligned((size_t)dv_shape_rows(s->in[0]) * sizeof(float));
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_spatial_attention_sizes z = get_sizes(s);
     size_t shared = dv_spatial_attention_shared(&z);
@@ -33,29 +33,29 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_spatial_attention_record get_record(const dv_step *s)
+static dv_spatial_attention_saved get_saved(const dv_node_step *s)
 {
     char *map = s->saved, *gate = map + 2 * positions_bytes(s);
     char *place = gate + positions_bytes(s), *ticket = place + positions_bytes(s);
-    return (dv_spatial_attention_record){.map = (float *)(void *)map,
-                                         .gate = (float *)(void *)gate,
-                                         .place = (int32_t *)(void *)place,
-                                         .ticket = (unsigned *)(void *)ticket};
+    return (dv_spatial_attention_saved){.map = (float *)(void *)map,
+                                        .gate = (float *)(void *)gate,
+                                        .place = (int32_t *)(void *)place,
+                                        .ticket = (unsigned *)(void *)ticket};
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_spatial_attention_sizes z = get_sizes(s);
-    dv_spatial_attention_record record = get_record(s);
+    dv_spatial_attention_saved record = get_saved(s);
     DV_CUDA(dv_launch_spatial_attention(s->context->dtype, &z, s->x[0], s->w[0], &record, s->y,
                                         dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_spatial_attention_sizes z = get_sizes(s);
-    dv_spatial_attention_record record = get_record(s);
+    dv_spatial_attention_saved record = get_saved(s);
     DV_CUDA(dv_launch_spatial_attention_backward(s->context->dtype, &z, s->x[0], s->dy, s->w[0],
                                                  &record, s->scratch, s->dx[0], s->dw[0],
                                                  dv_cuda_stream(s)));

@@ -3,17 +3,17 @@
 #include "engine/ops/spatial_attention/spatial_attention.h"
 
 /* Sizes of a sample, and what forward saves of it. */
-typedef struct record {
+typedef struct saved_values {
     int64_t height, width, channels, kernel;
     double *map;  /* (2, height, width): mean, maximum */
     double *gate; /* (height, width) */
-} record;
+} saved_values;
 
-static record get_record(const dv_step *s, int64_t n)
+static saved_values get_saved(const dv_node_step *s, int64_t n)
 {
     dv_shape x = s->in[0];
-    record r = {x.h,  x.w, x.c, ((const dv_spatial_attention_attr *)s->node->attr)->kernel,
-                NULL, NULL};
+    saved_values r = {x.h,  x.w, x.c, ((const dv_spatial_attention_attr *)s->node->attr)->kernel,
+                      NULL, NULL};
     if (s->saved == NULL)
         return r;
     r.map = (double *)s->saved + 3 * n * x.h * x.w;
@@ -22,7 +22,7 @@ static record get_record(const dv_step *s, int64_t n)
 }
 
 /* Scratch of backward: dz, the gradient before the sigmoid, (samples, height, width). */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     size_t bytes = (size_t)dv_shape_rows(s->in[0]) * sizeof(double);
     dv_planner_save(planner, 3 * bytes);
@@ -43,13 +43,13 @@ static int64_t place_of_max(const real *x, int64_t channels)
 }
 
 /* plane (height, width), zero outside. */
-static double at(const record *r, const double *plane, int64_t i, int64_t j)
+static double at(const saved_values *r, const double *plane, int64_t i, int64_t j)
 {
     bool inside = i >= 0 && i < r->height && j >= 0 && j < r->width;
     return inside ? plane[i * r->width + j] : 0;
 }
 
-static void forward_sample(const record *r, const real *x, const real *w, real *y)
+static void forward_sample(const saved_values *r, const real *x, const real *w, real *y)
 {
     int64_t positions = r->height * r->width, k = r->kernel, half = k / 2;
     for (int64_t p = 0; p < positions; p++) {
@@ -73,18 +73,18 @@ static void forward_sample(const record *r, const real *x, const real *w, real *
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_shape shape = s->in[0];
     int64_t sample = shape.h * shape.w * shape.c;
     for (int64_t n = 0; n < shape.n; n++) {
-        record r = get_record(s, n);
+        saved_values r = get_saved(s, n);
         forward_sample(&r, (const real *)s->x[0] + n * sample, s->w[0], (real *)s->y + n * sample);
     }
     return DV_OK;
 }
 
-static void before_sigmoid(const record *r, const real *x, const real *dy, double *dz)
+static void before_sigmoid(const saved_values *r, const real *x, const real *dy, double *dz)
 {
     for (int64_t p = 0; p < r->height * r->width; p++) {
         double sum = 0;
@@ -95,8 +95,8 @@ static void before_sigmoid(const record *r, const real *x, const real *dy, doubl
 }
 
 /* dx of the position p. */
-static void backward_position(const record *r, const real *x, const real *dy, const double *dz,
-                              const real *w, int64_t p, real *dx)
+static void backward_position(const saved_values *r, const real *x, const real *dy,
+                              const double *dz, const real *w, int64_t p, real *dx)
 {
     int64_t k = r->kernel, half = k / 2, place = place_of_max(x, r->channels);
     double of_mean = 0, of_max = 0;
@@ -110,11 +110,11 @@ static void backward_position(const record *r, const real *x, const real *dy, co
 }
 
 /* Element t of the weight's gradient, over all samples. */
-static double weight_gradient(const dv_step *s, const double *dz, int64_t t)
+static double weight_gradient(const dv_node_step *s, const double *dz, int64_t t)
 {
     double sum = 0;
     for (int64_t n = 0; n < s->in[0].n; n++) {
-        record r = get_record(s, n);
+        saved_values r = get_saved(s, n);
         int64_t positions = r.height * r.width, k = r.kernel, half = k / 2;
         for (int64_t p = 0; p < positions; p++) {
             int64_t i = p / r.width + t / k % k - half, j = p % r.width + t % k - half;
@@ -124,14 +124,14 @@ static double weight_gradient(const dv_step *s, const double *dz, int64_t t)
     return sum;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_shape shape = s->in[0];
     int64_t positions = shape.h * shape.w, sample = positions * shape.c;
     real *dx = s->dx[0], *dw = s->dw[0];
     double *dz = s->scratch;
     for (int64_t n = 0; n < shape.n; n++) {
-        record r = get_record(s, n);
+        saved_values r = get_saved(s, n);
         const real *x = (const real *)s->x[0] + n * sample;
         const real *dy = (const real *)s->dy + n * sample;
         before_sigmoid(&r, x, dy, dz + n * positions);

@@ -26,7 +26,7 @@ typedef struct squeeze {
 
 enum { REDUCE = 0, REDUCE_BIAS = 1, EXPAND = 2, EXPAND_BIAS = 3 }; /* parameters */
 
-static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
+static dv_status fits_packed(dv_planner *planner, const dv_node_step *s, bool *fits)
 {
     int64_t channels = s->in[0].c;
     int64_t middle = dv_squeeze_excite_middle(s->node->attr, channels);
@@ -39,7 +39,7 @@ static dv_status fits_packed(dv_planner *planner, const dv_step *s, bool *fits)
     return dv_packed_settle(planner, EXPAND, 4, (int64_t[]){channels, middle, 1, 1}, fits);
 }
 
-static bool absorb(dv_planner *planner, dv_step *s, const dv_node *next, int input)
+static bool absorb(dv_planner *planner, dv_node_step *s, const dv_node *next, int input)
 {
     bool fits;
     return dv__cpu_epilogue_takes(s, DV_ACT_NONE, false, next, input) &&
@@ -62,7 +62,7 @@ static float *part(workspace *w, char *base, int64_t count)
     return at;
 }
 
-static workspace get_workspace(const dv_step *s, int64_t middle, void *base)
+static workspace get_workspace(const dv_node_step *s, int64_t middle, void *base)
 {
     int64_t samples = s->in[0].n, channels = s->in[0].c;
     workspace w = {.bytes = 0};
@@ -74,7 +74,7 @@ static workspace get_workspace(const dv_step *s, int64_t middle, void *base)
     return w;
 }
 
-static dv_status plan_packed(dv_planner *planner, const dv_step *s, squeeze *self)
+static dv_status plan_packed(dv_planner *planner, const dv_node_step *s, squeeze *self)
 {
     char none; /* only the sizes matter */
     int64_t samples = s->in[0].n, channels = s->in[0].c;
@@ -86,7 +86,7 @@ static dv_status plan_packed(dv_planner *planner, const dv_step *s, squeeze *sel
     return status;
 }
 
-static dv_status plan_trained(dv_planner *planner, dv_step *s, squeeze *self)
+static dv_status plan_trained(dv_planner *planner, dv_node_step *s, squeeze *self)
 {
     DV_TRY(dv__cpu_unpacked_create(planner, s, &self->unpacked));
     dv_status status = dv__squeeze_excite_trained.plan(planner, s);
@@ -95,7 +95,7 @@ static dv_status plan_trained(dv_planner *planner, dv_step *s, squeeze *self)
     return status;
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     bool fits;
     squeeze *self;
@@ -144,7 +144,7 @@ static void scale_sample(const float *restrict x, const float *restrict gate, co
     }
 }
 
-static void scale_samples(const dv_step *s, const float *gate)
+static void scale_samples(const dv_node_step *s, const float *gate)
 {
     int64_t channels = s->in[0].c, positions = s->in[0].h * s->in[0].w;
     int64_t samples = s->in[0].n, sample = positions * channels;
@@ -162,7 +162,7 @@ static void scale_samples(const dv_step *s, const float *gate)
     }
 }
 
-static dv_status forward_packed(const dv_step *s, const squeeze *self)
+static dv_status forward_packed(const dv_node_step *s, const squeeze *self)
 {
     const dv_squeeze_excite_attr *attr = s->node->attr;
     int64_t channels = s->in[0].c, positions = s->in[0].h * s->in[0].w, samples = s->in[0].n;
@@ -181,26 +181,26 @@ static dv_status forward_packed(const dv_step *s, const squeeze *self)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     const squeeze *self = s->self;
     if (self->packed)
         return forward_packed(s, self);
     dv__cpu_unpack_weights(&self->unpacked, s);
-    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
+    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
     return dv__squeeze_excite_trained.forward(&inner);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     const squeeze *self = s->self;
-    dv_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
+    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
     DV_TRY(dv__squeeze_excite_trained.backward(&inner));
     dv__cpu_pack_gradients(&self->unpacked, s);
     return DV_OK;
 }
 
-static void drop(dv_step *s)
+static void drop(dv_node_step *s)
 {
     squeeze *self = s->self;
     dv_packed_drop(&self->reduce);

@@ -14,13 +14,13 @@ typedef struct sizes {
 } sizes;
 
 /* From forward to backward. */
-typedef struct record {
+typedef struct saved_values {
     float *expand; /* (middle, channels): the second weight, transposed */
     float *mean;   /* (samples, channels) */
     float *before; /* (samples, middle): of the middle units, before the activation */
     float *hidden; /* (samples, middle): after it */
     float *gate;   /* (samples, channels) */
-} record;
+} saved_values;
 
 /* Of backward: gradients before the activations. */
 typedef struct workspace {
@@ -30,16 +30,16 @@ typedef struct workspace {
     float *dweight; /* (middle, channels): of the second weight, transposed */
 } workspace;
 
-static sizes get_sizes(const dv_step *s)
+static sizes get_sizes(const dv_node_step *s)
 {
     const dv_squeeze_excite_attr *attr = s->node->attr;
     dv_shape x = s->in[0];
     return (sizes){x.n, x.h * x.w, x.c, dv_squeeze_excite_middle(attr, x.c), attr->activation};
 }
 
-static record get_record(const dv_step *s, const sizes *z)
+static saved_values get_saved(const dv_node_step *s, const sizes *z)
 {
-    record r = {.expand = s->saved};
+    saved_values r = {.expand = s->saved};
     r.mean = r.expand + z->middle * z->channels;
     r.before = r.mean + z->samples * z->channels;
     r.hidden = r.before + z->samples * z->middle;
@@ -47,7 +47,7 @@ static record get_record(const dv_step *s, const sizes *z)
     return r;
 }
 
-static workspace get_workspace(const dv_step *s, const sizes *z)
+static workspace get_workspace(const dv_node_step *s, const sizes *z)
 {
     workspace w = {.dreduce = s->scratch};
     w.dexpand = w.dreduce + z->samples * z->middle;
@@ -56,7 +56,7 @@ static workspace get_workspace(const dv_step *s, const sizes *z)
     return w;
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     sizes z = get_sizes(s);
     int64_t count = z.samples * (2 * z.channels + 2 * z.middle) + z.middle * z.channels;
@@ -156,7 +156,7 @@ DV_CPU_INLINE void combine(int64_t outputs, coefficients q, const float *rows, i
 /* All pointers are those of the group's first sample, but for the weights. */
 DV_CPU_CLONES
 static void forward_group(const sizes *z, int64_t samples, const float *restrict x,
-                          const void *const *w, const record *r, float *restrict y)
+                          const void *const *w, const saved_values *r, float *restrict y)
 {
     int64_t channels = z->channels, middle = z->middle, sample = z->positions * channels;
     const float *b1 = w[1], *b2 = w[3];
@@ -185,23 +185,23 @@ static void forward_group(const sizes *z, int64_t samples, const float *restrict
 }
 
 /* The record from sample n on. */
-static record record_at(record r, const sizes *z, int64_t n)
+static saved_values saved_at(saved_values r, const sizes *z, int64_t n)
 {
-    return (record){r.expand, r.mean + n * z->channels, r.before + n * z->middle,
-                    r.hidden + n * z->middle, r.gate + n * z->channels};
+    return (saved_values){r.expand, r.mean + n * z->channels, r.before + n * z->middle,
+                          r.hidden + n * z->middle, r.gate + n * z->channels};
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     sizes z = get_sizes(s);
-    record r = get_record(s, &z);
+    saved_values r = get_saved(s, &z);
     const float *x = s->x[0];
     float *y = s->y;
     int64_t sample = z.positions * z.channels;
     dv_transpose(s->w[2], z.channels, z.middle, r.expand);
 #pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
     for (int64_t n = 0; n < z.samples; n += GROUP) {
-        record own = record_at(r, &z, n);
+        saved_values own = saved_at(r, &z, n);
         forward_group(&z, dv_smaller(GROUP, z.samples - n), x + n * sample, s->w, &own,
                       y + n * sample);
     }
@@ -253,7 +253,8 @@ DV_CPU_INLINE void input_gradient(const sizes *z, const float *restrict dy,
 /* All pointers are those of the group's first sample, but for the weights. dx may be NULL. */
 DV_CPU_CLONES
 static void backward_group(const sizes *z, int64_t samples, const float *x, const float *dy,
-                           const void *const *w, const record *r, const workspace *work, float *dx)
+                           const void *const *w, const saved_values *r, const workspace *work,
+                           float *dx)
 {
     int64_t channels = z->channels, middle = z->middle, sample = z->positions * channels;
     for (int64_t n = 0; n < samples; n++)
@@ -273,7 +274,7 @@ static void backward_group(const sizes *z, int64_t samples, const float *x, cons
 
 /* Rows m to m + count of both weights' gradients. */
 DV_CPU_CLONES
-static void weight_gradients(const sizes *z, int64_t m, int64_t count, const record *r,
+static void weight_gradients(const sizes *z, int64_t m, int64_t count, const saved_values *r,
                              const workspace *work, float *dreduce)
 {
     int64_t channels = z->channels, middle = z->middle;
@@ -296,17 +297,17 @@ static void bias_gradient(const float *restrict dy, int64_t samples, int64_t cou
     combine_rows(1, (coefficients){one, 0, 0}, dy, samples, count, db);
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     sizes z = get_sizes(s);
-    record r = get_record(s, &z);
+    saved_values r = get_saved(s, &z);
     workspace work = get_workspace(s, &z);
     const float *x = s->x[0], *dy = s->dy;
     float *dx = s->dx[0];
     int64_t sample = z.positions * z.channels;
 #pragma omp parallel for schedule(static) if (z.samples * sample > DV_CPU_GRAIN)
     for (int64_t n = 0; n < z.samples; n += GROUP) {
-        record own = record_at(r, &z, n);
+        saved_values own = saved_at(r, &z, n);
         workspace part = {work.dreduce + n * z.middle, work.dexpand + n * z.channels,
                           work.dmean + n * z.channels, NULL};
         backward_group(&z, dv_smaller(GROUP, z.samples - n), x + n * sample, dy + n * sample, s->w,

@@ -3,18 +3,18 @@
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
 /* Sizes, and what forward saves. */
-typedef struct record {
+typedef struct saved_values {
     int64_t samples, positions, channels, middle;
     double *mean;   /* (samples, channels) */
     double *before; /* (samples, middle): of the middle units, before the activation */
     double *gate;   /* (samples, channels) */
-} record;
+} saved_values;
 
-static record get_record(const dv_step *s)
+static saved_values get_saved(const dv_node_step *s)
 {
     dv_shape x = s->in[0];
-    record r = {x.n,  x.h * x.w, x.c, dv_squeeze_excite_middle(s->node->attr, x.c),
-                NULL, NULL,      NULL};
+    saved_values r = {x.n,  x.h * x.w, x.c, dv_squeeze_excite_middle(s->node->attr, x.c),
+                      NULL, NULL,      NULL};
     if (s->saved == NULL)
         return r;
     r.mean = s->saved;
@@ -24,9 +24,9 @@ static record get_record(const dv_step *s)
 }
 
 /* Scratch of backward: the gradients before both activations, as record.before and record.gate. */
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
-    record r = get_record(s);
+    saved_values r = get_saved(s);
     size_t row = sizeof(double) * (size_t)r.samples;
     dv_planner_save(planner, row * (size_t)(2 * r.channels + r.middle));
     if (s->training)
@@ -34,13 +34,13 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static int activation(const dv_step *s)
+static int activation(const dv_node_step *s)
 {
     return ((const dv_squeeze_excite_attr *)s->node->attr)->activation;
 }
 
 /* Means, middle units and gates of sample n. */
-static void compute_gates(const dv_step *s, const record *r, int64_t n)
+static void compute_gates(const dv_node_step *s, const saved_values *r, int64_t n)
 {
     const real *x = (const real *)s->x[0] + n * r->positions * r->channels;
     const real *w1 = s->w[0], *b1 = s->w[1], *w2 = s->w[2], *b2 = s->w[3];
@@ -65,9 +65,9 @@ static void compute_gates(const dv_step *s, const record *r, int64_t n)
     }
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
-    record r = get_record(s);
+    saved_values r = get_saved(s);
     const real *x = s->x[0];
     real *y = s->y;
     int64_t sample = r.positions * r.channels;
@@ -81,7 +81,8 @@ static dv_status forward(dv_step *s)
 }
 
 /* dz1 (middle) and dz2 (channels): the gradients before the activations, and dx, of sample n. */
-static void backward_sample(const dv_step *s, const record *r, int64_t n, double *dz1, double *dz2)
+static void backward_sample(const dv_node_step *s, const saved_values *r, int64_t n, double *dz1,
+                            double *dz2)
 {
     int64_t offset = n * r->positions * r->channels;
     const real *x = (const real *)s->x[0] + offset, *dy = (const real *)s->dy + offset;
@@ -111,7 +112,7 @@ static void backward_sample(const dv_step *s, const record *r, int64_t n, double
     }
 }
 
-static void weight_gradients(const dv_step *s, const record *r, const double *dz1,
+static void weight_gradients(const dv_node_step *s, const saved_values *r, const double *dz1,
                              const double *dz2)
 {
     real *dw1 = s->dw[0], *db1 = s->dw[1], *dw2 = s->dw[2], *db2 = s->dw[3];
@@ -140,9 +141,9 @@ static void weight_gradients(const dv_step *s, const record *r, const double *dz
     }
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
-    record r = get_record(s);
+    saved_values r = get_saved(s);
     double *dz2 = s->scratch, *dz1 = dz2 + r.samples * r.channels;
     for (int64_t n = 0; n < r.samples; n++)
         backward_sample(s, &r, n, dz1 + n * r.middle, dz2 + n * r.channels);

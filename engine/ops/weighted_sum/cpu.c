@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static void compute_shares(const dv_step *s, float share[DV_MAX_INPUTS])
+static void compute_shares(const dv_node_step *s, float share[DV_MAX_INPUTS])
 {
     const float *weight = s->w[0];
     int parts = s->node->input_count;
@@ -18,7 +18,7 @@ static void compute_shares(const dv_step *s, float share[DV_MAX_INPUTS])
         share[k] /= sum;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     float share[DV_MAX_INPUTS];
     compute_shares(s, share);
@@ -59,7 +59,7 @@ static double backward_input(const float *restrict x, const float *restrict dy, 
     return total;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     float share[DV_MAX_INPUTS], *dweight = s->dw[0];
     double dshare[DV_MAX_INPUTS], mean = 0;

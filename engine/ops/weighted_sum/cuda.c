@@ -3,7 +3,7 @@
 
 _Static_assert((int)DV_WEIGHTED_SUM_MAX >= (int)DV_MAX_INPUTS, "every node has its kernel");
 
-static dv_weighted_sum describe(const dv_step *s)
+static dv_weighted_sum describe(const dv_node_step *s)
 {
     dv_weighted_sum call = {.parts = s->node->input_count,
                             .count = dv_shape_count(s->node->shape),
@@ -16,7 +16,7 @@ static dv_weighted_sum describe(const dv_step *s)
     return call;
 }
 
-static dv_status plan(dv_planner *planner, dv_step *s)
+static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_weighted_sum call = describe(s);
     dv_planner_save(planner, sizeof(unsigned));
@@ -25,14 +25,14 @@ static dv_status plan(dv_planner *planner, dv_step *s)
     return DV_OK;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     dv_weighted_sum call = describe(s);
     DV_CUDA(dv_launch_weighted_sum(s->context->dtype, &call, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     dv_weighted_sum call = describe(s);
     DV_CUDA(dv_launch_weighted_sum_backward(s->context->dtype, &call, s->dy, s->scratch, s->dw[0],

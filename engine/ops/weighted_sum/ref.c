@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static void compute_shares(const dv_step *s, double share[DV_MAX_INPUTS])
+static void compute_shares(const dv_node_step *s, double share[DV_MAX_INPUTS])
 {
     const real *weight = s->w[0];
     int parts = s->node->input_count;
@@ -17,7 +17,7 @@ static void compute_shares(const dv_step *s, double share[DV_MAX_INPUTS])
         share[k] /= sum;
 }
 
-static dv_status forward(dv_step *s)
+static dv_status forward(dv_node_step *s)
 {
     double share[DV_MAX_INPUTS];
     compute_shares(s, share);
@@ -31,7 +31,7 @@ static dv_status forward(dv_step *s)
     return DV_OK;
 }
 
-static dv_status backward(dv_step *s)
+static dv_status backward(dv_node_step *s)
 {
     double share[DV_MAX_INPUTS], dshare[DV_MAX_INPUTS], mean = 0;
     compute_shares(s, share);
