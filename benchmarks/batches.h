@@ -27,7 +27,7 @@ dv_status batches_open(const batches_options *options, batches **out);
 void batches_close(batches *b);
 
 /* One batch; on a device whose backend makes features batches_report of them, and a wait for the
-   device. `user` is a batches, as dv_measure_work wants it. */
+   device. `user` is a batches, as dv_time_work wants it. */
 dv_status batches_make(void *user);
 
 int64_t batches_report(const batches *b);

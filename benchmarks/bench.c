@@ -46,10 +46,10 @@ bool bench_wants(const bench *b, const char *name)
     return strstr(name, b->chosen.filter) != NULL;
 }
 
-dv_measure_options bench_effort(const bench *b, double fallback)
+dv_time_options bench_effort(const bench *b, double fallback)
 {
     double seconds = b->chosen.seconds > 0 ? b->chosen.seconds : fallback;
-    return (dv_measure_options){.warm = seconds / 5, .seconds = seconds};
+    return (dv_time_options){.warm = seconds / 5, .seconds = seconds};
 }
 
 dv_status bench_format(char *out, size_t size, const char *format, ...)

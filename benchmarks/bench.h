@@ -9,7 +9,7 @@
 #include "engine/core/context.h"
 #include "engine/base/field.h"
 #include "engine/train/trainer.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 
 #include <stdio.h>
 
@@ -74,9 +74,9 @@ bool bench_wants(const bench *b, const char *name);
 dv_status bench_write(bench *b, const bench_result *result);
 
 /* How long to measure: --seconds, or `fallback`; warm for a fifth of it. */
-dv_measure_options bench_effort(const bench *b, double fallback);
+dv_time_options bench_effort(const bench *b, double fallback);
 
-/* Walks a buffer of twice the largest cache, on all threads: for dv_measure_options.prepare. The
+/* Walks a buffer of twice the largest cache, on all threads: for dv_time_options.prepare. The
    buffer is made by bench_make_flush. */
 dv_status bench_make_flush(bench *b);
 void bench_flush(bench *b);

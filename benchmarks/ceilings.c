@@ -62,12 +62,12 @@ static dv_status measure_copy(bench *b, dv_times *out, size_t *bytes)
         status = backend->allocate(b->context, c.bytes, &to);
     if (status == DV_OK)
         status = backend->fill(b->context, from, 1, (int64_t)(c.bytes / backend->real_size));
-    dv_measure_options effort = bench_effort(b, 0.5);
+    dv_time_options effort = bench_effort(b, 0.5);
     effort.prepare = backend->host_memory ? clear_caches : NULL;
     c.from = from;
     c.to = to;
     if (status == DV_OK)
-        status = dv_measure_work(copy, &c, &effort, out);
+        status = dv_time_work(copy, &c, &effort, out);
     if (from != NULL)
         backend->release(b->context, from);
     if (to != NULL)
@@ -98,9 +98,9 @@ static dv_status measure_on_host(const bench *b, int side, dv_times *out)
     for (size_t i = 0; i < 3 * count; i++)
         memory[i] = (float)(i % 7) - 3;
     product p = {.side = side, .a = memory, .b = memory + count, .c = memory + 2 * count};
-    dv_measure_options effort = bench_effort(b, 0.3);
+    dv_time_options effort = bench_effort(b, 0.3);
     omp_set_num_threads(b->threads);
-    dv_status status = dv_measure_work(multiply, &p, &effort, out);
+    dv_status status = dv_time_work(multiply, &p, &effort, out);
     free(memory);
     return status;
 }
@@ -128,8 +128,8 @@ static dv_status measure_on_device(const bench *b, int side, dv_times *out)
                                     .tf32 = bench_tf32(b->chosen.precision)};
     op_rig *rig;
     DV_TRY(op_rig_open(&item, b->context->backend, &options, &rig));
-    dv_measure_options effort = bench_effort(b, 0.5);
-    dv_status status = dv_measure_work(multiply_on_device, rig, &effort, out);
+    dv_time_options effort = bench_effort(b, 0.5);
+    dv_status status = dv_time_work(multiply_on_device, rig, &effort, out);
     op_rig_close(rig);
     return status;
 }

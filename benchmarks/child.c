@@ -2,7 +2,7 @@
 
 #include "benchmarks/child.h"
 
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,7 @@
  */
 #include "benchmarks/batches.h"
 #include "benchmarks/program.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #include "engine/base/rng.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "engine/layers/model.h"
 #include "engine/train/metrics.h"
 #include "frontends/features/features.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

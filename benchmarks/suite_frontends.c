@@ -75,8 +75,8 @@ static dv_status measure_features(bench *b, const frontend_case *item, int threa
                            .batch = options.batch,
                            .cache = batches_on_device(made) ? "one batch on the device"
                                                             : "rotated batches"};
-    dv_measure_options effort = bench_effort(b, 0.5);
-    dv_status status = dv_measure_work(batches_make, made, &effort, &result.value);
+    dv_time_options effort = bench_effort(b, 0.5);
+    dv_status status = dv_time_work(batches_make, made, &effort, &result.value);
     double count = (double)(options.batch * batches_report(made));
     batches_close(made);
     DV_TRY(status);
@@ -113,10 +113,10 @@ static dv_status measure_reading(bench *b, const reading_case *item, int threads
     reading r = {.threads = threads};
     bench_result result = {
         .name = item->name, .unit = "s", .threads = threads, .cache = "files in the file cache"};
-    dv_measure_options effort = bench_effort(b, 0.5);
+    dv_time_options effort = bench_effort(b, 0.5);
     dv_status status = open_reading(b, item, &r);
     if (status == DV_OK)
-        status = dv_measure_work(read_all, &r, &effort, &result.value);
+        status = dv_time_work(read_all, &r, &effort, &result.value);
     double count = (double)r.dataset.count;
     dv_dataset_free(&r.dataset);
     dv_frontend_free(r.frontend);

@@ -79,13 +79,13 @@ static dv_status measure(measuring *m, const char *case_name, bool backward)
         return DV_OK;
     bench_result result = {.name = name, .unit = "s", .cache = "flushed"};
     result.precision = bench_precision_names[m->bench->chosen.precision];
-    dv_measure_options effort = bench_effort(m->bench, 0.2);
+    dv_time_options effort = bench_effort(m->bench, 0.2);
     effort.most = MOST;
     effort.prepare = m->bench->context->backend->host_memory ? clear_caches : NULL;
     if (effort.prepare == NULL)
         result.cache = "warm";
     m->backward = backward;
-    DV_TRY(dv_measure_work(run_once, m, &effort, &result.value));
+    DV_TRY(dv_time_work(run_once, m, &effort, &result.value));
     double seconds = result.value.median, bytes = traffic(m->rig, backward);
     double flop = operations(m->rig, backward);
     result.batch = m->rig->item->inputs[0].shape.n;

@@ -156,8 +156,8 @@ function(dv_cuda_module target name)
                 ${engine}/gemm/cuda_dense.c ${engine}/gemm/cuda_product.c
                 ${engine}/optimizer/cuda.c ${DV_CUDA_IMPLEMENTATIONS}
                 ${engine}/backends/backend_cuda.c ${engine}/backends/module_shims.c
-                ${PROJECT_SOURCE_DIR}/frontends/batch/cuda.c
-                ${PROJECT_SOURCE_DIR}/frontends/augment/cuda.c)
+                ${PROJECT_SOURCE_DIR}/frontends/batch/device_cuda.c
+                ${PROJECT_SOURCE_DIR}/frontends/augment/augment_cuda.c)
     target_link_libraries(${target} PRIVATE dv_flags)
     target_include_directories(${target} SYSTEM PRIVATE ${CUDA_INCLUDE_DIR} ${CUDNN_INCLUDE_DIR})
     target_link_options(${target} PRIVATE LINKER:-z,defs LINKER:--as-needed

@@ -1,5 +1,5 @@
 /* Augmentation on the device. The definition of what is computed: frontends/augment/augment.h. */
-#include "kernels/clip.cuh"
+#include "kernels/clip_store.cuh"
 #include "kernels/index.cuh"
 
 /* ---- Windows ---- */

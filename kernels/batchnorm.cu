@@ -5,7 +5,7 @@
  */
 #include "kernels/batchnorm.h"
 
-#include "kernels/columns.cuh"
+#include "kernels/column_reduce.cuh"
 #include "kernels/index.cuh"
 #include "kernels/formulas/scalar_math.h"
 

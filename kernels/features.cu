@@ -1,5 +1,5 @@
 /* The device front-end. The definition of what is computed: frontends/features. */
-#include "kernels/clip.cuh"
+#include "kernels/clip_store.cuh"
 #include "kernels/index.cuh"
 
 /* ---- Frames ---- */

@@ -1,6 +1,6 @@
 #include "kernels/global_pool.h"
 
-#include "kernels/columns.cuh"
+#include "kernels/column_reduce.cuh"
 #include "kernels/index.cuh"
 
 /* A block has one sample (blockIdx.x) and some channels. */

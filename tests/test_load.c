@@ -1,6 +1,6 @@
 /* The rule by which a machine is busy, and the clocks that it looks at. */
 #include "runner/evaluate/load.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>

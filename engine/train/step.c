@@ -7,7 +7,7 @@
  * from dv_progress.step which batch of the update it is at. So there is one recording, and nothing
  * for the host to choose; the price is two launches that return at once.
  */
-#include "engine/train/internal.h"
+#include "engine/train/train_internal.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -5,7 +5,7 @@
  */
 #include "engine/layers/model.h"
 #include "engine/ops/ops.h"
-#include "engine/train/internal.h"
+#include "engine/train/train_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "engine/layers/model.h"
 #include "engine/ops/distillation/distillation.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
-#include "engine/train/internal.h"
+#include "engine/train/train_internal.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -32,7 +32,7 @@ typedef struct extent {
 } extent;
 
 /* What is being read. */
-typedef struct source {
+typedef struct audio_input {
     dv__sound_file *bytes;
     dv__sound_header header;
     int64_t position; /* of the decoder, in what it is shown */
@@ -40,19 +40,19 @@ typedef struct source {
     SF_INFO info;
     int64_t promised; /* frames by the header; -1 where it does not say */
     int channel;      /* the only one that is read; -1: the mean of all */
-} source;
+} audio_input;
 
 /* ---- What the decoder is shown: the bytes without the hidden ones, with the right size ---- */
 
 static sf_count_t shown_size(void *user)
 {
-    const source *in = user;
+    const audio_input *in = user;
     return in->bytes->size - in->header.first;
 }
 
 static sf_count_t shown_seek(sf_count_t offset, int whence, void *user)
 {
-    source *in = user;
+    audio_input *in = user;
     if (whence == SEEK_END && in->header.endless)
         return -1;
     int64_t from = whence == SEEK_END ? shown_size(in) : whence == SEEK_CUR ? in->position : 0;
@@ -64,12 +64,12 @@ static sf_count_t shown_seek(sf_count_t offset, int whence, void *user)
 
 static sf_count_t shown_tell(void *user)
 {
-    return ((const source *)user)->position;
+    return ((const audio_input *)user)->position;
 }
 
 static sf_count_t shown_read(void *to, sf_count_t count, void *user)
 {
-    source *in = user;
+    audio_input *in = user;
     const dv__sound_header *header = &in->header;
     int64_t at = header->first + in->position;
     int64_t got = at < in->bytes->size ? dv__sound_file_read(in->bytes, at, count, to) : 0;
@@ -85,7 +85,7 @@ static sf_count_t shown_read(void *to, sf_count_t count, void *user)
 /* libsndfile keeps the reason why nothing was opened in a variable that all threads share. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
-static dv_status open_decoder(source *in)
+static dv_status open_decoder(audio_input *in)
 {
     static SF_VIRTUAL_IO shown = {
         .get_filelen = shown_size, .seek = shown_seek, .read = shown_read, .tell = shown_tell};
@@ -102,13 +102,13 @@ static dv_status open_decoder(source *in)
     return status;
 }
 
-static void find_promise(source *in)
+static void find_promise(audio_input *in)
 {
     bool unknown = in->info.frames == SF_COUNT_MAX || in->header.unmeasured;
     in->promised = unknown ? -1 : (int64_t)in->info.frames;
 }
 
-static dv_status check_info(const source *in, const extent *asked)
+static dv_status check_info(const audio_input *in, const extent *asked)
 {
     const SF_INFO *info = &in->info;
     if (info->samplerate < DV_AUDIO_MIN_RATE || info->samplerate > DV_AUDIO_MAX_RATE)
@@ -127,7 +127,7 @@ static dv_status check_info(const source *in, const extent *asked)
 }
 
 /* Goes to the start of a stretch; the frames in it: *count. */
-static dv_status find_stretch(source *in, const extent *asked, int64_t *count)
+static dv_status find_stretch(audio_input *in, const extent *asked, int64_t *count)
 {
     *count = INT64_MAX;
     if (asked->length == 0)
@@ -156,8 +156,8 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
 
 /* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
    for. */
-static dv_status mix_down(const source *in, const float *chunk, int64_t frames, int64_t position,
-                          float *mono, dv__levels *seen)
+static dv_status mix_down(const audio_input *in, const float *chunk, int64_t frames,
+                          int64_t position, float *mono, dv__levels *seen)
 {
     int channels = in->info.channels;
     for (int64_t i = 0; i < frames; i++) {
@@ -181,7 +181,7 @@ static dv_status mix_down(const source *in, const float *chunk, int64_t frames, 
 
 /* Reads so many frames, or to the end of the file, or one chunk past the limit. On failure too,
    audio->samples is the caller's. */
-static dv_status read_samples(source *in, double max_seconds, int64_t wanted, dv_audio *audio,
+static dv_status read_samples(audio_input *in, double max_seconds, int64_t wanted, dv_audio *audio,
                               dv__levels *seen)
 {
     dv_status status = DV_OK;
@@ -215,7 +215,8 @@ fail:
     return status;
 }
 
-static dv_status check_count(const source *in, const extent *asked, int64_t wanted, int64_t count)
+static dv_status check_count(const audio_input *in, const extent *asked, int64_t wanted,
+                             int64_t count)
 {
     if (asked->length > 0 && count < wanted)
         return DV_FAIL(DV_EFORMAT, "%s: ends before %g s", in->bytes->path,
@@ -233,7 +234,7 @@ static dv_status check_count(const source *in, const extent *asked, int64_t want
 }
 
 /* Up to the first sample. */
-static dv_status begin(source *in, const extent *asked)
+static dv_status begin(audio_input *in, const extent *asked)
 {
     DV_TRY(dv__sound_header_read(in->bytes, &in->header));
     DV_TRY(open_decoder(in));
@@ -242,7 +243,7 @@ static dv_status begin(source *in, const extent *asked)
 }
 
 /* What is asked for of the decoded file, at its own rate. */
-static dv_status read_file(source *in, const extent *asked, dv_audio *audio, dv__levels *seen)
+static dv_status read_file(audio_input *in, const extent *asked, dv_audio *audio, dv__levels *seen)
 {
     int64_t wanted;
     DV_TRY(begin(in, asked));
@@ -264,7 +265,7 @@ static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio
     dv_status status = DV_OK;
     int channel = -1;
     for (int pass = 0; pass < 2; pass++) {
-        source in = {.bytes = bytes, .channel = channel};
+        audio_input in = {.bytes = bytes, .channel = channel};
         dv__levels seen = {.mean = 0};
         dv_audio_free(audio);
         status = read_file(&in, asked, audio, &seen);
@@ -344,7 +345,7 @@ dv_status dv_audio_read_stretch(const char *path, int64_t sample_rate, double st
 dv_status dv_audio_seconds(const char *path, double *seconds)
 {
     dv__sound_file bytes;
-    source in = {.bytes = &bytes};
+    audio_input in = {.bytes = &bytes};
     *seconds = 0;
     dv_status status = dv__sound_file_open(path, false, &bytes);
     if (status == DV_OK)

@@ -1,4 +1,4 @@
-#include "frontends/augment/internal.h"
+#include "frontends/augment/augment_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Tables that are made once, in double. */
-#include "frontends/augment/internal.h"
+#include "frontends/augment/augment_internal.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* Sound: the window with everything that is added to it before its spectra are taken. */
-#include "frontends/augment/internal.h"
-#include "frontends/features/internal.h"
+#include "frontends/augment/augment_internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "engine/base/text.h"
 #include "frontends/audio/audio.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 #include "frontends/dataset/draw.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Which clips are the same file, under whatever names, and which data these are. */
 #include "engine/base/sha256.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* How a folder of recordings is read: which part, class and speaker its folders and names tell. */
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

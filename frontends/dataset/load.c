@@ -1,6 +1,6 @@
 #include "engine/device/threads.h"
 #include "engine/base/sha256.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <omp.h>
 #include <stdlib.h>

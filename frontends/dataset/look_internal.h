@@ -2,7 +2,7 @@
 #ifndef DV_DATASET_LOOK_INTERNAL_H
 #define DV_DATASET_LOOK_INTERNAL_H
 
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 #include "frontends/dataset/look.h"
 
 /* What a finding is made from. */

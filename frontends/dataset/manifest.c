@@ -1,7 +1,7 @@
 /* Manifests: a table with a header, or JSON lines; columns in any order, under their usual names.
  */
 #include "engine/base/csv.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* What is left out of a data set, and what is added to it. */
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <errno.h>
 #include <stdio.h>

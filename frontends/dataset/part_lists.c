@@ -1,5 +1,5 @@
 /* The lists that Speech Commands has beside its folders: CLASS/NAME.wav of each clip of a part. */
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

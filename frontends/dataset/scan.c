@@ -1,5 +1,5 @@
 /* What lies in a folder and in those below it. */
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  */
 #include "frontends/audio/audio.h"
 #include "frontends/dataset/draw.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Splits. What is drawn, clips (draw.h) and whole speakers, has the smallest keys. */
 #include "frontends/dataset/draw.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Which words are classes: those that are kept, and one of what is left over. */
 #include "frontends/dataset/draw.h"
-#include "frontends/dataset/internal.h"
+#include "frontends/dataset/dataset_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The fast form: float, DV__LANES frames at a time, no allocation. */
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <stdbool.h>
 #include <string.h>

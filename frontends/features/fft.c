@@ -11,7 +11,7 @@
  * Each frame is one real transform of its own. Two frames in one complex transform would cost the
  * same, but rounding would leak a loud frame into its silent neighbour.
  */
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * 200/3 Hz a step; logarithmic above, 27 steps for a factor of 6.4) and of HTK
  * (2595 log10(1 + f / 700)).
  */
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

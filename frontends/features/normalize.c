@@ -3,7 +3,7 @@
  * then what is left is divided by its standard deviation (about its own mean) + 0.01, again over
  * the clip or over each band. Sums are double, so that a constant gives 0 and never NaN.
  */
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
  * recording longer than the window the loudest stretch counts alone: seconds of faint noise on one
  * side weigh as much as a word.
  */
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

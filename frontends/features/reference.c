@@ -2,7 +2,7 @@
  * The reference: the definition of the features, formula by formula in double. It shares only the
  * configuration with the fast form, so that an error in one shows as a difference.
  */
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -18,7 +18,7 @@
 #include "runner/compare/comparison.h"
 #include "runner/experiment/experiment.h"
 #include "runner/evaluate/load.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 #include "runner/experiment/threads.h"
 
 #include <inttypes.h>
@@ -192,11 +192,11 @@ static dv_status measure_sizes(const subject *s, const dv_params *params, dv_mod
 
 /* ---- Speed ---- */
 
-static dv_status measure_runs(subject *s, dv_forward *forward, const dv_measure_options *options,
+static dv_status measure_runs(subject *s, dv_forward *forward, const dv_time_options *options,
                               dv_times *out)
 {
     dv_load_begin(&s->load);
-    dv_status status = dv_measure_work(dv_forward_run, forward, options, out);
+    dv_status status = dv_time_work(dv_forward_run, forward, options, out);
     dv_load_end(&s->load);
     return status;
 }
@@ -213,7 +213,7 @@ static bool was_disturbed(const subject *s)
 static dv_status measure_latency(subject *s, dv_forward *forward, dv_model_figures *out)
 {
     dv_times times;
-    dv_measure_options options = {
+    dv_time_options options = {
         .warm = s->seconds / 4, .seconds = s->seconds, .least = LEAST_LATENCIES};
     DV_TRY(measure_runs(s, forward, &options, &times));
     out->p50 = times.median;
@@ -225,7 +225,7 @@ static dv_status measure_batch(subject *s, int64_t batch, double *clips_per_seco
 {
     dv_forward *forward;
     dv_times times;
-    dv_measure_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 2, .least = 3};
+    dv_time_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 2, .least = 3};
     DV_TRY(open_forward(s, batch, &forward));
     dv_status status = measure_runs(s, forward, &options, &times);
     dv_forward_close(forward);

@@ -3,7 +3,7 @@
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 #include "frontends/augment/augment.h"
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 #include "tests/fuzz/draw.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "tests/fuzz/draw.h"
 #include "engine/base/yaml.h"
-#include "frontends/features/internal.h"
+#include "frontends/features/features_internal.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Quantiles, the repetitions of a measurement, and the forward pass that is measured. */
 #include "engine/core/graph.h"
 #include "frontends/model/model_file.h"
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 #include "tests/tree_helpers.h"
 
 #include <math.h>
@@ -50,21 +50,21 @@ static void test_repetitions(void **state)
     (void)state;
     dv_times times;
     job work = {.lasts = 0.001};
-    dv_measure_options options = {.warm = 1e-9, .seconds = 1e-9, .least = 7};
-    assert_int_equal(dv_measure_work(do_job, &work, &options, &times), DV_OK);
+    dv_time_options options = {.warm = 1e-9, .seconds = 1e-9, .least = 7};
+    assert_int_equal(dv_time_work(do_job, &work, &options, &times), DV_OK);
     assert_int_equal(times.count, 7); /* the time was reached long before */
     assert_int_equal(work.done, 8);   /* once to warm up */
     assert_true(times.minimum >= 0.001 && times.minimum <= times.median);
 
     work = (job){.lasts = 0};
-    options = (dv_measure_options){.warm = 1e-9, .seconds = 60, .most = 9};
-    assert_int_equal(dv_measure_work(do_job, &work, &options, &times), DV_OK);
+    options = (dv_time_options){.warm = 1e-9, .seconds = 60, .most = 9};
+    assert_int_equal(dv_time_work(do_job, &work, &options, &times), DV_OK);
     assert_int_equal(times.count, 9);
 
     work = (job){.lasts = 0.001};
-    options = (dv_measure_options){.warm = 0.02, .seconds = 0.05, .least = 1};
+    options = (dv_time_options){.warm = 0.02, .seconds = 0.05, .least = 1};
     double begin = dv_clock();
-    assert_int_equal(dv_measure_work(do_job, &work, &options, &times), DV_OK);
+    assert_int_equal(dv_time_work(do_job, &work, &options, &times), DV_OK);
     assert_true(dv_clock() - begin >= 0.07);
     assert_true(work.done > times.count && times.count <= 51);
 }
@@ -74,8 +74,8 @@ static void test_preparation_is_not_timed(void **state)
     (void)state;
     dv_times times;
     job work = {.lasts = 0};
-    dv_measure_options options = {.warm = 1e-9, .seconds = 1e-9, .least = 20, .prepare = prepare};
-    assert_int_equal(dv_measure_work(do_job, &work, &options, &times), DV_OK);
+    dv_time_options options = {.warm = 1e-9, .seconds = 1e-9, .least = 20, .prepare = prepare};
+    assert_int_equal(dv_time_work(do_job, &work, &options, &times), DV_OK);
     assert_int_equal(work.prepared, work.done);
     assert_true(times.median < 0.002);
 }
@@ -86,8 +86,8 @@ static void test_failure_of_the_work(void **state)
     for (int64_t at = 1; at <= 3; at += 2) { /* while it warms up, and later */
         dv_times times;
         job work = {.fails_at = at};
-        dv_measure_options options = {.warm = 1e-9, .seconds = 1};
-        assert_int_equal(dv_measure_work(do_job, &work, &options, &times), DV_EIO);
+        dv_time_options options = {.warm = 1e-9, .seconds = 1};
+        assert_int_equal(dv_time_work(do_job, &work, &options, &times), DV_EIO);
         assert_string_equal(dv_error_message(), "no more paper");
         assert_int_equal(work.done, at);
     }

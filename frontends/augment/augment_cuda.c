@@ -1,4 +1,4 @@
-#include "frontends/augment/cuda.h"
+#include "frontends/augment/augment_cuda.h"
 
 #include <string.h>
 

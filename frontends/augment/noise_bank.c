@@ -1,5 +1,5 @@
 /* The bank of noises: recorded ones, and generated ones with spectra 1 / f^a. */
-#include "frontends/augment/internal.h"
+#include "frontends/augment/augment_internal.h"
 #include "frontends/noise/noise.h"
 
 #include <math.h>

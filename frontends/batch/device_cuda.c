@@ -4,7 +4,7 @@
  * features.
  */
 #include "engine/base/rng.h"
-#include "frontends/augment/cuda.h"
+#include "frontends/augment/augment_cuda.h"
 #include "frontends/batch/device.h"
 
 #include <cufft.h>

@@ -1,4 +1,4 @@
-#include "runner/evaluate/measure.h"
+#include "runner/evaluate/timing.h"
 #include "engine/backends/open.h"
 
 #include "engine/core/plan.h"
@@ -49,9 +49,9 @@ dv_times dv_times_of(double *seconds, int64_t count)
 
 /* ---- Measuring ---- */
 
-static dv_measure_options with_defaults(const dv_measure_options *options)
+static dv_time_options with_defaults(const dv_time_options *options)
 {
-    dv_measure_options full = *options;
+    dv_time_options full = *options;
     full.warm = full.warm > 0 ? full.warm : 0.2;
     full.seconds = full.seconds > 0 ? full.seconds : 1;
     full.least = full.least > 0 ? full.least : 5;
@@ -61,8 +61,8 @@ static dv_measure_options with_defaults(const dv_measure_options *options)
     return full;
 }
 
-static dv_status repeat(dv_status (*work)(void *user), void *user,
-                        const dv_measure_options *options, double *seconds, int64_t *count)
+static dv_status repeat(dv_status (*work)(void *user), void *user, const dv_time_options *options,
+                        double *seconds, int64_t *count)
 {
     double end = dv_clock() + options->seconds;
     while (*count < options->most && (*count < options->least || dv_clock() < end)) {
@@ -75,10 +75,10 @@ static dv_status repeat(dv_status (*work)(void *user), void *user,
     return DV_OK;
 }
 
-dv_status dv_measure_work(dv_status (*work)(void *user), void *user,
-                          const dv_measure_options *options, dv_times *out)
+dv_status dv_time_work(dv_status (*work)(void *user), void *user, const dv_time_options *options,
+                       dv_times *out)
 {
-    dv_measure_options full = with_defaults(options);
+    dv_time_options full = with_defaults(options);
     double *seconds;
     int64_t count = 0;
     DV_TRY(dv_calloc((size_t)full.most, sizeof *seconds, &seconds));

@@ -2,11 +2,11 @@
  * Measures work: warm, many times, quantiles of the times.
  *
  *     dv_times times;
- *     DV_TRY(dv_measure_work(step, user, &(dv_measure_options){.seconds = 1}, &times));
+ *     DV_TRY(dv_time_work(step, user, &(dv_time_options){.seconds = 1}, &times));
  *     printf("%.1f us\n", 1e6 * times.median);
  */
-#ifndef DV_EVALUATE_MEASURE_H
-#define DV_EVALUATE_MEASURE_H
+#ifndef DV_EVALUATE_TIMING_H
+#define DV_EVALUATE_TIMING_H
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -23,17 +23,17 @@ typedef struct dv_times {
 /* Sorts `seconds` (count >= 1). */
 dv_times dv_times_of(double *seconds, int64_t count);
 
-typedef struct dv_measure_options {
+typedef struct dv_time_options {
     double warm, seconds; /* at least this long, the former not counted; 0: 0.2 and 1 */
     int64_t least, most;  /* repetitions; 0: 5 and 100,000 */
     /* Before each repetition, not timed: rotates or clears caches. May be NULL. */
     void (*prepare)(void *user);
-} dv_measure_options;
+} dv_time_options;
 
 /* `work` is done until both the time and the least number are reached, or the greatest number. A
    failure of it ends the measurement. */
-dv_status dv_measure_work(dv_status (*work)(void *user), void *user,
-                          const dv_measure_options *options, dv_times *out);
+dv_status dv_time_work(dv_status (*work)(void *user), void *user, const dv_time_options *options,
+                       dv_times *out);
 
 /*
  * The forward pass of a model, with initial weights, on normal features in a plan of inference:
@@ -53,7 +53,7 @@ typedef struct dv_forward_options {
 dv_status dv_forward_open(const dv_forward_options *options, dv_forward **out);
 void dv_forward_close(dv_forward *forward);
 
-dv_status dv_forward_run(void *forward); /* as dv_measure_work wants it */
+dv_status dv_forward_run(void *forward); /* as dv_time_work wants it */
 
 const float *dv_forward_logits(const dv_forward *forward); /* (batch, classes) of the last run */
 int64_t dv_forward_macs(const dv_forward *forward);        /* multiply-adds of the whole batch */
