@@ -1,7 +1,7 @@
 #include "benchmarks/ceilings.h"
 #include "engine/ops/ops.h"
 
-#include "tests/ops/harness.h"
+#include "tests/op_cases/harness.h"
 
 #include <dnnl.h>
 #include <math.h>

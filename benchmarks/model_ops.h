@@ -4,7 +4,7 @@
 #define DV_BENCHMARKS_MODEL_OPS_H
 
 #include "benchmarks/bench.h"
-#include "tests/ops/cases.h"
+#include "tests/op_cases/cases.h"
 
 typedef struct model_op {
     op_case item;      /* name: "conv2d/advanced/stem", by the first model that has it */

@@ -3,7 +3,7 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/ceilings.h"
 #include "benchmarks/model_ops.h"
-#include "tests/ops/harness.h"
+#include "tests/op_cases/harness.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -128,7 +128,7 @@ self_test()
     expect bad frontends/batch/source.c '"runner/evaluate/report.h"'
     expect good runner/evaluate/report.c '"frontends/audio/audio.h"'
     expect bad runner/crossval/crossval_run.c '"runner/cli/command.h"'
-    expect bad runner/evaluate/report.c '"tests/scratch.h"'
+    expect bad runner/evaluate/report.c '"tests/support/scratch.h"'
     expect good engine/ops/conv2d/cpu.c '<dnnl.h>'
     expect good engine/device/cpu_device.h '<dnnl.h>'
     expect good engine/backends/backend_cpu.c '<dnnl_version.h>'

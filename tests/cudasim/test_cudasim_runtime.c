@@ -10,7 +10,7 @@
 
 #include "tests/cudasim/test_device.h"
 #include "tests/cudasim/test_kernels.h"
-#include "tests/scratch.h"
+#include "tests/support/scratch.h"
 
 /* ---- Memory ---- */
 

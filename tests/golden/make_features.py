@@ -1,8 +1,8 @@
-"""Makes features.txt, the golden vectors of tests/test_features.c, with librosa in double.
+"""Makes features.txt, the golden vectors of tests/features/test_features.c, with librosa in double.
 
     python tests/golden/make_features.py > tests/golden/features.txt
 
-The signals are made by the same formulas in C (make_signal in tests/test_features.c).
+The signals are made by the same formulas in C (make_signal in tests/features/test_features.c).
 """
 import sys
 

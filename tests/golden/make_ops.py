@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Golden vectors of the operations: what PyTorch computes, in float64, for the cases of
-tests/ops/cases.c.
+tests/op_cases/cases.c.
 
     make_ops.py path/to/op_tool tests/golden/ops.safetensors
 

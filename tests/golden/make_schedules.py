@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes schedules.txt: learning rates by torch.optim.lr_scheduler, for tests/test_schedule.c.
+"""Writes schedules.txt: learning rates by torch.optim.lr_scheduler, for tests/train/test_schedule.c.
 
     python3 tests/golden/make_schedules.py
 

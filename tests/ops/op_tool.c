@@ -6,7 +6,7 @@
  */
 #include "engine/base/yaml.h"
 #include "engine/ops/ops.h"
-#include "tests/ops/vectors.h"
+#include "tests/op_cases/vectors.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "engine/backends/module.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
-#include "tests/ops/harness.h"
-#include "tests/ops/vectors.h"
+#include "tests/op_cases/harness.h"
+#include "tests/op_cases/vectors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include "engine/base/rng.h"
 #include "engine/backends/open.h"
 #include "engine/ops/dropout/dropout.h"
-#include "tests/ops/harness.h"
+#include "tests/op_cases/harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

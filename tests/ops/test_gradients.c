@@ -9,7 +9,7 @@
  * The signs are compared, so a gradient of the wrong sign fails. That forward itself is right is
  * for test_ops to show.
  */
-#include "tests/ops/harness.h"
+#include "tests/op_cases/harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

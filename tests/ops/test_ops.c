@@ -1,5 +1,5 @@
 /* Every case of the table: ref64 and ref against PyTorch, cpu against ref, all under guard. */
-#include "tests/ops/vectors.h"
+#include "tests/op_cases/vectors.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 

@@ -10,7 +10,7 @@
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 #include "engine/base/half.h"
-#include "tests/ops/harness.h"
+#include "tests/op_cases/harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

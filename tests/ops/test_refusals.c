@@ -1,5 +1,5 @@
 /* What operations refuse: the code, and that the message names the layer and what does not fit. */
-#include "tests/ops/harness.h"
+#include "tests/op_cases/harness.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 

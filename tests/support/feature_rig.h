@@ -1,0 +1,70 @@
+/* Clips on a device and with the front-end, for tests of features made on a device. All fail the
+   test at once where something goes wrong. */
+#ifndef DV_TESTS_FEATURE_RIG_H
+#define DV_TESTS_FEATURE_RIG_H
+
+#include "engine/core/context.h"
+#include "frontends/batch/batch.h"
+#include "frontends/batch/device.h"
+
+enum { RATE = 8000, CLIPS = 7, CLASSES = 4, ORDER = 23 };
+
+/* A store on a device, and the same clips for the front-end. */
+typedef struct rig {
+    dv_context *context; /* device_context */
+    const dv_backend *backend;
+    dv_frontend *frontend;
+    dv_dataset dataset;
+    dv_augment_config augment;
+    dv_augmenter *augmenter;
+    dv_clip_store *store;
+    dv_batch_workspace *host;
+    int64_t batch, size; /* clips; elements of a clip's features */
+    int64_t indices[ORDER];
+
+    /* Device memory. */
+    int32_t *order; /* (ORDER) */
+    dv_progress *progress;
+    void *features; /* (batch, size) */
+    float *targets; /* (batch, CLASSES) */
+} rig;
+
+void must(dv_status status);
+void *allocated(size_t count, size_t size);
+
+/* What a test of many configurations can afford. */
+dv_features_config small(int type);
+dv_features_config defaults(void);
+
+/* Opens a rig with the clips; or in three steps, the augmentation and the clips changed between. */
+void open_rig(rig *r, const dv_backend *backend, const dv_features_config *config, int64_t batch);
+void begin_rig(rig *r, const dv_backend *backend, const dv_features_config *config);
+void make_clips(rig *r);
+void finish_rig(rig *r, int64_t batch);
+void close_rig(rig *r);
+
+/* What a store is made of; views (CLIPS). */
+void view_clips(const rig *r, dv_clip_view *views, dv_clip_list *list);
+
+/* Device memory with `bytes` of the host's, or of zeros. */
+void *on_device(const rig *r, const void *host, size_t bytes);
+float *download(const rig *r, const void *memory, int64_t count); /* the caller frees */
+
+dv_batch_request evaluation(const rig *r, int64_t first, int64_t count);
+dv_batch_request training(const rig *r);
+void set_step(const rig *r, uint64_t step);
+
+/* NaN in features and targets, so that what a batch leaves alone is seen. */
+void poison(const rig *r);
+
+/* Poisons, makes the batch and returns (batch, size); the caller frees. */
+float *run(const rig *r, const dv_batch_request *request);
+
+/* One clip against the reference; `count` clips against the fast form, augmented where `rng`. */
+void require_like_reference(const rig *r, const char *what, const float *got, int64_t index);
+void require_like_host(const rig *r, const char *what, const float *got, const int64_t *indices,
+                       int64_t count, const dv_rng *rng);
+/* One-hot for `count` clips and untouched behind them. */
+void require_targets(const rig *r, const int64_t *indices, int64_t count);
+
+#endif
