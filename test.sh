@@ -1,8 +1,22 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds with sanitizers and runs everything. Real recordings are
-# looked for in ../shared/data or $DECAVOX_DATA; what is skipped is named at the end.
+# Installs what the tests need, builds with sanitizers and runs them. Real recordings are looked for
+# in ../shared/data or $DECAVOX_DATA; what is skipped is named at the end.
+#
+#     ./test.sh                                    what needs Debian's packages, numpy, safetensors
+#     ./test.sh clients [--seconds N] [CLIENT...]  real clients, behind it: PyTorch, browsers, ...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+
+if [ "${1:-}" = clients ]; then
+    scripts/install_packages.sh test clients
+    cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF \
+        -D DV_BENCHMARKS=ON >/dev/null
+    cmake --build build/test-release
+    exec python3 -B tests/clients/run.py "${@:2}"
+elif [ $# -gt 0 ]; then
+    echo "usage: $0 [clients [--seconds N] [CLIENT...]]" >&2
+    exit 2
+fi
 
 scripts/install_packages.sh test
 scripts/check_includes.sh
@@ -20,7 +34,8 @@ configured=$(cmake --preset asan -D Python3_EXECUTABLE="$PWD/$oracles/bin/python
 grep "not built" <<<"$configured" || true
 cmake --build --preset asan
 # What users build: warnings, which are errors, come with the optimisation.
-cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF >/dev/null
+cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF -D DV_BENCHMARKS=ON \
+    >/dev/null
 cmake --build build/test-release
 
 export UBSAN_OPTIONS=print_stacktrace=1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that decavox is built, tested or formatted with.
 #
-#     scripts/install_packages.sh [build|test|format|pack|fuzz]...     default: build
+#     scripts/install_packages.sh [build|test|clients|format|pack|fuzz]...     default: build
 #
 # Does nothing where all are there. Needs root or sudo otherwise.
 set -euo pipefail
@@ -9,6 +9,7 @@ set -euo pipefail
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsoxr-dev libyaml-dev
        libjansson-dev libdeflate-dev libdnnl-dev espeak-ng)
 test=("${build[@]}" libcmocka-dev git python3 python3-venv)
+clients=(chromium chromium-driver)
 format=(clang-format clang-tidy)
 pack=(flac binutils xz-utils)
 fuzz=("${build[@]}" clang-14 libclang-rt-14-dev libomp-14-dev llvm-14)
@@ -29,11 +30,12 @@ for group in "${@:-build}"; do
     case $group in
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    clients) wanted+=("${clients[@]}") ;;
     format) wanted+=("${format[@]}") ;;
     pack) wanted+=("${pack[@]}") ;;
     fuzz) wanted+=("${fuzz[@]}") ;;
     *)
-        echo "usage: $0 [build|test|format|pack|fuzz]..." >&2
+        echo "usage: $0 [build|test|clients|format|pack|fuzz]..." >&2
         exit 2
         ;;
     esac

@@ -1,8 +1,7 @@
 """The models in PyTorch and in ONNX Runtime against decavox: our files loaded by name, logits in
 inference, gradients of training steps. `test_peers.py BUILD`; exit code 77 where there are no peers.
 
-The peers are those of $DECAVOX_PEERS, a Python or the folder of its environment, or of build/peers,
-where scripts/peers.sh puts them.
+It is a client (tests/clients): the peers are those of the Python that runs it.
 """
 import glob
 import os
@@ -34,16 +33,10 @@ except RuntimeError as error:
 """
 
 
-def find_python():
-    """The Python of the peers, or None and why."""
-    given = os.environ.get("DECAVOX_PEERS") or os.path.join(ROOT, "build", "peers")
-    python = os.path.join(given, "bin", "python") if os.path.isdir(given) else given
-    if not os.access(python, os.X_OK):
-        return None, f"no Python with the peers: {python} (scripts/peers.sh --install makes it)"
-    done = subprocess.run([python, "-c", f"import {NEEDED}"], stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        return None, f"{python}: {done.stderr.strip().splitlines()[-1]}"
-    return python, None
+def missing():
+    """Why this Python cannot be the peers'; "": it can."""
+    done = subprocess.run([PYTHON, "-c", f"import {NEEDED}"], stderr=subprocess.PIPE, text=True)
+    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
 class Peers(unittest.TestCase):
@@ -109,8 +102,9 @@ with tempfile.TemporaryDirectory() as folder:
 
 if __name__ == "__main__":
     BUILD = os.path.abspath(sys.argv.pop(1))
-    PYTHON, reason = find_python()
-    if PYTHON is None:
-        print(f"skipped: {reason}")
+    PYTHON = sys.executable
+    reason = missing()
+    if reason:
+        print(f"skipped: {PYTHON}: {reason}")
         sys.exit(SKIPPED)
     unittest.main(verbosity=2)
