@@ -4,7 +4,7 @@
 file(WRITE ${PROJECT_BINARY_DIR}/empty.c "typedef int dv_empty;\n")
 add_library(dv_shared SHARED ${PROJECT_BINARY_DIR}/empty.c)
 add_library(decavox::decavox ALIAS dv_shared)
-target_link_libraries(dv_shared PRIVATE ${DV_LIBRARY_ROOMS})
+target_link_libraries(dv_shared PRIVATE dv_model)
 list(JOIN DV_LIBRARY_ROOMS "," whole)
 set_target_properties(dv_shared PROPERTIES
     OUTPUT_NAME decavox

@@ -4,7 +4,7 @@
 #define DV_KERNELS_SPATIAL_ATTENTION_H
 
 #include "kernels/formulas/dtype.h"
-#include "kernels/formulas/activation_gate.h"
+#include "kernels/formulas/gate_limits.h"
 
 #include <stdint.h>
 

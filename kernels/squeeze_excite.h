@@ -4,7 +4,7 @@
 #define DV_KERNELS_SQUEEZE_EXCITE_H
 
 #include "kernels/formulas/dtype.h"
-#include "kernels/formulas/activation_gate.h"
+#include "kernels/formulas/gate_limits.h"
 
 #include <stdint.h>
 

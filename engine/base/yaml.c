@@ -409,7 +409,7 @@ dv_status dv_yaml_write(const dv_tree *tree, char **text)
 {
     writer w = {.text = NULL};
     *text = NULL;
-    DV_TRY(check_depth(tree, 0));
+    DV_TRY(check_depth(tree, 1));
     DV_TRY(check_texts(tree, ""));
     if (!yaml_emitter_initialize(&w.emitter))
         return DV_FAIL(DV_ENOMEM, "cannot write YAML: out of memory");

@@ -4,13 +4,13 @@
  *     config.yaml          the resolved configuration
  *     last.safetensors     everything to go on with: --resume
  *     model.safetensors    the trained model, for eval and predict
- *     metrics.csv          a row per epoch; metrics-1.csv, ... those of a run that had to begin
- * again confusion.csv        of the test part, or the validation part where there is no test part
+ *     metrics.csv          a row per epoch
+ *     metrics-1.csv, ...   the same of a run that had to begin again
+ *     confusion.csv        of the test part, or the validation part where there is no test part
  *     report.json          the same evaluation with all its figures, and the part that it is of
- *     report.html          the same to be looked at: what was found in the data, curves, confusion
- *                          matrix, worst mistakes;
- *                          without a test and a validation part, and so without the two files
- *                          above, the curves alone
+ *     report.html          the same as a page: what was found in the data, curves, confusion
+ *                          matrix, worst mistakes. Without a test and a validation part there are
+ *                          the curves alone, and the two files above are missing.
  *     events.out.tfevents.SECONDS.decavox
  *                          the epochs for TensorBoard; one more for each time the run went on
  *     log.txt              what was printed

@@ -1,18 +1,11 @@
 #include "runner/page/svg.h"
+#include "engine/base/text.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- Text ---- */
-
-static bool is_utf8(const char *text)
-{
-    json_t *json = json_string(text);
-    json_decref(json);
-    return json != NULL;
-}
 
 /* U+FFFE and U+FFFF, which are no characters to XML. */
 static bool is_noncharacter(const unsigned char *c)
@@ -46,7 +39,7 @@ static void put_byte(FILE *out, unsigned char c)
 /* `most` characters; negative: all. */
 static void put_text(FILE *out, const char *text, int most)
 {
-    bool utf8 = is_utf8(text);
+    bool utf8 = dv_is_utf8(text);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
         bool begins = !utf8 || (*c & 0xc0) != 0x80;
         if (begins && most-- == 0)
@@ -63,7 +56,7 @@ static void put_text(FILE *out, const char *text, int most)
 int dv__svg_length(const char *text)
 {
     int length = 0;
-    bool utf8 = is_utf8(text);
+    bool utf8 = dv_is_utf8(text);
     for (; *text != '\0'; text++)
         length += !utf8 || ((unsigned char)*text & 0xc0) != 0x80;
     return length;

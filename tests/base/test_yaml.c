@@ -106,7 +106,12 @@ static void test_yaml_limits(void **state)
     memset(text + DV_TREE_MAX_DEPTH, ']', DV_TREE_MAX_DEPTH);
     assert_int_equal(dv_yaml_parse(text, 2 * DV_TREE_MAX_DEPTH, "deep", &tree), DV_OK);
     assert_round_trip(tree);
-    dv_tree_free(tree);
+    dv_tree *deeper;
+    char *written;
+    assert_int_equal(dv_tree_new(DV_TREE_LIST, NULL, 0, &deeper), DV_OK);
+    assert_int_equal(dv_tree_append(deeper, NULL, tree), DV_OK);
+    assert_int_equal(dv_yaml_write(deeper, &written), DV_EARG); /* nor could it be read */
+    dv_tree_free(deeper);
 
     for (size_t i = 0; i < size; i++)
         text[i] = i == 0 ? '[' : i % 2 == 1 ? 'a' : ',';

@@ -1,5 +1,6 @@
 /* Recorded noise: finding it, sharing it out, and what is added to a recording. */
 #include "engine/base/rng.h"
+#include "tests/support/must.h"
 #include "tests/support/dataset_folder.h"
 
 #include <math.h>
@@ -14,12 +15,6 @@
 #include <cmocka.h>
 
 enum { RATE = 8000, CLIP = 3000, LONG = 20000, SHORT = 700 };
-
-static void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s", dv_error_message());
-}
 
 /* Between -0.5 and 0.5, another sound for each number, with a tone in it. */
 static void make_sound(int number, float *samples, int64_t count)

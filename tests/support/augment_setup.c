@@ -6,12 +6,6 @@
 
 #include <cmocka.h>
 
-void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s: %s", dv_status_text(status), dv_error_message());
-}
-
 dv_augment_config default_config(void)
 {
     dv_augment_config config;

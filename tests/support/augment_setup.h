@@ -3,8 +3,7 @@
 #define DV_TESTS_AUGMENT_SETUP_H
 
 #include "frontends/augment/augment.h"
-
-void must(dv_status status);
+#include "tests/support/must.h"
 
 dv_augment_config default_config(void);
 dv_frontend *default_frontend(void);

@@ -16,12 +16,6 @@
    Against the fast form itself both may be off. */
 static const double against_reference = 5e-4, against_fast = 5e-4;
 
-void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s: %s", dv_status_text(status), dv_error_message());
-}
-
 void *allocated(size_t count, size_t size)
 {
     void *memory = calloc(count, size);

@@ -4,6 +4,7 @@
 #define DV_TESTS_FEATURE_RIG_H
 
 #include "engine/core/context.h"
+#include "tests/support/must.h"
 #include "frontends/batch/batch.h"
 #include "frontends/batch/device.h"
 
@@ -29,7 +30,6 @@ typedef struct rig {
     float *targets; /* (batch, CLASSES) */
 } rig;
 
-void must(dv_status status);
 void *allocated(size_t count, size_t size);
 
 /* What a test of many configurations can afford. */

@@ -1,4 +1,5 @@
 #include "tests/support/network.h"
+#include "tests/support/must.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 #include "engine/base/rng.h"
@@ -15,12 +16,6 @@
 #include <cmocka.h>
 
 enum { STREAM_INPUT = 1 << 20, STREAM_OUTPUT_GRADIENT };
-
-static void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s", dv_error_message());
-}
 
 static double *numbers_new(int64_t count)
 {

@@ -1,4 +1,5 @@
 #include "tests/support/tones.h"
+#include "tests/support/must.h"
 #include "engine/base/yaml.h"
 
 #include <math.h>
@@ -20,12 +21,6 @@ static const char model_text[] = "layers:\n"
                                  "  - global_maxpool:\n"
                                  "  - dropout: {rate: 0.1}\n"
                                  "  - linear: {units: classes, name: head}\n";
-
-static void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s", dv_error_message());
-}
 
 static void make_clip(const dv_frontend *frontend, int class, int number, dv_clip *clip)
 {

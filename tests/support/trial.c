@@ -22,12 +22,6 @@ const char trial_normed_model[] = "layers:\n"
                                   "  - global_avgpool:\n"
                                   "  - linear: {units: classes, name: head}\n";
 
-void must(dv_status status)
-{
-    if (status != DV_OK)
-        fail_msg("%s: %s", dv_status_text(status), dv_error_message());
-}
-
 void require_refused(dv_status got, dv_status code, const char *part)
 {
     assert_int_equal(got, code);

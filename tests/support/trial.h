@@ -4,6 +4,7 @@
 #define DV_TESTS_TRIAL_H
 
 #include "tests/support/tones.h"
+#include "tests/support/must.h"
 
 enum { MAX_EPOCHS = 32, CLASSES = 3 };
 
@@ -23,7 +24,6 @@ typedef struct trial {
     void *watcher;
 } trial;
 
-void must(dv_status status);
 void require_refused(dv_status got, dv_status code, const char *part);
 dv_tree *parse(const char *text);
 

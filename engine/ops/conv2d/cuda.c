@@ -4,6 +4,7 @@
 #include "engine/gemm/cuda_dense.h"
 #include "kernels/bias.h"
 #include "kernels/depthwise.h"
+#include "kernels/formulas/scalar_math.h"
 #include "kernels/transpose.h"
 
 #include <stdlib.h>
