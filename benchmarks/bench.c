@@ -1,3 +1,5 @@
+/* Shared by the suites: precisions, clearing the caches, lists of files, and results as a table and
+   as JSON lines. */
 #include "benchmarks/bench.h"
 
 #include "frontends/model/model_file.h"

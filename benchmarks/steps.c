@@ -1,3 +1,4 @@
+/* Makes a trainer for random features, and runs and times its steps. */
 #include "benchmarks/bench.h"
 #include "engine/optimizer/optimizer.h"
 #include "engine/backends/open.h"

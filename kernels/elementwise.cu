@@ -1,3 +1,4 @@
+/* The kernels on single elements. Threads go through the elements in steps of the whole grid. */
 #include "kernels/elementwise.h"
 
 #include "kernels/index.cuh"

@@ -1,3 +1,5 @@
+/* Declares parameters and gives them places in the collated buffers. It also draws their initial
+   values, and moves values between host and device. */
 #include "engine/core/params.h"
 #include "engine/core/context.h"
 #include "engine/core/graph.h"

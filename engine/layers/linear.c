@@ -1,3 +1,4 @@
+/* The layer `linear`: the operation of the same name, with any activation. */
 #include "engine/layers/layer.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"

@@ -38,6 +38,9 @@ static dv_status build_squeeze_excite(dv_graph *graph, const char *prefix, const
     return dv_graph_add(graph, &dv_op_squeeze_excite, name, &se, value, 1, value);
 }
 
+/* Adds the 1x1 expansion (if `expand` is above 1), the depthwise convolution, squeeze and
+   excitation, and the 1x1 projection. The norm of the projection adds the block's input if the
+   shapes agree. */
 static dv_status build_block(dv_graph *graph, const char *prefix, const mbconv_attr *attr,
                              int64_t stride, int *value)
 {

@@ -1,3 +1,5 @@
+/* The optimiser on the CPU: vectorised blocks, and sums whose order does not depend on the
+   threads. */
 #include "engine/device/cpu_device.h"
 #include "engine/optimizer/optimizer.h"
 #include "engine/core/context.h"

@@ -1,3 +1,5 @@
+/* Reads and prepares the sounds of the clips in parallel. A clip that has been given a noise gets
+   it here. */
 #include "engine/device/threads.h"
 #include "engine/base/sha256.h"
 #include "frontends/dataset/dataset_internal.h"

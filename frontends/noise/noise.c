@@ -1,3 +1,4 @@
+/* Lists and reads recorded noises, chooses a stretch for each clip, and adds it. */
 #include "frontends/noise/noise.h"
 #include "engine/base/rng.h"
 #include "engine/base/text.h"

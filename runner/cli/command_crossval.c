@@ -1,3 +1,4 @@
+/* decavox crossval: trains every fold with every seed, and writes the summary. */
 #include "frontends/model/predictor.h"
 #include "engine/base/json.h"
 #include "runner/cli/command.h"
@@ -139,6 +140,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
     return write_summary(all, chosen->format, complete);
 }
 
+/* Plans, trains and sums up. The exit code is good only where every run has finished. */
 static int run(const crossval_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};

@@ -1,3 +1,4 @@
+/* decavox data: looks at a data set, and shows it as text, as JSON or as a page. */
 #include "runner/cli/command.h"
 #include "engine/base/json.h"
 #include "runner/data/data_summary.h"

@@ -1,3 +1,5 @@
+/* decavox ensemble: fits the shares of several models on data, and writes them as one
+   checkpoint. */
 #include "engine/base/text.h"
 #include "engine/base/json.h"
 #include "engine/train/shares.h"

@@ -1,3 +1,4 @@
+/* Describes this build and a checkpoint as JSON, for decavox info. */
 #include "runner/cli/info_json.h"
 #include "engine/base/json.h"
 #include "engine/backends/open.h"

@@ -44,6 +44,8 @@ static int end(int exit_code)
     return exit_code == DV_EXIT_GOOD ? DV_EXIT_FAILED : exit_code;
 }
 
+/* Fills closed standard descriptors before anything else is opened, then runs the command that
+   argv[1] names. */
 int main(int argc, char **argv)
 {
     dv_descriptors_fill();

@@ -298,6 +298,7 @@ static dv_status write_clip(const subject *s)
     return status;
 }
 
+/* Measures one model, and leaves the clip that --measure_start predicts. */
 static dv_status measure_model(char **arguments, dv_log log)
 {
     subject s = {.path = arguments[0],
@@ -325,6 +326,7 @@ static dv_status measure_model(char **arguments, dv_log log)
 
 /* ---- Starting ---- */
 
+/* Starts the predictions one after the other. The peak memory is that of the largest process. */
 static dv_status measure_start(char **arguments, dv_log log)
 {
     (void)log;

@@ -69,6 +69,8 @@ static void redirect(const dv_crossval_run *run)
     (void)dup2(log >= 0 ? log : nothing, STDERR_FILENO);
 }
 
+/* Begins the run, or goes on with it where it has begun. Without --threads it gets its share of the
+   cores. */
 static dv_status train(const run_pool *pool, const dv_crossval_run *run)
 {
     const dv_crossval_request *request = pool->request;
@@ -215,6 +217,7 @@ static void reap(run_pool *pool, run_process *worker)
 
 /* ---- The parent ---- */
 
+/* Forks a child for the run. The child tells through a pipe why it fails. */
 static dv_status start(const run_pool *pool, run_process *worker, dv_crossval_run *run)
 {
     int ends[2];

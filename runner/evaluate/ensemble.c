@@ -1,3 +1,5 @@
+/* Makes one checkpoint of several: checks that the members fit each other, and merges their
+   configurations and weights. */
 #include "runner/evaluate/ensemble.h"
 #include "engine/backends/open.h"
 #include "frontends/model/transfer.h"

@@ -1,3 +1,4 @@
+/* Decides whether a command may write the files that its command line names. */
 #include "runner/experiment/output.h"
 #include "runner/experiment/home.h"
 #include "frontends/model/checkpoint.h"

@@ -1,3 +1,4 @@
+/* The rules of mean pooling. The attributes and the check of shapes are those of maxpool. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/maxpool/maxpool.h"

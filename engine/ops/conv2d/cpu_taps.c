@@ -248,6 +248,8 @@ static void free_taps(taps *self)
     free(self);
 }
 
+/* Plans the passes that the step needs, and asks for the rounded operands and the largest
+   scratchpad of any product. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;

@@ -1,3 +1,5 @@
+/* The rules of squeeze and excitation: its attributes, and the parameters of its two linear
+   layers. */
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 #include "engine/ops/ops.h"
 #include "engine/core/graph.h"
