@@ -1,3 +1,4 @@
+/* Makes batches of features on the host or on a device, for programs that time them. */
 #include "benchmarks/batches.h"
 #include "engine/backends/open.h"
 

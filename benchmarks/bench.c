@@ -1,8 +1,10 @@
+/* Shared by the suites: precisions, clearing the caches, lists of files, and results as a table and
+   as JSON lines. */
 #include "benchmarks/bench.h"
 
-#include "frontends/model/model_file.h"
 #include "engine/base/temporary.h"
 #include "engine/train/trainer.h"
+#include "frontends/model/model_file.h"
 #include "runner/cli/commit.h"
 
 #include <dirent.h>

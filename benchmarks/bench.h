@@ -6,8 +6,8 @@
 #define DV_BENCHMARKS_BENCH_H
 
 #include "benchmarks/notes.h"
-#include "engine/core/context.h"
 #include "engine/base/field.h"
+#include "engine/core/context.h"
 #include "engine/train/trainer.h"
 #include "runner/evaluate/timing.h"
 

@@ -1,3 +1,4 @@
+/* Measures how fast the machine copies memory and multiplies matrices. */
 #include "benchmarks/ceilings.h"
 #include "engine/ops/ops.h"
 

@@ -1,3 +1,4 @@
+/* Runs a program as a child process, and measures its time and its memory. */
 #define _DEFAULT_SOURCE /* wait4 */
 
 #include "benchmarks/child.h"

@@ -5,9 +5,9 @@
  *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
  */
 #include "benchmarks/program.h"
-#include "frontends/model/safetensors.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/predictor.h"
+#include "frontends/model/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Times the loading of a data set and whole epochs of training. */
 #include "benchmarks/epochs.h"
 
 #include "benchmarks/tones.h"

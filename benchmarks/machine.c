@@ -1,3 +1,4 @@
+/* Asks the system for the sizes of caches and of this process, and for the paths of programs. */
 #include "benchmarks/bench.h"
 #include "engine/base/proc.h"
 

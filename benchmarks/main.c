@@ -3,12 +3,12 @@
  * --out. decavox_bench step|features|dump_features ...: what the Python programs here start.
  */
 #include "benchmarks/bench.h"
-#include "engine/backends/open.h"
 #include "benchmarks/program.h"
+#include "engine/backends/open.h"
 #include "engine/base/descriptors.h"
+#include "engine/base/proc.h"
 #include "runner/cli/help.h"
 #include "runner/cli/options.h"
-#include "engine/base/proc.h"
 #include "runner/experiment/threads.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* Collects the operations of all models as cases, each once. */
 #include "benchmarks/model_ops.h"
 #include "engine/ops/ops.h"
 

@@ -1,3 +1,4 @@
+/* Keeps the messages of a context in two lists: warnings, and all others. */
 #include "benchmarks/notes.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
+/* Makes a trainer for random features, and runs and times its steps. */
 #include "benchmarks/bench.h"
-#include "engine/optimizer/optimizer.h"
-#include "engine/backends/open.h"
 #include "benchmarks/steps_internal.h"
+#include "engine/backends/open.h"
 #include "engine/base/rng.h"
+#include "engine/optimizer/optimizer.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
 #include "runner/evaluate/timing.h"

@@ -1,3 +1,4 @@
+/* Makes and times the forward pass, and the whole way from samples to probabilities. */
 #include "benchmarks/steps_internal.h"
 #include "engine/base/rng.h"
 #include "engine/layers/model.h"

@@ -1,9 +1,9 @@
 /* Features of each kind, augmentation and reading of files, on one thread and on all: seconds per
    batch, utterances per second, and how many seconds of sound a second is enough for. */
 #include "benchmarks/batches.h"
-#include "frontends/batch/device.h"
 #include "benchmarks/bench.h"
 #include "benchmarks/tones.h"
+#include "frontends/batch/device.h"
 #include "frontends/dataset/dataset.h"
 
 #include <omp.h>

@@ -1,3 +1,4 @@
+/* Makes the tones and writes them as WAV files, with hard links beyond the first 100. */
 #include "benchmarks/tones.h"
 
 #include "benchmarks/bench.h"

@@ -5,8 +5,8 @@
  */
 #include "kernels/attention.h"
 
-#include "kernels/index.cuh"
 #include "kernels/formulas/scalar_math.h"
+#include "kernels/index.cuh"
 
 constexpr int ROWS = 4; /* of a warp */
 constexpr int MOST_WARPS = 8;
@@ -155,6 +155,8 @@ static __device__ __forceinline__ float advance(softmax_row &row, float logit, b
     return factor;
 }
 
+/* Computes y for the block's queries, a tile of keys and values at a time, with the softmax brought
+   up to date by each tile. The statistics of each query are kept if backward wants them. */
 template <class T, int Chunks>
 __global__ void attention(head_sizes z, int blocks, const T *x, T *y, float *statistics)
 {
@@ -287,6 +289,8 @@ static __device__ void queries_backward(const head_sizes &z, const head_work<T> 
     store_rows(z, w.gradients[0], start, sums, ones);
 }
 
+/* Sums dk and dv of the warp's keys over all queries. p comes from the statistics of forward, and
+   ds from the means that queries_backward has left. */
 template <int Chunks, class T>
 static __device__ void keys_backward(const head_sizes &z, const head_work<T> &w, int start)
 {
@@ -320,6 +324,8 @@ static __device__ __forceinline__ void load_own(const head_sizes &z, const head_
     load_rows(z, w.rows[side + 1], block, rows_of_block(), w.own[1]);
 }
 
+/* Computes dx of one head. All queries come first, because the keys need the means that they
+   leave. */
 template <class T, int Chunks>
 __global__ void attention_backward(head_sizes z, const T *x, const T *dy, const float *statistics,
                                    float *means, T *dx)

@@ -6,8 +6,8 @@
 #include "kernels/batchnorm.h"
 
 #include "kernels/column_reduce.cuh"
-#include "kernels/index.cuh"
 #include "kernels/formulas/scalar_math.h"
+#include "kernels/index.cuh"
 
 enum {
     OWNED = 8,             /* channels of a block that sums: 32 bytes of float, one sector */

@@ -1,3 +1,4 @@
+/* The kernels that add a bias to each row and that sum up columns. */
 #include "kernels/bias.h"
 
 #include "kernels/index.cuh"

@@ -2,8 +2,8 @@
 #ifndef DV_KERNELS_CLIP_CUH
 #define DV_KERNELS_CLIP_CUH
 
-#include "kernels/formulas/augment_math.h"
 #include "kernels/features.h"
+#include "kernels/formulas/augment_math.h"
 #include "kernels/philox.cuh"
 
 struct dv_cut {

@@ -13,6 +13,7 @@ struct geometry {
     int kernel[2], stride[2], padding[2], dilation[2];
 };
 
+/* Converts the sizes to int, and divides channels and filters by the groups. */
 static geometry geometry_of(const dv_convolution &shape)
 {
     geometry g = {(int)shape.images,
@@ -53,6 +54,8 @@ static __device__ __forceinline__ int output_at(const geometry &g, int axis, int
     return place / g.stride[axis];
 }
 
+/* Sums each element of y over the taps that lie inside the input and the channels of the filter's
+   group. */
 template <class T>
 static __global__ void convolve(geometry g, const T *x, const T *w, T *y, int count)
 {
@@ -77,6 +80,7 @@ static __global__ void convolve(geometry g, const T *x, const T *w, T *y, int co
     }
 }
 
+/* Sums each element of dx over the outputs that read it and the filters of the channel's group. */
 template <class T>
 static __global__ void convolve_data(geometry g, const T *dy, const T *w, T *dx, int count)
 {

@@ -143,6 +143,8 @@ static __device__ __forceinline__ void add_row(const T *row, const geometry &g, 
     }
 }
 
+/* Computes the strip of y that a thread has. The sums begin with the bias and take one row of taps
+   after the other. */
 template <class T, int Kernel, int Stride, int Count>
 static __global__ void __launch_bounds__(DV_THREADS)
     depthwise(geometry g, const T *x, const T *w, const float *bias, T *y)
@@ -204,6 +206,8 @@ static __host__ __device__ int lead(const geometry &g, int stride)
     return g.padding[1] % stride;
 }
 
+/* Computes the strip of dx that a thread has, from the rows of dy whose taps reach its row. The
+   strips begin `early` columns before the row, as add_gradient_row expects. */
 template <class T, int Kernel, int Stride, int Count>
 static __global__ void __launch_bounds__(DV_THREADS)
     depthwise_data(geometry g, const T *dy, const T *w, T *dx)

@@ -1,3 +1,4 @@
+/* The kernels of dropout. Each thread draws the random words of its elements itself. */
 #include "kernels/dropout.h"
 
 #include "kernels/index.cuh"
@@ -55,6 +56,8 @@ __global__ void drop_channels(rule by, const T *from, T *out, int count, int sam
     }
 }
 
+/* Launches drop_elements with a thread for four elements, or for whole channels drop_channels with
+   a thread for each element. */
 int dv_launch_dropout(dv_dtype dtype, const dv_dropout *dropout, const void *from, void *out,
                       void *stream)
 {

@@ -1,7 +1,8 @@
+/* The kernels on single elements. Threads go through the elements in steps of the whole grid. */
 #include "kernels/elementwise.h"
 
-#include "kernels/index.cuh"
 #include "kernels/formulas/scalar_math.h"
+#include "kernels/index.cuh"
 
 static __global__ void fill(float *out, float value, int64_t count)
 {

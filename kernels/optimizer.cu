@@ -1,3 +1,5 @@
+/* The kernels of the optimiser: the seed of backward, the metrics, and an update in three
+   launches. */
 #include "kernels/optimizer.h"
 
 #include "kernels/index.cuh"
@@ -158,6 +160,8 @@ static __device__ __forceinline__ float sgd(const rule &r, float value, float gr
     return value - r.rate * (g + r.beta1 * m);
 }
 
+/* Updates values and moments by the rule that `decide` has left. The rounded values and the
+   averages follow in the same launch. It returns at once if the rule does not apply. */
 template <class T, bool Adam> __global__ void update(dv_update_call call, const rule *by)
 {
     rule r = *by;

@@ -47,6 +47,8 @@ static __device__ __forceinline__ range covering(const windows &w, int axis, int
     return {begin, min(last / w.stride[axis] + 1, w.out[axis])};
 }
 
+/* Finds the first maximum of each window, and keeps its position in the sample for backward. A NaN
+   takes the place of any value before it. */
 template <class T> __global__ void maxpool(windows w, const T *x, T *y, int32_t *place, int count)
 {
     for (int i = dv_first_int(); i < count; i += dv_stride_int()) {

@@ -1,3 +1,4 @@
+/* The kernel that adds the table of positions to each sample. */
 #include "kernels/positions.h"
 
 #include "kernels/index.cuh"

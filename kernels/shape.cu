@@ -1,3 +1,4 @@
+/* The kernels that swap axes, join channels and take them apart. A thread moves single elements. */
 #include "kernels/shape.h"
 
 #include "kernels/index.cuh"

@@ -1,8 +1,9 @@
+/* The kernels of spatial attention. A block computes a sample from its maps to its result. */
 #include "kernels/spatial_attention.h"
 
+#include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
-#include "kernels/formulas/scalar_math.h"
 
 /* A block has one sample. Maps in shared memory are planes with the zeros around them:
    (height + kernel - 1, stride). */
@@ -72,6 +73,9 @@ static __device__ __forceinline__ void begin_planes(const block_sizes &z, float 
     __syncthreads();
 }
 
+/* Computes a sample in three parts with barriers between them: the maps (a warp for each position),
+   the gates (z.lanes threads for each position), and y. The maps stay in shared memory, and all
+   that backward reads is written to `r`. */
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     spatial_attention(block_sizes z, const T *x, const float *weight, dv_spatial_attention_saved r,
@@ -139,6 +143,8 @@ static __device__ __forceinline__ void correlate(const block_sizes &z, const flo
     }
 }
 
+/* Computes dz, the gradient before the sigmoid, then the sample's part of the weight's gradient and
+   dx. The last block of the grid sums the parts over the samples. */
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     spatial_attention_backward(block_sizes z, const T *x, const T *dy, const float *weight,

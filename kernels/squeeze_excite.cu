@@ -1,8 +1,9 @@
+/* The kernels of squeeze and excitation. A block computes a sample from its means to its result. */
 #include "kernels/squeeze_excite.h"
 
+#include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
-#include "kernels/formulas/scalar_math.h"
 
 /* A block has one sample. Its threads, a power of two, stand in groups of `columns` (a power of
    two) side by side along the channels; the groups take turns at the positions. */
@@ -61,6 +62,8 @@ static __device__ __forceinline__ int lanes_for(int columns)
     return columns < DV_WARP ? columns : DV_WARP;
 }
 
+/* Computes a sample in four parts with barriers between them: means, middle units, gates, and y.
+   All that backward reads is written to `r`. */
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     squeeze_excite(block_sizes z, const T *x, dv_squeeze_excite_weights w,
@@ -144,6 +147,8 @@ static __device__ void sum_weight_gradients(const block_sizes &z, const dv_squee
     }
 }
 
+/* Computes the sample's gradients before the sigmoid and before the middle activation, then dx. The
+   last block of the grid sums the gradients of the parameters over the samples. */
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     squeeze_excite_backward(block_sizes z, const T *x, const T *dy, dv_squeeze_excite_weights w,

@@ -1,3 +1,4 @@
+/* The kernel that transposes small matrices and converts their elements. */
 #include "kernels/transpose.h"
 
 #include "kernels/index.cuh"

@@ -1,8 +1,10 @@
+/* The kernels of the weighted sum. The last block of backward computes the gradient of the
+   weights. */
 #include "kernels/weighted_sum.h"
 
+#include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
-#include "kernels/formulas/scalar_math.h"
 
 /* Every thread computes all shares: they are fewer than what it would take to hand them round. */
 static __device__ __forceinline__ void compute_shares(const dv_weighted_sum &call,
@@ -67,6 +69,8 @@ static __device__ void sum_weight_gradients(const dv_weighted_sum &call,
     }
 }
 
+/* Computes the gradients of the inputs, and the block's sums for the gradients of the shares. The
+   last block of the grid turns these sums into the gradient of the weights. */
 template <class T>
 __global__ void weighted_sum_backward(dv_weighted_sum call, const T *dy, float *partial,
                                       float *dweight)

@@ -1,9 +1,9 @@
 /* The CPU backend: host memory, oneDNN and OpenMP over float. */
 #define _DEFAULT_SOURCE /* madvise */
-#include "engine/device/cpu_device.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
+#include "engine/device/cpu_device.h"
 #include "engine/ops/cpu.h"
+#include "engine/ops/ops.h"
 #include "engine/optimizer/optimizer.h"
 
 #include <dnnl_version.h>

@@ -1,9 +1,9 @@
 /* The CUDA backend: device memory, one stream, cuDNN and cuBLASLt. The same file is compiled for
    the simulated device of the tests (DV_CUDASIM). */
-#include "engine/device/cuda_choices.h"
-#include "engine/ops/ops.h"
 #include "engine/backends/module.h"
+#include "engine/device/cuda_choices.h"
 #include "engine/ops/cuda.h"
+#include "engine/ops/ops.h"
 #include "engine/optimizer/optimizer.h"
 #include "kernels/elementwise.h"
 

@@ -1,9 +1,9 @@
 /* The reference backend: host memory, plain C, one thread. Compiled for float and, for the tests,
    for double (see ref.h). */
-#include "engine/ops/ref.h"
-#include "engine/optimizer/optimizer.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/ref.h"
+#include "engine/optimizer/optimizer.h"
 
 #include <stdlib.h>
 #include <string.h>

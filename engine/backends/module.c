@@ -1,3 +1,4 @@
+/* Finds the module of a backend, loads it, and gives it the table of the engine's functions. */
 #define _GNU_SOURCE /* dladdr */
 #include "engine/backends/module.h"
 #include "engine/core/plan.h"

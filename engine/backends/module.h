@@ -10,8 +10,8 @@
 #ifndef DV_BACKENDS_MODULE_H
 #define DV_BACKENDS_MODULE_H
 
-#include "engine/core/backend.h"
 #include "engine/base/log.h"
+#include "engine/core/backend.h"
 
 enum { DV_MODULE_ABI = 6 };
 

@@ -1,3 +1,4 @@
+/* Opens contexts by the names of their devices, and chooses the device for "auto". */
 #include "engine/backends/open.h"
 #include "engine/backends/module.h"
 #include "engine/device/threads.h"

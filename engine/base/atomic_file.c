@@ -1,3 +1,4 @@
+/* Writes a temporary file beside the target, synchronises it and renames it over the target. */
 #include "engine/base/atomic_file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Reads the monotonic clock and the processor time of the process. */
 #include "engine/base/clock.h"
 
 #include <time.h>

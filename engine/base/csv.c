@@ -1,3 +1,4 @@
+/* The CSV reader. It holds the whole file in memory and cuts the fields out of it in place. */
 #include "engine/base/csv.h"
 #include "engine/base/input_file.h"
 
@@ -58,6 +59,8 @@ static dv_status end_field(dv_csv *csv, bool *more)
     return DV_OK;
 }
 
+/* Skips empty lines, then cuts the fields of one row out of the text. row_line becomes the line
+   that the row begins in. */
 dv_status dv_csv_read(dv_csv *csv, dv_csv_row *row)
 {
     row->count = 0;

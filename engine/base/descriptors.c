@@ -1,3 +1,4 @@
+/* Opens /dev/null for each standard descriptor that the process lacks. */
 #include "engine/base/descriptors.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+/* Reads maps into records and writes records into maps, both by field tables. The strict
+   conversions of numbers and the search for the nearest name are here too. */
 #include "engine/base/field.h"
 
 #include <errno.h>
@@ -269,6 +271,8 @@ static dv_status read_pair(const reading *r)
     return read_int(r, r->node->children[1], &pair[1]);
 }
 
+/* Reads the node into the slot by the reader of the field's kind. A tree is borrowed as it
+   stands. */
 static dv_status read_value(const reading *r)
 {
     switch (r->field->kind) {
@@ -338,6 +342,8 @@ static dv_status fail_unknown(const dv_field *fields, const dv_tree *child, cons
                         *known != '\0' ? known : "none");
 }
 
+/* Refuses unknown keys first. Then the fields are read in the order of the table, and a field whose
+   key is missing takes its default. */
 dv_status dv_fields_read(const dv_field *fields, const dv_tree *map, const char *section,
                          void *record)
 {
@@ -392,6 +398,7 @@ static dv_status format_float(const dv_field *field, double value, char text[NUM
     return DV_OK;
 }
 
+/* Makes a scalar of a pair of equal numbers, and a list of two scalars of any other pair. */
 static dv_status write_pair(const int64_t pair[2], dv_tree **out)
 {
     dv_status status;

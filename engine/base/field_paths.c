@@ -1,3 +1,4 @@
+/* Shortens the values of path fields to the last names of their paths. */
 #include "engine/base/field.h"
 
 #include <string.h>

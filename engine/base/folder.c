@@ -1,3 +1,4 @@
+/* Makes folders together with their parents, and names the cache folder of the user. */
 #include "engine/base/folder.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Converts between float and the two types of 16 bits, and rounds to nearest even. */
 #include "engine/base/half.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The hash FNV-1a, computed byte by byte. */
 #include "engine/base/hash.h"
 
 uint64_t dv_hash(uint64_t value, const char *text)

@@ -1,3 +1,4 @@
+/* Opens regular files for reading, and refuses everything else with a reason. */
 #include "engine/base/input_file.h"
 
 #include <errno.h>

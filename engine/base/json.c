@@ -1,3 +1,4 @@
+/* Reads, writes and prints JSON through the library jansson. */
 #include "engine/base/json.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"

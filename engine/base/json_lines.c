@@ -1,3 +1,4 @@
+/* Reads JSON lines from the text that a dv_csv holds (csv.h). */
 #include "engine/base/text.h"
 #include "engine/base/csv.h"
 

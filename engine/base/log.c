@@ -1,3 +1,4 @@
+/* Formats a message, escapes the characters that cannot be shown, and calls the callback. */
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 

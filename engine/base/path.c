@@ -1,3 +1,4 @@
+/* Joins paths, and compares names so that the numbers in them count by their values. */
 #include "engine/base/path.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* Reads lines "KEY : VALUE" of /proc, and describes the processor by them. */
 #include "engine/base/proc.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Starts this program again as a child, takes its lines, and passes interrupts on to it. */
 #include "engine/base/process.h"
 
 #include <errno.h>
@@ -139,12 +140,14 @@ static bool read_all(reader *in, int from, pid_t process, const dv_hold *hold)
     }
 }
 
+/* Starts argv in a child. The child has the signal mask from before the hold, and its standard
+   output is a pipe. *from becomes the end of the pipe that the caller reads and closes. */
 static dv_status start(const char *const *argv, const dv_hold *hold, pid_t *process, int *from)
 {
     int ends[2];
     if (pipe(ends) != 0)
         return DV_FAIL(DV_EIO, "cannot make a pipe: %s", strerror(errno));
-    fflush(NULL); /* what is buffered here would be written by the child too */
+    fflush(NULL); /* so that what the child prints comes behind it */
     *process = fork();
     if (*process == 0) {
         bool good = dup2(ends[1], STDOUT_FILENO) >= 0;
@@ -164,6 +167,8 @@ static dv_status start(const char *const *argv, const dv_hold *hold, pid_t *proc
     return DV_FAIL(DV_EIO, "cannot start a process: %s", strerror(error));
 }
 
+/* Runs the child to its end and makes one status of three signs. An interrupt counts before the
+   failure that the child has told, and that failure before the exit code. */
 dv_status dv_child_run(const char *const *argv, const dv_hold *hold,
                        void (*take)(void *user, const char *line), void *user)
 {

@@ -1,3 +1,5 @@
+/* The generator Philox4x32-10, and the uniform numbers, normal numbers and permutations that are
+   made of its words. */
 #include "engine/base/rng.h"
 
 #include <math.h>

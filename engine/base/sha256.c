@@ -1,3 +1,4 @@
+/* SHA-256 in plain C. The numbers in the comments are sections of FIPS 180-4. */
 #include "engine/base/sha256.h"
 #include "engine/base/input_file.h"
 

@@ -1,3 +1,4 @@
+/* Quotes the words of a command line so that a shell reads the same words back. */
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
 

@@ -1,3 +1,4 @@
+/* The texts of the status codes, and the error message of each thread. */
 #include "engine/base/status.h"
 #include "engine/base/text.h"
 

@@ -1,3 +1,4 @@
+/* Makes temporary folders by mkdtemp. */
 #include "engine/base/temporary.h"
 
 #include <errno.h>

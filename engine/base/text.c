@@ -1,3 +1,4 @@
+/* Splits lists at their commas, checks UTF-8, and escapes the characters that cannot be shown. */
 #include "engine/base/text.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Makes, searches, changes, merges, copies and frees the trees of configurations. */
 #include "engine/base/tree.h"
 
 #include <stdio.h>
@@ -160,6 +161,8 @@ static dv_status descend(dv_tree *map, const char *key, const dv_tree *value, dv
     return DV_OK;
 }
 
+/* Cuts the path at its dots, goes down from key to key, and puts the value under the last key. Each
+   key is a level of the tree, so a path of DV_TREE_MAX_DEPTH keys is refused. */
 dv_status dv_tree_set(dv_tree *map, const char *path, dv_tree *value)
 {
     DV_ASSERT(map->kind == DV_TREE_MAP);
@@ -210,6 +213,8 @@ dv_status dv_tree_merge(dv_tree *base, const dv_tree *over)
     return DV_OK;
 }
 
+/* Copies the node with its key, text, source and line, then its children in their order. On failure
+   the part that was copied is freed. */
 dv_status dv_tree_copy(const dv_tree *tree, dv_tree **out)
 {
     dv_status status;

@@ -1,6 +1,7 @@
+/* Builds trees from the events of libyaml's parser, and emits trees through libyaml's emitter. */
 #include "engine/base/yaml.h"
-#include "engine/base/text.h"
 #include "engine/base/input_file.h"
+#include "engine/base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -203,6 +204,8 @@ static dv_status build_document(reader *r, dv_tree **out)
     return expect(r, YAML_STREAM_END_EVENT, "a second document begins, only one is allowed");
 }
 
+/* Checks the size, skips a byte order mark, and builds the tree from the events of the parser. On
+   failure the tree is freed. */
 dv_status dv_yaml_parse(const char *text, size_t size, const char *source_name, dv_tree **out)
 {
     *out = NULL;
@@ -405,6 +408,8 @@ static dv_status check_depth(const dv_tree *tree, int depth)
     return DV_OK;
 }
 
+/* Checks the depth and the texts, emits the tree, and checks the numbers of its nodes and bytes. On
+   failure *text stays NULL. */
 dv_status dv_yaml_write(const dv_tree *tree, char **text)
 {
     writer w = {.text = NULL};

@@ -1,3 +1,4 @@
+/* Opens and closes contexts, and sets the arithmetic that a context computes in. */
 #include "engine/core/context.h"
 
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #ifndef DV_CORE_CONTEXT_H
 #define DV_CORE_CONTEXT_H
 
-#include "engine/core/backend.h"
 #include "engine/base/log.h"
+#include "engine/core/backend.h"
 #include "kernels/formulas/dtype.h"
 
 /* Which of a library's algorithms are taken where there are several. */

@@ -1,3 +1,4 @@
+/* Builds graphs node by node, and describes them as a table or for GraphViz. */
 #include "engine/core/graph.h"
 
 #include <inttypes.h>
@@ -74,6 +75,8 @@ static dv_status full_inputs(dv_graph *graph, const dv_node *node)
     return DV_OK;
 }
 
+/* Fills in a node at the end: its inputs, a copy of its attributes and, by the operation's infer,
+   its shape and parameters. The node counts only when all of it has succeeded. */
 dv_status dv_graph_add(dv_graph *graph, const dv_op *op, const char *name, const void *attr,
                        const int *inputs, int input_count, int *value)
 {
@@ -137,6 +140,7 @@ int64_t dv_graph_macs(const dv_graph *graph)
     return macs;
 }
 
+/* Passes the header, a line for each node, and the sums of parameters and MFLOPs to `line`. */
 void dv_graph_table(const dv_graph *graph, dv_line_fn line, void *user)
 {
     char text[320];

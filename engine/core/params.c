@@ -1,7 +1,9 @@
+/* Declares parameters and gives them places in the collated buffers. It also draws their initial
+   values, and moves values between host and device. */
 #include "engine/core/params.h"
+#include "engine/base/rng.h"
 #include "engine/core/context.h"
 #include "engine/core/graph.h"
-#include "engine/base/rng.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>

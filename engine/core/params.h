@@ -13,8 +13,8 @@
 #ifndef DV_CORE_PARAMS_H
 #define DV_CORE_PARAMS_H
 
-#include "engine/core/tensor.h"
 #include "engine/core/op.h"
+#include "engine/core/tensor.h"
 #include "kernels/formulas/dtype.h"
 
 /* Initial values, by fan-in f and fan-out g of the shape. Normal: He et al. 2015, N(0, 2 / f).

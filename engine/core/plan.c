@@ -1,3 +1,5 @@
+/* Makes plans. A plan is made in this order: the nodes of the backward pass, the lifetimes of all
+   values, the plans of the implementations, and the addresses of each step. */
 #include "engine/core/plan_internal.h"
 
 #include <stdlib.h>
@@ -97,6 +99,9 @@ static void extend_inputs(dv_plan *plan, const dv_node *node, int moment)
         extend(&plan->steps[dv__input(plan, node, k)].value, moment);
 }
 
+/* A value lives from the step that computes it to the last step that reads it, forward or backward.
+   Saved memory lives up to the last value that its step computes. plan_steps extends it to the
+   step's backward moment, if there is one. */
 static void value_lifetimes(dv_plan *plan)
 {
     for (int i = 0; i < plan->count; i++) {
@@ -187,6 +192,8 @@ const dv_layout *dv_planner_layout(const dv_planner *planner, int i)
     return planner->params->items[planner->planned->step.node->params[i]].layout;
 }
 
+/* Calls the implementation's plan for each step in the order of the nodes, and collects the saved
+   memory and the largest scratch. plan->planned counts the steps that have to be dropped. */
 static dv_status plan_steps(dv_plan *plan)
 {
     dv_planner planner = {.plan = plan, .params = plan->graph->params};
@@ -267,6 +274,8 @@ static void bind_runs(dv_plan *plan, int i)
         bind_absorbed(plan, &runs->absorbed[k]);
 }
 
+/* Sets the addresses of a step: inputs, gradients, parameters, states, saved memory and scratch.
+   bind_runs sets the address of the output. */
 static void bind_step(dv_plan *plan, dv_planned *planned)
 {
     dv_node_step *step = &planned->step;
@@ -331,6 +340,8 @@ int dv__plan_take_threads(const dv_plan *plan, int threads)
 
 /* ---- The whole ---- */
 
+/* Makes the parts of a plan, each of which needs the ones before it: the backward pass, absorbed
+   nodes, lifetimes, implementations, the buffers of the parameters, the arena, and addresses. */
 static dv_status make(dv_plan *plan, const dv_plan_options *options)
 {
     DV_TRY(begin_steps(plan));
@@ -360,6 +371,8 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     return options->check_finite ? allocate_check(plan) : DV_OK;
 }
 
+/* Keeps the options without their arrays, which may be gone after the call, and makes the plan. On
+   failure all of its parts are freed. */
 dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_plan_options *options,
                          dv_plan **out)
 {

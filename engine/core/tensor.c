@@ -1,3 +1,4 @@
+/* Formats shapes for messages. */
 #include "engine/core/tensor.h"
 
 #include <inttypes.h>

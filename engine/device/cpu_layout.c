@@ -121,6 +121,8 @@ const dnnl_memory_desc_t *dv_cpu_layout_md(const dv_layout *base)
     return &((const layout *)base)->packed;
 }
 
+/* Creates the reorders of both directions and their scratchpad now, so that packing and unpacking
+   cannot fail later. */
 dv_status dv_cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
                                const dnnl_memory_desc_t *packed, dv_layout **out)
 {

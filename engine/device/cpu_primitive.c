@@ -1,3 +1,4 @@
+/* Creates, runs and drops primitives of oneDNN together with their memory objects. */
 #include "engine/device/cpu_device.h"
 
 #include <string.h>

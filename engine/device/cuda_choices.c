@@ -1,3 +1,5 @@
+/* Remembers the latest chosen algorithms of a CUDA device, and writes and reads them as lines of
+   numbers. */
 #include "engine/device/cuda_choices.h"
 
 #include <errno.h>

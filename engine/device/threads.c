@@ -1,3 +1,4 @@
+/* Counts the processors that threads may use, makes threads, and reserves those of OpenMP. */
 #define _GNU_SOURCE /* gettid, tgkill */
 #include "engine/device/threads.h"
 
@@ -125,6 +126,9 @@ static void wait_until_gone(pid_t id)
         nanosleep(&(struct timespec){.tv_nsec = i < 10 ? 1000 : 1000000}, NULL);
 }
 
+/* Calls the work for number 0 here and for each other number in a thread of its own, and joins the
+   threads. With `until_gone` it also waits until the kernel has taken them off its list. Returns
+   how many numbers there were. */
 static int run(int threads, crew all, bool until_gone, const dv_log *log)
 {
     member *members = threads > 1 ? calloc((size_t)threads, sizeof *members) : NULL;

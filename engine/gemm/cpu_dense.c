@@ -1,3 +1,5 @@
+/* Computes the products by oneDNN's matmul, or by a plain loop for inference on a row or two. The
+   gradient of a bias is here too. */
 #include "engine/gemm/cpu_dense.h"
 #include "engine/core/plan.h"
 #include "engine/device/cpu.h"
@@ -200,6 +202,8 @@ DV_CPU_INLINE void sum_rows(int kind, const float *dy, const float *y, int64_t r
     }
 }
 
+/* Sums `width` columns over all rows, chunk by chunk, and writes dz if there is an activation. The
+   switch makes the activation a constant of the inner loop. */
 DV_CPU_CLONES
 static void sum_columns(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
                         int64_t width, float *dz, float *db)

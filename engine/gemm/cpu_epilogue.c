@@ -1,3 +1,4 @@
+/* Applies activations in place, with a vectorised loop for each function. */
 #include "engine/gemm/cpu_epilogue.h"
 #include "engine/device/cpu.h"
 #include "kernels/formulas/scalar_math.h"

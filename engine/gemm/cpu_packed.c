@@ -1,3 +1,5 @@
+/* Plans and runs products with packed weights. The kernels of each instruction set come from
+   cpu_packed_tile.h. */
 #include "engine/gemm/cpu_packed.h"
 #include "engine/core/plan.h"
 #include "engine/device/cpu.h"
@@ -319,6 +321,9 @@ static void multiply_units(const dv_packed *packed, tile t, int activation, int6
 static const float zeros[UNIT] = {0};
 static const float ones[UNIT] = {SIXTEEN(1), SIXTEEN(1), SIXTEEN(1), SIXTEEN(1)};
 
+/* Divides the units, each a block of rows by UNIT columns, among the threads in neighbouring parts.
+   A ReLU is the lower bound `least` of the kernels. Other activations are left to
+   multiply_units. */
 void dv_packed_run(const dv_packed *packed, const float *x, const float *w,
                    const dv_cpu_epilogue *after, float *y)
 {

@@ -14,9 +14,9 @@
 #ifndef DV_GEMM_CPU_PACKED_H
 #define DV_GEMM_CPU_PACKED_H
 
+#include "engine/core/plan.h"
 #include "engine/device/cpu_device.h"
 #include "engine/gemm/cpu_epilogue.h"
-#include "engine/core/plan.h"
 
 /* `length` elements of x from the row's start + x on, times rows w.. of the weight. Depthwise: one
    tap, the row of x times row w of the weight, element by element. */

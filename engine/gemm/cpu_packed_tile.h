@@ -30,6 +30,8 @@ static inline __attribute__((always_inline)) void ISA(store)(const ISA(vector) *
         (ISA(vector))(((ISA(mask)) * value & ~below) | ((ISA(mask)) * least & below));
 }
 
+/* Turns the sums of a tile into y: scale, shift, residual and lower bound. If the last vector has
+   fewer columns, store_some does the same one column at a time. */
 static inline __attribute__((always_inline)) void ISA(finish)(int rows, int vectors, const tile *t,
                                                               ISA(vector) sum[ROWS][VECTORS])
 {
@@ -73,6 +75,8 @@ static inline __attribute__((always_inline)) void ISA(finish)(int rows, int vect
     }
 }
 
+/* Computes a tile of a dense product. Each step multiplies an element of x for each row by a row of
+   the weight, and adds the products to the sums. */
 static inline __attribute__((always_inline)) void ISA(dense)(int rows, int vectors, const tile *t)
 {
     ISA(vector) sum[ROWS][VECTORS];
@@ -107,6 +111,8 @@ static inline __attribute__((always_inline)) void ISA(dense)(int rows, int vecto
     ISA(finish)(rows, vectors, t, sum);
 }
 
+/* Computes a tile of a depthwise product. Each segment is a tap, whose row of x is multiplied by
+   its row of the weight element by element. */
 static inline __attribute__((always_inline)) void ISA(depthwise)(int rows, int vectors,
                                                                  const tile *t)
 {

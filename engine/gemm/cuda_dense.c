@@ -2,8 +2,8 @@
    kernels. cuBLASLt's matrices are column-major: the tensor x (rows, in) is the matrix (in, rows),
    the weight (out, in) is (in, out), y (rows, out) is (out, rows). */
 #include "engine/gemm/cuda_dense.h"
-#include "engine/gemm/cuda_product.h"
 #include "engine/core/graph.h"
+#include "engine/gemm/cuda_product.h"
 #include "kernels/bias.h"
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"

@@ -1,3 +1,4 @@
+/* Describes a product to cuBLASLt, takes the first algorithm of its heuristics, and runs it. */
 #include "engine/gemm/cuda_product.h"
 
 void dv_cuda_product_drop(dv_cuda_product *self)

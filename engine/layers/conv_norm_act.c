@@ -1,8 +1,10 @@
+/* The pieces that composite layers share: names, a convolution with batch norm, and an
+   activation. */
 #include "engine/layers/layer.h"
-#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/conv2d/conv2d.h"
+#include "engine/ops/ops.h"
 
 dv_status dv__layer_name(char name[DV_NAME_SIZE], const char *prefix, const char *suffix)
 {
@@ -12,6 +14,8 @@ dv_status dv__layer_name(char name[DV_NAME_SIZE], const char *prefix, const char
     return DV_OK;
 }
 
+/* Adds the nodes "<prefix>.<suffix>.conv" and "<prefix>.<suffix>.norm". The batch norm itself adds
+   the residual and applies the activation. */
 dv_status dv__build_conv_norm(dv_graph *graph, const char *prefix, const char *suffix,
                               const dv_conv_norm *spec, int residual, int *value)
 {

@@ -1,12 +1,12 @@
 /* Transformer encoder layers (Vaswani et al. 2017) with the norms in front, which train without
    care for the first steps (Xiong et al. 2020). A norm behind the last one is the model's. */
 #include "engine/layers/layer.h"
-#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/dropout/dropout.h"
 #include "engine/ops/layer_norm/layer_norm.h"
 #include "engine/ops/linear/linear.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 

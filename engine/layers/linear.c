@@ -1,7 +1,8 @@
+/* The layer `linear`: the operation of the same name, with any activation. */
 #include "engine/layers/layer.h"
-#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/linear/linear.h"
+#include "engine/ops/ops.h"
 
 static const dv_field fields[] = {
     DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, 65536, "output channels; `classes` in a model"),

@@ -2,8 +2,8 @@
    bottlenecks", 2018; with squeeze and excitation as Tan and Le, "EfficientNet", 2019, whose middle
    width is a share of the block's input channels, not of the expanded ones. */
 #include "engine/layers/layer.h"
-#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
 typedef struct mbconv_attr {
@@ -38,6 +38,9 @@ static dv_status build_squeeze_excite(dv_graph *graph, const char *prefix, const
     return dv_graph_add(graph, &dv_op_squeeze_excite, name, &se, value, 1, value);
 }
 
+/* Adds the 1x1 expansion (if `expand` is above 1), the depthwise convolution, squeeze and
+   excitation, and the 1x1 projection. The norm of the projection adds the block's input if the
+   shapes agree. */
 static dv_status build_block(dv_graph *graph, const char *prefix, const mbconv_attr *attr,
                              int64_t stride, int *value)
 {

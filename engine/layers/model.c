@@ -1,6 +1,8 @@
+/* Builds a graph from the list of layers of a model. Each entry is read, named and checked before
+   its nodes are added. */
 #include "engine/layers/model.h"
-#include "engine/ops/ops.h"
 #include "engine/base/text.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -171,6 +173,8 @@ static dv_status build_composite(dv_graph *graph, const dv_layer *composite, con
     return composite->build(graph, name, attr, value);
 }
 
+/* Finds the composite or the operation of the entry's kind, reads its attributes and adds its
+   nodes. A failure to add them gets the file and line of the entry in front of its message. */
 static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *layer,
                              const dv_tree *where, int64_t classes, int *value)
 {

@@ -1,8 +1,8 @@
 /* Residual blocks: He et al., "Deep residual learning for image recognition", 2016; with squeeze
    and excitation before the sum as Hu et al. 2018. */
 #include "engine/layers/layer.h"
-#include "engine/ops/ops.h"
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
 #include <math.h>

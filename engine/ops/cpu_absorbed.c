@@ -1,3 +1,4 @@
+/* Decides whether a step absorbs a node, and turns the absorbed nodes into an epilogue. */
 #include "engine/ops/cpu_absorbed.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"

@@ -1,6 +1,7 @@
+/* Keeps copies of packed weights in PyTorch's order, and packs the gradients of these copies. */
 #include "engine/ops/cpu_unpacked.h"
-#include "engine/device/cpu_device.h"
 #include "engine/core/graph.h"
+#include "engine/device/cpu_device.h"
 
 #include <stdlib.h>
 #include <string.h>

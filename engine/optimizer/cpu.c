@@ -1,7 +1,9 @@
-#include "engine/device/cpu_device.h"
-#include "engine/optimizer/optimizer.h"
+/* The optimiser on the CPU: vectorised blocks, and sums whose order does not depend on the
+   threads. */
 #include "engine/core/context.h"
 #include "engine/device/cpu.h"
+#include "engine/device/cpu_device.h"
+#include "engine/optimizer/optimizer.h"
 
 #include <math.h>
 

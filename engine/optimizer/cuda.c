@@ -1,3 +1,4 @@
+/* The optimiser on a CUDA device, by the launchers of kernels/optimizer.h. */
 #include "kernels/optimizer.h"
 
 #include "engine/core/plan.h"
@@ -20,6 +21,8 @@ static dv_status measure(dv_context *context, const dv_batch_metrics *m)
     return DV_OK;
 }
 
+/* Passes the update to the launcher field by field. The device's memory for partial sums is the
+   scratch. */
 static dv_status update(dv_context *context, const dv_update *u)
 {
     const dv_cuda_device *device = dv_cuda_device_of(context);

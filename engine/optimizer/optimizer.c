@@ -1,3 +1,4 @@
+/* The names of the optimisers, and the rate of an update with Adam's corrections. */
 #include "engine/optimizer/optimizer.h"
 
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* The reference of the optimiser: plain loops, in double. */
 #include "engine/core/context.h"
 #include "engine/device/ref.h"
 #include "engine/optimizer/optimizer.h"

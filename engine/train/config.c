@@ -1,3 +1,4 @@
+/* The field tables of the section `train`, and of the state of a run in a checkpoint. */
 #include "engine/train/trainer.h"
 #include "engine/optimizer/optimizer.h"
 

@@ -1,3 +1,5 @@
+/* Counts answers by class, and computes shares, intervals, probabilities, losses and
+   calibration. */
 #include "engine/train/metrics.h"
 
 #include <math.h>

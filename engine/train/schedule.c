@@ -1,3 +1,4 @@
+/* Computes the learning rate of each schedule, and watches the loss for the schedule `plateau`. */
 #include "engine/train/schedule.h"
 
 #include <float.h>
@@ -55,6 +56,8 @@ static double fallen(const dv_schedule *schedule, uint64_t falls)
     return fmax(schedule->minimum, schedule->peak * pow(schedule->factor, (double)falls));
 }
 
+/* Returns the rate of the update that follows `update` others. All schedules but one_cycle begin
+   with the warm-up and count their updates from its end. */
 double dv_schedule_rate(const dv_schedule *schedule, uint64_t update)
 {
     if (schedule->kind == DV_SCHEDULE_ONE_CYCLE)

@@ -1,3 +1,4 @@
+/* Fits the shares of an ensemble by gradient descent, in double. */
 #include "engine/train/shares.h"
 
 #include <math.h>

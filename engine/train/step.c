@@ -144,6 +144,8 @@ dv_status dv__steps_begin(dv_trainer *trainer)
     return upload(trainer, device->order, trainer->places, (size_t)count * sizeof(int32_t));
 }
 
+/* Downloads the progress of the device and copies its sums and counts into the state. If a
+   gradient's norm was not finite, the message names the step. */
 dv_status dv__steps_read(dv_trainer *trainer)
 {
     dv_progress progress;
@@ -212,6 +214,8 @@ static dv_status measure(dv_trainer *trainer)
     return trainer->context->backend->optimizer->measure(trainer->context, &measure);
 }
 
+/* Ends a step with the backend's optimiser, on the buffers of the parameters and the rates and
+   progress of the device. */
 static dv_status update(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
@@ -357,6 +361,8 @@ static dv_status measure_batch(dv_trainer *trainer, int64_t count)
     return trainer->context->backend->optimizer->measure(trainer->context, &measure);
 }
 
+/* Runs all validation batches on the values that are kept (dv__result). The sums stay on the device
+   and are read once, at the end. */
 dv_status dv__validate(dv_trainer *trainer, double *loss, double *accuracy)
 {
     dv_pass pass = {.training = false};

@@ -3,8 +3,8 @@
 #ifndef DV_TRAIN_INTERNAL_H
 #define DV_TRAIN_INTERNAL_H
 
-#include "engine/train/trainer.h"
 #include "engine/optimizer/optimizer.h"
+#include "engine/train/trainer.h"
 
 /* A graph that ends in the logits, for validation, or behind them in the loss, for training. */
 typedef struct dv_network {

@@ -1,8 +1,10 @@
+/* The host's side of the trainer. It makes the networks and buffers, runs epochs, keeps the best
+   values and saves. */
 #include "engine/base/clock.h"
 #include "engine/base/rng.h"
-#include "engine/ops/ops.h"
 #include "engine/layers/model.h"
 #include "engine/ops/distillation/distillation.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 #include "engine/train/train_internal.h"
 
@@ -109,6 +111,8 @@ static uint64_t updates_of(const dv_trainer *trainer, double epochs)
     return (uint64_t)fmax(1, nearbyint(epochs * (double)dv__updates_per_epoch(trainer)));
 }
 
+/* Turns the configuration's epochs and shares into numbers of updates. Only some schedules have a
+   period and a factor. */
 static void make_schedule(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
@@ -167,6 +171,8 @@ static dv_status check_trained(const dv_params *params)
     return DV_FAIL(DV_ECONFIG, "train: nothing is left to train: all parameters are frozen");
 }
 
+/* Makes the parts of a trainer, each of which needs the ones before it. Freezing comes after the
+   graphs, which declare the parameters, and before the plans, which give them their places. */
 static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teacher *teachers,
                       int teacher_count)
 {
@@ -279,6 +285,9 @@ static bool out_of_steps(const dv_trainer *trainer)
     return step >= all || (most > 0 && step >= most);
 }
 
+/* Reads the sums of the epoch, validates, keeps the values if they are the best, and watches the
+   plateau. The state is set for the next epoch, or as finished, before events->epoch gets the
+   metrics. */
 static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_state *state = &trainer->state;
@@ -339,6 +348,9 @@ static dv_status report(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
+/* Runs the steps that are left of an epoch. A stop within the epoch is obeyed between two updates:
+   the state is saved, and DV_EINTERRUPTED is returned. An epoch that has seen no sample yet gets at
+   least one step. */
 static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_state *state = &trainer->state;
@@ -374,6 +386,9 @@ static void warn_of_patience(const dv_trainer *trainer)
                      trainer->config.patience);
 }
 
+/* Runs epochs until the state is finished. It saves after an epoch if the run ends, if a stop is
+   asked for, or if checkpoint_seconds are over. At the end the best values become the values.
+   Without validation the average does, if there is one. */
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 {
     warn_of_patience(trainer);

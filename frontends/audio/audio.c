@@ -281,6 +281,7 @@ static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio
     return status;
 }
 
+/* The sound is resampled in one go. The old samples are freed only when the new ones are there. */
 dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio)
 {
     double ratio = (double)sample_rate / (double)audio->sample_rate;

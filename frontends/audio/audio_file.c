@@ -1,3 +1,5 @@
+/* Opens files, pipes and standard input, and reads bytes from them. A pipe is read into memory
+   first. */
 #include "frontends/audio/audio_file.h"
 #include "engine/base/input_file.h"
 

@@ -1,3 +1,5 @@
+/* Reads the headers of sound files. Foreign formats and truncated files are refused here. A wrong
+   size is corrected for the decoder. */
 #include "frontends/audio/audio.h"
 #include "frontends/audio/audio_file.h"
 
@@ -30,6 +32,8 @@ static bool has(dv__sound_file *file, int64_t at, int64_t count, void *bytes)
 
 /* ---- Formats that are not read ---- */
 
+/* Fails where the first bytes are those of a format that is not read. The message has the command
+   that converts the file. */
 static dv_status refuse_foreign(const dv__sound_file *file, const char begin[BEGIN])
 {
     static const struct {

@@ -1,3 +1,4 @@
+/* Tells from the ending of a file's name whether it is a sound file. */
 #include "frontends/audio/audio.h"
 
 #include <stdbool.h>

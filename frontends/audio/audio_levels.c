@@ -1,3 +1,4 @@
+/* Measures clipping, peak and RMS of a sound, and finds channels that cancel each other. */
 #include "frontends/audio/audio_levels.h"
 
 #include <stdbool.h>

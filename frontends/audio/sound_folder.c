@@ -1,3 +1,4 @@
+/* Lists the sounds and the folders in one folder, and counts its other files by their endings. */
 #include "frontends/audio/sound_folder.h"
 #include "engine/base/path.h"
 #include "frontends/audio/audio.h"
@@ -54,6 +55,7 @@ void dv_add_file_kinds(dv_file_kinds *to, const dv_file_kinds *from)
         add_kind(to, from->list[i].ending, from->list[i].files);
 }
 
+/* Adds one name to the sounds, to the folders, or to the count of other files. */
 static dv_status folder_add(dv_sound_folder *found, const char *path, const char *name)
 {
     if (name[0] == '.' || strcmp(name, DV_BACKGROUND_NOISE) == 0)
@@ -79,6 +81,7 @@ static dv_status folder_add(dv_sound_folder *found, const char *path, const char
     return DV_OK;
 }
 
+/* The system gives the names in any order, so they are sorted at the end. */
 dv_status dv_sound_folder_read(const char *path, dv_sound_folder *found)
 {
     DIR *directory = opendir(path);

@@ -1,3 +1,5 @@
+/* The fields of the section `augment`, the making of an augmenter, its draws, and the changes to
+   finished features: masks and mixup. */
 #include "frontends/augment/augment_internal.h"
 
 #include <math.h>
@@ -80,6 +82,8 @@ static float half_range(const int64_t decibels[2])
     return (float)(0.5 * (double)(decibels[1] - decibels[0]) / decibels_of_two);
 }
 
+/* Converts the configuration to the units of the draws: times to samples, levels to factors, and
+   ranges to powers of two. */
 static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment_limits *limits)
 {
     *limits = (dv_augment_limits){
@@ -136,6 +140,8 @@ static dv_status make_tables(const dv_augment_config *config, int64_t rate, dv_a
     return DV_OK;
 }
 
+/* Only the tables that the configuration needs are made. Reflections reach back to -30 dB, so the
+   history is half of the time to -60 dB. */
 dv_status dv_augmenter_create(const dv_augment_config *config, const dv_frontend *frontend,
                               dv_augmenter **out)
 {
@@ -210,6 +216,8 @@ static void mask_frames(float *features, int64_t rows, int64_t frames, int64_t f
             features[row * frames + frame] = 0;
 }
 
+/* A block of random words serves two masks, with two words for each. The masks of rows come first,
+   those of frames behind them. */
 void dv_augment_mask_features(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                               float *features)
 {

@@ -1,3 +1,5 @@
+/* Copies the augmenter's tables to a device, and enqueues the kernels that augment a batch
+   there. */
 #include "frontends/augment/augment_cuda.h"
 
 #include <string.h>
@@ -22,6 +24,8 @@ static dv_status copy(dv_context *context, const void *host, int64_t count, size
     return context->backend->upload(context, memory, host, (size_t)count * size);
 }
 
+/* Uploads the tables that there are. out->tables is the host's struct with pointers to the
+   copies. */
 static dv_status copy_tables(dv_context *context, const dv_augment_tables *host, int64_t bins,
                              dv_device_augment *out)
 {

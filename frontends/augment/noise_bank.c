@@ -135,6 +135,8 @@ static dv_status collect(const dv_augment_config *config, int64_t sample_rate, n
     return DV_OK;
 }
 
+/* Collects the noises, numbers the stretches of all of them one behind the other, and measures each
+   stretch. The augmenter owns what was collected, on failure too. */
 dv_status dv__augment_noises(const dv_augment_config *config, int64_t sample_rate,
                              dv_augmenter *augmenter)
 {

@@ -175,6 +175,8 @@ static void multiply(float gain, int64_t length, float *restrict out)
         out[t] *= gain;
 }
 
+/* The steps follow each other as augment.h says. Without reverberation the clip goes straight into
+   the window. */
 void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                        const dv_augment_draws *draws, const float *samples, int64_t count,
                        int64_t center, float *window, void *scratch)

@@ -1,3 +1,4 @@
+/* Computes batches of features on the host. Each thread has working memory of its own. */
 #include "frontends/batch/batch.h"
 
 #include <omp.h>
@@ -19,6 +20,8 @@ static size_t aligned(size_t size)
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+/* One block of memory serves all threads. Each part of it begins at a cache line, so that no two
+   threads write into one. */
 dv_status dv_batch_create(const dv_frontend *frontend, const dv_augmenter *augmenter, int threads,
                           dv_batch_workspace **out)
 {

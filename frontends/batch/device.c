@@ -1,3 +1,4 @@
+/* Finds the table by which the module of a backend makes batches. */
 #include "frontends/batch/device.h"
 #include "engine/backends/module.h"
 

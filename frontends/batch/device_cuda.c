@@ -46,6 +46,7 @@ struct dv_clip_store {
 
 /* ---- cuFFT ---- */
 
+/* Says in words what a result means, for messages. */
 static const char *cufft_text(cufftResult result)
 {
     switch (result) {
@@ -84,6 +85,7 @@ static dv_status cufft_check(cufftResult result, const char *call)
 
 /* ---- Making ---- */
 
+/* Refuses batches and transforms beyond the limits above, and clips with a wrong count or label. */
 static dv_status check(const dv_feature_tables *tables, const dv_clip_list *clips, int64_t batch)
 {
     int64_t points = tables->frames * tables->n_fft;
@@ -113,6 +115,8 @@ static int64_t levels_of(const dv_clip_store *store)
     return store->levels.bands > 0 ? store->levels.bands : store->levels.bins;
 }
 
+/* Sets the sizes that all batches share. A part has as many clips as PART_POINTS and PART_PLACES
+   allow, but at least one, and no more than a batch. */
 static void describe(dv_clip_store *store, const dv_feature_tables *tables,
                      const dv_clip_list *clips, int64_t batch)
 {
@@ -298,6 +302,7 @@ static void destroy(dv_clip_store *store)
     free(store);
 }
 
+/* Where memory runs out, the message tells the sizes that were asked for. */
 static dv_status create(dv_context *context, const dv_feature_tables *tables,
                         const dv_clip_list *clips, int64_t batch, dv_clip_store **out)
 {
@@ -354,6 +359,8 @@ static dv_random_places places_of(const dv_batch_request *request, int64_t place
                               .places = places};
 }
 
+/* Makes the kernels' arguments for the clips from `place` on. A batch without progress is one of
+   validation, and has no masks. */
 static void describe_part(const dv_clip_store *store, const dv_batch_request *request,
                           int64_t place, int64_t places, dv_clip_frames *frames, dv_levels *levels,
                           dv_level_features *features)

@@ -1,3 +1,5 @@
+/* Makes the trainer's batches from a data set: on the host by the front-end, or on a device that
+   holds all clips. */
 #include "frontends/batch/source.h"
 #include "frontends/batch/device.h"
 
@@ -69,6 +71,7 @@ static void list_clips(const dv_dataset *dataset, const int64_t *indices, int64_
     }
 }
 
+/* Puts all clips into the memory of the device, those of validation behind those of training. */
 static dv_status make_store(dv_clip_source *source, dv_context *context,
                             const dv_frontend *frontend, int64_t batch)
 {
@@ -113,6 +116,8 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
     return dv_batch_create(frontend, source->augmenter, threads, &source->batch);
 }
 
+/* Batches can always be made on the host. fill() adds the device's way where the backend has
+   one. */
 dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,
                                 const dv_frontend *frontend, const dv_augment_config *augment,
                                 int64_t batch, int threads, dv_clip_source **out)

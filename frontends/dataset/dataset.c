@@ -1,3 +1,5 @@
+/* Opens a data set: lists its clips, drops repeated ones and numbers the labels. The fields of the
+   section `data` are here too. */
 #include "engine/base/text.h"
 #include "frontends/audio/audio.h"
 #include "frontends/dataset/dataset_internal.h"
@@ -87,6 +89,8 @@ static dv_status check_name(const char *what, const char *name)
     return DV_OK;
 }
 
+/* Checks the names before anything is copied. The message begins with the manifest's line, or with
+   the path of the clip. */
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
 {
     dv_status status = check_name("label", entry->label);
@@ -175,6 +179,8 @@ static dv_status make_clips(dv__listing *listing, dv_dataset *dataset)
     return DV_OK;
 }
 
+/* Lists the clips of a folder or of a manifest. Fails for an empty path, for a sound file, and
+   where there is no clip. */
 static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listing *listing,
                             dv_dataset *dataset)
 {

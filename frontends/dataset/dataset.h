@@ -20,8 +20,8 @@
 
 #include "engine/base/field.h"
 #include "engine/base/log.h"
-#include "frontends/features/features.h"
 #include "frontends/audio/sound_folder.h"
+#include "frontends/features/features.h"
 #include "frontends/noise/noise.h"
 
 typedef enum dv_part { DV_PART_TRAIN, DV_PART_VALIDATION, DV_PART_TEST, DV_PART_COUNT } dv_part;

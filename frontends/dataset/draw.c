@@ -1,3 +1,4 @@
+/* Draws clips: by their keys within a stratum, and systematically over the strata. */
 #include "frontends/dataset/draw.h"
 #include "frontends/dataset/dataset_internal.h"
 

@@ -116,6 +116,7 @@ fail:
     return status;
 }
 
+/* The clips that stay close the gaps, in their order. */
 dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *removed)
 {
     bool *tested;
@@ -167,6 +168,8 @@ static void hash_contents(const char *const *paths, size_t count, int threads, u
     }
 }
 
+/* Contents that are known from loading are not read again. The hash is of the clips' contents in
+   their order, then of the noises'. */
 dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *noise_paths,
                                        int threads, uint64_t *out)
 {

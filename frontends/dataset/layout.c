@@ -83,6 +83,7 @@ static char *cut_speaker(char *stem)
 
 /* ---- Which layout it is ---- */
 
+/* Data sets call their parts by these names. */
 int dv__part_named(const char *name)
 {
     static const struct {
@@ -236,6 +237,8 @@ static dv_status decide_folders(reading *how, int least, int most, dv_dataset *d
                             how->path);
 }
 
+/* Decides by how many folders are above the clips. It fails where clips lie both at the top and in
+   folders. */
 static dv_status decide(reading *how, dv_dataset *dataset)
 {
     int least = DV__MOST_DEPTH, most = 0;
@@ -295,6 +298,7 @@ static bool read_clip(const reading *how, const dv__found *clip, char *stem, dv_
     return true;
 }
 
+/* Reads part, label and speaker of one clip from its path, as the layout says, and adds it. */
 static dv_status add_clip(const reading *how, const dv__found *clip, dv__listing *listing)
 {
     dv_status status;

@@ -1,5 +1,7 @@
-#include "engine/device/threads.h"
+/* Reads and prepares the sounds of the clips in parallel. A clip that has been given a noise gets
+   it here. */
 #include "engine/base/sha256.h"
+#include "engine/device/threads.h"
 #include "frontends/dataset/dataset_internal.h"
 
 #include <omp.h>

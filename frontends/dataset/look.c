@@ -1,6 +1,6 @@
 /* What is found of parts, classes, speakers and clips, in the order of the kinds. */
-#include "frontends/audio/audio.h"
 #include "frontends/dataset/look.h"
+#include "frontends/audio/audio.h"
 #include "frontends/dataset/look_internal.h"
 
 #include <stdarg.h>
@@ -339,6 +339,8 @@ static dv_status find_rates(const dv__looker *looker, bool lower)
 
 /* ---- Batches ---- */
 
+/* Finds a training part that is smaller than a batch, or a batch size that leaves over more than
+   `dropped_above` of an epoch. */
 static dv_status find_batches(const dv__looker *looker)
 {
     const dv_look_config *config = looker->config;
@@ -366,6 +368,7 @@ static dv_status find_batches(const dv__looker *looker)
 
 /* ---- The look ---- */
 
+/* The calls stand in the order of DV_FINDING_LIST, in which findings are told. */
 dv_status dv_look_find(const dv_dataset *dataset, const dv_look_config *config, dv_look *out)
 {
     const dv__looker looker = {dataset, config, out};

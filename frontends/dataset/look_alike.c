@@ -89,6 +89,7 @@ static dv_status add_alike(const dv__looker *looker, const label_key *keys, size
                     "%zu labels look alike, and are different classes: %s", count, text);
 }
 
+/* The labels are sorted by their keys, so that those that look alike are neighbours. */
 dv_status dv__find_alike(const dv__looker *looker)
 {
     const dv_dataset *dataset = looker->dataset;

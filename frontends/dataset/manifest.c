@@ -186,6 +186,7 @@ static dv_status add_row(manifest *in, char *const *fields, const int place[COLU
 
 /* ---- Tables ---- */
 
+/* Reads the header, then a clip from each further row. The header must name path and label. */
 static dv_status read_table(manifest *in)
 {
     int place[COLUMN_COUNT] = {0};
@@ -225,6 +226,8 @@ static void drop_duration(dv_json_row *row)
     }
 }
 
+/* Reads a clip from the next line, and sets *more to whether there was one. The members are looked
+   up in each line anew, since their order may change. */
 static dv_status read_line(manifest *in, bool *more)
 {
     dv_status status;

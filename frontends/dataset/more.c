@@ -50,6 +50,7 @@ bool dv__names_have(const dv__names *names, const char *path)
     return false;
 }
 
+/* A list that names none of the clips is most likely of other data, so it fails. */
 dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 {
     dv__names names;

@@ -20,6 +20,8 @@ static dv_status find_lists(const char *folder, char **paths, bool *out)
     return DV_OK;
 }
 
+/* Gives each clip the part of the list that names it, and training where none does. A list that
+   names no clip is of other data, and fails. */
 static dv_status give_parts(const char *const *paths, const dv__names *names, dv__listing *listing)
 {
     size_t matched[LISTS] = {0};

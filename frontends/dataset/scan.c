@@ -49,6 +49,8 @@ static bool is_on_way(const folder_way *way, const struct stat *info)
     return false;
 }
 
+/* Adds the sounds of a folder, and then those of the folders in it. A link back to a folder on the
+   way is not followed. */
 static dv_status survey_folder(const char *root, const char *below, const folder_way *above,
                                dv__survey *survey)
 {

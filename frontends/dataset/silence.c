@@ -4,8 +4,8 @@
  * the sections of a part, laid end to end, the stretches begin at random and evenly.
  */
 #include "frontends/audio/audio.h"
-#include "frontends/dataset/draw.h"
 #include "frontends/dataset/dataset_internal.h"
+#include "frontends/dataset/draw.h"
 
 #include <math.h>
 #include <stdio.h>

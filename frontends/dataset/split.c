@@ -22,6 +22,7 @@ static void speakers_free(speaker_list *speakers)
     free(speakers->of_clip);
 }
 
+/* Lists the distinct speakers in natural order, and finds the speaker of each clip among them. */
 static dv_status list_speakers(const dv_dataset *dataset, speaker_list *speakers)
 {
     dv_status status;
@@ -158,6 +159,8 @@ static int64_t find_present(const dv_dataset *dataset, const speaker_list *speak
     return count;
 }
 
+/* Takes the parts that the data give. Where they give none, the indices of FSDD's names say which
+   clips are for the test. */
 static dv_status split_official(dv_dataset *dataset)
 {
     bool given = false;
@@ -360,6 +363,8 @@ static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, d
     return DV_OK; /* train */
 }
 
+/* Takes validation clips out of the training part, unless there are some already. The split by
+   speaker takes whole speakers where enough are left. */
 static dv_status split_validation(dv_dataset *dataset, const speaker_list *speakers,
                                   dv_split_kind kind, const dv_data_config *config)
 {

@@ -1,3 +1,4 @@
+/* Sets the weights of the classes in training. */
 #include "frontends/dataset/dataset.h"
 
 #include <stdlib.h>

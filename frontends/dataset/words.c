@@ -76,6 +76,8 @@ static size_t list_others(const choice *how, dv_part part, bool *from)
     return count;
 }
 
+/* Draws the clips of class _unknown_ for one part. Where there are too few, all are taken and a
+   note tells of it. */
 static dv_status draw_unknown(choice *how, dv_part part, bool *from)
 {
     dv_dataset *dataset = how->dataset;

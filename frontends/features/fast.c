@@ -255,6 +255,8 @@ void dv_frontend_compute(const dv_frontend *frontend, const float *window, float
     dv_frontend_compute_changed(frontend, window, NULL, features, scratch);
 }
 
+/* Zeros before and behind the window let frames be centred at its ends. The decibels are written
+   straight into the features, except those of mfcc, which needs them for its DCT. */
 void dv_frontend_compute_changed(const dv_frontend *frontend, const float *window,
                                  const dv_spectral_change *change, float *features, void *scratch)
 {

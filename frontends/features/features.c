@@ -1,3 +1,5 @@
+/* The fields of the section `features`, their checks, and the making of a front-end with its
+   tables. */
 #include "frontends/features/features_internal.h"
 
 #include <math.h>
@@ -189,6 +191,7 @@ static dv_status make_dct(dv_frontend *frontend)
     return DV_OK;
 }
 
+/* Only the tables that the type of features needs are made. */
 dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out)
 {
     dv_status status = DV_OK;

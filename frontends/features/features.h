@@ -22,8 +22,6 @@ typedef enum dv_placement { DV_PLACE_ENERGY, DV_PLACE_MIDDLE, DV_PLACE_START } d
 typedef enum dv_level { DV_LEVEL_NONE, DV_LEVEL_PEAK, DV_LEVEL_RMS } dv_level;
 typedef enum dv_mel_scale { DV_MEL_SLANEY, DV_MEL_HTK } dv_mel_scale;
 typedef enum dv_mel_norm { DV_MEL_NORM_SLANEY, DV_MEL_NORM_NONE, DV_MEL_NORM_SUM } dv_mel_norm;
-/* Over what a mean is subtracted or a standard deviation divided by: nothing, the whole clip, or
-   each band (row) for itself over time. */
 typedef struct dv_features_config {
     int type;            /* dv_feature_type */
     int64_t sample_rate; /* Hz */

@@ -62,9 +62,8 @@ struct dv_frontend {
     int64_t levels; /* rows of decibels: mel bands, which may be more than the bins, or bins */
     float *window;  /* (n_fft): Hann, centred, zeros around it */
     float *weights; /* (n_fft): window / 2 */
-    /* The samples of a window are laid out (phases, pitch), sample n of frame f at (n % hop, n /
-       hop
-       + f): those of neighbouring frames are neighbours. */
+    /* The samples of a window are laid out (phases, pitch). Sample n of frame f is at
+       (n % hop, n / hop + f), so samples of neighbouring frames are neighbours. */
     int64_t phases, pitch;
     int32_t *offsets; /* (n_fft): of frame 0's samples in there */
     dv__fft fft;

@@ -45,6 +45,7 @@ static float *store_factor(float *to, int64_t numerator, int64_t denominator)
     return to + 2;
 }
 
+/* The factors are computed in double and rounded once. */
 dv_status dv__fft_create(int64_t size, dv__fft *fft)
 {
     dv_status status = DV_OK;

@@ -96,6 +96,7 @@ static dv_status add_band(const dv_features_config *config, int64_t band, double
     return DV_OK;
 }
 
+/* The weights of all bands lie in one array, band after band. */
 dv_status dv__mel_create(const dv_features_config *config, dv__mel *mel)
 {
     dv_status status = DV_OK;

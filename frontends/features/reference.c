@@ -202,6 +202,7 @@ static void normalize(const dv_features_config *config, double *features)
     }
 }
 
+/* Each step is done for the whole window before the next one begins. */
 dv_status dv_frontend_reference(const dv_features_config *config, const float *window,
                                 bool normalized, double *features)
 {

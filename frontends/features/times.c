@@ -73,6 +73,7 @@ static int64_t rate_of(dv_tree *section)
     return given ? rate : usual_rate;
 }
 
+/* Sizes in time come first, since `n_fft: auto` needs the window in samples. */
 dv_status dv_features_resolve(dv_tree *section, dv_features_resolved *out)
 {
     *out = (dv_features_resolved){.note = ""};

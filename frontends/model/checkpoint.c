@@ -1,9 +1,10 @@
+/* Reads and writes checkpoints, and rounds weights to FP16. */
 #include "frontends/model/checkpoint.h"
-#include "engine/core/context.h"
 #include "engine/base/half.h"
 #include "engine/base/text.h"
-#include "frontends/model/safetensors.h"
 #include "engine/base/yaml.h"
+#include "engine/core/context.h"
+#include "frontends/model/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -394,6 +395,8 @@ typedef struct checkpoint_texts {
     const dv_tree *config, *labels, *state;
 } checkpoint_texts;
 
+/* Makes the metadata and the tensors, checks and rounds them where that is asked for, and writes
+   the file. The caller frees the content. */
 static dv_status write_content(checkpoint_content *content, const char *path,
                                const dv_params *params, const checkpoint_texts *texts, bool checked,
                                dv_checkpoint_precision precision)

@@ -18,8 +18,8 @@
 #ifndef DV_MODEL_CHECKPOINT_H
 #define DV_MODEL_CHECKPOINT_H
 
-#include "engine/core/params.h"
 #include "engine/base/tree.h"
+#include "engine/core/params.h"
 
 struct dv_safetensors;
 struct dv_safetensors_entry;

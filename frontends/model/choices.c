@@ -1,3 +1,4 @@
+/* Keeps the chosen algorithms of a device in a file, and takes them from there. */
 #include "frontends/model/choices.h"
 
 #include "engine/backends/module.h"

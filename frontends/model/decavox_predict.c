@@ -1,3 +1,4 @@
+/* The public API to recognise words: a thin layer over the predictor. */
 #include "frontends/model/decavox_predict.h"
 #include "engine/train/metrics.h"
 #include "frontends/audio/audio.h"
@@ -15,6 +16,7 @@ struct dv_recognizer {
     size_t seen_count;
 };
 
+/* A recogniser is a predictor on the CPU, with room for the probabilities in double. */
 dv_status dv_recognizer_open(const char *checkpoint, int threads, dv_log_fn log, void *user,
                              dv_recognizer **out)
 {
@@ -115,6 +117,7 @@ static dv_status finish_answers(dv_recognizer *recognizer, const dv_answer *answ
     return first;
 }
 
+/* The logits are written into `probabilities`, and become probabilities in place. */
 dv_status dv_recognizer_files(dv_recognizer *recognizer, const char *const *paths, size_t count,
                               float *probabilities, dv_status *statuses)
 {
@@ -167,6 +170,7 @@ static dv_status copy_audio(const float *samples, size_t count, int64_t from, in
     return status;
 }
 
+/* The samples become a data set of one clip, and are answered as clips are. */
 dv_status dv_recognizer_samples(dv_recognizer *recognizer, const float *samples, size_t count,
                                 int64_t sample_rate, float *probabilities)
 {

@@ -1,3 +1,4 @@
+/* Reads models from YAML files, and puts the members of an ensemble in the place of their names. */
 #include "frontends/model/model_file.h"
 #include "engine/base/yaml.h"
 

@@ -1,3 +1,4 @@
+/* The predictor: loading a checkpoint, a worker for each thread, and answers to files and clips. */
 #include "frontends/model/predictor.h"
 #include "engine/backends/open.h"
 #include "engine/core/plan.h"
@@ -311,6 +312,8 @@ static void take_turn(job_run *run, int64_t i)
     pthread_mutex_unlock(&run->lock);
 }
 
+/* The work of one thread: it takes one clip after the other, until none is left or one fails. Its
+   message is copied for run_job, since each thread has messages of its own. */
 static void work(void *of_run, int thread)
 {
     job_run *run = of_run;

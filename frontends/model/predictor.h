@@ -9,8 +9,8 @@
 #define DV_MODEL_PREDICTOR_H
 
 #include "engine/backends/open.h"
-#include "frontends/model/checkpoint.h"
 #include "frontends/dataset/dataset.h"
+#include "frontends/model/checkpoint.h"
 #include "frontends/model/decavox_predict.h"
 
 typedef struct dv_predictor dv_predictor;

@@ -1,3 +1,4 @@
+/* The data types of safetensors files, the sizes of their tensors, and the checksum. */
 #include "frontends/model/safetensors_format.h"
 
 #include <inttypes.h>

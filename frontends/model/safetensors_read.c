@@ -1,6 +1,7 @@
+/* Reads safetensors files. The file is mapped into memory, and nothing in it is trusted. */
 #define _DEFAULT_SOURCE /* madvise */
-#include "engine/base/text.h"
 #include "engine/base/input_file.h"
+#include "engine/base/text.h"
 #include "frontends/model/safetensors_format.h"
 
 #include <errno.h>
@@ -136,6 +137,8 @@ typedef struct placed_entry {
     json_int_t begin, end;
 } placed_entry;
 
+/* Reads the entry of one tensor. Its place in the data must be as long as its shape and type
+   need. */
 static dv_status parse_entry(const char *name, json_t *info, placed_entry *out)
 {
     if (dv_has_control_character(name))
@@ -247,6 +250,8 @@ static uint32_t checksum_of_data(uint32_t crc, const reader *in)
     return crc;
 }
 
+/* The file's own checksum was computed with zeros in the place of the digits, so they are zeros
+   here too, in the copy of the header. */
 static dv_status check_checksum(reader *in, const dv_safetensors *file)
 {
     const char *expected = dv_safetensors_metadata(file, DV__CHECKSUM_KEY);

@@ -1,5 +1,6 @@
-#include "engine/base/text.h"
+/* Writes safetensors files. The header gets its checksum before anything is written. */
 #include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
 #include "frontends/model/safetensors_format.h"
 
 #include <jansson.h>
@@ -119,6 +120,8 @@ static void put_checksum(char *text, size_t size, const dv_safetensors_entry *en
     memcpy(marker + strlen(DV__CHECKSUM_MARKER), digits, DV__CHECKSUM_SIZE);
 }
 
+/* The header is complete before the file is opened, so a mistake in the tensors leaves no file
+   behind. */
 dv_status dv_safetensors_write(const char *path, const dv_safetensors_pair *metadata,
                                size_t metadata_count, const dv_safetensors_entry *entries,
                                size_t count)

@@ -1,7 +1,8 @@
+/* Loads the parameters of checkpoints into another model, and tells which did not fit. */
 #include "frontends/model/transfer.h"
-#include "engine/ops/ops.h"
-#include "engine/core/context.h"
 #include "engine/base/text.h"
+#include "engine/core/context.h"
+#include "engine/ops/ops.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
 
@@ -165,6 +166,8 @@ static dv_status write_entry(transfer *t, const char *path, const dv_safetensors
     return DV_OK;
 }
 
+/* Loads the tensors of one checkpoint that fit, and tells how many they were and which others there
+   are. Fails where none fits. */
 static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, const char *prefix)
 {
     names unknown = {0}, other = {0}, of_labels = {0};

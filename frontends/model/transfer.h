@@ -2,8 +2,8 @@
 #ifndef DV_MODEL_TRANSFER_H
 #define DV_MODEL_TRANSFER_H
 
-#include "engine/core/graph.h"
 #include "engine/base/tree.h"
+#include "engine/core/graph.h"
 
 /* The model that begins. All borrowed. */
 typedef struct dv_transfer_target {

@@ -1,8 +1,9 @@
+/* Lists and reads recorded noises, chooses a stretch for each clip, and adds it. */
 #include "frontends/noise/noise.h"
-#include "engine/base/rng.h"
-#include "engine/base/text.h"
 #include "engine/base/hash.h"
 #include "engine/base/path.h"
+#include "engine/base/rng.h"
+#include "engine/base/text.h"
 #include "frontends/audio/sound_folder.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Shared by all commands: parsing and help, the exit codes of failures, and the log of warnings. */
 #include "runner/cli/command.h"
 #include "runner/cli/help.h"
 #include "runner/experiment/home.h"
@@ -22,6 +23,7 @@ static dv_status find_file(const dv_options *options, dv_arguments *arguments)
     return DV_OK;
 }
 
+/* A mistake is told on stderr, with the hint at --help. The first operand becomes a path. */
 bool dv_command_begin(const dv_options *options, int argc, char **argv, void *record,
                       dv_arguments *arguments, int *exit_code)
 {

@@ -1,5 +1,6 @@
-#include "engine/base/text.h"
+/* decavox augment: writes training clips, changed at random, to be listened to. */
 #include "engine/base/folder.h"
+#include "engine/base/text.h"
 #include "frontends/audio/audio.h"
 #include "frontends/batch/batch.h"
 #include "runner/cli/command.h"
@@ -81,6 +82,8 @@ static dv_status check_out(const examples *all)
                : DV_OK;
 }
 
+/* Makes front-end and augmenter, reads the clips, and puts those of the training part in the order
+   of train.seed. */
 static dv_status load(examples *all)
 {
     const dv_experiment *experiment = &all->experiment;

@@ -1,7 +1,8 @@
+/* decavox compare: measures models side by side, and prints or writes the comparison. */
 #include "runner/cli/command_compare.h"
 #include "engine/base/atomic_file.h"
-#include "runner/experiment/experiment.h"
 #include "runner/compare/recommendation.h"
+#include "runner/experiment/experiment.h"
 
 #include <stdlib.h>
 

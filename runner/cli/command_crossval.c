@@ -1,10 +1,11 @@
-#include "frontends/model/predictor.h"
+/* decavox crossval: trains every fold with every seed, and writes the summary. */
 #include "engine/base/json.h"
+#include "frontends/model/predictor.h"
 #include "runner/cli/command.h"
 #include "runner/crossval/crossval.h"
+#include "runner/evaluate/report.h"
 #include "runner/experiment/output.h"
 #include "runner/experiment/printing.h"
-#include "runner/evaluate/report.h"
 #include "runner/experiment/stop.h"
 #include "runner/experiment/threads.h"
 
@@ -139,6 +140,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
     return write_summary(all, chosen->format, complete);
 }
 
+/* Plans, trains and sums up. The exit code is good only where every run has finished. */
 static int run(const crossval_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};

@@ -1,9 +1,10 @@
+/* decavox data: looks at a data set, and shows it as text, as JSON or as a page. */
 #include "runner/cli/command.h"
 #include "engine/base/json.h"
 #include "runner/data/data_summary.h"
+#include "runner/evaluate/report.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
-#include "runner/evaluate/report.h"
 
 #include <string.h>
 

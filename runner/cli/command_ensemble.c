@@ -1,13 +1,15 @@
-#include "engine/base/text.h"
+/* decavox ensemble: fits the shares of several models on data, and writes them as one
+   checkpoint. */
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/train/shares.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/ensemble.h"
 #include "runner/evaluate/evaluated.h"
+#include "runner/evaluate/report.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
-#include "runner/evaluate/report.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,10 +1,11 @@
+/* decavox eval: evaluates a checkpoint on data, and, where it is asked for, again in noise. */
 #include "runner/cli/command.h"
 #include "engine/base/json.h"
 #include "runner/evaluate/evaluated.h"
-#include "runner/experiment/experiment.h"
 #include "runner/evaluate/noise_curve.h"
-#include "runner/experiment/output.h"
 #include "runner/evaluate/report_html.h"
+#include "runner/experiment/experiment.h"
+#include "runner/experiment/output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,7 @@ static dv_status check_missing(const eval_options *chosen, const dv_report *repo
                    (long long)chosen->allow_missing, report->missing);
 }
 
+/* Evaluates the loaded model on the data that are asked for, and tells the report. */
 static dv_status evaluate(evaluation *e)
 {
     const eval_options *chosen = e->chosen;
@@ -207,6 +209,7 @@ static dv_status check_outputs(evaluation *e)
     return dv_outputs_check(&e->outputs);
 }
 
+/* Outputs and ratios are checked before the model is loaded, so that a mistake is told at once. */
 int dv_command_eval(int argc, char **argv)
 {
     eval_options chosen;

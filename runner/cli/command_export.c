@@ -1,3 +1,4 @@
+/* decavox export: writes the weights of a checkpoint to a file of their own. */
 #include "frontends/model/predictor.h"
 #include "runner/cli/command.h"
 #include "runner/experiment/experiment.h"

@@ -1,18 +1,20 @@
+/* decavox info: tells about this build, a checkpoint, the keys of the configuration and the
+   layers. */
 #include "engine/backends/module.h"
-#include "engine/base/json.h"
 #include "engine/backends/open.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
-#include "engine/device/threads.h"
-#include "frontends/model/checkpoint.h"
 #include "engine/base/yaml.h"
+#include "engine/device/threads.h"
 #include "engine/layers/model.h"
+#include "frontends/model/checkpoint.h"
 #include "frontends/model/predictor.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"
-#include "runner/experiment/experiment.h"
 #include "runner/cli/help.h"
 #include "runner/cli/info_json.h"
 #include "runner/evaluate/report.h"
+#include "runner/experiment/experiment.h"
 
 #include <stdlib.h>
 
@@ -112,6 +114,8 @@ static dv_status print_json(json_t *json)
     return status;
 }
 
+/* Prints layers, precision, labels and configuration. Loading it as a predictor shows that it can
+   be used. */
 static dv_status print_checkpoint(const char *path, int format)
 {
     dv_predictor *predictor;
@@ -138,6 +142,8 @@ static dv_status print_checkpoint(const char *path, int format)
     return status;
 }
 
+/* Prints the checkpoint, the keys and the layers that are asked for. Where nothing is, it prints
+   facts of the build. */
 int dv_command_info(int argc, char **argv)
 {
     info_options chosen;

@@ -1,5 +1,6 @@
-#include "engine/base/text.h"
+/* decavox predict: answers sound files, and prints each answer as soon as it is there. */
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/train/metrics.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/report.h"
@@ -165,6 +166,7 @@ static dv_status check_standard_input(const dv_arguments *arguments)
     return DV_OK;
 }
 
+/* Loads the model and answers the files. One block of memory holds the logits of all of them. */
 static dv_status predict(const dv_arguments *arguments, const predict_options *chosen,
                          int64_t *failed)
 {

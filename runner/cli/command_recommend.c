@@ -1,3 +1,4 @@
+/* decavox recommend: names the model to take for a use case. `compare --use_case` calls it too. */
 #include "runner/cli/command_compare.h"
 #include "runner/compare/recommendation.h"
 

@@ -1,3 +1,4 @@
+/* decavox synth: makes a data set of synthetic voices. */
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
 #include "runner/synth/synth.h"

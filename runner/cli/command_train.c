@@ -1,14 +1,16 @@
+/* decavox train: begins a run, or goes on with one. The settings of all commands that train are
+   here too. */
 #include "engine/base/folder.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
 #include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
-#include "runner/experiment/run_folder.h"
 #include "runner/experiment/printing.h"
-#include "runner/training/proposal.h"
-#include "runner/training/resume.h"
+#include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
 #include "runner/experiment/threads.h"
+#include "runner/training/proposal.h"
+#include "runner/training/resume.h"
 #include "runner/training/training.h"
 
 #include <stdio.h>
@@ -165,6 +167,8 @@ static dv_status check_outputs(const train_options *chosen, const dv_arguments *
     return dv_outputs_check(&outputs);
 }
 
+/* Reads the configuration, checks the outputs and trains. A new run without --out gets a folder
+   with the model's name and the time. */
 static dv_status train(train_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};

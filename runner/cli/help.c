@@ -1,3 +1,4 @@
+/* Prints help from the tables of options and fields. */
 #include "runner/cli/help.h"
 
 #include <string.h>

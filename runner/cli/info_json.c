@@ -1,8 +1,9 @@
+/* Describes this build and a checkpoint as JSON, for decavox info. */
 #include "runner/cli/info_json.h"
-#include "engine/base/json.h"
-#include "engine/backends/open.h"
-#include "engine/core/graph.h"
 #include "engine/backends/module.h"
+#include "engine/backends/open.h"
+#include "engine/base/json.h"
+#include "engine/core/graph.h"
 #include "engine/device/threads.h"
 #include "runner/cli/commit.h"
 #include "runner/evaluate/report.h"

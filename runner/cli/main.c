@@ -1,6 +1,6 @@
 /* decavox: trains, measures and uses classifiers of short spoken words. */
-#include "engine/base/text.h"
 #include "engine/base/descriptors.h"
+#include "engine/base/text.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"
 #include "runner/cli/help.h"
@@ -44,6 +44,8 @@ static int end(int exit_code)
     return exit_code == DV_EXIT_GOOD ? DV_EXIT_FAILED : exit_code;
 }
 
+/* Fills closed standard descriptors before anything else is opened, then runs the command that
+   argv[1] names. */
 int main(int argc, char **argv)
 {
     dv_descriptors_fill();

@@ -1,3 +1,4 @@
+/* Parses the arguments of a command by its tables. */
 #include "runner/cli/options.h"
 
 #include "engine/base/yaml.h"

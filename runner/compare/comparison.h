@@ -12,11 +12,11 @@
 #ifndef DV_COMPARE_COMPARISON_H
 #define DV_COMPARE_COMPARISON_H
 
-#include "engine/base/log.h"
 #include "engine/base/field.h"
-#include "frontends/model/checkpoint.h"
-#include "engine/base/yaml.h"
+#include "engine/base/log.h"
 #include "engine/base/sha256.h"
+#include "engine/base/yaml.h"
+#include "frontends/model/checkpoint.h"
 
 #include <jansson.h>
 #include <stdio.h>

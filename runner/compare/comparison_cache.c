@@ -30,6 +30,7 @@ json_t *dv__figures_json(const dv_model_figures *model)
                      model->throughput, "batch", (json_int_t)model->batch);
 }
 
+/* Reads into a copy, so that *model stays as it was on failure. */
 dv_status dv__figures_read(json_t *json, dv_model_figures *model)
 {
     json_int_t bytes[2], parameters, macs, rows, frames, attention, batch, peak;
@@ -97,6 +98,7 @@ static void describe_program(const dv_comparison *comparison, char text[TEXT_SIZ
              comparison->libraries);
 }
 
+/* A measurement counts only where it took at least as long as is asked for now. */
 bool dv__model_figures_recall(const dv_comparison *comparison, dv_model_figures *model)
 {
     char folder[PATH_SIZE], path[2 * PATH_SIZE], program[TEXT_SIZE];

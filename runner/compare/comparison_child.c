@@ -7,18 +7,19 @@
  *     decavox compare --measure_start CHECKPOINT CLIP DEVICE THREADS TIMES
  *         starts `decavox predict` so many times
  *
- * Both print "step NAME" before each measurement and "result JSON" at the end (child.h). Each says
+ * Both print "step NAME" before each measurement and "result JSON" at the end
+ * (process.h). Each says
  * whether other work has disturbed it.
  */
+#include "engine/base/process.h"
 #include "engine/core/graph.h"
-#include "frontends/model/checkpoint.h"
 #include "frontends/audio/audio.h"
 #include "frontends/features/features.h"
-#include "engine/base/process.h"
+#include "frontends/model/checkpoint.h"
 #include "runner/compare/comparison.h"
-#include "runner/experiment/experiment.h"
 #include "runner/evaluate/load.h"
 #include "runner/evaluate/timing.h"
+#include "runner/experiment/experiment.h"
 #include "runner/experiment/threads.h"
 
 #include <inttypes.h>
@@ -298,6 +299,7 @@ static dv_status write_clip(const subject *s)
     return status;
 }
 
+/* Measures one model, and leaves the clip that --measure_start predicts. */
 static dv_status measure_model(char **arguments, dv_log log)
 {
     subject s = {.path = arguments[0],
@@ -325,6 +327,7 @@ static dv_status measure_model(char **arguments, dv_log log)
 
 /* ---- Starting ---- */
 
+/* Starts the predictions one after the other. The peak memory is that of the largest process. */
 static dv_status measure_start(char **arguments, dv_log log)
 {
     (void)log;

@@ -1,18 +1,18 @@
 /* Which models are compared, and what their cards say. */
+#include "engine/backends/module.h"
 #include "engine/backends/open.h"
 #include "engine/base/json.h"
-#include "engine/backends/module.h"
-#include "engine/base/text.h"
-#include "engine/device/threads.h"
-#include "engine/base/yaml.h"
-#include "engine/train/metrics.h"
+#include "engine/base/proc.h"
 #include "engine/base/process.h"
+#include "engine/base/text.h"
+#include "engine/base/yaml.h"
+#include "engine/device/threads.h"
+#include "engine/train/metrics.h"
 #include "runner/compare/comparison.h"
+#include "runner/evaluate/report.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
-#include "engine/base/proc.h"
-#include "runner/evaluate/report.h"
 
 #include <glob.h>
 #include <stdlib.h>

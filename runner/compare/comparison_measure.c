@@ -1,8 +1,8 @@
 /* The parent's side of measuring: processes, what they tell, the progress bar. It stays small
    itself, since a process begins with as much memory as the one it was forked from. */
-#include "engine/base/text.h"
-#include "engine/base/temporary.h"
 #include "engine/base/process.h"
+#include "engine/base/temporary.h"
+#include "engine/base/text.h"
 #include "runner/compare/comparison.h"
 
 #include <inttypes.h>

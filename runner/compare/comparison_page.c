@@ -119,6 +119,8 @@ static void put_head(FILE *out, const dv_comparison *comparison)
     fputs("</text>\n", out);
 }
 
+/* Draws all models with a comparable accuracy. As a file of its own, `alone`, the picture needs a
+   style and a heading, which a page has. */
 static void put_picture(FILE *out, const dv_comparison *comparison, bool alone)
 {
     plane p = choose_plane(comparison);
@@ -187,6 +189,7 @@ static void put_size(FILE *out, const dv_model_figures *model, int precision)
                 model->file == precision ? "*" : "");
 }
 
+/* Writes one model's row of the table. The mark ! stands behind figures of a busy machine. */
 static void put_row(FILE *out, const dv_model_figures *model)
 {
     const dv_accuracy *accuracy = &model->accuracy;
@@ -212,6 +215,7 @@ static void put_row(FILE *out, const dv_model_figures *model)
     fputs("</td></tr>\n", out);
 }
 
+/* Writes the table of all models, with an explanation of its columns. */
 static void put_table(FILE *out, const dv_comparison *comparison)
 {
     static const char *const columns[] = {"model",   "parameters",   "FP32, MB",     "FP16, MB",

@@ -2,8 +2,8 @@
 #include "runner/compare/comparison.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
-#include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"
+#include "runner/experiment/output.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -197,6 +197,7 @@ static void put_bytes(int64_t bytes, FILE *out)
     fputc(',', out);
 }
 
+/* Writes a line of CSV for one model. The fields of an unknown accuracy stay empty. */
 static void put_row(const dv_model_figures *model, FILE *out)
 {
     static const char *const files[] = {"", "fp32", "fp16"};

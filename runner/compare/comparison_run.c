@@ -1,12 +1,12 @@
 /* Folders of runs as models: the name is the folder's, the accuracy that of the run's report. */
 #define _XOPEN_SOURCE 700 /* realpath */
 
-#include "engine/train/metrics.h"
 #include "engine/base/json.h"
+#include "engine/base/shell.h"
+#include "engine/train/metrics.h"
 #include "runner/compare/comparison.h"
 #include "runner/evaluate/report.h"
 #include "runner/experiment/run_folder.h"
-#include "engine/base/shell.h"
 
 #include <limits.h>
 #include <stdlib.h>

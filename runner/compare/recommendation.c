@@ -1,3 +1,4 @@
+/* The rules of the use cases, the limits, and the nearest miss where no model will do. */
 #include "runner/compare/recommendation.h"
 
 #include <math.h>
@@ -222,6 +223,8 @@ static const dv_model_figures *best_of(const choice *c, const dv_model_figures *
     return best;
 }
 
+/* The highest accuracy within the limits comes first, since the rule of `production` needs it. The
+   nearest miss is looked for only where no model will do. */
 void dv_recommend(const dv_model_figures *models, size_t count, dv_use_case use_case,
                   const dv_limits *limits, dv_recommendation *out)
 {

@@ -1,10 +1,10 @@
 /* A recommendation with its reasons, in numbers that the comparison prints too. */
 #include "runner/compare/recommendation.h"
 #include "engine/base/json.h"
-#include "engine/base/text.h"
-#include "runner/experiment/output.h"
-#include "runner/evaluate/report.h"
 #include "engine/base/shell.h"
+#include "engine/base/text.h"
+#include "runner/evaluate/report.h"
+#include "runner/experiment/output.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -234,6 +234,7 @@ static void print_why(FILE *out, dv_use_case use_case, const dv_recommendation *
             next);
 }
 
+/* Where no model will do, the figures and the commands are those of the nearest miss. */
 void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_case,
                             const dv_limits *limits, const dv_recommendation *answer, FILE *out)
 {

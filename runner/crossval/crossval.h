@@ -4,11 +4,12 @@
  *
  * The folder that it leaves:
  *
- *     config.yaml       the configuration of all runs; data.split and train.seed, in which they
- *                       differ, are empty, and train.init_from and train.teacher have {fold} and
- * {seed} as given; and which data they are of FOLD-seed-S/      a run's folder (run_folder.h);
- * last.safetensors, the bulk of it, is removed when the run has finished crossval.json     the
- * summary
+ *     config.yaml      the configuration of all runs, and a mark of the data. data.split and
+ *                      train.seed, in which the runs differ, are empty; train.init_from and
+ *                      train.teacher have {fold} and {seed} as given.
+ *     FOLD-seed-S/     a run's folder (run_folder.h). Its last.safetensors, the bulk of it, is
+ *                      removed when the run has finished.
+ *     crossval.json    the summary
  */
 #ifndef DV_CROSSVAL_H
 #define DV_CROSSVAL_H

@@ -1,6 +1,8 @@
-#include "engine/base/text.h"
+/* Plans a cross-validation: the folds, the seeds, the runs with their configurations, and the
+   folder of them all. */
 #include "engine/base/folder.h"
 #include "engine/base/input_file.h"
+#include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "runner/crossval/crossval.h"
 #include "runner/experiment/output.h"
@@ -18,6 +20,7 @@ static const int64_t most_seed = 4294967295; /* of train.seed */
 
 /* ---- Folds ---- */
 
+/* Makes a fold of each speaker. */
 static dv_status folds_by_speaker(const dv_dataset *dataset, dv_crossval *out)
 {
     const char **names;
@@ -132,6 +135,8 @@ static dv_status name_folder(const dv_crossval *all, dv_crossval_run *run)
     return DV_OK;
 }
 
+/* Lists all folds of the first seed, then those of the next. Fails where the names of two speakers
+   make one folder. */
 static dv_status list_runs(dv_crossval *out)
 {
     DV_TRY(dv_calloc(out->seed_count * out->fold_count, sizeof *out->runs, &out->runs));
@@ -421,6 +426,7 @@ static dv_status check_summary(const dv_crossval *all)
     return dv_outputs_check(&outputs);
 }
 
+/* Writes config.yaml into a folder that has none. Otherwise its content must be the same. */
 static dv_status compare_or_write(const dv_crossval *all, const dv_tree *tree)
 {
     dv_status status;

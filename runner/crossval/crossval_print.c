@@ -1,8 +1,9 @@
+/* Prints the summary of a cross-validation, as text and as JSON. */
 #include "runner/crossval/crossval.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
-#include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"
+#include "runner/experiment/output.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -52,6 +53,8 @@ static void print_table(const dv_crossval *all, const dv_crossval_summary *summa
     fprintf(out, " %10s\n\n", percent(summary->over_folds.deviation, text));
 }
 
+/* Prints the table of all runs, the mean, the worst fold, and the figures of all answers
+   together. */
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)
 {
     char mean[PERCENT_SIZE], over_seeds[PERCENT_SIZE], over_folds[PERCENT_SIZE];
@@ -93,6 +96,7 @@ static json_t *protocol_json(const dv_crossval *all)
                      folds, "seeds", seeds, "clips", (json_int_t)all->clips);
 }
 
+/* Lists the runs that have finished, with their figures, or the others, with their errors. */
 static json_t *runs_json(const dv_crossval *all, const dv_crossval_summary *summary, bool finished)
 {
     json_t *runs = json_array();
@@ -139,6 +143,7 @@ static json_t *pooled_json(const dv_crossval_summary *summary)
     return json;
 }
 
+/* Makes the content of crossval.json. */
 json_t *dv_crossval_json(const dv_crossval *all, const dv_crossval_summary *summary)
 {
     json_t *folds = json_array(), *seeds = json_array();

@@ -5,12 +5,12 @@
  * child would wait for threads that it does not have. So this process uses neither before the last
  * run has ended.
  */
-#include "engine/device/threads.h"
 #include "engine/base/process.h"
+#include "engine/device/threads.h"
 #include "runner/crossval/crossval.h"
-#include "runner/training/resume.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
+#include "runner/training/resume.h"
 #include "runner/training/training.h"
 
 #include <errno.h>
@@ -69,6 +69,8 @@ static void redirect(const dv_crossval_run *run)
     (void)dup2(log >= 0 ? log : nothing, STDERR_FILENO);
 }
 
+/* Begins the run, or goes on with it where it has begun. Without --threads it gets its share of the
+   cores. */
 static dv_status train(const run_pool *pool, const dv_crossval_run *run)
 {
     const dv_crossval_request *request = pool->request;
@@ -215,6 +217,7 @@ static void reap(run_pool *pool, run_process *worker)
 
 /* ---- The parent ---- */
 
+/* Forks a child for the run. The child tells through a pipe why it fails. */
 static dv_status start(const run_pool *pool, run_process *worker, dv_crossval_run *run)
 {
     int ends[2];

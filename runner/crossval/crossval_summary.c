@@ -1,3 +1,4 @@
+/* Reads the reports of the runs, and computes the summary of them all. */
 #include "runner/crossval/crossval.h"
 #include "engine/base/json.h"
 #include "runner/evaluate/report.h"
@@ -198,6 +199,8 @@ static int64_t count_clips(const dv_crossval *all, const dv_crossval_summary *su
     return clips;
 }
 
+/* Computes means, deviations, the worst fold, the interval and the mean loss from the results. Only
+   seeds with all folds count in over_seeds. */
 static void compute(const dv_crossval *all, dv_crossval_summary *out)
 {
     for (size_t i = 0; i < all->run_count; i++) {

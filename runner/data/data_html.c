@@ -67,6 +67,7 @@ static void put_sound(FILE *out, const data_page *page, const dv_clip *clip)
 
 /* ---- Sections ---- */
 
+/* Writes the path, the split and the numbers of the whole data set. */
 static void put_header(FILE *out, const dv_data_summary *s)
 {
     char text[256];

@@ -1,3 +1,4 @@
+/* Counts and measures the clips of a data set that has been looked at. */
 #include "runner/data/data_summary.h"
 
 #include <math.h>
@@ -34,6 +35,7 @@ static void count_values(dv_tally *tally, size_t count)
     }
 }
 
+/* Collects the facts that loading has found in each file, and sorts them for the quantiles. */
 static dv_status measure(dv_data_summary *s)
 {
     size_t count = s->dataset->count;

@@ -1,9 +1,9 @@
 /* A data set as text and as JSON. */
-#include "engine/base/text.h"
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "runner/data/data_summary.h"
-#include "runner/experiment/output.h"
 #include "runner/evaluate/report.h"
+#include "runner/experiment/output.h"
 
 #include <inttypes.h>
 

@@ -1,7 +1,9 @@
+/* Makes one checkpoint of several: checks that the members fit each other, and merges their
+   configurations and weights. */
 #include "runner/evaluate/ensemble.h"
 #include "engine/backends/open.h"
-#include "frontends/model/transfer.h"
 #include "engine/layers/model.h"
+#include "frontends/model/transfer.h"
 #include "runner/experiment/experiment.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Chooses the data of an evaluation, and warns of data that the model was trained on. */
 #include "runner/evaluate/evaluated.h"
 #include "runner/experiment/output.h"
 

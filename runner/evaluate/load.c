@@ -1,3 +1,4 @@
+/* Reads how busy the machine is, and judges whether that has disturbed a measurement. */
 #include "runner/evaluate/load.h"
 #include "engine/base/clock.h"
 

@@ -1,3 +1,4 @@
+/* Makes the noise curve, and prints it as text and as JSON. */
 #include "runner/evaluate/noise_curve.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"

@@ -1,7 +1,8 @@
+/* Makes the report of an evaluation, and prints it as text, as JSON and as CSV. */
 #include "runner/evaluate/report.h"
-#include "engine/base/json.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
+#include "engine/base/json.h"
 #include "engine/base/sha256.h"
 #include "runner/experiment/output.h"
 
@@ -40,6 +41,7 @@ static dv_status select_clips(const dv_dataset *dataset, dv_part part, int64_t *
     return DV_OK;
 }
 
+/* Answers the clips, and adds up confusion matrix, calibration and loss. */
 static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, const int64_t *indices,
                         dv_report *out)
 {
@@ -204,6 +206,7 @@ static json_t *share_json(double share)
     return isnan(share) ? json_null() : json_real(share);
 }
 
+/* The lists of labels, probabilities and logits have the same order. */
 json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits)
 {
     int64_t classes = dv_predictor_classes(predictor);
@@ -283,6 +286,7 @@ static json_t *clips_json(const dv_report *report)
     return list;
 }
 
+/* The keys are those of report.json. */
 json_t *dv_report_json(const dv_report *report, bool clips)
 {
     int64_t correct = dv_confusion_correct(&report->confusion);
@@ -327,6 +331,7 @@ static dv_status write_text(const char *path, const char *text)
     return dv_atomic_file_store(path, text, strlen(text));
 }
 
+/* The text is made in memory and then stored at once. */
 dv_status dv_report_confusion_csv(const dv_report *report, const char *path)
 {
     const dv_confusion *confusion = &report->confusion;

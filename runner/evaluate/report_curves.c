@@ -1,3 +1,4 @@
+/* The page's section of curves over the epochs, made from metrics.csv. */
 #include "engine/base/input_file.h"
 #include "runner/evaluate/report_html.h"
 #include "runner/page/svg.h"
@@ -76,6 +77,7 @@ static dv_status read_history(const char *path, run_history *out)
     return status;
 }
 
+/* Draws a column of metrics.csv. Below 0, `validation` says that there is no second line. */
 static void put_chart(FILE *out, const run_history *history, const char *id, const char *title,
                       const char *unit, int train, int validation)
 {

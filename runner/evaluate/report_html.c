@@ -1,8 +1,9 @@
+/* The pages of a run and of an evaluation. Curves, noise and mistakes have files of their own. */
 #include "runner/evaluate/report_html.h"
 #include "engine/base/atomic_file.h"
+#include "engine/base/shell.h"
 #include "engine/base/yaml.h"
 #include "runner/experiment/output.h"
-#include "engine/base/shell.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
 
@@ -61,6 +62,7 @@ static void put_data(FILE *out, const html_page *page)
         dv_html_entry(out, "Trained on", trained);
 }
 
+/* Tells which model this is, and by which data and command it was made. */
 static void put_header(FILE *out, const html_page *page)
 {
     const dv_predictor *predictor = page->report->predictor;
@@ -206,6 +208,7 @@ static dv_status put_mistakes(FILE *out, const html_page *page)
     return DV_OK;
 }
 
+/* Writes the sections in order. Without answered clips those about answers are left out. */
 static dv_status put_page(FILE *out, const void *user)
 {
     const html_page *page = user;

@@ -1,3 +1,4 @@
+/* The page's section of the worst mistakes, with a spectrogram of each. */
 #include "runner/evaluate/report_html.h"
 #include "runner/page/svg.h"
 
@@ -175,6 +176,7 @@ static void put_legend(FILE *out, const dv_features_config *config)
             config->duration, (double)config->sample_rate / 2, DECIBELS);
 }
 
+/* Tells how many mistakes there are, and shows the most confident ones. */
 static dv_status put_worst(FILE *out, const dv_report *report, const mistake_list *found)
 {
     const dv_features_config *config = dv_frontend_config(dv_predictor_frontend(report->predictor));

@@ -1,8 +1,10 @@
+/* Repeats work and takes quantiles of its times. The forward pass of a model can be built here to
+   be timed. */
 #include "runner/evaluate/timing.h"
 #include "engine/backends/open.h"
 
-#include "engine/core/plan.h"
 #include "engine/base/rng.h"
+#include "engine/core/plan.h"
 #include "engine/layers/model.h"
 
 #include <math.h>
@@ -75,6 +77,7 @@ static dv_status repeat(dv_status (*work)(void *user), void *user, const dv_time
     return DV_OK;
 }
 
+/* The work is repeated without being counted until the warm time is over, at least once. */
 dv_status dv_time_work(dv_status (*work)(void *user), void *user, const dv_time_options *options,
                        dv_times *out)
 {

@@ -1,3 +1,4 @@
+/* Writes event files: messages as protocol buffers encode them, in records with checksums. */
 #include "runner/experiment/events.h"
 
 #include <dirent.h>

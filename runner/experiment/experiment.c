@@ -1,6 +1,8 @@
+/* Reads configurations: files laid over each other, their sections, the model, and the
+   pretraining. */
 #include "runner/experiment/experiment.h"
-#include "frontends/model/model_file.h"
 #include "engine/base/yaml.h"
+#include "frontends/model/model_file.h"
 #include "runner/experiment/feature_presets.h"
 #include "runner/experiment/home.h"
 
@@ -101,6 +103,7 @@ static dv_status check_model(const dv_tree *model)
 
 /* ---- All sections ---- */
 
+/* Refuses a section that is not known, and names the nearest one that is. */
 static dv_status check_sections(const dv_tree *tree)
 {
     const char *names[8];
@@ -396,6 +399,8 @@ static dv_status lay_overrides(const char *path, dv_tree *tree, const dv_tree *o
     return status;
 }
 
+/* Lays the files and the overrides over each other, resolves model and features, and reads the
+   sections of the result. */
 dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out)
 {
     memset(out, 0, sizeof *out);

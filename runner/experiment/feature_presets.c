@@ -1,3 +1,4 @@
+/* Finds the preset of a front-end, and lays the section's own keys over it. */
 #include "runner/experiment/feature_presets.h"
 #include "engine/base/yaml.h"
 #include "runner/experiment/home.h"
@@ -57,6 +58,7 @@ static dv_status lay_over(dv_tree *preset, const dv_tree *section)
     return DV_OK;
 }
 
+/* A section that names no preset stays as it is. */
 dv_status dv_feature_preset_expand(const char *path, dv_tree *tree)
 {
     char found[DV_HOME_PATH_SIZE];

@@ -1,3 +1,4 @@
+/* Looks for decavox's own files in the folders where they may lie. */
 #include "runner/experiment/home.h"
 
 #include <stdio.h>

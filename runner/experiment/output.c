@@ -1,9 +1,10 @@
+/* Decides whether a command may write the files that its command line names. */
 #include "runner/experiment/output.h"
-#include "runner/experiment/home.h"
-#include "frontends/model/checkpoint.h"
 #include "engine/base/input_file.h"
-#include "frontends/model/safetensors.h"
 #include "engine/base/json.h"
+#include "frontends/model/checkpoint.h"
+#include "frontends/model/safetensors.h"
+#include "runner/experiment/home.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"

@@ -1,3 +1,4 @@
+/* Flushes standard output, and turns it into nothing where nobody takes it any more. */
 #include "runner/experiment/printing.h"
 
 #include <errno.h>

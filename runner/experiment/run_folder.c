@@ -1,8 +1,10 @@
+/* The folder of a run: its lock, its log, its metrics, and the checks before a run begins or goes
+   on. */
 #include "runner/experiment/run_folder.h"
-#include "engine/base/text.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/folder.h"
 #include "engine/base/input_file.h"
+#include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "runner/experiment/printing.h"
 
@@ -144,6 +146,8 @@ void dv_run_sweep(const char *path)
     closedir(directory);
 }
 
+/* The lock comes before the checks, so that no other training changes the folder between them and
+   the first write. */
 dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
 {
     memset(out, 0, sizeof *out);
@@ -360,6 +364,7 @@ dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics
 
 /* ---- Events ---- */
 
+/* Values that are not known are left out, and so is the loss scale where it is 1. */
 dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics)
 {
     const struct {

@@ -20,8 +20,8 @@
 #ifndef DV_EXPERIMENT_RUN_FOLDER_H
 #define DV_EXPERIMENT_RUN_FOLDER_H
 
-#include "runner/experiment/events.h"
 #include "engine/train/trainer.h"
+#include "runner/experiment/events.h"
 
 #include <stdio.h>
 

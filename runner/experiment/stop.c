@@ -1,3 +1,4 @@
+/* Catches the signals that ask a training to save and to end. */
 #include "runner/experiment/stop.h"
 
 #include <stddef.h>

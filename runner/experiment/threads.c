@@ -1,3 +1,4 @@
+/* Starts the program anew with libgomp told how long to spin. */
 #include "runner/experiment/threads.h"
 
 #include <stdlib.h>

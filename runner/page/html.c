@@ -1,3 +1,4 @@
+/* Writes the head of a page, and stores pages whole or not at all. */
 #include "runner/page/html.h"
 #include "engine/base/atomic_file.h"
 #include "runner/page/svg.h"

@@ -1,3 +1,4 @@
+/* The style sheet of all pages. */
 #include "runner/page/html.h"
 
 /*

@@ -1,3 +1,4 @@
+/* Text, axes, the heat map of a confusion matrix, and images of levels, as SVG. */
 #include "runner/page/svg.h"
 #include "engine/base/text.h"
 
@@ -13,6 +14,7 @@ static bool is_noncharacter(const unsigned char *c)
     return c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
 }
 
+/* Escapes a byte for XML. Control characters become '?'. */
 static void put_byte(FILE *out, unsigned char c)
 {
     switch (c) {
@@ -221,6 +223,8 @@ static heat_layout lay_out(const dv_heat *heat)
     return l;
 }
 
+/* Writes each label beside its row and above its column. Those above stand on end where they are
+   wider than a cell. */
 static void put_heat_labels(FILE *out, const dv_heat *heat, const heat_layout *l)
 {
     for (int64_t k = 0; k < heat->classes && l->font > 0; k++) {
@@ -293,6 +297,7 @@ static void put_grid(FILE *out, const dv_heat *heat, const heat_layout *l)
             l->left, l->top, size, size);
 }
 
+/* The grid comes before the cells, so that they lie on it. */
 void dv_svg_heat(FILE *out, const dv_heat *heat)
 {
     heat_layout l = lay_out(heat);

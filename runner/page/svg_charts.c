@@ -23,6 +23,7 @@ static double place_y(const axis_pair *axes, double value)
     return BOTTOM - (value - axes->y.low) / (axes->y.high - axes->y.low) * (BOTTOM - TOP);
 }
 
+/* Draws ticks, grid and frame, and the name of the horizontal axis. */
 static void put_axes(FILE *out, const axis_pair *axes)
 {
     char label[DV_TICK_SIZE];
@@ -161,6 +162,8 @@ typedef struct histogram_bins {
     size_t counts[BINS];
 } histogram_bins;
 
+/* Counts the values in each range of the horizontal axis. The highest count makes the vertical
+   one. */
 static histogram_bins count_bins(const dv_histogram *histogram)
 {
     double low = INFINITY, high = -INFINITY;

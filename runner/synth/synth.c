@@ -1,3 +1,4 @@
+/* Has espeak-ng speak each clip, and mixes its speech with noise. */
 #include "runner/synth/synth.h"
 
 #include "engine/base/rng.h"
@@ -129,6 +130,8 @@ static synth_take draw_take(const synth *s, int64_t clip)
     };
 }
 
+/* Takes the list apart. Each word has to fit into the names of the files, and to stand there
+   once. */
 static dv_status read_words(const char *list, synth *s)
 {
     for (const char *at = list;;) {
@@ -272,6 +275,7 @@ static int wait_job(synth_job *job)
     return WIFEXITED(result) ? WEXITSTATUS(result) : -1;
 }
 
+/* Waits for espeak-ng and makes the clip of its sound, which is removed in any case. */
 static dv_status finish_job(const synth *s, synth_job *job)
 {
     enum { LONGEST_SECONDS = 30 };
@@ -296,6 +300,8 @@ static dv_status finish_job(const synth *s, synth_job *job)
     return status;
 }
 
+/* Clip i has slot i % jobs. The clip before it in that slot is finished first, so the clips are
+   written in order. */
 dv_status dv_synth(const dv_synth_config *config, int64_t *written)
 {
     dv_status status;

@@ -1,3 +1,4 @@
+/* Looks at the training clips, and proposes sample rate, duration and sizes of the front-end. */
 #include "runner/training/proposal.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* Goes on with a run: checks the changes, and brings the state into the trainer. */
 #include "runner/training/resume.h"
 #include "engine/base/yaml.h"
 

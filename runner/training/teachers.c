@@ -1,6 +1,7 @@
+/* Reads the checkpoints of teachers, checks them, and brings their weights into the trainer. */
 #include "runner/training/teachers.h"
-#include "engine/base/text.h"
 #include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "frontends/model/transfer.h"
 #include "runner/experiment/home.h"
 
@@ -82,6 +83,8 @@ static dv_status add_mark(const char *path, dv_teachers *out)
     return DV_OK;
 }
 
+/* Reads a teacher and checks whether it fits the data. Only a teacher with other features than the
+   student's gets a source. */
 static dv_status read_one(void *user, char *text)
 {
     reading *r = user;

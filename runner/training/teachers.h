@@ -2,8 +2,8 @@
 #ifndef DV_TRAINING_TEACHERS_H
 #define DV_TRAINING_TEACHERS_H
 
-#include "frontends/model/predictor.h"
 #include "frontends/batch/source.h"
+#include "frontends/model/predictor.h"
 #include "runner/experiment/experiment.h"
 
 typedef struct dv_teachers {

@@ -1,14 +1,15 @@
+/* One training: its data, its trainer, the files that it leaves, and the pretraining before it. */
 #include "runner/training/training.h"
-#include "engine/base/json.h"
 #include "engine/backends/open.h"
 #include "engine/base/atomic_file.h"
-#include "frontends/model/transfer.h"
+#include "engine/base/json.h"
 #include "engine/base/yaml.h"
 #include "frontends/batch/source.h"
+#include "frontends/model/transfer.h"
 #include "runner/evaluate/report_html.h"
-#include "runner/training/resume.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
+#include "runner/training/resume.h"
 #include "runner/training/teachers.h"
 
 #include <inttypes.h>
@@ -147,6 +148,8 @@ static dv_status look_at_data(dv_training *training)
     return training->request->strict ? dv_look_fail(&training->look) : DV_OK;
 }
 
+/* Opens the data, leaves out clips that a later training tests, reads and looks at the others, and
+   makes the source of batches and the list of labels. */
 static dv_status load_data(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
@@ -237,6 +240,8 @@ static dv_status keep_changes(dv_training *training)
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
+/* Prints the layers, the memory of the plan, and the device, the data and the teachers of this
+   training. */
 static void print_start(dv_training *training)
 {
     const dv_source *source = dv_clip_source_get(training->source);
@@ -288,6 +293,8 @@ static dv_status make_trainer(dv_training *training)
     return dv_teachers_enter(teachers, training->trainer);
 }
 
+/* Does everything between the open folder and the first step. A run that goes on gets its state
+   here. */
 static dv_status set_up(dv_training *training)
 {
     dv_log log = {.write = log_line, .user = training};
@@ -479,6 +486,8 @@ static void clean_up(dv_training *training)
     dv_resumed_free(&training->resumed);
 }
 
+/* Each stage runs only where those before it have not failed. A failure is written to the log,
+   where there is one. */
 dv_status dv_training_run(const dv_training_request *request)
 {
     dv_training training = {.request = request, .folder = {.lock = -1}};

@@ -3,8 +3,8 @@
  *
  *     test_features_device DEVICE     cudasim or cuda
  */
-#include "engine/base/half.h"
 #include "engine/backends/open.h"
+#include "engine/base/half.h"
 #include "frontends/audio/audio.h"
 #include "tests/support/device.h"
 #include "tests/support/feature_rig.h"

@@ -1,7 +1,7 @@
 /* The rules of `decavox recommend` on measurements that are made up; sums of files. */
+#include "engine/base/sha256.h"
 #include "engine/train/metrics.h"
 #include "runner/compare/recommendation.h"
-#include "engine/base/sha256.h"
 #include "tests/support/tree_helpers.h"
 
 #include <math.h>

@@ -1,16 +1,16 @@
 /* Plans that only infer compute several nodes in one step: which, that the answers stay, and that
    what is written to the parameters holds at once. */
-#include "engine/core/plan_internal.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
-#include "frontends/model/model_file.h"
+#include "engine/core/plan_internal.h"
 #include "engine/layers/model.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/dropout/dropout.h"
 #include "engine/ops/linear/linear.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
+#include "frontends/model/model_file.h"
 #include "tests/support/network.h"
 
 #include <setjmp.h>

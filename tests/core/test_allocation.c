@@ -1,7 +1,7 @@
 /* Nothing is allocated while a training runs; and where memory runs out while one is made, nothing
    is lost but the training. */
-#include "tests/support/counted_allocation.h"
 #include "engine/backends/open.h"
+#include "tests/support/counted_allocation.h"
 #include "tests/support/tones.h"
 
 #include <setjmp.h>

@@ -3,11 +3,11 @@
  * why a clip is answered the same alone and in a batch. The CPU's activation, batch norm and
  * attention are compiled with fused multiply-adds, where this could be lost.
  */
-#include "engine/ops/activation/activation.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
+#include "engine/ops/activation/activation.h"
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/batchnorm/batchnorm.h"
+#include "engine/ops/ops.h"
 #include "tests/support/network.h"
 
 #include <setjmp.h>

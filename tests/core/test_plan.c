@@ -1,11 +1,11 @@
-#include "engine/device/cpu_device.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
 #include "engine/core/plan_internal.h"
+#include "engine/device/cpu_device.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/dropout/dropout.h"
 #include "engine/ops/linear/linear.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 #include "tests/support/network.h"
 

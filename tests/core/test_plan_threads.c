@@ -1,7 +1,7 @@
 /* How many threads a plan takes: no more than its steps' work is worth where nothing is trained,
    and OpenMP is given back its own number. And that the thread has the plan's device. */
-#include "engine/core/plan_internal.h"
 #include "engine/backends/open.h"
+#include "engine/core/plan_internal.h"
 #include "engine/ops/ops.h"
 #include "tests/support/network.h"
 

@@ -1,12 +1,12 @@
 /* The vector registers end cleared: after each operation, where the guard looks (its finding is
    shown here), and after each public function of the recogniser. */
-#include "frontends/audio/audio.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
+#include "frontends/audio/audio.h"
 #include "frontends/model/decavox_predict.h"
 #include "tests/op_cases/harness.h"
-#include "tests/support/scratch.h"
 #include "tests/op_cases/vector_state.h"
+#include "tests/support/scratch.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -3,10 +3,10 @@
  * and is asked about a tone, its weights are exported in both precisions, a training begins with
  * it, and goes on where it is a training's. What was written is read again.
  */
-#include "frontends/model/checkpoint.h"
-#include "frontends/model/transfer.h"
 #include "engine/base/yaml.h"
+#include "frontends/model/checkpoint.h"
 #include "frontends/model/predictor.h"
+#include "frontends/model/transfer.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
 #include "tests/fuzz/tone_clips.h"

@@ -10,8 +10,8 @@
  * from `ref`. It prints the case, whose seed makes it again. A key of the field tables that was
  * never drawn is named; of 100 cases and more it is an error.
  */
-#include "engine/base/temporary.h"
 #include "engine/base/clock.h"
+#include "engine/base/temporary.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
 #include "tests/fuzz/draw.h"

@@ -9,9 +9,9 @@
  */
 #include "tests/fuzz/run_case.h"
 #include "engine/backends/open.h"
+#include "frontends/batch/source.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/predictor.h"
-#include "frontends/batch/source.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/tone_clips.h"
 

@@ -1,8 +1,8 @@
-#include "frontends/model/model_file.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
 #include "engine/layers/model.h"
+#include "engine/ops/ops.h"
 #include "frontends/features/features.h"
+#include "frontends/model/model_file.h"
 #include "tests/support/network.h"
 #include "tests/support/tree_helpers.h"
 

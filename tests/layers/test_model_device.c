@@ -4,10 +4,10 @@
  *
  *     test_model_device DEVICE     cudasim or cuda
  */
-#include "engine/base/yaml.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
+#include "engine/base/yaml.h"
 #include "engine/layers/model.h"
+#include "engine/ops/ops.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 #include "tests/support/device.h"
 #include "tests/support/network.h"

@@ -1,7 +1,7 @@
 /* A small transformer learns: with norms in front and a warm-up it does at the rate of the others,
    where one with norms behind the sums may stay at chance. */
-#include "engine/base/yaml.h"
 #include "engine/backends/open.h"
+#include "engine/base/yaml.h"
 #include "tests/support/tones.h"
 
 #include <setjmp.h>

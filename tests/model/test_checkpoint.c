@@ -1,5 +1,5 @@
-#include "frontends/model/checkpoint.h"
 #include "engine/backends/open.h"
+#include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
 #include "tests/support/network.h"
 #include "tests/support/scratch.h"

@@ -1,6 +1,6 @@
 /* Checkpoints of weights alone, in full and half precision. */
-#include "engine/base/half.h"
 #include "engine/backends/open.h"
+#include "engine/base/half.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
 #include "tests/support/network.h"

@@ -1,5 +1,5 @@
-#include "engine/base/yaml.h"
 #include "engine/backends/open.h"
+#include "engine/base/yaml.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/predictor.h"
 #include "tests/support/scratch.h"

@@ -1,11 +1,11 @@
 /* The public C API to recognise: the same answers by file, by samples and in parallel, and what it
    refuses. The model is not trained: its answers are arbitrary, but exact. */
 #include "engine/backends/open.h"
-#include "engine/core/plan.h"
-#include "frontends/model/checkpoint.h"
 #include "engine/base/yaml.h"
+#include "engine/core/plan.h"
 #include "engine/layers/model.h"
 #include "frontends/audio/audio.h"
+#include "frontends/model/checkpoint.h"
 #include "frontends/model/decavox_predict.h"
 #include "tests/support/counted_allocation.h"
 #include "tests/support/scratch.h"

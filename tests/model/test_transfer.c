@@ -1,6 +1,6 @@
 /* Beginning with the parameters of other models: what fits, what is told about the rest. */
-#include "frontends/model/checkpoint.h"
 #include "engine/backends/open.h"
+#include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
 #include "frontends/model/transfer.h"
 #include "tests/support/network.h"

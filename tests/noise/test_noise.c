@@ -1,7 +1,7 @@
 /* Recorded noise: finding it, sharing it out, and what is added to a recording. */
 #include "engine/base/rng.h"
-#include "tests/support/must.h"
 #include "tests/support/dataset_folder.h"
+#include "tests/support/must.h"
 
 #include <math.h>
 #include <setjmp.h>

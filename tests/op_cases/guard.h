@@ -13,8 +13,8 @@
 #define TESTS_OPS_GUARD_H
 
 #include "engine/core/context.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 typedef struct guard {
     dv_backend backend; /* must be first: found again from context->backend */

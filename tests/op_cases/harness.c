@@ -2,8 +2,8 @@
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 
-#include "engine/device/cpu_device.h"
 #include "engine/base/half.h"
+#include "engine/device/cpu_device.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@
 #ifndef TESTS_OPS_HARNESS_H
 #define TESTS_OPS_HARNESS_H
 
-#include "engine/core/plan.h"
 #include "engine/backends/open.h"
+#include "engine/core/plan.h"
 #include "engine/ops/ops.h"
 #include "tests/op_cases/cases.h"
 #include "tests/op_cases/guard.h"

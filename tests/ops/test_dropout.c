@@ -1,7 +1,7 @@
 /* Random numbers: Philox4x32-10 against the known answers of Random123's kat_vectors, and what
    dropout makes of them. */
-#include "engine/base/rng.h"
 #include "engine/backends/open.h"
+#include "engine/base/rng.h"
 #include "engine/ops/dropout/dropout.h"
 #include "tests/op_cases/harness.h"
 

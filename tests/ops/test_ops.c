@@ -1,7 +1,7 @@
 /* Every case of the table: ref64 and ref against PyTorch, cpu against ref, all under guard. */
-#include "tests/op_cases/vectors.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
+#include "tests/op_cases/vectors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,10 +6,10 @@
  * An argument selects the cases whose name contains it. Where the processor has no BF16, or oneDNN
  * is told so by DNNL_MAX_CPU_ISA, there is but the refusal to test.
  */
-#include "engine/device/cpu_device.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
 #include "engine/base/half.h"
+#include "engine/device/cpu_device.h"
+#include "engine/ops/ops.h"
 #include "tests/op_cases/harness.h"
 
 #include <setjmp.h>

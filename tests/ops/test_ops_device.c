@@ -10,10 +10,10 @@
  *
  * The device's memory cannot be guarded from here: the simulated device does that itself.
  */
-#include "tests/support/device.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 #include "tests/op_cases/harness.h"
+#include "tests/support/device.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

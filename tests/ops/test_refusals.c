@@ -1,7 +1,7 @@
 /* What operations refuse: the code, and that the message names the layer and what does not fit. */
-#include "tests/op_cases/harness.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
+#include "tests/op_cases/harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

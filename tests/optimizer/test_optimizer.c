@@ -4,9 +4,9 @@
  *
  *     test_optimizer [DEVICE]     ref64, ref and cpu; or the backend of a module
  */
-#include "tests/support/device.h"
 #include "engine/backends/open.h"
 #include "tests/op_cases/vectors.h"
+#include "tests/support/device.h"
 
 #include "engine/base/half.h"
 

@@ -4,9 +4,9 @@
 #define DV_TESTS_FEATURE_RIG_H
 
 #include "engine/core/context.h"
-#include "tests/support/must.h"
 #include "frontends/batch/batch.h"
 #include "frontends/batch/device.h"
+#include "tests/support/must.h"
 
 enum { RATE = 8000, CLIPS = 7, CLASSES = 4, ORDER = 23 };
 

@@ -1,10 +1,10 @@
 #include "tests/support/network.h"
-#include "tests/support/must.h"
 #include "engine/backends/open.h"
-#include "engine/ops/ops.h"
 #include "engine/base/rng.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
+#include "engine/ops/ops.h"
+#include "tests/support/must.h"
 
 #include <math.h>
 #include <setjmp.h>

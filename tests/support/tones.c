@@ -1,6 +1,6 @@
 #include "tests/support/tones.h"
-#include "tests/support/must.h"
 #include "engine/base/yaml.h"
+#include "tests/support/must.h"
 
 #include <math.h>
 #include <setjmp.h>

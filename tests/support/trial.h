@@ -3,8 +3,8 @@
 #ifndef DV_TESTS_TRIAL_H
 #define DV_TESTS_TRIAL_H
 
-#include "tests/support/tones.h"
 #include "tests/support/must.h"
+#include "tests/support/tones.h"
 
 enum { MAX_EPOCHS = 32, CLASSES = 3 };
 

@@ -3,9 +3,9 @@
  *
  *     test_frozen [DEVICE]     ref and cpu; or the backend of a module
  */
-#include "tests/support/each_backend.h"
-#include "engine/optimizer/optimizer.h"
 #include "engine/backends/open.h"
+#include "engine/optimizer/optimizer.h"
+#include "tests/support/each_backend.h"
 #include "tests/support/trial.h"
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* The trainer on the CPU with products in BF16: it learns what it learns in float, goes on as never
    interrupted, and computes in float where it can do no better. */
-#include "engine/device/cpu_device.h"
 #include "engine/backends/open.h"
 #include "engine/base/half.h"
+#include "engine/device/cpu_device.h"
 #include "tests/support/trial.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-#include "engine/optimizer/optimizer.h"
 #include "engine/backends/open.h"
+#include "engine/optimizer/optimizer.h"
 #include "tests/support/tones.h"
 #include "tests/support/tree_helpers.h"
 

@@ -4,9 +4,9 @@
  *
  *     test_trainer_device DEVICE     cudasim or cuda
  */
+#include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "engine/optimizer/optimizer.h"
-#include "engine/backends/open.h"
 #include "tests/support/device.h"
 #include "tests/support/tones.h"
 

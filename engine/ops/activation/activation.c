@@ -1,3 +1,5 @@
+/* The rules of activations: the names of the functions, and the forward values that backward
+   reads. */
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ops.h"
 

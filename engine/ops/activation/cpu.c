@@ -1,3 +1,4 @@
+/* Activations on the CPU: blocks of elements, with a vectorised loop for each function. */
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/cpu.h"
 

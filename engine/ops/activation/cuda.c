@@ -1,3 +1,4 @@
+/* Activations on a CUDA device: one kernel in each direction. */
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/cuda.h"
 #include "kernels/elementwise.h"

@@ -1,3 +1,4 @@
+/* The reference of activations: the functions of libm, in double. */
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
 

@@ -1,3 +1,4 @@
+/* The rules of addition: two inputs of one shape, which the output has too. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 

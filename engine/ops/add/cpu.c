@@ -1,3 +1,4 @@
+/* Addition on the CPU: a vectorised loop forward, and copies of the gradient backward. */
 #include "engine/ops/cpu.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Addition on a CUDA device: one kernel in each direction. */
 #include "engine/ops/cuda.h"
 #include "kernels/elementwise.h"
 

@@ -1,3 +1,4 @@
+/* The reference of addition: plain loops. */
 #include "engine/ops/ref.h"
 
 static dv_status forward(dv_node_step *s)

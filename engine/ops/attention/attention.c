@@ -1,6 +1,8 @@
+/* The rules of self-attention: a sequence whose channels are queries, keys and values, and
+   heads that divide each of the three. */
 #include "engine/ops/attention/attention.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 

@@ -1,3 +1,5 @@
+/* Self-attention on the CPU: products with packed matrices, for a block of queries of one head at a
+   time. */
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/cpu.h"
 #include "kernels/formulas/scalar_math.h"
@@ -321,6 +323,9 @@ static dv_status forward(dv_node_step *s)
 
 /* ---- Backward ---- */
 
+/* Computes the gradients of one head, a block of queries at a time: dp from v and dy, ds in its
+   place, dq, and the block's terms of dk and dv. If forward has not kept p, it is computed
+   again. */
 DV_CPU_CLONES
 static void backward_head(const sizes *z, const head *h, workspace w, const float *dy, float *dx)
 {

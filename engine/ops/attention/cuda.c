@@ -1,3 +1,5 @@
+/* Self-attention on a CUDA device: one kernel in each direction, for heads of at most
+   DV_ATTENTION_WIDTH channels. */
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/cuda.h"
 #include "kernels/attention.h"

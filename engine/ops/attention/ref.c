@@ -1,3 +1,4 @@
+/* The reference of self-attention: one query after the other, in double. */
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/ref.h"
 

@@ -1,6 +1,7 @@
+/* The rules of mean pooling. The attributes and the check of shapes are those of maxpool. */
 #include "engine/core/graph.h"
-#include "engine/ops/ops.h"
 #include "engine/ops/maxpool/maxpool.h"
+#include "engine/ops/ops.h"
 
 const dv_op dv_op_avgpool = {
     .id = DV_OP_avgpool,

@@ -1,3 +1,4 @@
+/* Mean pooling on a CUDA device, by the kernels of kernels/pool.h. */
 #include "engine/ops/maxpool/cuda.h"
 
 static dv_status forward(dv_node_step *s)

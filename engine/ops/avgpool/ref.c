@@ -1,3 +1,4 @@
+/* The reference of mean pooling: a sum in double for each element of y and of dx. */
 #include "engine/ops/maxpool/maxpool.h"
 #include "engine/ops/ref.h"
 

@@ -1,3 +1,5 @@
+/* The rules of batch normalisation: its attributes, its parameters and running statistics, and the
+   forward values that backward reads. */
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/ops.h"
 

@@ -2,8 +2,8 @@
 #ifndef DV_OPS_BATCHNORM_H
 #define DV_OPS_BATCHNORM_H
 
-#include "engine/core/graph.h"
 #include "engine/base/status.h"
+#include "engine/core/graph.h"
 
 /*
  * x (N,H,W,C) [, residual (N,H,W,C)] -> y = activation(weight (x - mean) / sqrt(var + epsilon)

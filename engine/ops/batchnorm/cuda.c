@@ -1,3 +1,4 @@
+/* Batch normalisation on a CUDA device, by the kernels of kernels/batchnorm.h. */
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/cuda.h"
 #include "kernels/batchnorm.h"
@@ -11,6 +12,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
+/* Collects the attributes, sizes and addresses of a step for the launchers of both directions. */
 static dv_batchnorm describe(const dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;

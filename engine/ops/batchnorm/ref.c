@@ -1,3 +1,4 @@
+/* The reference of batch normalisation: one channel after the other, in double. */
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/ref.h"
@@ -44,6 +45,8 @@ static void statistics(dv_node_step *s, int64_t c, double *mean, double *varianc
     *variance = squares / (double)rows;
 }
 
+/* Normalises one channel after the other, adds the residual and applies the activation. The
+   statistics are kept for backward. */
 static dv_status forward(dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;

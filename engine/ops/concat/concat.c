@@ -1,3 +1,4 @@
+/* The rules of concatenation: the inputs may differ in their channels alone. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 

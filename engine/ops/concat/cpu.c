@@ -1,3 +1,4 @@
+/* Concatenation on the CPU: copies of the channels of each row. */
 #include "engine/ops/cpu.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Concatenation on a CUDA device: one kernel in each direction for all inputs. */
 #include "engine/ops/cuda.h"
 #include "kernels/shape.h"
 

@@ -1,6 +1,8 @@
+/* The rules of convolution: its attributes and the meaning of -1 and 0 in them, its parameters, and
+   the shape of its output. */
 #include "engine/ops/conv2d/conv2d.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 
@@ -67,6 +69,8 @@ static int64_t output_size(const dv_conv2d_attr *attr, int axis, int64_t size)
     return room < 1 ? 0 : (room - 1) / attr->stride[axis] + 1;
 }
 
+/* Declares the weight, whose second dimension is the channels of one group, and the bias if there
+   is one. */
 static dv_status declare(dv_graph *graph, dv_node *node, dv_shape x)
 {
     const dv_conv2d_attr *attr = node->attr;

@@ -6,8 +6,8 @@
  * values have it too.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
-#include "engine/ops/cpu.h"
 #include "engine/gemm/cpu_dense.h"
+#include "engine/ops/cpu.h"
 
 #include <stdlib.h>
 
@@ -247,6 +247,8 @@ static void free_direct(direct *self)
     free(self);
 }
 
+/* Plans the passes that the step needs. Each pass asks for the rounded x and dy, its copy of the
+   weight, and the larger scratchpad of its two primitives. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -326,6 +328,8 @@ static dv_status forward(dv_node_step *s)
                                 behind(s, &self->forward));
 }
 
+/* Computes the gradients of weight and bias, by our own kernels if the convolution is depthwise. If
+   the parameter has another layout, the gradient is made in scratch and converted. */
 static dv_status backward_weights(dv_node_step *s, const void *dy)
 {
     direct *self = s->self;

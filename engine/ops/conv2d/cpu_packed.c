@@ -4,10 +4,10 @@
  * are neighbours: a run; a class is a run of rows times a run of columns.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
+#include "engine/gemm/cpu_packed.h"
+#include "engine/ops/cpu.h"
 #include "engine/ops/cpu_absorbed.h"
 #include "kernels/formulas/scalar_math.h"
-#include "engine/ops/cpu.h"
-#include "engine/gemm/cpu_packed.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* 1x1 convolutions: matrix products over the rows of channels that the stride picks. */
 #include "engine/ops/conv2d/cpu_conv2d.h"
-#include "engine/ops/cpu.h"
 #include "engine/gemm/cpu_dense.h"
+#include "engine/ops/cpu.h"
 
 #include <stdlib.h>
 #include <string.h>

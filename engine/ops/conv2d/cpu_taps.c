@@ -10,8 +10,8 @@
  * rounded to BF16 before.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
-#include "engine/ops/cpu.h"
 #include "engine/gemm/cpu_dense.h"
+#include "engine/ops/cpu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +248,8 @@ static void free_taps(taps *self)
     free(self);
 }
 
+/* Plans the passes that the step needs, and asks for the rounded operands and the largest
+   scratchpad of any product. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;

@@ -186,6 +186,8 @@ static dv_status list_candidates(const dv_node_step *s, dv_cuda_convolution *sel
 
 /* ---- The choice ---- */
 
+/* Makes the key of a choice from the shape, the attributes, the direction and the context's
+   arithmetic. Its algorithm and math type are 0. */
 static dv_cuda_choice choice_for(const dv_node_step *s, dv_convolution_direction direction)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -255,6 +257,8 @@ static dv_status set_chosen(const dv_node_step *s, dv_cuda_convolution *self,
     return dv__cuda_convolution_set(self, direction, algorithm);
 }
 
+/* Sets the remembered algorithm if it is among the candidates. Otherwise the candidates are
+   measured, and the best one is remembered and set. If there is none, the plain kernels are set. */
 dv_status dv__cuda_convolution_choose(const dv_node_step *s, dv_cuda_convolution *self,
                                       dv_convolution_direction direction)
 {

@@ -5,9 +5,9 @@
 #ifndef DV_OPS_CONV2D_CUDA_CONV2D_H
 #define DV_OPS_CONV2D_CUDA_CONV2D_H
 
+#include "engine/gemm/cuda_product.h"
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/cuda.h"
-#include "engine/gemm/cuda_product.h"
 #include "kernels/convolution.h"
 
 /* Which of y, dx and dw is written. */

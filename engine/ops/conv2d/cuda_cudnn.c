@@ -145,6 +145,8 @@ static dv_status run_own(const dv_cuda_device *device, const dv_cuda_convolution
     return DV_OK;
 }
 
+/* Computes the direction by its chosen algorithm: plain kernels, im2col, or cuDNN's function of the
+   direction. The result overwrites `out`. */
 dv_status dv__cuda_convolution_run(const dv_cuda_device *device, const dv_cuda_convolution *self,
                                    dv_convolution_direction direction,
                                    const dv_convolution_operands *operands)

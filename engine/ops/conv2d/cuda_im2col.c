@@ -29,6 +29,8 @@ static size_t columns_bytes(const dv_cuda_convolution *self, dv_convolution_dire
     return dv_cuda_aligned((size_t)count * dv_dtype_size(dtype));
 }
 
+/* Describes the product of a direction by column-major matrices. The gradient of the columns is the
+   only float result. */
 static dv_cuda_product_form form_of(const dv_cuda_convolution *self,
                                     dv_convolution_direction direction)
 {

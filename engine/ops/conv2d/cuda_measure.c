@@ -80,6 +80,9 @@ static void bench_close(bench *b)
     (void)cudaFree(b->memory);
 }
 
+/* Allocates x, w, y and the largest workspace in one piece, and fills the tensors with random
+   numbers. `out` becomes the tensor that the direction writes. bench_close frees the parts after a
+   failure too. */
 static dv_status bench_open(const dv_convolution_candidates *list, bench *b)
 {
     const dv_convolution *shape = &b->convolution->shape;

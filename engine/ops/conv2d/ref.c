@@ -1,3 +1,4 @@
+/* The reference of convolution: a sum in double for each element of y, dx, dw and db. */
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/ref.h"
 

@@ -1,3 +1,4 @@
+/* Distillation on the CPU: one row after the other, with the sums of exponentials in double. */
 #include "engine/ops/distillation/distillation.h"
 
 #include "engine/ops/cpu.h"

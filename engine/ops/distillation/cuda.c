@@ -1,3 +1,4 @@
+/* Distillation on a CUDA device: one kernel in each direction. */
 #include "engine/ops/distillation/distillation.h"
 
 #include "engine/ops/cuda.h"

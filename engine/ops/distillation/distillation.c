@@ -1,3 +1,4 @@
+/* The rules of distillation: its attributes, and the shapes of losses, logits and targets. */
 #include "engine/ops/distillation/distillation.h"
 #include "engine/ops/ops.h"
 

@@ -1,3 +1,4 @@
+/* The reference of distillation: logarithms of probabilities in double, sample by sample. */
 #include "engine/ops/distillation/distillation.h"
 
 #include "engine/ops/ref.h"
@@ -23,6 +24,8 @@ static double sum_of(const real *targets, int64_t classes)
     return sum;
 }
 
+/* Mixes the loss of each sample with the distance between the two distributions, as distillation.h
+   says. */
 static dv_status forward(dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;

@@ -1,3 +1,5 @@
+/* Dropout on the CPU: forward draws a block of random words at once and keeps a byte for each
+   element. */
 #include "engine/ops/dropout/dropout.h"
 
 #include "engine/base/rng.h"

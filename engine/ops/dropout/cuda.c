@@ -1,3 +1,4 @@
+/* Dropout on a CUDA device: one kernel for both directions, which draws its random words itself. */
 #include "engine/ops/dropout/dropout.h"
 
 #include "engine/base/rng.h"

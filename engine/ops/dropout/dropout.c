@@ -1,3 +1,5 @@
+/* The rules of dropout: its rate, and a limit on the elements because random words have 32-bit
+   numbers. */
 #include "engine/ops/dropout/dropout.h"
 #include "engine/ops/ops.h"
 

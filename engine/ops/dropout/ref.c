@@ -1,3 +1,4 @@
+/* The reference of dropout: both directions draw the factor of each element anew. */
 #include "engine/ops/dropout/dropout.h"
 
 #include "engine/base/rng.h"

@@ -1,3 +1,4 @@
+/* Flattening on the CPU: the transposition of a matrix for each sample. */
 #include "engine/ops/cpu.h"
 
 /* Every sample's matrix (rows, columns) -> (columns, rows). */

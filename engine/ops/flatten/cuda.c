@@ -1,3 +1,4 @@
+/* Flattening on a CUDA device, by the kernel that swaps axes. */
 #include "engine/ops/cuda.h"
 #include "kernels/shape.h"
 

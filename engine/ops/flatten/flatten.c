@@ -1,3 +1,4 @@
+/* The rules of flattening: all elements of a sample become channels of one position. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 

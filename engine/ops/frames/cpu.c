@@ -1,3 +1,4 @@
+/* Frames on the CPU: rows and columns of each sample change places. */
 #include "engine/ops/cpu.h"
 
 #include <string.h>

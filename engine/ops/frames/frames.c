@@ -1,3 +1,4 @@
+/* The rules of frames: the columns of an image become steps, and its rows become channels. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 

@@ -1,3 +1,4 @@
+/* The reference of frames: copies, element by element. */
 #include "engine/ops/ref.h"
 
 /* Where element (n, h, w, c) of the input goes: channel h C + c of frame w. */

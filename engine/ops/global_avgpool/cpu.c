@@ -1,3 +1,4 @@
+/* The mean over all positions on the CPU: vectors of channels side by side, sample by sample. */
 #include "engine/ops/global_avgpool/cpu_mean.h"
 
 DV_CPU_CLONES

@@ -1,3 +1,4 @@
+/* The mean over all positions on a CUDA device, by the kernels of kernels/global_pool.h. */
 #include "engine/ops/cuda.h"
 #include "kernels/global_pool.h"
 

@@ -1,3 +1,4 @@
+/* The rules of the mean over all positions: one position is left. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 

@@ -1,3 +1,4 @@
+/* The reference of the mean over all positions: sums in double. */
 #include "engine/ops/ref.h"
 
 static dv_status forward(dv_node_step *s)

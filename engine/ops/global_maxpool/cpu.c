@@ -1,3 +1,4 @@
+/* The maximum over all positions on the CPU: vectors of channels side by side, sample by sample. */
 #include "engine/ops/cpu.h"
 
 /* Saved: the position of each maximum, (N,C) int32. */

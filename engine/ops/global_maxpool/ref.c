@@ -1,3 +1,5 @@
+/* The reference of the maximum over all positions: plain loops, one channel of a sample after the
+   other. */
 #include "engine/ops/ref.h"
 
 /* Saved: the position of each maximum, (N,C) int32. */
@@ -7,6 +9,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
+/* Finds the first maximum of each channel of a sample, and keeps its position for backward. */
 static dv_status forward(dv_node_step *s)
 {
     const real *x = s->x[0];

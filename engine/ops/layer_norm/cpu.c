@@ -130,6 +130,8 @@ static void backward_block(const block *b)
         backward_row(b, row, b->dweight, b->dbias);
 }
 
+/* Computes dx of all rows. The sums of each block for the gradients of weight and bias are left in
+   scratch. */
 static void backward_rows(dv_node_step *s)
 {
     const float *x = s->x[0], *dy = s->dy;

@@ -1,3 +1,4 @@
+/* Layer normalisation on a CUDA device, by the kernels of kernels/layer_norm.h. */
 #include "engine/ops/layer_norm/layer_norm.h"
 
 #include "engine/ops/cuda.h"

@@ -1,3 +1,4 @@
+/* The rules of layer normalisation: its epsilon, and a weight and a bias for each channel. */
 #include "engine/ops/layer_norm/layer_norm.h"
 #include "engine/ops/ops.h"
 

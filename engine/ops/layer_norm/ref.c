@@ -1,3 +1,5 @@
+/* The reference of layer normalisation: nothing is kept, and every use computes the statistics anew
+   in double. */
 #include "engine/ops/layer_norm/layer_norm.h"
 #include "engine/ops/ref.h"
 

@@ -5,12 +5,12 @@
  *             sum and activation that follow
  *     dense   oneDNN, the weight in PyTorch's order (cpu_trained.c)
  */
+#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/activation/activation.h"
-#include "engine/ops/cpu_absorbed.h"
 #include "engine/ops/cpu.h"
+#include "engine/ops/cpu_absorbed.h"
 #include "engine/ops/cpu_unpacked.h"
 #include "engine/ops/linear/cpu_trained.h"
-#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/linear/linear.h"
 
 #include <stdlib.h>

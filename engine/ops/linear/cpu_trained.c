@@ -1,7 +1,8 @@
-#include "engine/ops/cpu.h"
-#include "engine/ops/activation/activation.h"
-#include "engine/gemm/cpu_dense.h"
+/* A linear layer on the CPU by oneDNN's products, with its activation and its backward pass. */
 #include "engine/ops/linear/cpu_trained.h"
+#include "engine/gemm/cpu_dense.h"
+#include "engine/ops/activation/activation.h"
+#include "engine/ops/cpu.h"
 #include "engine/ops/linear/linear.h"
 
 #include <stdlib.h>
@@ -18,6 +19,8 @@ static size_t gradient_bytes(const dv_node_step *s)
     return attr->activation != DV_ACT_NONE ? output_bytes(s) : 0;
 }
 
+/* Creates the products of the layer, with operands in BF16 if they are large enough for it, and
+   asks for their scratch. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;

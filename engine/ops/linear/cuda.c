@@ -1,3 +1,5 @@
+/* A linear layer on a CUDA device: cuBLASLt computes it, or plain kernels do if cuBLASLt lacks
+   the product. */
 #include "engine/gemm/cuda_dense.h"
 #include "engine/ops/cuda.h"
 #include "engine/ops/linear/linear.h"

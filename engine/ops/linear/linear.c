@@ -1,7 +1,9 @@
+/* The rules of a linear layer: its attributes, the activations that it can apply itself, and its
+   parameters. */
 #include "engine/ops/linear/linear.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 
@@ -30,6 +32,8 @@ static dv_status check(const dv_node *node, dv_shape x)
     return DV_OK;
 }
 
+/* Checks the attributes, sets the output's shape and declares the parameters. The weight begins
+   with Kaiming's numbers if the activation is a ReLU, otherwise with Xavier's. */
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
     const dv_linear_attr *attr = node->attr;

@@ -1,3 +1,4 @@
+/* The reference of a linear layer: a sum in double for each element of y, dx, dw and db. */
 #include "engine/ops/linear/linear.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ref.h"

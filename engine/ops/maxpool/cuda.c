@@ -1,3 +1,4 @@
+/* Maximum pooling on a CUDA device, by the kernels of kernels/pool.h. */
 #include "engine/ops/maxpool/cuda.h"
 
 /* Saved: for every output element where in the sample its maximum is, int32. */

@@ -1,6 +1,7 @@
+/* The rules of maximum pooling. Mean pooling has the same attributes and checks. */
 #include "engine/ops/maxpool/maxpool.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 

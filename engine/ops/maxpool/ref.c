@@ -1,3 +1,4 @@
+/* The reference of maximum pooling: plain loops over each window. */
 #include "engine/ops/maxpool/maxpool.h"
 #include "engine/ops/ref.h"
 

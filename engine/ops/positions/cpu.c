@@ -1,3 +1,4 @@
+/* Positions on the CPU: plan fills the table, and forward adds it to each sample. */
 #include "engine/ops/cpu.h"
 #include "engine/ops/positions/positions.h"
 

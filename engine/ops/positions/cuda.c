@@ -1,3 +1,4 @@
+/* Positions on a CUDA device: plan uploads the table, and a kernel adds it to each sample. */
 #include "engine/ops/positions/positions.h"
 
 #include "engine/ops/cuda.h"

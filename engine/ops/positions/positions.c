@@ -1,3 +1,4 @@
+/* The rules of positions: the input is a sequence, and the output has its shape. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 

@@ -1,3 +1,4 @@
+/* The reference of positions: each sine and cosine is computed anew for its sum, in double. */
 #include "engine/ops/positions/positions.h"
 #include "engine/ops/ref.h"
 

@@ -1,3 +1,4 @@
+/* Cross-entropy on the CPU: vectorised sums in float over the classes of each row. */
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 
 #include "engine/ops/cpu.h"

@@ -1,3 +1,4 @@
+/* Cross-entropy on a CUDA device: one kernel in each direction. */
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 
 #include "engine/ops/cuda.h"

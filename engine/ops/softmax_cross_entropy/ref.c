@@ -1,3 +1,4 @@
+/* The reference of cross-entropy: logarithms of probabilities in double, sample by sample. */
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 
 #include "engine/ops/ref.h"

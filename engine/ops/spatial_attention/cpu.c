@@ -1,3 +1,4 @@
+/* Spatial attention on the CPU: one sample at a time, with maps that have zeros around them. */
 #include "engine/ops/cpu.h"
 #include "engine/ops/spatial_attention/spatial_attention.h"
 #include "kernels/formulas/scalar_math.h"
@@ -147,6 +148,8 @@ DV_CPU_INLINE void mean_max(const float *restrict x, int64_t channels, float *me
     *max = nan ? NAN : best;
 }
 
+/* Computes one sample: the maps of mean and maximum, their convolution in `line`, the gates, and y.
+   The maps and the gates stay for backward. */
 DV_CPU_CLONES
 static void forward_sample(const sizes *z, const float *restrict x, const float *w, saved_values r,
                            float *restrict line, float *restrict y)
@@ -204,6 +207,8 @@ DV_CPU_INLINE void backward_position(const float *restrict x, const float *restr
         dx[place] += of_max;
 }
 
+/* Computes the sample's part of the weight's gradient and, if dx is not NULL, dx. The plane dz
+   holds the gradients before the sigmoid with zeros around them. */
 DV_CPU_CLONES
 static void backward_sample(const sizes *z, const float *x, const float *dy, const float *w,
                             saved_values r, workspace work, float *dx)

@@ -1,3 +1,5 @@
+/* Spatial attention on a CUDA device: one kernel in each direction, for maps that fit into shared
+   memory. */
 #include "engine/ops/cuda.h"
 #include "engine/ops/spatial_attention/spatial_attention.h"
 #include "kernels/spatial_attention.h"

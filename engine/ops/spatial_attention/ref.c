@@ -1,3 +1,4 @@
+/* The reference of spatial attention: maps, convolution and gates in double. */
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
 #include "engine/ops/spatial_attention/spatial_attention.h"
@@ -49,6 +50,8 @@ static double at(const saved_values *r, const double *plane, int64_t i, int64_t 
     return inside ? plane[i * r->width + j] : 0;
 }
 
+/* Computes one sample: the maps of mean and maximum, then the gate and the outputs of each
+   position. */
 static void forward_sample(const saved_values *r, const real *x, const real *w, real *y)
 {
     int64_t positions = r->height * r->width, k = r->kernel, half = k / 2;

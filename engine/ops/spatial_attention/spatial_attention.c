@@ -1,6 +1,7 @@
+/* The rules of spatial attention: an odd kernel, and the weight of its convolution. */
 #include "engine/ops/spatial_attention/spatial_attention.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 
@@ -9,6 +10,7 @@ static const dv_field fields[] = {
     DV_END,
 };
 
+/* Checks the kernel and the number of channels, keeps the input's shape and declares the weight. */
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
     int64_t kernel = ((const dv_spatial_attention_attr *)node->attr)->kernel;

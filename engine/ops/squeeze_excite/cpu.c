@@ -1,16 +1,16 @@
 /*
  * The CPU's ways to squeeze and excite:
  *
- *     packed   without backward: both products on packed weights (linear/cpu_packed.h), and the sum
+ *     packed   without backward: both products on packed weights (gemm/cpu_packed.h), and the sum
  *              and activation that follow in one pass with the scaling
- *     trained  with backward (cpu.c)
+ *     trained  with backward (cpu_trained.c)
  */
+#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/activation/activation.h"
-#include "engine/ops/cpu_absorbed.h"
 #include "engine/ops/cpu.h"
+#include "engine/ops/cpu_absorbed.h"
 #include "engine/ops/cpu_unpacked.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
-#include "engine/gemm/cpu_packed.h"
 #include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 

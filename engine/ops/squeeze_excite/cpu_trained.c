@@ -1,6 +1,8 @@
+/* Squeeze and excitation with a backward pass: a thread takes several samples at once, and reads
+   the weights once for all of them. */
+#include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
-#include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
 #include <string.h>
@@ -297,6 +299,9 @@ static void bias_gradient(const float *restrict dy, int64_t samples, int64_t cou
     combine_rows(1, (coefficients){one, 0, 0}, dy, samples, count, db);
 }
 
+/* Goes through groups of samples for dx and the gradients before the activations, then through
+   groups of middle units for those of the weights. So each sum over the samples has one thread and
+   one order. */
 static dv_status backward(dv_node_step *s)
 {
     sizes z = get_sizes(s);

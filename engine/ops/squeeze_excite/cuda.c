@@ -1,3 +1,5 @@
+/* Squeeze and excitation on a CUDA device: one kernel in each direction, for channels and middle
+   units that fit into shared memory. */
 #include "engine/ops/cuda.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 #include "kernels/squeeze_excite.h"

@@ -1,3 +1,4 @@
+/* The reference of squeeze and excitation: means, products and gates in double. */
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
@@ -112,6 +113,7 @@ static void backward_sample(const dv_node_step *s, const saved_values *r, int64_
     }
 }
 
+/* Sums the gradients of both weights and both biases over the samples. */
 static void weight_gradients(const dv_node_step *s, const saved_values *r, const double *dz1,
                              const double *dz2)
 {

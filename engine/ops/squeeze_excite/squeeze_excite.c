@@ -1,7 +1,9 @@
+/* The rules of squeeze and excitation: its attributes, and the parameters of its two linear
+   layers. */
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
-#include "engine/ops/ops.h"
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
+#include "engine/ops/ops.h"
 
 #include <inttypes.h>
 

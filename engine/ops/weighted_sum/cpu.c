@@ -1,3 +1,5 @@
+/* The weighted sum on the CPU: vectorised loops over the inputs, and sums for the shares that
+   are joined in double. */
 #include "engine/ops/cpu.h"
 #include "kernels/formulas/scalar_math.h"
 

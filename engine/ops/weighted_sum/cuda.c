@@ -1,3 +1,4 @@
+/* The weighted sum on a CUDA device: one kernel in each direction. */
 #include "engine/ops/cuda.h"
 #include "kernels/weighted_sum.h"
 

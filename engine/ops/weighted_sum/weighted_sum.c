@@ -1,3 +1,4 @@
+/* The rules of the weighted sum: inputs of one shape, and a weight for each input. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 
