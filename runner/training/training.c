@@ -9,6 +9,7 @@
 #include "runner/evaluate/report_html.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
+#include "runner/training/pretraining.h"
 #include "runner/training/resume.h"
 #include "runner/training/teachers.h"
 
@@ -424,42 +425,6 @@ static dv_status run(dv_training *training)
 
 /* ---- The training before ---- */
 
-/* Whether a run is done: it has its model and, unless it ended between the two and can go on from
-   there, what is written behind it. The page is always, report.json last where there is any. */
-static bool is_done(const char *folder)
-{
-    bool reported = dv_run_has(folder, "report.html") &&
-                    (dv_run_has(folder, "report.json") || !dv_run_has(folder, "confusion.csv"));
-    return dv_run_has(folder, "model.safetensors") &&
-           (reported || !dv_run_has(folder, "last.safetensors"));
-}
-
-/* The run in the folder's `pretrain`: begun, gone on with, or done already. */
-static dv_status run_before(const dv_training *training, const char *folder)
-{
-    if (is_done(folder))
-        return DV_OK;
-    dv_experiment before;
-    DV_TRY(dv_experiment_pretraining(training->experiment, &before));
-    dv_tree *where; /* the data may have moved since */
-    dv_status status = dv_resume_where(&before, &where);
-    bool begun = dv_run_has(folder, "config.yaml") || dv_run_has(folder, "last.safetensors");
-    dv_training_request request = *training->request;
-    request.experiment = begun ? NULL : &before;
-    request.changes = where;
-    request.folder = folder;
-    request.later = training->experiment;
-    request.proposal = NULL;
-    request.dot = "";
-    request.step_dot = "";
-    request.needs_test = false;
-    if (status == DV_OK)
-        status = dv_training_run(&request);
-    dv_tree_free(where);
-    dv_experiment_free(&before);
-    return status == DV_OK ? DV_OK : dv_fail_within(status, "pretrain");
-}
-
 /* Leaves the folder so that it can be gone on with at any time: with a configuration. */
 static dv_status pretrain(dv_training *training)
 {
@@ -467,7 +432,7 @@ static dv_status pretrain(dv_training *training)
     dv_run_folder_path(&training->folder, "pretrain", folder);
     DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree));
     dv_run_print(&training->folder, "pretraining in %s", folder);
-    DV_TRY(run_before(training, folder));
+    DV_TRY(dv_pretraining_run(training->request, training->experiment, folder));
     dv_run_folder_path(&training->folder, "pretrain/model.safetensors", training->pretrained);
     return DV_OK;
 }
