@@ -147,17 +147,9 @@ else()
 endif()
 
 # What both modules are made of, but for the kernels, which each compiles in its own way.
-file(GLOB DV_CUDA_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
-file(GLOB DV_CUDA_IMPLEMENTATIONS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/engine/ops/*/cuda*.c)
 function(dv_cuda_module target name)
-    set(engine ${PROJECT_SOURCE_DIR}/engine)
-    add_library(${target} MODULE ${engine}/base/allocation.c ${engine}/base/rng.c
-                ${engine}/core/tensor.c ${engine}/device/cuda_choices.c
-                ${engine}/gemm/cuda_dense.c ${engine}/gemm/cuda_product.c
-                ${engine}/optimizer/cuda.c ${DV_CUDA_IMPLEMENTATIONS}
-                ${engine}/backends/backend_cuda.c ${engine}/backends/module_shims.c
-                ${PROJECT_SOURCE_DIR}/frontends/batch/device_cuda.c
-                ${PROJECT_SOURCE_DIR}/frontends/augment/augment_cuda.c)
+    get_property(sources GLOBAL PROPERTY DV_CUDA_SOURCES)
+    add_library(${target} MODULE ${sources})
     target_link_libraries(${target} PRIVATE dv_flags)
     target_include_directories(${target} SYSTEM PRIVATE ${CUDA_INCLUDE_DIR} ${CUDNN_INCLUDE_DIR})
     target_link_options(${target} PRIVATE LINKER:-z,defs LINKER:--as-needed

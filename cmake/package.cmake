@@ -1,17 +1,15 @@
 # The shared library, and what `cmake --install` puts where.
 
 # The engine and the front-ends whole; only what is marked DV_API can be seen from outside.
-file(WRITE ${PROJECT_BINARY_DIR}/empty.c "typedef int dv_empty;\n")
-add_library(dv_shared SHARED ${PROJECT_BINARY_DIR}/empty.c)
+list(TRANSFORM DV_LIBRARY_ROOMS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+add_library(dv_shared SHARED ${objects})
 add_library(decavox::decavox ALIAS dv_shared)
 target_link_libraries(dv_shared PRIVATE dv_model)
-list(JOIN DV_LIBRARY_ROOMS "," whole)
 set_target_properties(dv_shared PROPERTIES
     OUTPUT_NAME decavox
     EXPORT_NAME decavox
     VERSION ${PROJECT_VERSION}
-    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${whole}")
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 # Visibility hides our own; the map hides what the compiler adds for OpenMP and the sanitizers.
 target_link_options(dv_shared PRIVATE
                     LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exported.map)

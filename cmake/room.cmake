@@ -17,3 +17,9 @@ function(dv_room name)
                           PRIVATE ${room_LIBRARIES})
     set_property(GLOBAL APPEND PROPERTY DV_ROOMS dv_${name})
 endfunction()
+
+# Files of the present folder that the CUDA module is compiled from, as a module of its own.
+function(dv_cuda_sources)
+    list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+    set_property(GLOBAL APPEND PROPERTY DV_CUDA_SOURCES ${ARGN})
+endfunction()

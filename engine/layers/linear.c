@@ -5,7 +5,8 @@
 #include "engine/ops/ops.h"
 
 static const dv_field fields[] = {
-    DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, 65536, "output channels; `classes` in a model"),
+    DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, DV_LINEAR_MOST_UNITS,
+           "output channels; `classes` in a model"),
     DV_BOOL(dv_linear_attr, bias, "true", "add a bias"),
     DV_ENUM(dv_linear_attr, activation, "none", dv_activation_names, "activation that follows"),
     DV_END,

@@ -17,20 +17,11 @@ static const dv_options options = {
     .operands = "[CHECKPOINT|CONFIG|RUN ...]",
     .summary =
         "Recommends a model by measurements on this machine (see decavox compare), which are "
-        "made\nwhere there are none yet. Each use case is a rule:\n\n"
-        "  accuracy    the highest accuracy; of equal ones the lowest p50 latency\n"
-        "  speed       the lowest p50 latency, whether its accuracy is known or not\n"
-        "  balanced    the lowest product of error rate and p50 latency: half the errors are\n"
-        "              worth twice the time; error rate: (wrong + 1/2) / (clips + 1)\n"
-        "  production  the lowest p99 latency of the models whose accuracy's interval reaches\n"
-        "              the highest accuracy\n"
-        "  research    the most accurate single model with attention between frames, whose\n"
-        "              weights can be looked at; where no accuracy is known, the one with the\n"
-        "              most parameters\n"
-        "  ensemble    the most accurate ensemble\n\n"
-        "Accuracies are those of the models' cards, by one protocol, or of the runs' reports, on\n"
-        "the same clips. Exit code 1: no model will "
-        "do.",
+        "made\nwhere there are none yet. Accuracies are those of the models' cards, by one "
+        "protocol, or of\nthe runs' reports, on the same clips. Exit code 1: no model will do. "
+        "Each use case is a rule:",
+    .terms = dv_use_case_names,
+    .meanings = dv_use_case_rules,
     .least = 0,
     .most = DV_COMPARISON_MOST,
     .fields = fields,

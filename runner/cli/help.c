@@ -109,11 +109,29 @@ const char dv_exit_codes_text[] =
     "  2        the command line or the configuration is wrong\n"
     "  128 + N  signal N has ended the command\n";
 
+/* A name, and beside it in a column of its own what it means. */
+static void print_term(FILE *out, const char *name, const char *meaning)
+{
+    enum { NAMES = 14, TEXT = 76 };
+    int column = fprintf(out, "  %-*s", NAMES - 2, name);
+    while (*meaning != '\0') {
+        int length = (int)strcspn(meaning, " ");
+        if (column > NAMES && column + 1 + length > NAMES + TEXT)
+            column = fprintf(out, "\n%*s", NAMES, "") - 1;
+        column += fprintf(out, "%s%.*s", column > NAMES ? " " : "", length, meaning);
+        meaning += length + (int)strspn(meaning + length, " ");
+    }
+    fputc('\n', out);
+}
+
 void dv_options_help(FILE *out, const dv_options *options)
 {
-    fprintf(out, "Usage: %s %s [options]%s%s\n\n%s\n\nOptions:\n",
+    fprintf(out, "Usage: %s %s [options]%s%s\n\n%s\n\n",
             options->program != NULL ? options->program : "decavox", options->command,
             *options->operands != '\0' ? " " : "", options->operands, options->summary);
+    for (int i = 0; options->terms != NULL && options->terms[i] != NULL; i++)
+        print_term(out, options->terms[i], options->meanings[i]);
+    fprintf(out, "%sOptions:\n", options->terms != NULL ? "\n" : "");
     for (const dv_field *f = options->fields; f != NULL && f->kind != DV_FIELD_END; f++)
         print_field_option(out, f);
     print_option(out, "help", "", "this text");

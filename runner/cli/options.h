@@ -39,9 +39,11 @@ typedef struct dv_setting {
 } dv_setting;
 
 typedef struct dv_options {
-    const char *command;        /* for the help: "train" */
-    const char *operands;       /* for the help: "CONFIG [CLIP...]"; "" for none */
-    const char *summary;        /* for the help: a sentence */
+    const char *command;  /* for the help: "train" */
+    const char *operands; /* for the help: "CONFIG [CLIP...]"; "" for none */
+    const char *summary;  /* for the help: a sentence */
+    /* For the help, below the summary: names (NULL-terminated) and what each means; NULL: none. */
+    const char *const *terms, *const *meanings;
     size_t least, most;         /* positional arguments */
     const dv_field *fields;     /* own options, DV_END-terminated; NULL: none */
     const dv_setting *settings; /* NULL: none, and no --set */

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 static const dv_field fields[] = {
-    DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, 1048576, "output channels"),
+    DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, DV_LINEAR_MOST_UNITS, "output channels"),
     DV_BOOL(dv_linear_attr, bias, "true", "add a bias"),
     DV_ENUM(dv_linear_attr, activation, "none", dv_activation_names,
             "none, relu, sigmoid or tanh, applied to the result"),

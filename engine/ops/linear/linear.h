@@ -6,6 +6,8 @@
 
 /* x (N,H,W,C) -> y (N,H,W,units): every position's channels by themselves.
    weight (units, C), bias (units). */
+enum { DV_LINEAR_MOST_UNITS = 65536 };
+
 typedef struct dv_linear_attr {
     int64_t units;
     bool bias;

@@ -1,30 +1,14 @@
 /* The reference of a linear layer: a sum in double for each element of y, dx, dw and db. */
 #include "engine/ops/linear/linear.h"
-#include "engine/ops/activation/activation.h"
+#include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
-
-#include <math.h>
-
-static double activate(int kind, double z)
-{
-    switch (kind) {
-    case DV_ACT_RELU:
-        return z > 0 ? z : 0;
-    case DV_ACT_SIGMOID:
-        return 1 / (1 + exp(-z));
-    case DV_ACT_TANH:
-        return tanh(z);
-    default:
-        return z;
-    }
-}
 
 /* The derivative of the activation at the place where its output is y. */
 static double slope(int kind, double y)
 {
     switch (kind) {
     case DV_ACT_RELU:
-        return y > 0 ? 1 : 0;
+        return y <= 0 ? 0 : 1;
     case DV_ACT_SIGMOID:
         return y * (1 - y);
     case DV_ACT_TANH:
@@ -45,7 +29,7 @@ static dv_status forward(dv_node_step *s)
             double sum = b != NULL ? (double)b[o] : 0;
             for (int64_t c = 0; c < in; c++)
                 sum += (double)x[row * in + c] * (double)w[o * in + c];
-            y[row * out + o] = (real)activate(attr->activation, sum);
+            y[row * out + o] = (real)dv__ref_activate(attr->activation, sum);
         }
     }
     return DV_OK;
