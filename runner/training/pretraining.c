@@ -13,6 +13,8 @@ static bool is_done(const char *folder)
            (reported || !dv_run_has(folder, "last.safetensors"));
 }
 
+/* A run that is there goes on by its own configuration. The data may have moved since, so where
+   they are is taken from the present one. */
 dv_status dv_pretraining_run(const dv_training_request *later, const dv_experiment *experiment,
                              const char *folder)
 {
