@@ -76,7 +76,7 @@ class Benchmarks(support.Case):
             self.assertEqual((line["cache"], line["precision"]), ("flushed", "fp32"))
         # 32 rows of 512 features, 128 units with bias: each number once.
         large = lines["linear/large/forward"]["figures"]
-        case = support.read_text(os.path.join(ROOT, "tests", "ops", "cases.c"))
+        case = support.read_text(os.path.join(ROOT, "tests", "op_cases", "cases.c"))
         units, rows, width = map(int, re.search(
             r'CASE\(linear, "large", "units: (\d+).*?IN\((\d+), 1, 1, (\d+)\)', case,
             re.DOTALL).groups())
