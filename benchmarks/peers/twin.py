@@ -58,6 +58,13 @@ class Tokens(nn.Module):
         return x.permute(0, 3, 2, 1).reshape(n, w, h * c)
 
 
+class TokenConv(nn.Conv2d):
+    """A convolution over the tokens (N,T,C), with the weight of a convolution of height 1."""
+
+    def forward(self, x):
+        return super().forward(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
+
+
 class GlobalMean(nn.Module):
     def forward(self, x):
         return x.mean(tuple(range(2, x.dim())))
@@ -287,6 +294,8 @@ class Builder:
         inputs = self.shape[0]
         kind, sizes = self.per_axis(nn.Conv2d, nn.Conv1d, kernel, stride, padding, dilation)
         self.shape = (filters, *self.size(kernel, stride, padding, dilation))
+        if self.tokens:
+            return TokenConv(inputs, filters, *sizes, groups=groups or inputs, bias=bias)
         return kind(inputs, filters, *sizes, groups=groups or inputs, bias=bias)
 
     def batchnorm(self, epsilon=1e-5, momentum=0.1, activation="none"):
