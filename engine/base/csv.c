@@ -166,3 +166,18 @@ void dv_csv_close(dv_csv *csv)
     free(csv->text);
     csv->text = NULL;
 }
+
+void dv_csv_put(FILE *out, const char *text, bool quoted)
+{
+    if (!quoted && strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}

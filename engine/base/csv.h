@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum { DV_CSV_FIELDS = 64 }; /* at most, of a row */
 
@@ -37,6 +38,9 @@ dv_status dv_csv_read(dv_csv *csv, dv_csv_row *row);
 
 /* Makes the separator the first comma, semicolon or tab of the next line, outside quotes. */
 void dv_csv_find_separator(dv_csv *csv);
+
+/* Writes a field: in quotes where it holds what ends one, or, with `quoted`, in any case. */
+void dv_csv_put(FILE *out, const char *text, bool quoted);
 
 /* The members of an object. */
 typedef struct dv_json_row {

@@ -35,8 +35,8 @@ typedef struct dv_backend {
     /* Gives the calling thread so many threads of the host to plan and run steps with; returns
        those that it had. NULL: the host's threads have no part in them. */
     int (*take_threads)(int threads);
-    /* Multiply-adds of a step that infers, on the average, that every thread of the host must get
-       for it to be worth while. 0: that is not known, and all of them take part. */
+    /* A plan that only infers takes so many threads of the host that each gets, on the average, at
+       least this many multiply-adds of a step. 0: it takes all threads of the context. */
     int64_t thread_macs;
 
     const dv_impl *const *impls; /* by dv_op.id; NULL where it has none */
@@ -59,23 +59,23 @@ typedef struct dv_backend {
     dv_status (*round)(dv_context *context, void *into, const void *from, int64_t count);
 
     /*
-     * What is enqueued between record and end_record is not done but kept, and done by each
-     * replay; nothing between may wait for the device or allocate. All NULL where work is done at
-     * once. end_record after a failure in between: the recording is given up, *out is NULL.
+     * Work that is enqueued between capture and end_capture is not done but kept, and each replay
+     * does it. Nothing in between may wait for the device or allocate. All are NULL where work is
+     * done at once. After a failure in between, end_capture gives the capture up: *out is NULL.
      */
     dv_status (*capture)(dv_context *context);
     dv_status (*end_capture)(dv_context *context, void **out);
-    dv_status (*replay)(dv_context *context, void *recording);
-    void (*release_captured)(dv_context *context, void *recording);
+    dv_status (*replay)(dv_context *context, void *captured);
+    void (*release_captured)(dv_context *context, void *captured);
     /* The algorithms that were measured and chosen in this context, one in a line of numbers, and
        the way back: what is read is not measured again. DV_EIO; DV_EFORMAT. NULL: nothing is ever
        measured. */
     dv_status (*write_choices)(dv_context *context, FILE *file);
     dv_status (*read_choices)(dv_context *context, FILE *file);
     /* The launches, copies and fills that one replay does. */
-    size_t (*captured_nodes)(const void *recording);
+    size_t (*captured_nodes)(const void *captured);
     /* Writes them to the file `path` for GraphViz, each with the name of its kernel. */
-    dv_status (*captured_dot)(dv_context *context, const void *recording, const char *path);
+    dv_status (*captured_dot)(dv_context *context, const void *captured, const char *path);
 } dv_backend;
 
 #endif

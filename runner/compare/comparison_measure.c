@@ -1,5 +1,6 @@
 /* The parent's side of measuring: processes, what they tell, the progress bar. It stays small
    itself, since a process begins with as much memory as the one it was forked from. */
+#include "engine/base/bar.h"
 #include "engine/base/process.h"
 #include "engine/base/temporary.h"
 #include "engine/base/text.h"
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 1024, BAR_WIDTH = 30 };
+enum { PATH_SIZE = 1024 };
 
 /* ---- Progress ---- */
 
@@ -22,13 +23,10 @@ typedef struct progress {
 
 static void show(const progress *at, const char *step)
 {
-    char bar[BAR_WIDTH + 1];
+    char bar[DV_BAR_WIDTH + 1];
     if (!at->bar)
         return;
-    size_t filled = at->total > 0 ? BAR_WIDTH * at->done / at->total : 0;
-    for (size_t i = 0; i < BAR_WIDTH; i++)
-        bar[i] = i < filled ? '=' : ' ';
-    bar[BAR_WIDTH] = '\0';
+    dv_bar(at->done, at->total, bar);
     fprintf(stderr, "\r[%s] %.40s: %.60s\033[K", bar, dv_show(at->model).text, step);
 }
 

@@ -1,5 +1,6 @@
 /* The comparison as a table for the eye, as CSV and as JSON. */
 #include "runner/compare/comparison.h"
+#include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/evaluate/report.h"
@@ -178,18 +179,6 @@ void dv_comparison_table(const dv_comparison *comparison, FILE *out)
 
 /* ---- CSV ---- */
 
-static void put_field(const char *name, FILE *out)
-{
-    dv_shown shown = dv_show(name);
-    fputc('"', out);
-    for (const char *text = shown.text; *text != '\0'; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
 static void put_bytes(int64_t bytes, FILE *out)
 {
     if (bytes >= 0)
@@ -202,9 +191,9 @@ static void put_row(const dv_model_figures *model, FILE *out)
 {
     static const char *const files[] = {"", "fp32", "fp16"};
     const dv_accuracy *accuracy = &model->accuracy;
-    put_field(model->name, out);
+    dv_csv_put(out, dv_show(model->name).text, true);
     fputc(',', out);
-    put_field(model->path, out);
+    dv_csv_put(out, dv_show(model->path).text, true);
     fprintf(out, ",%" PRId64 ",", model->parameters);
     put_bytes(model->bytes[DV_CHECKPOINT_FP32], out);
     put_bytes(model->bytes[DV_CHECKPOINT_FP16], out);

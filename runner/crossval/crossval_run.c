@@ -5,6 +5,7 @@
  * child would wait for threads that it does not have. So this process uses neither before the last
  * run has ended.
  */
+#include "engine/base/clock.h"
 #include "engine/base/process.h"
 #include "engine/device/threads.h"
 #include "runner/crossval/crossval.h"
@@ -44,13 +45,6 @@ typedef struct run_pool {
     int stop_signal;          /* 0: none yet */
     double stop_time;         /* s */
 } run_pool;
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- The child ---- */
 
@@ -211,7 +205,7 @@ static void reap(run_pool *pool, run_process *worker)
     close(worker->errors);
     pool->busy--;
     pool->ended++;
-    print_end(pool, worker->run, &result, seconds() - worker->start);
+    print_end(pool, worker->run, &result, dv_clock() - worker->start);
     worker->process = 0;
 }
 
@@ -239,7 +233,7 @@ static dv_status start(const run_pool *pool, run_process *worker, dv_crossval_ru
     worker->process = process;
     worker->errors = ends[0];
     worker->run = run;
-    worker->start = seconds();
+    worker->start = dv_clock();
     return DV_OK;
 }
 
@@ -269,7 +263,7 @@ static void start_next(run_pool *pool)
  */
 static void pass_on(run_pool *pool, int number)
 {
-    double now = seconds();
+    double now = dv_clock();
     if (pool->stop_signal != 0 && now - pool->stop_time < 1)
         return;
     if (pool->stop_signal == 0)

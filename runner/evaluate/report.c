@@ -1,6 +1,7 @@
 /* Makes the report of an evaluation, and prints it as text, as JSON and as CSV. */
 #include "runner/evaluate/report.h"
 #include "engine/base/atomic_file.h"
+#include "engine/base/csv.h"
 #include "engine/base/input_file.h"
 #include "engine/base/json.h"
 #include "engine/base/sha256.h"
@@ -313,19 +314,6 @@ json_t *dv_report_json(const dv_report *report, bool clips)
 
 /* ---- Files ---- */
 
-/* As RFC 4180 has it: quoted where it holds what ends a field. */
-static void print_field(FILE *out, const char *text)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text != '\0'; text++)
-        fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
-    fputc('"', out);
-}
-
 static dv_status write_text(const char *path, const char *text)
 {
     return dv_atomic_file_store(path, text, strlen(text));
@@ -343,11 +331,11 @@ dv_status dv_report_confusion_csv(const dv_report *report, const char *path)
     fprintf(stream, "true");
     for (int64_t k = 0; k < confusion->classes; k++) {
         fputc(',', stream);
-        print_field(stream, dv_predictor_label(report->predictor, k));
+        dv_csv_put(stream, dv_predictor_label(report->predictor, k), false);
     }
     for (int64_t i = 0; i < confusion->classes; i++) {
         fputc('\n', stream);
-        print_field(stream, dv_predictor_label(report->predictor, i));
+        dv_csv_put(stream, dv_predictor_label(report->predictor, i), false);
         for (int64_t k = 0; k < confusion->classes; k++)
             fprintf(stream, ",%lld", (long long)confusion->counts[i * confusion->classes + k]);
     }

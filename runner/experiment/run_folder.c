@@ -2,6 +2,7 @@
    on. */
 #include "runner/experiment/run_folder.h"
 #include "engine/base/atomic_file.h"
+#include "engine/base/bar.h"
 #include "engine/base/folder.h"
 #include "engine/base/input_file.h"
 #include "engine/base/text.h"
@@ -263,14 +264,10 @@ void dv_run_note(dv_run_folder *folder, const char *format, ...)
 void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
                      uint64_t total, double loss)
 {
-    enum { WIDTH = 30 };
     if (!folder->bar)
         return;
-    char bar[WIDTH + 1];
-    uint64_t filled = total > 0 ? WIDTH * done / total : 0;
-    for (uint64_t i = 0; i < WIDTH; i++)
-        bar[i] = i < filled ? '=' : ' ';
-    bar[WIDTH] = '\0';
+    char bar[DV_BAR_WIDTH + 1];
+    dv_bar(done, total, bar);
     fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f\033[K",
             epoch, epochs, bar, done, total, loss);
     folder->bar_shown = true;
