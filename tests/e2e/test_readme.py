@@ -122,6 +122,7 @@ NOT_RUN = {
     "./quickstart.sh --data FOLDER": THE_BUILD,
     "./quickstart.sh --cuda": THE_BUILD,
     "./test.sh": "runs this test",
+    "./test.sh clients": "installs gigabytes of other programs",
     "scripts/install_packages.sh test": THE_BUILD,
     "cmake --preset release": THE_BUILD,
     "cmake --build --preset release": THE_BUILD,
