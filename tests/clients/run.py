@@ -57,14 +57,22 @@ def run(command, log, seconds):
             return None
 
 
+def packages(requirements):
+    """The text of a file of requirements, and of those that it names by -r."""
+    with open(requirements, encoding="utf-8") as file:
+        text = file.read()
+    named = [line.split()[1] for line in text.splitlines() if line.startswith("-r ")]
+    folder = os.path.dirname(requirements)
+    return text + "".join(packages(os.path.join(folder, name)) for name in named)
+
+
 def environment(client, log, seconds):
     """The Python of the client's environment, made where it is not there; or None and why."""
     requirements = os.path.join(HERE, client.requirements + ".txt")
     folder = os.path.join(ROOT, "build", "clients", client.requirements)
     python, mark = (os.path.join(folder, *parts) for parts in (("bin", "python"),
                                                                ("installed.txt",)))
-    with open(requirements, encoding="utf-8") as file:
-        wanted = file.read()
+    wanted = packages(requirements)
     if os.path.exists(mark):
         with open(mark, encoding="utf-8") as file:
             if file.read() == wanted:
