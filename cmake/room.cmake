@@ -1,3 +1,17 @@
+# The folders of the rooms with a library, in the order of scripts/rooms.sh: engine/base, ...
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS scripts/rooms.sh)
+file(READ scripts/rooms.sh rooms)
+string(REGEX MATCHALL "(engine|frontends|runner)/[a-z]+" DV_ROOM_FOLDERS "${rooms}")
+
+# Adds the rooms in a folder at the top of the tree, which is the present one.
+macro(dv_add_rooms top)
+    foreach(folder IN LISTS DV_ROOM_FOLDERS)
+        if(folder MATCHES "^${top}/(.+)$")
+            add_subdirectory(${CMAKE_MATCH_1})
+        endif()
+    endforeach()
+endmacro()
+
 # The rooms are static libraries in one row: each is linked with the one before it, and so with all
 # before that. What a room uses of a later one is found undefined by scripts/check_links.sh, and by
 # the linker where nothing else has brought it in.

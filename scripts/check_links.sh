@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that no room's library needs a symbol of a later room in the list of scripts/rooms.sh. Prints
-# each one that does.
+# Checks that no room's library needs a symbol of a later room in the list of scripts/rooms.sh.
+# Prints each one that does.
 #
 #     scripts/check_links.sh BUILD               the libraries of a build folder
 #     scripts/check_links.sh BUILD --self-test   plants an object that calls the command line in base
@@ -12,14 +12,18 @@ source scripts/rooms.sh
 # object that counts as part of engine/base, or nothing.
 list_symbols()
 {
-    local build=$1 planted=$2 i room
+    local build=$1 planted=$2 i room libraries
     for i in "${!rooms[@]}"; do
         room=${rooms[i]}
         [[ $room == kernels* ]] && continue
-        nm --format=posix --extern-only "$build/$room/libdv_${room##*/}.a" \
-            ${planted:+$([[ $room == engine/base ]] && echo "$planted")} 2>/dev/null |
-            awk -v number="$i" -v room="$room" \
-                'NF >= 2 { print number, room, $1, ($2 == "U" ? "U" : "D") }'
+        libraries=("$build/$room/libdv_${room##*/}.a")
+        [ -e "${libraries[0]}" ] || {
+            echo "$i $room - MISSING"
+            continue
+        }
+        [[ -n $planted && $room == engine/base ]] && libraries+=("$planted")
+        nm --format=posix --extern-only "${libraries[@]}" | awk -v number="$i" -v room="$room" \
+            'NF >= 2 { print number, room, $1, ($2 == "U" ? "U" : "D") }'
     done
 }
 
@@ -27,6 +31,7 @@ list_symbols()
 check()
 {
     list_symbols "$1" "$2" | awk '
+        $4 == "MISSING" { print $2 " has no library in this build"; bad = 1 }
         $4 == "D" { if (!($3 in number)) { number[$3] = $1; home[$3] = $2 } }
         $4 == "U" { needs[++count] = $0 }
         END {

@@ -30,7 +30,7 @@ declare -A files=(
     # From a file to a graph: the files it names, the sections, a section's keys, the layers.
     [graph]="runner/experiment/experiment.c frontends/model/model_file.c engine/base/field.c engine/layers/model.c"
     # Lines, of either kind, and what they mean.
-    [csv]="frontends/dataset/csv.c frontends/dataset/json_lines.c frontends/dataset/manifest.c"
+    [csv]="engine/base/csv.c engine/base/json_lines.c frontends/dataset/manifest.c"
     [safetensors]="frontends/model/safetensors_read.c frontends/model/safetensors_format.c"
     # A predictor's and a training's, exported and saved again, and another training's beginning.
     [checkpoint]="frontends/model/checkpoint.c frontends/model/transfer.c"

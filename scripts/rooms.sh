@@ -1,4 +1,4 @@
-# For check_includes.sh and check_links.sh.
+# For check_includes.sh, check_links.sh and cmake/room.cmake.
 #
 # The rooms from the ground up, in the order in which they are linked.
 rooms=(

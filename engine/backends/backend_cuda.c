@@ -274,7 +274,7 @@ static dv_status round_values(dv_context *context, void *into, const void *from,
 /* ---- Recording: a CUDA graph. ThreadLocal: what other threads do to the device meanwhile is
    theirs. ---- */
 
-static dv_status record(dv_context *context)
+static dv_status capture(dv_context *context)
 {
     DV_TRY(enter(context));
     DV_CUDA(cudaStreamBeginCapture(dv_cuda_device_of(context)->stream,
@@ -283,65 +283,65 @@ static dv_status record(dv_context *context)
 }
 
 /* The graph is kept beside what is launched: its nodes can be asked for. */
-typedef struct cuda_recording {
+typedef struct cuda_captured {
     cudaGraph_t graph;
     cudaGraphExec_t executable;
     size_t nodes;
-} cuda_recording;
+} cuda_captured;
 
-static void drop_recording(cuda_recording *recording)
+static void drop_captured(cuda_captured *captured)
 {
-    if (recording->executable != NULL)
-        (void)cudaGraphExecDestroy(recording->executable);
-    if (recording->graph != NULL)
-        (void)cudaGraphDestroy(recording->graph);
-    free(recording);
+    if (captured->executable != NULL)
+        (void)cudaGraphExecDestroy(captured->executable);
+    if (captured->graph != NULL)
+        (void)cudaGraphDestroy(captured->graph);
+    free(captured);
 }
 
-static dv_status finish_recording(dv_context *context, cuda_recording *recording)
+static dv_status finish_capture(dv_context *context, cuda_captured *captured)
 {
-    DV_CUDA(cudaStreamEndCapture(dv_cuda_device_of(context)->stream, &recording->graph));
-    DV_CUDA(cudaGraphGetNodes(recording->graph, NULL, &recording->nodes));
-    DV_CUDA(cudaGraphInstantiate(&recording->executable, recording->graph, 0));
-    dv_log_write(&context->log, DV_LOG_DEBUG, "recorded: %zu nodes", recording->nodes);
+    DV_CUDA(cudaStreamEndCapture(dv_cuda_device_of(context)->stream, &captured->graph));
+    DV_CUDA(cudaGraphGetNodes(captured->graph, NULL, &captured->nodes));
+    DV_CUDA(cudaGraphInstantiate(&captured->executable, captured->graph, 0));
+    dv_log_write(&context->log, DV_LOG_DEBUG, "recorded: %zu nodes", captured->nodes);
     return DV_OK;
 }
 
-static dv_status end_record(dv_context *context, void **out)
+static dv_status end_capture(dv_context *context, void **out)
 {
-    cuda_recording *recording;
+    cuda_captured *captured;
     *out = NULL;
-    DV_TRY(dv_calloc(1, sizeof *recording, &recording));
-    dv_status status = finish_recording(context, recording);
+    DV_TRY(dv_calloc(1, sizeof *captured, &captured));
+    dv_status status = finish_capture(context, captured);
     if (status != DV_OK)
-        drop_recording(recording);
+        drop_captured(captured);
     else
-        *out = recording;
+        *out = captured;
     return status;
 }
 
-static dv_status replay(dv_context *context, void *recording)
+static dv_status replay(dv_context *context, void *captured)
 {
-    const cuda_recording *self = recording;
+    const cuda_captured *self = captured;
     DV_TRY(enter(context));
     DV_CUDA(cudaGraphLaunch(self->executable, dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
-static void release_recording(dv_context *context, void *recording)
+static void release_captured(dv_context *context, void *captured)
 {
-    if (recording != NULL && enter(context) == DV_OK)
-        drop_recording(recording);
+    if (captured != NULL && enter(context) == DV_OK)
+        drop_captured(captured);
 }
 
-static size_t recording_nodes(const void *recording)
+static size_t captured_nodes(const void *captured)
 {
-    return ((const cuda_recording *)recording)->nodes;
+    return ((const cuda_captured *)captured)->nodes;
 }
 
-static dv_status recording_dot(dv_context *context, const void *recording, const char *path)
+static dv_status captured_dot(dv_context *context, const void *captured, const char *path)
 {
-    const cuda_recording *self = recording;
+    const cuda_captured *self = captured;
     DV_TRY(enter(context));
     dv_status status =
         dv_cuda_check((int)cudaGraphDebugDotPrint(self->graph, path, cudaGraphDebugDotFlagsVerbose),
@@ -379,14 +379,14 @@ static const dv_backend backend_cuda = {
     .fill = fill,
     .accumulate = accumulate,
     .round = round_values,
-    .capture = record,
-    .end_capture = end_record,
+    .capture = capture,
+    .end_capture = end_capture,
     .replay = replay,
-    .release_captured = release_recording,
+    .release_captured = release_captured,
     .write_choices = dv_cuda_choices_write,
     .read_choices = dv_cuda_choices_read,
-    .captured_nodes = recording_nodes,
-    .captured_dot = recording_dot,
+    .captured_nodes = captured_nodes,
+    .captured_dot = captured_dot,
 };
 
 DV_API const dv_backend *dv_module_open(const dv_module_host *host);

@@ -89,7 +89,6 @@ static dv_status make_store(dv_clip_source *source, dv_context *context,
                           .augment = *dv_augmenter_tables(source->augmenter)};
     dv_feature_tables tables;
     dv_frontend_tables(frontend, &tables);
-    source->device = dv_device_batches_of(context->backend);
     dv_status status =
         source->device->create(context, &tables, &clips,
                                batch < out->train_count ? batch : out->train_count, &source->store);
@@ -111,7 +110,8 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
         return DV_FAIL(DV_EFORMAT, "there is nothing to train on: no readable clip in the training "
                                    "part of the data");
     DV_TRY(dv_calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
-    if (context != NULL && dv_device_batches_of(context->backend) != NULL)
+    source->device = context != NULL ? dv_device_batches_of(context->backend) : NULL;
+    if (source->device != NULL)
         DV_TRY(make_store(source, context, frontend, batch));
     return dv_batch_create(frontend, source->augmenter, threads, &source->batch);
 }

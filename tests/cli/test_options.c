@@ -309,6 +309,33 @@ static void test_help(void **state)
     free(text);
 }
 
+/* Names and their meanings stand in two columns below the summary; a long meaning goes on in its
+   own column. */
+static void test_help_of_terms(void **state)
+{
+    (void)state;
+    static const char *const terms[] = {"short", "long", NULL};
+    static const char *const meanings[] = {
+        "a few words", "words and words and words and words and words and words and words and "
+                       "more of them"};
+    dv_options of_terms = train;
+    of_terms.terms = terms;
+    of_terms.meanings = meanings;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    dv_options_help(out, &of_terms);
+    fclose(out);
+    assert_contains(text, "Trains a model.\n\n"
+                          "  short       a few words\n"
+                          "  long        words and words and words and words and words and words "
+                          "and words and more\n"
+                          "              of them\n"
+                          "\nOptions:\n");
+    free(text);
+}
+
 /* The reference of a section is itself a configuration that sets all defaults. */
 static void test_section_help(void **state)
 {
@@ -350,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_command_without_tables),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_help_of_terms),
         cmocka_unit_test(test_section_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

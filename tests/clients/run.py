@@ -14,32 +14,36 @@ import sys
 import time
 from dataclasses import dataclass
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SKIPPED = 77
 
 
 @dataclass(frozen=True)
 class Client:
-    """`requirements`: NAME.txt beside this file, with the packages; `programs`: what has to be
-    installed besides; `command`: behind the environment's Python, {build} and {decavox} are
-    filled in."""
+    """`requirements`: a file with its packages; `environment`: the folder that they are installed
+    in; `programs`: what has to be installed besides; `command`: behind the environment's Python,
+    {build} and {decavox} are filled in."""
     name: str
     about: str
     requirements: str
+    environment: str
     seconds: int
     command: tuple
     programs: tuple = ()
 
 
+PEERS = ("benchmarks/peers/requirements.txt", "build/peers")  # as scripts/peers.sh has them
+
 CLIENTS = (
-    Client("chromium", "pages of report, data and compare, opened", "chromium", 300,
+    Client("chromium", "pages of report, data and compare, opened",
+           "tests/clients/chromium.txt", "build/clients/chromium", 300,
            ("tests/clients/chromium.py", "{decavox}"), ("chromium", "chromedriver")),
-    Client("tensorboard", "the epochs of a run, read", "tensorboard", 300,
+    Client("tensorboard", "the epochs of a run, read",
+           "tests/clients/tensorboard.txt", "build/clients/tensorboard", 300,
            ("tests/e2e/test_report.py", "{decavox}", "Events.test_tensorboard_reads_them")),
-    Client("torch", "every model in PyTorch and ONNX Runtime", "torch", 900,
-           ("tests/e2e/test_peers.py", "{build}")),
-    Client("librosa", "features in librosa and torchaudio", "torch", 300,
+    Client("torch", "every model in PyTorch and ONNX Runtime", *PEERS, 900,
+           ("tests/clients/peers.py", "{build}")),
+    Client("librosa", "features in librosa and torchaudio", *PEERS, 300,
            ("benchmarks/peers/features_equal.py", "--build", "{build}")),
 )
 
@@ -57,22 +61,14 @@ def run(command, log, seconds):
             return None
 
 
-def packages(requirements):
-    """The text of a file of requirements, and of those that it names by -r."""
-    with open(requirements, encoding="utf-8") as file:
-        text = file.read()
-    named = [line.split()[1] for line in text.splitlines() if line.startswith("-r ")]
-    folder = os.path.dirname(requirements)
-    return text + "".join(packages(os.path.join(folder, name)) for name in named)
-
-
 def environment(client, log, seconds):
     """The Python of the client's environment, made where it is not there; or None and why."""
-    requirements = os.path.join(HERE, client.requirements + ".txt")
-    folder = os.path.join(ROOT, "build", "clients", client.requirements)
+    requirements = os.path.join(ROOT, client.requirements)
+    folder = os.path.join(ROOT, client.environment)
     python, mark = (os.path.join(folder, *parts) for parts in (("bin", "python"),
                                                                ("installed.txt",)))
-    wanted = packages(requirements)
+    with open(requirements, encoding="utf-8") as file:
+        wanted = file.read()
     if os.path.exists(mark):
         with open(mark, encoding="utf-8") as file:
             if file.read() == wanted:

@@ -467,6 +467,16 @@ class Pages(unittest.TestCase):
         self.assertIn("| `official` | 200 | – | – | – | 98.00 ± 1.00 (3) | – |", text)
         self.assertTrue(text.startswith("Made by `scripts/accuracy_tables.sh --pages`"))
 
+    def test_coarse_and_fine(self):
+        self.write_result("gsc", "mini", [evaluation(190, 10, 1, validation_accuracy=0.9),
+                                          evaluation(180, 20, 2, validation_accuracy=0.8)])
+        self.write_result("gsc_all", "mini", [evaluation(170, 30, 1)])
+        self.write_result("taught", "mini", [evaluation(200, 0, 1)])
+        text = pages.make(self.folder)["README.md"]
+        self.assertIn("| `gsc` | mini | 85.00 | 92.50 ± 3.54 (2) | 85.00 (1) |", text)
+        self.assertIn("| `taught` | mini | – | 100.00 (1) |  |", text)
+        self.assertNotIn("| `gsc` | lightweight |", text)  # is not measured
+
     def test_folds(self):
         crossval = {"folds": [{"fold": "ann"}, {"fold": "bob"}], "runs": [
             {"fold": fold, "seed": seed, "accuracy": right / 100, "correct": right, "count": 100}

@@ -84,12 +84,12 @@ def recorded(arguments, findings):
     models = MODELS[:1] if arguments.quick else MODELS
     cases = [Case(arguments, model, precision, what) for what in ("training", "inference")
              for model in models for precision in PRECISIONS]
-    done = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
         for future in concurrent.futures.as_completed([pool.submit(c.run) for c in cases]):
-            done.append(future.result())
-            tell(done[-1], findings)
-    findings.put(cases=[case.result for case in done])
-    table(done, findings)
+            tell(future.result(), findings)
+    # They were told as they came; what stays is in the order of the cases.
+    findings.put(cases=[case.result for case in cases],
+                 problems=[problem for case in cases for problem in case.problems()])
+    table(cases, findings)
     if os.listdir(folder):
         keep_folder(arguments, findings, folder, "dots")

@@ -1,7 +1,7 @@
 """The models in PyTorch and in ONNX Runtime against decavox: our files loaded by name, logits in
-inference, gradients of training steps. `test_peers.py BUILD`; exit code 77 where there are no peers.
+inference, gradients of training steps. `peers.py BUILD`; exit code 77 where there are no peers.
 
-It is a client (tests/clients): the peers are those of the Python that runs it.
+The peers are those of the Python that runs it.
 """
 import glob
 import os
