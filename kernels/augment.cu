@@ -8,7 +8,17 @@
 struct place {
     dv_cut from;
     dv_augment_draws draws;
+    dv_augment_finish finish;
 };
+
+static __device__ void make_place(const dv_clip_frames &call, place *out)
+{
+    const int64_t number = call.random.place + blockIdx.y;
+    out->from = dv_find_cut(call, number);
+    dv_draw(call, number, &out->draws);
+    dv_augment_make_finish(&call.augment, &out->draws, out->from.rms, out->from.count,
+                           out->from.center, call.length, &out->finish);
+}
 
 static __device__ __forceinline__ float sample_at(const dv_cut &from, int64_t i)
 {
@@ -52,39 +62,19 @@ static __device__ float dry_sample(const dv_clip_frames &call, const place &at, 
     return filtered(from, first, filter);
 }
 
-static __device__ float finished(const dv_clip_frames &call, const place &at, int64_t t,
-                                 float value)
-{
-    const int64_t position = dv_augment_position(&at.draws, at.from.center, call.length, t);
-    const int64_t sample = dv_augment_whole(position);
-    if (at.draws.noise > 0.0F &&
-        (!at.draws.noise_within || (sample >= 0 && sample < at.from.count))) {
-        const float amplitude = __fmul_rn(at.draws.noise, at.from.rms);
-        const float noise = call.augment.noise.samples[at.draws.noise_at + t];
-        value = __fadd_rn(value, __fmul_rn(amplitude, noise));
-    }
-    if (at.draws.clipping > 0.0F) {
-        const float level = __fmul_rn(at.draws.clipping, at.from.rms);
-        value = fminf(fmaxf(value, -level), level);
-    }
-    return __fmul_rn(value, at.draws.gain);
-}
-
 /* A block has DV_THREADS samples of a place's window, or of what `history` lies before it too. */
 __global__ void clip_windows(dv_clip_frames call, int64_t history, bool finish, float *windows)
 {
     DV_SHARED(place, shared, 1);
-    if (threadIdx.x == 0) {
-        shared[0].from = dv_find_cut(call, call.random.place + blockIdx.y);
-        dv_draw(call, call.random.place + blockIdx.y, &shared[0].draws);
-    }
+    if (threadIdx.x == 0)
+        make_place(call, shared);
     __syncthreads();
     const int64_t i = dv_first(), samples = history + call.length;
     if (i >= samples)
         return;
     const float value = dry_sample(call, shared[0], i - history);
     windows[blockIdx.y * samples + i] =
-        finish ? finished(call, shared[0], i - history, value) : value;
+        finish ? dv_augment_finished(&shared[0].finish, (int32_t)i, value) : value;
 }
 
 struct room {
@@ -133,10 +123,8 @@ __global__ void clip_rooms(dv_clip_frames call, int64_t history, const float *dr
 {
     DV_SHARED(place, shared, 1);
     DV_SHARED(room, reflections, 1);
-    if (threadIdx.x == 0) {
-        shared[0].from = dv_find_cut(call, call.random.place + blockIdx.y);
-        dv_draw(call, call.random.place + blockIdx.y, &shared[0].draws);
-    }
+    if (threadIdx.x == 0)
+        make_place(call, shared);
     __syncthreads();
     const bool reflected = shared[0].draws.decay > 0;
     if (reflected)
@@ -148,7 +136,8 @@ __global__ void clip_rooms(dv_clip_frames call, int64_t history, const float *dr
     float value = *from;
     for (int i = 0; reflected && i < DV_REFLECTIONS; i += 8)
         value = __fadd_rn(value, eight_reflections(reflections[0], i, from));
-    windows[blockIdx.y * call.length + t] = finished(call, shared[0], t, value);
+    windows[blockIdx.y * call.length + t] =
+        dv_augment_finished(&shared[0].finish, (int32_t)t, value);
 }
 
 int dv_launch_clip_windows(const dv_clip_frames *call, int64_t history, float *dry, float *windows,

@@ -3,7 +3,10 @@
 #include "frontends/augment/augment_internal.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* clang-format off */
 #define INT(member, fallback, minimum, maximum, help) \
@@ -150,6 +153,7 @@ dv_status dv_augmenter_create(const dv_augment_config *config, const dv_frontend
     *out = NULL;
     DV_TRY(check(config));
     DV_TRY(dv_calloc(1, sizeof *augmenter, &augmenter));
+    augmenter->sample_rate = features->sample_rate;
     augmenter->length = dv_frontend_samples(frontend);
     augmenter->bins = features->n_fft / 2 + 1;
     augmenter->rows = dv_frontend_rows(frontend);
@@ -199,6 +203,46 @@ void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t 
     for (uint32_t block = 0; block < DV_AUGMENT_DRAWN_BLOCKS; block++)
         dv__augment_words(rng, place, block, words[block]);
     dv_augment_make_draws(&augmenter->tables, words, out);
+}
+
+static double decibels(double factor)
+{
+    return 20 * log10(factor);
+}
+
+/* The text is long enough for all that there is to say. */
+__attribute__((format(printf, 2, 3))) static void append(char text[DV_AUGMENT_TEXT_SIZE],
+                                                         const char *format, ...)
+{
+    size_t length = strlen(text);
+    va_list values;
+    va_start(values, format);
+    (void)vsnprintf(text + length, DV_AUGMENT_TEXT_SIZE - length, format, values);
+    va_end(values);
+}
+
+/* The noise's level is told by its RMS in the window, against the clip's. */
+void dv_augment_describe(const dv_augmenter *augmenter, const dv_augment_draws *draws,
+                         char text[DV_AUGMENT_TEXT_SIZE])
+{
+    const dv_augment_tables *tables = &augmenter->tables;
+    double rate = (double)augmenter->sample_rate;
+    text[0] = '\0';
+    append(text, "shift %+.3f s, gain %+.1f dB", (double)draws->shift / rate,
+           decibels((double)draws->gain));
+    if (tables->limits.max_speed > 0)
+        append(text, ", speed %.3f", (double)draws->step / 4294967296.0);
+    if (draws->decay > 0)
+        append(text, ", reverberation %.2f s", (double)draws->decay / rate);
+    if (draws->noise > 0) {
+        const float *noise = tables->noise.samples + draws->noise_at;
+        float rms = dv_augment_rms(noise, augmenter->length);
+        append(text, ", noise %.1f dB below", -decibels((double)(draws->noise * rms)));
+    }
+    if (draws->clipping > 0)
+        append(text, ", clipping %.1f dB above", decibels((double)draws->clipping));
+    if (draws->telephone)
+        append(text, ", telephone (not heard)");
 }
 
 /* ---- Features ---- */

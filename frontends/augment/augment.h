@@ -91,6 +91,12 @@ const dv_augment_tables *dv_augmenter_tables(const dv_augmenter *augmenter);
 void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                      dv_augment_draws *out);
 
+/* What of the draws is heard, in words ("shift +0.012 s, gain -3.0 dB, ..."), and what else is
+   said once for a clip: the telephone. */
+enum { DV_AUGMENT_TEXT_SIZE = 256 };
+void dv_augment_describe(const dv_augmenter *augmenter, const dv_augment_draws *draws,
+                         char text[DV_AUGMENT_TEXT_SIZE]);
+
 /* The RMS that noise and clipping are measured against. samples (count). */
 float dv_augment_rms(const float *samples, int64_t count);
 

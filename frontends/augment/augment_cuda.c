@@ -2,6 +2,8 @@
    there. */
 #include "frontends/augment/augment_cuda.h"
 
+#include "kernels/formulas/augment_math.h"
+
 #include <string.h>
 
 static dv_status allocate(dv_context *context, int64_t count, float **out)
@@ -59,8 +61,7 @@ dv_status dv_device_augment_create(dv_context *context, const dv_augment_tables 
         out->history = limits->most_decay / 2 + 1;
         DV_TRY(allocate(context, part * (out->history + frames->length), &out->dry));
     }
-    if (limits->reverberation > 0 || limits->noise > 0 || limits->clipping > 0 ||
-        limits->max_speed > 0)
+    if (dv_augment_changes_sound(limits))
         DV_TRY(allocate(context, part * frames->length, &out->windows));
     if (limits->equalizer > 0 || limits->telephone > 0)
         DV_TRY(allocate(context, part * bins, &out->gains));

@@ -6,7 +6,7 @@
 
 struct dv_augmenter {
     dv_augment_tables tables; /* of what is owned below */
-    int64_t length, bins, rows, frames;
+    int64_t sample_rate, length, bins, rows, frames;
     int64_t history; /* samples before the window that reflections reach back to */
     float *noise_samples, *noise_factors;
     dv_noise *noises;

@@ -149,30 +149,16 @@ static void reverberate(const reflections *room, const float *dry, int64_t lengt
 
 /* ---- Noise, clipping and gain ---- */
 
+/* The copy of `how` cannot change while the samples are written, so that what it says is decided
+   once for all of them. */
 DV__CLONES
-static void add(const float *restrict noise, float amplitude, int64_t length, float *restrict out)
+static void finish(const dv_augment_finish *how, int64_t length, float *restrict out)
 {
+    const dv_augment_finish all = *how;
+    const int32_t count = (int32_t)length;
 #pragma omp simd
-    for (int64_t t = 0; t < length; t++)
-        out[t] += amplitude * noise[t];
-}
-
-DV__CLONES
-static void cut(float level, int64_t length, float *restrict out)
-{
-#pragma omp simd
-    for (int64_t t = 0; t < length; t++) {
-        float below = out[t] < level ? out[t] : level;
-        out[t] = below > -level ? below : -level;
-    }
-}
-
-DV__CLONES
-static void multiply(float gain, int64_t length, float *restrict out)
-{
-#pragma omp simd
-    for (int64_t t = 0; t < length; t++)
-        out[t] *= gain;
+    for (int32_t t = 0; t < count; t++)
+        out[t] = dv_augment_finished(&all, t, out[t]);
 }
 
 /* The steps follow each other as augment.h says. Without reverberation the clip goes straight into
@@ -181,10 +167,10 @@ void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_
                        const dv_augment_draws *draws, const float *samples, int64_t count,
                        int64_t center, float *window, void *scratch)
 {
-    const dv_augment_tables *tables = &augmenter->tables;
     int64_t length = augmenter->length;
     bool measured = draws->noise > 0 || draws->clipping > 0;
     float rms = measured ? dv_augment_rms(samples, count) : 0;
+    dv_augment_finish rest;
     if (draws->decay > 0) {
         reflections room;
         int64_t history = draws->decay / 2 + 1;
@@ -195,16 +181,8 @@ void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_
     } else {
         make_dry(augmenter, draws, samples, count, center, 0, window);
     }
-    if (draws->noise > 0) {
-        bool within = draws->noise_within;
-        int64_t from = within ? dv_augment_reaches(draws, center, length, 0) : 0;
-        int64_t to = within ? dv_augment_reaches(draws, center, length, count) : length;
-        add(tables->noise.samples + draws->noise_at + from, draws->noise * rms, to - from,
-            window + from);
-    }
-    if (draws->clipping > 0)
-        cut(draws->clipping * rms, length, window);
-    multiply(draws->gain, length, window);
+    dv_augment_make_finish(&augmenter->tables, draws, rms, count, center, length, &rest);
+    finish(&rest, length, window);
 }
 
 /* ---- Spectra ---- */

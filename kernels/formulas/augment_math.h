@@ -217,6 +217,58 @@ static inline DV_HD float dv_augment_reflection_weight(uint32_t bits, int64_t de
     return (bits & 1U) != 0 ? weight : -weight;
 }
 
+/* ---- Finish ---- */
+
+/* What the samples of a window meet once speed, shift and reverberation are done. */
+typedef struct dv_augment_finish {
+    const float *noise;           /* (length): under each sample of the window; NULL: none */
+    float amplitude;              /* of the noise */
+    int32_t noise_from, noise_to; /* the samples that it is added to */
+    float level;                  /* what lies beyond it, on either side, is cut; 0: nothing is */
+    float gain;
+} dv_augment_finish;
+
+/* rms, count, center: of the clip; length: of the window. */
+static inline DV_HD void dv_augment_make_finish(const dv_augment_tables *tables,
+                                                const dv_augment_draws *draws, float rms,
+                                                int64_t count, int64_t center, int64_t length,
+                                                dv_augment_finish *out)
+{
+    out->noise = draws->noise > 0.0F ? tables->noise.samples + draws->noise_at : NULL;
+    out->amplitude = DV_ROUNDED_PRODUCT(draws->noise, rms);
+    out->noise_from = 0;
+    out->noise_to = (int32_t)length;
+    if (draws->noise_within) {
+        out->noise_from = (int32_t)dv_augment_reaches(draws, center, length, 0);
+        out->noise_to = (int32_t)dv_augment_reaches(draws, center, length, count);
+    }
+    out->level = DV_ROUNDED_PRODUCT(draws->clipping, rms);
+    out->gain = draws->gain;
+}
+
+/* Whether the sound of a window is more than a stretch of its clip times a gain. */
+static inline DV_HD bool dv_augment_changes_sound(const dv_augment_limits *limits)
+{
+    return limits->max_speed > 0.0F || limits->reverberation > 0.0F || limits->noise > 0.0F ||
+           limits->clipping > 0.0F;
+}
+
+/* Sample t of the window, which is `value` before. */
+static inline DV_HD float dv_augment_finished(const dv_augment_finish *finish, int32_t t,
+                                              float value)
+{
+    if (finish->noise != NULL) {
+        float noisy =
+            DV_ROUNDED_SUM(value, DV_ROUNDED_PRODUCT(finish->amplitude, finish->noise[t]));
+        value = t >= finish->noise_from && t < finish->noise_to ? noisy : value;
+    }
+    if (finish->level > 0.0F) {
+        float below = value < finish->level ? value : finish->level;
+        value = below > -finish->level ? below : -finish->level;
+    }
+    return DV_ROUNDED_PRODUCT(value, finish->gain);
+}
+
 /* ---- Spectra ---- */
 
 /* The place that bin `bin` of 0 .. last is taken from: factor * bin, as long as neither is above

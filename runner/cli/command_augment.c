@@ -109,36 +109,16 @@ static dv_status load(examples *all)
     return DV_OK;
 }
 
-static double decibels(double factor)
-{
-    return 20 * log10(factor);
-}
-
-/* What was drawn, in a line; `noise`: its RMS in the window against the clip's. */
+/* The file, where its clip comes from, and what was drawn for it, in a line. */
 static void print_draws(const examples *all, const char *path, const dv_clip *clip,
                         const dv_augment_draws *draws)
 {
-    const dv_features_config *features = dv_frontend_config(all->frontend);
-    double rate = (double)features->sample_rate;
+    char text[DV_AUGMENT_TEXT_SIZE];
     printf("%s  from %s", dv_show(path).text, dv_show(clip->path).text);
     if (clip->length > 0)
         printf(" at %.3f s", clip->start);
-    printf(": shift %+.3f s, gain %+.1f dB", (double)draws->shift / rate,
-           decibels((double)draws->gain));
-    if (all->experiment.augment.speed > 1)
-        printf(", speed %.3f", (double)draws->step / 4294967296.0);
-    if (draws->decay > 0)
-        printf(", reverberation %.2f s", (double)draws->decay / rate);
-    if (draws->noise > 0) {
-        const float *noise = dv_augmenter_tables(all->augmenter)->noise.samples + draws->noise_at;
-        float rms = dv_augment_rms(noise, dv_frontend_samples(all->frontend));
-        printf(", noise %.1f dB below", -decibels((double)(draws->noise * rms)));
-    }
-    if (draws->clipping > 0)
-        printf(", clipping %.1f dB above", decibels((double)draws->clipping));
-    if (draws->telephone)
-        printf(", telephone (not heard)");
-    printf("\n");
+    dv_augment_describe(all->augmenter, draws, text);
+    printf(": %s\n", text);
 }
 
 /* Louder than a file can be, it is made as loud as it can. */
