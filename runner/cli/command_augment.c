@@ -39,9 +39,8 @@ static const dv_options options = {
     .operands = "CONFIG",
     .summary =
         "Writes training clips as WAV, changed at random as section `augment` says, to be listened "
-        "to,\nand prints what was drawn for each. Heard are speed, shift, reverberation, noise, "
-        "clipping and\ngain. Not heard is what changes spectra or features later: telephone, "
-        "equalizer, warp, masks,\nmixup.",
+        "to,\nand prints what was drawn for each. Not heard is what changes spectra or features "
+        "later: telephone,\nequalizer, warp, masks, mixup.",
     .least = 1,
     .most = 1,
     .fields = fields,
