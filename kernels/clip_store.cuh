@@ -45,11 +45,12 @@ static __device__ inline void dv_draw(const dv_clip_frames &call, int64_t place,
 {
     uint32_t words[DV_AUGMENT_DRAWN_BLOCKS][4];
     for (int block = 0; block < DV_AUGMENT_DRAWN_BLOCKS; block++) {
-        const dv_philox_words drawn = dv_place_words(call.random, place, block);
+        const dv_philox_words drawn =
+            dv_place_words(call.random, place, (int)dv_augment_drawn_block((uint32_t)block));
         for (int i = 0; i < 4; i++)
             words[block][i] = drawn.word[i];
     }
-    dv_augment_make_draws(&call.augment, words, draws);
+    dv_augment_make_draws(&call.augment, call.length, words, draws);
 }
 
 #endif

@@ -31,6 +31,8 @@ const dv_field dv_augment_fields[] = {
     FLOAT(clipping, "0", 0, 1, "probability that what is too loud is cut off"),
     DV_PAIR(dv_augment_config, clipping_level, "0,12", -60, 100,
             "dB above the clip's RMS at which it is cut, least and most"),
+    FLOAT(gap, "0", 0, 1, "probability that a stretch is missing, as on a bad line"),
+    DV_PAIR(dv_augment_config, gap_time, "20,80", 1, 10000, "ms of such a stretch, least and most"),
     FLOAT(telephone, "0", 0, 1, "probability of a telephone's band, 300 to 3400 Hz"),
     FLOAT(equalizer, "0", 0, 20, "dB, standard deviation of the 7 knots of a random equaliser"),
     FLOAT(warp, "1", 1, 1.5, "largest random factor of frequencies (vocal tract); 1: none"),
@@ -60,6 +62,7 @@ static dv_status check(const dv_augment_config *config)
     DV_TRY(check_range("noise_snr", config->noise_snr));
     DV_TRY(check_range("reverberation_time", config->reverberation_time));
     DV_TRY(check_range("clipping_level", config->clipping_level));
+    DV_TRY(check_range("gap_time", config->gap_time));
     if (config->noise > 0 && config->noise_path[0] == '\0' && config->noise_colors == 0)
         return DV_FAIL(DV_ECONFIG,
                        "augment: noise is %g, but noise_path is empty and "
@@ -104,6 +107,9 @@ static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment
         .clipping = (float)config->clipping,
         .clipping_level = (float)pow(10.0, middle_of(config->clipping_level) / 20),
         .clipping_range = half_range(config->clipping_level),
+        .gap = (float)config->gap,
+        .least_gap = samples_of(config->gap_time[0], rate),
+        .most_gap = samples_of(config->gap_time[1], rate),
         .least_decay = samples_of(config->reverberation_time[0], rate),
         .most_decay = samples_of(config->reverberation_time[1], rate),
         .equalizer = (float)(2 * config->equalizer / decibels_of_two), /* of the power */
@@ -201,8 +207,8 @@ void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t 
 {
     uint32_t words[DV_AUGMENT_DRAWN_BLOCKS][4];
     for (uint32_t block = 0; block < DV_AUGMENT_DRAWN_BLOCKS; block++)
-        dv__augment_words(rng, place, block, words[block]);
-    dv_augment_make_draws(&augmenter->tables, words, out);
+        dv__augment_words(rng, place, dv_augment_drawn_block(block), words[block]);
+    dv_augment_make_draws(&augmenter->tables, augmenter->length, words, out);
 }
 
 static double decibels(double factor)
@@ -241,6 +247,9 @@ void dv_augment_describe(const dv_augmenter *augmenter, const dv_augment_draws *
     }
     if (draws->clipping > 0)
         append(text, ", clipping %.1f dB above", decibels((double)draws->clipping));
+    if (draws->gap > 0)
+        append(text, ", gap %.3f s at %.3f s", (double)draws->gap / rate,
+               (double)draws->gap_at / rate);
     if (draws->telephone)
         append(text, ", telephone (not heard)");
 }

@@ -16,7 +16,9 @@
  *   clipping        as where a microphone is overdriven: what lies beyond a level, on either side,
  *                   is cut to it. The level is above the clip's RMS by a number of decibels uniform
  *                   within clipping_level.
- *   gain            of all this, uniform in decibels within +-gain
+ *   gap             a stretch of all this is missing, as on a bad line: samples from a random one
+ * on are 0, for a time uniform within gap_time gain            of all this, uniform in decibels
+ * within +-gain
  *
  * then, on the power spectra of the frames, bin by bin:
  *
@@ -59,6 +61,8 @@ typedef struct dv_augment_config {
     int64_t reverberation_time[2];            /* ms until 60 dB below, least and most */
     double clipping;                          /* probability */
     int64_t clipping_level[2];                /* dB above the clip's RMS, least and most */
+    double gap;                               /* probability */
+    int64_t gap_time[2];                      /* ms, least and most */
     double telephone;                         /* probability */
     double equalizer;                         /* dB, standard deviation of a knot */
     double warp;                              /* largest factor; 1: none */

@@ -22,11 +22,18 @@
 /* Words of a place, in blocks of four: the index of a block's words is place + block * 2^24. */
 enum {
     DV_AUGMENT_PLACE_BITS = 24,
-    DV_AUGMENT_DRAWN_BLOCKS = 5, /* of dv_augment_draws */
+    DV_AUGMENT_DRAWN_BLOCKS = 6, /* of dv_augment_draws; the last one lies behind all others */
     DV_AUGMENT_MASK_BLOCK = 5,   /* two masks a block: those of rows, then those of frames */
     DV_AUGMENT_REFLECTIONS = 9,  /* the first block of the reflections, four a block */
     DV_AUGMENT_SHARE_BLOCK = 4,  /* its last word is the share of a mixed clip */
 };
+
+/* The number of the block that is drawn as number `drawn` of DV_AUGMENT_DRAWN_BLOCKS. */
+static inline DV_HD uint32_t dv_augment_drawn_block(uint32_t drawn)
+{
+    const uint32_t last = DV_AUGMENT_REFLECTIONS + (DV_REFLECTIONS + 3) / 4;
+    return drawn < DV_AUGMENT_DRAWN_BLOCKS - 1 ? drawn : last;
+}
 
 /* ---- Draws ---- */
 
@@ -129,8 +136,22 @@ static inline DV_HD void dv_augment_draw_room(const dv_augment_limits *limits,
     out->reflected = DV_ROUNDED_PRODUCT(0.5F, dv_augment_gain(words[3], 1.0F));
 }
 
-/* words: the blocks 0 .. DV_AUGMENT_DRAWN_BLOCKS - 1 of a place. */
-static inline DV_HD void dv_augment_make_draws(const dv_augment_tables *tables,
+/* A gap lies in the window as a whole, or fills it. */
+static inline DV_HD void dv_augment_draw_gap(const dv_augment_limits *limits, int64_t length,
+                                             const uint32_t words[4], dv_augment_draws *out)
+{
+    out->gap = out->gap_at = 0;
+    if (!dv_augment_chance(words[0], limits->gap))
+        return;
+    int64_t gap =
+        limits->least_gap + dv_augment_choice(words[1], limits->most_gap - limits->least_gap + 1);
+    gap = gap < length ? gap : length;
+    out->gap = (int32_t)gap;
+    out->gap_at = (int32_t)dv_augment_choice(words[2], length - gap + 1);
+}
+
+/* length: samples of the window; words: the blocks of a place that are drawn. */
+static inline DV_HD void dv_augment_make_draws(const dv_augment_tables *tables, int64_t length,
                                                const uint32_t words[DV_AUGMENT_DRAWN_BLOCKS][4],
                                                dv_augment_draws *out)
 {
@@ -142,6 +163,7 @@ static inline DV_HD void dv_augment_make_draws(const dv_augment_tables *tables,
     out->warp = dv_augment_gain(words[0][3], limits->max_warp);
     dv_augment_draw_noise(tables, words[1], out);
     dv_augment_draw_room(limits, words[2], out);
+    dv_augment_draw_gap(limits, length, words[DV_AUGMENT_DRAWN_BLOCKS - 1], out);
     for (int knot = 0; knot < DV_EQUALIZER_KNOTS; knot++)
         out->knots[knot] =
             DV_ROUNDED_PRODUCT(limits->equalizer, dv_augment_normal(words[3 + knot / 4][knot % 4]));
@@ -225,6 +247,7 @@ typedef struct dv_augment_finish {
     float amplitude;              /* of the noise */
     int32_t noise_from, noise_to; /* the samples that it is added to */
     float level;                  /* what lies beyond it, on either side, is cut; 0: nothing is */
+    int32_t gap_from, gap_to;     /* the samples that are 0 */
     float gain;
 } dv_augment_finish;
 
@@ -243,6 +266,8 @@ static inline DV_HD void dv_augment_make_finish(const dv_augment_tables *tables,
         out->noise_to = (int32_t)dv_augment_reaches(draws, center, length, count);
     }
     out->level = DV_ROUNDED_PRODUCT(draws->clipping, rms);
+    out->gap_from = draws->gap_at;
+    out->gap_to = draws->gap_at + draws->gap;
     out->gain = draws->gain;
 }
 
@@ -250,7 +275,7 @@ static inline DV_HD void dv_augment_make_finish(const dv_augment_tables *tables,
 static inline DV_HD bool dv_augment_changes_sound(const dv_augment_limits *limits)
 {
     return limits->max_speed > 0.0F || limits->reverberation > 0.0F || limits->noise > 0.0F ||
-           limits->clipping > 0.0F;
+           limits->clipping > 0.0F || limits->gap > 0.0F;
 }
 
 /* Sample t of the window, which is `value` before. */
@@ -266,6 +291,7 @@ static inline DV_HD float dv_augment_finished(const dv_augment_finish *finish, i
         float below = value < finish->level ? value : finish->level;
         value = below > -finish->level ? below : -finish->level;
     }
+    value = t >= finish->gap_from && t < finish->gap_to ? 0.0F : value;
     return DV_ROUNDED_PRODUCT(value, finish->gain);
 }
 

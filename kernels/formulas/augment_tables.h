@@ -21,14 +21,15 @@ enum {
 };
 
 typedef struct dv_augment_limits {
-    int64_t max_shift;                               /* samples, either way */
-    float max_gain, max_speed, max_warp;             /* powers of two, either way */
-    int64_t most_step;                               /* the largest factor of speed, times 2^32 */
-    float noise, reverberation, clipping, telephone; /* probabilities */
-    float noise_within;                              /* probability, of noise that is there */
+    int64_t max_shift;                   /* samples, either way */
+    float max_gain, max_speed, max_warp; /* powers of two, either way */
+    int64_t most_step;                   /* the largest factor of speed, times 2^32 */
+    float noise, reverberation, clipping, gap, telephone; /* probabilities */
+    float noise_within;                                   /* probability, of noise that is there */
     float noise_level; /* amplitude against the clip's RMS, in the middle of the range */
     float noise_range; /* powers of two, either way */
     float clipping_level, clipping_range; /* the same of the level above which all is cut */
+    int64_t least_gap, most_gap;          /* samples */
     int64_t least_decay, most_decay;      /* samples in which a reverberation falls by 60 dB */
     float equalizer;                      /* deviation of a knot, powers of two of the power */
     int32_t frequency_masks, frequency_width, time_masks, time_width;
@@ -65,10 +66,11 @@ typedef struct dv_augment_draws {
     float warp;       /* factor of the frequencies */
     float noise;      /* amplitude: its RMS against the clip's, over that of the stretch; 0: none */
     int64_t noise_at; /* sample of the bank */
-    bool noise_within; /* it is heard as long as the clip is, not in all of the window */
-    int64_t decay;     /* samples until 60 dB below; 0: no reverberation */
-    float reflected;   /* amplitude of all reflections against the direct sound */
-    float clipping;    /* the level beyond which all is cut, against the clip's RMS; 0: none */
+    bool noise_within;   /* it is heard as long as the clip is, not in all of the window */
+    int64_t decay;       /* samples until 60 dB below; 0: no reverberation */
+    float reflected;     /* amplitude of all reflections against the direct sound */
+    float clipping;      /* the level beyond which all is cut, against the clip's RMS; 0: none */
+    int32_t gap, gap_at; /* missing samples, and the first of them in the window; 0: none is */
     bool telephone;
     float knots[DV_EQUALIZER_KNOTS]; /* powers of two of the power */
     float share;                     /* of the clip itself where two are mixed */

@@ -30,6 +30,7 @@ static dv_augment_config everything(void)
     config.reverberation = 0.5;
     config.telephone = 0.3;
     config.clipping = 0.25;
+    config.gap = 0.2;
     config.equalizer = 3;
     config.warp = 1.1;
     config.frequency_masks = config.time_masks = 2;
@@ -45,7 +46,7 @@ static void defaults(void **state)
     assert_true(config.gain == 6.0);
     assert_true(config.speed == 1.0 && config.warp == 1.0);
     assert_true(config.noise == 0 && config.reverberation == 0 && config.telephone == 0);
-    assert_true(config.clipping == 0);
+    assert_true(config.clipping == 0 && config.gap == 0);
     assert_true(config.equalizer == 0 && config.mixup == 0);
     assert_true(config.frequency_masks == 0 && config.time_masks == 0);
 }
@@ -94,7 +95,7 @@ static void draws_are_uniform(void **state)
     const dv_augment_config config = everything();
     setup s = open_setup(&config);
     moments shift = {0}, gain = {0}, speed = {0}, warp = {0}, decay = {0}, reflected = {0};
-    moments clipping = {0};
+    moments clipping = {0}, gap = {0};
     int telephones = 0;
     double product = 0;
     for (uint32_t i = 0; i < DRAWS; i++) {
@@ -110,6 +111,9 @@ static void draws_are_uniform(void **state)
         telephones += draws.telephone;
         if (draws.clipping > 0)
             add(&clipping, decibels(draws.clipping));
+        if (draws.gap > 0)
+            add(&gap, (double)draws.gap);
+        assert_true(draws.gap_at >= 0 && draws.gap_at + draws.gap <= 8000);
         product += (double)draws.shift * decibels(draws.gain);
     }
     require_uniform("shift", &shift, -800, 800);
@@ -122,6 +126,8 @@ static void draws_are_uniform(void **state)
     require_share("telephone", telephones, 0.3);
     require_uniform("clipping", &clipping, 0, 12);
     require_share("clipping", clipping.count, 0.25);
+    require_uniform("gap", &gap, 160, 640);
+    require_share("gap", gap.count, 0.2);
     assert_true(fabs(product / DRAWS) < 0.04 * 462.0 * 3.46); /* not correlated */
     close_setup(&s);
 }
@@ -288,7 +294,8 @@ static void nothing_is_drawn_from_nothing(void **state)
         assert_int_equal(draws.step, (int64_t)1 << 32);
         assert_int_equal(draws.decay, 0);
         assert_true(draws.gain == 1.0F && draws.warp == 1.0F && draws.noise == 0 &&
-                    draws.share == 1.0F && !draws.telephone && draws.clipping == 0);
+                    draws.share == 1.0F && !draws.telephone && draws.clipping == 0 &&
+                    draws.gap == 0);
     }
     close_setup(&s);
 }

@@ -338,6 +338,38 @@ static void rooms_remember(void **state)
     end(&b);
 }
 
+/* A stretch of the window is 0, as long as was drawn, and all else is as it is without; one longer
+   than the window fills it. */
+static void gaps_are_silent(void **state)
+{
+    (void)state;
+    bench b = begin();
+    b.config.noise = b.config.gap = 1;
+    b.config.gap_time[0] = 500;
+    b.config.gap_time[1] = 1500;
+    finish(&b, DV_FEATURES_MEL);
+    tone(&b, 300);
+    float *whole = allocated(LENGTH, sizeof *whole);
+    int within = 0, full = 0;
+    for (uint64_t step = 0; step < 50; step++) {
+        dv_rng rng = at_step(step);
+        dv_augment_draws heard;
+        dv_augment_draw(b.augmenter, &rng, 0, &heard);
+        heard.gap = 0;
+        dv_augment_window(b.augmenter, &rng, 0, &heard, b.clip, LONG, LONG / 2, whole, b.scratch);
+        make_window(&b, step);
+        int from = b.draws.gap_at, to = from + b.draws.gap;
+        assert_true(b.draws.gap >= RATE / 2 && from >= 0 && to <= LENGTH);
+        for (int t = 0; t < LENGTH; t++)
+            assert_true(b.window[t] == (t >= from && t < to ? 0.0F : whole[t]));
+        full += b.draws.gap == LENGTH;
+        within += b.draws.gap < LENGTH;
+    }
+    assert_true(full > 10 && within > 10);
+    free(whole);
+    end(&b);
+}
+
 /* What is loud is cut to the level drawn, against the RMS of the whole clip, noise and all, and
    what is not is left alone; the gain comes after it. */
 static void clipping_cuts_what_is_loud(void **state)
@@ -576,6 +608,7 @@ int main(void)
         cmocka_unit_test(rooms_reflect),
         cmocka_unit_test(rooms_remember),
         cmocka_unit_test(clipping_cuts_what_is_loud),
+        cmocka_unit_test(gaps_are_silent),
         cmocka_unit_test(telephones_cut_the_band),
         cmocka_unit_test(equalizers_go_through_their_knots),
         cmocka_unit_test(warps_move_a_tone),

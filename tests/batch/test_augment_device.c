@@ -53,6 +53,13 @@ static void clipping(dv_augment_config *config)
     config->clipping_level[1] = 6;
 }
 
+static void gap(dv_augment_config *config)
+{
+    config->gap = 0.6;
+    config->gap_time[0] = 1;
+    config->gap_time[1] = 400;
+}
+
 static void telephone(dv_augment_config *config)
 {
     config->telephone = 0.5;
@@ -91,6 +98,7 @@ static void everything(dv_augment_config *config)
     noise(config);
     reverberation(config);
     clipping(config);
+    gap(config);
     telephone(config);
     equalizer(config);
     warp(config);
@@ -112,6 +120,7 @@ static const switch_case cases[] = {
     {"noise", noise},
     {"reverberation", reverberation},
     {"clipping", clipping},
+    {"gap", gap},
     {"telephone", telephone},
     {"equalizer", equalizer},
     {"warp", warp},

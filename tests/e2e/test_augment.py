@@ -7,8 +7,8 @@ import wave
 import support
 from support import FAILED, GOOD, USAGE, decavox
 
-EVERYTHING = ("speed=1.15", "noise=0.7", "reverberation=0.5", "clipping=0.5", "telephone=0.3",
-              "equalizer=3", "warp=1.1", "frequency_masks=1", "time_masks=1", "mixup=0.4")
+EVERYTHING = ("speed=1.15", "noise=0.7", "reverberation=0.5", "clipping=0.5", "gap=0.3",
+              "telephone=0.3", "equalizer=3", "warp=1.1", "frequency_masks=1", "time_masks=1", "mixup=0.4")
 
 
 def switches(*settings):
@@ -66,7 +66,7 @@ class Augment(support.Case):
 
     def test_all_of_it(self):
         done, _ = self.examples("all", *switches(*EVERYTHING, "speed=1.5"), count=30)
-        for part in ("speed", "reverberation", "noise", "clipping", "telephone"):
+        for part in ("speed", "reverberation", "noise", "clipping", "gap", "telephone"):
             self.assertIn(part, done.out)
 
     def test_help_names_every_split(self):
