@@ -30,6 +30,13 @@ static __device__ cut find_cut(const dv_clip_frames &call, int64_t place)
     return result;
 }
 
+static __device__ __forceinline__ int mirrored(int t, int count)
+{
+    while (t < 0 || t >= count)
+        t = t < 0 ? -t - 1 : 2 * count - 1 - t;
+    return t;
+}
+
 /* A block has a frame of a clip; the clip's first one writes its target. */
 __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
 {
@@ -43,10 +50,12 @@ __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
         for (int k = (int)threadIdx.x; k < classes; k += (int)blockDim.x)
             targets[(int64_t)blockIdx.y * classes + k] = k == from.label ? from.target : 0.0F;
     }
-    const int first = (int)(blockIdx.x * call.hop) - n_fft / 2;
+    const int first = (int)(blockIdx.x * call.hop) - (int)call.lead;
     float *out = frames + ((int64_t)blockIdx.y * call.frames + blockIdx.x) * n_fft;
     for (int n = (int)threadIdx.x; n < n_fft; n += (int)blockDim.x) {
-        const int t = first + n;
+        int t = first + n;
+        if (call.edges == DV_EDGES_MIRRORED)
+            t = mirrored(t, length);
         const int64_t i = from.start + t;
         float sample = 0.0F;
         if (t >= 0 && t < length && i >= 0 && i < from.count)

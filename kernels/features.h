@@ -39,7 +39,9 @@ typedef struct dv_clip_frames {
     const dv_stored_clip *clips;
     const float *window;        /* (n_fft) */
     int64_t length;             /* samples of the window that is cut out */
-    int64_t frames, n_fft, hop; /* its centred frames, zeros around it */
+    int64_t frames, n_fft, hop; /* its frames; the first one begins `lead` samples before it */
+    int64_t lead;
+    dv_frame_edges edges;
     int64_t classes;
     dv_augment_tables augment;
     dv_random_places random;

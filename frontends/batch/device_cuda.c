@@ -120,7 +120,6 @@ static int64_t levels_of(const dv_clip_store *store)
 static void describe(dv_clip_store *store, const dv_feature_tables *tables,
                      const dv_clip_list *clips, int64_t batch)
 {
-    bool has_bands = tables->kind != DV_FEATURES_SPECTROGRAM;
     int64_t part = PART_POINTS / (tables->frames * tables->n_fft);
     part = part < 1 ? 1 : part;
     part = part < PART_PLACES ? part : PART_PLACES;
@@ -133,10 +132,12 @@ static void describe(dv_clip_store *store, const dv_feature_tables *tables,
                                      .frames = tables->frames,
                                      .n_fft = tables->n_fft,
                                      .hop = tables->hop,
+                                     .lead = tables->lead,
+                                     .edges = tables->edges,
                                      .classes = clips->classes};
     store->levels = (dv_levels){.frames = tables->frames,
                                 .bins = tables->n_fft / 2 + 1,
-                                .bands = has_bands ? tables->bands : 0};
+                                .bands = tables->mel_first != NULL ? tables->bands : 0};
     store->features = (dv_level_features){.bands = levels_of(store),
                                           .rows = tables->rows,
                                           .frames = tables->frames,
@@ -173,13 +174,13 @@ static dv_status make_tables(dv_clip_store *store, const dv_feature_tables *tabl
 {
     int64_t bands = tables->bands;
     DV_TRY(table(store, tables->window, tables->n_fft, sizeof(float), &store->window));
-    if (tables->kind == DV_FEATURES_SPECTROGRAM)
+    if (tables->mel_first == NULL)
         return DV_OK;
     DV_TRY(table(store, tables->mel_first, bands, sizeof(int64_t), &store->first));
     DV_TRY(table(store, tables->mel_start, bands + 1, sizeof(int64_t), &store->start));
     DV_TRY(table(store, tables->mel_weights, tables->mel_start[bands], sizeof(float),
                  &store->weights));
-    if (tables->kind == DV_FEATURES_MFCC)
+    if (tables->dct != NULL)
         DV_TRY(table(store, tables->dct, tables->coefficients * bands, sizeof(float), &store->dct));
     return DV_OK;
 }

@@ -8,7 +8,7 @@ enum { ALIGN_FLOATS = 16 }; /* 64 bytes */
 
 /* The parts of the scratch memory, in floats from its start. */
 typedef struct layout {
-    int64_t padded, padded_size; /* the window with zeros around it */
+    int64_t padded, padded_size; /* the samples of all frames: the window and what is around it */
     int64_t phases;              /* the same as dv_frontend says, (phases, pitch) */
     int64_t work;                /* of the transform */
     int64_t power, other;        /* (bins or levels, the larger, lanes) each: they change places */
@@ -25,9 +25,9 @@ static layout layout_of(const dv_frontend *frontend)
 {
     const dv_features_config *config = &frontend->config;
     int64_t frames = round_up(frontend->frames, DV__LANES);
-    int64_t bands = config->type == DV_FEATURES_MFCC ? frontend->levels * frames : 0;
+    int64_t bands = frontend->dct != NULL ? frontend->levels * frames : 0;
     int64_t most = frontend->bins > frontend->levels ? frontend->bins : frontend->levels;
-    int64_t end = config->n_fft / 2 + frontend->samples;
+    int64_t end = frontend->lead + frontend->samples;
     layout parts = {0};
     /* The lanes past the last frame are transformed too, so their samples must exist. */
     parts.padded_size = (frontend->pitch - 1) * config->hop + frontend->phases;
@@ -222,7 +222,7 @@ static const float *block_power(const dv_frontend *frontend, const layout *parts
         power = other;
         other = unchanged;
     }
-    if (frontend->config.type == DV_FEATURES_SPECTROGRAM)
+    if (frontend->mel.bands == 0)
         return power;
     apply_mel(&frontend->mel, power, other);
     return other;
@@ -233,7 +233,7 @@ static const float *block_power(const dv_frontend *frontend, const layout *parts
 static float decibels(const dv_frontend *frontend, const layout *parts,
                       const dv_spectral_change *change, float *scratch, float *to)
 {
-    const bool mfcc = frontend->config.type == DV_FEATURES_MFCC;
+    const bool mfcc = frontend->dct != NULL;
     float maximum = -100;
     for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
         int64_t left = frontend->frames - first;
@@ -249,29 +249,47 @@ static float decibels(const dv_frontend *frontend, const layout *parts,
     return maximum;
 }
 
+static int64_t mirrored(int64_t t, int64_t count)
+{
+    while (t < 0 || t >= count)
+        t = t < 0 ? -t - 1 : 2 * count - 1 - t;
+    return t;
+}
+
+/* window (samples) -> padded (size), from the first sample of frame 0 on. */
+static void pad(const dv_frontend *frontend, const float *window, int64_t size, float *padded)
+{
+    int64_t lead = frontend->lead, samples = frontend->samples;
+    int64_t from = lead > 0 ? lead : 0, to = lead + samples;
+    memset(padded, 0, (size_t)from * sizeof *padded);
+    memcpy(padded + from, window + (from - lead), (size_t)(to - from) * sizeof *padded);
+    memset(padded + to, 0, (size_t)(size - to) * sizeof *padded);
+    if (frontend->edges == DV_EDGES_ZEROS)
+        return;
+    for (int64_t i = 0; i < from; i++)
+        padded[i] = window[mirrored(i - lead, samples)];
+    for (int64_t i = to; i < size; i++)
+        padded[i] = window[mirrored(i - lead, samples)];
+}
+
 void dv_frontend_compute(const dv_frontend *frontend, const float *window, float *features,
                          void *scratch)
 {
     dv_frontend_compute_changed(frontend, window, NULL, features, scratch);
 }
 
-/* Zeros before and behind the window let frames be centred at its ends. The decibels are written
-   straight into the features, except those of mfcc, which needs them for its DCT. */
+/* The decibels are written straight into the features, except those of mfcc, which needs them for
+   its DCT. */
 void dv_frontend_compute_changed(const dv_frontend *frontend, const float *window,
                                  const dv_spectral_change *change, float *features, void *scratch)
 {
     const dv_features_config *config = &frontend->config;
     layout parts = layout_of(frontend);
     float *work = scratch;
-    float *padded = work + parts.padded;
-    int64_t before = config->n_fft / 2;
-    int64_t after = before + frontend->samples;
-    memset(padded, 0, (size_t)before * sizeof(float));
-    memcpy(padded + before, window, (size_t)frontend->samples * sizeof(float));
-    memset(padded + after, 0, (size_t)(parts.padded_size - after) * sizeof(float));
-    split_phases(frontend, padded, work + parts.phases);
+    pad(frontend, window, parts.padded_size, work + parts.padded);
+    split_phases(frontend, work + parts.padded, work + parts.phases);
 
-    const bool mfcc = config->type == DV_FEATURES_MFCC;
+    const bool mfcc = frontend->dct != NULL;
     float *log_power = mfcc ? work + parts.bands : features;
     float maximum = decibels(frontend, &parts, change, work, log_power);
     if (config->top_db > 0)

@@ -204,6 +204,8 @@ dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out
     frontend->frames = dv__features_frames(config);
     frontend->rows = dv__features_rows(config);
     frontend->bins = config->n_fft / 2 + 1;
+    frontend->lead = config->n_fft / 2;
+    frontend->edges = DV_EDGES_ZEROS;
     frontend->levels = config->type == DV_FEATURES_SPECTROGRAM ? frontend->bins : config->n_mels;
     DV_TRY_GOTO(make_window(frontend));
     DV_TRY_GOTO(make_loads(frontend));
@@ -255,14 +257,15 @@ int64_t dv_frontend_samples(const dv_frontend *frontend)
 void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out)
 {
     const dv_features_config *config = &frontend->config;
-    *out = (dv_feature_tables){.kind = (dv_feature_type)config->type,
-                               .samples = frontend->samples,
+    *out = (dv_feature_tables){.samples = frontend->samples,
                                .frames = frontend->frames,
                                .rows = frontend->rows,
                                .n_fft = config->n_fft,
                                .hop = config->hop,
                                .bands = config->n_mels,
                                .coefficients = config->n_mfcc,
+                               .lead = frontend->lead,
+                               .edges = frontend->edges,
                                .window = frontend->window,
                                .mel_first = frontend->mel.first,
                                .mel_start = frontend->mel.start,

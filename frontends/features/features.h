@@ -84,14 +84,15 @@ int64_t dv_frontend_samples(const dv_frontend *frontend); /* samples in the wind
 
 /* What a front-end computes, with its tables (host memory, read by create alone). */
 typedef struct dv_feature_tables {
-    dv_feature_type kind;
     int64_t samples, frames, rows; /* of a window; features are (rows, frames) */
     int64_t n_fft, hop, bands, coefficients;
+    int64_t lead; /* samples by which the n_fft points of frame 0 begin before the window does */
+    dv_frame_edges edges;
     const float *window;      /* (n_fft): zeros around the Hann window included */
-    const int64_t *mel_first; /* (bands): first bin of a band */
+    const int64_t *mel_first; /* (bands): first bin of a band; NULL: every bin is one */
     const int64_t *mel_start; /* (bands + 1): where its weights begin */
     const float *mel_weights; /* (mel_start[bands]) */
-    const float *dct;         /* (coefficients, bands) */
+    const float *dct;         /* (coefficients, bands); NULL: the bands are the features */
     double top_db;            /* 0: no floor */
     dv_norm_over mean, deviation;
 } dv_feature_tables;

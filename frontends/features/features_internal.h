@@ -60,6 +60,8 @@ struct dv_frontend {
     dv_features_config config;
     int64_t samples, frames, rows, bins;
     int64_t levels; /* rows of decibels: mel bands, which may be more than the bins, or bins */
+    int64_t lead;   /* see dv_feature_tables */
+    dv_frame_edges edges;
     float *window;  /* (n_fft): Hann, centred, zeros around it */
     float *weights; /* (n_fft): window / 2 */
     /* The samples of a window are laid out (phases, pitch). Sample n of frame f is at
@@ -67,8 +69,8 @@ struct dv_frontend {
     int64_t phases, pitch;
     int32_t *offsets; /* (n_fft): of frame 0's samples in there */
     dv__fft fft;
-    dv__mel mel; /* mel, mfcc */
-    float *dct;  /* (n_mfcc, n_mels); mfcc */
+    dv__mel mel; /* no bands: every bin is one */
+    float *dct;  /* (n_mfcc, n_mels); NULL: none */
 };
 
 /* Checks every field against its table and the fields against each other. */

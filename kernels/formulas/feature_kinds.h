@@ -12,4 +12,8 @@ typedef enum dv_feature_type {
  */
 typedef enum dv_norm_over { DV_OVER_NONE, DV_OVER_CLIP, DV_OVER_BAND } dv_norm_over;
 
+/* What frames find outside the window: zeros, or the window mirrored at its ends, as often as it
+   takes (the last sample comes twice). */
+typedef enum dv_frame_edges { DV_EDGES_ZEROS, DV_EDGES_MIRRORED } dv_frame_edges;
+
 #endif

@@ -129,6 +129,7 @@ static void test_frames_are_the_same_bits(void **state)
     dv_clip_frames call = {.length = f->tables.samples,
                            .frames = f->tables.frames,
                            .n_fft = f->tables.n_fft,
+                           .lead = f->tables.lead,
                            .hop = f->tables.hop,
                            .classes = CLASSES,
                            .random = {.use = DV_RNG_AUGMENT, .seed = SEED},

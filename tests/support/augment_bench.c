@@ -9,13 +9,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-void *allocated(size_t count, size_t size)
-{
-    void *memory = calloc(count, size);
-    assert_non_null(memory);
-    return memory;
-}
-
 bench bench_begin(void)
 {
     bench b = {.clip = allocated(LONG, sizeof(float))};

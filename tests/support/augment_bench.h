@@ -33,7 +33,4 @@ dv_rng bench_rng(uint64_t step);
 void bench_window(bench *b, uint64_t step);
 void bench_features(bench *b);
 
-/* Zeros. */
-void *allocated(size_t count, size_t size);
-
 #endif

@@ -16,13 +16,6 @@
    Against the fast form itself both may be off. */
 static const double against_reference = 5e-4, against_fast = 5e-4;
 
-void *allocated(size_t count, size_t size)
-{
-    void *memory = calloc(count, size);
-    assert_non_null(memory);
-    return memory;
-}
-
 dv_features_config defaults(void)
 {
     dv_features_config config;

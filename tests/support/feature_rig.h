@@ -30,8 +30,6 @@ typedef struct rig {
     float *targets; /* (batch, CLASSES) */
 } rig;
 
-void *allocated(size_t count, size_t size);
-
 /* What a test of many configurations can afford. */
 dv_features_config small(int type);
 dv_features_config defaults(void);

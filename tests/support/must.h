@@ -4,7 +4,12 @@
 
 #include "engine/base/status.h"
 
+#include <stddef.h>
+
 /* Fails the test with the message of the status, where that is one. */
 void must(dv_status status);
+
+/* Zeros; the caller frees them. */
+void *allocated(size_t count, size_t size);
 
 #endif
