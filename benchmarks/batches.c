@@ -10,15 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const type_names[] = {"mfcc", "mel", "spectrogram", NULL}; /* dv_feature_type */
-
 const dv_field batches_fields[] = {
     DV_INT(batches_options, batch, "256", 1, 65536, "clips in a batch"),
     DV_INT(batches_options, threads, "1", 0, 1024, "0: as many as there are physical cores"),
     DV_INT(batches_options, report, "1", 1, 1024, "batches to a time, on a GPU"),
     DV_BOOL(batches_options, record, "true", "on a GPU, replay a recorded batch"),
-    DV_ENUM(batches_options, type, "mfcc", type_names, "features"),
+    DV_ENUM(batches_options, type, "mfcc", dv_feature_type_names, "features"),
     DV_BOOL(batches_options, plain, "false", "clips as they are, features as librosa has them"),
     DV_STRING(batches_options, device, "cpu", "cpu, cuda, cuda:N or cudasim"),
     DV_STRING(batches_options, samples, "", "raw floats (batch, 8000); none: noise"),

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const type_names[] = {"mfcc", "mel", "spectrogram", NULL};
+const char *const dv_feature_type_names[] = {"mfcc", "mel", "spectrogram", "fbank", NULL};
 static const char *const placement_names[] = {"energy", "middle", "start", NULL};
 static const char *const level_names[] = {"none", "peak", "rms", NULL};
 static const char *const mel_scale_names[] = {"slaney", "htk", NULL};
@@ -23,20 +23,21 @@ enum { MAX_FRAMES = 65536 };
     DV_ENUM(dv_features_config, member, fallback, choices, help)
 
 const dv_field dv_features_fields[] = {
-    ENUM(type, "mfcc", type_names, "what the model sees: mfcc, mel or spectrogram"),
+    ENUM(type, "mfcc", dv_feature_type_names, "what the model sees: mfcc, mel, spectrogram or fbank"),
     INT(sample_rate, "8000", 1000, 192000, "Hz; clips at other rates are resampled"),
     FLOAT(duration, "1.0", 0.05, 60, "seconds of the window that is looked at"),
     INT(n_fft, "1024", 16, 32768,
         "points of the Fourier transform, a power of two; auto: as the window needs"),
     INT(window, "1024", 2, 32768, "samples of the Hann window, at most n_fft, or a time: 25 ms"),
     INT(hop, "256", 1, 32768, "samples between frames, or a time: 16 ms"),
-    INT(n_mels, "64", 1, 1024, "mel bands (mel, mfcc)"),
+    INT(n_mels, "64", 1, 1024, "mel bands (mel, mfcc, fbank)"),
     INT(n_mfcc, "13", 1, 1024, "cepstral coefficients (mfcc), at most n_mels"),
     FLOAT(fmin, "0", 0, 96000, "Hz, lower end of the mel bands"),
     FLOAT(fmax, "0", 0, 96000, "Hz, upper end of the mel bands; 0: half the sample rate"),
-    ENUM(mel_scale, "slaney", mel_scale_names, "mel scale: slaney or htk"),
+    ENUM(mel_scale, "slaney", mel_scale_names, "mel scale (mel, mfcc): slaney or htk"),
     ENUM(mel_norm, "slaney", mel_norm_names,
-         "height of a triangle: slaney (area 1 over Hz), none (1), sum (weights sum to 1)"),
+         "height of a triangle (mel, mfcc): slaney (area 1 over Hz), none (1), sum (weights sum "
+         "to 1)"),
     FLOAT(top_db, "80", 0, 200, "decibels kept below the clip's maximum; 0: no floor"),
     ENUM(placement, "energy", placement_names,
          "where the window is put: energy (on the word), middle or start of the clip"),
@@ -96,6 +97,7 @@ static dv_status check_mel(const dv_features_config *config)
     return DV_OK;
 }
 
+/* The fields one by one, then against each other. */
 dv_status dv__features_check(const dv_features_config *config)
 {
     for (const dv_field *field = dv_features_fields; field->kind != DV_FIELD_END; field++)
@@ -108,6 +110,10 @@ dv_status dv__features_check(const dv_features_config *config)
             DV_ECONFIG,
             "features: window is %lld, must be at most n_fft (%lld); n_fft: auto makes it fit",
             (long long)config->window, (long long)config->n_fft);
+    if (dv__features_frames(config) < 1)
+        return DV_FAIL(DV_ECONFIG,
+                       "features: hop is %lld, more than %g s hold: there is no frame of fbank",
+                       (long long)config->hop, config->duration);
     if (dv__features_frames(config) > MAX_FRAMES)
         return DV_FAIL(DV_ECONFIG,
                        "features: hop is %lld, which makes %lld frames of %g s, above "
@@ -124,7 +130,17 @@ int64_t dv__features_samples(const dv_features_config *config)
 
 int64_t dv__features_frames(const dv_features_config *config)
 {
+    if (config->type == DV_FEATURES_FBANK)
+        return (dv__features_samples(config) + config->hop / 2) / config->hop;
     return 1 + dv__features_samples(config) / config->hop;
+}
+
+/* The window lies in the middle of the n_fft points. */
+int64_t dv__features_lead(const dv_features_config *config)
+{
+    if (config->type != DV_FEATURES_FBANK)
+        return config->n_fft / 2;
+    return (config->n_fft - config->window) / 2 + config->window / 2 - config->hop / 2;
 }
 
 int64_t dv__features_rows(const dv_features_config *config)
@@ -133,8 +149,10 @@ int64_t dv__features_rows(const dv_features_config *config)
     case DV_FEATURES_MFCC:
         return config->n_mfcc;
     case DV_FEATURES_MEL:
+    case DV_FEATURES_FBANK:
         return config->n_mels;
     case DV_FEATURES_SPECTROGRAM:
+    case DV_FEATURE_TYPES:
         break;
     }
     return config->n_fft / 2 + 1;
@@ -204,8 +222,8 @@ dv_status dv_frontend_create(const dv_features_config *config, dv_frontend **out
     frontend->frames = dv__features_frames(config);
     frontend->rows = dv__features_rows(config);
     frontend->bins = config->n_fft / 2 + 1;
-    frontend->lead = config->n_fft / 2;
-    frontend->edges = DV_EDGES_ZEROS;
+    frontend->lead = dv__features_lead(config);
+    frontend->edges = config->type == DV_FEATURES_FBANK ? DV_EDGES_MIRRORED : DV_EDGES_ZEROS;
     frontend->levels = config->type == DV_FEATURES_SPECTROGRAM ? frontend->bins : config->n_mels;
     DV_TRY_GOTO(make_window(frontend));
     DV_TRY_GOTO(make_loads(frontend));
@@ -254,6 +272,7 @@ int64_t dv_frontend_samples(const dv_frontend *frontend)
     return frontend->samples;
 }
 
+/* All sizes, and the tables, which stay the front-end's. */
 void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out)
 {
     const dv_features_config *config = &frontend->config;

@@ -6,6 +6,11 @@
  *
  * Numerically librosa's (Slaney mel scale and norm, power 2, power_to_db with amin 1e-10, DCT-II
  * ortho) before normalisation.
+ *
+ * The type fbank is Kaldi's (kaldi-native-fbank: snip_edges false, window "hann", no dither, no
+ * pre-emphasis, no DC removal, power), in decibels: frame i has its middle at sample (i + 1/2) hop,
+ * what lies outside the window is the window mirrored at its ends, and triangles are straight over
+ * HTK's mel scale rather than over Hz, 1 high.
  */
 #ifndef DV_FEATURES_H
 #define DV_FEATURES_H
@@ -29,17 +34,20 @@ typedef struct dv_features_config {
     int64_t n_fft;       /* power of two */
     int64_t window;      /* samples of the Hann window, <= n_fft, centred in it */
     int64_t hop;         /* samples between frames */
-    int64_t n_mels;      /* mel, mfcc */
+    int64_t n_mels;      /* mel, mfcc, fbank */
     int64_t n_mfcc;      /* mfcc, <= n_mels */
     double fmin, fmax;   /* Hz; fmax 0: sample_rate / 2 */
-    int mel_scale;       /* dv_mel_scale */
-    int mel_norm;        /* dv_mel_norm; SUM: each triangle's weights sum to 1 */
+    int mel_scale;       /* mel, mfcc: dv_mel_scale */
+    int mel_norm;        /* mel, mfcc: dv_mel_norm; SUM: each triangle's weights sum to 1 */
     double top_db;       /* decibels kept below the clip's maximum; 0: no floor */
     int placement;       /* dv_placement */
     int level;           /* dv_level */
     int mean;            /* dv_norm_over, subtracted */
     int deviation;       /* dv_norm_over, divided by (+ 0.01) */
 } dv_features_config;
+
+/* "mfcc", ..., ended by NULL. */
+extern const char *const dv_feature_type_names[];
 
 /* The field table: section `features` of the configuration. */
 extern const dv_field dv_features_fields[];

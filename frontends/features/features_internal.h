@@ -81,6 +81,9 @@ int64_t dv__features_samples(const dv_features_config *config);
 int64_t dv__features_frames(const dv_features_config *config);
 int64_t dv__features_rows(const dv_features_config *config);
 
+/* As dv_feature_tables has it. */
+int64_t dv__features_lead(const dv_features_config *config);
+
 /* The upper end of the mel filters in Hz. */
 double dv__features_fmax(const dv_features_config *config);
 

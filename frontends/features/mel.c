@@ -1,7 +1,8 @@
 /*
  * Triangular mel filters. The scales are those of Slaney's Auditory Toolbox (linear below 1 kHz,
  * 200/3 Hz a step; logarithmic above, 27 steps for a factor of 6.4) and of HTK
- * (2595 log10(1 + f / 700)).
+ * (2595 log10(1 + f / 700)). The triangles are straight over Hz; those of fbank are straight over
+ * HTK's scale.
  */
 #include "frontends/features/features_internal.h"
 
@@ -36,24 +37,36 @@ static double hz_from_mel(int scale, double mel)
     return slaney_knee * exp((mel - knee) * slaney_log_step());
 }
 
-/* Corner number `index` of n_mels + 2, evenly spaced in mel from fmin to fmax. */
+static int scale_of(const dv_features_config *config)
+{
+    return config->type == DV_FEATURES_FBANK ? DV_MEL_HTK : config->mel_scale;
+}
+
+/* Where a frequency lies on the axis over which triangles are straight: mel for fbank, else Hz. */
+static double axis_from_hz(const dv_features_config *config, double hz)
+{
+    return config->type == DV_FEATURES_FBANK ? mel_from_hz(DV_MEL_HTK, hz) : hz;
+}
+
+/* Corner number `index` of n_mels + 2, evenly spaced in mel from fmin to fmax; Hz. */
 static double corner(const dv_features_config *config, int64_t index)
 {
-    double low = mel_from_hz(config->mel_scale, config->fmin);
-    double high = mel_from_hz(config->mel_scale, dv__features_fmax(config));
+    double low = mel_from_hz(scale_of(config), config->fmin);
+    double high = mel_from_hz(scale_of(config), dv__features_fmax(config));
     double step = (high - low) / (double)(config->n_mels + 1);
-    return hz_from_mel(config->mel_scale, low + step * (double)index);
+    return hz_from_mel(scale_of(config), low + step * (double)index);
 }
 
 /* The weights of one triangle over all bins, before their norm. Returns how many are positive. */
 static int64_t triangle(const dv_features_config *config, const double corners[3], double *row)
 {
     int64_t positive = 0;
+    double left = axis_from_hz(config, corners[0]), middle = axis_from_hz(config, corners[1]);
+    double right = axis_from_hz(config, corners[2]);
     for (int64_t bin = 0; bin <= config->n_fft / 2; bin++) {
         double hz = (double)bin * (double)config->sample_rate / (double)config->n_fft;
-        double rising = (hz - corners[0]) / (corners[1] - corners[0]);
-        double falling = (corners[2] - hz) / (corners[2] - corners[1]);
-        row[bin] = fmax(0.0, fmin(rising, falling));
+        double at = axis_from_hz(config, hz);
+        row[bin] = fmax(0.0, fmin((at - left) / (middle - left), (right - at) / (right - middle)));
         positive += row[bin] > 0;
     }
     return positive;
@@ -62,10 +75,10 @@ static int64_t triangle(const dv_features_config *config, const double corners[3
 static double norm_factor(const dv_features_config *config, const double corners[3],
                           const double *row)
 {
+    if (config->mel_norm == DV_MEL_NORM_NONE || config->type == DV_FEATURES_FBANK)
+        return 1.0;
     if (config->mel_norm == DV_MEL_NORM_SLANEY)
         return 2.0 / (corners[2] - corners[0]);
-    if (config->mel_norm == DV_MEL_NORM_NONE)
-        return 1.0;
     double sum = 0;
     for (int64_t bin = 0; bin <= config->n_fft / 2; bin++)
         sum += row[bin];

@@ -5,6 +5,7 @@
 #include "frontends/features/features_internal.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static double pi(void)
@@ -12,13 +13,29 @@ static double pi(void)
     return acos(-1.0);
 }
 
-/* Sample t of the window's frame `frame`, point n: centred frames, zeros outside, Hann. */
+static bool is_kaldi(const dv_features_config *config)
+{
+    return config->type == DV_FEATURES_FBANK;
+}
+
+/* The window mirrored at its ends, as often as it takes: period 2 count. */
+static int64_t mirrored(int64_t t, int64_t count)
+{
+    int64_t phase = (t % (2 * count) + 2 * count) % (2 * count);
+    return phase < count ? phase : 2 * count - 1 - phase;
+}
+
+/* Point n of the window's frame `frame`, times Hann: centred frames with zeros outside, or Kaldi's
+   at half hops with the window mirrored. */
 static double windowed(const dv_features_config *config, const float *window, int64_t frame,
                        int64_t n)
 {
-    int64_t t = frame * config->hop + n - config->n_fft / 2;
+    int64_t samples = dv__features_samples(config);
     int64_t i = n - (config->n_fft - config->window) / 2;
-    if (i < 0 || i >= config->window || t < 0 || t >= dv__features_samples(config))
+    int64_t t = frame * config->hop + n - config->n_fft / 2;
+    if (is_kaldi(config))
+        t = mirrored(frame * config->hop + config->hop / 2 - config->window / 2 + i, samples);
+    if (i < 0 || i >= config->window || t < 0 || t >= samples)
         return 0;
     double hann = 0.5 * (1 - cos(2 * pi() * (double)i / (double)config->window));
     return hann * (double)window[t];
@@ -71,14 +88,14 @@ fail:
 
 static double mels(const dv_features_config *config, double hz)
 {
-    if (config->mel_scale == DV_MEL_HTK)
+    if (config->mel_scale == DV_MEL_HTK || is_kaldi(config))
         return 2595 * log10(1 + hz / 700);
     return hz < 1000 ? 3 * hz / 200 : 15 + 27 * log(hz / 1000) / log(6.4);
 }
 
 static double hertz(const dv_features_config *config, double mel)
 {
-    if (config->mel_scale == DV_MEL_HTK)
+    if (config->mel_scale == DV_MEL_HTK || is_kaldi(config))
         return 700 * (pow(10, mel / 2595) - 1);
     return mel < 15 ? 200 * mel / 3 : 1000 * pow(6.4, (mel - 15) / 27);
 }
@@ -90,16 +107,21 @@ static double band_edge(const dv_features_config *config, int64_t index)
     return hertz(config, (1 - share) * mels(config, config->fmin) + share * mels(config, top));
 }
 
-/* The height of band `band` at point `bin`, before its norm. */
+/* The height of band `band` at point `bin`, before its norm: straight over Hz, or, Kaldi's, over
+   mel. */
 static double height(const dv_features_config *config, int64_t band, int64_t bin)
 {
-    double hz = (double)(bin * config->sample_rate) / (double)config->n_fft;
-    double left = band_edge(config, band);
-    double middle = band_edge(config, band + 1);
-    double right = band_edge(config, band + 2);
-    if (hz <= left || hz >= right)
+    double edges[3], at = (double)(bin * config->sample_rate) / (double)config->n_fft;
+    for (int64_t i = 0; i < 3; i++)
+        edges[i] = band_edge(config, band + i);
+    for (int64_t i = 0; is_kaldi(config) && i < 3; i++)
+        edges[i] = mels(config, edges[i]);
+    if (is_kaldi(config))
+        at = mels(config, at);
+    if (at <= edges[0] || at >= edges[2])
         return 0;
-    return hz < middle ? (hz - left) / (middle - left) : (right - hz) / (right - middle);
+    return at < edges[1] ? (at - edges[0]) / (edges[1] - edges[0])
+                         : (edges[2] - at) / (edges[2] - edges[1]);
 }
 
 /* weights (bins) of one band */
@@ -111,9 +133,9 @@ static void band_weights(const dv_features_config *config, int64_t band, double 
         sum += weights[bin];
     }
     double divisor = 1;
-    if (config->mel_norm == DV_MEL_NORM_SUM && sum > 0)
+    if (config->mel_norm == DV_MEL_NORM_SUM && sum > 0 && !is_kaldi(config))
         divisor = sum;
-    if (config->mel_norm == DV_MEL_NORM_SLANEY)
+    if (config->mel_norm == DV_MEL_NORM_SLANEY && !is_kaldi(config))
         divisor = 0.5 * (band_edge(config, band + 2) - band_edge(config, band));
     for (int64_t bin = 0; bin <= config->n_fft / 2; bin++)
         weights[bin] /= divisor;

@@ -5,7 +5,9 @@
 typedef enum dv_feature_type {
     DV_FEATURES_MFCC,
     DV_FEATURES_MEL,
-    DV_FEATURES_SPECTROGRAM
+    DV_FEATURES_SPECTROGRAM,
+    DV_FEATURES_FBANK,
+    DV_FEATURE_TYPES /* how many there are */
 } dv_feature_type;
 
 /* What a mean or a deviation is taken over: nothing, all values of a clip, or each row by itself.

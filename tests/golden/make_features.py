@@ -1,11 +1,14 @@
-"""Makes features.txt, the golden vectors of tests/features/test_features.c, with librosa in double.
+"""Makes features.txt, the golden vectors of tests/features/test_features.c, with librosa in double,
+those of fbank with kaldi-native-fbank, in float.
 
     python tests/golden/make_features.py > tests/golden/features.txt
 
 The signals are made by the same formulas in C (make_signal in tests/features/test_features.c).
 """
+import importlib.metadata
 import sys
 
+import kaldi_native_fbank
 import librosa
 import numpy as np
 
@@ -13,6 +16,8 @@ BASE = dict(rate=8000, samples=8000, n_fft=1024, window=1024, hop=256, n_mels=64
             fmin=0, fmax=0, scale="slaney", norm="slaney", top_db=80)
 RECIPE = dict(n_fft=512, window=400, hop=250, n_mels=40, fmin=60, fmax=3900, norm="sum", top_db=40)
 HTK = dict(scale="htk", norm="none")
+KALDI = dict(n_fft=256, window=200, hop=80, n_mels=40, fmin=20)
+CED = dict(rate=16000, samples=16000, n_fft=512, window=512, hop=160, n_mels=64, top_db=120)
 WIDE = dict(rate=16000, samples=16000, n_fft=1024, window=640, hop=320, n_mels=80, n_mfcc=20)
 
 # signal, type, every how many rows are stored, what differs from BASE
@@ -43,6 +48,13 @@ CASES = [
     ("chirp", "mfcc", 1, WIDE),
     ("short", "mel", 9, WIDE),
     ("square", "spectrogram", 32, WIDE),
+    ("silence", "fbank", 20, KALDI),
+    ("square", "fbank", 6, KALDI),
+    ("click", "fbank", 9, dict(KALDI, fmax=3900)),
+    ("chirp", "fbank", 6, KALDI),
+    ("chirp", "fbank", 6, dict(KALDI, samples=4001, hop=120, top_db=40)),
+    ("short", "fbank", 9, CED),
+    ("chirp", "fbank", 9, CED),
 ]
 
 
@@ -71,8 +83,26 @@ def signal(name, rate, count):
     return x.astype(np.float32).astype(np.float64)
 
 
+def kaldi(y, c):
+    """Energies in mel bands (n_mels, frames)."""
+    options = kaldi_native_fbank.FbankOptions()
+    frame, mel = options.frame_opts, options.mel_opts
+    frame.samp_freq, frame.snip_edges, frame.window_type = c["rate"], False, "hann"
+    frame.dither, frame.preemph_coeff, frame.remove_dc_offset = 0, 0, False
+    frame.frame_length_ms = c["window"] * 1000 / c["rate"]
+    frame.frame_shift_ms = c["hop"] * 1000 / c["rate"]
+    mel.num_bins, mel.low_freq, mel.high_freq = c["n_mels"], c["fmin"], c["fmax"]
+    options.use_log_fbank = options.use_energy = False
+    stream = kaldi_native_fbank.OnlineFbank(options)
+    stream.accept_waveform(c["rate"], y.astype(np.float32).tolist())
+    stream.input_finished()
+    return np.array([stream.get_frame(i) for i in range(stream.num_frames_ready)]).T
+
+
 def features(name, kind, c):
     y = signal(name, c["rate"], c["samples"])
+    if kind == "fbank":
+        return librosa.power_to_db(kaldi(y, c), ref=1.0, amin=1e-10, top_db=c["top_db"] or None)
     power = np.abs(librosa.stft(y, n_fft=c["n_fft"], hop_length=c["hop"], win_length=c["window"],
                                 window="hann", center=True, pad_mode="constant")) ** 2
     if kind != "spectrogram":
@@ -88,8 +118,10 @@ def features(name, kind, c):
 
 def main():
     out = sys.stdout
-    out.write("# tests/golden/make_features.py; Python %s, librosa %s, numpy %s\n" % (
-        sys.version.split()[0], librosa.__version__, np.__version__))
+    out.write("# tests/golden/make_features.py; Python %s, librosa %s, numpy %s, "
+              "kaldi-native-fbank %s\n" % (
+                  sys.version.split()[0], librosa.__version__, np.__version__,
+                  importlib.metadata.version("kaldi-native-fbank")))
     for name, kind, step, changes in CASES:
         c = dict(BASE, **changes)
         values = features(name, kind, c)
