@@ -18,6 +18,7 @@ import accuracy_protocols as protocols
 import accuracy_results as results
 import accuracy_runs as lab
 import accuracy_ship as shipping
+import accuracy_speed as speed
 import accuracy_tables
 
 SCRIPT = os.path.join(support.ROOT, "scripts", "accuracy_tables.sh")
@@ -475,7 +476,30 @@ class Pages(unittest.TestCase):
         text = pages.make(self.folder)["README.md"]
         self.assertIn("| `gsc` | mini | 85.00 | 92.50 ± 3.54 (2) | 85.00 (1) |", text)
         self.assertIn("| `taught` | mini | – | 100.00 (1) |  |", text)
+        results.write_json(os.path.join(self.folder, "results", "speed.json"), {
+            "machine": "a machine", "models": {"mini": {"mflops": 0.9, "latency_p50_us": 9.6}}})
+        text = pages.make(self.folder)["README.md"]
+        self.assertIn("| 92.50 ± 3.54 (2) | 85.00 (1) | 0.5 | 10 |", text)
+        self.assertIn("one thread of a machine", text)
         self.assertNotIn("| `gsc` | lightweight |", text)  # is not measured
+
+    def test_speed_is_of_every_form_on_an_idle_machine(self):
+        def compare(*arguments):
+            paths = [path for path in arguments if path.startswith("configs/")]
+            models = [{"path": path, "busy": path in busy, "parameters": 1, "mflops": 2,
+                       "latency_p50_us": 3, "latency_p99_us": 4, "measured": "now"}
+                      for path in paths]
+            results.write_text(arguments[-1], json.dumps({"version": "0", "machine": "a machine",
+                                                          "models": models}))
+
+        busy = []
+        program = mock.Mock(ask=compare)
+        speed.measure(program, self.folder)
+        self.assertEqual(set(speed.read(self.folder)["models"]), set(protocols.GENERALS))
+        self.assertEqual(results.read_results(os.path.join(self.folder, "results")), {})
+        busy = ["configs/general_mini.yaml"]
+        with self.assertRaisesRegex(lab.Failed, "busy while mini"):
+            speed.measure(program, self.folder)
 
     def test_folds(self):
         crossval = {"folds": [{"fold": "ann"}, {"fold": "bob"}], "runs": [

@@ -5,6 +5,7 @@ import statistics
 
 import accuracy_protocols as protocols
 import accuracy_results as results
+import accuracy_speed as speed
 
 MADE_BY = "Made by `scripts/accuracy_tables.sh --pages` from {}; do not edit."
 NONE = "–"
@@ -61,7 +62,16 @@ def accuracy_table(measured):
     return table(["protocol", "clips", *protocols.FORMS], rows)
 
 
-def general_table(measured):
+def cost(model, quick):
+    """Millions of multiply-adds, and microseconds of a forward pass, where that was measured; a
+    taught model costs the same."""
+    if quick is None:
+        return []
+    one = quick["models"][model]
+    return [f"{one['mflops'] / 2:.1f}", f"{one['latency_p50_us']:.0f}"]
+
+
+def general_table(measured, quick):
     """Coarse and fine frames, and what a teacher adds, side by side: the clips of gsc."""
     rows = []
     for name in (protocols.GENERAL_PROTOCOL, "untaught", "taught"):
@@ -73,8 +83,11 @@ def general_table(measured):
                       if "validation_accuracy" in run]
             every = measured.get(("gsc_all", model)) if name == protocols.GENERAL_PROTOCOL else None
             rows.append([f"`{name}`", model, percent(statistics.fmean(chosen)) if chosen else NONE,
-                         spread(result["summary"]), spread(every["summary"]) if every else ""])
-    return table(["protocol", "model", "validation", "test", "`gsc_all`"], rows) if rows else ""
+                         spread(result["summary"]), spread(every["summary"]) if every else "",
+                         *cost(model, quick)])
+    costs = ["10^6 multiply-adds", "p50, µs"] if quick else []
+    return table(["protocol", "model", "validation", "test", "`gsc_all`", *costs],
+                 rows) if rows else ""
 
 
 def fold_table(measured):
@@ -118,8 +131,10 @@ def legend():
     return "\n".join(lines) + "\n"
 
 
-def readme(measured, cards):
-    folds, general = fold_table(measured), general_table(measured)
+def readme(measured, cards, quick):
+    folds, general = fold_table(measured), general_table(measured, quick)
+    machine = (f" p50: of a forward pass of one clip on one thread of {quick['machine']}, all "
+               "measured one after the other." if quick else "")
     return "\n".join([
         source_line(measured), "\n# Trained models\n", shipped_table(cards),
         "\n## Accuracy by protocol\n",
@@ -132,7 +147,7 @@ def readme(measured, cards):
         *(["\nBy speaker left out:\n", folds] if folds else []),
         *(["\n## General models: coarse and fine frames, and teachers\n",
            "`NAME_fine` hears 81 frames of a second, `NAME` 33. The speakers of the validation "
-           "part chose the epoch.\n", general] if general else []),
+           f"part chose the epoch.{machine}\n", general] if general else []),
         "\n## In noise\n",
         f"The same clips with recorded noise ({', '.join(protocols.NOISES)}) at a ratio of the "
         "clip's mean power to the noise's; no training has heard these noises.\n",
@@ -258,7 +273,7 @@ def make(folder):
     order = {p.name: i for i, p in enumerate(protocols.PROTOCOLS)}
     measured = dict(sorted(measured.items(), key=lambda item: (order.get(item[0][0], 99),
                                                                item[0][1])))
-    pages = {"README.md": readme(measured, cards)}
+    pages = {"README.md": readme(measured, cards, speed.read(folder))}
     for card in cards:
         pages[f"{card['name']}.md"] = card_page(card, measured)
     return pages

@@ -7,6 +7,8 @@ checkpoints/results/PROTOCOL-MODEL.json holds one protocol, one model and all it
     runs                               for each seed: figures, and folds or noise where there are
     pooled                             figures of a cross-validation's answers, all together
     summary                            over the seeds
+
+speed.json beside them is of accuracy_speed.py.
 """
 import json
 import math
@@ -173,7 +175,7 @@ def read_results(folder):
     results = {}
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for name in names:
-        if name.endswith(".json"):
+        if name.endswith(".json") and "-" in name:
             value = read_json(os.path.join(folder, name))
             results[value["protocol"], value["model"]] = value
     return results

@@ -17,6 +17,7 @@ import accuracy_protocols as protocols
 import accuracy_results as results
 import accuracy_ship as shipping
 import accuracy_smoke as smoke
+import accuracy_speed as speed
 from accuracy_runs import ROOT, Changed, Failed, Lab, Skipped, short
 
 
@@ -38,6 +39,9 @@ def options():
                         "there are, shared among the jobs")
     parser.add_argument("--ship", action="store_true",
                         help="export the general models, with their cards")
+    parser.add_argument("--speed", action="store_true",
+                        help="only measure work and latency of the general models' forms; the "
+                        "machine has to be idle")
     parser.add_argument("--smoke", action="store_true",
                         help="everything with tiny trainings: figures mean nothing")
     parser.add_argument("--collect", action="store_true",
@@ -179,7 +183,9 @@ def main():
         for problem in problems:
             print(f"accuracy_tables: {problem}", file=sys.stderr)
         return 1 if problems else 0
-    if chosen.pages:
+    if chosen.speed:
+        speed.measure(set_up(chosen), folder)
+    if chosen.speed or chosen.pages:
         pages.write(folder)
         return 0
     return measure(chosen)

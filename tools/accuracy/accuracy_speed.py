@@ -1,0 +1,40 @@
+"""Work and latency of the general models' forms, measured side by side on this machine, for the
+table of coarse and fine frames: checkpoints/results/speed.json, which decavox compare fills."""
+import json
+import os
+import tempfile
+
+import accuracy_protocols as protocols
+import accuracy_results as results
+from accuracy_runs import Failed
+
+GENERAL = protocols.named(protocols.GENERAL_PROTOCOL)
+NAME = "speed.json"
+KEPT = ("parameters", "mflops", "latency_p50_us", "latency_p99_us", "measured")
+
+
+def measure(lab, folder):
+    """Every form with one thread; Failed where the machine was busy meanwhile."""
+    configs = {model: protocols.fill([GENERAL.config], {"model": model})[0]
+               for model in GENERAL.models}
+    with tempfile.TemporaryDirectory() as scratch:
+        out = os.path.join(scratch, "speed.json")
+        lab.ask("compare", *configs.values(), "--device", "cpu", "--threads", "1", "--fresh",
+                "--format", "json", "--out", out)
+        with open(out, encoding="utf-8") as file:
+            compared = json.load(file)
+    by_path = {one["path"]: one for one in compared["models"]}
+    busy = [model for model, path in configs.items() if by_path[path]["busy"]]
+    if busy:
+        raise Failed(f"the machine was busy while {', '.join(busy)} were measured")
+    results.write_json(os.path.join(folder, "results", NAME), {
+        "command": "decavox compare configs/general_*.yaml --threads 1",
+        "version": compared["version"], "machine": compared["machine"],
+        "models": {model: {key: by_path[path][key] for key in KEPT}
+                   for model, path in configs.items()}})
+
+
+def read(folder):
+    """What was measured last; None where nothing was."""
+    path = os.path.join(folder, "results", NAME)
+    return results.read_json(path) if os.path.exists(path) else None
