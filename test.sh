@@ -38,6 +38,7 @@ cmake --build --preset asan
 cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF -D DV_BENCHMARKS=ON \
     >/dev/null
 cmake --build build/test-release
+export DECAVOX_RELEASE_BUILD=$PWD/build/test-release # the README's commands are run with it
 
 export UBSAN_OPTIONS=print_stacktrace=1
 passed=true

@@ -2,6 +2,9 @@
 
     test_readme.py BINARY BUILD
 
+What is installed is BUILD, or, as users have it, the release build that $DECAVOX_RELEASE_BUILD
+names.
+
 A command is a line of a code block or a piece of code in the text that begins with `decavox`, a
 script or a tool, and a switch is a piece that begins with `--`. RUNS says by which commands each is
 run: `{}` stands for the README's text with the words of WORDS replaced. NOT_RUN says why one is
@@ -257,5 +260,6 @@ class Readme(support.Case):
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(f"usage: {sys.argv[0]} BINARY BUILD [unittest options]")
-    BUILD = os.path.abspath(sys.argv.pop(2))
+    BUILD = os.path.abspath(os.environ.get("DECAVOX_RELEASE_BUILD") or sys.argv[2])
+    del sys.argv[2]
     support.main()
