@@ -2,7 +2,7 @@
 #include "benchmarks/model_ops.h"
 #include "engine/ops/ops.h"
 
-#include "engine/layers/model.h"
+#include "engine/layers/network.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,21 +127,19 @@ static dv_status add_model(const bench *b, const char *name, int64_t batch, mode
 {
     dv_status status;
     dv_tree *model = NULL;
-    dv_params *params = NULL;
-    dv_graph *graph = NULL;
-    int input, logits;
+    dv_network network = {0};
+    dv_network_options options = {
+        .batch = batch, .rows = ROWS, .frames = FRAMES, .classes = CLASSES};
     DV_TRY_GOTO(bench_model(b, name, &model));
-    DV_TRY_GOTO(dv_params_create(b->context, &params));
-    DV_TRY_GOTO(dv_graph_create(params, &graph));
-    DV_TRY_GOTO(dv_graph_input(graph, "features", (dv_shape){batch, ROWS, FRAMES, 1}, &input));
-    DV_TRY_GOTO(dv_model_build(graph, model, input, CLASSES, &logits));
+    options.model = model;
+    DV_TRY_GOTO(dv_network_build(b->context, &options, &network));
+    const dv_graph *graph = network.graph;
     for (int i = 0; i < graph->count; i++) {
         if (graph->nodes[i].op != &dv_op_input)
             DV_TRY_GOTO(add_node(ops, name, graph, &graph->nodes[i]));
     }
 fail:
-    dv_graph_free(graph);
-    dv_params_free(params);
+    dv_network_free(&network);
     dv_tree_free(model);
     return status;
 }

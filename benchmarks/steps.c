@@ -196,10 +196,7 @@ void steps_close(steps *s)
         return;
     steps_listener_free(s->listener);
     dv_trainer_free(s->trainer);
-    dv_plan_free(s->plan);
-    dv_graph_free(s->graph);
-    if (s->trainer == NULL)
-        dv_params_free(s->params);
+    dv_network_free(&s->network);
     if (s->recording != NULL)
         s->context->backend->release_captured(s->context, s->recording);
     if (s->resident_features != NULL)
@@ -242,13 +239,13 @@ int64_t steps_parameters(const steps *s)
 
 int64_t steps_macs(const steps *s)
 {
-    return dv_graph_macs(s->trainer != NULL ? dv_trainer_graph(s->trainer) : s->graph);
+    return dv_graph_macs(s->trainer != NULL ? dv_trainer_graph(s->trainer) : s->network.graph);
 }
 
 size_t steps_arena(const steps *s)
 {
     return s->trainer != NULL ? dv_trainer_memory(s->trainer).arena
-                              : dv_plan_memory_use(s->plan).arena;
+                              : dv_plan_memory_use(s->network.plan).arena;
 }
 
 const notes *steps_notes(const steps *s)

@@ -1,7 +1,6 @@
 /* Makes and times the forward pass, and the whole way from samples to probabilities. */
 #include "benchmarks/steps_internal.h"
 #include "engine/base/rng.h"
-#include "engine/layers/model.h"
 #include "engine/train/metrics.h"
 #include "frontends/features/features.h"
 #include "runner/evaluate/timing.h"
@@ -14,20 +13,21 @@
 
 dv_status steps_make_inference(steps *s)
 {
-    dv_shape shape = {s->chosen.batch, s->chosen.rows, s->chosen.frames, 1};
-    DV_TRY(dv_params_create(s->context, &s->params));
-    DV_TRY(dv_graph_create(s->params, &s->graph));
-    DV_TRY(dv_graph_input(s->graph, "features", shape, &s->input));
-    DV_TRY(dv_model_build(s->graph, s->model, s->input, s->chosen.classes, &s->logits_value));
-    dv_plan_options plan = {.outputs = &s->logits_value, .output_count = 1};
-    DV_TRY(dv_plan_create(s->context, s->graph, &plan, &s->plan));
+    dv_network_options options = {.model = s->model,
+                                  .batch = s->chosen.batch,
+                                  .rows = s->chosen.rows,
+                                  .frames = s->chosen.frames,
+                                  .classes = s->chosen.classes};
+    DV_TRY(dv_network_build(s->context, &options, &s->network));
+    DV_TRY(dv_network_plan(s->context, NULL, &s->network));
+    s->params = s->network.params;
     DV_TRY(dv_calloc((size_t)steps_target_count(s), sizeof(float), &s->logits));
     DV_TRY(dv_params_initialize(s->params, (uint64_t)s->chosen.seed));
     if (!s->chosen.resident)
         return DV_OK;
     size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(s->context->dtype);
     DV_TRY(steps_make_resident(s));
-    return s->context->backend->copy(s->context, dv_plan_address(s->plan, s->input),
+    return s->context->backend->copy(s->context, dv_plan_address(s->network.plan, s->network.input),
                                      s->resident_features, bytes);
 }
 
@@ -35,10 +35,7 @@ dv_status steps_make_inference(steps *s)
 
 dv_status steps_infer_batch(steps *s, const float *features, float *logits)
 {
-    dv_pass pass = {.training = false};
-    DV_TRY(dv_plan_upload(s->plan, s->input, features));
-    DV_TRY(dv_plan_forward(s->plan, &pass));
-    return dv_plan_download(s->plan, s->logits_value, logits);
+    return dv_network_run(&s->network, features, logits);
 }
 
 static dv_status record(steps *s)
@@ -46,7 +43,7 @@ static dv_status record(steps *s)
     const dv_backend *backend = s->context->backend;
     dv_pass pass = {.training = false};
     DV_TRY(backend->capture(s->context));
-    dv_status status = dv_plan_forward(s->plan, &pass);
+    dv_status status = dv_plan_forward(s->network.plan, &pass);
     dv_status ended = backend->end_capture(s->context, &s->recording);
     DV_TRY(status);
     DV_TRY(ended);
@@ -67,7 +64,7 @@ static dv_status enqueue_pass(steps *s)
         return backend->replay(s->context, s->recording);
     }
     s->counters.eager++;
-    return dv_plan_forward(s->plan, &pass);
+    return dv_plan_forward(s->network.plan, &pass);
 }
 
 /* Enqueues as many passes as are measured at once, and waits. */
@@ -149,7 +146,7 @@ static dv_status fill_listener(const steps *s, steps_listener *listener)
 static dv_status open_listener(steps *s)
 {
     steps_listener *listener;
-    if (s->plan == NULL)
+    if (s->network.plan == NULL)
         return DV_FAIL(DV_EARG, "latency: that of answers, with --inference");
     if (s->listener != NULL)
         return DV_OK;
@@ -171,9 +168,9 @@ static dv_status answer(steps *s)
     for (int64_t i = 0; i < s->chosen.batch; i++)
         dv_frontend_compute(listener->frontend, listener->samples + i * window,
                             listener->features + i * features, listener->scratch);
-    DV_TRY(dv_plan_upload(s->plan, s->input, listener->features));
+    DV_TRY(dv_plan_upload(s->network.plan, s->network.input, listener->features));
     DV_TRY(enqueue_pass(s));
-    DV_TRY(dv_plan_download(s->plan, s->logits_value, s->logits));
+    DV_TRY(dv_plan_download(s->network.plan, s->network.logits, s->logits));
     for (int64_t i = 0; i < s->chosen.batch; i++)
         dv_softmax(s->logits + i * classes, classes, listener->probabilities + i * classes);
     return DV_OK;

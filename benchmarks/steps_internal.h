@@ -5,6 +5,7 @@
 
 #include "benchmarks/notes.h"
 #include "benchmarks/steps.h"
+#include "engine/layers/network.h"
 #include "engine/train/trainer.h"
 
 /* From samples to probabilities, clip by clip: what a latency is measured of. */
@@ -19,16 +20,14 @@ struct steps {
     float *targets;                             /* (batches, batch, classes) */
     int64_t report;                             /* steps to a time */
     void *resident_features, *resident_targets; /* device memory; NULL: batches are the host's */
-    dv_params *params;
+    dv_params *params;                          /* the trainer's or the network's */
     /* Training. */
     dv_source source;
     dv_trainer *trainer;
     volatile sig_atomic_t stop;
     double loss_before; /* the trainer's sum before this step */
     /* Inference. */
-    dv_graph *graph;
-    dv_plan *plan;
-    int input, logits_value;
+    dv_network network;
     float *logits; /* (batch, classes) */
     uint64_t batch_number;
     void *recording;         /* of the forward pass; NULL: none */

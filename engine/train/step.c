@@ -207,7 +207,7 @@ static dv_status measure(dv_trainer *trainer)
     const dv_network *train = &trainer->train;
     dv_batch_metrics measure = {.logits = dv_plan_address(train->plan, train->logits),
                                 .targets = dv_plan_address(train->plan, train->targets),
-                                .losses = dv_plan_address(train->plan, train->loss),
+                                .losses = dv_plan_address(train->plan, trainer->loss),
                                 .count = trainer->batch,
                                 .classes = trainer->source->classes,
                                 .progress = trainer->device.progress};

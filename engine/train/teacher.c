@@ -140,10 +140,10 @@ static dv_status hear(dv_teaching *teaching, int index, const dv_batch_request *
 
 dv_status dv__teaching_ask(dv_teaching *teaching, const dv_batch_request *request)
 {
-    const dv_network *train = &teaching->trainer->train;
+    const dv_trainer *trainer = teaching->trainer;
     dv_pass pass = {.training = false};
     for (int i = 0; i < teaching->count; i++)
         DV_TRY(hear(teaching, i, request));
     DV_TRY(dv_plan_forward(teaching->plan, &pass));
-    return dv_plan_copy(teaching->plan, teaching->logits, train->plan, train->teacher);
+    return dv_plan_copy(teaching->plan, teaching->logits, trainer->train.plan, trainer->teacher);
 }

@@ -3,17 +3,9 @@
 #ifndef DV_TRAIN_INTERNAL_H
 #define DV_TRAIN_INTERNAL_H
 
+#include "engine/layers/network.h"
 #include "engine/optimizer/optimizer.h"
 #include "engine/train/trainer.h"
-
-/* A graph that ends in the logits, for validation, or behind them in the loss, for training. */
-typedef struct dv_network {
-    dv_graph *graph;
-    dv_plan *plan;
-    int input, logits;
-    int targets, loss; /* training only */
-    int teacher;       /* of the teachers' logits; training with such only */
-} dv_network;
 
 typedef struct dv_teaching dv_teaching;
 
@@ -36,8 +28,10 @@ struct dv_trainer {
     uint64_t steps_per_epoch; /* a multiple of accumulate */
     uint64_t accumulate;      /* batches of an update */
     dv_params *params;
-    dv_network train, validation;
-    dv_teaching *teaching; /* NULL: there is no teacher */
+    dv_network train, validation; /* the first goes on behind the logits, to the loss */
+    int loss;                     /* values of `train` */
+    int teacher;                  /* of the teachers' logits, where there are any */
+    dv_teaching *teaching;        /* NULL: there is no teacher */
     dv_train_state state;
     dv_device_state device;
     int64_t *order;            /* (train_count) as on the device */

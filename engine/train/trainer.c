@@ -2,7 +2,6 @@
    values and saves. */
 #include "engine/base/clock.h"
 #include "engine/base/rng.h"
-#include "engine/layers/model.h"
 #include "engine/ops/distillation/distillation.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
@@ -16,34 +15,42 @@
 /* ---- Making ---- */
 
 /* Behind the loss: what the teachers say counts, too. */
-static dv_status add_teacher(const dv_trainer *trainer, dv_shape logits, dv_network *out)
+static dv_status add_teacher(dv_trainer *trainer)
 {
+    const dv_network *train = &trainer->train;
     dv_distillation_attr attr = {.weight = trainer->config.teacher_weight,
                                  .temperature = trainer->config.teacher_temperature};
-    DV_TRY(dv_graph_input(out->graph, "teacher", logits, &out->teacher));
-    int inputs[] = {out->loss, out->logits, out->teacher, out->targets};
-    return dv_graph_add(out->graph, &dv_op_distillation, "distillation", &attr, inputs, 4,
-                        &out->loss);
+    DV_TRY(dv_graph_input(train->graph, "teacher", dv_graph_shape(train->graph, train->logits),
+                          &trainer->teacher));
+    int inputs[] = {trainer->loss, train->logits, trainer->teacher, train->targets};
+    return dv_graph_add(train->graph, &dv_op_distillation, "distillation", &attr, inputs, 4,
+                        &trainer->loss);
 }
 
-static dv_status build_network(dv_trainer *trainer, const dv_tree *model, bool training,
-                               dv_network *out)
+static dv_status add_loss(dv_trainer *trainer)
+{
+    const dv_network *train = &trainer->train;
+    dv_softmax_cross_entropy_attr attr = {.smoothing = trainer->config.label_smoothing};
+    int inputs[] = {train->logits, train->targets};
+    DV_TRY(dv_graph_add(train->graph, &dv_op_softmax_cross_entropy, "loss", &attr, inputs, 2,
+                        &trainer->loss));
+    return trainer->teaching != NULL ? add_teacher(trainer) : DV_OK;
+}
+
+static dv_status build_networks(dv_trainer *trainer, const dv_tree *model)
 {
     const dv_source *source = trainer->source;
-    DV_TRY(dv_graph_create(trainer->params, &out->graph));
-    dv_shape features = {trainer->batch, source->rows, source->frames, 1};
-    dv_shape targets = {trainer->batch, 1, 1, source->classes};
-    DV_TRY(dv_graph_input(out->graph, "features", features, &out->input));
-    if (training)
-        DV_TRY(dv_graph_input(out->graph, "targets", targets, &out->targets));
-    DV_TRY(dv_model_build(out->graph, model, out->input, source->classes, &out->logits));
-    if (!training)
-        return DV_OK;
-    dv_softmax_cross_entropy_attr attr = {.smoothing = trainer->config.label_smoothing};
-    int inputs[2] = {out->logits, out->targets};
-    DV_TRY(dv_graph_add(out->graph, &dv_op_softmax_cross_entropy, "loss", &attr, inputs, 2,
-                        &out->loss));
-    return trainer->teaching != NULL ? add_teacher(trainer, targets, out) : DV_OK;
+    dv_network_options options = {.model = model,
+                                  .batch = trainer->batch,
+                                  .rows = source->rows,
+                                  .frames = source->frames,
+                                  .classes = source->classes,
+                                  .targets = true,
+                                  .params = trainer->params};
+    DV_TRY(dv_network_build(trainer->context, &options, &trainer->train));
+    DV_TRY(add_loss(trainer));
+    options.targets = false;
+    return dv_network_build(trainer->context, &options, &trainer->validation);
 }
 
 static dv_status plan_network(dv_trainer *trainer, bool training, dv_network *network)
@@ -51,16 +58,8 @@ static dv_status plan_network(dv_trainer *trainer, bool training, dv_network *ne
     dv_plan_options options = {.training = training,
                                .check_finite = trainer->config.check_finite,
                                .time_layers = trainer->config.time_layers && training,
-                               .values = training ? DV_BUFFER_VALUES : dv__result(trainer),
-                               .outputs = &network->logits,
-                               .output_count = 1};
-    return dv_plan_create(trainer->context, network->graph, &options, &network->plan);
-}
-
-static void free_network(dv_network *network)
-{
-    dv_plan_free(network->plan);
-    dv_graph_free(network->graph);
+                               .values = training ? DV_BUFFER_VALUES : dv__result(trainer)};
+    return dv_network_plan(trainer->context, &options, network);
 }
 
 static dv_status allocate_buffers(dv_trainer *trainer)
@@ -184,8 +183,7 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teache
     DV_TRY(choose_arithmetic(trainer));
     DV_TRY(dv__teaching_create(trainer, teachers, teacher_count));
     DV_TRY(dv_params_create(trainer->context, &trainer->params));
-    DV_TRY(build_network(trainer, model, true, &trainer->train));
-    DV_TRY(build_network(trainer, model, false, &trainer->validation));
+    DV_TRY(build_networks(trainer, model));
     DV_TRY(freeze(trainer->params, config->freeze));
     DV_TRY(check_trained(trainer->params));
     DV_TRY(plan_network(trainer, true, &trainer->train));
@@ -225,8 +223,8 @@ void dv_trainer_free(dv_trainer *trainer)
     if (trainer == NULL)
         return;
     dv__steps_free(trainer);
-    free_network(&trainer->train);
-    free_network(&trainer->validation);
+    dv_network_free(&trainer->train);
+    dv_network_free(&trainer->validation);
     dv__teaching_free(trainer->teaching);
     dv_params_free(trainer->params);
     free(trainer->order);

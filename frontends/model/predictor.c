@@ -1,9 +1,8 @@
 /* The predictor: loading a checkpoint, a worker for each thread, and answers to files and clips. */
 #include "frontends/model/predictor.h"
 #include "engine/backends/open.h"
-#include "engine/core/plan.h"
 #include "engine/device/threads.h"
-#include "engine/layers/model.h"
+#include "engine/layers/network.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/choices.h"
 
@@ -19,10 +18,7 @@ struct dv_predictor {
     dv_checkpoint checkpoint;
     dv_frontend *frontend;
     dv_context *context; /* of the parameters */
-    dv_params *params;
-    dv_graph *graph; /* batch 1 */
-    int input, logits;
-    dv_plan *plan; /* of the thread that loads; other threads make their own */
+    dv_network network;  /* batch 1; its plan is of the thread that loads, others make their own */
 };
 
 /* What a thread needs for itself. */
@@ -47,24 +43,16 @@ static dv_status read_frontend(dv_predictor *predictor)
     return dv_frontend_create(&config, &predictor->frontend);
 }
 
-static dv_status build_graph(dv_predictor *predictor)
+static dv_status build_network(dv_predictor *predictor)
 {
-    const dv_tree *model = dv_tree_get(predictor->checkpoint.config, "model");
-    if (model == NULL)
+    dv_network_options options = {.model = dv_tree_get(predictor->checkpoint.config, "model"),
+                                  .batch = 1,
+                                  .rows = dv_frontend_rows(predictor->frontend),
+                                  .frames = dv_frontend_frames(predictor->frontend),
+                                  .classes = dv_predictor_classes(predictor)};
+    if (options.model == NULL)
         return DV_FAIL(DV_ECONFIG, "the configuration has no section 'model'");
-    DV_TRY(dv_params_create(predictor->context, &predictor->params));
-    DV_TRY(dv_graph_create(predictor->params, &predictor->graph));
-    dv_shape shape = {1, dv_frontend_rows(predictor->frontend),
-                      dv_frontend_frames(predictor->frontend), 1};
-    DV_TRY(dv_graph_input(predictor->graph, "features", shape, &predictor->input));
-    return dv_model_build(predictor->graph, model, predictor->input,
-                          dv_predictor_classes(predictor), &predictor->logits);
-}
-
-static dv_status make_plan(const dv_predictor *predictor, dv_context *context, dv_plan **plan)
-{
-    dv_plan_options options = {.outputs = &predictor->logits, .output_count = 1};
-    return dv_plan_create(context, predictor->graph, &options, plan);
+    return dv_network_build(predictor->context, &options, &predictor->network);
 }
 
 static dv_status read_kept(dv_predictor *predictor)
@@ -72,10 +60,11 @@ static dv_status read_kept(dv_predictor *predictor)
     dv_buffer kept;
     DV_TRY(dv_checkpoint_kept(&predictor->checkpoint, &kept));
     if (kept == DV_BUFFER_VALUES)
-        return dv_checkpoint_read(&predictor->checkpoint, predictor->params, DV_BUFFER_VALUES);
-    DV_TRY(dv_params_allocate_buffer(predictor->params, kept));
-    DV_TRY(dv_checkpoint_read(&predictor->checkpoint, predictor->params, kept));
-    return dv_params_copy(predictor->params, kept, DV_BUFFER_VALUES);
+        return dv_checkpoint_read(&predictor->checkpoint, predictor->network.params,
+                                  DV_BUFFER_VALUES);
+    DV_TRY(dv_params_allocate_buffer(predictor->network.params, kept));
+    DV_TRY(dv_checkpoint_read(&predictor->checkpoint, predictor->network.params, kept));
+    return dv_params_copy(predictor->network.params, kept, DV_BUFFER_VALUES);
 }
 
 /* By the algorithms that were found before for this checkpoint, if there are such. */
@@ -83,7 +72,7 @@ static dv_status plan_first(dv_predictor *predictor, const char *checkpoint)
 {
     dv_choices choices;
     dv_choices_recall(predictor->context, checkpoint, &choices);
-    dv_status status = make_plan(predictor, predictor->context, &predictor->plan);
+    dv_status status = dv_network_plan(predictor->context, NULL, &predictor->network);
     if (status == DV_OK)
         dv_choices_keep(predictor->context, &choices);
     dv_choices_free(&choices);
@@ -97,7 +86,7 @@ static dv_status load(dv_predictor *predictor, const char *checkpoint,
     DV_TRY(read_frontend(predictor));
     DV_TRY(dv_context_open(options->device, 1, options->log, &predictor->context));
     predictor->context->algorithms = options->algorithms;
-    DV_TRY(build_graph(predictor));
+    DV_TRY(build_network(predictor));
     DV_TRY(plan_first(predictor, checkpoint));
     return read_kept(predictor);
 }
@@ -126,9 +115,7 @@ void dv_predictor_free(dv_predictor *predictor)
 {
     if (predictor == NULL)
         return;
-    dv_plan_free(predictor->plan);
-    dv_graph_free(predictor->graph);
-    dv_params_free(predictor->params);
+    dv_network_free(&predictor->network);
     dv_context_close(predictor->context);
     dv_frontend_free(predictor->frontend);
     dv_checkpoint_close(&predictor->checkpoint);
@@ -157,17 +144,17 @@ const dv_checkpoint *dv_predictor_checkpoint(const dv_predictor *predictor)
 
 const dv_graph *dv_predictor_graph(const dv_predictor *predictor)
 {
-    return predictor->graph;
+    return predictor->network.graph;
 }
 
 dv_params *dv_predictor_params(dv_predictor *predictor)
 {
-    return predictor->params;
+    return predictor->network.params;
 }
 
 int64_t dv_predictor_parameters(const dv_predictor *predictor)
 {
-    return dv_params_count(predictor->params);
+    return dv_params_count(predictor->network.params);
 }
 
 const char *dv_predictor_device(const dv_predictor *predictor)
@@ -207,16 +194,16 @@ static dv_status worker_create(const dv_predictor *predictor, bool first, dv_wor
     if (worker->scratch == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
     if (!predictor->context->backend->host_memory) {
-        dv_shape shape = dv_graph_shape(predictor->graph, predictor->input);
+        dv_shape shape = dv_graph_shape(predictor->network.graph, predictor->network.input);
         DV_TRY(
             dv_calloc((size_t)dv_shape_count(shape), sizeof *worker->features, &worker->features));
     }
-    worker->plan = predictor->plan;
+    worker->plan = predictor->network.plan;
     if (first)
         return DV_OK;
     DV_TRY(dv_context_open_same(predictor->context, 1, &worker->context));
     DV_TRY(dv_choices_share(predictor->context, worker->context));
-    DV_TRY(make_plan(predictor, worker->context, &worker->owned));
+    DV_TRY(dv_network_plan_again(&predictor->network, worker->context, &worker->owned));
     worker->plan = worker->owned;
     return DV_OK;
 }
@@ -228,13 +215,13 @@ static dv_status worker_answer(const dv_predictor *predictor, dv_worker *worker,
     dv_frontend_cut(predictor->frontend, samples, count, center, 0, 1, worker->window);
     float *features = worker->features;
     if (features == NULL)
-        features = dv_plan_address(worker->plan, predictor->input);
+        features = dv_plan_address(worker->plan, predictor->network.input);
     dv_frontend_compute(predictor->frontend, worker->window, features, worker->scratch);
     if (worker->features != NULL)
-        DV_TRY(dv_plan_upload(worker->plan, predictor->input, features));
+        DV_TRY(dv_plan_upload(worker->plan, predictor->network.input, features));
     dv_pass pass = {.training = false};
     DV_TRY(dv_plan_forward(worker->plan, &pass));
-    DV_TRY(dv_plan_download(worker->plan, predictor->logits, logits));
+    DV_TRY(dv_plan_download(worker->plan, predictor->network.logits, logits));
     for (int64_t k = 0; k < dv_predictor_classes(predictor); k++) {
         if (!isfinite(logits[k]))
             return DV_FAIL(DV_ENUMERIC, "the model's answer is not finite: its weights are of no "

@@ -2,7 +2,7 @@
    configurations and weights. */
 #include "runner/evaluate/ensemble.h"
 #include "engine/backends/open.h"
-#include "engine/layers/model.h"
+#include "engine/layers/network.h"
 #include "frontends/model/transfer.h"
 #include "runner/experiment/experiment.h"
 
@@ -167,25 +167,18 @@ static dv_status make_config(const dv_ensemble_member *members, int count, dv_tr
 
 /* ---- The weights ---- */
 
-/* What is being built. */
-typedef struct building {
-    dv_context *context;
-    dv_params *params;
-    dv_graph *graph;
-} building;
-
-static dv_status build(const dv_ensemble_member *first, const dv_tree *config, building *b)
+/* The ensemble's parameters are all that is wanted of its network. */
+static dv_status build(const dv_ensemble_member *first, const dv_tree *config, dv_context *context,
+                       dv_network *out)
 {
     const dv_frontend *frontend = dv_predictor_frontend(first->predictor);
-    dv_shape shape = {1, dv_frontend_rows(frontend), dv_frontend_frames(frontend), 1};
-    int input, logits;
-    DV_TRY(dv_context_open("cpu", 1, (dv_log){0}, &b->context));
-    DV_TRY(dv_params_create(b->context, &b->params));
-    DV_TRY(dv_graph_create(b->params, &b->graph));
-    DV_TRY(dv_graph_input(b->graph, "features", shape, &input));
-    DV_TRY(dv_model_build(b->graph, dv_tree_get(config, "model"), input,
-                          dv_predictor_classes(first->predictor), &logits));
-    return dv_params_allocate(b->params);
+    dv_network_options options = {.model = dv_tree_get(config, "model"),
+                                  .batch = 1,
+                                  .rows = dv_frontend_rows(frontend),
+                                  .frames = dv_frontend_frames(frontend),
+                                  .classes = dv_predictor_classes(first->predictor)};
+    DV_TRY(dv_network_build(context, &options, out));
+    return dv_params_allocate(out->params);
 }
 
 static dv_status fill(const dv_ensemble_member *members, int count, dv_params *params)
@@ -200,18 +193,20 @@ static dv_status fill(const dv_ensemble_member *members, int count, dv_params *p
 
 dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const char *path)
 {
-    building b = {0};
+    dv_context *context = NULL;
+    dv_network network = {0};
     dv_tree *config;
     DV_TRY(make_config(members, count, &config));
-    dv_status status = build(&members[0], config, &b);
+    dv_status status = dv_context_open("cpu", 1, (dv_log){0}, &context);
     if (status == DV_OK)
-        status = fill(members, count, b.params);
+        status = build(&members[0], config, context, &network);
     if (status == DV_OK)
-        status = dv_checkpoint_write_weights(path, b.params, DV_CHECKPOINT_FP32, config,
+        status = fill(members, count, network.params);
+    if (status == DV_OK)
+        status = dv_checkpoint_write_weights(path, network.params, DV_CHECKPOINT_FP32, config,
                                              dv_predictor_checkpoint(members[0].predictor)->labels);
-    dv_graph_free(b.graph);
-    dv_params_free(b.params);
-    dv_context_close(b.context);
+    dv_network_free(&network);
+    dv_context_close(context);
     dv_tree_free(config);
     return status;
 }

@@ -4,8 +4,7 @@
 #include "engine/backends/open.h"
 
 #include "engine/base/rng.h"
-#include "engine/core/plan.h"
-#include "engine/layers/model.h"
+#include "engine/layers/network.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,10 +12,7 @@
 
 struct dv_forward {
     dv_context *context;
-    dv_params *params;
-    dv_graph *graph;
-    dv_plan *plan;
-    int input, output;
+    dv_network network;
     float *features; /* (batch, rows, frames) */
     float *logits;   /* (batch, classes) */
 };
@@ -102,19 +98,18 @@ dv_status dv_time_work(dv_status (*work)(void *user), void *user, const dv_time_
 
 /* ---- The forward pass ---- */
 
-static dv_status make_plan(dv_forward *forward, const dv_forward_options *options)
+static dv_status make_network(dv_forward *forward, const dv_forward_options *options)
 {
-    dv_shape shape = {options->batch, options->rows, options->frames, 1};
     DV_TRY(dv_context_open(options->device, options->threads, options->log, &forward->context));
     forward->context->algorithms = DV_ALGORITHMS_MEASURED;
-    DV_TRY(dv_params_create(forward->context, &forward->params));
-    DV_TRY(dv_graph_create(forward->params, &forward->graph));
-    DV_TRY(dv_graph_input(forward->graph, "features", shape, &forward->input));
-    DV_TRY(dv_model_build(forward->graph, options->model, forward->input, options->classes,
-                          &forward->output));
-    dv_plan_options plan = {.outputs = &forward->output, .output_count = 1};
-    DV_TRY(dv_plan_create(forward->context, forward->graph, &plan, &forward->plan));
-    return dv_params_initialize(forward->params, 1);
+    dv_network_options network = {.model = options->model,
+                                  .batch = options->batch,
+                                  .rows = options->rows,
+                                  .frames = options->frames,
+                                  .classes = options->classes};
+    DV_TRY(dv_network_build(forward->context, &network, &forward->network));
+    DV_TRY(dv_network_plan(forward->context, NULL, &forward->network));
+    return dv_params_initialize(forward->network.params, 1);
 }
 
 static dv_status make_data(dv_forward *forward, const dv_forward_options *options)
@@ -134,7 +129,7 @@ dv_status dv_forward_open(const dv_forward_options *options, dv_forward **out)
     dv_forward *forward;
     *out = NULL;
     DV_TRY(dv_calloc(1, sizeof *forward, &forward));
-    dv_status status = make_plan(forward, options);
+    dv_status status = make_network(forward, options);
     if (status == DV_OK)
         status = make_data(forward, options);
     if (status != DV_OK)
@@ -148,9 +143,7 @@ void dv_forward_close(dv_forward *forward)
 {
     if (forward == NULL)
         return;
-    dv_plan_free(forward->plan);
-    dv_graph_free(forward->graph);
-    dv_params_free(forward->params);
+    dv_network_free(&forward->network);
     dv_context_close(forward->context);
     free(forward->features);
     free(forward->logits);
@@ -160,10 +153,7 @@ void dv_forward_close(dv_forward *forward)
 dv_status dv_forward_run(void *user)
 {
     dv_forward *forward = user;
-    dv_pass pass = {.training = false};
-    DV_TRY(dv_plan_upload(forward->plan, forward->input, forward->features));
-    DV_TRY(dv_plan_forward(forward->plan, &pass));
-    return dv_plan_download(forward->plan, forward->output, forward->logits);
+    return dv_network_run(&forward->network, forward->features, forward->logits);
 }
 
 const float *dv_forward_logits(const dv_forward *forward)
@@ -173,15 +163,15 @@ const float *dv_forward_logits(const dv_forward *forward)
 
 int64_t dv_forward_macs(const dv_forward *forward)
 {
-    return dv_graph_macs(forward->graph);
+    return dv_graph_macs(forward->network.graph);
 }
 
 int64_t dv_forward_parameters(const dv_forward *forward)
 {
-    return dv_params_count(forward->params);
+    return dv_params_count(forward->network.params);
 }
 
 const struct dv_graph *dv_forward_graph(const dv_forward *forward)
 {
-    return forward->graph;
+    return forward->network.graph;
 }
