@@ -170,7 +170,6 @@ static dv_status copy_audio(const float *samples, size_t count, int64_t from, in
     return status;
 }
 
-/* The samples become a data set of one clip, and are answered as clips are. */
 dv_status dv_recognizer_samples(dv_recognizer *recognizer, const float *samples, size_t count,
                                 int64_t sample_rate, float *probabilities)
 {
@@ -180,14 +179,12 @@ dv_status dv_recognizer_samples(dv_recognizer *recognizer, const float *samples,
     dv_audio audio;
     DV_TRY(
         copy_audio(samples, count, sample_rate, dv_frontend_config(frontend)->sample_rate, &audio));
-    dv_clip clip = {.samples = audio.samples, .count = audio.count};
-    clip.center = dv_frontend_prepare(frontend, clip.samples, clip.count);
-    dv_dataset one = {.clips = &clip, .count = 1};
-    dv_status status =
-        dv_predictor_clips(recognizer->predictor, &one, &(int64_t){0}, 1, probabilities);
+    dv_seen seen;
+    dv_status status = dv_predictor_samples(recognizer->predictor, audio.samples, audio.count,
+                                            probabilities, &seen);
     if (status == DV_OK) {
         to_probabilities(recognizer, probabilities);
-        recognizer->seen[0] = dv_predictor_seen(recognizer->predictor, clip.count, clip.center);
+        recognizer->seen[0] = seen;
     }
     dv_audio_free(&audio);
     return status;

@@ -2,16 +2,15 @@
  * The predictor: from a checkpoint and a sound to an answer. Front-end, labels and model all come
  * from the checkpoint, so what is predicted is what was trained.
  *
- * Each clip is computed by itself, in a graph of batch 1 on one thread, and clips are spread over
- * the threads: an answer depends on nothing but the clip, to the bit.
+ * Clips are spread over the threads, each with a session of its own that is kept from call to call:
+ * an answer depends on nothing but the clip, to the bit.
  */
 #ifndef DV_MODEL_PREDICTOR_H
 #define DV_MODEL_PREDICTOR_H
 
-#include "engine/backends/open.h"
 #include "frontends/dataset/dataset.h"
-#include "frontends/model/checkpoint.h"
 #include "frontends/model/decavox_predict.h"
+#include "frontends/model/model.h"
 
 typedef struct dv_predictor dv_predictor;
 
@@ -22,9 +21,7 @@ typedef struct dv_predictor_options {
     dv_log log;
 } dv_predictor_options;
 
-/* Of a training's last.safetensors it takes the weights that the training would keep if it ended
-   there: the best epoch's, their moving average, or the last ones. DV_EIO, DV_EFORMAT
-   name the checkpoint. */
+/* As dv_model_open. */
 dv_status dv_predictor_load(const char *checkpoint, const dv_predictor_options *options,
                             dv_predictor **out);
 void dv_predictor_free(dv_predictor *predictor);
@@ -44,9 +41,6 @@ typedef struct dv_stretch {
     double from, to; /* s */
     float *logits;   /* (classes) */
 } dv_stretch;
-
-/* What the model sees of a clip of `count` samples with this centre (dv_frontend_prepare). */
-dv_seen dv_predictor_seen(const dv_predictor *predictor, int64_t count, int64_t center);
 
 /* What became of one file. */
 typedef struct dv_answer {
@@ -81,6 +75,11 @@ typedef struct dv_telling {
 
 dv_status dv_predictor_files_told(dv_predictor *predictor, const char *const *paths, int64_t count,
                                   dv_answer *answers, const dv_telling *how);
+
+/* Answers samples (count) at the model's rate in the calling thread: logits (classes), and which
+   part of them was seen. The samples are prepared in place, and of no use afterwards. */
+dv_status dv_predictor_samples(dv_predictor *predictor, float *samples, int64_t count,
+                               float *logits, dv_seen *seen);
 
 /* The same for clips of a loaded data set: logits (count, classes). */
 dv_status dv_predictor_clips(dv_predictor *predictor, const dv_dataset *dataset,
