@@ -196,7 +196,7 @@ static void work(void *of_run, int thread)
 {
     job_run *run = of_run;
     const dv_job *job = run->job;
-    dv_session *session;
+    dv_session *session = NULL;
     dv_status status = session_of(job->predictor, thread, &session);
     while (status == DV_OK) {
         int64_t i = atomic_fetch_add(&run->next, 1);
