@@ -1,4 +1,6 @@
 """benchmarks/compare.py on made-up files, with and without a change."""
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -8,6 +10,9 @@ import tempfile
 import unittest
 
 import support
+
+sys.path.append(os.path.join(support.ROOT, "benchmarks"))
+import before_after
 
 PROGRAM = os.path.join(support.ROOT, "benchmarks", "compare.py")
 
@@ -114,6 +119,30 @@ class Compare(unittest.TestCase):
                               text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn(self.folder, done.stderr)
+
+
+class BeforeAfter(unittest.TestCase):
+    """A difference counts where it is above the limit, and beyond what the old build is from
+    itself."""
+
+    def worse(self, old, new, again):
+        with contextlib.redirect_stdout(io.StringIO()) as told:
+            found = before_after.worse("it", "us", old, new, again, 1.02)
+        self.assertEqual("SLOWER" in told.getvalue(), found)
+        return found
+
+    def test_what_is_slower(self):
+        steady = [100, 101, 100, 99]
+        self.assertFalse(self.worse(steady, steady, steady))
+        self.assertFalse(self.worse(steady, [value * 1.015 for value in steady], steady))
+        self.assertTrue(self.worse(steady, [value * 1.05 for value in steady], steady))
+        self.assertFalse(self.worse(steady, [value * 1.05 for value in steady],
+                                    [value * 1.2 for value in steady]))
+
+    def test_a_build_that_is_none(self):
+        done = subprocess.run([sys.executable, "-B", before_after.__file__, self.id(), self.id()],
+                              capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
 
 
 if __name__ == "__main__":
