@@ -73,8 +73,8 @@ void dv_session_free(dv_session *session)
     free(session);
 }
 
-/* Window, features, forward pass. Where memory is the host's, the front-end writes straight into the
-   plan's input. */
+/* Window, features, forward pass. Where memory is the host's, the front-end writes straight into
+   the plan's input. */
 dv_status dv_session_answer(dv_session *session, const float *samples, int64_t count,
                             int64_t center, float *logits)
 {
