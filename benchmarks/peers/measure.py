@@ -63,7 +63,7 @@ def settings(arguments, part):
     elif part == "features":
         chosen |= {"rounds": 9, "warm": 0.5, "block": 0.3, "types": "mfcc,mel"}
     elif part == "start":
-        chosen |= {"rounds": 15, "models": "lightweight,advanced"}
+        chosen |= {"rounds": 15, "models": "lightweight,advanced_fine"}
     if arguments.quick:
         chosen |= QUICK | {"variants": PLAIN}
     for name in ("models", "batch", "rounds", "variants"):

@@ -2,7 +2,7 @@
 """The part `start` of measure.py: one prediction from nothing, by cold_start.py, which starts
 `decavox predict` and a Python that imports PyTorch by turns, as results of records.py.
 
-    start.py --build BUILD [--models lightweight,advanced] [--rounds 15]
+    start.py --build BUILD [--models lightweight,advanced_fine] [--rounds 15]
 
 Both read the same checkpoint of checkpoints/ and the same sound file.
 """
@@ -85,7 +85,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, help="a release build")
-    parser.add_argument("--models", default="lightweight,advanced", help="of checkpoints/")
+    parser.add_argument("--models", default="lightweight,advanced_fine",
+                        help="of checkpoints/")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
     parser.add_argument("--out", default="", help="file for the JSON")

@@ -1,7 +1,7 @@
 """The models of decavox in PyTorch, built from the same YAML files and from nothing else of it.
 
     model = build("configs/models/advanced.yaml", rows=13, frames=32, classes=10)
-    model.load_state_dict(safetensors.torch.load_file("checkpoints/advanced.safetensors"))
+    model.load_state_dict(safetensors.torch.load_file("checkpoints/advanced_fine.safetensors"))
     logits = model(features)                  # features (N, 1, rows, frames)
 
 Names and shapes of the parameters and running statistics are those of a checkpoint, so the twin is

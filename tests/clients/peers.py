@@ -49,8 +49,8 @@ class Peers(unittest.TestCase):
 
     def test_by_name(self):
         """With load_state_dict itself; a name that is not the model's is told."""
-        done = self.run_peers("-c", BY_NAME, PEERS, "configs/models/advanced.yaml",
-                              "checkpoints/advanced.safetensors")
+        done = self.run_peers("-c", BY_NAME, PEERS, "configs/models/advanced_fine.yaml",
+                              "checkpoints/advanced_fine.safetensors")
         self.assertEqual(done.returncode, 0, done.stderr)
         values, told = done.stdout.split()
         self.assertGreater(int(values), 2_500_000)

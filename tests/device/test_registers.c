@@ -133,8 +133,8 @@ static void check_functions(const char *checkpoint, const char *const paths[2],
 static void test_public_functions(void **state)
 {
     static const char *const checkpoints[] = {"checkpoints/lightweight.safetensors",
-                                              "checkpoints/efficient.safetensors",
-                                              "checkpoints/transformer.safetensors"};
+                                              "checkpoints/efficient_fine.safetensors",
+                                              "checkpoints/transformer_fine.safetensors"};
     char path[SCRATCH_PATH_SIZE];
     require_state();
     float *samples = malloc(RATE * sizeof *samples);

@@ -60,6 +60,13 @@ def binary():
     return os.path.abspath(BINARY)
 
 
+def release_binary():
+    """The program as users build it, where $DECAVOX_RELEASE_BUILD names such a build: for what takes
+    long and looks for no error of memory."""
+    build = os.environ.get("DECAVOX_RELEASE_BUILD")
+    return os.path.join(os.path.abspath(build), "runner", "decavox") if build else binary()
+
+
 def environment(threads=1):
     """One OpenMP thread, or, for None, as many as the program takes by itself. The device `auto` is
     the CPU, on a machine with a GPU too: no module is found but where a test says."""

@@ -25,7 +25,7 @@ SCRIPT = os.path.join(support.ROOT, "scripts", "accuracy_tables.sh")
 
 
 def tables(*arguments):
-    done = subprocess.run([SCRIPT, "--decavox", support.binary(), "--device", "cpu", *arguments],
+    done = subprocess.run([SCRIPT, "--decavox", support.release_binary(), "--device", "cpu", *arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=500,
                           env=support.environment())
     return support.Result(done.returncode, done.stdout, done.stderr)
@@ -593,10 +593,12 @@ class Committed(unittest.TestCase):
         self.assertTrue(cards)
         for card in cards:
             with self.subTest(card["name"]):
-                done = support.decavox("eval", os.path.join(folder, card["file"]["name"]),
-                                       "--data", fsdd, "--split", "official", "--format", "json")
-                self.assertEqual(done.code, 0, done.err)
-                measured, told = json.loads(done.out), card["accuracy"]["gsc_official"]
+                done = subprocess.run([support.release_binary(), "eval",
+                                       os.path.join(folder, card["file"]["name"]), "--data", fsdd,
+                                       "--split", "official", "--format", "json"],
+                                      capture_output=True, text=True, env=support.environment())
+                self.assertEqual(done.returncode, 0, done.stderr)
+                measured, told = json.loads(done.stdout), card["accuracy"]["gsc_official"]
                 self.assertEqual(measured["count"], told["count"])
                 self.assertAlmostEqual(measured["correct"], told["correct"], delta=1)
 

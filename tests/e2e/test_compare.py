@@ -16,7 +16,7 @@ import xml.etree.ElementTree as xml
 import support
 from support import FAILED, GOOD, USAGE, decavox, write_text
 
-SHIPPED = ["checkpoints/advanced.safetensors", "checkpoints/lightweight.safetensors"]
+SHIPPED = ["checkpoints/advanced_fine.safetensors", "checkpoints/lightweight.safetensors"]
 USE_CASES = ["accuracy", "speed", "balanced", "production", "research", "ensemble"]
 # A machine that is busy with other tests is none of these: test_compare_runs.py.
 QUICK = ("--seconds", "0.001", "--keep_busy")

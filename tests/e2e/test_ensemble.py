@@ -217,11 +217,11 @@ class Ensemble(support.Case):
         """Of other clips than they know: the labels are theirs."""
         ten = support.make_data(self.at("ten"), digits=10, speakers=SPEAKERS, count=2)
         out = self.at("shipped.safetensors")
-        self.ends(decavox("ensemble", "lightweight", "advanced", "--data", ten, "--split", "random",
-                          "--part", "train", "--out", out, timeout=300), GOOD)
+        self.ends(decavox("ensemble", "transformer_fine", "advanced_fine", "--data", ten,
+                          "--split", "random", "--part", "train", "--out", out, timeout=300), GOOD)
         tensors, _ = read_tensors(out)
-        self.assertIn("lightweight.head.weight", tensors)
-        self.assertIn("advanced.head.weight", tensors)
+        self.assertIn("transformer_fine.head.weight", tensors)
+        self.assertIn("advanced_fine.head.weight", tensors)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ WORDS = {
 }
 
 TRAIN = "train configs/mini.yaml --data fsdd --epochs 1 {}"
+ENSEMBLE = "ensemble transformer_fine advanced_fine --data fsdd"
 EVAL = "eval runs/done/model.safetensors {}"
 CROSSVAL = "crossval configs/mini.yaml --data fsdd --epochs 1 --out runs/crossval-{number} {}"
 MEASURE = " --seconds 0.01 --threads 1 --keep_busy"
@@ -43,12 +44,12 @@ RUNS = {
     "decavox predict": ["{} lightweight a.wav"],
     "decavox predict CHECKPOINT FILE...": ["{}"],
     "decavox predict lightweight a.wav": ["{}"],
-    "build/release/runner/decavox predict checkpoints/advanced.safetensors FILE...": ["{}"],
+    "build/release/runner/decavox predict checkpoints/advanced_fine.safetensors FILE...": ["{}"],
     "decavox info [CHECKPOINT]": ["{}", "info"],
     "decavox augment CONFIG --data PATH --out FOLDER": ["{}"],
     "decavox export CHECKPOINT --out FILE": ["{}"],
     "decavox ensemble CHECKPOINT CHECKPOINT ... --data PATH --out FILE": [
-        "ensemble lightweight advanced --data fsdd --split random --part train --out both.st"],
+        ENSEMBLE + " --split random --part train --out both.st"],
     "decavox train configs/mel_lightweight.yaml --auto --data MANIFEST --split official --seed 1": [
         "train configs/mel_lightweight.yaml --auto --data fsdd --split official --seed 1 "
         "--epochs 1"],
@@ -66,6 +67,8 @@ RUNS = {
     "--changed_data": ["train --resume runs/done {}"],
     "--model_type NAME": ["train {} --data fsdd --epochs 1"],
     "--model_type mini": ["train {} --data fsdd --epochs 1"],
+    "--features fine --model_type lightweight_fine": [
+        "train configs/mel_lightweight.yaml --data fsdd --epochs 1 {}"],
     "--data": [EVAL + " fsdd"],
     "--format json": [EVAL, "predict lightweight a.wav {}", "info lightweight {}", "info {}",
                       "data fsdd {}", "compare lightweight {}" + MEASURE],
@@ -77,8 +80,8 @@ RUNS = {
     "--strict": ["data fsdd {}", TRAIN],
     "--auto": [TRAIN],
     "--teacher": [TRAIN + " lightweight"],
-    "--part": ["ensemble lightweight advanced --data fsdd {} train --out parts.st"],
-    "--split": ["ensemble lightweight advanced --data fsdd {} random --part train --out split.st"],
+    "--part": [ENSEMBLE + " {} train --out parts.st"],
+    "--split": [ENSEMBLE + " {} random --part train --out split.st"],
     "--precision fp16": ["export lightweight --out half.safetensors {}"],
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],

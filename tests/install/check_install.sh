@@ -20,7 +20,7 @@ fail()
 cmake --install "$build" --prefix "$prefix" >/dev/null
 for file in bin/decavox include/decavox/decavox.h include/decavox/predict.h \
     share/decavox/configs/quickstart.yaml share/decavox/configs/models/mini.yaml \
-    share/decavox/checkpoints/advanced.safetensors share/decavox/checkpoints/advanced.json \
+    share/decavox/checkpoints/advanced_fine.safetensors share/decavox/checkpoints/advanced_fine.json \
     share/doc/decavox/LICENSE; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
