@@ -12,6 +12,7 @@ LISTS = {
     "augment.noise_snr": ("[5,20]", "noise_snr: [5, 20]"),
     "augment.reverberation_time": ("[100, 200]", "reverberation_time: [100, 200]"),
     "augment.clipping_level": ("[1,2]", "clipping_level: [1, 2]"),
+    "augment.gap_time": ("[10,20]", "gap_time: [10, 20]"),
     "train.class_weights": ("[1,2,1,1]", "class_weights: [1, 2, 1, 1]"),
     "train.freeze": ('["conv_1.*", norm_1.weight]', 'freeze: ["conv_1.*", norm_1.weight]'),
     "model.layers": ("[{frames: }, {conv2d: {filters: 4, kernel: [1, 3], name: conv_1}}, "
