@@ -16,9 +16,9 @@
  *   clipping        as where a microphone is overdriven: what lies beyond a level, on either side,
  *                   is cut to it. The level is above the clip's RMS by a number of decibels uniform
  *                   within clipping_level.
- *   gap             a stretch of all this is missing, as on a bad line: samples from a random one
- * on are 0, for a time uniform within gap_time gain            of all this, uniform in decibels
- * within +-gain
+ *   gap             a stretch of all this is missing, as on a bad line: its samples are 0, for a
+ *                   time uniform within gap_time; it begins anywhere, so that the window holds it
+ *   gain            of all this, uniform in decibels within +-gain
  *
  * then, on the power spectra of the frames, bin by bin:
  *
