@@ -87,6 +87,11 @@ def main():
     parser.add_argument("--block", type=float, default=0.2, help="seconds of a turn")
     parser.add_argument("--limit", type=float, default=1.02)
     arguments = parser.parse_args()
+    if arguments.rounds < 3:
+        parser.error("--rounds is at least 3: quartiles of fewer say nothing")
+    for build in (arguments.old, arguments.new):
+        if not os.path.exists(program(build, "")[0]):
+            parser.error(f"{build} is no build with benchmarks: {program(build, '')[0]} is not there")
     load = load_of_others()
     if load > 0.25:
         sys.exit(f"before_after.py: others use {load:.2f} processors: the machine is busy")

@@ -112,8 +112,10 @@ dv_status dv__features_check(const dv_features_config *config)
             (long long)config->window, (long long)config->n_fft);
     if (dv__features_frames(config) < 1)
         return DV_FAIL(DV_ECONFIG,
-                       "features: hop is %lld, more than %g s hold: there is no frame of fbank",
-                       (long long)config->hop, config->duration);
+                       "features: hop is %lld, more than twice the %lld samples of %g s: there is "
+                       "no frame of fbank",
+                       (long long)config->hop, (long long)dv__features_samples(config),
+                       config->duration);
     if (dv__features_frames(config) > MAX_FRAMES)
         return DV_FAIL(DV_ECONFIG,
                        "features: hop is %lld, which makes %lld frames of %g s, above "

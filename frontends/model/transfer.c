@@ -236,6 +236,12 @@ static dv_status take_item(void *user, char *text)
     if (path[0] == '\0')
         return DV_FAIL(DV_EARG, "init_from: a file is missing%s%s",
                        prefix[0] != '\0' ? " for the prefix " : "", prefix);
+    const transfer *t = user;
+    char found[DV_TRANSFER_PATH_SIZE];
+    if (t->target->find != NULL) {
+        t->target->find(path, found, sizeof found);
+        path = found;
+    }
     return take_file(user, path, prefix);
 }
 

@@ -5,11 +5,15 @@
 #include "engine/base/tree.h"
 #include "engine/core/graph.h"
 
+enum { DV_TRANSFER_PATH_SIZE = 1024 };
+
 /* The model that begins. All borrowed. */
 typedef struct dv_transfer_target {
     const dv_graph *graph;     /* its parameters are written; what it ends with are the logits */
     const dv_tree *features;   /* section of its configuration, resolved; NULL: not compared */
     const char *const *labels; /* (label_count) in the order of the logits; NULL: not compared */
+    /* What a user has named becomes a path (DV_TRANSFER_PATH_SIZE); NULL: it is one. */
+    void (*find)(const char *named, char *path, size_t size);
     size_t label_count;
 } dv_transfer_target;
 

@@ -76,8 +76,9 @@ const dv_setting dv_train_settings[] = {
 static const dv_options options = {
     .command = "train",
     .operands = "[CONFIG]",
-    .summary = "Trains a model and leaves a folder with checkpoints, metrics and a report. Without "
-               "CONFIG it is\nconfigs/NAME.yaml of --model_type NAME.",
+    .summary =
+        "Trains a model and leaves a folder with checkpoints, metrics and a report. Without "
+        "CONFIG it is\nconfigs/NAME.yaml, or else configs/general_NAME.yaml, of --model_type NAME.",
     .least = 0,
     .most = 1,
     .fields = fields,
@@ -85,16 +86,22 @@ static const dv_options options = {
     .field_of = dv_experiment_field,
 };
 
-/* The configuration of the model that --model_type names, one of decavox's own. */
+/* The configuration of the model that --model_type names, one of decavox's own: that of its name,
+   or the general one where there is no other. */
 static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
 {
-    char name[DV_STRING_SIZE];
-    int length = snprintf(name, sizeof name, "configs/%s.yaml", model->text);
+    char name[DV_STRING_SIZE], general[DV_STRING_SIZE], found[DV_STRING_SIZE];
+    int length = snprintf(general, sizeof general, "configs/general_%s.yaml", model->text);
     bool is_name = strchr(model->text, '/') == NULL && length < DV_STRING_SIZE;
     if (!is_name)
         return DV_FAIL(DV_EARG, "--model_type: '%.60s' is a path, not a name", model->text);
+    snprintf(name, sizeof name, "configs/%.*s.yaml", length, model->text);
     if (dv_home_find(name, path, DV_STRING_SIZE))
         return DV_OK;
+    if (dv_home_find(general, found, sizeof found)) {
+        memcpy(path, found, sizeof found);
+        return DV_OK;
+    }
     return DV_FAIL(DV_EARG, "--model_type: there is no configuration '%s': neither %s", model->text,
                    path);
 }

@@ -7,6 +7,7 @@
 #include "frontends/batch/source.h"
 #include "frontends/model/transfer.h"
 #include "runner/evaluate/report_html.h"
+#include "runner/experiment/home.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
 #include "runner/training/pretraining.h"
@@ -216,6 +217,7 @@ static dv_status begin(dv_training *training)
     dv_transfer_target target = {
         .graph = dv_trainer_graph(training->trainer),
         .features = dv_tree_get(training->experiment->tree, "features"),
+        .find = dv_home_checkpoint,
         .labels = (const char *const *)training->dataset.labels,
         .label_count = training->dataset.label_count,
     };

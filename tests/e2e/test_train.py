@@ -340,6 +340,15 @@ class Options(support.Case):
                               "--out", run), GOOD)
             self.assertIn("name: mini", support.read_text(os.path.join(run, "config.yaml")))
 
+    def test_own_models_by_name(self):
+        """A model without a configuration of its name stands for its general one; --init_from takes
+        the names of trained models."""
+        done = self.ends(decavox("train", "--model_type", "lightweight_fine", "--data", self.data,
+                                 "--epochs", "1", "--set", "train.max_steps=1", "--init_from",
+                                 "lightweight", "--out", self.at("fine"), timeout=300), GOOD)
+        self.assertIn("features 40 x 81", done.out)
+        self.assertIn("checkpoints/lightweight.safetensors: ", done.out)
+
     def test_model_type_alone(self):
         """Stands for the configuration of that name."""
         os.makedirs(self.at("project", "configs", "models"))
