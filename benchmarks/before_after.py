@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 from contest import ROOT, Child, Contender, blas_environment, by_turns, load_of_others, program, \
-    quartiles, ratios
+    quartiles
 
 sys.path.insert(0, os.path.join(ROOT, "benchmarks", "peers"))
 from cold_start import Program
@@ -37,11 +37,10 @@ STARTED = ("lightweight",)
 
 def worse(name, unit, old, new, again, limit):
     """Prints a line. `old`, `new`, `again`: values of the rounds."""
-    medians = [statistics.median(values) for values in (old, new, again)]
     ratio = statistics.median([n / o for n, o in zip(new, old)])
     itself = quartiles([a / o for a, o in zip(again, old)])
     bad = ratio > limit and ratio > itself[1]
-    print(f"{name:34}{medians[0]:11.1f}{medians[1]:11.1f} {unit:4}{ratio:7.3f}  old to old "
+    print(f"{name:34}{statistics.median(old):11.1f}{statistics.median(new):11.1f} {unit:4}{ratio:7.3f}  old to old "
           f"{itself[0]:.3f} to {itself[1]:.3f}{'  SLOWER' if bad else ''}", flush=True)
     return bad
 

@@ -30,13 +30,6 @@ static __device__ cut find_cut(const dv_clip_frames &call, int64_t place)
     return result;
 }
 
-static __device__ __forceinline__ int mirrored(int t, int count)
-{
-    while (t < 0 || t >= count)
-        t = t < 0 ? -t - 1 : 2 * count - 1 - t;
-    return t;
-}
-
 /* A block has a frame of a clip; the clip's first one writes its target. */
 __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
 {
@@ -55,7 +48,7 @@ __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
     for (int n = (int)threadIdx.x; n < n_fft; n += (int)blockDim.x) {
         int t = first + n;
         if (call.edges == DV_EDGES_MIRRORED)
-            t = mirrored(t, length);
+            t = (int)dv_mirrored(t, length);
         const int64_t i = from.start + t;
         float sample = 0.0F;
         if (t >= 0 && t < length && i >= 0 && i < from.count)

@@ -249,13 +249,6 @@ static float decibels(const dv_frontend *frontend, const layout *parts,
     return maximum;
 }
 
-static int64_t mirrored(int64_t t, int64_t count)
-{
-    while (t < 0 || t >= count)
-        t = t < 0 ? -t - 1 : 2 * count - 1 - t;
-    return t;
-}
-
 /* window (samples) -> padded (size), from the first sample of frame 0 on. */
 static void pad(const dv_frontend *frontend, const float *window, int64_t size, float *padded)
 {
@@ -267,9 +260,9 @@ static void pad(const dv_frontend *frontend, const float *window, int64_t size, 
     if (frontend->edges == DV_EDGES_ZEROS)
         return;
     for (int64_t i = 0; i < from; i++)
-        padded[i] = window[mirrored(i - lead, samples)];
+        padded[i] = window[dv_mirrored(i - lead, samples)];
     for (int64_t i = to; i < size; i++)
-        padded[i] = window[mirrored(i - lead, samples)];
+        padded[i] = window[dv_mirrored(i - lead, samples)];
 }
 
 void dv_frontend_compute(const dv_frontend *frontend, const float *window, float *features,

@@ -12,8 +12,9 @@
 struct dv_predictor {
     int threads;
     dv_model *model;
-    dv_session **sessions; /* (threads) one for each thread of a job; NULL until it is wanted */
-    int session_count;     /* room */
+    dv_session **sessions; /* (session_count) one for each thread that a job has had; NULL until it
+                              is wanted */
+    size_t session_count;
 };
 
 /* ---- Loading ---- */
@@ -24,8 +25,6 @@ static dv_status load(dv_predictor *predictor, const char *checkpoint,
     dv_model_options model = {
         .device = options->device, .algorithms = options->algorithms, .log = options->log};
     predictor->threads = options->threads > 0 ? options->threads : dv_physical_cores();
-    DV_TRY(dv_calloc((size_t)predictor->threads, sizeof(dv_session *), &predictor->sessions));
-    predictor->session_count = predictor->threads;
     return dv_model_open(checkpoint, &model, &predictor->model);
 }
 
@@ -48,7 +47,7 @@ void dv_predictor_free(dv_predictor *predictor)
 {
     if (predictor == NULL)
         return;
-    for (int i = 0; i < predictor->session_count; i++)
+    for (size_t i = 0; i < predictor->session_count; i++)
         dv_session_free(predictor->sessions[i]);
     free(predictor->sessions);
     dv_model_close(predictor->model);
@@ -180,6 +179,21 @@ static void take_turn(job_run *run, int64_t i)
     pthread_mutex_unlock(&run->lock);
 }
 
+/* Room for the sessions of so many threads, before they begin. */
+static dv_status reserve_sessions(dv_predictor *predictor, int threads)
+{
+    dv_session **more;
+    if ((size_t)threads <= predictor->session_count)
+        return DV_OK;
+    DV_TRY(dv_calloc((size_t)threads, sizeof *more, &more));
+    for (size_t i = 0; i < predictor->session_count; i++)
+        more[i] = predictor->sessions[i];
+    free(predictor->sessions);
+    predictor->sessions = more;
+    predictor->session_count = (size_t)threads;
+    return DV_OK;
+}
+
 /* Made in the thread's first job. */
 static dv_status session_of(dv_predictor *predictor, int thread, dv_session **out)
 {
@@ -220,6 +234,7 @@ static dv_status run_job(const dv_job *job)
     job_run run = {.job = job, .lock = PTHREAD_MUTEX_INITIALIZER};
     int64_t clips = job->count > 0 ? job->count : 1;
     int most = job->predictor->threads, threads = clips < most ? (int)clips : most;
+    DV_TRY(reserve_sessions(job->predictor, threads));
     int made = dv_threads_run(threads, work, &run, log_of(job->predictor));
     pthread_mutex_destroy(&run.lock);
     if (made < threads)
@@ -347,6 +362,7 @@ dv_status dv_predictor_samples(dv_predictor *predictor, float *samples, int64_t 
                                float *logits, dv_seen *seen)
 {
     dv_session *session;
+    DV_TRY(reserve_sessions(predictor, 1));
     DV_TRY(session_of(predictor, 0, &session));
     return answer_samples(predictor, session, samples, count, logits, seen);
 }

@@ -2,6 +2,8 @@
 #ifndef DV_FORMULAS_FEATURE_KINDS_H
 #define DV_FORMULAS_FEATURE_KINDS_H
 
+#include "kernels/formulas/scalar_math.h"
+
 typedef enum dv_feature_type {
     DV_FEATURES_MFCC,
     DV_FEATURES_MEL,
@@ -17,5 +19,13 @@ typedef enum dv_norm_over { DV_OVER_NONE, DV_OVER_CLIP, DV_OVER_BAND } dv_norm_o
 /* What frames find outside the window: zeros, or the window mirrored at its ends, as often as it
    takes (the last sample comes twice). */
 typedef enum dv_frame_edges { DV_EDGES_ZEROS, DV_EDGES_MIRRORED } dv_frame_edges;
+
+/* The sample, of `count`, that stands at t in the mirrored window. */
+static inline DV_HD int64_t dv_mirrored(int64_t t, int64_t count)
+{
+    while (t < 0 || t >= count)
+        t = t < 0 ? -t - 1 : 2 * count - 1 - t;
+    return t;
+}
 
 #endif

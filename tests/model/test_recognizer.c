@@ -10,6 +10,7 @@
 #include "tests/support/counted_allocation.h"
 #include "tests/support/scratch.h"
 
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,6 +95,21 @@ static void test_labels(void **state)
     assert_null(dv_recognizer_label(recognizer, LABELS));
     dv_recognizer_close(recognizer);
     dv_recognizer_close(NULL);
+}
+
+/* Room is for the threads that have had a file, not for those that may be. */
+static void test_any_number_of_threads(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    float wanted[LABELS], found[LABELS];
+    scratch_path(*state, "tone.wav", path);
+    write_tone(path, 440);
+    dv_recognizer *one = open_recognizer(*state, 1), *many = open_recognizer(*state, INT_MAX);
+    assert_int_equal(dv_recognizer_file(one, path, wanted), DV_OK);
+    assert_int_equal(dv_recognizer_file(many, path, found), DV_OK);
+    assert_memory_equal(found, wanted, sizeof wanted);
+    dv_recognizer_close(one);
+    dv_recognizer_close(many);
 }
 
 static void count_message(void *user, dv_log_level level, const char *message)
@@ -319,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_any_number_of_threads),
         cmocka_unit_test(test_no_device_is_looked_for),
         cmocka_unit_test(test_file_and_samples),
         cmocka_unit_test(test_what_was_seen),

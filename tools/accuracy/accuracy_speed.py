@@ -2,7 +2,6 @@
 table of coarse and fine frames: checkpoints/results/speed.json, which decavox compare fills."""
 import json
 import os
-import tempfile
 
 import accuracy_protocols as protocols
 import accuracy_results as results
@@ -17,12 +16,8 @@ def measure(lab, folder):
     """Every form with one thread; Failed where the machine was busy meanwhile."""
     configs = {model: protocols.fill([GENERAL.config], {"model": model})[0]
                for model in GENERAL.models}
-    with tempfile.TemporaryDirectory() as scratch:
-        out = os.path.join(scratch, "speed.json")
-        lab.ask("compare", *configs.values(), "--device", "cpu", "--threads", "1", "--fresh",
-                "--format", "json", "--out", out)
-        with open(out, encoding="utf-8") as file:
-            compared = json.load(file)
+    compared = json.loads(lab.ask("compare", *configs.values(), "--device", "cpu", "--threads",
+                                  "1", "--fresh", "--format", "json"))
     by_path = {one["path"]: one for one in compared["models"]}
     busy = [model for model, path in configs.items() if by_path[path]["busy"]]
     if busy:
