@@ -17,17 +17,7 @@ set_property(TARGET dv_shared APPEND PROPERTY LINK_DEPENDS
              ${PROJECT_SOURCE_DIR}/cmake/exported.map)
 target_include_directories(dv_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-# In the tree headers are included from its root, where they are installed from include/.
-function(dv_public_header source name)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-    file(READ ${source} text)
-    string(REPLACE "#include \"engine/base/decavox.h\"" "#include <decavox/decavox.h>" text "${text}")
-    file(CONFIGURE OUTPUT include/decavox/${name} CONTENT "${text}" @ONLY)
-    install(FILES ${PROJECT_BINARY_DIR}/include/decavox/${name}
-            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/decavox)
-endfunction()
-dv_public_header(${PROJECT_SOURCE_DIR}/engine/base/decavox.h decavox.h)
-dv_public_header(${PROJECT_SOURCE_DIR}/frontends/model/decavox_predict.h predict.h)
+install(FILES include/decavox.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 install(TARGETS decavox RUNTIME)
 install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)

@@ -15,7 +15,7 @@ if ! "$tool" --version | grep -q "version $version\."; then
     exit 77
 fi
 
-mapfile -t files < <(find engine frontends kernels runner tests benchmarks -name '*.[ch]' | sort)
+mapfile -t files < <(find include examples engine frontends kernels runner tests benchmarks -name '*.[ch]' | sort)
 case ${1:-} in
 '') "$tool" -i "${files[@]}" ;;
 --check)

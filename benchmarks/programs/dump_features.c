@@ -1,12 +1,12 @@
 /*
- * What the predictor gives to its model: the features of sound files as a checkpoint's front-end
+ * What the model gives to its model: the features of sound files as a checkpoint's front-end
  * computes them, as one safetensors file, features (files, rows, frames).
  *
  *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
  */
 #include "benchmarks/program.h"
 #include "frontends/audio/audio.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "frontends/model/safetensors.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static dv_status compute(const dv_frontend *frontend, const char *path, float *f
     void *scratch = NULL;
     dv_audio audio;
     dv_status status = dv_audio_read(path, dv_frontend_config(frontend)->sample_rate,
-                                     DV_PREDICTOR_MAX_SECONDS, &audio);
+                                     DV_SESSION_MAX_SECONDS, &audio);
     if (status == DV_OK)
         status = dv_calloc((size_t)dv_frontend_samples(frontend), sizeof *window, &window);
     size_t bytes = (dv_frontend_scratch(frontend) + 63) / 64 * 64;
@@ -57,12 +57,11 @@ int program_dump_features(int argc, char **argv)
         fprintf(stderr, "usage: decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...\n");
         return 2;
     }
-    dv_predictor *predictor;
-    dv_status status = dv_predictor_load(
-        argv[1], &(dv_predictor_options){.device = "cpu", .threads = 1}, &predictor);
+    dv_model *model;
+    dv_status status = dv_model_open(argv[1], NULL, &model);
     if (status == DV_OK) {
-        status = dump(dv_predictor_frontend(predictor), argv + 3, argc - 3, argv[2]);
-        dv_predictor_free(predictor);
+        status = dump(dv_model_frontend(model), argv + 3, argc - 3, argv[2]);
+        dv_model_close(model);
     }
     return program_end("dump_features", status);
 }

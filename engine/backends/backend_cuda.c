@@ -248,6 +248,31 @@ static dv_status copy(dv_context *context, void *destination, const void *source
     return transfer(context, destination, source, bytes, cudaMemcpyDeviceToDevice);
 }
 
+static dv_status pin(dv_context *context, size_t bytes, void **out)
+{
+    *out = NULL;
+    DV_TRY(enter(context));
+    DV_CUDA(cudaMallocHost(out, bytes));
+    memset(*out, 0, bytes);
+    return DV_OK;
+}
+
+static void unpin(dv_context *context, void *pinned)
+{
+    if (enter(context) == DV_OK)
+        (void)cudaFreeHost(pinned);
+}
+
+static dv_status send(dv_context *context, void *device, const void *pinned, size_t bytes)
+{
+    return transfer(context, device, pinned, bytes, cudaMemcpyHostToDevice);
+}
+
+static dv_status fetch(dv_context *context, void *pinned, const void *device, size_t bytes)
+{
+    return transfer(context, pinned, device, bytes, cudaMemcpyDeviceToHost);
+}
+
 static dv_status fill(dv_context *context, void *destination, double value, int64_t count)
 {
     DV_TRY(enter(context));
@@ -376,6 +401,10 @@ static const dv_backend backend_cuda = {
     .download = download,
     .wait = synchronize,
     .copy = copy,
+    .pin = pin,
+    .unpin = unpin,
+    .send = send,
+    .fetch = fetch,
     .fill = fill,
     .accumulate = accumulate,
     .round = round_values,

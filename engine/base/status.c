@@ -21,6 +21,11 @@ const char *dv_status_text(dv_status status)
     return texts[status];
 }
 
+const char *dv_version(void)
+{
+    return DV_VERSION;
+}
+
 const char *dv_error_message(void)
 {
     return message;

@@ -13,7 +13,7 @@
 #ifndef DV_BASE_STATUS_H
 #define DV_BASE_STATUS_H
 
-#include "engine/base/decavox.h"
+#include "include/decavox.h"
 
 #include <stdarg.h>
 

@@ -51,6 +51,12 @@ typedef struct dv_backend {
     dv_status (*wait)(dv_context *context); /* for all that was enqueued; NULL: nothing ever is */
     /* Within the device; enqueued: `wait` comes before the host or another context reads it. */
     dv_status (*copy)(dv_context *context, void *destination, const void *source, size_t bytes);
+    /* Memory of the host that copies can be enqueued from and to, and these copies; they may be
+       recorded. NULL where memory is the host's. */
+    dv_status (*pin)(dv_context *context, size_t bytes, void **out);
+    void (*unpin)(dv_context *context, void *pinned);
+    dv_status (*send)(dv_context *context, void *device, const void *pinned, size_t bytes);
+    dv_status (*fetch)(dv_context *context, void *pinned, const void *device, size_t bytes);
     /* (count) of float: the gradient that a backward pass begins with. */
     dv_status (*fill)(dv_context *context, void *destination, double value, int64_t count);
     /* into[i] += from[i], of the context's dtype: gradients of a value with several users. */

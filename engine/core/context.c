@@ -10,6 +10,14 @@ const char *const dv_algorithms_names[] = {
     NULL,
 };
 
+const char *const dv_algorithms_to_answer_names[] = {
+    [DV_ALGORITHMS_FIXED] = "fixed",
+    [DV_ALGORITHMS_MEASURED] = "measured",
+    [DV_ALGORITHMS_ANY] = "any",
+    [DV_ALGORITHMS_KEPT] = "kept",
+    NULL,
+};
+
 dv_status dv_context_create(const dv_backend *backend, int device_index, int threads, dv_log log,
                             dv_context **out)
 {

@@ -15,9 +15,15 @@ typedef enum dv_algorithms {
     DV_ALGORITHMS_MEASURED, /* repeatable, the fastest here: another run may choose another one */
     DV_ALGORITHMS_ANY,      /* the fastest here, also where it gives other bytes each time or, in
                                floats, rounds more than sums of products do */
+    DV_ALGORITHMS_KEPT,     /* those that MEASURED has found before and the context has read
+                               (dv_backend.read_choices), and FIXED where there are none: nothing is
+                               measured */
 } dv_algorithms;
 
-extern const char *const dv_algorithms_names[]; /* "fixed", "measured", "any", NULL */
+/* "fixed", "measured", "any", NULL: what a training can be told. */
+extern const char *const dv_algorithms_names[];
+/* The same with "kept" before NULL. */
+extern const char *const dv_algorithms_to_answer_names[];
 
 struct dv_context {
     const dv_backend *backend;

@@ -55,6 +55,13 @@ dv_status dv_plan_download(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host);
 
+/* The same, enqueued, from and to memory that the backend has pinned, and raw: in the value's own
+   type, which is a half where dv_plan_is_half says so. For backends that enqueue work; may be
+   recorded. */
+dv_status dv_plan_send(dv_plan *plan, int value, const void *pinned);
+dv_status dv_plan_fetch(const dv_plan *plan, int value, void *pinned);
+bool dv_plan_is_half(const dv_plan *plan, int value);
+
 /* Puts the value `from` of one plan into an input of another plan of the same context, of the same
    shape; enqueued. */
 dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input);

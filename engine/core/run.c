@@ -30,7 +30,7 @@ void *dv_plan_address(const dv_plan *plan, int value)
 }
 
 /* Halves are made and read on the host. */
-static bool is_half(const dv_plan *plan, int value)
+bool dv_plan_is_half(const dv_plan *plan, int value)
 {
     return plan->context->dtype != DV_F32 && !plan->graph->nodes[value].full_precision;
 }
@@ -39,7 +39,7 @@ static dv_status upload(const dv_plan *plan, int value, void *device, const void
 {
     const dv_backend *backend = plan->context->backend;
     size_t bytes = value_bytes(plan, value);
-    if (!is_half(plan, value))
+    if (!dv_plan_is_half(plan, value))
         return backend->upload(plan->context, device, host, bytes);
     uint16_t *halves;
     DV_TRY(dv_calloc(bytes, 1, &halves));
@@ -54,7 +54,7 @@ static dv_status download(const dv_plan *plan, int value, const void *device, vo
 {
     const dv_backend *backend = plan->context->backend;
     size_t bytes = value_bytes(plan, value);
-    if (!is_half(plan, value))
+    if (!dv_plan_is_half(plan, value))
         return backend->download(plan->context, host, device, bytes);
     uint16_t *halves;
     DV_TRY(dv_calloc(bytes, 1, &halves));
@@ -75,6 +75,20 @@ dv_status dv_plan_download(const dv_plan *plan, int value, void *host)
 {
     DV_TRY(require_kept(plan, value));
     return download(plan, value, dv_plan_address(plan, value), host);
+}
+
+dv_status dv_plan_send(dv_plan *plan, int value, const void *pinned)
+{
+    DV_TRY(require_kept(plan, value));
+    return plan->context->backend->send(plan->context, dv_plan_address(plan, value), pinned,
+                                        value_bytes(plan, value));
+}
+
+dv_status dv_plan_fetch(const dv_plan *plan, int value, void *pinned)
+{
+    DV_TRY(require_kept(plan, value));
+    return plan->context->backend->fetch(plan->context, pinned, dv_plan_address(plan, value),
+                                         value_bytes(plan, value));
 }
 
 dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input)
@@ -287,7 +301,7 @@ dv_status dv_plan_backward(dv_plan *plan, const dv_pass *pass, double seed)
     void *gradient = dv_plan_seed_address(plan);
     if (gradient == NULL)
         return DV_FAIL(DV_EARG, "nothing in this plan has a gradient");
-    if (is_half(plan, last))
+    if (dv_plan_is_half(plan, last))
         return DV_FAIL(DV_EARG, "'%s' ends the graph in half precision: its gradient must be given",
                        plan->graph->nodes[last].name);
     DV_TRY(plan->context->backend->fill(plan->context, gradient, seed,

@@ -53,7 +53,10 @@ static bool read_one(FILE *file, dv_cuda_choice *choice)
 dv_status dv_cuda_choices_read(dv_context *context, FILE *file)
 {
     dv_cuda_choice choice;
-    while (read_one(file, &choice))
-        dv_cuda_choice_remember(dv_cuda_device_of(context), choice);
+    while (read_one(file, &choice)) {
+        dv_cuda_choice known = choice;
+        if (!dv_cuda_choice_recall(dv_cuda_device_of(context), &known))
+            dv_cuda_choice_remember(dv_cuda_device_of(context), choice);
+    }
     return feof(file) != 0 ? DV_OK : DV_FAIL(DV_EFORMAT, "no list of chosen algorithms");
 }

@@ -1,5 +1,6 @@
-/* Builds, plans and runs a network. */
+/* Builds, plans and frees a network. network_run.c runs it. */
 #include "engine/layers/network.h"
+#include "engine/layers/network_internal.h"
 
 static dv_status build(dv_context *context, const dv_network_options *options, dv_network *out)
 {
@@ -25,35 +26,18 @@ dv_status dv_network_build(dv_context *context, const dv_network_options *option
     return status;
 }
 
-static dv_status plan(const dv_network *network, dv_context *context,
-                      const dv_plan_options *options, dv_plan **out)
+dv_status dv_network_plan(dv_context *context, const dv_plan_options *options, dv_network *network)
 {
     dv_plan_options all = options != NULL ? *options : (dv_plan_options){0};
     all.outputs = &network->logits;
     all.output_count = 1;
-    return dv_plan_create(context, network->graph, &all, out);
-}
-
-dv_status dv_network_plan(dv_context *context, const dv_plan_options *options, dv_network *network)
-{
-    return plan(network, context, options, &network->plan);
-}
-
-dv_status dv_network_plan_again(const dv_network *network, dv_context *context, dv_plan **out)
-{
-    return plan(network, context, NULL, out);
-}
-
-dv_status dv_network_run(const dv_network *network, const float *features, float *logits)
-{
-    dv_pass pass = {.training = false};
-    DV_TRY(dv_plan_upload(network->plan, network->input, features));
-    DV_TRY(dv_plan_forward(network->plan, &pass));
-    return dv_plan_download(network->plan, network->logits, logits);
+    network->context = context;
+    return dv_plan_create(context, network->graph, &all, &network->plan);
 }
 
 void dv_network_free(dv_network *network)
 {
+    dv__network_host_free(network);
     dv_plan_free(network->plan);
     dv_graph_free(network->graph);
     if (network->owns_params)

@@ -21,10 +21,12 @@ typedef struct dv_network {
     dv_params *params;
     bool owns_params;
     dv_graph *graph;
-    dv_plan *plan; /* NULL: there is none yet */
-    int input;     /* (batch, rows, frames, 1) */
-    int targets;   /* (batch, 1, 1, classes), where they are wanted */
-    int logits;    /* (batch, 1, 1, classes) */
+    dv_plan *plan;                /* NULL: there is none yet */
+    struct dv_network_host *host; /* what dv_network_run needs on the host; NULL until it is used */
+    dv_context *context;          /* of the plan */
+    int input;                    /* (batch, rows, frames, 1) */
+    int targets;                  /* (batch, 1, 1, classes), where they are wanted */
+    int logits;                   /* (batch, 1, 1, classes) */
 } dv_network;
 
 typedef struct dv_network_options {
@@ -40,11 +42,20 @@ dv_status dv_network_build(dv_context *context, const dv_network_options *option
 /* Plans the network, with its logits as output; `options`: what else is wanted, NULL: nothing. */
 dv_status dv_network_plan(dv_context *context, const dv_plan_options *options, dv_network *network);
 
-/* A plan of the same network for another context of the same backend; the caller frees it. */
-dv_status dv_network_plan_again(const dv_network *network, dv_context *context, dv_plan **out);
+/*
+ * Inference. features (batch, rows, frames) and logits (batch, classes) are the host's. Where work
+ * is enqueued on a device, the copies of both go through pinned memory; from the second pass on
+ * they and the pass are one recording, and one wait ends it. From then on nothing is allocated.
+ */
+dv_status dv_network_run(dv_network *network, const float *features, float *logits);
 
-/* Inference: features (batch, rows, frames) -> logits (batch, classes), both of the host. */
-dv_status dv_network_run(const dv_network *network, const float *features, float *logits);
+/* The same in two steps, which spare a copy: *out is where the next pass takes its features from;
+   they may be written until dv_network_answer runs it. It stays the same from pass to pass. */
+dv_status dv_network_features(dv_network *network, float **out);
+dv_status dv_network_answer(dv_network *network, float *logits);
+
+/* The launches, copies and fills of the recorded pass; 0: none is recorded. */
+size_t dv_network_recorded(const dv_network *network);
 
 /* The plan, the graph, and parameters of its own. */
 void dv_network_free(dv_network *network);

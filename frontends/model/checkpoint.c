@@ -1,6 +1,7 @@
 /* Reads and writes checkpoints, and rounds weights to FP16. */
 #include "frontends/model/checkpoint.h"
 #include "engine/base/half.h"
+#include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "engine/core/context.h"
@@ -57,10 +58,9 @@ static dv_status check_texts(const dv_checkpoint *checkpoint)
     return DV_OK;
 }
 
-static dv_status open_file(const char *path, dv_checkpoint *out)
+/* The texts of the file that was read. */
+static dv_status read_texts(dv_checkpoint *out)
 {
-    DV_TRY(dv_strdup(path, &out->path));
-    DV_TRY(dv_safetensors_read(path, &out->file));
     DV_TRY(read_text(out, config_key, &out->config));
     DV_TRY(read_text(out, labels_key, &out->labels));
     DV_TRY(read_text(out, state_key, &out->state));
@@ -70,10 +70,40 @@ static dv_status open_file(const char *path, dv_checkpoint *out)
 dv_status dv_checkpoint_open(const char *path, dv_checkpoint *out)
 {
     memset(out, 0, sizeof *out);
-    dv_status status = open_file(path, out);
+    dv_status status = dv_strdup(path, &out->path);
+    if (status == DV_OK)
+        status = dv_safetensors_read(path, &out->file);
+    if (status == DV_OK)
+        status = read_texts(out);
     if (status != DV_OK)
         dv_checkpoint_close(out);
     return status;
+}
+
+dv_status dv_checkpoint_open_memory(const void *bytes, size_t size, const char *name,
+                                    dv_checkpoint *out)
+{
+    memset(out, 0, sizeof *out);
+    dv_status status = dv_strdup(name, &out->path);
+    if (status == DV_OK)
+        status = dv_safetensors_read_memory(bytes, size, name, &out->file);
+    if (status == DV_OK)
+        status = read_texts(out);
+    if (status != DV_OK)
+        dv_checkpoint_close(out);
+    return status;
+}
+
+void dv_checkpoint_digest(const dv_checkpoint *checkpoint, char *digest)
+{
+    size_t size;
+    const void *content = dv_safetensors_content(checkpoint->file, &size);
+    dv_sha256_bytes(content, size, digest);
+}
+
+const char *dv_checkpoint_config_text(const dv_checkpoint *checkpoint)
+{
+    return dv_safetensors_metadata(checkpoint->file, config_key);
 }
 
 void dv_checkpoint_close(dv_checkpoint *checkpoint)

@@ -40,7 +40,18 @@ typedef struct dv_checkpoint {
 /* Reads and checks the file. DV_EIO, DV_EFORMAT; messages name the file. On failure *out is
    zeroed; free with dv_checkpoint_close. */
 dv_status dv_checkpoint_open(const char *path, dv_checkpoint *out);
+
+/* The same of the bytes (size) of a file, which are not needed afterwards; `name` is for messages
+   and stands for the path. */
+dv_status dv_checkpoint_open_memory(const void *bytes, size_t size, const char *name,
+                                    dv_checkpoint *out);
 void dv_checkpoint_close(dv_checkpoint *checkpoint);
+
+/* The SHA-256 of the file, as sha256sum prints it: DV_SHA256_SIZE characters. */
+void dv_checkpoint_digest(const dv_checkpoint *checkpoint, char *digest);
+
+/* The configuration as the file has it. */
+const char *dv_checkpoint_config_text(const dv_checkpoint *checkpoint);
 
 /* Number of the file's tensors, and of those that are F16. */
 void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *halves);

@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* One line: module, device, libraries, precision, checkpoint. */
-static dv_status describe(dv_context *context, const char *checkpoint, char *about, size_t size)
+static dv_status describe(dv_context *context, const dv_checkpoint *checkpoint, char *about,
+                          size_t size)
 {
     const dv_backend *backend = context->backend;
     char module[4096], device[256] = "", build[DV_SHA256_SIZE], content[DV_SHA256_SIZE];
@@ -19,7 +20,7 @@ static dv_status describe(dv_context *context, const char *checkpoint, char *abo
     if (!dv_module_find(backend->name, module, sizeof module))
         return DV_FAIL(DV_EIO, "no module '%s' in %s", backend->name, module);
     DV_TRY(dv_sha256_file(module, build));
-    DV_TRY(dv_sha256_file(checkpoint, content));
+    dv_checkpoint_digest(checkpoint, content);
     if (backend->describe != NULL)
         DV_TRY(backend->describe(context->device_index, device, sizeof device, &count));
     snprintf(about, size, "%s, build %.16s, %s, %s, %s, checkpoint %.16s", backend->name, build,
@@ -27,7 +28,7 @@ static dv_status describe(dv_context *context, const char *checkpoint, char *abo
     return DV_OK;
 }
 
-static dv_status find_file(dv_context *context, const char *checkpoint, dv_choices *out)
+static dv_status find_file(dv_context *context, const dv_checkpoint *checkpoint, dv_choices *out)
 {
     char folder[2048], digest[DV_SHA256_SIZE];
     if (!dv_cache_folder(folder, sizeof folder))
@@ -68,14 +69,15 @@ static void warn(const dv_context *context)
                  dv_error_message());
 }
 
-void dv_choices_recall(dv_context *context, const char *checkpoint, dv_choices *out)
+void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_choices *out)
 {
     *out = (dv_choices){.text = NULL};
     if (context->backend->read_choices == NULL || context->algorithms == DV_ALGORITHMS_FIXED)
         return;
     if (find_file(context, checkpoint, out) != DV_OK) {
         out->path[0] = '\0';
-        warn(context);
+        if (context->algorithms != DV_ALGORITHMS_KEPT)
+            warn(context);
         return;
     }
     FILE *file;
@@ -90,7 +92,7 @@ void dv_choices_recall(dv_context *context, const char *checkpoint, dv_choices *
 void dv_choices_keep(dv_context *context, const dv_choices *choices)
 {
     char *text = NULL, *whole = NULL;
-    if (choices->path[0] == '\0')
+    if (choices->path[0] == '\0' || context->algorithms == DV_ALGORITHMS_KEPT)
         return;
     dv_status status = write_text(context, &text);
     bool same = status == DV_OK && choices->text != NULL && strcmp(text, choices->text) == 0;

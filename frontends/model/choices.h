@@ -8,6 +8,7 @@
 #define DV_MODEL_CHOICES_H
 
 #include "engine/core/context.h"
+#include "frontends/model/checkpoint.h"
 
 typedef struct dv_choices {
     char path[4096];  /* of the file; "": choices are not kept */
@@ -16,11 +17,12 @@ typedef struct dv_choices {
 } dv_choices;
 
 /* Takes what was kept for this checkpoint into the context, before its plans are made. Nothing is
-   kept where the backend measures nothing or no folder is to be had; what cannot be read is as not
-   there. Freed by the caller, whatever happens. */
-void dv_choices_recall(dv_context *context, const char *checkpoint, dv_choices *out);
+   kept where the backend measures nothing, the context's algorithms are fixed, or no folder is to
+   be had; what cannot be read is as not there. Freed by the caller, whatever happens. */
+void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_choices *out);
 
-/* Writes what the context has now, where that differs. A failure is a warning. */
+/* Writes what the context has now, where that differs and the context measures. A failure is a
+   warning. */
 void dv_choices_keep(dv_context *context, const dv_choices *choices);
 void dv_choices_free(dv_choices *choices);
 

@@ -1,7 +1,8 @@
 /*
  * A model: an opened checkpoint, with its front-end, its labels and its parameters on a device. It
- * does not change once it is open, and threads share it, each with a session of its own
- * (session.h).
+ * does not change once it is open, and threads share it, each with a session of its own. Opening,
+ * closing and what programs may ask are in include/decavox.h; here is what the engine's own users
+ * ask.
  */
 #ifndef DV_MODEL_MODEL_H
 #define DV_MODEL_MODEL_H
@@ -11,32 +12,35 @@
 #include "frontends/features/features.h"
 #include "frontends/model/checkpoint.h"
 
-typedef struct dv_model dv_model;
+/*
+ * Of a training's last.safetensors, dv_model_open takes the weights that the training would keep if
+ * it ended there: the best epoch's, their moving average, or the last ones.
+ */
 
-typedef struct dv_model_options {
-    const char *device;       /* as dv_context_open takes it */
-    dv_algorithms algorithms; /* of a GPU's libraries; what is measured is kept, see choices.h */
-    dv_log log;
-} dv_model_options;
-
-/* Of a training's last.safetensors it takes the weights that the training would keep if it ended
-   there: the best epoch's, their moving average, or the last ones. DV_EIO, DV_EFORMAT
-   name the checkpoint. */
-dv_status dv_model_open(const char *checkpoint, const dv_model_options *options, dv_model **out);
-
-/* After the last of its sessions. `model` may be NULL. */
-void dv_model_close(dv_model *model);
-
-int64_t dv_model_classes(const dv_model *model);
-const char *dv_model_label(const dv_model *model, int64_t class);
+int64_t dv_model_classes(const dv_model *model); /* dv_model_label_count */
 const dv_frontend *dv_model_frontend(const dv_model *model);
 const dv_checkpoint *dv_model_checkpoint(const dv_model *model);
 dv_context *dv_model_context(const dv_model *model);
+const dv_graph *dv_model_graph(const dv_model *model); /* of batch 1 */
 
-/* Of batch 1. What is written to its parameters counts for all sessions at once. */
-const dv_network *dv_model_network(const dv_model *model);
+/* To read and to replace; what is written counts for all sessions at once. */
+dv_params *dv_model_params(const dv_model *model);
+int64_t dv_model_parameters(const dv_model *model); /* trainable numbers */
 
-/* The plan of batch 1 that opening has made: the first who asks owns it, all others get NULL. */
-dv_plan *dv_model_take_plan(dv_model *model);
+/* The network of batch 1 on one thread that opening has made. One session at a time borrows it; the
+   others get NULL. */
+dv_network *dv__model_borrow(dv_model *model);
+void dv__model_return(dv_model *model);
+
+/*
+ * A context and a network of its own for a session, of so many clips at a time and on so many host
+ * threads, computing as the model does. Both are owned by the caller.
+ */
+dv_status dv__model_network(dv_model *model, int64_t batch, int threads, dv_context **context,
+                            dv_network *network);
+
+/* Copies options of the public header, of which an older program knows fewer, and a newer one more,
+   into *out (size). DV_EARG: `given->size` is none of this library. `given` NULL: all are 0. */
+dv_status dv__options_take(const void *given, size_t size, const char *name, void *out);
 
 #endif

@@ -64,6 +64,13 @@ DV_MUST_CHECK dv_status dv_safetensors_write(const char *path, const dv_safetens
  */
 DV_MUST_CHECK dv_status dv_safetensors_read(const char *path, dv_safetensors **out);
 
+/* The same of the bytes (size) of a file, of which a copy is taken; `name` is for messages. */
+DV_MUST_CHECK dv_status dv_safetensors_read_memory(const void *bytes, size_t size, const char *name,
+                                                   dv_safetensors **out);
+
+/* The whole file as it was read: `size` bytes, owned by `file`. */
+const void *dv_safetensors_content(const dv_safetensors *file, size_t *size);
+
 /* Frees the file with all its entries, names and metadata; NULL is allowed. */
 void dv_safetensors_free(dv_safetensors *file);
 

@@ -21,6 +21,7 @@ struct dv_safetensors {
        bounds depend on is taken from a private copy of the header, whatever becomes of the file. */
     const unsigned char *map;
     size_t map_size;
+    bool is_copy;          /* the map is of no file: what leaves memory is lost */
     unsigned char *copies; /* of the tensors that are not aligned in the file */
 };
 
@@ -49,6 +50,20 @@ static dv_status map_file(int descriptor, dv_safetensors *file)
         return DV_FAIL(DV_EIO, "cannot read: %s", strerror(errno));
     file->map = map;
     file->map_size = (size_t)info.st_size;
+    return DV_OK;
+}
+
+static dv_status map_copy(const void *bytes, size_t size, dv_safetensors *file)
+{
+    if (size < DV__PREFIX_SIZE)
+        return DV_FAIL(DV_EFORMAT, "%zu bytes are too few for a safetensors file", size);
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", size);
+    memcpy(map, bytes, size);
+    file->map = map;
+    file->map_size = size;
+    file->is_copy = true;
     return DV_OK;
 }
 
@@ -308,9 +323,9 @@ static dv_status place_data(const reader *in, dv_safetensors *file)
     return DV_OK;
 }
 
-static dv_status read_file(reader *in, int descriptor, dv_safetensors *file)
+/* Of the mapped file. */
+static dv_status read_map(reader *in, dv_safetensors *file)
 {
-    DV_TRY(map_file(descriptor, file));
     DV_TRY(copy_header(in, file));
     DV_TRY(parse_header(in, &file->header));
     DV_TRY(list_entries(file, (int64_t)in->data_size));
@@ -318,24 +333,46 @@ static dv_status read_file(reader *in, int descriptor, dv_safetensors *file)
     return place_data(in, file);
 }
 
+/* Reads what lies behind `descriptor`, or where that is below 0, the bytes. */
+static dv_status read_any(int descriptor, const void *bytes, size_t size, dv_safetensors **out)
+{
+    reader in = {0};
+    dv_safetensors *file;
+    *out = NULL;
+    DV_TRY(dv_calloc(1, sizeof *file, &file));
+    dv_status status = descriptor >= 0 ? map_file(descriptor, file) : map_copy(bytes, size, file);
+    if (status == DV_OK)
+        status = read_map(&in, file);
+    free(in.header);
+    if (status != DV_OK) {
+        dv_safetensors_free(file);
+        return status;
+    }
+    *out = file;
+    return DV_OK;
+}
+
 dv_status dv_safetensors_read(const char *path, dv_safetensors **out)
 {
     *out = NULL;
     int descriptor;
-    reader in = {0};
-    dv_safetensors *file = NULL;
     DV_TRY(dv_input_descriptor(path, &descriptor));
-    dv_status status = dv_calloc(1, sizeof *file, &file);
-    if (status == DV_OK)
-        status = read_file(&in, descriptor, file);
+    dv_status status = read_any(descriptor, NULL, 0, out);
     close(descriptor);
-    free(in.header);
-    if (status != DV_OK) {
-        dv_safetensors_free(file);
-        return dv_fail_within(status, "%s", path);
-    }
-    *out = file;
-    return DV_OK;
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", path);
+}
+
+dv_status dv_safetensors_read_memory(const void *bytes, size_t size, const char *name,
+                                     dv_safetensors **out)
+{
+    dv_status status = read_any(-1, bytes, size, out);
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", name);
+}
+
+const void *dv_safetensors_content(const dv_safetensors *file, size_t *size)
+{
+    *size = file->map_size;
+    return file->map;
 }
 
 void dv_safetensors_free(dv_safetensors *file)
@@ -373,7 +410,7 @@ void dv_safetensors_forget(const dv_safetensors *file, const dv_safetensors_entr
 {
     uintptr_t map = (uintptr_t)file->map, data = (uintptr_t)entry->data;
     bool is_mapped = data >= map && data < map + file->map_size; /* no copy: those would be lost */
-    if (is_mapped && file->map_size > LARGE)
+    if (is_mapped && !file->is_copy && file->map_size > LARGE)
         advise(entry->data, dv_safetensors_bytes(entry), MADV_DONTNEED);
 }
 

@@ -1,58 +1,88 @@
-/* Plan, window and scratch of one thread, and an answer by means of them. */
-#include "frontends/model/session.h"
-#include "frontends/model/choices.h"
+/* Makes sessions, and runs a batch of clips through one. */
+#include "frontends/model/session_internal.h"
+#include "engine/device/threads.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct dv_session {
-    const dv_model *model;
-    dv_context *context; /* NULL: the model's own */
-    dv_plan *plan;
-    float *window;   /* (samples) */
-    float *features; /* (rows, frames), NULL where the front-end writes into the plan's memory */
-    void *scratch;   /* of the front-end */
-};
+enum { MOST_CAPACITY = 4096, MOST_THREADS = 1024 };
 
-static dv_status allocate(dv_session *session)
+/* ---- Making ---- */
+
+static dv_status make_lane(const dv_session *session, dv__lane *lane)
 {
     const dv_frontend *frontend = dv_model_frontend(session->model);
-    size_t size = (size_t)(dv_frontend_rows(frontend) * dv_frontend_frames(frontend));
     size_t scratch = (dv_frontend_scratch(frontend) + 63) / 64 * 64;
-    DV_TRY(dv_calloc((size_t)dv_frontend_samples(frontend), sizeof *session->window,
-                     &session->window));
-    session->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
-    if (session->scratch == NULL)
+    DV_TRY(dv_calloc((size_t)dv_frontend_samples(frontend), sizeof *lane->window, &lane->window));
+    lane->scratch = aligned_alloc(64, scratch > 0 ? scratch : 64);
+    if (lane->scratch == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
-    if (dv_model_context(session->model)->backend->host_memory)
-        return DV_OK;
-    return dv_calloc(size, sizeof *session->features, &session->features);
+    return dv_resampler_create(dv_model_sample_rate(session->model), &lane->resampler);
 }
 
-/* The first session has the plan that opening the model made; each further one makes its own, from
-   inside its thread, so that all plans are made and run under the same conditions. */
-static dv_status make_plan(dv_session *session, dv_model *model)
+static void free_lane(dv__lane *lane)
 {
-    session->plan = dv_model_take_plan(model);
-    if (session->plan != NULL)
-        return DV_OK;
-    DV_TRY(dv_context_open_same(dv_model_context(model), 1, &session->context));
-    DV_TRY(dv_choices_share(dv_model_context(model), session->context));
-    return dv_network_plan_again(dv_model_network(model), session->context, &session->plan);
+    free(lane->samples);
+    free(lane->raw);
+    free(lane->window);
+    free(lane->scratch);
+    dv_resampler_free(lane->resampler);
 }
 
-dv_status dv_session_create(dv_model *model, dv_session **out)
+/* The first session of one clip on one thread has the network that opening the model made. */
+static dv_status make_network(dv_session *session)
+{
+    bool smallest = session->capacity == 1 && session->threads == 1;
+    session->network = smallest ? dv__model_borrow(session->model) : NULL;
+    if (session->network == NULL) {
+        DV_TRY(dv__model_network(session->model, session->capacity, session->threads,
+                                 &session->context, &session->own));
+        session->network = &session->own;
+        session->threads = session->context->threads; /* those that could be made */
+    }
+    return dv_network_features(session->network, &session->features);
+}
+
+static dv_status make(dv_session *session)
+{
+    size_t classes = dv_model_label_count(session->model), capacity = (size_t)session->capacity;
+    DV_TRY(make_network(session));
+    DV_TRY(dv_calloc(capacity, sizeof *session->slots, &session->slots));
+    DV_TRY(dv_calloc(capacity * classes, sizeof *session->logits, &session->logits));
+    DV_TRY(dv_calloc(classes, sizeof *session->exact, &session->exact));
+    DV_TRY(dv_calloc((size_t)session->threads, sizeof *session->lanes, &session->lanes));
+    for (int i = 0; i < session->threads; i++)
+        DV_TRY(make_lane(session, &session->lanes[i]));
+    return DV_OK;
+}
+
+static dv_status check_options(const dv_session_options *options)
+{
+    if (options->capacity < 0 || options->capacity > MOST_CAPACITY)
+        return DV_FAIL(DV_EARG, "dv_session_options: capacity is %d, must be 0 to %d",
+                       options->capacity, MOST_CAPACITY);
+    if (options->threads < -1 || options->threads > MOST_THREADS)
+        return DV_FAIL(DV_EARG, "dv_session_options: threads is %d, must be -1 to %d",
+                       options->threads, MOST_THREADS);
+    return DV_OK;
+}
+
+dv_status dv_session_create(dv_model *model, const dv_session_options *options, dv_session **out)
 {
     dv_session *session;
+    dv_session_options all;
     *out = NULL;
+    DV_TRY(dv__options_take(options, sizeof all, "dv_session_options", &all));
+    DV_TRY(check_options(&all));
     DV_TRY(dv_calloc(1, sizeof *session, &session));
     session->model = model;
+    session->capacity = all.capacity > 0 ? all.capacity : 1;
+    session->threads = all.threads < 0 ? dv_physical_cores() : all.threads > 0 ? all.threads : 1;
     int threads_before = omp_get_max_threads();
-    dv_status status = allocate(session);
-    if (status == DV_OK)
-        status = make_plan(session, model);
-    omp_set_num_threads(threads_before); /* a context of one thread sets it to 1 */
+    dv_status status = make(session);
+    omp_set_num_threads(threads_before); /* a context of fewer threads lowers it */
     if (status != DV_OK) {
         dv_session_free(session);
         return status;
@@ -65,35 +95,166 @@ void dv_session_free(dv_session *session)
 {
     if (session == NULL)
         return;
-    dv_plan_free(session->plan);
+    if (session->network != NULL && session->network != &session->own)
+        dv__model_return(session->model);
+    dv_network_free(&session->own);
     dv_context_close(session->context);
-    free(session->window);
-    free(session->features);
-    free(session->scratch);
+    for (int i = 0; session->lanes != NULL && i < session->threads; i++)
+        free_lane(&session->lanes[i]);
+    free(session->lanes);
+    free(session->slots);
+    free(session->logits);
+    free(session->exact);
     free(session);
 }
 
-/* Window, features, forward pass. Where memory is the host's, the front-end writes straight into
-   the plan's input. */
-dv_status dv_session_answer(dv_session *session, const float *samples, int64_t count,
-                            int64_t center, float *logits)
+dv_model *dv_session_model(const dv_session *session)
+{
+    return session->model;
+}
+
+int dv_session_capacity_for(const dv_model *model, int64_t clips)
+{
+    int most = dv_model_context(model)->backend->host_memory ? 16 : 64;
+    return clips < 1 ? 1 : clips < most ? (int)clips : most;
+}
+
+/* ---- A lane ---- */
+
+dv_status dv__lane_reserve(dv__lane *lane, size_t count)
+{
+    if (count <= lane->room)
+        return DV_OK;
+    free(lane->samples);
+    lane->room = 0;
+    DV_TRY(dv_calloc(count, sizeof *lane->samples, &lane->samples));
+    lane->room = count;
+    return DV_OK;
+}
+
+void dv__lane_features(const dv_session *session, dv__lane *lane, const float *samples,
+                       int64_t count, int64_t center, float *features)
 {
     const dv_frontend *frontend = dv_model_frontend(session->model);
-    const dv_network *network = dv_model_network(session->model);
-    dv_frontend_cut(frontend, samples, count, center, 0, 1, session->window);
-    float *features = session->features;
-    if (features == NULL)
-        features = dv_plan_address(session->plan, network->input);
-    dv_frontend_compute(frontend, session->window, features, session->scratch);
-    if (session->features != NULL)
-        DV_TRY(dv_plan_upload(session->plan, network->input, features));
-    dv_pass pass = {.training = false};
-    DV_TRY(dv_plan_forward(session->plan, &pass));
-    DV_TRY(dv_plan_download(session->plan, network->logits, logits));
-    for (int64_t k = 0; k < dv_model_classes(session->model); k++) {
-        if (!isfinite(logits[k]))
-            return DV_FAIL(DV_ENUMERIC, "the model's answer is not finite: its weights are of no "
-                                        "use");
+    dv_frontend_cut(frontend, samples, count, center, 0, 1, lane->window);
+    dv_frontend_compute(frontend, lane->window, features, lane->scratch);
+}
+
+void dv__lane_prepare(const dv_session *session, dv__lane *lane, float *samples, int64_t count,
+                      float *features, dv_seen *seen)
+{
+    const dv_frontend *frontend = dv_model_frontend(session->model);
+    double rate = (double)dv_model_sample_rate(session->model);
+    int64_t from, to, center = dv_frontend_prepare(frontend, samples, count);
+    dv_frontend_seen(frontend, count, center, 0, &from, &to);
+    *seen = (dv_seen){(double)count / rate, (double)from / rate, (double)to / rate};
+    dv__lane_features(session, lane, samples, count, center, features);
+}
+
+/* ---- A batch ---- */
+
+typedef struct batch {
+    dv_session *session;
+    int64_t from, size; /* size: floats of the features of a clip */
+    dv__fill fill;
+    void *user;
+} batch;
+
+/* A message is the thread's, so it is copied. */
+static void fill_slot(const batch *b, int thread, int64_t i)
+{
+    dv_session *session = b->session;
+    dv__slot *slot = &session->slots[i];
+    slot->status = b->fill(b->user, session, &session->lanes[thread], b->from + i,
+                           session->features + i * b->size);
+    if (slot->status != DV_OK)
+        snprintf(slot->message, sizeof slot->message, "%s", dv_error_message());
+}
+
+static void fill_slots(const batch *b, int64_t count)
+{
+    int threads = count < b->session->threads ? (int)count : b->session->threads;
+    if (threads <= 1) { /* a parallel region of one thread would allocate */
+        for (int64_t i = 0; i < count; i++)
+            fill_slot(b, 0, i);
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < count; i++)
+        fill_slot(b, omp_get_thread_num(), i);
+}
+
+static bool any_good(const dv__slot *slots, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (slots[i].status == DV_OK)
+            return true;
+    }
+    return false;
+}
+
+static void check_finite(dv__slot *slot, const float *logits, int64_t classes)
+{
+    for (int64_t k = 0; slot->status == DV_OK && k < classes; k++) {
+        if (isfinite(logits[k]))
+            continue;
+        slot->status =
+            DV_FAIL(DV_ENUMERIC, "the model's answer is not finite: its weights are of no use");
+        snprintf(slot->message, sizeof slot->message, "%s", dv_error_message());
+    }
+}
+
+/* Places behind the last clip, and those that failed, keep the features that they had: each clip is
+   computed for itself. */
+dv_status dv__session_pass(dv_session *session, int64_t from, int64_t count, dv__fill fill,
+                           void *user)
+{
+    const dv_frontend *frontend = dv_model_frontend(session->model);
+    int64_t classes = dv_model_classes(session->model);
+    DV_ASSERT(count <= session->capacity);
+    batch b = {.session = session,
+               .from = from,
+               .size = dv_frontend_rows(frontend) * dv_frontend_frames(frontend),
+               .fill = fill,
+               .user = user};
+    fill_slots(&b, count);
+    if (!any_good(session->slots, count))
+        return DV_OK;
+    DV_TRY(dv_network_answer(session->network, session->logits));
+    for (int64_t i = 0; i < count; i++)
+        check_finite(&session->slots[i], session->logits + i * classes, classes);
+    return DV_OK;
+}
+
+/* ---- Prepared clips ---- */
+
+typedef struct clip_list {
+    const dv_dataset *dataset;
+    const int64_t *indices;
+} clip_list;
+
+static dv_status fill_clip(void *user, dv_session *session, dv__lane *lane, int64_t i,
+                           float *features)
+{
+    const clip_list *list = user;
+    const dv_clip *clip = &list->dataset->clips[list->indices[i]];
+    dv__lane_features(session, lane, clip->samples, clip->count, clip->center, features);
+    return DV_OK;
+}
+
+dv_status dv_session_clips(dv_session *session, const dv_dataset *dataset, const int64_t *indices,
+                           int64_t count, float *logits)
+{
+    int64_t classes = dv_model_classes(session->model);
+    clip_list list = {dataset, indices};
+    for (int64_t from = 0; from < count; from += session->capacity) {
+        int64_t most = count - from < session->capacity ? count - from : session->capacity;
+        DV_TRY(dv__session_pass(session, from, most, fill_clip, &list));
+        memcpy(logits + from * classes, session->logits, (size_t)(most * classes) * sizeof *logits);
+        for (int64_t i = 0; i < most; i++) {
+            if (session->slots[i].status != DV_OK)
+                return dv_fail(session->slots[i].status, "%s", session->slots[i].message);
+        }
     }
     return DV_OK;
 }

@@ -1,24 +1,65 @@
 /*
- * A session: what a thread needs to get answers of a model, made once. Nothing is allocated or
- * planned by an answer. Sessions of one model share its parameters, and know nothing of each other.
- *
- * Each clip is computed by itself, in a network of batch 1 on one thread: an answer depends on
- * nothing but the clip, to the bit.
+ * A session: what a thread needs to get answers of a model, made once: a plan of a fixed number of
+ * clips, and for each of its threads a window, resampling and scratch. Sessions of one model share
+ * its parameters, and know nothing of each other. What programs use is in include/decavox.h; here
+ * is what the engine's own users have beside it: logits, clips of data sets, and files told one by
+ * one.
  */
 #ifndef DV_MODEL_SESSION_H
 #define DV_MODEL_SESSION_H
 
+#include "frontends/dataset/dataset.h"
 #include "frontends/model/model.h"
 
-typedef struct dv_session dv_session;
+/* The capacity with which many clips are answered soonest: on the CPU more gains nothing, and on a
+   device a launch serves more of them. */
+int dv_session_capacity_for(const dv_model *model, int64_t clips);
 
-/* To be called by the thread that will use it. The model must outlive it. */
-dv_status dv_session_create(dv_model *model, dv_session **out);
-void dv_session_free(dv_session *session);
+dv_model *dv_session_model(const dv_session *session);
 
-/* samples (count) are prepared (dv_frontend_prepare) -> logits (classes). DV_ENUMERIC: the answer
-   is not finite. */
-dv_status dv_session_answer(dv_session *session, const float *samples, int64_t count,
-                            int64_t center, float *logits);
+/* Clips of a loaded data set: logits (count, classes). DV_ENUMERIC: an answer is not finite. */
+dv_status dv_session_clips(dv_session *session, const dv_dataset *dataset, const int64_t *indices,
+                           int64_t count, float *logits);
+
+/* A part of a file with an answer of its own, as if it were all of the file. */
+typedef struct dv_stretch {
+    double from, to; /* s */
+    float *logits;   /* (classes) */
+} dv_stretch;
+
+/* What became of one file. */
+typedef struct dv_answer {
+    dv_status status; /* DV_OK, or why there is no answer */
+    char message[512];
+    float *logits;         /* (classes) */
+    unsigned remarks;      /* of the file: see dv_audio_facts */
+    bool longer;           /* the file, than the window */
+    dv_seen seen;          /* of the file, by the model */
+    dv_stretch *stretches; /* (stretch_count), where they are asked for */
+    int64_t stretch_count;
+} dv_answer;
+
+/* How files are answered for people. */
+typedef struct dv_telling {
+    bool streams; /* a path may be that of a pipe, and "-" is standard input */
+    bool windows; /* in place of one answer, one for each window of the file: they follow each other
+                     from its start, and the last one ends with it. Of a shorter file there is one.
+                   */
+    void (*tell)(void *user, int64_t i); /* called for each answer, in their order; stretches live
+                                            until then */
+    void *user;
+} dv_telling;
+
+/*
+ * Reads and answers `count` files; a file that cannot be read fails alone, unless that is the
+ * system's fault (DV_ESYSTEM, DV_ENOMEM): then no more are answered. A file that is not in order,
+ * or longer than the window, gets a warning. The logits of all answers are one block, (count,
+ * classes), which answers[0].logits begins. `how` may be NULL.
+ */
+dv_status dv_session_answer_files(dv_session *session, const char *const *paths, int64_t count,
+                                  dv_answer *answers, const dv_telling *how);
+
+/* The longest file or sound that is answered, in seconds. */
+enum { DV_SESSION_MAX_SECONDS = 60 };
 
 #endif

@@ -1,5 +1,6 @@
 /* Shared by all commands: parsing and help, the exit codes of failures, and the log of warnings. */
 #include "runner/cli/command.h"
+#include "engine/core/context.h"
 #include "runner/cli/help.h"
 #include "runner/experiment/home.h"
 
@@ -63,4 +64,16 @@ static void write_warning(void *user, dv_log_level level, const char *message)
 dv_log dv_command_log(void)
 {
     return (dv_log){.write = write_warning};
+}
+
+dv_status dv_command_open_model(const char *path, const char *device, int algorithms,
+                                dv_model **out)
+{
+    const dv_log log = dv_command_log();
+    const dv_model_options options = {.size = sizeof options,
+                                      .device = device,
+                                      .algorithms = dv_algorithms_to_answer_names[algorithms],
+                                      .log = log.write,
+                                      .log_user = log.user};
+    return dv_model_open(path, &options, out);
 }

@@ -39,6 +39,10 @@ int dv_command_fail(const char *command, dv_status status);
 /* Warnings to stderr, nothing else. */
 dv_log dv_command_log(void);
 
+/* Opens a checkpoint to answer with, by the options below. */
+dv_status dv_command_open_model(const char *path, const char *device, int algorithms,
+                                dv_model **out);
+
 /* Where the commands that answer clips do it: on the CPU. It answers one clip in milliseconds, the
    start of the program included; CUDA has to open a device and load its libraries first. From how
    many clips on that pays is not measured yet, so no number of clips changes the device. */
@@ -50,9 +54,10 @@ dv_log dv_command_log(void);
 
 /* By which of a GPU's algorithms they do it. */
 #define DV_ALGORITHMS_TO_ANSWER(type)                                                              \
-    DV_ENUM(type, algorithms, "measured", dv_algorithms_names,                                     \
-            "of a GPU: fixed (none is measured), measured (the fastest that are repeatable; kept " \
-            "in the cache for this build, device and checkpoint, for later runs) or any")
+    DV_ENUM(type, algorithms, "kept", dv_algorithms_to_answer_names,                               \
+            "of a GPU: measured (the fastest that are repeatable; they are kept in the cache for " \
+            "this build, device and checkpoint), kept (those that were measured before; nothing "  \
+            "is measured), fixed (by the libraries' rules) or any (the fastest)")
 
 extern const char *const dv_format_names[]; /* "text", "json", NULL */
 enum { DV_FORMAT_TEXT, DV_FORMAT_JSON };

@@ -1,6 +1,6 @@
 /* decavox crossval: trains every fold with every seed, and writes the summary. */
 #include "engine/base/json.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "runner/cli/command.h"
 #include "runner/crossval/crossval.h"
 #include "runner/evaluate/report.h"
@@ -77,13 +77,12 @@ static int64_t count_parameters(const dv_crossval *all)
     int64_t parameters = 0;
     for (size_t i = 0; i < all->run_count && parameters == 0; i++) {
         char *path;
-        dv_predictor *predictor;
+        dv_model *model;
         if (dv_crossval_path(&all->runs[i], "model.safetensors", &path) != DV_OK)
             return 0;
-        if (dv_predictor_load(path, &(dv_predictor_options){.device = "cpu", .threads = 1},
-                              &predictor) == DV_OK) {
-            parameters = dv_predictor_parameters(predictor);
-            dv_predictor_free(predictor);
+        if (dv_model_open(path, NULL, &model) == DV_OK) {
+            parameters = dv_model_parameters(model);
+            dv_model_close(model);
         }
         free(path);
     }

@@ -94,16 +94,12 @@ static dv_status check_output(const making *m)
 static dv_status load_members(making *m)
 {
     const ensemble_options *chosen = m->chosen;
-    const dv_predictor_options how = {.device = chosen->device,
-                                      .threads = (int)chosen->threads,
-                                      .algorithms = (dv_algorithms)chosen->algorithms,
-                                      .log = dv_command_log()};
     const dv_outputs outputs = describe_output(m);
     for (int i = 0; i < m->count; i++) {
         m->members[i].path = m->paths[i];
-        DV_TRY(dv_predictor_load(m->paths[i], &how, &m->members[i].predictor));
-        DV_TRY(dv_outputs_spare_tree(&outputs,
-                                     dv_predictor_checkpoint(m->members[i].predictor)->config));
+        DV_TRY(dv_command_open_model(m->paths[i], chosen->device, chosen->algorithms,
+                                     &m->members[i].model));
+        DV_TRY(dv_outputs_spare_tree(&outputs, dv_model_checkpoint(m->members[i].model)->config));
     }
     return dv_ensemble_name(m->members, m->count);
 }
@@ -174,7 +170,7 @@ static dv_status tell_learnt(const making *m, const dv_ensemble_member *member,
 /* What can be known of that: a data set that the member's own settings do not fit tells nothing. */
 static dv_status warn_of_learnt(const making *m, const dv_ensemble_member *member)
 {
-    const dv_tree *config = dv_predictor_checkpoint(member->predictor)->config;
+    const dv_tree *config = dv_model_checkpoint(member->model)->config;
     const dv_evaluated these = {m->data.path, "", "", (dv_part)m->chosen->part};
     dv_experiment trained;
     dv_dataset dataset;
@@ -213,8 +209,7 @@ static dv_status load_data(making *m)
     const dv_evaluated asked = {chosen->data, chosen->split, chosen->exclude,
                                 (dv_part)chosen->part};
     dv_log log = dv_command_log();
-    DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(m->members[0].predictor)->config,
-                                 &m->trained));
+    DV_TRY(dv_experiment_restore(dv_model_checkpoint(m->members[0].model)->config, &m->trained));
     DV_TRY(dv_evaluated_config(&asked, &m->trained.data, &m->data));
     DV_TRY(dv_dataset_open_parts(&m->data, &m->dataset));
     if (!has_part(m))
@@ -224,8 +219,8 @@ static dv_status load_data(making *m)
                        part_names[chosen->part], m->data.path, m->data.split);
     for (int i = 0; chosen->part != DV_PART_TRAIN && i < m->count; i++)
         DV_TRY(warn_of_learnt(m, &m->members[i]));
-    return dv_dataset_load(&m->dataset, dv_predictor_frontend(m->members[0].predictor),
-                           m->data.max_seconds, &log);
+    return dv_dataset_load(&m->dataset, dv_model_frontend(m->members[0].model), m->data.max_seconds,
+                           &log);
 }
 
 /* ---- The shares ---- */
@@ -234,14 +229,14 @@ static dv_status fit(making *m)
 {
     double share[DV_MAX_INPUTS];
     for (int i = 0; i < m->count; i++) {
-        DV_TRY(dv_report_make(m->members[i].predictor, &m->dataset, (dv_part)m->chosen->part,
-                              &m->reports[i]));
+        DV_TRY(dv_report_make(m->members[i].model, (int)m->chosen->threads, &m->dataset,
+                              (dv_part)m->chosen->part, &m->reports[i]));
         m->answers.logits[i] = m->reports[i].logits;
     }
     m->answers.truth = m->reports[0].truth;
     m->answers.members = m->count;
     m->answers.count = m->reports[0].count;
-    m->answers.classes = dv_predictor_classes(m->members[0].predictor);
+    m->answers.classes = dv_model_classes(m->members[0].model);
     DV_TRY(dv_shares_fit(&m->answers, share));
     for (int i = 0; i < m->count; i++)
         m->members[i].share = share[i];
@@ -344,7 +339,7 @@ static void clean_up(making *m)
 {
     for (int i = 0; i < m->count; i++) {
         dv_report_free(&m->reports[i]);
-        dv_predictor_free(m->members[i].predictor);
+        dv_model_close(m->members[i].model);
     }
     dv_dataset_free(&m->dataset);
     dv_experiment_free(&m->trained);

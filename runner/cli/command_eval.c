@@ -73,7 +73,7 @@ typedef struct evaluation {
     const char *const *words; /* (word_count) of the command line */
     size_t word_count;
     const char *checkpoint;
-    dv_predictor *predictor;
+    dv_model *model;
     dv_experiment trained; /* the checkpoint's */
     dv_data_config data;   /* with what is borrowed of it */
     dv_dataset dataset;
@@ -116,8 +116,8 @@ static dv_status add_noise(evaluation *e, const dv_report *report)
     dv_log log = dv_command_log();
     if (e->curve.count == 0)
         return DV_OK;
-    DV_TRY(dv_noise_curve_make(&e->curve, e->predictor, report, &e->dataset, (dv_part)chosen->part,
-                               e->data.max_seconds, chosen->clips, &log));
+    DV_TRY(dv_noise_curve_make(&e->curve, e->model, (int)chosen->threads, report, &e->dataset,
+                               (dv_part)chosen->part, e->data.max_seconds, chosen->clips, &log));
     if (chosen->format == DV_FORMAT_TEXT)
         dv_noise_curve_text(&e->curve, stdout);
     return DV_OK;
@@ -160,18 +160,18 @@ static dv_status evaluate(evaluation *e)
 {
     const eval_options *chosen = e->chosen;
     dv_log log = dv_command_log();
-    DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_predictor_checkpoint(e->predictor)->config));
-    DV_TRY(dv_experiment_restore(dv_predictor_checkpoint(e->predictor)->config, &e->trained));
+    DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_model_checkpoint(e->model)->config));
+    DV_TRY(dv_experiment_restore(dv_model_checkpoint(e->model)->config, &e->trained));
     const dv_evaluated asked = evaluated(chosen);
     DV_TRY(dv_evaluated_config(&asked, &e->trained.data, &e->data));
-    dv_evaluated_warn(&asked, "the model", dv_predictor_checkpoint(e->predictor)->config, &log);
+    dv_evaluated_warn(&asked, "the model", dv_model_checkpoint(e->model)->config, &log);
     if (e->curve.count > 0)
-        DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->predictor));
+        DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->model));
     DV_TRY(dv_dataset_open_parts(&e->data, &e->dataset));
-    DV_TRY(dv_dataset_load(&e->dataset, dv_predictor_frontend(e->predictor), e->data.max_seconds,
-                           &log));
+    DV_TRY(dv_dataset_load(&e->dataset, dv_model_frontend(e->model), e->data.max_seconds, &log));
     dv_report report;
-    DV_TRY(dv_report_make(e->predictor, &e->dataset, (dv_part)chosen->part, &report));
+    DV_TRY(dv_report_make(e->model, (int)chosen->threads, &e->dataset, (dv_part)chosen->part,
+                          &report));
     report.split = e->data.split;
     dv_status status = tell(e, &report);
     if (status == DV_OK)
@@ -225,19 +225,13 @@ int dv_command_eval(int argc, char **argv)
     if (status == DV_OK)
         status = begin_noise(&chosen, arguments.given, &e.curve);
     if (status == DV_OK)
-        status = dv_predictor_load(
-            e.checkpoint,
-            &(dv_predictor_options){.device = chosen.device,
-                                    .threads = (int)chosen.threads,
-                                    .algorithms = (dv_algorithms)chosen.algorithms,
-                                    .log = dv_command_log()},
-            &e.predictor);
+        status = dv_command_open_model(e.checkpoint, chosen.device, chosen.algorithms, &e.model);
     if (status == DV_OK)
         status = evaluate(&e);
     dv_dataset_free(&e.dataset);
     dv_experiment_free(&e.trained);
     dv_noise_curve_free(&e.curve);
-    dv_predictor_free(e.predictor);
+    dv_model_close(e.model);
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("eval", status);
 }

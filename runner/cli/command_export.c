@@ -1,5 +1,5 @@
 /* decavox export: writes the weights of a checkpoint to a file of their own. */
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "runner/cli/command.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
@@ -44,13 +44,13 @@ static dv_status check_out(const char *checkpoint, const export_options *chosen)
 }
 
 /* The weights, and of the configuration all but where things lie on this machine. */
-static dv_status write_weights(dv_predictor *predictor, const export_options *chosen)
+static dv_status write_weights(dv_model *model, const export_options *chosen)
 {
-    const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
+    const dv_checkpoint *checkpoint = dv_model_checkpoint(model);
     dv_tree *config;
     DV_TRY(dv_tree_copy(checkpoint->config, &config));
     dv_experiment_shorten_paths(config);
-    dv_status status = dv_checkpoint_write_weights(chosen->out, dv_predictor_params(predictor),
+    dv_status status = dv_checkpoint_write_weights(chosen->out, dv_model_params(model),
                                                    (dv_checkpoint_precision)chosen->precision,
                                                    config, checkpoint->labels);
     dv_tree_free(config);
@@ -59,13 +59,11 @@ static dv_status write_weights(dv_predictor *predictor, const export_options *ch
 
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
-    dv_predictor *predictor;
+    dv_model *model;
     DV_TRY(check_out(path, chosen));
-    DV_TRY(dv_predictor_load(
-        path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
-        &predictor));
-    dv_status status = write_weights(predictor, chosen);
-    dv_predictor_free(predictor);
+    DV_TRY(dv_command_open_model(path, "cpu", DV_ALGORITHMS_FIXED, &model));
+    dv_status status = write_weights(model, chosen);
+    dv_model_close(model);
     return status;
 }
 

@@ -8,7 +8,7 @@
 #include "engine/device/threads.h"
 #include "engine/layers/model.h"
 #include "frontends/model/checkpoint.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"
 #include "runner/cli/help.h"
@@ -114,31 +114,29 @@ static dv_status print_json(json_t *json)
     return status;
 }
 
-/* Prints layers, precision, labels and configuration. Loading it as a predictor shows that it can
+/* Prints layers, precision, labels and configuration. Loading it as a model shows that it can
    be used. */
 static dv_status print_checkpoint(const char *path, int format)
 {
-    dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(
-        path, &(dv_predictor_options){.device = "cpu", .threads = 1, .log = dv_command_log()},
-        &predictor));
+    dv_model *model;
+    DV_TRY(dv_command_open_model(path, "cpu", DV_ALGORITHMS_FIXED, &model));
     if (format == DV_FORMAT_JSON) {
-        dv_status printed = print_json(dv_info_checkpoint_json(predictor, path));
-        dv_predictor_free(predictor);
+        dv_status printed = print_json(dv_info_checkpoint_json(model, path));
+        dv_model_close(model);
         return printed;
     }
     char *config;
-    dv_status status = dv_yaml_write(dv_predictor_checkpoint(predictor)->config, &config);
+    dv_status status = dv_yaml_write(dv_model_checkpoint(model)->config, &config);
     if (status == DV_OK) {
-        dv_graph_table(dv_predictor_graph(predictor), print_line, stdout);
-        print_precision(dv_predictor_checkpoint(predictor));
+        dv_graph_table(dv_model_graph(model), print_line, stdout);
+        print_precision(dv_model_checkpoint(model));
         printf("labels:");
-        for (int64_t k = 0; k < dv_predictor_classes(predictor); k++)
-            printf(" %s", dv_predictor_label(predictor, k));
+        for (int64_t k = 0; k < dv_model_classes(model); k++)
+            printf(" %s", dv_model_label(model, (size_t)k));
         printf("\n\n%s", config);
         free(config);
     }
-    dv_predictor_free(predictor);
+    dv_model_close(model);
     return status;
 }
 

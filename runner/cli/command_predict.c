@@ -1,6 +1,7 @@
 /* decavox predict: answers sound files, and prints each answer as soon as it is there. */
 #include "engine/base/json.h"
 #include "engine/base/text.h"
+#include "engine/device/threads.h"
 #include "engine/train/metrics.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/report.h"
@@ -45,7 +46,7 @@ static const dv_options options = {
 
 /* Who prints the answers, one by one. */
 typedef struct printer {
-    const dv_predictor *predictor;
+    const dv_model *model;
     const char *const *files;
     const dv_answer *answers;
     int format;
@@ -54,24 +55,24 @@ typedef struct printer {
 } printer;
 
 /* `start`: of the window, "" where there is one answer to the file. */
-static void print_line(const dv_predictor *predictor, const char *file, const char *start,
+static void print_line(const dv_model *model, const char *file, const char *start,
                        const float *logits)
 {
-    int64_t classes = dv_predictor_classes(predictor);
+    int64_t classes = dv_model_classes(model);
     int64_t best = dv_argmax(logits, classes);
     double confidence = exp(-dv_cross_entropy(logits, classes, best));
-    printf("%s  %s%s  %.4f\n", dv_show(file).text, start, dv_predictor_label(predictor, best),
+    printf("%s  %s%s  %.4f\n", dv_show(file).text, start, dv_model_label(model, (size_t)best),
            confidence);
 }
 
 static void print_text(const printer *p, const char *file, const dv_answer *answer)
 {
     if (!p->windows)
-        print_line(p->predictor, file, "", answer->logits);
+        print_line(p->model, file, "", answer->logits);
     for (int64_t i = 0; p->windows && i < answer->stretch_count; i++) {
         char start[32];
         snprintf(start, sizeof start, "%.2f  ", answer->stretches[i].from);
-        print_line(p->predictor, file, start, answer->stretches[i].logits);
+        print_line(p->model, file, start, answer->stretches[i].logits);
     }
 }
 
@@ -81,7 +82,7 @@ static json_t *windows_json(const printer *p, const dv_answer *answer)
     for (int64_t i = 0; i < answer->stretch_count; i++) {
         const dv_stretch *stretch = &answer->stretches[i];
         json_t *window = json_pack("{s:f, s:f}", "start", stretch->from, "end", stretch->to);
-        json_t *said = dv_answer_json(p->predictor, NULL, stretch->logits);
+        json_t *said = dv_answer_json(p->model, NULL, stretch->logits);
         json_object_update(window, said);
         json_decref(said);
         json_array_append_new(windows, window);
@@ -98,7 +99,7 @@ static json_t *answer_json(const printer *p, const char *file, const dv_answer *
     if (p->windows)
         return json_pack("{s:o, s:f, s:o}", "file", dv_text_json(file), "seconds", seen->seconds,
                          "windows", windows_json(p, answer));
-    json_t *json = dv_answer_json(p->predictor, file, answer->logits);
+    json_t *json = dv_answer_json(p->model, file, answer->logits);
     json_object_set_new(json, "seconds", json_real(seen->seconds));
     json_object_set_new(json, "seconds_seen", json_real(seen->to - seen->from));
     json_object_set_new(json, "seen_from", json_real(seen->from));
@@ -136,10 +137,10 @@ static void print_answer(void *user, int64_t i)
 }
 
 /* Prints each answer when it and those before it are there; a list of JSON is always closed. */
-static dv_status print_answers(dv_predictor *predictor, const dv_arguments *arguments,
+static dv_status print_answers(dv_session *session, const dv_arguments *arguments,
                                dv_answer *answers, const predict_options *chosen, int64_t *failed)
 {
-    printer p = {.predictor = predictor,
+    printer p = {.model = dv_session_model(session),
                  .files = arguments->operands + 1,
                  .answers = answers,
                  .format = chosen->format,
@@ -149,7 +150,7 @@ static dv_status print_answers(dv_predictor *predictor, const dv_arguments *argu
     if (p.format == DV_FORMAT_JSON)
         printf("[");
     dv_status status =
-        dv_predictor_files_told(predictor, p.files, (int64_t)arguments->count - 1, answers, &how);
+        dv_session_answer_files(session, p.files, (int64_t)arguments->count - 1, answers, &how);
     if (p.format == DV_FORMAT_JSON)
         printf("\n]\n");
     *failed = p.failed;
@@ -166,32 +167,48 @@ static dv_status check_standard_input(const dv_arguments *arguments)
     return DV_OK;
 }
 
-/* Loads the model and answers the files. One block of memory holds the logits of all of them. */
+/* Answers the files. One block of memory holds the logits of all of them. */
+static dv_status answer(dv_session *session, const dv_arguments *arguments,
+                        const predict_options *chosen, int64_t *failed)
+{
+    size_t count = arguments->count - 1, classes = dv_model_label_count(dv_session_model(session));
+    dv_answer *answers = NULL;
+    dv_status status = dv_calloc(count, sizeof *answers, &answers);
+    if (status == DV_OK)
+        status = dv_calloc(count * classes, sizeof *answers->logits, &answers->logits);
+    float *logits = status == DV_OK ? answers->logits : NULL;
+    if (status == DV_OK)
+        status = print_answers(session, arguments, answers, chosen, failed);
+    free(logits);
+    free(answers);
+    return status;
+}
+
+/* Never more threads than files; of windows nobody knows how many there are. */
+static dv_status create_session(dv_model *model, const predict_options *chosen, size_t files,
+                                dv_session **out)
+{
+    int64_t clips = chosen->windows ? INT32_MAX : (int64_t)files;
+    int64_t threads = chosen->threads > 0 ? chosen->threads : dv_physical_cores();
+    const dv_session_options how = {.size = sizeof how,
+                                    .capacity = dv_session_capacity_for(model, clips),
+                                    .threads = (int)(threads < clips ? threads : clips)};
+    return dv_session_create(model, &how, out);
+}
+
 static dv_status predict(const dv_arguments *arguments, const predict_options *chosen,
                          int64_t *failed)
 {
-    dv_predictor *predictor;
+    dv_model *model;
+    dv_session *session = NULL;
     DV_TRY(check_standard_input(arguments));
     DV_TRY(
-        dv_predictor_load(arguments->operands[0],
-                          &(dv_predictor_options){.device = chosen->device,
-                                                  .threads = (int)chosen->threads,
-                                                  .algorithms = (dv_algorithms)chosen->algorithms,
-                                                  .log = dv_command_log()},
-                          &predictor));
-    int64_t count = (int64_t)arguments->count - 1, classes = dv_predictor_classes(predictor);
-    dv_answer *answers = NULL;
-    float *logits = NULL;
-    dv_status status = dv_calloc((size_t)count, sizeof *answers, &answers);
+        dv_command_open_model(arguments->operands[0], chosen->device, chosen->algorithms, &model));
+    dv_status status = create_session(model, chosen, arguments->count - 1, &session);
     if (status == DV_OK)
-        status = dv_calloc((size_t)(count * classes), sizeof *logits, &logits);
-    for (int64_t i = 0; status == DV_OK && i < count; i++)
-        answers[i].logits = logits + i * classes;
-    if (status == DV_OK)
-        status = print_answers(predictor, arguments, answers, chosen, failed);
-    free(logits);
-    free(answers);
-    dv_predictor_free(predictor);
+        status = answer(session, arguments, chosen, failed);
+    dv_session_free(session);
+    dv_model_close(model);
     return status;
 }
 

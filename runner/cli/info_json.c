@@ -46,11 +46,11 @@ static json_t *tree_json(const dv_tree *tree)
 
 /* ---- A checkpoint ---- */
 
-static json_t *labels_json(const dv_predictor *predictor)
+static json_t *labels_json(const dv_model *model)
 {
     json_t *labels = json_array();
-    for (int64_t k = 0; k < dv_predictor_classes(predictor); k++)
-        json_array_append_new(labels, json_string(dv_predictor_label(predictor, k)));
+    for (int64_t k = 0; k < dv_model_classes(model); k++)
+        json_array_append_new(labels, json_string(dv_model_label(model, (size_t)k)));
     return labels;
 }
 
@@ -68,17 +68,16 @@ static json_t *layers_json(const dv_graph *graph)
     return layers;
 }
 
-json_t *dv_info_checkpoint_json(const dv_predictor *predictor, const char *path)
+json_t *dv_info_checkpoint_json(const dv_model *model, const char *path)
 {
-    const dv_checkpoint *checkpoint = dv_predictor_checkpoint(predictor);
+    const dv_checkpoint *checkpoint = dv_model_checkpoint(model);
     size_t count, halves;
     dv_checkpoint_tensors(checkpoint, &count, &halves);
-    return json_pack("{s:o, s:s, s:b, s:o, s:I, s:o, s:o}", "checkpoint", dv_text_json(path),
-                     "precision", halves > 0 ? "fp16" : "fp32", "training",
-                     checkpoint->state != NULL, "labels", labels_json(predictor), "parameters",
-                     (json_int_t)dv_predictor_parameters(predictor), "layers",
-                     layers_json(dv_predictor_graph(predictor)), "configuration",
-                     tree_json(checkpoint->config));
+    return json_pack(
+        "{s:o, s:s, s:b, s:o, s:I, s:o, s:o}", "checkpoint", dv_text_json(path), "precision",
+        halves > 0 ? "fp16" : "fp32", "training", checkpoint->state != NULL, "labels",
+        labels_json(model), "parameters", (json_int_t)dv_model_parameters(model), "layers",
+        layers_json(dv_model_graph(model)), "configuration", tree_json(checkpoint->config));
 }
 
 /* ---- This build ---- */

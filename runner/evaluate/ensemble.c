@@ -15,21 +15,21 @@
 
 static const dv_tree *config_of(const dv_ensemble_member *member)
 {
-    return dv_predictor_checkpoint(member->predictor)->config;
+    return dv_model_checkpoint(member->model)->config;
 }
 
 /* ---- Whether they fit each other ---- */
 
 static dv_status check_labels(const dv_ensemble_member *first, const dv_ensemble_member *member)
 {
-    int64_t classes = dv_predictor_classes(first->predictor);
-    if (dv_predictor_classes(member->predictor) != classes)
+    int64_t classes = dv_model_classes(first->model);
+    if (dv_model_classes(member->model) != classes)
         return DV_FAIL(DV_EFORMAT, "%s has %lld classes, %s has %lld: members have the same",
-                       member->path, (long long)dv_predictor_classes(member->predictor),
-                       first->path, (long long)classes);
+                       member->path, (long long)dv_model_classes(member->model), first->path,
+                       (long long)classes);
     for (int64_t k = 0; k < classes; k++) {
-        const char *label = dv_predictor_label(member->predictor, k);
-        const char *wanted = dv_predictor_label(first->predictor, k);
+        const char *label = dv_model_label(member->model, (size_t)k);
+        const char *wanted = dv_model_label(first->model, (size_t)k);
         if (strcmp(label, wanted) != 0)
             return DV_FAIL(DV_EFORMAT,
                            "class %lld is '%s' in %s and '%s' in %s: members have the same labels "
@@ -42,8 +42,8 @@ static dv_status check_labels(const dv_ensemble_member *first, const dv_ensemble
 static dv_status check_features(const dv_ensemble_member *first, const dv_ensemble_member *member)
 {
     dv_features_difference difference;
-    DV_TRY(dv_features_compare(dv_frontend_config(dv_predictor_frontend(first->predictor)),
-                               dv_frontend_config(dv_predictor_frontend(member->predictor)), NULL,
+    DV_TRY(dv_features_compare(dv_frontend_config(dv_model_frontend(first->model)),
+                               dv_frontend_config(dv_model_frontend(member->model)), NULL,
                                &difference));
     if (difference.key[0] == '\0')
         return DV_OK;
@@ -171,12 +171,12 @@ static dv_status make_config(const dv_ensemble_member *members, int count, dv_tr
 static dv_status build(const dv_ensemble_member *first, const dv_tree *config, dv_context *context,
                        dv_network *out)
 {
-    const dv_frontend *frontend = dv_predictor_frontend(first->predictor);
+    const dv_frontend *frontend = dv_model_frontend(first->model);
     dv_network_options options = {.model = dv_tree_get(config, "model"),
                                   .batch = 1,
                                   .rows = dv_frontend_rows(frontend),
                                   .frames = dv_frontend_frames(frontend),
-                                  .classes = dv_predictor_classes(first->predictor)};
+                                  .classes = dv_model_classes(first->model)};
     DV_TRY(dv_network_build(context, &options, out));
     return dv_params_allocate(out->params);
 }
@@ -185,7 +185,7 @@ static dv_status fill(const dv_ensemble_member *members, int count, dv_params *p
 {
     float weight[DV_MAX_INPUTS]; /* whose softmax are the shares */
     for (int i = 0; i < count; i++) {
-        DV_TRY(dv_transfer_all(dv_predictor_params(members[i].predictor), members[i].name, params));
+        DV_TRY(dv_transfer_all(dv_model_params(members[i].model), members[i].name, params));
         weight[i] = (float)log(members[i].share);
     }
     return dv_params_write(params, dv_params_find(params, MIX ".weight"), DV_BUFFER_VALUES, weight);
@@ -204,7 +204,7 @@ dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const 
         status = fill(members, count, network.params);
     if (status == DV_OK)
         status = dv_checkpoint_write_weights(path, network.params, DV_CHECKPOINT_FP32, config,
-                                             dv_predictor_checkpoint(members[0].predictor)->labels);
+                                             dv_model_checkpoint(members[0].model)->labels);
     dv_network_free(&network);
     dv_context_close(context);
     dv_tree_free(config);

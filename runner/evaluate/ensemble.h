@@ -2,11 +2,11 @@
 #ifndef DV_EVALUATE_ENSEMBLE_H
 #define DV_EVALUATE_ENSEMBLE_H
 
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 
 typedef struct dv_ensemble_member {
     const char *path;        /* of the checkpoint; borrowed */
-    dv_predictor *predictor; /* borrowed */
+    dv_model *model;         /* borrowed */
     char name[DV_NAME_SIZE]; /* of the model, with a number where others before have the same */
     double share;            /* of its logits, above 0; of all members 1 */
 } dv_ensemble_member;

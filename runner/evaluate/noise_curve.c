@@ -47,10 +47,9 @@ void dv_noise_curve_free(dv_noise_curve *curve)
     *curve = (dv_noise_curve){0};
 }
 
-dv_status dv_noise_curve_read(dv_noise_curve *curve, const char *paths,
-                              const dv_predictor *predictor)
+dv_status dv_noise_curve_read(dv_noise_curve *curve, const char *paths, const dv_model *model)
 {
-    int64_t sample_rate = dv_frontend_config(dv_predictor_frontend(predictor))->sample_rate;
+    int64_t sample_rate = dv_frontend_config(dv_model_frontend(model))->sample_rate;
     dv_status status = dv_noise_files_read(paths, sample_rate, &curve->noises);
     return status == DV_OK ? DV_OK : dv_fail_within(status, "--noise");
 }
@@ -126,12 +125,12 @@ static dv_status fill_json(const dv_noise_curve *curve, const dv_report *report,
                : DV_FAIL(DV_ENOMEM, "out of memory: the report of %g dB of noise", point->snr);
 }
 
-static dv_status make_point(const dv_noise_curve *curve, dv_predictor *predictor,
+static dv_status make_point(const dv_noise_curve *curve, dv_model *model, int threads,
                             const dv_dataset *dataset, dv_part part, bool clips,
                             dv_noise_point *point)
 {
     dv_report report;
-    DV_TRY(dv_report_make(predictor, dataset, part, &report));
+    DV_TRY(dv_report_make(model, threads, dataset, part, &report));
     dv_status status = fill_point(curve, &report, point);
     if (status == DV_OK)
         status = fill_json(curve, &report, clips, point);
@@ -139,17 +138,17 @@ static dv_status make_point(const dv_noise_curve *curve, dv_predictor *predictor
     return status;
 }
 
-dv_status dv_noise_curve_make(dv_noise_curve *curve, dv_predictor *predictor,
+dv_status dv_noise_curve_make(dv_noise_curve *curve, dv_model *model, int threads,
                               const dv_report *clean, dv_dataset *dataset, dv_part part,
                               double max_seconds, bool clips, const dv_log *log)
 {
-    const dv_frontend *frontend = dv_predictor_frontend(predictor);
+    const dv_frontend *frontend = dv_model_frontend(model);
     DV_TRY(give_noises(curve, clean, dataset));
     DV_TRY(fill_point(curve, clean, &curve->points[0]));
     for (size_t i = 1; i < curve->count; i++) {
         const dv_noise_mix mix = {.snr = curve->points[i].snr, .seed = curve->seed};
         DV_TRY(dv_dataset_load_noisy(dataset, frontend, max_seconds, &mix, log));
-        DV_TRY(make_point(curve, predictor, dataset, part, clips, &curve->points[i]));
+        DV_TRY(make_point(curve, model, threads, dataset, part, clips, &curve->points[i]));
     }
     return DV_OK;
 }

@@ -42,16 +42,15 @@ const char *dv_noise_point_name(const dv_noise_point *point, char name[DV_NOISE_
 dv_status dv_noise_curve_begin(const char *snr, uint64_t seed, dv_noise_curve *out);
 void dv_noise_curve_free(dv_noise_curve *curve);
 
-/* Reads the noises of `paths` (dv_noise_list) for the front-end of this predictor. */
-dv_status dv_noise_curve_read(dv_noise_curve *curve, const char *paths,
-                              const dv_predictor *predictor);
+/* Reads the noises of `paths` (dv_noise_list) for the front-end of this model. */
+dv_status dv_noise_curve_read(dv_noise_curve *curve, const char *paths, const dv_model *model);
 
 /*
- * Makes all points. `clean` is the report of this predictor on `part` of `dataset` as recorded.
+ * Makes all points. `clean` is the report of this model on `part` of `dataset` as recorded.
  * The clips that it points to are loaded again and hold noisy sound afterwards: what needs them has
  * to be done before. `clips`: points with the answer to every clip.
  */
-dv_status dv_noise_curve_make(dv_noise_curve *curve, dv_predictor *predictor,
+dv_status dv_noise_curve_make(dv_noise_curve *curve, dv_model *model, int threads,
                               const dv_report *clean, dv_dataset *dataset, dv_part part,
                               double max_seconds, bool clips, const dv_log *log);
 

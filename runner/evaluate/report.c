@@ -18,10 +18,10 @@ const char *const dv_report_parts[] = {"train", "validation", "test", "all", NUL
 
 /* ---- Making ---- */
 
-static dv_status class_of(const dv_predictor *predictor, const char *label, int *class)
+static dv_status class_of(const dv_model *model, const char *label, int *class)
 {
-    for (int64_t k = 0; k < dv_predictor_classes(predictor); k++) {
-        if (strcmp(dv_predictor_label(predictor, k), label) == 0) {
+    for (int64_t k = 0; k < dv_model_classes(model); k++) {
+        if (strcmp(dv_model_label(model, (size_t)k), label) == 0) {
             *class = (int)k;
             return DV_OK;
         }
@@ -43,23 +43,37 @@ static dv_status select_clips(const dv_dataset *dataset, dv_part part, int64_t *
 }
 
 /* Answers the clips, and adds up confusion matrix, calibration and loss. */
-static dv_status answer(dv_predictor *predictor, const dv_dataset *dataset, const int64_t *indices,
-                        dv_report *out)
+/* By a session of the capacity that suits so many clips. */
+static dv_status answer_clips(dv_model *model, int threads, const dv_dataset *dataset,
+                              const int64_t *indices, dv_report *out)
 {
-    int64_t classes = dv_predictor_classes(predictor);
+    dv_session *session;
+    const dv_session_options options = {.size = sizeof options,
+                                        .capacity = dv_session_capacity_for(model, out->count),
+                                        .threads = threads > 0 ? threads : -1};
+    DV_TRY(dv_session_create(model, &options, &session));
+    dv_status status = dv_session_clips(session, dataset, indices, out->count, out->logits);
+    dv_session_free(session);
+    return status;
+}
+
+static dv_status answer(dv_model *model, int threads, const dv_dataset *dataset,
+                        const int64_t *indices, dv_report *out)
+{
+    int64_t classes = dv_model_classes(model);
     size_t count = (size_t)out->count;
     DV_TRY(dv_confusion_create(classes, &out->confusion));
     DV_TRY(dv_calloc((size_t)classes, sizeof *out->labels, &out->labels));
     for (int64_t k = 0; k < classes; k++)
-        out->labels[k] = dv_predictor_label(predictor, k);
+        out->labels[k] = dv_model_label(model, (size_t)k);
     DV_TRY(dv_calloc(count, sizeof *out->clips, &out->clips));
     DV_TRY(dv_calloc(count, sizeof *out->truth, &out->truth));
     DV_TRY(dv_calloc(count * (size_t)classes, sizeof *out->logits, &out->logits));
     for (int64_t i = 0; i < out->count; i++) {
         out->clips[i] = &dataset->clips[indices[i]];
-        DV_TRY(class_of(predictor, dataset->labels[out->clips[i]->label], &out->truth[i]));
+        DV_TRY(class_of(model, dataset->labels[out->clips[i]->label], &out->truth[i]));
     }
-    DV_TRY(dv_predictor_clips(predictor, dataset, indices, out->count, out->logits));
+    DV_TRY(answer_clips(model, threads, dataset, indices, out));
     for (int64_t i = 0; i < out->count; i++) {
         const float *logits = out->logits + i * classes;
         int64_t best = dv_argmax(logits, classes);
@@ -89,18 +103,18 @@ static dv_status mark_clips(const dv_dataset *dataset, dv_report *out)
     return status;
 }
 
-dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
+dv_status dv_report_make(dv_model *model, int threads, const dv_dataset *dataset, dv_part part,
                          dv_report *out)
 {
     memset(out, 0, sizeof *out);
-    out->predictor = predictor;
+    out->model = model;
     out->part = part;
     out->skipped = dataset->skipped;
     out->missing = part == DV_PART_COUNT ? dataset->skipped : dataset->skipped_of[part];
     int64_t *indices = NULL;
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
     dv_status status = out->count > 0
-                           ? answer(predictor, dataset, indices, out)
+                           ? answer(model, threads, dataset, indices, out)
                            : DV_FAIL(DV_EFORMAT, "the chosen part of the data holds no clip");
     if (status == DV_OK)
         status = mark_clips(dataset, out);
@@ -208,9 +222,9 @@ static json_t *share_json(double share)
 }
 
 /* The lists of labels, probabilities and logits have the same order. */
-json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits)
+json_t *dv_answer_json(const dv_model *model, const char *file, const float *logits)
 {
-    int64_t classes = dv_predictor_classes(predictor);
+    int64_t classes = dv_model_classes(model);
     int64_t best = dv_argmax(logits, classes);
     double *probabilities;
     if (dv_calloc((size_t)classes, sizeof *probabilities, &probabilities) != DV_OK)
@@ -218,14 +232,14 @@ json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const fl
     dv_softmax(logits, classes, probabilities);
     json_t *labels = json_array(), *all = json_array(), *raw = json_array();
     for (int64_t k = 0; k < classes; k++) {
-        json_array_append_new(labels, json_string(dv_predictor_label(predictor, k)));
+        json_array_append_new(labels, json_string(dv_model_label(model, (size_t)k)));
         json_array_append_new(all, json_real(probabilities[k]));
         json_array_append_new(raw, json_real((double)logits[k]));
     }
     json_t *result = json_object();
     if (file != NULL)
         json_object_set_new(result, "file", dv_text_json(file));
-    json_object_set_new(result, "label", json_string(dv_predictor_label(predictor, best)));
+    json_object_set_new(result, "label", json_string(dv_model_label(model, (size_t)best)));
     json_object_set_new(result, "confidence", json_real(probabilities[best]));
     json_object_set_new(result, "labels", labels);
     json_object_set_new(result, "probabilities", all);
@@ -276,12 +290,12 @@ static json_t *clips_json(const dv_report *report)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < report->count; i++) {
-        json_t *one = dv_answer_json(report->predictor, report->clips[i]->path,
+        json_t *one = dv_answer_json(report->model, report->clips[i]->path,
                                      report->logits + i * report->confusion.classes);
         if (report->clips[i]->length > 0) /* s, of a stretch of the file */
             json_object_set_new(one, "start", json_real(report->clips[i]->start));
         json_object_set_new(one, "truth",
-                            json_string(dv_predictor_label(report->predictor, report->truth[i])));
+                            json_string(dv_model_label(report->model, (size_t)report->truth[i])));
         json_array_append_new(list, one);
     }
     return list;
@@ -331,11 +345,11 @@ dv_status dv_report_confusion_csv(const dv_report *report, const char *path)
     fprintf(stream, "true");
     for (int64_t k = 0; k < confusion->classes; k++) {
         fputc(',', stream);
-        dv_csv_put(stream, dv_predictor_label(report->predictor, k), false);
+        dv_csv_put(stream, dv_model_label(report->model, (size_t)k), false);
     }
     for (int64_t i = 0; i < confusion->classes; i++) {
         fputc('\n', stream);
-        dv_csv_put(stream, dv_predictor_label(report->predictor, i), false);
+        dv_csv_put(stream, dv_model_label(report->model, (size_t)i), false);
         for (int64_t k = 0; k < confusion->classes; k++)
             fprintf(stream, ",%lld", (long long)confusion->counts[i * confusion->classes + k]);
     }

@@ -3,16 +3,16 @@
 #define DV_EVALUATE_REPORT_H
 
 #include "engine/train/metrics.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
 typedef struct dv_report {
-    const dv_predictor *predictor; /* borrowed */
-    dv_part part;                  /* DV_PART_COUNT: all */
-    const char *split;             /* that the part is of, borrowed; NULL: is not told */
-    const char **labels;           /* (classes) borrowed texts, owned array */
+    const dv_model *model; /* borrowed */
+    dv_part part;          /* DV_PART_COUNT: all */
+    const char *split;     /* that the part is of, borrowed; NULL: is not told */
+    const char **labels;   /* (classes) borrowed texts, owned array */
     dv_confusion confusion;
     int64_t count;
     const dv_clip **clips; /* (count) borrowed clips, owned array */
@@ -30,9 +30,10 @@ typedef struct dv_report {
 extern const char *const dv_report_parts[];
 
 /* Answers all clips of `part` (DV_PART_COUNT: of every part). DV_EFORMAT: no clip in it, or a label
-   that the checkpoint does not know, named. `dataset` must outlive the report. `split` is for the
+   that the checkpoint does not know, named. `threads` 0: as many as there are physical cores.
+   `model` and `dataset` must outlive the report. `split` is for the
    caller to set. */
-dv_status dv_report_make(dv_predictor *predictor, const dv_dataset *dataset, dv_part part,
+dv_status dv_report_make(dv_model *model, int threads, const dv_dataset *dataset, dv_part part,
                          dv_report *out);
 void dv_report_free(dv_report *report);
 
@@ -59,6 +60,6 @@ dv_status dv_report_confusion_csv(const dv_report *report, const char *path);
 
 /* Label, probabilities and logits of one answer, for JSON; `file` NULL: of what is not said. A new
    reference; NULL when out of memory. */
-json_t *dv_answer_json(const dv_predictor *predictor, const char *file, const float *logits);
+json_t *dv_answer_json(const dv_model *model, const char *file, const float *logits);
 
 #endif

@@ -28,14 +28,14 @@ typedef struct html_page {
 /* The text at `section`.`key` of the checkpoint's configuration, "" where there is none. */
 static const char *configured(const dv_report *report, const char *section, const char *key)
 {
-    const dv_tree *config = dv_predictor_checkpoint(report->predictor)->config;
+    const dv_tree *config = dv_model_checkpoint(report->model)->config;
     const dv_tree *value = dv_tree_get(dv_tree_get(config, section), key);
     return value != NULL && value->kind == DV_TREE_SCALAR ? value->text : "";
 }
 
 static void put_features(FILE *out, const dv_report *report)
 {
-    const dv_frontend *frontend = dv_predictor_frontend(report->predictor);
+    const dv_frontend *frontend = dv_model_frontend(report->model);
     const dv_features_config *config = dv_frontend_config(frontend);
     char text[128];
     snprintf(text, sizeof text, "%.20s, %lld \u00d7 %lld, of %g s at %lld Hz",
@@ -65,7 +65,7 @@ static void put_data(FILE *out, const html_page *page)
 /* Tells which model this is, and by which data and command it was made. */
 static void put_header(FILE *out, const html_page *page)
 {
-    const dv_predictor *predictor = page->report->predictor;
+    const dv_model *model = page->report->model;
     char text[512];
     time_t now = time(NULL);
     struct tm date;
@@ -73,12 +73,12 @@ static void put_header(FILE *out, const html_page *page)
     dv_svg_text(out, page->title);
     fputs("</h1>\n<dl>\n", out);
     snprintf(text, sizeof text, "%.200s, %lld parameters", page->title,
-             (long long)dv_predictor_parameters(predictor));
+             (long long)dv_model_parameters(model));
     dv_html_entry(out, "Model", text);
     put_features(out, page->report);
     put_data(out, page);
     dv_html_entry(out, "Seed", configured(page->report, "train", "seed"));
-    dv_html_entry(out, "Device", dv_predictor_device(predictor));
+    dv_html_entry(out, "Device", dv_model_device(model));
     dv_html_entry(out, "Command", page->command);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", localtime_r(&now, &date));
     dv_html_entry(out, "Date", text);
@@ -155,7 +155,7 @@ static void put_class(FILE *out, const dv_report *report, int64_t class)
         answers += confusion->counts[k * confusion->classes + class];
     }
     fputs("<tr><th scope=\"row\">", out);
-    dv_svg_text(out, dv_predictor_label(report->predictor, class));
+    dv_svg_text(out, dv_model_label(report->model, (size_t) class));
     fprintf(out, "</th><td>%lld</td><td>%lld</td>", (long long)clips, (long long)answers);
     put_share(out, dv_confusion_precision(confusion, class));
     put_share(out, dv_confusion_recall(confusion, class));
@@ -191,7 +191,7 @@ void dv__html_findings(FILE *out, const dv_look *look)
 static dv_status put_configuration(FILE *out, const dv_report *report)
 {
     char *text;
-    DV_TRY(dv_yaml_write(dv_predictor_checkpoint(report->predictor)->config, &text));
+    DV_TRY(dv_yaml_write(dv_model_checkpoint(report->model)->config, &text));
     fputs("<section>\n<h2>Configuration</h2>\n<details><summary>every key of it</summary>\n<pre>",
           out);
     dv_svg_text(out, text);

@@ -161,9 +161,9 @@ static void put_mistake(FILE *out, const dv_report *report, picture_tools *tools
     fputs("\">", out);
     put_name(out, clip, slash != NULL ? slash + 1 : clip->path);
     fputs("</span><br/>true <b>", out);
-    dv_svg_text(out, dv_predictor_label(report->predictor, report->truth[one->clip]));
+    dv_svg_text(out, dv_model_label(report->model, (size_t)report->truth[one->clip]));
     fputs("</b>, answered <b>", out);
-    dv_svg_text(out, dv_predictor_label(report->predictor, one->answer));
+    dv_svg_text(out, dv_model_label(report->model, (size_t)one->answer));
     fprintf(out, "</b><br/>confidence %.1f&#160;%%</figcaption>\n</figure>\n",
             100 * one->confidence);
 }
@@ -179,7 +179,7 @@ static void put_legend(FILE *out, const dv_features_config *config)
 /* Tells how many mistakes there are, and shows the most confident ones. */
 static dv_status put_worst(FILE *out, const dv_report *report, const mistake_list *found)
 {
-    const dv_features_config *config = dv_frontend_config(dv_predictor_frontend(report->predictor));
+    const dv_features_config *config = dv_frontend_config(dv_model_frontend(report->model));
     picture_tools tools = {0};
     dv_status status = tools_create(config, &tools);
     if (status == DV_OK) {

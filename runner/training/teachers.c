@@ -17,12 +17,12 @@ typedef struct reading {
     dv_teachers *out;
 } reading;
 
-static dv_status check_labels(const reading *r, const dv_predictor *model, const char *path)
+static dv_status check_labels(const reading *r, const dv_model *model, const char *path)
 {
     const dv_dataset *dataset = r->dataset;
-    bool same = (size_t)dv_predictor_classes(model) == dataset->label_count;
+    bool same = (size_t)dv_model_classes(model) == dataset->label_count;
     for (size_t i = 0; same && i < dataset->label_count; i++)
-        same = strcmp(dv_predictor_label(model, (int64_t)i), dataset->labels[i]) == 0;
+        same = strcmp(dv_model_label(model, i), dataset->labels[i]) == 0;
     if (same)
         return DV_OK;
     return DV_FAIL(DV_EFORMAT,
@@ -95,17 +95,18 @@ static dv_status read_one(void *user, char *text)
         return DV_FAIL(DV_EARG, "train.teacher: more than %d models", (int)DV_MAX_TEACHERS);
     DV_TRY(add_mark(path, out));
     int index = out->count++;
-    const dv_predictor_options how = {.device = "cpu", .threads = 1, .log = r->context->log};
-    dv_status status = dv_predictor_load(path, &how, &out->models[index]);
+    const dv_log *log = &r->context->log;
+    const dv_model_options how = {.size = sizeof how, .log = log->write, .log_user = log->user};
+    dv_status status = dv_model_open(path, &how, &out->models[index]);
     if (status != DV_OK)
         return dv_fail_within(status, "train.teacher");
-    const dv_predictor *model = out->models[index];
-    const dv_frontend *frontend = dv_predictor_frontend(model);
+    const dv_model *model = out->models[index];
+    const dv_frontend *frontend = dv_model_frontend(model);
     DV_TRY(check_labels(r, model, path));
     DV_TRY(check_reading(r, dv_frontend_config(frontend), path));
     DV_TRY(make_source(r, frontend, &out->sources[index]));
     out->list[index] = (dv_teacher){
-        .model = dv_tree_get(dv_predictor_checkpoint(model)->config, "model"),
+        .model = dv_tree_get(dv_model_checkpoint(model)->config, "model"),
         .source = out->sources[index] != NULL ? dv_clip_source_get(out->sources[index]) : NULL};
     return DV_OK;
 }
@@ -155,7 +156,7 @@ dv_status dv_teachers_enter(dv_teachers *teachers, dv_trainer *trainer)
     for (int i = 0; i < teachers->count; i++) {
         char prefix[DV_NAME_SIZE];
         dv_teacher_prefix(i, prefix);
-        DV_TRY(dv_transfer_all(dv_predictor_params(teachers->models[i]), prefix,
+        DV_TRY(dv_transfer_all(dv_model_params(teachers->models[i]), prefix,
                                dv_trainer_teachers(trainer)));
     }
     return DV_OK;
@@ -165,7 +166,7 @@ void dv_teachers_free(dv_teachers *teachers)
 {
     for (int i = 0; i < teachers->count; i++) {
         dv_clip_source_free(teachers->sources[i]);
-        dv_predictor_free(teachers->models[i]);
+        dv_model_close(teachers->models[i]);
     }
     *teachers = (dv_teachers){.count = 0};
 }

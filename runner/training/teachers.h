@@ -3,11 +3,11 @@
 #define DV_TRAINING_TEACHERS_H
 
 #include "frontends/batch/source.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "runner/experiment/experiment.h"
 
 typedef struct dv_teachers {
-    dv_predictor *models[DV_MAX_TEACHERS];    /* (count) */
+    dv_model *models[DV_MAX_TEACHERS];        /* (count) */
     dv_clip_source *sources[DV_MAX_TEACHERS]; /* (count) NULL: hears the student's features */
     dv_teacher list[DV_MAX_TEACHERS];         /* (count) for dv_trainer_create_taught */
     int count;

@@ -353,21 +353,23 @@ static dv_status write_files(dv_training *training, const dv_report *report)
 
 /* Of the test part, else of the validation part. Without either there is no figure to write down,
    but the curves. */
-static dv_status write_report(dv_training *training, const char *model)
+static dv_status write_report(dv_training *training, const char *path)
 {
-    dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(model,
-                             &(dv_predictor_options){.device = training->device,
-                                                     .threads = training->context->threads,
-                                                     .algorithms = training->context->algorithms,
-                                                     .log = training->context->log},
-                             &predictor));
+    dv_model *model;
+    const dv_context *context = training->context;
+    const dv_model_options options = {.size = sizeof options,
+                                      .device = training->device,
+                                      .algorithms =
+                                          dv_algorithms_to_answer_names[context->algorithms],
+                                      .log = context->log.write,
+                                      .log_user = context->log.user};
+    DV_TRY(dv_model_open(path, &options, &model));
     dv_part part = has_part(training, DV_PART_TEST) ? DV_PART_TEST : DV_PART_VALIDATION;
-    dv_report report = {.predictor = predictor, .part = part};
+    dv_report report = {.model = model, .part = part};
     dv_status status;
     if (has_part(training, part)) {
         dv_run_print(&training->folder, "%s part:", dv_report_parts[part]);
-        status = dv_report_make(predictor, &training->dataset, part, &report);
+        status = dv_report_make(model, context->threads, &training->dataset, part, &report);
         report.split = training->experiment->data.split;
         if (status == DV_OK)
             status = write_files(training, &report);
@@ -376,7 +378,7 @@ static dv_status write_report(dv_training *training, const char *model)
         status = write_page(training, &report);
     }
     dv_report_free(&report);
-    dv_predictor_free(predictor);
+    dv_model_close(model);
     return status;
 }
 

@@ -1,9 +1,8 @@
 /* The vector registers end cleared: after each operation, where the guard looks (its finding is
-   shown here), and after each public function of the recogniser. */
+   shown here), and after each public function. */
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 #include "frontends/audio/audio.h"
-#include "frontends/model/decavox_predict.h"
 #include "tests/op_cases/harness.h"
 #include "tests/op_cases/vector_state.h"
 #include "tests/support/scratch.h"
@@ -110,24 +109,44 @@ static void make_tone(float samples[RATE])
 static void check_functions(const char *checkpoint, const char *const paths[2],
                             const float samples[RATE])
 {
-    dv_recognizer *recognizer = NULL;
-    dv_status status = DV_EARG, statuses[2];
-    size_t labels = 0;
+    dv_model *model = NULL;
+    dv_session *session = NULL;
+    dv_stream *stream = NULL;
+    dv_stream_window window;
+    dv_status status = DV_EARG;
     const char *label = NULL;
+    size_t labels = 0;
+    int there = 0;
     float answers[2 * MOST_LABELS];
-    REQUIRE_CLEARED(status = dv_recognizer_open(checkpoint, 1, NULL, NULL, &recognizer));
+    const dv_sound sounds[2] = {{.samples = samples, .count = RATE, .sample_rate = RATE},
+                                {.samples = samples, .count = RATE, .sample_rate = 2 * RATE}};
+    const dv_session_options options = {.size = sizeof options, .capacity = 2};
+    REQUIRE_CLEARED(status = dv_model_open(checkpoint, NULL, &model));
     assert_int_equal(status, DV_OK);
-    REQUIRE_CLEARED(labels = dv_recognizer_label_count(recognizer));
+    REQUIRE_CLEARED(status = dv_session_create(model, &options, &session));
+    assert_int_equal(status, DV_OK);
+    REQUIRE_CLEARED(labels = dv_model_label_count(model));
     assert_in_range(labels, 2, MOST_LABELS);
-    REQUIRE_CLEARED(label = dv_recognizer_label(recognizer, 0));
+    REQUIRE_CLEARED(label = dv_model_label(model, 0));
     assert_non_null(label);
-    REQUIRE_CLEARED(status = dv_recognizer_file(recognizer, paths[0], answers));
+    REQUIRE_CLEARED(status = dv_session_file(session, paths[0], answers, NULL));
     assert_int_equal(status, DV_OK);
-    REQUIRE_CLEARED(status = dv_recognizer_files(recognizer, paths, 2, answers, statuses));
+    REQUIRE_CLEARED(status = dv_session_files(session, paths, 2, answers, NULL, NULL));
     assert_int_equal(status, DV_OK);
-    REQUIRE_CLEARED(status = dv_recognizer_samples(recognizer, samples, RATE, RATE, answers));
+    REQUIRE_CLEARED(status = dv_session_sounds(session, sounds, 2, answers, NULL, NULL));
     assert_int_equal(status, DV_OK);
-    REQUIRE_CLEARED(dv_recognizer_close(recognizer));
+    REQUIRE_CLEARED(status = dv_stream_create(session, NULL, &stream));
+    assert_int_equal(status, DV_OK);
+    REQUIRE_CLEARED(status = dv_stream_accept(stream, samples, RATE));
+    assert_int_equal(status, DV_OK);
+    REQUIRE_CLEARED(status = dv_stream_end(stream));
+    assert_int_equal(status, DV_OK);
+    REQUIRE_CLEARED(status = dv_stream_poll(stream, &window, &there));
+    assert_int_equal(status, DV_OK);
+    assert_int_equal(there, 1);
+    REQUIRE_CLEARED(dv_stream_free(stream));
+    REQUIRE_CLEARED(dv_session_free(session));
+    REQUIRE_CLEARED(dv_model_close(model));
 }
 
 static void test_public_functions(void **state)

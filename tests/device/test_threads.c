@@ -4,7 +4,6 @@
 #include "engine/backends/open.h"
 #include "engine/device/threads.h"
 #include "frontends/audio/audio.h"
-#include "frontends/model/decavox_predict.h"
 #include "tests/support/scratch.h"
 
 #include <dlfcn.h>
@@ -123,14 +122,15 @@ static void test_context(void **state)
 
 /* ---- The library ---- */
 
-enum { FILES = 4, RATE = 8000, MOST_LABELS = 64 };
+enum { FILES = 4, MANY = 8, RATE = 8000, MOST_LABELS = 64 };
 
-static void test_recognizer(void **state)
+/* A session has as many threads as can be made, says so once, and answers the same. */
+static void test_session(void **state)
 {
     float samples[RATE], answers[FILES][MOST_LABELS], alone[MOST_LABELS];
     char path[SCRATCH_PATH_SIZE];
-    dv_status statuses[FILES];
-    dv_recognizer *recognizer;
+    dv_model *model;
+    dv_session *session;
     told all = {0};
     for (int i = 0; i < RATE; i++)
         samples[i] = (float)(0.4 * sin(acos(-1.0) * i / RATE) * sin(acos(-1.0) * 900 * i / RATE));
@@ -138,22 +138,24 @@ static void test_recognizer(void **state)
     dv_audio audio = {.samples = samples, .count = RATE, .sample_rate = RATE};
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_OK);
     const char *paths[FILES] = {path, path, path, path};
-    assert_int_equal(
-        dv_recognizer_open("checkpoints/lightweight.safetensors", FILES, keep, &all, &recognizer),
-        DV_OK);
-    size_t labels = dv_recognizer_label_count(recognizer);
+    const dv_model_options options = {.size = sizeof options, .log = keep, .log_user = &all};
+    const dv_session_options many = {.size = sizeof many, .capacity = FILES, .threads = MANY};
+    assert_int_equal(dv_model_open("checkpoints/lightweight.safetensors", &options, &model), DV_OK);
+    size_t labels = dv_model_label_count(model);
     assert_in_range(labels, 2, MOST_LABELS);
     int before = atomic_exchange(&room, 0);
+    assert_int_equal(dv_session_create(model, &many, &session), DV_OK);
     for (int turn = 0; turn < 2; turn++)
-        assert_int_equal(dv_recognizer_files(recognizer, paths, FILES, &answers[0][0], statuses),
+        assert_int_equal(dv_session_files(session, paths, FILES, &answers[0][0], NULL, NULL),
                          DV_OK);
-    assert_int_equal(all.count, 1); /* not with each call */
-    assert_non_null(strstr(all.text, "only 1 of 4 threads could be made ("));
-    assert_int_equal(dv_recognizer_file(recognizer, path, alone), DV_OK);
+    assert_int_equal(all.count, 1);
+    assert_non_null(strstr(all.text, " of 8 threads could be made ("));
+    assert_int_equal(dv_session_file(session, path, alone, NULL), DV_OK);
     for (size_t i = 0; i < FILES; i++)
         assert_memory_equal(&answers[0][0] + i * labels, alone, labels * sizeof *alone);
     atomic_store(&room, before);
-    dv_recognizer_close(recognizer);
+    dv_session_free(session);
+    dv_model_close(model);
 }
 
 /* ---- The quota ---- */
@@ -205,7 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run),
         cmocka_unit_test(test_context),
-        cmocka_unit_test(test_recognizer),
+        cmocka_unit_test(test_session),
         cmocka_unit_test(test_quota),
     };
     return cmocka_run_group_tests_name("threads", tests, scratch_setup, scratch_teardown);

@@ -1,11 +1,11 @@
 /*
- * A checkpoint is opened and goes the ways that the program takes with one: a predictor loads it
- * and is asked about a tone, its weights are exported in both precisions, a training begins with
+ * A checkpoint is opened and goes the ways that the program takes with one: a session of it
+ * is asked about a tone, its weights are exported in both precisions, a training begins with
  * it, and goes on where it is a training's. What was written is read again.
  */
 #include "engine/base/yaml.h"
 #include "frontends/model/checkpoint.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "frontends/model/transfer.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
@@ -146,24 +146,27 @@ static bool affords(const dv_checkpoint *checkpoint)
            fuzz_affords(&features, model, (int64_t)checkpoint->labels->count, NULL);
 }
 
-static void ask(dv_predictor *predictor)
+static void ask(dv_model *model)
 {
     dv_dataset dataset;
+    dv_session *session;
     const int64_t indices[] = {0};
     float *logits;
-    make_tone_clips(dv_predictor_frontend(predictor), &dataset);
-    fuzz_must(dv_calloc((size_t)dv_predictor_classes(predictor), sizeof *logits, &logits));
-    (void)dv_predictor_clips(predictor, &dataset, indices, 1, logits);
+    make_tone_clips(dv_model_frontend(model), &dataset);
+    fuzz_must(dv_calloc((size_t)dv_model_classes(model), sizeof *logits, &logits));
+    fuzz_must(dv_session_create(model, NULL, &session));
+    (void)dv_session_clips(session, &dataset, indices, 1, logits);
+    dv_session_free(session);
     free(logits);
     dv_dataset_free(&dataset);
 }
 
 /* In both precisions; what was written is read again. Weights that were read are finite, so that
    only FP16 may refuse them: too large. */
-static void export(dv_predictor *predictor, const char *path)
+static void export(dv_model *model, const char *path)
 {
-    const dv_checkpoint *from = dv_predictor_checkpoint(predictor);
-    dv_params *params = dv_predictor_params(predictor);
+    const dv_checkpoint *from = dv_model_checkpoint(model);
+    dv_params *params = dv_model_params(model);
     for (int p = DV_CHECKPOINT_FP32; p <= DV_CHECKPOINT_FP16; p++) {
         dv_checkpoint again;
         dv_status status = dv_checkpoint_write_weights(path, params, (dv_checkpoint_precision)p,
@@ -180,13 +183,12 @@ static void export(dv_predictor *predictor, const char *path)
 
 static void predict(const char *path, const char *other)
 {
-    dv_predictor *predictor;
-    const dv_predictor_options options = {.device = "cpu", .threads = 1};
-    if (dv_predictor_load(path, &options, &predictor) != DV_OK)
+    dv_model *model;
+    if (dv_model_open(path, NULL, &model) != DV_OK)
         return;
-    ask(predictor);
-    export(predictor, other);
-    dv_predictor_free(predictor);
+    ask(model);
+    export(model, other);
+    dv_model_close(model);
 }
 
 static void ignore_line(void *user, const char *line)

@@ -11,7 +11,7 @@
 #include "engine/backends/open.h"
 #include "frontends/batch/source.h"
 #include "frontends/model/checkpoint.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/tone_clips.h"
 
@@ -249,14 +249,18 @@ static case_outcome try_training(const setup *s, bool *finite)
 /* logits (clips, classes) of the checkpoint */
 static dv_status predict(const setup *s, const char *device, float *logits)
 {
-    dv_predictor *predictor;
-    dv_predictor_options options = {.device = device, .threads = 1};
+    dv_model *model;
+    dv_session *session = NULL;
+    const dv_model_options options = {.size = sizeof options, .device = device};
     int64_t indices[TONE_CLIPS];
     for (int64_t i = 0; i < TONE_CLIPS; i++)
         indices[i] = i;
-    DV_TRY(dv_predictor_load(s->checkpoint, &options, &predictor));
-    dv_status status = dv_predictor_clips(predictor, &s->dataset, indices, TONE_CLIPS, logits);
-    dv_predictor_free(predictor);
+    DV_TRY(dv_model_open(s->checkpoint, &options, &model));
+    dv_status status = dv_session_create(model, NULL, &session);
+    if (status == DV_OK)
+        status = dv_session_clips(session, &s->dataset, indices, TONE_CLIPS, logits);
+    dv_session_free(session);
+    dv_model_close(model);
     return status;
 }
 
@@ -280,15 +284,15 @@ static dv_status answer_moved(const setup *s, dv_plan *plan, int output, dv_batc
 static dv_status predict_moved(const setup *s, float *logits)
 {
     dv_status status;
-    dv_predictor *predictor = NULL;
+    dv_model *model = NULL;
     dv_plan *plan = NULL;
     dv_batch_workspace *batch = NULL;
     float *features = NULL;
-    dv_predictor_options options = {.device = "ref", .threads = 1};
+    const dv_model_options options = {.size = sizeof options, .device = "ref"};
     int64_t size = dv_frontend_rows(s->frontend) * dv_frontend_frames(s->frontend);
-    DV_TRY_GOTO(dv_predictor_load(s->checkpoint, &options, &predictor));
-    dv_params *params = dv_predictor_params(predictor);
-    const dv_graph *graph = dv_predictor_graph(predictor);
+    DV_TRY_GOTO(dv_model_open(s->checkpoint, &options, &model));
+    dv_params *params = dv_model_params(model);
+    const dv_graph *graph = dv_model_graph(model);
     const int output = graph->count - 1;
     (void)visit_values(params, rounding);
     DV_TRY_GOTO(dv_plan_create(params->context, graph,
@@ -300,7 +304,7 @@ fail:
     free(features);
     dv_batch_free(batch);
     dv_plan_free(plan);
-    dv_predictor_free(predictor);
+    dv_model_close(model);
     return status;
 }
 

@@ -15,37 +15,46 @@
 
 enum { CLIPS = 40, CLASSES = 10, THREADS = 4 };
 
-/* Noise that is louder in its middle, prepared. */
-typedef struct sounds {
+/* Noise that is louder in its middle, at the model's rate, twice that, and 44.1 kHz. */
+typedef struct noises {
     dv_model *model;
-    int64_t count, centers[CLIPS];
-    float *samples; /* (CLIPS, count) */
+    float *samples;
+    dv_sound sounds[CLIPS];
     float wanted[CLIPS][CLASSES];
-} sounds;
+} noises;
 
-static void answer_all(const sounds *s, dv_session *session, float logits[CLIPS][CLASSES])
+static dv_session *session_of(dv_model *model, int capacity, int threads)
+{
+    dv_session *session;
+    const dv_session_options options = {
+        .size = sizeof options, .capacity = capacity, .threads = threads};
+    must(dv_session_create(model, &options, &session));
+    return session;
+}
+
+static void answer_each(const noises *s, dv_session *session, float answers[CLIPS][CLASSES])
 {
     for (int i = 0; i < CLIPS; i++)
-        must(dv_session_answer(session, s->samples + i * s->count, s->count, s->centers[i],
-                               logits[i]));
+        must(dv_session_sound(session, &s->sounds[i], answers[i], NULL));
 }
 
 static int open_model(void **state)
 {
-    sounds *s = allocated(1, sizeof *s);
+    static const int64_t rates[] = {8000, 16000, 44100};
+    noises *s = allocated(1, sizeof *s);
     dv_rng rng = {.seed = 3, .use = DV_RNG_TEST};
-    must(dv_model_open("checkpoints/lightweight.safetensors", &(dv_model_options){.device = "cpu"},
-                       &s->model));
-    const dv_frontend *frontend = dv_model_frontend(s->model);
-    s->count = dv_frontend_samples(frontend);
-    s->samples = allocated((size_t)(CLIPS * s->count), sizeof *s->samples);
-    for (int64_t i = 0; i < CLIPS * s->count; i++)
-        s->samples[i] = (float)dv_rng_normal(&rng, (uint32_t)i) * (float)(i % s->count);
-    for (int i = 0; i < CLIPS; i++)
-        s->centers[i] = dv_frontend_prepare(frontend, s->samples + i * s->count, s->count);
-    dv_session *session;
-    must(dv_session_create(s->model, &session));
-    answer_all(s, session, s->wanted);
+    must(dv_model_open("checkpoints/lightweight.safetensors", NULL, &s->model));
+    size_t count = (size_t)dv_frontend_samples(dv_model_frontend(s->model));
+    s->samples = allocated(CLIPS * count, sizeof *s->samples);
+    for (size_t i = 0; i < CLIPS * count; i++)
+        s->samples[i] =
+            0.1F * (float)dv_rng_normal(&rng, (uint32_t)i) * ((float)(i % count) / (float)count);
+    for (size_t i = 0; i < CLIPS; i++)
+        s->sounds[i] = (dv_sound){.samples = s->samples + i * count,
+                                  .count = count - 17 * i,
+                                  .sample_rate = rates[i % 3]};
+    dv_session *session = session_of(s->model, 1, 1);
+    answer_each(s, session, s->wanted);
     dv_session_free(session);
     assert_true(memcmp(s->wanted[0], s->wanted[1], sizeof s->wanted[0]) != 0);
     *state = s;
@@ -54,31 +63,52 @@ static int open_model(void **state)
 
 static int close_model(void **state)
 {
-    sounds *s = *state;
+    noises *s = *state;
     dv_model_close(s->model);
     free(s->samples);
     free(s);
     return 0;
 }
 
+/* What is allocated is allocated once for each rate and for the longest sound. */
 static void an_answer_allocates_nothing(void **state)
 {
-    const sounds *s = *state;
-    float logits[CLIPS][CLASSES];
-    dv_session *session;
-    must(dv_session_create(s->model, &session));
-    must(dv_session_answer(session, s->samples, s->count, s->centers[0], logits[0]));
-    int64_t before = allocation_count();
-    answer_all(s, session, logits);
-    assert_int_equal(allocation_count(), before);
-    assert_memory_equal(logits, s->wanted, sizeof logits);
-    dv_session_free(session);
+    const noises *s = *state;
+    float answers[CLIPS][CLASSES];
+    for (int capacity = 1; capacity <= 16; capacity += 15) {
+        dv_session *session = session_of(s->model, capacity, 1);
+        must(dv_session_sounds(session, s->sounds, CLIPS, answers[0], NULL, NULL));
+        int64_t before = allocation_count();
+        answer_each(s, session, answers);
+        must(dv_session_sounds(session, s->sounds, CLIPS, answers[0], NULL, NULL));
+        assert_int_equal(allocation_count(), before);
+        assert_memory_equal(answers, s->wanted, sizeof answers);
+        dv_session_free(session);
+    }
+}
+
+static void capacity_and_threads_change_no_bit(void **state)
+{
+    static const int capacities[] = {1, 2, 3, 16, 64};
+    const noises *s = *state;
+    float answers[CLIPS][CLASSES];
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+        for (int threads = 1; threads <= 3; threads++) {
+            dv_session *session = session_of(s->model, capacities[i], threads);
+            memset(answers, 0, sizeof answers);
+            must(dv_session_sounds(session, s->sounds, CLIPS, answers[0], NULL, NULL));
+            assert_memory_equal(answers, s->wanted, sizeof answers);
+            must(dv_session_sounds(session, s->sounds + 5, 2, answers[5], NULL, NULL));
+            assert_memory_equal(answers, s->wanted, sizeof answers);
+            dv_session_free(session);
+        }
+    }
 }
 
 typedef struct listener {
-    const sounds *sounds;
+    const noises *noises;
     dv_session *session; /* NULL: it makes its own */
-    float logits[CLIPS][CLASSES];
+    float answers[CLIPS][CLASSES];
 } listener;
 
 static void *listen_to_all(void *of_listener)
@@ -86,8 +116,8 @@ static void *listen_to_all(void *of_listener)
     listener *l = of_listener;
     dv_session *own = NULL;
     if (l->session == NULL)
-        must(dv_session_create(l->sounds->model, &own));
-    answer_all(l->sounds, own != NULL ? own : l->session, l->logits);
+        own = session_of(l->noises->model, 1, 1);
+    answer_each(l->noises, own != NULL ? own : l->session, l->answers);
     dv_session_free(own);
     return NULL;
 }
@@ -95,34 +125,50 @@ static void *listen_to_all(void *of_listener)
 /* Side by side, made by the thread that uses them or by another. */
 static void sessions_know_nothing_of_each_other(void **state)
 {
-    const sounds *s = *state;
+    const noises *s = *state;
     listener *all = allocated(THREADS, sizeof *all);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        all[i].sounds = s;
+        all[i].noises = s;
         if (i % 2 == 0)
-            must(dv_session_create(s->model, &all[i].session));
+            all[i].session = session_of(s->model, 1, 1);
     }
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, listen_to_all, &all[i]), 0);
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_memory_equal(all[i].logits, s->wanted, sizeof s->wanted);
+        assert_memory_equal(all[i].answers, s->wanted, sizeof s->wanted);
         dv_session_free(all[i].session);
     }
     free(all);
+}
+
+/* The network that opening has made serves one session after the other. */
+static void a_session_gives_back_what_it_borrowed(void **state)
+{
+    const noises *s = *state;
+    float first[CLASSES];
+    dv_session *session = session_of(s->model, 1, 1), *beside = session_of(s->model, 1, 1);
+    dv_session_free(session);
+    int64_t before = allocation_count();
+    session = session_of(s->model, 1, 1);
+    int64_t borrowed = allocation_count() - before;
+    dv_session_free(beside);
+    beside = session_of(s->model, 1, 1);
+    assert_true(allocation_count() - before - borrowed > 2 * borrowed);
+    must(dv_session_sound(session, &s->sounds[0], first, NULL));
+    assert_memory_equal(first, s->wanted[0], sizeof first);
+    dv_session_free(beside);
+    dv_session_free(session);
 }
 
 static void a_model_without_sessions_is_closed(void **state)
 {
     (void)state;
     dv_model *model;
-    must(dv_model_open("checkpoints/lightweight.safetensors", &(dv_model_options){.device = "cpu"},
-                       &model));
+    must(dv_model_open("checkpoints/lightweight.safetensors", NULL, &model));
     dv_model_close(model);
-    assert_int_equal(
-        dv_model_open("checkpoints/none.safetensors", &(dv_model_options){.device = "cpu"}, &model),
-        DV_EIO);
+    assert_int_equal(dv_model_open("checkpoints/none.safetensors", NULL, &model), DV_EIO);
     assert_null(model);
     dv_model_close(NULL);
     dv_session_free(NULL);
@@ -132,7 +178,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_allocates_nothing),
+        cmocka_unit_test(capacity_and_threads_change_no_bit),
         cmocka_unit_test(sessions_know_nothing_of_each_other),
+        cmocka_unit_test(a_session_gives_back_what_it_borrowed),
         cmocka_unit_test(a_model_without_sessions_is_closed),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -187,8 +187,9 @@ static dv_status list_candidates(const dv_node_step *s, dv_cuda_convolution *sel
 /* ---- The choice ---- */
 
 /* Makes the key of a choice from the shape, the attributes, the direction and the context's
-   arithmetic. Its algorithm and math type are 0. */
-static dv_cuda_choice choice_for(const dv_node_step *s, dv_convolution_direction direction)
+   arithmetic, with this rule of choosing. Its algorithm and math type are 0. */
+static dv_cuda_choice choice_for(const dv_node_step *s, dv_convolution_direction direction,
+                                 dv_algorithms rule)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     dv_shape x = s->in[0];
@@ -209,7 +210,7 @@ static dv_cuda_choice choice_for(const dv_node_step *s, dv_convolution_direction
                                              (int64_t)s->context->dtype,
                                              (int64_t)s->context->tf32,
                                              (int64_t)direction,
-                                             (int64_t)s->context->algorithms};
+                                             (int64_t)rule};
     dv_cuda_choice choice = {{0}, 0, 0};
     for (int i = 0; i < DV_CUDA_CHOICE_KEY; i++)
         choice.key[i] = (int32_t)key[i];
@@ -257,6 +258,20 @@ static dv_status set_chosen(const dv_node_step *s, dv_cuda_convolution *self,
     return dv__cuda_convolution_set(self, direction, algorithm);
 }
 
+/* What was measured before counts for KEPT, too. */
+static bool recall(const dv_node_step *s, dv_convolution_direction direction,
+                   dv_cuda_choice *choice)
+{
+    const dv_cuda_device *device = dv_cuda_device_of(s->context);
+    if (s->context->algorithms == DV_ALGORITHMS_KEPT) {
+        *choice = choice_for(s, direction, DV_ALGORITHMS_MEASURED);
+        if (dv_cuda_choice_recall(device, choice))
+            return true;
+    }
+    *choice = choice_for(s, direction, s->context->algorithms);
+    return dv_cuda_choice_recall(device, choice);
+}
+
 /* Sets the remembered algorithm if it is among the candidates. Otherwise the candidates are
    measured, and the best one is remembered and set. If there is none, the plain kernels are set. */
 dv_status dv__cuda_convolution_choose(const dv_node_step *s, dv_cuda_convolution *self,
@@ -269,8 +284,8 @@ dv_status dv__cuda_convolution_choose(const dv_node_step *s, dv_cuda_convolution
     DV_TRY(list_candidates(s, self, direction, &list));
     if (list.count == 0)
         return set_plain(s, self, direction, times);
-    dv_cuda_choice choice = choice_for(s, direction);
-    if (dv_cuda_choice_recall(device, &choice))
+    dv_cuda_choice choice;
+    if (recall(s, direction, &choice))
         chosen = find(&list, &choice);
     if (chosen < 0) {
         DV_TRY(

@@ -244,7 +244,8 @@ dv_status dv__cuda_convolution_measure(const dv_node_step *s, dv_cuda_convolutio
     bench b = {.device = dv_cuda_device_of(s->context),
                .convolution = self,
                .direction = direction,
-               .timed = list->count > 1 && s->context->algorithms != DV_ALGORITHMS_FIXED};
+               .timed = list->count > 1 && (s->context->algorithms == DV_ALGORITHMS_MEASURED ||
+                                            s->context->algorithms == DV_ALGORITHMS_ANY)};
     dv_status status = bench_open(list, &b);
     *best = 0;
     times[0] = '\0';

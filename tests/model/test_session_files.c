@@ -1,7 +1,7 @@
 #include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "frontends/audio/audio.h"
-#include "frontends/model/predictor.h"
+#include "frontends/model/session.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tones.h"
 
@@ -77,13 +77,29 @@ static void write_checkpoint(const tones *task, const char *path, float scale, d
     dv_context_close(context);
 }
 
-static dv_predictor *load(const char *path, const char *device, int threads)
+/* A session of a model of its own; closed by unload. */
+static dv_session *load_with(const char *path, dv_model_options options, int capacity, int threads)
 {
-    dv_predictor *predictor;
-    if (dv_predictor_load(path, &(dv_predictor_options){.device = device, .threads = threads},
-                          &predictor) != DV_OK)
+    dv_model *model;
+    dv_session *session;
+    options.size = sizeof options;
+    const dv_session_options how = {.size = sizeof how, .capacity = capacity, .threads = threads};
+    if (dv_model_open(path, &options, &model) != DV_OK ||
+        dv_session_create(model, &how, &session) != DV_OK)
         fail_msg("%s", dv_error_message());
-    return predictor;
+    return session;
+}
+
+static dv_session *load(const char *path, const char *device, int capacity, int threads)
+{
+    return load_with(path, (dv_model_options){.device = device}, capacity, threads);
+}
+
+static void unload(dv_session *session)
+{
+    dv_model *model = dv_session_model(session);
+    dv_session_free(session);
+    dv_model_close(model);
 }
 
 static void all_clips(int64_t *indices)
@@ -104,33 +120,33 @@ static void test_an_answer_depends_on_the_clip_alone(void **state)
     int64_t indices[CLIPS];
     float want[CLIPS][CLASSES], got[CLIPS][CLASSES], one[CLASSES];
     all_clips(indices);
-    dv_predictor *predictor = load(path, "cpu", 1);
-    assert_int_equal(dv_predictor_classes(predictor), CLASSES);
-    assert_string_equal(dv_predictor_label(predictor, 2), "2");
-    assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, want[0]), DV_OK);
+    dv_session *session = load(path, "cpu", 1, 1);
+    assert_int_equal(dv_model_classes(dv_session_model(session)), CLASSES);
+    assert_string_equal(dv_model_label(dv_session_model(session), 2), "2");
+    assert_int_equal(dv_session_clips(session, &task.dataset, indices, CLIPS, want[0]), DV_OK);
     assert_memory_not_equal(want[0], want[CLIPS - 1], sizeof want[0]);
     for (int64_t i = CLIPS - 1; i >= 0; i -= 5) { /* alone, in another order */
-        assert_int_equal(dv_predictor_clips(predictor, &task.dataset, &indices[i], 1, one), DV_OK);
+        assert_int_equal(dv_session_clips(session, &task.dataset, &indices[i], 1, one), DV_OK);
         assert_memory_equal(one, want[i], sizeof one);
     }
-    dv_predictor_free(predictor);
-    for (int threads = 2; threads <= CLIPS + 2; threads += 3) {
-        predictor = load(path, "cpu", threads);
+    unload(session);
+    for (int threads = 1; threads <= CLIPS + 2; threads += 3) {
+        session = load(path, "cpu", 1 + threads % 7, threads);
         for (int again = 0; again < 2; again++) {
             memset(got, 0, sizeof got);
-            assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, got[0]),
+            assert_int_equal(dv_session_clips(session, &task.dataset, indices, CLIPS, got[0]),
                              DV_OK);
             assert_memory_equal(got, want, sizeof got);
         }
-        dv_predictor_free(predictor);
+        unload(session);
     }
-    predictor = load(path, "ref", 1);
-    assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, got[0]), DV_OK);
+    session = load(path, "ref", 4, 1);
+    assert_int_equal(dv_session_clips(session, &task.dataset, indices, CLIPS, got[0]), DV_OK);
     for (int i = 0; i < CLIPS; i++) {
         for (int k = 0; k < CLASSES; k++)
             assert_true(fabsf(got[i][k] - want[i][k]) < 1e-3F);
     }
-    dv_predictor_free(predictor);
+    unload(session);
     tones_close(&task);
     scratch_clear(*state);
 }
@@ -142,14 +158,13 @@ static void test_an_answer_is_finite(void **state)
     scratch_path(*state, "huge.safetensors", path);
     tones_open(&task, CLASSES, EACH - 2, 2, false);
     write_checkpoint(&task, path, 3e38F, NULL);
-    dv_predictor *predictor = load(path, "cpu", 2);
+    dv_session *session = load(path, "cpu", 8, 2);
     int64_t indices[CLIPS];
     float logits[CLIPS * CLASSES];
     all_clips(indices);
-    assert_int_equal(dv_predictor_clips(predictor, &task.dataset, indices, CLIPS, logits),
-                     DV_ENUMERIC);
+    assert_int_equal(dv_session_clips(session, &task.dataset, indices, CLIPS, logits), DV_ENUMERIC);
     assert_message("not finite");
-    dv_predictor_free(predictor);
+    unload(session);
     tones_close(&task);
     scratch_clear(*state);
 }
@@ -168,19 +183,16 @@ static void test_files_fail_alone(void **state)
     for (int threads = 1; threads <= 3; threads++) {
         float logits[4][CLASSES];
         const char *const files[4] = {sound, absent, sound, path};
-        dv_answer answers[4] = {{.logits = logits[0]},
-                                {.logits = logits[1]},
-                                {.logits = logits[2]},
-                                {.logits = logits[3]}};
-        dv_predictor *predictor = load(path, "cpu", threads);
-        assert_int_equal(dv_predictor_files(predictor, files, 4, answers), DV_OK);
+        dv_answer answers[4] = {{.logits = logits[0]}};
+        dv_session *session = load(path, "cpu", threads, threads);
+        assert_int_equal(dv_session_answer_files(session, files, 4, answers, NULL), DV_OK);
         assert_int_equal(answers[0].status, DV_OK);
         assert_int_equal(answers[1].status, DV_EIO);
         assert_non_null(strstr(answers[1].message, absent));
         assert_int_equal(answers[3].status, DV_EFORMAT);
         assert_non_null(strstr(answers[3].message, path));
         assert_memory_equal(logits[0], logits[2], sizeof logits[0]);
-        dv_predictor_free(predictor);
+        unload(session);
     }
     tones_close(&task);
     scratch_clear(*state);
@@ -197,17 +209,17 @@ static void test_files_end_with_the_system(void **state)
     write_checkpoint(&task, path, 1, NULL);
     float logits[2][CLASSES];
     const char *const files[2] = {path, path};
-    dv_answer answers[2] = {{.logits = logits[0]}, {.logits = logits[1]}};
-    dv_predictor *predictor = load(path, "cpu", 1);
+    dv_answer answers[2] = {{.logits = logits[0]}};
+    dv_session *session = load(path, "cpu", 1, 1);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    dv_status status = dv_predictor_files(predictor, files, 2, answers);
+    dv_status status = dv_session_answer_files(session, files, 2, answers, NULL);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(status, DV_ESYSTEM);
     assert_message("Too many open files");
-    dv_predictor_free(predictor);
+    unload(session);
     tones_close(&task);
     scratch_clear(*state);
 }
@@ -242,20 +254,18 @@ static void test_files_not_in_order_are_warned_of(void **state)
     file_store(sound, bytes, size);
     free(bytes);
     warnings kept = {0};
-    dv_predictor *predictor;
-    const dv_predictor_options options = {
-        .device = "cpu", .threads = 1, .log = {.write = keep_warning, .user = &kept}};
-    assert_int_equal(dv_predictor_load(path, &options, &predictor), DV_OK);
+    dv_session *session =
+        load_with(path, (dv_model_options){.log = keep_warning, .log_user = &kept}, 1, 1);
     float logits[CLASSES];
     const char *file = sound;
     dv_answer answer = {.logits = logits};
     kept.count = 0;
-    assert_int_equal(dv_predictor_files(predictor, &file, 1, &answer), DV_OK);
+    assert_int_equal(dv_session_answer_files(session, &file, 1, &answer, NULL), DV_OK);
     assert_int_equal(answer.status, DV_OK);
     assert_int_equal(kept.count, 1);
     assert_ptr_equal(strstr(kept.text, sound), kept.text);
     assert_non_null(strstr(kept.text, "the header says 0 bytes of samples"));
-    dv_predictor_free(predictor);
+    unload(session);
     tones_close(&task);
     scratch_clear(*state);
 }
@@ -280,26 +290,24 @@ static void test_refusals_name_the_checkpoint(void **state)
          "tensor 'head.weight' has another shape"},
     };
     char path[SCRATCH_PATH_SIZE];
-    dv_predictor *predictor;
+    dv_model *model;
     tones task;
     scratch_path(*state, "refused.safetensors", path);
     tones_open(&task, CLASSES, EACH - 2, 2, false);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_checkpoint(&task, path, 1, parse(cases[i].config));
-        dv_status status = dv_predictor_load(
-            path, &(dv_predictor_options){.device = "cpu", .threads = 1}, &predictor);
+        dv_status status = dv_model_open(path, NULL, &model);
         if (status != DV_EFORMAT)
             fail_msg("%s: status %d: %s", cases[i].config, (int)status, dv_error_message());
-        assert_null(predictor);
+        assert_null(model);
         assert_message(path);
         assert_message(cases[i].part);
     }
     write_checkpoint(&task, path, 1, NULL);
-    assert_int_equal(
-        dv_predictor_load(path, &(dv_predictor_options){.device = "gpu", .threads = 1}, &predictor),
-        DV_EARG);
+    dv_model_options options = {.size = sizeof options, .device = "gpu"};
+    assert_int_equal(dv_model_open(path, &options, &model), DV_EARG);
     assert_message("'gpu'");
-    assert_null(predictor);
+    assert_null(model);
     tones_close(&task);
     scratch_clear(*state);
 }
@@ -328,15 +336,15 @@ static void keep_stretches(void *user, int64_t i)
 }
 
 /* The answer to samples (count) as if they were all of a file. */
-static void answer_alone(dv_predictor *predictor, const float *samples, int64_t count,
+static void answer_alone(dv_session *session, const float *samples, int64_t count,
                          float logits[CLASSES])
 {
     float copy[WINDOW];
     memcpy(copy, samples, (size_t)count * sizeof *copy);
     dv_clip clip = {.samples = copy, .count = count};
-    clip.center = dv_frontend_prepare(dv_predictor_frontend(predictor), copy, count);
+    clip.center = dv_frontend_prepare(dv_model_frontend(dv_session_model(session)), copy, count);
     dv_dataset one = {.clips = &clip, .count = 1};
-    assert_int_equal(dv_predictor_clips(predictor, &one, &(int64_t){0}, 1, logits), DV_OK);
+    assert_int_equal(dv_session_clips(session, &one, &(int64_t){0}, 1, logits), DV_OK);
 }
 
 /* Windows follow each other, the last one ends with the file, and each is answered as a file of its
@@ -356,24 +364,22 @@ static void test_windows(void **state)
         samples[i] = (i / 1000 % 2 > 0 ? 0.4F : 0.02F) * (float)sin((0.2 + i * 1e-5) * i);
     assert_int_equal(dv_audio_write_wav(sound, &audio), DV_OK);
     warnings warned = {0};
-    dv_predictor *predictor;
-    const dv_predictor_options options = {
-        .device = "cpu", .threads = 1, .log = {.write = keep_warning, .user = &warned}};
-    assert_int_equal(dv_predictor_load(path, &options, &predictor), DV_OK);
-    assert_int_equal(dv_frontend_samples(dv_predictor_frontend(predictor)), WINDOW);
+    dv_session *session =
+        load_with(path, (dv_model_options){.log = keep_warning, .log_user = &warned}, 1, 1);
+    assert_int_equal(dv_frontend_samples(dv_model_frontend(dv_session_model(session))), WINDOW);
     float logits[CLASSES];
     const char *file = sound;
     dv_answer answer = {.logits = logits};
     told kept = {.answer = &answer};
     dv_telling how = {.windows = true, .tell = keep_stretches, .user = &kept};
     warned.count = 0;
-    assert_int_equal(dv_predictor_files_told(predictor, &file, 1, &answer, &how), DV_OK);
+    assert_int_equal(dv_session_answer_files(session, &file, 1, &answer, &how), DV_OK);
     assert_int_equal(warned.count, 0);
     assert_int_equal(kept.count, 3);
     assert_null(answer.stretches);
     assert_int_equal(dv_audio_read(sound, 8000, 10, &audio), DV_OK);
     for (int i = 0; i < 3; i++) {
-        answer_alone(predictor, audio.samples + starts[i], WINDOW, logits);
+        answer_alone(session, audio.samples + starts[i], WINDOW, logits);
         assert_memory_equal(kept.logits[i], logits, sizeof logits);
         assert_true(kept.from[i] == (double)starts[i] / 8000);
         assert_true(kept.to[i] == (double)(starts[i] + WINDOW) / 8000);
@@ -381,14 +387,14 @@ static void test_windows(void **state)
     dv_audio_free(&audio);
 
     how.windows = false;
-    assert_int_equal(dv_predictor_files_told(predictor, &file, 1, &answer, &how), DV_OK);
+    assert_int_equal(dv_session_answer_files(session, &file, 1, &answer, &how), DV_OK);
     assert_int_equal(kept.count, 0);
     assert_int_equal(warned.count, 1);
     assert_non_null(strstr(warned.text, "tone.wav: is 0.77 s long"));
     assert_true(answer.seen.seconds == LONG / 8000.0);
     assert_true(answer.seen.to > answer.seen.from &&
                 answer.seen.to - answer.seen.from <= 0.3 + 1e-9);
-    dv_predictor_free(predictor);
+    unload(session);
     tones_close(&task);
     scratch_clear(*state);
 }

@@ -1,0 +1,174 @@
+/* Runs a network from features on the host to logits on the host. */
+#include "engine/base/half.h"
+#include "engine/layers/network_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The host's side of a pass. `sent` and `got` are pinned memory, in the values' own types; both are
+   NULL where memory is the host's, and features are written straight into the plan. */
+typedef struct dv_network_host {
+    float *features; /* (batch, rows, frames); NULL: `sent` or the plan has them */
+    void *sent, *got;
+    bool half; /* sent and got are halves */
+    int64_t feature_count, logit_count;
+    bool ran; /* once, call by call: libraries load what they need in the first pass */
+    bool unrecordable;
+    void *recording;
+} dv_network_host;
+
+static const dv_backend *backend_of(const dv_network *network)
+{
+    return network->context->backend;
+}
+
+void dv__network_host_free(dv_network *network)
+{
+    dv_network_host *host = network->host;
+    if (host == NULL)
+        return;
+    const dv_backend *backend = backend_of(network);
+    if (host->recording != NULL)
+        backend->release_captured(network->context, host->recording);
+    if (host->sent != NULL)
+        backend->unpin(network->context, host->sent);
+    if (host->got != NULL)
+        backend->unpin(network->context, host->got);
+    free(host->features);
+    free(host);
+    network->host = NULL;
+}
+
+static dv_status allocate(dv_network *network, dv_network_host *host)
+{
+    const dv_backend *backend = backend_of(network);
+    const dv_node *nodes = network->graph->nodes;
+    DV_ASSERT(backend->real_size == sizeof(float));
+    host->feature_count = dv_shape_count(nodes[network->input].shape);
+    host->logit_count = dv_shape_count(nodes[network->logits].shape);
+    if (backend->host_memory)
+        return DV_OK;
+    host->half = network->context->dtype != DV_F32;
+    size_t size = dv_dtype_size(network->context->dtype);
+    DV_TRY(backend->pin(network->context, (size_t)host->feature_count * size, &host->sent));
+    DV_TRY(backend->pin(network->context, (size_t)host->logit_count * sizeof(float), &host->got));
+    return host->half
+               ? dv_calloc((size_t)host->feature_count, sizeof *host->features, &host->features)
+               : DV_OK;
+}
+
+static dv_status need_host(dv_network *network)
+{
+    if (network->host != NULL)
+        return DV_OK;
+    DV_TRY(dv_calloc(1, sizeof *network->host, &network->host));
+    dv_status status = allocate(network, network->host);
+    if (status != DV_OK)
+        dv__network_host_free(network);
+    return status;
+}
+
+dv_status dv_network_features(dv_network *network, float **out)
+{
+    *out = NULL;
+    DV_TRY(need_host(network));
+    const dv_network_host *host = network->host;
+    if (backend_of(network)->host_memory)
+        *out = dv_plan_address(network->plan, network->input);
+    else
+        *out = host->half ? host->features : host->sent;
+    return DV_OK;
+}
+
+/* ---- On a device ---- */
+
+/* All of a pass, which can be recorded. */
+static dv_status enqueue(dv_network *network)
+{
+    dv_pass pass = {.training = false};
+    const dv_network_host *host = network->host;
+    DV_TRY(dv_plan_send(network->plan, network->input, host->sent));
+    DV_TRY(dv_plan_forward(network->plan, &pass));
+    return dv_plan_fetch(network->plan, network->logits, host->got);
+}
+
+/* Nothing of what is enqueued here is done, so a pass that cannot be recorded can still be run. */
+static dv_status record(dv_network *network)
+{
+    const dv_backend *backend = backend_of(network);
+    dv_context *context = network->context;
+    char reason[512] = "";
+    DV_TRY(backend->capture(context));
+    dv_status status = enqueue(network);
+    if (status != DV_OK)
+        snprintf(reason, sizeof reason, "%s", dv_error_message());
+    dv_status ended = backend->end_capture(context, &network->host->recording);
+    if (status == DV_OK)
+        return ended;
+    if (network->host->recording != NULL)
+        backend->release_captured(context, network->host->recording);
+    network->host->recording = NULL;
+    return dv_fail(status, "%s", reason);
+}
+
+/* The first pass is run call by call, and the second one is recorded. */
+static bool is_recorded(dv_network *network)
+{
+    dv_network_host *host = network->host;
+    if (backend_of(network)->capture == NULL || host->unrecordable || !host->ran)
+        return false;
+    if (host->recording != NULL || record(network) == DV_OK)
+        return true;
+    host->unrecordable = true;
+    dv_log_write(&network->context->log, DV_LOG_WARNING,
+                 "passes are run call by call, for one cannot be recorded: %s", dv_error_message());
+    return false;
+}
+
+static dv_status answer_on_device(dv_network *network, float *logits)
+{
+    dv_network_host *host = network->host;
+    const dv_backend *backend = backend_of(network);
+    dv_dtype dtype = network->context->dtype;
+    uint16_t *halves = host->sent;
+    for (int64_t i = 0; host->half && i < host->feature_count; i++)
+        halves[i] = dv_half_from_float(dtype, host->features[i]);
+    DV_TRY(is_recorded(network) ? backend->replay(network->context, host->recording)
+                                : enqueue(network));
+    DV_TRY(backend->wait(network->context));
+    host->ran = true;
+    if (dv_plan_is_half(network->plan, network->logits)) {
+        for (int64_t i = 0; i < host->logit_count; i++)
+            logits[i] = dv_half_to_float(dtype, ((const uint16_t *)host->got)[i]);
+    } else {
+        memcpy(logits, host->got, (size_t)host->logit_count * sizeof *logits);
+    }
+    return DV_OK;
+}
+
+dv_status dv_network_answer(dv_network *network, float *logits)
+{
+    dv_pass pass = {.training = false};
+    DV_TRY(need_host(network));
+    if (!backend_of(network)->host_memory)
+        return answer_on_device(network, logits);
+    DV_TRY(dv_plan_forward(network->plan, &pass));
+    return dv_plan_download(network->plan, network->logits, logits);
+}
+
+dv_status dv_network_run(dv_network *network, const float *features, float *logits)
+{
+    float *to;
+    DV_TRY(dv_network_features(network, &to));
+    memcpy(to, features, (size_t)network->host->feature_count * sizeof *to);
+    return dv_network_answer(network, logits);
+}
+
+size_t dv_network_recorded(const dv_network *network)
+{
+    const dv_network_host *host = network->host;
+    return host != NULL && host->recording != NULL
+               ? backend_of(network)->captured_nodes(host->recording)
+               : 0;
+}

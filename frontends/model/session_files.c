@@ -1,0 +1,288 @@
+/* Answers files. */
+#include "engine/train/metrics.h"
+#include "frontends/audio/audio.h"
+#include "frontends/model/session_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What the user of the file should know beside its answer. */
+static void log_answer(const dv_log *log, const char *path, const dv_answer *answer)
+{
+    static const double least = 0.01; /* s that are worth a word */
+    const dv_seen *seen = &answer->seen;
+    for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
+        if ((answer->remarks >> remark & 1) != 0)
+            dv_log_write(log, DV_LOG_WARNING, "%s: %s", path,
+                         dv_audio_remark_text((dv_audio_remark)remark));
+    }
+    if (answer->longer && seen->seconds - (seen->to - seen->from) >= least)
+        dv_log_write(log, DV_LOG_WARNING,
+                     "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s; "
+                     "decavox predict --windows answers each",
+                     path, seen->seconds, seen->from, seen->to);
+}
+
+/* The files of one call. */
+typedef struct file_list {
+    const char *const *paths;
+    dv_answer *answers;
+    bool streams;
+} file_list;
+
+static dv_status read_sound(const dv_session *session, dv__lane *lane, const char *path,
+                            bool streams, dv_audio *audio)
+{
+    (void)lane;
+    return (streams ? dv_audio_read_stream : dv_audio_read)(
+        path, dv_model_sample_rate(session->model), DV_SESSION_MAX_SECONDS, audio);
+}
+
+/* ---- One answer a file ---- */
+
+static dv_status fill_file(void *user, dv_session *session, dv__lane *lane, int64_t i,
+                           float *features)
+{
+    const file_list *list = user;
+    dv_answer *answer = &list->answers[i];
+    dv_audio audio;
+    DV_TRY(read_sound(session, lane, list->paths[i], list->streams, &audio));
+    answer->remarks = audio.facts.remarks;
+    answer->longer = audio.count > dv_frontend_samples(dv_model_frontend(session->model));
+    dv__lane_prepare(session, lane, audio.samples, audio.count, features, &answer->seen);
+    dv_audio_free(&audio);
+    return DV_OK;
+}
+
+/* Who reads a file names it; the network does not know of files. */
+static void set_failure(dv_answer *answer, dv_status status, const char *path, const char *message)
+{
+    answer->status = status;
+    if (status == DV_ENUMERIC)
+        (void)dv_fail(status, "%s: %s", path, message);
+    else
+        (void)dv_fail(status, "%s", message);
+    snprintf(answer->message, sizeof answer->message, "%s", dv_error_message());
+}
+
+/* Files from, ..., from + count - 1, at most the capacity, in one pass. */
+static dv_status answer_batch(dv_session *session, file_list *list, int64_t from, int64_t count)
+{
+    int64_t classes = dv_model_classes(session->model);
+    for (int64_t i = from; i < from + count; i++)
+        list->answers[i] = (dv_answer){.logits = list->answers[0].logits + i * classes};
+    DV_TRY(dv__session_pass(session, from, count, fill_file, list));
+    for (int64_t i = 0; i < count; i++) {
+        const dv__slot *slot = &session->slots[i];
+        dv_answer *answer = &list->answers[from + i];
+        memcpy(answer->logits, session->logits + i * classes, (size_t)classes * sizeof(float));
+        if (slot->status != DV_OK)
+            set_failure(answer, slot->status, list->paths[from + i], slot->message);
+        if (dv__befalls_all(slot->status))
+            return dv_fail(slot->status, "%s", slot->message);
+    }
+    return DV_OK;
+}
+
+/* ---- One answer a window ---- */
+
+/* The windows of one file. */
+typedef struct window_list {
+    const dv_audio *audio;
+    int64_t length; /* of each, in samples */
+} window_list;
+
+static int64_t window_start(const window_list *list, int64_t i)
+{
+    int64_t last = list->audio->count - list->length;
+    return i * list->length < last ? i * list->length : last;
+}
+
+static dv_status fill_window(void *user, dv_session *session, dv__lane *lane, int64_t i,
+                             float *features)
+{
+    const window_list *list = user;
+    dv_seen ignored;
+    DV_TRY(dv__lane_reserve(lane, (size_t)list->length));
+    memcpy(lane->samples, list->audio->samples + window_start(list, i),
+           (size_t)list->length * sizeof *lane->samples);
+    dv__lane_prepare(session, lane, lane->samples, list->length, features, &ignored);
+    return DV_OK;
+}
+
+static dv_status answer_stretches(dv_session *session, window_list *list, dv_answer *answer)
+{
+    int64_t classes = dv_model_classes(session->model), count = answer->stretch_count;
+    double rate = (double)dv_model_sample_rate(session->model);
+    float *logits = answer->stretches[0].logits;
+    for (int64_t from = 0; from < count; from += session->capacity) {
+        int64_t most = count - from < session->capacity ? count - from : session->capacity;
+        DV_TRY(dv__session_pass(session, from, most, fill_window, list));
+        memcpy(logits + from * classes, session->logits, (size_t)(most * classes) * sizeof *logits);
+        for (int64_t i = 0; i < most; i++) {
+            if (session->slots[i].status != DV_OK)
+                return dv_fail(session->slots[i].status, "%s", session->slots[i].message);
+        }
+    }
+    for (int64_t i = 0; i < count; i++) {
+        double start = (double)window_start(list, i);
+        answer->stretches[i] = (dv_stretch){.from = start / rate,
+                                            .to = (start + (double)list->length) / rate,
+                                            .logits = logits + i * classes};
+    }
+    answer->seen = (dv_seen){.seconds = (double)list->audio->count / rate,
+                             .to = (double)list->audio->count / rate};
+    return DV_OK;
+}
+
+static dv_status answer_audio(dv_session *session, const dv_audio *audio, dv_answer *answer)
+{
+    int64_t window = dv_frontend_samples(dv_model_frontend(session->model));
+    window_list list = {audio, audio->count < window ? audio->count : window};
+    size_t count = (size_t)((audio->count + window - 1) / window);
+    answer->remarks = audio->facts.remarks;
+    DV_TRY(dv_calloc(count, sizeof *answer->stretches, &answer->stretches));
+    answer->stretch_count = (int64_t)count;
+    DV_TRY(dv_calloc(count * dv_model_label_count(session->model), sizeof(float),
+                     &answer->stretches[0].logits));
+    return answer_stretches(session, &list, answer);
+}
+
+static void free_stretches(dv_answer *answer)
+{
+    if (answer->stretches != NULL)
+        free(answer->stretches[0].logits);
+    free(answer->stretches);
+    answer->stretches = NULL;
+}
+
+static dv_status answer_windows(dv_session *session, file_list *list, int64_t i)
+{
+    dv_answer *answer = &list->answers[i];
+    dv_audio audio;
+    float *logits = list->answers[0].logits + i * dv_model_classes(session->model);
+    *answer = (dv_answer){.logits = logits};
+    dv_status status =
+        read_sound(session, &session->lanes[0], list->paths[i], list->streams, &audio);
+    if (status == DV_OK)
+        status = answer_audio(session, &audio, answer);
+    dv_audio_free(&audio);
+    if (status != DV_OK)
+        set_failure(answer, status, list->paths[i], dv_error_message());
+    return dv__befalls_all(status) ? status : DV_OK;
+}
+
+/* ---- All files ---- */
+
+/* What may keep its reader waiting, a pipe, is not read together with others: the answers before it
+   would wait too. */
+static bool waits(const char *path)
+{
+    struct stat facts;
+    return strcmp(path, "-") == 0 || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode));
+}
+
+/* How many files from the first one on are answered by one pass. */
+static int64_t next_batch(const dv_session *session, const file_list *list, int64_t count)
+{
+    int64_t most = count < session->capacity ? count : session->capacity, batch = 1;
+    if (list->streams && waits(list->paths[0]))
+        return 1;
+    while (batch < most && !(list->streams && waits(list->paths[batch])))
+        batch++;
+    return batch;
+}
+
+static void tell(const dv_session *session, const file_list *list, const dv_telling *how, int64_t i)
+{
+    log_answer(&dv_model_context(session->model)->log, list->paths[i], &list->answers[i]);
+    if (how->tell != NULL)
+        how->tell(how->user, i);
+    free_stretches(&list->answers[i]);
+}
+
+dv_status dv_session_answer_files(dv_session *session, const char *const *paths, int64_t count,
+                                  dv_answer *answers, const dv_telling *how)
+{
+    static const dv_telling nobody = {.tell = NULL};
+    if (how == NULL)
+        how = &nobody;
+    file_list list = {paths, answers, how->streams};
+    int64_t most;
+    for (int64_t from = 0; from < count; from += most) {
+        const file_list rest = {paths + from, answers + from, how->streams};
+        most = how->windows ? 1 : next_batch(session, &rest, count - from);
+        dv_status status = how->windows ? answer_windows(session, &list, from)
+                                        : answer_batch(session, &list, from, most);
+        for (int64_t i = from; status == DV_OK && i < from + most; i++)
+            tell(session, &list, how, i);
+        if (status != DV_OK && how->windows)
+            free_stretches(&answers[from]);
+        DV_TRY(status);
+    }
+    return DV_OK;
+}
+
+/* ---- The public form ---- */
+
+static void to_probabilities(dv_session *session, float *row)
+{
+    int64_t classes = dv_model_classes(session->model);
+    dv_softmax(row, classes, session->exact);
+    for (int64_t k = 0; k < classes; k++)
+        row[k] = (float)session->exact[k];
+}
+
+/* The logits in `probabilities` become probabilities; the first failure's status and message. */
+static dv_status finish_answers(dv_session *session, const dv_answer *answers, size_t count,
+                                dv_seen *seen, dv_status *statuses)
+{
+    dv_status first = DV_OK;
+    for (size_t i = 0; i < count; i++) {
+        const dv_answer *answer = &answers[i];
+        if (answer->status == DV_OK)
+            to_probabilities(session, answer->logits);
+        else
+            memset(answer->logits, 0,
+                   dv_model_label_count(session->model) * sizeof *answer->logits);
+        if (answer->status != DV_OK && first == DV_OK)
+            first = dv_fail(answer->status, "%s", answer->message);
+        if (seen != NULL)
+            seen[i] = answer->seen;
+        if (statuses != NULL)
+            statuses[i] = answer->status;
+    }
+    return first;
+}
+
+dv_status dv_session_files(dv_session *session, const char *const *paths, size_t count,
+                           float *probabilities, dv_seen *seen, dv_status *statuses)
+{
+    dv_answer *answers;
+    size_t classes = dv_model_label_count(session->model);
+    dv_status status = dv_calloc(count > 0 ? count : 1, sizeof *answers, &answers);
+    if (status == DV_OK) {
+        answers[0].logits = probabilities;
+        status = dv_session_answer_files(session, paths, (int64_t)count, answers, NULL);
+    }
+    if (status == DV_OK) {
+        status = finish_answers(session, answers, count, seen, statuses);
+    } else {
+        memset(probabilities, 0, count * classes * sizeof *probabilities);
+        for (size_t i = 0; i < count; i++) {
+            if (seen != NULL)
+                seen[i] = (dv_seen){0};
+            if (statuses != NULL)
+                statuses[i] = status;
+        }
+    }
+    free(answers);
+    return status;
+}
+
+dv_status dv_session_file(dv_session *session, const char *path, float *probabilities,
+                          dv_seen *seen)
+{
+    return dv_session_files(session, &path, 1, probabilities, seen, NULL);
+}

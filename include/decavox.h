@@ -1,0 +1,307 @@
+/*
+ * decavox: the C API, for C99 and C++. A checkpoint carries its front-end and its labels, so a
+ * program that recognises words needs nothing else. A complete one:
+ *
+ *     #include <decavox.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         dv_model *model = NULL;
+ *         dv_session *session = NULL;
+ *         float *probabilities = NULL;
+ *         dv_status status = argc == 3 ? dv_model_open(argv[1], NULL, &model) : DV_EARG;
+ *         if (status == DV_OK)
+ *             status = dv_session_create(model, NULL, &session);
+ *         if (status == DV_OK) {
+ *             probabilities = (float *)calloc(dv_model_label_count(model), sizeof(float));
+ *             status = dv_session_file(session, argv[2], probabilities, NULL);
+ *         }
+ *         for (size_t i = 0; status == DV_OK && i < dv_model_label_count(model); i++)
+ *             printf("%s %.4f\n", dv_model_label(model, i), probabilities[i]);
+ *         if (status != DV_OK)
+ *             fprintf(stderr, "%s: %s\n", dv_status_text(status), dv_error_message());
+ *         free(probabilities);
+ *         dv_session_free(session);
+ *         dv_model_close(model);
+ *         return status == DV_OK ? 0 : 1;
+ *     }
+ *
+ * It is compiled with: cc say.c $(pkg-config --cflags --libs decavox)
+ *
+ * Threads share a model. Each thread has a session of its own, and a stream belongs to one session.
+ * A function that can fail returns a dv_status, and dv_error_message then says what is wrong.
+ */
+#ifndef DECAVOX_H
+#define DECAVOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DV_API __attribute__((visibility("default")))
+#define DV_MUST_CHECK __attribute__((warn_unused_result))
+
+/* ---- Errors, messages, version ---- */
+
+/* Status codes: one list gives the enum and the names. */
+#define DV_STATUS_LIST(X)                                                                          \
+    X(OK, "no error")                                                                              \
+    X(EARG, "invalid argument")                                                                    \
+    X(ESHAPE, "shapes do not fit")                                                                 \
+    X(ENOMEM, "out of memory")                                                                     \
+    X(EIO, "input or output failed")                                                               \
+    X(EFORMAT, "malformed data")                                                                   \
+    X(ECONFIG, "invalid configuration")                                                            \
+    X(EDEVICE, "device failure")                                                                   \
+    X(EUNSUPPORTED, "not supported")                                                               \
+    X(ENUMERIC, "not a finite number")                                                             \
+    X(EINTERRUPTED, "interrupted")                                                                 \
+    X(ESYSTEM, "the system failed")
+
+typedef enum dv_status {
+#define X(name, text) DV_##name,
+    DV_STATUS_LIST(X)
+#undef X
+} dv_status;
+
+/* The name of a status code, for example "shapes do not fit". */
+DV_API const char *dv_status_text(dv_status status);
+
+/* The message of this thread's latest failure; it is valid until the next one, and never NULL. It
+   is one line that is fit for a terminal: in names, control characters and bytes that are no UTF-8
+   are \xNN. */
+DV_API const char *dv_error_message(void);
+
+/* The version of the library, for example "0.1.0". */
+DV_API const char *dv_version(void);
+
+typedef enum dv_log_level { DV_LOG_DEBUG, DV_LOG_INFO, DV_LOG_WARNING } dv_log_level;
+
+/* Receives every message of the library. `message` is one line as above, without a newline, and
+   lives for the call only. Sessions call it from their own threads. */
+typedef void (*dv_log_fn)(void *user, dv_log_level level, const char *message);
+
+/* ---- Models ---- */
+
+/* An opened checkpoint. It does not change, and threads share it. */
+typedef struct dv_model dv_model;
+
+/* Options begin as dv_model_options_default has them. Later versions may add fields at the end. */
+typedef struct dv_model_options {
+    size_t size;            /* sizeof(dv_model_options), by which the library knows its fields */
+    const char *device;     /* "cpu", "cuda", "cuda:N", "ref" or "auto" (the first CUDA device, or
+                               the CPU where there is none); NULL is "cpu" */
+    const char *precision;  /* of products and, on a GPU, of activations: "fp32", "tf32", "fp16" or
+                               "bf16"; NULL is "fp32" */
+    const char *algorithms; /* of a GPU's libraries: "fixed", "kept" (those that were measured
+                               before for this build, device and checkpoint, and fixed ones where
+                               there are none), "measured" (now, and kept) or "any" (measured, also
+                               those that are not repeatable); NULL is "kept" */
+    dv_log_fn log;          /* NULL: warnings are not told */
+    void *log_user;
+} dv_model_options;
+
+static inline dv_model_options dv_model_options_default(void)
+{
+    dv_model_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    return options;
+}
+
+/*
+ * Opens the checkpoint in the file `path`. `options` may be NULL. *out is NULL on failure. DV_EIO:
+ * the file cannot be read. DV_EFORMAT: it is no checkpoint or damaged, or the model in it cannot be
+ * built. DV_EARG: an option has no such value. DV_EDEVICE: the device cannot be had.
+ * DV_EUNSUPPORTED: the device does not have this precision. The message names the file.
+ */
+DV_API DV_MUST_CHECK dv_status dv_model_open(const char *path, const dv_model_options *options,
+                                             dv_model **out);
+
+/* The same of a checkpoint that lies in memory. The bytes are not needed any more afterwards. */
+DV_API DV_MUST_CHECK dv_status dv_model_open_memory(const void *bytes, size_t size,
+                                                    const dv_model_options *options,
+                                                    dv_model **out);
+
+/* To be called when the model's sessions are gone. `model` may be NULL. */
+DV_API void dv_model_close(dv_model *model);
+
+DV_API size_t dv_model_label_count(const dv_model *model);
+
+/* Label `index`; it lives as long as the model. NULL: there is no such label. */
+DV_API const char *dv_model_label(const dv_model *model, size_t index);
+
+/* The rate in Hz that sounds are brought to before they are looked at. */
+DV_API int64_t dv_model_sample_rate(const dv_model *model);
+
+/* The length in seconds of what the model looks at. It sees one such window of a longer sound. */
+DV_API double dv_model_window(const dv_model *model);
+
+/* What the checkpoint says of itself: its resolved configuration, YAML. It lives as long as the
+   model. */
+DV_API const char *dv_model_card(const dv_model *model);
+
+/* The device that the model is on, for example "cpu", and its precision, for example "fp32". */
+DV_API const char *dv_model_device(const dv_model *model);
+DV_API const char *dv_model_precision(const dv_model *model);
+
+/* ---- Sounds ---- */
+
+/* Samples of one channel. Either `samples` or `samples16` is set. */
+typedef struct dv_sound {
+    const float *samples;     /* (count), -1..1. A recorder's overshoots are taken, too, but a
+                                 sample beyond -16..16 is DV_EARG: such numbers are 16-bit ones
+                                 (32767.0), and belong into samples16 or are to be divided by
+                                 32,768. So is a sample that is not a finite number. */
+    const int16_t *samples16; /* (count), -32768..32767 */
+    size_t count;             /* at least 1, and at most a minute */
+    int64_t sample_rate;      /* Hz, 100 to 768,000 */
+} dv_sound;
+
+/* Which part of a sound an answer is of. The window lies on the loudest word unless the
+   checkpoint's configuration places it in the middle or at the start. `to` - `from` is less than
+   the window where that reaches beyond the sound. */
+typedef struct dv_seen {
+    double seconds;  /* length of the sound */
+    double from, to; /* what was seen of it, in seconds from its start */
+} dv_seen;
+
+/* ---- Sessions ---- */
+
+/* What a thread needs to get answers of a model, made once: a call with samples allocates nothing
+   once its sounds are no longer than those of an earlier call and at a rate that was there
+   before. */
+typedef struct dv_session dv_session;
+
+typedef struct dv_session_options {
+    size_t size;
+    int capacity; /* sounds that are computed at a time, 1 to 4,096; 0 is 1. Fewer of them cost as
+                     much as all: 1 is for the shortest time to an answer, 16 and more are for many
+                     sounds at once. */
+    int threads;  /* of the host, for sounds of one call; 0 is 1, -1 is as many as there are
+                     physical cores */
+} dv_session_options;
+
+static inline dv_session_options dv_session_options_default(void)
+{
+    dv_session_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    return options;
+}
+
+/*
+ * On the CPU an answer depends on nothing but its sound and the machine, to the bit: not on the
+ * capacity, nor on the threads, nor on the other sounds of a call. On a GPU it depends on the
+ * capacity, too. `options` may be NULL; *out is NULL on failure.
+ */
+DV_API DV_MUST_CHECK dv_status dv_session_create(dv_model *model, const dv_session_options *options,
+                                                 dv_session **out);
+
+/* `session` may be NULL. */
+DV_API void dv_session_free(dv_session *session);
+
+/* probabilities (label_count), in order of the labels, summing to 1. `seen` may be NULL. DV_EARG:
+   the sound is not as dv_sound has it. */
+DV_API DV_MUST_CHECK dv_status dv_session_sound(dv_session *session, const dv_sound *sound,
+                                                float *probabilities, dv_seen *seen);
+
+/*
+ * The same for `count` sounds: probabilities (count, label_count), seen (count), statuses (count).
+ * `seen` and `statuses` may be NULL. A sound that fails fails alone, and its probabilities are 0;
+ * the status and message of the first such sound are those of the call. Where nothing can be
+ * answered (DV_ENOMEM, DV_EDEVICE, DV_ESYSTEM), that is every sound's status.
+ */
+DV_API DV_MUST_CHECK dv_status dv_session_sounds(dv_session *session, const dv_sound *sounds,
+                                                 size_t count, float *probabilities, dv_seen *seen,
+                                                 dv_status *statuses);
+
+/*
+ * The same for a file: what `decavox predict` says of it. Any format that libsndfile reads will do,
+ * at any rate, up to a minute. DV_EIO, DV_EFORMAT: the file is missing, empty, damaged, too long or
+ * no sound. DV_ESYSTEM: the system cannot read it (too many open files, a failing disk). The
+ * message names the file. A warning goes to the log where a file is not in order and yet read (a
+ * recorder that was stopped, channels that cancel each other), or longer than the window.
+ */
+DV_API DV_MUST_CHECK dv_status dv_session_file(dv_session *session, const char *path,
+                                               float *probabilities, dv_seen *seen);
+
+/* The same for `count` files, which the session's threads read side by side. */
+DV_API DV_MUST_CHECK dv_status dv_session_files(dv_session *session, const char *const *paths,
+                                                size_t count, float *probabilities, dv_seen *seen,
+                                                dv_status *statuses);
+
+/* ---- Streams ---- */
+
+/*
+ * A sound that comes piece by piece and may never end. Windows of the model's length follow each
+ * other in it, `hop` apart from its start, and each is answered as dv_session_sound answers these
+ * very samples: to the bit, whatever the pieces were.
+ */
+typedef struct dv_stream dv_stream;
+
+typedef struct dv_stream_options {
+    size_t size;
+    int64_t sample_rate; /* of the pieces, Hz; 0 is the model's */
+    double hop;          /* s from window to window, up to one window; 0 is a quarter of it */
+    double smoothing;    /* s over which probabilities are averaged, up to 60; 0: they are not */
+    const float *thresholds; /* (label_count), 0..1: a word is heard from this probability on, and
+                                one above 1 never; NULL is 0.5 for all */
+} dv_stream_options;
+
+static inline dv_stream_options dv_stream_options_default(void)
+{
+    dv_stream_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    return options;
+}
+
+/* One window of a stream. */
+typedef struct dv_stream_window {
+    double from, to;            /* s from the start of the stream */
+    const float *probabilities; /* (label_count) of this window; they live until the next call for
+                                   the stream, as `smoothed` does */
+    const float *smoothed;      /* (label_count) averaged as the options say */
+    size_t label;               /* the most probable one of `smoothed` */
+    float probability;          /* of it, smoothed */
+    int heard; /* 1: the label has come to its threshold, and was not there the window before */
+} dv_stream_window;
+
+/* The session is borrowed, and must outlive the stream. `options` may be NULL. */
+DV_API DV_MUST_CHECK dv_status dv_stream_create(dv_session *session,
+                                                const dv_stream_options *options, dv_stream **out);
+
+/* `stream` may be NULL. */
+DV_API void dv_stream_free(dv_stream *stream);
+
+/* Takes the next samples (count), as dv_sound has them. DV_EARG: a sample is not as it should be,
+   the stream has ended, or more than a minute waits to be polled; nothing is taken then. */
+DV_API DV_MUST_CHECK dv_status dv_stream_accept(dv_stream *stream, const float *samples,
+                                                size_t count);
+DV_API DV_MUST_CHECK dv_status dv_stream_accept_int16(dv_stream *stream, const int16_t *samples,
+                                                      size_t count);
+
+/* The stream is at its end. What comes after the last window is answered too, by a window that ends
+   with the stream; of a stream that is shorter than a window there is one. */
+DV_API DV_MUST_CHECK dv_status dv_stream_end(dv_stream *stream);
+
+/* Answers the next window. *there is 0 where it is not complete yet, and *window is then as it
+   was. */
+DV_API DV_MUST_CHECK dv_status dv_stream_poll(dv_stream *stream, dv_stream_window *window,
+                                              int *there);
+
+/* Begins a new sound with the same options. What has not been polled is lost. */
+DV_API void dv_stream_reset(dv_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
