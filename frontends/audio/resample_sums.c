@@ -1,0 +1,197 @@
+/*
+ * The hot loops. Each sum is over its samples one by one, in the same order whatever is computed
+ * beside it; products and sums are rounded each (-ffp-contract=off). So where a loop begins, how
+ * many samples it computes side by side and with which instructions changes no bit of a sum.
+ */
+#include "engine/base/clones.h"
+#include "frontends/audio/resample_internal.h"
+
+#include <string.h>
+
+enum { WIDTH = DV__SIDE_BY_SIDE };
+
+typedef float vector __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4), may_alias));
+
+/* The vector at p. */
+#define AT(p) (*(const vector *)(p))
+
+/* Four vectors of sums at a time, so that an addition need not wait for the one before; then one at
+   a time. */
+DV__CLONES
+void dv__half_band_sums(const float *coefs, int64_t reach, const float *middle, int64_t count,
+                        float *sums)
+{
+    int64_t i = 0;
+    for (; i + 4 * WIDTH <= count; i += 4 * WIDTH) {
+        const float *ahead = middle + i + reach - 1, *behind = middle + i - reach;
+        vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+        for (int64_t j = 0; j < reach; j++, ahead--, behind++) {
+            s0 += coefs[j] * (AT(ahead) + AT(behind));
+            s1 += coefs[j] * (AT(ahead + WIDTH) + AT(behind + WIDTH));
+            s2 += coefs[j] * (AT(ahead + 2 * WIDTH) + AT(behind + 2 * WIDTH));
+            s3 += coefs[j] * (AT(ahead + 3 * WIDTH) + AT(behind + 3 * WIDTH));
+        }
+        memcpy(sums + i, &s0, sizeof s0);
+        memcpy(sums + i + WIDTH, &s1, sizeof s1);
+        memcpy(sums + i + 2 * WIDTH, &s2, sizeof s2);
+        memcpy(sums + i + 3 * WIDTH, &s3, sizeof s3);
+    }
+    for (; i < count; i += WIDTH) {
+        const float *ahead = middle + i + reach - 1, *behind = middle + i - reach;
+        vector sum = {0};
+        for (int64_t j = 0; j < reach; j++, ahead--, behind++)
+            sum += coefs[j] * (AT(ahead) + AT(behind));
+        memcpy(sums + i, &sum, sizeof sum);
+    }
+}
+
+DV__CLONES
+void dv__half_band_means(const float *restrict samples, const float *restrict sums, int64_t count,
+                         float *restrict to)
+{
+    for (int64_t i = 0; i < count; i++)
+        to[i] = 0.5F * (samples[2 * i] + sums[i]);
+}
+
+DV__CLONES
+void dv__interleave(const float *restrict samples, const float *restrict sums, int64_t count,
+                    float *restrict to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        to[2 * i] = samples[i];
+        to[2 * i + 1] = sums[i];
+    }
+}
+
+/* The compiler knows the usual steps. */
+DV__CLONES
+void dv__take_every(int64_t step, const float *restrict samples, int64_t count, float *restrict to)
+{
+#define TAKE(known)                                                                                \
+    for (int64_t i = 0; i < count; i++)                                                            \
+    to[i] = samples[i * (known)]
+    switch (step) {
+    case 2:
+        TAKE(2);
+        break;
+    case 3:
+        TAKE(3);
+        break;
+    case 4:
+        TAKE(4);
+        break;
+    case 6:
+        TAKE(6);
+        break;
+    default:
+        TAKE(step);
+    }
+#undef TAKE
+}
+
+static void scatter(const float *sums, int64_t count, int64_t stride, float *to)
+{
+    if (stride == 1) {
+        memcpy(to, sums, (size_t)count * sizeof *to);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        to[i * stride] = sums[i];
+}
+
+/* Goes through the parts as the samples do, from one to the next, with vectors of sums as above. */
+DV__CLONES
+void dv__phase_sums(const float *coefs, int64_t taps, const dv__parts *samples, int64_t first,
+                    int64_t count, int64_t stride, float *to)
+{
+    const int64_t parts = samples->parts, pitch = samples->pitch;
+    const int64_t wrap = 1 - parts * pitch; /* from behind the last part to the next of the first */
+    const float *start = samples->at + first % parts * pitch + first / parts;
+    int64_t i = 0;
+    for (; i + 4 * WIDTH <= count; i += 4 * WIDTH) {
+        const float *from = start + i;
+        int64_t left = parts - first % parts; /* parts before the wrap */
+        vector sums[4] = {{0}, {0}, {0}, {0}};
+        for (int64_t k = 0; k < taps; k++) {
+            sums[0] += coefs[k] * AT(from);
+            sums[1] += coefs[k] * AT(from + WIDTH);
+            sums[2] += coefs[k] * AT(from + 2 * WIDTH);
+            sums[3] += coefs[k] * AT(from + 3 * WIDTH);
+            from += pitch;
+            if (--left == 0) {
+                from += wrap;
+                left = parts;
+            }
+        }
+        scatter((const float *)sums, 4 * WIDTH, stride, to + i * stride);
+    }
+    for (; i < count; i += WIDTH) {
+        const float *from = start + i;
+        int64_t left = parts - first % parts;
+        vector sum = {0};
+        for (int64_t k = 0; k < taps; k++) {
+            sum += coefs[k] * AT(from);
+            from += pitch;
+            if (--left == 0) {
+                from += wrap;
+                left = parts;
+            }
+        }
+        scatter((const float *)&sum, count - i < WIDTH ? count - i : WIDTH, stride,
+                to + i * stride);
+    }
+}
+
+/* The sum of the lanes, by halves. */
+static inline float sum_of(vector v)
+{
+    v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    return v[0] + v[1];
+}
+
+/* Side by side are the products of one sum here, in lanes that do not depend on the machine. */
+DV__CLONES
+void dv__row_sums(const dv__polyphase *filter, const float *samples, int64_t phase, int64_t count,
+                  float *to)
+{
+    const int64_t taps = filter->taps, whole = filter->down / filter->up;
+    const int64_t rest = filter->down % filter->up;
+    for (int64_t i = 0; i < count; i++) {
+        const float *row = filter->coefs + phase * taps;
+        vector sums = {0};
+        for (int64_t k = 0; k < taps; k += WIDTH)
+            sums += AT(samples + k) * AT(row + k);
+        to[i] = sum_of(sums);
+        phase += rest;
+        samples += whole;
+        if (phase >= filter->up) {
+            phase -= filter->up;
+            samples++;
+        }
+    }
+}
+
+/* As above, with coefficients a share of the way from a row to the next. */
+DV__CLONES
+void dv__interpolated_sums(const dv__polyphase *filter, const float *samples, int64_t phase,
+                           int64_t count, float *to)
+{
+    const int64_t taps = filter->taps, whole = filter->down / filter->up;
+    const int64_t rest = filter->down % filter->up;
+    for (int64_t i = 0; i < count; i++) {
+        const float *row = filter->coefs + phase * filter->steps / filter->up * taps;
+        const float part = (float)(phase * filter->steps % filter->up) / (float)filter->up;
+        vector sums = {0};
+        for (int64_t k = 0; k < taps; k += WIDTH)
+            sums += AT(samples + k) * (AT(row + k) + part * (AT(row + taps + k) - AT(row + k)));
+        to[i] = sum_of(sums);
+        phase += rest;
+        samples += whole;
+        if (phase >= filter->up) {
+            phase -= filter->up;
+            samples++;
+        }
+    }
+}
