@@ -164,7 +164,7 @@ static dv_status copy_audio(const float *samples, size_t count, int64_t from, in
     *audio = (dv_audio){.count = (int64_t)count, .sample_rate = from};
     DV_TRY(dv_calloc(count, sizeof *samples, &audio->samples));
     memcpy(audio->samples, samples, count * sizeof *samples);
-    dv_status status = from != to ? dv_audio_resample("samples", to, audio) : DV_OK;
+    dv_status status = from != to ? dv_audio_resample("samples", to, NULL, audio) : DV_OK;
     if (status != DV_OK)
         dv_audio_free(audio);
     return status;

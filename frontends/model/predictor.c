@@ -301,7 +301,7 @@ static dv_status read_and_answer(const dv_job *job, dv_session *session, const c
     const dv_telling *how = job->turns != NULL ? job->turns->how : &(dv_telling){0};
     DV_TRY((how->streams ? dv_audio_read_stream : dv_audio_read)(
         path, dv_frontend_config(dv_predictor_frontend(predictor))->sample_rate,
-        DV_PREDICTOR_MAX_SECONDS, &audio));
+        DV_PREDICTOR_MAX_SECONDS, NULL, &audio));
     answer->remarks = audio.facts.remarks;
     answer->longer =
         !how->windows && audio.count > dv_frontend_samples(dv_predictor_frontend(predictor));
