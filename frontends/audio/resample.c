@@ -9,7 +9,7 @@
 
 enum {
     KEPT = 8,                /* filters */
-    BLOCK = 4096,            /* samples that are taken at a time */
+    BLOCK = 3072,            /* samples that are taken at a time */
     BETWEEN = 2 * BLOCK + 2, /* samples at most that a block becomes between the two filters */
     REACH = DV__HALF_BAND_REACH,
     FEW = 16, /* phases, or parts, at most, whose samples are computed side by side */
@@ -239,7 +239,7 @@ static int64_t halve(dv_resampler *resampler, const float *samples, int64_t coun
     int64_t ready = (resampler->sharp_count - 4 * REACH) / 2 + 1;
     ready = ready < most ? ready : most;
     dv__take_every(2, resampler->sharp + 1, 2 * REACH + ready, resampler->odd);
-    dv__half_band_sums(resampler->half_band, REACH, resampler->odd + REACH, ready, resampler->sums);
+    dv__half_band_sums(resampler->half_band, resampler->odd + REACH, ready, resampler->sums);
     dv__half_band_means(resampler->sharp + 2 * REACH, resampler->sums, ready, out);
     drop(resampler->sharp, &resampler->sharp_count, 2 * ready);
     return ready;
@@ -253,8 +253,7 @@ static int64_t doubled(dv_resampler *resampler, const float *samples, int64_t co
     if (ready <= 0)
         return 0;
     ready = ready < most / 2 ? ready : most / 2;
-    dv__half_band_sums(resampler->half_band, REACH, resampler->sharp + REACH, ready,
-                       resampler->sums);
+    dv__half_band_sums(resampler->half_band, resampler->sharp + REACH, ready, resampler->sums);
     dv__interleave(resampler->sharp + REACH - 1, resampler->sums, ready, out);
     drop(resampler->sharp, &resampler->sharp_count, ready);
     return 2 * ready;

@@ -15,7 +15,7 @@ enum {
 
 /* How far down what is to be stopped is, dB. The polyphase filter has a little to spare, for what
    both leave adds up. */
-static const double sharp_attenuation = 97, coarse_attenuation = 106;
+static const double sharp_attenuation = 99, coarse_attenuation = 106;
 static const double pi = 3.14159265358979323846;
 
 /* Samples that the window has to be wide for a transition of so many cycles per sample. */
@@ -47,7 +47,7 @@ static void apply_window(double attenuation, int64_t count, double *restrict pla
 
 void dv__half_band_design(float *coefs)
 {
-    enum { REACH = DV__HALF_BAND_REACH };
+    enum { REACH = DV__HALF_BAND_REACH, STEPS = REACH / DV__SIDE_BY_SIDE };
     double values[REACH], places[REACH], windows[REACH], sum = 0;
     for (int j = 0; j < REACH; j++) {
         double distance = j + 0.5; /* in samples of the lower rate */
@@ -58,7 +58,7 @@ void dv__half_band_design(float *coefs)
     for (int j = 0; j < REACH; j++)
         sum += 2 * values[j];
     for (int j = 0; j < REACH; j++)
-        coefs[REACH - 1 - j] = (float)(values[j] / sum);
+        coefs[j % DV__SIDE_BY_SIDE * STEPS + j / DV__SIDE_BY_SIDE] = (float)(values[j] / sum);
 }
 
 /* What the rows of a polyphase filter are cut from. */

@@ -19,11 +19,12 @@
 enum {
     DV__SIDE_BY_SIDE = 16,   /* samples that the loops compute at a time */
     DV__MOST_PHASES = 1024,  /* of a filter that has a row of coefficients for each */
-    DV__HALF_BAND_REACH = 78 /* samples on each side of a half-band filter, every second one */
+    DV__HALF_BAND_REACH = 80 /* samples on each side of a half-band filter, every second one */
 };
 
-/* coefs (DV__HALF_BAND_REACH): what both neighbours at a distance are multiplied with in the sum
-   that stands for the sample between them; the farthest ones first. Constants keep their value. */
+/* coefs (DV__SIDE_BY_SIDE, DV__HALF_BAND_REACH / DV__SIDE_BY_SIDE): [i][k] is what both neighbours
+   at the distance 2 (i + k * DV__SIDE_BY_SIDE) + 1 are multiplied with in the sum that stands for
+   the sample between them. Constants keep their value. */
 void dv__half_band_design(float *coefs);
 
 /* From one rate to up / down times it. Sample n of the result lies at sample n * down / up of the
@@ -45,10 +46,10 @@ void dv__polyphase_free(dv__polyphase *filter);
 
 int64_t dv__polyphase_size(const dv__polyphase *filter); /* coefficients */
 
-/* sums[i]: the sum over j of coefs[j] * (middle[i + reach - 1 - j] + middle[i - reach + j]), in
-   this order. Beyond `count`, DV__SIDE_BY_SIDE samples are read and written. */
-void dv__half_band_sums(const float *coefs, int64_t reach, const float *middle, int64_t count,
-                        float *sums);
+/* sums[i]: the sum over the distances, in the order of the coefficients, of one times
+   (middle[i + distance] + middle[i - 1 - distance]), the distance being in samples of `middle`.
+   Beyond `count`, DV__SIDE_BY_SIDE samples are read and written. */
+void dv__half_band_sums(const float *coefs, const float *middle, int64_t count, float *sums);
 
 /* to[i] = the mean of each second sample and the sum that stands for it. */
 void dv__half_band_means(const float *samples, const float *sums, int64_t count, float *to);

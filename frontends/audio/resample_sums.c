@@ -15,34 +15,42 @@ typedef float vector __attribute__((vector_size(WIDTH * sizeof(float)), aligned(
 /* The vector at p. */
 #define AT(p) (*(const vector *)(p))
 
-/* Four vectors of sums at a time, so that an addition need not wait for the one before; then one at
-   a time. */
+/*
+ * The sums of `blocks` vectors. Vectors that lie WIDTH apart need the same samples at distances
+ * that differ by WIDTH. So each is loaded once for all of them, and the distances are taken in the
+ * order in which that goes: in steps of WIDTH.
+ */
+static inline __attribute__((always_inline)) void
+half_band_block(const float *coefs, const float *middle, const int blocks, float *to)
+{
+    enum { STEPS = DV__HALF_BAND_REACH / WIDTH };
+    vector sums[4] = {{0}, {0}, {0}, {0}};
+    for (int first = 0; first < WIDTH; first++, coefs += STEPS) {
+        vector above[4 + STEPS - 1], below[4 + STEPS - 1];
+#pragma GCC unroll 8
+        for (int i = 0; i < blocks + STEPS - 1; i++) {
+            above[i] = AT(middle + first + i * WIDTH);
+            below[i] = AT(middle - 1 - first + (i - STEPS + 1) * WIDTH);
+        }
+#pragma GCC unroll 5
+        for (int step = 0; step < STEPS; step++)
+#pragma GCC unroll 4
+            for (int block = 0; block < blocks; block++)
+                sums[block] +=
+                    coefs[step] * (above[block + step] + below[block + STEPS - 1 - step]);
+    }
+    for (int block = 0; block < blocks; block++)
+        memcpy(to + block * WIDTH, &sums[block], sizeof(vector));
+}
+
 DV__CLONES
-void dv__half_band_sums(const float *coefs, int64_t reach, const float *middle, int64_t count,
-                        float *sums)
+void dv__half_band_sums(const float *coefs, const float *middle, int64_t count, float *sums)
 {
     int64_t i = 0;
-    for (; i + 4 * WIDTH <= count; i += 4 * WIDTH) {
-        const float *ahead = middle + i + reach - 1, *behind = middle + i - reach;
-        vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-        for (int64_t j = 0; j < reach; j++, ahead--, behind++) {
-            s0 += coefs[j] * (AT(ahead) + AT(behind));
-            s1 += coefs[j] * (AT(ahead + WIDTH) + AT(behind + WIDTH));
-            s2 += coefs[j] * (AT(ahead + 2 * WIDTH) + AT(behind + 2 * WIDTH));
-            s3 += coefs[j] * (AT(ahead + 3 * WIDTH) + AT(behind + 3 * WIDTH));
-        }
-        memcpy(sums + i, &s0, sizeof s0);
-        memcpy(sums + i + WIDTH, &s1, sizeof s1);
-        memcpy(sums + i + 2 * WIDTH, &s2, sizeof s2);
-        memcpy(sums + i + 3 * WIDTH, &s3, sizeof s3);
-    }
-    for (; i < count; i += WIDTH) {
-        const float *ahead = middle + i + reach - 1, *behind = middle + i - reach;
-        vector sum = {0};
-        for (int64_t j = 0; j < reach; j++, ahead--, behind++)
-            sum += coefs[j] * (AT(ahead) + AT(behind));
-        memcpy(sums + i, &sum, sizeof sum);
-    }
+    for (; i + 4 * WIDTH <= count; i += 4 * WIDTH)
+        half_band_block(coefs, middle + i, 4, sums + i);
+    for (; i < count; i += WIDTH)
+        half_band_block(coefs, middle + i, 1, sums + i);
 }
 
 DV__CLONES
@@ -143,8 +151,9 @@ void dv__phase_sums(const float *coefs, int64_t taps, const dv__parts *samples, 
 }
 
 /* The sum of the lanes, by halves. */
-static inline float sum_of(vector v)
+static inline __attribute__((always_inline)) float sum_of(const vector *lanes)
 {
+    vector v = *lanes;
     v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
     v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
     v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
@@ -163,7 +172,7 @@ void dv__row_sums(const dv__polyphase *filter, const float *samples, int64_t pha
         vector sums = {0};
         for (int64_t k = 0; k < taps; k += WIDTH)
             sums += AT(samples + k) * AT(row + k);
-        to[i] = sum_of(sums);
+        to[i] = sum_of(&sums);
         phase += rest;
         samples += whole;
         if (phase >= filter->up) {
@@ -186,7 +195,7 @@ void dv__interpolated_sums(const dv__polyphase *filter, const float *samples, in
         vector sums = {0};
         for (int64_t k = 0; k < taps; k += WIDTH)
             sums += AT(samples + k) * (AT(row + k) + part * (AT(row + taps + k) - AT(row + k)));
-        to[i] = sum_of(sums);
+        to[i] = sum_of(&sums);
         phase += rest;
         samples += whole;
         if (phase >= filter->up) {
