@@ -8,8 +8,9 @@
 #include <string.h>
 
 enum {
-    TERMS = 24,       /* of the series of I0: more than a float can tell up to an argument of 12 */
-    GRID_STEPS = 1024 /* rows to interpolate between, for one sample of twice the lower rate: the
+    TERMS = 24, /* of the series of I0: more than a float can tell up to an argument of 12 */
+    MOST_PHASES = 1024, /* of a filter that has a row of coefficients for each */
+    GRID_STEPS = 1024   /* rows to interpolate between, for one sample of twice the lower rate: the
                          error is 130 dB down */
 };
 
@@ -70,8 +71,9 @@ typedef struct prototype {
 } prototype;
 
 /* The row for a sample of the result that lies `offset` behind a sample of the sound, 0 to 1. The
-   sines are those of differences. Constants keep their value on the average over the rows. In one
-   row alone they need not, for it may leave a multiple of the rate to the half-band filter. */
+   sines are those of differences. Where the sinc is 0, so is the coefficient. Constants keep their
+   value on the average over the rows. In one row alone they need not, for it may leave a multiple
+   of the rate to the half-band filter. */
 static void cut_row(const prototype *from, int64_t reach, double offset, float *row)
 {
     const int64_t count = 2 * reach;
@@ -87,7 +89,7 @@ static void cut_row(const prototype *from, int64_t reach, double offset, float *
     }
     apply_window(coarse_attenuation, count, places, windows, values);
     for (int64_t k = 0; k < count; k++)
-        row[k] = (float)values[k];
+        row[k] = fabs(values[k]) < 1e-12 ? 0 : (float)values[k];
 }
 
 /* Makes the sum over the mean of the rows 1. */
@@ -133,12 +135,12 @@ dv_status dv__polyphase_design(int64_t from, int64_t to, int64_t low, dv__polyph
 {
     double fine = (double)from / (double)low;
     int64_t divisor = common_divisor(from, to);
-    prototype made = {.cutoff = 0.98 / fine,
-                      .width = window_width(coarse_attenuation, 1 / fine) / 2};
+    prototype made = {.cutoff = 1 / fine,
+                      .width = window_width(coarse_attenuation, 0.96 / fine) / 2};
     *filter = (dv__polyphase){
         .up = to / divisor, .down = from / divisor, .reach = (int64_t)ceil(made.width)};
     filter->taps = (2 * filter->reach + DV__SIDE_BY_SIDE - 1) / DV__SIDE_BY_SIDE * DV__SIDE_BY_SIDE;
-    filter->between = filter->up > DV__MOST_PHASES || filter->down > DV__MOST_PHASES;
+    filter->between = filter->up > MOST_PHASES || filter->down > MOST_PHASES;
     filter->steps = filter->between ? (int64_t)ceil(2 * GRID_STEPS / fine) : filter->up;
     dv_status status = cut_rows(&made, filter);
     free(made.work);

@@ -1,13 +1,14 @@
 /*
  * A sound is resampled in two steps, of which either can be missing:
  *
- *   downwards  from `from` to twice `to` by a polyphase filter that passes 0.48 of `to` and stops
+ *   downwards  from `from` to twice `to` by a polyphase filter that passes 0.52 of `to` and stops
  *              1.48 of it; then to `to` by a half-band filter, which is sharp
  *   upwards    to twice `from` by the half-band filter; then to `to` by a polyphase filter that
- *              passes 0.48 of `from` and stops 1.48 of it
+ *              passes 0.52 of `from` and stops 1.48 of it
  *
- * What the polyphase filter leaves between the two, the half-band filter stops, down to 0.52. So
- * one sharp filter serves all rates, and of its coefficients every second one is 0.
+ * What the polyphase filter leaves between the two, the half-band filter stops. That one passes
+ * 0.48 and stops 0.52. So one sharp filter serves all rates, and of its coefficients every second
+ * one is 0.
  */
 #ifndef DV_RESAMPLE_INTERNAL_H
 #define DV_RESAMPLE_INTERNAL_H
@@ -18,7 +19,6 @@
 
 enum {
     DV__SIDE_BY_SIDE = 16,   /* samples that the loops compute at a time */
-    DV__MOST_PHASES = 1024,  /* of a filter that has a row of coefficients for each */
     DV__HALF_BAND_REACH = 80 /* samples on each side of a half-band filter, every second one */
 };
 
@@ -39,7 +39,7 @@ typedef struct dv__polyphase {
     float *coefs;  /* (steps or steps + 1, taps), owned */
 } dv__polyphase;
 
-/* From `from` to `to` Hz. Passes 0.48 of `low`, which is the lower rate before or after, and stops
+/* From `from` to `to` Hz. Passes 0.52 of `low`, which is the lower rate before or after, and stops
    1.48 of it. DV_ENOMEM: there is no filter. */
 dv_status dv__polyphase_design(int64_t from, int64_t to, int64_t low, dv__polyphase *filter);
 void dv__polyphase_free(dv__polyphase *filter);
@@ -67,7 +67,8 @@ typedef struct dv__parts {
 } dv__parts;
 
 /* to[i * stride], i < count: the sum over k of coefs[k] * sample (first + k + i * parts), in this
-   order. Beyond the last one, DV__SIDE_BY_SIDE samples of each part are read. */
+   order; coefficients of 0 cost nothing. Beyond the last one, DV__SIDE_BY_SIDE samples of each part
+   are read. */
 void dv__phase_sums(const float *coefs, int64_t taps, const dv__parts *samples, int64_t first,
                     int64_t count, int64_t stride, float *to);
 

@@ -1,7 +1,8 @@
 /*
- * The hot loops. Each sum is over its samples one by one, in the same order whatever is computed
- * beside it; products and sums are rounded each (-ffp-contract=off). So where a loop begins, how
- * many samples it computes side by side and with which instructions changes no bit of a sum.
+ * The hot loops. Each sum is taken in an order that depends on nothing but the filter, whatever is
+ * computed beside it: sample by sample, or in WIDTH lanes and then over these. Each product and
+ * each sum is rounded (-ffp-contract=off). So where a loop begins, how many sums it computes side
+ * by side and with which instructions changes no bit.
  */
 #include "engine/base/clones.h"
 #include "frontends/audio/resample_internal.h"
@@ -85,12 +86,6 @@ void dv__take_every(int64_t step, const float *restrict samples, int64_t count, 
     case 3:
         TAKE(3);
         break;
-    case 4:
-        TAKE(4);
-        break;
-    case 6:
-        TAKE(6);
-        break;
     default:
         TAKE(step);
     }
@@ -107,47 +102,41 @@ static void scatter(const float *sums, int64_t count, int64_t stride, float *to)
         to[i * stride] = sums[i];
 }
 
-/* Goes through the parts as the samples do, from one to the next, with vectors of sums as above. */
+/* The sums of `blocks` vectors, `count` of which are stored. Goes through the parts as the samples
+   do, from one to the next. */
+static inline __attribute__((always_inline)) void
+phase_block(const float *coefs, int64_t taps, const dv__parts *samples, int64_t first, int64_t i,
+            const int blocks, int64_t count, int64_t stride, float *to)
+{
+    const float *from =
+        samples->at + first % samples->parts * samples->pitch + first / samples->parts + i;
+    int64_t left = samples->parts - first % samples->parts; /* parts up to the last one */
+    vector sums[4] = {{0}, {0}, {0}, {0}};
+    for (int64_t k = 0; k < taps; k++) {
+        if (coefs[k] != 0) {
+#pragma GCC unroll 4
+            for (int block = 0; block < blocks; block++)
+                sums[block] += coefs[k] * AT(from + block * WIDTH);
+        }
+        from += samples->pitch;
+        if (--left == 0) {
+            from += 1 - samples->parts * samples->pitch;
+            left = samples->parts;
+        }
+    }
+    scatter((const float *)sums, count, stride, to + i * stride);
+}
+
 DV__CLONES
 void dv__phase_sums(const float *coefs, int64_t taps, const dv__parts *samples, int64_t first,
                     int64_t count, int64_t stride, float *to)
 {
-    const int64_t parts = samples->parts, pitch = samples->pitch;
-    const int64_t wrap = 1 - parts * pitch; /* from behind the last part to the next of the first */
-    const float *start = samples->at + first % parts * pitch + first / parts;
     int64_t i = 0;
-    for (; i + 4 * WIDTH <= count; i += 4 * WIDTH) {
-        const float *from = start + i;
-        int64_t left = parts - first % parts; /* parts before the wrap */
-        vector sums[4] = {{0}, {0}, {0}, {0}};
-        for (int64_t k = 0; k < taps; k++) {
-            sums[0] += coefs[k] * AT(from);
-            sums[1] += coefs[k] * AT(from + WIDTH);
-            sums[2] += coefs[k] * AT(from + 2 * WIDTH);
-            sums[3] += coefs[k] * AT(from + 3 * WIDTH);
-            from += pitch;
-            if (--left == 0) {
-                from += wrap;
-                left = parts;
-            }
-        }
-        scatter((const float *)sums, 4 * WIDTH, stride, to + i * stride);
-    }
-    for (; i < count; i += WIDTH) {
-        const float *from = start + i;
-        int64_t left = parts - first % parts;
-        vector sum = {0};
-        for (int64_t k = 0; k < taps; k++) {
-            sum += coefs[k] * AT(from);
-            from += pitch;
-            if (--left == 0) {
-                from += wrap;
-                left = parts;
-            }
-        }
-        scatter((const float *)&sum, count - i < WIDTH ? count - i : WIDTH, stride,
-                to + i * stride);
-    }
+    for (; i + 4 * WIDTH <= count; i += 4 * WIDTH)
+        phase_block(coefs, taps, samples, first, i, 4, 4 * WIDTH, stride, to);
+    for (; i < count; i += WIDTH)
+        phase_block(coefs, taps, samples, first, i, 1, count - i < WIDTH ? count - i : WIDTH,
+                    stride, to);
 }
 
 /* The sum of the lanes, by halves. */

@@ -408,6 +408,28 @@ static void test_resampling_at_its_limits(void **state)
     dv_audio_free(&few);
 }
 
+/* Files of several rates give the same with a resampler that is kept as with one each. */
+static void test_reading_with_a_resampler(void **state)
+{
+    static const int rates[] = {16000, 44100, 8000, 16000, 48000, 44100};
+    char path[SCRATCH_PATH_SIZE];
+    scratch_path(*state, "kept.wav", path);
+    dv_resampler *resampler;
+    assert_int_equal(dv_resampler_create(8000, &resampler), DV_OK);
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        dv_audio kept, own;
+        write_sine(path, WAV16, rates[i], rates[i] / 4);
+        assert_int_equal(dv_audio_read(path, 8000, 10, resampler, &kept), DV_OK);
+        assert_int_equal(dv_audio_read(path, 8000, 10, NULL, &own), DV_OK);
+        assert_int_equal(kept.count, 2000);
+        assert_int_equal(own.count, 2000);
+        assert_memory_equal(kept.samples, own.samples, 2000 * sizeof(float));
+        dv_audio_free(&kept);
+        dv_audio_free(&own);
+    }
+    dv_resampler_free(resampler);
+}
+
 static void test_formats(void **state)
 {
     static const struct {
@@ -531,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_resampling_keeps_time),
         cmocka_unit_test(test_resampling_keeps_the_band),
         cmocka_unit_test(test_resampling_at_its_limits),
+        cmocka_unit_test(test_reading_with_a_resampler),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_mp3_without_length),
         cmocka_unit_test(test_write_wav),
