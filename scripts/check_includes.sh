@@ -40,7 +40,7 @@ may_know()
 {
     case $1 in
     dnnl*.h) echo '^engine/(.*/)?(cpu[^/]*|[^/]*_cpu)\.[ch]$' ;;
-    sndfile.h | soxr.h) echo '^frontends/audio/audio\.c$' ;;
+    sndfile.h) echo '^frontends/audio/audio\.c$' ;;
     yaml.h) echo '^engine/base/yaml\.c$' ;;
     jansson.h) echo '^(engine/base/json[^/]*|frontends/model/safetensors[^/]*|runner/.*)\.[ch]$' ;;
     libdeflate.h) echo '^frontends/model/safetensors_format\.c$' ;;
@@ -135,7 +135,6 @@ self_test()
     expect good engine/backends/backend_cpu.c '<dnnl_version.h>'
     expect bad engine/ops/conv2d/ref.c '<dnnl.h>'
     expect bad frontends/dataset/load.c '<sndfile.h>'
-    expect bad frontends/batch/batch.c '<soxr.h>'
     expect good engine/base/yaml.c '<yaml.h>'
     expect bad engine/base/tree.c '<yaml.h>'
     expect good frontends/model/safetensors_read.c '<jansson.h>'

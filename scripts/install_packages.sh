@@ -6,8 +6,8 @@
 # Does nothing where all are there. Needs root or sudo otherwise.
 set -euo pipefail
 
-build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libsoxr-dev libyaml-dev
-       libjansson-dev libdeflate-dev libdnnl-dev espeak-ng)
+build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libyaml-dev libjansson-dev
+       libdeflate-dev libdnnl-dev espeak-ng)
 test=("${build[@]}" libcmocka-dev git python3 python3-venv)
 clients=(chromium chromium-driver)
 format=(clang-format clang-tidy)

@@ -18,7 +18,7 @@ static dv_status compute(const dv_frontend *frontend, const char *path, float *f
     void *scratch = NULL;
     dv_audio audio;
     dv_status status = dv_audio_read(path, dv_frontend_config(frontend)->sample_rate,
-                                     DV_SESSION_MAX_SECONDS, &audio);
+                                     DV_SESSION_MAX_SECONDS, NULL, &audio);
     if (status == DV_OK)
         status = dv_calloc((size_t)dv_frontend_samples(frontend), sizeof *window, &window);
     size_t bytes = (dv_frontend_scratch(frontend) + 63) / 64 * 64;

@@ -5,11 +5,11 @@
 #include "frontends/audio/audio.h"
 #include "frontends/audio/audio_file.h"
 #include "frontends/audio/audio_levels.h"
+#include "frontends/audio/resample.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <sndfile.h>
-#include <soxr.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +20,6 @@ enum {
     CHUNK_FRAMES = 4096,
     MP3_FRAMES = 576, /* the decoder forgets those that it reads together with a frame cut short */
 };
-
-/* What resampling leaves as it is, of the band that both rates have: speech at 8 kHz uses it all,
-   and soxr's 0.91 would take the last tenth of it. */
-static const double passband = 0.96;
 
 /* What of a sound is asked for, s. */
 typedef struct extent {
@@ -281,43 +277,46 @@ static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio
     return status;
 }
 
-/* The sound is resampled in one go. The old samples are freed only when the new ones are there. */
-dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio)
+/* The old samples are freed only when the new ones are there. */
+static dv_status resample_with(const char *path, dv_resampler *resampler, dv_audio *audio)
 {
-    double ratio = (double)sample_rate / (double)audio->sample_rate;
-    /* One more than the exact length, for rounding. */
-    size_t room = (size_t)ceil((double)audio->count * ratio) + 1, count = 0;
-    soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-    quality.passband_end = passband;
+    const int64_t from = audio->sample_rate, to = dv_resampler_rate(resampler);
     float *resampled = NULL;
-    DV_TRY(dv_calloc(room, sizeof *resampled, &resampled));
-    soxr_error_t error =
-        soxr_oneshot((double)audio->sample_rate, (double)sample_rate, 1, audio->samples,
-                     (size_t)audio->count, NULL, resampled, room, &count, NULL, &quality, NULL);
-    if (error != NULL || count < 1) {
-        free(resampled);
-        if (error != NULL)
-            return DV_FAIL(DV_EFORMAT, "%s: resampling from %lld to %lld Hz failed: %s", path,
-                           (long long)audio->sample_rate, (long long)sample_rate, error);
+    DV_TRY(dv_resampler_begin(resampler, from));
+    int64_t count = dv_resampler_room(resampler, audio->count);
+    if (count < 1)
         return DV_FAIL(DV_EFORMAT, "%s: holds too few samples (%lld at %lld Hz) for %lld Hz", path,
-                       (long long)audio->count, (long long)audio->sample_rate,
-                       (long long)sample_rate);
-    }
+                       (long long)audio->count, (long long)from, (long long)to);
+    DV_TRY(dv_calloc((size_t)count, sizeof *resampled, &resampled));
+    int64_t done = dv_resampler_push(resampler, audio->samples, audio->count, resampled);
+    dv_resampler_end(resampler, resampled + done);
     free(audio->samples);
     audio->samples = resampled;
-    audio->count = (int64_t)count;
-    audio->sample_rate = sample_rate;
+    audio->count = count;
+    audio->sample_rate = to;
     return DV_OK;
 }
 
+dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_resampler *resampler,
+                            dv_audio *audio)
+{
+    dv_resampler *own = NULL;
+    if (resampler == NULL)
+        DV_TRY(dv_resampler_create(sample_rate, &own));
+    DV_ASSERT(resampler == NULL || dv_resampler_rate(resampler) == sample_rate);
+    dv_status status = resample_with(path, resampler != NULL ? resampler : own, audio);
+    dv_resampler_free(own);
+    return status;
+}
+
 static dv_status read_audio(const char *path, bool streams, int64_t sample_rate,
-                            const extent *asked, dv_audio *audio)
+                            const extent *asked, dv_resampler *resampler, dv_audio *audio)
 {
     dv__sound_file bytes;
     memset(audio, 0, sizeof *audio);
-    if (sample_rate < 1 || sample_rate > DV_AUDIO_MAX_RATE)
-        return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be 1 to %d", path,
-                       (long long)sample_rate, DV_AUDIO_MAX_RATE);
+    if (sample_rate < DV_AUDIO_MIN_RATE || sample_rate > DV_AUDIO_MAX_RATE)
+        return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be %d to %d", path,
+                       (long long)sample_rate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     if (!(asked->most > 0))
         return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, asked->most);
     dv_status status = dv__sound_file_open(path, streams, &bytes);
@@ -325,22 +324,23 @@ static dv_status read_audio(const char *path, bool streams, int64_t sample_rate,
         status = read_mixed(&bytes, asked, audio);
     dv__sound_file_close(&bytes);
     if (status == DV_OK && audio->sample_rate != sample_rate)
-        status = dv_audio_resample(path, sample_rate, audio);
+        status = dv_audio_resample(path, sample_rate, resampler, audio);
     if (status != DV_OK)
         dv_audio_free(audio);
     return status;
 }
 
-dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio)
+dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds,
+                        dv_resampler *resampler, dv_audio *audio)
 {
-    return read_audio(path, false, sample_rate, &(extent){.most = max_seconds}, audio);
+    return read_audio(path, false, sample_rate, &(extent){.most = max_seconds}, resampler, audio);
 }
 
 dv_status dv_audio_read_stretch(const char *path, int64_t sample_rate, double start, double length,
-                                dv_audio *audio)
+                                dv_resampler *resampler, dv_audio *audio)
 {
     const extent asked = {.most = length + 1, .start = start, .length = length};
-    return read_audio(path, false, sample_rate, &asked, audio);
+    return read_audio(path, false, sample_rate, &asked, resampler, audio);
 }
 
 dv_status dv_audio_seconds(const char *path, double *seconds)
@@ -362,9 +362,9 @@ dv_status dv_audio_seconds(const char *path, double *seconds)
 }
 
 dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
-                               dv_audio *audio)
+                               dv_resampler *resampler, dv_audio *audio)
 {
-    return read_audio(path, true, sample_rate, &(extent){.most = max_seconds}, audio);
+    return read_audio(path, true, sample_rate, &(extent){.most = max_seconds}, resampler, audio);
 }
 
 /* samples (count) -> 16-bit, the scale of which libsndfile's reading is the inverse. */

@@ -1,11 +1,12 @@
 /*
  * Sound files: any that libsndfile reads (WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or
- * Opus), at any rate, mixed down to one channel and resampled with libsoxr.
+ * Opus), at any rate, mixed down to one channel and resampled.
  */
 #ifndef DV_AUDIO_H
 #define DV_AUDIO_H
 
 #include "engine/base/status.h"
+#include "frontends/audio/resample.h"
 
 /* What a file was, before its channels were mixed and resampled. */
 typedef struct dv_audio_facts {
@@ -54,19 +55,21 @@ enum { DV_AUDIO_LARGEST = 65536 };
 
 /*
  * Reads at most `max_seconds` (a limit on memory for hostile files: longer is DV_EFORMAT, named
- * with its length) and resamples to `sample_rate` Hz.
- * Channels are mixed to their mean; where they cancel each other there, the loudest is taken.
- * Every failure names the file. DV_EIO: missing, not permitted, a directory; DV_ESYSTEM: the system
- * cannot read it (too many open files, a failing disk), nor perhaps any other; DV_EFORMAT: empty,
- * not sound, no samples, truncated below its header's promise, not-finite samples, too long.
- * *audio is zeroed on failure; free with dv_audio_free.
+ * with its length) and resamples to `sample_rate` Hz, DV_AUDIO_MIN_RATE to DV_AUDIO_MAX_RATE, with
+ * `resampler`, which must be to that rate; NULL: with one of its own. Who reads many files keeps
+ * one for each thread. Channels are mixed to their mean; where they cancel each other there, the
+ * loudest is taken. Every failure names the file. DV_EIO: missing, not permitted, a directory;
+ * DV_ESYSTEM: the system cannot read it (too many open files, a failing disk), nor perhaps any
+ * other; DV_EFORMAT: empty, not sound, no samples, truncated below its header's promise, not-finite
+ * samples, too long. *audio is zeroed on failure; free with dv_audio_free.
  */
-dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds, dv_audio *audio);
+dv_status dv_audio_read(const char *path, int64_t sample_rate, double max_seconds,
+                        dv_resampler *resampler, dv_audio *audio);
 
 /* Reads `length` s of the file, above 0, from `start` s on, however long the file is. DV_EFORMAT:
    it ends before. */
 dv_status dv_audio_read_stretch(const char *path, int64_t sample_rate, double start, double length,
-                                dv_audio *audio);
+                                dv_resampler *resampler, dv_audio *audio);
 
 /* How long the file is by its header, s. DV_EFORMAT: the header does not say. */
 dv_status dv_audio_seconds(const char *path, double *seconds);
@@ -74,11 +77,13 @@ dv_status dv_audio_seconds(const char *path, double *seconds);
 /* As dv_audio_read, and the path may be that of a pipe, or "-", standard input. Either is read to
    its end before it is decoded; more than 256 MiB are DV_EFORMAT. */
 dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max_seconds,
-                               dv_audio *audio);
+                               dv_resampler *resampler, dv_audio *audio);
 
-/* Replaces the samples by the same sound at `sample_rate` Hz. `path` is for messages. DV_EFORMAT:
-   a ratio that cannot be, or too few samples; *audio is then as it was. */
-dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_audio *audio);
+/* Replaces the samples by the same sound at `sample_rate` Hz; `resampler` as above. `path` is for
+   messages. DV_EARG: a rate that cannot be; DV_EFORMAT: too few samples. *audio is then as it
+   was. */
+dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_resampler *resampler,
+                            dv_audio *audio);
 
 /* Writes 16-bit WAV, clipping to -1..1. */
 dv_status dv_audio_write_wav(const char *path, const dv_audio *audio);

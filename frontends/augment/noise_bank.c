@@ -42,7 +42,7 @@ static dv_status append(noise_builder *bank, const char *name, const float *samp
 static dv_status append_file(noise_builder *bank, const char *path, int64_t sample_rate)
 {
     dv_audio audio;
-    DV_TRY(dv_audio_read(path, sample_rate, DV_NOISE_MAX_SECONDS, &audio));
+    DV_TRY(dv_audio_read(path, sample_rate, DV_NOISE_MAX_SECONDS, NULL, &audio));
     double sum = 0;
     for (int64_t i = 0; i < audio.count; i++)
         sum += (double)audio.samples[i];

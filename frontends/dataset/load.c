@@ -59,20 +59,21 @@ static void keep_sound(const dv_dataset *dataset, const dv__loading *how, dv_cli
     clip->center = dv_frontend_prepare(how->frontend, clip->samples, clip->count);
 }
 
-static dv_status read_clip(const dv__loading *how, const dv_clip *clip, dv_audio *audio)
+static dv_status read_clip(const dv__loading *how, const dv_clip *clip, dv_resampler *resampler,
+                           dv_audio *audio)
 {
     if (clip->length > 0)
         return dv_audio_read_stretch(clip->path, how->sample_rate, clip->start, clip->length,
-                                     audio);
-    return dv_audio_read(clip->path, how->sample_rate, how->max_seconds, audio);
+                                     resampler, audio);
+    return dv_audio_read(clip->path, how->sample_rate, how->max_seconds, resampler, audio);
 }
 
 /* Reads one clip. */
-static dv_status load_clip(const dv_dataset *dataset, const dv__loading *how, dv_clip *clip,
-                           outcome *out)
+static dv_status load_clip(const dv_dataset *dataset, const dv__loading *how,
+                           dv_resampler *resampler, dv_clip *clip, outcome *out)
 {
     dv_audio audio;
-    dv_status status = read_clip(how, clip, &audio);
+    dv_status status = read_clip(how, clip, resampler, &audio);
     if (status != DV_OK) {
         dv_status copied = dv_strdup(dv_error_message(), &out->problem);
         return copied != DV_OK ? copied : status;
@@ -162,6 +163,7 @@ static dv_status conclude(dv_dataset *dataset, outcome *outcomes)
     return DV_OK;
 }
 
+/* Each thread resamples with one resampler for all of its clips. */
 dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *log)
 {
     outcome *outcomes; /* (total) */
@@ -169,11 +171,18 @@ dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *lo
     DV_TRY(dv_calloc(total, sizeof *outcomes, &outcomes));
 
     int threads = dv_threads_reserve(omp_get_max_threads(), log);
-#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
-    for (size_t i = 0; i < total; i++) {
-        dv_clip *clip = &dataset->clips[i];
-        if (how->mix == NULL || clip->noise != NULL)
-            outcomes[i].status = load_clip(dataset, how, clip, &outcomes[i]);
+#pragma omp parallel num_threads(threads)
+    {
+        /* Where there is no memory for it, each clip that needs one says so. */
+        dv_resampler *resampler;
+        (void)dv_resampler_create(how->sample_rate, &resampler);
+#pragma omp for schedule(dynamic, 8)
+        for (size_t i = 0; i < total; i++) {
+            dv_clip *clip = &dataset->clips[i];
+            if (how->mix == NULL || clip->noise != NULL)
+                outcomes[i].status = load_clip(dataset, how, resampler, clip, &outcomes[i]);
+        }
+        dv_resampler_free(resampler);
     }
     dv_status status = conclude(dataset, outcomes);
     for (size_t i = 0; i < total; i++)

@@ -2,23 +2,12 @@
 #ifndef DV_FEATURES_INTERNAL_H
 #define DV_FEATURES_INTERNAL_H
 
+#include "engine/base/clones.h"
 #include "frontends/features/features.h"
 
 /* Frames that are transformed side by side: the innermost index of all work arrays, so that each
    loop over it is a whole number of vectors on every instruction set. */
 enum { DV__LANES = 16 };
-
-/*
- * Hot loops are compiled for several instruction sets and chosen when the program is loaded, where
- * the compiler and the C library can do that. Floating-point contraction is off, so the choice
- * changes no product or sum, only the order of reductions.
- */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
-    !defined(__AVX2__) && !defined(__SANITIZE_THREAD__)
-#define DV__CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define DV__CLONES
-#endif
 
 /* A real transform of `size` points as a complex one of size / 2 over even and odd samples. */
 typedef struct dv__fft {

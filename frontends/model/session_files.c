@@ -34,9 +34,9 @@ typedef struct file_list {
 static dv_status read_sound(const dv_session *session, dv__lane *lane, const char *path,
                             bool streams, dv_audio *audio)
 {
-    (void)lane;
     return (streams ? dv_audio_read_stream : dv_audio_read)(
-        path, dv_model_sample_rate(session->model), DV_SESSION_MAX_SECONDS, audio);
+        path, dv_model_sample_rate(session->model), DV_SESSION_MAX_SECONDS, lane->resampler,
+        audio);
 }
 
 /* ---- One answer a file ---- */

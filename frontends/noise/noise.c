@@ -83,7 +83,8 @@ static dv_status read_all(char **paths, size_t count, int64_t sample_rate, dv_no
     DV_TRY(dv_calloc(count, sizeof *out->items, &out->items));
     for (; out->count < count; out->count++) {
         dv_noise_file *noise = &out->items[out->count];
-        DV_TRY(dv_audio_read(paths[out->count], sample_rate, DV_NOISE_MAX_SECONDS, &noise->audio));
+        DV_TRY(dv_audio_read(paths[out->count], sample_rate, DV_NOISE_MAX_SECONDS, NULL,
+                             &noise->audio));
         noise->path = paths[out->count];
         paths[out->count] = NULL;
         total += noise->audio.count;

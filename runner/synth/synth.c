@@ -288,7 +288,7 @@ static dv_status finish_job(const synth *s, synth_job *job)
                          voice, spoken(word_of(s, job->clip)));
     } else {
         dv_audio speech;
-        status = dv_audio_read(job->sound, s->config->sample_rate, LONGEST_SECONDS, &speech);
+        status = dv_audio_read(job->sound, s->config->sample_rate, LONGEST_SECONDS, NULL, &speech);
         if (status == DV_OK)
             status = write_clip(s, job, &speech);
         else

@@ -89,7 +89,7 @@ static uint64_t load_number(const unsigned char *at, int width, bool big)
 static dv_audio read_good(const char *path, unsigned remarks)
 {
     dv_audio audio;
-    if (dv_audio_read(path, RATE, 10, &audio) != DV_OK)
+    if (dv_audio_read(path, RATE, 10, NULL, &audio) != DV_OK)
         fail_msg("%s", dv_error_message());
     if (audio.facts.remarks != remarks)
         fail_msg("%s: remarks 0x%x, not 0x%x", path, audio.facts.remarks, remarks);
@@ -106,7 +106,7 @@ static void assert_reads(const char *path, int64_t count, unsigned remarks)
 static void assert_refused(const char *path, dv_status code, const char *part)
 {
     dv_audio audio;
-    dv_status status = dv_audio_read(path, RATE, 10, &audio);
+    dv_status status = dv_audio_read(path, RATE, 10, NULL, &audio);
     if (status != code)
         fail_msg("%s: status %d, not %d: %s", path, (int)status, (int)code, dv_error_message());
     if (strstr(dv_error_message(), part) == NULL || strstr(dv_error_message(), path) == NULL)
@@ -450,7 +450,7 @@ static void test_too_many_open_files(void **state)
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     dv_audio audio;
-    dv_status status = dv_audio_read(path, RATE, 10, &audio);
+    dv_status status = dv_audio_read(path, RATE, 10, NULL, &audio);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(status, DV_ESYSTEM);
     assert_non_null(strstr(dv_error_message(), "cannot be opened: Too many open files"));

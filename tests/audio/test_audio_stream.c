@@ -67,7 +67,7 @@ static dv_status read_piped(const scratch *folder, const char *path, dv_audio *a
     (void)unlink(pipe_path);
     assert_int_equal(mkfifo(pipe_path, 0600), 0);
     pid_t process = write_into(pipe_path, bytes, size);
-    dv_status status = dv_audio_read_stream(pipe_path, RATE, 10, audio);
+    dv_status status = dv_audio_read_stream(pipe_path, RATE, 10, NULL, audio);
     if (status != DV_OK)
         assert_ptr_equal(strstr(dv_error_message(), pipe_path), dv_error_message());
     assert_int_equal(waitpid(process, NULL, 0), process);
@@ -86,7 +86,7 @@ static void assert_same(const scratch *folder, const char *path)
 {
     dv_audio by_file, by_pipe;
     char of_file[256], of_pipe[256];
-    dv_status status = dv_audio_read(path, RATE, 10, &by_file);
+    dv_status status = dv_audio_read(path, RATE, 10, NULL, &by_file);
     message_of(of_file);
     assert_int_equal(read_piped(folder, path, &by_pipe), status);
     message_of(of_pipe);
@@ -159,17 +159,18 @@ static void test_standard_input(void **state)
     int before = dup(STDIN_FILENO);
     scratch_path(*state, "sound", path);
     assert_true(make_file(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, 1));
-    assert_int_equal(dv_audio_read(path, RATE, 10, &by_file), DV_OK);
+    assert_int_equal(dv_audio_read(path, RATE, 10, NULL, &by_file), DV_OK);
     int file = open(path, O_RDONLY);
     assert_int_equal(dup2(file, STDIN_FILENO), STDIN_FILENO);
     close(file);
-    assert_int_equal(dv_audio_read_stream("-", RATE, 10, &audio), DV_OK);
+    assert_int_equal(dv_audio_read_stream("-", RATE, 10, NULL, &audio), DV_OK);
     assert_int_equal(audio.count, by_file.count);
     assert_memory_equal(audio.samples, by_file.samples, (size_t)audio.count * sizeof(float));
     dv_audio_free(&audio);
-    assert_int_equal(dv_audio_read_stream("-", RATE, 10, &audio), DV_EFORMAT); /* read to its end */
+    assert_int_equal(dv_audio_read_stream("-", RATE, 10, NULL, &audio),
+                     DV_EFORMAT); /* read to its end */
     assert_string_equal(dv_error_message(), "-: is empty (0 bytes)");
-    assert_int_equal(dv_audio_read("-", RATE, 10, &audio), DV_EIO);
+    assert_int_equal(dv_audio_read("-", RATE, 10, NULL, &audio), DV_EIO);
     assert_int_equal(dup2(before, STDIN_FILENO), STDIN_FILENO);
     close(before);
     dv_audio_free(&by_file);
@@ -195,7 +196,7 @@ static void test_endless(void **state)
             ;
         _exit(0);
     }
-    assert_int_equal(dv_audio_read_stream(path, RATE, 10, &audio), DV_EFORMAT);
+    assert_int_equal(dv_audio_read_stream(path, RATE, 10, NULL, &audio), DV_EFORMAT);
     assert_non_null(strstr(dv_error_message(), "more than 268435456 bytes"));
     assert_null(audio.samples);
     assert_int_equal(waitpid(process, NULL, 0), process);
@@ -209,9 +210,9 @@ static void test_no_pipe_among_files(void **state)
     dv_audio audio;
     scratch_path(*state, "pipe.wav", path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(dv_audio_read(path, RATE, 10, &audio), DV_EIO);
+    assert_int_equal(dv_audio_read(path, RATE, 10, NULL, &audio), DV_EIO);
     assert_non_null(strstr(dv_error_message(), "is a pipe"));
-    assert_int_equal(dv_audio_read_stream("/dev/zero", RATE, 10, &audio), DV_EIO);
+    assert_int_equal(dv_audio_read_stream("/dev/zero", RATE, 10, NULL, &audio), DV_EIO);
     scratch_clear(*state);
 }
 

@@ -58,12 +58,12 @@ static void same_samples(void **state)
         dv_audio whole;
         double seconds;
         write_sweep(*state, formats[k].name, formats[k].format, path);
-        assert_int_equal(dv_audio_read(path, RATE, SECONDS, &whole), DV_OK);
+        assert_int_equal(dv_audio_read(path, RATE, SECONDS, NULL, &whole), DV_OK);
         assert_int_equal(dv_audio_seconds(path, &seconds), DV_OK);
         assert_true(seconds == SECONDS);
         for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
             dv_audio part;
-            assert_int_equal(dv_audio_read_stretch(path, RATE, starts[i], 1, &part), DV_OK);
+            assert_int_equal(dv_audio_read_stretch(path, RATE, starts[i], 1, NULL, &part), DV_OK);
             assert_int_equal(part.count, RATE);
             int64_t first = llround(starts[i] * RATE);
             for (int64_t n = 0; n < part.count; n++)
@@ -79,7 +79,7 @@ static void at_another_rate(void **state)
     char path[SCRATCH_PATH_SIZE];
     dv_audio part;
     write_sweep(*state, "a.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, path);
-    assert_int_equal(dv_audio_read_stretch(path, 16000, 3, 0.5, &part), DV_OK);
+    assert_int_equal(dv_audio_read_stretch(path, 16000, 3, 0.5, NULL, &part), DV_OK);
     assert_int_equal(part.count, 8000);
     assert_int_equal(part.sample_rate, 16000);
     dv_audio_free(&part);
@@ -96,8 +96,9 @@ static void beyond_the_end(void **state)
     double seconds;
     write_sweep(*state, "a.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, path);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(dv_audio_read_stretch(path, RATE, cases[i].start, cases[i].length, &part),
-                         DV_EFORMAT);
+        assert_int_equal(
+            dv_audio_read_stretch(path, RATE, cases[i].start, cases[i].length, NULL, &part),
+            DV_EFORMAT);
         if (strstr(dv_error_message(), cases[i].part) == NULL)
             fail_msg("%s", dv_error_message());
         assert_null(part.samples);

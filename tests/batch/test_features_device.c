@@ -382,7 +382,7 @@ static bool read_recordings(rig *r)
             print_message("skipped: %s is not there (set DECAVOX_DATA)\n", path);
             return false;
         }
-        must(dv_audio_read(path, RATE, 10, &audio));
+        must(dv_audio_read(path, RATE, 10, NULL, &audio));
         dv_clip *clip = &r->dataset.clips[i];
         clip->samples = audio.samples;
         clip->count = audio.count;

@@ -365,7 +365,7 @@ static bool read_data(const char *name, dv_audio *audio)
         print_message("skipped: %s is not there (set DECAVOX_DATA)\n", path);
         return false;
     }
-    assert_int_equal(dv_audio_read(path, RATE, 120, audio), DV_OK);
+    assert_int_equal(dv_audio_read(path, RATE, 120, NULL, audio), DV_OK);
     return true;
 }
 

@@ -181,7 +181,7 @@ static void write_again(const char *path, const dv_audio *audio)
     dv_audio again;
     snprintf(other, sizeof other, "%s.other", path);
     fuzz_must(dv_audio_write_wav(other, audio));
-    fuzz_must(dv_audio_read(other, audio->sample_rate, 10, &again));
+    fuzz_must(dv_audio_read(other, audio->sample_rate, 10, NULL, &again));
     if (again.count != audio->count)
         fuzz_must(DV_FAIL(DV_EFORMAT, "%lld samples were written, %lld are read",
                           (long long)audio->count, (long long)again.count));
@@ -195,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file("a.wav", data, size);
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         dv_audio audio;
-        if (dv_audio_read(path, rates[i], 2, &audio) != DV_OK)
+        if (dv_audio_read(path, rates[i], 2, NULL, &audio) != DV_OK)
             continue;
         check_finite(&audio);
         if (i == 0)

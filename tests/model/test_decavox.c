@@ -179,7 +179,7 @@ static void test_file_and_samples(void **state)
     assert_true(fabs(sum - 1) < 1e-6);
 
     dv_audio audio;
-    assert_int_equal(dv_audio_read(path, RATE, 60, &audio), DV_OK);
+    assert_int_equal(dv_audio_read(path, RATE, 60, NULL, &audio), DV_OK);
     float first = audio.samples[COUNT / 2];
     assert_int_equal(answer(session, audio.samples, (size_t)audio.count, RATE, by_samples), DV_OK);
     assert_memory_equal(by_file, by_samples, sizeof by_file);

@@ -377,7 +377,7 @@ static void test_windows(void **state)
     assert_int_equal(warned.count, 0);
     assert_int_equal(kept.count, 3);
     assert_null(answer.stretches);
-    assert_int_equal(dv_audio_read(sound, 8000, 10, &audio), DV_OK);
+    assert_int_equal(dv_audio_read(sound, 8000, 10, NULL, &audio), DV_OK);
     for (int i = 0; i < 3; i++) {
         answer_alone(session, audio.samples + starts[i], WINDOW, logits);
         assert_memory_equal(kept.logits[i], logits, sizeof logits);

@@ -344,7 +344,7 @@ static void require_sound(const fixture *f, const dv_clip *clip, const dv_noise_
                           const dv_noise_mix *mix)
 {
     dv_audio audio;
-    must(dv_audio_read(clip->path, RATE, 2, &audio));
+    must(dv_audio_read(clip->path, RATE, 2, NULL, &audio));
     assert_int_equal(clip->count, audio.count);
     if (noise != NULL)
         dv_noise_add(noise, mix->seed,

@@ -1,7 +1,7 @@
 /*
  * Whether the upper parts of the vector registers are in use. While they are, each instruction of
- * SSE code also has to carry them along: the caller's code, libm and libsoxr are several times as
- * slow. So each function that computes with wide vectors must end with them cleared.
+ * SSE code also has to carry them along: the caller's code and libm are several times as slow. So
+ * each function that computes with wide vectors must end with them cleared.
  *
  * Processors tell it by XGETBV with ECX = 1. Bit 2 stands for the upper halves of YMM0 to YMM15,
  * bit 6 for the upper halves of ZMM0 to ZMM15. Bit 7, for ZMM16 to ZMM31, does not matter: SSE code

@@ -80,7 +80,7 @@ static void makes_a_data_set(void **state)
     assert_string_equal(dataset.labels[1], "yes");
     for (size_t i = 0; i < dataset.count; i++) {
         dv_audio audio;
-        assert_int_equal(dv_audio_read(dataset.clips[i].path, 8000, 10.0, &audio), DV_OK);
+        assert_int_equal(dv_audio_read(dataset.clips[i].path, 8000, 10.0, NULL, &audio), DV_OK);
         double peak = 0.0;
         for (int64_t k = 0; k < audio.count; k++)
             peak = fmax(peak, fabs((double)audio.samples[k]));

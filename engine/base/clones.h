@@ -1,0 +1,19 @@
+/* Hot loops for several instruction sets. */
+#ifndef DV_BASE_CLONES_H
+#define DV_BASE_CLONES_H
+
+#include <stdint.h> /* any header of the C library says that it is glibc */
+
+/*
+ * Before a function: it is compiled for several instruction sets, one of which is chosen when the
+ * program is loaded, where the compiler and the C library can do that. Floating-point contraction
+ * is off, so the choice changes no product or sum, only the order of reductions.
+ */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
+    !defined(__AVX2__) && !defined(__SANITIZE_THREAD__)
+#define DV__CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define DV__CLONES
+#endif
+
+#endif
