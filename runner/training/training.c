@@ -258,7 +258,8 @@ static void print_start(dv_training *training)
     dv_run_print(folder,
                  "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                  "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name, dv_context_precision(training->context),
+                 training->context->backend->name,
+                 dv_context_precision(dv_trainer_context(training->trainer)),
                  training->context->threads, source->train_count, source->validation_count,
                  training->dataset.label_count, source->rows, source->frames);
     if (training->teachers.count > 0)
@@ -356,12 +357,13 @@ static dv_status write_files(dv_training *training, const dv_report *report)
 static dv_status write_report(dv_training *training, const char *model)
 {
     dv_predictor *predictor;
-    DV_TRY(dv_predictor_load(model,
-                             &(dv_predictor_options){.device = training->device,
-                                                     .threads = training->context->threads,
-                                                     .algorithms = training->context->algorithms,
-                                                     .log = training->context->log},
-                             &predictor));
+    DV_TRY(dv_predictor_load(
+        model,
+        &(dv_predictor_options){.device = training->device,
+                                .threads = training->context->threads,
+                                .algorithms = dv_trainer_context(training->trainer)->algorithms,
+                                .log = training->context->log},
+        &predictor));
     dv_part part = has_part(training, DV_PART_TEST) ? DV_PART_TEST : DV_PART_VALIDATION;
     dv_report report = {.predictor = predictor, .part = part};
     dv_status status;
