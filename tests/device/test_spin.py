@@ -42,12 +42,10 @@ class TestSpin(unittest.TestCase):
     def test_the_environment_comes_first(self):
         for name, program in PROGRAMS.items():
             with self.subTest(name):
-                usual = measure(program, GOMP_SPINCOUNT="300000")[0]
-                long, here, child = measure(program, GOMP_SPINCOUNT="3000000")
-                self.assertLess(2 * usual, long)
-                self.assertEqual((here, child), ("3000000", "3000000"))
-                passive = measure(program, OMP_WAIT_POLICY="passive")
-                self.assertEqual(passive[1:], ("unset", "unset"))
+                said = measure(program, GOMP_SPINCOUNT="300000")
+                self.assertEqual(said[1:], ("300000", "300000"))
+                said = measure(program, OMP_WAIT_POLICY="passive")
+                self.assertEqual(said[1:], ("unset", "unset"))
 
     def test_the_loader_begins_with_it(self):
         """In decavox too, as the loader tells."""
