@@ -9,7 +9,6 @@
 #include "engine/base/proc.h"
 #include "runner/cli/help.h"
 #include "runner/cli/options.h"
-#include "runner/experiment/threads.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -174,7 +173,6 @@ static int run_suite(const suite *s, int argc, char **argv)
 int main(int argc, char **argv)
 {
     dv_descriptors_fill();
-    dv_wait_briefly(argv);
     const char *name = argc > 1 ? argv[1] : "";
     for (int i = 0; i < PROGRAMS; i++) {
         if (strcmp(name, programs[i].name) == 0)

@@ -111,7 +111,7 @@ static dv_status device_batch(void *user, const dv_batch_request *request)
 {
     const steps *s = user;
     const dv_backend *backend = s->context->backend;
-    size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(s->context->dtype);
+    size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(request->dtype);
     DV_TRY(backend->copy(s->context, request->features, s->resident_features, bytes));
     return backend->copy(s->context, request->targets, s->resident_targets,
                          (size_t)steps_target_count(s) * sizeof(float));

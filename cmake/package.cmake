@@ -19,7 +19,12 @@ target_include_directories(dv_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTA
 
 install(FILES include/decavox.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+# Both find the library that they depend on where they are installed.
+file(RELATIVE_PATH DV_LIBRARY_FROM_PROGRAM /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+set_target_properties(decavox PROPERTIES INSTALL_RPATH "$ORIGIN/${DV_LIBRARY_FROM_PROGRAM}")
+set_target_properties(dv_shared PROPERTIES INSTALL_RPATH "$ORIGIN")
 install(TARGETS decavox RUNTIME)
+install(TARGETS dv_spin LIBRARY)
 install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/configs)
 install(DIRECTORY checkpoints/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/checkpoints

@@ -59,6 +59,17 @@ static inline const char *dv_context_precision(const dv_context *context)
     return floats && context->tf32 ? "tf32" : dv_dtype_name(context->operands);
 }
 
+/*
+ * A view of a context: the same device, its stream with it, the same threads and log, and an
+ * arithmetic of its own to set (dtype, tf32, algorithms). What is made in either may use what is
+ * made in the other. A view is a plain value that owns nothing: it is never closed, it stays in one
+ * place while anything that was made in it is there, and `context` is closed after it.
+ */
+static inline dv_context dv_context_view(const dv_context *context)
+{
+    return *context;
+}
+
 void dv_context_close(dv_context *context);
 
 #endif

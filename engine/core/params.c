@@ -20,23 +20,35 @@ dv_status dv_params_create(dv_context *context, dv_params **out)
     return DV_OK;
 }
 
+static void release(dv_params *params, void **memory)
+{
+    if (*memory != NULL)
+        params->context->backend->release(params->context, *memory);
+    *memory = NULL;
+}
+
+void dv_params_release(dv_params *params)
+{
+    for (int i = 0; i < params->count; i++) {
+        dv_param *param = &params->items[i];
+        if (param->layout != NULL)
+            param->layout->drop(param->layout);
+        param->layout = NULL;
+        param->planned = false;
+    }
+    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
+        release(params, &params->buffers[buffer]);
+        release(params, &params->states[buffer]);
+        release(params, &params->halves[buffer]);
+    }
+    params->allocated = params->planned = false;
+}
+
 void dv_params_free(dv_params *params)
 {
     if (params == NULL)
         return;
-    const dv_backend *backend = params->context->backend;
-    for (int i = 0; i < params->count; i++) {
-        if (params->items[i].layout != NULL)
-            params->items[i].layout->drop(params->items[i].layout);
-    }
-    for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        if (params->buffers[buffer] != NULL)
-            backend->release(params->context, params->buffers[buffer]);
-        if (params->states[buffer] != NULL)
-            backend->release(params->context, params->states[buffer]);
-        if (params->halves[buffer] != NULL)
-            backend->release(params->context, params->halves[buffer]);
-    }
+    dv_params_release(params);
     free(params->items);
     free(params);
 }

@@ -7,8 +7,8 @@
  * a multiple of 64 bytes; the gaps stay zero.
  *
  * The host sees each parameter in PyTorch's order (O,I,H,W). In the buffer a backend may keep it
- * in a layout of its own (oneDNN's blocked weights), chosen at plan time: all buffers share it, and
- * the optimiser, being element-wise, need not know.
+ * in a layout of its own (oneDNN's blocked weights), chosen by the first plan (plan.h says which
+ * plans may follow it): all buffers share it, and the optimiser, being element-wise, need not know.
  */
 #ifndef DV_CORE_PARAMS_H
 #define DV_CORE_PARAMS_H
@@ -38,6 +38,7 @@ typedef struct dv_param {
     bool decay;
     bool trainable;    /* false: a state */
     bool frozen;       /* trainable by its kind, but kept as it is */
+    bool planned;      /* the first plan has it */
     int64_t count;     /* elements, without gaps */
     int64_t offset;    /* elements into its buffer; set by dv_params_allocate */
     dv_layout *layout; /* owned; NULL: PyTorch's order */
@@ -69,6 +70,7 @@ typedef struct dv_params {
     void *halves[DV_BUFFER_COUNT];
     dv_dtype operands; /* the context's when they were allocated, which must stay */
     bool allocated;
+    bool planned; /* there has been a plan: layouts are chosen */
 } dv_params;
 
 dv_status dv_params_create(dv_context *context, dv_params **out);
@@ -84,9 +86,13 @@ int dv_params_freeze(dv_params *params, const char *pattern);
 /* Trainable scalars, gaps and states not counted; also of the frozen. */
 int64_t dv_params_count(const dv_params *params);
 
-/* Fixes offsets and allocates the values and states (the first plan does it: layouts are chosen by
-   then). A second call does nothing. DV_EARG: the context's dtype is another one by now. */
+/* Fixes offsets and allocates the values and states. The first plan does it, when it has chosen the
+   layouts; before any plan all are in PyTorch's order, and stay so. A second call does nothing.
+   DV_EARG: the context's dtype is another one by now. */
 dv_status dv_params_allocate(dv_params *params);
+
+/* Frees all buffers and layouts: the parameters are as they were when they were declared. */
+void dv_params_release(dv_params *params);
 
 /* Allocates one more buffer, zeroed, where it has states with those. A second call does nothing. */
 dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer);

@@ -340,10 +340,49 @@ int dv__plan_take_threads(const dv_plan *plan, int threads)
 
 /* ---- The whole ---- */
 
+/* A later plan asks for nothing that the first one did not know of when it chose the layouts. */
+static dv_status check_param(const dv_param *param, bool training)
+{
+    if (!param->planned)
+        return DV_FAIL(DV_EARG, "the first plan of these parameters has no '%s': it comes too late",
+                       param->name);
+    if (training)
+        return DV_FAIL(DV_EARG,
+                       "a plan that trains '%s' comes too late: it has to be the first plan of "
+                       "these parameters",
+                       param->name);
+    return DV_OK;
+}
+
+/* Calls check_param for the parameters of all nodes. */
+static dv_status check_params(const dv_plan *plan)
+{
+    const dv_params *params = plan->graph->params;
+    for (int i = 0; i < plan->count; i++) {
+        const dv_node *node = &plan->graph->nodes[i];
+        for (int k = 0; k < node->param_count; k++)
+            DV_TRY(check_param(&params->items[node->params[k]], plan->options.training));
+    }
+    return DV_OK;
+}
+
+static void mark_params(const dv_plan *plan)
+{
+    dv_params *params = plan->graph->params;
+    params->planned = true;
+    for (int i = 0; i < plan->count; i++) {
+        const dv_node *node = &plan->graph->nodes[i];
+        for (int k = 0; k < node->param_count; k++)
+            params->items[node->params[k]].planned = true;
+    }
+}
+
 /* Makes the parts of a plan, each of which needs the ones before it: the backward pass, absorbed
    nodes, lifetimes, implementations, the buffers of the parameters, the arena, and addresses. */
 static dv_status make(dv_plan *plan, const dv_plan_options *options)
 {
+    if (plan->graph->params->planned)
+        DV_TRY(check_params(plan));
     DV_TRY(begin_steps(plan));
     if (options->training)
         DV_TRY(find_backward(plan, options));
@@ -380,6 +419,7 @@ dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_pl
     if (graph->count == 0)
         return DV_FAIL(DV_EARG, "an empty graph cannot be planned");
     dv_plan *plan;
+    bool allocated = graph->params->allocated;
     DV_TRY(dv_calloc(1, sizeof *plan, &plan));
     plan->context = context;
     plan->graph = graph;
@@ -389,8 +429,12 @@ dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_pl
     dv_status status = make(plan, options);
     if (status != DV_OK) {
         dv_plan_free(plan);
+        if (!allocated)
+            dv_params_release(graph->params);
         return status;
     }
+    if (!graph->params->planned)
+        mark_params(plan);
     *out = plan;
     return DV_OK;
 }

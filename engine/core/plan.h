@@ -12,6 +12,11 @@
  *
  * Where nothing is trained, a backend may compute several nodes in one step (dv_impl.absorb), and
  * nodes that only training knows (dropout) vanish.
+ *
+ * Several plans may share parameters. The first one chooses their layouts, and with these the ways
+ * to compute that all of them have. So the first plan has to have every parameter that later ones
+ * have, and a plan that trains has to be the first: a plan that comes too late is refused. Hence
+ * the order in which plans are made changes no bit of what they compute.
  */
 #ifndef DV_CORE_PLAN_H
 #define DV_CORE_PLAN_H
@@ -35,7 +40,9 @@ typedef struct dv_plan_options {
                          or DV_BUFFER_AVERAGE, allocated before; not for training */
 } dv_plan_options;
 
-/* Plans; allocates the parameters where no plan before has (and gradients, when training). */
+/* Plans; allocates the parameters where no plan before has (and gradients, when training). On
+   failure the first plan leaves the parameters as they were declared. DV_EARG: an earlier plan has
+   chosen the layouts for something else, see above. */
 dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_plan_options *options,
                          dv_plan **out);
 void dv_plan_free(dv_plan *plan);
@@ -101,8 +108,8 @@ void dv_planner_scratch(dv_planner *planner, size_t bytes);
 
 /*
  * Asks for a layout of trainable parameter i of the node. Ownership passes. True: the parameter
- * has this layout (now, or from an earlier plan); false: an earlier plan has fixed another one,
- * see dv_planner_layout, and the implementation must convert.
+ * has this layout (now, or from the first plan); false: the first plan, or dv_params_allocate
+ * before it, has fixed another one, see dv_planner_layout, and the implementation must convert.
  */
 bool dv_planner_set_layout(dv_planner *planner, int i, dv_layout *layout);
 

@@ -1,6 +1,8 @@
-/* Counts the processors that threads may use, makes threads, and reserves those of OpenMP. */
+/* Counts the processors that threads may use, makes threads, and reserves those of OpenMP. When it
+   is loaded, libgomp has read how long they spin. */
 #define _GNU_SOURCE /* gettid, tgkill */
 #include "engine/device/threads.h"
+#include "engine/device/spin.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -12,6 +14,11 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+__attribute__((constructor)) static void end_of_spin_count(void)
+{
+    dv_spin_forget();
+}
 
 /* ---- The number by default ---- */
 

@@ -9,7 +9,8 @@
  *     dv_network_free(&network);
  *
  * Between building and planning more nodes may be added to the graph, and parameters be frozen. The
- * first plan gives the parameters their places.
+ * first plan gives the parameters their places and layouts: of networks that share parameters, the
+ * one that trains is planned first.
  */
 #ifndef DV_LAYERS_NETWORK_H
 #define DV_LAYERS_NETWORK_H

@@ -1,6 +1,7 @@
-/* The field tables of the section `train`, and of the state of a run in a checkpoint. */
-#include "engine/train/trainer.h"
+/* The field tables of the section `train`, and of the state of a run in a checkpoint; the
+   arithmetic that the section asks for. */
 #include "engine/optimizer/optimizer.h"
+#include "engine/train/train_internal.h"
 
 #include <float.h>
 
@@ -102,3 +103,21 @@ const dv_field dv_train_state_fields[] = {
     DV_INT(dv_train_state, teachers, "0", 0, 9e15, "what is in the teachers' files; 0: none"),
     DV_END,
 };
+
+dv_status dv__set_arithmetic(const dv_train_config *config, dv_context *context)
+{
+    const dv_dtype dtypes[] = {[DV_MIXED_NONE] = DV_F32,
+                               [DV_MIXED_TRUE] = context->backend->half ? DV_F16 : DV_BF16,
+                               [DV_MIXED_FP16] = DV_F16,
+                               [DV_MIXED_BF16] = DV_BF16};
+    context->algorithms = (dv_algorithms)config->algorithms;
+    dv_status status = dv_context_set_tf32(context, config->tf32);
+    if (status != DV_OK)
+        dv_log_write(&context->log, DV_LOG_WARNING, "train.tf32 has no effect: %s",
+                     dv_error_message());
+    status = dv_context_set_dtype(context, dtypes[config->mixed_precision]);
+    if (status != DV_EUNSUPPORTED)
+        return status;
+    dv_log_write(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
+    return dv_context_set_dtype(context, DV_F32);
+}

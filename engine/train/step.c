@@ -198,6 +198,7 @@ static dv_batch_request describe_batch(const dv_trainer *trainer)
                               .steps_per_epoch = trainer->steps_per_epoch,
                               .seed = (uint64_t)trainer->config.seed,
                               .always_first = trainer->config.overfit_one_batch,
+                              .dtype = trainer->context->dtype,
                               .features = dv_plan_address(train->plan, train->input),
                               .targets = dv_plan_address(train->plan, train->targets)};
 }
@@ -345,6 +346,7 @@ static dv_status validation_batch(dv_trainer *trainer, int64_t first, int64_t co
                                 .order = trainer->device.validation,
                                 .order_count = source->validation_count,
                                 .first = first,
+                                .dtype = trainer->context->dtype,
                                 .features = dv_plan_address(network->plan, network->input),
                                 .targets = trainer->device.targets};
     return source->device_batch(source->user, &request);

@@ -1,5 +1,5 @@
-/* What the files of the trainer share: trainer.c (making, epochs, the run) and step.c (what happens
-   on the device). */
+/* What the files of the trainer share: trainer.c (making, epochs, the run), step.c (what happens on
+   the device), teacher.c and config.c. */
 #ifndef DV_TRAIN_INTERNAL_H
 #define DV_TRAIN_INTERNAL_H
 
@@ -20,7 +20,8 @@ typedef struct dv_device_state {
 } dv_device_state;
 
 struct dv_trainer {
-    dv_context *context;
+    dv_context view;     /* of the caller's context, in the arithmetic of the configuration */
+    dv_context *context; /* &view: for what is made in it */
     dv_train_config config;
     const dv_source *source;
     dv_schedule schedule;
@@ -63,6 +64,12 @@ static inline dv_buffer dv__result(const dv_trainer *trainer)
 
 /* Of the update that comes after so many. */
 double dv__rate_of(const dv_trainer *trainer, uint64_t update);
+
+/* ---- config.c ---- */
+
+/* Sets the context's arithmetic as the configuration wants it. What the device does not have is
+   said, and FP32 stands in for it. */
+dv_status dv__set_arithmetic(const dv_train_config *config, dv_context *context);
 
 /* ---- teacher.c ---- */
 

@@ -74,26 +74,6 @@ static dv_status allocate_buffers(dv_trainer *trainer)
     return dv__steps_allocate(trainer);
 }
 
-/* What the device does not have is said, and FP32 stands in for it. */
-static dv_status choose_arithmetic(dv_trainer *trainer)
-{
-    dv_context *context = trainer->context;
-    const dv_dtype dtypes[] = {[DV_MIXED_NONE] = DV_F32,
-                               [DV_MIXED_TRUE] = context->backend->half ? DV_F16 : DV_BF16,
-                               [DV_MIXED_FP16] = DV_F16,
-                               [DV_MIXED_BF16] = DV_BF16};
-    context->algorithms = (dv_algorithms)trainer->config.algorithms;
-    dv_status status = dv_context_set_tf32(context, trainer->config.tf32);
-    if (status != DV_OK)
-        dv_log_write(&context->log, DV_LOG_WARNING, "train.tf32 has no effect: %s",
-                     dv_error_message());
-    status = dv_context_set_dtype(context, dtypes[trainer->config.mixed_precision]);
-    if (status != DV_EUNSUPPORTED)
-        return status;
-    dv_log_write(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
-    return dv_context_set_dtype(context, DV_F32);
-}
-
 static void count_steps(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
@@ -180,7 +160,7 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teache
         return DV_FAIL(DV_EFORMAT, "there is nothing to train on: 0 training samples");
     count_steps(trainer);
     make_schedule(trainer);
-    DV_TRY(choose_arithmetic(trainer));
+    DV_TRY(dv__set_arithmetic(config, trainer->context));
     DV_TRY(dv__teaching_create(trainer, teachers, teacher_count));
     DV_TRY(dv_params_create(trainer->context, &trainer->params));
     DV_TRY(build_networks(trainer, model));
@@ -206,7 +186,8 @@ dv_status dv_trainer_create_taught(dv_context *context, const dv_train_config *c
     *out = NULL;
     dv_trainer *trainer;
     DV_TRY(dv_calloc(1, sizeof *trainer, &trainer));
-    trainer->context = context;
+    trainer->view = dv_context_view(context);
+    trainer->context = &trainer->view;
     trainer->config = *config;
     trainer->source = source;
     dv_status status = make(trainer, model, teachers, count);
@@ -411,6 +392,11 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 }
 
 /* ---- Looking in ---- */
+
+const dv_context *dv_trainer_context(const dv_trainer *trainer)
+{
+    return trainer->context;
+}
 
 dv_params *dv_trainer_params(const dv_trainer *trainer)
 {

@@ -75,7 +75,8 @@ typedef struct dv_batch_request {
     uint64_t steps_per_epoch, seed;
     bool always_first; /* the batch of step 0, whatever the step */
     int64_t first;
-    void *features; /* (count, rows, frames), of the context's dtype */
+    dv_dtype dtype; /* of the features */
+    void *features; /* (count, rows, frames) */
     float *targets; /* (count, classes), one-hot where nothing mixes, in training times the class's
                        weight; NULL: not wanted */
 } dv_batch_request;
@@ -154,7 +155,8 @@ typedef struct dv_train_events {
 } dv_train_events;
 
 /* Builds the graphs and plans, initialises the parameters. `model` is read here only; `source`
-   must outlive the trainer. */
+   must outlive the trainer. The context stays as it is: the trainer works in a view of it
+   (dv_context_view), in the arithmetic of the configuration. */
 dv_status dv_trainer_create(dv_context *context, const dv_train_config *config,
                             const dv_tree *model, const dv_source *source, dv_trainer **out);
 void dv_trainer_free(dv_trainer *trainer);
@@ -188,6 +190,8 @@ dv_params *dv_trainer_params(const dv_trainer *trainer);
 dv_train_state *dv_trainer_state(dv_trainer *trainer);
 const dv_train_state *dv_trainer_state_of(const dv_trainer *trainer);
 
+/* The trainer's view of its context, which has the arithmetic that the trainer computes in. */
+const dv_context *dv_trainer_context(const dv_trainer *trainer);
 const dv_graph *dv_trainer_graph(const dv_trainer *trainer);
 dv_plan_memory dv_trainer_memory(const dv_trainer *trainer);
 int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number of samples */

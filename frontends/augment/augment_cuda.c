@@ -97,13 +97,13 @@ dv_status dv_device_augment_part(dv_context *context, const dv_device_augment *a
 }
 
 dv_status dv_device_augment_mix(dv_context *context, const dv_device_augment *augment,
-                                const dv_random_places *random, int64_t size, void *features,
-                                int64_t classes, float *targets)
+                                const dv_random_places *random, int64_t size, dv_dtype dtype,
+                                void *features, int64_t classes, float *targets)
 {
     cudaStream_t stream = dv_cuda_device_of(context)->stream;
     if (augment->mixing == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_mix(context->dtype, random, augment->mixing, size, features, stream));
+    DV_CUDA(dv_launch_mix(dtype, random, augment->mixing, size, features, stream));
     if (targets != NULL)
         DV_CUDA(dv_launch_mix(DV_F32, random, augment->mixing, classes, targets, stream));
     return DV_OK;

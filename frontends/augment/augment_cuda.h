@@ -25,9 +25,9 @@ void dv_device_augment_free(dv_context *context, dv_device_augment *augment);
 dv_status dv_device_augment_part(dv_context *context, const dv_device_augment *augment,
                                  dv_clip_frames *frames, dv_levels *levels);
 
-/* Mixes the features and targets (NULL: none) of a whole batch. */
+/* Mixes the features, of `dtype`, and targets (NULL: none) of a whole batch. */
 dv_status dv_device_augment_mix(dv_context *context, const dv_device_augment *augment,
-                                const dv_random_places *random, int64_t size, void *features,
-                                int64_t classes, float *targets);
+                                const dv_random_places *random, int64_t size, dv_dtype dtype,
+                                void *features, int64_t classes, float *targets);
 
 #endif

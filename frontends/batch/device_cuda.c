@@ -391,21 +391,20 @@ static dv_status enqueue_part(dv_clip_store *store, const dv_batch_request *requ
                               int64_t places)
 {
     cudaStream_t stream = dv_cuda_device_of(store->context)->stream;
-    dv_dtype dtype = store->context->dtype;
     dv_clip_frames frames;
     dv_levels levels;
     dv_level_features features;
     describe_part(store, request, place, places, &frames, &levels, &features);
     int64_t before = place * features.rows * features.frames;
-    char *out = (char *)request->features + (size_t)before * dv_dtype_size(dtype);
+    char *out = (char *)request->features + (size_t)before * dv_dtype_size(request->dtype);
     float *targets = request->targets != NULL ? request->targets + place * frames.classes : NULL;
     if (request->progress != NULL)
         DV_TRY(dv_device_augment_part(store->context, &store->augment, &frames, &levels));
     DV_CUDA(dv_launch_clip_frames(&frames, store->windowed, targets, stream));
     DV_CUFFT(cufftExecR2C(store->transform, store->windowed, store->spectra));
     DV_CUDA(dv_launch_levels(&levels, store->spectra, store->decibels, stream));
-    DV_CUDA(
-        dv_launch_level_features(dtype, &features, store->decibels, store->cepstra, out, stream));
+    DV_CUDA(dv_launch_level_features(request->dtype, &features, store->decibels, store->cepstra,
+                                     out, stream));
     return DV_OK;
 }
 
@@ -421,8 +420,8 @@ static dv_status batch(dv_clip_store *store, const dv_batch_request *request)
         return DV_OK;
     dv_random_places all = places_of(request, 0, request->count);
     return dv_device_augment_mix(store->context, &store->augment, &all,
-                                 store->features.rows * store->features.frames, request->features,
-                                 store->frames.classes, request->targets);
+                                 store->features.rows * store->features.frames, request->dtype,
+                                 request->features, store->frames.classes, request->targets);
 }
 
 DV_API extern const dv_device_batches dv_module_batches;

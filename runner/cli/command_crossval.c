@@ -7,7 +7,6 @@
 #include "runner/experiment/output.h"
 #include "runner/experiment/printing.h"
 #include "runner/experiment/stop.h"
-#include "runner/experiment/threads.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -169,7 +168,6 @@ static int run(const crossval_options *chosen, const dv_arguments *arguments)
 
 int dv_command_crossval(int argc, char **argv)
 {
-    dv_wait_briefly(argv);
     crossval_options chosen;
     dv_arguments arguments;
     int exit_code;

@@ -8,7 +8,6 @@
 #include "runner/experiment/printing.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/experiment/stop.h"
-#include "runner/experiment/threads.h"
 #include "runner/training/proposal.h"
 #include "runner/training/resume.h"
 #include "runner/training/training.h"
@@ -205,7 +204,6 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
 
 int dv_command_train(int argc, char **argv)
 {
-    dv_wait_briefly(argv);
     train_options chosen;
     dv_arguments arguments;
     int exit_code;

@@ -20,7 +20,6 @@
 #include "runner/evaluate/load.h"
 #include "runner/evaluate/timing.h"
 #include "runner/experiment/experiment.h"
-#include "runner/experiment/threads.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -377,8 +376,6 @@ int dv_comparison_child(int argc, char **argv, dv_log log)
         fprintf(stderr, "decavox compare: %s: %d arguments\n", argv[2], forms[form].arguments);
         return DV_EXIT_USAGE;
     }
-    if (form == 0)
-        dv_wait_briefly(argv);
     dv_status status = forms[form].run(argv + 3, log);
     if (status == DV_OK)
         return DV_EXIT_GOOD;

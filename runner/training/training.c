@@ -258,7 +258,8 @@ static void print_start(dv_training *training)
     dv_run_print(folder,
                  "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                  "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name, dv_context_precision(training->context),
+                 training->context->backend->name,
+                 dv_context_precision(dv_trainer_context(training->trainer)),
                  training->context->threads, source->train_count, source->validation_count,
                  training->dataset.label_count, source->rows, source->frames);
     if (training->teachers.count > 0)
@@ -357,10 +358,10 @@ static dv_status write_report(dv_training *training, const char *path)
 {
     dv_model *model;
     const dv_context *context = training->context;
+    const dv_algorithms algorithms = dv_trainer_context(training->trainer)->algorithms;
     const dv_model_options options = {.size = sizeof options,
                                       .device = training->device,
-                                      .algorithms =
-                                          dv_algorithms_to_answer_names[context->algorithms],
+                                      .algorithms = dv_algorithms_to_answer_names[algorithms],
                                       .log = context->log.write,
                                       .log_user = context->log.user};
     DV_TRY(dv_model_open(path, &options, &model));

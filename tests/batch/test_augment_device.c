@@ -262,7 +262,7 @@ static void test_halves(void **state)
         dv_batch_request request = training(&r);
         set_step(&r, 1);
         float *full = run(&r, &request);
-        must(dv_context_set_dtype(r.context, dtype));
+        request.dtype = dtype;
         must(dv_device_batches_of(r.backend)->batch(r.store, &request));
         size_t count = (size_t)(r.batch * r.size);
         uint16_t *halves = allocated(count, sizeof *halves);

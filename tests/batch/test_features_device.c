@@ -245,7 +245,7 @@ static void test_halves(void **state)
         open_rig(&r, *state, &config, CLIPS);
         dv_batch_request request = evaluation(&r, 0, CLIPS);
         float *full = run(&r, &request);
-        must(dv_context_set_dtype(r.context, dtype));
+        request.dtype = dtype;
         must(dv_device_batches_of(r.backend)->batch(r.store, &request));
         size_t count = (size_t)(CLIPS * r.size);
         uint16_t *halves = allocated(count, sizeof *halves);

@@ -1,6 +1,5 @@
 #include "engine/backends/open.h"
 #include "engine/core/plan_internal.h"
-#include "engine/device/cpu_device.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/ops/dropout/dropout.h"
@@ -179,140 +178,6 @@ static void test_places_do_not_overlap(void **state)
         network_close(&net);
     }
     assert_true(arena[0] < arena[1] / 2);
-}
-
-/* ---- Two plans over one set of parameters ---- */
-
-/* A second graph of the model for another batch size, over the first one's parameters. */
-static void open_sharing(network *net, const network *owner, int64_t batch, bool training)
-{
-    *net = *owner;
-    dv_shape shape = dv_graph_shape(owner->graph, owner->input);
-    shape.n = batch;
-    assert_int_equal(dv_graph_create(owner->params, &net->graph), DV_OK);
-    assert_int_equal(dv_graph_input(net->graph, "x", shape, &net->input), DV_OK);
-    net->output = net->input;
-    network_layers(net, residual_text, 5);
-    dv_plan_options options = {.training = training, .outputs = &net->output, .output_count = 1};
-    if (dv_plan_create(net->context, net->graph, &options, &net->plan) != DV_OK)
-        fail_msg("%s", dv_error_message());
-    net->pass.training = training;
-}
-
-static void close_sharing(network *net)
-{
-    dv_plan_free(net->plan);
-    dv_graph_free(net->graph);
-}
-
-/* On the cpu the training plan of batch 8 fixes the layouts; the evaluation plan of batch 1 must
-   live with them, and sees what training changes. */
-static void test_two_plans_share_parameters(void **state)
-{
-    (void)state;
-    network train, reference, one, eight;
-    network_open(&train, &dv_backend_cpu, residual_text, picture, 5, NULL);
-    dv_plan_options inference = {.training = false};
-    network_open(&reference, &dv_backend_ref, residual_text, picture, 5, &inference);
-    reference.pass.training = false;
-    open_sharing(&one, &train, 1, false);
-    open_sharing(&eight, &train, 8, false);
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < train.params->count; i++) {
-            double *values = network_parameter(&train, i, DV_BUFFER_VALUES);
-            for (int64_t k = 0; k < train.params->items[i].count; k++)
-                values[k] *= round == 0 ? 1.0 : 1.25;
-            network_set_parameter(&train, i, values);
-            network_set_parameter(&reference, i, values);
-            free(values);
-        }
-        network_forward(&reference);
-        double *input = network_value(&reference, reference.input);
-        double *want = network_value(&reference, reference.output);
-        network_set_value(&eight, eight.input, input);
-        network_forward(&eight);
-        double *got = network_value(&eight, eight.output);
-        assert_near("batch 8", got, want, 8 * 5, 1e-9);
-        free(got);
-        for (int64_t n = 0; n < 8; n++) {
-            network_set_value(&one, one.input, input + n * network_count(&one, one.input));
-            network_forward(&one);
-            got = network_value(&one, one.output);
-            assert_near("batch 1", got, want + n * 5, 5, 1e-9);
-            free(got);
-        }
-        free(input);
-        free(want);
-    }
-    close_sharing(&one);
-    close_sharing(&eight);
-    network_close(&train);
-    network_close(&reference);
-}
-
-/* On the CPU, where products of all sizes are rounded to dtype. */
-static void open_rounding(network *net, dv_shape shape, dv_dtype dtype,
-                          const dv_plan_options *options)
-{
-    network_begin(net, &dv_backend_cpu, shape);
-    dv_cpu_device *device = net->context->device;
-    device->half_products = device->half_channels = 0;
-    assert_int_equal(dv_context_set_dtype(net->context, dtype), DV_OK);
-    network_layers(net, residual_text, 5);
-    network_plan(net, options);
-}
-
-/* `tolerance`: sums are in another order, and in BF16 not all the same products are rounded. */
-static void training_second(dv_dtype dtype, double tolerance)
-{
-    network first, second, alone;
-    open_rounding(&first, (dv_shape){1, 16, 16, 2}, dtype, &(dv_plan_options){.training = false});
-    open_sharing(&second, &first, 8, true);
-    open_rounding(&alone, picture, dtype, NULL);
-    double *input = network_value(&alone, alone.input);
-    network_set_value(&second, second.input, input);
-    free(input);
-    network_forward(&alone);
-    network_backward(&alone);
-    network_forward(&second);
-    network_backward(&second);
-    for (int i = 0; i < alone.params->count; i++) {
-        if (!alone.params->items[i].trainable)
-            continue;
-        double *want = network_parameter(&alone, i, DV_BUFFER_GRADIENTS);
-        double *got = network_parameter(&second, i, DV_BUFFER_GRADIENTS);
-        assert_near(alone.params->items[i].name, got, want, alone.params->items[i].count,
-                    tolerance);
-        free(want);
-        free(got);
-    }
-    close_sharing(&second);
-    network_close(&first);
-    network_close(&alone);
-}
-
-/* A gradient must come out of the plan that is asked for it, whichever came first. */
-static void test_the_training_plan_may_come_second(void **state)
-{
-    (void)state;
-    training_second(DV_F32, 1e-9);
-}
-
-static void test_the_training_plan_may_come_second_in_bf16(void **state)
-{
-    (void)state;
-    if (!dv_cpu_has_bf16()) {
-        print_message("skipped: this processor has no instructions for bf16\n");
-        skip();
-    }
-    training_second(DV_BF16, 5e-5);
-    network net;
-    dv_plan *late;
-    open_rounding(&net, picture, DV_F32, NULL);
-    assert_int_equal(dv_context_set_dtype(net.context, DV_BF16), DV_OK);
-    assert_int_equal(dv_plan_create(net.context, net.graph, &(dv_plan_options){0}, &late), DV_EARG);
-    assert_non_null(strstr(dv_error_message(), "for products in fp32, not in bf16"));
-    network_close(&net);
 }
 
 /* ---- check_finite ---- */
@@ -576,9 +441,6 @@ int main(void)
         cmocka_unit_test(test_many_nodes_use_a_value),
         cmocka_unit_test(test_reuse_changes_nothing),
         cmocka_unit_test(test_places_do_not_overlap),
-        cmocka_unit_test(test_two_plans_share_parameters),
-        cmocka_unit_test(test_the_training_plan_may_come_second),
-        cmocka_unit_test(test_the_training_plan_may_come_second_in_bf16),
         cmocka_unit_test(test_check_finite_names_the_tensor),
         cmocka_unit_test(test_what_a_backend_cannot_do),
         cmocka_unit_test(test_times),

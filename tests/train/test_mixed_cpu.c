@@ -58,8 +58,8 @@ static void test_learns_as_in_float(void **state)
     trial full, mixed;
     run_whole(&full, DV_MIXED_NONE);
     run_whole(&mixed, DV_MIXED_BF16);
-    assert_int_equal(full.context->operands, DV_F32);
-    assert_int_equal(mixed.context->operands, DV_BF16);
+    assert_int_equal(dv_trainer_context(full.trainer)->operands, DV_F32);
+    assert_int_equal(dv_trainer_context(mixed.trainer)->operands, DV_BF16);
     for (int e = 0; e < full.epochs; e++) {
         const dv_epoch_metrics *want = &full.metrics[e], *got = &mixed.metrics[e];
         assert_true(got->train_loss != want->train_loss);

@@ -160,7 +160,8 @@ static void require_near(const char *what, const run *got, bool device_batches, 
 {
     char name[128];
     snprintf(name, sizeof name, "%s of %d steps in %s, batches by the %s", what, STEPS,
-             dv_dtype_name(got->context->dtype), device_batches ? "device" : "host");
+             dv_dtype_name(dv_trainer_context(got->trainer)->dtype),
+             device_batches ? "device" : "host");
     if (!device_may_deviate(device, name, apart, limit))
         fail_msg("%s: %.3g", name, apart);
 }

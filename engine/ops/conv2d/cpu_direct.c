@@ -1,6 +1,6 @@
 /*
  * oneDNN's convolution. The weight is kept in the blocked layout that the forward pass likes best;
- * where a pass wants another one (or an earlier plan has fixed another one) it is converted in
+ * where a pass wants another one (or the first plan has fixed another one) it is converted in
  * scratch memory. Where the context asks for it x, w and dy are rounded to BF16 before; the
  * parameter then has the layout that the forward pass likes best for BF16, so that its rounded
  * values have it too.
@@ -106,20 +106,8 @@ static dnnl_memory_desc_t given_weight(const draft *d)
     return dv_md_of_type(d->master, d->operands);
 }
 
-/* The forward pass straight on the layout that the parameter has, if oneDNN can do that well. */
-static void try_master(draft *d)
-{
-    dv_dnnl_convolution convolution = in_types(d, d->operands, d->operands, dnnl_f32);
-    dnnl_primitive_desc_t forward;
-    convolution.w = given_weight(d);
-    if (dv_dnnl_forward(d->device, &convolution, &forward) != DV_OK)
-        return;
-    bool fast = dv_dnnl_is_fast(forward);
-    dnnl_primitive_desc_destroy(fast ? d->forward : forward);
-    if (fast)
-        d->forward = forward;
-}
-
+/* The forward pass is the one that oneDNN likes best, whatever layout the parameter has: what is
+   computed does not depend on who has chosen that. */
 static dv_status settle_layout(dv_planner *planner, const dv_node_step *s, draft *d)
 {
     DV_TRY(describe_forward(s, d));
@@ -132,7 +120,6 @@ static dv_status settle_layout(dv_planner *planner, const dv_node_step *s, draft
     }
     const dv_layout *fixed = dv_planner_layout(planner, 0);
     d->master = fixed != NULL ? *dv_cpu_layout_md(fixed) : d->canonical;
-    try_master(d);
     return DV_OK;
 }
 

@@ -9,7 +9,6 @@
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/cpu.h"
 #include "engine/ops/cpu_absorbed.h"
-#include "engine/ops/cpu_unpacked.h"
 #include "engine/ops/linear/cpu_trained.h"
 #include "engine/ops/linear/linear.h"
 
@@ -17,9 +16,8 @@
 
 typedef struct linear {
     bool packed;
-    dv_packed product;        /* where it is */
-    void *dense;              /* else dv_node_step.self of the dense way */
-    dv_cpu_unpacked unpacked; /* and what that takes for the weight */
+    dv_packed product; /* where it is */
+    void *dense;       /* else dv_node_step.self of the dense way */
 } linear;
 
 static dv_status fits_packed(dv_planner *planner, const dv_node_step *s, bool *fits)
@@ -50,13 +48,10 @@ static dv_status plan_packed(dv_planner *planner, const dv_node_step *s, dv_pack
 
 static dv_status plan_dense(dv_planner *planner, const dv_node_step *s, linear *self)
 {
-    DV_TRY(dv__cpu_unpacked_create(planner, s, &self->unpacked));
     dv_node_step inner = *s;
-    dv_status status = dv__linear_dense.plan(planner, &inner);
+    DV_TRY(dv__linear_dense.plan(planner, &inner));
     self->dense = inner.self;
-    if (status != DV_OK)
-        dv__cpu_unpacked_drop(&self->unpacked);
-    return status;
+    return DV_OK;
 }
 
 static dv_status plan(dv_planner *planner, dv_node_step *s)
@@ -78,6 +73,15 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 
 /* ---- Running ---- */
 
+/* The step as the dense way has planned it. */
+static dv_node_step dense_step(const dv_node_step *s)
+{
+    const linear *self = s->self;
+    dv_node_step inner = *s;
+    inner.self = self->dense;
+    return inner;
+}
+
 static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
@@ -88,29 +92,24 @@ static dv_status forward(dv_node_step *s)
         dv_packed_run(&self->product, s->x[0], s->w[0], &after, s->y);
         return DV_OK;
     }
-    dv__cpu_unpack_weights(&self->unpacked, s);
-    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    dv_node_step inner = dense_step(s);
     return dv__linear_dense.forward(&inner);
 }
 
 static dv_status backward(dv_node_step *s)
 {
-    const linear *self = s->self;
-    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
-    DV_TRY(dv__linear_dense.backward(&inner));
-    dv__cpu_pack_gradients(&self->unpacked, s);
-    return DV_OK;
+    dv_node_step inner = dense_step(s);
+    return dv__linear_dense.backward(&inner);
 }
 
 static void drop(dv_node_step *s)
 {
     linear *self = s->self;
-    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, self->dense);
+    dv_node_step inner = dense_step(s);
     if (self->packed)
         dv_packed_drop(&self->product);
     else
         dv__linear_dense.drop(&inner);
-    dv__cpu_unpacked_drop(&self->unpacked);
     free(self);
 }
 

@@ -9,7 +9,6 @@
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/cpu.h"
 #include "engine/ops/cpu_absorbed.h"
-#include "engine/ops/cpu_unpacked.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
 #include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
@@ -21,7 +20,6 @@ typedef struct squeeze {
     bool packed;
     int64_t middle;
     dv_packed reduce, expand; /* where it is */
-    dv_cpu_unpacked unpacked; /* else what the trained way takes for its weights */
 } squeeze;
 
 enum { REDUCE = 0, REDUCE_BIAS = 1, EXPAND = 2, EXPAND_BIAS = 3 }; /* parameters */
@@ -86,15 +84,6 @@ static dv_status plan_packed(dv_planner *planner, const dv_node_step *s, squeeze
     return status;
 }
 
-static dv_status plan_trained(dv_planner *planner, dv_node_step *s, squeeze *self)
-{
-    DV_TRY(dv__cpu_unpacked_create(planner, s, &self->unpacked));
-    dv_status status = dv__squeeze_excite_trained.plan(planner, s);
-    if (status != DV_OK)
-        dv__cpu_unpacked_drop(&self->unpacked);
-    return status;
-}
-
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     bool fits;
@@ -103,7 +92,8 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->packed = fits;
     self->middle = dv_squeeze_excite_middle(s->node->attr, s->in[0].c);
-    dv_status status = fits ? plan_packed(planner, s, self) : plan_trained(planner, s, self);
+    dv_status status =
+        fits ? plan_packed(planner, s, self) : dv__squeeze_excite_trained.plan(planner, s);
     if (status != DV_OK) {
         free(self);
         return status;
@@ -184,20 +174,12 @@ static dv_status forward_packed(const dv_node_step *s, const squeeze *self)
 static dv_status forward(dv_node_step *s)
 {
     const squeeze *self = s->self;
-    if (self->packed)
-        return forward_packed(s, self);
-    dv__cpu_unpack_weights(&self->unpacked, s);
-    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
-    return dv__squeeze_excite_trained.forward(&inner);
+    return self->packed ? forward_packed(s, self) : dv__squeeze_excite_trained.forward(s);
 }
 
 static dv_status backward(dv_node_step *s)
 {
-    const squeeze *self = s->self;
-    dv_node_step inner = dv__cpu_unpacked_step(&self->unpacked, s, NULL);
-    DV_TRY(dv__squeeze_excite_trained.backward(&inner));
-    dv__cpu_pack_gradients(&self->unpacked, s);
-    return DV_OK;
+    return dv__squeeze_excite_trained.backward(s);
 }
 
 static void drop(dv_node_step *s)
@@ -205,7 +187,6 @@ static void drop(dv_node_step *s)
     squeeze *self = s->self;
     dv_packed_drop(&self->reduce);
     dv_packed_drop(&self->expand);
-    dv__cpu_unpacked_drop(&self->unpacked);
     free(self);
 }
 

@@ -1,8 +1,8 @@
-/* Starts the program anew with libgomp told how long to spin. */
-#include "runner/experiment/threads.h"
+/* Tells libgomp how long to spin, before libgomp is initialised. */
+#include "engine/device/spin.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /*
  * About 25 us. libgomp's own choice is 300,000 turns, which wastes whole time slices as soon as
@@ -15,10 +15,17 @@
  */
 static const char turns[] = "1000";
 
-void dv_wait_briefly(char **argv)
+static bool is_ours;
+
+__attribute__((constructor)) static void spin_briefly(void)
 {
-    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL)
-        return;
-    if (setenv("GOMP_SPINCOUNT", turns, 1) == 0)
-        (void)execv("/proc/self/exe", argv); /* returns where it fails: then as libgomp likes */
+    if (getenv("OMP_WAIT_POLICY") == NULL && getenv("GOMP_SPINCOUNT") == NULL)
+        is_ours = setenv("GOMP_SPINCOUNT", turns, 1) == 0; /* else as libgomp likes */
+}
+
+void dv_spin_forget(void)
+{
+    if (is_ours)
+        (void)unsetenv("GOMP_SPINCOUNT");
+    is_ours = false;
 }
