@@ -14,7 +14,7 @@
 #ifndef DV_DEVICE_SPIN_H
 #define DV_DEVICE_SPIN_H
 
-#include "engine/base/decavox.h"
+#include "include/decavox.h"
 
 /* Takes the variable out of the environment, if it was set here. */
 DV_API void dv_spin_forget(void);

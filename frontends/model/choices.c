@@ -7,6 +7,7 @@
 #include "engine/base/input_file.h"
 #include "engine/base/sha256.h"
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,11 +50,16 @@ static bool is_line(FILE *file, const char *wanted)
     return strcmp(line, wanted) == 0;
 }
 
-/* The choices of a context as a text; owned by the caller. */
-static dv_status write_text(dv_context *context, char **out)
+const char dv_choices_columns[] =
+    "batch, rows, columns, channels, filters, kernel (2), stride (2), padding (2), dilation (2), "
+    "groups, type, tf32, direction, rule: algorithm, math";
+
+dv_status dv_choices_write(dv_context *context, char **out)
 {
     size_t size;
     *out = NULL;
+    if (context->backend->write_choices == NULL)
+        return dv_strdup("", out);
     FILE *memory = open_memstream(out, &size);
     if (memory == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: the chosen algorithms");
@@ -84,7 +90,7 @@ void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_
     if (dv_input_open(out->path, &file) != DV_OK)
         return;
     if (is_line(file, out->about) && context->backend->read_choices(context, file) == DV_OK &&
-        write_text(context, &out->text) != DV_OK)
+        dv_choices_write(context, &out->text) != DV_OK)
         out->text = NULL;
     fclose(file);
 }
@@ -94,7 +100,7 @@ void dv_choices_keep(dv_context *context, const dv_choices *choices)
     char *text = NULL, *whole = NULL;
     if (choices->path[0] == '\0' || context->algorithms == DV_ALGORITHMS_KEPT)
         return;
-    dv_status status = write_text(context, &text);
+    dv_status status = dv_choices_write(context, &text);
     bool same = status == DV_OK && choices->text != NULL && strcmp(text, choices->text) == 0;
     if (status == DV_OK && !same && text[0] != '\0') {
         size_t size = strlen(choices->about) + strlen(text) + 2;
@@ -116,18 +122,68 @@ void dv_choices_free(dv_choices *choices)
     choices->text = NULL;
 }
 
+dv_status dv_choices_read(dv_context *context, const char *text)
+{
+    if (context->backend->read_choices == NULL || text[0] == '\0')
+        return DV_OK;
+    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r"); /* which only reads */
+    if (file == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: the chosen algorithms");
+    dv_status status = context->backend->read_choices(context, file);
+    fclose(file);
+    return status;
+}
+
 dv_status dv_choices_share(dv_context *from, dv_context *to)
 {
     char *text;
     to->algorithms = from->algorithms;
-    if (from->backend->read_choices == NULL)
-        return DV_OK;
-    dv_status status = write_text(from, &text);
-    FILE *file = status == DV_OK && text[0] != '\0' ? fmemopen(text, strlen(text), "r") : NULL;
-    if (file != NULL) {
-        status = to->backend->read_choices(to, file);
-        fclose(file);
-    }
+    dv_status status = dv_choices_write(from, &text);
+    if (status == DV_OK)
+        status = dv_choices_read(to, text);
     free(text);
     return status;
+}
+
+/* ---- What is kept for a checkpoint ---- */
+
+/* The text of a file; NULL: it cannot be read, or is of another checkpoint. */
+static char *read_kept(const char *path, const char *checkpoint)
+{
+    FILE *file;
+    char *text = NULL;
+    size_t size = 0;
+    if (dv_input_open(path, &file) != DV_OK)
+        return NULL;
+    ssize_t length = getdelim(&text, &size, '\0', file); /* a text has no such byte */
+    fclose(file);
+    const char *end = length > 0 ? strchr(text, '\n') : NULL;
+    size_t digits = strlen(checkpoint);
+    bool is_of = end != NULL && (size_t)(end - text) > digits &&
+                 strncmp(end - digits, checkpoint, digits) == 0;
+    if (is_of)
+        return text;
+    free(text);
+    return NULL;
+}
+
+dv_status dv_choices_list(const dv_checkpoint *checkpoint,
+                          void (*tell)(void *user, const char *path, const char *text), void *user)
+{
+    char folder[2048], pattern[2304], digest[DV_SHA256_SIZE], ending[64];
+    glob_t found;
+    if (!dv_cache_folder(folder, sizeof folder))
+        return DV_OK;
+    dv_checkpoint_digest(checkpoint, digest);
+    snprintf(ending, sizeof ending, ", checkpoint %.16s", digest);
+    snprintf(pattern, sizeof pattern, "%s/algorithms-*.txt", folder);
+    int result = glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; result == 0 && i < found.gl_pathc; i++) {
+        char *text = read_kept(found.gl_pathv[i], ending);
+        if (text != NULL)
+            tell(user, found.gl_pathv[i], text);
+        free(text);
+    }
+    globfree(&found);
+    return result == GLOB_NOSPACE ? DV_FAIL(DV_ENOMEM, "out of memory: %s", pattern) : DV_OK;
 }

@@ -26,6 +26,19 @@ void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_
 void dv_choices_keep(dv_context *context, const dv_choices *choices);
 void dv_choices_free(dv_choices *choices);
 
+/* Calls `tell` for each list that is kept for the checkpoint, whatever the device: the file and its
+   text, of which the first line says what the choices were made for, and each other line is one. */
+dv_status dv_choices_list(const dv_checkpoint *checkpoint,
+                          void (*tell)(void *user, const char *path, const char *text), void *user);
+
+/* What each number of a line is. */
+extern const char dv_choices_columns[];
+
+/* The choices of a context as lines, "" where it has none, owned by the caller; and the way back.
+   Nothing is done where the backend measures nothing. */
+dv_status dv_choices_write(dv_context *context, char **out);
+dv_status dv_choices_read(dv_context *context, const char *text);
+
 /* Gives another context on the same device the choices of `from`, so that both compute the same. */
 dv_status dv_choices_share(dv_context *from, dv_context *to);
 

@@ -35,8 +35,7 @@ static dv_status read_sound(const dv_session *session, dv__lane *lane, const cha
                             bool streams, dv_audio *audio)
 {
     return (streams ? dv_audio_read_stream : dv_audio_read)(
-        path, dv_model_sample_rate(session->model), DV_SESSION_MAX_SECONDS, lane->resampler,
-        audio);
+        path, dv_model_sample_rate(session->model), DV_SESSION_MAX_SECONDS, lane->resampler, audio);
 }
 
 /* ---- One answer a file ---- */

@@ -8,6 +8,7 @@
 #include "engine/device/threads.h"
 #include "engine/layers/model.h"
 #include "frontends/model/checkpoint.h"
+#include "frontends/model/choices.h"
 #include "frontends/model/session.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"
@@ -114,6 +115,14 @@ static dv_status print_json(json_t *json)
     return status;
 }
 
+/* A list of algorithms that were measured for the checkpoint. */
+static void print_choices(void *user, const char *path, const char *text)
+{
+    (void)user;
+    printf("\nalgorithms that were measured, in %s; a line is %s\n%s", dv_show(path).text,
+           dv_choices_columns, text);
+}
+
 /* Prints layers, precision, labels and configuration. Loading it as a model shows that it can
    be used. */
 static dv_status print_checkpoint(const char *path, int format)
@@ -135,6 +144,7 @@ static dv_status print_checkpoint(const char *path, int format)
             printf(" %s", dv_model_label(model, (size_t)k));
         printf("\n\n%s", config);
         free(config);
+        status = dv_choices_list(dv_model_checkpoint(model), print_choices, NULL);
     }
     dv_model_close(model);
     return status;

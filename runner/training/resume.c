@@ -1,6 +1,7 @@
 /* Goes on with a run: checks the changes, and brings the state into the trainer. */
 #include "runner/training/resume.h"
 #include "engine/base/yaml.h"
+#include "frontends/model/choices.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -245,12 +246,55 @@ static dv_status prolong(const dv_resumed *resumed, dv_run_folder *folder, dv_tr
     return DV_OK;
 }
 
+static const char algorithms_key[] = "algorithms";
+
+dv_status dv_resume_keep_algorithms(dv_context *context, dv_tree *state)
+{
+    char *text;
+    dv_tree *kept = NULL;
+    dv_status status = dv_choices_write(context, &text);
+    bool any = status == DV_OK && text[0] != '\0';
+    if (any)
+        status = dv_tree_new_scalar(text, NULL, 0, &kept);
+    free(text);
+    return any && status == DV_OK ? dv_tree_append(state, algorithms_key, kept) : status;
+}
+
+dv_status dv_resume_follow_algorithms(const dv_resumed *resumed, dv_context *context)
+{
+    const dv_tree *kept = dv_tree_get(resumed->checkpoint.state, algorithms_key);
+    if (kept == NULL || kept->kind != DV_TREE_SCALAR)
+        return DV_OK;
+    dv_status status = dv_choices_read(context, kept->text);
+    return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", resumed->checkpoint.path);
+}
+
+/* The state is read without the algorithms, which are the device's. */
+static dv_status read_state(const dv_tree *from, dv_train_state *out)
+{
+    dv_tree *state, *copy;
+    DV_TRY(dv_tree_new(DV_TREE_MAP, from->source, from->line, &state));
+    dv_status status = DV_OK;
+    for (size_t i = 0; status == DV_OK && i < from->count; i++) {
+        const dv_tree *child = from->children[i];
+        if (strcmp(child->key, algorithms_key) == 0)
+            continue;
+        status = dv_tree_copy(child, &copy);
+        if (status == DV_OK)
+            status = dv_tree_append(state, child->key, copy);
+    }
+    if (status == DV_OK)
+        status = dv_fields_read(dv_train_state_fields, state, "state", out);
+    dv_tree_free(state);
+    return status;
+}
+
 dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *data,
                             dv_run_folder *folder, dv_trainer *trainer)
 {
     dv_train_state *state = dv_trainer_state(trainer);
     DV_TRY(check_labels(resumed, data->labels));
-    DV_TRY(dv_fields_read(dv_train_state_fields, resumed->checkpoint.state, "state", state));
+    DV_TRY(read_state(resumed->checkpoint.state, state));
     DV_TRY(check_data(resumed, data, state));
     DV_TRY(check_progress(resumed, trainer));
     DV_TRY(dv_checkpoint_read_all(&resumed->checkpoint, dv_trainer_params(trainer)));

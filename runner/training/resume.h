@@ -34,6 +34,12 @@ dv_status dv_resume_where(const dv_experiment *experiment, dv_tree **changes);
 dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, dv_resumed *out);
 void dv_resumed_free(dv_resumed *resumed);
 
+/* The algorithms of a GPU's libraries that the context has measured go into the state, under
+   "algorithms", and come from there before the trainer is made: a run that goes on computes by the
+   same ones. */
+dv_status dv_resume_keep_algorithms(dv_context *context, dv_tree *state);
+dv_status dv_resume_follow_algorithms(const dv_resumed *resumed, dv_context *context);
+
 /* Brings the state into the trainer. DV_EARG where the data are not those that the run began with,
    and where there are no epochs left to do. */
 dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *data,

@@ -95,6 +95,8 @@ static dv_status on_save(void *user, const dv_trainer *trainer)
     DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &state));
     dv_status status = dv_fields_write(dv_train_state_fields, dv_trainer_state_of(trainer), state);
     if (status == DV_OK)
+        status = dv_resume_keep_algorithms(training->context, state);
+    if (status == DV_OK)
         status = dv_checkpoint_write(path, dv_trainer_params(trainer), training->experiment->tree,
                                      training->labels, state);
     dv_tree_free(state);
@@ -313,6 +315,7 @@ static dv_status set_up(dv_training *training)
     if (note[0] != '\0')
         dv_log_write(&training->context->log, DV_LOG_WARNING, "%s", note);
     DV_TRY(load_data(training));
+    DV_TRY(dv_resume_follow_algorithms(&training->resumed, training->context));
     DV_TRY(make_trainer(training));
     print_start(training);
     DV_TRY(write_dot(training));

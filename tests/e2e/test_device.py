@@ -168,28 +168,53 @@ class Device(support.Case):
         cache = self.at("kept algorithms")
         self.enterContext(mock.patch.dict(os.environ, XDG_CACHE_HOME=cache))
         command = ("predict", model, clip, "--device", "cudasim")
-        answer = self.ends(decavox(*command, "--algorithms", "fixed"), GOOD).out
+        measured = (*command, "--algorithms", "measured")
+        answer = self.ends(decavox(*command), GOOD).out
+        self.assertEqual(self.ends(decavox(*command, "--algorithms", "fixed"), GOOD).out, answer)
         self.assertFalse(os.path.exists(cache))  # nothing was measured
-        self.ends(decavox(*command), GOOD)
+        self.assertNotIn("algorithms", self.ends(decavox("info", model), GOOD).out)
+        self.ends(decavox(*measured), GOOD)
         (name,) = os.listdir(os.path.join(cache, "decavox"))
         path = os.path.join(cache, "decavox", name)
         about, *lines = support.read_text(path).splitlines()
         self.assertRegex(about, r"^cudasim, build [0-9a-f]{16}, .* fp32, checkpoint [0-9a-f]{16}$")
         self.assertGreater(len(lines), 0)
+        told = self.ends(decavox("info", model), GOOD).out
+        for line in (path, about, *lines):
+            self.assertIn(line, told)
 
-        # Algorithm 1 of them all is what measuring takes: another one stays where it is followed.
+        # Algorithm 1 of them all is what measuring takes: another one stays where it is followed,
+        # by those that measure and by those that do not.
         lines = [" ".join([*line.split()[:-2], "0", line.split()[-1]]) for line in lines]
         kept = support.write_text(path, "\n".join([about, *lines]) + "\n")
-        self.assertEqual(self.ends(decavox(*command), GOOD).out, answer)
-        self.assertEqual(support.read_text(kept).splitlines(), [about, *lines])
+        for words in (command, measured):
+            self.assertEqual(self.ends(decavox(*words), GOOD).out, answer)
+            self.assertEqual(support.read_text(kept).splitlines(), [about, *lines])
         support.write_text(path, about + "\nno numbers\n")
         self.ends(decavox(*command), GOOD)
+        self.assertIn("no numbers", support.read_text(path))
+        self.ends(decavox(*measured), GOOD)
         self.assertIn(" 1 ", support.read_text(path))
         self.ends(decavox("eval", model, "--device", "cudasim", threads=2), GOOD)
         self.assertEqual(os.listdir(os.path.join(cache, "decavox")), [name])
         support.write_text(self.at("file"), "")
         with mock.patch.dict(os.environ, XDG_CACHE_HOME=self.at("file")):
-            self.ends(decavox(*command), GOOD, "the chosen algorithms are not kept")
+            self.ends(decavox(*measured), GOOD, "the chosen algorithms are not kept")
+            self.ends(decavox(*command), GOOD)
+
+    def test_a_run_that_goes_on_follows_its_algorithms(self):
+        if not beside_program("cudasim"):
+            self.skipTest("the module of the simulated device is not built")
+        run = self.at("measured run")
+        self.ends(self.train("cudasim", "--set", "train.max_steps=2", run=run), GOOD)
+        state = os.path.join(run, "last.safetensors")
+        with open(state, "rb") as file:
+            content = file.read()
+        self.assertRegex(content, rb"algorithms: .*( 1){2}")
+        self.ends(decavox("train", "--resume", run, "--device", "cudasim", "--set",
+                          "train.epochs=3"), GOOD)
+        self.assertIn("resumed at step", support.read_text(os.path.join(run, "log.txt")))
+        self.assertNotIn(" us", support.read_text(os.path.join(run, "log.txt")).split("resumed")[-1])
 
     def test_what_a_recorded_step_is_made_of(self):
         if not beside_program("cudasim"):

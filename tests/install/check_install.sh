@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the build to a scratch prefix and uses it as a stranger would: the example at the top of
-# decavox/predict.h is compiled as it stands there, by pkg-config and by find_package, and run.
+# decavox.h is compiled as it stands there, by pkg-config and by find_package, and run. The header,
+# that example and those of examples/ are C99 and C++17 without a warning.
 #
 #     check_install.sh BUILD MAKE_TONES [FLAGS...]     FLAGS: of the compiler, for sanitizers
 set -euo pipefail
@@ -18,7 +19,7 @@ fail()
 }
 
 cmake --install "$build" --prefix "$prefix" >/dev/null
-for file in bin/decavox include/decavox/decavox.h include/decavox/predict.h \
+for file in bin/decavox include/decavox.h \
     share/decavox/configs/quickstart.yaml share/decavox/configs/models/mini.yaml \
     share/decavox/checkpoints/advanced_fine.safetensors share/decavox/checkpoints/advanced_fine.json \
     share/doc/decavox/LICENSE; do
@@ -35,17 +36,26 @@ export PKG_CONFIG_PATH=$LD_LIBRARY_PATH/pkgconfig
 
 # Only the public API can be seen.
 symbols=$(nm -D --defined-only "$library" | awk '{print $3}' | sort)
-public=$(grep -ohE 'DV_API [^;]*' -r "$prefix/include" | grep -oE '\bdv_[a-z_]+\(' | tr -d '(' | sort -u)
+public=$(grep -ohE 'DV_API [^;]*' -r "$prefix/include" | grep -oE '\bdv_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 [ -n "$public" ] || fail "no public function found in the headers"
 [ "$symbols" = "$public" ] ||
     fail "exported symbols are not the public API: $(diff <(echo "$symbols") <(echo "$public"))"
 
 # The example, cut out of the comment.
 sed -n '/^ \*     #include/,/^ \*     }$/s/^ \*\( \{5\}\)\{0,1\}//p' \
-    "$prefix/include/decavox/predict.h" >"$scratch/say.c"
+    "$prefix/include/decavox.h" >"$scratch/say.c"
 # shellcheck disable=SC2046
 cc -std=c11 -Wall -Wextra -Wconversion -Werror "${flags[@]}" "$scratch/say.c" -o "$scratch/say" \
     $(pkg-config --cflags --libs decavox)
+
+# Header and examples as C99 and C++17.
+strict=(-Wall -Wextra -pedantic -Wconversion -Wshadow -Werror "-I$prefix/include")
+printf '#include <decavox.h>\n' >"$scratch/header.c"
+for source in "$scratch/header.c" "$scratch/say.c" examples/*.c; do
+    cc -std=c99 "${strict[@]}" -c "$source" -o "$scratch/object.o" || fail "$source is no C99"
+    c++ -std=c++17 -x c++ "${strict[@]}" -c "$source" -o "$scratch/object.o" ||
+        fail "$source is no C++17"
+done
 
 # Without a checkpoint it says so.
 if "$scratch/say" "$scratch/none.safetensors" x.wav 2>"$scratch/error"; then
@@ -65,6 +75,20 @@ model=$scratch/run/model.safetensors tone=$scratch/data/1_ann_7.wav
 best=$(sort -k2,2gr "$scratch/said" | head -1)
 told=$("$prefix/bin/decavox" predict "$model" "$tone" | awk '{print $(NF-1), $NF}')
 [ "$best" = "$told" ] || fail "the library says '$best', the program '$told'"
+
+# The examples agree with it: files at once, and the same samples as a stream.
+for example in recognise stream; do
+    # shellcheck disable=SC2046
+    cc -std=c99 "${flags[@]}" "examples/$example.c" -o "$scratch/$example" \
+        $(pkg-config --cflags --libs decavox)
+done
+said=$("$scratch/recognise" "$model" "$tone" "$scratch/none.wav" "$tone" 2>"$scratch/error") &&
+    fail "recognise: a missing file was accepted"
+[ "$(grep -c "^$tone: ${told% *}, " <<<"$said")" -eq 2 ] || fail "recognise says: $said"
+grep -q none.wav "$scratch/error" || fail "recognise: no name in: $(cat "$scratch/error")"
+tail -c +45 "$tone" | "$scratch/stream" "$model" 8000 >"$scratch/heard"
+[ "$(awk '{print $3}' "$scratch/heard" | sort -u)" = "${told% *}" ] ||
+    fail "stream hears: $(cat "$scratch/heard")"
 
 # From any folder, with an empty home, it knows its own configurations and models.
 mkdir "$scratch/empty"
