@@ -10,7 +10,8 @@ set_target_properties(dv_shared PROPERTIES
     EXPORT_NAME decavox
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-# Visibility hides our own; the map hides what the compiler adds for OpenMP and the sanitizers.
+# Visibility hides our own; the map hides what the compiler adds for OpenMP and the sanitizers, and
+# functions of ours for several instruction sets, of which GCC forgets the visibility.
 target_link_options(dv_shared PRIVATE
                     LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exported.map)
 set_property(TARGET dv_shared APPEND PROPERTY LINK_DEPENDS
