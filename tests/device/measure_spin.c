@@ -16,7 +16,7 @@
 #ifdef DV_LINKED_ROOMS
 #include "engine/device/threads.h"
 #elif defined(DV_LINKED_LIBRARY)
-#include "frontends/model/decavox_predict.h"
+#include "include/decavox.h"
 #endif
 
 enum { TIMES = 12 };
