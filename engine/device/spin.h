@@ -8,8 +8,9 @@
  * it.
  *
  * The loader's order is nobody's promise: of libraries that do not depend on each other it begins
- * with the last one it has found, and the linker names libdecavox_spin.so behind libgomp. Where a
- * process has loaded libgomp before libdecavox.so, threads spin as libgomp likes.
+ * with the last one it has found, and the linker names libdecavox_spin.so behind libgomp and behind
+ * all libraries that need it. Where a process has loaded libgomp before libdecavox.so, threads spin
+ * as libgomp likes.
  */
 #ifndef DV_DEVICE_SPIN_H
 #define DV_DEVICE_SPIN_H
