@@ -62,6 +62,7 @@ static dv_status recognise(const dv_model *model, dv_session *session, const cha
     return status;
 }
 
+/* Opens the model, with warnings printed, and a session for many files. */
 int main(int argc, char **argv)
 {
     dv_model *model = NULL;

@@ -69,6 +69,7 @@ static dv_status listen_to(FILE *input, const dv_model *model, dv_stream *stream
     return status == DV_OK ? print_words(model, stream) : status;
 }
 
+/* Opens model, session and stream, in this order, and frees them in the other. */
 int main(int argc, char **argv)
 {
     dv_model *model = NULL;

@@ -35,7 +35,6 @@ static dv_status find_file(dv_context *context, const dv_checkpoint *checkpoint,
     if (!dv_cache_folder(folder, sizeof folder))
         return DV_FAIL(DV_EIO, "neither XDG_CACHE_HOME nor HOME names a folder");
     DV_TRY(describe(context, checkpoint, out->about, sizeof out->about));
-    DV_TRY(dv_make_folders(folder));
     dv_sha256_bytes(out->about, strlen(out->about), digest);
     snprintf(out->path, sizeof out->path, "%s/algorithms-%.32s.txt", folder, digest);
     return DV_OK;
@@ -95,6 +94,15 @@ void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_
     fclose(file);
 }
 
+/* The folder is made where there is something to keep. */
+static dv_status store(const char *path, const char *text, size_t size)
+{
+    char folder[2048];
+    if (dv_cache_folder(folder, sizeof folder))
+        DV_TRY(dv_make_folders(folder));
+    return dv_atomic_file_store(path, text, size);
+}
+
 void dv_choices_keep(dv_context *context, const dv_choices *choices)
 {
     char *text = NULL, *whole = NULL;
@@ -107,7 +115,7 @@ void dv_choices_keep(dv_context *context, const dv_choices *choices)
         status = dv_calloc(size, 1, &whole);
         if (status == DV_OK) {
             snprintf(whole, size, "%s\n%s", choices->about, text);
-            status = dv_atomic_file_store(choices->path, whole, size - 1);
+            status = store(choices->path, whole, size - 1);
         }
     }
     if (status != DV_OK)

@@ -69,6 +69,7 @@ static dv_status check_options(const dv_session_options *options)
     return DV_OK;
 }
 
+/* A context of fewer threads lowers those of OpenMP for this thread, which are put back. */
 dv_status dv_session_create(dv_model *model, const dv_session_options *options, dv_session **out)
 {
     dv_session *session;
@@ -82,7 +83,7 @@ dv_status dv_session_create(dv_model *model, const dv_session_options *options, 
     session->threads = all.threads < 0 ? dv_physical_cores() : all.threads > 0 ? all.threads : 1;
     int threads_before = omp_get_max_threads();
     dv_status status = make(session);
-    omp_set_num_threads(threads_before); /* a context of fewer threads lowers it */
+    omp_set_num_threads(threads_before);
     if (status != DV_OK) {
         dv_session_free(session);
         return status;

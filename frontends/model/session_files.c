@@ -110,6 +110,7 @@ static dv_status fill_window(void *user, dv_session *session, dv__lane *lane, in
     return DV_OK;
 }
 
+/* Answers the windows, as many at a time as the session holds, and says where each lies. */
 static dv_status answer_stretches(dv_session *session, window_list *list, dv_answer *answer)
 {
     int64_t classes = dv_model_classes(session->model), count = answer->stretch_count;
@@ -201,6 +202,7 @@ static void tell(const dv_session *session, const file_list *list, const dv_tell
     free_stretches(&list->answers[i]);
 }
 
+/* A batch of files follows the other; each is told of when all of its batch are answered. */
 dv_status dv_session_answer_files(dv_session *session, const char *const *paths, int64_t count,
                                   dv_answer *answers, const dv_telling *how)
 {
@@ -255,6 +257,7 @@ static dv_status finish_answers(dv_session *session, const dv_answer *answers, s
     return first;
 }
 
+/* The logits are written into `probabilities`, and become probabilities in place. */
 dv_status dv_session_files(dv_session *session, const char *const *paths, size_t count,
                            float *probabilities, dv_seen *seen, dv_status *statuses)
 {

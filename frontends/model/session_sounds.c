@@ -169,6 +169,7 @@ static dv_status failure_of_all(const dv_session *session, int64_t count)
     return DV_OK;
 }
 
+/* Batch by batch. The message of the first failure is kept: later batches write over it. */
 dv_status dv_session_sounds(dv_session *session, const dv_sound *sounds, size_t count,
                             float *probabilities, dv_seen *seen, dv_status *statuses)
 {

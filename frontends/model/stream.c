@@ -242,6 +242,7 @@ static void listen(dv_stream *stream, dv_stream_window *window)
     stream->heard = above ? best : stream->classes;
 }
 
+/* Answers the next window into the ring of the latest ones, and averages them. */
 dv_status dv_stream_poll(dv_stream *stream, dv_stream_window *window, int *there)
 {
     int64_t from, length, rate = dv_model_sample_rate(stream->session->model);

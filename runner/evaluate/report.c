@@ -42,7 +42,6 @@ static dv_status select_clips(const dv_dataset *dataset, dv_part part, int64_t *
     return DV_OK;
 }
 
-/* Answers the clips, and adds up confusion matrix, calibration and loss. */
 /* By a session of the capacity that suits so many clips. */
 static dv_status answer_clips(dv_model *model, int threads, const dv_dataset *dataset,
                               const int64_t *indices, dv_report *out)
@@ -57,6 +56,7 @@ static dv_status answer_clips(dv_model *model, int threads, const dv_dataset *da
     return status;
 }
 
+/* Answers the clips, and adds up confusion matrix, calibration and loss. */
 static dv_status answer(dv_model *model, int threads, const dv_dataset *dataset,
                         const int64_t *indices, dv_report *out)
 {

@@ -172,7 +172,7 @@ class Device(support.Case):
         answer = self.ends(decavox(*command), GOOD).out
         self.assertEqual(self.ends(decavox(*command, "--algorithms", "fixed"), GOOD).out, answer)
         self.assertFalse(os.path.exists(cache))  # nothing was measured
-        self.assertNotIn("algorithms", self.ends(decavox("info", model), GOOD).out)
+        self.assertNotIn("that were measured", self.ends(decavox("info", model), GOOD).out)
         self.ends(decavox(*measured), GOOD)
         (name,) = os.listdir(os.path.join(cache, "decavox"))
         path = os.path.join(cache, "decavox", name)
@@ -206,15 +206,19 @@ class Device(support.Case):
         if not beside_program("cudasim"):
             self.skipTest("the module of the simulated device is not built")
         run = self.at("measured run")
-        self.ends(self.train("cudasim", "--set", "train.max_steps=2", run=run), GOOD)
+        self.ends(self.train("cudasim", "--set", "train.epochs=1", run=run), GOOD)
         state = os.path.join(run, "last.safetensors")
         with open(state, "rb") as file:
             content = file.read()
         self.assertRegex(content, rb"algorithms: .*( 1){2}")
         self.ends(decavox("train", "--resume", run, "--device", "cudasim", "--set",
-                          "train.epochs=3"), GOOD)
-        self.assertIn("resumed at step", support.read_text(os.path.join(run, "log.txt")))
-        self.assertNotIn(" us", support.read_text(os.path.join(run, "log.txt")).split("resumed")[-1])
+                          "train.epochs=2"), GOOD)
+        log = support.read_text(os.path.join(run, "log.txt"))
+        before, after = log.split("resumed at step")
+        set_up, training = before.rsplit("best epoch", 1)[-1], after.split("\nmodel: ")[0]
+        self.assertIn(" us;", log)
+        for part in (set_up.rsplit("%\n\n", 1)[-1], training):
+            self.assertNotIn(" us;", part)
 
     def test_what_a_recorded_step_is_made_of(self):
         if not beside_program("cudasim"):
