@@ -1,6 +1,7 @@
 /*
  * decavox_bench SUITE [options]: measures, prints a table on stderr and appends JSON lines to
- * --out. decavox_bench step|features|dump_features ...: what the Python programs here start.
+ * --out. decavox_bench step|features|dump_features|sessions ...: what the Python programs here
+ * start.
  */
 #include "benchmarks/bench.h"
 #include "benchmarks/program.h"
@@ -62,6 +63,7 @@ static const program programs[] = {
     {"step", program_step},
     {"features", program_features},
     {"dump_features", program_dump_features},
+    {"sessions", program_sessions},
 };
 
 enum {
@@ -73,7 +75,7 @@ enum {
 static void usage(FILE *out)
 {
     fprintf(out, "usage: decavox_bench SUITE [options]     (decavox_bench SUITE --help for more)\n"
-                 "       decavox_bench step|features|dump_features ...\n\n");
+                 "       decavox_bench step|features|dump_features|sessions ...\n\n");
     for (int i = 0; i < SUITES; i++)
         fprintf(out, "    %-10s %s\n", suites[i].name, suites[i].help);
 }

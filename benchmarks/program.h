@@ -15,6 +15,7 @@ enum { PROGRAM_LINE_SIZE = 1024 };
 int program_step(int argc, char **argv);
 int program_features(int argc, char **argv);
 int program_dump_features(int argc, char **argv);
+int program_sessions(int argc, char **argv);
 
 /* `chosen`: what was read by the fields of the options. */
 typedef dv_status (*program_serve)(const dv_arguments *arguments, const void *chosen);

@@ -1,5 +1,5 @@
 /*
- * What the model gives to its model: the features of sound files as a checkpoint's front-end
+ * What a session gives to its network: the features of sound files as a checkpoint's front-end
  * computes them, as one safetensors file, features (files, rows, frames).
  *
  *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
