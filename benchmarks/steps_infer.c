@@ -81,7 +81,11 @@ static dv_status infer_from_host(steps *s)
         size_t number = s->batch_number++ % (size_t)s->chosen.batches;
         DV_TRY(
             steps_infer_batch(s, s->features + number * (size_t)steps_feature_count(s), s->logits));
-        s->counters.eager++;
+        s->counters.nodes = dv_network_recorded(&s->network);
+        if (s->counters.nodes > 0)
+            s->counters.replays++;
+        else
+            s->counters.eager++;
     }
     return DV_OK;
 }

@@ -57,6 +57,10 @@ typedef struct dv_accuracy {
     double low, high;       /* 95 % Wilson interval of correct / count */
 } dv_accuracy;
 
+/* Hz: of the samples that answers are timed from. */
+enum { DV_ANSWER_RATES = 2 };
+extern const int64_t dv_answer_rates[DV_ANSWER_RATES]; /* 16,000, 48,000 */
+
 typedef struct dv_model_figures {
     char name[128];            /* of the file, without folder and ending, or of the run's folder;
                                   where two models had the same, the path */
@@ -77,11 +81,12 @@ typedef struct dv_model_figures {
     int64_t rows, frames; /* of the features */
     int64_t attention;    /* operations of attention between frames */
     bool ensemble;
-    double p50, p99;     /* s: forward pass of a batch of one */
-    double throughput;   /* clips/s */
-    int64_t batch;       /* of that: the best one */
-    double first_answer; /* s: a process that predicts one file, from start to end */
-    int64_t peak_memory; /* bytes of that process */
+    double p50, p99; /* s: forward pass of a batch of one, from the host to the host */
+    double answer[DV_ANSWER_RATES]; /* s: from a window's samples at these rates to the answer */
+    double throughput;              /* clips/s */
+    int64_t batch;                  /* of that: the best one */
+    double first_answer;            /* s: a process that predicts one file, from start to end */
+    int64_t peak_memory;            /* bytes of that process */
 } dv_model_figures;
 
 typedef struct dv_comparison {
@@ -185,6 +190,6 @@ int dv_comparison_child(int argc, char **argv, dv_log log);
 
 enum { DV_COMPARISON_MOST = 1024 }; /* models */
 
-enum { DV_CHILD_STEPS = 12 }; /* "step ..." lines of both together, at most */
+enum { DV_CHILD_STEPS = 13 }; /* "step ..." lines of both together, at most */
 
 #endif

@@ -19,15 +19,15 @@ enum { PATH_SIZE = DV_RUN_PATH_SIZE, TEXT_SIZE = 2048 };
 
 json_t *dv__figures_json(const dv_model_figures *model)
 {
-    return json_pack("{s:b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:I}",
-                     "busy", model->busy, "bytes_fp32",
-                     (json_int_t)model->bytes[DV_CHECKPOINT_FP32], "bytes_fp16",
-                     (json_int_t)model->bytes[DV_CHECKPOINT_FP16], "file", model->file,
-                     "parameters", (json_int_t)model->parameters, "macs", (json_int_t)model->macs,
-                     "rows", (json_int_t)model->rows, "frames", (json_int_t)model->frames,
-                     "attention", (json_int_t)model->attention, "ensemble", model->ensemble,
-                     "latency_p50_s", model->p50, "latency_p99_s", model->p99, "throughput_per_s",
-                     model->throughput, "batch", (json_int_t)model->batch);
+    return json_pack(
+        "{s:b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:I}", "busy",
+        model->busy, "bytes_fp32", (json_int_t)model->bytes[DV_CHECKPOINT_FP32], "bytes_fp16",
+        (json_int_t)model->bytes[DV_CHECKPOINT_FP16], "file", model->file, "parameters",
+        (json_int_t)model->parameters, "macs", (json_int_t)model->macs, "rows",
+        (json_int_t)model->rows, "frames", (json_int_t)model->frames, "attention",
+        (json_int_t)model->attention, "ensemble", model->ensemble, "answer_16_s", model->answer[0],
+        "answer_48_s", model->answer[1], "latency_p50_s", model->p50, "latency_p99_s", model->p99,
+        "throughput_per_s", model->throughput, "batch", (json_int_t)model->batch);
 }
 
 /* Reads into a copy, so that *model stays as it was on failure. */
@@ -37,18 +37,20 @@ dv_status dv__figures_read(json_t *json, dv_model_figures *model)
     int ensemble, file, busy, busy_start = 0;
     json_error_t error;
     dv_model_figures out = *model;
-    if (json_unpack_ex(json, &error, 0,
-                       "{s:b, s?b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:F, s:F, s:F, "
-                       "s:I, s:F, s:I}",
-                       "busy", &busy, "busy_start", &busy_start, "bytes_fp32",
-                       &bytes[DV_CHECKPOINT_FP32], "bytes_fp16", &bytes[DV_CHECKPOINT_FP16], "file",
-                       &file, "parameters", &parameters, "macs", &macs, "rows", &rows, "frames",
-                       &frames, "attention", &attention, "ensemble", &ensemble, "latency_p50_s",
-                       &out.p50, "latency_p99_s", &out.p99, "throughput_per_s", &out.throughput,
-                       "batch", &batch, "first_answer_s", &out.first_answer, "peak_memory_bytes",
-                       &peak) != 0)
+    if (json_unpack_ex(
+            json, &error, 0,
+            "{s:b, s?b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:F, s:F, s:F, s:F, s:F, "
+            "s:I, s:F, s:I}",
+            "busy", &busy, "busy_start", &busy_start, "bytes_fp32", &bytes[DV_CHECKPOINT_FP32],
+            "bytes_fp16", &bytes[DV_CHECKPOINT_FP16], "file", &file, "parameters", &parameters,
+            "macs", &macs, "rows", &rows, "frames", &frames, "attention", &attention, "ensemble",
+            &ensemble, "answer_16_s", &out.answer[0], "answer_48_s", &out.answer[1],
+            "latency_p50_s", &out.p50, "latency_p99_s", &out.p99, "throughput_per_s",
+            &out.throughput, "batch", &batch, "first_answer_s", &out.first_answer,
+            "peak_memory_bytes", &peak) != 0)
         return DV_FAIL(DV_EFORMAT, "no measurements: %s", error.text);
-    if (file < -1 || file > DV_CHECKPOINT_FP16 || !(out.p50 > 0) || !(out.throughput > 0))
+    if (file < -1 || file > DV_CHECKPOINT_FP16 || !(out.p50 > 0) || !(out.throughput > 0) ||
+        !(out.answer[0] > 0) || !(out.answer[1] > 0))
         return DV_FAIL(DV_EFORMAT, "no measurements");
     out.busy = busy || busy_start;
     out.bytes[0] = bytes[0];

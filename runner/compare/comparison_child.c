@@ -15,7 +15,7 @@
 #include "engine/core/graph.h"
 #include "frontends/audio/audio.h"
 #include "frontends/features/features.h"
-#include "frontends/model/checkpoint.h"
+#include "frontends/model/session.h"
 #include "runner/compare/comparison.h"
 #include "runner/evaluate/load.h"
 #include "runner/evaluate/timing.h"
@@ -282,19 +282,85 @@ static dv_status measure_forward(subject *s, dv_model_figures *out)
     return status;
 }
 
-/* A tone as long as the model's window. */
+/* A tone as long as the model's window; freed with dv_audio_free. */
+static dv_status make_tone(const subject *s, int64_t sample_rate, dv_audio *audio)
+{
+    *audio = (dv_audio){.sample_rate = sample_rate};
+    audio->count = (int64_t)fmax(1, s->features.duration * (double)sample_rate);
+    DV_TRY(dv_calloc((size_t)audio->count, sizeof *audio->samples, &audio->samples));
+    double turn = 8 * atan(1);
+    for (int64_t i = 0; i < audio->count; i++)
+        audio->samples[i] = 0.5F * (float)sin(turn * 440 * (double)i / (double)sample_rate);
+    return DV_OK;
+}
+
 static dv_status write_clip(const subject *s)
 {
     char path[PATH_SIZE];
-    dv_audio audio = {.sample_rate = s->features.sample_rate};
-    audio.count = (int64_t)fmax(1, s->features.duration * (double)audio.sample_rate);
-    DV_TRY(dv_calloc((size_t)audio.count, sizeof *audio.samples, &audio.samples));
-    double turn = 8 * atan(1);
-    for (int64_t i = 0; i < audio.count; i++)
-        audio.samples[i] = 0.5F * (float)sin(turn * 440 * (double)i / (double)audio.sample_rate);
+    dv_audio audio;
+    DV_TRY(make_tone(s, s->features.sample_rate, &audio));
     snprintf(path, sizeof path, "%.900s/clip.wav", s->folder);
     dv_status status = dv_audio_write_wav(path, &audio);
     dv_audio_free(&audio);
+    return status;
+}
+
+/* ---- From samples ---- */
+
+const int64_t dv_answer_rates[DV_ANSWER_RATES] = {16000, 48000};
+
+/* A session and the sound that it is asked about. */
+typedef struct asked {
+    dv_session *session;
+    dv_sound sound;
+    float *probabilities;
+} asked;
+
+static dv_status ask(void *user)
+{
+    asked *a = user;
+    return dv_session_sound(a->session, &a->sound, a->probabilities, NULL);
+}
+
+static dv_status measure_answer(subject *s, asked *a, int64_t sample_rate, double *seconds)
+{
+    dv_times times;
+    dv_audio tone;
+    dv_time_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 4, .least = 5};
+    DV_TRY(make_tone(s, sample_rate, &tone));
+    a->sound = (dv_sound){
+        .samples = tone.samples, .count = (size_t)tone.count, .sample_rate = sample_rate};
+    dv_load_begin(&s->load);
+    dv_status status = dv_time_work(ask, a, &options, &times);
+    dv_load_end(&s->load);
+    dv_audio_free(&tone);
+    if (status == DV_OK)
+        *seconds = times.median;
+    return status;
+}
+
+/* By a session of one sound, as a server has. The file is the checkpoint, or what was made of the
+   configuration. */
+static dv_status measure_answers(subject *s, dv_model_figures *out)
+{
+    char path[PATH_SIZE];
+    asked a = {.session = NULL};
+    dv_model *model;
+    dv_model_options options = dv_model_options_default();
+    dv_session_options how = dv_session_options_default();
+    options.device = s->device;
+    how.threads = s->threads > 0 ? s->threads : -1;
+    snprintf(path, sizeof path, "%.900s/model.safetensors", s->folder);
+    tell_step("answers", 0);
+    DV_TRY(dv_model_open(s->is_checkpoint ? s->path : path, &options, &model));
+    dv_status status = dv_session_create(model, &how, &a.session);
+    if (status == DV_OK)
+        status = dv_calloc(dv_model_label_count(model), sizeof *a.probabilities, &a.probabilities);
+    for (int i = 0; status == DV_OK && i < DV_ANSWER_RATES; i++)
+        status = measure_answer(s, &a, dv_answer_rates[i], &out->answer[i]);
+    free(a.probabilities);
+    dv_session_free(a.session);
+    dv_model_close(model);
     return status;
 }
 
@@ -313,6 +379,8 @@ static dv_status measure_model(char **arguments, dv_log log)
         status = measure_forward(&s, &out);
     if (status == DV_OK)
         status = measure_throughput(&s, &out);
+    if (status == DV_OK)
+        status = measure_answers(&s, &out);
     out.busy = was_disturbed(&s);
     if (status == DV_OK)
         status = write_clip(&s);

@@ -199,12 +199,13 @@ static void put_row(FILE *out, const dv_model_figures *model)
     fprintf(out, "</th><td>%" PRId64 "</td>", model->parameters);
     put_size(out, model, DV_CHECKPOINT_FP32);
     put_size(out, model, DV_CHECKPOINT_FP16);
-    fprintf(out,
-            "<td>%.3f</td><td>%.1f%s</td><td>%.1f%s</td><td>%.0f%s</td><td>%" PRId64
-            "</td><td>%.1f</td><td>%.1f%s</td>",
-            2e-6 * (double)model->macs, 1e6 * model->p50, mark, 1e6 * model->p99, mark,
-            model->throughput, mark, model->batch, 1e-6 * (double)model->peak_memory,
-            1e3 * model->first_answer, mark);
+    fprintf(
+        out,
+        "<td>%.3f</td><td>%.1f%s</td><td>%.1f%s</td><td>%.1f%s</td><td>%.1f%s</td><td>%.0f%s</td>"
+        "<td>%" PRId64 "</td><td>%.1f</td><td>%.1f%s</td>",
+        2e-6 * (double)model->macs, 1e6 * model->p50, mark, 1e6 * model->p99, mark,
+        1e6 * model->answer[0], mark, 1e6 * model->answer[1], mark, model->throughput, mark,
+        model->batch, 1e-6 * (double)model->peak_memory, 1e3 * model->first_answer, mark);
     if (!dv_accuracy_known(accuracy)) {
         fputs("<td></td><td></td></tr>\n", out);
         return;
@@ -218,10 +219,10 @@ static void put_row(FILE *out, const dv_model_figures *model)
 /* Writes the table of all models, with an explanation of its columns. */
 static void put_table(FILE *out, const dv_comparison *comparison)
 {
-    static const char *const columns[] = {"model",   "parameters",   "FP32, MB",     "FP16, MB",
-                                          "MFLOPs",  "p50, \u00b5s", "p99, \u00b5s", "clips/s",
-                                          "batch",   "peak, MB",     "first, ms",    "accuracy, %",
-                                          "protocol"};
+    static const char *const columns[] = {
+        "model",        "parameters",   "FP32, MB",        "FP16, MB",        "MFLOPs",
+        "p50, \u00b5s", "p99, \u00b5s", "16 kHz, \u00b5s", "48 kHz, \u00b5s", "clips/s",
+        "batch",        "peak, MB",     "first, ms",       "accuracy, %",     "protocol"};
     fputs("<section>\n<h2>Measurements</h2>\n<div class=\"scroll\">\n<table>\n<thead><tr>", out);
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         fprintf(out, "<th scope=\"col\">%s</th>", columns[i]);
@@ -232,7 +233,8 @@ static void put_table(FILE *out, const dv_comparison *comparison)
         "</tbody>\n</table>\n</div>\n"
         "<p>Sizes on disk, 10<sup>6</sup> bytes: * the file as it is, else what would be "
         "written. MFLOPs are twice the multiply-adds of a clip; p50 and p99 times of the forward "
-        "pass of one clip, from features to logits; clips/s those of the forward pass at the "
+        "pass of one clip, from features to logits, host to host; 16 and 48&#160;kHz: from a "
+        "window's samples at that rate to the answer; clips/s those of the forward pass at the "
         "batch that gives the most. Peak and first: memory and time of a fresh <code>decavox "
         "predict</code> of one file; ! the machine was busy with other work, and on an idle one "
         "it may be faster. Accuracy is told by the model's card, or by the report of its run, with "

@@ -73,11 +73,14 @@ static void print_row(const dv_model_figures *model, int width, FILE *out)
 {
     char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
     char rate[DV_SHORT_SIZE], first[DV_SHORT_SIZE];
+    char from_16[DV_SHORT_SIZE], from_48[DV_SHORT_SIZE];
     fprintf(
-        out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
+        out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
         dv_show(model->name).text, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
         show_size(model, DV_CHECKPOINT_FP16, half), mflops(model),
         show_time(model, 1, 1e6 * model->p50, p50), show_time(model, 1, 1e6 * model->p99, p99),
+        show_time(model, 1, 1e6 * model->answer[0], from_16),
+        show_time(model, 1, 1e6 * model->answer[1], from_48),
         show_time(model, 0, model->throughput, rate), model->batch,
         1e-6 * (double)model->peak_memory, show_time(model, 1, 1e3 * model->first_answer, first));
     print_accuracy(&model->accuracy, out);
@@ -140,15 +143,18 @@ bool dv_comparison_busy(const dv_comparison *comparison)
     return false;
 }
 
+/* What the columns are, as far as there is something to explain. */
 static void print_notes(const dv_comparison *comparison, FILE *out)
 {
-    fputs("\n"
-          "MB       on disk, 10^6 bytes; * the file as it is, else what would be written\n"
-          "MFLOPs   2 x multiply-adds of a clip\n"
-          "p50, p99 of the forward pass of one clip, from features to logits\n"
-          "clips/s  of the forward pass at the batch that gives the most of them\n"
-          "peak MB, first ms   of a fresh `decavox predict` of one file\n",
-          out);
+    fputs(
+        "\n"
+        "MB       on disk, 10^6 bytes; * the file as it is, else what would be written\n"
+        "MFLOPs   2 x multiply-adds of a clip\n"
+        "p50, p99 of the forward pass of one clip, from features to logits, host to host\n"
+        "16, 48 kHz us   from a window's samples at that rate to the answer, one sound at a time\n"
+        "clips/s  of the forward pass at the batch that gives the most of them\n"
+        "peak MB, first ms   of a fresh `decavox predict` of one file\n",
+        out);
     if (dv_comparison_busy(comparison))
         fputs("!        the machine was busy with other work: on an idle one it may be faster\n",
               out);
@@ -169,9 +175,9 @@ void dv_comparison_table(const dv_comparison *comparison, FILE *out)
         width = length > width ? length : width;
     }
     dv_comparison_place(comparison, out);
-    fprintf(out, "\n%-*s %10s %9s %9s %8s %9s %9s %9s %5s %8s %8s  %s\n", width, "model",
-            "parameters", "FP32 MB ", "FP16 MB ", "MFLOPs", "p50 us", "p99 us", "clips/s", "batch",
-            "peak MB", "first ms", "accuracy %");
+    fprintf(out, "\n%-*s %10s %9s %9s %8s %9s %9s %9s %9s %9s %5s %8s %8s  %s\n", width, "model",
+            "parameters", "FP32 MB ", "FP16 MB ", "MFLOPs", "p50 us", "p99 us", "16 kHz us",
+            "48 kHz us", "clips/s", "batch", "peak MB", "first ms", "accuracy %");
     for (size_t i = 0; i < comparison->count; i++)
         print_row(&comparison->models[i], width, out);
     print_notes(comparison, out);
@@ -197,8 +203,9 @@ static void put_row(const dv_model_figures *model, FILE *out)
     fprintf(out, ",%" PRId64 ",", model->parameters);
     put_bytes(model->bytes[DV_CHECKPOINT_FP32], out);
     put_bytes(model->bytes[DV_CHECKPOINT_FP16], out);
-    fprintf(out, "%s,%.9g,%.9g,%.9g,%.9g,%" PRId64 ",%" PRId64 ",%.9g,", files[model->file + 1],
-            mflops(model), 1e6 * model->p50, 1e6 * model->p99, model->throughput, model->batch,
+    fprintf(out, "%s,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%" PRId64 ",%" PRId64 ",%.9g,",
+            files[model->file + 1], mflops(model), 1e6 * model->p50, 1e6 * model->p99,
+            1e6 * model->answer[0], 1e6 * model->answer[1], model->throughput, model->batch,
             model->peak_memory, 1e3 * model->first_answer);
     if (dv_accuracy_known(accuracy))
         fprintf(out, "%s,%.9g,%.9g,%.9g,%" PRId64 ",%" PRId64, dv_show(accuracy->protocol).text,
@@ -212,7 +219,8 @@ static void put_row(const dv_model_figures *model, FILE *out)
 void dv_comparison_csv(const dv_comparison *comparison, FILE *out)
 {
     fputs("model,path,parameters,bytes_fp32,bytes_fp16,file,mflops,latency_p50_us,latency_p99_us,"
-          "throughput_per_s,throughput_batch,peak_memory_bytes,first_answer_ms,protocol,accuracy,"
+          "answer_16_khz_us,answer_48_khz_us,throughput_per_s,throughput_batch,peak_memory_bytes,"
+          "first_answer_ms,protocol,accuracy,"
           "accuracy_low,accuracy_high,correct,count,measured,busy\n",
           out);
     for (size_t i = 0; i < comparison->count; i++)
@@ -236,23 +244,27 @@ static json_t *accuracy_json(const dv_accuracy *accuracy)
                      "interval_95", accuracy->low, accuracy->high);
 }
 
+/* Microseconds, milliseconds and MFLOPs, as people read them. */
 json_t *dv_model_figures_json(const dv_model_figures *model)
 {
     static const char *const files[] = {"fp32", "fp16"};
-    return json_pack(
-        "{s:o, s:o, s:b, s:I, s:[I, I], s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:o, "
-        "s:s, s:b, s:b}",
-        "model", dv_text_json(model->name), "path", dv_text_json(model->path), "trained",
-        model->is_checkpoint, "parameters", (json_int_t)model->parameters, "features",
-        (json_int_t)model->rows, (json_int_t)model->frames, "bytes_fp32",
-        bytes_json(model->bytes[DV_CHECKPOINT_FP32]), "bytes_fp16",
-        bytes_json(model->bytes[DV_CHECKPOINT_FP16]), "file",
-        model->file >= 0 ? json_string(files[model->file]) : json_null(), "mflops", mflops(model),
-        "latency_p50_us", 1e6 * model->p50, "latency_p99_us", 1e6 * model->p99, "throughput_per_s",
-        model->throughput, "throughput_batch", (json_int_t)model->batch, "peak_memory_bytes",
-        (json_int_t)model->peak_memory, "first_answer_ms", 1e3 * model->first_answer, "accuracy",
-        accuracy_json(&model->accuracy), "measured", model->date, "kept", model->kept, "busy",
-        model->busy);
+    return json_pack("{s:o, s:o, s:b, s:I, s:[I, I], s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, "
+                     "s:I, s:I, s:f, "
+                     "s:o, "
+                     "s:s, s:b, s:b}",
+                     "model", dv_text_json(model->name), "path", dv_text_json(model->path),
+                     "trained", model->is_checkpoint, "parameters", (json_int_t)model->parameters,
+                     "features", (json_int_t)model->rows, (json_int_t)model->frames, "bytes_fp32",
+                     bytes_json(model->bytes[DV_CHECKPOINT_FP32]), "bytes_fp16",
+                     bytes_json(model->bytes[DV_CHECKPOINT_FP16]), "file",
+                     model->file >= 0 ? json_string(files[model->file]) : json_null(), "mflops",
+                     mflops(model), "latency_p50_us", 1e6 * model->p50, "latency_p99_us",
+                     1e6 * model->p99, "answer_16_khz_us", 1e6 * model->answer[0],
+                     "answer_48_khz_us", 1e6 * model->answer[1], "throughput_per_s",
+                     model->throughput, "throughput_batch", (json_int_t)model->batch,
+                     "peak_memory_bytes", (json_int_t)model->peak_memory, "first_answer_ms",
+                     1e3 * model->first_answer, "accuracy", accuracy_json(&model->accuracy),
+                     "measured", model->date, "kept", model->kept, "busy", model->busy);
 }
 
 void dv_comparison_json(const dv_comparison *comparison, FILE *out)

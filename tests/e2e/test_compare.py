@@ -116,6 +116,8 @@ class Compare(support.Case):
         self.assertLess(0.2 * 1e6 / model["latency_p50_us"], model["throughput_per_s"])
         self.assertTrue(1e6 < model["peak_memory_bytes"] < 1e9)
         self.assertTrue(0.1 < model["first_answer_ms"] < 60e3)
+        self.assertLess(model["latency_p50_us"] / 2, model["answer_16_khz_us"])
+        self.assertLess(0, model["answer_48_khz_us"])
 
     def test_sizes_are_those_of_files(self):
         half, whole = self.at("half.safetensors"), self.at("whole.safetensors")

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 import threading
 import unittest
 
@@ -138,6 +139,23 @@ class Pipes(Case):
         done = self.ends(piped("predict", self.model, fifo), GOOD)
         writer.join()
         self.assertEqual(done.out.split("  "), [fifo, *want])
+
+
+class BusyMachine(Case):
+    def test_ten_answers_are_the_same(self):
+        """Nothing is measured that could come out otherwise: digits beyond those that are printed
+        as text are compared too."""
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+        try:
+            files = [os.path.join(self.data, name) for name in sorted(os.listdir(self.data))]
+            answers = {decavox("predict", self.model, "--format", "json", *files[:40]).out
+                       for _ in range(10)}
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+        self.assertEqual(len(answers), 1)
+        self.assertEqual(len(json.loads(answers.pop())), 40)
 
 
 class FilesReadTwice(Case):

@@ -2,8 +2,7 @@
    refuses. The model is not trained: its answers are arbitrary, but exact. */
 #include "engine/backends/open.h"
 #include "engine/base/yaml.h"
-#include "engine/core/plan.h"
-#include "engine/layers/model.h"
+#include "engine/layers/network.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/session.h"
@@ -35,24 +34,20 @@ static void write_checkpoint(const char *path)
 {
     dv_tree *config, *labels;
     dv_context *context;
-    dv_params *params;
-    dv_graph *graph;
-    dv_plan *plan;
-    int input, logits;
+    dv_network network;
     assert_int_equal(dv_yaml_parse(configuration, strlen(configuration), "test", &config), DV_OK);
     assert_int_equal(dv_yaml_parse(labels_text, strlen(labels_text), "test", &labels), DV_OK);
     assert_int_equal(dv_context_open("cpu", 1, (dv_log){0}, &context), DV_OK);
-    assert_int_equal(dv_params_create(context, &params), DV_OK);
-    assert_int_equal(dv_graph_create(params, &graph), DV_OK);
-    assert_int_equal(dv_graph_input(graph, "features", (dv_shape){1, 13, 32, 1}, &input), DV_OK);
-    assert_int_equal(dv_model_build(graph, dv_tree_get(config, "model"), input, LABELS, &logits),
-                     DV_OK);
-    assert_int_equal(dv_plan_create(context, graph, &(dv_plan_options){0}, &plan), DV_OK);
-    assert_int_equal(dv_params_initialize(params, 7), DV_OK);
-    assert_int_equal(dv_checkpoint_write(path, params, config, labels, NULL), DV_OK);
-    dv_plan_free(plan);
-    dv_graph_free(graph);
-    dv_params_free(params);
+    const dv_network_options options = {.model = dv_tree_get(config, "model"),
+                                        .batch = 1,
+                                        .rows = 13,
+                                        .frames = 32,
+                                        .classes = LABELS};
+    assert_int_equal(dv_network_build(context, &options, &network), DV_OK);
+    assert_int_equal(dv_network_plan(context, NULL, &network), DV_OK);
+    assert_int_equal(dv_params_initialize(network.params, 7), DV_OK);
+    assert_int_equal(dv_checkpoint_write(path, network.params, config, labels, NULL), DV_OK);
+    dv_network_free(&network);
     dv_context_close(context);
     dv_tree_free(labels);
     dv_tree_free(config);
