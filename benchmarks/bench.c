@@ -16,23 +16,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { TF32 = DV_DTYPE_COUNT }; /* behind the dtypes */
-const char *const bench_precision_names[] = {"fp32", "fp16", "bf16", "tf32", NULL};
-
 dv_dtype bench_dtype(int precision)
 {
-    return precision == TF32 ? DV_F32 : (dv_dtype)precision;
+    return precision == DV_PRECISION_TF32 ? DV_F32 : (dv_dtype)precision;
 }
 
 bool bench_tf32(int precision)
 {
-    return precision == TF32;
-}
-
-dv_status bench_set_precision(int precision, dv_context *context)
-{
-    DV_TRY(dv_context_set_dtype(context, bench_dtype(precision)));
-    return dv_context_set_tf32(context, bench_tf32(precision));
+    return precision == DV_PRECISION_TF32;
 }
 
 void bench_set_training(int precision, dv_train_config *config)

@@ -60,13 +60,10 @@ typedef struct bench_result {
     bench_figure figures[BENCH_FIGURES]; /* ended by key NULL where there are fewer */
 } bench_result;
 
-extern const char *const bench_precision_names[]; /* by dv_dtype, then tf32; ended by NULL */
-
-/* Of activations in a precision, and whether products round floats. */
+/* Of activations in a precision (dv_precision_names), and whether products round floats. */
 dv_dtype bench_dtype(int precision);
 bool bench_tf32(int precision);
-/* Makes it that of a context, or of a training. DV_EUNSUPPORTED: the device does not have it. */
-dv_status bench_set_precision(int precision, dv_context *context);
+/* Makes it that of a training. */
 void bench_set_training(int precision, dv_train_config *config);
 
 /* True where --filter wants it. */

@@ -26,7 +26,7 @@ static const dv_field fields[] = {
     DV_STRING(bench_options, out, "", "append JSON lines to this file; -: standard output"),
     DV_BOOL(bench_options, table, "true", "print a table on standard error"),
     DV_INT(bench_options, batch, "0", 0, 65536, "one batch size; 0: those of the suite"),
-    DV_ENUM(bench_options, precision, "fp32", bench_precision_names,
+    DV_ENUM(bench_options, precision, "fp32", dv_precision_names,
             "of activations: train, infer, ops"),
     DV_STRING(bench_options, data, "", "epochs over this data set; empty: synthetic tones"),
     DV_INT(bench_options, clips, "0", 0, 10000000,
@@ -102,7 +102,7 @@ static dv_status begin(bench *b)
                            &b->context));
     b->threads = b->context->threads;
     snprintf(b->versions, sizeof b->versions, "%s", b->context->backend->version());
-    return bench_set_precision(b->chosen.precision, b->context);
+    return dv_context_set_precision(b->context, b->chosen.precision);
 }
 
 static void remove_folder(const char *path)

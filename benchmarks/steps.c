@@ -28,7 +28,7 @@ const dv_field steps_fields[] = {
     DV_FLOAT(steps_options, learning_rate, "0.001", 0, 10, "constant"),
     DV_FLOAT(steps_options, weight_decay, "0.02", 0, 10, "on matrices"),
     DV_STRING(steps_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
-    DV_ENUM(steps_options, precision, "fp32", bench_precision_names,
+    DV_ENUM(steps_options, precision, "fp32", dv_precision_names,
             "of products, and halves of activations too; tf32 and halves on a GPU"),
     DV_ENUM(steps_options, algorithms, "measured", dv_algorithms_names,
             "of a GPU's libraries, as train.algorithms"),
@@ -164,7 +164,7 @@ static dv_status make(steps *s, const dv_tree *model)
     DV_TRY(dv_tree_copy(model, &s->model));
     DV_TRY(dv_context_open(s->chosen.device, (int)s->chosen.threads, notes_log(&s->said),
                            &s->context));
-    DV_TRY(bench_set_precision(s->chosen.precision, s->context));
+    DV_TRY(dv_context_set_precision(s->context, s->chosen.precision));
     s->context->algorithms = (dv_algorithms)s->chosen.algorithms;
     s->report = s->context->backend->host_memory ? 1 : s->chosen.report;
     DV_TRY(make_batches(s));

@@ -185,7 +185,8 @@ typedef struct dv_session_options {
                      much as all: 1 is for the shortest time to an answer, 16 and more are for many
                      sounds at once. */
     int threads;  /* of the host, for sounds of one call; 0 is 1, -1 is as many as there are
-                     physical cores */
+                     physical cores. A session of several is made in the thread that uses it: where
+                     so many cannot be made, it has fewer, and the log is warned. */
 } dv_session_options;
 
 static inline dv_session_options dv_session_options_default(void)

@@ -80,7 +80,7 @@ static dv_status write_steps(bench *b, const char *name, const steps *s, const m
                            .unit = "s",
                            .cache = steps_chosen(s)->resident ? "one batch on the device"
                                                               : "rotated batches",
-                           .precision = bench_precision_names[b->chosen.precision],
+                           .precision = dv_precision_names[b->chosen.precision],
                            .batch = steps_chosen(s)->batch,
                            .value = m->times,
                            .figures = {{"samples_per_s", batch / seconds},
@@ -147,7 +147,7 @@ static dv_status write_epochs(bench *b, const char *model, const epochs_result *
     double clips = (double)epochs->clips;
     bench_result result = {.unit = "s",
                            .name = name,
-                           .precision = bench_precision_names[b->chosen.precision],
+                           .precision = dv_precision_names[b->chosen.precision],
                            .batch = epochs->batch,
                            .cache = "as it comes"};
     DV_TRY(bench_format(name, sizeof name, "epoch/%s", model));

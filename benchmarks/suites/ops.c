@@ -78,7 +78,7 @@ static dv_status measure(measuring *m, const char *case_name, bool backward)
     if (!bench_wants(m->bench, name))
         return DV_OK;
     bench_result result = {.name = name, .unit = "s", .cache = "flushed"};
-    result.precision = bench_precision_names[m->bench->chosen.precision];
+    result.precision = dv_precision_names[m->bench->chosen.precision];
     dv_time_options effort = bench_effort(m->bench, 0.2);
     effort.most = MOST;
     effort.prepare = m->bench->context->backend->host_memory ? clear_caches : NULL;

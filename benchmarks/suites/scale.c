@@ -83,7 +83,7 @@ static dv_status make_command(const bench *b, const point *p, words *w)
     add_word(w, "--models");
     add_word(w, b->chosen.models);
     add_word(w, "--precision");
-    add_word(w, bench_precision_names[b->chosen.precision]);
+    add_word(w, dv_precision_names[b->chosen.precision]);
     add_number(w, "--threads", p->threads);
     add_number(w, "--seconds", bench_effort(b, 0.5).seconds);
     if (p->batch > 0)

@@ -18,6 +18,16 @@ const char *const dv_algorithms_to_answer_names[] = {
     NULL,
 };
 
+const char *const dv_precision_names[] = {
+    [DV_F32] = "fp32", [DV_F16] = "fp16", [DV_BF16] = "bf16", [DV_PRECISION_TF32] = "tf32", NULL};
+
+dv_status dv_context_set_precision(dv_context *context, int precision)
+{
+    DV_TRY(dv_context_set_tf32(context, precision == DV_PRECISION_TF32));
+    return dv_context_set_dtype(context,
+                                precision == DV_PRECISION_TF32 ? DV_F32 : (dv_dtype)precision);
+}
+
 dv_status dv_context_create(const dv_backend *backend, int device_index, int threads, dv_log log,
                             dv_context **out)
 {

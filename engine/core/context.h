@@ -25,6 +25,10 @@ extern const char *const dv_algorithms_names[];
 /* The same with "kept" before NULL. */
 extern const char *const dv_algorithms_to_answer_names[];
 
+/* What dv_context_precision may say, by dv_dtype: "fp32", "fp16", "bf16"; then "tf32" and NULL. */
+extern const char *const dv_precision_names[];
+enum { DV_PRECISION_TF32 = DV_DTYPE_COUNT };
+
 struct dv_context {
     const dv_backend *backend;
     void *device;      /* the backend's own, from open to close */
@@ -51,6 +55,9 @@ dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype);
    of the fraction in place of 23) in all plans to be made. DV_EUNSUPPORTED: the backend has no
    TF32. */
 dv_status dv_context_set_tf32(dv_context *context, bool on);
+
+/* Both of these, by an index of dv_precision_names. */
+dv_status dv_context_set_precision(dv_context *context, int precision);
 
 /* What products are computed in: "fp32", "tf32", "fp16" or "bf16". */
 static inline const char *dv_context_precision(const dv_context *context)

@@ -86,16 +86,13 @@ static dv_status find_option(const char *option, const char *value, const char *
 
 static dv_status set_arithmetic(dv_context *context, const dv_model_options *options)
 {
-    static const char *const names[] = {"fp32", "tf32", "fp16", "bf16", NULL};
-    static const dv_dtype dtypes[] = {DV_F32, DV_F32, DV_F16, DV_BF16};
     int precision, algorithms;
-    DV_TRY(find_option("precision", options->precision != NULL ? options->precision : "fp32", names,
-                       &precision));
+    DV_TRY(find_option("precision", options->precision != NULL ? options->precision : "fp32",
+                       dv_precision_names, &precision));
     DV_TRY(find_option("algorithms", options->algorithms != NULL ? options->algorithms : "kept",
                        dv_algorithms_to_answer_names, &algorithms));
     context->algorithms = (dv_algorithms)algorithms;
-    DV_TRY(dv_context_set_tf32(context, strcmp(names[precision], "tf32") == 0));
-    return dv_context_set_dtype(context, dtypes[precision]);
+    return dv_context_set_precision(context, precision);
 }
 
 /* By the algorithms that were found before for this checkpoint, if there are such. */

@@ -66,12 +66,13 @@ dv_log dv_command_log(void)
     return (dv_log){.write = write_warning};
 }
 
-dv_status dv_command_open_model(const char *path, const char *device, int algorithms,
+dv_status dv_command_open_model(const char *path, const char *device, int precision, int algorithms,
                                 dv_model **out)
 {
     const dv_log log = dv_command_log();
     const dv_model_options options = {.size = sizeof options,
                                       .device = device,
+                                      .precision = dv_precision_names[precision],
                                       .algorithms = dv_algorithms_to_answer_names[algorithms],
                                       .log = log.write,
                                       .log_user = log.user};

@@ -40,7 +40,7 @@ int dv_command_fail(const char *command, dv_status status);
 dv_log dv_command_log(void);
 
 /* Opens a checkpoint to answer with, by the options below. */
-dv_status dv_command_open_model(const char *path, const char *device, int algorithms,
+dv_status dv_command_open_model(const char *path, const char *device, int precision, int algorithms,
                                 dv_model **out);
 
 /* Where the commands that answer clips do it: on the CPU. It answers one clip in milliseconds, the
@@ -51,6 +51,11 @@ dv_status dv_command_open_model(const char *path, const char *device, int algori
         type, device, "cpu",                                                                       \
         "cpu, cuda, cuda:N, ref or auto (CUDA where a device is found); from how many clips "      \
         "on CUDA is faster is not measured yet")
+
+/* The precision they do it in. */
+#define DV_PRECISION_TO_ANSWER(type)                                                               \
+    DV_ENUM(type, precision, "fp32", dv_precision_names,                                           \
+            "of the products, and on a GPU of all that is computed; the CPU has fp32 and bf16")
 
 /* By which of a GPU's algorithms they do it. */
 #define DV_ALGORITHMS_TO_ANSWER(type)                                                              \

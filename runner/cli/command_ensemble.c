@@ -19,7 +19,7 @@ typedef struct ensemble_options {
     char out[DV_STRING_SIZE];
     char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
     char device[DV_STRING_SIZE];
-    int part, format, algorithms;
+    int part, format, precision, algorithms;
     int64_t threads;
     bool force;
 } ensemble_options;
@@ -43,6 +43,7 @@ static const dv_field fields[] = {
     DV_ENUM(ensemble_options, format, "text", dv_format_names, "output"),
     DV_OUTPUT_FORCE(ensemble_options),
     DV_DEVICE_TO_ANSWER(ensemble_options),
+    DV_PRECISION_TO_ANSWER(ensemble_options),
     DV_ALGORITHMS_TO_ANSWER(ensemble_options),
     DV_INT(ensemble_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
@@ -97,8 +98,8 @@ static dv_status load_members(making *m)
     const dv_outputs outputs = describe_output(m);
     for (int i = 0; i < m->count; i++) {
         m->members[i].path = m->paths[i];
-        DV_TRY(dv_command_open_model(m->paths[i], chosen->device, chosen->algorithms,
-                                     &m->members[i].model));
+        DV_TRY(dv_command_open_model(m->paths[i], chosen->device, chosen->precision,
+                                     chosen->algorithms, &m->members[i].model));
         DV_TRY(dv_outputs_spare_tree(&outputs, dv_model_checkpoint(m->members[i].model)->config));
     }
     return dv_ensemble_name(m->members, m->count);

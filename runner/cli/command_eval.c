@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct eval_options {
-    int format, part, algorithms;
+    int format, part, precision, algorithms;
     char device[DV_STRING_SIZE];
     int64_t threads, allow_missing;
     char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
@@ -44,6 +44,7 @@ static const dv_field fields[] = {
     DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
     DV_OUTPUT_FORCE(eval_options),
     DV_DEVICE_TO_ANSWER(eval_options),
+    DV_PRECISION_TO_ANSWER(eval_options),
     DV_ALGORITHMS_TO_ANSWER(eval_options),
     DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_END,
@@ -225,7 +226,8 @@ int dv_command_eval(int argc, char **argv)
     if (status == DV_OK)
         status = begin_noise(&chosen, arguments.given, &e.curve);
     if (status == DV_OK)
-        status = dv_command_open_model(e.checkpoint, chosen.device, chosen.algorithms, &e.model);
+        status = dv_command_open_model(e.checkpoint, chosen.device, chosen.precision,
+                                       chosen.algorithms, &e.model);
     if (status == DV_OK)
         status = evaluate(&e);
     dv_dataset_free(&e.dataset);

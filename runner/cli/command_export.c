@@ -61,7 +61,7 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
 {
     dv_model *model;
     DV_TRY(check_out(path, chosen));
-    DV_TRY(dv_command_open_model(path, "cpu", DV_ALGORITHMS_FIXED, &model));
+    DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
     dv_status status = write_weights(model, chosen);
     dv_model_close(model);
     return status;

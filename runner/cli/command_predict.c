@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct predict_options {
-    int format, algorithms;
+    int format, precision, algorithms;
     char device[DV_STRING_SIZE];
     int64_t threads;
     bool windows;
@@ -20,6 +20,7 @@ typedef struct predict_options {
 static const dv_field fields[] = {
     DV_ENUM(predict_options, format, "text", dv_format_names, "output"),
     DV_DEVICE_TO_ANSWER(predict_options),
+    DV_PRECISION_TO_ANSWER(predict_options),
     DV_ALGORITHMS_TO_ANSWER(predict_options),
     DV_INT(predict_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_BOOL(predict_options, windows, "false",
@@ -202,8 +203,8 @@ static dv_status predict(const dv_arguments *arguments, const predict_options *c
     dv_model *model;
     dv_session *session = NULL;
     DV_TRY(check_standard_input(arguments));
-    DV_TRY(
-        dv_command_open_model(arguments->operands[0], chosen->device, chosen->algorithms, &model));
+    DV_TRY(dv_command_open_model(arguments->operands[0], chosen->device, chosen->precision,
+                                 chosen->algorithms, &model));
     dv_status status = create_session(model, chosen, arguments->count - 1, &session);
     if (status == DV_OK)
         status = answer(session, arguments, chosen, failed);

@@ -20,7 +20,7 @@ enum { PATH_SIZE = DV_RUN_PATH_SIZE, TEXT_SIZE = 2048 };
 json_t *dv__figures_json(const dv_model_figures *model)
 {
     return json_pack(
-        "{s:b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:I}", "busy",
+        "{s:b, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:f, s:f, s:I}", "busy",
         model->busy, "bytes_fp32", (json_int_t)model->bytes[DV_CHECKPOINT_FP32], "bytes_fp16",
         (json_int_t)model->bytes[DV_CHECKPOINT_FP16], "file", model->file, "parameters",
         (json_int_t)model->parameters, "macs", (json_int_t)model->macs, "rows",

@@ -377,7 +377,7 @@ static void test_refused_options(void **state)
     dv_session *session = open_session(*state, 1, 1), *other;
     dv_model *model = dv_session_model(session);
     assert_refused(path, (dv_model_options){.precision = "fp8"}, DV_EARG,
-                   "precision is 'fp8', must be one of fp32, tf32, fp16, bf16");
+                   "precision is 'fp8', must be one of fp32, fp16, bf16, tf32");
     assert_refused(path, (dv_model_options){.algorithms = "quick"}, DV_EARG,
                    "algorithms is 'quick', must be one of fixed, measured, any, kept");
     assert_refused(path, (dv_model_options){.precision = "fp16"}, DV_EUNSUPPORTED, "cpu");
