@@ -175,14 +175,17 @@ class Compare(support.Case):
         self.assertEqual(row[1], str(light["parameters"]))
         self.assertEqual(row[3], f"{1e-6 * light['bytes_fp16']:.3f}*")
         self.assertEqual(row[5], f"{light['latency_p50_us']:.1f}")
-        self.assertEqual(row[8], str(light["throughput_batch"]))
-        self.assertEqual(row[11], f"{100 * light['accuracy']['accuracy']:.2f}")
+        self.assertEqual(row[7], f"{light['answer_16_khz_us']:.1f}")
+        self.assertEqual(row[8], f"{light['answer_48_khz_us']:.1f}")
+        self.assertEqual(row[10], str(light["throughput_batch"]))
+        self.assertEqual(row[13], f"{100 * light['accuracy']['accuracy']:.2f}")
         row = next(line for line in table.splitlines() if line.startswith("tiny")).split()
-        self.assertEqual(len(row), 11)  # blank where no accuracy is known
+        self.assertEqual(len(row), 13)  # blank where no accuracy is known
         rows = list(csv.DictReader(io.StringIO(self.compare(*files, "--format", "csv").out)))
         self.assertEqual([r["model"] for r in rows], ["lightweight", "tiny"])
         self.assertEqual(int(rows[0]["bytes_fp16"]), light["bytes_fp16"])
         self.assertAlmostEqual(float(rows[1]["latency_p99_us"]), tiny["latency_p99_us"], 3)
+        self.assertAlmostEqual(float(rows[1]["answer_48_khz_us"]), tiny["answer_48_khz_us"], 3)
         self.assertAlmostEqual(float(rows[0]["accuracy"]), light["accuracy"]["accuracy"], 6)
         self.assertEqual((rows[1]["protocol"], rows[1]["accuracy"], rows[1]["file"]), ("", "", ""))
 

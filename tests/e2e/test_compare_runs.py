@@ -216,8 +216,8 @@ class Runs(support.Case):
             for _ in range(2):  # the second time, nothing is there either
                 table, err = measure()
                 row = next(line for line in table.splitlines() if line.startswith("lr=0.01"))
-                self.assertEqual([field[-1] == "!" for field in row.split()[1:11]],
-                                 [False] * 4 + [True] * 3 + [False] * 2 + [True])
+                self.assertEqual([field[-1] == "!" for field in row.split()[1:13]],
+                                 [False] * 4 + [True] * 5 + [False] * 2 + [True])
                 self.assertIn("\n!        the machine was busy", table)
                 self.assertRegex(err, "^measured 1 of 1: .*, the machine was busy: not kept\n$")
                 self.assertFalse(os.path.isdir(cache) and os.listdir(cache))
