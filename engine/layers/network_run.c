@@ -11,7 +11,7 @@
 typedef struct dv_network_host {
     float *features; /* (batch, rows, frames); NULL: `sent` or the plan has them */
     void *sent, *got;
-    bool half; /* sent and got are halves */
+    bool half; /* `sent` is: features are then rounded from float */
     int64_t feature_count, logit_count;
     bool ran; /* once, call by call: libraries load what they need in the first pass */
     bool unrecordable;
@@ -49,8 +49,8 @@ static dv_status allocate(dv_network *network, dv_network_host *host)
     host->logit_count = dv_shape_count(nodes[network->logits].shape);
     if (backend->host_memory)
         return DV_OK;
-    host->half = network->context->dtype != DV_F32;
-    size_t size = dv_dtype_size(network->context->dtype);
+    host->half = dv_plan_is_half(network->plan, network->input);
+    size_t size = host->half ? sizeof(uint16_t) : sizeof(float);
     DV_TRY(backend->pin(network->context, (size_t)host->feature_count * size, &host->sent));
     DV_TRY(backend->pin(network->context, (size_t)host->logit_count * sizeof(float), &host->got));
     return host->half

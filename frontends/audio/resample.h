@@ -18,8 +18,8 @@
    a rate is among them nothing is allocated. */
 typedef struct dv_resampler dv_resampler;
 
-/* To `to` Hz, DV_AUDIO_MIN_RATE to DV_AUDIO_MAX_RATE. Free with dv_resampler_free. DV_EARG,
- *DV_ENOMEM: out is NULL. */
+/* To `to` Hz, DV_AUDIO_MIN_RATE to DV_AUDIO_MAX_RATE, which else is DV_EARG. The caller frees it
+   with dv_resampler_free; on failure it is NULL. */
 dv_status dv_resampler_create(int64_t to, dv_resampler **out);
 void dv_resampler_free(dv_resampler *resampler); /* NULL: nothing */
 
