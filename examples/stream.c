@@ -15,7 +15,7 @@
 /* Labels that are no words are never reported. */
 static float threshold_of(const char *label)
 {
-    int is_word = strcmp(label, "silence") != 0 && strcmp(label, "unknown") != 0;
+    int is_word = strcmp(label, "_silence_") != 0 && strcmp(label, "_unknown_") != 0;
     return is_word ? 0.8F : 2.0F;
 }
 
@@ -75,7 +75,8 @@ int main(int argc, char **argv)
     dv_model *model = NULL;
     dv_session *session = NULL;
     dv_stream *stream = NULL;
-    if (argc != 3) {
+    long rate = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+    if (rate < 1) {
         fprintf(stderr, "usage: stream MODEL.safetensors RATE <SAMPLES\n");
         return 2;
     }
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
     if (status == DV_OK)
         status = dv_session_create(model, NULL, &session);
     if (status == DV_OK)
-        status = open_stream(model, session, strtol(argv[2], NULL, 10), &stream);
+        status = open_stream(model, session, rate, &stream);
     if (status == DV_OK)
         status = listen_to(stdin, model, stream);
     if (status != DV_OK)

@@ -16,7 +16,9 @@
  *             status = dv_session_create(model, NULL, &session);
  *         if (status == DV_OK) {
  *             probabilities = (float *)calloc(dv_model_label_count(model), sizeof(float));
- *             status = dv_session_file(session, argv[2], probabilities, NULL);
+ *             status = probabilities == NULL
+ *                          ? DV_ENOMEM
+ *                          : dv_session_file(session, argv[2], probabilities, NULL);
  *         }
  *         for (size_t i = 0; status == DV_OK && i < dv_model_label_count(model); i++)
  *             printf("%s %.4f\n", dv_model_label(model, i), probabilities[i]);
@@ -83,8 +85,12 @@ DV_API const char *dv_version(void);
 
 typedef enum dv_log_level { DV_LOG_DEBUG, DV_LOG_INFO, DV_LOG_WARNING } dv_log_level;
 
-/* Receives every message of the library. `message` is one line as above, without a newline, and
-   lives for the call only. Sessions call it from their own threads. */
+/*
+ * Receives every message of the library. `message` is one line as above, without a newline, and
+ * lives for the call only. The thread that opens the model, or makes or uses a session of it, makes
+ * the call: several threads may do so at once. The function may not call the library: a lock of the
+ * model can be held meanwhile, and dv_error_message would change.
+ */
 typedef void (*dv_log_fn)(void *user, dv_log_level level, const char *message);
 
 /* ---- Models ---- */
@@ -119,7 +125,8 @@ static inline dv_model_options dv_model_options_default(void)
  * Opens the checkpoint in the file `path`. `options` may be NULL. *out is NULL on failure. DV_EIO:
  * the file cannot be read. DV_EFORMAT: it is no checkpoint or damaged, or the model in it cannot be
  * built. DV_EARG: an option has no such value. DV_EDEVICE: the device cannot be had.
- * DV_EUNSUPPORTED: the device does not have this precision. The message names the file.
+ * DV_EUNSUPPORTED: the device does not have this precision. DV_ENOMEM: there is not enough memory.
+ * The message names the file, or the option or the device that is wrong.
  */
 DV_API DV_MUST_CHECK dv_status dv_model_open(const char *path, const dv_model_options *options,
                                              dv_model **out);
@@ -160,7 +167,8 @@ typedef struct dv_sound {
                                  (32767.0), and belong into samples16 or are to be divided by
                                  32,768. So is a sample that is not a finite number. */
     const int16_t *samples16; /* (count), -32768..32767 */
-    size_t count;             /* at least 1, and at most a minute */
+    size_t count;             /* at most a minute, and at least what makes one sample at the
+                                 model's rate: 1, or 3 at a rate six times as high */
     int64_t sample_rate;      /* Hz, 100 to 768,000 */
 } dv_sound;
 
@@ -174,9 +182,10 @@ typedef struct dv_seen {
 
 /* ---- Sessions ---- */
 
-/* What a thread needs to get answers of a model, made once: a call with samples allocates nothing
-   once its sounds are no longer than those of an earlier call and at a rate that was there
-   before. */
+/* What a thread needs to get answers of a model, made once. On one thread, a call with samples
+   allocates nothing once its sounds are no longer than those of an earlier call and at one of the
+   latest 8 rates; each further thread of the session's first has to have heard such a sound, too.
+ */
 typedef struct dv_session dv_session;
 
 typedef struct dv_session_options {
@@ -243,15 +252,19 @@ DV_API DV_MUST_CHECK dv_status dv_session_files(dv_session *session, const char 
 /*
  * A sound that comes piece by piece and may never end. Windows of the model's length follow each
  * other in it, `hop` apart from its start, and each is answered as dv_session_sound answers these
- * very samples: to the bit, whatever the pieces were.
+ * very samples: to the bit, whatever the pieces were. Those are the samples at the model's rate; a
+ * stream at another one is resampled as one sound.
  */
 typedef struct dv_stream dv_stream;
 
 typedef struct dv_stream_options {
     size_t size;
     int64_t sample_rate; /* of the pieces, Hz; 0 is the model's */
-    double hop;          /* s from window to window, up to one window; 0 is a quarter of it */
-    double smoothing;    /* s over which probabilities are averaged, up to 60; 0: they are not */
+    double hop;          /* s from window to window, up to one window, rounded to whole samples at
+                            the model's rate; 0 is a quarter of a window */
+    double smoothing;    /* s, up to 60: probabilities are the mean of the windows that begin within
+                            this time up to the latest one, three of them where it is two hops. 0:
+                            they are those of the latest one */
     const float *thresholds; /* (label_count), 0..1: a word is heard from this probability on, and
                                 one above 1 never; NULL is 0.5 for all */
 } dv_stream_options;

@@ -37,7 +37,9 @@ static dv_status read_text(const dv_checkpoint *checkpoint, const char *key, dv_
     if (text == NULL)
         return DV_OK;
     dv_status status = dv_yaml_parse(text, strlen(text), key, out);
-    return status == DV_OK ? DV_OK : dv_fail_within(DV_EFORMAT, "%s", checkpoint->path);
+    if (status == DV_OK)
+        return DV_OK;
+    return dv_fail_within(status == DV_ENOMEM ? DV_ENOMEM : DV_EFORMAT, "%s", checkpoint->path);
 }
 
 static dv_status check_texts(const dv_checkpoint *checkpoint)

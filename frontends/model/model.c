@@ -24,7 +24,7 @@ dv_status dv__options_take(const void *given, size_t size, const char *name, voi
     if (given == NULL)
         return DV_OK;
     memcpy(&given_size, given, sizeof given_size); /* the first field */
-    if (given_size < sizeof given_size || given_size > size)
+    if (given_size < sizeof given_size || given_size > size || given_size % sizeof given_size != 0)
         return DV_FAIL(DV_EARG,
                        "%s: its size is %zu, must be sizeof(%s), which is %zu in this version",
                        name, given_size, name, size);
@@ -34,6 +34,12 @@ dv_status dv__options_take(const void *given, size_t size, const char *name, voi
 
 /* ---- Opening ---- */
 
+/* An argument that the configuration gives is wrong in the file, not in the call. */
+static dv_status fault_of_file(dv_status status)
+{
+    return status == DV_EARG ? DV_ECONFIG : status;
+}
+
 static dv_status read_frontend(dv_model *model)
 {
     dv_features_config config;
@@ -41,7 +47,7 @@ static dv_status read_frontend(dv_model *model)
     if (features == NULL)
         return DV_FAIL(DV_ECONFIG, "the configuration has no section 'features'");
     DV_TRY(dv_fields_read(dv_features_fields, features, "features", &config));
-    return dv_frontend_create(&config, &model->frontend);
+    return fault_of_file(dv_frontend_create(&config, &model->frontend));
 }
 
 static dv_status build_network(const dv_model *model, dv_context *context, dv_params *params,
@@ -55,7 +61,7 @@ static dv_status build_network(const dv_model *model, dv_context *context, dv_pa
                                   .params = params};
     if (options.model == NULL)
         return DV_FAIL(DV_ECONFIG, "the configuration has no section 'model'");
-    return dv_network_build(context, &options, out);
+    return fault_of_file(dv_network_build(context, &options, out));
 }
 
 static dv_status read_kept(dv_model *model)

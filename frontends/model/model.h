@@ -39,8 +39,9 @@ void dv__model_return(dv_model *model);
 dv_status dv__model_network(dv_model *model, int64_t batch, int threads, dv_context **context,
                             dv_network *network);
 
-/* Copies options of the public header, of which an older program knows fewer, and a newer one more,
-   into *out (size). DV_EARG: `given->size` is none of this library. `given` NULL: all are 0. */
+/* Copies options of the public header into *out (size); those that an older program does not know
+   of are 0. DV_EARG: `given->size` is that of no version up to this one. `given` NULL: all are 0.
+ */
 dv_status dv__options_take(const void *given, size_t size, const char *name, void *out);
 
 #endif

@@ -87,12 +87,15 @@ static dv_status copy_header(reader *in, const dv_safetensors *file)
     return DV_OK;
 }
 
-/* jansson quotes the text near the error, whatever it holds. */
+/* jansson quotes the text near the error, whatever it holds. Where it has no memory it may say
+   nothing at all. */
 static dv_status fail_with_json(json_error_t *error, const char *what)
 {
     for (char *text = error->text; *text != '\0'; text++)
         if (*text < 0x20 || *text > 0x7e)
             *text = '?';
+    if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0')
+        return DV_FAIL(DV_ENOMEM, "%s: out of memory", what);
     return DV_FAIL(DV_EFORMAT, "%s: %s", what, error->text);
 }
 

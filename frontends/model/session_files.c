@@ -250,7 +250,7 @@ static dv_status finish_answers(dv_session *session, const dv_answer *answers, s
         if (answer->status != DV_OK && first == DV_OK)
             first = dv_fail(answer->status, "%s", answer->message);
         if (seen != NULL)
-            seen[i] = answer->seen;
+            seen[i] = answer->status == DV_OK ? answer->seen : (dv_seen){0};
         if (statuses != NULL)
             statuses[i] = answer->status;
     }
@@ -262,23 +262,14 @@ dv_status dv_session_files(dv_session *session, const char *const *paths, size_t
                            float *probabilities, dv_seen *seen, dv_status *statuses)
 {
     dv_answer *answers;
-    size_t classes = dv_model_label_count(session->model);
     dv_status status = dv_calloc(count > 0 ? count : 1, sizeof *answers, &answers);
     if (status == DV_OK) {
         answers[0].logits = probabilities;
         status = dv_session_answer_files(session, paths, (int64_t)count, answers, NULL);
     }
-    if (status == DV_OK) {
-        status = finish_answers(session, answers, count, seen, statuses);
-    } else {
-        memset(probabilities, 0, count * classes * sizeof *probabilities);
-        for (size_t i = 0; i < count; i++) {
-            if (seen != NULL)
-                seen[i] = (dv_seen){0};
-            if (statuses != NULL)
-                statuses[i] = status;
-        }
-    }
+    status = status == DV_OK
+                 ? finish_answers(session, answers, count, seen, statuses)
+                 : dv__session_fail_all(session, status, count, probabilities, seen, statuses);
     free(answers);
     return status;
 }

@@ -63,6 +63,11 @@ dv_status dv__lane_reserve(dv__lane *lane, size_t count);
 dv_status dv__session_stretch(dv_session *session, const float *samples, int64_t count,
                               float *probabilities);
 
+/* All sounds of a call (count) fail alike: probabilities of 0, nothing seen, `status` for each,
+   which is returned. `seen` and `statuses` may be NULL. */
+dv_status dv__session_fail_all(const dv_session *session, dv_status status, size_t count,
+                               float *probabilities, dv_seen *seen, dv_status *statuses);
+
 /* Samples of 16 bits -> -1..1. */
 void dv__floats_of(const int16_t *from, size_t count, float *to);
 

@@ -116,6 +116,19 @@ static dv_status fill_sound(void *user, dv_session *session, dv__lane *lane, int
     return DV_OK;
 }
 
+dv_status dv__session_fail_all(const dv_session *session, dv_status status, size_t count,
+                               float *probabilities, dv_seen *seen, dv_status *statuses)
+{
+    memset(probabilities, 0, count * dv_model_label_count(session->model) * sizeof *probabilities);
+    for (size_t i = 0; i < count; i++) {
+        if (seen != NULL)
+            seen[i] = (dv_seen){0};
+        if (statuses != NULL)
+            statuses[i] = status;
+    }
+    return status;
+}
+
 /* The logits of the batch become probabilities, from the clip `from` on. */
 static void give(const dv_session *session, int64_t from, int64_t count, float *probabilities,
                  dv_seen *seen, dv_status *statuses)
@@ -134,20 +147,6 @@ static void give(const dv_session *session, int64_t from, int64_t count, float *
         if (statuses != NULL)
             statuses[from + i] = status;
     }
-}
-
-/* All clips of a call fail alike. */
-static dv_status give_failure(const dv_session *session, dv_status status, size_t count,
-                              float *probabilities, dv_seen *seen, dv_status *statuses)
-{
-    memset(probabilities, 0, count * dv_model_label_count(session->model) * sizeof *probabilities);
-    for (size_t i = 0; i < count; i++) {
-        if (seen != NULL)
-            seen[i] = (dv_seen){0};
-        if (statuses != NULL)
-            statuses[i] = status;
-    }
-    return status;
 }
 
 /* The first sound that failed gives its message to the whole call. */
@@ -183,7 +182,7 @@ dv_status dv_session_sounds(dv_session *session, const dv_sound *sounds, size_t 
         if (status == DV_OK)
             status = failure_of_all(session, most);
         if (status != DV_OK)
-            return give_failure(session, status, count, probabilities, seen, statuses);
+            return dv__session_fail_all(session, status, count, probabilities, seen, statuses);
         give(session, from, most, probabilities, seen, statuses);
         if (first == DV_OK) {
             first = first_failure(session, most);

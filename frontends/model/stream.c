@@ -52,11 +52,18 @@ static dv_status copy_thresholds(dv_stream *stream, const float *thresholds)
     for (size_t k = 0; k < stream->classes; k++) {
         stream->thresholds[k] = thresholds != NULL ? thresholds[k] : 0.5F;
         if (!(stream->thresholds[k] >= 0))
-            return DV_FAIL(DV_EARG, "dv_stream_options: the threshold of '%s' is %g, must be 0..1",
-                           dv_model_label(stream->session->model, k),
-                           (double)stream->thresholds[k]);
+            return DV_FAIL(
+                DV_EARG, "dv_stream_options: the threshold of '%s' is %g, must be 0 or more",
+                dv_model_label(stream->session->model, k), (double)stream->thresholds[k]);
     }
     return DV_OK;
+}
+
+/* How many windows are averaged: those that begin within `smoothing` seconds up to the latest one.
+   What floating point leaves of a whole number of hops counts as all of it. */
+static size_t windows_within(double smoothing, double hop)
+{
+    return 1 + (size_t)(smoothing / hop + 1e-6);
 }
 
 /* Fills in what the options leave to the model, and allocates. */
@@ -72,7 +79,7 @@ static dv_status make(dv_stream *stream, const dv_stream_options *options)
     stream->hop = llround(hop * (double)rate);
     if (stream->hop < 1)
         return DV_FAIL(DV_EARG, "dv_stream_options: hop is %g s, less than a sample", hop);
-    stream->average = 1 + (size_t)(options->smoothing * (double)rate / (double)stream->hop);
+    stream->average = windows_within(options->smoothing, hop);
     DV_TRY(copy_thresholds(stream, options->thresholds));
     DV_TRY(dv_calloc(stream->average * stream->classes, sizeof(float), &stream->history));
     DV_TRY(dv_calloc(stream->classes, sizeof *stream->smoothed, &stream->smoothed));

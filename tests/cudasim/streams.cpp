@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,7 @@ using Program = std::vector<Work>;
 struct Capture {
     cudaStream_t origin;
     cudaStreamCaptureMode mode;
+    std::thread::id thread; /* that began it */
     bool broken = false;
     Program program;
     /* Work of each stream that joined which the origin does not wait for yet. */
@@ -193,11 +195,19 @@ bool is_capturing(cudaStream_t stream)
     return find(stream)->capture != nullptr;
 }
 
+/* A capture of cudaStreamCaptureModeThreadLocal forbids unsafe calls to its own thread alone. */
+static bool forbids_here(const Capture &capture)
+{
+    return capture.mode == cudaStreamCaptureModeGlobal ||
+           (capture.mode == cudaStreamCaptureModeThreadLocal &&
+            capture.thread == std::this_thread::get_id());
+}
+
 cudaError_t refuse_in_capture()
 {
     bool refused = false;
     for (cudaStream_t stream : streams) {
-        if (stream->capture != nullptr && stream->capture->mode != cudaStreamCaptureModeRelaxed) {
+        if (stream->capture != nullptr && forbids_here(*stream->capture)) {
             stream->capture->broken = true;
             refused = true;
         }
@@ -424,6 +434,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
     captured->capture = std::make_shared<Capture>();
     captured->capture->origin = captured;
     captured->capture->mode = mode;
+    captured->capture->thread = std::this_thread::get_id();
     return cudaSuccess;
 }
 

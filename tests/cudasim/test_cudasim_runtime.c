@@ -1,4 +1,5 @@
 /* The simulated device's runtime: memory, streams, events, captures and graphs. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -247,6 +248,41 @@ static void a_capture_forbids_what_a_graph_cannot_do(void **state)
     cudaGetLastError();
 }
 
+/* What a thread does that captures nothing. */
+static void *allocate_and_free(void *of_error)
+{
+    void *memory = NULL;
+    cudaError_t *error = of_error;
+    *error = cudaMalloc(&memory, 256);
+    if (*error == cudaSuccess)
+        *error = cudaFree(memory);
+    cudaGetLastError();
+    return NULL;
+}
+
+static void a_capture_may_forbid_to_its_thread_alone(void **state)
+{
+    fixture *f = *state;
+    cudaGraph_t graph = NULL;
+    const enum cudaStreamCaptureMode modes[] = {cudaStreamCaptureModeThreadLocal,
+                                                cudaStreamCaptureModeRelaxed,
+                                                cudaStreamCaptureModeGlobal};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        const int global = modes[i] == cudaStreamCaptureModeGlobal;
+        cudaError_t error = cudaErrorUnknown;
+        pthread_t other;
+        check((int)cudaStreamBeginCapture(f->stream, modes[i]));
+        check(pthread_create(&other, NULL, allocate_and_free, &error));
+        check(pthread_join(other, NULL));
+        assert_int_equal(error, global ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
+        assert_int_equal(cudaStreamEndCapture(f->stream, &graph),
+                         global ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
+        cudaGetLastError();
+        if (!global)
+            check((int)cudaGraphDestroy(graph));
+    }
+}
+
 static void a_capture_spans_joined_streams(void **state)
 {
     fixture *f = *state;
@@ -286,6 +322,7 @@ int main(void)
         CASE(events_order_streams),
         CASE(replay_equals_eager),
         CASE(a_capture_forbids_what_a_graph_cannot_do),
+        CASE(a_capture_may_forbid_to_its_thread_alone),
         CASE(a_capture_spans_joined_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,8 +30,10 @@ static const char configuration[] = "features: {type: mfcc}\n"
 
 static const char labels_text[] = "[no, 'yes', maybe]";
 
-static void write_checkpoint(const char *path)
+/* `kept` is the configuration that the file gets. */
+static void write_checkpoint_with(const char *path, const char *kept)
 {
+    dv_tree *other;
     dv_tree *config, *labels;
     dv_context *context;
     dv_network network;
@@ -46,11 +48,18 @@ static void write_checkpoint(const char *path)
     assert_int_equal(dv_network_build(context, &options, &network), DV_OK);
     assert_int_equal(dv_network_plan(context, NULL, &network), DV_OK);
     assert_int_equal(dv_params_initialize(network.params, 7), DV_OK);
-    assert_int_equal(dv_checkpoint_write(path, network.params, config, labels, NULL), DV_OK);
+    assert_int_equal(dv_yaml_parse(kept, strlen(kept), "test", &other), DV_OK);
+    assert_int_equal(dv_checkpoint_write(path, network.params, other, labels, NULL), DV_OK);
     dv_network_free(&network);
     dv_context_close(context);
     dv_tree_free(labels);
+    dv_tree_free(other);
     dv_tree_free(config);
+}
+
+static void write_checkpoint(const char *path)
+{
+    write_checkpoint_with(path, configuration);
 }
 
 static void tone(float *samples, double frequency)
@@ -356,6 +365,33 @@ static void test_refused_checkpoints(void **state)
     assert_int_equal(dv_model_open_memory("", 0, NULL, &model), DV_EFORMAT);
     assert_int_equal(dv_model_open_memory(NULL, 0, NULL, &model), DV_EARG);
     assert_null(model);
+
+    /* A wrong argument in the file is the file's fault. */
+    scratch_path(*state, "even.safetensors", path);
+    write_checkpoint_with(path, "features: {type: mfcc}\n"
+                                "model: {layers: [conv2d: {filters: 4, kernel: [3, 6]}]}\n");
+    assert_int_equal(dv_model_open(path, NULL, &model), DV_EFORMAT);
+    assert_non_null(strstr(dv_error_message(), "even.safetensors"));
+    assert_non_null(strstr(dv_error_message(), "even extent"));
+}
+
+static void test_open_without_memory(void **state)
+{
+    char path[SCRATCH_PATH_SIZE];
+    dv_model *model;
+    dv_status status;
+    int64_t next = 0;
+    scratch_path(*state, "model.safetensors", path);
+    do {
+        allocation_fail(++next);
+        status = dv_model_open(path, NULL, &model);
+        allocation_fail(0);
+        assert_true(status == DV_OK ? model != NULL : model == NULL);
+        if (status != DV_OK && status != DV_ENOMEM)
+            fail_msg("allocation %lld: %s", (long long)next, dv_error_message());
+    } while (status != DV_OK && next < 5000);
+    assert_in_range(next, 50, 4999);
+    dv_model_close(model);
 }
 
 static void assert_refused(const char *path, dv_model_options options, dv_status status,
@@ -383,6 +419,7 @@ static void test_refused_options(void **state)
     assert_refused(path, (dv_model_options){.precision = "fp16"}, DV_EUNSUPPORTED, "cpu");
     assert_refused(path, (dv_model_options){.size = 1000}, DV_EARG, "its size is 1000");
     assert_refused(path, (dv_model_options){.size = 1}, DV_EARG, "sizeof(dv_model_options)");
+    assert_refused(path, (dv_model_options){.size = 20}, DV_EARG, "its size is 20");
     const dv_session_options cases[] = {
         {.size = sizeof *cases, .capacity = -1},
         {.size = sizeof *cases, .capacity = 4097},
@@ -491,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_files_without_memory),
         cmocka_unit_test(test_refused_samples),
         cmocka_unit_test(test_refused_checkpoints),
+        cmocka_unit_test(test_open_without_memory),
         cmocka_unit_test(test_refused_options),
         cmocka_unit_test(test_from_memory),
         cmocka_unit_test(test_16_bits),

@@ -281,6 +281,41 @@ static void words_are_heard_once(void **state)
     free(samples);
 }
 
+/* Three hops are four windows, whatever floating point makes of the numbers. */
+static void smoothing_counts_whole_hops(void **state)
+{
+    rig *r = *state;
+    static const double hops[] = {0.67, 0.11, 0.1}, spans[] = {2.01, 0.33, 0.3};
+    float *samples = allocated(4 * WINDOW, sizeof *samples);
+    samples[0] = 0.5F;
+    for (size_t i = 0; i < sizeof hops / sizeof *hops; i++) {
+        float answers[4][CLASSES];
+        dv_stream *stream;
+        dv_stream_window window;
+        int there;
+        const dv_stream_options options = {
+            .size = sizeof options, .hop = hops[i], .smoothing = spans[i]};
+        must(dv_stream_create(r->session, &options, &stream));
+        for (int k = 0; k < 5; k++) { /* the first window is another one than the rest */
+            must(dv_stream_accept(stream, samples,
+                                  k == 0 ? WINDOW : (size_t)lround(hops[i] * RATE)));
+            must(dv_stream_poll(stream, &window, &there));
+            assert_true(there);
+            memcpy(answers[k % 4], window.probabilities, sizeof answers[0]);
+            samples[0] = 0;
+            samples[100 * k + 50] = 0.9F;
+        }
+        for (size_t k = 0; k < CLASSES; k++) {
+            double sum = 0;
+            for (int j = 0; j < 4; j++)
+                sum += (double)answers[j][k];
+            assert_true(fabsf((float)(sum / 4) - window.smoothed[k]) < 1e-6F);
+        }
+        dv_stream_free(stream);
+    }
+    free(samples);
+}
+
 static void assert_refused(rig *r, dv_stream_options options, const char *message)
 {
     dv_stream *stream;
@@ -305,7 +340,8 @@ static void what_is_wrong_is_refused(void **state)
     assert_refused(r, (dv_stream_options){.hop = 1e-9}, "less than a sample");
     assert_refused(r, (dv_stream_options){.smoothing = 61}, "smoothing is 61 s");
     assert_refused(r, (dv_stream_options){.sample_rate = 7}, "sample rate is 7 Hz");
-    assert_refused(r, (dv_stream_options){.thresholds = bad}, "the threshold of '1' is -1");
+    assert_refused(r, (dv_stream_options){.thresholds = bad},
+                   "the threshold of '1' is -1, must be 0 or more");
     must(dv_stream_create(r->session, NULL, &stream));
     assert_int_equal(dv_stream_accept(stream, loud, 2), DV_EARG);
     assert_non_null(strstr(dv_error_message(), "sample 1 is 20000"));
@@ -334,6 +370,7 @@ int main(void)
         cmocka_unit_test(samples_of_16_bits_are_the_same),
         cmocka_unit_test(nothing_is_allocated_once_it_runs),
         cmocka_unit_test(words_are_heard_once),
+        cmocka_unit_test(smoothing_counts_whole_hops),
         cmocka_unit_test(what_is_wrong_is_refused),
     };
     return cmocka_run_group_tests(tests, open_rig, close_rig);
