@@ -33,7 +33,8 @@
  * It is compiled with: cc say.c $(pkg-config --cflags --libs decavox)
  *
  * Threads share a model. Each thread has a session of its own, and a stream belongs to one session.
- * A function that can fail returns a dv_status, and dv_error_message then says what is wrong.
+ * A function that can fail returns a dv_status, and dv_error_message then says what is wrong. A
+ * pointer may be NULL only where that is said. A struct without a field `size` stays as it is.
  */
 #ifndef DECAVOX_H
 #define DECAVOX_H
@@ -67,9 +68,9 @@ extern "C" {
     X(ESYSTEM, "the system failed")
 
 typedef enum dv_status {
-#define X(name, text) DV_##name,
-    DV_STATUS_LIST(X)
-#undef X
+#define DV_STATUS_CODE(name, text) DV_##name,
+    DV_STATUS_LIST(DV_STATUS_CODE)
+#undef DV_STATUS_CODE
 } dv_status;
 
 /* The name of a status code, for example "shapes do not fit". */
@@ -307,7 +308,7 @@ DV_API DV_MUST_CHECK dv_status dv_stream_accept_int16(dv_stream *stream, const i
 DV_API DV_MUST_CHECK dv_status dv_stream_end(dv_stream *stream);
 
 /* Answers the next window. *there is 0 where it is not complete yet, and *window is then as it
-   was. */
+   was. A call that has failed may be repeated: it is about the same window. */
 DV_API DV_MUST_CHECK dv_status dv_stream_poll(dv_stream *stream, dv_stream_window *window,
                                               int *there);
 

@@ -33,7 +33,7 @@ typedef struct dv_answer {
     char message[512];
     float *logits;         /* (classes) */
     unsigned remarks;      /* of the file: see dv_audio_facts */
-    bool longer;           /* the file, than the window */
+    bool longer;           /* the file is longer than the window by 10 ms and more */
     dv_seen seen;          /* of the file, by the model */
     dv_stretch *stretches; /* (stretch_count), where they are asked for */
     int64_t stretch_count;

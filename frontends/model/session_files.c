@@ -10,17 +10,15 @@
 /* What the user of the file should know beside its answer. */
 static void log_answer(const dv_log *log, const char *path, const dv_answer *answer)
 {
-    static const double least = 0.01; /* s that are worth a word */
     const dv_seen *seen = &answer->seen;
     for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
         if ((answer->remarks >> remark & 1) != 0)
             dv_log_write(log, DV_LOG_WARNING, "%s: %s", path,
                          dv_audio_remark_text((dv_audio_remark)remark));
     }
-    if (answer->longer && seen->seconds - (seen->to - seen->from) >= least)
+    if (answer->longer)
         dv_log_write(log, DV_LOG_WARNING,
-                     "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s; "
-                     "decavox predict --windows answers each",
+                     "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s",
                      path, seen->seconds, seen->from, seen->to);
 }
 
@@ -43,13 +41,15 @@ static dv_status read_sound(const dv_session *session, dv__lane *lane, const cha
 static dv_status fill_file(void *user, dv_session *session, dv__lane *lane, int64_t i,
                            float *features)
 {
+    static const double least = 0.01; /* s that are worth a word */
     const file_list *list = user;
     dv_answer *answer = &list->answers[i];
     dv_audio audio;
     DV_TRY(read_sound(session, lane, list->paths[i], list->streams, &audio));
     answer->remarks = audio.facts.remarks;
-    answer->longer = audio.count > dv_frontend_samples(dv_model_frontend(session->model));
     dv__lane_prepare(session, lane, audio.samples, audio.count, features, &answer->seen);
+    answer->longer = audio.count > dv_frontend_samples(dv_model_frontend(session->model)) &&
+                     answer->seen.seconds - (answer->seen.to - answer->seen.from) >= least;
     dv_audio_free(&audio);
     return DV_OK;
 }

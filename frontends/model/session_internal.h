@@ -79,6 +79,6 @@ static inline bool dv__befalls_all(dv_status status)
 
 /* DV_EARG: samples (count) that are no sound. */
 dv_status dv__check_samples(const float *samples, size_t count);
-dv_status dv__check_rate(int64_t sample_rate);
+dv_status dv__check_rate(const char *where, int64_t sample_rate);
 
 #endif

@@ -24,17 +24,17 @@ dv_status dv__check_samples(const float *samples, size_t count)
     return DV_OK;
 }
 
-dv_status dv__check_rate(int64_t sample_rate)
+dv_status dv__check_rate(const char *where, int64_t sample_rate)
 {
     if (sample_rate >= DV_AUDIO_MIN_RATE && sample_rate <= DV_AUDIO_MAX_RATE)
         return DV_OK;
-    return DV_FAIL(DV_EARG, "samples: sample rate is %lld Hz, must be %d to %d",
+    return DV_FAIL(DV_EARG, "%s: sample rate is %lld Hz, must be %d to %d", where,
                    (long long)sample_rate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
 }
 
 static dv_status check_sound(const dv_sound *sound)
 {
-    DV_TRY(dv__check_rate(sound->sample_rate));
+    DV_TRY(dv__check_rate("samples", sound->sample_rate));
     if ((sound->samples == NULL) == (sound->samples16 == NULL))
         return DV_FAIL(DV_EARG, "samples: one of samples and samples16 must be set, and %s",
                        sound->samples == NULL ? "neither is" : "both are");

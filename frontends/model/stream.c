@@ -36,9 +36,9 @@ struct dv_stream {
 static dv_status check_options(const dv_stream *stream, const dv_stream_options *options)
 {
     double window = dv_model_window(stream->session->model);
-    DV_TRY(dv__check_rate(stream->from_rate));
+    DV_TRY(dv__check_rate("dv_stream_options", stream->from_rate));
     if (!(options->hop >= 0 && options->hop <= window))
-        return DV_FAIL(DV_EARG, "dv_stream_options: hop is %g s, must be 0 to %g s, one window",
+        return DV_FAIL(DV_EARG, "dv_stream_options: hop is %.9g s, must be 0 to %.9g s, one window",
                        options->hop, window);
     if (!(options->smoothing >= 0 && options->smoothing <= most_smoothing))
         return DV_FAIL(DV_EARG, "dv_stream_options: smoothing is %g s, must be 0 to %g s",

@@ -51,7 +51,7 @@ typedef struct printer {
     const char *const *files;
     const dv_answer *answers;
     int format;
-    bool windows;
+    bool windows, hinted;
     int64_t failed; /* files without an answer */
 } printer;
 
@@ -126,6 +126,10 @@ static void print_answer(void *user, int64_t i)
 {
     printer *p = user;
     const dv_answer *answer = &p->answers[i];
+    if (answer->status == DV_OK && answer->longer && !p->hinted) {
+        fprintf(stderr, "decavox predict: --windows answers each window of a longer file\n");
+        p->hinted = true;
+    }
     if (answer->status != DV_OK) {
         fprintf(stderr, "decavox predict: %s\n", answer->message);
         p->failed++;
