@@ -45,6 +45,8 @@ typedef struct dv_telling {
     bool windows; /* in place of one answer, one for each window of the file: they follow each other
                      from its start, and the last one ends with it. Of a shorter file there is one.
                    */
+    const char *hint; /* what the user can do about a file that is longer than the window; NULL:
+                         nothing is said */
     void (*tell)(void *user, int64_t i); /* called for each answer, in their order; stretches live
                                             until then */
     void *user;

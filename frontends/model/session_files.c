@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 
 /* What the user of the file should know beside its answer. */
-static void log_answer(const dv_log *log, const char *path, const dv_answer *answer)
+static void log_answer(const dv_log *log, const char *path, const dv_answer *answer,
+                       const char *hint)
 {
     const dv_seen *seen = &answer->seen;
     for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
@@ -17,9 +18,11 @@ static void log_answer(const dv_log *log, const char *path, const dv_answer *ans
                          dv_audio_remark_text((dv_audio_remark)remark));
     }
     if (answer->longer)
-        dv_log_write(log, DV_LOG_WARNING,
-                     "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s",
-                     path, seen->seconds, seen->from, seen->to);
+        dv_log_write(
+            log, DV_LOG_WARNING,
+            "%s: is %.2f s long, of which the model has seen one window, %.2f to %.2f s%s%s", path,
+            seen->seconds, seen->from, seen->to, hint != NULL ? "; " : "",
+            hint != NULL ? hint : "");
 }
 
 /* The files of one call. */
@@ -196,7 +199,8 @@ static int64_t next_batch(const dv_session *session, const file_list *list, int6
 
 static void tell(const dv_session *session, const file_list *list, const dv_telling *how, int64_t i)
 {
-    log_answer(&dv_model_context(session->model)->log, list->paths[i], &list->answers[i]);
+    log_answer(&dv_model_context(session->model)->log, list->paths[i], &list->answers[i],
+               how->hint);
     if (how->tell != NULL)
         how->tell(how->user, i);
     free_stretches(&list->answers[i]);

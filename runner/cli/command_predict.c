@@ -51,7 +51,7 @@ typedef struct printer {
     const char *const *files;
     const dv_answer *answers;
     int format;
-    bool windows, hinted;
+    bool windows;
     int64_t failed; /* files without an answer */
 } printer;
 
@@ -126,10 +126,6 @@ static void print_answer(void *user, int64_t i)
 {
     printer *p = user;
     const dv_answer *answer = &p->answers[i];
-    if (answer->status == DV_OK && answer->longer && !p->hinted) {
-        fprintf(stderr, "decavox predict: --windows answers each window of a longer file\n");
-        p->hinted = true;
-    }
     if (answer->status != DV_OK) {
         fprintf(stderr, "decavox predict: %s\n", answer->message);
         p->failed++;
@@ -150,8 +146,11 @@ static dv_status print_answers(dv_session *session, const dv_arguments *argument
                  .answers = answers,
                  .format = chosen->format,
                  .windows = chosen->windows};
-    dv_telling how = {
-        .streams = true, .windows = chosen->windows, .tell = print_answer, .user = &p};
+    dv_telling how = {.streams = true,
+                      .windows = chosen->windows,
+                      .hint = "decavox predict --windows answers each",
+                      .tell = print_answer,
+                      .user = &p};
     if (p.format == DV_FORMAT_JSON)
         printf("[");
     dv_status status =
