@@ -76,9 +76,9 @@ typedef enum dv_status {
 /* The name of a status code, for example "shapes do not fit". */
 DV_API const char *dv_status_text(dv_status status);
 
-/* The message of this thread's latest failure; it is valid until the next one, and never NULL. It
-   is one line that is fit for a terminal: in names, control characters and bytes that are no UTF-8
-   are \xNN. */
+/* The message of this thread's latest failure. It is valid until the next failure, and never NULL.
+   It is one line that is fit for a terminal: control characters and bytes that are no UTF-8 stand
+   in it as \xNN. */
 DV_API const char *dv_error_message(void);
 
 /* The version of the library, for example "0.1.0". */
@@ -87,10 +87,10 @@ DV_API const char *dv_version(void);
 typedef enum dv_log_level { DV_LOG_DEBUG, DV_LOG_INFO, DV_LOG_WARNING } dv_log_level;
 
 /*
- * Receives every message of the library. `message` is one line as above, without a newline, and
- * lives for the call only. The thread that opens the model, or makes or uses a session of it, makes
- * the call: several threads may do so at once. The function may not call the library: a lock of the
- * model can be held meanwhile, and dv_error_message would change.
+ * A function that receives the messages of the library. `message` is one line as above, without a
+ * newline, and lives for the call only. The thread that opens the model, or makes or uses a session
+ * of it, calls the function, and several threads may do so at once. The function must not call the
+ * library: a lock of the model may be held meanwhile, and dv_error_message would change.
  */
 typedef void (*dv_log_fn)(void *user, dv_log_level level, const char *message);
 
@@ -110,8 +110,8 @@ typedef struct dv_model_options {
                                before for this build, device and checkpoint, and fixed ones where
                                there are none), "measured" (now, and kept) or "any" (measured, also
                                those that are not repeatable); NULL is "kept" */
-    dv_log_fn log;          /* NULL: warnings are not told */
-    void *log_user;
+    dv_log_fn log;          /* NULL drops all messages */
+    void *log_user;         /* what `log` gets as `user` */
 } dv_model_options;
 
 static inline dv_model_options dv_model_options_default(void)
@@ -123,32 +123,36 @@ static inline dv_model_options dv_model_options_default(void)
 }
 
 /*
- * Opens the checkpoint in the file `path`. `options` may be NULL. *out is NULL on failure. DV_EIO:
- * the file cannot be read. DV_EFORMAT: it is no checkpoint or damaged, or the model in it cannot be
- * built. DV_EARG: an option has no such value. DV_EDEVICE: the device cannot be had.
- * DV_EUNSUPPORTED: the device does not have this precision. DV_ENOMEM: there is not enough memory.
- * The message names the file, or the option or the device that is wrong.
+ * Opens the checkpoint in the file `path`. `options` may be NULL. On failure *out is NULL, and the
+ * message names the file, or the option or the device that is wrong. The status is DV_EIO if the
+ * file cannot be read; DV_EFORMAT if it is no checkpoint, is damaged, or holds a model that cannot
+ * be built; DV_EARG if an option has no such value; DV_EDEVICE if the device cannot be had;
+ * DV_EUNSUPPORTED if the device does not have the precision; DV_ENOMEM if memory runs out.
  */
 DV_API DV_MUST_CHECK dv_status dv_model_open(const char *path, const dv_model_options *options,
                                              dv_model **out);
 
-/* The same of a checkpoint that lies in memory. The bytes are not needed any more afterwards. */
+/* Opens a checkpoint that lies in memory, the bytes (size) of a file. They are not needed any more
+   afterwards. All else is as with dv_model_open. */
 DV_API DV_MUST_CHECK dv_status dv_model_open_memory(const void *bytes, size_t size,
                                                     const dv_model_options *options,
                                                     dv_model **out);
 
-/* To be called when the model's sessions are gone. `model` may be NULL. */
+/* Closes a model, whose sessions have been freed before. `model` may be NULL. */
 DV_API void dv_model_close(dv_model *model);
 
+/* The number of labels, which is that of the probabilities of an answer. */
 DV_API size_t dv_model_label_count(const dv_model *model);
 
-/* Label `index`; it lives as long as the model. NULL: there is no such label. */
+/* The label with this index. It lives as long as the model. The result is NULL if there is no such
+   label. */
 DV_API const char *dv_model_label(const dv_model *model, size_t index);
 
-/* The rate in Hz that sounds are brought to before they are looked at. */
+/* The model's rate in Hz. Sounds at other rates are resampled to it. */
 DV_API int64_t dv_model_sample_rate(const dv_model *model);
 
-/* The length in seconds of what the model looks at. It sees one such window of a longer sound. */
+/* The length in seconds of the window that the model looks at. Of a longer sound it sees one such
+   window. */
 DV_API double dv_model_window(const dv_model *model);
 
 /* What the checkpoint says of itself: its resolved configuration, YAML. It lives as long as the
@@ -168,8 +172,8 @@ typedef struct dv_sound {
                                  (32767.0), and belong into samples16 or are to be divided by
                                  32,768. So is a sample that is not a finite number. */
     const int16_t *samples16; /* (count), -32768..32767 */
-    size_t count;             /* at most a minute, and at least what makes one sample at the
-                                 model's rate: 1, or 3 at a rate six times as high */
+    size_t count;             /* at most those of a minute, and at least as many as make one sample
+                                 at the model's rate: 1, or 3 at a rate six times as high */
     int64_t sample_rate;      /* Hz, 100 to 768,000 */
 } dv_sound;
 
@@ -208,42 +212,46 @@ static inline dv_session_options dv_session_options_default(void)
 }
 
 /*
- * On the CPU an answer depends on nothing but its sound and the machine, to the bit: not on the
- * capacity, nor on the threads, nor on the other sounds of a call. On a GPU it depends on the
- * capacity, too. `options` may be NULL; *out is NULL on failure.
+ * Makes a session. On the CPU an answer depends on nothing but its sound and the machine, to the
+ * bit: not on the capacity, nor on the threads, nor on the other sounds of a call. On a GPU it
+ * depends on the capacity, too. `options` may be NULL. On failure *out is NULL, and the status is
+ * DV_EARG if an option is out of its range.
  */
 DV_API DV_MUST_CHECK dv_status dv_session_create(dv_model *model, const dv_session_options *options,
                                                  dv_session **out);
 
-/* `session` may be NULL. */
+/* Frees a session, whose streams have been freed before. `session` may be NULL. */
 DV_API void dv_session_free(dv_session *session);
 
-/* probabilities (label_count), in order of the labels, summing to 1. `seen` may be NULL. DV_EARG:
-   the sound is not as dv_sound has it. */
+/* Answers one sound. probabilities (label_count) are in the order of the labels and sum to 1.
+   `seen` may be NULL. The status is DV_EARG if the sound is not as dv_sound describes it, and
+   DV_ENUMERIC if the model's weights give no finite answer. */
 DV_API DV_MUST_CHECK dv_status dv_session_sound(dv_session *session, const dv_sound *sound,
                                                 float *probabilities, dv_seen *seen);
 
 /*
- * The same for `count` sounds: probabilities (count, label_count), seen (count), statuses (count).
- * `seen` and `statuses` may be NULL. A sound that fails fails alone, and its probabilities are 0;
- * the status and message of the first such sound are those of the call. Where nothing can be
- * answered (DV_ENOMEM, DV_EDEVICE, DV_ESYSTEM), that is every sound's status.
+ * Answers `count` sounds: probabilities (count, label_count), seen (count), statuses (count).
+ * `seen` and `statuses` may be NULL. A sound that fails fails alone, and its probabilities are 0.
+ * The call then has the status and the message of the first sound that failed. If nothing can be
+ * answered (DV_ENOMEM, DV_EDEVICE, DV_ESYSTEM), every sound has that status.
  */
 DV_API DV_MUST_CHECK dv_status dv_session_sounds(dv_session *session, const dv_sound *sounds,
                                                  size_t count, float *probabilities, dv_seen *seen,
                                                  dv_status *statuses);
 
 /*
- * The same for a file: what `decavox predict` says of it. Any format that libsndfile reads will do,
- * at any rate, up to a minute. DV_EIO, DV_EFORMAT: the file is missing, empty, damaged, too long or
- * no sound. DV_ESYSTEM: the system cannot read it (too many open files, a failing disk). The
- * message names the file. A warning goes to the log where a file is not in order and yet read (a
- * recorder that was stopped, channels that cancel each other), or longer than the window.
+ * Answers a file, as `decavox predict` does. The file may have any format that libsndfile reads,
+ * any rate, and up to a minute. The status is DV_EIO or DV_EFORMAT if the file is missing, empty,
+ * damaged, too long or no sound, and DV_ESYSTEM if the system cannot read it (too many open files,
+ * a failing disk). The message names the file. The log gets a warning if a file is read although it
+ * is not in order (a recorder that was stopped, channels that cancel each other), and if it is
+ * longer than the window.
  */
 DV_API DV_MUST_CHECK dv_status dv_session_file(dv_session *session, const char *path,
                                                float *probabilities, dv_seen *seen);
 
-/* The same for `count` files, which the session's threads read side by side. */
+/* Answers `count` files, which the session's threads read side by side. Failures are told as
+   dv_session_sounds tells them. */
 DV_API DV_MUST_CHECK dv_status dv_session_files(dv_session *session, const char *const *paths,
                                                 size_t count, float *probabilities, dv_seen *seen,
                                                 dv_status *statuses);
@@ -263,11 +271,12 @@ typedef struct dv_stream_options {
     int64_t sample_rate; /* of the pieces, Hz; 0 is the model's */
     double hop;          /* s from window to window, up to one window, rounded to whole samples at
                             the model's rate; 0 is a quarter of a window */
-    double smoothing;    /* s, up to 60: probabilities are the mean of the windows that begin within
-                            this time up to the latest one, three of them where it is two hops. 0:
-                            they are those of the latest one */
-    const float *thresholds; /* (label_count), 0..1: a word is heard from this probability on, and
-                                one above 1 never; NULL is 0.5 for all */
+    double smoothing;    /* s, 0 to 60. `smoothed` is the mean of the windows that begin within this
+                            time up to the latest one: of three windows if it is two hops, and of
+                            the latest one alone if it is 0. */
+    const float
+        *thresholds; /* (label_count) the probability from which a word is heard, 0 to 1. A
+                        word with a threshold above 1 is never heard. NULL is 0.5 for all. */
 } dv_stream_options;
 
 static inline dv_stream_options dv_stream_options_default(void)
@@ -281,34 +290,39 @@ static inline dv_stream_options dv_stream_options_default(void)
 /* One window of a stream. */
 typedef struct dv_stream_window {
     double from, to;            /* s from the start of the stream */
-    const float *probabilities; /* (label_count) of this window; they live until the next call for
-                                   the stream, as `smoothed` does */
+    const float *probabilities; /* (label_count) of this window; they live until the next call that
+                                   is given the stream, as `smoothed` does */
     const float *smoothed;      /* (label_count) averaged as the options say */
-    size_t label;               /* the most probable one of `smoothed` */
-    float probability;          /* of it, smoothed */
-    int heard; /* 1: the label has come to its threshold, and was not there the window before */
+    size_t label;               /* the label with the highest smoothed probability */
+    float probability;          /* this probability */
+    int heard;                  /* 1 if the label has reached its threshold and had not done so in
+                                   the window before, else 0 */
 } dv_stream_window;
 
-/* The session is borrowed, and must outlive the stream. `options` may be NULL. */
+/* Makes a stream. The session is borrowed, and must outlive the stream; other calls may use it in
+   between. `options` may be NULL. On failure *out is NULL, and the status is DV_EARG if an option
+   is out of its range. */
 DV_API DV_MUST_CHECK dv_status dv_stream_create(dv_session *session,
                                                 const dv_stream_options *options, dv_stream **out);
 
-/* `stream` may be NULL. */
+/* Frees a stream. `stream` may be NULL. */
 DV_API void dv_stream_free(dv_stream *stream);
 
-/* Takes the next samples (count), as dv_sound has them. DV_EARG: a sample is not as it should be,
-   the stream has ended, or more than a minute waits to be polled; nothing is taken then. */
+/* Takes the next samples (count), which are as dv_sound describes them. The status is DV_EARG, and
+   nothing is taken, if a sample is not as it should be, the stream has ended, or more than a minute
+   would wait to be polled. */
 DV_API DV_MUST_CHECK dv_status dv_stream_accept(dv_stream *stream, const float *samples,
                                                 size_t count);
 DV_API DV_MUST_CHECK dv_status dv_stream_accept_int16(dv_stream *stream, const int16_t *samples,
                                                       size_t count);
 
-/* The stream is at its end. What comes after the last window is answered too, by a window that ends
-   with the stream; of a stream that is shorter than a window there is one. */
+/* Tells that the stream is at its end. Samples that no window has held yet are answered too, by one
+   that ends with the stream. A stream that is shorter than a window has this one alone. */
 DV_API DV_MUST_CHECK dv_status dv_stream_end(dv_stream *stream);
 
-/* Answers the next window. *there is 0 where it is not complete yet, and *window is then as it
-   was. A call that has failed may be repeated: it is about the same window. */
+/* Answers the next window and sets *there to 1. If that window is not complete yet, *there becomes
+   0 and *window stays as it was. A call that has failed may be repeated: it is about the same
+   window. */
 DV_API DV_MUST_CHECK dv_status dv_stream_poll(dv_stream *stream, dv_stream_window *window,
                                               int *there);
 
