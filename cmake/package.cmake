@@ -22,8 +22,12 @@ install(FILES include/decavox.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # Both find the library that they depend on where they are installed.
 file(RELATIVE_PATH DV_LIBRARY_FROM_PROGRAM /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-set_target_properties(decavox PROPERTIES INSTALL_RPATH "$ORIGIN/${DV_LIBRARY_FROM_PROGRAM}")
+# The paths are the same in the build: CMake would make room for the longer one by an empty path,
+# which is the present folder, and is searched for every library.
+set_target_properties(decavox PROPERTIES
+                      INSTALL_RPATH "$ORIGIN/${DV_LIBRARY_FROM_PROGRAM};$ORIGIN/..")
 set_target_properties(dv_shared PROPERTIES INSTALL_RPATH "$ORIGIN")
+set_target_properties(decavox dv_shared PROPERTIES BUILD_WITH_INSTALL_RPATH ON)
 install(TARGETS decavox RUNTIME)
 install(TARGETS dv_spin LIBRARY)
 install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)

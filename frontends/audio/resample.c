@@ -37,13 +37,18 @@ struct dv_resampler {
     int64_t phase;               /* of the polyphase filter's next sample */
     line coarse;                 /* what the polyphase filter is for */
     line parts;                  /* the same, deinterleaved */
-    int64_t sharp_count;
+    int64_t sharp_count;         /* of sharp->line */
+    struct sharp_work *sharp;    /* NULL: all rates were the same so far */
+};
+
+/* What the half-band filter works with, which sounds at the same rate do not need. */
+typedef struct sharp_work {
     float half_band[REACH];
-    float sharp[4 * REACH + BETWEEN + SPARE]; /* what the half-band filter is for: a line, too */
+    float line[4 * REACH + BETWEEN + SPARE]; /* what the filter is for */
     float odd[2 * REACH + BETWEEN / 2 + SPARE];
     float sums[2 * REACH + BETWEEN / 2 + SPARE];
     float between[BETWEEN];
-};
+} sharp_work;
 
 /* ---- Life ---- */
 
@@ -55,7 +60,6 @@ dv_status dv_resampler_create(int64_t to, dv_resampler **out)
                        DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     DV_TRY(dv_calloc(1, sizeof **out, out));
     (*out)->to = to;
-    dv__half_band_design((*out)->half_band);
     return DV_OK;
 }
 
@@ -65,6 +69,7 @@ void dv_resampler_free(dv_resampler *resampler)
         return;
     for (int i = 0; i < KEPT; i++)
         dv__polyphase_free(&resampler->kept[i].filter);
+    free(resampler->sharp);
     free(resampler->coarse.samples);
     free(resampler->parts.samples);
     free(resampler);
@@ -80,7 +85,8 @@ size_t dv_resampler_size(const dv_resampler *resampler)
     int64_t floats = resampler->coarse.capacity + resampler->parts.capacity;
     for (int i = 0; i < KEPT; i++)
         floats += dv__polyphase_size(&resampler->kept[i].filter);
-    return sizeof *resampler + (size_t)floats * sizeof(float);
+    size_t sharp = resampler->sharp != NULL ? sizeof *resampler->sharp : 0;
+    return sizeof *resampler + sharp + (size_t)floats * sizeof(float);
 }
 
 /* ---- Beginning ---- */
@@ -140,12 +146,22 @@ static dv_status reserve_lines(dv_resampler *resampler)
 static void begin_lines(dv_resampler *resampler)
 {
     resampler->sharp_count = resampler->from > resampler->to ? 2 * REACH : REACH - 1;
-    memset(resampler->sharp, 0, sizeof resampler->sharp);
+    if (resampler->sharp != NULL)
+        memset(resampler->sharp->line, 0, sizeof resampler->sharp->line);
     resampler->phase = 0;
     if (resampler->filter == NULL)
         return;
     resampler->coarse.count = resampler->filter->reach - 1;
     memset(resampler->coarse.samples, 0, (size_t)resampler->coarse.count * sizeof(float));
+}
+
+static dv_status need_sharp(dv_resampler *resampler)
+{
+    if (resampler->sharp != NULL)
+        return DV_OK;
+    DV_TRY(dv_calloc(1, sizeof *resampler->sharp, &resampler->sharp));
+    dv__half_band_design(resampler->sharp->half_band);
+    return DV_OK;
 }
 
 dv_status dv_resampler_begin(dv_resampler *resampler, int64_t from)
@@ -159,6 +175,8 @@ dv_status dv_resampler_begin(dv_resampler *resampler, int64_t from)
         return DV_FAIL(DV_EARG, "resampling from %lld Hz, must be %d to %d", (long long)from,
                        DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     resampler->sounds++;
+    if (from != to)
+        DV_TRY(need_sharp(resampler));
     if (from != to && from != 2 * to && to != 2 * from) {
         DV_TRY(find_filter(resampler, from));
         DV_TRY(reserve_lines(resampler));
@@ -233,29 +251,31 @@ static int64_t filter_coarse(dv_resampler *resampler, const float *samples, int6
 static int64_t halve(dv_resampler *resampler, const float *samples, int64_t count, int64_t most,
                      float *out)
 {
-    append(resampler->sharp, &resampler->sharp_count, samples, count);
+    append(resampler->sharp->line, &resampler->sharp_count, samples, count);
     if (resampler->sharp_count < 4 * REACH)
         return 0;
     int64_t ready = (resampler->sharp_count - 4 * REACH) / 2 + 1;
     ready = ready < most ? ready : most;
-    dv__take_every(2, resampler->sharp + 1, 2 * REACH + ready, resampler->odd);
-    dv__half_band_sums(resampler->half_band, resampler->odd + REACH, ready, resampler->sums);
-    dv__half_band_means(resampler->sharp + 2 * REACH, resampler->sums, ready, out);
-    drop(resampler->sharp, &resampler->sharp_count, 2 * ready);
+    dv__take_every(2, resampler->sharp->line + 1, 2 * REACH + ready, resampler->sharp->odd);
+    dv__half_band_sums(resampler->sharp->half_band, resampler->sharp->odd + REACH, ready,
+                       resampler->sharp->sums);
+    dv__half_band_means(resampler->sharp->line + 2 * REACH, resampler->sharp->sums, ready, out);
+    drop(resampler->sharp->line, &resampler->sharp_count, 2 * ready);
     return ready;
 }
 
 static int64_t doubled(dv_resampler *resampler, const float *samples, int64_t count, int64_t most,
                        float *out)
 {
-    append(resampler->sharp, &resampler->sharp_count, samples, count);
+    append(resampler->sharp->line, &resampler->sharp_count, samples, count);
     int64_t ready = resampler->sharp_count - 2 * REACH + 1;
     if (ready <= 0)
         return 0;
     ready = ready < most / 2 ? ready : most / 2;
-    dv__half_band_sums(resampler->half_band, resampler->sharp + REACH, ready, resampler->sums);
-    dv__interleave(resampler->sharp + REACH - 1, resampler->sums, ready, out);
-    drop(resampler->sharp, &resampler->sharp_count, ready);
+    dv__half_band_sums(resampler->sharp->half_band, resampler->sharp->line + REACH, ready,
+                       resampler->sharp->sums);
+    dv__interleave(resampler->sharp->line + REACH - 1, resampler->sharp->sums, ready, out);
+    drop(resampler->sharp->line, &resampler->sharp_count, ready);
     return 2 * ready;
 }
 
@@ -272,13 +292,13 @@ static int64_t resample_block(dv_resampler *resampler, const float *samples, int
     if (resampler->from > resampler->to) {
         if (resampler->filter == NULL)
             return halve(resampler, samples, count, most, out);
-        count = filter_coarse(resampler, samples, count, INT64_MAX, resampler->between);
-        return halve(resampler, resampler->between, count, most, out);
+        count = filter_coarse(resampler, samples, count, INT64_MAX, resampler->sharp->between);
+        return halve(resampler, resampler->sharp->between, count, most, out);
     }
     if (resampler->filter == NULL)
         return doubled(resampler, samples, count, most, out);
-    count = doubled(resampler, samples, count, INT64_MAX, resampler->between);
-    return filter_coarse(resampler, resampler->between, count, most, out);
+    count = doubled(resampler, samples, count, INT64_MAX, resampler->sharp->between);
+    return filter_coarse(resampler, resampler->sharp->between, count, most, out);
 }
 
 int64_t dv_resampled_length(int64_t from, int64_t to, int64_t count)
