@@ -164,6 +164,7 @@ static dv_status need_sharp(dv_resampler *resampler)
     return DV_OK;
 }
 
+/* What the rates need beyond what there is, is made here, and nowhere else. */
 dv_status dv_resampler_begin(dv_resampler *resampler, int64_t from)
 {
     const int64_t to = resampler->to;
