@@ -41,6 +41,7 @@ static dv_model_figures make(const char *name, double p50_us, int64_t bytes, int
                               .throughput = 1000,
                               .batch = 8,
                               .first_answer = 0.01,
+                              .answer = {3e-6 * p50_us, 4e-6 * p50_us},
                               .peak_memory = 20000000,
                               .done = true};
     snprintf(model.name, sizeof model.name, "%s", name);
@@ -331,14 +332,18 @@ static void test_table(void **state)
     dv_model_figures models[MODELS];
     make_all(models);
     char *text = table(models);
-    assert_non_null(strstr(text, "     50.0     100.0      1000     8     20.0     10.0   97.00 "));
+    assert_non_null(strstr(
+        text,
+        "     50.0     100.0     150.0     200.0      1000     8     20.0     10.0   97.00 "));
     assert_null(strchr(text, '!'));
     assert_null(strstr(text, note));
     free(text);
     models[SMALL].busy = true;
     strcpy(models[LARGE].accuracy.protocol, "official/test 0123abcd");
     text = table(models);
-    assert_non_null(strstr(text, "    50.0!    100.0!     1000!     8     20.0    10.0!   97.00 "));
+    assert_non_null(strstr(
+        text,
+        "    50.0!    100.0!    150.0!    200.0!     1000!     8     20.0    10.0!   97.00 "));
     assert_non_null(strstr(text, "!        the machine was busy with other work"));
     assert_non_null(strstr(text, note));
     free(text);
