@@ -26,11 +26,11 @@ def read_json(path):
 
 
 def as_text(value):
-    """JSON as it is committed: a list of numbers or names is one line."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    """JSON as it is committed, small: one value or list of numbers or names in a line, no spaces."""
+    text = json.dumps(value, indent=0, separators=(",", ":"), ensure_ascii=False)
     plain = r'-?[\d.]+(?:[eE][+-]?\d+)?|null|"[\w.-]*"'
     one_line = re.sub(rf"\[\s*((?:{plain})(?:,\s*(?:{plain}))*)\s*\]",
-                      lambda m: "[" + re.sub(r",\s*", ", ", m.group(1)) + "]", text)
+                      lambda m: "[" + re.sub(r",\s*", ",", m.group(1)) + "]", text)
     return one_line + "\n"
 
 
