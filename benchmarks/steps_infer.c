@@ -38,16 +38,17 @@ dv_status steps_infer_batch(steps *s, const float *features, float *logits)
     return dv_network_run(&s->network, features, logits);
 }
 
+static dv_status forward(void *of_steps)
+{
+    steps *s = of_steps;
+    dv_pass pass = {.training = false};
+    return dv_plan_forward(s->network.plan, &pass);
+}
+
 static dv_status record(steps *s)
 {
-    const dv_backend *backend = s->context->backend;
-    dv_pass pass = {.training = false};
-    DV_TRY(backend->capture(s->context));
-    dv_status status = dv_plan_forward(s->network.plan, &pass);
-    dv_status ended = backend->end_capture(s->context, &s->recording);
-    DV_TRY(status);
-    DV_TRY(ended);
-    s->counters.nodes = backend->captured_nodes(s->recording);
+    DV_TRY(dv_context_record(s->context, forward, s, &s->recording));
+    s->counters.nodes = s->context->backend->captured_nodes(s->recording);
     return DV_OK;
 }
 
@@ -56,7 +57,6 @@ static dv_status record(steps *s)
 static dv_status enqueue_pass(steps *s)
 {
     const dv_backend *backend = s->context->backend;
-    dv_pass pass = {.training = false};
     if (s->chosen.record && backend->capture != NULL && s->counters.eager > 0) {
         if (s->recording == NULL)
             DV_TRY(record(s));
@@ -64,7 +64,7 @@ static dv_status enqueue_pass(steps *s)
         return backend->replay(s->context, s->recording);
     }
     s->counters.eager++;
-    return dv_plan_forward(s->network.plan, &pass);
+    return forward(s);
 }
 
 /* Enqueues as many passes as are measured at once, and waits. */

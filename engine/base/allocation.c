@@ -28,6 +28,19 @@ dv_status dv_strdup(const char *text, char **out)
     return DV_OK;
 }
 
+dv_status dv_reserve(size_t count, size_t size, size_t *capacity, void *array)
+{
+    void *old;
+    if (count <= *capacity)
+        return DV_OK;
+    memcpy(&old, array, sizeof old);
+    free(old);
+    *capacity = 0;
+    DV_TRY(dv_calloc(count, size, array)); /* NULL on failure */
+    *capacity = count;
+    return DV_OK;
+}
+
 dv_status dv_grow(size_t count, size_t size, size_t *capacity, void *array)
 {
     if (count < *capacity)

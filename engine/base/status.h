@@ -59,6 +59,10 @@ dv_status dv_calloc(size_t count, size_t size, void *out /* T ** */);
 /* Makes room for one more element behind `count` in an owned array that doubles. */
 dv_status dv_grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
 
+/* Makes room for `count` elements in an owned array; what was in it is lost where it is replaced.
+ */
+dv_status dv_reserve(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
+
 /* Copies a string; *out is NULL on failure. */
 dv_status dv_strdup(const char *text, char **out);
 

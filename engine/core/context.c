@@ -72,6 +72,26 @@ dv_status dv_context_set_tf32(dv_context *context, bool on)
     return DV_OK;
 }
 
+/* Where `enqueue` fails, so does the end of the recording, for no reason of its own. */
+dv_status dv_context_record(dv_context *context, dv_status (*enqueue)(void *user), void *user,
+                            void **out)
+{
+    const dv_backend *backend = context->backend;
+    char reason[512] = "";
+    *out = NULL;
+    DV_TRY(backend->capture(context));
+    dv_status status = enqueue(user);
+    if (status != DV_OK)
+        snprintf(reason, sizeof reason, "%s", dv_error_message());
+    dv_status ended = backend->end_capture(context, out);
+    if (status == DV_OK)
+        return ended;
+    if (*out != NULL)
+        backend->release_captured(context, *out);
+    *out = NULL;
+    return dv_fail(status, "%s", reason);
+}
+
 void dv_context_close(dv_context *context)
 {
     if (context == NULL)

@@ -77,6 +77,14 @@ static inline dv_context dv_context_view(const dv_context *context)
     return *context;
 }
 
+/*
+ * Records what `enqueue` enqueues, on a backend that records; nothing of it is done. *out is what
+ * dv_backend.replay does, and the caller's to release. On failure it is NULL: what cannot be
+ * recorded can still be run.
+ */
+dv_status dv_context_record(dv_context *context, dv_status (*enqueue)(void *user), void *user,
+                            void **out);
+
 void dv_context_close(dv_context *context);
 
 #endif

@@ -2,7 +2,6 @@
 #include "engine/base/half.h"
 #include "engine/layers/network_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,32 +83,14 @@ dv_status dv_network_features(dv_network *network, float **out)
 /* ---- On a device ---- */
 
 /* All of a pass, which can be recorded. */
-static dv_status enqueue(dv_network *network)
+static dv_status enqueue(void *of_network)
 {
+    dv_network *network = of_network;
     dv_pass pass = {.training = false};
     const dv_network_host *host = network->host;
     DV_TRY(dv_plan_send(network->plan, network->input, host->sent));
     DV_TRY(dv_plan_forward(network->plan, &pass));
     return dv_plan_fetch(network->plan, network->logits, host->got);
-}
-
-/* Nothing of what is enqueued here is done, so a pass that cannot be recorded can still be run. */
-static dv_status record(dv_network *network)
-{
-    const dv_backend *backend = backend_of(network);
-    dv_context *context = network->context;
-    char reason[512] = "";
-    DV_TRY(backend->capture(context));
-    dv_status status = enqueue(network);
-    if (status != DV_OK)
-        snprintf(reason, sizeof reason, "%s", dv_error_message());
-    dv_status ended = backend->end_capture(context, &network->host->recording);
-    if (status == DV_OK)
-        return ended;
-    if (network->host->recording != NULL)
-        backend->release_captured(context, network->host->recording);
-    network->host->recording = NULL;
-    return dv_fail(status, "%s", reason);
 }
 
 /* The first pass is run call by call, and the second one is recorded. */
@@ -118,7 +99,8 @@ static bool is_recorded(dv_network *network)
     dv_network_host *host = network->host;
     if (backend_of(network)->capture == NULL || host->unrecordable || !host->ran)
         return false;
-    if (host->recording != NULL || record(network) == DV_OK)
+    if (host->recording != NULL ||
+        dv_context_record(network->context, enqueue, network, &host->recording) == DV_OK)
         return true;
     host->unrecordable = true;
     dv_log_write(&network->context->log, DV_LOG_WARNING,

@@ -249,8 +249,9 @@ static dv_status update(dv_trainer *trainer)
 }
 
 /* All of a step that can be recorded. */
-static dv_status enqueue_step(dv_trainer *trainer)
+static dv_status enqueue_step(void *of_trainer)
 {
+    dv_trainer *trainer = of_trainer;
     const dv_network *train = &trainer->train;
     dv_pass pass = {.training = true,
                     .seed = (uint64_t)trainer->config.seed,
@@ -277,34 +278,14 @@ static bool can_record(const dv_trainer *trainer)
            !config->time_layers && config->record && !trainer->unrecordable;
 }
 
-/* Nothing of what is enqueued here is done, so a step that cannot be recorded can still be run. */
-static dv_status record(dv_trainer *trainer)
-{
-    const dv_backend *backend = trainer->context->backend;
-    void *recording = NULL;
-    char reason[512] = "";
-    DV_TRY(backend->capture(trainer->context));
-    dv_status status = enqueue_step(trainer);
-    if (status !=
-        DV_OK) /* before the end of the recording fails as well, for no reason of its own */
-        snprintf(reason, sizeof reason, "%s", dv_error_message());
-    dv_status ended = backend->end_capture(trainer->context, &recording);
-    if (status != DV_OK) {
-        if (recording != NULL)
-            backend->release_captured(trainer->context, recording);
-        return dv_fail(status, "%s", reason);
-    }
-    trainer->recording = recording;
-    return ended;
-}
-
 /* Libraries load what they need in the first step, which a recording would forbid: the second one
    is recorded. */
 static bool is_recorded(dv_trainer *trainer)
 {
     if (!can_record(trainer) || trainer->counters.eager == 0)
         return false;
-    if (trainer->recording != NULL || record(trainer) == DV_OK)
+    if (trainer->recording != NULL ||
+        dv_context_record(trainer->context, enqueue_step, trainer, &trainer->recording) == DV_OK)
         return true;
     trainer->unrecordable = true;
     dv_log_write(&trainer->context->log, DV_LOG_WARNING,

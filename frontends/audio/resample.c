@@ -25,7 +25,8 @@ typedef struct kept_filter {
 /* Samples, the first of which is the first that the next sum is over. */
 typedef struct line {
     float *samples; /* (capacity), owned */
-    int64_t count, capacity;
+    size_t capacity;
+    int64_t count;
 } line;
 
 struct dv_resampler {
@@ -82,11 +83,11 @@ int64_t dv_resampler_rate(const dv_resampler *resampler)
 
 size_t dv_resampler_size(const dv_resampler *resampler)
 {
-    int64_t floats = resampler->coarse.capacity + resampler->parts.capacity;
+    size_t floats = resampler->coarse.capacity + resampler->parts.capacity;
     for (int i = 0; i < KEPT; i++)
-        floats += dv__polyphase_size(&resampler->kept[i].filter);
+        floats += (size_t)dv__polyphase_size(&resampler->kept[i].filter);
     size_t sharp = resampler->sharp != NULL ? sizeof *resampler->sharp : 0;
-    return sizeof *resampler + sharp + (size_t)floats * sizeof(float);
+    return sizeof *resampler + sharp + floats * sizeof(float);
 }
 
 /* ---- Beginning ---- */
@@ -116,15 +117,9 @@ static dv_status find_filter(dv_resampler *resampler, int64_t from)
     return DV_OK;
 }
 
-static dv_status reserve(line *l, int64_t capacity)
+static dv_status reserve(line *l, int64_t count)
 {
-    if (capacity <= l->capacity)
-        return DV_OK;
-    free(l->samples);
-    l->capacity = 0;
-    DV_TRY(dv_calloc((size_t)capacity, sizeof *l->samples, &l->samples));
-    l->capacity = capacity;
-    return DV_OK;
+    return dv_reserve((size_t)count, sizeof *l->samples, &l->capacity, &l->samples);
 }
 
 /* The distance of the parts of a line. */

@@ -1,6 +1,7 @@
 /* Makes sessions, and runs a batch of clips through one. */
 #include "frontends/model/session_internal.h"
 #include "engine/device/threads.h"
+#include "engine/train/metrics.h"
 
 #include <math.h>
 #include <omp.h>
@@ -124,13 +125,7 @@ int dv_session_capacity_for(const dv_model *model, int64_t clips)
 
 dv_status dv__lane_reserve(dv__lane *lane, size_t count)
 {
-    if (count <= lane->room)
-        return DV_OK;
-    free(lane->samples);
-    lane->room = 0;
-    DV_TRY(dv_calloc(count, sizeof *lane->samples, &lane->samples));
-    lane->room = count;
-    return DV_OK;
+    return dv_reserve(count, sizeof *lane->samples, &lane->room, &lane->samples);
 }
 
 void dv__lane_features(const dv_session *session, dv__lane *lane, const float *samples,
@@ -150,6 +145,16 @@ void dv__lane_prepare(const dv_session *session, dv__lane *lane, float *samples,
     dv_frontend_seen(frontend, count, center, 0, &from, &to);
     *seen = (dv_seen){(double)count / rate, (double)from / rate, (double)to / rate};
     dv__lane_features(session, lane, samples, count, center, features);
+}
+
+dv_status dv__lane_prepare_copy(const dv_session *session, dv__lane *lane, const float *samples,
+                                int64_t count, float *features)
+{
+    dv_seen ignored;
+    DV_TRY(dv__lane_reserve(lane, (size_t)count));
+    memcpy(lane->samples, samples, (size_t)count * sizeof *samples);
+    dv__lane_prepare(session, lane, lane->samples, count, features, &ignored);
+    return DV_OK;
 }
 
 /* ---- A batch ---- */
@@ -225,6 +230,14 @@ dv_status dv__session_pass(dv_session *session, int64_t from, int64_t count, dv_
     for (int64_t i = 0; i < count; i++)
         check_finite(&session->slots[i], session->logits + i * classes, classes);
     return DV_OK;
+}
+
+void dv__session_probabilities(dv_session *session, const float *logits, float *probabilities)
+{
+    int64_t classes = dv_model_classes(session->model);
+    dv_softmax(logits, classes, session->exact);
+    for (int64_t k = 0; k < classes; k++)
+        probabilities[k] = (float)session->exact[k];
 }
 
 /* ---- Prepared clips ---- */

@@ -1,5 +1,4 @@
 /* Answers files. */
-#include "engine/train/metrics.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/session_internal.h"
 
@@ -105,12 +104,8 @@ static dv_status fill_window(void *user, dv_session *session, dv__lane *lane, in
                              float *features)
 {
     const window_list *list = user;
-    dv_seen ignored;
-    DV_TRY(dv__lane_reserve(lane, (size_t)list->length));
-    memcpy(lane->samples, list->audio->samples + window_start(list, i),
-           (size_t)list->length * sizeof *lane->samples);
-    dv__lane_prepare(session, lane, lane->samples, list->length, features, &ignored);
-    return DV_OK;
+    return dv__lane_prepare_copy(session, lane, list->audio->samples + window_start(list, i),
+                                 list->length, features);
 }
 
 /* Answers the windows, as many at a time as the session holds, and says where each lies. */
@@ -231,14 +226,6 @@ dv_status dv_session_answer_files(dv_session *session, const char *const *paths,
 
 /* ---- The public form ---- */
 
-static void to_probabilities(dv_session *session, float *row)
-{
-    int64_t classes = dv_model_classes(session->model);
-    dv_softmax(row, classes, session->exact);
-    for (int64_t k = 0; k < classes; k++)
-        row[k] = (float)session->exact[k];
-}
-
 /* The logits in `probabilities` become probabilities; the first failure's status and message. */
 static dv_status finish_answers(dv_session *session, const dv_answer *answers, size_t count,
                                 dv_seen *seen, dv_status *statuses)
@@ -247,7 +234,7 @@ static dv_status finish_answers(dv_session *session, const dv_answer *answers, s
     for (size_t i = 0; i < count; i++) {
         const dv_answer *answer = &answers[i];
         if (answer->status == DV_OK)
-            to_probabilities(session, answer->logits);
+            dv__session_probabilities(session, answer->logits, answer->logits);
         else
             memset(answer->logits, 0,
                    dv_model_label_count(session->model) * sizeof *answer->logits);

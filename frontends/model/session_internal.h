@@ -55,6 +55,13 @@ void dv__lane_features(const dv_session *session, dv__lane *lane, const float *s
 void dv__lane_prepare(const dv_session *session, dv__lane *lane, float *samples, int64_t count,
                       float *features, dv_seen *seen);
 
+/* The same of samples (count) that stay as they are, through lane->samples. */
+dv_status dv__lane_prepare_copy(const dv_session *session, dv__lane *lane, const float *samples,
+                                int64_t count, float *features);
+
+/* logits (classes) -> probabilities (classes), which may be the same memory. */
+void dv__session_probabilities(dv_session *session, const float *logits, float *probabilities);
+
 /* Room for a sound in lane->samples. */
 dv_status dv__lane_reserve(dv__lane *lane, size_t count);
 

@@ -1,5 +1,4 @@
 /* Answers samples: the part of a session that include/decavox.h shows. */
-#include "engine/train/metrics.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/session_internal.h"
 
@@ -51,17 +50,6 @@ void dv__floats_of(const int16_t *from, size_t count, float *to)
         to[i] = (float)from[i] / 32768.0F;
 }
 
-static dv_status reserve_raw(dv__lane *lane, size_t count)
-{
-    if (count <= lane->raw_room)
-        return DV_OK;
-    free(lane->raw);
-    lane->raw_room = 0;
-    DV_TRY(dv_calloc(count, sizeof *lane->raw, &lane->raw));
-    lane->raw_room = count;
-    return DV_OK;
-}
-
 /* A sound at another rate -> lane->samples (*count). */
 static dv_status resample(dv__lane *lane, const dv_sound *sound, int64_t rate, int64_t *count)
 {
@@ -72,7 +60,7 @@ static dv_status resample(dv__lane *lane, const dv_sound *sound, int64_t rate, i
                        sound->count, (long long)sound->sample_rate, (long long)rate);
     DV_TRY(dv__lane_reserve(lane, (size_t)*count));
     if (from == NULL) {
-        DV_TRY(reserve_raw(lane, sound->count));
+        DV_TRY(dv_reserve(sound->count, sizeof *lane->raw, &lane->raw_room, &lane->raw));
         dv__floats_of(sound->samples16, sound->count, lane->raw);
         from = lane->raw;
     }
@@ -130,18 +118,18 @@ dv_status dv__session_fail_all(const dv_session *session, dv_status status, size
 }
 
 /* The logits of the batch become probabilities, from the clip `from` on. */
-static void give(const dv_session *session, int64_t from, int64_t count, float *probabilities,
+static void give(dv_session *session, int64_t from, int64_t count, float *probabilities,
                  dv_seen *seen, dv_status *statuses)
 {
     size_t classes = dv_model_label_count(session->model);
     for (int64_t i = 0; i < count; i++) {
-        float *row = session->logits + (size_t)i * classes;
+        const float *row = session->logits + (size_t)i * classes;
         float *to = probabilities + (size_t)(from + i) * classes;
         dv_status status = session->slots[i].status;
         if (status == DV_OK)
-            dv_softmax(row, (int64_t)classes, session->exact);
-        for (size_t k = 0; k < classes; k++)
-            to[k] = status == DV_OK ? (float)session->exact[k] : 0;
+            dv__session_probabilities(session, row, to);
+        else
+            memset(to, 0, classes * sizeof *to);
         if (status != DV_OK && seen != NULL)
             seen[from + i] = (dv_seen){0};
         if (statuses != NULL)
@@ -203,12 +191,8 @@ static dv_status fill_stretch(void *user, dv_session *session, dv__lane *lane, i
                               float *features)
 {
     const stretch *part = user;
-    dv_seen ignored;
     (void)i;
-    DV_TRY(dv__lane_reserve(lane, (size_t)part->count));
-    memcpy(lane->samples, part->samples, (size_t)part->count * sizeof *lane->samples);
-    dv__lane_prepare(session, lane, lane->samples, part->count, features, &ignored);
-    return DV_OK;
+    return dv__lane_prepare_copy(session, lane, part->samples, part->count, features);
 }
 
 dv_status dv__session_stretch(dv_session *session, const float *samples, int64_t count,

@@ -176,21 +176,10 @@ dv_status dv_stream_accept(dv_stream *stream, const float *samples, size_t count
     return DV_OK;
 }
 
-static dv_status reserve_piece(dv_stream *stream, size_t count)
-{
-    if (count <= stream->piece_room)
-        return DV_OK;
-    free(stream->piece);
-    stream->piece_room = 0;
-    DV_TRY(dv_calloc(count, sizeof *stream->piece, &stream->piece));
-    stream->piece_room = count;
-    return DV_OK;
-}
-
 dv_status dv_stream_accept_int16(dv_stream *stream, const int16_t *samples, size_t count)
 {
     DV_TRY(check_piece(stream, count));
-    DV_TRY(reserve_piece(stream, count));
+    DV_TRY(dv_reserve(count, sizeof *stream->piece, &stream->piece_room, &stream->piece));
     dv__floats_of(samples, count, stream->piece);
     return dv_stream_accept(stream, stream->piece, count);
 }

@@ -1,8 +1,8 @@
 /* Sessions: the same answers from all of one model, and nothing allocated by an answer. */
 #include "frontends/model/session.h"
-#include "engine/base/rng.h"
 #include "tests/support/counted_allocation.h"
 #include "tests/support/must.h"
+#include "tests/support/noises.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -42,13 +42,9 @@ static int open_model(void **state)
 {
     static const int64_t rates[] = {8000, 16000, 44100};
     noises *s = allocated(1, sizeof *s);
-    dv_rng rng = {.seed = 3, .use = DV_RNG_TEST};
     must(dv_model_open("checkpoints/lightweight.safetensors", NULL, &s->model));
     size_t count = (size_t)dv_frontend_samples(dv_model_frontend(s->model));
-    s->samples = allocated(CLIPS * count, sizeof *s->samples);
-    for (size_t i = 0; i < CLIPS * count; i++)
-        s->samples[i] =
-            0.1F * (float)dv_rng_normal(&rng, (uint32_t)i) * ((float)(i % count) / (float)count);
+    s->samples = swelling_noises(CLIPS, count, 3);
     for (size_t i = 0; i < CLIPS; i++)
         s->sounds[i] = (dv_sound){.samples = s->samples + i * count,
                                   .count = count - 17 * i,

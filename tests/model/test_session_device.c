@@ -5,10 +5,10 @@
  *
  *     test_session_device DEVICE     cudasim or cuda
  */
-#include "engine/base/rng.h"
 #include "frontends/model/session_internal.h"
 #include "tests/support/device.h"
 #include "tests/support/must.h"
+#include "tests/support/noises.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,11 +37,7 @@ static int make_noises(void **state)
 {
     enum { COUNT = 7000 };
     noises *s = allocated(1, sizeof *s);
-    dv_rng rng = {.seed = 3, .use = DV_RNG_TEST};
-    s->samples = allocated((size_t)CLIPS * COUNT, sizeof *s->samples);
-    for (size_t i = 0; i < (size_t)CLIPS * COUNT; i++)
-        s->samples[i] =
-            0.1F * (float)dv_rng_normal(&rng, (uint32_t)i) * ((float)(i % COUNT) / (float)COUNT);
+    s->samples = swelling_noises(CLIPS, COUNT, 3);
     for (size_t i = 0; i < CLIPS; i++)
         s->sounds[i] = (dv_sound){
             .samples = s->samples + i * COUNT, .count = COUNT - 31 * i, .sample_rate = 8000};

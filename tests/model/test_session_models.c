@@ -9,6 +9,7 @@
 #include "frontends/model/model_file.h"
 #include "frontends/model/session.h"
 #include "tests/support/must.h"
+#include "tests/support/noises.h"
 #include "tests/support/scratch.h"
 
 #include <glob.h>
@@ -44,15 +45,11 @@ static dv_tree *parse(const char *text)
 static int open_rig(void **state)
 {
     rig *r = allocated(1, sizeof *r);
-    dv_rng rng = {.seed = 9, .use = DV_RNG_TEST};
     void *folder;
     scratch_setup(&folder);
     r->folder = folder;
     r->labels = parse("[a, b, c, d, e, f, g, h, i, j]");
-    r->samples = allocated((size_t)CLIPS * COUNT, sizeof *r->samples);
-    for (size_t i = 0; i < (size_t)CLIPS * COUNT; i++)
-        r->samples[i] =
-            0.1F * (float)dv_rng_normal(&rng, (uint32_t)i) * ((float)(i % COUNT) / (float)COUNT);
+    r->samples = swelling_noises(CLIPS, COUNT, 9);
     for (size_t i = 0; i < CLIPS; i++)
         r->sounds[i] = (dv_sound){
             .samples = r->samples + i * COUNT, .count = COUNT - 13 * i, .sample_rate = 8000};
