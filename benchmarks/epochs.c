@@ -21,7 +21,7 @@ typedef struct epochs {
     double seconds, begun, ends; /* wanted; by the clock */
     double *times;               /* (MOST_EPOCHS) */
     int64_t count;
-    volatile sig_atomic_t stop;
+    bool stop;
 } epochs;
 
 /* ---- Data ---- */
@@ -82,6 +82,12 @@ static dv_status after_epoch(void *user, const dv_trainer *trainer, const dv_epo
     return DV_OK;
 }
 
+static dv_train_next what_next(void *user)
+{
+    const epochs *e = user;
+    return e->stop ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
+}
+
 static dv_status make_trainer(epochs *e)
 {
     bench *b = e->bench;
@@ -103,7 +109,7 @@ static dv_status measure_epochs(epochs *e, epochs_result *out)
 {
     DV_TRY(make_trainer(e));
     DV_TRY(dv_calloc(MOST_EPOCHS, sizeof *e->times, &e->times));
-    dv_train_events events = {.user = e, .epoch = after_epoch, .stop = &e->stop};
+    dv_train_events events = {.user = e, .epoch = after_epoch, .next = what_next};
     e->begun = dv_clock();
     e->ends = e->begun + e->seconds;
     dv_status status = dv_trainer_run(e->trainer, &events);

@@ -6,7 +6,7 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/program.h"
 #include "engine/backends/open.h"
-#include "engine/base/descriptors.h"
+#include "runner/cli/descriptors.h"
 #include "engine/base/proc.h"
 #include "runner/cli/help.h"
 #include "runner/cli/options.h"

@@ -388,9 +388,15 @@ static void after_step(void *user, const dv_trainer *trainer)
     steps_counted(s, (state->loss_sum - before) / (double)samples);
 }
 
+static dv_train_next what_next(void *user)
+{
+    const steps *s = user;
+    return s->stop ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
+}
+
 static dv_status train(steps *s)
 {
-    dv_train_events events = {.user = s, .step = after_step, .stop = &s->stop};
+    dv_train_events events = {.user = s, .step = after_step, .next = what_next};
     dv_status status = dv_trainer_run(s->trainer, &events);
     return status == DV_EINTERRUPTED ? DV_OK : status;
 }
@@ -400,7 +406,7 @@ dv_status steps_run(steps *s, steps_next next, void *user)
     s->next = next;
     s->user = user;
     ask(s);
-    if (s->stop == 0)
+    if (!s->stop)
         DV_TRY(s->chosen.inference ? steps_infer(s) : train(s));
     return s->failure != DV_OK ? DV_FAIL(s->failure, "%s", s->problem) : DV_OK;
 }

@@ -24,7 +24,7 @@ struct steps {
     /* Training. */
     dv_source source;
     dv_trainer *trainer;
-    volatile sig_atomic_t stop;
+    bool stop;
     double loss_before; /* the trainer's sum before this step */
     /* Inference. */
     dv_network network;

@@ -1,10 +1,13 @@
 # The shared library, and what `cmake --install` puts where.
 
-# The engine and the front-ends whole; only what is marked DV_API can be seen from outside.
-list(TRANSFORM DV_LIBRARY_ROOMS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+# All rooms but the command line, whole; only what is marked DV_API can be seen from outside.
+get_property(rooms GLOBAL PROPERTY DV_ROOMS)
+list(REMOVE_ITEM rooms dv_cli)
+list(GET rooms -1 last_room)
+list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
 add_library(dv_shared SHARED ${objects})
 add_library(decavox::decavox ALIAS dv_shared)
-target_link_libraries(dv_shared PRIVATE dv_model)
+target_link_libraries(dv_shared PRIVATE ${last_room})
 set_target_properties(dv_shared PROPERTIES
     OUTPUT_NAME decavox
     EXPORT_NAME decavox

@@ -329,6 +329,160 @@ DV_API DV_MUST_CHECK dv_status dv_stream_poll(dv_stream *stream, dv_stream_windo
 /* Begins a new sound with the same options. What has not been polled is lost. */
 DV_API void dv_stream_reset(dv_stream *stream);
 
+/* ---- Configurations ---- */
+
+/* What is trained, on which data and how: a configuration file with settings laid over it. Threads
+   may train of one configuration at the same time, as long as none changes it. */
+typedef struct dv_config dv_config;
+
+/*
+ * Opens the configuration in the file `path`. A path that begins with "configs/" and that no file
+ * has is that of a configuration that comes with decavox, "configs/mini.yaml" for example. On
+ * failure *out is NULL. The status is DV_EIO if a file cannot be read, and DV_ECONFIG if one is
+ * wrong; the message names the file and the line.
+ */
+DV_API DV_MUST_CHECK dv_status dv_config_open(const char *path, dv_config **out);
+
+/* Frees a configuration. `config` may be NULL. */
+DV_API void dv_config_free(dv_config *config);
+
+/*
+ * Lays settings (count) over the configuration, all of them or none. Each is a text "KEY=VALUE",
+ * "train.epochs=30" for example, as `decavox train --set` takes it: a list or a map is written as
+ * YAML has it in one line. Later settings replace earlier ones. The status is DV_EARG if a text is
+ * no setting, and DV_ECONFIG if there is no such key, or if the value is not one that it takes.
+ */
+DV_API DV_MUST_CHECK dv_status dv_config_set(dv_config *config, const char *const *settings,
+                                             size_t count);
+
+/* The resolved configuration with every key, YAML. It lives until the configuration is changed or
+   freed. */
+DV_API const char *dv_config_text(const dv_config *config);
+
+/* ---- Training ---- */
+
+/* What a training does next, as its caller says it. */
+typedef enum dv_train_next {
+    DV_TRAIN_CONTINUE,
+    DV_TRAIN_PAUSE, /* It saves and ends with DV_EINTERRUPTED; it can be resumed from there. */
+    DV_TRAIN_FINISH /* The epoch at hand is its last one. */
+} dv_train_next;
+
+/* How far a training is. What is not known is NaN. */
+typedef struct dv_train_progress {
+    int64_t epoch, epochs; /* the epoch at hand, from 1, and how many there will be at most */
+    int64_t step, steps;   /* batches of this epoch that are done, and that it has */
+    int epoch_ended;       /* 1: what follows is of the whole epoch; 0: loss alone, so far */
+    double loss, accuracy; /* mean over the training clips; the accuracy is a share, 0 to 1 */
+    double validation_loss, validation_accuracy;
+    double learning_rate; /* of the last update */
+    double seconds;       /* that the epoch took */
+    int improved;         /* 1: the validation is the best so far */
+} dv_train_progress;
+
+/* A function that is told how far a training is, and says what comes next. The thread that trains
+   calls it. */
+typedef dv_train_next (*dv_train_fn)(void *user, const dv_train_progress *progress);
+
+typedef struct dv_train_options {
+    size_t size;
+    const char *folder; /* of the run. It is made, and gets what `decavox train` leaves:
+                           model.safetensors, last.safetensors, config.yaml, metrics.csv,
+                           report.json, report.html, confusion.csv, log.txt and a file of events
+                           for TensorBoard. */
+    int resume;         /* 1: goes on with the run in the folder, where it was interrupted */
+    const char *device; /* as dv_model_options has it; NULL is "auto" */
+    int threads;        /* of the host; 0 is as many as there are physical cores */
+    dv_log_fn log;      /* gets each line that goes into log.txt; NULL drops them */
+    void *log_user;
+    dv_train_fn progress; /* is called after each step, on a GPU after every train.report_steps
+                             steps, and after each epoch; NULL: the training goes on to its end */
+    void *user;           /* what `progress` gets as `user` */
+} dv_train_options;
+
+static inline dv_train_options dv_train_options_default(void)
+{
+    dv_train_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    return options;
+}
+
+/* What a training has come to. */
+typedef struct dv_train_result {
+    int64_t epochs;                  /* that are done */
+    int64_t best_epoch;              /* by the validation, from 1; 0: there was none */
+    double best_accuracy, best_loss; /* of the validation clips after that epoch */
+    /* Of the model that was left, by the clips of the test part, or of the validation part where
+       there is no test part. */
+    int is_test;            /* 1: they are those of the test part */
+    int64_t correct, count; /* right answers, of so many; 0 of 0 where there are neither */
+    double loss;            /* mean cross-entropy */
+} dv_train_result;
+
+/*
+ * Trains. The training is the one of `decavox train` with the same configuration, to the byte.
+ * Trainings in different folders may run at the same time, each in a thread of its own. `config`
+ * may be NULL if options->resume is 1: a run that goes on has its configuration in its folder.
+ * Given, it may differ in where the data lie and in train.epochs alone.
+ *
+ * *out may be NULL. The status is DV_EINTERRUPTED if `progress` has paused the training; the state
+ * is saved, and *out says how far it came. It is DV_EARG if the folder holds another run or is in
+ * use; DV_ECONFIG, DV_EIO or DV_EFORMAT if configuration or data are not in order; DV_ENUMERIC if
+ * the training has diverged; DV_EDEVICE or DV_ENOMEM if the machine does not allow it.
+ */
+DV_API DV_MUST_CHECK dv_status dv_train(const dv_config *config, const dv_train_options *options,
+                                        dv_train_result *out);
+
+/* ---- Evaluation ---- */
+
+/* A checkpoint measured on the clips of a data set. */
+typedef struct dv_evaluation dv_evaluation;
+
+typedef struct dv_evaluation_options {
+    size_t size;
+    const char *data;    /* folder or manifest; NULL is what the model was trained on */
+    const char *split;   /* "official", "speaker", ...; NULL is as the model was trained */
+    const char *part;    /* "train", "validation", "test" or "all"; NULL is "test" */
+    const char *exclude; /* CSV file that names files to be left out; NULL is as it was trained */
+    int threads;         /* of the host; 0 is as many as there are physical cores */
+} dv_evaluation_options;
+
+static inline dv_evaluation_options dv_evaluation_options_default(void)
+{
+    dv_evaluation_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    return options;
+}
+
+/*
+ * Evaluates a model, as `decavox eval` does. The log of the model is told what is found in the
+ * data. `options` may be NULL. On failure *out is NULL. The status is DV_EIO or DV_EFORMAT if the
+ * data cannot be read, have no clip in the part, or have a label that the model does not know.
+ */
+DV_API DV_MUST_CHECK dv_status dv_evaluate(dv_model *model, const dv_evaluation_options *options,
+                                           dv_evaluation **out);
+
+/* Frees an evaluation, before its model. `evaluation` may be NULL. */
+DV_API void dv_evaluation_free(dv_evaluation *evaluation);
+
+/* How many clips were answered, and how many of them rightly. */
+DV_API int64_t dv_evaluation_count(const dv_evaluation *evaluation);
+DV_API int64_t dv_evaluation_correct(const dv_evaluation *evaluation);
+
+/* The mean cross-entropy. */
+DV_API double dv_evaluation_loss(const dv_evaluation *evaluation);
+
+/* Of the clips with the label `truth`, how many were answered with the label `answer`. Both are
+   indices of dv_model_label. */
+DV_API int64_t dv_evaluation_confusion(const dv_evaluation *evaluation, size_t truth,
+                                       size_t answer);
+
+/* All figures as JSON: what `decavox eval --format json` prints. It lives as long as the
+   evaluation. */
+DV_API const char *dv_evaluation_json(const dv_evaluation *evaluation);
+
 #ifdef __cplusplus
 }
 #endif

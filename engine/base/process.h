@@ -1,40 +1,31 @@
 /*
- * This program started anew, for what has to be measured in a process of its own. The child speaks
- * in lines on its standard output; one of "error CODE MESSAGE" is its failure, the others are the
- * caller's.
+ * A program in a process of its own, for what has to be measured there. The child speaks in lines
+ * on its standard output; one of "error CODE MESSAGE" is its failure, the others are the caller's.
  */
 #ifndef DV_BASE_PROCESS_H
 #define DV_BASE_PROCESS_H
 
 #include "engine/base/status.h"
 
-#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 
-/* Exit codes of decavox and of the processes that it makes of itself; DV_EXIT_SIGNAL + N: signal N
-   has ended it. */
-enum { DV_EXIT_GOOD = 0, DV_EXIT_FAILED = 1, DV_EXIT_USAGE = 2, DV_EXIT_SIGNAL = 128 };
+typedef struct dv_child {
+    const char *program;     /* the file that is started */
+    const char *const *argv; /* ended by NULL; argv[0] is a name only */
+    void *user;
+    /* Gets each line, without its newline and at most 4095 bytes of it. NULL: the child's output is
+       thrown away. */
+    void (*take)(void *user, const char *line);
+    /* Asked ten times a second whether the child is to be ended. NULL: it is not. */
+    bool (*stopped)(void *user);
+} dv_child;
 
-/* The interrupts that stop children and leave the parent time to clean up. */
-typedef struct dv_hold {
-    sigset_t held, before;
-} dv_hold;
+/* Runs the child to its end. DV_EINTERRUPTED: it was ended by `stopped`. Otherwise the failure that
+   the child has told, or DV_EIO if the child could not be started or has failed without a word. */
+dv_status dv_child_run(const dv_child *child);
 
-/* From here on SIGINT and SIGTERM wait. dv_release: one that came acts, which ends the program. */
-void dv_hold_signals(dv_hold *hold);
-void dv_release_signals(const dv_hold *hold);
-
-/*
- * Runs argv (ended by NULL; argv[0] is a name only) to its end; `take` gets each line (no newline,
- * at most 4095 bytes). A held signal is passed on to the child: DV_EINTERRUPTED. The child's own
- * failure otherwise, or DV_EIO.
- */
-dv_status dv_child_run(const char *const *argv, const dv_hold *hold,
-                       void (*take)(void *user, const char *line), void *user);
-
-/* In the child: tells a failure to the parent. */
-void dv_child_tell(dv_status status);
-
-/* Runs argv with its output thrown away. DV_EIO: it has failed, with its message on stderr. */
-dv_status dv_child_silent(const char *const *argv);
+/* In the child: writes the line about a failure, with the present message. */
+void dv_child_tell(dv_status status, FILE *out);
 
 #endif

@@ -41,6 +41,7 @@ struct dv_trainer {
     float *features, *targets; /* one batch, where the front-end makes it */
     void *recording;           /* of a step; NULL: none yet */
     bool unrecordable;         /* it was tried, and said so */
+    bool finishing;            /* the epoch at hand is the last one: the caller has said so */
     dv_train_counters counters;
     double last_save, epoch_start; /* seconds of the monotonic clock */
 };

@@ -307,9 +307,12 @@ static dv_status save(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
-static bool stops(const dv_train_events *events)
+/* Asks the caller. Whether the training is to pause now; that it is to finish is kept. */
+static bool pauses(dv_trainer *trainer, const dv_train_events *events)
 {
-    return events->stop != NULL && *events->stop != 0;
+    dv_train_next next = events->next != NULL ? events->next(events->user) : DV_TRAIN_CONTINUE;
+    trainer->finishing = trainer->finishing || next == DV_TRAIN_FINISH;
+    return next == DV_TRAIN_PAUSE;
 }
 
 /* On the host the metrics are always at hand; to look at a device's costs a wait. */
@@ -327,7 +330,7 @@ static dv_status report(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
-/* Runs the steps that are left of an epoch. A stop within the epoch is obeyed between two updates:
+/* Runs the steps that are left of an epoch. A pause within the epoch is made between two updates:
    the state is saved, and DV_EINTERRUPTED is returned. An epoch that has seen no sample yet gets at
    least one step. */
 static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
@@ -345,7 +348,8 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
             DV_TRY(report(trainer, events));
         /* Not within an update: what is saved has no sums of gradients. */
         bool between_updates = (uint64_t)state->step % trainer->accumulate == 0;
-        if (stops(events) && between_updates && state->step < end && !out_of_steps(trainer)) {
+        bool pause = pauses(trainer, events);
+        if (pause && between_updates && state->step < end && !out_of_steps(trainer)) {
             DV_TRY(dv__steps_read(trainer));
             DV_TRY(save(trainer, events));
             return DV_FAIL(DV_EINTERRUPTED, "interrupted after step %" PRId64 ", saved",
@@ -365,7 +369,7 @@ static void warn_of_patience(const dv_trainer *trainer)
                      trainer->config.patience);
 }
 
-/* Runs epochs until the state is finished. It saves after an epoch if the run ends, if a stop is
+/* Runs epochs until the state is finished. It saves after an epoch if the run ends, if a pause is
    asked for, or if checkpoint_seconds are over. At the end the best values become the values.
    Without validation the average does, if there is one. */
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
@@ -376,11 +380,12 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
         DV_TRY(dv_params_copy(trainer->params, DV_BUFFER_VALUES, DV_BUFFER_AVERAGE));
     while (!trainer->state.finished) {
         DV_TRY(run_epoch(trainer, events));
-        bool stop = stops(events);
+        bool pause = pauses(trainer, events);
+        trainer->state.finished = trainer->state.finished || trainer->finishing;
         bool due = dv_clock() - trainer->last_save >= trainer->config.checkpoint_seconds;
-        if (trainer->state.finished || stop || due)
+        if (trainer->state.finished || pause || due)
             DV_TRY(save(trainer, events));
-        if (stop && !trainer->state.finished)
+        if (pause && !trainer->state.finished)
             return DV_FAIL(DV_EINTERRUPTED, "interrupted after epoch %" PRId64 ", saved",
                            trainer->state.epoch);
     }

@@ -16,8 +16,6 @@
 #include "engine/train/schedule.h"
 #include "kernels/formulas/progress.h"
 
-#include <signal.h>
-
 typedef struct dv_train_config {
     int64_t epochs, batch_size;
     int optimizer; /* dv_optimizer_kind */
@@ -151,7 +149,8 @@ typedef struct dv_train_events {
     void (*step)(void *user, const dv_trainer *trainer);
     dv_status (*epoch)(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics);
     dv_status (*save)(void *user, const dv_trainer *trainer); /* the state is to be kept now */
-    const volatile sig_atomic_t *stop; /* not 0: finish the step, save, DV_EINTERRUPTED */
+    /* Asked after each step and each epoch what comes next. May be NULL: the training goes on. */
+    dv_train_next (*next)(void *user);
 } dv_train_events;
 
 /* Builds the graphs and plans, initialises the parameters. `model` is read here only; `source`
@@ -181,8 +180,9 @@ dv_status dv_trainer_create_taught(dv_context *context, const dv_train_config *c
 dv_params *dv_trainer_teachers(const dv_trainer *trainer);    /* NULL: there is none */
 void dv_teacher_prefix(int index, char prefix[DV_NAME_SIZE]); /* without the point; from 0 */
 
-/* Runs to the end. Afterwards the values are the best ones by validation accuracy (then loss),
-   where there is a validation set, else the last ones. With ema_decay both are averages. */
+/* Runs to the end, or to where events->next ends it. Afterwards the values are the best ones by
+   validation accuracy (then loss), where there is a validation set, else the last ones. With
+   ema_decay both are averages. */
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events);
 
 /* To save and to resume: fill the parameters' buffers and the state before dv_trainer_run. */

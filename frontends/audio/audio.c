@@ -83,7 +83,7 @@ static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
 static dv_status open_decoder(audio_input *in)
 {
-    static SF_VIRTUAL_IO shown = {
+    SF_VIRTUAL_IO shown = {
         .get_filelen = shown_size, .seek = shown_seek, .read = shown_read, .tell = shown_tell};
     dv_status status = DV_OK;
     pthread_mutex_lock(&opening);

@@ -2,6 +2,7 @@
 #include "runner/cli/command.h"
 #include "engine/core/context.h"
 #include "runner/cli/help.h"
+#include "runner/cli/stop.h"
 #include "runner/experiment/home.h"
 
 #include <stdio.h>
@@ -50,6 +51,8 @@ bool dv_command_begin(const dv_options *options, int argc, char **argv, void *re
 int dv_command_fail(const char *command, dv_status status)
 {
     fprintf(stderr, "decavox %s: %s\n", command, dv_error_message());
+    if (status == DV_EINTERRUPTED)
+        return DV_EXIT_SIGNAL + dv_stop_request;
     bool asked = status == DV_EARG || status == DV_ECONFIG || status == DV_ESHAPE;
     return asked ? DV_EXIT_USAGE : DV_EXIT_FAILED;
 }

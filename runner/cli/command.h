@@ -3,8 +3,10 @@
 #define DV_CLI_COMMAND_H
 
 #include "engine/base/log.h"
-#include "engine/base/process.h"
 #include "runner/cli/options.h"
+
+/* Exit codes; DV_EXIT_SIGNAL + N: signal N has ended the command. */
+enum { DV_EXIT_GOOD = 0, DV_EXIT_FAILED = 1, DV_EXIT_USAGE = 2, DV_EXIT_SIGNAL = 128 };
 
 typedef struct dv_command {
     const char *name, *help;

@@ -127,6 +127,7 @@ static dv_status check_picture(const dv_comparison *comparison)
     return DV_FAIL(DV_EARG, "--svg: accuracy against latency, but no model's accuracy is known");
 }
 
+/* Lists the models, checks what may be written, measures, and writes. */
 static dv_status compare(const dv_comparison_options *chosen, const dv_arguments *arguments)
 {
     static const dv_output_kind kinds[] = {[TABLE] = DV_OUTPUT_TABLE,
@@ -134,12 +135,15 @@ static dv_status compare(const dv_comparison_options *chosen, const dv_arguments
                                            [CSV] = DV_OUTPUT_CSV,
                                            [HTML] = DV_OUTPUT_HTML};
     dv_comparison all;
-    DV_TRY(dv_comparison_list(chosen, arguments->operands, arguments->count, &all));
+    dv_measuring measuring;
+    DV_TRY(dv_comparison_list(chosen, dv_measuring_begin(&measuring), arguments->operands,
+                              arguments->count, &all));
     dv_status status = check_picture(&all);
     if (status == DV_OK)
         status = dv_command_check_outputs(&all, kinds[chosen->format]);
     if (status == DV_OK)
         status = dv_comparison_measure(&all);
+    dv_measuring_end(&measuring);
     if (status == DV_OK)
         status = dv_command_write(chosen->out, print_comparison, &all);
     if (status == DV_OK && chosen->svg[0] != '\0')
@@ -161,15 +165,17 @@ static dv_status check(const dv_comparison_options *chosen)
     return DV_OK;
 }
 
+/* A process that measures, a recommendation, or a comparison. */
 int dv_command_compare(int argc, char **argv)
 {
-    if (dv_comparison_is_child(argc, argv))
-        return dv_comparison_child(argc, argv, dv_command_log());
+    if (dv_measuring_is_child(argc, argv))
+        return dv_measuring_child(argc, argv);
     dv_comparison_options chosen;
     dv_arguments arguments;
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
+    chosen.program = dv_this_program;
     dv_status status = check(&chosen);
     if (status == DV_OK && chosen.use_case != DV_USE_CASES) {
         exit_code = dv_recommend_command("compare", &chosen, &arguments, chosen.format == JSON);

@@ -3,6 +3,7 @@
 #define DV_CLI_COMMAND_COMPARE_H
 
 #include "runner/cli/command.h"
+#include "runner/cli/measuring.h"
 #include "runner/compare/comparison.h"
 #include "runner/experiment/output.h"
 

@@ -2,11 +2,11 @@
 #include "engine/base/json.h"
 #include "frontends/model/session.h"
 #include "runner/cli/command.h"
+#include "runner/cli/printing.h"
+#include "runner/cli/stop.h"
 #include "runner/crossval/crossval.h"
 #include "runner/evaluate/report.h"
 #include "runner/experiment/output.h"
-#include "runner/experiment/printing.h"
-#include "runner/experiment/stop.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static dv_status check_overrides(const dv_tree *overrides)
     return DV_OK;
 }
 
-/* Of the first model that there is; only now that all runs have ended, see crossval_run.c. */
+/* Of the first model that there is. */
 static int64_t count_parameters(const dv_crossval *all)
 {
     int64_t parameters = 0;
@@ -119,8 +119,16 @@ static void print_failures(const dv_crossval *all)
     }
 }
 
+static void print_end(void *user, const dv_crossval *all, const dv_crossval_end *end)
+{
+    FILE *out = user;
+    dv_crossval_end_text(all, end, out);
+    fflush(out);
+}
+
+/* Trains what is not trained yet, with a line for each run that ends, and sums up. */
 static dv_status cross_validate(const crossval_options *chosen, const dv_experiment *experiment,
-                                dv_crossval *all, int *signal_number, bool *complete)
+                                dv_crossval *all, bool *complete)
 {
     DV_TRY(dv_crossval_claim(all, experiment));
     size_t jobs = (size_t)chosen->jobs < all->run_count ? (size_t)chosen->jobs : all->run_count;
@@ -130,9 +138,12 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
         .threads = (int)chosen->threads,
         .strict = chosen->strict,
         .jobs = (int)jobs,
-        .lines = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
+        .user = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
+        .next = dv_stop_next,
+        .ended = print_end,
     };
-    DV_TRY(dv_crossval_train(all, &request, signal_number));
+    dv_stop_catch();
+    DV_TRY(dv_crossval_train(all, &request));
     if (chosen->format == DV_FORMAT_TEXT)
         printf("\n");
     return write_summary(all, chosen->format, complete);
@@ -143,7 +154,6 @@ static int run(const crossval_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};
     dv_crossval all = {.lock = -1};
-    int signal_number = 0;
     bool complete = false;
     dv_status status = check_overrides(arguments->overrides);
     if (status == DV_OK)
@@ -153,14 +163,14 @@ static int run(const crossval_options *chosen, const dv_arguments *arguments)
     if (status == DV_OK) {
         all.force = chosen->force;
         snprintf(all.configuration, sizeof all.configuration, "%s", arguments->operands[0]);
-        status = cross_validate(chosen, &experiment, &all, &signal_number, &complete);
+        status = cross_validate(chosen, &experiment, &all, &complete);
     }
     int code = complete ? DV_EXIT_GOOD : DV_EXIT_FAILED;
     if (status != DV_OK)
         code = dv_command_fail("crossval", status);
     print_failures(&all);
     if (status == DV_EINTERRUPTED)
-        code = DV_EXIT_SIGNAL + signal_number;
+        code = DV_EXIT_SIGNAL + dv_stop_request;
     dv_crossval_free(&all);
     dv_experiment_free(&experiment);
     return code;

@@ -1,10 +1,9 @@
 /* decavox eval: evaluates a checkpoint on data, and, where it is asked for, again in noise. */
-#include "runner/cli/command.h"
 #include "engine/base/json.h"
-#include "runner/evaluate/evaluated.h"
+#include "runner/cli/command.h"
+#include "runner/evaluate/evaluation.h"
 #include "runner/evaluate/noise_curve.h"
 #include "runner/evaluate/report_html.h"
-#include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
 
 #include <stdlib.h>
@@ -61,11 +60,6 @@ static const dv_options options = {
     .checkpoint = true,
 };
 
-static dv_evaluated evaluated(const eval_options *chosen)
-{
-    return (dv_evaluated){chosen->data, chosen->split, chosen->exclude, (dv_part)chosen->part};
-}
-
 /* ---- The evaluation ---- */
 
 /* What an evaluation works with. */
@@ -75,9 +69,7 @@ typedef struct evaluation {
     size_t word_count;
     const char *checkpoint;
     dv_model *model;
-    dv_experiment trained; /* the checkpoint's */
-    dv_data_config data;   /* with what is borrowed of it */
-    dv_dataset dataset;
+    dv_evaluation *made;
     dv_noise_curve curve; /* no points: none is asked for */
     dv_outputs outputs;
 } evaluation;
@@ -86,8 +78,8 @@ typedef struct evaluation {
 static json_t *protocol_json(const evaluation *e)
 {
     return json_pack("{s:o, s:o, s:o, s:s}", "checkpoint", dv_text_json(e->checkpoint), "data",
-                     dv_text_json(e->data.path), "split", dv_text_json(e->data.split), "part",
-                     dv_report_parts[e->chosen->part]);
+                     dv_text_json(e->made->data.path), "split", dv_text_json(e->made->data.split),
+                     "part", dv_report_parts[e->chosen->part]);
 }
 
 /* Prints and writes the evaluation. */
@@ -117,8 +109,9 @@ static dv_status add_noise(evaluation *e, const dv_report *report)
     dv_log log = dv_command_log();
     if (e->curve.count == 0)
         return DV_OK;
-    DV_TRY(dv_noise_curve_make(&e->curve, e->model, (int)chosen->threads, report, &e->dataset,
-                               (dv_part)chosen->part, e->data.max_seconds, chosen->clips, &log));
+    DV_TRY(dv_noise_curve_make(&e->curve, e->model, (int)chosen->threads, report, &e->made->dataset,
+                               (dv_part)chosen->part, e->made->data.max_seconds, chosen->clips,
+                               &log));
     if (chosen->format == DV_FORMAT_TEXT)
         dv_noise_curve_text(&e->curve, stdout);
     return DV_OK;
@@ -129,7 +122,7 @@ static dv_status tell(evaluation *e, const dv_report *report)
     const eval_options *chosen = e->chosen;
     bool paged = chosen->html[0] != '\0';
     dv_html_eval page = {.report = report,
-                         .data = &e->data,
+                         .data = &e->made->data,
                          .curve = &e->curve,
                          .words = e->words,
                          .count = e->word_count};
@@ -162,23 +155,14 @@ static dv_status evaluate(evaluation *e)
     const eval_options *chosen = e->chosen;
     dv_log log = dv_command_log();
     DV_TRY(dv_outputs_spare_tree(&e->outputs, dv_model_checkpoint(e->model)->config));
-    DV_TRY(dv_experiment_restore(dv_model_checkpoint(e->model)->config, &e->trained));
-    const dv_evaluated asked = evaluated(chosen);
-    DV_TRY(dv_evaluated_config(&asked, &e->trained.data, &e->data));
-    dv_evaluated_warn(&asked, "the model", dv_model_checkpoint(e->model)->config, &log);
+    const dv_evaluated asked = {chosen->data, chosen->split, chosen->exclude,
+                                (dv_part)chosen->part};
     if (e->curve.count > 0)
         DV_TRY(dv_noise_curve_read(&e->curve, chosen->noise, e->model));
-    DV_TRY(dv_dataset_open_parts(&e->data, &e->dataset));
-    DV_TRY(dv_dataset_load(&e->dataset, dv_model_frontend(e->model), e->data.max_seconds, &log));
-    dv_report report;
-    DV_TRY(dv_report_make(e->model, (int)chosen->threads, &e->dataset, (dv_part)chosen->part,
-                          &report));
-    report.split = e->data.split;
-    dv_status status = tell(e, &report);
-    if (status == DV_OK)
-        status = check_missing(chosen, &report);
-    dv_report_free(&report);
-    return status;
+    DV_TRY(dv_evaluation_open(e->model, &asked, &log, &e->made));
+    DV_TRY(dv_evaluation_run(e->made, (int)chosen->threads));
+    DV_TRY(tell(e, &e->made->report));
+    return check_missing(chosen, &e->made->report);
 }
 
 /* The ratios that are asked for. */
@@ -230,8 +214,7 @@ int dv_command_eval(int argc, char **argv)
                                        chosen.algorithms, &e.model);
     if (status == DV_OK)
         status = evaluate(&e);
-    dv_dataset_free(&e.dataset);
-    dv_experiment_free(&e.trained);
+    dv_evaluation_free(e.made);
     dv_noise_curve_free(&e.curve);
     dv_model_close(e.model);
     dv_arguments_free(&arguments);

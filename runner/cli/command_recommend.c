@@ -53,14 +53,18 @@ static dv_limits limits_of(const dv_comparison_options *chosen)
                        .accuracy = share * chosen->min_accuracy};
 }
 
+/* Measures the models, and names the best of them for the use case. */
 static dv_status recommend(const dv_comparison_options *chosen, const dv_arguments *arguments,
                            bool json, bool *found)
 {
     dv_comparison all;
-    DV_TRY(dv_comparison_list(chosen, arguments->operands, arguments->count, &all));
+    dv_measuring measuring;
+    DV_TRY(dv_comparison_list(chosen, dv_measuring_begin(&measuring), arguments->operands,
+                              arguments->count, &all));
     dv_status status = dv_command_check_outputs(&all, json ? DV_OUTPUT_JSON : DV_OUTPUT_ADVICE);
     if (status == DV_OK)
         status = dv_comparison_measure(&all);
+    dv_measuring_end(&measuring);
     if (status == DV_OK) {
         dv_recommendation answer;
         dv_limits limits = limits_of(chosen);
@@ -90,6 +94,7 @@ int dv_command_recommend(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
+    chosen.program = dv_this_program;
     exit_code =
         dv_recommend_command("recommend", &chosen, &arguments, chosen.format == DV_FORMAT_JSON);
     dv_arguments_free(&arguments);

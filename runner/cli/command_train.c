@@ -3,11 +3,12 @@
 #include "engine/base/folder.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
+#include "runner/cli/observer.h"
+#include "runner/cli/printing.h"
+#include "runner/cli/stop.h"
 #include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
-#include "runner/experiment/printing.h"
 #include "runner/experiment/run_folder.h"
-#include "runner/experiment/stop.h"
 #include "runner/training/proposal.h"
 #include "runner/training/resume.h"
 #include "runner/training/training.h"
@@ -179,6 +180,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};
     char proposal[DV_PROPOSAL_SIZE] = "";
+    dv_terminal terminal;
     DV_TRY(read_configuration(chosen, arguments, &experiment, proposal));
     bool resumes = chosen->resume[0] != '\0';
     dv_status status = check_outputs(chosen, arguments, &experiment);
@@ -195,9 +197,11 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .threads = (int)chosen->threads,
         .dot = chosen->dot,
         .step_dot = chosen->step_dot,
+        .observer = dv_terminal_observe(&terminal),
     };
+    dv_training_result result;
     if (status == DV_OK)
-        status = dv_training_run(&request);
+        status = dv_training_run(&request, &result);
     dv_experiment_free(&experiment);
     return status;
 }

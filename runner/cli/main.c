@@ -1,5 +1,5 @@
 /* decavox: trains, measures and uses classifiers of short spoken words. */
-#include "engine/base/descriptors.h"
+#include "runner/cli/descriptors.h"
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"

@@ -102,55 +102,12 @@ static dv_status take_field(dv_arguments *out, const dv_field *field, const char
                         : dv_tree_set(out->given, field->key, node);
 }
 
-/* Whether the key at `path` takes neither a list nor a map. */
-static bool takes_one_value(const dv_options *options, const char *path)
-{
-    const dv_field *field = options->field_of != NULL ? options->field_of(path) : NULL;
-    return field != NULL && field->kind != DV_FIELD_PAIR && field->kind != DV_FIELD_TREE;
-}
-
-/* YAML where the text begins with one of `marks`, nothing at all, or the text as it stands. */
-static dv_status read_value(const char *text, const char *marks, const char *source, dv_tree **out)
-{
-    if (*text != '\0' && strchr(marks, *text) != NULL)
-        return dv_yaml_parse(text, strlen(text), source, out);
-    if (dv_tree_is_null_text(text))
-        return dv_tree_new(DV_TREE_NULL, source, 0, out);
-    return dv_tree_new_scalar(text, source, 0, out);
-}
-
 static dv_status take_setting(const dv_options *options, dv_arguments *out,
                               const dv_setting *setting, const char *value)
 {
     char source[SOURCE_SIZE];
-    dv_tree *node;
     snprintf(source, sizeof source, "--%s", setting->option);
-    if (takes_one_value(options, setting->path))
-        DV_TRY(dv_tree_new_scalar(value, source, 0, &node));
-    else
-        DV_TRY(read_value(value, "[{", source, &node));
-    return dv_tree_set(out->overrides, setting->path, node);
-}
-
-/* --set key=value */
-static dv_status take_set(const dv_options *options, dv_arguments *out, const char *text)
-{
-    char source[SOURCE_SIZE];
-    dv_tree *node;
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return DV_FAIL(DV_EARG, "--set: expected key=value, got '%.80s'", text);
-    int length = (int)(equals - text);
-    char *path;
-    DV_TRY(dv_calloc((size_t)length + 1, 1, &path));
-    memcpy(path, text, (size_t)length);
-    snprintf(source, sizeof source, "--set %s", path);
-    const char *marks = takes_one_value(options, path) ? "\"'" : "[{\"'";
-    dv_status status = read_value(equals + 1, marks, source, &node);
-    if (status == DV_OK)
-        status = dv_tree_set(out->overrides, path, node);
-    free(path);
-    return status;
+    return dv_setting_lay(setting->path, value, options->field_of, source, out->overrides);
 }
 
 static bool asks_for_help(const char *argument)
@@ -175,8 +132,9 @@ static dv_status take_option(const dv_options *options, int argc, char *const ar
     }
     if (to.field != NULL)
         return take_field(out, to.field, value);
-    dv_status status = to.setting != NULL ? take_setting(options, out, to.setting, value)
-                                          : take_set(options, out, value);
+    dv_status status = to.setting != NULL
+                           ? take_setting(options, out, to.setting, value)
+                           : dv_setting_take(value, options->field_of, "--set", out->overrides);
     return status == DV_ECONFIG ? DV_EARG : status;
 }
 

@@ -28,7 +28,7 @@
 #ifndef DV_CLI_OPTIONS_H
 #define DV_CLI_OPTIONS_H
 
-#include "engine/base/field.h"
+#include "runner/experiment/setting.h"
 
 /* The value goes to `path` in the configuration; a range error later names the option. */
 typedef struct dv_setting {
@@ -48,7 +48,7 @@ typedef struct dv_options {
     const dv_field *fields;     /* own options, DV_END-terminated; NULL: none */
     const dv_setting *settings; /* NULL: none, and no --set */
     /* The field at a path of the configuration, or NULL: it takes a list or a map, too. */
-    const dv_field *(*field_of)(const char *path); /* NULL: none is known */
+    dv_field_of field_of;       /* NULL: none is known */
     const char *const *refused; /* names of settings that the command refuses, and its help leaves
                                    out, NULL-terminated; NULL: none */
     const char *program;        /* for the help; NULL: decavox */

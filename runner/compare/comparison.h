@@ -4,7 +4,7 @@
  * none leaves traces in another's figures, and the measurements are kept from one time to the next.
  *
  *     dv_comparison all;
- *     DV_TRY(dv_comparison_list(&options, files, count, &all));
+ *     DV_TRY(dv_comparison_list(&options, &events, files, count, &all));
  *     DV_TRY(dv_comparison_measure(&all));
  *     dv_comparison_table(&all, stdout);
  *     dv_comparison_free(&all);
@@ -23,6 +23,7 @@
 
 /* What both commands are told. */
 typedef struct dv_comparison_options {
+    const char *program; /* the file of decavox, which measures in processes of its own */
     char device[DV_STRING_SIZE], protocol[DV_STRING_SIZE];
     int64_t threads, classes;
     double seconds;
@@ -89,31 +90,47 @@ typedef struct dv_model_figures {
     int64_t peak_memory;            /* bytes of that process */
 } dv_model_figures;
 
-typedef struct dv_comparison {
+typedef struct dv_comparison dv_comparison;
+
+/* What a caller is told while models are listed and measured. Any function may be NULL. */
+typedef struct dv_comparison_events {
+    dv_log log; /* warnings */
+    void *user;
+    /* `step` of a model's measurement begins; `done` of `total` steps of all models are over. */
+    void (*step)(void *user, const char *model, const char *step, size_t done, size_t total);
+    /* A model is measured: the `number`th of `count`. */
+    void (*measured)(void *user, const dv_comparison *comparison, const dv_model_figures *model,
+                     size_t number, size_t count);
+    /* Asked ten times a second whether measuring is to end. */
+    bool (*stopped)(void *user);
+} dv_comparison_events;
+
+struct dv_comparison {
     const dv_comparison_options *options;
+    const dv_comparison_events *events;
     int threads;
     char machine[512];            /* the GPU, where there is one, and the processor */
     char libraries[256];          /* of the backend, with their versions */
     char program[DV_SHA256_SIZE]; /* this one, with the module that drives the device */
     dv_model_figures *models;     /* (count) owned */
     size_t count;
-} dv_comparison;
+};
 
 /*
- * Reads which models there are, and their cards. A file is a checkpoint, a configuration, or the
- * folder of a run; a folder without a finished run is left out with a warning that says why, and so
- * is what is named twice. No file: the checkpoints of this program, and configurations for those of
- * its models that have none. DV_EIO: a file is missing or cannot be read; DV_EFORMAT: no folder has
- * a finished run; DV_ECONFIG: a configuration is wrong; DV_EARG, DV_EDEVICE: there is no such
- * device. *out is emptied on failure.
+ * Reads which models there are, and their cards. `options` and `events` are borrowed. A file is a
+ * checkpoint, a configuration, or the folder of a run; a folder without a finished run is left out
+ * with a warning that says why, and so is what is named twice. No file: the checkpoints of this
+ * program, and configurations for those of its models that have none. DV_EIO: a file is missing or
+ * cannot be read; DV_EFORMAT: no folder has a finished run; DV_ECONFIG: a configuration is wrong;
+ * DV_EARG, DV_EDEVICE: there is no such device. *out is emptied on failure.
  */
-dv_status dv_comparison_list(const dv_comparison_options *options, const char *const *files,
+dv_status dv_comparison_list(const dv_comparison_options *options,
+                             const dv_comparison_events *events, const char *const *files,
                              size_t count, dv_comparison *out);
 void dv_comparison_free(dv_comparison *comparison);
 
-/* Measures what was not measured before, with a progress bar where stdout and stderr are terminals,
-   else with a line on stderr for each model that is done. What was measured on a busy machine is
-   not kept without options->keep_busy. */
+/* Measures what was not measured before. What was measured on a busy machine is not kept without
+   options->keep_busy. DV_EINTERRUPTED: events->stopped has said so. */
 dv_status dv_comparison_measure(dv_comparison *comparison);
 
 /* The protocol that most models' accuracies are by, the first of them where several are; "": none
@@ -163,7 +180,7 @@ void dv_card_path(const dv_model_figures *model, char path[DV_STRING_SIZE + 8]);
 
 /* Reads the card of a checkpoint, NAME.json beside it, into accuracy and command. A card of another
    file than this one tells nothing, and is warned about. */
-dv_status dv__card_read(const char *protocol, dv_model_figures *model);
+dv_status dv__card_read(const dv_comparison *comparison, dv_model_figures *model);
 
 /* Whether the path is that of a folder, which then is that of a run. */
 bool dv__run_is_folder(const char *path);
@@ -172,7 +189,8 @@ bool dv__run_is_folder(const char *path);
 dv_status dv__run_check(const char *folder);
 
 /* Its model, named by the folder, with the accuracy of its report. DV_EIO. */
-dv_status dv__run_read(const char *folder, const char *protocol, dv_model_figures *model);
+dv_status dv__run_read(const dv_comparison *comparison, const char *folder,
+                       dv_model_figures *model);
 
 /* The figures of an earlier measurement of this content by this program on this machine; false
    where there are none, or those of a busy machine without options->keep_busy. */
@@ -184,12 +202,43 @@ void dv__model_figures_keep(const dv_comparison *comparison, const dv_model_figu
 json_t *dv__figures_json(const dv_model_figures *model);
 dv_status dv__figures_read(json_t *json, dv_model_figures *model);
 
-/* The children's side: decavox compare --measure_model ..., --measure_start .... */
-bool dv_comparison_is_child(int argc, char **argv);
-int dv_comparison_child(int argc, char **argv, dv_log log);
+/* ---- The children ---- */
+
+/*
+ * What one child measures. The parent starts it as
+ *
+ *     decavox compare --measure_model FILE DEVICE THREADS SECONDS CLASSES FOLDER
+ *     decavox compare --measure_start FILE DEVICE THREADS CLIP TIMES
+ *
+ * and reads lines of process.h: "step NAME" before each measurement, "result JSON" at the end.
+ */
+typedef struct dv_measurement {
+    const char *path; /* checkpoint or configuration */
+    const char *device;
+    int threads;
+    dv_log log;
+    void *user;
+    /* A step begins; number 0: it has none. */
+    void (*step)(void *user, const char *name, int64_t number);
+    /* Of dv_measure_model. */
+    double seconds;
+    int64_t classes;
+    const char *folder; /* empty. It is left clip.wav to predict and, of a configuration,
+                           model.safetensors to do it with */
+    /* Of dv_measure_start. */
+    const char *program, *clip;
+    int times;
+} dv_measurement;
+
+/* Parameters, work, size, latency, throughput: *out is what dv__figures_json makes, a new
+   reference. */
+dv_status dv_measure_model(const dv_measurement *measurement, json_t **out);
+
+/* Starts `decavox predict` `times` times. *out as above: the time to an answer, peak memory. */
+dv_status dv_measure_start(const dv_measurement *measurement, json_t **out);
 
 enum { DV_COMPARISON_MOST = 1024 }; /* models */
 
-enum { DV_CHILD_STEPS = 13 }; /* "step ..." lines of both together, at most */
+enum { DV_CHILD_STEPS = 13 }; /* steps of both together, at most */
 
 #endif

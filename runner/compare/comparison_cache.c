@@ -154,6 +154,6 @@ void dv__model_figures_keep(const dv_comparison *comparison, const dv_model_figu
     else
         json_decref(json);
     if (status != DV_OK)
-        fprintf(stderr, "decavox: warning: the measurements are not kept: %s\n",
-                dv_error_message());
+        dv_log_write(&comparison->events->log, DV_LOG_WARNING, "the measurements are not kept: %s",
+                     dv_error_message());
 }

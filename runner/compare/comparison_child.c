@@ -1,16 +1,5 @@
-/*
- * The processes that measure one model each:
- *
- *     decavox compare --measure_model FILE DEVICE THREADS SECONDS CLASSES FOLDER
- *         parameters, work, size, latency, throughput; leaves in FOLDER, which it must be given
- *         empty, clip.wav to predict and, for a configuration, model.safetensors to do it with
- *     decavox compare --measure_start CHECKPOINT CLIP DEVICE THREADS TIMES
- *         starts `decavox predict` so many times
- *
- * Both print "step NAME" before each measurement and "result JSON" at the end
- * (process.h). Each says
- * whether other work has disturbed it.
- */
+/* Measures one model, in a process that does nothing else, and says whether other work has
+   disturbed it. */
 #include "engine/base/process.h"
 #include "engine/core/graph.h"
 #include "frontends/audio/audio.h"
@@ -36,33 +25,22 @@ enum {
     PATH_SIZE = 1024,
 };
 
-static void tell_step(const char *name, int64_t number)
+static void tell_step(const dv_measurement *measurement, const char *name, int64_t number)
 {
-    if (number > 0)
-        printf("step %s %" PRId64 "\n", name, number);
-    else
-        printf("step %s\n", name);
-    fflush(stdout);
+    if (measurement->step != NULL)
+        measurement->step(measurement->user, name, number);
 }
 
-static dv_status tell_result(json_t *json)
+static dv_status take_result(json_t *json, json_t **out)
 {
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    if (text == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: the measurements");
-    printf("result %s\n", text);
-    free(text);
-    return DV_OK;
+    *out = json;
+    return json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the measurements");
 }
 
 /* ---- The model at hand ---- */
 
 typedef struct subject {
-    const char *path, *device, *folder;
-    int threads;
-    double seconds;
-    dv_log log;
+    const dv_measurement *asked;
     bool is_checkpoint;
     dv_checkpoint checkpoint; /* one of the two */
     dv_experiment experiment;
@@ -101,18 +79,18 @@ static dv_status read_shape(subject *s)
     return DV_OK;
 }
 
-static dv_status open_subject(subject *s, int64_t classes)
+static dv_status open_subject(subject *s)
 {
-    const char *dot = strrchr(s->path, '.');
+    const char *dot = strrchr(s->asked->path, '.');
     s->is_checkpoint = dot == NULL || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0);
     if (s->is_checkpoint) {
-        DV_TRY(dv_checkpoint_open(s->path, &s->checkpoint));
+        DV_TRY(dv_checkpoint_open(s->asked->path, &s->checkpoint));
         s->config = s->checkpoint.config;
         s->labels = s->checkpoint.labels;
     } else {
-        DV_TRY(dv_experiment_read(s->path, NULL, &s->experiment));
+        DV_TRY(dv_experiment_read(s->asked->path, NULL, &s->experiment));
         s->config = s->experiment.tree;
-        DV_TRY(make_labels(s, classes));
+        DV_TRY(make_labels(s, s->asked->classes));
     }
     if (dv_tree_get(s->config, "model") == NULL)
         return DV_FAIL(DV_ECONFIG, "the configuration has no section 'model'");
@@ -136,9 +114,9 @@ static dv_status open_forward(const subject *s, int64_t batch, dv_forward **out)
                                   .frames = s->frames,
                                   .classes = (int64_t)s->labels->count,
                                   .batch = batch,
-                                  .device = s->device,
-                                  .threads = s->threads,
-                                  .log = s->log};
+                                  .device = s->asked->device,
+                                  .threads = s->asked->threads,
+                                  .log = s->asked->log};
     DV_TRY(dv_forward_open(&options, out));
     if (!s->is_checkpoint)
         return DV_OK;
@@ -163,7 +141,8 @@ static dv_status measure_size(const subject *s, const dv_params *params,
 {
     char path[PATH_SIZE];
     bool stays = !s->is_checkpoint && precision == DV_CHECKPOINT_FP32;
-    snprintf(path, sizeof path, "%.900s/%s.safetensors", s->folder, stays ? "model" : "other");
+    snprintf(path, sizeof path, "%.900s/%s.safetensors", s->asked->folder,
+             stays ? "model" : "other");
     dv_tree *config;
     DV_TRY(dv_tree_copy(s->config, &config));
     dv_experiment_shorten_paths(config);
@@ -186,7 +165,7 @@ static dv_status measure_sizes(const subject *s, const dv_params *params, dv_mod
         return DV_OK;
     dv_checkpoint_tensors(&s->checkpoint, &tensors, &halves);
     out->file = halves > 0 ? DV_CHECKPOINT_FP16 : DV_CHECKPOINT_FP32;
-    out->bytes[out->file] = size_of(s->path);
+    out->bytes[out->file] = size_of(s->asked->path);
     return DV_OK;
 }
 
@@ -204,9 +183,10 @@ static dv_status measure_runs(subject *s, dv_forward *forward, const dv_time_opt
 /* Where a GPU computes, the host waits for it. */
 static bool was_disturbed(const subject *s)
 {
-    bool host = strcmp(s->device, "cpu") == 0 || strcmp(s->device, "ref") == 0;
-    dv_load_use use = {
-        .always = host, .threads = host ? s->threads : 1, .processors = dv_load_processors()};
+    bool host = strcmp(s->asked->device, "cpu") == 0 || strcmp(s->asked->device, "ref") == 0;
+    dv_load_use use = {.always = host,
+                       .threads = host ? s->asked->threads : 1,
+                       .processors = dv_load_processors()};
     return dv_load_disturbs(&s->load, &use);
 }
 
@@ -214,7 +194,7 @@ static dv_status measure_latency(subject *s, dv_forward *forward, dv_model_figur
 {
     dv_times times;
     dv_time_options options = {
-        .warm = s->seconds / 4, .seconds = s->seconds, .least = LEAST_LATENCIES};
+        .warm = s->asked->seconds / 4, .seconds = s->asked->seconds, .least = LEAST_LATENCIES};
     DV_TRY(measure_runs(s, forward, &options, &times));
     out->p50 = times.median;
     out->p99 = times.p99;
@@ -225,7 +205,8 @@ static dv_status measure_batch(subject *s, int64_t batch, double *clips_per_seco
 {
     dv_forward *forward;
     dv_times times;
-    dv_time_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 2, .least = 3};
+    dv_time_options options = {
+        .warm = s->asked->seconds / 10, .seconds = s->asked->seconds / 2, .least = 3};
     DV_TRY(open_forward(s, batch, &forward));
     dv_status status = measure_runs(s, forward, &options, &times);
     dv_forward_close(forward);
@@ -240,7 +221,7 @@ static dv_status measure_throughput(subject *s, dv_model_figures *out)
     int worse = 0;
     for (int64_t batch = 1; batch <= MOST_BATCH && worse < 3; batch *= 2) {
         double clips_per_second;
-        tell_step("throughput, batch", batch);
+        tell_step(s->asked, "throughput, batch", batch);
         DV_TRY(measure_batch(s, batch, &clips_per_second));
         worse = clips_per_second > out->throughput ? 0 : worse + 1;
         if (worse > 0)
@@ -264,7 +245,7 @@ static int64_t count_operations(const dv_graph *graph, const char *name)
 static dv_status measure_forward(subject *s, dv_model_figures *out)
 {
     dv_forward *forward;
-    tell_step("size", 0);
+    tell_step(s->asked, "size", 0);
     DV_TRY(open_forward(s, 1, &forward));
     const dv_graph *graph = dv_forward_graph(forward);
     out->parameters = dv_forward_parameters(forward);
@@ -275,7 +256,7 @@ static dv_status measure_forward(subject *s, dv_model_figures *out)
     out->ensemble = count_operations(graph, "weighted_sum") > 0;
     dv_status status = measure_sizes(s, graph->params, out);
     if (status == DV_OK) {
-        tell_step("latency", 0);
+        tell_step(s->asked, "latency", 0);
         status = measure_latency(s, forward, out);
     }
     dv_forward_close(forward);
@@ -299,7 +280,7 @@ static dv_status write_clip(const subject *s)
     char path[PATH_SIZE];
     dv_audio audio;
     DV_TRY(make_tone(s, s->features.sample_rate, &audio));
-    snprintf(path, sizeof path, "%.900s/clip.wav", s->folder);
+    snprintf(path, sizeof path, "%.900s/clip.wav", s->asked->folder);
     dv_status status = dv_audio_write_wav(path, &audio);
     dv_audio_free(&audio);
     return status;
@@ -326,7 +307,8 @@ static dv_status measure_answer(subject *s, asked *a, int64_t sample_rate, doubl
 {
     dv_times times;
     dv_audio tone;
-    dv_time_options options = {.warm = s->seconds / 10, .seconds = s->seconds / 4, .least = 5};
+    dv_time_options options = {
+        .warm = s->asked->seconds / 10, .seconds = s->asked->seconds / 4, .least = 5};
     DV_TRY(make_tone(s, sample_rate, &tone));
     a->sound = (dv_sound){
         .samples = tone.samples, .count = (size_t)tone.count, .sample_rate = sample_rate};
@@ -348,11 +330,11 @@ static dv_status measure_answers(subject *s, dv_model_figures *out)
     dv_model *model;
     dv_model_options options = dv_model_options_default();
     dv_session_options how = dv_session_options_default();
-    options.device = s->device;
-    how.threads = s->threads > 0 ? s->threads : -1;
-    snprintf(path, sizeof path, "%.900s/model.safetensors", s->folder);
-    tell_step("answers", 0);
-    DV_TRY(dv_model_open(s->is_checkpoint ? s->path : path, &options, &model));
+    options.device = s->asked->device;
+    how.threads = s->asked->threads > 0 ? s->asked->threads : -1;
+    snprintf(path, sizeof path, "%.900s/model.safetensors", s->asked->folder);
+    tell_step(s->asked, "answers", 0);
+    DV_TRY(dv_model_open(s->is_checkpoint ? s->asked->path : path, &options, &model));
     dv_status status = dv_session_create(model, &how, &a.session);
     if (status == DV_OK)
         status = dv_calloc(dv_model_label_count(model), sizeof *a.probabilities, &a.probabilities);
@@ -364,89 +346,64 @@ static dv_status measure_answers(subject *s, dv_model_figures *out)
     return status;
 }
 
-/* Measures one model, and leaves the clip that --measure_start predicts. */
-static dv_status measure_model(char **arguments, dv_log log)
+/* All measurements but that of starting, one after the other. The first that fails is the last. */
+dv_status dv_measure_model(const dv_measurement *measurement, json_t **out)
 {
-    subject s = {.path = arguments[0],
-                 .device = arguments[1],
-                 .threads = atoi(arguments[2]),
-                 .seconds = strtod(arguments[3], NULL),
-                 .folder = arguments[5],
-                 .log = log};
-    dv_model_figures out = {.throughput = 0};
-    dv_status status = open_subject(&s, atoi(arguments[4]));
+    subject s = {.asked = measurement};
+    dv_model_figures figures = {.throughput = 0};
+    *out = NULL;
+    dv_status status = open_subject(&s);
     if (status == DV_OK)
-        status = measure_forward(&s, &out);
+        status = measure_forward(&s, &figures);
     if (status == DV_OK)
-        status = measure_throughput(&s, &out);
+        status = measure_throughput(&s, &figures);
     if (status == DV_OK)
-        status = measure_answers(&s, &out);
-    out.busy = was_disturbed(&s);
+        status = measure_answers(&s, &figures);
+    figures.busy = was_disturbed(&s);
     if (status == DV_OK)
         status = write_clip(&s);
     close_subject(&s);
     if (status == DV_OK)
-        return tell_result(dv__figures_json(&out));
+        return take_result(dv__figures_json(&figures), out);
     /* A checkpoint's messages name it, less those of its content. */
-    return strstr(dv_error_message(), s.path) != NULL ? status
-                                                      : dv_fail_within(status, "%s", s.path);
+    return strstr(dv_error_message(), measurement->path) != NULL
+               ? status
+               : dv_fail_within(status, "%s", measurement->path);
 }
 
 /* ---- Starting ---- */
 
 /* Starts the predictions one after the other. The peak memory is that of the largest process. */
-static dv_status measure_start(char **arguments, dv_log log)
+dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
 {
-    (void)log;
-    const char *const predict[] = {"decavox",    "predict",    arguments[0],
-                                   arguments[1], "--device",   arguments[2],
-                                   "--threads",  arguments[3], NULL};
+    char threads[DV_SHORT_SIZE];
+    const char *const predict[] = {"decavox",         "predict",  measurement->path,
+                                   measurement->clip, "--device", measurement->device,
+                                   "--threads",       threads,    NULL};
+    const dv_child child = {.program = measurement->program, .argv = predict};
     double seconds[MOST_STARTS];
     struct rusage usage;
-    int times = atoi(arguments[4]);
+    int times = measurement->times;
+    *out = NULL;
+    snprintf(threads, sizeof threads, "%d", measurement->threads);
     if (times < 1 || times > MOST_STARTS)
         return DV_FAIL(DV_EARG, "%d starts, not 1 to %d", times, MOST_STARTS);
     dv_load load = {.wall = 0};
     dv_load_use use = {.threads = 1, .processors = dv_load_processors()};
-    tell_step("first answer", 0);
+    tell_step(measurement, "first answer", 0);
     dv_load_begin(&load);
     for (int i = 0; i < times; i++) {
         double begin = dv_clock();
-        DV_TRY(dv_child_silent(predict));
+        DV_TRY(dv_child_run(&child));
         seconds[i] = dv_clock() - begin;
     }
     dv_load_end(&load);
     /* The largest of all children that have ended: those are its only ones. */
     if (getrusage(RUSAGE_CHILDREN, &usage) != 0)
-        return DV_FAIL(DV_EIO, "getrusage failed");
-    return tell_result(json_pack("{s:f, s:I, s:b}", "first_answer_s",
+        return DV_FAIL(DV_ESYSTEM, "getrusage failed");
+    return take_result(json_pack("{s:f, s:I, s:b}", "first_answer_s",
                                  dv_times_of(seconds, times).median, "peak_memory_bytes",
                                  (json_int_t)usage.ru_maxrss * 1024, "busy_start",
-                                 dv_load_disturbs(&load, &use)));
-}
-
-static const struct {
-    const char *option;
-    int arguments;
-    dv_status (*run)(char **arguments, dv_log log);
-} forms[] = {{"--measure_model", 6, measure_model}, {"--measure_start", 5, measure_start}};
-
-bool dv_comparison_is_child(int argc, char **argv)
-{
-    return argc > 2 &&
-           (strcmp(argv[2], forms[0].option) == 0 || strcmp(argv[2], forms[1].option) == 0);
-}
-
-int dv_comparison_child(int argc, char **argv, dv_log log)
-{
-    int form = strcmp(argv[2], forms[1].option) == 0;
-    if (argc != 3 + forms[form].arguments) {
-        fprintf(stderr, "decavox compare: %s: %d arguments\n", argv[2], forms[form].arguments);
-        return DV_EXIT_USAGE;
-    }
-    dv_status status = forms[form].run(argv + 3, log);
-    if (status == DV_OK)
-        return DV_EXIT_GOOD;
-    dv_child_tell(status);
-    return DV_EXIT_FAILED;
+                                 dv_load_disturbs(&load, &use)),
+                       out);
 }

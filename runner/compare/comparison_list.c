@@ -3,8 +3,6 @@
 #include "engine/backends/open.h"
 #include "engine/base/json.h"
 #include "engine/base/proc.h"
-#include "engine/base/process.h"
-#include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "engine/device/threads.h"
 #include "engine/train/metrics.h"
@@ -41,13 +39,6 @@ static dv_status list_add(file_list *list, const char *path)
     DV_TRY(dv_strdup(path, &list->paths[list->count]));
     list->count++;
     return DV_OK;
-}
-
-static void warn(const char *format, const char *first, const char *second)
-{
-    fputs("decavox: warning: ", stderr);
-    fprintf(stderr, format, dv_show(first).text, dv_show(second).text);
-    fputc('\n', stderr);
 }
 
 /* ---- What comes with the program ---- */
@@ -140,25 +131,26 @@ static bool is_listed(const file_list *list, const char *path)
     return false;
 }
 
-static dv_status add_operand(file_list *list, const char *operand)
+static dv_status add_operand(const dv_log *log, const char *operand, file_list *list)
 {
     char path[PATH_SIZE];
     dv_home_checkpoint(operand, path, sizeof path);
     for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
         path[end - 1] = '\0'; /* "runs/a/" is "runs/a" */
     if (dv__run_is_folder(path) && dv__run_check(path) != DV_OK)
-        warn("%s is left out: %s", operand, dv_error_message());
+        dv_log_write(log, DV_LOG_WARNING, "%s is left out: %s", operand, dv_error_message());
     else if (is_listed(list, path))
-        warn("%s is named twice, and is compared once%s", operand, "");
+        dv_log_write(log, DV_LOG_WARNING, "%s is named twice, and is compared once", operand);
     else
         return list_add(list, path);
     return DV_OK;
 }
 
-static dv_status list_operands(const char *const *operands, size_t count, file_list *list)
+static dv_status list_operands(const dv_log *log, const char *const *operands, size_t count,
+                               file_list *list)
 {
     for (size_t i = 0; i < count; i++)
-        DV_TRY(add_operand(list, operands[i]));
+        DV_TRY(add_operand(log, operands[i], list));
     if (list->count == 0)
         return DV_FAIL(DV_EFORMAT, "no finished run in what is named");
     return DV_OK;
@@ -191,7 +183,7 @@ static dv_status read_model(const dv_comparison *comparison, const char *path,
                             dv_model_figures *model)
 {
     if (dv__run_is_folder(path))
-        return dv__run_read(path, comparison->options->protocol, model);
+        return dv__run_read(comparison, path, model);
     if (strlen(path) >= sizeof model->path)
         return DV_FAIL(DV_EARG, "the path '%.60s...' is too long", path);
     strcpy(model->path, path);
@@ -201,7 +193,7 @@ static dv_status read_model(const dv_comparison *comparison, const char *path,
     if (!model->is_checkpoint)
         return hash_configuration(path, model->content);
     DV_TRY(dv_sha256_file(path, model->content));
-    return dv__card_read(comparison->options->protocol, model);
+    return dv__card_read(comparison, model);
 }
 
 /* ---- Cards ---- */
@@ -224,7 +216,7 @@ static void take_accuracy(const json_t *card, const char *protocol, dv_model_fig
     dv_wilson_interval(correct, count, &model->accuracy.low, &model->accuracy.high);
 }
 
-static void take_card(const json_t *card, const char *path, const char *protocol,
+static void take_card(const dv_comparison *comparison, const json_t *card, const char *path,
                       dv_model_figures *model)
 {
     const char *digest =
@@ -234,13 +226,14 @@ static void take_card(const json_t *card, const char *path, const char *protocol
     if (digest == NULL)
         return; /* something else of that name */
     if (strcmp(digest, model->content) != 0) {
-        warn("%s is the card of another file than %s: its accuracy is not taken", path,
-             model->path);
+        dv_log_write(&comparison->events->log, DV_LOG_WARNING,
+                     "%s is the card of another file than %s: its accuracy is not taken", path,
+                     model->path);
         return;
     }
     if (command != NULL)
         snprintf(model->command, sizeof model->command, "%s", command);
-    take_accuracy(card, protocol, model);
+    take_accuracy(card, comparison->options->protocol, model);
 }
 
 void dv_card_path(const dv_model_figures *model, char path[DV_STRING_SIZE + 8])
@@ -251,7 +244,7 @@ void dv_card_path(const dv_model_figures *model, char path[DV_STRING_SIZE + 8])
     snprintf(path, DV_STRING_SIZE + 8, "%.*s.json", length, model->path);
 }
 
-dv_status dv__card_read(const char *protocol, dv_model_figures *model)
+dv_status dv__card_read(const dv_comparison *comparison, dv_model_figures *model)
 {
     char path[DV_STRING_SIZE + 8];
     json_t *card;
@@ -259,9 +252,10 @@ dv_status dv__card_read(const char *protocol, dv_model_figures *model)
     if (access(path, F_OK) != 0)
         return DV_OK;
     if (dv_json_read(path, &card) != DV_OK)
-        warn("%s has no card that can be read: %s", model->path, dv_error_message());
+        dv_log_write(&comparison->events->log, DV_LOG_WARNING,
+                     "%s has no card that can be read: %s", model->path, dv_error_message());
     else
-        take_card(card, path, protocol, model);
+        take_card(comparison, card, path, model);
     json_decref(card);
     return DV_OK;
 }
@@ -269,10 +263,10 @@ dv_status dv__card_read(const char *protocol, dv_model_figures *model)
 /* ---- The whole ---- */
 
 /* Of the executable file and, where a module drives the device, of the module. */
-static dv_status read_program(const char *backend, char digest[DV_SHA256_SIZE])
+static dv_status read_program(const char *program, const char *backend, char digest[DV_SHA256_SIZE])
 {
     char path[4096], both[2 * DV_SHA256_SIZE];
-    DV_TRY(dv_sha256_file("/proc/self/exe", digest));
+    DV_TRY(dv_sha256_file(program, digest));
     if (!dv_module_find(backend, path, sizeof path))
         return DV_OK;
     memcpy(both, digest, DV_SHA256_SIZE - 1);
@@ -297,7 +291,7 @@ static dv_status read_machine(dv_comparison *out)
         snprintf(out->machine, sizeof out->machine, "%s; %s", device, processor);
     }
     snprintf(out->libraries, sizeof out->libraries, "%s", backend->version());
-    return read_program(backend->name, out->program);
+    return read_program(out->options->program, backend->name, out->program);
 }
 
 /* Models of one name get those of their paths, the end of it where it is long. */
@@ -328,16 +322,17 @@ static dv_status read_models(const file_list *list, dv_comparison *out)
     return distinguish(list, out);
 }
 
-dv_status dv_comparison_list(const dv_comparison_options *options, const char *const *files,
+dv_status dv_comparison_list(const dv_comparison_options *options,
+                             const dv_comparison_events *events, const char *const *files,
                              size_t count, dv_comparison *out)
 {
     file_list list = {.count = 0};
     dv_status status;
-    *out = (dv_comparison){.options = options};
+    *out = (dv_comparison){.options = options, .events = events};
     out->threads = options->threads > 0 ? (int)options->threads : dv_physical_cores();
     status = read_machine(out);
     if (status == DV_OK)
-        status = count > 0 ? list_operands(files, count, &list) : list_own(&list);
+        status = count > 0 ? list_operands(&events->log, files, count, &list) : list_own(&list);
     if (status == DV_OK)
         status = read_models(&list, out);
     list_free(&list);

@@ -1,9 +1,7 @@
-/* The parent's side of measuring: processes, what they tell, the progress bar. It stays small
+/* The parent's side of measuring: processes, and what they tell. It stays small
    itself, since a process begins with as much memory as the one it was forked from. */
-#include "engine/base/bar.h"
 #include "engine/base/process.h"
 #include "engine/base/temporary.h"
-#include "engine/base/text.h"
 #include "runner/compare/comparison.h"
 
 #include <inttypes.h>
@@ -16,34 +14,15 @@ enum { PATH_SIZE = 1024 };
 /* ---- Progress ---- */
 
 typedef struct progress {
-    bool bar; /* stdout and stderr are terminals; else a line is told of each model */
+    const dv_comparison_events *events;
     size_t done, total;
     const char *model;
 } progress;
 
-static void show(const progress *at, const char *step)
+static void tell_step(const progress *at, const char *step)
 {
-    char bar[DV_BAR_WIDTH + 1];
-    if (!at->bar)
-        return;
-    dv_bar(at->done, at->total, bar);
-    fprintf(stderr, "\r[%s] %.40s: %.60s\033[K", bar, dv_show(at->model).text, step);
-}
-
-static void clear(const progress *at)
-{
-    if (at->bar)
-        fputs("\r\033[K", stderr);
-}
-
-static void tell(const dv_comparison *comparison, const dv_model_figures *model, size_t number,
-                 size_t count)
-{
-    char p50[DV_SHORT_SIZE];
-    fprintf(stderr, "measured %zu of %zu: %s, p50 %s%s%s\n", number, count,
-            dv_show(model->name).text, dv_show_seconds(model->p50, p50),
-            model->busy ? ", the machine was busy" : "",
-            model->busy && !comparison->options->keep_busy ? ": not kept" : "");
+    if (at->events->step != NULL)
+        at->events->step(at->events->user, at->model, step, at->done, at->total);
 }
 
 /* ---- What the children tell ---- */
@@ -57,7 +36,7 @@ static void listen(void *user, const char *line)
 {
     listener *l = user;
     if (strncmp(line, "step ", 5) == 0) {
-        show(l->at, line + 5);
+        tell_step(l->at, line + 5);
         l->at->done++;
     } else if (strncmp(line, "result ", 7) == 0) {
         json_decref(l->result);
@@ -65,12 +44,20 @@ static void listen(void *user, const char *line)
     }
 }
 
+static bool is_stopped(void *user)
+{
+    const dv_comparison_events *events = ((listener *)user)->at->events;
+    return events->stopped != NULL && events->stopped(events->user);
+}
+
 /* Runs a child and merges its result into `figures`. */
-static dv_status run_child(const char *const *argv, const dv_hold *hold, progress *at,
+static dv_status run_child(const char *program, const char *const *argv, progress *at,
                            json_t *figures)
 {
     listener l = {.at = at};
-    dv_status status = dv_child_run(argv, hold, listen, &l);
+    const dv_child child = {
+        .program = program, .argv = argv, .user = &l, .take = listen, .stopped = is_stopped};
+    dv_status status = dv_child_run(&child);
     if (status == DV_OK && (l.result == NULL || json_object_update(figures, l.result) != 0))
         status = DV_FAIL(DV_EFORMAT, "the process that measured has told nothing");
     json_decref(l.result);
@@ -83,7 +70,6 @@ static dv_status run_child(const char *const *argv, const dv_hold *hold, progres
 typedef struct workplace {
     char folder[PATH_SIZE - 64];
     char threads[DV_SHORT_SIZE], seconds[DV_SHORT_SIZE], classes[DV_SHORT_SIZE];
-    dv_hold hold;
     progress at;
 } workplace;
 
@@ -102,6 +88,7 @@ static void empty(const workplace *place)
     }
 }
 
+/* Runs the two children, the second with the clip and the model that the first has left. */
 static dv_status measure_parts(const dv_comparison *comparison, workplace *place,
                                const dv_model_figures *model, json_t *figures)
 {
@@ -113,12 +100,17 @@ static dv_status measure_parts(const dv_comparison *comparison, workplace *place
         "decavox",      "compare",      "--measure_model", model->path,   device,
         place->threads, place->seconds, place->classes,    place->folder, NULL};
     const char *times = comparison->options->seconds >= 0.5 ? "9" : "3";
-    const char *const start[] = {
-        "decavox", "compare", "--measure_start", model->is_checkpoint ? model->path : made,
-        clip,      device,    place->threads,    times,
-        NULL};
-    DV_TRY(run_child(whole, &place->hold, &place->at, figures));
-    return run_child(start, &place->hold, &place->at, figures);
+    const char *const start[] = {"decavox",
+                                 "compare",
+                                 "--measure_start",
+                                 model->is_checkpoint ? model->path : made,
+                                 device,
+                                 place->threads,
+                                 clip,
+                                 times,
+                                 NULL};
+    DV_TRY(run_child(comparison->options->program, whole, &place->at, figures));
+    return run_child(comparison->options->program, start, &place->at, figures);
 }
 
 static dv_status measure_one(const dv_comparison *comparison, workplace *place,
@@ -146,6 +138,7 @@ static dv_status measure_one(const dv_comparison *comparison, workplace *place,
 
 static dv_status measure_missing(dv_comparison *comparison, workplace *place)
 {
+    const dv_comparison_events *events = comparison->events;
     size_t missing = 0;
     for (size_t i = 0; i < comparison->count; i++)
         missing += !comparison->models[i].done;
@@ -156,8 +149,8 @@ static dv_status measure_missing(dv_comparison *comparison, workplace *place)
             continue;
         place->at.done = measured++ * DV_CHILD_STEPS;
         DV_TRY(measure_one(comparison, place, &comparison->models[i]));
-        if (!place->at.bar)
-            tell(comparison, &comparison->models[i], measured, missing);
+        if (events->measured != NULL)
+            events->measured(events->user, comparison, &comparison->models[i], measured, missing);
     }
     return DV_OK;
 }
@@ -176,19 +169,16 @@ static bool recall_all(dv_comparison *comparison)
 
 dv_status dv_comparison_measure(dv_comparison *comparison)
 {
-    workplace place = {.at = {.bar = isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1}};
+    workplace place = {.at = {.events = comparison->events}};
     if (recall_all(comparison))
         return DV_OK;
     snprintf(place.threads, sizeof place.threads, "%d", comparison->threads);
     snprintf(place.seconds, sizeof place.seconds, "%.6g", comparison->options->seconds);
     snprintf(place.classes, sizeof place.classes, "%" PRId64, comparison->options->classes);
-    dv_hold_signals(&place.hold);
     dv_status status = dv_temporary_folder(place.folder, sizeof place.folder);
     if (status == DV_OK) {
         status = measure_missing(comparison, &place);
         (void)rmdir(place.folder);
     }
-    clear(&place.at);
-    dv_release_signals(&place.hold);
     return status;
 }

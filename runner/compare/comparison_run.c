@@ -111,7 +111,7 @@ static dv_status tell_command(const char *folder, dv_model_figures *model)
     return DV_OK;
 }
 
-dv_status dv__run_read(const char *folder, const char *protocol, dv_model_figures *model)
+dv_status dv__run_read(const dv_comparison *comparison, const char *folder, dv_model_figures *model)
 {
     int written = snprintf(model->path, sizeof model->path, "%s/model.safetensors", folder);
     if (written < 0 || (size_t)written >= sizeof model->path)
@@ -121,8 +121,8 @@ dv_status dv__run_read(const char *folder, const char *protocol, dv_model_figure
     model->file = -1;
     DV_TRY(dv_sha256_file(model->path, model->content));
     DV_TRY(tell_command(folder, model));
-    if (read_report(folder, protocol, &model->accuracy) != DV_OK)
-        fprintf(stderr, "decavox: warning: %s: the accuracy of this run is not known\n",
-                dv_error_message());
+    if (read_report(folder, comparison->options->protocol, &model->accuracy) != DV_OK)
+        dv_log_write(&comparison->events->log, DV_LOG_WARNING,
+                     "%s: the accuracy of this run is not known", dv_error_message());
     return DV_OK;
 }

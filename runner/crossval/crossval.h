@@ -16,6 +16,7 @@
 
 #include "engine/train/metrics.h"
 #include "runner/experiment/experiment.h"
+#include "runner/experiment/observer.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -61,8 +62,7 @@ void dv_crossval_free(dv_crossval *all);
 /*
  * Makes the folder or, where there is one, makes sure that what is in it belongs to the same
  * configuration, data and folds; other seeds may be there. DV_EARG tells what differs, or that
- * another process is at work there: until dv_crossval_free and the end of all children the folder
- * is this process's own.
+ * another one is at work there: until dv_crossval_free the folder belongs to this one.
  */
 dv_status dv_crossval_claim(dv_crossval *all, const dv_experiment *experiment);
 
@@ -81,31 +81,44 @@ dv_status dv_crossval_path(const dv_crossval_run *run, const char *file, char **
 
 /* ---- The runs (crossval_run.c) ---- */
 
-typedef struct dv_crossval_request {
-    const dv_experiment *experiment;
-    const char *device;
-    int threads; /* of each run; 0: the physical cores, shared by the jobs */
-    int jobs;    /* runs at a time */
-    bool strict; /* a run fails where anything is found in its data */
-    FILE *lines; /* a line for each run that ends */
-} dv_crossval_request;
-
-/*
- * Trains what is not trained yet, each run in a process of its own. A run that fails has its error
- * and stops no other. DV_EINTERRUPTED after SIGINT or SIGTERM: the runs were told to save and have
- * ended; *signal_number is the signal.
- */
-dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request,
-                            int *signal_number);
-
-/* ---- The summary (crossval_summary.c, crossval_print.c) ---- */
-
 /* The test of one run, from its report.json. */
 typedef struct dv_crossval_result {
     bool finished;
     int64_t correct, count;
     double accuracy, loss;
 } dv_crossval_result;
+
+/* How a run has ended: run->error says that it has failed; else it was interrupted if its result is
+   not finished. */
+typedef struct dv_crossval_end {
+    const dv_crossval_run *run;
+    size_t number; /* of the runs that have ended, from 1 */
+    dv_crossval_result result;
+    double seconds; /* less than 0: it was done before */
+} dv_crossval_end;
+
+typedef struct dv_crossval_request {
+    const dv_experiment *experiment;
+    const char *device;
+    int threads; /* of each run; 0: the physical cores, shared by the jobs */
+    int jobs;    /* runs at a time */
+    bool strict; /* a run fails where anything is found in its data */
+    void *user;
+    /* Asked often, by several threads at a time: whether the runs are to pause. DV_TRAIN_FINISH is
+       none of their answers. NULL: they go on. */
+    dv_train_next (*next)(void *user);
+    /* A run has ended, or was done before. By one thread at a time; NULL: nobody is told. */
+    void (*ended)(void *user, const dv_crossval *all, const dv_crossval_end *end);
+} dv_crossval_request;
+
+/*
+ * Trains what is not trained yet, each run in a thread of its own. A run that fails has its error
+ * and stops no other. DV_EINTERRUPTED: request->next has said that the runs are to pause; they have
+ * saved and ended.
+ */
+dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request);
+
+/* ---- The summary (crossval_summary.c, crossval_print.c) ---- */
 
 /* Mean and sample standard deviation (over count - 1) of `count` values; NaN where there are too
    few. */
@@ -149,6 +162,9 @@ void dv_crossval_summary_free(dv_crossval_summary *summary);
 
 /* One report.json; *out is not finished where there is none. */
 dv_status dv_crossval_result_read(const dv_crossval_run *run, dv_crossval_result *out);
+
+/* A line about a run that has ended. */
+void dv_crossval_end_text(const dv_crossval *all, const dv_crossval_end *end, FILE *out);
 
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out);
 

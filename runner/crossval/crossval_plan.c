@@ -4,6 +4,7 @@
 #include "engine/base/input_file.h"
 #include "engine/base/text.h"
 #include "engine/base/yaml.h"
+#include "engine/device/threads.h"
 #include "runner/crossval/crossval.h"
 #include "runner/experiment/output.h"
 #include "runner/experiment/run_folder.h"
@@ -79,8 +80,8 @@ static dv_status find_folds(const char *text, const dv_experiment *experiment, d
     DV_TRY(dv_dataset_prepare(&data, &dataset));
     out->clips = (int64_t)dataset.count;
     out->fingerprint = dv_dataset_fingerprint(&dataset); /* before any clip has another part */
-    /* One thread, for a process with more could not fork the runs. */
-    dv_status status = dv_dataset_sound_fingerprint(&dataset, "", 1, &out->sounds);
+    dv_status status =
+        dv_dataset_sound_fingerprint(&dataset, "", dv_physical_cores(), &out->sounds);
     if (status == DV_OK)
         status = strcmp(text, "speaker") == 0 ? folds_by_speaker(&dataset, out)
                                               : folds_by_part(text, &dataset, out);
@@ -452,11 +453,7 @@ fail:
 dv_status dv_crossval_claim(dv_crossval *all, const dv_experiment *experiment)
 {
     DV_TRY(dv_make_folders(all->folder));
-    /* Also that of all children: where this process is killed, the folder stays locked until the
-       last of them has saved. */
-    DV_TRY(dv_lock_folder(all->folder,
-                          "a cross-validation is at work there, or its runs are still ending",
-                          &all->lock));
+    DV_TRY(dv_lock_folder(all->folder, "a cross-validation is at work there", &all->lock));
     dv_tree *tree;
     DV_TRY(dv_tree_copy(experiment->tree, &tree));
     dv_status status = describe(all, tree);

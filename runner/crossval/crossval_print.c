@@ -53,6 +53,24 @@ static void print_table(const dv_crossval *all, const dv_crossval_summary *summa
     fprintf(out, " %10s\n\n", percent(summary->over_folds.deviation, text));
 }
 
+void dv_crossval_end_text(const dv_crossval *all, const dv_crossval_end *end, FILE *out)
+{
+    const dv_crossval_run *run = end->run;
+    fprintf(out, "%zu/%zu  %s seed %" PRId64 "  ", end->number, all->run_count,
+            all->folds[run->fold], all->seeds[run->seed]);
+    if (run->error != NULL)
+        fprintf(out, "failed: %s", run->error);
+    else if (!end->result.finished)
+        fprintf(out, "interrupted");
+    else
+        fprintf(out, "accuracy %.2f%%, %" PRId64 " of %" PRId64, 100 * end->result.accuracy,
+                end->result.correct, end->result.count);
+    if (end->seconds >= 0)
+        fprintf(out, "  %.1f s\n", end->seconds);
+    else
+        fprintf(out, "  done before\n");
+}
+
 /* Prints the table of all runs, the mean, the worst fold, and the figures of all answers
    together. */
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)

@@ -1,72 +1,49 @@
 /*
- * The runs are child processes: each has its own threads and its own signal to stop at, and none
- * takes the others with it when it fails. They are forked and go on with dv_training_run. A process
- * whose OpenMP threads or GPU context already live cannot do that, since fork copies neither: the
- * child would wait for threads that it does not have. So this process uses neither before the last
- * run has ended.
+ * The runs are threads of this process, as many at a time as there are jobs. Each trains in a
+ * context and a folder of its own, so none disturbs another, and one that fails ends alone.
  */
 #include "engine/base/clock.h"
-#include "engine/base/process.h"
 #include "engine/device/threads.h"
 #include "runner/crossval/crossval.h"
 #include "runner/experiment/run_folder.h"
-#include "runner/experiment/stop.h"
 #include "runner/training/resume.h"
 #include "runner/training/training.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-typedef struct run_process {
-    pid_t process; /* 0: free */
-    int errors;    /* where the process writes why it failed */
-    dv_crossval_run *run;
-    double start; /* s */
-} run_process;
 
 typedef struct run_pool {
     dv_crossval *all;
     const dv_crossval_request *request;
-    run_process *workers; /* (request->jobs) */
-    size_t busy;
-    size_t next;              /* run to be started */
-    size_t ended;             /* runs */
-    sigset_t signals, before; /* what is waited for; what was blocked before */
-    int stop_signal;          /* 0: none yet */
-    double stop_time;         /* s */
+    pthread_mutex_t lock; /* of what follows, and of request->ended */
+    size_t next;          /* run to be started */
+    size_t ended;         /* runs */
+    bool paused;          /* the caller has said so */
 } run_pool;
 
-/* ---- The child ---- */
+/* ---- One run ---- */
 
-/* Nothing on the terminal: what is printed is in the log, and stderr is made the log. */
-static void redirect(const dv_crossval_run *run)
+/* What the trainings ask. One that is told to pause tells the pool, which starts no other. */
+static dv_train_next what_next(void *user)
 {
-    char *path;
-    int nothing = open("/dev/null", O_RDWR), log = -1;
-    (void)mkdir(run->folder, 0777); /* the training tells where it cannot be made */
-    if (dv_crossval_path(run, "log.txt", &path) == DV_OK) {
-        log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
-        free(path);
-    }
-    (void)dup2(nothing, STDIN_FILENO);
-    (void)dup2(nothing, STDOUT_FILENO);
-    (void)dup2(log >= 0 ? log : nothing, STDERR_FILENO);
+    run_pool *pool = user;
+    const dv_crossval_request *request = pool->request;
+    bool pauses = request->next != NULL && request->next(request->user) == DV_TRAIN_PAUSE;
+    pthread_mutex_lock(&pool->lock);
+    pool->paused = pool->paused || pauses;
+    pauses = pool->paused;
+    pthread_mutex_unlock(&pool->lock);
+    return pauses ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
 }
 
-/* Begins the run, or goes on with it where it has begun. Without --threads it gets its share of the
-   cores. */
-static dv_status train(const run_pool *pool, const dv_crossval_run *run)
+/* Begins the run, or goes on with it where it has begun. Without request->threads it gets its share
+   of the cores. */
+static dv_status train(run_pool *pool, const dv_crossval_run *run)
 {
     const dv_crossval_request *request = pool->request;
+    const dv_observer observer = {.user = pool, .next = what_next};
     dv_experiment experiment;
     dv_tree *where = NULL; /* the data may have moved since */
     DV_TRY(dv_crossval_experiment(pool->all, run, request->experiment, &experiment));
@@ -86,59 +63,14 @@ static dv_status train(const run_pool *pool, const dv_crossval_run *run)
         .dot = "",
         .step_dot = "",
         .needs_test = true,
+        .observer = &observer,
     };
+    dv_training_result result;
     if (status == DV_OK)
-        status = dv_training_run(&training);
+        status = dv_training_run(&training, &result);
     dv_tree_free(where);
     dv_experiment_free(&experiment);
     return status;
-}
-
-/*
- * A process group of its own keeps away Ctrl-C, which goes to the whole group of the terminal: with
- * that of the parent there would be two signals, and the second one ends a training unsaved. Where
- * the parent is killed, the kernel asks the child to save.
- */
-static _Noreturn void be_child(const run_pool *pool, const dv_crossval_run *run, pid_t parent,
-                               int errors)
-{
-    (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    sigprocmask(SIG_SETMASK, &pool->before, NULL);
-    if (getppid() != parent) /* ended before the line above */
-        exit(DV_EXIT_FAILED);
-    dv_stop_prepare();
-    redirect(run);
-    dv_status status = train(pool, run);
-    if (status == DV_OK)
-        exit(DV_EXIT_GOOD);
-    const char *message = dv_error_message();
-    if (write(errors, message, strlen(message)) < 0)
-        fprintf(stderr, "%s\n", message);
-    exit(status == DV_EINTERRUPTED ? DV_EXIT_SIGNAL + dv_stop_request : DV_EXIT_FAILED);
-}
-
-/* ---- What became of it ---- */
-
-static void print_end(const run_pool *pool, const dv_crossval_run *run,
-                      const dv_crossval_result *result, double took)
-{
-    const dv_crossval *all = pool->all;
-    FILE *out = pool->request->lines;
-    fprintf(out, "%zu/%zu  %s seed %" PRId64 "  ", pool->ended, all->run_count,
-            all->folds[run->fold], all->seeds[run->seed]);
-    if (run->error != NULL)
-        fprintf(out, "failed: %s", run->error);
-    else if (!result->finished)
-        fprintf(out, "interrupted");
-    else
-        fprintf(out, "accuracy %.2f%%, %" PRId64 " of %" PRId64, 100 * result->accuracy,
-                result->correct, result->count);
-    if (took >= 0)
-        fprintf(out, "  %.1f s\n", took);
-    else
-        fprintf(out, "  done before\n");
-    fflush(out);
 }
 
 static void set_error(dv_crossval_run *run, const char *message)
@@ -168,162 +100,77 @@ static void take_result(dv_crossval_run *run, dv_crossval_result *result)
     }
 }
 
-/* Why the process with this wait status has failed. */
-static void take_error(const run_process *worker, int status)
+/* Trains the run, unless it is done. */
+static void run_one(run_pool *pool, dv_crossval_run *run, dv_crossval_end *end)
 {
-    char message[PIPE_BUF];
-    ssize_t length = read(worker->errors, message, sizeof message - 1);
-    if (length > 0)
-        message[length] = '\0';
-    else if (WIFSIGNALED(status))
-        snprintf(message, sizeof message, "ended by signal %d (%s)", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
-    else
-        snprintf(message, sizeof message, "ended with code %d, see %s/log.txt", WEXITSTATUS(status),
-                 worker->run->folder);
-    set_error(worker->run, message);
-}
-
-/* Whether a process that was asked to stop has done just that. */
-static bool has_stopped(const run_pool *pool, int status)
-{
-    int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - DV_EXIT_SIGNAL;
-    return pool->stop_signal != 0 && dv_stop_is_signal(number);
-}
-
-static void reap(run_pool *pool, run_process *worker)
-{
-    int status;
-    if (waitpid(worker->process, &status, WNOHANG) != worker->process)
+    if (dv_run_has(run->folder, "report.json")) {
+        take_result(run, &end->result);
         return;
-    dv_crossval_result result = {.finished = false};
-    if (WIFEXITED(status) && WEXITSTATUS(status) == DV_EXIT_GOOD)
-        take_result(worker->run, &result);
-    else if (!has_stopped(pool, status))
-        take_error(worker, status);
-    close(worker->errors);
-    pool->busy--;
-    pool->ended++;
-    print_end(pool, worker->run, &result, dv_clock() - worker->start);
-    worker->process = 0;
+    }
+    double start = dv_clock();
+    dv_status status = train(pool, run);
+    end->seconds = dv_clock() - start;
+    if (status == DV_OK)
+        take_result(run, &end->result);
+    else if (status != DV_EINTERRUPTED)
+        set_error(run, dv_error_message());
 }
 
-/* ---- The parent ---- */
+/* ---- All of them ---- */
 
-/* Forks a child for the run. The child tells through a pipe why it fails. */
-static dv_status start(const run_pool *pool, run_process *worker, dv_crossval_run *run)
+/* The run to start next; NULL: there is none, or the runs are to pause. */
+static dv_crossval_run *take_next(run_pool *pool)
 {
-    int ends[2];
-    pid_t parent = getpid();
-    if (pipe(ends) != 0)
-        return DV_FAIL(DV_EIO, "cannot make a pipe: %s", strerror(errno));
-    fflush(NULL); /* what is buffered here would be written by the child too */
-    pid_t process = fork();
-    if (process == 0) {
-        close(ends[0]);
-        be_child(pool, run, parent, ends[1]);
+    dv_crossval_run *run = NULL;
+    bool pauses = what_next(pool) == DV_TRAIN_PAUSE;
+    pthread_mutex_lock(&pool->lock);
+    if (!pauses && pool->next < pool->all->run_count)
+        run = &pool->all->runs[pool->next++];
+    pthread_mutex_unlock(&pool->lock);
+    return run;
+}
+
+static void *work(void *user)
+{
+    run_pool *pool = user;
+    const dv_crossval_request *request = pool->request;
+    for (dv_crossval_run *run; (run = take_next(pool)) != NULL;) {
+        dv_crossval_end end = {.run = run, .seconds = -1};
+        run_one(pool, run, &end);
+        pthread_mutex_lock(&pool->lock);
+        end.number = ++pool->ended;
+        if (request->ended != NULL)
+            request->ended(request->user, pool->all, &end);
+        pthread_mutex_unlock(&pool->lock);
     }
-    int error = errno;
-    close(ends[1]);
-    if (process < 0) {
-        close(ends[0]);
-        return DV_FAIL(DV_EIO, "cannot start a process: %s", strerror(error));
-    }
-    worker->process = process;
-    worker->errors = ends[0];
-    worker->run = run;
-    worker->start = dv_clock();
+    return NULL;
+}
+
+/* This thread is one of them. Where the system makes no more threads there are fewer. */
+static dv_status run_all(run_pool *pool)
+{
+    pthread_t *threads;
+    int more = 0;
+    DV_TRY(dv_calloc((size_t)pool->request->jobs, sizeof *threads, &threads));
+    while (more < pool->request->jobs - 1 && pthread_create(&threads[more], NULL, work, pool) == 0)
+        more++;
+    (void)work(pool);
+    for (int i = 0; i < more; i++)
+        pthread_join(threads[i], NULL);
+    free(threads);
     return DV_OK;
 }
 
-/* Starts the next run, unless it is done. */
-static void start_next(run_pool *pool)
+dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request)
 {
-    dv_crossval_run *run = &pool->all->runs[pool->next++];
-    dv_crossval_result result = {.finished = false};
-    run_process *free_one = pool->workers;
-    while (free_one->process != 0)
-        free_one++;
-    if (dv_run_has(run->folder, "report.json")) {
-        take_result(run, &result);
-    } else if (start(pool, free_one, run) == DV_OK) {
-        pool->busy++;
-        return;
-    } else {
-        set_error(run, dv_error_message());
-    }
-    pool->ended++;
-    print_end(pool, run, &result, -1);
-}
-
-/*
- * Once: a second signal ends a training unsaved. A later one of the user's goes on to the children
- * too, but not one that comes at once, as timeout(1) sends it twice, to the process and its group.
- */
-static void pass_on(run_pool *pool, int number)
-{
-    double now = dv_clock();
-    if (pool->stop_signal != 0 && now - pool->stop_time < 1)
-        return;
-    if (pool->stop_signal == 0)
-        pool->stop_signal = number;
-    pool->stop_time = now;
-    for (int i = 0; i < pool->request->jobs; i++) {
-        if (pool->workers[i].process != 0)
-            kill(pool->workers[i].process, number);
-    }
-}
-
-/* The signals wait, blocked, until they are asked for: none comes between a look and a wait. */
-static void block_signals(run_pool *pool)
-{
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-    sigemptyset(&pool->signals);
-    sigaddset(&pool->signals, SIGCHLD);
-    sigaction(SIGCHLD, &standard, NULL); /* ignored ones, as one may inherit, never come */
-    for (const int *number = dv_stop_signals; *number != 0; number++) {
-        if (!dv_stop_heeds(*number))
-            continue;
-        sigaction(*number, &standard, NULL);
-        sigaddset(&pool->signals, *number);
-    }
-    sigprocmask(SIG_BLOCK, &pool->signals, &pool->before);
-}
-
-static void run_all(run_pool *pool)
-{
-    for (;;) {
-        int number = 0;
-        while (pool->stop_signal == 0 && pool->next < pool->all->run_count &&
-               pool->busy < (size_t)pool->request->jobs)
-            start_next(pool);
-        if (pool->busy == 0)
-            return;
-        sigwait(&pool->signals, &number);
-        if (dv_stop_is_signal(number))
-            pass_on(pool, number);
-        for (int i = 0; i < pool->request->jobs; i++) {
-            if (pool->workers[i].process != 0)
-                reap(pool, &pool->workers[i]);
-        }
-    }
-}
-
-dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request,
-                            int *signal_number)
-{
-    run_pool pool = {.all = all, .request = request};
-    DV_TRY(dv_calloc((size_t)request->jobs, sizeof *pool.workers, &pool.workers));
-    block_signals(&pool);
-    run_all(&pool);
-    if (pool.stop_signal == 0) /* else it ends with its code, whatever comes late */
-        sigprocmask(SIG_SETMASK, &pool.before, NULL);
-    free(pool.workers);
-    *signal_number = pool.stop_signal;
+    run_pool pool = {.all = all, .request = request, .lock = PTHREAD_MUTEX_INITIALIZER};
+    dv_status status = run_all(&pool);
+    pthread_mutex_destroy(&pool.lock);
+    DV_TRY(status);
     size_t done = 0;
     for (size_t i = 0; i < all->run_count; i++)
         done += dv_run_has(all->runs[i].folder, "report.json");
-    if (pool.stop_signal != 0 && done < all->run_count)
+    if (pool.paused && done < all->run_count)
         return DV_FAIL(DV_EINTERRUPTED,
                        "interrupted: %zu of %zu runs in %s are done, the same command goes on",
                        done, all->run_count, all->folder);

@@ -1,20 +1,22 @@
 /* Looks for decavox's own files in the folders where they may lie. */
+#define _GNU_SOURCE /* dladdr */
 #include "runner/experiment/home.h"
 
+#include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* "DIR/../share/decavox", DIR being the folder of this program; "" where that cannot be told. */
-static void installed_beside(char folder[DV_HOME_PATH_SIZE])
+/* The file that has this code, the program's or the library's, without links; false: it cannot be
+   told. A program that was found along $PATH knows its file by its name alone. */
+static bool find_self(char path[PATH_MAX])
 {
-    static const char more[] = "/../share/decavox";
-    ssize_t length = readlink("/proc/self/exe", folder, DV_HOME_PATH_SIZE - sizeof more);
-    folder[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(folder, '/');
-    if (slash != NULL)
-        strcpy(slash, more);
+    static const char here;
+    Dl_info object;
+    bool known = dladdr(&here, &object) != 0 && strchr(object.dli_fname, '/') != NULL;
+    return realpath(known ? object.dli_fname : "/proc/self/exe", path) != NULL;
 }
 
 static void add(const char *folder, const char *name, dv_home *out)
@@ -26,17 +28,28 @@ static void add(const char *folder, const char *name, dv_home *out)
         out->count++;
 }
 
+/* Below the folder of the file `self`. */
+static void add_beside(const char *self, const char *more, const char *name, dv_home *out)
+{
+    char folder[DV_HOME_PATH_SIZE];
+    int length = (int)(strrchr(self, '/') - self);
+    int size = snprintf(folder, sizeof folder, "%.*s%s", length, self, more);
+    if (size > 0 && size < DV_HOME_PATH_SIZE)
+        add(folder, name, out);
+}
+
 void dv_home_list(const char *name, dv_home *out)
 {
-    char beside[DV_HOME_PATH_SIZE];
+    char self[PATH_MAX];
     const char *chosen = getenv("DECAVOX_HOME");
-    installed_beside(beside);
     out->count = 0;
     if (chosen != NULL && chosen[0] != '\0')
         add(chosen, name, out);
     add(".", name, out);
-    if (beside[0] != '\0')
-        add(beside, name, out);
+    if (find_self(self)) {
+        add_beside(self, "/../share/decavox", name, out);
+        add_beside(self, "/../../share/decavox", name, out);
+    }
     add(DV_DATA_FOLDER, name, out);
 }
 

@@ -3,7 +3,8 @@
  *
  *     $DECAVOX_HOME
  *     the working folder
- *     ../share/decavox beside the folder of the program, as it is installed
+ *     ../share/decavox, or ../../share/decavox, from the folder of the program, or of the library
+ *         where a program of another has loaded that, as they are installed
  *     share/decavox of the prefix that the program was built for
  *
  * What several of them have is that of the first.
@@ -16,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { DV_HOME_FOLDERS = 4, DV_HOME_PATH_SIZE = 1024 };
+enum { DV_HOME_FOLDERS = 5, DV_HOME_PATH_SIZE = 1024 };
 
 typedef struct dv_home {
     char folders[DV_HOME_FOLDERS][DV_HOME_PATH_SIZE]; /* (count) in the order of the search */

@@ -2,12 +2,10 @@
    on. */
 #include "runner/experiment/run_folder.h"
 #include "engine/base/atomic_file.h"
-#include "engine/base/bar.h"
 #include "engine/base/folder.h"
 #include "engine/base/input_file.h"
 #include "engine/base/text.h"
 #include "engine/base/yaml.h"
-#include "runner/experiment/printing.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -149,9 +147,10 @@ void dv_run_sweep(const char *path)
 
 /* The lock comes before the checks, so that no other training changes the folder between them and
    the first write. */
-dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
+dv_status dv_run_folder_open(const char *path, bool resume, const dv_observer *observer,
+                             dv_run_folder *out)
 {
-    memset(out, 0, sizeof *out);
+    *out = (dv_run_folder){.observer = observer};
     out->lock = -1;
     if (strlen(path) >= sizeof out->path)
         return DV_FAIL(DV_EARG, "the path of the run's folder is too long: %.60s...", path);
@@ -168,35 +167,7 @@ dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out)
     out->log = fopen(file, "a"); /* where stderr is the same file, neither overwrites the other */
     if (out->log == NULL)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", file, strerror(errno));
-    out->bar = isatty(STDERR_FILENO) == 1;
     return DV_OK;
-}
-
-/* Tells, once, that the log cannot be written. */
-static void flush_log(dv_run_folder *folder)
-{
-    errno = 0;
-    bool good = fflush(folder->log) == 0 && ferror(folder->log) == 0;
-    if (!good && !folder->log_failed)
-        fprintf(stderr, "decavox: %s/log.txt cannot be written (%s): the training goes on\n",
-                dv_show(folder->path).text,
-                errno != 0 ? strerror(errno) : "an earlier write failed");
-    folder->log_failed = folder->log_failed || !good;
-    clearerr(folder->log);
-}
-
-void dv_run_folder_close(dv_run_folder *folder)
-{
-    if (folder->log != NULL) {
-        flush_log(folder);
-        fclose(folder->log);
-    }
-    folder->log = NULL;
-    dv_events_close(folder->events);
-    folder->events = NULL;
-    if (folder->lock >= 0)
-        close(folder->lock);
-    folder->lock = -1;
 }
 
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE])
@@ -222,55 +193,104 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
     return status;
 }
 
-/* ---- What is printed ---- */
+/* ---- What is told ---- */
 
-static void clear_bar(dv_run_folder *folder)
+static void observe(const dv_run_folder *folder, dv_log_level level, const char *line)
 {
-    if (folder->bar_shown)
-        fprintf(stderr, "\r\033[K");
-    folder->bar_shown = false;
+    if (folder->observer != NULL && folder->observer->line != NULL)
+        folder->observer->line(folder->observer->user, level, line);
 }
 
-void dv_run_print(dv_run_folder *folder, const char *format, ...)
+/* Tells, once, that the log cannot be written. */
+static void flush_log(dv_run_folder *folder)
 {
-    char line[1024];
+    errno = 0;
+    bool good = fflush(folder->log) == 0 && ferror(folder->log) == 0;
+    if (!good && !folder->log_failed) {
+        char line[DV_SHOWN_SIZE];
+        const char *reason = errno != 0 ? strerror(errno) : "an earlier write failed";
+        snprintf(line, sizeof line, "%.900s/log.txt cannot be written (%s): the training goes on",
+                 dv_show(folder->path).text, reason);
+        observe(folder, DV_LOG_WARNING, line);
+    }
+    folder->log_failed = folder->log_failed || !good;
+    clearerr(folder->log);
+}
+
+/* The line is fit for a terminal. */
+static void tell(dv_run_folder *folder, dv_log_level level, const char *line)
+{
+    fprintf(folder->log, "%s%s\n", level == DV_LOG_WARNING ? "warning: " : "", line);
+    if (level == DV_LOG_DEBUG)
+        return;
+    flush_log(folder);
+    observe(folder, level, line);
+}
+
+/* The line may hold names of users. */
+void dv_run_line(dv_run_folder *folder, dv_log_level level, const char *line)
+{
+    tell(folder, level, dv_show(line).text);
+}
+
+void dv_run_tell(dv_run_folder *folder, const char *format, ...)
+{
+    char line[DV_SHOWN_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    clear_bar(folder);
-    dv_shown shown = dv_show(line); /* it holds names of users */
-    printf("%s\n", shown.text);
-    dv_printing_flush();
-    fprintf(folder->log, "%s\n", shown.text);
-    flush_log(folder);
+    dv_run_line(folder, DV_LOG_INFO, line);
 }
 
-void dv_run_print_lines(dv_run_folder *folder, const char *text)
+void dv_run_warn(dv_run_folder *folder, const char *format, ...)
 {
-    for (const char *end; text != NULL && (end = strchr(text, '\n')) != NULL; text = end + 1)
-        dv_run_print(folder, "%.*s", (int)(end - text), text);
-}
-
-void dv_run_note(dv_run_folder *folder, const char *format, ...)
-{
+    char line[DV_SHOWN_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(folder->log, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fputc('\n', folder->log);
+    dv_run_line(folder, DV_LOG_WARNING, line);
 }
 
-void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
-                     uint64_t total, double loss)
+void dv_run_tell_lines(dv_run_folder *folder, const char *text)
 {
-    if (!folder->bar)
-        return;
-    char bar[DV_BAR_WIDTH + 1];
-    dv_bar(done, total, bar);
-    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f\033[K",
-            epoch, epochs, bar, done, total, loss);
-    folder->bar_shown = true;
+    for (const char *end; text != NULL && (end = strchr(text, '\n')) != NULL; text = end + 1)
+        dv_run_tell(folder, "%.*s", (int)(end - text), text);
+}
+
+dv_status dv_run_tell_text(dv_run_folder *folder, void (*write)(const void *user, FILE *out),
+                           const void *user)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory");
+    write(user, memory);
+    bool whole = ferror(memory) == 0;
+    whole = fclose(memory) == 0 && whole;
+    char *line = text;
+    for (char *end; whole && (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        tell(folder, DV_LOG_INFO, line);
+    }
+    free(text);
+    return whole ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory");
+}
+
+void dv_run_folder_close(dv_run_folder *folder)
+{
+    if (folder->log != NULL) {
+        flush_log(folder);
+        fclose(folder->log);
+    }
+    folder->log = NULL;
+    dv_events_close(folder->events);
+    folder->events = NULL;
+    if (folder->lock >= 0)
+        close(folder->lock);
+    folder->lock = -1;
 }
 
 /* ---- metrics.csv ---- */
@@ -319,10 +339,10 @@ static dv_status keep_rows(dv_run_folder *folder, const char *path)
     dv_run_folder_path(folder, name, kept);
     if (rename(path, kept) != 0)
         return DV_FAIL(DV_EIO, "cannot keep %s as %s: %s", path, kept, strerror(errno));
-    dv_run_print(folder,
-                 "warning: there is no last.safetensors to go on from: the run begins again at "
-                 "epoch 1; its metrics until now are kept as %s",
-                 kept);
+    dv_run_warn(folder,
+                "there is no last.safetensors to go on from: the run begins again at epoch 1; its "
+                "metrics until now are kept as %s",
+                kept);
     return DV_OK;
 }
 

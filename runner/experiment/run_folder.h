@@ -13,15 +13,15 @@
  *                          the curves alone, and the two files above are missing.
  *     events.out.tfevents.SECONDS.decavox
  *                          the epochs for TensorBoard; one more for each time the run went on
- *     log.txt              what was printed
+ *     log.txt              what was told
  *
  * A training locks the folder while it is at work there.
  */
 #ifndef DV_EXPERIMENT_RUN_FOLDER_H
 #define DV_EXPERIMENT_RUN_FOLDER_H
 
-#include "engine/train/trainer.h"
 #include "runner/experiment/events.h"
+#include "runner/experiment/observer.h"
 
 #include <stdio.h>
 
@@ -31,10 +31,9 @@ typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
     int lock; /* a descriptor of the folder; -1: none */
     FILE *log;
-    bool log_failed; /* and it was told */
-    bool bar;        /* a progress bar on the terminal: stderr is one */
-    bool bar_shown;
-    dv_events *events; /* NULL until there is one */
+    bool log_failed;             /* and it was told */
+    const dv_observer *observer; /* borrowed */
+    dv_events *events;           /* NULL until there is one */
 } dv_run_folder;
 
 /*
@@ -45,12 +44,15 @@ typedef struct dv_run_folder {
 dv_status dv_lock_folder(const char *path, const char *by, int *lock);
 
 /*
+ * What goes into the log is told to the observer, which is borrowed, as well.
+ *
  * To begin a run, makes the folder, its parents too; to `resume` one, takes the one that is there.
  * Locks it. DV_EIO: it cannot be made or opened. DV_EARG: another training is at work there; to
  * begin, it holds a run already, or a file of one, named; to resume, it holds none, or one that has
  * ended without a state to go on from. To be closed with dv_run_folder_close in any case.
  */
-dv_status dv_run_folder_open(const char *path, bool resume, dv_run_folder *out);
+dv_status dv_run_folder_open(const char *path, bool resume, const dv_observer *observer,
+                             dv_run_folder *out);
 void dv_run_folder_close(dv_run_folder *folder);
 
 /* Whether a file of this name in the folder of a run is part of its state: all but the page. */
@@ -66,21 +68,22 @@ void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path
 /* Whether the run's folder at `path` has a file of this name. */
 bool dv_run_has(const char *path, const char *file);
 
-/* A line to standard output and the log. What cannot be written to either is told on stderr, once,
-   and the run goes on. */
-void dv_run_print(dv_run_folder *folder, const char *format, ...)
+/* A line to the log and the observer; a DV_LOG_DEBUG one to the log alone. Where the log cannot be
+   written, the observer is warned of it, once, and the run goes on. */
+void dv_run_line(dv_run_folder *folder, dv_log_level level, const char *line);
+
+/* The same of DV_LOG_INFO and DV_LOG_WARNING, formatted. */
+void dv_run_tell(dv_run_folder *folder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void dv_run_warn(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Each line of a text that ends with one, in the same way; NULL: nothing. */
-void dv_run_print_lines(dv_run_folder *folder, const char *text);
+/* Tells each line of a text; NULL: nothing. */
+void dv_run_tell_lines(dv_run_folder *folder, const char *text);
 
-/* A line to the log alone. */
-void dv_run_note(dv_run_folder *folder, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Shows or refreshes the progress bar of an epoch: `done` of `total` steps. */
-void dv_run_progress(dv_run_folder *folder, int64_t epoch, int64_t epochs, uint64_t done,
-                     uint64_t total, double loss);
+/* Tells the lines that `write` writes, which are fit for a terminal. DV_ENOMEM. */
+dv_status dv_run_tell_text(dv_run_folder *folder, void (*write)(const void *user, FILE *out),
+                           const void *user);
 
 /* Writes a tree as a YAML file, whole or not at all. */
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree);

@@ -109,10 +109,10 @@ static dv_status notice_changes(dv_run_folder *folder, const char *path, const d
         return DV_OK; /* it may have been removed */
     dv_status status = differ(there, resumed->checkpoint.config, &changed);
     if (status == DV_OK && changed)
-        dv_run_print(folder,
-                     "warning: %s was changed: the run goes on as it began, by the configuration "
-                     "in last.safetensors",
-                     path);
+        dv_run_warn(folder,
+                    "%s was changed: the run goes on as it began, by the configuration in "
+                    "last.safetensors",
+                    path);
     dv_tree_free(there);
     return status;
 }
@@ -237,12 +237,12 @@ static dv_status prolong(const dv_resumed *resumed, dv_run_folder *folder, dv_tr
     if (state->finished)
         state->stale = 0;
     state->finished = false;
-    dv_run_print(folder,
-                 "the run has %" PRId64 " epochs now, not %" PRId64 ": the schedule %s ends with "
-                 "step %" PRIu64 ", and the next update has the rate %.2g",
-                 config->epochs, resumed->epochs, dv_schedule_names[config->scheduler],
-                 (uint64_t)config->epochs * dv_trainer_steps_per_epoch(trainer),
-                 dv_trainer_next_rate(trainer));
+    dv_run_tell(folder,
+                "the run has %" PRId64 " epochs now, not %" PRId64 ": the schedule %s ends with "
+                "step %" PRIu64 ", and the next update has the rate %.2g",
+                config->epochs, resumed->epochs, dv_schedule_names[config->scheduler],
+                (uint64_t)config->epochs * dv_trainer_steps_per_epoch(trainer),
+                dv_trainer_next_rate(trainer));
     return DV_OK;
 }
 
@@ -298,7 +298,7 @@ dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *dat
     DV_TRY(check_data(resumed, data, state));
     DV_TRY(check_progress(resumed, trainer));
     DV_TRY(dv_checkpoint_read_all(&resumed->checkpoint, dv_trainer_params(trainer)));
-    dv_run_print(folder, "resumed at step %" PRId64 ", epoch %" PRId64, state->step,
-                 state->epoch + 1);
+    dv_run_tell(folder, "resumed at step %" PRId64 ", epoch %" PRId64, state->step,
+                state->epoch + 1);
     return prolong(resumed, folder, trainer);
 }

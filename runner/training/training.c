@@ -1,75 +1,54 @@
 /* One training: its data, its trainer, the files that it leaves, and the pretraining before it. */
-#include "runner/training/training.h"
-#include "engine/backends/open.h"
 #include "engine/base/atomic_file.h"
-#include "engine/base/json.h"
 #include "engine/base/yaml.h"
-#include "frontends/batch/source.h"
 #include "frontends/model/transfer.h"
-#include "runner/evaluate/report_html.h"
 #include "runner/experiment/home.h"
-#include "runner/experiment/run_folder.h"
-#include "runner/experiment/stop.h"
 #include "runner/training/pretraining.h"
-#include "runner/training/resume.h"
-#include "runner/training/teachers.h"
+#include "runner/training/training_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Everything one training holds. */
-typedef struct dv_training {
-    const dv_training_request *request;
-    char device[DV_STRING_SIZE];
-    const dv_experiment *experiment;   /* the request's, or what is restored */
-    char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
-    dv_resumed resumed;                /* the run that goes on */
-    dv_run_folder folder;
-    dv_context *context;
-    dv_dataset dataset;
-    dv_look look; /* at the data */
-    dv_frontend *frontend;
-    dv_clip_source *source;
-    dv_teachers teachers;
-    dv_tree *labels;
-    dv_resume_data data;
-    dv_trainer *trainer;
-} dv_training;
-
 static void log_line(void *user, dv_log_level level, const char *message)
 {
     dv_training *training = user;
-    if (level == DV_LOG_WARNING)
-        dv_run_print(&training->folder, "warning: %s", message);
-    else if (level == DV_LOG_INFO)
-        dv_run_print(&training->folder, "%s", message);
-    else
-        dv_run_note(&training->folder, "%s", message);
-}
-
-static void table_line(void *user, const char *line)
-{
-    dv_run_print(user, "%s", line);
+    dv_run_line(&training->folder, level, message);
 }
 
 /* ---- Events of the trainer ---- */
 
 static void on_step(void *user, const dv_trainer *trainer)
 {
-    dv_training *training = user;
+    const dv_training *training = user;
+    if (training->observer.step == NULL)
+        return;
     const dv_train_state *state = dv_trainer_state_of(trainer);
-    uint64_t per_epoch = dv_trainer_steps_per_epoch(trainer);
-    uint64_t done = (uint64_t)state->step - (uint64_t)state->epoch * per_epoch;
-    dv_run_progress(&training->folder, state->epoch + 1, training->experiment->train.epochs, done,
-                    per_epoch, dv_trainer_mean_loss(trainer));
+    uint64_t steps = dv_trainer_steps_per_epoch(trainer);
+    const dv_observed_step step = {
+        .epoch = state->epoch + 1,
+        .epochs = training->experiment->train.epochs,
+        .step = (uint64_t)state->step - (uint64_t)state->epoch * steps,
+        .steps = steps,
+        .loss = dv_trainer_mean_loss(trainer),
+    };
+    training->observer.step(training->observer.user, &step);
 }
 
+static dv_train_next what_next(void *user)
+{
+    const dv_training *training = user;
+    const dv_observer *observer = &training->observer;
+    return observer->next != NULL ? observer->next(observer->user) : DV_TRAIN_CONTINUE;
+}
+
+/* Tells a line, and adds the metrics to the files of the run. */
 static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
 {
     (void)trainer;
     dv_training *training = user;
+    int64_t epochs = training->experiment->train.epochs;
     char validation[96] = "", scale[64] = "";
     if (!isnan(m->validation_accuracy))
         snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
@@ -77,13 +56,16 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     if (m->loss_scale > 1)
         snprintf(scale, sizeof scale, "  loss scale %g, skipped %" PRId64, m->loss_scale,
                  m->skipped);
-    dv_run_print(&training->folder,
-                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
-                 "%.2f s",
-                 m->epoch, training->experiment->train.epochs, m->train_loss,
-                 100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
+    dv_run_tell(&training->folder,
+                "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
+                "%.2f s",
+                m->epoch, epochs, m->train_loss, 100 * m->train_accuracy, validation,
+                m->learning_rate, scale, m->seconds);
     DV_TRY(dv_run_metrics_add(&training->folder, m));
-    return dv_run_events_add(&training->folder, m);
+    DV_TRY(dv_run_events_add(&training->folder, m));
+    if (training->observer.epoch != NULL)
+        training->observer.epoch(training->observer.user, m, epochs);
+    return DV_OK;
 }
 
 static dv_status on_save(void *user, const dv_trainer *trainer)
@@ -109,20 +91,11 @@ static dv_status open_folder(dv_training *training)
 {
     const dv_training_request *request = training->request;
     bool resume = request->experiment == NULL;
-    DV_TRY(dv_run_folder_open(request->folder, resume, &training->folder));
+    DV_TRY(dv_run_folder_open(request->folder, resume, &training->observer, &training->folder));
     if (resume) /* now that no other training writes there */
         DV_TRY(dv_resume_read(&training->folder, request->changes, &training->resumed));
     training->experiment = resume ? &training->resumed.experiment : request->experiment;
     return DV_OK;
-}
-
-static bool has_part(const dv_training *training, dv_part part)
-{
-    for (size_t i = 0; i < training->dataset.count; i++) {
-        if (training->dataset.clips[i].part == part)
-            return true;
-    }
-    return false;
 }
 
 static dv_status leave_out_tested(dv_training *training)
@@ -135,9 +108,9 @@ static dv_status leave_out_tested(dv_training *training)
     dv_status status = dv_dataset_leave_out_tested(&training->dataset, &later, &removed);
     dv_dataset_free(&later);
     if (status == DV_OK && removed > 0)
-        dv_run_print(&training->folder,
-                     "%zu clips left out: they test or validate the training after this one",
-                     removed);
+        dv_run_tell(&training->folder,
+                    "%zu clips left out: they test or validate the training after this one",
+                    removed);
     return status;
 }
 
@@ -167,7 +140,7 @@ static dv_status load_data(dv_training *training)
     DV_TRY(status);
     DV_TRY(leave_out_tested(training));
     DV_TRY(look_at_data(training));
-    if (training->request->needs_test && !has_part(training, DV_PART_TEST))
+    if (training->request->needs_test && !dv__training_has(training, DV_PART_TEST))
         return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
                        experiment->data.split);
     DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
@@ -224,9 +197,10 @@ static dv_status begin(dv_training *training)
         .label_count = training->dataset.label_count,
     };
     if (training->pretrained[0] != '\0')
-        DV_TRY(dv_transfer_file(training->pretrained, &target, table_line, &training->folder));
+        DV_TRY(
+            dv_transfer_file(training->pretrained, &target, dv__training_line, &training->folder));
     else if (files[0] != '\0')
-        DV_TRY(dv_transfer(files, &target, table_line, &training->folder));
+        DV_TRY(dv_transfer(files, &target, dv__training_line, &training->folder));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
@@ -245,30 +219,29 @@ static dv_status keep_changes(dv_training *training)
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
-/* Prints the layers, the memory of the plan, and the device, the data and the teachers of this
+/* Tells the layers, the memory of the plan, and the device, the data and the teachers of this
    training. */
-static void print_start(dv_training *training)
+static void tell_start(dv_training *training)
 {
     const dv_source *source = dv_clip_source_get(training->source);
     dv_plan_memory memory = dv_trainer_memory(training->trainer);
     dv_run_folder *folder = &training->folder;
-    dv_graph_table(dv_trainer_graph(training->trainer), table_line, folder);
-    dv_run_print(folder,
-                 "arena %.1f MB for %d tensors of %.1f MB together (reuse x%.1f), scratch %.1f MB",
-                 1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
-                 (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
-    dv_run_print(folder,
-                 "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
-                 "classes, features %" PRId64 " x %" PRId64,
-                 training->context->backend->name,
-                 dv_context_precision(dv_trainer_context(training->trainer)),
-                 training->context->threads, source->train_count, source->validation_count,
-                 training->dataset.label_count, source->rows, source->frames);
+    dv_graph_table(dv_trainer_graph(training->trainer), dv__training_line, folder);
+    dv_run_tell(folder,
+                "arena %.1f MB for %d tensors of %.1f MB together (reuse x%.1f), scratch %.1f MB",
+                1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
+                (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
+    dv_run_tell(folder,
+                "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
+                "classes, features %" PRId64 " x %" PRId64,
+                training->context->backend->name,
+                dv_context_precision(dv_trainer_context(training->trainer)),
+                training->context->threads, source->train_count, source->validation_count,
+                training->dataset.label_count, source->rows, source->frames);
     if (training->teachers.count > 0)
-        dv_run_print(folder, "taught by %s, %g of the loss, temperature %g",
-                     training->experiment->train.teacher,
-                     training->experiment->train.teacher_weight,
-                     training->experiment->train.teacher_temperature);
+        dv_run_tell(folder, "taught by %s, %g of the loss, temperature %g",
+                    training->experiment->train.teacher, training->experiment->train.teacher_weight,
+                    training->experiment->train.teacher_temperature);
 }
 
 static dv_status write_dot(const dv_training *training)
@@ -317,7 +290,7 @@ static dv_status set_up(dv_training *training)
     DV_TRY(load_data(training));
     DV_TRY(dv_resume_follow_algorithms(&training->resumed, training->context));
     DV_TRY(make_trainer(training));
-    print_start(training);
+    tell_start(training);
     DV_TRY(write_dot(training));
     bool goes_on = training->resumed.checkpoint.file != NULL;
     DV_TRY(mark_data(training));
@@ -331,104 +304,21 @@ static dv_status set_up(dv_training *training)
                                 goes_on ? dv_trainer_state(training->trainer)->epoch : -1);
 }
 
-/* ---- The run and what it leaves ---- */
-
-static dv_status write_page(const dv_training *training, const dv_report *report)
-{
-    const dv_html_run run = {.data = &training->experiment->data,
-                             .look = &training->look,
-                             .folder = &training->folder,
-                             .device = training->device,
-                             .threads = training->context->threads};
-    return dv_report_html_run(report, &run);
-}
-
-static dv_status write_files(dv_training *training, const dv_report *report)
-{
-    char path[DV_RUN_PATH_SIZE];
-    dv_report_text(report, training->folder.log);
-    dv_report_text(report, stdout);
-    dv_run_folder_path(&training->folder, "confusion.csv", path);
-    DV_TRY(dv_report_confusion_csv(report, path));
-    DV_TRY(write_page(training, report));
-    dv_run_folder_path(&training->folder, "report.json", path);
-    return dv_json_write(path, dv_report_json(report, false)); /* last: it marks a finished run */
-}
-
-/* Of the test part, else of the validation part. Without either there is no figure to write down,
-   but the curves. */
-static dv_status write_report(dv_training *training, const char *path)
-{
-    dv_model *model;
-    const dv_context *context = training->context;
-    const dv_algorithms algorithms = dv_trainer_context(training->trainer)->algorithms;
-    const dv_model_options options = {.size = sizeof options,
-                                      .device = training->device,
-                                      .algorithms = dv_algorithms_to_answer_names[algorithms],
-                                      .log = context->log.write,
-                                      .log_user = context->log.user};
-    DV_TRY(dv_model_open(path, &options, &model));
-    dv_part part = has_part(training, DV_PART_TEST) ? DV_PART_TEST : DV_PART_VALIDATION;
-    dv_report report = {.model = model, .part = part};
-    dv_status status;
-    if (has_part(training, part)) {
-        dv_run_print(&training->folder, "%s part:", dv_report_parts[part]);
-        status = dv_report_make(model, context->threads, &training->dataset, part, &report);
-        report.split = training->experiment->data.split;
-        if (status == DV_OK)
-            status = write_files(training, &report);
-    } else {
-        dv_run_print(&training->folder, "no test or validation part: no report but the curves");
-        status = write_page(training, &report);
-    }
-    dv_report_free(&report);
-    dv_model_close(model);
-    return status;
-}
-
-/* How the steps came to a device that can record them. */
-static void tell_of_recording(dv_training *training)
-{
-    const char *path = training->request->step_dot;
-    const dv_log *log = &training->context->log;
-    dv_train_counters counters = dv_trainer_counters(training->trainer);
-    if (training->context->backend->capture != NULL)
-        dv_run_print(&training->folder,
-                     "%" PRIu64 " steps replayed, %" PRIu64 " call by call; a recorded step has "
-                     "%zu nodes",
-                     counters.replays, counters.eager, counters.nodes);
-    if (path[0] != '\0' && dv_trainer_recording_dot(training->trainer, path) != DV_OK)
-        dv_log_write(log, DV_LOG_WARNING, "--step_dot: %s", dv_error_message());
-}
-
-static dv_status finish(dv_training *training)
-{
-    char path[DV_RUN_PATH_SIZE];
-    dv_run_folder_path(&training->folder, "model.safetensors", path);
-    DV_TRY(dv_checkpoint_write(path, dv_trainer_params(training->trainer),
-                               training->experiment->tree, training->labels, NULL));
-    const dv_train_state *state = dv_trainer_state_of(training->trainer);
-    if (state->best_epoch > 0)
-        dv_run_print(&training->folder,
-                     "best epoch %" PRId64 ": validation accuracy %.2f%%; its weights are kept",
-                     state->best_epoch, 100 * state->best_accuracy);
-    tell_of_recording(training);
-    if (training->experiment->train.time_layers)
-        dv_trainer_time_table(training->trainer, table_line, &training->folder);
-    dv_run_print(&training->folder, "model: %s", path);
-    return write_report(training, path);
-}
+/* ---- The run ---- */
 
 static dv_status run(dv_training *training)
 {
-    dv_train_events events = {.user = training,
-                              .step = on_step,
-                              .epoch = on_epoch,
-                              .save = on_save,
-                              .stop = &dv_stop_request};
-    dv_stop_catch();
-    DV_TRY(dv_trainer_run(training->trainer, &events));
-    return finish(training);
+    dv_train_events events = {
+        .user = training, .step = on_step, .epoch = on_epoch, .save = on_save, .next = what_next};
+    if (training->observer.begin != NULL)
+        training->observer.begin(training->observer.user);
+    dv_status status = dv_trainer_run(training->trainer, &events);
+    const dv_train_state *state = dv_trainer_state_of(training->trainer);
+    training->result->epochs = state->epoch;
+    training->result->best_epoch = state->best_epoch;
+    training->result->best_accuracy = state->best_accuracy;
+    training->result->best_loss = state->best_loss;
+    return status == DV_OK ? dv__training_finish(training) : status;
 }
 
 /* ---- The training before ---- */
@@ -439,7 +329,7 @@ static dv_status pretrain(dv_training *training)
     char folder[DV_RUN_PATH_SIZE];
     dv_run_folder_path(&training->folder, "pretrain", folder);
     DV_TRY(dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree));
-    dv_run_print(&training->folder, "pretraining in %s", folder);
+    dv_run_tell(&training->folder, "pretraining in %s", folder);
     DV_TRY(dv_pretraining_run(training->request, training->experiment, folder));
     dv_run_folder_path(&training->folder, "pretrain/model.safetensors", training->pretrained);
     return DV_OK;
@@ -461,13 +351,16 @@ static void clean_up(dv_training *training)
 
 /* Each stage runs only where those before it have not failed. A failure is written to the log,
    where there is one. */
-dv_status dv_training_run(const dv_training_request *request)
+dv_status dv_training_run(const dv_training_request *request, dv_training_result *out)
 {
-    dv_training training = {.request = request, .folder = {.lock = -1}};
+    dv_training training = {.request = request, .result = out, .folder = {.lock = -1}};
+    *out = (dv_training_result){.epochs = 0};
+    if (request->observer != NULL)
+        training.observer = *request->observer;
     dv_status status = open_folder(&training);
     bool begins = training.resumed.checkpoint.file == NULL;
     if (status == DV_OK) {
-        dv_run_print_lines(&training.folder, request->proposal);
+        dv_run_tell_lines(&training.folder, request->proposal);
         status = dv_teachers_check(training.experiment);
     }
     if (status == DV_OK && training.experiment->pretrain != NULL && begins)
@@ -477,9 +370,9 @@ dv_status dv_training_run(const dv_training_request *request)
     if (status == DV_OK)
         status = run(&training);
     if (status == DV_EINTERRUPTED)
-        dv_run_print(&training.folder, "%s", dv_error_message());
+        dv_run_tell(&training.folder, "%s", dv_error_message());
     else if (status != DV_OK && training.folder.log != NULL)
-        fprintf(training.folder.log, "%s\n", dv_error_message());
+        dv_run_line(&training.folder, DV_LOG_DEBUG, dv_error_message());
     clean_up(&training);
     return status;
 }

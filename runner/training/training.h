@@ -1,8 +1,10 @@
-/* One training, from the data to the report: all that `train` does behind its command line. */
+/* One training, from the data to the report: a function of its configuration, which prints nothing
+   and returns its result. */
 #ifndef DV_TRAINING_H
 #define DV_TRAINING_H
 
 #include "runner/experiment/experiment.h"
+#include "runner/experiment/observer.h"
 
 typedef struct dv_training_request {
     const dv_experiment *experiment; /* NULL: goes on with the run in `folder`, as that began */
@@ -18,14 +20,28 @@ typedef struct dv_training_request {
     const dv_experiment *later; /* of a pretraining: the training that begins with its model, whose
                                    test and validation clips it must not hear; else NULL */
     bool needs_test; /* DV_EARG without a test part, in place of a report of the validation part */
+    const dv_observer *observer; /* NULL: nobody watches */
 } dv_training_request;
+
+/* What a training has come to; its model and all files are in its folder. */
+typedef struct dv_training_result {
+    int64_t epochs;                  /* that are done */
+    int64_t best_epoch;              /* by the validation, from 1; 0: there was none */
+    double best_accuracy, best_loss; /* of the validation part after that epoch */
+    dv_part part;                    /* DV_PART_TEST, or DV_PART_VALIDATION without a test part */
+    int64_t correct, count;          /* answers of the model in that part; 0: it is empty */
+    double loss;                     /* mean cross-entropy of these answers */
+} dv_training_result;
 
 /*
  * Trains, and leaves in the folder what run_folder.h lists. What the section `pretrain` describes
  * is trained first, in the folder's `pretrain`; this training begins with the model that it leaves.
- * Prints to standard output and the log; what fails is in the log too. From where the training
- * begins, the signals of stop.h make it save and return DV_EINTERRUPTED.
+ * What it tells goes to the observer and into the log; what fails is in the log too. Trainings in
+ * other folders may run at the same time, each in a thread of its own.
+ *
+ * DV_EINTERRUPTED: the observer has made it pause, and it has saved. *out then says how far it
+ * came.
  */
-dv_status dv_training_run(const dv_training_request *request);
+dv_status dv_training_run(const dv_training_request *request, dv_training_result *out);
 
 #endif

@@ -418,7 +418,7 @@ features: {type: mel, n_mels: 16}
             time.sleep(0.3)
             process.send_signal(number)
             out, _ = process.communicate(timeout=60)
-            self.assertEqual((process.returncode, out), (-number, b""))
+            self.assertEqual((process.returncode, out), (128 + number, b""))
             self.assertEqual(os.listdir(self.temporary), [])
 
 

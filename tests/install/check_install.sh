@@ -90,9 +90,24 @@ tail -c +45 "$tone" | "$scratch/stream" "$model" 8000 >"$scratch/heard"
 [ "$(awk '{print $3}' "$scratch/heard" | sort -u)" = "${told% *}" ] ||
     fail "stream hears: $(cat "$scratch/heard")"
 
-# From any folder, with an empty home, it knows its own configurations and models.
+# A training by the library: interrupted it goes on, and the program agrees with its figures.
+# shellcheck disable=SC2046
+cc -std=c99 "${flags[@]}" examples/train.c -o "$scratch/train" $(pkg-config --cflags --libs decavox)
 mkdir "$scratch/empty"
 cd "$scratch/empty"
+settings=(data.split=random train.epochs=3 train.batch_size=4)
+"$scratch/train" configs/none.yaml "$scratch/data" by_library 2>"$scratch/error" &&
+    fail "train: a missing configuration was accepted"
+grep -q none.yaml "$scratch/error" || fail "train: no name in: $(cat "$scratch/error")"
+OMP_NUM_THREADS=1 "$scratch/train" configs/mini.yaml "$scratch/data" by_library "${settings[@]}" \
+    >"$scratch/trained" 2>"$scratch/error" || fail "train: $(cat "$scratch/error")"
+[ "$(grep -c '^epoch' "$scratch/trained")" -eq 3 ] || fail "train says: $(cat "$scratch/trained")"
+told=$("$prefix/bin/decavox" eval by_library/model.safetensors --device cpu |
+    sed -n 's/.*(\([0-9]*\) of \([0-9]*\).*/test: \1 of \2 right/p' | head -1)
+[ -n "$told" ] && grep -q "^$told" "$scratch/trained" ||
+    fail "the library says '$(tail -1 "$scratch/trained")', the program '$told'"
+
+# From any folder, with an empty home, it knows its own configurations and models.
 own=(env -i "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "PATH=$PATH" "HOME=$scratch/empty" OMP_NUM_THREADS=1
      "$prefix/bin/decavox")
 "${own[@]}" train --model_type mini --data "$scratch/data" --split random --epochs 1 --batch-size 4 \

@@ -342,14 +342,19 @@ static void run_close(run *seen)
     dv_context_close(seen->context);
 }
 
+static dv_train_next pause_at_once(void *user)
+{
+    (void)user;
+    return DV_TRAIN_PAUSE;
+}
+
 /* One step, whose mean loss is returned. */
 static double run_step(run *seen)
 {
-    static const volatile sig_atomic_t at_once = 1;
     const dv_train_state *state = dv_trainer_state_of(seen->trainer);
     double before = state->loss_sum;
     int64_t step = state->step;
-    dv_train_events events = {.stop = &at_once};
+    dv_train_events events = {.next = pause_at_once};
     assert_int_equal(dv_trainer_run(seen->trainer, &events), DV_EINTERRUPTED);
     assert_int_equal(state->step, step + 1);
     return (state->loss_sum - before) / STEP_BATCH;

@@ -40,7 +40,7 @@ static void on_step(void *user, const dv_trainer *trainer)
 {
     trial *seen = user;
     if (dv_trainer_state_of(trainer)->step == seen->stop_at)
-        seen->stop = 1;
+        seen->stop = true;
     if (seen->watch != NULL)
         seen->watch(seen);
 }
@@ -90,10 +90,15 @@ void trial_freeze(trial *seen, const char *patterns)
     seen->task.config.freeze = seen->freeze;
 }
 
+static dv_train_next what_next(void *user)
+{
+    const trial *seen = user;
+    return seen->stop ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
+}
+
 dv_status trial_go(trial *seen)
 {
-    dv_train_events events = {
-        .user = seen, .step = on_step, .epoch = on_epoch, .stop = &seen->stop};
+    dv_train_events events = {.user = seen, .step = on_step, .epoch = on_epoch, .next = what_next};
     return dv_trainer_run(seen->trainer, &events);
 }
 

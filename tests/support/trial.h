@@ -19,7 +19,7 @@ typedef struct trial {
     dv_epoch_metrics metrics[MAX_EPOCHS];
     int epochs;
     int64_t stop_at; /* step at which to ask for a stop; 0: never */
-    sig_atomic_t stop;
+    bool stop;
     void (*watch)(struct trial *seen); /* after each step; NULL: nobody */
     void *watcher;
 } trial;

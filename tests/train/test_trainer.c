@@ -23,7 +23,7 @@ typedef struct run {
     int epochs, saves;
     int64_t steps;
     int64_t stop_at; /* step at which `stop` is set; 0: never */
-    sig_atomic_t stop;
+    bool stop;
     float *best; /* the values (and states) of the best epoch */
 } run;
 
@@ -48,7 +48,7 @@ static void on_step(void *user, const dv_trainer *trainer)
     run *seen = user;
     seen->steps++;
     if (dv_trainer_state_of(trainer)->step == seen->stop_at)
-        seen->stop = 1;
+        seen->stop = true;
 }
 
 static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics)
@@ -81,10 +81,16 @@ static void run_open(run *seen, const dv_backend *backend, tones *task)
         fail_msg("%s", dv_error_message());
 }
 
+static dv_train_next what_next(void *user)
+{
+    const run *seen = user;
+    return seen->stop ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
+}
+
 static dv_status run_go(run *seen)
 {
     dv_train_events events = {
-        .user = seen, .step = on_step, .epoch = on_epoch, .save = on_save, .stop = &seen->stop};
+        .user = seen, .step = on_step, .epoch = on_epoch, .save = on_save, .next = what_next};
     return dv_trainer_run(seen->trainer, &events);
 }
 

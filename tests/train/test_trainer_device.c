@@ -44,7 +44,7 @@ typedef struct run {
     double loss_sum;
     int reports;
     int64_t stop_at; /* step after which to stop; 0: never */
-    sig_atomic_t stop;
+    bool stop;
     dv_epoch_metrics last;
 } run;
 
@@ -63,7 +63,7 @@ static void on_step(void *user, const dv_trainer *trainer)
     seen->loss_sum = state->loss_sum;
     seen->reports++;
     if (state->step == seen->stop_at)
-        seen->stop = 1;
+        seen->stop = true;
 }
 
 static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics)
@@ -92,10 +92,15 @@ static void run_make(run *seen)
                                  &seen->task.source, &seen->trainer));
 }
 
+static dv_train_next what_next(void *user)
+{
+    const run *seen = user;
+    return seen->stop ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
+}
+
 static dv_status run_go(run *seen)
 {
-    dv_train_events events = {
-        .user = seen, .step = on_step, .epoch = on_epoch, .stop = &seen->stop};
+    dv_train_events events = {.user = seen, .step = on_step, .epoch = on_epoch, .next = what_next};
     return dv_trainer_run(seen->trainer, &events);
 }
 

@@ -1,5 +1,5 @@
 /* Flushes standard output, and turns it into nothing where nobody takes it any more. */
-#include "runner/experiment/printing.h"
+#include "runner/cli/printing.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* The standard descriptors 0, 1 and 2. */
-#ifndef DV_BASE_DESCRIPTORS_H
-#define DV_BASE_DESCRIPTORS_H
+#ifndef DV_CLI_DESCRIPTORS_H
+#define DV_CLI_DESCRIPTORS_H
 
 /*
  * Opens those that are closed on /dev/null, so that no file that is opened later gets their number

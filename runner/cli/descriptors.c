@@ -1,5 +1,5 @@
 /* Opens /dev/null for each standard descriptor that the process lacks. */
-#include "engine/base/descriptors.h"
+#include "runner/cli/descriptors.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

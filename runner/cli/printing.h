@@ -1,6 +1,6 @@
-/* What a training prints, which is in its log too: it goes on where nobody takes it. */
-#ifndef DV_EXPERIMENT_PRINTING_H
-#define DV_EXPERIMENT_PRINTING_H
+/* What a training tells, which is in its log too: it goes on where nobody takes it. */
+#ifndef DV_CLI_PRINTING_H
+#define DV_CLI_PRINTING_H
 
 /*
  * Sends on what was printed to standard output. Where it cannot be written, says so once on stderr,

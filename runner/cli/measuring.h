@@ -1,0 +1,26 @@
+/* Measurements as they are seen on the terminal: a bar where standard output and standard error are
+   terminals, else a line on standard error for each model; and the processes that measure. */
+#ifndef DV_CLI_MEASURING_H
+#define DV_CLI_MEASURING_H
+
+#include "runner/compare/comparison.h"
+
+/* This program, for options->program. */
+extern const char dv_this_program[];
+
+typedef struct dv_measuring {
+    dv_comparison_events events;
+    bool bar, bar_shown;
+} dv_measuring;
+
+/* Sets it up; the events are a part of it. Signals that come from here on end the measuring. */
+const dv_comparison_events *dv_measuring_begin(dv_measuring *measuring);
+
+/* Clears the bar. */
+void dv_measuring_end(dv_measuring *measuring);
+
+/* Whether this is a process that measures (dv_measurement); then runs it: the exit code. */
+bool dv_measuring_is_child(int argc, char **argv);
+int dv_measuring_child(int argc, char **argv);
+
+#endif

@@ -1,0 +1,50 @@
+/* Prints what a training tells, shows how far it is, and passes on that it is to pause. */
+#include "runner/cli/observer.h"
+#include "engine/base/bar.h"
+#include "runner/cli/printing.h"
+#include "runner/cli/stop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void print_line(void *user, dv_log_level level, const char *line)
+{
+    dv_terminal *terminal = user;
+    if (terminal->bar_shown)
+        fprintf(stderr, "\r\033[K");
+    terminal->bar_shown = false;
+    printf("%s%s\n", level == DV_LOG_WARNING ? "warning: " : "", line);
+    dv_printing_flush();
+}
+
+static void show_step(void *user, const dv_observed_step *step)
+{
+    dv_terminal *terminal = user;
+    char bar[DV_BAR_WIDTH + 1];
+    if (!terminal->bar)
+        return;
+    dv_bar(step->step, step->steps, bar);
+    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f\033[K",
+            step->epoch, step->epochs, bar, step->step, step->steps, step->loss);
+    terminal->bar_shown = true;
+}
+
+static void begin(void *user)
+{
+    (void)user;
+    dv_stop_catch();
+}
+
+const dv_observer *dv_terminal_observe(dv_terminal *terminal)
+{
+    *terminal = (dv_terminal){
+        .observer = {.user = terminal,
+                     .line = print_line,
+                     .begin = begin,
+                     .step = show_step,
+                     .next = dv_stop_next},
+        .bar = isatty(STDERR_FILENO) == 1,
+    };
+    return &terminal->observer;
+}

@@ -1,0 +1,18 @@
+/* A training as it is seen on the terminal: its lines on standard output, its progress as a bar on
+   standard error, where that is a terminal, and the signals of stop.h make it pause. */
+#ifndef DV_CLI_OBSERVER_H
+#define DV_CLI_OBSERVER_H
+
+#include "runner/experiment/observer.h"
+
+#include <stdbool.h>
+
+typedef struct dv_terminal {
+    dv_observer observer;
+    bool bar, bar_shown;
+} dv_terminal;
+
+/* Sets the terminal up; the observer is a part of it. */
+const dv_observer *dv_terminal_observe(dv_terminal *terminal);
+
+#endif

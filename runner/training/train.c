@@ -1,0 +1,120 @@
+/* The training of the public API. */
+#include "frontends/model/model.h"
+#include "runner/experiment/config.h"
+#include "runner/training/resume.h"
+#include "runner/training/training.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+/* Between the caller and the training. */
+typedef struct caller {
+    dv_train_options options;
+    int64_t epoch, epochs; /* that have ended; of the training */
+    uint64_t steps;        /* of an epoch */
+    dv_train_next next;    /* as the caller has said it last */
+} caller;
+
+static void tell_line(void *user, dv_log_level level, const char *line)
+{
+    const caller *c = user;
+    if (c->options.log != NULL)
+        c->options.log(c->options.log_user, level, line);
+}
+
+static void tell_step(void *user, const dv_observed_step *step)
+{
+    caller *c = user;
+    c->steps = step->steps;
+    const dv_train_progress progress = {
+        .epoch = step->epoch,
+        .epochs = step->epochs,
+        .step = (int64_t)step->step,
+        .steps = (int64_t)step->steps,
+        .loss = step->loss,
+        .accuracy = NAN,
+        .validation_loss = NAN,
+        .validation_accuracy = NAN,
+        .learning_rate = NAN,
+        .seconds = NAN,
+    };
+    c->next = c->options.progress(c->options.user, &progress);
+}
+
+static void tell_epoch(void *user, const dv_epoch_metrics *metrics, int64_t epochs)
+{
+    caller *c = user;
+    const dv_train_progress progress = {
+        .epoch = metrics->epoch,
+        .epochs = epochs,
+        .step = (int64_t)c->steps,
+        .steps = (int64_t)c->steps,
+        .epoch_ended = 1,
+        .loss = metrics->train_loss,
+        .accuracy = metrics->train_accuracy,
+        .validation_loss = metrics->validation_loss,
+        .validation_accuracy = metrics->validation_accuracy,
+        .learning_rate = metrics->learning_rate,
+        .seconds = metrics->seconds,
+        .improved = metrics->improved,
+    };
+    c->next = c->options.progress(c->options.user, &progress);
+}
+
+static dv_train_next what_next(void *user)
+{
+    return ((caller *)user)->next;
+}
+
+static dv_status check(const dv_config *config, const dv_train_options *options)
+{
+    if (options->folder == NULL || options->folder[0] == '\0')
+        return DV_FAIL(DV_EARG, "a training needs options->folder, the folder of its run");
+    if (config == NULL && !options->resume)
+        return DV_FAIL(DV_EARG, "a training needs a configuration, unless it goes on with a run");
+    if (options->threads < 0)
+        return DV_FAIL(DV_EARG, "threads %d: it may be 0 or more", options->threads);
+    if (options->device != NULL && strlen(options->device) >= DV_STRING_SIZE)
+        return DV_FAIL(DV_EARG, "there is no device '%.60s...'", options->device);
+    return options->resume && config != NULL ? dv_resume_check(dv_config_overrides(config)) : DV_OK;
+}
+
+dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_train_result *out)
+{
+    caller c = {.next = DV_TRAIN_CONTINUE};
+    dv_training_result result;
+    if (out != NULL)
+        memset(out, 0, sizeof *out);
+    DV_TRY(dv__options_take(options, sizeof c.options, "dv_train_options", &c.options));
+    DV_TRY(check(config, &c.options));
+    bool told = c.options.progress != NULL, resumes = c.options.resume != 0;
+    const dv_observer observer = {.user = &c,
+                                  .line = tell_line,
+                                  .step = told ? tell_step : NULL,
+                                  .epoch = told ? tell_epoch : NULL,
+                                  .next = what_next};
+    const dv_training_request request = {
+        .experiment = resumes ? NULL : dv_config_experiment(config),
+        .changes = resumes && config != NULL ? dv_config_overrides(config) : NULL,
+        .folder = c.options.folder,
+        .device = c.options.device != NULL ? c.options.device : "auto",
+        .threads = c.options.threads,
+        .dot = "",
+        .step_dot = "",
+        .observer = &observer,
+    };
+    int threads_before = omp_get_max_threads(); /* of the caller's; the training has its own */
+    dv_status status = dv_training_run(&request, &result);
+    omp_set_num_threads(threads_before);
+    if (out != NULL)
+        *out = (dv_train_result){.epochs = result.epochs,
+                                 .best_epoch = result.best_epoch,
+                                 .best_accuracy = result.best_accuracy,
+                                 .best_loss = result.best_loss,
+                                 .is_test = result.part == DV_PART_TEST && result.count > 0,
+                                 .correct = result.correct,
+                                 .count = result.count,
+                                 .loss = result.loss};
+    return status;
+}

@@ -1,0 +1,43 @@
+/* What the files of a training share: training.c (setting up, the run) and finish.c (the model and
+   the report that it leaves). */
+#ifndef DV_TRAINING_INTERNAL_H
+#define DV_TRAINING_INTERNAL_H
+
+#include "engine/backends/open.h"
+#include "frontends/batch/source.h"
+#include "runner/experiment/run_folder.h"
+#include "runner/training/resume.h"
+#include "runner/training/teachers.h"
+#include "runner/training/training.h"
+
+/* Everything one training holds. */
+typedef struct dv_training {
+    const dv_training_request *request;
+    dv_observer observer; /* the request's, or one without functions */
+    dv_training_result *result;
+    char device[DV_STRING_SIZE];
+    const dv_experiment *experiment;   /* the request's, or what is restored */
+    char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
+    dv_resumed resumed;                /* the run that goes on */
+    dv_run_folder folder;
+    dv_context *context;
+    dv_dataset dataset;
+    dv_look look; /* at the data */
+    dv_frontend *frontend;
+    dv_clip_source *source;
+    dv_teachers teachers;
+    dv_tree *labels;
+    dv_resume_data data;
+    dv_trainer *trainer;
+} dv_training;
+
+/* Whether the data set has clips in this part. */
+bool dv__training_has(const dv_training *training, dv_part part);
+
+/* Tells a line of a table. `user` is the dv_run_folder. */
+void dv__training_line(void *user, const char *line);
+
+/* Writes the model, and the report of the test part, else of the validation part. */
+dv_status dv__training_finish(dv_training *training);
+
+#endif

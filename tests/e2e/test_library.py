@@ -1,0 +1,116 @@
+"""Training through the public header: silent, side by side, and to the byte what the command leaves.
+
+    test_library.py DECAVOX LABORATORY EXAMPLE_NETWORK
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+import support
+from support import GOOD, decavox
+
+LABORATORY, NETWORK = (os.path.abspath(path) for path in sys.argv[2:4])
+del sys.argv[2:4]
+SETTINGS = {"mini": ["--epochs", "4"], "lightweight": ["--epochs", "2", "--seed", "7"]}
+FILES = ["model.safetensors", "confusion.csv", "config.yaml"]
+
+
+class Library(support.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.data = support.make_data(cls.at("voices"), digits=3, speakers=("ann", "bob"), count=8)
+        for name, settings in SETTINGS.items():
+            done = decavox("train", f"configs/{name}.yaml", "--data", cls.data, "--batch_size", "4",
+                           *settings, "--device", "cpu", "--threads", "1", "--out",
+                           cls.at(f"command_{name}"))
+            if done.code != GOOD:
+                raise RuntimeError(done.out + done.err)
+
+    def laboratory(self, what):
+        """The lines that it leaves. Standard output and error are files: they stay empty."""
+        result, folder = self.at(f"{what}.txt"), self.at(what)
+        os.makedirs(folder)
+        with open(self.at(f"{what}.out"), "w+b") as said:
+            done = subprocess.run([LABORATORY, what, result, self.data, folder], stdout=said,
+                                  stderr=said, env=support.environment(1), timeout=300)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(os.path.getsize(self.at(f"{what}.out")), 0)
+        return support.read_text(result).splitlines(), folder
+
+    def report_of(self, run):
+        return json.loads(support.read_text(os.path.join(run, "report.json")))
+
+    def same_run(self, run, name):
+        """Weights, answers, metrics and reports; seconds and paths apart."""
+        command = self.at(f"command_{name}")
+        for file in FILES:
+            self.assertEqual(support.read_bytes(os.path.join(run, file)),
+                             support.read_bytes(os.path.join(command, file)), file)
+        metrics = [re.sub(r",[^,]*$", "", support.read_text(os.path.join(folder, "metrics.csv")),
+                          flags=re.M) for folder in (run, command)]
+        self.assertEqual(*metrics)
+        self.assertEqual(self.report_of(run), self.report_of(command))
+
+    def check_result(self, said, run):
+        self.assertEqual((said["status"], said["message"], said["misfits"]), (0, "", 0))
+        report = self.report_of(run)
+        self.assertEqual((said["correct"], said["count"], said["loss"]),
+                         (report["correct"], report["count"], report["loss"]))
+        self.assertEqual((said["right"], said["of"], said["evaluated"]),
+                         (report["correct"], report["count"], report["loss"]))
+        self.assertEqual(said["is_test"], int(report["part"] == "test"))
+        told = support.read_text(os.path.join(run, "log.txt")).splitlines()
+        self.assertEqual(said["lines"], len(told))
+
+    def test_two_at_once(self):
+        lines, folder = self.laboratory("both")
+        for name, line in zip(SETTINGS, lines, strict=True):
+            run = os.path.join(folder, name)
+            self.check_result(json.loads(line), run)
+            self.same_run(run, name)
+            self.assertEqual(json.loads(line)["told"], json.loads(line)["epochs"])
+
+    def test_paused(self):
+        lines, folder = self.laboratory("pause")
+        run = os.path.join(folder, "mini")
+        said = json.loads(lines[0])
+        self.check_result(said, run)
+        self.assertEqual((said["epochs"], said["told"]), (4, 4))
+        self.assertIn("interrupted after step 7, saved",
+                      support.read_text(os.path.join(run, "log.txt")))
+        self.same_run(run, "mini")
+
+    def test_finished_early(self):
+        lines, folder = self.laboratory("finish")
+        said = json.loads(lines[0])
+        self.check_result(said, os.path.join(folder, "mini"))
+        self.assertEqual((said["epochs"], said["told"]), (2, 2))
+
+    def test_refused(self):
+        lines, folder = self.laboratory("refuse")
+        expected = ["input or output failed: .*nowhere.yaml", "no error: ",
+                    "invalid argument: setting: expected key=value, got 'train.epochs'",
+                    "invalid configuration: setting train.epoch.*did you mean 'epochs'",
+                    "invalid configuration: .*epochs.*-1", "invalid .*none_such", "unchanged",
+                    "invalid argument: a training needs options->folder",
+                    "invalid argument: a training needs a configuration",
+                    "invalid configuration: no data: set data.path",
+                    "device failure|invalid argument: .*abacus",
+                    ".*refused.*", "invalid argument: dv_train_options: its size is 3"]
+        self.assertEqual(len(lines), len(expected), lines)
+        for line, pattern in zip(lines, expected):
+            self.assertRegex(line, pattern)
+        self.assertEqual(os.listdir(folder), ["refused"])
+
+    def test_the_example_of_a_network(self):
+        done = subprocess.run([NETWORK], capture_output=True, text=True, timeout=300,
+                              env=support.environment(1))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout.splitlines()[-1], r"step 4000: loss 0\.\d+, 128 of 128 right")
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,227 @@
+/*
+ * Trains through the public header alone, for tests/e2e/test_library.py. Standard output and
+ * standard error are closed; what is found goes into the file RESULT.
+ *
+ *     laboratory both RESULT DATA FOLDER    two trainings at once: FOLDER/mini, FOLDER/lightweight
+ *     laboratory pause RESULT DATA FOLDER   paused in mid-epoch, and gone on with
+ *     laboratory finish RESULT DATA FOLDER  ended by its caller with the second epoch
+ *     laboratory refuse RESULT DATA FOLDER  what is refused, a line each
+ */
+#include "include/decavox.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct training {
+    const char *name, *data, *folder;
+    const char *settings[3];
+    size_t setting_count;
+    int64_t pause_at, finish_at; /* step, epoch; 0: never */
+    char path[512];
+    int64_t steps, epochs, lines, misfits;
+    dv_status status;
+    dv_train_result result;
+    char message[512];
+    int64_t right, count; /* of dv_evaluate */
+    double loss;
+} training;
+
+static void count_line(void *user, dv_log_level level, const char *message)
+{
+    training *t = user;
+    t->lines++;
+    t->misfits += level == DV_LOG_DEBUG || strchr(message, '\n') != NULL;
+}
+
+static dv_train_next follow(void *user, const dv_train_progress *progress)
+{
+    training *t = user;
+    t->misfits += progress->epoch < 1 || progress->epoch > progress->epochs;
+    t->misfits += progress->step < 1 || progress->step > progress->steps;
+    t->misfits += !(progress->loss >= 0);
+    if (progress->epoch_ended) {
+        t->epochs++;
+        t->misfits += progress->step != progress->steps || !(progress->seconds > 0);
+        return progress->epoch == t->finish_at ? DV_TRAIN_FINISH : DV_TRAIN_CONTINUE;
+    }
+    t->steps++;
+    t->misfits += !isnan(progress->accuracy);
+    return t->steps == t->pause_at ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
+}
+
+static dv_status configure(training *t, dv_config **config)
+{
+    char path[64], data[512];
+    snprintf(path, sizeof path, "configs/%s.yaml", t->name);
+    snprintf(data, sizeof data, "data.path=%s", t->data);
+    const char *all[4] = {data};
+    dv_status status = dv_config_open(path, config);
+    memcpy(all + 1, t->settings, t->setting_count * sizeof *all);
+    return status == DV_OK ? dv_config_set(*config, all, 1 + t->setting_count) : status;
+}
+
+static dv_status evaluate(training *t)
+{
+    char path[600];
+    dv_model *model = NULL;
+    dv_evaluation *evaluation = NULL;
+    snprintf(path, sizeof path, "%s/model.safetensors", t->path);
+    dv_status status = dv_model_open(path, NULL, &model);
+    if (status == DV_OK)
+        status = dv_evaluate(model, NULL, &evaluation);
+    if (status == DV_OK) {
+        t->right = dv_evaluation_correct(evaluation);
+        t->count = dv_evaluation_count(evaluation);
+        t->loss = dv_evaluation_loss(evaluation);
+        int64_t diagonal = 0;
+        for (size_t i = 0; i < dv_model_label_count(model); i++)
+            diagonal += dv_evaluation_confusion(evaluation, i, i);
+        t->misfits += diagonal != t->right;
+        t->misfits += strstr(dv_evaluation_json(evaluation), "\"confusion\"") == NULL;
+    }
+    dv_evaluation_free(evaluation);
+    dv_model_close(model);
+    return status;
+}
+
+/* Trains, goes on where it has paused, and evaluates. */
+static void *train(void *user)
+{
+    training *t = user;
+    dv_config *config = NULL;
+    dv_train_options options = dv_train_options_default();
+    snprintf(t->path, sizeof t->path, "%s/%s", t->folder, t->name);
+    options.folder = t->path;
+    options.device = "cpu";
+    options.threads = 1;
+    options.log = count_line;
+    options.log_user = t;
+    options.progress = follow;
+    options.user = t;
+    t->status = configure(t, &config);
+    if (t->status == DV_OK)
+        t->status = dv_train(config, &options, &t->result);
+    if (t->status == DV_EINTERRUPTED && t->pause_at > 0) {
+        t->misfits += t->steps != t->pause_at;
+        options.resume = 1;
+        t->status = dv_train(NULL, &options, &t->result);
+    }
+    if (t->status == DV_OK)
+        t->status = evaluate(t);
+    if (t->status != DV_OK)
+        snprintf(t->message, sizeof t->message, "%s", dv_error_message());
+    dv_config_free(config);
+    return NULL;
+}
+
+static void tell(FILE *out, const training *t)
+{
+    fprintf(out,
+            "{\"status\": %d, \"message\": \"%s\", \"epochs\": %d, \"told\": %d, \"best\": %d, "
+            "\"correct\": %d, \"count\": %d, \"is_test\": %d, \"loss\": %.17g, \"right\": %d, "
+            "\"of\": %d, \"evaluated\": %.17g, \"lines\": %d, \"misfits\": %d}\n",
+            (int)t->status, t->message, (int)t->result.epochs, (int)t->epochs,
+            (int)t->result.best_epoch, (int)t->result.correct, (int)t->result.count,
+            t->result.is_test, t->result.loss, (int)t->right, (int)t->count, t->loss, (int)t->lines,
+            (int)t->misfits);
+}
+
+static int both(FILE *out, const char *data, const char *folder)
+{
+    training all[2] = {{.name = "mini",
+                        .data = data,
+                        .folder = folder,
+                        .settings = {"train.epochs=4", "train.batch_size=4"},
+                        .setting_count = 2},
+                       {.name = "lightweight",
+                        .data = data,
+                        .folder = folder,
+                        .settings = {"train.epochs=2", "train.batch_size=4", "train.seed=7"},
+                        .setting_count = 3}};
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, train, &all[i]) != 0)
+            return 1;
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        tell(out, &all[i]);
+    }
+    return 0;
+}
+
+static int alone(FILE *out, const char *data, const char *folder, int64_t pause, int64_t finish)
+{
+    training one = {.name = "mini",
+                    .data = data,
+                    .folder = folder,
+                    .settings = {"train.epochs=4", "train.batch_size=4"},
+                    .setting_count = 2,
+                    .pause_at = pause,
+                    .finish_at = finish};
+    train(&one);
+    tell(out, &one);
+    return 0;
+}
+
+static void expect(FILE *out, dv_status status)
+{
+    fprintf(out, "%s: %s\n", dv_status_text(status), status != DV_OK ? dv_error_message() : "");
+}
+
+/* What is not there, what is no setting, and what a training cannot do without. A configuration
+   stays as it was when a setting is refused. */
+static int refuse(FILE *out, const char *data, const char *folder)
+{
+    dv_config *config, *none;
+    dv_train_options options = dv_train_options_default();
+    dv_train_result result;
+    char path[512];
+    (void)data;
+    expect(out, dv_config_open("nowhere.yaml", &none));
+    expect(out, dv_config_open("configs/mini.yaml", &config));
+    char *before = strdup(dv_config_text(config));
+    static const char *const settings[] = {"train.epochs", "train.epoch=3", "train.epochs=-1",
+                                           "model=none_such"};
+    for (int i = 0; i < 4; i++)
+        expect(out, dv_config_set(config, &settings[i], 1));
+    fprintf(out, "%s\n", strcmp(before, dv_config_text(config)) == 0 ? "unchanged" : "CHANGED");
+    free(before);
+    snprintf(path, sizeof path, "%s/refused", folder);
+    expect(out, dv_train(config, &options, &result));
+    options.folder = path;
+    expect(out, dv_train(NULL, &options, &result));
+    expect(out, dv_train(config, &options, NULL));
+    options.device = "abacus";
+    expect(out, dv_train(config, &options, NULL));
+    options.resume = 1;
+    expect(out, dv_train(NULL, &options, NULL));
+    options.size = 3;
+    expect(out, dv_train(config, &options, NULL));
+    dv_config_free(config);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5)
+        return 2;
+    FILE *out = fopen(argv[2], "w");
+    if (out == NULL)
+        return 1;
+    close(STDOUT_FILENO);
+    close(STDERR_FILENO);
+    int failed = 2;
+    if (strcmp(argv[1], "both") == 0)
+        failed = both(out, argv[3], argv[4]);
+    else if (strcmp(argv[1], "pause") == 0)
+        failed = alone(out, argv[3], argv[4], 7, 0);
+    else if (strcmp(argv[1], "finish") == 0)
+        failed = alone(out, argv[3], argv[4], 0, 2);
+    else if (strcmp(argv[1], "refuse") == 0)
+        failed = refuse(out, argv[3], argv[4]);
+    return fclose(out) != 0 || failed;
+}
