@@ -76,31 +76,13 @@ const dv_field dv_train_fields[] = {
     DV_END,
 };
 
-#define COUNT(member, help) DV_INT(dv_train_state, member, DV_REQUIRED, 0, 9e15, help)
-#define NUMBER(member, help) DV_FLOAT(dv_train_state, member, DV_REQUIRED, -DBL_MAX, DBL_MAX, help)
+#define COUNT(member, help) DV_INT(dv_train_state, member, DV_REQUIRED, 0, 9e15, help),
+#define NUMBER(member, help) DV_FLOAT(dv_train_state, member, DV_REQUIRED, -DBL_MAX, DBL_MAX, help),
+#define MARK(member, help) DV_INT(dv_train_state, member, "0", 0, 9e15, help),
 
 const dv_field dv_train_state_fields[] = {
-    COUNT(step, "batches taken"),
-    COUNT(epoch, "epochs finished"),
-    NUMBER(loss_sum, "over the samples of the unfinished epoch"),
-    COUNT(correct, "right answers of the unfinished epoch"),
-    COUNT(seen, "samples of the unfinished epoch"),
-    NUMBER(norm_sum, "gradient norms of the unfinished epoch"),
-    COUNT(updated, "updates of the unfinished epoch"),
-    COUNT(skipped, "updates left out: the gradient overflowed"),
-    NUMBER(loss_scale, "what the loss is multiplied by"),
-    COUNT(steady, "updates since the loss scale changed"),
-    COUNT(best_epoch, "from 1; 0: none yet"),
-    NUMBER(best_accuracy, "validation accuracy of the best epoch"),
-    NUMBER(best_loss, "validation loss of the best epoch"),
-    COUNT(stale, "epochs since the best"),
-    NUMBER(plateau_best, "loss of the best epoch for the schedule plateau"),
-    COUNT(plateau_stale, "epochs since then or since the rate fell"),
-    COUNT(plateau_falls, "of the rate"),
-    DV_BOOL(dv_train_state, finished, DV_REQUIRED, "nothing is left to do"),
-    DV_INT(dv_train_state, data, "0", 0, 9e15, "which data these are; 0: unknown"),
-    DV_INT(dv_train_state, sounds, "0", 0, 9e15, "what is in their files; 0: unknown"),
-    DV_INT(dv_train_state, teachers, "0", 0, 9e15, "what is in the teachers' files; 0: none"),
+    DV_PROGRESS_LIST(COUNT, NUMBER) DV_TRAIN_STATE_LIST(COUNT, NUMBER, MARK)
+        DV_BOOL(dv_train_state, finished, DV_REQUIRED, "nothing is left to do"),
     DV_END,
 };
 

@@ -104,18 +104,15 @@ static dv_progress progress_of(const dv_trainer *trainer)
 {
     const dv_train_state *state = &trainer->state;
     uint64_t updates = dv__updates(trainer);
-    double fresh = scaling(trainer) ? DV_LOSS_SCALE_START : 1;
-    return (dv_progress){.step = (uint64_t)state->step,
-                         .updates = updates,
-                         .first = updates,
-                         .skipped = (uint64_t)state->skipped,
-                         .loss_scale = state->loss_scale > 0 ? state->loss_scale : fresh,
-                         .steady = (uint64_t)state->steady,
-                         .loss_sum = state->loss_sum,
-                         .norm_sum = state->norm_sum,
-                         .correct = (uint64_t)state->correct,
-                         .seen = (uint64_t)state->seen,
-                         .updated = (uint64_t)state->updated};
+    dv_progress progress = {.updates = updates, .first = updates};
+#define TAKE_COUNT(name, help) progress.name = (uint64_t)state->name;
+#define TAKE_SUM(name, help) progress.name = state->name;
+    DV_PROGRESS_LIST(TAKE_COUNT, TAKE_SUM)
+#undef TAKE_COUNT
+#undef TAKE_SUM
+    if (!(progress.loss_scale > 0))
+        progress.loss_scale = scaling(trainer) ? DV_LOSS_SCALE_START : 1;
+    return progress;
 }
 
 /* An update that is skipped leaves its rate to the next one: a table longer than an epoch is never
@@ -158,14 +155,11 @@ dv_status dv__steps_read(dv_trainer *trainer)
                        "rate, or set train.check_finite to see where it begins",
                        progress.failed - 1);
     DV_ASSERT(progress.step == (uint64_t)state->step);
-    state->skipped = (int64_t)progress.skipped;
-    state->loss_scale = progress.loss_scale;
-    state->steady = (int64_t)progress.steady;
-    state->loss_sum = progress.loss_sum;
-    state->norm_sum = progress.norm_sum;
-    state->correct = (int64_t)progress.correct;
-    state->seen = (int64_t)progress.seen;
-    state->updated = (int64_t)progress.updated;
+#define KEEP_COUNT(name, help) state->name = (int64_t)progress.name;
+#define KEEP_SUM(name, help) state->name = progress.name;
+    DV_PROGRESS_LIST(KEEP_COUNT, KEEP_SUM)
+#undef KEEP_COUNT
+#undef KEEP_SUM
     return DV_OK;
 }
 

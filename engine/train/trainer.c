@@ -290,8 +290,9 @@ static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
     }
     watch_plateau(trainer, &metrics);
     state->epoch++;
-    state->loss_sum = state->norm_sum = 0;
-    state->correct = state->seen = state->updated = 0;
+#define CLEAR(name, help) state->name = 0;
+    DV_EPOCH_LIST(CLEAR, CLEAR)
+#undef CLEAR
     state->finished = out_of_steps(trainer) ||
                       (trainer->config.patience > 0 && state->stale >= trainer->config.patience);
     metrics.seconds = dv_clock() - trainer->epoch_start;

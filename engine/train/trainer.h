@@ -97,26 +97,32 @@ typedef struct dv_source {
     dv_status (*device_batch)(void *user, const dv_batch_request *request);
 } dv_source;
 
-/* All that a run needs to go on, beside the parameters' buffers. */
+/*
+ * What a run needs to go on, beside the parameters' buffers and dv_progress: (name, what it is). A
+ * COUNT is an integer, a NUMBER a double. A MARK is an integer of who owns the trainer, which tells
+ * data apart; older states lack it, and then it is 0. DV_PROGRESS_LIST stands beside it in the
+ * struct and in the fields; a loss scale of 0 is one that has not begun.
+ */
+#define DV_TRAIN_STATE_LIST(COUNT, NUMBER, MARK)                                                   \
+    COUNT(epoch, "epochs finished")                                                                \
+    COUNT(best_epoch, "by the validation, from 1; 0: none yet")                                    \
+    NUMBER(best_accuracy, "validation accuracy of the best epoch")                                 \
+    NUMBER(best_loss, "validation loss of the best epoch")                                         \
+    COUNT(stale, "epochs since the best")                                                          \
+    NUMBER(plateau_best, "loss of the best epoch for the schedule plateau")                        \
+    COUNT(plateau_stale, "epochs since then or since the rate fell")                               \
+    COUNT(plateau_falls, "of the rate so far")                                                     \
+    MARK(data, "which data these are; 0: unknown")                                                 \
+    MARK(sounds, "what is in their files; 0: unknown")                                             \
+    MARK(teachers, "what is in the teachers' files; 0: there are none")
+
 typedef struct dv_train_state {
-    int64_t step;          /* batches taken; the schedule goes by updates that were not skipped */
-    int64_t epoch;         /* epochs finished */
-    double loss_sum;       /* over the samples of the unfinished epoch */
-    int64_t correct, seen; /* of the unfinished epoch, samples whose loss overflowed left out */
-    double norm_sum;       /* gradient norms of the unfinished epoch */
-    int64_t updated;       /* updates of the unfinished epoch, whose norms these are */
-    int64_t skipped;       /* updates whose gradient overflowed under the loss scale */
-    double loss_scale;     /* 0: not begun */
-    int64_t steady;        /* updates since the loss scale last changed */
-    int64_t best_epoch;    /* counted from 1; 0: none yet */
-    double best_accuracy, best_loss;
-    int64_t stale;       /* epochs since the best */
-    double plateau_best; /* the schedule's: dv_plateau */
-    int64_t plateau_stale;
-    int64_t plateau_falls; /* of the rate so far */
-    int64_t data;          /* which data these are, for who owns the trainer; 0: unknown */
-    int64_t sounds;        /* and what is in their files */
-    int64_t teachers;      /* and in those of its teachers; 0: there are none */
+#define DV_INTEGER(name, help) int64_t name;
+#define DV_DOUBLE(name, help) double name;
+    DV_PROGRESS_LIST(DV_INTEGER, DV_DOUBLE)
+    DV_TRAIN_STATE_LIST(DV_INTEGER, DV_DOUBLE, DV_INTEGER)
+#undef DV_INTEGER
+#undef DV_DOUBLE
     bool finished;
 } dv_train_state;
 

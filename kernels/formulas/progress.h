@@ -10,21 +10,34 @@
 
 #include <stdbool.h>
 
+/*
+ * What a training counts and sums up: (name, what it is). The lists make the members of dv_progress
+ * on the device and of dv_train_state on the host, the fields of a checkpoint, and the copies
+ * between them. A COUNT is an integer, a SUM a double. The first list is cleared with each epoch.
+ */
+#define DV_EPOCH_LIST(COUNT, SUM)                                                                  \
+    SUM(loss_sum, "loss of the samples that were seen in the unfinished epoch")                    \
+    COUNT(correct, "right answers among them")                                                     \
+    COUNT(seen, "their number; a sample whose loss overflowed is left out")                        \
+    SUM(norm_sum, "norms of the gradient before clipping, of the updates of the unfinished epoch") \
+    COUNT(updated, "the number of these updates")
+#define DV_PROGRESS_LIST(COUNT, SUM)                                                               \
+    COUNT(step, "batches taken before this one: what random numbers are drawn by")                 \
+    DV_EPOCH_LIST(COUNT, SUM)                                                                      \
+    COUNT(skipped, "updates left out, since a gradient overflowed under the loss scale")           \
+    SUM(loss_scale, "what the loss is multiplied by before backward; 1: no scaling")               \
+    COUNT(steady, "updates since the loss scale last changed")
+
 typedef struct dv_progress {
-    uint64_t step;    /* batches taken before this one: what random numbers are drawn by */
+#define DV_COUNT(name, help) uint64_t name;
+#define DV_SUM(name, help) double name;
+    DV_PROGRESS_LIST(DV_COUNT, DV_SUM)
+#undef DV_COUNT
+#undef DV_SUM
     uint64_t updates; /* of the parameters: what the schedule goes by */
     uint64_t first;   /* the value of `updates` whose rate is rates[0] */
-    uint64_t skipped; /* updates left out, since a gradient overflowed under the loss scale */
     uint64_t failed;  /* 1 + the step at which a gradient was not finite and no scale to blame:
                          nothing has changed since; 0: none */
-
-    double loss_scale; /* what the loss is multiplied by before backward; 1: no scaling */
-    uint64_t steady;   /* updates since the scale last changed */
-
-    /* Sums since the host last cleared them. */
-    double loss_sum; /* over `seen` samples */
-    double norm_sum; /* of the gradient before clipping, over `updated` updates */
-    uint64_t correct, seen, updated;
 
     /* The update at hand. */
     double gradient_scale; /* what gradients are multiplied by: clipping, the loss scale undone */
