@@ -78,6 +78,7 @@ static dv_status evaluate(const char *folder)
     return status;
 }
 
+/* Begins a training, or goes on with that in the folder, and evaluates what it has made. */
 int main(int argc, char **argv)
 {
     dv_config *config = NULL;

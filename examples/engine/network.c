@@ -111,6 +111,7 @@ static dv_status train(const network *net, dv_plan *plan)
     return DV_OK;
 }
 
+/* Opens the CPU, builds the graph, plans it for training, and trains. */
 int main(void)
 {
     dv_context *context = NULL;

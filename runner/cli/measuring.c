@@ -107,6 +107,7 @@ bool dv_measuring_is_child(int argc, char **argv)
            (strcmp(argv[2], forms[MODEL].option) == 0 || strcmp(argv[2], forms[START].option) == 0);
 }
 
+/* Reads the arguments of a process that measures, and prints what is measured. */
 static dv_status measure(int form, char **arguments)
 {
     dv_measurement measurement = {.path = arguments[0],

@@ -24,7 +24,8 @@ typedef struct dv_observer {
        and the one before it (pretraining.h) each begin. */
     void (*begin)(void *user);
     void (*step)(void *user, const dv_observed_step *step);
-    void (*epoch)(void *user, const dv_epoch_metrics *metrics, int64_t epochs);
+    /* An epoch has ended, with this step. */
+    void (*epoch)(void *user, const dv_observed_step *step, const dv_epoch_metrics *metrics);
     /* Asked after each step and each epoch; as dv_train_events.next. */
     dv_train_next (*next)(void *user);
 } dv_observer;

@@ -11,9 +11,7 @@
 /* Between the caller and the training. */
 typedef struct caller {
     dv_train_options options;
-    int64_t epoch, epochs; /* that have ended; of the training */
-    uint64_t steps;        /* of an epoch */
-    dv_train_next next;    /* as the caller has said it last */
+    dv_train_next next; /* as the caller has said it last */
 } caller;
 
 static void tell_line(void *user, dv_log_level level, const char *line)
@@ -26,7 +24,6 @@ static void tell_line(void *user, dv_log_level level, const char *line)
 static void tell_step(void *user, const dv_observed_step *step)
 {
     caller *c = user;
-    c->steps = step->steps;
     const dv_train_progress progress = {
         .epoch = step->epoch,
         .epochs = step->epochs,
@@ -42,14 +39,14 @@ static void tell_step(void *user, const dv_observed_step *step)
     c->next = c->options.progress(c->options.user, &progress);
 }
 
-static void tell_epoch(void *user, const dv_epoch_metrics *metrics, int64_t epochs)
+static void tell_epoch(void *user, const dv_observed_step *step, const dv_epoch_metrics *metrics)
 {
     caller *c = user;
     const dv_train_progress progress = {
         .epoch = metrics->epoch,
-        .epochs = epochs,
-        .step = (int64_t)c->steps,
-        .steps = (int64_t)c->steps,
+        .epochs = step->epochs,
+        .step = (int64_t)step->step,
+        .steps = (int64_t)step->steps,
         .epoch_ended = 1,
         .loss = metrics->train_loss,
         .accuracy = metrics->train_accuracy,
@@ -80,6 +77,7 @@ static dv_status check(const dv_config *config, const dv_train_options *options)
     return options->resume && config != NULL ? dv_resume_check(dv_config_overrides(config)) : DV_OK;
 }
 
+/* Hands the training what the caller has asked for, and its result back. */
 dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_train_result *out)
 {
     caller c = {.next = DV_TRAIN_CONTINUE};

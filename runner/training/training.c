@@ -22,8 +22,6 @@ static void log_line(void *user, dv_log_level level, const char *message)
 static void on_step(void *user, const dv_trainer *trainer)
 {
     const dv_training *training = user;
-    if (training->observer.step == NULL)
-        return;
     const dv_train_state *state = dv_trainer_state_of(trainer);
     uint64_t steps = dv_trainer_steps_per_epoch(trainer);
     const dv_observed_step step = {
@@ -33,7 +31,8 @@ static void on_step(void *user, const dv_trainer *trainer)
         .steps = steps,
         .loss = dv_trainer_mean_loss(trainer),
     };
-    training->observer.step(training->observer.user, &step);
+    if (training->observer.step != NULL)
+        training->observer.step(training->observer.user, &step);
 }
 
 static dv_train_next what_next(void *user)
@@ -46,9 +45,13 @@ static dv_train_next what_next(void *user)
 /* Tells a line, and adds the metrics to the files of the run. */
 static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
 {
-    (void)trainer;
     dv_training *training = user;
-    int64_t epochs = training->experiment->train.epochs;
+    uint64_t steps = dv_trainer_steps_per_epoch(trainer);
+    const dv_observed_step last = {.epoch = m->epoch,
+                                   .epochs = training->experiment->train.epochs,
+                                   .step = steps,
+                                   .steps = steps,
+                                   .loss = m->train_loss};
     char validation[96] = "", scale[64] = "";
     if (!isnan(m->validation_accuracy))
         snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
@@ -59,12 +62,12 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     dv_run_tell(&training->folder,
                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
                 "%.2f s",
-                m->epoch, epochs, m->train_loss, 100 * m->train_accuracy, validation,
+                m->epoch, last.epochs, m->train_loss, 100 * m->train_accuracy, validation,
                 m->learning_rate, scale, m->seconds);
     DV_TRY(dv_run_metrics_add(&training->folder, m));
     DV_TRY(dv_run_events_add(&training->folder, m));
     if (training->observer.epoch != NULL)
-        training->observer.epoch(training->observer.user, m, epochs);
+        training->observer.epoch(training->observer.user, &last, m);
     return DV_OK;
 }
 
