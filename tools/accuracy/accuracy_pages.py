@@ -230,11 +230,22 @@ def data_table(card):
     return table(["data", "licence", "by"], rows)
 
 
-def card_page(card, measured):
-    training, file = card["training"], card["file"]
+def origin_rows(card):
+    """How the seed was chosen, or what a mix is made of."""
+    training = card["training"]
+    if "members" in card:
+        shares = ", ".join(f"{one['share']:.4f} of [{one['name']}]({one['name']}.md)"
+                           for one in card["members"])
+        return [["made of", f"{shares}, by the build: with these shares the loss on the validation "
+                 f"part is least ({percent(training['validation_accuracy'])} % are right)"]]
     chosen = (f", of seeds {', '.join(map(str, training['seeds']))} the one with the best accuracy "
               f"on the validation part ({percent(training['validation_accuracy'])} %)"
               if "validation_accuracy" in training else "")
+    return [["seed", f"{training['seed']}{chosen}"]]
+
+
+def card_page(card, measured):
+    training, file = card["training"], card["file"]
     smoke = " **Of a smoke test: of no use.**" if card.get("smoke") else ""
     return "\n".join([
         MADE_BY.format(f"`{card['name']}.json` and `results/*.json`") + smoke,
@@ -247,7 +258,7 @@ def card_page(card, measured):
             ["form", f"`configs/models/{card['model']}.yaml`, {card['parameters']:,} parameters"],
             ["features", feature_text(card)],
             ["command", f"`{training['command']}`"],
-            ["seed", f"{training['seed']}{chosen}"],
+            *origin_rows(card),
             ["program", f"{training['version']}, commit {training['commit']}, {training['date']}"],
         ]),
         "\n## Data\n", data_table(card),

@@ -143,7 +143,8 @@ class Session:
                 print(f"not shipped: {model}")
                 continue
             try:
-                if self.lab.collect(shipping.GENERAL, model) is None:
+                mixed = protocols.members(model)
+                if not mixed and self.lab.collect(shipping.GENERAL, model) is None:
                     print(f"not shipped: {model}: it is not trained yet")
                     continue
                 shipping.ship(self.lab, model, folder, missing)
