@@ -42,7 +42,8 @@ def shipped_table(cards):
         scores = card["accuracy"]
         rows.append([f"[{card['name']}]({card['name']}.md)", f"{card['parameters']:,}",
                      feature_text(card, short=True),
-                     f"{card['file']['precision']}, {card['file']['bytes'] / 1e6:.2f} MB",
+                     f"{card['file']['precision']}, {card['file']['bytes'] / 1e6:.2f} MB"
+                     + (", made by the build" if "members" in card else ""),
                      *(percent(scores[name]["accuracy"]) if name in scores else NONE
                        for name in ("gsc", "gsc_official"))])
     return table(["model", "parameters", "features", "file", "gsc, %", "gsc_official, %"], rows)
@@ -265,7 +266,10 @@ def card_page(card, measured):
         "\n## Accuracy of this file\n", scores_table(card),
         "ECE is the expected calibration error of its confidences.\n",
         "\nIn noise that it was not trained with:\n", noise_curve(card),
-        "\n## Accuracy of models of this form\n", form_table(card, measured),
+        "\n## Accuracy of models of this form\n",
+        *(["Their members are of one seed each, and their shares were trained; this file is none "
+           "of them.\n"] if "members" in card else []),
+        form_table(card, measured),
         "\n## What it is not good at\n", weaknesses(card)])
 
 
