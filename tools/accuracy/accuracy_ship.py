@@ -1,4 +1,4 @@
-"""Exports the general models and writes their cards' JSON."""
+"""Exports the general models, mixes ensembles of them, and writes their cards' JSON."""
 import datetime
 import hashlib
 import json
