@@ -155,7 +155,7 @@ def readme(measured, cards, quick):
         noise_table(measured),
         "\n## How they are made\n",
         "    scripts/accuracy_tables.sh            # every protocol; goes on where it was stopped\n"
-        "    scripts/accuracy_tables.sh --ship     # and exports the general models, mixes ensembles\n",
+        "    scripts/accuracy_tables.sh --ship     # and exports the general models, and mixes ensembles of them\n",
         "Each file in `results/` holds the command, the commit and every seed's figures.\n"])
 
 
