@@ -1,5 +1,5 @@
-/* decavox ensemble: fits the shares of several models on data, and writes them as one
-   checkpoint. */
+/* decavox ensemble: fits the shares of several models on data, or takes those that are given, and
+   writes them as one checkpoint. */
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/train/shares.h"
@@ -18,8 +18,8 @@
 typedef struct ensemble_options {
     char out[DV_STRING_SIZE];
     char data[DV_STRING_SIZE], split[DV_STRING_SIZE], exclude[DV_STRING_SIZE];
-    char device[DV_STRING_SIZE];
-    int part, format, precision, algorithms;
+    char shares[DV_STRING_SIZE], device[DV_STRING_SIZE];
+    int part, file_precision, format, precision, algorithms;
     int64_t threads;
     bool force;
 } ensemble_options;
@@ -40,6 +40,11 @@ static const dv_field fields[] = {
     DV_ENUM(ensemble_options, part, "validation", part_names,
             "part of the split whose clips decide the shares; those of a test are then no test of "
             "the ensemble any more"),
+    DV_STRING(ensemble_options, shares, "",
+              "shares of the members, 0.5,0.3,0.2, in place of those that clips decide; no data "
+              "are read"),
+    DV_ENUM(ensemble_options, file_precision, "fp32", dv_file_precision_names,
+            "of the weights in the file; biases, scales and running statistics stay fp32"),
     DV_ENUM(ensemble_options, format, "text", dv_format_names, "output"),
     DV_OUTPUT_FORCE(ensemble_options),
     DV_DEVICE_TO_ANSWER(ensemble_options),
@@ -54,7 +59,7 @@ static const dv_options options = {
     .operands = "CHECKPOINT CHECKPOINT [...]",
     .summary = "Makes one checkpoint of 2 to 8 trained models with the same labels and features. "
                "It mixes their logits;\nthe shares are those with the least loss on the validation "
-               "part of the data.",
+               "part of the data, or those that are given.",
     .least = 2,
     .most = DV_MAX_INPUTS,
     .fields = fields,
@@ -63,6 +68,7 @@ static const dv_options options = {
 /* Everything one ensemble is made of. */
 typedef struct making {
     const ensemble_options *chosen;
+    const dv_tree *given; /* borrowed: the options that are there */
     int count;
     char paths[DV_MAX_INPUTS][DV_HOME_PATH_SIZE];
     dv_ensemble_member members[DV_MAX_INPUTS]; /* (count) */
@@ -226,6 +232,19 @@ static dv_status load_data(making *m)
 
 /* ---- The shares ---- */
 
+/* DV_EARG for an option that asks for clips. */
+static dv_status take_given(making *m)
+{
+    static const char *const of_clips[] = {"data", "split", "exclude", "part"};
+    for (size_t i = 0; i < sizeof of_clips / sizeof of_clips[0]; i++) {
+        if (dv_tree_get(m->given, of_clips[i]) != NULL)
+            return DV_FAIL(DV_EARG,
+                           "--%s: says which clips decide the shares, but there are --shares",
+                           of_clips[i]);
+    }
+    return dv_ensemble_read_shares(m->chosen->shares, m->members, m->count);
+}
+
 static dv_status fit(making *m)
 {
     double share[DV_MAX_INPUTS];
@@ -295,12 +314,19 @@ static void print_text(const making *m, const mixture_figures *equal, const mixt
     printf("model: %s\n", dv_show(m->chosen->out).text);
 }
 
-static json_t *member_json(const making *m, int i)
+static json_t *share_json(const making *m, int i)
 {
     const dv_ensemble_member *member = &m->members[i];
-    return json_pack("{s:o, s:o, s:f, s:f, s:f}", "name", dv_text_json(member->name), "checkpoint",
-                     dv_text_json(member->path), "share", member->share, "accuracy",
-                     accuracy_of(&m->reports[i]), "loss", m->reports[i].loss);
+    return json_pack("{s:o, s:o, s:f}", "name", dv_text_json(member->name), "checkpoint",
+                     dv_text_json(member->path), "share", member->share);
+}
+
+static json_t *member_json(const making *m, int i)
+{
+    json_t *json = share_json(m, i);
+    json_object_set_new(json, "accuracy", json_real(accuracy_of(&m->reports[i])));
+    json_object_set_new(json, "loss", json_real(m->reports[i].loss));
+    return json;
 }
 
 static dv_status print_json(const making *m, const mixture_figures *equal,
@@ -321,7 +347,48 @@ static dv_status print_json(const making *m, const mixture_figures *equal,
     return status;
 }
 
-static dv_status make(making *m)
+static dv_status print_given_json(const making *m)
+{
+    json_t *members = json_array();
+    for (int i = 0; i < m->count; i++)
+        json_array_append_new(members, share_json(m, i));
+    json_t *json =
+        json_pack("{s:o, s:o}", "model", dv_text_json(m->chosen->out), "members", members);
+    dv_status status = dv_json_print(json, stdout);
+    json_decref(json);
+    return status;
+}
+
+/* Of shares that are given: nothing is known of how good they are. */
+static dv_status tell_given(const making *m)
+{
+    if (m->chosen->format == DV_FORMAT_JSON)
+        return print_given_json(m);
+    printf("%-24s %8s\n", "member", "share");
+    for (int i = 0; i < m->count; i++)
+        printf("%-24s %8.4f\n", dv_show(m->members[i].name).text, m->members[i].share);
+    printf("model: %s\n", dv_show(m->chosen->out).text);
+    return DV_OK;
+}
+
+/* ---- All of it ---- */
+
+static dv_status write_model(const making *m)
+{
+    return dv_ensemble_write(m->members, m->count,
+                             (dv_checkpoint_precision)m->chosen->file_precision, m->chosen->out);
+}
+
+static dv_status make_given(making *m)
+{
+    DV_TRY(take_given(m));
+    DV_TRY(check_output(m));
+    DV_TRY(load_members(m));
+    DV_TRY(write_model(m));
+    return tell_given(m);
+}
+
+static dv_status make_fitted(making *m)
 {
     mixture_figures equal, fitted;
     DV_TRY(check_output(m));
@@ -329,7 +396,7 @@ static dv_status make(making *m)
     DV_TRY(load_data(m));
     DV_TRY(fit(m));
     DV_TRY(measure(m, &equal, &fitted));
-    DV_TRY(dv_ensemble_write(m->members, m->count, m->chosen->out));
+    DV_TRY(write_model(m));
     if (m->chosen->format == DV_FORMAT_JSON)
         return print_json(m, &equal, &fitted);
     print_text(m, &equal, &fitted);
@@ -353,10 +420,11 @@ int dv_command_ensemble(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
-    making m = {.chosen = &chosen, .count = (int)arguments.count};
+    making m = {.chosen = &chosen, .given = arguments.given, .count = (int)arguments.count};
     for (int i = 0; i < m.count; i++)
         dv_home_checkpoint(arguments.operands[i], m.paths[i], sizeof m.paths[i]);
-    dv_status status = make(&m);
+    bool given = dv_tree_get(arguments.given, "shares") != NULL;
+    dv_status status = given ? make_given(&m) : make_fitted(&m);
     dv_arguments_free(&arguments);
     clean_up(&m);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("ensemble", status);

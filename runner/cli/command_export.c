@@ -5,8 +5,6 @@
 #include "runner/experiment/output.h"
 
 static const char *const format_names[] = {"safetensors", NULL};
-static const char *const precision_names[] = {
-    [DV_CHECKPOINT_FP32] = "fp32", [DV_CHECKPOINT_FP16] = "fp16", NULL};
 
 typedef struct export_options {
     char out[DV_STRING_SIZE];
@@ -17,7 +15,7 @@ typedef struct export_options {
 static const dv_field fields[] = {
     DV_STRING(export_options, out, NULL, "file to write"),
     DV_ENUM(export_options, format, "safetensors", format_names, "of the file"),
-    DV_ENUM(export_options, precision, "fp32", precision_names,
+    DV_ENUM(export_options, precision, "fp32", dv_file_precision_names,
             "of the weights; biases, scales and running statistics stay fp32"),
     DV_OUTPUT_FORCE(export_options),
     DV_END,

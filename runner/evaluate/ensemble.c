@@ -2,6 +2,7 @@
    configurations and weights. */
 #include "runner/evaluate/ensemble.h"
 #include "engine/backends/open.h"
+#include "engine/base/text.h"
 #include "engine/layers/network.h"
 #include "frontends/model/transfer.h"
 #include "runner/experiment/experiment.h"
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIX "mix" /* the layer that has the shares */
+#define MIX "mix"           /* the layer that has the shares */
+#define SUM_TOLERANCE 0.001 /* eight shares with four digits behind the point have it */
 
 static const dv_tree *config_of(const dv_ensemble_member *member)
 {
@@ -86,6 +88,39 @@ dv_status dv_ensemble_name(dv_ensemble_member *members, int count)
         DV_TRY(check_features(&members[0], &members[i]));
         name_member(members, i);
     }
+    return DV_OK;
+}
+
+/* ---- Shares that are given ---- */
+
+typedef struct shares_read {
+    dv_ensemble_member *members;
+    int count, read; /* of the members; of the numbers so far */
+    double sum;
+} shares_read;
+
+static dv_status read_share(void *user, char *text)
+{
+    shares_read *shares = user;
+    double share;
+    if (!dv_parse_float(text, &share) || share <= 0)
+        return DV_FAIL(DV_EARG, "--shares: '%.40s' is no number above 0", text);
+    if (shares->read < shares->count)
+        shares->members[shares->read].share = share;
+    shares->read++;
+    shares->sum += share;
+    return DV_OK;
+}
+
+dv_status dv_ensemble_read_shares(const char *text, dv_ensemble_member *members, int count)
+{
+    shares_read shares = {.members = members, .count = count};
+    DV_TRY(dv_each_item(text, read_share, &shares));
+    if (shares.read != count)
+        return DV_FAIL(DV_EARG, "--shares: one for each of %d members, and not %d", count,
+                       shares.read);
+    if (fabs(shares.sum - 1) > SUM_TOLERANCE)
+        return DV_FAIL(DV_EARG, "--shares: their sum is %.6g, and not 1", shares.sum);
     return DV_OK;
 }
 
@@ -191,7 +226,8 @@ static dv_status fill(const dv_ensemble_member *members, int count, dv_params *p
     return dv_params_write(params, dv_params_find(params, MIX ".weight"), DV_BUFFER_VALUES, weight);
 }
 
-dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const char *path)
+dv_status dv_ensemble_write(const dv_ensemble_member *members, int count,
+                            dv_checkpoint_precision precision, const char *path)
 {
     dv_context *context = NULL;
     dv_network network = {0};
@@ -203,7 +239,7 @@ dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const 
     if (status == DV_OK)
         status = fill(members, count, network.params);
     if (status == DV_OK)
-        status = dv_checkpoint_write_weights(path, network.params, DV_CHECKPOINT_FP32, config,
+        status = dv_checkpoint_write_weights(path, network.params, precision, config,
                                              dv_model_checkpoint(members[0].model)->labels);
     dv_network_free(&network);
     dv_context_close(context);

@@ -15,11 +15,16 @@ typedef struct dv_ensemble_member {
    other labels or another order of them, other features. */
 dv_status dv_ensemble_name(dv_ensemble_member *members, int count);
 
+/* The shares that a text says, "0.6,0.4", one for each member (count). DV_EARG, naming --shares:
+   one that is no number above 0, more or fewer of them, a sum that is not 1, to 0.001. */
+dv_status dv_ensemble_read_shares(const char *text, dv_ensemble_member *members, int count);
+
 /*
- * Writes the checkpoint: configuration of the first member, with a model of all of them, and the
- * members' weights, whole or not at all. Its train.init_from names the members' files. Of the paths
- * in the configuration it has the last names alone, as an export has.
+ * Writes the checkpoint in a precision: configuration of the first member, with a model of all of
+ * them, and the members' weights, whole or not at all. Its train.init_from names the members'
+ * files. Of the paths in the configuration it has the last names alone, as an export has.
  */
-dv_status dv_ensemble_write(const dv_ensemble_member *members, int count, const char *path);
+dv_status dv_ensemble_write(const dv_ensemble_member *members, int count,
+                            dv_checkpoint_precision precision, const char *path);
 
 #endif

@@ -75,6 +75,22 @@ class Smoke(unittest.TestCase):
                          "The worst noise is", "the worst word is", card["training"]["command"]):
                 self.assertIn(part, page)
 
+    def test_an_ensemble_is_what_its_card_mixes(self):
+        self.whole()
+        for model in ("ensemble", "ensemble_fine"):
+            card = results.read_json(os.path.join(self.checkpoints, f"{model}.json"))
+            members = [os.path.join(self.checkpoints, f"{one['name']}.safetensors")
+                       for one in card["members"]]
+            out = os.path.join(self.folder, f"{model}.again")
+            done = support.decavox("ensemble", *members, "--shares",
+                                   ",".join(str(one["share"]) for one in card["members"]),
+                                   "--file_precision", card["file"]["precision"], "--out", out)
+            self.assertEqual(done.code, 0, done.err)
+            self.assertEqual(shipping.file_about(out)["sha256"], card["file"]["sha256"])
+            page = support.read_text(os.path.join(self.checkpoints, f"{model}.md"))
+            self.assertIn(f" of [{card['members'][0]['name']}]({card['members'][0]['name']}.md), ",
+                          page)
+
     def test_results_hold_no_folder(self):
         folder = os.path.join(self.checkpoints, "results")
         self.assertTrue(os.listdir(folder))
@@ -161,6 +177,10 @@ class Refusals(unittest.TestCase):
         self.assertIn("skipped: official_mfcc advanced: Free Spoken Digit Dataset is not at",
                       done.out)
         self.assertIn(pages.NONE, support.read_text(os.path.join(self.folder, "README.md")))
+
+    def test_noises_are_shown_in_the_order_of_their_folder(self):
+        """The clips are dealt to them by it: what is shown measures what was measured."""
+        self.assertEqual(list(protocols.NOISES), sorted(protocols.NOISES))
 
     def test_wrong_use(self):
         done = tables("offical")

@@ -132,6 +132,46 @@ class Ensemble(support.Case):
         info = self.ends(decavox("info", out), GOOD)
         self.assertIn("small_3.conv_1", info.out)
 
+    def test_shares_that_are_given_need_no_data(self):
+        """Those that were fitted make the same file again, in FP16 as `export` does."""
+        fitted, told, _ = self.make(*self.models)
+        shares = ",".join(repr(member["share"]) for member in told["members"])
+        again, half = self.at("given.safetensors"), self.at("given_half.safetensors")
+        done = self.ends(decavox("ensemble", *self.models, "--shares", shares, "--out", again,
+                                 "--format", "json"), GOOD)
+        self.assertEqual(read_bytes(again), read_bytes(fitted))
+        self.assertEqual(json.loads(done.out), {"model": again, "members": [
+            {key: member[key] for key in ("name", "checkpoint", "share")}
+            for member in told["members"]]})
+        done = self.ends(decavox("ensemble", *self.models, "--shares", shares, "--out", half,
+                                 "--file_precision", "fp16"), GOOD)
+        self.assertRegex(done.out, r"^member +share\nsmall +0\.\d{4}\nsmall_2 +0\.\d{4}\n"
+                                   r"small_3 +0\.\d{4}\nmodel: .*given_half\.safetensors\n$")
+        exported = self.at("exported.safetensors")
+        self.ends(decavox("export", fitted, "--precision", "fp16", "--out", exported), GOOD)
+        self.assertEqual(read_bytes(half), read_bytes(exported))
+        self.assertLess(len(read_bytes(half)), len(read_bytes(again)))
+
+    def test_shares_that_are_none(self):
+        for shares, told in (("0.5", "--shares: one for each of 2 members, and not 1"),
+                             ("0.3,0.3,0.4", "--shares: one for each of 2 members, and not 3"),
+                             ("0.5,0.6", "--shares: their sum is 1.1, and not 1"),
+                             ("1.5,-0.5", "--shares: '-0.5' is no number above 0"),
+                             ("1,0", "--shares: '0' is no number above 0"),
+                             ("nan,0.5", "--shares: 'nan' is no number above 0"),
+                             ("0.5,", "--shares: '' is no number above 0"),
+                             ("", "--shares: '' is no number above 0")):
+            self.refuse("--shares", shares, told=told)
+        for option in (["--data", self.voices], ["--split", "random"], ["--part", "test"]):
+            self.refuse("--shares", "0.5,0.5", *option, told=f"{option[0]}: says which clips "
+                        "decide the shares, but there are --shares")
+        self.refuse("--file_precision", "fp15", told="--file_precision")
+
+    def refuse(self, *arguments, told):
+        out = self.at("refused.safetensors")
+        self.ends(decavox("ensemble", *self.models[:2], *arguments, "--out", out), USAGE, told)
+        self.assertFalse(os.path.exists(out))
+
     def test_a_member_that_has_learnt_the_clips_is_told_of(self):
         self.train("other", "--split", "train", "--set", "data.validation=0")
         other = self.at("other", "model.safetensors")

@@ -82,6 +82,9 @@ RUNS = {
     "--teacher": [TRAIN + " lightweight"],
     "--part": [ENSEMBLE + " {} train --out parts.st"],
     "--split": [ENSEMBLE + " {} random --part train --out split.st"],
+    "--shares 0.6,0.4": ["ensemble transformer_fine advanced_fine {} --out shares.st"],
+    "--file_precision fp16": [
+        "ensemble transformer_fine advanced_fine --shares 0.5,0.5 {} --out half.st"],
     "--precision fp16": ["export lightweight --out half.safetensors {}"],
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],

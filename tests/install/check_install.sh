@@ -22,6 +22,7 @@ cmake --install "$build" --prefix "$prefix" >/dev/null
 for file in bin/decavox include/decavox.h \
     share/decavox/configs/quickstart.yaml share/decavox/configs/models/mini.yaml \
     share/decavox/checkpoints/advanced_fine.safetensors share/decavox/checkpoints/advanced_fine.json \
+    share/decavox/checkpoints/ensemble_fine.safetensors share/decavox/checkpoints/ensemble_fine.json \
     share/doc/decavox/LICENSE; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
@@ -112,7 +113,8 @@ own=(env -i "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "PATH=$PATH" "HOME=$scratch/empty
      "$prefix/bin/decavox")
 "${own[@]}" train --model_type mini --data "$scratch/data" --split random --epochs 1 --batch-size 4 \
     --threads 1 --device cpu --out run >"$scratch/log" 2>&1 || fail "$(tail -5 "$scratch/log")"
-for command in "predict lightweight $tone" "info lightweight" "compare --seconds 0.01 lightweight" \
+for command in "predict lightweight $tone" "info lightweight" "predict ensemble_fine $tone" \
+    "info ensemble_fine" "compare --seconds 0.01 lightweight" \
     "eval lightweight --data $scratch/data --split random --device cpu"; do
     read -ra words <<<"$command"
     "${own[@]}" "${words[@]}" >"$scratch/log" 2>&1 || fail "$command: $(tail -5 "$scratch/log")"

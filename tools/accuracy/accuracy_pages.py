@@ -42,7 +42,8 @@ def shipped_table(cards):
         scores = card["accuracy"]
         rows.append([f"[{card['name']}]({card['name']}.md)", f"{card['parameters']:,}",
                      feature_text(card, short=True),
-                     f"{card['file']['precision']}, {card['file']['bytes'] / 1e6:.2f} MB",
+                     f"{card['file']['precision']}, {card['file']['bytes'] / 1e6:.2f} MB"
+                     + (", made by the build" if "members" in card else ""),
                      *(percent(scores[name]["accuracy"]) if name in scores else NONE
                        for name in ("gsc", "gsc_official"))])
     return table(["model", "parameters", "features", "file", "gsc, %", "gsc_official, %"], rows)
@@ -154,7 +155,7 @@ def readme(measured, cards, quick):
         noise_table(measured),
         "\n## How they are made\n",
         "    scripts/accuracy_tables.sh            # every protocol; goes on where it was stopped\n"
-        "    scripts/accuracy_tables.sh --ship     # and exports the general models\n",
+        "    scripts/accuracy_tables.sh --ship     # and exports the general models, and mixes ensembles of them\n",
         "Each file in `results/` holds the command, the commit and every seed's figures.\n"])
 
 
@@ -230,11 +231,22 @@ def data_table(card):
     return table(["data", "licence", "by"], rows)
 
 
-def card_page(card, measured):
-    training, file = card["training"], card["file"]
+def origin_rows(card):
+    """How the seed was chosen, or what a mix is made of."""
+    training = card["training"]
+    if "members" in card:
+        shares = ", ".join(f"{one['share']:.4f} of [{one['name']}]({one['name']}.md)"
+                           for one in card["members"])
+        return [["made of", f"{shares}, by the build: with these shares the loss on the validation "
+                 f"part is least ({percent(training['validation_accuracy'])} % are right)"]]
     chosen = (f", of seeds {', '.join(map(str, training['seeds']))} the one with the best accuracy "
               f"on the validation part ({percent(training['validation_accuracy'])} %)"
               if "validation_accuracy" in training else "")
+    return [["seed", f"{training['seed']}{chosen}"]]
+
+
+def card_page(card, measured):
+    training, file = card["training"], card["file"]
     smoke = " **Of a smoke test: of no use.**" if card.get("smoke") else ""
     return "\n".join([
         MADE_BY.format(f"`{card['name']}.json` and `results/*.json`") + smoke,
@@ -247,14 +259,17 @@ def card_page(card, measured):
             ["form", f"`configs/models/{card['model']}.yaml`, {card['parameters']:,} parameters"],
             ["features", feature_text(card)],
             ["command", f"`{training['command']}`"],
-            ["seed", f"{training['seed']}{chosen}"],
+            *origin_rows(card),
             ["program", f"{training['version']}, commit {training['commit']}, {training['date']}"],
         ]),
         "\n## Data\n", data_table(card),
         "\n## Accuracy of this file\n", scores_table(card),
         "ECE is the expected calibration error of its confidences.\n",
         "\nIn noise that it was not trained with:\n", noise_curve(card),
-        "\n## Accuracy of models of this form\n", form_table(card, measured),
+        "\n## Accuracy of models of this form\n",
+        *(["Their members are of one seed each, and their shares were trained; this file is none "
+           "of them.\n"] if "members" in card else []),
+        form_table(card, measured),
         "\n## What it is not good at\n", weaknesses(card)])
 
 

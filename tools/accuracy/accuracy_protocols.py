@@ -25,12 +25,14 @@ GSC_ALONE = ("--data", "$gsc", "--split", "train",
              "--set", "data.exclude=$gsc/suspect_labels.csv", "--set", VOICES)
 VOICES_AND_GSC = ('data.more=[{path: "$voices", split: train}, '
                   '{path: "$gsc", split: train, exclude: "$gsc/suspect_labels.csv"}]')
+KEPT_ASIDE = ("--data", "$gsc", "--exclude", "$gsc/suspect_labels.csv")  # speakers of its parts
 OTHER_SPEAKERS = ("--data", "$gsc", "--set", "data.exclude=$gsc/suspect_labels.csv",
                   "--set", 'data.more=[{path: "$fsdd", split: official}, '
                            '{path: "$voices", split: train}]')
 
-# Kinds of noise that no training may hear: the configurations name no folder of noises.
-NOISES = ("exercise_bike", "dude_miaowing", "doing_the_dishes", "running_tap")
+# Kinds of noise that no training may hear: the configurations name no folder of noises. In the
+# order in which a folder of them is read, which decides the noise of each clip.
+NOISES = ("doing_the_dishes", "dude_miaowing", "exercise_bike", "running_tap")
 RATIOS = (20, 10, 5, 0)  # dB
 NOISY = (*OFFICIAL, "--noise", "$noises", "--snr", ",".join(map(str, RATIOS)))
 

@@ -1,12 +1,14 @@
-"""Exports the general models and writes their cards' JSON."""
+"""Exports the general models, mixes ensembles of them, and writes their cards' JSON."""
+import datetime
 import hashlib
+import json
 import os
 import re
 import tempfile
 
 import accuracy_protocols as protocols
 import accuracy_results as results
-from accuracy_runs import Failed, short
+from accuracy_runs import Failed, Skipped, short
 
 GENERAL = protocols.named(protocols.GENERAL_PROTOCOL)
 KEPT = ("notes",)  # what people write into a card's JSON
@@ -51,8 +53,7 @@ def file_about(path):
 def scores(lab, path, missing):
     """Evaluations of the exported file itself, which does not tell where its data lie."""
     measured = {}
-    test_part = protocols.fill(("eval", "--data", "$gsc", "--exclude",
-                                "$gsc/suspect_labels.csv", "--format", "json"),
+    test_part = protocols.fill(("eval", *protocols.KEPT_ASIDE, "--format", "json"),
                                lab.values(GENERAL))
     with tempfile.TemporaryDirectory() as folder:
         for protocol in [GENERAL, *(p for p in protocols.PROTOCOLS if p.of == GENERAL.name)]:
@@ -66,28 +67,56 @@ def scores(lab, path, missing):
     return measured
 
 
-def ship(lab, model, folder, missing):
-    """`missing`: names of protocols that cannot be run here."""
+def export(lab, model, path):
+    """Writes the weights of the best run; what the card says of where they come from."""
     result = lab.collect(GENERAL, model)
     if result is None:
         raise Failed(f"{GENERAL.name} has no trained {model}")
     run = best_run(result)
-    path, card_path = (os.path.join(folder, f"{model}.{end}") for end in ("safetensors", "json"))
     trained = lab.folder(GENERAL.name, model, f"seed-{run['seed']}", "model.safetensors")
     lab.ask("export", short(trained), "--out", short(path), "--precision",
             protocols.SHIPPED_PRECISION)
+    return {"training": {
+        "protocol": GENERAL.name,
+        "command": re.sub(r"\bseed([ -])N\b", rf"seed\g<1>{run['seed']}", result["command"]),
+        "seed": run["seed"], "seeds": [one["seed"] for one in result["runs"]],
+        **{key: run[key] for key in ("version", "commit", "date", "validation_accuracy")
+           if key in run}}}
+
+
+def mix(lab, model, path):
+    """Writes the mix of the shipped members; what the card says of it, from which every build
+    makes the same file again (cmake/checkpoints.cmake)."""
+    members = protocols.members(model)
+    files = [os.path.join(os.path.dirname(path), f"{name}.safetensors") for name in members]
+    for file in files:
+        if not os.path.exists(file):
+            raise Skipped(f"{short(file)} is not there")
+    command = (*protocols.KEPT_ASIDE, "--file_precision", protocols.SHIPPED_PRECISION)
+    told = json.loads(lab.ask("ensemble", *map(short, files),
+                              *protocols.fill(command, lab.values(GENERAL)),
+                              "--out", short(path), "--format", "json"))
+    shown = ["decavox", "ensemble", *members,
+             *protocols.fill(command, protocols.shown_values())]
+    return {"members": [{"name": name, "share": one["share"]}
+                        for name, one in zip(members, told["members"])],
+            "training": {"protocol": GENERAL.name, "command": " ".join(shown),
+                         "version": lab.version, "commit": lab.commit,
+                         "date": datetime.date.today().isoformat(),
+                         "validation_accuracy": told["ensemble"]["accuracy"]}}
+
+
+def ship(lab, model, folder, missing):
+    """`missing`: names of protocols that cannot be run here."""
+    path, card_path = (os.path.join(folder, f"{model}.{end}") for end in ("safetensors", "json"))
+    made = (mix if protocols.members(model) else export)(lab, model, path)
     try:
         about = read_info(lab, path)
         file = file_about(path)
     except Failed:
         os.remove(path)
         raise
-    training = {"protocol": GENERAL.name,
-                "command": re.sub(r"\bseed([ -])N\b", rf"seed\g<1>{run['seed']}", result["command"]),
-                "seed": run["seed"], "seeds": [one["seed"] for one in result["runs"]],
-                **{key: run[key] for key in ("version", "commit", "date", "validation_accuracy")
-                   if key in run}}
-    card = {"name": model, "model": model, "file": file, **about, "training": training,
+    card = {"name": model, "model": model, "file": file, **about, **made,
             "data": GENERAL.data(), "accuracy": scores(lab, path, missing)}
     if lab.smoke:
         card["smoke"] = True

@@ -38,7 +38,8 @@ def options():
     parser.add_argument("--threads", type=int, default=0, help="of each run; default: the cores "
                         "there are, shared among the jobs")
     parser.add_argument("--ship", action="store_true",
-                        help="export the general models, with their cards")
+                        help="export the general models, mix ensembles of them, write their "
+                        "cards")
     parser.add_argument("--speed", action="store_true",
                         help="only measure work and latency of the general models' forms; the "
                         "machine has to be idle")
@@ -143,7 +144,8 @@ class Session:
                 print(f"not shipped: {model}")
                 continue
             try:
-                if self.lab.collect(shipping.GENERAL, model) is None:
+                mixed = protocols.members(model)
+                if not mixed and self.lab.collect(shipping.GENERAL, model) is None:
                     print(f"not shipped: {model}: it is not trained yet")
                     continue
                 shipping.ship(self.lab, model, folder, missing)
