@@ -2,12 +2,8 @@
    writes them as one checkpoint. */
 #include "engine/base/json.h"
 #include "engine/base/text.h"
-#include "engine/train/shares.h"
 #include "runner/cli/command.h"
-#include "runner/evaluate/ensemble.h"
-#include "runner/evaluate/evaluated.h"
-#include "runner/evaluate/report.h"
-#include "runner/experiment/experiment.h"
+#include "runner/evaluate/ensemble_fit.h"
 #include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
 
@@ -72,11 +68,7 @@ typedef struct making {
     int count;
     char paths[DV_MAX_INPUTS][DV_HOME_PATH_SIZE];
     dv_ensemble_member members[DV_MAX_INPUTS]; /* (count) */
-    dv_report reports[DV_MAX_INPUTS];          /* (count) of the part */
-    dv_experiment trained;                     /* the first member's */
-    dv_data_config data;                       /* with what is borrowed of it */
-    dv_dataset dataset;
-    dv_shares_answers answers;
+    dv_ensemble_fit fit;                       /* unless the shares are given */
 } making;
 
 /* ---- The members ---- */
@@ -111,125 +103,6 @@ static dv_status load_members(making *m)
     return dv_ensemble_name(m->members, m->count);
 }
 
-/* ---- Clips that a member has learnt ---- */
-
-static int by_place(const void *a, const void *b)
-{
-    const dv_clip *x = *(const dv_clip *const *)a;
-    const dv_clip *y = *(const dv_clip *const *)b;
-    int order = strcmp(x->path, y->path);
-    return order != 0 ? order : (x->start > y->start) - (x->start < y->start);
-}
-
-/* The clips of one part, by path and, of stretches of one file, by their start; *list (*count)
-   owned by the caller. */
-static dv_status list_part(const dv_dataset *dataset, dv_part part, const dv_clip ***list,
-                           size_t *count)
-{
-    *count = 0;
-    DV_TRY(dv_calloc(dataset->count, sizeof **list, list));
-    for (size_t i = 0; i < dataset->count; i++) {
-        if (dataset->clips[i].part == part)
-            (*list)[(*count)++] = &dataset->clips[i];
-    }
-    qsort(*list, *count, sizeof **list, by_place);
-    return DV_OK;
-}
-
-/* Clips of a part that are for training in the split that the member was trained with. */
-static dv_status count_learnt(const making *m, dv_part part, const dv_dataset *of_member,
-                              size_t *learnt)
-{
-    dv_status status;
-    const dv_clip **mine = NULL, **trained = NULL;
-    size_t count, trained_count;
-    *learnt = 0;
-    DV_TRY_GOTO(list_part(&m->dataset, part, &mine, &count));
-    DV_TRY_GOTO(list_part(of_member, DV_PART_TRAIN, &trained, &trained_count));
-    for (size_t i = 0; i < count; i++)
-        *learnt += bsearch(&mine[i], trained, trained_count, sizeof *trained, by_place) != NULL;
-fail:
-    free(mine);
-    free(trained);
-    return status;
-}
-
-/* Clips that decide the shares, and clips that will test what comes of them. */
-static dv_status tell_learnt(const making *m, const dv_ensemble_member *member,
-                             const dv_data_config *data, const dv_dataset *of_member)
-{
-    const dv_part parts[] = {(dv_part)m->chosen->part, DV_PART_TEST};
-    dv_log log = dv_command_log();
-    for (int i = 0; i < (m->chosen->part == DV_PART_TEST ? 1 : 2); i++) {
-        size_t learnt;
-        DV_TRY(count_learnt(m, parts[i], of_member, &learnt));
-        if (learnt > 0)
-            dv_log_write(
-                &log, DV_LOG_WARNING,
-                "%s was trained on %zu of the clips that %s: its split was another one (%s, "
-                "data.seed %" PRId64 ")",
-                member->path, learnt, i == 0 ? "decide the shares" : "test the ensemble",
-                data->split, data->seed);
-    }
-    return DV_OK;
-}
-
-/* What can be known of that: a data set that the member's own settings do not fit tells nothing. */
-static dv_status warn_of_learnt(const making *m, const dv_ensemble_member *member)
-{
-    const dv_tree *config = dv_model_checkpoint(member->model)->config;
-    const dv_evaluated these = {m->data.path, "", "", (dv_part)m->chosen->part};
-    dv_experiment trained;
-    dv_dataset dataset;
-    dv_log log = dv_command_log();
-    dv_evaluated_warn(&these, member->path, config, &log);
-    if (!dv_evaluated_is_own(&these, config))
-        return DV_OK;
-    DV_TRY(dv_experiment_restore(config, &trained));
-    dv_data_config data = trained.data;
-    data.more = NULL;
-    strcpy(data.path, m->data.path);
-    strcpy(data.exclude, m->data.exclude);
-    dv_status status = DV_OK;
-    if (dv_dataset_open_parts(&data, &dataset) == DV_OK) {
-        status = tell_learnt(m, member, &data, &dataset);
-        dv_dataset_free(&dataset);
-    }
-    dv_experiment_free(&trained);
-    return status;
-}
-
-/* ---- The data ---- */
-
-static bool has_part(const making *m)
-{
-    for (size_t i = 0; i < m->dataset.count; i++) {
-        if (m->dataset.clips[i].part == (dv_part)m->chosen->part)
-            return true;
-    }
-    return false;
-}
-
-static dv_status load_data(making *m)
-{
-    const ensemble_options *chosen = m->chosen;
-    const dv_evaluated asked = {chosen->data, chosen->split, chosen->exclude,
-                                (dv_part)chosen->part};
-    dv_log log = dv_command_log();
-    DV_TRY(dv_experiment_restore(dv_model_checkpoint(m->members[0].model)->config, &m->trained));
-    DV_TRY(dv_evaluated_config(&asked, &m->trained.data, &m->data));
-    DV_TRY(dv_dataset_open_parts(&m->data, &m->dataset));
-    if (!has_part(m))
-        return DV_FAIL(DV_EARG,
-                       "the %s part of %s, split %s, has no clip: --split or --part says which "
-                       "clips decide the shares",
-                       part_names[chosen->part], m->data.path, m->data.split);
-    for (int i = 0; chosen->part != DV_PART_TRAIN && i < m->count; i++)
-        DV_TRY(warn_of_learnt(m, &m->members[i]));
-    return dv_dataset_load(&m->dataset, dv_model_frontend(m->members[0].model), m->data.max_seconds,
-                           &log);
-}
-
 /* ---- The shares ---- */
 
 /* DV_EARG for an option that asks for clips. */
@@ -245,72 +118,29 @@ static dv_status take_given(making *m)
     return dv_ensemble_read_shares(m->chosen->shares, m->members, m->count);
 }
 
-static dv_status fit(making *m)
-{
-    double share[DV_MAX_INPUTS];
-    for (int i = 0; i < m->count; i++) {
-        DV_TRY(dv_report_make(m->members[i].model, (int)m->chosen->threads, &m->dataset,
-                              (dv_part)m->chosen->part, &m->reports[i]));
-        m->answers.logits[i] = m->reports[i].logits;
-    }
-    m->answers.truth = m->reports[0].truth;
-    m->answers.members = m->count;
-    m->answers.count = m->reports[0].count;
-    m->answers.classes = dv_model_classes(m->members[0].model);
-    DV_TRY(dv_shares_fit(&m->answers, share));
-    for (int i = 0; i < m->count; i++)
-        m->members[i].share = share[i];
-    return DV_OK;
-}
-
 /* ---- What is told ---- */
 
-/* Loss and share of right answers of one mixture. */
-typedef struct mixture_figures {
-    double loss, accuracy;
-} mixture_figures;
-
-/* Of equal shares, and of those that were fitted. */
-static dv_status measure(const making *m, mixture_figures *equal, mixture_figures *fitted)
+static void put_row(const char *name, const char *share, const dv_ensemble_figures *figures)
 {
-    double share[DV_MAX_INPUTS];
-    mixture_figures *figures[] = {equal, fitted};
-    for (int f = 0; f < 2; f++) {
-        int64_t correct;
-        for (int i = 0; i < m->count; i++)
-            share[i] = f == 0 ? 1.0 / m->count : m->members[i].share;
-        DV_TRY(dv_shares_measure(&m->answers, share, &figures[f]->loss, &correct));
-        figures[f]->accuracy = (double)correct / (double)m->answers.count;
-    }
-    return DV_OK;
+    printf("%-24s %8s %9.2f%% %9.4f\n", name, share, 100 * figures->accuracy, figures->loss);
 }
 
-static double accuracy_of(const dv_report *report)
+static void print_text(const making *m)
 {
-    return (double)dv_confusion_correct(&report->confusion) / (double)report->count;
-}
-
-static void put_row(const char *name, const char *share, double accuracy, double loss)
-{
-    printf("%-24s %8s %9.2f%% %9.4f\n", name, share, 100 * accuracy, loss);
-}
-
-static void print_text(const making *m, const mixture_figures *equal, const mixture_figures *fitted)
-{
+    const dv_ensemble_fit *fit = &m->fit;
     char share[32];
-    printf("%" PRId64 " clips of the %s part of %s", m->answers.count, part_names[m->chosen->part],
-           dv_show(m->data.path).text);
-    if (m->reports[0].missing > 0)
-        printf("; %zu more cannot be read", m->reports[0].missing);
+    printf("%" PRId64 " clips of the %s part of %s", fit->clips, part_names[m->chosen->part],
+           dv_show(fit->data).text);
+    if (fit->missing > 0)
+        printf("; %zu more cannot be read", fit->missing);
     putchar('\n');
     printf("%-24s %8s %10s %9s\n", "member", "share", "accuracy", "loss");
     for (int i = 0; i < m->count; i++) {
         snprintf(share, sizeof share, "%.4f", m->members[i].share);
-        put_row(dv_show(m->members[i].name).text, share, accuracy_of(&m->reports[i]),
-                m->reports[i].loss);
+        put_row(dv_show(m->members[i].name).text, share, &fit->members[i]);
     }
-    put_row("equal shares", "", equal->accuracy, equal->loss);
-    put_row("ensemble", "", fitted->accuracy, fitted->loss);
+    put_row("equal shares", "", &fit->equal);
+    put_row("ensemble", "", &fit->fitted);
     printf("model: %s\n", dv_show(m->chosen->out).text);
 }
 
@@ -324,24 +154,28 @@ static json_t *share_json(const making *m, int i)
 static json_t *member_json(const making *m, int i)
 {
     json_t *json = share_json(m, i);
-    json_object_set_new(json, "accuracy", json_real(accuracy_of(&m->reports[i])));
-    json_object_set_new(json, "loss", json_real(m->reports[i].loss));
+    json_object_set_new(json, "accuracy", json_real(m->fit.members[i].accuracy));
+    json_object_set_new(json, "loss", json_real(m->fit.members[i].loss));
     return json;
 }
 
-static dv_status print_json(const making *m, const mixture_figures *equal,
-                            const mixture_figures *fitted)
+static json_t *figures_json(const dv_ensemble_figures *figures)
 {
+    return json_pack("{s:f, s:f}", "accuracy", figures->accuracy, "loss", figures->loss);
+}
+
+static dv_status print_json(const making *m)
+{
+    const dv_ensemble_fit *fit = &m->fit;
     json_t *members = json_array();
     for (int i = 0; i < m->count; i++)
         json_array_append_new(members, member_json(m, i));
-    json_t *json =
-        json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:{s:f, s:f}, s:{s:f, s:f}}", "model",
-                  dv_text_json(m->chosen->out), "data", dv_text_json(m->data.path), "split",
-                  dv_text_json(m->data.split), "part", part_names[m->chosen->part], "clips",
-                  (json_int_t)m->answers.count, "missing", (json_int_t)m->reports[0].missing,
-                  "members", members, "equal_shares", "accuracy", equal->accuracy, "loss",
-                  equal->loss, "ensemble", "accuracy", fitted->accuracy, "loss", fitted->loss);
+    json_t *json = json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o}", "model",
+                             dv_text_json(m->chosen->out), "data", dv_text_json(fit->data), "split",
+                             dv_text_json(fit->split), "part", part_names[m->chosen->part], "clips",
+                             (json_int_t)fit->clips, "missing", (json_int_t)fit->missing, "members",
+                             members, "equal_shares", figures_json(&fit->equal), "ensemble",
+                             figures_json(&fit->fitted));
     dv_status status = dv_json_print(json, stdout);
     json_decref(json);
     return status;
@@ -390,27 +224,25 @@ static dv_status make_given(making *m)
 
 static dv_status make_fitted(making *m)
 {
-    mixture_figures equal, fitted;
+    const ensemble_options *chosen = m->chosen;
+    const dv_evaluated asked = {chosen->data, chosen->split, chosen->exclude,
+                                (dv_part)chosen->part};
+    dv_log log = dv_command_log();
     DV_TRY(check_output(m));
     DV_TRY(load_members(m));
-    DV_TRY(load_data(m));
-    DV_TRY(fit(m));
-    DV_TRY(measure(m, &equal, &fitted));
+    DV_TRY(
+        dv_ensemble_fit_shares(m->members, m->count, &asked, (int)chosen->threads, &log, &m->fit));
     DV_TRY(write_model(m));
-    if (m->chosen->format == DV_FORMAT_JSON)
-        return print_json(m, &equal, &fitted);
-    print_text(m, &equal, &fitted);
+    if (chosen->format == DV_FORMAT_JSON)
+        return print_json(m);
+    print_text(m);
     return DV_OK;
 }
 
 static void clean_up(making *m)
 {
-    for (int i = 0; i < m->count; i++) {
-        dv_report_free(&m->reports[i]);
+    for (int i = 0; i < m->count; i++)
         dv_model_close(m->members[i].model);
-    }
-    dv_dataset_free(&m->dataset);
-    dv_experiment_free(&m->trained);
 }
 
 int dv_command_ensemble(int argc, char **argv)
