@@ -44,7 +44,8 @@ static double traffic(const op_rig *rig, bool backward)
         const op_tensor *tensor = &rig->tensors[i];
         bool input = tensor->kind == TENSOR_INPUT;
         bool value = input || tensor->kind == TENSOR_OUTPUT;
-        size_t size = value ? dv_dtype_size(rig->context->dtype) : rig->context->backend->real_size;
+        dv_dtype dtype = value ? rig->params->precision.values : DV_F32;
+        size_t size = dv_backend_size(rig->context->backend, dtype);
         unsigned bit = input ? DV_READS_INPUT((unsigned)i) : DV_READS_OUTPUT;
         bool read = !backward ||
                     (value ? (op->backward_reads & bit) != 0 : tensor->kind == TENSOR_PARAMETER);

@@ -13,7 +13,7 @@
 #include "engine/base/log.h"
 #include "engine/core/backend.h"
 
-enum { DV_MODULE_ABI = 7 };
+enum { DV_MODULE_ABI = 8 };
 
 struct dv_layout;
 

@@ -80,12 +80,16 @@ static inline const dv_impl *dv__impl(const dv_plan *plan, const dv_node *node)
    behind them. */
 dv_status dv__plan_absorb(dv_plan *plan, const dv_plan_options *options);
 
-/* Bytes of an element of the node's value and of its gradient. */
-static inline size_t dv__element_size(const dv_context *context, const dv_node *node)
+/* Bytes of the node's value, and of its gradient. */
+static inline size_t dv__value_bytes(const dv_context *context, const dv_node *node)
 {
-    bool half = context->dtype != DV_F32 && !node->full_precision;
-    return half ? dv_dtype_size(context->dtype) : context->backend->real_size;
+    return (size_t)dv_shape_count(node->shape) *
+           dv_backend_size(context->backend, node->type.dtype);
 }
+
+/* DV_EUNSUPPORTED, with the types: the backend computes no such step, or a plan that trains has
+   values or operands of a scaled type. */
+dv_status dv__check_types(const dv_plan *plan, const dv_node_step *step);
 
 /* Puts operation, layer and shapes in front of the message of a failure. */
 dv_status dv__name_failure(const dv_node_step *step, dv_status status);

@@ -2,8 +2,8 @@
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 
-#include "engine/base/half.h"
 #include "engine/device/cpu_device.h"
+#include "tests/support/rounding.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ static void adjust_values(const op_rig *rig, int64_t count, double *values)
 {
     bool rounds = rig->dtype != DV_F32 && !rig->unrounded;
     for (int64_t i = 0; rounds && i < count; i++)
-        values[i] = dv_half_to_float(rig->dtype, dv_half_from_float(rig->dtype, (float)values[i]));
+        values[i] = float_from_bits(rig->dtype, bits_from_float(rig->dtype, (float)values[i]));
     for (int64_t i = 0; rig->magnitudes && i < count; i++)
         values[i] = fabs(values[i]);
 }
@@ -204,11 +204,12 @@ static dv_status open_context(op_rig *rig, const op_rig_options *options)
     }
     rig->context->algorithms = options->algorithms;
     DV_TRY(dv_context_set_tf32(rig->context, options->tf32));
-    if (real->half || real->half_products != NULL)
-        DV_TRY(dv_context_set_dtype(rig->context, rig->dtype));
+    rig->precision = DV_FULL_PRECISION;
+    if (dv_backend_has(real, rig->dtype) || real->check_operands != NULL)
+        DV_TRY(dv_precision_in(rig->context, rig->dtype, &rig->precision));
     if (real == &dv_backend_cpu) { /* small ones too */
         dv_cpu_device *device = rig->context->device;
-        device->half_products = device->half_channels = 0;
+        device->bf16_products = device->bf16_channels = 0;
     }
     return DV_OK;
 }
@@ -216,7 +217,7 @@ static dv_status open_context(op_rig *rig, const op_rig_options *options)
 static dv_status open_rig(op_rig *rig, const op_rig_options *options)
 {
     DV_TRY(open_context(rig, options));
-    DV_TRY(dv_params_create(rig->context, &rig->params));
+    DV_TRY(dv_params_create(rig->context, rig->precision, &rig->params));
     rig->guard.params = rig->params;
     DV_TRY(dv_graph_create(rig->params, &rig->graph));
     DV_TRY(build(rig));
@@ -343,16 +344,16 @@ static bool by_library(const op_case *item)
 /* The tensors are float; products round their operands, of which the case's are rounded already. */
 static bool products_alone(const op_rig *rig)
 {
-    return rig->context->dtype != rig->context->operands;
+    return rig->precision.values != rig->precision.operands;
 }
 
 tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor)
 {
     tolerance_roundings roundings = exact_terms(rig, tensor);
-    bool half = tensor->kind == TENSOR_OUTPUT && !rig->graph->nodes[rig->node].full_precision &&
-                !products_alone(rig);
-    roundings.result = half;
-    roundings.term = half && by_library(rig->item);
+    bool rounded =
+        tensor->kind == TENSOR_OUTPUT && rig->graph->nodes[rig->node].type.dtype != DV_F32;
+    roundings.result = rounded;
+    roundings.term = rounded && by_library(rig->item);
     return roundings;
 }
 
