@@ -139,7 +139,8 @@ static dv_status measure_case(measuring *m, const op_case *item, unsigned unwant
 static dv_status measure_cases(measuring *m)
 {
     for (int i = 0; i < op_case_count; i++) {
-        if ((op_cases[i].flags & CASE_LARGE) != 0)
+        bool computed = m->bench->context->backend->host_memory || !op_case_has_int8(&op_cases[i]);
+        if ((op_cases[i].flags & CASE_LARGE) != 0 && computed)
             DV_TRY(measure_case(m, &op_cases[i], 0));
     }
     return DV_OK;

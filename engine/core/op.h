@@ -54,6 +54,7 @@ typedef struct dv_op {
     unsigned full_inputs; /* bit i (DV_READS_INPUT): input i */
     bool full_output;
     bool training_only; /* but in training the output is the input */
+    bool graph_only;    /* no layer of a configuration: what builds graphs adds it */
 } dv_op;
 
 static inline bool dv_op_full_input(const dv_op *op, int input)

@@ -3,6 +3,7 @@
 #include "engine/ops/ops.h"
 
 #include "engine/device/cpu_device.h"
+#include "engine/ops/convert/convert.h"
 #include "tests/support/rounding.h"
 
 #include <math.h>
@@ -107,6 +108,15 @@ static void add_gradient(op_tensor *tensor)
     DV_ASSERT(tensor->gradient != NULL);
 }
 
+/* *value becomes that of a convert behind it. */
+static dv_status add_quantizer(const op_rig *rig, double scale, int *value)
+{
+    dv_convert_attr attr = {.dtype = DV_I8, .scale = scale};
+    char name[32];
+    snprintf(name, sizeof name, "quantize%d", *value);
+    return dv_graph_add(rig->graph, &dv_op_convert, name, &attr, value, 1, value);
+}
+
 static dv_status build(op_rig *rig)
 {
     int inputs[DV_MAX_INPUTS], count = op_case_input_count(rig->item);
@@ -119,6 +129,8 @@ static dv_status build(op_rig *rig)
         x->channels = shape.c;
         op_case_fill(rig->item, name, rig->item->inputs[i].data, x->count, shape.c, x->value);
         adjust_values(rig, x->count, x->value);
+        if (rig->item->inputs[i].scale > 0)
+            DV_TRY(add_quantizer(rig, rig->item->inputs[i].scale, &inputs[i]));
     }
     void *attributes;
     DV_TRY(op_attributes(rig->item->op, rig->item->attributes, &attributes));
@@ -138,6 +150,12 @@ static void fill_parameter(const op_rig *rig, op_tensor *tensor, const dv_param 
     double fan_in = param->rank < 2 ? 1 : (double)(param->count / param->dim[0]);
     for (int64_t i = 0; i < tensor->count; i++)
         tensor->value[i] = (double)(float)(tensor->value[i] / sqrt(fan_in));
+    bool rows = (rig->item->flags & CASE_ROWS) != 0 && param->rank > 1;
+    for (int64_t i = 0; rows && i < tensor->count; i++) {
+        int64_t row = i / (param->count / param->dim[0]);
+        double size = row % 5 == 4 ? 0 : pow(10, (double)(row % 7) - 3);
+        tensor->value[i] = (double)(float)(tensor->value[i] * size);
+    }
     adjust_values(rig, tensor->count, tensor->value);
 }
 
@@ -428,6 +446,11 @@ uint32_t op_rig_hash(op_rig *rig)
 {
     const char *attributes = rig->item->attributes;
     uint32_t hash = op_hash(OP_HASH_START, attributes, strlen(attributes));
+    for (int i = 0; i < op_case_input_count(rig->item); i++) {
+        const double *scale = &rig->item->inputs[i].scale;
+        if (*scale > 0)
+            hash = op_hash(hash, scale, sizeof *scale);
+    }
     for (int i = 0; i < rig->tensor_count; i++) {
         const op_tensor *tensor = &rig->tensors[i];
         size_t bytes = (size_t)tensor->count * sizeof(double);
