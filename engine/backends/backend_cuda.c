@@ -292,6 +292,9 @@ static dv_status accumulate(dv_context *context, dv_dtype dtype, void *into, con
 
 static dv_status convert(dv_context *context, const dv_conversion *conversion)
 {
+    size_t bytes = (size_t)conversion->count * dv_dtype_size(conversion->to.dtype);
+    if (dv_conversion_copies(conversion))
+        return copy(context, conversion->into, conversion->source, bytes);
     DV_TRY(enter(context));
     DV_CUDA(dv_launch_convert(conversion, dv_cuda_device_of(context)->stream));
     return DV_OK;

@@ -167,7 +167,7 @@ void dv_convert(const dv_conversion *c, size_t real_size)
     elements from = part(c->source, c->from, c->from_scales, real_size);
     elements into = part(c->into, c->to, c->to_scales, real_size);
     bool scales = c->from_scales != NULL || c->to_scales != NULL;
-    if (dv_type_equal(c->from, c->to) && !scales) {
+    if (dv_conversion_copies(c)) {
         memcpy(into.at, from.at, (size_t)c->count * from.size);
         return;
     }

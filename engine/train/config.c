@@ -57,7 +57,7 @@ const dv_field dv_train_fields[] = {
            "epochs without improvement before stopping; 0: never stop early"),
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
     DV_ENUM(dv_train_config, mixed_precision, "false", mixed_precision_names,
-            "arithmetic in half precision: true is fp16, the loss scaled, or on a CPU bf16"),
+            "arithmetic in 16 bits: true is fp16, the loss scaled, or on a CPU bf16"),
     DV_BOOL(dv_train_config, tf32, "false",
             "on a GPU round the operands of products of floats, convolutions among them, to TF32: "
             "faster, and less exact than FP32"),

@@ -93,4 +93,10 @@ typedef struct dv_conversion {
     int64_t per_scale;
 } dv_conversion;
 
+/* Whether the types are equal: then bits are copied, those of a NaN too. */
+static inline bool dv_conversion_copies(const dv_conversion *c)
+{
+    return dv_type_equal(c->from, c->to) && c->from_scales == NULL && c->to_scales == NULL;
+}
+
 #endif

@@ -122,7 +122,7 @@ class Export(support.Case):
                                     "json").out)
         self.assertGreater(report["count"], 0)
 
-    def test_a_training_begins_with_halves(self):
+    def test_a_training_begins_with_fp16(self):
         run = self.at("begun")
         done = decavox("train", self.config, "--data", self.data, "--out", run, "--init_from",
                        self.f16, "--epochs", "1")

@@ -82,7 +82,7 @@ RUNS = {
     "--teacher": [TRAIN + " lightweight"],
     "--part": [ENSEMBLE + " {} train --out parts.st"],
     "--split": [ENSEMBLE + " {} random --part train --out split.st"],
-    "--precision fp16": ["export lightweight --out half.safetensors {}"],
+    "--precision fp16": ["export lightweight --out small.safetensors {}"],
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],
     "--init_from": [TRAIN + " runs/done/model.safetensors"],

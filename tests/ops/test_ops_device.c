@@ -3,9 +3,9 @@
  *
  *     test_ops_device DEVICE [PRECISION] [CASE ...]
  *
- * DEVICE is cudasim or cuda. PRECISION, fp32 by default, is that of the tensors; where it is a
- * half, ref computes in float from the same numbers. In tf32 only the cases of sums of products are
- * run, whose operands the device then rounds. CASE: only tests whose names contain one of them.
+ * DEVICE is cudasim or cuda. PRECISION, fp32 by default, is that of the tensors; where it has
+ * 16 bits, ref computes in float from the same numbers. In tf32 only the cases of sums of products
+ * are run, whose operands the device then rounds. CASE: only tests whose names contain one of them.
  * Beside fp32 the simulated device leaves out most large cases, unless they are named.
  *
  * The device's memory cannot be guarded from here: the simulated device does that itself.
