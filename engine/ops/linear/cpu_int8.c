@@ -126,6 +126,7 @@ static void finish(const epilogue *by, const int32_t *sums, float *y)
     }
 }
 
+/* The sums of all rows come first, as oneDNN makes them, and then y row by row. */
 static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
