@@ -177,7 +177,9 @@ bool dv_planner_set_layout(dv_planner *planner, int i, dv_layout *layout)
 {
     dv_params *params = planner->params;
     dv_param *param = &params->items[planner->planned->step.node->params[i]];
-    if (!params->allocated && param->layout == NULL) {
+    bool scaled =
+        dv_dtype_scaled(param->operand); /* its rows stay where their scales expect them */
+    if (!params->allocated && param->layout == NULL && !scaled) {
         param->layout = layout;
         return true;
     }

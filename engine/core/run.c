@@ -103,6 +103,7 @@ dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input)
     DV_TRY(require_kept(other, input));
     DV_ASSERT(plan->context == other->context);
     DV_ASSERT(value_bytes(plan, from) == value_bytes(other, input));
+    DV_ASSERT(dv_type_equal(plan->graph->nodes[from].type, other->graph->nodes[input].type));
     return plan->context->backend->copy(plan->context, dv_plan_address(other, input),
                                         dv_plan_address(plan, from), value_bytes(plan, from));
 }
