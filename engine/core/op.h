@@ -113,11 +113,11 @@ struct dv_node_step {
     const dv_pass *pass;
     void *self; /* the implementation's own, from plan to drop */
 
-    dv_shape in[DV_MAX_INPUTS];     /* shapes of the inputs; the output's is node->shape */
-    dv_type x_type[DV_MAX_INPUTS];  /* types of the inputs; the output's is node->type */
-    dv_dtype w_type[DV_MAX_PARAMS]; /* types of w_operand, known in plan */
-    bool wants_dx[DV_MAX_INPUTS];   /* known in plan: false where nobody needs the gradient */
-    bool training;                  /* known in plan: false when there will be no backward */
+    dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */
+    const dv_type *x_type;        /* types of the inputs; the output's is node->type */
+    const dv_dtype *w_type;       /* types of w_operand, known in plan */
+    bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
+    bool training;                /* known in plan: false when there will be no backward */
     bool frozen; /* known in plan: the first parameter is not trained; without parameters, in
                     training: the node is in a part that is not trained */
     const dv_absorbed *absorbed; /* (absorbed_count) in order; nodes known in plan */

@@ -219,19 +219,24 @@ static dv_status plan_steps(dv_plan *plan)
     return DV_OK;
 }
 
+/* What is known of a step before anything is planned: shapes and types of all that it reads. */
 static void begin_step(dv_plan *plan, int i)
 {
     dv_planned *planned = &plan->steps[i];
     const dv_node *node = &plan->graph->nodes[i];
     const dv_param *params = plan->graph->params->items;
     dv_node_step *step = &planned->step;
-    *step = (dv_node_step){.node = node, .context = plan->context, .pass = &plan->pass};
+    *step = (dv_node_step){.node = node,
+                           .context = plan->context,
+                           .pass = &plan->pass,
+                           .x_type = planned->x_type,
+                           .w_type = planned->w_type};
     for (int k = 0; k < node->input_count; k++) {
         step->in[k] = dv_node_input(plan->graph, node, k);
-        step->x_type[k] = plan->graph->nodes[node->inputs[k]].type;
+        planned->x_type[k] = plan->graph->nodes[node->inputs[k]].type;
     }
     for (int k = 0; k < node->param_count; k++)
-        step->w_type[k] = params[node->params[k]].operand;
+        planned->w_type[k] = params[node->params[k]].operand;
     if (node->param_count > 0)
         step->frozen = params[node->params[0]].frozen;
     planned->saved = (dv_block){.first = i, .last = i};

@@ -20,6 +20,8 @@ typedef struct dv_timing {
 
 typedef struct dv_planned {
     dv_node_step step;
+    dv_type x_type[DV_MAX_INPUTS]; /* what the step points to */
+    dv_dtype w_type[DV_MAX_PARAMS];
     bool backward; /* takes part in the backward pass */
     /* The node whose step computes this value, at this node's turn. -1: nothing runs then, because
        another step computes the value and does not keep it, or it is the value of `same_as`. */
