@@ -18,12 +18,12 @@
 
 dv_dtype bench_dtype(int precision)
 {
-    return precision == DV_PRECISION_TF32 ? DV_F32 : (dv_dtype)precision;
+    return dv_arithmetic_dtype((dv_arithmetic)precision);
 }
 
 bool bench_tf32(int precision)
 {
-    return precision == DV_PRECISION_TF32;
+    return precision == DV_ARITHMETIC_TF32;
 }
 
 void bench_set_training(int precision, dv_train_config *config)

@@ -19,7 +19,7 @@ typedef struct bench_options {
     int64_t threads, batch, clips;
     double seconds, clip_seconds;
     bool table;
-    int precision; /* dv_dtype */
+    int precision; /* dv_arithmetic */
     char device[DV_STRING_SIZE], filter[DV_STRING_SIZE], out[DV_STRING_SIZE];
     char data[DV_STRING_SIZE], models[DV_STRING_SIZE], checkpoints[DV_STRING_SIZE];
     char decavox[DV_STRING_SIZE];

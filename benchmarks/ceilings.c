@@ -122,7 +122,7 @@ static dv_status measure_on_device(const bench *b, int side, dv_times *out)
                           .name = "ceiling",
                           .attributes = units,
                           .flags = CASE_INFERENCE,
-                          .inputs = {{{side, 1, 1, side}, DATA_NORMAL}}};
+                          .inputs = {{.shape = {side, 1, 1, side}}}};
     const op_rig_options options = {.threads = b->threads,
                                     .unguarded = true,
                                     .dtype = bench_dtype(b->chosen.precision),

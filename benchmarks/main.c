@@ -102,7 +102,8 @@ static dv_status begin(bench *b)
                            &b->context));
     b->threads = b->context->threads;
     snprintf(b->versions, sizeof b->versions, "%s", b->context->backend->version());
-    return dv_context_set_precision(b->context, b->chosen.precision);
+    dv_precision precision; /* it is there: the rigs choose it again */
+    return dv_precision_choose(b->context, (dv_arithmetic)b->chosen.precision, &precision);
 }
 
 static void remove_folder(const char *path)

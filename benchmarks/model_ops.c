@@ -110,7 +110,7 @@ static dv_status add_node(model_ops *ops, const char *model, const dv_graph *gra
     DV_TRY(describe(node, &attributes));
     model_op op = {.item = {.op = node->op->id, .attributes = attributes.characters}, .uses = 1};
     for (int i = 0; i < node->input_count; i++) {
-        op.item.inputs[i] = (op_input){dv_node_input(graph, node, i), DATA_NORMAL};
+        op.item.inputs[i] = (op_input){.shape = dv_node_input(graph, node, i)};
         if (graph->nodes[node->inputs[i]].op == &dv_op_input)
             op.unwanted |= 1U << i;
     }

@@ -29,7 +29,7 @@ const dv_field steps_fields[] = {
     DV_FLOAT(steps_options, weight_decay, "0.02", 0, 10, "on matrices"),
     DV_STRING(steps_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
     DV_ENUM(steps_options, precision, "fp32", dv_precision_names,
-            "of products, and halves of activations too; tf32 and halves on a GPU"),
+            "of products, and on a GPU of activations too; fp16 and tf32 on a GPU"),
     DV_ENUM(steps_options, algorithms, "measured", dv_algorithms_names,
             "of a GPU's libraries, as train.algorithms"),
     DV_INT(steps_options, report, "1", 1, 1024, "steps to a time, on a GPU"),
@@ -80,13 +80,17 @@ static dv_status upload_features(steps *s)
     dv_context *context = s->context;
     const dv_backend *backend = context->backend;
     size_t values = (size_t)steps_feature_count(s), bytes = values * sizeof(float);
-    if (context->dtype == DV_F32)
+    if (s->params->precision.values == DV_F32)
         return backend->upload(context, s->resident_features, s->features, bytes);
     void *floats;
     DV_TRY(backend->allocate(context, bytes, &floats));
+    const dv_conversion conversion = {.source = floats,
+                                      .into = s->resident_features,
+                                      .count = (int64_t)values,
+                                      .to = {.dtype = s->params->precision.values}};
     dv_status status = backend->upload(context, floats, s->features, bytes);
     if (status == DV_OK)
-        status = backend->round(context, s->resident_features, floats, (int64_t)values);
+        status = backend->convert(context, &conversion);
     if (status == DV_OK)
         status = backend->wait(context);
     backend->release(context, floats);
@@ -164,7 +168,7 @@ static dv_status make(steps *s, const dv_tree *model)
     DV_TRY(dv_tree_copy(model, &s->model));
     DV_TRY(dv_context_open(s->chosen.device, (int)s->chosen.threads, notes_log(&s->said),
                            &s->context));
-    DV_TRY(dv_context_set_precision(s->context, s->chosen.precision));
+    DV_TRY(dv_precision_choose(s->context, (dv_arithmetic)s->chosen.precision, &s->precision));
     s->context->algorithms = (dv_algorithms)s->chosen.algorithms;
     s->report = s->context->backend->host_memory ? 1 : s->chosen.report;
     DV_TRY(make_batches(s));

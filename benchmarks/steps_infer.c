@@ -17,7 +17,8 @@ dv_status steps_make_inference(steps *s)
                                   .batch = s->chosen.batch,
                                   .rows = s->chosen.rows,
                                   .frames = s->chosen.frames,
-                                  .classes = s->chosen.classes};
+                                  .classes = s->chosen.classes,
+                                  .precision = s->precision};
     DV_TRY(dv_network_build(s->context, &options, &s->network));
     DV_TRY(dv_network_plan(s->context, NULL, &s->network));
     s->params = s->network.params;
@@ -25,7 +26,7 @@ dv_status steps_make_inference(steps *s)
     DV_TRY(dv_params_initialize(s->params, (uint64_t)s->chosen.seed));
     if (!s->chosen.resident)
         return DV_OK;
-    size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(s->context->dtype);
+    size_t bytes = (size_t)steps_feature_count(s) * dv_dtype_size(s->precision.values);
     DV_TRY(steps_make_resident(s));
     return s->context->backend->copy(s->context, dv_plan_address(s->network.plan, s->network.input),
                                      s->resident_features, bytes);

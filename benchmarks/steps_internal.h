@@ -15,6 +15,7 @@ struct steps {
     steps_options chosen;
     notes said;
     dv_context *context;
+    dv_precision precision; /* of inference */
     dv_tree *model;
     float *features;                            /* (batches, batch, rows, frames) */
     float *targets;                             /* (batches, batch, classes) */
@@ -53,8 +54,8 @@ static inline int64_t steps_target_count(const steps *s)
     return s->chosen.batch * s->chosen.classes;
 }
 
-/* The first batch in the memory of a device apart from the host; DV_EARG elsewhere. The context's
-   dtype is chosen. */
+/* The first batch in the memory of a device apart from the host; DV_EARG elsewhere. The parameters
+   are there. */
 dv_status steps_make_resident(steps *s);
 
 /* Counts the steps of a report and, where all are there that were wanted, asks for more. */

@@ -3,7 +3,7 @@
  * so memory decides; what several threads and blocks read comes from the caches after the first.
  *
  * A block has TILE neighbouring channels, `Count` of them in a thread (4 where the channels allow,
- * by accesses of 16 bytes of float or 8 of halves), so that a warp reads whole sectors; across, it
+ * by accesses of 16 bytes of float or 8 of 16 bits), so that a warp reads whole sectors; across, it
  * has a tile of STRIPs: STRIP positions of a row that one thread computes from the same columns.
  *
  * Bytes moved to and from DRAM, e the size of an element, as long as a tile's rows stay in L2:

@@ -10,12 +10,6 @@ static __global__ void fill(float *out, float value, int64_t count)
         out[i] = value;
 }
 
-template <class T> __global__ void convert(T *into, const float *from, int64_t count)
-{
-    for (int64_t i = dv_first(); i < count; i += dv_stride())
-        into[i] = dv_from_float<T>(from[i]);
-}
-
 template <class T> __global__ void accumulate(T *into, const T *from, int64_t count)
 {
     for (int64_t i = dv_first(); i < count; i += dv_stride())
@@ -59,14 +53,6 @@ int dv_launch_fill(float *out, double value, int64_t count, void *stream)
 {
     dim3 grid = dv_blocks_for(count, DV_THREADS);
     DV_LAUNCH(fill, grid, DV_THREADS, 0, stream, out, (float)value, count);
-    return dv_launch_status();
-}
-
-int dv_launch_convert(dv_dtype dtype, void *into, const float *from, int64_t count, void *stream)
-{
-    dim3 grid = dv_blocks_for(count, DV_THREADS);
-    DV_WITH_DTYPE(dtype, T,
-                  DV_LAUNCH(convert<T>, grid, DV_THREADS, 0, stream, (T *)into, from, count));
     return dv_launch_status();
 }
 

@@ -17,9 +17,6 @@ extern "C" {
 
 int dv_launch_fill(float *out, double value, int64_t count, void *stream);
 
-/* into[i] = from[i], rounded to `dtype` */
-int dv_launch_convert(dv_dtype dtype, void *into, const float *from, int64_t count, void *stream);
-
 /* into[i] += from[i] */
 int dv_launch_accumulate(dv_dtype dtype, void *into, const void *from, int64_t count, void *stream);
 

@@ -167,7 +167,7 @@ template <class T, bool Adam> __global__ void update(dv_update_call call, const 
     rule r = *by;
     if (!r.applies)
         return;
-    T *half_values = static_cast<T *>(call.half_values);
+    T *rounded = static_cast<T *>(call.rounded);
     const float *gradients = call.sums != nullptr ? call.sums : call.gradients;
     for (int64_t i = dv_first(); i < call.count; i += dv_stride()) {
         bool decays = i < call.decay_count;
@@ -175,8 +175,8 @@ template <class T, bool Adam> __global__ void update(dv_update_call call, const 
             Adam ? adam(r, call.values[i], gradients[i], decays, call.moment1 + i, call.moment2 + i)
                  : sgd(r, call.values[i], gradients[i], decays, call.moment1 + i);
         call.values[i] = value;
-        if (half_values != nullptr)
-            half_values[i] = dv_from_float<T>(value);
+        if (rounded != nullptr)
+            rounded[i] = dv_from_float<T>(value);
         if (call.average != nullptr)
             call.average[i] += r.follow * (value - call.average[i]);
     }
@@ -213,10 +213,10 @@ int dv_launch_update(const dv_update_call *call, void *stream)
     DV_LAUNCH(decide, 1, DV_THREADS, 0, stream, *call, sums, (int)parts, by);
     dim3 grid = dv_blocks_for(call->count, DV_THREADS);
     if (call->adam)
-        DV_WITH_DTYPE(call->dtype, T,
+        DV_WITH_DTYPE(call->operands, T,
                       DV_LAUNCH((update<T, true>), grid, DV_THREADS, 0, stream, *call, by));
     else
-        DV_WITH_DTYPE(call->dtype, T,
+        DV_WITH_DTYPE(call->operands, T,
                       DV_LAUNCH((update<T, false>), grid, DV_THREADS, 0, stream, *call, by));
     return dv_launch_status();
 }

@@ -27,8 +27,8 @@ typedef struct dv_update_call {
     const float *gradients;
     float *sums;              /* NULL: every batch has its update */
     float *moment1, *moment2; /* moment2 is not read for sgd */
-    dv_dtype dtype;           /* of half_values */
-    void *half_values;        /* NULL: not kept */
+    dv_dtype operands;        /* the type of `rounded` */
+    void *rounded;            /* NULL: not kept */
     float *average;           /* NULL: no averages */
     const float *states;
     float *state_average;

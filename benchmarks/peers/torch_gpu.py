@@ -7,7 +7,7 @@
     compile            torch.compile(mode="reduce-overhead"): the compiler's own CUDA graphs
     graph_compile      torch.compile, and the whole step captured as one CUDA graph
 
-Halves: autocast, for FP16 with GradScaler. AdamW is fused, TF32 off except where it is named, cuDNN
+FP16 and BF16: autocast, for FP16 with GradScaler. AdamW is fused, TF32 off except where it is named, cuDNN
 tries its algorithms. The batch lies on the device. A graph copies it into its input, as decavox's
 does; the other forms take it from where it is. A time is that of many steps with one wait for the
 device at their end.

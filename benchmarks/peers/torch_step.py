@@ -157,7 +157,7 @@ def parse():
     parser.add_argument("--variants", default="", help="a comma between; default: all")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "fp16", "bf16"),
-                        help="halves with automatic mixed precision, on a GPU")
+                        help="fp16 and bf16 with automatic mixed precision, on a GPU")
     parser.add_argument("--report", type=int, default=1, help="steps to a time, on a GPU")
     parser.add_argument("--prepare", type=float, default=0,
                         help="seconds after which no variant more is begun; 0: any")

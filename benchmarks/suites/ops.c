@@ -44,7 +44,8 @@ static double traffic(const op_rig *rig, bool backward)
         const op_tensor *tensor = &rig->tensors[i];
         bool input = tensor->kind == TENSOR_INPUT;
         bool value = input || tensor->kind == TENSOR_OUTPUT;
-        size_t size = value ? dv_dtype_size(rig->context->dtype) : rig->context->backend->real_size;
+        dv_dtype dtype = value ? rig->params->precision.values : DV_F32;
+        size_t size = dv_backend_size(rig->context->backend, dtype);
         unsigned bit = input ? DV_READS_INPUT((unsigned)i) : DV_READS_OUTPUT;
         bool read = !backward ||
                     (value ? (op->backward_reads & bit) != 0 : tensor->kind == TENSOR_PARAMETER);
@@ -138,7 +139,8 @@ static dv_status measure_case(measuring *m, const op_case *item, unsigned unwant
 static dv_status measure_cases(measuring *m)
 {
     for (int i = 0; i < op_case_count; i++) {
-        if ((op_cases[i].flags & CASE_LARGE) != 0)
+        bool computed = m->bench->context->backend->host_memory || !op_case_has_int8(&op_cases[i]);
+        if ((op_cases[i].flags & CASE_LARGE) != 0 && computed)
             DV_TRY(measure_case(m, &op_cases[i], 0));
     }
     return DV_OK;

@@ -34,14 +34,14 @@ static dv_status start(dv_cpu_device *device)
 
 /* Measured on Zen 4: below, a product takes a microsecond and as long in either type; of few
    channels oneDNN's convolution fills up more in BF16 than in float. */
-enum { HALF_PRODUCTS = 1 << 17, HALF_CHANNELS = 8 };
+enum { BF16_PRODUCTS = 1 << 17, BF16_CHANNELS = 8 };
 
 /* OpenMP keeps the number of threads per host thread: it holds for the one that opens. */
 static dv_status open_device(dv_context *context)
 {
     dv_cpu_device *device;
     DV_TRY(dv_calloc(1, sizeof *device, &device));
-    *device = (dv_cpu_device){.half_products = HALF_PRODUCTS, .half_channels = HALF_CHANNELS};
+    *device = (dv_cpu_device){.bf16_products = BF16_PRODUCTS, .bf16_channels = BF16_CHANNELS};
     context->device = device;
     omp_set_num_threads(context->threads);
     dv_status status = start(device);
@@ -135,9 +135,11 @@ static void add_block(float *restrict sum, const float *restrict term, int64_t c
         sum[i] += term[i];
 }
 
-static dv_status accumulate(dv_context *context, void *into, const void *from, int64_t count)
+static dv_status accumulate(dv_context *context, dv_dtype dtype, void *into, const void *from,
+                            int64_t count)
 {
     (void)context;
+    DV_ASSERT(dtype == DV_F32);
     float *sum = into;
     const float *term = from;
 #pragma omp parallel for schedule(static) if (count > DV_CPU_GRAIN)
@@ -146,7 +148,7 @@ static dv_status accumulate(dv_context *context, void *into, const void *from, i
     return DV_OK;
 }
 
-static dv_status half_products(dv_context *context, dv_dtype dtype)
+static dv_status check_operands(dv_context *context, dv_dtype dtype)
 {
     if (dtype != DV_BF16)
         return DV_FAIL(DV_EUNSUPPORTED, "%s computes in fp32 and bf16, not in %s",
@@ -154,13 +156,6 @@ static dv_status half_products(dv_context *context, dv_dtype dtype)
     if (!dv_cpu_has_bf16())
         return DV_FAIL(DV_EUNSUPPORTED,
                        "this processor has no instructions for bf16 (AVX512_BF16 or AMX)");
-    return DV_OK;
-}
-
-static dv_status round_values(dv_context *context, void *into, const void *from, int64_t count)
-{
-    (void)context;
-    dv_cpu_round(from, into, count);
     return DV_OK;
 }
 
@@ -174,7 +169,8 @@ const dv_backend dv_backend_cpu = {
     .name = "cpu",
     .real_size = sizeof(float),
     .host_memory = true,
-    .half_products = half_products,
+    .values = 1U << DV_F32,
+    .check_operands = check_operands,
     .open = open_device,
     .close = close_device,
     .version = version,
@@ -189,5 +185,5 @@ const dv_backend dv_backend_cpu = {
     .copy = copy,
     .fill = fill,
     .accumulate = accumulate,
-    .round = round_values,
+    .convert = dv_cpu_convert,
 };

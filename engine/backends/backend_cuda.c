@@ -5,6 +5,7 @@
 #include "engine/ops/cuda.h"
 #include "engine/ops/ops.h"
 #include "engine/optimizer/optimizer.h"
+#include "kernels/convert.h"
 #include "kernels/elementwise.h"
 
 #include <cufft.h>
@@ -281,19 +282,22 @@ static dv_status fill(dv_context *context, void *destination, double value, int6
     return DV_OK;
 }
 
-static dv_status accumulate(dv_context *context, void *into, const void *from, int64_t count)
+static dv_status accumulate(dv_context *context, dv_dtype dtype, void *into, const void *from,
+                            int64_t count)
 {
     const dv_cuda_device *device = dv_cuda_device_of(context);
-    DV_CUDA(dv_launch_accumulate(context->dtype, into, from, count, device->stream));
+    DV_CUDA(dv_launch_accumulate(dtype, into, from, count, device->stream));
     return DV_OK;
 }
 
-static dv_status round_values(dv_context *context, void *into, const void *from, int64_t count)
+static dv_status convert(dv_context *context, const dv_conversion *conversion)
 {
+    size_t bytes = (size_t)conversion->count * dv_dtype_size(conversion->to.dtype);
+    if (dv_conversion_copies(conversion))
+        return copy(context, conversion->into, conversion->source, bytes);
     DV_TRY(enter(context));
-    DV_CUDA(
-        dv_launch_convert(context->dtype, into, from, count, dv_cuda_device_of(context)->stream));
-    return synchronize(context); /* parameters: see there */
+    DV_CUDA(dv_launch_convert(conversion, dv_cuda_device_of(context)->stream));
+    return DV_OK;
 }
 
 /* ---- Recording: a CUDA graph. ThreadLocal: what other threads do to the device meanwhile is
@@ -386,7 +390,7 @@ static const dv_backend backend_cuda = {
     .name = BACKEND_NAME,
     .real_size = sizeof(float),
     .host_memory = false,
-    .half = true,
+    .values = 1U << DV_F32 | 1U << DV_F16 | 1U << DV_BF16,
     .tf32 = true,
     .open = open_device,
     .close = close_device,
@@ -407,7 +411,7 @@ static const dv_backend backend_cuda = {
     .fetch = fetch,
     .fill = fill,
     .accumulate = accumulate,
-    .round = round_values,
+    .convert = convert,
     .capture = capture,
     .end_capture = end_capture,
     .replay = replay,

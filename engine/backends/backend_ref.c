@@ -1,6 +1,7 @@
 /* The reference backend: host memory, plain C, one thread. Compiled for float and, for the tests,
    for double (see ref.h). */
 #include "engine/backends/open.h"
+#include "engine/base/convert.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/ref.h"
 #include "engine/optimizer/optimizer.h"
@@ -41,13 +42,22 @@ static dv_status fill(dv_context *context, void *destination, double value, int6
     return DV_OK;
 }
 
-static dv_status accumulate(dv_context *context, void *into, const void *from, int64_t count)
+static dv_status accumulate(dv_context *context, dv_dtype dtype, void *into, const void *from,
+                            int64_t count)
 {
     (void)context;
+    DV_ASSERT(dtype == DV_F32);
     real *sum = into;
     const real *term = from;
     for (int64_t i = 0; i < count; i++)
         sum[i] += term[i];
+    return DV_OK;
+}
+
+static dv_status convert(dv_context *context, const dv_conversion *conversion)
+{
+    (void)context;
+    dv_convert(conversion, sizeof(real));
     return DV_OK;
 }
 
@@ -75,6 +85,7 @@ const dv_backend BACKEND = {
     .name = BACKEND_NAME,
     .real_size = sizeof(real),
     .host_memory = true,
+    .values = 1U << DV_F32,
     .version = version,
     .impls = impls,
     .optimizer = &DV_REF(optimizer),
@@ -85,4 +96,5 @@ const dv_backend BACKEND = {
     .copy = copy,
     .fill = fill,
     .accumulate = accumulate,
+    .convert = convert,
 };

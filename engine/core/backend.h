@@ -15,13 +15,14 @@ struct dv_optimizer_impl; /* engine/optimizer/optimizer.h */
 
 typedef struct dv_backend {
     const char *name;
-    size_t real_size; /* bytes of an element: 4, or 8 on the reference of the tests */
+    size_t real_size; /* bytes of DV_F32: 4, or 8 on the reference of the tests, where doubles stand
+                         for floats */
     bool host_memory; /* device memory is the host's: it may be read and written directly */
-    bool half;        /* activations may be DV_F16 and DV_BF16: mixed precision */
+    unsigned values;  /* types that the values of a network may have: bits 1 << dv_dtype */
     bool tf32;        /* operands of products of floats may be rounded to TF32 */
-    /* Whether the operands of large products may be rounded to `dtype`, a half, all else being
-       float; DV_EUNSUPPORTED says why not. NULL: they may not. */
-    dv_status (*half_products)(dv_context *context, dv_dtype dtype);
+    /* Whether the operands of large products may be rounded to `dtype` where values may not have
+       it; DV_EUNSUPPORTED says why not. NULL: to none. */
+    dv_status (*check_operands)(dv_context *context, dv_dtype dtype);
 
     dv_status (*open)(dv_context *context); /* NULL: nothing to do */
     void (*close)(dv_context *context);     /* NULL: nothing to do */
@@ -59,10 +60,11 @@ typedef struct dv_backend {
     dv_status (*fetch)(dv_context *context, void *pinned, const void *device, size_t bytes);
     /* (count) of float: the gradient that a backward pass begins with. */
     dv_status (*fill)(dv_context *context, void *destination, double value, int64_t count);
-    /* into[i] += from[i], of the context's dtype: gradients of a value with several users. */
-    dv_status (*accumulate)(dv_context *context, void *into, const void *from, int64_t count);
-    /* into[i] = from[i], float rounded to the context's operands, a half. NULL without. */
-    dv_status (*round)(dv_context *context, void *into, const void *from, int64_t count);
+    /* into[i] += from[i], both of `dtype`: gradients of a value with several users. */
+    dv_status (*accumulate)(dv_context *context, dv_dtype dtype, void *into, const void *from,
+                            int64_t count);
+    /* Enqueued. Any two types, in device memory; see dv_conversion. */
+    dv_status (*convert)(dv_context *context, const dv_conversion *conversion);
 
     /*
      * Work that is enqueued between capture and end_capture is not done but kept, and each replay
@@ -83,5 +85,17 @@ typedef struct dv_backend {
     /* Writes them to the file `path` for GraphViz, each with the name of its kernel. */
     dv_status (*captured_dot)(dv_context *context, const void *captured, const char *path);
 } dv_backend;
+
+/* Bytes of an element of a type in the backend's memory. */
+static inline size_t dv_backend_size(const dv_backend *backend, dv_dtype dtype)
+{
+    return dtype == DV_F32 ? backend->real_size : dv_dtype_size(dtype);
+}
+
+/* Whether the values of a network may have the type. */
+static inline bool dv_backend_has(const dv_backend *backend, dv_dtype dtype)
+{
+    return (backend->values >> dtype & 1) != 0;
+}
 
 #endif

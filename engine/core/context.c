@@ -1,4 +1,4 @@
-/* Opens and closes contexts, and sets the arithmetic that a context computes in. */
+/* Opens and closes contexts, and records what is enqueued in one. */
 #include "engine/core/context.h"
 
 #include <stdlib.h>
@@ -18,16 +18,6 @@ const char *const dv_algorithms_to_answer_names[] = {
     NULL,
 };
 
-const char *const dv_precision_names[] = {
-    [DV_F32] = "fp32", [DV_F16] = "fp16", [DV_BF16] = "bf16", [DV_PRECISION_TF32] = "tf32", NULL};
-
-dv_status dv_context_set_precision(dv_context *context, int precision)
-{
-    DV_TRY(dv_context_set_tf32(context, precision == DV_PRECISION_TF32));
-    return dv_context_set_dtype(context,
-                                precision == DV_PRECISION_TF32 ? DV_F32 : (dv_dtype)precision);
-}
-
 dv_status dv_context_create(const dv_backend *backend, int device_index, int threads, dv_log log,
                             dv_context **out)
 {
@@ -46,20 +36,6 @@ dv_status dv_context_create(const dv_backend *backend, int device_index, int thr
         }
     }
     *out = context;
-    return DV_OK;
-}
-
-dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype)
-{
-    const dv_backend *backend = context->backend;
-    bool whole = dtype == DV_F32 || backend->half;
-    if (!whole && backend->half_products == NULL)
-        return DV_FAIL(DV_EUNSUPPORTED, "%s computes in fp32 alone, not in %s", backend->name,
-                       dv_dtype_name(dtype));
-    if (!whole)
-        DV_TRY(backend->half_products(context, dtype));
-    context->dtype = whole ? dtype : DV_F32;
-    context->operands = dtype;
     return DV_OK;
 }
 

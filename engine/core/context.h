@@ -7,7 +7,7 @@
 
 #include "engine/base/log.h"
 #include "engine/core/backend.h"
-#include "kernels/formulas/dtype.h"
+#include "engine/core/precision.h"
 
 /* Which of a library's algorithms are taken where there are several. */
 typedef enum dv_algorithms {
@@ -25,19 +25,12 @@ extern const char *const dv_algorithms_names[];
 /* The same with "kept" before NULL. */
 extern const char *const dv_algorithms_to_answer_names[];
 
-/* What dv_context_precision may say, by dv_dtype: "fp32", "fp16", "bf16"; then "tf32" and NULL. */
-extern const char *const dv_precision_names[];
-enum { DV_PRECISION_TF32 = DV_DTYPE_COUNT };
-
 struct dv_context {
     const dv_backend *backend;
-    void *device;      /* the backend's own, from open to close */
-    int device_index;  /* N of "cuda:N", else 0 */
-    int threads;       /* host threads of this context, at least 1 */
-    dv_dtype dtype;    /* of activations and their gradients: DV_F32 but for mixed precision */
-    dv_dtype operands; /* what the operands of large products are rounded to: dtype, or a half
-                          where products alone are in mixed precision */
-    bool tf32;         /* products of floats round their operands to TF32, with sums in float */
+    void *device;     /* the backend's own, from open to close */
+    int device_index; /* N of "cuda:N", else 0 */
+    int threads;      /* host threads of this context, at least 1 */
+    bool tf32;        /* products of floats round their operands to TF32, with sums in float */
     dv_algorithms algorithms;
     dv_log log;
 };
@@ -47,28 +40,20 @@ struct dv_context {
 dv_status dv_context_create(const dv_backend *backend, int device_index, int threads, dv_log log,
                             dv_context **out);
 
-/* The dtype of all plans and parameters to be made: of all that is computed, or where the backend
-   can do no more, of the operands of large products. DV_EUNSUPPORTED: neither, and why. */
-dv_status dv_context_set_dtype(dv_context *context, dv_dtype dtype);
-
 /* Whether the operands of products of floats, convolutions among them, are rounded to TF32 (10 bits
    of the fraction in place of 23) in all plans to be made. DV_EUNSUPPORTED: the backend has no
    TF32. */
 dv_status dv_context_set_tf32(dv_context *context, bool on);
 
-/* Both of these, by an index of dv_precision_names. */
-dv_status dv_context_set_precision(dv_context *context, int precision);
-
-/* What products are computed in: "fp32", "tf32", "fp16" or "bf16". */
-static inline const char *dv_context_precision(const dv_context *context)
+/* What products of operands of `dtype` are computed in: "fp32", "tf32", "fp16", "bf16", "int8". */
+static inline const char *dv_products_name(const dv_context *context, dv_dtype operands)
 {
-    bool floats = context->operands == DV_F32;
-    return floats && context->tf32 ? "tf32" : dv_dtype_name(context->operands);
+    return operands == DV_F32 && context->tf32 ? "tf32" : dv_dtype_name(operands);
 }
 
 /*
  * A view of a context: the same device, its stream with it, the same threads and log, and an
- * arithmetic of its own to set (dtype, tf32, algorithms). What is made in either may use what is
+ * arithmetic of its own to set (tf32, algorithms). What is made in either may use what is
  * made in the other. A view is a plain value that owns nothing: it is never closed, it stays in one
  * place while anything that was made in it is there, and `context` is closed after it.
  */

@@ -54,24 +54,52 @@ dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int 
         return DV_FAIL(DV_ESHAPE, "input '%s' has the empty shape %s", name,
                        dv_shape_format(shape).text);
     node->shape = shape;
+    node->type.dtype = graph->params->precision.values;
     *value = graph->count++;
     return DV_OK;
 }
 
-/* An input of the graph becomes what its users need. */
-static dv_status full_inputs(dv_graph *graph, const dv_node *node)
+static bool is_used(const dv_graph *graph, int value)
 {
-    for (int i = 0; i < node->input_count; i++) {
-        dv_node *input = &graph->nodes[node->inputs[i]];
-        bool full = (node->op->full_inputs & DV_READS_INPUT(i)) != 0;
-        if (full && input->op == &dv_op_input)
-            input->full_precision = true;
-        if (full != input->full_precision)
-            return DV_FAIL(DV_EARG,
-                           "%s '%s': input %d, '%s', is of %s precision, but must be of %s",
-                           node->op->name, node->name, i, input->name, full ? "half" : "full",
-                           full ? "full" : "half");
+    for (int i = 0; i < graph->count; i++) {
+        for (int k = 0; k < graph->nodes[i].input_count; k++) {
+            if (graph->nodes[i].inputs[k] == value)
+                return true;
+        }
     }
+    return false;
+}
+
+static dv_status check_type(const dv_graph *graph, const dv_node *node, int input, dv_type wanted)
+{
+    const dv_node *from = &graph->nodes[node->inputs[input]];
+    if (dv_type_equal(from->type, wanted))
+        return DV_OK;
+    if (from->type.dtype == wanted.dtype)
+        return DV_FAIL(DV_EARG, "%s '%s': input %d, '%s', has the scale %g, but must have %g",
+                       node->op->name, node->name, input, from->name, (double)from->type.scale,
+                       (double)wanted.scale);
+    return DV_FAIL(DV_EARG, "%s '%s': input %d, '%s', is in %s, but must be in %s", node->op->name,
+                   node->name, input, from->name, dv_dtype_name(from->type.dtype),
+                   dv_dtype_name(wanted.dtype));
+}
+
+/* An input of the graph that nothing has used becomes what the node needs. The node gets the type
+   of its inputs, which infer may change. */
+static dv_status settle_types(dv_graph *graph, dv_node *node)
+{
+    const dv_type full = {.dtype = DV_F32};
+    dv_type common = {.dtype = graph->params->precision.values};
+    for (int i = node->input_count - 1; i >= 0; i--) {
+        dv_node *input = &graph->nodes[node->inputs[i]];
+        if (!dv_op_full_input(node->op, i))
+            common = input->type;
+        else if (input->op == &dv_op_input && !is_used(graph, input->id))
+            input->type = full;
+    }
+    for (int i = 0; i < node->input_count; i++)
+        DV_TRY(check_type(graph, node, i, dv_op_full_input(node->op, i) ? full : common));
+    node->type = node->op->full_output ? full : common;
     return DV_OK;
 }
 
@@ -94,8 +122,7 @@ dv_status dv_graph_add(dv_graph *graph, const dv_op *op, const char *name, const
         DV_TRY(dv_calloc(1, node->op->attr_size, &node->attr));
         memcpy(node->attr, attr, node->op->attr_size);
     }
-    node->full_precision = node->op->full_output;
-    dv_status status = full_inputs(graph, node);
+    dv_status status = settle_types(graph, node);
     if (status == DV_OK)
         status = node->op->infer(graph, node);
     if (status != DV_OK) {

@@ -18,7 +18,7 @@ struct dv_node {
     int inputs[DV_MAX_INPUTS];
     int input_count;
     dv_shape shape;            /* of the output */
-    bool full_precision;       /* the output is float whatever the context's dtype: targets, loss */
+    dv_type type;              /* of the output */
     int params[DV_MAX_PARAMS]; /* trainable, numbers in graph->params */
     int param_count;
     int states[DV_MAX_PARAMS]; /* not trained */
@@ -26,7 +26,8 @@ struct dv_node {
 };
 
 struct dv_graph {
-    dv_params *params; /* borrowed: several graphs (train, evaluate) share one */
+    dv_params *params; /* borrowed: several graphs (train, evaluate) share one; its precision is the
+                          graph's */
     dv_node *nodes;    /* (count) */
     int count;
     int capacity;
@@ -36,8 +37,9 @@ struct dv_graph {
 dv_status dv_graph_create(dv_params *params, dv_graph **out);
 void dv_graph_free(dv_graph *graph);
 
-/* A value that comes from outside: the features, the targets. It is of full precision where an
-   operation that uses it says so (dv_op.full_inputs). */
+/* A value that comes from outside: the features, the targets. It has the type of the values of the
+   graph's precision, or DV_F32 where the first operation that uses it says so
+   (dv_op.full_inputs). */
 dv_status dv_graph_input(dv_graph *graph, const char *name, dv_shape shape, int *value);
 
 /* Appends a node. `attr` (op->attr_size bytes) is copied. DV_ESHAPE and DV_EARG name the layer,
@@ -63,8 +65,12 @@ static inline dv_shape dv_node_input(const dv_graph *graph, const dv_node *node,
     return graph->nodes[node->inputs[i]].shape;
 }
 
-/* For infer: declares the parameter "<node name>.<suffix>", or finds it where another graph over
-   the same params has declared it with the same shape. */
+/*
+ * For infer: declares the parameter "<node name>.<suffix>", or finds it where another graph over
+ * the same params has declared it with the same shape. Products read it in the operands of the
+ * graph's precision. Where the node's type is another one than that of the precision's values, they
+ * read it in the node's type, a vector (of a bias) in DV_F32 if that type is scaled.
+ */
 typedef struct dv_param_spec {
     const char *suffix; /* "weight", "bias", "running_mean", ... */
     int rank;

@@ -20,6 +20,7 @@
 
 #include "engine/base/field.h"
 #include "engine/core/tensor.h"
+#include "kernels/formulas/dtype.h"
 
 typedef struct dv_context dv_context;
 typedef struct dv_backend dv_backend;
@@ -49,10 +50,17 @@ typedef struct dv_op {
     unsigned backward_reads;
     /* What of it a node with these attributes can do without, on every backend; NULL: nothing. */
     unsigned (*backward_spares)(const dv_node *node);
-    unsigned full_inputs; /* bit i (DV_READS_INPUT): input i is of full precision */
-    bool full_output;     /* the output is */
-    bool training_only;   /* but in training the output is the input */
+    /* Inputs have one type, that of the first, and the output has it too. But these are DV_F32: */
+    unsigned full_inputs; /* bit i (DV_READS_INPUT): input i */
+    bool full_output;
+    bool training_only; /* but in training the output is the input */
+    bool graph_only;    /* no layer of a configuration: what builds graphs adds it */
 } dv_op;
+
+static inline bool dv_op_full_input(const dv_op *op, int input)
+{
+    return (op->full_inputs & DV_READS_INPUT(input)) != 0;
+}
 
 /* One backend's way to compute one operation. */
 typedef struct dv_impl {
@@ -70,6 +78,10 @@ typedef struct dv_impl {
      * inputs are there. NULL: absorbs nothing.
      */
     bool (*absorb)(dv_planner *planner, dv_node_step *step, const dv_node *next, int input);
+    /* Before plan: whether it computes a step whose inputs, output and operands are of other types
+       than one that the backend's values may have (and DV_F32 where the operation says so). NULL:
+       no. What it does not compute, the plan refuses. */
+    bool (*computes)(const dv_node_step *step);
 } dv_impl;
 
 /* What changes from one run of a plan to the next. */
@@ -92,9 +104,8 @@ typedef struct dv_absorbed {
 
 /*
  * A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
- * aligned; saved and scratch memory 256-byte, as libraries ask of a workspace. Values and their
- * gradients are of the context's dtype, but for nodes of full precision (dv_node); parameters,
- * their gradients and states are of the backend's real type.
+ * aligned; saved and scratch memory 256-byte, as libraries ask of a workspace. A value and its
+ * gradient are of the value's type; parameters, their gradients and states are DV_F32.
  */
 struct dv_node_step {
     const dv_node *node;
@@ -103,6 +114,8 @@ struct dv_node_step {
     void *self; /* the implementation's own, from plan to drop */
 
     dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */
+    const dv_type *x_type;        /* types of the inputs; the output's is node->type */
+    const dv_dtype *w_type;       /* types of w_operand, known in plan */
     bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
     bool training;                /* known in plan: false when there will be no backward */
     bool frozen; /* known in plan: the first parameter is not trained; without parameters, in
@@ -110,17 +123,18 @@ struct dv_node_step {
     const dv_absorbed *absorbed; /* (absorbed_count) in order; nodes known in plan */
     int absorbed_count;
 
-    const void *x[DV_MAX_INPUTS];      /* inputs */
-    void *y;                           /* output: of the last node absorbed, where there are any */
-    const void *dy;                    /* gradient of the output */
-    void *dx[DV_MAX_INPUTS];           /* gradients of the inputs, NULL where not wanted */
-    const void *w[DV_MAX_PARAMS];      /* trainable parameters, in the parameter's layout */
-    const void *w_half[DV_MAX_PARAMS]; /* the same rounded to the context's operands; w itself
-                                          where those are float */
-    void *dw[DV_MAX_PARAMS];           /* their gradients, same layout */
-    void *state[DV_MAX_PARAMS];        /* parameters that are not trained: running statistics */
-    void *saved;                       /* as asked for with dv_planner_save */
-    void *scratch;                     /* as asked for with dv_planner_scratch */
+    const void *x[DV_MAX_INPUTS]; /* inputs */
+    void *y;                      /* output: of the last node absorbed, where there are any */
+    const void *dy;               /* gradient of the output */
+    void *dx[DV_MAX_INPUTS];      /* gradients of the inputs, NULL where not wanted */
+    const void *w[DV_MAX_PARAMS]; /* trainable parameters, in the parameter's layout */
+    /* The same as products read it: rounded to w_type; w itself where that is DV_F32. */
+    const void *w_operand[DV_MAX_PARAMS];
+    const float *w_scales[DV_MAX_PARAMS]; /* where w_type is scaled: of each output channel */
+    void *dw[DV_MAX_PARAMS];              /* their gradients, same layout */
+    void *state[DV_MAX_PARAMS];           /* parameters that are not trained: running statistics */
+    void *saved;                          /* as asked for with dv_planner_save */
+    void *scratch;                        /* as asked for with dv_planner_scratch */
 };
 
 /* "input", a value from outside (dv_graph_input): what the core itself knows. All others are of

@@ -4,6 +4,7 @@
 #include "engine/base/rng.h"
 #include "engine/core/context.h"
 #include "engine/core/graph.h"
+#include "engine/core/params_internal.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -11,20 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 16 }; /* elements: 64 bytes of float */
-
-dv_status dv_params_create(dv_context *context, dv_params **out)
+dv_status dv_params_create(dv_context *context, dv_precision precision, dv_params **out)
 {
     DV_TRY(dv_calloc(1, sizeof **out, out));
     (*out)->context = context;
+    (*out)->precision = precision;
     return DV_OK;
 }
 
-static void release(dv_params *params, void **memory)
+static void release(dv_params *params, void *memory)
 {
-    if (*memory != NULL)
-        params->context->backend->release(params->context, *memory);
-    *memory = NULL;
+    if (memory != NULL)
+        params->context->backend->release(params->context, memory);
 }
 
 void dv_params_release(dv_params *params)
@@ -37,9 +36,12 @@ void dv_params_release(dv_params *params)
         param->planned = false;
     }
     for (int buffer = 0; buffer < DV_BUFFER_COUNT; buffer++) {
-        release(params, &params->buffers[buffer]);
-        release(params, &params->states[buffer]);
-        release(params, &params->halves[buffer]);
+        release(params, params->buffers[buffer]);
+        release(params, params->states[buffer]);
+        release(params, params->copies[buffer]);
+        release(params, params->scales[buffer]);
+        params->buffers[buffer] = params->states[buffer] = params->copies[buffer] = NULL;
+        params->scales[buffer] = NULL;
     }
     params->allocated = params->planned = false;
 }
@@ -103,15 +105,35 @@ static bool same_shape(const dv_param *param, const dv_param_spec *spec)
            memcmp(param->dim, spec->dim, (size_t)spec->rank * sizeof spec->dim[0]) == 0;
 }
 
+/* What products read a parameter of the node in. */
+static dv_dtype operand_of(const dv_params *params, const dv_node *node, const dv_param_spec *spec)
+{
+    dv_dtype values = node->type.dtype;
+    if (!spec->trainable)
+        return DV_F32;
+    if (values == params->precision.values)
+        return params->precision.operands;
+    return dv_dtype_scaled(values) && spec->rank < 2 ? DV_F32 : values;
+}
+
+/* A parameter that another graph has declared. */
+static dv_status check_same(const dv_param *param, const dv_param_spec *spec, dv_dtype operand)
+{
+    if (!same_shape(param, spec))
+        return DV_FAIL(DV_ESHAPE, "parameter '%s' is wanted in two different shapes", param->name);
+    if (param->operand != operand)
+        return DV_FAIL(DV_EARG, "parameter '%s' is wanted in %s and in %s", param->name,
+                       dv_dtype_name(param->operand), dv_dtype_name(operand));
+    return DV_OK;
+}
+
 /* Declares the parameter, or finds it where another graph has declared it. */
-static dv_status declare(dv_params *params, const char *name, const dv_param_spec *spec, int *index)
+static dv_status declare(dv_params *params, const char *name, const dv_param_spec *spec,
+                         dv_dtype operand, int *index)
 {
     *index = dv_params_find(params, name);
-    if (*index >= 0) {
-        if (same_shape(&params->items[*index], spec))
-            return DV_OK;
-        return DV_FAIL(DV_ESHAPE, "parameter '%s' is wanted in two different shapes", name);
-    }
+    if (*index >= 0)
+        return check_same(&params->items[*index], spec, operand);
     if (params->allocated)
         return DV_FAIL(DV_EARG, "parameter '%s' is not in the model it is to be shared with", name);
     DV_TRY(grow(params));
@@ -121,6 +143,7 @@ static dv_status declare(dv_params *params, const char *name, const dv_param_spe
                         .init = spec->init,
                         .decay = spec->decay,
                         .trainable = spec->trainable,
+                        .operand = operand,
                         .count = 1};
     strcpy(param->name, name);
     for (int d = 0; d < spec->rank; d++) {
@@ -137,7 +160,8 @@ dv_status dv_node_param(dv_graph *graph, dv_node *node, const dv_param_spec *spe
     if (length < 0 || (size_t)length >= sizeof name)
         return DV_FAIL(DV_EARG, "the layer name '%.40s...' is too long", node->name);
     int index;
-    DV_TRY(declare(graph->params, name, spec, &index));
+    dv_dtype operand = operand_of(graph->params, node, spec);
+    DV_TRY(declare(graph->params, name, spec, operand, &index));
     if (spec->trainable) {
         DV_ASSERT(node->param_count < DV_MAX_PARAMS);
         node->params[node->param_count++] = index;
@@ -146,11 +170,6 @@ dv_status dv_node_param(dv_graph *graph, dv_node *node, const dv_param_spec *spe
         node->states[node->state_count++] = index;
     }
     return DV_OK;
-}
-
-static int64_t stored_elements(const dv_param *param)
-{
-    return param->layout != NULL ? param->layout->elements : param->count;
 }
 
 /* Where in the collated buffers a parameter lies. */
@@ -173,24 +192,20 @@ static int64_t place(dv_params *params, region where, int64_t offset)
         if (region_of(param) != where)
             continue;
         param->offset = offset;
-        offset += (stored_elements(param) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        offset += dv__param_places(param);
     }
     return offset;
 }
 
 dv_status dv_params_allocate(dv_params *params)
 {
-    dv_dtype operands = params->context->operands;
-    if (params->allocated && params->operands != operands)
-        return DV_FAIL(DV_EARG, "the parameters are there for products in %s, not in %s",
-                       dv_dtype_name(params->operands), dv_dtype_name(operands));
     if (params->allocated)
         return DV_OK;
-    params->operands = operands;
     params->decay_elements = place(params, DECAYED, 0);
     params->trainable_elements = place(params, PLAIN, params->decay_elements);
     params->value_elements = place(params, FROZEN, params->trainable_elements);
     params->state_elements = place(params, STATES, 0);
+    dv__params_place_copies(params);
     params->allocated = true;
     return dv_params_allocate_buffer(params, DV_BUFFER_VALUES);
 }
@@ -200,38 +215,28 @@ static bool has_states(dv_buffer buffer)
     return buffer == DV_BUFFER_VALUES || buffer == DV_BUFFER_BEST || buffer == DV_BUFFER_AVERAGE;
 }
 
-/* What forward may read. */
-static bool has_halves(const dv_params *params, dv_buffer buffer)
-{
-    return params->context->operands != DV_F32 &&
-           (buffer == DV_BUFFER_VALUES || buffer == DV_BUFFER_AVERAGE);
-}
-
 /* Backward writes the gradients of frozen parameters too. */
 static bool has_frozen(dv_buffer buffer)
 {
     return has_states(buffer) || buffer == DV_BUFFER_GRADIENTS;
 }
 
-static dv_status allocate(dv_params *params, int64_t elements, size_t size, void **memory)
+static dv_status allocate(dv_params *params, int64_t elements, void **memory)
 {
+    const dv_backend *backend = params->context->backend;
     if (*memory != NULL)
         return DV_OK;
-    return params->context->backend->allocate(params->context, (size_t)elements * size, memory);
+    return backend->allocate(params->context, (size_t)elements * backend->real_size, memory);
 }
 
 dv_status dv_params_allocate_buffer(dv_params *params, dv_buffer buffer)
 {
     DV_ASSERT(params->allocated);
-    size_t real = params->context->backend->real_size;
     int64_t elements = has_frozen(buffer) ? params->value_elements : params->trainable_elements;
-    DV_TRY(allocate(params, elements, real, &params->buffers[buffer]));
+    DV_TRY(allocate(params, elements, &params->buffers[buffer]));
     if (has_states(buffer))
-        DV_TRY(allocate(params, params->state_elements, real, &params->states[buffer]));
-    if (has_halves(params, buffer))
-        DV_TRY(allocate(params, elements, dv_dtype_size(params->context->operands),
-                        &params->halves[buffer]));
-    return DV_OK;
+        DV_TRY(allocate(params, params->state_elements, &params->states[buffer]));
+    return dv__params_allocate_copies(params, buffer);
 }
 
 void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
@@ -241,12 +246,6 @@ void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
     if (base == NULL || (param->frozen && !has_frozen(buffer)))
         return NULL;
     return base + (size_t)param->offset * params->context->backend->real_size;
-}
-
-void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffer)
-{
-    size_t size = dv_dtype_size(params->context->operands);
-    return (char *)params->halves[buffer] + (size_t)params->items[index].offset * size;
 }
 
 /* Host memory for a parameter in its layout, where the device's cannot be used directly. */
@@ -264,7 +263,7 @@ dv_status dv_params_read(const dv_params *params, int index, dv_buffer buffer, v
     const dv_backend *backend = params->context->backend;
     void *device = dv_params_address(params, index, buffer), *packed;
     DV_ASSERT(device != NULL);
-    size_t bytes = (size_t)stored_elements(param) * backend->real_size;
+    size_t bytes = (size_t)dv__param_elements(param) * backend->real_size;
     if (param->layout == NULL)
         return backend->download(params->context, host, device, bytes);
     DV_TRY(packed_copy(params, bytes, device, &packed));
@@ -284,7 +283,7 @@ static dv_status write_layout(dv_params *params, int index, dv_buffer buffer, co
     const dv_backend *backend = params->context->backend;
     void *device = dv_params_address(params, index, buffer), *packed;
     DV_ASSERT(device != NULL);
-    size_t bytes = (size_t)stored_elements(param) * backend->real_size;
+    size_t bytes = (size_t)dv__param_elements(param) * backend->real_size;
     if (param->layout == NULL)
         return backend->upload(params->context, device, host, bytes);
     DV_TRY(packed_copy(params, bytes, device, &packed));
@@ -298,22 +297,13 @@ static dv_status write_layout(dv_params *params, int index, dv_buffer buffer, co
 
 dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const void *host)
 {
-    const dv_param *param = &params->items[index];
     DV_TRY(write_layout(params, index, buffer, host));
-    if (!param->trainable || params->halves[buffer] == NULL)
+    if (!params->items[index].trainable || params->copies[buffer] == NULL)
         return DV_OK;
-    return params->context->backend->round(
-        params->context, dv_params_half_address(params, index, buffer),
-        dv_params_address(params, index, buffer), stored_elements(param));
+    return dv__params_round_one(params, index, buffer);
 }
 
-dv_status dv_params_round(dv_params *params, dv_buffer buffer)
-{
-    if (params->halves[buffer] == NULL)
-        return DV_OK;
-    return params->context->backend->round(params->context, params->halves[buffer],
-                                           params->buffers[buffer], params->value_elements);
-}
+/* ---- Initial values ---- */
 
 /* Fan-in and fan-out as PyTorch counts them: (O,I,H,W) has I H W and O H W. */
 static void fans(const dv_param *param, double *in, double *out)

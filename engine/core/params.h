@@ -9,13 +9,17 @@
  * The host sees each parameter in PyTorch's order (O,I,H,W). In the buffer a backend may keep it
  * in a layout of its own (oneDNN's blocked weights), chosen by the first plan (plan.h says which
  * plans may follow it): all buffers share it, and the optimiser, being element-wise, need not know.
+ *
+ * Values are DV_F32. Where products read a parameter in another type, a copy in that type lies
+ * beside the values, in the same layout. A copy in a scaled type is in PyTorch's order, and has a
+ * scale for each output channel (dim[0]): the largest magnitude in it / 127.
  */
 #ifndef DV_CORE_PARAMS_H
 #define DV_CORE_PARAMS_H
 
 #include "engine/core/op.h"
+#include "engine/core/precision.h"
 #include "engine/core/tensor.h"
-#include "kernels/formulas/dtype.h"
 
 /* Initial values, by fan-in f and fan-out g of the shape. Normal: He et al. 2015, N(0, 2 / f).
    Xavier: Glorot and Bengio 2010, U(+-sqrt(6 / (f + g))). */
@@ -41,6 +45,9 @@ typedef struct dv_param {
     bool planned;      /* the first plan has it */
     int64_t count;     /* elements, without gaps */
     int64_t offset;    /* elements into its buffer; set by dv_params_allocate */
+    dv_dtype operand;  /* what products read it in; DV_F32: there is no copy */
+    size_t copy_at;    /* bytes into the copies */
+    int64_t scales_at; /* floats into their scales */
     dv_layout *layout; /* owned; NULL: PyTorch's order */
 } dv_param;
 
@@ -65,15 +72,17 @@ typedef struct dv_params {
     int64_t state_elements;
     void *buffers[DV_BUFFER_COUNT]; /* NULL before allocation */
     void *states[DV_BUFFER_COUNT];  /* of DV_BUFFER_VALUES, DV_BUFFER_BEST and DV_BUFFER_AVERAGE */
-    /* Of DV_BUFFER_VALUES and DV_BUFFER_AVERAGE: rounded to the context's operands; NULL: those are
-     * float. */
-    void *halves[DV_BUFFER_COUNT];
-    dv_dtype operands; /* the context's when they were allocated, which must stay */
+    /* Of DV_BUFFER_VALUES and DV_BUFFER_AVERAGE; NULL: there are none. */
+    void *copies[DV_BUFFER_COUNT];
+    float *scales[DV_BUFFER_COUNT];
+    size_t copy_bytes;
+    int64_t scale_count;
+    dv_precision precision; /* of the networks that have them */
     bool allocated;
     bool planned; /* there has been a plan: layouts are chosen */
 } dv_params;
 
-dv_status dv_params_create(dv_context *context, dv_params **out);
+dv_status dv_params_create(dv_context *context, dv_precision precision, dv_params **out);
 void dv_params_free(dv_params *params);
 
 /* Index of a parameter by name, or -1. */
@@ -87,8 +96,7 @@ int dv_params_freeze(dv_params *params, const char *pattern);
 int64_t dv_params_count(const dv_params *params);
 
 /* Fixes offsets and allocates the values and states. The first plan does it, when it has chosen the
-   layouts; before any plan all are in PyTorch's order, and stay so. A second call does nothing.
-   DV_EARG: the context's dtype is another one by now. */
+   layouts; before any plan all are in PyTorch's order, and stay so. A second call does nothing. */
 dv_status dv_params_allocate(dv_params *params);
 
 /* Frees all buffers and layouts: the parameters are as they were when they were declared. */
@@ -109,11 +117,14 @@ dv_status dv_params_write(dv_params *params, int index, dv_buffer buffer, const 
    allocated. */
 void *dv_params_address(const dv_params *params, int index, dv_buffer buffer);
 
-/* Address of a trainable parameter among the rounded values. Those of DV_BUFFER_VALUES follow what
-   is written there by the functions here and by the optimiser. */
-void *dv_params_half_address(const dv_params *params, int index, dv_buffer buffer);
+/* Address of a trainable parameter as products read it: of its copy, which follows what the
+   functions here and the optimiser write to DV_BUFFER_VALUES, or of itself. */
+void *dv_params_operand(const dv_params *params, int index, dv_buffer buffer);
 
-/* Rounds a buffer anew, where it has halves. */
+/* Address of the scales of its copy; NULL where the copy's type has none. */
+const float *dv_params_scales(const dv_params *params, int index, dv_buffer buffer);
+
+/* Makes all copies of a buffer anew, where it has such; complete when it returns. */
 dv_status dv_params_round(dv_params *params, dv_buffer buffer);
 
 /* Copies values and states between DV_BUFFER_VALUES, DV_BUFFER_BEST and DV_BUFFER_AVERAGE; complete

@@ -12,8 +12,7 @@ static int backward_moment(const dv_plan *plan, int node)
 
 static size_t tensor_bytes(const dv_plan *plan, int node)
 {
-    return (size_t)dv_shape_count(plan->graph->nodes[node].shape) *
-           dv__element_size(plan->context, &plan->graph->nodes[node]);
+    return dv__value_bytes(plan->context, &plan->graph->nodes[node]);
 }
 
 /* ---- Which nodes take part in the backward pass ---- */
@@ -178,7 +177,9 @@ bool dv_planner_set_layout(dv_planner *planner, int i, dv_layout *layout)
 {
     dv_params *params = planner->params;
     dv_param *param = &params->items[planner->planned->step.node->params[i]];
-    if (!params->allocated && param->layout == NULL) {
+    bool scaled =
+        dv_dtype_scaled(param->operand); /* its rows stay where their scales expect them */
+    if (!params->allocated && param->layout == NULL && !scaled) {
         param->layout = layout;
         return true;
     }
@@ -218,22 +219,40 @@ static dv_status plan_steps(dv_plan *plan)
     return DV_OK;
 }
 
+/* What is known of a step before anything is planned: shapes and types of all that it reads. */
+static void begin_step(dv_plan *plan, int i)
+{
+    dv_planned *planned = &plan->steps[i];
+    const dv_node *node = &plan->graph->nodes[i];
+    const dv_param *params = plan->graph->params->items;
+    dv_node_step *step = &planned->step;
+    *step = (dv_node_step){.node = node,
+                           .context = plan->context,
+                           .pass = &plan->pass,
+                           .x_type = planned->x_type,
+                           .w_type = planned->w_type};
+    for (int k = 0; k < node->input_count; k++) {
+        step->in[k] = dv_node_input(plan->graph, node, k);
+        planned->x_type[k] = plan->graph->nodes[node->inputs[k]].type;
+    }
+    for (int k = 0; k < node->param_count; k++)
+        planned->w_type[k] = params[node->params[k]].operand;
+    if (node->param_count > 0)
+        step->frozen = params[node->params[0]].frozen;
+    planned->saved = (dv_block){.first = i, .last = i};
+    planned->computed_by = planned->same_as = i;
+}
+
 static dv_status begin_steps(dv_plan *plan)
 {
     DV_TRY(dv_calloc((size_t)plan->count, sizeof *plan->steps, &plan->steps));
     for (int i = 0; i < plan->count; i++) {
-        dv_planned *planned = &plan->steps[i];
         const dv_node *node = &plan->graph->nodes[i];
         if (dv__impl(plan, node) == NULL)
             return DV_FAIL(DV_EUNSUPPORTED, "%s '%s' cannot run on %s", node->op->name, node->name,
                            plan->context->backend->name);
-        planned->step = (dv_node_step){.node = node, .context = plan->context, .pass = &plan->pass};
-        for (int k = 0; k < node->input_count; k++)
-            planned->step.in[k] = dv_node_input(plan->graph, node, k);
-        if (node->param_count > 0)
-            planned->step.frozen = plan->graph->params->items[node->params[0]].frozen;
-        planned->saved = (dv_block){.first = i, .last = i};
-        planned->computed_by = planned->same_as = i;
+        begin_step(plan, i);
+        DV_TRY(dv__check_types(plan, &plan->steps[i].step));
     }
     return DV_OK;
 }
@@ -292,9 +311,8 @@ static void bind_step(dv_plan *plan, dv_planned *planned)
     }
     for (int k = 0; k < step->node->param_count; k++) {
         step->w[k] = dv_params_address(params, step->node->params[k], values);
-        step->w_half[k] = params->context->operands == DV_F32
-                              ? step->w[k]
-                              : dv_params_half_address(params, step->node->params[k], values);
+        step->w_operand[k] = dv_params_operand(params, step->node->params[k], values);
+        step->w_scales[k] = dv_params_scales(params, step->node->params[k], values);
         step->dw[k] = dv_params_address(params, step->node->params[k], DV_BUFFER_GRADIENTS);
     }
     for (int k = 0; k < step->node->state_count; k++)

@@ -63,11 +63,9 @@ dv_status dv_plan_download_gradient(const dv_plan *plan, int value, void *host);
 dv_status dv_plan_upload_gradient(dv_plan *plan, int value, const void *host);
 
 /* The same, enqueued, from and to memory that the backend has pinned, and raw: in the value's own
-   type, which is a half where dv_plan_is_half says so. For backends that enqueue work; may be
-   recorded. */
+   type (dv_node.type). For backends that enqueue work; may be recorded. */
 dv_status dv_plan_send(dv_plan *plan, int value, const void *pinned);
 dv_status dv_plan_fetch(const dv_plan *plan, int value, void *pinned);
-bool dv_plan_is_half(const dv_plan *plan, int value);
 
 /* Puts the value `from` of one plan into an input of another plan of the same context, of the same
    shape; enqueued. */
@@ -84,7 +82,7 @@ void *dv_plan_seed_address(const dv_plan *plan);
 dv_status dv_plan_forward(dv_plan *plan, const dv_pass *pass);
 
 /* Backward from the last node of the graph, whose gradient is `seed` in every element. The last
-   node must be of full precision. */
+   node must be in DV_F32. */
 dv_status dv_plan_backward(dv_plan *plan, const dv_pass *pass, double seed);
 
 /* The same with the last node's gradient written before (dv_plan_upload_gradient,

@@ -17,8 +17,8 @@ typedef struct usage {
     bool output;     /* of the plan */
 } usage;
 
-/* A node has the value of its input where nothing but training is its work, and both have elements
-   of one size. */
+/* A node has the value of its input where nothing but training is its work, and both are of one
+   type. */
 static void find_same(dv_plan *plan)
 {
     for (int i = 0; i < plan->count; i++) {
@@ -26,8 +26,7 @@ static void find_same(dv_plan *plan)
         if (!node->op->training_only)
             continue;
         int source = dv__input(plan, node, 0);
-        if (dv__element_size(plan->context, node) !=
-            dv__element_size(plan->context, &plan->graph->nodes[source]))
+        if (!dv_type_equal(node->type, plan->graph->nodes[source].type))
             continue;
         plan->steps[i].same_as = source;
         plan->steps[i].computed_by = -1;

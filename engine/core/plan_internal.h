@@ -20,6 +20,8 @@ typedef struct dv_timing {
 
 typedef struct dv_planned {
     dv_node_step step;
+    dv_type x_type[DV_MAX_INPUTS]; /* what the step points to */
+    dv_dtype w_type[DV_MAX_PARAMS];
     bool backward; /* takes part in the backward pass */
     /* The node whose step computes this value, at this node's turn. -1: nothing runs then, because
        another step computes the value and does not keep it, or it is the value of `same_as`. */
@@ -80,12 +82,16 @@ static inline const dv_impl *dv__impl(const dv_plan *plan, const dv_node *node)
    behind them. */
 dv_status dv__plan_absorb(dv_plan *plan, const dv_plan_options *options);
 
-/* Bytes of an element of the node's value and of its gradient. */
-static inline size_t dv__element_size(const dv_context *context, const dv_node *node)
+/* Bytes of the node's value, and of its gradient. */
+static inline size_t dv__value_bytes(const dv_context *context, const dv_node *node)
 {
-    bool half = context->dtype != DV_F32 && !node->full_precision;
-    return half ? dv_dtype_size(context->dtype) : context->backend->real_size;
+    return (size_t)dv_shape_count(node->shape) *
+           dv_backend_size(context->backend, node->type.dtype);
 }
+
+/* DV_EUNSUPPORTED, with the types: the backend computes no such step, or a plan that trains has
+   values or operands of a scaled type. */
+dv_status dv__check_types(const dv_plan *plan, const dv_node_step *step);
 
 /* Puts operation, layer and shapes in front of the message of a failure. */
 dv_status dv__name_failure(const dv_node_step *step, dv_status status);

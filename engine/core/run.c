@@ -1,6 +1,6 @@
 /* Running a plan: a walk over the array of steps. */
 #include "engine/base/clock.h"
-#include "engine/base/half.h"
+#include "engine/base/convert.h"
 #include "engine/core/plan_internal.h"
 
 #include <math.h>
@@ -29,24 +29,30 @@ void *dv_plan_address(const dv_plan *plan, int value)
     return block->bytes > 0 ? plan->arena + block->offset : NULL;
 }
 
-/* Halves are made and read on the host. */
-bool dv_plan_is_half(const dv_plan *plan, int value)
+/* Between numbers of DV_F32 and those of the value, on the host. */
+static void convert(const dv_plan *plan, int value, bool to_value, const void *source, void *into)
 {
-    return plan->context->dtype != DV_F32 && !plan->graph->nodes[value].full_precision;
+    const dv_node *node = &plan->graph->nodes[value];
+    dv_type full = {.dtype = DV_F32};
+    dv_conversion conversion = {.source = source,
+                                .into = into,
+                                .count = dv_shape_count(node->shape),
+                                .from = to_value ? full : node->type,
+                                .to = to_value ? node->type : full};
+    dv_convert(&conversion, plan->context->backend->real_size);
 }
 
 static dv_status upload(const dv_plan *plan, int value, void *device, const void *host)
 {
     const dv_backend *backend = plan->context->backend;
     size_t bytes = value_bytes(plan, value);
-    if (!dv_plan_is_half(plan, value))
+    if (plan->graph->nodes[value].type.dtype == DV_F32)
         return backend->upload(plan->context, device, host, bytes);
-    uint16_t *halves;
-    DV_TRY(dv_calloc(bytes, 1, &halves));
-    for (size_t i = 0; i < bytes / sizeof *halves; i++)
-        halves[i] = dv_half_from_float(plan->context->dtype, ((const float *)host)[i]);
-    dv_status status = backend->upload(plan->context, device, halves, bytes);
-    free(halves);
+    void *converted;
+    DV_TRY(dv_calloc(bytes, 1, &converted));
+    convert(plan, value, true, host, converted);
+    dv_status status = backend->upload(plan->context, device, converted, bytes);
+    free(converted);
     return status;
 }
 
@@ -54,14 +60,14 @@ static dv_status download(const dv_plan *plan, int value, const void *device, vo
 {
     const dv_backend *backend = plan->context->backend;
     size_t bytes = value_bytes(plan, value);
-    if (!dv_plan_is_half(plan, value))
+    if (plan->graph->nodes[value].type.dtype == DV_F32)
         return backend->download(plan->context, host, device, bytes);
-    uint16_t *halves;
-    DV_TRY(dv_calloc(bytes, 1, &halves));
-    dv_status status = backend->download(plan->context, halves, device, bytes);
-    for (size_t i = 0; status == DV_OK && i < bytes / sizeof *halves; i++)
-        ((float *)host)[i] = dv_half_to_float(plan->context->dtype, halves[i]);
-    free(halves);
+    void *downloaded;
+    DV_TRY(dv_calloc(bytes, 1, &downloaded));
+    dv_status status = backend->download(plan->context, downloaded, device, bytes);
+    if (status == DV_OK)
+        convert(plan, value, false, downloaded, host);
+    free(downloaded);
     return status;
 }
 
@@ -97,6 +103,7 @@ dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input)
     DV_TRY(require_kept(other, input));
     DV_ASSERT(plan->context == other->context);
     DV_ASSERT(value_bytes(plan, from) == value_bytes(other, input));
+    DV_ASSERT(dv_type_equal(plan->graph->nodes[from].type, other->graph->nodes[input].type));
     return plan->context->backend->copy(plan->context, dv_plan_address(other, input),
                                         dv_plan_address(plan, from), value_bytes(plan, from));
 }
@@ -261,8 +268,9 @@ static dv_status backward_step(dv_plan *plan, int i)
     DV_TRY(dv__impl(plan, step->node)->backward(step));
     for (int k = 0; k < step->node->input_count; k++) {
         if (planned->adds[k])
-            DV_TRY(backend->accumulate(plan->context, gradient_address(plan, step->node->inputs[k]),
-                                       step->dx[k], dv_shape_count(step->in[k])));
+            DV_TRY(backend->accumulate(plan->context, step->x_type[k].dtype,
+                                       gradient_address(plan, step->node->inputs[k]), step->dx[k],
+                                       dv_shape_count(step->in[k])));
     }
     return plan->options.check_finite ? check_backward(plan, i) : DV_OK;
 }
@@ -301,9 +309,10 @@ dv_status dv_plan_backward(dv_plan *plan, const dv_pass *pass, double seed)
     void *gradient = dv_plan_seed_address(plan);
     if (gradient == NULL)
         return DV_FAIL(DV_EARG, "nothing in this plan has a gradient");
-    if (dv_plan_is_half(plan, last))
-        return DV_FAIL(DV_EARG, "'%s' ends the graph in half precision: its gradient must be given",
-                       plan->graph->nodes[last].name);
+    dv_dtype dtype = plan->graph->nodes[last].type.dtype;
+    if (dtype != DV_F32)
+        return DV_FAIL(DV_EARG, "'%s' ends the graph in %s: its gradient must be given",
+                       plan->graph->nodes[last].name, dv_dtype_name(dtype));
     DV_TRY(plan->context->backend->fill(plan->context, gradient, seed,
                                         dv_shape_count(plan->graph->nodes[last].shape)));
     return dv_plan_backward_from(plan, pass);

@@ -16,7 +16,7 @@ typedef struct dv_cpu_device {
     dnnl_stream_t stream;
     /* From so many multiply-adds, and channels of a convolution's input, on rounding the operands
        to BF16 pays. */
-    int64_t half_products, half_channels;
+    int64_t bf16_products, bf16_channels;
 } dv_cpu_device;
 
 static inline const dv_cpu_device *dv_cpu_device_of(const dv_context *context)
@@ -63,22 +63,26 @@ size_t dv_md_bytes(const dnnl_memory_desc_t *md);
 /* What a primitive expects as its argument DNNL_ARG_...: with layouts chosen. */
 dnnl_memory_desc_t dv_md_argument(const_dnnl_primitive_desc_t description, int argument);
 
-/* ---- BF16: the operands of large products, where the context asks for it ---- */
+/* ---- The operands of large products ---- */
 
 /* Whether the processor multiplies BF16. */
 bool dv_cpu_has_bf16(void);
 
-/* Whether the operands of a product of so many multiply-adds are rounded. */
-bool dv_cpu_rounds(const dv_context *context, int64_t products);
+/* What the operands of a product of so many multiply-adds are rounded to: what the first parameter
+   is read in, or DV_F32 where rounding does not pay. */
+dv_dtype dv_cpu_operands(const dv_node_step *step, int64_t products);
 
-/* into[i] = from[i], to nearest, ties to even, as dv_half_from_float. */
+/* into[i] = from[i] in BF16, as dv_convert rounds. */
 void dv_cpu_round(const float *from, uint16_t *into, int64_t count);
 
 /* The same by the calling thread alone. */
 void dv_cpu_round_part(const float *from, uint16_t *into, int64_t count);
 
+/* dv_backend.convert. */
+dv_status dv_cpu_convert(dv_context *context, const dv_conversion *conversion);
+
 /* Bytes of so many elements of BF16 in scratch memory. */
-static inline size_t dv_cpu_half_bytes(int64_t count)
+static inline size_t dv_cpu_bf16_bytes(int64_t count)
 {
     return dv_cpu_aligned((size_t)count * sizeof(uint16_t));
 }

@@ -15,10 +15,10 @@ static dv_status matrix(int64_t rows, int64_t columns, bool transposed, dnnl_mem
     return dv_md_plain(2, (int64_t[]){columns, rows}, (int64_t[]){1, columns}, out);
 }
 
-static dv_status create(const dv_cpu_device *device, dv_dnnl_matmul *product, bool half,
+static dv_status create(const dv_cpu_device *device, dv_dnnl_matmul *product, dv_dtype operands,
                         dv_cpu_primitive *out)
 {
-    if (half) {
+    if (operands == DV_BF16) {
         product->a = dv_md_of_type(product->a, dnnl_bf16);
         product->b = dv_md_of_type(product->b, dnnl_bf16);
     }
@@ -34,7 +34,7 @@ static dv_status forward(const dv_cpu_device *device, dv_cpu_dense *dense)
     DV_TRY(matrix(shape->rows, shape->out, false, &product.c));
     if (shape->bias)
         DV_TRY(matrix(1, shape->out, false, &product.bias));
-    return create(device, &product, dense->shape.half, &dense->forward);
+    return create(device, &product, shape->operands, &dense->forward);
 }
 
 static dv_status backward_weights(const dv_cpu_device *device, dv_cpu_dense *dense)
@@ -44,7 +44,7 @@ static dv_status backward_weights(const dv_cpu_device *device, dv_cpu_dense *den
     DV_TRY(matrix(shape->rows, shape->out, true, &product.a));
     DV_TRY(matrix(shape->rows, shape->in, false, &product.b));
     DV_TRY(matrix(shape->out, shape->in, false, &product.c));
-    return create(device, &product, dense->shape.half, &dense->weights);
+    return create(device, &product, shape->operands, &dense->weights);
 }
 
 static dv_status backward_data(const dv_cpu_device *device, dv_cpu_dense *dense)
@@ -54,7 +54,7 @@ static dv_status backward_data(const dv_cpu_device *device, dv_cpu_dense *dense)
     DV_TRY(matrix(shape->rows, shape->out, false, &product.a));
     DV_TRY(matrix(shape->out, shape->in, false, &product.b));
     DV_TRY(matrix(shape->rows, shape->in, false, &product.c));
-    return create(device, &product, dense->shape.half, &dense->data);
+    return create(device, &product, shape->operands, &dense->data);
 }
 
 /*
@@ -70,28 +70,28 @@ static bool is_direct(const dv_dense_shape *shape)
 }
 
 /* Where the rounded x, the rounded dy and oneDNN's scratchpad begin. */
-static uint16_t *half_x(void *scratchpad)
+static uint16_t *place_of_x(void *scratchpad)
 {
     return scratchpad;
 }
 
-static uint16_t *half_dy(const dv_dense_shape *shape, void *scratchpad)
+static uint16_t *place_of_dy(const dv_dense_shape *shape, void *scratchpad)
 {
-    return (uint16_t *)((char *)scratchpad + dv_cpu_half_bytes(shape->rows * shape->in));
+    return (uint16_t *)((char *)scratchpad + dv_cpu_bf16_bytes(shape->rows * shape->in));
 }
 
-static size_t half_bytes(const dv_cpu_dense *dense)
+static size_t rounded_bytes(const dv_cpu_dense *dense)
 {
     const dv_dense_shape *shape = &dense->shape;
-    if (!dense->shape.half)
+    if (shape->operands == DV_F32)
         return 0;
-    size_t dy = shape->training ? dv_cpu_half_bytes(shape->rows * shape->out) : 0;
-    return dv_cpu_half_bytes(shape->rows * shape->in) + dy;
+    size_t dy = shape->training ? dv_cpu_bf16_bytes(shape->rows * shape->out) : 0;
+    return dv_cpu_bf16_bytes(shape->rows * shape->in) + dy;
 }
 
 static void *behind(const dv_cpu_dense *dense, void *scratchpad)
 {
-    return scratchpad != NULL ? (char *)scratchpad + half_bytes(dense) : NULL;
+    return scratchpad != NULL ? (char *)scratchpad + rounded_bytes(dense) : NULL;
 }
 
 DV_CPU_CLONES
@@ -109,14 +109,14 @@ static void multiply_row(const dv_dense_shape *shape, const float *restrict x,
 }
 
 dv_status dv_cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
-                               const float *w, const void *w_half, const float *bias, float *y,
+                               const float *w, const void *w_operand, const float *bias, float *y,
                                void *scratchpad)
 {
     const dv_dense_shape *shape = &dense->shape;
-    if (dense->shape.half) {
-        dv_cpu_round(x, half_x(scratchpad), shape->rows * shape->in);
+    if (shape->operands != DV_F32) {
+        dv_cpu_round(x, place_of_x(scratchpad), shape->rows * shape->in);
         return dv_cpu_primitive_run(device, &dense->forward,
-                                    (const void *[]){half_x(scratchpad), w_half, y, bias},
+                                    (const void *[]){place_of_x(scratchpad), w_operand, y, bias},
                                     behind(dense, scratchpad));
     }
     if (!is_direct(shape))
@@ -132,13 +132,13 @@ dv_status dv_cpu_dense_backward(const dv_cpu_device *device, dv_cpu_dense *dense
 {
     const dv_dense_shape *shape = &dense->shape;
     const void *dy = gradients->dy, *x = gradients->x, *w = gradients->w;
-    if (dense->shape.half) {
-        uint16_t *rounded_x = half_x(scratchpad), *rounded_dy = half_dy(shape, scratchpad);
+    if (shape->operands != DV_F32) {
+        uint16_t *rounded_x = place_of_x(scratchpad), *rounded_dy = place_of_dy(shape, scratchpad);
         dv_cpu_round(x, rounded_x, shape->rows * shape->in);
         dv_cpu_round(dy, rounded_dy, shape->rows * shape->out);
         x = rounded_x;
         dy = rounded_dy;
-        w = gradients->w_half;
+        w = gradients->w_operand;
     }
     void *rest = behind(dense, scratchpad);
     DV_TRY(dv_cpu_primitive_run(device, &dense->weights, (const void *[]){dy, x, gradients->dw},
@@ -153,7 +153,8 @@ dv_status dv_cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape 
 {
     memset(out, 0, sizeof *out);
     out->shape = *shape;
-    out->shape.half = shape->half && !is_direct(shape);
+    if (is_direct(shape))
+        out->shape.operands = DV_F32;
     dv_status status = is_direct(shape) ? DV_OK : forward(device, out);
     if (status == DV_OK && shape->training)
         status = backward_weights(device, out);
@@ -176,7 +177,7 @@ size_t dv_cpu_dense_scratchpad(const dv_cpu_dense *dense)
     size_t most = dense->forward.scratchpad;
     most = dense->weights.scratchpad > most ? dense->weights.scratchpad : most;
     most = dense->data.scratchpad > most ? dense->data.scratchpad : most;
-    return half_bytes(dense) + most;
+    return rounded_bytes(dense) + most;
 }
 
 /* ---- Bias ---- */

@@ -11,7 +11,7 @@ typedef struct dv_dense_shape {
     bool bias;
     bool training; /* false: forward alone */
     bool wants_dx;
-    bool half; /* the operands are rounded to BF16; y, dw and dx are float */
+    dv_dtype operands; /* what x, w and dy are rounded to, DV_F32 or DV_BF16; all else is float */
 } dv_dense_shape;
 
 typedef struct dv_cpu_dense {
@@ -26,14 +26,15 @@ dv_status dv_cpu_dense_create(const dv_cpu_device *device, const dv_dense_shape 
                               dv_cpu_dense *out);
 void dv_cpu_dense_drop(dv_cpu_dense *dense);
 
-/* y = x w^T [+ bias]; bias NULL where there is none. w_half: w rounded to the operands' dtype. */
+/* y = x w^T [+ bias]; bias NULL where there is none. w_operand: w rounded to the shape's operands.
+ */
 dv_status dv_cpu_dense_forward(const dv_cpu_device *device, dv_cpu_dense *dense, const float *x,
-                               const float *w, const void *w_half, const float *bias, float *y,
+                               const float *w, const void *w_operand, const float *bias, float *y,
                                void *scratchpad);
 
 typedef struct dv_dense_gradients {
     const float *dy, *x, *w;
-    const void *w_half;
+    const void *w_operand;
     float *dw;
     float *dx; /* NULL: not wanted. It may be x: that has been read by then */
 } dv_dense_gradients;

@@ -46,12 +46,12 @@ static dv_status plan_product(const dv_node_step *s, const dv_cuda_product_form 
                    "%s '%s': cuBLASLt has no algorithm for %s -> %s in %s with at most %zu "
                    "bytes of workspace",
                    s->node->op->name, s->node->name, dv_shape_format(s->in[0]).text,
-                   dv_shape_format(s->node->shape).text, dv_context_precision(s->context),
+                   dv_shape_format(s->node->shape).text, dv_products_name(s->context, s->w_type[0]),
                    dv_cuda_device_of(s->context)->workspace);
 }
 
-/* The bias of a product in halves is of its type: cuBLASLt takes no other. Where there is no fused
-   product of this shape (kernels for tensor cores want lines of 16 bytes), one without. */
+/* The bias of a product is of the type of its operands: cuBLASLt takes no other. Where there is no
+   fused product of this shape (kernels for tensor cores want lines of 16 bytes), one without. */
 static dv_status plan_forward(const dv_node_step *s, dv_cuda_product_form form, dv_cuda_dense *self)
 {
     form.epilogue = epilogue_of(&self->layer);
@@ -65,7 +65,7 @@ static dv_status plan_forward(const dv_node_step *s, dv_cuda_product_form form, 
 /* The gradient of the weights is float whatever the dtype, as the parameter. */
 static dv_status plan_products(const dv_node_step *s, dv_cuda_dense *self)
 {
-    cudaDataType_t type = dv_cuda_data_type(s->context->dtype);
+    cudaDataType_t type = dv_cuda_data_type(s->x_type[0].dtype);
     int64_t rows = dv_shape_rows(s->in[0]), in = s->in[0].c, units = self->layer.units;
     dv_cuda_extents x = {in, rows}, w = {in, units}, y = {units, rows};
     dv_cuda_product_form forward = {.a = w, .b = x, .d = y, .transpose_a = true, .type_d = type};
@@ -91,7 +91,7 @@ static size_t gradient_bytes(const dv_node_step *s, const dv_cuda_dense *self)
     if (self->layer.activation == DV_ACT_NONE)
         return 0;
     return dv_cuda_aligned((size_t)dv_shape_count(s->node->shape) *
-                           dv_dtype_size(s->context->dtype));
+                           dv_dtype_size(s->x_type[0].dtype));
 }
 
 dv_status dv_cuda_dense_plan(dv_planner *planner, const dv_node_step *s,
@@ -150,10 +150,10 @@ static dv_convolution plain_shape(const dv_node_step *s, const dv_cuda_dense_lay
 static dv_status run_forward(const dv_node_step *s, const dv_cuda_dense *self)
 {
     if (!self->plain)
-        return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->forward, s->w_half[0],
+        return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->forward, s->w_operand[0],
                                    s->x[0], s->y, s->scratch);
     dv_convolution shape = plain_shape(s, &self->layer);
-    DV_CUDA(dv_launch_convolution(s->context->dtype, &shape, s->x[0], s->w_half[0], s->y,
+    DV_CUDA(dv_launch_convolution(s->x_type[0].dtype, &shape, s->x[0], s->w_operand[0], s->y,
                                   dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -166,15 +166,15 @@ static dv_status run_backward(const dv_node_step *s, const dv_cuda_dense *self, 
                                    s->dw[0], workspace));
         if (s->dx[0] == NULL)
             return DV_OK;
-        return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->data, s->w_half[0], dz,
+        return dv_cuda_product_run(dv_cuda_device_of(s->context), &self->data, s->w_operand[0], dz,
                                    s->dx[0], workspace);
     }
     dv_convolution shape = plain_shape(s, &self->layer);
-    DV_CUDA(dv_launch_convolution_weights_to_float(s->context->dtype, &shape, s->x[0], dz, s->dw[0],
-                                                   dv_cuda_stream(s)));
+    DV_CUDA(dv_launch_convolution_weights_to_float(s->x_type[0].dtype, &shape, s->x[0], dz,
+                                                   s->dw[0], dv_cuda_stream(s)));
     if (s->dx[0] != NULL)
-        DV_CUDA(dv_launch_convolution_data(s->context->dtype, &shape, dz, s->w_half[0], s->dx[0],
-                                           dv_cuda_stream(s)));
+        DV_CUDA(dv_launch_convolution_data(s->x_type[0].dtype, &shape, dz, s->w_operand[0],
+                                           s->dx[0], dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -182,7 +182,7 @@ static dv_status run_backward(const dv_node_step *s, const dv_cuda_dense *self, 
 static dv_status finish(const dv_node_step *s, const dv_cuda_dense_layer *attr, bool add_bias,
                         bool activate)
 {
-    dv_dtype dtype = s->context->dtype;
+    dv_dtype dtype = s->x_type[0].dtype;
     if (add_bias)
         DV_CUDA(dv_launch_bias(dtype, s->y, s->w[1], dv_shape_rows(s->in[0]), attr->units,
                                dv_cuda_stream(s)));
@@ -197,8 +197,8 @@ dv_status dv_cuda_dense_forward(const dv_node_step *s, dv_cuda_dense *self)
     const dv_cuda_dense_layer *attr = &self->layer;
     if (attr->bias && self->fused)
         DV_CUBLAS(cublasLtMatmulDescSetAttribute(self->forward.operation,
-                                                 CUBLASLT_MATMUL_DESC_BIAS_POINTER, &s->w_half[1],
-                                                 sizeof s->w_half[1]));
+                                                 CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                 &s->w_operand[1], sizeof s->w_operand[1]));
     DV_TRY(run_forward(s, self));
     bool activated =
         attr->activation == DV_ACT_NONE || (self->fused && attr->activation == DV_ACT_RELU);
@@ -213,11 +213,11 @@ dv_status dv_cuda_dense_backward(const dv_node_step *s, const dv_cuda_dense *sel
     const void *dz = activated ? s->scratch : s->dy;
     void *workspace = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s, self) : NULL;
     if (activated) /* the slope follows from the output alone: it stands for the input too */
-        DV_CUDA(dv_launch_activation_backward(s->context->dtype, attr->activation, s->y, s->y,
+        DV_CUDA(dv_launch_activation_backward(s->x_type[0].dtype, attr->activation, s->y, s->y,
                                               s->dy, s->scratch, dv_shape_count(s->node->shape),
                                               device->stream));
     if (attr->bias)
-        DV_CUDA(dv_launch_column_sums(s->context->dtype, dz, s->dw[1], dv_shape_rows(s->in[0]),
+        DV_CUDA(dv_launch_column_sums(s->x_type[0].dtype, dz, s->dw[1], dv_shape_rows(s->in[0]),
                                       attr->units, device->stream));
     return run_backward(s, self, dz, workspace);
 }

@@ -30,22 +30,22 @@ static dv_status describe_matrix(cudaDataType_t type, dv_cuda_extents matrix,
 }
 
 /* Sums are float. COMPUTE_32F: products of floats are not rounded to TF32. */
-static cublasComputeType_t compute_type(const dv_context *context)
+static cublasComputeType_t compute_type(const dv_node_step *s)
 {
-    return context->dtype == DV_F32 && context->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                     : CUBLAS_COMPUTE_32F;
+    bool rounds = s->x_type[0].dtype == DV_F32 && s->context->tf32;
+    return rounds ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
 }
 
-static dv_status describe(const dv_context *context, const dv_cuda_product_form *form,
+static dv_status describe(const dv_node_step *s, const dv_cuda_product_form *form,
                           dv_cuda_product *self)
 {
-    cudaDataType_t type = dv_cuda_data_type(context->dtype);
+    cudaDataType_t type = dv_cuda_data_type(s->x_type[0].dtype);
     cublasOperation_t a = form->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t b = form->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     DV_TRY(describe_matrix(type, form->a, &self->a));
     DV_TRY(describe_matrix(type, form->b, &self->b));
     DV_TRY(describe_matrix(form->type_d, form->d, &self->d));
-    DV_CUBLAS(cublasLtMatmulDescCreate(&self->operation, compute_type(context), CUDA_R_32F));
+    DV_CUBLAS(cublasLtMatmulDescCreate(&self->operation, compute_type(s), CUDA_R_32F));
     DV_CUBLAS(
         cublasLtMatmulDescSetAttribute(self->operation, CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a));
     DV_CUBLAS(
@@ -57,7 +57,7 @@ static dv_status describe(const dv_context *context, const dv_cuda_product_form 
 
 /* By default cuBLASLt takes it that every matrix begins at a multiple of 256 bytes. Rounded
    parameters begin at one of 32. By default, too, a sum that is made in parts may keep these in the
-   type of the output: of halves they are to be floats. */
+   type of the output: they are to be floats. */
 static dv_status set_limits(const dv_cuda_device *device, cudaDataType_t type_d,
                             cublasLtMatmulPreference_t preference)
 {
@@ -107,7 +107,7 @@ static dv_status choose(const dv_node_step *s, const dv_cuda_product_form *form,
                         dv_cuda_product *self, bool *found)
 {
     cublasLtMatmulPreference_t preference;
-    DV_TRY(describe(s->context, form, self));
+    DV_TRY(describe(s, form, self));
     DV_CUBLAS(cublasLtMatmulPreferenceCreate(&preference));
     dv_status status = set_limits(dv_cuda_device_of(s->context), form->type_d, preference);
     if (status == DV_OK)

@@ -11,7 +11,7 @@ typedef struct dv_cuda_extents {
     int64_t rows, columns;
 } dv_cuda_extents;
 
-/* a and b are of the context's dtype. */
+/* a and b are of the type of the step's first input. */
 typedef struct dv_cuda_product_form {
     dv_cuda_extents a, b, d;
     bool transpose_a, transpose_b;
@@ -29,9 +29,9 @@ typedef struct dv_cuda_product {
 cudaDataType_t dv_cuda_data_type(dv_dtype dtype);
 
 /*
- * Plans a product, as the context's dtype and TF32 say. *found false: cuBLASLt's heuristics name no
- * algorithm for it with the device's workspace, whatever their reason; `self` is zeros then, as it
- * is before. A planned product is dropped by the caller.
+ * Plans a product, as the step's types and the context's TF32 say. *found false: cuBLASLt's
+ * heuristics name no algorithm for it with the device's workspace, whatever their reason; `self` is
+ * zeros then, as it is before. A planned product is dropped by the caller.
  */
 dv_status dv_cuda_product_find(const dv_node_step *s, const dv_cuda_product_form *form,
                                dv_cuda_product *self, bool *found);

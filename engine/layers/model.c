@@ -28,7 +28,7 @@ static const dv_layer *find_composite(const char *name)
 /* A primitive that works as a layer: one input is enough, and no composite of the same name. */
 static bool is_layer(const dv_op *op)
 {
-    return op->inputs_min == 1 && find_composite(op->name) == NULL;
+    return op->inputs_min == 1 && !op->graph_only && find_composite(op->name) == NULL;
 }
 
 bool dv_layer_at(int index, dv_layer_info *info)

@@ -9,7 +9,7 @@ static dv_status build(dv_context *context, const dv_network_options *options, d
     out->params = options->params;
     out->owns_params = options->params == NULL;
     if (out->owns_params)
-        DV_TRY(dv_params_create(context, &out->params));
+        DV_TRY(dv_params_create(context, options->precision, &out->params));
     DV_TRY(dv_graph_create(out->params, &out->graph));
     DV_TRY(dv_graph_input(out->graph, "features", features, &out->input));
     if (options->targets)

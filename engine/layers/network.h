@@ -35,6 +35,7 @@ typedef struct dv_network_options {
     int64_t batch, rows, frames, classes;
     bool targets;      /* an input for them comes behind that of the features */
     dv_params *params; /* shared with other networks, and borrowed; NULL: of the network's own */
+    dv_precision precision; /* where it has parameters of its own; theirs otherwise */
 } dv_network_options;
 
 /* *out is empty on failure. DV_ECONFIG, DV_ESHAPE: as dv_model_build. */

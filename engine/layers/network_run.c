@@ -1,5 +1,5 @@
 /* Runs a network from features on the host to logits on the host. */
-#include "engine/base/half.h"
+#include "engine/base/convert.h"
 #include "engine/layers/network_internal.h"
 
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 /* The host's side of a pass. `sent` and `got` are pinned memory, in the values' own types; both are
    NULL where memory is the host's, and features are written straight into the plan. */
 typedef struct dv_network_host {
-    float *features; /* (batch, rows, frames); NULL: `sent` or the plan has them */
+    float *features; /* (batch, rows, frames), converted to `sent`; NULL: `sent` or the plan has
+                        them */
     void *sent, *got;
-    bool half; /* `sent` is: features are then rounded from float */
     int64_t feature_count, logit_count;
     bool ran; /* once, call by call: libraries load what they need in the first pass */
     bool unrecordable;
@@ -48,13 +48,13 @@ static dv_status allocate(dv_network *network, dv_network_host *host)
     host->logit_count = dv_shape_count(nodes[network->logits].shape);
     if (backend->host_memory)
         return DV_OK;
-    host->half = dv_plan_is_half(network->plan, network->input);
-    size_t size = host->half ? sizeof(uint16_t) : sizeof(float);
-    DV_TRY(backend->pin(network->context, (size_t)host->feature_count * size, &host->sent));
+    dv_dtype input = nodes[network->input].type.dtype;
+    size_t sent = dv_dtype_size(input);
+    DV_TRY(backend->pin(network->context, (size_t)host->feature_count * sent, &host->sent));
     DV_TRY(backend->pin(network->context, (size_t)host->logit_count * sizeof(float), &host->got));
-    return host->half
-               ? dv_calloc((size_t)host->feature_count, sizeof *host->features, &host->features)
-               : DV_OK;
+    return input == DV_F32
+               ? DV_OK
+               : dv_calloc((size_t)host->feature_count, sizeof *host->features, &host->features);
 }
 
 static dv_status need_host(dv_network *network)
@@ -76,7 +76,7 @@ dv_status dv_network_features(dv_network *network, float **out)
     if (backend_of(network)->host_memory)
         *out = dv_plan_address(network->plan, network->input);
     else
-        *out = host->half ? host->features : host->sent;
+        *out = host->features != NULL ? host->features : host->sent;
     return DV_OK;
 }
 
@@ -108,24 +108,28 @@ static bool is_recorded(dv_network *network)
     return false;
 }
 
+/* Sends the features in the type of the input, runs a pass, recorded or not, and converts the
+   logits that come back. */
 static dv_status answer_on_device(dv_network *network, float *logits)
 {
     dv_network_host *host = network->host;
     const dv_backend *backend = backend_of(network);
-    dv_dtype dtype = network->context->dtype;
-    uint16_t *halves = host->sent;
-    for (int64_t i = 0; host->half && i < host->feature_count; i++)
-        halves[i] = dv_half_from_float(dtype, host->features[i]);
+    const dv_node *nodes = network->graph->nodes;
+    dv_conversion features = {.source = host->features,
+                              .into = host->sent,
+                              .count = host->feature_count,
+                              .to = nodes[network->input].type};
+    dv_conversion answer = {.source = host->got,
+                            .into = logits,
+                            .count = host->logit_count,
+                            .from = nodes[network->logits].type};
+    if (host->features != NULL)
+        dv_convert(&features, sizeof(float));
     DV_TRY(is_recorded(network) ? backend->replay(network->context, host->recording)
                                 : enqueue(network));
     DV_TRY(backend->wait(network->context));
     host->ran = true;
-    if (dv_plan_is_half(network->plan, network->logits)) {
-        for (int64_t i = 0; i < host->logit_count; i++)
-            logits[i] = dv_half_to_float(dtype, ((const uint16_t *)host->got)[i]);
-    } else {
-        memcpy(logits, host->got, (size_t)host->logit_count * sizeof *logits);
-    }
+    dv_convert(&answer, sizeof(float));
     return DV_OK;
 }
 

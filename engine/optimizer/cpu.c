@@ -173,8 +173,8 @@ static void update_all(const dv_update *u)
         int64_t middle = dv_smaller(u->decay_count > begin ? u->decay_count : begin, end);
         update_part(u, &decayed, begin, middle - begin);
         update_part(u, &plain, middle, end - middle);
-        if (u->half_values != NULL)
-            dv_cpu_round_part((const float *)u->values + begin, (uint16_t *)u->half_values + begin,
+        if (u->rounded != NULL)
+            dv_cpu_round_part((const float *)u->values + begin, (uint16_t *)u->rounded + begin,
                               end - begin);
     }
     if (u->average != NULL)

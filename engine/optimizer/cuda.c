@@ -16,8 +16,8 @@ static dv_status seed(dv_context *context, const dv_progress *progress, void *gr
 
 static dv_status measure(dv_context *context, const dv_batch_metrics *m)
 {
-    DV_CUDA(dv_launch_measure(context->dtype, m->logits, m->targets, m->losses, m->count,
-                              m->classes, m->progress, dv_cuda_device_of(context)->stream));
+    DV_CUDA(dv_launch_measure(m->dtype, m->logits, m->targets, m->losses, m->count, m->classes,
+                              m->progress, dv_cuda_device_of(context)->stream));
     return DV_OK;
 }
 
@@ -36,8 +36,8 @@ static dv_status update(dv_context *context, const dv_update *u)
         .sums = u->sums,
         .moment1 = u->moment1,
         .moment2 = u->moment2,
-        .dtype = context->dtype,
-        .half_values = u->half_values,
+        .operands = u->operands,
+        .rounded = u->rounded,
         .average = u->average,
         .states = u->states,
         .state_average = u->state_average,

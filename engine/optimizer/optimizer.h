@@ -10,6 +10,7 @@
 #define DV_OPTIMIZER_H
 
 #include "engine/base/status.h"
+#include "kernels/formulas/dtype.h"
 #include "kernels/formulas/progress.h"
 
 #include <stdint.h>
@@ -46,10 +47,11 @@ typedef struct dv_update {
     void *sums;            /* (count) over the batches of an update; NULL where that is one */
     void *moment1;         /* (count) */
     void *moment2;         /* (count); NULL for sgd */
-    void *half_values;     /* (count), the values rounded to the context's operands; NULL: none */
-    void *average;         /* (count); NULL: no averages */
-    const void *states;    /* (state_count) running statistics */
-    void *state_average;   /* (state_count) */
+    void *rounded;         /* (count), the values rounded to `operands`; NULL: none */
+    dv_dtype operands;
+    void *average;       /* (count); NULL: no averages */
+    const void *states;  /* (state_count) running statistics */
+    void *state_average; /* (state_count) */
     int64_t state_count;
     double average_decay;
     double weight_decay;
@@ -61,7 +63,8 @@ typedef struct dv_update {
 
 /* Adds to the metrics of a batch. Device memory. */
 typedef struct dv_batch_metrics {
-    const void *logits;  /* (count, classes), of the context's dtype */
+    const void *logits; /* (count, classes) of `dtype` */
+    dv_dtype dtype;
     const void *targets; /* (count, classes) of float: the largest is the truth */
     const void *losses;  /* (count) of float; NULL: the cross-entropy of the truth is computed. A
                             sample whose loss is not finite is left out: its update is skipped, or

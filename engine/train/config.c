@@ -57,7 +57,7 @@ const dv_field dv_train_fields[] = {
            "epochs without improvement before stopping; 0: never stop early"),
     DV_INT(dv_train_config, seed, "1", 0, 4294967295, "of weights, order and augmentation"),
     DV_ENUM(dv_train_config, mixed_precision, "false", mixed_precision_names,
-            "arithmetic in half precision: true is fp16, the loss scaled, or on a CPU bf16"),
+            "arithmetic in 16 bits: true is fp16, the loss scaled, or on a CPU bf16"),
     DV_BOOL(dv_train_config, tf32, "false",
             "on a GPU round the operands of products of floats, convolutions among them, to TF32: "
             "faster, and less exact than FP32"),
@@ -86,10 +86,14 @@ const dv_field dv_train_state_fields[] = {
     DV_END,
 };
 
-dv_status dv__set_arithmetic(const dv_train_config *config, dv_context *context)
+/* Whatever the device lacks becomes a warning: it is no reason not to train. */
+dv_status dv__set_arithmetic(dv_trainer *trainer)
 {
+    const dv_train_config *config = &trainer->config;
+    dv_context *context = trainer->context;
+    bool has_f16 = dv_backend_has(context->backend, DV_F16);
     const dv_dtype dtypes[] = {[DV_MIXED_NONE] = DV_F32,
-                               [DV_MIXED_TRUE] = context->backend->half ? DV_F16 : DV_BF16,
+                               [DV_MIXED_TRUE] = has_f16 ? DV_F16 : DV_BF16,
                                [DV_MIXED_FP16] = DV_F16,
                                [DV_MIXED_BF16] = DV_BF16};
     context->algorithms = (dv_algorithms)config->algorithms;
@@ -97,9 +101,10 @@ dv_status dv__set_arithmetic(const dv_train_config *config, dv_context *context)
     if (status != DV_OK)
         dv_log_write(&context->log, DV_LOG_WARNING, "train.tf32 has no effect: %s",
                      dv_error_message());
-    status = dv_context_set_dtype(context, dtypes[config->mixed_precision]);
+    status = dv_precision_in(context, dtypes[config->mixed_precision], &trainer->precision);
     if (status != DV_EUNSUPPORTED)
         return status;
     dv_log_write(&context->log, DV_LOG_WARNING, "no mixed precision: %s", dv_error_message());
-    return dv_context_set_dtype(context, DV_F32);
+    trainer->precision = DV_FULL_PRECISION;
+    return DV_OK;
 }

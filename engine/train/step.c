@@ -97,7 +97,7 @@ void dv__steps_free(dv_trainer *trainer)
 
 static bool scaling(const dv_trainer *trainer)
 {
-    return trainer->context->dtype == DV_F16;
+    return trainer->precision.values == DV_F16;
 }
 
 static dv_progress progress_of(const dv_trainer *trainer)
@@ -192,7 +192,7 @@ static dv_batch_request describe_batch(const dv_trainer *trainer)
                               .steps_per_epoch = trainer->steps_per_epoch,
                               .seed = (uint64_t)trainer->config.seed,
                               .always_first = trainer->config.overfit_one_batch,
-                              .dtype = trainer->context->dtype,
+                              .dtype = trainer->precision.values,
                               .features = dv_plan_address(train->plan, train->input),
                               .targets = dv_plan_address(train->plan, train->targets)};
 }
@@ -201,6 +201,7 @@ static dv_status measure(dv_trainer *trainer)
 {
     const dv_network *train = &trainer->train;
     dv_batch_metrics measure = {.logits = dv_plan_address(train->plan, train->logits),
+                                .dtype = trainer->precision.values,
                                 .targets = dv_plan_address(train->plan, train->targets),
                                 .losses = dv_plan_address(train->plan, trainer->loss),
                                 .count = trainer->batch,
@@ -215,6 +216,7 @@ static dv_status update(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
     const dv_params *params = trainer->params;
+    bool rounds = params->precision.operands != DV_F32;
     dv_update update = {.kind = (dv_optimizer_kind)config->optimizer,
                         .count = params->trainable_elements,
                         .decay_count = params->decay_elements,
@@ -223,7 +225,8 @@ static dv_status update(dv_trainer *trainer)
                         .sums = params->buffers[DV_BUFFER_GRADIENT_SUMS],
                         .moment1 = params->buffers[DV_BUFFER_MOMENT1],
                         .moment2 = params->buffers[DV_BUFFER_MOMENT2],
-                        .half_values = params->halves[DV_BUFFER_VALUES],
+                        .rounded = rounds ? params->copies[DV_BUFFER_VALUES] : NULL,
+                        .operands = params->precision.operands,
                         .average = params->buffers[DV_BUFFER_AVERAGE],
                         .states = params->states[DV_BUFFER_VALUES],
                         .state_average = params->states[DV_BUFFER_AVERAGE],
@@ -321,7 +324,7 @@ static dv_status validation_batch(dv_trainer *trainer, int64_t first, int64_t co
                                 .order = trainer->device.validation,
                                 .order_count = source->validation_count,
                                 .first = first,
-                                .dtype = trainer->context->dtype,
+                                .dtype = trainer->precision.values,
                                 .features = dv_plan_address(network->plan, network->input),
                                 .targets = trainer->device.targets};
     return source->device_batch(source->user, &request);
@@ -331,6 +334,7 @@ static dv_status measure_batch(dv_trainer *trainer, int64_t count)
 {
     const dv_network *network = &trainer->validation;
     dv_batch_metrics measure = {.logits = dv_plan_address(network->plan, network->logits),
+                                .dtype = trainer->precision.values,
                                 .targets = trainer->device.targets,
                                 .count = count,
                                 .classes = trainer->source->classes,

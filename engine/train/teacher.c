@@ -40,7 +40,8 @@ static dv_status build_one(dv_teaching *teaching, const dv_teacher *teacher, int
 static dv_status build(dv_teaching *teaching, const dv_teacher *teachers)
 {
     int logits[DV_MAX_TEACHERS];
-    DV_TRY(dv_params_create(teaching->trainer->context, &teaching->params));
+    const dv_trainer *trainer = teaching->trainer;
+    DV_TRY(dv_params_create(trainer->context, trainer->precision, &teaching->params));
     DV_TRY(dv_graph_create(teaching->params, &teaching->graph));
     for (int i = 0; i < teaching->count; i++)
         DV_TRY(build_one(teaching, &teachers[i], i, &logits[i]));

@@ -22,6 +22,7 @@ typedef struct dv_device_state {
 struct dv_trainer {
     dv_context view;     /* of the caller's context, in the arithmetic of the configuration */
     dv_context *context; /* &view: for what is made in it */
+    dv_precision precision;
     dv_train_config config;
     const dv_source *source;
     dv_schedule schedule;
@@ -68,9 +69,9 @@ double dv__rate_of(const dv_trainer *trainer, uint64_t update);
 
 /* ---- config.c ---- */
 
-/* Sets the context's arithmetic as the configuration wants it. What the device does not have is
-   said, and FP32 stands in for it. */
-dv_status dv__set_arithmetic(const dv_train_config *config, dv_context *context);
+/* Sets the arithmetic of the trainer's context, and its precision, as the configuration wants them.
+   What the device does not have is said, and FP32 stands in for it. */
+dv_status dv__set_arithmetic(dv_trainer *trainer);
 
 /* ---- teacher.c ---- */
 

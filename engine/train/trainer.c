@@ -160,9 +160,9 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teache
         return DV_FAIL(DV_EFORMAT, "there is nothing to train on: 0 training samples");
     count_steps(trainer);
     make_schedule(trainer);
-    DV_TRY(dv__set_arithmetic(config, trainer->context));
+    DV_TRY(dv__set_arithmetic(trainer));
     DV_TRY(dv__teaching_create(trainer, teachers, teacher_count));
-    DV_TRY(dv_params_create(trainer->context, &trainer->params));
+    DV_TRY(dv_params_create(trainer->context, trainer->precision, &trainer->params));
     DV_TRY(build_networks(trainer, model));
     DV_TRY(freeze(trainer->params, config->freeze));
     DV_TRY(check_trained(trainer->params));
@@ -402,6 +402,11 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 const dv_context *dv_trainer_context(const dv_trainer *trainer)
 {
     return trainer->context;
+}
+
+const char *dv_trainer_products(const dv_trainer *trainer)
+{
+    return dv_products_name(trainer->context, trainer->precision.operands);
 }
 
 dv_params *dv_trainer_params(const dv_trainer *trainer)

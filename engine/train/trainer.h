@@ -196,8 +196,10 @@ dv_params *dv_trainer_params(const dv_trainer *trainer);
 dv_train_state *dv_trainer_state(dv_trainer *trainer);
 const dv_train_state *dv_trainer_state_of(const dv_trainer *trainer);
 
-/* The trainer's view of its context, which has the arithmetic that the trainer computes in. */
+/* The trainer's view of its context, with the TF32 and the algorithms that the trainer works by. */
 const dv_context *dv_trainer_context(const dv_trainer *trainer);
+/* What products are computed in (dv_products_name). */
+const char *dv_trainer_products(const dv_trainer *trainer);
 const dv_graph *dv_trainer_graph(const dv_trainer *trainer);
 dv_plan_memory dv_trainer_memory(const dv_trainer *trainer);
 int64_t dv_trainer_batch_size(const dv_trainer *trainer); /* at most the number of samples */

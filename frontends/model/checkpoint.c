@@ -1,6 +1,6 @@
 /* Reads and writes checkpoints, and rounds weights to FP16. */
 #include "frontends/model/checkpoint.h"
-#include "engine/base/half.h"
+#include "engine/base/convert.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/base/yaml.h"
@@ -160,9 +160,12 @@ static dv_status put(const dv_safetensors_entry *entry, dv_params *params, int i
 {
     if (entry->dtype == DV_SAFETENSORS_F32)
         return put_floats(entry, entry->data, params, index, buffer);
-    if (!dv_halves_to_floats(entry->data, params->items[index].count, values))
-        return fail_not_finite(entry);
-    return dv_params_write(params, index, buffer, values);
+    dv_conversion conversion = {.source = entry->data,
+                                .into = values,
+                                .count = params->items[index].count,
+                                .from = {.dtype = DV_F16}};
+    dv_convert(&conversion, sizeof *values);
+    return put_floats(entry, values, params, index, buffer);
 }
 
 dv_status dv_checkpoint_put(const dv_safetensors_entry *entry, dv_params *params, int index,
@@ -240,13 +243,13 @@ static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *p
     return DV_OK;
 }
 
-void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *halves)
+void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *f16)
 {
     *count = dv_safetensors_count(checkpoint->file);
-    *halves = 0;
+    *f16 = 0;
     for (size_t i = 0; i < *count; i++) {
         if (dv_safetensors_at(checkpoint->file, i)->dtype == DV_SAFETENSORS_F16)
-            ++*halves;
+            ++*f16;
     }
 }
 
@@ -256,7 +259,7 @@ bool dv_checkpoint_holds(dv_buffer buffer)
 }
 
 /* Numbers of the largest tensor in F16. */
-static size_t most_halves(const dv_checkpoint *checkpoint)
+static size_t most_rounded(const dv_checkpoint *checkpoint)
 {
     size_t most = 0;
     for (size_t i = 0; i < dv_safetensors_count(checkpoint->file); i++) {
@@ -287,7 +290,7 @@ dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params,
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
     float *values; /* one for all: fresh memory costs as much as what is done in it */
-    DV_TRY(dv_calloc(most_halves(checkpoint), sizeof *values, &values));
+    DV_TRY(dv_calloc(most_rounded(checkpoint), sizeof *values, &values));
     dv_status status = DV_OK;
     for (int i = 0; status == DV_OK && i < params->count; i++) {
         if (dv_params_address(params, i, buffer) != NULL)
@@ -313,7 +316,7 @@ typedef struct checkpoint_content {
     size_t count;
     char (*names)[NAME_SIZE];
     float *data, *next; /* all tensors, one behind the other */
-    uint16_t *halves;   /* the same, of those that are rounded */
+    uint16_t *rounded;  /* the same, of those in F16 */
     char *texts[3];
 } checkpoint_content;
 
@@ -361,19 +364,21 @@ static dv_status collect(checkpoint_content *content, const dv_params *params, b
     return DV_OK;
 }
 
-/* ---- Half precision ---- */
+/* ---- F16 ---- */
 
-static bool may_be_half(const dv_param *param)
+static bool may_be_rounded(const dv_param *param)
 {
     return param->trainable && param->rank > 1;
 }
 
-/* values (count) of a parameter -> halves (count) */
-static dv_status round_values(const dv_param *param, const float *values, uint16_t *halves)
+/* values (count) of a parameter -> rounded (count) */
+static dv_status round_values(const dv_param *param, const float *values, uint16_t *rounded)
 {
+    dv_conversion conversion = {
+        .source = values, .into = rounded, .count = param->count, .to = {.dtype = DV_F16}};
+    dv_convert(&conversion, sizeof *values);
     for (int64_t i = 0; i < param->count; i++) {
-        halves[i] = dv_half_from_float(DV_F16, values[i]);
-        if (isinf(dv_half_to_float(DV_F16, halves[i])))
+        if ((rounded[i] & 0x7FFF) == 0x7C00) /* infinity */
             return DV_FAIL(DV_ENUMERIC, "parameter '%s': %g is too large for FP16 (at most 65504)",
                            param->name, (double)values[i]);
     }
@@ -392,20 +397,20 @@ static dv_status check_finite(const checkpoint_content *content)
 
 /* The entries, one for each parameter, become F16 where they may; those go behind all others, so
    that F32 stays aligned in the file. */
-static dv_status halve(checkpoint_content *content, const dv_params *params)
+static dv_status round_entries(checkpoint_content *content, const dv_params *params)
 {
-    size_t elements = 0, halved = 0, kept = 0;
+    size_t elements = 0, moved = 0, kept = 0;
     for (int i = 0; i < params->count; i++)
-        elements += may_be_half(&params->items[i]) ? (size_t)params->items[i].count : 0;
+        elements += may_be_rounded(&params->items[i]) ? (size_t)params->items[i].count : 0;
     DV_ASSERT(content->count == (size_t)params->count);
-    DV_TRY(dv_calloc(elements, sizeof *content->halves, &content->halves));
+    DV_TRY(dv_calloc(elements, sizeof *content->rounded, &content->rounded));
     dv_safetensors_entry *behind;
     DV_TRY(dv_calloc(content->count, sizeof *behind, &behind));
     dv_status status = DV_OK;
-    uint16_t *next = content->halves;
+    uint16_t *next = content->rounded;
     for (size_t i = 0; status == DV_OK && i < content->count; i++) {
         dv_safetensors_entry entry = content->entries[i];
-        if (!may_be_half(&params->items[i])) {
+        if (!may_be_rounded(&params->items[i])) {
             content->entries[kept++] = entry;
             continue;
         }
@@ -413,9 +418,9 @@ static dv_status halve(checkpoint_content *content, const dv_params *params)
         entry.dtype = DV_SAFETENSORS_F16;
         entry.data = next;
         next += params->items[i].count;
-        behind[halved++] = entry;
+        behind[moved++] = entry;
     }
-    memcpy(content->entries + kept, behind, halved * sizeof *behind);
+    memcpy(content->entries + kept, behind, moved * sizeof *behind);
     free(behind);
     return status;
 }
@@ -447,7 +452,7 @@ static dv_status write_content(checkpoint_content *content, const char *path,
     if (checked)
         DV_TRY(check_finite(content));
     if (precision == DV_CHECKPOINT_FP16)
-        DV_TRY(halve(content, params));
+        DV_TRY(round_entries(content, params));
     return dv_safetensors_write(path, metadata, count, content->entries, content->count);
 }
 
@@ -464,7 +469,7 @@ static dv_status write_file(const char *path, const dv_params *params,
     free(content.entries);
     free(content.names);
     free(content.data);
-    free(content.halves);
+    free(content.rounded);
     return status;
 }
 

@@ -54,7 +54,7 @@ void dv_checkpoint_digest(const dv_checkpoint *checkpoint, char *digest);
 const char *dv_checkpoint_config_text(const dv_checkpoint *checkpoint);
 
 /* Number of the file's tensors, and of those that are F16. */
-void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *halves);
+void dv_checkpoint_tensors(const dv_checkpoint *checkpoint, size_t *count, size_t *f16);
 
 /* Whether a tensor of a file has the parameter's shape, and a type that parameters may have. */
 bool dv_checkpoint_same_shape(const struct dv_safetensors_entry *entry, const dv_param *param);

@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* One line: module, device, libraries, precision, checkpoint. */
-static dv_status describe(dv_context *context, const dv_checkpoint *checkpoint, char *about,
-                          size_t size)
+static dv_status describe(dv_context *context, const char *products,
+                          const dv_checkpoint *checkpoint, char *about, size_t size)
 {
     const dv_backend *backend = context->backend;
     char module[4096], device[256] = "", build[DV_SHA256_SIZE], content[DV_SHA256_SIZE];
@@ -25,16 +25,17 @@ static dv_status describe(dv_context *context, const dv_checkpoint *checkpoint, 
     if (backend->describe != NULL)
         DV_TRY(backend->describe(context->device_index, device, sizeof device, &count));
     snprintf(about, size, "%s, build %.16s, %s, %s, %s, checkpoint %.16s", backend->name, build,
-             device, backend->version(), dv_context_precision(context), content);
+             device, backend->version(), products, content);
     return DV_OK;
 }
 
-static dv_status find_file(dv_context *context, const dv_checkpoint *checkpoint, dv_choices *out)
+static dv_status find_file(dv_context *context, const char *products,
+                           const dv_checkpoint *checkpoint, dv_choices *out)
 {
     char folder[2048], digest[DV_SHA256_SIZE];
     if (!dv_cache_folder(folder, sizeof folder))
         return DV_FAIL(DV_EIO, "neither XDG_CACHE_HOME nor HOME names a folder");
-    DV_TRY(describe(context, checkpoint, out->about, sizeof out->about));
+    DV_TRY(describe(context, products, checkpoint, out->about, sizeof out->about));
     dv_sha256_bytes(out->about, strlen(out->about), digest);
     snprintf(out->path, sizeof out->path, "%s/algorithms-%.32s.txt", folder, digest);
     return DV_OK;
@@ -74,12 +75,13 @@ static void warn(const dv_context *context)
                  dv_error_message());
 }
 
-void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_choices *out)
+void dv_choices_recall(dv_context *context, const char *products, const dv_checkpoint *checkpoint,
+                       dv_choices *out)
 {
     *out = (dv_choices){.text = NULL};
     if (context->backend->read_choices == NULL || context->algorithms == DV_ALGORITHMS_FIXED)
         return;
-    if (find_file(context, checkpoint, out) != DV_OK) {
+    if (find_file(context, products, checkpoint, out) != DV_OK) {
         out->path[0] = '\0';
         if (context->algorithms != DV_ALGORITHMS_KEPT)
             warn(context);

@@ -16,10 +16,12 @@ typedef struct dv_choices {
     char *text;       /* its other lines as they were read; NULL: there were none */
 } dv_choices;
 
-/* Takes what was kept for this checkpoint into the context, before its plans are made. Nothing is
+/* Takes what was kept for this checkpoint, computed in `products` (dv_products_name), into the
+   context, before its plans are made. Nothing is
    kept where the backend measures nothing, the context's algorithms are fixed, or no folder is to
    be had; what cannot be read is as not there. Freed by the caller, whatever happens. */
-void dv_choices_recall(dv_context *context, const dv_checkpoint *checkpoint, dv_choices *out);
+void dv_choices_recall(dv_context *context, const char *products, const dv_checkpoint *checkpoint,
+                       dv_choices *out);
 
 /* Writes what the context has now, where that differs and the context measures. A failure is a
    warning. */

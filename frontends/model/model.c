@@ -10,7 +10,8 @@
 struct dv_model {
     dv_checkpoint checkpoint;
     dv_frontend *frontend;
-    dv_context *context;  /* of the parameters */
+    dv_context *context; /* of the parameters */
+    dv_precision precision;
     dv_network network;   /* batch 1; its plan gave the parameters their places */
     dv_choices choices;   /* of algorithms, where they are kept */
     pthread_mutex_t lock; /* held while a session is made, or gives the network back */
@@ -58,7 +59,8 @@ static dv_status build_network(const dv_model *model, dv_context *context, dv_pa
                                   .rows = dv_frontend_rows(model->frontend),
                                   .frames = dv_frontend_frames(model->frontend),
                                   .classes = dv_model_classes(model),
-                                  .params = params};
+                                  .params = params,
+                                  .precision = model->precision};
     if (options.model == NULL)
         return DV_FAIL(DV_ECONFIG, "the configuration has no section 'model'");
     return fault_of_file(dv_network_build(context, &options, out));
@@ -90,7 +92,8 @@ static dv_status find_option(const char *option, const char *value, const char *
     return DV_FAIL(DV_EARG, "%s is '%s', must be one of %s", option, value, known);
 }
 
-static dv_status set_arithmetic(dv_context *context, const dv_model_options *options)
+static dv_status set_arithmetic(dv_context *context, const dv_model_options *options,
+                                dv_precision *out)
 {
     int precision, algorithms;
     DV_TRY(find_option("precision", options->precision != NULL ? options->precision : "fp32",
@@ -98,7 +101,7 @@ static dv_status set_arithmetic(dv_context *context, const dv_model_options *opt
     DV_TRY(find_option("algorithms", options->algorithms != NULL ? options->algorithms : "kept",
                        dv_algorithms_to_answer_names, &algorithms));
     context->algorithms = (dv_algorithms)algorithms;
-    return dv_context_set_precision(context, precision);
+    return dv_precision_choose(context, (dv_arithmetic)precision, out);
 }
 
 /* By the algorithms that were found before for this checkpoint, if there are such. */
@@ -108,9 +111,10 @@ static dv_status make(dv_model *model, const dv_model_options *options)
     const char *device = options->device != NULL ? options->device : "cpu";
     DV_TRY(read_frontend(model));
     DV_TRY(dv_context_open(device, 1, log, &model->context));
-    DV_TRY(set_arithmetic(model->context, options));
+    DV_TRY(set_arithmetic(model->context, options, &model->precision));
     DV_TRY(build_network(model, model->context, NULL, 1, &model->network));
-    dv_choices_recall(model->context, &model->checkpoint, &model->choices);
+    dv_choices_recall(model->context, dv_model_precision(model), &model->checkpoint,
+                      &model->choices);
     DV_TRY(dv_network_plan(model->context, NULL, &model->network));
     dv_choices_keep(model->context, &model->choices);
     return read_kept(model);
@@ -199,7 +203,6 @@ static dv_status make_network(dv_model *model, int64_t batch, dv_context *contex
     const dv_context *mine = model->context;
     DV_TRY(dv_choices_share(model->context, context));
     DV_TRY(dv_context_set_tf32(context, mine->tf32));
-    DV_TRY(dv_context_set_dtype(context, mine->operands));
     DV_TRY(build_network(model, context, model->network.params, batch, network));
     DV_TRY(dv_network_plan(context, NULL, network));
     DV_TRY(dv_choices_share(context, model->context));
@@ -263,7 +266,7 @@ const char *dv_model_device(const dv_model *model)
 
 const char *dv_model_precision(const dv_model *model)
 {
-    return dv_context_precision(model->context);
+    return dv_products_name(model->context, model->precision.operands);
 }
 
 const dv_frontend *dv_model_frontend(const dv_model *model)

@@ -24,7 +24,7 @@ typedef enum dv_safetensors_dtype {
     DV_SAFETENSORS_F64,
     DV_SAFETENSORS_I64,
     DV_SAFETENSORS_U8,
-    DV_SAFETENSORS_F16, /* IEEE binary16: engine/base/half.h */
+    DV_SAFETENSORS_F16, /* IEEE binary16: DV_F16 */
 } dv_safetensors_dtype;
 
 typedef struct dv_safetensors_entry {

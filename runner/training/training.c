@@ -237,8 +237,7 @@ static void tell_start(dv_training *training)
     dv_run_tell(folder,
                 "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                 "classes, features %" PRId64 " x %" PRId64,
-                training->context->backend->name,
-                dv_context_precision(dv_trainer_context(training->trainer)),
+                training->context->backend->name, dv_trainer_products(training->trainer),
                 training->context->threads, source->train_count, source->validation_count,
                 training->dataset.label_count, source->rows, source->frames);
     if (training->teachers.count > 0)

@@ -3,9 +3,9 @@
  *
  *     test_augment_device DEVICE     cudasim or cuda
  */
-#include "engine/base/half.h"
 #include "tests/support/device.h"
 #include "tests/support/feature_rig.h"
+#include "tests/support/rounding.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,8 +252,8 @@ static void test_replay(void **state)
     close_rig(&r);
 }
 
-/* Features in halves; targets stay float. */
-static void test_halves(void **state)
+/* Features in 16 bits; targets stay float. */
+static void test_16_bits(void **state)
 {
     for (int i = 0; i < 2; i++) {
         dv_dtype dtype = i == 0 ? DV_F16 : DV_BF16;
@@ -265,14 +265,14 @@ static void test_halves(void **state)
         request.dtype = dtype;
         must(dv_device_batches_of(r.backend)->batch(r.store, &request));
         size_t count = (size_t)(r.batch * r.size);
-        uint16_t *halves = allocated(count, sizeof *halves);
-        must(r.backend->download(r.context, halves, r.features, count * sizeof *halves));
+        uint16_t *rounded = allocated(count, sizeof *rounded);
+        must(r.backend->download(r.context, rounded, r.features, count * sizeof *rounded));
         for (size_t k = 0; k < count; k++) {
-            float value = dv_half_to_float(dtype, halves[k]);
+            float value = float_from_bits(dtype, rounded[k]);
             assert_true(fabsf(value - full[k]) <= (i == 0 ? 0.2F : 1.5F)); /* of -100 dB */
         }
         free(full);
-        free(halves);
+        free(rounded);
         close_rig(&r);
     }
 }
@@ -294,7 +294,7 @@ int main(int argc, char **argv)
         ON(backend, test_each_switch_does_something),
         ON(backend, test_evaluation_is_left_alone),
         ON(backend, test_replay),
-        ON(backend, test_halves),
+        ON(backend, test_16_bits),
     };
     return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 }

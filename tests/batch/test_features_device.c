@@ -4,10 +4,10 @@
  *     test_features_device DEVICE     cudasim or cuda
  */
 #include "engine/backends/open.h"
-#include "engine/base/half.h"
 #include "frontends/audio/audio.h"
 #include "tests/support/device.h"
 #include "tests/support/feature_rig.h"
+#include "tests/support/rounding.h"
 #include "tests/support/tones.h"
 
 #include <setjmp.h>
@@ -236,7 +236,7 @@ static void test_batch_in_parts(void **state)
 /* ---- How it is computed ---- */
 
 /* The same values, rounded. */
-static void test_halves(void **state)
+static void test_16_bits(void **state)
 {
     for (int i = 0; i < 6; i++) {
         dv_dtype dtype = i % 2 == 0 ? DV_F16 : DV_BF16;
@@ -248,13 +248,13 @@ static void test_halves(void **state)
         request.dtype = dtype;
         must(dv_device_batches_of(r.backend)->batch(r.store, &request));
         size_t count = (size_t)(CLIPS * r.size);
-        uint16_t *halves = allocated(count, sizeof *halves);
-        must(r.backend->download(r.context, halves, r.features, count * sizeof *halves));
+        uint16_t *rounded = allocated(count, sizeof *rounded);
+        must(r.backend->download(r.context, rounded, r.features, count * sizeof *rounded));
         for (size_t k = 0; k < count; k++)
-            assert_int_equal(halves[k], dv_half_from_float(dtype, full[k]));
+            assert_int_equal(rounded[k], bits_from_float(dtype, full[k]));
         require_targets(&r, r.indices, CLIPS);
         free(full);
-        free(halves);
+        free(rounded);
         close_rig(&r);
     }
 }
@@ -491,7 +491,7 @@ int main(int argc, char **argv)
         ON(backend, test_steps),
         ON(backend, test_always_first),
         ON(backend, test_batch_in_parts),
-        ON(backend, test_halves),
+        ON(backend, test_16_bits),
         ON(backend, test_replay),
         ON(backend, test_same_bits_again),
         ON(backend, test_what_no_store_is_made_of),

@@ -245,22 +245,6 @@ static void test_a_plan_that_fails_leaves_nothing(void **state)
     network_close(&alone);
 }
 
-static void test_the_dtype_stays(void **state)
-{
-    (void)state;
-    if (!dv_cpu_has_bf16()) {
-        print_message("skipped: this processor has no instructions for bf16\n");
-        skip();
-    }
-    network net;
-    dv_plan *late;
-    network_open(&net, &dv_backend_cpu, residual_text, picture, 5, NULL);
-    assert_int_equal(dv_context_set_dtype(net.context, DV_BF16), DV_OK);
-    assert_int_equal(dv_plan_create(net.context, net.graph, &(dv_plan_options){0}, &late), DV_EARG);
-    assert_message("for products in fp32, not in bf16");
-    network_close(&net);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,7 +253,6 @@ int main(void)
         cmocka_unit_test(test_a_plan_that_trains_comes_first),
         cmocka_unit_test(test_the_first_plan_has_all_parameters),
         cmocka_unit_test(test_a_plan_that_fails_leaves_nothing),
-        cmocka_unit_test(test_the_dtype_stays),
     };
     return cmocka_run_group_tests_name("plans that share parameters", tests, NULL, NULL);
 }

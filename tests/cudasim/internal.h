@@ -30,7 +30,7 @@ void unguard(void *range, std::size_t bytes);
 bool is_intact(const void *range, std::size_t bytes);
 /* No access, without a pattern: for freed memory. */
 void forbid(void *range, std::size_t bytes);
-/* 0xFF: a NaN as float, half and bfloat16, -1 as an integer. */
+/* 0xFF: a NaN as float, FP16 and BF16, -1 as an integer. */
 void fill_nan(void *range, std::size_t bytes);
 
 /* ---- memory.cpp ---- */

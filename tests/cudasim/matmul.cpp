@@ -71,7 +71,7 @@ bool epilogue_supported(std::uint32_t epilogue)
            epilogue == CUBLASLT_EPILOGUE_RELU || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
 }
 
-/* Fused kernels in halves are those of tensor cores, which want lines of 16 bytes. Stricter than
+/* Fused kernels in 16 bits are those of tensor cores, which want lines of 16 bytes. Stricter than
    the real library, which has others for some shapes: a caller has to be prepared for both. */
 bool epilogue_fits(const Problem &problem)
 {

@@ -177,7 +177,7 @@ struct Setup {
 
 constexpr auto reduction_mask = CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
 
-/* Partial sums of the type of a half would round more than the output does. */
+/* Partial sums in 16 bits would round more than the output does. */
 void check_case(const Case &given)
 {
     Setup setup(given);
@@ -246,7 +246,7 @@ void partial_sums_are_what_the_mask_allows(void **)
     assert_true(results[1] == results[2]);
 }
 
-void half_types_match(void **)
+void types_of_16_bits_match(void **)
 {
     const cudaDataType_t types[][2] = {{CUDA_R_16F, CUDA_R_16F},
                                        {CUDA_R_16F, CUDA_R_32F},
@@ -265,8 +265,8 @@ void half_types_match(void **)
     }
 }
 
-/* A bias or a ReLU in halves: not for every shape; in float and without them for all. */
-void fused_halves_want_whole_lines(void **)
+/* A bias or a ReLU in 16 bits: not for every shape; in float and without them for all. */
+void fused_16_bits_want_whole_lines(void **)
 {
     Case given = plain;
     given.m = 6; /* lines of 6 + 3 elements */
@@ -535,9 +535,9 @@ int main()
     const CMUnitTest tests[] = {
         cmocka_unit_test(products_match),
         cmocka_unit_test(odd_sizes_match),
-        cmocka_unit_test(half_types_match),
+        cmocka_unit_test(types_of_16_bits_match),
         cmocka_unit_test(partial_sums_are_what_the_mask_allows),
-        cmocka_unit_test(fused_halves_want_whole_lines),
+        cmocka_unit_test(fused_16_bits_want_whole_lines),
         cmocka_unit_test(bias_has_the_type_of_the_output),
         cmocka_unit_test(in_place_without_algorithm),
         cmocka_unit_test(tf32_rounds),

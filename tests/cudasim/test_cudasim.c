@@ -34,7 +34,7 @@ static const char *const orders[ORDERS] = {"forward", "reverse", "shuffled"};
 static void scale_moves_vectors_of_every_type(void **state)
 {
     fixture *f = *state;
-    const uint16_t three[2] = {0x4200, 0x4040}; /* 3.0 as half and as bfloat16 */
+    const uint16_t three[2] = {0x4200, 0x4040}; /* 3.0 as FP16 and as BF16 */
     const uint16_t six[2] = {0x4600, 0x40C0};
     check(test_scale(DV_F32, f->y, f->x, 2.0F, COUNT, f->stream));
     download(f, f->host, f->y, sizeof f->host);

@@ -238,7 +238,7 @@ void convolutions_match(void **)
     }
 }
 
-void half_types_match(void **)
+void types_of_16_bits_match(void **)
 {
     for (cudnnDataType_t type : {CUDNN_DATA_HALF, CUDNN_DATA_BFLOAT16}) {
         for (Direction direction : directions) {
@@ -493,7 +493,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(convolutions_match),
-        cmocka_unit_test(half_types_match),
+        cmocka_unit_test(types_of_16_bits_match),
         cmocka_unit_test(default_math_is_tf32),
         cmocka_unit_test(order_varies_where_it_may),
         cmocka_unit_test(replays),

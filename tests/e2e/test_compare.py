@@ -120,16 +120,16 @@ class Compare(support.Case):
         self.assertLess(0, model["answer_48_khz_us"])
 
     def test_sizes_are_those_of_files(self):
-        half, whole = self.at("half.safetensors"), self.at("whole.safetensors")
-        self.ends(decavox("export", self.model, "--out", half, "--precision", "fp16"), GOOD)
+        f16, whole = self.at("f16.safetensors"), self.at("whole.safetensors")
+        self.ends(decavox("export", self.model, "--out", f16, "--precision", "fp16"), GOOD)
         self.ends(decavox("export", self.model, "--out", whole), GOOD)
-        full, small, going_on = self.models(self.model, half, os.path.join(self.run_folder,
+        full, small, going_on = self.models(self.model, f16, os.path.join(self.run_folder,
                                                                            "last.safetensors"))
         self.assertEqual(full["file"], "fp32")
         self.assertEqual(full["bytes_fp32"], os.path.getsize(self.model))
-        self.assertEqual(full["bytes_fp16"], os.path.getsize(half))
+        self.assertEqual(full["bytes_fp16"], os.path.getsize(f16))
         self.assertEqual(small["file"], "fp16")
-        self.assertEqual(small["bytes_fp16"], os.path.getsize(half))
+        self.assertEqual(small["bytes_fp16"], os.path.getsize(f16))
         self.assertEqual(small["bytes_fp32"], os.path.getsize(whole))
         self.assertIsNone(going_on["file"])  # with moments and all, which no model needs
         self.assertEqual(going_on["bytes_fp32"], os.path.getsize(whole))

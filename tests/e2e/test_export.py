@@ -1,4 +1,4 @@
-"""`decavox export`: the weights alone, in full and half precision, also of a training."""
+"""`decavox export`: the weights alone, in FP32 and FP16, also of a training."""
 import json
 import os
 import re
@@ -29,7 +29,7 @@ def read_shapes(path):
             if name != "__metadata__"}
 
 
-def halves(content):
+def rounded(content):
     """F32 rounded by the standard library, which rounds to nearest even too."""
     count = len(content) // 4
     return struct.pack(f"<{count}e", *struct.unpack(f"<{count}f", content))
@@ -41,8 +41,8 @@ class Export(support.Case):
         super().setUpClass()
         cls.run_folder = cls.train_once(cls.at("run"))
         cls.model = os.path.join(cls.run_folder, "model.safetensors")
-        cls.half = cls.at("half.safetensors")
-        cls.exported = decavox("export", cls.model, "--out", cls.half, "--precision", "fp16")
+        cls.f16 = cls.at("f16.safetensors")
+        cls.exported = decavox("export", cls.model, "--out", cls.f16, "--precision", "fp16")
 
     def export(self, source, *arguments):
         out = self.at("out.safetensors")
@@ -59,21 +59,21 @@ class Export(support.Case):
         self.assertEqual(metadata["decavox.labels"], trained_metadata["decavox.labels"])
         self.assertIn("precision: fp32\n", self.ends(decavox("info", out), GOOD).out)
 
-    def test_half_precision(self):
+    def test_fp16(self):
         self.ends(self.exported, GOOD)
         full, metadata = read_tensors(self.model)
-        half, same_metadata = read_tensors(self.half)
+        f16, same_metadata = read_tensors(self.f16)
         self.assertEqual(metadata["decavox.labels"], same_metadata["decavox.labels"])
-        self.assertEqual(full.keys(), half.keys())
+        self.assertEqual(full.keys(), f16.keys())
         shapes = read_shapes(self.model)
-        for name, (dtype, content) in half.items():
+        for name, (dtype, content) in f16.items():
             large = len(shapes[name]) > 1
             self.assertEqual(dtype, "F16" if large else "F32", name)
-            self.assertEqual(content, halves(full[name][1]) if large else full[name][1], name)
-        weights = [sum(len(content) for _, content in tensors.values()) for tensors in (full, half)]
+            self.assertEqual(content, rounded(full[name][1]) if large else full[name][1], name)
+        weights = [sum(len(content) for _, content in tensors.values()) for tensors in (full, f16)]
         self.assertLess(weights[1], 0.6 * weights[0])
-        info = self.ends(decavox("info", self.half), GOOD).out
-        self.assertIn(f"precision: fp16 (3 of {len(half)} tensors, the others fp32)\n", info)
+        info = self.ends(decavox("info", self.f16), GOOD).out
+        self.assertIn(f"precision: fp16 (3 of {len(f16)} tensors, the others fp32)\n", info)
 
     def test_where_things_lie_is_left_out(self):
         """Every path of the configuration; all else stays."""
@@ -100,12 +100,12 @@ class Export(support.Case):
                            for text in (before, after)))
 
     def test_back_to_full_precision(self):
-        out, done = self.export(self.half)
+        out, done = self.export(self.f16)
         self.ends(done, GOOD)
         self.assertEqual({dtype for dtype, _ in read_tensors(out)[0].values()}, {"F32"})
-        again, done = self.export(self.half, "--precision=fp16")
+        again, done = self.export(self.f16, "--precision=fp16")
         self.ends(done, GOOD)
-        self.assertEqual(support.read_bytes(again), support.read_bytes(self.half))
+        self.assertEqual(support.read_bytes(again), support.read_bytes(self.f16))
 
     def logits(self, model):
         clips = [os.path.join(self.data, name) for name in sorted(os.listdir(self.data))[:6]]
@@ -114,20 +114,20 @@ class Export(support.Case):
         return [answer["logits"] for answer in answers]
 
     def test_answers_of_both(self):
-        full, half = self.logits(self.model), self.logits(self.half)
-        differences = [abs(a - b) for one, other in zip(full, half) for a, b in zip(one, other)]
+        full, f16 = self.logits(self.model), self.logits(self.f16)
+        differences = [abs(a - b) for one, other in zip(full, f16) for a, b in zip(one, other)]
         self.assertLess(max(differences), 2e-2)
         self.assertGreater(max(differences), 0)
-        report = json.loads(decavox("eval", self.half, "--data", self.data, "--format",
+        report = json.loads(decavox("eval", self.f16, "--data", self.data, "--format",
                                     "json").out)
         self.assertGreater(report["count"], 0)
 
-    def test_a_training_begins_with_halves(self):
+    def test_a_training_begins_with_fp16(self):
         run = self.at("begun")
         done = decavox("train", self.config, "--data", self.data, "--out", run, "--init_from",
-                       self.half, "--epochs", "1")
+                       self.f16, "--epochs", "1")
         self.ends(done, GOOD)
-        self.assertIn("half.safetensors: 14 of 14 tensors loaded", done.out)
+        self.assertIn("f16.safetensors: 14 of 14 tensors loaded", done.out)
 
     def kept(self, name, *arguments):
         """What is exported of last.safetensors is what the training ended with."""

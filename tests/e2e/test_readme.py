@@ -85,7 +85,7 @@ RUNS = {
     "--shares 0.6,0.4": ["ensemble transformer_fine advanced_fine {} --out shares.st"],
     "--file_precision fp16": [
         "ensemble transformer_fine advanced_fine --shares 0.5,0.5 {} --out half.st"],
-    "--precision fp16": ["export lightweight --out half.safetensors {}"],
+    "--precision fp16": ["export lightweight --out small.safetensors {}"],
     "--folds K": [CROSSVAL],
     "--jobs": [CROSSVAL + " 2 --folds 2"],
     "--init_from": [TRAIN + " runs/done/model.safetensors"],

@@ -51,7 +51,7 @@ static bool afford_model(const dv_features_config *features, const dv_tree *mode
     int input, logits;
     dv_shape shape = {1, dv__features_rows(features), dv__features_frames(features), 1};
     fuzz_must(dv_context_open("cpu", 1, (dv_log){0}, &context));
-    fuzz_must(dv_params_create(context, &params));
+    fuzz_must(dv_params_create(context, DV_FULL_PRECISION, &params));
     fuzz_must(dv_graph_create(params, &graph));
     fuzz_must(dv_graph_input(graph, "features", shape, &input));
     bool fits =

@@ -233,13 +233,13 @@ static void train(const dv_checkpoint *from, const char *other)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     dv_checkpoint checkpoint;
-    size_t tensors, halves;
+    size_t tensors, f16;
     char other[PATH_SIZE];
     const char *path = fuzz_file("model.safetensors", data, size);
     snprintf(other, sizeof other, "%s.other", path);
     if (dv_checkpoint_open(path, &checkpoint) != DV_OK)
         return 0;
-    dv_checkpoint_tensors(&checkpoint, &tensors, &halves);
+    dv_checkpoint_tensors(&checkpoint, &tensors, &f16);
     if (affords(&checkpoint)) {
         predict(path, other);
         if (checkpoint.labels->count == FUZZ_CLASSES) /* those of the tones */

@@ -9,12 +9,12 @@ void fuzz_write_seeds(const char *folder)
 {
     static const float values[6] = {1, 2, 3, 4, 5, 6};
     static const int64_t numbers[2] = {7, 8};
-    static const uint16_t halves[4] = {0x3C00, 0, 0, 0};
+    static const uint16_t f16[4] = {0x3C00, 0, 0, 0};
     const dv_safetensors_pair metadata[] = {{"key", "value"}, {"other", "\xC3\xA9"}};
     const dv_safetensors_entry entries[] = {
         {"numbers", DV_SAFETENSORS_I64, 1, {2}, numbers},
         {"matrix", DV_SAFETENSORS_F32, 2, {2, 3}, values},
-        {"halves", DV_SAFETENSORS_F16, 3, {1, 2, 2}, halves},
+        {"f16", DV_SAFETENSORS_F16, 3, {1, 2, 2}, f16},
         {"bytes", DV_SAFETENSORS_U8, 1, {3}, "abc"},
         {"scalar", DV_SAFETENSORS_F32, 0, {0}, values},
     };

@@ -20,6 +20,8 @@ import safetensors.numpy
 import torch
 import torch.nn.functional as F
 
+import make_types
+
 torch.set_num_threads(1)
 DROPOUT_USE = 256
 
@@ -267,7 +269,8 @@ def main():
     table = json.loads(subprocess.run([tool, "--list"], check=True, capture_output=True).stdout)
     out = {}
     for item in table["cases"]:
-        out.update(vectors(item))
+        typed = make_types.is_typed(item)
+        out.update(make_types.vectors(item) if typed else vectors(item))
     for item in table["optimizers"]:
         out.update(optimizer_vectors(item))
     # One key: safetensors writes several in an order that changes from run to run.

@@ -23,7 +23,7 @@ static dv_status build(const dv_tree *model, dv_shape shape, int64_t classes, bu
     *out = (built){0};
     assert_int_equal(dv_context_open_backend(&dv_backend_ref, 1, (dv_log){0}, &out->context),
                      DV_OK);
-    assert_int_equal(dv_params_create(out->context, &out->params), DV_OK);
+    assert_int_equal(dv_params_create(out->context, DV_FULL_PRECISION, &out->params), DV_OK);
     assert_int_equal(dv_graph_create(out->params, &out->graph), DV_OK);
     assert_int_equal(dv_graph_input(out->graph, "features", shape, &input), DV_OK);
     return dv_model_build(out->graph, model, input, classes, &out->logits);

@@ -130,7 +130,7 @@ static void capacities_are_as_the_cpu(void **state)
     }
 }
 
-static void halves_are_near(void **state)
+static void other_precisions_are_near(void **state)
 {
     static const char *const precisions[] = {"fp16", "bf16", "tf32"};
     const noises *s = *state;
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mates_change_no_bit),
         cmocka_unit_test(capacities_are_as_the_cpu),
-        cmocka_unit_test(halves_are_near),
+        cmocka_unit_test(other_precisions_are_near),
         cmocka_unit_test(a_batch_is_one_launch_and_one_wait),
     };
     return cmocka_run_group_tests(tests, make_noises, free_noises);

@@ -120,15 +120,15 @@ static dv_status transfer(const char *files, const network *net, lines *told)
     return dv_transfer(files, &target, take_line, told);
 }
 
-/* The same in half precision, beside it. */
-static void write_halves(const char *path, const char *half)
+/* The same in FP16, beside it. */
+static void write_f16(const char *path, const char *f16)
 {
     network net;
     dv_checkpoint checkpoint;
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
     assert_int_equal(dv_checkpoint_open(path, &checkpoint), DV_OK);
     assert_int_equal(dv_checkpoint_read(&checkpoint, net.params, DV_BUFFER_VALUES), DV_OK);
-    assert_int_equal(dv_checkpoint_write_weights(half, net.params, DV_CHECKPOINT_FP16,
+    assert_int_equal(dv_checkpoint_write_weights(f16, net.params, DV_CHECKPOINT_FP16,
                                                  checkpoint.config, checkpoint.labels),
                      DV_OK);
     dv_checkpoint_close(&checkpoint);
@@ -224,18 +224,18 @@ static void test_names_with_equals_and_commas(void **state)
     network_close(&net);
 }
 
-static void test_halves(void **state)
+static void test_f16(void **state)
 {
-    char path[SCRATCH_PATH_SIZE], half[SCRATCH_PATH_SIZE];
+    char path[SCRATCH_PATH_SIZE], f16[SCRATCH_PATH_SIZE];
     scratch_path(*state, "full.safetensors", path);
-    scratch_path(*state, "half.safetensors", half);
+    scratch_path(*state, "f16.safetensors", f16);
     write_file(path, 4, 10.3F, false);
-    write_halves(path, half);
+    write_f16(path, f16);
     network net;
     lines told = {""};
     network_open(&net, &dv_backend_cpu, trunk_text, picture, 4, NULL);
-    assert_int_equal(transfer(half, &net, &told), DV_OK);
-    require_told(&told, "half.safetensors: 7 of 7 tensors loaded\n");
+    assert_int_equal(transfer(f16, &net, &told), DV_OK);
+    require_told(&told, "f16.safetensors: 7 of 7 tensors loaded\n");
     assert_true(all_are(&net, "stem.weight", 10.296875)); /* the nearest multiple of 2^-7 */
     assert_true(all_are(&net, "norm.weight", (double)(10.3F + 1)));
     network_close(&net);
@@ -399,7 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_another_head),
         cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_f16),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_features),
         cmocka_unit_test(test_frozen),

@@ -17,6 +17,14 @@ int op_case_input_count(const op_case *item)
     return count;
 }
 
+bool op_case_has_int8(const op_case *item)
+{
+    bool has = false;
+    for (int i = 0; i < op_case_input_count(item); i++)
+        has = has || item->inputs[i].scale > 0;
+    return has;
+}
+
 dv_status op_attributes(dv_op_id id, const char *text, void **out)
 {
     const dv_op *op = dv_op_get(id);

@@ -3,8 +3,9 @@
 /* clang-format off */
 #define CASE(op, name, attributes, tolerance, flags, edge, ...) \
     {DV_OP_##op, #op "/" name, attributes, TOLERANCE_##tolerance, flags, {__VA_ARGS__}, edge}
-#define IN(n, h, w, c) {{n, h, w, c}, DATA_NORMAL}
-#define OF(data, n, h, w, c) {{n, h, w, c}, DATA_##data}
+#define IN(n, h, w, c) {{n, h, w, c}, DATA_NORMAL, 0}
+#define OF(data, n, h, w, c) {{n, h, w, c}, DATA_##data, 0}
+#define INT8(scale, data, n, h, w, c) {{n, h, w, c}, DATA_##data, scale}
 
 const op_case op_cases[] = {
     CASE(conv2d, "one_element", "filters: 1, kernel: 1", SUM, 0, "one number in, one out",
@@ -173,6 +174,26 @@ const op_case op_cases[] = {
          IN(32, 1, 1, 512)),
     CASE(linear, "large_sequence", "units: 128", SUM, CASE_LARGE, "projection of every frame",
          IN(16, 1, 32, 64)),
+    CASE(linear, "int8", "units: 5", SUM, CASE_INFERENCE, "integers, odd sizes",
+         INT8(0.02, NORMAL, 3, 1, 1, 7)),
+    CASE(linear, "int8_single", "units: 1", SUM, CASE_INFERENCE, "one row, one unit",
+         INT8(0.02, NORMAL, 1, 1, 1, 9)),
+    CASE(linear, "int8_element", "units: 1, bias: false", ELEMENT, CASE_INFERENCE,
+         "one number in, one out", INT8(0.02, NORMAL, 3, 1, 1, 1)),
+    CASE(linear, "int8_rows", "units: 11, bias: false", ELEMENT, CASE_INFERENCE | CASE_ROWS,
+         "units from 1e-3 to 1e3, some of zeros", INT8(0.03, NORMAL, 5, 1, 1, 33)),
+    CASE(linear, "int8_rows_two", "units: 19", SUM, CASE_INFERENCE | CASE_ROWS,
+         "the same in a row or two", INT8(0.03, NORMAL, 2, 1, 1, 17)),
+    CASE(linear, "int8_saturated", "units: 4, bias: false", ELEMENT, CASE_INFERENCE,
+         "all but -127 and 127 is rare", INT8(0.5, WIDE, 4, 1, 1, 70)),
+    CASE(linear, "int8_zeros", "units: 3", SUM, CASE_INFERENCE,
+         "a scale so large that all of x is 0", INT8(1e30, NORMAL, 3, 1, 1, 5)),
+    CASE(linear, "int8_image", "units: 3, activation: relu", SUM, CASE_INFERENCE,
+         "every position, fused relu", INT8(0.02, NORMAL, 2, 3, 2, 5)),
+    CASE(linear, "int8_tanh", "units: 6, activation: tanh", MATH, CASE_INFERENCE, "fused tanh",
+         INT8(0.02, NORMAL, 4, 1, 1, 5)),
+    CASE(linear, "int8_large", "units: 256, activation: relu", SUM,
+         CASE_LARGE | CASE_INFERENCE, "a hidden layer", INT8(0.02, NORMAL, 32, 1, 4, 512)),
 
     CASE(batchnorm, "plain", "", NORM, 0, "no activation", IN(2, 3, 4, 5)),
     CASE(batchnorm, "relu", "activation: relu", NORM, 0, "fused", IN(2, 3, 4, 5)),
@@ -401,6 +422,20 @@ const op_case op_cases[] = {
     CASE(dropout, "large", "rate: 0.3", ELEMENT, CASE_LARGE, "a real size", IN(32, 4, 8, 65)),
     CASE(dropout, "large_channels", "rate: 0.2, channels: true", ELEMENT, CASE_LARGE, "a real size",
          IN(32, 4, 8, 65)),
+
+    CASE(convert, "same", "dtype: fp32", EXACT, 0, "nothing is done", IN(2, 3, 4, 5)),
+    CASE(convert, "fp16", "dtype: fp16", EXACT, CASE_CORNER, "rounded: a staircase has no slope",
+         IN(2, 3, 4, 5)),
+    CASE(convert, "fp16_wide", "dtype: fp16", EXACT, CASE_CORNER, "1e4 and more", OF(WIDE, 1, 2, 3, 7)),
+    CASE(convert, "bf16", "dtype: bf16", EXACT, CASE_CORNER, "17 channels", IN(1, 2, 3, 17)),
+    CASE(convert, "int8", "dtype: int8, scale: 0.02", EXACT, CASE_INFERENCE, "some are too large",
+         IN(2, 3, 4, 5)),
+    CASE(convert, "int8_ties", "dtype: int8, scale: 0.125", EXACT, CASE_INFERENCE,
+         "every second one is a tie", OF(DISTINCT, 2, 3, 4, 5)),
+    CASE(convert, "large", "dtype: bf16", EXACT, CASE_LARGE | CASE_CORNER, "a real size",
+         IN(32, 4, 8, 65)),
+    CASE(convert, "large_int8", "dtype: int8, scale: 0.02", EXACT, CASE_LARGE | CASE_INFERENCE,
+         "a real size", IN(32, 4, 8, 65)),
 
     CASE(softmax_cross_entropy, "one_hot", "", MATH, 0, "ten classes", IN(4, 1, 1, 10),
          OF(ONE_HOT, 4, 1, 1, 10)),

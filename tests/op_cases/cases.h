@@ -34,11 +34,13 @@ typedef enum op_case_flags {
     CASE_CORNER = 2,    /* at a point where no derivative exists: no finite differences */
     CASE_INFERENCE = 4, /* an inference plan: forward only */
     CASE_NO_VECTOR = 8, /* PyTorch has no such thing; `edge` says why */
+    CASE_ROWS = 16,     /* the rows of the weight differ: 1e-3 to 1e3, and some are all zeros */
 } op_case_flags;
 
 typedef struct op_input {
     dv_shape shape; /* n 0 ends the list */
     op_data data;
+    double scale; /* above 0: the operation has it in int8, by a convert in front */
 } op_input;
 
 typedef struct op_case {
@@ -55,6 +57,9 @@ extern const op_case op_cases[];
 extern const int op_case_count;
 
 int op_case_input_count(const op_case *item);
+
+/* Whether an input is in int8, which not every backend computes with. */
+bool op_case_has_int8(const op_case *item);
 
 /* The attributes, read by the operation's own fields; *out (op->attr_size bytes) is freed by the
    caller, NULL where the operation has none. */

@@ -81,7 +81,7 @@ static void note(guard *guarded, const dv_node_step *step, const char *what, con
 
 /* ---- One call ---- */
 
-enum { MAX_BLOCKS = 4 + 2 * DV_MAX_INPUTS + 4 * DV_MAX_PARAMS };
+enum { MAX_BLOCKS = 4 + 2 * DV_MAX_INPUTS + 5 * DV_MAX_PARAMS };
 
 typedef struct guarded_block {
     char *memory;         /* what the implementation sees */
@@ -117,16 +117,53 @@ static char *add_block(guarded_call *call, guarded_block block)
     return block.memory;
 }
 
-static size_t bytes_of(const guard *guarded, dv_shape shape)
+static size_t bytes_of(const guard *guarded, dv_shape shape, dv_type type)
 {
-    return (size_t)dv_shape_count(shape) * guarded->real->real_size;
+    return (size_t)dv_shape_count(shape) * dv_backend_size(guarded->real, type.dtype);
+}
+
+static size_t input_bytes(const guard *guarded, const dv_node_step *step, int i)
+{
+    return bytes_of(guarded, step->in[i], step->x_type[i]);
+}
+
+static size_t output_bytes(const guard *guarded, const dv_node_step *step)
+{
+    return bytes_of(guarded, step->node->shape, step->node->type);
+}
+
+static int64_t parameter_elements(const guard *guarded, int index)
+{
+    const dv_param *param = &guarded->params->items[index];
+    return param->layout != NULL ? param->layout->elements : param->count;
 }
 
 static size_t parameter_bytes(const guard *guarded, int index)
 {
-    const dv_param *param = &guarded->params->items[index];
-    int64_t elements = param->layout != NULL ? param->layout->elements : param->count;
-    return (size_t)elements * guarded->real->real_size;
+    return (size_t)parameter_elements(guarded, index) * guarded->real->real_size;
+}
+
+/* What products read parameters in; `call->step` has them for its own. */
+static void add_operands(guarded_call *call, const dv_node_step *step)
+{
+    const guard *guarded = call->guarded;
+    for (int i = 0; i < step->node->param_count; i++) {
+        int index = step->node->params[i];
+        size_t size = dv_dtype_size(step->w_type[i]);
+        guarded_block operand = {.original = step->w_operand[i],
+                                 .name = "rounded parameter ",
+                                 .index = i,
+                                 .bytes = (size_t)parameter_elements(guarded, index) * size};
+        guarded_block scales = {.original = (const char *)step->w_scales[i],
+                                .name = "scales of parameter ",
+                                .index = i,
+                                .bytes =
+                                    (size_t)guarded->params->items[index].dim[0] * sizeof(float)};
+        call->step.w_operand[i] = step->w_type[i] != DV_F32 ? add_block(call, operand)
+                                                            : (char *)(uintptr_t)call->step.w[i];
+        if (step->w_scales[i] != NULL)
+            call->step.w_scales[i] = (const float *)(void *)add_block(call, scales);
+    }
 }
 
 static void begin(guarded_call *call, guard *guarded, const dv_node_step *step)
@@ -140,13 +177,7 @@ static void begin(guarded_call *call, guard *guarded, const dv_node_step *step)
                                   .name = "parameter ",
                                   .index = i,
                                   .bytes = parameter_bytes(guarded, step->node->params[i])});
-    for (int i = 0; step->context->operands != DV_F32 && i < step->node->param_count; i++)
-        call->step.w_half[i] = add_block(
-            call, (guarded_block){.original = step->w_half[i],
-                                  .name = "rounded parameter ",
-                                  .index = i,
-                                  .bytes = parameter_bytes(guarded, step->node->params[i]) /
-                                           guarded->real->real_size * sizeof(uint16_t)});
+    add_operands(call, step);
     if (guarded->scratch_bytes > 0)
         call->step.scratch =
             add_block(call, (guarded_block){.bytes = guarded->scratch_bytes, .name = "scratch "});
@@ -213,7 +244,7 @@ static dv_status guarded_forward(dv_node_step *step)
         call.step.x[i] = add_block(&call, (guarded_block){.original = step->x[i],
                                                           .name = "input ",
                                                           .index = i,
-                                                          .bytes = bytes_of(guarded, step->in[i])});
+                                                          .bytes = input_bytes(guarded, step, i)});
     for (int i = 0; i < step->node->state_count; i++)
         call.step.state[i] = add_block(
             &call, (guarded_block){.original = step->state[i],
@@ -223,7 +254,7 @@ static dv_status guarded_forward(dv_node_step *step)
                                    .bytes = parameter_bytes(guarded, step->node->states[i])});
     call.step.y = add_block(&call, (guarded_block){.result = step->y,
                                                    .name = "output ",
-                                                   .bytes = bytes_of(guarded, step->node->shape)});
+                                                   .bytes = output_bytes(guarded, step)});
     call.step.dy = NULL;
     memset(call.step.dx, 0, sizeof call.step.dx);
     memset(call.step.dw, 0, sizeof call.step.dw);
@@ -276,15 +307,15 @@ static void backward_inputs(guarded_call *call, const dv_node_step *step)
         call->step.x[i] = add_block(call, (guarded_block){.original = kept ? step->x[i] : NULL,
                                                           .name = "input ",
                                                           .index = i,
-                                                          .bytes = bytes_of(guarded, step->in[i])});
+                                                          .bytes = input_bytes(guarded, step, i)});
     }
     bool kept = (reads & DV_READS_OUTPUT) != 0;
     call->step.y = add_block(call, (guarded_block){.original = kept ? step->y : NULL,
                                                    .name = "output ",
-                                                   .bytes = bytes_of(guarded, step->node->shape)});
+                                                   .bytes = output_bytes(guarded, step)});
     call->step.dy = add_block(call, (guarded_block){.original = step->dy,
                                                     .name = "output gradient ",
-                                                    .bytes = bytes_of(guarded, step->node->shape)});
+                                                    .bytes = output_bytes(guarded, step)});
     for (int i = 0; i < step->node->state_count; i++)
         call->step.state[i] = add_block(
             call, (guarded_block){.original = step->state[i],
@@ -305,7 +336,7 @@ static dv_status guarded_backward(dv_node_step *step)
                 add_block(&call, (guarded_block){.result = step->dx[i],
                                                  .name = "input gradient ",
                                                  .index = i,
-                                                 .bytes = bytes_of(guarded, step->in[i])});
+                                                 .bytes = input_bytes(guarded, step, i)});
     }
     for (int i = 0; i < step->node->param_count; i++) {
         int index = step->node->params[i];
@@ -342,6 +373,7 @@ void guard_init(guard *out, const dv_backend *real, dv_op_id op)
         .forward = guarded_forward,
         .backward = impl->backward != NULL ? guarded_backward : NULL,
         .drop = impl->drop != NULL ? guarded_drop : NULL,
+        .computes = impl->computes,
     };
     memcpy(out->impls, real->impls, sizeof out->impls);
     out->impls[op] = &out->impl;

@@ -46,15 +46,15 @@ typedef struct op_rig_options {
     dv_algorithms algorithms; /* as in the context */
     bool plain;        /* parameters are in PyTorch's order before the operation can choose */
     unsigned unwanted; /* bit i: the gradient of input i is not asked for */
-    dv_dtype dtype;    /* of the tensors, where the backend has halves, or of the operands of all
-                          products. Whether it has or not, the case's numbers are rounded to it:
+    dv_dtype dtype;    /* of the tensors, where the backend has values in it, or of the operands of
+                          all products. Whether it has or not, the case's numbers are rounded to it:
                           both then compute from the same */
     bool unrounded;    /* but here they stay as they are */
     bool tf32;         /* as in the context */
     bool magnitudes;   /* the case's numbers without their signs, the output's gradient included */
     dv_log log;        /* of the context */
     dv_context *context; /* one of the backend to work in, for rigs that are unguarded: opening one
-                            takes a real device long. Algorithms, dtype and log are set in it; it
+                            takes a real device long. Algorithms, TF32 and log are set in it; it
                             stays open. NULL: one of the rig's own */
 } op_rig_options;
 
@@ -62,6 +62,7 @@ typedef struct op_rig {
     const op_case *item;
     bool inference;
     dv_dtype dtype;
+    dv_precision precision;
     bool unrounded, magnitudes;
     guard guard;
     dv_context *context;
@@ -91,7 +92,7 @@ dv_status op_rig_backward(op_rig *rig);
 
 const op_tensor *op_rig_find(const op_rig *rig, const char *name); /* NULL: no such tensor */
 
-/* How the tensor's value, or its gradient, is rounded where tensors are halves; for tolerance_in.
+/* How the tensor's value, or its gradient, is rounded where tensors have 16 bits; for tolerance_in.
    The products added up in an element are counted on average, and at least. */
 tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *tensor);
 tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor);

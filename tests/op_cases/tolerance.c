@@ -25,7 +25,7 @@ tolerance_bounds tolerance_get(op_tolerance tolerance)
  * went into the sum is wrong by r u. Signs are random, so the sum's error is to the sum as the
  * term's to the term, r u / sqrt(3) of the tensor's root mean square, and the largest of a million
  * such errors is five times that: 3 r u. The sum itself is one of floats, whose errors add up to at
- * most 2^-24 per term: a sum in halves does not pass.
+ * most 2^-24 per term: a sum in 16 bits does not pass.
  * FP16 ends at 2^-24: below 2^-14 an error is half of that, and so for both results.
  *
  * Of the squares: each rounding of the result adds u^2 / 3, those of the terms together (r u)^2

@@ -8,8 +8,8 @@
  * for losses of 1e4 and for gradients of 1e-4. Not-a-number never passes, infinity only where the
  * other is the same infinity. A class is chosen by how an operation rounds, not by what passes.
  *
- * Where tensors are halves (tolerance_in) the classes grow by what their roundings do; both results
- * are then computed from numbers that the half has exactly.
+ * Where tensors have 16 bits (tolerance_in) the classes grow by what their roundings do; both
+ * results are then computed from numbers that the type has exactly.
  */
 #ifndef TESTS_OPS_TOLERANCE_H
 #define TESTS_OPS_TOLERANCE_H
@@ -40,14 +40,14 @@ typedef struct tolerance_bounds {
 
 tolerance_bounds tolerance_get(op_tolerance tolerance);
 
-/* How a tensor of `count` elements, each a sum of `terms` products, comes out of halves. */
+/* How a tensor of `count` elements, each a sum of `terms` products, comes out in 16 bits. */
 typedef struct tolerance_roundings {
     int result; /* of an element itself: none where it stays float */
     int term;   /* of what is added up */
     int64_t terms, count;
 } tolerance_roundings;
 
-/* The class where tensors are of `dtype`. In float, and where nothing is rounded to a half: the
+/* The class where tensors are of `dtype`. In float, and where nothing is rounded to 16 bits: the
    class itself. */
 tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype,
                               tolerance_roundings roundings);
@@ -57,7 +57,7 @@ tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype,
  *
  *     |got - want| <= 8 epsilon sqrt(summands) magnitude     for every element,
  *
- * and besides what tolerance_in allows for roundings to a half. `epsilon`: of one rounding of what
+ * and besides what tolerance_in allows for roundings to 16 bits. `epsilon`: of one rounding of what
  * products are computed in; 2^-24 where operands are taken as they are and sums are floats.
  */
 tolerance_bounds tolerance_of_products(double epsilon, int64_t summands, dv_dtype dtype,

@@ -100,6 +100,8 @@ static dv_status json_case(op_rig *rig)
                i > 0 ? "," : "", tensor->name, kinds[tensor->kind],
                tensor->gradient != NULL ? "true" : "false");
         json_dims(rig, tensor);
+        if (tensor->kind == TENSOR_INPUT)
+            printf(", \"scale\": %.17g", rig->item->inputs[i].scale);
         printf(", \"values\": ");
         if (output && tensor->gradient != NULL)
             json_numbers(tensor->gradient, tensor->count);

@@ -7,10 +7,10 @@
  * is told so by DNNL_MAX_CPU_ISA, there is but the refusal to test.
  */
 #include "engine/backends/open.h"
-#include "engine/base/half.h"
 #include "engine/device/cpu_device.h"
 #include "engine/ops/ops.h"
 #include "tests/op_cases/harness.h"
+#include "tests/support/rounding.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,8 +80,8 @@ static void require_same(const op_rig *rig, const op_rig *reference, op_toleranc
 static void check_variant(const op_rig *reference, op_rig_options options)
 {
     op_rig *rig = open_rig(reference->item, &dv_backend_cpu, options);
-    assert_int_equal(rig->context->operands, DV_BF16);
-    assert_int_equal(rig->context->dtype, DV_F32);
+    assert_int_equal(rig->precision.operands, DV_BF16);
+    assert_int_equal(rig->precision.values, DV_F32);
     run(rig);
     require_same(rig, reference, reference->item->tolerance);
     op_rig *again = open_rig(reference->item, &dv_backend_cpu, options);
@@ -197,38 +197,43 @@ static void test_rounding(void **state)
         memset(into, 0x5A, COUNT * sizeof *into);
         dv_cpu_round(from, into, count);
         for (int i = 0; i < count; i++)
-            assert_int_equal(into[i], dv_half_from_float(DV_BF16, from[i]));
+            assert_int_equal(into[i], bits_from_float(DV_BF16, from[i]));
         assert_true(count == COUNT || into[count] == 0x5A5A);
     }
     free(from);
     free(into);
 }
 
-/* What cannot be had: named, and the context stays as it was. */
+static void require_refused(dv_context *context, dv_dtype dtype, const char *message)
+{
+    dv_precision precision = {DV_F32, DV_F32};
+    assert_int_equal(dv_precision_in(context, dtype, &precision), DV_EUNSUPPORTED);
+    assert_string_equal(dv_error_message(), message);
+    assert_int_equal(precision.operands, DV_F32);
+}
+
+/* What cannot be had is named. */
 static void test_refusals(void **state)
 {
     (void)state;
     dv_context *context;
+    dv_precision precision;
     assert_int_equal(dv_context_open_backend(&dv_backend_cpu, 1, (dv_log){0}, &context), DV_OK);
-    dv_dtype operands = dv_cpu_has_bf16() ? DV_BF16 : DV_F32;
-    if (operands == DV_BF16) {
-        assert_int_equal(dv_context_set_dtype(context, DV_BF16), DV_OK);
+    if (dv_cpu_has_bf16()) {
+        assert_int_equal(dv_precision_in(context, DV_BF16, &precision), DV_OK);
+        assert_int_equal(precision.values, DV_F32);
+        assert_int_equal(precision.operands, DV_BF16);
     } else {
-        assert_int_equal(dv_context_set_dtype(context, DV_BF16), DV_EUNSUPPORTED);
-        assert_string_equal(dv_error_message(), "this processor has no instructions for bf16 "
-                                                "(AVX512_BF16 or AMX)");
+        require_refused(context, DV_BF16,
+                        "this processor has no instructions for bf16 (AVX512_BF16 or AMX)");
     }
-    assert_int_equal(context->operands, operands);
-    assert_int_equal(dv_context_set_dtype(context, DV_F16), DV_EUNSUPPORTED);
-    assert_string_equal(dv_error_message(), "cpu computes in fp32 and bf16, not in fp16");
-    assert_int_equal(context->operands, operands);
-    assert_int_equal(dv_context_set_dtype(context, DV_F32), DV_OK);
-    assert_int_equal(context->operands, DV_F32);
+    require_refused(context, DV_F16, "cpu computes in fp32 and bf16, not in fp16");
+    require_refused(context, DV_I8, "cpu computes in fp32 and bf16, not in int8");
+    assert_int_equal(dv_precision_in(context, DV_F32, &precision), DV_OK);
+    assert_int_equal(precision.operands, DV_F32);
     dv_context_close(context);
     assert_int_equal(dv_context_open_backend(&dv_backend_ref, 1, (dv_log){0}, &context), DV_OK);
-    assert_int_equal(dv_context_set_dtype(context, DV_BF16), DV_EUNSUPPORTED);
-    assert_string_equal(dv_error_message(), "ref computes in fp32 alone, not in bf16");
-    assert_int_equal(context->operands, DV_F32);
+    require_refused(context, DV_BF16, "ref computes in fp32 alone, not in bf16");
     dv_context_close(context);
 }
 

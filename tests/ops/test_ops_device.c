@@ -3,9 +3,9 @@
  *
  *     test_ops_device DEVICE [PRECISION] [CASE ...]
  *
- * DEVICE is cudasim or cuda. PRECISION, fp32 by default, is that of the tensors; where it is a
- * half, ref computes in float from the same numbers. In tf32 only the cases of sums of products are
- * run, whose operands the device then rounds. CASE: only tests whose names contain one of them.
+ * DEVICE is cudasim or cuda. PRECISION, fp32 by default, is that of the tensors; where it has
+ * 16 bits, ref computes in float from the same numbers. In tf32 only the cases of sums of products
+ * are run, whose operands the device then rounds. CASE: only tests whose names contain one of them.
  * Beside fp32 the simulated device leaves out most large cases, unless they are named.
  *
  * The device's memory cannot be guarded from here: the simulated device does that itself.
@@ -282,9 +282,27 @@ static void check_operation(const test_job *job, bool inference)
     close_reference(by);
 }
 
+/* What the device does not compute: refused by the plan, with the layer and its types. */
+static void require_refused(const test_job *job)
+{
+    op_rig_options options = {
+        .unguarded = true, .dtype = job->suite->dtype, .context = job->suite->contexts[0]};
+    op_rig *rig;
+    assert_int_equal(op_rig_open(job->item, job->suite->backend, &options, &rig), DV_EUNSUPPORTED);
+    const char *parts[] = {"'layer'", job->suite->backend->name, "int8 ->", "weights in int8"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (strstr(dv_error_message(), parts[i]) == NULL)
+            fail_msg("the message does not name %s: %s", parts[i], dv_error_message());
+    }
+}
+
 static void test_operation(void **state)
 {
     const test_job *job = *state;
+    if (op_case_has_int8(job->item)) {
+        require_refused(job);
+        return;
+    }
     check_operation(job, true);
     if ((job->item->flags & CASE_INFERENCE) != 0)
         return;
@@ -396,17 +414,11 @@ static void test_too_large_for_a_block(void **state)
 {
     const test_job *job = *state;
     const too_large refusals[] = {
-        {{.op = DV_OP_squeeze_excite,
-          .attributes = "",
-          .inputs = {{{1, 1, 1, 13000}, DATA_NORMAL}}},
+        {{.op = DV_OP_squeeze_excite, .attributes = "", .inputs = {{.shape = {1, 1, 1, 13000}}}},
          {"'layer'", "13000 channels and 812 middle units", "shared memory"}},
-        {{.op = DV_OP_spatial_attention,
-          .attributes = "",
-          .inputs = {{{1, 100, 90, 2}, DATA_NORMAL}}},
+        {{.op = DV_OP_spatial_attention, .attributes = "", .inputs = {{.shape = {1, 100, 90, 2}}}},
          {"'layer'", "(1, 100, 90, 2) with a 7x7 kernel", "shared memory"}},
-        {{.op = DV_OP_attention,
-          .attributes = "heads: 1",
-          .inputs = {{{1, 1, 2, 387}, DATA_NORMAL}}},
+        {{.op = DV_OP_attention, .attributes = "heads: 1", .inputs = {{.shape = {1, 1, 2, 387}}}},
          {"'layer'", "(1, 1, 2, 387) with 1 heads", "129 channels in each, at most 128"}},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
@@ -470,8 +482,8 @@ static bool is_wanted(const test_suite *suite, const char *name)
     return suite->part_count == 0;
 }
 
-/* Large cases that take other kernels than the small ones. The simulated device is slow: in halves
-   it runs these alone, the others were run in float. */
+/* Large cases that take other kernels than the small ones. The simulated device is slow: in 16
+   bits it runs these alone, the others were run in float. */
 static bool is_affordable(const test_suite *suite, const op_case *item)
 {
     static const char *const needed[] = {"batchnorm/large_rows", "conv2d/large_depthwise_column",
@@ -544,7 +556,7 @@ static int run_all(test_suite *suite)
     return failures != 0;
 }
 
-/* False: the text names none. TF32 has the fraction of a half, and rounds both operands. */
+/* False: the text names none. TF32 has the fraction of FP16, and rounds both operands. */
 static bool read_precision(const char *text, test_suite *suite)
 {
     if (strcmp(text, "tf32") == 0) {

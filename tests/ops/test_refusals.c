@@ -207,7 +207,7 @@ static scene scene_open(const dv_backend *backend)
 {
     scene s = {0};
     assert_int_equal(dv_context_open_backend(backend, 1, (dv_log){0}, &s.context), DV_OK);
-    assert_int_equal(dv_params_create(s.context, &s.params), DV_OK);
+    assert_int_equal(dv_params_create(s.context, DV_FULL_PRECISION, &s.params), DV_OK);
     assert_int_equal(dv_graph_create(s.params, &s.graph), DV_OK);
     return s;
 }

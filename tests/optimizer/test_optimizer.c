@@ -7,8 +7,7 @@
 #include "engine/backends/open.h"
 #include "tests/op_cases/vectors.h"
 #include "tests/support/device.h"
-
-#include "engine/base/half.h"
+#include "tests/support/rounding.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +42,8 @@ typedef struct bench {
     dv_context *context;
     int64_t count;
     void *memory[BUFFERS];
-    void *half_values;
+    void *rounded;
+    dv_dtype operands;
     dv_progress *progress;
     dv_rate *rates;
 } bench;
@@ -127,13 +127,13 @@ static bench bench_open(const subject *on, int64_t count, dv_dtype dtype)
     assert_non_null(ones);
     for (int64_t i = count; i < count + ZONE; i++)
         ones[i] = 1;
-    require_ok(dv_context_set_dtype(b.context, dtype));
     for (int k = 0; k < BUFFERS; k++) {
         b.memory[k] = allocate(&b, (size_t)(count + ZONE) * on->backend->real_size);
         upload(&b, b.memory[k], ones, count + ZONE);
     }
     if (dtype != DV_F32)
-        b.half_values = allocate(&b, (size_t)count * dv_dtype_size(dtype));
+        b.rounded = allocate(&b, (size_t)count * dv_dtype_size(dtype));
+    b.operands = dtype;
     b.progress = allocate(&b, sizeof *b.progress);
     b.rates = allocate(&b, OPTIMIZER_STEPS * sizeof *b.rates);
     set_progress(&b, (dv_progress){.loss_scale = 1});
@@ -152,8 +152,8 @@ static void bench_close(bench *b)
         b->backend->release(b->context, b->memory[k]);
     }
     free(all);
-    if (b->half_values != NULL)
-        b->backend->release(b->context, b->half_values);
+    if (b->rounded != NULL)
+        b->backend->release(b->context, b->rounded);
     b->backend->release(b->context, b->progress);
     b->backend->release(b->context, b->rates);
 }
@@ -168,7 +168,8 @@ static void update(const bench *b, const optimizer_case *item, dv_update_limits 
         .gradients = b->memory[GRADIENTS],
         .moment1 = b->memory[MOMENT1],
         .moment2 = item->kind == DV_SGD ? NULL : b->memory[MOMENT2],
-        .half_values = b->half_values,
+        .rounded = b->rounded,
+        .operands = b->operands,
         .weight_decay = item->weight_decay,
         .beta1 = item->beta1,
         .beta2 = item->beta2,
@@ -418,15 +419,16 @@ static void scale_has_an_end(const subject *on)
 
 static bool rounds_to(const subject *on, dv_dtype dtype)
 {
-    return dv_context_set_dtype(on->context, dtype) == DV_OK;
+    dv_precision precision;
+    return dv_precision_in(on->context, dtype, &precision) == DV_OK;
 }
 
-static void half_values(const subject *on)
+static void rounded_values(const subject *on)
 {
     static const dv_dtype dtypes[] = {DV_F16, DV_BF16};
     for (int d = 0; d < 2; d++) {
         double gradients[300], values[300];
-        uint16_t halves[300];
+        uint16_t rounded[300];
         if (!rounds_to(on, dtypes[d]))
             continue;
         bench b = bench_open(on, 300, dtypes[d]);
@@ -438,9 +440,9 @@ static void half_values(const subject *on)
         (void)after_update(&b, gradients, (dv_progress){.loss_scale = 1},
                            (dv_update_limits){.clip_norm = 1});
         download(&b, b.memory[VALUES], values, 300);
-        require_ok(b.backend->download(b.context, halves, b.half_values, sizeof halves));
+        require_ok(b.backend->download(b.context, rounded, b.rounded, sizeof rounded));
         for (int i = 0; i < 300; i++)
-            assert_int_equal(halves[i], dv_half_from_float(dtypes[d], (float)values[i]));
+            assert_int_equal(rounded[i], bits_from_float(dtypes[d], (float)values[i]));
         bench_close(&b);
     }
 }
@@ -539,7 +541,7 @@ static int run_fixed(void)
         {"an overflow skips a step", overflow},
         {"an overflow that no scale explains", failure},
         {"the scale has an end", scale_has_an_end},
-        {"rounded values", half_values},
+        {"rounded values", rounded_values},
         {"metrics", measures},
         {"seed", seeds},
     };

@@ -36,8 +36,6 @@ const dv_backend *device_backend(const char *device, int *status)
 dv_context *device_context(void)
 {
     DV_ASSERT(shared != NULL);
-    dv_status status = dv_context_set_dtype(shared, DV_F32);
-    DV_ASSERT(status == DV_OK);
     shared->algorithms = DV_ALGORITHMS_FIXED;
     shared->log = (dv_log){0};
     return shared;

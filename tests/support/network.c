@@ -40,7 +40,7 @@ void network_begin(network *net, const dv_backend *backend, dv_shape shape)
     memset(net, 0, sizeof *net);
     net->pass = (dv_pass){.training = true, .seed = 11, .step = 3};
     must(dv_context_open_backend(backend, 1, (dv_log){0}, &net->context));
-    must(dv_params_create(net->context, &net->params));
+    must(dv_params_create(net->context, DV_FULL_PRECISION, &net->params));
     must(dv_graph_create(net->params, &net->graph));
     must(dv_graph_input(net->graph, "x", shape, &net->input));
     net->output = net->input;

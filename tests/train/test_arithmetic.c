@@ -18,16 +18,14 @@ static void require_as_before(const dv_context *context, const dv_context *befor
     assert_ptr_equal(context->backend, before->backend);
     assert_ptr_equal(context->device, before->device);
     assert_int_equal(context->threads, before->threads);
-    assert_int_equal(context->dtype, before->dtype);
-    assert_int_equal(context->operands, before->operands);
     assert_int_equal(context->tf32, before->tf32);
     assert_int_equal(context->algorithms, before->algorithms);
 }
 
-/* What the backend has of halves; float where it has none. */
-static int half_of(const dv_backend *backend)
+/* What the backend has of mixed precision; float where it has none. */
+static int mixed_of(const dv_backend *backend)
 {
-    return backend->half ? DV_MIXED_FP16 : DV_MIXED_TRUE;
+    return dv_backend_has(backend, DV_F16) ? DV_MIXED_FP16 : DV_MIXED_TRUE;
 }
 
 static void open_small(trial *seen, const dv_backend *backend, int precision)
@@ -39,7 +37,7 @@ static void open_small(trial *seen, const dv_backend *backend, int precision)
 static void leaves_the_context(const dv_backend *backend)
 {
     trial seen;
-    open_small(&seen, backend, half_of(backend));
+    open_small(&seen, backend, mixed_of(backend));
     const dv_context before = *seen.context;
     seen.task.config.tf32 = backend->tf32;
     seen.task.config.algorithms = DV_ALGORITHMS_ANY;
@@ -48,7 +46,8 @@ static void leaves_the_context(const dv_backend *backend)
     const dv_context *own = dv_trainer_context(seen.trainer);
     assert_int_equal(own->algorithms, DV_ALGORITHMS_ANY);
     assert_int_equal(own->tf32, backend->tf32);
-    assert_int_equal(own->dtype, backend->half ? DV_F16 : DV_F32);
+    assert_int_equal(dv_trainer_params(seen.trainer)->precision.values,
+                     dv_backend_has(backend, DV_F16) ? DV_F16 : DV_F32);
     must(trial_go(&seen));
     require_as_before(seen.context, &before);
     dv_trainer_free(seen.trainer);
@@ -73,7 +72,7 @@ static void close_guest(trial *seen)
 /* Both trainers are there before either runs, and run in the order in which they were not made. */
 static void two_in_one_context(const dv_backend *backend)
 {
-    const int precisions[2] = {DV_MIXED_NONE, half_of(backend)};
+    const int precisions[2] = {DV_MIXED_NONE, mixed_of(backend)};
     trial alone[2], together[2];
     for (int i = 0; i < 2; i++) {
         open_small(&alone[i], backend, precisions[i]);
@@ -89,7 +88,7 @@ static void two_in_one_context(const dv_backend *backend)
         trial_require_same(&alone[i], &together[i]);
         assert_true(trial_last(&alone[i])->train_loss == trial_last(&together[i])->train_loss);
     }
-    if (backend->half)
+    if (dv_backend_has(backend, DV_F16))
         assert_true(trial_last(&alone[0])->train_loss != trial_last(&alone[1])->train_loss);
     close_guest(&together[1]);
     trial_close(&together[0]);
@@ -97,27 +96,11 @@ static void two_in_one_context(const dv_backend *backend)
     trial_close(&alone[1]);
 }
 
-static void context_in_halves(const dv_backend *backend)
-{
-    trial plain, seen;
-    open_small(&plain, backend, DV_MIXED_NONE);
-    trial_whole(&plain);
-    open_small(&seen, backend, DV_MIXED_NONE);
-    if (dv_context_set_dtype(seen.context, DV_BF16) == DV_OK) {
-        trial_whole(&seen);
-        assert_int_equal(seen.context->operands, DV_BF16);
-        trial_require_same(&plain, &seen);
-    }
-    trial_close(&plain);
-    trial_close(&seen);
-}
-
 int main(int argc, char **argv)
 {
     static const backend_test each[] = {
         {"the context stays as it was", leaves_the_context},
         {"two trainers in one context", two_in_one_context},
-        {"a context in halves", context_in_halves},
     };
     tested_backends backends;
     int status;

@@ -1,8 +1,8 @@
 /* The trainer on the CPU with products in BF16: it learns what it learns in float, goes on as never
    interrupted, and computes in float where it can do no better. */
 #include "engine/backends/open.h"
-#include "engine/base/half.h"
 #include "engine/device/cpu_device.h"
+#include "tests/support/rounding.h"
 #include "tests/support/trial.h"
 
 #include <setjmp.h>
@@ -39,7 +39,7 @@ static void open_trial(trial *seen, int precision)
 {
     trial_open(seen, &dv_backend_cpu, model, 16, 8);
     dv_cpu_device *device = seen->context->device;
-    device->half_products = device->half_channels = 0;
+    device->bf16_products = device->bf16_channels = 0;
     seen->task.config.mixed_precision = precision;
     seen->task.config.epochs = 6;
     seen->task.config.learning_rate = 0.003;
@@ -58,8 +58,8 @@ static void test_learns_as_in_float(void **state)
     trial full, mixed;
     run_whole(&full, DV_MIXED_NONE);
     run_whole(&mixed, DV_MIXED_BF16);
-    assert_int_equal(dv_trainer_context(full.trainer)->operands, DV_F32);
-    assert_int_equal(dv_trainer_context(mixed.trainer)->operands, DV_BF16);
+    assert_int_equal(dv_trainer_params(full.trainer)->precision.operands, DV_F32);
+    assert_int_equal(dv_trainer_params(mixed.trainer)->precision.operands, DV_BF16);
     for (int e = 0; e < full.epochs; e++) {
         const dv_epoch_metrics *want = &full.metrics[e], *got = &mixed.metrics[e];
         assert_true(got->train_loss != want->train_loss);
@@ -112,10 +112,10 @@ static void require_rounded(const trial *seen, dv_buffer buffer)
 {
     const dv_params *params = dv_trainer_params(seen->trainer);
     const float *values = params->buffers[buffer];
-    const uint16_t *halves = params->halves[buffer];
+    const uint16_t *rounded = params->copies[buffer];
     assert_true(params->value_elements > 0);
     for (int64_t i = 0; i < params->value_elements; i++)
-        assert_int_equal(halves[i], dv_half_from_float(DV_BF16, values[i]));
+        assert_int_equal(rounded[i], bits_from_float(DV_BF16, values[i]));
 }
 
 static void watch_values(trial *seen)

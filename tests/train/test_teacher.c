@@ -210,12 +210,12 @@ static void own_features_may_differ(const dv_backend *backend)
     dv_frontend_free(frontend);
 }
 
-/* In half precision, where there is one, the losses are nearly those of FP32. */
-static void halves_are_near(const dv_backend *backend)
+/* In FP16, where there is such, the losses are nearly those of FP32. */
+static void f16_is_near(const dv_backend *backend)
 {
     trial teacher, *const teachers[] = {&teacher};
     double loss[2];
-    if (!backend->half)
+    if (!dv_backend_has(backend, DV_F16))
         return;
     make_teacher(&teacher, backend, 1, 0);
     for (int i = 0; i < 2; i++) {
@@ -279,7 +279,7 @@ static int run_each(void)
         {"several teachers are their mean", several_are_their_mean},
         {"own features of the same clips", own_features_are_of_the_same_clips},
         {"own features of another size", own_features_may_differ},
-        {"in half precision", halves_are_near},
+        {"in FP16", f16_is_near},
     };
     return run_on_each("teacher", &under_test, each, sizeof each / sizeof each[0]);
 }

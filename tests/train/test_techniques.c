@@ -84,7 +84,7 @@ static void updates_every_third_batch(const dv_backend *backend)
 /* An overflow in any batch leaves the whole update out, and halves the scale once. */
 static void overflows_by_updates(const dv_backend *backend)
 {
-    if (!backend->half)
+    if (!dv_backend_has(backend, DV_F16))
         return;
     trial seen;
     trial_open(&seen, backend, trial_plain_model, 24, 0);
@@ -120,7 +120,7 @@ static void break_head(trial *seen)
    in mid-epoch. */
 static void overflows_forward(const dv_backend *backend)
 {
-    if (!backend->half)
+    if (!dv_backend_has(backend, DV_F16))
         return;
     trial seen;
     float kept[CLASSES];
@@ -228,7 +228,7 @@ static void validates_averages(const dv_backend *backend, int precision)
 static void validates_the_average(const dv_backend *backend)
 {
     validates_averages(backend, DV_MIXED_NONE);
-    if (backend->half)
+    if (dv_backend_has(backend, DV_F16))
         validates_averages(backend, DV_MIXED_FP16);
 }
 
@@ -436,7 +436,7 @@ static void open_with_all(trial *seen, const dv_backend *backend, int scheduler)
     config->epochs = 4;
     config->accumulate = 2;
     config->ema_decay = 0.8;
-    config->mixed_precision = backend->half ? DV_MIXED_FP16 : DV_MIXED_NONE;
+    config->mixed_precision = dv_backend_has(backend, DV_F16) ? DV_MIXED_FP16 : DV_MIXED_NONE;
     must(trial_create(seen));
 }
 
@@ -488,7 +488,7 @@ static void resumes_with(const dv_backend *backend, const char *path, int schedu
 static void test_resume(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
-    scratch_path(*state, "half.safetensors", path);
+    scratch_path(*state, "first.safetensors", path);
     for (int i = 0; i < under_test.count; i++) {
         resumes_with(under_test.items[i], path, DV_SCHEDULE_PLATEAU);
         if (under_test.items[i]->host_memory) /* a device has all rates from the host */

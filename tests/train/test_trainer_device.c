@@ -1,5 +1,5 @@
 /*
- * The trainer on the device of a module: as on the CPU, in full and in half precision; replayed as
+ * The trainer on the device of a module: as on the CPU, in full and in mixed precision; replayed as
  * call by call; resumed as never interrupted.
  *
  *     test_trainer_device DEVICE     cudasim or cuda
@@ -165,8 +165,7 @@ static void require_near(const char *what, const run *got, bool device_batches, 
 {
     char name[128];
     snprintf(name, sizeof name, "%s of %d steps in %s, batches by the %s", what, STEPS,
-             dv_dtype_name(dv_trainer_context(got->trainer)->dtype),
-             device_batches ? "device" : "host");
+             dv_trainer_products(got->trainer), device_batches ? "device" : "host");
     if (!device_may_deviate(device, name, apart, limit))
         fail_msg("%s: %.3g", name, apart);
 }

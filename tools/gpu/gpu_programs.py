@@ -156,8 +156,8 @@ CASES = {
     "attention": ["squeeze_excite/relu", "squeeze_excite/channels_33", "spatial_attention/plain",
                   "spatial_attention/ties", "spatial_attention/channels_64"],
 }
-HALVES_CASES = ("fp16", "conv2d/same", "linear/vector", "batchnorm/relu", "maxpool/odd",
-                "conv2d/depthwise_tiles")
+FP16_CASES = ("fp16", "conv2d/same", "linear/vector", "batchnorm/relu", "maxpool/odd",
+              "conv2d/depthwise_tiles")
 
 
 class Sanitized(Program):
@@ -192,7 +192,7 @@ def sanitized(arguments, path):
         for name in ("test_features_device", "test_optimizer"):
             made.append(Sanitized(arguments, path, tool, name, name))
         if tool == "memcheck":
-            made.append(Sanitized(arguments, path, tool, "halves", OPS, *HALVES_CASES))
+            made.append(Sanitized(arguments, path, tool, "fp16", OPS, *FP16_CASES))
     return made
 
 

@@ -4,8 +4,8 @@
 
 static dv_status forward(dv_node_step *s)
 {
-    DV_CUDA(dv_launch_add(s->context->dtype, s->x[0], s->x[1], s->y, dv_shape_count(s->node->shape),
-                          dv_cuda_stream(s)));
+    DV_CUDA(dv_launch_add(s->x_type[0].dtype, s->x[0], s->x[1], s->y,
+                          dv_shape_count(s->node->shape), dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -13,7 +13,7 @@ static dv_status backward(dv_node_step *s)
 {
     if (s->dx[0] == NULL && s->dx[1] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_add_backward(s->context->dtype, s->dy, s->dx[0], s->dx[1],
+    DV_CUDA(dv_launch_add_backward(s->x_type[0].dtype, s->dy, s->dx[0], s->dx[1],
                                    dv_shape_count(s->node->shape), dv_cuda_stream(s)));
     return DV_OK;
 }

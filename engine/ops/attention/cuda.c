@@ -34,7 +34,8 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 static dv_status forward(dv_node_step *s)
 {
     dv_attention_sizes z = get_sizes(s);
-    DV_CUDA(dv_launch_attention(s->context->dtype, &z, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
+    DV_CUDA(
+        dv_launch_attention(s->x_type[0].dtype, &z, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -43,7 +44,7 @@ static dv_status backward(dv_node_step *s)
     dv_attention_sizes z = get_sizes(s);
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_attention_backward(s->context->dtype, &z, s->x[0], s->dy, s->saved,
+    DV_CUDA(dv_launch_attention_backward(s->x_type[0].dtype, &z, s->x[0], s->dy, s->saved,
                                          s->scratch, s->dx[0], dv_cuda_stream(s)));
     return DV_OK;
 }

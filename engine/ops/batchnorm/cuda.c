@@ -17,7 +17,7 @@ static dv_batchnorm describe(const dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
     return (dv_batchnorm){
-        .dtype = s->context->dtype,
+        .dtype = s->x_type[0].dtype,
         .activation = attr->activation,
         .running = !dv__batchnorm_by_batch(s),
         .rows = dv_shape_rows(s->node->shape),

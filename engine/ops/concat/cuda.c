@@ -18,14 +18,14 @@ static dv_concat describe(const dv_node_step *s)
 static dv_status forward(dv_node_step *s)
 {
     dv_concat call = describe(s);
-    DV_CUDA(dv_launch_concat(s->context->dtype, &call, s->y, dv_cuda_stream(s)));
+    DV_CUDA(dv_launch_concat(s->x_type[0].dtype, &call, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
 static dv_status backward(dv_node_step *s)
 {
     dv_concat call = describe(s);
-    DV_CUDA(dv_launch_concat_backward(s->context->dtype, &call, s->dy, dv_cuda_stream(s)));
+    DV_CUDA(dv_launch_concat_backward(s->x_type[0].dtype, &call, s->dy, dv_cuda_stream(s)));
     return DV_OK;
 }
 

@@ -1,7 +1,7 @@
 /*
  * oneDNN's convolution. The weight is kept in the blocked layout that the forward pass likes best;
  * where a pass wants another one (or the first plan has fixed another one) it is converted in
- * scratch memory. Where the context asks for it x, w and dy are rounded to BF16 before; the
+ * scratch memory. Where the weight is read in BF16, x, w and dy are rounded to BF16 before; the
  * parameter then has the layout that the forward pass likes best for BF16, so that its rounded
  * values have it too.
  */
@@ -21,9 +21,9 @@ typedef struct pass {
 typedef struct direct {
     const dv_impl *way;
     pass forward, data, weights;
-    bool depthwise;          /* the weight gradient is ours */
-    bool half, half_weights; /* x, w and dy are rounded; for the weight's gradient too */
-    size_t half_x, half_dy;  /* bytes of x and dy rounded, which scratch begins with */
+    bool depthwise;               /* the weight gradient is ours */
+    bool rounds, rounds_weights;  /* x, w and dy are rounded; for the weight's gradient too */
+    size_t rounded_x, rounded_dy; /* bytes of x and dy rounded, which scratch begins with */
 } direct;
 
 /* What plan needs and forgets. */
@@ -66,13 +66,13 @@ static dv_status describe(const dv_node_step *s, draft *d)
 }
 
 /* Of a depthwise convolution, which waits for memory, there is little to gain. */
-static bool wants_half(const dv_node_step *s)
+static bool wants_rounding(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
     int64_t products = dv_shape_rows(s->node->shape) * attr->filters * s->in[0].c *
                        attr->kernel[0] * attr->kernel[1];
-    return attr->groups == 1 && s->in[0].c >= dv_cpu_device_of(s->context)->half_channels &&
-           dv_cpu_rounds(s->context, products);
+    return attr->groups == 1 && s->in[0].c >= dv_cpu_device_of(s->context)->bf16_channels &&
+           dv_cpu_operands(s, products) == DV_BF16;
 }
 
 static dv_dnnl_convolution in_types(const draft *d, dnnl_data_type_t x, dnnl_data_type_t w,
@@ -88,9 +88,9 @@ static dv_dnnl_convolution in_types(const draft *d, dnnl_data_type_t x, dnnl_dat
 /* In BF16, if that is wanted and oneDNN can do it well. */
 static dv_status describe_forward(const dv_node_step *s, draft *d)
 {
-    dv_dnnl_convolution half = in_types(d, dnnl_bf16, dnnl_bf16, dnnl_f32);
+    dv_dnnl_convolution rounded = in_types(d, dnnl_bf16, dnnl_bf16, dnnl_f32);
     d->operands = dnnl_bf16;
-    if (wants_half(s) && dv_dnnl_forward(d->device, &half, &d->forward) == DV_OK) {
+    if (wants_rounding(s) && dv_dnnl_forward(d->device, &rounded, &d->forward) == DV_OK) {
         if (dv_dnnl_is_fast(d->forward))
             return DV_OK;
         dnnl_primitive_desc_destroy(d->forward);
@@ -215,12 +215,12 @@ static dv_status plan_passes(dv_planner *planner, const dv_node_step *s, draft *
         DV_TRY(plan_weights(d, &self->weights));
     if (s->training && s->wants_dx[0])
         DV_TRY(plan_data(d, &self->data));
-    self->half = d->operands == dnnl_bf16;
-    self->half_weights = weights_operands(d) == dnnl_bf16;
-    if (self->half)
-        self->half_x = dv_cpu_half_bytes(dv_shape_count(s->in[0]));
-    if (self->half && s->training)
-        self->half_dy = dv_cpu_half_bytes(dv_shape_count(s->node->shape));
+    self->rounds = d->operands == dnnl_bf16;
+    self->rounds_weights = weights_operands(d) == dnnl_bf16;
+    if (self->rounds)
+        self->rounded_x = dv_cpu_bf16_bytes(dv_shape_count(s->in[0]));
+    if (self->rounds && s->training)
+        self->rounded_dy = dv_cpu_bf16_bytes(dv_shape_count(s->node->shape));
     return DV_OK;
 }
 
@@ -256,7 +256,8 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     for (int i = 0; i < 3; i++) {
         size_t most = passes[i]->primitive.scratchpad;
         most = passes[i]->convert.scratchpad > most ? passes[i]->convert.scratchpad : most;
-        dv_planner_scratch(planner, self->half_x + self->half_dy + passes[i]->converted + most);
+        dv_planner_scratch(planner,
+                           self->rounded_x + self->rounded_dy + passes[i]->converted + most);
     }
     s->self = self;
     return DV_OK;
@@ -266,7 +267,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 static char *copy_of_weight(const dv_node_step *s)
 {
     const direct *self = s->self;
-    return s->scratch != NULL ? (char *)s->scratch + self->half_x + self->half_dy : NULL;
+    return s->scratch != NULL ? (char *)s->scratch + self->rounded_x + self->rounded_dy : NULL;
 }
 
 static void *behind(const dv_node_step *s, const pass *p)
@@ -277,7 +278,7 @@ static void *behind(const dv_node_step *s, const pass *p)
 static const void *operand_x(const dv_node_step *s)
 {
     const direct *self = s->self;
-    if (!self->half)
+    if (!self->rounds)
         return s->x[0];
     dv_cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
     return s->scratch;
@@ -286,9 +287,9 @@ static const void *operand_x(const dv_node_step *s)
 static const void *operand_dy(const dv_node_step *s)
 {
     const direct *self = s->self;
-    if (!self->half)
+    if (!self->rounds)
         return s->dy;
-    uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->half_x);
+    uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->rounded_x);
     dv_cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
     return rounded;
 }
@@ -297,7 +298,7 @@ static const void *operand_dy(const dv_node_step *s)
 static dv_status convert(const dv_node_step *s, pass *p, const void **weight)
 {
     const direct *self = s->self;
-    const void *given = self->half ? s->w_half[0] : s->w[0];
+    const void *given = self->rounds ? s->w_operand[0] : s->w[0];
     *weight = p->converted > 0 ? copy_of_weight(s) : given;
     if (p->converted == 0)
         return DV_OK;
@@ -323,7 +324,7 @@ static dv_status backward_weights(dv_node_step *s, const void *dy)
     const dv_cpu_device *device = dv_cpu_device_of(s->context);
     const dv_conv2d_attr *attr = s->node->attr;
     pass *p = &self->weights;
-    bool half = self->half_weights;
+    bool rounds = self->rounds_weights;
     void *gradient = p->converted > 0 ? copy_of_weight(s) : s->dw[0];
     if (self->depthwise) {
         dv__depthwise_weight_gradient(attr, s->in[0], s->node->shape, s->x[0], s->dy, gradient);
@@ -331,10 +332,10 @@ static dv_status backward_weights(dv_node_step *s, const void *dy)
             dv_cpu_bias_gradient(0, s->dy, NULL, dv_shape_rows(s->node->shape), attr->filters, NULL,
                                  s->dw[1]);
     } else {
-        DV_TRY(dv_cpu_primitive_run(
-            device, &p->primitive,
-            (const void *[]){half ? operand_x(s) : s->x[0], half ? dy : s->dy, gradient, s->dw[1]},
-            behind(s, p)));
+        DV_TRY(dv_cpu_primitive_run(device, &p->primitive,
+                                    (const void *[]){rounds ? operand_x(s) : s->x[0],
+                                                     rounds ? dy : s->dy, gradient, s->dw[1]},
+                                    behind(s, p)));
     }
     if (p->converted == 0)
         return DV_OK;

@@ -31,7 +31,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
         .training = s->training,
         .wants_dx = s->wants_dx[0],
     };
-    shape.half = dv_cpu_rounds(s->context, shape.rows * shape.in * shape.out);
+    shape.operands = dv_cpu_operands(s, shape.rows * shape.in * shape.out);
     pointwise *self;
     DV_TRY(dv_calloc(1, sizeof *self, &self));
     self->way = &dv__conv2d_pointwise;
@@ -100,7 +100,7 @@ static dv_status forward(dv_node_step *s)
     pointwise *self = s->self;
     const dv_conv2d_attr *attr = s->node->attr;
     return dv_cpu_dense_forward(dv_cpu_device_of(s->context), &self->dense, gather(s), s->w[0],
-                                s->w_half[0], attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
+                                s->w_operand[0], attr->bias ? s->w[1] : NULL, s->y, scratchpad(s));
 }
 
 static dv_status backward(dv_node_step *s)
@@ -114,7 +114,7 @@ static dv_status backward(dv_node_step *s)
     dv_dense_gradients gradients = {.dy = s->dy,
                                     .x = gather(s),
                                     .w = s->w[0],
-                                    .w_half = s->w_half[0],
+                                    .w_operand = s->w_operand[0],
                                     .dw = s->dw[0],
                                     .dx = picks ? s->scratch : s->dx[0]};
     DV_TRY(dv_cpu_dense_backward(dv_cpu_device_of(s->context), &self->dense, &gradients,

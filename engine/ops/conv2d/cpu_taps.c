@@ -47,7 +47,7 @@ typedef struct taps {
     const dv_impl *way;
     pass passes[PASSES];
     int64_t kernel_width;
-    size_t half_x, half_dy; /* bytes of scratch for x and dy rounded; 0: they stay float */
+    size_t rounded_x, rounded_dy; /* bytes of scratch for x and dy rounded; 0: they stay float */
 } taps;
 
 /* (filters, C, KH, KW), in memory as (KH,KW,C,filters). */
@@ -132,9 +132,9 @@ static int most_segments(const dv_node_step *s)
 
 /* ---- Planning ---- */
 
-static bool is_half(const dv_node_step *s)
+static bool rounds(const dv_node_step *s)
 {
-    return dv_cpu_rounds(s->context, s->in[0].n * s->in[0].c * s->node->shape.c);
+    return dv_cpu_operands(s, s->in[0].n * s->in[0].c * s->node->shape.c) != DV_F32;
 }
 
 /* The product of `run` taps: see the top of the file and the two gradients
@@ -160,7 +160,7 @@ static dv_status create_product(const dv_node_step *s, pass_kind kind, int64_t r
         DV_TRY(dv_md_plain(2, (int64_t[]){n, filters}, (int64_t[]){y_step, 1}, &product.b));
         DV_TRY(dv_md_plain(2, (int64_t[]){inner, filters}, NULL, &product.c));
     }
-    if (is_half(s)) {
+    if (rounds(s)) {
         product.a = dv_md_of_type(product.a, dnnl_bf16);
         product.b = dv_md_of_type(product.b, dnnl_bf16);
     }
@@ -262,14 +262,15 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
         free_taps(self);
         return status;
     }
-    if (is_half(s)) {
-        self->half_x = dv_cpu_half_bytes(dv_shape_count(s->in[0]));
-        self->half_dy = s->training ? dv_cpu_half_bytes(dv_shape_count(s->node->shape)) : 0;
+    if (rounds(s)) {
+        self->rounded_x = dv_cpu_bf16_bytes(dv_shape_count(s->in[0]));
+        self->rounded_dy = s->training ? dv_cpu_bf16_bytes(dv_shape_count(s->node->shape)) : 0;
     }
     for (int kind = 0; kind < PASSES; kind++) {
         const pass *p = &self->passes[kind];
         for (int64_t i = 0; p->products != NULL && i < 2 * self->kernel_width; i++)
-            dv_planner_scratch(planner, self->half_x + self->half_dy + p->products[i].scratchpad);
+            dv_planner_scratch(planner,
+                               self->rounded_x + self->rounded_dy + p->products[i].scratchpad);
     }
     s->self = self;
     return DV_OK;
@@ -280,9 +281,9 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 static dv_status run(const dv_node_step *s, pass *p, const void *a, const void *b, float *c)
 {
     const taps *self = s->self;
-    size_t size = self->half_x > 0 ? sizeof(uint16_t) : sizeof(float);
+    size_t size = self->rounded_x > 0 ? sizeof(uint16_t) : sizeof(float);
     char *scratchpad =
-        s->scratch != NULL ? (char *)s->scratch + self->half_x + self->half_dy : NULL;
+        s->scratch != NULL ? (char *)s->scratch + self->rounded_x + self->rounded_dy : NULL;
     for (int i = 0; i < p->count; i++) {
         const job *next = &p->jobs[i];
         const void *addresses[] = {(const char *)a + (size_t)next->a * size,
@@ -297,7 +298,7 @@ static dv_status run(const dv_node_step *s, pass *p, const void *a, const void *
 static const void *operand_x(const dv_node_step *s)
 {
     const taps *self = s->self;
-    if (self->half_x == 0)
+    if (self->rounded_x == 0)
         return s->x[0];
     dv_cpu_round(s->x[0], s->scratch, dv_shape_count(s->in[0]));
     return s->scratch;
@@ -306,15 +307,15 @@ static const void *operand_x(const dv_node_step *s)
 static const void *operand_w(const dv_node_step *s)
 {
     const taps *self = s->self;
-    return self->half_x > 0 ? s->w_half[0] : s->w[0];
+    return self->rounded_x > 0 ? s->w_operand[0] : s->w[0];
 }
 
 static const void *operand_dy(const dv_node_step *s)
 {
     const taps *self = s->self;
-    if (self->half_x == 0)
+    if (self->rounded_x == 0)
         return s->dy;
-    uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->half_x);
+    uint16_t *rounded = (uint16_t *)((char *)s->scratch + self->rounded_x);
     dv_cpu_round(s->dy, rounded, dv_shape_count(s->node->shape));
     return rounded;
 }

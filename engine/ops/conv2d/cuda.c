@@ -128,8 +128,8 @@ static scratch_plan plan_scratch(const dv_node_step *s, const convolution *self)
 {
     const dv_convolution_algorithm *algorithms = self->cudnn.algorithm;
     size_t elements = (size_t)(self->filters * self->channels * self->taps), most = 0;
-    size_t bytes = dv_cuda_aligned(elements * dv_dtype_size(s->context->dtype));
-    bool converts = s->training && (self->reorders || s->context->dtype != DV_F32);
+    size_t bytes = dv_cuda_aligned(elements * dv_dtype_size(s->x_type[0].dtype));
+    bool converts = s->training && (self->reorders || s->x_type[0].dtype != DV_F32);
     for (int i = 0; i < DV_CONVOLUTION_DIRECTIONS; i++)
         most = algorithms[i].workspace > most ? algorithms[i].workspace : most;
     scratch_plan plan = {.gradient = self->reorders ? bytes : 0};
@@ -207,10 +207,10 @@ static void *at(const dv_node_step *s, size_t offset)
 /* The weights in cuDNN's order. */
 static dv_status ordered_weights(const dv_node_step *s, const convolution *self, const void **out)
 {
-    *out = s->w_half[0];
+    *out = s->w_operand[0];
     if (!self->reorders)
         return DV_OK;
-    DV_CUDA(dv_launch_transpose(s->context->dtype, s->w_half[0], s->scratch, self->filters,
+    DV_CUDA(dv_launch_transpose(s->x_type[0].dtype, s->w_operand[0], s->scratch, self->filters,
                                 self->channels, self->taps, dv_cuda_stream(s)));
     *out = s->scratch;
     return DV_OK;
@@ -225,7 +225,7 @@ static dv_status forward_by_cudnn(const dv_node_step *s, const convolution *self
     DV_TRY(ordered_weights(s, self, &operands.w));
     DV_TRY(dv__cuda_convolution_run(device, &self->cudnn, DV_CONVOLUTION_FORWARD, &operands));
     if (attr->bias)
-        DV_CUDA(dv_launch_bias(s->context->dtype, s->y, s->w[1], dv_shape_rows(s->node->shape),
+        DV_CUDA(dv_launch_bias(s->x_type[0].dtype, s->y, s->w[1], dv_shape_rows(s->node->shape),
                                attr->filters, device->stream));
     return DV_OK;
 }
@@ -238,7 +238,7 @@ static dv_status forward(dv_node_step *s)
         return dv_cuda_dense_forward(s, self->dense);
     if (!self->depthwise)
         return forward_by_cudnn(s, self);
-    DV_CUDA(dv_launch_depthwise(s->context->dtype, &self->own, s->x[0], s->w_half[0],
+    DV_CUDA(dv_launch_depthwise(s->x_type[0].dtype, &self->own, s->x[0], s->w_operand[0],
                                 attr->bias ? s->w[1] : NULL, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -255,7 +255,7 @@ static dv_status input_gradient(const dv_node_step *s, const convolution *self)
 /* One launch brings cuDNN's gradient to the parameter's order and type. */
 static dv_status weight_gradient(const dv_node_step *s, const convolution *self)
 {
-    dv_dtype dtype = s->context->dtype;
+    dv_dtype dtype = s->x_type[0].dtype;
     scratch_plan places = plan_scratch(s, self);
     bool converts = self->reorders || dtype != DV_F32;
     void *dw = converts ? at(s, places.gradient) : s->dw[0];
@@ -280,10 +280,11 @@ static dv_status backward_by_cudnn(const dv_node_step *s, const convolution *sel
 
 static dv_status backward_depthwise(const dv_node_step *s, const convolution *self)
 {
-    dv_dtype dtype = s->context->dtype;
+    dv_dtype dtype = s->x_type[0].dtype;
     void *stream = dv_cuda_stream(s);
     if (s->dx[0] != NULL)
-        DV_CUDA(dv_launch_depthwise_data(dtype, &self->own, s->dy, s->w_half[0], s->dx[0], stream));
+        DV_CUDA(
+            dv_launch_depthwise_data(dtype, &self->own, s->dy, s->w_operand[0], s->dx[0], stream));
     DV_CUDA(dv_launch_depthwise_weights(dtype, &self->own, s->x[0], s->dy, s->dw[0], s->scratch,
                                         stream));
     return DV_OK;
@@ -297,7 +298,7 @@ static dv_status backward(dv_node_step *s)
         return dv_cuda_dense_backward(s, self->dense);
     DV_TRY(self->depthwise ? backward_depthwise(s, self) : backward_by_cudnn(s, self));
     if (attr->bias)
-        DV_CUDA(dv_launch_column_sums(s->context->dtype, s->dy, s->dw[1],
+        DV_CUDA(dv_launch_column_sums(s->x_type[0].dtype, s->dy, s->dw[1],
                                       dv_shape_rows(s->node->shape), attr->filters,
                                       dv_cuda_stream(s)));
     return DV_OK;

@@ -110,7 +110,7 @@ static bool is_wanted(const dv_node_step *s, dv_convolution_direction direction,
     if (s->context->algorithms == DV_ALGORITHMS_ANY)
         return true;
     return result->determinism == CUDNN_DETERMINISTIC &&
-           (s->context->dtype != DV_F32 || !is_transformed(direction, result->algorithm));
+           (s->x_type[0].dtype != DV_F32 || !is_transformed(direction, result->algorithm));
 }
 
 /* Takes what may be used. Heuristics may answer with another math type than was asked for, which
@@ -122,7 +122,7 @@ static dv_status add_candidate(const dv_node_step *s, dv_cuda_convolution *self,
 {
     const dv_cuda_device *device = dv_cuda_device_of(s->context);
     dv_convolution_algorithm algorithm = {.number = result->algorithm, .math = result->math};
-    if (s->context->dtype == DV_F32 && !s->context->tf32)
+    if (s->x_type[0].dtype == DV_F32 && !s->context->tf32)
         algorithm.math = CUDNN_FMA_MATH;
     if (result->status != CUDNN_STATUS_SUCCESS || !is_wanted(s, direction, result) ||
         has(list, &algorithm))
@@ -134,7 +134,7 @@ static dv_status add_candidate(const dv_node_step *s, dv_cuda_convolution *self,
     return DV_OK;
 }
 
-/* What the heuristics may not name: algorithms that cuDNN documents for channels last, for halves
+/* What the heuristics may not name: algorithms that cuDNN documents for channels last, for 16 bits
    by tensor cores and, where sizes do not suit these, without. */
 static dv_status add_common(const dv_node_step *s, dv_cuda_convolution *self,
                             dv_convolution_direction direction, dv_convolution_candidates *list)
@@ -207,7 +207,7 @@ static dv_cuda_choice choice_for(const dv_node_step *s, dv_convolution_direction
                                              attr->dilation[0],
                                              attr->dilation[1],
                                              attr->groups,
-                                             (int64_t)s->context->dtype,
+                                             (int64_t)s->x_type[0].dtype,
                                              (int64_t)s->context->tf32,
                                              (int64_t)direction,
                                              (int64_t)rule};
@@ -237,7 +237,7 @@ static dv_status set_plain(const dv_node_step *s, dv_cuda_convolution *self,
         "a plain kernel computes it, slowly%s%s",
         s->node->name, s->context->algorithms == DV_ALGORITHMS_ANY ? "" : "deterministic ",
         direction_name(direction), dv_shape_format(s->in[0]).text,
-        dv_shape_format(s->node->shape).text, dv_context_precision(s->context),
+        dv_shape_format(s->node->shape).text, dv_products_name(s->context, s->w_type[0]),
         dv_cuda_device_of(s->context)->workspace, times[0] != '\0' ? "; tried: " : "", times);
     return dv__cuda_convolution_set(self, direction,
                                     &(dv_convolution_algorithm){.number = DV_CONVOLUTION_PLAIN});

@@ -31,7 +31,7 @@ typedef struct dv_convolution_algorithm {
     size_t workspace;     /* bytes */
 } dv_convolution_algorithm;
 
-/* Tensors and filter are in the context's dtype, sums in float. */
+/* Tensors and filter are of one type, sums in float. */
 typedef struct dv_cuda_convolution {
     dv_dtype dtype;
     dv_convolution shape;

@@ -11,13 +11,13 @@ static cudnnDataType_t data_type(dv_dtype dtype)
     return dtype == DV_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
 }
 
-/* Halves go to the tensor cores. FMA: products of floats are not rounded to TF32; by default they
-   may be. */
-static cudnnMathType_t math_type(const dv_context *context)
+/* Types of 16 bits go to the tensor cores. FMA: products of floats are not rounded to TF32; by
+   default they may be. */
+static cudnnMathType_t math_type(const dv_node_step *s)
 {
-    if (context->dtype != DV_F32)
+    if (s->x_type[0].dtype != DV_F32)
         return CUDNN_TENSOR_OP_MATH;
-    return context->tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
+    return s->context->tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
 }
 
 static dv_status describe_tensor(dv_dtype dtype, dv_shape shape, cudnnTensorDescriptor_t *out)
@@ -28,7 +28,7 @@ static dv_status describe_tensor(dv_dtype dtype, dv_shape shape, cudnnTensorDesc
     return DV_OK;
 }
 
-/* cuDNN's PSEUDO_HALF_CONFIG and PSEUDO_BFLOAT16_CONFIG: halves in memory, sums in float. */
+/* cuDNN's PSEUDO_HALF_CONFIG and PSEUDO_BFLOAT16_CONFIG: 16 bits in memory, sums in float. */
 static dv_status describe_convolution(const dv_node_step *s, cudnnConvolutionDescriptor_t *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -38,7 +38,7 @@ static dv_status describe_convolution(const dv_node_step *s, cudnnConvolutionDes
                                              (int)attr->dilation[0], (int)attr->dilation[1],
                                              CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
     DV_CUDNN(cudnnSetConvolutionGroupCount(*out, (int)attr->groups));
-    DV_CUDNN(cudnnSetConvolutionMathType(*out, math_type(s->context)));
+    DV_CUDNN(cudnnSetConvolutionMathType(*out, math_type(s)));
     return DV_OK;
 }
 
@@ -63,7 +63,7 @@ static dv_convolution shape_of(const dv_node_step *s)
 static dv_status describe(const dv_node_step *s, dv_cuda_convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
-    dv_dtype dtype = s->context->dtype;
+    dv_dtype dtype = s->x_type[0].dtype;
     self->dtype = dtype;
     self->shape = shape_of(s);
     DV_TRY(describe_tensor(dtype, s->in[0], &self->x));

@@ -21,7 +21,7 @@ static int64_t patch_of(const dv_convolution *shape)
     return shape->kernel[0] * shape->kernel[1] * shape->channels;
 }
 
-/* The columns' gradient is float, so that a sum of halves is rounded once. */
+/* The columns' gradient is float, so that a sum is rounded once. */
 static size_t columns_bytes(const dv_cuda_convolution *self, dv_convolution_direction direction)
 {
     dv_dtype dtype = direction == DV_CONVOLUTION_DATA ? DV_F32 : self->dtype;

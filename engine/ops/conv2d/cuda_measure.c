@@ -34,7 +34,7 @@ typedef struct bench {
 /* ---- Operands ---- */
 
 /* Numbers of +-[0.5, 1), whose sign and fraction are random: zeros are multiplied faster. One float
-   or two halves to a word. */
+   or two of 16 bits to a word. */
 static uint32_t random_word(dv_dtype dtype, uint32_t *state)
 {
     static const uint32_t kept[DV_DTYPE_COUNT] = {

@@ -19,7 +19,7 @@ static dv_distillation describe(const dv_node_step *s)
 static dv_status forward(dv_node_step *s)
 {
     dv_distillation call = describe(s);
-    DV_CUDA(dv_launch_distillation(s->context->dtype, &call, s->x[0], s->y, dv_cuda_stream(s)));
+    DV_CUDA(dv_launch_distillation(s->x_type[1].dtype, &call, s->x[0], s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -28,7 +28,7 @@ static dv_status backward(dv_node_step *s)
     dv_distillation call = describe(s);
     if (s->dx[0] == NULL && s->dx[1] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_distillation_backward(s->context->dtype, &call, s->dy, s->dx[0], s->dx[1],
+    DV_CUDA(dv_launch_distillation_backward(s->x_type[1].dtype, &call, s->dy, s->dx[0], s->dx[1],
                                             dv_cuda_stream(s)));
     return DV_OK;
 }

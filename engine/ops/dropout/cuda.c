@@ -10,7 +10,7 @@ static dv_status apply(const dv_node_step *s, const void *from, void *to)
 {
     const dv_dropout_attr *attr = s->node->attr;
     dv_shape shape = s->node->shape;
-    dv_dtype dtype = s->context->dtype;
+    dv_dtype dtype = s->x_type[0].dtype;
     if (!dv__dropout_drops(s)) {
         DV_CUDA(cudaMemcpyAsync(to, from, (size_t)dv_shape_count(shape) * dv_dtype_size(dtype),
                                 cudaMemcpyDeviceToDevice, dv_cuda_stream(s)));

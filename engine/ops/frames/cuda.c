@@ -6,7 +6,7 @@
 static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
-    DV_CUDA(dv_launch_swap_axes(s->context->dtype, s->x[0], s->y, in.n, in.h, in.w, in.c,
+    DV_CUDA(dv_launch_swap_axes(s->x_type[0].dtype, s->x[0], s->y, in.n, in.h, in.w, in.c,
                                 dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -16,7 +16,7 @@ static dv_status backward(dv_node_step *s)
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_swap_axes(s->context->dtype, s->dy, s->dx[0], in.n, in.w, in.h, in.c,
+    DV_CUDA(dv_launch_swap_axes(s->x_type[0].dtype, s->dy, s->dx[0], in.n, in.w, in.h, in.c,
                                 dv_cuda_stream(s)));
     return DV_OK;
 }

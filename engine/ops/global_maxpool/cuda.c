@@ -12,7 +12,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];
-    DV_CUDA(dv_launch_global_maxpool(s->context->dtype, s->x[0], s->y, s->saved, in.n, in.h * in.w,
+    DV_CUDA(dv_launch_global_maxpool(s->x_type[0].dtype, s->x[0], s->y, s->saved, in.n, in.h * in.w,
                                      in.c, dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -22,7 +22,7 @@ static dv_status backward(dv_node_step *s)
     dv_shape in = s->in[0];
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_global_maxpool_backward(s->context->dtype, s->dy, s->saved, s->dx[0], in.n,
+    DV_CUDA(dv_launch_global_maxpool_backward(s->x_type[0].dtype, s->dy, s->saved, s->dx[0], in.n,
                                               in.h * in.w, in.c, dv_cuda_stream(s)));
     return DV_OK;
 }

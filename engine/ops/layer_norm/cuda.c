@@ -18,7 +18,7 @@ static dv_layer_norm describe(const dv_node_step *s)
 {
     const dv_layer_norm_attr *attr = s->node->attr;
     return (dv_layer_norm){
-        .dtype = s->context->dtype,
+        .dtype = s->x_type[0].dtype,
         .rows = dv_shape_rows(s->node->shape),
         .channels = s->node->shape.c,
         .epsilon = attr->epsilon,

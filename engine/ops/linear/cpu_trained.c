@@ -32,7 +32,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
         .training = s->training,
         .wants_dx = s->wants_dx[0],
     };
-    shape.half = dv_cpu_rounds(s->context, shape.rows * shape.in * shape.out);
+    shape.operands = dv_cpu_operands(s, shape.rows * shape.in * shape.out);
     dv_cpu_dense *dense;
     DV_TRY(dv_calloc(1, sizeof *dense, &dense));
     dv_status status = dv_cpu_dense_create(dv_cpu_device_of(s->context), &shape, dense);
@@ -71,8 +71,8 @@ static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     dv_cpu_dense *dense = s->self;
-    DV_TRY(dv_cpu_dense_forward(dv_cpu_device_of(s->context), dense, s->x[0], s->w[0], s->w_half[0],
-                                attr->bias ? s->w[1] : NULL, s->y, s->scratch));
+    DV_TRY(dv_cpu_dense_forward(dv_cpu_device_of(s->context), dense, s->x[0], s->w[0],
+                                s->w_operand[0], attr->bias ? s->w[1] : NULL, s->y, s->scratch));
     if (attr->activation == DV_ACT_NONE)
         return DV_OK;
     float *y = s->y;
@@ -96,7 +96,7 @@ static dv_status backward(dv_node_step *s)
     dv_dense_gradients gradients = {.dy = dz,
                                     .x = s->x[0],
                                     .w = s->w[0],
-                                    .w_half = s->w_half[0],
+                                    .w_operand = s->w_operand[0],
                                     .dw = s->dw[0],
                                     .dx = s->dx[0]};
     return dv_cpu_dense_backward(dv_cpu_device_of(s->context), dense, &gradients, scratchpad);

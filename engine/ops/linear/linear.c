@@ -49,11 +49,13 @@ static dv_status infer(dv_graph *graph, dv_node *node)
         .trainable = true,
     };
     DV_TRY(dv_node_param(graph, node, &weight));
-    if (!attr->bias)
-        return DV_OK;
     dv_param_spec bias = {
         .suffix = "bias", .rank = 1, .dim = {attr->units}, .init = DV_INIT_ZERO, .trainable = true};
-    return dv_node_param(graph, node, &bias);
+    if (attr->bias)
+        DV_TRY(dv_node_param(graph, node, &bias));
+    if (dv_dtype_scaled(node->type.dtype)) /* sums are not kept in the type of x */
+        node->type = (dv_type){.dtype = graph->params->precision.values};
+    return DV_OK;
 }
 
 static int64_t macs(const dv_graph *graph, const dv_node *node)
@@ -65,6 +67,12 @@ static unsigned backward_spares(const dv_node *node)
 {
     const dv_linear_attr *attr = node->attr;
     return attr->activation == DV_ACT_NONE ? DV_READS_OUTPUT : 0;
+}
+
+bool dv__linear_is_int8(const dv_node_step *step)
+{
+    return step->x_type[0].dtype == DV_I8 && step->w_type[0] == DV_I8 &&
+           step->node->type.dtype == DV_F32 && step->in[0].c <= DV_LINEAR_MOST_INT8;
 }
 
 const dv_op dv_op_linear = {

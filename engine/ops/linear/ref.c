@@ -1,4 +1,5 @@
-/* The reference of a linear layer: a sum in double for each element of y, dx, dw and db. */
+/* The reference of a linear layer: a sum in double for each element of y, dx, dw and db, or of
+   integers for y. */
 #include "engine/ops/linear/linear.h"
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
@@ -18,8 +19,31 @@ static double slope(int kind, double y)
     }
 }
 
+static void forward_int8(dv_node_step *s)
+{
+    const dv_linear_attr *attr = s->node->attr;
+    const int8_t *x = s->x[0], *w = s->w_operand[0];
+    const real *b = attr->bias ? s->w[1] : NULL;
+    real *y = s->y;
+    int64_t in = s->in[0].c, out = attr->units;
+    for (int64_t row = 0; row < dv_shape_rows(s->in[0]); row++) {
+        for (int64_t o = 0; o < out; o++) {
+            int64_t sum = 0;
+            for (int64_t c = 0; c < in; c++)
+                sum += (int64_t)x[row * in + c] * w[o * in + c];
+            double scale = (double)s->x_type[0].scale * (double)s->w_scales[0][o];
+            double value = scale * (double)sum + (b != NULL ? (double)b[o] : 0);
+            y[row * out + o] = (real)dv__ref_activate(attr->activation, value);
+        }
+    }
+}
+
 static dv_status forward(dv_node_step *s)
 {
+    if (dv__linear_is_int8(s)) {
+        forward_int8(s);
+        return DV_OK;
+    }
     const dv_linear_attr *attr = s->node->attr;
     const real *x = s->x[0], *w = s->w[0], *b = attr->bias ? s->w[1] : NULL;
     real *y = s->y;
@@ -96,4 +120,5 @@ static dv_status backward(dv_node_step *s)
     return DV_OK;
 }
 
-const dv_impl DV_REF(linear) = {.forward = forward, .backward = backward};
+const dv_impl DV_REF(linear) = {
+    .forward = forward, .backward = backward, .computes = dv__linear_is_int8};

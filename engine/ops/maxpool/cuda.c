@@ -12,7 +12,7 @@ static dv_status forward(dv_node_step *s)
 {
     dv_pool pool = dv__cuda_pool(s);
     DV_CUDA(
-        dv_launch_maxpool(s->context->dtype, &pool, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
+        dv_launch_maxpool(s->x_type[0].dtype, &pool, s->x[0], s->y, s->saved, dv_cuda_stream(s)));
     return DV_OK;
 }
 
@@ -21,7 +21,7 @@ static dv_status backward(dv_node_step *s)
     dv_pool pool = dv__cuda_pool(s);
     if (s->dx[0] == NULL)
         return DV_OK;
-    DV_CUDA(dv_launch_maxpool_backward(s->context->dtype, &pool, s->dy, s->saved, s->dx[0],
+    DV_CUDA(dv_launch_maxpool_backward(s->x_type[0].dtype, &pool, s->dy, s->saved, s->dx[0],
                                        dv_cuda_stream(s)));
     return DV_OK;
 }

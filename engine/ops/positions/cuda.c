@@ -47,7 +47,7 @@ static void drop(dv_node_step *s)
 static dv_status forward(dv_node_step *s)
 {
     dv_shape shape = s->node->shape;
-    DV_CUDA(dv_launch_positions(s->context->dtype, s->x[0], s->self, s->y, shape.n,
+    DV_CUDA(dv_launch_positions(s->x_type[0].dtype, s->x[0], s->self, s->y, shape.n,
                                 shape.w * shape.c, dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -56,7 +56,7 @@ static dv_status backward(dv_node_step *s)
 {
     if (s->dx[0] == NULL)
         return DV_OK;
-    size_t bytes = (size_t)dv_shape_count(s->node->shape) * dv_dtype_size(s->context->dtype);
+    size_t bytes = (size_t)dv_shape_count(s->node->shape) * dv_dtype_size(s->x_type[0].dtype);
     DV_CUDA(cudaMemcpyAsync(s->dx[0], s->dy, bytes, cudaMemcpyDeviceToDevice, dv_cuda_stream(s)));
     return DV_OK;
 }

@@ -49,7 +49,7 @@ static dv_status forward(dv_node_step *s)
 {
     dv_spatial_attention_sizes z = get_sizes(s);
     dv_spatial_attention_saved record = get_saved(s);
-    DV_CUDA(dv_launch_spatial_attention(s->context->dtype, &z, s->x[0], s->w[0], &record, s->y,
+    DV_CUDA(dv_launch_spatial_attention(s->x_type[0].dtype, &z, s->x[0], s->w[0], &record, s->y,
                                         dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -58,7 +58,7 @@ static dv_status backward(dv_node_step *s)
 {
     dv_spatial_attention_sizes z = get_sizes(s);
     dv_spatial_attention_saved record = get_saved(s);
-    DV_CUDA(dv_launch_spatial_attention_backward(s->context->dtype, &z, s->x[0], s->dy, s->w[0],
+    DV_CUDA(dv_launch_spatial_attention_backward(s->x_type[0].dtype, &z, s->x[0], s->dy, s->w[0],
                                                  &record, s->scratch, s->dx[0], s->dw[0],
                                                  dv_cuda_stream(s)));
     return DV_OK;

@@ -56,7 +56,7 @@ static dv_status forward(dv_node_step *s)
     dv_squeeze_excite_sizes z = get_sizes(s);
     dv_squeeze_excite_weights weights = get_weights(s);
     dv_squeeze_excite_saved record = get_saved(s, &z);
-    DV_CUDA(dv_launch_squeeze_excite(s->context->dtype, &z, s->x[0], &weights, &record, s->y,
+    DV_CUDA(dv_launch_squeeze_excite(s->x_type[0].dtype, &z, s->x[0], &weights, &record, s->y,
                                      dv_cuda_stream(s)));
     return DV_OK;
 }
@@ -69,7 +69,7 @@ static dv_status backward(dv_node_step *s)
     dv_squeeze_excite_gradients gradients = {s->dw[0], s->dw[1], s->dw[2], s->dw[3]};
     char *reduce = s->scratch, *expand = reduce + part(&z, z.middle);
     dv_squeeze_excite_scratch scratch = {(float *)(void *)reduce, (float *)(void *)expand};
-    DV_CUDA(dv_launch_squeeze_excite_backward(s->context->dtype, &z, s->x[0], s->dy, &weights,
+    DV_CUDA(dv_launch_squeeze_excite_backward(s->x_type[0].dtype, &z, s->x[0], s->dy, &weights,
                                               &record, &scratch, s->dx[0], &gradients,
                                               dv_cuda_stream(s)));
     return DV_OK;

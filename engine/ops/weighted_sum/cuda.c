@@ -29,14 +29,14 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 static dv_status forward(dv_node_step *s)
 {
     dv_weighted_sum call = describe(s);
-    DV_CUDA(dv_launch_weighted_sum(s->context->dtype, &call, s->y, dv_cuda_stream(s)));
+    DV_CUDA(dv_launch_weighted_sum(s->x_type[0].dtype, &call, s->y, dv_cuda_stream(s)));
     return DV_OK;
 }
 
 static dv_status backward(dv_node_step *s)
 {
     dv_weighted_sum call = describe(s);
-    DV_CUDA(dv_launch_weighted_sum_backward(s->context->dtype, &call, s->dy, s->scratch, s->dw[0],
+    DV_CUDA(dv_launch_weighted_sum_backward(s->x_type[0].dtype, &call, s->dy, s->scratch, s->dw[0],
                                             dv_cuda_stream(s)));
     return DV_OK;
 }

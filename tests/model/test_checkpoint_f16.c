@@ -1,9 +1,9 @@
-/* Checkpoints of weights alone, in full and half precision. */
+/* Checkpoints of weights alone, in FP32 and FP16. */
 #include "engine/backends/open.h"
-#include "engine/base/half.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
 #include "tests/support/network.h"
+#include "tests/support/rounding.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tree_helpers.h"
 
@@ -23,7 +23,7 @@ static void open_net(network *net, int64_t batch)
     network_open(net, &dv_backend_cpu, model_text, (dv_shape){batch, 12, 12, 3}, 4, NULL);
 }
 
-/* With values that are no halves, in oneDNN's layouts. */
+/* With values that FP16 does not have, in oneDNN's layouts. */
 static void draw_net(network *net)
 {
     open_net(net, 8);
@@ -70,17 +70,17 @@ static void put_number(network *net, const char *name, int64_t place, double num
     free(numbers);
 }
 
-static bool is_half(const dv_param *param)
+static bool is_rounded(const dv_param *param)
 {
     return strcmp(param->name, "stem.weight") == 0 || strcmp(param->name, "middle.weight") == 0 ||
            strcmp(param->name, "head.weight") == 0;
 }
 
-/* Matrices come back as the nearest halves, all else as it was; by oneDNN's layouts. */
-static void test_halves_come_back(void **state)
+/* Matrices come back as the nearest numbers of FP16, all else as it was; by oneDNN's layouts. */
+static void test_rounded_weights_come_back(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
-    scratch_path(*state, "half.safetensors", path);
+    scratch_path(*state, "f16.safetensors", path);
     network from, to;
     dv_checkpoint checkpoint;
     draw_net(&from);
@@ -99,8 +99,8 @@ static void test_halves_come_back(void **state)
         double *got = network_parameter(&to, i, DV_BUFFER_VALUES);
         for (int64_t k = 0; k < param->count; k++) {
             float value = (float)want[k];
-            if (is_half(param))
-                value = dv_half_to_float(DV_F16, dv_half_from_float(DV_F16, value));
+            if (is_rounded(param))
+                value = float_from_bits(DV_F16, bits_from_float(DV_F16, value));
             if ((float)got[k] != value)
                 fail_msg("%s: %g, not %g", param->name, got[k], (double)value);
         }
@@ -111,24 +111,24 @@ static void test_halves_come_back(void **state)
         free(want);
         free(got);
     }
-    size_t count, halves;
-    dv_checkpoint_tensors(&checkpoint, &count, &halves);
+    size_t count, rounded;
+    dv_checkpoint_tensors(&checkpoint, &count, &rounded);
     assert_int_equal(count, from.params->count);
-    assert_int_equal(halves, 3);
+    assert_int_equal(rounded, 3);
     dv_checkpoint_close(&checkpoint);
     network_close(&to);
     network_close(&from);
     scratch_clear(*state);
 }
 
-/* In full precision a file of weights is what dv_checkpoint_write makes; in half precision its
-   tensors take half the place, less what stays. */
+/* In FP32 a file of weights is what dv_checkpoint_write makes; in FP16 its tensors take half the
+   place, less what stays. */
 static void test_sizes_of_precisions(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
     scratch_path(*state, "size.safetensors", path);
     network net;
-    size_t plain_size, full_size, half_size, saved = 0;
+    size_t plain_size, full_size, rounded_size, saved = 0;
     draw_net(&net);
     write_plain(&net, path);
     unsigned char *plain = file_load(path, &plain_size);
@@ -137,14 +137,14 @@ static void test_sizes_of_precisions(void **state)
     assert_int_equal(full_size, plain_size);
     assert_memory_equal(full, plain, full_size);
     assert_int_equal(write_weights(&net, path, DV_CHECKPOINT_FP16), DV_OK);
-    unsigned char *half = file_load(path, &half_size);
+    unsigned char *rounded = file_load(path, &rounded_size);
     for (int i = 0; i < net.params->count; i++)
-        saved += is_half(&net.params->items[i]) ? 2 * (size_t)net.params->items[i].count : 0;
-    assert_true(half_size <= full_size - saved + 64); /* the header is a multiple of 64 bytes */
-    assert_true(half_size < full_size * 6 / 10);
+        saved += is_rounded(&net.params->items[i]) ? 2 * (size_t)net.params->items[i].count : 0;
+    assert_true(rounded_size <= full_size - saved + 64); /* the header is a multiple of 64 bytes */
+    assert_true(rounded_size < full_size * 6 / 10);
     free(plain);
     free(full);
-    free(half);
+    free(rounded);
     network_close(&net);
     scratch_clear(*state);
 }
@@ -185,20 +185,20 @@ static void test_weights_of_no_use_are_refused(void **state)
 }
 
 /* With the public safetensors package: the same numbers as numpy rounds them to. */
-static void test_halves_by_python(void **state)
+static void test_f16_by_python(void **state)
 {
-    char full[SCRATCH_PATH_SIZE], half[SCRATCH_PATH_SIZE], command[3 * SCRATCH_PATH_SIZE];
+    char full[SCRATCH_PATH_SIZE], f16[SCRATCH_PATH_SIZE], command[3 * SCRATCH_PATH_SIZE];
     if (system("python3 -c 'import numpy, safetensors' 2>/dev/null") != 0) {
         printf("skipped: python3 has no safetensors\n");
         skip();
     }
     scratch_path(*state, "full.safetensors", full);
-    scratch_path(*state, "half.safetensors", half);
+    scratch_path(*state, "f16.safetensors", f16);
     network net;
     draw_net(&net);
     write_plain(&net, full);
-    assert_int_equal(write_weights(&net, half, DV_CHECKPOINT_FP16), DV_OK);
-    snprintf(command, sizeof command, "python3 tests/golden/check_half.py '%s' '%s' 3", full, half);
+    assert_int_equal(write_weights(&net, f16, DV_CHECKPOINT_FP16), DV_OK);
+    snprintf(command, sizeof command, "python3 tests/golden/check_f16.py '%s' '%s' 3", full, f16);
     assert_int_equal(system(command), 0);
     network_close(&net);
     scratch_clear(*state);
@@ -206,13 +206,13 @@ static void test_halves_by_python(void **state)
 
 /* ---- Tensors of files of others ---- */
 
-/* Writes all tensors of `good` again, middle.bias as 32 halves with one given. */
+/* Writes all tensors of `good` again, middle.bias as 32 numbers in F16 with one given. */
 static void rewrite_bias(const char *good, uint16_t number, const char *path)
 {
     enum { MOST_ENTRIES = 32 };
     dv_safetensors *file;
     dv_safetensors_entry entries[MOST_ENTRIES];
-    uint16_t halves[32] = {[7] = number};
+    uint16_t f16[32] = {[7] = number};
     assert_int_equal(dv_safetensors_read(good, &file), DV_OK);
     size_t count = dv_safetensors_count(file);
     assert_true(count <= MOST_ENTRIES);
@@ -220,7 +220,7 @@ static void rewrite_bias(const char *good, uint16_t number, const char *path)
         entries[i] = *dv_safetensors_at(file, i);
         if (strcmp(entries[i].name, "middle.bias") == 0) {
             entries[i].dtype = DV_SAFETENSORS_F16;
-            entries[i].data = halves;
+            entries[i].data = f16;
         }
     }
     const dv_safetensors_pair metadata[] = {
@@ -251,7 +251,7 @@ static void read_bias(void **state, uint16_t number, const char *training, const
     } else {
         int index = dv_params_find(net.params, "middle.bias");
         double *numbers = network_parameter(&net, index, DV_BUFFER_VALUES);
-        assert_true(numbers[7] == (double)dv_half_to_float(DV_F16, number) && numbers[8] == 0);
+        assert_true(numbers[7] == (double)float_from_bits(DV_F16, number) && numbers[8] == 0);
         free(numbers);
     }
     dv_checkpoint_close(&checkpoint);
@@ -259,7 +259,7 @@ static void read_bias(void **state, uint16_t number, const char *training, const
     scratch_clear(*state);
 }
 
-static void test_halves_of_others(void **state)
+static void test_f16_of_others(void **state)
 {
     read_bias(state, 0x3555, NULL, NULL); /* any tensor may be F16 */
     read_bias(state, 0x8001, NULL, NULL); /* subnormal */
@@ -268,38 +268,14 @@ static void test_halves_of_others(void **state)
     read_bias(state, 0x3555, "{step: 1}", "tensor 'middle.bias' of a training is not F32");
 }
 
-/* All there are, at once and one by one: to the bit, NaN too. */
-static void test_all_halves_at_once(void **state)
-{
-    (void)state;
-    enum { ALL = 65536, POSITIVE_FINITE = 0x7C00 };
-    uint16_t *halves = calloc(ALL, sizeof *halves);
-    float *values = calloc(ALL, sizeof *values);
-    for (int i = 0; i < ALL; i++)
-        halves[i] = (uint16_t)i;
-    assert_false(dv_halves_to_floats(halves, ALL, values));
-    for (int i = 0; i < ALL; i++) {
-        float expected = dv_half_to_float(DV_F16, halves[i]);
-        if (memcmp(&expected, &values[i], sizeof expected) != 0)
-            fail_msg("half %04x is %g, expected %g", i, (double)values[i], (double)expected);
-    }
-    assert_true(dv_halves_to_floats(halves, POSITIVE_FINITE, values));
-    assert_true(dv_halves_to_floats(halves + 0x8000, POSITIVE_FINITE, values));
-    assert_false(dv_halves_to_floats(halves, POSITIVE_FINITE + 1, values));
-    assert_false(dv_halves_to_floats(halves + 0xFC00, 1, values));
-    free(halves);
-    free(values);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_halves_at_once),
-        cmocka_unit_test(test_halves_come_back),
+        cmocka_unit_test(test_rounded_weights_come_back),
         cmocka_unit_test(test_sizes_of_precisions),
         cmocka_unit_test(test_weights_of_no_use_are_refused),
-        cmocka_unit_test(test_halves_by_python),
-        cmocka_unit_test(test_halves_of_others),
+        cmocka_unit_test(test_f16_by_python),
+        cmocka_unit_test(test_f16_of_others),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
