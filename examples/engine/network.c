@@ -50,7 +50,7 @@ static dv_status build(dv_context *context, network *net)
     const dv_linear_attr last = {.units = CLASSES, .bias = true, .activation = DV_ACT_NONE};
     const dv_softmax_cross_entropy_attr plain = {.smoothing = 0};
     int first, second;
-    DV_TRY(dv_params_create(context, &net->params));
+    DV_TRY(dv_params_create(context, DV_FULL_PRECISION, &net->params));
     DV_TRY(dv_graph_create(net->params, &net->graph));
     dv_graph *graph = net->graph;
     DV_TRY(dv_graph_input(graph, "points", (dv_shape){POINTS, 1, 1, 2}, &net->points));
