@@ -4,6 +4,8 @@
 
 #include "engine/base/log.h"
 
+enum { DV_MOST_THREADS = 1024 }; /* that anyone may ask for */
+
 /* The number of threads by default: the least of the physical cores, the processors that the
    process may use, OMP_NUM_THREADS and the quota of its control group (cpu.max), rounded up. */
 int dv_physical_cores(void);

@@ -22,11 +22,11 @@
 
 /* ---- The folder ---- */
 
-/* Not F_SETLK: that lock would belong to the process, not to its children, and go with the first
-   descriptor that it closes. */
+/* Not F_SETLK: that lock would belong to the process, to all its threads, and go with the first
+   descriptor that it closes. A program that the host starts meanwhile does not hold the folder. */
 dv_status dv_lock_folder(const char *path, const char *by, int *lock)
 {
-    *lock = open(path, O_RDONLY | O_DIRECTORY);
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*lock < 0)
         return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", path, strerror(errno));
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)

@@ -38,8 +38,9 @@ typedef struct dv_run_folder {
 
 /*
  * Takes the folder for oneself, until *lock, a descriptor, is closed: -1 or to be closed by the
- * caller, whatever is returned. DV_EARG where another process has it: "PATH is in use: `by`". The
- * lock belongs to the open folder, not to a process, and is therefore also that of all children.
+ * caller, whatever is returned. DV_EARG where another one has it, of this process or of another:
+ * "PATH is in use: `by`". The lock belongs to the descriptor. A child that was forked has it too; a
+ * program that is started has not.
  */
 dv_status dv_lock_folder(const char *path, const char *by, int *lock);
 

@@ -28,6 +28,7 @@ dv_status dv_pretraining_run(const dv_training_request *later, const dv_experime
     dv_training_request request = *later;
     request.experiment = begun ? NULL : &before;
     request.changes = where;
+    request.given = NULL;
     request.folder = folder;
     request.later = experiment;
     request.proposal = NULL;

@@ -96,7 +96,8 @@ static dv_status open_folder(dv_training *training)
     bool resume = request->experiment == NULL;
     DV_TRY(dv_run_folder_open(request->folder, resume, &training->observer, &training->folder));
     if (resume) /* now that no other training writes there */
-        DV_TRY(dv_resume_read(&training->folder, request->changes, &training->resumed));
+        DV_TRY(dv_resume_read(&training->folder, request->changes, request->given,
+                              &training->resumed));
     training->experiment = resume ? &training->resumed.experiment : request->experiment;
     return DV_OK;
 }
