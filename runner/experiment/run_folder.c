@@ -183,6 +183,11 @@ bool dv_run_has(const char *path, const char *file)
     return length > 0 && (size_t)length < sizeof name && access(name, F_OK) == 0;
 }
 
+bool dv_run_has_begun(const char *path)
+{
+    return dv_run_has(path, "config.yaml") || dv_run_has(path, "last.safetensors");
+}
+
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree)
 {
     char path[DV_RUN_PATH_SIZE], *text;
