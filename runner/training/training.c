@@ -144,7 +144,7 @@ static dv_status load_data(dv_training *training)
     DV_TRY(status);
     DV_TRY(leave_out_tested(training));
     DV_TRY(look_at_data(training));
-    if (training->request->needs_test && !dv__training_has(training, DV_PART_TEST))
+    if (training->request->needs_test && !dv_dataset_has(&training->dataset, DV_PART_TEST))
         return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
                        experiment->data.split);
     DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
