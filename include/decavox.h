@@ -398,7 +398,8 @@ typedef struct dv_train_options {
     int resume;         /* 1: goes on with the run in the folder, where it was interrupted */
     const char *device; /* as dv_model_options has it; NULL is "auto" */
     int threads;        /* of the host, 0 to 1,024; 0 is as many as there are physical cores */
-    dv_log_fn log;      /* gets each line that goes into log.txt; NULL drops them */
+    dv_log_fn log; /* gets each line that goes into log.txt, but for that of a failure, which is
+                      the message of the call; NULL drops them */
     void *log_user;
     dv_train_fn progress; /* is called after each step, on a GPU after every train.report_steps
                              steps, and after each epoch; NULL: the training goes on to its end */
