@@ -4,7 +4,8 @@
  *     cc train.c -o train $(pkg-config --cflags --libs decavox)
  *     ./train configs/quickstart.yaml DATA runs/mine [KEY=VALUE...]
  *
- * Ctrl-C pauses the training. The same command goes on with it.
+ * Ctrl-C pauses the training. The same command goes on with it; other settings than those that it
+ * began with are refused, but train.epochs.
  */
 #include <decavox.h>
 #include <signal.h>
@@ -92,12 +93,9 @@ int main(int argc, char **argv)
     options.resume = has_run(argv[3]);
     options.log = print_warning;
     options.progress = follow;
-    dv_status status = DV_OK;
-    if (!options.resume) { /* a run that goes on has its configuration in its folder */
-        status = dv_config_open(argv[1], &config);
-        if (status == DV_OK)
-            status = configure(config, argv[2], argv + 4, argc - 4);
-    }
+    dv_status status = dv_config_open(argv[1], &config);
+    if (status == DV_OK)
+        status = configure(config, argv[2], argv + 4, argc - 4);
     if (status == DV_OK)
         status = dv_train(config, &options, NULL);
     if (status == DV_OK)

@@ -338,8 +338,8 @@ typedef struct dv_config dv_config;
 /*
  * Opens the configuration in the file `path`. A path that begins with "configs/" and that no file
  * has is that of a configuration that comes with decavox, "configs/mini.yaml" for example. On
- * failure *out is NULL. The status is DV_EIO if a file cannot be read, and DV_ECONFIG if one is
- * wrong; the message names the file and the line.
+ * failure *out is NULL. The status is DV_EIO if a file cannot be read, DV_ECONFIG if one is wrong,
+ * and DV_EARG if the path is too long; the message names the file and the line.
  */
 DV_API DV_MUST_CHECK dv_status dv_config_open(const char *path, dv_config **out);
 
@@ -349,8 +349,9 @@ DV_API void dv_config_free(dv_config *config);
 /*
  * Lays settings (count) over the configuration, all of them or none. Each is a text "KEY=VALUE",
  * "train.epochs=30" for example, as `decavox train --set` takes it: a list or a map is written as
- * YAML has it in one line. Later settings replace earlier ones. The status is DV_EARG if a text is
- * no setting, and DV_ECONFIG if there is no such key, or if the value is not one that it takes.
+ * YAML has it in one line. Later settings replace earlier ones. The file is read anew. The status
+ * is DV_EARG if a text is no setting, DV_ECONFIG if there is no such key, or if the value is not
+ * one that it takes, and DV_EIO if the file is not there any more.
  */
 DV_API DV_MUST_CHECK dv_status dv_config_set(dv_config *config, const char *const *settings,
                                              size_t count);
@@ -361,14 +362,18 @@ DV_API const char *dv_config_text(const dv_config *config);
 
 /* ---- Training ---- */
 
-/* What a training does next, as its caller says it. */
+/* What a training does next, as its caller says it. To say it once is enough. */
 typedef enum dv_train_next {
     DV_TRAIN_CONTINUE,
-    DV_TRAIN_PAUSE, /* It saves and ends with DV_EINTERRUPTED; it can be resumed from there. */
-    DV_TRAIN_FINISH /* The epoch at hand is its last one. */
+    DV_TRAIN_PAUSE, /* It saves and ends with DV_EINTERRUPTED; it can be resumed from there. With
+                       train.accumulate the steps of an update come first. A training that is at its
+                       end ends as usual. */
+    DV_TRAIN_FINISH /* The epoch at hand is its last one. Where that is one of the section
+                       `pretrain`, the training itself begins then. */
 } dv_train_next;
 
-/* How far a training is. What is not known is NaN. */
+/* How far a training is. What is not known is NaN. Where the configuration has a section
+   `pretrain`, that is told first, and then the training itself, from epoch 1 again. */
 typedef struct dv_train_progress {
     int64_t epoch, epochs; /* the epoch at hand, from 1, and how many there will be at most */
     int64_t step, steps;   /* batches of this epoch that are done, and that it has */
@@ -392,8 +397,9 @@ typedef struct dv_train_options {
                            for TensorBoard. */
     int resume;         /* 1: goes on with the run in the folder, where it was interrupted */
     const char *device; /* as dv_model_options has it; NULL is "auto" */
-    int threads;        /* of the host; 0 is as many as there are physical cores */
-    dv_log_fn log;      /* gets each line that goes into log.txt; NULL drops them */
+    int threads;        /* of the host, 0 to 1,024; 0 is as many as there are physical cores */
+    dv_log_fn log; /* gets each line that goes into log.txt, but for that of a failure, which is
+                      the message of the call; NULL drops them */
     void *log_user;
     dv_train_fn progress; /* is called after each step, on a GPU after every train.report_steps
                              steps, and after each epoch; NULL: the training goes on to its end */
@@ -424,12 +430,14 @@ typedef struct dv_train_result {
  * Trains. The training is the one of `decavox train` with the same configuration, to the byte.
  * Trainings in different folders may run at the same time, each in a thread of its own. `config`
  * may be NULL if options->resume is 1: a run that goes on has its configuration in its folder.
- * Given, it may differ in where the data lie and in train.epochs alone.
+ * Given, it may differ from that in where the data lie and in train.epochs alone; what it leaves
+ * empty of the former is as the run has it.
  *
- * *out may be NULL. The status is DV_EINTERRUPTED if `progress` has paused the training; the state
- * is saved, and *out says how far it came. It is DV_EARG if the folder holds another run or is in
- * use; DV_ECONFIG, DV_EIO or DV_EFORMAT if configuration or data are not in order; DV_ENUMERIC if
- * the training has diverged; DV_EDEVICE or DV_ENOMEM if the machine does not allow it.
+ * `out` may be NULL. The status is DV_EINTERRUPTED if `progress` has paused the training; the state
+ * is saved, and *out says how far it came. It is DV_EARG if the folder is in use or holds another
+ * run, if the run to resume is another one, or if an option is out of its range; DV_ECONFIG, DV_EIO
+ * or DV_EFORMAT if configuration, folder or data are not in order; DV_ENUMERIC if the training has
+ * diverged; DV_EDEVICE or DV_ENOMEM if the machine does not allow it.
  */
 DV_API DV_MUST_CHECK dv_status dv_train(const dv_config *config, const dv_train_options *options,
                                         dv_train_result *out);
@@ -445,7 +453,7 @@ typedef struct dv_evaluation_options {
     const char *split;   /* "official", "speaker", ...; NULL is as the model was trained */
     const char *part;    /* "train", "validation", "test" or "all"; NULL is "test" */
     const char *exclude; /* CSV file that names files to be left out; NULL is as it was trained */
-    int threads;         /* of the host; 0 is as many as there are physical cores */
+    int threads;         /* of the host, 0 to 1,024; 0 is as many as there are physical cores */
 } dv_evaluation_options;
 
 static inline dv_evaluation_options dv_evaluation_options_default(void)
@@ -459,7 +467,8 @@ static inline dv_evaluation_options dv_evaluation_options_default(void)
 /*
  * Evaluates a model, as `decavox eval` does. The log of the model is told what is found in the
  * data. `options` may be NULL. On failure *out is NULL. The status is DV_EIO or DV_EFORMAT if the
- * data cannot be read, have no clip in the part, or have a label that the model does not know.
+ * data cannot be read, have no clip in the part, or have a label that the model does not know;
+ * DV_ECONFIG if there is no such split; DV_EARG if another option has no such value.
  */
 DV_API DV_MUST_CHECK dv_status dv_evaluate(dv_model *model, const dv_evaluation_options *options,
                                            dv_evaluation **out);

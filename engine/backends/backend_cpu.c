@@ -50,10 +50,14 @@ static dv_status open_device(dv_context *context)
     return status;
 }
 
+/* Exactly so many: oneDNN's primitives are made for a number, and compute wrongly with fewer, which
+   libgomp may give where the host leaves the number to it (OMP_DYNAMIC). A number that was left to
+   it comes back negative. */
 static int take_threads(int threads)
 {
-    int before = omp_get_max_threads();
-    omp_set_num_threads(threads);
+    int before = omp_get_dynamic() ? -omp_get_max_threads() : omp_get_max_threads();
+    omp_set_dynamic(threads < 0);
+    omp_set_num_threads(abs(threads));
     return before;
 }
 

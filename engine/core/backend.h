@@ -34,7 +34,7 @@ typedef struct dv_backend {
     dv_status (*describe)(int index, char *text, size_t size, int *count);
 
     /* Gives the calling thread so many threads of the host to plan and run steps with; returns
-       those that it had. NULL: the host's threads have no part in them. */
+       what gives it those back that it had. NULL: the host's threads have no part in them. */
     int (*take_threads)(int threads);
     /* A plan that only infers takes so many threads of the host that each gets, on the average, at
        least this many multiply-adds of a step. 0: it takes all threads of the context. */

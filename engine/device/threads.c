@@ -91,13 +91,22 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
+/* How many threads of `wanted` a parallel region gets here, unless their number is left to libgomp
+   (OMP_DYNAMIC). Within a region of the host's, oneDNN computes with one as well. */
+static int given(int wanted)
+{
+    if (omp_in_parallel() || omp_get_max_active_levels() < 1)
+        return 1;
+    return smaller(wanted, omp_get_thread_limit());
+}
+
 int dv_physical_cores(void)
 {
     int cores = 0;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     for (long cpu = 0; cpu < processors; cpu++)
         cores += is_first_sibling(cpu) ? 1 : 0;
-    int allowed = smaller(omp_get_num_procs(), omp_get_max_threads()); /* OMP_NUM_THREADS */
+    int allowed = given(smaller(omp_get_num_procs(), omp_get_max_threads())); /* OMP_NUM_THREADS */
     int quota = dv__quota_processors("/proc/self/cgroup", "/sys/fs/cgroup");
     cores = smaller(cores, quota > 0 ? smaller(allowed, quota) : allowed);
     return cores > 0 ? cores : 1;
@@ -176,9 +185,21 @@ static void stay(void *gate, int thread)
     }
 }
 
+/* Has libgomp make them, as many as are asked for. */
+static void make(int count)
+{
+    int dynamic = omp_get_dynamic();
+    omp_set_dynamic(0);
+#pragma omp parallel num_threads(count)
+    {
+    }
+    omp_set_dynamic(dynamic);
+}
+
 int dv_threads_reserve(int wanted, const dv_log *log)
 {
     static _Thread_local int reserved = 1;
+    wanted = given(wanted);
     if (wanted <= reserved)
         return wanted > 1 ? wanted : 1;
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -187,9 +208,7 @@ int dv_threads_reserve(int wanted, const dv_log *log)
     pthread_mutex_destroy(&gate);
     if (count < omp_get_max_threads() && count < wanted)
         omp_set_num_threads(count);
-#pragma omp parallel num_threads(count)
-    {
-    }
+    make(count);
     reserved = count;
     return count;
 }

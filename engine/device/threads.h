@@ -4,8 +4,11 @@
 
 #include "engine/base/log.h"
 
+enum { DV_MOST_THREADS = 1024 }; /* that anyone may ask for */
+
 /* The number of threads by default: the least of the physical cores, the processors that the
-   process may use, OMP_NUM_THREADS and the quota of its control group (cpu.max), rounded up. */
+   process may use, OMP_NUM_THREADS, OMP_THREAD_LIMIT and the quota of its control group (cpu.max),
+   rounded up; one within a parallel region. */
 int dv_physical_cores(void);
 
 /* The processors' time that cgroup v2 grants, in whole processors, rounded up; 0: no limit is set.
@@ -16,7 +19,9 @@ int dv__quota_processors(const char *membership, const char *root);
  * How many threads, at most `wanted`, OpenMP can compute with in parallel regions of the calling
  * thread, this one included. libgomp ends the process where it cannot make a thread, so they are
  * tried first, then made by libgomp, which keeps them. Where there are fewer, the calling thread's
- * number for OpenMP is lowered too, and `log` is warned.
+ * number for OpenMP is lowered too, and `log` is warned. It is one within a parallel region of the
+ * host's, and at most OMP_THREAD_LIMIT: what is made for more threads than it gets computes
+ * wrongly.
  */
 int dv_threads_reserve(int wanted, const dv_log *log);
 

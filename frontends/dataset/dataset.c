@@ -279,6 +279,15 @@ fail:
     return status;
 }
 
+bool dv_dataset_has(const dv_dataset *dataset, dv_part part)
+{
+    for (size_t i = 0; i < dataset->count; i++) {
+        if (dataset->clips[i].part == part)
+            return true;
+    }
+    return false;
+}
+
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
                           int64_t *count)
 {

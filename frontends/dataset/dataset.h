@@ -189,6 +189,9 @@ dv_status dv_dataset_load_noisy(dv_dataset *dataset, const dv_frontend *frontend
 /* dv_fields_shorten_paths of the section `data`, with what `more` lists. */
 void dv_dataset_shorten_paths(dv_tree *data);
 
+/* Whether there are clips in this part. */
+bool dv_dataset_has(const dv_dataset *dataset, dv_part part);
+
 /* Indices of the clips of one part, in order; *indices (*count) owned by the caller. */
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
                           int64_t *count);

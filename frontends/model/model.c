@@ -1,5 +1,6 @@
 /* Opens a checkpoint and makes its network. */
 #include "frontends/model/model.h"
+#include "engine/base/locale.h"
 #include "frontends/model/choices.h"
 
 #include <omp.h>
@@ -137,9 +138,11 @@ static dv_status open_model(const char *name, const void *bytes, size_t size,
     DV_TRY(dv_calloc(1, sizeof *model, &model));
     pthread_mutex_init(&model->lock, NULL);
     int threads_before = omp_get_max_threads();
+    locale_t locale_before = dv_locale_enter(); /* the configuration has numbers */
     dv_status status = open_checkpoint(name, bytes, size, model);
     if (status == DV_OK)
         status = make(model, &all);
+    dv_locale_leave(locale_before);
     omp_set_num_threads(threads_before); /* the context of one thread has set it to 1 */
     if (status == DV_ECONFIG || status == DV_ESHAPE)
         status = dv_fail_within(DV_EFORMAT, "%s", name);

@@ -75,7 +75,9 @@ static dv_status print_header(const json_t *header, char **out, size_t *out_size
     size_t size = (DV__PREFIX_SIZE + length + DV__ALIGNMENT - 1) / DV__ALIGNMENT * DV__ALIGNMENT;
     uint64_t header_size = size - DV__PREFIX_SIZE;
     char *text = NULL;
-    if (length == 0 || header_size > DV__MAX_HEADER_SIZE)
+    if (length == 0)
+        return DV_FAIL(DV_ENOMEM, "out of memory for the header");
+    if (header_size > DV__MAX_HEADER_SIZE)
         return DV_FAIL(DV_EARG, "header of %zu bytes, must be 1 to %d", length,
                        DV__MAX_HEADER_SIZE);
     DV_TRY(dv_calloc(size + 1, 1, &text)); /* one more, so that it can be searched as a string */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_CAPACITY = 4096, MOST_THREADS = 1024 };
+enum { MOST_CAPACITY = 4096 };
 
 /* ---- Making ---- */
 
@@ -64,9 +64,9 @@ static dv_status check_options(const dv_session_options *options)
     if (options->capacity < 0 || options->capacity > MOST_CAPACITY)
         return DV_FAIL(DV_EARG, "dv_session_options: capacity is %d, must be 0 to %d",
                        options->capacity, MOST_CAPACITY);
-    if (options->threads < -1 || options->threads > MOST_THREADS)
+    if (options->threads < -1 || options->threads > DV_MOST_THREADS)
         return DV_FAIL(DV_EARG, "dv_session_options: threads is %d, must be -1 to %d",
-                       options->threads, MOST_THREADS);
+                       options->threads, DV_MOST_THREADS);
     return DV_OK;
 }
 

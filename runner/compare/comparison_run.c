@@ -28,7 +28,7 @@ static dv_status fail_unready(const char *folder)
     if (dv_run_has(folder, "crossval.json"))
         return DV_FAIL(DV_EFORMAT,
                        "it holds a cross-validation; the folders of its runs are in it");
-    if (dv_run_has(folder, "last.safetensors") || dv_run_has(folder, "config.yaml"))
+    if (dv_run_has_begun(folder))
         return DV_FAIL(DV_EFORMAT,
                        "its run is not finished; decavox train --resume goes on with it");
     return DV_FAIL(DV_EFORMAT, "it holds no run: there is no config.yaml");

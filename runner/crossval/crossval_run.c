@@ -17,6 +17,7 @@
 typedef struct run_pool {
     dv_crossval *all;
     const dv_crossval_request *request;
+    int threads;          /* of each run */
     pthread_mutex_t lock; /* of what follows, and of request->ended */
     size_t next;          /* run to be started */
     size_t ended;         /* runs */
@@ -38,8 +39,17 @@ static dv_train_next what_next(void *user)
     return pauses ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
 }
 
-/* Begins the run, or goes on with it where it has begun. Without request->threads it gets its share
-   of the cores. */
+/* The request's, or a share of the cores. It is asked for before the first run: a training leaves
+   its thread fewer threads of OpenMP, by which the cores are counted. */
+static int threads_of(const dv_crossval_request *request)
+{
+    int share = dv_physical_cores() / request->jobs;
+    if (request->threads > 0)
+        return request->threads;
+    return share > 1 ? share : 1;
+}
+
+/* Begins the run, or goes on with it where it has begun. */
 static dv_status train(run_pool *pool, const dv_crossval_run *run)
 {
     const dv_crossval_request *request = pool->request;
@@ -48,18 +58,13 @@ static dv_status train(run_pool *pool, const dv_crossval_run *run)
     dv_tree *where = NULL; /* the data may have moved since */
     DV_TRY(dv_crossval_experiment(pool->all, run, request->experiment, &experiment));
     dv_status status = dv_resume_where(&experiment, &where);
-    int share = dv_physical_cores() / request->jobs;
-    bool begun =
-        dv_run_has(run->folder, "config.yaml") || dv_run_has(run->folder, "last.safetensors");
     dv_training_request training = {
-        .experiment = begun ? NULL : &experiment,
+        .experiment = dv_run_has_begun(run->folder) ? NULL : &experiment,
         .changes = where,
         .folder = run->folder,
         .strict = request->strict,
         .device = request->device,
-        .threads = request->threads > 0 ? request->threads
-                   : share > 1          ? share
-                                        : 1,
+        .threads = pool->threads,
         .dot = "",
         .step_dot = "",
         .needs_test = true,
@@ -163,7 +168,10 @@ static dv_status run_all(run_pool *pool)
 
 dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request)
 {
-    run_pool pool = {.all = all, .request = request, .lock = PTHREAD_MUTEX_INITIALIZER};
+    run_pool pool = {.all = all,
+                     .request = request,
+                     .threads = threads_of(request),
+                     .lock = PTHREAD_MUTEX_INITIALIZER};
     dv_status status = run_all(&pool);
     pthread_mutex_destroy(&pool.lock);
     DV_TRY(status);

@@ -109,21 +109,12 @@ static dv_status warn_of_learnt(const fitting *m, const dv_ensemble_member *memb
 
 /* ---- The data ---- */
 
-static bool has_part(const fitting *m)
-{
-    for (size_t i = 0; i < m->dataset.count; i++) {
-        if (m->dataset.clips[i].part == m->asked->part)
-            return true;
-    }
-    return false;
-}
-
 static dv_status load_data(fitting *m)
 {
     DV_TRY(dv_experiment_restore(dv_model_checkpoint(m->members[0].model)->config, &m->trained));
     DV_TRY(dv_evaluated_config(m->asked, &m->trained.data, &m->data));
     DV_TRY(dv_dataset_open_parts(&m->data, &m->dataset));
-    if (!has_part(m))
+    if (!dv_dataset_has(&m->dataset, m->asked->part))
         return DV_FAIL(DV_EARG,
                        "the %s part of %s, split %s, has no clip: --split or --part says which "
                        "clips decide the shares",

@@ -1,5 +1,7 @@
 /* Evaluates a model: finds the data, reads them, makes the report, and tells its figures. */
 #include "runner/evaluate/evaluation.h"
+#include "engine/base/locale.h"
+#include "engine/device/threads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,21 @@ static dv_status print_json(dv_evaluation *evaluation)
     return evaluation->json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the report");
 }
 
+/* Opens, answers, and makes the text. *out is NULL on failure. */
+static dv_status evaluate(dv_model *model, const dv_evaluated *asked, int threads,
+                          dv_evaluation **out)
+{
+    DV_TRY(dv_evaluation_open(model, asked, &dv_model_context(model)->log, out));
+    dv_status status = dv_evaluation_run(*out, threads);
+    if (status == DV_OK)
+        status = print_json(*out);
+    if (status != DV_OK) {
+        dv_evaluation_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 /* What is NULL is as the model was trained, and of the test part. */
 dv_status dv_evaluate(dv_model *model, const dv_evaluation_options *options, dv_evaluation **out)
 {
@@ -77,16 +94,12 @@ dv_status dv_evaluate(dv_model *model, const dv_evaluation_options *options, dv_
         if (strlen(*texts[i].out) >= DV_STRING_SIZE)
             return DV_FAIL(DV_EARG, "%s '%.60s...' is too long", texts[i].name, texts[i].text);
     }
-    if (given.threads < 0)
-        return DV_FAIL(DV_EARG, "threads %d: it may be 0 or more", given.threads);
-    DV_TRY(dv_evaluation_open(model, &asked, &dv_model_context(model)->log, out));
-    dv_status status = dv_evaluation_run(*out, given.threads);
-    if (status == DV_OK)
-        status = print_json(*out);
-    if (status != DV_OK) {
-        dv_evaluation_free(*out);
-        *out = NULL;
-    }
+    if (given.threads < 0 || given.threads > DV_MOST_THREADS)
+        return DV_FAIL(DV_EARG, "dv_evaluation_options: threads is %d, must be 0 to %d",
+                       given.threads, DV_MOST_THREADS);
+    locale_t before = dv_locale_enter();
+    dv_status status = evaluate(model, &asked, given.threads, out);
+    dv_locale_leave(before);
     return status;
 }
 

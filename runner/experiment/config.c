@@ -1,10 +1,12 @@
 /* Configurations of the public API: a file, the settings laid over it, and what they come to. */
 #include "runner/experiment/config.h"
+#include "engine/base/locale.h"
 #include "engine/base/yaml.h"
 #include "runner/experiment/home.h"
 #include "runner/experiment/setting.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct dv_config {
     char path[DV_HOME_PATH_SIZE];
@@ -13,18 +15,29 @@ struct dv_config {
     char *text; /* the resolved configuration, owned */
 };
 
+/* The configuration's file with the overrides, and what it comes to as a text. Both are the
+   caller's. */
+static dv_status read_file(const char *path, const dv_tree *overrides, dv_experiment *experiment,
+                           char **text)
+{
+    locale_t before = dv_locale_enter();
+    dv_status status = dv_experiment_read(path, overrides, experiment);
+    if (status == DV_OK) {
+        status = dv_yaml_write(experiment->tree, text);
+        if (status != DV_OK)
+            dv_experiment_free(experiment);
+    }
+    dv_locale_leave(before);
+    return status;
+}
+
 /* What is read replaces what is there, when all of it has been read. `overrides` passes to the
    configuration then. */
 static dv_status read_with(dv_config *config, dv_tree *overrides)
 {
     dv_experiment experiment;
     char *text;
-    DV_TRY(dv_experiment_read(config->path, overrides, &experiment));
-    dv_status status = dv_yaml_write(experiment.tree, &text);
-    if (status != DV_OK) {
-        dv_experiment_free(&experiment);
-        return status;
-    }
+    DV_TRY(read_file(config->path, overrides, &experiment, &text));
     dv_experiment_free(&config->experiment);
     if (config->overrides != overrides)
         dv_tree_free(config->overrides);
@@ -39,6 +52,8 @@ dv_status dv_config_open(const char *path, dv_config **out)
 {
     dv_config *config;
     *out = NULL;
+    if (strlen(path) >= DV_HOME_PATH_SIZE)
+        return DV_FAIL(DV_EARG, "the path of the configuration is too long: '%.60s...'", path);
     DV_TRY(dv_calloc(1, sizeof *config, &config));
     dv_home_file(path, config->path, sizeof config->path);
     dv_status status = dv_tree_new(DV_TREE_MAP, NULL, 0, &config->overrides);
@@ -83,9 +98,4 @@ const char *dv_config_text(const dv_config *config)
 const dv_experiment *dv_config_experiment(const dv_config *config)
 {
     return &config->experiment;
-}
-
-const dv_tree *dv_config_overrides(const dv_config *config)
-{
-    return config->overrides;
 }

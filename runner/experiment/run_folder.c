@@ -22,11 +22,11 @@
 
 /* ---- The folder ---- */
 
-/* Not F_SETLK: that lock would belong to the process, not to its children, and go with the first
-   descriptor that it closes. */
+/* Not F_SETLK: that lock would belong to the process, to all its threads, and go with the first
+   descriptor that it closes. A program that the host starts meanwhile does not hold the folder. */
 dv_status dv_lock_folder(const char *path, const char *by, int *lock)
 {
-    *lock = open(path, O_RDONLY | O_DIRECTORY);
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*lock < 0)
         return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", path, strerror(errno));
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
@@ -181,6 +181,11 @@ bool dv_run_has(const char *path, const char *file)
     char name[DV_RUN_PATH_SIZE + 64];
     int length = snprintf(name, sizeof name, "%s/%s", path, file);
     return length > 0 && (size_t)length < sizeof name && access(name, F_OK) == 0;
+}
+
+bool dv_run_has_begun(const char *path)
+{
+    return dv_run_has(path, "config.yaml") || dv_run_has(path, "last.safetensors");
 }
 
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree)

@@ -38,8 +38,9 @@ typedef struct dv_run_folder {
 
 /*
  * Takes the folder for oneself, until *lock, a descriptor, is closed: -1 or to be closed by the
- * caller, whatever is returned. DV_EARG where another process has it: "PATH is in use: `by`". The
- * lock belongs to the open folder, not to a process, and is therefore also that of all children.
+ * caller, whatever is returned. DV_EARG where another one has it, of this process or of another:
+ * "PATH is in use: `by`". The lock belongs to the descriptor. A child that was forked has it too; a
+ * program that is started has not.
  */
 dv_status dv_lock_folder(const char *path, const char *by, int *lock);
 
@@ -65,8 +66,10 @@ void dv_run_sweep(const char *path);
 /* The path of a file in the folder. */
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
 
-/* Whether the run's folder at `path` has a file of this name. */
+/* Whether the run's folder at `path` has a file of this name, and whether a run has begun there, to
+   be gone on with. */
 bool dv_run_has(const char *path, const char *file);
+bool dv_run_has_begun(const char *path);
 
 /* A line to the log and the observer; a DV_LOG_DEBUG one to the log alone. Where the log cannot be
    written, the observer is warned of it, once, and the run goes on. */

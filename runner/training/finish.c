@@ -11,15 +11,6 @@ void dv__training_line(void *user, const char *line)
     dv_run_line(user, DV_LOG_INFO, line);
 }
 
-bool dv__training_has(const dv_training *training, dv_part part)
-{
-    for (size_t i = 0; i < training->dataset.count; i++) {
-        if (training->dataset.clips[i].part == part)
-            return true;
-    }
-    return false;
-}
-
 static dv_status write_page(const dv_training *training, const dv_report *report)
 {
     const dv_html_run run = {.data = &training->experiment->data,
@@ -59,10 +50,11 @@ static dv_status write_report(dv_training *training, const char *path)
                                       .log = context->log.write,
                                       .log_user = context->log.user};
     DV_TRY(dv_model_open(path, &options, &model));
-    dv_part part = dv__training_has(training, DV_PART_TEST) ? DV_PART_TEST : DV_PART_VALIDATION;
+    dv_part part =
+        dv_dataset_has(&training->dataset, DV_PART_TEST) ? DV_PART_TEST : DV_PART_VALIDATION;
     dv_report report = {.model = model, .part = part};
     dv_status status;
-    if (dv__training_has(training, part)) {
+    if (dv_dataset_has(&training->dataset, part)) {
         dv_run_tell(&training->folder, "%s part:", dv_report_parts[part]);
         status = dv_report_make(model, context->threads, &training->dataset, part, &report);
         report.split = training->experiment->data.split;

@@ -24,10 +24,10 @@ dv_status dv_pretraining_run(const dv_training_request *later, const dv_experime
     DV_TRY(dv_experiment_pretraining(experiment, &before));
     dv_tree *where; /* the data may have moved since */
     dv_status status = dv_resume_where(&before, &where);
-    bool begun = dv_run_has(folder, "config.yaml") || dv_run_has(folder, "last.safetensors");
     dv_training_request request = *later;
-    request.experiment = begun ? NULL : &before;
+    request.experiment = dv_run_has_begun(folder) ? NULL : &before;
     request.changes = where;
+    request.given = NULL;
     request.folder = folder;
     request.later = experiment;
     request.proposal = NULL;

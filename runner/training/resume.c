@@ -150,11 +150,89 @@ static dv_status lay(const dv_tree *changes, dv_resumed *out)
     return status;
 }
 
-dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, dv_resumed *out)
+/* ---- A whole configuration ---- */
+
+static dv_status check_same_below(const dv_tree *run, const dv_tree *given, const char *path);
+
+/* `one` or `other` is NULL where a configuration has no such key. */
+static dv_status check_same(const dv_tree *one, const dv_tree *other, const char *name)
+{
+    bool differs = one == NULL || other == NULL;
+    if (may_change(name))
+        return DV_OK;
+    if (!differs && one->kind == DV_TREE_MAP && other->kind == DV_TREE_MAP) {
+        char below[KEY_SIZE + 1];
+        snprintf(below, sizeof below, "%s.", name);
+        return check_same_below(one, other, below);
+    }
+    if (!differs)
+        DV_TRY(differ(one, other, &differs));
+    return differs ? DV_FAIL(DV_EARG,
+                             "the run that goes on has another %s than the configuration that was "
+                             "given: that may say otherwise where the data lie, and train.epochs",
+                             name)
+                   : DV_OK;
+}
+
+/* Every key of both maps; `path` is theirs, with a dot behind it, or "". */
+static dv_status check_same_below(const dv_tree *run, const dv_tree *given, const char *path)
+{
+    const dv_tree *const maps[] = {run, given};
+    for (int m = 0; m < 2; m++) {
+        for (size_t i = 0; i < maps[m]->count; i++) {
+            const char *key = maps[m]->children[i]->key;
+            char name[KEY_SIZE];
+            snprintf(name, sizeof name, "%s%s", path, key);
+            DV_TRY(check_same(dv_tree_get(run, key), dv_tree_get(given, key), name));
+        }
+    }
+    return DV_OK;
+}
+
+static dv_status copy_unless_empty(const dv_tree *node, const char *path, dv_tree *to)
+{
+    dv_tree *copy;
+    bool is_text = node != NULL && node->kind == DV_TREE_SCALAR;
+    if (node == NULL || node->kind == DV_TREE_NULL || (is_text && node->text[0] == '\0'))
+        return DV_OK;
+    DV_TRY(dv_tree_copy(node, &copy));
+    return dv_tree_set(to, path, copy);
+}
+
+/* What may be changed. Where the configuration says nothing of a place, it is that of the run. */
+static dv_status copy_changes(const dv_tree *from, dv_tree *to)
+{
+    const dv_tree *before = dv_tree_get(from, "pretrain");
+    for (size_t i = 0; i < PLACES; i++) {
+        char path[KEY_SIZE];
+        snprintf(path, sizeof path, "%s%s", pretrain, places[i]);
+        DV_TRY(copy_unless_empty(find(from, places[i]), places[i], to));
+        if (before != NULL)
+            DV_TRY(copy_unless_empty(find(before, places[i]), path, to));
+    }
+    return copy_unless_empty(find(from, epochs), epochs, to);
+}
+
+static dv_status lay_whole(const dv_experiment *given, dv_resumed *out)
+{
+    dv_tree *changes;
+    DV_TRY(check_same_below(out->experiment.tree, given->tree, ""));
+    DV_TRY(dv_tree_new(DV_TREE_MAP, NULL, 0, &changes));
+    dv_status status = copy_changes(given->tree, changes);
+    if (status == DV_OK)
+        status = lay(changes, out);
+    dv_tree_free(changes);
+    return status;
+}
+
+dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, const dv_experiment *given,
+                         dv_resumed *out)
 {
     memset(out, 0, sizeof *out);
     DV_TRY(read_run(folder, out));
     out->epochs = out->experiment.train.epochs;
+    if (given != NULL)
+        DV_TRY(lay_whole(given, out));
     return changes != NULL && changes->count > 0 ? lay(changes, out) : DV_OK;
 }
 

@@ -28,10 +28,12 @@ dv_status dv_resume_check(const dv_tree *changes);
 /* The changes that say where `experiment` has its data: *changes owned by the caller. */
 dv_status dv_resume_where(const dv_experiment *experiment, dv_tree **changes);
 
-/* Reads the run in the folder and lays `changes` (NULL: none) over its configuration. A config.yaml
-   that says otherwise than the state is told of. DV_EIO, DV_EFORMAT, DV_ECONFIG. Free with
-   dv_resumed_free, on failure too. */
-dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, dv_resumed *out);
+/* Reads the run in the folder and lays over its configuration what `given`, a whole one, says of
+   places and train.epochs, and then `changes`. Either may be NULL. DV_EARG where `given` differs in
+   anything else. A config.yaml that says otherwise than the state is told of. DV_EIO, DV_EFORMAT,
+   DV_ECONFIG. Free with dv_resumed_free, on failure too. */
+dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, const dv_experiment *given,
+                         dv_resumed *out);
 void dv_resumed_free(dv_resumed *resumed);
 
 /* The algorithms of a GPU's libraries that the context has measured go into the state, under

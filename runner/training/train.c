@@ -1,7 +1,8 @@
 /* The training of the public API. */
+#include "engine/base/locale.h"
+#include "engine/device/threads.h"
 #include "frontends/model/model.h"
 #include "runner/experiment/config.h"
-#include "runner/training/resume.h"
 #include "runner/training/training.h"
 
 #include <math.h>
@@ -11,14 +12,29 @@
 /* Between the caller and the training. */
 typedef struct caller {
     dv_train_options options;
-    dv_train_next next; /* as the caller has said it last */
+    dv_train_next next; /* what the caller has said and the training does not know yet */
+    locale_t locale;    /* the caller's: its functions are called in it */
 } caller;
 
 static void tell_line(void *user, dv_log_level level, const char *line)
 {
     const caller *c = user;
-    if (c->options.log != NULL)
-        c->options.log(c->options.log_user, level, line);
+    if (c->options.log == NULL)
+        return;
+    locale_t ours = uselocale(c->locale);
+    c->options.log(c->options.log_user, level, line);
+    uselocale(ours);
+}
+
+/* A pause that was asked for stays so: it is made between two updates, and perhaps not in the step
+   that the caller has asked in. */
+static void tell_progress(caller *c, const dv_train_progress *progress)
+{
+    locale_t ours = uselocale(c->locale);
+    dv_train_next next = c->options.progress(c->options.user, progress);
+    uselocale(ours);
+    if (c->next != DV_TRAIN_PAUSE)
+        c->next = next;
 }
 
 static void tell_step(void *user, const dv_observed_step *step)
@@ -36,7 +52,7 @@ static void tell_step(void *user, const dv_observed_step *step)
         .learning_rate = NAN,
         .seconds = NAN,
     };
-    c->next = c->options.progress(c->options.user, &progress);
+    tell_progress(c, &progress);
 }
 
 static void tell_epoch(void *user, const dv_observed_step *step, const dv_epoch_metrics *metrics)
@@ -56,12 +72,18 @@ static void tell_epoch(void *user, const dv_observed_step *step, const dv_epoch_
         .seconds = metrics->seconds,
         .improved = metrics->improved,
     };
-    c->next = c->options.progress(c->options.user, &progress);
+    tell_progress(c, &progress);
 }
 
+/* That an epoch is the last one is told once, and the training keeps it: it is not the last one of
+   the training after a pretraining. */
 static dv_train_next what_next(void *user)
 {
-    return ((caller *)user)->next;
+    caller *c = user;
+    dv_train_next next = c->next;
+    if (next == DV_TRAIN_FINISH)
+        c->next = DV_TRAIN_CONTINUE;
+    return next;
 }
 
 static dv_status check(const dv_config *config, const dv_train_options *options)
@@ -70,11 +92,12 @@ static dv_status check(const dv_config *config, const dv_train_options *options)
         return DV_FAIL(DV_EARG, "a training needs options->folder, the folder of its run");
     if (config == NULL && !options->resume)
         return DV_FAIL(DV_EARG, "a training needs a configuration, unless it goes on with a run");
-    if (options->threads < 0)
-        return DV_FAIL(DV_EARG, "threads %d: it may be 0 or more", options->threads);
+    if (options->threads < 0 || options->threads > DV_MOST_THREADS)
+        return DV_FAIL(DV_EARG, "dv_train_options: threads is %d, must be 0 to %d",
+                       options->threads, DV_MOST_THREADS);
     if (options->device != NULL && strlen(options->device) >= DV_STRING_SIZE)
         return DV_FAIL(DV_EARG, "there is no device '%.60s...'", options->device);
-    return options->resume && config != NULL ? dv_resume_check(dv_config_overrides(config)) : DV_OK;
+    return DV_OK;
 }
 
 /* Hands the training what the caller has asked for, and its result back. */
@@ -94,7 +117,7 @@ dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_
                                   .next = what_next};
     const dv_training_request request = {
         .experiment = resumes ? NULL : dv_config_experiment(config),
-        .changes = resumes && config != NULL ? dv_config_overrides(config) : NULL,
+        .given = resumes && config != NULL ? dv_config_experiment(config) : NULL,
         .folder = c.options.folder,
         .device = c.options.device != NULL ? c.options.device : "auto",
         .threads = c.options.threads,
@@ -103,7 +126,9 @@ dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_
         .observer = &observer,
     };
     int threads_before = omp_get_max_threads(); /* of the caller's; the training has its own */
+    c.locale = dv_locale_enter();
     dv_status status = dv_training_run(&request, &result);
+    dv_locale_leave(c.locale);
     omp_set_num_threads(threads_before);
     if (out != NULL)
         *out = (dv_train_result){.epochs = result.epochs,

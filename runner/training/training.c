@@ -96,7 +96,8 @@ static dv_status open_folder(dv_training *training)
     bool resume = request->experiment == NULL;
     DV_TRY(dv_run_folder_open(request->folder, resume, &training->observer, &training->folder));
     if (resume) /* now that no other training writes there */
-        DV_TRY(dv_resume_read(&training->folder, request->changes, &training->resumed));
+        DV_TRY(dv_resume_read(&training->folder, request->changes, request->given,
+                              &training->resumed));
     training->experiment = resume ? &training->resumed.experiment : request->experiment;
     return DV_OK;
 }
@@ -143,7 +144,7 @@ static dv_status load_data(dv_training *training)
     DV_TRY(status);
     DV_TRY(leave_out_tested(training));
     DV_TRY(look_at_data(training));
-    if (training->request->needs_test && !dv__training_has(training, DV_PART_TEST))
+    if (training->request->needs_test && !dv_dataset_has(&training->dataset, DV_PART_TEST))
         return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
                        experiment->data.split);
     DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));

@@ -9,6 +9,7 @@
 typedef struct dv_training_request {
     const dv_experiment *experiment; /* NULL: goes on with the run in `folder`, as that began */
     const dv_tree *changes;     /* to a run that is gone on with, see dv_resume_check; NULL: none */
+    const dv_experiment *given; /* what such a run is taken to be, see dv_resume_read; NULL */
     bool changed_data;          /* goes on although its sounds are others under the same names */
     const char *folder;         /* of the run, see run_folder.h */
     bool strict;                /* DV_EFORMAT where anything is found in the data */

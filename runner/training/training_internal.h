@@ -31,9 +31,6 @@ typedef struct dv_training {
     dv_trainer *trainer;
 } dv_training;
 
-/* Whether the data set has clips in this part. */
-bool dv__training_has(const dv_training *training, dv_part part);
-
 /* Tells a line of a table. `user` is the dv_run_folder. */
 void dv__training_line(void *user, const char *line);
 

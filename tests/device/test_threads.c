@@ -158,6 +158,44 @@ static void test_session(void **state)
     dv_model_close(model);
 }
 
+/* ---- What the host has chosen for OpenMP ---- */
+
+/* Within a region there is one thread, whatever was asked for before it. */
+static void test_a_region_of_the_host(void **state)
+{
+    (void)state;
+    const dv_log log = {.write = NULL};
+    int within[2] = {0, 0}, cores[2] = {0, 0};
+    assert_int_equal(dv_threads_reserve(3, &log), 3);
+#pragma omp parallel num_threads(2)
+    {
+        int i = omp_get_thread_num();
+        within[i] = dv_threads_reserve(3, &log);
+        cores[i] = dv_physical_cores();
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(within[i], 1);
+        assert_int_equal(cores[i], 1);
+    }
+    assert_int_equal(dv_threads_reserve(3, &log), 3);
+}
+
+/* A number that is left to libgomp is made exact for a plan, and left to it again. */
+static void test_a_number_that_is_left_to_openmp(void **state)
+{
+    (void)state;
+    int before = omp_get_max_threads();
+    omp_set_dynamic(1);
+    int kept = dv_backend_cpu.take_threads(2), dynamic = omp_get_dynamic();
+    int most = omp_get_max_threads();
+    (void)dv_backend_cpu.take_threads(kept);
+    assert_false(dynamic);
+    assert_int_equal(most, 2);
+    assert_true(omp_get_dynamic());
+    assert_int_equal(omp_get_max_threads(), before);
+    omp_set_dynamic(0);
+}
+
 /* ---- The quota ---- */
 
 static void store(const scratch *folder, const char *name, const char *text)
@@ -208,6 +246,8 @@ int main(void)
         cmocka_unit_test(test_run),
         cmocka_unit_test(test_context),
         cmocka_unit_test(test_session),
+        cmocka_unit_test(test_a_region_of_the_host),
+        cmocka_unit_test(test_a_number_that_is_left_to_openmp),
         cmocka_unit_test(test_quota),
     };
     return cmocka_run_group_tests_name("threads", tests, scratch_setup, scratch_teardown);

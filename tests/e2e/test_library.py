@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -29,15 +30,16 @@ class Library(support.Case):
             if done.code != GOOD:
                 raise RuntimeError(done.out + done.err)
 
-    def laboratory(self, what):
+    def laboratory(self, what, name=None, **variables):
         """The lines that it leaves. Standard output and error are files: they stay empty."""
-        result, folder = self.at(f"{what}.txt"), self.at(what)
+        name = name or what
+        result, folder = self.at(f"{name}.txt"), self.at(name)
         os.makedirs(folder)
-        with open(self.at(f"{what}.out"), "w+b") as said:
+        with open(self.at(f"{name}.out"), "w+b") as said:
             done = subprocess.run([LABORATORY, what, result, self.data, folder], stdout=said,
-                                  stderr=said, env=support.environment(1), timeout=300)
+                                  stderr=said, env=support.environment(1) | variables, timeout=300)
         self.assertEqual(done.returncode, 0)
-        self.assertEqual(os.path.getsize(self.at(f"{what}.out")), 0)
+        self.assertEqual(os.path.getsize(self.at(f"{name}.out")), 0)
         return support.read_text(result).splitlines(), folder
 
     def report_of(self, run):
@@ -83,6 +85,50 @@ class Library(support.Case):
                       support.read_text(os.path.join(run, "log.txt")))
         self.same_run(run, "mini")
 
+    def test_paused_in_the_last_step_of_an_epoch(self):
+        lines, folder = self.laboratory("last")
+        run = os.path.join(folder, "mini")
+        self.check_result(json.loads(lines[0]), run)
+        self.assertIn("interrupted after epoch 1, saved",
+                      support.read_text(os.path.join(run, "log.txt")))
+        self.same_run(run, "mini")
+
+    def test_paused_within_an_update(self):
+        lines, folder = self.laboratory("within")
+        run = os.path.join(folder, "mini")
+        self.check_result(json.loads(lines[0]), run)
+        self.assertIn("interrupted after step 6, saved",
+                      support.read_text(os.path.join(run, "log.txt")))
+
+    def test_a_decimal_comma(self):
+        """A host whose locale writes 0,5: configuration, files and figures have a point."""
+        name, places = "de_DE.UTF-8", self.at("locales")
+        os.makedirs(places)
+        if shutil.which("localedef") is None or subprocess.run(
+                ["localedef", "-i", "de_DE", "-f", "UTF-8", os.path.join(places, name)],
+                capture_output=True).returncode != 0:
+            self.skipTest("no locale with a decimal comma can be made here")
+        lines, folder = self.laboratory("pause", "comma", LC_ALL=name, LOCPATH=places)
+        run = os.path.join(folder, "mini")
+        self.check_result(json.loads(lines[0]), run)
+        self.same_run(run, "mini")
+
+    def test_gone_on_with_by_a_configuration(self):
+        """It may say otherwise how many epochs there are, and nothing of the model or the training.
+        A program that was started meanwhile does not keep the folder."""
+        lines, _ = self.laboratory("again")
+        other = "invalid argument: the run that goes on has another {} than the configuration"
+        expected = ["no error: ", "no error: ",
+                    "no error: ", "no error: ", "2 epochs",
+                    "no error: ", other.format("train.seed"), "0 epochs",
+                    "no error: ", "no error: ", "2 epochs",
+                    "no error: ", other.format("model.name"), "0 epochs",
+                    "no error: ", "no error: ", "2 epochs",
+                    "no error: ", "no error: ", "3 epochs"]
+        self.assertEqual(len(lines), len(expected), lines)
+        for line, pattern in zip(lines, expected):
+            self.assertTrue(line.startswith(pattern), (line, pattern))
+
     def test_finished_early(self):
         lines, folder = self.laboratory("finish")
         said = json.loads(lines[0])
@@ -91,13 +137,15 @@ class Library(support.Case):
 
     def test_refused(self):
         lines, folder = self.laboratory("refuse")
-        expected = ["input or output failed: .*nowhere.yaml", "no error: ",
+        expected = ["input or output failed: .*nowhere.yaml",
+                    "invalid argument: the path of the configuration is too long", "no error: ",
                     "invalid argument: setting: expected key=value, got 'train.epochs'",
                     "invalid configuration: setting train.epoch.*did you mean 'epochs'",
                     "invalid configuration: .*epochs.*-1", "invalid .*none_such", "unchanged",
                     "invalid argument: a training needs options->folder",
                     "invalid argument: a training needs a configuration",
                     "invalid configuration: no data: set data.path",
+                    "invalid argument: dv_train_options: threads is 1025, must be 0 to 1024",
                     "device failure|invalid argument: .*abacus",
                     ".*refused.*", "invalid argument: dv_train_options: its size is 3"]
         self.assertEqual(len(lines), len(expected), lines)

@@ -168,6 +168,21 @@ class Training(support.Case):
         done = self.ends(decavox("eval", model, "--data", "away", folder=self.folder), FAILED, "away")
         self.assertNotIn("trained on", done.err)
 
+    def test_fewer_threads_of_openmp_than_asked_for(self):
+        """What is set for OpenMP may give fewer: the model is one of two threads, or of the one."""
+        def weights(name, threads, **variables):
+            run = self.at("openmp", name)
+            with mock.patch.dict(os.environ, variables):
+                done = decavox("train", self.config, "--data", self.data, "--epochs", "1",
+                               "--threads", threads, "--out", run, threads=None)
+            self.ends(done, GOOD)
+            return support.read_bytes(os.path.join(run, "model.safetensors"))
+
+        two, one = weights("two", "2"), weights("one", "1")
+        self.assertEqual(weights("dynamic", "2", OMP_DYNAMIC="true"), two)
+        self.assertEqual(weights("limit", "2", OMP_THREAD_LIMIT="1"), one)
+        self.assertEqual(weights("levels", "2", OMP_MAX_ACTIVE_LEVELS="0"), one)
+
     def test_graph_for_graphviz(self):
         dot = self.at("graph.dot")
         self.ends(decavox("train", self.config, "--data", self.data, "--out", self.at("dotted"),

@@ -103,6 +103,12 @@ grep -q none.yaml "$scratch/error" || fail "train: no name in: $(cat "$scratch/e
 OMP_NUM_THREADS=1 "$scratch/train" configs/mini.yaml "$scratch/data" by_library "${settings[@]}" \
     >"$scratch/trained" 2>"$scratch/error" || fail "train: $(cat "$scratch/error")"
 [ "$(grep -c '^epoch' "$scratch/trained")" -eq 3 ] || fail "train says: $(cat "$scratch/trained")"
+"$scratch/train" configs/mini.yaml "$scratch/data" by_library "${settings[@]}" train.seed=9 \
+    >"$scratch/log" 2>"$scratch/error" && fail "train: a run goes on with another seed"
+grep -q train.seed "$scratch/error" || fail "train: no name in: $(cat "$scratch/error")"
+"$scratch/train" configs/mini.yaml "$scratch/data" by_library "${settings[@]}" train.epochs=4 \
+    >"$scratch/trained" 2>"$scratch/error" || fail "train: $(cat "$scratch/error")"
+[ "$(grep -c '^epoch 4 of 4' "$scratch/trained")" -eq 1 ] || fail "train: $(cat "$scratch/trained")"
 told=$("$prefix/bin/decavox" eval by_library/model.safetensors --device cpu |
     sed -n 's/.*(\([0-9]*\) of \([0-9]*\).*/test: \1 of \2 right/p' | head -1)
 [ -n "$told" ] && grep -q "^$told" "$scratch/trained" ||

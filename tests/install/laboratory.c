@@ -4,11 +4,17 @@
  *
  *     laboratory both RESULT DATA FOLDER    two trainings at once: FOLDER/mini, FOLDER/lightweight
  *     laboratory pause RESULT DATA FOLDER   paused in mid-epoch, and gone on with
+ *     laboratory last RESULT DATA FOLDER    paused in the last step of an epoch
+ *     laboratory within RESULT DATA FOLDER  paused within an update of three batches
  *     laboratory finish RESULT DATA FOLDER  ended by its caller with the second epoch
- *     laboratory refuse RESULT DATA FOLDER  what is refused, a line each
+ *     laboratory again RESULT DATA FOLDER   gone on with by a configuration, a line for each
+ * attempt laboratory refuse RESULT DATA FOLDER  what is refused, a line each
+ *
+ * As in many a program the locale is that of the environment, and with it the decimal point.
  */
 #include "include/decavox.h"
 
+#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,12 +34,19 @@ typedef struct training {
     char message[512];
     int64_t right, count; /* of dv_evaluate */
     double loss;
+    char point; /* the locale's */
 } training;
+
+static char decimal_point(void)
+{
+    return localeconv()->decimal_point[0];
+}
 
 static void count_line(void *user, dv_log_level level, const char *message)
 {
     training *t = user;
     t->lines++;
+    t->misfits += decimal_point() != t->point;
     t->misfits += level == DV_LOG_DEBUG || strchr(message, '\n') != NULL;
 }
 
@@ -43,6 +56,7 @@ static dv_train_next follow(void *user, const dv_train_progress *progress)
     t->misfits += progress->epoch < 1 || progress->epoch > progress->epochs;
     t->misfits += progress->step < 1 || progress->step > progress->steps;
     t->misfits += !(progress->loss >= 0);
+    t->misfits += decimal_point() != t->point;
     if (progress->epoch_ended) {
         t->epochs++;
         t->misfits += progress->step != progress->steps || !(progress->seconds > 0);
@@ -102,11 +116,12 @@ static void *train(void *user)
     options.log_user = t;
     options.progress = follow;
     options.user = t;
+    t->point = decimal_point();
     t->status = configure(t, &config);
     if (t->status == DV_OK)
         t->status = dv_train(config, &options, &t->result);
     if (t->status == DV_EINTERRUPTED && t->pause_at > 0) {
-        t->misfits += t->steps != t->pause_at;
+        t->misfits += t->steps < t->pause_at || t->steps > t->pause_at + 2;
         options.resume = 1;
         t->status = dv_train(NULL, &options, &t->result);
     }
@@ -115,11 +130,13 @@ static void *train(void *user)
     if (t->status != DV_OK)
         snprintf(t->message, sizeof t->message, "%s", dv_error_message());
     dv_config_free(config);
+    t->misfits += decimal_point() != t->point;
     return NULL;
 }
 
 static void tell(FILE *out, const training *t)
 {
+    setlocale(LC_ALL, "C");
     fprintf(out,
             "{\"status\": %d, \"message\": \"%s\", \"epochs\": %d, \"told\": %d, \"best\": %d, "
             "\"correct\": %d, \"count\": %d, \"is_test\": %d, \"loss\": %.17g, \"right\": %d, "
@@ -153,13 +170,14 @@ static int both(FILE *out, const char *data, const char *folder)
     return 0;
 }
 
-static int alone(FILE *out, const char *data, const char *folder, int64_t pause, int64_t finish)
+static int alone(FILE *out, const char *data, const char *folder, int64_t pause, int64_t finish,
+                 const char *setting)
 {
     training one = {.name = "mini",
                     .data = data,
                     .folder = folder,
-                    .settings = {"train.epochs=4", "train.batch_size=4"},
-                    .setting_count = 2,
+                    .settings = {"train.epochs=4", "train.batch_size=4", setting},
+                    .setting_count = setting != NULL ? 3 : 2,
                     .pause_at = pause,
                     .finish_at = finish};
     train(&one);
@@ -172,6 +190,44 @@ static void expect(FILE *out, dv_status status)
     fprintf(out, "%s: %s\n", dv_status_text(status), status != DV_OK ? dv_error_message() : "");
 }
 
+/* A program that the host starts during a training, and that outlives it. */
+static dv_train_next start_a_program(void *user, const dv_train_progress *progress)
+{
+    (void)user;
+    if (progress->epoch == 1 && progress->step == 1)
+        return system("sleep 5 &") == 0 ? DV_TRAIN_CONTINUE : DV_TRAIN_PAUSE;
+    return DV_TRAIN_CONTINUE;
+}
+
+/* Goes on with a finished run by the same configuration, by others, and by one with more epochs. */
+static int again(FILE *out, const char *data, const char *folder)
+{
+    training one = {.name = "mini",
+                    .data = data,
+                    .settings = {"train.epochs=2", "train.batch_size=4"},
+                    .setting_count = 2};
+    static const char *const changes[] = {"train.epochs=2",    "train.seed=7", "train.seed=1",
+                                          "model=lightweight", "model=mini",   "train.epochs=3"};
+    dv_config *config = NULL;
+    dv_train_result result;
+    dv_train_options options = dv_train_options_default();
+    options.folder = folder;
+    options.device = "cpu";
+    options.threads = 1;
+    options.progress = start_a_program;
+    expect(out, configure(&one, &config));
+    expect(out, dv_train(config, &options, &result));
+    options.resume = 1;
+    options.progress = NULL;
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        expect(out, dv_config_set(config, &changes[i], 1));
+        expect(out, dv_train(config, &options, &result));
+        fprintf(out, "%d epochs\n", (int)result.epochs);
+    }
+    dv_config_free(config);
+    return 0;
+}
+
 /* What is not there, what is no setting, and what a training cannot do without. A configuration
    stays as it was when a setting is refused. */
 static int refuse(FILE *out, const char *data, const char *folder)
@@ -179,9 +235,12 @@ static int refuse(FILE *out, const char *data, const char *folder)
     dv_config *config, *none;
     dv_train_options options = dv_train_options_default();
     dv_train_result result;
-    char path[512];
+    char path[512], endless[2048];
     (void)data;
     expect(out, dv_config_open("nowhere.yaml", &none));
+    memset(endless, 'a', sizeof endless - 1);
+    endless[sizeof endless - 1] = '\0';
+    expect(out, dv_config_open(endless, &none));
     expect(out, dv_config_open("configs/mini.yaml", &config));
     char *before = strdup(dv_config_text(config));
     static const char *const settings[] = {"train.epochs", "train.epoch=3", "train.epochs=-1",
@@ -195,6 +254,9 @@ static int refuse(FILE *out, const char *data, const char *folder)
     options.folder = path;
     expect(out, dv_train(NULL, &options, &result));
     expect(out, dv_train(config, &options, NULL));
+    options.threads = 1025;
+    expect(out, dv_train(config, &options, NULL));
+    options.threads = 1;
     options.device = "abacus";
     expect(out, dv_train(config, &options, NULL));
     options.resume = 1;
@@ -212,15 +274,22 @@ int main(int argc, char **argv)
     FILE *out = fopen(argv[2], "w");
     if (out == NULL)
         return 1;
+    setlocale(LC_ALL, "");
     close(STDOUT_FILENO);
     close(STDERR_FILENO);
     int failed = 2;
     if (strcmp(argv[1], "both") == 0)
         failed = both(out, argv[3], argv[4]);
     else if (strcmp(argv[1], "pause") == 0)
-        failed = alone(out, argv[3], argv[4], 7, 0);
+        failed = alone(out, argv[3], argv[4], 7, 0, NULL);
+    else if (strcmp(argv[1], "last") == 0)
+        failed = alone(out, argv[3], argv[4], 9, 0, NULL);
+    else if (strcmp(argv[1], "within") == 0)
+        failed = alone(out, argv[3], argv[4], 4, 0, "train.accumulate=3");
     else if (strcmp(argv[1], "finish") == 0)
-        failed = alone(out, argv[3], argv[4], 0, 2);
+        failed = alone(out, argv[3], argv[4], 0, 2, NULL);
+    else if (strcmp(argv[1], "again") == 0)
+        failed = again(out, argv[3], argv[4]);
     else if (strcmp(argv[1], "refuse") == 0)
         failed = refuse(out, argv[3], argv[4]);
     return fclose(out) != 0 || failed;

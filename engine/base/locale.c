@@ -1,0 +1,15 @@
+/* The locale of a thread while it reads and writes numbers. */
+#include "engine/base/locale.h"
+
+/* The locale "C" is always there; where it could not be had, the thread stays in its own. */
+locale_t dv_locale_enter(void)
+{
+    return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
+}
+
+void dv_locale_leave(locale_t before)
+{
+    locale_t ours = uselocale(before);
+    if (ours != before)
+        freelocale(ours);
+}
