@@ -99,10 +99,10 @@ static void print_layers(void)
 
 static void print_precision(const dv_checkpoint *checkpoint)
 {
-    size_t count, halves;
-    dv_checkpoint_tensors(checkpoint, &count, &halves);
-    if (halves > 0)
-        printf("precision: fp16 (%zu of %zu tensors, the others fp32)\n", halves, count);
+    size_t count, rounded;
+    dv_checkpoint_tensors(checkpoint, &count, &rounded);
+    if (rounded > 0)
+        printf("precision: fp16 (%zu of %zu tensors, the others fp32)\n", rounded, count);
     else
         printf("precision: fp32%s\n", checkpoint->state != NULL ? ", with a training's state" : "");
 }

@@ -71,11 +71,11 @@ static json_t *layers_json(const dv_graph *graph)
 json_t *dv_info_checkpoint_json(const dv_model *model, const char *path)
 {
     const dv_checkpoint *checkpoint = dv_model_checkpoint(model);
-    size_t count, halves;
-    dv_checkpoint_tensors(checkpoint, &count, &halves);
+    size_t count, rounded;
+    dv_checkpoint_tensors(checkpoint, &count, &rounded);
     return json_pack(
         "{s:o, s:s, s:b, s:o, s:I, s:o, s:o}", "checkpoint", dv_text_json(path), "precision",
-        halves > 0 ? "fp16" : "fp32", "training", checkpoint->state != NULL, "labels",
+        rounded > 0 ? "fp16" : "fp32", "training", checkpoint->state != NULL, "labels",
         labels_json(model), "parameters", (json_int_t)dv_model_parameters(model), "layers",
         layers_json(dv_model_graph(model)), "configuration", tree_json(checkpoint->config));
 }

@@ -157,14 +157,14 @@ static dv_status measure_size(const subject *s, const dv_params *params,
 
 static dv_status measure_sizes(const subject *s, const dv_params *params, dv_model_figures *out)
 {
-    size_t tensors, halves;
+    size_t tensors, rounded;
     out->file = -1;
     for (int i = 0; i < 2; i++)
         DV_TRY(measure_size(s, params, (dv_checkpoint_precision)i, &out->bytes[i]));
     if (!s->is_checkpoint || s->checkpoint.state != NULL)
         return DV_OK;
-    dv_checkpoint_tensors(&s->checkpoint, &tensors, &halves);
-    out->file = halves > 0 ? DV_CHECKPOINT_FP16 : DV_CHECKPOINT_FP32;
+    dv_checkpoint_tensors(&s->checkpoint, &tensors, &rounded);
+    out->file = rounded > 0 ? DV_CHECKPOINT_FP16 : DV_CHECKPOINT_FP32;
     out->bytes[out->file] = size_of(s->asked->path);
     return DV_OK;
 }

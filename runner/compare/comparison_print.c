@@ -71,13 +71,13 @@ static void print_accuracy(const dv_accuracy *accuracy, FILE *out)
 
 static void print_row(const dv_model_figures *model, int width, FILE *out)
 {
-    char full[DV_SHORT_SIZE], half[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
+    char full[DV_SHORT_SIZE], small[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
     char rate[DV_SHORT_SIZE], first[DV_SHORT_SIZE];
     char from_16[DV_SHORT_SIZE], from_48[DV_SHORT_SIZE];
     fprintf(
         out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
         dv_show(model->name).text, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
-        show_size(model, DV_CHECKPOINT_FP16, half), mflops(model),
+        show_size(model, DV_CHECKPOINT_FP16, small), mflops(model),
         show_time(model, 1, 1e6 * model->p50, p50), show_time(model, 1, 1e6 * model->p99, p99),
         show_time(model, 1, 1e6 * model->answer[0], from_16),
         show_time(model, 1, 1e6 * model->answer[1], from_48),
