@@ -375,6 +375,7 @@ typedef enum dv_train_next {
 /* How far a training is. What is not known is NaN. Where the configuration has a section
    `pretrain`, that is told first, and then the training itself, from epoch 1 again. */
 typedef struct dv_train_progress {
+    int pretraining;       /* 1: this is of the training before, section `pretrain` */
     int64_t epoch, epochs; /* the epoch at hand, from 1, and how many there will be at most */
     int64_t step, steps;   /* batches of this epoch that are done, and that it has */
     int epoch_ended;       /* 1: what follows is of the whole epoch; 0: loss alone, so far */

@@ -1,4 +1,5 @@
 /* Starts a program as a child, takes its lines, and ends it where it is not wanted any more. */
+#define _GNU_SOURCE /* pipe2 */
 #include "engine/base/process.h"
 
 #include <errno.h>
@@ -85,10 +86,8 @@ static dv_status start(const dv_child *child, pid_t *process, int *from)
 {
     int ends[2];
     posix_spawn_file_actions_t actions;
-    if (pipe(ends) != 0)
+    if (pipe2(ends, O_CLOEXEC) != 0)
         return DV_FAIL(DV_ESYSTEM, "cannot make a pipe: %s", strerror(errno));
-    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
     int error = posix_spawn_file_actions_init(&actions);
     if (error == 0) {
         error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);

@@ -3,6 +3,7 @@
 #include "engine/base/locale.h"
 #include "engine/device/threads.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,8 +65,12 @@ static dv_status print_json(dv_evaluation *evaluation)
 static dv_status evaluate(dv_model *model, const dv_evaluated *asked, int threads,
                           dv_evaluation **out)
 {
-    DV_TRY(dv_evaluation_open(model, asked, &dv_model_context(model)->log, out));
-    dv_status status = dv_evaluation_run(*out, threads);
+    int before = omp_get_max_threads(); /* of the caller's; the sounds are read by so many */
+    omp_set_num_threads(threads > 0 ? threads : dv_physical_cores());
+    dv_status status = dv_evaluation_open(model, asked, &dv_model_context(model)->log, out);
+    omp_set_num_threads(before);
+    DV_TRY(status);
+    status = dv_evaluation_run(*out, threads);
     if (status == DV_OK)
         status = print_json(*out);
     if (status != DV_OK) {

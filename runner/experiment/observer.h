@@ -6,6 +6,7 @@
 
 /* One step of an epoch. */
 typedef struct dv_observed_step {
+    bool pretraining;      /* of the training before, see pretraining.h */
     int64_t epoch, epochs; /* from 1 */
     uint64_t step, steps;  /* of the epoch; from 1 */
     double loss;           /* mean over the samples of the epoch so far */

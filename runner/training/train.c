@@ -41,6 +41,7 @@ static void tell_step(void *user, const dv_observed_step *step)
 {
     caller *c = user;
     const dv_train_progress progress = {
+        .pretraining = step->pretraining,
         .epoch = step->epoch,
         .epochs = step->epochs,
         .step = (int64_t)step->step,
@@ -59,6 +60,7 @@ static void tell_epoch(void *user, const dv_observed_step *step, const dv_epoch_
 {
     caller *c = user;
     const dv_train_progress progress = {
+        .pretraining = step->pretraining,
         .epoch = metrics->epoch,
         .epochs = step->epochs,
         .step = (int64_t)step->step,

@@ -25,6 +25,7 @@ static void on_step(void *user, const dv_trainer *trainer)
     const dv_train_state *state = dv_trainer_state_of(trainer);
     uint64_t steps = dv_trainer_steps_per_epoch(trainer);
     const dv_observed_step step = {
+        .pretraining = training->request->later != NULL,
         .epoch = state->epoch + 1,
         .epochs = training->experiment->train.epochs,
         .step = (uint64_t)state->step - (uint64_t)state->epoch * steps,
@@ -47,7 +48,8 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
 {
     dv_training *training = user;
     uint64_t steps = dv_trainer_steps_per_epoch(trainer);
-    const dv_observed_step last = {.epoch = m->epoch,
+    const dv_observed_step last = {.pretraining = training->request->later != NULL,
+                                   .epoch = m->epoch,
                                    .epochs = training->experiment->train.epochs,
                                    .step = steps,
                                    .steps = steps,

@@ -53,6 +53,7 @@ static void count_line(void *user, dv_log_level level, const char *message)
 static dv_train_next follow(void *user, const dv_train_progress *progress)
 {
     training *t = user;
+    t->misfits += progress->pretraining != 0;
     t->misfits += progress->epoch < 1 || progress->epoch > progress->epochs;
     t->misfits += progress->step < 1 || progress->step > progress->steps;
     t->misfits += !(progress->loss >= 0);
