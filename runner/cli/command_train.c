@@ -199,7 +199,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .step_dot = chosen->step_dot,
         .observer = dv_terminal_observe(&terminal),
     };
-    dv_training_result result;
+    dv_train_result result;
     if (status == DV_OK)
         status = dv_training_run(&request, &result);
     dv_experiment_free(&experiment);

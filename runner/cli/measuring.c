@@ -16,13 +16,6 @@ const char dv_this_program[] = "/proc/self/exe";
 
 /* ---- The terminal ---- */
 
-static void clear(dv_measuring *measuring)
-{
-    if (measuring->bar_shown)
-        fputs("\r\033[K", stderr);
-    measuring->bar_shown = false;
-}
-
 static void show_step(void *user, const char *model, const char *step, size_t done, size_t total)
 {
     dv_measuring *measuring = user;
@@ -69,7 +62,9 @@ const dv_comparison_events *dv_measuring_begin(dv_measuring *measuring)
 
 void dv_measuring_end(dv_measuring *measuring)
 {
-    clear(measuring);
+    if (measuring->bar_shown)
+        fputs("\r\033[K", stderr);
+    measuring->bar_shown = false;
 }
 
 /* ---- The processes ---- */

@@ -18,15 +18,16 @@ static void print_line(void *user, dv_log_level level, const char *line)
     dv_printing_flush();
 }
 
-static void show_step(void *user, const dv_observed_step *step)
+static void show_progress(void *user, const dv_train_progress *progress)
 {
     dv_terminal *terminal = user;
     char bar[DV_BAR_WIDTH + 1];
-    if (!terminal->bar)
+    if (!terminal->bar || progress->epoch_ended)
         return;
-    dv_bar(step->step, step->steps, bar);
-    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRIu64 "/%" PRIu64 "  loss %.4f\033[K",
-            step->epoch, step->epochs, bar, step->step, step->steps, step->loss);
+    dv_bar((uint64_t)progress->step, (uint64_t)progress->steps, bar);
+    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRId64 "/%" PRId64 "  loss %.4f\033[K",
+            progress->epoch, progress->epochs, bar, progress->step, progress->steps,
+            progress->loss);
     terminal->bar_shown = true;
 }
 
@@ -42,7 +43,7 @@ const dv_observer *dv_terminal_observe(dv_terminal *terminal)
         .observer = {.user = terminal,
                      .line = print_line,
                      .begin = begin,
-                     .step = show_step,
+                     .progress = show_progress,
                      .next = dv_stop_next},
         .bar = isatty(STDERR_FILENO) == 1,
     };

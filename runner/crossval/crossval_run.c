@@ -70,7 +70,7 @@ static dv_status train(run_pool *pool, const dv_crossval_run *run)
         .needs_test = true,
         .observer = &observer,
     };
-    dv_training_result result;
+    dv_train_result result;
     if (status == DV_OK)
         status = dv_training_run(&training, &result);
     dv_tree_free(where);

@@ -4,14 +4,6 @@
 
 #include "engine/train/trainer.h"
 
-/* One step of an epoch. */
-typedef struct dv_observed_step {
-    bool pretraining;      /* of the training before, see pretraining.h */
-    int64_t epoch, epochs; /* from 1 */
-    uint64_t step, steps;  /* of the epoch; from 1 */
-    double loss;           /* mean over the samples of the epoch so far */
-} dv_observed_step;
-
 /*
  * Any function may be NULL. They are called by the thread that trains. What it writes into the log
  * of its run is told by `line` as well.
@@ -24,9 +16,8 @@ typedef struct dv_observer {
     /* The training takes steps from here on, and can save what it has: `next` is asked. A training
        and the one before it (pretraining.h) each begin. */
     void (*begin)(void *user);
-    void (*step)(void *user, const dv_observed_step *step);
-    /* An epoch has ended, with this step. */
-    void (*epoch)(void *user, const dv_observed_step *step, const dv_epoch_metrics *metrics);
+    /* After each step whose metrics are known, and after each epoch. */
+    void (*progress)(void *user, const dv_train_progress *progress);
     /* Asked after each step and each epoch; as dv_train_events.next. */
     dv_train_next (*next)(void *user);
 } dv_observer;

@@ -238,24 +238,28 @@ void dv_run_line(dv_run_folder *folder, dv_log_level level, const char *line)
     tell(folder, level, dv_show(line).text);
 }
 
-void dv_run_tell(dv_run_folder *folder, const char *format, ...)
+static void tell_formatted(dv_run_folder *folder, dv_log_level level, const char *format,
+                           va_list arguments)
 {
     char line[DV_SHOWN_SIZE];
+    vsnprintf(line, sizeof line, format, arguments);
+    dv_run_line(folder, level, line);
+}
+
+void dv_run_tell(dv_run_folder *folder, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    tell_formatted(folder, DV_LOG_INFO, format, arguments);
     va_end(arguments);
-    dv_run_line(folder, DV_LOG_INFO, line);
 }
 
 void dv_run_warn(dv_run_folder *folder, const char *format, ...)
 {
-    char line[DV_SHOWN_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    tell_formatted(folder, DV_LOG_WARNING, format, arguments);
     va_end(arguments);
-    dv_run_line(folder, DV_LOG_WARNING, line);
 }
 
 void dv_run_tell_lines(dv_run_folder *folder, const char *text)

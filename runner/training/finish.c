@@ -60,7 +60,7 @@ static dv_status write_report(dv_training *training, const char *path)
         report.split = training->experiment->data.split;
         if (status == DV_OK)
             status = write_files(training, &report);
-        training->result->part = part;
+        training->result->is_test = part == DV_PART_TEST && report.count > 0;
         training->result->correct = dv_confusion_correct(&report.confusion);
         training->result->count = report.count;
         training->result->loss = report.loss;

@@ -34,7 +34,7 @@ dv_status dv_pretraining_run(const dv_training_request *later, const dv_experime
     request.dot = "";
     request.step_dot = "";
     request.needs_test = false;
-    dv_training_result result;
+    dv_train_result result;
     if (status == DV_OK)
         status = dv_training_run(&request, &result);
     dv_tree_free(where);

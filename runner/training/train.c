@@ -5,7 +5,6 @@
 #include "runner/experiment/config.h"
 #include "runner/training/training.h"
 
-#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -28,53 +27,16 @@ static void tell_line(void *user, dv_log_level level, const char *line)
 
 /* A pause that was asked for stays so: it is made between two updates, and perhaps not in the step
    that the caller has asked in. */
-static void tell_progress(caller *c, const dv_train_progress *progress)
+static void tell_progress(void *user, const dv_train_progress *progress)
 {
+    caller *c = user;
+    if (c->options.progress == NULL)
+        return;
     locale_t ours = uselocale(c->locale);
     dv_train_next next = c->options.progress(c->options.user, progress);
     uselocale(ours);
     if (c->next != DV_TRAIN_PAUSE)
         c->next = next;
-}
-
-static void tell_step(void *user, const dv_observed_step *step)
-{
-    caller *c = user;
-    const dv_train_progress progress = {
-        .pretraining = step->pretraining,
-        .epoch = step->epoch,
-        .epochs = step->epochs,
-        .step = (int64_t)step->step,
-        .steps = (int64_t)step->steps,
-        .loss = step->loss,
-        .accuracy = NAN,
-        .validation_loss = NAN,
-        .validation_accuracy = NAN,
-        .learning_rate = NAN,
-        .seconds = NAN,
-    };
-    tell_progress(c, &progress);
-}
-
-static void tell_epoch(void *user, const dv_observed_step *step, const dv_epoch_metrics *metrics)
-{
-    caller *c = user;
-    const dv_train_progress progress = {
-        .pretraining = step->pretraining,
-        .epoch = metrics->epoch,
-        .epochs = step->epochs,
-        .step = (int64_t)step->step,
-        .steps = (int64_t)step->steps,
-        .epoch_ended = 1,
-        .loss = metrics->train_loss,
-        .accuracy = metrics->train_accuracy,
-        .validation_loss = metrics->validation_loss,
-        .validation_accuracy = metrics->validation_accuracy,
-        .learning_rate = metrics->learning_rate,
-        .seconds = metrics->seconds,
-        .improved = metrics->improved,
-    };
-    tell_progress(c, &progress);
 }
 
 /* That an epoch is the last one is told once, and the training keeps it: it is not the last one of
@@ -106,17 +68,15 @@ static dv_status check(const dv_config *config, const dv_train_options *options)
 dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_train_result *out)
 {
     caller c = {.next = DV_TRAIN_CONTINUE};
-    dv_training_result result;
-    if (out != NULL)
-        memset(out, 0, sizeof *out);
+    dv_train_result result;
+    if (out == NULL)
+        out = &result;
+    memset(out, 0, sizeof *out);
     DV_TRY(dv__options_take(options, sizeof c.options, "dv_train_options", &c.options));
     DV_TRY(check(config, &c.options));
-    bool told = c.options.progress != NULL, resumes = c.options.resume != 0;
-    const dv_observer observer = {.user = &c,
-                                  .line = tell_line,
-                                  .step = told ? tell_step : NULL,
-                                  .epoch = told ? tell_epoch : NULL,
-                                  .next = what_next};
+    bool resumes = c.options.resume != 0;
+    const dv_observer observer = {
+        .user = &c, .line = tell_line, .progress = tell_progress, .next = what_next};
     const dv_training_request request = {
         .experiment = resumes ? NULL : dv_config_experiment(config),
         .given = resumes && config != NULL ? dv_config_experiment(config) : NULL,
@@ -129,17 +89,8 @@ dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_
     };
     int threads_before = omp_get_max_threads(); /* of the caller's; the training has its own */
     c.locale = dv_locale_enter();
-    dv_status status = dv_training_run(&request, &result);
+    dv_status status = dv_training_run(&request, out);
     dv_locale_leave(c.locale);
     omp_set_num_threads(threads_before);
-    if (out != NULL)
-        *out = (dv_train_result){.epochs = result.epochs,
-                                 .best_epoch = result.best_epoch,
-                                 .best_accuracy = result.best_accuracy,
-                                 .best_loss = result.best_loss,
-                                 .is_test = result.part == DV_PART_TEST && result.count > 0,
-                                 .correct = result.correct,
-                                 .count = result.count,
-                                 .loss = result.loss};
     return status;
 }

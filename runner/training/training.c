@@ -19,21 +19,52 @@ static void log_line(void *user, dv_log_level level, const char *message)
 
 /* ---- Events of the trainer ---- */
 
+static dv_train_progress progress_of(const dv_training *training, const dv_trainer *trainer)
+{
+    return (dv_train_progress){
+        .pretraining = training->request->later != NULL,
+        .epochs = training->experiment->train.epochs,
+        .steps = (int64_t)dv_trainer_steps_per_epoch(trainer),
+        .accuracy = NAN,
+        .validation_loss = NAN,
+        .validation_accuracy = NAN,
+        .learning_rate = NAN,
+        .seconds = NAN,
+    };
+}
+
+static void tell_progress(const dv_training *training, const dv_train_progress *progress)
+{
+    if (training->observer.progress != NULL)
+        training->observer.progress(training->observer.user, progress);
+}
+
 static void on_step(void *user, const dv_trainer *trainer)
 {
     const dv_training *training = user;
     const dv_train_state *state = dv_trainer_state_of(trainer);
-    uint64_t steps = dv_trainer_steps_per_epoch(trainer);
-    const dv_observed_step step = {
-        .pretraining = training->request->later != NULL,
-        .epoch = state->epoch + 1,
-        .epochs = training->experiment->train.epochs,
-        .step = (uint64_t)state->step - (uint64_t)state->epoch * steps,
-        .steps = steps,
-        .loss = dv_trainer_mean_loss(trainer),
-    };
-    if (training->observer.step != NULL)
-        training->observer.step(training->observer.user, &step);
+    dv_train_progress progress = progress_of(training, trainer);
+    progress.epoch = state->epoch + 1;
+    progress.step = state->step - state->epoch * progress.steps;
+    progress.loss = dv_trainer_mean_loss(trainer);
+    tell_progress(training, &progress);
+}
+
+static void tell_epoch(const dv_training *training, const dv_trainer *trainer,
+                       const dv_epoch_metrics *m)
+{
+    dv_train_progress progress = progress_of(training, trainer);
+    progress.epoch = m->epoch;
+    progress.step = progress.steps;
+    progress.epoch_ended = 1;
+    progress.loss = m->train_loss;
+    progress.accuracy = m->train_accuracy;
+    progress.validation_loss = m->validation_loss;
+    progress.validation_accuracy = m->validation_accuracy;
+    progress.learning_rate = m->learning_rate;
+    progress.seconds = m->seconds;
+    progress.improved = m->improved;
+    tell_progress(training, &progress);
 }
 
 static dv_train_next what_next(void *user)
@@ -47,13 +78,6 @@ static dv_train_next what_next(void *user)
 static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
 {
     dv_training *training = user;
-    uint64_t steps = dv_trainer_steps_per_epoch(trainer);
-    const dv_observed_step last = {.pretraining = training->request->later != NULL,
-                                   .epoch = m->epoch,
-                                   .epochs = training->experiment->train.epochs,
-                                   .step = steps,
-                                   .steps = steps,
-                                   .loss = m->train_loss};
     char validation[96] = "", scale[64] = "";
     if (!isnan(m->validation_accuracy))
         snprintf(validation, sizeof validation, "  validation loss %.4f accuracy %.2f%%%s",
@@ -64,12 +88,11 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     dv_run_tell(&training->folder,
                 "epoch %" PRId64 "/%" PRId64 "  train loss %.4f accuracy %.2f%%%s  rate %.2g%s  "
                 "%.2f s",
-                m->epoch, last.epochs, m->train_loss, 100 * m->train_accuracy, validation,
-                m->learning_rate, scale, m->seconds);
+                m->epoch, training->experiment->train.epochs, m->train_loss,
+                100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
     DV_TRY(dv_run_metrics_add(&training->folder, m));
     DV_TRY(dv_run_events_add(&training->folder, m));
-    if (training->observer.epoch != NULL)
-        training->observer.epoch(training->observer.user, &last, m);
+    tell_epoch(training, trainer, m);
     return DV_OK;
 }
 
@@ -356,10 +379,10 @@ static void clean_up(dv_training *training)
 
 /* Each stage runs only where those before it have not failed. A failure is written to the log,
    where there is one. */
-dv_status dv_training_run(const dv_training_request *request, dv_training_result *out)
+dv_status dv_training_run(const dv_training_request *request, dv_train_result *out)
 {
     dv_training training = {.request = request, .result = out, .folder = {.lock = -1}};
-    *out = (dv_training_result){.epochs = 0};
+    *out = (dv_train_result){.epochs = 0};
     if (request->observer != NULL)
         training.observer = *request->observer;
     dv_status status = open_folder(&training);

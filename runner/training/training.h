@@ -24,16 +24,6 @@ typedef struct dv_training_request {
     const dv_observer *observer; /* NULL: nobody watches */
 } dv_training_request;
 
-/* What a training has come to; its model and all files are in its folder. */
-typedef struct dv_training_result {
-    int64_t epochs;                  /* that are done */
-    int64_t best_epoch;              /* by the validation, from 1; 0: there was none */
-    double best_accuracy, best_loss; /* of the validation part after that epoch */
-    dv_part part;                    /* DV_PART_TEST, or DV_PART_VALIDATION without a test part */
-    int64_t correct, count;          /* answers of the model in that part; 0: it is empty */
-    double loss;                     /* mean cross-entropy of these answers */
-} dv_training_result;
-
 /*
  * Trains, and leaves in the folder what run_folder.h lists. What the section `pretrain` describes
  * is trained first, in the folder's `pretrain`; this training begins with the model that it leaves.
@@ -43,6 +33,6 @@ typedef struct dv_training_result {
  * DV_EINTERRUPTED: the observer has made it pause, and it has saved. *out then says how far it
  * came.
  */
-dv_status dv_training_run(const dv_training_request *request, dv_training_result *out);
+dv_status dv_training_run(const dv_training_request *request, dv_train_result *out);
 
 #endif

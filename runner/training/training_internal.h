@@ -14,7 +14,7 @@
 typedef struct dv_training {
     const dv_training_request *request;
     dv_observer observer; /* the request's, or one without functions */
-    dv_training_result *result;
+    dv_train_result *result;
     char device[DV_STRING_SIZE];
     const dv_experiment *experiment;   /* the request's, or what is restored */
     char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
