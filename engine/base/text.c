@@ -39,6 +39,23 @@ static int utf8_length(const unsigned char *c)
     return length;
 }
 
+dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *user, char **text,
+                     size_t *size)
+{
+    *text = NULL;
+    FILE *memory = open_memstream(text, size);
+    if (memory == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: a text");
+    write(user, memory);
+    bool whole = ferror(memory) == 0;
+    whole = fclose(memory) == 0 && whole;
+    if (whole)
+        return DV_OK;
+    free(*text);
+    *text = NULL;
+    return DV_FAIL(DV_ENOMEM, "out of memory: a text");
+}
+
 bool dv_is_utf8(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;

@@ -5,10 +5,16 @@
 #include "engine/base/status.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Calls `item` with each part of `list` between its commas, in order, empty parts too, up to the
    first failure, which it returns. A part is a copy that `item` may change and not keep. */
 dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *part), void *user);
+
+/* What `write` writes, as a text of *size bytes and a NUL; *text is owned by the caller, and NULL
+   on failure. DV_ENOMEM. */
+dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *user, char **text,
+                     size_t *size);
 
 /* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files may be
    anything. */

@@ -1,6 +1,7 @@
 /* decavox compare: measures models side by side, and prints or writes the comparison. */
 #include "runner/cli/command_compare.h"
 #include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
 #include "runner/compare/recommendation.h"
 #include "runner/experiment/experiment.h"
 
@@ -52,16 +53,12 @@ dv_status dv_command_write(const char *path, void (*print)(const void *user, FIL
         print(user, stdout);
         return DV_OK;
     }
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: %s", path);
-    print(user, out);
-    bool whole = ferror(out) == 0;
-    whole = fclose(out) == 0 && whole;
-    dv_status status = whole ? dv_atomic_file_store(path, text, size)
-                             : DV_FAIL(DV_ENOMEM, "out of memory: %s", path);
+    char *text;
+    size_t size;
+    dv_status status = dv_text_of(print, user, &text, &size);
+    if (status != DV_OK)
+        return dv_fail_within(status, "%s", path);
+    status = dv_atomic_file_store(path, text, size);
     free(text);
     return status;
 }

@@ -271,21 +271,16 @@ void dv_run_tell_lines(dv_run_folder *folder, const char *text)
 dv_status dv_run_tell_text(dv_run_folder *folder, void (*write)(const void *user, FILE *out),
                            const void *user)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (memory == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory");
-    write(user, memory);
-    bool whole = ferror(memory) == 0;
-    whole = fclose(memory) == 0 && whole;
+    char *text;
+    size_t size;
+    DV_TRY(dv_text_of(write, user, &text, &size));
     char *line = text;
-    for (char *end; whole && (end = strchr(line, '\n')) != NULL; line = end + 1) {
+    for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         *end = '\0';
         tell(folder, DV_LOG_INFO, line);
     }
     free(text);
-    return whole ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory");
+    return DV_OK;
 }
 
 void dv_run_folder_close(dv_run_folder *folder)

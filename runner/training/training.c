@@ -1,5 +1,6 @@
 /* One training: its data, its trainer, the files that it leaves, and the pretraining before it. */
 #include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "frontends/model/transfer.h"
 #include "runner/experiment/home.h"
@@ -272,19 +273,20 @@ static void tell_start(dv_training *training)
                     training->experiment->train.teacher_temperature);
 }
 
+static void graph_dot(const void *graph, FILE *out)
+{
+    dv_graph_dot(graph, out);
+}
+
 static dv_status write_dot(const dv_training *training)
 {
     const char *path = training->request->dot;
-    char *text = NULL;
-    size_t size = 0;
+    char *text;
+    size_t size;
     if (path[0] == '\0')
         return DV_OK;
-    FILE *memory = open_memstream(&text, &size);
-    if (memory == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory");
-    dv_graph_dot(dv_trainer_graph(training->trainer), memory);
-    dv_status status = fclose(memory) == 0 ? dv_atomic_file_store(path, text, size)
-                                           : DV_FAIL(DV_ENOMEM, "out of memory");
+    DV_TRY(dv_text_of(graph_dot, dv_trainer_graph(training->trainer), &text, &size));
+    dv_status status = dv_atomic_file_store(path, text, size);
     free(text);
     return status;
 }
