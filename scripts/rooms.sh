@@ -4,10 +4,10 @@
 rooms=(
     kernels/formulas
     kernels
-    engine/base engine/core engine/device engine/gemm engine/optimizer engine/ops engine/layers
+    engine/base engine/program engine/core engine/device engine/gemm engine/optimizer engine/ops engine/layers
     engine/train engine/backends
     frontends/audio frontends/features frontends/noise frontends/augment frontends/dataset
     frontends/batch frontends/model
-    runner/page runner/experiment runner/evaluate runner/training runner/data runner/crossval
+    runner/page runner/experiment runner/evaluate runner/export runner/training runner/data runner/crossval
     runner/compare runner/synth runner/cli
 )

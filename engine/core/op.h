@@ -4,6 +4,7 @@
  *
  *     engine/ops/conv2d/conv2d.h   attributes
  *     engine/ops/conv2d/conv2d.c   dv_op dv_op_conv2d: fields, shapes, parameters
+ *     engine/ops/conv2d/program.c  dv_op_conv2d.write: the same in a program for other runtimes
  *     engine/ops/conv2d/ref.c      dv_impl dv_conv2d_ref: plain loops, double accumulation
  *     engine/ops/conv2d/cpu.c      dv_impl dv_conv2d_cpu: oneDNN
  *
@@ -12,6 +13,7 @@
  *     absorb  per backend, in plans that only infer: which nodes behind it a step computes along
  *     plan    per backend: descriptors, algorithms, memory that is saved from forward to backward,
  *             scratch; all allocation happens here
+ *     write   for export: the statements that compute it in other runtimes, written once
  *     run     forward, backward: no allocation, no descriptor, no synchronisation
  *     drop    frees what plan made
  */
@@ -27,6 +29,7 @@ typedef struct dv_backend dv_backend;
 typedef struct dv_graph dv_graph;
 typedef struct dv_node dv_node;
 typedef struct dv_planner dv_planner;
+typedef struct dv_writer dv_writer;
 typedef struct dv_node_step dv_node_step;
 
 enum { DV_MAX_INPUTS = 8, DV_MAX_PARAMS = 4, DV_NAME_SIZE = 128 };
@@ -55,6 +58,9 @@ typedef struct dv_op {
     bool full_output;
     bool training_only; /* but in training the output is the input */
     bool graph_only;    /* no layer of a configuration: what builds graphs adds it */
+    /* Adds the statements that compute the node in inference to a program (writer.h); NULL: only
+       training knows it, or no network of a configuration has it. */
+    dv_status (*write)(dv_writer *writer, const dv_node *node);
 } dv_op;
 
 static inline bool dv_op_full_input(const dv_op *op, int input)

@@ -76,6 +76,29 @@ int64_t dv__features_lead(const dv_features_config *config);
 /* The upper end of the mel filters in Hz. */
 double dv__features_fmax(const dv_features_config *config);
 
+/* ---- What placement.c and placement_program.c share ---- */
+
+#define DV__SILENCE 1e-6  /* a clip below this level is left alone: -120 dB */
+#define DV__RMS_LEVEL 0.1 /* -20 dB: speech peaks stay below 1 */
+
+/* Samples of a frame of the envelope, 25 ms, and between two of them, 10 ms. */
+#define DV__ENVELOPE_LENGTH(sample_rate) ((sample_rate) / 40)
+#define DV__ENVELOPE_HOP(sample_rate) ((sample_rate) / 100)
+
+/* The noise floor of an envelope: factor times the percentile `fraction` (0..1) of its frames. A
+   clip of 0.7 s and less is mostly word, so its quiet frames say little about the noise, and the
+   floor is set low. */
+typedef struct dv__noise_floor {
+    float factor;
+    double fraction;
+} dv__noise_floor;
+
+static inline const dv__noise_floor *dv__noise_floor_of(double seconds)
+{
+    static const dv__noise_floor of_long = {1.5F, 0.20}, of_short = {0.5F, 0.05};
+    return seconds > 0.7 ? &of_long : &of_short;
+}
+
 /* Normalises features (rows, frames) in place, as the configuration says. */
 void dv__features_normalize(const dv_features_config *config, int64_t rows, int64_t frames,
                             float *features);

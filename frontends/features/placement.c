@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double silence = 1e-6;  /* a clip below this level is left alone: -120 dB */
-static const double rms_level = 0.1; /* -20 dB: speech peaks stay below 1 */
-
 /* Frames of the envelope; 10 ms apart this is 40 s, and longer clips get longer frames. */
 enum { MAX_ENVELOPE = 4096 };
 
@@ -105,7 +102,7 @@ static double peak_of(const float *samples, int64_t count)
  */
 static double loud_rms(const float *samples, int64_t count, int64_t sample_rate)
 {
-    int64_t length = sample_rate / 40;
+    int64_t length = DV__ENVELOPE_LENGTH(sample_rate);
     double powers = 0;
     double squares = 0;
     for (int64_t start = 0; start < count; start += length) {
@@ -125,9 +122,9 @@ static void set_level(const dv_features_config *config, float *samples, int64_t 
         level = peak_of(samples, count);
     } else if (config->level == DV_LEVEL_RMS) {
         level = loud_rms(samples, count, config->sample_rate);
-        target = rms_level;
+        target = DV__RMS_LEVEL;
     }
-    if (level < silence)
+    if (level < DV__SILENCE)
         return;
     float gain = (float)(target / level);
     for (int64_t i = 0; i < count; i++)
@@ -137,8 +134,8 @@ static void set_level(const dv_features_config *config, float *samples, int64_t 
 /* The root of the power of 25 ms frames every 10 ms; the last one may hang over the end. */
 static void make_envelope(const float *samples, int64_t count, int64_t sample_rate, envelope *out)
 {
-    out->length = sample_rate / 40;
-    out->hop = sample_rate / 100;
+    out->length = DV__ENVELOPE_LENGTH(sample_rate);
+    out->hop = DV__ENVELOPE_HOP(sample_rate);
     while (count / out->hop >= MAX_ENVELOPE) {
         out->length *= 2;
         out->hop *= 2;
@@ -173,14 +170,13 @@ static float percentile(float *values, int64_t count, double fraction)
     return (float)((1 - rest) * (double)values[below] + rest * (double)values[above]);
 }
 
-/* Subtracts the noise floor, clipped at 0. A clip of 0.7 s and less is mostly word, so its quiet
-   frames say little about the noise and the floor is set low. */
+/* Subtracts the noise floor, clipped at 0. */
 static void subtract_floor(envelope *out, double seconds)
 {
     float sorted[MAX_ENVELOPE];
     memcpy(sorted, out->values, (size_t)out->frames * sizeof *sorted);
-    float level = seconds > 0.7 ? 1.5F * percentile(sorted, out->frames, 0.20)
-                                : 0.5F * percentile(sorted, out->frames, 0.05);
+    const dv__noise_floor *noise = dv__noise_floor_of(seconds);
+    float level = noise->factor * percentile(sorted, out->frames, noise->fraction);
     for (int64_t i = 0; i < out->frames; i++)
         out->values[i] = out->values[i] > level ? out->values[i] - level : 0;
 }

@@ -292,6 +292,16 @@ const dv_graph *dv_model_graph(const dv_model *model)
     return model->network.graph;
 }
 
+int dv_model_input(const dv_model *model)
+{
+    return model->network.input;
+}
+
+int dv_model_output(const dv_model *model)
+{
+    return model->network.logits;
+}
+
 dv_params *dv_model_params(const dv_model *model)
 {
     return model->network.params;

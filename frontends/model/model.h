@@ -22,6 +22,8 @@ const dv_frontend *dv_model_frontend(const dv_model *model);
 const dv_checkpoint *dv_model_checkpoint(const dv_model *model);
 dv_context *dv_model_context(const dv_model *model);
 const dv_graph *dv_model_graph(const dv_model *model); /* of batch 1 */
+int dv_model_input(const dv_model *model);             /* its node of the features */
+int dv_model_output(const dv_model *model);            /* its node of the logits */
 
 /* To read and to replace; what is written counts for all sessions at once. */
 dv_params *dv_model_params(const dv_model *model);

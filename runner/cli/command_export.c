@@ -1,22 +1,39 @@
-/* decavox export: writes the weights of a checkpoint to a file of their own. */
+/* decavox export: writes a checkpoint's model for other runtimes, or its weights alone. */
+#include "engine/base/input_file.h"
+#include "engine/base/text.h"
 #include "frontends/model/session.h"
 #include "runner/cli/command.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
+#include "runner/export/export.h"
 
-static const char *const format_names[] = {"safetensors", NULL};
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Behind these come the forms of runner/export. */
+enum { FORMAT_BY_ENDING, FORMAT_SAFETENSORS };
+static const char *const format_names[] = {"auto", "safetensors", "onnx", NULL};
+static const char weights_ending[] = ".safetensors";
 
 typedef struct export_options {
-    char out[DV_STRING_SIZE];
-    int format, precision;
+    char out[DV_STRING_SIZE], batch[DV_STRING_SIZE], license[DV_STRING_SIZE];
+    int format, precision, input;
     bool force;
 } export_options;
 
 static const dv_field fields[] = {
     DV_STRING(export_options, out, NULL, "file to write"),
-    DV_ENUM(export_options, format, "safetensors", format_names, "of the file"),
+    DV_ENUM(export_options, format, "auto", format_names,
+            "of the file; auto: by the ending of --out, .onnx or .safetensors"),
+    DV_ENUM(export_options, input, "audio", dv_export_input_names,
+            "what the model takes: samples of any length, or the features that decavox makes of "
+            "them"),
+    DV_STRING(export_options, batch, "dynamic", "clips at a time, a number or dynamic"),
     DV_ENUM(export_options, precision, "fp32", dv_file_precision_names,
-            "of the weights; biases, scales and running statistics stay fp32"),
+            "of the network; the front-end stays fp32, and in safetensors so do biases, scales and "
+            "running statistics"),
+    DV_STRING(export_options, license, "", "licence of the model, for the file's notes"),
     DV_OUTPUT_FORCE(export_options),
     DV_END,
 };
@@ -24,24 +41,59 @@ static const dv_field fields[] = {
 static const dv_options options = {
     .command = "export",
     .operands = "CHECKPOINT",
-    .summary = "Writes the weights of a checkpoint, or what a training has to keep of its "
-               "last.safetensors, to a file of their own. Of the paths in its configuration the "
-               "file has the last names alone.",
+    .summary =
+        "Writes the model of a checkpoint for other runtimes, from samples to probabilities, "
+        "or its weights alone. Of a training's last.safetensors it takes what the training "
+        "has to keep. Of the paths in the configuration the file has the last names alone.",
     .least = 1,
     .most = 1,
     .fields = fields,
     .checkpoint = true,
 };
 
-static dv_status check_out(const char *checkpoint, const export_options *chosen)
+/* ---- The form ---- */
+
+static bool ends_with(const char *text, const char *ending)
 {
-    dv_outputs outputs = {
-        .list = {{"--out", chosen->out, DV_OUTPUT_WEIGHTS}}, .count = 1, .force = chosen->force};
-    DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", checkpoint));
-    return dv_outputs_check(&outputs);
+    size_t length = strlen(text), size = strlen(ending);
+    return length > size && strcmp(text + length - size, ending) == 0;
 }
 
-/* The weights, and of the configuration all but where things lie on this machine. */
+/* *form NULL: the weights alone. */
+static dv_status choose_form(const export_options *chosen, const dv_export_form **form)
+{
+    *form = NULL;
+    if (chosen->format == FORMAT_SAFETENSORS ||
+        (chosen->format == FORMAT_BY_ENDING && ends_with(chosen->out, weights_ending)))
+        return DV_OK;
+    *form = chosen->format == FORMAT_BY_ENDING ? dv_export_form_of_path(chosen->out)
+                                               : dv_export_form_named(format_names[chosen->format]);
+    if (*form != NULL)
+        return DV_OK;
+    char known[256] = "";
+    for (const dv_export_form *one = dv_export_forms; one->name != NULL; one++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s (%s), ", one->ending, one->name);
+    }
+    return DV_FAIL(DV_EARG,
+                   "--out: the ending of '%s' tells no format; the endings are %s%s (weights "
+                   "alone), or --format says it",
+                   chosen->out, known, weights_ending);
+}
+
+static dv_status parse_batch(const char *text, int64_t *out)
+{
+    *out = 0;
+    if (strcmp(text, "dynamic") == 0)
+        return DV_OK;
+    if (!dv_parse_int(text, out) || *out < 1 || *out > INT32_MAX)
+        return DV_FAIL(DV_EARG, "--batch is '%s', must be a number from 1 or dynamic", text);
+    return DV_OK;
+}
+
+/* ---- The weights alone ---- */
+
+/* And of the configuration all but where things lie on this machine. */
 static dv_status write_weights(dv_model *model, const export_options *chosen)
 {
     const dv_checkpoint *checkpoint = dv_model_checkpoint(model);
@@ -55,12 +107,72 @@ static dv_status write_weights(dv_model *model, const export_options *chosen)
     return status;
 }
 
+/* ---- A model for other runtimes ---- */
+
+/* The text beside a checkpoint that tells of it, NAME.md beside NAME.safetensors; NULL: there is
+   none that fits. */
+static char *read_card(const char *checkpoint)
+{
+    enum { MOST = 1 << 18 };
+    char path[4096], *text = NULL;
+    FILE *file;
+    size_t length = strlen(checkpoint);
+    if (!ends_with(checkpoint, weights_ending) || length >= sizeof path)
+        return NULL;
+    snprintf(path, sizeof path, "%.*s.md", (int)(length - strlen(weights_ending)), checkpoint);
+    if (dv_input_open(path, &file) != DV_OK)
+        return NULL;
+    if (dv_calloc(MOST, 1, &text) == DV_OK) {
+        size_t size = fread(text, 1, MOST, file);
+        if (size == MOST || strlen(text) != size || !dv_is_utf8(text)) {
+            free(text);
+            text = NULL;
+        }
+    }
+    fclose(file);
+    return text;
+}
+
+static dv_status write_program(dv_model *model, const char *checkpoint, const dv_export_form *form,
+                               const export_options *chosen)
+{
+    dv_export_result result;
+    dv_export_options wanted = {.form = form,
+                                .input = chosen->input,
+                                .half = chosen->precision == DV_CHECKPOINT_FP16,
+                                .license = chosen->license};
+    DV_TRY(parse_batch(chosen->batch, &wanted.batch));
+    char *card = read_card(checkpoint);
+    wanted.card = card;
+    dv_status status = dv_export_file(model, &wanted, chosen->out, &result);
+    free(card);
+    if (status == DV_OK)
+        printf("%s: %s, %zu statements, %zu bytes, of which %zu of parameters and tables; read "
+               "again\n",
+               dv_show(chosen->out).text, form->name, result.statements, result.file,
+               result.constants);
+    return status;
+}
+
+static dv_status check_out(const char *checkpoint, const export_options *chosen, bool program)
+{
+    dv_outputs outputs = {
+        .list = {{"--out", chosen->out, program ? DV_OUTPUT_PROGRAM : DV_OUTPUT_WEIGHTS}},
+        .count = 1,
+        .force = chosen->force};
+    DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", checkpoint));
+    return dv_outputs_check(&outputs);
+}
+
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
     dv_model *model;
-    DV_TRY(check_out(path, chosen));
+    const dv_export_form *form;
+    DV_TRY(choose_form(chosen, &form));
+    DV_TRY(check_out(path, chosen, form != NULL));
     DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
-    dv_status status = write_weights(model, chosen);
+    dv_status status =
+        form == NULL ? write_weights(model, chosen) : write_program(model, path, form, chosen);
     dv_model_close(model);
     return status;
 }

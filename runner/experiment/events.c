@@ -1,5 +1,6 @@
 /* Writes event files: messages as protocol buffers encode them, in records with checksums. */
 #include "runner/experiment/events.h"
+#include "engine/base/protobuf.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +15,7 @@ struct dv_events {
     FILE *file;
 };
 
-enum { TAG_SIZE = 200, MESSAGE_SIZE = TAG_SIZE + 64 };
+enum { TAG_SIZE = 200 };
 
 /* Numbers of fields in event.proto and summary.proto. */
 enum {
@@ -29,71 +30,6 @@ enum {
     SESSION_LOG_STATUS = 1,
     SESSION_START = 1
 };
-
-/* ---- Protocol buffers: https://protobuf.dev/programming-guides/encoding ---- */
-
-typedef enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 } wire;
-
-typedef struct message {
-    unsigned char bytes[MESSAGE_SIZE];
-    size_t size;
-} message;
-
-static void put_bytes(message *m, const void *bytes, size_t size)
-{
-    DV_ASSERT(m->size + size <= sizeof m->bytes);
-    memcpy(m->bytes + m->size, bytes, size);
-    m->size += size;
-}
-
-static void put_little_endian(message *m, uint64_t value, int size)
-{
-    for (int i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)(value >> (8 * i) & 0xff);
-        put_bytes(m, &byte, 1);
-    }
-}
-
-static void put_varint(message *m, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        put_little_endian(m, (value & 0x7f) | 0x80, 1);
-    put_little_endian(m, value, 1);
-}
-
-static void put_key(message *m, int field, wire type)
-{
-    put_varint(m, (uint64_t)field << 3 | (uint64_t)type);
-}
-
-static void put_integer(message *m, int field, int64_t value)
-{
-    put_key(m, field, WIRE_VARINT);
-    put_varint(m, (uint64_t)value);
-}
-
-static void put_block(message *m, int field, const void *bytes, size_t size)
-{
-    put_key(m, field, WIRE_BYTES);
-    put_varint(m, size);
-    put_bytes(m, bytes, size);
-}
-
-static void put_double(message *m, int field, double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    put_key(m, field, WIRE_64);
-    put_little_endian(m, bits, 8);
-}
-
-static void put_float(message *m, int field, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    put_key(m, field, WIRE_32);
-    put_little_endian(m, bits, 4);
-}
 
 /* ---- Records ---- */
 
@@ -110,10 +46,10 @@ uint32_t dv__crc32c(const void *bytes, size_t size)
 }
 
 /* tensorflow/core/lib/hash/crc32c.h: a CRC of data that hold CRCs is not to be trivial. */
-static void put_masked_crc(message *m, const void *bytes, size_t size)
+static void append_masked_crc(dv_protobuf *record, const void *bytes, size_t size)
 {
     uint32_t crc = dv__crc32c(bytes, size);
-    put_little_endian(m, (uint32_t)((crc >> 15 | crc << 17) + 0xa282ead8u), 4);
+    dv_protobuf_append_little_endian(record, (uint32_t)((crc >> 15 | crc << 17) + 0xa282ead8u), 4);
 }
 
 static dv_status fail_with_errno(const char *path)
@@ -121,45 +57,48 @@ static dv_status fail_with_errno(const char *path)
     return DV_FAIL(DV_EIO, "cannot write '%s': %s", path, strerror(errno));
 }
 
-static dv_status write_record(dv_events *events, const message *data)
+/* Frees the event. */
+static dv_status write_record(dv_events *events, dv_protobuf *event)
 {
-    message head = {.size = 0}, tail = {.size = 0};
-    put_little_endian(&head, data->size, 8);
-    put_masked_crc(&head, head.bytes, head.size);
-    put_masked_crc(&tail, data->bytes, data->size);
-    if (fwrite(head.bytes, 1, head.size, events->file) == head.size &&
-        fwrite(data->bytes, 1, data->size, events->file) == data->size &&
-        fwrite(tail.bytes, 1, tail.size, events->file) == tail.size)
-        return DV_OK;
-    return fail_with_errno(events->path);
+    dv_protobuf record = {0};
+    dv_protobuf_append_little_endian(&record, event->size, 8);
+    append_masked_crc(&record, record.bytes, record.size);
+    dv_protobuf_append(&record, event->bytes, event->size);
+    append_masked_crc(&record, event->bytes, event->size);
+    dv_status status = event->status != DV_OK ? event->status : record.status;
+    if (status == DV_OK && fwrite(record.bytes, 1, record.size, events->file) != record.size)
+        status = fail_with_errno(events->path);
+    dv_protobuf_free(&record);
+    dv_protobuf_free(event);
+    return status;
 }
 
 /* ---- Events ---- */
 
 /* What every event begins with: the time. */
-static message event_now(void)
+static dv_protobuf event_now(void)
 {
     struct timespec now;
-    message event = {.size = 0};
+    dv_protobuf event = {0};
     clock_gettime(CLOCK_REALTIME, &now);
-    put_double(&event, EVENT_WALL_TIME, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    dv_protobuf_double(&event, EVENT_WALL_TIME, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
     return event;
 }
 
 static dv_status write_version(dv_events *events)
 {
     static const char version[] = "brain.Event:2";
-    message event = event_now();
-    put_block(&event, EVENT_FILE_VERSION, version, strlen(version));
+    dv_protobuf event = event_now();
+    dv_protobuf_text(&event, EVENT_FILE_VERSION, version);
     return write_record(events, &event);
 }
 
 static dv_status write_start(dv_events *events, int64_t step)
 {
-    message event = event_now(), session = {.size = 0};
-    put_integer(&session, SESSION_LOG_STATUS, SESSION_START);
-    put_integer(&event, EVENT_STEP, step);
-    put_block(&event, EVENT_SESSION_LOG, session.bytes, session.size);
+    dv_protobuf event = event_now(), session = {0};
+    dv_protobuf_integer(&session, SESSION_LOG_STATUS, SESSION_START);
+    dv_protobuf_integer(&event, EVENT_STEP, step);
+    dv_protobuf_message(&event, EVENT_SESSION_LOG, &session);
     return write_record(events, &event);
 }
 
@@ -168,12 +107,12 @@ dv_status dv_events_add(dv_events *events, int64_t step, const char *tag, double
     if (strlen(tag) > TAG_SIZE)
         return DV_FAIL(DV_EARG, "the tag '%.40s...' has %zu bytes, at most %d are possible", tag,
                        strlen(tag), TAG_SIZE);
-    message event = event_now(), summary = {.size = 0}, scalar = {.size = 0};
-    put_block(&scalar, VALUE_TAG, tag, strlen(tag));
-    put_float(&scalar, VALUE_SIMPLE_VALUE, (float)value);
-    put_block(&summary, SUMMARY_VALUE, scalar.bytes, scalar.size);
-    put_integer(&event, EVENT_STEP, step);
-    put_block(&event, EVENT_SUMMARY, summary.bytes, summary.size);
+    dv_protobuf event = event_now(), summary = {0}, scalar = {0};
+    dv_protobuf_text(&scalar, VALUE_TAG, tag);
+    dv_protobuf_float(&scalar, VALUE_SIMPLE_VALUE, (float)value);
+    dv_protobuf_message(&summary, SUMMARY_VALUE, &scalar);
+    dv_protobuf_integer(&event, EVENT_STEP, step);
+    dv_protobuf_message(&event, EVENT_SUMMARY, &summary);
     return write_record(events, &event);
 }
 

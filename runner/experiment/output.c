@@ -17,6 +17,10 @@
 
 enum { PATH_SIZE = 4096, HEAD_SIZE = 8192 };
 
+/* Where the name of a zip archive's first file begins, and how that of ours does. */
+enum { ARCHIVE_NAME = 30 };
+#define DV_OUTPUT_ARCHIVE "decavox/"
+
 bool dv_same_file(const char *path, const char *other)
 {
     struct stat one, two;
@@ -86,6 +90,11 @@ static const output_mark marks[DV_OUTPUT_KINDS] = {
     /* As the simulated device and as CUDA write it. */
     [DV_OUTPUT_STEP_DOT] = {"a graph", "digraph step {\n", "digraph dot {\n", false},
     [DV_OUTPUT_WEIGHTS] = {"weights", NULL, NULL, false},
+    /* ONNX, with its IR version and producer, and the first file's name in an archive. */
+    [DV_OUTPUT_PROGRAM] = {"a model",
+                           "\x08\x08\x12\x07"
+                           "decavox",
+                           DV_OUTPUT_ARCHIVE, false},
 };
 
 static bool begins_with(const char *text, const char *mark)
@@ -103,7 +112,9 @@ static bool is_ours(const char *path, dv_output_kind kind)
         return false;
     head[fread(head, 1, sizeof head - 1, file)] = '\0';
     fclose(file);
-    return begins_with(head, mark->text) || begins_with(head, mark->other) ||
+    bool archive = kind == DV_OUTPUT_PROGRAM && begins_with(head, "PK\x03\x04");
+    return begins_with(head, mark->text) ||
+           begins_with(head + (archive ? ARCHIVE_NAME : 0), mark->other) ||
            (mark->inside && strstr(head, mark->text) != NULL);
 }
 

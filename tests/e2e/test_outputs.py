@@ -90,10 +90,13 @@ class Files(Outputs):
             path = write_text(self.at("foreign " + kind), text)
             for option in ("--out", "--html"):
                 self.kept(path, FAILED, "eval", self.model, option, path, parts=["--force"])
-            self.kept(path, FAILED, "export", self.model, "--out", path, parts=["--force"])
-        for out, command in (("--html", "eval"), ("--out", "eval"), ("--out", "export")):
+            self.kept(path, FAILED, "export", self.model, "--out", path, "--format",
+                      "safetensors", parts=["--force"])
+        for command, *out in (("eval", "--html"), ("eval", "--out"),
+                              ("export", "--format", "safetensors", "--out"),
+                              ("export", "--format", "onnx", "--out")):
             path = write_text(self.at("forced"), "as it was")
-            self.ends(decavox(command, self.model, out, path, "--force"), GOOD)
+            self.ends(decavox(command, self.model, *out, path, "--force"), GOOD)
             self.assertNotEqual(support.read_bytes(path), b"as it was")
         # Another kind of ours is no output of this one.
         path = self.at("page.html")
@@ -113,9 +116,15 @@ class Files(Outputs):
 
     def test_own_outputs_are_written_again(self):
         out, html, weights = self.at("again.json"), self.at("again.html"), self.at("again.weights")
+        program = self.at("again.onnx")
         for _ in range(2):
             self.ends(decavox("eval", self.model, "--out", out, "--html", html), GOOD)
-            self.ends(decavox("export", self.last, "--out", weights, "--precision", "fp16"), GOOD)
+            self.ends(decavox("export", self.last, "--out", weights, "--format",
+                              "safetensors", "--precision", "fp16"), GOOD)
+            self.ends(decavox("export", self.last, "--out", program), GOOD)
+        # Of two kinds of ours neither is the other's.
+        self.kept(program, FAILED, "export", self.last, "--out", program, "--format",
+                  "safetensors", parts=["--force"])
         self.assertEqual(next(iter(json.loads(support.read_text(out)))), "generator")
         page = os.path.join(self.run_folder, "report.html")
         self.ends(decavox("eval", self.model, "--html", page), GOOD)
@@ -126,7 +135,7 @@ class Files(Outputs):
             path = os.path.join(self.run_folder, name)
             other = shutil.copy(self.model, self.at("other.safetensors"))
             for more in ((), ("--force",)):
-                self.kept(path, USAGE, "export", other, "--out", path, *more,
+                self.kept(path, USAGE, "export", other, "--out", path, "--format", "onnx", *more,
                           parts=["state of a run"])
                 self.kept(path, USAGE, "eval", other, "--out", path, *more,
                           parts=["state of a run"])

@@ -2,6 +2,7 @@
    reads. */
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include "engine/core/graph.h"
 
@@ -44,4 +45,5 @@ const dv_op dv_op_activation = {
     .infer = infer,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_OUTPUT,
     .backward_spares = backward_spares,
+    .write = dv__write_activation,
 };

@@ -1,6 +1,7 @@
 /* The rules of addition: two inputs of one shape, which the output has too. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -16,4 +17,5 @@ const dv_op dv_op_add = {
     .inputs_max = 2,
     .help = "sum of two tensors of one shape",
     .infer = infer,
+    .write = dv__write_add,
 };

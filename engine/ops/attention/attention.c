@@ -3,6 +3,7 @@
 #include "engine/ops/attention/attention.h"
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include <inttypes.h>
 
@@ -50,4 +51,5 @@ const dv_op dv_op_attention = {
     .infer = infer,
     .macs = macs,
     .backward_reads = DV_READS_INPUT(0),
+    .write = dv__write_attention,
 };

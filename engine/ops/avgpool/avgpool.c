@@ -2,6 +2,7 @@
 #include "engine/core/graph.h"
 #include "engine/ops/maxpool/maxpool.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 const dv_op dv_op_avgpool = {
     .id = DV_OP_avgpool,
@@ -12,4 +13,5 @@ const dv_op dv_op_avgpool = {
     .fields = dv__pool_fields,
     .help = "mean over windows; padding counts as zeros",
     .infer = dv__pool_infer,
+    .write = dv__write_avgpool,
 };

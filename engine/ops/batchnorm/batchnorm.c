@@ -2,6 +2,7 @@
    forward values that backward reads. */
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
@@ -68,4 +69,5 @@ const dv_op dv_op_batchnorm = {
     .infer = infer,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_INPUT(1) | DV_READS_OUTPUT,
     .backward_spares = backward_spares,
+    .write = dv__write_batchnorm,
 };

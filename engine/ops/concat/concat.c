@@ -1,6 +1,7 @@
 /* The rules of concatenation: the inputs may differ in their channels alone. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -25,4 +26,5 @@ const dv_op dv_op_concat = {
     .inputs_max = DV_MAX_INPUTS,
     .help = "the channels of all inputs, one after the other",
     .infer = infer,
+    .write = dv__write_concat,
 };

@@ -3,6 +3,7 @@
 #include "engine/ops/conv2d/conv2d.h"
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include <inttypes.h>
 
@@ -130,4 +131,5 @@ const dv_op dv_op_conv2d = {
     .infer = infer,
     .macs = macs,
     .backward_reads = DV_READS_INPUT(0),
+    .write = dv__write_conv2d,
 };

@@ -1,6 +1,7 @@
 /* The rules of flattening: all elements of a sample become channels of one position. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 /* PyTorch's order, channels slowest, so that the weights of a linear layer behind it agree. */
 static dv_status infer(dv_graph *graph, dv_node *node)
@@ -17,4 +18,5 @@ const dv_op dv_op_flatten = {
     .inputs_max = 1,
     .help = "all values of a sample as one vector, ordered by channel, row, column",
     .infer = infer,
+    .write = dv__write_flatten,
 };

@@ -1,6 +1,7 @@
 /* The rules of frames: the columns of an image become steps, and its rows become channels. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -16,4 +17,5 @@ const dv_op dv_op_frames = {
     .inputs_max = 1,
     .help = "a feature image as a sequence of frames, its coefficients as channels",
     .infer = infer,
+    .write = dv__write_frames,
 };

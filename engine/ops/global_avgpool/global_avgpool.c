@@ -1,6 +1,7 @@
 /* The rules of the mean over all positions: one position is left. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -16,4 +17,5 @@ const dv_op dv_op_global_avgpool = {
     .inputs_max = 1,
     .help = "mean of every channel over all positions",
     .infer = infer,
+    .write = dv__write_global_avgpool,
 };

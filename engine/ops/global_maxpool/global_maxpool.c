@@ -2,6 +2,7 @@
    position of each maximum. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -20,4 +21,5 @@ const dv_op dv_op_global_maxpool = {
     .inputs_max = 1,
     .help = "maximum of every channel over all positions",
     .infer = infer,
+    .write = dv__write_global_maxpool,
 };

@@ -1,6 +1,7 @@
 /* The rules of layer normalisation: its epsilon, and a weight and a bias for each channel. */
 #include "engine/ops/layer_norm/layer_norm.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include "engine/core/graph.h"
 
@@ -39,4 +40,5 @@ const dv_op dv_op_layer_norm = {
     .help = "layer normalisation: every position's channels by themselves",
     .infer = infer,
     .backward_reads = DV_READS_INPUT(0),
+    .write = dv__write_layer_norm,
 };

@@ -4,6 +4,7 @@
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include <inttypes.h>
 
@@ -87,4 +88,5 @@ const dv_op dv_op_linear = {
     .macs = macs,
     .backward_reads = DV_READS_INPUT(0) | DV_READS_OUTPUT,
     .backward_spares = backward_spares,
+    .write = dv__write_linear,
 };

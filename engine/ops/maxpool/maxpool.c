@@ -2,6 +2,7 @@
 #include "engine/ops/maxpool/maxpool.h"
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include <inttypes.h>
 
@@ -68,4 +69,5 @@ const dv_op dv_op_maxpool = {
     .fields = dv__pool_fields,
     .help = "maximum over windows",
     .infer = dv__pool_infer,
+    .write = dv__write_maxpool,
 };

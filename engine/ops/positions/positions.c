@@ -1,6 +1,7 @@
 /* The rules of positions: the input is a sequence, and the output has its shape. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -21,4 +22,5 @@ const dv_op dv_op_positions = {
     .inputs_max = 1,
     .help = "adds sinusoidal positions to a sequence",
     .infer = infer,
+    .write = dv__write_positions,
 };

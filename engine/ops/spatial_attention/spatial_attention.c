@@ -2,6 +2,7 @@
 #include "engine/ops/spatial_attention/spatial_attention.h"
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include <inttypes.h>
 
@@ -51,4 +52,5 @@ const dv_op dv_op_spatial_attention = {
     .infer = infer,
     .macs = macs,
     .backward_reads = DV_READS_INPUT(0),
+    .write = dv__write_spatial_attention,
 };

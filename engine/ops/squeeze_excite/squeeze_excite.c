@@ -4,6 +4,7 @@
 #include "engine/core/graph.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 #include <inttypes.h>
 
@@ -77,4 +78,5 @@ const dv_op dv_op_squeeze_excite = {
     .infer = infer,
     .macs = macs,
     .backward_reads = DV_READS_INPUT(0),
+    .write = dv__write_squeeze_excite,
 };

@@ -1,6 +1,7 @@
 /* The rules of the weighted sum: inputs of one shape, and a weight for each input. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/write.h"
 
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
@@ -33,4 +34,5 @@ const dv_op dv_op_weighted_sum = {
     .infer = infer,
     .macs = macs,
     .backward_reads = (1U << DV_MAX_INPUTS) - 1,
+    .write = dv__write_weighted_sum,
 };

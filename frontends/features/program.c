@@ -1,0 +1,324 @@
+/*
+ * Window to features, as statements of a program.
+ *
+ * The transform of N points is one of A points and one of B, N = A B (Cooley and Tukey 1965), both
+ * as products with constant matrices: with point n = B a + b and bin k = c + A d,
+ *
+ *     X[c + A d] = sum_b w(b d, B) [ w(b c, N) sum_a w(a c, A) x[B a + b] ]    w(j, M) = exp(-2 pi
+ * i j / M)
+ *
+ * Samples are real, so c from 0 to A / 2 is enough: the power of any other bin k is that of N - k.
+ * Rows a in which the window is zero are left out. In ONNX Runtime this takes a third to a half of
+ * the time of one product with all of cos and sin, and at 1024 points 1/25 of its size.
+ */
+#include "frontends/features/program.h"
+#include "frontends/features/features_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct transform {
+    int64_t points;        /* N */
+    int64_t rows, columns; /* A, B */
+    int64_t first, used;   /* rows a in which the window is not zero: first, how many */
+    int64_t kept;          /* c from 0 to A / 2 */
+    int64_t frames, hop, samples;
+    int64_t before; /* samples that frame 0 begins before the window does; may be < 0 */
+} transform;
+
+/* A is the smallest power of two with A A >= N. */
+static transform plan(const dv_frontend *frontend)
+{
+    const dv_features_config *config = &frontend->config;
+    int64_t zeros = (config->n_fft - config->window) / 2;
+    transform t = {.points = config->n_fft,
+                   .rows = 1,
+                   .frames = frontend->frames,
+                   .hop = config->hop,
+                   .samples = frontend->samples};
+    while (t.rows * t.rows < t.points)
+        t.rows *= 2;
+    t.columns = t.points / t.rows;
+    t.kept = t.rows / 2 + 1;
+    t.first = zeros / t.columns;
+    t.used = (zeros + config->window + t.columns - 1) / t.columns - t.first;
+    t.before = frontend->lead - t.first * t.columns;
+    return t;
+}
+
+/* A table whose element (i, j) is `of`; `rows` x `columns`. */
+static dv_value add_table(dv_program *program, const char *name, int64_t rows, int64_t columns,
+                          double (*of)(const transform *t, int64_t i, int64_t j),
+                          const transform *t)
+{
+    float *values;
+    if (dv_calloc((size_t)(rows * columns), sizeof *values, &values) != DV_OK)
+        return dv_program_fail(program, DV_ENOMEM);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++)
+            values[i * columns + j] = (float)of(t, i, j);
+    }
+    dv_value table = dv_program_table(program, name, (const int64_t[]){rows, columns}, 2, values);
+    free(values);
+    return table;
+}
+
+/* ---- Frames ---- */
+
+/* The part of mirrored samples (`count`) from `from` up to 0, or from the end up to `to`. */
+static dv_value mirrored(dv_program *program, dv_value x, int64_t count, int64_t from, int64_t to)
+{
+    int64_t *places;
+    if (dv_calloc((size_t)(to - from), sizeof *places, &places) != DV_OK)
+        return dv_program_fail(program, DV_ENOMEM);
+    for (int64_t t = from; t < to; t++)
+        places[t - from] = dv_mirrored(t, count);
+    dv_value inputs[] = {x, dv_program_integers(program, "mirrored", to - from, places)};
+    free(places);
+    return dv_program_add(program, DV_OPERATOR_Gather, inputs, 2, &(dv_attributes){.axis = 1});
+}
+
+/* x (batch, samples) from sample -before to samples + after; either may be negative. */
+static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edges edges,
+                           dv_value x, int64_t before, int64_t after)
+{
+    int64_t from = before < 0 ? -before : 0, to = after < 0 ? t->samples + after : t->samples;
+    dv_value parts[3], body = x;
+    int count = 0;
+    if (from > 0 || to < t->samples)
+        body = dv_program_slice(program, x, 1, from, to);
+    before = before < 0 ? 0 : before;
+    after = after < 0 ? 0 : after;
+    if (edges == DV_EDGES_ZEROS)
+        return dv_program_pad(program, body, 1, before, after);
+    if (before > 0)
+        parts[count++] = mirrored(program, x, t->samples, -before, 0);
+    parts[count++] = body;
+    if (after > 0)
+        parts[count++] = mirrored(program, x, t->samples, t->samples, t->samples + after);
+    return count > 1 ? dv_program_concat(program, parts, count, 1) : body;
+}
+
+/*
+ * (batch, samples) -> (batch, frames, used, columns). The samples become segments of a hop each,
+ * and a frame is its segment and those behind it.
+ */
+static dv_value frames_of(dv_program *program, const transform *t, dv_frame_edges edges,
+                          dv_value window)
+{
+    int64_t width = t->used * t->columns, pieces = (width + t->hop - 1) / t->hop;
+    int64_t total = (t->frames + pieces - 1) * t->hop;
+    dv_value x = with_edges(program, t, edges, window, t->before, total - t->before - t->samples);
+    dv_size segments[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(total / t->hop),
+                          dv_size_of(t->hop)};
+    dv_value segment = dv_program_reshape(program, x, segments, 3), frames = DV_NO_VALUE;
+    for (int64_t i = 0; i < pieces; i++) {
+        int64_t rest = width - i * t->hop;
+        dv_value piece = dv_program_slice(program, segment, 1, i, i + t->frames);
+        if (rest < t->hop)
+            piece = dv_program_slice(program, piece, 2, 0, rest);
+        frames =
+            i == 0 ? piece : dv_program_concat(program, (const dv_value[]){frames, piece}, 2, 2);
+    }
+    dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(t->frames), dv_size_of(t->used),
+                       dv_size_of(t->columns)};
+    return dv_program_reshape(program, frames, sizes, 4);
+}
+
+/* ---- The transform ---- */
+
+static double turn(int64_t product, int64_t points, bool sine)
+{
+    double phase = 2 * acos(-1.0) * (double)(product % points) / (double)points;
+    return sine ? -sin(phase) : cos(phase);
+}
+
+/* Row 2 c is the real part of w(a c, A), row 2 c + 1 the imaginary one. */
+static double first_real(const transform *t, int64_t i, int64_t j)
+{
+    return turn(i / 2 * (t->first + j), t->rows, i % 2 == 1);
+}
+
+/* The same times i: what the imaginary part of a factor is multiplied with. */
+static double first_imaginary(const transform *t, int64_t i, int64_t j)
+{
+    return i % 2 == 1 ? first_real(t, i - 1, j) : -first_real(t, i + 1, j);
+}
+
+static double twiddle_real(const transform *t, int64_t i, int64_t j)
+{
+    return turn(i / 2 * j, t->points, false);
+}
+
+static double twiddle_imaginary(const transform *t, int64_t i, int64_t j)
+{
+    return turn(i / 2 * j, t->points, true);
+}
+
+/* From real and imaginary parts side by side (2 B) to such: [[re, im], [-im, re]] of w(b d, B). */
+static double second(const transform *t, int64_t i, int64_t j)
+{
+    int64_t b = i % t->columns, d = j % t->columns;
+    bool imaginary_in = i >= t->columns, imaginary_out = j >= t->columns;
+    double value = turn(b * d, t->columns, imaginary_in != imaginary_out);
+    return imaginary_in && !imaginary_out ? -value : value;
+}
+
+/* frames (batch, frames, used, columns), windowed -> power (batch, frames, kept columns). */
+static dv_value power_of(dv_program *program, const transform *t, dv_value frames)
+{
+    int64_t rows = 2 * t->kept;
+    dv_value matrix = add_table(program, "rows", rows, t->used, first_real, t);
+    dv_value real = dv_program_binary(program, DV_OPERATOR_MatMul, matrix, frames);
+    matrix = add_table(program, "rows_times_i", rows, t->used, first_imaginary, t);
+    dv_value imaginary = dv_program_binary(program, DV_OPERATOR_MatMul, matrix, frames);
+    real = dv_program_binary(program, DV_OPERATOR_Mul, real,
+                             add_table(program, "twiddles", rows, t->columns, twiddle_real, t));
+    imaginary = dv_program_binary(
+        program, DV_OPERATOR_Mul, imaginary,
+        add_table(program, "twiddles_imaginary", rows, t->columns, twiddle_imaginary, t));
+    dv_value x = dv_program_binary(program, DV_OPERATOR_Add, real, imaginary), parts[2];
+    dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(t->frames), dv_size_of(t->kept),
+                       dv_size_of(2 * t->columns)};
+    x = dv_program_reshape(program, x, sizes, 4);
+    matrix = add_table(program, "columns", 2 * t->columns, 2 * t->columns, second, t);
+    x = dv_program_binary(program, DV_OPERATOR_MatMul, x, matrix);
+    x = dv_program_binary(program, DV_OPERATOR_Mul, x, x);
+    dv_program_split(program, x, 3, 2, parts);
+    x = dv_program_binary(program, DV_OPERATOR_Add, parts[0], parts[1]);
+    dv_size flat[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(t->frames),
+                      dv_size_of(t->kept * t->columns)};
+    return dv_program_reshape(program, x, flat, 3);
+}
+
+/* Where the power of a bin lies in what power_of gives. */
+static int64_t place_of(const transform *t, int64_t bin)
+{
+    if (bin % t->rows >= t->kept)
+        bin = t->points - bin;
+    return bin % t->rows * t->columns + bin / t->rows;
+}
+
+static dv_value spectrum(const dv_frontend *frontend, dv_program *program, const transform *t,
+                         dv_value window)
+{
+    dv_program_scope(program, "front_end/frames");
+    dv_value frames = frames_of(program, t, frontend->edges, window);
+    int64_t sizes[] = {t->used, t->columns};
+    dv_value hann =
+        dv_program_table(program, "hann", sizes, 2, frontend->window + t->first * t->columns);
+    frames = dv_program_binary(program, DV_OPERATOR_Mul, frames, hann);
+    dv_program_scope(program, "front_end/transform");
+    return power_of(program, t, frames);
+}
+
+/* ---- Bands, decibels, normalisation: (batch, frames, rows) ---- */
+
+static dv_value all_bins(const dv_frontend *frontend, dv_program *program, const transform *t,
+                         dv_value power)
+{
+    int64_t *places;
+    if (dv_calloc((size_t)frontend->bins, sizeof *places, &places) != DV_OK)
+        return dv_program_fail(program, DV_ENOMEM);
+    for (int64_t bin = 0; bin < frontend->bins; bin++)
+        places[bin] = place_of(t, bin);
+    dv_value inputs[] = {power, dv_program_integers(program, "bins", frontend->bins, places)};
+    free(places);
+    return dv_program_add(program, DV_OPERATOR_Gather, inputs, 2, &(dv_attributes){.axis = 2});
+}
+
+static dv_value mel_bands(const dv_frontend *frontend, dv_program *program, const transform *t,
+                          dv_value power)
+{
+    const dv__mel *mel = &frontend->mel;
+    int64_t sizes[] = {t->kept * t->columns, mel->bands};
+    float *matrix;
+    if (dv_calloc((size_t)(sizes[0] * sizes[1]), sizeof *matrix, &matrix) != DV_OK)
+        return dv_program_fail(program, DV_ENOMEM);
+    for (int64_t band = 0; band < mel->bands; band++) {
+        for (int64_t i = mel->start[band]; i < mel->start[band + 1]; i++) {
+            int64_t bin = mel->first[band] + i - mel->start[band];
+            matrix[place_of(t, bin) * mel->bands + band] = mel->weights[i];
+        }
+    }
+    dv_value filters = dv_program_table(program, "filters", sizes, 2, matrix);
+    free(matrix);
+    return dv_program_binary(program, DV_OPERATOR_MatMul, power, filters);
+}
+
+/* 10 log10(max(x, 1e-10)), and no lower than top_db below the clip's maximum. */
+static dv_value decibels(dv_program *program, double top_db, dv_value x)
+{
+    dv_program_scope(program, "front_end/decibels");
+    x = dv_program_with(program, DV_OPERATOR_Max, x, 1e-10);
+    x = dv_program_unary(program, DV_OPERATOR_Log, x);
+    x = dv_program_with(program, DV_OPERATOR_Mul, x, 10 / log(10.0));
+    if (top_db <= 0)
+        return x;
+    dv_value floor = dv_program_reduce(program, DV_OPERATOR_ReduceMax, x, 1, 2);
+    floor = dv_program_with(program, DV_OPERATOR_Sub, floor, top_db);
+    return dv_program_binary(program, DV_OPERATOR_Max, x, floor);
+}
+
+static dv_value cepstrum(const dv_frontend *frontend, dv_program *program, dv_value x)
+{
+    int64_t rows = frontend->config.n_mfcc, bands = frontend->config.n_mels;
+    float *turned;
+    dv_program_scope(program, "front_end/cepstrum");
+    if (dv_calloc((size_t)(rows * bands), sizeof *turned, &turned) != DV_OK)
+        return dv_program_fail(program, DV_ENOMEM);
+    for (int64_t i = 0; i < rows * bands; i++)
+        turned[i % bands * rows + i / bands] = frontend->dct[i];
+    dv_value dct = dv_program_table(program, "dct", (const int64_t[]){bands, rows}, 2, turned);
+    free(turned);
+    return dv_program_binary(program, DV_OPERATOR_MatMul, x, dct);
+}
+
+/* x less its mean over the clip or over each band. */
+static dv_value centred(dv_program *program, int over, dv_value x)
+{
+    dv_value mean =
+        dv_program_reduce(program, DV_OPERATOR_ReduceMean, x, 1, over == DV_OVER_CLIP ? 2 : -1);
+    return dv_program_binary(program, DV_OPERATOR_Sub, x, mean);
+}
+
+static dv_value normalized(const dv_features_config *config, dv_program *program, dv_value x)
+{
+    dv_program_scope(program, "front_end/normalisation");
+    if (config->mean != DV_OVER_NONE)
+        x = centred(program, config->mean, x);
+    if (config->deviation == DV_OVER_NONE)
+        return x;
+    dv_value rest = config->mean == config->deviation ? x : centred(program, config->deviation, x);
+    dv_value deviation = dv_program_binary(program, DV_OPERATOR_Mul, rest, rest);
+    deviation = dv_program_reduce(program, DV_OPERATOR_ReduceMean, deviation, 1,
+                                  config->deviation == DV_OVER_CLIP ? 2 : -1);
+    deviation = dv_program_unary(program, DV_OPERATOR_Sqrt, deviation);
+    deviation = dv_program_with(program, DV_OPERATOR_Add, deviation, 0.01);
+    return dv_program_binary(program, DV_OPERATOR_Div, x, deviation);
+}
+
+dv_value dv_frontend_write_features(const dv_frontend *frontend, dv_program *program,
+                                    dv_value window)
+{
+    const dv_features_config *config = &frontend->config;
+    transform t = plan(frontend);
+    dv_value x = spectrum(frontend, program, &t, window);
+    switch ((dv_feature_type)config->type) {
+    case DV_FEATURES_SPECTROGRAM:
+        x = decibels(program, config->top_db, all_bins(frontend, program, &t, x));
+        break;
+    case DV_FEATURES_MFCC:
+    case DV_FEATURES_MEL:
+    case DV_FEATURES_FBANK:
+        dv_program_scope(program, "front_end/mel");
+        x = decibels(program, config->top_db, mel_bands(frontend, program, &t, x));
+        break;
+    case DV_FEATURE_TYPES:
+        break;
+    }
+    if (config->type == DV_FEATURES_MFCC)
+        x = cepstrum(frontend, program, x);
+    x = normalized(config, program, x);
+    return dv_program_transpose(program, x, (const int[]){0, 2, 1});
+}
