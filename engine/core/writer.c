@@ -138,6 +138,16 @@ static dv_status write_node(dv_writer *writer, const dv_node *node)
     return node->op->write(writer, node);
 }
 
+static void write_inputs(dv_writer *writer, const dv_writer_request *request)
+{
+    for (int i = 0; i < request->input_count; i++) {
+        const dv_node *node = &request->graph->nodes[request->inputs[i]];
+        dv_program_scope(request->program, "network/%s", node->name);
+        dv_writer_set(writer, node, DV_FORM_IMAGE,
+                      dv_program_cast(request->program, request->values[i], request->element));
+    }
+}
+
 /* Marks the nodes that the output is made of, and counts their users. */
 static void count_users(dv_writer *writer, int output)
 {
@@ -152,15 +162,12 @@ static void count_users(dv_writer *writer, int output)
 static dv_status walk(dv_writer *writer, const dv_writer_request *request, dv_value *value)
 {
     dv_program *program = request->program;
-    const dv_node *input = &request->graph->nodes[request->input];
     count_users(writer, request->output);
-    dv_program_scope(program, "network/%s", input->name);
-    dv_value features = dv_program_cast(program, request->features, request->element);
-    dv_writer_set(writer, input, DV_FORM_IMAGE,
-                  dv_program_along(program, DV_OPERATOR_Unsqueeze, features, 1));
+    write_inputs(writer, request);
     for (int id = 0; id <= request->output; id++) {
-        if (id != request->input && writer->written[id].users > 0)
-            DV_TRY(write_node(writer, &request->graph->nodes[id]));
+        const dv_node *node = &request->graph->nodes[id];
+        if (node->op != &dv_op_input && writer->written[id].users > 0)
+            DV_TRY(write_node(writer, node));
     }
     dv_program_scope(program, "network");
     *value =

@@ -32,12 +32,13 @@ typedef struct dv_writer_request {
     dv_program *program;
     const dv_graph *graph; /* its parameters have values */
     dv_element element;    /* DV_ELEMENT_F32 or DV_ELEMENT_F16: of all that is computed */
-    int input, output;     /* nodes */
-    dv_value features;     /* (batch, rows, frames) FP32, for the input */
+    int inputs[DV_MAX_INPUTS], input_count; /* nodes */
+    dv_value values[DV_MAX_INPUTS];         /* of them, FP32, of the form of images */
+    int output;                             /* node */
 } dv_writer_request;
 
-/* Writes the nodes up to the output. *value is FP32 and of the output's form of rows. DV_ECONFIG:
-   an operation has no rule. */
+/* Writes what the output is made of. *value is FP32 and of the form of rows. DV_ECONFIG: an
+   operation has no rule. */
 dv_status dv_writer_run(const dv_writer_request *request, dv_value *value);
 
 /* ---- For rules ---- */

@@ -26,7 +26,7 @@ enum {
     DV_PROGRAM_AXES = 5,    /* of a tensor, at most */
     DV_PROGRAM_INPUTS = 8,  /* of a statement */
     DV_PROGRAM_OUTPUTS = 3, /* of a statement */
-    DV_PROGRAM_ENDS = 4,    /* inputs of a program, and outputs */
+    DV_PROGRAM_ENDS = 8,    /* inputs of a program, and outputs */
     DV_PROGRAM_NAME = 192,  /* bytes of a name */
     DV_NO_VALUE = -1,
     DV_TO_THE_END = INT32_MAX

@@ -114,6 +114,16 @@ static dv_value high_passed(dv_program *program, dv_value x)
     return dv_program_binary(program, DV_OPERATOR_Sub, x, before);
 }
 
+/* max(count - length, 0) / hop, rounded up. */
+static dv_value last_frame(dv_program *program, const envelope *in)
+{
+    double more = (double)(in->hop - 1);
+    dv_value rest = dv_program_with(program, DV_OPERATOR_Add, in->count, more - (double)in->length);
+    rest = dv_program_with(program, DV_OPERATOR_Max, rest, more);
+    rest = dv_program_with(program, DV_OPERATOR_Div, rest, (double)in->hop);
+    return dv_program_unary(program, DV_OPERATOR_Floor, rest);
+}
+
 /* The root of the power of frames. */
 static void make_envelope(dv_program *program, dv_value x, int64_t sample_rate, envelope *out)
 {
@@ -123,14 +133,9 @@ static void make_envelope(dv_program *program, dv_value x, int64_t sample_rate, 
     dv_value power = square(program, high_passed(program, x));
     power = pool(program, dv_program_pad(program, power, 1, 0, out->length), out->length, out->hop);
     out->values = dv_program_unary(program, DV_OPERATOR_Sqrt, power);
-
     out->count =
         dv_program_cast(program, dv_program_along(program, DV_OPERATOR_Size, x, 1), DV_ELEMENT_F32);
-    dv_value rest = dv_program_with(program, DV_OPERATOR_Sub, out->count, (double)out->length);
-    rest = dv_program_with(program, DV_OPERATOR_Max, rest, 0);
-    rest = dv_program_with(program, DV_OPERATOR_Add, rest, (double)(out->hop - 1));
-    rest = dv_program_with(program, DV_OPERATOR_Div, rest, (double)out->hop);
-    out->last = dv_program_unary(program, DV_OPERATOR_Floor, rest);
+    out->last = last_frame(program, out);
 
     dv_value ones = dv_program_with(program, DV_OPERATOR_Mul, power, 0);
     ones = dv_program_with(program, DV_OPERATOR_Add, ones, 1);
@@ -140,29 +145,18 @@ static void make_envelope(dv_program *program, dv_value x, int64_t sample_rate, 
                                     dv_program_with(program, DV_OPERATOR_Add, out->last, 0.5));
 }
 
-/* The value at `place` (FP32 without axes) of sorted (batch, frames) -> (batch, 1). */
-static dv_value pick(dv_program *program, dv_value sorted, dv_value place)
-{
-    dv_value index = dv_program_cast(program, place, DV_ELEMENT_I64);
-    index = dv_program_along(program, DV_OPERATOR_Unsqueeze, index, 0);
-    return dv_program_add(program, DV_OPERATOR_Gather, (const dv_value[]){sorted, index}, 2,
-                          &(dv_attributes){.axis = 1});
-}
-
-/* `fraction` (without axes) of the way through the values in order, linear between two. */
+/* `fraction` (without axes) of the way through the values in order, linear between two: each value
+   counts by 1 - its distance in places. */
 static dv_value percentile(dv_program *program, const envelope *in, dv_value fraction)
 {
     dv_value sorted = choose(program, in->within, in->values, number(program, 1e30));
     sorted = dv_program_along(program, DV_OPERATOR_Sort, sorted, 1);
     dv_value place = dv_program_binary(program, DV_OPERATOR_Mul, in->last, fraction);
-    dv_value lower = dv_program_unary(program, DV_OPERATOR_Floor, place);
-    dv_value upper = dv_program_with(program, DV_OPERATOR_Add, lower, 1);
-    upper = dv_program_binary(program, DV_OPERATOR_Min, upper, in->last);
-    dv_value rest = dv_program_binary(program, DV_OPERATOR_Sub, place, lower);
-    dv_value from = pick(program, sorted, lower), to = pick(program, sorted, upper);
-    dv_value step = dv_program_binary(program, DV_OPERATOR_Sub, to, from);
-    step = dv_program_binary(program, DV_OPERATOR_Mul, step, rest);
-    return dv_program_binary(program, DV_OPERATOR_Add, from, step);
+    dv_value distance = dv_program_binary(program, DV_OPERATOR_Sub, in->index, place);
+    distance = dv_program_unary(program, DV_OPERATOR_Abs, distance);
+    dv_value share = dv_program_binary(program, DV_OPERATOR_Sub, number(program, 1), distance);
+    share = dv_program_unary(program, DV_OPERATOR_Relu, share);
+    return sum(program, dv_program_binary(program, DV_OPERATOR_Mul, sorted, share));
 }
 
 /* The largest number of samples whose noise floor is that of a short clip. */
@@ -215,31 +209,21 @@ static dv_value smoothed(dv_program *program, dv_value x)
                              dv_program_binary(program, DV_OPERATOR_Min, low, high), larger);
 }
 
-/* Leaves of x the `frames` neighbours that hold the most. */
+/* Leaves of x the `frames` neighbours that hold the most: those whose distance to the middle of
+   them is below half their number. */
 static dv_value loudest(dv_program *program, const envelope *in, dv_value x, int64_t frames)
 {
     dv_program_scope(program, "front_end/placement/loudest");
     dv_value sums = pool(program, dv_program_pad(program, x, 1, frames - 1, 0), frames, 1);
     dv_value last = dv_program_along(program, DV_OPERATOR_ArgMax, sums, 1);
     last = dv_program_cast(program, last, DV_ELEMENT_F32);
-    last = dv_program_with(program, DV_OPERATOR_Add, last, 0.5);
-    dv_value before = dv_program_with(program, DV_OPERATOR_Sub, last, (double)frames);
-    dv_value kept = dv_program_binary(
-        program, DV_OPERATOR_And, dv_program_binary(program, DV_OPERATOR_Less, before, in->index),
-        dv_program_binary(program, DV_OPERATOR_Less, in->index, last));
-    return choose(program, kept, x, number(program, 0));
+    dv_value distance = dv_program_binary(program, DV_OPERATOR_Sub, in->index, last);
+    distance = dv_program_with(program, DV_OPERATOR_Add, distance, (double)(frames - 1) / 2);
+    distance = dv_program_unary(program, DV_OPERATOR_Abs, distance);
+    return choose(program, below(program, distance, (double)frames / 2), x, number(program, 0));
 }
 
-/* The centroid of weights x (batch, frames) in samples, (batch, 1); -1 where all are 0. */
-static dv_value centroid(dv_program *program, dv_value middles, dv_value x)
-{
-    dv_value weights = sum(program, x);
-    dv_value moments = sum(program, dv_program_binary(program, DV_OPERATOR_Mul, x, middles));
-    return choose(program, above(program, weights, 0), ratio(program, moments, weights),
-                  number(program, -1));
-}
-
-/* Twice the middle of each frame's part of the clip, halved: (from + to) / 2. */
+/* The middle of each frame's part of the clip, (from + to) / 2. */
 static dv_value middles_of(dv_program *program, const envelope *in)
 {
     dv_value from = dv_program_with(program, DV_OPERATOR_Mul, in->index, (double)in->hop);
@@ -249,27 +233,31 @@ static dv_value middles_of(dv_program *program, const envelope *in)
                            dv_program_binary(program, DV_OPERATOR_Add, from, to), 0.5);
 }
 
-/* The sample around which the window is placed, (batch, 1), FP32. */
+/*
+ * The sample around which the window is placed, (batch, 1), FP32: the centroid of what the median
+ * and the loudest stretch have left, of the envelope where that is nothing, and the middle of the
+ * clip where this is nothing too.
+ */
 static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv_value x)
 {
     envelope in;
     int64_t rate = frontend->config.sample_rate;
     make_envelope(program, x, rate, &in);
     subtract_floor(program, rate, &in);
-    dv_value smooth = smoothed(program, in.values);
     int64_t frames = frontend->samples > in.hop ? frontend->samples / in.hop : 1;
-    smooth = loudest(program, &in, smooth, frames);
+    dv_value kept = loudest(program, &in, smoothed(program, in.values), frames);
     dv_program_scope(program, "front_end/placement/centre");
-    dv_value middles = middles_of(program, &in);
-    dv_value centre = centroid(program, middles, smooth);
-    dv_value other = centroid(program, middles, in.values);
-    centre = choose(program, below(program, centre, 0), other, centre);
-    dv_value rounded = dv_program_with(program, DV_OPERATOR_Add, centre, 0.5);
+    kept = choose(program, above(program, sum(program, kept), 0), kept, in.values);
+    dv_value weights = sum(program, kept);
+    dv_value moments =
+        sum(program, dv_program_binary(program, DV_OPERATOR_Mul, kept, middles_of(program, &in)));
+    dv_value centre = ratio(program, moments, weights);
+    centre = dv_program_with(program, DV_OPERATOR_Add, centre, 0.5);
     dv_value half = dv_program_with(program, DV_OPERATOR_Mul, in.count, 0.5);
-    rounded = choose(program, below(program, centre, 0), half, rounded);
-    rounded = dv_program_unary(program, DV_OPERATOR_Floor, rounded);
+    centre = choose(program, above(program, weights, 0), centre, half);
+    centre = dv_program_unary(program, DV_OPERATOR_Floor, centre);
     dv_value last = dv_program_with(program, DV_OPERATOR_Sub, in.count, 1);
-    return dv_program_binary(program, DV_OPERATOR_Min, rounded, last);
+    return dv_program_binary(program, DV_OPERATOR_Min, centre, last);
 }
 
 /* ---- The window ---- */

@@ -99,6 +99,26 @@ static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edg
     return count > 1 ? dv_program_concat(program, parts, count, 1) : body;
 }
 
+/* Segments (batch, count, hop) i to i + frames for all `pieces` i side by side, cut to `width`. */
+static dv_value overlapped(dv_program *program, const transform *t, dv_value segments,
+                           int64_t pieces, int64_t width)
+{
+    dv_value parts[DV_PROGRAM_INPUTS];
+    int count = 0;
+    for (int64_t i = 0; i < pieces; i++) {
+        int64_t rest = width - i * t->hop;
+        dv_value piece = dv_program_slice(program, segments, 1, i, i + t->frames);
+        if (rest < t->hop)
+            piece = dv_program_slice(program, piece, 2, 0, rest);
+        if (count == DV_PROGRAM_INPUTS) {
+            parts[0] = dv_program_concat(program, parts, count, 2);
+            count = 1;
+        }
+        parts[count++] = piece;
+    }
+    return count > 1 ? dv_program_concat(program, parts, count, 2) : parts[0];
+}
+
 /*
  * (batch, samples) -> (batch, frames, used, columns). The samples become segments of a hop each,
  * and a frame is its segment and those behind it.
@@ -111,18 +131,10 @@ static dv_value frames_of(dv_program *program, const transform *t, dv_frame_edge
     dv_value x = with_edges(program, t, edges, window, t->before, total - t->before - t->samples);
     dv_size segments[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(total / t->hop),
                           dv_size_of(t->hop)};
-    dv_value segment = dv_program_reshape(program, x, segments, 3), frames = DV_NO_VALUE;
-    for (int64_t i = 0; i < pieces; i++) {
-        int64_t rest = width - i * t->hop;
-        dv_value piece = dv_program_slice(program, segment, 1, i, i + t->frames);
-        if (rest < t->hop)
-            piece = dv_program_slice(program, piece, 2, 0, rest);
-        frames =
-            i == 0 ? piece : dv_program_concat(program, (const dv_value[]){frames, piece}, 2, 2);
-    }
+    x = dv_program_reshape(program, x, segments, 3);
     dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(t->frames), dv_size_of(t->used),
                        dv_size_of(t->columns)};
-    return dv_program_reshape(program, frames, sizes, 4);
+    return dv_program_reshape(program, overlapped(program, t, x, pieces, width), sizes, 4);
 }
 
 /* ---- The transform ---- */

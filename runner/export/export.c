@@ -58,12 +58,15 @@ static dv_status write_program(dv_model *model, const dv_export_options *options
     dv_writer_request request = {.program = program,
                                  .graph = dv_model_graph(model),
                                  .element = options->half ? DV_ELEMENT_F16 : DV_ELEMENT_F32,
-                                 .input = dv_model_input(model),
+                                 .inputs = {dv_model_input(model)},
+                                 .input_count = 1,
                                  .output = dv_model_output(model)};
     dv_value logits;
     program->known[DV_SYMBOL_BATCH] = options->batch;
-    request.features = options->input == DV_EXPORT_AUDIO ? write_audio(frontend, program)
-                                                         : write_features(frontend, program);
+    dv_value features = options->input == DV_EXPORT_AUDIO ? write_audio(frontend, program)
+                                                          : write_features(frontend, program);
+    dv_program_scope(program, "network");
+    request.values[0] = dv_program_along(program, DV_OPERATOR_Unsqueeze, features, 1);
     DV_TRY(dv_writer_run(&request, &logits));
     dv_value probabilities = dv_program_along(program, DV_OPERATOR_Softmax, logits, 1);
     dv_program_output(program, "probabilities", probabilities);
