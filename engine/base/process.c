@@ -115,9 +115,9 @@ static int wait_for(pid_t process)
 static dv_status failure_of(const char *what, int result)
 {
     if (WIFSIGNALED(result))
-        return DV_FAIL(DV_EIO, "decavox %s: ended by signal %d", what, WTERMSIG(result));
+        return DV_FAIL(DV_EIO, "%s: ended by signal %d", what, WTERMSIG(result));
     if (WEXITSTATUS(result) != 0)
-        return DV_FAIL(DV_EIO, "decavox %s: ended with code %d", what, WEXITSTATUS(result));
+        return DV_FAIL(DV_EIO, "%s: ended with code %d", what, WEXITSTATUS(result));
     return DV_OK;
 }
 
@@ -140,7 +140,7 @@ dv_status dv_child_run(const dv_child *child)
         else if (in->failed)
             status = DV_FAIL(in->status, "%s", in->message);
         else
-            status = failure_of(child->argv[1], result);
+            status = failure_of(child->name, result);
     }
     free(in);
     return status;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 typedef struct dv_child {
+    const char *name;        /* of what it does, for messages */
     const char *program;     /* the file that is started */
     const char *const *argv; /* ended by NULL; argv[0] is a name only */
     void *user;

@@ -159,6 +159,7 @@ static bool take_content(dv_protobuf_reader *reader, dv_protobuf_field *out)
     return take(reader, (size_t)size, &out->content.bytes);
 }
 
+/* The key says the field's number and how it is written. */
 dv_status dv_protobuf_next(dv_protobuf_reader *reader, dv_protobuf_field *out)
 {
     uint64_t key;

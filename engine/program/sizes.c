@@ -110,6 +110,7 @@ static bool window(const dv_tensor *x, const dv_tensor *weight, const dv_window 
     return true;
 }
 
+/* The sizes of the other axes agree, and at most one part has a symbol along the axis. */
 static bool concat(const dv_program *program, const dv_statement *statement, dv_tensor *out)
 {
     int axis = statement->attributes.axis;
@@ -190,7 +191,7 @@ static bool axes_of(const dv_statement *statement, const dv_tensor *x, dv_tensor
     }
 }
 
-/* Operators with an axis whose outputs have other sizes than the input. */
+/* Operators along an axis. */
 static bool along(const dv_program *program, const dv_statement *statement, dv_tensor *outputs)
 {
     const dv_tensor *x = input(program, statement, 0);
@@ -215,84 +216,96 @@ static bool along(const dv_program *program, const dv_statement *statement, dv_t
         outputs->element = DV_ELEMENT_I64;
         outputs->size[attributes->axis] = dv_size_of(1);
         return true;
-    default: /* Size */
+    case DV_OPERATOR_Size:
         outputs->element = DV_ELEMENT_I64;
         outputs->rank = 0;
+        return true;
+    case DV_OPERATOR_Unsqueeze:
+    case DV_OPERATOR_Squeeze:
+        return axes_of(statement, x, outputs);
+    default: /* CumSum, Sort, Softmax: the sizes stay */
         return true;
     }
 }
 
-/* The operators that work on elements, and those with an inner structure. */
-static bool infer(const dv_program *program, const dv_statement *statement, dv_tensor *outputs)
+/* Operators that compute element by element of two or three tensors, which are broadcast. */
+static bool elements(const dv_program *program, const dv_statement *statement, dv_tensor *out)
 {
     const dv_tensor *x = input(program, statement, 0), *y = input(program, statement, 1);
+    if (statement->operator== DV_OPERATOR_Where) {
+        dv_tensor both = {0};
+        const dv_tensor *z = input(program, statement, 2);
+        out->element = y->element;
+        return x->element == DV_ELEMENT_BOOL && y->element == z->element &&
+               broadcast(y, z, 0, &both) && broadcast(x, &both, 0, out);
+    }
+    if (statement->operator== DV_OPERATOR_Less)
+        out->element = DV_ELEMENT_BOOL;
+    return broadcast(x, y, 0, out) && x->element == y->element;
+}
+
+/* Products and windows. */
+static bool products(const dv_program *program, const dv_statement *statement, dv_tensor *out)
+{
+    const dv_tensor *x = input(program, statement, 0), *y = input(program, statement, 1);
+    switch (statement->operator) {
+    case DV_OPERATOR_MatMul:
+        return matmul(x, y, out);
+    case DV_OPERATOR_Gemm:
+        return gemm(x, y, out);
+    case DV_OPERATOR_Conv:
+        return window(x, y, &statement->attributes.window, out);
+    case DV_OPERATOR_GlobalAveragePool:
+        for (int axis = 2; axis < x->rank; axis++)
+            out->size[axis] = dv_size_of(1);
+        return x->rank > 2;
+    default: /* MaxPool, AveragePool */
+        return window(x, NULL, &statement->attributes.window, out);
+    }
+}
+
+/* Operators by their attributes, which say nearly all of the sizes. An output begins as the first
+   input is. */
+static bool infer(const dv_program *program, const dv_statement *statement, dv_tensor *outputs)
+{
+    const dv_tensor *x = input(program, statement, 0);
     const dv_attributes *attributes = &statement->attributes;
     *outputs = (dv_tensor){.element = x->element, .rank = x->rank};
     memcpy(outputs->size, x->size, sizeof outputs->size);
-    switch (statement->operator) {
-    case DV_OPERATOR_Add:
-    case DV_OPERATOR_Sub:
-    case DV_OPERATOR_Mul:
-    case DV_OPERATOR_Div:
-    case DV_OPERATOR_Max:
-    case DV_OPERATOR_Min:
-    case DV_OPERATOR_And:
-        return broadcast(x, y, 0, outputs) && x->element == y->element;
-    case DV_OPERATOR_Less:
-        outputs->element = DV_ELEMENT_BOOL;
-        return broadcast(x, y, 0, outputs) && x->element == y->element;
-    case DV_OPERATOR_Where: {
-        dv_tensor both = {0};
-        const dv_tensor *z = input(program, statement, 2);
-        outputs->element = y->element;
-        return x->element == DV_ELEMENT_BOOL && y->element == z->element &&
-               broadcast(y, z, 0, &both) && broadcast(x, &both, 0, outputs);
-    }
-    case DV_OPERATOR_Range:
+    switch (dv_operator_attributes(statement->operator)) {
+    case DV_ATTRIBUTES_COUNT:
         *outputs = (dv_tensor){.element = DV_ELEMENT_I64, .rank = 1};
         outputs->size[0] = dv_size_of(attributes->count);
         return true;
-    case DV_OPERATOR_Cast:
+    case DV_ATTRIBUTES_CAST:
         outputs->element = attributes->cast;
         return true;
-    case DV_OPERATOR_MatMul:
-        return matmul(x, y, outputs);
-    case DV_OPERATOR_Gemm:
-        return gemm(x, y, outputs);
-    case DV_OPERATOR_Conv:
-        return window(x, y, &attributes->window, outputs);
-    case DV_OPERATOR_MaxPool:
-    case DV_OPERATOR_AveragePool:
-        return window(x, NULL, &attributes->window, outputs);
-    case DV_OPERATOR_GlobalAveragePool:
-        for (int axis = 2; axis < x->rank; axis++)
-            outputs->size[axis] = dv_size_of(1);
-        return x->rank > 2;
-    case DV_OPERATOR_Slice:
+    case DV_ATTRIBUTES_WINDOW:
+        return products(program, statement, outputs);
+    case DV_ATTRIBUTES_SLICE:
         return slice(x, attributes, outputs);
-    case DV_OPERATOR_Pad:
+    case DV_ATTRIBUTES_PAD:
         outputs->size[attributes->pad.axis] = scaled(
             x->size[attributes->pad.axis], attributes->pad.before + attributes->pad.after, 1);
         return true;
-    case DV_OPERATOR_Reshape:
+    case DV_ATTRIBUTES_RESHAPE:
         return reshape(x, attributes, outputs);
-    case DV_OPERATOR_Transpose:
-    case DV_OPERATOR_Unsqueeze:
-    case DV_OPERATOR_Squeeze:
-    case DV_OPERATOR_ReduceMean:
-    case DV_OPERATOR_ReduceSum:
-    case DV_OPERATOR_ReduceMax:
+    case DV_ATTRIBUTES_AXES:
         return axes_of(statement, x, outputs);
-    case DV_OPERATOR_Concat:
-    case DV_OPERATOR_Split:
-    case DV_OPERATOR_Gather:
-    case DV_OPERATOR_GatherElements:
-    case DV_OPERATOR_ArgMax:
-    case DV_OPERATOR_Size:
+    case DV_ATTRIBUTES_AXIS:
+    case DV_ATTRIBUTES_SPLIT:
         return along(program, statement, outputs);
-    default: /* element by element, or along an axis that stays */
+    case DV_ATTRIBUTES_NORM:
         return true;
+    case DV_ATTRIBUTES_NONE:
+        break;
     }
+    if (statement->operator== DV_OPERATOR_MatMul ||
+        statement->
+        operator== DV_OPERATOR_Gemm || statement->
+        operator== DV_OPERATOR_GlobalAveragePool)
+        return products(program, statement, outputs);
+    return statement->input_count == 1 || elements(program, statement, outputs);
 }
 
 dv_status dv__program_infer(const dv_program *program, const dv_statement *statement,

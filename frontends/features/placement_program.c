@@ -68,6 +68,7 @@ static dv_value loud_rms(dv_program *program, dv_value x, int64_t sample_rate)
                             ratio(program, squares, sum(program, powers)));
 }
 
+/* A clip below the silence keeps its level. */
 static dv_value at_level(const dv_features_config *config, dv_program *program, dv_value x)
 {
     dv_value level;
@@ -262,6 +263,7 @@ static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv
 
 /* ---- The window ---- */
 
+/* The clip gets zeros around it, so that every window lies in it. */
 dv_value dv_frontend_write_window(const dv_frontend *frontend, dv_program *program, dv_value audio)
 {
     int64_t size = frontend->samples;

@@ -310,6 +310,7 @@ static dv_value normalized(const dv_features_config *config, dv_program *program
     return dv_program_binary(program, DV_OPERATOR_Div, x, deviation);
 }
 
+/* The last axis is that of the rows until the end. */
 dv_value dv_frontend_write_features(const dv_frontend *frontend, dv_program *program,
                                     dv_value window)
 {

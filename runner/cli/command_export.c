@@ -5,7 +5,7 @@
 #include "runner/cli/command.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
-#include "runner/export/export.h"
+#include "runner/export/verify.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,8 +18,9 @@ static const char weights_ending[] = ".safetensors";
 
 typedef struct export_options {
     char out[DV_STRING_SIZE], batch[DV_STRING_SIZE], license[DV_STRING_SIZE];
+    char data[DV_STRING_SIZE], python[DV_STRING_SIZE];
     int format, precision, input;
-    bool force;
+    bool verify, force;
 } export_options;
 
 static const dv_field fields[] = {
@@ -34,6 +35,11 @@ static const dv_field fields[] = {
             "of the network; the front-end stays fp32, and in safetensors so do biases, scales and "
             "running statistics"),
     DV_STRING(export_options, license, "", "licence of the model, for the file's notes"),
+    DV_BOOL(export_options, verify, "false",
+            "compute the file in ONNX Runtime or PyTorch and compare its answers with decavox's"),
+    DV_PATH(export_options, data, "",
+            "folder with sounds for --verify, of which 100 are taken; without it, noises"),
+    DV_STRING(export_options, python, "python3", "Python that has the runtime, for --verify"),
     DV_OUTPUT_FORCE(export_options),
     DV_END,
 };
@@ -133,6 +139,18 @@ static char *read_card(const char *checkpoint)
     return text;
 }
 
+static dv_status verify(dv_model *model, const dv_export_options *wanted,
+                        const export_options *chosen)
+{
+    dv_verification found;
+    fflush(stdout); /* what is written is told even if this takes long */
+    DV_TRY(dv_export_verify(model, wanted, chosen->out, chosen->python,
+                            chosen->data[0] != '\0' ? chosen->data : NULL, &found));
+    printf("%s: the same word for %zu of %zu sounds, probabilities within %.1e\n", found.runtime,
+           found.same_word, found.sounds, found.difference);
+    return DV_OK;
+}
+
 static dv_status write_program(dv_model *model, const char *checkpoint, const dv_export_form *form,
                                const export_options *chosen)
 {
@@ -146,12 +164,11 @@ static dv_status write_program(dv_model *model, const char *checkpoint, const dv
     wanted.card = card;
     dv_status status = dv_export_file(model, &wanted, chosen->out, &result);
     free(card);
-    if (status == DV_OK)
-        printf("%s: %s, %zu statements, %zu bytes, of which %zu of parameters and tables; read "
-               "again\n",
-               dv_show(chosen->out).text, form->name, result.statements, result.file,
-               result.constants);
-    return status;
+    wanted.card = NULL;
+    DV_TRY(status);
+    printf("%s: %s, %zu statements, %zu bytes, of which %zu of parameters and tables; read again\n",
+           dv_show(chosen->out).text, form->name, result.statements, result.file, result.constants);
+    return chosen->verify ? verify(model, &wanted, chosen) : DV_OK;
 }
 
 static dv_status check_out(const char *checkpoint, const export_options *chosen, bool program)
@@ -169,6 +186,8 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     dv_model *model;
     const dv_export_form *form;
     DV_TRY(choose_form(chosen, &form));
+    if (chosen->verify && form == NULL)
+        return DV_FAIL(DV_EARG, "--verify: weights alone are not computed by another runtime");
     DV_TRY(check_out(path, chosen, form != NULL));
     DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
     dv_status status =

@@ -380,7 +380,8 @@ dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
     const char *const predict[] = {"decavox",         "predict",  measurement->path,
                                    measurement->clip, "--device", measurement->device,
                                    "--threads",       threads,    NULL};
-    const dv_child child = {.program = measurement->program, .argv = predict};
+    const dv_child child = {
+        .name = "decavox predict", .program = measurement->program, .argv = predict};
     double seconds[MOST_STARTS];
     struct rusage usage;
     int times = measurement->times;

@@ -55,8 +55,12 @@ static dv_status run_child(const char *program, const char *const *argv, progres
                            json_t *figures)
 {
     listener l = {.at = at};
-    const dv_child child = {
-        .program = program, .argv = argv, .user = &l, .take = listen, .stopped = is_stopped};
+    const dv_child child = {.name = "decavox compare",
+                            .program = program,
+                            .argv = argv,
+                            .user = &l,
+                            .take = listen,
+                            .stopped = is_stopped};
     dv_status status = dv_child_run(&child);
     if (status == DV_OK && (l.result == NULL || json_object_update(figures, l.result) != 0))
         status = DV_FAIL(DV_EFORMAT, "the process that measured has told nothing");

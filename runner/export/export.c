@@ -51,6 +51,7 @@ static dv_value write_features(const dv_frontend *frontend, dv_program *program)
     return dv_program_input(program, "features", DV_ELEMENT_F32, sizes, 3);
 }
 
+/* Front-end, network, and the softmax. */
 static dv_status write_program(dv_model *model, const dv_export_options *options,
                                dv_program *program)
 {

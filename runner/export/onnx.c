@@ -1,54 +1,11 @@
-/* Writes programs as ONNX models, and reads them again. */
+/* Writes programs as ONNX models. */
 #include "runner/export/onnx.h"
+#include "runner/export/onnx_fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Numbers of fields and constants in onnx.proto. */
-enum {
-    MODEL_IR_VERSION = 1,
-    MODEL_PRODUCER_NAME = 2,
-    MODEL_PRODUCER_VERSION = 3,
-    MODEL_DOC_STRING = 6,
-    MODEL_GRAPH = 7,
-    MODEL_OPSET_IMPORT = 8,
-    MODEL_METADATA = 14,
-    OPSET_VERSION = 2,
-    ENTRY_KEY = 1,
-    ENTRY_VALUE = 2,
-    GRAPH_NODE = 1,
-    GRAPH_NAME = 2,
-    GRAPH_INITIALIZER = 5,
-    GRAPH_INPUT = 11,
-    GRAPH_OUTPUT = 12,
-    NODE_INPUT = 1,
-    NODE_OUTPUT = 2,
-    NODE_NAME = 3,
-    NODE_OP_TYPE = 4,
-    NODE_ATTRIBUTE = 5,
-    ATTRIBUTE_NAME = 1,
-    ATTRIBUTE_FLOAT = 2,
-    ATTRIBUTE_INT = 3,
-    ATTRIBUTE_INTS = 8,
-    ATTRIBUTE_TYPE = 20,
-    TYPE_FLOAT = 1,
-    TYPE_INT = 2,
-    TYPE_INTS = 7,
-    TENSOR_DIMS = 1,
-    TENSOR_DATA_TYPE = 2,
-    TENSOR_NAME = 8,
-    TENSOR_RAW_DATA = 9,
-    INFO_NAME = 1,
-    INFO_TYPE = 2,
-    TYPE_TENSOR = 1,
-    TENSOR_TYPE_ELEMENT = 1,
-    TENSOR_TYPE_SHAPE = 2,
-    SHAPE_DIM = 1,
-    DIM_VALUE = 1,
-    DIM_PARAM = 2
-};
 
 enum { IR_VERSION = 8, OPSET = 17, MAX_LISTS = 256, MAX_LIST = 10, LIST_NAME = 32 };
 
@@ -65,22 +22,6 @@ typedef struct writer {
     list lists[MAX_LISTS];
     int list_count;
 } writer;
-
-/* TensorProto.DataType. */
-static int data_type(dv_element element)
-{
-    switch (element) {
-    case DV_ELEMENT_F32:
-        return 1;
-    case DV_ELEMENT_F16:
-        return 10;
-    case DV_ELEMENT_I64:
-        return 7;
-    case DV_ELEMENT_BOOL:
-        break;
-    }
-    return 9;
-}
 
 /* ---- Nodes ---- */
 
@@ -259,6 +200,7 @@ static void write_axis(node *n, const dv_statement *statement)
     }
 }
 
+/* By the kind of the operator's attributes. Some become inputs. */
 static void write_attributes(node *n, const dv_statement *statement)
 {
     const dv_attributes *attributes = &statement->attributes;
@@ -270,7 +212,7 @@ static void write_attributes(node *n, const dv_statement *statement)
         write_axes(n, statement);
         break;
     case DV_ATTRIBUTES_CAST:
-        add_integer(n, "to", data_type(attributes->cast));
+        add_integer(n, "to", dv__onnx_type(attributes->cast));
         break;
     case DV_ATTRIBUTES_COUNT:
         add_scalar(n, 0);
@@ -373,7 +315,7 @@ static void write_initializer(writer *w, const char *name, dv_element element, c
     dv_protobuf tensor = {0};
     for (int axis = 0; axis < rank; axis++)
         dv_protobuf_integer(&tensor, TENSOR_DIMS, sizes[axis]);
-    dv_protobuf_integer(&tensor, TENSOR_DATA_TYPE, data_type(element));
+    dv_protobuf_integer(&tensor, TENSOR_DATA_TYPE, dv__onnx_type(element));
     dv_protobuf_text(&tensor, TENSOR_NAME, name);
     dv_protobuf_bytes(&tensor, TENSOR_RAW_DATA, data, bytes);
     dv_protobuf_message(&w->graph, GRAPH_INITIALIZER, &tensor);
@@ -414,7 +356,7 @@ static void write_info(writer *w, int field, const dv_tensor *tensor)
             dv_protobuf_text(&dim, DIM_PARAM, dv_symbol_name(tensor->size[axis].symbol));
         dv_protobuf_message(&shape, SHAPE_DIM, &dim);
     }
-    dv_protobuf_integer(&tensor_type, TENSOR_TYPE_ELEMENT, data_type(tensor->element));
+    dv_protobuf_integer(&tensor_type, TENSOR_TYPE_ELEMENT, dv__onnx_type(tensor->element));
     dv_protobuf_message(&tensor_type, TENSOR_TYPE_SHAPE, &shape);
     dv_protobuf_message(&type, TYPE_TENSOR, &tensor_type);
     dv_protobuf_text(&info, INFO_NAME, tensor->name);
@@ -435,6 +377,7 @@ static void write_graph(writer *w)
         write_info(w, GRAPH_OUTPUT, &program->tensors[program->outputs[i]]);
 }
 
+/* The graph first, and around it what a model says of itself. */
 dv_status dv_onnx_write(const dv_exported *exported, dv_protobuf *out)
 {
     writer *w;
@@ -461,109 +404,4 @@ dv_status dv_onnx_write(const dv_exported *exported, dv_protobuf *out)
     if (status != DV_OK)
         dv_protobuf_free(out);
     return status;
-}
-
-/* ---- Reading again ---- */
-
-/* What is found of a graph. */
-typedef struct found {
-    size_t nodes, constants, inputs, outputs;
-    size_t bytes; /* of constants whose sizes go with their bytes */
-} found;
-
-static bool is_text(const dv_protobuf_field *field, const char *text)
-{
-    return field->content.size == strlen(text) &&
-           memcmp(field->content.bytes, text, field->content.size) == 0;
-}
-
-/* A constant's bytes are as many as its sizes and its type say. */
-static dv_status check_constant(dv_protobuf_reader tensor, found *out)
-{
-    uint64_t count = 1, type = 0;
-    size_t bytes = 0, element = 0;
-    dv_protobuf_field field;
-    do {
-        DV_TRY(dv_protobuf_next(&tensor, &field));
-        if (field.number == TENSOR_DIMS)
-            count *= field.integer;
-        if (field.number == TENSOR_DATA_TYPE)
-            type = field.integer;
-        if (field.number == TENSOR_RAW_DATA)
-            bytes = field.content.size;
-    } while (field.number != 0);
-    for (int i = DV_ELEMENT_F32; i <= DV_ELEMENT_BOOL; i++) {
-        if (type == (uint64_t)data_type((dv_element)i))
-            element = dv_element_size((dv_element)i);
-    }
-    if (element == 0 || count * element != bytes)
-        return DV_FAIL(DV_EFORMAT, "a constant has %zu bytes for %" PRIu64 " elements", bytes,
-                       count);
-    out->constants++;
-    out->bytes += bytes;
-    return DV_OK;
-}
-
-static dv_status check_name(dv_protobuf_reader info, const dv_program *program, dv_value value)
-{
-    dv_protobuf_field field;
-    DV_TRY(dv_protobuf_next(&info, &field));
-    if (field.number != INFO_NAME || !is_text(&field, program->tensors[value].name))
-        return DV_FAIL(DV_EFORMAT, "'%s' is not where it should be", program->tensors[value].name);
-    return DV_OK;
-}
-
-static dv_status check_graph(dv_protobuf_reader graph, const dv_program *program, found *out)
-{
-    dv_protobuf_field field;
-    do {
-        DV_TRY(dv_protobuf_next(&graph, &field));
-        switch (field.number) {
-        case GRAPH_NODE:
-            out->nodes++;
-            break;
-        case GRAPH_INITIALIZER:
-            DV_TRY(check_constant(field.content, out));
-            break;
-        case GRAPH_INPUT:
-            if (out->inputs < (size_t)program->input_count)
-                DV_TRY(check_name(field.content, program, program->inputs[out->inputs]));
-            out->inputs++;
-            break;
-        case GRAPH_OUTPUT:
-            if (out->outputs < (size_t)program->output_count)
-                DV_TRY(check_name(field.content, program, program->outputs[out->outputs]));
-            out->outputs++;
-            break;
-        default:
-            break;
-        }
-    } while (field.number != 0);
-    return DV_OK;
-}
-
-dv_status dv_onnx_check(const dv_exported *exported, const dv_protobuf *bytes)
-{
-    const dv_program *program = exported->program;
-    dv_protobuf_reader model = {bytes->bytes, bytes->size};
-    dv_protobuf_field field;
-    found out = {0};
-    size_t notes = 0, graphs = 0;
-    do {
-        DV_TRY(dv_protobuf_next(&model, &field));
-        if (field.number == MODEL_GRAPH)
-            DV_TRY(check_graph(field.content, program, &out));
-        graphs += field.number == MODEL_GRAPH;
-        notes += field.number == MODEL_METADATA;
-    } while (field.number != 0);
-    size_t constants = dv_program_constant_bytes(program);
-    if (graphs != 1 || notes != exported->note_count || out.nodes < program->statement_count ||
-        out.bytes < constants || out.inputs != (size_t)program->input_count ||
-        out.outputs != (size_t)program->output_count)
-        return DV_FAIL(DV_EFORMAT,
-                       "%zu nodes, %zu bytes of constants and %zu notes were read again, of %zu "
-                       "statements, %zu bytes and %zu notes",
-                       out.nodes, out.bytes, notes, program->statement_count, constants,
-                       exported->note_count);
-    return DV_OK;
 }

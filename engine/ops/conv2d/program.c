@@ -3,6 +3,7 @@
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
+/* A Conv with the parameters as they are. */
 dv_status dv__write_conv2d(dv_writer *writer, const dv_node *node)
 {
     const dv_conv2d_attr *attr = node->attr;
