@@ -43,7 +43,7 @@ may_know()
     sndfile.h) echo '^frontends/audio/audio\.c$' ;;
     yaml.h) echo '^engine/base/yaml\.c$' ;;
     jansson.h) echo '^(engine/base/json[^/]*|frontends/model/safetensors[^/]*|runner/.*)\.[ch]$' ;;
-    libdeflate.h) echo '^frontends/model/safetensors_format\.c$' ;;
+    libdeflate.h) echo '^(frontends/model/safetensors_format|runner/export/zip)\.c$' ;;
     cuda*.h | cudnn*.h | cublas*.h | cufft*.h) echo '^(kernels/|(engine|frontends)/(.*/)?[^/]*cuda)' ;;
     esac
 }

@@ -11,9 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind these come the forms of runner/export. */
+/* Behind these come the forms of runner/export/forms.def. */
 enum { FORMAT_BY_ENDING, FORMAT_SAFETENSORS };
-static const char *const format_names[] = {"auto", "safetensors", "onnx", NULL};
+static const char *const format_names[] = {
+    "auto",
+    "safetensors",
+#define DV_EXPORT_FORM(name, ending) #name,
+#include "runner/export/forms.def"
+#undef DV_EXPORT_FORM
+    NULL,
+};
+static const char format_help[] = "of the file; auto: by the ending of --out, which is "
+#define DV_EXPORT_FORM(name, ending) ending ", "
+#include "runner/export/forms.def"
+#undef DV_EXPORT_FORM
+                                  "or .safetensors for the weights alone";
 static const char weights_ending[] = ".safetensors";
 
 typedef struct export_options {
@@ -25,8 +37,7 @@ typedef struct export_options {
 
 static const dv_field fields[] = {
     DV_STRING(export_options, out, NULL, "file to write"),
-    DV_ENUM(export_options, format, "auto", format_names,
-            "of the file; auto: by the ending of --out, .onnx or .safetensors"),
+    DV_ENUM(export_options, format, "auto", format_names, format_help),
     DV_ENUM(export_options, input, "audio", dv_export_input_names,
             "what the model takes: samples of any length, or the features that decavox makes of "
             "them"),

@@ -1,4 +1,4 @@
-/* The forms in which a program leaves: what each one is given, and the one list of them. */
+/* The forms in which a program leaves: what each one is given, and their list. */
 #ifndef DV_EXPORT_FORM_H
 #define DV_EXPORT_FORM_H
 
@@ -24,15 +24,13 @@ typedef struct dv_exported {
 typedef struct dv_export_form {
     const char *name;   /* of --format */
     const char *ending; /* of the file's name: ".onnx" */
-    const char *begins; /* the file's first bytes, without NUL */
-    size_t begins_size;
     /* The bytes of the file. */
     dv_status (*write)(const dv_exported *exported, dv_protobuf *out);
     /* Reads them again. DV_EFORMAT: they do not hold the program. */
     dv_status (*check)(const dv_exported *exported, const dv_protobuf *bytes);
 } dv_export_form;
 
-/* All forms, ended by one without a name. */
+/* Those of forms.def, ended by one without a name. */
 extern const dv_export_form dv_export_forms[];
 
 #endif

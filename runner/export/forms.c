@@ -1,13 +1,10 @@
-/* The one list of the forms in which a program leaves. */
+/* The forms of forms.def with their functions. */
 #include "runner/export/onnx.h"
-
-/* ONNX begins with its IR version and the name of its producer. */
-#define BEGINS(text) text, sizeof(text) - 1
+#include "runner/export/torchscript.h"
 
 const dv_export_form dv_export_forms[] = {
-    {"onnx", ".onnx",
-     BEGINS("\x08\x08\x12\x07"
-            "decavox"),
-     dv_onnx_write, dv_onnx_check},
+#define DV_EXPORT_FORM(name, ending) {#name, ending, dv_##name##_write, dv_##name##_check},
+#include "runner/export/forms.def"
+#undef DV_EXPORT_FORM
     {0},
 };

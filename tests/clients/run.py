@@ -43,6 +43,8 @@ CLIENTS = (
            ("tests/e2e/test_report.py", "{decavox}", "Events.test_tensorboard_reads_them")),
     Client("torch", "every model in PyTorch and ONNX Runtime", *PEERS, 900,
            ("tests/clients/peers.py", "{build}")),
+    Client("export_torch", "every checkpoint, exported, in PyTorch", *PEERS, 900,
+           ("tests/clients/export_torch.py", "{build}")),
     Client("librosa", "features in librosa and torchaudio", *PEERS, 300,
            ("benchmarks/peers/features_equal.py", "--build", "{build}")),
 )

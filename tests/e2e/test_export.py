@@ -1,9 +1,11 @@
-"""`decavox export`: the weights alone, in FP32 and FP16, also of a training."""
+"""`decavox export`: the weights alone, in FP32 and FP16, also of a training; and PyTorch's archives,
+as Python's zipfile reads them."""
 import json
 import os
 import re
 import shutil
 import struct
+import zipfile
 
 import support
 from support import FAILED, GOOD, USAGE, decavox, read_tensors
@@ -158,6 +160,44 @@ class Export(support.Case):
     def test_the_values_of_a_training(self):
         last, kept = self.kept("values", "--set", "data.validation=0")
         self.assertEqual(kept["head.weight"][1], last["head.weight"])
+
+    def archive(self, ending, *arguments):
+        """The entries of an exported archive, {name without "decavox/": bytes}."""
+        path, again = self.at("one" + ending), self.at("two" + ending)
+        for out in (path, again):
+            self.ends(decavox("export", self.model, "--out", out, *arguments), GOOD)
+        self.assertEqual(support.read_bytes(path), support.read_bytes(again))
+        with zipfile.ZipFile(path) as archive:
+            self.assertIsNone(archive.testzip())
+            for info in archive.infolist():
+                self.assertEqual(info.compress_type, zipfile.ZIP_STORED)
+                self.assertTrue(info.filename.startswith("decavox/"), info.filename)
+            self.assertEqual(len(set(archive.namelist())), len(archive.namelist()))
+            return {name[len("decavox/"):]: archive.read(name) for name in archive.namelist()}
+
+    def check_notes(self, entries):
+        self.assertEqual(json.loads(entries["extra/labels"]), ["0", "1", "2", "3"])
+        self.assertEqual(entries["extra/sample_rate"], b"8000")
+        for key in ("decavox.config", "decavox.front_end", "decavox.version", "description"):
+            self.assertTrue(entries["extra/" + key], key)
+        self.assertNotIn(self.folder.encode(), b"".join(entries.values()))
+
+    def test_torchscript(self):
+        entries = self.archive(".pt")
+        self.check_notes(entries)
+        self.assertEqual(entries["version"], b"3\n")
+        code = entries["code/__torch__.py"].decode()
+        self.assertIn("forward(self: __torch__.Decavox, audio: Tensor) -> Tuple[Tensor, Tensor]:",
+                      code)
+        self.assertTrue(code.endswith("    return (probabilities, logits)\n"))
+        for name, (_, content) in read_tensors(self.model)[0].items():
+            if name.startswith("head."):
+                self.assertIn(content, entries.values(), name)
+        features = self.archive(".pt", "--input", "features", "--batch", "5")
+        code = features["code/__torch__.py"].decode()
+        self.assertIn("features: Tensor", code)
+        self.assertNotIn("front_end", code)
+        self.assertNotIn("[-1, ", code)
 
     def test_refusals(self):
         before = support.read_bytes(self.model)

@@ -116,15 +116,17 @@ class Files(Outputs):
 
     def test_own_outputs_are_written_again(self):
         out, html, weights = self.at("again.json"), self.at("again.html"), self.at("again.weights")
-        program = self.at("again.onnx")
+        programs = [self.at("again" + ending) for ending in (".onnx", ".pt")]
         for _ in range(2):
             self.ends(decavox("eval", self.model, "--out", out, "--html", html), GOOD)
             self.ends(decavox("export", self.last, "--out", weights, "--format",
                               "safetensors", "--precision", "fp16"), GOOD)
-            self.ends(decavox("export", self.last, "--out", program), GOOD)
+            for program in programs:
+                self.ends(decavox("export", self.last, "--out", program), GOOD)
         # Of two kinds of ours neither is the other's.
-        self.kept(program, FAILED, "export", self.last, "--out", program, "--format",
-                  "safetensors", parts=["--force"])
+        for program in programs:
+            self.kept(program, FAILED, "export", self.last, "--out", program, "--format",
+                      "safetensors", parts=["--force"])
         self.assertEqual(next(iter(json.loads(support.read_text(out)))), "generator")
         page = os.path.join(self.run_folder, "report.html")
         self.ends(decavox("eval", self.model, "--html", page), GOOD)

@@ -1,0 +1,25 @@
+/* What PyTorch's two kinds of archives have in common: constants by their number, and notes. */
+#ifndef DV_EXPORT_ARCHIVE_H
+#define DV_EXPORT_ARCHIVE_H
+
+#include "runner/export/form.h"
+#include "runner/export/zip.h"
+
+/* "data/0" for the prefix "data/": the name of the entry with a constant's bytes. */
+typedef struct dv_archive_name {
+    char text[DV_ZIP_NAME];
+} dv_archive_name;
+dv_archive_name dv_archive_constant_name(const char *prefix, int number);
+
+/* Adds the constants that something uses, numbered from 0 in the order of the program. */
+void dv_archive_add_constants(dv_zip *zip, const dv_program *program, const char *prefix);
+
+/* Adds the description and each note as "extra/<key>", where PyTorch looks for extra files. */
+void dv_archive_add_notes(dv_zip *zip, const dv_exported *exported);
+
+/* DV_EFORMAT: the archive does not hold them with all their bytes. */
+dv_status dv_archive_check_constants(const dv_zip_reader *zip, const dv_program *program,
+                                     const char *prefix);
+dv_status dv_archive_check_notes(const dv_zip_reader *zip, const dv_exported *exported);
+
+#endif
