@@ -9,7 +9,7 @@ set -euo pipefail
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libyaml-dev libjansson-dev
        libdeflate-dev libdnnl-dev espeak-ng)
 test=("${build[@]}" libcmocka-dev git python3 python3-venv)
-clients=(chromium chromium-driver)
+clients=(chromium chromium-driver python3-onnx)
 format=(clang-format clang-tidy)
 pack=(flac binutils xz-utils)
 fuzz=("${build[@]}" clang-14 libclang-rt-14-dev libomp-14-dev llvm-14)
