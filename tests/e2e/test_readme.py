@@ -47,7 +47,7 @@ RUNS = {
     "build/release/runner/decavox predict checkpoints/advanced_fine.safetensors FILE...": ["{}"],
     "decavox info [CHECKPOINT]": ["{}", "info"],
     "decavox augment CONFIG --data PATH --out FOLDER": ["{}"],
-    "decavox export CHECKPOINT --out FILE": ["{}"],
+    "decavox export CHECKPOINT --out FILE": ["{}.onnx", "{}.pt", "{}.safetensors"],
     "decavox ensemble CHECKPOINT CHECKPOINT ... --data PATH --out FILE": [
         ENSEMBLE + " --split random --part train --out both.st"],
     "decavox train configs/mel_lightweight.yaml --auto --data MANIFEST --split official --seed 1": [
@@ -154,6 +154,7 @@ NOT_RUN = {
     "--device cudasim --quick": "of scripts/gpu_first.sh, tested by test_gpu_runs.py",
     "--device cudasim": "of a build that has the simulated device: tested on it",
     "--step_dot step.dot": A_GPU,
+    "--verify": "needs ONNX Runtime or PyTorch: tested by test_export_onnx.py and the clients",
     "--mixed_precision": "needs a processor with BF16: tested by test_mixed_cpu.c",
 }
 SYNTH = "decavox synth --out FOLDER"
