@@ -75,10 +75,10 @@ static dv_value mirrored(dv_program *program, dv_value x, int64_t count, int64_t
         places[t - from] = dv_mirrored(t, count);
     dv_value inputs[] = {x, dv_program_integers(program, "mirrored", to - from, places)};
     free(places);
-    return dv_program_add(program, DV_OPERATOR_Gather, inputs, 2, &(dv_attributes){.axis = 1});
+    return dv_program_add(program, DV_OPERATOR_Gather, inputs, 2, &(dv_attributes){.axis = 2});
 }
 
-/* x (batch, samples) from sample -before to samples + after; either may be negative. */
+/* x (batch, 1, samples) from sample -before to samples + after; either may be negative. */
 static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edges edges,
                            dv_value x, int64_t before, int64_t after)
 {
@@ -86,17 +86,17 @@ static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edg
     dv_value parts[3], body = x;
     int count = 0;
     if (from > 0 || to < t->samples)
-        body = dv_program_slice(program, x, 1, from, to);
+        body = dv_program_slice(program, x, 2, from, to);
     before = before < 0 ? 0 : before;
     after = after < 0 ? 0 : after;
     if (edges == DV_EDGES_ZEROS)
-        return dv_program_pad(program, body, 1, before, after);
+        return dv_program_pad(program, body, 2, before, after);
     if (before > 0)
         parts[count++] = mirrored(program, x, t->samples, -before, 0);
     parts[count++] = body;
     if (after > 0)
         parts[count++] = mirrored(program, x, t->samples, t->samples, t->samples + after);
-    return count > 1 ? dv_program_concat(program, parts, count, 1) : body;
+    return count > 1 ? dv_program_concat(program, parts, count, 2) : body;
 }
 
 /* Segments (batch, count, hop) i to i + frames for all `pieces` i side by side, cut to `width`. */
@@ -120,7 +120,7 @@ static dv_value overlapped(dv_program *program, const transform *t, dv_value seg
 }
 
 /*
- * (batch, samples) -> (batch, frames, used, columns). The samples become segments of a hop each,
+ * (batch, 1, samples) -> (batch, frames, used, columns). The samples become segments of a hop each,
  * and a frame is its segment and those behind it.
  */
 static dv_value frames_of(dv_program *program, const transform *t, dv_frame_edges edges,

@@ -10,12 +10,12 @@
 
 /*
  * What dv_frontend_prepare and dv_frontend_cut do: audio (batch, samples), of any number of
- * samples, to the window (batch, dv_frontend_samples). The envelope by which a word is found has
+ * samples, to the window (batch, 1, dv_frontend_samples). The envelope by which a word is found has
  * frames of 25 ms always; dv_frontend_prepare makes them longer in clips of more than 41 s.
  */
 dv_value dv_frontend_write_window(const dv_frontend *frontend, dv_program *program, dv_value audio);
 
-/* What dv_frontend_compute does: window (batch, dv_frontend_samples) to features (batch, rows,
+/* What dv_frontend_compute does: window (batch, 1, dv_frontend_samples) to features (batch, rows,
    frames). */
 dv_value dv_frontend_write_features(const dv_frontend *frontend, dv_program *program,
                                     dv_value window);

@@ -271,15 +271,22 @@ static void write_size(writer *w, const dv_statement *statement)
     end_node(&n, "Squeeze", statement->name);
 }
 
-/* Shape, TopK of all, the smallest first. */
+/* TopK of all, the smallest first; their number is a constant where it is known. */
 static void write_sort(writer *w, const dv_statement *statement)
 {
+    const dv_tensor *x = &w->program->tensors[statement->inputs[0]];
+    int64_t count;
     char name[DV_PROGRAM_NAME + 8];
+    bool known = dv_program_known_size(w->program, x->size[statement->attributes.axis], &count);
     snprintf(name, sizeof name, "%s/shape", statement->name);
-    write_shape(w, statement, name);
+    if (!known)
+        write_shape(w, statement, name);
     node n = begin_node(w);
     add_input(&n, statement->inputs[0]);
-    dv_protobuf_text(&n.message, NODE_INPUT, name);
+    if (known)
+        add_number(&n, count);
+    else
+        dv_protobuf_text(&n.message, NODE_INPUT, name);
     add_output(&n, w->program->tensors[statement->outputs[0]].name);
     snprintf(name, sizeof name, "%s/places", statement->name);
     add_output(&n, name);
