@@ -87,28 +87,38 @@ dv_value dv_writer_param(dv_writer *writer, const dv_node *node, int i, const in
 {
     float *values;
     const char *name = writer->graph->params->items[node->params[i]].name;
-    if (dv_writer_read(writer, node->params[i], &values) != DV_OK)
-        return dv_program_fail(writer->program, DV_ENOMEM);
+    dv_status status = dv_writer_read(writer, node->params[i], &values);
+    if (status != DV_OK)
+        return dv_program_fail(writer->program, status);
     dv_value value =
         dv_program_constant(writer->program, name, writer->element, sizes, rank, values);
     free(values);
     return value;
 }
 
+/* values (units, channels) -> turned (channels, units), of as many elements. */
+static void turn(const dv_param *param, const float *values, float *turned)
+{
+    int64_t units = param->dim[0], channels = param->dim[1];
+    for (int64_t k = 0; k < param->count; k++)
+        turned[k % channels * units + k / channels] = values[k];
+}
+
 dv_value dv_writer_transposed(dv_writer *writer, const dv_node *node, int i)
 {
     const dv_param *param = &writer->graph->params->items[node->params[i]];
-    int64_t units = param->dim[0], channels = param->dim[1];
-    float *values = NULL, *turned = NULL;
+    const int64_t sizes[] = {param->dim[1], param->dim[0]};
+    float *values, *turned = NULL;
     dv_value value = DV_NO_VALUE;
-    if (dv_writer_read(writer, node->params[i], &values) != DV_OK ||
-        dv_calloc((size_t)param->count, sizeof *turned, &turned) != DV_OK) {
-        dv_program_fail(writer->program, DV_ENOMEM);
+    dv_status status = dv_writer_read(writer, node->params[i], &values);
+    if (status == DV_OK)
+        status = dv_calloc((size_t)param->count, sizeof *turned, &turned);
+    if (status == DV_OK) {
+        turn(param, values, turned);
+        value =
+            dv_program_constant(writer->program, param->name, writer->element, sizes, 2, turned);
     } else {
-        for (int64_t k = 0; k < param->count; k++)
-            turned[k % channels * units + k / channels] = values[k];
-        value = dv_program_constant(writer->program, param->name, writer->element,
-                                    (const int64_t[]){channels, units}, 2, turned);
+        dv_program_fail(writer->program, status);
     }
     free(values);
     free(turned);

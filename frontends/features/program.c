@@ -294,6 +294,7 @@ static dv_value centred(dv_program *program, int over, dv_value x)
     return dv_program_binary(program, DV_OPERATOR_Sub, x, mean);
 }
 
+/* A deviation is about the mean, which is 0 over the clip where it is 0 over each band. */
 static dv_value normalized(const dv_features_config *config, dv_program *program, dv_value x)
 {
     dv_program_scope(program, "front_end/normalisation");
@@ -301,7 +302,8 @@ static dv_value normalized(const dv_features_config *config, dv_program *program
         x = centred(program, config->mean, x);
     if (config->deviation == DV_OVER_NONE)
         return x;
-    dv_value rest = config->mean == config->deviation ? x : centred(program, config->deviation, x);
+    bool is_centred = config->mean == config->deviation || config->mean == DV_OVER_BAND;
+    dv_value rest = is_centred ? x : centred(program, config->deviation, x);
     dv_value deviation = dv_program_binary(program, DV_OPERATOR_Mul, rest, rest);
     deviation = dv_program_reduce(program, DV_OPERATOR_ReduceMean, deviation, 1,
                                   config->deviation == DV_OVER_CLIP ? 2 : -1);
