@@ -28,8 +28,8 @@ ENSEMBLES = {"ensemble": ("advanced", "efficient", "transformer"),
              "ensemble_fine": ("advanced_fine", "efficient_fine", "transformer_fine")}
 SIZES = {"mel": (256, 200, 250), "mfcc": (256, 200, 250), "fbank": (256, 200, 250),
          "spectrogram": (128, 128, 250)}  # n_fft, window, hop
-LEAST, ROUNDS = 0.9, 6
-EPOCHS = 4  # of a round
+LEAST = 0.9
+EPOCHS = (1, 2, 4, 8, 16)  # of rounds, until it is enough
 
 
 class Matrix:
@@ -56,15 +56,15 @@ class Matrix:
         return report["accuracy"]
 
     def train(self, model, kind, placement, begin):
-        """Up to ROUNDS rounds, each from where the last one ended, until the test says enough."""
+        """Rounds, each from where the last one ended, until the test says enough."""
         folder, best = os.path.join(self.work, f"run_{model}_{kind}_{placement}"), 0
         n_fft, window, hop = SIZES[kind]
-        for _ in range(ROUNDS):
+        for epochs in EPOCHS:
             shutil.rmtree(folder, ignore_errors=True)
             more = ["--init_from", begin] if begin else []
             self.run("train", "configs/lightweight.yaml", "--data", self.data, "--split",
                      "official", "--model_type", model, "--out", folder, "--epochs",
-                     str(1 if begin and placement != PLACEMENTS[0] else EPOCHS), "--threads", "1",
+                     str(epochs), "--threads", "1",
                      "--learning_rate", "0.001", *more,
                      *(word for setting in (f"type={kind}", f"placement={placement}",
                                             f"n_fft={n_fft}", f"window={window}", f"hop={hop}",

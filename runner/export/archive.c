@@ -1,6 +1,7 @@
-/* Puts constants and notes into archives, and finds them again. */
+/* Puts constants and notes into archives, finds them again, and pickles tensors. */
 #include "runner/export/archive.h"
 #include "runner/export/aten.h"
+#include "runner/export/pickle.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,4 +66,43 @@ dv_status dv_archive_check_notes(const dv_zip_reader *zip, const dv_exported *ex
         DV_TRY(dv_zip_expect(zip, note_name(note.key).text, note.text, strlen(note.text)));
     }
     return DV_OK;
+}
+
+static const char *storage_name(dv_element element)
+{
+    switch (element) {
+    case DV_ELEMENT_F32:
+        return "FloatStorage";
+    case DV_ELEMENT_F16:
+        return "HalfStorage";
+    case DV_ELEMENT_I64:
+        return "LongStorage";
+    case DV_ELEMENT_BOOL:
+        break;
+    }
+    return "BoolStorage";
+}
+
+/* A call of torch's function for it: storage, place in it, sizes, strides, gradient, hooks. */
+void dv_archive_pickle_tensor(dv_protobuf *out, const dv_archive_tensor *tensor)
+{
+    dv_pickle_global(out, "torch._utils", "_rebuild_tensor_v2");
+    dv_pickle_step_add(out, DV_PICKLE_MARK);
+    dv_pickle_step_add(out, DV_PICKLE_MARK);
+    dv_pickle_text(out, "storage");
+    dv_pickle_global(out, "torch", storage_name(tensor->element));
+    dv_pickle_text(out, tensor->storage);
+    dv_pickle_text(out, "cpu");
+    dv_pickle_integer(out, tensor->count);
+    dv_pickle_step_add(out, DV_PICKLE_TUPLE);
+    dv_pickle_step_add(out, DV_PICKLE_PERSISTENT_ID);
+    dv_pickle_integer(out, 0); /* where in the storage it begins */
+    dv_pickle_integers(out, tensor->sizes, tensor->rank);
+    dv_pickle_integers(out, tensor->strides, tensor->rank);
+    dv_pickle_bool(out, false);                          /* no gradient */
+    dv_pickle_global(out, "collections", "OrderedDict"); /* of hooks */
+    dv_pickle_step_add(out, DV_PICKLE_EMPTY_TUPLE);
+    dv_pickle_step_add(out, DV_PICKLE_CALL);
+    dv_pickle_step_add(out, DV_PICKLE_TUPLE);
+    dv_pickle_step_add(out, DV_PICKLE_CALL);
 }

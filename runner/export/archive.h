@@ -1,4 +1,5 @@
-/* What PyTorch's two kinds of archives have in common: constants by their number, and notes. */
+/* What PyTorch's two kinds of archives have in common: constants by their number, notes, and
+   pickled tensors. */
 #ifndef DV_EXPORT_ARCHIVE_H
 #define DV_EXPORT_ARCHIVE_H
 
@@ -21,5 +22,16 @@ void dv_archive_add_notes(dv_zip *zip, const dv_exported *exported);
 dv_status dv_archive_check_constants(const dv_zip_reader *zip, const dv_program *program,
                                      const char *prefix);
 dv_status dv_archive_check_notes(const dv_zip_reader *zip, const dv_exported *exported);
+
+/* A tensor whose elements are in a storage, an entry "data/<storage>" that holds `count` of them.
+ */
+typedef struct dv_archive_tensor {
+    dv_element element;
+    int rank;
+    int64_t sizes[DV_PROGRAM_AXES], strides[DV_PROGRAM_AXES];
+    int64_t count;
+    const char *storage;
+} dv_archive_tensor;
+void dv_archive_pickle_tensor(dv_protobuf *out, const dv_archive_tensor *tensor);
 
 #endif

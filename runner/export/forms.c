@@ -1,5 +1,6 @@
 /* The forms of forms.def with their functions. */
 #include "runner/export/onnx.h"
+#include "runner/export/pt2.h"
 #include "runner/export/torchscript.h"
 
 const dv_export_form dv_export_forms[] = {

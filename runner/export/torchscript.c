@@ -166,45 +166,14 @@ static void print_class(writer *w)
 
 /* ---- The module's values ---- */
 
-static const char *storage_name(dv_element element)
+static void pickle_constant(dv_protobuf *out, const dv_tensor *tensor, const char *storage)
 {
-    switch (element) {
-    case DV_ELEMENT_F32:
-        return "FloatStorage";
-    case DV_ELEMENT_F16:
-        return "HalfStorage";
-    case DV_ELEMENT_I64:
-        return "LongStorage";
-    case DV_ELEMENT_BOOL:
-        break;
-    }
-    return "BoolStorage";
-}
-
-/* The entry that holds the bytes of a tensor is named by its number. */
-static void pickle_tensor(dv_protobuf *out, const dv_tensor *tensor, const char *number)
-{
-    int64_t sizes[DV_PROGRAM_AXES], strides[DV_PROGRAM_AXES];
-    dv_aten_layout(tensor, sizes, strides);
-    dv_pickle_global(out, "torch._utils", "_rebuild_tensor_v2");
-    dv_pickle_step_add(out, DV_PICKLE_MARK);
-    dv_pickle_step_add(out, DV_PICKLE_MARK);
-    dv_pickle_text(out, "storage");
-    dv_pickle_global(out, "torch", storage_name(tensor->element));
-    dv_pickle_text(out, number);
-    dv_pickle_text(out, "cpu");
-    dv_pickle_integer(out, dv_tensor_count(tensor));
-    dv_pickle_step_add(out, DV_PICKLE_TUPLE);
-    dv_pickle_step_add(out, DV_PICKLE_PERSISTENT_ID);
-    dv_pickle_integer(out, 0); /* where in the storage it begins */
-    dv_pickle_integers(out, sizes, tensor->rank);
-    dv_pickle_integers(out, strides, tensor->rank);
-    dv_pickle_bool(out, false);                          /* no gradient */
-    dv_pickle_global(out, "collections", "OrderedDict"); /* of hooks */
-    dv_pickle_step_add(out, DV_PICKLE_EMPTY_TUPLE);
-    dv_pickle_step_add(out, DV_PICKLE_CALL);
-    dv_pickle_step_add(out, DV_PICKLE_TUPLE);
-    dv_pickle_step_add(out, DV_PICKLE_CALL);
+    dv_archive_tensor facts = {.element = tensor->element,
+                               .rank = tensor->rank,
+                               .count = dv_tensor_count(tensor),
+                               .storage = storage};
+    dv_aten_layout(tensor, facts.sizes, facts.strides);
+    dv_archive_pickle_tensor(out, &facts);
 }
 
 /* An object of the class, with its attributes. */
@@ -225,7 +194,7 @@ static void pickle_module(const writer *w, dv_protobuf *out)
             continue;
         snprintf(number, sizeof number, "%d", count++);
         dv_pickle_text(out, w->names[i].text);
-        pickle_tensor(out, &w->program->tensors[i], number);
+        pickle_constant(out, &w->program->tensors[i], number);
     }
     dv_pickle_step_add(out, DV_PICKLE_SET_ITEMS);
     dv_pickle_step_add(out, DV_PICKLE_SET_STATE);

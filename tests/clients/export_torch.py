@@ -3,8 +3,8 @@ those of `decavox predict`.
 
     export_torch.py BUILD [--python PYTHON] [--precision fp16] [--clips N]
 
-The PyTorch is that of the Python that runs it, or of PYTHON. Exit code 77 where there is no PyTorch,
-or there are no recordings.
+The PyTorch is that of the Python that runs it, or of PYTHON; one without torch.export.load reads
+TorchScript alone. Exit code 77 where there is no PyTorch, or there are no recordings.
 """
 import argparse
 import array
@@ -45,9 +45,16 @@ def load_torchscript(path, notes):
     return torch.jit.load(path, _extra_files=notes)
 
 
+def load_pt2(path, notes):
+    return torch.export.load(path, extra_files=notes).module()
+
+
 def loaders():
     """{ending: how such a file is loaded}"""
-    return {".pt": load_torchscript}
+    found = {".pt": load_torchscript}
+    if hasattr(getattr(torch, "export", None), "load"):
+        found[".pt2"] = load_pt2
+    return found
 
 
 def difference(one, other):
@@ -79,6 +86,11 @@ def again(model, clips, folder):
     return largest
 
 
+def decomposed(path, logits, clips):
+    """The largest difference after torch has followed the sizes through the graph anew."""
+    return difference(answer(torch.export.load(path).run_decompositions().module(), clips), logits)
+
+
 def check(name, ending, answers, clips, folder):
     """Prints a line; the problems."""
     path = os.path.join(folder, name + ending)
@@ -93,6 +105,8 @@ def check(name, ending, answers, clips, folder):
     figures = {"predict": difference(logits, wanted), f"batch of {BATCH}": in_batches(model, clips)}
     if ending == ".pt":
         figures["frozen, saved and loaded"] = again(model, clips[:8], folder)
+    else:
+        figures["decomposed"] = decomposed(path, logits[:8], clips[:8])
     told = ", ".join(f"{what} {value:.2g}" for what, value in figures.items())
     print(f"{name}{ending}: {os.path.getsize(path)} bytes, {same} of {len(clips)} words the same; "
           f"largest difference to {told}", flush=True)

@@ -1,5 +1,6 @@
 """`decavox export`: the weights alone, in FP32 and FP16, also of a training; and PyTorch's archives,
 as Python's zipfile reads them."""
+import io
 import json
 import os
 import re
@@ -198,6 +199,36 @@ class Export(support.Case):
         self.assertIn("features: Tensor", code)
         self.assertNotIn("front_end", code)
         self.assertNotIn("[-1, ", code)
+
+    def test_pt2(self):
+        entries = self.archive(".pt2")
+        self.check_notes(entries)
+        self.assertEqual(entries["archive_format"], b"pt2")
+        with zipfile.ZipFile(io.BytesIO(entries["data/sample_inputs/model.pt"])) as sample:
+            self.assertIsNone(sample.testzip())
+        model = json.loads(entries["models/model.json"])
+        self.assertEqual(model["schema_version"]["major"], 8)
+        self.assertEqual(len(model["range_constraints"]), 2)
+        graph, signature = (model["graph_module"][key] for key in ("graph", "signature"))
+        self.assertEqual([one["as_tensor"]["name"] for one in graph["outputs"]],
+                         ["probabilities", "logits"])
+        weights = json.loads(entries["data/weights/model_weights_config.json"])["config"]
+        self.assertEqual(len(signature["input_specs"]), len(weights) + 1)
+        known = {one["as_tensor"]["name"] for one in graph["inputs"]}
+        for node in graph["nodes"]:  # in order: nothing is used before it is there
+            for argument in node["inputs"]:
+                for kind, value in argument["arg"].items():
+                    named = value if kind == "as_tensors" else [value]
+                    if kind in ("as_tensor", "as_tensors"):
+                        self.assertLessEqual({one["name"] for one in named}, known, node)
+            known |= {one["as_tensor"]["name"] for one in node["outputs"] if "as_tensor" in one}
+        self.assertEqual(known, set(graph["tensor_values"]))
+        head = entries["data/weights/" + weights["head_weight"]["path_name"]]
+        self.assertEqual(head, read_tensors(self.model)[0]["head.weight"][1])
+        fixed = self.archive(".pt2", "--input", "features", "--batch", "5")
+        model = json.loads(fixed["models/model.json"])
+        self.assertEqual(model["range_constraints"], {})
+        self.assertNotIn(b"Symbol", fixed["models/model.json"])
 
     def test_refusals(self):
         before = support.read_bytes(self.model)

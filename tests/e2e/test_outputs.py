@@ -116,7 +116,7 @@ class Files(Outputs):
 
     def test_own_outputs_are_written_again(self):
         out, html, weights = self.at("again.json"), self.at("again.html"), self.at("again.weights")
-        programs = [self.at("again" + ending) for ending in (".onnx", ".pt")]
+        programs = [self.at("again" + ending) for ending in (".onnx", ".pt", ".pt2")]
         for _ in range(2):
             self.ends(decavox("eval", self.model, "--out", out, "--html", html), GOOD)
             self.ends(decavox("export", self.last, "--out", weights, "--format",
