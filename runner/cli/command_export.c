@@ -6,6 +6,7 @@
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
 #include "runner/export/export.h"
+#include "runner/export/labels.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static const char weights_ending[] = ".safetensors";
 
 typedef struct export_options {
     char out[DV_STRING_SIZE], batch[DV_STRING_SIZE], license[DV_STRING_SIZE];
+    char labels[DV_STRING_SIZE];
     int format, precision, input;
     bool force;
 } export_options;
@@ -27,13 +29,15 @@ static const dv_field fields[] = {
     DV_ENUM(export_options, format, "auto", format_names,
             "of the file; auto: by the ending of --out, .onnx or .safetensors"),
     DV_ENUM(export_options, input, "audio", dv_export_input_names,
-            "what the model takes: samples of any length, or the features that decavox makes of "
-            "them"),
+            "what the model takes: samples of any length, the features that decavox makes of them, "
+            "or the mel bands in decibels of any number of frames"),
     DV_STRING(export_options, batch, "dynamic", "clips at a time, a number or dynamic"),
     DV_ENUM(export_options, precision, "fp32", dv_file_precision_names,
             "of the network; the front-end stays fp32, and in safetensors so do biases, scales and "
             "running statistics"),
     DV_STRING(export_options, license, "", "licence of the model, for the file's notes"),
+    DV_STRING(export_options, labels, "",
+              "write the words to this file too, as sherpa-onnx reads them (CSV)"),
     DV_OUTPUT_FORCE(export_options),
     DV_END,
 };
@@ -157,8 +161,9 @@ static dv_status write_program(dv_model *model, const char *checkpoint, const dv
 static dv_status check_out(const char *checkpoint, const export_options *chosen, bool program)
 {
     dv_outputs outputs = {
-        .list = {{"--out", chosen->out, program ? DV_OUTPUT_PROGRAM : DV_OUTPUT_WEIGHTS}},
-        .count = 1,
+        .list = {{"--out", chosen->out, program ? DV_OUTPUT_PROGRAM : DV_OUTPUT_WEIGHTS},
+                 {"--labels", chosen->labels, DV_OUTPUT_LABELS}},
+        .count = 2,
         .force = chosen->force};
     DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", checkpoint));
     return dv_outputs_check(&outputs);
@@ -173,6 +178,8 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
     dv_status status =
         form == NULL ? write_weights(model, chosen) : write_program(model, path, form, chosen);
+    if (status == DV_OK && chosen->labels[0] != '\0')
+        status = dv_export_labels(model, chosen->labels);
     dv_model_close(model);
     return status;
 }
