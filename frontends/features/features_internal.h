@@ -81,6 +81,8 @@ double dv__features_fmax(const dv_features_config *config);
 #define DV__SILENCE 1e-6  /* a clip below this level is left alone: -120 dB */
 #define DV__RMS_LEVEL 0.1 /* -20 dB: speech peaks stay below 1 */
 
+#define DV__SILENT_BAND (-100.0) /* decibels of the least power that a band has, 1e-10 */
+
 /* Samples of a frame of the envelope, 25 ms, and between two of them, 10 ms. */
 #define DV__ENVELOPE_LENGTH(sample_rate) ((sample_rate) / 40)
 #define DV__ENVELOPE_HOP(sample_rate) ((sample_rate) / 100)

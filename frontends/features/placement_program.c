@@ -1,7 +1,8 @@
 /*
  * Audio to window, as statements of a program: placement.c, in pools, sorting and sums. Runtimes
  * take about a microsecond for a statement on few numbers, so there are as few as possible. Tensors
- * are (batch, 1, samples or frames), as pools want them.
+ * are (batch, 1, samples or frames), as pools want them. And the bands of a clip to those of a
+ * window.
  */
 #include "frontends/features/features_internal.h"
 #include "frontends/features/program.h"
@@ -265,41 +266,69 @@ static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv
 
 /* ---- The window ---- */
 
-/* Indices place, place + 1, ... of a window's samples; `place` are integers. */
-static dv_value indices(dv_program *program, dv_value place, int64_t size)
+/* `size` of the samples or frames: their middle, or what they begin with, and zeros beside it. */
+static dv_value cut(dv_program *program, dv_placement placement, dv_value x, int64_t size)
 {
-    return dv_program_binary(program, DV_OPERATOR_Add, place, dv_program_range(program, size));
+    if (placement == DV_PLACE_START)
+        return dv_program_slice(program, dv_program_pad(program, x, TIME, 0, size), TIME, 0, size);
+    dv_value places = dv_program_with(program, DV_OPERATOR_Div,
+                                      dv_program_along(program, DV_OPERATOR_Size, x, TIME), 2);
+    places = dv_program_binary(program, DV_OPERATOR_Add, places, dv_program_range(program, size));
+    x = dv_program_pad(program, x, TIME, size / 2, size - size / 2);
+    return dv_program_add(program, DV_OPERATOR_Gather, (const dv_value[]){x, places}, 2,
+                          &(dv_attributes){.axis = TIME});
 }
 
-/* The clip gets zeros around it, so that every window lies in it. */
+/* `size` samples around the word. */
+static dv_value cut_word(const dv_frontend *frontend, dv_program *program, dv_value x, int64_t size)
+{
+    dv_value places = dv_program_cast(program, word_centre(frontend, program, x), DV_ELEMENT_I64);
+    dv_program_scope(program, "front_end/window");
+    places = dv_program_binary(program, DV_OPERATOR_Add, places, dv_program_range(program, size));
+    x = dv_program_pad(program, x, TIME, size / 2, size - size / 2);
+    return dv_program_add(program, DV_OPERATOR_GatherElements, (const dv_value[]){x, places}, 2,
+                          &(dv_attributes){.axis = TIME});
+}
+
 dv_value dv_frontend_write_window(const dv_frontend *frontend, dv_program *program, dv_value audio)
 {
-    int64_t size = frontend->samples;
-    dv_value place;
+    dv_placement placement = (dv_placement)frontend->config.placement;
     dv_program_scope(program, "front_end/dc");
     dv_value x = dv_program_along(program, DV_OPERATOR_Unsqueeze, audio, 1);
     x = dv_program_binary(program, DV_OPERATOR_Sub, x,
                           dv_program_reduce(program, DV_OPERATOR_ReduceMean, x, TIME, -1));
     x = at_level(&frontend->config, program, x);
-    switch ((dv_placement)frontend->config.placement) {
-    case DV_PLACE_ENERGY:
-        place = dv_program_cast(program, word_centre(frontend, program, x), DV_ELEMENT_I64);
-        dv_program_scope(program, "front_end/window");
-        x = dv_program_pad(program, x, TIME, size / 2, size - size / 2);
-        return dv_program_add(program, DV_OPERATOR_GatherElements,
-                              (const dv_value[]){x, indices(program, place, size)}, 2,
-                              &(dv_attributes){.axis = TIME});
-    case DV_PLACE_MIDDLE:
-        dv_program_scope(program, "front_end/window");
-        place = dv_program_with(program, DV_OPERATOR_Div,
-                                dv_program_along(program, DV_OPERATOR_Size, x, TIME), 2);
-        x = dv_program_pad(program, x, TIME, size / 2, size - size / 2);
-        return dv_program_add(program, DV_OPERATOR_Gather,
-                              (const dv_value[]){x, indices(program, place, size)}, 2,
-                              &(dv_attributes){.axis = TIME});
-    case DV_PLACE_START:
-        break;
-    }
+    if (placement == DV_PLACE_ENERGY)
+        return cut_word(frontend, program, x, frontend->samples);
     dv_program_scope(program, "front_end/window");
-    return dv_program_slice(program, dv_program_pad(program, x, TIME, 0, size), TIME, 0, size);
+    return cut(program, placement, x, frontend->samples);
+}
+
+dv_status dv_frontend_takes_log_mel(const dv_frontend *frontend)
+{
+    const dv_features_config *config = &frontend->config;
+    if (config->type == DV_FEATURES_SPECTROGRAM)
+        return DV_FAIL(DV_ECONFIG,
+                       "features: type has to be fbank, mel or mfcc, not spectrogram, since there "
+                       "are no mel bands in it");
+    if (config->placement == DV_PLACE_ENERGY)
+        return DV_FAIL(DV_ECONFIG,
+                       "features: placement has to be middle or start, not energy, since the word "
+                       "is found in samples, not in bands");
+    if (config->level != DV_LEVEL_NONE)
+        return DV_FAIL(DV_ECONFIG,
+                       "features: level has to be none, since the level of a clip is set in its "
+                       "samples, not in bands");
+    return DV_OK;
+}
+
+/* For cutting, silence is 0 and a decibel above it is 1. */
+dv_value dv_frontend_write_log_mel_window(const dv_frontend *frontend, dv_program *program,
+                                          dv_value log_mel)
+{
+    dv_program_scope(program, "front_end/window");
+    dv_value x = dv_program_with(program, DV_OPERATOR_Sub, log_mel, DV__SILENT_BAND);
+    x = dv_program_unary(program, DV_OPERATOR_Relu, x);
+    x = cut(program, (dv_placement)frontend->config.placement, x, frontend->frames);
+    return dv_program_with(program, DV_OPERATOR_Add, x, DV__SILENT_BAND);
 }

@@ -1,5 +1,5 @@
 /*
- * Window to features, as statements of a program.
+ * Window to features, as statements of a program: the window's samples, or its bands in decibels.
  *
  * The transform of N points is one of A points and one of B, N = A B (Cooley and Tukey 1965), both
  * as products with constant matrices: with point n = B a + b and bin k = c + A d,
@@ -258,13 +258,19 @@ static dv_value mel_bands(const dv_frontend *frontend, dv_program *program, cons
     return dv_program_binary(program, DV_OPERATOR_MatMul, power, filters);
 }
 
-/* 10 log10(max(x, 1e-10)), and no lower than top_db below the clip's maximum. */
-static dv_value decibels(dv_program *program, double top_db, dv_value x)
+/* 10 log10(max(x, 1e-10)). */
+static dv_value decibels(dv_program *program, dv_value x)
 {
     dv_program_scope(program, "front_end/decibels");
     x = dv_program_with(program, DV_OPERATOR_Max, x, 1e-10);
     x = dv_program_unary(program, DV_OPERATOR_Log, x);
-    x = dv_program_with(program, DV_OPERATOR_Mul, x, 10 / log(10.0));
+    return dv_program_with(program, DV_OPERATOR_Mul, x, 10 / log(10.0));
+}
+
+/* Decibels that are no lower than top_db below their maximum. */
+static dv_value above_floor(dv_program *program, double top_db, dv_value x)
+{
+    dv_program_scope(program, "front_end/decibels");
     if (top_db <= 0)
         return x;
     dv_value floor = dv_program_reduce(program, DV_OPERATOR_ReduceMax, x, 1, 2);
@@ -312,28 +318,42 @@ static dv_value normalized(const dv_features_config *config, dv_program *program
     return dv_program_binary(program, DV_OPERATOR_Div, x, deviation);
 }
 
-/* The last axis is that of the rows until the end. */
+/* What is done with the decibels (batch, frames, bands or bins) of a window. */
+static dv_value finished(const dv_frontend *frontend, dv_program *program, dv_value x)
+{
+    const dv_features_config *config = &frontend->config;
+    x = above_floor(program, config->top_db, x);
+    if (config->type == DV_FEATURES_MFCC)
+        x = cepstrum(frontend, program, x);
+    x = normalized(config, program, x);
+    return dv_program_transpose(program, x, (const int[]){0, 2, 1});
+}
+
 dv_value dv_frontend_write_features(const dv_frontend *frontend, dv_program *program,
                                     dv_value window)
 {
-    const dv_features_config *config = &frontend->config;
     transform t = plan(frontend);
     dv_value x = spectrum(frontend, program, &t, window);
-    switch ((dv_feature_type)config->type) {
+    switch ((dv_feature_type)frontend->config.type) {
     case DV_FEATURES_SPECTROGRAM:
-        x = decibels(program, config->top_db, all_bins(frontend, program, &t, x));
+        x = all_bins(frontend, program, &t, x);
         break;
     case DV_FEATURES_MFCC:
     case DV_FEATURES_MEL:
     case DV_FEATURES_FBANK:
         dv_program_scope(program, "front_end/mel");
-        x = decibels(program, config->top_db, mel_bands(frontend, program, &t, x));
+        x = mel_bands(frontend, program, &t, x);
         break;
     case DV_FEATURE_TYPES:
         break;
     }
-    if (config->type == DV_FEATURES_MFCC)
-        x = cepstrum(frontend, program, x);
-    x = normalized(config, program, x);
-    return dv_program_transpose(program, x, (const int[]){0, 2, 1});
+    return finished(frontend, program, decibels(program, x));
+}
+
+dv_value dv_frontend_write_log_mel_features(const dv_frontend *frontend, dv_program *program,
+                                            dv_value window)
+{
+    dv_program_scope(program, "front_end/window");
+    window = dv_program_transpose(program, window, (const int[]){0, 2, 1});
+    return finished(frontend, program, window);
 }

@@ -5,6 +5,7 @@
 #include "runner/cli/command.h"
 #include "runner/experiment/experiment.h"
 #include "runner/experiment/output.h"
+#include "runner/export/labels.h"
 #include "runner/export/verify.h"
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ static const char weights_ending[] = ".safetensors";
 typedef struct export_options {
     char out[DV_STRING_SIZE], batch[DV_STRING_SIZE], license[DV_STRING_SIZE];
     char data[DV_STRING_SIZE], python[DV_STRING_SIZE];
+    char labels[DV_STRING_SIZE];
     int format, precision, input;
     bool verify, force;
 } export_options;
@@ -39,8 +41,8 @@ static const dv_field fields[] = {
     DV_STRING(export_options, out, NULL, "file to write"),
     DV_ENUM(export_options, format, "auto", format_names, format_help),
     DV_ENUM(export_options, input, "audio", dv_export_input_names,
-            "what the model takes: samples of any length, or the features that decavox makes of "
-            "them"),
+            "what the model takes: samples of any length, the features that decavox makes of them, "
+            "or the mel bands in decibels of any number of frames"),
     DV_STRING(export_options, batch, "dynamic", "clips at a time, a number or dynamic"),
     DV_ENUM(export_options, precision, "fp32", dv_file_precision_names,
             "of the network; the front-end stays fp32, and in safetensors so do biases, scales and "
@@ -51,6 +53,8 @@ static const dv_field fields[] = {
     DV_PATH(export_options, data, "",
             "folder with sounds for --verify, of which 100 are taken; without it, noises"),
     DV_STRING(export_options, python, "python3", "Python that has the runtime, for --verify"),
+    DV_STRING(export_options, labels, "",
+              "write the words to this file too, as sherpa-onnx reads them (CSV)"),
     DV_OUTPUT_FORCE(export_options),
     DV_END,
 };
@@ -185,8 +189,9 @@ static dv_status write_program(dv_model *model, const char *checkpoint, const dv
 static dv_status check_out(const char *checkpoint, const export_options *chosen, bool program)
 {
     dv_outputs outputs = {
-        .list = {{"--out", chosen->out, program ? DV_OUTPUT_PROGRAM : DV_OUTPUT_WEIGHTS}},
-        .count = 1,
+        .list = {{"--out", chosen->out, program ? DV_OUTPUT_PROGRAM : DV_OUTPUT_WEIGHTS},
+                 {"--labels", chosen->labels, DV_OUTPUT_LABELS}},
+        .count = 2,
         .force = chosen->force};
     DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", checkpoint));
     return dv_outputs_check(&outputs);
@@ -203,6 +208,8 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
     dv_status status =
         form == NULL ? write_weights(model, chosen) : write_program(model, path, form, chosen);
+    if (status == DV_OK && chosen->labels[0] != '\0')
+        status = dv_export_labels(model, chosen->labels);
     dv_model_close(model);
     return status;
 }

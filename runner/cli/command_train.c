@@ -53,7 +53,7 @@ const dv_setting dv_train_settings[] = {
      "auto, official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
     {"model_type", "model", NULL, "a model of configs/models: advanced, lightweight, ..."},
     {"features", "features.preset", NULL,
-     "a front-end of configs/features: fine, coarse, document"},
+     "a front-end of configs/features: fine, coarse, ced, document"},
     {"feature_type", "features.type", NULL, "mfcc, mel or spectrogram"},
     {"epochs", "train.epochs", NULL, "passes over the training data"},
     {"batch_size", "train.batch_size", NULL, "samples per step"},

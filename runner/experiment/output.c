@@ -95,6 +95,7 @@ static const output_mark marks[DV_OUTPUT_KINDS] = {
                            "\x08\x08\x12\x07"
                            "decavox",
                            DV_OUTPUT_ARCHIVE, false},
+    [DV_OUTPUT_LABELS] = {"labels", "index,mid,display_name\n", NULL, false},
 };
 
 static bool begins_with(const char *text, const char *mark)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const dv_export_input_names[] = {"audio", "features", NULL};
+const char *const dv_export_input_names[] = {"audio", "features", "log_mel", NULL};
 
 const dv_export_form *dv_export_form_of_path(const char *path)
 {
@@ -51,6 +51,39 @@ static dv_value write_features(const dv_frontend *frontend, dv_program *program)
     return dv_program_input(program, "features", DV_ELEMENT_F32, sizes, 3);
 }
 
+static dv_value write_log_mel(const dv_frontend *frontend, dv_program *program)
+{
+    dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH),
+                       dv_size_of(dv_frontend_config(frontend)->n_mels),
+                       dv_size_symbol(DV_SYMBOL_FRAMES)};
+    dv_value log_mel = dv_program_input(program, "log_mel", DV_ELEMENT_F32, sizes, 3);
+    dv_value window = dv_frontend_write_log_mel_window(frontend, program, log_mel);
+    return dv_frontend_write_log_mel_features(frontend, program, window);
+}
+
+/* The program's input, up to what the network takes. */
+static dv_value write_input(const dv_frontend *frontend, dv_export_input input, dv_program *program)
+{
+    switch (input) {
+    case DV_EXPORT_FEATURES:
+        return write_features(frontend, program);
+    case DV_EXPORT_LOG_MEL:
+        return write_log_mel(frontend, program);
+    case DV_EXPORT_AUDIO:
+        break;
+    }
+    return write_audio(frontend, program);
+}
+
+static dv_status check_input(const dv_frontend *frontend, dv_export_input input)
+{
+    dv_status status = input == DV_EXPORT_LOG_MEL ? dv_frontend_takes_log_mel(frontend) : DV_OK;
+    if (status == DV_OK)
+        return DV_OK;
+    return dv_fail_within(status, "log_mel is no input for this model; export it with the input "
+                                  "audio, or train one with the front-end ced");
+}
+
 /* Front-end, network, and the softmax. */
 static dv_status write_program(dv_model *model, const dv_export_options *options,
                                dv_program *program)
@@ -63,9 +96,9 @@ static dv_status write_program(dv_model *model, const dv_export_options *options
                                  .input_count = 1,
                                  .output = dv_model_output(model)};
     dv_value logits;
+    DV_TRY(check_input(frontend, (dv_export_input)options->input));
     program->known[DV_SYMBOL_BATCH] = options->batch;
-    dv_value features = options->input == DV_EXPORT_AUDIO ? write_audio(frontend, program)
-                                                          : write_features(frontend, program);
+    dv_value features = write_input(frontend, (dv_export_input)options->input, program);
     dv_program_scope(program, "network");
     request.values[0] = dv_program_along(program, DV_OPERATOR_Unsqueeze, features, 1);
     DV_TRY(dv_writer_run(&request, &logits));
@@ -149,12 +182,16 @@ static dv_status add_notes(const dv_model *model, const dv_export_options *optio
 
 static dv_status describe(const dv_model *model, const dv_export_options *options, dv_exported *out)
 {
+    static const char *const inputs[] = {
+        [DV_EXPORT_AUDIO] = "audio of any length, of which it sees a window",
+        [DV_EXPORT_FEATURES] = "the features",
+        [DV_EXPORT_LOG_MEL] = "mel bands in decibels of a clip of any length, of which it sees a "
+                              "window"};
     char text[256];
     snprintf(text, sizeof text,
              "decavox: %s of %g s at %" PRId64 " Hz to the probabilities of %zu words",
-             options->input == DV_EXPORT_AUDIO ? "audio of any length, of which it sees a window"
-                                               : "the features",
-             dv_model_window(model), dv_model_sample_rate(model), dv_model_label_count(model));
+             inputs[options->input], dv_model_window(model), dv_model_sample_rate(model),
+             dv_model_label_count(model));
     return dv_strdup(text, &out->description);
 }
 

@@ -5,9 +5,14 @@
 #include "frontends/model/model.h"
 #include "runner/export/form.h"
 
-/* What a program's input is: the samples of a clip, with the front-end in the program, or what the
-   front-end makes of them. */
-typedef enum dv_export_input { DV_EXPORT_AUDIO, DV_EXPORT_FEATURES } dv_export_input;
+/* What a program's input is: the samples of a clip, with the front-end in the program; what the
+   front-end makes of them; or the mel bands of a clip in decibels, with the rest of the front-end
+   in the program. */
+typedef enum dv_export_input {
+    DV_EXPORT_AUDIO,
+    DV_EXPORT_FEATURES,
+    DV_EXPORT_LOG_MEL
+} dv_export_input;
 extern const char *const dv_export_input_names[]; /* NULL at the end */
 
 typedef struct dv_export_options {
@@ -30,10 +35,12 @@ const dv_export_form *dv_export_form_of_path(const char *path);
 const dv_export_form *dv_export_form_named(const char *name);
 
 /*
- * The model's program: input "audio" (batch, samples) at the model's rate, or "features" (batch,
- * rows, frames); outputs "probabilities" and "logits", both (batch, classes), all FP32. To be freed
- * with dv_exported_free, also on failure. DV_ECONFIG: the model has an operation that no program
- * can have. DV_ENUMERIC: a parameter is too large for FP16.
+ * The model's program: input "audio" (batch, samples) at the model's rate, "features" (batch,
+ * rows, frames), or "log_mel" (batch, n_mels, frames) of any number of frames, as
+ * frontends/features/program.h has it; outputs "probabilities" and "logits", both (batch, classes),
+ * all FP32. To be freed with dv_exported_free, also on failure. DV_ECONFIG: the model has an
+ * operation that no program can have, or a front-end that does not take log_mel. DV_ENUMERIC: a
+ * parameter is too large for FP16.
  */
 dv_status dv_export_program(dv_model *model, const dv_export_options *options, dv_exported *out);
 void dv_exported_free(dv_exported *exported);

@@ -52,6 +52,9 @@ CLIENTS = (
            ("tests/clients/export_torch.py", "{build}")),
     Client("librosa", "features in librosa and torchaudio", *PEERS, 300,
            ("benchmarks/peers/features_equal.py", "--build", "{build}")),
+    Client("sherpa", "words in the audio tagger of sherpa-onnx",
+           "tests/clients/sherpa.txt", "build/clients/sherpa", 600,
+           ("tests/clients/export_sherpa.py", "{build}")),
 )
 
 

@@ -36,6 +36,9 @@ class Presets(support.Case):
             self.assertIn(f"features {size}", done.out)
         _, done = self.features(self.write("coarse"))
         self.assertIn("features 40 x 33", done.out)
+        features, done = self.features(self.write("ced"))
+        self.expect(features, type="fbank", sample_rate=16000, level="none", placement="middle")
+        self.assertIn("features 64 x 100", done.out)
 
     def test_keys_beside_the_name(self):
         features, _ = self.features(self.write("{hop: 128, preset: fine, top_db: 30}"))

@@ -48,6 +48,11 @@ RUNS = {
     "decavox info [CHECKPOINT]": ["{}", "info"],
     "decavox augment CONFIG --data PATH --out FOLDER": ["{}"],
     "decavox export CHECKPOINT --out FILE": ["{}.onnx", "{}.pt", "{}.safetensors"],
+    "decavox export runs/words/model.safetensors --input log_mel --out words.onnx "
+    "--labels words.csv": ["train configs/ced_mini.yaml --data fsdd --epochs 1 --out runs/words",
+                           "{}"],
+    "decavox train configs/ced_lightweight.yaml --data PATH --out runs/words": [
+        "train configs/ced_lightweight.yaml --data fsdd --epochs 1 --out runs/ced"],
     "decavox ensemble CHECKPOINT CHECKPOINT ... --data PATH --out FILE": [
         ENSEMBLE + " --split random --part train --out both.st"],
     "decavox train configs/mel_lightweight.yaml --auto --data MANIFEST --split official --seed 1": [
