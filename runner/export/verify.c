@@ -55,6 +55,7 @@ typedef struct verifier {
     dv_model *model;
     const dv_export_options *options;
     dv_session *session;
+    dv_frontend *bands; /* where the file takes mel bands; else NULL */
     FILE *arrays;
     size_t classes;
     float *expected; /* (MOST_SOUNDS, classes) */
@@ -79,42 +80,100 @@ static dv_status write_array(verifier *v, const float *values, const int64_t *si
     return DV_OK;
 }
 
-/* The features that decavox makes of the samples (count). */
-static dv_status write_features(verifier *v, const float *samples, int64_t count)
+/* Work space of a front-end, and what it has made of a clip; freed by drop_made. */
+typedef struct made {
+    float *clip, *window, *features;
+    void *scratch;
+} made;
+
+static void drop_made(made *m)
 {
-    const dv_frontend *frontend = dv_model_frontend(v->model);
-    int64_t sizes[] = {1, dv_frontend_rows(frontend), dv_frontend_frames(frontend)};
+    free(m->clip);
+    free(m->window);
+    free(m->features);
+    free(m->scratch);
+}
+
+/* The window and the features of the samples (count). */
+static dv_status make_features(const dv_frontend *frontend, const float *samples, int64_t count,
+                               made *out)
+{
     size_t window = (size_t)dv_frontend_samples(frontend);
     size_t scratch = (dv_frontend_scratch(frontend) + 63) / 64 * 64;
-    float *copy = malloc((size_t)count * sizeof *copy), *cut = malloc(window * sizeof *cut);
-    float *features = malloc((size_t)(sizes[1] * sizes[2]) * sizeof *features);
-    void *work = aligned_alloc(64, scratch);
-    dv_status status = DV_OK;
-    if (copy == NULL || cut == NULL || features == NULL || work == NULL) {
-        status = DV_FAIL(DV_ENOMEM, "no memory for the features of %" PRId64 " samples", count);
-    } else {
-        memcpy(copy, samples, (size_t)count * sizeof *copy);
-        int64_t centre = dv_frontend_prepare(frontend, copy, count);
-        dv_frontend_cut(frontend, copy, count, centre, 0, 1, cut);
-        dv_frontend_compute(frontend, cut, features, work);
-        status = write_array(v, features, sizes, 3);
+    size_t features = (size_t)dv_frontend_rows(frontend) * (size_t)dv_frontend_frames(frontend);
+    *out = (made){.clip = malloc((size_t)count * sizeof(float)),
+                  .window = malloc(window * sizeof(float)),
+                  .features = malloc(features * sizeof(float)),
+                  .scratch = aligned_alloc(64, scratch)};
+    if (out->clip == NULL || out->window == NULL || out->features == NULL || out->scratch == NULL) {
+        drop_made(out);
+        return DV_FAIL(DV_ENOMEM, "no memory for the features of %" PRId64 " samples", count);
     }
-    free(copy);
-    free(cut);
-    free(features);
-    free(work);
+    memcpy(out->clip, samples, (size_t)count * sizeof *samples);
+    int64_t centre = dv_frontend_prepare(frontend, out->clip, count);
+    dv_frontend_cut(frontend, out->clip, count, centre, 0, 1, out->window);
+    dv_frontend_compute(frontend, out->window, out->features, out->scratch);
+    return DV_OK;
+}
+
+/* The features that `frontend` makes of the samples (count). */
+static dv_status write_features(verifier *v, const dv_frontend *frontend, const float *samples,
+                                int64_t count)
+{
+    made m;
+    int64_t sizes[] = {1, dv_frontend_rows(frontend), dv_frontend_frames(frontend)};
+    DV_TRY(make_features(frontend, samples, count, &m));
+    dv_status status = write_array(v, m.features, sizes, 3);
+    drop_made(&m);
+    return status;
+}
+
+/* The model's front-end up to the bands in decibels. */
+static dv_status create_bands(const dv_model *model, dv_frontend **out)
+{
+    dv_features_config config = *dv_frontend_config(dv_model_frontend(model));
+    if (config.type == DV_FEATURES_MFCC)
+        config.type = DV_FEATURES_MEL;
+    config.mean = config.deviation = DV_OVER_NONE;
+    config.top_db = 0;
+    return dv_frontend_create(&config, out);
+}
+
+static dv_status answer(verifier *v, const float *samples, int64_t count)
+{
+    dv_sound sound = {
+        .samples = samples, .count = (size_t)count, .sample_rate = dv_model_sample_rate(v->model)};
+    DV_TRY(dv_session_sound(v->session, &sound, v->expected + v->out->sounds * v->classes, NULL));
+    v->out->sounds++;
+    return DV_OK;
+}
+
+/* What the model sees of a sound becomes the sound: at a window's ends the bands of a longer one
+   are others, and mel bands have no part in removing DC. */
+static dv_status add_window(verifier *v, const float *samples, int64_t count)
+{
+    made seen, again;
+    int64_t size = dv_frontend_samples(v->bands);
+    DV_TRY(make_features(v->bands, samples, count, &seen));
+    dv_status status = make_features(v->bands, seen.window, size, &again);
+    if (status == DV_OK) {
+        status = answer(v, again.window, size);
+        if (status == DV_OK)
+            status = write_features(v, v->bands, again.window, size);
+        drop_made(&again);
+    }
+    drop_made(&seen);
     return status;
 }
 
 /* A sound at the model's rate: decavox's answer, and what the file is given. */
 static dv_status add_sound(verifier *v, const float *samples, int64_t count)
 {
-    dv_sound sound = {
-        .samples = samples, .count = (size_t)count, .sample_rate = dv_model_sample_rate(v->model)};
-    DV_TRY(dv_session_sound(v->session, &sound, v->expected + v->out->sounds * v->classes, NULL));
-    v->out->sounds++;
+    if (v->bands != NULL)
+        return add_window(v, samples, count);
+    DV_TRY(answer(v, samples, count));
     if (v->options->input == DV_EXPORT_FEATURES)
-        return write_features(v, samples, count);
+        return write_features(v, dv_model_frontend(v->model), samples, count);
     return write_array(v, samples, (const int64_t[]){1, count}, 2);
 }
 
@@ -172,6 +231,7 @@ static dv_status add_files(verifier *v, const char *folder)
 
 /* ---- The runtime's answers ---- */
 
+/* A line of probabilities: how far they are from decavox's, and whether the word is the same. */
 static void take_answer(verifier *v, const char *numbers)
 {
     if (v->answers++ >= v->out->sounds)
@@ -247,6 +307,8 @@ static dv_status run(verifier *v, const char *path, const char *python, const ch
                      const char *arrays)
 {
     DV_TRY(dv_session_create(v->model, NULL, &v->session));
+    if (v->options->input == DV_EXPORT_LOG_MEL)
+        DV_TRY(create_bands(v->model, &v->bands));
     DV_TRY(dv_calloc(MOST_SOUNDS * v->classes, sizeof *v->expected, &v->expected));
     v->arrays = fopen(arrays, "wbe");
     if (v->arrays == NULL)
@@ -274,6 +336,7 @@ dv_status dv_export_verify(dv_model *model, const dv_export_options *options, co
     if (v.arrays != NULL)
         fclose(v.arrays);
     dv_session_free(v.session);
+    dv_frontend_free(v.bands);
     free(v.expected);
     unlink(arrays);
     rmdir(folder);
