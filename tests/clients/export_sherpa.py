@@ -10,8 +10,8 @@ differs, and which test shows by how much:
 - where the clip is shorter, decavox has zeros beside it, and a frame beside the clip that it reaches
   into. sherpa-onnx mirrors the clip, and the program has silence beside it: `test_shorter`.
 
-The bounds are five to fifteen times what was measured on 600 clips with two models of 100 epochs, on an
-Intel Xeon (family 6, model 207), 2026-11-30.
+The bounds are five to fifteen times what was measured on 600 clips with two models of 100 epochs,
+on an Intel Xeon (family 6, model 207), 2026-11-30.
 """
 import csv
 import json
