@@ -22,7 +22,7 @@ import numpy
 import onnxruntime
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FORMS = (("onnx", "fp32"), ("onnx", "fp16"), ("pt", "fp32"), ("pt", "fp16"))
+FORMS = (("onnx", "fp32"), ("onnx", "fp16"), ("pt", "fp32"), ("pt2", "fp32"))
 RUNS = 20        # of a model in a turn
 MOST_BUSY = 0.1  # processors that others may have used
 
@@ -113,7 +113,7 @@ def main():
     busy = (seconds_of_others() - others) / (time.monotonic() - begun)
     names = [os.path.splitext(os.path.basename(path))[0] for path in checkpoints]
     print("| model | parameters, bytes | front-end's tables | ONNX | ONNX, FP16 | TorchScript | "
-          "TorchScript, FP16 |\n|---|---|---|---|---|---|---|")
+          ".pt2 |\n|---|---|---|---|---|---|---|")
     for name, (weights, tables, sizes, _) in zip(names, rows):
         print(f"| {name} | {weights:,} | {tables:,} | "
               + " | ".join(f"{sizes[form]:,}" for form in FORMS) + " |")

@@ -22,7 +22,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CHECKSUM = "decavox.checksum"
+OURS = ("decavox.checksum", "decavox.format")  # what files of other programs have not
 
 
 def split(data):
@@ -141,7 +141,8 @@ def damaged(rng, number, data):
         return kind.__name__, kind(rng, data)
     kind = OF_CONTENT[number // 2 % len(OF_CONTENT)]
     header, blob = split(data)
-    del header["__metadata__"][CHECKSUM]
+    for key in OURS:
+        del header["__metadata__"][key]
     return kind.__name__, join(*kind(rng, header, blob))
 
 

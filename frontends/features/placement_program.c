@@ -236,10 +236,10 @@ static dv_value ends_of(dv_program *program, const envelope *in)
 }
 
 /*
- * The sample around which the window is placed, (batch, 1, 1), FP32: the centroid of what the
- * median and the loudest stretch have left, of the envelope where that is nothing, and the middle
- * of the clip where this is nothing too. It is rounded, and a tie, of which FP32 makes a little
- * less or more, is rounded up.
+ * The place around which the window is put, (batch, 1, 1), FP32, whose whole part counts: the
+ * centroid of what the median and the loudest stretch have left, of the envelope where that is
+ * nothing, and the middle of the clip where this is nothing too. It is rounded, and a tie, of which
+ * FP32 makes a little less or more, is rounded up.
  */
 static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv_value x)
 {
@@ -259,7 +259,6 @@ static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv
     centre = dv_program_with(program, DV_OPERATOR_Add, centre, 1 + two_ties - (double)in.hop);
     centre = choose(program, above(program, weights, 0), centre, in.count);
     centre = dv_program_with(program, DV_OPERATOR_Mul, centre, 0.5);
-    centre = dv_program_unary(program, DV_OPERATOR_Floor, centre);
     dv_value last = dv_program_with(program, DV_OPERATOR_Sub, in.count, 1);
     return dv_program_binary(program, DV_OPERATOR_Min, centre, last);
 }
@@ -279,12 +278,15 @@ static dv_value cut(dv_program *program, dv_placement placement, dv_value x, int
                           &(dv_attributes){.axis = TIME});
 }
 
-/* `size` samples around the word. */
+/* `size` samples around the word. Places are added in FP32, which is faster, and cut to integers.
+ */
 static dv_value cut_word(const dv_frontend *frontend, dv_program *program, dv_value x, int64_t size)
 {
-    dv_value places = dv_program_cast(program, word_centre(frontend, program, x), DV_ELEMENT_I64);
+    dv_value centre = word_centre(frontend, program, x);
     dv_program_scope(program, "front_end/window");
-    places = dv_program_binary(program, DV_OPERATOR_Add, places, dv_program_range(program, size));
+    dv_value places = dv_program_cast(program, dv_program_range(program, size), DV_ELEMENT_F32);
+    places = dv_program_binary(program, DV_OPERATOR_Add, places, centre);
+    places = dv_program_cast(program, places, DV_ELEMENT_I64);
     x = dv_program_pad(program, x, TIME, size / 2, size - size / 2);
     return dv_program_add(program, DV_OPERATOR_GatherElements, (const dv_value[]){x, places}, 2,
                           &(dv_attributes){.axis = TIME});

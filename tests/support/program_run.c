@@ -432,7 +432,11 @@ static void run_statement(const dv_program *program, const dv_statement *s, cons
     case DV_OPERATOR_Transpose:
         run_pieces(s, x, output, y);
         break;
-    case DV_OPERATOR_Cast: /* from FP32 to integers only where it is whole */
+    case DV_OPERATOR_Cast:
+        for (int64_t i = 0; i < array_count(y); i++)
+            y->data[i] =
+                s->attributes.cast == DV_ELEMENT_I64 ? trunc(x[0]->data[i]) : x[0]->data[i];
+        break;
     case DV_OPERATOR_Reshape:
     case DV_OPERATOR_Unsqueeze:
     case DV_OPERATOR_Squeeze:
