@@ -89,7 +89,8 @@ def check_file(path):
 def check(name, path, answers, samples):
     clips = [numpy.array(each, numpy.float32) / 32768 for each in samples]
     print(f"{name}: {os.path.getsize(path)} bytes, clean for {check_file(path)}")
-    labels, problems = answers[0]["labels"], []
+    labels = answers[0]["labels"]
+    problems = exported.run_example(name, "answer_onnx.py", path, answers)
     for runtime, load in runtimes().items():
         model = load(path)
         logits = numpy.concatenate([model(clip[None])[1] for clip in clips])

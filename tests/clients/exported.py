@@ -78,6 +78,15 @@ def check_all(chosen, endings, check):
     return 1 if problems else 0
 
 
+def run_example(name, script, path, answers):
+    """The program in examples/export on three recordings; the problems."""
+    done = subprocess.run([sys.executable, "-B", os.path.join(ROOT, "examples", "export", script),
+                           path, *recordings()[:3]], stdout=subprocess.PIPE, text=True)
+    words = [line.split("\t")[1] for line in done.stdout.splitlines()]
+    return [] if words == [one["label"] for one in answers[:3]] else [
+        f"{name}: {script} ends with {done.returncode} and prints {done.stdout!r}"]
+
+
 def judge(name, same, answers, figures, precision):
     """Prints a line of what was found: `same` words, and {what: largest difference}. The
     problems."""
