@@ -92,8 +92,8 @@ static dv_status start(const dv_child *child, pid_t *process, int *from)
     if (error == 0) {
         error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
         if (error == 0) /* which does not change the arguments */
-            error = posix_spawn(process, child->program, &actions, NULL, (char *const *)child->argv,
-                                environ);
+            error = posix_spawnp(process, child->program, &actions, NULL,
+                                 (char *const *)child->argv, environ);
         posix_spawn_file_actions_destroy(&actions);
     }
     close(ends[1]);

@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 typedef struct dv_child {
-    const char *name;        /* of what it does, for messages */
-    const char *program;     /* the file that is started */
+    const char *name;    /* of what it does, for messages */
+    const char *program; /* the file that is started; a name without '/' is looked for in PATH */
     const char *const *argv; /* ended by NULL; argv[0] is a name only */
     void *user;
     /* Gets each line, without its newline and at most 4095 bytes of it. NULL: the child's output is

@@ -12,6 +12,8 @@ import wave
 import numpy
 import onnxruntime
 
+if len(sys.argv) < 3:
+    sys.exit("usage: answer_onnx.py MODEL FILE.wav...")
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 notes = session.get_modelmeta().custom_metadata_map
 labels, rate = json.loads(notes["labels"]), int(notes["sample_rate"])

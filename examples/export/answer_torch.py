@@ -1,9 +1,10 @@
-"""Answers WAV files with a model that `decavox export` has written as TorchScript.
+"""Answers WAV files with a model that `decavox export` has written for PyTorch.
 
-    decavox export lightweight --out digits.pt
-    python3 answer_torch.py digits.pt FILE.wav...
+    decavox export lightweight --out digits.pt2
+    python3 answer_torch.py digits.pt2 FILE.wav...
 
-Needs torch, from 1.13 on. The files have one channel of 16 bits, at the model's rate.
+Needs torch: 2.15 for .pt2, and from 1.13 on for .pt (TorchScript). The files have one channel of 16
+bits, at the model's rate.
 """
 import array
 import json
@@ -12,8 +13,13 @@ import wave
 
 import torch
 
+if len(sys.argv) < 3:
+    sys.exit("usage: answer_torch.py MODEL FILE.wav...")
 notes = {"labels": "", "sample_rate": ""}
-model = torch.jit.load(sys.argv[1], _extra_files=notes)
+if sys.argv[1].endswith(".pt2"):
+    model = torch.export.load(sys.argv[1], extra_files=notes).module()
+else:
+    model = torch.jit.load(sys.argv[1], _extra_files=notes)
 labels, rate = json.loads(notes["labels"]), int(notes["sample_rate"])
 
 for path in sys.argv[2:]:

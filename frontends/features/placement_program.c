@@ -292,14 +292,22 @@ static dv_value cut_word(const dv_frontend *frontend, dv_program *program, dv_va
                           &(dv_attributes){.axis = TIME});
 }
 
+/* The mean in FP32 leaves so much of a large one that a clip of nothing else has a level. The mean
+   of what is left takes that away. */
+static dv_value without_mean(dv_program *program, dv_value x)
+{
+    for (int i = 0; i < 2; i++)
+        x = dv_program_binary(program, DV_OPERATOR_Sub, x,
+                              dv_program_reduce(program, DV_OPERATOR_ReduceMean, x, TIME, -1));
+    return x;
+}
+
 dv_value dv_frontend_write_window(const dv_frontend *frontend, dv_program *program, dv_value audio)
 {
     dv_placement placement = (dv_placement)frontend->config.placement;
     dv_program_scope(program, "front_end/dc");
     dv_value x = dv_program_along(program, DV_OPERATOR_Unsqueeze, audio, 1);
-    x = dv_program_binary(program, DV_OPERATOR_Sub, x,
-                          dv_program_reduce(program, DV_OPERATOR_ReduceMean, x, TIME, -1));
-    x = at_level(&frontend->config, program, x);
+    x = at_level(&frontend->config, program, without_mean(program, x));
     if (placement == DV_PLACE_ENERGY)
         return cut_word(frontend, program, x, frontend->samples);
     dv_program_scope(program, "front_end/window");

@@ -99,24 +99,41 @@ static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edg
     return count > 1 ? dv_program_concat(program, parts, count, 2) : body;
 }
 
-/* Segments (batch, count, hop) i to i + frames for all `pieces` i side by side, cut to `width`. */
-static dv_value overlapped(dv_program *program, const transform *t, dv_value segments,
-                           int64_t pieces, int64_t width)
+/* Rows from, ..., from + frames - 1 of `rows`. */
+static dv_value rows_from(dv_program *program, const transform *t, dv_value rows, int64_t from)
+{
+    return dv_program_slice(program, rows, 1, from, from + t->frames);
+}
+
+/* A few segments (batch, segments, hop) behind each other for each frame, cut to `width`. */
+static dv_value few(dv_program *program, const transform *t, dv_value segments, int64_t pieces,
+                    int64_t width)
 {
     dv_value parts[DV_PROGRAM_INPUTS];
-    int count = 0;
     for (int64_t i = 0; i < pieces; i++) {
         int64_t rest = width - i * t->hop;
-        dv_value piece = dv_program_slice(program, segments, 1, i, i + t->frames);
+        parts[i] = rows_from(program, t, segments, i);
         if (rest < t->hop)
-            piece = dv_program_slice(program, piece, 2, 0, rest);
-        if (count == DV_PROGRAM_INPUTS) {
-            parts[0] = dv_program_concat(program, parts, count, 2);
-            count = 1;
-        }
-        parts[count++] = piece;
+            parts[i] = dv_program_slice(program, parts[i], 2, 0, rest);
     }
-    return count > 1 ? dv_program_concat(program, parts, count, 2) : parts[0];
+    return pieces > 1 ? dv_program_concat(program, parts, (int)pieces, 2) : parts[0];
+}
+
+/*
+ * `pieces` segments behind each other, for as many rows as there are: two of half as many, and one
+ * where their number is odd. So the statements are as few as the digits of the number.
+ */
+static dv_value doubled(dv_program *program, dv_value segments, int64_t pieces)
+{
+    if (pieces == 1)
+        return segments;
+    int64_t half = pieces / 2, rows = dv_program_size(program, segments, 1) - pieces + 1;
+    dv_value halves = doubled(program, segments, half);
+    dv_value parts[3] = {dv_program_slice(program, halves, 1, 0, rows),
+                         dv_program_slice(program, halves, 1, half, half + rows)};
+    if (pieces % 2 == 1)
+        parts[2] = dv_program_slice(program, segments, 1, pieces - 1, pieces - 1 + rows);
+    return dv_program_concat(program, parts, pieces % 2 == 1 ? 3 : 2, 2);
 }
 
 /*
@@ -134,7 +151,10 @@ static dv_value frames_of(dv_program *program, const transform *t, dv_frame_edge
     x = dv_program_reshape(program, x, segments, 3);
     dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(t->frames), dv_size_of(t->used),
                        dv_size_of(t->columns)};
-    return dv_program_reshape(program, overlapped(program, t, x, pieces, width), sizes, 4);
+    x = pieces <= DV_PROGRAM_INPUTS
+            ? few(program, t, x, pieces, width)
+            : dv_program_slice(program, doubled(program, x, pieces), 2, 0, width);
+    return dv_program_reshape(program, x, sizes, 4);
 }
 
 /* ---- The transform ---- */

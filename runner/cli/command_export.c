@@ -9,6 +9,7 @@
 #include "runner/export/verify.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,35 +156,78 @@ static char *read_card(const char *checkpoint)
 }
 
 static dv_status verify(dv_model *model, const dv_export_options *wanted,
-                        const export_options *chosen)
+                        const dv_verify_sounds *sounds, const export_options *chosen)
 {
     dv_verification found;
+    char left_out[64] = "";
     fflush(stdout); /* what is written is told even if this takes long */
-    DV_TRY(dv_export_verify(model, wanted, chosen->out, chosen->python,
-                            chosen->data[0] != '\0' ? chosen->data : NULL, &found));
-    printf("%s: the same word for %zu of %zu sounds, probabilities within %.1e\n", found.runtime,
-           found.same_word, found.sounds, found.difference);
+    DV_TRY(dv_export_verify(model, wanted, chosen->out, chosen->python, sounds, &found));
+    if (found.left_out > 0)
+        snprintf(left_out, sizeof left_out, "; %zu files cannot be read", found.left_out);
+    printf("%s: the same word for %zu of %zu sounds, probabilities within %.1e%s\n", found.runtime,
+           found.same_word, found.sounds, found.difference, left_out);
     return DV_OK;
 }
 
-static dv_status write_program(dv_model *model, const char *checkpoint, const dv_export_form *form,
+static dv_status write_program(dv_model *model, const dv_export_options *wanted,
                                const export_options *chosen)
 {
     dv_export_result result;
-    dv_export_options wanted = {.form = form,
-                                .input = chosen->input,
-                                .half = chosen->precision == DV_CHECKPOINT_FP16,
-                                .license = chosen->license};
-    DV_TRY(parse_batch(chosen->batch, &wanted.batch));
-    char *card = read_card(checkpoint);
-    wanted.card = card;
-    dv_status status = dv_export_file(model, &wanted, chosen->out, &result);
-    free(card);
-    wanted.card = NULL;
-    DV_TRY(status);
+    DV_TRY(dv_export_file(model, wanted, chosen->out, &result));
     printf("%s: %s, %zu statements, %zu bytes, of which %zu of parameters and tables; read again\n",
-           dv_show(chosen->out).text, form->name, result.statements, result.file, result.constants);
-    return chosen->verify ? verify(model, &wanted, chosen) : DV_OK;
+           dv_show(chosen->out).text, wanted->form->name, result.statements, result.file,
+           result.constants);
+    return DV_OK;
+}
+
+/* The model, its words, and what it answers in its runtime. */
+static dv_status write_all(dv_model *model, const char *checkpoint, dv_export_options *wanted,
+                           const dv_verify_sounds *sounds, const export_options *chosen)
+{
+    dv_status status;
+    if (wanted->form == NULL) {
+        status = write_weights(model, chosen);
+    } else {
+        char *card = read_card(checkpoint);
+        wanted->card = card;
+        status = write_program(model, wanted, chosen);
+        wanted->card = NULL;
+        free(card);
+    }
+    if (status == DV_OK && chosen->labels[0] != '\0')
+        status = dv_export_labels(model, chosen->labels);
+    if (status == DV_OK && chosen->verify)
+        status = verify(model, wanted, sounds, chosen);
+    return status;
+}
+
+/* ---- What the options say ---- */
+
+/* Options that would have no effect are refused. */
+static dv_status check_use(const export_options *chosen, bool program)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } of_programs[] = {
+        {"--verify", chosen->verify},
+        {"--batch", strcmp(chosen->batch, "dynamic") != 0},
+        {"--input", chosen->input != DV_EXPORT_AUDIO},
+        {"--license", chosen->license[0] != '\0'},
+    };
+    for (size_t i = 0; !program && i < sizeof of_programs / sizeof *of_programs; i++) {
+        if (of_programs[i].given)
+            return DV_FAIL(DV_EARG,
+                           "%s has no effect on weights alone; --format onnx or another "
+                           "one writes a model",
+                           of_programs[i].name);
+    }
+    if (!chosen->verify && (chosen->data[0] != '\0' || strcmp(chosen->python, "python3") != 0))
+        return DV_FAIL(DV_EARG, "%s is for --verify, which is not given",
+                       chosen->data[0] != '\0' ? "--data" : "--python");
+    if (!dv_is_utf8(chosen->license))
+        return DV_FAIL(DV_EARG, "--license is not UTF-8, which the notes of a file have to be");
+    return DV_OK;
 }
 
 static dv_status check_out(const char *checkpoint, const export_options *chosen, bool program)
@@ -197,19 +241,25 @@ static dv_status check_out(const char *checkpoint, const export_options *chosen,
     return dv_outputs_check(&outputs);
 }
 
+/* All that can be wrong with the options is told before anything is written. */
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
     dv_model *model;
-    const dv_export_form *form;
-    DV_TRY(choose_form(chosen, &form));
-    if (chosen->verify && form == NULL)
-        return DV_FAIL(DV_EARG, "--verify: weights alone are not computed by another runtime");
-    DV_TRY(check_out(path, chosen, form != NULL));
+    dv_verify_sounds sounds = {0};
+    dv_export_options wanted = {.input = chosen->input,
+                                .half = chosen->precision == DV_CHECKPOINT_FP16,
+                                .license = chosen->license};
+    DV_TRY(choose_form(chosen, &wanted.form));
+    DV_TRY(check_use(chosen, wanted.form != NULL));
+    DV_TRY(parse_batch(chosen->batch, &wanted.batch));
+    DV_TRY(check_out(path, chosen, wanted.form != NULL));
     DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
-    dv_status status =
-        form == NULL ? write_weights(model, chosen) : write_program(model, path, form, chosen);
-    if (status == DV_OK && chosen->labels[0] != '\0')
-        status = dv_export_labels(model, chosen->labels);
+    dv_status status = DV_OK;
+    if (chosen->verify && chosen->data[0] != '\0')
+        status = dv_verify_sounds_find(chosen->data, &sounds);
+    if (status == DV_OK)
+        status = write_all(model, path, &wanted, &sounds, chosen);
+    dv_verify_sounds_free(&sounds);
     dv_model_close(model);
     return status;
 }
@@ -221,6 +271,7 @@ int dv_command_export(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing it */
     dv_status status = export_checkpoint(arguments.operands[0], &chosen);
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("export", status);

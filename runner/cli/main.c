@@ -16,7 +16,7 @@ static const dv_command commands[] = {
     {"info", "tells about this build, a checkpoint, the configuration", dv_command_info},
     {"synth", "makes a data set of synthetic voices", dv_command_synth},
     {"augment", "writes augmented training clips, to be listened to", dv_command_augment},
-    {"export", "writes a checkpoint's weights to a file of their own", dv_command_export},
+    {"export", "writes a model for other runtimes, or its weights alone", dv_command_export},
     {"ensemble", "makes one model of several that are trained", dv_command_ensemble},
     {"crossval", "trains and tests every fold of a data set, for several seeds",
      dv_command_crossval},

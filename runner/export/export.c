@@ -2,6 +2,7 @@
 #include "runner/export/export.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
+#include "engine/base/locale.h"
 #include "engine/base/yaml.h"
 #include "engine/core/writer.h"
 #include "frontends/features/program.h"
@@ -257,9 +258,11 @@ dv_status dv_export_file(dv_model *model, const dv_export_options *options, cons
                          dv_export_result *out)
 {
     dv_exported exported;
+    locale_t before = dv_locale_enter(); /* names and notes have numbers */
     dv_status status = dv_export_program(model, options, &exported);
     if (status == DV_OK)
         status = store(options->form, &exported, path, out);
     dv_exported_free(&exported);
+    dv_locale_leave(before);
     return status;
 }

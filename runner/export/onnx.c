@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IR_VERSION = 8, OPSET = 17, MAX_LISTS = 256, MAX_LIST = 10, LIST_NAME = 32 };
+enum { IR_VERSION = 8, OPSET = 17, MAX_LIST = 2 * DV_PROGRAM_AXES, LIST_NAME = 32 };
 
 /* Integers that an operator takes as an input: a constant of its own, shared by equal ones. */
 typedef struct list {
@@ -19,8 +19,8 @@ typedef struct list {
 typedef struct writer {
     const dv_program *program;
     dv_protobuf graph;
-    list lists[MAX_LISTS];
-    int list_count;
+    list *lists; /* (list_count), owned */
+    size_t list_count, list_capacity;
 } writer;
 
 /* ---- Nodes ---- */
@@ -40,23 +40,28 @@ static void add_input(node *n, dv_value value)
     dv_protobuf_text(&n->message, NODE_INPUT, n->writer->program->tensors[value].name);
 }
 
-/* A constant of integers: the place of an equal one, or a new place. */
-static int place_of(writer *w, const list *numbers)
+/* A constant of integers: the place of an equal one, or a new place. Where there is no memory for
+   it the graph fails. */
+static size_t place_of(writer *w, const list *numbers)
 {
-    for (int i = 0; i < w->list_count; i++) {
+    for (size_t i = 0; i < w->list_count; i++) {
         const list *one = &w->lists[i];
         if (one->count == numbers->count && one->scalar == numbers->scalar &&
             memcmp(one->numbers, numbers->numbers, (size_t)one->count * sizeof(int64_t)) == 0)
             return i;
     }
-    DV_ASSERT(w->list_count < MAX_LISTS);
+    dv_status status = dv_grow(w->list_count, sizeof *w->lists, &w->list_capacity, &w->lists);
+    if (status != DV_OK) {
+        w->graph.status = status;
+        return 0;
+    }
     w->lists[w->list_count] = *numbers;
     return w->list_count++;
 }
 
-static void list_name(int place, char name[LIST_NAME])
+static void list_name(size_t place, char name[LIST_NAME])
 {
-    snprintf(name, LIST_NAME, "integers/%d", place);
+    snprintf(name, LIST_NAME, "integers/%zu", place);
 }
 
 static void add_list(node *n, const int64_t *numbers, int count)
@@ -341,7 +346,7 @@ static void write_constants(writer *w)
         write_initializer(w, tensor->name, tensor->element, sizes, tensor->rank, tensor->data,
                           (size_t)dv_tensor_count(tensor) * dv_element_size(tensor->element));
     }
-    for (int i = 0; i < w->list_count; i++) {
+    for (size_t i = 0; i < w->list_count; i++) {
         const list *one = &w->lists[i];
         char name[LIST_NAME];
         list_name(i, name);
@@ -387,17 +392,16 @@ static void write_graph(writer *w)
 /* The graph first, and around it what a model says of itself. */
 dv_status dv_onnx_write(const dv_exported *exported, dv_protobuf *out)
 {
-    writer *w;
+    writer w = {.program = exported->program};
     dv_protobuf opset = {0};
     *out = (dv_protobuf){0};
-    DV_TRY(dv_calloc(1, sizeof *w, &w));
-    w->program = exported->program;
-    write_graph(w);
+    write_graph(&w);
+    free(w.lists);
     dv_protobuf_integer(out, MODEL_IR_VERSION, IR_VERSION);
     dv_protobuf_text(out, MODEL_PRODUCER_NAME, "decavox");
     dv_protobuf_text(out, MODEL_PRODUCER_VERSION, dv_version());
     dv_protobuf_text(out, MODEL_DOC_STRING, exported->description);
-    dv_protobuf_message(out, MODEL_GRAPH, &w->graph);
+    dv_protobuf_message(out, MODEL_GRAPH, &w.graph);
     dv_protobuf_integer(&opset, OPSET_VERSION, OPSET);
     dv_protobuf_message(out, MODEL_OPSET_IMPORT, &opset);
     for (size_t i = 0; i < exported->note_count; i++) {
@@ -406,8 +410,13 @@ dv_status dv_onnx_write(const dv_exported *exported, dv_protobuf *out)
         dv_protobuf_text(&entry, ENTRY_VALUE, exported->notes[i].text);
         dv_protobuf_message(out, MODEL_METADATA, &entry);
     }
-    free(w);
     dv_status status = out->status;
+    if (status == DV_OK && out->size > INT32_MAX)
+        status =
+            DV_FAIL(DV_EUNSUPPORTED,
+                    "the model has %zu bytes, and ONNX files cannot have more than %d; .pt and "
+                    ".pt2 can",
+                    out->size, INT32_MAX);
     if (status != DV_OK)
         dv_protobuf_free(out);
     return status;

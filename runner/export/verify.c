@@ -1,10 +1,10 @@
 /* Runs exported files in the runtimes that they are for. */
 #include "runner/export/verify.h"
+#include "engine/base/locale.h"
 #include "engine/base/process.h"
 #include "engine/base/rng.h"
 #include "engine/base/temporary.h"
 #include "frontends/audio/audio.h"
-#include "frontends/audio/sound_folder.h"
 #include "frontends/model/session.h"
 
 #include <inttypes.h>
@@ -14,13 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_SOUNDS = 100, NOISES = 20, PATH_SIZE = 1024, LONGEST = 60 /* s */ };
+enum { NOISES = 20, PATH_SIZE = 1024, LONGEST = 60 /* s */ };
 
 static const double most = 1e-3, most_of_half = 2e-2; /* differences of a probability */
 
 /*
  * Reads arrays from a file, each its number of axes, their sizes and FP32 values, and prints the
- * runtime's name and the probabilities of each.
+ * runtime's name and the probabilities of each, one in a line.
  */
 static const char script[] =
     "import struct, sys\n"
@@ -49,7 +49,8 @@ static const char script[] =
     "    sizes = struct.unpack_from('<%dq' % rank, data, at + 8)\n"
     "    x = numpy.frombuffer(data, '<f4', int(numpy.prod(sizes)), at + 8 + 8 * rank)\n"
     "    at += 8 + 8 * rank + x.nbytes\n"
-    "    print('answer', *answer(x.reshape(sizes).copy()).ravel().tolist())\n";
+    "    for value in answer(x.reshape(sizes).copy()).ravel().tolist():\n"
+    "        print('answer', value)\n";
 
 typedef struct verifier {
     dv_model *model;
@@ -57,27 +58,32 @@ typedef struct verifier {
     dv_session *session;
     dv_frontend *bands; /* where the file takes mel bands; else NULL */
     FILE *arrays;
-    size_t classes;
-    float *expected; /* (MOST_SOUNDS, classes) */
-    size_t answers;  /* that the runtime has given */
-    bool damaged;    /* one of them is no list of probabilities */
+    size_t classes, batch;
+    float *expected;  /* (sounds, classes) */
+    size_t values;    /* probabilities that the runtime has given: (sounds, batch, classes) */
+    double highest;   /* of those of the present clip */
+    size_t word;      /* its place */
+    bool damaged;     /* a line is no number */
+    bool same_so_far; /* the word of the present sound in the places of the batch */
     char missing[256];
     dv_verification *out;
 } verifier;
 
 /* ---- What the file is given ---- */
 
+/* A clip's values, of the sizes behind the batch; as often as the file has clips at a time. */
 static dv_status write_array(verifier *v, const float *values, const int64_t *sizes, int rank)
 {
-    int64_t axes = rank;
-    size_t count = 1;
-    for (int axis = 0; axis < rank; axis++)
+    int64_t head[1 + DV_PROGRAM_AXES] = {rank + 1, (int64_t)v->batch};
+    size_t count = 1, axes = (size_t)rank + 2;
+    for (int axis = 0; axis < rank; axis++) {
+        head[2 + axis] = sizes[axis];
         count *= (size_t)sizes[axis];
-    if (fwrite(&axes, sizeof axes, 1, v->arrays) != 1 ||
-        fwrite(sizes, sizeof *sizes, (size_t)rank, v->arrays) != (size_t)rank ||
-        fwrite(values, sizeof *values, count, v->arrays) != count)
-        return DV_FAIL(DV_EIO, "the sounds to verify with cannot be written");
-    return DV_OK;
+    }
+    bool written = fwrite(head, sizeof *head, axes, v->arrays) == axes;
+    for (size_t i = 0; written && i < v->batch; i++)
+        written = fwrite(values, sizeof *values, count, v->arrays) == count;
+    return written ? DV_OK : DV_FAIL(DV_EIO, "the sounds to verify with cannot be written");
 }
 
 /* Work space of a front-end, and what it has made of a clip; freed by drop_made. */
@@ -121,9 +127,9 @@ static dv_status write_features(verifier *v, const dv_frontend *frontend, const 
                                 int64_t count)
 {
     made m;
-    int64_t sizes[] = {1, dv_frontend_rows(frontend), dv_frontend_frames(frontend)};
+    int64_t sizes[] = {dv_frontend_rows(frontend), dv_frontend_frames(frontend)};
     DV_TRY(make_features(frontend, samples, count, &m));
-    dv_status status = write_array(v, m.features, sizes, 3);
+    dv_status status = write_array(v, m.features, sizes, 2);
     drop_made(&m);
     return status;
 }
@@ -174,7 +180,7 @@ static dv_status add_sound(verifier *v, const float *samples, int64_t count)
     DV_TRY(answer(v, samples, count));
     if (v->options->input == DV_EXPORT_FEATURES)
         return write_features(v, dv_model_frontend(v->model), samples, count);
-    return write_array(v, samples, (const int64_t[]){1, count}, 2);
+    return write_array(v, samples, &count, 1);
 }
 
 /* ---- Sounds ---- */
@@ -198,60 +204,67 @@ static dv_status add_noises(verifier *v)
     return status;
 }
 
-static dv_status add_file(verifier *v, const char *folder, const char *name)
+/* A file that cannot be read is left out. */
+static dv_status add_file(verifier *v, const char *path)
 {
-    char path[PATH_SIZE];
     dv_audio audio;
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
-        return DV_FAIL(DV_EIO, "the path '%s/%s' is too long", folder, name);
-    DV_TRY(dv_audio_read(path, dv_model_sample_rate(v->model), LONGEST, NULL, &audio));
-    dv_status status = add_sound(v, audio.samples, audio.count);
+    dv_status status = dv_audio_read(path, dv_model_sample_rate(v->model), LONGEST, NULL, &audio);
+    if (status == DV_EIO || status == DV_EFORMAT) {
+        v->out->left_out++;
+        return DV_OK;
+    }
+    DV_TRY(status);
+    status = add_sound(v, audio.samples, audio.count);
     dv_audio_free(&audio);
     return status;
 }
 
-/* Files of the folder and of those in it, evenly over all where there are more than enough. */
-static dv_status add_files(verifier *v, const char *folder)
+static dv_status add_files(verifier *v, const dv_verify_sounds *sounds)
 {
-    dv_sound_folder found = {0};
-    dv_status status = dv_sound_folder_read(folder, &found);
-    size_t step = found.sound_count / MOST_SOUNDS + 1;
-    for (size_t i = 0; status == DV_OK && i < found.sound_count && v->out->sounds < MOST_SOUNDS;
-         i += step)
-        status = add_file(v, folder, found.sounds[i]);
-    for (size_t i = 0; status == DV_OK && i < found.folder_count && v->out->sounds < MOST_SOUNDS;
-         i++) {
-        char path[PATH_SIZE];
-        if (snprintf(path, sizeof path, "%s/%s", folder, found.folders[i]) < (int)sizeof path)
-            status = add_files(v, path);
-    }
-    dv_sound_folder_free(&found);
-    return status;
+    for (size_t i = 0; i < sounds->count; i++)
+        DV_TRY(add_file(v, sounds->paths[i]));
+    if (v->out->sounds == 0)
+        return DV_FAIL(DV_EIO, "none of %zu sound files can be read: %s", sounds->count,
+                       dv_error_message());
+    return DV_OK;
 }
 
 /* ---- The runtime's answers ---- */
 
-/* A line of probabilities: how far they are from decavox's, and whether the word is the same. */
-static void take_answer(verifier *v, const char *numbers)
+/* The clip is complete: whether its word is decavox's. A sound counts as the same where it is in
+   every place of the batch. */
+static void end_clip(verifier *v, const float *expected)
 {
-    if (v->answers++ >= v->out->sounds)
+    size_t place = v->values / v->classes - 1, word = 0;
+    for (size_t k = 1; k < v->classes; k++)
+        word = expected[k] > expected[word] ? k : word;
+    if (place % v->batch == 0)
+        v->same_so_far = true;
+    v->same_so_far = v->same_so_far && v->word == word;
+    if (place % v->batch == v->batch - 1)
+        v->out->same_word += v->same_so_far;
+}
+
+/* The next probability: how far it is from decavox's. */
+static void take_value(verifier *v, const char *text)
+{
+    char *end;
+    size_t k = v->values % v->classes, sound = v->values / v->classes / v->batch;
+    double value = strtod(text, &end);
+    v->damaged = v->damaged || end == text;
+    v->values++;
+    if (sound >= v->out->sounds)
         return;
-    const float *expected = v->expected + (v->answers - 1) * v->classes;
-    size_t word = 0, expected_word = 0;
-    double highest = -1;
-    for (size_t k = 0; k < v->classes; k++) {
-        char *end;
-        double value = strtod(numbers, &end);
-        v->damaged = v->damaged || end == numbers;
-        numbers = end;
-        double difference = fabs(value - (double)expected[k]);
-        if (!(difference <= v->out->difference)) /* a NaN is the largest */
-            v->out->difference = difference;
-        word = value > highest ? k : word;
-        highest = value > highest ? value : highest;
-        expected_word = expected[k] > expected[expected_word] ? k : expected_word;
+    const float *expected = v->expected + sound * v->classes;
+    double difference = fabs(value - (double)expected[k]);
+    if (!(difference <= v->out->difference)) /* a NaN is the largest */
+        v->out->difference = difference;
+    if (k == 0 || value > v->highest) {
+        v->word = k;
+        v->highest = value;
     }
-    v->out->same_word += word == expected_word;
+    if (k + 1 == v->classes)
+        end_clip(v, expected);
 }
 
 static void take_line(void *user, const char *line)
@@ -262,60 +275,52 @@ static void take_line(void *user, const char *line)
     else if (strncmp(line, "missing ", 8) == 0)
         snprintf(v->missing, sizeof v->missing, "%s", line + 8);
     else if (strncmp(line, "answer ", 7) == 0)
-        take_answer(v, line + 7);
+        take_value(v, line + 7);
 }
 
 /* What has come of it, as one status. */
-static dv_status judge(const verifier *v, const char *path, const char *python)
+static dv_status judge(const verifier *v, const char *python)
 {
     const dv_verification *out = v->out;
     double limit = v->options->half ? most_of_half : most;
+    size_t expected = out->sounds * v->batch * v->classes;
     if (v->missing[0] != '\0')
         return DV_FAIL(DV_EUNSUPPORTED,
-                       "'%s' is written and not verified: %s says \"%s\"; install what is missing, "
-                       "or name a Python that has it with --python",
-                       path, python, v->missing);
-    if (v->damaged)
-        return DV_FAIL(DV_EIO,
-                       "'%s' is not verified: %s gave an answer that is not %zu probabilities",
-                       path, python, v->classes);
-    if (v->answers > out->sounds)
-        return DV_FAIL(DV_EIO, "'%s' is not verified: %s gave more than %zu answers", path, python,
-                       out->sounds);
-    if (v->answers < out->sounds)
-        return DV_FAIL(DV_EIO, "'%s' is not verified: %s gave %zu answers to %zu sounds", path,
-                       python, v->answers, out->sounds);
+                       "%s says \"%s\"; install what is missing, or name a Python that has it with "
+                       "--python",
+                       python, v->missing);
+    if (v->values != expected || v->damaged)
+        return DV_FAIL(DV_EIO, "%s gave %zu numbers and %s, which should be %zu probabilities",
+                       python, v->values, v->damaged ? "some that are none" : "no more", expected);
     if (out->same_word != out->sounds || !(out->difference <= limit))
         return DV_FAIL(DV_ENUMERIC,
-                       "'%s' is written, but in %s it gives the same word for %zu of %zu sounds, "
-                       "and probabilities that differ by up to %.2g, more than %g",
-                       path, out->runtime, out->same_word, out->sounds, out->difference, limit);
+                       "in %s it gives the same word for %zu of %zu sounds, and probabilities that "
+                       "differ by up to %.2g, more than %g",
+                       out->runtime, out->same_word, out->sounds, out->difference, limit);
     return DV_OK;
 }
 
 static dv_status run_python(verifier *v, const char *path, const char *python, const char *arrays)
 {
-    const char *const argv[] = {"env", python, "-c", script, v->options->form->name,
-                                path,  arrays, NULL};
+    const char *const argv[] = {python, "-c", script, v->options->form->name, path, arrays, NULL};
     const dv_child child = {
-        .name = python, .program = "/usr/bin/env", .argv = argv, .user = v, .take = take_line};
+        .name = python, .program = python, .argv = argv, .user = v, .take = take_line};
     DV_TRY(dv_child_run(&child));
-    return judge(v, path, python);
+    return judge(v, python);
 }
 
-static dv_status run(verifier *v, const char *path, const char *python, const char *data,
-                     const char *arrays)
+static dv_status run(verifier *v, const char *path, const char *python,
+                     const dv_verify_sounds *sounds, const char *arrays)
 {
+    size_t most_sounds = sounds->count > NOISES ? sounds->count : NOISES;
     DV_TRY(dv_session_create(v->model, NULL, &v->session));
     if (v->options->input == DV_EXPORT_LOG_MEL)
         DV_TRY(create_bands(v->model, &v->bands));
-    DV_TRY(dv_calloc(MOST_SOUNDS * v->classes, sizeof *v->expected, &v->expected));
+    DV_TRY(dv_calloc(most_sounds * v->classes, sizeof *v->expected, &v->expected));
     v->arrays = fopen(arrays, "wbe");
     if (v->arrays == NULL)
         return DV_FAIL(DV_EIO, "cannot write '%s'", arrays);
-    DV_TRY(data != NULL ? add_files(v, data) : add_noises(v));
-    if (v->out->sounds == 0)
-        return DV_FAIL(DV_EARG, "'%s' has no sound files to verify with", data);
+    DV_TRY(sounds->count > 0 ? add_files(v, sounds) : add_noises(v));
     bool written = fclose(v->arrays) == 0;
     v->arrays = NULL;
     if (!written)
@@ -323,16 +328,22 @@ static dv_status run(verifier *v, const char *path, const char *python, const ch
     return run_python(v, path, python, arrays);
 }
 
+/* The sounds go to Python through a file, and the answers come back in lines. */
 dv_status dv_export_verify(dv_model *model, const dv_export_options *options, const char *path,
-                           const char *python, const char *data, dv_verification *out)
+                           const char *python, const dv_verify_sounds *sounds, dv_verification *out)
 {
     char folder[PATH_SIZE], arrays[PATH_SIZE + 8];
-    verifier v = {
-        .model = model, .options = options, .classes = dv_model_label_count(model), .out = out};
+    verifier v = {.model = model,
+                  .options = options,
+                  .classes = dv_model_label_count(model),
+                  .batch = options->batch > 0 ? (size_t)options->batch : 1,
+                  .out = out};
     *out = (dv_verification){.runtime = ""};
     DV_TRY(dv_temporary_folder(folder, sizeof folder));
     snprintf(arrays, sizeof arrays, "%s/sounds", folder);
-    dv_status status = run(&v, path, python, data, arrays);
+    locale_t before = dv_locale_enter(); /* answers are numbers */
+    dv_status status = run(&v, path, python, sounds, arrays);
+    dv_locale_leave(before);
     if (v.arrays != NULL)
         fclose(v.arrays);
     dv_session_free(v.session);
@@ -340,5 +351,6 @@ dv_status dv_export_verify(dv_model *model, const dv_export_options *options, co
     free(v.expected);
     unlink(arrays);
     rmdir(folder);
-    return status;
+    return status == DV_OK ? DV_OK
+                           : dv_fail_within(status, "'%s' is written and not verified", path);
 }

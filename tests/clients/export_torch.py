@@ -60,7 +60,8 @@ def again(model, clips, path):
 
 
 def check(name, path, answers, samples):
-    notes, problems = {"labels": "", "sample_rate": ""}, []
+    notes = {"labels": "", "sample_rate": ""}
+    problems = exported.run_example(name, "answer_torch.py", path, answers)
     clips = [torch.tensor(each, dtype=torch.float32) / 32768 for each in samples]
     with torch.no_grad():
         model = loaders()[os.path.splitext(path)[1]](path, notes)
@@ -72,7 +73,6 @@ def check(name, path, answers, samples):
                    f"batch of {exported.BATCH}": in_batches(model, clips)}
         if path.endswith(".pt"):
             figures["frozen, saved and loaded"] = again(model, clips[:8], path + ".again")
-            problems = exported.run_example(name, "answer_torch.py", path, answers)
     print(f"{name}: {os.path.getsize(path)} bytes")
     return problems + exported.judge(f"{name}: PyTorch {torch.__version__}", same, answers,
                                      figures, CHOSEN.precision)

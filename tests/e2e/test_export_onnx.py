@@ -2,6 +2,7 @@
 and the reference evaluator of onnx where that is installed."""
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -57,36 +58,51 @@ class Files(Case):
         for batch in ("0", "-1", "many", "1.5", "99999999999"):
             done = decavox("export", self.model, "--out", self.at("no.onnx"), "--batch", batch)
             self.ends(done, USAGE, f"--batch is '{batch}'")
-        done = decavox("export", self.model, "--out", self.at("no.safetensors"), "--verify")
-        self.ends(done, USAGE, "--verify")
-        self.assertFalse(os.path.exists(self.at("no.onnx")))
+        for option in (("--verify",), ("--batch", "2"), ("--license", "MIT"),
+                       ("--input", "features")):
+            done = decavox("export", self.model, "--out", self.at("no.safetensors"), *option)
+            self.ends(done, USAGE, f"{option[0]} has no effect")
+        done = decavox("export", self.model, "--out", self.at("no.onnx"), "--license", b"\xff")
+        self.ends(done, USAGE, "not UTF-8")
+        for name in ("no.onnx", "no.safetensors"):
+            self.assertFalse(os.path.exists(self.at(name)))
+
+    def test_a_file_that_may_not_grow(self):
+        path = self.at("limited.onnx")
+        done = decavox("export", self.model, "--out", path, limit=20000)
+        self.ends(done, FAILED, "limited.onnx", "File too large")
+        self.assertEqual([name for name in os.listdir(self.folder) if "limited" in name], [])
 
     def test_verify_by_what_a_runtime_answers(self):
         """No runtime, none that can be started, fewer answers, other ones."""
+        answer = "echo runtime None 1\nfor i in $(seq {}); do echo answer {}; done\n"
         for text, parts in (("echo missing No module named onnxruntime\n",
-                             ("is written and not verified", "No module named onnxruntime",
-                              "--python")),
+                             ("No module named onnxruntime", "--python")),
                             ("exit 3\n", ("ended with code 3",)),
-                            ("echo runtime None 1\necho answer 1 0 0 0\n",
-                             ("gave 1 answers to 20 sounds",)),
-                            ("echo runtime None 1\nfor i in $(seq 20); do echo answer x; done\n",
-                             ("an answer that is not 4 probabilities",)),
-                            ("echo runtime None 1\nfor i in $(seq 21); do echo answer 1 0 0 0;"
-                             "done\n", ("more than 20 answers",)),
-                            ("echo runtime None 1\nfor i in $(seq 20); do echo answer nan 1 2 3;"
-                             "done\n", ("in None 1 it gives the same word for", "of 20 sounds"))):
+                            (answer.format(3, 1), ("gave 3 numbers and no more", "should be 80")),
+                            (answer.format(80, "x"), ("gave 80 numbers and some that are none",)),
+                            (answer.format(81, 1), ("gave 81 numbers",)),
+                            (answer.format(80, "nan"),
+                             ("in None 1 it gives the same word for", "of 20 sounds"))):
             path = self.at("verified.onnx")
             done = decavox("export", self.model, "--out", path, "--verify", "--python",
                            self.python(text))
-            self.ends(done, FAILED, *parts)
+            self.ends(done, FAILED, "is written and not verified", *parts)
             self.assertTrue(os.path.exists(path))
+
+    def test_what_verify_needs_is_told_before_anything_is_written(self):
+        path = self.at("unwritten.onnx")
         done = decavox("export", self.model, "--out", path, "--verify", "--data",
-                       self.at("nowhere"), "--python", self.python("exit 3\n"))
+                       self.at("nowhere"))
         self.ends(done, FAILED, "nowhere")
         os.makedirs(self.at("empty"), exist_ok=True)
         done = decavox("export", self.model, "--out", path, "--verify", "--data",
-                       self.at("empty"), "--python", self.python("exit 3\n"))
-        self.ends(done, USAGE, "has no sound files")
+                       self.at("empty"))
+        self.ends(done, FAILED, "has no sound files")
+        for option in ("--data", "--python"):
+            done = decavox("export", self.model, "--out", path, option, "x")
+            self.ends(done, USAGE, f"{option} is for --verify")
+        self.assertFalse(os.path.exists(path))
 
 
 @unittest.skipIf(onnx is None, reason)
@@ -166,6 +182,15 @@ class Answers(Case):
                 path, _ = self.export(f"{kind}_{placement}.onnx", checkpoint)
                 self.compare(checkpoint, path, 1e-3)
 
+    def test_short_hops(self):
+        """A frame is of many pieces, and needs few statements."""
+        run = self.train_once(self.at("hops"), "--epochs", "1", "--set", "features.hop=8", "--set",
+                              "features.duration=0.3")
+        checkpoint = os.path.join(run, "model.safetensors")
+        path, done = self.export("hops.onnx", checkpoint)
+        self.assertLess(int(re.search(r"(\d+) statements", done.out)[1]), 250)
+        self.compare(checkpoint, path, 1e-3)
+
     def test_a_fixed_batch(self):
         path, _ = self.export("two.onnx", self.model, "--batch", "2")
         model = self.load(path)
@@ -194,7 +219,7 @@ class Answers(Case):
                            "    def get_inputs(self):\n"
                            "        return self.inputs\n")
         python = self.python(f"PYTHONPATH={folder}:{os.path.dirname(os.path.abspath(__file__))} exec {sys.executable} \"$@\"\n")
-        for more in ((), ("--input", "features"), ("--data", self.data)):
+        for more in ((), ("--input", "features"), ("--batch", "3"), ("--data", self.data)):
             _, done = self.export("verified.onnx", self.model, "--force", "--verify", "--python",
                                   python, *more)
             self.assertRegex(done.out, r"ONNX Runtime of onnx: the same word for (\d+) of \1 ")

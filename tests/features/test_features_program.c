@@ -184,7 +184,8 @@ static void test_silence(void **state)
             samples[COUNT + i] = 0.25F;
             samples[3 * COUNT + i] = (float)(2e-7 * sin(0.7 * (double)i));
         }
-        samples[2 * COUNT + 2000] = 1;
+        samples[2 * COUNT + 2000] = 1; /* and without a mean, so that all else is 0 */
+        samples[2 * COUNT + 2001] = -1;
         array input = array_of(samples, (const int64_t[]){KINDS, COUNT}, 2);
         array *values = program_run(w.program, &input);
         for (int64_t kind = 0; kind < KINDS; kind++) {
@@ -215,7 +216,7 @@ static dv_features_config random_configuration(uint64_t number)
     config.duration = 0.05 + 0.3 * dv_rng_uniform(&rng, 2);
     config.n_fft = (int64_t)1 << draw(&rng, 3, 4, 10);
     config.window = draw(&rng, 4, 2, config.n_fft);
-    config.hop = draw(&rng, 5, 1, 400);
+    config.hop = draw(&rng, 5, 1, number % 4 == 0 ? 40 : 400);
     config.n_mels = draw(&rng, 6, 1, 24);
     config.n_mfcc = draw(&rng, 7, 1, config.n_mels);
     config.mel_scale = (int)draw(&rng, 8, 0, 1);

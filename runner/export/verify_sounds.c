@@ -1,0 +1,85 @@
+/* Finds the sounds that an exported file is verified with. */
+#include "frontends/audio/sound_folder.h"
+#include "runner/export/verify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { PATH_SIZE = 4096, MOST_SOUNDS = 100, DEEPEST = 16 };
+
+void dv_verify_sounds_free(dv_verify_sounds *sounds)
+{
+    for (size_t i = 0; i < sounds->count; i++)
+        free(sounds->paths[i]);
+    free(sounds->paths);
+    *sounds = (dv_verify_sounds){0};
+}
+
+static dv_status join(const char *folder, const char *name, char path[PATH_SIZE])
+{
+    if (snprintf(path, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE)
+        return DV_FAIL(DV_EIO, "the path '%s/%s' is too long", folder, name);
+    return DV_OK;
+}
+
+static dv_status add_sound(dv_verify_sounds *sounds, const char *folder, const char *name)
+{
+    char path[PATH_SIZE];
+    DV_TRY(join(folder, name, path));
+    DV_TRY(dv_grow(sounds->count, sizeof *sounds->paths, &sounds->capacity, &sounds->paths));
+    DV_TRY(dv_strdup(path, &sounds->paths[sounds->count]));
+    sounds->count++;
+    return DV_OK;
+}
+
+static dv_status add_folder(dv_verify_sounds *sounds, const char *folder, int depth);
+
+/* A folder in a folder, unless it is a link. */
+static dv_status add_below(dv_verify_sounds *sounds, const char *folder, const char *name,
+                           int depth)
+{
+    char path[PATH_SIZE];
+    struct stat facts;
+    DV_TRY(join(folder, name, path));
+    if (depth >= DEEPEST || lstat(path, &facts) != 0 || !S_ISDIR(facts.st_mode))
+        return DV_OK;
+    return add_folder(sounds, path, depth + 1);
+}
+
+static dv_status add_folder(dv_verify_sounds *sounds, const char *folder, int depth)
+{
+    dv_sound_folder found = {0};
+    dv_status status = dv_sound_folder_read(folder, &found);
+    for (size_t i = 0; status == DV_OK && i < found.sound_count; i++)
+        status = add_sound(sounds, folder, found.sounds[i]);
+    for (size_t i = 0; status == DV_OK && i < found.folder_count; i++)
+        status = add_below(sounds, folder, found.folders[i], depth);
+    dv_sound_folder_free(&found);
+    return status;
+}
+
+/* Leaves MOST_SOUNDS of them, the first one and others as far from each other as can be. */
+static void thin(dv_verify_sounds *sounds)
+{
+    size_t all = sounds->count, next = 0;
+    if (all <= MOST_SOUNDS)
+        return;
+    for (size_t i = 0; i < all; i++) {
+        if (i == next * all / MOST_SOUNDS && next < MOST_SOUNDS)
+            sounds->paths[next++] = sounds->paths[i];
+        else
+            free(sounds->paths[i]);
+    }
+    sounds->count = next;
+}
+
+dv_status dv_verify_sounds_find(const char *folder, dv_verify_sounds *out)
+{
+    *out = (dv_verify_sounds){0};
+    DV_TRY(add_folder(out, folder, 0));
+    if (out->count == 0)
+        return DV_FAIL(DV_EIO, "'%s' has no sound files to verify with", folder);
+    thin(out);
+    return DV_OK;
+}
