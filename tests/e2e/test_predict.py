@@ -191,7 +191,7 @@ class FilesReadTwice(Case):
                 ["crossval", self.config, "--data", fifo, *folds],
                 ["eval", fifo], ["eval", self.model, "--data", fifo],
                 ["eval", self.model, "--noise", fifo], ["info", fifo],
-                ["predict", fifo, self.good], ["export", fifo, "--out", self.at("x")],
+                ["predict", fifo, self.good], ["export", fifo, "--out", self.at("x.onnx")],
                 ["compare", fifo], ["compare", based], ["compare", self.model, fifo]):
             with self.subTest(arguments):
                 done = piped(*arguments)
