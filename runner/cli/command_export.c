@@ -181,14 +181,14 @@ static dv_status write_program(dv_model *model, const dv_export_options *wanted,
 }
 
 /* The model, its words, and what it answers in its runtime. */
-static dv_status write_all(dv_model *model, const char *checkpoint, dv_export_options *wanted,
+static dv_status write_all(dv_model *model, dv_export_options *wanted,
                            const dv_verify_sounds *sounds, const export_options *chosen)
 {
     dv_status status;
     if (wanted->form == NULL) {
         status = write_weights(model, chosen);
     } else {
-        char *card = read_card(checkpoint);
+        char *card = read_card(dv_model_checkpoint(model)->path);
         wanted->card = card;
         status = write_program(model, wanted, chosen);
         wanted->card = NULL;
@@ -258,7 +258,7 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     if (chosen->verify && chosen->data[0] != '\0')
         status = dv_verify_sounds_find(chosen->data, &sounds);
     if (status == DV_OK)
-        status = write_all(model, path, &wanted, &sounds, chosen);
+        status = write_all(model, &wanted, &sounds, chosen);
     dv_verify_sounds_free(&sounds);
     dv_model_close(model);
     return status;
