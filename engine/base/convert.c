@@ -189,3 +189,15 @@ void dv_convert(const dv_conversion *c, size_t real_size)
         into.at += (size_t)count * into.size;
     }
 }
+
+int64_t dv_round_to_half(const float *values, int64_t count, uint16_t *halves)
+{
+    dv_conversion conversion = {
+        .source = values, .into = halves, .count = count, .to = {.dtype = DV_F16}};
+    dv_convert(&conversion, sizeof *values);
+    for (int64_t i = 0; i < count; i++) {
+        if ((halves[i] & 0x7C00) == 0x7C00) /* infinity or NaN */
+            return i;
+    }
+    return -1;
+}

@@ -8,4 +8,8 @@
    stand for floats. */
 void dv_convert(const dv_conversion *conversion, size_t real_size);
 
+/* Rounds values (count) to FP16. The place of the first that is too large for it, or is a NaN;
+   -1: there is none. */
+int64_t dv_round_to_half(const float *values, int64_t count, uint16_t *halves);
+
 #endif

@@ -56,6 +56,12 @@ dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *use
     return DV_FAIL(DV_ENOMEM, "out of memory: a text");
 }
 
+bool dv_ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), size = strlen(ending);
+    return length > size && strcmp(text + length - size, ending) == 0;
+}
+
 bool dv_is_utf8(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;

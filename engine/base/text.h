@@ -16,6 +16,9 @@ dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *par
 dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *user, char **text,
                      size_t *size);
 
+/* Whether there is something in `text`, and `ending` behind it: "a.onnx" and ".onnx". */
+bool dv_ends_with(const char *text, const char *ending);
+
 /* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files may be
    anything. */
 bool dv_is_utf8(const char *text);

@@ -127,9 +127,10 @@ dv_value dv_writer_transposed(dv_writer *writer, const dv_node *node, int i)
 
 /* ---- The walk ---- */
 
-/* Dropout and the like pass their input on. */
+/* Dropout and the like pass their input on: who uses it then uses what its other users do. */
 static void pass_on(dv_writer *writer, const dv_node *node)
 {
+    writer->written[node->id].users += of_input(writer, node, 0)->users - 1;
     writer->written[node->id].first = of_input(writer, node, 0)->first;
     for (int form = 0; form < DV_FORM_COUNT; form++)
         writer->written[node->id].form[form] = of_input(writer, node, 0)->form[form];

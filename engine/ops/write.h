@@ -27,6 +27,6 @@ dv_status dv__write_weighted_sum(dv_writer *writer, const dv_node *node);
 dv_value dv__write_function(dv_program *program, int kind, dv_value x);
 
 /* MaxPool or AveragePool. */
-void dv__write_pool(dv_writer *writer, const dv_node *node, dv_operator operator);
+void dv__write_pool(dv_writer *writer, const dv_node *node, dv_operator op_type);
 
 #endif

@@ -11,7 +11,7 @@ static dv_statement *find(dv_program *program, dv_value x)
     if (x == DV_NO_VALUE || program->tensors[x].statement < 0 || program->tensors[x].uses > 0)
         return NULL;
     dv_statement *conv = &program->statements[program->tensors[x].statement];
-    if (conv->operator!= DV_OPERATOR_Conv)
+    if (conv->op_type != DV_OPERATOR_Conv)
         return NULL;
     for (int i = 1; i < conv->input_count; i++) {
         const dv_tensor *constant = &program->tensors[conv->inputs[i]];

@@ -3,8 +3,6 @@
 #include "engine/base/convert.h"
 #include "engine/program/internal.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +20,14 @@ static const operator_facts facts[DV_OPERATOR_COUNT] = {
 #undef DV_OPERATOR
 };
 
-const char *dv_operator_name(dv_operator operator)
+const char *dv_operator_name(dv_operator op_type)
 {
-    return facts[operator].name;
+    return facts[op_type].name;
 }
 
-dv_attributes_kind dv_operator_attributes(dv_operator operator)
+dv_attributes_kind dv_operator_attributes(dv_operator op_type)
 {
-    return facts[operator].attributes;
+    return facts[op_type].attributes;
 }
 
 const char *dv_symbol_name(dv_symbol symbol)
@@ -283,13 +281,13 @@ static dv_value add_statement(dv_program *program, dv_statement *statement)
 {
     dv_tensor outputs[DV_PROGRAM_OUTPUTS] = {0};
     if (failed(program, dv__program_infer(program, statement, outputs)) ||
-        failed(program, make_name(program, facts[statement->operator].name, statement->name)) ||
+        failed(program, make_name(program, facts[statement->op_type].name, statement->name)) ||
         failed(program, dv_grow(program->statement_count, sizeof *statement,
                                 &program->statement_capacity, &program->statements)))
         return DV_NO_VALUE;
     for (int i = 0; i < statement->output_count; i++) {
         outputs[i].statement = (int)program->statement_count;
-        if (failed(program, make_name(program, facts[statement->operator].name, outputs[i].name)))
+        if (failed(program, make_name(program, facts[statement->op_type].name, outputs[i].name)))
             return DV_NO_VALUE;
         statement->outputs[i] = add_tensor(program, &outputs[i]);
     }
@@ -301,15 +299,15 @@ static dv_value add_statement(dv_program *program, dv_statement *statement)
     return statement->outputs[0];
 }
 
-dv_value dv_program_add(dv_program *program, dv_operator operator, const dv_value * inputs,
+dv_value dv_program_add(dv_program *program, dv_operator op_type, const dv_value *inputs,
                         int input_count, const dv_attributes *attributes)
 {
-    dv_statement statement = {.operator= operator, .input_count = input_count, .output_count = 1};
-    DV_ASSERT(input_count >= facts[operator].least && input_count <= facts[operator].most);
-    DV_ASSERT((attributes == NULL) == (facts[operator].attributes == DV_ATTRIBUTES_NONE));
+    dv_statement statement = {.op_type = op_type, .input_count = input_count, .output_count = 1};
+    DV_ASSERT(input_count >= facts[op_type].least && input_count <= facts[op_type].most);
+    DV_ASSERT((attributes == NULL) == (facts[op_type].attributes == DV_ATTRIBUTES_NONE));
     if (attributes != NULL)
         statement.attributes = *attributes;
-    if (operator== DV_OPERATOR_Split)
+    if (op_type == DV_OPERATOR_Split)
         statement.output_count = attributes->split.parts;
     DV_ASSERT(statement.output_count <= DV_PROGRAM_OUTPUTS);
     if (failed(program, program->status))
@@ -319,32 +317,32 @@ dv_value dv_program_add(dv_program *program, dv_operator operator, const dv_valu
     return add_statement(program, &statement);
 }
 
-dv_value dv_program_unary(dv_program *program, dv_operator operator, dv_value x)
+dv_value dv_program_unary(dv_program *program, dv_operator op_type, dv_value x)
 {
-    return dv_program_add(program, operator, & x, 1, NULL);
+    return dv_program_add(program, op_type, &x, 1, NULL);
 }
 
-dv_value dv_program_binary(dv_program *program, dv_operator operator, dv_value a, dv_value b)
+dv_value dv_program_binary(dv_program *program, dv_operator op_type, dv_value a, dv_value b)
 {
-    return dv_program_add(program, operator,(const dv_value[]){a, b}, 2, NULL);
+    return dv_program_add(program, op_type, (const dv_value[]){a, b}, 2, NULL);
 }
 
-dv_value dv_program_with(dv_program *program, dv_operator operator, dv_value x, double number)
+dv_value dv_program_with(dv_program *program, dv_operator op_type, dv_value x, double number)
 {
     dv_element element = dv_program_tensor(program, x)->element;
-    return dv_program_binary(program, operator, x, dv_program_scalar(program, element, number));
+    return dv_program_binary(program, op_type, x, dv_program_scalar(program, element, number));
 }
 
-dv_value dv_program_along(dv_program *program, dv_operator operator, dv_value x, int axis)
+dv_value dv_program_along(dv_program *program, dv_operator op_type, dv_value x, int axis)
 {
-    return dv_program_add(program, operator, & x, 1, &(dv_attributes){.axis = axis});
+    return dv_program_add(program, op_type, &x, 1, &(dv_attributes){.axis = axis});
 }
 
-dv_value dv_program_reduce(dv_program *program, dv_operator operator, dv_value x, int first,
+dv_value dv_program_reduce(dv_program *program, dv_operator op_type, dv_value x, int first,
                            int second)
 {
     dv_attributes attributes = {.axes = {.count = second < 0 ? 1 : 2, .axis = {first, second}}};
-    return dv_program_add(program, operator, & x, 1, &attributes);
+    return dv_program_add(program, op_type, &x, 1, &attributes);
 }
 
 dv_value dv_program_cast(dv_program *program, dv_value x, dv_element element)
@@ -409,18 +407,13 @@ static dv_status round_to_half(dv_tensor *tensor)
     int64_t count = dv_tensor_count(tensor);
     float *values = tensor->data;
     uint16_t *halves;
-    for (int64_t i = 0; i < count; i++) {
-        if (!(fabsf(values[i]) < 65520))
-            return DV_FAIL(DV_ENUMERIC, "%s: %g is too large for fp16", tensor->name,
-                           (double)values[i]);
-    }
     DV_TRY(dv_calloc((size_t)count, sizeof *halves, &halves));
-    dv_conversion conversion = {.source = values,
-                                .into = halves,
-                                .count = count,
-                                .from = {.dtype = DV_F32},
-                                .to = {.dtype = DV_F16}};
-    dv_convert(&conversion, sizeof *values);
+    int64_t large = dv_round_to_half(values, count, halves);
+    if (large >= 0) {
+        free(halves);
+        return DV_FAIL(DV_ENUMERIC, "%s: %g is too large for fp16", tensor->name,
+                       (double)values[large]);
+    }
     free(values);
     tensor->data = halves;
     return DV_OK;

@@ -141,7 +141,7 @@ typedef union dv_attributes {
 } dv_attributes;
 
 typedef struct dv_statement {
-    dv_operator operator;
+    dv_operator op_type;
     char name[DV_PROGRAM_NAME]; /* "<scope>/<operator>", with a number where there are several */
     dv_value inputs[DV_PROGRAM_INPUTS], outputs[DV_PROGRAM_OUTPUTS];
     int input_count, output_count;
@@ -159,8 +159,8 @@ typedef struct dv_program {
     dv_status status;
 } dv_program;
 
-const char *dv_operator_name(dv_operator operator);
-dv_attributes_kind dv_operator_attributes(dv_operator operator);
+const char *dv_operator_name(dv_operator op_type);
+dv_attributes_kind dv_operator_attributes(dv_operator op_type);
 
 /* Bytes of an element. */
 size_t dv_element_size(dv_element element);
@@ -204,20 +204,20 @@ dv_value dv_program_scalar(dv_program *program, dv_element element, double numbe
 
 /* ---- Statements: the value that they compute ---- */
 
-dv_value dv_program_add(dv_program *program, dv_operator operator, const dv_value * inputs,
+dv_value dv_program_add(dv_program *program, dv_operator op_type, const dv_value *inputs,
                         int input_count, const dv_attributes *attributes /* NULL: none */);
 
-dv_value dv_program_unary(dv_program *program, dv_operator operator, dv_value x);
-dv_value dv_program_binary(dv_program *program, dv_operator operator, dv_value a, dv_value b);
+dv_value dv_program_unary(dv_program *program, dv_operator op_type, dv_value x);
+dv_value dv_program_binary(dv_program *program, dv_operator op_type, dv_value a, dv_value b);
 
 /* The operator on x and a number of its element. */
-dv_value dv_program_with(dv_program *program, dv_operator operator, dv_value x, double number);
+dv_value dv_program_with(dv_program *program, dv_operator op_type, dv_value x, double number);
 
 /* An operator that has an axis as its only attribute. */
-dv_value dv_program_along(dv_program *program, dv_operator operator, dv_value x, int axis);
+dv_value dv_program_along(dv_program *program, dv_operator op_type, dv_value x, int axis);
 
 /* Over one axis or two (second -1: one); they stay, with size 1. */
-dv_value dv_program_reduce(dv_program *program, dv_operator operator, dv_value x, int first,
+dv_value dv_program_reduce(dv_program *program, dv_operator op_type, dv_value x, int first,
                            int second);
 dv_value dv_program_cast(dv_program *program, dv_value x, dv_element element);
 dv_value dv_program_range(dv_program *program, int64_t count);

@@ -41,7 +41,7 @@ static dv_status fail(const dv_program *program, const dv_statement *statement)
     const dv_tensor *first = input(program, statement, 0);
     const dv_tensor *last = input(program, statement, statement->input_count - 1);
     return DV_FAIL(DV_ESHAPE, "%s in '%s' cannot be computed of %s and %s",
-                   dv_operator_name(statement->operator), program->scope, format(first).text,
+                   dv_operator_name(statement->op_type), program->scope, format(first).text,
                    format(last).text);
 }
 
@@ -167,7 +167,7 @@ static bool axes_of(const dv_statement *statement, const dv_tensor *x, dv_tensor
 {
     const dv_attributes *attributes = &statement->attributes;
     int axis = attributes->axis;
-    switch (statement->operator) {
+    switch (statement->op_type) {
     case DV_OPERATOR_Transpose:
         for (int i = 0; i < x->rank; i++)
             out->size[i] = x->size[attributes->axes.axis[i]];
@@ -196,7 +196,7 @@ static bool along(const dv_program *program, const dv_statement *statement, dv_t
 {
     const dv_tensor *x = input(program, statement, 0);
     const dv_attributes *attributes = &statement->attributes;
-    switch (statement->operator) {
+    switch (statement->op_type) {
     case DV_OPERATOR_Concat:
         return concat(program, statement, outputs);
     case DV_OPERATOR_Split:
@@ -232,14 +232,14 @@ static bool along(const dv_program *program, const dv_statement *statement, dv_t
 static bool elements(const dv_program *program, const dv_statement *statement, dv_tensor *out)
 {
     const dv_tensor *x = input(program, statement, 0), *y = input(program, statement, 1);
-    if (statement->operator== DV_OPERATOR_Where) {
+    if (statement->op_type == DV_OPERATOR_Where) {
         dv_tensor both = {0};
         const dv_tensor *z = input(program, statement, 2);
         out->element = y->element;
         return x->element == DV_ELEMENT_BOOL && y->element == z->element &&
                broadcast(y, z, 0, &both) && broadcast(x, &both, 0, out);
     }
-    if (statement->operator== DV_OPERATOR_Less)
+    if (statement->op_type == DV_OPERATOR_Less)
         out->element = DV_ELEMENT_BOOL;
     return broadcast(x, y, 0, out) && x->element == y->element;
 }
@@ -248,7 +248,7 @@ static bool elements(const dv_program *program, const dv_statement *statement, d
 static bool products(const dv_program *program, const dv_statement *statement, dv_tensor *out)
 {
     const dv_tensor *x = input(program, statement, 0), *y = input(program, statement, 1);
-    switch (statement->operator) {
+    switch (statement->op_type) {
     case DV_OPERATOR_MatMul:
         return matmul(x, y, out);
     case DV_OPERATOR_Gemm:
@@ -272,7 +272,7 @@ static bool infer(const dv_program *program, const dv_statement *statement, dv_t
     const dv_attributes *attributes = &statement->attributes;
     *outputs = (dv_tensor){.element = x->element, .rank = x->rank};
     memcpy(outputs->size, x->size, sizeof outputs->size);
-    switch (dv_operator_attributes(statement->operator)) {
+    switch (dv_operator_attributes(statement->op_type)) {
     case DV_ATTRIBUTES_COUNT:
         *outputs = (dv_tensor){.element = DV_ELEMENT_I64, .rank = 1};
         outputs->size[0] = dv_size_of(attributes->count);
@@ -300,10 +300,8 @@ static bool infer(const dv_program *program, const dv_statement *statement, dv_t
     case DV_ATTRIBUTES_NONE:
         break;
     }
-    if (statement->operator== DV_OPERATOR_MatMul ||
-        statement->
-        operator== DV_OPERATOR_Gemm || statement->
-        operator== DV_OPERATOR_GlobalAveragePool)
+    if (statement->op_type == DV_OPERATOR_MatMul || statement->op_type == DV_OPERATOR_Gemm ||
+        statement->op_type == DV_OPERATOR_GlobalAveragePool)
         return products(program, statement, outputs);
     return statement->input_count == 1 || elements(program, statement, outputs);
 }

@@ -87,9 +87,11 @@ double dv__features_fmax(const dv_features_config *config);
 #define DV__ENVELOPE_LENGTH(sample_rate) ((sample_rate) / 40)
 #define DV__ENVELOPE_HOP(sample_rate) ((sample_rate) / 100)
 
+#define DV__LONG_CLIP 0.7 /* s */
+
 /* The noise floor of an envelope: factor times the percentile `fraction` (0..1) of its frames. A
-   clip of 0.7 s and less is mostly word, so its quiet frames say little about the noise, and the
-   floor is set low. */
+   clip that is not longer than DV__LONG_CLIP is mostly word, so its quiet frames say little about
+   the noise, and the floor is set low. */
 typedef struct dv__noise_floor {
     float factor;
     double fraction;
@@ -98,7 +100,7 @@ typedef struct dv__noise_floor {
 static inline const dv__noise_floor *dv__noise_floor_of(double seconds)
 {
     static const dv__noise_floor of_long = {1.5F, 0.20}, of_short = {0.5F, 0.05};
-    return seconds > 0.7 ? &of_long : &of_short;
+    return seconds > DV__LONG_CLIP ? &of_long : &of_short;
 }
 
 /* Normalises features (rows, frames) in place, as the configuration says. */

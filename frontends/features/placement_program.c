@@ -7,6 +7,8 @@
 #include "frontends/features/features_internal.h"
 #include "frontends/features/program.h"
 
+#include <math.h>
+
 enum { TIME = 2 }; /* the axis of samples and frames */
 
 /* ---- Small steps ---- */
@@ -161,25 +163,13 @@ static dv_value percentile(dv_program *program, const envelope *in, dv_value fra
     return sum(program, dv_program_binary(program, DV_OPERATOR_Mul, sorted, share));
 }
 
-/* The largest number of samples whose noise floor is that of a short clip. */
-static int64_t longest_short(int64_t sample_rate)
-{
-    const dv__noise_floor *of_short = dv__noise_floor_of(0);
-    int64_t low = 0, high = 60 * sample_rate;
-    while (high - low > 1) {
-        int64_t middle = (low + high) / 2;
-        bool is_short = dv__noise_floor_of((double)middle / (double)sample_rate) == of_short;
-        low = is_short ? middle : low;
-        high = is_short ? high : middle;
-    }
-    return low;
-}
-
 static void subtract_floor(dv_program *program, int64_t sample_rate, envelope *out)
 {
     dv_program_scope(program, "front_end/placement/floor");
     const dv__noise_floor *of_short = dv__noise_floor_of(0), *of_long = dv__noise_floor_of(60);
-    dv_value is_long = above(program, out->count, (double)longest_short(sample_rate) + 0.5);
+    /* Whole samples are counted, so that half of one more decides as exact seconds would. */
+    double short_clip = floor(DV__LONG_CLIP * (double)sample_rate + 1e-6) + 0.5;
+    dv_value is_long = above(program, out->count, short_clip);
     dv_value fraction = choose(program, is_long, number(program, of_long->fraction),
                                number(program, of_short->fraction));
     dv_value factor = choose(program, is_long, number(program, (double)of_long->factor),

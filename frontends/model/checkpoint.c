@@ -374,14 +374,10 @@ static bool may_be_rounded(const dv_param *param)
 /* values (count) of a parameter -> rounded (count) */
 static dv_status round_values(const dv_param *param, const float *values, uint16_t *rounded)
 {
-    dv_conversion conversion = {
-        .source = values, .into = rounded, .count = param->count, .to = {.dtype = DV_F16}};
-    dv_convert(&conversion, sizeof *values);
-    for (int64_t i = 0; i < param->count; i++) {
-        if ((rounded[i] & 0x7FFF) == 0x7C00) /* infinity */
-            return DV_FAIL(DV_ENUMERIC, "parameter '%s': %g is too large for FP16 (at most 65504)",
-                           param->name, (double)values[i]);
-    }
+    int64_t large = dv_round_to_half(values, param->count, rounded);
+    if (large >= 0)
+        return DV_FAIL(DV_ENUMERIC, "parameter '%s': %g is too large for FP16 (at most 65504)",
+                       param->name, (double)values[large]);
     return DV_OK;
 }
 

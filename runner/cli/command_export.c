@@ -75,18 +75,12 @@ static const dv_options options = {
 
 /* ---- The form ---- */
 
-static bool ends_with(const char *text, const char *ending)
-{
-    size_t length = strlen(text), size = strlen(ending);
-    return length > size && strcmp(text + length - size, ending) == 0;
-}
-
 /* *form NULL: the weights alone. */
 static dv_status choose_form(const export_options *chosen, const dv_export_form **form)
 {
     *form = NULL;
     if (chosen->format == FORMAT_SAFETENSORS ||
-        (chosen->format == FORMAT_BY_ENDING && ends_with(chosen->out, weights_ending)))
+        (chosen->format == FORMAT_BY_ENDING && dv_ends_with(chosen->out, weights_ending)))
         return DV_OK;
     *form = chosen->format == FORMAT_BY_ENDING ? dv_export_form_of_path(chosen->out)
                                                : dv_export_form_named(format_names[chosen->format]);
@@ -120,8 +114,7 @@ static dv_status write_weights(dv_model *model, const export_options *chosen)
 {
     const dv_checkpoint *checkpoint = dv_model_checkpoint(model);
     dv_tree *config;
-    DV_TRY(dv_tree_copy(checkpoint->config, &config));
-    dv_experiment_shorten_paths(config);
+    DV_TRY(dv_experiment_copy_to_leave(checkpoint->config, &config));
     dv_status status = dv_checkpoint_write_weights(chosen->out, dv_model_params(model),
                                                    (dv_checkpoint_precision)chosen->precision,
                                                    config, checkpoint->labels);
@@ -139,7 +132,7 @@ static char *read_card(const char *checkpoint)
     char path[4096], *text = NULL;
     FILE *file;
     size_t length = strlen(checkpoint);
-    if (!ends_with(checkpoint, weights_ending) || length >= sizeof path)
+    if (!dv_ends_with(checkpoint, weights_ending) || length >= sizeof path)
         return NULL;
     snprintf(path, sizeof path, "%.*s.md", (int)(length - strlen(weights_ending)), checkpoint);
     if (dv_input_open(path, &file) != DV_OK)

@@ -144,8 +144,7 @@ static dv_status measure_size(const subject *s, const dv_params *params,
     snprintf(path, sizeof path, "%.900s/%s.safetensors", s->asked->folder,
              stays ? "model" : "other");
     dv_tree *config;
-    DV_TRY(dv_tree_copy(s->config, &config));
-    dv_experiment_shorten_paths(config);
+    DV_TRY(dv_experiment_copy_to_leave(s->config, &config));
     dv_status status = dv_checkpoint_write_weights(path, params, precision, config, s->labels);
     dv_tree_free(config);
     *bytes = status == DV_OK ? size_of(path) : -1;

@@ -289,6 +289,13 @@ void dv_experiment_shorten_paths(dv_tree *resolved)
         shorten_paths_of(section, dv_tree_find(resolved, section->name));
 }
 
+dv_status dv_experiment_copy_to_leave(const dv_tree *resolved, dv_tree **out)
+{
+    DV_TRY(dv_tree_copy(resolved, out));
+    dv_experiment_shorten_paths(*out);
+    return DV_OK;
+}
+
 /* ---- Files ---- */
 
 /* Of one configuration: files on top of each other, and in all. A file that two others begin with

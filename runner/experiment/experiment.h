@@ -49,6 +49,9 @@ dv_status dv_experiment_set_files(dv_experiment *experiment, const char *key, co
    the machine does not tell where its data lie there. */
 void dv_experiment_shorten_paths(dv_tree *resolved);
 
+/* A copy with shortened paths; *out is owned by the caller. */
+dv_status dv_experiment_copy_to_leave(const dv_tree *resolved, dv_tree **out);
+
 /* What the data of the experiment are looked at for. */
 dv_look_config dv_experiment_look(const dv_experiment *experiment);
 

@@ -17,9 +17,7 @@
 
 enum { PATH_SIZE = 4096, HEAD_SIZE = 8192 };
 
-/* Where the name of a zip archive's first file begins, and how that of ours does. */
-enum { ARCHIVE_NAME = 30 };
-#define DV_OUTPUT_ARCHIVE "decavox/"
+enum { ARCHIVE_NAME = 30 }; /* where the name of a zip archive's first file begins */
 
 bool dv_same_file(const char *path, const char *other)
 {

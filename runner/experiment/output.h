@@ -44,6 +44,9 @@ typedef struct dv_outputs {
     const char *run; /* folder of the run that the command makes; NULL or "": none */
 } dv_outputs;
 
+/* The folder that all entries of the archives of a DV_OUTPUT_PROGRAM lie in. */
+#define DV_OUTPUT_ARCHIVE "decavox/"
+
 /* The option of all commands that write such files. */
 #define DV_OUTPUT_FORCE(type)                                                                      \
     DV_BOOL(type, force, "false",                                                                  \

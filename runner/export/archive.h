@@ -6,6 +6,9 @@
 #include "runner/export/form.h"
 #include "runner/export/zip.h"
 
+/* What the entry "version" of PyTorch's archives of any kind holds. */
+#define DV_ARCHIVE_VERSION "3\n"
+
 /* "data/0" for the prefix "data/": the name of the entry with a constant's bytes. */
 typedef struct dv_archive_name {
     char text[DV_ZIP_NAME];

@@ -293,7 +293,6 @@ static void permute(const dv_program *program, const dv_statement *statement, dv
 #define ATEN_Max "maximum", "default", binary
 #define ATEN_Min "minimum", "default", binary
 #define ATEN_Less "lt", "Tensor", binary
-#define ATEN_And "logical_and", "default", binary
 #define ATEN_Where "where", "self", where
 #define ATEN_Abs "abs", "default", unary
 #define ATEN_Sqrt "sqrt", "default", unary
@@ -346,7 +345,7 @@ static const lowering lowerings[DV_OPERATOR_COUNT] = {
 int dv_aten_lower(const dv_program *program, const dv_statement *statement,
                   dv_aten_call calls[DV_ATEN_CALLS])
 {
-    const lowering *of = &lowerings[statement->operator];
+    const lowering *of = &lowerings[statement->op_type];
     for (int i = 0; i < statement->output_count; i++) {
         calls[i] = (dv_aten_call){
             .function = of->function, .overload = of->overload, .output = statement->outputs[i]};

@@ -3,6 +3,7 @@
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
 #include "engine/base/locale.h"
+#include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "engine/core/writer.h"
 #include "frontends/features/program.h"
@@ -17,10 +18,8 @@ const char *const dv_export_input_names[] = {"audio", "features", "log_mel", NUL
 
 const dv_export_form *dv_export_form_of_path(const char *path)
 {
-    size_t length = strlen(path);
     for (const dv_export_form *form = dv_export_forms; form->name != NULL; form++) {
-        size_t ending = strlen(form->ending);
-        if (length > ending && strcmp(path + length - ending, form->ending) == 0)
+        if (dv_ends_with(path, form->ending))
             return form;
     }
     return NULL;
@@ -161,8 +160,7 @@ static dv_status note_tree(dv_exported *exported, const char *key, const dv_tree
 static dv_status note_config(const dv_model *model, dv_exported *exported)
 {
     dv_tree *config;
-    DV_TRY(dv_tree_copy(dv_model_checkpoint(model)->config, &config));
-    dv_experiment_shorten_paths(config);
+    DV_TRY(dv_experiment_copy_to_leave(dv_model_checkpoint(model)->config, &config));
     dv_status status = note_tree(exported, "decavox.config", config);
     dv_tree_free(config);
     return status;

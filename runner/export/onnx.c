@@ -134,11 +134,11 @@ static void write_window(node *n, const dv_statement *statement)
     add_integers(n, "kernel_shape", w->kernel, w->axes);
     add_integers(n, "strides", w->stride, w->axes);
     add_integers(n, "pads", padding, 2 * w->axes);
-    if (statement->operator== DV_OPERATOR_Conv) {
+    if (statement->op_type == DV_OPERATOR_Conv) {
         add_integers(n, "dilations", w->dilation, w->axes);
         add_integer(n, "group", w->groups);
     }
-    if (statement->operator== DV_OPERATOR_AveragePool)
+    if (statement->op_type == DV_OPERATOR_AveragePool)
         add_integer(n, "count_include_pad", 1);
 }
 
@@ -180,9 +180,9 @@ static void write_axes(node *n, const dv_statement *statement)
     int count = statement->attributes.axes.count;
     for (int i = 0; i < count; i++)
         axes[i] = statement->attributes.axes.axis[i];
-    if (statement->operator== DV_OPERATOR_Transpose)
+    if (statement->op_type == DV_OPERATOR_Transpose)
         add_integers(n, "perm", axes, count);
-    else if (statement->operator== DV_OPERATOR_ReduceSum)
+    else if (statement->op_type == DV_OPERATOR_ReduceSum)
         add_list(n, axes, count);
     else
         add_integers(n, "axes", axes, count);
@@ -191,7 +191,7 @@ static void write_axes(node *n, const dv_statement *statement)
 static void write_axis(node *n, const dv_statement *statement)
 {
     int axis = statement->attributes.axis;
-    switch (statement->operator) {
+    switch (statement->op_type) {
     case DV_OPERATOR_Unsqueeze:
     case DV_OPERATOR_Squeeze:
         add_number(n, axis);
@@ -209,7 +209,7 @@ static void write_axis(node *n, const dv_statement *statement)
 static void write_attributes(node *n, const dv_statement *statement)
 {
     const dv_attributes *attributes = &statement->attributes;
-    switch (dv_operator_attributes(statement->operator)) {
+    switch (dv_operator_attributes(statement->op_type)) {
     case DV_ATTRIBUTES_AXIS:
         write_axis(n, statement);
         break;
@@ -243,7 +243,7 @@ static void write_attributes(node *n, const dv_statement *statement)
         write_reshape(n, statement);
         break;
     case DV_ATTRIBUTES_NONE:
-        if (statement->operator== DV_OPERATOR_Gemm)
+        if (statement->op_type == DV_OPERATOR_Gemm)
             add_integer(n, "transB", 1);
         break;
     }
@@ -302,11 +302,11 @@ static void write_sort(writer *w, const dv_statement *statement)
 
 static void write_statement(writer *w, const dv_statement *statement)
 {
-    if (statement->operator== DV_OPERATOR_Size) {
+    if (statement->op_type == DV_OPERATOR_Size) {
         write_size(w, statement);
         return;
     }
-    if (statement->operator== DV_OPERATOR_Sort) {
+    if (statement->op_type == DV_OPERATOR_Sort) {
         write_sort(w, statement);
         return;
     }
@@ -316,7 +316,7 @@ static void write_statement(writer *w, const dv_statement *statement)
     for (int i = 0; i < statement->output_count; i++)
         add_output(&n, w->program->tensors[statement->outputs[i]].name);
     write_attributes(&n, statement);
-    end_node(&n, dv_operator_name(statement->operator), statement->name);
+    end_node(&n, dv_operator_name(statement->op_type), statement->name);
 }
 
 /* ---- The rest of the graph ---- */

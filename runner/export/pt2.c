@@ -13,8 +13,6 @@ static const char weights_entry[] = "data/weights/model_weights_config.json";
 static const char sample_entry[] = "data/sample_inputs/model.pt";
 static const char weights_prefix[] = "data/weights/" DV_PT2_WEIGHT;
 
-static const char archive_version[] = "3\n"; /* of PyTorch's archives of any kind */
-
 /* Entries that are the same in every archive. There are no constants but the weights. */
 typedef struct fixed_entry {
     const char *name, *text;
@@ -23,7 +21,7 @@ typedef struct fixed_entry {
 static const fixed_entry fixed_entries[] = {
     {"archive_format", "pt2"},
     {"archive_version", "0"},
-    {".data/version", archive_version},
+    {".data/version", DV_ARCHIVE_VERSION},
     {"byteorder", "little"},
     {"data/constants/model_constants_config.json", "{\"config\":{}}"},
 };
@@ -68,7 +66,7 @@ static dv_status write_sample(const dv_program *program, dv_protobuf *out)
     dv_pickle_step_add(&values, DV_PICKLE_TUPLE);
     dv_pickle_step_add(&values, DV_PICKLE_STOP);
     dv_zip_add_part(&zip, "data.pkl", &values);
-    dv_zip_add(&zip, "version", archive_version, strlen(archive_version));
+    dv_zip_add(&zip, "version", DV_ARCHIVE_VERSION, strlen(DV_ARCHIVE_VERSION));
     dv_zip_add(&zip, "data/0", zero, dv_element_size(program->tensors[program->inputs[0]].element));
     return dv_zip_end(&zip, out);
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char module_name[] = "__torch__", class_name[] = "Decavox";
-static const char version[] = "3\n", code_entry[] = "code/__torch__.py";
+static const char code_entry[] = "code/__torch__.py";
 static const char data_prefix[] = "data/";
 
 /* A pickled empty tuple: the code has no constants of its own. */
@@ -218,7 +218,7 @@ dv_status dv_torchscript_write(const dv_exported *exported, dv_protobuf *out)
     dv_locale_leave(before);
     pickle_module(&w, &values);
     free(names);
-    dv_zip_add(&zip, "version", version, strlen(version));
+    dv_zip_add(&zip, "version", DV_ARCHIVE_VERSION, strlen(DV_ARCHIVE_VERSION));
     dv_zip_add_part(&zip, code_entry, &w.code);
     dv_zip_add_part(&zip, "data.pkl", &values);
     dv_zip_add(&zip, "constants.pkl", no_constants, strlen(no_constants));
@@ -259,7 +259,7 @@ dv_status dv_torchscript_check(const dv_exported *exported, const dv_protobuf *b
     dv_zip_entry code, values;
     dv_aten_name *names;
     DV_TRY(dv_zip_open(bytes->bytes, bytes->size, &zip));
-    DV_TRY(dv_zip_expect(&zip, "version", version, strlen(version)));
+    DV_TRY(dv_zip_expect(&zip, "version", DV_ARCHIVE_VERSION, strlen(DV_ARCHIVE_VERSION)));
     DV_TRY(dv_zip_expect(&zip, "constants.pkl", no_constants, strlen(no_constants)));
     DV_TRY(dv_zip_find(&zip, "data.pkl", &values));
     DV_TRY(dv_archive_check_constants(&zip, w.program, data_prefix));

@@ -1,12 +1,12 @@
 /* Finds the sounds that an exported file is verified with. */
+#include "engine/base/path.h"
 #include "frontends/audio/sound_folder.h"
 #include "runner/export/verify.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { PATH_SIZE = 4096, MOST_SOUNDS = 100, DEEPEST = 16 };
+enum { MOST_SOUNDS = 100, DEEPEST = 16 };
 
 void dv_verify_sounds_free(dv_verify_sounds *sounds)
 {
@@ -16,19 +16,10 @@ void dv_verify_sounds_free(dv_verify_sounds *sounds)
     *sounds = (dv_verify_sounds){0};
 }
 
-static dv_status join(const char *folder, const char *name, char path[PATH_SIZE])
-{
-    if (snprintf(path, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE)
-        return DV_FAIL(DV_EIO, "the path '%s/%s' is too long", folder, name);
-    return DV_OK;
-}
-
 static dv_status add_sound(dv_verify_sounds *sounds, const char *folder, const char *name)
 {
-    char path[PATH_SIZE];
-    DV_TRY(join(folder, name, path));
     DV_TRY(dv_grow(sounds->count, sizeof *sounds->paths, &sounds->capacity, &sounds->paths));
-    DV_TRY(dv_strdup(path, &sounds->paths[sounds->count]));
+    DV_TRY(dv_join(folder, name, &sounds->paths[sounds->count]));
     sounds->count++;
     return DV_OK;
 }
@@ -39,12 +30,14 @@ static dv_status add_folder(dv_verify_sounds *sounds, const char *folder, int de
 static dv_status add_below(dv_verify_sounds *sounds, const char *folder, const char *name,
                            int depth)
 {
-    char path[PATH_SIZE];
+    char *path;
     struct stat facts;
-    DV_TRY(join(folder, name, path));
-    if (depth >= DEEPEST || lstat(path, &facts) != 0 || !S_ISDIR(facts.st_mode))
-        return DV_OK;
-    return add_folder(sounds, path, depth + 1);
+    DV_TRY(dv_join(folder, name, &path));
+    dv_status status = DV_OK;
+    if (depth < DEEPEST && lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
+        status = add_folder(sounds, path, depth + 1);
+    free(path);
+    return status;
 }
 
 static dv_status add_folder(dv_verify_sounds *sounds, const char *folder, int depth)

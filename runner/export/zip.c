@@ -1,5 +1,6 @@
 /* Writes archives of stored entries, and reads them again. */
 #include "runner/export/zip.h"
+#include "runner/experiment/output.h"
 
 #include <libdeflate.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ enum {
     PADDING_KIND = 0x4246 /* as PyTorch names it: "FB" */
 };
 
-static const char folder[] = "decavox/";
+static const char folder[] = DV_OUTPUT_ARCHIVE;
 
 static uint32_t checksum(const void *bytes, size_t size)
 {

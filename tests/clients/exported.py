@@ -43,6 +43,20 @@ def read(path):
         return array.array("h", file.readframes(file.getnframes()))
 
 
+def on_constants(path, folder):
+    """A constant, and a recording on one: what is left of a mean in FP32 must not be taken for
+    sound."""
+    made = []
+    for name, samples in (("constant", [0] * 24017), ("word", read(path))):
+        made.append(os.path.join(folder, name + ".wav"))
+        with wave.open(made[-1], "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(array.array("h", [min(one + 9831, 32767) for one in samples]))
+    return made
+
+
 def decavox(program, *arguments):
     """What it prints; warnings of clips that are longer than a window are none of this."""
     done = subprocess.run([program, *arguments], cwd=ROOT, stdout=subprocess.PIPE,
@@ -60,10 +74,11 @@ def check_all(chosen, endings, check):
         print("skipped: no recordings (set DECAVOX_DATA)")
         return SKIPPED
     program = os.path.join(os.path.abspath(chosen.build), "runner", "decavox")
-    print(f"{chosen.precision}, {len(paths)} clips")
-    samples, problems = [read(path) for path in paths], []
-    shipped = sorted(glob.glob(os.path.join(ROOT, "checkpoints", "*.safetensors")))
+    shipped, problems = sorted(glob.glob(os.path.join(ROOT, "checkpoints", "*.safetensors"))), []
     with tempfile.TemporaryDirectory() as folder:
+        paths += on_constants(paths[0], folder)
+        samples = [read(path) for path in paths]
+        print(f"{chosen.precision}, {len(paths)} clips")
         for checkpoint in chosen.checkpoint or shipped:
             name = os.path.splitext(os.path.basename(checkpoint))[0]
             answers = json.loads(decavox(program, "predict", checkpoint, *paths, "--format",

@@ -21,15 +21,14 @@ static dv_value constant(dv_program *program, const char *name, const int64_t *s
 static dv_value add_simple(dv_program *program, dv_value x)
 {
     for (int i = 0; i < DV_OPERATOR_COUNT; i++) {
-        dv_operator operator=(dv_operator) i;
-        bool none = dv_operator_attributes(operator) == DV_ATTRIBUTES_NONE;
-        if (none && operator<= DV_OPERATOR_Min)
-            dv_program_binary(program, operator, x, x);
-        if (none && operator>= DV_OPERATOR_Abs && operator<= DV_OPERATOR_HardSwish)
-            dv_program_unary(program, operator, x);
+        dv_operator op_type = (dv_operator)i;
+        bool none = dv_operator_attributes(op_type) == DV_ATTRIBUTES_NONE;
+        if (none && op_type <= DV_OPERATOR_Min)
+            dv_program_binary(program, op_type, x, x);
+        if (none && op_type >= DV_OPERATOR_Abs && op_type <= DV_OPERATOR_HardSwish)
+            dv_program_unary(program, op_type, x);
     }
     dv_value less = dv_program_with(program, DV_OPERATOR_Less, x, 0.5);
-    less = dv_program_binary(program, DV_OPERATOR_And, less, less);
     dv_program_add(program, DV_OPERATOR_Where, (const dv_value[]){less, x, x}, 3, NULL);
     dv_program_along(program, DV_OPERATOR_CumSum, x, 1);
     dv_program_along(program, DV_OPERATOR_Sort, x, 1);
@@ -98,16 +97,16 @@ static int end(void **state)
 }
 
 /* The first call of the first statement of an operator. */
-static dv_aten_call lowered(const dv_program *program, dv_operator operator)
+static dv_aten_call lowered(const dv_program *program, dv_operator op_type)
 {
     dv_aten_call calls[DV_ATEN_CALLS] = {0};
     int count = 0;
     for (size_t i = 0; count == 0 && i < program->statement_count; i++) {
-        if (program->statements[i].operator== operator)
+        if (program->statements[i].op_type == op_type)
             count = dv_aten_lower(program, &program->statements[i], calls);
     }
     if (count == 0)
-        fail_msg("the program has no %s", dv_operator_name(operator));
+        fail_msg("the program has no %s", dv_operator_name(op_type));
     return calls[0];
 }
 
@@ -165,7 +164,7 @@ static void test_split(void **state)
     const dv_program *program = *state;
     dv_aten_call calls[DV_ATEN_CALLS];
     for (size_t i = 0; i < program->statement_count; i++) {
-        if (program->statements[i].operator!= DV_OPERATOR_Split)
+        if (program->statements[i].op_type != DV_OPERATOR_Split)
             continue;
         assert_int_equal(dv_aten_lower(program, &program->statements[i], calls), 3);
         for (int part = 0; part < 3; part++) {

@@ -3,7 +3,7 @@
    at random. */
 #include "engine/base/rng.h"
 #include "frontends/features/program.h"
-#include "tests/support/must.h"
+#include "tests/support/feature_rig.h"
 #include "tests/support/program_run.h"
 
 #include <setjmp.h>
@@ -106,19 +106,6 @@ static void check(const char *what, written *w, int64_t clips, int64_t count)
 }
 
 /* ---- Tests ---- */
-
-static dv_features_config small(int type)
-{
-    dv_features_config config;
-    must(dv_fields_default(dv_features_fields, &config));
-    config.type = type;
-    config.duration = 0.2;
-    config.n_fft = 256;
-    config.window = 200;
-    config.hop = 90;
-    config.n_mels = 30;
-    return config;
-}
 
 static void test_types_placements_and_levels(void **state)
 {

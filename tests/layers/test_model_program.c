@@ -2,6 +2,9 @@
    norms that become part of convolutions and those that cannot, and all that is composed. */
 #include "engine/backends/open.h"
 #include "engine/core/writer.h"
+#include "engine/ops/batchnorm/batchnorm.h"
+#include "engine/ops/conv2d/conv2d.h"
+#include "engine/ops/dropout/dropout.h"
 #include "tests/support/must.h"
 #include "tests/support/network.h"
 #include "tests/support/program_run.h"
@@ -126,8 +129,37 @@ static void test_models(void **state)
         check_case(&cases[i]);
 }
 
+/* A convolution that something else uses too stays as it is, also where dropout lies in between. */
+static void test_what_others_use_is_not_changed(void **state)
+{
+    network net;
+    dv_value logits;
+    dv_conv2d_attr conv = {.filters = 3,
+                           .kernel = {3, 3},
+                           .stride = {1, 1},
+                           .padding = {-1, -1},
+                           .dilation = {1, 1},
+                           .groups = 1};
+    dv_batchnorm_attr norm = {.epsilon = 1e-5, .momentum = 0.1};
+    dv_dropout_attr dropout = {.rate = 0.5};
+    (void)state;
+    network_begin(&net, &dv_backend_ref, (dv_shape){BATCH, ROWS, FRAMES, 1});
+    int shared = network_add(&net, DV_OP_conv2d, "conv", &conv, net.input, -1);
+    int dropped = network_add(&net, DV_OP_dropout, "dropout", &dropout, shared, -1);
+    int normed = network_add(&net, DV_OP_batchnorm, "norm", &norm, dropped, -1);
+    network_add(&net, DV_OP_add, "sum", NULL, normed, shared);
+    network_plan(&net, &(dv_plan_options){.training = false});
+    net.pass.training = false;
+    network_forward(&net);
+    dv_program *program = write_network(&net, &logits);
+    assert_int_equal(program->statement_count, 6); /* Conv, Mul, Add, Add, and the form of rows */
+    dv_program_free(program);
+    network_close(&net);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_models)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_models),
+                                       cmocka_unit_test(test_what_others_use_is_not_changed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

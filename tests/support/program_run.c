@@ -84,9 +84,9 @@ static line line_of(const array *a, int axis)
 
 /* ---- Element by element ---- */
 
-static double unary(dv_operator operator, double x)
+static double unary(dv_operator op_type, double x)
 {
-    switch (operator) {
+    switch (op_type) {
     case DV_OPERATOR_Abs:
         return fabs(x);
     case DV_OPERATOR_Sqrt:
@@ -106,14 +106,14 @@ static double unary(dv_operator operator, double x)
     case DV_OPERATOR_HardSwish:
         return x * fmax(0, fmin(1, x / 6 + 0.5));
     default:
-        fail_msg("%s is not known", dv_operator_name(operator));
+        fail_msg("%s is not known", dv_operator_name(op_type));
         return 0;
     }
 }
 
-static double binary(dv_operator operator, bool integers, double a, double b)
+static double binary(dv_operator op_type, bool integers, double a, double b)
 {
-    switch (operator) {
+    switch (op_type) {
     case DV_OPERATOR_Add:
         return a + b;
     case DV_OPERATOR_Sub:
@@ -126,10 +126,8 @@ static double binary(dv_operator operator, bool integers, double a, double b)
         return fmax(a, b);
     case DV_OPERATOR_Min:
         return fmin(a, b);
-    case DV_OPERATOR_Less:
+    default: /* Less */
         return a < b;
-    default: /* And */
-        return a != 0 && b != 0;
     }
 }
 
@@ -139,12 +137,12 @@ static void run_elements(const dv_statement *s, const array *const *x, bool inte
         int64_t at[AXES];
         coordinates(y, i, at);
         double a = broadcast(x[0], at, y->rank);
-        if (s->operator== DV_OPERATOR_Where)
+        if (s->op_type == DV_OPERATOR_Where)
             y->data[i] = broadcast(x[a != 0 ? 1 : 2], at, y->rank);
         else if (s->input_count == 2)
-            y->data[i] = binary(s->operator, integers, a, broadcast(x[1], at, y->rank));
+            y->data[i] = binary(s->op_type, integers, a, broadcast(x[1], at, y->rank));
         else
-            y->data[i] = unary(s->operator, a);
+            y->data[i] = unary(s->op_type, a);
     }
 }
 
@@ -152,9 +150,9 @@ static void run_elements(const dv_statement *s, const array *const *x, bool inte
 
 static void run_reduction(const dv_statement *s, const array *x, array *y)
 {
-    bool maximum = s->operator== DV_OPERATOR_ReduceMax;
+    bool maximum = s->op_type == DV_OPERATOR_ReduceMax;
     double share =
-        s->operator== DV_OPERATOR_ReduceMean ? (double)array_count(y) / (double)array_count(x) : 1;
+        s->op_type == DV_OPERATOR_ReduceMean ? (double)array_count(y) / (double)array_count(x) : 1;
     for (int64_t i = 0; maximum && i < array_count(y); i++)
         y->data[i] = -INFINITY;
     for (int64_t i = 0; i < array_count(x); i++) {
@@ -174,7 +172,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* One line of `count` numbers; *answer for what has one alone. */
-static void run_line(dv_operator operator, double * values, int64_t count, double *answer)
+static void run_line(dv_operator op_type, double *values, int64_t count, double *answer)
 {
     double sum = 0, most = -INFINITY;
     for (int64_t i = 0; i < count; i++) {
@@ -183,13 +181,13 @@ static void run_line(dv_operator operator, double * values, int64_t count, doubl
             *answer = (double)i;
         }
     }
-    for (int64_t i = 0; operator== DV_OPERATOR_Softmax && i<count; i++)
+    for (int64_t i = 0; op_type == DV_OPERATOR_Softmax && i < count; i++)
         sum += exp(values[i] - most);
-    for (int64_t i = 0; operator== DV_OPERATOR_Softmax && i<count; i++)
+    for (int64_t i = 0; op_type == DV_OPERATOR_Softmax && i < count; i++)
         values[i] = exp(values[i] - most) / sum;
-    for (int64_t i = 1; operator== DV_OPERATOR_CumSum && i<count; i++)
+    for (int64_t i = 1; op_type == DV_OPERATOR_CumSum && i < count; i++)
         values[i] += values[i - 1];
-    if (operator== DV_OPERATOR_Sort)
+    if (op_type == DV_OPERATOR_Sort)
         qsort(values, (size_t)count, sizeof *values, by_value);
 }
 
@@ -201,10 +199,10 @@ static void run_lines(const dv_statement *s, const array *x, array *y)
         int64_t from = i / l.inner * l.count * l.inner + i % l.inner;
         for (int64_t k = 0; k < l.count; k++)
             values[k] = x->data[from + k * l.inner];
-        run_line(s->operator, values, l.count, &answer);
-        if (s->operator== DV_OPERATOR_ArgMax)
+        run_line(s->op_type, values, l.count, &answer);
+        if (s->op_type == DV_OPERATOR_ArgMax)
             y->data[i] = answer;
-        for (int64_t k = 0; s->operator!= DV_OPERATOR_ArgMax && k<l.count; k++)
+        for (int64_t k = 0; s->op_type != DV_OPERATOR_ArgMax && k < l.count; k++)
             y->data[from + k * l.inner] = values[k];
     }
     free(values);
@@ -293,7 +291,7 @@ static double window_at(const dv_statement *s, const array *x, const array *weig
     int64_t taps = w.kernel[0] * w.kernel[1];
     int64_t depth = weight != NULL ? weight->size[1] : 1;
     int64_t first = weight != NULL ? at[1] / (weight->size[0] / w.groups) * depth : at[1];
-    double sum = s->operator== DV_OPERATOR_MaxPool ? -INFINITY : 0;
+    double sum = s->op_type == DV_OPERATOR_MaxPool ? -INFINITY : 0;
     for (int64_t k = 0; k < depth * taps; k++) {
         int64_t c = first + k / taps, tap = k % taps;
         int64_t h = at[2] * w.stride[0] - w.padding[0] + tap / w.kernel[1] * w.dilation[0];
@@ -301,7 +299,7 @@ static double window_at(const dv_statement *s, const array *x, const array *weig
         if (h < 0 || h >= in.h || v < 0 || v >= in.w)
             continue;
         double value = x->data[((at[0] * in.c + c) * in.h + h) * in.w + v];
-        if (s->operator== DV_OPERATOR_MaxPool)
+        if (s->op_type == DV_OPERATOR_MaxPool)
             sum = fmax(sum, value);
         else if (weight != NULL)
             sum += value * weight->data[at[1] * depth * taps + k];
@@ -314,7 +312,7 @@ static double window_at(const dv_statement *s, const array *x, const array *weig
 static void run_window(const dv_statement *s, const array *const *x, array *y)
 {
     planes in = planes_of(x[0]), out = planes_of(y);
-    const array *weight = s->operator== DV_OPERATOR_Conv ? x[1] : NULL;
+    const array *weight = s->op_type == DV_OPERATOR_Conv ? x[1] : NULL;
     for (int64_t i = 0; i < array_count(y); i++) {
         int64_t at[4] = {i / (out.c * out.h * out.w), i / (out.h * out.w) % out.c,
                          i / out.w % out.h, i % out.w};
@@ -344,7 +342,7 @@ static bool source_of(const dv_statement *s, const array *const *x, int output, 
     const dv_attributes *attributes = &s->attributes;
     int64_t own[AXES];
     memcpy(own, at, sizeof own);
-    switch (s->operator) {
+    switch (s->op_type) {
     case DV_OPERATOR_Split:
         at[attributes->split.axis] +=
             output * (x[0]->size[attributes->split.axis] / attributes->split.parts);
@@ -384,7 +382,7 @@ static void run_statement(const dv_program *program, const dv_statement *s, cons
                           int output, array *y)
 {
     bool integers = s->input_count > 0 && program->tensors[s->inputs[0]].element == DV_ELEMENT_I64;
-    switch (s->operator) {
+    switch (s->op_type) {
     case DV_OPERATOR_ReduceMean:
     case DV_OPERATOR_ReduceSum:
     case DV_OPERATOR_ReduceMax:

@@ -3,7 +3,7 @@
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
-void dv__write_pool(dv_writer *writer, const dv_node *node, dv_operator operator)
+void dv__write_pool(dv_writer *writer, const dv_node *node, dv_operator op_type)
 {
     const dv_pool_attr *attr = node->attr;
     dv_attributes attributes = {.window = {.axes = 2, .groups = 1, .dilation = {1, 1}}};
@@ -14,7 +14,7 @@ void dv__write_pool(dv_writer *writer, const dv_node *node, dv_operator operator
         attributes.window.padding[axis] = attr->padding[axis];
     }
     dv_writer_set(writer, node, DV_FORM_IMAGE,
-                  dv_program_add(writer->program, operator, & x, 1, &attributes));
+                  dv_program_add(writer->program, op_type, &x, 1, &attributes));
 }
 
 dv_status dv__write_maxpool(dv_writer *writer, const dv_node *node)

@@ -8,11 +8,13 @@
 /* share (count) = softmax(weight) */
 static void to_shares(float *weight, int count)
 {
-    double sum = 0;
+    double sum = 0, largest = (double)weight[0];
+    for (int i = 1; i < count; i++)
+        largest = fmax(largest, (double)weight[i]);
     for (int i = 0; i < count; i++)
-        sum += exp((double)weight[i]);
+        sum += exp((double)weight[i] - largest);
     for (int i = 0; i < count; i++)
-        weight[i] = (float)(exp((double)weight[i]) / sum);
+        weight[i] = (float)(exp((double)weight[i] - largest) / sum);
 }
 
 dv_status dv__write_weighted_sum(dv_writer *writer, const dv_node *node)
