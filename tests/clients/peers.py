@@ -5,6 +5,7 @@ The peers are those of the Python that runs it.
 """
 import glob
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -63,10 +64,10 @@ class Peers(unittest.TestCase):
                               "--onnx", *files)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for model in MODELS:
-            for what in (", adamw, step by step: ", ", inference, batch 8: ",
-                         ", inference, batch 8, ONNX Runtime: "):
-                lines = [line for line in done.stdout.splitlines()
-                         if line.startswith(model + what)]
+            # Which steps are undecided within rounding differs between processors.
+            for what in (r", adamw, step by step( \(undecided: \[\d\]\))?: ",
+                         ", inference, batch 8: ", ", inference, batch 8, ONNX Runtime: "):
+                lines = [line for line in done.stdout.splitlines() if re.match(model + what, line)]
                 self.assertEqual(len(lines), 1, done.stdout)
                 self.assertTrue(lines[0].endswith(": agree"), lines[0])
                 print(lines[0])
