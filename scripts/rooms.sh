@@ -8,6 +8,6 @@ rooms=(
     engine/train engine/backends
     frontends/audio frontends/features frontends/noise frontends/augment frontends/dataset
     frontends/batch frontends/model
-    runner/page runner/experiment runner/evaluate runner/export runner/training runner/data runner/crossval
+    runner/page runner/experiment runner/evaluate runner/export runner/predict runner/training runner/data runner/crossval
     runner/compare runner/synth runner/cli
 )

@@ -20,9 +20,9 @@ static dv_status launch(const bench *b, const char *program, char *checkpoint, s
     snprintf(path, sizeof path, "%s", program);
     snprintf(threads, sizeof threads, "%d", b->threads);
     DV_TRY(bench_format(sound, sizeof sound, "%s/0_tone_0.wav", b->folder));
-    char predict[] = "predict", device[] = "--device", threads_option[] = "--threads";
-    char *argv[] = {path,           predict, checkpoint, sound, device, (char *)b->chosen.device,
-                    threads_option, threads, NULL};
+    char predict[] = "predict", device[] = "--device", workers[] = "--workers";
+    char *argv[] = {path,    predict, checkpoint, sound, device, (char *)b->chosen.device,
+                    workers, threads, NULL};
     double end = dv_clock() + bench_effort(b, 2).seconds;
     for (int64_t i = -WARM; i < LEAST || (i < MOST && dv_clock() < end); i++) {
         child_result result;

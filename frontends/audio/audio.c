@@ -151,11 +151,13 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
 }
 
 /* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
-   for. */
+   for. Of one channel both are the same memory. */
 static dv_status mix_down(const audio_input *in, const float *chunk, int64_t frames,
                           int64_t position, float *mono, dv__levels *seen)
 {
     int channels = in->info.channels;
+    if (channels == 1 && dv__levels_add_quiet(seen, chunk, frames))
+        return DV_OK;
     for (int64_t i = 0; i < frames; i++) {
         const float *frame = chunk + i * channels;
         double sum = 0;
@@ -176,7 +178,7 @@ static dv_status mix_down(const audio_input *in, const float *chunk, int64_t fra
 }
 
 /* Reads so many frames, or to the end of the file, or one chunk past the limit. On failure too,
-   audio->samples is the caller's. */
+   audio->samples is the caller's. One channel is read to where it stays. */
 static dv_status read_samples(audio_input *in, double max_seconds, int64_t wanted, dv_audio *audio,
                               dv__levels *seen)
 {
@@ -184,15 +186,18 @@ static dv_status read_samples(audio_input *in, double max_seconds, int64_t wante
     float *chunk = NULL;
     int64_t capacity = 0;
     double most = max_seconds * (double)in->info.samplerate;
-    DV_TRY_GOTO(dv_calloc((size_t)(CHUNK_FRAMES * in->info.channels), sizeof *chunk, &chunk));
+    int channels = in->info.channels;
+    if (channels > 1)
+        DV_TRY_GOTO(dv_calloc((size_t)(CHUNK_FRAMES * channels), sizeof *chunk, &chunk));
     int64_t step = in->header.endless ? MP3_FRAMES : CHUNK_FRAMES;
     while (audio->count < wanted) {
         int64_t left = wanted - audio->count;
-        int64_t frames = sf_readf_float(in->file, chunk, left < step ? left : step);
+        DV_TRY_GOTO(reserve(&audio->samples, &capacity, audio->count, step));
+        float *mono = audio->samples + audio->count, *read = channels > 1 ? chunk : mono;
+        int64_t frames = sf_readf_float(in->file, read, left < step ? left : step);
         if (frames <= 0)
             break;
-        DV_TRY_GOTO(reserve(&audio->samples, &capacity, audio->count, frames));
-        DV_TRY_GOTO(mix_down(in, chunk, frames, audio->count, audio->samples + audio->count, seen));
+        DV_TRY_GOTO(mix_down(in, read, frames, audio->count, mono, seen));
         audio->count += frames;
         if ((double)audio->count > most) {
             status = DV_FAIL(DV_EFORMAT, "%s: is too long: more than %g s", in->bytes->path,

@@ -13,7 +13,8 @@
 typedef struct dv__sound_file {
     const char *path;      /* borrowed */
     int descriptor;        /* -1: not open */
-    unsigned char *memory; /* (size) what a pipe gave, owned; NULL: it is a file */
+    unsigned char *memory; /* (size) all bytes of a pipe or a small file, owned; NULL: they are
+                              read from the descriptor */
     int64_t size;          /* bytes */
     int error;             /* errno of the first read that failed; 0: none did */
 } dv__sound_file;

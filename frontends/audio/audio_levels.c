@@ -1,7 +1,6 @@
 /* Measures clipping, peak and RMS of a sound, and finds channels that cancel each other. */
 #include "frontends/audio/audio_levels.h"
-
-#include <stdbool.h>
+#include "engine/base/clones.h"
 
 /* A sample is at full scale from here on, and between this and DV__NEARLY_FULL_SCALE where it is as
    the one before. */
@@ -16,6 +15,49 @@ void dv__levels_add_loud(dv__levels *levels, int channel, float sample)
         levels->clipped[channel] += CLIPPED_RUN;
     else if (levels->flat[channel] > CLIPPED_RUN)
         levels->clipped[channel]++;
+}
+
+/* Peak and sum of squares in lanes, which compilers keep in vectors. A sample that is no number
+   leaves the peak as it is, and makes the sum no number. */
+DV__CLONES static void measure(const float *samples, int64_t count, float *peak, double *energy)
+{
+    enum { LANES = 16 };
+    float most[LANES] = {0};
+    double sums[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (int k = 0; k < LANES; k++) {
+            float size = fabsf(samples[i + k]);
+            most[k] = size > most[k] ? size : most[k];
+            sums[k] += (double)samples[i + k] * (double)samples[i + k];
+        }
+    }
+    for (; i < count; i++) {
+        most[0] = fmaxf(most[0], fabsf(samples[i]));
+        sums[0] += (double)samples[i] * (double)samples[i];
+    }
+    *peak = 0;
+    *energy = 0;
+    for (int k = 0; k < LANES; k++) {
+        *peak = fmaxf(*peak, most[k]);
+        *energy += sums[k];
+    }
+}
+
+bool dv__levels_add_quiet(dv__levels *levels, const float *samples, int64_t count)
+{
+    float peak;
+    double energy;
+    measure(samples, count, &peak, &energy);
+    if (!isfinite(energy) || peak >= DV__NEARLY_FULL_SCALE)
+        return false;
+    levels->energy[0] += energy;
+    levels->mean += energy;
+    levels->peak = fmaxf(levels->peak, peak);
+    levels->flat[0] = 0;
+    if (count > 0)
+        levels->last[0] = samples[count - 1];
+    return true;
 }
 
 void dv__levels_tell(const dv__levels *levels, dv_audio_facts *facts)

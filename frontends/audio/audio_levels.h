@@ -5,6 +5,7 @@
 #include "frontends/audio/audio.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 enum { DV__MOST_CHANNELS = 64 };
 
@@ -36,6 +37,10 @@ static inline void dv__levels_add(dv__levels *levels, int channel, float sample)
         levels->flat[channel] = 0;
     levels->last[channel] = sample;
 }
+
+/* Adds samples (count) of a sound's only channel, if all are finite and below
+   DV__NEARLY_FULL_SCALE; false: they are not, and nothing is added. */
+bool dv__levels_add_quiet(dv__levels *levels, const float *samples, int64_t count);
 
 /* Sets peak, rms and clipped of the facts, whose channels and frames are known. */
 void dv__levels_tell(const dv__levels *levels, dv_audio_facts *facts);

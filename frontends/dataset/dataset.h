@@ -207,4 +207,9 @@ dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights);
 
 void dv_dataset_free(dv_dataset *dataset);
 
+/* Calls `take` with the path of each clip of a manifest, in its order; labels need not be there.
+   The first failure ends it and is returned. DV_EIO, DV_EFORMAT: file and line. */
+typedef dv_status (*dv_take_path)(void *user, const char *path);
+dv_status dv_manifest_paths(const char *path, dv_take_path take, void *user);
+
 #endif

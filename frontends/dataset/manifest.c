@@ -28,14 +28,22 @@ typedef struct further {
 
 typedef struct manifest {
     dv_csv csv;
-    const char *folder; /* that paths begin in */
-    dv__listing *listing;
-    dv_dataset *dataset; /* for notes */
+    const char *folder;   /* that paths begin in */
+    dv__listing *listing; /* NULL: the paths alone are wanted, */
+    dv_take_path take;    /* and given to this, */
+    void *user;           /* with this */
+    dv_dataset *dataset;  /* for notes */
     further further;
     bool has_backslashes;
 } manifest;
 
 /* ---- Columns ---- */
+
+/* The columns from PATH to this one have to be there. */
+static int last_needed(const manifest *in)
+{
+    return in->listing != NULL ? LABEL : PATH;
+}
 
 /* The column that goes by this name, or -1; *own: it is the column's own name. */
 static int column_named(const char *name, bool *own)
@@ -155,16 +163,34 @@ static dv_status find_file(manifest *in, const char *value, char **out)
 }
 
 /* `values` (COLUMN_COUNT): NULL is what is no text. */
-static dv_status add_clip(manifest *in, char *const *values)
+static dv_status check_values(const manifest *in, char *const *values)
 {
-    for (int column = 0; column < COLUMN_COUNT; column++) {
+    int count = in->listing != NULL ? COLUMN_COUNT : PATH + 1;
+    for (int column = 0; column < count; column++) {
         if (values[column] == NULL)
             return DV_FAIL(DV_EFORMAT, "%s:%d: the %s is neither a text nor a whole number",
                            in->csv.path, in->csv.row_line, column_names[column][0]);
-        if (column <= LABEL && values[column][0] == '\0')
+        if (column <= last_needed(in) && values[column][0] == '\0')
             return DV_FAIL(DV_EFORMAT, "%s:%d: the %s is empty", in->csv.path, in->csv.row_line,
                            column_names[column][0]);
     }
+    return DV_OK;
+}
+
+static dv_status take_path(manifest *in, const char *value)
+{
+    char *path;
+    DV_TRY(find_file(in, value, &path));
+    dv_status status = in->take(in->user, path);
+    free(path);
+    return status;
+}
+
+static dv_status add_clip(manifest *in, char *const *values)
+{
+    DV_TRY(check_values(in, values));
+    if (in->listing == NULL)
+        return take_path(in, values[PATH]);
     dv__entry entry = {
         .label = values[LABEL], .speaker = values[SPEAKER], .index = -1, .line = in->csv.row_line};
     DV_TRY(read_part(in, values[SPLIT], &entry));
@@ -196,7 +222,7 @@ static dv_status read_table(manifest *in)
     DV_TRY(dv_csv_read(csv, &row));
     size_t width = row.count;
     DV_TRY(find_columns(in, row.fields, width, place));
-    for (int column = PATH; column <= LABEL; column++) {
+    for (int column = PATH; column <= last_needed(in); column++) {
         if (place[column] < 0)
             return DV_FAIL(DV_EFORMAT,
                            "%s:%d: no column '%s': the first line names the columns, for example "
@@ -238,7 +264,7 @@ static dv_status read_line(manifest *in, bool *more)
         goto fail;
     drop_duration(&row);
     DV_TRY_GOTO(find_columns(in, row.names, row.count, place));
-    for (int column = PATH; column <= LABEL; column++) {
+    for (int column = PATH; column <= last_needed(in); column++) {
         if (place[column] < 0)
             DV_TRY_GOTO(DV_FAIL(DV_EFORMAT,
                                 "%s:%d: no '%s': each line is a clip, for example "
@@ -275,26 +301,38 @@ static dv_status read_either(manifest *in)
 {
     bool lines = in->csv.next[strspn(in->csv.next, " \t\r\n")] == '{';
     DV_TRY(lines ? read_lines(in) : read_table(in));
-    return note_columns(in);
+    return in->listing != NULL ? note_columns(in) : DV_OK;
+}
+
+/* Reads the manifest into in->listing, or gives its paths to in->take. */
+static dv_status read_manifest(const char *path, manifest *in)
+{
+    char *folder;
+    DV_TRY(dv_csv_open(path, &in->csv));
+    dv_status status = dv_strdup(path, &folder);
+    if (status == DV_OK) {
+        char *slash = strrchr(folder, '/');
+        folder[slash != NULL ? slash + 1 - folder : 0] = '\0';
+        in->folder = folder;
+        status = read_either(in);
+        free(folder);
+    }
+    for (size_t i = 0; i < in->further.count; i++)
+        free(in->further.names[i]);
+    free(in->further.names);
+    dv_csv_close(&in->csv);
+    return status;
 }
 
 dv_status dv__read_manifest(const char *path, dv__listing *listing, dv_dataset *dataset)
 {
     manifest in = {.listing = listing, .dataset = dataset};
-    char *folder;
-    DV_TRY(dv_csv_open(path, &in.csv));
-    dv_status status = dv_strdup(path, &folder);
-    if (status == DV_OK) {
-        char *slash = strrchr(folder, '/');
-        folder[slash != NULL ? slash + 1 - folder : 0] = '\0';
-        in.folder = folder;
-        listing->manifest = path;
-        status = read_either(&in);
-        free(folder);
-    }
-    for (size_t i = 0; i < in.further.count; i++)
-        free(in.further.names[i]);
-    free(in.further.names);
-    dv_csv_close(&in.csv);
-    return status;
+    listing->manifest = path;
+    return read_manifest(path, &in);
+}
+
+dv_status dv_manifest_paths(const char *path, dv_take_path take, void *user)
+{
+    manifest in = {.take = take, .user = user};
+    return read_manifest(path, &in);
 }

@@ -2,8 +2,8 @@
  * A session: what a thread needs to get answers of a model, made once: a plan of a fixed number of
  * clips, and for each of its threads a window, resampling and scratch. Sessions of one model share
  * its parameters, and know nothing of each other. What programs use is in include/decavox.h; here
- * is what the engine's own users have beside it: logits, clips of data sets, and files told one by
- * one.
+ * is what the engine's own users have beside it: logits, clips of data sets, and files with all
+ * that is known of them.
  */
 #ifndef DV_MODEL_SESSION_H
 #define DV_MODEL_SESSION_H
@@ -39,27 +39,27 @@ typedef struct dv_answer {
     int64_t stretch_count;
 } dv_answer;
 
-/* How files are answered for people. */
-typedef struct dv_telling {
-    bool streams; /* a path may be that of a pipe, and "-" is standard input */
-    bool windows; /* in place of one answer, one for each window of the file: they follow each other
-                     from its start, and the last one ends with it. Of a shorter file there is one.
-                   */
-    const char *hint; /* what the user can do about a file that is longer than the window; NULL:
-                         nothing is said */
-    void (*tell)(void *user, int64_t i); /* called for each answer, in their order; stretches live
-                                            until then */
-    void *user;
-} dv_telling;
-
 /*
- * Reads and answers `count` files; a file that cannot be read fails alone, unless that is the
- * system's fault (DV_ESYSTEM, DV_ENOMEM): then no more are answered. A file that is not in order,
- * or longer than the window, gets a warning. The logits of all answers are one block, (count,
- * classes), which answers[0].logits begins. `how` may be NULL.
+ * Reads and answers `count` files. A file that cannot be read fails alone, unless that is the
+ * system's fault (DV_ESYSTEM, DV_ENOMEM): then no more are answered. The logits of all answers are
+ * one block, (count, classes), which answers[0].logits begins. With `streams` a path may be that of
+ * a pipe, and "-" is standard input.
  */
 dv_status dv_session_answer_files(dv_session *session, const char *const *paths, int64_t count,
-                                  dv_answer *answers, const dv_telling *how);
+                                  bool streams, dv_answer *answers);
+
+/*
+ * Answers each window of one file. The windows follow each other from its start, and the last one
+ * ends with it; of a shorter file there is one. They are answer->stretches, to be freed with
+ * dv_answer_free_stretches; answer->logits are left alone. All else is as above.
+ */
+dv_status dv_session_answer_windows(dv_session *session, const char *path, bool streams,
+                                    dv_answer *answer);
+void dv_answer_free_stretches(dv_answer *answer);
+
+/* Warns of a file that is not in order, or that is longer than the window; `hint` says what its
+   user can do about the latter, NULL: nothing is said. */
+void dv_answer_warn(const dv_log *log, const char *path, const dv_answer *answer, const char *hint);
 
 /* The longest file or sound that is answered, in seconds. */
 enum { DV_SESSION_MAX_SECONDS = 60 };

@@ -4,11 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-/* What the user of the file should know beside its answer. */
-static void log_answer(const dv_log *log, const char *path, const dv_answer *answer,
-                       const char *hint)
+void dv_answer_warn(const dv_log *log, const char *path, const dv_answer *answer, const char *hint)
 {
     const dv_seen *seen = &answer->seen;
     for (int remark = 0; remark < DV_AUDIO_REMARK_COUNT; remark++) {
@@ -147,7 +144,7 @@ static dv_status answer_audio(dv_session *session, const dv_audio *audio, dv_ans
     return answer_stretches(session, &list, answer);
 }
 
-static void free_stretches(dv_answer *answer)
+void dv_answer_free_stretches(dv_answer *answer)
 {
     if (answer->stretches != NULL)
         free(answer->stretches[0].logits);
@@ -155,71 +152,33 @@ static void free_stretches(dv_answer *answer)
     answer->stretches = NULL;
 }
 
-static dv_status answer_windows(dv_session *session, file_list *list, int64_t i)
+/* The logits of the answer are those of its stretches. */
+dv_status dv_session_answer_windows(dv_session *session, const char *path, bool streams,
+                                    dv_answer *answer)
 {
-    dv_answer *answer = &list->answers[i];
     dv_audio audio;
-    float *logits = list->answers[0].logits + i * dv_model_classes(session->model);
-    *answer = (dv_answer){.logits = logits};
-    dv_status status =
-        read_sound(session, &session->lanes[0], list->paths[i], list->streams, &audio);
+    *answer = (dv_answer){.logits = answer->logits};
+    dv_status status = read_sound(session, &session->lanes[0], path, streams, &audio);
     if (status == DV_OK)
         status = answer_audio(session, &audio, answer);
     dv_audio_free(&audio);
-    if (status != DV_OK)
-        set_failure(answer, status, list->paths[i], dv_error_message());
+    if (status != DV_OK) {
+        set_failure(answer, status, path, dv_error_message());
+        dv_answer_free_stretches(answer);
+    }
     return dv__befalls_all(status) ? status : DV_OK;
 }
 
 /* ---- All files ---- */
 
-/* What may keep its reader waiting, a pipe, is not read together with others: the answers before it
-   would wait too. */
-static bool waits(const char *path)
-{
-    struct stat facts;
-    return strcmp(path, "-") == 0 || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode));
-}
-
-/* How many files from the first one on are answered by one pass. */
-static int64_t next_batch(const dv_session *session, const file_list *list, int64_t count)
-{
-    int64_t most = count < session->capacity ? count : session->capacity, batch = 1;
-    if (list->streams && waits(list->paths[0]))
-        return 1;
-    while (batch < most && !(list->streams && waits(list->paths[batch])))
-        batch++;
-    return batch;
-}
-
-static void tell(const dv_session *session, const file_list *list, const dv_telling *how, int64_t i)
-{
-    log_answer(&dv_model_context(session->model)->log, list->paths[i], &list->answers[i],
-               how->hint);
-    if (how->tell != NULL)
-        how->tell(how->user, i);
-    free_stretches(&list->answers[i]);
-}
-
-/* A batch of files follows the other; each is told of when all of its batch are answered. */
 dv_status dv_session_answer_files(dv_session *session, const char *const *paths, int64_t count,
-                                  dv_answer *answers, const dv_telling *how)
+                                  bool streams, dv_answer *answers)
 {
-    static const dv_telling nobody = {.tell = NULL};
-    if (how == NULL)
-        how = &nobody;
-    file_list list = {paths, answers, how->streams};
+    file_list list = {paths, answers, streams};
     int64_t most;
     for (int64_t from = 0; from < count; from += most) {
-        const file_list rest = {paths + from, answers + from, how->streams};
-        most = how->windows ? 1 : next_batch(session, &rest, count - from);
-        dv_status status = how->windows ? answer_windows(session, &list, from)
-                                        : answer_batch(session, &list, from, most);
-        for (int64_t i = from; status == DV_OK && i < from + most; i++)
-            tell(session, &list, how, i);
-        if (status != DV_OK && how->windows)
-            free_stretches(&answers[from]);
-        DV_TRY(status);
+        most = count - from < session->capacity ? count - from : session->capacity;
+        DV_TRY(answer_batch(session, &list, from, most));
     }
     return DV_OK;
 }
@@ -256,8 +215,10 @@ dv_status dv_session_files(dv_session *session, const char *const *paths, size_t
     dv_status status = dv_calloc(count > 0 ? count : 1, sizeof *answers, &answers);
     if (status == DV_OK) {
         answers[0].logits = probabilities;
-        status = dv_session_answer_files(session, paths, (int64_t)count, answers, NULL);
+        status = dv_session_answer_files(session, paths, (int64_t)count, false, answers);
     }
+    for (size_t i = 0; status == DV_OK && i < count; i++)
+        dv_answer_warn(&dv_model_context(session->model)->log, paths[i], &answers[i], NULL);
     status = status == DV_OK
                  ? finish_answers(session, answers, count, seen, statuses)
                  : dv__session_fail_all(session, status, count, probabilities, seen, statuses);

@@ -1,165 +1,92 @@
-/* decavox predict: answers sound files, and prints each answer as soon as it is there. */
+/* decavox predict: answers sound files, a few on the terminal or any number into a file of rows. */
 #include "engine/base/json.h"
+#include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/device/threads.h"
-#include "engine/train/metrics.h"
 #include "runner/cli/command.h"
-#include "runner/evaluate/report.h"
+#include "runner/cli/predicting.h"
+#include "runner/experiment/output.h"
 
-#include <math.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Behind it come the formats of runner/predict/rows.h, from 0 on. */
+static const char *const format_names[] = {"auto", "text", "json", "jsonl", "csv", NULL};
+enum { FORMAT_AUTO, FORMAT_FIRST };
+
 typedef struct predict_options {
-    int format, precision, algorithms;
+    char input[DV_STRING_SIZE], output[DV_STRING_SIZE], shard[DV_STRING_SIZE];
     char device[DV_STRING_SIZE];
-    int64_t threads;
-    bool windows;
+    int format, precision, algorithms;
+    int64_t workers, batch, top;
+    double threshold;
+    bool windows, resume, force;
 } predict_options;
 
 static const dv_field fields[] = {
-    DV_ENUM(predict_options, format, "text", dv_format_names, "output"),
+    DV_PATH(predict_options, input, "",
+            "answers the files of a folder, of a manifest (CSV or JSON lines with a column path), "
+            "of a list with a name a line, or, -, of such a list on standard input"),
+    DV_PATH(predict_options, output, "",
+            "writes rows to this file, and shows how far it is; while they are written, it is "
+            "called FILE.part"),
+    DV_ENUM(predict_options, format, "auto", format_names,
+            "auto: text, or what the ending of --output says; jsonl: an object a line"),
+    DV_BOOL(predict_options, resume, "false",
+            "goes on where an interrupted call with the same options has left FILE.part"),
+    DV_STRING(predict_options, shard, "1/1",
+              "i/n answers the i-th of n equal shares of the files, for n calls or machines"),
+    DV_FLOAT(predict_options, threshold, "0", 0, 1,
+             "gives no label where the confidence is below it"),
+    DV_INT(predict_options, top, "1", 1, 1000, "gives so many labels with their confidences"),
+    DV_INT(predict_options, workers, "0", 0, DV_PREDICT_WORKERS,
+           "threads, each of which reads files and computes their answers; 0: as many as there are "
+           "physical cores"),
+    DV_INT(predict_options, batch, "0", 0, 4096,
+           "files that a thread computes at a time; 0: 16 on the CPU, 64 on a GPU"),
     DV_DEVICE_TO_ANSWER(predict_options),
     DV_PRECISION_TO_ANSWER(predict_options),
     DV_ALGORITHMS_TO_ANSWER(predict_options),
-    DV_INT(predict_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
     DV_BOOL(predict_options, windows, "false",
             "answers each window of a file that is longer than the model's: its start in seconds "
             "stands behind the file; the windows follow each other, and the last one ends with "
             "the file"),
+    DV_OUTPUT_FORCE(predict_options),
     DV_END,
 };
 
 static const dv_options options = {
     .command = "predict",
-    .operands = "CHECKPOINT FILE...",
+    .operands = "CHECKPOINT [FILE...]",
     .summary = "Prints file, label and confidence for each sound file, each when it is there, in "
                "their order. CHECKPOINT is\na file or the name of a model that comes with decavox, "
                "as in eval, info, export and compare: lightweight, ...\nFILE may be a pipe, and - "
                "is standard input. Of a file longer than the window that the model looks at, a "
                "warning\nsays which part was seen. What would be an order to a terminal in a "
-               "file's name, and bytes of it that are\nno UTF-8, are printed as \\xNN.",
-    .least = 2,
+               "file's name, and bytes of it that are\nno UTF-8, are printed as \\xNN. Any number "
+               "of files is answered by --input and --output. A file that cannot\nbe read has a "
+               "row that says why, and the exit code is 1 in the end.",
+    .least = 1,
     .most = 1U << 20,
     .fields = fields,
     .checkpoint = true,
 };
 
-/* Who prints the answers, one by one. */
-typedef struct printer {
-    const dv_model *model;
-    const char *const *files;
-    const dv_answer *answers;
-    int format;
-    bool windows;
-    int64_t failed; /* files without an answer */
-} printer;
+/* What a call needs, from the options to the rows. */
+typedef struct prediction {
+    const dv_arguments *arguments;
+    const predict_options *chosen;
+    dv_names_request wanted;
+    dv_names *names;
+    dv_model *model;
+    dv_row_style style;
+    dv_rows_file *file; /* NULL: standard output */
+    dv_predict_progress progress;
+    bool was_complete; /* the rows were all there */
+} prediction;
 
-/* `start`: of the window, "" where there is one answer to the file. */
-static void print_line(const dv_model *model, const char *file, const char *start,
-                       const float *logits)
-{
-    int64_t classes = dv_model_classes(model);
-    int64_t best = dv_argmax(logits, classes);
-    double confidence = exp(-dv_cross_entropy(logits, classes, best));
-    printf("%s  %s%s  %.4f\n", dv_show(file).text, start, dv_model_label(model, (size_t)best),
-           confidence);
-}
-
-static void print_text(const printer *p, const char *file, const dv_answer *answer)
-{
-    if (!p->windows)
-        print_line(p->model, file, "", answer->logits);
-    for (int64_t i = 0; p->windows && i < answer->stretch_count; i++) {
-        char start[32];
-        snprintf(start, sizeof start, "%.2f  ", answer->stretches[i].from);
-        print_line(p->model, file, start, answer->stretches[i].logits);
-    }
-}
-
-static json_t *windows_json(const printer *p, const dv_answer *answer)
-{
-    json_t *windows = json_array();
-    for (int64_t i = 0; i < answer->stretch_count; i++) {
-        const dv_stretch *stretch = &answer->stretches[i];
-        json_t *window = json_pack("{s:f, s:f}", "start", stretch->from, "end", stretch->to);
-        json_t *said = dv_answer_json(p->model, NULL, stretch->logits);
-        json_object_update(window, said);
-        json_decref(said);
-        json_array_append_new(windows, window);
-    }
-    return windows;
-}
-
-static json_t *answer_json(const printer *p, const char *file, const dv_answer *answer)
-{
-    if (answer->status != DV_OK)
-        return json_pack("{s:o, s:o}", "file", dv_text_json(file), "error",
-                         dv_text_json(answer->message));
-    const dv_seen *seen = &answer->seen;
-    if (p->windows)
-        return json_pack("{s:o, s:f, s:o}", "file", dv_text_json(file), "seconds", seen->seconds,
-                         "windows", windows_json(p, answer));
-    json_t *json = dv_answer_json(p->model, file, answer->logits);
-    json_object_set_new(json, "seconds", json_real(seen->seconds));
-    json_object_set_new(json, "seconds_seen", json_real(seen->to - seen->from));
-    json_object_set_new(json, "seen_from", json_real(seen->from));
-    return json;
-}
-
-/* An element of the list, indented as the list would be if it were printed at once. */
-static void print_json(const printer *p, int64_t i)
-{
-    json_t *json = answer_json(p, p->files[i], &p->answers[i]);
-    char *text = json != NULL ? json_dumps(json, dv_json_flags(stdout)) : NULL;
-    printf("%s\n  ", i > 0 ? "," : "");
-    for (const char *c = text != NULL ? text : "null"; *c != '\0'; c++) {
-        putchar(*c);
-        if (*c == '\n')
-            fputs("  ", stdout);
-    }
-    free(text);
-    json_decref(json);
-}
-
-static void print_answer(void *user, int64_t i)
-{
-    printer *p = user;
-    const dv_answer *answer = &p->answers[i];
-    if (answer->status != DV_OK) {
-        fprintf(stderr, "decavox predict: %s\n", answer->message);
-        p->failed++;
-    }
-    if (p->format == DV_FORMAT_JSON)
-        print_json(p, i);
-    else if (answer->status == DV_OK)
-        print_text(p, p->files[i], answer);
-    (void)fflush(stdout); /* main looks at what has failed */
-}
-
-/* Prints each answer when it and those before it are there; a list of JSON is always closed. */
-static dv_status print_answers(dv_session *session, const dv_arguments *arguments,
-                               dv_answer *answers, const predict_options *chosen, int64_t *failed)
-{
-    printer p = {.model = dv_session_model(session),
-                 .files = arguments->operands + 1,
-                 .answers = answers,
-                 .format = chosen->format,
-                 .windows = chosen->windows};
-    dv_telling how = {.streams = true,
-                      .windows = chosen->windows,
-                      .hint = "decavox predict --windows answers each",
-                      .tell = print_answer,
-                      .user = &p};
-    if (p.format == DV_FORMAT_JSON)
-        printf("[");
-    dv_status status =
-        dv_session_answer_files(session, p.files, (int64_t)arguments->count - 1, answers, &how);
-    if (p.format == DV_FORMAT_JSON)
-        printf("\n]\n");
-    *failed = p.failed;
-    return status;
-}
+/* ---- What the options say ---- */
 
 static dv_status check_standard_input(const dv_arguments *arguments)
 {
@@ -171,49 +98,212 @@ static dv_status check_standard_input(const dv_arguments *arguments)
     return DV_OK;
 }
 
-/* Answers the files. One block of memory holds the logits of all of them. */
-static dv_status answer(dv_session *session, const dv_arguments *arguments,
-                        const predict_options *chosen, int64_t *failed)
+static dv_status parse_shard(const char *text, int64_t *shard, int64_t *shards)
 {
-    size_t count = arguments->count - 1, classes = dv_model_label_count(dv_session_model(session));
-    dv_answer *answers = NULL;
-    dv_status status = dv_calloc(count, sizeof *answers, &answers);
-    if (status == DV_OK)
-        status = dv_calloc(count * classes, sizeof *answers->logits, &answers->logits);
-    float *logits = status == DV_OK ? answers->logits : NULL;
-    if (status == DV_OK)
-        status = print_answers(session, arguments, answers, chosen, failed);
-    free(logits);
-    free(answers);
+    char first[DV_STRING_SIZE];
+    const char *slash = strchr(text, '/');
+    snprintf(first, sizeof first, "%.*s", slash != NULL ? (int)(slash - text) : 0, text);
+    if (slash == NULL || !dv_parse_int(first, shard) || !dv_parse_int(slash + 1, shards) ||
+        *shard < 1 || *shards < *shard)
+        return DV_FAIL(DV_EARG, "--shard is '%s', must be i/n with i from 1 to n, for example 1/4",
+                       text);
+    return DV_OK;
+}
+
+/* The format of the rows, by --format or the ending of --output. */
+static dv_status choose_format(const predict_options *chosen, int *format)
+{
+    const char *output = chosen->output;
+    *format = chosen->format - FORMAT_FIRST;
+    if (chosen->format == FORMAT_AUTO && output[0] == '\0')
+        *format = DV_ROWS_TEXT;
+    else if (chosen->format == FORMAT_AUTO && dv_ends_with(output, ".csv"))
+        *format = DV_ROWS_CSV;
+    else if (chosen->format == FORMAT_AUTO &&
+             (dv_ends_with(output, ".jsonl") || dv_ends_with(output, ".ndjson")))
+        *format = DV_ROWS_JSONL;
+    else if (chosen->format == FORMAT_AUTO)
+        return DV_FAIL(DV_EARG,
+                       "--output: the ending of '%s' tells no format; the endings are .jsonl and "
+                       ".csv, or --format says it",
+                       output);
+    if (output[0] != '\0' && *format < DV_ROWS_JSONL)
+        return DV_FAIL(DV_EARG, "--output takes jsonl and csv; %s is for standard output",
+                       format_names[*format + FORMAT_FIRST]);
+    if (*format == DV_ROWS_CSV && chosen->windows)
+        return DV_FAIL(DV_EARG, "--windows gives several answers for a file, for which a row of "
+                                "CSV has no place; take jsonl");
+    return DV_OK;
+}
+
+static dv_status check_use(const dv_arguments *arguments, const predict_options *chosen)
+{
+    if (arguments->count > 1 && chosen->input[0] != '\0')
+        return DV_FAIL(DV_EARG, "files are named twice: by --input and as operands ('%s', ...)",
+                       arguments->operands[1]);
+    if (arguments->count == 1 && chosen->input[0] == '\0')
+        return DV_FAIL(DV_EARG, "no sound file is named: name files behind the checkpoint, or "
+                                "a folder or a list of them with --input");
+    if (chosen->output[0] == '\0' && (chosen->resume || chosen->force))
+        return DV_FAIL(DV_EARG, "%s is for --output, which is not given",
+                       chosen->resume ? "--resume" : "--force");
+    return check_standard_input(arguments);
+}
+
+static dv_status check_output(const dv_arguments *arguments, const predict_options *chosen)
+{
+    dv_outputs outputs = {
+        .list = {{"--output", chosen->output, DV_OUTPUT_ROWS}}, .count = 1, .force = chosen->force};
+    DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", arguments->operands[0]));
+    DV_TRY(dv_outputs_spare(&outputs, "the input", chosen->input));
+    for (size_t i = 1; i < arguments->count; i++)
+        DV_TRY(dv_outputs_spare(&outputs, "a sound file", arguments->operands[i]));
+    return dv_outputs_check(&outputs);
+}
+
+/* ---- The rows ---- */
+
+/* What the rows depend on, beside the names, by which a later call is compared. */
+static json_t *made_with(const prediction *p)
+{
+    char digest[DV_SHA256_SIZE];
+    dv_checkpoint_digest(dv_model_checkpoint(p->model), digest);
+    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:b, s:s}", "weights", digest, "device",
+                     dv_model_device(p->model), "precision", dv_model_precision(p->model), "format",
+                     dv_row_formats[p->style.format], "threshold", p->style.threshold, "top",
+                     (json_int_t)p->style.top, "windows", p->style.windows, "shard",
+                     p->chosen->shard);
+}
+
+static dv_status open_rows(prediction *p)
+{
+    dv_rows_file_state state;
+    json_t *made = made_with(p);
+    if (made == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory for the rows");
+    const dv_rows_file_request request = {.path = p->chosen->output,
+                                          .format = p->style.format,
+                                          .made_with = made,
+                                          .resume = p->chosen->resume,
+                                          .force = p->chosen->force};
+    dv_status status = dv_rows_file_open(&request, p->names, &state, &p->file);
+    json_decref(made);
+    p->progress.done = p->progress.earlier = state.done;
+    p->progress.failed = state.failed;
+    p->was_complete = state.complete;
     return status;
 }
 
-/* Never more threads than files; of windows nobody knows how many there are. */
-static dv_status create_session(dv_model *model, const predict_options *chosen, size_t files,
-                                dv_session **out)
+static void tell_end(const prediction *p)
 {
-    int64_t clips = chosen->windows ? INT32_MAX : (int64_t)files;
-    int64_t threads = chosen->threads > 0 ? chosen->threads : dv_physical_cores();
-    const dv_session_options how = {.size = sizeof how,
-                                    .capacity = dv_session_capacity_for(model, clips),
-                                    .threads = (int)(threads < clips ? threads : clips)};
-    return dv_session_create(model, &how, out);
+    const dv_predict_progress *progress = &p->progress;
+    int64_t answered = progress->done - progress->earlier;
+    char before[64] = "", rate[64] = "";
+    if (progress->earlier > 0)
+        snprintf(before, sizeof before, " (%" PRId64 " of them before)", progress->earlier);
+    if (!p->was_complete && progress->seconds > 0)
+        snprintf(rate, sizeof rate, " in %.1f s, %.0f/s", progress->seconds,
+                 (double)answered / progress->seconds);
+    printf("%s: %" PRId64 " files%s%s, %" PRId64 " failed\n", dv_show(p->chosen->output).text,
+           progress->done, before, rate, progress->failed);
 }
 
-static dv_status predict(const dv_arguments *arguments, const predict_options *chosen,
-                         int64_t *failed)
+/* ---- The work ---- */
+
+/* No more threads than files; how many a pipe brings is not known. */
+static dv_status answer(prediction *p)
 {
-    dv_model *model;
-    dv_session *session = NULL;
-    DV_TRY(check_standard_input(arguments));
-    DV_TRY(dv_command_open_model(arguments->operands[0], chosen->device, chosen->precision,
-                                 chosen->algorithms, &model));
-    dv_status status = create_session(model, chosen, arguments->count - 1, &session);
-    if (status == DV_OK)
-        status = answer(session, arguments, chosen, failed);
-    dv_session_free(session);
-    dv_model_close(model);
+    dv_predicting predicting;
+    int64_t files = dv_names_count(p->names);
+    int64_t workers = p->chosen->workers > 0 ? p->chosen->workers : dv_physical_cores();
+    if (files >= 0 && files < workers)
+        workers = files > 0 ? files : 1;
+    if (workers > DV_PREDICT_WORKERS)
+        workers = DV_PREDICT_WORKERS;
+    int batch = p->chosen->batch > 0
+                    ? (int)p->chosen->batch
+                    : dv_predict_batch_for(p->model, p->style.windows ? -1 : files, (int)workers);
+    dv_predict_request request = {.model = p->model,
+                                  .names = p->names,
+                                  .workers = (int)workers,
+                                  .batch = batch,
+                                  .streams = p->wanted.input == NULL,
+                                  .style = p->style,
+                                  .hint = "decavox predict --windows answers each",
+                                  .done = p->progress.done,
+                                  .failed = p->progress.failed};
+    dv_predicting_begin(&predicting, p->file, &request);
+    dv_status status = dv_predict(&request, &p->progress);
+    dv_predicting_end(&predicting);
     return status;
+}
+
+static dv_status answer_to_terminal(prediction *p)
+{
+    dv_rows_begin(&p->style, stdout);
+    dv_status status = answer(p);
+    dv_rows_end(&p->style, stdout);
+    return status;
+}
+
+static dv_status put_header(prediction *p)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory for the rows");
+    dv_rows_begin(&p->style, out);
+    dv_status status = fclose(out) == 0 ? dv_rows_file_write(p->file, text, size)
+                                        : DV_FAIL(DV_ENOMEM, "out of memory for the rows");
+    free(text);
+    return status;
+}
+
+static dv_status answer_to_file(prediction *p)
+{
+    DV_TRY(open_rows(p));
+    dv_status status = DV_OK;
+    if (!p->was_complete && dv_rows_file_is_empty(p->file))
+        status = put_header(p);
+    if (!p->was_complete && status == DV_OK)
+        status = answer(p);
+    if (!p->was_complete && status == DV_OK)
+        status = dv_rows_file_finish(p->file);
+    else
+        dv_rows_file_leave(p->file);
+    if (status == DV_OK)
+        tell_end(p);
+    if (status == DV_EINTERRUPTED)
+        return dv_fail_within(status, "%s: --resume goes on from here", p->chosen->output);
+    return status;
+}
+
+/* All that can be wrong with the options is told before the model is opened, and with the names
+   before a row is written. */
+static dv_status predict(prediction *p)
+{
+    const predict_options *chosen = p->chosen;
+    const char *checkpoint = p->arguments->operands[0];
+    DV_TRY(check_use(p->arguments, chosen));
+    DV_TRY(choose_format(chosen, &p->style.format));
+    DV_TRY(parse_shard(chosen->shard, &p->wanted.shard, &p->wanted.shards));
+    if (chosen->output[0] != '\0')
+        DV_TRY(check_output(p->arguments, chosen));
+    p->wanted.input = chosen->input[0] != '\0' ? chosen->input : NULL;
+    p->wanted.operands = p->arguments->operands + 1;
+    p->wanted.count = p->arguments->count - 1;
+    p->wanted.log = dv_command_log();
+    p->wanted.stops = dv_predicting_stops;
+    DV_TRY(dv_command_open_model(checkpoint, chosen->device, chosen->precision, chosen->algorithms,
+                                 &p->model));
+    DV_TRY(dv_names_open(&p->wanted, &p->names));
+    p->style.model = p->model;
+    p->style.windows = chosen->windows;
+    p->style.threshold = chosen->threshold;
+    p->style.top = chosen->top;
+    p->style.ascii = chosen->output[0] == '\0' && (dv_json_flags(stdout) & JSON_ENSURE_ASCII) != 0;
+    return chosen->output[0] != '\0' ? answer_to_file(p) : answer_to_terminal(p);
 }
 
 int dv_command_predict(int argc, char **argv)
@@ -223,10 +313,12 @@ int dv_command_predict(int argc, char **argv)
     int exit_code;
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
-    int64_t failed = 0;
-    dv_status status = predict(&arguments, &chosen, &failed);
+    prediction p = {.arguments = &arguments, .chosen = &chosen};
+    dv_status status = predict(&p);
+    dv_names_close(p.names);
+    dv_model_close(p.model);
     dv_arguments_free(&arguments);
     if (status != DV_OK)
         return dv_command_fail("predict", status);
-    return failed > 0 ? DV_EXIT_FAILED : DV_EXIT_GOOD;
+    return p.progress.failed > 0 ? DV_EXIT_FAILED : DV_EXIT_GOOD;
 }

@@ -378,7 +378,7 @@ dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
     char threads[DV_SHORT_SIZE];
     const char *const predict[] = {"decavox",         "predict",  measurement->path,
                                    measurement->clip, "--device", measurement->device,
-                                   "--threads",       threads,    NULL};
+                                   "--workers",       threads,    NULL};
     const dv_child child = {
         .name = "decavox predict", .program = measurement->program, .argv = predict};
     double seconds[MOST_STARTS];

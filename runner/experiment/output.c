@@ -94,6 +94,7 @@ static const output_mark marks[DV_OUTPUT_KINDS] = {
                            "decavox",
                            DV_OUTPUT_ARCHIVE, false},
     [DV_OUTPUT_LABELS] = {"labels", "index,mid,display_name\n", NULL, false},
+    [DV_OUTPUT_ROWS] = {"rows", "{\"file\":\"", "file,label,confidence,seconds,", false},
 };
 
 static bool begins_with(const char *text, const char *mark)

@@ -27,6 +27,7 @@ typedef enum dv_output_kind {
     DV_OUTPUT_WEIGHTS,  /* a checkpoint without a training's state */
     DV_OUTPUT_PROGRAM,  /* a model for another runtime */
     DV_OUTPUT_LABELS,   /* the words of a model, for sherpa-onnx */
+    DV_OUTPUT_ROWS,     /* answers to files, a row each */
     DV_OUTPUT_KINDS
 } dv_output_kind;
 

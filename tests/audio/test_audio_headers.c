@@ -421,19 +421,27 @@ ssize_t __wrap_pread(int descriptor, void *to, size_t count, off_t at)
     return -1;
 }
 
+/* A small file is read in one step. Of a large one the header, the decoder's header and the samples
+   are read in several. */
 static void test_failing_disk(void **state)
 {
+    enum { LARGE = 50000 };
+    static float samples[LARGE];
     bytes file = {0};
-    char path[SCRATCH_PATH_SIZE];
+    char path[SCRATCH_PATH_SIZE], large[SCRATCH_PATH_SIZE];
     scratch_path(*state, "disk.wav", path);
+    scratch_path(*state, "large.wav", large);
     assert_true(make_file(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, false, &file));
     free(file.at);
-    for (int good = 0; good < 8; good++) { /* in the header, in the decoder's, in the samples */
+    const dv_audio audio = {.samples = samples, .count = LARGE, .sample_rate = RATE};
+    assert_int_equal(dv_audio_write_wav(large, &audio), DV_OK);
+    for (int good = -1; good < 8; good++) {
+        const char *name = good < 0 ? path : large;
         fails_with = good % 2 == 0 ? EIO : ESTALE;
-        good_reads = good;
-        assert_refused(path, DV_ESYSTEM, "cannot be read: ");
+        good_reads = good < 0 ? 0 : good;
+        assert_refused(name, DV_ESYSTEM, "cannot be read: ");
         fails_with = 0;
-        assert_reads(path, FRAMES, 0);
+        assert_reads(name, good < 0 ? FRAMES : LARGE, 0);
     }
 }
 

@@ -72,8 +72,8 @@ class Prediction(support.Case):
             self.assertIn(part, line)
         self.assertEqual([line.split("  ")[0] for line in done.out.splitlines()],
                          [self.good] * (len(bad) + 1))
-        for threads in ("1", "2"):
-            done = decavox("predict", self.model, *files, "--format", "json", "--threads", threads)
+        for workers in ("1", "2"):
+            done = decavox("predict", self.model, *files, "--format", "json", "--workers", workers)
             answers = json.loads(self.ends(done, FAILED).out)
             self.assertEqual([answer["file"] for answer in answers], files)
             for answer in answers:

@@ -251,7 +251,7 @@ class Device(support.Case):
             answers = []
             for device in ("cpu", "cudasim"):
                 done = decavox("predict", os.path.join(run, name + ".safetensors"), clip, clip,
-                               "--device", device, "--threads", "2")
+                               "--device", device, "--workers", "2")
                 answers.append(self.ends(done, GOOD).out)
             self.assertEqual(*answers, name)
 

@@ -422,7 +422,7 @@ class Predict(support.Case):
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
             files = [first] * 600 + [last]
             process = subprocess.Popen([support.binary(), "predict", model, *files, "--format",
-                                        form, "--threads", "1"], stdout=writer,
+                                        form, "--workers", "1"], stdout=writer,
                                        stderr=subprocess.PIPE, env=support.environment())
             with process, os.fdopen(reader, "rb") as pipe:
                 os.close(writer)
@@ -445,7 +445,7 @@ class Predict(support.Case):
     def test_answers_stay_in_order(self):
         model = os.path.join(self.train_once(self.at("threads")), "model.safetensors")
         files = [os.path.join(self.data, name) for name in sorted(os.listdir(self.data))]
-        told = [self.ends(decavox("predict", model, *files, "--format", "json", "--threads", n,
+        told = [self.ends(decavox("predict", model, *files, "--format", "json", "--workers", n,
                                   threads=None), GOOD).out for n in ("1", "3")]
         self.assertEqual([answer["file"] for answer in json.loads(told[1])], files)
         self.assertEqual(*told)

@@ -208,7 +208,7 @@ class Agreement(support.Case):
                            option, threads=threads)
             clips = json.loads(self.ends(done, GOOD).out)["clips"]
             files = [clip["file"] for clip in clips]
-            done = decavox("predict", model, *files, "--format", "json", "--threads", option,
+            done = decavox("predict", model, *files, "--format", "json", "--workers", option,
                            threads=threads)
             answers = json.loads(self.ends(done, GOOD).out)
             self.assertEqual([answer["file"] for answer in answers], files)

@@ -185,7 +185,7 @@ static void test_files_fail_alone(void **state)
         const char *const files[4] = {sound, absent, sound, path};
         dv_answer answers[4] = {{.logits = logits[0]}};
         dv_session *session = load(path, "cpu", threads, threads);
-        assert_int_equal(dv_session_answer_files(session, files, 4, answers, NULL), DV_OK);
+        assert_int_equal(dv_session_answer_files(session, files, 4, false, answers), DV_OK);
         assert_int_equal(answers[0].status, DV_OK);
         assert_int_equal(answers[1].status, DV_EIO);
         assert_non_null(strstr(answers[1].message, absent));
@@ -215,7 +215,7 @@ static void test_files_end_with_the_system(void **state)
     none = before;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    dv_status status = dv_session_answer_files(session, files, 2, answers, NULL);
+    dv_status status = dv_session_answer_files(session, files, 2, false, answers);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(status, DV_ESYSTEM);
     assert_message("Too many open files");
@@ -260,8 +260,10 @@ static void test_files_not_in_order_are_warned_of(void **state)
     const char *file = sound;
     dv_answer answer = {.logits = logits};
     kept.count = 0;
-    assert_int_equal(dv_session_answer_files(session, &file, 1, &answer, NULL), DV_OK);
+    assert_int_equal(dv_session_answer_files(session, &file, 1, false, &answer), DV_OK);
     assert_int_equal(answer.status, DV_OK);
+    assert_int_equal(kept.count, 0);
+    dv_answer_warn(&dv_model_context(dv_session_model(session))->log, file, &answer, NULL);
     assert_int_equal(kept.count, 1);
     assert_ptr_equal(strstr(kept.text, sound), kept.text);
     assert_non_null(strstr(kept.text, "the header says 0 bytes of samples"));
@@ -316,25 +318,6 @@ static void test_refusals_name_the_checkpoint(void **state)
 
 enum { LONG = 6150, WINDOW = 2400 };
 
-typedef struct told {
-    const dv_answer *answer;
-    int64_t count;
-    double from[4], to[4];
-    float logits[4][CLASSES];
-} told;
-
-static void keep_stretches(void *user, int64_t i)
-{
-    told *kept = user;
-    const dv_answer *answer = &kept->answer[i];
-    kept->count = answer->stretch_count;
-    for (int64_t k = 0; k < kept->count && k < 4; k++) {
-        kept->from[k] = answer->stretches[k].from;
-        kept->to[k] = answer->stretches[k].to;
-        memcpy(kept->logits[k], answer->stretches[k].logits, sizeof kept->logits[k]);
-    }
-}
-
 /* The answer to samples (count) as if they were all of a file. */
 static void answer_alone(dv_session *session, const float *samples, int64_t count,
                          float logits[CLASSES])
@@ -370,25 +353,27 @@ static void test_windows(void **state)
     float logits[CLASSES];
     const char *file = sound;
     dv_answer answer = {.logits = logits};
-    told kept = {.answer = &answer};
-    dv_telling how = {.windows = true, .tell = keep_stretches, .user = &kept};
+    const dv_log *log = &dv_model_context(dv_session_model(session))->log;
     warned.count = 0;
-    assert_int_equal(dv_session_answer_files(session, &file, 1, &answer, &how), DV_OK);
+    assert_int_equal(dv_session_answer_windows(session, file, false, &answer), DV_OK);
+    dv_answer_warn(log, file, &answer, "more");
     assert_int_equal(warned.count, 0);
-    assert_int_equal(kept.count, 3);
-    assert_null(answer.stretches);
+    assert_int_equal(answer.stretch_count, 3);
     assert_int_equal(dv_audio_read(sound, 8000, 10, NULL, &audio), DV_OK);
     for (int i = 0; i < 3; i++) {
+        const dv_stretch *stretch = &answer.stretches[i];
         answer_alone(session, audio.samples + starts[i], WINDOW, logits);
-        assert_memory_equal(kept.logits[i], logits, sizeof logits);
-        assert_true(kept.from[i] == (double)starts[i] / 8000);
-        assert_true(kept.to[i] == (double)(starts[i] + WINDOW) / 8000);
+        assert_memory_equal(stretch->logits, logits, sizeof logits);
+        assert_true(stretch->from == (double)starts[i] / 8000);
+        assert_true(stretch->to == (double)(starts[i] + WINDOW) / 8000);
     }
+    dv_answer_free_stretches(&answer);
+    assert_null(answer.stretches);
     dv_audio_free(&audio);
 
-    how.windows = false;
-    assert_int_equal(dv_session_answer_files(session, &file, 1, &answer, &how), DV_OK);
-    assert_int_equal(kept.count, 0);
+    assert_int_equal(dv_session_answer_files(session, &file, 1, false, &answer), DV_OK);
+    dv_answer_warn(log, file, &answer, "more");
+    assert_int_equal(answer.stretch_count, 0);
     assert_int_equal(warned.count, 1);
     assert_non_null(strstr(warned.text, "tone.wav: is 0.77 s long"));
     assert_true(answer.seen.seconds == LONG / 8000.0);

@@ -1,0 +1,112 @@
+/* Writes rows, and prints messages and how far it is. */
+#include "runner/cli/predicting.h"
+#include "engine/base/bar.h"
+#include "runner/cli/stop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Of each kind, of files that have rows as well; and seconds between two lines in a log. */
+enum { MOST_MESSAGES = 10, LOG_SECONDS = 30 };
+
+void dv_predicting_end(dv_predicting *predicting)
+{
+    if (predicting->line_shown)
+        fprintf(stderr, "\r\033[K");
+    predicting->line_shown = false;
+}
+
+/* Why a file has no answer, or a warning. Where the rows say it too, the first ones are enough. */
+static void print_message(void *user, dv_log_level level, const char *message)
+{
+    dv_predicting *predicting = user;
+    bool warning = level == DV_LOG_WARNING;
+    int64_t number = ++predicting->messages[warning];
+    if (predicting->file != NULL && number > MOST_MESSAGES + 1)
+        return;
+    dv_predicting_end(predicting);
+    if (predicting->file != NULL && number > MOST_MESSAGES)
+        fprintf(stderr, "decavox predict: further %s are left out; the rows tell the same\n",
+                warning ? "warnings" : "failures");
+    else
+        fprintf(stderr, "decavox%s: %s\n", warning ? ": warning" : " predict", message);
+}
+
+static dv_status write_rows(void *user, const char *rows, size_t size)
+{
+    const dv_predicting *predicting = user;
+    if (predicting->file != NULL)
+        return dv_rows_file_write(predicting->file, rows, size);
+    fwrite(rows, 1, size, stdout);
+    if (fflush(stdout) != 0)
+        return DV_FAIL(DV_EIO, "standard output cannot be written");
+    return DV_OK;
+}
+
+/* "1 h 05 min", "2 min 10 s", "7 s" */
+static void put_time(double seconds, char *text, size_t size)
+{
+    int64_t whole = seconds < 1e9 ? (int64_t)(seconds + 0.5) : (int64_t)1e9;
+    if (whole >= 3600)
+        snprintf(text, size, "%" PRId64 " h %02" PRId64 " min", whole / 3600, whole / 60 % 60);
+    else if (whole >= 60)
+        snprintf(text, size, "%" PRId64 " min %02" PRId64 " s", whole / 60, whole % 60);
+    else
+        snprintf(text, size, "%" PRId64 " s", whole);
+}
+
+/* "[####----] 1200 of 3000 files, 7000/s, 2 s left, 0 failed": over the last such line on a
+   terminal, and as a line of a log. */
+static void print_progress(dv_predicting *predicting, const dv_predict_progress *progress)
+{
+    char total[64] = "", left[64] = "", time[40], bar[DV_BAR_WIDTH + 1];
+    double rate = progress->seconds > 0
+                      ? (double)(progress->done - progress->earlier) / progress->seconds
+                      : 0;
+    if (progress->total >= 0)
+        snprintf(total, sizeof total, " of %" PRId64, progress->total);
+    if (progress->total >= 0 && rate > 0) {
+        put_time((double)(progress->total - progress->done) / rate, time, sizeof time);
+        snprintf(left, sizeof left, ", %s left", time);
+    }
+    dv_bar((uint64_t)progress->done, progress->total > 0 ? (uint64_t)progress->total : 0, bar);
+    fprintf(stderr, "%s%s%s%s%" PRId64 "%s files, %.0f/s%s, %" PRId64 " failed%s",
+            predicting->terminal ? "\r" : "decavox predict: ",
+            predicting->terminal && progress->total > 0 ? "[" : "",
+            predicting->terminal && progress->total > 0 ? bar : "",
+            predicting->terminal && progress->total > 0 ? "] " : "", progress->done, total, rate,
+            left, progress->failed, predicting->terminal ? "\033[K" : "\n");
+    predicting->line_shown = predicting->terminal;
+}
+
+static void tell(void *user, const dv_predict_progress *progress)
+{
+    dv_predicting *predicting = user;
+    if (predicting->file == NULL)
+        return;
+    if (!predicting->terminal && progress->seconds < predicting->told + LOG_SECONDS)
+        return;
+    predicting->told = progress->seconds;
+    print_progress(predicting, progress);
+}
+
+bool dv_predicting_stops(void *user)
+{
+    (void)user;
+    return dv_stop_request != 0;
+}
+
+void dv_predicting_begin(dv_predicting *predicting, dv_rows_file *file, dv_predict_request *request)
+{
+    *predicting = (dv_predicting){.file = file, .terminal = isatty(STDERR_FILENO) == 1};
+    request->write = write_rows;
+    request->tell = tell;
+    request->stops = dv_predicting_stops;
+    request->user = predicting;
+    request->log = (dv_log){.write = print_message, .user = predicting};
+    if (file != NULL) {
+        dv_stop_prepare();
+        dv_stop_catch();
+    }
+}
