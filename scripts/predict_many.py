@@ -37,6 +37,7 @@ import wave
 
 import numpy
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 A_FOLDER = 1000   # files in each
 A_DAMAGED = 1001  # one of so many is, in each share
 FLAT = 64 << 20   # bytes
@@ -101,6 +102,11 @@ def make(root, data, count):
 
 def path_of(root, number):
     return os.path.join(root, f"{number // A_FOLDER:05}", f"{number}.wav")
+
+
+def checkpoint(model):
+    """The file of a model, which older builds do not know by its name."""
+    return model if "/" in model else os.path.join(ROOT, "checkpoints", f"{model}.safetensors")
 
 
 # ---- Running ----
@@ -217,24 +223,31 @@ def check_alone(arguments, root, out, drawn):
 
 
 def rate_of_list(arguments, files, before):
-    """Files a second of a build with these files; of another build they are operands."""
+    """Files a second of a build with these files; of another build they are operands. Both answer
+    all but the damaged ones."""
+    good = sum(not is_damaged(int(os.path.basename(file)[:-4])) for file in files)
     begin = time.monotonic()
     if before:
-        done = subprocess.run([before, "predict", arguments.model, *files],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run([before, "predict", checkpoint(arguments.model), *files],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        answered = done.stdout.count("\n")
     else:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as names:
             names.write("".join(f"{file}\n" for file in files))
             names.flush()
-            done = subprocess.run(command(arguments, names.name, names.name + ".jsonl", "--force"),
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            os.unlink(names.name + ".jsonl")
-    check(done.returncode == 1, f"exit code {done.returncode} where files are damaged")
-    return len(files) / (time.monotonic() - begin)
+            out = names.name + ".csv"
+            subprocess.run(command(arguments, names.name, out), stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        with open(out, encoding="utf-8") as rows:
+            answered = sum(row.rstrip("\n").endswith(",") for row in rows)
+        os.unlink(out)
+    seconds = time.monotonic() - begin
+    check(answered == good, f"{before or arguments.decavox}: {answered} answers, not {good}")
+    return len(files) / seconds
 
 
 def compare_builds(arguments, root):
-    """Medians of files a second: of this build, and of the other one."""
+    """Medians of files a second, rows and lines counted too: of this build, and of the other."""
     rates = {None: [], arguments.before: []}
     for turn in range(TURNS):
         first = turn * A_TURN % max(1, arguments.files - A_TURN)

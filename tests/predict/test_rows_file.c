@@ -1,0 +1,213 @@
+/* Files of rows: begun, left, gone on with, and what must not be gone on with. */
+#include "runner/predict/rows_file.h"
+#include "tests/support/scratch.h"
+#include "tests/support/tree_helpers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char *const names[] = {"a.wav", "b,\"c\"\n.wav", " d.wav", "e.wav"};
+enum { NAMES = sizeof names / sizeof names[0] };
+
+static const char header[] = "file,label,confidence,seconds,seconds_seen,seen_from,error\n";
+static const char *const csv_rows[NAMES] = {"a.wav,1,0.5,1,1,0,\n",
+                                            "\"b,\"\"c\"\"\n.wav\",,,,,,no such file\n",
+                                            "\" d.wav\",,0.25,1,1,0,\n", "e.wav,2,0.75,1,1,0,\n"};
+static const char *const json_rows[NAMES] = {
+    "{\"file\":\"a.wav\",\"label\":\"1\"}\n",
+    "{\"file\":\"b,\\\"c\\\"\\n.wav\",\"error\":\"no such file\"}\n",
+    "{\"file\":\" d.wav\",\"label\":null}\n", "{\"file\":\"e.wav\",\"label\":\"2\"}\n"};
+
+typedef struct attempt {
+    char path[SCRATCH_PATH_SIZE], part[SCRATCH_PATH_SIZE], job[SCRATCH_PATH_SIZE];
+    int format;
+    size_t count; /* names */
+    const char *precision;
+    dv_names *names;
+    dv_names_request wanted;
+    dv_rows_file *file;
+    dv_rows_file_state state;
+} attempt;
+
+static attempt begin(const scratch *folder, int format)
+{
+    attempt a = {.format = format, .count = NAMES, .precision = "fp32"};
+    scratch_clear(folder);
+    scratch_path(folder, "rows", a.path);
+    scratch_path(folder, "rows.part", a.part);
+    scratch_path(folder, "rows.job", a.job);
+    return a;
+}
+
+static dv_status open_rows(attempt *a, bool resume, bool force)
+{
+    json_t *made = json_pack("{s:s}", "precision", a->precision);
+    a->wanted = (dv_names_request){.operands = names, .count = a->count, .shard = 1, .shards = 1};
+    const dv_rows_file_request request = {
+        .path = a->path, .format = a->format, .made_with = made, .resume = resume, .force = force};
+    assert_int_equal(dv_names_open(&a->wanted, &a->names), DV_OK);
+    dv_status status = dv_rows_file_open(&request, a->names, &a->state, &a->file);
+    json_decref(made);
+    return status;
+}
+
+static void close_rows(attempt *a, bool finish)
+{
+    if (finish)
+        assert_int_equal(dv_rows_file_finish(a->file), DV_OK);
+    else
+        dv_rows_file_leave(a->file);
+    a->file = NULL;
+    dv_names_close(a->names);
+}
+
+static void write_row(attempt *a, int number)
+{
+    const char *row = a->format == DV_ROWS_CSV ? csv_rows[number] : json_rows[number];
+    if (a->format == DV_ROWS_CSV && number == 0 && dv_rows_file_is_empty(a->file))
+        assert_int_equal(dv_rows_file_write(a->file, header, strlen(header)), DV_OK);
+    assert_int_equal(dv_rows_file_write(a->file, row, strlen(row)), DV_OK);
+}
+
+static void assert_whole(const attempt *a)
+{
+    char expected[1024] = "";
+    size_t size;
+    unsigned char *found = file_load(a->path, &size);
+    if (a->format == DV_ROWS_CSV)
+        strcat(expected, header);
+    for (int i = 0; i < NAMES; i++)
+        strcat(expected, a->format == DV_ROWS_CSV ? csv_rows[i] : json_rows[i]);
+    assert_int_equal(size, strlen(expected));
+    assert_memory_equal(found, expected, size);
+    free(found);
+    assert_int_not_equal(access(a->part, F_OK), 0);
+    assert_int_not_equal(access(a->job, F_OK), 0);
+}
+
+/* The file is cut off behind each byte, as a kill may do it, and gone on with. */
+static void test_gone_on_from_any_byte(void **state)
+{
+    static const int formats[] = {DV_ROWS_JSONL, DV_ROWS_CSV};
+    for (size_t f = 0; f < 2; f++) {
+        for (off_t cut = 0;; cut++) {
+            attempt a = begin(*state, formats[f]);
+            struct stat facts;
+            assert_int_equal(open_rows(&a, false, false), DV_OK);
+            assert_true(dv_rows_file_is_empty(a.file));
+            for (int i = 0; i < NAMES; i++)
+                write_row(&a, i);
+            close_rows(&a, false);
+            assert_int_equal(stat(a.part, &facts), 0);
+            if (cut > facts.st_size)
+                break;
+            assert_int_equal(truncate(a.part, cut), 0);
+            assert_int_equal(open_rows(&a, true, false), DV_OK);
+            assert_true(a.state.done <= NAMES && !a.state.complete);
+            assert_int_equal(a.state.failed, a.state.done > 1 ? 1 : 0);
+            if (a.state.done == 0 && formats[f] == DV_ROWS_CSV && !dv_rows_file_is_empty(a.file))
+                assert_true(cut >= (off_t)strlen(header));
+            for (int i = (int)a.state.done; i < NAMES; i++)
+                write_row(&a, i);
+            close_rows(&a, true);
+            assert_whole(&a);
+        }
+    }
+}
+
+static void test_complete(void **state)
+{
+    attempt a = begin(*state, DV_ROWS_CSV);
+    assert_int_equal(open_rows(&a, true, false), DV_OK); /* there is nothing to go on with */
+    assert_int_equal(a.state.done, 0);
+    for (int i = 0; i < NAMES; i++)
+        write_row(&a, i);
+    close_rows(&a, true);
+    assert_int_equal(open_rows(&a, true, false), DV_OK);
+    assert_true(a.state.complete);
+    assert_null(a.file);
+    assert_int_equal(a.state.done, NAMES);
+    assert_int_equal(a.state.failed, 1);
+    close_rows(&a, false);
+    assert_whole(&a);
+    a.count = NAMES - 1;
+    assert_int_equal(open_rows(&a, true, false), DV_EARG);
+    assert_message("has more rows than there are files: row 4");
+    close_rows(&a, false);
+}
+
+static void test_other_names(void **state)
+{
+    attempt a = begin(*state, DV_ROWS_JSONL);
+    assert_int_equal(open_rows(&a, false, false), DV_OK);
+    write_row(&a, 0);
+    write_row(&a, 2);
+    close_rows(&a, false);
+    assert_int_equal(open_rows(&a, true, false), DV_EARG);
+    assert_message("row 2 is of ' d.wav', and the file with this number is 'b,");
+    close_rows(&a, false);
+    file_store(a.part, "{\"file\":3}\n", 11);
+    assert_int_equal(open_rows(&a, true, false), DV_EFORMAT);
+    assert_message("row 1 is none that decavox wrote");
+    close_rows(&a, false);
+}
+
+static void test_other_work(void **state)
+{
+    attempt a = begin(*state, DV_ROWS_JSONL);
+    assert_int_equal(open_rows(&a, false, false), DV_OK);
+    write_row(&a, 0);
+    close_rows(&a, false);
+    a.precision = "bf16";
+    assert_int_equal(open_rows(&a, true, false), DV_EARG);
+    assert_message("its rows were made with precision \"fp32\", and now it is \"bf16\"");
+    close_rows(&a, false);
+    assert_int_equal(open_rows(&a, false, false), DV_EARG);
+    assert_message("holds the rows of a process that did not come to its end");
+    close_rows(&a, false);
+    assert_int_equal(unlink(a.job), 0);
+    assert_int_equal(open_rows(&a, true, false), DV_EIO);
+    assert_message("which says how its rows were made, is not");
+    close_rows(&a, false);
+    assert_int_equal(open_rows(&a, false, true), DV_OK); /* begins anew */
+    assert_true(dv_rows_file_is_empty(a.file));
+    close_rows(&a, false);
+}
+
+static void test_one_writes(void **state)
+{
+    attempt a = begin(*state, DV_ROWS_JSONL), other = a;
+    assert_int_equal(open_rows(&a, false, false), DV_OK);
+    write_row(&a, 0);
+    assert_int_equal(open_rows(&other, true, false), DV_EARG);
+    assert_message("another process writes these rows");
+    close_rows(&other, false);
+    assert_int_equal(open_rows(&other, false, true), DV_EARG);
+    assert_message("another process writes these rows");
+    close_rows(&other, false);
+    close_rows(&a, false);
+    assert_int_equal(open_rows(&other, true, false), DV_OK);
+    assert_int_equal(other.state.done, 1);
+    close_rows(&other, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gone_on_from_any_byte),
+        cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_other_names),
+        cmocka_unit_test(test_other_work),
+        cmocka_unit_test(test_one_writes),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
