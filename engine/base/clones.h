@@ -2,6 +2,7 @@
 #ifndef DV_BASE_CLONES_H
 #define DV_BASE_CLONES_H
 
+#include <stdbool.h>
 #include <stdint.h> /* any header of the C library says that it is glibc */
 
 /*
@@ -15,5 +16,16 @@
 #else
 #define DV__CLONES
 #endif
+
+/* Whether the processor has 32 vector registers of 16 floats. With half of that a loop may be
+   faster that keeps less in registers. */
+static inline bool dv__has_many_registers(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") != 0;
+#else
+    return false;
+#endif
+}
 
 #endif

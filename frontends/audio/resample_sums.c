@@ -45,13 +45,49 @@ half_band_block(const float *coefs, const float *middle, const int blocks, float
 }
 
 DV__CLONES
-void dv__half_band_sums(const float *coefs, const float *middle, int64_t count, float *sums)
+static void half_band_in_registers(const float *coefs, const float *middle, int64_t count,
+                                   float *sums)
 {
     int64_t i = 0;
     for (; i + 4 * WIDTH <= count; i += 4 * WIDTH)
         half_band_block(coefs, middle + i, 4, sums + i);
     for (; i < count; i += WIDTH)
         half_band_block(coefs, middle + i, 1, sums + i);
+}
+
+enum { NARROW = WIDTH / 2 };
+typedef float narrow_vector
+    __attribute__((vector_size(NARROW * sizeof(float)), aligned(4), may_alias));
+
+/* The same sums in the same order, with each sample loaded where it is needed: with 16 registers of
+   8 floats that is three times as fast. */
+DV__CLONES
+static void half_band_from_cache(const float *coefs, const float *middle, int64_t count,
+                                 float *sums)
+{
+    enum { STEPS = DV__HALF_BAND_REACH / WIDTH, BLOCKS = 4 };
+    for (int64_t i = 0; i < count; i += BLOCKS * NARROW) {
+        narrow_vector block[BLOCKS] = {{0}, {0}, {0}, {0}};
+        const int blocks = count - i > (BLOCKS - 2) * NARROW ? BLOCKS : BLOCKS - 2;
+        for (int k = 0; k < DV__HALF_BAND_REACH; k++) {
+            const float *above = middle + i + k / STEPS + k % STEPS * WIDTH;
+            const float *below = middle + i - 1 - k / STEPS - k % STEPS * WIDTH;
+#pragma GCC unroll 4
+            for (int b = 0; b < BLOCKS; b++)
+                if (b < blocks)
+                    block[b] += coefs[k] * (*(const narrow_vector *)(above + b * NARROW) +
+                                            *(const narrow_vector *)(below + b * NARROW));
+        }
+        memcpy(sums + i, block, (size_t)blocks * sizeof *block);
+    }
+}
+
+void dv__half_band_sums(const float *coefs, const float *middle, int64_t count, float *sums)
+{
+    if (dv__has_many_registers())
+        half_band_in_registers(coefs, middle, count, sums);
+    else
+        half_band_from_cache(coefs, middle, count, sums);
 }
 
 DV__CLONES
