@@ -21,6 +21,7 @@ TESTS = ["test_ops_device", "test_optimizer", "test_features_device"]
 
 SMI = r"""case "$*" in
 *=name,*) echo "NVIDIA Test 9, 580.1, 81559 MiB, 9.0" ;;
+*loop-ms*) echo 40; exec sleep 60 ;;
 *clocks*) echo "345 MHz, 2619 MHz, 1980 MHz, 2619 MHz" ;;
 *) exit 6 ;;
 esac
@@ -201,6 +202,7 @@ fi
         self.assertIn("ncu measured nothing", json.dumps(self.report("first")))
         done = self.ends(self.run_stand_ins("second", "--quick", "--first", self.out), GOOD)
         self.assertIn("again: every test passed in the first run".split(": ")[1], done.out)
+        self.assertRegex(done.out, r"predict, \d+ files, cuda: .*; no kernel runs on the GPU 60 % ")
 
     def test_simulated_device(self):
         """The programs of this build; without lines that only repeat what others do."""

@@ -32,7 +32,7 @@ PROFILE = Line("profile", 55, "time of each kernel of two steps by ncu, or else 
 SANITIZER = Line("sanitizer", 0, "compute-sanitizer on kernels of ours")
 AGAINST = Line("against", 85, "steps at batch 32 against PyTorch: graphs, compiled", elastic=True)
 INFER = Line("infer", 35, "the forward pass at batch 1 against PyTorch", elastic=True)
-PREDICT = Line("predict", 12, "predictions of all recordings at once")
+PREDICT = Line("predict", 25, "predictions of all recordings, repeated to 100,000 files")
 FEATURES = Line("features", 20, "the front-end at batch 32 and 256 against PyTorch")
 TF32 = Line("tf32", 20, "TF32 against FP32, decavox alone", elastic=True)
 AGAIN = Line("again", 0, "tests that failed in the first run")

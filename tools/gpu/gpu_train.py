@@ -19,6 +19,7 @@ LEAST_ACCURACY = 98.0  # README's 99.0 % of three seeds on the CPU, less a point
 WANTED_ACCURACY = 99.0
 LIMITS = {"train_loss": 2e-3, "validation_loss": 1e-2}  # of 20 steps, on the simulated device
 LOOK_SECONDS = 0.002
+MANY_FILES = 100000
 
 
 def settings(**values):
@@ -258,35 +259,69 @@ def train(arguments, findings):
 
 # ---- Predictions ----
 
-def predict_once(arguments, files, device):
-    """Seconds and labels, or why there are none."""
+class Utilisation:
+    """The share of time in which a kernel runs on the GPU, as its driver samples it."""
+
+    def __enter__(self):
+        command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits",
+                   "--loop-ms=100"]
+        try:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
+                                            stderr=subprocess.DEVNULL, text=True)
+        except OSError:
+            self.process = None
+        return self
+
+    def __exit__(self, *_):
+        self.percent = []
+        if self.process is not None:
+            self.process.terminate()
+            text, _ = self.process.communicate()
+            self.percent = [int(line) for line in text.split() if line.isdigit()]
+
+    def text(self):
+        if not self.percent:
+            return "how busy the GPU is cannot be told: no nvidia-smi"
+        return (f"no kernel runs on the GPU {100 - sum(self.percent) / len(self.percent):.0f} % of "
+                f"the time, mean of {len(self.percent)} samples")
+
+
+def predict_once(arguments, names, device):
+    """Seconds and labels of the files in the list, or why there are none."""
+    rows = os.path.join(arguments.work, f"{arguments.line}-{device}.csv")
     command = [program(arguments, "decavox"), "predict",
-               os.path.join(ROOT, "checkpoints", "lightweight.safetensors"), *files, "--device",
-               device, "--format", "json"]
+               os.path.join(ROOT, "checkpoints", "lightweight.safetensors"), "--input", names,
+               "--output", rows, "--device", device, "--force"]
     begin = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, env=natural_threads(arguments), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=natural_threads(arguments),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     seconds = time.monotonic() - begin
     if done.returncode != 0:
         return seconds, None, done.stderr.strip()[-300:]
-    return seconds, [answer.get("label") for answer in json.loads(done.stdout)], None
+    with open(rows, newline="", encoding="utf-8") as file:
+        return seconds, [row["label"] for row in csv.DictReader(file)], None
 
 
 def predict(arguments, findings):
-    """All recordings in one call, on the device and on the CPU."""
-    names = find_recordings(arguments, findings)
-    files = [os.path.join(arguments.data, name) for name in names]
-    labels = {}
+    """All recordings again and again in one call, on the device and on the CPU."""
+    files = [os.path.join(arguments.data, name) for name in find_recordings(arguments, findings)]
+    count = 5 * len(files) if arguments.quick else MANY_FILES
+    names, labels = os.path.join(arguments.work, arguments.line + "-names.txt"), {}
+    with open(names, "w", encoding="utf-8") as file:
+        file.write("".join(f"{files[i % len(files)]}\n" for i in range(count)))
     for device in (arguments.device, "cpu"):
-        seconds, labels[device], why = predict_once(arguments, files, device)
+        with Utilisation() as used:
+            seconds, labels[device], why = predict_once(arguments, names, device)
         if why is not None:
             findings.problem(f"predict --device {device}: {why}")
-        else:
-            findings.figure(f"predict, {len(files)} files, {device}: {seconds:.2f} s in all, "
-                            f"{len(files) / seconds:.0f} files per second")
+            continue
+        findings.figure(f"predict, {count} files, {device}: {seconds:.2f} s in all, "
+                        f"{count / seconds:.0f} files per second" +
+                        (f"; {used.text()}" if device != "cpu" else ""))
     ours, cpu = labels[arguments.device], labels["cpu"]
     if ours and cpu:
         differ = sum(a != b for a, b in zip(ours, cpu))
-        findings.figure(f"{differ} of {len(files)} labels differ from the CPU's")
-        if differ > len(files) // 500:
-            findings.problem(f"{differ} of {len(files)} labels differ from the CPU's")
+        findings.figure(f"{differ} of {count} labels differ from the CPU's")
+        if differ > count // 500 or len(ours) != count or len(cpu) != count:
+            findings.problem(f"{differ} of {count} labels differ from the CPU's, of {len(ours)} "
+                             f"and {len(cpu)} answers")
