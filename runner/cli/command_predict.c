@@ -19,7 +19,7 @@ typedef struct predict_options {
     char input[DV_STRING_SIZE], output[DV_STRING_SIZE], shard[DV_STRING_SIZE];
     char device[DV_STRING_SIZE];
     int format, precision, algorithms;
-    int64_t workers, batch, top;
+    int64_t workers, batch, top, allow_failed;
     double threshold;
     bool windows, resume, force;
 } predict_options;
@@ -40,6 +40,8 @@ static const dv_field fields[] = {
     DV_FLOAT(predict_options, threshold, "0", 0, 1,
              "gives no label where the confidence is below it"),
     DV_INT(predict_options, top, "1", 1, 1000, "gives so many labels with their confidences"),
+    DV_INT(predict_options, allow_failed, "0", 0, 1000000000,
+           "so many files may have no answer: with more of them the exit code is 1"),
     DV_INT(predict_options, workers, "0", 0, DV_PREDICT_WORKERS,
            "threads, each of which reads files and computes their answers; 0: as many as there are "
            "physical cores"),
@@ -320,5 +322,5 @@ int dv_command_predict(int argc, char **argv)
     dv_arguments_free(&arguments);
     if (status != DV_OK)
         return dv_command_fail("predict", status);
-    return p.progress.failed > 0 ? DV_EXIT_FAILED : DV_EXIT_GOOD;
+    return p.progress.failed > chosen.allow_failed ? DV_EXIT_FAILED : DV_EXIT_GOOD;
 }

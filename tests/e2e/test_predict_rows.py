@@ -90,6 +90,9 @@ class Rows(support.Case):
                                         "-: cannot be opened", None)):
                 self.assertEqual(bool(row.get("error")), part is not None)
                 self.assertIn(part or "", row.get("error") or "")
+            for allowed, code in ((3, GOOD), (2, FAILED)):
+                self.predict("--input", self.list_of("bad.txt", names), "--output", out, "--force",
+                             "--allow_failed", str(allowed), code=code)
         # The rows that failed, as a manifest of the next call.
         done = self.predict("--input", self.at("bad.jsonl"), "--format", "jsonl", code=FAILED)
         self.assertEqual(len(done.out.splitlines()), 6)
