@@ -30,7 +30,7 @@ python -m build --wheel --outdir "$scratch/built" . >"$scratch/log" 2>&1 ||
 wheel unpack --dest "$scratch/plain" "$scratch"/built/*.whl >"$scratch/log"
 
 echo "==> adding the libraries"
-auditwheel repair --plat "manylinux_2_36_$(uname -m)" --wheel-dir "$scratch/repaired" \
+auditwheel repair --plat "manylinux_2_36_$(uname -m)" --only-plat --wheel-dir "$scratch/repaired" \
     "$scratch"/built/*.whl >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; exit 1; }
 wheel unpack --dest "$scratch/whole" "$scratch"/repaired/*.whl >"$scratch/log"
 
