@@ -97,7 +97,7 @@ class OpenModel:
         self.process = os.getpid()
         self.threads = choice.threads
         self._handle = ctypes.c_void_p()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may run within its own thread's call
         self._free: dict[int, list[Session]] = {}
         self._users = 0
         self._closed = False

@@ -7,7 +7,7 @@ import os
 import weakref
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Mapping, Optional, Sequence, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Union, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -166,6 +166,14 @@ class Recognizer:
             return _answer(model.labels, session.answer.copy(), session.seen)
         finally:
             model.give_back(session)
+
+    @overload
+    def predict_many(self, sounds: Sequence[Sound], sample_rate: Optional[int] = None, *,
+                     errors: Literal["raise"] = "raise") -> list[Answer]: ...
+
+    @overload
+    def predict_many(self, sounds: Sequence[Sound], sample_rate: Optional[int] = None, *,
+                     errors: Literal["return"]) -> list[Union[Answer, Exception]]: ...
 
     def predict_many(self, sounds: Sequence[Sound], sample_rate: Optional[int] = None, *,
                      errors: Literal["raise", "return"] = "raise") -> list[Any]:

@@ -7,8 +7,8 @@ import struct
 import subprocess
 import sys
 
+import package  # the first one: it says what is missing
 import numpy
-import package
 import decavox
 import support
 from decavox import Recognizer, _errors

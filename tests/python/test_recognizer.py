@@ -10,8 +10,8 @@ import pathlib
 import pickle
 import threading
 
+import package  # the first one: it says what is missing
 import numpy
-import package
 import support
 from decavox import Answer, DigitPredictor, Recognizer
 from package import tone

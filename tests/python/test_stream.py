@@ -1,8 +1,8 @@
 """Streams give the answers of `predict` for the same samples, whatever the pieces are."""
 import concurrent.futures
 
+import package  # the first one: it says what is missing
 import numpy
-import package
 from decavox import Recognizer, Window
 from package import tone
 

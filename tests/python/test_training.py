@@ -9,8 +9,8 @@ import signal
 import subprocess
 import threading
 
+import package  # the first one: it says what is missing
 import numpy
-import package
 import support
 from decavox import (ConfigError, FileError, Progress, Recognizer, UnsupportedError, evaluate,
                      export, train)
