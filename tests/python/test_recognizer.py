@@ -9,6 +9,7 @@ import os
 import pathlib
 import pickle
 import threading
+from unittest import mock
 
 import package  # the first one: it says what is missing
 import numpy
@@ -216,6 +217,17 @@ class Recognizing(package.Case):
                       pickle.loads(pickle.dumps(in_memory)),
                       Recognizer("checkpoints/mini.safetensors")):
             self.same(plain, other.predict(tone(1), 8000))
+
+    def test_a_name_of_ones_own(self):
+        os.makedirs(self.at("home", "checkpoints"))
+        content = pathlib.Path(package.ROOT, "checkpoints", "mini.safetensors").read_bytes()
+        path = pathlib.Path(self.at("home", "checkpoints", "own.safetensors"))
+        path.write_bytes(content)
+        with mock.patch.dict(os.environ, DECAVOX_HOME=self.at("home")):
+            one = Recognizer("own")
+        self.assertIn(str(path), repr(pickle.loads(pickle.dumps(one))))
+        with self.assertRaises(FileNotFoundError):
+            Recognizer("own")
 
     def test_pickled(self):
         """Also into another folder, and of a name with other letters."""
