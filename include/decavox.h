@@ -471,9 +471,8 @@ typedef struct dv_export_options {
                            "log_mel" (mel bands in decibels, of a model with the front-end ced) */
     const char *precision; /* of the network: "fp32" (NULL) or "fp16"; all else is FP32 */
     int64_t batch;         /* clips that the file takes at a time, up to 2,147,483,647; 0 is any */
-    const char
-        *license; /* of the model, for the file's notes, UTF-8; NULL: there is no such note */
-    int force;    /* 1: a file that export did not write is replaced, too */
+    const char *license;   /* of the model, UTF-8, for the file's notes; NULL: it is not noted */
+    int force;             /* 1: a file that export did not write is replaced, too */
 } dv_export_options;
 
 DV_OPTIONS_DEFAULT(dv_export_options)
@@ -485,10 +484,10 @@ DV_OPTIONS_DEFAULT(dv_export_options)
  * A file that is there is replaced if it is one that export wrote, or if options->force is 1. Never
  * replaced are the checkpoint itself, a sound file, and the state of a run.
  *
- * The status is DV_EARG if an option has no such value, or none that has an effect on weights
- * alone, if the path tells no format, or if the file is never replaced; DV_EIO if the file cannot
- * be written, or is there and is not replaced; DV_ECONFIG if the model does not take the input;
- * DV_ENUMERIC if a weight is too large for FP16.
+ * The status is DV_EARG if an option has no such value or no effect on weights alone, if the path
+ * tells no format, or if the file is never replaced; DV_EIO if the file cannot be written, or is
+ * there and is not replaced; DV_ECONFIG if the model does not take the input; DV_ENUMERIC if a
+ * weight is too large for FP16.
  */
 DV_API DV_MUST_CHECK dv_status dv_export(dv_model *model, const char *path,
                                          const dv_export_options *options);
