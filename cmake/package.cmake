@@ -8,11 +8,13 @@ list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE obje
 add_library(dv_shared SHARED ${objects})
 add_library(decavox::decavox ALIAS dv_shared)
 target_link_libraries(dv_shared PRIVATE ${last_room})
-set_target_properties(dv_shared PROPERTIES
-    OUTPUT_NAME decavox
-    EXPORT_NAME decavox
-    VERSION ${PROJECT_VERSION}
-    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+set_target_properties(dv_shared PROPERTIES OUTPUT_NAME decavox EXPORT_NAME decavox)
+# A wheel has no symbolic links, and its library lies beside the only program that loads it.
+if(NOT SKBUILD)
+    set_target_properties(dv_shared PROPERTIES
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endif()
 # Visibility hides our own; the map hides what the compiler adds for OpenMP and the sanitizers, and
 # functions of ours for several instruction sets, of which GCC forgets the visibility.
 target_link_options(dv_shared PRIVATE

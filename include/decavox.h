@@ -50,6 +50,16 @@ extern "C" {
 #define DV_API __attribute__((visibility("default")))
 #define DV_MUST_CHECK __attribute__((warn_unused_result))
 
+/* Defines TYPE_default(): options that say nothing but their size, which tells their fields. */
+#define DV_OPTIONS_DEFAULT(type)                                                                   \
+    static inline type type##_default(void)                                                        \
+    {                                                                                              \
+        type options;                                                                              \
+        memset(&options, 0, sizeof options);                                                       \
+        options.size = sizeof options;                                                             \
+        return options;                                                                            \
+    }
+
 /* ---- Errors, messages, version ---- */
 
 /* Status codes: one list gives the enum and the names. */
@@ -114,13 +124,7 @@ typedef struct dv_model_options {
     void *log_user;         /* what `log` gets as `user` */
 } dv_model_options;
 
-static inline dv_model_options dv_model_options_default(void)
-{
-    dv_model_options options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    return options;
-}
+DV_OPTIONS_DEFAULT(dv_model_options)
 
 /*
  * Opens the checkpoint in the file `path`. `options` may be NULL. On failure *out is NULL, and the
@@ -144,19 +148,16 @@ DV_API void dv_model_close(dv_model *model);
 /* The number of labels, which is that of the probabilities of an answer. */
 DV_API size_t dv_model_label_count(const dv_model *model);
 
-/* The label with this index. It lives as long as the model. The result is NULL if there is no such
-   label. */
+/* The label with this index, or NULL if there is none. It lives as long as the model. */
 DV_API const char *dv_model_label(const dv_model *model, size_t index);
 
 /* The model's rate in Hz. Sounds at other rates are resampled to it. */
 DV_API int64_t dv_model_sample_rate(const dv_model *model);
 
-/* The length in seconds of the window that the model looks at. Of a longer sound it sees one such
-   window. */
+/* The window in seconds that the model looks at. Of a longer sound it sees one such window. */
 DV_API double dv_model_window(const dv_model *model);
 
-/* What the checkpoint says of itself: its resolved configuration, YAML. It lives as long as the
-   model. */
+/* The resolved configuration of the checkpoint, YAML. It lives as long as the model. */
 DV_API const char *dv_model_card(const dv_model *model);
 
 /* The device that the model is on, for example "cpu", and its precision, for example "fp32". */
@@ -189,8 +190,7 @@ typedef struct dv_seen {
 
 /* What a thread needs to get answers of a model, made once. On one thread, a call with samples
    allocates nothing once its sounds are no longer than those of an earlier call and at one of the
-   latest 8 rates; each further thread of the session's first has to have heard such a sound, too.
- */
+   latest 8 rates; each further thread of the session's has to have heard such a sound, too. */
 typedef struct dv_session dv_session;
 
 typedef struct dv_session_options {
@@ -203,13 +203,7 @@ typedef struct dv_session_options {
                      so many cannot be made, it has fewer, and the log is warned. */
 } dv_session_options;
 
-static inline dv_session_options dv_session_options_default(void)
-{
-    dv_session_options options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    return options;
-}
+DV_OPTIONS_DEFAULT(dv_session_options)
 
 /*
  * Makes a session. On the CPU an answer depends on nothing but its sound and the machine, to the
@@ -250,8 +244,7 @@ DV_API DV_MUST_CHECK dv_status dv_session_sounds(dv_session *session, const dv_s
 DV_API DV_MUST_CHECK dv_status dv_session_file(dv_session *session, const char *path,
                                                float *probabilities, dv_seen *seen);
 
-/* Answers `count` files, which the session's threads read side by side. Failures are told as
-   dv_session_sounds tells them. */
+/* Answers `count` files as dv_session_sounds does. The session's threads read them side by side. */
 DV_API DV_MUST_CHECK dv_status dv_session_files(dv_session *session, const char *const *paths,
                                                 size_t count, float *probabilities, dv_seen *seen,
                                                 dv_status *statuses);
@@ -279,13 +272,7 @@ typedef struct dv_stream_options {
                         word with a threshold above 1 is never heard. NULL is 0.5 for all. */
 } dv_stream_options;
 
-static inline dv_stream_options dv_stream_options_default(void)
-{
-    dv_stream_options options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    return options;
-}
+DV_OPTIONS_DEFAULT(dv_stream_options)
 
 /* One window of a stream. */
 typedef struct dv_stream_window {
@@ -295,8 +282,7 @@ typedef struct dv_stream_window {
     const float *smoothed;      /* (label_count) averaged as the options say */
     size_t label;               /* the label with the highest smoothed probability */
     float probability;          /* this probability */
-    int heard;                  /* 1 if the label has reached its threshold and had not done so in
-                                   the window before, else 0 */
+    int heard;                  /* 1: it reaches its threshold, and did not in the window before */
 } dv_stream_window;
 
 /* Makes a stream. The session is borrowed, and must outlive the stream; other calls may use it in
@@ -308,9 +294,8 @@ DV_API DV_MUST_CHECK dv_status dv_stream_create(dv_session *session,
 /* Frees a stream. `stream` may be NULL. */
 DV_API void dv_stream_free(dv_stream *stream);
 
-/* Takes the next samples (count), which are as dv_sound describes them. The status is DV_EARG, and
-   nothing is taken, if a sample is not as it should be, the stream has ended, or more than a minute
-   would wait to be polled. */
+/* Takes the next samples (count), as dv_sound describes them. The status is DV_EARG, and nothing is
+   taken, if a sample is wrong, the stream has ended, or over a minute would wait to be polled. */
 DV_API DV_MUST_CHECK dv_status dv_stream_accept(dv_stream *stream, const float *samples,
                                                 size_t count);
 DV_API DV_MUST_CHECK dv_status dv_stream_accept_int16(dv_stream *stream, const int16_t *samples,
@@ -321,8 +306,7 @@ DV_API DV_MUST_CHECK dv_status dv_stream_accept_int16(dv_stream *stream, const i
 DV_API DV_MUST_CHECK dv_status dv_stream_end(dv_stream *stream);
 
 /* Answers the next window and sets *there to 1. If that window is not complete yet, *there becomes
-   0 and *window stays as it was. A call that has failed may be repeated: it is about the same
-   window. */
+   0 and *window stays as it was. A failed call may be repeated: it is about the same window. */
 DV_API DV_MUST_CHECK dv_status dv_stream_poll(dv_stream *stream, dv_stream_window *window,
                                               int *there);
 
@@ -356,8 +340,7 @@ DV_API void dv_config_free(dv_config *config);
 DV_API DV_MUST_CHECK dv_status dv_config_set(dv_config *config, const char *const *settings,
                                              size_t count);
 
-/* The resolved configuration with every key, YAML. It lives until the configuration is changed or
-   freed. */
+/* The resolved configuration, YAML. It lives until the configuration is changed or freed. */
 DV_API const char *dv_config_text(const dv_config *config);
 
 /* ---- Training ---- */
@@ -386,16 +369,14 @@ typedef struct dv_train_progress {
     int improved;         /* 1: the validation is the best so far */
 } dv_train_progress;
 
-/* A function that is told how far a training is, and says what comes next. The thread that trains
-   calls it. */
+/* A function that the thread that trains tells how far it is, and that says what comes next. */
 typedef dv_train_next (*dv_train_fn)(void *user, const dv_train_progress *progress);
 
 typedef struct dv_train_options {
     size_t size;
     const char *folder; /* of the run. It is made, and gets what `decavox train` leaves:
-                           model.safetensors, last.safetensors, config.yaml, metrics.csv,
-                           report.json, report.html, confusion.csv, log.txt and a file of events
-                           for TensorBoard. */
+                           model.safetensors, last.safetensors, config.yaml, metrics.csv, log.txt,
+                           report.json, report.html, confusion.csv and events for TensorBoard. */
     int resume;         /* 1: goes on with the run in the folder, where it was interrupted */
     const char *device; /* as dv_model_options has it; NULL is "auto" */
     int threads;        /* of the host, 0 to 1,024; 0 is as many as there are physical cores */
@@ -407,13 +388,7 @@ typedef struct dv_train_options {
     void *user;           /* what `progress` gets as `user` */
 } dv_train_options;
 
-static inline dv_train_options dv_train_options_default(void)
-{
-    dv_train_options options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    return options;
-}
+DV_OPTIONS_DEFAULT(dv_train_options)
 
 /* What a training has come to. */
 typedef struct dv_train_result {
@@ -457,13 +432,7 @@ typedef struct dv_evaluation_options {
     int threads;         /* of the host, 0 to 1,024; 0 is as many as there are physical cores */
 } dv_evaluation_options;
 
-static inline dv_evaluation_options dv_evaluation_options_default(void)
-{
-    dv_evaluation_options options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    return options;
-}
+DV_OPTIONS_DEFAULT(dv_evaluation_options)
 
 /*
  * Evaluates a model, as `decavox eval` does. The log of the model is told what is found in the
@@ -484,14 +453,44 @@ DV_API int64_t dv_evaluation_correct(const dv_evaluation *evaluation);
 /* The mean cross-entropy. */
 DV_API double dv_evaluation_loss(const dv_evaluation *evaluation);
 
-/* Of the clips with the label `truth`, how many were answered with the label `answer`. Both are
-   indices of dv_model_label. */
+/* How many clips of the label `truth` were answered with `answer`, both indices of dv_model_label.
+ */
 DV_API int64_t dv_evaluation_confusion(const dv_evaluation *evaluation, size_t truth,
                                        size_t answer);
 
-/* All figures as JSON: what `decavox eval --format json` prints. It lives as long as the
-   evaluation. */
+/* All figures as `decavox eval --format json` prints them. They live as long as the evaluation. */
 DV_API const char *dv_evaluation_json(const dv_evaluation *evaluation);
+
+/* ---- Export ---- */
+
+typedef struct dv_export_options {
+    size_t size;
+    const char *format; /* "onnx", "torchscript", "pt2" or "safetensors" (the weights alone); NULL:
+                           by the ending of the path, .onnx, .pt, .pt2 or .safetensors */
+    const char *input;  /* of the file: "audio" (samples at the model's rate; NULL), "features" or
+                           "log_mel" (mel bands in decibels, of a model with the front-end ced) */
+    const char *precision; /* of the network: "fp32" (NULL) or "fp16"; all else is FP32 */
+    int64_t batch;         /* clips that the file takes at a time, up to 2,147,483,647; 0 is any */
+    const char *license;   /* of the model, UTF-8, for the file's notes; NULL: it is not noted */
+    int force;             /* 1: a file that export did not write is replaced, too */
+} dv_export_options;
+
+DV_OPTIONS_DEFAULT(dv_export_options)
+
+/*
+ * Writes a model for other runtimes, from its input to the probabilities, or its weights alone, as
+ * `decavox export` does and to the byte: whole or not at all. `options` may be NULL.
+ *
+ * A file that is there is replaced if it is one that export wrote, or if options->force is 1. Never
+ * replaced are the checkpoint itself, a sound file, and the state of a run.
+ *
+ * The status is DV_EARG if an option has no such value or no effect on weights alone, if the path
+ * tells no format, or if the file is never replaced; DV_EIO if the file cannot be written, or is
+ * there and is not replaced; DV_ECONFIG if the model does not take the input; DV_ENUMERIC if a
+ * weight is too large for FP16.
+ */
+DV_API DV_MUST_CHECK dv_status dv_export(dv_model *model, const char *path,
+                                         const dv_export_options *options);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,9 @@ static const char *const prefixes[DV_BUFFER_COUNT] = {
 
 enum { NAME_SIZE = DV_NAME_SIZE + 16 };
 
+const char *const dv_checkpoint_precision_names[] = {
+    [DV_CHECKPOINT_FP32] = "fp32", [DV_CHECKPOINT_FP16] = "fp16", NULL};
+
 static void tensor_name(char name[NAME_SIZE], const dv_param *param, dv_buffer buffer)
 {
     snprintf(name, NAME_SIZE, "%s%s", prefixes[buffer], param->name);

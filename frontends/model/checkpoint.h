@@ -28,6 +28,7 @@ typedef enum dv_checkpoint_precision {
     DV_CHECKPOINT_FP32,
     DV_CHECKPOINT_FP16 /* of the trained parameters that may be */
 } dv_checkpoint_precision;
+extern const char *const dv_checkpoint_precision_names[]; /* "fp32", "fp16"; NULL at the end */
 
 typedef struct dv_checkpoint {
     char *path;

@@ -79,9 +79,7 @@ static dv_status read_kept(dv_model *model)
     return dv_params_copy(params, kept, DV_BUFFER_VALUES);
 }
 
-/* The index of `value` in `names`, ended by NULL. */
-static dv_status find_option(const char *option, const char *value, const char *const *names,
-                             int *out)
+dv_status dv__option_find(const char *option, const char *value, const char *const *names, int *out)
 {
     char known[128] = "";
     for (*out = 0; names[*out] != NULL; ++*out) {
@@ -97,10 +95,10 @@ static dv_status set_arithmetic(dv_context *context, const dv_model_options *opt
                                 dv_precision *out)
 {
     int precision, algorithms;
-    DV_TRY(find_option("precision", options->precision != NULL ? options->precision : "fp32",
-                       dv_precision_names, &precision));
-    DV_TRY(find_option("algorithms", options->algorithms != NULL ? options->algorithms : "kept",
-                       dv_algorithms_to_answer_names, &algorithms));
+    DV_TRY(dv__option_find("precision", options->precision != NULL ? options->precision : "fp32",
+                           dv_precision_names, &precision));
+    DV_TRY(dv__option_find("algorithms", options->algorithms != NULL ? options->algorithms : "kept",
+                           dv_algorithms_to_answer_names, &algorithms));
     context->algorithms = (dv_algorithms)algorithms;
     return dv_precision_choose(context, (dv_arithmetic)precision, out);
 }

@@ -46,4 +46,8 @@ dv_status dv__model_network(dv_model *model, int64_t batch, int threads, dv_cont
  */
 dv_status dv__options_take(const void *given, size_t size, const char *name, void *out);
 
+/* The index of an option's value in `names`, which NULL ends. DV_EARG: it is none of them. */
+dv_status dv__option_find(const char *option, const char *value, const char *const *names,
+                          int *out);
+
 #endif

@@ -1,7 +1,6 @@
 /* Shared by all commands: parsing and help, the exit codes of failures, and the log of warnings. */
 #include "runner/cli/command.h"
 #include "engine/core/context.h"
-#include "frontends/model/checkpoint.h"
 #include "runner/cli/help.h"
 #include "runner/cli/stop.h"
 #include "runner/experiment/home.h"
@@ -10,8 +9,6 @@
 #include <string.h>
 
 const char *const dv_format_names[] = {"text", "json", NULL};
-const char *const dv_file_precision_names[] = {
-    [DV_CHECKPOINT_FP32] = "fp32", [DV_CHECKPOINT_FP16] = "fp16", NULL};
 
 /* The first operand may be one of decavox's own files: a checkpoint or, of a command that has
    settings, a configuration. */

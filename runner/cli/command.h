@@ -66,8 +66,6 @@ dv_status dv_command_open_model(const char *path, const char *device, int precis
             "this build, device and checkpoint), kept (those that were measured before; nothing "  \
             "is measured), fixed (by the libraries' rules) or any (the fastest)")
 
-extern const char
-    *const dv_file_precision_names[];       /* by dv_checkpoint_precision; NULL at the end */
 extern const char *const dv_format_names[]; /* "text", "json", NULL */
 enum { DV_FORMAT_TEXT, DV_FORMAT_JSON };
 

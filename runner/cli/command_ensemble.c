@@ -39,7 +39,7 @@ static const dv_field fields[] = {
     DV_STRING(ensemble_options, shares, "",
               "shares of the members, 0.5,0.3,0.2, in place of those that clips decide; no data "
               "are read"),
-    DV_ENUM(ensemble_options, file_precision, "fp32", dv_file_precision_names,
+    DV_ENUM(ensemble_options, file_precision, "fp32", dv_checkpoint_precision_names,
             "of the weights in the file; biases, scales and running statistics stay fp32"),
     DV_ENUM(ensemble_options, format, "text", dv_format_names, "output"),
     DV_OUTPUT_FORCE(ensemble_options),

@@ -138,11 +138,12 @@ static dv_status fail_state(const dv_output *output)
                    output->option, output->path);
 }
 
-static dv_status fail_foreign(const dv_output *output, const char *what)
+static dv_status fail_foreign(const dv_outputs *outputs, const dv_output *output, const char *what)
 {
     return DV_FAIL(DV_EIO,
-                   "%s: '%s' is there and is %s; choose another name, or replace it with --force",
-                   output->option, output->path, what);
+                   "%s: '%s' is there and is %s; choose another name, or replace it with %s",
+                   output->option, output->path, what,
+                   outputs->force_option != NULL ? outputs->force_option : "--force");
 }
 
 /* The file that is there under the output's name. */
@@ -163,12 +164,12 @@ static dv_status check_present(const dv_outputs *outputs, const dv_output *outpu
     if (outputs->force)
         return DV_OK;
     if (link)
-        return fail_foreign(output, "a symbolic link");
+        return fail_foreign(outputs, output, "a symbolic link");
     if (output->kind == DV_OUTPUT_WEIGHTS ? weights : is_ours(output->path, output->kind))
         return DV_OK;
     char what[64];
     snprintf(what, sizeof what, "not %s that decavox wrote", marks[output->kind].kind);
-    return fail_foreign(output, what);
+    return fail_foreign(outputs, output, what);
 }
 
 dv_status dv_outputs_check(const dv_outputs *outputs)

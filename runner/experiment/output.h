@@ -41,8 +41,9 @@ typedef struct dv_output {
 typedef struct dv_outputs {
     dv_output list[2];
     size_t count;
-    bool force;      /* may replace what is neither an input nor a run's state */
-    const char *run; /* folder of the run that the command makes; NULL or "": none */
+    bool force;               /* may replace what is neither an input nor a run's state */
+    const char *force_option; /* what a message calls that; NULL: "--force" */
+    const char *run;          /* folder of the run that the command makes; NULL or "": none */
 } dv_outputs;
 
 /* The folder that all entries of the archives of a DV_OUTPUT_PROGRAM lie in. */

@@ -2,7 +2,6 @@
 #include "runner/export/export.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
-#include "engine/base/locale.h"
 #include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "engine/core/writer.h"
@@ -85,20 +84,19 @@ static dv_status check_input(const dv_frontend *frontend, dv_export_input input)
 }
 
 /* Front-end, network, and the softmax. */
-static dv_status write_program(dv_model *model, const dv_export_options *options,
-                               dv_program *program)
+static dv_status write_program(dv_model *model, const dv_export_wanted *wanted, dv_program *program)
 {
     const dv_frontend *frontend = dv_model_frontend(model);
     dv_writer_request request = {.program = program,
                                  .graph = dv_model_graph(model),
-                                 .element = options->half ? DV_ELEMENT_F16 : DV_ELEMENT_F32,
+                                 .element = wanted->half ? DV_ELEMENT_F16 : DV_ELEMENT_F32,
                                  .inputs = {dv_model_input(model)},
                                  .input_count = 1,
                                  .output = dv_model_output(model)};
     dv_value logits;
-    DV_TRY(check_input(frontend, (dv_export_input)options->input));
-    program->known[DV_SYMBOL_BATCH] = options->batch;
-    dv_value features = write_input(frontend, (dv_export_input)options->input, program);
+    DV_TRY(check_input(frontend, (dv_export_input)wanted->input));
+    program->known[DV_SYMBOL_BATCH] = wanted->batch;
+    dv_value features = write_input(frontend, (dv_export_input)wanted->input, program);
     dv_program_scope(program, "network");
     request.values[0] = dv_program_along(program, DV_OPERATOR_Unsqueeze, features, 1);
     DV_TRY(dv_writer_run(&request, &logits));
@@ -166,8 +164,7 @@ static dv_status note_config(const dv_model *model, dv_exported *exported)
     return status;
 }
 
-static dv_status add_notes(const dv_model *model, const dv_export_options *options,
-                           dv_exported *out)
+static dv_status add_notes(const dv_model *model, const dv_export_wanted *wanted, dv_exported *out)
 {
     DV_TRY(note_labels(model, out));
     DV_TRY(note_rate(model, out));
@@ -175,11 +172,11 @@ static dv_status add_notes(const dv_model *model, const dv_export_options *optio
                      dv_tree_get(dv_model_checkpoint(model)->config, "features")));
     DV_TRY(note_config(model, out));
     DV_TRY(copy_note(out, "decavox.version", dv_version()));
-    DV_TRY(copy_note(out, "license", options->license));
-    return copy_note(out, "card", options->card);
+    DV_TRY(copy_note(out, "license", wanted->license));
+    return copy_note(out, "card", wanted->card);
 }
 
-static dv_status describe(const dv_model *model, const dv_export_options *options, dv_exported *out)
+static dv_status describe(const dv_model *model, const dv_export_wanted *wanted, dv_exported *out)
 {
     static const char *const inputs[] = {
         [DV_EXPORT_AUDIO] = "audio of any length, of which it sees a window",
@@ -189,18 +186,18 @@ static dv_status describe(const dv_model *model, const dv_export_options *option
     char text[256];
     snprintf(text, sizeof text,
              "decavox: %s of %g s at %" PRId64 " Hz to the probabilities of %zu words",
-             inputs[options->input], dv_model_window(model), dv_model_sample_rate(model),
+             inputs[wanted->input], dv_model_window(model), dv_model_sample_rate(model),
              dv_model_label_count(model));
     return dv_strdup(text, &out->description);
 }
 
-dv_status dv_export_program(dv_model *model, const dv_export_options *options, dv_exported *out)
+dv_status dv_export_program(dv_model *model, const dv_export_wanted *wanted, dv_exported *out)
 {
     *out = (dv_exported){0};
     DV_TRY(dv_program_create(&out->program));
-    DV_TRY(write_program(model, options, out->program));
-    DV_TRY(describe(model, options, out));
-    return add_notes(model, options, out);
+    DV_TRY(write_program(model, wanted, out->program));
+    DV_TRY(describe(model, wanted, out));
+    return add_notes(model, wanted, out);
 }
 
 void dv_exported_free(dv_exported *exported)
@@ -252,15 +249,13 @@ static dv_status store(const dv_export_form *form, const dv_exported *exported, 
     return status;
 }
 
-dv_status dv_export_file(dv_model *model, const dv_export_options *options, const char *path,
+dv_status dv_export_file(dv_model *model, const dv_export_wanted *wanted, const char *path,
                          dv_export_result *out)
 {
     dv_exported exported;
-    locale_t before = dv_locale_enter(); /* names and notes have numbers */
-    dv_status status = dv_export_program(model, options, &exported);
+    dv_status status = dv_export_program(model, wanted, &exported);
     if (status == DV_OK)
-        status = store(options->form, &exported, path, out);
+        status = store(wanted->form, &exported, path, out);
     dv_exported_free(&exported);
-    dv_locale_leave(before);
     return status;
 }

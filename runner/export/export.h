@@ -15,14 +15,14 @@ typedef enum dv_export_input {
 } dv_export_input;
 extern const char *const dv_export_input_names[]; /* NULL at the end */
 
-typedef struct dv_export_options {
-    const dv_export_form *form;
-    int input;           /* dv_export_input */
+typedef struct dv_export_wanted {
+    const dv_export_form *form; /* NULL: the weights alone */
+    int input;                  /* dv_export_input */
     bool half;           /* the network's parameters and values are FP16; the front-end's never */
     int64_t batch;       /* clips at a time; 0: any number */
     const char *license; /* of the model, for its notes; "": nothing is said */
     const char *card;    /* what there is to know of the model, likewise */
-} dv_export_options;
+} dv_export_wanted;
 
 typedef struct dv_export_result {
     size_t statements;
@@ -42,11 +42,11 @@ const dv_export_form *dv_export_form_named(const char *name);
  * operation that no program can have, or a front-end that does not take log_mel. DV_ENUMERIC: a
  * parameter is too large for FP16.
  */
-dv_status dv_export_program(dv_model *model, const dv_export_options *options, dv_exported *out);
+dv_status dv_export_program(dv_model *model, const dv_export_wanted *wanted, dv_exported *out);
 void dv_exported_free(dv_exported *exported);
 
 /* Writes the file, whole or not at all, and reads it again before it gets its name. DV_EIO. */
-dv_status dv_export_file(dv_model *model, const dv_export_options *options, const char *path,
+dv_status dv_export_file(dv_model *model, const dv_export_wanted *wanted, const char *path,
                          dv_export_result *out);
 
 #endif

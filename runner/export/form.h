@@ -22,7 +22,7 @@ typedef struct dv_exported {
 } dv_exported;
 
 typedef struct dv_export_form {
-    const char *name;   /* of --format */
+    const char *name;   /* of the format */
     const char *ending; /* of the file's name: ".onnx" */
     /* The bytes of the file. */
     dv_status (*write)(const dv_exported *exported, dv_protobuf *out);

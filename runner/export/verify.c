@@ -54,7 +54,7 @@ static const char script[] =
 
 typedef struct verifier {
     dv_model *model;
-    const dv_export_options *options;
+    const dv_export_wanted *wanted;
     dv_session *session;
     dv_frontend *bands; /* where the file takes mel bands; else NULL */
     FILE *arrays;
@@ -178,7 +178,7 @@ static dv_status add_sound(verifier *v, const float *samples, int64_t count)
     if (v->bands != NULL)
         return add_window(v, samples, count);
     DV_TRY(answer(v, samples, count));
-    if (v->options->input == DV_EXPORT_FEATURES)
+    if (v->wanted->input == DV_EXPORT_FEATURES)
         return write_features(v, dv_model_frontend(v->model), samples, count);
     return write_array(v, samples, &count, 1);
 }
@@ -282,7 +282,7 @@ static void take_line(void *user, const char *line)
 static dv_status judge(const verifier *v, const char *python)
 {
     const dv_verification *out = v->out;
-    double limit = v->options->half ? most_of_half : most;
+    double limit = v->wanted->half ? most_of_half : most;
     size_t expected = out->sounds * v->batch * v->classes;
     if (v->missing[0] != '\0')
         return DV_FAIL(DV_EUNSUPPORTED,
@@ -302,7 +302,7 @@ static dv_status judge(const verifier *v, const char *python)
 
 static dv_status run_python(verifier *v, const char *path, const char *python, const char *arrays)
 {
-    const char *const argv[] = {python, "-c", script, v->options->form->name, path, arrays, NULL};
+    const char *const argv[] = {python, "-c", script, v->wanted->form->name, path, arrays, NULL};
     const dv_child child = {
         .name = python, .program = python, .argv = argv, .user = v, .take = take_line};
     DV_TRY(dv_child_run(&child));
@@ -314,7 +314,7 @@ static dv_status run(verifier *v, const char *path, const char *python,
 {
     size_t most_sounds = sounds->count > NOISES ? sounds->count : NOISES;
     DV_TRY(dv_session_create(v->model, NULL, &v->session));
-    if (v->options->input == DV_EXPORT_LOG_MEL)
+    if (v->wanted->input == DV_EXPORT_LOG_MEL)
         DV_TRY(create_bands(v->model, &v->bands));
     DV_TRY(dv_calloc(most_sounds * v->classes, sizeof *v->expected, &v->expected));
     v->arrays = fopen(arrays, "wbe");
@@ -329,14 +329,14 @@ static dv_status run(verifier *v, const char *path, const char *python,
 }
 
 /* The sounds go to Python through a file, and the answers come back in lines. */
-dv_status dv_export_verify(dv_model *model, const dv_export_options *options, const char *path,
+dv_status dv_export_verify(dv_model *model, const dv_export_wanted *wanted, const char *path,
                            const char *python, const dv_verify_sounds *sounds, dv_verification *out)
 {
     char folder[PATH_SIZE], arrays[PATH_SIZE + 8];
     verifier v = {.model = model,
-                  .options = options,
+                  .wanted = wanted,
                   .classes = dv_model_label_count(model),
-                  .batch = options->batch > 0 ? (size_t)options->batch : 1,
+                  .batch = wanted->batch > 0 ? (size_t)wanted->batch : 1,
                   .out = out};
     *out = (dv_verification){.runtime = ""};
     DV_TRY(dv_temporary_folder(folder, sizeof folder));

@@ -27,7 +27,7 @@ typedef struct dv_verification {
 } dv_verification;
 
 /*
- * Answers sounds with the model and with the file that was exported from it with these options, by
+ * Answers sounds with the model and with the file that was exported from it as `wanted` says, by
  * a Python program that is started with `python` (a path, or a name that PATH finds). Without
  * sounds it answers 20 noises of 0.1 to 2 s.
  *
@@ -35,7 +35,7 @@ typedef struct dv_verification {
  * differs by more than 1e-3, with FP16 2e-2; *out then tells how many and how much. DV_EIO: no
  * sound can be read, Python cannot be started, or the runtime refuses the file.
  */
-dv_status dv_export_verify(dv_model *model, const dv_export_options *options, const char *path,
+dv_status dv_export_verify(dv_model *model, const dv_export_wanted *wanted, const char *path,
                            const char *python, const dv_verify_sounds *sounds,
                            dv_verification *out);
 

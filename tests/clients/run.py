@@ -55,6 +55,9 @@ CLIENTS = (
     Client("sherpa", "words in the audio tagger of sherpa-onnx",
            "tests/clients/sherpa.txt", "build/clients/sherpa", 600,
            ("tests/clients/export_sherpa.py", "{build}")),
+    Client("python", "the wheel in a fresh environment; mypy, pyright and numpydoc",
+           "tests/clients/python.txt", "build/clients/python", 1800,
+           ("tests/clients/python_package.py", "{build}")),
 )
 
 

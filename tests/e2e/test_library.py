@@ -30,14 +30,14 @@ class Library(support.Case):
             if done.code != GOOD:
                 raise RuntimeError(done.out + done.err)
 
-    def laboratory(self, what, name=None, **variables):
+    def laboratory(self, what, name=None, data=None, **variables):
         """The lines that it leaves. Standard output and error are files: they stay empty."""
         name = name or what
         result, folder = self.at(f"{name}.txt"), self.at(name)
         os.makedirs(folder)
         with open(self.at(f"{name}.out"), "w+b") as said:
-            done = subprocess.run([LABORATORY, what, result, self.data, folder], stdout=said,
-                                  stderr=said, env=support.environment(1) | variables, timeout=300)
+            done = subprocess.run([LABORATORY, what, result, data or self.data, folder],
+                                  stdout=said, stderr=said, env=support.environment(1) | variables, timeout=300)
         self.assertEqual(done.returncode, 0)
         self.assertEqual(os.path.getsize(self.at(f"{name}.out")), 0)
         return support.read_text(result).splitlines(), folder
@@ -152,6 +152,44 @@ class Library(support.Case):
         for line, pattern in zip(lines, expected):
             self.assertRegex(line, pattern)
         self.assertEqual(os.listdir(folder), ["refused"])
+
+    def test_exported(self):
+        """Every form has the bytes that the command writes. What is refused leaves nothing."""
+        model = os.path.join(self.at("command_mini"), "model.safetensors")
+        lines, folder = self.laboratory("export", data=model)
+        refused = ["input or output failed: path: '.*mine.onnx' is there and is not a model that "
+                   "decavox wrote; .* replace it with the option force",
+                   "invalid argument: path: .* is the checkpoint itself",
+                   "invalid argument: path: .*mine.wav' is a sound file",
+                   "no error: ", "invalid argument: an export needs the path of its file",
+                   "invalid argument: the ending of '.*a.onx' tells no format; .*onnx.*safetensors",
+                   "input or output failed: .*none/a.onnx",
+                   "invalid argument: there is no format 'tflite'; .*onnx.*safetensors",
+                   "invalid argument: input is 'sound', must be one of audio, features, log_mel",
+                   "invalid configuration: .*log_mel is no input for this model",
+                   "invalid argument: input has no effect on weights alone",
+                   "invalid argument: precision is 'bf16', must be one of fp32, fp16",
+                   "invalid argument: batch is -1, must be 0 to 2147483647",
+                   "invalid argument: batch has no effect on weights alone",
+                   "invalid argument: the license is not UTF-8",
+                   "invalid argument: dv_export_options: its size is 3"]
+        self.assertEqual(lines[:11], ["no error: "] * 11)
+        self.assertEqual(len(lines), 11 + len(refused), lines)
+        for line, pattern in zip(lines[11:], refused):
+            self.assertRegex(line, pattern)
+            self.assertNotIn("--", line)
+        everything = ("--format", "torchscript", "--input", "features", "--precision", "fp16",
+                      "--batch", "2", "--license", "MIT")
+        for name, options in (("a.onnx", ()), ("a.pt", ()), ("a.pt2", ()), ("a.safetensors", ()),
+                              ("mine.onnx", ()), ("all", everything),
+                              ("half.safetensors", ("--precision", "fp16"))):
+            out = self.at("by_command_" + name)
+            self.ends(decavox("export", model, "--out", out, *options), GOOD)
+            self.assertEqual(support.read_bytes(out),
+                             support.read_bytes(os.path.join(folder, name)), name)
+        self.assertEqual(sorted(os.listdir(folder)),
+                         ["a.onnx", "a.pt", "a.pt2", "a.safetensors", "all", "half.safetensors",
+                          "mine.onnx", "mine.wav"])
 
     def test_the_example_of_a_network(self):
         done = subprocess.run([NETWORK], capture_output=True, text=True, timeout=300,

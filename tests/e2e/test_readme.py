@@ -146,6 +146,7 @@ NOT_RUN = {
     "scripts/check_includes.sh": "is a test of its own",
     "scripts/check_links.sh": "is a test of its own",
     "scripts/rooms.sh": "a list, which the two checks read",
+    "scripts/wheel.sh": "builds for minutes, with tools of PyPI; the client `python` runs it",
     "scripts/peers.sh": A_MEASUREMENT,
     "scripts/peers.sh --part start": A_MEASUREMENT,
     "scripts/accuracy_tables.sh": A_MEASUREMENT,

@@ -7,8 +7,9 @@
  *     laboratory last RESULT DATA FOLDER    paused in the last step of an epoch
  *     laboratory within RESULT DATA FOLDER  paused within an update of three batches
  *     laboratory finish RESULT DATA FOLDER  ended by its caller with the second epoch
- *     laboratory again RESULT DATA FOLDER   gone on with by a configuration, a line for each
- * attempt laboratory refuse RESULT DATA FOLDER  what is refused, a line each
+ *     laboratory again RESULT DATA FOLDER   gone on with by a configuration, a line each
+ *     laboratory refuse RESULT DATA FOLDER  what is refused, a line each
+ *     laboratory export RESULT MODEL FOLDER files of every form in FOLDER, and what is refused
  *
  * As in many a program the locale is that of the environment, and with it the decimal point.
  */
@@ -268,6 +269,89 @@ static int refuse(FILE *out, const char *data, const char *folder)
     return 0;
 }
 
+static dv_status export_as(dv_model *model, const char *folder, const char *name,
+                           const dv_export_options *options)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return dv_export(model, path, options);
+}
+
+static void write_foreign(const char *folder, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    if (file != NULL) {
+        fputs("mine", file);
+        fclose(file);
+    }
+}
+
+/* What is not replaced, what no option has, and what has no effect. */
+static void refuse_exports(FILE *out, dv_model *model, const char *model_path, const char *folder)
+{
+    dv_export_options options = dv_export_options_default();
+    write_foreign(folder, "mine.onnx");
+    expect(out, export_as(model, folder, "mine.onnx", NULL));
+    options.force = 1;
+    expect(out, dv_export(model, model_path, &options));
+    options.format = "onnx";
+    write_foreign(folder, "mine.wav");
+    expect(out, export_as(model, folder, "mine.wav", &options));
+    options.format = NULL;
+    expect(out, export_as(model, folder, "mine.onnx", &options));
+    expect(out, dv_export(model, "", &options));
+    expect(out, export_as(model, folder, "a.onx", &options));
+    expect(out, export_as(model, folder, "none/a.onnx", &options));
+    options.format = "tflite";
+    expect(out, export_as(model, folder, "a.onnx", &options));
+    options = dv_export_options_default();
+    options.input = "sound";
+    expect(out, export_as(model, folder, "a.onnx", &options));
+    options.input = "log_mel";
+    expect(out, export_as(model, folder, "a.onnx", &options));
+    options.input = "features";
+    expect(out, export_as(model, folder, "a.safetensors", &options));
+    options.precision = "bf16";
+    expect(out, export_as(model, folder, "a.onnx", &options));
+    options = dv_export_options_default();
+    options.batch = -1;
+    expect(out, export_as(model, folder, "a.onnx", &options));
+    options.batch = 2;
+    expect(out, export_as(model, folder, "a.safetensors", &options));
+    options.batch = 0;
+    options.license = "\xff";
+    expect(out, export_as(model, folder, "a.onnx", &options));
+    options.size = 3;
+    expect(out, export_as(model, folder, "a.onnx", &options));
+}
+
+/* Every form, each a second time over the first, and all options. */
+static int export_all(FILE *out, const char *model_path, const char *folder)
+{
+    static const char *const names[] = {"a.onnx", "a.pt", "a.pt2", "a.safetensors"};
+    dv_export_options options = dv_export_options_default();
+    dv_model *model = NULL;
+    expect(out, dv_model_open(model_path, NULL, &model));
+    if (model == NULL)
+        return 1;
+    for (int i = 0; i < 8; i++)
+        expect(out, export_as(model, folder, names[i % 4], NULL));
+    options.format = "torchscript";
+    options.input = "features";
+    options.precision = "fp16";
+    options.batch = 2;
+    options.license = "MIT";
+    expect(out, export_as(model, folder, "all", &options));
+    options = dv_export_options_default();
+    options.precision = "fp16";
+    expect(out, export_as(model, folder, "half.safetensors", &options));
+    refuse_exports(out, model, model_path, folder);
+    dv_model_close(model);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5)
@@ -293,5 +377,7 @@ int main(int argc, char **argv)
         failed = again(out, argv[3], argv[4]);
     else if (strcmp(argv[1], "refuse") == 0)
         failed = refuse(out, argv[3], argv[4]);
+    else if (strcmp(argv[1], "export") == 0)
+        failed = export_all(out, argv[3], argv[4]);
     return fclose(out) != 0 || failed;
 }

@@ -1,0 +1,103 @@
+"""What decavox raises: an error for each status of the library, as Python's own errors are sorted."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+__all__ = ["ArgumentError", "ConfigError", "DecavoxError", "DeviceError", "FileError",
+           "FormatError", "MemoryFailure", "MissingFileError", "NumericError", "SystemFailure",
+           "UnsupportedError"]
+
+
+class DecavoxError(Exception):
+    """The base of all errors of decavox.
+
+    Attributes
+    ----------
+    status : str
+        The name of the library's status, for example ``"EIO"``.
+    """
+
+    status: str = "EINTERRUPTED"
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class ArgumentError(DecavoxError, ValueError):
+    """An argument has no such value, or a sound is not as it should be."""
+
+    status = "EARG"
+
+
+class FormatError(DecavoxError, ValueError):
+    """A file is malformed: a damaged checkpoint, or a file that is no sound."""
+
+    status = "EFORMAT"
+
+
+class ConfigError(DecavoxError, ValueError):
+    """A configuration or a setting is wrong."""
+
+    status = "ECONFIG"
+
+
+class FileError(DecavoxError, OSError):
+    """A file cannot be read or written."""
+
+    status = "EIO"
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file is not there."""
+
+
+class SystemFailure(DecavoxError, OSError):
+    """The system has failed, for example because too many files are open."""
+
+    status = "ESYSTEM"
+
+
+class MemoryFailure(DecavoxError, MemoryError):
+    """Memory has run out."""
+
+    status = "ENOMEM"
+
+
+class DeviceError(DecavoxError, RuntimeError):
+    """A device cannot be had, or has failed."""
+
+    status = "EDEVICE"
+
+
+class UnsupportedError(DecavoxError, NotImplementedError):
+    """The device, or the build, does not have what is asked for."""
+
+    status = "EUNSUPPORTED"
+
+
+class NumericError(DecavoxError, ArithmeticError):
+    """A number is not finite, or too large for its precision."""
+
+    status = "ENUMERIC"
+
+
+class _ShapeError(ArgumentError):
+    status = "ESHAPE"
+
+
+# By the number of the status, as dv_status has it.
+ERRORS = (None, ArgumentError, _ShapeError, MemoryFailure, FileError, FormatError, ConfigError,
+          DeviceError, UnsupportedError, NumericError, DecavoxError, SystemFailure)
+INTERRUPTED = ERRORS.index(DecavoxError)
+
+
+def error_of(status: int, message: str, path: Optional[str] = None) -> DecavoxError:
+    """The error of a status. A file that is not there is told by its path, or by the message."""
+    kind = ERRORS[status]
+    assert kind is not None
+    if kind is FileError and ((path is not None and not os.path.exists(path))
+                              or os.strerror(2) in message):
+        kind = MissingFileError
+    return kind(message)

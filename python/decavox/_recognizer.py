@@ -1,0 +1,354 @@
+"""Recognizing words: the recognizer, its answers, and the predictor of digits."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Mapping, Optional, Sequence, Union, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _c, _sounds
+from ._errors import DecavoxError
+from ._model import ModelChoice, OpenModel, Source, pointer
+from ._sounds import Sound
+from ._stream import Stream
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of a sound.
+
+    Attributes
+    ----------
+    label : str
+        The word with the highest probability.
+    confidence : float
+        This probability.
+    probabilities : numpy.ndarray
+        The probability of each label in the order of `Recognizer.labels`, float32, read-only.
+    seconds : float
+        The length of the sound.
+    seen : tuple of float
+        From where to where the model has looked at it, in seconds.
+    """
+
+    label: str
+    confidence: float
+    probabilities: npt.NDArray[np.float32]
+    seconds: float
+    seen: tuple[float, float]
+
+
+def _answer(labels: tuple[str, ...], row: npt.NDArray[np.float32], seen: _c.Seen) -> Answer:
+    """The answer of a row of probabilities, which becomes its own."""
+    row.setflags(write=False)
+    best = int(row.argmax())
+    return Answer(labels[best], float(row[best]), row, seen.seconds,
+                  (getattr(seen, "from"), seen.to))
+
+
+class Recognizer:
+    """A model that recognizes words, for any number of threads at once.
+
+    Parameters
+    ----------
+    model : str, os.PathLike or bytes
+        The path of a checkpoint, the name of a model that comes with decavox, or a checkpoint's
+        bytes.
+    device : str
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"ref"`` or ``"auto"``.
+    precision : str
+        ``"fp32"``, ``"tf32"``, ``"fp16"`` or ``"bf16"``, as far as the device has it.
+    algorithms : str, optional
+        Of a GPU: ``"kept"`` (the default), ``"fixed"``, ``"measured"`` or ``"any"``.
+    threads : int
+        Threads of the library for the sounds of one call; -1 is one for each physical core.
+    batch : int
+        How many sounds `predict_many` computes at a time.
+
+    Notes
+    -----
+    A recognizer can be pickled, and is opened anew where it is unpickled. In a child that was forked
+    it is opened anew at its first use.
+    """
+
+    def __init__(self, model: Source = "lightweight", *, device: str = "cpu",
+                 precision: str = "fp32", algorithms: Optional[str] = None, threads: int = 1,
+                 batch: int = 16) -> None:
+        self._choice = ModelChoice.of(model, device, precision, algorithms, threads)
+        self._batch = batch
+        self._model = self._open()
+
+    def _open(self) -> OpenModel:
+        model = OpenModel(self._choice)
+        self._finalizer = weakref.finalize(self, model.close)
+        return model
+
+    def _own(self) -> OpenModel:
+        """The model of this process: a child that was forked has to open its own."""
+        if self._model.process != os.getpid():
+            self._model = self._open()
+        return self._model
+
+    # ---- What the model is ----
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The words that the model knows."""
+        return self._model.labels
+
+    @property
+    def sample_rate(self) -> int:
+        """The model's rate in Hz, to which sounds at other rates are resampled."""
+        return self._model.sample_rate
+
+    @property
+    def window(self) -> float:
+        """How many seconds the model looks at."""
+        return self._model.window
+
+    @property
+    def card(self) -> str:
+        """The resolved configuration of the checkpoint, YAML."""
+        return self._model.card
+
+    @property
+    def device(self) -> str:
+        """The device that the model is on."""
+        return self._model.device
+
+    @property
+    def precision(self) -> str:
+        """The precision that the model computes in."""
+        return self._model.precision
+
+    # ---- Answers ----
+
+    def predict(self, sound: Sound, sample_rate: Optional[int] = None) -> Answer:
+        """Answer a sound.
+
+        Parameters
+        ----------
+        sound : str, os.PathLike or numpy.ndarray
+            The path of a sound file, or the samples of one channel: float32 or float64 of -1 to 1,
+            or int16.
+        sample_rate : int, optional
+            The rate of the samples in Hz. An array needs it.
+
+        Returns
+        -------
+        Answer
+            The word, and how sure the model is.
+        """
+        model = self._own()
+        samples: Optional[npt.NDArray[Any]] = None
+        rate = 0
+        path = _sounds.path_of(sound)
+        if path is None:
+            samples, rate = _sounds.samples_of(sound), _sounds.rate_of(sample_rate)
+        session = model.take(1)
+        try:
+            if samples is None:
+                assert path is not None
+                status = _c.library.dv_session_file(session.handle, _c.path_bytes(path),
+                                                    session.answer_address, session.seen_address)
+            else:
+                _sounds.fill(session.sound, samples, rate)
+                status = _c.library.dv_session_sound(session.handle, session.sound_address,
+                                                     session.answer_address, session.seen_address)
+            if status:
+                _c.check(status, path)
+            return _answer(model.labels, session.answer.copy(), session.seen)
+        finally:
+            model.give_back(session)
+
+    @overload
+    def predict_many(self, sounds: Sequence[Sound], sample_rate: Optional[int] = None, *,
+                     errors: Literal["raise"] = "raise") -> list[Answer]: ...
+
+    @overload
+    def predict_many(self, sounds: Sequence[Sound], sample_rate: Optional[int] = None, *,
+                     errors: Literal["return"]) -> list[Union[Answer, Exception]]: ...
+
+    def predict_many(self, sounds: Sequence[Sound], sample_rate: Optional[int] = None, *,
+                     errors: Literal["raise", "return"] = "raise") -> list[Any]:
+        """Answer sounds, `batch` at a time.
+
+        Parameters
+        ----------
+        sounds : sequence
+            Paths and arrays, as `predict` takes them.
+        sample_rate : int, optional
+            The rate of the arrays in Hz.
+        errors : {"raise", "return"}
+            Whether the error of the first sound that fails is raised, or each error stands in the
+            list in the place of its answer.
+
+        Returns
+        -------
+        list of Answer
+            An answer for each sound, or an exception.
+        """
+        if errors not in ("raise", "return"):
+            raise ValueError(f"errors is '{errors}', must be 'raise' or 'return'")
+        given = list(sounds)
+        answers: list[Any] = [None] * len(given)
+        paths: dict[int, bytes] = {}
+        arrays: dict[int, npt.NDArray[Any]] = {}
+        rate = 0
+        for i, sound in enumerate(given):
+            path = _sounds.path_of(sound)
+            try:
+                if path is not None:
+                    paths[i] = _c.path_bytes(path)
+                else:
+                    rate = _sounds.rate_of(sample_rate)
+                    arrays[i] = _sounds.samples_of(sound)
+            except (TypeError, ValueError) as error:
+                if errors == "raise":
+                    raise
+                answers[i] = error
+        if paths:
+            self._answer_files(paths, answers)
+        if arrays:
+            self._answer_arrays(arrays, rate, answers)
+        return self._with_errors(given, sample_rate, answers, errors)
+
+    def _answer_files(self, paths: dict[int, bytes], answers: list[Any]) -> None:
+        encoded = (ctypes.c_char_p * len(paths))(*paths.values())
+        self._answer_all(_c.library.dv_session_files, encoded, list(paths), answers)
+
+    def _answer_arrays(self, arrays: dict[int, npt.NDArray[Any]], rate: int, answers: list[Any]
+                       ) -> None:
+        sounds = (_c.Sound * len(arrays))()
+        for sound, samples in zip(sounds, arrays.values()):
+            _sounds.fill(sound, samples, rate)
+        self._answer_all(_c.library.dv_session_sounds, sounds, list(arrays), answers)
+
+    def _answer_all(self, call: Any, sounds: Any, places: list[int], answers: list[Any]) -> None:
+        """Puts the answers of what the call has answered into their places."""
+        model, count = self._own(), len(places)
+        rows = np.zeros((count, len(model.labels)), np.float32)
+        seen, statuses = (_c.Seen * count)(), (ctypes.c_int * count)()
+        session = model.take(self._batch if count > 1 else 1)
+        try:
+            call(session.handle, sounds, count, pointer(rows), seen, statuses)
+        finally:
+            model.give_back(session)
+        for i, place in enumerate(places):
+            if statuses[i] == 0:
+                answers[place] = _answer(model.labels, rows[i].copy(), seen[i])
+
+    def _with_errors(self, given: list[Sound], sample_rate: Optional[int], answers: list[Any],
+                     errors: str) -> list[Any]:
+        """The answers, where each sound that failed is asked for once more, alone: a call of many
+        tells the message of one."""
+        for i, answer in enumerate(answers):
+            if answer is None:
+                try:
+                    answers[i] = self.predict(given[i], sample_rate)
+                except (DecavoxError, ValueError) as error:
+                    if errors == "raise":
+                        raise
+                    answers[i] = error
+        return answers
+
+    def stream(self, sample_rate: Optional[int] = None, *, hop: Optional[float] = None,
+               smoothing: float = 0.0,
+               thresholds: Union[float, Mapping[str, float], None] = None) -> Stream:
+        """Begin a stream: a sound that comes piece by piece.
+
+        Parameters
+        ----------
+        sample_rate : int, optional
+            The rate of the pieces in Hz; the model's by default.
+        hop : float, optional
+            Seconds from window to window; a quarter of a window by default.
+        smoothing : float
+            Seconds over which the probabilities are averaged.
+        thresholds : float or mapping of str to float, optional
+            The probability from which a word is heard, for all words or by word. It is 0.5 for a
+            word without one, and a word with a threshold above 1 is never heard.
+
+        Returns
+        -------
+        Stream
+            The stream, which has a session of its own.
+        """
+        return Stream(self._own(), sample_rate, hop, smoothing, thresholds)
+
+    # ---- Life ----
+
+    def close(self) -> None:
+        """Free the model. Calls that are under way, and streams, end as usual."""
+        self._finalizer()
+
+    def __enter__(self) -> Recognizer:
+        """Return the recognizer itself."""
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        """Close the recognizer."""
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the recognizer was opened with."""
+        return _reopen, (self._choice, self._batch)
+
+    def __repr__(self) -> str:
+        """Name the model, its device and the number of its words."""
+        source = self._choice.source
+        name = f"<{len(source)} bytes>" if isinstance(source, bytes) else repr(source)
+        return f"Recognizer({name}, device={self.device!r}, {len(self.labels)} labels)"
+
+
+def _reopen(choice: ModelChoice, batch: int) -> Recognizer:
+    return Recognizer(choice.source, device=choice.device, precision=choice.precision,
+                      algorithms=choice.algorithms, threads=choice.threads, batch=batch)
+
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+class DigitPredictor:
+    """Predicts spoken digits, one file at a time.
+
+    Parameters
+    ----------
+    model : str, os.PathLike or bytes
+        A checkpoint, as `Recognizer` takes it.
+    """
+
+    def __init__(self, model: Source) -> None:
+        self.recognizer = Recognizer(model)
+
+    def predict(self, sound: Sound, sample_rate: Optional[int] = None
+                ) -> tuple[Union[int, str], float]:
+        """Predict the digit of a sound.
+
+        Parameters
+        ----------
+        sound : str, os.PathLike or numpy.ndarray
+            A path or samples, as `Recognizer.predict` takes them.
+        sample_rate : int, optional
+            The rate of the samples in Hz.
+
+        Returns
+        -------
+        tuple
+            The digit and its probability. The digit is an int where the label is ``"0"`` to ``"9"``
+            or ``"zero"`` to ``"nine"``, and else the label itself.
+        """
+        answer = self.recognizer.predict(sound, sample_rate)
+        label = answer.label
+        if label in _DIGITS:
+            return _DIGITS.index(label), answer.confidence
+        if len(label) == 1 and label in "0123456789":
+            return int(label), answer.confidence
+        return label, answer.confidence

