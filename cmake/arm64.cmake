@@ -12,3 +12,4 @@ set(ENV{PKG_CONFIG_LIBDIR} /usr/lib/${triplet}/pkgconfig:/usr/share/pkgconfig)
 set(DNNL_LIBRARY /usr/lib/${triplet}/libdnnl.so.2 CACHE FILEPATH "oneDNN for 64-bit ARM")
 # Tests, and what the build has the program make, run in it. It finds Debian's libraries by itself.
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64)
+set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)

@@ -10,8 +10,9 @@ if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr)
     set(settings DV_DEB_MAINTAINER CPACK_OUTPUT_FILE_PREFIX CMAKE_TOOLCHAIN_FILE CMAKE_C_COMPILER
         CMAKE_C_COMPILER_LAUNCHER CMAKE_MAKE_PROGRAM)
     set(CPACK_OUTPUT_FILE_PREFIX ${PROJECT_BINARY_DIR})
-    set(arguments -D CMAKE_BUILD_TYPE=Release -D CMAKE_INSTALL_PREFIX=/usr -D DV_TESTS=OFF
-        -D DV_CUDA=OFF)
+    # CMake takes Debian's folder of libraries by itself only where it builds for this machine.
+    set(arguments -D CMAKE_BUILD_TYPE=Release -D CMAKE_INSTALL_PREFIX=/usr
+        -D CMAKE_INSTALL_LIBDIR=lib/${CMAKE_C_LIBRARY_ARCHITECTURE} -D DV_TESTS=OFF -D DV_CUDA=OFF)
     foreach(name IN LISTS settings)
         if(${name})
             list(APPEND arguments -D "${name}=${${name}}")
