@@ -33,6 +33,13 @@ fail()
     exit 1
 }
 
+# The answers of a program, with a checkpoint, as JSON.
+answers()
+{
+    find "$data/fsdd" -name '*_[0-4].wav' | sort |
+        xargs "$1" predict "checkpoints/$2.safetensors" --format json 2>>"$log"
+}
+
 for preset in release arm64; do
     cmake --preset "$preset" >"$log" 2>&1 || fail "configuring $preset: $(tail -5 "$log")"
     targets=()
@@ -66,11 +73,15 @@ if [ ! -d "$data/fsdd" ]; then
     echo "arm64: $tests tests passed; no clips in $data/fsdd"
     exit 0
 fi
+
+pids=()
 for checkpoint in "${checkpoints[@]}"; do
-    find "$data/fsdd" -name '*_[0-4].wav' | sort | xargs build/release/runner/decavox predict \
-        "checkpoints/$checkpoint.safetensors" --format json >"$scratch/$checkpoint.here"
-    find "$data/fsdd" -name '*_[0-4].wav' | sort | xargs "$scratch/decavox" predict \
-        "checkpoints/$checkpoint.safetensors" --format json >"$scratch/$checkpoint.arm64"
+    answers build/release/runner/decavox "$checkpoint" >"$scratch/$checkpoint.here"
+    answers "$scratch/decavox" "$checkpoint" >"$scratch/$checkpoint.arm64" &
+    pids+=($!)
+done
+for pid in "${pids[@]}"; do
+    wait "$pid" || fail "a prediction in the emulator: $(tail -5 "$log")"
 done
 told=$(python3 - "$scratch" "${checkpoints[@]}" <<'PYTHON'
 import json
