@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 if [ "${1:-}" = clients ]; then
     scripts/install_packages.sh test
-    scripts/install_packages.sh clients || echo "clients whose programs are missing will be absent"
+    scripts/install_packages.sh clients deb || echo "clients whose programs are missing will be absent"
     cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF \
         -D DV_BENCHMARKS=ON >/dev/null
     cmake --build build/test-release

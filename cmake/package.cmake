@@ -39,7 +39,9 @@ install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/configs)
 install(DIRECTORY checkpoints/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/checkpoints
         FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.json" PATTERN "results" EXCLUDE)
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr) # Debian has the licence in a place of its own
+    install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()
 
 # pkg-config; paths relative to the file, so that an installed tree can be moved.
 file(RELATIVE_PATH DV_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that decavox is built, tested or formatted with.
 #
-#     scripts/install_packages.sh [build|test|clients|format|pack|fuzz]...     default: build
+#     scripts/install_packages.sh [build|test|clients|deb|arm64|format|pack|fuzz]...     default: build
 #
-# Does nothing where all are there. Needs root or sudo otherwise.
+# Does nothing where all are there. Needs root or sudo otherwise. With arm64 dpkg learns of that
+# architecture, whose libraries are installed beside those of this one.
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libyaml-dev libjansson-dev
        libdeflate-dev libdnnl-dev espeak-ng)
 test=("${build[@]}" libcmocka-dev git python3 python3-venv)
-clients=(chromium chromium-driver python3-onnx)
+clients=(chromium chromium-driver openjdk-17-jre-headless python3-onnx)
+deb=(dpkg-dev file lintian mmdebstrap)
+arm64=("${test[@]}" crossbuild-essential-arm64 qemu-user libcmocka-dev:arm64 libdeflate-dev:arm64
+       libdnnl2:arm64 libgomp1:arm64 libjansson-dev:arm64 libsndfile1-dev:arm64 libyaml-dev:arm64)
 format=(clang-format clang-tidy)
 pack=(flac binutils xz-utils)
 fuzz=("${build[@]}" clang-14 libclang-rt-14-dev libomp-14-dev llvm-14)
@@ -20,9 +24,13 @@ fail()
     exit 1
 }
 
+# A package of this architecture, or of none, unless its name has another one.
 installed()
 {
-    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    local name=$1
+    [[ $name == *:* ]] || name=$1:$(dpkg --print-architecture)
+    dpkg-query --show --showformat='${Architecture} ${db:Status-Status}\n' "${1%:*}" 2>/dev/null |
+        grep -qxE "(all|${name#*:}) installed"
 }
 
 wanted=()
@@ -31,11 +39,13 @@ for group in "${@:-build}"; do
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
     clients) wanted+=("${clients[@]}") ;;
+    deb) wanted+=("${deb[@]}") ;;
+    arm64) wanted+=("${arm64[@]}") ;;
     format) wanted+=("${format[@]}") ;;
     pack) wanted+=("${pack[@]}") ;;
     fuzz) wanted+=("${fuzz[@]}") ;;
     *)
-        echo "usage: $0 [build|test|clients|format|pack|fuzz]..." >&2
+        echo "usage: $0 [build|test|clients|deb|arm64|format|pack|fuzz]..." >&2
         exit 2
         ;;
     esac
@@ -64,6 +74,9 @@ fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet
      --option DPkg::Lock::Timeout=300)
 echo "installing: ${missing[*]}"
+if [[ ${missing[*]} == *:arm64* ]]; then
+    "${as_root[@]}" dpkg --add-architecture arm64
+fi
 "${apt[@]}" update || fail "apt-get update failed; missing: ${missing[*]}"
 "${apt[@]}" install --no-install-recommends "${missing[@]}" ||
     fail "apt-get install failed; missing: ${missing[*]}"

@@ -1,5 +1,5 @@
 """The real clients and oracles of decavox: programs of others that read what it writes, or compute
-what it computes. Each has a virtual environment and a time limit of its own.
+what it computes. Each has a time limit of its own, and most a virtual environment.
 
     run.py [--seconds N] [--build BUILD] [CLIENT...]      `./test.sh clients` calls it
 
@@ -20,13 +20,13 @@ SKIPPED = 77
 
 @dataclass(frozen=True)
 class Client:
-    """`requirements`: a file with its packages; `environment`: the folder that they are installed
-    in; `programs`: what has to be installed besides; `command`: behind the environment's Python,
-    {build} and {decavox} are filled in."""
+    """`requirements`: a file with its packages, or None; `environment`: the folder that they are
+    installed in; `programs`: what has to be installed besides; `command`: behind the environment's
+    Python, or alone where there is none; {build} and {decavox} are filled in."""
     name: str
     about: str
-    requirements: str
-    environment: str
+    requirements: str | None
+    environment: str | None
     seconds: int
     command: tuple
     programs: tuple = ()
@@ -58,6 +58,8 @@ CLIENTS = (
     Client("python", "the wheel in a fresh environment; mypy, pyright and numpydoc",
            "tests/clients/python.txt", "build/clients/python", 1800,
            ("tests/clients/python_package.py", "{build}")),
+    Client("deb", "the package of Debian in a clean Debian, installed, used and purged", None, None,
+           1500, ("scripts/check_deb.sh", "{build}"), ("mmdebstrap", "lintian")),
 )
 
 
@@ -104,17 +106,20 @@ def judge(client, values, deadline):
         return "absent", "no time is left"
     for program in client.programs:
         if shutil.which(program) is None:
-            return "absent", f"no {program} here (scripts/install_packages.sh clients)"
+            return "absent", f"no {program} here (scripts/install_packages.sh clients deb)"
     folder = os.path.join(ROOT, "build", "clients")
     os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, client.name + ".log")
     if os.path.exists(log):
         os.remove(log)
-    python, why = environment(client, log, left)
-    if python is None:
-        return "absent", why
+    command = [part.format(**values) for part in client.command]
+    if client.requirements is not None:
+        python, why = environment(client, log, left)
+        if python is None:
+            return "absent", why
+        command = [python, "-B", *command]
     seconds = min(client.seconds, deadline - time.monotonic())
-    code = run([python, "-B", *(part.format(**values) for part in client.command)], log, seconds)
+    code = run(command, log, seconds)
     told = f"see {os.path.relpath(log, ROOT)}"
     if code is None:
         late = seconds < client.seconds

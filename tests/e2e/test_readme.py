@@ -141,6 +141,8 @@ NOT_RUN = {
     "cmake --preset release": THE_BUILD,
     "cmake --build --preset release": THE_BUILD,
     "cmake --install build/release --prefix ~/decavox": "is how what is tested was installed",
+    "cmake --build build/release --target package": "builds it once more: ./test.sh clients deb",
+    "cmake --preset arm64": "builds for another processor: scripts/check_arm64.sh",
     "python3 tests/golden/make_ops.py build/asan/tests/op_tool tests/golden/ops.safetensors":
         "writes golden vectors anew, with PyTorch",
     "scripts/check_includes.sh": "is a test of its own",
