@@ -189,5 +189,4 @@ class OpenModel:
 
 def pointer(array: np.ndarray[Any, Any]) -> int:
     """The address of an array's first number."""
-    address: int = array.__array_interface__["data"][0]
-    return address
+    return array.ctypes.data

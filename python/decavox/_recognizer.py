@@ -19,7 +19,7 @@ from ._sounds import Sound
 from ._stream import Stream
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Answer:
     """What a model says of a sound.
 
@@ -36,6 +36,8 @@ class Answer:
     seen : tuple of float
         From where to where the model has looked at it, in seconds.
     """
+
+    __slots__ = ("confidence", "label", "probabilities", "seconds", "seen")
 
     label: str
     confidence: float
@@ -148,7 +150,7 @@ class Recognizer:
         model = self._own()
         samples: Optional[npt.NDArray[Any]] = None
         rate = 0
-        path = _sounds.path_of(sound)
+        path = None if isinstance(sound, np.ndarray) else _sounds.path_of(sound)
         if path is None:
             samples, rate = _sounds.samples_of(sound), _sounds.rate_of(sample_rate)
         session = model.take(1)
