@@ -136,11 +136,13 @@ class Run:
             return None
 
     def watch(self, part, kill_at=None):
-        """Until the end, or until the part has so many bytes: then it is killed. Whether it was."""
+        """Until the end, or until the part has so many bytes: then it is killed. Whether it was.
+        Memory counts once rows are added: by then all names are in it."""
+        before = os.path.getsize(part) if os.path.exists(part) else 0
         while self.process.poll() is None:
             size = os.path.getsize(part) if os.path.exists(part) else 0
             resident = self.resident()
-            if size > 0 and resident:
+            if size > before and resident:
                 self.memory.append(resident)
             if kill_at is not None and size >= kill_at:
                 self.process.send_signal(signal.SIGKILL)

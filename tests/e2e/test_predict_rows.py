@@ -151,6 +151,24 @@ class Rows(support.Case):
         done = self.predict(self.files[0], "--shard", "2/2", "--format", "jsonl")
         self.assertEqual(done.out, "")
 
+    def test_slurm(self):
+        """The tasks of an array, as Slurm starts them; one of them again, as after a requeue."""
+        os.makedirs(self.at("bin"))
+        os.symlink(support.binary(), self.at("bin", "decavox"))
+        names, answers = self.list_of("slurm.txt", self.files), self.at("answers")
+        for task in (4, 5, 6, 5):  # sbatch --array=4-6
+            done = subprocess.run(
+                [os.path.join(support.ROOT, "examples", "scale", "slurm.sh"), self.model, names,
+                 answers], capture_output=True, text=True, timeout=120,
+                env=support.environment() | {
+                    "PATH": f"{self.at('bin')}:{os.environ['PATH']}",
+                    "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_TASK_MIN": "4",
+                    "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_CPUS_PER_TASK": "2"})
+            self.assertEqual(done.returncode, GOOD, done.stderr)
+        self.assertIn(f"{len(self.files[1::3])} of them before", done.stdout)
+        rows = [row["file"] for i in (1, 2, 3) for row in self.lines(f"{answers}-{i}.jsonl")]
+        self.assertEqual(rows, self.files[0::3] + self.files[1::3] + self.files[2::3])
+
     # ---- Interruptions ----
 
     def stop_within(self, name, number, *more):

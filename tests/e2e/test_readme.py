@@ -114,6 +114,8 @@ RUNS = {
     "--min-accuracy": [RECOMMEND + " 50"],
     "--keep_busy": ["compare lightweight {}" + MEASURE],
     "--windows": ["predict lightweight a.wav {}"],
+    "--input FOLDER --output answers.jsonl": [
+        "predict lightweight --input fsdd --output answers.jsonl"],
     "--class_weights '[1, 2]'": [
         TRAIN.replace("{}", "--class_weights '[1, 2, 1, 2, 1, 2, 1, 2, 1, 2]'")],
     "--fresh": ["compare lightweight {}" + MEASURE],
