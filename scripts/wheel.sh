@@ -2,17 +2,25 @@
 # Makes a wheel of the Python package for Linux with glibc 2.36 or later. Debian's libraries that
 # decavox uses are in it, with their licences. Prints its name and size.
 #
-#     scripts/wheel.sh [--out DIR]      default: build/wheels
+#     scripts/wheel.sh [--out DIR] [--arm64]      default: build/wheels, and for this machine
+#
+# With --arm64 it is built for 64-bit ARM, as the preset arm64 is (docs/packages.md).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-out=build/wheels
-if [ "${1:-}" = --out ] && [ $# -eq 2 ]; then
-    out=$2
-elif [ $# -gt 0 ]; then
-    echo "usage: $0 [--out DIR]" >&2
-    exit 2
-fi
+out=build/wheels machine=$(uname -m)
+while [ $# -gt 0 ]; do
+    if [ "$1" = --out ] && [ $# -ge 2 ]; then
+        out=$2
+        shift 2
+    elif [ "$1" = --arm64 ]; then
+        machine=aarch64
+        shift
+    else
+        echo "usage: $0 [--out DIR] [--arm64]" >&2
+        exit 2
+    fi
+done
 mkdir -p "$out"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -24,13 +32,20 @@ if [ ! -e "$tools/bin/auditwheel" ]; then
 fi
 export PATH=$PWD/$tools/bin:$PATH
 
+platform=manylinux_2_36_$machine
+if [ "$machine" != "$(uname -m)" ]; then
+    platform=auto # auditwheel names those of its own machine alone
+    export CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=$PWD/cmake/arm64.cmake"
+    export _PYTHON_HOST_PLATFORM=linux-$machine SKBUILD_BUILD_DIR=build/wheel-$machine
+fi
+
 echo "==> building"
 python -m build --wheel --outdir "$scratch/built" . >"$scratch/log" 2>&1 ||
     { tail -30 "$scratch/log" >&2; exit 1; }
 wheel unpack --dest "$scratch/plain" "$scratch"/built/*.whl >"$scratch/log"
 
 echo "==> adding the libraries"
-auditwheel repair --plat "manylinux_2_36_$(uname -m)" --only-plat --wheel-dir "$scratch/repaired" \
+auditwheel repair --plat "$platform" --only-plat --wheel-dir "$scratch/repaired" \
     "$scratch"/built/*.whl >"$scratch/log" 2>&1 || { tail -30 "$scratch/log" >&2; exit 1; }
 wheel unpack --dest "$scratch/whole" "$scratch"/repaired/*.whl >"$scratch/log"
 

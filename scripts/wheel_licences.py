@@ -9,6 +9,7 @@ A library that is there under the GPL alone ends the script: who passes the whee
 follow it with all of decavox. Prints a line for each package.
 """
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -32,11 +33,20 @@ def is_gpl_alone(text):
     return FREE.search(text) is None and "GPL" in text.replace("General Public License", "GPL")
 
 
+def lister(library):
+    """The command that lists what a library is linked with. That of 64-bit ARM runs in an emulator."""
+    machine = pathlib.Path(library).read_bytes()[18:20]  # e_machine; 183 is EM_AARCH64
+    if machine == bytes([183, 0]) and platform.machine() != "aarch64":
+        return ["qemu-aarch64", "/lib/ld-linux-aarch64.so.1", "--list"]
+    return ["ldd"]
+
+
 def linked(libraries):
     """{name of a library without version: path} of all that these are linked with."""
     paths = {}
     for library in libraries:
-        text = subprocess.run(["ldd", library], check=True, capture_output=True, text=True).stdout
+        text = subprocess.run([*lister(library), library], check=True, capture_output=True,
+                              text=True).stdout
         for path in re.findall(r"=> (/\S+)", text):
             paths[pathlib.Path(path).name] = pathlib.Path(path).resolve()
     return paths
