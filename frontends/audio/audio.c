@@ -81,11 +81,29 @@ static sf_count_t shown_read(void *to, sf_count_t count, void *user)
 /* libsndfile keeps the reason why nothing was opened in a variable that all threads share. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
+static void lock_opening(void)
+{
+    pthread_mutex_lock(&opening);
+}
+
+static void unlock_opening(void)
+{
+    pthread_mutex_unlock(&opening);
+}
+
+/* A child that is forked while another thread opens a file would find the lock taken for ever. */
+static void keep_over_fork(void)
+{
+    (void)pthread_atfork(lock_opening, unlock_opening, unlock_opening);
+}
+static pthread_once_t kept_over_fork = PTHREAD_ONCE_INIT;
+
 static dv_status open_decoder(audio_input *in)
 {
     SF_VIRTUAL_IO shown = {
         .get_filelen = shown_size, .seek = shown_seek, .read = shown_read, .tell = shown_tell};
     dv_status status = DV_OK;
+    pthread_once(&kept_over_fork, keep_over_fork);
     pthread_mutex_lock(&opening);
     in->file = sf_open_virtual(&shown, SFM_READ, &in->info, in);
     if (in->file == NULL)

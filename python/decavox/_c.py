@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import threading
 from ctypes import c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_void_p
 from typing import Any, Optional
 
@@ -206,7 +207,17 @@ def message() -> str:
 
 def text(value: Optional[str]) -> Optional[bytes]:
     """A text for the library, in UTF-8."""
-    return None if value is None else value.encode()
+    encoded = None if value is None else value.encode()
+    if encoded is not None and b"\0" in encoded:
+        raise ValueError(f"{value!r} has a null character")
+    return encoded
+
+
+def whole(name: str, value: int, least: int, most: int) -> int:
+    """A whole number for the library, which would otherwise lose its upper digits."""
+    if isinstance(value, float) or not least <= value <= most:
+        raise ValueError(f"{name} is {value}, must be a whole number from {least} to {most}")
+    return int(value)
 
 
 def path_bytes(path: str) -> bytes:
@@ -217,8 +228,22 @@ def path_bytes(path: str) -> bytes:
     return encoded
 
 
+_interrupted = threading.local()  # .error: what ended a message of a call on this thread
+
+
 def _log(user: Any, level: int, line: bytes) -> None:
-    logger.log(LOG_LEVELS[level], "%s", line.decode(errors="replace"))
+    try:
+        logger.log(LOG_LEVELS[level], "%s", line.decode(errors="replace"))
+    except BaseException as error:  # KeyboardInterrupt above all: it cannot pass through C
+        _interrupted.error = error
+
+
+def raise_interruption() -> None:
+    """Raises what a message of the call before has ended with."""
+    error: Optional[BaseException] = getattr(_interrupted, "error", None)
+    if error is not None:
+        _interrupted.error = None
+        raise error
 
 
 log_function = LogFunction(_log)  # it lives as long as any model

@@ -67,7 +67,7 @@ class ModelChoice:
         """The choice of what may be a path, a name or the bytes of a checkpoint."""
         if not isinstance(source, bytes):
             source = lasting(os.fspath(source))
-        return cls(source, device, precision, algorithms, threads)
+        return cls(source, device, precision, algorithms, _c.whole("threads", threads, -1, 1024))
 
 
 class Session:

@@ -7,7 +7,7 @@ import os
 import weakref
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Mapping, Optional, Sequence, Union, overload
+from typing import Any, Iterator, Literal, Mapping, Optional, Sequence, Union, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,7 @@ class Recognizer:
                  precision: str = "fp32", algorithms: Optional[str] = None, threads: int = 1,
                  batch: int = 16) -> None:
         self._choice = ModelChoice.of(model, device, precision, algorithms, threads)
-        self._batch = batch
+        self._batch = _c.whole("batch", batch, 1, 4096)
         self._model = self._open()
 
     def _open(self) -> OpenModel:
@@ -163,6 +163,7 @@ class Recognizer:
                 _sounds.fill(session.sound, samples, rate)
                 status = _c.library.dv_session_sound(session.handle, session.sound_address,
                                                      session.answer_address, session.seen_address)
+            _c.raise_interruption()
             if status:
                 _c.check(status, path)
             return _answer(model.labels, session.answer.copy(), session.seen)
@@ -198,6 +199,8 @@ class Recognizer:
         """
         if errors not in ("raise", "return"):
             raise ValueError(f"errors is '{errors}', must be 'raise' or 'return'")
+        if isinstance(sounds, (str, bytes, np.ndarray)):
+            raise TypeError("sounds are a list of paths or of arrays; predict takes one sound")
         given = list(sounds)
         answers: list[Any] = [None] * len(given)
         paths: dict[int, bytes] = {}
@@ -222,15 +225,24 @@ class Recognizer:
         return self._with_errors(given, sample_rate, answers, errors)
 
     def _answer_files(self, paths: dict[int, bytes], answers: list[Any]) -> None:
-        encoded = (ctypes.c_char_p * len(paths))(*paths.values())
-        self._answer_all(_c.library.dv_session_files, encoded, list(paths), answers)
+        places = list(paths)
+        for some in self._parts(places):
+            encoded = (ctypes.c_char_p * len(some))(*(paths[place] for place in some))
+            self._answer_all(_c.library.dv_session_files, encoded, some, answers)
 
     def _answer_arrays(self, arrays: dict[int, npt.NDArray[Any]], rate: int, answers: list[Any]
                        ) -> None:
-        sounds = (_c.Sound * len(arrays))()
-        for sound, samples in zip(sounds, arrays.values()):
-            _sounds.fill(sound, samples, rate)
-        self._answer_all(_c.library.dv_session_sounds, sounds, list(arrays), answers)
+        places = list(arrays)
+        for some in self._parts(places):
+            sounds = (_c.Sound * len(some))()
+            for sound, place in zip(sounds, some):
+                _sounds.fill(sound, arrays[place], rate)
+            self._answer_all(_c.library.dv_session_sounds, sounds, some, answers)
+
+    def _parts(self, places: list[int]) -> Iterator[list[int]]:
+        """The places in calls of some batches, between which Python sees Ctrl-C."""
+        step = 16 * self._batch
+        return (places[first:first + step] for first in range(0, len(places), step))
 
     def _answer_all(self, call: Any, sounds: Any, places: list[int], answers: list[Any]) -> None:
         """Puts the answers of what the call has answered into their places."""
@@ -242,6 +254,7 @@ class Recognizer:
             call(session.handle, sounds, count, pointer(rows), seen, statuses)
         finally:
             model.give_back(session)
+        _c.raise_interruption()
         for i, place in enumerate(places):
             if statuses[i] == 0:
                 answers[place] = _answer(model.labels, rows[i].copy(), seen[i])

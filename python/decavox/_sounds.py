@@ -38,10 +38,10 @@ def rate_of(sample_rate: Optional[int]) -> int:
     """The rate that an array needs."""
     if sample_rate is None:
         raise ValueError("an array of samples needs its sample_rate in Hz")
-    rate = int(sample_rate)
-    if rate != sample_rate:
-        raise ValueError(f"sample_rate is {sample_rate}, must be a whole number of Hz")
-    return rate
+    if isinstance(sample_rate, str) or not 0 < sample_rate < 1 << 31 or \
+            int(sample_rate) != sample_rate:
+        raise ValueError(f"sample_rate is {sample_rate!r}, must be a whole number of Hz")
+    return int(sample_rate)
 
 
 def path_of(sound: Any) -> Optional[str]:

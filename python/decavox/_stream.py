@@ -85,13 +85,14 @@ class Stream:
     def __init__(self, model: OpenModel, sample_rate: Optional[int], hop: Optional[float],
                  smoothing: float, thresholds: Union[float, Mapping[str, float], None]) -> None:
         levels = _levels(model.labels, thresholds)
-        options = _c.StreamOptions(sample_rate=_sounds.rate_of(sample_rate or 0),
+        rate = model.sample_rate if sample_rate is None else _sounds.rate_of(sample_rate)
+        options = _c.StreamOptions(sample_rate=rate,
                                    hop=hop or 0.0, smoothing=smoothing,
                                    thresholds=None if levels is None else pointer(levels))
         self._model = model
         self._lock = threading.Lock()
         self._handle = ctypes.c_void_p()
-        self._piece = _PIECE * (sample_rate or model.sample_rate)
+        self._piece = _PIECE * rate
         session = model.take(1)
         try:
             _c.check(_c.library.dv_stream_create(session.handle, ctypes.byref(options),

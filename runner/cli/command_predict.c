@@ -152,14 +152,24 @@ static dv_status check_use(const dv_arguments *arguments, const predict_options 
     return check_standard_input(arguments);
 }
 
+/* Inputs are spared by the file of rows and by both that stand beside it while it grows. */
 static dv_status check_output(const dv_arguments *arguments, const predict_options *chosen)
 {
-    dv_outputs outputs = {
+    char part[sizeof chosen->output + 8], job[sizeof chosen->output + 8];
+    snprintf(part, sizeof part, "%.*s" DV_ROWS_PART, DV_STRING_SIZE - 1, chosen->output);
+    snprintf(job, sizeof job, "%.*s" DV_ROWS_JOB, DV_STRING_SIZE - 1, chosen->output);
+    const dv_outputs outputs = {
         .list = {{"--output", chosen->output, DV_OUTPUT_ROWS}}, .count = 1, .force = chosen->force};
-    DV_TRY(dv_outputs_spare(&outputs, "the checkpoint", arguments->operands[0]));
-    DV_TRY(dv_outputs_spare(&outputs, "the input", chosen->input));
-    for (size_t i = 1; i < arguments->count; i++)
-        DV_TRY(dv_outputs_spare(&outputs, "a sound file", arguments->operands[i]));
+    const dv_outputs beside = {
+        .list = {{"--output", part, DV_OUTPUT_ROWS}, {"--output", job, DV_OUTPUT_JSON}},
+        .count = 2};
+    const dv_outputs *const both[] = {&outputs, &beside};
+    for (int i = 0; i < 2; i++) {
+        DV_TRY(dv_outputs_spare(both[i], "the checkpoint", arguments->operands[0]));
+        DV_TRY(dv_outputs_spare(both[i], "the input", chosen->input));
+        for (size_t k = 1; k < arguments->count; k++)
+            DV_TRY(dv_outputs_spare(both[i], "a sound file", arguments->operands[k]));
+    }
     return dv_outputs_check(&outputs);
 }
 
@@ -222,9 +232,8 @@ static dv_status answer(prediction *p)
         workers = files > 0 ? files : 1;
     if (workers > DV_PREDICT_WORKERS)
         workers = DV_PREDICT_WORKERS;
-    int batch = p->chosen->batch > 0
-                    ? (int)p->chosen->batch
-                    : dv_predict_batch_for(p->model, p->style.windows ? -1 : files, (int)workers);
+    int batch = dv_predict_batch_for(p->model, p->style.windows ? -1 : files, (int)workers,
+                                     (int)p->chosen->batch);
     dv_predict_request request = {.model = p->model,
                                   .names = p->names,
                                   .workers = (int)workers,
@@ -276,9 +285,9 @@ static dv_status answer_to_file(prediction *p)
         dv_rows_file_leave(p->file);
     if (status == DV_OK)
         tell_end(p);
-    if (status == DV_EINTERRUPTED)
-        return dv_fail_within(status, "%s: --resume goes on from here", p->chosen->output);
-    return status;
+    return status == DV_OK
+               ? DV_OK
+               : dv_fail_within(status, "%s: --resume goes on from here", p->chosen->output);
 }
 
 /* All that can be wrong with the options is told before the model is opened, and with the names
@@ -296,7 +305,6 @@ static dv_status predict(prediction *p)
     p->wanted.operands = p->arguments->operands + 1;
     p->wanted.count = p->arguments->count - 1;
     p->wanted.log = dv_command_log();
-    p->wanted.stops = dv_predicting_stops;
     DV_TRY(dv_command_open_model(checkpoint, chosen->device, chosen->precision, chosen->algorithms,
                                  &p->model));
     DV_TRY(dv_names_open(&p->wanted, &p->names));

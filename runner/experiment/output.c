@@ -110,8 +110,11 @@ static bool is_ours(const char *path, dv_output_kind kind)
     FILE *file;
     if (dv_input_open(path, &file) != DV_OK)
         return false;
-    head[fread(head, 1, sizeof head - 1, file)] = '\0';
+    size_t size = fread(head, 1, sizeof head - 1, file);
+    head[size] = '\0';
     fclose(file);
+    if (kind == DV_OUTPUT_ROWS && size == 0) /* of no files */
+        return true;
     bool archive = kind == DV_OUTPUT_PROGRAM && begins_with(head, "PK\x03\x04");
     return begins_with(head, mark->text) ||
            begins_with(head + (archive ? ARCHIVE_NAME : 0), mark->other) ||

@@ -7,6 +7,7 @@
 #include "runner/predict/lines.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,6 +25,7 @@ struct dv_names {
     size_t next;     /* of the starts */
     dv_lines *lines; /* of a pipe; NULL: all names are in the text */
     int64_t seen;    /* names of the pipe, of all shares */
+    atomic_bool stopped;
 };
 
 /* ---- Names that are read at once ---- */
@@ -195,14 +197,18 @@ int64_t dv_names_count(const dv_names *names)
 /* Waits in steps, between which it may be told to stop. */
 static dv_status next_line(dv_names *names, bool wait, const char **name)
 {
-    const dv_names_request *request = names->request;
     do {
         DV_TRY(dv_lines_next(names->lines, false, name));
         if (*name != NULL || dv_lines_ended(names->lines) || !wait)
             return DV_OK;
         dv_lines_wait(names->lines);
-    } while (request->stops == NULL || !request->stops(request->user));
+    } while (!atomic_load(&names->stopped));
     return DV_OK;
+}
+
+void dv_names_stop(dv_names *names)
+{
+    atomic_store(&names->stopped, true);
 }
 
 dv_status dv_names_next(dv_names *names, bool wait, const char **name)

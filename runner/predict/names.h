@@ -28,11 +28,9 @@ typedef struct dv_names_request {
     const char *input;
     const char *const *operands; /* (count) */
     size_t count;
-    int64_t shard, shards;     /* of the names, that with number `shard` of 1, ..., `shards`, the
-                                  next one after `shards` others, ... */
-    dv_log log;                /* is told what lies in a folder and is no sound */
-    bool (*stops)(void *user); /* asked while names are waited for: true ends them; NULL: no */
-    void *user;
+    int64_t shard, shards; /* of the names, that with number `shard` of 1, ..., `shards`, the
+                              next one after `shards` others, ... */
+    dv_log log;            /* is told what lies in a folder and is no sound */
 } dv_names_request;
 
 /*
@@ -52,5 +50,9 @@ int64_t dv_names_count(const dv_names *names);
  */
 dv_status dv_names_next(dv_names *names, bool wait, const char **name);
 bool dv_names_ended(const dv_names *names);
+
+/* From here on no name is waited for: dv_names_next gives NULL where it would wait. Any thread may
+   call it. */
+void dv_names_stop(dv_names *names);
 
 #endif

@@ -69,25 +69,27 @@ static dv_status add_name(chunk *c, const char *name)
     return DV_OK;
 }
 
-/* Takes up to a batch of names. A chunk that has begun does not wait for more of them. */
+/* Takes up to a batch of names. A chunk that has begun does not wait for more of them. Those that
+   came before a failure stay. */
 static dv_status take_names(const dv_predict_request *request, chunk *c)
 {
-    const char *name;
-    bool alone = request->style.windows;
-    while (c->count < (alone ? 1 : request->batch)) {
-        DV_TRY(dv_names_next(request->names, c->count == 0, &name));
-        if (name == NULL)
+    const char *name = "";
+    dv_status status = DV_OK;
+    int64_t most = request->style.windows ? 1 : request->batch;
+    bool alone = false;
+    while (status == DV_OK && c->count < most && !alone) {
+        status = dv_names_next(request->names, c->count == 0, &name);
+        if (status != DV_OK || name == NULL)
             break;
-        DV_TRY(add_name(c, name));
-        if (request->streams && waits(name))
-            break;
+        alone = request->streams && waits(name);
+        status = add_name(c, name);
     }
     size_t at = 0;
     for (int64_t i = 0; i < c->count; i++) {
         c->names[i] = c->text + at;
         at += strlen(c->text + at) + 1;
     }
-    return DV_OK;
+    return status;
 }
 
 static void keep_failure(chunk *c, dv_status status)
@@ -247,10 +249,10 @@ static dv_status give_chunk(const dv_predict_request *request, chunk *c,
                             dv_predict_progress *progress)
 {
     dv_status status = DV_OK;
-    if (c->count > 0) {
+    if (c->count > 0)
         status = request->write(request->user, c->rows, c->row_bytes);
+    if (status == DV_OK)
         tell_files(request, c, progress);
-    }
     if (status == DV_OK && c->status != DV_OK)
         status = dv_fail(c->status, "%s", c->message);
     return status;
@@ -276,18 +278,18 @@ static chunk *wait_for_chunk(job *j, bool *end)
     return there ? c : NULL;
 }
 
-static void free_place(job *j, bool stop)
+static void free_place(job *j)
 {
     pthread_mutex_lock(&j->ring);
     j->given++;
-    j->stop = j->stop || stop;
     pthread_cond_broadcast(&j->room);
     pthread_mutex_unlock(&j->ring);
 }
 
-/* From here on no more files are begun. */
+/* From here on no more files are begun, and no names are waited for. */
 static void stop_workers(job *j)
 {
+    dv_names_stop(j->request->names);
     pthread_mutex_lock(&j->ring);
     j->stop = true;
     pthread_cond_broadcast(&j->room);
@@ -306,9 +308,9 @@ static dv_status give_all(job *j, dv_predict_progress *progress)
             status = give_chunk(request, c, progress);
         if (c != NULL) {
             drop_answers(c);
-            free_place(j, status != DV_OK);
+            free_place(j);
         }
-        if (request->stops != NULL && request->stops(request->user))
+        if (status != DV_OK || (request->stops != NULL && request->stops(request->user)))
             stop_workers(j);
         double now = dv_clock();
         progress->seconds = now - begin;
@@ -414,8 +416,10 @@ dv_status dv_predict(const dv_predict_request *request, dv_predict_progress *out
     return status;
 }
 
-int dv_predict_batch_for(const dv_model *model, int64_t files, int workers)
+int dv_predict_batch_for(const dv_model *model, int64_t files, int workers, int wanted)
 {
     int64_t each = files < 0 ? INT32_MAX : (files + workers - 1) / workers;
+    if (wanted > 0)
+        return each < 1 ? 1 : each < wanted ? (int)each : wanted;
     return dv_session_capacity_for(model, each);
 }

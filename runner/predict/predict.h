@@ -1,7 +1,7 @@
 /*
  * Answers any number of files. Threads read the files and compute their answers side by side, each
  * with a session of its own; what they answer is given in the order of the names, as soon as it
- * and all before it are there. Memory does not grow with the number of files.
+ * and all before it are there. Beside the names, memory does not grow with the number of files.
  */
 #ifndef DV_PREDICT_H
 #define DV_PREDICT_H
@@ -36,9 +36,9 @@ typedef struct dv_predict_request {
 
 enum { DV_PREDICT_WORKERS = 256 };
 
-/* How many files of so many, -1: any number, one thread computes at a time so that all are answered
-   soonest. */
-int dv_predict_batch_for(const dv_model *model, int64_t files, int workers);
+/* How many files one thread computes at a time: `wanted`, or with 0 as many as have all answered
+   soonest, but no more than its part of the files, of which -1 is any number. */
+int dv_predict_batch_for(const dv_model *model, int64_t files, int workers, int wanted);
 
 /*
  * Answers the names that are left. A file that cannot be answered has a row that says why, and is

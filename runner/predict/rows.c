@@ -73,6 +73,12 @@ static int64_t told(const dv_row_style *style)
     return style->top < classes ? style->top : classes;
 }
 
+/* Of how many labels CSV has columns beside that of the answer. */
+static int64_t ranked(const dv_row_style *style)
+{
+    return style->top > 1 ? told(style) : 0;
+}
+
 /* ---- Text ---- */
 
 /* `start`: of the window, "" where there is one answer to the file. */
@@ -82,9 +88,9 @@ static dv_status put_line(const dv_row_style *style, const char *file, const cha
     ranking r;
     DV_TRY(rank(style, logits, &r));
     fprintf(out, "%s  %s", dv_show(file).text, start);
-    for (int64_t i = 0; i < told(style); i++)
-        fprintf(out, "%s%s  %.4f", i > 0 ? "  " : "",
-                i > 0 || r.sure ? label_at(style, &r, i) : "-", confidence_at(&r, i));
+    fprintf(out, "%s  %.4f", r.sure ? label_at(style, &r, 0) : "-", confidence_at(&r, 0));
+    for (int64_t i = r.sure ? 1 : 0; style->top > 1 && i < told(style); i++)
+        fprintf(out, "  %s  %.4f", label_at(style, &r, i), confidence_at(&r, i));
     fputc('\n', out);
     free_ranking(&r);
     return DV_OK;
@@ -106,6 +112,14 @@ static dv_status put_text(const dv_row_style *style, const char *file, const dv_
 }
 
 /* ---- JSON ---- */
+
+/* JSON is UTF-8, which the names of files need not be: bytes that are none are written as \xNN, so
+   that two names stay two. */
+static json_t *name_json(const char *file)
+{
+    json_t *name = json_string(file);
+    return name != NULL ? name : json_string(dv_show(file).text);
+}
 
 static json_t *top_json(const dv_row_style *style, const ranking *r)
 {
@@ -183,7 +197,7 @@ static dv_status put_json(const dv_row_style *style, int64_t number, const char 
 {
     bool line = style->format == DV_ROWS_JSONL;
     size_t flags = line ? JSON_COMPACT | JSON_REAL_PRECISION(9) : JSON_INDENT(2);
-    json_t *json = json_pack("{s:o}", "file", dv_text_json(file));
+    json_t *json = json_pack("{s:o}", "file", name_json(file));
     dv_status status = fill_object(style, answer, json);
     char *text = json_dumps(json, flags | (style->ascii ? JSON_ENSURE_ASCII : 0));
     json_decref(json);
@@ -206,7 +220,7 @@ enum { CSV_FILE, CSV_LABEL, CSV_CONFIDENCE, CSV_COLUMNS = 7 };
 static void put_header(const dv_row_style *style, FILE *out)
 {
     fputs("file,label,confidence,seconds,seconds_seen,seen_from,error", out);
-    for (int64_t i = 2; i <= told(style); i++)
+    for (int64_t i = 1; i <= ranked(style); i++)
         fprintf(out, ",label_%lld,confidence_%lld", (long long)i, (long long)i);
     fputc('\n', out);
 }
@@ -222,12 +236,13 @@ static dv_status put_csv(const dv_row_style *style, const char *file, const dv_a
                          FILE *out)
 {
     const dv_seen *seen = &answer->seen;
-    int64_t further = told(style) - 1;
-    dv_csv_put(out, file, strchr(" \t", file[0]) != NULL); /* readers take blanks away */
+    const dv_shown shown = dv_show(file);
+    const char *name = style->ascii ? shown.text : file;   /* a terminal obeys some characters */
+    dv_csv_put(out, name, strchr(" \t", name[0]) != NULL); /* readers take blanks away */
     if (answer->status != DV_OK) {
         put_empty(CSV_COLUMNS - 1, out);
         dv_csv_put(out, answer->message, false);
-        put_empty(2 * further, out);
+        put_empty(2 * ranked(style), out);
         fputc('\n', out);
         return DV_OK;
     }
@@ -238,7 +253,7 @@ static dv_status put_csv(const dv_row_style *style, const char *file, const dv_a
         dv_csv_put(out, label_at(style, &r, 0), false);
     fprintf(out, ",%.9g,%.9g,%.9g,%.9g,", confidence_at(&r, 0), seen->seconds,
             seen->to - seen->from, seen->from);
-    for (int64_t i = 1; i <= further; i++) {
+    for (int64_t i = 0; i < ranked(style); i++) {
         fputc(',', out);
         dv_csv_put(out, label_at(style, &r, i), false);
         fprintf(out, ",%.9g", confidence_at(&r, i));
@@ -308,12 +323,11 @@ void dv_row_read_free(dv_row_read *row)
     row->file = NULL;
 }
 
-/* JSON is UTF-8, which the names of files need not be. */
 dv_status dv_row_name(int format, const char *file, char **out)
 {
     if (format == DV_ROWS_CSV)
         return dv_strdup(file, out);
-    json_t *text = dv_text_json(file);
+    json_t *text = name_json(file);
     const char *value = json_string_value(text);
     dv_status status =
         value != NULL ? dv_strdup(value, out) : DV_FAIL(DV_ENOMEM, "out of memory for a name");

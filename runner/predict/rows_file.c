@@ -64,7 +64,8 @@ static dv_status next_row(row_reader *reader, bool *there)
         ssize_t length = getline(&reader->line, &reader->line_room, reader->file);
         if (length < 0 && ferror(reader->file))
             return fail_errno(reader->path, "read");
-        if (length <= 0 || reader->line[length - 1] != '\n')
+        /* A power failure may leave zeros where the last rows would be. */
+        if (length <= 0 || reader->line[length - 1] != '\n' || reader->line[0] == '\0')
             return DV_OK;
         DV_TRY(add_line(reader, reader->line, (size_t)length));
     } while (is_open_quote(reader));
@@ -133,23 +134,40 @@ static dv_status fail_other(const dv_rows_file *file, const char *key, json_t *w
         DV_FAIL(DV_EARG,
                 "%s: its rows were made with %s %s, and now it is %s: go on with the same, or "
                 "begin anew",
-                file->part, key, old != NULL ? old : "null", new != NULL ? new : "null");
+                file->path, key, old != NULL ? old : "null", new != NULL ? new : "null");
     free(old);
     free(new);
     return status;
 }
 
+/* Whether the file beside the rows is one that says how they were made: *job a new reference, NULL
+   where there is none. DV_EIO: it is a file of others. */
+static dv_status read_job(const dv_rows_file *file, json_t **job)
+{
+    *job = NULL;
+    if (access(file->job, F_OK) != 0)
+        return DV_OK;
+    dv_status status = dv_json_read(file->job, job);
+    if (status == DV_OK && json_object_get(*job, DV_JSON_GENERATOR) != NULL)
+        return DV_OK;
+    json_decref(*job);
+    *job = NULL;
+    return DV_FAIL(DV_EIO,
+                   "%s: is not what decavox writes beside rows, and is not replaced; choose "
+                   "another name for the rows",
+                   file->job);
+}
+
 static dv_status check_job(const dv_rows_file *file, const json_t *made_with)
 {
-    json_t *job = NULL, *value;
+    json_t *job, *value;
     const char *key;
-    dv_status status = DV_OK;
-    if (access(file->job, F_OK) != 0)
+    DV_TRY(read_job(file, &job));
+    if (job == NULL)
         return DV_FAIL(DV_EIO,
-                       "%s is there, and %s, which says how its rows were made, is not: "
-                       "begin anew",
-                       file->part, file->job);
-    DV_TRY(dv_json_read(file->job, &job));
+                       "%s, which says how the rows beside it were made, is not there: begin anew",
+                       file->job);
+    dv_status status = DV_OK;
     json_object_foreach((json_t *)made_with, key, value)
     {
         json_t *was = json_object_get(job, key);
@@ -187,9 +205,9 @@ static dv_status make(const char *path, dv_rows_file **out)
     file->descriptor = -1;
     dv_status status = dv_strdup(path, &file->path);
     if (status == DV_OK)
-        status = join(path, ".part", &file->part);
+        status = join(path, DV_ROWS_PART, &file->part);
     if (status == DV_OK)
-        status = join(path, ".job", &file->job);
+        status = join(path, DV_ROWS_JOB, &file->job);
     if (status != DV_OK)
         dv_rows_file_leave(file);
     *out = status == DV_OK ? file : NULL;
@@ -199,14 +217,17 @@ static dv_status make(const char *path, dv_rows_file **out)
 /* Opens the part, which may be there, and locks it: of two processes one gets it. */
 static dv_status open_part(dv_rows_file *file, bool create)
 {
-    struct stat facts;
+    struct stat facts, named;
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
     file->descriptor = open(file->part, flags, 0666);
     if (file->descriptor < 0)
         return fail_errno(file->part, "written");
     if (fstat(file->descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
         return DV_FAIL(DV_EIO, "%s: is no regular file", file->part);
-    if (flock(file->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    bool locked = flock(file->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    /* Meanwhile another process may have written it to its end and given it its name. */
+    if (!locked || stat(file->part, &named) != 0 || named.st_dev != facts.st_dev ||
+        named.st_ino != facts.st_ino)
         return DV_FAIL(DV_EARG, "%s: another process writes these rows", file->path);
     return DV_OK;
 }
@@ -237,12 +258,14 @@ static dv_status go_on(dv_rows_file *file, const dv_rows_file_request *request, 
     return cut(file, end);
 }
 
-/* All rows are there: each is checked, and what a kill has left beside them goes. */
+/* All rows are there: each is checked. */
 static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_request *request,
                                   dv_names *names, dv_rows_file_state *state)
 {
     int64_t end;
     const char *name;
+    if (access(file->job, F_OK) == 0)
+        DV_TRY(check_job(file, request->made_with));
     DV_TRY(read_rows(file->path, request->format, names, state, &end));
     DV_TRY(dv_names_next(names, true, &name));
     if (name != NULL)
@@ -251,14 +274,34 @@ static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_r
                        "list of files has changed; begin anew with another name for the rows",
                        file->path, (long long)state->done, name);
     state->complete = true;
-    (void)unlink(file->job);
     return DV_OK;
+}
+
+/* Whether a file is empty, or begins as rows of either format do. */
+static bool begins_as_rows(const char *path)
+{
+    static const char *const marks[] = {"{\"file\":", "file,label,confidence,"};
+    char head[32] = "";
+    FILE *in;
+    if (dv_input_open(path, &in) != DV_OK)
+        return false;
+    size_t size = fread(head, 1, sizeof head - 1, in);
+    fclose(in);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        size_t length = strlen(marks[i]);
+        if (strncmp(head, marks[i], size < length ? size : length) == 0)
+            return true;
+    }
+    return false;
 }
 
 static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *request, dv_names *names,
                            dv_rows_file_state *state)
 {
+    json_t *job;
     bool part = access(file->part, F_OK) == 0;
+    DV_TRY(read_job(file, &job));
+    json_decref(job);
     if (request->resume && part) {
         DV_TRY(open_part(file, false));
         return go_on(file, request, names, state);
@@ -269,6 +312,11 @@ static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *reque
         return DV_FAIL(DV_EARG,
                        "%s: holds the rows of a process that did not come to its end; --resume "
                        "goes on with it, and --force begins anew",
+                       file->part);
+    if (part && !begins_as_rows(file->part))
+        return DV_FAIL(DV_EIO,
+                       "%s: is there, and decavox did not write it; choose another name for the "
+                       "rows",
                        file->part);
     DV_TRY(open_part(file, true));
     return begin(file, request);
@@ -315,8 +363,6 @@ dv_status dv_rows_file_finish(dv_rows_file *file)
         status = fail_errno(file->part, "written");
     if (status == DV_OK && rename(file->part, file->path) != 0)
         status = fail_errno(file->path, "written");
-    if (status == DV_OK)
-        (void)unlink(file->job);
     dv_rows_file_leave(file);
     return status;
 }

@@ -1,10 +1,10 @@
 /*
  * A file of rows that grows while the work goes on, and that a later call goes on with.
  *
- * Until all rows are there it is called PATH.part, and PATH.job beside it says what the rows were
- * made with. A process that is killed leaves both. Who goes on reads the rows again, drops what is
- * left of a row that was not written to its end, and takes as many names from the list: each must
- * be the one that its row has. In the end the file gets its name, and PATH.job goes.
+ * Until all rows are there it is called PATH.part; PATH.job beside it says what the rows were made
+ * with, and stays. Who goes on reads the rows again, drops what is left of a row that was not
+ * written to its end, and takes as many names from the list: each must be the one that its row has.
+ * In the end the file gets its name.
  */
 #ifndef DV_PREDICT_ROWS_FILE_H
 #define DV_PREDICT_ROWS_FILE_H
@@ -13,6 +13,9 @@
 #include "runner/predict/rows.h"
 
 #include <jansson.h>
+
+#define DV_ROWS_PART ".part"
+#define DV_ROWS_JOB ".job"
 
 typedef struct dv_rows_file dv_rows_file;
 

@@ -91,7 +91,7 @@ static void assert_whole(const attempt *a)
     assert_memory_equal(found, expected, size);
     free(found);
     assert_int_not_equal(access(a->part, F_OK), 0);
-    assert_int_not_equal(access(a->job, F_OK), 0);
+    assert_int_equal(access(a->job, F_OK), 0); /* it says how they were made */
 }
 
 /* The file is cut off behind each byte, as a kill may do it, and gone on with. */
@@ -176,10 +176,54 @@ static void test_other_work(void **state)
     close_rows(&a, false);
     assert_int_equal(unlink(a.job), 0);
     assert_int_equal(open_rows(&a, true, false), DV_EIO);
-    assert_message("which says how its rows were made, is not");
+    assert_message("rows.job, which says how the rows beside it were made, is not there");
     close_rows(&a, false);
     assert_int_equal(open_rows(&a, false, true), DV_OK); /* begins anew */
     assert_true(dv_rows_file_is_empty(a.file));
+    close_rows(&a, false);
+}
+
+/* Files of others are neither rows nor what stands beside them. */
+static void test_files_of_others(void **state)
+{
+    attempt a = begin(*state, DV_ROWS_CSV);
+    file_store(a.part, "mine", 4);
+    assert_int_equal(open_rows(&a, false, true), DV_EIO);
+    assert_message("rows.part: is there, and decavox did not write it");
+    close_rows(&a, false);
+    assert_int_equal(unlink(a.part), 0);
+    file_store(a.job, "{\"mine\": 1}", 11);
+    for (int resume = 0; resume < 2; resume++) {
+        assert_int_equal(open_rows(&a, resume == 1, true), DV_EIO);
+        assert_message("rows.job: is not what decavox writes beside rows");
+        close_rows(&a, false);
+    }
+    assert_int_equal(scratch_count(*state), 1);
+}
+
+/* All rows, but made with something else; and zeros at the end, as a power failure leaves them. */
+static void test_complete_with_others(void **state)
+{
+    static const char zeros[100];
+    attempt a = begin(*state, DV_ROWS_JSONL);
+    assert_int_equal(open_rows(&a, false, false), DV_OK);
+    write_row(&a, 0);
+    assert_int_equal(dv_rows_file_write(a.file, zeros, sizeof zeros), DV_OK);
+    assert_int_equal(dv_rows_file_write(a.file, "\n", 1), DV_OK);
+    close_rows(&a, false);
+    assert_int_equal(open_rows(&a, true, false), DV_OK);
+    assert_int_equal(a.state.done, 1);
+    for (int i = 1; i < NAMES; i++)
+        write_row(&a, i);
+    close_rows(&a, true);
+    assert_whole(&a);
+    a.precision = "bf16";
+    assert_int_equal(open_rows(&a, true, false), DV_EARG);
+    assert_message("its rows were made with precision");
+    close_rows(&a, false);
+    assert_int_equal(unlink(a.job), 0); /* a user may tidy up */
+    assert_int_equal(open_rows(&a, true, false), DV_OK);
+    assert_true(a.state.complete);
     close_rows(&a, false);
 }
 
@@ -208,6 +252,8 @@ int main(void)
         cmocka_unit_test(test_other_names),
         cmocka_unit_test(test_other_work),
         cmocka_unit_test(test_one_writes),
+        cmocka_unit_test(test_files_of_others),
+        cmocka_unit_test(test_complete_with_others),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,5 +1,6 @@
 """Every status is an error of decavox, and one of those that Python's users expect."""
 import json
+import logging
 import os
 import pathlib
 import pickle
@@ -35,8 +36,30 @@ class Errors(package.Case):
         recognizer = Recognizer("mini")
         self.raised(ValueError, "EARG", recognizer.predict, numpy.zeros(0), 8000)
         self.raised(ValueError, "EARG", recognizer.predict, numpy.zeros(8000), 50)
-        self.raised(ValueError, "EARG", Recognizer("mini", threads=-2).predict, numpy.zeros(9),
-                    8000)
+        for wrong in ({"threads": -2}, {"threads": 1 << 40}, {"batch": 0}, {"batch": 1 << 33},
+                      {"device": "cpu\0"}):
+            self.assertRaises(ValueError, Recognizer, "mini", **wrong)
+        for rate in (0, -8000, 8000.5, 1 << 64, float("inf"), "8000"):
+            self.assertRaises(ValueError, recognizer.predict, numpy.zeros(8000), rate)
+        self.assertRaises(TypeError, recognizer.predict_many, "a.wav")
+
+    def test_an_interruption_in_a_message(self):
+        """What a handler of the log raises, as Ctrl-C does, reaches the caller."""
+        long = self.at("long.wav")
+        support.write_wav(long, support.tone(1, 0, 0) * 10)
+
+        class Interrupting(logging.Handler):
+            def emit(self, record):
+                raise KeyboardInterrupt
+
+        handler = Interrupting()
+        logging.getLogger("decavox").addHandler(handler)
+        self.addCleanup(logging.getLogger("decavox").removeHandler, handler)
+        recognizer = Recognizer("mini")
+        self.assertRaises(KeyboardInterrupt, recognizer.predict, long)
+        self.assertRaises(KeyboardInterrupt, recognizer.predict_many, [long, long])
+        logging.getLogger("decavox").removeHandler(handler)
+        recognizer.predict(long)
 
     def test_files(self):
         error = self.raised(FileNotFoundError, "EIO", Recognizer, self.at("none.safetensors"))

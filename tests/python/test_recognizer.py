@@ -52,7 +52,7 @@ class Recognizing(package.Case):
         with self.assertRaises(ValueError):
             answer.probabilities[0] = 1
         with self.assertRaises(AttributeError):
-            answer.label = "1"
+            answer.lable = "1"
         later = self.recognizer.predict(tone(1), 8000)
         self.assertFalse(numpy.shares_memory(answer.probabilities, later.probabilities))
 
