@@ -73,6 +73,8 @@ class Wheel(unittest.TestCase):
         examples = os.path.join(ROOT, "examples")
         said = self.here(self.python, os.path.join(examples, "predict.py"), clip)
         self.assertRegex(said, r"0_ann_0.wav: \d, 0\.\d{4}\n")
+        said = self.here(self.python, os.path.join(examples, "digit.py"), clip)
+        self.assertRegex(said, r"^Predicted: \d \(confidence: 0\.\d{3}\)\n$")
         said = self.here(self.python, os.path.join(examples, "train.py"), data, "run",
                          "train.epochs=1", "data.split=random")
         self.assertRegex(said, r"(?s)^epoch 1 of 1: loss .* of \d+ right\n$")
@@ -96,12 +98,12 @@ class Reading(unittest.TestCase):
     """What programs that read the source say of it."""
 
     def test_mypy(self):
-        run(sys.executable, "-m", "mypy", "--strict", "python/decavox", "examples/predict.py",
-            "examples/train.py", cwd=ROOT)
+        run(sys.executable, "-m", "mypy", "--strict", "python/decavox",
+            "examples/digit.py", "examples/predict.py", "examples/train.py", cwd=ROOT)
 
     def test_pyright(self):
         run(sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "python/decavox",
-            "examples/predict.py", "examples/train.py", cwd=ROOT)
+            "examples/digit.py", "examples/predict.py", "examples/train.py", cwd=ROOT)
 
     def test_numpydoc(self):
         os.environ["DECAVOX_LIBRARY"] = os.path.join(BUILD, "libdecavox.so")
