@@ -231,7 +231,13 @@ check_wheel()
     install_packages python3-venv ca-certificates espeak-ng
     cp "$wheel" "$root$here"
     quietly python3 -m venv environment
-    quietly environment/bin/pip install --disable-pip-version-check "./$(basename "$wheel")"
+    # What the wheel needs is fetched from here: this machine knows the way to it.
+    local version
+    version=$(inside environment/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    python3 -m pip download --quiet --disable-pip-version-check --only-binary :all: \
+        --python-version "$version" --dest "$root$here/needed" numpy
+    quietly environment/bin/pip install --disable-pip-version-check --no-index \
+        --find-links needed "./$(basename "$wheel")"
     quietly environment/bin/python -c "import decavox"
     good "$(basename "$wheel"): installed by pip, and imported"
     if [ -n "$python" ]; then
