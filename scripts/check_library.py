@@ -22,6 +22,7 @@ ALLOWED = {
     ("status.c.o", "message"): "the message of the thread's latest failure; each thread has its own",
     ("threads.c.o", "reserved"): "how many threads the calling thread has had OpenMP make; its own",
     ("audio.c.o", "opening"): "a lock: libsndfile opens one file at a time",
+    ("audio.c.o", "kept_over_fork"): "whether this lock is taken over a fork",
 }
 # Of compilers and sanitizers, and constants that the loader fills in before they are used.
 SECTIONS = re.compile(r"\.t?(bss|data)(\.(?!rel\.ro).*)?$")

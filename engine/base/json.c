@@ -1,5 +1,6 @@
 /* Reads, writes and prints JSON through the library jansson. */
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
 
@@ -11,10 +12,8 @@ json_t *dv_text_json(const char *text)
 {
     json_t *json = json_string(text);
     char *copy;
-    if (json != NULL || dv_strdup(text, &copy) != DV_OK)
+    if (json != NULL || dv_utf8_of(text, &copy) != DV_OK)
         return json;
-    for (char *c = copy; *c != '\0'; c++)
-        *c = (unsigned char)*c < 0x80 ? *c : '?';
     json = json_string(copy);
     free(copy);
     return json;

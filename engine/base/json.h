@@ -12,7 +12,7 @@
 #define DV_JSON_DECAVOX "decavox " DV_VERSION
 
 /* A text for JSON, which is UTF-8: in any other, like the names that file systems allow, each byte
-   beyond ASCII becomes '?'. */
+   that is none is written as \xNN. */
 json_t *dv_text_json(const char *text);
 
 /* How JSON is printed to `out`: indented, and where that is a terminal in ASCII alone, since beyond

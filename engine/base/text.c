@@ -71,6 +71,23 @@ bool dv_is_utf8(const char *text)
     return length > 0;
 }
 
+dv_status dv_utf8_of(const char *text, char **out)
+{
+    enum { LONGEST = 4 }; /* "\xNN" */
+    const unsigned char *c = (const unsigned char *)text;
+    DV_TRY(dv_calloc(LONGEST * strlen(text) + 1, 1, out));
+    for (char *to = *out; *c != '\0';) {
+        int length = utf8_length(c);
+        if (length > 0)
+            memcpy(to, c, (size_t)length);
+        else
+            snprintf(to, LONGEST + 1, "\\x%02X", *c);
+        to += length > 0 ? length : LONGEST;
+        c += length > 0 ? length : 1;
+    }
+    return DV_OK;
+}
+
 /* Whether a character of so many bytes is a control character in the sense of the header. */
 static bool is_control(const unsigned char *c, int length)
 {

@@ -23,6 +23,9 @@ bool dv_ends_with(const char *text, const char *ending);
    anything. */
 bool dv_is_utf8(const char *text);
 
+/* A copy, owned by the caller, in which each byte that is no UTF-8 is written as \xNN. */
+dv_status dv_utf8_of(const char *text, char **out);
+
 /* Labels and names of layers go into messages, tables and onto terminals: control characters have
    no place in them (U+0000 to U+001F, U+007F to U+009F), nor have those that end a line or turn its
    direction (U+2028 to U+202E, U+2066 to U+2069). Bytes that are no UTF-8 are none of these. */

@@ -113,14 +113,6 @@ static dv_status put_text(const dv_row_style *style, const char *file, const dv_
 
 /* ---- JSON ---- */
 
-/* JSON is UTF-8, which the names of files need not be: bytes that are none are written as \xNN, so
-   that two names stay two. */
-static json_t *name_json(const char *file)
-{
-    json_t *name = json_string(file);
-    return name != NULL ? name : json_string(dv_show(file).text);
-}
-
 static json_t *top_json(const dv_row_style *style, const ranking *r)
 {
     json_t *list = json_array();
@@ -197,7 +189,7 @@ static dv_status put_json(const dv_row_style *style, int64_t number, const char 
 {
     bool line = style->format == DV_ROWS_JSONL;
     size_t flags = line ? JSON_COMPACT | JSON_REAL_PRECISION(9) : JSON_INDENT(2);
-    json_t *json = json_pack("{s:o}", "file", name_json(file));
+    json_t *json = json_pack("{s:o}", "file", dv_text_json(file));
     dv_status status = fill_object(style, answer, json);
     char *text = json_dumps(json, flags | (style->ascii ? JSON_ENSURE_ASCII : 0));
     json_decref(json);
@@ -327,7 +319,7 @@ dv_status dv_row_name(int format, const char *file, char **out)
 {
     if (format == DV_ROWS_CSV)
         return dv_strdup(file, out);
-    json_t *text = name_json(file);
+    json_t *text = dv_text_json(file);
     const char *value = json_string_value(text);
     dv_status status =
         value != NULL ? dv_strdup(value, out) : DV_FAIL(DV_ENOMEM, "out of memory for a name");

@@ -295,6 +295,7 @@ static bool begins_as_rows(const char *path)
     return false;
 }
 
+/* Goes on where there are rows and that is asked for, and begins where nothing is in the way. */
 static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *request, dv_names *names,
                            dv_rows_file_state *state)
 {
