@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -32,6 +33,27 @@ static void test_shown(void **state)
 }
 
 /* No character in the middle, whatever the room. */
+/* Characters stay, control characters too, and bytes that are none are written out. */
+static void test_utf8(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"a\n\xC3\xA4", "a\n\xC3\xA4"},
+        {"caf\xC3\xA9\xFF", "caf\xC3\xA9\\xFF"},
+        {"\xFF\xFE", "\\xFF\\xFE"},
+        {"\xE4\xB8", "\\xE4\\xB8"},
+        {"\xC2\x9B", "\xC2\x9B"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *mended;
+        assert_int_equal(dv_utf8_of(cases[i][0], &mended), DV_OK);
+        assert_string_equal(mended, cases[i][1]);
+        assert_true(dv_is_utf8(mended));
+        free(mended);
+    }
+}
+
 static void test_cut(void **state)
 {
     static const char *const starts[] = {"", "a", "a\\x1B", "a\\x1B\xC3\xA4"};
@@ -84,9 +106,8 @@ static void test_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shown),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_shown),    cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
