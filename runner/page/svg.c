@@ -2,6 +2,7 @@
 #include "runner/page/svg.h"
 #include "engine/base/text.h"
 
+#include <stdlib.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -38,29 +39,41 @@ static void put_byte(FILE *out, unsigned char c)
     }
 }
 
-/* `most` characters; negative: all. */
-static void put_text(FILE *out, const char *text, int most)
+/* `most` characters of UTF-8; negative: all. */
+static void put_utf8(FILE *out, const char *text, int most)
 {
-    bool utf8 = dv_is_utf8(text);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool begins = !utf8 || (*c & 0xc0) != 0x80;
-        if (begins && most-- == 0)
+        if ((*c & 0xc0) != 0x80 && most-- == 0)
             return;
-        if (utf8 && is_noncharacter(c)) {
+        if (is_noncharacter(c)) {
             fputc('?', out);
             c += 2;
         } else {
-            put_byte(out, utf8 || *c < 0x80 ? *c : '?');
+            put_byte(out, *c);
         }
     }
 }
 
+/* The same of any text. */
+static void put_text(FILE *out, const char *text, int most)
+{
+    char *mended = NULL;
+    if (!dv_is_utf8(text) && dv_utf8_of(text, &mended) != DV_OK)
+        return;
+    put_utf8(out, mended != NULL ? mended : text, most);
+    free(mended);
+}
+
+/* A byte that is no UTF-8 takes the four characters that it is written with. */
 int dv__svg_length(const char *text)
 {
+    char *mended = NULL;
     int length = 0;
-    bool utf8 = dv_is_utf8(text);
+    if (!dv_is_utf8(text) && dv_utf8_of(text, &mended) == DV_OK)
+        text = mended;
     for (; *text != '\0'; text++)
-        length += !utf8 || ((unsigned char)*text & 0xc0) != 0x80;
+        length += ((unsigned char)*text & 0xc0) != 0x80;
+    free(mended);
     return length;
 }
 

@@ -13,7 +13,7 @@
 #define DV_SVG_BEGINS "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" id=\"picture\" "
 
 /* Text, also for an attribute in double quotes: & < > " ' escaped; what XML does not allow becomes
-   '?', and in a text that is not UTF-8 each byte beyond ASCII does. */
+   '?', and each byte that is no UTF-8 is written as \xNN. */
 void dv_svg_text(FILE *out, const char *text);
 
 /* Text of at most `most` characters, the last one an ellipsis where it was longer. */

@@ -301,7 +301,7 @@ class Mistakes(Page):
             text = "".join(figure.find("figcaption").itertext()).replace("\u00a0", " ")
             self.assertEqual(text, f"{os.path.basename(clip['file'])}true {clip['truth']}, "
                              f"answered {clip['label']}confidence {100 * clip['confidence']:.1f} %")
-            self.assertRegex(text, r"^a_<i>&'\?[0-9]+\.wav")
+            self.assertRegex(text, r"^a_<i>&'\\xE9[0-9]+\.wav")
             self.assertEqual(figure.find(".//span").get("title"), clip["file"])
             self.picture(figure, silent="'?0.wav" in text)
         self.assertIn(f"{len(wrong)} of 42 answers are wrong; these 12", self.words.text)

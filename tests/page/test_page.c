@@ -117,15 +117,15 @@ static void test_text(void **state)
     (void)state;
     assert_text("<b>&\"'", 0, "&lt;b&gt;&amp;&quot;&#39;");
     assert_text("stra\u00dfe \u4e03 \U0001f600", 0, "stra\u00dfe \u4e03 \U0001f600");
-    assert_text("\xc3\xa9\xe9<", 0, "???&lt;"); /* not UTF-8 as a whole */
+    assert_text("\xc3\xa9\xe9<", 0, "\xc3\xa9\\xE9&lt;"); /* a byte that is no UTF-8 */
     assert_text("a\x01\x1f\x7f\tb\nc\r", 0, "a???\tb\nc?");
     assert_text("a\uffff\ufffe\ufffd", 0, "a??\ufffd");
-    assert_text("\xed\xa0\x80", 0, "???"); /* half of a surrogate pair */
+    assert_text("\xed\xa0\x80", 0, "\\xED\\xA0\\x80"); /* half of a surrogate pair */
     assert_text("", 0, "");
     assert_text("seven", 5, "seven");
     assert_text("sevens", 5, "seve\u2026");
     assert_text("\u4e03\u4e03&\u4e03", 3, "\u4e03\u4e03\u2026");
-    assert_text("\xe9\xe9\xe9", 3, "???");
+    assert_text("\xe9\xe9\xe9", 12, "\\xE9\\xE9\\xE9");
 }
 
 /* ---- Pictures ---- */
