@@ -180,13 +180,7 @@ check_library()
             fail "$program says $(cat "$log"), the program $told"
         good "$program.c by pkg-config: $(sort -k2,2gr "$log" | sed -n 1p)"
     done
-    cat >"$root$here/CMakeLists.txt" <<'LISTS'
-cmake_minimum_required(VERSION 3.25)
-project(say LANGUAGES C)
-find_package(decavox 0.1 REQUIRED)
-add_executable(say say.c)
-target_link_libraries(say PRIVATE decavox::decavox)
-LISTS
+    cp tests/install/consumer/CMakeLists.txt "$root$here"
     quietly cmake -S . -B build
     quietly cmake --build build
     quietly build/say "$model" "$sound"

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Behind it come the formats of runner/predict/rows.h, from 0 on. */
-static const char *const format_names[] = {"auto", "text", "json", "jsonl", "csv", NULL};
+static const char *const format_names[] = {"auto", DV_ROW_FORMATS, NULL};
 enum { FORMAT_AUTO, FORMAT_FIRST };
 
 typedef struct predict_options {
@@ -36,7 +36,7 @@ static const dv_field fields[] = {
     DV_BOOL(predict_options, resume, "false",
             "goes on where an interrupted call with the same options has left FILE.part"),
     DV_STRING(predict_options, shard, "1/1",
-              "i/n answers the i-th of n equal shares of the files, for n calls or machines"),
+              "i/n answers every n-th file from the i-th on, for n calls or machines"),
     DV_FLOAT(predict_options, threshold, "0", 0, 1,
              "gives no label where the confidence is below it"),
     DV_INT(predict_options, top, "1", 1, 1000, "gives so many labels with their confidences"),
@@ -131,7 +131,7 @@ static dv_status choose_format(const predict_options *chosen, int *format)
                        output);
     if (output[0] != '\0' && *format < DV_ROWS_JSONL)
         return DV_FAIL(DV_EARG, "--output takes jsonl and csv; %s is for standard output",
-                       format_names[*format + FORMAT_FIRST]);
+                       dv_row_formats[*format]);
     if (*format == DV_ROWS_CSV && chosen->windows)
         return DV_FAIL(DV_EARG, "--windows gives several answers for a file, for which a row of "
                                 "CSV has no place; take jsonl");
@@ -194,7 +194,7 @@ static dv_status open_rows(prediction *p)
     if (made == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory for the rows");
     const dv_rows_file_request request = {.path = p->chosen->output,
-                                          .format = p->style.format,
+                                          .style = &p->style,
                                           .made_with = made,
                                           .resume = p->chosen->resume,
                                           .force = p->chosen->force};
@@ -257,37 +257,21 @@ static dv_status answer_to_terminal(prediction *p)
     return status;
 }
 
-static dv_status put_header(prediction *p)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory for the rows");
-    dv_rows_begin(&p->style, out);
-    dv_status status = fclose(out) == 0 ? dv_rows_file_write(p->file, text, size)
-                                        : DV_FAIL(DV_ENOMEM, "out of memory for the rows");
-    free(text);
-    return status;
-}
-
 static dv_status answer_to_file(prediction *p)
 {
     DV_TRY(open_rows(p));
     dv_status status = DV_OK;
-    if (!p->was_complete && dv_rows_file_is_empty(p->file))
-        status = put_header(p);
-    if (!p->was_complete && status == DV_OK)
+    if (!p->was_complete) {
         status = answer(p);
-    if (!p->was_complete && status == DV_OK)
-        status = dv_rows_file_finish(p->file);
-    else
-        dv_rows_file_leave(p->file);
-    if (status == DV_OK)
-        tell_end(p);
-    return status == DV_OK
-               ? DV_OK
-               : dv_fail_within(status, "%s: --resume goes on from here", p->chosen->output);
+        if (status == DV_OK)
+            status = dv_rows_file_finish(p->file);
+        else
+            dv_rows_file_leave(p->file);
+    }
+    if (status != DV_OK)
+        return dv_fail_within(status, "%s: --resume goes on from here", p->chosen->output);
+    tell_end(p);
+    return DV_OK;
 }
 
 /* All that can be wrong with the options is told before the model is opened, and with the names

@@ -70,13 +70,16 @@ static void print_progress(dv_predicting *predicting, const dv_predict_progress 
         put_time((double)(progress->total - progress->done) / rate, time, sizeof time);
         snprintf(left, sizeof left, ", %s left", time);
     }
-    dv_bar((uint64_t)progress->done, progress->total > 0 ? (uint64_t)progress->total : 0, bar);
-    fprintf(stderr, "%s%s%s%s%" PRId64 "%s files, %.0f/s%s, %" PRId64 " failed%s",
-            predicting->terminal ? "\r" : "decavox predict: ",
-            predicting->terminal && progress->total > 0 ? "[" : "",
-            predicting->terminal && progress->total > 0 ? bar : "",
-            predicting->terminal && progress->total > 0 ? "] " : "", progress->done, total, rate,
-            left, progress->failed, predicting->terminal ? "\033[K" : "\n");
+    if (!predicting->terminal)
+        fprintf(stderr, "decavox predict: ");
+    else if (progress->total > 0) {
+        dv_bar((uint64_t)progress->done, (uint64_t)progress->total, bar);
+        fprintf(stderr, "\r[%s] ", bar);
+    } else {
+        fprintf(stderr, "\r");
+    }
+    fprintf(stderr, "%" PRId64 "%s files, %.0f/s%s, %" PRId64 " failed%s", progress->done, total,
+            rate, left, progress->failed, predicting->terminal ? "\033[K" : "\n");
     predicting->line_shown = predicting->terminal;
 }
 
@@ -91,7 +94,7 @@ static void tell(void *user, const dv_predict_progress *progress)
     print_progress(predicting, progress);
 }
 
-bool dv_predicting_stops(void *user)
+static bool is_stopped(void *user)
 {
     (void)user;
     return dv_stop_request != 0;
@@ -102,7 +105,7 @@ void dv_predicting_begin(dv_predicting *predicting, dv_rows_file *file, dv_predi
     *predicting = (dv_predicting){.file = file, .terminal = isatty(STDERR_FILENO) == 1};
     request->write = write_rows;
     request->tell = tell;
-    request->stops = dv_predicting_stops;
+    request->stops = is_stopped;
     request->user = predicting;
     request->log = (dv_log){.write = print_message, .user = predicting};
     if (file != NULL) {

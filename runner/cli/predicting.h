@@ -21,7 +21,4 @@ void dv_predicting_begin(dv_predicting *predicting, dv_rows_file *file,
 /* Takes the line from the terminal. */
 void dv_predicting_end(dv_predicting *predicting);
 
-/* Whether a signal has asked for an end. */
-bool dv_predicting_stops(void *user);
-
 #endif

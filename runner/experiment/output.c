@@ -102,8 +102,7 @@ static bool begins_with(const char *text, const char *mark)
     return mark != NULL && strncmp(text, mark, strlen(mark)) == 0;
 }
 
-/* Whether the file begins as an output of this kind. */
-static bool is_ours(const char *path, dv_output_kind kind)
+bool dv_output_is_ours(const char *path, dv_output_kind kind)
 {
     const output_mark *mark = &marks[kind];
     char head[HEAD_SIZE];
@@ -168,7 +167,7 @@ static dv_status check_present(const dv_outputs *outputs, const dv_output *outpu
         return DV_OK;
     if (link)
         return fail_foreign(outputs, output, "a symbolic link");
-    if (output->kind == DV_OUTPUT_WEIGHTS ? weights : is_ours(output->path, output->kind))
+    if (output->kind == DV_OUTPUT_WEIGHTS ? weights : dv_output_is_ours(output->path, output->kind))
         return DV_OK;
     char what[64];
     snprintf(what, sizeof what, "not %s that decavox wrote", marks[output->kind].kind);

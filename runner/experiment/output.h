@@ -58,6 +58,9 @@ typedef struct dv_outputs {
 /* Whether two paths that are there lead to one file or folder: a link, a path with dots. */
 bool dv_same_file(const char *path, const char *other);
 
+/* Whether the file begins as an output of this kind; of rows there may be none. */
+bool dv_output_is_ours(const char *path, dv_output_kind kind);
+
 /* Looks at what is there under the outputs' names, before the work. DV_EARG: a run's state, or one
    file for two outputs. DV_EIO: a file that is not replaced, or only with --force. */
 dv_status dv_outputs_check(const dv_outputs *outputs);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const dv_row_formats[] = {"text", "json", "jsonl", "csv", NULL};
+const char *const dv_row_formats[] = {DV_ROW_FORMATS, NULL};
 
 /* ---- What is said of one window ---- */
 

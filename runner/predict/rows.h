@@ -12,6 +12,7 @@ typedef enum dv_row_format {
     DV_ROWS_JSONL, /* an object a line */
     DV_ROWS_CSV    /* a row a file, behind a header */
 } dv_row_format;
+#define DV_ROW_FORMATS "text", "json", "jsonl", "csv"
 extern const char *const dv_row_formats[]; /* NULL at the end */
 
 typedef struct dv_row_style {

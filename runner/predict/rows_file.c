@@ -1,7 +1,8 @@
 /* Writes rows into a file that can be gone on with, and reads those that are there already. */
 #include "runner/predict/rows_file.h"
-#include "engine/base/json.h"
 #include "engine/base/input_file.h"
+#include "engine/base/json.h"
+#include "runner/experiment/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 struct dv_rows_file {
     char *path, *part, *job; /* owned */
     int descriptor;          /* of the part; it is locked */
-    int64_t begun;           /* bytes that the part had when it was opened, whole rows */
 };
 
 static dv_status fail_errno(const char *path, const char *what)
@@ -31,19 +31,11 @@ typedef struct row_reader {
     FILE *file;
     char *row;         /* (size) owned */
     size_t size, room; /* room: of the buffer */
+    size_t quotes;     /* in the row; where they are odd, one is open */
     char *line;        /* owned */
     size_t line_room;
-    int64_t number; /* of rows that were read */
-    int64_t end;    /* byte behind the last whole row */
+    int64_t end; /* byte behind the last whole row */
 } row_reader;
-
-static bool is_open_quote(const row_reader *reader)
-{
-    size_t quotes = 0;
-    for (size_t i = 0; reader->format == DV_ROWS_CSV && i < reader->size; i++)
-        quotes += reader->row[i] == '"';
-    return quotes % 2 == 1;
-}
 
 static dv_status add_line(row_reader *reader, const char *line, size_t size)
 {
@@ -52,13 +44,15 @@ static dv_status add_line(row_reader *reader, const char *line, size_t size)
     memcpy(reader->row + reader->size, line, size);
     reader->size += size;
     reader->row[reader->size] = '\0';
+    for (size_t i = 0; reader->format == DV_ROWS_CSV && i < size; i++)
+        reader->quotes += line[i] == '"';
     return DV_OK;
 }
 
 /* Reads the next whole row; *there: there was one. What follows the last newline is no row. */
 static dv_status next_row(row_reader *reader, bool *there)
 {
-    reader->size = 0;
+    reader->size = reader->quotes = 0;
     *there = false;
     do {
         ssize_t length = getline(&reader->line, &reader->line_room, reader->file);
@@ -68,7 +62,7 @@ static dv_status next_row(row_reader *reader, bool *there)
         if (length <= 0 || reader->line[length - 1] != '\n' || reader->line[0] == '\0')
             return DV_OK;
         DV_TRY(add_line(reader, reader->line, (size_t)length));
-    } while (is_open_quote(reader));
+    } while (reader->quotes % 2 == 1);
     *there = true;
     reader->end += (int64_t)reader->size;
     return DV_OK;
@@ -234,28 +228,43 @@ static dv_status open_part(dv_rows_file *file, bool create)
 
 static dv_status cut(dv_rows_file *file, int64_t size)
 {
-    file->begun = size;
     if (ftruncate(file->descriptor, (off_t)size) != 0 ||
         lseek(file->descriptor, (off_t)size, SEEK_SET) < 0)
         return fail_errno(file->part, "written");
     return DV_OK;
 }
 
+/* What stands before the first row. */
+static dv_status write_header(dv_rows_file *file, const dv_row_style *style)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory for %s", file->part);
+    dv_rows_begin(style, out);
+    dv_status status = fclose(out) == 0 ? dv_rows_file_write(file, text, size)
+                                        : DV_FAIL(DV_ENOMEM, "out of memory for %s", file->part);
+    free(text);
+    return status;
+}
+
 static dv_status begin(dv_rows_file *file, const dv_rows_file_request *request)
 {
     DV_TRY(cut(file, 0));
-    return write_job(file, request->made_with);
+    DV_TRY(write_job(file, request->made_with));
+    return write_header(file, request->style);
 }
 
 static dv_status go_on(dv_rows_file *file, const dv_rows_file_request *request, dv_names *names,
                        dv_rows_file_state *state)
 {
-    int64_t end;
-    if (lseek(file->descriptor, 0, SEEK_END) == 0) /* a kill came before all else */
-        return begin(file, request);
-    DV_TRY(check_job(file, request->made_with));
-    DV_TRY(read_rows(file->part, request->format, names, state, &end));
-    return cut(file, end);
+    int64_t end = 0;
+    if (lseek(file->descriptor, 0, SEEK_END) > 0) {
+        DV_TRY(check_job(file, request->made_with));
+        DV_TRY(read_rows(file->part, request->style->format, names, state, &end));
+    }
+    return end > 0 ? cut(file, end) : begin(file, request); /* 0: a kill came before all else */
 }
 
 /* All rows are there: each is checked. */
@@ -266,7 +275,7 @@ static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_r
     const char *name;
     if (access(file->job, F_OK) == 0)
         DV_TRY(check_job(file, request->made_with));
-    DV_TRY(read_rows(file->path, request->format, names, state, &end));
+    DV_TRY(read_rows(file->path, request->style->format, names, state, &end));
     DV_TRY(dv_names_next(names, true, &name));
     if (name != NULL)
         return DV_FAIL(DV_EARG,
@@ -275,24 +284,6 @@ static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_r
                        file->path, (long long)state->done, name);
     state->complete = true;
     return DV_OK;
-}
-
-/* Whether a file is empty, or begins as rows of either format do. */
-static bool begins_as_rows(const char *path)
-{
-    static const char *const marks[] = {"{\"file\":", "file,label,confidence,"};
-    char head[32] = "";
-    FILE *in;
-    if (dv_input_open(path, &in) != DV_OK)
-        return false;
-    size_t size = fread(head, 1, sizeof head - 1, in);
-    fclose(in);
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        size_t length = strlen(marks[i]);
-        if (strncmp(head, marks[i], size < length ? size : length) == 0)
-            return true;
-    }
-    return false;
 }
 
 /* Goes on where there are rows and that is asked for, and begins where nothing is in the way. */
@@ -314,7 +305,7 @@ static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *reque
                        "%s: holds the rows of a process that did not come to its end; --resume "
                        "goes on with it, and --force begins anew",
                        file->part);
-    if (part && !begins_as_rows(file->part))
+    if (part && !dv_output_is_ours(file->part, DV_OUTPUT_ROWS))
         return DV_FAIL(DV_EIO,
                        "%s: is there, and decavox did not write it; choose another name for the "
                        "rows",
@@ -339,11 +330,6 @@ dv_status dv_rows_file_open(const dv_rows_file_request *request, dv_names *names
 }
 
 /* ---- Writing ---- */
-
-bool dv_rows_file_is_empty(const dv_rows_file *file)
-{
-    return file->begun == 0;
-}
 
 dv_status dv_rows_file_write(dv_rows_file *file, const char *rows, size_t size)
 {

@@ -21,7 +21,7 @@ typedef struct dv_rows_file dv_rows_file;
 
 typedef struct dv_rows_file_request {
     const char *path;
-    int format;              /* DV_ROWS_JSONL or DV_ROWS_CSV */
+    const dv_row_style *style; /* with the format DV_ROWS_JSONL or DV_ROWS_CSV */
     const json_t *made_with; /* object: what the rows depend on; a later call must have the same */
     bool resume, force;      /* force: what a process that was killed has left is dropped */
 } dv_rows_file_request;
@@ -33,17 +33,14 @@ typedef struct dv_rows_file_state {
 } dv_rows_file_state;
 
 /*
- * Begins the file, or with `resume` goes on with it, where there is one: that many names are taken
- * from `names`. *out is NULL on failure and where the file is complete. All of the request is
- * borrowed, for the call only. DV_EARG: another process writes it, the rows there are of other
- * names or were made with something else, or there are rows and neither `resume` nor `force` says
- * what to do with them; DV_EFORMAT: it holds what is no row; DV_EIO.
+ * Begins the file, with its header, or with `resume` goes on with it, where there is one: that many
+ * names are taken from `names`. *out is NULL on failure and where the file is complete. All of the
+ * request is borrowed, for the call only. DV_EARG: another process writes it, the rows there are of
+ * other names or were made with something else, or there are rows and neither `resume` nor `force`
+ * says what to do with them; DV_EFORMAT: it holds what is no row; DV_EIO.
  */
 dv_status dv_rows_file_open(const dv_rows_file_request *request, dv_names *names,
                             dv_rows_file_state *state, dv_rows_file **out);
-
-/* Whether nothing stands in it yet, not even a header. */
-bool dv_rows_file_is_empty(const dv_rows_file *file);
 
 /* Appends whole rows. DV_EIO: they may be there in part, and whoever goes on drops that part. */
 dv_status dv_rows_file_write(dv_rows_file *file, const char *rows, size_t size);

@@ -130,13 +130,7 @@ cd - >/dev/null
 # The same by way of CMake.
 mkdir "$scratch/consumer"
 cp "$scratch/say.c" "$scratch/consumer"
-cat >"$scratch/consumer/CMakeLists.txt" <<'LISTS'
-cmake_minimum_required(VERSION 3.25)
-project(say LANGUAGES C)
-find_package(decavox 0.1 REQUIRED)
-add_executable(say say.c)
-target_link_libraries(say PRIVATE decavox::decavox)
-LISTS
+cp tests/install/consumer/CMakeLists.txt "$scratch/consumer"
 cmake -G Ninja -S "$scratch/consumer" -B "$scratch/consumer/build" -DCMAKE_C_FLAGS="${flags[*]}" \
     -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/log" || fail "$(cat "$scratch/log")"
 cmake --build "$scratch/consumer/build" >"$scratch/log" || fail "$(cat "$scratch/log")"
