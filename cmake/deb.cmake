@@ -31,8 +31,8 @@ endif()
 # The loader looks in /usr/lib/TRIPLET by itself, so nothing that is installed names a folder.
 set_target_properties(decavox dv_shared PROPERTIES INSTALL_RPATH "" BUILD_WITH_INSTALL_RPATH OFF)
 
-# What Debian wants of a package besides: a page of the manual, made of what `decavox --help` says,
-# the copyright, a changelog, and why lintian's word is not taken in some points.
+# Debian wants more of a package: the copyright, a changelog, and the reasons why lintian's word is
+# not taken in some points.
 set(made ${PROJECT_BINARY_DIR}/deb)
 file(MAKE_DIRECTORY ${made})
 execute_process(COMMAND git log -1 --format=%aD WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
@@ -41,17 +41,12 @@ if(NOT date)
     string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 endif()
 configure_file(cmake/deb/changelog.in ${made}/changelog @ONLY)
-add_custom_command(OUTPUT ${made}/decavox.1.gz ${made}/changelog.gz
-    COMMAND decavox --help > ${made}/help.txt
-    COMMAND ${CMAKE_COMMAND} -D HELP=${made}/help.txt -D OUT=${made}/decavox.1
-            -D VERSION=${PROJECT_VERSION} -D "ABOUT=${PROJECT_DESCRIPTION}"
-            -P ${PROJECT_SOURCE_DIR}/cmake/deb/manual.cmake
-    COMMAND gzip -9 --no-name --force --keep decavox.1 changelog
-    DEPENDS decavox ${made}/changelog ${PROJECT_SOURCE_DIR}/cmake/deb/manual.cmake
+add_custom_command(OUTPUT ${made}/changelog.gz
+    COMMAND gzip -9 --no-name --force --keep changelog
+    DEPENDS ${made}/changelog
     WORKING_DIRECTORY ${made}
     VERBATIM)
-add_custom_target(dv_deb_pages ALL DEPENDS ${made}/decavox.1.gz ${made}/changelog.gz)
-install(FILES ${made}/decavox.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+add_custom_target(dv_deb_changelog ALL DEPENDS ${made}/changelog.gz)
 install(FILES ${made}/changelog.gz cmake/deb/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES cmake/deb/overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
         RENAME decavox)

@@ -26,7 +26,7 @@ TELEGRAM = re.compile(r'(?:^|[;,.(]\s*)(-?\d+|NULL|false|true|""):\s')
 PRONOUN = re.compile(r"(What|That|Of|As|Which)\b", re.I)
 NO_NOUN = re.compile(r"(what|that|of|as|which|whose|where|when|so|again|by|with|without|within|in|"
                      r"on|at|to|for|from|than|and|or)\b", re.I)
-FIELD = re.compile(r"\bDV_(INT|FLOAT|BOOL|ENUM|STRING|PATH|PAIR|TREE_FIELD)\(")
+FIELD = re.compile(r"\b(DV_)?(INT|FLOAT|BOOL|ENUM|STRING|PATH|PAIR|TREE_FIELD)\(")
 FAILURE = re.compile(r"\b(DV_FAIL|dv_fail|dv_log_write|dv_answer_warn)\(")
 SETTING = re.compile(r'\{"\w+",\s*"[\w.]+",\s*(?:NULL|"\w*"),')
 STRINGS = re.compile(r'(?:"(?:\\.|[^"\\\n])*"\s*(?:PRI\w+\s*)?)+')

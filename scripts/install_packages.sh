@@ -9,7 +9,7 @@ set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libyaml-dev libjansson-dev
        libdeflate-dev libdnnl-dev espeak-ng)
-test=("${build[@]}" libcmocka-dev git python3 python3-venv)
+test=("${build[@]}" libcmocka-dev git python3 python3-venv man-db groff-base fish zsh)
 clients=(chromium chromium-driver openjdk-17-jre-headless python3-onnx)
 deb=(dpkg-dev file lintian mmdebstrap)
 arm64=("${test[@]}" crossbuild-essential-arm64 qemu-user libcmocka-dev:arm64 libdeflate-dev:arm64

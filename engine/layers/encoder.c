@@ -17,12 +17,16 @@ typedef struct encoder_attr {
 } encoder_attr;
 
 static const dv_field fields[] = {
-    DV_INT(encoder_attr, units, DV_REQUIRED, 1, 65536, "channels, those of the input"),
-    DV_INT(encoder_attr, heads, DV_REQUIRED, 1, 64, "heads of attention, a divisor of units"),
-    DV_INT(encoder_attr, feed_forward, DV_REQUIRED, 1, 65536, "middle units of the second part"),
-    DV_INT(encoder_attr, layers, "1", 1, 1024, "layers, one behind the other"),
-    DV_FLOAT(encoder_attr, dropout, "0.1", 0, 0.99, "share that goes, in three places of a layer"),
-    DV_ENUM(encoder_attr, activation, "gelu", dv_activation_names, "in the second part"),
+    DV_INT(encoder_attr, units, DV_REQUIRED, 1, 65536, "channels, as many as the input has"),
+    DV_INT(encoder_attr, heads, DV_REQUIRED, 1, 64,
+           "number of attention heads, a divisor of units"),
+    DV_INT(encoder_attr, feed_forward, DV_REQUIRED, 1, 65536,
+           "middle units of the feed-forward part"),
+    DV_INT(encoder_attr, layers, "1", 1, 1024, "number of layers, one behind the other"),
+    DV_FLOAT(encoder_attr, dropout, "0.1", 0, 0.99,
+             "share that dropout sets to zero, in three places of a layer"),
+    DV_ENUM(encoder_attr, activation, "gelu", dv_activation_names,
+            "activation in the feed-forward part"),
     DV_END,
 };
 

@@ -12,7 +12,7 @@ typedef struct ensemble_attr {
 
 static const dv_field fields[] = {
     DV_TREE_FIELD(ensemble_attr, models,
-                  "required: names of model files, or maps with name and layers"),
+                  "names of model files, or maps with name and layers (required)"),
     DV_END,
 };
 

@@ -6,9 +6,9 @@
 
 static const dv_field fields[] = {
     DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, DV_LINEAR_MOST_UNITS,
-           "output channels; `classes` in a model"),
+           "output channels, or the word classes for the number of labels"),
     DV_BOOL(dv_linear_attr, bias, "true", "add a bias"),
-    DV_ENUM(dv_linear_attr, activation, "none", dv_activation_names, "activation that follows"),
+    DV_ENUM(dv_linear_attr, activation, "none", dv_activation_names, "activation of the result"),
     DV_END,
 };
 

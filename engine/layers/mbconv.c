@@ -13,14 +13,14 @@ typedef struct mbconv_attr {
 
 static const dv_field fields[] = {
     DV_INT(mbconv_attr, filters, DV_REQUIRED, 1, 65536, "output channels"),
-    DV_INT(mbconv_attr, blocks, "1", 1, 1024, "blocks, one behind the other"),
+    DV_INT(mbconv_attr, blocks, "1", 1, 1024, "number of blocks, one behind the other"),
     DV_INT(mbconv_attr, expand, "6", 1, 64,
-           "middle channels for each of the input; 1: no 1x1 convolution before the depthwise one"),
-    DV_INT(mbconv_attr, kernel, "3", 1, 15, "kernel of the depthwise convolution, odd"),
+           "middle channels per input channel; 1 leaves out the first 1x1 convolution"),
+    DV_INT(mbconv_attr, kernel, "3", 1, 15, "size of the depthwise kernel, odd"),
     DV_INT(mbconv_attr, stride, "1", 1, 8, "stride of the first block"),
     DV_INT(mbconv_attr, se_reduction, "4", 0, 1024,
-           "squeeze-and-excitation: input channels per middle unit; 0: without"),
-    DV_ENUM(mbconv_attr, activation, "silu", dv_activation_names, "activation"),
+           "input channels per middle unit of squeeze-and-excitation; 0 leaves it out"),
+    DV_ENUM(mbconv_attr, activation, "silu", dv_activation_names, "activation of a block"),
     DV_END,
 };
 

@@ -16,13 +16,15 @@ typedef struct residual_attr {
 
 static const dv_field fields[] = {
     DV_INT(residual_attr, filters, DV_REQUIRED, 1, 65536, "output channels"),
-    DV_INT(residual_attr, blocks, "1", 1, 1024, "blocks, one behind the other"),
-    DV_INT(residual_attr, kernel, "3", 1, 15, "kernel, odd"),
+    DV_INT(residual_attr, blocks, "1", 1, 1024, "number of blocks, one behind the other"),
+    DV_INT(residual_attr, kernel, "3", 1, 15, "size of the kernel, odd"),
     DV_INT(residual_attr, stride, "1", 1, 8, "stride of the first block"),
     DV_FLOAT(residual_attr, bottleneck, "0", 0, 1,
-             "middle channels as a share of the output (1x1, k x k, 1x1); 0: basic (k x k, k x k)"),
-    DV_INT(residual_attr, se_reduction, "0", 0, 1024, "squeeze-and-excitation; 0: without"),
-    DV_ENUM(residual_attr, activation, "relu", dv_activation_names, "activation"),
+             "middle channels as a share of the output channels (1x1, k x k, 1x1); 0 makes basic "
+             "blocks (k x k, k x k)"),
+    DV_INT(residual_attr, se_reduction, "0", 0, 1024,
+           "channels per middle unit of squeeze-and-excitation; 0 leaves it out"),
+    DV_ENUM(residual_attr, activation, "relu", dv_activation_names, "activation of a block"),
     DV_END,
 };
 

@@ -81,11 +81,12 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 static const dv_field more_fields[] = {
     DV_PATH(dv_data_config, path, DV_REQUIRED,
             "folder of sound files, or manifest (CSV or JSON lines)"),
-    DV_ENUM(dv_data_config, layout, "auto", dv_folder_layout_names, "as data.layout"),
-    DV_STRING(dv_data_config, split, "train", "as data.split; its test part is left out"),
-    DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9, "share for testing, which is left out"),
-    DV_FLOAT(dv_data_config, validation, "0", 0, 0.5, "share for validation"),
-    DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "seed of the split"),
+    DV_ENUM(dv_data_config, layout, "auto", dv_folder_layout_names, "like data.layout"),
+    DV_STRING(dv_data_config, split, "train", "like data.split; the test part is left out"),
+    DV_FLOAT(dv_data_config, test, "0.1", 0, 0.9,
+             "share of the clips for testing, which is left out"),
+    DV_FLOAT(dv_data_config, validation, "0", 0, 0.5, "share of the clips for validation"),
+    DV_INT(dv_data_config, seed, "0", 0, 4294967295.0, "random seed of the split"),
     DV_PATH(dv_data_config, exclude, "", "CSV file whose first column names clips to leave out"),
     DV_END,
 };

@@ -1,14 +1,23 @@
 /* Shared by all commands: parsing and help, the exit codes of failures, and the log of warnings. */
 #include "runner/cli/command.h"
+#include "engine/base/yaml.h"
 #include "engine/core/context.h"
-#include "runner/cli/help.h"
+#include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 #include "runner/experiment/home.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const dv_format_names[] = {"text", "json", NULL};
+
+static dv_verbosity told;
+
+dv_verbosity dv_command_verbosity(void)
+{
+    return told;
+}
 
 /* The first operand may be one of decavox's own files: a checkpoint or, of a command that has
    settings, a configuration. */
@@ -33,12 +42,13 @@ bool dv_command_begin(const dv_options *options, int argc, char **argv, void *re
     if (status == DV_OK)
         status = find_file(options, arguments);
     if (status != DV_OK) {
-        fprintf(stderr, "decavox %s: %s\n", options->command, dv_error_message());
+        (void)dv_command_fail(options->command, status);
         fprintf(stderr, "try: decavox %s --help\n", options->command);
         dv_arguments_free(arguments);
         *exit_code = DV_EXIT_USAGE;
         return false;
     }
+    told = arguments->verbosity;
     if (arguments->help) {
         dv_options_help(stdout, options);
         dv_arguments_free(arguments);
@@ -50,23 +60,27 @@ bool dv_command_begin(const dv_options *options, int argc, char **argv, void *re
 
 int dv_command_fail(const char *command, dv_status status)
 {
-    fprintf(stderr, "decavox %s: %s\n", command, dv_error_message());
+    fprintf(stderr, "%sdecavox %s:%s %s\n", dv_colour(stderr, DV_COLOUR_ERROR), command,
+            dv_colour(stderr, DV_COLOUR_NONE), dv_error_message());
     if (status == DV_EINTERRUPTED)
         return DV_EXIT_SIGNAL + dv_stop_request;
     bool asked = status == DV_EARG || status == DV_ECONFIG || status == DV_ESHAPE;
     return asked ? DV_EXIT_USAGE : DV_EXIT_FAILED;
 }
 
-static void write_warning(void *user, dv_log_level level, const char *message)
+static void write_log(void *user, dv_log_level level, const char *message)
 {
     (void)user;
     if (level == DV_LOG_WARNING)
-        fprintf(stderr, "decavox: warning: %s\n", message);
+        fprintf(stderr, "decavox: %swarning:%s %s\n", dv_colour(stderr, DV_COLOUR_WARNING),
+                dv_colour(stderr, DV_COLOUR_NONE), message);
+    else if (told == DV_VERBOSE)
+        fprintf(stderr, "decavox: %s\n", message);
 }
 
 dv_log dv_command_log(void)
 {
-    return (dv_log){.write = write_warning};
+    return (dv_log){.write = write_log};
 }
 
 dv_status dv_command_open_model(const char *path, const char *device, int precision, int algorithms,
@@ -80,4 +94,13 @@ dv_status dv_command_open_model(const char *path, const char *device, int precis
                                       .log = log.write,
                                       .log_user = log.user};
     return dv_model_open(path, &options, out);
+}
+
+dv_status dv_command_print_config(const dv_experiment *experiment)
+{
+    char *text;
+    DV_TRY(dv_yaml_write(experiment->tree, &text));
+    fputs(text, stdout);
+    free(text);
+    return DV_OK;
 }

@@ -19,28 +19,36 @@ typedef struct augment_options {
 } augment_options;
 
 static const dv_field fields[] = {
-    DV_STRING(augment_options, out, DV_REQUIRED, "folder for the files, made where missing"),
-    DV_INT(augment_options, count, "10", 1, 9999, "examples"),
+    DV_PATH(augment_options, out, DV_REQUIRED, "folder for the files; it is made if it is missing"),
+    DV_INT(augment_options, count, "10", 1, 9999, "number of clips"),
     DV_INT(augment_options, step, "0", 0, INT32_MAX,
-           "other draws: of this step, though a training may have other clips there"),
+           "number of the training step whose random draws are taken; other numbers give other "
+           "draws"),
     DV_END,
 };
 
 static const dv_setting settings[] = {
-    {"data", "data.path", NULL, "folder or manifest"},
-    {"split", "data.split", NULL,
-     "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
-    {"seed", "train.seed", NULL, "of what is drawn"},
+    {"data", "data.path", NULL, "folder or manifest of the clips"},
+    {"split", "data.split", NULL, DV_SPLIT_HELP},
+    {"seed", "train.seed", NULL, "random seed of the draws"},
     {NULL, NULL, NULL, NULL},
+};
+
+static const char *const example_lines[] = {
+    "decavox augment configs/mel_lightweight.yaml --data recordings --out heard",
+    NULL,
 };
 
 static const dv_options options = {
     .command = "augment",
+    .brief = "writes augmented training clips to listen to",
     .operands = "CONFIG",
     .summary =
-        "Writes training clips as WAV, changed at random as section `augment` says, to be listened "
-        "to,\nand prints what was drawn for each. Not heard is what changes spectra or features "
-        "later: telephone,\nequalizer, warp, masks, mixup.",
+        "Writes training clips as WAV after the random changes of the section 'augment', and "
+        "prints "
+        "what was drawn for each. Changes of spectra and features come later in a training and "
+        "cannot be heard here: telephone, equalizer, warp, masks, mixup.",
+    .examples = example_lines,
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -182,7 +190,7 @@ static void clean_up(examples *all)
     dv_experiment_free(&all->experiment);
 }
 
-int dv_command_augment(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     examples all = {0};
     dv_arguments arguments;
@@ -197,3 +205,5 @@ int dv_command_augment(int argc, char **argv)
     clean_up(&all);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("augment", status);
 }
+
+const dv_command dv_command_augment = {&options, run};

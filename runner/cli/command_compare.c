@@ -14,31 +14,42 @@ static const char *const use_case_names[] = {DV_USE_CASE_NAMES, [DV_USE_CASES] =
 
 static const dv_field fields[] = {
     DV_COMPARISON_FIELDS,
-    DV_ENUM(dv_comparison_options, format, "table", format_names, "output"),
-    DV_STRING(dv_comparison_options, out, "", "file to write; default: standard output"),
-    DV_STRING(dv_comparison_options, svg, "",
-              "write accuracy against latency as a picture to this file too"),
+    DV_ENUM(dv_comparison_options, format, "table", format_names, "form of the output"),
+    DV_PATH(dv_comparison_options, out, "", "file to write; default: standard output"),
+    DV_PATH(dv_comparison_options, svg, "",
+            "write a picture of accuracy against latency to this file too"),
     DV_ENUM(dv_comparison_options, use_case, "none", use_case_names,
-            "recommend one, as `decavox recommend` does"),
+            "recommend a model for this use, as 'decavox recommend' does"),
     DV_RECOMMEND_FIELDS,
     DV_OUTPUT_FORCE(dv_comparison_options),
     DV_END,
 };
 
+static const char *const examples[] = {
+    "decavox compare",
+    "decavox compare lightweight mini --format json --out figures.json",
+    "decavox compare runs/* --format html --out models.html",
+    NULL,
+};
+
 static const dv_options options = {
     .command = "compare",
+    .brief = "measures models side by side on this machine",
     .operands = "[CHECKPOINT|CONFIG|RUN ...]",
     .summary =
-        "Measures models on this machine: size, work, latency, throughput, memory, time to the\n"
-        "first answer. CHECKPOINT has the accuracy of its card, where it has one. RUN is the\n"
-        "folder of a finished run, and has that of its report.json; accuracies on other clips are\n"
-        "not compared. Without a file: the trained models that come with decavox, and\n"
-        "configurations for its other models but resnet18.\n\n"
-        "Measurements are kept in $XDG_CACHE_HOME/decavox or ~/.cache/decavox, and hold for this\n"
-        "program, file, device and number of threads. One is disturbed where its thread had a\n"
-        "processor for less than 90 % of the time, or where everything else used more than a\n"
-        "quarter of a processor and half of those that it leaves over: it is shown with a mark,\n"
-        "and not kept without --keep_busy.",
+        "Measures models on this machine: size, work, latency, throughput, memory, and the time to "
+        "the first answer. The accuracy of a CHECKPOINT comes from its card, that of a RUN (the "
+        "folder of a finished run) from its report.json. Accuracies on different clips are not "
+        "compared. Without an operand it measures the models that come with decavox, and its other "
+        "configurations except resnet18.\n\n"
+        "Measurements are kept in $XDG_CACHE_HOME/decavox or ~/.cache/decavox. They hold for this "
+        "program, file, device and number of threads. A measurement is disturbed if its thread had "
+        "a processor for less than 90 % of the time, or if everything else used more than a "
+        "quarter "
+        "of a processor and more than half of the processors that it leaves over. It is shown with "
+        "a "
+        "mark, and kept only with --keep_busy.",
+    .examples = examples,
     .least = 0,
     .most = DV_COMPARISON_MOST,
     .fields = fields,
@@ -163,7 +174,7 @@ static dv_status check(const dv_comparison_options *chosen)
 }
 
 /* A process that measures, a recommendation, or a comparison. */
-int dv_command_compare(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (dv_measuring_is_child(argc, argv))
         return dv_measuring_child(argc, argv);
@@ -184,3 +195,5 @@ int dv_command_compare(int argc, char **argv)
     dv_arguments_free(&arguments);
     return exit_code;
 }
+
+const dv_command dv_command_compare = {&options, run};

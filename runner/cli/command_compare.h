@@ -9,11 +9,11 @@
 
 #define DV_RECOMMEND_FIELDS                                                                        \
     DV_FLOAT(dv_comparison_options, max_latency_ms, "0", 0, 1e9,                                   \
-             "with a use case: the most p99 latency of one clip; 0: any"),                         \
+             "highest p99 latency of one clip that a use case allows, ms; 0 allows any"),          \
         DV_FLOAT(dv_comparison_options, max_size_mb, "0", 0, 1e9,                                  \
-                 "with a use case: the most 10^6 bytes on disk; 0: any"),                          \
+                 "largest file that a use case allows, 10^6 bytes; 0 allows any"),                 \
         DV_FLOAT(dv_comparison_options, min_accuracy, "0", 0, 100,                                 \
-                 "with a use case: the least accuracy, 0.98 or 98; 0: any")
+                 "lowest accuracy that a use case allows, 0.98 or 98; 0 allows any")
 
 /* What is written into files: options->out, which is of this kind, and options->svg. None of it may
    replace a model, its card, or a file of its configuration: see output.h. */

@@ -1,4 +1,6 @@
 /* decavox crossval: trains every fold with every seed, and writes the summary. */
+#include "engine/base/bar.h"
+#include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "frontends/model/session.h"
 #include "runner/cli/command.h"
@@ -11,47 +13,59 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct crossval_options {
     char folds[DV_STRING_SIZE], seeds[DV_STRING_SIZE];
     int64_t jobs, threads;
     char device[DV_STRING_SIZE], out[DV_STRING_SIZE];
     int format;
-    bool strict, force;
+    bool strict, print_config, force;
 } crossval_options;
 
 static const dv_field fields[] = {
     DV_STRING(crossval_options, folds, DV_REQUIRED,
-              "speaker: each is left out once and tested; or K: each of so many parts is"),
-    DV_STRING(crossval_options, seeds, "1", "of the trainings of each fold: 1,2,3"),
-    DV_INT(crossval_options, jobs, "1", 1, 64, "runs at a time"),
+              "speaker: leave one speaker out per fold; or a number K of equal folds"),
+    DV_STRING(crossval_options, seeds, "1",
+              "random seeds, for example 1,2,3; every fold is trained once with each"),
+    DV_INT(crossval_options, jobs, "1", 1, 64, "number of runs at a time"),
     DV_INT(crossval_options, threads, "0", 0, 1024,
-           "of each run; 0: the physical cores, shared by the jobs"),
-    DV_BOOL(crossval_options, strict, "false",
-            "do not train on data in which something is found that is warned of"),
-    DV_STRING(crossval_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
-    DV_STRING(crossval_options, out, "", "folder of all runs; default: runs/crossval-MODEL-FOLDS"),
+           "number of threads of each run; 0 divides the physical cores among the jobs"),
+    DV_BOOL(crossval_options, strict, "false", "refuse data that the checks warn of"),
+    DV_BOOL(crossval_options, print_config, "false",
+            "print the resolved configuration, every key of it, and stop"),
+    DV_STRING(crossval_options, device, "auto",
+              "device: auto (CUDA if a device is found), cpu, cuda, cuda:N or ref"),
+    DV_PATH(crossval_options, out, "", "folder of all runs; default runs/crossval-MODEL-FOLDS"),
     DV_ENUM(crossval_options, format, "text", dv_format_names,
-            "output; json: on standard output the summary alone, the runs' lines on stderr"),
+            "form of the output; with json the runs' lines go to stderr"),
     DV_OUTPUT_FORCE(crossval_options),
     DV_END,
+};
+
+static const char *const examples[] = {
+    "decavox crossval configs/mini.yaml --data recordings --folds speaker --seeds 1,2,3",
+    "decavox crossval configs/mini.yaml --data recordings --folds 5 --jobs 2",
+    NULL,
 };
 
 static const char *const refused[] = {"split", "seed", NULL};
 
 static const dv_options options = {
     .command = "crossval",
+    .brief = "trains and tests every fold of a data set",
     .operands = "CONFIG",
     .summary =
-        "Trains for every fold of the data and every seed, tests each with the fold that it has\n"
-        "not heard, and prints mean, deviation over seeds and over folds, worst fold, Wilson\n"
-        "interval (on the clips of one seed, for the seeds share them) and confusion matrix, also\n"
-        "as crossval.json. The same command goes on where it was interrupted, and with more "
-        "seeds.\n"
-        "The last.safetensors of a finished run, the bulk of its folder, is removed. The\n"
-        "split and the seed are those of --folds and --seeds; {fold} and {seed} in --init_from\n"
-        "stand for those of the run: RUNS/{fold}-seed-{seed}/model.safetensors is what another\n"
+        "Trains once for every fold of the data and every seed, and tests each model with the fold "
+        "that it has not seen. Prints the mean, the deviation over seeds and over folds, the worst "
+        "fold, the Wilson interval and the confusion matrix, and writes them to crossval.json. The "
+        "interval uses the clips of one seed; more seeds do not narrow it.\n\n"
+        "The same command continues an interrupted cross-validation, and adds seeds. "
+        "last.safetensors of a finished run is deleted.\n\n"
+        "--folds and --seeds give split and seed. {fold} and {seed} in --init_from stand for those "
+        "of the run: RUNS/{fold}-seed-{seed}/model.safetensors is the model that another "
         "cross-validation has left for it.",
+    .examples = examples,
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -119,11 +133,31 @@ static void print_failures(const dv_crossval *all)
     }
 }
 
+/* The lines of the runs, and below them on a terminal how far all of it is. */
+typedef struct run_lines {
+    FILE *out;
+    bool bar;
+    double begun;  /* seconds */
+    size_t before; /* runs that an earlier call has finished */
+} run_lines;
+
 static void print_end(void *user, const dv_crossval *all, const dv_crossval_end *end)
 {
-    FILE *out = user;
-    dv_crossval_end_text(all, end, out);
-    fflush(out);
+    run_lines *lines = user;
+    char bar[DV_BAR_WIDTH + 1], left[DV_TIME_LEFT_SIZE];
+    if (dv_command_verbosity() == DV_QUIET)
+        return;
+    if (lines->bar)
+        fprintf(stderr, "\r\033[K");
+    dv_crossval_end_text(all, end, lines->out);
+    fflush(lines->out);
+    lines->before += end->seconds < 0;
+    if (!lines->bar || end->number == all->run_count)
+        return;
+    dv_time_left((double)(end->number - lines->before), (double)(all->run_count - lines->before),
+                 dv_clock() - lines->begun, left);
+    dv_bar(end->number, all->run_count, bar);
+    fprintf(stderr, "[%s] %zu of %zu runs%s", bar, end->number, all->run_count, left);
 }
 
 /* Trains what is not trained yet, with a line for each run that ends, and sums up. */
@@ -132,13 +166,16 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
 {
     DV_TRY(dv_crossval_claim(all, experiment));
     size_t jobs = (size_t)chosen->jobs < all->run_count ? (size_t)chosen->jobs : all->run_count;
+    run_lines lines = {.out = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
+                       .bar = isatty(STDERR_FILENO) == 1,
+                       .begun = dv_clock()};
     dv_crossval_request request = {
         .experiment = experiment,
         .device = chosen->device,
         .threads = (int)chosen->threads,
         .strict = chosen->strict,
         .jobs = (int)jobs,
-        .user = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
+        .user = &lines,
         .next = dv_stop_next,
         .ended = print_end,
     };
@@ -158,6 +195,11 @@ static int run(const crossval_options *chosen, const dv_arguments *arguments)
     dv_status status = check_overrides(arguments->overrides);
     if (status == DV_OK)
         status = dv_experiment_read(arguments->operands[0], arguments->overrides, &experiment);
+    if (status == DV_OK && chosen->print_config) {
+        status = dv_command_print_config(&experiment);
+        dv_experiment_free(&experiment);
+        return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("crossval", status);
+    }
     if (status == DV_OK)
         status = dv_crossval_plan(chosen->folds, chosen->seeds, chosen->out, &experiment, &all);
     if (status == DV_OK) {
@@ -176,7 +218,7 @@ static int run(const crossval_options *chosen, const dv_arguments *arguments)
     return code;
 }
 
-int dv_command_crossval(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     crossval_options chosen;
     dv_arguments arguments;
@@ -189,3 +231,5 @@ int dv_command_crossval(int argc, char **argv)
     dv_arguments_free(&arguments);
     return exit_code;
 }
+
+const dv_command dv_command_crossval = {&options, run_command};

@@ -15,32 +15,38 @@ typedef struct data_options {
 } data_options;
 
 static const dv_field fields[] = {
-    DV_ENUM(data_options, format, "text", dv_format_names, "output"),
-    DV_STRING(data_options, html, "",
-              "write a page with pictures to this file too, in which clips can be heard"),
-    DV_BOOL(data_options, strict, "false", "end with exit code 1 where anything is found"),
+    DV_ENUM(data_options, format, "text", dv_format_names, "form of the output"),
+    DV_PATH(data_options, html, "",
+            "write a page to this file too, with pictures and with clips to listen to"),
+    DV_BOOL(data_options, strict, "false", "end with exit code 1 if the checks find anything"),
     DV_OUTPUT_FORCE(data_options),
     DV_END,
 };
 
 static const dv_setting settings[] = {
-    {"split", "data.split", NULL,
-     "official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
-    {"layout", "data.layout", NULL,
-     "of a folder: what its folders and names say; default: seen by looking"},
+    {"split", "data.split", NULL, DV_SPLIT_HELP},
+    {"layout", "data.layout", NULL, "meaning of a folder's names"},
     {"exclude", "data.exclude", NULL, "CSV file whose first column names clips to leave out"},
-    {"sample_rate", "features.sample_rate", NULL, "of the model, Hz; default: 8000"},
-    {"duration", "features.duration", NULL, "of what the model looks at, s; default: 1"},
-    {"batch_size", "train.batch_size", NULL, "samples per step of the training; default: 32"},
+    {"sample_rate", "features.sample_rate", NULL, "sample rate of the model, Hz"},
+    {"duration", "features.duration", NULL, "window of the model, s"},
+    {"batch_size", "train.batch_size", NULL, "clips per step of the training"},
     {NULL, NULL, NULL, NULL},
+};
+
+static const char *const examples[] = {
+    "decavox data recordings",
+    "decavox data recordings --split speaker --html data.html",
+    NULL,
 };
 
 static const dv_options options = {
     .command = "data",
+    .brief = "shows what a data set holds and what is wrong with it",
     .operands = "PATH",
-    .summary = "Looks at a data set as a training does before it begins, a folder or a manifest, "
-               "and shows durations,\nsample rates, levels, clips per class, speaker and part, and "
-               "what is probably wrong.",
+    .summary = "Looks at a data set, a folder or a manifest, as a training does before it begins. "
+               "Shows durations, sample rates, levels, the clips of each class, speaker and part, "
+               "and what is probably wrong.",
+    .examples = examples,
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -103,7 +109,7 @@ static dv_status look(data_view *view, const dv_arguments *arguments)
     return view->chosen.strict ? dv_look_fail(&view->look) : DV_OK;
 }
 
-int dv_command_data(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     data_view view = {0};
     dv_arguments arguments;
@@ -118,3 +124,5 @@ int dv_command_data(int argc, char **argv)
     dv_experiment_free(&view.experiment);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("data", status);
 }
+
+const dv_command dv_command_data = {&options, run};

@@ -24,38 +24,44 @@ static const char *const part_names[] = {
     [DV_PART_TRAIN] = "train", [DV_PART_VALIDATION] = "validation", [DV_PART_TEST] = "test", NULL};
 
 static const dv_field fields[] = {
-    DV_STRING(ensemble_options, out, NULL, "file to write"),
-    DV_STRING(ensemble_options, data, "",
-              "folder or manifest; default: the one that the first model was trained on"),
-    DV_STRING(ensemble_options, split, "",
-              "official, random, speaker, train, fold:I/K or leave_one_out:NAME; default: as the "
-              "first model was trained"),
-    DV_STRING(ensemble_options, exclude, "",
-              "CSV file whose first column names clips to leave out; default: as the first model "
-              "was trained, unless there is --data"),
+    DV_PATH(ensemble_options, out, NULL, "file to write"),
+    DV_PATH(ensemble_options, data, "",
+            "folder or manifest; default: the data of the first model's training"),
+    DV_STRING(ensemble_options, split, "", DV_SPLIT_HELP "; default: the first model's split"),
+    DV_PATH(ensemble_options, exclude, "",
+            "CSV file whose first column names clips to leave out; default: the first model's, "
+            "unless there is --data"),
     DV_ENUM(ensemble_options, part, "validation", part_names,
-            "part of the split whose clips decide the shares; those of a test are then no test of "
-            "the ensemble any more"),
+            "part of the split whose clips decide the shares; the test part is then no test of the "
+            "ensemble any more"),
     DV_STRING(ensemble_options, shares, "",
-              "shares of the members, 0.5,0.3,0.2, in place of those that clips decide; no data "
-              "are read"),
-    DV_ENUM(ensemble_options, file_precision, "fp32", dv_checkpoint_precision_names,
-            "of the weights in the file; biases, scales and running statistics stay fp32"),
-    DV_ENUM(ensemble_options, format, "text", dv_format_names, "output"),
+              "shares of the members, for example 0.5,0.3,0.2; no data are read then"),
+    DV_ENUM(
+        ensemble_options, file_precision, "fp32", dv_checkpoint_precision_names,
+        "precision of the weights in the file; biases, scales and running statistics stay fp32"),
+    DV_ENUM(ensemble_options, format, "text", dv_format_names, "form of the output"),
     DV_OUTPUT_FORCE(ensemble_options),
     DV_DEVICE_TO_ANSWER(ensemble_options),
     DV_PRECISION_TO_ANSWER(ensemble_options),
     DV_ALGORITHMS_TO_ANSWER(ensemble_options),
-    DV_INT(ensemble_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
+    DV_THREADS(ensemble_options),
     DV_END,
+};
+
+static const char *const examples[] = {
+    "decavox ensemble a.safetensors b.safetensors --data recordings --out both.safetensors",
+    "decavox ensemble advanced_fine transformer_fine --shares 0.6,0.4 --out both.safetensors",
+    NULL,
 };
 
 static const dv_options options = {
     .command = "ensemble",
+    .brief = "joins trained models into one",
     .operands = "CHECKPOINT CHECKPOINT [...]",
     .summary = "Makes one checkpoint of 2 to 8 trained models with the same labels and features. "
-               "It mixes their logits;\nthe shares are those with the least loss on the validation "
-               "part of the data, or those that are given.",
+               "The ensemble mixes their logits. Their shares are given by --shares, or are those "
+               "with the least loss on the validation part of the data.",
+    .examples = examples,
     .least = 2,
     .most = DV_MAX_INPUTS,
     .fields = fields,
@@ -245,7 +251,7 @@ static void clean_up(making *m)
         dv_model_close(m->members[i].model);
 }
 
-int dv_command_ensemble(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     ensemble_options chosen;
     dv_arguments arguments;
@@ -261,3 +267,5 @@ int dv_command_ensemble(int argc, char **argv)
     clean_up(&m);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("ensemble", status);
 }
+
+const dv_command dv_command_ensemble = {&options, run};

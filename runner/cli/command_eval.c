@@ -23,37 +23,50 @@ typedef struct eval_options {
 } eval_options;
 
 static const dv_field fields[] = {
-    DV_STRING(eval_options, data, "", "folder or manifest; default: the one it was trained on"),
-    DV_STRING(eval_options, split, "",
-              "official, random, speaker, train, fold:I/K or leave_one_out:NAME; default: as it "
-              "was trained"),
-    DV_STRING(eval_options, exclude, "",
-              "CSV file whose first column names clips to leave out; default: as it was trained, "
-              "unless there is --data"),
-    DV_ENUM(eval_options, part, "test", dv_report_parts, "which part of the split"),
+    DV_PATH(eval_options, data, "",
+            "folder or manifest; default: the data that the model was trained on"),
+    DV_STRING(eval_options, split, "", DV_SPLIT_HELP "; default: the split of the training"),
+    DV_PATH(eval_options, exclude, "",
+            "CSV file whose first column names clips to leave out; default: the training's, unless "
+            "there is --data"),
+    DV_ENUM(eval_options, part, "test", dv_report_parts, "part of the split to measure"),
     DV_INT(eval_options, allow_missing, "0", 0, 1000000000,
-           "so many clips of the part may be unreadable: with more of them the exit code is 1"),
-    DV_ENUM(eval_options, format, "text", dv_format_names, "output"),
-    DV_BOOL(eval_options, clips, "false", "in JSON: the answer to every clip too"),
-    DV_STRING(eval_options, out, "", "file for the evaluation as JSON, whatever --format is"),
-    DV_STRING(eval_options, noise, "",
-              "again with noise added: files and folders of recordings, separated by commas"),
-    DV_STRING(eval_options, snr, "20,10,5,0", "with --noise: signal-to-noise ratios, dB"),
-    DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0, "with --noise: which stretches of it"),
-    DV_STRING(eval_options, html, "", "write the report as a page to this file too"),
+           "number of unreadable clips above which the exit code is 1"),
+    DV_ENUM(eval_options, format, "text", dv_format_names, "form of the output"),
+    DV_BOOL(eval_options, clips, "false", "give the answer to every clip too (JSON)"),
+    DV_PATH(eval_options, out, "", "write the evaluation as JSON to this file too"),
+    DV_PATH(eval_options, noise, "",
+            "also evaluate with noise from these files or folders added (comma-separated)"),
+    DV_STRING(eval_options, snr, "20,10,5,0", "signal-to-noise ratios for --noise, dB"),
+    DV_INT(eval_options, noise_seed, "0", 0, 4294967295.0,
+           "random seed that chooses the stretches of the noise"),
+    DV_PATH(eval_options, html, "", "write the report as a page to this file too"),
     DV_OUTPUT_FORCE(eval_options),
     DV_DEVICE_TO_ANSWER(eval_options),
     DV_PRECISION_TO_ANSWER(eval_options),
     DV_ALGORITHMS_TO_ANSWER(eval_options),
-    DV_INT(eval_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
+    DV_THREADS(eval_options),
     DV_END,
+};
+
+static const char *const examples[] = {
+    "decavox eval lightweight --data recordings --split official",
+    "decavox eval runs/words/model.safetensors --html page.html",
+    "decavox eval lightweight --data recordings --noise street --snr 10,0",
+    NULL,
 };
 
 static const dv_options options = {
     .command = "eval",
+    .brief = "measures a model on a data set",
     .operands = "CHECKPOINT",
-    .summary = "Prints accuracy with a 95 % Wilson interval, precision and recall per class, and "
-               "the confusion matrix; with --noise the same at several signal-to-noise ratios.",
+    .summary =
+        "Prints the accuracy with its 95 % Wilson interval, calibration, precision and recall "
+        "of each class, and the confusion matrix. With --noise it measures once more at "
+        "each signal-to-noise ratio.\n\n"
+        "CHECKPOINT is a file, the folder of a run, or the name of a model that comes with "
+        "decavox.",
+    .examples = examples,
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -195,7 +208,7 @@ static dv_status check_outputs(evaluation *e)
 }
 
 /* Outputs and ratios are checked before the model is loaded, so that a mistake is told at once. */
-int dv_command_eval(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     eval_options chosen;
     dv_arguments arguments;
@@ -220,3 +233,5 @@ int dv_command_eval(int argc, char **argv)
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("eval", status);
 }
+
+const dv_command dv_command_eval = {&options, run};

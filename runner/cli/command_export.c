@@ -18,7 +18,7 @@ static const char *const format_names[] = {
 #undef DV_EXPORT_FORM
     NULL,
 };
-static const char format_help[] = "of the file; auto: by the ending of --out, which is "
+static const char format_help[] = "format of the file; 'auto' follows the ending of --out: "
 #define DV_EXPORT_FORM(name, ending) ending ", "
 #include "runner/export/forms.def"
 #undef DV_EXPORT_FORM
@@ -33,34 +33,47 @@ typedef struct export_options {
 } export_options;
 
 static const dv_field fields[] = {
-    DV_STRING(export_options, out, NULL, "file to write"),
+    DV_PATH(export_options, out, NULL, "file to write"),
     DV_ENUM(export_options, format, "auto", format_names, format_help),
-    DV_ENUM(export_options, input, "audio", dv_export_input_names,
-            "what the model takes: samples of any length, the features that decavox makes of them, "
-            "or the mel bands in decibels of any number of frames"),
-    DV_STRING(export_options, batch, "dynamic", "clips at a time, a number or dynamic"),
+    DV_ENUM(
+        export_options, input, "audio", dv_export_input_names,
+        "input of the exported model: samples of any length, the features that decavox computes, "
+        "or mel bands in decibels of any number of frames"),
+    DV_STRING(export_options, batch, "dynamic", "number of clips at a time, or dynamic"),
     DV_ENUM(export_options, precision, "fp32", dv_checkpoint_precision_names,
-            "of the network; the front-end stays fp32, and in safetensors so do biases, scales and "
-            "running statistics"),
-    DV_STRING(export_options, license, "", "licence of the model, for the file's notes"),
+            "precision of the network; the front-end stays fp32, and in safetensors so do biases, "
+            "scales and running statistics"),
+    DV_STRING(export_options, license, "", "licence of the model, which is noted in the file"),
     DV_BOOL(export_options, verify, "false",
-            "compute the file in ONNX Runtime or PyTorch and compare its answers with decavox's"),
+            "run the file in ONNX Runtime or PyTorch and compare its answers with decavox's"),
     DV_PATH(export_options, data, "",
-            "folder with sounds for --verify, of which 100 are taken; without it, noises"),
-    DV_STRING(export_options, python, "python3", "Python that has the runtime, for --verify"),
-    DV_STRING(export_options, labels, "",
-              "write the words to this file too, as sherpa-onnx reads them (CSV)"),
+            "folder of sounds for --verify, of which 100 are taken; default: generated noise"),
+    DV_STRING(export_options, python, "python3",
+              "Python interpreter that has the runtime, for --verify"),
+    DV_PATH(export_options, labels, "",
+            "write the labels to this file too, as sherpa-onnx reads them (CSV)"),
     DV_OUTPUT_FORCE(export_options),
     DV_END,
 };
 
+static const char *const examples[] = {
+    "decavox export lightweight --out words.onnx",
+    "decavox export runs/words/model.safetensors --out words.pt2 --verify",
+    "decavox export lightweight --out small.safetensors --precision fp16",
+    NULL,
+};
+
 static const dv_options options = {
     .command = "export",
+    .brief = "writes a model for other runtimes",
     .operands = "CHECKPOINT",
     .summary =
-        "Writes the model of a checkpoint for other runtimes, from samples to probabilities, "
-        "or its weights alone. Of a training's last.safetensors it takes what the training "
-        "has to keep. Of the paths in the configuration the file has the last names alone.",
+        "Writes a model for other runtimes, from samples to probabilities, with the front-end in "
+        "the file: .onnx (ONNX Runtime, OpenVINO), .pt2 (torch.export) or .pt (TorchScript). As "
+        ".safetensors it writes the weights alone.\n\n"
+        "From last.safetensors of a training it takes the weights that the training would return "
+        "now. The file keeps only the last names of the paths in the configuration.",
+    .examples = examples,
     .least = 1,
     .most = 1,
     .fields = fields,
@@ -172,7 +185,7 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     return status;
 }
 
-int dv_command_export(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     export_options chosen;
     dv_arguments arguments;
@@ -184,3 +197,5 @@ int dv_command_export(int argc, char **argv)
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("export", status);
 }
+
+const dv_command dv_command_export = {&options, run};

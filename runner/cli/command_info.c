@@ -25,17 +25,27 @@ typedef struct info_options {
 } info_options;
 
 static const dv_field fields[] = {
-    DV_BOOL(info_options, config, "false", "print every key of data, features, augment and train"),
+    DV_BOOL(info_options, config, "false", "print every key of the configuration"),
     DV_BOOL(info_options, layers, "false", "print every layer and its attributes"),
     DV_ENUM(info_options, format, "text", dv_format_names,
-            "of the build's or a checkpoint's facts"),
+            "form of the facts about the build or a checkpoint"),
     DV_END,
+};
+
+static const char *const examples[] = {
+    "decavox info",
+    "decavox info lightweight",
+    "decavox info --config --layers",
+    NULL,
 };
 
 static const dv_options options = {
     .command = "info",
+    .brief = "describes this build, a model, or the configuration",
     .operands = "[CHECKPOINT]",
-    .summary = "Tells about this build, or about a checkpoint: labels, layers, configuration.",
+    .summary = "Describes this build and its devices; or a checkpoint with its layers, labels and "
+               "configuration; or every key of the configuration.",
+    .examples = examples,
     .least = 0,
     .most = 1,
     .fields = fields,
@@ -83,6 +93,13 @@ static void print_build(void)
     print_module("cuda");
     print_module("cudasim");
     printf("physical cores %d\n", dv_physical_cores());
+}
+
+static void print_keys(void)
+{
+    dv_fields_help(stdout, NULL, dv_experiment_keys);
+    for (const dv_section *section = dv_sections; section->name != NULL; section++)
+        dv_fields_help(stdout, section->name, section->fields);
 }
 
 static void print_layers(void)
@@ -152,7 +169,7 @@ static dv_status print_checkpoint(const char *path, int format)
 
 /* Prints the checkpoint, the keys and the layers that are asked for. Where nothing is, it prints
    facts of the build. */
-int dv_command_info(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     info_options chosen;
     dv_arguments arguments;
@@ -162,8 +179,8 @@ int dv_command_info(int argc, char **argv)
     dv_status status = DV_OK;
     if (arguments.count == 1)
         status = print_checkpoint(arguments.operands[0], chosen.format);
-    for (const dv_section *section = dv_sections; chosen.config && section->name != NULL; section++)
-        dv_fields_help(stdout, section->name, section->fields);
+    if (chosen.config)
+        print_keys();
     if (chosen.layers)
         print_layers();
     bool build = arguments.count == 0 && !chosen.config && !chosen.layers;
@@ -174,3 +191,5 @@ int dv_command_info(int argc, char **argv)
     dv_arguments_free(&arguments);
     return status == DV_OK ? DV_EXIT_GOOD : dv_command_fail("info", status);
 }
+
+const dv_command dv_command_info = {&options, run};

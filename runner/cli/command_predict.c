@@ -26,49 +26,57 @@ typedef struct predict_options {
 
 static const dv_field fields[] = {
     DV_PATH(predict_options, input, "",
-            "answers the files of a folder, of a manifest (CSV or JSON lines with a column path), "
-            "of a list with a name a line, or, -, of such a list on standard input"),
+            "answer the files of a folder, of a manifest (CSV or JSON lines with a column path) or "
+            "of a list with one name per line; - reads such a list from standard input"),
     DV_PATH(predict_options, output, "",
-            "writes rows to this file, and shows how far it is; while they are written, it is "
-            "called FILE.part"),
+            "write rows to this file and show the progress; while it grows it is called FILE.part"),
     DV_ENUM(predict_options, format, "auto", format_names,
-            "auto: text, or what the ending of --output says; jsonl: an object a line"),
+            "form of the output; 'auto' follows the ending of --output, and is text without one; "
+            "'jsonl' gives one object per line"),
     DV_BOOL(predict_options, resume, "false",
-            "goes on where an interrupted call with the same options has left FILE.part"),
+            "continue the FILE.part that an interrupted call with the same options has left"),
     DV_STRING(predict_options, shard, "1/1",
-              "i/n answers every n-th file from the i-th on, for n calls or machines"),
-    DV_FLOAT(predict_options, threshold, "0", 0, 1,
-             "gives no label where the confidence is below it"),
-    DV_INT(predict_options, top, "1", 1, 1000, "gives so many labels with their confidences"),
+              "share i/n: answer every n-th file, beginning with the i-th, so that n calls or "
+              "machines divide the work"),
+    DV_FLOAT(predict_options, threshold, "0", 0, 1, "confidence below which no label is given"),
+    DV_INT(predict_options, top, "1", 1, 1000, "number of labels, each with its confidence"),
     DV_INT(predict_options, allow_failed, "0", 0, 1000000000,
-           "so many files may have no answer: with more of them the exit code is 1"),
+           "number of files without an answer above which the exit code is 1"),
     DV_INT(predict_options, workers, "0", 0, DV_PREDICT_WORKERS,
-           "threads, each of which reads files and computes their answers; 0: as many as there are "
-           "physical cores"),
+           "threads that read files and compute answers; 0 takes one per physical core"),
     DV_INT(predict_options, batch, "0", 0, 4096,
-           "files that a thread computes at a time; 0: 16 on the CPU, 64 on a GPU"),
+           "files that a thread computes at a time; 0 takes 16 on the CPU and 64 on a GPU"),
     DV_DEVICE_TO_ANSWER(predict_options),
     DV_PRECISION_TO_ANSWER(predict_options),
     DV_ALGORITHMS_TO_ANSWER(predict_options),
     DV_BOOL(predict_options, windows, "false",
-            "answers each window of a file that is longer than the model's: its start in seconds "
-            "stands behind the file; the windows follow each other, and the last one ends with "
-            "the file"),
+            "answer each window of a file that is longer than one, with its start in seconds; the "
+            "last window ends with the file"),
     DV_OUTPUT_FORCE(predict_options),
     DV_END,
 };
 
+static const char *const examples[] = {
+    "decavox predict lightweight a.wav b.wav",
+    "decavox predict runs/words/model.safetensors --top 3 a.wav",
+    "decavox predict lightweight --input recordings --output answers.jsonl",
+    NULL,
+};
+
 static const dv_options options = {
     .command = "predict",
+    .brief = "says which word each sound file has",
     .operands = "CHECKPOINT [FILE...]",
-    .summary = "Prints file, label and confidence for each sound file, each when it is there, in "
-               "their order. CHECKPOINT is\na file or the name of a model that comes with decavox, "
-               "as in eval, info, export and compare: lightweight, ...\nFILE may be a pipe, and - "
-               "is standard input. Of a file longer than the window that the model looks at, a "
-               "warning\nsays which part was seen. What would be an order to a terminal in a "
-               "file's name, and bytes of it that are\nno UTF-8, are printed as \\xNN. Any number "
-               "of files is answered by --input and --output. A file that cannot\nbe read has a "
-               "row that says why, and the exit code is 1 in the end.",
+    .summary =
+        "Prints file, label and confidence of each sound file, in the order of the files.\n\n"
+        "CHECKPOINT is a file, the folder of a run, or the name of a model that comes with "
+        "decavox. FILE may be a pipe, and - is standard input. --input and --output answer "
+        "any number of files.\n\n"
+        "The model sees one window of a file. If the file is longer, a warning says which "
+        "part was seen. A file that cannot be read gets a row that says why, and the exit "
+        "code is 1. Control characters of a file's name, and bytes that are not UTF-8, are "
+        "printed as \\xNN.",
+    .examples = examples,
     .least = 1,
     .most = 1U << 20,
     .fields = fields,
@@ -300,7 +308,7 @@ static dv_status predict(prediction *p)
     return chosen->output[0] != '\0' ? answer_to_file(p) : answer_to_terminal(p);
 }
 
-int dv_command_predict(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     predict_options chosen;
     dv_arguments arguments;
@@ -316,3 +324,5 @@ int dv_command_predict(int argc, char **argv)
         return dv_command_fail("predict", status);
     return p.progress.failed > chosen.allow_failed ? DV_EXIT_FAILED : DV_EXIT_GOOD;
 }
+
+const dv_command dv_command_predict = {&options, run};

@@ -3,23 +3,33 @@
 #include "runner/compare/recommendation.h"
 
 static const dv_field fields[] = {
-    DV_ENUM(dv_comparison_options, use_case, "balanced", dv_use_case_names, "see above"),
+    DV_ENUM(dv_comparison_options, use_case, "balanced", dv_use_case_names,
+            "purpose, as explained above"),
     DV_RECOMMEND_FIELDS,
     DV_COMPARISON_FIELDS,
-    DV_ENUM(dv_comparison_options, format, "text", dv_format_names, "output"),
-    DV_STRING(dv_comparison_options, out, "", "file to write; default: standard output"),
+    DV_ENUM(dv_comparison_options, format, "text", dv_format_names, "form of the output"),
+    DV_PATH(dv_comparison_options, out, "", "file to write; default: standard output"),
     DV_OUTPUT_FORCE(dv_comparison_options),
     DV_END,
 };
 
+static const char *const examples[] = {
+    "decavox recommend --use_case production --max_size_mb 8",
+    "decavox recommend runs/* --use_case accuracy",
+    NULL,
+};
+
 static const dv_options options = {
     .command = "recommend",
+    .brief = "names the model to take for a purpose",
     .operands = "[CHECKPOINT|CONFIG|RUN ...]",
     .summary =
-        "Recommends a model by measurements on this machine (see decavox compare), which are "
-        "made\nwhere there are none yet. Accuracies are those of the models' cards, by one "
-        "protocol, or of\nthe runs' reports, on the same clips. Exit code 1: no model will do. "
-        "Each use case is a rule:",
+        "Recommends a model by measurements on this machine (see 'decavox help compare'), which "
+        "are "
+        "made first if there are none yet. Accuracies are those of the models' cards by one "
+        "protocol, or of the runs' reports on the same clips. The exit code is 1 if no model will "
+        "do. Each use case is a rule:",
+    .examples = examples,
     .terms = dv_use_case_names,
     .meanings = dv_use_case_rules,
     .least = 0,
@@ -87,7 +97,7 @@ int dv_recommend_command(const char *command, const dv_comparison_options *chose
     return found ? DV_EXIT_GOOD : DV_EXIT_FAILED;
 }
 
-int dv_command_recommend(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     dv_comparison_options chosen = {.seconds = 0};
     dv_arguments arguments;
@@ -100,3 +110,5 @@ int dv_command_recommend(int argc, char **argv)
     dv_arguments_free(&arguments);
     return exit_code;
 }
+
+const dv_command dv_command_recommend = {&options, run};

@@ -5,15 +5,22 @@
 
 #include <stdio.h>
 
+static const char *const examples[] = {
+    "decavox synth --out voices",
+    "decavox synth --out voices --words yes,no,stop --voices 100 --sample_rate 16000",
+    NULL,
+};
+
 static const dv_options options = {
     .command = "synth",
+    .brief = "makes a data set of synthetic voices",
     .operands = "",
-    .summary = "Makes a data set of spoken words with espeak-ng, in many voices; its speakers are "
-               "the voices.",
+    .summary = "Makes a data set of any words with the program espeak-ng. Each voice is a speaker.",
+    .examples = examples,
     .fields = dv_synth_fields,
 };
 
-int dv_command_synth(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     dv_synth_config config;
     dv_arguments arguments;
@@ -29,3 +36,5 @@ int dv_command_synth(int argc, char **argv)
            dv_show(config.out).text);
     return DV_EXIT_GOOD;
 }
+
+const dv_command dv_command_synth = {&options, run};

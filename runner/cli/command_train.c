@@ -21,64 +21,79 @@ typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
     char dot[DV_STRING_SIZE], step_dot[DV_STRING_SIZE];
     int64_t threads;
-    bool automatic, changed_data, strict, force;
+    bool automatic, changed_data, strict, print_config, force;
 } train_options;
 
 static const dv_field fields[] = {
-    DV_STRING(train_options, out, "",
-              "folder of the run, where there is none yet; default: runs/MODEL-DATE"),
-    DV_STRING(train_options, resume, "",
-              "folder of a run to go on with instead of CONFIG: where it was interrupted, or with "
-              "--epochs beyond its end; --data names data that have moved since"),
+    DV_PATH(train_options, out, "",
+            "folder of the run, which must not hold one yet; default runs/MODEL-DATE"),
+    DV_PATH(train_options, resume, "",
+            "continue the run of this folder, in place of CONFIG: an interrupted one to its end, a "
+            "finished one to more --epochs; --data names data that have moved"),
     {DV_FIELD_BOOL, "auto", offsetof(train_options, automatic), "false", 0, 0, NULL,
-     "take sample rate and duration from the data, and for these the front-end's sizes; what --set "
-     "says of them stays"},
+     "take sample rate and duration from the data and fit the front-end's sizes to them; values of "
+     "--set stay"},
     DV_BOOL(train_options, changed_data, "false",
-            "with --resume, go on although sounds have changed under the same names"),
-    DV_BOOL(train_options, strict, "false",
-            "do not train on data in which something is found that is warned of"),
-    DV_STRING(train_options, device, "auto", "auto, cpu, cuda, cuda:N or ref"),
-    DV_INT(train_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
-    DV_STRING(train_options, dot, "", "write the graph to this file for GraphViz"),
-    DV_STRING(train_options, step_dot, "",
-              "on a GPU, write the launches of the recorded step to this file for GraphViz"),
+            "continue a run although sounds have changed under their old names"),
+    DV_BOOL(train_options, strict, "false", "refuse data that the checks warn of"),
+    DV_BOOL(train_options, print_config, "false",
+            "print the resolved configuration, every key of it, and stop"),
+    DV_STRING(train_options, device, "auto",
+              "device: auto (CUDA if a device is found), cpu, cuda, cuda:N or ref (the plain "
+              "reference)"),
+    DV_THREADS(train_options),
+    DV_PATH(train_options, dot, "", "write the graph to this file for GraphViz"),
+    DV_PATH(train_options, step_dot, "",
+            "write the launches of a step that a GPU has recorded to this file for GraphViz"),
     DV_OUTPUT_FORCE(train_options),
     DV_END,
 };
 
 const dv_setting dv_train_settings[] = {
-    {"data", "data.path", NULL, "folder or manifest"},
-    {"layout", "data.layout", NULL, "of a folder: what its folders and file names say"},
-    {"split", "data.split", NULL,
-     "auto, official, random, speaker, train, fold:I/K or leave_one_out:NAME"},
-    {"model_type", "model", NULL, "a model of configs/models: advanced, lightweight, ..."},
+    {"data", "data.path", NULL, "folder or manifest of the clips"},
+    {"layout", "data.layout", NULL, "meaning of a folder's names"},
+    {"split", "data.split", NULL, DV_SPLIT_HELP},
+    {"model_type", "model", NULL,
+     "model of configs/models: advanced, efficient, transformer, ensemble, lightweight, mini, ..."},
     {"features", "features.preset", NULL,
-     "a front-end of configs/features: fine, coarse, ced, document"},
-    {"feature_type", "features.type", NULL, "mfcc, mel or spectrogram"},
-    {"epochs", "train.epochs", NULL, "passes over the training data"},
-    {"batch_size", "train.batch_size", NULL, "samples per step"},
+     "front-end of configs/features: fine, coarse, ced or document"},
+    {"feature_type", "features.type", NULL, "kind of features"},
+    {"epochs", "train.epochs", NULL, "passes over the training clips"},
+    {"batch_size", "train.batch_size", NULL, "clips per step"},
     {"learning_rate", "train.learning_rate", NULL, "peak learning rate"},
     {"optimizer", "train.optimizer", NULL, "update rule"},
-    {"scheduler", "train.scheduler", NULL, "learning rate over time"},
-    {"label_smoothing", "train.label_smoothing", NULL, "share spread over all classes"},
-    {"accumulate", "train.accumulate", NULL, "batches of an update"},
-    {"ema_decay", "train.ema_decay", NULL, "of a moving average of the weights"},
-    {"class_weights", "train.class_weights", NULL, "none, balanced or a list, as [1,2]"},
-    {"init_from", "train.init_from", NULL, "checkpoint to begin with where it fits"},
+    {"scheduler", "train.scheduler", NULL, "course of the learning rate"},
+    {"label_smoothing", "train.label_smoothing", NULL,
+     "share of the target that is spread over all classes"},
+    {"accumulate", "train.accumulate", NULL, "batches per update"},
+    {"ema_decay", "train.ema_decay", NULL, "decay of averaged weights"},
+    {"class_weights", "train.class_weights", NULL,
+     "weights of the classes in the loss: none, balanced or a list such as [1,2]"},
+    {"init_from", "train.init_from", NULL, "checkpoint to start from, as far as it fits"},
     {"teacher", "train.teacher", NULL, "checkpoint whose answers are learned beside the labels"},
-    {"pretrain_data", "pretrain.data.path", NULL, "data to train on before; section pretrain"},
-    {"patience", "train.patience", NULL, "epochs without improvement before stopping"},
-    {"mixed_precision", "train.mixed_precision", "true", "FP16 arithmetic on a GPU, BF16 on a CPU"},
-    {"seed", "train.seed", NULL, "of weights, order and augmentation"},
+    {"pretrain_data", "pretrain.data.path", NULL, "data of a training that comes before this one"},
+    {"patience", "train.patience", NULL, "epochs without improvement before the training stops"},
+    {"mixed_precision", "train.mixed_precision", "true", "use FP16 on a GPU, BF16 on a CPU"},
+    {"seed", "train.seed", NULL, "random seed of initial weights, shuffling and augmentation"},
     {NULL, NULL, NULL, NULL},
+};
+
+static const char *const examples[] = {
+    "decavox train configs/lightweight.yaml --data recordings",
+    "decavox train --model_type advanced --epochs 100 --data recordings --split speaker",
+    "decavox train configs/mini.yaml --data recordings --set features.hop=128 --print_config",
+    "decavox train --resume runs/words",
+    NULL,
 };
 
 static const dv_options options = {
     .command = "train",
+    .brief = "trains a model",
     .operands = "[CONFIG]",
-    .summary =
-        "Trains a model and leaves a folder with checkpoints, metrics and a report. Without "
-        "CONFIG it is\nconfigs/NAME.yaml, or else configs/general_NAME.yaml, of --model_type NAME.",
+    .summary = "Trains a model and leaves a folder with checkpoints, metrics, log and report.\n\n"
+               "CONFIG is a YAML file. Without it, --model_type NAME takes configs/NAME.yaml, or "
+               "configs/general_NAME.yaml if that does not exist.",
+    .examples = examples,
     .least = 0,
     .most = 1,
     .fields = fields,
@@ -126,6 +141,11 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
         return chosen->automatic
                    ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
                    : dv_experiment_read(config, arguments->overrides, experiment);
+    if (chosen->print_config)
+        return DV_FAIL(DV_EARG,
+                       "a run that is resumed has its configuration in '%s/config.yaml': "
+                       "--print_config is for CONFIG",
+                       chosen->resume);
     if (chosen->automatic)
         return DV_FAIL(DV_EARG, "a run that is resumed keeps its front-end: --auto cannot be set");
     if (chosen->out[0] != '\0')
@@ -183,6 +203,11 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     dv_terminal terminal;
     DV_TRY(read_configuration(chosen, arguments, &experiment, proposal));
     bool resumes = chosen->resume[0] != '\0';
+    if (chosen->print_config) {
+        dv_status printed = dv_command_print_config(&experiment);
+        dv_experiment_free(&experiment);
+        return printed;
+    }
     dv_status status = check_outputs(chosen, arguments, &experiment);
     if (status == DV_OK && !resumes && chosen->out[0] == '\0')
         status = standard_folder(&experiment, chosen->out);
@@ -206,7 +231,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     return status;
 }
 
-int dv_command_train(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     train_options chosen;
     dv_arguments arguments;
@@ -225,3 +250,5 @@ int dv_command_train(int argc, char **argv)
     bool too_large = status == DV_EIO && dv_stop_request == SIGXFSZ; /* why nothing was saved */
     return too_large ? DV_EXIT_SIGNAL + SIGXFSZ : exit_code;
 }
+
+const dv_command dv_command_train = {&options, run};

@@ -11,6 +11,7 @@ extern const char dv_this_program[];
 typedef struct dv_measuring {
     dv_comparison_events events;
     bool bar, bar_shown;
+    double begun; /* seconds, when the first step began */
 } dv_measuring;
 
 /* Sets it up; the events are a part of it. Signals that come from here on end the measuring. */

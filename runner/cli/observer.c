@@ -1,6 +1,8 @@
 /* Prints what a training tells, shows how far it is, and passes on that it is to pause. */
 #include "runner/cli/observer.h"
 #include "engine/base/bar.h"
+#include "engine/base/clock.h"
+#include "runner/cli/command.h"
 #include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 
@@ -14,20 +16,33 @@ static void print_line(void *user, dv_log_level level, const char *line)
     if (terminal->bar_shown)
         fprintf(stderr, "\r\033[K");
     terminal->bar_shown = false;
-    printf("%s%s\n", level == DV_LOG_WARNING ? "warning: " : "", line);
+    if (level == DV_LOG_WARNING)
+        printf("%swarning:%s %s\n", dv_colour(stdout, DV_COLOUR_WARNING),
+               dv_colour(stdout, DV_COLOUR_NONE), line);
+    else if (dv_command_verbosity() != DV_QUIET)
+        printf("%s\n", line);
     dv_printing_flush();
 }
 
 static void show_progress(void *user, const dv_train_progress *progress)
 {
     dv_terminal *terminal = user;
-    char bar[DV_BAR_WIDTH + 1];
+    char bar[DV_BAR_WIDTH + 1], left[DV_TIME_LEFT_SIZE];
     if (!terminal->bar || progress->epoch_ended)
         return;
+    double done = (double)(progress->epoch - 1) + (double)progress->step / (double)progress->steps;
+    if (terminal->begun == 0 || terminal->pretraining != progress->pretraining) {
+        terminal->begun = dv_clock();
+        terminal->begun_at = done;
+        terminal->pretraining = progress->pretraining;
+    }
+    dv_time_left(done - terminal->begun_at, (double)progress->epochs - terminal->begun_at,
+                 dv_clock() - terminal->begun, left);
     dv_bar((uint64_t)progress->step, (uint64_t)progress->steps, bar);
-    fprintf(stderr, "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRId64 "/%" PRId64 "  loss %.4f\033[K",
-            progress->epoch, progress->epochs, bar, progress->step, progress->steps,
-            progress->loss);
+    fprintf(stderr,
+            "\repoch %" PRId64 "/%" PRId64 " [%s] %" PRId64 "/%" PRId64 "  loss %.4f%s\033[K",
+            progress->epoch, progress->epochs, bar, progress->step, progress->steps, progress->loss,
+            left);
     terminal->bar_shown = true;
 }
 
@@ -45,7 +60,7 @@ const dv_observer *dv_terminal_observe(dv_terminal *terminal)
                      .begin = begin,
                      .progress = show_progress,
                      .next = dv_stop_next},
-        .bar = isatty(STDERR_FILENO) == 1,
+        .bar = isatty(STDERR_FILENO) == 1 && dv_command_verbosity() != DV_QUIET,
     };
     return &terminal->observer;
 }

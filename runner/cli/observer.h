@@ -10,6 +10,8 @@
 typedef struct dv_terminal {
     dv_observer observer;
     bool bar, bar_shown;
+    double begun, begun_at; /* seconds, and epochs that were done then: for the time that is left */
+    int pretraining;        /* as in dv_train_progress */
 } dv_terminal;
 
 /* Sets the terminal up; the observer is a part of it. */

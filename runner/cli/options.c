@@ -9,24 +9,56 @@
 
 enum { OPTION_SIZE = 64, SOURCE_SIZE = 128, MAX_NAMES = 256 };
 
-/* What an option turned out to be: one of the two, or neither for --set. */
+/* An option turned out to be one of the first three, or none of them for --set. */
 typedef struct target {
-    const dv_field *field;
+    const dv_field *field, *common;
     const dv_setting *setting;
 } target;
 
 /* One argument `--name[=value]` taken apart; `name` with underscores. */
 typedef struct option {
     char name[OPTION_SIZE];
-    const char *value; /* NULL: none behind '=' */
+    const char *value; /* NULL if there is none behind '=' */
 } option;
+
+typedef struct common_options {
+    bool help, quiet, verbose;
+} common_options;
+
+const dv_field dv_common_options[] = {
+    DV_BOOL(common_options, help, "false", "print this text"),
+    DV_BOOL(common_options, quiet, "false",
+            "print no progress and no notes; results, warnings and errors stay"),
+    DV_BOOL(common_options, verbose, "false", "print details, such as why a device was chosen"),
+    DV_END,
+};
+
+/* Of two names with one letter, a command has one at most. */
+static const struct {
+    char letter;
+    const char *name;
+} letters[] = {
+    {'d', "data"},    {'f', "force"},   {'h', "help"},    {'j', "jobs"},
+    {'j', "workers"}, {'o', "out"},     {'o', "output"},  {'q', "quiet"},
+    {'s', "set"},     {'t', "threads"}, {'v', "verbose"},
+};
+
+enum { LETTERS = sizeof letters / sizeof letters[0] };
+
+char dv_option_letter(const char *name)
+{
+    for (int i = 0; i < LETTERS; i++)
+        if (strcmp(letters[i].name, name) == 0)
+            return letters[i].letter;
+    return '\0';
+}
 
 static dv_status split(const char *argument, option *out)
 {
     const char *name = argument + 2;
     const char *equals = strchr(name, '=');
     size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    if (argument[1] != '-' || length == 0 || length >= OPTION_SIZE)
+    if (length == 0 || length >= OPTION_SIZE)
         return DV_FAIL(DV_EARG, "unknown option '%.80s'", argument);
     for (size_t i = 0; i < length; i++)
         out->name[i] = name[i] == '-' ? '_' : name[i];
@@ -37,8 +69,8 @@ static dv_status split(const char *argument, option *out)
 
 static dv_status fail_unknown(const dv_options *options, const char *name)
 {
-    const char *names[MAX_NAMES] = {"help"};
-    size_t count = 1;
+    const char *names[MAX_NAMES] = {"help", "quiet", "verbose"};
+    size_t count = 3;
     for (const dv_field *f = options->fields; f != NULL && f->kind != DV_FIELD_END; f++)
         if (count < MAX_NAMES)
             names[count++] = f->key;
@@ -48,32 +80,35 @@ static dv_status fail_unknown(const dv_options *options, const char *name)
     const char *near = dv_nearest(name, names, count);
     if (near != NULL)
         return DV_FAIL(DV_EARG, "unknown option '--%s', did you mean '--%s'?", name, near);
-    return DV_FAIL(DV_EARG, "unknown option '--%s', see 'decavox %s --help'", name,
-                   options->command);
+    return DV_FAIL(DV_EARG, "unknown option '--%s'", name);
 }
 
-static dv_status find_target(const dv_options *options, const char *name, target *out)
+/* Whether the command has an option of this name. Own options go before those of all commands. */
+static bool find_target(const dv_options *options, const char *name, target *out)
 {
-    *out = (target){NULL, NULL};
+    *out = (target){NULL, NULL, NULL};
     if (options->fields != NULL)
         out->field = dv_fields_find(options->fields, name);
     if (out->field != NULL)
-        return DV_OK;
+        return true;
+    out->common = dv_fields_find(dv_common_options, name);
+    if (out->common != NULL)
+        return true;
     for (const dv_setting *s = options->settings; s != NULL && s->option != NULL; s++) {
         if (strcmp(s->option, name) == 0) {
             out->setting = s;
-            return DV_OK;
+            return true;
         }
     }
-    return options->settings != NULL && strcmp(name, "set") == 0 ? DV_OK
-                                                                 : fail_unknown(options, name);
+    return options->settings != NULL && strcmp(name, "set") == 0;
 }
 
 /* The value of an option that was given alone, or NULL where one must follow. */
 static const char *value_alone(const target *to)
 {
-    if (to->field != NULL)
-        return to->field->kind == DV_FIELD_BOOL ? "true" : NULL;
+    const dv_field *field = to->field != NULL ? to->field : to->common;
+    if (field != NULL)
+        return field->kind == DV_FIELD_BOOL ? "true" : NULL;
     return to->setting != NULL ? to->setting->flag : NULL;
 }
 
@@ -110,9 +145,29 @@ static dv_status take_setting(const dv_options *options, dv_arguments *out,
     return dv_setting_lay(setting->path, value, options->field_of, source, out->overrides);
 }
 
-static bool asks_for_help(const char *argument)
+static dv_status take_common(const dv_field *common, const char *value, dv_arguments *out)
 {
-    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+    bool on = strcmp(value, "true") == 0;
+    if (!on && strcmp(value, "false") != 0)
+        return DV_FAIL(DV_EARG, "--%s: expected true or false, got '%.80s'", common->key, value);
+    if (strcmp(common->key, "help") == 0)
+        out->help = on;
+    else if (on)
+        out->verbosity = strcmp(common->key, "quiet") == 0 ? DV_QUIET : DV_VERBOSE;
+    return DV_OK;
+}
+
+static dv_status take_value(const dv_options *options, const target *to, const char *value,
+                            dv_arguments *out)
+{
+    if (to->field != NULL)
+        return take_field(out, to->field, value);
+    if (to->common != NULL)
+        return take_common(to->common, value, out);
+    dv_status status = to->setting != NULL
+                           ? take_setting(options, out, to->setting, value)
+                           : dv_setting_take(value, options->field_of, "--set", out->overrides);
+    return status == DV_ECONFIG ? DV_EARG : status;
 }
 
 /* Takes the option at argv[*i] and moves *i to its last argument. */
@@ -122,7 +177,8 @@ static dv_status take_option(const dv_options *options, int argc, char *const ar
     option given;
     target to;
     DV_TRY(split(argv[*i], &given));
-    DV_TRY(find_target(options, given.name, &to));
+    if (!find_target(options, given.name, &to))
+        return fail_unknown(options, given.name);
     const char *value = given.value != NULL ? given.value : value_alone(&to);
     if (value == NULL) {
         bool follows = *i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0;
@@ -130,42 +186,75 @@ static dv_status take_option(const dv_options *options, int argc, char *const ar
             return DV_FAIL(DV_EARG, "--%s: a value must follow", given.name);
         value = argv[++*i];
     }
-    if (to.field != NULL)
-        return take_field(out, to.field, value);
-    dv_status status = to.setting != NULL
-                           ? take_setting(options, out, to.setting, value)
-                           : dv_setting_take(value, options->field_of, "--set", out->overrides);
-    return status == DV_ECONFIG ? DV_EARG : status;
+    return take_value(options, &to, value, out);
 }
 
-static dv_status take_arguments(const dv_options *options, int argc, char *const argv[],
-                                dv_arguments *out)
+/* The option of the command that the letter stands for. */
+static bool find_letter(const dv_options *options, char letter, target *out)
 {
-    bool options_ended = false;
-    for (int i = 0; i < argc; i++) {
-        bool is_option = !options_ended && argv[i][0] == '-' && argv[i][1] != '\0';
-        if (is_option && strcmp(argv[i], "--") == 0) {
-            options_ended = true;
-        } else if (is_option && asks_for_help(argv[i])) {
-            out->help = true;
-            return DV_OK;
-        } else if (is_option) {
-            DV_TRY(take_option(options, argc, argv, &i, out));
-        } else {
-            out->operands[out->count++] = argv[i];
+    for (int i = 0; i < LETTERS; i++)
+        if (letters[i].letter == letter && find_target(options, letters[i].name, out))
+            return true;
+    return false;
+}
+
+/* Takes the short options at argv[*i], "-q", "-fq", "-oFILE" or "-o FILE", and moves *i to their
+   last argument. */
+static dv_status take_letters(const dv_options *options, int argc, char *const argv[], int *i,
+                              dv_arguments *out)
+{
+    for (const char *letter = argv[*i] + 1; *letter != '\0'; letter++) {
+        target to;
+        if (!find_letter(options, *letter, &to))
+            return DV_FAIL(DV_EARG, "unknown option '-%c' in '%.80s'", *letter, argv[*i]);
+        const char *value = value_alone(&to);
+        if (value != NULL) {
+            DV_TRY(take_value(options, &to, value, out));
+            continue;
         }
+        if (letter[1] == '\0' && *i + 1 >= argc)
+            return DV_FAIL(DV_EARG, "-%c: a value must follow", *letter);
+        return take_value(options, &to, letter[1] != '\0' ? letter + 1 : argv[++*i], out);
     }
     return DV_OK;
 }
 
+/* Takes all arguments, up to a --help. */
+static dv_status take_arguments(const dv_options *options, int argc, char *const argv[],
+                                dv_arguments *out)
+{
+    bool options_ended = false;
+    for (int i = 0; i < argc && !out->help; i++) {
+        bool is_option = !options_ended && argv[i][0] == '-' && argv[i][1] != '\0';
+        if (is_option && strcmp(argv[i], "--") == 0)
+            options_ended = true;
+        else if (is_option)
+            DV_TRY((argv[i][1] == '-' ? take_option : take_letters)(options, argc, argv, &i, out));
+        else
+            out->operands[out->count++] = argv[i];
+    }
+    return DV_OK;
+}
+
+/* The operand at this index in "CONFIG [CLIP...]"; the last one where there are fewer. */
+static void name_operand(const char *operands, size_t index, char name[OPTION_SIZE])
+{
+    for (; index > 0 && strchr(operands, ' ') != NULL; index--)
+        operands = strchr(operands, ' ') + 1;
+    snprintf(name, OPTION_SIZE, "%.*s", (int)strcspn(operands, " "), operands);
+}
+
 static dv_status check(const dv_options *options, const dv_arguments *arguments, void *record)
 {
-    if (arguments->count < options->least)
-        return DV_FAIL(DV_EARG, "%s: %zu arguments, at least %zu needed: %s", options->command,
-                       arguments->count, options->least, options->operands);
+    char name[OPTION_SIZE];
+    if (arguments->count < options->least) {
+        name_operand(options->operands, arguments->count, name);
+        return DV_FAIL(DV_EARG, "%s is missing: %s %s %s", name,
+                       options->program != NULL ? options->program : "decavox", options->command,
+                       options->operands);
+    }
     if (arguments->count > options->most)
-        return DV_FAIL(DV_EARG, "%s: unexpected argument '%.80s'", options->command,
-                       arguments->operands[options->most]);
+        return DV_FAIL(DV_EARG, "unexpected argument '%.80s'", arguments->operands[options->most]);
     if (options->fields == NULL)
         return DV_OK;
     dv_status status = dv_fields_read(options->fields, arguments->given, NULL, record);

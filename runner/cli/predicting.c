@@ -1,6 +1,8 @@
 /* Writes rows, and prints messages and how far it is. */
 #include "runner/cli/predicting.h"
 #include "engine/base/bar.h"
+#include "runner/cli/command.h"
+#include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 
 #include <inttypes.h>
@@ -44,32 +46,19 @@ static dv_status write_rows(void *user, const char *rows, size_t size)
     return DV_OK;
 }
 
-/* "1 h 05 min", "2 min 10 s", "7 s" */
-static void put_time(double seconds, char *text, size_t size)
-{
-    int64_t whole = seconds < 1e9 ? (int64_t)(seconds + 0.5) : (int64_t)1e9;
-    if (whole >= 3600)
-        snprintf(text, size, "%" PRId64 " h %02" PRId64 " min", whole / 3600, whole / 60 % 60);
-    else if (whole >= 60)
-        snprintf(text, size, "%" PRId64 " min %02" PRId64 " s", whole / 60, whole % 60);
-    else
-        snprintf(text, size, "%" PRId64 " s", whole);
-}
-
 /* "[####----] 1200 of 3000 files, 7000/s, 2 s left, 0 failed": over the last such line on a
    terminal, and as a line of a log. */
 static void print_progress(dv_predicting *predicting, const dv_predict_progress *progress)
 {
-    char total[64] = "", left[64] = "", time[40], bar[DV_BAR_WIDTH + 1];
+    char total[64] = "", left[DV_TIME_LEFT_SIZE] = "", bar[DV_BAR_WIDTH + 1];
     double rate = progress->seconds > 0
                       ? (double)(progress->done - progress->earlier) / progress->seconds
                       : 0;
     if (progress->total >= 0)
         snprintf(total, sizeof total, " of %" PRId64, progress->total);
-    if (progress->total >= 0 && rate > 0) {
-        put_time((double)(progress->total - progress->done) / rate, time, sizeof time);
-        snprintf(left, sizeof left, ", %s left", time);
-    }
+    if (progress->total >= 0)
+        dv_time_left((double)(progress->done - progress->earlier),
+                     (double)(progress->total - progress->earlier), progress->seconds, left);
     if (!predicting->terminal)
         fprintf(stderr, "decavox predict: ");
     else if (progress->total > 0) {
@@ -86,7 +75,7 @@ static void print_progress(dv_predicting *predicting, const dv_predict_progress 
 static void tell(void *user, const dv_predict_progress *progress)
 {
     dv_predicting *predicting = user;
-    if (predicting->file == NULL)
+    if (predicting->file == NULL || dv_command_verbosity() == DV_QUIET)
         return;
     if (!predicting->terminal && progress->seconds < predicting->told + LOG_SECONDS)
         return;

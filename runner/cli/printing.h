@@ -1,11 +1,23 @@
-/* What a training tells, which is in its log too: it goes on where nobody takes it. */
+/* Standard output and error: the lines of a training, and colours. */
 #ifndef DV_CLI_PRINTING_H
 #define DV_CLI_PRINTING_H
 
+#include <stdio.h>
+
 /*
- * Sends on what was printed to standard output. Where it cannot be written, says so once on stderr,
- * and what is printed from then on is dropped: it is in the log, and no error of the program.
+ * Flushes standard output. If it cannot be written, says so once on stderr and drops everything
+ * printed from then on: a training goes on, and its log has the same lines.
  */
 void dv_printing_flush(void);
+
+/* Gives the order to a terminal that begins a colour, or ends all with DV_COLOUR_NONE. It is "" if
+   `out` is no terminal, if $TERM is dumb, and if $NO_COLOR has a text (https://no-color.org). */
+typedef enum dv_colour_name { DV_COLOUR_NONE, DV_COLOUR_ERROR, DV_COLOUR_WARNING } dv_colour_name;
+const char *dv_colour(FILE *out, dv_colour_name name);
+
+/* Writes the time that is left, ", 2 min 10 s left", after `seconds` for the first `done` of
+   `total`; "" if that is not known yet. */
+enum { DV_TIME_LEFT_SIZE = 48 };
+void dv_time_left(double done, double total, double seconds, char text[DV_TIME_LEFT_SIZE]);
 
 #endif

@@ -35,19 +35,20 @@ typedef struct dv_comparison_options {
 } dv_comparison_options;
 
 #define DV_COMPARISON_FIELDS                                                                       \
-    DV_STRING(dv_comparison_options, device, "cpu", "cpu, cuda, cuda:N or ref"),                   \
+    DV_STRING(dv_comparison_options, device, "cpu", "device: cpu, cuda, cuda:N or ref"),           \
         DV_INT(dv_comparison_options, threads, "1", 0, 1024,                                       \
-               "of the forward pass; predict takes 1 for a clip; 0: as many as there are "         \
-               "physical cores"),                                                                  \
-        DV_FLOAT(dv_comparison_options, seconds, "1", 0.001, 60, "of each measurement"),           \
-        DV_BOOL(dv_comparison_options, fresh, "false",                                             \
-                "measure anew what was measured before, too"),                                     \
+               "number of threads of the forward pass; predict takes 1; 0 takes one per "          \
+               "physical core"),                                                                   \
+        DV_FLOAT(dv_comparison_options, seconds, "1", 0.001, 60,                                   \
+                 "duration of each measurement, s"),                                               \
+        DV_BOOL(dv_comparison_options, fresh, "false", "measure everything anew"),                 \
         DV_BOOL(dv_comparison_options, keep_busy, "false",                                         \
-                "keep, and take, what was measured while the machine was busy, too"),              \
+                "keep and use measurements that were disturbed, too"),                             \
         DV_INT(dv_comparison_options, classes, "10", 2, DV_YAML_MAX_NODES - 1,                     \
-               "words of a model that is not trained"),                                            \
-        DV_STRING(dv_comparison_options, protocol, "",                                             \
-                  "whose accuracy counts, for example gsc; default: that of the card's training")
+               "number of classes of a model that is not trained"),                                \
+        DV_STRING(                                                                                 \
+            dv_comparison_options, protocol, "",                                                   \
+            "protocol of the accuracy, for example gsc; default: that of the card's training")
 
 /* How a model does by a protocol, from its card; or on a part of a split, from the report of its
    run: "official/test 8d3f0a91", with a mark of the clips. What is not by the same protocol cannot

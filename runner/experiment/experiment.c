@@ -19,6 +19,18 @@ const dv_section dv_sections[] = {
     {NULL, NULL, 0},
 };
 
+const dv_field dv_experiment_keys[] = {
+    {DV_FIELD_TREE, "base", 0, "", 0, 0, NULL,
+     "file, or list of files, beside this one from which it inherits every key that it does not "
+     "set; later files win"},
+    {DV_FIELD_TREE, "model", 0, "", 0, 0, NULL,
+     "name of a file in configs/models, or a map: {name: TEXT, layers: [{LAYER: {...}}, ...]}"},
+    {DV_FIELD_TREE, "pretrain", 0, "", 0, 0, NULL,
+     "training that comes before this one: its own sections data, augment and train, laid over "
+     "those of this configuration"},
+    DV_END,
+};
+
 enum { PATH_SIZE = 1024 };
 
 const dv_field *dv_experiment_field(const char *path)
@@ -103,16 +115,31 @@ static dv_status check_model(const dv_tree *model)
 
 /* ---- All sections ---- */
 
-/* Refuses a section that is not known, and names the nearest one that is. */
+/* Fails with the section that has this key, or else with the nearest name of a section. */
+static dv_status fail_unknown_section(const dv_tree *node, const char *const *names, size_t count)
+{
+    for (const dv_section *section = dv_sections; section->name != NULL; section++)
+        if (dv_fields_find(section->fields, node->key) != NULL)
+            return dv_tree_fail(node, "'%s' is a key of the section '%s', did you mean '%s.%s'?",
+                                node->key, section->name, section->name, node->key);
+    const char *nearest = dv_nearest(node->key, names, count);
+    if (nearest != NULL)
+        return dv_tree_fail(node, "unknown section '%s', did you mean '%s'?", node->key, nearest);
+    return dv_tree_fail(node,
+                        "unknown section '%s': there are data, features, augment, train, model, "
+                        "pretrain and base",
+                        node->key);
+}
+
+/* Refuses a section that is not known. */
 static dv_status check_sections(const dv_tree *tree)
 {
     const char *names[8];
     size_t count = 0;
     for (; dv_sections[count].name != NULL; count++)
         names[count] = dv_sections[count].name;
-    names[count++] = "model";
-    names[count++] = "pretrain";
-    names[count++] = "base"; /* done with when the file was read */
+    for (const dv_field *key = dv_experiment_keys; key->kind != DV_FIELD_END; key++)
+        names[count++] = key->key; /* `base` is done with since the file was read */
     if (tree->kind != DV_TREE_MAP)
         return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
     for (size_t i = 0; i < tree->count; i++) {
@@ -120,12 +147,8 @@ static dv_status check_sections(const dv_tree *tree)
         bool known = false;
         for (size_t k = 0; k < count; k++)
             known = known || strcmp(key, names[k]) == 0;
-        if (known)
-            continue;
-        const char *nearest = dv_nearest(key, names, count);
-        return dv_tree_fail(tree->children[i], "unknown section '%s'%s%s%s", key,
-                            nearest != NULL ? ", did you mean '" : "",
-                            nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+        if (!known)
+            return fail_unknown_section(tree->children[i], names, count);
     }
     return DV_OK;
 }

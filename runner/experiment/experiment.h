@@ -60,13 +60,16 @@ void dv_experiment_free(dv_experiment *experiment);
 /* The model's name, "model" where it has none. */
 const char *dv_experiment_model_name(const dv_experiment *experiment);
 
-/* The sections and their tables, for help texts; NULL ends the list. */
+/* The sections and their tables; NULL ends the list. */
 typedef struct dv_section {
     const char *name;
     const dv_field *fields;
-    size_t offset; /* of its record in dv_experiment */
+    size_t offset; /* of the section's record in dv_experiment */
 } dv_section;
 extern const dv_section dv_sections[];
+
+/* The keys of a configuration beside these sections: base, model, pretrain. For the help alone. */
+extern const dv_field dv_experiment_keys[];
 
 /* The field at a path, "train.epochs" or "pretrain.train.epochs", or NULL where the tables of the
    sections have none: for dv_options. */

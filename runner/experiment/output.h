@@ -52,8 +52,8 @@ typedef struct dv_outputs {
 /* The option of all commands that write such files. */
 #define DV_OUTPUT_FORCE(type)                                                                      \
     DV_BOOL(type, force, "false",                                                                  \
-            "replace a file that decavox did not write as this output; never an input, a sound "   \
-            "file or a run's state")
+            "replace a file that decavox did not write as this output; inputs, sound files and a " \
+            "run's state are never replaced")
 
 /* Whether two paths that are there lead to one file or folder: a link, a path with dots. */
 bool dv_same_file(const char *path, const char *other);

@@ -38,16 +38,16 @@ enum {
 
 /* clang-format off */
 const dv_field dv_synth_fields[] = {
-    DV_STRING(dv_synth_config, out, DV_REQUIRED, "folder to write to, made where missing"),
+    DV_PATH(dv_synth_config, out, DV_REQUIRED, "folder to write to; it is made if it is missing"),
     DV_STRING(dv_synth_config, words, "0,1,2,3,4,5,6,7,8,9",
-        "words to speak, also the labels; digits are read as words"),
+        "words to speak (comma-separated), which are also the labels; digits are read as words"),
     DV_INT(dv_synth_config, voices, "40", 1, VOICE_COUNT,
-        "number of voices, drawn from all there are"),
+        "number of voices, drawn at random"),
     DV_INT(dv_synth_config, takes, "1", 1, 1000, "clips of each word by each voice"),
     DV_INT(dv_synth_config, seed, "0", 0, 4294967295.0,
-        "seed of voices, rates, pitches, levels and noise"),
-    DV_INT(dv_synth_config, sample_rate, "8000", 4000, 96000, "of the files, Hz"),
-    DV_INT(dv_synth_config, jobs, "2", 1, MAX_JOBS, "espeak-ng processes at a time"),
+        "random seed of voices, rates, pitches, levels and noise"),
+    DV_INT(dv_synth_config, sample_rate, "8000", 4000, 96000, "sample rate of the files, Hz"),
+    DV_INT(dv_synth_config, jobs, "2", 1, MAX_JOBS, "number of espeak-ng processes at a time"),
     DV_END,
 };
 /* clang-format on */

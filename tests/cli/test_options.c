@@ -221,7 +221,7 @@ static void test_refusals(void **state)
         {"c --rums 3", "unknown option '--rums', did you mean '--runs'?"},
         {"c --batch-sise 3", "did you mean '--batch_size'?"},
         {"c --epoch 3", "unknown option '--epoch', did you mean '--epochs'?"},
-        {"c --zzzzzz", "unknown option '--zzzzzz', see 'decavox train --help'"},
+        {"c --zzzzzz", "unknown option '--zzzzzz'"},
         {"c -x", "unknown option '-x'"},
         {"c --=3", "unknown option '--=3'"},
         {"c "
@@ -241,8 +241,8 @@ static void test_refusals(void **state)
         {"c --out x --quiet=maybe", "--quiet: expected true or false, got 'maybe'"},
         {"c --out x --format jsn", "--format: unknown value 'jsn', did you mean 'json'?"},
         {"c", "--out: missing"},
-        {"--out x", "train: 0 arguments, at least 1 needed: CONFIG [CLIP]"},
-        {"a b c^d --out x", "train: unexpected argument 'c d'"},
+        {"--out x", "CONFIG is missing: decavox train CONFIG [CLIP]"},
+        {"a b c^d --out x", "unexpected argument 'c d'"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -258,6 +258,86 @@ static void test_refusals(void **state)
     }
 }
 
+static const dv_field with_letters[] = {
+    DV_STRING(record, out, "", "file to write"),
+    DV_BOOL(record, quiet, "false", "say nothing"),
+    DV_END,
+};
+
+static void test_short_options(void **state)
+{
+    static const struct {
+        const char *line, *out;
+        bool quiet;
+        dv_verbosity verbosity;
+    } cases[] = {
+        {"-o x", "x", false, DV_NORMAL},     {"-ox", "x", false, DV_NORMAL},
+        {"-q -ox", "x", true, DV_NORMAL},    {"-qox", "x", true, DV_NORMAL},
+        {"-qo x", "x", true, DV_NORMAL},     {"-v", "", false, DV_VERBOSE},
+        {"-vqo -y", "-y", true, DV_VERBOSE},
+    };
+    (void)state;
+    const dv_options options = {.command = "save", .operands = "", .fields = with_letters};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        record r;
+        dv_arguments arguments;
+        char line[128];
+        snprintf(line, sizeof line, "%s", cases[i].line);
+        if (parse_line(&options, line, &r, &arguments) != DV_OK)
+            fail_msg("%s: %s", cases[i].line, dv_error_message());
+        if (strcmp(r.out, cases[i].out) != 0 || r.quiet != cases[i].quiet ||
+            arguments.verbosity != cases[i].verbosity)
+            fail_msg("'%s' gives '%s' %d %d", cases[i].line, r.out, r.quiet, arguments.verbosity);
+        dv_arguments_free(&arguments);
+    }
+}
+
+/* Letters stand for options that the command has. */
+static void test_refused_short_options(void **state)
+{
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        {"-x", "unknown option '-x' in '-x'"},   {"-qz", "unknown option '-z' in '-qz'"},
+        {"-j 3", "unknown option '-j' in '-j'"}, {"-s a=1", "unknown option '-s' in '-s'"},
+        {"-o", "-o: a value must follow"},       {"-qo", "-o: a value must follow"},
+    };
+    (void)state;
+    const dv_options options = {.command = "save", .operands = "", .fields = with_letters};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        record r;
+        dv_arguments arguments;
+        char line[128];
+        snprintf(line, sizeof line, "%s", cases[i].line);
+        assert_int_equal(parse_line(&options, line, &r, &arguments), DV_EARG);
+        assert_message(cases[i].message);
+    }
+}
+
+/* Of --quiet and --verbose the last one counts. */
+static void test_verbosity(void **state)
+{
+    static const struct {
+        const char *line;
+        dv_verbosity verbosity;
+    } cases[] = {{"", DV_NORMAL},
+                 {"-q", DV_QUIET},
+                 {"--verbose", DV_VERBOSE},
+                 {"--quiet=false", DV_NORMAL},
+                 {"-q --verbose", DV_VERBOSE},
+                 {"-vq", DV_QUIET}};
+    (void)state;
+    const dv_options options = {.command = "version", .operands = ""};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        dv_arguments arguments;
+        char line[32];
+        snprintf(line, sizeof line, "%s", cases[i].line);
+        assert_int_equal(parse_line(&options, line, NULL, &arguments), DV_OK);
+        assert_int_equal(arguments.verbosity, cases[i].verbosity);
+        dv_arguments_free(&arguments);
+    }
+}
+
 static void test_command_without_tables(void **state)
 {
     (void)state;
@@ -269,7 +349,7 @@ static void test_command_without_tables(void **state)
     assert_int_equal(parse_line(&options, set, NULL, &arguments), DV_EARG);
     assert_message("unknown option '--set'");
     assert_int_equal(parse_line(&options, operand, NULL, &arguments), DV_EARG);
-    assert_message("version: unexpected argument 'x'");
+    assert_message("unexpected argument 'x'");
 }
 
 static void assert_contains(const char *text, const char *fragment)
@@ -298,14 +378,14 @@ static void test_help(void **state)
     dv_options_help(out, &train);
     fclose(out);
     assert_contains(text, "Usage: decavox train [options] CONFIG [CLIP]\n\nTrains a model.\n");
-    assert_contains(text, "  --runs N                    how often (1 to 100; default 1)\n");
-    assert_contains(text, "  --quiet                     say nothing\n");
+    assert_contains(text, "      --runs N            how often (1 to 100; default 1)\n");
+    assert_contains(text, "  -q, --quiet             say nothing\n");
     assert_contains(text, "what is written (text | json; default text)\n");
     assert_contains(text, "file to write (required)\n");
     assert_contains(text, "speaker to leave out (may be repeated)\n");
-    assert_contains(text, "  --epochs VALUE              passes over the data (train.epochs)\n");
-    assert_contains(text, "  --mixed_precision           FP16");
-    assert_contains(text, "  --set KEY=VALUE ");
+    assert_contains(text, "      --epochs VALUE      passes over the data (train.epochs)\n");
+    assert_contains(text, "      --mixed_precision   FP16");
+    assert_contains(text, "  -s, --set KEY=VALUE ");
     free(text);
 }
 
@@ -330,8 +410,8 @@ static void test_help_of_terms(void **state)
     assert_contains(text, "Trains a model.\n\n"
                           "  short       a few words\n"
                           "  long        words and words and words and words and words and words "
-                          "and words and more\n"
-                          "              of them\n"
+                          "and words\n"
+                          "              and more of them\n"
                           "\nOptions:\n");
     free(text);
 }
@@ -353,9 +433,9 @@ static void test_section_help(void **state)
     dv_fields_help(out, "train", fields);
     dv_fields_help(out, "more", more);
     fclose(out);
-    assert_contains(text, "  runs: 1                        # 1 to 100: how often\n");
-    assert_contains(text, "  format: text                   # text | json: what is written\n");
-    assert_contains(text, "  # out:                         # required, file to write\n");
+    assert_contains(text, "  runs: 1                        # how often (1 to 100)\n");
+    assert_contains(text, "  format: text                   # what is written (text | json)\n");
+    assert_contains(text, "  # out:                         # file to write (required)\n");
     dv_tree *tree = parse(text);
     const dv_tree *section = dv_tree_get(tree, "train");
     assert_int_equal(section->count, 5);
@@ -375,6 +455,9 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_setting_is_named_by_a_later_failure),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_short_options),
+        cmocka_unit_test(test_refused_short_options),
+        cmocka_unit_test(test_verbosity),
         cmocka_unit_test(test_command_without_tables),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_help_of_terms),

@@ -23,7 +23,9 @@ for file in bin/decavox include/decavox.h \
     share/decavox/configs/quickstart.yaml share/decavox/configs/models/mini.yaml \
     share/decavox/checkpoints/advanced_fine.safetensors share/decavox/checkpoints/advanced_fine.json \
     share/decavox/checkpoints/ensemble_fine.safetensors share/decavox/checkpoints/ensemble_fine.json \
-    share/doc/decavox/LICENSE; do
+    share/doc/decavox/LICENSE share/man/man1/decavox.1.gz share/man/man1/decavox-train.1.gz \
+    share/bash-completion/completions/decavox share/zsh/site-functions/_decavox \
+    share/fish/vendor_completions.d/decavox.fish; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 if grep -rlE '"(engine|frontends)/' "$prefix/include"; then

@@ -13,7 +13,7 @@ const char *const dv_activation_names[] = {
 };
 
 static const dv_field fields[] = {
-    DV_ENUM(dv_activation_attr, kind, DV_REQUIRED, dv_activation_names, "the function"),
+    DV_ENUM(dv_activation_attr, kind, DV_REQUIRED, dv_activation_names, "activation function"),
     DV_END,
 };
 

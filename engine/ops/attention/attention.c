@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 static const dv_field fields[] = {
-    DV_INT(dv_attention_attr, heads, "8", 1, 64, "heads, which divide the channels"),
+    DV_INT(dv_attention_attr, heads, "8", 1, 64, "number of heads, a divisor of the channels"),
     DV_END,
 };
 

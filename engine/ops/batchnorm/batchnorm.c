@@ -8,10 +8,10 @@
 #include "engine/ops/activation/activation.h"
 
 static const dv_field fields[] = {
-    DV_FLOAT(dv_batchnorm_attr, epsilon, "1e-5", 1e-12, 1, "added to the variance"),
+    DV_FLOAT(dv_batchnorm_attr, epsilon, "1e-5", 1e-12, 1, "constant added to the variance"),
     DV_FLOAT(dv_batchnorm_attr, momentum, "0.1", 0, 1,
              "share of the batch in the new running statistics"),
-    DV_ENUM(dv_batchnorm_attr, activation, "none", dv_activation_names, "what follows"),
+    DV_ENUM(dv_batchnorm_attr, activation, "none", dv_activation_names, "activation of the result"),
     DV_END,
 };
 

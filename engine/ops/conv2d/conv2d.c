@@ -11,9 +11,11 @@ static const dv_field fields[] = {
     DV_INT(dv_conv2d_attr, filters, DV_REQUIRED, 1, 65536, "output channels"),
     DV_PAIR(dv_conv2d_attr, kernel, DV_REQUIRED, 1, 1024, "kernel height and width"),
     DV_PAIR(dv_conv2d_attr, stride, "1", 1, 1024, "step of the kernel"),
-    DV_PAIR(dv_conv2d_attr, padding, "-1", -1, 1024, "zeros on both sides; -1: half the kernel"),
+    DV_PAIR(dv_conv2d_attr, padding, "-1", -1, 1024,
+            "zeros on each side; -1 takes half the kernel"),
     DV_PAIR(dv_conv2d_attr, dilation, "1", 1, 1024, "distance of the kernel's taps"),
-    DV_INT(dv_conv2d_attr, groups, "1", 0, 65536, "groups of channels; 0: one for each channel"),
+    DV_INT(dv_conv2d_attr, groups, "1", 0, 65536,
+           "groups of channels; 0 makes one per channel (depthwise)"),
     DV_BOOL(dv_conv2d_attr, bias, "true", "add a bias"),
     DV_END,
 };

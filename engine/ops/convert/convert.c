@@ -12,8 +12,8 @@ static const char *const dtype_names[] = {
         NULL};
 
 static const dv_field fields[] = {
-    DV_ENUM(dv_convert_attr, dtype, DV_REQUIRED, dtype_names, "the type that comes out"),
-    DV_FLOAT(dv_convert_attr, scale, "0", 0, FLT_MAX, "of int8: what its 1 stands for"),
+    DV_ENUM(dv_convert_attr, dtype, DV_REQUIRED, dtype_names, "type of the result"),
+    DV_FLOAT(dv_convert_attr, scale, "0", 0, FLT_MAX, "value that the 1 of an int8 stands for"),
     DV_END,
 };
 

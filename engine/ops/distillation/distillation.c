@@ -5,9 +5,10 @@
 #include "engine/core/graph.h"
 
 static const dv_field fields[] = {
-    DV_FLOAT(dv_distillation_attr, weight, "0.5", 0.001, 1, "share of what the teacher says"),
+    DV_FLOAT(dv_distillation_attr, weight, "0.5", 0.001, 1,
+             "share of the loss that comes from the teacher"),
     DV_FLOAT(dv_distillation_attr, temperature, "2", 0.1, 100,
-             "by which both sides' logits are divided"),
+             "temperature that divides the logits of teacher and student"),
     DV_END,
 };
 

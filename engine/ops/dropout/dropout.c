@@ -6,7 +6,7 @@
 #include "engine/core/graph.h"
 
 static const dv_field fields[] = {
-    DV_FLOAT(dv_dropout_attr, rate, "0.5", 0, 0.99, "share that goes"),
+    DV_FLOAT(dv_dropout_attr, rate, "0.5", 0, 0.99, "share that is set to zero"),
     DV_BOOL(dv_dropout_attr, channels, "false", "drop whole channels of a sample"),
     DV_END,
 };

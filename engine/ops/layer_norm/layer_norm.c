@@ -6,7 +6,7 @@
 #include "engine/core/graph.h"
 
 static const dv_field fields[] = {
-    DV_FLOAT(dv_layer_norm_attr, epsilon, "1e-5", 1e-12, 1, "added to the variance"),
+    DV_FLOAT(dv_layer_norm_attr, epsilon, "1e-5", 1e-12, 1, "constant added to the variance"),
     DV_END,
 };
 

@@ -12,7 +12,7 @@ static const dv_field fields[] = {
     DV_INT(dv_linear_attr, units, DV_REQUIRED, 1, DV_LINEAR_MOST_UNITS, "output channels"),
     DV_BOOL(dv_linear_attr, bias, "true", "add a bias"),
     DV_ENUM(dv_linear_attr, activation, "none", dv_activation_names,
-            "none, relu, sigmoid or tanh, applied to the result"),
+            "activation of the result: none, relu, sigmoid or tanh"),
     DV_END,
 };
 

@@ -8,8 +8,8 @@
 
 const dv_field dv__pool_fields[] = {
     DV_PAIR(dv_pool_attr, kernel, DV_REQUIRED, 1, 1024, "window height and width"),
-    DV_PAIR(dv_pool_attr, stride, "0", 0, 1024, "step of the window; 0: the kernel"),
-    DV_PAIR(dv_pool_attr, padding, "0", 0, 512, "on both sides, at most half the kernel"),
+    DV_PAIR(dv_pool_attr, stride, "0", 0, 1024, "step of the window; 0 takes the kernel"),
+    DV_PAIR(dv_pool_attr, padding, "0", 0, 512, "padding on each side, at most half the kernel"),
     DV_END,
 };
 

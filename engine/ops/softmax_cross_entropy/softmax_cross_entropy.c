@@ -7,7 +7,7 @@
 
 static const dv_field fields[] = {
     DV_FLOAT(dv_softmax_cross_entropy_attr, smoothing, "0", 0, 0.99,
-             "share of the target spread over all classes"),
+             "share of the target that is spread over all classes"),
     DV_END,
 };
 

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 static const dv_field fields[] = {
-    DV_INT(dv_spatial_attention_attr, kernel, "7", 1, 31, "kernel, odd"),
+    DV_INT(dv_spatial_attention_attr, kernel, "7", 1, 31, "size of the kernel, odd"),
     DV_END,
 };
 

@@ -10,8 +10,10 @@
 
 static const dv_field fields[] = {
     DV_INT(dv_squeeze_excite_attr, reduction, "16", 1, 1024, "channels per middle unit"),
-    DV_ENUM(dv_squeeze_excite_attr, activation, "relu", dv_activation_names, "middle activation"),
-    DV_INT(dv_squeeze_excite_attr, units, "0", 0, 65536, "middle units; 0: channels / reduction"),
+    DV_ENUM(dv_squeeze_excite_attr, activation, "relu", dv_activation_names,
+            "activation of the middle units"),
+    DV_INT(dv_squeeze_excite_attr, units, "0", 0, 65536,
+           "number of middle units; 0 takes channels / reduction"),
     DV_END,
 };
 

@@ -1,0 +1,22 @@
+# Writes into the folder OUT what the program PROGRAM (a list: an emulator may come first) says of
+# itself: man1/*.1.gz, decavox.bash, decavox.zsh, decavox.fish, and the empty file `made`.
+function(write_output file)
+    execute_process(COMMAND ${PROGRAM} ${ARGN} OUTPUT_FILE ${OUT}/${file} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+file(REMOVE_RECURSE ${OUT})
+file(MAKE_DIRECTORY ${OUT}/man1)
+execute_process(COMMAND ${PROGRAM} help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX REPLACE "\n\nOptions:.*" "" help "${help}")
+string(REGEX MATCHALL "\n  [a-z]+" commands "${help}")
+write_output(man1/decavox.1 help --format man)
+foreach(command IN LISTS commands)
+    string(STRIP "${command}" command)
+    write_output(man1/decavox-${command}.1 help --format man ${command})
+endforeach()
+file(GLOB pages ${OUT}/man1/*.1)
+execute_process(COMMAND gzip -9 --no-name ${pages} COMMAND_ERROR_IS_FATAL ANY)
+foreach(shell bash zsh fish)
+    write_output(decavox.${shell} completion ${shell})
+endforeach()
+file(TOUCH ${OUT}/made)
