@@ -34,7 +34,7 @@ static dv_status find_file(const dv_options *options, dv_arguments *arguments)
     return DV_OK;
 }
 
-/* A mistake is told on stderr, with the hint at --help. The first operand becomes a path. */
+/* A mistake is told on stderr with a hint at --help. The first operand becomes a path. */
 bool dv_command_begin(const dv_options *options, int argc, char **argv, void *record,
                       dv_arguments *arguments, int *exit_code)
 {

@@ -35,7 +35,8 @@ dv_status dv_command_unknown(const char *name);
 /* Prints the list of all commands. */
 void dv_commands_print(FILE *out);
 
-extern const dv_setting dv_train_settings[]; /* of all commands that train */
+/* The settings that all commands that train have. */
+extern const dv_setting dv_train_settings[];
 
 /*
  * Parses the command line. True means go on. False means end with *exit_code, after the help was

@@ -1,4 +1,4 @@
-/* decavox augment: writes training clips, changed at random, to be listened to. */
+/* decavox augment: writes augmented training clips to listen to. */
 #include "engine/base/folder.h"
 #include "engine/base/text.h"
 #include "frontends/audio/audio.h"
@@ -58,7 +58,7 @@ static const dv_options options = {
 
 enum { PATH_SIZE = 2 * DV_STRING_SIZE };
 
-/* Everything that examples are made of. */
+/* The parts that examples are made of. */
 typedef struct examples {
     augment_options chosen;
     dv_experiment experiment;
@@ -71,7 +71,7 @@ typedef struct examples {
     void *scratch;
 } examples;
 
-/* Nothing is written among the clips that it reads, whoever made them. */
+/* Refuses a folder that holds the clips it reads. */
 static dv_status check_out(const examples *all)
 {
     const char *out = all->chosen.out;
@@ -89,8 +89,7 @@ static dv_status check_out(const examples *all)
                : DV_OK;
 }
 
-/* Makes front-end and augmenter, reads the clips, and puts those of the training part in the order
-   of train.seed. */
+/* Makes front-end and augmenter, reads the clips, and shuffles the training part by train.seed. */
 static dv_status load(examples *all)
 {
     const dv_experiment *experiment = &all->experiment;
@@ -116,7 +115,7 @@ static dv_status load(examples *all)
     return DV_OK;
 }
 
-/* The file, where its clip comes from, and what was drawn for it, in a line. */
+/* Prints a line: the file, the clip that it was made of, and the random draws. */
 static void print_draws(const examples *all, const char *path, const dv_clip *clip,
                         const dv_augment_draws *draws)
 {
@@ -128,7 +127,7 @@ static void print_draws(const examples *all, const char *path, const dv_clip *cl
     printf(": %s\n", text);
 }
 
-/* Louder than a file can be, it is made as loud as it can. */
+/* Scales samples that are louder than a file can hold down to the loudest it can. */
 static void limit_peak(float *samples, int64_t count)
 {
     float peak = 1;

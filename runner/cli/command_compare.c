@@ -74,7 +74,7 @@ dv_status dv_command_write(const char *path, void (*print)(const void *user, FIL
     return status;
 }
 
-/* The files of a configuration, which is read again for it. */
+/* Spares the files of a configuration, which is read once more to find them. */
 static dv_status spare_configuration(const dv_outputs *outputs, const dv_model_figures *model)
 {
     dv_experiment experiment;
@@ -160,7 +160,7 @@ static dv_status compare(const dv_comparison_options *chosen, const dv_arguments
     return status;
 }
 
-/* What goes together. */
+/* Refuses options that have no effect together. */
 static dv_status check(const dv_comparison_options *chosen)
 {
     bool limited =
@@ -173,7 +173,7 @@ static dv_status check(const dv_comparison_options *chosen)
     return DV_OK;
 }
 
-/* A process that measures, a recommendation, or a comparison. */
+/* Runs as a process that measures, recommends a model, or compares models. */
 static int run(int argc, char **argv)
 {
     if (dv_measuring_is_child(argc, argv))

@@ -1,4 +1,4 @@
-/* What `compare` and `recommend` share. */
+/* Parts that `compare` and `recommend` share. */
 #ifndef DV_CLI_COMMAND_COMPARE_H
 #define DV_CLI_COMMAND_COMPARE_H
 
@@ -15,17 +15,17 @@
         DV_FLOAT(dv_comparison_options, min_accuracy, "0", 0, 100,                                 \
                  "lowest accuracy that a use case allows, 0.98 or 98; 0 allows any")
 
-/* What is written into files: options->out, which is of this kind, and options->svg. None of it may
-   replace a model, its card, or a file of its configuration: see output.h. */
+/* Checks the files options->out, which is of this kind, and options->svg. They may not replace a
+   model, its card, or a file of its configuration: see output.h. */
 dv_status dv_command_check_outputs(const dv_comparison *comparison, dv_output_kind kind);
 
-/* Measures, answers options->use_case on stdout or in options->out, as text or, where `json`, as
-   JSON. The exit code. */
+/* Measures the models and recommends one for options->use_case, on stdout or in options->out, as
+   text or as JSON. Gives the exit code. */
 int dv_recommend_command(const char *command, const dv_comparison_options *options,
                          const dv_arguments *arguments, bool json);
 
-/* Gives what `print` writes to stdout, or to the file `path` ("": stdout), that whole or not at
-   all. */
+/* Writes the text of `print` to the file `path`, whole or not at all, or to stdout if `path` is
+   "". */
 dv_status dv_command_write(const char *path, void (*print)(const void *user, FILE *out),
                            const void *user);
 

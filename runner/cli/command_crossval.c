@@ -74,7 +74,7 @@ static const dv_options options = {
     .refused = refused,
 };
 
-/* What this command sets by itself cannot be set beside. */
+/* Refuses settings of keys that this command sets itself. */
 static dv_status check_overrides(const dv_tree *overrides)
 {
     if (dv_tree_get(dv_tree_get(overrides, "data"), "split") != NULL)
@@ -84,7 +84,7 @@ static dv_status check_overrides(const dv_tree *overrides)
     return DV_OK;
 }
 
-/* Of the first model that there is. */
+/* Gives the parameters of the first model found, 0 without one. */
 static int64_t count_parameters(const dv_crossval *all)
 {
     int64_t parameters = 0;
@@ -133,7 +133,7 @@ static void print_failures(const dv_crossval *all)
     }
 }
 
-/* The lines of the runs, and below them on a terminal how far all of it is. */
+/* Where the lines of the runs go, and on a terminal the progress below them. */
 typedef struct run_lines {
     FILE *out;
     bool bar;
@@ -160,7 +160,7 @@ static void print_end(void *user, const dv_crossval *all, const dv_crossval_end 
     fprintf(stderr, "[%s] %zu of %zu runs%s", bar, end->number, all->run_count, left);
 }
 
-/* Trains what is not trained yet, with a line for each run that ends, and sums up. */
+/* Trains the runs that are not finished, with a line for each, and sums up. */
 static dv_status cross_validate(const crossval_options *chosen, const dv_experiment *experiment,
                                 dv_crossval *all, bool *complete)
 {
@@ -186,7 +186,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
     return write_summary(all, chosen->format, complete);
 }
 
-/* Plans, trains and sums up. The exit code is good only where every run has finished. */
+/* Plans, trains and sums up. The exit code is good only if every run has finished. */
 static int run(const crossval_options *chosen, const dv_arguments *arguments)
 {
     dv_experiment experiment = {.tree = NULL};

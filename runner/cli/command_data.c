@@ -54,7 +54,7 @@ static const dv_options options = {
     .field_of = dv_experiment_field,
 };
 
-/* Everything that is shown. */
+/* The parts of the view of a data set. */
 typedef struct data_view {
     data_options chosen;
     dv_experiment experiment;

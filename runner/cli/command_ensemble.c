@@ -1,5 +1,5 @@
-/* decavox ensemble: fits the shares of several models on data, or takes those that are given, and
-   writes them as one checkpoint. */
+/* decavox ensemble: writes several models as one checkpoint. Their shares are fitted on data or
+   given. */
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
@@ -67,7 +67,7 @@ static const dv_options options = {
     .fields = fields,
 };
 
-/* Everything one ensemble is made of. */
+/* The parts that an ensemble is made of. */
 typedef struct making {
     const ensemble_options *chosen;
     const dv_tree *given; /* borrowed: the options that are there */
@@ -111,7 +111,7 @@ static dv_status load_members(making *m)
 
 /* ---- The shares ---- */
 
-/* DV_EARG for an option that asks for clips. */
+/* Fails with DV_EARG if an option asks for clips. */
 static dv_status take_given(making *m)
 {
     static const char *const of_clips[] = {"data", "split", "exclude", "part"};
@@ -199,7 +199,7 @@ static dv_status print_given_json(const making *m)
     return status;
 }
 
-/* Of shares that are given: nothing is known of how good they are. */
+/* Makes the ensemble of given shares. Its accuracy is not measured. */
 static dv_status tell_given(const making *m)
 {
     if (m->chosen->format == DV_FORMAT_JSON)

@@ -1,4 +1,4 @@
-/* decavox eval: evaluates a checkpoint on data, and, where it is asked for, again in noise. */
+/* decavox eval: evaluates a checkpoint on data, and on request once more with noise. */
 #include "engine/base/json.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/evaluation.h"
@@ -75,7 +75,7 @@ static const dv_options options = {
 
 /* ---- The evaluation ---- */
 
-/* What an evaluation works with. */
+/* The parts of an evaluation. */
 typedef struct evaluation {
     const eval_options *chosen;
     const char *const *words; /* (word_count) of the command line */
@@ -87,7 +87,7 @@ typedef struct evaluation {
     dv_outputs outputs;
 } evaluation;
 
-/* Where and on what an evaluation was made. */
+/* Prints device, data and part of an evaluation. */
 static json_t *protocol_json(const evaluation *e)
 {
     return json_pack("{s:o, s:o, s:o, s:s}", "checkpoint", dv_text_json(e->checkpoint), "data",
@@ -115,7 +115,7 @@ static dv_status leave_json(const evaluation *e, const dv_report *report)
     return dv_json_write(e->chosen->out, json);
 }
 
-/* Noise comes into the clips. */
+/* Evaluates once more at each signal-to-noise ratio. */
 static dv_status add_noise(evaluation *e, const dv_report *report)
 {
     const eval_options *chosen = e->chosen;
@@ -150,7 +150,7 @@ static dv_status tell(evaluation *e, const dv_report *report)
     return status == DV_OK ? leave_json(e, report) : status;
 }
 
-/* The figure is told, but not of all that was asked for. */
+/* Fails if more clips are unreadable than --allow_missing permits. The figure is told before. */
 static dv_status check_missing(const eval_options *chosen, const dv_report *report)
 {
     if ((int64_t)report->missing <= chosen->allow_missing)
@@ -162,7 +162,7 @@ static dv_status check_missing(const eval_options *chosen, const dv_report *repo
                    (long long)chosen->allow_missing, report->missing);
 }
 
-/* Evaluates the loaded model on the data that are asked for, and tells the report. */
+/* Evaluates the loaded model on the chosen data, and prints the report. */
 static dv_status evaluate(evaluation *e)
 {
     const eval_options *chosen = e->chosen;
@@ -178,7 +178,7 @@ static dv_status evaluate(evaluation *e)
     return check_missing(chosen, &e->made->report);
 }
 
-/* The ratios that are asked for. */
+/* Reads the signal-to-noise ratios of --snr. */
 static dv_status begin_noise(const eval_options *chosen, const dv_tree *given,
                              dv_noise_curve *curve)
 {

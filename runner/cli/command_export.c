@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* Behind these come the forms of runner/export/forms.def. */
+/* The forms of runner/export/forms.def follow these. */
 enum { FORMAT_BY_ENDING };
 static const char *const format_names[] = {
     "auto",
@@ -146,7 +146,7 @@ static dv_status verify(dv_model *model, const dv_export_wanted *wanted,
 {
     dv_verification found;
     char left_out[64] = "";
-    fflush(stdout); /* what is written is told even if this takes long */
+    fflush(stdout); /* shows the file before the slow verification */
     DV_TRY(dv_export_verify(model, wanted, chosen->out, chosen->python, sounds, &found));
     if (found.left_out > 0)
         snprintf(left_out, sizeof left_out, "; %zu files cannot be read", found.left_out);
@@ -155,7 +155,7 @@ static dv_status verify(dv_model *model, const dv_export_wanted *wanted,
     return DV_OK;
 }
 
-/* The model, its words, and what it answers in its runtime. */
+/* Writes the model and its labels, and verifies it in its runtime. */
 static dv_status write_all(dv_model *model, const dv_export_wanted *wanted,
                            const dv_verify_sounds *sounds, const export_options *chosen)
 {
@@ -165,7 +165,7 @@ static dv_status write_all(dv_model *model, const dv_export_wanted *wanted,
     return chosen->verify ? verify(model, wanted, sounds, chosen) : DV_OK;
 }
 
-/* All that can be wrong with the options is told before anything is written. */
+/* Checks all options before anything is written. */
 static dv_status export_checkpoint(const char *path, const export_options *chosen)
 {
     dv_model *model;

@@ -1,5 +1,4 @@
-/* decavox info: tells about this build, a checkpoint, the keys of the configuration and the
-   layers. */
+/* decavox info: describes this build, a checkpoint, the keys of the configuration, the layers. */
 #include "engine/backends/module.h"
 #include "engine/backends/open.h"
 #include "engine/base/json.h"
@@ -124,7 +123,7 @@ static void print_precision(const dv_checkpoint *checkpoint)
         printf("precision: fp32%s\n", checkpoint->state != NULL ? ", with a training's state" : "");
 }
 
-/* `json` is stolen. */
+/* Prints and releases `json`. */
 static dv_status print_json(json_t *json)
 {
     dv_status status = dv_json_print(json, stdout);
@@ -132,7 +131,7 @@ static dv_status print_json(json_t *json)
     return status;
 }
 
-/* A list of algorithms that were measured for the checkpoint. */
+/* Prints a list of algorithms that were measured for the checkpoint. */
 static void print_choices(void *user, const char *path, const char *text)
 {
     (void)user;
@@ -167,8 +166,7 @@ static dv_status print_checkpoint(const char *path, int format)
     return status;
 }
 
-/* Prints the checkpoint, the keys and the layers that are asked for. Where nothing is, it prints
-   facts of the build. */
+/* Prints the checkpoint, the keys or the layers, or without any of them facts of the build. */
 static int run(int argc, char **argv)
 {
     info_options chosen;

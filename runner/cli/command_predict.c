@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind it come the formats of runner/predict/rows.h, from 0 on. */
+/* The formats of runner/predict/rows.h follow it. */
 static const char *const format_names[] = {"auto", DV_ROW_FORMATS, NULL};
 enum { FORMAT_AUTO, FORMAT_FIRST };
 
@@ -83,7 +83,7 @@ static const dv_options options = {
     .checkpoint = true,
 };
 
-/* What a call needs, from the options to the rows. */
+/* The parts of a call, from the options to the rows. */
 typedef struct prediction {
     const dv_arguments *arguments;
     const predict_options *chosen;
@@ -120,7 +120,7 @@ static dv_status parse_shard(const char *text, int64_t *shard, int64_t *shards)
     return DV_OK;
 }
 
-/* The format of the rows, by --format or the ending of --output. */
+/* Finds the format of the rows by --format or the ending of --output. */
 static dv_status choose_format(const predict_options *chosen, int *format)
 {
     const char *output = chosen->output;
@@ -160,7 +160,7 @@ static dv_status check_use(const dv_arguments *arguments, const predict_options 
     return check_standard_input(arguments);
 }
 
-/* Inputs are spared by the file of rows and by both that stand beside it while it grows. */
+/* Checks that neither the file of rows nor the two files beside it replace an input. */
 static dv_status check_output(const dv_arguments *arguments, const predict_options *chosen)
 {
     char part[sizeof chosen->output + 8], job[sizeof chosen->output + 8];
@@ -183,7 +183,7 @@ static dv_status check_output(const dv_arguments *arguments, const predict_optio
 
 /* ---- The rows ---- */
 
-/* What the rows depend on, beside the names, by which a later call is compared. */
+/* Describes everything that the rows depend on, except the names. --resume compares it. */
 static json_t *made_with(const prediction *p)
 {
     char digest[DV_SHA256_SIZE];
@@ -230,7 +230,7 @@ static void tell_end(const prediction *p)
 
 /* ---- The work ---- */
 
-/* No more threads than files; how many a pipe brings is not known. */
+/* Takes at most one thread per file; the number of names in a pipe is not known. */
 static dv_status answer(prediction *p)
 {
     dv_predicting predicting;
@@ -282,8 +282,7 @@ static dv_status answer_to_file(prediction *p)
     return DV_OK;
 }
 
-/* All that can be wrong with the options is told before the model is opened, and with the names
-   before a row is written. */
+/* Checks the options before the model is opened, and the names before a row is written. */
 static dv_status predict(prediction *p)
 {
     const predict_options *chosen = p->chosen;

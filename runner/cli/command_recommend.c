@@ -37,7 +37,7 @@ static const dv_options options = {
     .fields = fields,
 };
 
-/* What is printed. */
+/* The recommendation and its form. */
 typedef struct answer_page {
     const dv_comparison *comparison;
     const dv_limits *limits;
@@ -63,7 +63,7 @@ static dv_limits limits_of(const dv_comparison_options *chosen)
                        .accuracy = share * chosen->min_accuracy};
 }
 
-/* Measures the models, and names the best of them for the use case. */
+/* Measures the models and names the best one for the use case. */
 static dv_status recommend(const dv_comparison_options *chosen, const dv_arguments *arguments,
                            bool json, bool *found)
 {

@@ -1,5 +1,5 @@
-/* decavox train: begins a run, or goes on with one. The settings of all commands that train are
-   here too. */
+/* decavox train: begins a run or continues one. It also has the settings of all commands that
+   train. */
 #include "engine/base/folder.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
@@ -101,8 +101,8 @@ static const dv_options options = {
     .field_of = dv_experiment_field,
 };
 
-/* The configuration of the model that --model_type names, one of decavox's own: that of its name,
-   or the general one where there is no other. */
+/* Finds the configuration of the model that --model_type names: configs/NAME.yaml, or else
+   configs/general_NAME.yaml. */
 static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
 {
     char name[DV_STRING_SIZE], general[DV_STRING_SIZE], found[DV_STRING_SIZE];
@@ -121,7 +121,7 @@ static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SI
                    path);
 }
 
-/* `proposal`: what --auto has taken from the data. */
+/* Reads the configuration. `proposal` tells the values that --auto has taken from the data. */
 static dv_status read_configuration(const train_options *chosen, const dv_arguments *arguments,
                                     dv_experiment *experiment, char proposal[DV_PROPOSAL_SIZE])
 {
@@ -153,7 +153,8 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
     return dv_resume_check(arguments->overrides);
 }
 
-/* runs/MODEL-DATE, made here, so that another training of the same second takes another one. */
+/* Makes the folder runs/MODEL-DATE here, so that another training of the same second gets another
+   one. */
 static dv_status standard_folder(const dv_experiment *experiment, char path[DV_STRING_SIZE])
 {
     time_t now = time(NULL);
@@ -164,8 +165,8 @@ static dv_status standard_folder(const dv_experiment *experiment, char path[DV_S
     return dv_make_new_folder(path, DV_STRING_SIZE);
 }
 
-/* What a run that is resumed reads is told by its configuration; whether that is good is seen when
-   it goes on. */
+/* Spares the files that the configuration of a resumed run names. An unreadable configuration is
+   reported later. */
 static dv_status spare_inputs_of_run(const dv_outputs *outputs, const char *folder)
 {
     char path[DV_STRING_SIZE + 16];

@@ -1,8 +1,9 @@
-/* What this program was built from. */
+/* The commit that this program was built from. */
 #ifndef DV_CLI_COMMIT_H
 #define DV_CLI_COMMIT_H
 
-/* "0a1b2c3d4e5f", with "-dirty" where sources had been changed; "unknown": not from a checkout. */
+/* Gives "0a1b2c3d4e5f", with "-dirty" if sources had been changed, or "unknown" if the sources were
+   no checkout. */
 const char *dv_commit(void);
 
 #endif

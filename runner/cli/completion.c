@@ -53,7 +53,7 @@ static void bash_option(void *user, const dv_option_text *option)
         fprintf(user, " -%c", option->letter);
 }
 
-/* Where a value follows, the line is completed by it: by its choices, else by files. */
+/* Completes the value behind an option: one of its choices, or a file. */
 static void bash_value(void *user, const dv_option_text *option)
 {
     FILE *out = user;
@@ -71,6 +71,7 @@ static void bash_value(void *user, const dv_option_text *option)
     fputs("return ;;\n", out);
 }
 
+/* A function with a case per command, whose options and values come first. */
 void dv_completion_bash(FILE *out, const char *models)
 {
     fputs("# Completion of decavox for bash, made by 'decavox completion bash'.\n"
@@ -108,7 +109,7 @@ void dv_completion_bash(FILE *out, const char *models)
 
 /* ---- zsh ---- */
 
-/* '(-o --out)'{-o,--out}'[file to write]:PATH:_files' */
+/* Prints '(-o --out)'{-o,--out}'[file to write]:PATH:_files'. */
 static void zsh_option(void *user, const dv_option_text *option)
 {
     FILE *out = user;
@@ -129,6 +130,7 @@ static void zsh_option(void *user, const dv_option_text *option)
     fputc('\'', out);
 }
 
+/* A function with a case per command, in the language of _arguments. */
 void dv_completion_zsh(FILE *out, const char *models)
 {
     fputs("#compdef decavox\n# Completion of decavox for zsh, made by 'decavox completion zsh'.\n"

@@ -10,7 +10,7 @@ void dv_descriptors_fill(void)
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
         if (fcntl(descriptor, F_GETFD) >= 0)
             continue;
-        /* The lowest number that is free, which is this one. */
+        /* open() takes the lowest free number, which is this one. */
         if (open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor)
             abort();
     }

@@ -3,9 +3,9 @@
 #define DV_CLI_DESCRIPTORS_H
 
 /*
- * Opens those that are closed on /dev/null, so that no file that is opened later gets their number
- * and with it what is printed. They still fail as closed ones do: 0 cannot be read, 1 and 2 cannot
- * be written. Belongs to the very beginning of a program, before anything is opened.
+ * Opens the closed ones on /dev/null. Otherwise a file that is opened later could get the number of
+ * standard output, and everything printed would go into it. They still fail like closed ones: 0
+ * cannot be read, 1 and 2 cannot be written. Call it first in a program.
  */
 void dv_descriptors_fill(void);
 

@@ -6,6 +6,7 @@
 
 enum { WIDTH = 80, OPTION_COLUMN = 26, VALUE_COLUMN = 32, DETAILS_SIZE = 1024 };
 
+/* Texts that do not fit are cut off; the longest list of choices fits. */
 void dv_field_domain(const dv_field *field, char text[DV_DOMAIN_SIZE])
 {
     text[0] = '\0';
@@ -57,8 +58,8 @@ static const char *value_name(const dv_field *field)
 
 /* ---- One option in words ---- */
 
-/* "0 to 10; default 3", which stands in brackets behind the help; "" where there is nothing. `key`
-   of the configuration: NULL for an own option. */
+/* Gives the text in brackets behind the help, "0 to 10; default 3", or "". `key` is the key of the
+   configuration, NULL for an own option. */
 static void put_details(const dv_field *field, const char *key, char text[DETAILS_SIZE])
 {
     char domain[DV_DOMAIN_SIZE] = "", fallback[DV_STRING_SIZE] = "";
@@ -100,7 +101,7 @@ static bool is_refused(const dv_options *options, const char *name)
     return false;
 }
 
-/* Visits `fields` but for those whose names are in `taken` (NULL for none). */
+/* Visits `fields` except those whose names are in `taken` (NULL for none). */
 static void visit_fields(const dv_field *fields, const dv_field *taken, dv_option_visit *visit,
                          void *user)
 {
@@ -146,8 +147,8 @@ void dv_options_visit(const dv_options *options, dv_option_visit *visit, void *u
 
 /* ---- The help of a command ---- */
 
-/* Prints `text`, whose first line begins in the present column `at`, in lines that begin in
-   `column`. A newline in it stays. */
+/* Prints `text` in lines of WIDTH that begin in `column`. The first one begins in the present
+   column `at`, if that is further right. A newline in the text stays. */
 static void wrap(FILE *out, const char *text, int at, int column)
 {
     int begins = at < column ? column : at;
@@ -195,7 +196,7 @@ static void print_visited(void *user, const dv_option_text *option)
         print_option(printed->out, option);
 }
 
-/* The keys of each section, for --set. */
+/* Prints the keys of each section, for --set. */
 static void print_keys(FILE *out)
 {
     fprintf(out, "\nKeys for --set ('decavox info --config' explains each):\n");
@@ -246,7 +247,7 @@ void dv_options_help(FILE *out, const dv_options *options)
 
 /* ---- The reference of a section ---- */
 
-/* The default as YAML. */
+/* Gives the default as YAML. */
 static void format_default(const dv_field *field, char text[DV_STRING_SIZE])
 {
     const char *fallback = field->fallback != NULL ? field->fallback : "";

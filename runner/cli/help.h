@@ -19,8 +19,8 @@ typedef struct dv_option_text {
     const char *name, *value;       /* "epochs", "N"; value is "" if the option takes none */
     char letter;                    /* its short form, or '\0' */
     char help[DV_OPTION_TEXT_SIZE]; /* "passes over the data (train.epochs; 1 to 9; default 1)" */
-    const char *key;                /* of the configuration; NULL for an own option; "" for --set */
-    const dv_field *field;          /* NULL if none is known */
+    const char *key;       /* key of the configuration; NULL for an own option; "" for --set */
+    const dv_field *field; /* NULL if none is known */
 } dv_option_text;
 
 /* Visits all options of a command: its own, those of all commands, and those that stand for keys of

@@ -12,7 +12,7 @@
 
 /* ---- Configurations ---- */
 
-/* As YAML takes an unquoted text. */
+/* Gives an unquoted text the type that YAML gives it. */
 static json_t *scalar_json(const dv_tree *tree)
 {
     int64_t whole;

@@ -1,4 +1,4 @@
-/* What `info` tells, as JSON. New references; NULL where memory is out. */
+/* The output of `info` as JSON. The functions give new references, or NULL without memory. */
 #ifndef DV_CLI_INFO_JSON_H
 #define DV_CLI_INFO_JSON_H
 
@@ -10,8 +10,8 @@
 json_t *dv_info_build_json(void);
 
 /* {checkpoint, precision, training, labels, parameters, layers: [{name, op, shape}],
-   configuration}. training: it has the state of one that goes on. A shape is (batch 1, height,
-   width, channels). */
+   configuration}. `training` tells whether it holds the state of a training that can be resumed. A
+   shape is (batch 1, height, width, channels). */
 json_t *dv_info_checkpoint_json(const dv_model *model, const char *path);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Output that could not be written, to a full disk for example, is a failure. */
+/* Turns output that could not be written, for example to a full disk, into a failure. */
 static int end(int exit_code)
 {
     if (fflush(stdout) == 0 && ferror(stdout) == 0)

@@ -1,4 +1,4 @@
-/* Shows how far measuring is, and runs the processes that measure. */
+/* Shows the progress of measurements, and runs the processes that measure. */
 #include "runner/cli/measuring.h"
 #include "engine/base/bar.h"
 #include "engine/base/clock.h"
@@ -108,7 +108,7 @@ bool dv_measuring_is_child(int argc, char **argv)
            (strcmp(argv[2], forms[MODEL].option) == 0 || strcmp(argv[2], forms[START].option) == 0);
 }
 
-/* Reads the arguments of a process that measures, and prints what is measured. */
+/* Reads the arguments of a process that measures, and prints its measurements. */
 static dv_status measure(int form, char **arguments)
 {
     dv_measurement measurement = {.path = arguments[0],

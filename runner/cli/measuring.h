@@ -1,5 +1,5 @@
-/* Measurements as they are seen on the terminal: a bar where standard output and standard error are
-   terminals, else a line on standard error for each model; and the processes that measure. */
+/* Measurements on the terminal: a bar if standard output and standard error are terminals, else a
+   line on standard error per model. And the processes that measure. */
 #ifndef DV_CLI_MEASURING_H
 #define DV_CLI_MEASURING_H
 
@@ -14,13 +14,14 @@ typedef struct dv_measuring {
     double begun; /* seconds, when the first step began */
 } dv_measuring;
 
-/* Sets it up; the events are a part of it. Signals that come from here on end the measuring. */
+/* Sets it up. The events are a part of it. Signals end the measuring from here on. */
 const dv_comparison_events *dv_measuring_begin(dv_measuring *measuring);
 
 /* Clears the bar. */
 void dv_measuring_end(dv_measuring *measuring);
 
-/* Whether this is a process that measures (dv_measurement); then runs it: the exit code. */
+/* Tells whether this is a process that measures (dv_measurement); runs it and gives the exit code.
+ */
 bool dv_measuring_is_child(int argc, char **argv);
 int dv_measuring_child(int argc, char **argv);
 

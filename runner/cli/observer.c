@@ -1,4 +1,4 @@
-/* Prints what a training tells, shows how far it is, and passes on that it is to pause. */
+/* Prints the lines of a training, shows its progress, and passes on signals to pause. */
 #include "runner/cli/observer.h"
 #include "engine/base/bar.h"
 #include "engine/base/clock.h"
@@ -24,6 +24,8 @@ static void print_line(void *user, dv_log_level level, const char *line)
     dv_printing_flush();
 }
 
+/* The time that is left counts from the first step that is shown, so a resumed run is right, too.
+ */
 static void show_progress(void *user, const dv_train_progress *progress)
 {
     dv_terminal *terminal = user;

@@ -1,5 +1,5 @@
-/* A training as it is seen on the terminal: its lines on standard output, its progress as a bar on
-   standard error, where that is a terminal, and the signals of stop.h make it pause. */
+/* A training on the terminal: its lines go to standard output, its progress is a bar on standard
+   error if that is a terminal, and the signals of stop.h make it pause. */
 #ifndef DV_CLI_OBSERVER_H
 #define DV_CLI_OBSERVER_H
 
@@ -10,11 +10,11 @@
 typedef struct dv_terminal {
     dv_observer observer;
     bool bar, bar_shown;
-    double begun, begun_at; /* seconds, and epochs that were done then: for the time that is left */
-    int pretraining;        /* as in dv_train_progress */
+    double begun, begun_at; /* time of the first step, s, and the epochs that were done then */
+    int pretraining;        /* the value of dv_train_progress that these belong to */
 } dv_terminal;
 
-/* Sets the terminal up; the observer is a part of it. */
+/* Sets the terminal up. The observer is a part of it. */
 const dv_observer *dv_terminal_observe(dv_terminal *terminal);
 
 #endif

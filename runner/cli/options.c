@@ -9,7 +9,7 @@
 
 enum { OPTION_SIZE = 64, SOURCE_SIZE = 128, MAX_NAMES = 256 };
 
-/* An option turned out to be one of the first three, or none of them for --set. */
+/* The entry of a table that an option stands for; none for --set. */
 typedef struct target {
     const dv_field *field, *common;
     const dv_setting *setting;
@@ -33,7 +33,7 @@ const dv_field dv_common_options[] = {
     DV_END,
 };
 
-/* Of two names with one letter, a command has one at most. */
+/* A command has at most one of two names with the same letter. */
 static const struct {
     char letter;
     const char *name;
@@ -83,7 +83,7 @@ static dv_status fail_unknown(const dv_options *options, const char *name)
     return DV_FAIL(DV_EARG, "unknown option '--%s'", name);
 }
 
-/* Whether the command has an option of this name. Own options go before those of all commands. */
+/* Finds the option of this name. Own options go before those of all commands. */
 static bool find_target(const dv_options *options, const char *name, target *out)
 {
     *out = (target){NULL, NULL, NULL};
@@ -103,7 +103,7 @@ static bool find_target(const dv_options *options, const char *name, target *out
     return options->settings != NULL && strcmp(name, "set") == 0;
 }
 
-/* The value of an option that was given alone, or NULL where one must follow. */
+/* Gives the value of an option that stands alone, or NULL if a value must follow. */
 static const char *value_alone(const target *to)
 {
     const dv_field *field = to->field != NULL ? to->field : to->common;
@@ -112,7 +112,7 @@ static const char *value_alone(const target *to)
     return to->setting != NULL ? to->setting->flag : NULL;
 }
 
-/* The list of a repeatable option, made with its first value. */
+/* Gives the list of a repeatable option; the first value makes it. */
 static dv_status list_of(dv_tree *given, const char *key, dv_tree **out)
 {
     size_t i = 0;
@@ -189,7 +189,7 @@ static dv_status take_option(const dv_options *options, int argc, char *const ar
     return take_value(options, &to, value, out);
 }
 
-/* The option of the command that the letter stands for. */
+/* Finds the option of the command that the letter stands for. */
 static bool find_letter(const dv_options *options, char letter, target *out)
 {
     for (int i = 0; i < LETTERS; i++)
@@ -236,7 +236,7 @@ static dv_status take_arguments(const dv_options *options, int argc, char *const
     return DV_OK;
 }
 
-/* The operand at this index in "CONFIG [CLIP...]"; the last one where there are fewer. */
+/* Gives the operand at this index in "CONFIG [CLIP...]", or the last one. */
 static void name_operand(const char *operands, size_t index, char name[OPTION_SIZE])
 {
     for (; index > 0 && strchr(operands, ' ') != NULL; index--)

@@ -1,4 +1,4 @@
-/* Writes rows, and prints messages and how far it is. */
+/* Writes rows, and prints messages and progress. */
 #include "runner/cli/predicting.h"
 #include "engine/base/bar.h"
 #include "runner/cli/command.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Of each kind, of files that have rows as well; and seconds between two lines in a log. */
+/* Messages of each kind that are printed beside rows, and seconds between two lines of a log. */
 enum { MOST_MESSAGES = 10, LOG_SECONDS = 30 };
 
 void dv_predicting_end(dv_predicting *predicting)
@@ -19,7 +19,7 @@ void dv_predicting_end(dv_predicting *predicting)
     predicting->line_shown = false;
 }
 
-/* Why a file has no answer, or a warning. Where the rows say it too, the first ones are enough. */
+/* Prints a failure or a warning of a file. If the rows tell it too, the first ones are enough. */
 static void print_message(void *user, dv_log_level level, const char *message)
 {
     dv_predicting *predicting = user;
@@ -46,8 +46,8 @@ static dv_status write_rows(void *user, const char *rows, size_t size)
     return DV_OK;
 }
 
-/* "[####----] 1200 of 3000 files, 7000/s, 2 s left, 0 failed": over the last such line on a
-   terminal, and as a line of a log. */
+/* Prints "[====    ] 1200 of 3000 files, 7000/s, 2 s left, 0 failed": on a terminal over the last
+   such line, else as a line of a log. */
 static void print_progress(dv_predicting *predicting, const dv_predict_progress *progress)
 {
     char total[64] = "", left[DV_TIME_LEFT_SIZE] = "", bar[DV_BAR_WIDTH + 1];

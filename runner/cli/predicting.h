@@ -1,4 +1,4 @@
-/* Answers to files as the terminal sees them: rows, messages, and how far it is. */
+/* Prediction of files on the terminal: rows, messages, progress. */
 #ifndef DV_CLI_PREDICTING_H
 #define DV_CLI_PREDICTING_H
 
@@ -6,19 +6,19 @@
 #include "runner/predict/rows_file.h"
 
 typedef struct dv_predicting {
-    dv_rows_file *file;  /* where the rows go, borrowed; NULL: to standard output */
-    int64_t messages[2]; /* failures and warnings of files, so far */
-    bool terminal;       /* what stderr is: the progress stands in one line there */
-    bool line_shown;     /* such a line is on the terminal */
-    double told;         /* seconds at which it was told how far it is, where stderr is none */
+    dv_rows_file *file;  /* takes the rows, borrowed; NULL for standard output */
+    int64_t messages[2]; /* number of failures and of warnings so far */
+    bool terminal;       /* stderr is one, and the progress stays in one line */
+    bool line_shown;     /* the line of progress is on the terminal */
+    double told;         /* time of the last line of progress in a log, s */
 } dv_predicting;
 
-/* Fills in the request's functions and its log. With a file, signals that ask for it end the work
-   after the files at hand. */
+/* Fills in the request's functions and its log. With a file, a signal of stop.h ends the work after
+   the files at hand. */
 void dv_predicting_begin(dv_predicting *predicting, dv_rows_file *file,
                          dv_predict_request *request);
 
-/* Takes the line from the terminal. */
+/* Clears the line of progress. */
 void dv_predicting_end(dv_predicting *predicting);
 
 #endif

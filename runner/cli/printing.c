@@ -25,7 +25,7 @@ void dv_printing_flush(void)
         close(nothing);
     }
     clearerr(stdout);
-    (void)fflush(stdout); /* what is left of it, into nothing */
+    (void)fflush(stdout); /* the rest goes to /dev/null */
     clearerr(stdout);
 }
 

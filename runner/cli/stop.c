@@ -1,4 +1,4 @@
-/* Catches the signals that ask a training to save and to end. */
+/* Catches the signals that ask the program to save and end. */
 #include "runner/cli/stop.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ dv_train_next dv_stop_next(void *user)
     return dv_stop_request != 0 ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
 }
 
-/* Of the latest request, whole seconds of the monotonic clock. */
+/* Time of the latest request, whole seconds of the monotonic clock. */
 static volatile sig_atomic_t request_time;
 
 /* The calls are safe in a handler (signal-safety(7)). A signal that is raised here acts when the
@@ -40,7 +40,7 @@ static bool is_ignored(int number)
     return may_be && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* Each write beyond the limit brings SIGXFSZ, also those of what is saved. */
+/* Each write beyond the limit raises SIGXFSZ, also while the state is saved. */
 static void catch (int number)
 {
     struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
