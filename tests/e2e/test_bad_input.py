@@ -291,7 +291,7 @@ class Configuration(support.Case):
                 (["eval"], "eval"),
                 (["eval", "x", "--format", "jsn"], "jsn", "json"),
                 (["tarin"], "tarin"),
-                ([], "usage")):
+                ([], "Usage: decavox COMMAND")):
             with self.subTest(arguments[-2:]):
                 self.ends(decavox(*arguments), USAGE, *parts)
         self.ends(decavox(*train, "--device", "cuda"), FAILED, "cuda")

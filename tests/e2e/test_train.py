@@ -483,7 +483,7 @@ class Options(support.Case):
             self.assertIn("--help", text)
             self.assertIn("2        the command line or the configuration is wrong", text)
         text = self.ends(decavox("--help"), GOOD).out
-        self.assertIn("usage", text)
+        self.assertIn("Usage: decavox COMMAND", text)
         self.assertIn("1        data, files or the machine do not allow it", text)
         version = self.ends(decavox("--version"), GOOD).out
         self.assertRegex(version, r"^decavox \d+\.\d+\.\d+, commit "
