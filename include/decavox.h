@@ -400,8 +400,8 @@ typedef struct dv_train_result {
  * Trains. The result is that of `decavox train` with the same configuration, to the byte. Trainings
  * in different folders may run at the same time, each in a thread of its own. `config` may be NULL
  * if options->resume is 1, because the folder holds the configuration of the run. A given one may
- * differ from that one only in train.epochs and the paths of the data; empty paths are taken from
- * the run.
+ * differ from that one only in train.epochs and in the paths of data, noise and teachers; an empty
+ * path is taken from the run.
  *
  * `out` may be NULL. The status is DV_EINTERRUPTED if `progress` has paused the training; the state
  * is saved then, and *out tells how far it got. It is DV_EARG if the folder is in use or holds
