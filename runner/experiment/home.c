@@ -21,7 +21,7 @@ static bool find_self(char path[PATH_MAX])
 
 static void add(const char *folder, const char *name, dv_home *out)
 {
-    bool here = strcmp(folder, ".") == 0; /* as a user writes it */
+    bool here = strcmp(folder, ".") == 0; /* written without "./", as users do */
     int length = snprintf(out->folders[out->count], DV_HOME_PATH_SIZE, "%s%s%s", here ? "" : folder,
                           here ? "" : "/", name);
     if (length > 0 && length < DV_HOME_PATH_SIZE)
