@@ -1,5 +1,5 @@
-# Writes OUT, the page decavox(1), of HELP, a file with what `decavox --help` says; VERSION and ABOUT
-# are those of the project.
+# Writes OUT, the manual page decavox(1), from HELP, a file with the output of `decavox --help`.
+# VERSION and ABOUT are those of the project.
 file(READ ${HELP} help)
 string(REPLACE "\\" "\\e" help "${help}")
 string(REPLACE "-" "\\-" help "${help}")
