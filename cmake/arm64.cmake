@@ -1,5 +1,5 @@
-# Toolchain of the preset arm64: Debian's GCC and libraries for 64-bit ARM, which are installed beside
-# those of the building machine. scripts/install_packages.sh arm64 installs them.
+# Toolchain of the preset arm64: Debian's GCC and libraries for 64-bit ARM, which are installed
+# beside those of the building machine. scripts/install_packages.sh arm64 installs them.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(triplet aarch64-linux-gnu)

@@ -68,8 +68,8 @@ function(dv_find_gpus out)
 endfunction()
 
 # Chooses the architectures according to DV_CUDA. A release supports the recent generations of GPUs,
-# and later ones through PTX; other builds support one, to compile faster. nvcc knows 100 and 120 from
-# 12.8 on.
+# and later ones through PTX; other builds support one, for trying things out. nvcc knows 100 and
+# 120 from 12.8 on.
 function(dv_choose_architectures out)
     if(DV_CUDA STREQUAL AUTO)
         dv_find_gpus(chosen)

@@ -1,6 +1,6 @@
 # The target `package`: decavox_VERSION_ARCHITECTURE.deb, all of decavox as one Debian package. The
-# program and the library in it must be compiled for the prefix /usr. A build for another prefix makes
-# the package through a second build in the folder deb.
+# program and the library in it must be compiled for the prefix /usr. A build for another prefix
+# makes the package through a second build in the folder deb.
 
 set(DV_DEB_MAINTAINER "decavox maintainers <maintainers@decavox.example>" CACHE STRING
     "who answers for the .deb: NAME <ADDRESS>")
