@@ -187,9 +187,9 @@ typedef struct dv_seen {
 
 /* ---- Sessions ---- */
 
-/* The buffers and the plan with which one thread computes answers. A call with samples allocates
-   no memory if every thread of the session has already answered a sound at least as long, and the
-   sample rate is one of the latest 8. */
+/* The working memory for answers of a model. One thread at a time may use a session. A call with
+   samples allocates nothing if every thread of the session has already answered a sound at least as
+   long, and the sample rate is one of the latest 8. */
 typedef struct dv_session dv_session;
 
 typedef struct dv_session_options {
@@ -364,7 +364,7 @@ typedef struct dv_train_progress {
     int improved;         /* 1 if the validation result is the best so far */
 } dv_train_progress;
 
-/* A function that receives the progress, in the thread that trains, and returns what to do next. */
+/* A function that receives the progress in the training thread, and returns what to do next. */
 typedef dv_train_next (*dv_train_fn)(void *user, const dv_train_progress *progress);
 
 typedef struct dv_train_options {
@@ -399,9 +399,9 @@ typedef struct dv_train_result {
 /*
  * Trains. The result is that of `decavox train` with the same configuration, to the byte. Trainings
  * in different folders may run at the same time, each in a thread of its own. `config` may be NULL
- * if options->resume is 1, because the folder holds the configuration of the run. A given one may
- * differ from that one only in train.epochs and in the paths of data, noise and teachers; an empty
- * path is taken from the run.
+ * if options->resume is 1, because the folder holds the configuration of the run. If one is given
+ * to resume, it may differ from the run's only in train.epochs and in the paths of data, noise and
+ * teachers; an empty path is taken from the run.
  *
  * `out` may be NULL. The status is DV_EINTERRUPTED if `progress` has paused the training; the state
  * is saved then, and *out tells how far it got. It is DV_EARG if the folder is in use or holds

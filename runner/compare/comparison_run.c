@@ -66,8 +66,7 @@ static const char *text_of(const json_t *report, const char *key)
     return text != NULL ? text : "";
 }
 
-/* Makes the protocol of split, part and clips, so that only runs that share all three are compared.
- */
+/* Makes the protocol of split, part and clips, because only runs that share these are compared. */
 static dv_status take_accuracy(const json_t *report, const char *path, const char *protocol,
                                dv_accuracy *out)
 {

@@ -177,8 +177,7 @@ static void print_model(FILE *out, const dv_model_figures *model, const dv_recom
     print_line(out, "measured", text);
 }
 
-/* Prints `name` and the names of the models for which `in` is true, or nothing if there are none.
- */
+/* Prints `name` and the names of the models for which `in` is true, or nothing without any. */
 static void print_names(FILE *out, const char *name, const dv_comparison *comparison,
                         bool (*in)(const dv_model_figures *model, const dv_recommendation *answer),
                         const dv_recommendation *answer, const char *text)

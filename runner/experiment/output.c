@@ -70,7 +70,7 @@ static bool is_run_state(const dv_outputs *outputs, const char *path)
     return own || configures || dv_run_has(folder, "log.txt") || dv_run_has(folder, "metrics.csv");
 }
 
-/* ---- What is there ---- */
+/* ---- Existing files ---- */
 
 /* How a kind of output is recognised. */
 typedef struct output_mark {

@@ -200,7 +200,7 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
     return status;
 }
 
-/* ---- What is told ---- */
+/* ---- The log ---- */
 
 static void observe(const dv_run_folder *folder, dv_log_level level, const char *line)
 {

@@ -12,8 +12,7 @@ typedef struct dv_pt2_graph {
     const dv_aten_name *names;
 } dv_pt2_graph;
 
-/* ExportedProgram: the graph, the kinds of its inputs and outputs, and the ranges of its symbols.
- */
+/* ExportedProgram: the graph, the kinds of inputs and outputs, and the ranges of symbols. */
 json_t *dv_pt2_program(const dv_pt2_graph *graph);
 
 /* PayloadConfig: the entry and the sizes of each constant. */

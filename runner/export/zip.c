@@ -145,8 +145,7 @@ static dv_status fail(const char *what)
     return DV_FAIL(DV_EFORMAT, "the archive: %s", what);
 }
 
-/* Reads the entry whose local header is at `at`. `central` is its record in the central directory.
- */
+/* Reads the entry with the local header at `at`. `central` is its record in the directory. */
 static dv_status read_local(const dv_zip_reader *reader, const unsigned char *central, size_t at,
                             dv_zip_entry *out)
 {

@@ -194,8 +194,7 @@ int64_t dv_names_count(const dv_names *names)
     return names->lines == NULL ? (int64_t)names->count : -1;
 }
 
-/* Reads the next line of a pipe. It waits in short steps, so that dv_names_stop can end the wait.
- */
+/* Reads the next line of a pipe. It waits in short steps, so dv_names_stop can end the wait. */
 static dv_status next_line(dv_names *names, bool wait, const char **name)
 {
     do {

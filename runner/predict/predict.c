@@ -296,8 +296,7 @@ static void stop_workers(job *j)
     pthread_mutex_unlock(&j->ring);
 }
 
-/* Outputs chunk after chunk until all workers have ended. After a failure the others are dropped.
- */
+/* Outputs chunk after chunk until all workers have ended. After a failure the rest is dropped. */
 static dv_status give_all(job *j, dv_predict_progress *progress)
 {
     const dv_predict_request *request = j->request;

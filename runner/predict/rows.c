@@ -223,8 +223,7 @@ static void put_empty(int64_t count, FILE *out)
         fputc(',', out);
 }
 
-/* Writes a row. That of a file that failed has only the name and a message in the column `error`.
- */
+/* Writes a row. A file that failed has only its name, and a message in the column `error`. */
 static dv_status put_csv(const dv_row_style *style, const char *file, const dv_answer *answer,
                          FILE *out)
 {

@@ -287,8 +287,7 @@ static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_r
     return DV_OK;
 }
 
-/* Continues existing rows if the request resumes, and begins a new file if nothing is in the way.
- */
+/* Continues existing rows if the request says so, and begins a new file if nothing prevents it. */
 static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *request, dv_names *names,
                            dv_rows_file_state *state)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What may be changed ---- */
+/* ---- Allowed changes ---- */
 
 /* The paths of data, noise and teachers. They may change, because the marks in the state detect
    other content. */
@@ -27,8 +27,7 @@ static bool may_change(const char *path)
     return found;
 }
 
-/* Checks the keys of the map `changes`. `path` is its own path with a final dot, or "" at the top.
- */
+/* Checks the keys of the map `changes`. `path` is its path with a final dot, or "" at the top. */
 static dv_status check_below(const dv_tree *changes, const char *path)
 {
     for (size_t i = 0; i < changes->count; i++) {
@@ -102,8 +101,7 @@ static dv_status differ(const dv_tree *one, const dv_tree *other, bool *out)
     return status;
 }
 
-/* Warns of a config.yaml that differs from the checkpoint's configuration, which is the one used.
- */
+/* Warns of a config.yaml that differs from the configuration in the checkpoint, which is used. */
 static dv_status notice_changes(dv_run_folder *folder, const char *path, const dv_resumed *resumed)
 {
     dv_tree *there;
@@ -260,8 +258,7 @@ static dv_status check_labels(const dv_resumed *resumed, const dv_tree *now)
     return DV_OK;
 }
 
-/* Refuses other data: a state is meaningless for them, and training clips could become test clips.
- */
+/* Refuses other data: the state is useless for them, and training clips could become test clips. */
 static dv_status check_data(const dv_resumed *resumed, const dv_resume_data *data,
                             const dv_train_state *state)
 {

@@ -1,5 +1,4 @@
-/* Resumes a run: reads its configuration and state, and applies the few changes that are allowed.
- */
+/* Resumes a run: reads its configuration and state, and applies the changes that are allowed. */
 #ifndef DV_TRAINING_RESUME_H
 #define DV_TRAINING_RESUME_H
 
@@ -29,10 +28,10 @@ dv_status dv_resume_check(const dv_tree *changes);
 /* Makes the changes that give a run the paths of `experiment`. The caller owns *changes. */
 dv_status dv_resume_where(const dv_experiment *experiment, dv_tree **changes);
 
-/* Reads the run in the folder and applies, in this order, the paths and train.epochs of `given`, a
-   complete configuration, and `changes`. Either may be NULL. Returns DV_EARG if `given` differs
-   from the run in anything else, else DV_EIO, DV_EFORMAT or DV_ECONFIG. A config.yaml that differs
-   from the state gives a warning. Free *out with dv_resumed_free, also after a failure. */
+/* Reads the run in the folder. The paths and train.epochs of `given`, a complete configuration, are
+   applied first, then `changes`. Either may be NULL. Returns DV_EARG if `given` differs from the
+   run in anything else, else DV_EIO, DV_EFORMAT or DV_ECONFIG. A config.yaml that differs from the
+   state gives a warning. Free *out with dv_resumed_free, also after a failure. */
 dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, const dv_experiment *given,
                          dv_resumed *out);
 void dv_resumed_free(dv_resumed *resumed);

@@ -301,8 +301,7 @@ static dv_status make_trainer(dv_training *training)
     return dv_teachers_enter(teachers, training->trainer);
 }
 
-/* Does everything between opening the folder and the first step. A resumed run gets its state here.
- */
+/* Does everything between opening the folder and the first step, such as restoring the state. */
 static dv_status set_up(dv_training *training)
 {
     dv_log log = {.write = log_line, .user = training};
@@ -352,8 +351,7 @@ static dv_status run(dv_training *training)
 
 /* ---- The pretraining ---- */
 
-/* Runs the pretraining. config.yaml is written first, so that the run can be resumed at any time.
- */
+/* Runs the pretraining. config.yaml is written first, so the run can be resumed at any time. */
 static dv_status pretrain(dv_training *training)
 {
     char folder[DV_RUN_PATH_SIZE];
