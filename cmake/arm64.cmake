@@ -1,5 +1,5 @@
-# Toolchain of the preset arm64: the GCC of Debian for 64-bit ARM, and Debian's libraries for it,
-# which lie beside those of the machine that builds. scripts/install_packages.sh arm64 installs all.
+# Toolchain of the preset arm64: Debian's GCC and libraries for 64-bit ARM, which are installed
+# beside those of the building machine. scripts/install_packages.sh arm64 installs them.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(triplet aarch64-linux-gnu)
@@ -7,9 +7,10 @@ set(CMAKE_C_COMPILER ${triplet}-gcc)
 set(CMAKE_CXX_COMPILER ${triplet}-g++)
 set(ENV{PKG_CONFIG_LIBDIR} /usr/lib/${triplet}/pkgconfig:/usr/share/pkgconfig)
 # Debian 12 cannot install libdnnl-dev for two architectures at once, because one header differs in
-# the runtime for GPUs, which is not used here. So the header is the building machine's, and the
-# library has its name at run time.
+# the runtime for GPUs, which is not used here. So the build uses the header of the building machine,
+# and names the library as it is called at run time.
 set(DNNL_LIBRARY /usr/lib/${triplet}/libdnnl.so.2 CACHE FILEPATH "oneDNN for 64-bit ARM")
-# Tests, and what the build has the program make, run in it. It finds Debian's libraries by itself.
+# The emulator runs the tests, and the program when the build uses it. It finds Debian's libraries by
+# itself.
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64)
 set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)

@@ -1,5 +1,5 @@
-# Trained models that are mixed of others: of these the tree has the card alone, in which the members
-# and their shares are, and the build makes the file beside it, the same bytes in every build.
+# Checkpoints that are mixed from others. The tree has only their cards, with the members and their
+# shares. The build makes the file beside the card, with the same bytes in every build.
 function(dv_mix_checkpoint name)
     set(card checkpoints/${name}.json)
     set(file checkpoints/${name}.safetensors)

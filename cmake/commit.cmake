@@ -1,6 +1,6 @@
-# Writes OUT, the C file of runner/cli/commit.h, where it does not say yet what the commit of the
-# sources in ROOT is: "0a1b2c3d4e5f", with "-dirty" where a file that programs are made of has been
-# changed, "unknown" where ROOT is no checkout, whatever is around it, or there is no git.
+# Writes OUT, the C file of runner/cli/commit.h with the commit of the sources in ROOT, unless its
+# content would stay the same. The commit is "0a1b2c3d4e5f", with "-dirty" if a source file has been
+# changed; it is "unknown" if ROOT itself is not a checkout or git is missing.
 execute_process(COMMAND git rev-parse --show-toplevel WORKING_DIRECTORY ${ROOT}
                 OUTPUT_VARIABLE top OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
                 RESULT_VARIABLE status)

@@ -1,12 +1,12 @@
-# The CUDA module: libdecavox_cuda.so, and for the tests libdecavox_cudasim.so, the same sources on
-# a simulated device (tests/cudasim). Sets DV_CUDA_BUILT, DV_CUDASIM_BUILT and, where one is not
-# built, DV_CUDA_REASON and DV_CUDASIM_REASON.
+# The CUDA module libdecavox_cuda.so and, for the tests, libdecavox_cudasim.so, which has the same
+# sources on a simulated device (tests/cudasim). Sets DV_CUDA_BUILT and DV_CUDASIM_BUILT, and
+# DV_CUDA_REASON and DV_CUDASIM_REASON if one is not built.
 set_property(CACHE DV_CUDA PROPERTY STRINGS AUTO TOOLKIT ON OFF)
 if(NOT DV_CUDA MATCHES "^(AUTO|TOOLKIT|ON|OFF)$")
     message(FATAL_ERROR "DV_CUDA is '${DV_CUDA}'; it can be AUTO, TOOLKIT, ON or OFF")
 endif()
 
-# What NVIDIA's packages for pip have installed: nvidia/cu13, nvidia/cudnn and the like below each
+# Finds the folders of NVIDIA's pip packages: nvidia/cu13, nvidia/cudnn and others in each
 # site-packages of python3, each with include and lib.
 function(dv_pip_places out)
     execute_process(COMMAND python3 -c "import nvidia; print(';'.join(nvidia.__path__))"
@@ -18,8 +18,9 @@ function(dv_pip_places out)
     set(${out} ${places} PARENT_SCOPE)
 endfunction()
 
-# Both are needed by the module, the headers alone by the simulated device. A toolkit comes first,
-# the one of nvcc before others; pip's libraries have names with a version alone.
+# Finds the headers and libraries. The module needs both, the simulated device only the headers. The
+# toolkit of nvcc is searched first, then others, then pip's packages, whose libraries have only
+# versioned names.
 function(dv_find_cuda)
     set(places ENV CUDA_PATH ENV CUDA_HOME)
     find_program(DV_NVCC NAMES $ENV{CUDACXX} nvcc HINTS ${places} /usr/local/cuda PATH_SUFFIXES bin)
@@ -46,7 +47,7 @@ function(dv_find_cuda)
     endforeach()
 endfunction()
 
-# The architectures of the GPUs that nvidia-smi names, for example 90-real, as far as nvcc knows them.
+# Finds the architectures of the GPUs that nvidia-smi lists and nvcc knows, for example 90-real.
 function(dv_find_gpus out)
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_QUIET)
@@ -66,8 +67,9 @@ function(dv_find_gpus out)
     set(${out} ${architectures} PARENT_SCOPE)
 endfunction()
 
-# What DV_CUDA asks for. A release is for the GPUs of the last generations, and has PTX for those to
-# come; other builds are for one, to try things out. nvcc knows 100 and 120 from 12.8 on.
+# Chooses the architectures according to DV_CUDA. A release supports the recent generations of GPUs,
+# and later ones through PTX; other builds support one, for trying things out. nvcc knows 100 and
+# 120 from 12.8 on.
 function(dv_choose_architectures out)
     if(DV_CUDA STREQUAL AUTO)
         dv_find_gpus(chosen)
@@ -95,7 +97,7 @@ else()
             list(APPEND missing ${name})
         endif()
     endforeach()
-    # They may lie apart where they are pip's.
+    # pip's packages have folders of their own.
     list(APPEND CUDA_INCLUDE_DIR ${CUBLASLT_INCLUDE_DIR} ${CUFFT_INCLUDE_DIR})
     list(REMOVE_DUPLICATES CUDA_INCLUDE_DIR)
     if(missing)
@@ -131,7 +133,7 @@ if(missing)
         message(FATAL_ERROR "DV_CUDA is ON, but the module cannot be built: ${missing}")
     endif()
     message(STATUS "The CUDA module is not built: ${missing}")
-    # One of an earlier build would be loaded.
+    # The program would load a module of an earlier build.
     file(REMOVE ${PROJECT_BINARY_DIR}/runner/libdecavox_cuda.so)
 else()
     set(DV_CUDA_BUILT ON)
@@ -149,7 +151,7 @@ else()
     set(DV_CUDASIM_BUILT OFF)
 endif()
 
-# What both modules are made of, but for the kernels, which each compiles in its own way.
+# Makes a module without the kernels, which each module compiles in its own way.
 function(dv_cuda_module target name)
     get_property(sources GLOBAL PROPERTY DV_CUDA_SOURCES)
     add_library(${target} MODULE ${sources})
@@ -157,7 +159,7 @@ function(dv_cuda_module target name)
     target_include_directories(${target} SYSTEM PRIVATE ${CUDA_INCLUDE_DIR} ${CUDNN_INCLUDE_DIR})
     target_link_options(${target} PRIVATE LINKER:-z,defs LINKER:--as-needed
                         LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/module.map)
-    # Beside the program, where it looks first.
+    # The program searches its own folder first.
     set_target_properties(${target} PROPERTIES OUTPUT_NAME decavox_${name}
                           LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/runner)
 endfunction()

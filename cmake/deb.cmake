@@ -1,6 +1,6 @@
-# The target `package`: decavox_VERSION_ARCHITECTURE.deb, the whole of decavox as one package of
-# Debian. It is right for the prefix /usr alone, which the program and the library are compiled for.
-# A build for another prefix makes it by way of a second build of its own, in the folder deb.
+# The target `package`: decavox_VERSION_ARCHITECTURE.deb, all of decavox as one Debian package. The
+# program and the library in it must be compiled for the prefix /usr. A build for another prefix
+# makes the package through a second build in the folder deb.
 
 set(DV_DEB_MAINTAINER "decavox maintainers <maintainers@decavox.example>" CACHE STRING
     "who answers for the .deb: NAME <ADDRESS>")
@@ -10,7 +10,7 @@ if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr)
     set(settings DV_DEB_MAINTAINER CPACK_OUTPUT_FILE_PREFIX CMAKE_TOOLCHAIN_FILE CMAKE_C_COMPILER
         CMAKE_C_COMPILER_LAUNCHER CMAKE_MAKE_PROGRAM)
     set(CPACK_OUTPUT_FILE_PREFIX ${PROJECT_BINARY_DIR})
-    # CMake takes Debian's folder of libraries by itself only where it builds for this machine.
+    # CMake chooses Debian's folder of libraries by itself only when it builds for this machine.
     set(arguments -D CMAKE_BUILD_TYPE=Release -D CMAKE_INSTALL_PREFIX=/usr
         -D CMAKE_INSTALL_LIBDIR=lib/${CMAKE_C_LIBRARY_ARCHITECTURE} -D DV_TESTS=OFF -D DV_CUDA=OFF)
     foreach(name IN LISTS settings)
@@ -28,7 +28,7 @@ if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr)
     return()
 endif()
 
-# The loader looks in /usr/lib/TRIPLET by itself, so nothing that is installed names a folder.
+# The loader searches /usr/lib/TRIPLET by itself, so no rpath is needed.
 set_target_properties(decavox dv_shared PROPERTIES INSTALL_RPATH "" BUILD_WITH_INSTALL_RPATH OFF)
 
 # Debian wants more of a package: the copyright, a changelog, and the reasons why lintian's word is
@@ -60,7 +60,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ
     GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_COMPRESSION_TYPE none) # the script below packs it anew, and dpkg-deb compresses
+set(CPACK_DEBIAN_COMPRESSION_TYPE none) # the script below repacks it, and dpkg-deb compresses then
 set(CPACK_DEBIAN_PACKAGE_SECTION sound)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)

@@ -3,7 +3,7 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS scripts/rooms.sh)
 file(READ scripts/rooms.sh rooms)
 string(REGEX MATCHALL "(engine|frontends|runner)/[a-z]+" DV_ROOM_FOLDERS "${rooms}")
 
-# Adds the rooms in a folder at the top of the tree, which is the present one.
+# Adds the rooms of the current folder `top`, which lies at the top of the tree.
 macro(dv_add_rooms top)
     foreach(folder IN LISTS DV_ROOM_FOLDERS)
         if(folder MATCHES "^${top}/(.+)$")
@@ -12,13 +12,14 @@ macro(dv_add_rooms top)
     endforeach()
 endmacro()
 
-# The rooms are static libraries in one row: each is linked with the one before it, and so with all
-# before that. What a room uses of a later one is found undefined by scripts/check_links.sh, and by
-# the linker where nothing else has brought it in.
+# The rooms are static libraries in one chain: each is linked with the one before it, and so with all
+# earlier ones. A symbol of a later room is reported by scripts/check_links.sh, and by the linker if
+# nothing else has pulled it in.
 
 #   dv_room(NAME SOURCES file... [LIBRARIES library...] [FOR_ALL_ABOVE library...])
 #
-# The next room, dv_NAME, in the present folder. LIBRARIES are for it alone.
+# Adds the next room, dv_NAME, in the current folder. LIBRARIES are linked only with this room,
+# those FOR_ALL_ABOVE also with all later rooms.
 function(dv_room name)
     cmake_parse_arguments(room "" "" "SOURCES;LIBRARIES;FOR_ALL_ABOVE" ${ARGN})
     get_property(rooms GLOBAL PROPERTY DV_ROOMS)
@@ -32,7 +33,7 @@ function(dv_room name)
     set_property(GLOBAL APPEND PROPERTY DV_ROOMS dv_${name})
 endfunction()
 
-# Files of the present folder that the CUDA module is compiled from, as a module of its own.
+# Adds files of the current folder to the sources of the CUDA module.
 function(dv_cuda_sources)
     list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
     set_property(GLOBAL APPEND PROPERTY DV_CUDA_SOURCES ${ARGN})

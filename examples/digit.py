@@ -1,4 +1,4 @@
-"""Says which digit is spoken in a sound file.
+"""Prints the digit that is spoken in a sound file.
 
     python digit.py FILE
 """

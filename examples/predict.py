@@ -13,7 +13,7 @@ import decavox
 
 
 def main() -> int:
-    """Print the word of each file. The result is 1 where a file cannot be answered."""
+    """Print the word of each file, and return 1 if a file cannot be answered."""
     parser = argparse.ArgumentParser(description="Recognizes words in sound files.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--model", default="lightweight", help="a path, or a name: lightweight")

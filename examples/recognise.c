@@ -1,10 +1,10 @@
 /*
- * Says which word is in each sound file, and how sure that is.
+ * Prints the word in each sound file, and its probability.
  *
  *     cc recognise.c -o recognise $(pkg-config --cflags --libs decavox)
  *     ./recognise MODEL.safetensors one.wav two.flac ...
  *
- * All files are given to one session at once: its threads read them side by side, and the network
+ * One call gets all files: the threads of the session read them in parallel, and the network
  * computes 16 at a time.
  */
 #include <decavox.h>
@@ -43,7 +43,8 @@ static void print_answers(const dv_model *model, const char *const *paths, size_
     }
 }
 
-/* A file that cannot be read fails alone; the others have their answers. */
+/* Answers the files and prints the answers. Files that can be read are answered even if another one
+   fails. */
 static dv_status recognise(const dv_model *model, dv_session *session, const char *const *paths,
                            size_t count)
 {
@@ -62,7 +63,7 @@ static dv_status recognise(const dv_model *model, dv_session *session, const cha
     return status;
 }
 
-/* Opens the model, with warnings printed, and a session for many files. */
+/* Opens the model and a session for many files, and answers the files. */
 int main(int argc, char **argv)
 {
     dv_model *model = NULL;
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
     dv_session_options how = dv_session_options_default();
     options.log = print_warning;
     how.capacity = 16;
-    how.threads = -1; /* as many as there are physical cores */
+    how.threads = -1; /* one per physical core */
     if (argc < 3) {
         fprintf(stderr, "usage: recognise MODEL.safetensors FILE...\n");
         return 2;

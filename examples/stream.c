@@ -1,18 +1,18 @@
 /*
- * Listens: prints each word when it is heard, and when that was.
+ * Listens to a stream of samples and prints each word with its time as soon as it is heard.
  *
  *     cc stream.c -o stream $(pkg-config --cflags --libs decavox)
  *     arecord -q -t raw -f S16_LE -r 16000 -c 1 | ./stream MODEL.safetensors 16000
  *
- * Standard input is samples of 16 bits of one channel at the rate that is given. The window moves
- * on by an eighth of a second, and probabilities are averaged over three eighths.
+ * Standard input holds 16-bit samples of one channel at the given rate. A window begins every
+ * eighth of a second, and the probabilities of three windows are averaged.
  */
 #include <decavox.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Labels that are no words are never reported. */
+/* A threshold above 1 keeps labels that are not words from being reported. */
 static float threshold_of(const char *label)
 {
     int is_word = strcmp(label, "_silence_") != 0 && strcmp(label, "_unknown_") != 0;
@@ -31,7 +31,7 @@ static dv_status open_stream(dv_model *model, dv_session *session, int64_t rate,
     options.sample_rate = rate;
     options.hop = 0.125;
     options.smoothing = 0.25;
-    options.thresholds = thresholds; /* they are copied */
+    options.thresholds = thresholds; /* the stream copies them */
     dv_status status = dv_stream_create(session, &options, out);
     free(thresholds);
     return status;
@@ -69,7 +69,7 @@ static dv_status listen_to(FILE *input, const dv_model *model, dv_stream *stream
     return status == DV_OK ? print_words(model, stream) : status;
 }
 
-/* Opens model, session and stream, in this order, and frees them in the other. */
+/* Opens the model, the session and the stream, and frees them in the opposite order. */
 int main(int argc, char **argv)
 {
     dv_model *model = NULL;

@@ -1,11 +1,11 @@
 /*
- * Trains a model from a configuration, and measures it.
+ * Trains a model from a configuration and evaluates it.
  *
  *     cc train.c -o train $(pkg-config --cflags --libs decavox)
  *     ./train configs/quickstart.yaml DATA runs/mine [KEY=VALUE...]
  *
- * Ctrl-C pauses the training. The same command goes on with it; other settings than those that it
- * began with are refused, but train.epochs.
+ * Ctrl-C pauses the training, and the same command resumes it. A resumed training accepts no new
+ * settings except train.epochs and data.path.
  */
 #include <decavox.h>
 #include <signal.h>
@@ -27,7 +27,7 @@ static void print_warning(void *user, dv_log_level level, const char *message)
         fprintf(stderr, "warning: %s\n", message);
 }
 
-/* Prints a line for each epoch. The validation is NaN where there are no clips for it. */
+/* Prints a line for each epoch. The validation accuracy is NaN if there are no validation clips. */
 static dv_train_next follow(void *user, const dv_train_progress *progress)
 {
     (void)user;
@@ -38,7 +38,7 @@ static dv_train_next follow(void *user, const dv_train_progress *progress)
     return interrupted ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
 }
 
-/* Whether the folder holds a run that was begun. */
+/* Returns whether the folder holds a run. */
 static int has_run(const char *folder)
 {
     char path[1024];
@@ -49,7 +49,7 @@ static int has_run(const char *folder)
     return file != NULL;
 }
 
-/* The settings are those of the command line and data.path. */
+/* Applies data.path and the settings of the command line. */
 static dv_status configure(dv_config *config, const char *data, char **settings, int count)
 {
     char path[1024];
@@ -61,7 +61,7 @@ static dv_status configure(dv_config *config, const char *data, char **settings,
     return status;
 }
 
-/* The model that was trained, on the clips that it has not heard. */
+/* Evaluates the trained model on the test part. */
 static dv_status evaluate(const char *folder)
 {
     char path[1024];
@@ -79,7 +79,7 @@ static dv_status evaluate(const char *folder)
     return status;
 }
 
-/* Begins a training, or goes on with that in the folder, and evaluates what it has made. */
+/* Begins or resumes the training in the folder, and evaluates its model. */
 int main(int argc, char **argv)
 {
     dv_config *config = NULL;

@@ -1,8 +1,8 @@
-"""Trains a model on a folder of recordings, measures it, and exports it.
+"""Trains a model on a folder of recordings, evaluates it and exports it.
 
     python train.py DATA FOLDER [KEY=VALUE...]
 
-Ctrl-C pauses the training. The same command goes on with it.
+Ctrl-C pauses the training, and the same command resumes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import decavox
 
 
 def value_of(text: str) -> Any:
-    """Read a number, true, false or a list as JSON has it, and all else as a text."""
+    """Read a text as JSON if it is valid JSON (numbers, booleans, lists), else return it."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# Every protocol's accuracy, and the tables in checkpoints/. `--help` says more.
+# Measures the accuracy of every protocol, and makes the tables in checkpoints/. See --help.
 exec python3 -B "$(dirname "${BASH_SOURCE[0]}")/../tools/accuracy/accuracy_tables.py" "$@"

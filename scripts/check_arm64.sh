@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Shows that the build for 64-bit ARM computes what this machine's build computes. Runs in the
-# emulator the tests of operations, features and sessions, and of trainings that go on; then lets both
-# builds predict the official test clips of FSDD with five checkpoints. Prints one line.
+# Shows that the build for 64-bit ARM computes the same as the build of this machine. Runs the tests
+# of operations, features, sessions and resumed trainings in the emulator, then lets both builds
+# predict the official test clips of FSDD with five checkpoints. Prints one line.
 #
 #     scripts/check_arm64.sh [--data DIR]
 #
-# DIR has the folder fsdd; the default is ../shared/data, or $DECAVOX_DATA. Builds build/arm64 and
-# build/release. Needs `scripts/install_packages.sh arm64`; ends with 77 where that is not there.
+# DIR contains the folder fsdd; the default is $DECAVOX_DATA, else ../shared/data. Builds
+# build/arm64 and build/release. Needs the packages of `scripts/install_packages.sh arm64`; exits
+# with 77 without them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

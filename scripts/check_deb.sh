@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Installs the .deb in a clean Debian, uses it as a stranger would, and removes it: the program, the
-# program at the top of decavox.h and examples/recognise.c; nothing may be left behind. Or installs a
-# wheel there, in a virtual environment, and runs a Python program with a spoken word. Prints a line
-# for each check.
+# Installs the .deb in a clean Debian, uses it as a stranger would, and removes it. It uses the
+# program, the example at the top of decavox.h and examples/recognise.c; nothing may be left behind.
+# Or installs a wheel there, in a virtual environment, and runs a Python program with a spoken word.
+# Prints a line for each check.
 #
 #     scripts/check_deb.sh [--also SUITE] DEB|BUILD [SUITE]
 #     scripts/check_deb.sh --wheel FILE [--python FILE] [SUITE]
 #
-# BUILD is a build folder, which makes the package first. SUITE is bookworm, which is Debian 12, or
-# another one of the same mirror. With --also packages come from a second suite besides: on trixie,
-# Debian 13, libdnnl2 has to come from bookworm.
+# BUILD is a build folder, which makes the package first. SUITE is another suite of the mirror; the
+# default is bookworm, Debian 12. --also adds packages of a second suite: on trixie, Debian 13,
+# libdnnl2 must come from bookworm.
 #
-# Needs root and the packages of `scripts/install_packages.sh deb`; ends with 77 where they are not
-# there. The clean Debian is a temporary folder, which is removed.
+# Needs root and the packages of `scripts/install_packages.sh deb`; exits with 77 without them. The
+# clean Debian is a temporary folder, which is removed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Checks the direction of the #includes: a file may include its own room and those before it in the
-# list of scripts/rooms.sh. Prints each one that breaks a rule.
+# list of scripts/rooms.sh. Prints each include that breaks a rule.
 #
-#     scripts/check_includes.sh               this tree
+#     scripts/check_includes.sh               checks this tree
 #     scripts/check_includes.sh --self-test   plants an include against each rule
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 source scripts/rooms.sh
 
-# Sets `room` to the number of the room that the file $1 lives in, and to nothing where there is none.
+# Sets `room` to the number of the room of the file $1, or to nothing if it is in no room.
 find_room()
 {
     local i
@@ -35,7 +35,7 @@ may_include()
         [[ ${rooms[room]} != kernels || $1 == kernels/* || $1 == */*cuda* ]]
 }
 
-# Headers of libraries and the only files that may know the library; empty for all others.
+# Prints the pattern of the files that may include the library header $1; nothing for other headers.
 may_know()
 {
     case $1 in
@@ -48,7 +48,7 @@ may_know()
     esac
 }
 
-# FILE LINE FORM TARGET of each include below the present folder; FORM is " or <.
+# Prints FILE LINE FORM TARGET of each include below the working folder; FORM is " or <.
 list_includes()
 {
     find engine frontends kernels runner -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' \
@@ -60,7 +60,7 @@ list_includes()
         }'
 }
 
-# Prints each include that breaks a rule; fails where there is one.
+# Prints each include that breaks a rule, and fails if there is one.
 check()
 {
     local bad=0 file line form target pattern

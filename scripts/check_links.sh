@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks that no room's library needs a symbol of a later room in the list of scripts/rooms.sh.
-# Prints each one that does.
+# Prints each library that does.
 #
-#     scripts/check_links.sh BUILD               the libraries of a build folder
+#     scripts/check_links.sh BUILD               checks the libraries of a build folder
 #     scripts/check_links.sh BUILD --self-test   plants an object that calls the command line in base
 set -euo pipefail
 cd "$(dirname "$0")/.."

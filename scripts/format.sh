@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Formats the C files in place; with --check only names those that are not formatted.
-# clang-format's versions differ in details, so it must be Debian 12's; CLANG_FORMAT may name it.
+# Formats the C files in place. With --check it only prints the files that are not formatted.
+# Versions of clang-format differ in details, so it must be that of Debian 12. CLANG_FORMAT may name
+# the program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

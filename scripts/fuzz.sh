@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Fuzzes each parser with libFuzzer, and valid configurations with the fuzzer of ours, under
+# Fuzzes each parser with libFuzzer, and valid configurations with our own fuzzer, under
 # AddressSanitizer and UndefinedBehaviorSanitizer. Prints one line for each target: inputs, line
-# coverage of the parser's files, crashes, hangs, leaks. Exits with 1 where something was found, or
-# less than 85 % of a parser's lines were run; what was found stays in build/fuzz/found.
+# coverage of the parser's files, crashes, hangs, leaks. Exits with 1 if something was found, or if
+# less than 85 % of a parser's lines were run. Findings stay in build/fuzz/found.
 #
-#     scripts/fuzz.sh [SECONDS [TARGET...]]     in all, default 480; all targets
+#     scripts/fuzz.sh [SECONDS [TARGET...]]     default: 480 s in total, all targets
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

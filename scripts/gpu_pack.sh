@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Packs what a machine with an NVIDIA GPU and without compilers, packages and network needs to run
-# scripts/gpu_first.sh and scripts/gpu_second.sh: .gpu/decavox.tar.xz, at most 30 MiB.
+# Makes .gpu/decavox.tar.xz, at most 30 MiB: a pack with which a machine that has an NVIDIA GPU, but
+# no compilers, packages or network, can run scripts/gpu_first.sh and scripts/gpu_second.sh.
 #
 #     scripts/gpu_pack.sh [--data DIR] [--build DIR]
 #
-# The machine needs this tree beside the pack. In the pack are decavox, decavox_bench, the CUDA
-# module, the simulated device, the test programs of a device, the libraries they need that are not
-# the base system's, and recordings as FLAC. NVIDIA's libraries are the machine's own: those of its
-# Python's packages or of its CUDA toolkit.
+# The machine needs this tree beside the pack. The pack contains decavox, decavox_bench, the CUDA
+# module, the simulated device, the device test programs, their libraries except those of the base
+# system, and recordings as FLAC. NVIDIA's libraries must be on the machine, from Python packages or
+# a CUDA toolkit.
 #
 #     --data DIR              recordings; default: ../shared/data/fsdd
 #     --build DIR             pack this build as it is; default: build/gpu, built now
-#     --architectures LIST    of the CUDA module, as CMake names them; default: 90-real (Hopper)
+#     --architectures LIST    architectures of the CUDA module in CMake's form; default: 90-real
+#                             (Hopper)
 #     --out DIR               folder of the pack; default: .gpu
 #
-# Exit status: 0 packed, 1 something is missing or the pack is too large, 2 wrong use.
+# Exit status: 0 if packed, 1 if something is missing or the pack is too large, 2 for wrong usage.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what is missing of the Debian packages that decavox is built, tested or formatted with.
+# Installs the missing Debian packages for building, testing or formatting decavox.
 #
 #     scripts/install_packages.sh [build|test|clients|deb|arm64|format|pack|fuzz]...     default: build
 #
-# Does nothing where all are there. Needs root or sudo otherwise. With arm64 dpkg learns of that
-# architecture, whose libraries are installed beside those of this one.
+# Does nothing if all are installed; else it needs root or sudo. arm64 adds that architecture to
+# dpkg, whose libraries are installed beside those of this machine.
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libsndfile1-dev libyaml-dev libjansson-dev

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Kills a training at each call by which it opens, writes, synchronises, names or removes something
-# in its folder, goes on with it, and compares what it leaves with what a whole one does: of a run
-# that begins, and of one that goes on. Prints a line for each of the two.
+# Kills a training at each call that opens, writes, synchronises, renames or removes something in
+# its folder, resumes it, and compares its files with those of an uninterrupted training. This is
+# done for a run that begins and for one that is resumed. Prints a line for each of the two.
 #
 #     scripts/kill_points.sh [N]     at every N-th call, default 1
 set -euo pipefail

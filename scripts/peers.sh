@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Measures decavox against PyTorch, ONNX Runtime, librosa and torchaudio on this machine, all by
-# turns in one run, and prints the table of ratios.
+# Measures decavox against PyTorch, ONNX Runtime, librosa and torchaudio on this machine, in turns
+# within one run, and prints the table of ratios.
 #
 #     scripts/peers.sh [--quick] [--part train,infer,features,start] [--device cuda] [OPTION ...]
 #
 #     --quick            short, and without torch.compile; the figures mean little
-#     --part LIST        train: training step, batch 32. infer: forward pass, batch 1 and 64.
-#                        features. start: one prediction from nothing. Default: all
-#     --device NAME      cpu (default), cuda or cuda:N: PyTorch with AMP and CUDA graphs
-#     --prepare          everything but the timing: install, build, let torch.compile fill its
-#                        cache, which takes an hour or so
+#     --part LIST        train (a training step, batch 32), infer (a forward pass, batch 1 and 64),
+#                        features, start (a process that predicts once); default: all
+#     --device NAME      cuda or cuda:N measure PyTorch with AMP and CUDA graphs; default: cpu
+#     --prepare          do everything except the timing: install, build, and fill the cache of
+#                        torch.compile, which takes about an hour
 #     --install          only make the virtual environment
-#     --venv DIR         of the peers; default: build/peers. Made where it is not there
+#     --venv DIR         virtual environment of the peers, made if missing; default: build/peers
 #     --python PROGRAM   take the peers from this Python instead; nothing is installed
 #     --build DIR        a release build with benchmarks; default: build/release, made now
-#     --out DIR          of peers-PROCESSOR.json; default: benchmarks/results. Only there, peers.md
-#                        and the table in README.md are made anew as well
+#     --out DIR          folder of peers-PROCESSOR.json; default: benchmarks/results. Only with the
+#                        default, peers.md and the table in README.md are updated as well
 #
 # Other options, --models, --threads, --batch, --rounds and --variants, are for
 # benchmarks/peers/measure.py. The peers are for measuring only: decavox needs none of them.
 #
-# Exit status: 0 measured, 1 something failed, 2 wrong use.
+# Exit status: 0 if measured, 1 if something failed, 2 for wrong usage.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")

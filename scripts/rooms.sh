@@ -1,6 +1,5 @@
-# For check_includes.sh, check_links.sh and cmake/room.cmake.
-#
-# The rooms from the ground up, in the order in which they are linked.
+# The list of rooms in the order in which they are linked, beginning with the lowest. It is used by
+# check_includes.sh, check_links.sh and cmake/room.cmake.
 rooms=(
     kernels/formulas
     kernels

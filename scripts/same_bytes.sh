@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Shows that two builds compute the same bytes: weights after three epochs of two models, and the
-# logits of every shipped checkpoint for every clip of FSDD. The same in BF16, with one checkpoint,
-# where the processor has it. Where both builds have the simulated device, also weights after a few
-# of its steps in FP32, FP16 and BF16, and logits in them. Prints one line.
+# logits of every shipped checkpoint for every clip of FSDD. If the processor has BF16, the same is
+# compared in BF16 with one checkpoint. If both builds have the simulated device, weights after a
+# few of its steps and logits are compared in FP32, FP16 and BF16. Prints one line.
 #
 #     scripts/same_bytes.sh OLD_DECAVOX NEW_DECAVOX [FSDD]     default: ../shared/data/fsdd
 set -euo pipefail

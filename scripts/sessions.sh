@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Shows that sessions of one model work side by side: 16 of them give so many answers, all as one
-# session alone gives them, under ThreadSanitizer and AddressSanitizer without a report of ours; then
-# without either, how many times as many a second they give as one. Prints a line for each.
+# Shows that sessions of one model work in parallel: 16 sessions give ANSWERS answers in total,
+# equal to those of a single session, without reports about our code from ThreadSanitizer and
+# AddressSanitizer. Then measures their speed, without sanitizers, against that of one session.
+# Prints a line for each.
 #
 #     scripts/sessions.sh [ANSWERS]     default: 100000; builds build/tsan, build/asan, build/release
 set -euo pipefail

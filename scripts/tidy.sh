@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs clang-tidy with .clang-tidy over a configured build; prints its findings and their count.
 #
-#     scripts/tidy.sh [BUILD_FOLDER [FILE...]]     default: build/release, every file of it
+#     scripts/tidy.sh [BUILD_FOLDER [FILE...]]     default: build/release, all its files
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes a wheel of the Python package for Linux with glibc 2.36 or later. Debian's libraries that
-# decavox uses are in it, with their licences. Prints its name and size.
+# Makes a wheel of the Python package for Linux with glibc 2.36 or later. It contains Debian's
+# libraries that decavox uses, with their licences. Prints its name and size.
 #
-#     scripts/wheel.sh [--out DIR] [--arm64]      default: build/wheels, and for this machine
+#     scripts/wheel.sh [--out DIR] [--arm64]      default: build/wheels, for this machine
 #
-# With --arm64 it is built for 64-bit ARM, as the preset arm64 is (docs/packages.md).
+# --arm64 builds it for 64-bit ARM, as the preset arm64 does (docs/packages.md).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

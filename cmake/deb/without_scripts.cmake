@@ -1,5 +1,5 @@
-# CPack writes scripts that call ldconfig at installation and removal. The package has a trigger for
-# that, and so no script: each package that was made is packed anew without them.
+# Repacks each package without the scripts of CPack that call ldconfig at installation and removal:
+# the package has a trigger for that.
 foreach(package IN LISTS CPACK_PACKAGE_FILES)
     set(folder ${package}.unpacked)
     execute_process(COMMAND dpkg-deb --raw-extract ${package} ${folder} COMMAND_ERROR_IS_FATAL ANY)

@@ -1,9 +1,9 @@
 /*
- * A network built and trained by hand with the engine's own interface: graph, plan, forward and
- * backward pass, and gradient descent as a loop. It learns which of two spirals a point is on.
+ * Builds and trains a network with the interface of the engine: graph, plan, forward and backward
+ * pass, and a loop of gradient descent. It learns on which of two spirals a point lies.
  *
- * The engine's headers are those of the source tree; the library that is installed shows decavox.h
- * alone. The build makes this program of the engine's rooms: build/.../tests/example_network.
+ * The installed library shows only decavox.h; the headers of the engine are in the source tree. The
+ * build links this program with the engine: build/.../tests/example_network.
  */
 #include "engine/backends/open.h"
 #include "engine/core/plan.h"
@@ -22,7 +22,7 @@ typedef struct spirals {
     float targets[POINTS][CLASSES]; /* one-hot, (POINTS, 1, 1, CLASSES) */
 } spirals;
 
-/* Two arms of one and a half turns, opposite to each other. */
+/* Draws two opposite arms of one and a half turns. */
 static void draw(spirals *out)
 {
     for (int i = 0; i < POINTS; i++) {
@@ -36,14 +36,13 @@ static void draw(spirals *out)
     }
 }
 
-/* What is computed: numbers of the values in the graph. */
 typedef struct network {
     dv_params *params;
     dv_graph *graph;
-    int points, targets, logits, loss;
+    int points, targets, logits, loss; /* indices of values in the graph */
 } network;
 
-/* 2 -> 32 -> 32 -> 2, each layer a node; parameters are declared along with them. */
+/* Builds 2 -> 32 -> 32 -> 2. Each layer is a node, which declares its parameters. */
 static dv_status build(dv_context *context, network *net)
 {
     const dv_linear_attr hidden = {.units = UNITS, .bias = true, .activation = DV_ACT_TANH};
@@ -62,8 +61,8 @@ static dv_status build(dv_context *context, network *net)
     return dv_graph_add(graph, &dv_op_softmax_cross_entropy, "loss", &plain, inputs, 2, &net->loss);
 }
 
-/* One step of gradient descent with momentum. All trainable parameters lie in one buffer, and their
-   gradients in another of the same form; on the CPU both are the host's memory. */
+/* Takes one step of gradient descent with momentum. One buffer holds all trainable parameters, and
+   another of the same layout their gradients; on the CPU both are in host memory. */
 static void descend(dv_params *params, float rate)
 {
     float *values = params->buffers[DV_BUFFER_VALUES];
@@ -83,7 +82,7 @@ static int count_right(const float logits[POINTS][CLASSES])
     return right;
 }
 
-/* The gradient that backward begins with is that of the mean loss. */
+/* Trains on the whole set. The backward pass gets 1 / POINTS, the gradient of the mean loss. */
 static dv_status train(const network *net, dv_plan *plan)
 {
     static spirals data;

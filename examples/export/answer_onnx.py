@@ -1,9 +1,9 @@
-"""Answers WAV files with a model that `decavox export` has written as ONNX.
+"""Recognizes words in WAV files with a model that `decavox export` has written as ONNX.
 
     decavox export lightweight --out digits.onnx
     python3 answer_onnx.py digits.onnx FILE.wav...
 
-Needs onnxruntime and numpy. The files have one channel of 16 bits, at the model's rate.
+It needs onnxruntime and numpy. The files must have one channel of 16 bits at the model's rate.
 """
 import json
 import sys

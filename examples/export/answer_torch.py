@@ -1,10 +1,10 @@
-"""Answers WAV files with a model that `decavox export` has written for PyTorch.
+"""Recognizes words in WAV files with a model that `decavox export` has written for PyTorch.
 
     decavox export lightweight --out digits.pt2
     python3 answer_torch.py digits.pt2 FILE.wav...
 
-Needs torch: 2.15 for .pt2, and from 1.13 on for .pt (TorchScript). The files have one channel of 16
-bits, at the model's rate.
+It needs torch 2.15 for .pt2, or torch 1.13 and later for .pt (TorchScript). The files must have one
+channel of 16 bits at the model's rate.
 """
 import array
 import json

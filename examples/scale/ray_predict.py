@@ -2,9 +2,9 @@
 
     python examples/scale/ray_predict.py MODEL FILES.txt ANSWERS [--workers N]
 
-FILES.txt has a name a line, of files that every machine can read, and ANSWERS is a folder that is
-made. Each worker is a process that opens the model once. The files of a worker that is lost are
-answered again by another one.
+FILES.txt has one file name per line, and every machine must be able to read the files. The program
+creates the folder ANSWERS. Each worker is a process that opens the model once. If a worker is lost,
+another one answers its files again.
 """
 import argparse
 from typing import Any
@@ -16,7 +16,7 @@ import decavox
 
 
 class Answers:
-    """What a worker does with a batch of names."""
+    """The state of a worker, which answers batches of file names."""
 
     def __init__(self, model: str) -> None:
         self.recognizer = decavox.Recognizer(model)

@@ -2,10 +2,10 @@
 
     spark-submit examples/scale/spark_predict.py MODEL FILES.txt ANSWERS [--parts N]
 
-FILES.txt has a name a line, of files that every worker can read, and ANSWERS is a folder that is
-made. Each part of the list goes through a process of `decavox predict`, which the workers find along
-the $PATH of this program. A part whose worker is lost is answered again by another one, and has its
-rows once.
+FILES.txt has one file name per line, and every worker must be able to read the files. The program
+creates the folder ANSWERS. Each part of the list goes through a process of `decavox predict`, which
+the workers find in the $PATH of this program. If a worker is lost, another one answers its part
+again, and the rows appear once.
 """
 import argparse
 import os
@@ -21,8 +21,8 @@ def main() -> None:
     parser.add_argument("answers")
     parser.add_argument("--parts", type=int, default=0, help="at least so many; 0: as Spark divides it")
     chosen = parser.parse_args()
-    # A file that cannot be read has a row that says so, and is no reason to answer all of the part
-    # again. What is one is found by the exit code.
+    # A file that cannot be read gets a row with its error and must not fail the whole part, so any
+    # number of them is allowed. Other failures show in the exit code.
     command = ["decavox", "predict", chosen.model, "--input", "-", "--format", "jsonl", "--workers",
                "1", "--allow_failed", "1000000000"]
     spark = SparkSession.builder.appName("decavox").getOrCreate()

@@ -1,4 +1,4 @@
-"""decavox recognizes short spoken words, and trains, measures and exports models that do.
+"""decavox recognizes short spoken words, and trains, evaluates and exports models for that.
 
 >>> import decavox
 >>> recognizer = decavox.Recognizer("lightweight")
@@ -25,7 +25,7 @@ __all__ = ["Answer", "ArgumentError", "ConfigError", "DecavoxError", "DeviceErro
 
 
 def version() -> str:
-    """Tell the version of the library.
+    """Return the version of the library.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The C library: its structures as include/decavox.h has them, its functions, and where it lies."""
+"""The C library: the structures and functions of include/decavox.h, and the search for the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from ._errors import error_of
 
-SERIES = "0.1"  # the versions of the library that this package is for
+SERIES = "0.1"  # the versions of the library that fit this package
 SONAME = f"libdecavox.so.{SERIES}"
 
 logger = logging.getLogger("decavox")
@@ -26,7 +26,7 @@ TRAIN_CONTINUE, TRAIN_PAUSE, TRAIN_FINISH = range(3)
 
 
 class Options(ctypes.Structure):
-    """Options begin as zeros that know their size."""
+    """The base of all options, which begin as zeros with their size."""
 
     def __init__(self, **values: Any) -> None:
         super().__init__(ctypes.sizeof(type(self)), **values)
@@ -108,7 +108,7 @@ STRUCTURES = (ModelOptions, Sound, Seen, SessionOptions, StreamOptions, StreamWi
 
 # ---- Functions ----
 
-# Name: result, arguments. Every pointer to what only the library looks into is a c_void_p.
+# Result and arguments of each function. Opaque pointers of the library are c_void_p.
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dv_error_message": (c_char_p, []),
     "dv_version": (c_char_p, []),
@@ -151,7 +151,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 
 def _load() -> ctypes.CDLL:
-    """Loads the library that $DECAVOX_LIBRARY names, that of the wheel, or that of the system."""
+    """Loads the library of $DECAVOX_LIBRARY, else that of the wheel, else that of the system."""
     chosen = os.environ.get("DECAVOX_LIBRARY")
     own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "libdecavox.so")
     path = chosen or (own if os.path.exists(own) else SONAME)
@@ -181,7 +181,7 @@ class _Place(ctypes.Structure):
 
 
 def library_folder() -> Optional[str]:
-    """The folder that the loaded library lies in, without links."""
+    """The real path of the folder with the loaded library."""
     place = _Place()
     address = ctypes.cast(library.dv_version, c_void_p)
     find = ctypes.CDLL(None).dladdr
@@ -194,7 +194,7 @@ def library_folder() -> Optional[str]:
 # ---- Calls ----
 
 def check(status: int, path: Optional[str] = None) -> None:
-    """Raises the error of a call that has failed on this thread. `path`: the file it was about."""
+    """Raises the error of a call that has failed on this thread. `path` is the file concerned."""
     if status:
         raise error_of(status, message(), path)
 
@@ -206,7 +206,7 @@ def message() -> str:
 
 
 def text(value: Optional[str]) -> Optional[bytes]:
-    """A text for the library, in UTF-8."""
+    """Encodes a text for the library in UTF-8."""
     encoded = None if value is None else value.encode()
     if encoded is not None and b"\0" in encoded:
         raise ValueError(f"{value!r} has a null character")
@@ -214,36 +214,36 @@ def text(value: Optional[str]) -> Optional[bytes]:
 
 
 def whole(name: str, value: int, least: int, most: int) -> int:
-    """A whole number for the library, which would otherwise lose its upper digits."""
+    """Checks an integer for the library; ctypes would drop its upper bits."""
     if isinstance(value, float) or not least <= value <= most:
         raise ValueError(f"{name} is {value}, must be a whole number from {least} to {most}")
     return int(value)
 
 
 def path_bytes(path: str) -> bytes:
-    """A path for the library, in the bytes of the file system."""
+    """Encodes a path for the library as the file system does."""
     encoded = os.fsencode(path)
     if b"\0" in encoded:
         raise ValueError("a path has no null character")
     return encoded
 
 
-_interrupted = threading.local()  # .error: what ended a message of a call on this thread
+_interrupted = threading.local()  # .error: the exception that ended a log callback of this thread
 
 
 def _log(user: Any, level: int, line: bytes) -> None:
     try:
         logger.log(LOG_LEVELS[level], "%s", line.decode(errors="replace"))
-    except BaseException as error:  # KeyboardInterrupt above all: it cannot pass through C
+    except BaseException as error:  # for example KeyboardInterrupt, which cannot pass through C
         _interrupted.error = error
 
 
 def raise_interruption() -> None:
-    """Raises what a message of the call before has ended with."""
+    """Raises the exception that ended a log callback during the latest call."""
     error: Optional[BaseException] = getattr(_interrupted, "error", None)
     if error is not None:
         _interrupted.error = None
         raise error
 
 
-log_function = LogFunction(_log)  # it lives as long as any model
+log_function = LogFunction(_log)  # must outlive every model

@@ -1,4 +1,4 @@
-"""What decavox raises: an error for each status of the library, as Python's own errors are sorted."""
+"""The errors of decavox: one for each status of the library, derived from Python's errors."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class DecavoxError(Exception):
 
 
 class ArgumentError(DecavoxError, ValueError):
-    """An argument has no such value, or a sound is not as it should be."""
+    """An argument has an invalid value, or a sound is invalid."""
 
     status = "EARG"
 
 
 class FormatError(DecavoxError, ValueError):
-    """A file is malformed: a damaged checkpoint, or a file that is no sound."""
+    """A file is malformed, for example a damaged checkpoint or a file that is not a sound."""
 
     status = "EFORMAT"
 
 
 class ConfigError(DecavoxError, ValueError):
-    """A configuration or a setting is wrong."""
+    """A configuration or a setting is invalid."""
 
     status = "ECONFIG"
 
@@ -50,7 +50,7 @@ class FileError(DecavoxError, OSError):
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """A file is not there."""
+    """A file does not exist."""
 
 
 class SystemFailure(DecavoxError, OSError):
@@ -66,13 +66,13 @@ class MemoryFailure(DecavoxError, MemoryError):
 
 
 class DeviceError(DecavoxError, RuntimeError):
-    """A device cannot be had, or has failed."""
+    """A device is not available, or has failed."""
 
     status = "EDEVICE"
 
 
 class UnsupportedError(DecavoxError, NotImplementedError):
-    """The device, or the build, does not have what is asked for."""
+    """The device or the build does not support the request."""
 
     status = "EUNSUPPORTED"
 
@@ -87,14 +87,14 @@ class _ShapeError(ArgumentError):
     status = "ESHAPE"
 
 
-# By the number of the status, as dv_status has it.
+# Indexed by the number of the status in dv_status.
 ERRORS = (None, ArgumentError, _ShapeError, MemoryFailure, FileError, FormatError, ConfigError,
           DeviceError, UnsupportedError, NumericError, DecavoxError, SystemFailure)
 INTERRUPTED = ERRORS.index(DecavoxError)
 
 
 def error_of(status: int, message: str, path: Optional[str] = None) -> DecavoxError:
-    """The error of a status. A file that is not there is told by its path, or by the message."""
+    """Makes the error of a status. A missing file is detected by its path or by the message."""
     kind = ERRORS[status]
     assert kind is not None
     if kind is FileError and ((path is not None and not os.path.exists(path))

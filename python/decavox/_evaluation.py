@@ -1,4 +1,4 @@
-"""Evaluation and export: a model measured on the clips of a data set, or written for others."""
+"""Evaluation of a model on a data set, and export of a model for other runtimes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Path = Union[str, "os.PathLike[str]"]
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model measured on clips.
+    """The figures of a model on the clips of a data set.
 
     Attributes
     ----------
     count, correct : int
-        How many clips were answered, and how many of them rightly.
+        The number of clips that were answered, and of correct answers.
     accuracy : float
-        The share of the latter.
+        The share of correct answers.
     loss : float
         The mean cross-entropy.
     labels : tuple of str
         The labels of the rows and the columns of `confusion`.
     confusion : numpy.ndarray
-        How many clips of a row's label were answered with a column's, int64.
+        The number of clips by label (row) and answer (column), int64.
     report : dict
         All figures, as ``decavox eval --format json`` prints them.
     """
@@ -50,7 +50,7 @@ class Evaluation:
 
 @contextmanager
 def _opened(model: Union[Recognizer, Source]) -> Generator[ctypes.c_void_p, None, None]:
-    """The handle of a recognizer's model, or of one that is opened for the time."""
+    """The handle of a recognizer's model, or of a model that is opened for the call."""
     if isinstance(model, Recognizer):
         with model._own().used() as handle:  # pyright: ignore[reportPrivateUsage]
             yield handle
@@ -67,22 +67,22 @@ def evaluate(model: Union[Recognizer, Source], data: Optional[Path] = None, *,
              split: Optional[str] = None,
              part: Literal["train", "validation", "test", "all"] = "test",
              exclude: Optional[Path] = None, threads: int = 0) -> Evaluation:
-    """Measure a model on the clips of a data set.
+    """Evaluate a model on the clips of a data set.
 
     Parameters
     ----------
     model : Recognizer, str, os.PathLike or bytes
-        A recognizer, or what `Recognizer` opens.
+        A recognizer, or a model as `Recognizer` takes it.
     data : str or os.PathLike, optional
-        A folder or a manifest; by default what the model was trained on.
+        A folder or a manifest; by default the data of the training.
     split : str, optional
-        ``"official"``, ``"speaker"`` and so on; by default as the model was trained.
+        ``"official"``, ``"speaker"`` and so on; by default the split of the training.
     part : {"train", "validation", "test", "all"}
         The part of the split.
     exclude : str or os.PathLike, optional
-        A CSV file that names files to be left out.
+        A CSV file that names files to leave out; by default that of the training.
     threads : int
-        Threads of the host; 0 is one for each physical core.
+        Host threads; 0 is one per physical core.
 
     Returns
     -------
@@ -112,27 +112,27 @@ def evaluate(model: Union[Recognizer, Source], data: Optional[Path] = None, *,
 def export(model: Union[Recognizer, Source], path: Path, *, format: Optional[str] = None,
            input: str = "audio", precision: str = "fp32", batch: Optional[int] = None,
            license: Optional[str] = None, force: bool = False) -> None:
-    """Write a model for other runtimes, or its weights alone.
+    """Write a model for other runtimes, or only its weights.
 
     Parameters
     ----------
     model : Recognizer, str, os.PathLike or bytes
-        A recognizer, or what `Recognizer` opens.
+        A recognizer, or a model as `Recognizer` takes it.
     path : str or os.PathLike
-        The file, which is written whole or not at all.
+        The file, which is written completely or not at all.
     format : str, optional
-        ``"onnx"``, ``"torchscript"``, ``"pt2"`` or ``"safetensors"`` (the weights alone); by default
-        by the ending of the path: .onnx, .pt, .pt2 or .safetensors.
+        ``"onnx"``, ``"torchscript"``, ``"pt2"`` or ``"safetensors"`` (only the weights); by default
+        the format of the path's ending: .onnx, .pt, .pt2 or .safetensors.
     input : str
-        What the file takes: ``"audio"``, ``"features"`` or ``"log_mel"``.
+        The input of the exported model: ``"audio"``, ``"features"`` or ``"log_mel"``.
     precision : str
-        Of the network: ``"fp32"`` or ``"fp16"``.
+        The precision of the network: ``"fp32"`` or ``"fp16"``.
     batch : int, optional
-        Clips that the file takes at a time; any number by default.
+        A fixed batch size; by default any size.
     license : str, optional
-        The licence of the model, for the notes of the file.
+        The licence of the model, for the metadata of the file.
     force : bool
-        Whether a file is replaced that export did not write.
+        Whether to replace a file that export did not write.
     """
     options = _c.ExportOptions(format=_c.text(format), input=_c.text(input),
                                precision=_c.text(precision), batch=batch or 0,

@@ -1,4 +1,4 @@
-"""An opened model of the C library with the sessions of its threads, and where models lie."""
+"""An open model of the C library with the sessions of its threads, and the search for models."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Source = Union[str, "os.PathLike[str]", bytes]
 
 
 def _first(inside: str, homes: list[str]) -> Optional[str]:
-    """The first path below one of the folders that there is."""
+    """The first existing path below one of the folders."""
     paths = [os.path.join(home, inside) for home in homes if home]
     return next((path for path in paths if os.path.exists(path)), None)
 
 
 def _installed() -> list[str]:
-    """The folders where the files that come with the library may lie."""
+    """The folders that may hold the files of the library's installation."""
     folder = _c.library_folder()
     if folder is None:
         return []
@@ -31,10 +31,10 @@ def _installed() -> list[str]:
 
 
 def find_model(name: str) -> str:
-    """The path of a model: of a file, or of a model that comes with decavox.
+    """The path of a model, which is a file or a model that comes with decavox.
 
-    The folders are those of the program: $DECAVOX_HOME, the working folder, and share/decavox where
-    the library is installed.
+    The searched folders are those of the program: $DECAVOX_HOME, the working folder, and
+    share/decavox of the library's installation.
     """
     inside = name if name.startswith("checkpoints/") else f"checkpoints/{name}.safetensors"
     if os.path.exists(name) or ("/" in name and inside != name):
@@ -43,8 +43,8 @@ def find_model(name: str) -> str:
 
 
 def lasting(name: str) -> str:
-    """What the model is found by in another folder, too: an absolute path, or, of a model that comes
-    with the library, its name."""
+    """A name of the model that is valid in every working folder: an absolute path, or the name of a
+    model that comes with the library."""
     path = find_model(name)
     if not os.path.exists(path) or any(path.startswith(home) for home in _installed()):
         return name
@@ -53,7 +53,7 @@ def lasting(name: str) -> str:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """What a model is opened with. It can be pickled."""
+    """The parameters with which a model is opened. They can be pickled."""
 
     source: Union[str, bytes]
     device: str
@@ -64,14 +64,14 @@ class ModelChoice:
     @classmethod
     def of(cls, source: Source, device: str = "cpu", precision: str = "fp32",
            algorithms: Optional[str] = None, threads: int = 1) -> ModelChoice:
-        """The choice of what may be a path, a name or the bytes of a checkpoint."""
+        """Makes the choice of a path, a name or the bytes of a checkpoint."""
         if not isinstance(source, bytes):
             source = lasting(os.fspath(source))
         return cls(source, device, precision, algorithms, _c.whole("threads", threads, -1, 1024))
 
 
 class Session:
-    """A C session with the memory of an answer. It is used by one thread at a time."""
+    """A C session with the memory for an answer. One thread at a time may use it."""
 
     __slots__ = ("answer_address", "answer", "capacity", "handle", "seen", "seen_address", "sound",
                  "sound_address")
@@ -91,7 +91,7 @@ class Session:
 
 
 class OpenModel:
-    """An opened model. Its sessions are kept for the next call, and are freed before it."""
+    """An open model. Its sessions are kept for later calls and freed before the model."""
 
     def __init__(self, choice: ModelChoice) -> None:
         self.process = os.getpid()
@@ -124,7 +124,7 @@ class OpenModel:
             _c.check(_c.library.dv_model_open(_c.path_bytes(path), given, opened), path)
 
     def take(self, capacity: int) -> Session:
-        """A session for a call, which gives it back. A model that is closed gives none."""
+        """Takes a session for a call, which must give it back. Fails if the model is closed."""
         with self._lock:
             if self._closed:
                 raise ValueError("the recognizer is closed")
@@ -139,7 +139,7 @@ class OpenModel:
             raise
 
     def give_back(self, session: Session) -> None:
-        """Keeps the session for the next call, or frees it where the model has been closed."""
+        """Keeps the session for the next call, or frees it if the model has been closed."""
         with self._lock:
             if not self._closed:
                 self._free.setdefault(session.capacity, []).append(session)
@@ -150,7 +150,7 @@ class OpenModel:
 
     @contextmanager
     def used(self) -> Generator[ctypes.c_void_p, None, None]:
-        """The model's handle for a call that needs no session."""
+        """Lends the model's handle to a call that needs no session."""
         with self._lock:
             if self._closed:
                 raise ValueError("the recognizer is closed")
@@ -161,9 +161,9 @@ class OpenModel:
             self._leave()
 
     def close(self) -> None:
-        """Frees all, or leaves it to the last call that is still under way."""
+        """Frees everything, or leaves that to the last call in progress."""
         if self.process != os.getpid():
-            return  # a child has no right to its parent's sessions
+            return  # the sessions belong to the parent process
         with self._lock:
             if self._closed:
                 return
@@ -188,5 +188,5 @@ class OpenModel:
 
 
 def pointer(array: np.ndarray[Any, Any]) -> int:
-    """The address of an array's first number."""
+    """The address of an array's first element."""
     return array.ctypes.data

@@ -1,4 +1,4 @@
-"""The command `decavox` of the wheel: it becomes the program inside of it."""
+"""The command `decavox` of the wheel, which executes the program in the wheel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the program in the place of Python."""
+    """Replace Python by the program."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin", "decavox")
     if not os.path.exists(program):
         sys.exit(f"decavox: there is no program {program}: the package was not installed by pip")

@@ -21,12 +21,12 @@ from ._stream import Stream
 
 @dataclass(eq=False)
 class Answer:
-    """What a model says of a sound.
+    """The answer of a model to a sound.
 
     Attributes
     ----------
     label : str
-        The word with the highest probability.
+        The label with the highest probability.
     confidence : float
         This probability.
     probabilities : numpy.ndarray
@@ -34,7 +34,7 @@ class Answer:
     seconds : float
         The length of the sound.
     seen : tuple of float
-        From where to where the model has looked at it, in seconds.
+        Start and end of the part that the model saw, in seconds.
     """
 
     __slots__ = ("confidence", "label", "probabilities", "seconds", "seen")
@@ -47,7 +47,7 @@ class Answer:
 
 
 def _answer(labels: tuple[str, ...], row: npt.NDArray[np.float32], seen: _c.Seen) -> Answer:
-    """The answer of a row of probabilities, which becomes its own."""
+    """Makes an answer that owns the row of probabilities."""
     row.setflags(write=False)
     best = int(row.argmax())
     return Answer(labels[best], float(row[best]), row, seen.seconds,
@@ -55,28 +55,29 @@ def _answer(labels: tuple[str, ...], row: npt.NDArray[np.float32], seen: _c.Seen
 
 
 class Recognizer:
-    """A model that recognizes words, for any number of threads at once.
+    """A model that recognizes words. Any number of threads may use it at once.
 
     Parameters
     ----------
     model : str, os.PathLike or bytes
-        The path of a checkpoint, the name of a model that comes with decavox, or a checkpoint's
-        bytes.
+        The path of a checkpoint, the name of a model that comes with decavox, or the bytes of a
+        checkpoint.
     device : str
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"ref"`` or ``"auto"``.
     precision : str
-        ``"fp32"``, ``"tf32"``, ``"fp16"`` or ``"bf16"``, as far as the device has it.
+        ``"fp32"``, ``"tf32"``, ``"fp16"`` or ``"bf16"``, if the device supports it.
     algorithms : str, optional
-        Of a GPU: ``"kept"`` (the default), ``"fixed"``, ``"measured"`` or ``"any"``.
+        The choice of algorithms on a GPU: ``"kept"`` (the default), ``"fixed"``, ``"measured"`` or
+        ``"any"``.
     threads : int
-        Threads of the library for the sounds of one call; -1 is one for each physical core.
+        Threads of the library for the sounds of one call; -1 is one per physical core.
     batch : int
-        How many sounds `predict_many` computes at a time.
+        Number of sounds that `predict_many` computes at a time.
 
     Notes
     -----
-    A recognizer can be pickled, and is opened anew where it is unpickled. In a child that was forked
-    it is opened anew at its first use.
+    A recognizer can be pickled; unpickling opens the model again. A forked child opens the model
+    again at the first use.
     """
 
     def __init__(self, model: Source = "lightweight", *, device: str = "cpu",
@@ -92,41 +93,41 @@ class Recognizer:
         return model
 
     def _own(self) -> OpenModel:
-        """The model of this process: a child that was forked has to open its own."""
+        """The model of this process. A forked child must open its own."""
         if self._model.process != os.getpid():
             self._model = self._open()
         return self._model
 
-    # ---- What the model is ----
+    # ---- Properties of the model ----
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The words that the model knows."""
+        """The labels of the model."""
         return self._model.labels
 
     @property
     def sample_rate(self) -> int:
-        """The model's rate in Hz, to which sounds at other rates are resampled."""
+        """The model's sample rate in Hz. Sounds at other rates are resampled to it."""
         return self._model.sample_rate
 
     @property
     def window(self) -> float:
-        """How many seconds the model looks at."""
+        """The length of the model's window in seconds."""
         return self._model.window
 
     @property
     def card(self) -> str:
-        """The resolved configuration of the checkpoint, YAML."""
+        """The resolved configuration of the checkpoint as YAML."""
         return self._model.card
 
     @property
     def device(self) -> str:
-        """The device that the model is on."""
+        """The device of the model."""
         return self._model.device
 
     @property
     def precision(self) -> str:
-        """The precision that the model computes in."""
+        """The precision of the model."""
         return self._model.precision
 
     # ---- Answers ----
@@ -137,15 +138,15 @@ class Recognizer:
         Parameters
         ----------
         sound : str, os.PathLike or numpy.ndarray
-            The path of a sound file, or the samples of one channel: float32 or float64 of -1 to 1,
-            or int16.
+            The path of a sound file, or the samples of one channel: float32 or float64 from -1 to
+            1, or int16.
         sample_rate : int, optional
-            The rate of the samples in Hz. An array needs it.
+            The rate of the samples in Hz. It is required for an array.
 
         Returns
         -------
         Answer
-            The word, and how sure the model is.
+            The label and its probability, among other things.
         """
         model = self._own()
         samples: Optional[npt.NDArray[Any]] = None
@@ -189,13 +190,13 @@ class Recognizer:
         sample_rate : int, optional
             The rate of the arrays in Hz.
         errors : {"raise", "return"}
-            Whether the error of the first sound that fails is raised, or each error stands in the
-            list in the place of its answer.
+            ``"raise"`` raises the error of the first sound that fails. ``"return"`` puts each error
+            into the list in place of the answer.
 
         Returns
         -------
         list of Answer
-            An answer for each sound, or an exception.
+            An answer or an exception for each sound.
         """
         if errors not in ("raise", "return"):
             raise ValueError(f"errors is '{errors}', must be 'raise' or 'return'")
@@ -240,12 +241,12 @@ class Recognizer:
             self._answer_all(_c.library.dv_session_sounds, sounds, some, answers)
 
     def _parts(self, places: list[int]) -> Iterator[list[int]]:
-        """The places in calls of some batches, between which Python sees Ctrl-C."""
+        """Splits the places into calls of 16 batches, between which Python can react to Ctrl-C."""
         step = 16 * self._batch
         return (places[first:first + step] for first in range(0, len(places), step))
 
     def _answer_all(self, call: Any, sounds: Any, places: list[int], answers: list[Any]) -> None:
-        """Puts the answers of what the call has answered into their places."""
+        """Calls the library and puts the answers into their places."""
         model, count = self._own(), len(places)
         rows = np.zeros((count, len(model.labels)), np.float32)
         seen, statuses = (_c.Seen * count)(), (ctypes.c_int * count)()
@@ -261,8 +262,8 @@ class Recognizer:
 
     def _with_errors(self, given: list[Sound], sample_rate: Optional[int], answers: list[Any],
                      errors: str) -> list[Any]:
-        """The answers, where each sound that failed is asked for once more, alone: a call of many
-        tells the message of one."""
+        """Answers each sound that failed again, alone, to get its error: a call of many sounds has
+        the message of only one."""
         for i, answer in enumerate(answers):
             if answer is None:
                 try:
@@ -276,19 +277,19 @@ class Recognizer:
     def stream(self, sample_rate: Optional[int] = None, *, hop: Optional[float] = None,
                smoothing: float = 0.0,
                thresholds: Union[float, Mapping[str, float], None] = None) -> Stream:
-        """Begin a stream: a sound that comes piece by piece.
+        """Begin a stream: a sound that arrives in pieces.
 
         Parameters
         ----------
         sample_rate : int, optional
-            The rate of the pieces in Hz; the model's by default.
+            The rate of the pieces in Hz; by default the model's rate.
         hop : float, optional
-            Seconds from window to window; a quarter of a window by default.
+            Seconds between the starts of two windows; by default a quarter of a window.
         smoothing : float
             Seconds over which the probabilities are averaged.
         thresholds : float or mapping of str to float, optional
-            The probability from which a word is heard, for all words or by word. It is 0.5 for a
-            word without one, and a word with a threshold above 1 is never heard.
+            The smoothed probability from which a word counts as heard, for all words or by word. A
+            word with a threshold above 1 is never heard. The default is 0.5.
 
         Returns
         -------
@@ -300,7 +301,7 @@ class Recognizer:
     # ---- Life ----
 
     def close(self) -> None:
-        """Free the model. Calls that are under way, and streams, end as usual."""
+        """Free the model. Calls in progress and open streams end as usual."""
         self._finalizer()
 
     def __enter__(self) -> Recognizer:
@@ -313,11 +314,11 @@ class Recognizer:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the recognizer was opened with."""
+        """Pickle the parameters of the recognizer."""
         return _reopen, (self._choice, self._batch)
 
     def __repr__(self) -> str:
-        """Name the model, its device and the number of its words."""
+        """Name the model, its device and the number of its labels."""
         source = self._choice.source
         name = f"<{len(source)} bytes>" if isinstance(source, bytes) else repr(source)
         return f"Recognizer({name}, device={self.device!r}, {len(self.labels)} labels)"
@@ -357,8 +358,8 @@ class DigitPredictor:
         Returns
         -------
         tuple
-            The digit and its probability. The digit is an int where the label is ``"0"`` to ``"9"``
-            or ``"zero"`` to ``"nine"``, and else the label itself.
+            The digit and its probability. The digit is an int if the label is ``"0"`` to ``"9"`` or
+            ``"zero"`` to ``"nine"``, and else the label itself.
         """
         answer = self.recognizer.predict(sound, sample_rate)
         label = answer.label

@@ -1,4 +1,4 @@
-"""What a sound may be: a path, or an array of samples."""
+"""Sounds: a path, or an array of samples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KNOWN = (_FLOAT32, _INT16, _FLOAT64)
 
 
 def samples_of(sound: Any) -> npt.NDArray[Any]:
-    """The samples in a row, as float32 or int16, in the machine's order of bytes."""
+    """Converts samples to a contiguous array of float32 or int16 in native byte order."""
     if not isinstance(sound, np.ndarray):
         raise TypeError("a sound is a path or a numpy array of samples, not "
                         f"{type(sound).__name__}")
@@ -35,7 +35,7 @@ def samples_of(sound: Any) -> npt.NDArray[Any]:
 
 
 def rate_of(sample_rate: Optional[int]) -> int:
-    """The rate that an array needs."""
+    """Checks the sample rate of an array."""
     if sample_rate is None:
         raise ValueError("an array of samples needs its sample_rate in Hz")
     if isinstance(sample_rate, str) or not 0 < sample_rate < 1 << 31 or \
@@ -45,13 +45,13 @@ def rate_of(sample_rate: Optional[int]) -> int:
 
 
 def path_of(sound: Any) -> Optional[str]:
-    """The path of a file, where the sound is one."""
+    """The path of a sound that is a file, else None."""
     return os.fsdecode(cast("str | os.PathLike[str]", sound)) if isinstance(
         sound, (str, os.PathLike)) else None
 
 
 def fill(target: _c.Sound, samples: npt.NDArray[Any], rate: int) -> None:
-    """Points the C structure at the samples, which have to outlive the call."""
+    """Makes the C structure point to the samples, which must outlive the call."""
     address = pointer(samples)
     short = samples.dtype == _INT16
     target.samples = None if short else address

@@ -1,4 +1,4 @@
-"""Streams: a sound that comes piece by piece, answered window by window."""
+"""Streams: a sound that arrives in pieces and is answered window by window."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ import numpy.typing as npt
 from . import _c, _sounds
 from ._model import OpenModel, Session, pointer
 
-_PIECE = 10  # s; the library lets a minute wait
+_PIECE = 10  # s; the library accepts up to a minute
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """What a model says of one window of a stream.
+    """The answer of a model to one window of a stream.
 
     Attributes
     ----------
     start, end : float
         Seconds from the start of the stream.
     label : str
-        The word with the highest smoothed probability.
+        The label with the highest smoothed probability.
     confidence : float
         This probability.
     probabilities : numpy.ndarray
         The probability of each label in this window, float32, read-only.
     smoothed : numpy.ndarray
-        The same, averaged over the windows before.
+        The same, averaged over the latest windows.
     heard : bool
-        Whether the word has reached its threshold, and had not done so in the window before.
+        Whether the label is heard (reaches its threshold) and was not in the window before.
     """
 
     start: float
@@ -50,7 +50,7 @@ class Window:
 
 def _levels(labels: tuple[str, ...], thresholds: Union[float, Mapping[str, float], None]
             ) -> Optional[npt.NDArray[np.float32]]:
-    """The threshold of each label; None: the library's own."""
+    """The threshold of each label, or None for those of the library."""
     if thresholds is None:
         return None
     if not isinstance(thresholds, Mapping):
@@ -62,7 +62,7 @@ def _levels(labels: tuple[str, ...], thresholds: Union[float, Mapping[str, float
 
 
 def _row(address: int, count: int) -> npt.NDArray[np.float32]:
-    """A copy of numbers of the library, which is read-only as its bytes are."""
+    """Copies numbers of the library. The copy is read-only."""
     return np.frombuffer(ctypes.string_at(address, count * 4), np.float32)
 
 
@@ -73,13 +73,12 @@ def _free(model: OpenModel, session: Session, handle: ctypes.c_void_p) -> None:
 
 
 class Stream:
-    """A sound that comes piece by piece. `Recognizer.stream` makes it.
+    """A sound that arrives in pieces. `Recognizer.stream` makes it.
 
     Notes
     -----
     A window of the model's length begins every `hop` seconds. Several threads may use a stream one
-    after the other. It stays usable where its recognizer is closed, and cannot be used in a child
-    that was forked.
+    after the other. It stays usable when its recognizer is closed. A forked child cannot use it.
     """
 
     def __init__(self, model: OpenModel, sample_rate: Optional[int], hop: Optional[float],
@@ -109,7 +108,7 @@ class Stream:
             raise ValueError("the stream belongs to the process that this one was forked from")
 
     def accept(self, samples: _sounds.Samples) -> list[Window]:
-        """Take the next samples, and answer the windows that are complete.
+        """Take the next samples, and answer the windows that they complete.
 
         Parameters
         ----------
@@ -119,7 +118,7 @@ class Stream:
         Returns
         -------
         list of Window
-            The windows that these samples have completed.
+            The completed windows.
         """
         row = _sounds.samples_of(samples)
         short = row.dtype == np.int16
@@ -134,12 +133,12 @@ class Stream:
         return windows
 
     def end(self) -> list[Window]:
-        """Tell that the sound is at its end, and answer the window there.
+        """End the sound, and answer the final window.
 
         Returns
         -------
         list of Window
-            The last window where samples are left that no window has held.
+            The final window, if the last samples are in no window yet.
         """
         with self._lock:
             self._check()
@@ -166,7 +165,7 @@ class Stream:
                                   _row(window.smoothed, len(labels)), bool(window.heard)))
 
     def close(self) -> None:
-        """Free the stream. Its session goes back to the recognizer."""
+        """Free the stream, and return its session to the recognizer."""
         with self._lock:
             self._finalizer()
 

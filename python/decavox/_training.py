@@ -1,4 +1,4 @@
-"""Training: of a configuration, with progress, pauses, and going on."""
+"""Training from a configuration, with progress, pauses and resuming."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ _NEXT = {None: _c.TRAIN_CONTINUE, "continue": _c.TRAIN_CONTINUE, "pause": _c.TRA
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is. What is not known is NaN.
+    """The progress of a training. Unknown numbers are NaN.
 
     Attributes
     ----------
     pretraining : bool
-        Whether this is of the training before, section ``pretrain``.
+        Whether this is the training of the section ``pretrain``.
     epoch, epochs : int
-        The epoch at hand, from 1, and how many there will be at most.
+        The current epoch, from 1, and the largest possible number of epochs.
     step, steps : int
-        Batches of this epoch that are done, and that it has.
+        Batches of this epoch that are done, and all batches of it.
     epoch_ended : bool
-        Whether what follows is of the whole epoch. Otherwise it is the loss alone, so far.
+        Whether an epoch has ended. After a step, only the loss so far is known.
     loss, accuracy : float
         Means over the training clips.
     validation_loss, validation_accuracy : float
         Means over the validation clips.
     learning_rate : float
-        The rate of the last update.
+        The learning rate of the last update.
     seconds : float
-        The time that the epoch took.
+        The duration of the epoch.
     improved : bool
-        Whether the validation is the best so far.
+        Whether the validation result is the best so far.
     """
 
     pretraining: bool
@@ -70,7 +70,7 @@ def _progress(told: _c.TrainProgress) -> Progress:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training has come to.
+    """The result of a training.
 
     Attributes
     ----------
@@ -79,17 +79,17 @@ class TrainResult:
     folder : str
         The folder of the run.
     model : str
-        The path of the trained model. It is there unless the training is paused.
+        The path of the trained model. It does not exist while the training is paused.
     epochs : int
-        Epochs that are done.
+        The number of epochs that are done.
     best_epoch : int
-        The best one by the validation, from 1; 0 where there was none.
+        The epoch with the best validation, from 1; 0 if there was none.
     best_accuracy, best_loss : float
-        Of the validation clips after that epoch.
+        The validation accuracy and loss after that epoch.
     is_test : bool
-        Whether what follows is of the test part, and not of the validation part.
+        Whether the figures below are of the test part, and not of the validation part.
     correct, count : int
-        Right answers, of so many.
+        The number of correct answers, and of all answers.
     loss : float
         The mean cross-entropy.
     """
@@ -108,14 +108,14 @@ class TrainResult:
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers, NaN of none."""
+        """The share of correct answers, or NaN without answers."""
         return self.correct / self.count if self.count else float("nan")
 
 
 def setting_text(value: Any) -> str:
-    """The text of a setting's value: YAML in one line.
+    """The text of a setting's value, YAML in one line.
 
-    Numbers of numpy and tuples are those of Python, and a path is its text.
+    Numbers of numpy and tuples are written as those of Python, and paths as texts.
     """
     def plain(other: Any) -> Any:
         if isinstance(other, os.PathLike):
@@ -127,7 +127,7 @@ def setting_text(value: Any) -> str:
 
 
 class _Caller:
-    """Between the library and the caller's functions. What they raise pauses the training."""
+    """Passes calls of the library to the caller's functions. An exception pauses the training."""
 
     def __init__(self, log: Optional[Callable[[str], object]],
                  progress: Optional[Callable[[Progress], Optional[Next]]]) -> None:
@@ -159,8 +159,7 @@ class _Caller:
 
     @contextmanager
     def interrupts(self) -> Generator[None, None, None]:
-        """Takes what the handler of Ctrl-C raises: between two functions of the caller it would be
-        lost."""
+        """Keeps the exception of the Ctrl-C handler, which would be lost between two callbacks."""
         before = (signal.getsignal(signal.SIGINT)
                   if threading.current_thread() is threading.main_thread() else None)
         if not callable(before):
@@ -184,7 +183,7 @@ class _Caller:
 @contextmanager
 def _configuration(config: Optional[str], settings: Mapping[str, Any]
                    ) -> Generator[Optional[ctypes.c_void_p], None, None]:
-    """The C configuration; None where a run goes on with its own."""
+    """The C configuration, or None if a run is resumed with its own."""
     if config is None:
         if settings:
             raise ValueError("settings are laid over a configuration, and there is none")
@@ -211,34 +210,34 @@ def train(config: Union[str, "os.PathLike[str]", None], folder: Union[str, "os.P
     Parameters
     ----------
     config : str, os.PathLike or None
-        The path of a configuration, or of one that comes with decavox:
-        ``"configs/lightweight.yaml"``. It may be None where a run goes on.
+        The path of a configuration, which may be one that comes with decavox, for example
+        ``"configs/lightweight.yaml"``. It may be None if `resume` is true.
     folder : str or os.PathLike
-        The folder of the run, which is made.
+        The folder of the run, created if it is missing.
     settings : mapping, optional
         Keys of the configuration and their values: ``{"data.path": "fsdd", "train.epochs": 30}``.
     resume : bool
-        Whether to go on with the run in the folder, where it was interrupted.
+        Whether to resume the interrupted run in the folder.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"ref"``.
     threads : int
-        Threads of the host; 0 is one for each physical core.
+        Host threads; 0 is one per physical core.
     log : callable, optional
-        Gets each line of the log. By default they go to the logger ``decavox``.
+        Receives each line of the log. By default the lines go to the logger ``decavox``.
     progress : callable, optional
-        Gets a `Progress` after each step and each epoch. It returns None or ``"continue"``,
-        ``"pause"`` (the state is saved, and can be resumed), or ``"finish"`` (the epoch at hand is
-        the last one).
+        Receives a `Progress` after each step and each epoch. It returns None or ``"continue"``,
+        ``"pause"`` (saves the state, which can be resumed), or ``"finish"`` (makes the current
+        epoch the last one).
 
     Returns
     -------
     TrainResult
-        What the training has come to.
+        The result of the training.
 
     Notes
     -----
-    An exception in `log` or `progress`, or Ctrl-C, pauses the training, and is raised when the state
-    is saved.
+    An exception in `log` or `progress`, or Ctrl-C, pauses the training, and is raised when the
+    state is saved.
     """
     run = os.fspath(folder)
     caller, result = _Caller(log, progress), _c.TrainResult()

@@ -1,7 +1,7 @@
 /*
- * Measurements from one time to the next: a file for each model, device and number of threads in
- * $XDG_CACHE_HOME/decavox or ~/.cache/decavox. It says by which program it was measured; figures of
- * another build are as none, and are replaced. It holds nothing that cannot be had again.
+ * Stores measurements: a file for each model, device and number of threads in
+ * $XDG_CACHE_HOME/decavox or ~/.cache/decavox. A file names the program that measured; figures of
+ * another build are ignored and replaced. The files may be deleted at any time.
  */
 #include "engine/base/folder.h"
 #include "engine/base/json.h"
@@ -30,7 +30,7 @@ json_t *dv__figures_json(const dv_model_figures *model)
         "throughput_per_s", model->throughput, "batch", (json_int_t)model->batch);
 }
 
-/* Reads into a copy, so that *model stays as it was on failure. */
+/* Reads into a copy, so that *model stays unchanged on failure. */
 dv_status dv__figures_read(json_t *json, dv_model_figures *model)
 {
     json_int_t bytes[2], parameters, macs, rows, frames, attention, batch, peak;
@@ -70,7 +70,7 @@ dv_status dv__figures_read(json_t *json, dv_model_figures *model)
 
 /* ---- Files ---- */
 
-/* What makes two measurements of one program the same. */
+/* Describes the conditions that two measurements of one program must share. */
 static void describe(const dv_comparison *comparison, const dv_model_figures *model,
                      char text[TEXT_SIZE])
 {
@@ -93,14 +93,14 @@ static bool find_file(const dv_comparison *comparison, const dv_model_figures *m
     return true;
 }
 
-/* The program, with the libraries it calls. */
+/* Describes the program with the libraries that it calls. */
 static void describe_program(const dv_comparison *comparison, char text[TEXT_SIZE])
 {
     snprintf(text, TEXT_SIZE, "decavox " DV_VERSION " %s, %s", comparison->program,
              comparison->libraries);
 }
 
-/* A measurement counts only where it took at least as long as is asked for now. */
+/* A stored measurement is used only if it took at least as long as the present options ask for. */
 bool dv__model_figures_recall(const dv_comparison *comparison, dv_model_figures *model)
 {
     char folder[PATH_SIZE], path[2 * PATH_SIZE], program[TEXT_SIZE];

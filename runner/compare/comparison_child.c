@@ -1,5 +1,5 @@
-/* Measures one model, in a process that does nothing else, and says whether other work has
-   disturbed it. */
+/* Measures one model in a process that does nothing else, and detects whether other work disturbed
+   it. */
 #include "engine/base/process.h"
 #include "engine/core/graph.h"
 #include "frontends/audio/audio.h"
@@ -20,7 +20,7 @@
 
 enum {
     MOST_BATCH = 256,
-    LEAST_LATENCIES = 100, /* so that one in a hundred is one */
+    LEAST_LATENCIES = 100, /* enough for a 99th percentile */
     MOST_STARTS = 100,
     PATH_SIZE = 1024,
 };
@@ -37,21 +37,21 @@ static dv_status take_result(json_t *json, json_t **out)
     return json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the measurements");
 }
 
-/* ---- The model at hand ---- */
+/* ---- The measured model ---- */
 
 typedef struct subject {
     const dv_measurement *asked;
     bool is_checkpoint;
-    dv_checkpoint checkpoint; /* one of the two */
+    dv_checkpoint checkpoint; /* only this or the experiment is set */
     dv_experiment experiment;
     const dv_tree *config, *labels;
-    dv_tree *numbers; /* the labels of a configuration */
+    dv_tree *numbers; /* labels for a configuration */
     dv_features_config features;
     int64_t rows, frames;
-    dv_load load; /* while the forward pass was measured */
+    dv_load load; /* load of the machine during the forward passes */
 } subject;
 
-/* The labels of a model that no data have given any: 0, 1, 2, ... */
+/* Makes the labels 0, 1, 2, ... for a configuration, which has none. */
 static dv_status make_labels(subject *s, int64_t classes)
 {
     DV_TRY(dv_tree_new(DV_TREE_LIST, NULL, 0, &s->numbers));
@@ -106,7 +106,7 @@ static void close_subject(subject *s)
     dv_tree_free(s->numbers);
 }
 
-/* With the weights of the checkpoint, where it is one. */
+/* Opens the forward pass, with the weights of the checkpoint if there is one. */
 static dv_status open_forward(const subject *s, int64_t batch, dv_forward **out)
 {
     dv_forward_options options = {.model = dv_tree_get(s->config, "model"),
@@ -135,7 +135,8 @@ static int64_t size_of(const char *path)
     return stat(path, &info) == 0 ? (int64_t)info.st_size : -1;
 }
 
-/* Of the file that `export` makes. It stays where it is wanted as model.safetensors. */
+/* Measures the size of the file that `export` would write. For a configuration, the FP32 file stays
+   as model.safetensors. */
 static dv_status measure_size(const subject *s, const dv_params *params,
                               dv_checkpoint_precision precision, int64_t *bytes)
 {
@@ -150,7 +151,7 @@ static dv_status measure_size(const subject *s, const dv_params *params,
     *bytes = status == DV_OK ? size_of(path) : -1;
     if (!stays)
         (void)unlink(path);
-    /* A weight beyond 65504 has no FP16. */
+    /* FP16 cannot hold a weight beyond 65504. */
     return status == DV_ENUMERIC && precision == DV_CHECKPOINT_FP16 ? DV_OK : status;
 }
 
@@ -179,7 +180,7 @@ static dv_status measure_runs(subject *s, dv_forward *forward, const dv_time_opt
     return status;
 }
 
-/* Where a GPU computes, the host waits for it. */
+/* Whether other work disturbed the forward passes. While a GPU computes, the host only waits. */
 static bool was_disturbed(const subject *s)
 {
     bool host = strcmp(s->asked->device, "cpu") == 0 || strcmp(s->asked->device, "ref") == 0;
@@ -214,7 +215,7 @@ static dv_status measure_batch(subject *s, int64_t batch, double *clips_per_seco
     return status;
 }
 
-/* Larger and larger batches, until three of them have not been better than a smaller one. */
+/* Measures larger and larger batches, until three in a row are no better than the best one. */
 static dv_status measure_throughput(subject *s, dv_model_figures *out)
 {
     int worse = 0;
@@ -262,7 +263,7 @@ static dv_status measure_forward(subject *s, dv_model_figures *out)
     return status;
 }
 
-/* A tone as long as the model's window; freed with dv_audio_free. */
+/* Makes a tone as long as the model's window. Free it with dv_audio_free. */
 static dv_status make_tone(const subject *s, int64_t sample_rate, dv_audio *audio)
 {
     *audio = (dv_audio){.sample_rate = sample_rate};
@@ -289,7 +290,7 @@ static dv_status write_clip(const subject *s)
 
 const int64_t dv_answer_rates[DV_ANSWER_RATES] = {16000, 48000};
 
-/* A session and the sound that it is asked about. */
+/* A session and the sound that it answers. */
 typedef struct asked {
     dv_session *session;
     dv_sound sound;
@@ -320,8 +321,8 @@ static dv_status measure_answer(subject *s, asked *a, int64_t sample_rate, doubl
     return status;
 }
 
-/* By a session of one sound, as a server has. The file is the checkpoint, or what was made of the
-   configuration. */
+/* Measures the time to an answer with a session of one sound, as a server has. The model is the
+   checkpoint, or the file that measure_size has left for a configuration. */
 static dv_status measure_answers(subject *s, dv_model_figures *out)
 {
     char path[PATH_SIZE];
@@ -345,7 +346,7 @@ static dv_status measure_answers(subject *s, dv_model_figures *out)
     return status;
 }
 
-/* All measurements but that of starting, one after the other. The first that fails is the last. */
+/* Runs all measurements except that of starting, one after the other, until one fails. */
 dv_status dv_measure_model(const dv_measurement *measurement, json_t **out)
 {
     subject s = {.asked = measurement};
@@ -364,7 +365,7 @@ dv_status dv_measure_model(const dv_measurement *measurement, json_t **out)
     close_subject(&s);
     if (status == DV_OK)
         return take_result(dv__figures_json(&figures), out);
-    /* A checkpoint's messages name it, less those of its content. */
+    /* Messages about the content of a checkpoint do not name the file. */
     return strstr(dv_error_message(), measurement->path) != NULL
                ? status
                : dv_fail_within(status, "%s", measurement->path);
@@ -372,7 +373,7 @@ dv_status dv_measure_model(const dv_measurement *measurement, json_t **out)
 
 /* ---- Starting ---- */
 
-/* Starts the predictions one after the other. The peak memory is that of the largest process. */
+/* Runs the predictions one after the other. The peak memory is that of the largest process. */
 dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
 {
     char threads[DV_SHORT_SIZE];
@@ -398,7 +399,7 @@ dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
         seconds[i] = dv_clock() - begin;
     }
     dv_load_end(&load);
-    /* The largest of all children that have ended: those are its only ones. */
+    /* The peak is the largest of all ended children, and these are the only ones. */
     if (getrusage(RUSAGE_CHILDREN, &usage) != 0)
         return DV_FAIL(DV_ESYSTEM, "getrusage failed");
     return take_result(json_pack("{s:f, s:I, s:b}", "first_answer_s",

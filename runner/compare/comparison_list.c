@@ -1,4 +1,4 @@
-/* Which models are compared, and what their cards say. */
+/* Lists the models of a comparison and reads their cards. */
 #include "engine/backends/module.h"
 #include "engine/backends/open.h"
 #include "engine/base/json.h"
@@ -19,9 +19,8 @@
 
 enum { PATH_SIZE = 1024, PROCESSOR_SIZE = 208 };
 
-/* Paths; owned. */
 typedef struct file_list {
-    char *paths[DV_COMPARISON_MOST];
+    char *paths[DV_COMPARISON_MOST]; /* owned */
     size_t count;
 } file_list;
 
@@ -41,9 +40,9 @@ static dv_status list_add(file_list *list, const char *path)
     return DV_OK;
 }
 
-/* ---- What comes with the program ---- */
+/* ---- Models that come with the program ---- */
 
-/* The text between the last '/' and the last '.' behind it. */
+/* Copies the name of a file without folder and ending. */
 static void stem_of(const char *path, char *name, size_t size)
 {
     const char *slash = strrchr(path, '/');
@@ -78,7 +77,7 @@ static dv_status add_checkpoints(const char *folder, file_list *list)
     return status;
 }
 
-/* A configuration of the model, of the features of the trained models where there is one. */
+/* Adds a configuration of the model, preferably one with the features of the trained models. */
 static dv_status add_configuration(const char *folder, const char *model, file_list *list)
 {
     static const char *const kinds[] = {"general_", "mel_", ""};
@@ -95,7 +94,7 @@ static dv_status list_own(file_list *list)
 {
     static const char *const models[] = {"advanced", "efficient",   "transformer",
                                          "ensemble", "lightweight", "mini"};
-    char folder[PATH_SIZE - 64]; /* names of files come behind it */
+    char folder[PATH_SIZE - 64]; /* leaves room for names of files */
     if (dv_home_find("checkpoints", folder, sizeof folder))
         DV_TRY(add_checkpoints(folder, list));
     file_list trained = *list; /* borrowed */
@@ -110,9 +109,9 @@ static dv_status list_own(file_list *list)
     return DV_OK;
 }
 
-/* ---- What is named ---- */
+/* ---- Models that the caller names ---- */
 
-/* The file that is measured. */
+/* The model file of a path, which is that of a run's folder or of a file. */
 static void model_file(const char *path, char file[PATH_SIZE + 32])
 {
     snprintf(file, PATH_SIZE + 32, "%s%s", path,
@@ -136,7 +135,7 @@ static dv_status add_operand(const dv_log *log, const char *operand, file_list *
     char path[PATH_SIZE];
     dv_home_checkpoint(operand, path, sizeof path);
     for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
-        path[end - 1] = '\0'; /* "runs/a/" is "runs/a" */
+        path[end - 1] = '\0'; /* removes the slash of "runs/a/" */
     if (dv__run_is_folder(path) && dv__run_check(path) != DV_OK)
         dv_log_write(log, DV_LOG_WARNING, "%s is left out: %s", operand, dv_error_message());
     else if (is_listed(list, path))
@@ -164,7 +163,7 @@ static bool is_configuration(const char *path)
     return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-/* Of a configuration, what it comes to: bases and models are in other files. */
+/* Hashes the resolved configuration, because bases and models are in other files. */
 static dv_status hash_configuration(const char *path, char digest[DV_SHA256_SIZE])
 {
     dv_experiment experiment;
@@ -224,7 +223,7 @@ static void take_card(const dv_comparison *comparison, const json_t *card, const
     const char *command =
         json_string_value(json_object_get(json_object_get(card, "training"), "command"));
     if (digest == NULL)
-        return; /* something else of that name */
+        return; /* an unrelated file of that name */
     if (strcmp(digest, model->content) != 0) {
         dv_log_write(&comparison->events->log, DV_LOG_WARNING,
                      "%s is the card of another file than %s: its accuracy is not taken", path,
@@ -260,9 +259,9 @@ dv_status dv__card_read(const dv_comparison *comparison, dv_model_figures *model
     return DV_OK;
 }
 
-/* ---- The whole ---- */
+/* ---- The comparison ---- */
 
-/* Of the executable file and, where a module drives the device, of the module. */
+/* Hashes the executable and, if a module drives the device, the module. */
 static dv_status read_program(const char *program, const char *backend, char digest[DV_SHA256_SIZE])
 {
     char path[4096], both[2 * DV_SHA256_SIZE];
@@ -294,7 +293,7 @@ static dv_status read_machine(dv_comparison *out)
     return read_program(out->options->program, backend->name, out->program);
 }
 
-/* Models of one name get those of their paths, the end of it where it is long. */
+/* Names models that share a name by their paths, of which long ones are cut at the beginning. */
 static dv_status distinguish(const file_list *list, dv_comparison *all)
 {
     bool *shared;

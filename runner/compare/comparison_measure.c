@@ -1,5 +1,5 @@
-/* The parent's side of measuring: processes, and what they tell. It stays small
-   itself, since a process begins with as much memory as the one it was forked from. */
+/* The parent of the measuring processes: starts them and reads their results. It stays small,
+   because a process begins with as much memory as the one it was forked from. */
 #include "engine/base/process.h"
 #include "engine/base/temporary.h"
 #include "runner/compare/comparison.h"
@@ -25,11 +25,11 @@ static void tell_step(const progress *at, const char *step)
         at->events->step(at->events->user, at->model, step, at->done, at->total);
 }
 
-/* ---- What the children tell ---- */
+/* ---- Results of the children ---- */
 
 typedef struct listener {
     progress *at;
-    json_t *result; /* NULL: none yet; owned */
+    json_t *result; /* owned; NULL before it arrives */
 } listener;
 
 static void listen(void *user, const char *line)
@@ -70,7 +70,7 @@ static dv_status run_child(const char *program, const char *const *argv, progres
 
 /* ---- One model ---- */
 
-/* What is measured in, and with. */
+/* The working folder and the common arguments of the children. */
 typedef struct workplace {
     char folder[PATH_SIZE - 64];
     char threads[DV_SHORT_SIZE], seconds[DV_SHORT_SIZE], classes[DV_SHORT_SIZE];
@@ -92,7 +92,7 @@ static void empty(const workplace *place)
     }
 }
 
-/* Runs the two children, the second with the clip and the model that the first has left. */
+/* Runs the two children; the second one uses the clip and the model that the first one leaves. */
 static dv_status measure_parts(const dv_comparison *comparison, workplace *place,
                                const dv_model_figures *model, json_t *figures)
 {
@@ -138,7 +138,7 @@ static dv_status measure_one(const dv_comparison *comparison, workplace *place,
     return DV_OK;
 }
 
-/* ---- All of them ---- */
+/* ---- All models ---- */
 
 static dv_status measure_missing(dv_comparison *comparison, workplace *place)
 {

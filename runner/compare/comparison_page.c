@@ -1,4 +1,4 @@
-/* Accuracy against latency as a picture, and the comparison as a page of its own. */
+/* Draws accuracy against latency, and writes the comparison as a page. */
 #include "runner/compare/comparison.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
@@ -12,13 +12,13 @@
 
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 66, RIGHT = 24, TOP = 34, BOTTOM = 50, ACROSS = 6 };
 
-/* Microseconds, logarithmic, by per cent. */
+/* The axes: latency in microseconds, logarithmic, and accuracy in per cent. */
 typedef struct plane {
-    double fast, slow; /* log10 of the ends */
+    double fast, slow; /* log10 of the ends of the latency axis */
     dv_scale up;
 } plane;
 
-/* What is not by the protocol that most are by cannot be compared with them. */
+/* Only models with the common protocol are shown, because others cannot be compared with them. */
 static bool is_shown(const dv_comparison *comparison, const dv_model_figures *model)
 {
     return dv_accuracy_known(&model->accuracy) &&
@@ -39,7 +39,7 @@ static plane choose_plane(const dv_comparison *comparison)
         low = fmin(low, 100 * model->accuracy.low);
         high = fmax(high, 100 * model->accuracy.high);
     }
-    double room = fmax(0.15, 0.12 * (p.slow - p.fast)); /* names stand beside the points */
+    double room = fmax(0.15, 0.12 * (p.slow - p.fast)); /* for names beside the points */
     p.fast -= room;
     p.slow += room;
     p.up = dv_scale_around(low, high, 8);
@@ -67,7 +67,7 @@ static void put_tick_across(FILE *out, const plane *p, double microseconds)
             x, TOP, HEIGHT - BOTTOM, x, HEIGHT - BOTTOM + 18, microseconds);
 }
 
-/* 1, 2 and 5 times powers of ten. */
+/* Draws the axes, with ticks at 1, 2 and 5 times powers of ten. */
 static void put_axes(FILE *out, const plane *p)
 {
     static const double factors[] = {1, 2, 5};
@@ -119,8 +119,8 @@ static void put_head(FILE *out, const dv_comparison *comparison)
     fputs("</text>\n", out);
 }
 
-/* Draws all models with a comparable accuracy. As a file of its own, `alone`, the picture needs a
-   style and a heading, which a page has. */
+/* Draws all models with a comparable accuracy. If `alone`, the picture is a file of its own and
+   gets a style and a heading, which a page already has. */
 static void put_picture(FILE *out, const dv_comparison *comparison, bool alone)
 {
     plane p = choose_plane(comparison);
@@ -152,7 +152,7 @@ void dv_comparison_svg(const dv_comparison *comparison, FILE *out)
 
 /* ---- The page ---- */
 
-/* Many columns: a name stays in one line, and the table scrolls where it must. */
+/* The table has many columns: names stay in one line, and it scrolls if necessary. */
 static const char table_style[] =
     "table{font-size:13px}th,td{padding-right:10px;white-space:nowrap}"
     "thead th{white-space:normal}.scroll{overflow-x:auto}\n";
@@ -189,7 +189,7 @@ static void put_size(FILE *out, const dv_model_figures *model, int precision)
                 model->file == precision ? "*" : "");
 }
 
-/* Writes one model's row of the table. The mark ! stands behind figures of a busy machine. */
+/* Writes one model's row of the table. The mark ! follows figures of a busy machine. */
 static void put_row(FILE *out, const dv_model_figures *model)
 {
     const dv_accuracy *accuracy = &model->accuracy;

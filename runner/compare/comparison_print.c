@@ -1,4 +1,4 @@
-/* The comparison as a table for the eye, as CSV and as JSON. */
+/* Prints the comparison as a table, as CSV and as JSON. */
 #include "runner/compare/comparison.h"
 #include "engine/base/csv.h"
 #include "engine/base/json.h"
@@ -43,7 +43,7 @@ static double mflops(const dv_model_figures *model)
 
 /* ---- The table ---- */
 
-/* "5.252*": megabytes, and whether that is the file as it is. */
+/* Formats a size as "5.252*": megabytes, with an asterisk if it is that of the file on disk. */
 static const char *show_size(const dv_model_figures *model, int precision, char text[DV_SHORT_SIZE])
 {
     if (model->bytes[precision] < 0)
@@ -53,7 +53,7 @@ static const char *show_size(const dv_model_figures *model, int precision, char 
     return text;
 }
 
-/* "264.9!": a figure, and whether the machine was busy. */
+/* Formats a figure as "264.9!", with an exclamation mark if the machine was busy. */
 static const char *show_time(const dv_model_figures *model, int digits, double value,
                              char text[DV_SHORT_SIZE])
 {
@@ -86,7 +86,7 @@ static void print_row(const dv_model_figures *model, int width, FILE *out)
     print_accuracy(&model->accuracy, out);
 }
 
-/* "2026-11-22T23:10:05Z", or the first and the last. */
+/* Prints the date of the measurements, "2026-11-22T23:10:05Z", or the first and the last date. */
 static void print_dates(const dv_comparison *comparison, FILE *out)
 {
     const char *first = comparison->models[0].date, *last = first;
@@ -122,7 +122,7 @@ static bool any_accuracy(const dv_comparison *comparison)
     return false;
 }
 
-/* Whether accuracies stand there that cannot be compared. */
+/* Whether some of the accuracies cannot be compared. */
 static bool several_protocols(const dv_comparison *comparison)
 {
     const char *common = dv_common_protocol(comparison->models, comparison->count);
@@ -143,7 +143,7 @@ bool dv_comparison_busy(const dv_comparison *comparison)
     return false;
 }
 
-/* What the columns are, as far as there is something to explain. */
+/* Prints the explanations of the columns. */
 static void print_notes(const dv_comparison *comparison, FILE *out)
 {
     fputs(
@@ -244,7 +244,7 @@ static json_t *accuracy_json(const dv_accuracy *accuracy)
                      "interval_95", accuracy->low, accuracy->high);
 }
 
-/* Microseconds, milliseconds and MFLOPs, as people read them. */
+/* Makes the JSON of a model, in readable units: microseconds, milliseconds and MFLOPs. */
 json_t *dv_model_figures_json(const dv_model_figures *model)
 {
     static const char *const files[] = {"fp32", "fp16"};

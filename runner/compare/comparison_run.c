@@ -1,4 +1,4 @@
-/* Folders of runs as models: the name is the folder's, the accuracy that of the run's report. */
+/* Reads folders of runs as models, with the name of the folder and the accuracy of the report. */
 #define _XOPEN_SOURCE 700 /* realpath */
 
 #include "engine/base/json.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MARK_DIGITS = 8 }; /* of the mark of the clips: enough to tell test sets apart */
+enum { MARK_DIGITS = 8 }; /* digits of the clips' mark, enough to distinguish test sets */
 
 bool dv__run_is_folder(const char *path)
 {
@@ -22,7 +22,7 @@ bool dv__run_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* What is to be said of a folder without a model that is ready. */
+/* Fails with the reason why a folder has no finished model. */
 static dv_status fail_unready(const char *folder)
 {
     if (dv_run_has(folder, "crossval.json"))
@@ -34,7 +34,7 @@ static dv_status fail_unready(const char *folder)
     return DV_FAIL(DV_EFORMAT, "it holds no run: there is no config.yaml");
 }
 
-/* The page is written before report.json; where there are no clips to test with, alone. */
+/* A finished run has report.json or, if it has no clips to test with, only the page. */
 dv_status dv__run_check(const char *folder)
 {
     int lock;
@@ -47,7 +47,8 @@ dv_status dv__run_check(const char *folder)
     return dv_run_has(folder, "model.safetensors") && told ? DV_OK : fail_unready(folder);
 }
 
-/* "lr=0.003" of "runs/lr=0.003"; of a path that ends in dots, the name of the folder there. */
+/* Names a model after the last part of the path, "lr=0.003" for "runs/lr=0.003". A path that ends
+   in dots is resolved first. */
 static void name_of(const char *folder, dv_model_figures *model)
 {
     char real[PATH_MAX];
@@ -65,7 +66,7 @@ static const char *text_of(const json_t *report, const char *key)
     return text != NULL ? text : "";
 }
 
-/* Runs are compared where split, part and clips are the same. */
+/* Makes the protocol of split, part and clips, because only runs that share these are compared. */
 static dv_status take_accuracy(const json_t *report, const char *path, const char *protocol,
                                dv_accuracy *out)
 {
@@ -98,7 +99,7 @@ static dv_status read_report(const char *folder, const char *protocol, dv_accura
     return status;
 }
 
-/* How the same run is had again. */
+/* Writes the command that repeats the run. */
 static dv_status tell_command(const char *folder, dv_model_figures *model)
 {
     char config[DV_STRING_SIZE + 16], *command;

@@ -1,4 +1,4 @@
-/* The rules of the use cases, the limits, and the nearest miss where no model will do. */
+/* The rules of the use cases, the limits, and the nearest miss if no model is suitable. */
 #include "runner/compare/recommendation.h"
 
 #include <math.h>
@@ -20,14 +20,14 @@ const char *const dv_use_case_rules[] = {
     [DV_USE_ENSEMBLE] = "the most accurate ensemble",
 };
 
-/* What a rule works with. */
+/* The input of a rule. */
 typedef struct choice {
     const dv_model_figures *models;
     size_t count;
     dv_use_case use_case;
     const dv_limits *limits;
     const char *protocol;
-    double highest; /* accuracy of the models within the limits */
+    double highest; /* highest accuracy within the limits */
 } choice;
 
 double dv_error_rate(const dv_accuracy *accuracy)
@@ -41,7 +41,7 @@ static bool knows(const choice *c, const dv_model_figures *model)
            strcmp(model->accuracy.protocol, c->protocol) == 0;
 }
 
-/* -1 where it is not known. */
+/* The accuracy of a model, or -1 if it is unknown. */
 static double accuracy_of(const choice *c, const dv_model_figures *model)
 {
     return knows(c, model) ? dv_accuracy_share(&model->accuracy) : -1;
@@ -54,7 +54,7 @@ static bool needs_accuracy(dv_use_case use_case)
     return use_case != DV_USE_SPEED && use_case != DV_USE_RESEARCH;
 }
 
-/* Whether the rule speaks of models of this kind. */
+/* Whether the rule applies to models of this kind. */
 static bool is_kind(const choice *c, const dv_model_figures *model)
 {
     if (c->use_case == DV_USE_RESEARCH)
@@ -69,7 +69,7 @@ static bool obeys(const choice *c, const dv_model_figures *model)
     return c->use_case != DV_USE_PRODUCTION || model->accuracy.high >= c->highest;
 }
 
-/* The lower the better. */
+/* The cost of a model by the rule; the lowest one wins. */
 static double cost(const choice *c, const dv_model_figures *model)
 {
     switch (c->use_case) {
@@ -96,7 +96,8 @@ static bool is_better(const choice *c, const dv_model_figures *a, const dv_model
 
 /* ---- Limits ---- */
 
-/* Times too much, 1 or less: met. Unknown is not enough of anything. */
+/* The factors by which a model exceeds the limits. Up to 1 a limit is met; an unknown accuracy
+   never meets one. */
 static double excess_latency(const choice *c, const dv_model_figures *model)
 {
     return c->limits->latency > 0 ? model->p99 / c->limits->latency : 0;
@@ -173,8 +174,8 @@ static void tell_miss(const choice *c, const dv_model_figures *model, char *miss
                  dv_show_bytes((int64_t)c->limits->bytes, most));
 }
 
-/* First by kind, then by whether the accuracy that is asked for is known, then by the limit that is
-   missed by the largest factor. */
+/* Compares two misses: by the kind of model, then by whether a required accuracy is known, then by
+   the largest factor by which a limit is missed. */
 static bool is_nearer(const choice *c, const dv_model_figures *a, const dv_model_figures *b)
 {
     if (is_kind(c, a) != is_kind(c, b))
@@ -209,7 +210,7 @@ const char *dv_common_protocol(const dv_model_figures *models, size_t count)
     return best;
 }
 
-/* The best that is not `but`, or NULL. */
+/* The best suitable model other than `but`, or NULL. */
 static const dv_model_figures *best_of(const choice *c, const dv_model_figures *but)
 {
     const dv_model_figures *best = NULL;
@@ -223,8 +224,8 @@ static const dv_model_figures *best_of(const choice *c, const dv_model_figures *
     return best;
 }
 
-/* The highest accuracy within the limits comes first, since the rule of `production` needs it. The
-   nearest miss is looked for only where no model will do. */
+/* Finds the highest accuracy within the limits first, because the rule of `production` needs it.
+   The nearest miss is searched only if no model is suitable. */
 void dv_recommend(const dv_model_figures *models, size_t count, dv_use_case use_case,
                   const dv_limits *limits, dv_recommendation *out)
 {

@@ -1,4 +1,4 @@
-/* A recommendation with its reasons, in numbers that the comparison prints too. */
+/* Prints a recommendation with its reasons, in the numbers of the comparison. */
 #include "runner/compare/recommendation.h"
 #include "engine/base/json.h"
 #include "engine/base/shell.h"
@@ -12,7 +12,7 @@
 
 enum { TEXT_SIZE = 512, COMMAND_SIZE = 2048 + 128 };
 
-/* ---- What is said of a model ---- */
+/* ---- Descriptions of a model ---- */
 
 static bool is_known(const dv_model_figures *model, const dv_recommendation *answer)
 {
@@ -35,7 +35,7 @@ static void describe_accuracy(const dv_model_figures *model, const dv_recommenda
                  model->is_checkpoint ? "" : ": the model has to be trained first");
 }
 
-/* The numbers that the rule looks at. */
+/* Describes the numbers that the rule compares. */
 static void describe_rank(dv_use_case use_case, const dv_model_figures *model,
                           const dv_recommendation *answer, char text[TEXT_SIZE])
 {
@@ -74,7 +74,7 @@ static const char *show_factor(double factor, char text[DV_SHORT_SIZE])
     return text;
 }
 
-/* What taking `other` in place of `best` would cost and gain. */
+/* Describes the cost and the gain of `other` in place of `best`. */
 static void describe_change(const dv_model_figures *best, const dv_model_figures *other,
                             const dv_recommendation *answer, char text[TEXT_SIZE])
 {
@@ -118,7 +118,7 @@ static void describe_limits(const dv_limits *limits, char text[TEXT_SIZE])
 
 /* ---- Commands ---- */
 
-/* False: nobody has written down how it was trained. */
+/* Writes the command that trains the model. False if it is unknown. */
 static bool train_command(const dv_model_figures *model, char text[COMMAND_SIZE])
 {
     if (model->command[0] != '\0')
@@ -177,8 +177,7 @@ static void print_model(FILE *out, const dv_model_figures *model, const dv_recom
     print_line(out, "measured", text);
 }
 
-/* The names of the models that the figure of `in` is true of, after `name`; nothing where it is of
-   none. */
+/* Prints `name` and the names of the models for which `in` is true, or nothing without any. */
 static void print_names(FILE *out, const char *name, const dv_comparison *comparison,
                         bool (*in)(const dv_model_figures *model, const dv_recommendation *answer),
                         const dv_recommendation *answer, const char *text)
@@ -203,7 +202,7 @@ static bool is_busy(const dv_model_figures *model, const dv_recommendation *answ
     return model->busy;
 }
 
-/* Measured, but on other clips than the models that are compared. */
+/* Whether the accuracy of a model is known, but by another protocol. */
 static bool is_elsewhere(const dv_model_figures *model, const dv_recommendation *answer)
 {
     return dv_accuracy_known(&model->accuracy) && !is_known(model, answer);
@@ -234,7 +233,7 @@ static void print_why(FILE *out, dv_use_case use_case, const dv_recommendation *
             next);
 }
 
-/* Where no model will do, the figures and the commands are those of the nearest miss. */
+/* If no model is suitable, the figures and the commands are those of the nearest miss. */
 void dv_recommendation_text(const dv_comparison *comparison, dv_use_case use_case,
                             const dv_limits *limits, const dv_recommendation *answer, FILE *out)
 {

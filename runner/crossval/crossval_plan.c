@@ -1,5 +1,5 @@
 /* Plans a cross-validation: the folds, the seeds, the runs with their configurations, and the
-   folder of them all. */
+   common folder. */
 #include "engine/base/folder.h"
 #include "engine/base/input_file.h"
 #include "engine/base/text.h"
@@ -17,7 +17,7 @@
 
 enum { FOLD_NAME_SIZE = 32 };
 
-static const int64_t most_seed = 4294967295; /* of train.seed */
+static const int64_t most_seed = 4294967295; /* largest train.seed */
 
 /* ---- Folds ---- */
 
@@ -74,12 +74,12 @@ static dv_status find_folds(const char *text, const dv_experiment *experiment, d
     dv_data_config data = experiment->data;
     if (data.path[0] == '\0')
         return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
-    strcpy(data.split, "train"); /* lists all clips, for now without parts */
-    data.more = NULL;            /* never tested with, so no folds of them */
+    strcpy(data.split, "train"); /* lists all clips, without parts for now */
+    data.more = NULL;            /* is never tested, so it has no folds */
     dv_dataset dataset;
     DV_TRY(dv_dataset_prepare(&data, &dataset));
     out->clips = (int64_t)dataset.count;
-    out->fingerprint = dv_dataset_fingerprint(&dataset); /* before any clip has another part */
+    out->fingerprint = dv_dataset_fingerprint(&dataset); /* before folds change the clips' parts */
     dv_status status =
         dv_dataset_sound_fingerprint(&dataset, "", dv_physical_cores(), &out->sounds);
     if (status == DV_OK)
@@ -116,7 +116,8 @@ static dv_status parse_seeds(const char *text, dv_crossval *out)
 
 /* ---- Runs ---- */
 
-/* The fold's name as part of a folder's: a manifest's speakers may have any printed characters. */
+/* Makes a character safe in the name of a folder. Names of speakers in a manifest may have any
+   printable characters. */
 static char harmless(char c, bool first)
 {
     return c == '/' || (first && c == '.') ? '_' : c;
@@ -136,8 +137,8 @@ static dv_status name_folder(const dv_crossval *all, dv_crossval_run *run)
     return DV_OK;
 }
 
-/* Lists all folds of the first seed, then those of the next. Fails where the names of two speakers
-   make one folder. */
+/* Lists all folds of the first seed, then those of the next, and so on. Fails if the names of two
+   speakers give the same folder. */
 static dv_status list_runs(dv_crossval *out)
 {
     DV_TRY(dv_calloc(out->seed_count * out->fold_count, sizeof *out->runs, &out->runs));
@@ -167,7 +168,7 @@ static bool begins_with(const char *text, const char *mark)
     return strncmp(text, mark, strlen(mark)) == 0;
 }
 
-/* The keys of section `train` in which {fold} and {seed} stand for those of the run. */
+/* The keys of the section `train` in which {fold} and {seed} are replaced. */
 static const char *const filled_in[] = {"init_from", "teacher"};
 enum { FILLED_IN = sizeof filled_in / sizeof filled_in[0] };
 
@@ -177,8 +178,9 @@ static const char *text_of(const dv_experiment *experiment, const char *key)
 }
 
 /*
- * `text`, that of `key`, with the fold and the seed of the run, in one go: a name that looks like
- * "{seed}" stays. The folder has them as FOLD-seed-S, where the fold's name is as long as it was.
+ * Replaces {fold} and {seed} in `text`, the value of `key`. It is done in one pass, so a fold named
+ * "{seed}" is not replaced again. Both are taken from the name of the run's folder, FOLD-seed-S, in
+ * which the fold's name keeps its length.
  */
 static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, const char *key,
                          const char *text, char out[DV_STRING_SIZE])
@@ -203,7 +205,7 @@ static dv_status fill_in(const dv_crossval *all, const dv_crossval_run *run, con
     return DV_OK;
 }
 
-/* Now rather than in the middle of the runs. */
+/* Checks the replaced texts of all runs before the first run begins. */
 static dv_status check_files(const dv_crossval *all, const char *key, const char *text)
 {
     char files[DV_STRING_SIZE];
@@ -341,8 +343,8 @@ static dv_status set_mark(dv_tree *tree, const char *path, uint64_t mark)
     return set_text(tree, path, text);
 }
 
-/* What all runs of a folder must have in common. The data may have moved: they are known by what
-   they are. */
+/* Writes the common configuration of the runs of a folder. Data are identified by their marks and
+   not by their path, because they may have moved. */
 static dv_status describe(const dv_crossval *all, dv_tree *tree)
 {
     DV_TRY(set_null(tree, "data.path"));
@@ -357,7 +359,7 @@ static dv_status describe(const dv_crossval *all, dv_tree *tree)
     return set_mark(tree, "crossval.sounds", all->sounds);
 }
 
-/* The text of a file, owned by the caller; NULL where there is none. */
+/* Reads the text of a file. The caller owns *out, which is NULL if there is no file. */
 static dv_status read_text(const char *path, char **out)
 {
     FILE *file;
@@ -377,14 +379,15 @@ static dv_status read_text(const char *path, char **out)
     return status;
 }
 
-/* What a folder's config.yaml says, less what does not count: where the data lay. One of a program
-   that kept no mark of the sounds is taken at its word. *out NULL: there is none. */
+/* Reads the folder's config.yaml without the path of the data, which may change. A file of an older
+   version, without a mark of the sounds, gets the present mark. *out is NULL if there is no file.
+ */
 static dv_status read_before(const dv_crossval *all, const char *path, char **out)
 {
     dv_tree *tree;
     DV_TRY(read_text(path, out));
     if (*out == NULL || dv_yaml_parse(*out, strlen(*out), path, &tree) != DV_OK)
-        return DV_OK; /* as it stands it is another configuration */
+        return DV_OK; /* the text as it is differs from every configuration */
     if (tree->kind != DV_TREE_MAP) {
         dv_tree_free(tree);
         return DV_OK;
@@ -401,7 +404,7 @@ static dv_status read_before(const dv_crossval *all, const char *path, char **ou
     return status;
 }
 
-/* Names the first line in which the texts differ. */
+/* Fails with the first line in which the texts differ. */
 static dv_status fail_other(const char *folder, const char *before, const char *now)
 {
     while (*before != '\0' && strcspn(before, "\n") == strcspn(now, "\n") &&
@@ -417,7 +420,8 @@ static dv_status fail_other(const char *folder, const char *before, const char *
                    folder, (int)strcspn(before, "\n"), before, (int)strcspn(now, "\n"), now);
 }
 
-/* In a folder that holds no cross-validation yet, its summary's name is free, or one of ours. */
+/* Refuses a folder without a cross-validation in which the name of the summary is taken by a file
+   that decavox did not write. */
 static dv_status check_summary(const dv_crossval *all)
 {
     char path[DV_RUN_PATH_SIZE];
@@ -427,7 +431,7 @@ static dv_status check_summary(const dv_crossval *all)
     return dv_outputs_check(&outputs);
 }
 
-/* Writes config.yaml into a folder that has none. Otherwise its content must be the same. */
+/* Writes config.yaml into a folder that has none. An existing one must have the same content. */
 static dv_status compare_or_write(const dv_crossval *all, const dv_tree *tree)
 {
     dv_status status;

@@ -12,7 +12,7 @@
 
 enum { PERCENT_SIZE = 16 };
 
-/* "97.50%", "-" for none. */
+/* Formats a share as "97.50%", or NaN as "-". */
 static const char *percent(double share, char text[PERCENT_SIZE])
 {
     snprintf(text, PERCENT_SIZE, isnan(share) ? "-" : "%.2f%%", 100 * share);
@@ -25,7 +25,7 @@ result_of(const dv_crossval *all, const dv_crossval_summary *summary, size_t see
     return &summary->results[seed * all->fold_count + fold];
 }
 
-/* Accuracies by fold and seed, with the means of both, and the deviations from those. */
+/* Prints the accuracies by fold and seed, with means and deviations of both. */
 static void print_table(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)
 {
     char text[PERCENT_SIZE];
@@ -138,14 +138,15 @@ static json_t *runs_json(const dv_crossval *all, const dv_crossval_summary *summ
     return runs;
 }
 
-/* {name: ..., "accuracy": mean, "deviation": ..., "runs": how many} */
+/* Makes {name: ..., "accuracy": mean, "deviation": ..., "runs": count}. */
 static json_t *spread_json(const char *name, json_t *of, const dv_spread *spread)
 {
     return json_pack("{s:o, s:o, s:o, s:I}", name, of, "accuracy", number(spread->mean),
                      "deviation", number(spread->deviation), "runs", (json_int_t)spread->count);
 }
 
-/* All answers together, with the keys of dv_report_json, and the clips, which the seeds share. */
+/* Makes the figures of all answers together, with the keys of dv_report_json and the number of
+   clips, which the seeds share. */
 static json_t *pooled_json(const dv_crossval_summary *summary)
 {
     const char *const *labels = (const char *const *)summary->labels;

@@ -1,6 +1,6 @@
 /*
  * The runs are threads of this process, as many at a time as there are jobs. Each trains in a
- * context and a folder of its own, so none disturbs another, and one that fails ends alone.
+ * context and a folder of its own, so a run that fails does not disturb the others.
  */
 #include "engine/base/clock.h"
 #include "engine/device/threads.h"
@@ -17,16 +17,17 @@
 typedef struct run_pool {
     dv_crossval *all;
     const dv_crossval_request *request;
-    int threads;          /* of each run */
-    pthread_mutex_t lock; /* of what follows, and of request->ended */
-    size_t next;          /* run to be started */
-    size_t ended;         /* runs */
-    bool paused;          /* the caller has said so */
+    int threads;          /* threads of each run */
+    pthread_mutex_t lock; /* guards the fields below and calls of request->ended */
+    size_t next;          /* next run to start */
+    size_t ended;         /* number of runs that have ended */
+    bool paused;          /* the caller has paused the runs */
 } run_pool;
 
 /* ---- One run ---- */
 
-/* What the trainings ask. One that is told to pause tells the pool, which starts no other. */
+/* The observer's `next` of all trainings. A pause is recorded in the pool, which then starts no
+   more runs. */
 static dv_train_next what_next(void *user)
 {
     run_pool *pool = user;
@@ -39,8 +40,9 @@ static dv_train_next what_next(void *user)
     return pauses ? DV_TRAIN_PAUSE : DV_TRAIN_CONTINUE;
 }
 
-/* The request's, or a share of the cores. It is asked for before the first run: a training leaves
-   its thread fewer threads of OpenMP, by which the cores are counted. */
+/* The threads of a run: those of the request, or a share of the cores. This must be called before
+   the first run, because a training changes the thread's number of OpenMP threads, by which the
+   cores are counted. */
 static int threads_of(const dv_crossval_request *request)
 {
     int share = dv_physical_cores() / request->jobs;
@@ -49,13 +51,13 @@ static int threads_of(const dv_crossval_request *request)
     return share > 1 ? share : 1;
 }
 
-/* Begins the run, or goes on with it where it has begun. */
+/* Begins the run, or resumes it if it has begun. */
 static dv_status train(run_pool *pool, const dv_crossval_run *run)
 {
     const dv_crossval_request *request = pool->request;
     const dv_observer observer = {.user = pool, .next = what_next};
     dv_experiment experiment;
-    dv_tree *where = NULL; /* the data may have moved since */
+    dv_tree *where = NULL; /* paths of the data, which may have moved */
     DV_TRY(dv_crossval_experiment(pool->all, run, request->experiment, &experiment));
     dv_status status = dv_resume_where(&experiment, &where);
     dv_training_request training = {
@@ -80,7 +82,8 @@ static dv_status train(run_pool *pool, const dv_crossval_run *run)
 
 static void set_error(dv_crossval_run *run, const char *message)
 {
-    (void)dv_strdup(message, &run->error); /* without memory the missing report tells alone */
+    (void)dv_strdup(message,
+                    &run->error); /* without memory, the missing report shows the failure */
 }
 
 static void remove_state(const dv_crossval_run *run, const char *file)
@@ -92,7 +95,7 @@ static void remove_state(const dv_crossval_run *run, const char *file)
     }
 }
 
-/* A finished run: its result, and no state to go on with. */
+/* Reads the result of a finished run, and removes its state. */
 static void take_result(dv_crossval_run *run, dv_crossval_result *result)
 {
     if (dv_crossval_result_read(run, result) != DV_OK) {
@@ -105,7 +108,7 @@ static void take_result(dv_crossval_run *run, dv_crossval_result *result)
     }
 }
 
-/* Trains the run, unless it is done. */
+/* Trains the run unless it is done. */
 static void run_one(run_pool *pool, dv_crossval_run *run, dv_crossval_end *end)
 {
     if (dv_run_has(run->folder, "report.json")) {
@@ -121,9 +124,9 @@ static void run_one(run_pool *pool, dv_crossval_run *run, dv_crossval_end *end)
         set_error(run, dv_error_message());
 }
 
-/* ---- All of them ---- */
+/* ---- All runs ---- */
 
-/* The run to start next; NULL: there is none, or the runs are to pause. */
+/* Takes the next run to start. NULL if there is none or the runs are paused. */
 static dv_crossval_run *take_next(run_pool *pool)
 {
     dv_crossval_run *run = NULL;
@@ -151,7 +154,7 @@ static void *work(void *user)
     return NULL;
 }
 
-/* This thread is one of them. Where the system makes no more threads there are fewer. */
+/* Runs all jobs; this thread is one of them. If the system refuses threads there are fewer jobs. */
 static dv_status run_all(run_pool *pool)
 {
     pthread_t *threads;

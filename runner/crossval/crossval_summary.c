@@ -1,4 +1,4 @@
-/* Reads the reports of the runs, and computes the summary of them all. */
+/* Reads the reports of the runs and computes their summary. */
 #include "runner/crossval/crossval.h"
 #include "engine/base/json.h"
 #include "runner/evaluate/report.h"
@@ -10,8 +10,8 @@
 
 /* ---- Reading ---- */
 
-/* The JSON of a run's report and, for messages, its path; both owned by the caller. *out is NULL
-   where there is none. */
+/* Reads the JSON of a run's report and, for messages, its path. The caller owns both. *out is NULL
+   if there is no report. */
 static dv_status load(const dv_crossval_run *run, char **path, json_t **out)
 {
     *out = NULL;
@@ -26,7 +26,7 @@ static dv_status load(const dv_crossval_run *run, char **path, json_t **out)
     return status;
 }
 
-/* Answers of a report at most, so that no sum over runs and cells overflows. */
+/* The largest number of answers in a report, so that no sum over runs and cells overflows. */
 static const json_int_t most_answers = 1000000000000;
 
 static dv_status read_result(const char *path, json_t *report, dv_crossval_result *out)
@@ -64,7 +64,7 @@ static const char *label_at(const json_t *classes, size_t k)
     return label != NULL ? label : "";
 }
 
-/* The first report gives the labels, the others must have the same. */
+/* Takes the labels from the first report; the others must have the same. */
 static dv_status take_labels(const char *path, const json_t *classes, dv_crossval_summary *out)
 {
     size_t count = json_array_size(classes);
@@ -84,7 +84,8 @@ static dv_status take_labels(const char *path, const json_t *classes, dv_crossva
     return DV_OK;
 }
 
-/* Adds the matrix, which must hold as many answers as the result, as many of them correct. */
+/* Adds a confusion matrix, which must agree with the result in its numbers of answers and of
+   correct answers. */
 static dv_status add_confusion(const char *path, const json_t *rows,
                                const dv_crossval_result *result, dv_confusion *sum)
 {
@@ -112,7 +113,7 @@ static double number_at(const json_t *bin, const char *key)
     return json_number_value(json_object_get(bin, key));
 }
 
-/* False for a bin that is none, or has other edges than bin `m`. */
+/* Adds a bin. False if it is invalid or has other edges than bin `m`. */
 static bool add_bin(const json_t *bin, int m, dv_calibration_bin *sum)
 {
     json_int_t count = json_integer_value(json_object_get(bin, "count"));
@@ -128,7 +129,7 @@ static bool add_bin(const json_t *bin, int m, dv_calibration_bin *sum)
     return true;
 }
 
-/* Reports that were made before there was a calibration have none, and no sum is of use then. */
+/* Adds a calibration. False if the report has none, as older reports; no sum can be made then. */
 static bool add_calibration(const json_t *report, dv_calibration *sum)
 {
     const json_t *bins = json_object_get(json_object_get(report, "calibration"), "bins");
@@ -149,7 +150,7 @@ static dv_status add_report(const char *path, json_t *report, dv_crossval_result
     out->finished++;
     out->correct += result->correct;
     out->count += result->count;
-    out->loss += result->loss * (double)result->count; /* the sum, for now */
+    out->loss += result->loss * (double)result->count; /* a sum until compute() divides it */
     return DV_OK;
 }
 
@@ -169,7 +170,7 @@ static dv_status add_run(const dv_crossval_run *run, dv_crossval_result *result,
 
 /* ---- Computing ---- */
 
-/* One value more (Welford 1962): `deviation` holds the sum of squares until end_spread. */
+/* Adds a value (Welford 1962). `deviation` is the sum of squares until end_spread. */
 static void add_value(dv_spread *spread, double value)
 {
     double before = value - spread->mean;
@@ -184,7 +185,7 @@ static void end_spread(dv_spread *spread)
         spread->count > 1 ? sqrt(spread->deviation / (double)(spread->count - 1)) : (double)NAN;
 }
 
-/* The answers of a fold, shared by its runs, are its clips. */
+/* Counts the clips. Those of a fold are its answers divided by its runs. */
 static int64_t count_clips(const dv_crossval *all, const dv_crossval_summary *summary)
 {
     int64_t clips = 0;
@@ -221,7 +222,7 @@ static void compute(const dv_crossval *all, dv_crossval_summary *out)
         end_spread(&out->folds[i]);
         if (out->folds[i].count > 0)
             add_value(&out->over_folds, out->folds[i].mean);
-        /* False also where the fold has no run. */
+        /* Also false if the fold has no run, because its mean is NaN. */
         bool worse = out->folds[i].mean < out->folds[out->worst].mean;
         if (worse || out->folds[out->worst].count == 0)
             out->worst = i;

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE /* realpath */
-/* A data set as a page, with pictures and with clips to be heard. */
+/* Writes the summary of a data set as a page with pictures and playable clips. */
 #include "runner/data/data_summary.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
@@ -17,13 +17,12 @@ static const char style[] = ".listen{display:flex;flex-wrap:wrap;gap:8px 18px;ma
                             "audio{display:block;width:260px;height:34px}\n"
                             "ul{padding-left:18px}li{margin-bottom:8px;overflow-wrap:anywhere}\n";
 
-/* What the page is made of. */
 typedef struct data_page {
     const dv_data_summary *summary;
-    char folder[PATH_MAX]; /* that the page is in, in full */
+    char folder[PATH_MAX]; /* full path of the page's folder */
 } data_page;
 
-/* ---- Clips to be heard ---- */
+/* ---- Playable clips ---- */
 
 static void put_escaped(FILE *out, const char *path)
 {
@@ -33,10 +32,10 @@ static void put_escaped(FILE *out, const char *path)
     }
 }
 
-/* The way from the page's folder to a file, both in full. */
+/* Writes the relative path from the page's folder to a file. Both paths are full. */
 static void put_relative(FILE *out, const char *folder, const char *file)
 {
-    size_t common = 0; /* characters of both, up to a slash */
+    size_t common = 0; /* length of the common part, up to a slash */
     for (size_t i = 0; file[i] != '\0'; i++) {
         bool ends = folder[i] == '\0' || folder[i] == '/';
         if (ends && file[i] == '/')
@@ -51,7 +50,7 @@ static void put_relative(FILE *out, const char *folder, const char *file)
     put_escaped(out, file + common + 1);
 }
 
-/* Nothing of a file that is no longer there. */
+/* Writes a player for a clip, or nothing if the file no longer exists. */
 static void put_sound(FILE *out, const data_page *page, const dv_clip *clip)
 {
     char file[PATH_MAX];
@@ -122,7 +121,7 @@ static void put_pictures(FILE *out, const dv_data_summary *s)
     fputs("</div>\n</section>\n", out);
 }
 
-/* Two columns: what is counted, and clips. */
+/* Begins a table of two columns: a value, and the number of clips. */
 static void begin_table(FILE *out, const char *title, const char *columns)
 {
     fprintf(out, "<section>\n<h2>%s</h2>\n<table>\n<thead><tr>%s</tr></thead>\n<tbody>\n", title,
@@ -190,7 +189,7 @@ static void put_left_out(FILE *out, const dv_file_kinds *kinds)
     end_table(out);
 }
 
-/* The first clips of each class. */
+/* Writes players for the first clips of each class. */
 static dv_status put_sounds(FILE *out, const data_page *page)
 {
     const dv_dataset *dataset = page->summary->dataset;

@@ -1,4 +1,4 @@
-/* Counts and measures the clips of a data set that has been looked at. */
+/* Counts and measures the clips of a data set that dv_dataset_look has checked. */
 #include "runner/data/data_summary.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ static double decibels(double level)
     return level > 0 ? fmax(20 * log10(level), DV_DATA_LEAST_DB) : DV_DATA_LEAST_DB;
 }
 
-/* The values (count), which may come again and again, become a tally. */
+/* Turns `count` values, many of them equal, into a tally. */
 static void count_values(dv_tally *tally, size_t count)
 {
     qsort(tally->entries, count, sizeof *tally->entries, by_number);
@@ -35,7 +35,7 @@ static void count_values(dv_tally *tally, size_t count)
     }
 }
 
-/* Collects the facts that loading has found in each file, and sorts them for the quantiles. */
+/* Collects the facts about each file, and sorts them for the quantiles. */
 static dv_status measure(dv_data_summary *s)
 {
     size_t count = s->dataset->count;

@@ -1,4 +1,4 @@
-/* A data set as text and as JSON. */
+/* Prints the summary of a data set as text and as JSON. */
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/data/data_summary.h"
@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-enum { NAMED = 12 }; /* values, kinds and speakers in a line */
+enum { NAMED = 12 }; /* most values, kinds or speakers in a line */
 
 /* ---- Text ---- */
 
@@ -177,7 +177,7 @@ static json_t *findings_json(const dv_data_summary *s)
     return list;
 }
 
-/* Each file that cannot be read, with the reason. */
+/* Lists each file that cannot be read, with the reason. */
 static json_t *problems_json(const dv_dataset *dataset)
 {
     json_t *list = json_array();

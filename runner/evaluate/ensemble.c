@@ -1,4 +1,4 @@
-/* Makes one checkpoint of several: checks that the members fit each other, and merges their
+/* Makes one checkpoint of several: checks that the members fit together, and merges their
    configurations and weights. */
 #include "runner/evaluate/ensemble.h"
 #include "engine/backends/open.h"
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIX "mix"           /* the layer that has the shares */
-#define SUM_TOLERANCE 0.001 /* eight shares with four digits behind the point have it */
+#define MIX "mix"           /* name of the layer with the shares */
+#define SUM_TOLERANCE 0.001 /* enough for eight shares that are rounded to four decimals */
 
 static const dv_tree *config_of(const dv_ensemble_member *member)
 {
@@ -63,8 +63,8 @@ static bool is_taken(const dv_ensemble_member *members, int count, const char *n
     return false;
 }
 
-/* The model's own name where none of those before has it; else with the first number that is free.
-   What is left of a name is short enough for the names of its layers. */
+/* Names a member after its model, with the first free number if an earlier member has the name. A
+   long name is cut, so that the names of the layers below it fit. */
 static void name_member(dv_ensemble_member *members, int index)
 {
     const dv_tree *name = dv_tree_get(dv_tree_get(config_of(&members[index]), "model"), "name");
@@ -74,7 +74,7 @@ static void name_member(dv_ensemble_member *members, int index)
     char text[DV_NAME_SIZE];
     int length = (int)strnlen(own, 40);
     while (length > 0 && ((unsigned char)own[length] & 0xC0) == 0x80)
-        length--; /* to where a character of UTF-8 ends */
+        length--; /* do not cut a character of UTF-8 */
     snprintf(text, sizeof text, "%.*s", length, own);
     for (int number = 2; is_taken(members, index, text); number++)
         snprintf(text, sizeof text, "%.*s_%d", length, own, number);
@@ -95,7 +95,7 @@ dv_status dv_ensemble_name(dv_ensemble_member *members, int count)
 
 typedef struct shares_read {
     dv_ensemble_member *members;
-    int count, read; /* of the members; of the numbers so far */
+    int count, read; /* count: members; read: shares read so far */
     double sum;
 } shares_read;
 
@@ -129,11 +129,11 @@ dv_status dv_ensemble_read_shares(const char *text, dv_ensemble_member *members,
 static dv_status new_text(const char *text, dv_tree **out)
 {
     DV_TRY(dv_tree_new_scalar(text, NULL, 0, out));
-    (*out)->quoted = true; /* a text, also where it looks like a number */
+    (*out)->quoted = true; /* keeps a text that looks like a number a text */
     return DV_OK;
 }
 
-/* Adds the member's model, under its name here, to the list. */
+/* Adds the member's model to the list, under the member's name. */
 static dv_status add_model(const dv_ensemble_member *member, dv_tree *models)
 {
     dv_tree *model, *name;
@@ -148,8 +148,8 @@ static dv_status add_model(const dv_ensemble_member *member, dv_tree *models)
     return dv_tree_append(models, NULL, model);
 }
 
-/* {name: ensemble, layers: [{ensemble: {models: [...], name: mix}}]}, from the outside inwards:
-   each node belongs to the one around it at once. */
+/* Sets the model to {name: ensemble, layers: [{ensemble: {models: [...], name: mix}}]}. It is built
+   from the outside inwards, so that `config` owns every node at once. */
 static dv_status add_models(const dv_ensemble_member *members, int count, dv_tree *config)
 {
     dv_tree *model, *layers, *layer, *models, *name;
@@ -169,8 +169,8 @@ static dv_status add_models(const dv_ensemble_member *members, int count, dv_tre
     return dv_tree_set(layer, "ensemble.name", name);
 }
 
-/* "advanced.=a.safetensors,..." by the last names of the paths, less those for which there is no
-   room. */
+/* Sets train.init_from to "advanced.=a.safetensors,...", with the last names of the paths. Members
+   for which there is no room are omitted. */
 static dv_status set_origin(const dv_ensemble_member *members, int count, dv_tree *config)
 {
     char text[DV_STRING_SIZE] = "";
@@ -202,7 +202,7 @@ static dv_status make_config(const dv_ensemble_member *members, int count, dv_tr
 
 /* ---- The weights ---- */
 
-/* The ensemble's parameters are all that is wanted of its network. */
+/* Builds the network of the ensemble; only its parameters are used. */
 static dv_status build(const dv_ensemble_member *first, const dv_tree *config, dv_context *context,
                        dv_network *out)
 {
@@ -218,7 +218,7 @@ static dv_status build(const dv_ensemble_member *first, const dv_tree *config, d
 
 static dv_status fill(const dv_ensemble_member *members, int count, dv_params *params)
 {
-    float weight[DV_MAX_INPUTS]; /* whose softmax are the shares */
+    float weight[DV_MAX_INPUTS]; /* their softmax gives the shares */
     for (int i = 0; i < count; i++) {
         DV_TRY(dv_transfer_all(dv_model_params(members[i].model), members[i].name, params));
         weight[i] = (float)log(members[i].share);

@@ -1,4 +1,4 @@
-/* Fits the shares of an ensemble's members, and warns of clips that they have learnt. */
+/* Fits the shares of an ensemble's members, and warns of clips that they were trained on. */
 #include "runner/evaluate/ensemble_fit.h"
 #include "engine/train/shares.h"
 #include "runner/evaluate/report.h"
@@ -8,20 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the shares are fitted with. */
 typedef struct fitting {
     dv_ensemble_member *members; /* (count) */
     int count, threads;
     const dv_evaluated *asked;
     const dv_log *log;
-    dv_report reports[DV_MAX_INPUTS]; /* (count) of the part */
-    dv_experiment trained;            /* the first member's */
-    dv_data_config data;              /* with what is borrowed of it */
+    dv_report reports[DV_MAX_INPUTS]; /* (count) reports of the members on the part */
+    dv_experiment trained;            /* experiment of the first member */
+    dv_data_config data;              /* borrows from `trained` */
     dv_dataset dataset;
     dv_shares_answers answers;
 } fitting;
 
-/* ---- Clips that a member has learnt ---- */
+/* ---- Clips that a member was trained on ---- */
 
 static int by_place(const void *a, const void *b)
 {
@@ -31,8 +30,8 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : (x->start > y->start) - (x->start < y->start);
 }
 
-/* The clips of one part, by path and, of stretches of one file, by their start; *list (*count)
-   owned by the caller. */
+/* Lists the clips of one part, sorted by path and, within one file, by their start. The caller owns
+ *list (*count). */
 static dv_status list_part(const dv_dataset *dataset, dv_part part, const dv_clip ***list,
                            size_t *count)
 {
@@ -46,7 +45,8 @@ static dv_status list_part(const dv_dataset *dataset, dv_part part, const dv_cli
     return DV_OK;
 }
 
-/* Clips of a part that are for training in the split that the member was trained with. */
+/* Counts the clips of a part that were training clips of the member. `of_member` is the data set
+   with the member's own split. */
 static dv_status count_learnt(const fitting *m, dv_part part, const dv_dataset *of_member,
                               size_t *learnt)
 {
@@ -64,7 +64,8 @@ fail:
     return status;
 }
 
-/* Clips that decide the shares, and clips that will test what comes of them. */
+/* Warns of training clips of a member among those that decide the shares, and among those of the
+   test part, which will test the ensemble. */
 static dv_status tell_learnt(const fitting *m, const dv_ensemble_member *member,
                              const dv_data_config *data, const dv_dataset *of_member)
 {
@@ -83,7 +84,8 @@ static dv_status tell_learnt(const fitting *m, const dv_ensemble_member *member,
     return DV_OK;
 }
 
-/* What can be known of that: a data set that the member's own settings do not fit tells nothing. */
+/* Warns of clips that the member was trained on. Without a match between the data and the member's
+   settings, nothing is known about them. */
 static dv_status warn_of_learnt(const fitting *m, const dv_ensemble_member *member)
 {
     const dv_tree *config = dv_model_checkpoint(member->model)->config;

@@ -1,4 +1,4 @@
-/* Chooses the data of an evaluation, and warns of data that the model was trained on. */
+/* Chooses the data of an evaluation, and warns if the model was trained on them. */
 #include "runner/evaluate/evaluated.h"
 #include "runner/experiment/output.h"
 
@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Whether the `path` of a map is this one, or, of a model that was exported and knows names alone,
-   has this one's name. */
+/* Whether the key `path` of a map is the same file as `path`. An exported model has only the last
+   names of its paths, so a name without a folder is compared with the end of `path`. */
 static bool names(const dv_tree *map, const char *path)
 {
     const dv_tree *name = dv_tree_get(map, "path");
@@ -36,8 +36,8 @@ bool dv_evaluated_is_own(const dv_evaluated *asked, const dv_tree *config)
     return names(dv_tree_get(config, "data"), asked->data);
 }
 
-/* The checkpoint's split is that of data.path. Of the other data that it was trained on it would
-   make up a test part, which was never kept from the training. */
+/* The checkpoint's split belongs to data.path. Applied to the additional training data it would
+   yield a test part that the training has used. */
 void dv_evaluated_warn(const dv_evaluated *asked, const char *who, const dv_tree *config,
                        const dv_log *log)
 {
@@ -81,7 +81,7 @@ dv_status dv_evaluated_config(const dv_evaluated *asked, const dv_data_config *t
         strcpy(out->exclude, asked->exclude);
     if (asked->split[0] != '\0')
         strcpy(out->split, asked->split);
-    else if (asked->part == DV_PART_COUNT) /* all of it: needs none */
+    else if (asked->part == DV_PART_COUNT) /* all parts together need no split */
         strcpy(out->split, "train");
     return check_present(asked, out);
 }

@@ -1,4 +1,4 @@
-/* Evaluates a model: finds the data, reads them, makes the report, and tells its figures. */
+/* Evaluates a model: finds the data, reads them, makes the report, and returns its figures. */
 #include "runner/evaluate/evaluation.h"
 #include "engine/base/locale.h"
 #include "engine/device/threads.h"
@@ -61,11 +61,11 @@ static dv_status print_json(dv_evaluation *evaluation)
     return evaluation->json != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: the report");
 }
 
-/* Opens, answers, and makes the text. *out is NULL on failure. */
+/* Opens the evaluation, answers the clips, and makes the JSON text. *out is NULL on failure. */
 static dv_status evaluate(dv_model *model, const dv_evaluated *asked, int threads,
                           dv_evaluation **out)
 {
-    int before = omp_get_max_threads(); /* of the caller's; the sounds are read by so many */
+    int before = omp_get_max_threads(); /* reading sounds uses OpenMP's number of threads */
     omp_set_num_threads(threads > 0 ? threads : dv_physical_cores());
     dv_status status = dv_evaluation_open(model, asked, &dv_model_context(model)->log, out);
     omp_set_num_threads(before);
@@ -80,7 +80,7 @@ static dv_status evaluate(dv_model *model, const dv_evaluated *asked, int thread
     return status;
 }
 
-/* What is NULL is as the model was trained, and of the test part. */
+/* Checks the options and runs the evaluation in the "C" locale. */
 dv_status dv_evaluate(dv_model *model, const dv_evaluation_options *options, dv_evaluation **out)
 {
     dv_evaluation_options given;
@@ -119,7 +119,7 @@ void dv_evaluation_free(dv_evaluation *evaluation)
     free(evaluation);
 }
 
-/* ---- Looking in ---- */
+/* ---- Figures ---- */
 
 int64_t dv_evaluation_count(const dv_evaluation *evaluation)
 {

@@ -1,4 +1,4 @@
-/* A checkpoint measured on a data set. What programs may ask of it is in include/decavox.h. */
+/* The evaluation of a checkpoint on a data set. Its public functions are in include/decavox.h. */
 #ifndef DV_EVALUATE_EVALUATION_H
 #define DV_EVALUATE_EVALUATION_H
 
@@ -8,20 +8,20 @@
 
 struct dv_evaluation {
     dv_model *model;       /* borrowed */
-    dv_part part;          /* DV_PART_COUNT: all */
-    dv_experiment trained; /* the checkpoint's */
-    dv_data_config data;   /* what it is measured on, with texts that are borrowed of `trained` */
+    dv_part part;          /* DV_PART_COUNT stands for all parts */
+    dv_experiment trained; /* experiment of the checkpoint */
+    dv_data_config data;   /* data of the evaluation; borrows texts from `trained` */
     dv_dataset dataset;
     dv_report report; /* empty before dv_evaluation_run */
-    char *json;       /* the report, owned; NULL: nobody has asked for it */
+    char *json;       /* the report as text, owned; NULL unless dv_evaluate made the evaluation */
 };
 
-/* Finds the data that are asked for and reads their sounds. `log` is warned of what is found in
-   them. DV_EIO, DV_EFORMAT, DV_ECONFIG. *out is freed with dv_evaluation_free. */
+/* Finds the requested data and reads their sounds. Faults in the data go to `log`. Returns DV_EIO,
+   DV_EFORMAT or DV_ECONFIG. Free *out with dv_evaluation_free. */
 dv_status dv_evaluation_open(dv_model *model, const dv_evaluated *asked, const dv_log *log,
                              dv_evaluation **out);
 
-/* Answers the clips: makes the report. `threads` 0: as many as there are physical cores. */
+/* Answers the clips and makes the report. `threads` 0 is one per physical core. */
 dv_status dv_evaluation_run(dv_evaluation *evaluation, int threads);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reads how busy the machine is, and judges whether that has disturbed a measurement. */
+/* Reads how busy the machine is, and decides whether that has disturbed a measurement. */
 #include "runner/evaluate/load.h"
 #include "engine/base/clock.h"
 
@@ -19,8 +19,8 @@ static double read_own(void)
     return dv_clock_processor() + seconds_of(children.ru_utime) + seconds_of(children.ru_stime);
 }
 
-/* Its first line: user, nice, system, idle, waiting for devices, two kinds of interrupts, and what
-   the host of a virtual machine gave to others; in ticks since the start. */
+/* The first line of the file counts ticks since the start: user, nice, system, idle, waiting for
+   devices, two kinds of interrupts, and the time that a virtual machine's host gave to others. */
 double dv_load_machine(const char *path)
 {
     unsigned long long user, nice, system, idle, waiting, hard, soft, stolen = 0;

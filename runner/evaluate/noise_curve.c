@@ -110,7 +110,7 @@ static json_t *files_json(const dv_noise_curve *curve, const dv_noise_score *by_
     return files;
 }
 
-/* The evaluation of a point, with "snr" before everything else. */
+/* Makes the JSON of a point: the evaluation with "snr" in front and "files" behind. */
 static dv_status fill_json(const dv_noise_curve *curve, const dv_report *report, bool clips,
                            dv_noise_point *point)
 {

@@ -1,5 +1,5 @@
-/* Repeats work and takes quantiles of its times. The forward pass of a model can be built here to
-   be timed. */
+/* Repeats work and takes quantiles of its times, and builds the forward pass of a model for such a
+   measurement. */
 #include "runner/evaluate/timing.h"
 #include "engine/backends/open.h"
 
@@ -73,7 +73,7 @@ static dv_status repeat(dv_status (*work)(void *user), void *user, const dv_time
     return DV_OK;
 }
 
-/* The work is repeated without being counted until the warm time is over, at least once. */
+/* Warms up with at least one repetition that is not counted, then measures. */
 dv_status dv_time_work(dv_status (*work)(void *user), void *user, const dv_time_options *options,
                        dv_times *out)
 {

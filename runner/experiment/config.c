@@ -1,4 +1,4 @@
-/* Configurations of the public API: a file, the settings laid over it, and what they come to. */
+/* Configurations of the public API: a file, its settings, and the resolved result. */
 #include "runner/experiment/config.h"
 #include "engine/base/locale.h"
 #include "engine/base/yaml.h"
@@ -15,8 +15,8 @@ struct dv_config {
     char *text; /* the resolved configuration, owned */
 };
 
-/* The configuration's file with the overrides, and what it comes to as a text. Both are the
-   caller's. */
+/* Reads the configuration's file with the overrides, and writes the resolved configuration into
+ *text. The caller owns both. */
 static dv_status read_file(const char *path, const dv_tree *overrides, dv_experiment *experiment,
                            char **text)
 {
@@ -31,8 +31,8 @@ static dv_status read_file(const char *path, const dv_tree *overrides, dv_experi
     return status;
 }
 
-/* What is read replaces what is there, when all of it has been read. `overrides` passes to the
-   configuration then. */
+/* Reads the file with `overrides` and replaces the content of `config`. On failure `config` stays
+   unchanged; on success it owns `overrides`. */
 static dv_status read_with(dv_config *config, dv_tree *overrides)
 {
     dv_experiment experiment;

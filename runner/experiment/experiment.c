@@ -1,5 +1,4 @@
-/* Reads configurations: files laid over each other, their sections, the model, and the
-   pretraining. */
+/* Reads configurations: merges files, and reads the sections, the model and the pretraining. */
 #include "runner/experiment/experiment.h"
 #include "engine/base/yaml.h"
 #include "frontends/model/model_file.h"
@@ -35,7 +34,7 @@ enum { PATH_SIZE = 1024 };
 
 const dv_field *dv_experiment_field(const char *path)
 {
-    static const char before[] = "pretrain."; /* has sections of the same keys */
+    static const char before[] = "pretrain."; /* its sections have the same keys */
     if (strncmp(path, before, sizeof before - 1) == 0)
         path += sizeof before - 1;
     const char *dot = strchr(path, '.');
@@ -48,7 +47,7 @@ const dv_field *dv_experiment_field(const char *path)
 
 /* ---- The model's file ---- */
 
-/* Beside the configuration, then among decavox's own. */
+/* The folders that are searched for models: beside the configuration, then decavox's own. */
 typedef struct model_folders {
     char beside[PATH_SIZE];
     dv_home own;
@@ -80,7 +79,8 @@ static dv_status copy_resolved(const char *const *folders, const dv_tree *model,
     return status;
 }
 
-/* Replaces `model: NAME` by the content of its file, and the names of an ensemble's members. */
+/* Replaces `model: NAME` by the content of its file. The names of an ensemble's members are
+   replaced likewise. */
 static dv_status resolve_model(const char *config_path, dv_tree *tree)
 {
     model_folders folders;
@@ -139,7 +139,7 @@ static dv_status check_sections(const dv_tree *tree)
     for (; dv_sections[count].name != NULL; count++)
         names[count] = dv_sections[count].name;
     for (const dv_field *key = dv_experiment_keys; key->kind != DV_FIELD_END; key++)
-        names[count++] = key->key; /* `base` is done with since the file was read */
+        names[count++] = key->key; /* `base` was applied when the file was read */
     if (tree->kind != DV_TREE_MAP)
         return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
     for (size_t i = 0; i < tree->count; i++) {
@@ -166,11 +166,12 @@ static dv_status read_section(const dv_tree *tree, const dv_section *section, dv
         return status;
     }
     DV_TRY(dv_tree_append(out->tree, section->name, map));
-    /* Once more, so that what is borrowed is borrowed of the copy, which stays. */
+    /* Read again, so that the record borrows from the copy, which `out` owns. */
     return dv_fields_read(section->fields, map, section->name, record);
 }
 
-/* Keeps the section `pretrain` as it stands: what it means depends on all the others. */
+/* Checks the section `pretrain` and copies it as it is: its meaning depends on all other sections,
+   so dv_experiment_pretraining resolves it. */
 static dv_status read_pretrain(const dv_tree *tree, dv_experiment *out)
 {
     static const char *const sections[] = {"data", "augment", "train"};
@@ -233,7 +234,7 @@ dv_status dv_experiment_restore(const dv_tree *resolved, dv_experiment *out)
 {
     memset(out, 0, sizeof *out);
     dv_status status = read_all(resolved, out);
-    if (status == DV_OK && out->pretrain != NULL) { /* to say now what is wrong with it */
+    if (status == DV_OK && out->pretrain != NULL) { /* reports its errors early */
         dv_experiment before;
         status = dv_experiment_pretraining(out, &before);
         if (status == DV_OK)
@@ -254,8 +255,9 @@ static dv_status set_empty(dv_tree *tree, const char *key, dv_tree_kind kind)
     return dv_tree_set(tree, key, value);
 }
 
-/* `before` is a resolved configuration: nothing is pretrained for it, nor frozen in it, nor taught.
-   What is left out of other data, or added to them, they say themselves. */
+/* Overrides the resolved configuration `before` with `pretrain`. Pretraining, frozen layers and
+   teachers are not inherited; data.exclude and data.more are not either if `pretrain` names other
+   data. */
 static dv_status lay_pretraining(dv_tree *before, const dv_tree *pretrain)
 {
     DV_TRY(set_empty(before, "pretrain", DV_TREE_NULL));
@@ -289,7 +291,7 @@ dv_status dv_experiment_set_files(dv_experiment *experiment, const char *key, co
     if (strlen(files) >= DV_STRING_SIZE)
         return DV_FAIL(DV_EARG, "%s is too long: %.60s...", path, files);
     DV_TRY(dv_tree_new_scalar(files, NULL, 0, &value));
-    value->quoted = true; /* a text, also where it looks like a number */
+    value->quoted = true; /* keeps a text that looks like a number a text */
     DV_TRY(dv_tree_set(experiment->tree, path, value));
     strcpy(text, files);
     return DV_OK;
@@ -321,17 +323,17 @@ dv_status dv_experiment_copy_to_leave(const dv_tree *resolved, dv_tree **out)
 
 /* ---- Files ---- */
 
-/* Of one configuration: files on top of each other, and in all. A file that two others begin with
-   counts twice. */
+/* The deepest chain of `base` files, and the largest number of files in all. A file that two others
+   name counts twice. */
 enum { MOST_BASES = 8, MOST_FILES = 64 };
 
-/* A configuration that is being read, with all its files. */
+/* The counts over all files of a configuration while it is read. */
 typedef struct reading {
     int files;
-    int64_t nodes; /* of them together: what has more could not be written again */
+    int64_t nodes; /* limited, because a larger configuration could not be written again */
 } reading;
 
-/* The path of `name` beside the file `path`. */
+/* Builds the path of `name` relative to the folder of the file `path`. */
 static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
 {
     const char *slash = strrchr(path, '/');
@@ -345,7 +347,7 @@ static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
 static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
                             dv_tree **out);
 
-/* Reads one file, `name` in another one; NULL: the first. */
+/* Reads one file. `name` is the node of another file that names it, or NULL for the first file. */
 static dv_status read_file(reading *all, const char *path, const dv_tree *name, dv_tree **out)
 {
     if (all->files++ == MOST_FILES)
@@ -360,7 +362,8 @@ static dv_status read_file(reading *all, const char *path, const dv_tree *name, 
     return status;
 }
 
-/* Lays the file that `name` in the file `path` stands for over *below; NULL: nothing is there. */
+/* Merges the file that `name` in the file `path` names into *below, or puts it there if *below is
+   NULL. */
 static dv_status lay_over(reading *all, const char *path, const dv_tree *name, int depth,
                           dv_tree **below)
 {
@@ -386,7 +389,8 @@ static dv_status lay_over(reading *all, const char *path, const dv_tree *name, i
     return status;
 }
 
-/* Reads the file and lays it over those that its key `base` names, each over those before it. */
+/* Reads the file and merges it over the files that its key `base` names; each of these overrides
+   those before it. */
 static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
                             dv_tree **out)
 {
@@ -411,7 +415,7 @@ static dv_status read_based(reading *all, const char *path, const dv_tree *name,
     return status;
 }
 
-/* What the command line says, its preset of the features as the keys that it stands for. */
+/* Merges the settings of the command line into `tree`, after expanding their preset. */
 static dv_status lay_overrides(const char *path, dv_tree *tree, const dv_tree *overrides)
 {
     dv_tree *copy;
@@ -429,8 +433,8 @@ static dv_status lay_overrides(const char *path, dv_tree *tree, const dv_tree *o
     return status;
 }
 
-/* Lays the files and the overrides over each other, resolves model and features, and reads the
-   sections of the result. */
+/* Merges the files and the overrides, resolves model and features, and reads the sections of the
+   result. */
 dv_status dv_experiment_read(const char *path, const dv_tree *overrides, dv_experiment *out)
 {
     memset(out, 0, sizeof *out);

@@ -1,4 +1,4 @@
-/* Finds the preset of a front-end, and lays the section's own keys over it. */
+/* Finds the preset of a front-end and overrides it with the section's own keys. */
 #include "runner/experiment/feature_presets.h"
 #include "engine/base/yaml.h"
 #include "runner/experiment/home.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The file of the preset that `where` names. */
+/* Finds the file of the preset that `where` names. */
 static dv_status find(const char *path, const dv_tree *where, char out[DV_HOME_PATH_SIZE])
 {
     char name[DV_HOME_PATH_SIZE], beside[DV_HOME_PATH_SIZE];
@@ -28,7 +28,7 @@ static dv_status find(const char *path, const dv_tree *where, char out[DV_HOME_P
                         where->text, beside, out);
 }
 
-/* A preset says all itself. */
+/* Refuses a preset that builds on another one. */
 static dv_status check_preset(const dv_tree *preset)
 {
     if (preset->kind != DV_TREE_MAP)
@@ -44,7 +44,7 @@ static dv_status check_preset(const dv_tree *preset)
     return DV_OK;
 }
 
-/* Lays the section's own keys (NULL: none), all but `preset`, over the preset. */
+/* Overrides the preset with the section's keys except `preset`. */
 static dv_status lay_over(dv_tree *preset, const dv_tree *section)
 {
     for (size_t i = 0; section->kind == DV_TREE_MAP && i < section->count; i++) {
@@ -58,7 +58,7 @@ static dv_status lay_over(dv_tree *preset, const dv_tree *section)
     return DV_OK;
 }
 
-/* A section that names no preset stays as it is. */
+/* Replaces a section `features` that names a preset; any other one stays unchanged. */
 dv_status dv_feature_preset_expand(const char *path, dv_tree *tree)
 {
     char found[DV_HOME_PATH_SIZE];

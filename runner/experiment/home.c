@@ -1,4 +1,4 @@
-/* Looks for decavox's own files in the folders where they may lie. */
+/* Searches the folders of decavox's own files. */
 #define _GNU_SOURCE /* dladdr */
 #include "runner/experiment/home.h"
 
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The file that has this code, the program's or the library's, without links; false: it cannot be
-   told. A program that was found along $PATH knows its file by its name alone. */
+/* Finds the real path of the file that holds this code, the program or the library. False if it
+   cannot be found. For a program started through $PATH, dladdr knows only the bare name. */
 static bool find_self(char path[PATH_MAX])
 {
     static const char here;
@@ -21,14 +21,14 @@ static bool find_self(char path[PATH_MAX])
 
 static void add(const char *folder, const char *name, dv_home *out)
 {
-    bool here = strcmp(folder, ".") == 0; /* as a user writes it */
+    bool here = strcmp(folder, ".") == 0; /* written without "./", as users do */
     int length = snprintf(out->folders[out->count], DV_HOME_PATH_SIZE, "%s%s%s", here ? "" : folder,
                           here ? "" : "/", name);
     if (length > 0 && length < DV_HOME_PATH_SIZE)
         out->count++;
 }
 
-/* Below the folder of the file `self`. */
+/* Adds the folder `more` relative to the folder of the file `self`. */
 static void add_beside(const char *self, const char *more, const char *name, dv_home *out)
 {
     char folder[DV_HOME_PATH_SIZE];

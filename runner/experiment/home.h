@@ -1,13 +1,12 @@
 /*
- * Where decavox's own files lie, the folders `configs` and `checkpoints`: in
+ * Finds decavox's own files, those in the folders `configs` and `checkpoints`. These are searched
+ * in the following order, and the first that has the file wins:
  *
  *     $DECAVOX_HOME
  *     the working folder
- *     ../share/decavox, or ../../share/decavox, from the folder of the program, or of the library
- *         where a program of another has loaded that, as they are installed
+ *     ../share/decavox, then ../../share/decavox, from the folder of the file that holds this code:
+ *         the program, or the library if another program has loaded it
  *     share/decavox of the prefix that the program was built for
- *
- * What several of them have is that of the first.
  */
 #ifndef DV_EXPERIMENT_HOME_H
 #define DV_EXPERIMENT_HOME_H
@@ -24,20 +23,20 @@ typedef struct dv_home {
     int count;
 } dv_home;
 
-/* The folders above with `name` below each, whether they are there or not. */
+/* Lists the folders above with `name` below each, whether they exist or not. */
 void dv_home_list(const char *name, dv_home *out);
 
-/* The path of a file, "configs/mini.yaml", in the first folder that has it. False: none has; `path`
-   is then the list of the places that were looked at, for a message. */
+/* Finds a file, for example "configs/mini.yaml", in the first folder that has it. If none has it,
+   the result is false and `path` lists the places that were searched, for a message. */
 bool dv_home_find(const char *name, char *path, size_t size);
 
-/* What a file is called by on the command line: a path, or, where nothing is there and it begins
-   with "configs/" or "checkpoints/", that of a file that comes with decavox. The path of the file,
-   or `operand` itself. */
+/* Resolves the name of a file on the command line. If `operand` does not exist and begins with
+   "configs/" or "checkpoints/", `path` is that of the file that comes with decavox; else it is
+   `operand` itself. */
 void dv_home_file(const char *operand, char *path, size_t size);
 
-/* The same of a checkpoint. One that comes with decavox may be called by its name, too: that has no
-   '/', and is no file. */
+/* Like dv_home_file, for a checkpoint. A checkpoint that comes with decavox also has a short name,
+   which contains no '/'; an existing file of that name takes precedence. */
 void dv_home_checkpoint(const char *operand, char *path, size_t size);
 
 #endif

@@ -34,7 +34,7 @@ static const char *name_of(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-/* The folder that the path's file is in. False: the path does not fit. */
+/* Copies the folder of the path. False if it is too long. */
 static bool folder_of(const char *path, char folder[PATH_SIZE])
 {
     int length = (int)(name_of(path) - path);
@@ -44,7 +44,7 @@ static bool folder_of(const char *path, char folder[PATH_SIZE])
     return true;
 }
 
-/* Whether two paths, of which none need be there, name the same place. */
+/* Whether two paths name the same place. Neither needs to exist. */
 static bool same_place(const char *path, const char *other)
 {
     char folder[PATH_SIZE], other_folder[PATH_SIZE];
@@ -56,7 +56,8 @@ static bool same_place(const char *path, const char *other)
 
 /* ---- The state of runs ---- */
 
-/* A run writes log.txt before anything else; a file of its need not be there yet. */
+/* Whether the path is part of a run's state, even if it does not exist yet. A run writes log.txt
+   first, so that file marks the folder of a run. */
 static bool is_run_state(const dv_outputs *outputs, const char *path)
 {
     char folder[PATH_SIZE], slashed[PATH_SIZE];
@@ -69,12 +70,12 @@ static bool is_run_state(const dv_outputs *outputs, const char *path)
     return own || configures || dv_run_has(folder, "log.txt") || dv_run_has(folder, "metrics.csv");
 }
 
-/* ---- What is there ---- */
+/* ---- Existing files ---- */
 
-/* `text` begins the output, or, where it has to follow what is measured, stands near its head. */
+/* How a kind of output is recognised. */
 typedef struct output_mark {
-    const char *kind, *text, *other; /* other: NULL, or how it may begin instead */
-    bool inside;
+    const char *kind, *text, *other; /* text: first bytes; other: alternative to `text`, or NULL */
+    bool inside;                     /* `text` may stand behind measured values near the head */
 } output_mark;
 
 static const output_mark marks[DV_OUTPUT_KINDS] = {
@@ -85,10 +86,10 @@ static const output_mark marks[DV_OUTPUT_KINDS] = {
     [DV_OUTPUT_TABLE] = {"a table", " parameters  FP32 MB   FP16 MB ", NULL, true},
     [DV_OUTPUT_ADVICE] = {"a recommendation", "\nrule       ", NULL, true},
     [DV_OUTPUT_DOT] = {"a graph", "digraph model {\n    node [shape=box];\n", NULL, false},
-    /* As the simulated device and as CUDA write it. */
+    /* The simulated device writes the first one, CUDA the second. */
     [DV_OUTPUT_STEP_DOT] = {"a graph", "digraph step {\n", "digraph dot {\n", false},
     [DV_OUTPUT_WEIGHTS] = {"weights", NULL, NULL, false},
-    /* ONNX, with its IR version and producer, and the first file's name in an archive. */
+    /* ONNX begins with its IR version and producer, an archive with the name of its first file. */
     [DV_OUTPUT_PROGRAM] = {"a model",
                            "\x08\x08\x12\x07"
                            "decavox",
@@ -112,7 +113,7 @@ bool dv_output_is_ours(const char *path, dv_output_kind kind)
     size_t size = fread(head, 1, sizeof head - 1, file);
     head[size] = '\0';
     fclose(file);
-    if (kind == DV_OUTPUT_ROWS && size == 0) /* of no files */
+    if (kind == DV_OUTPUT_ROWS && size == 0) /* rows of no files */
         return true;
     bool archive = kind == DV_OUTPUT_PROGRAM && begins_with(head, "PK\x03\x04");
     return begins_with(head, mark->text) ||
@@ -120,7 +121,7 @@ bool dv_output_is_ours(const char *path, dv_output_kind kind)
            (mark->inside && strstr(head, mark->text) != NULL);
 }
 
-/* A checkpoint of ours, and whether it holds a training's state. */
+/* Whether the file is a checkpoint of decavox. *state tells whether it holds a training's state. */
 static bool is_checkpoint(const char *path, bool *state)
 {
     dv_checkpoint checkpoint;
@@ -148,7 +149,7 @@ static dv_status fail_foreign(const dv_outputs *outputs, const dv_output *output
                    outputs->force_option != NULL ? outputs->force_option : "--force");
 }
 
-/* The file that is there under the output's name. */
+/* Checks the existing file under the output's name. */
 static dv_status check_present(const dv_outputs *outputs, const dv_output *output,
                                const struct stat *facts)
 {
@@ -208,8 +209,8 @@ static dv_status spare(const dv_outputs *outputs, const char *what, const char *
     return DV_OK;
 }
 
-/* A text of a list with commas between, which may be "PREFIX=FILE", or the name of a checkpoint
-   that comes with decavox. */
+/* Spares the input that one item of a list names: a file, "PREFIX=FILE", or the name of a
+   checkpoint that comes with decavox. */
 static dv_status spare_part(const dv_outputs *outputs, const char *what, char *part)
 {
     char path[DV_HOME_PATH_SIZE];

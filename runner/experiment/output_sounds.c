@@ -1,6 +1,7 @@
 /*
- * Sounds of ours end with a LIST chunk of the kind INFO, which names the software (ISFT), as
- * Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991) has it.
+ * Marks the sounds that decavox writes: each ends with a LIST chunk of the kind INFO that names the
+ * software (ISFT). The format is that of Multimedia Programming Interface and Data Specifications
+ * 1.0 (IBM and Microsoft, 1991).
  */
 #include "runner/experiment/output.h"
 
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, SIZE_AT = 4 /* of the file's size less 8 in its head */ };
+enum { PATH_SIZE = 4096, SIZE_AT = 4 /* offset of the field that holds the file's size less 8 */ };
 
 static const char signature[] = "LIST\x14\0\0\0INFOISFT\x08\0\0\0decavox"; /* and its NUL */
 
@@ -24,7 +25,7 @@ static dv_status fail_with_errno(const char *path)
     return DV_FAIL(DV_EIO, "%s: cannot be written: %s", path, strerror(errno));
 }
 
-/* Adds the chunk behind the samples, which are of even length. */
+/* Appends the chunk to the samples. These have an even length, so no padding is needed. */
 static dv_status sign(const char *path)
 {
     FILE *file = fopen(path, "r+b");
@@ -42,7 +43,7 @@ static dv_status sign(const char *path)
     return good ? DV_OK : fail_with_errno(path);
 }
 
-/* Under a name with a dot before it, which no data set sees, until it is whole. */
+/* Writes under a name with a leading dot, which data sets ignore, until the file is complete. */
 dv_status dv_output_write_sound(const char *path, const dv_audio *audio)
 {
     char hidden[PATH_SIZE];
@@ -77,7 +78,7 @@ static bool is_signed(int folder, const char *name)
 
 static dv_status check_folder(const char *path, bool deeper);
 
-/* `name` in the open folder `path`. */
+/* Checks the file or folder `name` in the open folder `path`. */
 static dv_status check_entry(const char *path, int folder, const char *name, bool deeper)
 {
     struct stat facts;
@@ -94,7 +95,8 @@ static dv_status check_entry(const char *path, int folder, const char *name, boo
     return deeper && fits && S_ISDIR(facts.st_mode) ? check_folder(below, false) : DV_OK;
 }
 
-/* `deeper`: the folders in it too, in which data sets have their classes. */
+/* Checks the sounds of a folder and, if `deeper`, those in its folders, where data sets have their
+   classes. */
 static dv_status check_folder(const char *path, bool deeper)
 {
     DIR *directory = opendir(path);

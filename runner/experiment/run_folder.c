@@ -1,5 +1,5 @@
-/* The folder of a run: its lock, its log, its metrics, and the checks before a run begins or goes
-   on. */
+/* The folder of a run: its lock, its log, its metrics, and the checks before a run begins or is
+   resumed. */
 #include "runner/experiment/run_folder.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/folder.h"
@@ -22,8 +22,9 @@
 
 /* ---- The folder ---- */
 
-/* Not F_SETLK: that lock would belong to the process, to all its threads, and go with the first
-   descriptor that it closes. A program that the host starts meanwhile does not hold the folder. */
+/* Locks with flock: a lock of F_SETLK would belong to the whole process, and end when the process
+   closes any descriptor of the folder. O_CLOEXEC keeps programs that the host starts from holding
+   the lock. */
 dv_status dv_lock_folder(const char *path, const char *by, int *lock)
 {
     *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -31,7 +32,7 @@ dv_status dv_lock_folder(const char *path, const char *by, int *lock)
         return DV_FAIL(DV_EIO, "cannot open the folder %s: %s", path, strerror(errno));
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return DV_FAIL(DV_EARG, "%s is in use: %s", path, by);
-    return DV_OK; /* also on file systems that know no locks */
+    return DV_OK; /* also on file systems without locks */
 }
 
 /* ---- The run in it ---- */
@@ -39,7 +40,7 @@ dv_status dv_lock_folder(const char *path, const char *by, int *lock)
 static const char events_prefix[] = "events.out.tfevents.";
 static const char page[] = "report.html", summary[] = "crossval.json";
 
-/* What a run writes whole or not at all, and what a cross-validation does. */
+/* The files that a run or a cross-validation writes completely or not at all. */
 static const char *const run_files[] = {"config.yaml",
                                         "last.safetensors",
                                         "model.safetensors",
@@ -73,8 +74,9 @@ static dv_status fail_foreign(const char *path, const char *file)
 }
 
 /*
- * To begin a run: nothing is there that it would write over or take for its own. A log.txt may be,
- * that of a training which failed before it had begun; it is written on.
+ * Refuses a folder for a new run that holds files which the run would replace or take for its own.
+ * A log.txt is allowed: a training that failed before its beginning leaves one, and it is
+ * continued.
  */
 static dv_status check_free(const char *path)
 {
@@ -100,9 +102,9 @@ static dv_status check_free(const char *path)
 }
 
 /*
- * To go on with a run: there is one, and it has a state or nothing to lose. A run that has ended
- * may have lost its state, as a cross-validation removes it; from config.yaml alone it would begin
- * anew, over what it has left.
+ * Refuses to resume in a folder without a run, or with a finished run without a state, as a
+ * cross-validation leaves it: from config.yaml alone that run would begin again and overwrite its
+ * results.
  */
 static dv_status check_begun(const char *path)
 {
@@ -145,7 +147,7 @@ void dv_run_sweep(const char *path)
     closedir(directory);
 }
 
-/* The lock comes before the checks, so that no other training changes the folder between them and
+/* Locks the folder before the checks, so that no other training changes it between the checks and
    the first write. */
 dv_status dv_run_folder_open(const char *path, bool resume, const dv_observer *observer,
                              dv_run_folder *out)
@@ -164,7 +166,7 @@ dv_status dv_run_folder_open(const char *path, bool resume, const dv_observer *o
     dv_run_sweep(path);
     dv_run_sweep(file);
     dv_run_folder_path(out, "log.txt", file);
-    out->log = fopen(file, "a"); /* where stderr is the same file, neither overwrites the other */
+    out->log = fopen(file, "a"); /* if stderr is the same file, neither overwrites the other */
     if (out->log == NULL)
         return DV_FAIL(DV_EIO, "cannot write %s: %s", file, strerror(errno));
     return DV_OK;
@@ -198,7 +200,7 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
     return status;
 }
 
-/* ---- What is told ---- */
+/* ---- The log ---- */
 
 static void observe(const dv_run_folder *folder, dv_log_level level, const char *line)
 {
@@ -206,7 +208,7 @@ static void observe(const dv_run_folder *folder, dv_log_level level, const char 
         folder->observer->line(folder->observer->user, level, line);
 }
 
-/* Tells, once, that the log cannot be written. */
+/* Flushes the log, and warns the observer once if that fails. */
 static void flush_log(dv_run_folder *folder)
 {
     errno = 0;
@@ -222,7 +224,7 @@ static void flush_log(dv_run_folder *folder)
     clearerr(folder->log);
 }
 
-/* The line is fit for a terminal. */
+/* Writes a line, which must be safe to print, to the log and the observer. */
 static void tell(dv_run_folder *folder, dv_log_level level, const char *line)
 {
     fprintf(folder->log, "%s%s\n", level == DV_LOG_WARNING ? "warning: " : "", line);
@@ -232,7 +234,7 @@ static void tell(dv_run_folder *folder, dv_log_level level, const char *line)
     observe(folder, level, line);
 }
 
-/* The line may hold names of users. */
+/* The line may hold names from users, so it is made safe to print. */
 void dv_run_line(dv_run_folder *folder, dv_log_level level, const char *line)
 {
     tell(folder, level, dv_show(line).text);
@@ -302,7 +304,7 @@ void dv_run_folder_close(dv_run_folder *folder)
 static const char header[] = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,"
                              "learning_rate,gradient_norm,loss_scale,skipped_steps,seconds\n";
 
-/* The rows of epochs up to `epochs` of the file at hand, behind the header. */
+/* Copies the complete rows of the first `epochs` epochs from the existing file. */
 static dv_status kept_rows(const char *path, int64_t epochs, dv_atomic_file *out)
 {
     FILE *file;
@@ -331,8 +333,8 @@ static bool has_rows(const char *path)
     return found;
 }
 
-/* A run that has lost its state, or was killed before it had one, begins anew: the rows that it has
-   left stay under the first free name of metrics-1.csv, metrics-2.csv, .... */
+/* Keeps the rows of a run that lost its state, or was killed before it had one, and so begins
+   again: under the first free name of metrics-1.csv, metrics-2.csv, .... */
 static dv_status keep_rows(dv_run_folder *folder, const char *path)
 {
     char name[32], kept[DV_RUN_PATH_SIZE];
@@ -385,7 +387,7 @@ dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics
 
 /* ---- Events ---- */
 
-/* Values that are not known are left out, and so is the loss scale where it is 1. */
+/* Omits unknown values, and the loss scale if it is 1. */
 dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics)
 {
     const struct {

@@ -2,20 +2,21 @@
  * The folder that a training leaves:
  *
  *     config.yaml          the resolved configuration
- *     last.safetensors     everything to go on with: --resume
+ *     last.safetensors     the state of the training, for --resume
  *     model.safetensors    the trained model, for eval and predict
  *     metrics.csv          a row per epoch
- *     metrics-1.csv, ...   the same of a run that had to begin again
- *     confusion.csv        of the test part, or the validation part where there is no test part
- *     report.json          the same evaluation with all its figures, and the part that it is of
- *     report.html          the same as a page: what was found in the data, curves, confusion
- *                          matrix, worst mistakes. Without a test and a validation part there are
- *                          the curves alone, and the two files above are missing.
+ *     metrics-1.csv, ...   the rows before the run had to begin again
+ *     confusion.csv        the confusion matrix of the test part, or of the validation part if
+ *                          there is no test part
+ *     report.json          all figures of the same evaluation, and the name of the part
+ *     report.html          the evaluation as a page: faults in the data, curves, confusion matrix,
+ *                          worst mistakes. Without a test and a validation part the page has only
+ *                          the curves, and the two files above are missing.
  *     events.out.tfevents.SECONDS.decavox
- *                          the epochs for TensorBoard; one more for each time the run went on
- *     log.txt              what was told
+ *                          the epochs for TensorBoard; a resumed run adds another file
+ *     log.txt              the log
  *
- * A training locks the folder while it is at work there.
+ * A training locks the folder while it runs.
  */
 #ifndef DV_EXPERIMENT_RUN_FOLDER_H
 #define DV_EXPERIMENT_RUN_FOLDER_H
@@ -29,74 +30,76 @@ enum { DV_RUN_PATH_SIZE = 1024 };
 
 typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
-    int lock; /* a descriptor of the folder; -1: none */
+    int lock; /* descriptor of the folder; -1 stands for none */
     FILE *log;
-    bool log_failed;             /* and it was told */
+    bool log_failed;             /* the observer has been warned */
     const dv_observer *observer; /* borrowed */
-    dv_events *events;           /* NULL until there is one */
+    dv_events *events;           /* NULL until the first epoch ends */
 } dv_run_folder;
 
 /*
- * Takes the folder for oneself, until *lock, a descriptor, is closed: -1 or to be closed by the
- * caller, whatever is returned. DV_EARG where another one has it, of this process or of another:
- * "PATH is in use: `by`". The lock belongs to the descriptor. A child that was forked has it too; a
- * program that is started has not.
+ * Locks the folder until the descriptor *lock is closed. The caller closes *lock unless it is -1,
+ * also after a failure. Returns DV_EARG if this process or another one holds the lock, with the
+ * message "PATH is in use: `by`". The lock belongs to the descriptor: a forked child shares it, a
+ * program that is executed does not.
  */
 dv_status dv_lock_folder(const char *path, const char *by, int *lock);
 
 /*
- * What goes into the log is told to the observer, which is borrowed, as well.
+ * Opens and locks the folder of a run. A new run creates the folder and its parents; a resumed run
+ * needs an existing one. The observer is borrowed and receives the lines of the log.
  *
- * To begin a run, makes the folder, its parents too; to `resume` one, takes the one that is there.
- * Locks it. DV_EIO: it cannot be made or opened. DV_EARG: another training is at work there; to
- * begin, it holds a run already, or a file of one, named; to resume, it holds none, or one that has
- * ended without a state to go on from. To be closed with dv_run_folder_close in any case.
+ * Returns DV_EIO if the folder cannot be created or opened, and DV_EARG if another training uses
+ * it. A new run also gets DV_EARG if the folder already holds a run or a file of one, which the
+ * message names; a resumed run, if it holds no run, or a finished one without a state. Close the
+ * folder with dv_run_folder_close, also after a failure.
  */
 dv_status dv_run_folder_open(const char *path, bool resume, const dv_observer *observer,
                              dv_run_folder *out);
 void dv_run_folder_close(dv_run_folder *folder);
 
-/* Whether a file of this name in the folder of a run is part of its state: all but the page. */
+/* Whether a file of this name in the folder of a run belongs to its state. The report page does
+   not. */
 bool dv_run_is_state(const char *name);
 
-/* Removes the temporaries (atomic_file.h) that a killed run or cross-validation has left in the
-   folder, which belongs to the caller. */
+/* Removes the temporary files (atomic_file.h) that a killed run or cross-validation has left. The
+   caller holds the folder's lock. */
 void dv_run_sweep(const char *path);
 
-/* The path of a file in the folder. */
+/* Builds the path of a file in the folder. */
 void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path[DV_RUN_PATH_SIZE]);
 
-/* Whether the run's folder at `path` has a file of this name, and whether a run has begun there, to
-   be gone on with. */
+/* Whether the folder `path` has a file of this name, and whether a run has begun in it. */
 bool dv_run_has(const char *path, const char *file);
 bool dv_run_has_begun(const char *path);
 
-/* A line to the log and the observer; a DV_LOG_DEBUG one to the log alone. Where the log cannot be
-   written, the observer is warned of it, once, and the run goes on. */
+/* Writes a line to the log and, unless its level is DV_LOG_DEBUG, to the observer. If the log
+   cannot be written, the observer is warned once and the run goes on. */
 void dv_run_line(dv_run_folder *folder, dv_log_level level, const char *line);
 
-/* The same of DV_LOG_INFO and DV_LOG_WARNING, formatted. */
+/* Like dv_run_line, with a format and the level DV_LOG_INFO or DV_LOG_WARNING. */
 void dv_run_tell(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void dv_run_warn(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Tells each line of a text; NULL: nothing. */
+/* Writes each line of a text, which may be NULL, as dv_run_tell does. */
 void dv_run_tell_lines(dv_run_folder *folder, const char *text);
 
-/* Tells the lines that `write` writes, which are fit for a terminal. DV_ENOMEM. */
+/* Writes the lines that `write` produces, which must be safe to print. Returns DV_ENOMEM if memory
+   runs out. */
 dv_status dv_run_tell_text(dv_run_folder *folder, void (*write)(const void *user, FILE *out),
                            const void *user);
 
-/* Writes a tree as a YAML file, whole or not at all. */
+/* Writes a tree as a YAML file, completely or not at all. */
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree);
 
-/* metrics.csv: begins it, `epochs` -1, or, to go on from a state, keeps the rows of the first
-   `epochs` epochs. Where a run begins that has rows already, they stay as metrics-1.csv, ... */
+/* Begins metrics.csv and, for a resumed run, keeps the rows of the first `epochs` epochs. A run
+   that begins passes -1; rows that are there already are kept as metrics-1.csv, .... */
 dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs);
 dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
-/* The epoch's scalars for TensorBoard, in a file that this process makes with its first epoch. */
+/* Writes an epoch's scalars for TensorBoard. The first call of a process creates the file. */
 dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reads the values of settings: YAML, nothing at all, or the text as it stands. */
+/* Reads the values of settings: YAML, null, or a literal text. */
 #include "runner/experiment/setting.h"
 #include "engine/base/yaml.h"
 
@@ -14,7 +14,7 @@ static bool takes_one_value(dv_field_of field_of, const char *path)
     return field != NULL && field->kind != DV_FIELD_PAIR && field->kind != DV_FIELD_TREE;
 }
 
-/* YAML where the text begins with one of `marks`. */
+/* Reads a value, as YAML if it begins with one of `marks`. */
 static dv_status read_value(const char *text, const char *marks, const char *source, dv_tree **out)
 {
     if (*text != '\0' && strchr(marks, *text) != NULL)

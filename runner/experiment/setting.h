@@ -1,22 +1,23 @@
-/* Settings: a key of the configuration and its value as a text, "train.epochs=3". */
+/* Settings: a key of the configuration and its value as text, for example "train.epochs=3". */
 #ifndef DV_EXPERIMENT_SETTING_H
 #define DV_EXPERIMENT_SETTING_H
 
 #include "engine/base/field.h"
 
-/* The field at a path of a configuration. NULL: none is known, and a list or a map may be there. */
+/* Returns the field at a path of a configuration, or NULL if the path is not that of a known field;
+   its value may then be a list or a map. */
 typedef const dv_field *(*dv_field_of)(const char *path);
 
 /*
- * Lays the value of the key `path` over `overrides`. A list or a map is written as YAML has it in
- * one line. Where the key takes one value alone, a text that begins with [ or { is that value.
- * `source` stands for the file in messages. DV_EARG, DV_ECONFIG.
+ * Sets the key `path` of `overrides` to a value. A list or a map is written as YAML in one line. If
+ * the key takes a single value, a text that begins with [ or { is taken literally. Messages name
+ * `source` instead of a file. Returns DV_EARG or DV_ECONFIG.
  */
 dv_status dv_setting_lay(const char *path, const char *value, dv_field_of field_of,
                          const char *source, dv_tree *overrides);
 
-/* The same of "KEY=VALUE", where a text in quotes is YAML, too. Messages name `source`, then the
-   key. */
+/* Like dv_setting_lay, for a text "KEY=VALUE"; a value in quotes is also read as YAML. Messages
+   name `source`, then the key. */
 dv_status dv_setting_take(const char *text, dv_field_of field_of, const char *source,
                           dv_tree *overrides);
 

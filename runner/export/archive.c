@@ -1,4 +1,4 @@
-/* Puts constants and notes into archives, finds them again, and pickles tensors. */
+/* Adds constants and notes to archives, checks them there, and pickles tensors. */
 #include "runner/export/archive.h"
 #include "runner/export/aten.h"
 #include "runner/export/pickle.h"
@@ -44,7 +44,7 @@ dv_status dv_archive_check_constants(const dv_zip_reader *zip, const dv_program 
     return DV_OK;
 }
 
-/* Note i; those of the model come first, its description last. */
+/* Note i: the notes of the model in their order, then its description. */
 static dv_export_note note_of(const dv_exported *exported, size_t i)
 {
     return i < exported->note_count ? exported->notes[i]
@@ -83,7 +83,7 @@ static const char *storage_name(dv_element element)
     return "BoolStorage";
 }
 
-/* A call of torch's function for it: storage, place in it, sizes, strides, gradient, hooks. */
+/* Calls _rebuild_tensor_v2 of torch with storage, offset, sizes, strides, gradient and hooks. */
 void dv_archive_pickle_tensor(dv_protobuf *out, const dv_archive_tensor *tensor)
 {
     dv_pickle_global(out, "torch._utils", "_rebuild_tensor_v2");
@@ -96,11 +96,11 @@ void dv_archive_pickle_tensor(dv_protobuf *out, const dv_archive_tensor *tensor)
     dv_pickle_integer(out, tensor->count);
     dv_pickle_step_add(out, DV_PICKLE_TUPLE);
     dv_pickle_step_add(out, DV_PICKLE_PERSISTENT_ID);
-    dv_pickle_integer(out, 0); /* where in the storage it begins */
+    dv_pickle_integer(out, 0); /* offset in the storage */
     dv_pickle_integers(out, tensor->sizes, tensor->rank);
     dv_pickle_integers(out, tensor->strides, tensor->rank);
     dv_pickle_bool(out, false);                          /* no gradient */
-    dv_pickle_global(out, "collections", "OrderedDict"); /* of hooks */
+    dv_pickle_global(out, "collections", "OrderedDict"); /* no hooks */
     dv_pickle_step_add(out, DV_PICKLE_EMPTY_TUPLE);
     dv_pickle_step_add(out, DV_PICKLE_CALL);
     dv_pickle_step_add(out, DV_PICKLE_TUPLE);

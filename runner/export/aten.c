@@ -1,4 +1,4 @@
-/* What each operator of programs is in ATen. */
+/* Translates each operator of programs to ATen. */
 #include "runner/export/aten.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ static dv_aten_argument *add(dv_aten_call *call, const char *name, dv_aten_kind 
     return argument;
 }
 
-/* The statement's input i; None where there is none. */
+/* Adds the statement's input i as an argument, or None if the statement does not have it. */
 static void add_tensor(dv_aten_call *call, const char *name, const dv_statement *statement, int i)
 {
     bool given = i < statement->input_count;
@@ -72,7 +72,7 @@ static void binary(const dv_program *program, const dv_statement *statement, dv_
     add_tensor(call, "other", statement, 1);
 }
 
-/* Integers of programs are never below 0, so that it is the same how they are rounded. */
+/* Integers of programs are never negative, so the direction of rounding does not matter. */
 static void divide(const dv_program *program, const dv_statement *statement, dv_aten_call *call)
 {
     if (program->tensors[call->output].element == DV_ELEMENT_I64) {
@@ -122,7 +122,7 @@ static void reduce(const dv_program *program, const dv_statement *statement, dv_
     add_bool(call, "keepdim", true);
 }
 
-/* The mean over all axes behind the channels. */
+/* Takes the mean over all axes behind the channels. */
 static void global_pool(const dv_program *program, const dv_statement *statement,
                         dv_aten_call *call)
 {
@@ -135,7 +135,7 @@ static void global_pool(const dv_program *program, const dv_statement *statement
     add_bool(call, "keepdim", true);
 }
 
-/* A tensor without axes, on the device of the input. */
+/* Makes a tensor without axes, on the device of the input. */
 static void size_of(const dv_program *program, const dv_statement *statement, dv_aten_call *call)
 {
     int axis = statement->attributes.axis;
@@ -237,7 +237,7 @@ static void slice(const dv_program *program, const dv_statement *statement, dv_a
               to == DV_TO_THE_END ? INT64_MAX : to);
 }
 
-/* Each part by a call of its own. */
+/* Each output is made by a call of its own. */
 static void split(const dv_program *program, const dv_statement *statement, dv_aten_call *call)
 {
     int axis = statement->attributes.split.axis;
@@ -253,7 +253,7 @@ static void gather(const dv_program *program, const dv_statement *statement, dv_
     add_tensor(call, "index", statement, 1);
 }
 
-/* Amounts before and after, from the last axis on. */
+/* ATen takes pairs of amounts before and after, from the last axis on. */
 static void pad(const dv_program *program, const dv_statement *statement, dv_aten_call *call)
 {
     int64_t amounts[2 * DV_PROGRAM_AXES] = {0};
@@ -264,7 +264,7 @@ static void pad(const dv_program *program, const dv_statement *statement, dv_ate
     add_integers(call, "pad", amounts, 2 * axes);
 }
 
-/* The size that is not known is what is left: -1. */
+/* An unknown size becomes -1, which takes what is left. */
 static void reshape(const dv_program *program, const dv_statement *statement, dv_aten_call *call)
 {
     int64_t sizes[DV_PROGRAM_AXES];
@@ -283,8 +283,7 @@ static void permute(const dv_program *program, const dv_statement *statement, dv
     add_axes(call, "dims", statement);
 }
 
-/* ---- Operators: function, overload and rule; without one of them this file is not compiled ----
- */
+/* ---- Operators: function, overload and rule; this file does not compile if one is missing ---- */
 
 #define ATEN_Add "add", "Tensor", binary
 #define ATEN_Sub "sub", "Tensor", binary
@@ -332,7 +331,7 @@ static void permute(const dv_program *program, const dv_statement *statement, dv
 #define ATEN_Squeeze "squeeze", "dim", along
 
 typedef struct lowering {
-    const char *function, *overload; /* function NULL: the rule chooses it */
+    const char *function, *overload; /* the rule sets a function that is NULL */
     rule *add_arguments;
 } lowering;
 
@@ -354,7 +353,7 @@ int dv_aten_lower(const dv_program *program, const dv_statement *statement,
     return statement->output_count;
 }
 
-/* ---- What both formats have ---- */
+/* ---- Common to both formats ---- */
 
 int dv_aten_scalar_type(dv_element element)
 {
@@ -371,7 +370,7 @@ int dv_aten_scalar_type(dv_element element)
     return 11;
 }
 
-/* Names of layers have no '/', and those of tables and of numbers have one. */
+/* Names of learned constants have no '/', names of tables and numbers have one. */
 bool dv_aten_is_parameter(const dv_tensor *tensor)
 {
     return dv_aten_is_stored(tensor) && strchr(tensor->name, '/') == NULL;
@@ -410,7 +409,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* What a name may not have becomes '_'. */
+/* Replaces characters that are invalid in a name by '_'. */
 static void to_identifier(const char *name, dv_aten_name *out)
 {
     size_t at = 0;
@@ -430,8 +429,8 @@ static bool is_taken(const dv_aten_name *names, size_t count, const char *name)
     return false;
 }
 
-/* No name is a word of Python: those that are not the program's own ends have a '.' or a '/', which
-   becomes '_'. */
+/* No name is a keyword of Python: all names but those of inputs and outputs contain a '.' or a '/',
+   which becomes '_'. */
 dv_status dv_aten_names(const dv_program *program, dv_aten_name **out)
 {
     DV_TRY(dv_calloc(program->tensor_count, sizeof **out, out));

@@ -1,6 +1,6 @@
 /*
- * Statements of programs as calls of ATen, the functions of PyTorch's tensors: what TorchScript and
- * torch.export are made of. The functions have these signatures from torch 1.13 to 2.15.
+ * Translates statements of programs into calls of ATen, PyTorch's library of tensor functions, of
+ * which TorchScript and torch.export consist. The signatures hold from torch 1.13 to 2.15.
  */
 #ifndef DV_EXPORT_ATEN_H
 #define DV_EXPORT_ATEN_H
@@ -8,7 +8,7 @@
 #include "engine/program/program.h"
 
 enum {
-    DV_ATEN_CALLS = DV_PROGRAM_OUTPUTS, /* of a statement, at most */
+    DV_ATEN_CALLS = DV_PROGRAM_OUTPUTS, /* most calls of a statement */
     DV_ATEN_ARGUMENTS = 8,
     DV_ATEN_LIST = 2 * DV_PROGRAM_AXES
 };
@@ -21,17 +21,17 @@ typedef enum dv_aten_kind {
     DV_ATEN_INTEGERS,
     DV_ATEN_NUMBER,
     DV_ATEN_BOOL,
-    DV_ATEN_ELEMENT, /* a type of elements */
-    DV_ATEN_DEVICE,  /* the one of the program's first input */
-    DV_ATEN_SIZE     /* an integer: the size of an axis of a tensor */
+    DV_ATEN_ELEMENT, /* element type */
+    DV_ATEN_DEVICE,  /* device of the program's first input */
+    DV_ATEN_SIZE     /* size of an axis of a tensor, an integer */
 } dv_aten_kind;
 
 typedef struct dv_aten_argument {
-    const char *name; /* in the function's signature */
+    const char *name; /* name in the signature of the function */
     dv_aten_kind kind;
-    int count;                           /* of a list */
-    dv_value tensors[DV_PROGRAM_INPUTS]; /* the first is that of TENSOR and SIZE */
-    int64_t integers[DV_ATEN_LIST];      /* the first is INTEGER, BOOL, or the axis of SIZE */
+    int count;                           /* length of a list */
+    dv_value tensors[DV_PROGRAM_INPUTS]; /* TENSOR and SIZE use the first one */
+    int64_t integers[DV_ATEN_LIST];      /* INTEGER, BOOL and SIZE (its axis) use the first one */
     double number;
     dv_element element;
 } dv_aten_argument;
@@ -42,37 +42,38 @@ typedef struct dv_aten_call {
     dv_aten_argument arguments[DV_ATEN_ARGUMENTS];
     int argument_count;
     dv_value output;
-    bool second_output; /* there is one, of integers and with the sizes of the first, that nothing
-                           uses */
+    bool
+        second_output; /* the function has another output, unused, of integers and the same sizes */
 } dv_aten_call;
 
-/* The calls that compute a statement, in order: their number. */
+/* Lists the calls that compute a statement, in order, and returns their number. */
 int dv_aten_lower(const dv_program *program, const dv_statement *statement,
                   dv_aten_call calls[DV_ATEN_CALLS]);
 
-/* ---- What both of PyTorch's formats have ---- */
+/* ---- Common to both formats of PyTorch ---- */
 
-/* c10::ScalarType. */
+/* The number of an element type in c10::ScalarType. */
 int dv_aten_scalar_type(dv_element element);
 
-/* Whether a constant has been learned, as PyTorch's parameters are; others are its buffers. */
+/* Whether a constant is learned, and so a parameter of PyTorch's module; others are its buffers. */
 bool dv_aten_is_parameter(const dv_tensor *tensor);
 
-/* Whether it goes into a file: a constant that something uses. */
+/* Whether a tensor is stored in a file, as constants that are used are. */
 bool dv_aten_is_stored(const dv_tensor *tensor);
 
 size_t dv_aten_bytes(const dv_tensor *constant);
 
-/* Sizes of a constant, and the strides of its elements. */
+/* The sizes of a constant and the strides of its axes in elements. */
 void dv_aten_layout(const dv_tensor *constant, int64_t sizes[DV_PROGRAM_AXES],
                     int64_t strides[DV_PROGRAM_AXES]);
 
-/* A name that Python takes. */
+/* A name that is valid in Python. */
 typedef struct dv_aten_name {
     char text[DV_PROGRAM_NAME + 16];
 } dv_aten_name;
 
-/* Of each tensor of the program one of its own, owned by the caller. DV_ENOMEM. */
+/* Makes a unique name for each tensor of the program. The caller owns *out. Returns DV_ENOMEM if
+   memory runs out. */
 dv_status dv_aten_names(const dv_program *program, dv_aten_name **out);
 
 #endif

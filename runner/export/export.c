@@ -1,4 +1,4 @@
-/* From a model to a file of a form: the program, its notes, and the file, which is read again. */
+/* Exports a model: makes the program and its notes, and writes the file and reads it again. */
 #include "runner/export/export.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/input_file.h"
@@ -60,7 +60,7 @@ static dv_value write_log_mel(const dv_frontend *frontend, dv_program *program)
     return dv_frontend_write_log_mel_features(frontend, program, window);
 }
 
-/* The program's input, up to what the network takes. */
+/* Writes the program from its input to the input of the network. */
 static dv_value write_input(const dv_frontend *frontend, dv_export_input input, dv_program *program)
 {
     switch (input) {
@@ -83,7 +83,7 @@ static dv_status check_input(const dv_frontend *frontend, dv_export_input input)
                                   "audio, or train one with the front-end ced");
 }
 
-/* Front-end, network, and the softmax. */
+/* Writes the front-end, the network and the softmax. */
 static dv_status write_program(dv_model *model, const dv_export_wanted *wanted, dv_program *program)
 {
     const dv_frontend *frontend = dv_model_frontend(model);
@@ -108,7 +108,7 @@ static dv_status write_program(dv_model *model, const dv_export_wanted *wanted, 
 
 /* ---- Notes ---- */
 
-/* Takes the text, which may be NULL where memory was short. */
+/* Adds a note and owns its text, which is NULL if memory ran out. */
 static dv_status add_note(dv_exported *exported, const char *key, char *text)
 {
     DV_ASSERT(exported->note_count < DV_EXPORT_NOTES);
@@ -127,7 +127,7 @@ static dv_status copy_note(dv_exported *exported, const char *key, const char *t
     return add_note(exported, key, copy);
 }
 
-/* ["zero","one"] */
+/* Adds the labels as JSON, for example ["zero","one"]. */
 static dv_status note_labels(const dv_model *model, dv_exported *exported)
 {
     json_t *labels = json_array();
@@ -154,7 +154,7 @@ static dv_status note_tree(dv_exported *exported, const char *key, const dv_tree
     return add_note(exported, key, text);
 }
 
-/* The configuration without where things lie on this machine. */
+/* Adds the configuration with shortened paths. */
 static dv_status note_config(const dv_model *model, dv_exported *exported)
 {
     dv_tree *config;
@@ -211,7 +211,7 @@ void dv_exported_free(dv_exported *exported)
 
 /* ---- The file ---- */
 
-/* Whether the file holds these bytes. */
+/* Fails unless the file holds these bytes. */
 static dv_status compare(const char *path, const dv_protobuf *bytes)
 {
     FILE *file;

@@ -1,4 +1,4 @@
-/* The forms of forms.def with their functions. */
+/* The formats of forms.def with their functions. */
 #include "runner/export/onnx.h"
 #include "runner/export/pt2.h"
 #include "runner/export/torchscript.h"

@@ -1,4 +1,4 @@
-/* Writes the words of a model as sherpa-onnx reads them. */
+/* Writes the labels of a model in the format of sherpa-onnx. */
 #include "runner/export/labels.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"

@@ -9,11 +9,11 @@
 
 enum { IR_VERSION = 8, OPSET = 17, MAX_LIST = 2 * DV_PROGRAM_AXES, LIST_NAME = 32 };
 
-/* Integers that an operator takes as an input: a constant of its own, shared by equal ones. */
+/* Integers that an operator takes as an input. Equal lists share one constant. */
 typedef struct list {
     int64_t numbers[MAX_LIST];
     int count;
-    bool scalar; /* without axes */
+    bool scalar; /* a tensor without axes */
 } list;
 
 typedef struct writer {
@@ -40,8 +40,7 @@ static void add_input(node *n, dv_value value)
     dv_protobuf_text(&n->message, NODE_INPUT, n->writer->program->tensors[value].name);
 }
 
-/* A constant of integers: the place of an equal one, or a new place. Where there is no memory for
-   it the graph fails. */
+/* Finds the index of an equal list, or adds the list. If memory runs out, the graph fails. */
 static size_t place_of(writer *w, const list *numbers)
 {
     for (size_t i = 0; i < w->list_count; i++) {
@@ -159,7 +158,7 @@ static void write_slice(node *n, const dv_statement *statement)
     add_number(n, statement->attributes.slice.axis);
 }
 
-/* 0 keeps the input's size; -1 is what is left. */
+/* In ONNX, size 0 keeps that of the input, and -1 takes what is left. */
 static void write_reshape(node *n, const dv_statement *statement)
 {
     const dv_tensor *x = &n->writer->program->tensors[statement->inputs[0]];
@@ -173,7 +172,7 @@ static void write_reshape(node *n, const dv_statement *statement)
     add_list(n, sizes, rank);
 }
 
-/* Where ONNX has an attribute for the axes, and where an input. */
+/* Writes the axes as an attribute or as an input, as the operator requires. */
 static void write_axes(node *n, const dv_statement *statement)
 {
     int64_t axes[DV_PROGRAM_AXES];
@@ -205,7 +204,7 @@ static void write_axis(node *n, const dv_statement *statement)
     }
 }
 
-/* By the kind of the operator's attributes. Some become inputs. */
+/* Writes the attributes of a statement. Some of them are inputs in ONNX. */
 static void write_attributes(node *n, const dv_statement *statement)
 {
     const dv_attributes *attributes = &statement->attributes;
@@ -251,7 +250,7 @@ static void write_attributes(node *n, const dv_statement *statement)
 
 /* ---- Statements ---- */
 
-/* A size of the input, with one axis; `name` of the value. */
+/* Writes the size of an axis of the input as a tensor with one element. `name` is its name. */
 static void write_shape(writer *w, const dv_statement *statement, const char *name)
 {
     int axis = statement->attributes.axis;
@@ -263,7 +262,7 @@ static void write_shape(writer *w, const dv_statement *statement, const char *na
     end_node(&n, "Shape", name);
 }
 
-/* Shape, Squeeze. */
+/* Writes the size of an axis as a scalar: Shape, then Squeeze. */
 static void write_size(writer *w, const dv_statement *statement)
 {
     char name[DV_PROGRAM_NAME + 8];
@@ -276,7 +275,8 @@ static void write_size(writer *w, const dv_statement *statement)
     end_node(&n, "Squeeze", statement->name);
 }
 
-/* TopK of all, the smallest first; their number is a constant where it is known. */
+/* Writes a sort as TopK of all elements, the smallest first. Their number is a constant if it is
+   known. */
 static void write_sort(writer *w, const dv_statement *statement)
 {
     const dv_tensor *x = &w->program->tensors[statement->inputs[0]];
@@ -333,7 +333,7 @@ static void write_initializer(writer *w, const char *name, dv_element element, c
     dv_protobuf_message(&w->graph, GRAPH_INITIALIZER, &tensor);
 }
 
-/* The constants that something uses, and the integers that operators take as inputs. */
+/* Writes the used constants, and the integers that operators take as inputs. */
 static void write_constants(writer *w)
 {
     for (size_t i = 0; i < w->program->tensor_count; i++) {
@@ -355,7 +355,7 @@ static void write_constants(writer *w)
     }
 }
 
-/* A name, an element and sizes: what a program's inputs and outputs are told by. */
+/* Writes the description of an input or an output: name, element type and sizes. */
 static void write_info(writer *w, int field, const dv_tensor *tensor)
 {
     dv_protobuf info = {0}, type = {0}, tensor_type = {0}, shape = {0};
@@ -389,7 +389,7 @@ static void write_graph(writer *w)
         write_info(w, GRAPH_OUTPUT, &program->tensors[program->outputs[i]]);
 }
 
-/* The graph first, and around it what a model says of itself. */
+/* Writes the graph first, then the model around it. */
 dv_status dv_onnx_write(const dv_exported *exported, dv_protobuf *out)
 {
     writer w = {.program = exported->program};

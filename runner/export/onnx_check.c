@@ -1,14 +1,14 @@
-/* Reads ONNX models again that were written of programs. */
+/* Reads exported ONNX models again. */
 #include "runner/export/onnx.h"
 #include "runner/export/onnx_fields.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* What is found of a graph. */
+/* The counts of the parts of a graph. */
 typedef struct found {
     size_t nodes, constants, inputs, outputs;
-    size_t bytes; /* of constants whose sizes go with their bytes */
+    size_t bytes; /* sum over the constants */
 } found;
 
 static bool is_text(const dv_protobuf_field *field, const char *text)
@@ -17,7 +17,7 @@ static bool is_text(const dv_protobuf_field *field, const char *text)
            memcmp(field->content.bytes, text, field->content.size) == 0;
 }
 
-/* A constant's bytes are as many as its sizes and its type say. */
+/* Counts a constant. It must have as many bytes as its sizes and its type require. */
 static dv_status check_constant(dv_protobuf_reader tensor, found *out)
 {
     uint64_t count = 1, type = 0;
@@ -53,7 +53,7 @@ static dv_status check_name(dv_protobuf_reader info, const dv_program *program, 
     return DV_OK;
 }
 
-/* The inputs and outputs have the program's names, in its order. */
+/* Counts the parts of the graph. Inputs and outputs must have the program's names, in its order. */
 static dv_status check_graph(dv_protobuf_reader graph, const dv_program *program, found *out)
 {
     dv_protobuf_field field;
@@ -83,7 +83,7 @@ static dv_status check_graph(dv_protobuf_reader graph, const dv_program *program
     return DV_OK;
 }
 
-/* All is counted first, and then held against the program. */
+/* Counts all parts of the model, then compares the counts with the program. */
 dv_status dv_onnx_check(const dv_exported *exported, const dv_protobuf *bytes)
 {
     const dv_program *program = exported->program;

@@ -1,10 +1,10 @@
-/* The numbers of onnx.proto that a model is written and read with. */
+/* The numbers of onnx.proto for writing and reading models. */
 #ifndef DV_EXPORT_ONNX_FIELDS_H
 #define DV_EXPORT_ONNX_FIELDS_H
 
 #include "engine/program/program.h"
 
-/* Of fields, and of kinds of attributes. */
+/* Numbers of fields and of attribute types. */
 enum {
     MODEL_IR_VERSION = 1,
     MODEL_PRODUCER_NAME = 2,
@@ -48,7 +48,7 @@ enum {
     DIM_PARAM = 2
 };
 
-/* TensorProto.DataType. */
+/* The number of an element type in TensorProto.DataType. */
 static inline int dv__onnx_type(dv_element element)
 {
     switch (element) {

@@ -51,7 +51,7 @@ void dv_pickle_integer(dv_protobuf *out, int64_t value)
         put(out, (uint64_t)value, 4);
     } else {
         put(out, LONG, 1);
-        put(out, 8, 1); /* bytes */
+        put(out, 8, 1); /* number of bytes */
         put(out, (uint64_t)value, 8);
     }
 }

@@ -13,7 +13,7 @@ static const char weights_entry[] = "data/weights/model_weights_config.json";
 static const char sample_entry[] = "data/sample_inputs/model.pt";
 static const char weights_prefix[] = "data/weights/" DV_PT2_WEIGHT;
 
-/* Entries that are the same in every archive. There are no constants but the weights. */
+/* Entries that are the same in every archive. The only constants are the weights. */
 typedef struct fixed_entry {
     const char *name, *text;
 } fixed_entry;
@@ -27,7 +27,7 @@ static const fixed_entry fixed_entries[] = {
 };
 enum { FIXED_ENTRIES = sizeof fixed_entries / sizeof *fixed_entries };
 
-/* Takes the JSON. */
+/* Adds an entry and frees the JSON. */
 static dv_status add_json(dv_zip *zip, const char *name, json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT);
@@ -39,7 +39,7 @@ static dv_status add_json(dv_zip *zip, const char *name, json_t *json)
     return DV_OK;
 }
 
-/* A tensor of zeros, all of them the one of the storage "0". */
+/* Pickles a tensor of zeros. All its elements are the single one of the storage "0". */
 static void pickle_zeros(const dv_program *program, const dv_tensor *tensor, dv_protobuf *out)
 {
     dv_archive_tensor zeros = {
@@ -49,8 +49,8 @@ static void pickle_zeros(const dv_program *program, const dv_tensor *tensor, dv_
     dv_archive_pickle_tensor(out, &zeros);
 }
 
-/* Inputs as torch.save writes them, which AOTInductor compiles with: a tuple of tensors, and no
-   keywords. All inputs are of one type. */
+/* Writes the example inputs as torch.save does, for AOTInductor: a tuple of tensors and no
+   keywords. All inputs have one type. */
 static dv_status write_sample(const dv_program *program, dv_protobuf *out)
 {
     static const unsigned char zero[8];
@@ -79,7 +79,7 @@ static dv_status add_sample(dv_zip *zip, const dv_program *program)
     return DV_OK;
 }
 
-/* All entries, in a fixed order. */
+/* Writes all entries in a fixed order. */
 dv_status dv_pt2_write(const dv_exported *exported, dv_protobuf *out)
 {
     dv_zip zip = {0};
@@ -123,7 +123,7 @@ static const char *text_of(const json_t *dictionary, const char *key)
     return text != NULL ? text : "";
 }
 
-/* The next node from *at on that is this call; false: there is none. */
+/* Finds the next node from *at on that is this call. False if there is none. */
 static bool find_node(const json_t *nodes, size_t *at, const dv_aten_call *call, const char *output)
 {
     dv_pt2_target target = dv_pt2_target_of(call);
@@ -137,7 +137,7 @@ static bool find_node(const json_t *nodes, size_t *at, const dv_aten_call *call,
     return false;
 }
 
-/* Each call has its node, in the order of the program. */
+/* Checks that each call has its node, in the order of the program. */
 static dv_status check_nodes(const dv_pt2_graph *graph, const json_t *model)
 {
     const json_t *body = json_object_get(json_object_get(model, "graph_module"), "graph");
@@ -155,7 +155,7 @@ static dv_status check_nodes(const dv_pt2_graph *graph, const json_t *model)
     return DV_OK;
 }
 
-/* Each constant has its entry in the configuration, in the order of the program. */
+/* Checks that each constant has its entry in the configuration, in the order of the program. */
 static dv_status check_weights(const dv_pt2_graph *graph, const json_t *weights)
 {
     const json_t *config = json_object_get(weights, "config");

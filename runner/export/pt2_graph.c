@@ -1,4 +1,4 @@
-/* Graphs of torch.export as JSON: torch/_export/serde/schema.py names the classes. */
+/* Writes graphs of torch.export as JSON. The classes are those of torch/_export/serde/schema.py. */
 #include "runner/export/pt2_graph.h"
 #include "runner/export/archive.h"
 
@@ -9,13 +9,13 @@
 
 enum { SCHEMA_MAJOR = 8, SCHEMA_MINOR = 20, OPSET = 10, STRIDED = 7 };
 
-/* Bytes of the sizes of a tensor's axes. */
+/* Room for the text of a product of sizes. */
 enum { FACTORS = 160 * DV_PROGRAM_AXES };
 
-/* What a symbol is taken to be where torch wants an example. */
+/* The values of symbols where torch requires an example. */
 enum { EXAMPLE_BATCH = 4, EXAMPLE_SIZE = 16000 };
 
-/* ---- Lists and dictionaries that are NULL once something was missing ---- */
+/* ---- Lists and dictionaries, which become NULL when memory runs out ---- */
 
 static void append(json_t **list, json_t *item)
 {
@@ -44,13 +44,13 @@ int64_t dv_pt2_example(const dv_program *program, dv_size size)
            size.divide;
 }
 
-/* torch's names for sizes that are not known are an "s" and a number. */
+/* Unknown sizes have the names of torch: an "s" and a number. */
 static void print_symbol(dv_symbol symbol, char name[8])
 {
     snprintf(name, 8, "s%d", (int)symbol);
 }
 
-/* As sympy's srepr prints it; terms and factors that change nothing are left to sympy. */
+/* Prints a size as sympy's srepr does. sympy removes neutral terms and factors. */
 static void print_size(dv_size size, char *text, size_t room)
 {
     char name[8];
@@ -83,7 +83,7 @@ static json_t *product(const dv_program *program, const dv_size *sizes, int coun
                      (json_int_t)example);
 }
 
-/* TensorMeta. The numbers of types are c10's and one more. */
+/* TensorMeta. The numbers of types are those of c10 plus one. */
 static json_t *tensor_meta(const dv_program *program, const dv_tensor *tensor, dv_element element)
 {
     json_t *sizes = json_array(), *strides = json_array();
@@ -99,7 +99,7 @@ static json_t *tensor_meta(const dv_program *program, const dv_tensor *tensor, d
 
 /* ---- Arguments ---- */
 
-/* {"name": ...}, and as an Argument. */
+/* Make {"name": ...}, and an Argument of it. */
 static json_t *named(const dv_pt2_graph *graph, dv_value value)
 {
     return json_pack("{s:s}", "name", graph->names[value].text);
@@ -110,7 +110,7 @@ static json_t *as_tensor(const dv_pt2_graph *graph, dv_value value)
     return json_pack("{s:o}", "as_tensor", named(graph, value));
 }
 
-/* A name for what is computed beside a tensor. */
+/* The name of a value that is computed beside a tensor. */
 typedef struct other_name {
     char text[sizeof(dv_aten_name) + 8];
 } other_name;
@@ -122,13 +122,13 @@ static other_name name_beside(const dv_pt2_graph *graph, dv_value value, const c
     return name;
 }
 
-/* The integer that a call takes the size of an axis from. */
+/* The name of the integer from which a call takes the size of an axis. */
 static other_name size_name(const dv_pt2_graph *graph, const dv_aten_call *call)
 {
     return name_beside(graph, call->output, "size");
 }
 
-/* The second output of a call. */
+/* The name of the second output of a call. */
 static other_name second_name(const dv_pt2_graph *graph, const dv_aten_call *call)
 {
     return name_beside(graph, call->output, "places");
@@ -175,7 +175,7 @@ static json_t *argument_of(const dv_pt2_graph *graph, const dv_aten_call *call,
 
 /* ---- Nodes ---- */
 
-/* The graph as it is being written. */
+/* The parts of the graph that is being written. */
 typedef struct parts {
     json_t *nodes, *tensors, *sizes;
 } parts;
@@ -206,7 +206,7 @@ static json_t *named_argument(const char *name, json_t *argument)
     return json_pack("{s:s, s:o}", "name", name, "arg", argument);
 }
 
-/* The node that computes a size, in front of the one that takes it. */
+/* Adds the node that computes a size, in front of the node that uses it. */
 static void add_size(const dv_pt2_graph *graph, parts *to, const dv_aten_call *call,
                      const dv_aten_argument *argument)
 {
@@ -243,7 +243,8 @@ static void add_call(const dv_pt2_graph *graph, parts *to, const dv_aten_call *c
 
 /* ---- Inputs and outputs ---- */
 
-/* Graph.inputs and GraphSignature.input_specs: the constants, parameters first, and the inputs. */
+/* Writes Graph.inputs and GraphSignature.input_specs: the parameters, the other constants, and the
+   inputs. */
 static void add_inputs(const dv_pt2_graph *graph, parts *to, json_t **inputs, json_t **specs)
 {
     const dv_program *program = graph->program;
@@ -278,7 +279,7 @@ static void add_outputs(const dv_pt2_graph *graph, json_t **outputs, json_t **sp
     }
 }
 
-/* A tuple of `count` tensors as torch.utils._pytree writes it. */
+/* A tuple of `count` tensors in the form of torch.utils._pytree. */
 static json_t *tuple(int count)
 {
     json_t *children = json_array();
@@ -288,7 +289,7 @@ static json_t *tuple(int count)
                      "children_spec", children);
 }
 
-/* A text of such a tree, with its version. */
+/* The text of such a tree, with its version. */
 static json_t *tree_text(json_t *tree)
 {
     json_t *versioned = json_pack("[i, o]", 1, tree);
@@ -299,7 +300,7 @@ static json_t *tree_text(json_t *tree)
     return out;
 }
 
-/* ModuleCallEntry of the whole: it takes a tuple and no keywords, and gives a tuple. */
+/* ModuleCallEntry of the module: it takes a tuple and no keywords, and returns a tuple. */
 static json_t *whole_module(const dv_pt2_graph *graph)
 {
     const dv_program *program = graph->program;
@@ -314,7 +315,7 @@ static json_t *whole_module(const dv_pt2_graph *graph)
                      tree_text(tuple(program->output_count)), "forward_arg_names", names);
 }
 
-/* RangeConstraint of each symbol of the inputs: from 1. */
+/* RangeConstraint of each symbol of the inputs: at least 1. */
 static json_t *ranges(const dv_pt2_graph *graph)
 {
     json_t *out = json_object();
@@ -332,9 +333,9 @@ static json_t *ranges(const dv_pt2_graph *graph)
     return out;
 }
 
-/* ---- The whole ---- */
+/* ---- The program ---- */
 
-/* The graph is written in order: inputs, the calls of each statement, outputs. */
+/* Writes the graph in order: inputs, the calls of each statement, outputs. */
 json_t *dv_pt2_program(const dv_pt2_graph *graph)
 {
     parts to = {json_array(), json_object(), json_object()};

@@ -1,4 +1,4 @@
-/* Chooses the form that a caller asks for, and writes the model or its weights in it. */
+/* Chooses the requested format, and writes the model or its weights. */
 #include "runner/export/request.h"
 #include "engine/base/input_file.h"
 #include "engine/base/locale.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What is asked for ---- */
+/* ---- Options ---- */
 
-/* ".onnx (onnx), .pt (torchscript), ..." */
+/* Lists the formats: ".onnx (onnx), .pt (torchscript), ...". */
 static void list_forms(char *text, size_t size)
 {
     size_t used = 0;
@@ -19,7 +19,7 @@ static void list_forms(char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s (%s), ", one->ending, one->name);
 }
 
-/* *form NULL: the weights alone. */
+/* Chooses the format. *form is NULL for an export of weights. */
 static dv_status choose_form(const char *path, const char *format, const dv_export_form **form)
 {
     char known[256] = "";
@@ -43,7 +43,7 @@ static dv_status choose_form(const char *path, const char *format, const dv_expo
                    path, known);
 }
 
-/* Options that would have no effect are refused. */
+/* Refuses options that have no effect on an export of weights. */
 static dv_status check_use(const dv_export_wanted *wanted)
 {
     const struct {
@@ -92,7 +92,7 @@ dv_output_kind dv_export_kind(const dv_export_wanted *wanted)
 
 /* ---- The file ---- */
 
-/* And of the configuration all but where things lie on this machine. */
+/* Writes the weights, and the configuration with shortened paths. */
 static dv_status write_weights(dv_model *model, const dv_export_wanted *wanted, const char *path)
 {
     const dv_checkpoint *checkpoint = dv_model_checkpoint(model);
@@ -105,8 +105,7 @@ static dv_status write_weights(dv_model *model, const dv_export_wanted *wanted, 
     return status;
 }
 
-/* The text beside a checkpoint that tells of it, NAME.md beside NAME.safetensors; NULL: there is
-   none that fits. */
+/* Reads the model card, NAME.md beside NAME.safetensors. NULL if there is none that can be used. */
 static char *read_card(const char *checkpoint)
 {
     enum { MOST = 1 << 18 };
@@ -145,7 +144,7 @@ dv_status dv_export_write(dv_model *model, const dv_export_wanted *wanted, const
                           dv_export_result *out)
 {
     *out = (dv_export_result){0};
-    locale_t before = dv_locale_enter(); /* names, notes and configurations have numbers */
+    locale_t before = dv_locale_enter(); /* notes and configurations contain numbers */
     dv_status status = wanted->form != NULL ? write_model(model, wanted, path, out)
                                             : write_weights(model, wanted, path);
     dv_locale_leave(before);

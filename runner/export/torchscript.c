@@ -16,7 +16,7 @@ static const char module_name[] = "__torch__", class_name[] = "Decavox";
 static const char code_entry[] = "code/__torch__.py";
 static const char data_prefix[] = "data/";
 
-/* A pickled empty tuple: the code has no constants of its own. */
+/* A pickled empty tuple, because the code has no constants of its own. */
 static const char no_constants[] = "\x80\x02).";
 
 enum { LINE = 512 };
@@ -42,7 +42,7 @@ typedef struct writer {
     dv_protobuf code;
 } writer;
 
-/* A tensor as the code knows it: constants are attributes. */
+/* Prints a tensor. Constants are attributes of the module. */
 static void print_tensor(writer *w, dv_value value)
 {
     const char *self = w->program->tensors[value].data != NULL ? "self." : "";
@@ -62,7 +62,7 @@ static void print_list(writer *w, const dv_aten_argument *argument)
     print(&w->code, "]");
 }
 
-/* An argument as Python writes it. */
+/* Prints an argument as Python source. */
 static void print_value(writer *w, const dv_aten_argument *argument)
 {
     switch (argument->kind) {
@@ -105,7 +105,7 @@ static bool is_tensors(const dv_aten_argument *argument)
            argument->kind == DV_ATEN_NONE;
 }
 
-/* The tensors that come first by their places, all that follows by name. */
+/* Prints a call. Leading tensors are positional arguments, all others are keywords. */
 static void print_call(writer *w, const dv_aten_call *call)
 {
     bool by_name = false;
@@ -133,7 +133,7 @@ static void print_names(writer *w, const char *list, bool parameters)
     print(&w->code, "]\n");
 }
 
-/* The class: its attributes, and its method, a line for each call. */
+/* Prints the class: its attributes, and its method with a line for each call. */
 static void print_class(writer *w)
 {
     const dv_program *program = w->program;
@@ -176,7 +176,7 @@ static void pickle_constant(dv_protobuf *out, const dv_tensor *tensor, const cha
     dv_archive_pickle_tensor(out, &facts);
 }
 
-/* An object of the class, with its attributes. */
+/* Pickles an object of the class, with its attributes. */
 static void pickle_module(const writer *w, dv_protobuf *out)
 {
     int count = 0;
@@ -203,7 +203,7 @@ static void pickle_module(const writer *w, dv_protobuf *out)
 
 /* ---- The file ---- */
 
-/* All entries, in a fixed order. */
+/* Writes all entries in a fixed order. */
 dv_status dv_torchscript_write(const dv_exported *exported, dv_protobuf *out)
 {
     writer w = {.program = exported->program};
@@ -229,7 +229,7 @@ dv_status dv_torchscript_write(const dv_exported *exported, dv_protobuf *out)
 
 /* ---- Reading again ---- */
 
-/* Each call has its line, in the order of the program. */
+/* Checks that each call has its line, in the order of the program. */
 static dv_status check_code(const writer *w, const dv_zip_entry *code)
 {
     char *text, line[LINE];

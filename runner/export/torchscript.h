@@ -1,14 +1,14 @@
 /*
  * Programs as TorchScript: archives of version 3, which torch.jit.load and libtorch read from torch
- * 1.13 to 2.15. PyTorch keeps reading them and advises torch.export in their place. A network in
- * FP16 needs a GPU, or for the CPU a newer torch than 1.13, which has no convolution for it there.
+ * 1.13 to 2.15. PyTorch still reads them but recommends torch.export instead. A network in FP16
+ * needs a GPU, or a torch after 1.13, which has no FP16 convolution on the CPU.
  *
  * The module has one class with one method:
  *
  *     forward(self, audio: Tensor) -> Tuple[Tensor, Tensor]: probabilities, logits
  *
- * Constants are parameters or buffers of the module, named as in the program with '_' for what
- * Python's names cannot have. The notes are extra files:
+ * Constants are parameters or buffers of the module. They have the names of the program, with '_'
+ * for characters that are invalid in Python. The notes are extra files:
  *
  *     notes = {"labels": ""}
  *     model = torch.jit.load("model.pt", _extra_files=notes)
@@ -18,10 +18,11 @@
 
 #include "runner/export/form.h"
 
-/* The file's bytes, to be freed with dv_protobuf_free. DV_ENOMEM. */
+/* Makes the bytes of the file. Free them with dv_protobuf_free. Returns DV_ENOMEM if memory runs
+   out. */
 dv_status dv_torchscript_write(const dv_exported *exported, dv_protobuf *out);
 
-/* Reads a file's bytes again: DV_EFORMAT unless they are an archive in order with the statements,
+/* Reads the bytes again. Returns DV_EFORMAT unless they are a valid archive with the statements,
    the constants with all their bytes, and the notes of the program. */
 dv_status dv_torchscript_check(const dv_exported *exported, const dv_protobuf *bytes);
 

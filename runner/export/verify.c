@@ -1,4 +1,4 @@
-/* Runs exported files in the runtimes that they are for. */
+/* Runs exported files in their runtimes and compares the answers. */
 #include "runner/export/verify.h"
 #include "engine/base/locale.h"
 #include "engine/base/process.h"
@@ -16,11 +16,11 @@
 
 enum { NOISES = 20, PATH_SIZE = 1024, LONGEST = 60 /* s */ };
 
-static const double most = 1e-3, most_of_half = 2e-2; /* differences of a probability */
+static const double most = 1e-3, most_of_half = 2e-2; /* limits of a probability's difference */
 
 /*
- * Reads arrays from a file, each its number of axes, their sizes and FP32 values, and prints the
- * runtime's name and the probabilities of each, one in a line.
+ * The Python program. It reads arrays from a file, each as number of axes, sizes and FP32 values,
+ * and prints the name of the runtime, then the probabilities of each array, one per line.
  */
 static const char script[] =
     "import struct, sys\n"
@@ -56,22 +56,22 @@ typedef struct verifier {
     dv_model *model;
     const dv_export_wanted *wanted;
     dv_session *session;
-    dv_frontend *bands; /* where the file takes mel bands; else NULL */
+    dv_frontend *bands; /* front-end for mel bands; NULL unless the file takes them */
     FILE *arrays;
     size_t classes, batch;
     float *expected;  /* (sounds, classes) */
-    size_t values;    /* probabilities that the runtime has given: (sounds, batch, classes) */
-    double highest;   /* of those of the present clip */
-    size_t word;      /* its place */
-    bool damaged;     /* a line is no number */
-    bool same_so_far; /* the word of the present sound in the places of the batch */
+    size_t values;    /* probabilities received so far, of (sounds, batch, classes) */
+    double highest;   /* highest probability of the current clip */
+    size_t word;      /* its index */
+    bool damaged;     /* a line was not a number */
+    bool same_so_far; /* the word of the current sound was right in every place of the batch */
     char missing[256];
     dv_verification *out;
 } verifier;
 
-/* ---- What the file is given ---- */
+/* ---- Inputs of the file ---- */
 
-/* A clip's values, of the sizes behind the batch; as often as the file has clips at a time. */
+/* Writes the values of a clip, repeated to fill the batch. `sizes` are those behind the batch. */
 static dv_status write_array(verifier *v, const float *values, const int64_t *sizes, int rank)
 {
     int64_t head[1 + DV_PROGRAM_AXES] = {rank + 1, (int64_t)v->batch};
@@ -86,7 +86,7 @@ static dv_status write_array(verifier *v, const float *values, const int64_t *si
     return written ? DV_OK : DV_FAIL(DV_EIO, "the sounds to verify with cannot be written");
 }
 
-/* Work space of a front-end, and what it has made of a clip; freed by drop_made. */
+/* The window and the features of a clip, and scratch memory; freed by drop_made. */
 typedef struct made {
     float *clip, *window, *features;
     void *scratch;
@@ -100,7 +100,7 @@ static void drop_made(made *m)
     free(m->scratch);
 }
 
-/* The window and the features of the samples (count). */
+/* Makes the window and the features of `count` samples. */
 static dv_status make_features(const dv_frontend *frontend, const float *samples, int64_t count,
                                made *out)
 {
@@ -122,7 +122,7 @@ static dv_status make_features(const dv_frontend *frontend, const float *samples
     return DV_OK;
 }
 
-/* The features that `frontend` makes of the samples (count). */
+/* Writes the features that `frontend` makes of `count` samples. */
 static dv_status write_features(verifier *v, const dv_frontend *frontend, const float *samples,
                                 int64_t count)
 {
@@ -134,7 +134,7 @@ static dv_status write_features(verifier *v, const dv_frontend *frontend, const 
     return status;
 }
 
-/* The model's front-end up to the bands in decibels. */
+/* Creates the model's front-end up to the bands in decibels. */
 static dv_status create_bands(const dv_model *model, dv_frontend **out)
 {
     dv_features_config config = *dv_frontend_config(dv_model_frontend(model));
@@ -154,8 +154,8 @@ static dv_status answer(verifier *v, const float *samples, int64_t count)
     return DV_OK;
 }
 
-/* What the model sees of a sound becomes the sound: at a window's ends the bands of a longer one
-   are others, and mel bands have no part in removing DC. */
+/* Adds the window of a sound in place of the sound. At the window's ends the bands of a longer
+   sound would differ, and mel bands are taken after the removal of DC. */
 static dv_status add_window(verifier *v, const float *samples, int64_t count)
 {
     made seen, again;
@@ -172,7 +172,7 @@ static dv_status add_window(verifier *v, const float *samples, int64_t count)
     return status;
 }
 
-/* A sound at the model's rate: decavox's answer, and what the file is given. */
+/* Adds a sound at the model's rate: decavox's answer, and the input of the file. */
 static dv_status add_sound(verifier *v, const float *samples, int64_t count)
 {
     if (v->bands != NULL)
@@ -185,7 +185,7 @@ static dv_status add_sound(verifier *v, const float *samples, int64_t count)
 
 /* ---- Sounds ---- */
 
-/* Noises that swell, from 0.1 to 2 s. */
+/* Adds swelling noises of 0.1 to 2 s. */
 static dv_status add_noises(verifier *v)
 {
     int64_t rate = dv_model_sample_rate(v->model);
@@ -204,7 +204,7 @@ static dv_status add_noises(verifier *v)
     return status;
 }
 
-/* A file that cannot be read is left out. */
+/* Adds a sound file, and skips one that cannot be read. */
 static dv_status add_file(verifier *v, const char *path)
 {
     dv_audio audio;
@@ -231,7 +231,7 @@ static dv_status add_files(verifier *v, const dv_verify_sounds *sounds)
 
 /* ---- The runtime's answers ---- */
 
-/* The clip is complete: whether its word is decavox's. A sound counts as the same where it is in
+/* Compares the word of a complete clip with decavox's. A sound counts as equal if its word is in
    every place of the batch. */
 static void end_clip(verifier *v, const float *expected)
 {
@@ -245,7 +245,7 @@ static void end_clip(verifier *v, const float *expected)
         v->out->same_word += v->same_so_far;
 }
 
-/* The next probability: how far it is from decavox's. */
+/* Takes the next probability and compares it with decavox's. */
 static void take_value(verifier *v, const char *text)
 {
     char *end;
@@ -257,7 +257,7 @@ static void take_value(verifier *v, const char *text)
         return;
     const float *expected = v->expected + sound * v->classes;
     double difference = fabs(value - (double)expected[k]);
-    if (!(difference <= v->out->difference)) /* a NaN is the largest */
+    if (!(difference <= v->out->difference)) /* NaN counts as the largest */
         v->out->difference = difference;
     if (k == 0 || value > v->highest) {
         v->word = k;
@@ -278,7 +278,7 @@ static void take_line(void *user, const char *line)
         take_value(v, line + 7);
 }
 
-/* What has come of it, as one status. */
+/* Returns the result as one status. */
 static dv_status judge(const verifier *v, const char *python)
 {
     const dv_verification *out = v->out;
@@ -328,7 +328,7 @@ static dv_status run(verifier *v, const char *path, const char *python,
     return run_python(v, path, python, arrays);
 }
 
-/* The sounds go to Python through a file, and the answers come back in lines. */
+/* Python reads the inputs from a file, and prints the answers line by line. */
 dv_status dv_export_verify(dv_model *model, const dv_export_wanted *wanted, const char *path,
                            const char *python, const dv_verify_sounds *sounds, dv_verification *out)
 {
@@ -341,7 +341,7 @@ dv_status dv_export_verify(dv_model *model, const dv_export_wanted *wanted, cons
     *out = (dv_verification){.runtime = ""};
     DV_TRY(dv_temporary_folder(folder, sizeof folder));
     snprintf(arrays, sizeof arrays, "%s/sounds", folder);
-    locale_t before = dv_locale_enter(); /* answers are numbers */
+    locale_t before = dv_locale_enter(); /* the answers are numbers */
     dv_status status = run(&v, path, python, sounds, arrays);
     dv_locale_leave(before);
     if (v.arrays != NULL)

@@ -1,4 +1,4 @@
-/* Finds the sounds that an exported file is verified with. */
+/* Finds sounds to verify an exported file with. */
 #include "engine/base/path.h"
 #include "frontends/audio/sound_folder.h"
 #include "runner/export/verify.h"
@@ -26,7 +26,7 @@ static dv_status add_sound(dv_verify_sounds *sounds, const char *folder, const c
 
 static dv_status add_folder(dv_verify_sounds *sounds, const char *folder, int depth);
 
-/* A folder in a folder, unless it is a link. */
+/* Adds the sounds of a folder in a folder, unless it is a link. */
 static dv_status add_below(dv_verify_sounds *sounds, const char *folder, const char *name,
                            int depth)
 {
@@ -52,7 +52,7 @@ static dv_status add_folder(dv_verify_sounds *sounds, const char *folder, int de
     return status;
 }
 
-/* Leaves MOST_SOUNDS of them, the first one and others as far from each other as can be. */
+/* Keeps MOST_SOUNDS sounds, evenly spaced from the first one on. */
 static void thin(dv_verify_sounds *sounds)
 {
     size_t all = sounds->count, next = 0;

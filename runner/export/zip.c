@@ -1,4 +1,4 @@
-/* Writes archives of stored entries, and reads them again. */
+/* Writes archives of uncompressed entries, and reads them again. */
 #include "runner/export/zip.h"
 #include "runner/experiment/output.h"
 
@@ -11,11 +11,11 @@ enum { LOCAL = 0x04034b50, CENTRAL = 0x02014b50, END = 0x06054b50 };
 enum { LOCAL_SIZE = 30, CENTRAL_SIZE = 46, END_SIZE = 22 };
 
 enum {
-    VERSION = 20,         /* of the format: 2.0 */
-    UTF8 = 0x0800,        /* flag: the name is UTF-8 */
-    FIRST_DAY = 0x0021,   /* 1980-01-01, the first date that there is */
-    PADDING_HEAD = 4,     /* of an extra field: kind and size */
-    PADDING_KIND = 0x4246 /* as PyTorch names it: "FB" */
+    VERSION = 20,         /* version 2.0 of the format */
+    UTF8 = 0x0800,        /* flag for names in UTF-8 */
+    FIRST_DAY = 0x0021,   /* 1980-01-01, the first date of the format */
+    PADDING_HEAD = 4,     /* bytes of kind and size in an extra field */
+    PADDING_KIND = 0x4246 /* "FB", the kind that PyTorch uses */
 };
 
 static const char folder[] = DV_OUTPUT_ARCHIVE;
@@ -27,7 +27,7 @@ static uint32_t checksum(const void *bytes, size_t size)
 
 /* ---- Writing ---- */
 
-/* What the local header and the central directory both tell of an entry. */
+/* The fields that the local header and the central directory share. */
 typedef struct facts {
     uint32_t crc;
     size_t size, name_size, extra_size;
@@ -52,7 +52,7 @@ static void put_facts(dv_protobuf *out, const facts *entry)
     put(out, entry->extra_size, 2);
 }
 
-/* The extra field of an entry whose data would begin at `at` without it. */
+/* The size of the extra field that aligns the data of an entry, which would begin at `at`. */
 static size_t padding_size(size_t at)
 {
     size_t after = (at + PADDING_HEAD) % DV_ZIP_ALIGNMENT;
@@ -67,7 +67,7 @@ static void put_padding(dv_protobuf *out, size_t size)
         put(out, 'Z', 1);
 }
 
-/* The entry goes behind those before it, and what is told of it into the central directory. */
+/* Appends the entry, and its record to the central directory. */
 void dv_zip_add(dv_zip *zip, const char *name, const void *bytes, size_t size)
 {
     char full[DV_ZIP_NAME];
@@ -78,12 +78,12 @@ void dv_zip_add(dv_zip *zip, const char *name, const void *bytes, size_t size)
     size_t extra = padding_size(offset + LOCAL_SIZE + entry.name_size);
 
     put(&zip->directory, CENTRAL, 4);
-    put(&zip->directory, VERSION, 2); /* of who made it */
+    put(&zip->directory, VERSION, 2); /* version of the writer */
     put_facts(&zip->directory, &entry);
     put(&zip->directory, 0, 2); /* no comment */
     put(&zip->directory, 0, 2); /* the only disk */
     put(&zip->directory, 0, 2); /* internal attributes */
-    put(&zip->directory, 0, 4); /* external ones */
+    put(&zip->directory, 0, 4); /* external attributes */
     put(&zip->directory, offset, 4);
     dv_protobuf_append(&zip->directory, full, entry.name_size);
 
@@ -104,7 +104,7 @@ void dv_zip_add_part(dv_zip *zip, const char *name, dv_protobuf *part)
     dv_protobuf_free(part);
 }
 
-/* The central directory follows the entries, and its place the central directory. */
+/* Appends the central directory to the entries, and the end record to the central directory. */
 dv_status dv_zip_end(dv_zip *zip, dv_protobuf *out)
 {
     size_t offset = zip->entries.size, size = zip->directory.size, count = zip->count;
@@ -145,11 +145,11 @@ static dv_status fail(const char *what)
     return DV_FAIL(DV_EFORMAT, "the archive: %s", what);
 }
 
-/* The entry whose local header is at `at`, of which the central directory has `central`. */
+/* Reads the entry with the local header at `at`. `central` is its record in the directory. */
 static dv_status read_local(const dv_zip_reader *reader, const unsigned char *central, size_t at,
                             dv_zip_entry *out)
 {
-    /* From the version to the size of the name both are the same. */
+    /* The fields from the version to the size of the name are the same in both. */
     enum { LOCAL_VERSION = 4, CENTRAL_VERSION = 6, SHARED = 24 };
     const unsigned char *local = reader->bytes + at;
     if (reader->size < LOCAL_SIZE || at > reader->size - LOCAL_SIZE || take(local, 4) != LOCAL)
@@ -173,7 +173,7 @@ static dv_status read_local(const dv_zip_reader *reader, const unsigned char *ce
     return DV_OK;
 }
 
-/* The next entry; *more false: there is none. */
+/* Reads the next entry. *more is false if there is none. */
 static dv_status read_next(dv_zip_reader *reader, dv_zip_entry *out, bool *more)
 {
     size_t end = reader->size - END_SIZE;
@@ -193,7 +193,7 @@ static dv_status read_next(dv_zip_reader *reader, dv_zip_entry *out, bool *more)
     return read_local(reader, central, (size_t)take(central + 42, 4), out);
 }
 
-/* Every entry of the central directory, with its checksum. */
+/* Checks every entry of the central directory, and its checksum. */
 static dv_status check_entries(dv_zip_reader reader)
 {
     dv_zip_entry entry;

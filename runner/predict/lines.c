@@ -1,4 +1,4 @@
-/* Reads lines from a descriptor, so that it is known whether one is there without waiting. */
+/* Reads lines from a descriptor, because a FILE cannot tell whether a line is there. */
 #include "runner/predict/lines.h"
 
 #include <errno.h>
@@ -14,10 +14,10 @@ enum { LONGEST = 1 << 16, STEP_MS = 100 };
 struct dv_lines {
     const char *path;
     int descriptor;
-    bool own;          /* the descriptor is closed in the end */
-    bool at_end;       /* nothing more is read */
-    long long number;  /* of the line that was read last, from 1 */
-    size_t from, size; /* the bytes from `from` to `size` are not given yet */
+    bool own;          /* dv_lines_close closes the descriptor */
+    bool at_end;       /* the end of the input was reached */
+    long long number;  /* number of the latest line, from 1 */
+    size_t from, size; /* the bytes from `from` to `size` have not been returned yet */
     char bytes[LONGEST + 1];
 };
 
@@ -52,7 +52,7 @@ static bool is_ready(const dv_lines *lines, int milliseconds)
     return poll(&look, 1, milliseconds) != 0;
 }
 
-/* Reads what is there behind the bytes that are not given yet. */
+/* Reads available input behind the bytes that have not been returned yet. */
 static dv_status read_more(dv_lines *lines)
 {
     memmove(lines->bytes, lines->bytes + lines->from, lines->size - lines->from);
@@ -71,7 +71,7 @@ static dv_status read_more(dv_lines *lines)
     return DV_OK;
 }
 
-/* The line from `from` on, which ends at `end`. */
+/* Returns the line from `from` to `end`. */
 static dv_status take_line(dv_lines *lines, char *end, const char **line)
 {
     char *start = lines->bytes + lines->from;
@@ -87,7 +87,7 @@ static dv_status take_line(dv_lines *lines, char *end, const char **line)
     *end = '\0';
     lines->number++;
     if (lines->number == 1 && strncmp(start, "\xEF\xBB\xBF", 3) == 0)
-        start += 3; /* some programs write this mark of UTF-8 in front of a text */
+        start += 3; /* some programs write the byte order mark of UTF-8 */
     *line = start < end ? start : NULL;
     return DV_OK;
 }

@@ -1,4 +1,4 @@
-/* Finds the names in a folder, a manifest or a list, and gives them one by one. */
+/* Finds the names in a folder, a manifest or a list, and returns them one by one. */
 #include "runner/predict/names.h"
 #include "engine/base/input_file.h"
 #include "engine/base/path.h"
@@ -13,18 +13,18 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* How deep folders lie in each other; links may make rings of them. */
+/* The deepest nesting of folders, because links may form rings. */
 enum { MOST_DEPTH = 32 };
 
 struct dv_names {
     const dv_names_request *request;
-    char *text; /* names, each with a NUL behind it, owned */
+    char *text; /* names, each ended by NUL; owned */
     size_t size, room;
-    size_t *starts; /* (count) in the text, owned */
+    size_t *starts; /* (count) offsets in `text`; owned */
     size_t count, starts_room;
-    size_t next;     /* of the starts */
-    dv_lines *lines; /* of a pipe; NULL: all names are in the text */
-    int64_t seen;    /* names of the pipe, of all shares */
+    size_t next;     /* index into `starts` */
+    dv_lines *lines; /* lines of a pipe; NULL if all names are in `text` */
+    int64_t seen;    /* names that came through the pipe, of all shares */
     atomic_bool stopped;
 };
 
@@ -43,7 +43,7 @@ static dv_status add(void *user, const char *name)
     return DV_OK;
 }
 
-/* Adds the sounds of a folder and then those of its folders, and counts what is no sound. */
+/* Adds the sounds of a folder and then those of its folders, and counts the other files. */
 static dv_status add_folder(dv_names *names, const char *path, int depth, dv_file_kinds *others)
 {
     dv_sound_folder found = {0};
@@ -147,7 +147,7 @@ static dv_status read_operands(dv_names *names)
     return DV_OK;
 }
 
-/* Leaves the share's names alone. */
+/* Keeps only the names of the share. */
 static void take_share(dv_names *names)
 {
     const dv_names_request *request = names->request;
@@ -194,7 +194,7 @@ int64_t dv_names_count(const dv_names *names)
     return names->lines == NULL ? (int64_t)names->count : -1;
 }
 
-/* Waits in steps, between which it may be told to stop. */
+/* Reads the next line of a pipe. It waits in short steps, so dv_names_stop can end the wait. */
 static dv_status next_line(dv_names *names, bool wait, const char **name)
 {
     do {

@@ -1,9 +1,9 @@
 /*
- * Workers take chunks of names, and compute their rows. The chunks stand in a ring, from which the
+ * Workers take chunks of names and compute their rows. The chunks are in a ring, from which the
  * calling thread takes them in the order of the names. A worker waits while the ring is full.
  *
- * A name may have to be waited for, so two locks are needed: `naming` is held by the worker that
- * takes the next names, and `ring` by whoever looks at the chunks.
+ * Taking a name may mean waiting for it, so there are two locks: the worker that takes the next
+ * names holds `naming`, and whoever accesses the chunks holds `ring`.
  */
 #include "runner/predict/predict.h"
 #include "engine/base/clock.h"
@@ -15,21 +15,21 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* Chunks of the ring for each worker: one may be slow while the others go on. */
+/* With several chunks per worker in the ring, a slow worker does not stop the others. */
 enum { CHUNKS_A_WORKER = 4, TELL_MS = 500 };
 
-/* A few files that follow each other. */
+/* A few consecutive files. */
 typedef struct chunk {
     int64_t first; /* number of the first file */
-    int64_t count; /* of files; 0: behind the last one, or `status` says why there are none */
-    char *text;    /* their names, each with a NUL behind it, owned */
+    int64_t count; /* number of files; 0 after the last file, or if `status` is a failure */
+    char *text;    /* names, each ended by NUL; owned */
     size_t size, room;
     const char **names; /* (batch), in the text */
     dv_answer *answers; /* (batch) */
     float *logits;      /* (batch, classes) */
     char *rows;         /* (row_bytes) owned */
     size_t row_bytes;
-    dv_status status; /* DV_OK, or what ends all of it, behind these rows */
+    dv_status status; /* a failure that ends the work after these rows, or DV_OK */
     char message[512];
     bool done;
 } chunk;
@@ -39,19 +39,19 @@ typedef struct job {
     chunk *chunks; /* (chunk_count) */
     int64_t chunk_count;
     pthread_mutex_t naming, ring;
-    pthread_cond_t room, ready; /* there is room for a chunk; the next chunk is done */
-    int64_t taken, given;       /* chunks */
-    int64_t files;              /* that have been taken */
+    pthread_cond_t room, ready; /* room: there is room for a chunk; ready: the next chunk is done */
+    int64_t taken, given;       /* numbers of chunks */
+    int64_t files;              /* number of files taken */
     bool names_end, stop;
-    int working, begun; /* threads: those that have not left, those that have a session */
-    dv_status start;    /* why the first one that could not begin did not */
+    int working, begun; /* threads that have not ended; threads that got a session */
+    dv_status start;    /* failure of the first thread that got no session */
     char start_message[512];
 } job;
 
 /* ---- Names -> a chunk ---- */
 
-/* What may keep its reader waiting, a pipe, is a chunk of its own: the answers before it would wait
-   too. */
+/* Whether reading the file may block. A pipe is a chunk of its own, so that it does not delay the
+   answers before it. */
 static bool waits(const char *path)
 {
     struct stat facts;
@@ -69,8 +69,8 @@ static dv_status add_name(chunk *c, const char *name)
     return DV_OK;
 }
 
-/* Takes up to a batch of names. A chunk that has begun does not wait for more of them. Those that
-   came before a failure stay. */
+/* Takes up to a batch of names. Only the first one is waited for. Names that were taken before a
+   failure stay. */
 static dv_status take_names(const dv_predict_request *request, chunk *c)
 {
     const char *name = "";
@@ -98,7 +98,7 @@ static void keep_failure(chunk *c, dv_status status)
     snprintf(c->message, sizeof c->message, "%s", dv_error_message());
 }
 
-/* The place of the next chunk in the ring, when there is one; NULL: all is to end. */
+/* Waits for a free chunk in the ring. NULL if the work ends. */
 static chunk *wait_for_room(job *j)
 {
     pthread_mutex_lock(&j->ring);
@@ -109,7 +109,7 @@ static chunk *wait_for_room(job *j)
     return c;
 }
 
-/* Fills the next chunk with names; NULL: there are no more. */
+/* Fills the next chunk with names. NULL if there are no more. */
 static chunk *take_chunk(job *j)
 {
     pthread_mutex_lock(&j->naming);
@@ -171,7 +171,7 @@ static dv_status write_rows(const dv_predict_request *request, chunk *c)
     return status;
 }
 
-/* Names -> rows; or none of them, and why. */
+/* Computes the rows of a chunk. After a failure it has none, only the status. */
 static void compute_chunk(const dv_predict_request *request, dv_session *session, chunk *c)
 {
     dv_status status = answer_chunk(request, session, c);
@@ -192,7 +192,7 @@ static void finish_chunk(job *j, chunk *c)
     pthread_mutex_unlock(&j->ring);
 }
 
-/* Notes whether a worker could begin. */
+/* Records whether a worker got its session. */
 static void note_begin(job *j, dv_status status)
 {
     pthread_mutex_lock(&j->ring);
@@ -258,8 +258,8 @@ static dv_status give_chunk(const dv_predict_request *request, chunk *c,
     return status;
 }
 
-/* The next chunk when it is done; NULL: not yet, or there are no more (*end). Waits for it until
-   it is time to tell how far it is. */
+/* Waits for the next chunk until the next progress report is due. NULL if the chunk is not done
+   yet, or if there are no more chunks (*end). */
 static chunk *wait_for_chunk(job *j, bool *end)
 {
     struct timespec until;
@@ -286,7 +286,7 @@ static void free_place(job *j)
     pthread_mutex_unlock(&j->ring);
 }
 
-/* From here on no more files are begun, and no names are waited for. */
+/* Makes the workers begin no more files and wait for no more names. */
 static void stop_workers(job *j)
 {
     dv_names_stop(j->request->names);
@@ -296,7 +296,7 @@ static void stop_workers(job *j)
     pthread_mutex_unlock(&j->ring);
 }
 
-/* Gives chunk after chunk until all workers have left. After a failure the rest is dropped. */
+/* Outputs chunk after chunk until all workers have ended. After a failure the rest is dropped. */
 static dv_status give_all(job *j, dv_predict_progress *progress)
 {
     const dv_predict_request *request = j->request;
@@ -322,7 +322,7 @@ static dv_status give_all(job *j, dv_predict_progress *progress)
     return status;
 }
 
-/* ---- The whole ---- */
+/* ---- The job ---- */
 
 static void free_chunks(job *j)
 {
@@ -351,7 +351,7 @@ static dv_status make_chunks(job *j)
     return DV_OK;
 }
 
-/* A condition that is waited for by the clock that nobody sets. */
+/* Makes a condition that uses the monotonic clock, which nobody can set. */
 static void make_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
@@ -361,7 +361,7 @@ static void make_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
-/* What became of it when all have left. */
+/* The final status, after all workers have ended. */
 static dv_status conclude(const job *j, const dv_predict_progress *progress)
 {
     const dv_predict_request *request = j->request;
@@ -375,8 +375,8 @@ static dv_status conclude(const job *j, const dv_predict_progress *progress)
     return DV_OK;
 }
 
-/* Starts the workers, gives what they answer, and waits for their end. Fewer threads than were
-   asked for do it too, as long as there is one. */
+/* Starts the workers, outputs their rows, and waits for their end. The work is done with fewer
+   threads if not all can be started, but at least with one. */
 static dv_status run(job *j, dv_predict_progress *progress)
 {
     pthread_t threads[DV_PREDICT_WORKERS];

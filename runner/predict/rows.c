@@ -11,9 +11,9 @@
 
 const char *const dv_row_formats[] = {DV_ROW_FORMATS, NULL};
 
-/* ---- What is said of one window ---- */
+/* ---- The answer to one window ---- */
 
-/* Labels from the best to the worst, and their confidences. */
+/* The labels from the best to the worst, and their confidences. */
 typedef struct ranking {
     int64_t *order;        /* (classes) */
     double *probabilities; /* (classes) by class */
@@ -26,7 +26,7 @@ static void free_ranking(ranking *r)
     free(r->probabilities);
 }
 
-/* Orders the first style->top labels; of equal ones the first comes first, as in dv_argmax. */
+/* Sorts the best style->top labels. Equal ones keep their order, as in dv_argmax. */
 static dv_status rank(const dv_row_style *style, const float *logits, ranking *r)
 {
     int64_t classes = dv_model_classes(style->model);
@@ -66,14 +66,14 @@ static double confidence_at(const ranking *r, int64_t place)
     return r->probabilities[r->order[place]];
 }
 
-/* How many labels are told of. */
+/* The number of labels in a row. */
 static int64_t told(const dv_row_style *style)
 {
     int64_t classes = dv_model_classes(style->model);
     return style->top < classes ? style->top : classes;
 }
 
-/* Of how many labels CSV has columns beside that of the answer. */
+/* The number of labels with columns of their own in CSV. */
 static int64_t ranked(const dv_row_style *style)
 {
     return style->top > 1 ? told(style) : 0;
@@ -81,7 +81,7 @@ static int64_t ranked(const dv_row_style *style)
 
 /* ---- Text ---- */
 
-/* `start`: of the window, "" where there is one answer to the file. */
+/* Prints a line. `start` is the start of the window, or "" if the file has one answer. */
 static dv_status put_line(const dv_row_style *style, const char *file, const char *start,
                           const float *logits, FILE *out)
 {
@@ -122,7 +122,7 @@ static json_t *top_json(const dv_row_style *style, const ranking *r)
     return list;
 }
 
-/* Adds what the model says of a window: all of it in a list, the answer alone in a line. */
+/* Adds the answer to a window: with all probabilities in a list, only the best labels in a line. */
 static dv_status add_answer(const dv_row_style *style, const float *logits, json_t *to)
 {
     ranking r;
@@ -173,7 +173,7 @@ static dv_status fill_object(const dv_row_style *style, const dv_answer *answer,
     return DV_OK;
 }
 
-/* An element of the list, indented as the list would be if it were printed at once. */
+/* Prints an element of the list, indented as if the list were printed at once. */
 static void put_element(int64_t number, const char *text, FILE *out)
 {
     fprintf(out, "%s\n  ", number > 0 ? "," : "");
@@ -206,7 +206,7 @@ static dv_status put_json(const dv_row_style *style, int64_t number, const char 
 
 /* ---- CSV ---- */
 
-/* Columns of every table; of those that follow there are two for each further label. */
+/* The columns of every table. Behind them, each ranked label has two columns. */
 enum { CSV_FILE, CSV_LABEL, CSV_CONFIDENCE, CSV_COLUMNS = 7 };
 
 static void put_header(const dv_row_style *style, FILE *out)
@@ -223,14 +223,14 @@ static void put_empty(int64_t count, FILE *out)
         fputc(',', out);
 }
 
-/* A file that failed has its message in the column `error`, and nothing in the others. */
+/* Writes a row. A file that failed has only its name, and a message in the column `error`. */
 static dv_status put_csv(const dv_row_style *style, const char *file, const dv_answer *answer,
                          FILE *out)
 {
     const dv_seen *seen = &answer->seen;
     const dv_shown shown = dv_show(file);
-    const char *name = style->ascii ? shown.text : file;   /* a terminal obeys some characters */
-    dv_csv_put(out, name, strchr(" \t", name[0]) != NULL); /* readers take blanks away */
+    const char *name = style->ascii ? shown.text : file;
+    dv_csv_put(out, name, strchr(" \t", name[0]) != NULL); /* readers strip blanks without quotes */
     if (answer->status != DV_OK) {
         put_empty(CSV_COLUMNS - 1, out);
         dv_csv_put(out, answer->message, false);

@@ -1,4 +1,4 @@
-/* Writes rows into a file that can be gone on with, and reads those that are there already. */
+/* Writes rows into a file that a later call can continue, and reads existing rows. */
 #include "runner/predict/rows_file.h"
 #include "engine/base/input_file.h"
 #include "engine/base/json.h"
@@ -14,7 +14,7 @@
 
 struct dv_rows_file {
     char *path, *part, *job; /* owned */
-    int descriptor;          /* of the part; it is locked */
+    int descriptor;          /* descriptor of the part, which is locked */
 };
 
 static dv_status fail_errno(const char *path, const char *what)
@@ -24,17 +24,17 @@ static dv_status fail_errno(const char *path, const char *what)
 
 /* ---- Reading rows again ---- */
 
-/* Reads rows from a stream, a line at a time; of CSV a row may have several lines, in quotes. */
+/* Reads rows from a stream line by line. A row of CSV may have several lines, in quotes. */
 typedef struct row_reader {
-    const char *path; /* of the rows, for messages */
+    const char *path; /* path of the rows, for messages */
     int format;
     FILE *file;
     char *row;         /* (size) owned */
-    size_t size, room; /* room: of the buffer */
-    size_t quotes;     /* in the row; where they are odd, one is open */
+    size_t size, room; /* room: size of the buffer */
+    size_t quotes;     /* number of quotes in the row; if it is odd, one is open */
     char *line;        /* owned */
     size_t line_room;
-    int64_t end; /* byte behind the last whole row */
+    int64_t end; /* offset behind the last complete row */
 } row_reader;
 
 static dv_status add_line(row_reader *reader, const char *line, size_t size)
@@ -49,7 +49,8 @@ static dv_status add_line(row_reader *reader, const char *line, size_t size)
     return DV_OK;
 }
 
-/* Reads the next whole row; *there: there was one. What follows the last newline is no row. */
+/* Reads the next complete row; *there is false at the end. Text behind the last newline is not a
+   row. */
 static dv_status next_row(row_reader *reader, bool *there)
 {
     reader->size = reader->quotes = 0;
@@ -58,7 +59,7 @@ static dv_status next_row(row_reader *reader, bool *there)
         ssize_t length = getline(&reader->line, &reader->line_room, reader->file);
         if (length < 0 && ferror(reader->file))
             return fail_errno(reader->path, "read");
-        /* A power failure may leave zeros where the last rows would be. */
+        /* A power failure may leave zeros in place of the last rows. */
         if (length <= 0 || reader->line[length - 1] != '\n' || reader->line[0] == '\0')
             return DV_OK;
         DV_TRY(add_line(reader, reader->line, (size_t)length));
@@ -68,7 +69,7 @@ static dv_status next_row(row_reader *reader, bool *there)
     return DV_OK;
 }
 
-/* Compares the row with the name that it has to be of. */
+/* Compares the name in the row with the next name of the list. */
 static dv_status check_row(row_reader *reader, dv_names *names, dv_rows_file_state *state)
 {
     dv_row_read row;
@@ -96,7 +97,7 @@ static dv_status check_row(row_reader *reader, dv_names *names, dv_rows_file_sta
     return status;
 }
 
-/* Reads all rows; *end is the byte behind the last whole one. Of CSV the header comes first. */
+/* Reads all rows, behind the header of CSV. *end is the offset behind the last complete row. */
 static dv_status read_rows(const char *path, int format, dv_names *names, dv_rows_file_state *state,
                            int64_t *end)
 {
@@ -119,7 +120,7 @@ static dv_status read_rows(const char *path, int format, dv_names *names, dv_row
     return status;
 }
 
-/* ---- What the rows were made with ---- */
+/* ---- The conditions of the rows ---- */
 
 static dv_status fail_other(const dv_rows_file *file, const char *key, json_t *was, json_t *is)
 {
@@ -134,8 +135,8 @@ static dv_status fail_other(const dv_rows_file *file, const char *key, json_t *w
     return status;
 }
 
-/* Whether the file beside the rows is one that says how they were made: *job a new reference, NULL
-   where there is none. DV_EIO: it is a file of others. */
+/* Reads the conditions from the file beside the rows. *job is a new reference, or NULL if there is
+   no such file. Returns DV_EIO if decavox did not write it. */
 static dv_status read_job(const dv_rows_file *file, json_t **job)
 {
     *job = NULL;
@@ -208,7 +209,7 @@ static dv_status make(const char *path, dv_rows_file **out)
     return status;
 }
 
-/* Opens the part, which may be there, and locks it: of two processes one gets it. */
+/* Opens the part, which may exist already, and locks it against other processes. */
 static dv_status open_part(dv_rows_file *file, bool create)
 {
     struct stat facts, named;
@@ -219,7 +220,7 @@ static dv_status open_part(dv_rows_file *file, bool create)
     if (fstat(file->descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
         return DV_FAIL(DV_EIO, "%s: is no regular file", file->part);
     bool locked = flock(file->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    /* Meanwhile another process may have written it to its end and given it its name. */
+    /* Another process may meanwhile have completed it and given it its final name. */
     if (!locked || stat(file->part, &named) != 0 || named.st_dev != facts.st_dev ||
         named.st_ino != facts.st_ino)
         return DV_FAIL(DV_EARG, "%s: another process writes these rows", file->path);
@@ -234,7 +235,7 @@ static dv_status cut(dv_rows_file *file, int64_t size)
     return DV_OK;
 }
 
-/* What stands before the first row. */
+/* Writes the text before the first row. */
 static dv_status write_header(dv_rows_file *file, const dv_row_style *style)
 {
     char *text = NULL;
@@ -264,10 +265,10 @@ static dv_status go_on(dv_rows_file *file, const dv_rows_file_request *request, 
         DV_TRY(check_job(file, request->made_with));
         DV_TRY(read_rows(file->part, request->style->format, names, state, &end));
     }
-    return end > 0 ? cut(file, end) : begin(file, request); /* 0: a kill came before all else */
+    return end > 0 ? cut(file, end) : begin(file, request); /* 0 if killed before the first write */
 }
 
-/* All rows are there: each is checked. */
+/* Checks each row of a complete file. */
 static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_request *request,
                                   dv_names *names, dv_rows_file_state *state)
 {
@@ -286,7 +287,7 @@ static dv_status look_at_complete(const dv_rows_file *file, const dv_rows_file_r
     return DV_OK;
 }
 
-/* Goes on where there are rows and that is asked for, and begins where nothing is in the way. */
+/* Continues existing rows if the request says so, and begins a new file if nothing prevents it. */
 static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *request, dv_names *names,
                            dv_rows_file_state *state)
 {
@@ -346,7 +347,7 @@ dv_status dv_rows_file_write(dv_rows_file *file, const char *rows, size_t size)
 dv_status dv_rows_file_finish(dv_rows_file *file)
 {
     dv_status status = DV_OK;
-    if (fsync(file->descriptor) != 0 && errno != EINVAL) /* EINVAL: nothing to be synchronised */
+    if (fsync(file->descriptor) != 0 && errno != EINVAL) /* EINVAL: it cannot be synchronised */
         status = fail_errno(file->part, "written");
     if (status == DV_OK && rename(file->part, file->path) != 0)
         status = fail_errno(file->path, "written");

@@ -1,4 +1,4 @@
-/* Has espeak-ng speak each clip, and mixes its speech with noise. */
+/* Makes each clip with espeak-ng and mixes the speech with noise. */
 #include "runner/synth/synth.h"
 
 #include "engine/base/rng.h"
@@ -18,11 +18,11 @@
 
 enum { MAX_WORDS = 64, MAX_WORD = 48, MAX_JOBS = 64, MAX_NAME = 40, MAX_PATH = 1024 };
 
-/* Steps of DV_RNG_SYNTH; the noise of clip i is NOISE_STEP + i. */
+/* The steps of DV_RNG_SYNTH. The noise of clip i has the step NOISE_STEP + i. */
 enum { VOICE_STEP, CLIP_STEP, NOISE_STEP };
 
-/* A voice is an accent with a variant: espeak-ng's own names, without those that need MBROLA, that
-   whisper or that sound like machines. */
+/* A voice is an accent with a variant, by espeak-ng's names. Voices that need MBROLA, whisper or
+   sound like machines are omitted. */
 static const char *const accents[] = {
     "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
 };
@@ -56,9 +56,9 @@ static const char *const digits[] = {"zero", "one", "two",   "three", "four",
                                      "five", "six", "seven", "eight", "nine"};
 
 typedef struct synth_job {
-    pid_t pid; /* 0: none */
+    pid_t pid; /* 0 stands for none */
     int64_t clip;
-    char sound[MAX_PATH]; /* what espeak-ng writes, removed afterwards */
+    char sound[MAX_PATH]; /* file that espeak-ng writes, removed afterwards */
 } synth_job;
 
 typedef struct synth {
@@ -70,14 +70,14 @@ typedef struct synth {
     synth_job jobs[MAX_JOBS];
 } synth;
 
-/* How one clip is spoken and recorded. */
+/* The parameters of one clip. */
 typedef struct synth_take {
     int rate;             /* words per minute */
     int pitch;            /* 0..99 */
     double peak;          /* 0..1 */
-    double noise;         /* of the noise, relative to the RMS of the speech */
-    double colour;        /* 0 white .. 1 dark: the pole of a low-pass */
-    double before, after; /* s of noise alone */
+    double noise;         /* level of the noise relative to the RMS of the speech */
+    double colour;        /* pole of the low-pass for the noise: 0 is white, 1 is dark */
+    double before, after; /* s of pure noise */
 } synth_take;
 
 static int64_t voice_of(const synth *s, int64_t clip)
@@ -108,14 +108,15 @@ static double between(uint32_t word, double low, double high)
     return low + (high - low) * ((double)word / 4294967296.0);
 }
 
-/* A voice has its own rate and pitch, and each take is a little off. */
+/* Draws the parameters of a clip. A voice has its own rate and pitch, from which each take deviates
+   a little. */
 static synth_take draw_take(const synth *s, int64_t clip)
 {
     dv_rng voice_rng = {(uint64_t)s->config->seed, DV_RNG_SYNTH, VOICE_STEP};
     dv_rng clip_rng = {(uint64_t)s->config->seed, DV_RNG_SYNTH, CLIP_STEP};
     uint32_t voice[4];
     uint32_t words[8];
-    /* The shuffle of the voices uses the indices below their number. */
+    /* The shuffle of the voices uses the indices below VOICE_COUNT. */
     dv_rng_words(&voice_rng, (uint32_t)(VOICE_COUNT + voice_of(s, clip)), voice);
     dv_rng_words(&clip_rng, (uint32_t)(2 * clip), words);
     dv_rng_words(&clip_rng, (uint32_t)(2 * clip + 1), words + 4);
@@ -130,8 +131,7 @@ static synth_take draw_take(const synth *s, int64_t clip)
     };
 }
 
-/* Takes the list apart. Each word has to fit into the names of the files, and to stand there
-   once. */
+/* Splits the list. Each word must fit into the names of files and be unique. */
 static dv_status read_words(const char *list, synth *s)
 {
     for (const char *at = list;;) {
@@ -179,7 +179,7 @@ static dv_status prepare(const dv_synth_config *config, synth *s)
     return dv_output_check_sounds(config->out);
 }
 
-/* Starts espeak-ng in silence; it says little of use and ends with 0 on most errors. */
+/* Starts espeak-ng without its output, which says little; it exits with 0 on most errors. */
 static dv_status spawn(char *const arguments[], pid_t *pid)
 {
     extern char **environ;
@@ -211,7 +211,7 @@ static dv_status start_job(const synth *s, synth_job *job, int64_t clip)
     snprintf(rate, sizeof rate, "%d", take.rate);
     snprintf(pitch, sizeof pitch, "%d", take.pitch);
     snprintf(word, sizeof word, "%s", spoken(word_of(s, clip)));
-    /* A dot-file, which no data set sees, should it be left behind. */
+    /* A dot-file, which data sets ignore if it is left behind. */
     snprintf(job->sound, sizeof job->sound, "%s/.espeak-%ld-%lld.wav", s->config->out,
              (long)getpid(), (long long)clip);
     char name[] = "espeak-ng";
@@ -221,7 +221,7 @@ static dv_status start_job(const synth *s, synth_job *job, int64_t clip)
     return spawn(arguments, &job->pid);
 }
 
-/* The speech at its level, with noise under it and on both sides. */
+/* Mixes the speech at its level with noise, which also precedes and follows it. */
 static void mix(const synth *s, int64_t clip, const synth_take *take, const dv_audio *speech,
                 int64_t before, dv_audio *out)
 {
@@ -233,7 +233,7 @@ static void mix(const synth *s, int64_t clip, const synth_take *take, const dv_a
     }
     double level = take->peak / peak;
     double rms = level * sqrt(energy / (double)speech->count);
-    /* A pole a on white noise divides its variance by 1 - a^2. */
+    /* A pole a divides the variance of white noise by 1 - a^2. */
     double noise_level = take->noise * rms * sqrt(1.0 - take->colour * take->colour);
     dv_rng rng = {(uint64_t)s->config->seed, DV_RNG_SYNTH, (uint64_t)(NOISE_STEP + clip)};
     double noise = 0.0;
@@ -265,7 +265,7 @@ static dv_status write_clip(const synth *s, const synth_job *job, const dv_audio
     return status;
 }
 
-/* Waits for the job's process; its exit status, or -1 where a signal ended it. */
+/* Waits for the job's process. Returns its exit status, or -1 if a signal ended it. */
 static int wait_job(synth_job *job)
 {
     int result = 0;
@@ -275,7 +275,7 @@ static int wait_job(synth_job *job)
     return WIFEXITED(result) ? WEXITSTATUS(result) : -1;
 }
 
-/* Waits for espeak-ng and makes the clip of its sound, which is removed in any case. */
+/* Waits for espeak-ng and makes the clip from its sound file, which is always removed. */
 static dv_status finish_job(const synth *s, synth_job *job)
 {
     enum { LONGEST_SECONDS = 30 };
@@ -300,7 +300,7 @@ static dv_status finish_job(const synth *s, synth_job *job)
     return status;
 }
 
-/* Clip i has slot i % jobs. The clip before it in that slot is finished first, so the clips are
+/* Clip i has slot i % jobs. The previous clip of that slot is finished first, so the clips are
    written in order. */
 dv_status dv_synth(const dv_synth_config *config, int64_t *written)
 {

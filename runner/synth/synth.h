@@ -1,6 +1,7 @@
 /*
- * Synthetic voices: spoken words by the program espeak-ng, in many accents, voices, rates, pitches,
- * levels and with some noise, as a data set with FSDD's names whose speakers are the voices.
+ * Synthetic voices: a data set of words spoken by the program espeak-ng, in many accents, voices,
+ * rates, pitches and levels and with some noise. Its files have names like those of FSDD, and its
+ * speakers are the voices.
  */
 #ifndef DV_SYNTH_H
 #define DV_SYNTH_H
@@ -9,8 +10,8 @@
 #include "engine/base/log.h"
 
 typedef struct dv_synth_config {
-    char out[DV_STRING_SIZE];   /* folder, made where missing */
-    char words[DV_STRING_SIZE]; /* with commas between */
+    char out[DV_STRING_SIZE];   /* folder, created if missing */
+    char words[DV_STRING_SIZE]; /* separated by commas */
     int64_t voices;
     int64_t takes; /* clips of each word by each voice */
     int64_t seed;
@@ -21,10 +22,11 @@ typedef struct dv_synth_config {
 extern const dv_field dv_synth_fields[];
 
 /*
- * Writes voices x words x takes files {word}_{voice}_{take}.wav, 16-bit mono; *written says how
- * many, also on failure. The same seed gives the same bytes with the same espeak-ng.
- * DV_ECONFIG: a word that cannot be part of a file's name, more voices than there are; DV_EIO:
- * espeak-ng is not installed (names the package) or fails, or a file cannot be written.
+ * Writes voices x words x takes files {word}_{voice}_{take}.wav, 16-bit mono. *written is their
+ * number, also after a failure. The same seed gives the same bytes with the same espeak-ng. Returns
+ * DV_ECONFIG if a word cannot be part of a file's name or there are not enough voices, and DV_EIO
+ * if espeak-ng is not installed (the message names the package) or fails, or if a file cannot be
+ * written.
  */
 dv_status dv_synth(const dv_synth_config *config, int64_t *written);
 

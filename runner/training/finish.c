@@ -1,4 +1,4 @@
-/* The end of a training: the model, the report and the page that it leaves. */
+/* The end of a training: writes the model, the report and the page. */
 #include "engine/base/json.h"
 #include "runner/evaluate/report_html.h"
 #include "runner/training/training_internal.h"
@@ -37,8 +37,8 @@ static dv_status write_files(dv_training *training, const dv_report *report)
     return dv_json_write(path, dv_report_json(report, false)); /* last: it marks a finished run */
 }
 
-/* Of the test part, else of the validation part. Without either there is no figure to write down,
-   but the curves. */
+/* Writes the report of the test part, or of the validation part if there is no test part. Without
+   either, only the page with the curves is written. */
 static dv_status write_report(dv_training *training, const char *path)
 {
     dv_model *model;
@@ -73,7 +73,7 @@ static dv_status write_report(dv_training *training, const char *path)
     return status;
 }
 
-/* How the steps came to a device that can record them. */
+/* Logs how many steps a recording device replayed, and writes the graph of a step if asked to. */
 static void tell_of_recording(dv_training *training)
 {
     const char *path = training->request->step_dot;

@@ -1,10 +1,10 @@
-/* The training before a training, in a run's folder of its own. */
+/* Runs the pretraining in a run's folder of its own. */
 #include "runner/training/pretraining.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/training/resume.h"
 
-/* Whether a run is done: it has its model and, unless it ended between the two and can go on from
-   there, what is written behind it. The page is always, report.json last where there is any. */
+/* Whether a run is done: it has a model, and either its reports or no state to resume from. The
+   page is written always, and report.json last if there is a confusion matrix. */
 static bool is_done(const char *folder)
 {
     bool reported = dv_run_has(folder, "report.html") &&
@@ -13,8 +13,8 @@ static bool is_done(const char *folder)
            (reported || !dv_run_has(folder, "last.safetensors"));
 }
 
-/* A run that is there goes on by its own configuration. The data may have moved since, so where
-   they are is taken from the present one. */
+/* A run that has begun is resumed with its own configuration, except for the paths of the data,
+   which come from `experiment` because the data may have moved. */
 dv_status dv_pretraining_run(const dv_training_request *later, const dv_experiment *experiment,
                              const char *folder)
 {
@@ -22,7 +22,7 @@ dv_status dv_pretraining_run(const dv_training_request *later, const dv_experime
         return DV_OK;
     dv_experiment before;
     DV_TRY(dv_experiment_pretraining(experiment, &before));
-    dv_tree *where; /* the data may have moved since */
+    dv_tree *where;
     dv_status status = dv_resume_where(&before, &where);
     dv_training_request request = *later;
     request.experiment = dv_run_has_begun(folder) ? NULL : &before;

@@ -1,4 +1,4 @@
-/* Looks at the training clips, and proposes sample rate, duration and sizes of the front-end. */
+/* Looks at the training clips and proposes sample rate, duration and sizes of the front-end. */
 #include "runner/training/proposal.h"
 
 #include <inttypes.h>
@@ -9,21 +9,21 @@
 #include <string.h>
 
 static const int64_t low_rate = 8000, high_rate = 16000;   /* Hz */
-static const double rate_share = 0.95, covered = 0.99;     /* of the training clips */
+static const double rate_share = 0.95, covered = 0.99;     /* shares of the training clips */
 static const double shortest = 1, longest = 3, step = 0.1; /* s */
 
-/* What is seen of the clips that are trained on. */
+/* Facts about the training clips. */
 typedef struct seen {
-    size_t clips, high; /* high: at high_rate or above */
-    double covered;     /* s, that the share `covered` of them does not exceed */
+    size_t clips, high; /* high: clips with high_rate or a higher rate */
+    double covered;     /* duration in s that the share `covered` of the clips does not exceed */
 } seen;
 
-/* What is being proposed. */
+/* The proposals so far. */
 typedef struct proposal {
-    dv_tree *settings; /* the command line's; those it has stay */
+    dv_tree *settings; /* settings of the command line, which are kept, and proposals */
     char *text;        /* (DV_PROPOSAL_SIZE) */
     size_t used;
-    int listed; /* sizes, in the last line */
+    int listed; /* number of sizes in the last line */
 } proposal;
 
 /* ---- The data ---- */
@@ -42,7 +42,7 @@ static dv_status see_clips(const dv_dataset *dataset, seen *out)
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         if (clip->part != DV_PART_TRAIN ||
-            clip->length > 0) /* a stretch of a longer file: no word */
+            clip->length > 0) /* a stretch of a longer file is no word */
             continue;
         seconds[out->clips++] = (double)clip->sound.frames / (double)clip->sound.sample_rate;
         out->high += clip->sound.sample_rate >= high_rate;
@@ -55,7 +55,7 @@ static dv_status see_clips(const dv_dataset *dataset, seen *out)
                           : DV_FAIL(DV_EFORMAT, "--auto: no clip of the training part can be read");
 }
 
-/* What is found in the data is told by the training, which looks for what was proposed. */
+/* Looks at the data silently: the training looks again and reports their faults. */
 static dv_status see_data(const dv_experiment *experiment, seen *out)
 {
     const dv_look_config config = dv_experiment_look(experiment);
@@ -93,7 +93,7 @@ static bool is_given(const proposal *p, const char *key)
     return dv_tree_get(dv_tree_get(p->settings, "features"), key) != NULL;
 }
 
-/* A field of the front-end; one that the command line sets is left as it is, *set false. */
+/* Sets a field of the front-end. If the command line sets it, it is kept and *set is false. */
 static dv_status set_number(const proposal *p, const char *key, double value, bool *set)
 {
     char path[64], text[64];
@@ -107,7 +107,7 @@ static dv_status set_number(const proposal *p, const char *key, double value, bo
     return dv_tree_set(p->settings, path, node);
 }
 
-/* The rate that the command line gives, where it gives a number. */
+/* Reads the rate of the command line. False if it has none that is a number. */
 static bool given_rate(const proposal *p, int64_t *rate)
 {
     const dv_tree *node = dv_tree_get(dv_tree_get(p->settings, "features"), "sample_rate");
@@ -125,7 +125,7 @@ static dv_status propose_rate(proposal *p, const seen *clips, int64_t *rate)
             " Hz or more\n",
             *rate, clips->high, clips->clips, high_rate);
     else if (!given_rate(p, rate))
-        *rate = low_rate; /* what was given is no rate: the fields' reader says so */
+        *rate = low_rate; /* the given text is not a rate, and dv_fields_read reports it */
     return DV_OK;
 }
 
@@ -145,7 +145,7 @@ static dv_status propose_duration(proposal *p, const seen *clips)
     return DV_OK;
 }
 
-/* One more of the sizes; `milliseconds`: how long it is, 0: it is no length. */
+/* Proposes one of the sizes. `milliseconds` is its duration, or 0 if it is not a duration. */
 static dv_status propose_size(proposal *p, const char *key, double value, double milliseconds)
 {
     bool set;
@@ -157,12 +157,12 @@ static dv_status propose_size(proposal *p, const char *key, double value, double
     return DV_OK;
 }
 
-/* The sizes of `made` at another rate: as long as they are there, and the bands' upper end at the
-   same share of the rate. */
+/* Proposes the sizes of `made` for another rate: window and hop keep their duration, and fmax keeps
+   its share of the rate. */
 static dv_status propose_sizes(proposal *p, const dv_experiment *experiment, int64_t rate)
 {
     const dv_features_config *made = &experiment->features;
-    const dv_features_resolved *follows = &experiment->resolved; /* these need no proposal */
+    const dv_features_resolved *follows = &experiment->resolved; /* sizes that follow the rate */
     double ratio = (double)rate / (double)made->sample_rate, per_ms = (double)rate / 1000;
     double window = round((double)made->window * ratio), hop = round((double)made->hop * ratio);
     size_t before = p->used;
@@ -195,7 +195,7 @@ static dv_status propose(proposal *p, const dv_experiment *made)
     return propose_sizes(p, made, rate);
 }
 
-/* `features: NAME` becomes `features: {preset: NAME}`, beside which there may be more. */
+/* Turns `features: NAME` into `features: {preset: NAME}`, to which keys can be added. */
 static dv_status name_preset(dv_tree *settings)
 {
     const dv_tree *section = dv_tree_get(settings, "features");
@@ -214,7 +214,7 @@ static dv_status name_preset(dv_tree *settings)
     return dv_tree_set(settings, "features.preset", name);
 }
 
-/* Of the section `features` the preset alone; without one nothing. */
+/* Removes everything but the preset from the section `features`. */
 static dv_status keep_preset(dv_tree *settings)
 {
     const dv_tree *preset = dv_tree_get(dv_tree_get(settings, "features"), "preset");
@@ -232,7 +232,7 @@ static dv_status keep_preset(dv_tree *settings)
     return dv_tree_set(settings, "features", section);
 }
 
-/* The experiment with the front-end of the file or of the preset, whose sizes are made for its
+/* Reads the experiment with the front-end of the file or the preset alone, whose sizes fit its own
    rate. */
 static dv_status read_made(const char *path, const dv_tree *settings, dv_experiment *out)
 {

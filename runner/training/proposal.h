@@ -1,5 +1,5 @@
-/* What `train --auto` takes from the data: the sample rate and the duration of the clips that are
-   trained on, and the front-end's sizes for these. */
+/* The proposals of `train --auto`: sample rate and duration, taken from the training clips, and the
+   sizes of the front-end for these. */
 #ifndef DV_TRAINING_PROPOSAL_H
 #define DV_TRAINING_PROPOSAL_H
 
@@ -8,14 +8,15 @@
 enum { DV_PROPOSAL_SIZE = 512 };
 
 /*
- * dv_experiment_read of `path` with `settings`, after the experiment's data were looked at. What
- * they propose of features.sample_rate, duration, n_fft, window, hop and fmax is set in `settings`
- * where that does not say it itself. The sizes last as long as those of the file do at the file's
- * own rate. `text`: the proposals with their reasons, a sentence a line.
+ * Like dv_experiment_read of `path` with `settings`, but first looks at the experiment's data and
+ * adds proposals to `settings` for features.sample_rate, duration, n_fft, window, hop and fmax.
+ * Keys that `settings` already has stay. The sizes keep the duration that they have at the file's
+ * own rate. `text` gets the proposals with their reasons, one sentence per line.
  *
- * The rate is 16 kHz where 95 of 100 clips have it or a higher one, else 8 kHz: of what is above 8
- * kHz speech needs nothing. The duration is what 99 of 100 clips do not exceed, in steps of 0.1 s
- * from 1 to 3 s: in longer clips the window is put on the word (features.placement).
+ * The rate is 16 kHz if at least 95 % of the training clips have that rate or a higher one, else 8
+ * kHz; speech needs nothing above 8 kHz. The duration is the shortest, in steps of 0.1 s from 1 to
+ * 3 s, that 99 % of the clips do not exceed; in longer clips the window is placed on the word
+ * (features.placement).
  */
 dv_status dv_proposal_read(const char *path, dv_tree *settings, char text[DV_PROPOSAL_SIZE],
                            dv_experiment *out);

@@ -1,4 +1,4 @@
-/* Goes on with a run: checks the changes, and brings the state into the trainer. */
+/* Resumes a run: checks the changes, and restores the state of the trainer. */
 #include "runner/training/resume.h"
 #include "engine/base/yaml.h"
 #include "frontends/model/choices.h"
@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What may be changed ---- */
+/* ---- Allowed changes ---- */
 
-/* Where data and teachers lie: what they are is seen by their marks. */
+/* The paths of data, noise and teachers. They may change, because the marks in the state detect
+   other content. */
 static const char *const places[] = {"data.path", "data.exclude", "data.more", "augment.noise_path",
                                      "train.teacher"};
 enum { PLACES = sizeof places / sizeof places[0], KEY_SIZE = 256 };
@@ -26,7 +27,7 @@ static bool may_change(const char *path)
     return found;
 }
 
-/* `path`: of `changes`, with a dot behind it; "": of the whole. */
+/* Checks the keys of the map `changes`. `path` is its path with a final dot, or "" at the top. */
 static dv_status check_below(const dv_tree *changes, const char *path)
 {
     for (size_t i = 0; i < changes->count; i++) {
@@ -100,7 +101,7 @@ static dv_status differ(const dv_tree *one, const dv_tree *other, bool *out)
     return status;
 }
 
-/* A config.yaml that says otherwise than the checkpoint is not followed, but told of. */
+/* Warns of a config.yaml that differs from the configuration in the checkpoint, which is used. */
 static dv_status notice_changes(dv_run_folder *folder, const char *path, const dv_resumed *resumed)
 {
     dv_tree *there;
@@ -117,8 +118,8 @@ static dv_status notice_changes(dv_run_folder *folder, const char *path, const d
     return status;
 }
 
-/* The configuration of a run: its checkpoint's, or, where it ended before the first one was saved,
-   that of config.yaml, to begin anew. */
+/* Reads the configuration of a run from its checkpoint. A run that ended before its first
+   checkpoint begins again from config.yaml. */
 static dv_status read_run(dv_run_folder *folder, dv_resumed *out)
 {
     char path[DV_RUN_PATH_SIZE], config[DV_RUN_PATH_SIZE];
@@ -154,7 +155,8 @@ static dv_status lay(const dv_tree *changes, dv_resumed *out)
 
 static dv_status check_same_below(const dv_tree *run, const dv_tree *given, const char *path);
 
-/* `one` or `other` is NULL where a configuration has no such key. */
+/* Compares the key `name` in two configurations. `one` or `other` is NULL if a configuration has no
+   such key. */
 static dv_status check_same(const dv_tree *one, const dv_tree *other, const char *name)
 {
     bool differs = one == NULL || other == NULL;
@@ -174,7 +176,7 @@ static dv_status check_same(const dv_tree *one, const dv_tree *other, const char
                    : DV_OK;
 }
 
-/* Every key of both maps; `path` is theirs, with a dot behind it, or "". */
+/* Compares every key of two maps. `path` is their path with a final dot, or "" at the top. */
 static dv_status check_same_below(const dv_tree *run, const dv_tree *given, const char *path)
 {
     const dv_tree *const maps[] = {run, given};
@@ -199,7 +201,7 @@ static dv_status copy_unless_empty(const dv_tree *node, const char *path, dv_tre
     return dv_tree_set(to, path, copy);
 }
 
-/* What may be changed. Where the configuration says nothing of a place, it is that of the run. */
+/* Copies the keys that may change. Empty paths are omitted, so that those of the run stay. */
 static dv_status copy_changes(const dv_tree *from, dv_tree *to)
 {
     const dv_tree *before = dv_tree_get(from, "pretrain");
@@ -256,7 +258,7 @@ static dv_status check_labels(const dv_resumed *resumed, const dv_tree *now)
     return DV_OK;
 }
 
-/* On other data a state means nothing, and what was trained on could be tested with. */
+/* Refuses other data: the state is useless for them, and training clips could become test clips. */
 static dv_status check_data(const dv_resumed *resumed, const dv_resume_data *data,
                             const dv_train_state *state)
 {
@@ -286,7 +288,7 @@ static dv_status check_progress(const dv_resumed *resumed, const dv_trainer *tra
     int64_t per_epoch = (int64_t)dv_trainer_steps_per_epoch(trainer);
     int64_t done = state->step - state->epoch * per_epoch; /* steps of the unfinished epoch */
     int64_t samples = done * dv_trainer_batch_size(trainer);
-    /* Those of a skipped update may have been left out: their loss overflowed. */
+    /* The clips of a skipped update may be missing from `seen`, because their loss overflowed. */
     bool seen = state->seen == samples || (state->skipped > 0 && state->seen < samples);
     bool fits = done >= 0 && done < per_epoch && seen;
     if (!fits && !state->finished)
@@ -297,8 +299,8 @@ static dv_status check_progress(const dv_resumed *resumed, const dv_trainer *tra
     return DV_OK;
 }
 
-/* A run that had come to its end has new epochs before it. One that early stopping ended is as
-   patient as at its beginning. */
+/* Applies a changed train.epochs. A finished run continues, and early stopping counts from zero
+   again. */
 static dv_status prolong(const dv_resumed *resumed, dv_run_folder *folder, dv_trainer *trainer)
 {
     dv_train_state *state = dv_trainer_state(trainer);
@@ -347,7 +349,7 @@ dv_status dv_resume_follow_algorithms(const dv_resumed *resumed, dv_context *con
     return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", resumed->checkpoint.path);
 }
 
-/* The state is read without the algorithms, which are the device's. */
+/* Reads the state without the algorithms, which belong to the context. */
 static dv_status read_state(const dv_tree *from, dv_train_state *out)
 {
     dv_tree *state, *copy;

@@ -1,4 +1,4 @@
-/* Going on with a run: its configuration and state, and the little of it that may change. */
+/* Resumes a run: reads its configuration and state, and applies the changes that are allowed. */
 #ifndef DV_TRAINING_RESUME_H
 #define DV_TRAINING_RESUME_H
 
@@ -7,43 +7,42 @@
 #include "runner/experiment/run_folder.h"
 
 typedef struct dv_resumed {
-    dv_experiment experiment; /* the run's, with the changes laid over it */
-    dv_checkpoint checkpoint; /* the run's state; file NULL: it ended before it was saved, and
-                                 begins again */
-    int64_t epochs;           /* that the run was to have before the changes */
-    bool changed;             /* the changes make a difference */
+    dv_experiment experiment; /* experiment of the run, with the changes applied */
+    dv_checkpoint checkpoint; /* state of the run; its file is NULL if the run ended before its
+                                 first save, and begins again */
+    int64_t epochs;           /* train.epochs before the changes */
+    bool changed;             /* the changes have an effect */
 } dv_resumed;
 
-/* What a run that goes on finds in its data. */
+/* The present data of a resumed run, to compare with those of its state. */
 typedef struct dv_resume_data {
     const dv_tree *labels;           /* DV_TREE_LIST */
-    int64_t clips, sounds, teachers; /* dv_train_state's */
-    bool may_differ;                 /* the sounds, under the same names */
+    int64_t clips, sounds, teachers; /* marks, see dv_train_state */
+    bool may_differ;                 /* other sounds under the same names are allowed */
 } dv_resume_data;
 
-/* DV_EARG where `changes` (a map of sections) sets anything but where data lie and
-   train.epochs. */
+/* Returns DV_EARG if `changes`, a map of sections, sets anything but train.epochs and the paths of
+   data, noise and teachers, which may have moved. */
 dv_status dv_resume_check(const dv_tree *changes);
 
-/* The changes that say where `experiment` has its data: *changes owned by the caller. */
+/* Makes the changes that give a run the paths of `experiment`. The caller owns *changes. */
 dv_status dv_resume_where(const dv_experiment *experiment, dv_tree **changes);
 
-/* Reads the run in the folder and lays over its configuration what `given`, a whole one, says of
-   places and train.epochs, and then `changes`. Either may be NULL. DV_EARG where `given` differs in
-   anything else. A config.yaml that says otherwise than the state is told of. DV_EIO, DV_EFORMAT,
-   DV_ECONFIG. Free with dv_resumed_free, on failure too. */
+/* Reads the run in the folder. The paths and train.epochs of `given`, a complete configuration, are
+   applied first, then `changes`. Either may be NULL. Returns DV_EARG if `given` differs from the
+   run in anything else, else DV_EIO, DV_EFORMAT or DV_ECONFIG. A config.yaml that differs from the
+   state gives a warning. Free *out with dv_resumed_free, also after a failure. */
 dv_status dv_resume_read(dv_run_folder *folder, const dv_tree *changes, const dv_experiment *given,
                          dv_resumed *out);
 void dv_resumed_free(dv_resumed *resumed);
 
-/* The algorithms of a GPU's libraries that the context has measured go into the state, under
-   "algorithms", and come from there before the trainer is made: a run that goes on computes by the
-   same ones. */
+/* Keep the measured algorithms of a GPU's libraries in the state, under "algorithms", and restore
+   them before the trainer is made, so that a resumed run uses the same ones. */
 dv_status dv_resume_keep_algorithms(dv_context *context, dv_tree *state);
 dv_status dv_resume_follow_algorithms(const dv_resumed *resumed, dv_context *context);
 
-/* Brings the state into the trainer. DV_EARG where the data are not those that the run began with,
-   and where there are no epochs left to do. */
+/* Restores the state of the trainer. Returns DV_EARG if the data are not those with which the run
+   began, or if the run is prolonged to an epoch that it has already done. */
 dv_status dv_resume_restore(const dv_resumed *resumed, const dv_resume_data *data,
                             dv_run_folder *folder, dv_trainer *trainer);
 

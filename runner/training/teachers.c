@@ -1,4 +1,4 @@
-/* Reads the checkpoints of teachers, checks them, and brings their weights into the trainer. */
+/* Reads the checkpoints of teachers, checks them, and copies their weights into the trainer. */
 #include "runner/training/teachers.h"
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What teachers are read with. */
+/* The parameters of dv_teachers_read. */
 typedef struct reading {
     const dv_experiment *experiment;
     dv_context *context;
@@ -29,7 +29,7 @@ static dv_status check_labels(const reading *r, const dv_model *model, const cha
                    "train.teacher: %s has other labels than the data, or in another order", path);
 }
 
-/* How clips are read is the student's: the teacher hears what comes of that. */
+/* Checks that the teacher reads clips as the student does: both take the same clips. */
 static dv_status check_reading(const reading *r, const dv_features_config *features,
                                const char *path)
 {
@@ -43,7 +43,7 @@ static dv_status check_reading(const reading *r, const dv_features_config *featu
                    difference.key, difference.second, path, difference.first);
 }
 
-/* A source of the teacher's own features, where they are not the student's. */
+/* Makes a source of the teacher's own features if they differ from the student's, else NULL. */
 static dv_status make_source(const reading *r, const dv_frontend *frontend, dv_clip_source **out)
 {
     const dv_experiment *experiment = r->experiment;
@@ -57,7 +57,7 @@ static dv_status make_source(const reading *r, const dv_frontend *frontend, dv_c
                                  experiment->train.batch_size, r->context->threads, out);
 }
 
-/* The path of one of a list, blanks around it left out. */
+/* Finds the file of one item of the list, without the blanks around it. */
 static dv_status find_file(char *text, char path[DV_HOME_PATH_SIZE])
 {
     text += strspn(text, " ");
@@ -70,7 +70,7 @@ static dv_status find_file(char *text, char path[DV_HOME_PATH_SIZE])
     return DV_OK;
 }
 
-/* The mark is of all files in their order. */
+/* Adds a file to the mark, which depends on the content and the order of all files. */
 static dv_status add_mark(const char *path, dv_teachers *out)
 {
     char text[2 * DV_SHA256_SIZE + 32], digest[DV_SHA256_SIZE];
@@ -78,12 +78,12 @@ static dv_status add_mark(const char *path, dv_teachers *out)
     int length = snprintf(text, sizeof text, "%llu ", (unsigned long long)out->mark);
     DV_TRY(dv_sha256_file(path, text + length));
     dv_sha256_bytes(text, strlen(text), digest);
-    if (sscanf(digest, "%13llx", &value) == 1) /* what a double holds */
+    if (sscanf(digest, "%13llx", &value) == 1) /* 52 bits, which a double holds exactly */
         out->mark = (int64_t)(value | 1);
     return DV_OK;
 }
 
-/* Reads a teacher and checks whether it fits the data. Only a teacher with other features than the
+/* Reads a teacher and checks that it fits the data. Only a teacher whose features differ from the
    student's gets a source. */
 static dv_status read_one(void *user, char *text)
 {
@@ -111,8 +111,8 @@ static dv_status read_one(void *user, char *text)
     return DV_OK;
 }
 
-/* Calls `item` with each file, of which a text may be the name as a whole, whatever commas are in
-   it. */
+/* Calls `item` with each file of a list with commas. A text that is the name of an existing file is
+   one file, even with commas in it. */
 static dv_status each_file(const char *files, dv_status (*item)(void *user, char *text), void *user)
 {
     struct stat facts;

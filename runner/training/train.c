@@ -1,4 +1,4 @@
-/* The training of the public API. */
+/* dv_train of the public API. */
 #include "engine/base/locale.h"
 #include "engine/device/threads.h"
 #include "frontends/model/model.h"
@@ -8,11 +8,11 @@
 #include <omp.h>
 #include <string.h>
 
-/* Between the caller and the training. */
+/* The caller of dv_train. */
 typedef struct caller {
     dv_train_options options;
-    dv_train_next next; /* what the caller has said and the training does not know yet */
-    locale_t locale;    /* the caller's: its functions are called in it */
+    dv_train_next next; /* the caller's answer that the training has not asked for yet */
+    locale_t locale;    /* locale in which the caller's functions are called */
 } caller;
 
 static void tell_line(void *user, dv_log_level level, const char *line)
@@ -25,8 +25,8 @@ static void tell_line(void *user, dv_log_level level, const char *line)
     uselocale(ours);
 }
 
-/* A pause that was asked for stays so: it is made between two updates, and perhaps not in the step
-   that the caller has asked in. */
+/* Calls the caller's function. A requested pause is kept, because the training pauses only between
+   two updates, and that may be some steps later. */
 static void tell_progress(void *user, const dv_train_progress *progress)
 {
     caller *c = user;
@@ -39,7 +39,7 @@ static void tell_progress(void *user, const dv_train_progress *progress)
         c->next = next;
 }
 
-/* That an epoch is the last one is told once, and the training keeps it: it is not the last one of
+/* Passes on DV_TRAIN_FINISH only once. The training remembers it, and repeating it would also end
    the training after a pretraining. */
 static dv_train_next what_next(void *user)
 {
@@ -64,7 +64,7 @@ static dv_status check(const dv_config *config, const dv_train_options *options)
     return DV_OK;
 }
 
-/* Hands the training what the caller has asked for, and its result back. */
+/* Checks the options and runs the training in the "C" locale. */
 dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_train_result *out)
 {
     caller c = {.next = DV_TRAIN_CONTINUE};
@@ -87,7 +87,7 @@ dv_status dv_train(const dv_config *config, const dv_train_options *options, dv_
         .step_dot = "",
         .observer = &observer,
     };
-    int threads_before = omp_get_max_threads(); /* of the caller's; the training has its own */
+    int threads_before = omp_get_max_threads(); /* the training changes it */
     c.locale = dv_locale_enter();
     dv_status status = dv_training_run(&request, out);
     dv_locale_leave(c.locale);

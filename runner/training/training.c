@@ -1,4 +1,4 @@
-/* One training: its data, its trainer, the files that it leaves, and the pretraining before it. */
+/* One training: its data, its trainer, its files, and the pretraining before it. */
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
 #include "engine/base/yaml.h"
@@ -75,7 +75,7 @@ static dv_train_next what_next(void *user)
     return observer->next != NULL ? observer->next(observer->user) : DV_TRAIN_CONTINUE;
 }
 
-/* Tells a line, and adds the metrics to the files of the run. */
+/* Logs a line, and adds the metrics to the files of the run. */
 static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_metrics *m)
 {
     dv_training *training = user;
@@ -121,7 +121,7 @@ static dv_status open_folder(dv_training *training)
     const dv_training_request *request = training->request;
     bool resume = request->experiment == NULL;
     DV_TRY(dv_run_folder_open(request->folder, resume, &training->observer, &training->folder));
-    if (resume) /* now that no other training writes there */
+    if (resume) /* the folder is locked now */
         DV_TRY(dv_resume_read(&training->folder, request->changes, request->given,
                               &training->resumed));
     training->experiment = resume ? &training->resumed.experiment : request->experiment;
@@ -144,7 +144,7 @@ static dv_status leave_out_tested(dv_training *training)
     return status;
 }
 
-/* Reads the sounds, and says what is found in them. */
+/* Reads the sounds, and logs their faults. */
 static dv_status look_at_data(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
@@ -155,8 +155,8 @@ static dv_status look_at_data(dv_training *training)
     return training->request->strict ? dv_look_fail(&training->look) : DV_OK;
 }
 
-/* Opens the data, leaves out clips that a later training tests, reads and looks at the others, and
-   makes the source of batches and the list of labels. */
+/* Opens the data, removes clips that a later training tests, reads and checks the others, and makes
+   the source of batches and the list of labels. */
 static dv_status load_data(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
@@ -181,10 +181,10 @@ static dv_status load_data(dv_training *training)
     for (size_t i = 0; i < training->dataset.label_count; i++) {
         dv_tree *label;
         DV_TRY(dv_tree_new_scalar(training->dataset.labels[i], NULL, 0, &label));
-        label->quoted = true; /* a text, also where it looks like a number */
+        label->quoted = true; /* keeps a label that looks like a number a text */
         DV_TRY(dv_tree_append(training->labels, NULL, label));
     }
-    /* Now rather than with the first checkpoint: more labels than it can hold. */
+    /* Fails now, rather than at the first checkpoint, if a checkpoint cannot hold the labels. */
     char *text;
     status = dv_yaml_write(training->labels, &text);
     free(text);
@@ -192,13 +192,13 @@ static dv_status load_data(dv_training *training)
                            : dv_fail_within(status, "the labels of %s", experiment->data.path);
 }
 
-/* The state keeps what a double holds, and 0 for what is not known. */
+/* Makes a mark that a double holds exactly and that is not 0, which stands for unknown. */
 static int64_t mark_of(uint64_t fingerprint)
 {
     return (int64_t)(fingerprint >> 12 | 1);
 }
 
-/* What tells these data from others, as the state keeps it. */
+/* Makes the marks by which the state distinguishes these data from others. */
 static dv_status mark_data(dv_training *training)
 {
     uint64_t sounds;
@@ -215,7 +215,7 @@ static dv_status mark_data(dv_training *training)
     return DV_OK;
 }
 
-/* A run that begins, rather than goes on. */
+/* Begins a new run: copies the initial weights and writes config.yaml. */
 static dv_status begin(dv_training *training)
 {
     const char *files = training->experiment->train.init_from;
@@ -242,15 +242,14 @@ static dv_status go_on(dv_training *training)
     return DV_OK;
 }
 
-/* A run that was changed is the changed one from now on, wherever it is interrupted. */
+/* Saves the changes at once, so that they hold even if the run is interrupted soon. */
 static dv_status keep_changes(dv_training *training)
 {
     DV_TRY(on_save(training, training->trainer));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
-/* Tells the layers, the memory of the plan, and the device, the data and the teachers of this
-   training. */
+/* Logs the layers, the memory of the plan, the device, the data and the teachers. */
 static void tell_start(dv_training *training)
 {
     const dv_source *source = dv_clip_source_get(training->source);
@@ -302,14 +301,13 @@ static dv_status make_trainer(dv_training *training)
     return dv_teachers_enter(teachers, training->trainer);
 }
 
-/* Does everything between the open folder and the first step. A run that goes on gets its state
-   here. */
+/* Does everything between opening the folder and the first step, such as restoring the state. */
 static dv_status set_up(dv_training *training)
 {
     dv_log log = {.write = log_line, .user = training};
     snprintf(training->device, sizeof training->device, "%s", training->request->device);
     DV_TRY(dv_context_open(training->device, training->request->threads, log, &training->context));
-    if (strcmp(training->device, "auto") == 0) /* the report is made on the same device */
+    if (strcmp(training->device, "auto") == 0) /* the report must use the same device */
         snprintf(training->device, sizeof training->device, "%s", training->context->backend->name);
     if (training->request->step_dot[0] != '\0' && training->context->backend->capture == NULL)
         return DV_FAIL(DV_EARG, "--step_dot: %s records no steps; a GPU does",
@@ -351,9 +349,9 @@ static dv_status run(dv_training *training)
     return status == DV_OK ? dv__training_finish(training) : status;
 }
 
-/* ---- The training before ---- */
+/* ---- The pretraining ---- */
 
-/* Leaves the folder so that it can be gone on with at any time: with a configuration. */
+/* Runs the pretraining. config.yaml is written first, so the run can be resumed at any time. */
 static dv_status pretrain(dv_training *training)
 {
     char folder[DV_RUN_PATH_SIZE];
@@ -379,8 +377,7 @@ static void clean_up(dv_training *training)
     dv_resumed_free(&training->resumed);
 }
 
-/* Each stage runs only where those before it have not failed. A failure is written to the log,
-   where there is one. */
+/* Runs the stages until one fails. A failure is written to the log if it is open. */
 dv_status dv_training_run(const dv_training_request *request, dv_train_result *out)
 {
     dv_training training = {.request = request, .result = out, .folder = {.lock = -1}};

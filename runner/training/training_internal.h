@@ -1,5 +1,4 @@
-/* What the files of a training share: training.c (setting up, the run) and finish.c (the model and
-   the report that it leaves). */
+/* Shared by training.c (setting up, the run) and finish.c (the model and the report). */
 #ifndef DV_TRAINING_INTERNAL_H
 #define DV_TRAINING_INTERNAL_H
 
@@ -10,19 +9,19 @@
 #include "runner/training/teachers.h"
 #include "runner/training/training.h"
 
-/* Everything one training holds. */
+/* One training while it runs. */
 typedef struct dv_training {
     const dv_training_request *request;
     dv_observer observer; /* the request's, or one without functions */
     dv_train_result *result;
     char device[DV_STRING_SIZE];
-    const dv_experiment *experiment;   /* the request's, or what is restored */
-    char pretrained[DV_RUN_PATH_SIZE]; /* the model to begin with; "": none */
-    dv_resumed resumed;                /* the run that goes on */
+    const dv_experiment *experiment;   /* the request's, or that of `resumed` */
+    char pretrained[DV_RUN_PATH_SIZE]; /* model of the pretraining; empty if there was none */
+    dv_resumed resumed;                /* the run to resume */
     dv_run_folder folder;
     dv_context *context;
     dv_dataset dataset;
-    dv_look look; /* at the data */
+    dv_look look; /* faults in the data */
     dv_frontend *frontend;
     dv_clip_source *source;
     dv_teachers teachers;
@@ -31,10 +30,10 @@ typedef struct dv_training {
     dv_trainer *trainer;
 } dv_training;
 
-/* Tells a line of a table. `user` is the dv_run_folder. */
+/* Writes a line of a table to the log. `user` is the dv_run_folder. */
 void dv__training_line(void *user, const char *line);
 
-/* Writes the model, and the report of the test part, else of the validation part. */
+/* Writes the model, and the report of the test part, or of the validation part if there is none. */
 dv_status dv__training_finish(dv_training *training);
 
 #endif
