@@ -142,7 +142,8 @@ dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config);
 dv_status dv_dataset_open_parts(const dv_data_config *config, dv_dataset *dataset);
 
 /* dv_dataset_open_parts and dv_dataset_extend, for a training. DV_ECONFIG if no clip is left for
-   training, or if a moment of one file, under whatever names, is in two parts. */
+   training, or if a moment of one file, under whatever names, is in two parts. DV_EFORMAT if all
+   clips are of one class. */
 dv_status dv_dataset_prepare(const dv_data_config *config, dv_dataset *dataset);
 
 /* Removes the clips whose files are in the validation or test part of `other`, so that pretraining
