@@ -1,6 +1,7 @@
 /*
- * Sound files: any that libsndfile reads (WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or
- * Opus), at any rate, mixed down to one channel and resampled.
+ * Reading and writing sound files. All formats of libsndfile are read (WAV, AIFF, AU, W64, CAF,
+ * FLAC, MP3, OGG with Vorbis or Opus), at any rate. Sounds are mixed down to one channel and
+ * resampled.
  */
 #ifndef DV_AUDIO_H
 #define DV_AUDIO_H

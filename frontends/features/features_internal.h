@@ -49,7 +49,7 @@ void dv__mel_free(dv__mel *mel);
 struct dv_frontend {
     dv_features_config config;
     int64_t samples, frames, rows, bins;
-    int64_t levels; /* rows of decibels: mel bands, of which there may be more than bins, or bins */
+    int64_t levels; /* rows of decibels: mel bands or bins; there may be more bands than bins */
     int64_t lead;   /* see dv_feature_tables */
     dv_frame_edges edges;
     float *window;  /* (n_fft), the centred Hann window with zeros around it */

@@ -30,7 +30,7 @@ typedef struct octet {
     complex_number a, b, c, d, e, f, g, h;
 } octet;
 
-/* One pass over runs of `length` points, of which `stride` are interleaved. */
+/* One pass, over `stride` interleaved runs of `length` points. */
 typedef struct pass {
     int64_t length, stride;
     const float *twiddles; /* (length / 8, 7, 2) */
