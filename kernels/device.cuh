@@ -98,7 +98,7 @@ static inline dim3 dv_blocks_for(int64_t count, int threads)
 
 /* ---- Device: this thread's place in a grid and blocks of one dimension ---- */
 
-/* For loops: for (int64_t i = dv_first(); i < count; i += dv_stride()) */
+/* A loop over elements is for (int64_t i = dv_first(); i < count; i += dv_stride()). */
 static __device__ __forceinline__ int64_t dv_first()
 {
     return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -1,6 +1,6 @@
 /*
- * For a kernel that ends with a sum over results of its blocks. The block that finishes last adds
- * them up in a fixed order, so that the result does not depend on which block it is.
+ * A sum over the results of a kernel's blocks. The block that finishes last adds them up in a fixed
+ * order, so that the result does not depend on which block it is.
  */
 #ifndef DV_KERNELS_LAST_BLOCK_CUH
 #define DV_KERNELS_LAST_BLOCK_CUH

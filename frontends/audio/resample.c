@@ -198,7 +198,8 @@ static void drop(float *samples, int64_t *count, int64_t gone)
     memmove(samples, samples + gone, (size_t)*count * sizeof *samples);
 }
 
-/* For filters with a row for each phase. The samples of one phase are computed side by side. */
+/* Computes `count` samples with a filter that has a row for each phase. The samples of one phase
+   are computed side by side. */
 static void sum_by_phase(dv_resampler *resampler, int64_t count, float *out)
 {
     const dv__polyphase *filter = resampler->filter;

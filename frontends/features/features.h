@@ -147,7 +147,7 @@ void dv_frontend_compute_changed(const dv_frontend *frontend, const float *windo
                                  const dv_spectral_change *change, float *features, void *scratch);
 
 /* The reference: direct formulas in double, which share no tables with dv_frontend_compute. It is
-   slow. If `normalized` is false the features are not normalised, as librosa's. */
+   slow. If `normalized` is false it stops before the normalisation, with librosa's output. */
 dv_status dv_frontend_reference(const dv_features_config *config, const float *window,
                                 bool normalized, double *features);
 

@@ -29,8 +29,8 @@ typedef struct dv_transfer_target {
  * has no place for, parameters that stay as they are, and keys of the features with other values
  * than in the file.
  *
- * DV_EIO and DV_EFORMAT as in dv_checkpoint_open; DV_EFORMAT also for NaN and infinity. DV_EARG for
- * a file of which nothing fits, and for a frozen parameter that no file has.
+ * DV_EIO and DV_EFORMAT as in dv_checkpoint_open; DV_EFORMAT also for NaN and infinity. DV_EARG if
+ * nothing in a file fits, or if a frozen parameter is in no file.
  */
 dv_status dv_transfer(const char *files, const dv_transfer_target *target, dv_line_fn line,
                       void *user);
