@@ -112,8 +112,7 @@ static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment
         .most_gap = samples_of(config->gap_time[1], rate),
         .least_decay = samples_of(config->reverberation_time[0], rate),
         .most_decay = samples_of(config->reverberation_time[1], rate),
-        .equalizer =
-            (float)(2 * config->equalizer / decibels_of_two), /* 2 turns amplitude to power */
+        .equalizer = (float)(2 * config->equalizer / decibels_of_two), /* powers of two of power */
         .frequency_masks = (int32_t)config->frequency_masks,
         .frequency_width = (int32_t)config->frequency_width,
         .time_masks = (int32_t)config->time_masks,

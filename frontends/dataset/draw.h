@@ -25,9 +25,8 @@ typedef enum dv__draw_use {
 typedef struct dv__draw {
     int64_t seed;
     dv__draw_use use;
-    const bool *from; /* (clips), the candidates */
-    const int64_t
-        *strata; /* (clips), strata within the labels; NULL if the labels are the strata */
+    const bool *from;      /* (clips), the candidates */
+    const int64_t *strata; /* (clips), strata within the labels; NULL if these are the strata */
 } dv__draw;
 
 dv_rng dv__draw_rng(int64_t seed, dv__draw_use use);

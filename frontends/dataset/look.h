@@ -46,9 +46,8 @@ enum { DV_FINDING_EXAMPLES = 2 };
 typedef struct dv_finding {
     dv_finding_kind kind;
     size_t count;
-    char *text; /* a sentence without its full stop; owned */
-    size_t
-        examples[DV_FINDING_EXAMPLES]; /* (example_count), clips, if the finding is about clips */
+    char *text;                           /* a sentence without its full stop; owned */
+    size_t examples[DV_FINDING_EXAMPLES]; /* (example_count), clips if the finding is about them */
     int example_count;
 } dv_finding;
 
