@@ -98,8 +98,7 @@ const dv_augment_tables *dv_augmenter_tables(const dv_augmenter *augmenter);
 void dv_augment_draw(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                      dv_augment_draws *out);
 
-/* Describes the draws that can be heard ("shift +0.012 s, gain -3.0 dB, ..."), and the telephone.
- */
+/* Describes the audible draws ("shift +0.012 s, gain -3.0 dB, ...") and the telephone. */
 enum { DV_AUGMENT_TEXT_SIZE = 256 };
 void dv_augment_describe(const dv_augmenter *augmenter, const dv_augment_draws *draws,
                          char text[DV_AUGMENT_TEXT_SIZE]);

@@ -41,8 +41,7 @@ typedef struct dv_device_batches {
     dv_status (*batch)(dv_clip_store *store, const dv_batch_request *request);
 } dv_device_batches;
 
-/* The functions by which the backend's devices make batches, or NULL if the front-end makes them.
- */
+/* The functions by which the backend makes batches, or NULL if the front-end makes them. */
 const dv_device_batches *dv_device_batches_of(const dv_backend *backend);
 
 #endif

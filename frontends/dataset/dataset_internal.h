@@ -96,8 +96,7 @@ dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *lo
 /* Logs a warning for each file that was left out, from number `from` on. */
 void dv__log_problems(const dv_dataset *dataset, size_t from, const dv_log *log);
 
-/* The number of loaded clips with the remark. If there are any, *first becomes the first of them.
- */
+/* The number of loaded clips with the remark. If there are any, *first becomes the first. */
 size_t dv__remarked(const dv_dataset *dataset, dv_audio_remark remark, const dv_clip **first);
 
 /* The format takes the number of clips, "s" or "", the path of the first and the remark's text. */

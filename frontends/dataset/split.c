@@ -1,5 +1,4 @@
-/* Splits a data set into parts. The clips (draw.h) and speakers with the smallest keys are drawn.
- */
+/* Splits a data set into parts. It draws the clips (draw.h) and speakers with the smallest keys. */
 #include "frontends/dataset/draw.h"
 #include "frontends/dataset/dataset_internal.h"
 

@@ -42,8 +42,7 @@ static int scale_of(const dv_features_config *config)
     return config->type == DV_FEATURES_FBANK ? DV_MEL_HTK : config->mel_scale;
 }
 
-/* The place of a frequency on the axis over which triangles are straight: mel for fbank, else Hz.
- */
+/* The place of a frequency on the axis of straight triangles, which is mel for fbank, else Hz. */
 static double axis_from_hz(const dv_features_config *config, double hz)
 {
     return config->type == DV_FEATURES_FBANK ? mel_from_hz(DV_MEL_HTK, hz) : hz;
@@ -88,8 +87,7 @@ static double norm_factor(const dv_features_config *config, const double corners
     return 1.0 / sum;
 }
 
-/* Adds a band. row (bins) is scratch. The weights of a triangle have no gaps, so a run is enough.
- */
+/* Adds a band. row (bins) is scratch. A triangle's weights have no gaps, so a run is enough. */
 static dv_status add_band(const dv_features_config *config, int64_t band, double *row, dv__mel *mel)
 {
     double corners[3];

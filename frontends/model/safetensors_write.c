@@ -68,8 +68,7 @@ static dv_status add_entry(json_t *header, const dv_safetensors_entry *entry, in
     return add_member(header, entry->name, info);
 }
 
-/* Prints the length and the padded header, in which the checksum is still zero. The caller owns
- *out. */
+/* Prints the length and the padded header, with zeros for the checksum. The caller owns *out. */
 static dv_status print_header(const json_t *header, char **out, size_t *out_size)
 {
     size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
