@@ -1,26 +1,27 @@
 /*
- * A warp has ROWS neighbouring rows (queries; in backward also keys) and goes through the other
- * side in tiles of a row per lane, which the block loads into shared memory. Logits and their
- * gradients are never in memory: backward computes them again, for the queries and for the keys.
+ * A warp computes ROWS neighbouring rows (queries, and in backward also keys). It goes through the
+ * other side in tiles with a row for each lane, which the block loads into shared memory. Logits
+ * and their gradients are never in global memory. Backward computes them again, once for the
+ * queries and once for the keys.
  */
 #include "kernels/attention.h"
 
 #include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 
-constexpr int ROWS = 4; /* of a warp */
+constexpr int ROWS = 4; /* rows of a warp */
 constexpr int MOST_WARPS = 8;
 constexpr int VECTOR = 4; /* floats of one access of shared memory */
 
-/* Bytes of dynamic shared memory that a launch may have without being asked for. */
+/* The most bytes of dynamic shared memory of a launch without an opt-in. */
 constexpr int SHARED = 48 * 1024 - 256;
 
 struct head_sizes {
     int steps, channels, heads;
     int width; /* channels of a head */
-    int pitch; /* of its rows in shared memory: whole vectors, an odd number of them, so that
+    int pitch; /* floats of its rows in shared memory, an odd number of vectors, so that
                   neighbouring lanes read from different banks */
-    int lanes; /* that share the channels of a row: a power of two up to a warp */
+    int lanes; /* lanes that share the channels of a row, a power of two up to a warp */
     float scale;
 };
 
@@ -32,7 +33,8 @@ template <class T> struct head_rows {
 
 /* ---- Pieces ---- */
 
-/* Rows [start, start + count) of a head as floats; zeros beyond the last step and channel. */
+/* Loads rows [start, start + count) of a head as floats, with zeros beyond the last step and
+   channel. */
 template <class T>
 static __device__ __forceinline__ void load_rows(const head_sizes &z, head_rows<const T> from,
                                                  int start, int count, float *into)
@@ -44,7 +46,7 @@ static __device__ __forceinline__ void load_rows(const head_sizes &z, head_rows<
     }
 }
 
-/* out[r] = row r of `own` times `other`. */
+/* out[r] = row r of `own` times the row `other`. */
 static __device__ __forceinline__ void multiply_rows(const head_sizes &z, const float *own,
                                                      const float *other, float (&out)[ROWS])
 {
@@ -64,8 +66,9 @@ static __device__ __forceinline__ void multiply_rows(const head_sizes &z, const 
     }
 }
 
-/* sums[k][r]: of row r the channel 32 k + lane, or, where several lanes share a channel, one's part
-   of the tile's rows. weights (32, ROWS) are the warp's own. */
+/* Adds the weighted rows of a tile to sums[k][r], which is channel 32 k + lane of row r. If several
+   lanes share a channel, each has the sum over its part of the tile's rows. weights (32, ROWS)
+   belong to the warp. */
 template <int Chunks>
 static __device__ __forceinline__ void add_rows(const head_sizes &z, const float *weights,
                                                 const float *tile, int count,
@@ -86,7 +89,7 @@ static __device__ __forceinline__ void add_rows(const head_sizes &z, const float
     }
 }
 
-/* The warp's rows from `start` on: sums times factors. */
+/* Stores the warp's rows from `start` on, the sums times the factors. */
 template <class T, int Chunks>
 static __device__ __forceinline__ void store_rows(const head_sizes &z, head_rows<T> into, int start,
                                                   const float (&sums)[Chunks][ROWS],
@@ -107,7 +110,7 @@ static __device__ __forceinline__ void store_rows(const head_sizes &z, head_rows
     }
 }
 
-/* Queries (0), keys (1) or values (2) of a head, numbered over all samples. */
+/* Queries (part 0), keys (1) or values (2) of a head. Heads are numbered over all samples. */
 template <class T>
 static __device__ __forceinline__ head_rows<T> part_of(const head_sizes &z, T *x, int number,
                                                        int part)
@@ -136,13 +139,13 @@ static __device__ __forceinline__ int smaller(int a, int b)
 
 /* ---- Forward: a block has some queries of a head ---- */
 
-/* The softmax's state of a row: exponentials are relative to `largest`, and what was added up
-   before shrinks as it grows (Milakov and Gimelshein 2018). sum: the lane's part. */
+/* The state of a row's softmax. Exponentials are relative to `largest`, and earlier sums shrink
+   when it grows (Milakov and Gimelshein 2018). `sum` is the lane's part. */
 struct softmax_row {
     float largest, sum;
 };
 
-/* p of the lane's key; returns by how much to multiply what was added up. */
+/* Takes the lane's key into the softmax and computes its p. Returns the factor for earlier sums. */
 static __device__ __forceinline__ float advance(softmax_row &row, float logit, bool inside,
                                                 float *p)
 {
@@ -155,8 +158,8 @@ static __device__ __forceinline__ float advance(softmax_row &row, float logit, b
     return factor;
 }
 
-/* Computes y for the block's queries, a tile of keys and values at a time, with the softmax brought
-   up to date by each tile. The statistics of each query are kept if backward wants them. */
+/* Computes y for the block's queries, a tile of keys and values at a time. Each tile updates the
+   softmax. The statistics of each query are kept if backward wants them. */
 template <class T, int Chunks>
 __global__ void attention(head_sizes z, int blocks, const T *x, T *y, float *statistics)
 {
@@ -164,7 +167,7 @@ __global__ void attention(head_sizes z, int blocks, const T *x, T *y, float *sta
     float *keys = queries + rows_of_block() * z.pitch, *values = keys + DV_WARP * z.pitch;
     float *weights = values + DV_WARP * z.pitch + dv_warp() * DV_WARP * ROWS;
     int number = (int)blockIdx.x / blocks, block = (int)blockIdx.x % blocks;
-    int start = block * rows_of_block() + dv_warp() * ROWS; /* of the warp */
+    int start = block * rows_of_block() + dv_warp() * ROWS; /* the warp's first row */
     const float *own = queries + dv_warp() * ROWS * z.pitch;
     float sums[Chunks][ROWS] = {};
     softmax_row rows[ROWS];
@@ -202,17 +205,17 @@ __global__ void attention(head_sizes z, int blocks, const T *x, T *y, float *sta
 
 /* ---- Backward: a block has a head ---- */
 
-/* What a block works with. Both sides have two parts: queries with dy, keys with values. */
+/* The memory of a block. Both sides have two parts: queries with dy, and keys with values. */
 template <class T> struct head_work {
     head_rows<const T> rows[4]; /* q, dy, k, v */
     head_rows<T> gradients[3];  /* dq, dk, dv */
     const float *statistics;    /* (2, steps) */
-    float *means;               /* (steps): of p dp over the keys */
+    float *means;               /* (steps), sums of p dp over the keys */
     float *own[2], *other[2];   /* (rows_of_block, pitch), (32, pitch) */
-    float *weights;             /* (32, ROWS): the warp's */
+    float *weights;             /* (32, ROWS), of the warp */
 };
 
-/* Of the pair of a query and a key. */
+/* The probability p of a query and a key. */
 static __device__ __forceinline__ float probability(float logit, float largest, float share)
 {
     return dv_exp_negative(logit - largest) * share;
@@ -229,7 +232,7 @@ static __device__ __forceinline__ void add_weighted(const head_sizes &z, const h
     add_rows(z, w.weights, tile, count, sums);
 }
 
-/* `side` 0: the other side's rows are keys and values, 2 (k): queries and dy. */
+/* Loads a tile of the other side: queries and dy with `side` 0, keys and values with 2. */
 template <class T>
 static __device__ __forceinline__ void load_tile(const head_sizes &z, const head_work<T> &w,
                                                  int side, int tile)
@@ -240,7 +243,7 @@ static __device__ __forceinline__ void load_tile(const head_sizes &z, const head
     __syncthreads();
 }
 
-/* p and dp of the lane's key and the warp's queries; zeros beyond the last key. */
+/* Computes p and dp of the lane's key and the warp's queries. p is 0 beyond the last key. */
 template <class T>
 static __device__ __forceinline__ void
 pair_queries(const head_sizes &z, const head_work<T> &w, int tile, const float (&largest)[ROWS],
@@ -255,7 +258,7 @@ pair_queries(const head_sizes &z, const head_work<T> &w, int tile, const float (
     }
 }
 
-/* Leaves the means in memory as well. */
+/* Computes dq of the warp's queries. It also writes the means, for the keys. */
 template <int Chunks, class T>
 static __device__ void queries_backward(const head_sizes &z, const head_work<T> &w, int start)
 {
@@ -278,7 +281,7 @@ static __device__ void queries_backward(const head_sizes &z, const head_work<T> 
             w.means[start + r] = mean[r];
     }
     for (int tile = 0; tile < z.steps; tile += DV_WARP) {
-        if (z.steps > DV_WARP) { /* of a single tile p and dp are at hand */
+        if (z.steps > DV_WARP) { /* a single tile still has its p and dp */
             load_tile(z, w, 2, tile);
             pair_queries(z, w, tile, largest, shares, p, dp);
         }
@@ -290,7 +293,7 @@ static __device__ void queries_backward(const head_sizes &z, const head_work<T> 
 }
 
 /* Sums dk and dv of the warp's keys over all queries. p comes from the statistics of forward, and
-   ds from the means that queries_backward has left. */
+   ds from the means that queries_backward has written. */
 template <int Chunks, class T>
 static __device__ void keys_backward(const head_sizes &z, const head_work<T> &w, int start)
 {
@@ -324,8 +327,7 @@ static __device__ __forceinline__ void load_own(const head_sizes &z, const head_
     load_rows(z, w.rows[side + 1], block, rows_of_block(), w.own[1]);
 }
 
-/* Computes dx of one head. All queries come first, because the keys need the means that they
-   leave. */
+/* Computes dx of one head. All queries come first, because the keys need their means. */
 template <class T, int Chunks>
 __global__ void attention_backward(head_sizes z, const T *x, const T *dy, const float *statistics,
                                    float *means, T *dx)
@@ -374,14 +376,15 @@ static head_sizes get_sizes(const dv_attention_sizes *sizes)
             1.0F / sqrtf((float)width)};
 }
 
-/* Of a block of so many warps; `parts`, of a side: forward has one of the queries. */
+/* The shared memory of a block of so many warps. Its own side has `parts` parts: one in forward,
+   two in backward. */
 static size_t shared_bytes(const head_sizes &z, int warps, int parts)
 {
     int rows = parts * ROWS * warps + 2 * DV_WARP;
     return (size_t)(rows * z.pitch + warps * DV_WARP * ROWS) * sizeof(float);
 }
 
-/* As many as have rows and fit; one always does. */
+/* The most warps that have rows and fit into shared memory. One warp always fits. */
 static int warps_for(const head_sizes &z, int parts)
 {
     int warps = MOST_WARPS;

@@ -1,10 +1,10 @@
-/* Augmentation on the device. The definition of what is computed: frontends/augment/augment.h. */
+/* Augmentation on the device. frontends/augment/augment.h defines the results. */
 #include "kernels/clip_store.cuh"
 #include "kernels/index.cuh"
 
 /* ---- Windows ---- */
 
-/* A place: its clip and what was drawn for it. */
+/* A place of the batch, with its clip and its draws. */
 struct place {
     dv_cut from;
     dv_augment_draws draws;
@@ -30,7 +30,8 @@ static __device__ __forceinline__ float weighted_pair(float a, float x, float b,
     return __fadd_rn(__fmul_rn(a, x), __fmul_rn(b, y));
 }
 
-/* The taps from sample `first` on, added up in the order of the front-end's vectors. */
+/* The filtered sample whose taps begin at sample `first`. The sum has the order of the front-end's
+   vectors. */
 static __device__ float filtered(const dv_cut &from, int64_t first, const float *filter)
 {
     static_assert(DV_RESAMPLE_TAPS == 32, "four times eight");
@@ -47,7 +48,7 @@ static __device__ float filtered(const dv_cut &from, int64_t first, const float 
     return __fadd_rn(__fadd_rn(sums[0], sums[2]), __fadd_rn(sums[1], sums[3]));
 }
 
-/* The clip at sample t of the window, which may lie before its first one. */
+/* The clip at sample t of the window. t may be negative, for samples before the window. */
 static __device__ float dry_sample(const dv_clip_frames &call, const place &at, int64_t t)
 {
     const dv_cut &from = at.from;
@@ -62,7 +63,7 @@ static __device__ float dry_sample(const dv_clip_frames &call, const place &at, 
     return filtered(from, first, filter);
 }
 
-/* A block has DV_THREADS samples of a place's window, or of what `history` lies before it too. */
+/* A block has DV_THREADS samples of a place's window with the `history` samples before it. */
 __global__ void clip_windows(dv_clip_frames call, int64_t history, bool finish, float *windows)
 {
     DV_SHARED(place, shared, 1);
@@ -82,7 +83,7 @@ struct room {
     float weight[DV_REFLECTIONS];
 };
 
-/* All threads of a block; a thread has a reflection. */
+/* Makes the reflections, one in each thread. All threads of a block call it. */
 static __device__ void make_room(const dv_clip_frames &call, int64_t number,
                                  const dv_augment_draws &draws, room *out)
 {
@@ -105,7 +106,7 @@ static __device__ void make_room(const dv_clip_frames &call, int64_t number,
     __syncthreads();
 }
 
-/* Those from number `first` on, in the front-end's order. */
+/* The sum of eight reflections from number `first` on, in the front-end's order. */
 static __device__ float eight_reflections(const room &all, int first, const float *from)
 {
     float sums[4];
@@ -118,7 +119,7 @@ static __device__ float eight_reflections(const room &all, int first, const floa
     return __fadd_rn(__fadd_rn(sums[0], sums[1]), __fadd_rn(sums[2], sums[3]));
 }
 
-/* dry (places, history + length) -> windows (places, length) */
+/* Computes windows (places, length) from dry (places, history + length). */
 __global__ void clip_rooms(dv_clip_frames call, int64_t history, const float *dry, float *windows)
 {
     DV_SHARED(place, shared, 1);
@@ -194,9 +195,9 @@ int dv_launch_spectral_changes(const dv_clip_frames *call, float *gains, float *
 
 /* ---- Mixing ---- */
 
-constexpr int64_t MOST_PAIRS = 32768; /* of a grid */
+constexpr int64_t MOST_PAIRS = 32768; /* the most pairs that a grid has at once */
 
-/* A block has DV_THREADS values of a pair of places, then of others. */
+/* A block has DV_THREADS values of a pair of places, and goes on to further pairs. */
 template <class T>
 __global__ void mix(dv_random_places random, const float *mixing, int64_t pairs, int size,
                     T *values)

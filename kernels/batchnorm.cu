@@ -1,7 +1,8 @@
 /*
- * Up to ROWS_PER_BLOCK rows a block owns some channels from the statistics to the result: one
- * launch, the second and third reading of x come from the caches. Beyond, parts of the rows have
- * blocks of their own, and a kernel between joins what they found, in one order: three launches.
+ * Up to ROWS_PER_BLOCK rows, a block owns some channels from the statistics to the result. This is
+ * one launch, and the second and third reading of x come from the caches. With more rows, parts of
+ * the rows have blocks of their own, and a kernel in between joins their results in a fixed order.
+ * These are three launches.
  */
 #include "kernels/batchnorm.h"
 
@@ -11,13 +12,13 @@
 
 enum {
     OWNED = 8,             /* channels of a block that sums: 32 bytes of float, one sector */
-    MAX_THREADS = 1024,    /* of a block that sums */
-    ROWS_PER_BLOCK = 4096, /* the same */
+    MAX_THREADS = 1024,    /* threads of a block that sums */
+    ROWS_PER_BLOCK = 4096, /* rows of a block that sums, unless that makes over MAX_PARTS parts */
     MAX_PARTS = 64,
-    ROWS_PER_THREAD = 4, /* of blocks that do not sum */
+    ROWS_PER_THREAD = 4, /* in blocks that do not sum */
 };
 
-/* What a block sees: rows [begin, end) of channel c; `inside`: there is such a channel. */
+/* The rows [begin, end) and the channel of a thread. `inside` tells whether the channel exists. */
 struct part {
     int begin, end, channel, channels;
     bool inside;
@@ -35,13 +36,13 @@ static __device__ part this_part(const dv_batchnorm &call)
     return p;
 }
 
-/* value = (x - mean) scale + bias; what the float mean lacks is in the bias. */
+/* value = (x - mean) scale + bias. The bias makes up for the rounding of `mean` to float. */
 struct affine {
     float mean, rest, inverse, scale, bias;
 };
 
-/* saved: mean in two floats, large and small part (where deviations are small against the mean one
-   float of it is not enough), and 1 / sqrt(var + epsilon). (3, channels) */
+/* `saved` (3, channels) has the mean in two floats, the large and the small part, and
+   1 / sqrt(var + epsilon). One float is not enough if deviations are small against the mean. */
 static __device__ affine get_affine(const dv_batchnorm &call, const part &p)
 {
     affine by;
@@ -83,13 +84,14 @@ template <class T> static __device__ void normalise_rows(const dv_batchnorm &cal
     }
 }
 
-/* Statistics of some rows of a channel: the mean is shift + rest, squares the sum of the squared
-   deviations from it. */
+/* Statistics of some rows of a channel. The mean is shift + rest, and `squares` is the sum of the
+   squared deviations from it. */
 struct moments {
     float shift, rest, squares;
 };
 
-/* First a mean in float, then the deviations from it, whose own mean is what it lacks. */
+/* Computes a mean in float first, then the deviations from it. Their own mean is the rest that the
+   float lacks. */
 template <class T>
 static __device__ moments part_moments(const dv_batchnorm &call, const part &p, float2 *shared)
 {
@@ -114,7 +116,7 @@ static __device__ moments part_moments(const dv_batchnorm &call, const part &p, 
     return found;
 }
 
-/* From the statistics of all rows: what is saved, and the new running ones. */
+/* Computes the saved values and the new running statistics from the statistics of all rows. */
 static __device__ void finish_statistics(const dv_batchnorm &call, int c, double mean,
                                          double squares)
 {
@@ -137,11 +139,11 @@ template <class T> __global__ void __launch_bounds__(MAX_THREADS) train(dv_batch
     if (p.inside && threadIdx.y == 0)
         finish_statistics(call, p.channel, (double)found.shift + (double)found.rest,
                           (double)found.squares);
-    __syncthreads(); /* what is saved is read by all */
+    __syncthreads(); /* all threads read the saved values */
     normalise_rows<T>(call, p);
 }
 
-/* scratch: (parts, 3, channels) */
+/* scratch (parts, 3, channels) */
 template <class T> __global__ void __launch_bounds__(MAX_THREADS) find_moments(dv_batchnorm call)
 {
     DV_SHARED(float2, shared, DV_MAX_WARPS * OWNED);
@@ -180,7 +182,7 @@ template <class T> __global__ void normalise(dv_batchnorm call)
 
 /* ---- Backward ---- */
 
-/* The gradient before the activation, element i. */
+/* The gradient of element i before the activation. */
 template <class T>
 static __device__ float gradient_before(const dv_batchnorm &call, int i, float centred,
                                         const affine &by)
@@ -192,8 +194,8 @@ static __device__ float gradient_before(const dv_batchnorm &call, int i, float c
     return dy * dv_activation_slope(call.activation, value, dv_to_float(((const T *)call.y)[i]));
 }
 
-/* Sums over the part's rows of g and of g (x - mean), g the gradient before the activation, which
-   is also the residual's. */
+/* Sums g and g (x - mean) over the part's rows. g is the gradient before the activation, and also
+   that of the residual. */
 template <class T>
 static __device__ float2 part_sums(const dv_batchnorm &call, const part &p, float2 *shared)
 {
@@ -222,8 +224,8 @@ static __device__ void finish_sums(const dv_batchnorm &call, const part &p, floa
     call.dbias[p.channel] = sum;
 }
 
-/* With h the normalised x: dx = scale (g - mean(g) - h mean(g h)). The sums are the gradients of
-   bias and weight; where the statistics are constants they do not come in. */
+/* dx = scale (g - mean(g) - h mean(g h)), where h is the normalised x. The sums are the gradients
+   of bias and weight. With constant statistics dx is scale g. */
 template <class T> static __device__ void backward_rows(const dv_batchnorm &call, const part &p)
 {
     if (!p.inside || call.dx == nullptr)
@@ -248,11 +250,11 @@ template <class T> __global__ void __launch_bounds__(MAX_THREADS) backward_owned
     float2 sums = part_sums<T>(call, p, shared);
     if (p.inside && threadIdx.y == 0)
         finish_sums(call, p, sums.x, sums.y);
-    __syncthreads(); /* the gradients are read by all */
+    __syncthreads(); /* all threads read the gradients */
     backward_rows<T>(call, p);
 }
 
-/* scratch: (parts, 2, channels) */
+/* scratch (parts, 2, channels) */
 template <class T> __global__ void __launch_bounds__(MAX_THREADS) find_sums(dv_batchnorm call)
 {
     DV_SHARED(float2, shared, DV_MAX_WARPS * OWNED);

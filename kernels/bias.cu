@@ -1,4 +1,4 @@
-/* The kernels that add a bias to each row and that sum up columns. */
+/* Kernels that add a bias to each row and that sum up columns. */
 #include "kernels/bias.h"
 
 #include "kernels/index.cuh"
@@ -11,7 +11,7 @@ template <class T> static __global__ void add_bias(T *y, const float *bias, int 
 
 enum { SUM_WARPS = 16 };
 
-/* A block sums 32 neighbouring columns, a lane each; its warps share the rows. */
+/* A block sums 32 neighbouring columns, one in each lane. Its warps share the rows. */
 template <class T>
 static __global__ void __launch_bounds__(SUM_WARPS *DV_WARP)
     column_sums(const T *x, float *sums, int64_t rows, int64_t columns)

@@ -1,5 +1,5 @@
-/* Launchers of kernels on a matrix (rows, columns) and a vector of its columns. See elementwise.h
-   for what holds of all launchers. */
+/* Launchers of kernels on a matrix (rows, columns) and a vector with an element for each column.
+   Conventions: elementwise.h. */
 #ifndef DV_KERNELS_BIAS_H
 #define DV_KERNELS_BIAS_H
 
@@ -15,7 +15,7 @@ extern "C" {
 int dv_launch_bias(dv_dtype dtype, void *y, const float *bias, int64_t rows, int64_t columns,
                    void *stream);
 
-/* sums[c] = sum over r of x[r][c], in float and always in the same order. */
+/* sums[c] = sum over r of x[r][c], in float. The order of the sums is fixed. */
 int dv_launch_column_sums(dv_dtype dtype, const void *x, float *sums, int64_t rows, int64_t columns,
                           void *stream);
 

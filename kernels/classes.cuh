@@ -1,10 +1,10 @@
-/* Of a row of classes, which a warp has. */
+/* Reductions over a row of classes by a warp. */
 #ifndef DV_KERNELS_CLASSES_CUH
 #define DV_KERNELS_CLASSES_CUH
 
 #include "kernels/index.cuh"
 
-/* The largest logit of a row, in all lanes; of a row with a NaN it is NaN. */
+/* The largest logit of a row, in all lanes. It is NaN if the row has a NaN. */
 template <class T>
 static __device__ __forceinline__ float dv_largest_of(const T *logits, int classes)
 {
@@ -14,7 +14,7 @@ static __device__ __forceinline__ float dv_largest_of(const T *logits, int class
     return dv_warp_maximum(largest);
 }
 
-/* In all lanes. */
+/* The sum of the targets of a row, in all lanes. */
 static __device__ __forceinline__ float dv_sum_of(const float *targets, int classes)
 {
     float sum = 0.0F;

@@ -1,4 +1,4 @@
-/* What a place in a batch is made of, and its random words: for the kernels of the front-end. */
+/* The clip and the random words of a place in a batch, for the kernels of the front-end. */
 #ifndef DV_KERNELS_CLIP_CUH
 #define DV_KERNELS_CLIP_CUH
 
@@ -7,11 +7,11 @@
 #include "kernels/philox.cuh"
 
 struct dv_cut {
-    const float *samples; /* of the clip */
+    const float *samples; /* all samples of the clip */
     int64_t count, center;
     float rms;
     int32_t label;
-    float target; /* what stands at its label */
+    float target; /* the target at its label */
 };
 
 static __device__ __forceinline__ uint64_t dv_random_step(const dv_random_places &random)
@@ -19,7 +19,7 @@ static __device__ __forceinline__ uint64_t dv_random_step(const dv_random_places
     return random.always_first ? 0 : random.progress->step;
 }
 
-/* place: of the whole batch */
+/* `place` counts over the whole batch. */
 static __device__ __forceinline__ dv_philox_words dv_place_words(const dv_random_places &random,
                                                                  int64_t place, int block)
 {

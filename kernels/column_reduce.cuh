@@ -1,7 +1,7 @@
 /*
- * Blocks of threads over a matrix of rows of channels: threadIdx.x along the channels, so that a
- * warp reads neighbours, threadIdx.y along the rows. blockDim.x is a power of two up to 32, the
- * block whole warps.
+ * Blocks of threads over a matrix (rows, channels). threadIdx.x runs along the channels, so that a
+ * warp reads neighbours, and threadIdx.y along the rows. blockDim.x is a power of two up to 32, and
+ * a block has whole warps.
  */
 #ifndef DV_KERNELS_COLUMNS_CUH
 #define DV_KERNELS_COLUMNS_CUH
@@ -20,8 +20,8 @@ static inline dim3 dv_column_block(int64_t rows, int64_t channels, unsigned widt
 }
 
 /*
- * Sums of a column's values over the block's rows, the same in all threads of the column. All
- * threads of the block call it. shared: (DV_MAX_WARPS * blockDim.x); free again for the next call.
+ * Sums of a column's values over the block's rows. All threads of the block call it, and those of a
+ * column get the same sums. shared (DV_MAX_WARPS * blockDim.x) may be used for the next call.
  */
 static __device__ __forceinline__ float2 dv_column_sums(float2 value, float2 *shared)
 {

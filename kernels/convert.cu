@@ -4,7 +4,7 @@
 #include "kernels/formulas/quantize.h"
 #include "kernels/index.cuh"
 
-/* One scale for all elements, or one for every `count` of them. */
+/* One scale for all elements, or a scale for every `count` elements. */
 struct scales {
     const float *each;
     int64_t count;
@@ -47,7 +47,7 @@ __global__ void convert(const From *from, scales from_scales, To *into, scales t
         store(load(from, from_scales, i), into, to_scales, i);
 }
 
-/* As DV_WITH_DTYPE, for every type. */
+/* DV_WITH_DTYPE for all types, DV_I8 included. */
 #define WITH_ANY_DTYPE(dtype, T, ...)                                                              \
     do {                                                                                           \
         if ((dtype) == DV_I8) {                                                                    \

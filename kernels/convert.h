@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* Numbers and scales are device memory. For types that differ: a NaN may lose bits. */
+/* Numbers and scales are in device memory. Between different types a NaN may lose bits. */
 int dv_launch_convert(const dv_conversion *conversion, void *stream);
 
 #ifdef __cplusplus

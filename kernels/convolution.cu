@@ -1,11 +1,12 @@
-/* An element of the result has a thread, or, of the weights' gradient, a column of threads. */
+/* Each element of a result has a thread. An element of the weights' gradient has a column of
+   threads. */
 #include "kernels/convolution.h"
 
 #include "kernels/index.cuh"
 
-constexpr int PARTS = 16; /* of the positions that a weight's gradient sums over */
+constexpr int PARTS = 16; /* threads that share the positions of a weight's gradient */
 
-/* dv_convolution in ints: launchers have seen that they hold all indices. */
+/* dv_convolution in ints. The launchers have checked that an int can hold all indices. */
 struct geometry {
     int images, height, width, channels;
     int out_height, out_width, filters;
@@ -38,13 +39,13 @@ static geometry geometry_of(const dv_convolution &shape)
     return g;
 }
 
-/* Where tap `tap` of output `at` lies in the input; it may lie outside. */
+/* The place of tap `tap` of output `at` in the input. It may be outside. */
 static __device__ __forceinline__ int input_at(const geometry &g, int axis, int at, int tap)
 {
     return at * g.stride[axis] - g.padding[axis] + tap * g.dilation[axis];
 }
 
-/* The output whose tap `tap` lies at `at` of the input; -1: there is none. */
+/* The output whose tap `tap` is at `at` of the input, or -1. */
 static __device__ __forceinline__ int output_at(const geometry &g, int axis, int at, int tap,
                                                 int outputs)
 {
@@ -107,7 +108,7 @@ static __global__ void convolve_data(geometry g, const T *dy, const T *w, T *dx,
     }
 }
 
-/* The positions of a part, those of one weight. */
+/* The gradient of one weight, summed over the positions of this thread. */
 template <class T>
 static __device__ float part_of_weight(const geometry &g, const T *x, const T *dy, int weight)
 {
@@ -129,7 +130,7 @@ static __device__ float part_of_weight(const geometry &g, const T *x, const T *d
     return sum;
 }
 
-/* Blocks of (DV_WARP, PARTS) threads: neighbouring weights by parts. */
+/* Blocks of (DV_WARP, PARTS) threads compute neighbouring weights, each by PARTS threads. */
 template <class T, class Weight>
 static __global__ void __launch_bounds__(DV_WARP *PARTS)
     convolve_weights(geometry g, const T *x, const T *dy, Weight *dw, int count)

@@ -1,6 +1,6 @@
-/* Launchers of convolutions of every kind as plain sums, for what a library has no algorithm: they
-   are slow. And of what makes a convolution a matrix product. See elementwise.h for what holds of
-   all launchers. */
+/* Launchers of convolutions of every kind as plain sums, which are slow, for cases without an
+   algorithm in a library; and launchers that make a convolution a matrix product. Conventions:
+   elementwise.h. */
 #ifndef DV_KERNELS_CONVOLUTION_H
 #define DV_KERNELS_CONVOLUTION_H
 
@@ -24,24 +24,26 @@ typedef struct dv_convolution {
 int dv_launch_convolution(dv_dtype dtype, const dv_convolution *shape, const void *x, const void *w,
                           void *y, void *stream);
 
-/* dx from dy */
+/* Computes dx from dy. */
 int dv_launch_convolution_data(dv_dtype dtype, const dv_convolution *shape, const void *dy,
                                const void *w, void *dx, void *stream);
 
-/* dw, of `dtype` as w, from x and dy; always summed in the same order */
+/* Computes dw, of `dtype` like w, from x and dy. The order of the sums is fixed. */
 int dv_launch_convolution_weights(dv_dtype dtype, const dv_convolution *shape, const void *x,
                                   const void *dy, void *dw, void *stream);
 
-/* The same with `dw` float. */
+/* dv_launch_convolution_weights with dw in float. */
 int dv_launch_convolution_weights_to_float(dv_dtype dtype, const dv_convolution *shape,
                                            const void *x, const void *dy, float *dw, void *stream);
 
-/* x -> columns (images out_height out_width, kernel height kernel width channels), both of dtype:
-   what each output position is summed over, zeros where that lies in the padding. One group. */
+/* Computes columns (images out_height out_width, kernel height kernel width channels) from x. A row
+   has the elements that an output position is summed over, with zeros for the padding. Both are of
+   dtype. There must be one group. */
 int dv_launch_im2col(dv_dtype dtype, const dv_convolution *shape, const void *x, void *columns,
                      void *stream);
 
-/* The adjoint: dx, of dtype, from the gradient of the columns; always summed in the same order. */
+/* The adjoint of dv_launch_im2col. Computes dx, of dtype, from the gradient of the columns. The
+   order of the sums is fixed. */
 int dv_launch_col2im(dv_dtype dtype, const dv_convolution *shape, const float *columns, void *dx,
                      void *stream);
 

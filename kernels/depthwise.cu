@@ -1,16 +1,18 @@
 /*
- * Depthwise convolutions, 3x3 and 5x5, channels last. There is one multiplication per element read,
- * so memory decides; what several threads and blocks read comes from the caches after the first.
+ * Depthwise convolutions, 3x3 and 5x5, channels last. There is one multiplication for each element
+ * that is read, so the time depends on memory. Elements that several threads and blocks read come
+ * from the caches after the first reading.
  *
- * A block has TILE neighbouring channels, `Count` of them in a thread (4 where the channels allow,
- * by accesses of 16 bytes of float or 8 of 16 bits), so that a warp reads whole sectors; across, it
- * has a tile of STRIPs: STRIP positions of a row that one thread computes from the same columns.
+ * A block has TILE neighbouring channels, and a thread has `Count` of them (4 if the channels allow
+ * it, by accesses of 16 bytes for float and 8 bytes for 16-bit types), so that a warp reads whole
+ * sectors. A thread computes a strip, STRIP positions of a row, from the same columns. A block has
+ * a tile of strips.
  *
- * Bytes moved to and from DRAM, e the size of an element, as long as a tile's rows stay in L2:
+ * Bytes moved to and from DRAM, with e the size of an element, if a tile's rows stay in L2:
  *     forward   e (x + y) + e w        data   e (dy + dx) + e w
- *     weights   e (x + dy) + 8 w parts, the partial sums written and read again
+ *     weights   e (x + dy) + 8 w parts, since the partial sums are written and read again
  * From L2 a tile of 8 rows of 16 positions at stride 1 reads (8 + K - 1)(16 + K - 1) elements for
- * 128 results: 1.4 for each with 3x3, 1.9 with 5x5; what threads of the tile share comes from L1.
+ * 128 results: 1.4 for each result with 3x3, 1.9 with 5x5. Threads of a tile share them in L1.
  */
 #include "kernels/depthwise.h"
 
@@ -19,13 +21,13 @@
 constexpr int TILE = 32;        /* channels of a block */
 constexpr int STRIP = 4;        /* positions of a thread, in a row */
 constexpr int TILE_STRIPS = 4;  /* strips of a block side by side */
-constexpr int MAX_PARTS = 128;  /* of the partial sums of a weight */
-constexpr int PART_STRIPS = 32; /* summed by a block, as long as there are no more parts */
+constexpr int MAX_PARTS = 128;  /* the most partial sums of a weight */
+constexpr int PART_STRIPS = 32; /* strips of a part, unless that makes over MAX_PARTS parts */
 
-/* dv_depthwise in ints: launchers have seen that they hold all indices. */
+/* dv_depthwise in ints. The launchers have checked that an int can hold all indices. */
 struct geometry {
-    int images, height, width, channels; /* of x */
-    int out_height, out_width;           /* of y */
+    int images, height, width, channels; /* sizes of x */
+    int out_height, out_width;           /* sizes of y */
     int row_stride;
     int padding[2];
 };
@@ -38,7 +40,7 @@ static geometry geometry_of(const dv_depthwise &shape)
             (int)shape.stride[0],  {(int)shape.padding[0], (int)shape.padding[1]}};
 }
 
-/* Threads of a block over the channels of a tile, `Count` in each. */
+/* Threads of a block along the channels of a tile, with `Count` channels in each. */
 template <int Count> constexpr int LANES = TILE / Count;
 template <int Count> constexpr int STRIPS = DV_THREADS / LANES<Count>;
 
@@ -54,7 +56,7 @@ static __device__ void load_weights(const T *w, int channels, int taps, float *w
     __syncthreads();
 }
 
-/* The weights of one row of taps for the channels of a thread. */
+/* Reads the weights of one row of taps for the channels of a thread. */
 template <int Kernel, int Count>
 static __device__ __forceinline__ void row_weights(const float *weights, int row, int lane,
                                                    float (&into)[Kernel][Count])
@@ -70,13 +72,13 @@ static __device__ __forceinline__ void row_weights(const float *weights, int row
 /* ---- A thread's strip ---- */
 
 struct strip {
-    int lane, channel; /* of the thread in the tile, and its first channel */
+    int lane, channel; /* the thread's number along the channels, and its first channel */
     int image, row, column;
     bool inside;
 };
 
-/* blockIdx.x counts tiles of TILE_STRIPS strips by STRIPS / TILE_STRIPS rows in a map of rows by
-   `strips` strips, blockIdx.y tiles of channels. */
+/* The strip of this thread in a map of `rows` rows with `strips` strips each. blockIdx.x counts
+   tiles of STRIPS / TILE_STRIPS rows with TILE_STRIPS strips, and blockIdx.y tiles of channels. */
 template <int Count> static __device__ strip strip_of_tile(const geometry &g, int rows, int strips)
 {
     constexpr int tile_rows = STRIPS<Count> / TILE_STRIPS;
@@ -93,7 +95,7 @@ template <int Count> static __device__ strip strip_of_tile(const geometry &g, in
     return s;
 }
 
-/* The elements of a thread's channels at a column of a row, zero outside of the row. */
+/* Loads the elements of a thread's channels at a column of a row, or zeros outside the row. */
 template <int Count, class T>
 static __device__ __forceinline__ void load_column(const T *row, int column, int columns,
                                                    int channels, float (&into)[Count])
@@ -107,7 +109,7 @@ static __device__ __forceinline__ void load_column(const T *row, int column, int
         into[i] = 0.0F;
 }
 
-/* Writes those columns of the strip that lie in the row. */
+/* Writes the columns of the strip that lie in the row. */
 template <int Count, class T>
 static __device__ __forceinline__ void store_strip(T *row, int column, int columns, int channels,
                                                    const float (&sums)[STRIP][Count])
@@ -121,7 +123,8 @@ static __device__ __forceinline__ void store_strip(T *row, int column, int colum
 
 /* ---- Forward ---- */
 
-/* Position j of the strip takes tap k from column j Stride + k of those that the strip reads. */
+/* Adds a row of x to the sums. Position j of the strip takes tap k from column j Stride + k of the
+   columns that the strip reads. */
 template <class T, int Kernel, int Stride, int Count>
 static __device__ __forceinline__ void add_row(const T *row, const geometry &g, int column,
                                                const float (&w)[Kernel][Count],
@@ -143,8 +146,8 @@ static __device__ __forceinline__ void add_row(const T *row, const geometry &g, 
     }
 }
 
-/* Computes the strip of y that a thread has. The sums begin with the bias and take one row of taps
-   after the other. */
+/* Computes a thread's strip of y. The sums begin with the bias and take one row of taps after the
+   other. */
 template <class T, int Kernel, int Stride, int Count>
 static __global__ void __launch_bounds__(DV_THREADS)
     depthwise(geometry g, const T *x, const T *w, const float *bias, T *y)
@@ -177,8 +180,8 @@ static __global__ void __launch_bounds__(DV_THREADS)
 
 /* ---- Gradient of the input ---- */
 
-/* Strips begin where column + padding is a multiple of the stride. So position j takes tap
-   j - u Stride from the gradient's column first + u, whatever the strip. */
+/* Adds a row of dy to the sums. Strips begin where column + padding is a multiple of the stride. So
+   in every strip, position j takes tap j - u Stride from the gradient's column first + u. */
 template <class T, int Kernel, int Stride, int Count>
 static __device__ __forceinline__ void add_gradient_row(const T *row, const geometry &g, int first,
                                                         const float (&w)[Kernel][Count],
@@ -200,14 +203,14 @@ static __device__ __forceinline__ void add_gradient_row(const T *row, const geom
     }
 }
 
-/* How many columns before the row the first strip of a gradient begins. */
+/* The number of columns by which the first strip of a gradient begins before the row. */
 static __host__ __device__ int lead(const geometry &g, int stride)
 {
     return g.padding[1] % stride;
 }
 
-/* Computes the strip of dx that a thread has, from the rows of dy whose taps reach its row. The
-   strips begin `early` columns before the row, as add_gradient_row expects. */
+/* Computes a thread's strip of dx from the rows of dy whose taps reach its row. The strips begin
+   `early` columns before the row, as add_gradient_row needs it. */
 template <class T, int Kernel, int Stride, int Count>
 static __global__ void __launch_bounds__(DV_THREADS)
     depthwise_data(geometry g, const T *dy, const T *w, T *dx)
@@ -236,7 +239,7 @@ static __global__ void __launch_bounds__(DV_THREADS)
 
 /* ---- Gradient of the weights ---- */
 
-/* The strips of one thread, added to its own sums of all taps. */
+/* Adds a strip to the thread's sums of all taps. */
 template <class T, int Kernel, int Stride, int Count>
 static __device__ __forceinline__ void add_strip(const geometry &g, const T *x, const T *dy,
                                                  int image, int row, int column,
@@ -270,8 +273,8 @@ static __device__ __forceinline__ void add_strip(const geometry &g, const T *x, 
     }
 }
 
-/* Adds up what the threads of a channel have found for one row of taps, in their order. shared:
-   (STRIPS, Kernel, TILE). into (channels, Kernel, Kernel) */
+/* Adds up the sums of all threads of a channel for one row of taps, in the order of the threads.
+   shared (STRIPS, Kernel, TILE), into (channels, Kernel, Kernel). */
 template <int Kernel, int Count>
 static __device__ void join_row(const geometry &g, int tap_row, const float (&sums)[Kernel][Count],
                                 float *shared, float *into)
@@ -295,7 +298,8 @@ static __device__ void join_row(const geometry &g, int tap_row, const float (&su
     __syncthreads(); /* the next row of taps uses the same memory */
 }
 
-/* partial (gridDim.x, channels, Kernel, Kernel): each part has its share of the strips of y. */
+/* Computes partial (gridDim.x, channels, Kernel, Kernel). Each part sums its share of the strips of
+   y. */
 template <class T, int Kernel, int Stride, int Count>
 static __global__ void __launch_bounds__(DV_THREADS)
     depthwise_weights(geometry g, const T *x, const T *dy, float *partial)
@@ -337,7 +341,7 @@ static int64_t strips_of(int64_t columns)
     return (columns + STRIP - 1) / STRIP;
 }
 
-/* They follow from the shape alone: the sums are the same on every device. */
+/* The number of parts depends on the shape alone, so that the sums are the same on every device. */
 static int parts_of(const dv_depthwise &shape)
 {
     const int64_t all = shape.images * shape.out_height * strips_of(shape.out_width);
@@ -367,7 +371,7 @@ bool dv_depthwise_supported(const dv_depthwise *shape)
            shape->channels <= (int64_t)TILE * 65535;
 }
 
-/* Blocks for strip_of_tile in maps of rows by strips, a thread computing `count` channels. */
+/* Blocks for strip_of_tile in maps of rows by strips, with `count` channels in a thread. */
 static dim3 tiles(const dv_depthwise &shape, int64_t rows, int64_t strips, int count)
 {
     const int64_t tile_rows = DV_THREADS * count / TILE / TILE_STRIPS;
@@ -375,8 +379,8 @@ static dim3 tiles(const dv_depthwise &shape, int64_t rows, int64_t strips, int c
     return dim3((unsigned)(shape.images * each), dv_divide_up(shape.channels, TILE));
 }
 
-/* Runs the statements with KERNEL, STRIDE (of the columns) and COUNT as constants: COUNT is `wide`
-   where the channels are a multiple of it. */
+/* Runs the statements with KERNEL, STRIDE (of the columns) and COUNT as constants. COUNT is `wide`
+   if the channels are a multiple of it, else 1. */
 #define WITH_COUNT(shape, wide, ...)                                                               \
     do {                                                                                           \
         if ((shape)->channels % (wide) == 0) {                                                     \
@@ -440,7 +444,7 @@ int dv_launch_depthwise_data(dv_dtype dtype, const dv_depthwise *shape, const vo
     return dv_launch_status();
 }
 
-/* Two channels in a thread: it holds the sums of all taps in registers. */
+/* A thread has only two channels, since it holds the sums of all taps in registers. */
 int dv_launch_depthwise_weights(dv_dtype dtype, const dv_depthwise *shape, const void *x,
                                 const void *dy, float *dw, void *scratch, void *stream)
 {

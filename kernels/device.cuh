@@ -1,13 +1,13 @@
 /*
- * What every kernel needs: launches, shared memory, element types, vectors, reductions. A kernel's
- * file includes this one and no other header of CUDA's.
+ * The common parts of all kernels: launches, shared memory, element types, vectors, reductions. The
+ * file of a kernel includes this header and none of CUDA's own.
  *
- * The same .cu files are compiled by nvcc and, for the simulated device, by a C++17 compiler that
- * has been given the words of CUDA before (DV_CUDASIM). So a kernel keeps to this:
- *   - launches are DV_LAUNCH, shared memory is DV_SHARED or DV_DYNAMIC_SHARED;
- *   - blocks are multiples of 32 threads, every lane that a mask names takes part, and no thread
- *     returns before a barrier that others still meet;
- *   - float atomics are not used for results: their order would change the sums.
+ * The same .cu files are compiled by nvcc and, for the simulated device, by a C++17 compiler with a
+ * forced header that defines CUDA's words (DV_CUDASIM). So a kernel keeps to these rules:
+ *   - Launches are DV_LAUNCH, shared memory is DV_SHARED or DV_DYNAMIC_SHARED.
+ *   - Blocks are multiples of 32 threads, every lane that a mask names takes part, and no thread
+ *     returns before a barrier that others still meet.
+ *   - Results use no float atomics, since their order would change the sums.
  */
 #ifndef DV_KERNELS_DEVICE_CUH
 #define DV_KERNELS_DEVICE_CUH
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #ifdef DV_CUDASIM
-/* The forced header has defined DV_LAUNCH and the two of shared memory, and CUDA's words. */
+/* The forced header has defined DV_LAUNCH, DV_SHARED, DV_DYNAMIC_SHARED and CUDA's words. */
 #define DV_UNROLL
 #else
 #include <cuda_runtime.h>
@@ -25,39 +25,40 @@
 #include <cuda_fp16.h>
 
 /*
- * kernel: a name, or a template's instance in parentheses where it has commas. stream: the
- * launcher's void pointer. The arguments are converted to the kernel's parameters now, also where
- * the launch is being captured. Errors are dv_launch_status's.
+ * `kernel` is a name; a template's instance with commas stands in parentheses. `stream` is the
+ * launcher's void pointer. The arguments are converted to the kernel's parameters at once, even if
+ * the launch is captured. dv_launch_status has the error.
  */
 #define DV_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     (kernel)<<<(grid), (block), (shared_bytes), static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__)
 
-/* `T name[count]` in the shared memory of the block; count is a constant. Starts undefined. */
+/* `T name[count]` in the shared memory of the block, undefined at the start. `count` is a
+   constant. */
 #define DV_SHARED(T, name, count) __shared__ T name[count]
 
-/* `T *name`: the shared_bytes of the launch, 16-byte aligned; one for a kernel. */
+/* `T *name`, the shared_bytes of the launch, 16-byte aligned. A kernel may have one. */
 #define DV_DYNAMIC_SHARED(T, name)                                                                 \
     extern __shared__ __align__(16) unsigned char dv_dynamic_shared_memory[];                      \
     T *const name = reinterpret_cast<T *>(dv_dynamic_shared_memory)
 
-/* Before a loop whose bounds are constants. */
+/* For a loop with constant bounds. */
 #define DV_UNROLL _Pragma("unroll")
 #endif
 
 constexpr int DV_WARP = 32;
 constexpr unsigned DV_ALL_LANES = 0xFFFFFFFFU;
-constexpr int DV_MAX_WARPS = 32; /* of a block */
+constexpr int DV_MAX_WARPS = 32; /* the most warps of a block */
 
 /* ---- Host: launches ---- */
 
-/* What a launcher returns: the cudaError_t of the launches just made. */
+/* The cudaError_t of the launches just made. A launcher returns it. */
 static inline int dv_launch_status()
 {
     return static_cast<int>(cudaGetLastError());
 }
 
-/* Blocks for a loop over `count` elements with dv_first() and dv_stride(). Never more than a few
-   waves of the largest devices, and never none: count may be 0. */
+/* Blocks for a loop over `count` elements with dv_first() and dv_stride(). There are at most a few
+   waves of the largest devices, and at least one block, since `count` may be 0. */
 static inline dim3 dv_blocks_for(int64_t count, int threads)
 {
     const int64_t most = 4096;
@@ -67,10 +68,10 @@ static inline dim3 dv_blocks_for(int64_t count, int threads)
 }
 
 /*
- * Runs the statements with T as the element type; in a launcher:
+ * Runs the statements with T as the element type. In a launcher:
  *     DV_WITH_DTYPE(dtype, T, DV_LAUNCH(copy<T>, grid, 256, 0, stream, (T *)y, (const T *)x, n));
  *     return dv_launch_status();
- * A launcher returns cudaErrorInvalidValue from here for what is no dv_dtype.
+ * For any other type the launcher returns cudaErrorInvalidValue from here.
  */
 #define DV_WITH_DTYPE(dtype, T, ...)                                                               \
     do {                                                                                           \
@@ -95,9 +96,9 @@ static inline dim3 dv_blocks_for(int64_t count, int threads)
         }                                                                                          \
     } while (0)
 
-/* ---- Device: where this thread is, in a grid and blocks of one dimension ---- */
+/* ---- Device: this thread's place in a grid and blocks of one dimension ---- */
 
-/* for (int64_t i = dv_first(); i < count; i += dv_stride()) */
+/* A loop over elements is for (int64_t i = dv_first(); i < count; i += dv_stride()). */
 static __device__ __forceinline__ int64_t dv_first()
 {
     return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -140,7 +141,7 @@ static __device__ __forceinline__ float dv_to_float(__nv_bfloat16 value)
     return __bfloat162float(value);
 }
 
-/* Rounds to nearest even; what is too large for T becomes infinite. */
+/* Rounds to nearest, ties to even. A value that is too large for T becomes infinite. */
 template <class T> static __device__ __forceinline__ T dv_from_float(float value);
 
 template <> __device__ __forceinline__ float dv_from_float<float>(float value)
@@ -165,10 +166,10 @@ template <class T, int Count> struct alignas(sizeof(T) * Count) dv_vector {
     T element[Count];
 };
 
-/* How many T one access of 16 bytes moves. */
+/* The number of T that one access of 16 bytes moves. */
 template <class T> constexpr int dv_vector_width = 16 / static_cast<int>(sizeof(T));
 
-/* from: aligned to Count elements. */
+/* `from` must be aligned to Count elements. */
 template <int Count, class T>
 static __device__ __forceinline__ void dv_load(const T *from, float (&into)[Count])
 {
@@ -179,7 +180,7 @@ static __device__ __forceinline__ void dv_load(const T *from, float (&into)[Coun
     }
 }
 
-/* into: aligned to Count elements. */
+/* `into` must be aligned to Count elements. */
 template <int Count, class T>
 static __device__ __forceinline__ void dv_store(T *into, const float (&from)[Count])
 {
@@ -197,7 +198,7 @@ static inline bool dv_aligned(const void *pointer)
     return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
 }
 
-/* ---- Reductions: always in the same order, the result in every thread ---- */
+/* ---- Reductions: in a fixed order, with the result in every thread ---- */
 
 struct dv_sum {
     static constexpr float neutral = 0.0F;
@@ -208,7 +209,7 @@ struct dv_sum {
     }
 };
 
-/* The largest; a NaN stays a NaN. */
+/* The larger of two. A NaN stays a NaN. */
 struct dv_maximum {
     static constexpr float neutral = -3.402823466e38F;
 
@@ -218,7 +219,7 @@ struct dv_maximum {
     }
 };
 
-/* Over the 32 lanes of a warp, all of which call. */
+/* Reduces over the 32 lanes of a warp. All of them call it. */
 template <class Operation>
 static __device__ __forceinline__ float dv_warp_reduce(float value, Operation operation)
 {
@@ -229,8 +230,8 @@ static __device__ __forceinline__ float dv_warp_reduce(float value, Operation op
 }
 
 /*
- * Over the block, all threads of which call, `Count` values at once. The barrier at the end lets
- * the next call use the same shared memory; the one after the first stage makes it visible.
+ * Reduces `Count` values at once over the block. All its threads call it. The first barrier makes
+ * the shared memory visible; the second lets the next call use it again.
  */
 template <int Count, class Operation>
 static __device__ void dv_block_reduce(float (&values)[Count], Operation operation)

@@ -1,16 +1,16 @@
-/* A warp has a row of classes. */
+/* Kernels of the loss with a teacher. A warp has a row of classes. */
 #include "kernels/distillation.h"
 
 #include "kernels/classes.cuh"
 #include "kernels/formulas/scalar_math.h"
 
-/* What the kernels need of the attributes. */
+/* The attributes for the kernels. */
 struct distilling {
     float weight, temperature, inverse;
 };
 
-/* One row's largest logit and the sum of exp((x - largest) / temperature), in all lanes; of a row
-   with a NaN both are NaN. */
+/* A row's largest logit and the sum of exp((x - largest) / temperature), in all lanes. Both are NaN
+   if the row has a NaN. */
 struct scale_of {
     float largest, sum;
 };

@@ -1,5 +1,5 @@
-/* Launchers of the loss with a teacher; see engine/ops/distillation/distillation.h. Conventions:
-   elementwise.h. */
+/* Launchers of the loss with a teacher; see engine/ops/distillation/distillation.h, and
+   elementwise.h for the conventions. */
 #ifndef DV_KERNELS_DISTILLATION_H
 #define DV_KERNELS_DISTILLATION_H
 
@@ -13,16 +13,16 @@ extern "C" {
 
 typedef struct dv_distillation {
     double weight, temperature;
-    const void *logits, *teacher; /* (rows, classes) of the dtype */
+    const void *logits, *teacher; /* (rows, classes), of the dtype */
     const float *targets;         /* (rows, classes) */
     int64_t rows, classes;
 } dv_distillation;
 
-/* loss (rows) -> losses (rows) */
+/* Computes losses (rows) from loss (rows). */
 int dv_launch_distillation(dv_dtype dtype, const dv_distillation *call, const float *loss,
                            float *losses, void *stream);
 
-/* dy (rows) -> dloss (rows), dlogits as logits; NULL: is not wanted */
+/* Computes dloss (rows) and dlogits, of the shape of logits, from dy (rows). Either may be NULL. */
 int dv_launch_distillation_backward(dv_dtype dtype, const dv_distillation *call, const float *dy,
                                     float *dloss, void *dlogits, void *stream);
 

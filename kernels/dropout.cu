@@ -1,4 +1,4 @@
-/* The kernels of dropout. Each thread draws the random words of its elements itself. */
+/* Kernels of dropout. Each thread draws the random words of its elements itself. */
 #include "kernels/dropout.h"
 
 #include "kernels/index.cuh"
@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* A number stays where the top 24 bits of its word are at least `threshold`. */
+/* A number stays if the top 24 bits of its word are at least `threshold`. */
 struct rule {
     dv_philox stream;
     const dv_progress *progress;
@@ -27,7 +27,7 @@ static __device__ __forceinline__ float factor(const rule &by, uint32_t word)
     return (word >> 8) >= by.threshold ? by.scale : 0.0F;
 }
 
-/* A thread has the four elements of an index. */
+/* A thread has four elements, for the four words of an index. */
 template <class T> __global__ void drop_elements(rule by, const T *from, T *out, int count)
 {
     dv_philox stream = numbers(by);
@@ -50,14 +50,14 @@ __global__ void drop_channels(rule by, const T *from, T *out, int count, int sam
         uint32_t pair = (uint32_t)(i / sample * channels + i % channels);
         dv_philox_words words = dv_philox_at(stream, pair / 4);
         uint32_t word = words.word[0];
-        for (uint32_t k = 1; k < 4; k++) /* no index into registers */
+        for (uint32_t k = 1; k < 4; k++) /* registers cannot be indexed */
             word = pair % 4 == k ? words.word[k] : word;
         out[i] = dv_from_float<T>(dv_to_float(from[i]) * factor(by, word));
     }
 }
 
-/* Launches drop_elements with a thread for four elements, or for whole channels drop_channels with
-   a thread for each element. */
+/* Launches drop_elements with a thread for four elements, or, for whole channels, drop_channels
+   with a thread for each element. */
 int dv_launch_dropout(dv_dtype dtype, const dv_dropout *dropout, const void *from, void *out,
                       void *stream)
 {

@@ -13,13 +13,14 @@ typedef struct dv_dropout {
     int64_t samples, positions, channels;
     bool whole_channels;
     double rate;
-    uint64_t seed, step;         /* of engine/base/rng.h */
-    const dv_progress *progress; /* device memory: the step is progress->step; NULL: it is `step` */
+    uint64_t seed, step;         /* see engine/base/rng.h */
+    const dv_progress *progress; /* in device memory, gives the step; NULL to use `step` */
     uint32_t use;
 } dv_dropout;
 
-/* out[i] = from[i] times 0 or 1 / (1 - rate), as engine/ops/dropout/dropout.h says; the same for
-   values and for gradients: the random numbers are computed anew. (samples, positions, channels) */
+/* out[i] = from[i] times 0 or 1 / (1 - rate); see engine/ops/dropout/dropout.h. Both are (samples,
+   positions, channels). The same call serves values and gradients, since the random numbers are
+   computed anew. */
 int dv_launch_dropout(dv_dtype dtype, const dv_dropout *dropout, const void *from, void *out,
                       void *stream);
 

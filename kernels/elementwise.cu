@@ -1,4 +1,4 @@
-/* The kernels on single elements. Threads go through the elements in steps of the whole grid. */
+/* Kernels on single elements. Threads go through the elements in steps of the whole grid. */
 #include "kernels/elementwise.h"
 
 #include "kernels/formulas/scalar_math.h"

@@ -1,10 +1,10 @@
-/* The device front-end. The definition of what is computed: frontends/features. */
+/* The front-end on the device. frontends/features defines the results. */
 #include "kernels/clip_store.cuh"
 #include "kernels/index.cuh"
 
 /* ---- Frames ---- */
 
-/* The samples of a place's window: those from `start` on, times a gain. */
+/* The samples of a place's window, which are samples from `start` on times a gain. */
 struct cut {
     const float *samples;
     int64_t count, start;
@@ -30,7 +30,7 @@ static __device__ cut find_cut(const dv_clip_frames &call, int64_t place)
     return result;
 }
 
-/* A block has a frame of a clip; the clip's first one writes its target. */
+/* A block has a frame of a clip. The block of the first frame also writes the targets. */
 __global__ void clip_frames(dv_clip_frames call, float *frames, float *targets)
 {
     DV_SHARED(cut, shared, 1);
@@ -78,7 +78,7 @@ static __device__ __forceinline__ float decibel(float power)
     return 10.0F * log10f(power > 1e-10F ? power : 1e-10F);
 }
 
-/* The power at a bin of a clip's spectrum, changed where it is to be. */
+/* The power at a bin of a clip's spectrum, with its change if there is one. */
 static __device__ __forceinline__ float changed_power(const dv_levels &call, int64_t clip,
                                                       const float2 *spectrum, int bin)
 {
@@ -118,8 +118,8 @@ __global__ void band_levels(dv_levels call, const float2 *spectra, float *levels
 
 constexpr int TILE = 32;
 
-/* (frames, bins) -> (bins, frames), a tile for a block of (TILE, 8) threads; a row of the tile has
-   one element more, so that its columns lie in different banks. */
+/* Transposes (frames, bins) to (bins, frames). A block of (TILE, 8) threads has a tile. A row of
+   the tile has one more element, so that its columns lie in different banks. */
 __global__ void bin_levels(dv_levels call, const float2 *spectra, float *levels)
 {
     const int frames = (int)call.frames, bins = (int)call.bins;
@@ -159,9 +159,9 @@ int dv_launch_levels(const dv_levels *call, const void *spectra, float *levels, 
 
 /* ---- Features ---- */
 
-constexpr int CLIP_THREADS = 512; /* of the block that a clip has */
+constexpr int CLIP_THREADS = 512; /* threads of a clip's block */
 
-/* The threads that take a statistic of some values together. */
+/* The threads that compute a statistic together: a block, or below it a warp. */
 struct block_threads {
     static __device__ __forceinline__ int first()
     {
@@ -192,8 +192,8 @@ struct warp_threads {
     }
 };
 
-/* The mean, less `base`: one of the values, so that a constant loses no digits and its deviation
-   is 0. */
+/* The mean minus `base`. `base` is one of the values, so that a constant loses no digits and has a
+   deviation of 0. */
 template <class Threads>
 static __device__ float mean_above(float base, const float *values, int count)
 {
@@ -211,7 +211,7 @@ template <class Threads> static __device__ void subtract_mean(float *values, int
         values[i] = (values[i] - base) - mean;
 }
 
-/* What the values are to be multiplied by. */
+/* The factor for the values, 1 / (deviation + 0.01). */
 template <class Threads> static __device__ float deviation_factor(const float *values, int count)
 {
     const float base = values[0];
@@ -231,7 +231,7 @@ static __device__ void write_scaled(const float *values, int count, float factor
         out[i] = dv_from_float<T>(values[i] * factor);
 }
 
-/* The least level that stays. */
+/* The lowest level that stays. */
 static __device__ float find_floor(const float *levels, int count, float top_db)
 {
     float largest = dv_maximum::neutral;
@@ -247,7 +247,8 @@ static __device__ __forceinline__ float at_least(float level, float floor)
     return level > floor ? level : floor;
 }
 
-/* values (rows, frames) from levels (bands, frames); without a DCT they are one. */
+/* Computes values (rows, frames) from levels (bands, frames). Without a DCT both are the same
+   memory. */
 static __device__ void make_values(const dv_level_features &call, float floor, const float *levels,
                                    float *values)
 {
@@ -267,7 +268,7 @@ static __device__ void make_values(const dv_level_features &call, float floor, c
     }
 }
 
-/* values (rows, frames) */
+/* Writes the normalised features of values (rows, frames), which it overwrites. */
 template <class T>
 static __device__ void normalize(const dv_level_features &call, float *values, T *features)
 {
@@ -291,7 +292,7 @@ static __device__ void normalize(const dv_level_features &call, float *values, T
     write_scaled<block_threads>(values, rows * frames, factor, features);
 }
 
-/* Sets to 0 what a mask covers; all threads of the block. */
+/* Sets the features under a mask to 0. All threads of the block call it. */
 template <class T>
 static __device__ void mask(const dv_level_features &call, int number, T *features)
 {
@@ -304,7 +305,7 @@ static __device__ void mask(const dv_level_features &call, int number, T *featur
     const int32_t width = dv_augment_mask(words.word[pair], words.word[pair + 1],
                                           of_rows ? call.frequency_width : call.time_width,
                                           of_rows ? rows : frames, &first);
-    const int across = of_rows ? frames : width; /* elements of a row that are covered */
+    const int across = of_rows ? frames : width; /* masked elements of a row */
     const int count = of_rows ? width * frames : rows * width;
     for (int i = (int)threadIdx.x; i < count; i += (int)blockDim.x) {
         const int row = of_rows ? first + i / across : i / across;
@@ -313,7 +314,7 @@ static __device__ void mask(const dv_level_features &call, int number, T *featur
     }
 }
 
-/* A block has a clip. */
+/* Computes the features of levels. A block has a clip. */
 template <class T>
 __global__ void __launch_bounds__(CLIP_THREADS)
     level_features(dv_level_features call, float *levels, float *work, T *features)

@@ -1,5 +1,5 @@
-/* The kernels of means and maxima over all positions. Several threads share a mean, and each
-   maximum has one thread. */
+/* Kernels of means and maxima over all positions. Several threads share a mean, and each maximum
+   has one thread. */
 #include "kernels/global_pool.h"
 
 #include "kernels/column_reduce.cuh"

@@ -10,13 +10,14 @@
 extern "C" {
 #endif
 
-/* x (samples, positions, channels) -> y (samples, channels), the mean */
+/* The mean: from x (samples, positions, channels) to y (samples, channels). */
 int dv_launch_global_avgpool(dv_dtype dtype, const void *x, void *y, int64_t samples,
                              int64_t positions, int64_t channels, void *stream);
 int dv_launch_global_avgpool_backward(dv_dtype dtype, const void *dy, void *dx, int64_t samples,
                                       int64_t positions, int64_t channels, void *stream);
 
-/* The same with the maximum; place: as y, int32, the position of the first, a NaN wins. */
+/* The maximum, with the same shapes. `place` has the shape of y and gets the position of the first
+   maximum. A NaN is always the maximum. */
 int dv_launch_global_maxpool(dv_dtype dtype, const void *x, void *y, int32_t *place,
                              int64_t samples, int64_t positions, int64_t channels, void *stream);
 int dv_launch_global_maxpool_backward(dv_dtype dtype, const void *dy, const int32_t *place,

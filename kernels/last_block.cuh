@@ -1,6 +1,6 @@
 /*
- * A kernel that ends with a sum over what its blocks have written: the block that is the last to
- * finish makes it, in an order of its own, so that the result does not depend on which one it is.
+ * A sum over the results of a kernel's blocks. The block that finishes last adds them up in a fixed
+ * order, so that the result does not depend on which block it is.
  */
 #ifndef DV_KERNELS_LAST_BLOCK_CUH
 #define DV_KERNELS_LAST_BLOCK_CUH
@@ -8,14 +8,14 @@
 #include "kernels/device.cuh"
 
 /*
- * True in all threads of the last block of the grid to call this, which sees what all blocks have
- * written before. All threads of the block call it. *ticket, in device memory, is 0 before the
- * launch and is so again after it.
+ * True in all threads of the last block of the grid that calls it. This block sees everything that
+ * other blocks wrote before their calls. All threads of each block call it. *ticket, in device
+ * memory, is 0 before and after the launch.
  */
 static __device__ __forceinline__ bool dv_last_block(unsigned *ticket)
 {
     DV_SHARED(int, last, 1);
-    __threadfence(); /* what this thread has written comes before the ticket */
+    __threadfence(); /* orders this thread's writes before the ticket */
     __syncthreads();
     if (threadIdx.x == 0) {
         last[0] = atomicAdd(ticket, 1U) == gridDim.x - 1;
@@ -23,7 +23,7 @@ static __device__ __forceinline__ bool dv_last_block(unsigned *ticket)
             *ticket = 0;
     }
     __syncthreads();
-    __threadfence(); /* what is read from here on comes after it */
+    __threadfence(); /* orders this thread's reads after the ticket */
     return last[0] != 0;
 }
 

@@ -1,7 +1,7 @@
 /*
- * A warp has a row. In backward one launch does both: some of its blocks have rows, for dx, the
- * others columns, for the parameters' gradients, whose rows are divided into parts with a block
- * each; a second launch adds up the parts in their order.
+ * A warp has a row. Backward computes both results in one launch: some blocks have rows, for dx,
+ * and the others have columns, for the gradients of the parameters. The rows of the latter are
+ * divided into parts with a block each, and a second launch adds up the parts in their order.
  */
 #include "kernels/layer_norm.h"
 
@@ -10,11 +10,11 @@
 enum {
     ROWS_PER_PART = 64,
     MAX_PARTS = 64,
-    WARPS = DV_THREADS / DV_WARP, /* of a block; on columns they share its rows */
+    WARPS = DV_THREADS / DV_WARP, /* warps of a block; for columns they share its rows */
 };
 
-/* Saved for each row: the mean in two floats, large and small part (where deviations are small
-   against the mean one float of it is not enough), and 1 / sqrt(var + epsilon). (rows, 3) */
+/* The saved values (rows, 3) of a row: the mean in two floats, the large and the small part, and
+   1 / sqrt(var + epsilon). One float is not enough if deviations are small against the mean. */
 struct statistics {
     float mean, rest, inverse;
 
@@ -59,7 +59,7 @@ template <class T> static __global__ void normalise_rows(dv_layer_norm call)
     }
 }
 
-/* With h the normalised x and g = dy weight: dx = inverse (g - mean(g) - h mean(g h)). */
+/* dx = inverse (g - mean(g) - h mean(g h)), where h is the normalised x and g = dy weight. */
 template <class T>
 static __device__ void backward_row(const dv_layer_norm &call, int row, int channels)
 {
@@ -81,8 +81,8 @@ static __device__ void backward_row(const dv_layer_norm &call, int row, int chan
     }
 }
 
-/* A lane's column over the rows of a part; the block's warps share them. Into scratch, or where
-   there is one part into the gradients themselves. */
+/* Sums a lane's column over the rows of a part, which the block's warps share. The sums go to
+   scratch, or, if there is one part, to the gradients themselves. */
 template <class T>
 static __device__ void sum_columns(const dv_layer_norm &call, int tile, int part, int parts)
 {
@@ -111,7 +111,7 @@ static __device__ void sum_columns(const dv_layer_norm &call, int tile, int part
     dbias[c] = sum.y;
 }
 
-/* The first tiles * parts blocks have columns, the others rows. */
+/* The first tiles * parts blocks have columns, the others have rows. */
 template <class T>
 static __global__ void layer_norm_backward(dv_layer_norm call, int tiles, int parts)
 {
@@ -125,7 +125,7 @@ static __global__ void layer_norm_backward(dv_layer_norm call, int tiles, int pa
         backward_row<T>(call, row, channels);
 }
 
-/* scratch (parts, 2, channels) */
+/* Adds up the parts, scratch (parts, 2, channels). */
 static __global__ void join_parts(dv_layer_norm call, int parts)
 {
     int channels = (int)call.channels;

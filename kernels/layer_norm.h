@@ -21,12 +21,12 @@ typedef struct dv_layer_norm {
     const void *x;
     void *y;
     const float *weight, *bias;
-    float *saved;   /* dv_layer_norm_saved bytes, from forward to backward; NULL: no backward */
+    float *saved;   /* dv_layer_norm_saved bytes, from forward to backward; NULL for no backward */
     float *scratch; /* dv_layer_norm_scratch bytes, for backward */
 
-    /* backward */
+    /* for backward */
     const void *dy;
-    void *dx; /* NULL: not wanted */
+    void *dx; /* NULL if not wanted */
     float *dweight, *dbias;
 } dv_layer_norm;
 

@@ -1,10 +1,10 @@
-/* The kernels of the optimiser: the seed of backward, the metrics, and an update in three
-   launches. */
+/* Kernels of the optimiser: the seed of backward, the metrics, and an update in three launches. */
 #include "kernels/optimizer.h"
 
 #include "kernels/index.cuh"
 
-/* Over the block, in thread 0. Double: a square of a float may be beyond float. */
+/* The sum over the block, in thread 0. It is double, since the square of a float may be too large
+   for float. */
 static __device__ double block_sum(double value)
 {
     DV_SHARED(double, partial, DV_MAX_WARPS);
@@ -29,7 +29,7 @@ static __global__ void seed(const dv_progress *progress, float *gradient, int64_
         gradient[i] = value;
 }
 
-/* The first of the largest. */
+/* The index of the first largest value. */
 template <class T> static __device__ int64_t largest(const T *values, int64_t count)
 {
     int64_t best = 0;
@@ -47,7 +47,7 @@ static __device__ double cross_entropy(const T *logits, int64_t classes, int64_t
     return maximum + log(sum) - (double)dv_to_float(logits[truth]);
 }
 
-/* One block. */
+/* Adds up the metrics of a batch in one block. */
 template <class T>
 __global__ void measure(const T *logits, const float *targets, const float *losses, int64_t count,
                         int64_t classes, dv_progress *progress)
@@ -74,15 +74,15 @@ __global__ void measure(const T *logits, const float *targets, const float *loss
 
 /* ---- Update ---- */
 
-/* What the update at hand does to an element. */
+/* The numbers of the current update. */
 struct rule {
     bool applies;
-    float scale;    /* of the gradient */
-    float l2, keep; /* where there is decay: added to the gradient; what is left of a value */
+    float scale;    /* factor of the gradient */
+    float l2, keep; /* for decay: factor of the value in the gradient, and factor of the value */
     float beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
     float rate;   /* learning rate, for Adam divided by 1 - beta1^t */
     float root;   /* 1 / sqrt(1 - beta2^t) */
-    float follow; /* what the average takes of a value */
+    float follow; /* share of a value that the average takes */
 };
 
 static_assert(sizeof(rule) <= 16 * 8, "scratch holds the rule, then the sums of the parts");
@@ -108,7 +108,7 @@ static __device__ rule make_rule(const dv_update_call &call)
     return r;
 }
 
-/* The gradients of the batches of this update so far, and their squares. */
+/* Adds the gradients of this batch to those of the update so far, and sums their squares. */
 static __global__ void sum_parts(dv_update_call call, double *parts)
 {
     double sum = 0.0;
@@ -126,7 +126,8 @@ static __global__ void sum_parts(dv_update_call call, double *parts)
         parts[blockIdx.x] = sum;
 }
 
-/* One block. The update that follows has its rule, so the progress can go on to the next step. */
+/* Decides on the update, in one block. The update then has its rule, so the progress can go on to
+   the next step. */
 static __global__ void decide(dv_update_call call, const double *parts, int count, rule *out)
 {
     double sum = 0.0;
@@ -202,7 +203,7 @@ int dv_launch_measure(dv_dtype dtype, const void *logits, const float *targets, 
     return dv_launch_status();
 }
 
-/* The parts follow from the count alone. */
+/* The number of parts depends on the count alone. */
 int dv_launch_update(const dv_update_call *call, void *stream)
 {
     rule *by = static_cast<rule *>(call->scratch);

@@ -1,5 +1,5 @@
-/* Launchers of what a training step does beside the graph; see engine/optimizer/optimizer.h.
-   Conventions: elementwise.h. Parameters, gradients and moments are float. */
+/* Launchers for the part of a training step outside the graph; see engine/optimizer/optimizer.h,
+   and elementwise.h for the conventions. Parameters, gradients and moments are float. */
 #ifndef DV_KERNELS_OPTIMIZER_H
 #define DV_KERNELS_OPTIMIZER_H
 
@@ -13,23 +13,23 @@ extern "C" {
 /* gradient[i] = progress->loss_scale / count */
 int dv_launch_seed(const dv_progress *progress, float *gradient, int64_t count, void *stream);
 
-/* Adds loss, right answers and their number. logits (count, classes) of `dtype`, targets the same
-   of float; losses (count), NULL: the cross-entropy of the largest target. Samples whose loss
-   is given and not finite are left out. */
+/* Adds the losses, right answers and number of samples to the progress. logits (count, classes)
+   are of `dtype`, targets (count, classes) float. With losses (count) samples whose loss is not
+   finite are left out; without (NULL) the loss is the cross-entropy of the largest target. */
 int dv_launch_measure(dv_dtype dtype, const void *logits, const float *targets, const float *losses,
                       int64_t count, int64_t classes, dv_progress *progress, void *stream);
 
-/* One update; the same meaning as in dv_update. */
+/* One update. The members mean the same as in dv_update. */
 typedef struct dv_update_call {
-    bool adam, decoupled; /* sgd with Nesterov's momentum beta1 where not adam */
+    bool adam, decoupled; /* without `adam` it is SGD with Nesterov's momentum beta1 */
     int64_t count, decay_count;
     float *values;
     const float *gradients;
-    float *sums;              /* NULL: every batch has its update */
-    float *moment1, *moment2; /* moment2 is not read for sgd */
+    float *sums;              /* sums over several batches; NULL if every batch has its update */
+    float *moment1, *moment2; /* SGD does not read moment2 */
     dv_dtype operands;        /* the type of `rounded` */
-    void *rounded;            /* NULL: not kept */
-    float *average;           /* NULL: no averages */
+    void *rounded;            /* NULL if rounded values are not kept */
+    float *average;           /* NULL if there are no averages */
     const float *states;
     float *state_average;
     int64_t state_count;
@@ -43,8 +43,9 @@ typedef struct dv_update_call {
 
 enum { DV_SUM_PARTS = 1024, DV_UPDATE_SCRATCH = (DV_SUM_PARTS + 16) * 8 };
 
-/* The sums and the norm in two launches, the second of which also decides and advances; the update
-   and the averages in one, which returns at once where this batch has no update. */
+/* Makes three launches. Two compute the sums and the norm; the second of them also decides on the
+   update and advances the progress. The third updates values and averages. It returns at once if
+   this batch has no update. */
 int dv_launch_update(const dv_update_call *call, void *stream);
 
 #ifdef __cplusplus

@@ -1,11 +1,11 @@
-/* Philox4x32-10, the numbers of engine/base/rng.h: Salmon et al., "Parallel random numbers: as easy
-   as 1, 2, 3", SC'11. */
+/* Philox4x32-10, which gives the numbers of engine/base/rng.h: Salmon et al., "Parallel random
+   numbers: as easy as 1, 2, 3", SC'11. */
 #ifndef DV_KERNELS_PHILOX_CUH
 #define DV_KERNELS_PHILOX_CUH
 
 #include "kernels/device.cuh"
 
-/* What a stream of numbers is keyed by. */
+/* The key of a stream of numbers. */
 struct dv_philox {
     uint64_t seed, step;
     uint32_t use;

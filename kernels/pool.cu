@@ -1,12 +1,13 @@
 /*
- * Forward a thread has an element of the output, backward one of the input: it gathers from the
- * windows it lies in, in their order, so nothing depends on the order of threads.
+ * In forward a thread has an element of the output, in backward an element of the input. There it
+ * gathers from the windows that cover the element, in their order, so that nothing depends on the
+ * order of threads.
  */
 #include "kernels/pool.h"
 
 #include "kernels/index.cuh"
 
-/* dv_pool in numbers that are quick to divide by. */
+/* dv_pool in ints, since 32-bit division is fast. */
 struct windows {
     int channels, in[2], out[2], kernel[2], stride[2], padding[2];
 };
@@ -32,7 +33,7 @@ struct range {
     int begin, end;
 };
 
-/* Where the window of output `at` lies within the input. */
+/* The range of the input in the window of output `at`. */
 static __device__ __forceinline__ range covered(const windows &w, int axis, int at)
 {
     int first = at * w.stride[axis] - w.padding[axis];
@@ -48,7 +49,7 @@ static __device__ __forceinline__ range covering(const windows &w, int axis, int
 }
 
 /* Finds the first maximum of each window, and keeps its position in the sample for backward. A NaN
-   takes the place of any value before it. */
+   replaces any value before it. */
 template <class T> __global__ void maxpool(windows w, const T *x, T *y, int32_t *place, int count)
 {
     for (int i = dv_first_int(); i < count; i += dv_stride_int()) {
@@ -91,7 +92,8 @@ __global__ void maxpool_backward(windows w, const T *dy, const int32_t *place, T
     }
 }
 
-/* Sum over a part of one sample's channel: map + (row width + column) channels. */
+/* The sum over a part of one sample's channel. Its elements are at
+   map + (row width + column) channels. */
 template <class T>
 static __device__ __forceinline__ float sum_range(const T *map, range rows, range columns,
                                                   int width, int channels)

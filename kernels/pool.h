@@ -10,14 +10,15 @@
 extern "C" {
 #endif
 
-/* x (samples, in[0], in[1], channels) -> y (samples, out[0], out[1], channels); [0]: height */
+/* From x (samples, in[0], in[1], channels) to y (samples, out[0], out[1], channels). Pairs are
+   height, width. */
 typedef struct dv_pool {
     int64_t samples, channels, in[2], out[2];
     int64_t kernel[2], stride[2], padding[2];
 } dv_pool;
 
-/* place: as y, int32, the position in[1] h + w of each first maximum; padding never wins, a NaN
-   always. */
+/* `place` has the shape of y and gets the position in[1] h + w of each first maximum. Padding is
+   never the maximum, a NaN always is. */
 int dv_launch_maxpool(dv_dtype dtype, const dv_pool *pool, const void *x, void *y, int32_t *place,
                       void *stream);
 int dv_launch_maxpool_backward(dv_dtype dtype, const dv_pool *pool, const void *dy,

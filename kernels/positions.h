@@ -1,4 +1,5 @@
-/* Launcher of the positions; see engine/ops/positions/positions.h. Conventions: elementwise.h. */
+/* Launcher of the positions; see engine/ops/positions/positions.h, and elementwise.h for the
+   conventions. */
 #ifndef DV_KERNELS_POSITIONS_H
 #define DV_KERNELS_POSITIONS_H
 
@@ -10,7 +11,7 @@
 extern "C" {
 #endif
 
-/* y (samples, count) = x + table (count), the table of float */
+/* y (samples, count) = x + table (count). The table is float. */
 int dv_launch_positions(dv_dtype dtype, const void *x, const float *table, void *y, int64_t samples,
                         int64_t count, void *stream);
 

@@ -1,4 +1,4 @@
-/* The kernels that swap axes, join channels and take them apart. A thread moves single elements. */
+/* Kernels that swap axes, and that join and split channels. A thread moves single elements. */
 #include "kernels/shape.h"
 
 #include "kernels/index.cuh"
@@ -12,7 +12,7 @@ template <class T> __global__ void swap_axes(const T *x, T *y, int count, int a,
     }
 }
 
-/* Where a column of the whole lies. */
+/* The place of a column of y: its part and the column there. */
 struct part_place {
     int part, column;
 };

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/* x (samples, a, b, inner) -> y (samples, b, a, inner) */
+/* From x (samples, a, b, inner) to y (samples, b, a, inner). */
 int dv_launch_swap_axes(dv_dtype dtype, const void *x, void *y, int64_t samples, int64_t a,
                         int64_t b, int64_t inner, void *stream);
 
@@ -21,10 +21,10 @@ typedef struct dv_concat {
     int64_t rows;
     int64_t width[DV_CONCAT_MAX];
     const void *from[DV_CONCAT_MAX]; /* (rows, width[k]) each */
-    void *to[DV_CONCAT_MAX];         /* the same, for backward; NULL: not wanted */
+    void *to[DV_CONCAT_MAX];         /* their gradients, for backward; NULL if not wanted */
 } dv_concat;
 
-/* y (rows, sum of the widths) */
+/* y is (rows, sum of the widths). */
 int dv_launch_concat(dv_dtype dtype, const dv_concat *call, void *y, void *stream);
 int dv_launch_concat_backward(dv_dtype dtype, const dv_concat *call, const void *dy, void *stream);
 

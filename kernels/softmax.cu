@@ -1,15 +1,15 @@
-/* A warp has a row of classes. */
+/* Kernels of the loss. A warp has a row of classes. */
 #include "kernels/softmax.h"
 
 #include "kernels/classes.cuh"
 #include "kernels/formulas/scalar_math.h"
 
-/* q = keep target + spread sum(target). */
+/* The smoothed targets are q = keep target + spread sum(target). */
 struct smoothing_of {
     float keep, spread;
 };
 
-/* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
+/* Computes sum_k q_k (log sum - x_k), with all logits relative to the largest. */
 template <class T>
 __global__ void cross_entropy(smoothing_of q, const T *logits, const float *targets, float *losses,
                               int rows, int classes)

@@ -1,18 +1,18 @@
-/* The kernels of spatial attention. A block computes a sample from its maps to its result. */
+/* Kernels of spatial attention. A block computes a sample from its maps to its result. */
 #include "kernels/spatial_attention.h"
 
 #include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
 
-/* A block has one sample. Maps in shared memory are planes with the zeros around them:
-   (height + kernel - 1, stride). */
+/* A block has one sample. Maps in shared memory are planes (height + kernel - 1, stride) with zeros
+   around the map. */
 struct block_sizes {
     int samples, height, width, channels, kernel;
     int positions; /* height x width */
     int stride;    /* width + kernel - 1 */
     int plane;     /* elements of a plane */
-    int lanes;     /* that share a position in the convolution; a power of two up to a warp */
+    int lanes;     /* lanes that share a position of the convolution, a power of two up to a warp */
 };
 
 constexpr int MOST_THREADS = 512;
@@ -24,8 +24,8 @@ struct candidate {
     int channel;
 };
 
-/* The first of the largest; of NaNs, which are larger than all, the last: what a loop over the
-   channels finds that takes what is larger or a NaN. */
+/* The better candidate for the maximum: the first of the largest values, or the last NaN, which is
+   larger than all numbers. A loop that takes each larger value and each NaN finds the same. */
 static __device__ __forceinline__ candidate better(candidate a, candidate b)
 {
     bool a_nan = a.value != a.value, b_nan = b.value != b.value;
@@ -34,7 +34,7 @@ static __device__ __forceinline__ candidate better(candidate a, candidate b)
     return wins ? b : a;
 }
 
-/* Of x (channels), with the sum of all; in every lane. */
+/* The maximum of x (channels) and, in *sum, the sum of all, in every lane. */
 template <class T> static __device__ candidate sum_and_maximum(const T *x, int channels, float *sum)
 {
     candidate best = {dv_to_float(x[0]), 0};
@@ -55,14 +55,15 @@ template <class T> static __device__ candidate sum_and_maximum(const T *x, int c
 
 /* ---- Planes ---- */
 
-/* Where position p is in a plane. */
+/* The index of position p in a plane. */
 static __device__ __forceinline__ int place_in_plane(const block_sizes &z, int p)
 {
     int border = z.kernel / 2;
     return (p / z.width + border) * z.stride + p % z.width + border;
 }
 
-/* Zeros of `count` elements, and the weight; there for the whole block on return. */
+/* Fills `count` elements of planes with zeros, and copies the weight. The whole block sees both on
+   return. */
 static __device__ __forceinline__ void begin_planes(const block_sizes &z, float *planes, int count,
                                                     const float *weight, float *shared_weight)
 {
@@ -74,8 +75,8 @@ static __device__ __forceinline__ void begin_planes(const block_sizes &z, float 
 }
 
 /* Computes a sample in three parts with barriers between them: the maps (a warp for each position),
-   the gates (z.lanes threads for each position), and y. The maps stay in shared memory, and all
-   that backward reads is written to `r`. */
+   the gates (z.lanes threads for each position), and y. The maps stay in shared memory, and `r`
+   gets all values that backward reads. */
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     spatial_attention(block_sizes z, const T *x, const float *weight, dv_spatial_attention_saved r,
@@ -123,7 +124,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
     }
 }
 
-/* A warp has a tap: the sample's part of the weight's gradient. dz: a plane. */
+/* Computes the sample's part of the weight's gradient. A warp has a tap, and dz is a plane. */
 static __device__ __forceinline__ void correlate(const block_sizes &z, const float *dz,
                                                  const float *map, float *part)
 {
@@ -214,7 +215,7 @@ static bool fits(const dv_spatial_attention_sizes *sizes)
            dv_fits(2 * sizes->samples * sizes->kernel * sizes->kernel);
 }
 
-/* A warp per position, or for fewer of them one per tap. */
+/* The threads for a warp for each position or for each tap, whichever are more. */
 static unsigned threads_for(const dv_spatial_attention_sizes *sizes)
 {
     int64_t positions = sizes->height * sizes->width, taps = 2 * sizes->kernel * sizes->kernel;

@@ -1,5 +1,6 @@
-/* Spatial attention, each direction in one launch. Conventions: elementwise.h; formulas:
-   engine/ops/spatial_attention/spatial_attention.h. */
+/* Spatial attention, each direction in one launch. See
+   engine/ops/spatial_attention/spatial_attention.h for formulas, and elementwise.h for the
+   conventions. */
 #ifndef DV_KERNELS_SPATIAL_ATTENTION_H
 #define DV_KERNELS_SPATIAL_ATTENTION_H
 
@@ -16,15 +17,15 @@ typedef struct dv_spatial_attention_sizes {
     int64_t samples, height, width, channels, kernel;
 } dv_spatial_attention_sizes;
 
-/* From forward to backward. */
+/* Results of forward that backward reads. */
 typedef struct dv_spatial_attention_saved {
-    float *map;       /* (samples, 2, height, width): mean and maximum over the channels */
+    float *map;       /* (samples, 2, height, width), mean and maximum over the channels */
     float *gate;      /* (samples, height, width) */
-    int32_t *place;   /* (samples, height, width): the first channel that has the maximum */
-    unsigned *ticket; /* of kernels/last_block.cuh; forward writes it */
+    int32_t *place;   /* (samples, height, width), the first channel that has the maximum */
+    unsigned *ticket; /* for dv_last_block (last_block.cuh); forward writes it */
 } dv_spatial_attention_saved;
 
-/* Bytes of shared memory of a block: the maps with the zeros around them, and the weight. Beyond
+/* Bytes of shared memory of a block, for the maps with zeros around them and the weight. Beyond
    DV_GATE_SHARED the launchers return cudaErrorInvalidValue. */
 size_t dv_spatial_attention_shared(const dv_spatial_attention_sizes *sizes);
 
@@ -33,7 +34,8 @@ int dv_launch_spatial_attention(dv_dtype dtype, const dv_spatial_attention_sizes
                                 const void *x, const float *weight,
                                 const dv_spatial_attention_saved *record, void *y, void *stream);
 
-/* dx as x, or NULL; dweight as weight; scratch: (samples, 2, kernel, kernel) */
+/* dx has the shape of x and may be NULL, dweight has the shape of weight. scratch (samples, 2,
+   kernel, kernel). */
 int dv_launch_spatial_attention_backward(dv_dtype dtype, const dv_spatial_attention_sizes *sizes,
                                          const void *x, const void *dy, const float *weight,
                                          const dv_spatial_attention_saved *record, float *scratch,

@@ -1,22 +1,23 @@
-/* The kernels of squeeze and excitation. A block computes a sample from its means to its result. */
+/* Kernels of squeeze and excitation. A block computes a sample from its means to its result. */
 #include "kernels/squeeze_excite.h"
 
 #include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
 
-/* A block has one sample. Its threads, a power of two, stand in groups of `columns` (a power of
-   two) side by side along the channels; the groups take turns at the positions. */
+/* A block has one sample. The number of its threads is a power of two. They form groups of
+   `columns` threads (a power of two) side by side along the channels, and the groups take turns at
+   the positions. */
 struct block_sizes {
     int samples, positions, channels, middle, activation;
-    int columns;        /* over channels */
-    int middle_columns; /* over middle units */
+    int columns;        /* threads along the channels */
+    int middle_columns; /* threads along the middle units */
 };
 
 constexpr int MOST_THREADS = 512;
 
-/* into (columns) = for every column the sum of term(row, column) over the rows. partial: a float
-   per thread. `into` is there for the whole block on return. */
+/* Sums term(row, column) over the rows, for every column, into `into` (columns). `partial` has a
+   float for each thread. The whole block sees `into` on return. */
 template <class Term>
 static __device__ __forceinline__ void column_sums(int rows, int columns, int width, float *partial,
                                                    float *into, Term term)
@@ -38,8 +39,8 @@ static __device__ __forceinline__ void column_sums(int rows, int columns, int wi
     }
 }
 
-/* For every row of a matrix (rows, columns) its product with the vector, given to done(row, sum) in
-   one thread. `lanes`, a power of two up to a warp, share a row. */
+/* Multiplies every row of a matrix (rows, columns) by the vector, and calls done(row, sum) in one
+   thread. `lanes` lanes, a power of two up to a warp, share a row. */
 template <class Done>
 static __device__ __forceinline__ void row_products(const float *matrix, const float *vector,
                                                     int rows, int columns, int lanes, Done done)
@@ -63,7 +64,7 @@ static __device__ __forceinline__ int lanes_for(int columns)
 }
 
 /* Computes a sample in four parts with barriers between them: means, middle units, gates, and y.
-   All that backward reads is written to `r`. */
+   `r` gets all values that backward reads. */
 template <class T>
 __global__ void __launch_bounds__(MOST_THREADS)
     squeeze_excite(block_sizes z, const T *x, dv_squeeze_excite_weights w,
@@ -106,10 +107,11 @@ __global__ void __launch_bounds__(MOST_THREADS)
     }
 }
 
-/* Middle units for which a thread sums at once. */
+/* Middle units that a thread sums at once. */
 constexpr int UNITS = 8;
 
-/* All samples, by one block. A thread has a channel and some middle units. */
+/* Sums the gradients of the parameters over all samples in one block. A thread has a channel and
+   some middle units. */
 static __device__ void sum_weight_gradients(const block_sizes &z, const dv_squeeze_excite_saved &r,
                                             const dv_squeeze_excite_scratch &d,
                                             const dv_squeeze_excite_gradients &out)
@@ -194,7 +196,7 @@ __global__ void __launch_bounds__(MOST_THREADS)
 
 /* ---- Launchers ---- */
 
-/* The smallest power of two that is not below `count`, at most `most`. */
+/* The smallest power of two that is at least `count`, but at most `most`. */
 static int power_of_two(int64_t count, int most)
 {
     int power = 1;

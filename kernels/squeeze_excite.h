@@ -1,5 +1,6 @@
-/* Squeeze and excitation, each direction in one launch. Conventions: elementwise.h; formulas and
-   parameters: engine/ops/squeeze_excite/squeeze_excite.h. */
+/* Squeeze and excitation, each direction in one launch. See
+   engine/ops/squeeze_excite/squeeze_excite.h for formulas and parameters, and elementwise.h for the
+   conventions. */
 #ifndef DV_KERNELS_SQUEEZE_EXCITE_H
 #define DV_KERNELS_SQUEEZE_EXCITE_H
 
@@ -26,13 +27,13 @@ typedef struct dv_squeeze_excite_gradients {
     float *reduce, *reduce_bias, *expand, *expand_bias;
 } dv_squeeze_excite_gradients;
 
-/* From forward to backward. */
+/* Results of forward that backward reads. */
 typedef struct dv_squeeze_excite_saved {
     float *mean;      /* (samples, channels) */
-    float *before;    /* (samples, middle): of the middle units, before the activation */
-    float *hidden;    /* (samples, middle): after it */
+    float *before;    /* (samples, middle), the middle units before the activation */
+    float *hidden;    /* (samples, middle), the middle units after it */
     float *gate;      /* (samples, channels) */
-    unsigned *ticket; /* of kernels/last_block.cuh; forward writes it */
+    unsigned *ticket; /* for dv_last_block (last_block.cuh); forward writes it */
 } dv_squeeze_excite_saved;
 
 /* Gradients before the activations, for one launch. */
@@ -50,7 +51,7 @@ int dv_launch_squeeze_excite(dv_dtype dtype, const dv_squeeze_excite_sizes *size
                              const dv_squeeze_excite_weights *weights,
                              const dv_squeeze_excite_saved *record, void *y, void *stream);
 
-/* dx as x, or NULL */
+/* dx has the shape of x and may be NULL. */
 int dv_launch_squeeze_excite_backward(dv_dtype dtype, const dv_squeeze_excite_sizes *sizes,
                                       const void *x, const void *dy,
                                       const dv_squeeze_excite_weights *weights,

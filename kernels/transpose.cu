@@ -3,7 +3,7 @@
 
 #include "kernels/index.cuh"
 
-/* Writes neighbours, reads with gaps. */
+/* Neighbouring threads write neighbouring elements, and read with gaps. */
 template <class From, class Into>
 static __global__ void transpose(const From *from, Into *into, int elements, int rows, int columns)
 {

@@ -1,12 +1,11 @@
-/* The kernels of the weighted sum. The last block of backward computes the gradient of the
-   weights. */
+/* Kernels of the weighted sum. The last block of backward computes the gradient of the weights. */
 #include "kernels/weighted_sum.h"
 
 #include "kernels/formulas/scalar_math.h"
 #include "kernels/index.cuh"
 #include "kernels/last_block.cuh"
 
-/* Every thread computes all shares: they are fewer than what it would take to hand them round. */
+/* Every thread computes all shares. They are so few that sharing them would take longer. */
 static __device__ __forceinline__ void compute_shares(const dv_weighted_sum &call,
                                                       float (&share)[DV_WEIGHTED_SUM_MAX])
 {
@@ -43,8 +42,8 @@ template <class T> __global__ void weighted_sum(dv_weighted_sum call, T *y)
     }
 }
 
-/* By one block: dweight = share sum_j share_j (dshare - dshare_j), the softmax's gradient in the
-   form that cancels least. partial (gridDim.x, parts) */
+/* Computes dweight = share sum_j share_j (dshare - dshare_j) in one block from partial (gridDim.x,
+   parts). This form of the softmax's gradient cancels least. */
 static __device__ void sum_weight_gradients(const dv_weighted_sum &call,
                                             const float (&share)[DV_WEIGHTED_SUM_MAX],
                                             const float *partial, float *dweight)
@@ -100,7 +99,7 @@ __global__ void weighted_sum_backward(dv_weighted_sum call, const T *dy, float *
 
 /* ---- Launchers ---- */
 
-constexpr unsigned MOST_BLOCKS = 256; /* whose sums the last block adds up */
+constexpr unsigned MOST_BLOCKS = 256; /* the last block adds up the sums of all blocks */
 
 static unsigned blocks_for(const dv_weighted_sum *call)
 {

@@ -1,6 +1,7 @@
 /*
- * Sound files are hostile: what a header says is checked against the file and bounds what is read,
- * but no memory is taken on its word. The buffer grows with what the decoder really delivers.
+ * Sound files may be hostile. The size in a header is checked against the file and bounds what is
+ * read, but no memory is allocated on its word. The buffer grows with the samples that the decoder
+ * really delivers.
  */
 #include "frontends/audio/audio.h"
 #include "frontends/audio/audio_file.h"
@@ -18,27 +19,27 @@
 
 enum {
     CHUNK_FRAMES = 4096,
-    MP3_FRAMES = 576, /* the decoder forgets those that it reads together with a frame cut short */
+    MP3_FRAMES = 576, /* a larger read would lose good frames that come before a truncated one */
 };
 
-/* What of a sound is asked for, s. */
+/* The part of a sound that is asked for, s. */
 typedef struct extent {
-    double most;          /* a longer one is refused, if all of it is asked for */
-    double start, length; /* of a stretch; length 0: all */
+    double most;          /* a longer sound is refused if all of it is asked for */
+    double start, length; /* a stretch; length 0 stands for the whole sound */
 } extent;
 
-/* What is being read. */
+/* An open sound file with its decoder. */
 typedef struct audio_input {
     dv__sound_file *bytes;
     dv__sound_header header;
-    int64_t position; /* of the decoder, in what it is shown */
+    int64_t position; /* the decoder's position in the bytes that it is shown */
     SNDFILE *file;
     SF_INFO info;
-    int64_t promised; /* frames by the header; -1 where it does not say */
-    int channel;      /* the only one that is read; -1: the mean of all */
+    int64_t promised; /* frames according to the header; -1 if it does not say */
+    int channel;      /* the only channel that is read; -1 for the mean of all */
 } audio_input;
 
-/* ---- What the decoder is shown: the bytes without the hidden ones, with the right size ---- */
+/* ---- The decoder's view of the file: without the hidden bytes, with the right size ---- */
 
 static sf_count_t shown_size(void *user)
 {
@@ -78,7 +79,8 @@ static sf_count_t shown_read(void *to, sf_count_t count, void *user)
     return got;
 }
 
-/* libsndfile keeps the reason why nothing was opened in a variable that all threads share. */
+/* Guards the variable, shared by all threads, in which libsndfile keeps the reason of a failure to
+   open. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
 static void lock_opening(void)
@@ -91,7 +93,8 @@ static void unlock_opening(void)
     pthread_mutex_unlock(&opening);
 }
 
-/* A child that is forked while another thread opens a file would find the lock taken for ever. */
+/* Without this a child forked while another thread opens a file would find the lock taken for
+   ever. */
 static void keep_over_fork(void)
 {
     (void)pthread_atfork(lock_opening, unlock_opening, unlock_opening);
@@ -140,7 +143,7 @@ static dv_status check_info(const audio_input *in, const extent *asked)
     return DV_OK;
 }
 
-/* Goes to the start of a stretch; the frames in it: *count. */
+/* Goes to the start of the stretch. *count becomes its number of frames. */
 static dv_status find_stretch(audio_input *in, const extent *asked, int64_t *count)
 {
     *count = INT64_MAX;
@@ -168,8 +171,8 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
     return DV_OK;
 }
 
-/* chunk (frames, channels) -> mono (frames): the mean of the channels, or the one that is asked
-   for. Of one channel both are the same memory. */
+/* Computes mono (frames) from chunk (frames, channels): the mean of the channels, or the channel
+   that is asked for. With one channel both are the same memory. */
 static dv_status mix_down(const audio_input *in, const float *chunk, int64_t frames,
                           int64_t position, float *mono, dv__levels *seen)
 {
@@ -195,8 +198,8 @@ static dv_status mix_down(const audio_input *in, const float *chunk, int64_t fra
     return DV_OK;
 }
 
-/* Reads so many frames, or to the end of the file, or one chunk past the limit. On failure too,
-   audio->samples is the caller's. One channel is read to where it stays. */
+/* Reads `wanted` frames, or to the end of the file, or one chunk past the limit. A single channel
+   is read straight into audio->samples, which the caller owns, also after a failure. */
 static dv_status read_samples(audio_input *in, double max_seconds, int64_t wanted, dv_audio *audio,
                               dv__levels *seen)
 {
@@ -252,7 +255,7 @@ static dv_status check_count(const audio_input *in, const extent *asked, int64_t
     return DV_OK;
 }
 
-/* Up to the first sample. */
+/* Reads the header, opens the decoder and checks the facts. */
 static dv_status begin(audio_input *in, const extent *asked)
 {
     DV_TRY(dv__sound_header_read(in->bytes, &in->header));
@@ -261,7 +264,7 @@ static dv_status begin(audio_input *in, const extent *asked)
     return check_info(in, asked);
 }
 
-/* What is asked for of the decoded file, at its own rate. */
+/* Reads the part that is asked for, at the file's own rate. */
 static dv_status read_file(audio_input *in, const extent *asked, dv_audio *audio, dv__levels *seen)
 {
     int64_t wanted;
@@ -278,7 +281,8 @@ static dv_status read_file(audio_input *in, const extent *asked, dv_audio *audio
     return DV_OK;
 }
 
-/* Reads all channels as their mean, and where that cancels them, again the loudest alone. */
+/* Reads the mean of all channels. If they cancel each other, it reads the file again and takes the
+   loudest channel. */
 static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio *audio)
 {
     dv_status status = DV_OK;
@@ -300,7 +304,7 @@ static dv_status read_mixed(dv__sound_file *bytes, const extent *asked, dv_audio
     return status;
 }
 
-/* The old samples are freed only when the new ones are there. */
+/* The old samples are freed only after the new ones are made. */
 static dv_status resample_with(const char *path, dv_resampler *resampler, dv_audio *audio)
 {
     const int64_t from = audio->sample_rate, to = dv_resampler_rate(resampler);
@@ -390,7 +394,7 @@ dv_status dv_audio_read_stream(const char *path, int64_t sample_rate, double max
     return read_audio(path, true, sample_rate, &(extent){.most = max_seconds}, resampler, audio);
 }
 
-/* samples (count) -> 16-bit, the scale of which libsndfile's reading is the inverse. */
+/* Converts samples (count) to 16 bits. libsndfile's reading is the inverse of this scale. */
 static dv_status quantize(const char *path, const float *samples, int64_t count, short *to)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -425,7 +429,7 @@ static dv_status create_sound(const char *path, SF_INFO *info, SNDFILE **out)
     return status;
 }
 
-/* A clip that ends early would be taken for a whole one. */
+/* Removes a file that was written in part, since it would pass for a whole clip. */
 static void remove_partial(const char *path)
 {
     struct stat facts;

@@ -13,8 +13,8 @@
 
 enum { SMALL = 1 << 16 }; /* bytes */
 
-/* A decoder reads a header in twenty steps: of a small file all bytes are read in one. A failure is
-   found when the file is checked; of a file that has become shorter there is what there is. */
+/* Reads all bytes of a small file at once, since a decoder would read the header in twenty steps.
+   dv__sound_file_check finds a failure. If the file has become shorter, `size` follows it. */
 static dv_status read_small(dv__sound_file *file)
 {
     unsigned char *memory;
@@ -39,8 +39,8 @@ static dv_status open_regular(dv__sound_file *file)
     return file->size > 0 && file->size <= SMALL ? read_small(file) : DV_OK;
 }
 
-/* Reads a pipe to its end into memory. One that nobody writes into yet is waited for: without
-   poll, reading it would be at the end at once. */
+/* Reads a pipe to its end into memory. It polls first to wait for a writer, since reading a pipe
+   without one is at its end at once. */
 static dv_status read_stream(dv__sound_file *file, int descriptor)
 {
     size_t capacity = 0;

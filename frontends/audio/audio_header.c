@@ -7,13 +7,13 @@
 #include <string.h>
 
 enum {
-    BEGIN = 40,                /* bytes by which a format is known */
-    MAX_CHUNKS = 1000,         /* before the samples: more is no sane file */
-    MAX_TAGS = 16,             /* ID3, one behind the other */
-    MAX_EMPTY = 65536,         /* bytes of 0 before an MP3 file */
-    MAX_HEADER = 256,          /* a size that ends within so much of the file's end is mistaken */
-    MAX_PAGE = 27 + 255 * 256, /* of OGG: head, table of 255 segments, 255 bytes in each */
-    WAV_MP3 = 0x55,            /* format of the samples in WAV */
+    BEGIN = 40,                    /* bytes by which a format is known */
+    MAX_CHUNKS = 1000,             /* chunks before the samples; no sane file has more */
+    MAX_TAGS = 16,                 /* ID3 tags, one behind the other */
+    MAX_EMPTY = 65536,             /* bytes of 0 before the frames of an MP3 file */
+    MAX_HEADER = 256,              /* bytes; a size that is too large by this much is a mistake */
+    MAX_PAGE = 27 + 255 * 256,     /* bytes of an OGG page: head, 255 segments with their table */
+    WAV_MP3 = 0x55,                /* format of the samples in WAV */
     STREAMED = 0x7F000000 - 65536, /* see judge_size */
 };
 
@@ -32,8 +32,8 @@ static bool has(dv__sound_file *file, int64_t at, int64_t count, void *bytes)
 
 /* ---- Formats that are not read ---- */
 
-/* Fails where the first bytes are those of a format that is not read. The message has the command
-   that converts the file. */
+/* Fails if the first bytes are those of a format that is not read. The message has the command that
+   converts the file. */
 static dv_status refuse_foreign(const dv__sound_file *file, const char begin[BEGIN])
 {
     static const struct {
@@ -62,17 +62,17 @@ static dv_status refuse_foreign(const dv__sound_file *file, const char begin[BEG
 /* ---- Containers whose header says how many bytes of samples there are ---- */
 
 typedef struct container {
-    const char *magic; /* the first bytes, */
-    const char *form;  /* and those at form_at */
+    const char *magic; /* the first bytes of the file */
+    const char *form;  /* the bytes at form_at */
     int form_at;
-    int chunks;       /* where the first chunk begins; 0: none, see find_in_au */
-    int type;         /* bytes of a chunk's type, */
-    int width;        /* of its size behind it */
-    bool big;         /* endian */
-    bool whole;       /* the size counts type and size too */
-    int align;        /* of chunks, bytes */
-    const char *data; /* how the type of the chunk with the samples begins */
-    int before;       /* bytes in it before the samples */
+    int chunks;       /* byte at which the first chunk begins; 0 for AU, see find_in_au */
+    int type;         /* bytes of a chunk's type */
+    int width;        /* bytes of a chunk's size, behind the type */
+    bool big;         /* big-endian */
+    bool whole;       /* the size includes the bytes of type and size */
+    int align;        /* alignment of chunks, bytes */
+    const char *data; /* beginning of the type of the chunk with the samples */
+    int before;       /* bytes in that chunk before the samples */
 } container;
 
 static const container containers[] = {
@@ -87,14 +87,14 @@ static const container containers[] = {
     {"dns.", "", 0, 0, 4, 4, false, false, 1, "", 0},
 };
 
-/* Where the samples are, by the header. */
+/* The place of the samples according to the header. */
 typedef struct samples {
     int64_t start;
-    uint64_t promised; /* bytes */
-    int64_t size_at;   /* where that stands, */
-    int width;         /* in so many bytes, */
-    uint64_t beside;   /* counting so many that are no samples */
-    bool mp3;          /* WAV may hold MP3 */
+    uint64_t promised; /* bytes of samples */
+    int64_t size_at;   /* byte at which their size is written */
+    int width;         /* bytes of that size */
+    uint64_t beside;   /* bytes that the size counts beside the samples */
+    bool mp3;          /* a WAV file holds MP3 */
 } samples;
 
 static const container *container_of(const char begin[BEGIN])
@@ -108,7 +108,7 @@ static const container *container_of(const char begin[BEGIN])
     return NULL;
 }
 
-/* AU: where the samples start, then their number of bytes. */
+/* AU has the start of the samples, then their number of bytes. */
 static bool find_in_au(dv__sound_file *file, const container *kind, samples *found)
 {
     unsigned char head[8];
@@ -121,7 +121,8 @@ static bool find_in_au(dv__sound_file *file, const container *kind, samples *fou
     return true;
 }
 
-/* In RF64 the size is 2^32 - 1, and the true one stands in the chunk ds64 before. */
+/* Walks through the chunks. In RF64 the size is 2^32 - 1, and the chunk ds64 before has the true
+   size. */
 static bool find_in_chunks(dv__sound_file *file, const container *kind, samples *found)
 {
     unsigned char head[24], ds64[16], tag[2];
@@ -156,7 +157,7 @@ static bool find_in_chunks(dv__sound_file *file, const container *kind, samples 
     return false;
 }
 
-/* Whether a chunk begins there, and no samples. */
+/* Whether a chunk begins at byte `at` in place of samples. */
 static bool is_chunk(dv__sound_file *file, const container *kind, int64_t at)
 {
     unsigned char head[24];
@@ -169,7 +170,7 @@ static bool is_chunk(dv__sound_file *file, const container *kind, int64_t at)
     return number_at(head + kind->type, kind->width, kind->big) <= (uint64_t)(file->size - at);
 }
 
-/* Shows the decoder the size that the file really has. */
+/* Shows the decoder the size that the samples really have. */
 static void correct_size(const container *kind, const samples *found, int64_t there,
                          dv__sound_header *header)
 {
@@ -183,10 +184,11 @@ static void correct_size(const container *kind, const samples *found, int64_t th
 }
 
 /*
- * Decoders silently shorten a file that ends early, so this is found here. Writers that cannot seek
- * back leave a size as large as it can be (2^64 - 1, 2^32 - 1, 2^31 - 1; SoX 0x7FFFF000 or
- * 0x7F000000), rounded down to whole frames: then the file ends where it ends. A recorder that was
- * stopped hard leaves 0. Some recorders write the size of the whole file, header and all.
+ * Checks the promised size. Decoders silently shorten a file that ends early, so this is found
+ * here. Writers that cannot seek back leave the largest size (2^64 - 1, 2^32 - 1, 2^31 - 1; SoX
+ * 0x7FFFF000 or 0x7F000000), rounded down to whole frames; such a file is read to its end. A
+ * recorder that was stopped hard leaves 0. Some recorders write the size of the whole file with its
+ * header.
  */
 static dv_status judge_size(dv__sound_file *file, const container *kind, const samples *found,
                             dv__sound_header *header)
@@ -216,14 +218,14 @@ static dv_status judge_size(dv__sound_file *file, const container *kind, const s
 
 /* ---- OGG ---- */
 
-/* What the last page of an OGG file says. */
+/* Facts about the last page of an OGG file. */
 typedef struct last_page {
-    int64_t end;      /* the byte behind it, by its table of segments; 0: there is no page */
-    bool is_last;     /* it is marked so */
-    int64_t position; /* samples up to its end; 0 or less: none */
+    int64_t end;      /* the byte behind the page, by its table of segments; 0 without a page */
+    bool is_last;     /* the page is marked as the last */
+    int64_t position; /* samples up to its end; 0 or less if there are none */
 } last_page;
 
-/* Of bytes (count), which are the file's from `at` to its end. */
+/* Finds the last page in bytes (count), the part of the file from `at` to its end. */
 static last_page find_last_page(const unsigned char *bytes, int64_t count, int64_t at)
 {
     last_page found = {0};
@@ -242,9 +244,9 @@ static last_page find_last_page(const unsigned char *bytes, int64_t count, int64
 }
 
 /*
- * A file that ends within a page is truncated; libsndfile 1.2.0 must not see it, since it loses
- * memory over it. One whose last page is whole but not marked so comes from a recorder that was not
- * closed.
+ * A file that ends within a page is truncated. libsndfile 1.2.0 must not see it, since it leaks
+ * memory then. A file with a whole last page that is not marked as the last comes from a recorder
+ * that was not closed.
  */
 static dv_status check_ogg(dv__sound_file *file, dv__sound_header *header)
 {
@@ -265,7 +267,8 @@ static dv_status check_ogg(dv__sound_file *file, dv__sound_header *header)
 
 /* ---- MP3 ---- */
 
-/* The byte behind the ID3 tag (its size: 4 bytes of 7 bits) that stands at byte `at`, if any. */
+/* The byte behind the ID3 tag at byte `at`, or `at` if there is none. The tag's size is 4 bytes of
+   7 bits. */
 static int64_t skip_tag(dv__sound_file *file, int64_t at)
 {
     unsigned char tag[10];
@@ -292,10 +295,10 @@ static int64_t skip_empty(dv__sound_file *file, int64_t at)
 }
 
 /*
- * An MP3 file says its length only in the mark "Xing" or "Info" of its first frame, behind at most
- * 38 bytes of the frame's head, and only where the mark's flags say so. Without it the decoder's
- * number is a guess from the size of the file and the first frame's bit rate, at which it would
- * stop. libsndfile 1.2.0 does not find frames behind empty bytes.
+ * An MP3 file has its length only in the mark "Xing" or "Info" of its first frame, behind at most
+ * 38 bytes of the frame's head, and only if the mark's flags say so. Without it the decoder guesses
+ * a length from the size of the file and the first frame's bit rate, and would stop there.
+ * libsndfile 1.2.0 does not find frames behind empty bytes, so these are hidden.
  */
 static void look_at_mp3(dv__sound_file *file, dv__sound_header *header)
 {

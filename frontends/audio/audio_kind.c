@@ -1,4 +1,4 @@
-/* Tells from the ending of a file's name whether it is a sound file. */
+/* Recognises sound files by the endings of their names. */
 #include "frontends/audio/audio.h"
 
 #include <stdbool.h>

@@ -2,10 +2,10 @@
 #include "frontends/audio/audio_levels.h"
 #include "engine/base/clones.h"
 
-/* A sample is at full scale from here on, and between this and DV__NEARLY_FULL_SCALE where it is as
-   the one before. */
+/* Samples from here on are at full scale. Samples between DV__NEARLY_FULL_SCALE and this are if
+   they equal the sample before. */
 static const float full_scale = 0.99996F;
-enum { CLIPPED_RUN = 3 }; /* a peak alone, or two samples beside it, may be as loud by chance */
+enum { CLIPPED_RUN = 3 }; /* shorter runs may be as loud by chance */
 
 void dv__levels_add_loud(dv__levels *levels, int channel, float sample)
 {
@@ -17,8 +17,8 @@ void dv__levels_add_loud(dv__levels *levels, int channel, float sample)
         levels->clipped[channel]++;
 }
 
-/* Peak and sum of squares in lanes, which compilers keep in vectors. A sample that is no number
-   leaves the peak as it is, and makes the sum no number. */
+/* Computes peak and sum of squares in lanes, which compilers keep in vectors. A NaN does not change
+   the peak, but makes the sum NaN. */
 DV__CLONES static void measure(const float *samples, int64_t count, float *peak, double *energy)
 {
     enum { LANES = 16 };

@@ -1,4 +1,4 @@
-/* What is measured of the channels of a sound while they are read. */
+/* Levels of the channels of a sound, measured while it is read. */
 #ifndef DV_AUDIO_AUDIO_LEVELS_H
 #define DV_AUDIO_AUDIO_LEVELS_H
 
@@ -9,21 +9,22 @@
 
 enum { DV__MOST_CHANNELS = 64 };
 
-/* Of no sample yet: all 0. */
+/* Zeros before the first sample. */
 typedef struct dv__levels {
-    double
-        energy[DV__MOST_CHANNELS]; /* sums of squares, by which channels that cancel are found, */
-    double mean;                   /* and that of their mean, which the reader adds up */
-    float peak;
-    float last[DV__MOST_CHANNELS];      /* sample */
-    int64_t flat[DV__MOST_CHANNELS];    /* samples at full scale up to the last one */
-    int64_t clipped[DV__MOST_CHANNELS]; /* samples in runs of them */
+    double energy[DV__MOST_CHANNELS];   /* sum of squares of each channel */
+    double mean;                        /* sum of squares of the mean of the channels;
+                                           dv__levels_add leaves it to the caller */
+    float peak;                         /* the largest of all channels */
+    float last[DV__MOST_CHANNELS];      /* the last sample */
+    int64_t flat[DV__MOST_CHANNELS];    /* length of the run at full scale that ends there */
+    int64_t clipped[DV__MOST_CHANNELS]; /* samples in runs of at least 3 at full scale */
 } dv__levels;
 
-/* From here on a sample may be at full scale: of u-law the largest is 0.98, of 8 bits 0.992. */
+/* Samples from here on may be at full scale. The largest sample of u-law is 0.98, that of 8 bits is
+   0.992. */
 #define DV__NEARLY_FULL_SCALE 0.98F
 
-/* Counts a sample of at least DV__NEARLY_FULL_SCALE, of which few sounds have many. */
+/* Counts a sample of at least DV__NEARLY_FULL_SCALE. Few sounds have many of them. */
 void dv__levels_add_loud(dv__levels *levels, int channel, float sample);
 
 static inline void dv__levels_add(dv__levels *levels, int channel, float sample)
@@ -38,15 +39,16 @@ static inline void dv__levels_add(dv__levels *levels, int channel, float sample)
     levels->last[channel] = sample;
 }
 
-/* Adds samples (count) of a sound's only channel, if all are finite and below
-   DV__NEARLY_FULL_SCALE; false: they are not, and nothing is added. */
+/* Adds samples (count) of a sound's only channel if all are finite and below
+   DV__NEARLY_FULL_SCALE. Otherwise it adds nothing and returns false. */
 bool dv__levels_add_quiet(dv__levels *levels, const float *samples, int64_t count);
 
-/* Sets peak, rms and clipped of the facts, whose channels and frames are known. */
+/* Sets peak, rms and clipped of the facts. Their channels and frames must be set. */
 void dv__levels_tell(const dv__levels *levels, dv_audio_facts *facts);
 
-/* The loudest of `count` channels if their mean has less than a twentieth of the power that it has
-   where they know nothing of each other: a cable with one wire turned. Otherwise -1. */
+/* The loudest of `count` channels if they cancel each other, as with a cable with one wire turned;
+   else -1. They do if their mean has less than a twentieth of the power that it would have if they
+   were uncorrelated. */
 int dv__levels_cancelled(const dv__levels *levels, int count);
 
 #endif

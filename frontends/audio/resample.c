@@ -1,5 +1,5 @@
-/* The order of the work: the state of a sound, the filters that are kept, the lines of samples that
-   the next sums are over. */
+/* The order of the work. It keeps the state of a sound, the filters, and the lines of samples for
+   the next sums. */
 #include "frontends/audio/resample.h"
 #include "frontends/audio/audio.h"
 #include "frontends/audio/resample_internal.h"
@@ -10,19 +10,19 @@
 enum {
     KEPT = 8,                /* filters */
     BLOCK = 3072,            /* samples that are taken at a time */
-    BETWEEN = 2 * BLOCK + 2, /* samples at most that a block becomes between the two filters */
+    BETWEEN = 2 * BLOCK + 2, /* the most samples of a block between the two filters */
     REACH = DV__HALF_BAND_REACH,
-    FEW = 16, /* phases, or parts, at most, whose samples are computed side by side */
-    SPARE = 4 * DV__SIDE_BY_SIDE /* behind what the loops need: they compute whole vectors */
+    FEW = 16, /* the most phases, and parts, for samples of one phase side by side */
+    SPARE = 4 * DV__SIDE_BY_SIDE /* samples behind a line, since loops compute whole vectors */
 };
 
 typedef struct kept_filter {
-    int64_t from;  /* Hz; 0: there is none */
-    int64_t begun; /* the latest sound that it was for */
+    int64_t from;  /* Hz; 0 if the place is free */
+    int64_t begun; /* number of the latest sound that used it */
     dv__polyphase filter;
 } kept_filter;
 
-/* Samples, the first of which is the first that the next sum is over. */
+/* Samples. The first is the first that the next sum is over. */
 typedef struct line {
     float *samples; /* (capacity), owned */
     size_t capacity;
@@ -30,22 +30,22 @@ typedef struct line {
 } line;
 
 struct dv_resampler {
-    int64_t from, to;     /* Hz; from 0: no sound has begun */
+    int64_t from, to;     /* Hz; `from` is 0 if no sound has begun */
     int64_t taken, given; /* samples of the sound and of the result */
-    int64_t sounds;       /* that were begun */
+    int64_t sounds;       /* number of sounds so far */
     kept_filter kept[KEPT];
-    const dv__polyphase *filter; /* NULL: the half-band filter is all that the rates need */
-    int64_t phase;               /* of the polyphase filter's next sample */
-    line coarse;                 /* what the polyphase filter is for */
-    line parts;                  /* the same, deinterleaved */
-    int64_t sharp_count;         /* of sharp->line */
-    struct sharp_work *sharp;    /* NULL: all rates were the same so far */
+    const dv__polyphase *filter; /* NULL if the rates need at most the half-band filter */
+    int64_t phase;               /* phase of the polyphase filter's next sample */
+    line coarse;                 /* input of the polyphase filter */
+    line parts;                  /* the same samples, deinterleaved */
+    int64_t sharp_count;         /* samples in sharp->line */
+    struct sharp_work *sharp;    /* NULL if no sound so far has needed it */
 };
 
-/* What the half-band filter works with, which sounds at the same rate do not need. */
+/* The memory of the half-band filter. A sound at the rate of the result does not need it. */
 typedef struct sharp_work {
     float half_band[REACH];
-    float line[4 * REACH + BETWEEN + SPARE]; /* what the filter is for */
+    float line[4 * REACH + BETWEEN + SPARE]; /* input of the filter */
     float odd[2 * REACH + BETWEEN / 2 + SPARE];
     float sums[2 * REACH + BETWEEN / 2 + SPARE];
     float between[BETWEEN];
@@ -92,8 +92,8 @@ size_t dv_resampler_size(const dv_resampler *resampler)
 
 /* ---- Beginning ---- */
 
-/* The filter from `from` Hz: one that is kept, or a new one in the place of the one that was used
-   least recently. */
+/* Finds the filter from `from` Hz among those that are kept, or designs it in place of the least
+   recently used. */
 static dv_status find_filter(dv_resampler *resampler, int64_t from)
 {
     int64_t low = from < resampler->to ? from : resampler->to;
@@ -122,7 +122,7 @@ static dv_status reserve(line *l, int64_t count)
     return dv_reserve((size_t)count, sizeof *l->samples, &l->capacity, &l->samples);
 }
 
-/* The distance of the parts of a line. */
+/* The distance from one part of a deinterleaved line to the next. */
 static int64_t pitch_of(const dv_resampler *resampler)
 {
     return (2 * resampler->filter->reach + BETWEEN) / resampler->filter->down + 1 + SPARE;
@@ -137,7 +137,7 @@ static dv_status reserve_lines(dv_resampler *resampler)
     return DV_OK;
 }
 
-/* The silence before the sound is what the first sums begin with. */
+/* The first sums begin with the silence before the sound. */
 static void begin_lines(dv_resampler *resampler)
 {
     resampler->sharp_count = resampler->from > resampler->to ? 2 * REACH : REACH - 1;
@@ -159,7 +159,7 @@ static dv_status need_sharp(dv_resampler *resampler)
     return DV_OK;
 }
 
-/* What the rates need beyond what there is, is made here, and nowhere else. */
+/* Only this function allocates memory and designs filters for the rates. */
 dv_status dv_resampler_begin(dv_resampler *resampler, int64_t from)
 {
     const int64_t to = resampler->to;
@@ -198,7 +198,8 @@ static void drop(float *samples, int64_t *count, int64_t gone)
     memmove(samples, samples + gone, (size_t)*count * sizeof *samples);
 }
 
-/* Each phase has a row. The samples of one phase are computed side by side. */
+/* Computes `count` samples with a filter that has a row for each phase. The samples of one phase
+   are computed side by side. */
 static void sum_by_phase(dv_resampler *resampler, int64_t count, float *out)
 {
     const dv__polyphase *filter = resampler->filter;
@@ -218,14 +219,14 @@ static void sum_by_phase(dv_resampler *resampler, int64_t count, float *out)
     }
 }
 
-/* Puts the samples through the polyphase filter; returns how many came out, at most `most`. */
+/* Puts the samples through the polyphase filter. Returns how many came out, at most `most`. */
 static int64_t filter_coarse(dv_resampler *resampler, const float *samples, int64_t count,
                              int64_t most, float *out)
 {
     const dv__polyphase *filter = resampler->filter;
     line *coarse = &resampler->coarse;
     append(coarse->samples, &coarse->count, samples, count);
-    int64_t steps = coarse->count - 2 * filter->reach; /* that the first sum can go on by */
+    int64_t steps = coarse->count - 2 * filter->reach; /* samples by which the first sum can move */
     if (steps < 0)
         return 0;
     int64_t ready = ((steps + 1) * filter->up - 1 - resampler->phase) / filter->down + 1;
@@ -277,7 +278,7 @@ static int64_t doubled(dv_resampler *resampler, const float *samples, int64_t co
 
 /* ---- Both ---- */
 
-/* A block of the sound; at most `most` samples come out. */
+/* Resamples a block of the sound. Returns how many samples came out, at most `most`. */
 static int64_t resample_block(dv_resampler *resampler, const float *samples, int64_t count,
                               int64_t most, float *out)
 {

@@ -8,26 +8,26 @@
 #include <string.h>
 
 enum {
-    TERMS = 24, /* of the series of I0: more than a float can tell up to an argument of 12 */
-    MOST_PHASES = 1024, /* of a filter that has a row of coefficients for each */
-    GRID_STEPS = 1024   /* rows to interpolate between, for one sample of twice the lower rate: the
-                         error is 130 dB down */
+    TERMS = 24,         /* terms of the series of I0, exact for a float up to an argument of 12 */
+    MOST_PHASES = 1024, /* the most phases of a filter that has a row for each phase */
+    GRID_STEPS = 1024   /* rows to interpolate between, for one sample of twice the lower rate; the
+                           error is 130 dB down */
 };
 
-/* How far down what is to be stopped is, dB. The polyphase filter has a little to spare, for what
-   both leave adds up. */
+/* Attenuation of the stop bands, dB. The polyphase filter has a little to spare, because the
+   remainders of both filters add up. */
 static const double sharp_attenuation = 99, coarse_attenuation = 106;
 static const double pi = 3.14159265358979323846;
 
-/* Samples that the window has to be wide for a transition of so many cycles per sample. */
+/* The width of the window, in samples, for a transition of so many cycles per sample. */
 static double window_width(double attenuation, double transition)
 {
     return (attenuation - 7.95) / (2.285 * 2 * pi * transition);
 }
 
-/* values[i] *= the window at places[i] of half its width, -1 to 1, up to a factor; 0 beyond. Its
-   I0(x) is the sum over k of (x^2 / 4)^k / k!^2, here in Horner's form, for all places at once.
-   `places` is overwritten. */
+/* Multiplies values[i] by the window at places[i], up to a constant factor. Places are in units of
+   half the window's width; beyond -1 to 1 the window is 0. Its I0(x) is the sum over k of
+   (x^2 / 4)^k / k!^2, computed in Horner's form for all places at once. `places` is overwritten. */
 DV__CLONES
 static void apply_window(double attenuation, int64_t count, double *restrict places,
                          double *restrict windows, double *restrict values)
@@ -62,18 +62,18 @@ void dv__half_band_design(float *coefs)
         coefs[j % DV__SIDE_BY_SIDE * STEPS + j / DV__SIDE_BY_SIDE] = (float)(values[j] / sum);
 }
 
-/* What the rows of a polyphase filter are cut from. */
+/* The continuous filter from which the rows of a polyphase filter are cut. */
 typedef struct prototype {
     double cutoff; /* cycles per sample */
-    double width;  /* half the window's, samples */
+    double width;  /* half of the window's width, samples */
     double *work;  /* (5, 2 * reach), owned: sines and cosines of 2 pi cutoff times the distance
-                      from the sample next below; room for places, windows and values */
+                      from the sample next below, and room for places, windows and values */
 } prototype;
 
-/* The row for a sample of the result that lies `offset` behind a sample of the sound, 0 to 1. The
-   sines are those of differences. Where the sinc is 0, so is the coefficient. Constants keep their
-   value on the average over the rows. In one row alone they need not, for it may leave a multiple
-   of the rate to the half-band filter. */
+/* Cuts the row for a sample of the result that lies `offset`, 0 to 1, behind a sample of the sound.
+   The sines come from the formula for the sine of a difference. A coefficient is 0 where the sinc
+   is 0. Constants keep their value on average over the rows. A single row need not keep them, since
+   it may leave a multiple of the rate to the half-band filter. */
 static void cut_row(const prototype *from, int64_t reach, double offset, float *row)
 {
     const int64_t count = 2 * reach;
@@ -92,7 +92,7 @@ static void cut_row(const prototype *from, int64_t reach, double offset, float *
         row[k] = fabs(values[k]) < 1e-12 ? 0 : (float)values[k];
 }
 
-/* Makes the sum over the mean of the rows 1. */
+/* Scales the coefficients so that the mean of the rows has the sum 1. */
 static void normalize(dv__polyphase *filter)
 {
     double sum = 0;
@@ -129,7 +129,7 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-/* Ratios of large numbers get a grid of phases instead of all, so that no rate makes a filter of
+/* A ratio of large numbers gets a grid of phases in place of all phases, so that a filter never has
    more than some ten thousand coefficients. */
 dv_status dv__polyphase_design(int64_t from, int64_t to, int64_t low, dv__polyphase *filter)
 {

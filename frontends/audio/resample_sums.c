@@ -1,8 +1,8 @@
 /*
- * The hot loops. Each sum is taken in an order that depends on nothing but the filter, whatever is
- * computed beside it: sample by sample, or in WIDTH lanes and then over these. Each product and
- * each sum is rounded (-ffp-contract=off). So where a loop begins, how many sums it computes side
- * by side and with which instructions changes no bit.
+ * The hot loops. The order of each sum depends only on the filter: sample by sample, or in WIDTH
+ * lanes that are then added up. Each product and each sum is rounded (-ffp-contract=off). So the
+ * result does not depend, to the bit, on the start of a loop, the number of sums side by side, or
+ * the instruction set.
  */
 #include "engine/base/clones.h"
 #include "frontends/audio/resample_internal.h"
@@ -17,9 +17,9 @@ typedef float vector __attribute__((vector_size(WIDTH * sizeof(float)), aligned(
 #define AT(p) (*(const vector *)(p))
 
 /*
- * The sums of `blocks` vectors. Vectors that lie WIDTH apart need the same samples at distances
- * that differ by WIDTH. So each is loaded once for all of them, and the distances are taken in the
- * order in which that goes: in steps of WIDTH.
+ * Computes the sums of `blocks` vectors. Vectors that lie WIDTH apart need the same samples at
+ * distances that differ by WIDTH. So the distances are taken in steps of WIDTH, and each sample is
+ * loaded once for all vectors.
  */
 static inline __attribute__((always_inline)) void
 half_band_block(const float *coefs, const float *middle, const int blocks, float *to)
@@ -59,8 +59,8 @@ enum { NARROW = WIDTH / 2 };
 typedef float narrow_vector
     __attribute__((vector_size(NARROW * sizeof(float)), aligned(4), may_alias));
 
-/* The same sums in the same order, with each sample loaded where it is needed: with 16 registers of
-   8 floats that is three times as fast. */
+/* The same sums in the same order, but each sample is loaded where it is needed. With 16 registers
+   of 8 floats this is three times as fast. */
 DV__CLONES
 static void half_band_from_cache(const float *coefs, const float *middle, int64_t count,
                                  float *sums)
@@ -108,7 +108,7 @@ void dv__interleave(const float *restrict samples, const float *restrict sums, i
     }
 }
 
-/* The compiler knows the usual steps. */
+/* The usual steps are constants, so that the compiler makes vector code for them. */
 DV__CLONES
 void dv__take_every(int64_t step, const float *restrict samples, int64_t count, float *restrict to)
 {
@@ -138,8 +138,8 @@ static void scatter(const float *sums, int64_t count, int64_t stride, float *to)
         to[i * stride] = sums[i];
 }
 
-/* The sums of `blocks` vectors, `count` of which are stored. Goes through the parts as the samples
-   do, from one to the next. */
+/* Computes the sums of `blocks` vectors and stores the first `count` of them. It goes from part to
+   part as the samples do. */
 static inline __attribute__((always_inline)) void
 phase_block(const float *coefs, int64_t taps, const dv__parts *samples, int64_t first, int64_t i,
             const int blocks, int64_t count, int64_t stride, float *to)
@@ -175,7 +175,7 @@ void dv__phase_sums(const float *coefs, int64_t taps, const dv__parts *samples, 
                     stride, to);
 }
 
-/* The sum of the lanes, by halves. */
+/* The sum of the lanes, halved step by step. */
 static inline __attribute__((always_inline)) float sum_of(const vector *lanes)
 {
     vector v = *lanes;
@@ -185,7 +185,8 @@ static inline __attribute__((always_inline)) float sum_of(const vector *lanes)
     return v[0] + v[1];
 }
 
-/* Side by side are the products of one sum here, in lanes that do not depend on the machine. */
+/* Here the products of one sum are computed side by side, in lanes that do not depend on the
+   machine. */
 DV__CLONES
 void dv__row_sums(const dv__polyphase *filter, const float *samples, int64_t phase, int64_t count,
                   float *to)
@@ -207,7 +208,7 @@ void dv__row_sums(const dv__polyphase *filter, const float *samples, int64_t pha
     }
 }
 
-/* As above, with coefficients a share of the way from a row to the next. */
+/* dv__row_sums with coefficients that are interpolated between a row and the next. */
 DV__CLONES
 void dv__interpolated_sums(const dv__polyphase *filter, const float *samples, int64_t phase,
                            int64_t count, float *to)

@@ -23,8 +23,8 @@ void dv_sound_folder_free(dv_sound_folder *found)
     *found = (dv_sound_folder){0};
 }
 
-/* So many more files with the ending, ".TXT" or ".txt". Kinds beyond the first ones, and files
-   without an ending, count in the total alone. */
+/* Counts `files` more files with this ending, in upper or lower case. Further kinds, when the list
+   is full, count only in the total. */
 static void add_kind(dv_file_kinds *kinds, const char *ending, size_t files)
 {
     int kind = 0;
@@ -32,7 +32,7 @@ static void add_kind(dv_file_kinds *kinds, const char *ending, size_t files)
         kind++;
     if (kind == DV_FILE_KINDS)
         return;
-    if (kind == kinds->count) { /* in small letters, whichever file comes first */
+    if (kind == kinds->count) { /* kept in small letters, whichever file comes first */
         char *to = kinds->list[kinds->count++].ending;
         for (size_t i = 0; ending[i] != '\0'; i++)
             to[i] = (char)tolower((unsigned char)ending[i]);

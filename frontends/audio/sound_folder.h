@@ -1,4 +1,4 @@
-/* What lies in a folder of recordings. */
+/* The content of a folder of recordings. */
 #ifndef DV_AUDIO_SOUND_FOLDER_H
 #define DV_AUDIO_SOUND_FOLDER_H
 
@@ -6,10 +6,10 @@
 
 #include <stddef.h>
 
-/* Recordings of rooms, not of words, that come with Speech Commands. */
+/* The folder of Speech Commands with recordings of rooms in place of words. */
 #define DV_BACKGROUND_NOISE "_background_noise_"
 
-/* Files that are no sounds, by the endings of their names. */
+/* Numbers of files that are no sounds, by the endings of their names. */
 enum { DV_FILE_KINDS = 24, DV_FILE_KIND_SIZE = 12 };
 typedef struct dv_file_kind {
     char ending[DV_FILE_KIND_SIZE]; /* ".txt" */
@@ -18,19 +18,19 @@ typedef struct dv_file_kind {
 typedef struct dv_file_kinds {
     dv_file_kind list[DV_FILE_KINDS]; /* (count) */
     int count;
-    size_t total; /* files, those of further kinds and without an ending too */
+    size_t total; /* all files, also those of further kinds and those without an ending */
 } dv_file_kinds;
 
-/* What lies in a folder, but for names that begin with a dot and for DV_BACKGROUND_NOISE. */
+/* The content of a folder without names that begin with a dot and without DV_BACKGROUND_NOISE. */
 typedef struct dv_sound_folder {
     char **sounds; /* (sound_count) names in natural order, owned */
     size_t sound_count, sound_capacity;
     char **folders; /* (folder_count) names in natural order, owned */
     size_t folder_count, folder_capacity;
-    dv_file_kinds others; /* no sounds */
+    dv_file_kinds others; /* files that are no sounds */
 } dv_sound_folder;
 
-/* Reads one folder's names; free with dv_sound_folder_free, on failure too. */
+/* Reads the names in one folder. DV_EIO. The caller frees *found, also after a failure. */
 dv_status dv_sound_folder_read(const char *path, dv_sound_folder *found);
 void dv_sound_folder_free(dv_sound_folder *found);
 

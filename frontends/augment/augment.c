@@ -82,7 +82,7 @@ static double middle_of(const int64_t decibels[2])
     return 0.5 * (double)(decibels[0] + decibels[1]);
 }
 
-/* How far the ends of a range are from its middle, in powers of two. */
+/* The distance of the ends of a range from its middle, in powers of two. */
 static float half_range(const int64_t decibels[2])
 {
     return (float)(0.5 * (double)(decibels[1] - decibels[0]) / decibels_of_two);
@@ -112,7 +112,7 @@ static void set_limits(const dv_augment_config *config, int64_t rate, dv_augment
         .most_gap = samples_of(config->gap_time[1], rate),
         .least_decay = samples_of(config->reverberation_time[0], rate),
         .most_decay = samples_of(config->reverberation_time[1], rate),
-        .equalizer = (float)(2 * config->equalizer / decibels_of_two), /* of the power */
+        .equalizer = (float)(2 * config->equalizer / decibels_of_two), /* powers of two of power */
         .frequency_masks = (int32_t)config->frequency_masks,
         .frequency_width = (int32_t)config->frequency_width,
         .time_masks = (int32_t)config->time_masks,
@@ -216,7 +216,7 @@ static double decibels(double factor)
     return 20 * log10(factor);
 }
 
-/* The text is long enough for all that there is to say. */
+/* DV_AUGMENT_TEXT_SIZE is enough for all parts of the text. */
 __attribute__((format(printf, 2, 3))) static void append(char text[DV_AUGMENT_TEXT_SIZE],
                                                          const char *format, ...)
 {
@@ -227,7 +227,7 @@ __attribute__((format(printf, 2, 3))) static void append(char text[DV_AUGMENT_TE
     va_end(values);
 }
 
-/* The noise's level is told by its RMS in the window, against the clip's. */
+/* The level of the noise is given by its RMS in the window against the clip's RMS. */
 void dv_augment_describe(const dv_augmenter *augmenter, const dv_augment_draws *draws,
                          char text[DV_AUGMENT_TEXT_SIZE])
 {
@@ -269,8 +269,8 @@ static void mask_frames(float *features, int64_t rows, int64_t frames, int64_t f
             features[row * frames + frame] = 0;
 }
 
-/* A block of random words serves two masks, with two words for each. The masks of rows come first,
-   those of frames behind them. */
+/* A block of random words serves two masks, with two words for each. The masks of rows come before
+   those of frames. */
 void dv_augment_mask_features(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                               float *features)
 {

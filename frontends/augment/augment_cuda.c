@@ -14,7 +14,7 @@ static dv_status allocate(dv_context *context, int64_t count, float **out)
     return DV_OK;
 }
 
-/* A copy of `count` elements; NULL stays NULL. */
+/* Copies `count` elements to the device. NULL stays NULL. */
 static dv_status copy(dv_context *context, const void *host, int64_t count, size_t size,
                       void *out /* T ** */)
 {
@@ -26,7 +26,7 @@ static dv_status copy(dv_context *context, const void *host, int64_t count, size
     return context->backend->upload(context, memory, host, (size_t)count * size);
 }
 
-/* Uploads the tables that there are. out->tables is the host's struct with pointers to the
+/* Uploads the tables that are needed. out->tables becomes the host's struct with pointers to the
    copies. */
 static dv_status copy_tables(dv_context *context, const dv_augment_tables *host, int64_t bins,
                              dv_device_augment *out)

@@ -1,4 +1,4 @@
-/* Tables that are made once, in double. */
+/* Tables of the augmenter. They are made once, in double. */
 #include "frontends/augment/augment_internal.h"
 
 #include <math.h>
@@ -21,7 +21,8 @@ static double bessel(double x)
     return sum;
 }
 
-/* A low-pass at `cutoff` (1: half the sample rate) times Kaiser's window, beta 6: about 60 dB. */
+/* A low-pass at `cutoff`, where 1 is half the sample rate, times Kaiser's window with beta 6, which
+   stops about 60 dB. */
 static double kernel(double distance, double cutoff)
 {
     double half = DV_RESAMPLE_TAPS / 2, beta = 6;
@@ -98,7 +99,7 @@ static double beta_probability(double a, double x)
     return exp(front) * beta_fraction(a, x) / a;
 }
 
-/* Bisection, in the logarithm: for a small `alpha` the lowest quantiles are tiny. */
+/* Bisects in the logarithm, since for a small `alpha` the lowest quantiles are tiny. */
 static double beta_quantile(double alpha, double probability)
 {
     double low = log(1e-30), high = log(0.5);

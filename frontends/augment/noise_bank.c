@@ -7,7 +7,7 @@
 
 enum { GENERATED_SAMPLES = 1 << 17 /* at least: 16 s at 8 kHz */ };
 
-static const double silence = 1e-6; /* an RMS below this is nothing to be made louder */
+static const double silence = 1e-6; /* a stretch with an RMS below this is silent */
 
 typedef struct noise_builder {
     const dv_augmenter *augmenter; /* for the window's length */
@@ -16,7 +16,7 @@ typedef struct noise_builder {
     size_t sample_count, count, capacity;
 } noise_builder;
 
-/* Appends a noise; one shorter than a window is repeated until it is one long. */
+/* Appends a noise. If it is shorter than a window it is repeated to the length of one. */
 static dv_status append(noise_builder *bank, const char *name, const float *samples, int64_t count)
 {
     int64_t length = bank->augmenter->length;
@@ -69,9 +69,9 @@ static dv_status append_files(noise_builder *bank, const char *paths, int64_t sa
 /* ---- Generated ---- */
 
 /*
- * A slope of -a / 2 by first-order filters: poles at 20 Hz, 40 Hz, 80 Hz, ... and a zero 2^(a / 2)
- * above each, all as z = exp(-2 pi f / rate). For a = 0 they cancel, for a = 2 each zero cancels
- * the next pole. samples (count): white in, coloured out.
+ * Colours white noise, samples (count), to a slope of -a / 2. First-order filters do it, with poles
+ * at 20 Hz, 40 Hz, 80 Hz, ... and a zero 2^(a / 2) above each, all as z = exp(-2 pi f / rate). For
+ * a = 0 they cancel; for a = 2 each zero cancels the next pole.
  */
 static void color(double a, int64_t sample_rate, float *samples, int64_t count)
 {
@@ -112,7 +112,7 @@ static dv_status append_color(noise_builder *bank, int64_t number, int64_t color
 
 /* ---- The bank ---- */
 
-/* 1 / RMS of each stretch. */
+/* Computes 1 / RMS of each stretch. */
 static void measure(const noise_builder *bank, float *factors)
 {
     int64_t length = bank->augmenter->length;
@@ -135,8 +135,8 @@ static dv_status collect(const dv_augment_config *config, int64_t sample_rate, n
     return DV_OK;
 }
 
-/* Collects the noises, numbers the stretches of all of them one behind the other, and measures each
-   stretch. The augmenter owns what was collected, on failure too. */
+/* Collects the noises, numbers the stretches of all of them in sequence, and measures each stretch.
+   The augmenter owns the collected noises, also after a failure. */
 dv_status dv__augment_noises(const dv_augment_config *config, int64_t sample_rate,
                              dv_augmenter *augmenter)
 {

@@ -1,4 +1,4 @@
-/* Sound: the window with everything that is added to it before its spectra are taken. */
+/* Makes the window of a clip with all changes of the sound. */
 #include "frontends/augment/augment_internal.h"
 #include "frontends/features/features_internal.h"
 
@@ -7,7 +7,7 @@
 
 enum { ALIGN_FLOATS = 16, BEFORE = DV_RESAMPLE_TAPS / 2 - 1 /* taps before the sample */ };
 
-/* Parts of the working memory, in floats. */
+/* Sizes of the parts of the scratch memory, in floats. */
 static int64_t dry_size(const dv_augmenter *augmenter)
 {
     int64_t size = augmenter->history + augmenter->length;
@@ -41,7 +41,7 @@ float dv_augment_rms(const float *samples, int64_t count)
 
 /* ---- Speed and shift ---- */
 
-/* The taps in eight sums side by side, which are then added up: as fast as vectors can be. */
+/* Adds up the taps in eight sums side by side, so that the loop becomes vector code. */
 static inline float filtered(const float *restrict filter, const float *restrict samples)
 {
     _Static_assert(DV_RESAMPLE_TAPS == 32, "four times eight");
@@ -55,7 +55,8 @@ static inline float filtered(const float *restrict filter, const float *restrict
     return (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
 }
 
-/* The same near an end of the clip, zeros outside; `first`: the sample of the first tap. */
+/* The same sum near an end of the clip, with zeros outside. `first` is the sample of the first
+   tap. */
 static float filtered_edge(const float *filter, const float *samples, int64_t count, int64_t first)
 {
     float near[DV_RESAMPLE_TAPS];
@@ -66,7 +67,7 @@ static float filtered_edge(const float *filter, const float *samples, int64_t co
     return filtered(filter, near);
 }
 
-/* out (outputs): at `position`, position + step, ... */
+/* Computes out (outputs), the samples at `position`, position + step, ... */
 DV__CLONES
 static void resample(const float *restrict filters, const float *restrict samples, int64_t count,
                      int64_t position, int64_t step, int64_t outputs, float *restrict out)
@@ -81,7 +82,7 @@ static void resample(const float *restrict filters, const float *restrict sample
     }
 }
 
-/* The clip from sample t = -history of the window on: out (history + length). */
+/* Computes out (history + length), the clip from sample t = -history of the window on. */
 static void make_dry(const dv_augmenter *augmenter, const dv_augment_draws *draws,
                      const float *samples, int64_t count, int64_t center, int64_t history,
                      float *out)
@@ -124,7 +125,8 @@ static void draw_room(const dv_rng *rng, uint32_t place, const dv_augment_draws 
         out->weight[i] *= scale;
 }
 
-/* Eight reflections. dry: sample 0 of the window; the samples before it are there. */
+/* Adds eight reflections. `dry` points to sample 0 of the window; the samples before it must
+   exist. */
 DV__CLONES
 static void add_reflections(const int64_t *delay, const float *weight, const float *dry,
                             int64_t length, float *restrict out)
@@ -149,8 +151,8 @@ static void reverberate(const reflections *room, const float *dry, int64_t lengt
 
 /* ---- Noise, clipping and gain ---- */
 
-/* The copy of `how` cannot change while the samples are written, so that what it says is decided
-   once for all of them. */
+/* It works on a copy of `how`, which cannot change while the samples are written, so that its
+   conditions are decided once for all samples. */
 DV__CLONES
 static void finish(const dv_augment_finish *how, int64_t length, float *restrict out)
 {
@@ -161,7 +163,7 @@ static void finish(const dv_augment_finish *how, int64_t length, float *restrict
         out[t] = dv_augment_finished(&all, t, out[t]);
 }
 
-/* The steps follow each other as augment.h says. Without reverberation the clip goes straight into
+/* The order of the steps is that of augment.h. Without reverberation the clip goes straight into
    the window. */
 void dv_augment_window(const dv_augmenter *augmenter, const dv_rng *rng, uint32_t place,
                        const dv_augment_draws *draws, const float *samples, int64_t count,

@@ -4,14 +4,14 @@
 #include <omp.h>
 #include <stdlib.h>
 
-enum { ALIGNMENT = 64 }; /* of a cache line, and what dv_frontend_compute asks for */
+enum { ALIGNMENT = 64 }; /* bytes of a cache line; dv_frontend_compute also needs it */
 
 struct dv_batch_workspace {
     const dv_frontend *frontend;
-    const dv_augmenter *augmenter; /* NULL: none */
+    const dv_augmenter *augmenter; /* may be NULL */
     int threads;
     size_t window_size, scratch_size; /* bytes, multiples of ALIGNMENT */
-    size_t thread_size; /* bytes: the window, the front-end's scratch, the augmenter's */
+    size_t thread_size; /* bytes of the window and the scratch of front-end and augmenter */
     char *memory;       /* (threads, thread_size) */
 };
 
@@ -20,8 +20,8 @@ static size_t aligned(size_t size)
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* One block of memory serves all threads. Each part of it begins at a cache line, so that no two
-   threads write into one. */
+/* One block of memory serves all threads. The part of each thread begins at a cache line, so that
+   no two threads write into the same line. */
 dv_status dv_batch_create(const dv_frontend *frontend, const dv_augmenter *augmenter, int threads,
                           dv_batch_workspace **out)
 {
@@ -54,7 +54,7 @@ void dv_batch_free(dv_batch_workspace *batch)
     free(batch);
 }
 
-/* The features of one place; `memory` is the thread's. */
+/* Computes the features of one place in `memory`, which belongs to the thread. */
 static void augmented_features(const dv_batch_workspace *batch, const dv_clip *clip,
                                const dv_rng *rng, uint32_t place, float *features, char *memory)
 {

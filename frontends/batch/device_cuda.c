@@ -1,7 +1,7 @@
 /*
- * All clips lie in one buffer of the device. A batch is made in parts, so that the working memory
- * of long windows stays small: frames of windowed samples, their spectra by cuFFT, decibels,
- * features.
+ * All clips lie in one buffer of the device. A batch is made in parts, so that long windows need
+ * little working memory. The steps are frames of windowed samples, their spectra by cuFFT, decibels
+ * and features.
  */
 #include "engine/base/rng.h"
 #include "frontends/augment/augment_cuda.h"
@@ -13,18 +13,18 @@
 #include <string.h>
 
 enum {
-    PART_POINTS = 1 << 24,    /* of all transforms of a part, but for at least one clip */
-    PART_PLACES = 32768,      /* a grid has no more blocks in its second and third dimension */
-    MOST_POINTS = 1 << 29,    /* of one clip's transforms */
-    MOST_PLACES = 1 << 24,    /* the places of a batch that have random numbers */
-    STAGED_SAMPLES = 1 << 22, /* uploaded at a time */
+    PART_POINTS = 1 << 24,    /* the most points of a part, unless one clip has more */
+    PART_PLACES = 32768,      /* places of a part; grids limit their second dimension */
+    MOST_POINTS = 1 << 29,    /* points of one clip's transforms */
+    MOST_PLACES = 1 << 24,    /* places of a batch; more would have no random numbers */
+    STAGED_SAMPLES = 1 << 22, /* samples that are uploaded at a time */
 };
 
 struct dv_clip_store {
     dv_context *context;
-    int64_t batch, part; /* clips at most: of a batch, of a part */
+    int64_t batch, part; /* the most clips of a batch and of a part */
     int64_t clip_count, sample_count;
-    dv_clip_frames frames; /* what does not change with the batch */
+    dv_clip_frames frames; /* the members that all batches share */
     dv_device_augment augment;
     dv_levels levels;
     dv_level_features features;
@@ -38,7 +38,7 @@ struct dv_clip_store {
     cufftComplex *spectra; /* (part, frames, n_fft / 2 + 1) */
     float *decibels;       /* (part, bands, frames) */
     float *cepstra;        /* (part, rows, frames), with a DCT */
-    void *area;            /* cuFFT's */
+    void *area;            /* work area of cuFFT */
 
     cufftHandle transform;
     bool has_transform;
@@ -46,7 +46,7 @@ struct dv_clip_store {
 
 /* ---- cuFFT ---- */
 
-/* Says in words what a result means, for messages. */
+/* The meaning of a result in words, for messages. */
 static const char *cufft_text(cufftResult result)
 {
     switch (result) {
@@ -160,7 +160,7 @@ static dv_status upload(dv_clip_store *store, void *device, const void *host, in
     return store->context->backend->upload(store->context, device, host, (size_t)count * size);
 }
 
-/* A table of `count` elements, in the memory of the device. */
+/* Copies a table of `count` elements to the device. */
 static dv_status table(dv_clip_store *store, const void *host, int64_t count, size_t size,
                        void *out /* T ** */)
 {
@@ -185,7 +185,8 @@ static dv_status make_tables(dv_clip_store *store, const dv_feature_tables *tabl
     return DV_OK;
 }
 
-/* Many clips at a time: an upload waits for the device. stage (STAGED_SAMPLES) */
+/* Uploads many clips at a time, since each upload waits for the device. `stage` has room for
+   STAGED_SAMPLES. */
 static dv_status upload_samples(dv_clip_store *store, const dv_clip_list *clips, float *stage)
 {
     int64_t uploaded = 0, staged = 0;
@@ -241,7 +242,7 @@ fail:
     return status;
 }
 
-/* The work area is ours, so that memory is asked for in one way. */
+/* The work area is allocated here and not by cuFFT, so that all memory is allocated in one way. */
 static dv_status make_transform(dv_clip_store *store)
 {
     int n_fft = (int)store->frames.n_fft, bins = (int)store->levels.bins;
@@ -303,7 +304,7 @@ static void destroy(dv_clip_store *store)
     free(store);
 }
 
-/* Where memory runs out, the message tells the sizes that were asked for. */
+/* If memory runs out, the message has the sizes that were asked for. */
 static dv_status create(dv_context *context, const dv_feature_tables *tables,
                         const dv_clip_list *clips, int64_t batch, dv_clip_store **out)
 {
@@ -360,8 +361,8 @@ static dv_random_places places_of(const dv_batch_request *request, int64_t place
                               .places = places};
 }
 
-/* Makes the kernels' arguments for the clips from `place` on. A batch without progress is one of
-   validation, and has no masks. */
+/* Makes the kernels' arguments for the clips from `place` on. A batch without progress is for
+   validation and has no masks. */
 static void describe_part(const dv_clip_store *store, const dv_batch_request *request,
                           int64_t place, int64_t places, dv_clip_frames *frames, dv_levels *levels,
                           dv_level_features *features)
@@ -386,7 +387,7 @@ static void describe_part(const dv_clip_store *store, const dv_batch_request *re
     features->time_width = limits->time_width;
 }
 
-/* The transforms are always those of a whole part: of the rest nothing is read. */
+/* The transforms always cover a whole part. Results beyond the last place are not read. */
 static dv_status enqueue_part(dv_clip_store *store, const dv_batch_request *request, int64_t place,
                               int64_t places)
 {

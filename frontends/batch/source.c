@@ -12,12 +12,12 @@ struct dv_clip_source {
     dv_augmenter *augmenter;
     dv_batch_workspace *batch;
     int64_t *train, *validation; /* indices of clips */
-    int64_t *chosen;             /* (train_count) of the batch at hand */
+    int64_t *chosen;             /* (train_count), the clips of the current batch */
     const dv_device_batches *device;
-    dv_clip_store *store; /* training clips, then those of validation; NULL: no device */
+    dv_clip_store *store; /* training clips, then validation clips; NULL without a device */
 };
 
-/* `weights` of the classes, NULL: 1. */
+/* Sets one-hot targets with the weights of the classes. A NULL `weights` stands for 1. */
 static void fill_targets(const dv_clip_source *source, const int64_t *indices, int64_t count,
                          const float *weights, float *targets)
 {
@@ -71,7 +71,7 @@ static void list_clips(const dv_dataset *dataset, const int64_t *indices, int64_
     }
 }
 
-/* Puts all clips into the memory of the device, those of validation behind those of training. */
+/* Copies all clips to the device, training clips before validation clips. */
 static dv_status make_store(dv_clip_source *source, dv_context *context,
                             const dv_frontend *frontend, int64_t batch)
 {
@@ -116,8 +116,7 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
     return dv_batch_create(frontend, source->augmenter, threads, &source->batch);
 }
 
-/* Batches can always be made on the host. fill() adds the device's way where the backend has
-   one. */
+/* Batches can always be made on the host. If the backend can make them, fill() adds that way. */
 dv_status dv_clip_source_create(dv_context *context, const dv_dataset *dataset,
                                 const dv_frontend *frontend, const dv_augment_config *augment,
                                 int64_t batch, int threads, dv_clip_source **out)

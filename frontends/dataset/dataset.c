@@ -76,7 +76,8 @@ static void entry_free(dv__entry *entry)
     free(entry->speaker);
 }
 
-/* Labels and speakers go into configurations, tables and onto terminals; the path does not. */
+/* Labels and speakers are written into configurations, tables and onto terminals, so they must be
+   clean. The path need not be. */
 static dv_status check_name(const char *what, const char *name)
 {
     size_t length = strlen(name);
@@ -89,7 +90,7 @@ static dv_status check_name(const char *what, const char *name)
     return DV_OK;
 }
 
-/* Checks the names before anything is copied. The message begins with the manifest's line, or with
+/* Checks the names before it copies anything. The message begins with the manifest's line or with
    the path of the clip. */
 dv_status dv__listing_add(dv__listing *listing, const dv__entry *entry)
 {
@@ -130,7 +131,7 @@ static int by_path(const void *a, const void *b)
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* The distinct labels in order, copied into the data set. */
+/* Copies the distinct labels, in order, into the data set. */
 static dv_status collect_labels(const dv__listing *listing, dv_dataset *dataset)
 {
     char **all;
@@ -179,8 +180,8 @@ static dv_status make_clips(dv__listing *listing, dv_dataset *dataset)
     return DV_OK;
 }
 
-/* Lists the clips of a folder or of a manifest. Fails for an empty path, for a sound file, and
-   where there is no clip. */
+/* Lists the clips of a folder or of a manifest. Fails for an empty path, for a sound file, and for
+   data without a clip. */
 static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listing *listing,
                             dv_dataset *dataset)
 {
@@ -203,7 +204,7 @@ static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listi
     return DV_OK;
 }
 
-/* What two lines say differently of one clip; NULL: nothing. */
+/* The kind of facts in which two lines about one clip differ, or NULL. */
 static const char *difference(const dv__entry *a, const dv__entry *b)
 {
     if (strcmp(a->label, b->label) != 0)
@@ -213,7 +214,7 @@ static const char *difference(const dv__entry *a, const dv__entry *b)
     return a->part != b->part || a->part_given != b->part_given ? "parts" : NULL;
 }
 
-/* A manifest may list a clip again, if it says the same of it. The entries are sorted. */
+/* A manifest may list a clip twice if both lines agree. The entries are sorted. */
 static dv_status check_repeated(const dv__listing *listing)
 {
     for (size_t i = 1; i < listing->count; i++) {
@@ -229,7 +230,7 @@ static dv_status check_repeated(const dv__listing *listing)
     return DV_OK;
 }
 
-/* Keeps the first entry of each clip, and says so. */
+/* Keeps the first entry of each clip. A note reports the others. */
 static dv_status drop_repeated(dv__listing *listing, dv_dataset *dataset)
 {
     size_t kept = 0, count = listing->count;

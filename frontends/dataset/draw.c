@@ -1,4 +1,4 @@
-/* Draws clips: by their keys within a stratum, and systematically over the strata. */
+/* Draws clips by their keys within a stratum, and systematically over the strata. */
 #include "frontends/dataset/draw.h"
 #include "frontends/dataset/dataset_internal.h"
 
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 typedef struct candidate {
-    int64_t stratum[2]; /* label; that within it, or 0 */
+    int64_t stratum[2]; /* the label, and the stratum within it or 0 */
     uint64_t key;
-    uint64_t tie; /* between clips of one name, in several folders */
+    uint64_t tie; /* orders clips of one name in several folders */
     size_t clip;
 } candidate;
 
@@ -47,7 +47,7 @@ static int by_stratum(const void *a, const void *b)
     return (x->clip > y->clip) - (x->clip < y->clip);
 }
 
-/* In order; *candidates (*count) owned by the caller. */
+/* Lists the candidates in order. The caller owns *candidates (*count). */
 static dv_status list_candidates(const dv_dataset *dataset, const dv__draw *draw,
                                  candidate **candidates, size_t *count)
 {
@@ -86,7 +86,8 @@ static bool same_stratum(const candidate *a, const candidate *b)
     return a->stratum[0] == b->stratum[0] && a->stratum[1] == b->stratum[1];
 }
 
-/* Walks the ordered candidates, stratum by stratum. start: 0..1, where the walk begins. */
+/* Walks through the ordered candidates, stratum by stratum. `start`, 0..1, is where the walk
+   begins. */
 static void mark_share(const candidate *candidates, int64_t count, double share, double start,
                        bool *drawn)
 {

@@ -1,4 +1,4 @@
-/* Which clips are the same file, under whatever names, and which data these are. */
+/* Finds clips of the same file under different names, and computes fingerprints of data. */
 #include "engine/base/sha256.h"
 #include "frontends/dataset/dataset_internal.h"
 
@@ -13,7 +13,7 @@ const char *const dv__part_names[DV_PART_COUNT] = {"training", "validation", "te
 typedef struct file_id {
     dev_t device;
     ino_t inode;
-    double start, end; /* s; 0 and infinity: all of it */
+    double start, end; /* s; 0 and infinity for the whole file */
     size_t clip;
 } file_id;
 
@@ -24,7 +24,7 @@ static int by_file(const file_id *x, const file_id *y)
     return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
-/* By file, and whole ones before their stretches. */
+/* Orders by file, whole files before their stretches. */
 static int by_stretch(const void *a, const void *b)
 {
     const file_id *x = a;
@@ -37,14 +37,14 @@ static int by_stretch(const void *a, const void *b)
     return (x->start > y->start) - (x->start < y->start);
 }
 
-/* Whether there is a moment of one file that both have. */
+/* Whether both have a moment of one file in common. */
 static bool overlap(const file_id *a, const file_id *b)
 {
     return by_file(a, b) == 0 && a->start < b->end && b->start < a->end;
 }
 
-/* The files of the clips, in order; *files (*count) owned by the caller. What is not there is for
-   dv_dataset_load to tell. */
+/* Lists the files of the clips in order. The caller owns *files (*count). Missing files are left
+   out; dv_dataset_load reports them. */
 static dv_status list_files(const dv_dataset *dataset, file_id **files, size_t *count)
 {
     *count = 0;
@@ -60,8 +60,8 @@ static dv_status list_files(const dv_dataset *dataset, file_id **files, size_t *
     return DV_OK;
 }
 
-/* All stretches are equally long, so those that overlap and have two parts have two neighbours
-   among them that do. A whole file is the first of its clips. */
+/* All stretches are equally long. So if any overlap and are in two parts, two neighbours do. A
+   whole file comes before its stretches. */
 dv_status dv__check_parts(const dv_dataset *dataset)
 {
     file_id *files;
@@ -94,8 +94,8 @@ static bool is_tested(const file_id *mine, const dv_dataset *other, const file_i
     return false;
 }
 
-/* *tested (dataset->count), owned by the caller: the clips with moments of files that are in the
-   test or validation part of `other`. */
+/* Marks the clips that have a moment of a file in the test or validation part of `other`. The
+   caller owns *tested (dataset->count). */
 static dv_status find_tested(const dv_dataset *dataset, const dv_dataset *other, bool **tested)
 {
     dv_status status;
@@ -116,7 +116,7 @@ fail:
     return status;
 }
 
-/* The clips that stay close the gaps, in their order. */
+/* The clips that stay keep their order. */
 dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *other, size_t *removed)
 {
     bool *tested;
@@ -154,10 +154,10 @@ uint64_t dv_dataset_fingerprint(const dv_dataset *dataset)
     return value;
 }
 
-/* ---- What is in the files ---- */
+/* ---- The contents of the files ---- */
 
-/* contents (count): of each file, in their order; those that are known stay. 0 of one that cannot
-   be read, and of one that stands before, as of stretches. */
+/* Computes contents (count), a hash for each file, unless it is known. It stays 0 for a file that
+   cannot be read, and for one that equals the file before it, as stretches do. */
 static void hash_contents(const char *const *paths, size_t count, int threads, uint64_t *contents)
 {
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
@@ -168,8 +168,8 @@ static void hash_contents(const char *const *paths, size_t count, int threads, u
     }
 }
 
-/* Contents that are known from loading are not read again. The hash is of the clips' contents in
-   their order, then of the noises'. */
+/* Contents that are known from loading are not read again. The hash covers the contents of the
+   clips in their order, then those of the noises. */
 dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *noise_paths,
                                        int threads, uint64_t *out)
 {

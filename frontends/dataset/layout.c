@@ -1,4 +1,4 @@
-/* How a folder of recordings is read: which part, class and speaker its folders and names tell. */
+/* Reads a folder of recordings: parts, classes and speakers from its folders and file names. */
 #include "frontends/dataset/dataset_internal.h"
 
 #include <stdio.h>
@@ -9,12 +9,12 @@
 const char *const dv_folder_layout_names[] = {
     "auto", "name", "long_name", "class", "class/speaker", "speaker/class", "speaker", NULL};
 
-/* What a folder was found to be. */
+/* The way in which a folder is read. */
 typedef struct reading {
     const char *path;
     const dv__survey *survey;
     dv_folder_layout layout;
-    int first; /* folder that the layout begins with: 1 behind the parts' folders, else 0 */
+    int first; /* number of the layout's first folder: 1 below folders of parts, else 0 */
 } reading;
 
 static int depth_of(const reading *how, const dv__found *clip)
@@ -29,7 +29,7 @@ static const char *folder_of(const reading *how, const dv__found *clip, int i)
 
 /* ---- Names ---- */
 
-/* A file's name less its ending; owned by the caller. */
+/* A file's name without its ending. The caller owns *stem. */
 static dv_status stem_of(const char *name, char **stem)
 {
     DV_TRY(dv_strdup(name, stem));
@@ -37,7 +37,7 @@ static dv_status stem_of(const char *name, char **stem)
     return DV_OK;
 }
 
-/* The number of parts between '_' of {...}_{...}_{index}, at least 3; 0: the name is not so. */
+/* The number of parts between '_' of a name {...}_{...}_{index}, at least 3; 0 for other names. */
 static int name_parts(const char *stem)
 {
     int parts = 1;
@@ -52,8 +52,8 @@ static int name_parts(const char *stem)
     return numbered && parts >= 3 ? parts : 0;
 }
 
-/* Cuts {label}_{speaker}_{index} apart in place. The label ends at the first '_', or, where it is
-   long, the speaker begins behind the last one. False: the name is not so. */
+/* Cuts {label}_{speaker}_{index} apart in place. The label ends at the first '_'; with a long label
+   the speaker begins behind the last '_' before the index. False for other names. */
 static bool cut_name(char *stem, bool long_label, dv__entry *entry)
 {
     if (name_parts(stem) == 0)
@@ -68,7 +68,7 @@ static bool cut_name(char *stem, bool long_label, dv__entry *entry)
     return true;
 }
 
-/* The speaker in a name of a class's folder, cut in place: Speech Commands writes
+/* Cuts the speaker out of the name of a file in a class's folder, in place. Speech Commands has
    {speaker}_nohash_{index}. */
 static char *cut_speaker(char *stem)
 {
@@ -81,9 +81,9 @@ static char *cut_speaker(char *stem)
     return stem;
 }
 
-/* ---- Which layout it is ---- */
+/* ---- Finding the layout ---- */
 
-/* Data sets call their parts by these names. */
+/* The names that data sets have for their parts. */
 int dv__part_named(const char *name)
 {
     static const struct {
@@ -106,7 +106,7 @@ int dv__part_named(const char *name)
     return -1;
 }
 
-/* Whether all clips lie in folders with the names of parts, of training among them. */
+/* Whether all clips lie in folders with the names of parts, and training is among them. */
 static bool has_parts(const dv__survey *survey)
 {
     bool trains = false;
@@ -120,7 +120,7 @@ static bool has_parts(const dv__survey *survey)
     return trains;
 }
 
-/* What a name says when it is read in one way. */
+/* Describes label and speaker of a name that is read in one of two ways. */
 static void tell_name(const char *name, bool long_label, char *text, size_t size)
 {
     char *stem = NULL;
@@ -140,7 +140,7 @@ static dv_status fail_name(const reading *how, const dv__found *clip)
                    how->path, clip->name);
 }
 
-/* Three parts say one thing; more of them two. */
+/* A name of three parts has one reading. A longer one has two, and fails. */
 static dv_status decide_names(reading *how)
 {
     for (size_t i = 0; i < how->survey->count; i++) {
@@ -162,7 +162,7 @@ static dv_status decide_names(reading *how)
     return DV_OK;
 }
 
-/* Whether every name has the folder's for its speaker, as AudioMNIST has 01/7_01_3.wav. */
+/* Whether every file name has its folder as the speaker, as in AudioMNIST's 01/7_01_3.wav. */
 static bool names_repeat_folders(const reading *how)
 {
     for (size_t i = 0; i < how->survey->count; i++) {
@@ -190,8 +190,8 @@ static int by_inner(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->outer, y->outer);
 }
 
-/* Whether the folders within the outer ones have the same names again and again, as those of
-   speakers within classes have. */
+/* Whether the names of inner folders recur in different outer folders, as speakers do in
+   classes. */
 static dv_status inner_recur(const reading *how, bool *out)
 {
     folder_pair *pairs; /* (count) */
@@ -212,7 +212,8 @@ static dv_status inner_recur(const reading *how, bool *out)
     return DV_OK;
 }
 
-/* `least` and `most` folders are on the way to the clips, at least 1. */
+/* Decides on the layout of clips in folders. The paths of the clips have `least` to `most` folders,
+   at least 1. */
 static dv_status decide_folders(reading *how, int least, int most, dv_dataset *dataset)
 {
     bool recur = false;
@@ -237,7 +238,7 @@ static dv_status decide_folders(reading *how, int least, int most, dv_dataset *d
                             how->path);
 }
 
-/* Decides by how many folders are above the clips. It fails where clips lie both at the top and in
+/* Decides by the number of folders above the clips. Fails if clips lie both at the top and in
    folders. */
 static dv_status decide(reading *how, dv_dataset *dataset)
 {
@@ -269,7 +270,8 @@ static dv_status fail_depth(const reading *how, const char *path)
                    dv_folder_layout_names[how->layout]);
 }
 
-/* What the layout says of the clip; `stem` is its name's, to be cut. False: it does not fit. */
+/* Sets label and speaker of the clip according to the layout. `stem` is its name and is cut. False
+   if the path does not fit the layout. */
 static bool read_clip(const reading *how, const dv__found *clip, char *stem, dv__entry *entry)
 {
     bool inner = how->layout == DV_FOLDER_CLASS_SPEAKER || how->layout == DV_FOLDER_SPEAKER_CLASS;
@@ -298,7 +300,7 @@ static bool read_clip(const reading *how, const dv__found *clip, char *stem, dv_
     return true;
 }
 
-/* Reads part, label and speaker of one clip from its path, as the layout says, and adds it. */
+/* Reads part, label and speaker of one clip from its path according to the layout, and adds it. */
 static dv_status add_clip(const reading *how, const dv__found *clip, dv__listing *listing)
 {
     dv_status status;
@@ -322,7 +324,7 @@ fail:
     return status;
 }
 
-/* Names that begin with their class, as of yes/yes_1.wav, tell no speaker. */
+/* Drops the speakers if they are the classes, as in yes/yes_1.wav. */
 static dv_status forget_repeated(const reading *how, dv__listing *listing, dv_dataset *dataset)
 {
     if (how->layout != DV_FOLDER_CLASS)

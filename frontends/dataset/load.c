@@ -34,10 +34,10 @@ fail:
     return status;
 }
 
-/* What became of one clip. */
+/* The result of loading one clip. */
 typedef struct outcome {
     dv_status status;
-    char *problem; /* why there is no sound, owned; NULL: there is */
+    char *problem; /* why there is no sound, owned; NULL if there is one */
 } outcome;
 
 uint64_t dv__content_of(const char *path)
@@ -46,7 +46,7 @@ uint64_t dv__content_of(const char *path)
     return dv_sha256_file(path, digest) == DV_OK ? dv_hash(DV_HASH_EMPTY, digest) : 0;
 }
 
-/* Puts the sound into the clip, prepared. */
+/* Prepares the sound and puts it into the clip. */
 static void keep_sound(const dv_dataset *dataset, const dv__loading *how, dv_clip *clip,
                        const dv_audio *audio)
 {
@@ -88,7 +88,7 @@ static dv_status load_clip(const dv_dataset *dataset, const dv__loading *how,
     return DV_OK;
 }
 
-/* Closes the gaps that the clips with a problem leave, in order, and keeps the problems. */
+/* Removes the clips with a problem, in order, and keeps the problems. */
 static dv_status leave_out(dv_dataset *dataset, outcome *outcomes)
 {
     size_t kept = 0, left = 0;
@@ -146,14 +146,14 @@ void dv__log_problems(const dv_dataset *dataset, size_t from, const dv_log *log)
         dv_log_write(log, DV_LOG_WARNING, "clip left out: %s", dataset->problems[i]);
 }
 
-/* What comes of the clips that were tried: gaps, or the end. */
+/* Leaves out the clips that cannot be read, or fails. */
 static dv_status conclude(dv_dataset *dataset, outcome *outcomes)
 {
     size_t total = dataset->count, before = dataset->skipped;
     for (size_t i = 0; i < total; i++) {
         if (outcomes[i].status == DV_ENOMEM)
             return DV_FAIL(DV_ENOMEM, "out of memory while reading %zu clips", total);
-        if (outcomes[i].status == DV_ESYSTEM) /* it says nothing of the clip */
+        if (outcomes[i].status == DV_ESYSTEM) /* not the clip's fault */
             return DV_FAIL(DV_ESYSTEM, "%s", outcomes[i].problem);
     }
     DV_TRY(leave_out(dataset, outcomes));
@@ -173,7 +173,7 @@ dv_status dv__load(dv_dataset *dataset, const dv__loading *how, const dv_log *lo
     int threads = dv_threads_reserve(omp_get_max_threads(), log);
 #pragma omp parallel num_threads(threads)
     {
-        /* Where there is no memory for it, each clip that needs one says so. */
+        /* Without memory for it, each clip that needs a resampler fails with a message. */
         dv_resampler *resampler;
         (void)dv_resampler_create(how->sample_rate, &resampler);
 #pragma omp for schedule(dynamic, 8)

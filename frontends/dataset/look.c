@@ -1,4 +1,4 @@
-/* What is found of parts, classes, speakers and clips, in the order of the kinds. */
+/* Finds mistakes in parts, classes, speakers and clips, in the order of the kinds. */
 #include "frontends/dataset/look.h"
 #include "frontends/audio/audio.h"
 #include "frontends/dataset/look_internal.h"
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of full scale: -60 dB, and 1 sample in 1000. */
+/* -60 dB of full scale, and 1 sample in 1000. */
 static const double silent_below = 0.001, clipped_above = 0.001;
-static const double dropped_above = 0.2; /* of an epoch; a little is always left over */
+static const double dropped_above = 0.2; /* share of an epoch; a little is always left over */
 
 const char *dv_finding_name(dv_finding_kind kind)
 {
@@ -27,7 +27,7 @@ const char *dv_finding_name(dv_finding_kind kind)
 dv_status dv__find(const dv__looker *looker, dv_finding_kind kind, size_t count, const char *format,
                    ...)
 {
-    char text[1024]; /* as long as a line of the log */
+    char text[1024]; /* the length of a line of the log */
     dv_look *look = looker->look;
     va_list arguments;
     va_start(arguments, format);
@@ -96,7 +96,7 @@ static dv_status find_unreadable(const dv__looker *looker)
                     looker->dataset->problems[0]);
 }
 
-/* Sounds of kinds that are not read; other files beside them are as they should be. */
+/* Finds sounds of kinds that are not read. Other files beside sounds are no mistake. */
 static dv_status find_left_out(const dv__looker *looker)
 {
     const dv_file_kinds *kinds = &looker->dataset->left_out;
@@ -120,7 +120,7 @@ static dv_status find_left_out(const dv__looker *looker)
 
 /* ---- Classes and speakers ---- */
 
-/* Classes that have no clip in `part`; those that have none for training are told of once. */
+/* Finds classes without a clip in `part`. A class without training clips is reported only once. */
 static dv_status find_empty(const dv__looker *looker, dv_part part, const size_t *counts)
 {
     const dv_dataset *dataset = looker->dataset;
@@ -168,7 +168,7 @@ static int by_speaker(const void *a, const void *b)
     return strcmp(x->speaker, y->speaker);
 }
 
-/* The number of speakers of the clips (count), in order; 0 where one of them says two words. */
+/* The number of speakers of the sorted clips (count); 0 if one of them says two words. */
 static size_t speakers_of_one_class(const dv_clip *const *clips, size_t count)
 {
     size_t speakers = count > 0;
@@ -181,8 +181,8 @@ static size_t speakers_of_one_class(const dv_clip *const *clips, size_t count)
     return speakers;
 }
 
-/* Where every voice says one word, voices can be learned in place of words; or what is taken for
-   the speaker is none. Speakers who have said one clip say nothing of that. */
+/* If every voice says one word, voices can be learned in place of words, or the names of speakers
+   are something else. At least two clips per speaker are needed to tell. */
 static dv_status find_speaker_is_class(const dv__looker *looker)
 {
     const dv_dataset *dataset = looker->dataset;
@@ -223,7 +223,7 @@ static double seconds_of(const dv_clip *clip)
     return sound->sample_rate > 0 ? (double)sound->frames / (double)sound->sample_rate : 0;
 }
 
-/* One finding of the clips for which `is` holds, if there are any. */
+/* Adds one finding for all clips for which `is` holds, if there are any. */
 static dv_status find_clips(const dv__looker *looker, dv_finding_kind kind,
                             bool (*is)(const dv_clip *clip), const char *what)
 {
@@ -245,7 +245,7 @@ static dv_status find_clips(const dv__looker *looker, dv_finding_kind kind,
 static dv_status find_remarks(const dv__looker *looker)
 {
     const dv_dataset *dataset = looker->dataset;
-    for (int i = DV_AUDIO_REMARK_COUNT; i-- > 0;) { /* the last one, CANCELLED, is told first */
+    for (int i = DV_AUDIO_REMARK_COUNT; i-- > 0;) { /* CANCELLED, the last one, comes first */
         const dv_clip *first = NULL;
         size_t count = dv__remarked(dataset, (dv_audio_remark)i, &first);
         if (count == 0)
@@ -261,12 +261,12 @@ static dv_status find_remarks(const dv__looker *looker)
     return DV_OK;
 }
 
-/* Clips that are more than `limit` of something, and the one that is most. */
+/* The number of clips with a value above `limit`, and the clip with the largest value. */
 typedef struct extreme {
     double limit;
     double (*of)(const dv_clip *clip);
     size_t count, most;
-    double value; /* of the most */
+    double value; /* the largest value */
 } extreme;
 
 static void find_extreme(const dv_dataset *dataset, extreme *found)
@@ -285,7 +285,7 @@ static void find_extreme(const dv_dataset *dataset, extreme *found)
 static dv_status find_long(const dv__looker *looker)
 {
     const dv_look_config *config = looker->config;
-    /* To the sample, as resampling rounds. */
+    /* One sample more is allowed, since resampling rounds. */
     extreme found = {.limit = config->duration + 1.0 / (double)config->sample_rate,
                      .of = seconds_of};
     find_extreme(looker->dataset, &found);
@@ -312,7 +312,7 @@ static double minus_rate_of(const dv_clip *clip)
     return -rate_of(clip);
 }
 
-/* Sample rates above the model's, or, `lower`, below. */
+/* Finds sample rates above the model's, or with `lower` below it. */
 static dv_status find_rates(const dv__looker *looker, bool lower)
 {
     double model = (double)looker->config->sample_rate;
@@ -355,7 +355,7 @@ static dv_status find_batches(const dv__looker *looker)
                         "has no more",
                         batch, clips, clips > 1 ? "s" : "");
     size_t batches = clips / batch, update = (size_t)config->accumulate;
-    update = update < batches ? update : batches; /* as the trainer has it */
+    update = update < batches ? update : batches; /* the trainer does the same */
     size_t dropped = clips - batches / update * update * batch;
     double share = (double)dropped / (double)clips;
     if (share <= dropped_above)
@@ -368,7 +368,7 @@ static dv_status find_batches(const dv__looker *looker)
 
 /* ---- The look ---- */
 
-/* The calls stand in the order of DV_FINDING_LIST, in which findings are told. */
+/* The calls are in the order of DV_FINDING_LIST. */
 dv_status dv_look_find(const dv_dataset *dataset, const dv_look_config *config, dv_look *out)
 {
     const dv__looker looker = {dataset, config, out};

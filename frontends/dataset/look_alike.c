@@ -1,4 +1,4 @@
-/* Labels that look alike, and sounds that are the same. */
+/* Finds labels that look alike, and sounds that are the same. */
 #include "frontends/dataset/look_internal.h"
 
 #include <stdio.h>
@@ -7,7 +7,8 @@
 
 /* ---- Labels ---- */
 
-/* From U+00C0 to U+017F: the letter without its mark, and a sign for the mark; ' ': it has none. */
+/* The letters from U+00C0 to U+017F without their marks, and signs for the marks. ' ' stands for a
+   letter without a decomposition. */
 enum { FIRST_MARKED = 0xC0, LAST_MARKED = 0x17F };
 static const char letters[] = "AAAAAA CEEEEIIII NOOOOO  UUUUY  aaaaaa ceeeeiiii nooooo  uuuuy y"
                               "AaAaAaCcCcCcCcDd  EeEeEeEeEeGgGgGgGgHh  IiIiIiIiI   JjKk LlLlLl "
@@ -19,7 +20,7 @@ static const char marks[] = "`'^~:o ,`'^:`'^: ~`'^~:  `'^:'  `'^~:o ,`'^:`'^: ~`
 /* The combining mark of a sign: U+0300 and so on. */
 static int combining(char sign)
 {
-    static const char signs[] = "`'^~- u.: o\"v"; /* U+0300 to U+030C, and those far from them */
+    static const char signs[] = "`'^~- u.: o\"v"; /* U+0300 to U+030C; the others are below */
     if (sign == ',')
         return 0x327;
     if (sign == ';')
@@ -32,8 +33,7 @@ static char small(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* The code point of two bytes of UTF-8 that has a mark, as an index into the tables; -1: it is
-   none. */
+/* The index into the tables of the marked letter in two bytes of UTF-8, or -1 if it is none. */
 static int marked(const char *text)
 {
     unsigned char lead = (unsigned char)text[0], next = (unsigned char)text[1];
@@ -77,7 +77,7 @@ static int by_key(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->label, y->label);
 }
 
-/* `count` labels with one key. */
+/* Adds the finding of `count` labels with one key. */
 static dv_status add_alike(const dv__looker *looker, const label_key *keys, size_t count)
 {
     const char *names[DV_FINDING_EXAMPLES];
@@ -131,8 +131,8 @@ static int by_content(const void *a, const void *b)
     return (x->clip > y->clip) - (x->clip < y->clip);
 }
 
-/* The contents of clips that are known and not silent, in order; *list (*count) owned by the
-   caller. */
+/* Lists the known contents of clips that are not silent, in order. The caller owns *list
+   (*count). */
 static dv_status list_contents(const dv_dataset *dataset, content_of_clip **list, size_t *count)
 {
     *count = 0;
@@ -150,13 +150,14 @@ enum { SAME_KINDS = 3 };
 static const dv_finding_kind same_kinds[SAME_KINDS] = {
     DV_FINDING_SAME_IN_LABELS, DV_FINDING_SAME_IN_PARTS, DV_FINDING_SAME_IN_PART};
 
-/* Sounds of one kind, and the pair of clips that shows the first one. */
+/* The number of sounds of one kind, and a pair of clips as an example of the first. */
 typedef struct same_sounds {
     size_t count;
     dv__clip_list pair;
 } same_sounds;
 
-/* The clips (count) are one sound. The first one, and the first that is not as it, are the pair. */
+/* Adds a sound, which all the clips (count) have. The pair is the first clip and the first one that
+   differs from it in class or part. */
 static void add_same(const dv_dataset *dataset, const content_of_clip *clips, size_t count,
                      same_sounds found[SAME_KINDS])
 {
@@ -178,7 +179,7 @@ static void add_same(const dv_dataset *dataset, const content_of_clip *clips, si
     }
 }
 
-/* What is said of one clip of a pair: its class, its part, or nothing. */
+/* The difference to tell about one clip of a pair: its class, its part, or nothing. */
 static const char *told(const dv_dataset *dataset, int kind, const dv_clip *clip)
 {
     return kind == 0 ? dataset->labels[clip->label] : kind == 1 ? dv__part_names[clip->part] : "";

@@ -1,5 +1,5 @@
-/* Manifests: a table with a header, or JSON lines; columns in any order, under their usual names.
- */
+/* Reads manifests: a table with a header, or JSON lines, with columns in any order and under their
+   usual names. */
 #include "engine/base/csv.h"
 #include "frontends/dataset/dataset_internal.h"
 
@@ -12,7 +12,7 @@
 
 enum { PATH, LABEL, SPEAKER, SPLIT, COLUMN_COUNT };
 
-/* By column: its own name, then the names that others have for it. */
+/* For each column its own name, then its names in other data sets. */
 static const char *const column_names[COLUMN_COUNT][10] = {
     {"path", "file", "filename", "file_name", "filepath", "audio", "audio_filepath", "wav", "clip"},
     {"label", "class", "category", "word", "text", "command", "target", "transcript"},
@@ -22,30 +22,30 @@ static const char *const column_names[COLUMN_COUNT][10] = {
 /* Columns that are not read, each named once. */
 typedef struct further {
     char text[512]; /* "'a', 'b'" */
-    char **names;   /* (count) owned */
+    char **names;   /* (count), owned */
     size_t count, capacity;
 } further;
 
 typedef struct manifest {
     dv_csv csv;
-    const char *folder;   /* that paths begin in */
-    dv__listing *listing; /* NULL: the paths alone are wanted, */
-    dv_take_path take;    /* and given to this, */
-    void *user;           /* with this */
-    dv_dataset *dataset;  /* for notes */
+    const char *folder;   /* paths are relative to it */
+    dv__listing *listing; /* gets the clips; NULL if `take` gets the paths */
+    dv_take_path take;
+    void *user;
+    dv_dataset *dataset; /* for notes */
     further further;
     bool has_backslashes;
 } manifest;
 
 /* ---- Columns ---- */
 
-/* The columns from PATH to this one have to be there. */
+/* The columns from PATH to this one are required. */
 static int last_needed(const manifest *in)
 {
     return in->listing != NULL ? LABEL : PATH;
 }
 
-/* The column that goes by this name, or -1; *own: it is the column's own name. */
+/* The column that has this name, or -1. *own tells whether it is the column's own name. */
 static int column_named(const char *name, bool *own)
 {
     for (int column = 0; column < COLUMN_COUNT; column++) {
@@ -59,7 +59,8 @@ static int column_named(const char *name, bool *own)
     return -1;
 }
 
-/* A column without a name is what a separator at the end of each line makes. */
+/* Adds a column that is not read. A column without a name comes from a separator at the end of each
+   line, and is ignored. */
 static dv_status add_further(further *all, const char *name)
 {
     for (size_t i = 0; i < all->count; i++) {
@@ -87,8 +88,8 @@ static dv_status fail_twice(const manifest *in, int column, const char *a, const
                    in->csv.path, in->csv.row_line, a, b, own);
 }
 
-/* place[c] is where column c stands among the names (count), or -1. Only where no name is a
-   column's own may it have another. */
+/* Sets place[c] to the index of column c in names (count), or to -1. A column's other names count
+   only if its own name is missing. */
 static dv_status find_columns(manifest *in, char *const *names, size_t count,
                               int place[COLUMN_COUNT])
 {
@@ -133,7 +134,7 @@ static dv_status read_part(const manifest *in, const char *word, dv__entry *entr
     return DV_OK;
 }
 
-/* Whether the path begins as https:// does. */
+/* Whether the path begins with a scheme such as https://. */
 static bool is_address(const char *path)
 {
     size_t length = 0;
@@ -143,8 +144,8 @@ static bool is_address(const char *path)
     return length > 1 && strncmp(path + length, "://", 3) == 0;
 }
 
-/* Where the file is: *out, owned by the caller. Windows writes backslashes, which elsewhere may be
-   of a file's name. */
+/* Finds the path of the file. The caller owns *out. Windows writes backslashes; elsewhere they may
+   be part of a file's name, so that name is tried first. */
 static dv_status find_file(manifest *in, const char *value, char **out)
 {
     struct stat info;
@@ -162,7 +163,7 @@ static dv_status find_file(manifest *in, const char *value, char **out)
     return DV_OK;
 }
 
-/* `values` (COLUMN_COUNT): NULL is what is no text. */
+/* Checks values (COLUMN_COUNT). A NULL value is no text. */
 static dv_status check_values(const manifest *in, char *const *values)
 {
     int count = in->listing != NULL ? COLUMN_COUNT : PATH + 1;
@@ -200,7 +201,7 @@ static dv_status add_clip(manifest *in, char *const *values)
     return status;
 }
 
-/* Takes the columns out of a row's values. */
+/* Picks the columns from a row's fields, and adds the clip. */
 static dv_status add_row(manifest *in, char *const *fields, const int place[COLUMN_COUNT])
 {
     char empty[] = "";
@@ -212,7 +213,8 @@ static dv_status add_row(manifest *in, char *const *fields, const int place[COLU
 
 /* ---- Tables ---- */
 
-/* Reads the header, then a clip from each further row. The header must name path and label. */
+/* Reads the header, then a clip from each further row. The header must name the required
+   columns. */
 static dv_status read_table(manifest *in)
 {
     int place[COLUMN_COUNT] = {0};
@@ -243,7 +245,7 @@ static dv_status read_table(manifest *in)
 
 /* ---- JSON lines ---- */
 
-/* NeMo's lines have a duration, which the file has too. */
+/* The duration in NeMo's lines is not needed, since the file has it too. */
 static void drop_duration(dv_json_row *row)
 {
     for (size_t i = 0; i < row->count; i++) {
@@ -252,8 +254,8 @@ static void drop_duration(dv_json_row *row)
     }
 }
 
-/* Reads a clip from the next line, and sets *more to whether there was one. The members are looked
-   up in each line anew, since their order may change. */
+/* Reads a clip from the next line. *more tells whether there was a line. Each line looks up the
+   members anew, since their order may change. */
 static dv_status read_line(manifest *in, bool *more)
 {
     dv_status status;
@@ -304,7 +306,7 @@ static dv_status read_either(manifest *in)
     return in->listing != NULL ? note_columns(in) : DV_OK;
 }
 
-/* Reads the manifest into in->listing, or gives its paths to in->take. */
+/* Reads the manifest into in->listing, or calls in->take with its paths. */
 static dv_status read_manifest(const char *path, manifest *in)
 {
     char *folder;

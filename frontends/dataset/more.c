@@ -1,4 +1,4 @@
-/* What is left out of a data set, and what is added to it. */
+/* Leaves clips out of a data set, and adds further data to it. */
 #include "frontends/dataset/dataset_internal.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ bool dv__names_have(const dv__names *names, const char *path)
     return false;
 }
 
-/* A list that names none of the clips is most likely of other data, so it fails. */
+/* A list that names none of the clips most likely belongs to other data, so it fails. */
 dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 {
     dv__names names;
@@ -124,14 +124,14 @@ static dv_status require_training(const dv_dataset *dataset, const dv_data_confi
                    config->split, dataset->count);
 }
 
-/* The folder at the top that holds all clips, if it is a data set of several classes by itself:
- *out, owned by the caller, else NULL. */
+/* If a folder at the top holds all clips and is a data set of several classes by itself, *out
+   becomes its path, which the caller owns; else NULL. */
 static dv_status find_below(const dv_dataset *dataset, const char *path, char **out)
 {
     const char *below = dataset->clips[0].path;
     dv_dataset inner;
     *out = NULL;
-    if (strncmp(below, path, strlen(path)) != 0) /* of a manifest */
+    if (strncmp(below, path, strlen(path)) != 0) /* the clips come from a manifest */
         return DV_OK;
     below += strlen(path);
     below += strspn(below, "/");
@@ -150,7 +150,7 @@ static dv_status find_below(const dv_dataset *dataset, const char *path, char **
     return DV_OK;
 }
 
-/* A classifier tells classes apart. All in one folder may be a folder too high. */
+/* Fails for a single class. If all clips are in one folder, the path may be a folder too high. */
 static dv_status require_classes(const dv_dataset *dataset, const char *path)
 {
     char *below;
@@ -166,7 +166,8 @@ static dv_status require_classes(const dv_dataset *dataset, const char *path)
     return status;
 }
 
-/* The number that each label of `from` has in `to`, or -1: *numbers (from->label_count), owned. */
+/* Sets *numbers (from->label_count) to the numbers of the labels of `from` in `to`, or -1. The
+   caller owns it. */
 static dv_status number_labels(const dv_dataset *from, const dv_dataset *to, int **numbers)
 {
     DV_TRY(dv_calloc(from->label_count, sizeof **numbers, numbers));
@@ -188,8 +189,8 @@ static dv_status require_labels(const dv_dataset *from, const int *numbers)
     return DV_OK;
 }
 
-/* Moves what is not for testing from `from` to the end of `to`; `chosen`: but for words that are
-   not kept there. */
+/* Moves the clips outside the test part from `from` to the end of `to`. With `chosen` words that
+   `to` does not have are dropped; without it they fail. */
 static dv_status append(dv_dataset *from, dv_dataset *to, bool chosen)
 {
     dv_status status = DV_OK;
@@ -216,7 +217,7 @@ fail:
     return status;
 }
 
-/* What the user should know of it holds of the whole. */
+/* Adds the notes and the left-out files of `from` to those of `to`. */
 static dv_status take_notes(const dv_dataset *from, dv_dataset *to)
 {
     dv_add_file_kinds(&to->left_out, &from->left_out);
@@ -225,13 +226,13 @@ static dv_status take_notes(const dv_dataset *from, dv_dataset *to)
     return DV_OK;
 }
 
-/* What was opened before. */
+/* The data sets that were opened before. */
 typedef struct opened {
     struct stat *sources; /* (count) */
     size_t count;
 } opened;
 
-/* Data that are there already, under whatever name, would bring test clips into the training. */
+/* Data that are opened twice, under whatever name, would bring test clips into the training. */
 static dv_status check_new(const char *path, opened *before)
 {
     struct stat *now = &before->sources[before->count];

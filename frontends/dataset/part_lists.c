@@ -1,4 +1,4 @@
-/* The lists that Speech Commands has beside its folders: CLASS/NAME.wav of each clip of a part. */
+/* Reads the lists of Speech Commands. Each has CLASS/NAME.wav of each clip of a part. */
 #include "frontends/dataset/dataset_internal.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@ static const char *const list_names[] = {"testing_list.txt", "validation_list.tx
 static const dv_part list_parts[] = {DV_PART_TEST, DV_PART_VALIDATION};
 enum { LISTS = 2 };
 
-/* Whether all of the lists are there; paths (LISTS): owned by the caller, on failure too. */
+/* *out tells whether all lists exist. The caller owns the paths (LISTS), also after a failure. */
 static dv_status find_lists(const char *folder, char **paths, bool *out)
 {
     struct stat info;
@@ -20,8 +20,8 @@ static dv_status find_lists(const char *folder, char **paths, bool *out)
     return DV_OK;
 }
 
-/* Gives each clip the part of the list that names it, and training where none does. A list that
-   names no clip is of other data, and fails. */
+/* Gives each clip the part of the list that names it, or training if none does. A list that names
+   no clip belongs to other data, and fails. */
 static dv_status give_parts(const char *const *paths, const dv__names *names, dv__listing *listing)
 {
     size_t matched[LISTS] = {0};

@@ -1,4 +1,4 @@
-/* What lies in a folder and in those below it. */
+/* Lists the sound files in a folder and in the folders below it. */
 #include "frontends/dataset/dataset_internal.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ void dv__survey_free(dv__survey *survey)
     *survey = (dv__survey){0};
 }
 
-/* `below`: the path below the root of the folder that holds the sound; "": the root. */
+/* Adds a sound. `below` is the path of its folder relative to the root, "" for the root itself. */
 static dv_status add_found(dv__survey *survey, const char *below, const char *name)
 {
     DV_TRY(dv_grow(survey->count, sizeof *survey->clips, &survey->capacity, &survey->clips));
@@ -32,9 +32,9 @@ static dv_status add_found(dv__survey *survey, const char *below, const char *na
     return DV_OK;
 }
 
-/* The folders on the way to one, which a link may lead back to. */
+/* A folder with the folders above it. A link may lead back to any of them. */
 typedef struct folder_way {
-    const struct folder_way *above; /* NULL: this is the root */
+    const struct folder_way *above; /* NULL for the root */
     dev_t device;
     ino_t inode;
     int depth;
@@ -49,8 +49,8 @@ static bool is_on_way(const folder_way *way, const struct stat *info)
     return false;
 }
 
-/* Adds the sounds of a folder, and then those of the folders in it. A link back to a folder on the
-   way is not followed. */
+/* Adds the sounds of a folder, and then those of the folders in it. It does not follow a link back
+   to a folder above. */
 static dv_status survey_folder(const char *root, const char *below, const folder_way *above,
                                dv__survey *survey)
 {

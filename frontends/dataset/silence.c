@@ -1,7 +1,7 @@
 /*
- * The class of silence: stretches of recordings of noise. Each part has a section of each recording
- * to itself, as long as its share of the stretches is, so that no moment is in two parts. Within
- * the sections of a part, laid end to end, the stretches begin at random and evenly.
+ * The class of silence, made of stretches of recorded noise. Each part has its own section of each
+ * recording, as long as its share of the stretches, so that no moment is in two parts. The
+ * stretches begin at random, but evenly, within the sections of a part laid end to end.
  */
 #include "frontends/audio/audio.h"
 #include "frontends/dataset/dataset_internal.h"
@@ -16,14 +16,14 @@ enum { STRETCH = 1000 }; /* ms */
 
 typedef struct recording {
     char *path;     /* owned */
-    double seconds; /* how long it is */
-    int64_t first;  /* ms, where the first stretch of the part at hand may begin */
-    int64_t starts; /* how many places, 1 ms apart, there are to begin */
+    double seconds; /* length */
+    int64_t first;  /* ms, where the first stretch of the current part may begin */
+    int64_t starts; /* number of places, 1 ms apart, where a stretch may begin */
 } recording;
 
 typedef struct recordings {
     char *folder;     /* owned */
-    recording *items; /* (count) owned */
+    recording *items; /* (count), owned */
     size_t count;
 } recordings;
 
@@ -35,7 +35,7 @@ static void recordings_free(recordings *all)
     free(all->folder);
 }
 
-/* Free with recordings_free, on failure too. */
+/* The caller frees *out with recordings_free, also after a failure. */
 static dv_status find_recordings(const char *path, recordings *out)
 {
     dv_sound_folder found = {0};
@@ -55,8 +55,8 @@ static dv_status find_recordings(const char *path, recordings *out)
     return status;
 }
 
-/* The sections of a part, from one share of each recording to another: how many starts they have.
- */
+/* Lays the sections of a part, from the share `from` to the share `to` of each recording. Returns
+   their number of starts. */
 static int64_t lay_sections(const recordings *all, double from, double to)
 {
     int64_t total = 0;
@@ -71,7 +71,7 @@ static int64_t lay_sections(const recordings *all, double from, double to)
     return total;
 }
 
-/* Number `i` of `wanted` stretches, at a place in the sections. */
+/* Adds the stretch at this place in the sections. */
 static dv_status add_stretch(dv_dataset *dataset, const recordings *all, dv_part part,
                              int64_t place)
 {

@@ -1,4 +1,4 @@
-/* Splits. What is drawn, clips (draw.h) and whole speakers, has the smallest keys. */
+/* Splits a data set into parts. It draws the clips (draw.h) and speakers with the smallest keys. */
 #include "frontends/dataset/draw.h"
 #include "frontends/dataset/dataset_internal.h"
 
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t official_test_below = 5; /* FSDD's split: indices 0 to 4 of each are test */
+static const int64_t official_test_below = 5; /* FSDD's test part has the indices 0 to 4 */
 static const int64_t speakers_to_hold_out = 3;
 
 typedef struct speaker_list {
-    const char **names; /* (count) distinct, in order, borrowed */
+    const char **names; /* (count), distinct and in order; the texts are borrowed */
     int64_t count;
-    int64_t *of_clip; /* (clips) index into names */
+    int64_t *of_clip; /* (clips), index into `names` */
 } speaker_list;
 
 static void speakers_free(speaker_list *speakers)
@@ -49,7 +49,7 @@ fail:
     return status;
 }
 
-/* 0 .. count-1 shuffled; owned by the caller. */
+/* Shuffles 0 .. count-1. The caller owns *order. */
 static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
 {
     DV_TRY(dv_calloc((size_t)count, sizeof **order, order));
@@ -59,8 +59,8 @@ static dv_status shuffled(const dv_rng *rng, int64_t count, int64_t **order)
     return DV_OK;
 }
 
-/* The clips in training as what there is to draw: *from (clips), and, where the speakers' places
-   `rank` are given, *strata (clips) of these; owned by the caller, on failure too. */
+/* Lists the training clips as candidates in *from (clips). With the speakers' places `rank` their
+   strata are in *strata (clips). The caller owns both, also after a failure. */
 static dv_status list_training(const dv_dataset *dataset, const speaker_list *speakers,
                                const int64_t *rank, bool **from, int64_t **strata)
 {
@@ -76,8 +76,8 @@ static dv_status list_training(const dv_dataset *dataset, const speaker_list *sp
     return DV_OK;
 }
 
-/* Moves `share` of the training clips to part `to`, stratified by label and, where `rank` is
-   given, by speaker. rank (speakers): random places, lest the first names be always drawn. */
+/* Moves `share` of the training clips to part `to`, stratified by label and, with `rank`, by
+   speaker. rank (speakers) has random places, so that the first names are not drawn always. */
 static dv_status draw_clips(dv_dataset *dataset, const speaker_list *speakers, const int64_t *rank,
                             double share, const dv_data_config *config, dv__draw_use use,
                             dv_part to)
@@ -117,8 +117,8 @@ static int by_key(const void *a, const void *b)
     return (x->speaker > y->speaker) - (x->speaker < y->speaker);
 }
 
-/* Moves all clips of `share` of the speakers that are in training to part `to`: those with the
-   smallest keys. present (speakers): who is in training. */
+/* Moves all clips of `share` of the training speakers to part `to`. Speakers with the smallest keys
+   are moved. present (speakers) tells who is in training. */
 static dv_status draw_speakers(dv_dataset *dataset, const speaker_list *speakers, bool *present,
                                int64_t present_count, double share, const dv_data_config *config,
                                dv__draw_use use, dv_part to)
@@ -159,8 +159,8 @@ static int64_t find_present(const dv_dataset *dataset, const speaker_list *speak
     return count;
 }
 
-/* Takes the parts that the data give. Where they give none, the indices of FSDD's names say which
-   clips are for the test. */
+/* Takes the parts that the data give. If they give none, the indices of FSDD's names tell the test
+   clips. */
 static dv_status split_official(dv_dataset *dataset)
 {
     bool given = false;
@@ -187,7 +187,7 @@ static dv_status split_official(dv_dataset *dataset)
     return DV_OK;
 }
 
-/* Clips of unknown voices could be of the very speakers that are kept for the test. */
+/* Clips without a speaker fail, since they could be of the speakers in the test part. */
 static dv_status require_speakers(const dv_dataset *dataset, const char *split)
 {
     for (size_t i = 0; i < dataset->count; i++) {
@@ -251,7 +251,7 @@ static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *sp
                    nearest != NULL ? "'?" : "", names);
 }
 
-/* The speakers in an order of chance: *rank (speakers), owned by the caller. */
+/* Puts the speakers into a random order. The caller owns *rank (speakers). */
 static dv_status rank_speakers(const speaker_list *speakers, const dv_data_config *config,
                                int64_t **rank)
 {
@@ -259,7 +259,7 @@ static dv_status rank_speakers(const speaker_list *speakers, const dv_data_confi
     return shuffled(&rng, speakers->count, rank);
 }
 
-/* text: "I/K". */
+/* Splits by `text`, "I/K". */
 static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, const char *text,
                             const dv_data_config *config)
 {
@@ -293,10 +293,10 @@ fail:
     return status;
 }
 
-/* In the order of dv_split_kind. */
+/* The forms of data.split, in the order of dv_split_kind. */
 static const struct split_form {
     const char *word;
-    const char *argument; /* what stands behind a colon; NULL: nothing */
+    const char *argument; /* the form of the text behind a colon; NULL for none */
 } split_forms[] = {{"auto", NULL},  {"official", NULL}, {"random", NULL},         {"speaker", NULL},
                    {"train", NULL}, {"fold", "I/K"},    {"leave_one_out", "NAME"}};
 enum { SPLIT_FORMS = sizeof split_forms / sizeof split_forms[0] };
@@ -321,7 +321,8 @@ static dv_status fail_unknown_split(const char *text, const char *word)
         text);
 }
 
-/* Parts `text` into a kind and what stands behind a colon: *argument points into `text`. */
+/* Divides `text` into a kind and the argument behind a colon. *argument points into `text`, or is
+   NULL without a colon. */
 static dv_status parse_split(const char *text, dv_split_kind *kind, const char **argument)
 {
     size_t length = strcspn(text, ":");
@@ -363,14 +364,14 @@ static dv_status split_test(dv_dataset *dataset, const speaker_list *speakers, d
     return DV_OK; /* train */
 }
 
-/* Takes validation clips out of the training part, unless there are some already. The split by
-   speaker takes whole speakers where enough are left. */
+/* Moves clips from training to validation, unless there are validation clips already. The split by
+   speaker moves whole speakers if enough are left. */
 static dv_status split_validation(dv_dataset *dataset, const speaker_list *speakers,
                                   dv_split_kind kind, const dv_data_config *config)
 {
     for (size_t i = 0; i < dataset->count; i++) {
         if (dataset->clips[i].part == DV_PART_VALIDATION)
-            return DV_OK; /* the manifest gave it */
+            return DV_OK; /* the data gave it */
     }
     if (config->validation <= 0.0)
         return DV_OK;
@@ -392,8 +393,7 @@ fail:
     return status;
 }
 
-/* What `auto` is for these data. Parts that the data bring and that are not asked for are told
-   of. */
+/* Resolves `auto` for these data. A note reports parts of the data that are not used. */
 static dv_status choose_split(dv_dataset *dataset, const dv_data_config *config,
                               dv_split_kind *kind)
 {

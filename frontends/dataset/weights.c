@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With n clips of K labels, n_k of label k: n / (K n_k). (scikit-learn's class_weight="balanced".)
- */
+/* The weight of label k is n / (K n_k) for n clips of K labels, n_k of them with label k. This is
+   scikit-learn's class_weight="balanced". */
 static dv_status balance(dv_dataset *dataset)
 {
     int64_t *counts, clips = 0, labels = 0;
@@ -24,8 +24,8 @@ static dv_status balance(dv_dataset *dataset)
     return DV_OK;
 }
 
-/* Makes the mean over the training clips 1, so that weights that are equal change nothing, and the
-   gradient's norm stays what clipping expects. */
+/* Makes the mean over the training clips 1, so that equal weights change nothing, and the
+   gradient's norm stays in the range that clipping expects. */
 static void scale(dv_dataset *dataset)
 {
     double sum = 0, clips = 0;

@@ -1,4 +1,4 @@
-/* Which words are classes: those that are kept, and one of what is left over. */
+/* Chooses the classes: the words that are kept, and one class of the other words. */
 #include "frontends/dataset/draw.h"
 #include "frontends/dataset/dataset_internal.h"
 
@@ -9,13 +9,13 @@
 typedef struct choice {
     dv_dataset *dataset;
     const dv_data_config *config;
-    bool *kept; /* (labels) the words that are kept */
+    bool *kept; /* (labels), the words that are kept */
     size_t kept_count;
-    bool *unknown;              /* (clips) drawn from the others */
-    double mean[DV_PART_COUNT]; /* clips of a kept word */
+    bool *unknown;              /* (clips), clips drawn from the other words */
+    double mean[DV_PART_COUNT]; /* mean number of clips of a kept word */
 } choice;
 
-/* ---- What is kept ---- */
+/* ---- The words that are kept ---- */
 
 static dv_status keep_word(choice *how, const dv_tree *item)
 {
@@ -62,9 +62,9 @@ static void find_means(choice *how)
     }
 }
 
-/* ---- What is drawn of the others ---- */
+/* ---- Clips drawn from the other words ---- */
 
-/* from (clips): what there is to draw in a part. */
+/* Marks the clips of other words in a part in from (clips), and returns their number. */
 static size_t list_others(const choice *how, dv_part part, bool *from)
 {
     size_t count = 0;
@@ -76,8 +76,8 @@ static size_t list_others(const choice *how, dv_part part, bool *from)
     return count;
 }
 
-/* Draws the clips of class _unknown_ for one part. Where there are too few, all are taken and a
-   note tells of it. */
+/* Draws the clips of class _unknown_ for one part. If there are too few, all are taken and a note
+   says so. */
 static dv_status draw_unknown(choice *how, dv_part part, bool *from)
 {
     dv_dataset *dataset = how->dataset;
@@ -135,8 +135,8 @@ static dv_status add_label(dv_dataset *dataset, const char *label)
     return DV_OK;
 }
 
-/* Makes the labels those that are kept and the new classes'; `before` takes the labels as they
-   were, without clips, to be freed by the caller. */
+/* Sets the labels to the kept words and the new classes. `before` gets the old labels, without
+   clips; the caller frees it. */
 static dv_status make_labels(choice *how, dv_dataset *before)
 {
     dv_dataset *dataset = how->dataset;
@@ -156,7 +156,7 @@ static dv_status make_labels(choice *how, dv_dataset *before)
     return DV_OK;
 }
 
-/* Gives the clips their new numbers, and leaves out those that have none. */
+/* Gives the clips the numbers of their new labels, and drops clips without one. */
 static dv_status number_clips(choice *how)
 {
     dv_dataset *dataset = how->dataset, before;

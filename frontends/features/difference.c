@@ -1,4 +1,4 @@
-/* In what two front-ends differ. */
+/* Finds the first difference of two front-ends. */
 #include "frontends/features/features.h"
 
 #include <stdio.h>

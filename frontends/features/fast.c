@@ -1,4 +1,4 @@
-/* The fast form: float, DV__LANES frames at a time, no allocation. */
+/* The fast form computes in float, DV__LANES frames at a time, and allocates nothing. */
 #include "frontends/features/features_internal.h"
 
 #include <stdbool.h>
@@ -6,13 +6,13 @@
 
 enum { ALIGN_FLOATS = 16 }; /* 64 bytes */
 
-/* The parts of the scratch memory, in floats from its start. */
+/* The places of the parts in the scratch memory, in floats from its start. */
 typedef struct layout {
-    int64_t padded, padded_size; /* the samples of all frames: the window and what is around it */
-    int64_t phases;              /* the same as dv_frontend says, (phases, pitch) */
-    int64_t work;                /* of the transform */
-    int64_t power, other;        /* (bins or levels, the larger, lanes) each: they change places */
-    int64_t bands;               /* mfcc: mel decibels (blocks of frames, levels, lanes) */
+    int64_t padded, padded_size; /* samples of all frames: the window with its edges */
+    int64_t phases;              /* the same samples, (phases, pitch), see dv_frontend */
+    int64_t work;                /* for the transform */
+    int64_t power, other;        /* (larger of bins and levels, lanes) each, used in turn */
+    int64_t bands;               /* for mfcc, mel decibels (blocks of frames, levels, lanes) */
     int64_t total;
 } layout;
 
@@ -48,9 +48,10 @@ size_t dv_frontend_scratch(const dv_frontend *frontend)
 }
 
 /*
- * 10 log10(power) for a positive normal number. The mantissa m is brought to [0.707, 1.414) and
- * ln m = 2 artanh(s), s = (m - 1) / (m + 1), as a series in s to the ninth power: |s| < 0.172, so
- * the rest is below 1e-9 and the result is right to the rounding of float, about 1e-5 dB at 100 dB.
+ * 10 log10(power) for a positive normal number. The mantissa m is brought to [0.707, 1.414). Then
+ * ln m = 2 artanh(s) with s = (m - 1) / (m + 1) is a series in s to the ninth power. |s| < 0.172,
+ * so the rest is below 1e-9 and the result is right to the rounding of float, about 1e-5 dB at
+ * 100 dB.
  */
 static inline float decibel(float power)
 {
@@ -66,9 +67,9 @@ static inline float decibel(float power)
     return (float)exponent * 3.01029995664F + 8.68588963807F * s * series;
 }
 
-enum { HOPS = 4 }; /* split at a time */
+enum { HOPS = 4 }; /* hops that are split at a time */
 
-/* padded -> phases (phases, pitch), see dv_frontend. */
+/* Computes phases (phases, pitch) from padded; see dv_frontend. */
 static void split_phases(const dv_frontend *frontend, const float *restrict padded,
                          float *restrict phases)
 {
@@ -84,7 +85,7 @@ static void split_phases(const dv_frontend *frontend, const float *restrict padd
         }
 }
 
-/* from (bins, lanes) -> to (bins, lanes) */
+/* Computes the changed power `to` (bins, lanes) from `from` (bins, lanes). */
 DV__CLONES
 static void change_power(const dv_spectral_change *change, int64_t bins, const float *restrict from,
                          float *restrict to)
@@ -102,7 +103,7 @@ static void change_power(const dv_spectral_change *change, int64_t bins, const f
     }
 }
 
-/* power (bins, lanes) -> bands (bands, lanes). */
+/* Computes bands (bands, lanes) from power (bins, lanes). */
 DV__CLONES
 static void apply_mel(const dv__mel *mel, const float *restrict power, float *restrict bands)
 {
@@ -120,15 +121,15 @@ static void apply_mel(const dv__mel *mel, const float *restrict power, float *re
     }
 }
 
-/* Where the decibels of a block of frames go. */
+/* The memory for the decibels of a block of frames. */
 typedef struct target {
     float *to;               /* (rows, stride) */
-    int64_t rows, stride;    /* stride in floats */
+    int64_t rows, stride;    /* `stride` is in floats */
     int64_t count;           /* lanes that are stored */
-    float maxima[DV__LANES]; /* of each lane over the rows */
+    float maxima[DV__LANES]; /* maximum of each lane over the rows */
 } target;
 
-/* power (rows, lanes) -> decibels */
+/* Stores the decibels of power (rows, lanes). */
 DV__CLONES
 static void store_decibels(const float *restrict power, target *out)
 {
@@ -164,9 +165,10 @@ static void limit_range(float *restrict values, int64_t count, float least)
         values[i] = values[i] > least ? values[i] : least;
 }
 
-enum { DCT_ROWS = 4 }; /* computed at a time */
+enum { DCT_ROWS = 4 }; /* rows that are computed at a time */
 
-/* bands (levels, lanes) -> rows `row` to row + 3 of the features, of as many as there are. */
+/* Computes rows `row` to row + 3 of the features, as far as they exist, from bands (levels,
+   lanes). */
 DV__CLONES
 static void dct_rows(const dv_frontend *frontend, const float *restrict bands, int64_t row,
                      float (*restrict to)[DV__LANES])
@@ -193,7 +195,7 @@ static void dct_rows(const dv_frontend *frontend, const float *restrict bands, i
     memcpy(to, sums, sizeof sums);
 }
 
-/* bands (blocks of frames, levels, lanes) -> features (n_mfcc, frames) */
+/* Computes features (n_mfcc, frames) from bands (blocks of frames, levels, lanes). */
 static void apply_dct(const dv_frontend *frontend, const float *bands, float *features)
 {
     for (int64_t first = 0; first < frontend->frames; first += DV__LANES) {
@@ -209,7 +211,8 @@ static void apply_dct(const dv_frontend *frontend, const float *bands, float *fe
     }
 }
 
-/* Power of the block of frames from `first` on, changed and in bands; in the scratch memory. */
+/* The power of the block of frames from `first` on, changed and in bands. It is in the scratch
+   memory. */
 static const float *block_power(const dv_frontend *frontend, const layout *parts, int64_t first,
                                 const dv_spectral_change *change, float *scratch)
 {
@@ -228,8 +231,8 @@ static const float *block_power(const dv_frontend *frontend, const layout *parts
     return other;
 }
 
-/* Decibels of all frames, of the mel bands or of the whole spectrum: for mfcc (blocks of frames,
-   levels, lanes), else (rows, frames). The largest one. */
+/* Computes the decibels of all frames, of the mel bands or of the whole spectrum. They are (blocks
+   of frames, levels, lanes) for mfcc, else (rows, frames). Returns the largest one. */
 static float decibels(const dv_frontend *frontend, const layout *parts,
                       const dv_spectral_change *change, float *scratch, float *to)
 {
@@ -249,7 +252,7 @@ static float decibels(const dv_frontend *frontend, const layout *parts,
     return maximum;
 }
 
-/* window (samples) -> padded (size), from the first sample of frame 0 on. */
+/* Computes padded (size), from the first sample of frame 0 on, from window (samples). */
 static void pad(const dv_frontend *frontend, const float *window, int64_t size, float *padded)
 {
     int64_t lead = frontend->lead, samples = frontend->samples;
@@ -271,8 +274,8 @@ void dv_frontend_compute(const dv_frontend *frontend, const float *window, float
     dv_frontend_compute_changed(frontend, window, NULL, features, scratch);
 }
 
-/* The decibels are written straight into the features, except those of mfcc, which needs them for
-   its DCT. */
+/* The decibels are written straight into the features. Only mfcc writes them to scratch, for its
+   DCT. */
 void dv_frontend_compute_changed(const dv_frontend *frontend, const float *window,
                                  const dv_spectral_change *change, float *features, void *scratch)
 {

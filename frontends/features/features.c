@@ -97,7 +97,7 @@ static dv_status check_mel(const dv_features_config *config)
     return DV_OK;
 }
 
-/* The fields one by one, then against each other. */
+/* Checks the fields one by one, then against each other. */
 dv_status dv__features_check(const dv_features_config *config)
 {
     for (const dv_field *field = dv_features_fields; field->kind != DV_FIELD_END; field++)
@@ -178,13 +178,13 @@ static dv_status make_window(dv_frontend *frontend)
     return DV_OK;
 }
 
-/* Where the transform finds its samples, and what it multiplies them with. */
+/* Makes the offsets and weights with which the transform loads its samples. */
 static dv_status make_loads(dv_frontend *frontend)
 {
     const dv_features_config *config = &frontend->config;
     int64_t blocks = (frontend->frames + DV__LANES - 1) / DV__LANES;
     int64_t pitch = blocks * DV__LANES + (config->n_fft - 1) / config->hop;
-    frontend->pitch = (pitch + 3) / 4 * 4; /* four are laid out at a time */
+    frontend->pitch = (pitch + 3) / 4 * 4; /* split_phases lays out four hops at a time */
     frontend->phases = config->hop < config->n_fft ? config->hop : config->n_fft;
     DV_TRY(dv_calloc((size_t)config->n_fft, sizeof(float), &frontend->weights));
     DV_TRY(dv_calloc((size_t)config->n_fft, sizeof(int32_t), &frontend->offsets));
@@ -195,7 +195,8 @@ static dv_status make_loads(dv_frontend *frontend)
     return DV_OK;
 }
 
-/* DCT-II, orthonormal: sqrt(2 / n) cos(pi row (band + 1/2) / n), the first row by sqrt(1 / n). */
+/* The orthonormal DCT-II: sqrt(2 / n) cos(pi row (band + 1/2) / n), with sqrt(1 / n) in the first
+   row. */
 static dv_status make_dct(dv_frontend *frontend)
 {
     int64_t rows = frontend->config.n_mfcc;
@@ -274,7 +275,7 @@ int64_t dv_frontend_samples(const dv_frontend *frontend)
     return frontend->samples;
 }
 
-/* All sizes, and the tables, which stay the front-end's. */
+/* Fills in all sizes. The tables stay the front-end's. */
 void dv_frontend_tables(const dv_frontend *frontend, dv_feature_tables *out)
 {
     const dv_features_config *config = &frontend->config;

@@ -2,11 +2,11 @@
  * Fourier transforms of DV__LANES frames side by side. The frame is the innermost index, so every
  * loop runs over contiguous floats and needs no shuffle.
  *
- * A first pass of radix 8 goes from the samples to eight transforms of an eighth of the size; each
- * of these is small enough for the first-level cache and is done there to its end, in Stockham's
- * self-sorting form (Van Loan, "Computational Frameworks for the Fast Fourier Transform", 1992,
- * sections 1.7 and 2.4), in passes of radix 8 and a last one of 8, 4 or 2. Two of the eight then
- * give powers: point k belongs to transform k % 8 and needs point size / 2 - k.
+ * A first pass of radix 8 goes from the samples to eight transforms of an eighth of the size. Each
+ * of these is small enough to be finished in the first-level cache, in Stockham's self-sorting form
+ * (Van Loan, "Computational Frameworks for the Fast Fourier Transform", 1992, sections 1.7 and
+ * 2.4), in passes of radix 8 and a last one of 8, 4 or 2. The powers come from pairs of the eight:
+ * point k belongs to transform k % 8 and needs point size / 2 - k.
  *
  * Each frame is one real transform of its own. Two frames in one complex transform would cost the
  * same, but rounding would leak a loud frame into its silent neighbour.
@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A complex number in DV__LANES transforms: real parts and then imaginary parts. */
+/* POINT is the size of a complex number in DV__LANES transforms: real parts, then imaginary
+   parts. */
 enum { POINT = 2 * DV__LANES, RADIX = 8, FACTORS = 2 * (RADIX - 1) };
 
 /* The number in one lane. */
@@ -29,7 +30,7 @@ typedef struct octet {
     complex_number a, b, c, d, e, f, g, h;
 } octet;
 
-/* One pass: `length` points are still to be transformed, in `stride` interleaved runs. */
+/* One pass, over `stride` interleaved runs of `length` points. */
 typedef struct pass {
     int64_t length, stride;
     const float *twiddles; /* (length / 8, 7, 2) */
@@ -52,7 +53,7 @@ dv_status dv__fft_create(int64_t size, dv__fft *fft)
     int64_t points = size / 2;
     memset(fft, 0, sizeof *fft);
     fft->size = size;
-    /* FACTORS for size / 16 indices in the first pass, an eighth of that in each next. */
+    /* The first pass has FACTORS for size / 16 indices, each next pass an eighth of that. */
     DV_TRY_GOTO(dv_calloc((size_t)size, sizeof(float), &fft->twiddles));
     DV_TRY_GOTO(dv_calloc((size_t)points * 2, sizeof(float), &fft->unpack));
     float *to = fft->twiddles;
@@ -76,8 +77,8 @@ void dv__fft_free(dv__fft *fft)
     memset(fft, 0, sizeof *fft);
 }
 
-/* Floats from one of the eight transforms to the next: one point more than there are, so that the
-   same point of all eight is not in the same set of the cache. */
+/* Floats from one of the eight transforms to the next. There is one point more than needed, so that
+   the same point of all eight is not in the same set of the cache. */
 static int64_t part_size(const dv__fft *fft)
 {
     return (fft->size / 2 / RADIX + 1) * POINT;
@@ -138,7 +139,7 @@ static inline octet transformed8(octet x)
     return (octet){even.a, odd.a, even.b, odd.b, even.c, odd.c, even.d, odd.d};
 }
 
-/* w (7, 2): the factors of all but the first. */
+/* Multiplies by w (7, 2), the factors of all numbers but the first. */
 static inline octet twiddled(octet y, const float *w)
 {
     return (octet){y.a,
@@ -188,7 +189,7 @@ static inline void store8(float *to, int64_t step, octet y)
 
 /* ---- Passes ---- */
 
-/* Windowed samples 2 `point` and 2 `point` + 1 as one complex number. */
+/* The windowed samples 2 `point` and 2 `point` + 1 as one complex number. */
 static inline complex_number sample(const dv__frames *frames, int64_t point, int lane)
 {
     const int32_t *offsets = frames->offsets + 2 * point;
@@ -236,7 +237,7 @@ static void middle_pass(const pass *stage, const float *restrict in, float *rest
     }
 }
 
-/* The last pass needs no factors. In place. */
+/* The last pass is in place and needs no factors. */
 DV__CLONES
 static void last_pass8(int64_t stride, float *buffer)
 {
@@ -282,7 +283,7 @@ static void last_pass2(int64_t stride, float *buffer)
     }
 }
 
-/* One of the eight transforms, in `part`; the result is there or in `other`. */
+/* Finishes the transform in `part`, one of the eight. The result is there or in `other`. */
 static const float *transform_part(const dv__fft *fft, float *part, float *other)
 {
     pass stage = {fft->size / 2 / RADIX, 1, fft->twiddles + FACTORS * (fft->size / 2 / RADIX)};
@@ -306,15 +307,16 @@ static const float *transform_part(const dv__fft *fft, float *part, float *other
 
 /* ---- Powers ---- */
 
-/* Where the points k = first, first + 8, ... and their partners size / 2 - k are. */
+/* The points k = first, first + 8, ... and their partners size / 2 - k. */
 typedef struct partners {
-    const float *near, *far; /* far: the partner of the first, going down */
+    const float *near, *far; /* `far` is the partner of the first point and goes down */
     int64_t first, count;
 } partners;
 
 /*
- * From the transform Z of (even + i odd) / 2 to the power of X[k] = E + W^k O and X[n - k] =
- * conj(E - W^k O), n = size / 2, with E = Z[k] + conj Z[n - k] and O = (Z[k] - conj Z[n - k]) / i.
+ * Computes the power of X[k] = E + W^k O and X[n - k] = conj(E - W^k O), n = size / 2, from the
+ * transform Z of (even + i odd) / 2, with E = Z[k] + conj Z[n - k] and
+ * O = (Z[k] - conj Z[n - k]) / i.
  */
 DV__CLONES
 static void unpack(const dv__fft *fft, const partners *pair, float *restrict power)
@@ -325,7 +327,7 @@ static void unpack(const dv__fft *fft, const partners *pair, float *restrict pow
         const float *restrict near = pair->near + q * POINT;
         const float *restrict far = pair->far - q * POINT;
         const float wr = fft->unpack[2 * k], wi = fft->unpack[2 * k + 1];
-        float *low = power + k * DV__LANES; /* the middle point is both */
+        float *low = power + k * DV__LANES; /* at the middle point low and high are the same */
         float *high = power + (points - k) * DV__LANES;
 #pragma omp simd
         for (int lane = 0; lane < DV__LANES; lane++) {
@@ -347,7 +349,7 @@ void dv__fft_power(const dv__fft *fft, const dv__frames *frames, float *work, fl
     const int64_t size = part_size(fft);
     float *space = work + RADIX * size, *more_space = space + size;
     first_pass(fft, frames, work);
-    /* Part 0 is its own partner, but point 0 is the partner of itself. */
+    /* Part 0 is its own partner, and in it point 0 is the partner of itself. */
     const float *part = transform_part(fft, work, space);
     unpack(fft, &(partners){part, part, 0, 1}, power);
     unpack(fft, &(partners){part + POINT, part + (count - 1) * POINT, RADIX, count / 2}, power);

@@ -42,13 +42,14 @@ static int scale_of(const dv_features_config *config)
     return config->type == DV_FEATURES_FBANK ? DV_MEL_HTK : config->mel_scale;
 }
 
-/* Where a frequency lies on the axis over which triangles are straight: mel for fbank, else Hz. */
+/* The place of a frequency on the axis of straight triangles, which is mel for fbank, else Hz. */
 static double axis_from_hz(const dv_features_config *config, double hz)
 {
     return config->type == DV_FEATURES_FBANK ? mel_from_hz(DV_MEL_HTK, hz) : hz;
 }
 
-/* Corner number `index` of n_mels + 2, evenly spaced in mel from fmin to fmax; Hz. */
+/* Corner number `index`, in Hz. The n_mels + 2 corners are evenly spaced in mel from fmin to
+   fmax. */
 static double corner(const dv_features_config *config, int64_t index)
 {
     double low = mel_from_hz(scale_of(config), config->fmin);
@@ -57,7 +58,8 @@ static double corner(const dv_features_config *config, int64_t index)
     return hz_from_mel(scale_of(config), low + step * (double)index);
 }
 
-/* The weights of one triangle over all bins, before their norm. Returns how many are positive. */
+/* Computes the weights of one triangle over all bins, before their norm. Returns the number of
+   positive ones. */
 static int64_t triangle(const dv_features_config *config, const double corners[3], double *row)
 {
     int64_t positive = 0;
@@ -85,7 +87,7 @@ static double norm_factor(const dv_features_config *config, const double corners
     return 1.0 / sum;
 }
 
-/* row (bins) is work space. The weights of a triangle have no gaps, so a run is enough. */
+/* Adds a band. row (bins) is scratch. A triangle's weights have no gaps, so a run is enough. */
 static dv_status add_band(const dv_features_config *config, int64_t band, double *row, dv__mel *mel)
 {
     double corners[3];

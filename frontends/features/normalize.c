@@ -1,7 +1,7 @@
 /*
- * Normalisation over the utterance: first the mean is subtracted, over the clip or over each band;
- * then what is left is divided by its standard deviation (about its own mean) + 0.01, again over
- * the clip or over each band. Sums are double, so that a constant gives 0 and never NaN.
+ * Normalisation over the utterance. First the mean over the clip or over each band is subtracted.
+ * Then the rest is divided by its standard deviation (about its own mean) + 0.01, again over the
+ * clip or over each band. Sums are double, so that a constant gives 0 and never NaN.
  */
 #include "frontends/features/features_internal.h"
 

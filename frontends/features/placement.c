@@ -1,9 +1,9 @@
 /*
- * What is done once to each clip: the mean removed, the level set, the word found. The word's
- * centre is the centroid of its amplitude envelope: recordings differ in how much silence they
- * leave on each side, and models that see the word always in the same place learn it faster. Of a
- * recording longer than the window the loudest stretch counts alone: seconds of faint noise on one
- * side weigh as much as a word.
+ * Prepares each clip once: removes the mean, sets the level, finds the word. The word's centre is
+ * the centroid of its amplitude envelope. Recordings differ in their silence on each side, and
+ * models learn faster if the word is always in the same place. In a recording longer than the
+ * window only the loudest stretch counts, since seconds of faint noise on one side weigh as much as
+ * a word.
  */
 #include "frontends/features/features_internal.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Frames of the envelope; 10 ms apart this is 40 s, and longer clips get longer frames. */
+/* The most frames of the envelope. 10 ms apart they cover 41 s; longer clips get longer frames. */
 enum { MAX_ENVELOPE = 4096 };
 
 typedef struct envelope {
@@ -19,7 +19,8 @@ typedef struct envelope {
     float values[MAX_ENVELOPE];
 } envelope;
 
-/* Sums run in lanes, so that they are vectors and to the bit the same on every instruction set. */
+/* Sums run in lanes, so that they become vector code and are the same to the bit on every
+   instruction set. This adds up the lanes. */
 static double total(const double sums[DV__LANES])
 {
     double sum = 0;
@@ -58,8 +59,8 @@ static double energy_of(const float *samples, int64_t count)
     return total(sums);
 }
 
-/* Of samples (count) after the mild high-pass 0.5 x + 0.5 diff x = x[t] - 0.5 x[t - 1]; the sample
-   before the first one must be there. */
+/* The energy of samples (count) after the mild high-pass 0.5 x + 0.5 diff x = x[t] - 0.5 x[t - 1].
+   The sample before the first one must exist. */
 DV__CLONES
 static double high_passed_energy(const float *samples, int64_t count)
 {
@@ -97,8 +98,8 @@ static double peak_of(const float *samples, int64_t count)
 }
 
 /*
- * The RMS of the loud part: the mean power of 25 ms frames, each weighted with its own power, so
- * that silence around the word does not count: sqrt(sum p^2 / sum p).
+ * The RMS of the loud part, sqrt(sum p^2 / sum p). It is the root of the mean power p of 25 ms
+ * frames, each weighted with its own power, so that silence around the word does not count.
  */
 static double loud_rms(const float *samples, int64_t count, int64_t sample_rate)
 {
@@ -131,7 +132,8 @@ static void set_level(const dv_features_config *config, float *samples, int64_t 
         samples[i] *= gain;
 }
 
-/* The root of the power of 25 ms frames every 10 ms; the last one may hang over the end. */
+/* Computes the root of the power of 25 ms frames every 10 ms. The last frame may hang over the
+   end. */
 static void make_envelope(const float *samples, int64_t count, int64_t sample_rate, envelope *out)
 {
     out->length = DV__ENVELOPE_LENGTH(sample_rate);
@@ -159,7 +161,7 @@ static int compare_floats(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* `fraction` 0..1, linear between the two nearest values. Sorts `values`. */
+/* The quantile `fraction` (0..1), linear between the two nearest values. Sorts `values`. */
 static float percentile(float *values, int64_t count, double fraction)
 {
     qsort(values, (size_t)count, sizeof *values, compare_floats);
@@ -170,7 +172,7 @@ static float percentile(float *values, int64_t count, double fraction)
     return (float)((1 - rest) * (double)values[below] + rest * (double)values[above]);
 }
 
-/* Subtracts the noise floor, clipped at 0. */
+/* Subtracts the noise floor, and clips the rest at 0. */
 static void subtract_floor(envelope *out, double seconds)
 {
     float sorted[MAX_ENVELOPE];
@@ -191,7 +193,8 @@ static inline float larger(float a, float b)
     return a > b ? a : b;
 }
 
-/* Of four values the smallest and the largest cannot be the median of five. */
+/* The smallest and the largest of four values cannot be the median of five, so they are left
+   out. */
 static float median(const float values[5])
 {
     float low = larger(smaller(values[0], values[1]), smaller(values[2], values[3]));
@@ -199,7 +202,7 @@ static float median(const float values[5])
     return larger(smaller(low, high), smaller(larger(low, high), values[4]));
 }
 
-/* The median of five frames removes clicks; outside the clip there is silence. */
+/* The median of five frames removes clicks. Outside the clip there is silence. */
 static void smooth(const envelope *in, envelope *out)
 {
     out->frames = in->frames;
@@ -215,7 +218,8 @@ static void smooth(const envelope *in, envelope *out)
     }
 }
 
-/* Leaves of the envelope the `frames` neighbours that hold the most. */
+/* Keeps the `frames` consecutive values of the envelope with the largest sum, and clears the
+   rest. */
 static void keep_loudest(envelope *in, int64_t frames)
 {
     double sum = 0;
@@ -232,7 +236,7 @@ static void keep_loudest(envelope *in, int64_t frames)
         in->values[i] = i >= end - frames && i < end ? in->values[i] : 0;
 }
 
-/* The centroid in samples; negative where the envelope is 0 throughout. */
+/* The centroid in samples; negative if the envelope is 0 throughout. */
 static double centroid(const envelope *in, int64_t count)
 {
     double weights = 0;
@@ -246,8 +250,8 @@ static double centroid(const envelope *in, int64_t count)
     return weights > 0 ? moments / weights : -1;
 }
 
-/* Where the median leaves nothing (a word of less than three frames) the envelope itself decides,
-   and where that is 0 too (silence, a steady tone) the middle of the clip. */
+/* If the median leaves nothing (a word of less than three frames) the envelope itself decides. If
+   that is 0 too (silence, a steady tone) the middle of the clip is taken. */
 static int64_t word_centre(const float *samples, int64_t count, int64_t sample_rate, int64_t window)
 {
     envelope raw;

@@ -1,8 +1,8 @@
 /*
- * Audio to window, as statements of a program: placement.c, in pools, sorting and sums. Runtimes
- * take about a microsecond for a statement on few numbers, so there are as few as possible. Tensors
- * are (batch, 1, samples or frames), as pools want them. And the bands of a clip to those of a
- * window.
+ * From audio to the window, as statements of a program: placement.c in pools, sorting and sums. A
+ * statement on few numbers takes runtimes about a microsecond, so there are as few as possible.
+ * Tensors are (batch, 1, samples or frames), as pools need them. The last function cuts the bands
+ * of a window out of those of a clip.
  */
 #include "frontends/features/features_internal.h"
 #include "frontends/features/program.h"
@@ -13,8 +13,8 @@ enum { TIME = 2 }; /* the axis of samples and frames */
 
 /* ---- Small steps ---- */
 
-/* The mean of pieces of x. Optimisers make padding in front of it a part of it, which runtimes take
-   only where it is less than the kernel. */
+/* The mean of pieces of x. Optimisers merge padding before a pool into it, and runtimes accept only
+   padding that is less than the kernel. */
 static dv_value pool(dv_program *program, dv_value x, int64_t kernel, int64_t stride)
 {
     dv_attributes attributes = {
@@ -58,7 +58,7 @@ static dv_value number(dv_program *program, double value)
 
 /* ---- Level ---- */
 
-/* The root of the power of pieces of 25 ms, averaged with that power as weight. */
+/* The root of the mean power of pieces of 25 ms, each weighted with its own power. */
 static dv_value loud_rms(dv_program *program, dv_value x, int64_t sample_rate)
 {
     int64_t length = DV__ENVELOPE_LENGTH(sample_rate);
@@ -70,7 +70,7 @@ static dv_value loud_rms(dv_program *program, dv_value x, int64_t sample_rate)
                             dv_program_binary(program, DV_OPERATOR_Div, squares, all));
 }
 
-/* A clip below the silence keeps its level: what a division by 0 gives is not chosen. */
+/* A clip below DV__SILENCE keeps its level. The result of a division by 0 is not chosen. */
 static dv_value at_level(const dv_features_config *config, dv_program *program, dv_value x)
 {
     dv_value level;
@@ -97,18 +97,18 @@ static dv_value at_level(const dv_features_config *config, dv_program *program, 
 
 /* ---- The word ---- */
 
-/* The envelope, (batch, 1, frames), and what is known of its frames. The program has a few frames
-   more than placement.c, which lie behind the clip and are told by `within`. */
+/* The envelope (batch, 1, frames) with facts about its frames. The program has a few more frames
+   than placement.c. They lie behind the clip, and `within` tells them apart. */
 typedef struct envelope {
     int64_t length, hop;
-    dv_value count;  /* of the clip's samples, FP32 without axes */
-    dv_value last;   /* frames less one, likewise */
-    dv_value number; /* of each frame: 1, 2, ... */
-    dv_value within; /* the frame is of the clip */
+    dv_value count;  /* number of the clip's samples, FP32 without axes */
+    dv_value last;   /* number of frames less one, FP32 without axes */
+    dv_value number; /* number of each frame: 1, 2, ... */
+    dv_value within; /* whether the frame belongs to the clip */
     dv_value values;
 } envelope;
 
-/* x[t] - x[t - 1] / 2: a mild high-pass. */
+/* A mild high-pass, x[t] - x[t - 1] / 2. */
 static dv_value high_passed(dv_program *program, dv_value x)
 {
     dv_value before = dv_program_pad(program, x, TIME, 1, 0);
@@ -148,8 +148,8 @@ static void make_envelope(dv_program *program, dv_value x, int64_t sample_rate, 
                                     dv_program_with(program, DV_OPERATOR_Add, out->last, 1.5));
 }
 
-/* `fraction` (without axes) of the way through the values in order, linear between two: each value
-   counts by 1 - its distance in places. */
+/* The quantile `fraction` (without axes) of the values, linear between the two nearest. Each sorted
+   value counts by 1 less its distance in places. */
 static dv_value percentile(dv_program *program, const envelope *in, dv_value fraction)
 {
     dv_value sorted = choose(program, in->within, in->values, number(program, 1e30));
@@ -167,7 +167,7 @@ static void subtract_floor(dv_program *program, int64_t sample_rate, envelope *o
 {
     dv_program_scope(program, "front_end/placement/floor");
     const dv__noise_floor *of_short = dv__noise_floor_of(0), *of_long = dv__noise_floor_of(60);
-    /* Whole samples are counted, so that half of one more decides as exact seconds would. */
+    /* A limit half a sample above the last short count decides as exact seconds would. */
     double short_clip = floor(DV__LONG_CLIP * (double)sample_rate + 1e-6) + 0.5;
     dv_value is_long = above(program, out->count, short_clip);
     dv_value fraction = choose(program, is_long, number(program, of_long->fraction),
@@ -181,7 +181,7 @@ static void subtract_floor(dv_program *program, int64_t sample_rate, envelope *o
     out->values = choose(program, out->within, rest, number(program, 0));
 }
 
-/* The median of five neighbours, which a convolution puts beside each other. */
+/* The median of five neighbours. A convolution puts them beside each other. */
 static dv_value smoothed(dv_program *program, dv_value x)
 {
     enum { NEIGHBOURS = 5 };
@@ -202,8 +202,8 @@ static dv_value smoothed(dv_program *program, dv_value x)
     return dv_program_slice(program, x, 1, NEIGHBOURS / 2, NEIGHBOURS / 2 + 1);
 }
 
-/* Leaves of x the `frames` neighbours that hold the most: those whose distance to the middle of
-   them is below half their number. */
+/* Keeps the `frames` consecutive values of x with the largest sum, and clears the rest. The values
+   to keep have a distance to their middle below half their number. */
 static dv_value loudest(dv_program *program, const envelope *in, dv_value x, int64_t frames)
 {
     dv_program_scope(program, "front_end/placement/loudest");
@@ -216,7 +216,7 @@ static dv_value loudest(dv_program *program, const envelope *in, dv_value x, int
     return choose(program, below(program, distance, (double)frames / 2), x, number(program, 0));
 }
 
-/* For each frame's part of the clip, from + to + hop: twice its middle, and a hop. */
+/* from + to + hop for each frame's part of the clip, which is twice its middle plus a hop. */
 static dv_value ends_of(dv_program *program, const envelope *in)
 {
     dv_value next = dv_program_with(program, DV_OPERATOR_Mul, in->number, (double)in->hop);
@@ -226,14 +226,14 @@ static dv_value ends_of(dv_program *program, const envelope *in)
 }
 
 /*
- * The place around which the window is put, (batch, 1, 1), FP32, whose whole part counts: the
- * centroid of what the median and the loudest stretch have left, of the envelope where that is
- * nothing, and the middle of the clip where this is nothing too. It is rounded, and a tie, of which
- * FP32 makes a little less or more, is rounded up.
+ * The place around which the window is put, (batch, 1, 1), FP32; its whole part counts. It is the
+ * centroid of the envelope after the median and the loudest stretch. If nothing is left it is the
+ * centroid of the envelope itself, and if that is 0 too the middle of the clip. It is rounded to
+ * nearest. Ties, which FP32 makes a little smaller or larger, are rounded up.
  */
 static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv_value x)
 {
-    const double two_ties = 2.0 / 1024; /* of a sample */
+    const double two_ties = 2.0 / 1024; /* samples */
     envelope in;
     int64_t rate = frontend->config.sample_rate;
     make_envelope(program, x, rate, &in);
@@ -255,7 +255,7 @@ static dv_value word_centre(const dv_frontend *frontend, dv_program *program, dv
 
 /* ---- The window ---- */
 
-/* `size` of the samples or frames: their middle, or what they begin with, and zeros beside it. */
+/* `size` samples or frames from the middle of x or from its start, with zeros beside them. */
 static dv_value cut(dv_program *program, dv_placement placement, dv_value x, int64_t size)
 {
     if (placement == DV_PLACE_START)
@@ -268,8 +268,8 @@ static dv_value cut(dv_program *program, dv_placement placement, dv_value x, int
                           &(dv_attributes){.axis = TIME});
 }
 
-/* `size` samples around the word. Places are added in FP32, which is faster, and cut to integers.
- */
+/* `size` samples around the word. Places are added in FP32, which is faster, and truncated to
+   integers. */
 static dv_value cut_word(const dv_frontend *frontend, dv_program *program, dv_value x, int64_t size)
 {
     dv_value centre = word_centre(frontend, program, x);
@@ -282,8 +282,8 @@ static dv_value cut_word(const dv_frontend *frontend, dv_program *program, dv_va
                           &(dv_attributes){.axis = TIME});
 }
 
-/* The mean in FP32 leaves so much of a large one that a clip of nothing else has a level. The mean
-   of what is left takes that away. */
+/* In FP32 the subtraction of a large mean leaves enough that a constant clip has a level. So the
+   mean of the rest is subtracted too. */
 static dv_value without_mean(dv_program *program, dv_value x)
 {
     for (int i = 0; i < 2; i++)

@@ -1,13 +1,14 @@
 /*
- * Window to features, as statements of a program: the window's samples, or its bands in decibels.
+ * From the window to features, as statements of a program. They begin with the window's samples or
+ * with its bands in decibels.
  *
- * The transform of N points is one of A points and one of B, N = A B (Cooley and Tukey 1965), both
- * as products with constant matrices: with point n = B a + b and bin k = c + A d,
+ * The transform of N points is one of A points and one of B points, N = A B (Cooley and Tukey
+ * 1965), both as products with constant matrices. With point n = B a + b, bin k = c + A d and
+ * w(j, M) = exp(-2 pi i j / M) it is
  *
- *     X[c + A d] = sum_b w(b d, B) [ w(b c, N) sum_a w(a c, A) x[B a + b] ]    w(j, M) = exp(-2 pi
- * i j / M)
+ *     X[c + A d] = sum_b w(b d, B) [ w(b c, N) sum_a w(a c, A) x[B a + b] ]
  *
- * Samples are real, so c from 0 to A / 2 is enough: the power of any other bin k is that of N - k.
+ * Samples are real, so c from 0 to A / 2 is enough: any other bin k has the power of bin N - k.
  * Rows a in which the window is zero are left out. In ONNX Runtime this takes a third to a half of
  * the time of one product with all of cos and sin, and at 1024 points 1/25 of its size.
  */
@@ -20,13 +21,13 @@
 typedef struct transform {
     int64_t points;        /* N */
     int64_t rows, columns; /* A, B */
-    int64_t first, used;   /* rows a in which the window is not zero: first, how many */
-    int64_t kept;          /* c from 0 to A / 2 */
+    int64_t first, used;   /* first row a in which the window is not zero, and their number */
+    int64_t kept;          /* number of values of c, from 0 to A / 2 */
     int64_t frames, hop, samples;
-    int64_t before; /* samples that frame 0 begins before the window does; may be < 0 */
+    int64_t before; /* samples by which frame 0 begins before the window; may be negative */
 } transform;
 
-/* A is the smallest power of two with A A >= N. */
+/* A becomes the smallest power of two with A A >= N. */
 static transform plan(const dv_frontend *frontend)
 {
     const dv_features_config *config = &frontend->config;
@@ -46,7 +47,7 @@ static transform plan(const dv_frontend *frontend)
     return t;
 }
 
-/* A table whose element (i, j) is `of`; `rows` x `columns`. */
+/* Adds a table (rows, columns) whose element (i, j) is of(t, i, j). */
 static dv_value add_table(dv_program *program, const char *name, int64_t rows, int64_t columns,
                           double (*of)(const transform *t, int64_t i, int64_t j),
                           const transform *t)
@@ -65,7 +66,7 @@ static dv_value add_table(dv_program *program, const char *name, int64_t rows, i
 
 /* ---- Frames ---- */
 
-/* The part of mirrored samples (`count`) from `from` up to 0, or from the end up to `to`. */
+/* Samples `from` to `to` of mirrored samples (count), before the first or behind the last one. */
 static dv_value mirrored(dv_program *program, dv_value x, int64_t count, int64_t from, int64_t to)
 {
     int64_t *places;
@@ -78,7 +79,7 @@ static dv_value mirrored(dv_program *program, dv_value x, int64_t count, int64_t
     return dv_program_add(program, DV_OPERATOR_Gather, inputs, 2, &(dv_attributes){.axis = 2});
 }
 
-/* x (batch, 1, samples) from sample -before to samples + after; either may be negative. */
+/* x (batch, 1, samples) from sample -before to samples + after. Both may be negative. */
 static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edges edges,
                            dv_value x, int64_t before, int64_t after)
 {
@@ -99,13 +100,13 @@ static dv_value with_edges(dv_program *program, const transform *t, dv_frame_edg
     return count > 1 ? dv_program_concat(program, parts, count, 2) : body;
 }
 
-/* Rows from, ..., from + frames - 1 of `rows`. */
+/* The rows from, ..., from + frames - 1 of `rows`. */
 static dv_value rows_from(dv_program *program, const transform *t, dv_value rows, int64_t from)
 {
     return dv_program_slice(program, rows, 1, from, from + t->frames);
 }
 
-/* A few segments (batch, segments, hop) behind each other for each frame, cut to `width`. */
+/* For each frame a few segments (batch, segments, hop) behind each other, cut to `width`. */
 static dv_value few(dv_program *program, const transform *t, dv_value segments, int64_t pieces,
                     int64_t width)
 {
@@ -120,8 +121,9 @@ static dv_value few(dv_program *program, const transform *t, dv_value segments, 
 }
 
 /*
- * `pieces` segments behind each other, for as many rows as there are: two of half as many, and one
- * where their number is odd. So the statements are as few as the digits of the number.
+ * `pieces` segments behind each other, for all rows. They are made of two halves, and one more
+ * segment if the number is odd, so that there are only as many statements as the number has binary
+ * digits.
  */
 static dv_value doubled(dv_program *program, dv_value segments, int64_t pieces)
 {
@@ -137,8 +139,8 @@ static dv_value doubled(dv_program *program, dv_value segments, int64_t pieces)
 }
 
 /*
- * (batch, 1, samples) -> (batch, frames, used, columns). The samples become segments of a hop each,
- * and a frame is its segment and those behind it.
+ * Frames (batch, frames, used, columns) of samples (batch, 1, samples). The samples become segments
+ * of a hop each, and a frame is its segment and the next ones.
  */
 static dv_value frames_of(dv_program *program, const transform *t, dv_frame_edges edges,
                           dv_value window)
@@ -171,7 +173,7 @@ static double first_real(const transform *t, int64_t i, int64_t j)
     return turn(i / 2 * (t->first + j), t->rows, i % 2 == 1);
 }
 
-/* The same times i: what the imaginary part of a factor is multiplied with. */
+/* The same times i, for the product with the imaginary part of a factor. */
 static double first_imaginary(const transform *t, int64_t i, int64_t j)
 {
     return i % 2 == 1 ? first_real(t, i - 1, j) : -first_real(t, i + 1, j);
@@ -187,7 +189,8 @@ static double twiddle_imaginary(const transform *t, int64_t i, int64_t j)
     return turn(i / 2 * j, t->points, true);
 }
 
-/* From real and imaginary parts side by side (2 B) to such: [[re, im], [-im, re]] of w(b d, B). */
+/* The matrix [[re, im], [-im, re]] of w(b d, B). It maps real and imaginary parts side by side
+   (2 B) to the same form. */
 static double second(const transform *t, int64_t i, int64_t j)
 {
     int64_t b = i % t->columns, d = j % t->columns;
@@ -196,7 +199,7 @@ static double second(const transform *t, int64_t i, int64_t j)
     return imaginary_in && !imaginary_out ? -value : value;
 }
 
-/* frames (batch, frames, used, columns), windowed -> power (batch, frames, kept columns). */
+/* The power (batch, frames, kept columns) of windowed frames (batch, frames, used, columns). */
 static dv_value power_of(dv_program *program, const transform *t, dv_value frames)
 {
     int64_t rows = 2 * t->kept;
@@ -223,7 +226,7 @@ static dv_value power_of(dv_program *program, const transform *t, dv_value frame
     return dv_program_reshape(program, x, flat, 3);
 }
 
-/* Where the power of a bin lies in what power_of gives. */
+/* The place of a bin in the result of power_of. */
 static int64_t place_of(const transform *t, int64_t bin)
 {
     if (bin % t->rows >= t->kept)
@@ -320,7 +323,8 @@ static dv_value centred(dv_program *program, int over, dv_value x)
     return dv_program_binary(program, DV_OPERATOR_Sub, x, mean);
 }
 
-/* A deviation is about the mean, which is 0 over the clip where it is 0 over each band. */
+/* The deviation is taken about the mean. After subtracting the mean of each band, the mean over the
+   clip is 0 too. */
 static dv_value normalized(const dv_features_config *config, dv_program *program, dv_value x)
 {
     dv_program_scope(program, "front_end/normalisation");
@@ -338,7 +342,7 @@ static dv_value normalized(const dv_features_config *config, dv_program *program
     return dv_program_binary(program, DV_OPERATOR_Div, x, deviation);
 }
 
-/* What is done with the decibels (batch, frames, bands or bins) of a window. */
+/* The features of the decibels (batch, frames, bands or bins) of a window. */
 static dv_value finished(const dv_frontend *frontend, dv_program *program, dv_value x)
 {
     const dv_features_config *config = &frontend->config;

@@ -18,15 +18,15 @@ static bool is_kaldi(const dv_features_config *config)
     return config->type == DV_FEATURES_FBANK;
 }
 
-/* The window mirrored at its ends, as often as it takes: period 2 count. */
+/* The sample at t in the window mirrored at its ends as often as needed, with period 2 count. */
 static int64_t mirrored(int64_t t, int64_t count)
 {
     int64_t phase = (t % (2 * count) + 2 * count) % (2 * count);
     return phase < count ? phase : 2 * count - 1 - phase;
 }
 
-/* Point n of the window's frame `frame`, times Hann: centred frames with zeros outside, or Kaldi's
-   at half hops with the window mirrored. */
+/* Point n of frame `frame` of the window, times Hann. Frames are centred with zeros outside the
+   window, or they are Kaldi's, at half hops with the window mirrored. */
 static double windowed(const dv_features_config *config, const float *window, int64_t frame,
                        int64_t n)
 {
@@ -41,7 +41,8 @@ static double windowed(const dv_features_config *config, const float *window, in
     return hann * (double)window[t];
 }
 
-/* |sum_n x[n] exp(-2 pi i k n / N)|^2 for all k. frame (n_fft), turns (n_fft, 2): cos and sin. */
+/* Computes |sum_n x[n] exp(-2 pi i k n / N)|^2 for all k from frame (n_fft). turns (n_fft, 2) has
+   cos and sin. */
 static void power_spectrum(int64_t size, const double *frame, const double *turns, double *power)
 {
     for (int64_t k = 0; k <= size / 2; k++) {
@@ -56,7 +57,7 @@ static void power_spectrum(int64_t size, const double *frame, const double *turn
     }
 }
 
-/* power (bins, frames) */
+/* Computes power (bins, frames). */
 static dv_status spectrogram(const dv_features_config *config, const float *window, double *power)
 {
     dv_status status = DV_OK;
@@ -107,8 +108,8 @@ static double band_edge(const dv_features_config *config, int64_t index)
     return hertz(config, (1 - share) * mels(config, config->fmin) + share * mels(config, top));
 }
 
-/* The height of band `band` at point `bin`, before its norm: straight over Hz, or, Kaldi's, over
-   mel. */
+/* The height of band `band` at point `bin`, before its norm. It is straight over Hz, or for Kaldi's
+   bands over mel. */
 static double height(const dv_features_config *config, int64_t band, int64_t bin)
 {
     double edges[3], at = (double)(bin * config->sample_rate) / (double)config->n_fft;
@@ -124,7 +125,7 @@ static double height(const dv_features_config *config, int64_t band, int64_t bin
                          : (edges[2] - at) / (edges[2] - edges[1]);
 }
 
-/* weights (bins) of one band */
+/* Computes the weights (bins) of one band. */
 static void band_weights(const dv_features_config *config, int64_t band, double *weights)
 {
     double sum = 0;
@@ -141,7 +142,7 @@ static void band_weights(const dv_features_config *config, int64_t band, double 
         weights[bin] /= divisor;
 }
 
-/* power (bins, frames) -> bands (n_mels, frames) */
+/* Computes bands (n_mels, frames) from power (bins, frames). */
 static dv_status mel_spectrogram(const dv_features_config *config, const double *power,
                                  double *bands)
 {
@@ -173,7 +174,7 @@ static void to_decibels(const dv_features_config *config, double *values, int64_
             values[i] = fmax(values[i], maximum - config->top_db);
 }
 
-/* bands (n_mels, frames) -> features (n_mfcc, frames): DCT-II, orthonormal */
+/* Computes features (n_mfcc, frames) from bands (n_mels, frames) by the orthonormal DCT-II. */
 static void cepstrum(const dv_features_config *config, const double *bands, double *features)
 {
     int64_t frames = dv__features_frames(config);

@@ -1,11 +1,11 @@
-/* Sizes of the front-end that are given in time, and the transform's that follows from them. */
+/* Resolves sizes of the front-end that are given in time, and n_fft: auto. */
 #include "frontends/features/features.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t usual_rate = 8000; /* Hz, for which the defaults in samples are made */
+static const int64_t usual_rate = 8000; /* Hz; the defaults in samples are for this rate */
 
 /* The sizes that may be given in time. */
 static const char *const sizes[] = {"window", "hop", "n_fft"};
@@ -33,7 +33,8 @@ static bool parse_time(const char *text, double *milliseconds)
     return dv_parse_float(number, milliseconds) && *milliseconds > 0 && *milliseconds < 1e6;
 }
 
-/* A size in time becomes one in samples; all else stays, for the fields' reader to judge. */
+/* Replaces a size in time by one in samples. Anything else stays, and the fields' reader checks
+   it. */
 static dv_status resolve_size(dv_tree *section, const dv_tree *node, int64_t rate, bool *in_time)
 {
     double milliseconds;
@@ -47,7 +48,7 @@ static dv_status resolve_size(dv_tree *section, const dv_tree *node, int64_t rat
     return set_samples(section, node, samples);
 }
 
-/* `auto`: the least power of two that holds the window. */
+/* Replaces `auto` by the least power of two that holds the window. */
 static dv_status resolve_auto(dv_tree *section, bool *is_auto)
 {
     dv_tree *n_fft = dv_tree_find(section, "n_fft"), *window = dv_tree_find(section, "window");
@@ -58,7 +59,7 @@ static dv_status resolve_auto(dv_tree *section, bool *is_auto)
                            ? window->text
                            : dv_fields_find(dv_features_fields, "window")->fallback;
     if (!dv_parse_int(text, &samples))
-        return DV_OK; /* told by the fields' reader */
+        return DV_OK; /* the fields' reader reports it */
     while (points < samples && points < INT32_MAX)
         points *= 2;
     *is_auto = true;

@@ -16,7 +16,7 @@ static const char config_key[] = "decavox.config";
 static const char labels_key[] = "decavox.labels";
 static const char state_key[] = "decavox.state";
 
-/* Where each buffer stands in the file; NULL: never written. */
+/* The prefix of each buffer's tensors in the file. A buffer without one is never written. */
 static const char *const prefixes[DV_BUFFER_COUNT] = {
     [DV_BUFFER_VALUES] = "",    [DV_BUFFER_MOMENT1] = "moment1/", [DV_BUFFER_MOMENT2] = "moment2/",
     [DV_BUFFER_BEST] = "best/", [DV_BUFFER_AVERAGE] = "average/",
@@ -63,7 +63,7 @@ static dv_status check_texts(const dv_checkpoint *checkpoint)
     return DV_OK;
 }
 
-/* The texts of the file that was read. */
+/* Reads and checks the texts of the open file. */
 static dv_status read_texts(dv_checkpoint *out)
 {
     DV_TRY(read_text(out, config_key, &out->config));
@@ -121,7 +121,7 @@ void dv_checkpoint_close(dv_checkpoint *checkpoint)
     memset(checkpoint, 0, sizeof *checkpoint);
 }
 
-/* 0 x is 0 for a finite x and NaN for all others, and a sum is quick to take. */
+/* 0 x is 0 for a finite x and NaN otherwise, so one sum over all values is a quick test. */
 static bool all_finite(const float *values, int64_t count)
 {
     float sum = 0;
@@ -157,7 +157,7 @@ static dv_status put_floats(const dv_safetensors_entry *entry, const float *valu
     return dv_params_write(params, index, buffer, values);
 }
 
-/* `values` has room for the numbers of a tensor in F16. */
+/* `values` has room to convert the numbers of an F16 tensor. */
 static dv_status put(const dv_safetensors_entry *entry, dv_params *params, int index,
                      dv_buffer buffer, float *values)
 {
@@ -181,7 +181,8 @@ dv_status dv_checkpoint_put(const dv_safetensors_entry *entry, dv_params *params
     return status;
 }
 
-/* `training`: F32 is all that goes on as if it had never been written. */
+/* Checks type and shape. A training checkpoint must be F32: a rounded one could not be resumed bit
+   for bit. */
 static dv_status check_entry(const char *path, const char *name, const dv_param *param,
                              const dv_safetensors_entry *entry, bool training)
 {
@@ -232,7 +233,7 @@ dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out)
     return DV_OK;
 }
 
-/* Names that the model does not know, among those of the buffer. */
+/* Fails if the buffer has a tensor that is not in the model. */
 static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *params,
                              dv_buffer buffer)
 {
@@ -261,7 +262,7 @@ bool dv_checkpoint_holds(dv_buffer buffer)
     return prefixes[buffer] != NULL;
 }
 
-/* Numbers of the largest tensor in F16. */
+/* The number of values of the largest F16 tensor. */
 static size_t most_rounded(const dv_checkpoint *checkpoint)
 {
     size_t most = 0;
@@ -292,7 +293,7 @@ dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params,
     DV_ASSERT(prefixes[buffer] != NULL && params->buffers[buffer] != NULL);
     if (params->context->backend->real_size != sizeof(float))
         return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
-    float *values; /* one for all: fresh memory costs as much as what is done in it */
+    float *values; /* shared by all tensors, since fresh memory costs as much as the conversion */
     DV_TRY(dv_calloc(most_rounded(checkpoint), sizeof *values, &values));
     dv_status status = DV_OK;
     for (int i = 0; status == DV_OK && i < params->count; i++) {
@@ -319,7 +320,7 @@ typedef struct checkpoint_content {
     size_t count;
     char (*names)[NAME_SIZE];
     float *data, *next; /* all tensors, one behind the other */
-    uint16_t *rounded;  /* the same, of those in F16 */
+    uint16_t *rounded;  /* all F16 tensors, one behind the other */
     char *texts[3];
 } checkpoint_content;
 
@@ -374,7 +375,7 @@ static bool may_be_rounded(const dv_param *param)
     return param->trainable && param->rank > 1;
 }
 
-/* values (count) of a parameter -> rounded (count) */
+/* Rounds the values (count) of a parameter. */
 static dv_status round_values(const dv_param *param, const float *values, uint16_t *rounded)
 {
     int64_t large = dv_round_to_half(values, param->count, rounded);
@@ -394,8 +395,8 @@ static dv_status check_finite(const checkpoint_content *content)
     return DV_OK;
 }
 
-/* The entries, one for each parameter, become F16 where they may; those go behind all others, so
-   that F32 stays aligned in the file. */
+/* Rounds the entries, one for each parameter, to F16 if they may be. F16 entries go behind all
+   others, so that F32 stays aligned in the file. */
 static dv_status round_entries(checkpoint_content *content, const dv_params *params)
 {
     size_t elements = 0, moved = 0, kept = 0;
@@ -426,13 +427,13 @@ static dv_status round_entries(checkpoint_content *content, const dv_params *par
 
 /* ---- The file ---- */
 
-/* What is written; `state` NULL: the values alone. */
+/* The texts of a checkpoint. With a NULL `state` only the values are written. */
 typedef struct checkpoint_texts {
     const dv_tree *config, *labels, *state;
 } checkpoint_texts;
 
-/* Makes the metadata and the tensors, checks and rounds them where that is asked for, and writes
-   the file. The caller frees the content. */
+/* Makes the metadata and the tensors, checks and rounds them if asked to, and writes the file. The
+   caller frees the content. */
 static dv_status write_content(checkpoint_content *content, const char *path,
                                const dv_params *params, const checkpoint_texts *texts, bool checked,
                                dv_checkpoint_precision precision)

@@ -1,4 +1,4 @@
-/* Keeps the chosen algorithms of a device in a file, and takes them from there. */
+/* Keeps the chosen algorithms of a device in a file, and reads them back. */
 #include "frontends/model/choices.h"
 
 #include "engine/backends/module.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line: module, device, libraries, precision, checkpoint. */
+/* Writes module, device, libraries, precision and checkpoint in one line. */
 static dv_status describe(dv_context *context, const char *products,
                           const dv_checkpoint *checkpoint, char *about, size_t size)
 {
@@ -96,7 +96,7 @@ void dv_choices_recall(dv_context *context, const char *products, const dv_check
     fclose(file);
 }
 
-/* The folder is made where there is something to keep. */
+/* The folder is made only when there is something to keep. */
 static dv_status store(const char *path, const char *text, size_t size)
 {
     char folder[2048];
@@ -136,7 +136,7 @@ dv_status dv_choices_read(dv_context *context, const char *text)
 {
     if (context->backend->read_choices == NULL || text[0] == '\0')
         return DV_OK;
-    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r"); /* which only reads */
+    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r"); /* does not write */
     if (file == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: the chosen algorithms");
     dv_status status = context->backend->read_choices(context, file);
@@ -155,9 +155,9 @@ dv_status dv_choices_share(dv_context *from, dv_context *to)
     return status;
 }
 
-/* ---- What is kept for a checkpoint ---- */
+/* ---- The choices that are kept for a checkpoint ---- */
 
-/* The text of a file; NULL: it cannot be read, or is of another checkpoint. */
+/* The text of a file, or NULL if it cannot be read or is for another checkpoint. */
 static char *read_kept(const char *path, const char *checkpoint)
 {
     FILE *file;
@@ -165,7 +165,7 @@ static char *read_kept(const char *path, const char *checkpoint)
     size_t size = 0;
     if (dv_input_open(path, &file) != DV_OK)
         return NULL;
-    ssize_t length = getdelim(&text, &size, '\0', file); /* a text has no such byte */
+    ssize_t length = getdelim(&text, &size, '\0', file); /* a text has no NUL, so this is all */
     fclose(file);
     const char *end = length > 0 ? strchr(text, '\n') : NULL;
     size_t digits = strlen(checkpoint);

@@ -11,11 +11,11 @@
 struct dv_model {
     dv_checkpoint checkpoint;
     dv_frontend *frontend;
-    dv_context *context; /* of the parameters */
+    dv_context *context; /* owns the memory of the parameters */
     dv_precision precision;
-    dv_network network;   /* batch 1; its plan gave the parameters their places */
-    dv_choices choices;   /* of algorithms, where they are kept */
-    pthread_mutex_t lock; /* held while a session is made, or gives the network back */
+    dv_network network;   /* for batch 1; its plan gave the parameters their places */
+    dv_choices choices;   /* the choices of algorithms as they were kept */
+    pthread_mutex_t lock; /* held to make a session's network, and to lend or return the model's */
     bool lent;
 };
 
@@ -36,7 +36,7 @@ dv_status dv__options_take(const void *given, size_t size, const char *name, voi
 
 /* ---- Opening ---- */
 
-/* An argument that the configuration gives is wrong in the file, not in the call. */
+/* A wrong argument from the configuration is a fault of the file, not of the call. */
 static dv_status fault_of_file(dv_status status)
 {
     return status == DV_EARG ? DV_ECONFIG : status;
@@ -103,7 +103,7 @@ static dv_status set_arithmetic(dv_context *context, const dv_model_options *opt
     return dv_precision_choose(context, (dv_arithmetic)precision, out);
 }
 
-/* By the algorithms that were found before for this checkpoint, if there are such. */
+/* Makes the front-end and the network, with the algorithms that were kept for this checkpoint. */
 static dv_status make(dv_model *model, const dv_model_options *options)
 {
     const dv_log log = {.write = options->log, .user = options->log_user};
@@ -125,7 +125,7 @@ static dv_status open_checkpoint(const char *name, const void *bytes, size_t siz
                          : dv_checkpoint_open(name, &model->checkpoint);
 }
 
-/* The checkpoint in the file `name`, or where there are bytes, in them. */
+/* Opens the checkpoint in the file `name`, or in `bytes` unless they are NULL. */
 static dv_status open_model(const char *name, const void *bytes, size_t size,
                             const dv_model_options *options, dv_model **out)
 {
@@ -197,7 +197,7 @@ void dv__model_return(dv_model *model)
     pthread_mutex_unlock(&model->lock);
 }
 
-/* What a further plan has measured goes back to the model, and is kept with the rest. */
+/* Measurements of the new plan go back to the model and are kept with the rest. */
 static dv_status make_network(dv_model *model, int64_t batch, dv_context *context,
                               dv_network *network)
 {
@@ -227,7 +227,7 @@ dv_status dv__model_network(dv_model *model, int64_t batch, int threads, dv_cont
     return status;
 }
 
-/* ---- What is asked of a model ---- */
+/* ---- Facts about a model ---- */
 
 size_t dv_model_label_count(const dv_model *model)
 {

@@ -1,4 +1,4 @@
-/* Reads models from YAML files, and puts the members of an ensemble in the place of their names. */
+/* Reads models from YAML files, and replaces the names of an ensemble's members by the members. */
 #include "frontends/model/model_file.h"
 #include "engine/base/yaml.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 1024, PLACES_SIZE = 2048, MOST_MEMBERS = 64 /* of all ensembles */ };
+enum { PATH_SIZE = 1024, PLACES_SIZE = 2048, MOST_MEMBERS = 64 /* in a model */ };
 
 static dv_status find_path(const char *const *folders, const dv_tree *where, char path[PATH_SIZE])
 {
@@ -26,7 +26,7 @@ static dv_status find_path(const char *const *folders, const dv_tree *where, cha
     return dv_tree_fail(where, "model: no model '%s': neither %s", name, places);
 }
 
-/* The list `models` of an ensemble; NULL where the layer is none. */
+/* The list `models` of an ensemble, or NULL if the layer is none. */
 static dv_tree *members_of(const dv_tree *layer)
 {
     if (layer->kind != DV_TREE_MAP || layer->count != 1 ||
@@ -52,7 +52,7 @@ static dv_status refuse_nested(const dv_tree *where, const dv_tree *member)
     return DV_OK;
 }
 
-/* The member is known by the name it was called by. */
+/* Reads a member. Its name becomes the name by which the ensemble calls it. */
 static dv_status read_member(const char *const *folders, const dv_tree *where, dv_tree **out)
 {
     char path[PATH_SIZE];
@@ -76,7 +76,7 @@ static dv_status read_member(const char *const *folders, const dv_tree *where, d
     return DV_OK;
 }
 
-/* `read` counts the members that were read. */
+/* Reads the members in place of their names. *read counts them. */
 static dv_status resolve_members(const char *const *folders, dv_tree *members, int *read)
 {
     for (size_t i = 0; i < members->count; i++) {

@@ -1,16 +1,16 @@
 /*
- * Files of named tensors in the safetensors format (https://github.com/huggingface/safetensors),
- * which PyTorch and others read and write as well:
+ * Files of named tensors in the safetensors format (https://github.com/huggingface/safetensors) of
+ * PyTorch and others:
  *
  *     8 bytes    length of the header, little-endian
  *     header     JSON: {"__metadata__": {key: text}, name: {dtype, shape, data_offsets}, ...}
  *     data       the tensors, row-major and little-endian, without holes
  *
- * Files written here carry two more metadata keys, "decavox.format" and "decavox.checksum". The
+ * Files written here have two more metadata keys, "decavox.format" and "decavox.checksum". The
  * checksum is the CRC-32 (zlib's polynomial) of the whole file in 8 lower-case hexadecimal digits,
- * computed with '0' in the place of those digits. Any flipped bit is found on reading. Files of
- * others have neither key and are read without that check; who changes a file of ours must leave
- * both out.
+ * computed with '0' in the place of those digits, so reading finds every flipped bit. Files of
+ * other programs have neither key and are read without this check. A program that changes a file
+ * must remove both keys.
  */
 #ifndef DV_MODEL_SAFETENSORS_H
 #define DV_MODEL_SAFETENSORS_H
@@ -32,7 +32,7 @@ typedef struct dv_safetensors_entry {
     dv_safetensors_dtype dtype;
     int rank; /* 0 for a scalar */
     int64_t dim[DV_SAFETENSORS_MAX_RANK];
-    const void *data; /* row-major; as read: aligned for its type */
+    const void *data; /* row-major; reading aligns it for its type */
 } dv_safetensors_entry;
 
 typedef struct dv_safetensors_pair {
@@ -42,36 +42,36 @@ typedef struct dv_safetensors_pair {
 
 typedef struct dv_safetensors dv_safetensors;
 
-/* Number of bytes of the entry's data; the entry must come from a file or have been written. */
+/* Bytes of the entry's data. The entry must come from a file or have been written to one. */
 size_t dv_safetensors_bytes(const dv_safetensors_entry *entry);
 
 /*
  * Replaces the file `path` whole or not at all (see atomic_file.h). The data start at a multiple of
- * 64 bytes and lie in the order given; wide types first keeps each tensor aligned in the file.
- * DV_EARG for a name or key that is given twice, reserved, not UTF-8 or has a control character,
- * and for a bad shape; DV_EIO where the file cannot be written.
+ * 64 bytes and keep the given order. Each tensor is aligned in the file if wide types come first.
+ * DV_EARG for a bad shape and for a name or key that is given twice, is reserved, is not UTF-8 or
+ * has a control character. DV_EIO if the file cannot be written.
  */
 DV_MUST_CHECK dv_status dv_safetensors_write(const char *path, const dv_safetensors_pair *metadata,
                                              size_t metadata_count,
                                              const dv_safetensors_entry *entries, size_t count);
 
 /*
- * Reads the whole file; nothing in it is trusted, and no allocation is larger than the file
- * warrants. DV_EIO where it cannot be read, DV_EFORMAT for whatever is wrong in it; both name the
- * path. *out is owned by the caller, NULL on failure. The data are mapped, so take a copy and free
- * the file soon: one that somebody shortens in place meanwhile kills the process (SIGBUS). A file
- * replaced by rename, as dv_safetensors_write does, stays as it was read.
+ * Reads the whole file. Nothing in it is trusted, and no allocation is larger than the file
+ * warrants. DV_EIO if it cannot be read, DV_EFORMAT for any fault in it; both name the path. The
+ * caller owns *out, which is NULL on failure. The data are mapped, so copy them and free the file
+ * soon: if somebody shortens the file in place meanwhile, the process is killed (SIGBUS). If it is
+ * replaced by rename, as by dv_safetensors_write, the data stay as they were.
  */
 DV_MUST_CHECK dv_status dv_safetensors_read(const char *path, dv_safetensors **out);
 
-/* The same of the bytes (size) of a file, of which a copy is taken; `name` is for messages. */
+/* Reads the bytes (size) of a file, and copies them. `name` is for messages. */
 DV_MUST_CHECK dv_status dv_safetensors_read_memory(const void *bytes, size_t size, const char *name,
                                                    dv_safetensors **out);
 
 /* The whole file as it was read: `size` bytes, owned by `file`. */
 const void *dv_safetensors_content(const dv_safetensors *file, size_t *size);
 
-/* Frees the file with all its entries, names and metadata; NULL is allowed. */
+/* Frees the file with all its entries, names and metadata. Does nothing for NULL. */
 void dv_safetensors_free(dv_safetensors *file);
 
 /* The entries, in the order of their data in the file; owned by `file`. */
@@ -81,7 +81,7 @@ const dv_safetensors_entry *dv_safetensors_at(const dv_safetensors *file, size_t
 /* The entry of this name, or NULL. */
 const dv_safetensors_entry *dv_safetensors_find(const dv_safetensors *file, const char *name);
 
-/* The data have been read: those of a large file leave memory. They may be read again. */
+/* Lets the data of an entry of a large file leave memory. They may still be read again. */
 void dv_safetensors_forget(const dv_safetensors *file, const dv_safetensors_entry *entry);
 
 /* The metadata value of this key, or NULL; owned by `file`. */

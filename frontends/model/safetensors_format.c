@@ -33,7 +33,7 @@ size_t dv_safetensors_bytes(const dv_safetensors_entry *entry)
 uint32_t dv__safetensors_checksum(uint32_t crc, const void *bytes, size_t size)
 {
     if (size == 0)
-        return crc; /* for NULL libdeflate would start anew */
+        return crc; /* libdeflate would start anew for NULL */
     return libdeflate_crc32(crc, bytes, size);
 }
 

@@ -17,23 +17,23 @@ struct dv_safetensors {
     json_t *header; /* owns the names and the metadata */
     dv_safetensors_entry *entries;
     size_t count;
-    /* The file, mapped: several times as fast as reading it into fresh memory. Everything that
-       bounds depend on is taken from a private copy of the header, whatever becomes of the file. */
+    /* The mapped file. Mapping is several times as fast as reading into fresh memory. All bounds
+       come from a private copy of the header, so later changes of the file cannot affect them. */
     const unsigned char *map;
     size_t map_size;
-    bool is_copy;          /* the map is of no file: what leaves memory is lost */
-    unsigned char *copies; /* of the tensors that are not aligned in the file */
+    bool is_copy;          /* the map has no file behind it, so its pages may not be dropped */
+    unsigned char *copies; /* aligned copies of tensors that are not aligned in the file */
 };
 
-/* Bytes. A file above LARGE does not come to lie in memory as a whole, which costs some page
-   faults: a window of it, or a tensor, at a time. */
+/* Bytes. A file above LARGE is never in memory as a whole, only a window or a tensor at a time.
+   This costs some page faults. */
 enum { LARGE = 8 << 20, WINDOW = 2 << 20 };
 
 /* Held during dv_safetensors_read. */
 typedef struct reader {
     char *header; /* header_size bytes and a NUL */
     size_t header_size;
-    const unsigned char *data; /* what follows the header; in the map */
+    const unsigned char *data; /* the bytes after the header; in the map */
     size_t data_size;
 } reader;
 
@@ -87,8 +87,8 @@ static dv_status copy_header(reader *in, const dv_safetensors *file)
     return DV_OK;
 }
 
-/* jansson quotes the text near the error, whatever it holds. Where it has no memory it may say
-   nothing at all. */
+/* jansson quotes the text near the error, which may hold any bytes. Without memory its message may
+   be empty. */
 static dv_status fail_with_json(json_error_t *error, const char *what)
 {
     for (char *text = error->text; *text != '\0'; text++)
@@ -149,7 +149,7 @@ static dv_status parse_shape(const json_t *shape, dv_safetensors_entry *entry)
     return DV_OK;
 }
 
-/* An entry and where the file says its data are. */
+/* An entry and the place of its data according to the file. */
 typedef struct placed_entry {
     dv_safetensors_entry entry;
     json_int_t begin, end;
@@ -182,7 +182,7 @@ static dv_status parse_entry(const char *name, json_t *info, placed_entry *out)
     return DV_OK;
 }
 
-/* By the place of the data; an empty tensor comes before the one that starts where it is. */
+/* Orders by the place of the data. An empty tensor comes before another one at the same place. */
 static int compare_places(const void *left, const void *right)
 {
     const placed_entry *a = left;
@@ -224,7 +224,7 @@ static dv_status parse_entries(json_t *header, placed_entry *entries)
     return DV_OK;
 }
 
-/* Fills file->entries but for their data. */
+/* Fills file->entries. Their data are placed later. */
 static dv_status list_entries(dv_safetensors *file, int64_t data_size)
 {
     dv_status status = DV_OK;
@@ -244,21 +244,21 @@ fail:
     return status;
 }
 
-/* Advice to the system about a part of the map, in whole pages: a wish. */
+/* Advises the system about a part of the map, in whole pages. A failure does no harm. */
 static void advise(const void *from, size_t size, int advice)
 {
     size_t before = (uintptr_t)from % (uintptr_t)sysconf(_SC_PAGESIZE);
     (void)madvise((void *)((uintptr_t)from - before), size + before, advice);
 }
 
-/* Goes on with the checksum over the data. */
+/* Continues the checksum over the data. */
 static uint32_t checksum_of_data(uint32_t crc, const reader *in)
 {
     const size_t window = in->data_size > LARGE ? WINDOW : LARGE;
     for (size_t at = 0; at < in->data_size; at += window) {
         size_t left = in->data_size - at;
         size_t size = left < window ? left : window;
-#ifdef MADV_POPULATE_READ /* Linux 5.14: maps all pages at once rather than at a fault each */
+#ifdef MADV_POPULATE_READ /* Linux 5.14: maps all pages at once, without a fault for each */
         advise(in->data + at, size, MADV_POPULATE_READ);
 #endif
         crc = dv__safetensors_checksum(crc, in->data + at, size);
@@ -268,15 +268,15 @@ static uint32_t checksum_of_data(uint32_t crc, const reader *in)
     return crc;
 }
 
-/* The file's own checksum was computed with zeros in the place of the digits, so they are zeros
-   here too, in the copy of the header. */
+/* The checksum in the file was computed with zeros in the place of the digits. So the digits are
+   zeroed here too, in the copy of the header. */
 static dv_status check_checksum(reader *in, const dv_safetensors *file)
 {
     const char *expected = dv_safetensors_metadata(file, DV__CHECKSUM_KEY);
     const char *format = dv_safetensors_metadata(file, DV__FORMAT_KEY);
     if (expected == NULL && format == NULL)
         return DV_OK;
-    /* Two keys, so that damage to one of them does not pass for a file of others. */
+    /* There are two keys, so that a file with one damaged key does not pass for a foreign file. */
     char *marker = strstr(in->header, DV__CHECKSUM_MARKER);
     if (expected == NULL || marker == NULL || strlen(expected) != DV__CHECKSUM_SIZE)
         return DV_FAIL(DV_EFORMAT, "'%s' is missing or malformed: the file is damaged",
@@ -300,7 +300,7 @@ static bool is_aligned(const dv_safetensors_entry *entry)
     return (uintptr_t)entry->data % (uintptr_t)dv__safetensors_dtypes[entry->dtype].size == 0;
 }
 
-/* Points the entries at their data. The format does not promise alignment, C needs it. */
+/* Points the entries at their data. C needs alignment, but the format does not promise it. */
 static dv_status place_data(const reader *in, dv_safetensors *file)
 {
     const unsigned char *next = in->data;
@@ -326,7 +326,7 @@ static dv_status place_data(const reader *in, dv_safetensors *file)
     return DV_OK;
 }
 
-/* Of the mapped file. */
+/* Reads and checks the mapped file. */
 static dv_status read_map(reader *in, dv_safetensors *file)
 {
     DV_TRY(copy_header(in, file));
@@ -336,7 +336,7 @@ static dv_status read_map(reader *in, dv_safetensors *file)
     return place_data(in, file);
 }
 
-/* Reads what lies behind `descriptor`, or where that is below 0, the bytes. */
+/* Reads the file behind `descriptor`, or `bytes` if the descriptor is below 0. */
 static dv_status read_any(int descriptor, const void *bytes, size_t size, dv_safetensors **out)
 {
     reader in = {0};
@@ -412,7 +412,7 @@ const dv_safetensors_entry *dv_safetensors_find(const dv_safetensors *file, cons
 void dv_safetensors_forget(const dv_safetensors *file, const dv_safetensors_entry *entry)
 {
     uintptr_t map = (uintptr_t)file->map, data = (uintptr_t)entry->data;
-    bool is_mapped = data >= map && data < map + file->map_size; /* no copy: those would be lost */
+    bool is_mapped = data >= map && data < map + file->map_size; /* else it is an aligned copy */
     if (is_mapped && !file->is_copy && file->map_size > LARGE)
         advise(entry->data, dv_safetensors_bytes(entry), MADV_DONTNEED);
 }

@@ -21,7 +21,7 @@ static dv_status check_entry(const dv_safetensors_entry *entry, int64_t *bytes)
     return DV_OK;
 }
 
-/* Adds `value` (ownership passes, also on failure); keys are unique. */
+/* Adds `value`, and takes ownership of it, also on failure. Keys must be unique. */
 static dv_status add_member(json_t *object, const char *key, json_t *value)
 {
     if (dv_has_control_character(key)) {
@@ -68,7 +68,7 @@ static dv_status add_entry(json_t *header, const dv_safetensors_entry *entry, in
     return add_member(header, entry->name, info);
 }
 
-/* The length and the padded header, checksum still zero. *out owned by the caller. */
+/* Prints the length and the padded header, with zeros for the checksum. The caller owns *out. */
 static dv_status print_header(const json_t *header, char **out, size_t *out_size)
 {
     size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
@@ -80,7 +80,7 @@ static dv_status print_header(const json_t *header, char **out, size_t *out_size
     if (header_size > DV__MAX_HEADER_SIZE)
         return DV_FAIL(DV_EARG, "header of %zu bytes, must be 1 to %d", length,
                        DV__MAX_HEADER_SIZE);
-    DV_TRY(dv_calloc(size + 1, 1, &text)); /* one more, so that it can be searched as a string */
+    DV_TRY(dv_calloc(size + 1, 1, &text)); /* with a NUL, so that it can be searched as a string */
     memcpy(text, &header_size, DV__PREFIX_SIZE);
     memset(text + DV__PREFIX_SIZE, ' ', size - DV__PREFIX_SIZE);
     if (json_dumpb(header, text + DV__PREFIX_SIZE, length, JSON_COMPACT) != length) {

@@ -1,4 +1,4 @@
-/* Makes sessions, and runs a batch of clips through one. */
+/* Makes sessions, and runs batches of clips through them. */
 #include "frontends/model/session_internal.h"
 #include "engine/device/threads.h"
 #include "engine/train/metrics.h"
@@ -32,7 +32,7 @@ static void free_lane(dv__lane *lane)
     dv_resampler_free(lane->resampler);
 }
 
-/* The first session of one clip on one thread has the network that opening the model made. */
+/* The first session for one clip on one thread borrows the network of the model. */
 static dv_status make_network(dv_session *session)
 {
     bool smallest = session->capacity == 1 && session->threads == 1;
@@ -41,7 +41,7 @@ static dv_status make_network(dv_session *session)
         DV_TRY(dv__model_network(session->model, session->capacity, session->threads,
                                  &session->context, &session->own));
         session->network = &session->own;
-        session->threads = session->context->threads; /* those that could be made */
+        session->threads = session->context->threads; /* may be fewer than asked for */
     }
     return dv_network_features(session->network, &session->features);
 }
@@ -70,7 +70,8 @@ static dv_status check_options(const dv_session_options *options)
     return DV_OK;
 }
 
-/* A context of fewer threads lowers those of OpenMP for this thread, which are put back. */
+/* A context with few threads lowers OpenMP's number of threads for this thread, so that number is
+   restored. */
 dv_status dv_session_create(dv_model *model, const dv_session_options *options, dv_session **out)
 {
     dv_session *session;
@@ -161,12 +162,12 @@ dv_status dv__lane_prepare_copy(const dv_session *session, dv__lane *lane, const
 
 typedef struct batch {
     dv_session *session;
-    int64_t from, size; /* size: floats of the features of a clip */
+    int64_t from, size; /* `size` is the floats of a clip's features */
     dv__fill fill;
     void *user;
 } batch;
 
-/* A message is the thread's, so it is copied. */
+/* The error message belongs to the thread, so it is copied. */
 static void fill_slot(const batch *b, int thread, int64_t i)
 {
     dv_session *session = b->session;
@@ -210,8 +211,8 @@ static void check_finite(dv__slot *slot, const float *logits, int64_t classes)
     }
 }
 
-/* Places behind the last clip, and those that failed, keep the features that they had: each clip is
-   computed for itself. */
+/* Places behind the last clip and places that failed keep old features. This does no harm, since
+   each clip is computed by itself. */
 dv_status dv__session_pass(dv_session *session, int64_t from, int64_t count, dv__fill fill,
                            void *user)
 {

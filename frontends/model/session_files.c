@@ -40,7 +40,7 @@ static dv_status read_sound(const dv_session *session, dv__lane *lane, const cha
 static dv_status fill_file(void *user, dv_session *session, dv__lane *lane, int64_t i,
                            float *features)
 {
-    static const double least = 0.01; /* s that are worth a word */
+    static const double least = 0.01; /* s; a file that is longer by less gets no warning */
     const file_list *list = user;
     dv_answer *answer = &list->answers[i];
     dv_audio audio;
@@ -53,7 +53,8 @@ static dv_status fill_file(void *user, dv_session *session, dv__lane *lane, int6
     return DV_OK;
 }
 
-/* Who reads a file names it; the network does not know of files. */
+/* Messages about reading name the file already. The network's message does not, so the path is
+   added. */
 static void set_failure(dv_answer *answer, dv_status status, const char *path, const char *message)
 {
     answer->status = status;
@@ -64,7 +65,7 @@ static void set_failure(dv_answer *answer, dv_status status, const char *path, c
     snprintf(answer->message, sizeof answer->message, "%s", dv_error_message());
 }
 
-/* Files from, ..., from + count - 1, at most the capacity, in one pass. */
+/* Answers the files from, ..., from + count - 1 in one pass. They are at most the capacity. */
 static dv_status answer_batch(dv_session *session, file_list *list, int64_t from, int64_t count)
 {
     int64_t classes = dv_model_classes(session->model);
@@ -88,7 +89,7 @@ static dv_status answer_batch(dv_session *session, file_list *list, int64_t from
 /* The windows of one file. */
 typedef struct window_list {
     const dv_audio *audio;
-    int64_t length; /* of each, in samples */
+    int64_t length; /* samples of a window */
 } window_list;
 
 static int64_t window_start(const window_list *list, int64_t i)
@@ -105,7 +106,7 @@ static dv_status fill_window(void *user, dv_session *session, dv__lane *lane, in
                                  list->length, features);
 }
 
-/* Answers the windows, as many at a time as the session holds, and says where each lies. */
+/* Answers the windows, as many at a time as the session's capacity, and sets their places. */
 static dv_status answer_stretches(dv_session *session, window_list *list, dv_answer *answer)
 {
     int64_t classes = dv_model_classes(session->model), count = answer->stretch_count;
@@ -152,7 +153,7 @@ void dv_answer_free_stretches(dv_answer *answer)
     answer->stretches = NULL;
 }
 
-/* The logits of the answer are those of its stretches. */
+/* The logits are in the stretches; answer->logits stays as it is. */
 dv_status dv_session_answer_windows(dv_session *session, const char *path, bool streams,
                                     dv_answer *answer)
 {
@@ -185,7 +186,8 @@ dv_status dv_session_answer_files(dv_session *session, const char *const *paths,
 
 /* ---- The public form ---- */
 
-/* The logits in `probabilities` become probabilities; the first failure's status and message. */
+/* Turns the logits of the answers into probabilities, in place. Returns the first failure with its
+   message. */
 static dv_status finish_answers(dv_session *session, const dv_answer *answers, size_t count,
                                 dv_seen *seen, dv_status *statuses)
 {
@@ -207,7 +209,7 @@ static dv_status finish_answers(dv_session *session, const dv_answer *answers, s
     return first;
 }
 
-/* The logits are written into `probabilities`, and become probabilities in place. */
+/* The logits are written into `probabilities`, and are turned into probabilities there. */
 dv_status dv_session_files(dv_session *session, const char *const *paths, size_t count,
                            float *probabilities, dv_seen *seen, dv_status *statuses)
 {

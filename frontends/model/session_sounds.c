@@ -1,4 +1,4 @@
-/* Answers samples: the part of a session that include/decavox.h shows. */
+/* Answers samples, for the functions of include/decavox.h. */
 #include "engine/base/clones.h"
 #include "frontends/audio/audio.h"
 #include "frontends/model/session_internal.h"
@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A sample beyond this is one of 16 bits (see dv_sound). */
+/* A sample beyond this must be one of 16 bits (see dv_sound). */
 static const float largest = 16;
 
-/* Whether each sample is a number within the limit: without a way out the loop is one of vectors.
- */
+/* Whether each sample is a number within the limit. The loop has no early exit, so that it becomes
+   vector code. */
 DV__CLONES static bool are_samples(const float *samples, size_t count)
 {
     int wrong = 0;
@@ -63,7 +63,7 @@ void dv__floats_of(const int16_t *from, size_t count, float *to)
         to[i] = (float)from[i] / 32768.0F;
 }
 
-/* A sound at another rate -> lane->samples (*count). */
+/* Resamples a sound into lane->samples (*count). */
 static dv_status resample(dv__lane *lane, const dv_sound *sound, int64_t rate, int64_t *count)
 {
     const float *from = sound->samples;
@@ -84,7 +84,7 @@ static dv_status resample(dv__lane *lane, const dv_sound *sound, int64_t rate, i
     return DV_OK;
 }
 
-/* A sound -> lane->samples (*count), at the model's rate. */
+/* Copies or resamples a sound into lane->samples (*count), at the model's rate. */
 static dv_status bring_in(dv__lane *lane, const dv_sound *sound, int64_t rate, int64_t *count)
 {
     DV_TRY(check_sound(sound));
@@ -102,7 +102,7 @@ static dv_status bring_in(dv__lane *lane, const dv_sound *sound, int64_t rate, i
 /* The sounds of one call. */
 typedef struct sound_list {
     const dv_sound *sounds;
-    dv_seen *seen; /* NULL: not wanted */
+    dv_seen *seen; /* NULL if not wanted */
 } sound_list;
 
 static dv_status fill_sound(void *user, dv_session *session, dv__lane *lane, int64_t i,
@@ -130,7 +130,7 @@ dv_status dv__session_fail_all(const dv_session *session, dv_status status, size
     return status;
 }
 
-/* The logits of the batch become probabilities, from the clip `from` on. */
+/* Writes the results of a batch for the clips from `from` on. */
 static void give(dv_session *session, int64_t from, int64_t count, float *probabilities,
                  dv_seen *seen, dv_status *statuses)
 {
@@ -150,7 +150,7 @@ static void give(dv_session *session, int64_t from, int64_t count, float *probab
     }
 }
 
-/* The first sound that failed gives its message to the whole call. */
+/* The whole call has the message of the first sound that failed. */
 static dv_status first_failure(const dv_session *session, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -169,7 +169,8 @@ static dv_status failure_of_all(const dv_session *session, int64_t count)
     return DV_OK;
 }
 
-/* Batch by batch. The message of the first failure is kept: later batches write over it. */
+/* Answers batch by batch. The message of the first failure is copied, since later batches overwrite
+   it. */
 dv_status dv_session_sounds(dv_session *session, const dv_sound *sounds, size_t count,
                             float *probabilities, dv_seen *seen, dv_status *statuses)
 {

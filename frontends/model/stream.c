@@ -1,4 +1,5 @@
-/* A sound that comes piece by piece: resampled as it comes, and answered window by window. */
+/* Answers a sound that comes piece by piece. It is resampled as it comes, and answered window by
+   window. */
 #include "frontends/audio/audio.h"
 #include "frontends/model/session_internal.h"
 
@@ -12,23 +13,23 @@ struct dv_stream {
     dv_session *session;
     int64_t from_rate;       /* Hz, of the pieces */
     int64_t window, hop;     /* samples at the model's rate */
-    size_t classes, average; /* average: how many windows are averaged */
+    size_t classes, average; /* `average` windows are averaged */
     float *thresholds;       /* (classes) */
     dv_resampler *resampler;
 
-    float *samples; /* (room) of which `count` are there, at the model's rate */
+    float *samples; /* (room), the first `count` are valid; at the model's rate */
     size_t room;
-    int64_t count, first; /* first: number of samples[0], counted from the start of the stream */
+    int64_t count, first; /* `first` is the number of samples[0] in the stream */
     int64_t next;         /* number of the first sample of the next window */
-    bool ended, finished; /* finished: the window at the end has been answered */
+    bool ended, finished; /* `finished` if the window at the end has been answered */
 
-    float *piece; /* (piece_room) samples of 16 bits as floats */
+    float *piece; /* (piece_room), samples of 16 bits as floats */
     size_t piece_room;
 
-    float *history; /* (average, classes) the probabilities of the latest windows, in a ring */
+    float *history; /* (average, classes), a ring with the probabilities of the latest windows */
     size_t answered;
     float *smoothed; /* (classes) */
-    size_t heard;    /* the label that was heard in the last window; classes: none */
+    size_t heard;    /* the label that was heard in the last window; `classes` for none */
 };
 
 /* ---- Making ---- */
@@ -59,14 +60,14 @@ static dv_status copy_thresholds(dv_stream *stream, const float *thresholds)
     return DV_OK;
 }
 
-/* How many windows are averaged: those that begin within `smoothing` seconds up to the latest one.
-   What floating point leaves of a whole number of hops counts as all of it. */
+/* The number of windows that are averaged. They begin within `smoothing` seconds up to the latest
+   one. A number of hops that is whole except for rounding counts as whole. */
 static size_t windows_within(double smoothing, double hop)
 {
     return 1 + (size_t)(smoothing / hop + 1e-6);
 }
 
-/* Fills in what the options leave to the model, and allocates. */
+/* Fills in the defaults of the options, and allocates. */
 static dv_status make(dv_stream *stream, const dv_stream_options *options)
 {
     const dv_model *model = stream->session->model;
@@ -118,7 +119,7 @@ void dv_stream_free(dv_stream *stream)
     free(stream);
 }
 
-/* The resampler has begun at this rate before, so it cannot fail. */
+/* The resampler has begun at this rate before, so it cannot fail here. */
 void dv_stream_reset(dv_stream *stream)
 {
     dv_status status = dv_resampler_begin(stream->resampler, stream->from_rate);
@@ -131,8 +132,8 @@ void dv_stream_reset(dv_stream *stream)
 
 /* ---- Taking samples ---- */
 
-/* Makes room for `more` samples: what no window needs any more goes first. The window at the end
-   may begin before the next one, but not before the last one. */
+/* Makes room for `more` samples. Samples that no window needs any more are dropped first. The
+   window at the end may begin before the next one, but not before the last one. */
 static dv_status make_room(dv_stream *stream, int64_t more)
 {
     int64_t done = stream->next - stream->hop - stream->first;
@@ -196,8 +197,8 @@ dv_status dv_stream_end(dv_stream *stream)
 
 /* ---- Answering ---- */
 
-/* Where the next window begins and how long it is; false: it is not there. The one at the end
-   holds what no window has held yet, and ends with the stream. */
+/* Finds start and length of the next window. False if it is not complete. The window at the end
+   ends with the stream, and exists if some samples were in no window before. */
 static bool find_window(const dv_stream *stream, int64_t *from, int64_t *length)
 {
     int64_t total = stream->first + stream->count;
@@ -213,7 +214,7 @@ static bool find_window(const dv_stream *stream, int64_t *from, int64_t *length)
     return true;
 }
 
-/* The mean of the latest windows, as many as are averaged and there. */
+/* Computes the mean over the latest windows. At first there are fewer than `average`. */
 static void smooth(dv_stream *stream)
 {
     size_t there = stream->answered < stream->average ? stream->answered : stream->average;
@@ -225,7 +226,7 @@ static void smooth(dv_stream *stream)
     }
 }
 
-/* Fills in what was heard in the window. */
+/* Decides which label was heard in the window. */
 static void listen(dv_stream *stream, dv_stream_window *window)
 {
     size_t best = 0;
@@ -238,7 +239,7 @@ static void listen(dv_stream *stream, dv_stream_window *window)
     stream->heard = above ? best : stream->classes;
 }
 
-/* Answers the next window into the ring of the latest ones, and averages them. */
+/* Answers the next window into the ring, and averages the windows there. */
 dv_status dv_stream_poll(dv_stream *stream, dv_stream_window *window, int *there)
 {
     int64_t from, length, rate = dv_model_sample_rate(stream->session->model);

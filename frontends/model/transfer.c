@@ -18,12 +18,12 @@ typedef struct transfer {
     const dv_transfer_target *target;
     dv_params *params; /* the target's */
     bool *loaded;      /* (params->count) */
-    bool *of_classes;  /* (params->count) has a row for each class */
+    bool *of_classes;  /* (params->count), whether it has a row for each class */
     dv_line_fn line;
     void *user;
 } transfer;
 
-/* Names to be told: the number of all, and the first few. */
+/* Names for a message: the number of all, and the first few. */
 typedef struct names {
     int count;
     char text[LINE_SIZE];
@@ -60,10 +60,11 @@ static void tell_names(const transfer *t, const char *what, const names *list)
 /* ---- Parameters of the classes ---- */
 
 /*
- * From the logits back along values that have a channel for each class, up to what makes them of
- * others: the matrix of a linear layer or a convolution, whose rows are the classes. What lies
- * between, scales and offsets, has an element for each. Of a node with several inputs, as it mixes
- * the members of an ensemble, the parameters belong to the inputs.
+ * Marks the parameters with a row for each class. It goes back from the logits along values with a
+ * channel for each class, up to the matrix of a linear layer or a convolution, whose rows are the
+ * classes. Scales and offsets on the way have an element for each class. A node with several
+ * inputs, such as the one that mixes the members of an ensemble, has parameters for the inputs,
+ * which are not marked.
  */
 static void mark_classes(transfer *t, int value)
 {
@@ -84,8 +85,8 @@ static void mark_classes(transfer *t, int value)
         mark_classes(t, node->inputs[i]);
 }
 
-/* The graph of a training ends with the loss of the logits, or behind that with the one of a
-   teacher beside it. */
+/* The graph of a training ends with the loss of the logits, or after that with the loss with a
+   teacher. */
 static void find_classes(transfer *t)
 {
     const dv_graph *graph = t->target->graph;
@@ -96,7 +97,7 @@ static void find_classes(transfer *t)
     mark_classes(t, is_loss ? last->inputs[0] : last->id);
 }
 
-/* ---- What a file was trained for ---- */
+/* ---- The labels and features of a file ---- */
 
 static bool has_label(const dv_tree *labels, const char *label)
 {
@@ -107,7 +108,7 @@ static bool has_label(const dv_tree *labels, const char *label)
     return false;
 }
 
-/* Why the rows of the classes are of no use; NULL: they are. */
+/* Why the rows of the classes are of no use, or NULL if they are of use. */
 static const char *compare_labels(const dv_transfer_target *target, const dv_tree *labels)
 {
     bool same_order = true, same_set = labels->count == target->label_count;
@@ -136,7 +137,8 @@ static const char *text_of(const dv_tree *value, char text[LINE_SIZE])
     return text;
 }
 
-/* Keys that only one side has are of another version of decavox, and not compared. */
+/* Reports features with other values. Keys that only one side has come from another version of
+   decavox, and are not compared. */
 static void tell_features(const transfer *t, const dv_tree *features)
 {
     names differ = {0};
@@ -166,8 +168,8 @@ static dv_status write_entry(transfer *t, const char *path, const dv_safetensors
     return DV_OK;
 }
 
-/* Loads the tensors of one checkpoint that fit, and tells how many they were and which others there
-   are. Fails where none fits. */
+/* Loads the tensors of one checkpoint that fit, and reports their number and the other tensors.
+   Fails if none fits. */
 static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, const char *prefix)
 {
     names unknown = {0}, other = {0}, of_labels = {0};
@@ -179,7 +181,7 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
         const dv_safetensors_entry *entry = dv_safetensors_at(checkpoint->file, i);
         const char *its_name = dv_checkpoint_name(entry, kept);
         char name[2 * DV_NAME_SIZE];
-        if (its_name == NULL) /* of a training: moments and the like */
+        if (its_name == NULL) /* another buffer of a training */
             continue;
         snprintf(name, sizeof name, "%s%s", prefix, its_name);
         int index = dv_params_find(t->params, name);
@@ -226,7 +228,7 @@ static bool is_file(const char *text)
     return stat(text, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-/* `text`: "FILE" or "PREFIX=FILE", changed. */
+/* Loads an item, "FILE" or "PREFIX=FILE". It changes `text`. */
 static dv_status take_item(void *user, char *text)
 {
     char *equals = is_file(text) ? NULL : strchr(text, '=');

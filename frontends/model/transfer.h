@@ -1,4 +1,4 @@
-/* Beginning with what another model has learnt: parameters of checkpoints, where they fit. */
+/* Starts a model from the parameters of other checkpoints, as far as they fit. */
 #ifndef DV_MODEL_TRANSFER_H
 #define DV_MODEL_TRANSFER_H
 
@@ -7,40 +7,41 @@
 
 enum { DV_TRANSFER_PATH_SIZE = 1024 };
 
-/* The model that begins. All borrowed. */
+/* The model that is started. Everything is borrowed. */
 typedef struct dv_transfer_target {
-    const dv_graph *graph;     /* its parameters are written; what it ends with are the logits */
-    const dv_tree *features;   /* section of its configuration, resolved; NULL: not compared */
-    const char *const *labels; /* (label_count) in the order of the logits; NULL: not compared */
-    /* What a user has named becomes a path (DV_TRANSFER_PATH_SIZE); NULL: it is one. */
+    const dv_graph *graph;     /* gets the parameters; ends with the logits or with their loss */
+    const dv_tree *features;   /* resolved section of its configuration; NULL to not compare it */
+    const char *const *labels; /* (label_count), in the order of the logits; NULL to not compare */
+    /* Turns a name that the user has given into a path (DV_TRANSFER_PATH_SIZE). NULL if names are
+       paths. */
     void (*find)(const char *named, char *path, size_t size);
     size_t label_count;
 } dv_transfer_target;
 
 /*
- * `files`: "FILE" or "PREFIX=FILE", several with commas between;
- * "advanced.=runs/a/model.safetensors" stands for that file with "advanced." before all its names
- * (what names a file as a whole is that file, whatever '=' and commas are in it). Values and
- * running statistics that the model has by name and shape are written, of a training that is not
- * over those of dv_checkpoint_kept; of several files the last one wins. Where a file's labels are
- * not those of the model, in their order, parameters that have a row for each class are left out
- * though they fit. `line` is told what did not fit, both ways: tensors of a file that the model has
- * no place for, and parameters that are left as they are; and which keys of the features have other
- * values than those that the file was trained with.
+ * Copies the tensors of other checkpoints whose name and shape match. `files` is "FILE" or
+ * "PREFIX=FILE", or several of them separated by commas. "advanced.=runs/a/model.safetensors" loads
+ * that file with "advanced." before all its names. A text that is the path of a file as a whole
+ * stands for that file, even with '=' or commas. Values and running statistics are copied; from the
+ * checkpoint of an unfinished training, those of dv_checkpoint_kept. If several files have a
+ * parameter, the last one wins. Parameters with a row for each class are copied only if the file
+ * has the model's labels in the same order. `line` gets the rest: tensors of a file that the model
+ * has no place for, parameters that stay as they are, and keys of the features with other values
+ * than in the file.
  *
- * DV_EIO, DV_EFORMAT as dv_checkpoint_open, and for NaN and infinity; DV_EARG for a file of which
- * nothing fits, and for a frozen parameter that no file has given a value.
+ * DV_EIO and DV_EFORMAT as in dv_checkpoint_open; DV_EFORMAT also for NaN and infinity. DV_EARG if
+ * nothing in a file fits, or if a frozen parameter is in no file.
  */
 dv_status dv_transfer(const char *files, const dv_transfer_target *target, dv_line_fn line,
                       void *user);
 
-/* The same of one file, whatever its path is made of. */
+/* dv_transfer for one file, whatever characters its path has. */
 dv_status dv_transfer_file(const char *path, const dv_transfer_target *target, dv_line_fn line,
                            void *user);
 
-/* Copies all values and running statistics of one model into another that has it as a part:
-   parameters of the same names behind "<prefix>." and shapes, all of them there (asserted). Floats
-   on both sides. */
+/* Copies all values and running statistics of one model into another that has it as a part. The
+   other model must have all parameters, of the same shapes and with "<prefix>." before their names
+   (asserted). Both must have floats. */
 dv_status dv_transfer_all(const dv_params *from, const char *prefix, dv_params *to);
 
 #endif

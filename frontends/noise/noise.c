@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const double silence = 1e-6; /* an RMS below this is nothing to measure noise against */
+static const double silence = 1e-6; /* a sound with an RMS below this is silent */
 
 /* ---- Listing ---- */
 
@@ -21,7 +21,7 @@ typedef struct file_list {
     size_t count, capacity;
 } file_list;
 
-/* "folder/name", or `name` alone where `folder` is "". */
+/* Adds "folder/name", or `name` alone if `folder` is "". */
 static dv_status list_file(file_list *list, const char *folder, const char *name)
 {
     DV_TRY(dv_grow(list->count, sizeof *list->files, &list->capacity, &list->files));
@@ -120,7 +120,7 @@ void dv_noise_files_free(dv_noise_files *files)
     *files = (dv_noise_files){0};
 }
 
-/* ---- Which noise, which stretch ---- */
+/* ---- The noise and the stretch of a clip ---- */
 
 uint64_t dv_noise_key(const char *label, const char *path)
 {
@@ -129,7 +129,7 @@ uint64_t dv_noise_key(const char *label, const char *path)
     return dv_hash(value, slash != NULL ? slash + 1 : path);
 }
 
-/* The random numbers of a clip: one for its place among the others, one for its stretch. */
+/* The two random numbers of a clip: one for its place among the others, one for its stretch. */
 typedef enum draw { DRAW_ORDER, DRAW_START } draw;
 
 static uint64_t draw_for(uint64_t seed, uint64_t key, draw what)
@@ -176,7 +176,7 @@ int64_t dv_noise_start(const dv_noise_file *noise, uint64_t seed, uint64_t key, 
 
 /* ---- Mixing ---- */
 
-/* RMS of `count` samples from `start` on, of (length) samples that repeat. */
+/* The RMS of `count` samples from `start` on, in samples (length) that repeat. */
 static double rms(const float *samples, int64_t length, int64_t start, int64_t count)
 {
     double energy = 0;

@@ -1,8 +1,8 @@
 /*
- * How augmentation makes its draws of random words (frontends/augment/augment.h), for the CPU and
- * for the CUDA kernels: integer arithmetic, and float additions and multiplications that are each
- * rounded by themselves, so that both give the same bits. What is then made of sound and spectra
- * may differ by rounding.
+ * The draws of augmentation (frontends/augment/augment.h), made from random words, for the CPU and
+ * for the CUDA kernels. They use integer arithmetic, and float sums and products that are each
+ * rounded by themselves, so that both give the same bits. The sound and the spectra that are made
+ * with the draws may differ by rounding.
  */
 #ifndef DV_FORMULAS_AUGMENT_MATH_H
 #define DV_FORMULAS_AUGMENT_MATH_H
@@ -10,7 +10,7 @@
 #include "kernels/formulas/augment_tables.h"
 #include "kernels/formulas/scalar_math.h"
 
-/* nvcc would contract a product and a sum; all other compilers are told not to. */
+/* nvcc would contract a product and a sum. The flags of all other compilers forbid it. */
 #ifdef __CUDA_ARCH__
 #define DV_ROUNDED_PRODUCT(a, b) __fmul_rn((a), (b))
 #define DV_ROUNDED_SUM(a, b) __fadd_rn((a), (b))
@@ -19,16 +19,16 @@
 #define DV_ROUNDED_SUM(a, b) ((a) + (b))
 #endif
 
-/* Words of a place, in blocks of four: the index of a block's words is place + block * 2^24. */
+/* A place has blocks of four random words. The index of a block is place + block * 2^24. */
 enum {
     DV_AUGMENT_PLACE_BITS = 24,
-    DV_AUGMENT_DRAWN_BLOCKS = 6, /* of dv_augment_draws; the last one lies behind all others */
-    DV_AUGMENT_MASK_BLOCK = 5,   /* two masks a block: those of rows, then those of frames */
-    DV_AUGMENT_REFLECTIONS = 9,  /* the first block of the reflections, four a block */
-    DV_AUGMENT_SHARE_BLOCK = 4,  /* its last word is the share of a mixed clip */
+    DV_AUGMENT_DRAWN_BLOCKS = 6, /* blocks for dv_augment_draws; the last lies behind all others */
+    DV_AUGMENT_MASK_BLOCK = 5,   /* first block of the masks, two a block, rows before frames */
+    DV_AUGMENT_REFLECTIONS = 9,  /* first block of the reflections, four a block */
+    DV_AUGMENT_SHARE_BLOCK = 4,  /* its last word gives the share of a mixed clip */
 };
 
-/* The number of the block that is drawn as number `drawn` of DV_AUGMENT_DRAWN_BLOCKS. */
+/* The block behind number `drawn` of the DV_AUGMENT_DRAWN_BLOCKS. */
 static inline DV_HD uint32_t dv_augment_drawn_block(uint32_t drawn)
 {
     const uint32_t last = DV_AUGMENT_REFLECTIONS + (DV_REFLECTIONS + 3) / 4;
@@ -37,26 +37,26 @@ static inline DV_HD uint32_t dv_augment_drawn_block(uint32_t drawn)
 
 /* ---- Draws ---- */
 
-/* Uniform among 0 .. choices - 1; 1 <= choices <= 2^32. */
+/* Uniform among 0 .. choices - 1, for 1 <= choices <= 2^32. */
 static inline DV_HD int64_t dv_augment_choice(uint32_t bits, int64_t choices)
 {
     return (int64_t)(((uint64_t)bits * (uint64_t)choices) >> 32);
 }
 
-/* Uniform among -most .. most; 0 <= most < 2^31. */
+/* Uniform among -most .. most, for 0 <= most < 2^31. */
 static inline DV_HD int64_t dv_augment_shift(uint32_t bits, int64_t most)
 {
     return dv_augment_choice(bits, 2 * most + 1) - most;
 }
 
-/* True with this probability, by the top 24 bits. */
+/* True with this probability. It uses the top 24 bits. */
 static inline DV_HD bool dv_augment_chance(uint32_t bits, float probability)
 {
     return DV_ROUNDED_PRODUCT((float)(bits >> 8), 1.0F / 16777216.0F) < probability;
 }
 
-/* 2^x, |x| < 126. 2^f by the Taylor series of exp(f ln 2) to the 6th power, |f| <= 1/2: error below
-   1.3e-7. */
+/* 2^x for |x| < 126. The fraction f, |f| <= 1/2, gives 2^f by the Taylor series of exp(f ln 2) to
+   the 6th power, with an error below 1.3e-7. */
 static inline DV_HD float dv_augment_power_of_two(float x)
 {
     int32_t whole = (int32_t)DV_ROUNDED_SUM(x, x < 0.0F ? -0.5F : 0.5F);
@@ -74,16 +74,16 @@ static inline DV_HD float dv_augment_power_of_two(float x)
     return DV_ROUNDED_PRODUCT(power, scale);
 }
 
-/* 2^x for x uniform in [-most, most), by the top 24 bits: uniform in decibels for
-   most = dB / 6.0206. */
+/* 2^x for x uniform in [-most, most), by the top 24 bits. With most = dB / 6.0206 it is uniform in
+   decibels. */
 static inline DV_HD float dv_augment_gain(uint32_t bits, float most)
 {
     float uniform = DV_ROUNDED_PRODUCT((float)(bits >> 8), 1.0F / 8388608.0F); /* in [0, 2) */
     return dv_augment_power_of_two(DV_ROUNDED_PRODUCT(most, DV_ROUNDED_SUM(uniform, -1.0F)));
 }
 
-/* Mean 0, deviation 1, at most 3.5: the sum of the word's four bytes, each uniform with the
-   variance (256^2 - 1) / 12. */
+/* Nearly normal, with mean 0 and deviation 1, from -3.5 to 3.5. It is the sum of the word's four
+   bytes; each is uniform with the variance (256^2 - 1) / 12. */
 static inline DV_HD float dv_augment_normal(uint32_t bits)
 {
     int32_t sum =
@@ -91,7 +91,7 @@ static inline DV_HD float dv_augment_normal(uint32_t bits)
     return DV_ROUNDED_PRODUCT((float)(sum - 510), 6.7659597e-3F);
 }
 
-/* The quantile at a uniform place, linear between the points of the table. */
+/* The quantile at a uniform place. It is linear between the points of the table. */
 static inline DV_HD float dv_augment_share(uint32_t bits, const float *mixing)
 {
     const float *point = mixing + (bits >> 22);
@@ -99,8 +99,8 @@ static inline DV_HD float dv_augment_share(uint32_t bits, const float *mixing)
     return DV_ROUNDED_SUM(point[0], DV_ROUNDED_PRODUCT(part, DV_ROUNDED_SUM(point[1], -point[0])));
 }
 
-/* A stretch of the bank, and its amplitude against the clip's RMS. The low bits of the first word,
-   which its chance does not use, decide where it is heard. */
+/* Draws a stretch of the bank and its amplitude against the clip's RMS. The low bits of the first
+   word, which its chance does not use, decide where it is heard. */
 static inline DV_HD void dv_augment_draw_noise(const dv_augment_tables *tables,
                                                const uint32_t words[4], dv_augment_draws *out)
 {
@@ -119,8 +119,9 @@ static inline DV_HD void dv_augment_draw_noise(const dv_augment_tables *tables,
     out->noise_within = dv_augment_chance(words[0] << 24, limits->noise_within);
 }
 
-/* 0.5 * 2^(-1..1) for the reflections: 12 to 0 dB below the direct sound. The low bits of the first
-   two words, which their chances do not use, decide on clipping and its level. */
+/* Draws telephone, clipping and reverberation. The reflections get 0.5 * 2^(-1..1), which is 12 to
+   0 dB below the direct sound. The low bits of the first two words, which their chances do not use,
+   decide on clipping and its level. */
 static inline DV_HD void dv_augment_draw_room(const dv_augment_limits *limits,
                                               const uint32_t words[4], dv_augment_draws *out)
 {
@@ -136,7 +137,7 @@ static inline DV_HD void dv_augment_draw_room(const dv_augment_limits *limits,
     out->reflected = DV_ROUNDED_PRODUCT(0.5F, dv_augment_gain(words[3], 1.0F));
 }
 
-/* A gap lies in the window as a whole, or fills it. */
+/* Draws a gap. It lies wholly in the window, or fills it. */
 static inline DV_HD void dv_augment_draw_gap(const dv_augment_limits *limits, int64_t length,
                                              const uint32_t words[4], dv_augment_draws *out)
 {
@@ -150,7 +151,7 @@ static inline DV_HD void dv_augment_draw_gap(const dv_augment_limits *limits, in
     out->gap_at = (int32_t)dv_augment_choice(words[2], length - gap + 1);
 }
 
-/* length: samples of the window; words: the blocks of a place that are drawn. */
+/* Makes all draws of a place. The window has `length` samples, and `words` are the drawn blocks. */
 static inline DV_HD void dv_augment_make_draws(const dv_augment_tables *tables, int64_t length,
                                                const uint32_t words[DV_AUGMENT_DRAWN_BLOCKS][4],
                                                dv_augment_draws *out)
@@ -172,7 +173,7 @@ static inline DV_HD void dv_augment_make_draws(const dv_augment_tables *tables, 
                      : 1.0F;
 }
 
-/* A mask of 0 .. most of `size` rows or frames: those from *first on. */
+/* A mask over 0 .. most of `size` rows or frames, from *first on. Returns its width. */
 static inline DV_HD int32_t dv_augment_mask(uint32_t width_bits, uint32_t first_bits, int32_t most,
                                             int32_t size, int32_t *first)
 {
@@ -183,7 +184,8 @@ static inline DV_HD int32_t dv_augment_mask(uint32_t width_bits, uint32_t first_
 
 /* ---- Resampling ---- */
 
-/* Where output sample t of a window lies in the clip, times 2^32, rounded to a phase. */
+/* The place of output sample t of a window in the clip, times 2^32. Half a phase is added, so that
+   the phase is rounded to nearest. */
 static inline DV_HD int64_t dv_augment_position(const dv_augment_draws *draws, int64_t center,
                                                 int64_t length, int64_t t)
 {
@@ -191,7 +193,7 @@ static inline DV_HD int64_t dv_augment_position(const dv_augment_draws *draws, i
     return center * ((int64_t)1 << 32) + (t + draws->shift - length / 2) * draws->step + half_phase;
 }
 
-/* The first of 0 .. length at which the window has reached sample `sample` of the clip. */
+/* The first t of 0 .. length at which the window has reached sample `sample` of the clip. */
 static inline DV_HD int64_t dv_augment_reaches(const dv_augment_draws *draws, int64_t center,
                                                int64_t length, int64_t sample)
 {
@@ -200,7 +202,7 @@ static inline DV_HD int64_t dv_augment_reaches(const dv_augment_draws *draws, in
     return t < length ? t : length;
 }
 
-/* The sample's number, rounded down. */
+/* The number of the sample at a position, rounded down. */
 static inline DV_HD int64_t dv_augment_whole(int64_t position)
 {
     return (int64_t)(((uint64_t)position ^ (uint64_t)1 << 63) >> 32) - ((int64_t)1 << 31);
@@ -211,7 +213,7 @@ static inline DV_HD int32_t dv_augment_phase(int64_t position)
     return (int32_t)((((uint64_t)position & 0xFFFFFFFFU) * DV_RESAMPLE_PHASES) >> 32);
 }
 
-/* The filter (phases, taps) of this factor: faster is lower, so that nothing is folded. */
+/* The filter (phases, taps) for this factor. Faster speeds get a lower cut-off, against aliases. */
 static inline DV_HD const float *dv_augment_filter(const dv_augment_tables *tables, int64_t step)
 {
     const int64_t one = (int64_t)1 << 32;
@@ -225,14 +227,15 @@ static inline DV_HD const float *dv_augment_filter(const dv_augment_tables *tabl
 
 /* ---- Reverberation ---- */
 
-/* Reflections last until 30 dB below: half of the decay. */
+/* The delay of a reflection. Reflections last until -30 dB, which is half of the decay. */
 static inline DV_HD int64_t dv_augment_reflection_delay(uint32_t bits, int number, int64_t decay)
 {
     int64_t length = decay / 2;
     return 1 + (number * length + dv_augment_choice(bits, length)) / DV_REFLECTIONS;
 }
 
-/* Before all of them are scaled to the amplitude drawn: 10^(-3 delay / decay), of either sign. */
+/* The weight of a reflection, 10^(-3 delay / decay) with a random sign. All weights are then scaled
+   to the drawn amplitude. */
 static inline DV_HD float dv_augment_reflection_weight(uint32_t bits, int64_t delay, int64_t decay)
 {
     float weight = dv_augment_power_of_two(-9.9657843F * (float)delay / (float)decay);
@@ -241,17 +244,17 @@ static inline DV_HD float dv_augment_reflection_weight(uint32_t bits, int64_t de
 
 /* ---- Finish ---- */
 
-/* What the samples of a window meet once speed, shift and reverberation are done. */
+/* The changes of a window's samples after speed, shift and reverberation. */
 typedef struct dv_augment_finish {
-    const float *noise;           /* (length): under each sample of the window; NULL: none */
-    float amplitude;              /* of the noise */
-    int32_t noise_from, noise_to; /* the samples that it is added to */
-    float level;                  /* what lies beyond it, on either side, is cut; 0: nothing is */
-    int32_t gap_from, gap_to;     /* the samples that are 0 */
+    const float *noise;           /* (length), noise for each sample of the window; NULL for none */
+    float amplitude;              /* factor of the noise */
+    int32_t noise_from, noise_to; /* the samples to which it is added */
+    float level;                  /* samples are clipped to -level..level; 0 for no clipping */
+    int32_t gap_from, gap_to;     /* the samples that become 0 */
     float gain;
 } dv_augment_finish;
 
-/* rms, count, center: of the clip; length: of the window. */
+/* `rms`, `count` and `center` are the clip's, `length` is the window's. */
 static inline DV_HD void dv_augment_make_finish(const dv_augment_tables *tables,
                                                 const dv_augment_draws *draws, float rms,
                                                 int64_t count, int64_t center, int64_t length,
@@ -278,7 +281,7 @@ static inline DV_HD bool dv_augment_changes_sound(const dv_augment_limits *limit
            limits->clipping > 0.0F || limits->gap > 0.0F;
 }
 
-/* Sample t of the window, which is `value` before. */
+/* Sample t of the window after these changes, from its `value` before. */
 static inline DV_HD float dv_augment_finished(const dv_augment_finish *finish, int32_t t,
                                               float value)
 {
@@ -297,8 +300,8 @@ static inline DV_HD float dv_augment_finished(const dv_augment_finish *finish, i
 
 /* ---- Spectra ---- */
 
-/* The place that bin `bin` of 0 .. last is taken from: factor * bin, as long as neither is above
-   the knee, 0.8 of the band; from there on straight to the end. */
+/* The place from which bin `bin` of 0 .. last takes its power. It is factor * bin while neither is
+   above the knee at 0.8 of the band; from there it goes straight to the end. */
 static inline DV_HD float dv_augment_warped_bin(float bin, float last, float factor)
 {
     float knee = 0.8F * last;
@@ -308,7 +311,7 @@ static inline DV_HD float dv_augment_warped_bin(float bin, float last, float fac
     return last - (last - turn * factor) * (last - bin) / (last - turn);
 }
 
-/* The equaliser's gain of the power of a bin: in decibels, linear between the knots. */
+/* The equaliser's gain for the power of a bin. It is linear in decibels between the knots. */
 static inline DV_HD float dv_augment_bin_gain(const float *knots, float bin, float last)
 {
     float place = (DV_EQUALIZER_KNOTS - 1) * bin / last;

@@ -1,6 +1,6 @@
 /*
- * The types of elements: of the values of a network and of what the operands of products are
- * rounded to. Parameters, their gradients, statistics and reductions are always DV_F32.
+ * The types of elements, for the values of a network and for rounded operands of products.
+ * Parameters, their gradients, statistics and reductions are always DV_F32.
  */
 #ifndef DV_FORMULAS_DTYPE_H
 #define DV_FORMULAS_DTYPE_H
@@ -23,7 +23,7 @@ typedef enum dv_dtype {
         DV_DTYPE_COUNT
 } dv_dtype;
 
-/* Bytes of an element; 0 for what is no dv_dtype. */
+/* Bytes of an element; 0 for an unknown type. */
 static inline size_t dv_dtype_size(dv_dtype dtype)
 {
     switch (dtype) {
@@ -51,7 +51,7 @@ static inline bool dv_dtype_scaled(dv_dtype dtype)
     }
 }
 
-/* As the configuration and messages write it. */
+/* The name in the configuration and in messages. */
 static inline const char *dv_dtype_name(dv_dtype dtype)
 {
     switch (dtype) {
@@ -68,7 +68,7 @@ static inline const char *dv_dtype_name(dv_dtype dtype)
 /* The type of a tensor. */
 typedef struct dv_type {
     dv_dtype dtype;
-    float scale; /* of all elements, above 0, where the dtype is scaled; 0 where it is not */
+    float scale; /* scale of all elements, above 0; 0 if the dtype is not scaled */
 } dv_type;
 
 static inline bool dv_type_equal(dv_type a, dv_type b)
@@ -77,23 +77,23 @@ static inline bool dv_type_equal(dv_type a, dv_type b)
 }
 
 /*
- * A conversion of `count` numbers from one type to another. Both pointers are memory of one kind,
- * and do not overlap. Each number becomes a float, and that is rounded to the nearest number of the
- * other type, of two to the even one. What is too large becomes infinite, or in a scaled type the
- * largest. A NaN stays one, and becomes 0 in a scaled type. Equal types are copied.
+ * A conversion of `count` numbers from one type to another. Both pointers are memory of one kind
+ * and do not overlap. Each number becomes a float, which is rounded to the nearest number of the
+ * other type, ties to even. A number that is too large becomes infinite, or in a scaled type the
+ * largest number. A NaN stays a NaN, or becomes 0 in a scaled type. Equal types are copied.
  */
 typedef struct dv_conversion {
     const void *source;
     void *into;
     int64_t count;
     dv_type from, to;
-    /* Where a type is scaled and has not one scale for all: a scale for every `per_scale`
-       elements that follow one another, in the memory of the numbers. NULL: dv_type.scale. */
+    /* A scale for every `per_scale` consecutive elements of a scaled type, in the same kind of
+       memory as the numbers. If NULL, dv_type.scale is the scale of all elements. */
     const float *from_scales, *to_scales;
     int64_t per_scale;
 } dv_conversion;
 
-/* Whether the types are equal: then bits are copied, those of a NaN too. */
+/* Whether the types are equal. Then bits are copied, also those of a NaN. */
 static inline bool dv_conversion_copies(const dv_conversion *c)
 {
     return dv_type_equal(c->from, c->to) && c->from_scales == NULL && c->to_scales == NULL;

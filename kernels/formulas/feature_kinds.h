@@ -12,15 +12,15 @@ typedef enum dv_feature_type {
     DV_FEATURE_TYPES /* how many there are */
 } dv_feature_type;
 
-/* What a mean or a deviation is taken over: nothing, all values of a clip, or each row by itself.
- */
+/* The values that a mean or a deviation is taken over: none, all of a clip, or each row by
+   itself. */
 typedef enum dv_norm_over { DV_OVER_NONE, DV_OVER_CLIP, DV_OVER_BAND } dv_norm_over;
 
-/* What frames find outside the window: zeros, or the window mirrored at its ends, as often as it
-   takes (the last sample comes twice). */
+/* The samples of frames outside the window: zeros, or the window mirrored at its ends as often as
+   needed. The last sample comes twice. */
 typedef enum dv_frame_edges { DV_EDGES_ZEROS, DV_EDGES_MIRRORED } dv_frame_edges;
 
-/* The sample, of `count`, that stands at t in the mirrored window. */
+/* The index, of 0 .. count - 1, of the sample at t in the mirrored window. */
 static inline DV_HD int64_t dv_mirrored(int64_t t, int64_t count)
 {
     while (t < 0 || t >= count)

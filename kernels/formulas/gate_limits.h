@@ -1,9 +1,9 @@
-/* What the launchers of gates have in common. */
+/* The limit of the launchers of gates. */
 #ifndef DV_FORMULAS_ACTIVATION_GATE_H
 #define DV_FORMULAS_ACTIVATION_GATE_H
 
-/* Bytes of dynamic shared memory that a launch may have: what every device has without being asked,
-   less what the kernels declare themselves. */
+/* The most bytes of dynamic shared memory of a launch. Every device has 48 KiB without an opt-in,
+   and the kernels declare some of it themselves. */
 enum { DV_GATE_SHARED = 48 * 1024 - 256 };
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What training knows of itself, in the memory of the device, so that one step follows another
- * without the host: which step it is, the loss scale, and the sums of the metrics. The host writes
- * it at the start of an epoch and reads it when it wants to know.
+ * The progress of a training: its step, the loss scale and the sums of the metrics. It is in the
+ * memory of the device, so that one step follows another without the host. The host writes it at
+ * the start of an epoch, and reads it when it needs to.
  */
 #ifndef DV_FORMULAS_PROGRESS_H
 #define DV_FORMULAS_PROGRESS_H
@@ -11,9 +11,9 @@
 #include <stdbool.h>
 
 /*
- * What a training counts and sums up: (name, what it is). The lists make the members of dv_progress
- * on the device and of dv_train_state on the host, the fields of a checkpoint, and the copies
- * between them. A COUNT is an integer, a SUM a double. The first list is cleared with each epoch.
+ * The counts and sums of a training, with their names and help. The lists make the members of
+ * dv_progress on the device and of dv_train_state on the host, the fields of a checkpoint, and the
+ * copies between them. A COUNT is an integer, a SUM is a double. Each epoch clears the first list.
  */
 #define DV_EPOCH_LIST(COUNT, SUM)                                                                  \
     SUM(loss_sum, "loss of the samples that were seen in the unfinished epoch")                    \
@@ -34,41 +34,43 @@ typedef struct dv_progress {
     DV_PROGRESS_LIST(DV_COUNT, DV_SUM)
 #undef DV_COUNT
 #undef DV_SUM
-    uint64_t updates; /* of the parameters: what the schedule goes by */
+    uint64_t updates; /* updates of the parameters; they drive the schedule */
     uint64_t first;   /* the value of `updates` whose rate is rates[0] */
-    uint64_t failed;  /* 1 + the step at which a gradient was not finite and no scale to blame:
-                         nothing has changed since; 0: none */
+    uint64_t failed;  /* 1 + the step at which a gradient was not finite though the loss scale was
+                         not too large, after which nothing changes; 0 if there was none */
 
-    /* The update at hand. */
-    double gradient_scale; /* what gradients are multiplied by: clipping, the loss scale undone */
-    uint32_t applies;      /* 0: this step changes nothing */
+    /* The current update. */
+    double gradient_scale; /* factor of gradients, for clipping and to undo the loss scale */
+    uint32_t applies;      /* 0 if this step changes nothing */
 } dv_progress;
 
-/* What differs from one update to the next and is known before. */
+/* The numbers of an update that are known in advance. */
 typedef struct dv_rate {
     double learning_rate;
-    double correction1, correction2; /* 1 - beta1^t and 1 - beta2^t, t the update's number from 1 */
+    double correction1, correction2; /* 1 - beta1^t and 1 - beta2^t for update t, counted from 1 */
 } dv_rate;
 
 /*
- * Dynamic loss scaling (Micikevicius et al. 2018, as in PyTorch's GradScaler): a gradient that is
- * not finite halves the scale and skips the update, so many updates in a row without one double it.
+ * Dynamic loss scaling (Micikevicius et al. 2018, as in PyTorch's GradScaler). A gradient that is
+ * not finite halves the scale and skips the update. `growth_after` updates in a row without one
+ * double the scale.
  */
 typedef struct dv_update_limits {
-    double clip_norm;      /* largest norm of the gradient; 0: any */
+    double clip_norm;      /* largest norm of the gradient; 0 for no limit */
     bool scaling;          /* the loss scale is dynamic */
     uint64_t growth_after; /* updates */
-    uint64_t accumulate;   /* batches whose mean gradient an update takes; 0 is 1 */
+    uint64_t accumulate;   /* batches per update, whose gradients are averaged; 0 stands for 1 */
 } dv_update_limits;
 
 #define DV_LOSS_SCALE_START 65536.0
-#define DV_LOSS_SCALE_LEAST 6.103515625e-05 /* 2^-14: below it the overflow is not the scale's */
+#define DV_LOSS_SCALE_LEAST 6.103515625e-05 /* 2^-14; an overflow below has another cause */
 #define DV_LOSS_SCALE_MOST 16777216.0       /* 2^24 */
 
 /*
- * Updates of several batches: the first of them begins the sum of gradients, the others add to it,
- * and after the last one comes the update. As in PyTorch's GradScaler the loss scale stays the same
- * in between, and one gradient that is not finite makes the sum so: the whole update is left out.
+ * Updates of several batches. The first batch begins the sum of gradients, the others add to it,
+ * and the update follows the last one. As in PyTorch's GradScaler the loss scale stays the same in
+ * between. One gradient that is not finite makes the sum not finite, so the whole update is left
+ * out.
  */
 static inline DV_HD bool dv_progress_begins(const dv_progress *progress,
                                             const dv_update_limits *limits)
@@ -87,8 +89,8 @@ static inline DV_HD bool dv_is_finite(double value)
     return value >= -1.7976931348623157e308 && value <= 1.7976931348623157e308;
 }
 
-/* Between the norm and the update: `squares` is the sum of squares of the scaled gradient, of all
-   batches of the update. */
+/* Decides on the update, between the norm and the update. `squares` is the sum of squares of the
+   scaled gradient, summed over all batches of the update. */
 static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_update_limits *limits,
                                             double squares)
 {
@@ -113,15 +115,15 @@ static inline DV_HD void dv_progress_decide(dv_progress *progress, const dv_upda
     progress->gradient_scale = clip / scale;
 }
 
-/* The share of itself that a moving average of the weights keeps in update t, counted from 1: less
-   at the beginning, as in TensorFlow's ExponentialMovingAverage with num_updates. */
+/* The share of itself that a moving average of the weights keeps in update t, counted from 1. It is
+   smaller at the beginning, as in TensorFlow's ExponentialMovingAverage with num_updates. */
 static inline DV_HD double dv_average_keep(double decay, uint64_t t)
 {
     double early = (1.0 + (double)t) / (10.0 + (double)t);
     return early < decay ? early : decay;
 }
 
-/* After the update. */
+/* Goes on to the next step, after the update. */
 static inline DV_HD void dv_progress_advance(dv_progress *progress, const dv_update_limits *limits)
 {
     progress->step++;

@@ -1,10 +1,10 @@
-/* The rounding of a number to a multiple of a scale, which all backends share. */
+/* The rounding of a number to a multiple of a scale. All backends share it. */
 #ifndef DV_FORMULAS_QUANTIZE_H
 #define DV_FORMULAS_QUANTIZE_H
 
 #include "kernels/formulas/scalar_math.h"
 
-/* The q of DV_I8 whose scale * q is next to `value`; of two the even one. NaN gives 0. */
+/* The q of DV_I8 whose scale * q is nearest to `value`, ties to even. NaN gives 0. */
 static inline DV_HD int8_t dv_quantize(float value, float scale)
 {
     const float round = 12582912.0F; /* 1.5 * 2^23: the sum has no fraction */

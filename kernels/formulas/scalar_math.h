@@ -1,11 +1,11 @@
 /*
- * Activation functions and their derivatives, in float, for one element: the CPU's loops and the
- * CUDA kernels compute the same formulas. Written without branches and calls of libm, so that a
- * loop over them becomes vector code; a NaN in is a NaN out, and no finite x overflows.
+ * Activation functions and their derivatives, in float, for one element. The CPU's loops and the
+ * CUDA kernels compute the same formulas. They have no branches and no calls of libm, so that a
+ * loop over them becomes vector code. A NaN gives a NaN, and no finite x overflows.
  *
- * Against the exact values, in units in the last place: tanh within 2, sigmoid and hardswish within
- * 3, silu within 4, gelu within 10 for x > -4 and 70 for all x (the rounding of x^2). Results below
- * the smallest normal number are 0.
+ * The errors in units in the last place are: tanh 2, sigmoid and hardswish 3, silu 4, gelu 10 for
+ * x > -4 and 70 for all x (from the rounding of x^2). Results below the smallest normal number are
+ * 0.
  */
 #ifndef DV_FORMULAS_SCALAR_MATH_H
 #define DV_FORMULAS_SCALAR_MATH_H
@@ -33,11 +33,12 @@ typedef enum dv_activation_kind {
     DV_ACT_COUNT
 } dv_activation_kind;
 
-/* exp(x) for x <= 0; 0 below exp(-87), close to the smallest normal number. x = n ln 2 + r with
-   |r| <= ln 2 / 2, ln 2 in two parts; the polynomial is the minimax of exp(r), error 3e-9. */
+/* exp(x) for x <= 0. The result is 0 for x < -87; exp(-87) is close to the smallest normal number.
+   x = n ln 2 + r with |r| <= ln 2 / 2 and ln 2 in two parts. The polynomial is the minimax of
+   exp(r), with an error of 3e-9. */
 static inline DV_HD float dv_exp_negative(float x)
 {
-    const float round = 12582912.0F; /* 1.5 * 2^23: the sum's low bits are an integer */
+    const float round = 12582912.0F; /* 1.5 * 2^23, so that the sum's low bits are an integer */
     float z = x < -87.0F ? -87.0F : x;
     float shifted = z * 1.44269504F + round;
     float n = shifted - round;
@@ -50,7 +51,7 @@ static inline DV_HD float dv_exp_negative(float x)
     p = (p * r) * r + r + 1.0F;
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits << 23) + 0x3F800000U; /* the shift drops the bits of `round` itself: 2^n */
+    bits = (bits << 23) + 0x3F800000U; /* 2^n; the shift drops the bits of `round` itself */
     float power;
     memcpy(&power, &bits, sizeof power);
     float value = p * power;
@@ -62,7 +63,7 @@ static inline DV_HD float dv_relu(float x)
     return x < 0.0F ? 0.0F : x;
 }
 
-/* Derivatives named "_from_y" take the function's value, the others x. */
+/* Derivatives named "_from_y" take the function's value, the others take x. */
 static inline DV_HD float dv_relu_slope_from_y(float y)
 {
     return y <= 0.0F ? 0.0F : 1.0F;
@@ -80,7 +81,7 @@ static inline DV_HD float dv_sigmoid_slope_from_y(float y)
     return y * (1.0F - y);
 }
 
-/* Near 0, where 1 - exp would cancel, the odd minimax polynomial (error 4e-9). */
+/* Near 0, where 1 - exp would cancel, it is the odd minimax polynomial (error 4e-9). */
 static inline DV_HD float dv_tanh(float x)
 {
     float a = fabsf(x);
@@ -114,9 +115,10 @@ static inline DV_HD float dv_silu_slope(float x)
 }
 
 /*
- * The normal distribution: returns Phi(x), *density is exp(-x^2 / 2). The tail Phi(-a) is the
- * density times Mills' ratio / sqrt(2 pi), a smooth function: t times a polynomial of
- * t = 1 / (1 + a / 4), minimax for 0 <= a <= 13.3 (relative error 8e-9), where the density ends.
+ * The normal distribution: returns Phi(x), and *density becomes exp(-x^2 / 2). The tail Phi(-a) is
+ * the density times Mills' ratio / sqrt(2 pi). The latter is a smooth function, here t times a
+ * polynomial of t = 1 / (1 + a / 4), minimax for 0 <= a <= 13.3 (relative error 8e-9), where the
+ * density ends.
  */
 static inline DV_HD float dv_normal(float x, float *density)
 {
@@ -159,7 +161,7 @@ static inline DV_HD float dv_hardswish(float x)
     return x * (gate * (1.0F / 6.0F));
 }
 
-/* At the two corners as PyTorch: 0 and 1. */
+/* At the two corners it is 0 and 1, as in PyTorch. */
 static inline DV_HD float dv_hardswish_slope(float x)
 {
     float middle = x * (1.0F / 3.0F) + 0.5F;
@@ -167,7 +169,7 @@ static inline DV_HD float dv_hardswish_slope(float x)
     return x <= -3.0F ? 0.0F : slope;
 }
 
-/* `kind` (dv_activation_kind) is meant to be a constant where this is inlined into a loop. */
+/* `kind` (dv_activation_kind) should be a constant when this is inlined into a loop. */
 static inline DV_HD float dv_activate(int kind, float x)
 {
     switch (kind) {
@@ -188,8 +190,8 @@ static inline DV_HD float dv_activate(int kind, float x)
     }
 }
 
-/* The derivative at x, where y = dv_activate(kind, x); which of the two is read depends on the
-   kind: y up to DV_ACT_TANH, else x. */
+/* The derivative at x, where y = dv_activate(kind, x). Kinds up to DV_ACT_TANH read y, the others
+   read x. */
 static inline DV_HD float dv_activation_slope(int kind, float x, float y)
 {
     switch (kind) {
@@ -210,13 +212,13 @@ static inline DV_HD float dv_activation_slope(int kind, float x, float y)
     }
 }
 
-/* True where the derivative is a function of the output. */
+/* Whether the derivative is a function of the output. */
 static inline DV_HD bool dv_activation_from_output(int kind)
 {
     return kind <= DV_ACT_TANH;
 }
 
-/* Statement CALL(kind) with the kind as a constant, so that a loop behind it has no switch. */
+/* Runs CALL(kind) with the kind as a constant, so that a loop in it has no switch. */
 #define DV_ACTIVATION_SWITCH(kind, CALL)                                                           \
     switch (kind) {                                                                                \
     case DV_ACT_NONE:                                                                              \
