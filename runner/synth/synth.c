@@ -302,7 +302,8 @@ static dv_status finish_job(const synth *s, synth_job *job)
 
 /* Clip i has slot i % jobs. The previous clip of that slot is finished first, so the clips are
    written in order. */
-dv_status dv_synth(const dv_synth_config *config, int64_t *written)
+dv_status dv_synth(const dv_synth_config *config, const dv_synth_observer *observer,
+                   int64_t *written)
 {
     dv_status status;
     synth *s = NULL;
@@ -314,6 +315,8 @@ dv_status dv_synth(const dv_synth_config *config, int64_t *written)
         if (job->pid != 0) {
             DV_TRY_GOTO(finish_job(s, job));
             ++*written;
+            if (observer != NULL)
+                observer->written(observer->user, *written, s->total);
         }
         if (i < s->total)
             DV_TRY_GOTO(start_job(s, job, i));

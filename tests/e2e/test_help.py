@@ -47,6 +47,25 @@ def read_until(terminal, words, seconds=20):
         text += os.read(terminal, 4096).decode(errors="replace")
 
 
+def on_terminal(words):
+    """What a command prints with its output on a terminal; it must succeed."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen([support.binary(), *words], stdout=theirs, stderr=theirs,
+                               env=support.environment() | {"TERM": "xterm"})
+    os.close(theirs)
+    text = b""
+    try:
+        while more := os.read(ours, 65536):
+            text += more
+    except OSError:  # the last process has closed it
+        pass
+    os.close(ours)
+    text = text.decode(errors="replace")
+    if running.wait(timeout=60) != GOOD:
+        raise AssertionError(text)
+    return text
+
+
 def commands():
     listed = told("help").split("\nCommands:\n")[1].split("\n\n")[0]
     return [line.split()[0] for line in listed.splitlines()]
@@ -130,6 +149,18 @@ class Verbosity(support.Case):
                                  "-qt1"), GOOD)
         self.assertEqual((done.out, done.err), ("", ""))
         self.assertIn("epoch 2/2", support.read_text(self.at("quiet", "log.txt")))
+
+    def test_time_that_is_left(self):
+        """On a terminal, training, cross-validation and measuring tell it; with --quiet none does."""
+        for words in (["train", self.config, "-d", self.data, "--epochs", "40"],
+                      ["crossval", self.config, "-d", self.data, "--folds", "3"],
+                      ["compare", "mini", "--seconds", "0.02", "-t1", "--keep_busy", "--fresh"]):
+            for quiet in ([], ["-q"]):
+                text = on_terminal([*words, *quiet] + (
+                    [] if words[0] == "compare" else ["-o", self.at(words[0] + "".join(quiet))]))
+                pattern = r"\r?\[[= ]{30}\].*, \d+ s left" if words[0] != "train" else \
+                    r"\repoch \d+/40 \[[= ]{30}\] \d+/\d+  loss [\d.]+, \d+ s left"
+                self.assertEqual(bool(re.search(pattern, text)), not quiet, text[-2000:])
 
     def test_colours_are_for_terminals_that_want_them(self):
         for more, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),

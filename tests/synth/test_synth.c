@@ -61,7 +61,7 @@ static dv_synth_config make_config(const char *folder)
 static void make(const dv_synth_config *config, int64_t expected)
 {
     int64_t written;
-    if (dv_synth(config, &written) != DV_OK)
+    if (dv_synth(config, NULL, &written) != DV_OK)
         fail_msg("%s", dv_error_message());
     assert_int_equal(written, expected);
 }
@@ -137,7 +137,7 @@ static void same_seed_same_bytes(void **state)
 static void assert_fails(const dv_synth_config *config, dv_status code, const char *part)
 {
     int64_t written;
-    assert_int_equal(dv_synth(config, &written), code);
+    assert_int_equal(dv_synth(config, NULL, &written), code);
     assert_message(part);
     assert_int_equal(written, 0);
 }
@@ -171,7 +171,7 @@ static void missing_program_is_named(void **state)
     char *path = getenv("PATH") != NULL ? strdup(getenv("PATH")) : NULL;
     setenv("PATH", "/nonexistent", 1);
     int64_t written;
-    dv_status status = dv_synth(&config, &written);
+    dv_status status = dv_synth(&config, NULL, &written);
     if (path != NULL)
         setenv("PATH", path, 1);
     free(path);
