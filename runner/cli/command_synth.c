@@ -41,6 +41,7 @@ static void show(void *user, int64_t files, int64_t total)
     fprintf(stderr, "\r[%s] %" PRId64 " of %" PRId64 " clips%s\033[K", bar, files, total, left);
 }
 
+/* Makes the clips, with a line of progress on a terminal. */
 static int run(int argc, char **argv)
 {
     dv_synth_config config;
