@@ -36,7 +36,7 @@ typedef enum dv_field_kind {
 
 enum { DV_STRING_SIZE = 512 };
 
-#define DV_REQUIRED NULL /* as a default: the configuration must have the key */
+#define DV_REQUIRED NULL /* the default of a key that must be given */
 
 typedef struct dv_field {
     dv_field_kind kind;
