@@ -11,7 +11,7 @@
 typedef struct dv_cpu_epilogue {
     const float *scale;    /* (channels, padded to whole vectors); NULL stands for 1 */
     const float *shift;    /* the same; NULL stands for 0 */
-    const float *residual; /* as large as y; NULL stands for 0 */
+    const float *residual; /* has the size of y; NULL stands for 0 */
     int activation;        /* dv_activation_kind */
 } dv_cpu_epilogue;
 

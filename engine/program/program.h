@@ -123,7 +123,7 @@ typedef union dv_attributes {
     dv_element cast;
     int64_t count; /* elements of a Range */
     dv_window window;
-    double epsilon; /* of a norm over the last axis */
+    double epsilon; /* for norms, which are over the last axis */
     struct {
         int axis, parts; /* the parts have equal sizes */
     } split;
