@@ -135,8 +135,7 @@ dv_status dv_atomic_file_commit(dv_atomic_file *file)
         goto fail;
     if (rename(file->temporary, file->path) != 0)
         goto fail;
-    /* Some file systems cannot sync a folder and return EINVAL; they order the writes themselves.
-     */
+    /* Some file systems cannot sync a folder and return EINVAL. They order the writes. */
     if (synchronise(file->folder) != 0 && errno != EINVAL)
         status = fail_with_errno(file->path);
     file_free(file);

@@ -25,8 +25,7 @@ dv_status dv_fail(dv_status code, const char *format, ...) __attribute__((format
 dv_status dv_fail_within(dv_status code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Fails with a message. The value is `code` itself, which tells the compiler that DV_TRY returns.
- */
+/* Fails with a message. The value is `code` itself, so the compiler sees that DV_TRY returns. */
 #define DV_FAIL(code, ...) (dv_fail((code), __VA_ARGS__), (dv_status)(code))
 
 #define DV_TRY(expression)                                                                         \

@@ -65,8 +65,8 @@ static dv_status next_event(reader *r, yaml_event_t *event)
     return DV_OK;
 }
 
-/* Refuses YAML nodes that a tree cannot have: anchors, aliases, tags, NULs, too deep or too many.
- */
+/* Refuses YAML nodes that a tree cannot have: anchors, aliases, tags, NULs, and nodes that are too
+   deep or too many. */
 static dv_status check_event(reader *r, const yaml_event_t *event, int depth)
 {
     const yaml_char_t *anchor = NULL, *tag = NULL;

@@ -52,8 +52,8 @@ typedef struct dv_backend {
 
     /* Waits for all enqueued work. NULL if work is never enqueued. */
     dv_status (*wait)(dv_context *context);
-    /* Enqueues a copy within the device. Call `wait` before the host or another context reads it.
-     */
+    /* Enqueues a copy within the device. Call `wait` before the host or another context reads the
+       result. */
     dv_status (*copy)(dv_context *context, void *destination, const void *source, size_t bytes);
     /* Pinned host memory, and enqueued copies from and to it, which may be recorded. NULL if device
        memory is host memory. */

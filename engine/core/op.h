@@ -50,15 +50,13 @@ typedef struct dv_op {
 
     /* Checks the attributes and inputs, sets node->shape, declares parameters (dv_node_param). */
     dv_status (*infer)(dv_graph *graph, dv_node *node);
-    /* Multiply-adds of one forward pass over the whole batch. NULL if they are not worth counting.
-     */
+    /* Multiply-adds of one forward pass over the whole batch. NULL if not worth counting. */
     int64_t (*macs)(const dv_graph *graph, const dv_node *node);
     unsigned backward_reads; /* DV_READS_OUTPUT, DV_READS_INPUT(i) */
     /* The part of backward_reads that a node with these attributes does not need on any backend.
        NULL if it needs all of it. */
     unsigned (*backward_spares)(const dv_node *node);
-    /* All inputs and the output have the type of the first input, except these, which are DV_F32:
-     */
+    /* All inputs and the output have the first input's type, except these, which are DV_F32: */
     unsigned full_inputs; /* bits DV_READS_INPUT(i) */
     bool full_output;
     bool training_only; /* outside training the output equals the input (dropout); inference plans

@@ -194,8 +194,8 @@ dv_status dv__name_failure(const dv_node_step *step, dv_status status)
                           dv_shape_format(step->node->shape).text);
 }
 
-/* The first call counts only while there is no other, because libraries may compile kernels in it.
- */
+/* Adds the time of a call. The first call counts only while there is no other, because libraries
+   may compile kernels in it. */
 static void add_time(dv_timing *timing, double seconds)
 {
     timing->seconds = timing->calls == 1 ? seconds : timing->seconds + seconds;

@@ -100,8 +100,8 @@ dv_status dv__steps_begin(dv_trainer *trainer);
 /* Runs one training step, or enqueues it on a device with enqueued work. */
 dv_status dv__step_run(dv_trainer *trainer);
 
-/* Waits for the steps and updates the state. Fails with DV_ENUMERIC if a gradient was not finite.
- */
+/* Waits for the steps and updates the state. Fails with DV_ENUMERIC for a gradient that is not
+   finite. */
 dv_status dv__steps_read(dv_trainer *trainer);
 
 /* Measures the mean loss and accuracy over the validation samples. */

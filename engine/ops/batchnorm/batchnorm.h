@@ -29,8 +29,7 @@ static inline bool dv__batchnorm_by_batch(const dv_node_step *step)
     return step->pass->training && !step->frozen;
 }
 
-/* Called by plan: training fails if a batch has a single value per channel, which has no variance.
- */
+/* Called by plan: training fails if a channel has a single value in a batch, without a variance. */
 static inline dv_status dv__batchnorm_check(const dv_node_step *step)
 {
     if (step->training && !step->frozen && dv_shape_rows(step->node->shape) == 1)
