@@ -12,7 +12,7 @@
 
 enum {
     SUFFIX_SIZE = 48,     /* ".tmp-" and two integers */
-    MAX_TEMPORARIES = 999 /* of killed processes with the same process number */
+    MAX_TEMPORARIES = 999 /* files left by killed processes of the same number */
 };
 
 static const char temporary_mark[] = ".tmp-";

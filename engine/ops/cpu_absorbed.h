@@ -23,7 +23,7 @@ size_t dv__cpu_epilogue_bytes(int64_t channels);
 dv_cpu_epilogue dv__cpu_epilogue_make(const dv_node_step *step, int activation, const float *bias,
                                       int64_t channels, void *scratch);
 
-/* Makes the epilogue without a batch norm: the residual and the activation. */
+/* Makes the epilogue without scale and shift: the residual and the activation. */
 dv_cpu_epilogue dv__cpu_epilogue_follow(const dv_node_step *step, int activation);
 
 #endif
