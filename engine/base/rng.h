@@ -1,7 +1,7 @@
 /*
  * Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
- * 1, 2, 3", SC'11). A number is a function of seed, use, step and index alone, so all backends and
- * numbers of threads see the same numbers, and a resumed run continues with the right ones.
+ * 1, 2, 3", SC'11). A random number is a function of seed, use, step and index alone. So it is the
+ * same on every backend and with every number of threads, and a resumed run continues exactly.
  */
 #ifndef DV_BASE_RNG_H
 #define DV_BASE_RNG_H

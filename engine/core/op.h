@@ -99,7 +99,7 @@ typedef struct dv_pass {
     bool training; /* use batch statistics and dropout */
     uint64_t seed; /* seed of the random numbers */
     uint64_t step; /* training step, from 0 */
-    /* Device memory. If it is not NULL, a device with work enqueued reads the step from it, so that
+    /* Device memory. If it is not NULL, a device that enqueues work reads the step from it, so that
        a replay has the right step. */
     const struct dv_progress *progress;
 } dv_pass;
@@ -129,10 +129,10 @@ struct dv_node_step {
     const dv_dtype *w_type;       /* types of w_operand */
     bool wants_dx[DV_MAX_INPUTS]; /* false if the input's gradient is not needed */
     bool training;                /* false if there will be no backward */
-    bool frozen; /* with parameters: the first is frozen; without, in training: everything before
-                    this node is frozen */
-    const dv_absorbed
-        *absorbed; /* (absorbed_count) in order; only their nodes are known before plan */
+    /* With parameters, the first one is frozen. Without parameters, in training, everything before
+       the node and all parameters that read its value next are frozen. */
+    bool frozen;
+    const dv_absorbed *absorbed; /* (absorbed_count) in order; at first only their nodes are set */
     int absorbed_count;
 
     const void *x[DV_MAX_INPUTS]; /* inputs */

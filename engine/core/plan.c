@@ -412,8 +412,7 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     gradient_lifetimes(plan);
     keep_outputs(plan, options);
     plan->threads = threads_for(plan);
-    int before =
-        dv__plan_take_threads(plan, plan->threads); /* primitives are made for this number */
+    int before = dv__plan_take_threads(plan, plan->threads); /* primitives depend on it */
     dv_status planned = plan_steps(plan);
     dv__plan_take_threads(plan, before);
     DV_TRY(planned);

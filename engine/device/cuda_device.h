@@ -22,7 +22,7 @@ enum {
     DV_CUDA_CHOICE_KEY = 18,
 };
 
-/* An algorithm that a measurement has chosen. */
+/* An algorithm that was chosen by trying. */
 typedef struct dv_cuda_choice {
     int32_t key[DV_CUDA_CHOICE_KEY]; /* the problem in numbers */
     int32_t algorithm, math;

@@ -45,8 +45,8 @@ dv_status dv_network_build(dv_context *context, const dv_network_options *option
 dv_status dv_network_plan(dv_context *context, const dv_plan_options *options, dv_network *network);
 
 /*
- * Runs inference. features (batch, rows, frames) and logits (batch, classes) are host memory. On a
- * device with enqueued work, both are copied through pinned memory. From the second pass on, the
+ * Runs inference. features (batch, rows, frames) and logits (batch, classes) are host memory. If
+ * the device enqueues work, both are copied through pinned memory. From the second pass on, the
  * copies and the pass are one recording, which one wait ends, and nothing is allocated.
  */
 dv_status dv_network_run(dv_network *network, const float *features, float *logits);

@@ -97,7 +97,7 @@ void dv__steps_free(dv_trainer *trainer);
 /* Uploads the state, the order and the rates at the start of an epoch. */
 dv_status dv__steps_begin(dv_trainer *trainer);
 
-/* Runs one training step, or enqueues it on a device with enqueued work. */
+/* Runs one training step, or only enqueues it if the device enqueues work. */
 dv_status dv__step_run(dv_trainer *trainer);
 
 /* Waits for the steps and updates the state. Fails with DV_ENUMERIC for a gradient that is not

@@ -34,7 +34,7 @@ typedef struct dv_train_config {
     double teacher_weight, teacher_temperature; /* see distillation.h */
     double clip_norm;                           /* 0 turns clipping off */
     double label_smoothing;
-    int64_t patience; /* epochs without improvement in validation before stopping, or 0 */
+    int64_t patience; /* epochs without improvement in validation before stopping; 0 never stops */
     int64_t seed;
     int mixed_precision;       /* dv_mixed_precision */
     bool tf32;                 /* dv_context_set_tf32 */
@@ -43,7 +43,7 @@ typedef struct dv_train_config {
     int64_t report_steps;      /* steps between two reads of a device's metrics; 0 reads them after
                                   each epoch */
     /* For debugging. */
-    int64_t max_steps;      /* steps of the run; 0 sets no limit */
+    int64_t max_steps;      /* largest number of steps; 0 sets no limit */
     bool overfit_one_batch; /* repeat the first batch, with the same augmentation */
     bool check_finite;      /* name the first tensor that is not finite */
     bool time_layers;
@@ -151,8 +151,8 @@ typedef struct dv_trainer dv_trainer;
 
 typedef struct dv_train_events {
     void *user;
-    /* Called when the metrics so far are known: after each step, or every report_steps on a device
-       with enqueued work. May be NULL. */
+    /* Called when the metrics so far are known: after each step, or every report_steps if the
+       device enqueues work. May be NULL. */
     void (*step)(void *user, const dv_trainer *trainer);
     dv_status (*epoch)(void *user, const dv_trainer *trainer, const dv_epoch_metrics *metrics);
     dv_status (*save)(void *user, const dv_trainer *trainer); /* saves the state */

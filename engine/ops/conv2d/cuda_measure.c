@@ -142,8 +142,7 @@ static cudaGraphExec_t capture(const bench *b)
     return executable;
 }
 
-/* Times the second of two launches; the first keeps the device busy until the second is enqueued.
- */
+/* Times the second of two launches. The first keeps the device busy until the second is there. */
 static dv_status sample(const bench *b, cudaGraphExec_t graph, float *milliseconds)
 {
     DV_CUDA(cudaGraphLaunch(graph, b->device->stream));

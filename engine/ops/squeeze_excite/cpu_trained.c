@@ -77,8 +77,7 @@ DV_CPU_INLINE void multiply(int64_t outputs, const float *restrict x, const floa
     int64_t channels = z->channels, middle = z->middle;
     const float *x1 = x + channels, *x2 = x1 + channels, *x3 = x2 + channels;
     for (int64_t m = 0; m < middle; m++, w += channels) {
-        if (outputs ==
-            GROUP) { /* separate sums, because compilers do not vectorise an array of them */
+        if (outputs == GROUP) { /* an array of sums would not be vectorised */
             float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
 #pragma omp simd reduction(+ : sum0, sum1, sum2, sum3)
             for (int64_t c = 0; c < channels; c++) {
