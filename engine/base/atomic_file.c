@@ -21,7 +21,7 @@ struct dv_atomic_file {
     char *path;
     char *temporary; /* path of the temporary file, which exists while descriptor >= 0 */
     int descriptor;
-    int folder; /* open from the start, so that an unreadable folder fails early */
+    int folder; /* open from the start, so that a folder that cannot be synced fails early */
 };
 
 static dv_status fail_with_errno(const char *path)

@@ -15,8 +15,8 @@
    have some) becomes \xNN. */
 json_t *dv_text_json(const char *text);
 
-/* Jansson's flags for printing to `out`: indented, and in ASCII alone if `out` is a terminal, which
-   may obey some other characters. */
+/* Jansson's flags for printing to `out`: indented, and in ASCII alone if `out` is a terminal, since
+   terminals obey some characters beyond ASCII. */
 size_t dv_json_flags(FILE *out);
 
 /* Prints `json` to `out` with dv_json_flags and a newline. Fails with DV_ENOMEM if `json` is

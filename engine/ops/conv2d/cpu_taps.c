@@ -137,7 +137,7 @@ static bool rounds(const dv_node_step *s)
     return dv_cpu_operands(s, s->in[0].n * s->in[0].c * s->node->shape.c) != DV_F32;
 }
 
-/* Creates the product of `run` taps. Forward's is at the top of the file, the gradients' are
+/* Creates the product of `run` taps. The top of the file has forward's. The gradients' are
      dx (N, run C)          +=  dy (N, filters)      w (run C, filters)^T
      dw (run C, filters)    +=  x (N, run C)^T       dy (N, filters)      */
 static dv_status create_product(const dv_node_step *s, pass_kind kind, int64_t run, bool adds,

@@ -79,7 +79,7 @@ DV_CPU_INLINE void take_two(const float *a, const float *b, int64_t channels, bo
     }
 }
 
-/* The same without the taps of the maxima, two taps at a time. */
+/* Computes row `row` of y without the taps of the maxima, two taps at a time. */
 DV_CPU_CLONES
 static void infer_row(const geometry *g, const float *x, int64_t row, float *y)
 {
