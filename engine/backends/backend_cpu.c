@@ -25,18 +25,19 @@ static void close_device(dv_context *context)
 
 static dv_status start(dv_cpu_device *device)
 {
-    /* By default oneDNN looks for VTune in forty places when it makes its first kernel. */
+    /* By default oneDNN searches forty places for VTune when it makes its first kernel. */
     DV_DNNL(dnnl_set_jit_profiling_flags(DNNL_JIT_PROFILE_NONE));
     DV_DNNL(dnnl_engine_create(&device->engine, dnnl_cpu, 0));
     DV_DNNL(dnnl_stream_create(&device->stream, device->engine, dnnl_stream_default_flags));
     return DV_OK;
 }
 
-/* Measured on Zen 4: below, a product takes a microsecond and as long in either type; of few
-   channels oneDNN's convolution fills up more in BF16 than in float. */
+/* Measured on Zen 4. A smaller product takes a microsecond in either type. With fewer channels
+   oneDNN's convolution pads more in BF16 than in float. */
 enum { BF16_PRODUCTS = 1 << 17, BF16_CHANNELS = 8 };
 
-/* OpenMP keeps the number of threads per host thread: it holds for the one that opens. */
+/* OpenMP has one number of threads per host thread. The number set here holds for the thread that
+   opens the context. */
 static dv_status open_device(dv_context *context)
 {
     dv_cpu_device *device;
@@ -50,9 +51,9 @@ static dv_status open_device(dv_context *context)
     return status;
 }
 
-/* Exactly so many: oneDNN's primitives are made for a number, and compute wrongly with fewer, which
-   libgomp may give where the host leaves the number to it (OMP_DYNAMIC). A number that was left to
-   it comes back negative. */
+/* Sets the exact number of threads. oneDNN's primitives are made for a number and compute wrongly
+   with fewer, which libgomp may give if the host program has set OMP_DYNAMIC. The result is then
+   negative, which restores that setting. */
 static int take_threads(int threads)
 {
     int before = omp_get_dynamic() ? -omp_get_max_threads() : omp_get_max_threads();
@@ -62,9 +63,10 @@ static int take_threads(int threads)
 }
 
 /*
- * With less, threads wait for each other longer than they save, or even go to sleep in between.
- * Measured on Zen 4 with two threads, all models at batch 1 to 16: up to 0.7 million a step one
- * thread was the faster one, from 0.8 million on two were. Training has more to do in each step.
+ * With less work, threads wait for each other longer than they save time, or even go to sleep in
+ * between. Measured on Zen 4 with two threads for all models at batch 1 to 16: one thread was
+ * faster up to 0.7 million multiply-adds per step, two threads from 0.8 million on. Training has
+ * more work per step.
  */
 enum { THREAD_MACS = 3 << 17 };
 
@@ -78,14 +80,14 @@ static const char *version(void)
 }
 
 /*
- * Memory that calloc has fresh from the system is zero already, and is not touched a second time
- * here: at the start of a program most time goes to touching memory. In front of each piece stands
- * the address to free.
+ * Memory that calloc gets from the system is zero and is not touched here, because touching memory
+ * takes most of the time at the start of a program. The address to free is stored before each
+ * piece.
  */
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 }; /* bytes */
 
-/* Large pieces lie on huge pages where the system allows: fewer page faults at the start, fewer
-   misses of the TLB. */
+/* Large pieces are on huge pages if the system allows it. They have fewer page faults at the start
+   and fewer misses of the TLB. */
 static dv_status allocate(dv_context *context, size_t bytes, void **out)
 {
     (void)context;
@@ -99,7 +101,7 @@ static dv_status allocate(dv_context *context, size_t bytes, void **out)
     piece += (alignment - (uintptr_t)piece % alignment) % alignment;
     memcpy(piece - sizeof memory, &memory, sizeof memory);
     if (alignment == HUGE_PAGE)
-        (void)madvise(piece, rounded, MADV_HUGEPAGE); /* a wish: no harm where it is refused */
+        (void)madvise(piece, rounded, MADV_HUGEPAGE); /* only a hint */
     *out = piece;
     return DV_OK;
 }

@@ -1,5 +1,5 @@
-/* The CUDA backend: device memory, one stream, cuDNN and cuBLASLt. The same file is compiled for
-   the simulated device of the tests (DV_CUDASIM). */
+/* The CUDA backend: device memory, one stream, cuDNN and cuBLASLt. The file is also compiled for
+   the tests' simulated device (DV_CUDASIM). */
 #include "engine/backends/module.h"
 #include "engine/device/cuda_choices.h"
 #include "engine/ops/cuda.h"
@@ -20,7 +20,7 @@
 #define BACKEND_NAME "cuda"
 #endif
 
-/* cuDNN's and cuBLASLt's workspace for one call: enough for the sizes of spoken words. */
+/* The largest workspace of one call of cuDNN or cuBLASLt. It suffices for spoken words. */
 #define WORKSPACE_BYTES ((size_t)64 << 20)
 
 /* ---- Checks ---- */
@@ -29,7 +29,7 @@ dv_status dv_cuda_check(int error, const char *call)
 {
     if (error == cudaSuccess)
         return DV_OK;
-    (void)cudaGetLastError(); /* so that the next call does not report it again */
+    (void)cudaGetLastError(); /* or the next call would report the error again */
     return DV_FAIL(error == cudaErrorMemoryAllocation ? DV_ENOMEM : DV_EDEVICE,
                    "%s: CUDA error %d: %s", call, error, cudaGetErrorString((cudaError_t)error));
 }
@@ -53,7 +53,7 @@ dv_status dv_cublas_check(cublasStatus_t status, const char *call)
 
 /* ---- Devices ---- */
 
-/* CUDA's versions are 1000 major + 10 minor. */
+/* A version number of CUDA is 1000 major + 10 minor. */
 static dv_status old_driver(void)
 {
     int driver = 0, runtime = 0;
@@ -160,8 +160,8 @@ static dv_status open_device(dv_context *context)
     return status;
 }
 
-/* ---- Memory. A context may be used by another thread than the one that opened it, and the current
-   device is the thread's: every plan and every run begins with one of these. ---- */
+/* ---- Memory. Each thread has its own current device, and another thread than the one that opened
+   a context may use it. So every plan and every run begins with one of these functions. ---- */
 
 static dv_status enter(dv_context *context)
 {
@@ -186,7 +186,7 @@ static void release(dv_context *context, void *memory)
     (void)cudaFree(memory);
 }
 
-/* Complete when it returns: other contexts use the memory of parameters on streams of their own. */
+/* Waits for the stream, because other contexts use the parameters on streams of their own. */
 static dv_status synchronize(dv_context *context)
 {
     DV_CUDA(cudaStreamSynchronize(dv_cuda_device_of(context)->stream));
@@ -232,7 +232,7 @@ static dv_status upload(dv_context *context, void *device, const void *host, siz
     return synchronize(context);
 }
 
-/* What is small goes through pinned memory: the metrics of a run, which are asked for often. */
+/* Small downloads, such as the metrics of a run, are frequent and go through pinned memory. */
 static dv_status download(dv_context *context, void *host, const void *device, size_t bytes)
 {
     bool pinned = bytes <= DV_CUDA_PINNED;
@@ -300,8 +300,8 @@ static dv_status convert(dv_context *context, const dv_conversion *conversion)
     return DV_OK;
 }
 
-/* ---- Recording: a CUDA graph. ThreadLocal: what other threads do to the device meanwhile is
-   theirs. ---- */
+/* ---- Recording into a CUDA graph. With ThreadLocal, other threads may use the device meanwhile.
+   ---- */
 
 static dv_status capture(dv_context *context)
 {
@@ -311,7 +311,7 @@ static dv_status capture(dv_context *context)
     return DV_OK;
 }
 
-/* The graph is kept beside what is launched: its nodes can be asked for. */
+/* Keeps the graph beside the executable, because only the graph tells its nodes. */
 typedef struct cuda_captured {
     cudaGraph_t graph;
     cudaGraphExec_t executable;

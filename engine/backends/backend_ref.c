@@ -1,5 +1,5 @@
-/* The reference backend: host memory, plain C, one thread. Compiled for float and, for the tests,
-   for double (see ref.h). */
+/* The reference backend: host memory, plain C, one thread. It is compiled for float and, in the
+   tests, for double (see ref.h). */
 #include "engine/backends/open.h"
 #include "engine/base/convert.h"
 #include "engine/ops/ops.h"

@@ -11,7 +11,7 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* ---- What modules call ---- */
+/* ---- Functions for modules ---- */
 
 static dv_status fail(dv_status code, const char *text)
 {
@@ -34,10 +34,11 @@ static const dv_module_host host = {
     .planner_layout = dv_planner_layout,
 };
 
-/* ---- Where modules are ---- */
+/* ---- Search ---- */
 
-/* Folders to look in, separated by colons: $DECAVOX_MODULE_PATH alone where it is set; else beside
-   the program, as in a build folder, and where `cmake --install` puts modules. */
+/* Writes the folders to search, separated by colons. If DECAVOX_MODULE_PATH is set, it is the only
+   one. Otherwise they are the program's folder, as in a build folder, and the folders into which
+   `cmake --install` puts modules. */
 static void search_path(char *path, size_t size)
 {
     const char *chosen = getenv("DECAVOX_MODULE_PATH");
@@ -77,7 +78,7 @@ static dv_status enter(void *module, const char *path, const dv_backend **out)
     void *symbol = dlsym(module, "dv_module_open");
     if (symbol == NULL)
         return DV_FAIL(DV_EDEVICE, "module %s: %s", path, dlerror());
-    memcpy(&open, &symbol, sizeof open); /* C has no conversion from object to function pointers */
+    memcpy(&open, &symbol, sizeof open); /* C cannot convert an object pointer to a function's */
     *out = open(&host);
     if (*out == NULL)
         return DV_FAIL(DV_EDEVICE,
@@ -93,7 +94,7 @@ dv_status dv_module_load(const char *name, const dv_backend **out)
     char path[3 * PATH_SIZE];
     if (!dv_module_find(name, path, sizeof path))
         return DV_FAIL(DV_EUNSUPPORTED, "there is no module libdecavox_%s.so in %s", name, path);
-    /* Not to be unloaded: the libraries behind it register destructors and thread-local data. */
+    /* NODELETE, because the module's libraries register destructors and thread-local data. */
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (module == NULL)
         return DV_FAIL(DV_EDEVICE, "module %s cannot be loaded: %s", path, dlerror());
@@ -102,7 +103,7 @@ dv_status dv_module_load(const char *name, const dv_backend **out)
     return status;
 }
 
-/* The backend's name lies in the file that the backend is in, also where the table is a copy. */
+/* Finds the backend's file by the address of its name, which works for a copy of the table too. */
 const void *dv_module_table(const dv_backend *backend, const char *name)
 {
     Dl_info file;

@@ -1,11 +1,11 @@
 /*
- * Backends in a module of their own, loaded when a device of theirs is asked for, so that a program
- * that never does starts without their libraries. libdecavox_<name>.so has one entry point.
+ * Backends in modules of their own. A module is loaded when one of its devices is opened, so that
+ * other programs start without its libraries. libdecavox_<name>.so has one entry point.
  *
- * A module is part of the same release: structures are shared (dv_context, dv_node_step,
- * dv_backend, dv_dtype, ...), and DV_MODULE_ABI changes with any of them. Functions of the engine
- * that a module needs come to it through a table; module_shims.c makes functions of the usual names
- * out of it, so that implementations of operations are written like those of the other backends.
+ * A module belongs to the same release: it shares structures (dv_context, dv_node_step, dv_backend,
+ * dv_dtype, ...), and DV_MODULE_ABI changes with any of them. A table gives the module the engine's
+ * functions that it needs. module_shims.c wraps them in functions of the usual names, so that
+ * operations of a module are written like those of the other backends.
  */
 #ifndef DV_BACKENDS_MODULE_H
 #define DV_BACKENDS_MODULE_H
@@ -20,10 +20,9 @@ struct dv_layout;
 typedef struct dv_module_host {
     uint32_t abi; /* DV_MODULE_ABI of the engine */
 
-    /* dv_fail with the finished text; the present message; dv_log_write with the finished text. */
-    dv_status (*fail)(dv_status code, const char *text);
+    dv_status (*fail)(dv_status code, const char *text); /* dv_fail with a formatted text */
     const char *(*error_message)(void);
-    void (*log)(const dv_log *log, dv_log_level level, const char *text);
+    void (*log)(const dv_log *log, dv_log_level level, const char *text); /* formatted likewise */
 
     void (*planner_save)(dv_planner *planner, size_t bytes);
     void (*planner_scratch)(dv_planner *planner, size_t bytes);
@@ -31,24 +30,24 @@ typedef struct dv_module_host {
     const struct dv_layout *(*planner_layout)(const dv_planner *planner, int i);
 } dv_module_host;
 
-/* The entry point, dv_module_open: remembers `host`, which stays valid; NULL where the module was
-   built for another ABI. */
+/* The entry point, dv_module_open. The module keeps `host`, which stays valid. Returns NULL if the
+   module was built for another ABI. */
 typedef const dv_backend *(*dv_module_open_fn)(const dv_module_host *host);
 
-/* In a module: keeps the table. False: it is of another ABI. */
+/* Called in a module: keeps the table. Returns false if the table has another ABI. */
 bool dv__module_bind(const dv_module_host *host);
 
-/* Loads the module of backend `name` ("cuda", "cudasim"), once: it stays until the program ends.
-   DV_EUNSUPPORTED: there is no such file, and where it was looked for; DV_EDEVICE: it cannot be
-   used, and why. */
+/* Loads the module of backend `name` ("cuda", "cudasim") once; it stays until the program ends.
+   Fails with DV_EUNSUPPORTED if there is no such file (the message lists the searched places), and
+   with DV_EDEVICE if it cannot be used (the message says why). */
 dv_status dv_module_load(const char *name, const dv_backend **out);
 
-/* What the backend's module exports under this name beside the backend: a table of a room above.
-   NULL: nothing, or the backend is part of the program. */
+/* A further table that the backend's module exports under this name, for code outside the engine.
+   NULL if there is none, or if the backend is part of the program. */
 const void *dv_module_table(const dv_backend *backend, const char *name);
 
-/* The file dv_module_load would load. False: there is none; `path` is then the list of the places
-   that were looked at. */
+/* Finds the file that dv_module_load would load. If there is none, returns false and writes the
+   list of the searched places to `path`. */
 bool dv_module_find(const char *name, char *path, size_t size);
 
 #endif

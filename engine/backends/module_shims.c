@@ -1,4 +1,4 @@
-/* The module's side of module.h: functions of the engine under their own names, answered by the
+/* The module's side of module.h: functions of the engine under their own names, which call the
    engine that has loaded the module. */
 #include "engine/backends/module.h"
 #include "engine/core/plan.h"
@@ -8,7 +8,7 @@
 
 enum { MESSAGE_SIZE = 1024 };
 
-/* The one thing a module remembers: set when it is loaded, always to the same table. */
+/* The only state of a module. It is set when the module is loaded, always to the same table. */
 static _Atomic(const dv_module_host *) engine;
 
 static const dv_module_host *host(void)

@@ -25,7 +25,7 @@ dv_status dv_context_open_same(const dv_context *other, int threads, dv_context 
     return open_at(other->backend, other->device_index, threads, other->log, out);
 }
 
-/* "name" or "name:N"; N is 0 where it is not there. False: `device` is something else. */
+/* Whether `device` is "name" or "name:N". *index is N, or 0 by default. */
 static bool is_device(const char *device, const char *name, int *index)
 {
     size_t length = strlen(name);
@@ -49,7 +49,7 @@ static dv_status open_module(const char *name, int index, int threads, dv_log lo
     return open_at(backend, index, threads, log, out);
 }
 
-/* The module is only loaded where there is a driver: its libraries take a while to load. */
+/* Loads the module only if there is a driver, because loading its libraries takes a while. */
 static dv_status open_cuda(int index, int threads, dv_log log, dv_context **out)
 {
     char places[4096];

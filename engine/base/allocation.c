@@ -1,4 +1,4 @@
-/* Host memory and assertions: apart from the messages, so that modules have them too. */
+/* Host memory and assertions. They are apart from the messages, so that modules can have them. */
 #include "engine/base/status.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Writes a temporary file beside the target, synchronises it and renames it over the target. */
+/* Writes a temporary file beside the target, syncs it and renames it over the target. */
 #include "engine/base/atomic_file.h"
 
 #include <errno.h>
@@ -12,16 +12,16 @@
 
 enum {
     SUFFIX_SIZE = 48,     /* ".tmp-" and two integers */
-    MAX_TEMPORARIES = 999 /* left behind by killed processes of the same number */
+    MAX_TEMPORARIES = 999 /* files left by killed processes of the same number */
 };
 
 static const char temporary_mark[] = ".tmp-";
 
 struct dv_atomic_file {
     char *path;
-    char *temporary; /* the temporary's path; it exists while descriptor >= 0 */
+    char *temporary; /* path of the temporary file, which exists while descriptor >= 0 */
     int descriptor;
-    int folder; /* held open, so that a folder that cannot be synchronised fails early */
+    int folder; /* open from the start, so that a folder that cannot be synced fails early */
 };
 
 static dv_status fail_with_errno(const char *path)
@@ -40,7 +40,7 @@ static void file_free(dv_atomic_file *file)
     free(file);
 }
 
-/* Renaming over a device or a pipe would replace it, so anything but a file is refused. */
+/* Refuses everything but a regular file, because renaming would replace a device or a pipe. */
 static dv_status check_target(const char *path)
 {
     struct stat target;
@@ -66,7 +66,8 @@ static dv_status open_folder(const char *path, int *out)
     return status;
 }
 
-/* Not mkstemp: its files are readable by their owner alone, these follow the umask. */
+/* Creates the temporary file with the permissions of the umask. mkstemp's files are readable by
+   their owner alone. */
 static dv_status open_temporary(dv_atomic_file *file)
 {
     size_t size = strlen(file->path) + SUFFIX_SIZE;
@@ -129,12 +130,12 @@ static int synchronise(int descriptor)
 dv_status dv_atomic_file_commit(dv_atomic_file *file)
 {
     dv_status status = DV_OK;
-    /* Without this the name can reach the disk before the content: a well-named file of zeros. */
+    /* Without this the name can reach the disk before the content, as a file of zeros. */
     if (synchronise(file->descriptor) != 0)
         goto fail;
     if (rename(file->temporary, file->path) != 0)
         goto fail;
-    /* Some file systems cannot synchronise a folder and say EINVAL; they order it themselves. */
+    /* Some file systems cannot sync a folder and return EINVAL. They order the writes. */
     if (synchronise(file->folder) != 0 && errno != EINVAL)
         status = fail_with_errno(file->path);
     file_free(file);
@@ -153,7 +154,7 @@ void dv_atomic_file_abort(dv_atomic_file *file)
     file_free(file);
 }
 
-/* Steps over a number as %d writes it, of 0 to `most`. False: there is none. */
+/* Steps over a number from 0 to `most` in the form of %d. Returns false if there is none. */
 static bool step_over_number(const char **text, long most)
 {
     const char *digits = "0123456789";

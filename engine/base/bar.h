@@ -6,7 +6,7 @@
 
 enum { DV_BAR_WIDTH = 30 };
 
-/* Fills the bar for `done` of `total`; it is empty where the total is 0. */
+/* Writes the bar for `done` of `total` into `bar`. The bar is empty if the total is 0. */
 void dv_bar(uint64_t done, uint64_t total, char bar[DV_BAR_WIDTH + 1]);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef DV_BASE_CLOCK_H
 #define DV_BASE_CLOCK_H
 
-double dv_clock(void);           /* never goes back */
-double dv_clock_processor(void); /* what all threads of this process have used */
+double dv_clock(void);           /* monotonic time */
+double dv_clock_processor(void); /* processor time of all threads of this process */
 
 #endif

@@ -3,12 +3,12 @@
 #define DV_BASE_CLONES_H
 
 #include <stdbool.h>
-#include <stdint.h> /* any header of the C library says that it is glibc */
+#include <stdint.h> /* any header of glibc defines __GLIBC__ */
 
 /*
- * Before a function: it is compiled for several instruction sets, one of which is chosen when the
- * program is loaded, where the compiler and the C library can do that. Floating-point contraction
- * is off, so the choice changes no product or sum, only the order of reductions.
+ * DV__CLONES before a function compiles it for several instruction sets, if the compiler and the C
+ * library support it. The loader chooses one of them. Floating-point contraction is off, so the
+ * choice changes no product or sum, only the order of reductions.
  */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
     !defined(__AVX2__) && !defined(__SANITIZE_THREAD__)
@@ -17,8 +17,8 @@
 #define DV__CLONES
 #endif
 
-/* Whether the processor has 32 vector registers of 16 floats. With half of that a loop may be
-   faster that keeps less in registers. */
+/* Whether the processor has 32 vector registers of 16 floats (AVX-512). On other processors a loop
+   that keeps less in registers may be faster. */
 static inline bool dv__has_many_registers(void)
 {
 #if defined(__x86_64__)

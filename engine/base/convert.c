@@ -1,4 +1,5 @@
-/* Converts elements through blocks of floats: a type is one way to floats and one way back. */
+/* Converts elements through blocks of floats, so that each type has only two conversions: to floats
+   and from floats. */
 #include "engine/base/convert.h"
 #include "kernels/formulas/quantize.h"
 
@@ -21,12 +22,12 @@ static float float_of(uint32_t bits)
     return value;
 }
 
-/* ---- To floats: exact, but for the product with a scale ---- */
+/* ---- To floats; exact, except the product with a scale ---- */
 
 /*
- * A number's exponent and fraction, moved into their places in a float, make a number that is 2^112
- * times too small, whether it is normal or not; infinity and NaN, which have exponent 31, then lack
- * bits of their exponent.
+ * Shifts the exponent and fraction to their places in a float. The result is 2^112 times too small,
+ * for normal and subnormal numbers alike. Infinity and NaN (exponent 31) then lack bits of their
+ * exponent.
  */
 static void from_f16(const uint16_t *restrict from, int64_t count, float *restrict into)
 {
@@ -60,7 +61,8 @@ static void from_doubles(const double *restrict from, int64_t count, float *rest
 
 /* ---- From floats ---- */
 
-/* Below 2^-14 the numbers are multiples of 2^-24, and nearbyint rounds as they do. */
+/* Rounds to nearest even. Below 2^-14, FP16 numbers are multiples of 2^-24, so nearbyint rounds
+   right. */
 static uint16_t f16_of(float value)
 {
     uint16_t sign = (uint16_t)(bits_of(value) >> 16 & 0x8000);
@@ -105,7 +107,7 @@ static void to_doubles(const float *restrict from, int64_t count, double *restri
 
 /* ---- Blocks ---- */
 
-/* Elements that follow one another and have one scale, if any. */
+/* Contiguous elements with at most one scale. */
 typedef struct elements {
     dv_dtype dtype;
     float scale;
@@ -161,7 +163,7 @@ static elements part(const void *memory, dv_type type, const float *scales, size
     return (elements){type.dtype, scales != NULL ? 0 : type.scale, (char *)(uintptr_t)memory, size};
 }
 
-/* Goes through the numbers in blocks none of which has two scales. */
+/* Converts block by block; a block never has two scales. */
 void dv_convert(const dv_conversion *c, size_t real_size)
 {
     elements from = part(c->source, c->from, c->from_scales, real_size);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cuts a quoted field out of the text, in place; `next` stands behind the closing quote. */
+/* Cuts a quoted field out of the text in place, and moves `next` behind the closing quote. */
 static dv_status read_quoted(dv_csv *csv, char **field)
 {
     int opened = csv->line;
@@ -42,7 +42,8 @@ static dv_status read_plain(dv_csv *csv, char **field)
     return DV_OK;
 }
 
-/* Ends a field at the separator under `next` and steps over it; *more: another field follows. */
+/* Ends a field at the separator under `next` and steps over it. *more tells whether another field
+   follows. */
 static dv_status end_field(dv_csv *csv, bool *more)
 {
     char *end = csv->next;
@@ -83,7 +84,7 @@ dv_status dv_csv_read(dv_csv *csv, dv_csv_row *row)
     return DV_OK;
 }
 
-/* What some programs write in front of a text, to say how its characters are stored. */
+/* The byte order mark that some programs write before a text. */
 static const char mark_of_utf8[] = "\xEF\xBB\xBF";
 
 static dv_status check_marks(const char *path, const char *text)
@@ -96,7 +97,7 @@ static dv_status check_marks(const char *path, const char *text)
     return DV_OK;
 }
 
-/* Reads a whole file as text; *text owned by the caller, NULL on failure. */
+/* Reads a whole file as text. The caller owns *text, which is NULL on failure. */
 static dv_status read_text(const char *path, char **text)
 {
     static const size_t limit = (size_t)256 << 20;
@@ -140,7 +141,7 @@ void dv_csv_find_separator(dv_csv *csv)
     }
 }
 
-/* Where no line ends otherwise, a carriage return ends it, as on old Macs. */
+/* If the text has no line feed, its carriage returns end lines, as on old Macs. */
 static void mend_line_ends(char *text)
 {
     if (strchr(text, '\n') != NULL)

@@ -57,8 +57,8 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edits (a character more, less, other, or two swapped) between two names of fewer than NAME_SIZE
-   characters: the restricted Damerau-Levenshtein distance, with the latest three rows kept. */
+/* The restricted Damerau-Levenshtein distance of two names with fewer than NAME_SIZE characters:
+   the number of edits that insert, delete, replace or swap characters. Keeps three rows. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t rows[3][NAME_SIZE];
@@ -87,7 +87,8 @@ typedef struct nearest {
     size_t distance;
 } nearest;
 
-/* Near is up to one edit in three characters; a beginning of a name counts as two edits. */
+/* Keeps the candidate if it is nearer. At most one edit in three characters is near. A candidate
+   that begins with the name counts as two edits. */
 static void consider(nearest *search, const char *candidate)
 {
     size_t length = strlen(search->name);
@@ -122,7 +123,7 @@ const dv_field *dv_fields_find(const dv_field *fields, const char *key)
 
 void dv_field_range(const dv_field *field, char text[DV_RANGE_SIZE])
 {
-    /* An integer cannot leave the range of int64_t, so bounds out there say nothing. */
+    /* A bound at the end of the type's range is no limit. */
     double open = field->kind == DV_FIELD_FLOAT ? DBL_MAX : 0x1p63;
     bool below = field->minimum > -open;
     bool above = field->maximum < open;
@@ -136,7 +137,7 @@ void dv_field_range(const dv_field *field, char text[DV_RANGE_SIZE])
         snprintf(text, DV_RANGE_SIZE, "any");
 }
 
-/* One value on its way into a record, and all that a message needs. */
+/* A value that is being read into a record, and the data for messages about it. */
 typedef struct reading {
     const dv_field *field;
     const dv_tree *node;
@@ -159,7 +160,7 @@ static dv_status fail_field(const reading *r, const char *format, ...)
                         text);
 }
 
-/* What stands in the file where something else should stand. */
+/* Fails with a message about the value in the file and the expected one. */
 static dv_status fail_type(const reading *r, const dv_tree *node, const char *expected)
 {
     char shown[SHOWN_SIZE];
@@ -214,7 +215,7 @@ static dv_status read_bool(const reading *r)
     return DV_OK;
 }
 
-/* "a, b, c" for messages, cut where `text` ends. */
+/* Appends a name to the list "a, b, c" of a message; the list is cut at the end of `text`. */
 static void append_name(char text[TEXT_SIZE], const char *name)
 {
     size_t length = strlen(text);
@@ -248,7 +249,7 @@ static dv_status read_string(const reading *r)
     size_t length = strlen(r->node->text);
     if (length >= DV_STRING_SIZE)
         return fail_field(r, "a string of %zu bytes, at most %d fit", length, DV_STRING_SIZE - 1);
-    /* The rest is cleared, so that equal records are equal bytes. */
+    /* Clear the rest too, so that equal records have equal bytes. */
     memset(r->slot, 0, DV_STRING_SIZE);
     memcpy(r->slot, r->node->text, length);
     return DV_OK;
@@ -271,8 +272,7 @@ static dv_status read_pair(const reading *r)
     return read_int(r, r->node->children[1], &pair[1]);
 }
 
-/* Reads the node into the slot by the reader of the field's kind. A tree is borrowed as it
-   stands. */
+/* Reads the node into the slot with the reader of the field's kind. A tree is borrowed. */
 static dv_status read_value(const reading *r)
 {
     switch (r->field->kind) {
@@ -298,7 +298,8 @@ static dv_status read_value(const reading *r)
     return DV_FAIL(DV_EARG, "%s: a field kind without a reader", r->field->key);
 }
 
-/* The default goes the way of a value from a file, so a table cannot hold one that is refused. */
+/* Reads the default like a value from a file, so that a table cannot have a default that a file
+   could not. */
 static dv_status read_default(const reading *r)
 {
     if (r->field->kind == DV_FIELD_TREE) {
@@ -342,8 +343,8 @@ static dv_status fail_unknown(const dv_field *fields, const dv_tree *child, cons
                         *known != '\0' ? known : "none");
 }
 
-/* Refuses unknown keys first. Then the fields are read in the order of the table, and a field whose
-   key is missing takes its default. */
+/* Refuses unknown keys first, then reads the fields in the order of the table. A field without a
+   key in the map takes its default. */
 dv_status dv_fields_read(const dv_field *fields, const dv_tree *map, const char *section,
                          void *record)
 {
@@ -374,7 +375,7 @@ dv_status dv_fields_default(const dv_field *fields, void *record)
     return dv_fields_read(fields, NULL, NULL, record);
 }
 
-/* Whether some reader of YAML may take the unquoted text for something else than a string. */
+/* Whether a reader of YAML may take the unquoted text for something other than a string. */
 static bool needs_quotes(const char *text)
 {
     bool ignored;
@@ -392,13 +393,13 @@ static dv_status format_float(const dv_field *field, double value, char text[NUM
         if (dv_parse_float(text, &back) && back == value)
             break;
     }
-    /* YAML 1.1 takes 1e-05 for a string and 1.0e-05 for a number. */
+    /* In YAML 1.1, 1e-05 is a string and 1.0e-05 a number. */
     if (strchr(text, 'e') != NULL && strchr(text, '.') == NULL)
         snprintf(text, NUMBER_SIZE, "%.1e", value);
     return DV_OK;
 }
 
-/* Makes a scalar of a pair of equal numbers, and a list of two scalars of any other pair. */
+/* Writes a pair of equal numbers as one scalar, any other pair as a list of two. */
 static dv_status write_pair(const int64_t pair[2], dv_tree **out)
 {
     dv_status status;
@@ -438,7 +439,7 @@ static dv_status write_enum(const dv_field *field, int value, dv_tree **out)
     return write_text(field->choices[value], out);
 }
 
-/* *out is NULL for a tree that is not there. */
+/* Makes the node of a field's value. *out is NULL for a tree that is NULL. */
 static dv_status write_value(const dv_field *field, const void *slot, dv_tree **out)
 {
     char text[NUMBER_SIZE];

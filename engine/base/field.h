@@ -1,5 +1,5 @@
 /*
- * Field tables: one table per section of the configuration (and per layer) makes the parser, the
+ * Field tables. One table per section of the configuration (and per layer) serves the parser, the
  * defaults, the range checks, the help, the command-line overrides and the resolved copy.
  *
  *     typedef struct conv2d_attr { int64_t filters; int64_t kernel[2]; bool bias; } conv2d_attr;
@@ -29,22 +29,22 @@ typedef enum dv_field_kind {
     DV_FIELD_BOOL,   /* bool: true|false|yes|no|on|off */
     DV_FIELD_ENUM,   /* int: index of the text in `choices` */
     DV_FIELD_STRING, /* char[DV_STRING_SIZE] */
-    DV_FIELD_PATH,   /* likewise: a path, or paths with commas between, each maybe PREFIX=PATH */
-    DV_FIELD_PAIR,   /* int64_t[2]: one integer for both, or a list of two; "3,5" as default */
-    DV_FIELD_TREE,   /* const dv_tree *: the value as it stands (borrowed); default NULL */
+    DV_FIELD_PATH,   /* char[DV_STRING_SIZE]: comma-separated paths, each PATH or PREFIX=PATH */
+    DV_FIELD_PAIR,   /* int64_t[2]: one integer for both or a list of two; a default is "3,5" */
+    DV_FIELD_TREE,   /* const dv_tree *: the unparsed value, borrowed; the default is NULL */
 } dv_field_kind;
 
 enum { DV_STRING_SIZE = 512 };
 
-#define DV_REQUIRED NULL /* as default: the key must be given */
+#define DV_REQUIRED NULL /* the default of a key that must be given */
 
 typedef struct dv_field {
     dv_field_kind kind;
     const char *key;
     size_t offset;
-    const char *fallback;       /* the default, as text; DV_REQUIRED where there is none */
-    double minimum, maximum;    /* for INT, FLOAT and PAIR, both inclusive; may be infinite */
-    const char *const *choices; /* for ENUM, NULL-terminated */
+    const char *fallback;       /* the default as text, or DV_REQUIRED */
+    double minimum, maximum;    /* inclusive limits of INT, FLOAT and PAIR; may be infinite */
+    const char *const *choices; /* texts of an ENUM, NULL-terminated */
     const char *help;
 } dv_field;
 
@@ -69,37 +69,39 @@ typedef struct dv_field {
 /* clang-format on */
 
 /*
- * Fills `record` from `map` (a DV_TREE_MAP, or NULL or DV_TREE_NULL for all defaults).
- * DV_ECONFIG with "file:line: <section>: ..." for an unknown key (naming the nearest key), a wrong
- * type, a number out of range (naming the range), a missing required key. `section` may be NULL.
- * A quoted scalar is a string and fits STRING and ENUM alone; STRING takes every scalar.
+ * Fills `record` from `map`, a DV_TREE_MAP. A `map` of NULL or DV_TREE_NULL gives all defaults.
+ * Fails with DV_ECONFIG and "file:line: <section>: ..." for an unknown key (and names the nearest
+ * key), a wrong type, a number out of range (and names the range) or a missing required key.
+ * `section` may be NULL. A quoted scalar is a string, which only STRING and ENUM accept; STRING
+ * accepts every scalar.
  */
 dv_status dv_fields_read(const dv_field *fields, const dv_tree *map, const char *section,
                          void *record);
 
-/* Appends every field of `record` to `map`: the resolved copy, from which dv_fields_read makes the
-   same record to the bit. DV_FIELD_TREE values are copied, NULL is left out. DV_EARG for what no
-   file can say: a number that is not finite, an ENUM beyond its choices. */
+/* Appends every field of `record` to `map`. dv_fields_read makes the same record, bit for bit, from
+   this resolved copy. DV_FIELD_TREE values are copied, or left out if they are NULL. Fails with
+   DV_EARG for a value that no file can express: a number that is not finite, or an ENUM beyond its
+   choices. */
 dv_status dv_fields_write(const dv_field *fields, const void *record, dv_tree *map);
 
-/* Shortens the paths of `map` (NULL: nothing to do) to the last names in them: what may leave the
-   machine says which files were used, and not where they lie. */
+/* Shortens each path of `map` to its last name, so that a file which leaves this machine does not
+   tell where other files lie. `map` may be NULL. */
 void dv_fields_shorten_paths(const dv_field *fields, dv_tree *map);
 
-/* Writes all defaults; a required field is an error. */
+/* Fills `record` with all defaults; a required field is an error. */
 dv_status dv_fields_default(const dv_field *fields, void *record);
 
 /* The field with this key, or NULL. */
 const dv_field *dv_fields_find(const dv_field *fields, const char *key);
 
-/* The nearest of `count` names by edit distance, or NULL when none is near. For messages. */
+/* The nearest of `count` names by edit distance, or NULL if none is near. Messages suggest it. */
 const char *dv_nearest(const char *name, const char *const *names, size_t count);
 
 /* The range of an INT, FLOAT or PAIR in words: "1 to 10", "at least 1", "any". */
 enum { DV_RANGE_SIZE = 64 };
 void dv_field_range(const dv_field *field, char text[DV_RANGE_SIZE]);
 
-/* Strict conversions: the whole text or nothing. "inf", "nan", hex and a trailing blank fail. */
+/* Strict conversions of the whole text: "inf", "nan", hex and a trailing blank fail. */
 bool dv_parse_int(const char *text, int64_t *out);
 bool dv_parse_float(const char *text, double *out);
 

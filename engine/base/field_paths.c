@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The last name of the path that ends before `end`, slashes behind it left out. */
+/* The last name of the path that ends at *end, without slashes after it. */
 static const char *last_name(const char *path, const char **end)
 {
     while (*end > path && (*end)[-1] == '/')
@@ -14,7 +14,7 @@ static const char *last_name(const char *path, const char **end)
     return name;
 }
 
-/* Shortens the paths of a text with commas between in place; a prefix with '=' stays. */
+/* Shortens the comma-separated paths of a text in place. A prefix "PREFIX=" stays. */
 static void shorten(char *text)
 {
     char *out = text;

@@ -15,7 +15,7 @@ static void make_parents(const char *path)
         if (*p != '/' || p == part)
             continue;
         *p = '\0';
-        (void)mkdir(part, 0777); /* the folder itself tells */
+        (void)mkdir(part, 0777); /* if it fails, making the folder itself fails too */
         *p = '/';
     }
 }

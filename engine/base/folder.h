@@ -1,4 +1,4 @@
-/* Folders: made where they are missing, and where those of the user lie. */
+/* Makes folders, and finds the user's cache folder. */
 #ifndef DV_BASE_FOLDER_H
 #define DV_BASE_FOLDER_H
 
@@ -6,15 +6,17 @@
 
 #include <stdbool.h>
 
-/* Makes a folder and its parents, where they are missing. DV_EIO. */
+/* Makes a folder and its parents if they are missing. Fails with DV_EIO. */
 dv_status dv_make_folders(const char *path);
 
-/* Makes a folder that was not there, and its parents: `path` (of `size` bytes) or, where the name
-   is taken, the first free one of path-2, path-3, ..., which `path` becomes. DV_EIO, DV_EARG. */
+/* Makes a new folder and its missing parents. If `path` exists already, the first free name of
+   path-2, path-3, ... is used and written to `path`, a buffer of `size` bytes. Fails with DV_EIO,
+   or with DV_EARG if the name does not fit. */
 dv_status dv_make_new_folder(char *path, size_t size);
 
-/* The folder for what can be had again, $XDG_CACHE_HOME/decavox or ~/.cache/decavox, which need not
-   be there. False: neither variable names one, or it does not fit `size` bytes. */
+/* Writes the path of the user's cache folder, $XDG_CACHE_HOME/decavox or ~/.cache/decavox. The
+   folder may not exist yet. Returns false if neither XDG_CACHE_HOME nor HOME is an absolute path,
+   or if the path does not fit `size` bytes. */
 bool dv_cache_folder(char *path, size_t size);
 
 #endif

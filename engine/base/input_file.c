@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a file's name or permissions are to blame for. All else (too many open files, no memory, a
-   failing disk, a lost server) would befall the next file too. */
+/* Whether the error is due to the file's name or permissions. All other errors (too many open
+   files, no memory, a failing disk, a lost server) may happen with the next file too. */
 static bool is_of_the_file(int error)
 {
     static const int errors[] = {ENOENT, ENOTDIR, EACCES,       EPERM,
@@ -44,7 +44,7 @@ static dv_status check_kind(const char *path, int descriptor)
 
 dv_status dv_input_descriptor(const char *path, int *descriptor)
 {
-    /* Without O_NONBLOCK a pipe would wait here for a writer; regular files do not care. */
+    /* Without O_NONBLOCK a pipe would wait here for a writer; regular files ignore it. */
     *descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (*descriptor < 0)
         return fail_with_errno(path);

@@ -1,6 +1,6 @@
 /*
- * Opening what the user names to be read. A pipe would wait for its writer, and can be read only
- * once; so only regular files are opened, and none of them ever waits.
+ * Opens files that the user names. Only regular files are accepted, so opening never waits. A pipe
+ * would wait for its writer, and could be read only once.
  */
 #ifndef DV_BASE_INPUT_FILE_H
 #define DV_BASE_INPUT_FILE_H
@@ -9,12 +9,12 @@
 
 #include <stdio.h>
 
-/* *descriptor is owned by the caller. DV_EIO: missing, not permitted, no regular file; DV_ESYSTEM:
-   the system cannot open it, nor perhaps any other (too many open files, a failing disk). The
-   message names the path. */
+/* Opens `path` for reading. The caller closes *descriptor. Fails with DV_EIO if the file is
+   missing, not permitted or not regular, and with DV_ESYSTEM if the system may fail for any other
+   file too (too many open files, a failing disk). The message names the path. */
 dv_status dv_input_descriptor(const char *path, int *descriptor);
 
-/* The same as a stream, to be closed by the caller; NULL on failure. */
+/* The same, but opens a stream. The caller closes *out, which is NULL on failure. */
 dv_status dv_input_open(const char *path, FILE **out);
 
 #endif

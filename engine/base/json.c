@@ -28,7 +28,7 @@ dv_status dv_json_print(const json_t *json, FILE *out)
 {
     if (json == NULL)
         return DV_FAIL(DV_ENOMEM, "out of memory: what is printed as JSON");
-    json_dumpf(json, out, dv_json_flags(out)); /* main looks at what cannot be written */
+    json_dumpf(json, out, dv_json_flags(out)); /* main checks the stream for errors */
     fputc('\n', out);
     return DV_OK;
 }

@@ -1,4 +1,4 @@
-/* JSON texts: files of it, and how it is printed. */
+/* Reads, writes and prints JSON. */
 #ifndef DV_BASE_JSON_H
 #define DV_BASE_JSON_H
 
@@ -7,26 +7,27 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* The first key of a file that decavox makes, and what it says. */
+/* The first key of every JSON file that decavox writes, and its value. */
 #define DV_JSON_GENERATOR "generator"
 #define DV_JSON_DECAVOX "decavox " DV_VERSION
 
-/* A text for JSON, which is UTF-8: in any other, like the names that file systems allow, each byte
-   that is none is written as \xNN. */
+/* A text as a JSON string, which must be UTF-8. Each byte that is not UTF-8 (names of files may
+   have some) becomes \xNN. */
 json_t *dv_text_json(const char *text);
 
-/* How JSON is printed to `out`: indented, and where that is a terminal in ASCII alone, since beyond
-   it there are characters that a terminal obeys. */
+/* Jansson's flags for printing to `out`: indented, and in ASCII alone if `out` is a terminal, since
+   terminals obey some characters beyond ASCII. */
 size_t dv_json_flags(FILE *out);
 
-/* Prints JSON to `out` in that way, and ends the line. DV_ENOMEM: `json` is NULL. */
+/* Prints `json` to `out` with dv_json_flags and a newline. Fails with DV_ENOMEM if `json` is
+   NULL. */
 dv_status dv_json_print(const json_t *json, FILE *out);
 
-/* Reads a file of JSON: a new reference, NULL on failure. DV_EIO, DV_ESYSTEM; DV_EFORMAT names the
-   line. */
+/* Reads a JSON file. *out is a new reference, or NULL on failure. Fails with DV_EIO, DV_ESYSTEM, or
+   DV_EFORMAT, whose message names the line. */
 dv_status dv_json_read(const char *path, json_t **out);
 
-/* Writes `json` (reference stolen) as text to `path`, whole or not at all. */
+/* Writes `json` atomically to `path`, and takes over the reference. */
 dv_status dv_json_write(const char *path, json_t *json);
 
 #endif

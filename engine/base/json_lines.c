@@ -16,7 +16,7 @@ void dv_json_row_free(dv_json_row *row)
     row->count = 0;
 }
 
-/* The value as text: *out owned by the caller. */
+/* Makes the text of a value. The caller owns *out, which may be NULL. */
 static dv_status write_value(const json_t *value, char **out)
 {
     char number[32] = "";

@@ -1,7 +1,7 @@
-/* The locale of a thread while it reads and writes numbers. */
+/* Sets the locale of a thread that reads and writes numbers. */
 #include "engine/base/locale.h"
 
-/* The locale "C" is always there; where it could not be had, the thread stays in its own. */
+/* The locale "C" always exists. If it cannot be made nevertheless, the thread keeps its own. */
 locale_t dv_locale_enter(void)
 {
     return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));

@@ -13,6 +13,6 @@ void dv_log_write(const dv_log *log, dv_log_level level, const char *format, ...
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    dv_text_show(text, shown, sizeof shown); /* it holds names of users */
+    dv_text_show(text, shown, sizeof shown); /* it may have users' names of files */
     log->write(log->user, level, shown);
 }

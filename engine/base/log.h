@@ -1,11 +1,12 @@
-/* The one way out for messages: a callback and its user pointer, passed by value. */
+/* The log: a callback and its user pointer, passed by value. All messages of the library go through
+   it. */
 #ifndef DV_BASE_LOG_H
 #define DV_BASE_LOG_H
 
 #include "engine/base/status.h"
 
 typedef struct dv_log {
-    dv_log_fn write; /* NULL: silent */
+    dv_log_fn write; /* NULL drops all messages */
     void *user;
 } dv_log;
 

@@ -1,4 +1,4 @@
-/* Joins paths, and compares names so that the numbers in them count by their values. */
+/* Joins paths, and compares names with the values of the numbers in them. */
 #include "engine/base/path.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* Reads lines "KEY : VALUE" of /proc, and describes the processor by them. */
+/* Reads lines "KEY : VALUE" of /proc, and describes the processor. */
 #include "engine/base/proc.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 static const char blank[] = " \t\n";
 
-/* The value, cut off behind its last character; NULL where the line is not this key's. */
+/* The value of a line without trailing spaces. NULL if the line has another key. */
 static char *value_of(char *line, const char *key)
 {
     size_t length = strlen(key);

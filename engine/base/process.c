@@ -1,4 +1,4 @@
-/* Starts a program as a child, takes its lines, and ends it where it is not wanted any more. */
+/* Starts a program as a child, reads its lines, and ends it when the caller asks for that. */
 #define _GNU_SOURCE /* pipe2 */
 #include "engine/base/process.h"
 
@@ -22,7 +22,7 @@ typedef struct reader {
     const dv_child *child;
     char line[LINE_SIZE];
     size_t length;
-    bool failed; /* the child has told why: */
+    bool failed; /* the child has reported a failure: */
     dv_status status;
     char message[LINE_SIZE];
 } reader;
@@ -42,7 +42,7 @@ static void take_line(reader *in)
     }
 }
 
-/* What is there; false at the end. */
+/* Reads the available bytes. Returns false at the end. */
 static bool read_some(reader *in, int from)
 {
     char bytes[512];
@@ -61,8 +61,8 @@ static bool is_stopped(const dv_child *child)
     return child->stopped != NULL && child->stopped(child->user);
 }
 
-/* Until the child closes its output; whether it was ended. An interrupt of the terminal's ends the
-   child by itself. */
+/* Reads until the child closes its output. Returns whether the child was ended. An interrupt from
+   the terminal reaches the child too and ends it without a kill from here. */
 static bool read_all(reader *in, int from, pid_t process)
 {
     bool stopped = false;
@@ -80,8 +80,8 @@ static bool read_all(reader *in, int from, pid_t process)
 
 /* ---- The process ---- */
 
-/* Starts the child with its standard output on a pipe. *from becomes the end of the pipe that the
-   caller reads and closes. Both ends close themselves in other children. */
+/* Starts the child with its standard output on a pipe. The caller reads and closes *from. Other
+   children do not inherit the pipe. */
 static dv_status start(const dv_child *child, pid_t *process, int *from)
 {
     int ends[2];
@@ -91,7 +91,7 @@ static dv_status start(const dv_child *child, pid_t *process, int *from)
     int error = posix_spawn_file_actions_init(&actions);
     if (error == 0) {
         error = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-        if (error == 0) /* which does not change the arguments */
+        if (error == 0) /* posix_spawnp does not change the arguments */
             error = posix_spawnp(process, child->program, &actions, NULL,
                                  (char *const *)child->argv, environ);
         posix_spawn_file_actions_destroy(&actions);
@@ -121,8 +121,8 @@ static dv_status failure_of(const char *what, int result)
     return DV_OK;
 }
 
-/* Runs the child to its end and makes one status of three signs. That it was ended counts before
-   the failure that it has told, and that failure before the exit code. */
+/* Runs the child to its end. Its status is, in this order: interrupted by `stopped`, the reported
+   failure, a failure by its exit code. */
 dv_status dv_child_run(const dv_child *child)
 {
     pid_t process;

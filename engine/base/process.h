@@ -1,6 +1,7 @@
 /*
- * A program in a process of its own, for what has to be measured there. The child speaks in lines
- * on its standard output; one of "error CODE MESSAGE" is its failure, the others are the caller's.
+ * Runs a program in a child process, for measurements that need a process of their own. The child
+ * writes lines to its standard output. A line "error CODE MESSAGE" reports its failure; all other
+ * lines go to the caller.
  */
 #ifndef DV_BASE_PROCESS_H
 #define DV_BASE_PROCESS_H
@@ -11,22 +12,22 @@
 #include <stdio.h>
 
 typedef struct dv_child {
-    const char *name;    /* of what it does, for messages */
-    const char *program; /* the file that is started; a name without '/' is looked for in PATH */
-    const char *const *argv; /* ended by NULL; argv[0] is a name only */
+    const char *name;        /* name of its task, for messages */
+    const char *program;     /* the file to run; a name without '/' is searched in PATH */
+    const char *const *argv; /* NULL-terminated; argv[0] is a name only */
     void *user;
-    /* Gets each line, without its newline and at most 4095 bytes of it. NULL: the child's output is
-       thrown away. */
+    /* Receives each line without its newline, cut to 4095 bytes. NULL discards the child's
+       output. */
     void (*take)(void *user, const char *line);
-    /* Asked ten times a second whether the child is to be ended. NULL: it is not. */
+    /* Polled ten times a second; true ends the child. NULL never ends it. */
     bool (*stopped)(void *user);
 } dv_child;
 
-/* Runs the child to its end. DV_EINTERRUPTED: it was ended by `stopped`. Otherwise the failure that
-   the child has told, or DV_EIO if the child could not be started or has failed without a word. */
+/* Runs the child to its end. Returns DV_EINTERRUPTED if `stopped` ended it, the failure that the
+   child reported, or DV_EIO if the child could not be started or failed without a report. */
 dv_status dv_child_run(const dv_child *child);
 
-/* In the child: writes the line about a failure, with the present message. */
+/* Called in the child: reports a failure with the current message (dv_error_message). */
 void dv_child_tell(dv_status status, FILE *out);
 
 #endif

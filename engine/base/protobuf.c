@@ -9,7 +9,7 @@ typedef enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 } 
 
 /* ---- Writing ---- */
 
-/* Room for `size` more bytes; false: there is none. */
+/* Makes room for `size` more bytes. Returns false if the message has failed. */
 static bool reserve(dv_protobuf *message, size_t size)
 {
     if (message->status != DV_OK)
@@ -159,7 +159,7 @@ static bool take_content(dv_protobuf_reader *reader, dv_protobuf_field *out)
     return take(reader, (size_t)size, &out->content.bytes);
 }
 
-/* The key says the field's number and how it is written. */
+/* Reads a key, which has the field's number and wire type, then the value. */
 dv_status dv_protobuf_next(dv_protobuf_reader *reader, dv_protobuf_field *out)
 {
     uint64_t key;

@@ -1,5 +1,5 @@
-/* The generator Philox4x32-10, and the uniform numbers, normal numbers and permutations that are
-   made of its words. */
+/* The generator Philox4x32-10, and uniform numbers, normal numbers and permutations from its
+   words. */
 #include "engine/base/rng.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ double dv_rng_normal(const dv_rng *rng, uint32_t index)
     static const double two_pi = 6.283185307179586;
     uint32_t words[4];
     dv_rng_words(rng, index, words);
-    double u = ((double)words[0] + 1.0) / 4294967296.0; /* (0, 1]: its logarithm exists */
+    double u = ((double)words[0] + 1.0) / 4294967296.0; /* in (0, 1], so its logarithm is finite */
     double v = (double)words[1] / 4294967296.0;
     return sqrt(-2.0 * log(u)) * cos(two_pi * v);
 }

@@ -1,24 +1,24 @@
 /*
  * Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
- * 1, 2, 3", SC'11). A number is a function of seed, use, step and index alone, so every backend and
- * every number of threads sees the same ones, and a resumed run goes on where it stopped.
+ * 1, 2, 3", SC'11). A random number is a function of seed, use, step and index alone. So it is the
+ * same on every backend and with every number of threads, and a resumed run continues exactly.
  */
 #ifndef DV_BASE_RNG_H
 #define DV_BASE_RNG_H
 
 #include <stdint.h>
 
-/* What numbers are for: streams that never overlap. */
+/* The purposes of random numbers; their streams never overlap. */
 typedef enum dv_rng_use {
     DV_RNG_INIT = 1, /* initial weights; step = parameter */
     DV_RNG_SHUFFLE,  /* order of the clips; step = epoch */
     DV_RNG_AUGMENT,  /* augmentation; step = training step, index from the place in the batch */
-    DV_RNG_SPLIT,    /* data splits; step = what is drawn */
+    DV_RNG_SPLIT,    /* data splits; step = kind of draw */
     DV_RNG_SYNTH,    /* synthetic voices */
     DV_RNG_TEST,     /* test data */
     DV_RNG_NOISE,    /* generated noises; step = number of the noise */
     DV_RNG_MIX, /* noise over recordings; step = key of the recording (frontends/noise/noise.h) */
-    DV_RNG_DROPOUT = 256, /* + node number; step = training step, index = element */
+    DV_RNG_DROPOUT = 256, /* use = this + node number; step = training step, index = element */
 } dv_rng_use;
 
 typedef struct dv_rng {

@@ -11,12 +11,12 @@ enum { BLOCK = 64 };
 
 typedef struct sha256 {
     uint32_t state[8];
-    unsigned char block[BLOCK]; /* begun */
-    size_t filled;              /* bytes of it */
-    uint64_t size;              /* bytes in all */
+    unsigned char block[BLOCK]; /* the unfinished block */
+    size_t filled;              /* bytes in it */
+    uint64_t size;              /* bytes of all blocks */
 } sha256;
 
-/* FIPS 180-4, 4.2.2: of the cube roots of the first 64 primes. */
+/* 4.2.2: the fractions of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -47,9 +47,8 @@ static void schedule(const unsigned char *block, uint32_t words[64])
     }
 }
 
-/* 6.2.2, step 3, of one round: d and h get new values, the others keep theirs. That each word moves
-   on to the next place is left to the caller, who names them in another order. `add`: the round's
-   constant and word of the schedule. */
+/* 6.2.2, step 3, for one round. It changes d and h; the caller rotates the words by passing them in
+   another order. `add` is the sum of the round's constant and its word of the schedule. */
 static inline void take_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
                               uint32_t f, uint32_t g, uint32_t *h, uint32_t add)
 {
@@ -59,7 +58,7 @@ static inline void take_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, u
     *h = first + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority;
 }
 
-/* 6.2.2, steps 2 to 4. After eight rounds the words are back in their places. */
+/* 6.2.2, steps 2 to 4. After eight rounds the words are in their own places again. */
 static void take_block(sha256 *hash, const unsigned char *block)
 {
     uint32_t w[64], *s = hash->state;
@@ -104,7 +103,7 @@ static void take(sha256 *hash, const unsigned char *bytes, size_t size)
     }
 }
 
-/* 5.1.1: a one, zeros, and the length in bits. */
+/* 5.1.1: appends a one, zeros, and the length in bits. */
 static void end(sha256 *hash, char digest[DV_SHA256_SIZE])
 {
     static const unsigned char padding[BLOCK] = {0x80};

@@ -11,7 +11,7 @@ static bool can_be_shown(const char *word)
     return dv_is_utf8(word) && !dv_has_control_character(word);
 }
 
-/* Each quote ends the quotes, stands by itself, and begins them again. */
+/* Writes the word in quotes. A quote in it ends the quotes, is escaped, and opens them again. */
 static void put_quoted(FILE *out, const char *word)
 {
     fputc('\'', out);

@@ -1,4 +1,4 @@
-/* Command lines as a user may paste them into a shell. */
+/* Command lines that a user can paste into a shell. */
 #ifndef DV_BASE_SHELL_H
 #define DV_BASE_SHELL_H
 
@@ -6,12 +6,11 @@
 
 #include <stdio.h>
 
-/* One word: as it stands; where it holds anything special, 'in quotes'; where it holds bytes that
-   cannot be shown, control characters and what is not UTF-8, $'with their \ooo', which bash, zsh
-   and ksh read. */
+/* Writes one word: plain if possible, 'in quotes' if it has special characters, and as $'\ooo',
+   which bash, zsh and ksh read, if it has control characters or bytes that are not UTF-8. */
 void dv_shell_word(FILE *out, const char *word);
 
-/* "decavox" and the words (count), with blanks between; *out owned by the caller. */
+/* Makes a command line of "decavox" and the words (count). The caller owns *out. */
 dv_status dv_shell_command(const char *const *words, size_t count, char **out);
 
 #endif

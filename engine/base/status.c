@@ -33,8 +33,8 @@ const char *dv_error_message(void)
 
 dv_status dv_fail(dv_status code, const char *format, ...)
 {
-    /* Arguments may point into the present message, so it is replaced only when the new is done.
-       They hold names of users. */
+    /* Arguments may point into the current message, so the new one is finished first. They may have
+       users' names of files. */
     char text[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);

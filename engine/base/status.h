@@ -20,12 +20,12 @@
 /* Stores the message and returns `code`. */
 dv_status dv_fail(dv_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "prefix: " before the present message: adds the name of a file or a layer on the way up.
-   Returns `code`. */
+/* Puts "prefix: " before the current message, such as the name of a file or a layer. Returns
+   `code`. */
 dv_status dv_fail_within(dv_status code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Its value is `code` itself, so that the compiler sees that DV_TRY leaves. */
+/* Fails with a message. The value is `code` itself, so the compiler sees that DV_TRY returns. */
 #define DV_FAIL(code, ...) (dv_fail((code), __VA_ARGS__), (dv_status)(code))
 
 #define DV_TRY(expression)                                                                         \
@@ -35,7 +35,7 @@ dv_status dv_fail_within(dv_status code, const char *format, ...)
             return dv_try_status_;                                                                 \
     } while (0)
 
-/* For functions that unwind: `goto fail` with `status` set. */
+/* For functions that release resources on failure: sets `status`, then `goto fail`. */
 #define DV_TRY_GOTO(expression)                                                                    \
     do {                                                                                           \
         status = (expression);                                                                     \
@@ -43,7 +43,7 @@ dv_status dv_fail_within(dv_status code, const char *format, ...)
             goto fail;                                                                             \
     } while (0)
 
-/* An error of ours, not of the user's: stays on in every build, prints and aborts. */
+/* Checks for errors of the program, not of the user, in every build: prints and aborts. */
 #define DV_ASSERT(condition)                                                                       \
     do {                                                                                           \
         if (!(condition))                                                                          \
@@ -52,15 +52,14 @@ dv_status dv_fail_within(dv_status code, const char *format, ...)
 
 _Noreturn void dv__assert_failed(const char *condition, const char *file, int line);
 
-/* calloc that fails with a message: *out is NULL on failure. `count` * `size` may not overflow;
-   a count of 0 gives a unique pointer. Free with free(). */
+/* Calls calloc, and fails with a message. *out is NULL on failure. `count` * `size` may not
+   overflow; a count of 0 gives a unique pointer. Free with free(). */
 dv_status dv_calloc(size_t count, size_t size, void *out /* T ** */);
 
-/* Makes room for one more element behind `count` in an owned array that doubles. */
+/* Makes room for one more element behind `count` in an owned array, whose capacity doubles. */
 dv_status dv_grow(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
 
-/* Makes room for `count` elements in an owned array; what was in it is lost where it is replaced.
- */
+/* Makes room for `count` elements in an owned array. The content is lost if the array grows. */
 dv_status dv_reserve(size_t count, size_t size, size_t *capacity, void *array /* T ** */);
 
 /* Copies a string; *out is NULL on failure. */

@@ -10,7 +10,7 @@ dv_status dv_temporary_folder(char *path, size_t size)
 {
     const char *parent = getenv("TMPDIR");
     if (parent == NULL || parent[0] == '\0')
-        parent = "/tmp"; /* which POSIX promises (base definitions, 10.1) */
+        parent = "/tmp"; /* exists by POSIX (base definitions, 10.1) */
     int length = snprintf(path, size, "%s/decavox-XXXXXX", parent);
     dv_status status = DV_OK;
     if (length < 0 || (size_t)length >= size)

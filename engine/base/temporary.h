@@ -1,13 +1,13 @@
-/* Places for files that do not outlive the process. */
+/* Folders for files that do not outlive the process. */
 #ifndef DV_BASE_TEMPORARY_H
 #define DV_BASE_TEMPORARY_H
 
 #include "engine/base/status.h"
 
 /*
- * Makes a new, empty folder that its owner alone may enter, in the folder that TMPDIR names, and
- * puts its path into `path`; the caller removes it. DV_EIO: the path does not fit `size` bytes.
- * DV_EIO, naming the path: it cannot be made. On failure `path` is "".
+ * Makes a new folder in TMPDIR that only its owner may enter, and writes its path to `path`. The
+ * caller removes it. Fails with DV_EIO if the path does not fit `size` bytes or the folder cannot
+ * be made; `path` is then "".
  */
 DV_MUST_CHECK dv_status dv_temporary_folder(char *path, size_t size);
 

@@ -22,8 +22,8 @@ dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *par
     return status;
 }
 
-/* Bytes of the character that begins here, 0 where none does. Behind the first byte stand 10xxxxxx;
-   the second has narrower bounds where the character would be too long a form, a surrogate, or
+/* Bytes of the character that begins here, or 0 if there is none. The bytes after the first are
+   10xxxxxx. Narrower bounds of the second byte exclude overlong forms, surrogates and characters
    above U+10FFFF. */
 static int utf8_length(const unsigned char *c)
 {
@@ -88,7 +88,7 @@ dv_status dv_utf8_of(const char *text, char **out)
     return DV_OK;
 }
 
-/* Whether a character of so many bytes is a control character in the sense of the header. */
+/* Whether a character of `length` bytes is a control character as text.h defines it. */
 static bool is_control(const unsigned char *c, int length)
 {
     if (length == 1)
@@ -111,7 +111,8 @@ bool dv_has_control_character(const char *text)
     return false;
 }
 
-/* The bytes of the character at `c`, 1 of what is none; `piece` gets how it is shown. */
+/* Writes the displayed form of the character at `c` to `piece`. Returns its bytes, or 1 for a byte
+   that is not UTF-8. */
 static int show_character(const unsigned char *c, char piece[PIECE_SIZE])
 {
     int length = utf8_length(c), written = 0;

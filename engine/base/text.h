@@ -1,4 +1,4 @@
-/* Texts of users: lists "a,b,c", and what may be in a text at all. */
+/* Texts of users: lists such as "a,b,c", UTF-8, and display without control characters. */
 #ifndef DV_BASE_TEXT_H
 #define DV_BASE_TEXT_H
 
@@ -7,38 +7,40 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Calls `item` with each part of `list` between its commas, in order, empty parts too, up to the
-   first failure, which it returns. A part is a copy that `item` may change and not keep. */
+/* Calls `item` with each comma-separated part of `list` in order, empty parts included. Returns the
+   first failure. A part is a copy that `item` may change but not keep. */
 dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *part), void *user);
 
-/* What `write` writes, as a text of *size bytes and a NUL; *text is owned by the caller, and NULL
-   on failure. DV_ENOMEM. */
+/* Collects the output of `write` as a text of *size bytes and a NUL. The caller owns *text, which
+   is NULL on failure. Fails with DV_ENOMEM. */
 dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *user, char **text,
                      size_t *size);
 
-/* Whether there is something in `text`, and `ending` behind it: "a.onnx" and ".onnx". */
+/* Whether `text` ends with `ending` and has something before it, as "a.onnx" does for ".onnx". */
 bool dv_ends_with(const char *text, const char *ending);
 
 /* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files may be
    anything. */
 bool dv_is_utf8(const char *text);
 
-/* A copy, owned by the caller, in which each byte that is no UTF-8 is written as \xNN. */
+/* Makes a copy, owned by the caller, in which each byte that is not UTF-8 is written as \xNN. */
 dv_status dv_utf8_of(const char *text, char **out);
 
-/* Labels and names of layers go into messages, tables and onto terminals: control characters have
-   no place in them (U+0000 to U+001F, U+007F to U+009F), nor have those that end a line or turn its
-   direction (U+2028 to U+202E, U+2066 to U+2069). Bytes that are no UTF-8 are none of these. */
+/* Whether a text has a character that must not reach messages, tables and terminals: a control
+   character (U+0000 to U+001F, U+007F to U+009F), or one that ends a line or changes its direction
+   (U+2028 to U+202E, U+2066 to U+2069). Bytes that are not UTF-8 do not count. Labels and names of
+   layers are checked with it. */
 bool dv_has_control_character(const char *text);
 
 /*
- * A text of a user's as people are shown it: one line that tells a terminal nothing. Each byte of a
- * control character, as above, and each that is no UTF-8 becomes \xNN. What does not fit is cut
- * off, no character in the middle. `text` and `shown` (size) do not overlap.
+ * Makes a user's text safe to display: one line without commands to a terminal. Each byte of a
+ * control character (see above), and each byte that is not UTF-8, becomes \xNN. A text that does
+ * not fit is cut between characters. `text` and `shown` (size) do not overlap.
  */
 void dv_text_show(const char *text, char *shown, size_t size);
 
-/* The same for an argument of printf: `dv_show(path).text` lives as long as the statement. */
+/* The same as a value, for arguments of printf: `dv_show(path).text` lives until the end of the
+   statement. */
 enum { DV_SHOWN_SIZE = 4096 };
 typedef struct dv_shown {
     char text[DV_SHOWN_SIZE];

@@ -47,7 +47,7 @@ void dv_tree_free(dv_tree *tree)
     free(tree);
 }
 
-/* The place of `key` in `map`, or map->count. */
+/* The index of `key` in `map`, or map->count. */
 static size_t find(const dv_tree *map, const char *key)
 {
     size_t i = 0;
@@ -56,7 +56,7 @@ static size_t find(const dv_tree *map, const char *key)
     return i;
 }
 
-/* Makes room for one child more: the capacity is the next power of two from `count` on. */
+/* Makes room for one more child. The capacity is the next power of two from `count` on. */
 static dv_status reserve(dv_tree *parent)
 {
     size_t count = parent->count;
@@ -70,7 +70,7 @@ static dv_status reserve(dv_tree *parent)
     return DV_OK;
 }
 
-/* Gives `child` a copy of `key`, or none for NULL. */
+/* Gives `child` a copy of `key`, or no key if that is NULL. */
 static dv_status name_child(dv_tree *child, const char *key)
 {
     free(child->key);
@@ -130,7 +130,7 @@ dv_tree *dv_tree_find(dv_tree *map, const char *key)
     return child_of(map, key);
 }
 
-/* Like dv_tree_append, but takes the place of an existing child. */
+/* The same as dv_tree_append, but replaces an existing child. */
 static dv_status put(dv_tree *map, const char *key, dv_tree *child)
 {
     size_t i = find(map, key);
@@ -146,7 +146,7 @@ static dv_status put(dv_tree *map, const char *key, dv_tree *child)
     return DV_OK;
 }
 
-/* The map below `map` with this key, made where it is missing or null. */
+/* The map below `map` with this key. It is made if it is missing or null. */
 static dv_status descend(dv_tree *map, const char *key, const dv_tree *value, dv_tree **out)
 {
     size_t i = find(map, key);
@@ -161,7 +161,7 @@ static dv_status descend(dv_tree *map, const char *key, const dv_tree *value, dv
     return DV_OK;
 }
 
-/* Cuts the path at its dots, goes down from key to key, and puts the value under the last key. Each
+/* Splits the path at its dots, goes down from key to key, and sets the value at the last key. Each
    key is a level of the tree, so a path of DV_TREE_MAX_DEPTH keys is refused. */
 dv_status dv_tree_set(dv_tree *map, const char *path, dv_tree *value)
 {
@@ -213,8 +213,8 @@ dv_status dv_tree_merge(dv_tree *base, const dv_tree *over)
     return DV_OK;
 }
 
-/* Copies the node with its key, text, source and line, then its children in their order. On failure
-   the part that was copied is freed. */
+/* Copies the node with its key, text, source and line, then its children in order. A failure frees
+   the copied part. */
 dv_status dv_tree_copy(const dv_tree *tree, dv_tree **out)
 {
     dv_status status;

@@ -12,7 +12,7 @@
 
 enum { FAIL_SIZE = 512 };
 
-/* libyaml's events on their way into a tree. */
+/* The state of a reader that builds a tree from libyaml's events. */
 typedef struct reader {
     yaml_parser_t parser;
     const char *text;
@@ -35,7 +35,7 @@ static dv_status fail_at(const reader *r, yaml_mark_t mark, const char *format, 
     return DV_FAIL(DV_ECONFIG, "%s:%zu: %s", r->source, mark.line + 1, text);
 }
 
-/* The reader of libyaml knows bytes, no lines. */
+/* The line of a byte offset. libyaml's reader counts bytes, not lines. */
 static yaml_mark_t mark_of_offset(const reader *r, size_t offset)
 {
     yaml_mark_t mark = {0};
@@ -65,7 +65,8 @@ static dv_status next_event(reader *r, yaml_event_t *event)
     return DV_OK;
 }
 
-/* Refuses what a node may carry in YAML beside its value. */
+/* Refuses YAML nodes that a tree cannot have: anchors, aliases, tags, NULs, and nodes that are too
+   deep or too many. */
 static dv_status check_event(reader *r, const yaml_event_t *event, int depth)
 {
     const yaml_char_t *anchor = NULL, *tag = NULL;
@@ -117,13 +118,13 @@ static dv_status scalar_node(const reader *r, const yaml_event_t *event, dv_tree
 
 static dv_status build(reader *r, const yaml_event_t *event, int depth, dv_tree **out);
 
-/* Reads the value that follows the key in `event`. Its line is that of the key. */
+/* Reads the value after the key in `event`. The value has the key's line. */
 static dv_status build_entry(reader *r, const yaml_event_t *event, dv_tree *parent, int depth)
 {
     DV_TRY(check_event(r, event, depth));
     if (event->type != YAML_SCALAR_EVENT)
         return fail_at(r, event->start_mark, "a key must be a single word, not a list or a map");
-    r->nodes--; /* a key is no value */
+    r->nodes--; /* keys do not count */
     yaml_event_t next;
     dv_tree *child;
     DV_TRY(next_event(r, &next));
@@ -160,7 +161,7 @@ static dv_status build_children(reader *r, dv_tree *parent, int depth)
     }
 }
 
-/* The node that begins with `event`; recursion is bounded by check_event. */
+/* Builds the node that begins with `event`. check_event limits the recursion. */
 static dv_status build(reader *r, const yaml_event_t *event, int depth, dv_tree **out)
 {
     *out = NULL;
@@ -177,7 +178,7 @@ static dv_status build(reader *r, const yaml_event_t *event, int depth, dv_tree 
     return status;
 }
 
-/* The next event must be of this type. */
+/* Fails unless the next event has this type. */
 static dv_status expect(reader *r, yaml_event_type_t type, const char *message)
 {
     yaml_event_t event;
@@ -204,8 +205,8 @@ static dv_status build_document(reader *r, dv_tree **out)
     return expect(r, YAML_STREAM_END_EVENT, "a second document begins, only one is allowed");
 }
 
-/* Checks the size, skips a byte order mark, and builds the tree from the events of the parser. On
-   failure the tree is freed. */
+/* Checks the size, skips a byte order mark, and builds the tree from the parser's events. A failure
+   frees the tree. */
 dv_status dv_yaml_parse(const char *text, size_t size, const char *source_name, dv_tree **out)
 {
     *out = NULL;
@@ -236,7 +237,7 @@ dv_status dv_yaml_read(const char *path, dv_tree **out)
     FILE *file;
     *out = NULL;
     DV_TRY(dv_input_open(path, &file));
-    /* One byte more than allowed tells a file that is too large. */
+    /* One byte more than allowed detects a file that is too large. */
     DV_TRY_GOTO(dv_calloc(DV_YAML_MAX_SIZE + 1, 1, &text));
     size_t size = fread(text, 1, DV_YAML_MAX_SIZE + 1, file);
     if (ferror(file)) {
@@ -254,7 +255,7 @@ fail:
 
 enum { PLACE_SIZE = 256, SHOWN_SIZE = 128 };
 
-/* What is not ASCII as \xNN, cut where it is too long. */
+/* The text with every byte that is not ASCII as \xNN, cut if it is too long. */
 static const char *show_bytes(const char *text, char shown[SHOWN_SIZE])
 {
     size_t length = 0;
@@ -267,7 +268,8 @@ static const char *show_bytes(const char *text, char shown[SHOWN_SIZE])
     return shown;
 }
 
-/* libyaml only says that it cannot. `place`: the keys up to here. */
+/* Fails for a text that is not UTF-8, since libyaml's failure would not name it. `place` has the
+   keys up to `tree`. */
 static dv_status check_texts(const dv_tree *tree, const char *place)
 {
     char shown[SHOWN_SIZE], below[PLACE_SIZE];
@@ -288,14 +290,14 @@ static dv_status check_texts(const dv_tree *tree, const char *place)
     return DV_OK;
 }
 
-/* A text that grows; NUL-terminated once something was written. */
+/* A growing text, which is NUL-terminated after the first write. */
 typedef struct writer {
     yaml_emitter_t emitter;
     char *text;
     size_t size, capacity;
 } writer;
 
-/* libyaml's write handler: 1 on success. */
+/* libyaml's write handler, which returns 1 on success. */
 static int write_bytes(void *user, unsigned char *bytes, size_t size)
 {
     writer *w = user;
@@ -313,7 +315,7 @@ static int write_bytes(void *user, unsigned char *bytes, size_t size)
     return 1;
 }
 
-/* Takes the event, also on failure; `made` says whether libyaml could make it. */
+/* Emits the event and takes it over, also on failure. `made` tells whether libyaml made it. */
 static dv_status emit(writer *w, yaml_event_t *event, int made)
 {
     if (made && yaml_emitter_emit(&w->emitter, event))
@@ -331,7 +333,7 @@ static dv_status emit_text(writer *w, const char *text, bool quoted)
     return emit(w, &event, made);
 }
 
-/* Whether a list or a map holds scalars alone, or beside them lists of scalars. */
+/* Whether a list or a map has only scalars or, if `with_lists`, also lists of scalars. */
 static bool is_short(const dv_tree *tree, bool with_lists)
 {
     for (size_t i = 0; i < tree->count; i++) {
@@ -344,8 +346,8 @@ static bool is_short(const dv_tree *tree, bool with_lists)
     return true;
 }
 
-/* `below_list`: levels below the nearest list, 0 where there is none. Lists of scalars and the
-   attributes of a list's entry, `- conv2d: {filters: 64}`, stand in one line. */
+/* Emits a tree. Lists of scalars and the attributes of a list's entry, `- conv2d: {filters: 64}`,
+   are in one line. `below_list` is the number of levels below the nearest list, or 0. */
 static dv_status emit_tree(writer *w, const dv_tree *tree, int below_list, bool in_flow)
 {
     yaml_event_t event;
@@ -385,7 +387,7 @@ static dv_status emit_document(writer *w, const dv_tree *tree)
     return emit(w, &event, yaml_stream_end_event_initialize(&event));
 }
 
-/* What could not be read again. */
+/* Fails for a file that the reader would refuse. */
 static dv_status check_limits(int64_t nodes, size_t size)
 {
     if (nodes > DV_YAML_MAX_NODES)
@@ -397,7 +399,7 @@ static dv_status check_limits(int64_t nodes, size_t size)
     return DV_OK;
 }
 
-/* What is nested deeper could not be read again. */
+/* Fails for a depth that the reader would refuse. */
 static dv_status check_depth(const dv_tree *tree, int depth)
 {
     if (depth > DV_TREE_MAX_DEPTH)
@@ -408,8 +410,8 @@ static dv_status check_depth(const dv_tree *tree, int depth)
     return DV_OK;
 }
 
-/* Checks the depth and the texts, emits the tree, and checks the numbers of its nodes and bytes. On
-   failure *text stays NULL. */
+/* Checks the depth and the texts, emits the tree, and checks the numbers of nodes and bytes. *text
+   is NULL on failure. */
 dv_status dv_yaml_write(const dv_tree *tree, char **text)
 {
     writer w = {.text = NULL};

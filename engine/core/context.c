@@ -1,4 +1,4 @@
-/* Opens and closes contexts, and records what is enqueued in one. */
+/* Opens and closes contexts, and records enqueued work. */
 #include "engine/core/context.h"
 
 #include <stdlib.h>
@@ -48,7 +48,7 @@ dv_status dv_context_set_tf32(dv_context *context, bool on)
     return DV_OK;
 }
 
-/* Where `enqueue` fails, so does the end of the recording, for no reason of its own. */
+/* If `enqueue` fails, the end of the recording fails too. So the first message is kept. */
 dv_status dv_context_record(dv_context *context, dv_status (*enqueue)(void *user), void *user,
                             void **out)
 {

@@ -1,6 +1,6 @@
 /*
- * A context: one device, opened, with its number of threads and its log. Everything else is made
- * in a context and must be freed before it. One thread at a time uses a context.
+ * A context: one open device with its number of threads and its log. All other objects are made in
+ * a context and must be freed before it. Only one thread at a time may use a context.
  */
 #ifndef DV_CORE_CONTEXT_H
 #define DV_CORE_CONTEXT_H
@@ -9,53 +9,55 @@
 #include "engine/core/backend.h"
 #include "engine/core/precision.h"
 
-/* Which of a library's algorithms are taken where there are several. */
+/* How to choose among several algorithms of a library. */
 typedef enum dv_algorithms {
-    DV_ALGORITHMS_FIXED,    /* repeatable, by the library's rules: the same bytes in every run */
-    DV_ALGORITHMS_MEASURED, /* repeatable, the fastest here: another run may choose another one */
-    DV_ALGORITHMS_ANY,      /* the fastest here, also where it gives other bytes each time or, in
-                               floats, rounds more than sums of products do */
-    DV_ALGORITHMS_KEPT,     /* those that MEASURED has found before and the context has read
-                               (dv_backend.read_choices), and FIXED where there are none: nothing is
-                               measured */
+    /* The library's rules choose a repeatable algorithm: every run gives the same bytes. */
+    DV_ALGORITHMS_FIXED,
+    /* The fastest repeatable algorithm by measurement. Another run may choose another one. */
+    DV_ALGORITHMS_MEASURED,
+    /* The fastest algorithm by measurement, even if its bytes differ from call to call or, in
+       floats, it rounds more than sums of products do. */
+    DV_ALGORITHMS_ANY,
+    /* The algorithms of an earlier MEASURED that the context has read (dv_backend.read_choices),
+       and FIXED for the rest. Nothing is measured. */
+    DV_ALGORITHMS_KEPT,
 } dv_algorithms;
 
-/* "fixed", "measured", "any", NULL: what a training can be told. */
+/* The choices for a training: "fixed", "measured", "any", NULL. */
 extern const char *const dv_algorithms_names[];
-/* The same with "kept" before NULL. */
+/* The choices for inference: the same with "kept" before NULL. */
 extern const char *const dv_algorithms_to_answer_names[];
 
 struct dv_context {
     const dv_backend *backend;
-    void *device;     /* the backend's own, from open to close */
-    int device_index; /* N of "cuda:N", else 0 */
+    void *device;     /* data of the backend, from open to close */
+    int device_index; /* N of "cuda:N"; 0 for other devices */
     int threads;      /* host threads of this context, at least 1 */
-    bool tf32;        /* products of floats round their operands to TF32, with sums in float */
+    bool tf32;        /* products of floats round their operands to TF32 and sum in float */
     dv_algorithms algorithms;
     dv_log log;
 };
 
-/* A context on device `device_index` of `backend` with so many threads, at least 1. By the name of
-   a device: engine/backends/open.h. */
+/* Opens device `device_index` of `backend` with `threads` threads, at least 1.
+   engine/backends/open.h opens a device by its name. */
 dv_status dv_context_create(const dv_backend *backend, int device_index, int threads, dv_log log,
                             dv_context **out);
 
-/* Whether the operands of products of floats, convolutions among them, are rounded to TF32 (10 bits
-   of the fraction in place of 23) in all plans to be made. DV_EUNSUPPORTED: the backend has no
-   TF32. */
+/* Sets whether later plans round the operands of products of floats, convolutions included, to TF32
+   (a fraction of 10 bits in place of 23). Fails with DV_EUNSUPPORTED if the backend has no TF32. */
 dv_status dv_context_set_tf32(dv_context *context, bool on);
 
-/* What products of operands of `dtype` are computed in: "fp32", "tf32", "fp16", "bf16", "int8". */
+/* The arithmetic of products with operands of `dtype`: "fp32", "tf32", "fp16", "bf16", "int8". */
 static inline const char *dv_products_name(const dv_context *context, dv_dtype operands)
 {
     return operands == DV_F32 && context->tf32 ? "tf32" : dv_dtype_name(operands);
 }
 
 /*
- * A view of a context: the same device, its stream with it, the same threads and log, and an
- * arithmetic of its own to set (tf32, algorithms). What is made in either may use what is
- * made in the other. A view is a plain value that owns nothing: it is never closed, it stays in one
- * place while anything that was made in it is there, and `context` is closed after it.
+ * Makes a view of a context: the same device, stream, threads and log, with settings of its own for
+ * the arithmetic (tf32, algorithms). Objects of a view and of its context may use each other. A
+ * view is a plain value that owns nothing and is never closed. It must not move while objects made
+ * in it exist, and `context` must outlive it.
  */
 static inline dv_context dv_context_view(const dv_context *context)
 {
@@ -63,9 +65,9 @@ static inline dv_context dv_context_view(const dv_context *context)
 }
 
 /*
- * Records what `enqueue` enqueues, on a backend that records; nothing of it is done. *out is what
- * dv_backend.replay does, and the caller's to release. On failure it is NULL: what cannot be
- * recorded can still be run.
+ * Records the work that `enqueue` enqueues, without running it, on a backend that can record.
+ * dv_backend.replay runs *out, and the caller releases it. *out is NULL on failure; work that
+ * cannot be recorded can still be run.
  */
 dv_status dv_context_record(dv_context *context, dv_status (*enqueue)(void *user), void *user,
                             void **out);

@@ -22,7 +22,8 @@ void dv_graph_free(dv_graph *graph)
     free(graph);
 }
 
-/* A zeroed node at the end, not yet counted: a failed build leaves the graph as it was. */
+/* Adds a zeroed node at the end, which does not count yet, so that a failure leaves the graph as it
+   was. */
 static dv_status next_node(dv_graph *graph, const dv_op *op, const char *name, dv_node **out)
 {
     if (graph->count == graph->capacity) {
@@ -84,8 +85,8 @@ static dv_status check_type(const dv_graph *graph, const dv_node *node, int inpu
                    dv_dtype_name(wanted.dtype));
 }
 
-/* An input of the graph that nothing has used becomes what the node needs. The node gets the type
-   of its inputs, which infer may change. */
+/* Gives the node the type of its inputs, which infer may change. An unused input of the graph
+   becomes DV_F32 if the node needs that. */
 static dv_status settle_types(dv_graph *graph, dv_node *node)
 {
     const dv_type full = {.dtype = DV_F32};
@@ -103,8 +104,9 @@ static dv_status settle_types(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-/* Fills in a node at the end: its inputs, a copy of its attributes and, by the operation's infer,
-   its shape and parameters. The node counts only when all of it has succeeded. */
+/* Fills a node at the end of the graph: its inputs, a copy of its attributes and, by the
+   operation's infer, its shape and parameters. The node counts only after all of this has
+   succeeded. */
 dv_status dv_graph_add(dv_graph *graph, const dv_op *op, const char *name, const void *attr,
                        const int *inputs, int input_count, int *value)
 {
@@ -167,7 +169,7 @@ int64_t dv_graph_macs(const dv_graph *graph)
     return macs;
 }
 
-/* Passes the header, a line for each node, and the sums of parameters and MFLOPs to `line`. */
+/* Passes the header, a line for each node, and a line with the totals to `line`. */
 void dv_graph_table(const dv_graph *graph, dv_line_fn line, void *user)
 {
     char text[320];

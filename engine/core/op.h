@@ -1,21 +1,23 @@
 /*
- * An operation: a backend-free part (attributes, shape inference, cost), written once, and per
- * backend one dv_impl. engine/ops/ops.def lists all; a folder each, a file per backend:
+ * An operation: one part that no backend is needed for (attributes, shape inference, cost), and one
+ * dv_impl per backend. engine/ops/ops.def lists all operations. Each has a folder, with a file per
+ * backend:
  *
  *     engine/ops/conv2d/conv2d.h   attributes
  *     engine/ops/conv2d/conv2d.c   dv_op dv_op_conv2d: fields, shapes, parameters
- *     engine/ops/conv2d/program.c  dv_op_conv2d.write: the same in a program for other runtimes
+ *     engine/ops/conv2d/program.c  dv_op_conv2d.write: statements for other runtimes
  *     engine/ops/conv2d/ref.c      dv_impl dv_conv2d_ref: plain loops, double accumulation
  *     engine/ops/conv2d/cpu.c      dv_impl dv_conv2d_cpu: oneDNN
  *
- * How an operation comes to life:
- *     build   infer: shape of the output, parameters; messages name the layer and both shapes
- *     absorb  per backend, in plans that only infer: which nodes behind it a step computes along
- *     plan    per backend: descriptors, algorithms, memory that is saved from forward to backward,
- *             scratch; all allocation happens here
- *     write   for export: the statements that compute it in other runtimes, written once
- *     run     forward, backward: no allocation, no descriptor, no synchronisation
- *     drop    frees what plan made
+ * The life of a node:
+ *     build   infer sets the output shape and declares parameters; messages name the layer and both
+ *             shapes
+ *     absorb  in an inference plan, the backend decides which of the next nodes this step computes
+ *     plan    the backend makes descriptors, chooses algorithms, and asks for memory that is saved
+ *             from forward to backward and for scratch; all allocation happens here
+ *     run     forward and backward allocate nothing, make no descriptors and do not synchronise
+ *     drop    frees everything that plan made
+ *     write   for export: adds the node's statements to a program
  */
 #ifndef DV_CORE_OP_H
 #define DV_CORE_OP_H
@@ -34,32 +36,34 @@ typedef struct dv_node_step dv_node_step;
 
 enum { DV_MAX_INPUTS = 8, DV_MAX_PARAMS = 4, DV_NAME_SIZE = 128 };
 
-/* Which forward values backward reads: the planner keeps them alive. Bit i: input i. */
+/* The forward values that backward reads, which the planner keeps alive. Bit i is input i. */
 #define DV_READS_OUTPUT (1U << 31)
 #define DV_READS_INPUT(i) (1U << (i))
 
 typedef struct dv_op {
-    int id; /* place in the backends' tables of implementations; -1: none computes it */
+    int id; /* index into the backends' tables of implementations; -1 if no backend computes it */
     const char *name;
     int inputs_min, inputs_max;
     size_t attr_size;
-    const dv_field *fields; /* attributes as the configuration writes them; NULL: none */
+    const dv_field *fields; /* attributes in the configuration; NULL if there are none */
     const char *help;
 
     /* Checks the attributes and inputs, sets node->shape, declares parameters (dv_node_param). */
     dv_status (*infer)(dv_graph *graph, dv_node *node);
-    /* Multiply-adds of one forward pass over the whole batch; NULL: not worth counting. */
+    /* Multiply-adds of one forward pass over the whole batch. NULL if not worth counting. */
     int64_t (*macs)(const dv_graph *graph, const dv_node *node);
-    unsigned backward_reads;
-    /* What of it a node with these attributes can do without, on every backend; NULL: nothing. */
+    unsigned backward_reads; /* DV_READS_OUTPUT, DV_READS_INPUT(i) */
+    /* The part of backward_reads that a node with these attributes does not need on any backend.
+       NULL if it needs all of it. */
     unsigned (*backward_spares)(const dv_node *node);
-    /* Inputs have one type, that of the first, and the output has it too. But these are DV_F32: */
-    unsigned full_inputs; /* bit i (DV_READS_INPUT): input i */
+    /* All inputs and the output have the first input's type, except these, which are DV_F32: */
+    unsigned full_inputs; /* bits DV_READS_INPUT(i) */
     bool full_output;
-    bool training_only; /* but in training the output is the input */
-    bool graph_only;    /* no layer of a configuration: what builds graphs adds it */
-    /* Adds the statements that compute the node in inference to a program (writer.h); NULL: only
-       training knows it, or no network of a configuration has it. */
+    bool training_only; /* outside training the output equals the input (dropout); inference plans
+                           drop the node */
+    bool graph_only;    /* not a layer of a configuration: code that builds graphs adds it */
+    /* Adds the statements that compute the node in inference to a program (writer.h). NULL for an
+       operation that only training uses or that no network of a configuration has. */
     dv_status (*write)(dv_writer *writer, const dv_node *node);
 } dv_op;
 
@@ -68,83 +72,85 @@ static inline bool dv_op_full_input(const dv_op *op, int input)
     return (op->full_inputs & DV_READS_INPUT(input)) != 0;
 }
 
-/* One backend's way to compute one operation. */
+/* One backend's implementation of one operation. */
 typedef struct dv_impl {
-    /* May be NULL: nothing to plan. On failure it frees what it made; drop is not called. */
+    /* May be NULL. A failing plan frees everything it made; drop is not called. */
     dv_status (*plan)(dv_planner *planner, dv_node_step *step);
     dv_status (*forward)(dv_node_step *step);
-    /* Writes dx[i] (where not NULL) and dw[i]: writes, never adds; the core adds where a value has
-       several users. NULL: the operation has no gradient. */
+    /* Writes dw[i], and dx[i] unless it is NULL. It never adds: the core sums the gradients of a
+       value with several users. NULL if the operation has no gradient. */
     dv_status (*backward)(dv_node_step *step);
     void (*drop)(dv_node_step *step); /* may be NULL */
     /*
-     * Before plan, in a plan that only infers: `next` is the only user of what the step has come to
-     * (its node's value, or that of the last node it has absorbed), as input `input`. True: forward
-     * computes next along and writes next's value. It runs in next's place, when next's other
-     * inputs are there. NULL: absorbs nothing.
+     * Asked before plan, in an inference plan: whether the step also computes `next`, the only user
+     * (as its input `input`) of the step's result so far. That is the value of its node or of the
+     * last node it absorbed. If true, forward writes next's value; it runs at next's turn, when
+     * next's other inputs are ready. NULL absorbs nothing.
      */
     bool (*absorb)(dv_planner *planner, dv_node_step *step, const dv_node *next, int input);
-    /* Before plan: whether it computes a step whose inputs, output and operands are of other types
-       than one that the backend's values may have (and DV_F32 where the operation says so). NULL:
-       no. What it does not compute, the plan refuses. */
+    /* Asked before plan, if the step's values have several types (a DV_F32 that the operation asks
+       for does not count) or a type outside the backend's `values`, or an operand is scaled:
+       whether the step can be computed. The plan is refused if not. NULL stands for no. */
     bool (*computes)(const dv_node_step *step);
 } dv_impl;
 
-/* What changes from one run of a plan to the next. */
+/* The arguments of one run of a plan. */
 typedef struct dv_pass {
-    bool training; /* batch statistics, dropout */
-    uint64_t seed; /* of the random numbers */
-    uint64_t step; /* training step, counted from 0 */
-    /* Device memory. Where it is not NULL, a device that runs apart from the host takes the step
-       from it: the step is then right also when the run is a replay. */
+    bool training; /* use batch statistics and dropout */
+    uint64_t seed; /* seed of the random numbers */
+    uint64_t step; /* training step, from 0 */
+    /* Device memory. If it is not NULL, a device that enqueues work reads the step from it, so that
+       a replay has the right step. */
     const struct dv_progress *progress;
 } dv_pass;
 
-/* A node that the step of an earlier one computes along. */
+/* A node that the step of an earlier node computes. */
 typedef struct dv_absorbed {
     const dv_node *node;
-    const void *x[DV_MAX_INPUTS]; /* inputs; NULL: what the step has computed so far */
+    const void *x[DV_MAX_INPUTS]; /* inputs; NULL stands for the step's result so far */
     const void *w[DV_MAX_PARAMS];
     const void *state[DV_MAX_PARAMS];
 } dv_absorbed;
 
 /*
- * A planned node: what forward and backward see. Pointers are device memory, contiguous, 64-byte
- * aligned; saved and scratch memory 256-byte, as libraries ask of a workspace. A value and its
- * gradient are of the value's type; parameters, their gradients and states are DV_F32.
+ * A planned node, as forward and backward see it. Pointers are contiguous device memory, 64-byte
+ * aligned; saved and scratch memory is 256-byte aligned, as libraries want their workspaces. A
+ * value and its gradient have the value's type; parameters, their gradients and states are DV_F32.
  */
 struct dv_node_step {
     const dv_node *node;
     dv_context *context;
     const dv_pass *pass;
-    void *self; /* the implementation's own, from plan to drop */
+    void *self; /* data of the implementation, from plan to drop */
 
-    dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output's is node->shape */
-    const dv_type *x_type;        /* types of the inputs; the output's is node->type */
-    const dv_dtype *w_type;       /* types of w_operand, known in plan */
-    bool wants_dx[DV_MAX_INPUTS]; /* known in plan: false where nobody needs the gradient */
-    bool training;                /* known in plan: false when there will be no backward */
-    bool frozen; /* known in plan: the first parameter is not trained; without parameters, in
-                    training: the node is in a part that is not trained */
-    const dv_absorbed *absorbed; /* (absorbed_count) in order; nodes known in plan */
+    /* Known before plan: */
+    dv_shape in[DV_MAX_INPUTS];   /* shapes of the inputs; the output has node->shape */
+    const dv_type *x_type;        /* types of the inputs; the output has node->type */
+    const dv_dtype *w_type;       /* types of w_operand */
+    bool wants_dx[DV_MAX_INPUTS]; /* false if the input's gradient is not needed */
+    bool training;                /* false if there will be no backward */
+    /* With parameters, the first one is frozen. Without parameters, in training, everything before
+       the node and all parameters that read its value next are frozen. */
+    bool frozen;
+    const dv_absorbed *absorbed; /* (absorbed_count) in order; at first only their nodes are set */
     int absorbed_count;
 
     const void *x[DV_MAX_INPUTS]; /* inputs */
-    void *y;                      /* output: of the last node absorbed, where there are any */
+    void *y;                      /* output of the node, or of the last absorbed node */
     const void *dy;               /* gradient of the output */
-    void *dx[DV_MAX_INPUTS];      /* gradients of the inputs, NULL where not wanted */
+    void *dx[DV_MAX_INPUTS];      /* gradients of the inputs; NULL if not wanted */
     const void *w[DV_MAX_PARAMS]; /* trainable parameters, in the parameter's layout */
-    /* The same as products read it: rounded to w_type; w itself where that is DV_F32. */
+    /* The parameters that products read: rounded to w_type, or w itself for DV_F32. */
     const void *w_operand[DV_MAX_PARAMS];
-    const float *w_scales[DV_MAX_PARAMS]; /* where w_type is scaled: of each output channel */
-    void *dw[DV_MAX_PARAMS];              /* their gradients, same layout */
+    const float *w_scales[DV_MAX_PARAMS]; /* scales of the output channels, for a scaled w_type */
+    void *dw[DV_MAX_PARAMS];              /* gradients of w, in the same layout */
     void *state[DV_MAX_PARAMS];           /* parameters that are not trained: running statistics */
-    void *saved;                          /* as asked for with dv_planner_save */
-    void *scratch;                        /* as asked for with dv_planner_scratch */
+    void *saved;                          /* memory requested with dv_planner_save */
+    void *scratch;                        /* memory requested with dv_planner_scratch */
 };
 
-/* "input", a value from outside (dv_graph_input): what the core itself knows. All others are of
-   engine/ops/ops.h. */
+/* "input", a value from outside (dv_graph_input), is the only operation in core/. engine/ops/ops.h
+   has all others. */
 extern const dv_op dv_op_input;
 
 #endif

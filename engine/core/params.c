@@ -1,5 +1,5 @@
-/* Declares parameters and gives them places in the collated buffers. It also draws their initial
-   values, and moves values between host and device. */
+/* Declares parameters, gives them places in the collated buffers, draws their initial values, and
+   moves values between host and device. */
 #include "engine/core/params.h"
 #include "engine/base/rng.h"
 #include "engine/core/context.h"
@@ -105,7 +105,7 @@ static bool same_shape(const dv_param *param, const dv_param_spec *spec)
            memcmp(param->dim, spec->dim, (size_t)spec->rank * sizeof spec->dim[0]) == 0;
 }
 
-/* What products read a parameter of the node in. */
+/* The type in which products read a parameter of the node. */
 static dv_dtype operand_of(const dv_params *params, const dv_node *node, const dv_param_spec *spec)
 {
     dv_dtype values = node->type.dtype;
@@ -116,7 +116,7 @@ static dv_dtype operand_of(const dv_params *params, const dv_node *node, const d
     return dv_dtype_scaled(values) && spec->rank < 2 ? DV_F32 : values;
 }
 
-/* A parameter that another graph has declared. */
+/* Checks a parameter that another graph has declared. */
 static dv_status check_same(const dv_param *param, const dv_param_spec *spec, dv_dtype operand)
 {
     if (!same_shape(param, spec))
@@ -127,7 +127,7 @@ static dv_status check_same(const dv_param *param, const dv_param_spec *spec, dv
     return DV_OK;
 }
 
-/* Declares the parameter, or finds it where another graph has declared it. */
+/* Declares the parameter, or finds it if another graph has declared it. */
 static dv_status declare(dv_params *params, const char *name, const dv_param_spec *spec,
                          dv_dtype operand, int *index)
 {
@@ -172,7 +172,7 @@ dv_status dv_node_param(dv_graph *graph, dv_node *node, const dv_param_spec *spe
     return DV_OK;
 }
 
-/* Where in the collated buffers a parameter lies. */
+/* The regions of the collated buffers. */
 typedef enum region { DECAYED, PLAIN, FROZEN, STATES } region;
 
 static region region_of(const dv_param *param)
@@ -184,7 +184,7 @@ static region region_of(const dv_param *param)
     return param->decay ? DECAYED : PLAIN;
 }
 
-/* Gives places to all parameters of one region, from `offset`; returns the end. */
+/* Places all parameters of one region from `offset` on, and returns the end. */
 static int64_t place(dv_params *params, region where, int64_t offset)
 {
     for (int i = 0; i < params->count; i++) {
@@ -215,7 +215,7 @@ static bool has_states(dv_buffer buffer)
     return buffer == DV_BUFFER_VALUES || buffer == DV_BUFFER_BEST || buffer == DV_BUFFER_AVERAGE;
 }
 
-/* Backward writes the gradients of frozen parameters too. */
+/* Whether the buffer has places for frozen parameters. Backward writes their gradients too. */
 static bool has_frozen(dv_buffer buffer)
 {
     return has_states(buffer) || buffer == DV_BUFFER_GRADIENTS;
@@ -248,7 +248,7 @@ void *dv_params_address(const dv_params *params, int index, dv_buffer buffer)
     return base + (size_t)param->offset * params->context->backend->real_size;
 }
 
-/* Host memory for a parameter in its layout, where the device's cannot be used directly. */
+/* Makes host memory for a parameter in its layout, if device memory cannot be used directly. */
 static dv_status packed_copy(const dv_params *params, size_t bytes, void *device, void **packed)
 {
     if (!params->context->backend->host_memory)

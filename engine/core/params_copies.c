@@ -1,4 +1,4 @@
-/* The copies of parameters that products read: their places, and rounding to them. */
+/* Places the copies of parameters that products read, and rounds values to them. */
 #include "engine/core/context.h"
 #include "engine/core/params_internal.h"
 
@@ -13,8 +13,8 @@ static bool is_common(const dv_params *params, const dv_param *param)
     return param->operand == params->precision.operands;
 }
 
-/* The copies in the precision's operands lie as the values do, so that one pass makes them all; the
-   others follow one by one. */
+/* Copies in the precision's operand type have the places of the values, so that one pass makes all
+   of them. The other copies follow one by one. */
 void dv__params_place_copies(dv_params *params)
 {
     size_t size = dv_dtype_size(params->precision.operands);
@@ -69,8 +69,8 @@ const float *dv_params_scales(const dv_params *params, int index, dv_buffer buff
 
 /* ---- Rounding ---- */
 
-/* The scales of the rows of a parameter (PyTorch's order) of floats or doubles. A row of zeros, or
-   of numbers too small for a scale, gets 1. */
+/* Finds the scales of a parameter's rows (in PyTorch's order) of floats or doubles. A row whose
+   numbers are zero or too small gets the scale 1. */
 static void find_scales(const dv_param *param, const void *values, size_t real_size, float *scales)
 {
     int64_t columns = param->count / param->dim[0];

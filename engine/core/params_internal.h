@@ -1,4 +1,4 @@
-/* What params.c and params_copies.c share. */
+/* Declarations shared by params.c and params_copies.c. */
 #ifndef DV_CORE_PARAMS_INTERNAL_H
 #define DV_CORE_PARAMS_INTERNAL_H
 
@@ -10,19 +10,20 @@ static inline int64_t dv__param_elements(const dv_param *param)
     return param->layout != NULL ? param->layout->elements : param->count;
 }
 
-/* The same up to where the next one begins: 64 bytes of float are 16 elements. */
+/* The same with the gap before the next parameter, which begins at a multiple of 64 bytes, 16
+   floats. */
 static inline int64_t dv__param_places(const dv_param *param)
 {
     return (dv__param_elements(param) + 15) / 16 * 16;
 }
 
-/* Gives places to the copies of all parameters, which have theirs. */
+/* Assigns places to the copies of all parameters. The parameters have their places already. */
 void dv__params_place_copies(dv_params *params);
 
-/* Allocates the copies of a buffer that forward may read. */
+/* Allocates the copies for a buffer that forward may read. */
 dv_status dv__params_allocate_copies(dv_params *params, dv_buffer buffer);
 
-/* Makes the copy of one parameter anew, where it has one; complete when it returns. */
+/* Updates the copy of one parameter, if it has one. The work is complete when this returns. */
 dv_status dv__params_round_one(dv_params *params, int index, dv_buffer buffer);
 
 #endif

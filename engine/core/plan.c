@@ -15,10 +15,10 @@ static size_t tensor_bytes(const dv_plan *plan, int node)
     return dv__value_bytes(plan->context, &plan->graph->nodes[node]);
 }
 
-/* ---- Which nodes take part in the backward pass ---- */
+/* ---- Nodes of the backward pass ---- */
 
-/* True where a gradient can flow out of the node to a parameter that is trained or to an input that
-   wants it. */
+/* Sets flows[i] if a gradient can flow from node i to a trained parameter or to an input whose
+   gradient is wanted. */
 static void find_sources(dv_plan *plan, const dv_plan_options *options, bool *flows)
 {
     for (int i = 0; i < plan->count; i++) {
@@ -33,12 +33,13 @@ static void find_sources(dv_plan *plan, const dv_plan_options *options, bool *fl
     }
 }
 
-/* Nodes without parameters (dropout) belong to those that read their values: such a node is frozen
-   where no gradient flows out of it and all parameters that its value comes to next are frozen. One
-   whose value comes to a trained parameter, or to the end, works as in any training. */
+/* Finds frozen nodes without parameters (dropout). Such a node belongs to the nodes that read its
+   value: it is frozen if no gradient flows out of it and all parameters that read its value next
+   are frozen. If a trained parameter or the end reads its value next, it works as in any training.
+ */
 static dv_status find_frozen(dv_plan *plan, const bool *flows)
 {
-    bool *serves; /* a trained parameter, or the end, next */
+    bool *serves; /* a trained parameter or the end reads the node's value next */
     DV_TRY(dv_calloc((size_t)plan->count, sizeof *serves, &serves));
     serves[plan->count - 1] = true;
     for (int i = plan->count - 1; i >= 0; i--) {
@@ -55,7 +56,7 @@ static dv_status find_frozen(dv_plan *plan, const bool *flows)
     return DV_OK;
 }
 
-/* A node is in the backward pass when the last node depends on it and a gradient flows out. */
+/* Finds the nodes of the backward pass: the last node depends on them and a gradient flows out. */
 static dv_status find_backward(dv_plan *plan, const dv_plan_options *options)
 {
     bool *flows;
@@ -90,23 +91,23 @@ static void extend(dv_block *block, int moment)
         block->first = moment;
 }
 
-/* The inputs of a node that is computed at a moment. Where another node's step computes it, its
-   input may be a value that has no place. */
+/* Extends the lifetimes of the inputs of a node that is computed at a moment. If another node's
+   step computes it, an input may be a value without a place. */
 static void extend_inputs(dv_plan *plan, const dv_node *node, int moment)
 {
     for (int k = 0; k < node->input_count; k++)
         extend(&plan->steps[dv__input(plan, node, k)].value, moment);
 }
 
-/* A value lives from the step that computes it to the last step that reads it, forward or backward.
-   Saved memory lives up to the last value that its step computes. plan_steps extends it to the
-   step's backward moment, if there is one. */
+/* Sets the lifetimes of values and saved memory. A value lives from the step that computes it to
+   the last step that reads it, forward or backward. Saved memory lives until the last value that
+   its step computes; plan_steps extends it to the step's backward moment, if there is one. */
 static void value_lifetimes(dv_plan *plan)
 {
     for (int i = 0; i < plan->count; i++) {
         dv_planned *planned = &plan->steps[i];
         const dv_node *node = planned->step.node;
-        int birth = node->op == &dv_op_input ? 0 : i; /* inputs are uploaded before forward */
+        int birth = node->op == &dv_op_input ? 0 : i; /* uploads come before forward */
         if (planned->computed_by < 0)
             continue;
         planned->value = (dv_block){.bytes = tensor_bytes(plan, i), .first = birth, .last = i};
@@ -125,8 +126,8 @@ static void value_lifetimes(dv_plan *plan)
     }
 }
 
-/* A gradient lives from the first step that writes it (the latest user) to the node's own backward
-   step; further users write a term that is added. */
+/* Sets the lifetimes of gradients. A gradient lives from the first step that writes it (the last
+   user) to the node's own backward step. Other users write a term that is added. */
 static void gradient_lifetimes(dv_plan *plan)
 {
     for (int i = plan->count - 1; i >= 0; i--) {
@@ -177,8 +178,7 @@ bool dv_planner_set_layout(dv_planner *planner, int i, dv_layout *layout)
 {
     dv_params *params = planner->params;
     dv_param *param = &params->items[planner->planned->step.node->params[i]];
-    bool scaled =
-        dv_dtype_scaled(param->operand); /* its rows stay where their scales expect them */
+    bool scaled = dv_dtype_scaled(param->operand); /* scales belong to rows in PyTorch's order */
     if (!params->allocated && param->layout == NULL && !scaled) {
         param->layout = layout;
         return true;
@@ -194,7 +194,7 @@ const dv_layout *dv_planner_layout(const dv_planner *planner, int i)
 }
 
 /* Calls the implementation's plan for each step in the order of the nodes, and collects the saved
-   memory and the largest scratch. plan->planned counts the steps that have to be dropped. */
+   memory and the largest scratch. plan->planned counts the steps to drop. */
 static dv_status plan_steps(dv_plan *plan)
 {
     dv_planner planner = {.plan = plan, .params = plan->graph->params};
@@ -208,7 +208,7 @@ static dv_status plan_steps(dv_plan *plan)
             continue;
         planner.planned = planned;
         dv_status status = impl->plan != NULL ? impl->plan(&planner, &planned->step) : DV_OK;
-        if (status != DV_OK) /* a library's failure knows nothing of the layer */
+        if (status != DV_OK) /* a library's message does not name the layer */
             return status == DV_EDEVICE ? dv__name_failure(&planned->step, status) : status;
         plan->planned = i + 1;
         if (planned->backward)
@@ -219,7 +219,7 @@ static dv_status plan_steps(dv_plan *plan)
     return DV_OK;
 }
 
-/* What is known of a step before anything is planned: shapes and types of all that it reads. */
+/* Sets the shapes and types that a step knows before it is planned. */
 static void begin_step(dv_plan *plan, int i)
 {
     dv_planned *planned = &plan->steps[i];
@@ -282,7 +282,7 @@ static void bind_absorbed(const dv_plan *plan, dv_absorbed *absorbed)
         absorbed->state[k] = dv_params_address(params, node->states[k], values);
 }
 
-/* At the moment of node i. */
+/* Binds the output of the step that runs at node i's moment. */
 static void bind_runs(dv_plan *plan, int i)
 {
     if (plan->steps[i].computed_by < 0)
@@ -293,8 +293,8 @@ static void bind_runs(dv_plan *plan, int i)
         bind_absorbed(plan, &runs->absorbed[k]);
 }
 
-/* Sets the addresses of a step: inputs, gradients, parameters, states, saved memory and scratch.
-   bind_runs sets the address of the output. */
+/* Sets all addresses of a step except the output, which bind_runs sets: inputs, gradients,
+   parameters, states, saved memory and scratch. */
 static void bind_step(dv_plan *plan, dv_planned *planned)
 {
     dv_node_step *step = &planned->step;
@@ -356,9 +356,9 @@ int dv__plan_take_threads(const dv_plan *plan, int threads)
     return backend->take_threads != NULL ? backend->take_threads(threads) : threads;
 }
 
-/* ---- The whole ---- */
+/* ---- The whole plan ---- */
 
-/* A later plan asks for nothing that the first one did not know of when it chose the layouts. */
+/* Refuses a later plan with needs that the first plan did not know when it chose the layouts. */
 static dv_status check_param(const dv_param *param, bool training)
 {
     if (!param->planned)
@@ -395,8 +395,8 @@ static void mark_params(const dv_plan *plan)
     }
 }
 
-/* Makes the parts of a plan, each of which needs the ones before it: the backward pass, absorbed
-   nodes, lifetimes, implementations, the buffers of the parameters, the arena, and addresses. */
+/* Makes the parts of a plan in the order of their needs: the backward pass, absorbed nodes,
+   lifetimes, implementations, the buffers of the parameters, the arena, and addresses. */
 static dv_status make(dv_plan *plan, const dv_plan_options *options)
 {
     if (plan->graph->params->planned)
@@ -412,7 +412,7 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     gradient_lifetimes(plan);
     keep_outputs(plan, options);
     plan->threads = threads_for(plan);
-    int before = dv__plan_take_threads(plan, plan->threads); /* primitives are made for so many */
+    int before = dv__plan_take_threads(plan, plan->threads); /* primitives depend on it */
     dv_status planned = plan_steps(plan);
     dv__plan_take_threads(plan, before);
     DV_TRY(planned);
@@ -428,8 +428,8 @@ static dv_status make(dv_plan *plan, const dv_plan_options *options)
     return options->check_finite ? allocate_check(plan) : DV_OK;
 }
 
-/* Keeps the options without their arrays, which may be gone after the call, and makes the plan. On
-   failure all of its parts are freed. */
+/* Keeps the options without their arrays, which may not outlive the call, and makes the plan. A
+   failure frees all of its parts. */
 dv_status dv_plan_create(dv_context *context, const dv_graph *graph, const dv_plan_options *options,
                          dv_plan **out)
 {

@@ -1,23 +1,24 @@
 /*
- * In a plan that only infers, before anything else is planned: nodes that are their input vanish,
- * and steps absorb the nodes behind them as far as the backend can (dv_impl.absorb). What is left
- * of a chain of nodes is the step of the first at the moment of the last.
+ * The first part of an inference plan. Nodes whose value is their input vanish, and steps absorb
+ * the next nodes as far as the backend can (dv_impl.absorb). A chain of absorbed nodes becomes the
+ * step of its first node, which runs at the moment of its last.
  */
 #include "engine/core/plan_internal.h"
 
 #include <stdlib.h>
 
-/* A step absorbs so many at most: the norm, the sum and the activation behind a convolution. */
+/* The largest number of nodes that a step absorbs. After a convolution there may be a norm, a sum
+   and an activation. */
 enum { MAX_ABSORBED = 4 };
 
-/* Who uses a value, as an input of a node that is computed. */
+/* The users of a value: nodes that are computed. */
 typedef struct usage {
     int count;
     int node, input; /* the last user */
-    bool output;     /* of the plan */
+    bool output;     /* it is an output of the plan */
 } usage;
 
-/* A node has the value of its input where nothing but training is its work, and both are of one
+/* Finds nodes that have the value of their input: they only work in training, and both have one
    type. */
 static void find_same(dv_plan *plan)
 {
@@ -48,7 +49,7 @@ static void find_uses(const dv_plan *plan, const dv_plan_options *options, usage
         uses[plan->steps[options->outputs[k]].same_as].output = true;
 }
 
-/* The step of node `first` takes what it can of the nodes that follow it one by one. */
+/* Lets the step of node `first` absorb the nodes after it one by one, as far as it can. */
 static dv_status absorb(dv_plan *plan, const usage *uses, int first)
 {
     dv_planned *planned = &plan->steps[first];

@@ -1,13 +1,13 @@
-/* Where the values, gradients and buffers of a plan lie: those that never live at the same time
-   share memory. */
+/* Places the values, gradients and buffers of a plan. Blocks whose lifetimes do not overlap share
+   memory. */
 #include "engine/core/plan_internal.h"
 
 #include <stdlib.h>
 
-/* Bytes: what cuBLASLt asks of a workspace; a multiple of a cache line for the rest. */
+/* Bytes. cuBLASLt asks for this alignment of a workspace; other blocks need a cache line. */
 enum { ARENA_ALIGNMENT = 256 };
 
-/* Collects the blocks that need a place; returns their number. */
+/* Collects the blocks that need a place, and returns their number. */
 static int collect(dv_plan *plan, dv_block **blocks)
 {
     int count = 0;
@@ -39,7 +39,7 @@ static size_t aligned(size_t bytes)
     return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
 }
 
-/* The lowest place where `block` overlaps none of the placed blocks that live at the same time. */
+/* Gives `block` the lowest place that overlaps no placed block of an overlapping lifetime. */
 static void place(dv_block *block, dv_block *const *placed, int count)
 {
     block->offset = 0;
@@ -58,7 +58,7 @@ static void place(dv_block *block, dv_block *const *placed, int count)
     }
 }
 
-/* Greedy by size: large blocks first, each at the lowest place that is free in its lifetime. */
+/* Places blocks greedily by size: large ones first, each at the lowest free place. */
 dv_status dv__plan_arena(dv_plan *plan)
 {
     dv_block **blocks;

@@ -1,10 +1,10 @@
-/* Which steps a backend computes, by the types of their values and operands. */
+/* Checks whether the backend computes a step in the types of its values and operands. */
 #include "engine/core/plan_internal.h"
 
 #include <stdio.h>
 
-/* All values are of one type that the values of a network may have on the backend, but for those
-   that the operation has in DV_F32, and no operand has a scale. */
+/* Whether all values have one type of the backend's `values`, except those that the operation has
+   in DV_F32, and no operand is scaled. */
 static bool is_usual(const dv_plan *plan, const dv_node_step *step)
 {
     const dv_node *node = step->node;
@@ -20,7 +20,8 @@ static bool is_usual(const dv_plan *plan, const dv_node_step *step)
     return usual;
 }
 
-/* Types with a scale have no gradients, and an update rounds to the precision's operands alone. */
+/* Whether the step can be trained. Scaled types have no gradients, and an update rounds only to the
+   precision's operands. */
 static bool is_trainable(const dv_plan *plan, const dv_node_step *step)
 {
     dv_dtype operands = plan->graph->params->precision.operands;
@@ -32,7 +33,7 @@ static bool is_trainable(const dv_plan *plan, const dv_node_step *step)
     return trainable;
 }
 
-/* "int8 -> fp32, weights in int8" */
+/* Writes the types for messages: "int8 -> fp32, weights in int8". */
 static void describe(const dv_node_step *step, char *text, size_t size)
 {
     const dv_node *node = step->node;

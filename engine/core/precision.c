@@ -1,4 +1,4 @@
-/* Finds out which precision a backend can give to a network. */
+/* Finds the precision that a backend can give to a network. */
 #include "engine/core/precision.h"
 #include "engine/core/context.h"
 
@@ -25,7 +25,7 @@ dv_dtype dv_arithmetic_dtype(dv_arithmetic arithmetic)
 {
     static const dv_dtype dtypes[DV_ARITHMETIC_COUNT] = {
         [DV_ARITHMETIC_FP16] = DV_F16, [DV_ARITHMETIC_BF16] = DV_BF16};
-    return dtypes[arithmetic]; /* the others: DV_F32 */
+    return dtypes[arithmetic]; /* others have DV_F32 */
 }
 
 dv_status dv_precision_choose(dv_context *context, dv_arithmetic arithmetic, dv_precision *out)

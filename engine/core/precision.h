@@ -1,5 +1,5 @@
-/* The precision of a network: which types its numbers have. Parameters, their gradients, moments
-   and statistics are float in any of them. */
+/* The precision of a network: the types of its numbers. Parameters, their gradients, moments and
+   statistics are float in every precision. */
 #ifndef DV_CORE_PRECISION_H
 #define DV_CORE_PRECISION_H
 
@@ -9,18 +9,18 @@
 typedef struct dv_context dv_context;
 
 typedef struct dv_precision {
-    dv_dtype values;   /* activations and their gradients; some operations have DV_F32 (dv_op) */
-    dv_dtype operands; /* what the operands of large products are rounded to */
+    dv_dtype values;   /* type of activations and their gradients, except DV_F32 ones (dv_op) */
+    dv_dtype operands; /* type to which the operands of large products are rounded */
 } dv_precision;
 
-/* Everything in DV_F32. */
+/* All types are DV_F32. */
 #define DV_FULL_PRECISION ((dv_precision){DV_F32, DV_F32})
 
-/* The precision of a network in `dtype`: of all its values, or where the backend can do no more, of
-   the operands of large products alone. DV_EUNSUPPORTED: neither, and why. */
+/* The precision of a network in `dtype`: all values, or only the operands of large products if the
+   backend cannot do more. Fails with DV_EUNSUPPORTED if it can do neither; the message says why. */
 dv_status dv_precision_in(dv_context *context, dv_dtype dtype, dv_precision *out);
 
-/* What can be asked for: "fp32", "fp16", "bf16", "tf32" and NULL. */
+/* The arithmetic that a user may choose. */
 typedef enum dv_arithmetic {
     DV_ARITHMETIC_FP32,
     DV_ARITHMETIC_FP16,
@@ -28,12 +28,14 @@ typedef enum dv_arithmetic {
     DV_ARITHMETIC_TF32, /* values are DV_F32 */
     DV_ARITHMETIC_COUNT
 } dv_arithmetic;
+
+/* "fp32", "fp16", "bf16", "tf32", NULL */
 extern const char *const dv_precision_names[];
 
-/* Of the values. */
+/* The type of the values. */
 dv_dtype dv_arithmetic_dtype(dv_arithmetic arithmetic);
 
-/* Sets the context's TF32, and gives the precision of a network in this arithmetic.
+/* Sets the context's TF32, and gives the precision of a network in this arithmetic. Fails with
    DV_EUNSUPPORTED. */
 dv_status dv_precision_choose(dv_context *context, dv_arithmetic arithmetic, dv_precision *out);
 

@@ -1,4 +1,4 @@
-/* Running a plan: a walk over the array of steps. */
+/* Runs a plan: walks over the array of steps. */
 #include "engine/base/clock.h"
 #include "engine/base/convert.h"
 #include "engine/core/plan_internal.h"
@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- Values from and to the host ---- */
+/* ---- Copies of values from and to the host ---- */
 
 static size_t value_bytes(const dv_plan *plan, int value)
 {
@@ -29,7 +29,7 @@ void *dv_plan_address(const dv_plan *plan, int value)
     return block->bytes > 0 ? plan->arena + block->offset : NULL;
 }
 
-/* Between numbers of DV_F32 and those of the value, on the host. */
+/* Converts between DV_F32 and the value's type on the host. */
 static void convert(const dv_plan *plan, int value, bool to_value, const void *source, void *into)
 {
     const dv_node *node = &plan->graph->nodes[value];
@@ -108,7 +108,7 @@ dv_status dv_plan_copy(const dv_plan *plan, int from, dv_plan *other, int input)
                                         dv_plan_address(plan, from), value_bytes(plan, from));
 }
 
-/* The gradient of a value. NULL where the backward pass does not compute it. */
+/* The address of a value's gradient. NULL if the backward pass does not compute it. */
 static void *gradient_address(const dv_plan *plan, int value)
 {
     const dv_block *block = &plan->steps[value].gradient;
@@ -194,7 +194,8 @@ dv_status dv__name_failure(const dv_node_step *step, dv_status status)
                           dv_shape_format(step->node->shape).text);
 }
 
-/* The first call counts as long as it is the only one: a library may make its kernels in it. */
+/* Adds the time of a call. The first call counts only while there is no other, because libraries
+   may compile kernels in it. */
 static void add_time(dv_timing *timing, double seconds)
 {
     timing->seconds = timing->calls == 1 ? seconds : timing->seconds + seconds;
@@ -206,7 +207,7 @@ static double mean_time(const dv_timing *timing)
     return timing->calls > 1 ? timing->seconds / (double)(timing->calls - 1) : timing->seconds;
 }
 
-/* The time of a node is that of its work, not of its being enqueued. */
+/* Runs a step and measures its work, not only the time of enqueuing it. */
 static dv_status run_step(dv_plan *plan, int i, dv_status (*function)(dv_plan *, int),
                           dv_timing *timing)
 {

@@ -1,7 +1,6 @@
 /*
- * Shapes. Every activation is a 4-D tensor (N,H,W,C), channels last, contiguous: dim n is the
- * slowest. Vectors are (N,1,1,C), sequences (N,1,T,C). Elements are the backend's real type:
- * float, or double on the reference of the tests.
+ * Shapes. Every activation is a contiguous 4-D tensor (N,H,W,C) with channels last; dimension N is
+ * the slowest. Vectors are (N,1,1,C), sequences (N,1,T,C).
  */
 #ifndef DV_CORE_TENSOR_H
 #define DV_CORE_TENSOR_H
@@ -19,7 +18,7 @@ static inline int64_t dv_shape_count(dv_shape shape)
     return shape.n * shape.h * shape.w * shape.c;
 }
 
-/* Rows of channels: N x H x W. */
+/* The number of rows of channels: N x H x W. */
 static inline int64_t dv_shape_rows(dv_shape shape)
 {
     return shape.n * shape.h * shape.w;
@@ -34,7 +33,7 @@ typedef struct dv_shape_text {
     char text[88];
 } dv_shape_text;
 
-/* For messages: dv_shape_format(s).text is "(32, 4, 8, 64)". */
+/* The shape as text for messages: dv_shape_format(s).text is "(32, 4, 8, 64)". */
 dv_shape_text dv_shape_format(dv_shape shape);
 
 #endif

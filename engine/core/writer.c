@@ -1,4 +1,5 @@
-/* The walk over a graph that writes it into a program, and what the operations' rules ask. */
+/* Walks over a graph and writes it into a program. Has the functions that the operations' rules
+   use. */
 #include "engine/core/writer.h"
 #include "engine/core/params.h"
 
@@ -96,7 +97,7 @@ dv_value dv_writer_param(dv_writer *writer, const dv_node *node, int i, const in
     return value;
 }
 
-/* values (units, channels) -> turned (channels, units), of as many elements. */
+/* Transposes values (units, channels) into turned (channels, units). */
 static void turn(const dv_param *param, const float *values, float *turned)
 {
     int64_t units = param->dim[0], channels = param->dim[1];
@@ -127,7 +128,8 @@ dv_value dv_writer_transposed(dv_writer *writer, const dv_node *node, int i)
 
 /* ---- The walk ---- */
 
-/* Dropout and the like pass their input on: who uses it then uses what its other users do. */
+/* A node that only matters in training (dropout) passes its input on. Its users count as users of
+   the input. */
 static void pass_on(dv_writer *writer, const dv_node *node)
 {
     writer->written[node->id].users += of_input(writer, node, 0)->users - 1;
@@ -159,7 +161,7 @@ static void write_inputs(dv_writer *writer, const dv_writer_request *request)
     }
 }
 
-/* Marks the nodes that the output is made of, and counts their users. */
+/* Marks the nodes on which the output depends, and counts their users. */
 static void count_users(dv_writer *writer, int output)
 {
     writer->written[output].users = 1;

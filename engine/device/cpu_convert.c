@@ -1,4 +1,4 @@
-/* The CPU's conversions between types, and which products round their operands. */
+/* The CPU's conversions between types, and the choice of products that round their operands. */
 #include "engine/base/convert.h"
 #include "engine/device/cpu.h"
 #include "engine/device/cpu_device.h"
@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* As far as oneDNN may use the processor: DNNL_MAX_CPU_ISA. */
+/* Asks oneDNN, so that DNNL_MAX_CPU_ISA has its effect. */
 bool dv_cpu_has_bf16(void)
 {
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
@@ -20,7 +20,7 @@ dv_dtype dv_cpu_operands(const dv_node_step *step, int64_t products)
     return pays ? step->w_type[0] : DV_F32;
 }
 
-/* ---- The fast ones: the same numbers as by dv_convert ---- */
+/* ---- Fast conversions, with the same results as dv_convert ---- */
 
 DV_CPU_CLONES
 static void round_block(const float *restrict from, uint16_t *restrict into, int64_t count)
@@ -55,7 +55,7 @@ void dv_cpu_round(const float *from, uint16_t *into, int64_t count)
         round_block(from + i, into + i, dv_smaller(DV_CPU_BLOCK, count - i));
 }
 
-/* Of one thread. */
+/* One thread's part of a conversion. */
 static void convert_block(const dv_conversion *c)
 {
     if (c->from.dtype == DV_F32 && c->to.dtype == DV_BF16)
@@ -66,7 +66,7 @@ static void convert_block(const dv_conversion *c)
         dv_convert(c, sizeof(float));
 }
 
-/* Threads share the numbers. Those with a scale of their own are a block each. */
+/* Divides the elements among threads. Elements with one scale form a block. */
 dv_status dv_cpu_convert(dv_context *context, const dv_conversion *c)
 {
     (void)context;

@@ -1,5 +1,5 @@
-/* The calls of oneDNN 2 that oneDNN 3 replaced: operation descriptors, memory descriptors by value.
- */
+/* The calls of oneDNN 2 that oneDNN 3 has replaced: operation descriptors and memory descriptors by
+   value. */
 #include "engine/device/cpu_device.h"
 
 #include <string.h>
@@ -67,7 +67,7 @@ dnnl_memory_desc_t dv_md_argument(const_dnnl_primitive_desc_t description, int a
 
 /* ---- Descriptions of primitives ---- */
 
-/* With the scratchpad given by us, so that nothing is allocated in a run. */
+/* Describes a primitive whose scratchpad comes from the caller, so that a run allocates nothing. */
 static dv_status describe(const dv_cpu_device *device, const_dnnl_op_desc_t operation,
                           dnnl_primitive_attr_t attributes, const_dnnl_primitive_desc_t forward,
                           dnnl_primitive_desc_t *out)

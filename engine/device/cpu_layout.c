@@ -1,6 +1,6 @@
-/* Parameters in a layout of oneDNN's: blocks of channels, the last block filled up with zeros. One
-   of them, panels, is packed by ourselves: a program that infers and ends would mostly generate
-   code for it. */
+/* Parameters in layouts of oneDNN: blocks of channels, with zeros at the end of the last block. Our
+   own code packs panels, because a program that answers one clip would spend most of its time on
+   generating oneDNN's code for that. */
 #include "engine/device/cpu_device.h"
 
 #include <stdlib.h>
@@ -9,12 +9,12 @@ typedef struct layout {
     dv_layout base;
     const dv_cpu_device *device;
     dnnl_memory_desc_t packed;
-    dv_cpu_primitive pack, unpack; /* none where both layouts are equal */
+    dv_cpu_primitive pack, unpack; /* empty if both layouts are equal */
     void *scratchpad;
-    int64_t filters, channels, taps; /* of panels */
+    int64_t filters, channels, taps; /* sizes of panels; 0 for other layouts */
 } layout;
 
-/* The primitives exist and the memory is there, so that nothing is left that could fail. */
+/* Runs a reorder. It cannot fail, because its primitive and memory exist. */
 static void reorder(const layout *self, const dv_cpu_primitive *primitive, const void *from,
                     void *to)
 {
@@ -51,14 +51,14 @@ static void drop(dv_layout *base)
 
 /* ---- Panels ---- */
 
-/* Where row `filter` of the weight (filters, channels, taps) begins in panels. */
+/* The offset in panels of row `filter` of the weight (filters, channels, taps). */
 static int64_t panel_start(const layout *self, int64_t filter)
 {
     int64_t panel = self->channels * self->taps * DV_CPU_PANEL;
     return filter / DV_CPU_PANEL * panel + filter % DV_CPU_PANEL;
 }
 
-/* Some channels at a time, so that the lines that a panel's filters share stay in the cache. */
+/* Channels packed at a time, so that the lines shared by a panel's filters stay in the cache. */
 enum { CHANNELS = 16 };
 
 static void pack_panels(const dv_layout *base, const void *canonical, void *packed)
@@ -121,7 +121,7 @@ const dnnl_memory_desc_t *dv_cpu_layout_md(const dv_layout *base)
     return &((const layout *)base)->packed;
 }
 
-/* Creates the reorders of both directions and their scratchpad now, so that packing and unpacking
+/* Creates the reorders of both directions and their scratchpad, so that packing and unpacking
    cannot fail later. */
 dv_status dv_cpu_layout_create(const dv_cpu_device *device, const dnnl_memory_desc_t *canonical,
                                const dnnl_memory_desc_t *packed, dv_layout **out)

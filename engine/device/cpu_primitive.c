@@ -1,4 +1,4 @@
-/* Creates, runs and drops primitives of oneDNN together with their memory objects. */
+/* Creates, runs and drops oneDNN's primitives together with their memory objects. */
 #include "engine/device/cpu_device.h"
 
 #include <string.h>
@@ -55,8 +55,8 @@ void dv_cpu_primitive_drop(dv_cpu_primitive *primitive)
     memset(primitive, 0, sizeof *primitive);
 }
 
-/* A plan's addresses hardly ever change, and setting one makes oneDNN clear the gaps of blocked
-   layouts: only a new address is set. */
+/* Sets an argument's address if it has changed. Setting it makes oneDNN clear the gaps of blocked
+   layouts, and a plan's addresses hardly ever change. */
 static dv_status point_to(dv_cpu_primitive *primitive, int i, const void *address)
 {
     if (primitive->addresses[i] == address)

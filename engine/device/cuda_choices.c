@@ -1,5 +1,5 @@
-/* Remembers the latest chosen algorithms of a CUDA device, and writes and reads them as lines of
-   numbers. */
+/* Remembers the last algorithms that were chosen on a CUDA device, and writes and reads them as
+   lines of numbers. */
 #include "engine/device/cuda_choices.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ dv_status dv_cuda_choices_write(dv_context *context, FILE *file)
     return ferror(file) == 0 ? DV_OK : DV_FAIL(DV_EIO, "%s", strerror(errno));
 }
 
-/* False: there is no whole choice. */
+/* Reads one choice. Returns false if there is no complete one. */
 static bool read_one(FILE *file, dv_cuda_choice *choice)
 {
     for (int k = 0; k < DV_CUDA_CHOICE_KEY; k++) {

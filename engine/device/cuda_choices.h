@@ -1,11 +1,11 @@
-/* The algorithms that a device's libraries were found to be fastest with: so that the same is
-   measured once, in a process or, through a file, in all. */
+/* Remembers the fastest algorithms of a device's libraries, so that each is measured only once in a
+   process, or, through a file, once for all processes. */
 #ifndef DV_DEVICE_CUDA_CHOICES_H
 #define DV_DEVICE_CUDA_CHOICES_H
 
 #include "engine/device/cuda_device.h"
 
-/* The choice with the key of *choice into *choice. False: there is none. */
+/* Completes *choice with the remembered choice of the same key. Returns false if there is none. */
 bool dv_cuda_choice_recall(const dv_cuda_device *device, dv_cuda_choice *choice);
 void dv_cuda_choice_remember(dv_cuda_device *device, dv_cuda_choice choice);
 

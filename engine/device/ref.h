@@ -1,7 +1,7 @@
 /*
- * How the reference is written: plain C loops over `real`, sums in double. The same sources
- * are compiled twice: with float for the backend `ref`, and with double for the tests (`ref64`),
- * where finite differences need it.
+ * The number type of the reference, which is plain C loops over `real` with sums in double. The
+ * sources are compiled twice: with float for the backend `ref`, and with double for the tests'
+ * `ref64`, because finite differences need it.
  */
 #ifndef DV_DEVICE_REF_H
 #define DV_DEVICE_REF_H

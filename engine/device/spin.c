@@ -1,11 +1,11 @@
-/* Tells libgomp how long to spin, before libgomp is initialised. */
+/* Sets the time that libgomp's threads spin, before libgomp is initialised. */
 #include "engine/device/spin.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
 /*
- * About 25 us. libgomp's own choice is 300,000 turns, which wastes whole time slices as soon as
+ * About 25 us. libgomp's default is 300,000 turns, which wastes whole time slices as soon as
  * another program uses the cores. Microseconds per training step on two cores at batch 32:
  *
  *     turns                        300,000    1,000         0
@@ -20,7 +20,7 @@ static bool is_ours;
 __attribute__((constructor)) static void spin_briefly(void)
 {
     if (getenv("OMP_WAIT_POLICY") == NULL && getenv("GOMP_SPINCOUNT") == NULL)
-        is_ours = setenv("GOMP_SPINCOUNT", turns, 1) == 0; /* else as libgomp likes */
+        is_ours = setenv("GOMP_SPINCOUNT", turns, 1) == 0; /* on failure libgomp's default stays */
 }
 
 void dv_spin_forget(void)

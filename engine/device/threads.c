@@ -1,5 +1,5 @@
-/* Counts the processors that threads may use, makes threads, and reserves those of OpenMP. When it
-   is loaded, libgomp has read how long they spin. */
+/* Counts the processors that threads may use, starts threads, and reserves those of OpenMP. Its
+   constructor removes the variable of spin.h, which libgomp has read by then. */
 #define _GNU_SOURCE /* gettid, tgkill */
 #include "engine/device/threads.h"
 #include "engine/device/spin.h"
@@ -20,9 +20,9 @@ __attribute__((constructor)) static void end_of_spin_count(void)
     dv_spin_forget();
 }
 
-/* ---- The number by default ---- */
+/* ---- The default number ---- */
 
-/* Logical processors whose first sibling is another one are hyper-threads. */
+/* Whether a logical processor is the first of its core. The others are hyper-threads. */
 static bool is_first_sibling(long cpu)
 {
     char path[96];
@@ -37,7 +37,7 @@ static bool is_first_sibling(long cpu)
     return !read || first == cpu;
 }
 
-/* The group of cgroup v2 from its line "0::/group"; "" where there is none. */
+/* Reads the group of cgroup v2 from its line "0::/group". The default is "". */
 static void read_group(const char *membership, char *group, size_t size)
 {
     static const char start[] = "0::/";
@@ -55,7 +55,7 @@ static void read_group(const char *membership, char *group, size_t size)
     fclose(file);
 }
 
-/* The limit of one group: "max PERIOD" or "TIME PERIOD". 0: none. */
+/* The limit of one group in processors, from "max PERIOD" or "TIME PERIOD". 0 stands for none. */
 static int read_quota(const char *root, const char *group)
 {
     char path[2048];
@@ -70,7 +70,7 @@ static int read_quota(const char *root, const char *group)
     return processors < 1 << 20 ? (int)processors : 0;
 }
 
-/* The limits of the groups around it hold too. */
+/* The minimum over the group and all groups around it. */
 int dv__quota_processors(const char *membership, const char *root)
 {
     char group[1024];
@@ -91,8 +91,8 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* How many threads of `wanted` a parallel region gets here, unless their number is left to libgomp
-   (OMP_DYNAMIC). Within a region of the host's, oneDNN computes with one as well. */
+/* The number of threads that a parallel region gets here if it wants `wanted`, unless OMP_DYNAMIC
+   lets libgomp choose. Within a region of the host program it is one, and oneDNN uses one too. */
 static int given(int wanted)
 {
     if (omp_in_parallel() || omp_get_max_active_levels() < 1)
@@ -112,7 +112,7 @@ int dv_physical_cores(void)
     return cores > 0 ? cores : 1;
 }
 
-/* ---- Making them ---- */
+/* ---- Starting threads ---- */
 
 typedef struct crew {
     void (*work)(void *argument, int thread);
@@ -134,8 +134,8 @@ static void *begin(void *of_member)
     return NULL;
 }
 
-/* A thread that was joined still counts, for limits on their number, until the kernel has taken it
-   off its list. That takes microseconds; after a second the wait is given up. */
+/* Waits until the kernel has removed a joined thread from its list, because until then it counts
+   towards limits. That takes microseconds; the wait ends after a second in any case. */
 static void wait_until_gone(pid_t id)
 {
     for (int i = 0; i < 1000 && tgkill(getpid(), id, 0) == 0; i++)
@@ -143,8 +143,8 @@ static void wait_until_gone(pid_t id)
 }
 
 /* Calls the work for number 0 here and for each other number in a thread of its own, and joins the
-   threads. With `until_gone` it also waits until the kernel has taken them off its list. Returns
-   how many numbers there were. */
+   threads. With `until_gone` it also waits until the kernel has removed them from its list. Returns
+   the number of calls. */
 static int run(int threads, crew all, bool until_gone, const dv_log *log)
 {
     member *members = threads > 1 ? calloc((size_t)threads, sizeof *members) : NULL;
@@ -174,7 +174,7 @@ int dv_threads_run(int threads, void (*work)(void *argument, int thread), void *
     return run(threads, (crew){work, argument}, false, log);
 }
 
-/* Threads of a trial stay until all of them are there. */
+/* The work of a trial: wait until all threads of the trial have started. */
 static void stay(void *gate, int thread)
 {
     if (thread == 0) {
@@ -185,7 +185,7 @@ static void stay(void *gate, int thread)
     }
 }
 
-/* Has libgomp make them, as many as are asked for. */
+/* Lets libgomp start `count` threads, by an empty parallel region. */
 static void make(int count)
 {
     int dynamic = omp_get_dynamic();

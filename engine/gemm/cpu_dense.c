@@ -1,5 +1,5 @@
-/* Computes the products by oneDNN's matmul, or by a plain loop for inference on a row or two. The
-   gradient of a bias is here too. */
+/* Computes the products by oneDNN's matmul, or by a plain loop for inference on a row or two. Also
+   has the gradient of a bias. */
 #include "engine/gemm/cpu_dense.h"
 #include "engine/core/plan.h"
 #include "engine/device/cpu.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* (rows, columns), or its transpose of the same memory. */
+/* The descriptor of a matrix (rows, columns), or of its transpose in the same memory. */
 static dv_status matrix(int64_t rows, int64_t columns, bool transposed, dnnl_memory_desc_t *out)
 {
     if (!transposed)
@@ -58,9 +58,9 @@ static dv_status backward_data(const dv_cpu_device *device, dv_cpu_dense *dense)
 }
 
 /*
- * A row or two in a graph that only infers: a loop over the weight is bound by memory as much as
- * oneDNN's kernel, and there is none to generate (60 us each, which is what a program that answers
- * one clip and ends would mostly do).
+ * Inference on one or two rows is a loop over the weight. Memory limits it as much as oneDNN's
+ * kernel, and no kernel must be generated. That takes 60 us each, most of the time of a program
+ * that answers one clip.
  */
 enum { DIRECT_ROWS = 2 };
 
@@ -69,7 +69,7 @@ static bool is_direct(const dv_dense_shape *shape)
     return !shape->training && shape->rows <= DIRECT_ROWS;
 }
 
-/* Where the rounded x, the rounded dy and oneDNN's scratchpad begin. */
+/* The addresses of the rounded x, the rounded dy and oneDNN's scratchpad. */
 static uint16_t *place_of_x(void *scratchpad)
 {
     return scratchpad;
@@ -182,8 +182,8 @@ size_t dv_cpu_dense_scratchpad(const dv_cpu_dense *dense)
 
 /* ---- Bias ---- */
 
-/* A thread's share: some columns of the matrix, in whole cache lines. Rows go by chunks, so that
-   float sums stay short. */
+/* Columns of a thread's unit of work, in whole cache lines, and rows of a chunk, which keeps float
+   sums short. */
 enum { COLUMNS = 64, CHUNK = 32 };
 
 DV_CPU_INLINE void sum_rows(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
@@ -204,7 +204,7 @@ DV_CPU_INLINE void sum_rows(int kind, const float *dy, const float *y, int64_t r
 }
 
 /* Sums `width` columns over all rows, chunk by chunk, and writes dz if there is an activation. The
-   switch makes the activation a constant of the inner loop. */
+   switch makes the activation a constant in the inner loop. */
 DV_CPU_CLONES
 static void sum_columns(int kind, const float *dy, const float *y, int64_t rows, int64_t stride,
                         int64_t width, float *dz, float *db)

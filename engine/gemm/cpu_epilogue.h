@@ -1,5 +1,5 @@
 /*
- * What follows the sums of a product in the step that computes them. Per channel c
+ * The epilogue of a product, applied to its sums in the same step. For channel c
  *
  *     y = activation(scale[c] sum + shift[c] + residual)
  */
@@ -9,13 +9,13 @@
 #include <stdint.h>
 
 typedef struct dv_cpu_epilogue {
-    const float *scale;    /* (channels, filled up to vectors) or NULL: 1 */
-    const float *shift;    /* the same, or NULL: 0 */
-    const float *residual; /* like y, or NULL: 0 */
+    const float *scale;    /* (channels, padded to whole vectors); NULL stands for 1 */
+    const float *shift;    /* the same; NULL stands for 0 */
+    const float *residual; /* has the size of y; NULL stands for 0 */
     int activation;        /* dv_activation_kind */
 } dv_cpu_epilogue;
 
-/* `columns` of y at each of `rows` offsets: y = activation(y). */
+/* y = activation(y) for `columns` elements at each of `rows` offsets. */
 void dv_cpu_activate(int activation, float *y, const int64_t *offsets, int64_t rows,
                      int64_t columns);
 

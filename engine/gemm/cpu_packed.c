@@ -8,28 +8,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Rows of a tile, whose sums stay in registers; rows of a block, whose x stays in the second-level
-   cache while the weight goes by; columns of a panel and of a unit of work. */
+/* Rows of a tile, whose sums are in registers; rows of a block, whose x stays in the second-level
+   cache while the weight is read; columns of a panel; columns of a unit of work. */
 enum { ROWS = 6, BLOCK = 48, PANEL = DV_CPU_PANEL, UNIT = 64 };
 
-enum { ENOUGH = 1024 }; /* elements to activate at once */
+enum { ENOUGH = 1024 }; /* elements that make a call of the activation worth while */
 
-/* Bytes of x that all classes go through before the next samples are touched. */
+/* Bytes of x in a chunk. All classes read it before the next chunk. */
 enum { CHUNK_BYTES = 1 << 18 };
 
-/* Some rows and columns. Pointers are those of the first column. */
+/* A tile of rows and columns. Pointers are to its first column. */
 typedef struct tile {
     const float *x, *w;
     float *y;
-    const int64_t *x_row, *y_row;      /* where the rows start */
+    const int64_t *x_row, *y_row;      /* offsets of the rows */
     const dv_packed_segment *segments; /* (segment_count) */
     int64_t segment_count;
     int64_t panel;                  /* elements of a panel */
-    const float *scale, *shift;     /* of the columns */
-    int64_t scale_step, shift_step; /* 0: they are ones and zeros for all columns */
+    const float *scale, *shift;     /* for the columns */
+    int64_t scale_step, shift_step; /* 0 repeats the same ones or zeros for all columns */
     const float *residual;
-    float least;     /* of y */
-    int64_t columns; /* that there are: the last vector may have fewer */
+    float least;     /* lower bound of y */
+    int64_t columns; /* number of columns; the last vector may have fewer than its lanes */
 } tile;
 
 typedef void (*tile_fn)(const tile *t);
@@ -41,7 +41,7 @@ struct dv_packed_kernels {
     tile_fn dense[MOST_VECTORS][ROWS], depthwise[MOST_VECTORS][ROWS];
 };
 
-/* What is left to do where the last vector has fewer columns: the sums are `all` (rows, width). */
+/* Finishes a tile whose last vector has fewer columns. Its sums are `all` (rows, width). */
 __attribute__((noinline)) static void store_some(const tile *t, const float *all, int rows,
                                                  int width)
 {
@@ -62,7 +62,7 @@ __attribute__((noinline)) static void store_some(const tile *t, const float *all
 #define UNROLL
 #endif
 
-/* ---- The kernels: 24 registers of sums, 12 where there are but 16 ---- */
+/* ---- The kernels; 24 registers hold sums, or 12 if there are only 16 registers ---- */
 
 #if defined(__x86_64__)
 #define ISA(name) name##_v4
@@ -83,8 +83,8 @@ __attribute__((noinline)) static void store_some(const tile *t, const float *all
 #define VECTORS 2
 #include "engine/gemm/cpu_packed_tile.h"
 
-/* The levels of x86-64 by their features, which every compiler knows by name; what is left out here
-   every processor with AVX2 or AVX-512 has. */
+/* The levels of x86-64, tested by features, whose names every compiler knows. Every processor with
+   AVX2 or AVX-512 has the features that are not tested. */
 static bool has_v3(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -204,9 +204,9 @@ static const dv_packed_class *class_of(const dv_packed *packed, int64_t block)
     return class;
 }
 
-/* Where the rows of a block start, of all chunks' blocks; returns how many there are: none in some
-   of the last chunk. The blocks of a class get as many tiles each as can be, so that threads have
-   equal work: of 64 rows 30 and 34, not 48 and 16. */
+/* Finds the rows of a block, counted over all chunks, and returns their number, which may be 0 in
+   the last chunk. The blocks of a class share its tiles evenly, so that threads have equal work: 64
+   rows are split into 30 and 34, not 48 and 16. */
 static int64_t find_rows(const dv_packed *packed, int64_t block, tile *t, int64_t *x_row,
                          int64_t *y_row)
 {
@@ -231,7 +231,7 @@ static int64_t find_rows(const dv_packed *packed, int64_t block, tile *t, int64_
     return count;
 }
 
-/* Columns `first`.. of a unit, for all rows of a block. */
+/* Computes the tile's columns for all rows of a block. */
 static void multiply_chunk(const dv_packed *packed, tile t, int64_t rows)
 {
     const dv_packed_kernels *kernels = packed->kernels;
@@ -245,7 +245,7 @@ static void multiply_chunk(const dv_packed *packed, tile t, int64_t rows)
     }
 }
 
-/* The last channels, less than a vector, which must not be read beyond. */
+/* Computes the last channels, fewer than a vector, without reading beyond them. */
 static void depthwise_rest(tile t, int64_t rows)
 {
     for (int64_t row = 0; row < rows; row++) {
@@ -262,7 +262,7 @@ static void depthwise_rest(tile t, int64_t rows)
     }
 }
 
-/* The tile moved `columns` to the right, of which `rest` are left. */
+/* The tile of `columns` columns from `column` on. */
 static tile tile_at(tile t, const dv_packed *packed, int64_t column, int64_t columns)
 {
     t.w += column / PANEL * t.panel + column % PANEL;
@@ -275,7 +275,7 @@ static tile tile_at(tile t, const dv_packed *packed, int64_t column, int64_t col
     return t;
 }
 
-/* A block of rows and UNIT columns. */
+/* Computes a unit: a block of rows by at most UNIT columns from `first` on. */
 static void multiply_unit(const dv_packed *packed, tile whole, int64_t rows, int64_t first)
 {
     int64_t end = dv_smaller(first + UNIT, packed->columns), lanes = packed->kernels->lanes;
@@ -292,8 +292,9 @@ static void multiply_unit(const dv_packed *packed, tile whole, int64_t rows, int
     }
 }
 
-/* What a thread does: units first..end-1, where those of a block of rows are neighbours. Columns
-   are activated when there are enough of them: a call for a few does little but wait. */
+/* A thread's part: units first .. end - 1. The units of one block of rows are neighbours. Columns
+   are activated when there are enough of them, because a call for few columns is mostly overhead.
+ */
 static void multiply_units(const dv_packed *packed, tile t, int activation, int64_t first,
                            int64_t end)
 {
@@ -321,9 +322,8 @@ static void multiply_units(const dv_packed *packed, tile t, int activation, int6
 static const float zeros[UNIT] = {0};
 static const float ones[UNIT] = {SIXTEEN(1), SIXTEEN(1), SIXTEEN(1), SIXTEEN(1)};
 
-/* Divides the units, each a block of rows by UNIT columns, among the threads in neighbouring parts.
-   A ReLU is the lower bound `least` of the kernels. Other activations are left to
-   multiply_units. */
+/* Divides the units among the threads in contiguous parts. A ReLU is the kernels' lower bound
+   `least`; multiply_units applies other activations. */
 void dv_packed_run(const dv_packed *packed, const float *x, const float *w,
                    const dv_cpu_epilogue *after, float *y)
 {

@@ -1,15 +1,15 @@
 /*
- * Inference on the CPU: a product with a packed weight, and in the same pass what follows it
- * (cpu_epilogue.h). It serves linear layers and convolutions alike: a row of y is a sum over
- * segments, pieces of x that lie one behind the other and meet rows of the weight that do, too. For
- * a convolution a segment is the taps of one kernel row that lie inside the input. Rows of y with
- * the same segments are a class; a linear layer has one class and one segment.
+ * Inference on the CPU: a product with a packed weight, and its epilogue (cpu_epilogue.h) in the
+ * same pass. It serves linear layers and convolutions. A row of y is a sum over segments; a segment
+ * is a contiguous piece of x times contiguous rows of the weight. In a convolution a segment is the
+ * taps of one kernel row that lie inside the input. Rows of y with the same segments form a class;
+ * a linear layer has one class and one segment.
  *
- * The weight lies in panels of 16 columns, (columns / 16, depth, 16), zeros behind the last column:
- * the parameter itself does (dv_cpu_panels_create), so nothing is packed when a program runs.
+ * The weight is in panels of 16 columns, (columns / 16, depth, 16), with zeros after the last
+ * column. The parameter itself has this layout (dv_cpu_panels_create), so a run packs nothing.
  *
- * Sums are over the depth in order, one fused multiply-add after the other where the processor has
- * it: a row does not depend on how many there are, nor on the number of threads.
+ * Sums run over the depth in order, with fused multiply-adds if the processor has them. So a row
+ * depends neither on the number of rows nor on the number of threads.
  */
 #ifndef DV_GEMM_CPU_PACKED_H
 #define DV_GEMM_CPU_PACKED_H
@@ -18,19 +18,21 @@
 #include "engine/device/cpu_device.h"
 #include "engine/gemm/cpu_epilogue.h"
 
-/* `length` elements of x from the row's start + x on, times rows w.. of the weight. Depthwise: one
-   tap, the row of x times row w of the weight, element by element. */
+/* Multiplies `length` elements of x, from the row's start + x on, by the rows of the weight from w
+   on. A depthwise segment is one tap: the row of x times row w of the weight, element by
+   element. */
 typedef struct dv_packed_segment {
     int64_t x, w, length;
 } dv_packed_segment;
 
-/* Rows that start at sample n, pixel p: x + n x_sample + x_pixel[p], and so in y. */
+/* Rows with the same segments. The row of sample n and pixel p starts at x + n x_sample +
+   x_pixel[p], and likewise in y. */
 typedef struct dv_packed_class {
     int64_t pixels;
     int64_t *x_pixel, *y_pixel;  /* (pixels), owned */
     dv_packed_segment *segments; /* (segment_count), owned */
     int64_t segment_count;
-    int64_t first_block; /* of a chunk's blocks of rows; set by dv_packed_prepare */
+    int64_t first_block; /* index among a chunk's blocks of rows; set by dv_packed_prepare */
 } dv_packed_class;
 
 typedef struct dv_packed_kernels dv_packed_kernels;
@@ -41,14 +43,14 @@ typedef struct dv_packed {
     bool depthwise;
     dv_packed_class *classes; /* (class_count), owned */
     int64_t class_count;
-    int64_t chunk;  /* samples that are finished before the next ones */
-    int64_t blocks; /* of a chunk */
+    int64_t chunk;  /* samples of a chunk; chunks are finished one after the other */
+    int64_t blocks; /* blocks of rows in a chunk */
     int64_t threads;
-    const dv_packed_kernels *kernels; /* of this processor */
+    const dv_packed_kernels *kernels; /* kernels for this processor */
 } dv_packed;
 
-/* Asks for the layout for parameter `param` of the planned node, of dimensions `dim` as
-   dv_md_panels has them. *settled false: an earlier plan has fixed another one. */
+/* Requests the panel layout for parameter `param` of the planned node, with dimensions `dim` as in
+   dv_md_panels. *settled is false if an earlier plan has fixed another layout. */
 dv_status dv_packed_settle(dv_planner *planner, int param, int rank, const int64_t *dim,
                            bool *settled);
 
@@ -56,14 +58,14 @@ dv_status dv_packed_settle(dv_planner *planner, int param, int rank, const int64
 dv_status dv_packed_rows(const dv_node_step *step, int64_t rows, int64_t in, int64_t out,
                          dv_packed *packed);
 
-/* Sets what follows from the other fields. */
+/* Sets the fields that depend on the others. */
 void dv_packed_prepare(const dv_node_step *step, dv_packed *packed);
-void dv_packed_drop(dv_packed *packed); /* the classes */
+void dv_packed_drop(dv_packed *packed); /* frees the classes */
 
-/* Those that this processor can run, the fastest first; NULL behind the last. */
+/* The kernels that this processor can run, fastest first. NULL if there are not so many. */
 const dv_packed_kernels *dv__packed_kernels(int number);
 
-/* y = the product and what follows; all rows of all samples. */
+/* Computes the product and its epilogue for all rows of all samples. */
 void dv_packed_run(const dv_packed *packed, const float *x, const float *w,
                    const dv_cpu_epilogue *after, float *y);
 

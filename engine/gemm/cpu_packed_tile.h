@@ -1,27 +1,27 @@
 /*
  * The inner loops of cpu_packed.c, included once for each instruction set, with
  *
- *     ISA(name)  a name of its own
- *     TARGET     the attribute that turns the instructions on
+ *     ISA(name)  the name with the instruction set's suffix
+ *     TARGET     the attribute that enables the instructions
  *     LANES      floats of a vector
- *     VECTORS    vectors side by side; ROWS of them are sums in registers
+ *     VECTORS    vectors side by side; ROWS x VECTORS sums are in registers
  *
- * All loops over rows and vectors have constant bounds once they are inlined; UNROLL has the
- * compiler see that early enough to keep the sums in registers.
+ * After inlining, all loops over rows and vectors have constant bounds. UNROLL lets the compiler
+ * see that early enough to keep the sums in registers.
  */
 typedef float ISA(vector)
     __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 typedef int32_t ISA(mask)
     __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-/* Where column c of the weight is: c of its panel. */
+/* The address of the weight's columns for a vector, inside their panel. */
 static inline __attribute__((always_inline)) const float *ISA(column)(const tile *t, int vector)
 {
     int at = vector * LANES;
     return t->w + at / PANEL * t->panel + at % PANEL;
 }
 
-/* y = value, but not less than `least`: a NaN stays. */
+/* y = max(value, least). A NaN stays a NaN. */
 static inline __attribute__((always_inline)) void ISA(store)(const ISA(vector) * value,
                                                              const ISA(vector) * least, float *y)
 {

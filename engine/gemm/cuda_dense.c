@@ -1,6 +1,6 @@
-/* By cuBLASLt, or where that has no such product as a convolution of single positions by plain
-   kernels. cuBLASLt's matrices are column-major: the tensor x (rows, in) is the matrix (in, rows),
-   the weight (out, in) is (in, out), y (rows, out) is (out, rows). */
+/* Computes the products by cuBLASLt. If it has no such product, plain kernels compute a convolution
+   of single positions. cuBLASLt's matrices are column-major: the tensor x (rows, in) is the matrix
+   (in, rows), the weight (out, in) is (in, out), and y (rows, out) is (out, rows). */
 #include "engine/gemm/cuda_dense.h"
 #include "engine/core/graph.h"
 #include "engine/gemm/cuda_product.h"
@@ -17,7 +17,7 @@ struct dv_cuda_dense {
     dv_cuda_dense_layer layer;
     dv_cuda_product forward, data, weights;
     bool fused; /* forward adds the bias and applies a ReLU itself */
-    bool plain; /* by plain kernels: the products are none */
+    bool plain; /* uses plain kernels instead of the products */
 };
 
 void dv_cuda_dense_drop(dv_cuda_dense *self)
@@ -50,8 +50,8 @@ static dv_status plan_product(const dv_node_step *s, const dv_cuda_product_form 
                    dv_cuda_device_of(s->context)->workspace);
 }
 
-/* The bias of a product is of the type of its operands: cuBLASLt takes no other. Where there is no
-   fused product of this shape (kernels for tensor cores want lines of 16 bytes), one without. */
+/* Plans a product with a fused bias, whose type must be the operands'. If there is none for this
+   shape (kernels for tensor cores want lines of 16 bytes), plans a product without it. */
 static dv_status plan_forward(const dv_node_step *s, dv_cuda_product_form form, dv_cuda_dense *self)
 {
     form.epilogue = epilogue_of(&self->layer);
@@ -62,7 +62,7 @@ static dv_status plan_forward(const dv_node_step *s, dv_cuda_product_form form, 
     return plan_product(s, &form, &self->forward);
 }
 
-/* The gradient of the weights is float whatever the dtype, as the parameter. */
+/* Plans all products. The gradient of the weights is float in every type, as the parameter is. */
 static dv_status plan_products(const dv_node_step *s, dv_cuda_dense *self)
 {
     cudaDataType_t type = dv_cuda_data_type(s->x_type[0].dtype);
@@ -85,7 +85,8 @@ static dv_status plan_products(const dv_node_step *s, dv_cuda_dense *self)
     return plan_product(s, &weights, &self->weights);
 }
 
-/* Scratch: in backward with an activation the gradient before it; then cuBLASLt's. */
+/* Bytes of the gradient before the activation, which begins the scratch in backward. cuBLASLt's
+   workspace follows it. */
 static size_t gradient_bytes(const dv_node_step *s, const dv_cuda_dense *self)
 {
     if (self->layer.activation == DV_ACT_NONE)
@@ -131,7 +132,7 @@ dv_status dv_cuda_dense_plan_plain(dv_planner *planner, const dv_node_step *s,
 
 /* ---- Running ---- */
 
-/* Each row is an image of one position. */
+/* The products as a convolution: each row is an image of one position. */
 static dv_convolution plain_shape(const dv_node_step *s, const dv_cuda_dense_layer *attr)
 {
     return (dv_convolution){.images = dv_shape_rows(s->in[0]),
@@ -178,7 +179,7 @@ static dv_status run_backward(const dv_node_step *s, const dv_cuda_dense *self, 
     return DV_OK;
 }
 
-/* What the product has not done itself. */
+/* Adds the bias and applies the activation, if the product has not done so. */
 static dv_status finish(const dv_node_step *s, const dv_cuda_dense_layer *attr, bool add_bias,
                         bool activate)
 {
@@ -212,7 +213,7 @@ dv_status dv_cuda_dense_backward(const dv_node_step *s, const dv_cuda_dense *sel
     bool activated = attr->activation != DV_ACT_NONE;
     const void *dz = activated ? s->scratch : s->dy;
     void *workspace = s->scratch != NULL ? (char *)s->scratch + gradient_bytes(s, self) : NULL;
-    if (activated) /* the slope follows from the output alone: it stands for the input too */
+    if (activated) /* the slope is a function of the output, which stands for the input too */
         DV_CUDA(dv_launch_activation_backward(s->x_type[0].dtype, attr->activation, s->y, s->y,
                                               s->dy, s->scratch, dv_shape_count(s->node->shape),
                                               device->stream));

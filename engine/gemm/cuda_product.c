@@ -1,4 +1,4 @@
-/* Describes a product to cuBLASLt, takes the first algorithm of its heuristics, and runs it. */
+/* Describes a product to cuBLASLt, takes the first algorithm of the heuristics, and runs it. */
 #include "engine/gemm/cuda_product.h"
 
 void dv_cuda_product_drop(dv_cuda_product *self)
@@ -29,7 +29,7 @@ static dv_status describe_matrix(cudaDataType_t type, dv_cuda_extents matrix,
     return DV_OK;
 }
 
-/* Sums are float. COMPUTE_32F: products of floats are not rounded to TF32. */
+/* Sums are float. COMPUTE_32F does not round the operands of float products to TF32. */
 static cublasComputeType_t compute_type(const dv_node_step *s)
 {
     bool rounds = s->x_type[0].dtype == DV_F32 && s->context->tf32;
@@ -55,9 +55,9 @@ static dv_status describe(const dv_node_step *s, const dv_cuda_product_form *for
     return DV_OK;
 }
 
-/* By default cuBLASLt takes it that every matrix begins at a multiple of 256 bytes. Rounded
-   parameters begin at one of 32. By default, too, a sum that is made in parts may keep these in the
-   type of the output: they are to be floats. */
+/* Replaces defaults of cuBLASLt. It assumes that matrices begin at multiples of 256 bytes, but
+   rounded parameters begin at multiples of 32. It may keep parts of a sum in the output's type, but
+   they must be floats. */
 static dv_status set_limits(const dv_cuda_device *device, cudaDataType_t type_d,
                             cublasLtMatmulPreference_t preference)
 {
@@ -77,8 +77,8 @@ static dv_status set_limits(const dv_cuda_device *device, cudaDataType_t type_d,
     return DV_OK;
 }
 
-/* The heuristics' first answer. A shape that they have nothing for they refuse with one status or
-   another, or answer with no algorithm. */
+/* Asks the heuristics for their first algorithm. For a shape without one they return some failure
+   or an empty list. */
 static dv_status ask(const dv_node_step *s, cublasLtMatmulPreference_t preference,
                      dv_cuda_product *self, bool *found)
 {

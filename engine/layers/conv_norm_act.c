@@ -1,5 +1,4 @@
-/* The pieces that composite layers share: names, a convolution with batch norm, and an
-   activation. */
+/* Parts that composite layers share: names, a convolution with batch norm, and an activation. */
 #include "engine/layers/layer.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"

@@ -1,5 +1,6 @@
-/* Transformer encoder layers (Vaswani et al. 2017) with the norms in front, which train without
-   care for the first steps (Xiong et al. 2020). A norm behind the last one is the model's. */
+/* Transformer encoder layers (Vaswani et al. 2017). The norms come first in each part, which trains
+   without a special schedule for the first steps (Xiong et al. 2020). A norm after the last layer
+   is left to the model. */
 #include "engine/layers/layer.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/attention/attention.h"
@@ -39,7 +40,7 @@ static dv_status build_norm(dv_graph *graph, const char *prefix, const char *suf
     return dv_graph_add(graph, &dv_op_layer_norm, name, &attr, value, 1, value);
 }
 
-/* With its activation, as the layer `linear` builds it. */
+/* Builds a linear layer with its activation, as the layer `linear` does. */
 static dv_status build_linear(dv_graph *graph, const char *prefix, const char *suffix,
                               int64_t units, int activation, int *value)
 {
@@ -49,7 +50,7 @@ static dv_status build_linear(dv_graph *graph, const char *prefix, const char *s
     return dv__layer_linear.build(graph, name, &attr, value);
 }
 
-/* None where nothing is dropped: the node would only copy. */
+/* Adds dropout, or no node if nothing is dropped, because the node would only copy. */
 static dv_status build_dropout(dv_graph *graph, const char *prefix, const char *suffix,
                                const encoder_attr *encoder, int *value)
 {

@@ -1,6 +1,6 @@
-/* Several models on one input, their logits mixed with learnable shares. A member's nodes and
-   parameters are called "<model>.<name in the model>", so that they are found again in what was
-   trained of the model alone. */
+/* Several models on one input, whose logits are mixed with learnable shares. A member's nodes and
+   parameters are called "<model>.<name in the model>", so that they can be found in a checkpoint of
+   that model alone. */
 #include "engine/layers/model.h"
 #include "engine/ops/ops.h"
 
@@ -35,8 +35,8 @@ static dv_status check_member(const char *ensemble, const dv_tree *models, size_
     return DV_OK;
 }
 
-/* The member's logits; its nodes are called "<prefix>.<model>.<name>", without a prefix
-   "<model>.<name>". */
+/* Builds a member up to its logits. Its nodes are called "<prefix>.<model>.<name>", or
+   "<model>.<name>" without a prefix. */
 static dv_status build_member(dv_graph *graph, const char *prefix, const dv_tree *member,
                               int64_t classes, int value, int *logits)
 {

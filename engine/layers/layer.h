@@ -1,7 +1,7 @@
 /*
- * Layers: what a model's configuration is a list of. Every primitive operation with one input is a
- * layer by the same name and fields; the composites of layers.def build several nodes, so that
- * their gradient comes for free.
+ * Layers: the items of a model's configuration. Every operation with one input is a layer of the
+ * same name and fields. The composites of layers.def build several nodes, so their gradients need
+ * no code.
  */
 #ifndef DV_LAYERS_LAYER_H
 #define DV_LAYERS_LAYER_H
@@ -13,10 +13,11 @@ typedef struct dv_layer {
     const char *help;
     size_t attr_size;
     const dv_field *fields;
-    /* Adds the layer's nodes, named "<name>..." ; *value is its input and becomes its output. */
+    /* Adds the layer's nodes, named "<name>...". *value is the layer's input and becomes its
+       output. */
     dv_status (*build)(dv_graph *graph, const char *name, const void *attr, int *value);
-    /* In its place, for a layer that is made of whole models. `prefix`: of the model that the layer
-       is in, which `name` begins with; NULL: none. */
+    /* Replaces build for a layer that consists of whole models. `prefix` is the prefix of the
+       surrounding model, with which `name` begins, or NULL. */
     dv_status (*build_models)(dv_graph *graph, const char *prefix, const char *name,
                               const void *attr, int64_t classes, int *value);
 } dv_layer;
@@ -25,22 +26,22 @@ typedef struct dv_layer {
 #include "engine/layers/layers.def"
 #undef DV_LAYER
 
-/* ---- Pieces that composites are made of; names are "<prefix>.<suffix>" ---- */
+/* ---- Parts of composites; their nodes are named "<prefix>.<suffix>" ---- */
 
-/* convolution without bias, "same" padding, batch norm, activation [of the sum with `residual`,
-   where that is not -1]. */
+/* A convolution without bias and with "same" padding, then batch norm, then the sum with `residual`
+   unless that is -1, then the activation. */
 typedef struct dv_conv_norm {
     int64_t filters, kernel, stride;
     int activation; /* dv_activation_kind */
-    bool depthwise; /* each channel by itself */
+    bool depthwise; /* one filter per channel */
 } dv_conv_norm;
 dv_status dv__build_conv_norm(dv_graph *graph, const char *prefix, const char *suffix,
                               const dv_conv_norm *spec, int residual, int *value);
 
-/* The activation as a node of its own; DV_ACT_NONE adds none. */
+/* Adds the activation as a node; DV_ACT_NONE adds nothing. */
 dv_status dv__build_activation(dv_graph *graph, const char *prefix, int kind, int *value);
 
-/* "<prefix>.<suffix>" into `name`; DV_EARG when too long. */
+/* Writes "<prefix>.<suffix>" to `name`. Fails with DV_EARG if it is too long. */
 dv_status dv__layer_name(char name[DV_NAME_SIZE], const char *prefix, const char *suffix);
 
 #endif

@@ -12,8 +12,8 @@ static const dv_field fields[] = {
     DV_END,
 };
 
-/* The operation fuses the activations whose derivative follows from the output; the others are a
-   node of their own. */
+/* The operation fuses activations whose derivative is a function of the output. Other activations
+   are a node of their own. */
 static dv_status build(dv_graph *graph, const char *name, const void *attr, int *value)
 {
     dv_linear_attr linear = *(const dv_linear_attr *)attr;

@@ -1,6 +1,6 @@
-/* Mobile inverted bottlenecks: Sandler et al., "MobileNetV2: inverted residuals and linear
-   bottlenecks", 2018; with squeeze and excitation as Tan and Le, "EfficientNet", 2019, whose middle
-   width is a share of the block's input channels, not of the expanded ones. */
+/* Mobile inverted bottlenecks (Sandler et al., "MobileNetV2: inverted residuals and linear
+   bottlenecks", 2018), with the squeeze and excitation of Tan and Le, "EfficientNet", 2019. Its
+   middle width is a share of the block's input channels, not of the expanded ones. */
 #include "engine/layers/layer.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ops.h"

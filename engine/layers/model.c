@@ -25,7 +25,7 @@ static const dv_layer *find_composite(const char *name)
     return NULL;
 }
 
-/* A primitive that works as a layer: one input is enough, and no composite of the same name. */
+/* Whether an operation is a layer: it accepts one input, and no composite has its name. */
 static bool is_layer(const dv_op *op)
 {
     return op->inputs_min == 1 && !op->graph_only && find_composite(op->name) == NULL;
@@ -62,7 +62,7 @@ static dv_status fail_unknown(const dv_tree *where, const char *kind)
     return dv_tree_fail(where, "model: unknown layer '%s'", kind);
 }
 
-/* One entry of the list: its kind, its name, its attributes without the name and with `classes`
+/* An entry of the list: its kind, its name, and its attributes without the name and with `classes`
    replaced by the number. */
 typedef struct entry {
     const char *kind;
@@ -83,8 +83,8 @@ static dv_status copy_attribute(const dv_tree *child, int64_t classes, dv_tree *
     return dv_tree_append(into, child->key, copy);
 }
 
-/* The names of its parameters begin with it: in a checkpoint a '/' parts a training's buffers from
-   what they belong to. */
+/* Reads a layer's name, with which the names of its parameters begin. A '/' is refused, because in
+   checkpoints it separates a training's buffer from a parameter's name. */
 static dv_status read_name(const dv_tree *node, entry *out)
 {
     if (node->kind != DV_TREE_SCALAR || node->text[0] == '\0' ||
@@ -128,7 +128,7 @@ static dv_status read_entry(const dv_tree *item, int64_t classes, entry *out)
     return read_attributes(body, classes, out);
 }
 
-/* Without a name of its own: kind and number among those of its kind. */
+/* The default name: the kind, and the number among layers of that kind. */
 static void default_name(const dv_tree *layers, size_t index, entry *out)
 {
     int number = 0;
@@ -142,7 +142,7 @@ static void default_name(const dv_tree *layers, size_t index, entry *out)
     snprintf(out->name, sizeof out->name, "%.100s_%d", out->kind, number);
 }
 
-/* Parameters are found by name: two layers of one name would be one set of weights. */
+/* Refuses a name twice. Parameters are found by name, so the two layers would share weights. */
 static dv_status check_name(const dv_graph *graph, const entry *layer, const dv_tree *where)
 {
     size_t length = strlen(layer->name);
@@ -156,7 +156,7 @@ static dv_status check_name(const dv_graph *graph, const entry *layer, const dv_
     return DV_OK;
 }
 
-/* "<prefix>.<name>" */
+/* Makes the layer's name "<prefix>.<name>". */
 static dv_status add_prefix(const char *prefix, entry *layer)
 {
     char name[DV_NAME_SIZE];
@@ -174,7 +174,7 @@ static dv_status build_composite(dv_graph *graph, const dv_layer *composite, con
 }
 
 /* Finds the composite or the operation of the entry's kind, reads its attributes and adds its
-   nodes. A failure to add them gets the file and line of the entry in front of its message. */
+   nodes. The message of a failure begins with the file and line of the entry. */
 static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *layer,
                              const dv_tree *where, int64_t classes, int *value)
 {
@@ -199,7 +199,7 @@ static dv_status build_layer(dv_graph *graph, const char *prefix, const entry *l
     return status;
 }
 
-/* prefix: NULL where there is none. */
+/* Reads an entry, names it and builds its layer. `prefix` may be NULL. */
 static dv_status build_item(dv_graph *graph, const char *prefix, const dv_tree *layers,
                             size_t index, int64_t classes, int *value)
 {

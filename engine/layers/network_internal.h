@@ -1,4 +1,4 @@
-/* What the two files of the network share. */
+/* Declarations shared by the two files of the network. */
 #ifndef DV_LAYERS_NETWORK_INTERNAL_H
 #define DV_LAYERS_NETWORK_INTERNAL_H
 

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The host's side of a pass. `sent` and `got` are pinned memory, in the values' own types; both are
-   NULL where memory is the host's, and features are written straight into the plan. */
+/* The host's side of a pass. `sent` and `got` are pinned memory in the values' own types. If device
+   memory is host memory, both are NULL and features are written into the plan directly. */
 typedef struct dv_network_host {
-    float *features; /* (batch, rows, frames), converted to `sent`; NULL: `sent` or the plan has
-                        them */
+    float *features; /* (batch, rows, frames), converted to `sent`; NULL if `sent` or the plan holds
+                        the features */
     void *sent, *got;
     int64_t feature_count, logit_count;
-    bool ran; /* once, call by call: libraries load what they need in the first pass */
+    bool ran; /* the first pass has run call by call; libraries load their code in it */
     bool unrecordable;
     void *recording;
 } dv_network_host;
@@ -82,7 +82,7 @@ dv_status dv_network_features(dv_network *network, float **out)
 
 /* ---- On a device ---- */
 
-/* All of a pass, which can be recorded. */
+/* Enqueues a whole pass, which can be recorded. */
 static dv_status enqueue(void *of_network)
 {
     dv_network *network = of_network;
@@ -93,7 +93,7 @@ static dv_status enqueue(void *of_network)
     return dv_plan_fetch(network->plan, network->logits, host->got);
 }
 
-/* The first pass is run call by call, and the second one is recorded. */
+/* Records the second pass; the first one runs call by call. Returns whether a pass is recorded. */
 static bool is_recorded(dv_network *network)
 {
     dv_network_host *host = network->host;
@@ -108,8 +108,8 @@ static bool is_recorded(dv_network *network)
     return false;
 }
 
-/* Sends the features in the type of the input, runs a pass, recorded or not, and converts the
-   logits that come back. */
+/* Sends the features in the input's type, runs a pass, recorded or not, and converts the fetched
+   logits. */
 static dv_status answer_on_device(dv_network *network, float *logits)
 {
     dv_network_host *host = network->host;

@@ -1,5 +1,5 @@
-/* Residual blocks: He et al., "Deep residual learning for image recognition", 2016; with squeeze
-   and excitation before the sum as Hu et al. 2018. */
+/* Residual blocks (He et al., "Deep residual learning for image recognition", 2016), with squeeze
+   and excitation before the sum (Hu et al. 2018). */
 #include "engine/layers/layer.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/ops.h"
@@ -28,7 +28,7 @@ static const dv_field fields[] = {
     DV_END,
 };
 
-/* Identity where shapes allow, else a 1x1 convolution with batch norm. */
+/* The identity if the shapes agree, otherwise a 1x1 convolution with batch norm. */
 static dv_status build_shortcut(dv_graph *graph, const char *prefix, const residual_attr *attr,
                                 int64_t stride, int *value)
 {
@@ -39,7 +39,8 @@ static dv_status build_shortcut(dv_graph *graph, const char *prefix, const resid
     return dv__build_conv_norm(graph, prefix, "shortcut", &spec, -1, value);
 }
 
-/* All convolutions but the last, with their activation; `last` becomes the last one's form. */
+/* Builds all convolutions except the last, with their activations. *last becomes the form of the
+   last one. */
 static dv_status build_body(dv_graph *graph, const char *prefix, const residual_attr *attr,
                             int64_t stride, dv_conv_norm *last, int *value)
 {

@@ -1,4 +1,4 @@
-/* For the CPU implementations: oneDNN and OpenMP over float. */
+/* Included by the CPU implementations: oneDNN and OpenMP over float. */
 #ifndef DV_OPS_CPU_H
 #define DV_OPS_CPU_H
 

@@ -1,4 +1,4 @@
-/* Decides whether a step absorbs a node, and turns the absorbed nodes into an epilogue. */
+/* Decides whether a step absorbs a node, and makes an epilogue from the absorbed nodes. */
 #include "engine/ops/cpu_absorbed.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
@@ -10,7 +10,7 @@
 
 enum { LANES = 16 };
 
-/* Norm, sum, activation: a node comes behind those before it. */
+/* The stages of an epilogue in the order in which nodes can be absorbed. */
 typedef enum stage { SUMS, NORMED, ADDED, ACTIVATED } stage;
 
 static stage behind(const dv_node *node)
@@ -75,7 +75,7 @@ static void fold_norm(const dv_absorbed *absorbed, float epsilon, const float *r
     }
 }
 
-/* The input that is not the step's own. */
+/* The input of an absorbed node that is not the step's result. */
 static const float *other_input(const dv_absorbed *absorbed)
 {
     return absorbed->x[0] != NULL ? absorbed->x[0] : absorbed->x[1];
@@ -113,6 +113,6 @@ dv_cpu_epilogue dv__cpu_epilogue_make(const dv_node_step *step, int activation, 
         out.shift = shift;
     }
     for (int64_t c = channels; c < filled; c++)
-        scale[c] = shift[c] = 0; /* what the kernels compute there is not used */
+        scale[c] = shift[c] = 0; /* padding; the results are not used */
     return out;
 }

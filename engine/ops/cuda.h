@@ -1,4 +1,5 @@
-/* For the CUDA implementations: cuDNN, cuBLASLt and the launchers of kernels/ over one stream. */
+/* Included by the CUDA implementations: cuDNN, cuBLASLt and the launchers of kernels/ on one
+   stream. */
 #ifndef DV_OPS_CUDA_H
 #define DV_OPS_CUDA_H
 

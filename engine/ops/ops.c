@@ -1,4 +1,4 @@
-/* The table of the operations, and the search in it by number and by name. */
+/* The table of the operations, and lookups by number and by name. */
 #include "engine/ops/ops.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
-/* The operations there are: the one list of them, by number and by name. */
+/* The list of all operations, by number and by name. */
 #ifndef DV_OPS_H
 #define DV_OPS_H
 
 #include "engine/core/op.h"
 
-/* Places in the backends' tables. */
+/* Indices into the backends' tables. */
 typedef enum dv_op_id {
 #define DV_OP(name) DV_OP_##name,
 #include "engine/ops/ops.def"
@@ -17,6 +17,6 @@ typedef enum dv_op_id {
 #undef DV_OP
 
 const dv_op *dv_op_get(dv_op_id id);
-const dv_op *dv_op_find(const char *name); /* NULL: there is none */
+const dv_op *dv_op_find(const char *name); /* NULL for an unknown name */
 
 #endif

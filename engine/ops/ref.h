@@ -1,4 +1,4 @@
-/* For the reference implementations, which are the truth. */
+/* Included by the reference implementations, which define the right results. */
 #ifndef DV_OPS_REF_H
 #define DV_OPS_REF_H
 

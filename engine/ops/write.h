@@ -1,4 +1,4 @@
-/* The operations' rules for programs (dv_op.write), and what they share. */
+/* The operations' rules for programs (dv_op.write), and their shared functions. */
 #ifndef DV_OPS_WRITE_H
 #define DV_OPS_WRITE_H
 
@@ -23,10 +23,10 @@ dv_status dv__write_spatial_attention(dv_writer *writer, const dv_node *node);
 dv_status dv__write_squeeze_excite(dv_writer *writer, const dv_node *node);
 dv_status dv__write_weighted_sum(dv_writer *writer, const dv_node *node);
 
-/* An activation (dv_activation_kind) of x; of DV_ACT_NONE x itself. */
+/* An activation (dv_activation_kind) of x. DV_ACT_NONE gives x itself. */
 dv_value dv__write_function(dv_program *program, int kind, dv_value x);
 
-/* MaxPool or AveragePool. */
+/* Writes a MaxPool or AveragePool. */
 void dv__write_pool(dv_writer *writer, const dv_node *node, dv_operator op_type);
 
 #endif

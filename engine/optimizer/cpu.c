@@ -1,5 +1,5 @@
-/* The optimiser on the CPU: vectorised blocks, and sums whose order does not depend on the
-   threads. */
+/* The optimiser on the CPU: vectorised blocks, and sums in an order that does not depend on the
+   number of threads. */
 #include "engine/core/context.h"
 #include "engine/device/cpu.h"
 #include "engine/device/cpu_device.h"
@@ -17,7 +17,7 @@ static dv_status seed(dv_context *context, const dv_progress *progress, void *gr
     return context->backend->fill(context, gradient, progress->loss_scale / (double)count, count);
 }
 
-/* Some numbers for each sample: the reference is fast enough. */
+/* Uses the reference, which is fast enough for a few numbers per sample. */
 static dv_status measure(dv_context *context, const dv_batch_metrics *m)
 {
     return dv_optimizer_ref.measure(context, m);
@@ -34,7 +34,7 @@ static void add_part(bool begins, const float *restrict gradients, float *restri
         sums[i] = begins ? gradients[i] : sums[i] + gradients[i];
 }
 
-/* The gradients of the batches of this update so far. */
+/* Adds the batch's gradients to the sums, and returns the sums of this update so far. */
 static const float *add_gradients(const dv_update *u)
 {
     const float *gradients = u->gradients;
@@ -48,7 +48,7 @@ static const float *add_gradients(const dv_update *u)
     return sums;
 }
 
-/* Sixteen sums side by side, joined in one order: the same on every processor. */
+/* Sixteen sums side by side, joined in a fixed order, give the same result on every processor. */
 DV_CPU_CLONES
 static double sum_part(const float *x, int64_t count)
 {
@@ -66,7 +66,7 @@ static double sum_part(const float *x, int64_t count)
     return sum;
 }
 
-/* The parts follow from the count alone, so the result does not depend on the threads. */
+/* The parts depend on the count alone, so the result does not depend on the number of threads. */
 static double sum_of_squares(const float *values, int64_t count)
 {
     double sums[PARTS] = {0}, sum = 0;
@@ -83,14 +83,14 @@ static double sum_of_squares(const float *values, int64_t count)
 
 /* The constants of one update. */
 typedef struct rule {
-    float scale; /* of the gradient */
-    float l2;    /* decay that is added to the gradient */
-    float keep;  /* what decoupled decay leaves of a value */
+    float scale; /* factor of the gradient */
+    float l2;    /* factor of the value that is added to the gradient */
+    float keep;  /* factor of the value under decoupled decay */
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
     float rate; /* learning rate, for Adam divided by 1 - beta1^t */
     float root; /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
-    float follow; /* what the average takes of a value */
+    float follow; /* share of the value in the average */
 } rule;
 
 static rule make_rule(const dv_update *u, double decay)
@@ -163,7 +163,7 @@ static void update_part(const dv_update *u, const rule *by, int64_t begin, int64
         average_part(by->follow, values, (float *)u->average + begin, count);
 }
 
-/* Every block is divided where decay ends, which for all but one is at one of its ends. */
+/* Updates block by block. A block is split where decay ends, so each part has one rule. */
 static void update_all(const dv_update *u)
 {
     rule decayed = make_rule(u, u->weight_decay), plain = make_rule(u, 0);

@@ -21,8 +21,7 @@ static dv_status measure(dv_context *context, const dv_batch_metrics *m)
     return DV_OK;
 }
 
-/* Passes the update to the launcher field by field. The device's memory for partial sums is the
-   scratch. */
+/* Passes the update to the launcher field by field, with dv_cuda_device.partial as scratch. */
 static dv_status update(dv_context *context, const dv_update *u)
 {
     const dv_cuda_device *device = dv_cuda_device_of(context);

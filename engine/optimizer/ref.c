@@ -1,4 +1,4 @@
-/* The reference of the optimiser: plain loops, in double. */
+/* The reference of the optimiser: plain loops in double. */
 #include "engine/core/context.h"
 #include "engine/device/ref.h"
 #include "engine/optimizer/optimizer.h"
@@ -51,7 +51,7 @@ static dv_status measure(dv_context *context, const dv_batch_metrics *m)
 
 /* ---- Update ---- */
 
-/* The gradients of the batches of this update so far. */
+/* Adds the batch's gradients to the sums, and returns the sums of this update so far. */
 static const real *add_gradients(const dv_update *u)
 {
     const real *gradients = u->gradients;

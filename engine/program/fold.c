@@ -1,11 +1,11 @@
-/* A scale and a shift of channels as part of the convolution in front of them. */
+/* Folds a scale and a shift of channels into the convolution before them. */
 #include "engine/program/program.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The convolution that computes x, if it may be changed. */
+/* The convolution that computes x, or NULL if it must not be changed. */
 static dv_statement *find(dv_program *program, dv_value x)
 {
     if (x == DV_NO_VALUE || program->tensors[x].statement < 0 || program->tensors[x].uses > 0)
@@ -21,7 +21,7 @@ static dv_statement *find(dv_program *program, dv_value x)
     return conv;
 }
 
-/* The bias of the convolution, made where there is none. */
+/* The bias of the convolution, which is made if there is none. */
 static float *bias_of(dv_program *program, dv_statement *conv, const float *zeros)
 {
     if (conv->input_count == 3)

@@ -67,7 +67,7 @@ void dv_program_free(dv_program *program)
     free(program);
 }
 
-/* Keeps the first failure. */
+/* Keeps the first failure. Returns whether the program has failed. */
 static bool failed(dv_program *program, dv_status status)
 {
     if (program->status == DV_OK)
@@ -102,7 +102,7 @@ static bool is_name_taken(const dv_program *program, const char *name)
     return false;
 }
 
-/* "<scope>/<name>", with the least number behind it that makes it a name of its own. */
+/* Makes the name "<scope>/<name>", with the smallest number behind it that makes it unique. */
 static dv_status make_name(const dv_program *program, const char *name, char out[DV_PROGRAM_NAME])
 {
     const char *slash = program->scope[0] != '\0' ? "/" : "";
@@ -116,7 +116,7 @@ static dv_status make_name(const dv_program *program, const char *name, char out
 
 /* ---- Tensors ---- */
 
-/* `tensor` is copied, its data with it. */
+/* Copies `tensor`, and takes over its data. */
 static dv_value add_tensor(dv_program *program, const dv_tensor *tensor)
 {
     if (failed(program, dv_grow(program->tensor_count, sizeof *tensor, &program->tensor_capacity,
@@ -193,13 +193,13 @@ void dv_program_output(dv_program *program, const char *name, dv_value value)
 
 /* ---- Constants ---- */
 
-/* Bytes of an element of a constant before the program is finished: FP16 is FP32 until then. */
+/* Bytes of a constant's element before the program is finished. FP16 is FP32 until then. */
 static size_t building_size(dv_element element)
 {
     return element == DV_ELEMENT_F16 ? sizeof(float) : dv_element_size(element);
 }
 
-/* `bytes` of all elements are copied. */
+/* Adds a constant and copies the bytes of its elements. */
 static dv_value add_constant(dv_program *program, dv_tensor *tensor, const void *bytes)
 {
     size_t size = (size_t)dv_tensor_count(tensor) * building_size(tensor->element);
@@ -243,7 +243,7 @@ dv_value dv_program_integers(dv_program *program, const char *name, int64_t coun
     return add_constant(program, &tensor, values);
 }
 
-/* The number as a constant of the element has it before the program is finished. */
+/* The bytes of the number in a constant before the program is finished. */
 static void scalar_bytes(dv_element element, double number, unsigned char bytes[8])
 {
     float single = (float)number;
@@ -276,7 +276,7 @@ dv_value dv_program_scalar(dv_program *program, dv_element element, double numbe
 
 /* ---- Statements ---- */
 
-/* Names the outputs, and adds them and the statement; its first output. */
+/* Names the outputs, and adds them and the statement. Returns the first output. */
 static dv_value add_statement(dv_program *program, dv_statement *statement)
 {
     dv_tensor outputs[DV_PROGRAM_OUTPUTS] = {0};
@@ -401,7 +401,7 @@ void dv_program_split(dv_program *program, dv_value x, int axis, int parts, dv_v
 
 /* ---- Finishing ---- */
 
-/* A constant's floats become FP16, in their place. */
+/* Rounds a constant's floats to FP16 in place. */
 static dv_status round_to_half(dv_tensor *tensor)
 {
     int64_t count = dv_tensor_count(tensor);

@@ -1,7 +1,7 @@
 /*
- * A program: what a model computes in inference, as a list of statements on tensors, for writing it
- * in the formats of other runtimes. Nothing here computes. Statements are in the order in which
- * they are computed; operators are those of operators.def.
+ * A program: a model's inference as a list of statements on tensors, to be written in the formats
+ * of other runtimes. Nothing here computes. Statements are in the order of computation, and their
+ * operators are those of operators.def.
  *
  *     dv_program *program;
  *     DV_TRY(dv_program_create(&program));
@@ -11,8 +11,8 @@
  *     dv_program_output(program, "levels", y);
  *     status = dv_program_finish(program);
  *
- * The first failure of building is kept: what is built after it is DV_NO_VALUE, and does nothing.
- * Axes are counted from 0; none is negative.
+ * A program keeps the first failure of building it. Calls after a failure do nothing and return
+ * DV_NO_VALUE. Axes are counted from 0; none is negative.
  */
 #ifndef DV_PROGRAM_H
 #define DV_PROGRAM_H
@@ -23,13 +23,13 @@
 #include <stdint.h>
 
 enum {
-    DV_PROGRAM_AXES = 5,    /* of a tensor, at most */
-    DV_PROGRAM_INPUTS = 8,  /* of a statement */
-    DV_PROGRAM_OUTPUTS = 3, /* of a statement */
-    DV_PROGRAM_ENDS = 8,    /* inputs of a program, and outputs */
-    DV_PROGRAM_NAME = 192,  /* bytes of a name */
-    DV_NO_VALUE = -1,
-    DV_TO_THE_END = INT32_MAX
+    DV_PROGRAM_AXES = 5,      /* largest number of axes of a tensor */
+    DV_PROGRAM_INPUTS = 8,    /* largest number of inputs of a statement */
+    DV_PROGRAM_OUTPUTS = 3,   /* largest number of outputs of a statement */
+    DV_PROGRAM_ENDS = 8,      /* largest number of inputs, and of outputs, of a program */
+    DV_PROGRAM_NAME = 192,    /* bytes of a name */
+    DV_NO_VALUE = -1,         /* stands for no tensor */
+    DV_TO_THE_END = INT32_MAX /* `to` of a slice */
 };
 
 typedef enum dv_operator {
@@ -60,19 +60,19 @@ typedef enum dv_element {
     DV_ELEMENT_BOOL
 } dv_element;
 
-/* Sizes that a program does not know. */
+/* Sizes that are unknown when the program is written. */
 typedef enum dv_symbol {
     DV_SYMBOL_NONE,
     DV_SYMBOL_BATCH,
-    DV_SYMBOL_SAMPLES, /* of the audio */
-    DV_SYMBOL_FRAMES,  /* of the features */
+    DV_SYMBOL_SAMPLES, /* samples of the audio */
+    DV_SYMBOL_FRAMES,  /* frames of the features */
     DV_SYMBOL_COUNT
 } dv_symbol;
 
-/* "batch", "samples", "frames". */
+/* "batch", "samples" or "frames". */
 const char *dv_symbol_name(dv_symbol symbol);
 
-/* (symbol + add) / divide, rounded down; without a symbol: add. */
+/* The size (symbol + add) / divide, rounded down, or `add` if there is no symbol. */
 typedef struct dv_size {
     dv_symbol symbol;
     int64_t add, divide;
@@ -93,46 +93,47 @@ static inline bool dv_size_equal(dv_size a, dv_size b)
     return a.symbol == b.symbol && a.add == b.add && a.divide == b.divide;
 }
 
-typedef int dv_value; /* number of a tensor of the program */
+typedef int dv_value; /* index of a tensor of the program, or DV_NO_VALUE */
 
 typedef struct dv_tensor {
     char name[DV_PROGRAM_NAME];
     dv_element element;
     int rank;
     dv_size size[DV_PROGRAM_AXES];
-    int statement; /* that computes it; -1: it is an input or a constant */
-    int uses;      /* as an input of statements */
-    void *data;    /* of a constant, owned, in the order of the axes; FP32 in place of FP16 until
-                      the program is finished; NULL: none */
+    int statement; /* index of the statement that computes it; -1 for inputs and constants */
+    int uses;      /* number of times that statements read it */
+    /* Elements of a constant in the order of the axes, owned; NULL for other tensors. FP16 elements
+       are FP32 until the program is finished. */
+    void *data;
 } dv_tensor;
 
-/* Windows of Conv and pools, over one spatial axis or two; of one axis the first numbers count. */
+/* The window of a Conv or pool. With one spatial axis only the first numbers count. */
 typedef struct dv_window {
-    int axes; /* spatial: 1 or 2 */
+    int axes; /* spatial axes: 1 or 2 */
     int64_t kernel[2], stride[2], padding[2], dilation[2];
-    int64_t groups; /* Conv */
+    int64_t groups; /* Conv only */
 } dv_window;
 
 typedef union dv_attributes {
     int axis;
     struct {
         int count;
-        int axis[DV_PROGRAM_AXES]; /* of a Transpose: the axis of the input that comes i-th */
-    } axes;                        /* reductions keep the axes, with size 1 */
+        int axis[DV_PROGRAM_AXES]; /* for Transpose, axis i of the output is axis[i] of the input */
+    } axes;                        /* reductions keep these axes with size 1 */
     dv_element cast;
-    int64_t count; /* Range */
+    int64_t count; /* elements of a Range */
     dv_window window;
-    double epsilon; /* NORM: over the last axis */
+    double epsilon; /* for norms, which are over the last axis */
     struct {
-        int axis, parts;
-    } split; /* into equal parts */
+        int axis, parts; /* the parts have equal sizes */
+    } split;
     struct {
         int axis;
-        int64_t from, to; /* `to` below 0: counted from the end; DV_TO_THE_END */
+        int64_t from, to; /* `to` counts from the end if it is negative; or DV_TO_THE_END */
     } slice;
     struct {
         int axis;
-        int64_t before, after; /* zeros */
+        int64_t before, after; /* numbers of zeros */
     } pad;
     struct {
         int rank;
@@ -142,7 +143,7 @@ typedef union dv_attributes {
 
 typedef struct dv_statement {
     dv_operator op_type;
-    char name[DV_PROGRAM_NAME]; /* "<scope>/<operator>", with a number where there are several */
+    char name[DV_PROGRAM_NAME]; /* "<scope>/<operator>", with a number if there are several */
     dv_value inputs[DV_PROGRAM_INPUTS], outputs[DV_PROGRAM_OUTPUTS];
     int input_count, output_count;
     dv_attributes attributes;
@@ -154,7 +155,7 @@ typedef struct dv_program {
     size_t tensor_count, tensor_capacity, statement_count, statement_capacity;
     dv_value inputs[DV_PROGRAM_ENDS], outputs[DV_PROGRAM_ENDS];
     int input_count, output_count;
-    int64_t known[DV_SYMBOL_COUNT]; /* what the user has fixed a symbol to; 0: nothing */
+    int64_t known[DV_SYMBOL_COUNT]; /* size that the user has fixed for a symbol, or 0 */
     char scope[DV_PROGRAM_NAME];
     dv_status status;
 } dv_program;
@@ -162,32 +163,34 @@ typedef struct dv_program {
 const char *dv_operator_name(dv_operator op_type);
 dv_attributes_kind dv_operator_attributes(dv_operator op_type);
 
-/* Bytes of an element. */
+/* Bytes of one element. */
 size_t dv_element_size(dv_element element);
 
 dv_status dv_program_create(dv_program **out);
 void dv_program_free(dv_program *program); /* NULL is allowed */
 
-/* To be called once, after the last statement: rounds what is FP16. The first failure of building,
-   whose message is the thread's; DV_ENUMERIC: a value is too large for FP16. */
+/* Finishes the program; call it once, after the last statement. Rounds FP16 constants. Returns the
+   first failure of building, whose message is the thread's, or DV_ENUMERIC if a value is too large
+   for FP16. */
 dv_status dv_program_finish(dv_program *program);
 
-/* For who builds it, where something else fails: DV_NO_VALUE. */
+/* Records a failure of the code that builds the program. Returns DV_NO_VALUE. */
 dv_value dv_program_fail(dv_program *program, dv_status status);
 
-/* What the names of the following statements and constants begin with: "network/stem". */
+/* Sets the prefix for names of the following statements and constants, such as "network/stem". */
 void dv_program_scope(dv_program *program, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 dv_value dv_program_input(dv_program *program, const char *name, dv_element element,
                           const dv_size *sizes, int rank);
 
-/* The value gets the name; statements compute it, and it is no output yet. */
+/* Makes the value an output and gives it the name. A statement must compute the value, and it must
+   not be an output yet. */
 void dv_program_output(dv_program *program, const char *name, dv_value value);
 
 /* ---- Constants ---- */
 
-/* Copies values (the product of the sizes), in FP32 or FP16. `name` as it stands. */
+/* A constant in FP32 or FP16. Copies `values` (the product of the sizes). The name has no scope. */
 dv_value dv_program_constant(dv_program *program, const char *name, dv_element element,
                              const int64_t *sizes, int rank, const float *values);
 
@@ -195,28 +198,28 @@ dv_value dv_program_constant(dv_program *program, const char *name, dv_element e
 dv_value dv_program_table(dv_program *program, const char *name, const int64_t *sizes, int rank,
                           const float *values);
 
-/* One axis of integers, named "<scope>/<name>". */
+/* A vector of integers, named "<scope>/<name>". */
 dv_value dv_program_integers(dv_program *program, const char *name, int64_t count,
                              const int64_t *values);
 
-/* One number without axes, FP32, FP16 or I64; equal ones are one tensor. */
+/* A number without axes, in FP32, FP16 or I64. Equal numbers share one tensor. */
 dv_value dv_program_scalar(dv_program *program, dv_element element, double number);
 
-/* ---- Statements: the value that they compute ---- */
+/* ---- Statements; each function returns the value that its statement computes ---- */
 
 dv_value dv_program_add(dv_program *program, dv_operator op_type, const dv_value *inputs,
-                        int input_count, const dv_attributes *attributes /* NULL: none */);
+                        int input_count, const dv_attributes *attributes /* or NULL */);
 
 dv_value dv_program_unary(dv_program *program, dv_operator op_type, dv_value x);
 dv_value dv_program_binary(dv_program *program, dv_operator op_type, dv_value a, dv_value b);
 
-/* The operator on x and a number of its element. */
+/* The operator on x and a number of the same element type. */
 dv_value dv_program_with(dv_program *program, dv_operator op_type, dv_value x, double number);
 
-/* An operator that has an axis as its only attribute. */
+/* An operator whose only attribute is an axis. */
 dv_value dv_program_along(dv_program *program, dv_operator op_type, dv_value x, int axis);
 
-/* Over one axis or two (second -1: one); they stay, with size 1. */
+/* A reduction over one axis or two, which stay with size 1. A `second` of -1 stands for one. */
 dv_value dv_program_reduce(dv_program *program, dv_operator op_type, dv_value x, int first,
                            int second);
 dv_value dv_program_cast(dv_program *program, dv_value x, dv_element element);
@@ -228,27 +231,27 @@ dv_value dv_program_reshape(dv_program *program, dv_value x, const dv_size *size
 dv_value dv_program_transpose(dv_program *program, dv_value x, const int *axes);
 void dv_program_split(dv_program *program, dv_value x, int axis, int parts, dv_value *out);
 
-/* ---- Asking ---- */
+/* ---- Queries ---- */
 
-/* The tensor; of DV_NO_VALUE an empty one. */
+/* The tensor of a value. DV_NO_VALUE has an empty one. */
 const dv_tensor *dv_program_tensor(const dv_program *program, dv_value value);
 
-/* The size of an axis, which has no symbol. */
+/* The size of an axis without a symbol. */
 int64_t dv_program_size(const dv_program *program, dv_value value, int axis);
 
-/* Whether a size is known: it has no symbol, or one that is fixed. */
+/* Whether a size has no symbol, or a fixed one; *out is then the size. */
 bool dv_program_known_size(const dv_program *program, dv_size size, int64_t *out);
 
-/* Elements of a constant. */
+/* The number of elements of a constant. */
 int64_t dv_tensor_count(const dv_tensor *tensor);
 
 /* Bytes of all constants that statements use. */
 size_t dv_program_constant_bytes(const dv_program *program);
 
 /*
- * y = scale x + shift along axis 1 (channels) becomes part of the convolution that computes x, if x
- * is computed by one whose weights are a constant, and nothing else uses them or x so far. False:
- * it cannot, and nothing has changed.
+ * Folds scale x + shift along axis 1 (channels) into the convolution that computes x, if its
+ * weights are constant and nothing else uses them or x so far. Otherwise returns false and changes
+ * nothing.
  */
 bool dv_program_fold(dv_program *program, dv_value x, const float *scale, const float *shift);
 

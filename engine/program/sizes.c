@@ -1,4 +1,4 @@
-/* The sizes of what statements compute, from those of their inputs. */
+/* Infers the sizes of statements' outputs from the sizes of their inputs. */
 #include "engine/program/internal.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@ typedef struct sizes_text {
     char text[160];
 } sizes_text;
 
-/* For messages: "(batch, 13, 32)". */
+/* The sizes as text for messages: "(batch, 13, 32)". */
 static sizes_text format(const dv_tensor *tensor)
 {
     sizes_text out = {"("};
@@ -29,7 +29,7 @@ static sizes_text format(const dv_tensor *tensor)
     return out;
 }
 
-/* Input i; an empty tensor where there is none. */
+/* Input i, or an empty tensor if there is none. */
 static const dv_tensor *input(const dv_program *program, const dv_statement *statement, int i)
 {
     return dv_program_tensor(program,
@@ -50,7 +50,7 @@ static bool is_one(dv_size size)
     return size.symbol == DV_SYMBOL_NONE && size.add == 1;
 }
 
-/* (size + add) / divide + 1 of a window's positions, and the like: rounded down. */
+/* The size (size + add) / divide, rounded down, such as the number of a window's positions. */
 static dv_size scaled(dv_size size, int64_t add, int64_t divide)
 {
     if (size.symbol == DV_SYMBOL_NONE)
@@ -58,12 +58,12 @@ static dv_size scaled(dv_size size, int64_t add, int64_t divide)
     return (dv_size){size.symbol, size.add + add * size.divide, size.divide * divide};
 }
 
-/* The sizes of two tensors as far as they are broadcast, the last `skip` axes left out. */
+/* Broadcasts the sizes of two tensors, except the last `skip` axes. */
 static bool broadcast(const dv_tensor *a, const dv_tensor *b, int skip, dv_tensor *out)
 {
     int rank = a->rank > b->rank ? a->rank : b->rank;
     out->rank = rank;
-    for (int axis = skip; axis < rank; axis++) { /* from the last one */
+    for (int axis = skip; axis < rank; axis++) { /* counted from the last axis */
         dv_size one = axis < a->rank ? a->size[a->rank - 1 - axis] : dv_size_of(1);
         dv_size other = axis < b->rank ? b->size[b->rank - 1 - axis] : dv_size_of(1);
         if (!is_one(one) && !is_one(other) && !dv_size_equal(one, other))
@@ -83,7 +83,7 @@ static bool matmul(const dv_tensor *a, const dv_tensor *b, dv_tensor *out)
     return true;
 }
 
-/* x (N, K), w (units, K), as PyTorch keeps it: the second operand transposed. */
+/* x (N, K) times the transpose of w (units, K), PyTorch's order of a weight. */
 static bool gemm(const dv_tensor *x, const dv_tensor *w, dv_tensor *out)
 {
     *out = *x;
@@ -91,7 +91,8 @@ static bool gemm(const dv_tensor *x, const dv_tensor *w, dv_tensor *out)
     return x->rank == 2 && w->rank == 2 && dv_size_equal(x->size[1], w->size[1]);
 }
 
-/* Of Conv, `weight` (filters, channels of a group, kernel...), and of pools, NULL. */
+/* The sizes of a Conv or pool. `weight` is (filters, channels of a group, kernel...), or NULL for a
+   pool. */
 static bool window(const dv_tensor *x, const dv_tensor *weight, const dv_window *w, dv_tensor *out)
 {
     *out = *x;
@@ -110,7 +111,7 @@ static bool window(const dv_tensor *x, const dv_tensor *weight, const dv_window 
     return true;
 }
 
-/* The sizes of the other axes agree, and at most one part has a symbol along the axis. */
+/* The other axes must have equal sizes, and at most one part may have a symbol along the axis. */
 static bool concat(const dv_program *program, const dv_statement *statement, dv_tensor *out)
 {
     int axis = statement->attributes.axis;
@@ -162,7 +163,7 @@ static bool reshape(const dv_tensor *x, const dv_attributes *attributes, dv_tens
     return unknown == 0 && before == after;
 }
 
-/* Axes that come and go. */
+/* Operators that move, add or remove axes, and reductions. */
 static bool axes_of(const dv_statement *statement, const dv_tensor *x, dv_tensor *out)
 {
     const dv_attributes *attributes = &statement->attributes;
@@ -223,12 +224,12 @@ static bool along(const dv_program *program, const dv_statement *statement, dv_t
     case DV_OPERATOR_Unsqueeze:
     case DV_OPERATOR_Squeeze:
         return axes_of(statement, x, outputs);
-    default: /* CumSum, Sort, Softmax: the sizes stay */
+    default: /* CumSum, Sort and Softmax keep the sizes */
         return true;
     }
 }
 
-/* Operators that compute element by element of two or three tensors, which are broadcast. */
+/* Operators that work element by element on two or three broadcast tensors. */
 static bool elements(const dv_program *program, const dv_statement *statement, dv_tensor *out)
 {
     const dv_tensor *x = input(program, statement, 0), *y = input(program, statement, 1);
@@ -264,8 +265,8 @@ static bool products(const dv_program *program, const dv_statement *statement, d
     }
 }
 
-/* Operators by their attributes, which say nearly all of the sizes. An output begins as the first
-   input is. */
+/* Infers sizes by the kind of attributes, which nearly determines them. An output begins as a copy
+   of the first input. */
 static bool infer(const dv_program *program, const dv_statement *statement, dv_tensor *outputs)
 {
     const dv_tensor *x = input(program, statement, 0);

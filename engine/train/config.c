@@ -1,4 +1,4 @@
-/* The field tables of the section `train`, and of the state of a run in a checkpoint; the
+/* The field tables of the section `train` and of a run's state in a checkpoint. Also sets the
    arithmetic that the section asks for. */
 #include "engine/optimizer/optimizer.h"
 #include "engine/train/train_internal.h"
@@ -101,7 +101,7 @@ const dv_field dv_train_state_fields[] = {
     DV_END,
 };
 
-/* Whatever the device lacks becomes a warning: it is no reason not to train. */
+/* If the device lacks something, the training warns and goes on without it. */
 dv_status dv__set_arithmetic(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;

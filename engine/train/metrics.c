@@ -38,7 +38,7 @@ int64_t dv_confusion_correct(const dv_confusion *confusion)
     return correct;
 }
 
-/* The diagonal element over the sum of its row (step 1) or column (step classes). */
+/* The diagonal element divided by the sum of its row (step 1) or column (step `classes`). */
 static double diagonal_share(const dv_confusion *confusion, int64_t class, int64_t start,
                              int64_t step)
 {
@@ -133,7 +133,7 @@ void dv_calibration_add(dv_calibration *calibration, double confidence, bool cor
 
 double dv_calibration_error(const dv_calibration *calibration)
 {
-    double gaps = 0; /* n_m |accuracy_m - confidence_m| = |correct - sum of confidences| */
+    double gaps = 0; /* sum of n_m |accuracy_m - confidence_m| = |correct - sum of confidences| */
     int64_t total = 0;
     for (int m = 0; m < DV_CALIBRATION_BINS; m++) {
         const dv_calibration_bin *bin = &calibration->bins[m];

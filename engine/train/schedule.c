@@ -8,15 +8,15 @@
 const char *const dv_schedule_names[] = {"cosine",    "none", "cosine_restarts", "step", "plateau",
                                          "one_cycle", NULL};
 
-/* From `begin` to `end` as `progress` goes from 0 to 1. */
+/* Goes from `begin` to `end` as `progress` goes from 0 to 1. */
 static double half_cosine(double begin, double end, double progress)
 {
     static const double pi = 3.141592653589793;
     return end + 0.5 * (begin - end) * (1.0 + cos(pi * progress));
 }
 
-/* PyTorch's CosineAnnealingLR with the updates after the warm-up as T_max: the minimum is what
-   would come next, for an update of rate 0 would be none. */
+/* PyTorch's CosineAnnealingLR, with the updates after the warm-up as T_max. The minimum would come
+   right after the last update, because an update of rate 0 would have no effect. */
 static double cosine(const dv_schedule *schedule, uint64_t update)
 {
     uint64_t span = schedule->total > schedule->warmup ? schedule->total - schedule->warmup : 0;
@@ -24,7 +24,7 @@ static double cosine(const dv_schedule *schedule, uint64_t update)
     return half_cosine(schedule->peak, schedule->minimum, progress);
 }
 
-/* SGDR's equation 5: T_i = T_0 T_mult^i; PyTorch's CosineAnnealingWarmRestarts. */
+/* Equation 5 of SGDR with T_i = T_0 T_mult^i, as PyTorch's CosineAnnealingWarmRestarts. */
 static double cosine_restarts(const dv_schedule *schedule, uint64_t update)
 {
     double period = (double)schedule->period, place = (double)update;
@@ -37,9 +37,9 @@ static double cosine_restarts(const dv_schedule *schedule, uint64_t update)
     return half_cosine(schedule->peak, schedule->minimum, place / period);
 }
 
-/* PyTorch's OneCycleLR with anneal_strategy cos and its div_factor, over one update more than there
-   are, which would have the minimum: it begins at 1/25 of the peak, which it reaches in the update
-   before `rise (total + 1)`. */
+/* PyTorch's OneCycleLR with anneal_strategy cos and its default div_factor, over total + 1 updates,
+   of which the last, with the minimum, is never made. It begins at 1/25 of the peak, and reaches
+   the peak at update rise (total + 1) - 1. */
 static double one_cycle(const dv_schedule *schedule, uint64_t update)
 {
     double last = (double)schedule->total, top = schedule->rise * (last + 1) - 1;
@@ -56,8 +56,8 @@ static double fallen(const dv_schedule *schedule, uint64_t falls)
     return fmax(schedule->minimum, schedule->peak * pow(schedule->factor, (double)falls));
 }
 
-/* Returns the rate of the update that follows `update` others. All schedules but one_cycle begin
-   with the warm-up and count their updates from its end. */
+/* Returns the rate of the update after `update` updates. All schedules except one_cycle begin with
+   the warm-up, and count updates from its end. */
 double dv_schedule_rate(const dv_schedule *schedule, uint64_t update)
 {
     if (schedule->kind == DV_SCHEDULE_ONE_CYCLE)
@@ -86,7 +86,7 @@ bool dv_plateau_watch(dv_plateau *plateau, bool first, double loss, int64_t pati
 {
     static const double threshold = 1e-4;
     if (first || !isfinite(plateau->best))
-        plateau->best = DBL_MAX; /* none; a state that is saved holds no infinity */
+        plateau->best = DBL_MAX; /* not infinity, which a saved state cannot hold */
     if (loss < plateau->best * (1 - threshold)) {
         plateau->best = loss;
         plateau->stale = 0;

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 enum { MOST_STEPS = 2000 };
-static const double enough = 1e-9; /* of the gradient's largest element */
-static const double prior = 0.01;  /* clips */
+static const double enough = 1e-9; /* largest element of the gradient at the end */
+static const double prior = 0.01;  /* weight of the second term, in clips */
 
-/* The answers to clip number `clip` become logits (classes) of the mixture, in double: float would
-   be too coarse to go down by. */
+/* Mixes the members' logits for a clip into mixed (classes). Floats would be too coarse for the
+   descent. */
 static void mix(const dv_shares_answers *answers, const double *share, int64_t clip, double *mixed)
 {
     for (int64_t c = 0; c < answers->classes; c++) {
@@ -19,7 +19,7 @@ static void mix(const dv_shares_answers *answers, const double *share, int64_t c
     }
 }
 
-/* Logits (count) become probabilities. */
+/* Computes the probabilities of logits (count). */
 static void softmax(const double *logits, int64_t count, double *probability)
 {
     double largest = logits[0], sum = 0;
@@ -31,7 +31,7 @@ static void softmax(const double *logits, int64_t count, double *probability)
         probability[k] /= sum;
 }
 
-/* log of the sum of exp(logits), less the truth's. */
+/* log(sum of exp(logits)) - logits[truth]. */
 static double cross_entropy(const double *logits, int64_t count, int truth)
 {
     double largest = logits[0], sum = 0;
@@ -61,7 +61,8 @@ dv_status dv_shares_measure(const dv_shares_answers *answers, const double *shar
     return DV_OK;
 }
 
-/* What is minimised, at w, and its gradient there (members). mixed (classes): scratch. */
+/* Returns the minimised function at w, and writes its gradient (members). mixed (classes) is
+   scratch. */
 static double evaluate(const dv_shares_answers *answers, const double *w, double *mixed,
                        double *gradient)
 {
@@ -90,7 +91,8 @@ static double evaluate(const dv_shares_answers *answers, const double *w, double
     return value / (double)answers->count;
 }
 
-/* Goes down as far as Armijo's rule lets it; the step that was taken is doubled for the next. */
+/* Gradient descent with Armijo's rule: a step that fails is halved, and the next one after a
+   success is doubled. */
 static void descend(const dv_shares_answers *answers, double *w, double *mixed)
 {
     double gradient[DV_MAX_INPUTS], next[DV_MAX_INPUTS], there[DV_MAX_INPUTS], step = 1;

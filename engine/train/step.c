@@ -1,11 +1,11 @@
 /*
- * The device's side of the trainer. A step is one chain of calls that never asks anything of the
- * host: batch, forward, backward, metrics, update. Where the backend can record, the chain is
- * recorded once and replayed.
+ * The device's side of the trainer. A step is one chain of calls that needs nothing from the host:
+ * batch, forward, metrics, backward, update. If the backend can record, the chain is recorded once
+ * and replayed.
  *
- * Where several batches make an update, every step still is the same chain: the device itself sees
- * from dv_progress.step which batch of the update it is at. So there is one recording, and nothing
- * for the host to choose; the price is two launches that return at once.
+ * If several batches make an update, every step is still the same chain, because the device knows
+ * from dv_progress.step which batch of the update it is at. So one recording suffices, and the host
+ * has nothing to choose; the cost is two launches that return at once.
  */
 #include "engine/train/train_internal.h"
 
@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Updates without an overflow after which the loss scale is doubled: PyTorch's GradScaler. */
+/* The number of updates without an overflow that doubles the loss scale, as in PyTorch's
+ * GradScaler.
+ */
 enum { GROWTH_AFTER = 2000 };
 
 static bool on_device(const dv_trainer *trainer)
@@ -115,8 +117,8 @@ static dv_progress progress_of(const dv_trainer *trainer)
     return progress;
 }
 
-/* An update that is skipped leaves its rate to the next one: a table longer than an epoch is never
-   needed. */
+/* Makes the rates of the next updates. A skipped update leaves its rate to the next one, so an
+   epoch never needs a longer table. */
 static void fill_rates(dv_trainer *trainer, uint64_t first)
 {
     const dv_train_config *config = &trainer->config;
@@ -141,8 +143,8 @@ dv_status dv__steps_begin(dv_trainer *trainer)
     return upload(trainer, device->order, trainer->places, (size_t)count * sizeof(int32_t));
 }
 
-/* Downloads the progress of the device and copies its sums and counts into the state. If a
-   gradient's norm was not finite, the message names the step. */
+/* Downloads the device's progress and copies its sums and counts into the state. If the norm of a
+   gradient was not finite, the message names the step. */
 dv_status dv__steps_read(dv_trainer *trainer)
 {
     dv_progress progress;
@@ -165,7 +167,7 @@ dv_status dv__steps_read(dv_trainer *trainer)
 
 /* ---- One step ---- */
 
-/* The batch of the step that the host is at, from the front-end. */
+/* Makes the batch of the host's current step with the front-end. */
 static dv_status load_batch(dv_trainer *trainer)
 {
     bool one_batch = trainer->config.overfit_one_batch;
@@ -181,7 +183,7 @@ static dv_status load_batch(dv_trainer *trainer)
     return dv_plan_upload(trainer->train.plan, trainer->train.targets, trainer->targets);
 }
 
-/* The batch of the step that the device is at. */
+/* The request for the batch of the device's current step. */
 static dv_batch_request describe_batch(const dv_trainer *trainer)
 {
     const dv_network *train = &trainer->train;
@@ -210,8 +212,8 @@ static dv_status measure(dv_trainer *trainer)
     return trainer->context->backend->optimizer->measure(trainer->context, &measure);
 }
 
-/* Ends a step with the backend's optimiser, on the buffers of the parameters and the rates and
-   progress of the device. */
+/* Ends a step with the backend's optimiser. It works on the parameters' buffers and on the rates
+   and the progress on the device. */
 static dv_status update(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
@@ -245,7 +247,7 @@ static dv_status update(dv_trainer *trainer)
     return trainer->context->backend->optimizer->update(trainer->context, &update);
 }
 
-/* All of a step that can be recorded. */
+/* Enqueues the part of a step that can be recorded. */
 static dv_status enqueue_step(void *of_trainer)
 {
     dv_trainer *trainer = of_trainer;
@@ -260,7 +262,7 @@ static dv_status enqueue_step(void *of_trainer)
     if (trainer->teaching != NULL)
         DV_TRY(dv__teaching_ask(trainer->teaching, &request));
     DV_TRY(dv_plan_forward(train->plan, &pass));
-    DV_TRY(measure(trainer)); /* now: backward may write over the targets */
+    DV_TRY(measure(trainer)); /* before backward, which may overwrite the targets */
     DV_TRY(trainer->context->backend->optimizer->seed(trainer->context, trainer->device.progress,
                                                       dv_plan_seed_address(train->plan),
                                                       trainer->batch));
@@ -275,8 +277,7 @@ static bool can_record(const dv_trainer *trainer)
            !config->time_layers && config->record && !trainer->unrecordable;
 }
 
-/* Libraries load what they need in the first step, which a recording would forbid: the second one
-   is recorded. */
+/* Records the second step. Libraries load code in the first one, which a recording forbids. */
 static bool is_recorded(dv_trainer *trainer)
 {
     if (!can_record(trainer) || trainer->counters.eager == 0)
@@ -307,8 +308,8 @@ dv_status dv__step_run(dv_trainer *trainer)
 
 /* ---- Validation ---- */
 
-/* Samples first .. first + batch - 1; the rest of a last batch holds others, which are not
-   counted. */
+/* Makes the batch of the validation samples first .. first + batch - 1. Only `count` of them are
+   measured; the rest of the last batch holds other samples. */
 static dv_status validation_batch(dv_trainer *trainer, int64_t first, int64_t count)
 {
     const dv_source *source = trainer->source;
@@ -343,13 +344,13 @@ static dv_status measure_batch(dv_trainer *trainer, int64_t count)
 }
 
 /* Runs all validation batches on the values that are kept (dv__result). The sums stay on the device
-   and are read once, at the end. */
+   until they are read at the end. */
 dv_status dv__validate(dv_trainer *trainer, double *loss, double *accuracy)
 {
     dv_pass pass = {.training = false};
     dv_progress measured = {.loss_scale = 1};
     DV_TRY(upload(trainer, trainer->device.measured, &measured, sizeof measured));
-    if (dv__result(trainer) == DV_BUFFER_AVERAGE) /* whose rounded values no update writes */
+    if (dv__result(trainer) == DV_BUFFER_AVERAGE) /* updates do not round it */
         DV_TRY(dv_params_round(trainer->params, DV_BUFFER_AVERAGE));
     for (int64_t first = 0; first < trainer->source->validation_count; first += trainer->batch) {
         int64_t left = trainer->source->validation_count - first;

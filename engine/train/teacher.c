@@ -1,7 +1,7 @@
 /*
- * Teachers: models that are trained already, whose answers to a batch the student learns beside its
- * targets. They are one graph of their own, in inference, on the student's device; several of them
- * are mixed as an ensemble with equal shares.
+ * Teachers: trained models whose answers to a batch the student learns beside its targets. They
+ * form an inference graph of their own on the student's device. Several teachers are mixed with
+ * equal shares, as an ensemble.
  */
 #include "engine/layers/model.h"
 #include "engine/ops/ops.h"
@@ -13,12 +13,12 @@
 struct dv_teaching {
     dv_trainer *trainer;
     int count;
-    const dv_source *sources[DV_MAX_TEACHERS]; /* NULL: the student's features */
+    const dv_source *sources[DV_MAX_TEACHERS]; /* NULL takes the student's features */
     int inputs[DV_MAX_TEACHERS], logits;
     dv_params *params;
     dv_graph *graph;
     dv_plan *plan;
-    float *features; /* a batch of the largest of the sources, where the front-end makes it */
+    float *features; /* a batch of the largest source, if the front-end makes it */
 };
 
 /* ---- Making ---- */
@@ -48,7 +48,7 @@ static dv_status build(dv_teaching *teaching, const dv_teacher *teachers)
     teaching->logits = logits[0];
     if (teaching->count == 1)
         return DV_OK;
-    /* Its weights begin as 0, which are equal shares. */
+    /* Its weights are initially 0, which gives equal shares. */
     return dv_graph_add(teaching->graph, &dv_op_weighted_sum, "mean", NULL, logits, teaching->count,
                         &teaching->logits);
 }
@@ -106,7 +106,7 @@ dv_params *dv_trainer_teachers(const dv_trainer *trainer)
     return trainer->teaching != NULL ? trainer->teaching->params : NULL;
 }
 
-/* ---- Asking ---- */
+/* ---- Answers ---- */
 
 dv_status dv__teaching_load(dv_teaching *teaching, const int64_t *places, uint64_t step)
 {
@@ -117,13 +117,13 @@ dv_status dv__teaching_load(dv_teaching *teaching, const int64_t *places, uint64
             continue;
         DV_TRY(source->train_batch(source->user, places, trainer->batch,
                                    (uint64_t)trainer->config.seed, step, teaching->features,
-                                   trainer->targets)); /* the student's, which are the same */
+                                   trainer->targets)); /* same as the student's */
         DV_TRY(dv_plan_upload(teaching->plan, teaching->inputs[i], teaching->features));
     }
     return DV_OK;
 }
 
-/* One teacher hears the batch: the student's features, or its own. */
+/* Gives a teacher the batch in the student's features or in its own. */
 static dv_status hear(dv_teaching *teaching, int index, const dv_batch_request *request)
 {
     const dv_trainer *trainer = teaching->trainer;
@@ -132,7 +132,7 @@ static dv_status hear(dv_teaching *teaching, int index, const dv_batch_request *
     if (source == NULL)
         return dv_plan_copy(trainer->train.plan, trainer->train.input, teaching->plan, input);
     if (source->device_batch == NULL)
-        return DV_OK; /* dv__teaching_load has done it */
+        return DV_OK; /* dv__teaching_load has made the batch */
     dv_batch_request own = *request;
     own.features = dv_plan_address(teaching->plan, input);
     own.targets = NULL; /* the same as the student's */

@@ -1,5 +1,5 @@
 /* The host's side of the trainer. It makes the networks and buffers, runs epochs, keeps the best
-   values and saves. */
+   values, and saves. */
 #include "engine/base/clock.h"
 #include "engine/base/rng.h"
 #include "engine/ops/distillation/distillation.h"
@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Making ---- */
+/* ---- Creation ---- */
 
-/* Behind the loss: what the teachers say counts, too. */
+/* Adds the teachers' part of the loss. */
 static dv_status add_teacher(dv_trainer *trainer)
 {
     const dv_network *train = &trainer->train;
@@ -90,8 +90,8 @@ static uint64_t updates_of(const dv_trainer *trainer, double epochs)
     return (uint64_t)fmax(1, nearbyint(epochs * (double)dv__updates_per_epoch(trainer)));
 }
 
-/* Turns the configuration's epochs and shares into numbers of updates. Only some schedules have a
-   period and a factor. */
+/* Converts the configuration's epochs and shares into numbers of updates. Only some schedules have
+   a period and a factor. */
 static void make_schedule(dv_trainer *trainer)
 {
     const dv_train_config *config = &trainer->config;
@@ -150,8 +150,8 @@ static dv_status check_trained(const dv_params *params)
     return DV_FAIL(DV_ECONFIG, "train: nothing is left to train: all parameters are frozen");
 }
 
-/* Makes the parts of a trainer, each of which needs the ones before it. Freezing comes after the
-   graphs, which declare the parameters, and before the plans, which give them their places. */
+/* Makes the parts of a trainer in the order of their needs. Freezing comes after the graphs, which
+   declare the parameters, and before the plans, which give them places. */
 static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teacher *teachers,
                       int teacher_count)
 {
@@ -241,7 +241,7 @@ static dv_status keep_if_best(dv_trainer *trainer, dv_epoch_metrics *metrics)
     return dv_params_copy(trainer->params, dv__result(trainer), DV_BUFFER_BEST);
 }
 
-/* Between epochs: the rates of the next one are not made yet. */
+/* Called between epochs, before the rates of the next one are made. */
 static void watch_plateau(dv_trainer *trainer, const dv_epoch_metrics *metrics)
 {
     dv_train_state *state = &trainer->state;
@@ -265,8 +265,8 @@ static bool out_of_steps(const dv_trainer *trainer)
 }
 
 /* Reads the sums of the epoch, validates, keeps the values if they are the best, and watches the
-   plateau. The state is set for the next epoch, or as finished, before events->epoch gets the
-   metrics. */
+   plateau. Before events->epoch gets the metrics, the state is set for the next epoch or as
+   finished. */
 static dv_status end_epoch(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_state *state = &trainer->state;
@@ -308,7 +308,8 @@ static dv_status save(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
-/* Asks the caller. Whether the training is to pause now; that it is to finish is kept. */
+/* Asks the caller, and returns whether the training should pause now. If it should finish, that is
+   remembered. */
 static bool pauses(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_next next = events->next != NULL ? events->next(events->user) : DV_TRAIN_CONTINUE;
@@ -316,7 +317,8 @@ static bool pauses(dv_trainer *trainer, const dv_train_events *events)
     return next == DV_TRAIN_PAUSE;
 }
 
-/* On the host the metrics are always at hand; to look at a device's costs a wait. */
+/* Whether to report this step. On the host metrics are always known; reading a device's costs a
+   wait. */
 static bool reports(const dv_trainer *trainer)
 {
     int64_t every = trainer->context->backend->host_memory ? 1 : trainer->config.report_steps;
@@ -331,9 +333,9 @@ static dv_status report(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
-/* Runs the steps that are left of an epoch. A pause within the epoch is made between two updates:
-   the state is saved, and DV_EINTERRUPTED is returned. An epoch that has seen no sample yet gets at
-   least one step. */
+/* Runs the remaining steps of an epoch. A pause within the epoch comes between two updates: the
+   state is saved, and DV_EINTERRUPTED is returned. An epoch without a sample so far runs at least
+   one step. */
 static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
 {
     dv_train_state *state = &trainer->state;
@@ -347,7 +349,7 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
         DV_TRY(dv__step_run(trainer));
         if (reports(trainer))
             DV_TRY(report(trainer, events));
-        /* Not within an update: what is saved has no sums of gradients. */
+        /* Pause only between updates, because the saved state has no sums of gradients. */
         bool between_updates = (uint64_t)state->step % trainer->accumulate == 0;
         bool pause = pauses(trainer, events);
         if (pause && between_updates && state->step < end && !out_of_steps(trainer)) {
@@ -360,7 +362,7 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
     return end_epoch(trainer, events);
 }
 
-/* Early stopping goes by the validation. */
+/* Warns if early stopping has no validation to go by. */
 static void warn_of_patience(const dv_trainer *trainer)
 {
     if (trainer->config.patience > 0 && trainer->source->validation_count == 0 &&
@@ -370,9 +372,9 @@ static void warn_of_patience(const dv_trainer *trainer)
                      trainer->config.patience);
 }
 
-/* Runs epochs until the state is finished. It saves after an epoch if the run ends, if a pause is
-   asked for, or if checkpoint_seconds are over. At the end the best values become the values.
-   Without validation the average does, if there is one. */
+/* Runs epochs until the state is finished. Saves after an epoch if the run ends, if the caller asks
+   for a pause, or if checkpoint_seconds are over. At the end the best values become the values;
+   without validation the average does, if there is one. */
 dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
 {
     warn_of_patience(trainer);
@@ -397,7 +399,7 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
     return DV_OK;
 }
 
-/* ---- Looking in ---- */
+/* ---- Queries ---- */
 
 const dv_context *dv_trainer_context(const dv_trainer *trainer)
 {

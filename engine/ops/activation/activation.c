@@ -27,7 +27,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-/* The slope follows from the input alone where it is none of the output. */
+/* Backward needs the output only if the slope is a function of it. */
 static unsigned backward_spares(const dv_node *node)
 {
     const dv_activation_attr *attr = node->attr;

@@ -1,4 +1,4 @@
-/* Activation functions, element by element. Formulas: kernels/formulas/scalar_math.h. */
+/* Activation functions, element by element. kernels/formulas/scalar_math.h has the formulas. */
 #ifndef DV_OPS_ACTIVATION_H
 #define DV_OPS_ACTIVATION_H
 

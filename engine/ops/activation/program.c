@@ -13,7 +13,7 @@ static dv_value gelu(dv_program *program, dv_value x)
     return dv_program_binary(program, DV_OPERATOR_Mul, x, y);
 }
 
-/* Those that ONNX has no operator for are several statements. */
+/* Functions without an operator of ONNX are several statements. */
 dv_value dv__write_function(dv_program *program, int kind, dv_value x)
 {
     switch ((dv_activation_kind)kind) {

@@ -1,4 +1,4 @@
-/* The rules of addition: two inputs of one shape, which the output has too. */
+/* The rules of addition: two inputs and an output of one shape. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/write.h"

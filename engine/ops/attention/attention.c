@@ -33,7 +33,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return DV_OK;
 }
 
-/* Of both products. */
+/* The multiply-adds of both products. */
 static int64_t macs(const dv_graph *graph, const dv_node *node)
 {
     (void)graph;

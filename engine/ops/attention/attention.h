@@ -1,8 +1,8 @@
 /*
- * Scaled dot-product self-attention (Vaswani et al. 2017), the part without parameters:
+ * Scaled dot-product self-attention (Vaswani et al. 2017) without its parameters:
  *
- *     x = (q, k, v)    (N, 1, T, 3 C), as PyTorch's in_proj gives it: each C is `heads` pieces of
- *                      D = C / heads channels
+ *     x = (q, k, v)    (N, 1, T, 3 C), the output of PyTorch's in_proj; each C has `heads` parts
+ *                      of D = C / heads channels
  *     p = softmax over the keys of q k^T / sqrt(D)    (N, heads, T, T)
  *     y = p v                                         (N, 1, T, C), the heads side by side
  *

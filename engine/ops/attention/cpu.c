@@ -1,4 +1,4 @@
-/* Self-attention on the CPU: products with packed matrices, for a block of queries of one head at a
+/* Self-attention on the CPU: products with packed matrices, for one block of a head's queries at a
    time. */
 #include "engine/ops/attention/attention.h"
 #include "engine/ops/cpu.h"
@@ -8,36 +8,36 @@
 #include <string.h>
 
 /*
- * A head of a sample is a unit of work. All products are of the form c = a b, where b lies packed
- * in panels, (panel, depth, LANES): lanes of neighbouring columns, zeros beyond the last.
+ * A head of a sample is a unit of work. All products have the form c = a b. b is packed in panels,
+ * (panel, depth, LANES), of neighbouring columns, with zeros after the last column.
  */
 enum { LANES = 16, ROWS = 8, HALF = ROWS / 2 };
 
 /*
- * Queries that are gone through at once. Their probabilities p lie transposed, (T, lanes): a query
- * is a lane, so that what softmax adds up over the steps it adds up in whole vectors.
+ * Queries of a block. Their probabilities p are transposed, (T, lanes), with a lane for each query,
+ * so that softmax sums over the steps in whole vectors.
  */
 enum { BLOCK = 32 };
 
-/* Up to so many steps forward keeps p (heads, T, T) for backward, 4 T / (3 D) times the memory of
-   its input; of longer sequences it is computed again. */
+/* The largest T for which forward keeps p (heads, T, T) for backward, in 4 T / (3 D) times the
+   memory of the input. Backward computes the p of longer sequences again. */
 enum { MOST_KEPT = 64 };
 
 typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
 typedef struct sizes {
-    int64_t heads; /* over all samples: the units */
+    int64_t heads; /* heads of all samples, the units of work */
     int64_t steps; /* T */
     int64_t width; /* D */
     int64_t x_row, y_row;
-    int64_t width_lanes; /* D in whole vectors */
-    int64_t p_row;       /* queries of a block in whole vectors: a row of p */
+    int64_t width_lanes; /* D rounded up to whole vectors */
+    int64_t p_row;       /* a row of p: the queries of a block, rounded up to whole vectors */
     int64_t p_size;      /* elements of a unit's p: (blocks, T, p_row) */
     float scale;
-    bool keeps; /* p */
+    bool keeps; /* forward keeps p */
 } sizes;
 
-/* A head in x and what is computed of it. */
+/* A head in x, and its kept probabilities. */
 typedef struct head {
     const float *q, *k, *v;
     float *kept; /* p or NULL */
@@ -61,7 +61,7 @@ static sizes get_sizes(const dv_node_step *s)
                    .keeps = s->training && y.w <= MOST_KEPT};
 }
 
-/* Where unit `number` begins in x and dx, and in y and dy. */
+/* The offset of unit `number` in x and dx, and in y and dy. */
 static int64_t x_offset(const sizes *z, int64_t number)
 {
     int64_t heads = z->y_row / z->width;
@@ -83,7 +83,7 @@ static head get_head(const dv_node_step *s, const sizes *z, int64_t number)
 
 /* ---- Memory ---- */
 
-/* Of one thread: p and ds of a block, and packed matrices. */
+/* Scratch of one thread: p and ds of a block, and packed matrices. */
 typedef struct workspace {
     float *p, *ds;                 /* (T, p_row) */
     float *columns;                /* q^T or dy^T of a block: (D, p_row) */
@@ -161,27 +161,27 @@ DV_CPU_INLINE void pack_transposed(const float *restrict b, int64_t step, int64_
     }
 }
 
-/* A matrix in memory: distances between neighbours of a column and of a row, in elements. */
+/* A matrix in memory, with the distances of neighbours in a column and in a row, in elements. */
 typedef struct view {
     const float *at;
     int64_t row, column;
 } view;
 
-/* c, rows of `step` elements, of which the first `columns` are written. */
+/* The result c, with rows of `step` elements, of which the first `columns` are written. */
 typedef struct target {
     float *at;
     int64_t step, columns;
     bool adds;
 } target;
 
-/* The first columns of a panel that has more lanes than c has columns. */
+/* Stores the first columns of a panel with more lanes than c has columns. */
 DV_CPU_INLINE void store_some(const vector *sum, float *c, int64_t columns, bool adds)
 {
     for (int64_t i = 0; i < columns; i++)
         c[i] = adds ? c[i] + (*sum)[i] : (*sum)[i];
 }
 
-/* `rows` of c for one panel; `rows` and `adds` are constants. */
+/* Computes `rows` rows of c for one panel. `rows` and `adds` are constants. */
 DV_CPU_INLINE void multiply_rows(int rows, bool adds, view a, int64_t depth, const float *panel,
                                  target c)
 {
@@ -234,7 +234,7 @@ DV_CPU_INLINE void multiply(view a, int64_t rows, int64_t depth, const float *pa
 
 /* ---- Softmax ---- */
 
-/* Of LANES queries, in place; p (T, p_row) from logits without their scale. */
+/* Softmax for LANES queries in place: p (T, p_row) from logits, which are scaled here. */
 DV_CPU_INLINE void softmax(const sizes *z, float *restrict p)
 {
     float scale = z->scale, most[LANES], share[LANES];
@@ -259,7 +259,7 @@ DV_CPU_INLINE void softmax(const sizes *z, float *restrict p)
         *(vector *)(p + j * z->p_row) *= *(const vector *)share;
 }
 
-/* p (T, p_row) of the queries from `first` on; columns: room for q^T. */
+/* Computes p (T, p_row) for the queries from `first` on. `columns` has room for q^T. */
 DV_CPU_INLINE void probabilities(const sizes *z, const head *h, int64_t first, int64_t rows,
                                  float *columns, float *p)
 {
@@ -271,7 +271,7 @@ DV_CPU_INLINE void probabilities(const sizes *z, const head *h, int64_t first, i
         softmax(z, p + i);
 }
 
-/* ds from p and dp, in its place, all (T, p_row); of LANES queries. */
+/* Computes ds from p and dp for LANES queries, all (T, p_row), in dp's place. */
 DV_CPU_INLINE void before_softmax(const sizes *z, const float *restrict p, float *restrict ds)
 {
     vector mean = {0};
@@ -283,7 +283,7 @@ DV_CPU_INLINE void before_softmax(const sizes *z, const float *restrict p, float
     }
 }
 
-/* Where the p of the queries from `first` on lies. */
+/* The memory for p of the queries from `first` on. */
 DV_CPU_INLINE float *block_of(const sizes *z, const head *h, int64_t first, const workspace *w)
 {
     return h->kept != NULL ? h->kept + first / BLOCK * z->steps * z->p_row : w->p;
@@ -323,7 +323,7 @@ static dv_status forward(dv_node_step *s)
 
 /* ---- Backward ---- */
 
-/* Computes the gradients of one head, a block of queries at a time: dp from v and dy, ds in its
+/* Computes the gradients of one head, one block of queries at a time: dp from v and dy, ds in its
    place, dq, and the block's terms of dk and dv. If forward has not kept p, it is computed
    again. */
 DV_CPU_CLONES

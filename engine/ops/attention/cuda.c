@@ -12,7 +12,7 @@ static dv_attention_sizes get_sizes(const dv_node_step *s)
     return (dv_attention_sizes){y.n, y.w, y.c, ((const dv_attention_attr *)s->node->attr)->heads};
 }
 
-/* Saved: two numbers of each query; scratch of backward: one. */
+/* Saves two numbers for each query. Backward's scratch has one number for each query. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_attention_sizes z = get_sizes(s);

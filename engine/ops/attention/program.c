@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* (N, T, C) -> (N, heads, T, D), or with `order` (N, heads, D, T). */
+/* (N, T, C) -> (N, heads, T, D) or (N, heads, D, T), as `order` says. */
 static dv_value heads_of(dv_writer *writer, dv_value x, int64_t heads, const int order[4])
 {
     int64_t frames = dv_program_size(writer->program, x, 1);
@@ -16,7 +16,7 @@ static dv_value heads_of(dv_writer *writer, dv_value x, int64_t heads, const int
     return dv_program_transpose(writer->program, x, order);
 }
 
-/* softmax(q k^T / sqrt(D)) v of all heads, side by side. */
+/* softmax(q k^T / sqrt(D)) v for all heads, side by side. */
 static dv_value attend(dv_writer *writer, const dv_node *node, int64_t heads,
                        const dv_value parts[3])
 {
@@ -35,7 +35,7 @@ static dv_value attend(dv_writer *writer, const dv_node *node, int64_t heads,
     return dv_program_reshape(program, y, sizes, 3);
 }
 
-/* Of one frame alone the softmax is 1: the answer is v. */
+/* For a single frame the softmax is 1, so the result is v. */
 dv_status dv__write_attention(dv_writer *writer, const dv_node *node)
 {
     int64_t heads = ((const dv_attention_attr *)node->attr)->heads;

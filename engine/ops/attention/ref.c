@@ -7,7 +7,7 @@
 /* One head of one sample. */
 typedef struct head {
     int64_t steps, width; /* T, D */
-    int64_t x_row, y_row; /* 3 C, C: elements from one step to the next */
+    int64_t x_row, y_row; /* elements from one step to the next: 3 C, C */
     const real *q, *k, *v;
 } head;
 
@@ -16,8 +16,8 @@ static int64_t heads_of(const dv_node_step *s)
     return ((const dv_attention_attr *)s->node->attr)->heads;
 }
 
-/* Where the queries of a head, numbered over all samples, begin in x; keys and values are C and 2 C
-   further. */
+/* The offset in x of the queries of head `number`, counted over all samples. Keys and values are C
+   and 2 C further. */
 static int64_t x_offset(const dv_node_step *s, int64_t number)
 {
     dv_shape x = s->in[0];
@@ -39,7 +39,7 @@ static head get_head(const dv_node_step *s, int64_t number)
     return (head){y.w, y.c / heads_of(s), 3 * y.c, y.c, q, q + y.c, q + 2 * y.c};
 }
 
-/* Scratch: of forward p (T); of backward p and ds (T), dk and dv (T, D). */
+/* Scratch has p (T) in forward, and p and ds (T), dk and dv (T, D) in backward. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_shape y = s->node->shape;
@@ -56,7 +56,7 @@ static double dot(const real *a, const real *b, int64_t count)
     return sum;
 }
 
-/* p (T): how much query i takes of each step. */
+/* Computes p (T), the share of each step for query i. */
 static void probabilities(const head *h, int64_t i, double *p)
 {
     double largest = -INFINITY, sum = 0;
@@ -91,7 +91,7 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* ds (T) of query i. */
+/* Computes ds (T) for query i. */
 static void before_softmax(const head *h, const real *dy, const double *p, double *ds)
 {
     double mean = 0;
@@ -103,7 +103,7 @@ static void before_softmax(const head *h, const real *dy, const double *p, doubl
         ds[j] = p[j] * (ds[j] - mean) / sqrt((double)h->width);
 }
 
-/* dy, dx: where the head begins in them. */
+/* Computes the gradients of one head. dy and dx point to the head. */
 static void backward_head(const head *h, const real *dy, double *scratch, real *dx)
 {
     double *p = scratch, *ds = p + h->steps, *dk = ds + h->steps, *dv = dk + h->steps * h->width;

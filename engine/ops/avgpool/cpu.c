@@ -1,4 +1,4 @@
-/* Kernels of our own over (N,H,W,C), vectors of channels side by side. */
+/* Mean pooling on the CPU: our own kernels on (N,H,W,C), with vectors of channels side by side. */
 #include "engine/ops/cpu.h"
 #include "engine/ops/maxpool/maxpool.h"
 
@@ -7,7 +7,7 @@
 typedef struct geometry {
     const dv_pool_attr *attr;
     dv_shape in, out;
-    float share; /* 1 / window area; padding counts, as PyTorch's count_include_pad */
+    float share; /* 1 / window area, padding included, as with PyTorch's count_include_pad */
 } geometry;
 
 static geometry geometry_of(const dv_node_step *s)
@@ -45,7 +45,7 @@ DV_CPU_INLINE void scale(float factor, int64_t channels, float *values)
         values[c] *= factor;
 }
 
-/* Row `row` of y, counted over the whole batch. */
+/* Computes row `row` of y, counted over the whole batch. */
 DV_CPU_CLONES
 static void forward_row(const geometry *g, const float *x, int64_t row, float *y)
 {

@@ -20,7 +20,7 @@ static double window_sum(const dv_node_step *s, int64_t n, int64_t oy, int64_t o
     return sum;
 }
 
-/* Padding counts: PyTorch's count_include_pad, which is its default. */
+/* The area of a window, padding included, as with PyTorch's count_include_pad, its default. */
 static double window_area(const dv_node_step *s)
 {
     const dv_pool_attr *attr = s->node->attr;
@@ -44,7 +44,7 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* Sum of the gradients of the windows that one input element lies in. */
+/* Sums the gradients of all windows that contain an input element. */
 static double gradient_sum(const dv_node_step *s, int64_t n, int64_t iy, int64_t ix, int64_t c)
 {
     const dv_pool_attr *attr = s->node->attr;

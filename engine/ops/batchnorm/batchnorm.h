@@ -1,4 +1,4 @@
-/* Batch normalisation (Ioffe and Szegedy 2015), with the addition and activation that follow it. */
+/* Batch normalisation (Ioffe and Szegedy 2015) with an optional sum and activation after it. */
 #ifndef DV_OPS_BATCHNORM_H
 #define DV_OPS_BATCHNORM_H
 
@@ -7,9 +7,14 @@
 
 /*
  * x (N,H,W,C) [, residual (N,H,W,C)] -> y = activation(weight (x - mean) / sqrt(var + epsilon)
- * + bias [+ residual]). Training: mean and biased variance of the batch; running = (1 - momentum)
- * running + momentum batch, with the unbiased variance, as PyTorch. Inference, and where the weight
- * is frozen: the running ones, which stay. weight, bias (C) without decay; states running_mean,
+ * + bias [+ residual]).
+ *
+ * Training uses the mean and the biased variance of the batch, and updates the running statistics
+ * as PyTorch does: running = (1 - momentum) running + momentum batch, with the unbiased variance.
+ * Inference uses the running statistics, and so does training if the weight is frozen; they do not
+ * change then.
+ *
+ * The parameters weight and bias (C) have no weight decay. The states are running_mean and
  * running_var (C).
  */
 typedef struct dv_batchnorm_attr {
@@ -18,13 +23,13 @@ typedef struct dv_batchnorm_attr {
     int activation; /* dv_activation_kind, any */
 } dv_batchnorm_attr;
 
-/* The statistics are the batch's, and move the running ones. */
+/* Whether the node uses the batch's statistics and updates the running ones. */
 static inline bool dv__batchnorm_by_batch(const dv_node_step *step)
 {
     return step->pass->training && !step->frozen;
 }
 
-/* For plan: fails where a batch has one value per channel only, whose variance says nothing. */
+/* Called by plan: training fails if a channel has a single value in a batch, without a variance. */
 static inline dv_status dv__batchnorm_check(const dv_node_step *step)
 {
     if (step->training && !step->frozen && dv_shape_rows(step->node->shape) == 1)

@@ -1,8 +1,8 @@
 /*
- * Batch normalisation over (rows, channels), channels contiguous. The work is divided by channels,
- * in tiles of whole cache lines, and a channel's sums run over its rows in one fixed order, so the
- * result does not depend on the number of threads. Rows go by chunks: float sums are short, what
- * adds them up is double.
+ * Batch normalisation over (rows, channels) with contiguous channels. The work is divided by
+ * channels into tiles of whole cache lines. A channel's sums run over its rows in a fixed order, so
+ * the result does not depend on the number of threads. Rows are summed in chunks: float sums within
+ * a chunk, and double sums over the chunks.
  */
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/batchnorm/batchnorm.h"
@@ -11,21 +11,21 @@
 #include <math.h>
 #include <omp.h>
 
-/* The widths of tiles. The most is an odd number of lines, so that arrays of it side by side are
-   not a multiple of a page apart: a load near such a distance from a store waits for it. */
+/* The widths of tiles. The largest is an odd number of cache lines, so that adjacent arrays of it
+   are not a multiple of a page apart, because a load waits for a store at about such a distance. */
 enum { MAX_WIDTH = 464, NARROW = 64, LINE = 16 };
 
-/* Some channels of a (rows, stride) matrix; pointers beside it stand at the first of them. */
+/* Some channels of a (rows, stride) matrix. Pointers passed with it are to its first channel. */
 typedef struct tile {
     int64_t rows, stride, width, chunk;
 } tile;
 
-/* y = (x - mean) scale + bias; what the float mean lacks is in the bias. */
+/* y = (x - mean) scale + bias. The bias includes the rounding error of the float mean. */
 typedef struct affine {
     float mean[MAX_WIDTH], scale[MAX_WIDTH], bias[MAX_WIDTH];
 } affine;
 
-/* Sums over rows of d = x - shift and of d^2, written. */
+/* Writes the sums over rows of d = x - shift and of d^2. */
 DV_CPU_INLINE void moments(const float *x, int64_t rows, const tile *t, const float *restrict shift,
                            float *restrict sum, float *restrict squares)
 {
@@ -54,9 +54,9 @@ DV_CPU_INLINE void moments(const float *x, int64_t rows, const tile *t, const fl
 }
 
 /*
- * Means and sums of squared deviations. The first chunk's values are shifted by its mean, later
- * ones by the mean so far, and chunks are joined as in Chan, Golub and LeVeque 1979: a sum of
- * squares cancels only where the means differ, and then their difference is in the result too.
+ * Computes means and sums of squared deviations. The first chunk's values are shifted by its mean,
+ * later ones by the mean so far, and chunks are joined as in Chan, Golub and LeVeque 1979. So a sum
+ * of squares cancels only if the means differ, and then their difference is part of the result.
  */
 DV_CPU_CLONES
 static void batch_statistics(const float *x, const tile *t, double *restrict mean,
@@ -116,14 +116,14 @@ static void normalise(int kind, const float *x, const float *residual, float *y,
 #undef NORMALISE
 }
 
-/* What the first pass of backward reads and writes. */
+/* The arrays of backward's first pass. */
 typedef struct sums_of {
     const float *x, *residual, *y, *dy;
-    float *g; /* gradient before the activation; NULL: not wanted */
+    float *g; /* gradient before the activation; NULL if not wanted */
     const affine *by;
 } sums_of;
 
-/* One row: g = dy activation', sum += g, product += g (x - mean). */
+/* For one row: g = dy activation', sum += g, product += g (x - mean). */
 DV_CPU_INLINE void sum_row(int kind, bool add, bool write, const sums_of *from, int64_t offset,
                            int64_t width, float *restrict sum, float *restrict product)
 {
@@ -145,7 +145,7 @@ DV_CPU_INLINE void sum_row(int kind, bool add, bool write, const sums_of *from, 
     }
 }
 
-/* `width` is that of the tile: given apart, where it can be a constant. */
+/* Sums over all chunks. `width` is the tile's, passed separately because it can be a constant. */
 DV_CPU_INLINE void sum_chunks(int kind, bool add, bool write, const sums_of *from, const tile *t,
                               int64_t width, double *restrict sum, double *restrict product)
 {
@@ -164,7 +164,7 @@ DV_CPU_INLINE void sum_chunks(int kind, bool add, bool write, const sums_of *fro
     }
 }
 
-/* A narrow row is over before its loop has begun to run well: there it is straight code. */
+/* A loop over a narrow row is too short to run well, so the constant width unrolls it. */
 DV_CPU_INLINE void sum_rows(int kind, bool add, bool write, const sums_of *from, const tile *t,
                             double *restrict sum, double *restrict product)
 {
@@ -180,7 +180,7 @@ static void backward_sums(int kind, const sums_of *from, const tile *t, double *
 {
     for (int64_t c = 0; c < t->width; c++)
         sum[c] = product[c] = 0;
-    if (from->g == NULL) { /* asked for only where the gradient is dy itself */
+    if (from->g == NULL) { /* then the gradient is dy itself */
         sum_rows(DV_ACT_NONE, false, false, from, t, sum, product);
         return;
     }
@@ -194,7 +194,7 @@ static void backward_sums(int kind, const sums_of *from, const tile *t, double *
 #undef SUM
 }
 
-/* dx = scale (g - offset - slope (x - mean)), the offset in by->bias; dx may be g. */
+/* dx = scale (g - offset - slope (x - mean)), with the offset in by->bias. dx may be g. */
 DV_CPU_CLONES
 static void backward_rows(const float *x, const float *g, float *dx, const tile *t,
                           const affine *by, const float *slope)
@@ -209,20 +209,20 @@ static void backward_rows(const float *x, const float *g, float *dx, const tile 
     }
 }
 
-/* ---- steps ---- */
+/* ---- Steps ---- */
 
-/* Where there are few rows, a narrow tile's x, dy and gradient stay in the second-level cache from
-   one pass to the next. Where there are many, wide rows are read faster. */
+/* With few rows, a narrow tile's x, dy and gradient stay in the second-level cache between passes.
+   With more rows, wide tiles are faster to read. */
 enum { FEW_ROWS = 512 };
 
-/* Tiles for the threads there are, no two sharing a cache line. */
+/* Divides the channels into tiles for the threads; no two tiles share a cache line. */
 static tile divide(const dv_node_step *s)
 {
     dv_shape shape = s->node->shape;
     int64_t rows = dv_shape_rows(shape);
     int64_t parts = dv_shape_count(shape) > DV_CPU_GRAIN ? omp_get_max_threads() : 1;
     int64_t width = ((shape.c + parts - 1) / parts + LINE - 1) / LINE * LINE;
-    int64_t chunk = 4096 / shape.c / 4 * 4; /* rows: not of the width, see above */
+    int64_t chunk = 4096 / shape.c / 4 * 4; /* independent of the width, for a fixed order */
     return (tile){
         .rows = rows,
         .stride = shape.c,
@@ -231,8 +231,8 @@ static tile divide(const dv_node_step *s)
     };
 }
 
-/* Saved from forward to backward: the mean in two floats, large and small part (where deviations
-   are small against the mean, one float of it is not enough), and 1 / sqrt(var + epsilon). 3 (C) */
+/* Saved from forward to backward, 3 (C): the mean as the sum of two floats, since one is not enough
+   if deviations are small against the mean, and 1 / sqrt(var + epsilon). */
 typedef struct statistics {
     float *mean, *rest, *inverse;
 } statistics;
@@ -313,8 +313,8 @@ static void forward_tile(dv_node_step *s, const tile *t, int64_t first)
               (float *)s->y + first, t, &by);
 }
 
-/* Where the gradient before the activation is kept between the passes: with the residual's, which
-   it is, or in dx's place. NULL: it is dy, and nobody wants a copy. */
+/* The place of the gradient before the activation between the passes. It is the residual's gradient
+   or takes dx's place. NULL if it is dy and no copy is wanted. */
 static float *gradient_place(const dv_node_step *s)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
@@ -325,15 +325,14 @@ static float *gradient_place(const dv_node_step *s)
     return s->dx[0] != NULL ? s->dx[0] : s->scratch;
 }
 
-/* From the sums of g and g (x - float mean) the gradients of the parameters, and for backward_rows
-   the slope and, in by->bias, the offset. */
+/* Computes the gradients of the parameters from the sums of g and g (x - float mean). Also computes
+   the slope and, in by->bias, the offset for backward_rows. */
 static void finish_sums(dv_node_step *s, const tile *t, int64_t first, const double *sum,
                         const double *product, affine *by, float *slope)
 {
     float *dweight = (float *)s->dw[0] + first, *dbias = (float *)s->dw[1] + first;
     statistics from = get_statistics(s, first);
-    double share =
-        dv__batchnorm_by_batch(s) ? 1 / (double)t->rows : 0; /* else statistics are constants */
+    double share = dv__batchnorm_by_batch(s) ? 1 / (double)t->rows : 0; /* or constant statistics */
     for (int64_t c = 0; c < t->width; c++) {
         double inverse = (double)from.inverse[c], rest = (double)from.rest[c];
         double normalised = (product[c] - rest * sum[c]) * inverse;

@@ -1,5 +1,5 @@
-/* Batch normalisation in a program: with the running statistics it is a scale and a shift of each
-   channel, which become part of the convolution in front of it where there is one. */
+/* Batch normalisation in a program. With the running statistics it is a scale and a shift of each
+   channel, which are folded into a convolution before it. */
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* scale (channels) = weight / sqrt(var + epsilon), shift (channels) = bias - mean scale, in that
-   order behind one another. */
+/* Reads scale (channels) = weight / sqrt(var + epsilon), and after it shift (channels) = bias -
+   mean scale. */
 static dv_status read_line(const dv_writer *writer, const dv_node *node, float **line)
 {
     const dv_batchnorm_attr *attr = node->attr;
@@ -28,7 +28,8 @@ static dv_status read_line(const dv_writer *writer, const dv_node *node, float *
     return status;
 }
 
-/* As statements of their own: constants (channels, 1, 1), or of rows (channels). */
+/* Writes scale and shift as statements. Their constants are (channels, 1, 1), or (channels) for
+   DV_FORM_ROWS. */
 static dv_value scale_and_shift(dv_writer *writer, const dv_node *node, dv_form form,
                                 const float *line, dv_value x)
 {

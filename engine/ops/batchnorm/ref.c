@@ -3,7 +3,7 @@
 #include "engine/ops/batchnorm/batchnorm.h"
 #include "engine/ops/ref.h"
 
-/* Saved from forward to backward: mean and 1 / sqrt(var + epsilon), 2 (C) doubles. */
+/* Saves mean and 1 / sqrt(var + epsilon) for backward, 2 (C) doubles. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     DV_TRY(dv__batchnorm_check(s));
@@ -11,7 +11,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
-/* Mean and sum of squared deviations of one channel. */
+/* Computes mean and sum of squared deviations of one channel. */
 static void batch_statistics(const real *x, int64_t rows, int64_t stride, double *mean,
                              double *squares)
 {
@@ -26,7 +26,8 @@ static void batch_statistics(const real *x, int64_t rows, int64_t stride, double
     }
 }
 
-/* Statistics of channel c: the batch's, which also move the running ones, or the running ones. */
+/* The statistics of channel c: the batch's, which also update the running ones, or the running
+   ones. */
 static void statistics(dv_node_step *s, int64_t c, double *mean, double *variance)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
@@ -70,7 +71,7 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* Gradient of the value before the activation, element i of channel c. */
+/* The gradient before the activation, for element i of channel c. */
 static double gradient_before(const dv_node_step *s, int64_t i, int64_t c)
 {
     const dv_batchnorm_attr *attr = s->node->attr;
@@ -83,8 +84,8 @@ static double gradient_before(const dv_node_step *s, int64_t i, int64_t c)
 }
 
 /* With g the gradient before the activation and h the normalised x, over the rows of a channel:
-   dx = weight / sqrt(var + epsilon) (g - mean(g) - h mean(g h)); the statistics are constants in
-   inference, and the means go. */
+   dx = weight / sqrt(var + epsilon) (g - mean(g) - h mean(g h)). The means vanish if the statistics
+   are constant. */
 static void backward_channel(dv_node_step *s, int64_t c)
 {
     const real *x = s->x[0], *weight = s->w[0];

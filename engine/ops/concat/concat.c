@@ -1,4 +1,4 @@
-/* The rules of concatenation: the inputs may differ in their channels alone. */
+/* The rules of concatenation: the inputs may only differ in their channels. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/write.h"

@@ -22,7 +22,7 @@ static const dv_field fields[] = {
 
 static const char *const axes[2] = {"height", "width"};
 
-/* Replaces padding -1 and groups 0 by what they stand for. */
+/* Replaces padding -1 and groups 0 by numbers. */
 static dv_status resolve(dv_node *node, dv_shape x)
 {
     dv_conv2d_attr *attr = node->attr;

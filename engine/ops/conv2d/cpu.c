@@ -1,4 +1,4 @@
-/* Chooses one of the CPU's ways to compute a convolution (cpu_conv2d.h), and calls it. */
+/* Chooses one of the CPU's implementations of the convolution (cpu_conv2d.h), and calls it. */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
 

@@ -1,14 +1,14 @@
-/* The weight gradient of a depthwise convolution over (N,H,W,C): for every tap a sum over pixels,
+/* The weight gradient of a depthwise convolution on (N,H,W,C): for each tap a sum over pixels, with
    vectors of channels side by side. */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/ops/cpu.h"
 
 #include <string.h>
 
-/* Channels of one unit of work: four vectors, whose sums stay in registers. */
+/* Channels of a unit of work: four vectors, whose sums stay in registers. */
 enum { VECTOR = 16, CHANNELS = 4 * VECTOR };
 
-/* Bytes of x and dy that are gone through tap by tap: they stay in the first-level cache. */
+/* Bytes of x and dy in a chunk, which stays in the first-level cache for all taps. */
 enum { CHUNK_BYTES = 24576 };
 
 typedef float vector __attribute__((vector_size(VECTOR * sizeof(float)), aligned(4), may_alias));
@@ -18,7 +18,7 @@ typedef struct geometry {
     dv_shape in, out;
 } geometry;
 
-/* Pixels of x and dy that meet at a tap: `rows` x `columns` of each of `samples`. */
+/* The pixels of x and dy that a tap multiplies: `rows` x `columns` in each of `samples`. */
 typedef struct meeting {
     const float *x, *dy;
     int64_t samples, rows, columns;
@@ -26,7 +26,7 @@ typedef struct meeting {
     int64_t dy_sample, dy_row, dy_column;
 } meeting;
 
-/* The outputs first..last-1 along an axis whose tap `tap` lies inside the input. */
+/* Finds the outputs first .. last - 1 along an axis whose tap `tap` lies inside the input. */
 static void inside(const dv_conv2d_attr *attr, int axis, int64_t tap, int64_t in, int64_t out,
                    int64_t *first, int64_t *last)
 {
@@ -37,7 +37,7 @@ static void inside(const dv_conv2d_attr *attr, int axis, int64_t tap, int64_t in
     *last = end > 0 ? dv_smaller((end + stride - 1) / stride, out) : 0;
 }
 
-/* What meets at tap (kh, kw); x, dy at the first sample. */
+/* The pixels for tap (kh, kw). x and dy point to the first sample. */
 static meeting meet(const geometry *g, const float *x, const float *dy, int64_t samples, int64_t kh,
                     int64_t kw)
 {
@@ -63,7 +63,7 @@ static meeting meet(const geometry *g, const float *x, const float *dy, int64_t 
     };
 }
 
-/* sum[c] += x[c] dy[c] over all pixels, `vectors` of channels. */
+/* sum[c] += x[c] dy[c] over all pixels, for `vectors` vectors of channels. */
 DV_CPU_INLINE void add_vectors(const meeting *m, int vectors, float *sum)
 {
     vector held[CHANNELS / VECTOR];
@@ -108,7 +108,7 @@ static void add_channel(const meeting *m, float *sum)
     }
 }
 
-/* The sums of up to CHANNELS channels. */
+/* Adds a tap's products to the sums of at most CHANNELS channels. */
 static void add_tap(meeting m, int64_t channels, float *sum)
 {
     if (channels == CHANNELS) {
@@ -128,7 +128,7 @@ static void add_tap(meeting m, int64_t channels, float *sum)
     }
 }
 
-/* All taps of some channels; dw (KH,KW,C) stands at the first of them. */
+/* Computes all taps for some channels. dw (KH,KW,C) points to the first of them. */
 static void some_channels(const geometry *g, const float *x, const float *dy, int64_t channels,
                           float *dw)
 {

@@ -1,9 +1,8 @@
 /*
- * oneDNN's convolution. The weight is kept in the blocked layout that the forward pass likes best;
- * where a pass wants another one (or the first plan has fixed another one) it is converted in
- * scratch memory. Where the weight is read in BF16, x, w and dy are rounded to BF16 before; the
- * parameter then has the layout that the forward pass likes best for BF16, so that its rounded
- * values have it too.
+ * oneDNN's convolution. The weight has the blocked layout that oneDNN prefers for the forward pass.
+ * If a pass needs another layout, or the first plan has fixed another one, the weight is converted
+ * in scratch memory. If the weight is read in BF16, x, w and dy are rounded to BF16 first, and the
+ * parameter has the layout that oneDNN prefers for BF16, so that its rounded copy has it too.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/gemm/cpu_dense.h"
@@ -11,33 +10,33 @@
 
 #include <stdlib.h>
 
-/* A pass, and its own copy of the weight (or of its gradient). */
+/* A pass, with its converted copy of the weight or of the weight's gradient. */
 typedef struct pass {
     dv_cpu_primitive primitive;
-    dv_cpu_primitive convert; /* none where the parameter has the layout of the pass */
-    size_t converted;         /* bytes of the copy in scratch, 0: none */
+    dv_cpu_primitive convert; /* empty if the parameter has the pass's layout */
+    size_t converted;         /* bytes of the copy in scratch, or 0 */
 } pass;
 
 typedef struct direct {
     const dv_impl *way;
     pass forward, data, weights;
-    bool depthwise;               /* the weight gradient is ours */
-    bool rounds, rounds_weights;  /* x, w and dy are rounded; for the weight's gradient too */
-    size_t rounded_x, rounded_dy; /* bytes of x and dy rounded, which scratch begins with */
+    bool depthwise;               /* our own kernels compute the weight gradient */
+    bool rounds, rounds_weights;  /* round x, w and dy; also for the weight gradient */
+    size_t rounded_x, rounded_dy; /* bytes of the rounded x and dy at the start of scratch */
 } direct;
 
-/* What plan needs and forgets. */
+/* Data that only plan needs. */
 typedef struct draft {
     const dv_cpu_device *device;
-    dv_dnnl_convolution convolution; /* w of any layout, all float */
-    dnnl_data_type_t operands;       /* of x, w and dy */
-    int threads;                     /* that compute it */
+    dv_dnnl_convolution convolution; /* all float, with w in any layout */
+    dnnl_data_type_t operands;       /* type of x, w and dy */
+    int threads;                     /* threads that compute the step */
     dnnl_memory_desc_t canonical;    /* w in PyTorch's order */
-    dnnl_memory_desc_t master;       /* w as the parameter has it */
+    dnnl_memory_desc_t master;       /* w in the parameter's layout */
     dnnl_primitive_desc_t forward;
 } draft;
 
-/* (N,H,W,C) seen as oneDNN's (N,C,H,W). */
+/* Describes (N,H,W,C) as oneDNN's (N,C,H,W). */
 static dv_status image(dv_shape shape, dnnl_memory_desc_t *out)
 {
     int64_t dim[] = {shape.n, shape.c, shape.h, shape.w};
@@ -65,7 +64,7 @@ static dv_status describe(const dv_node_step *s, draft *d)
     return dv_md_plain(1, &attr->filters, NULL, &d->convolution.bias);
 }
 
-/* Of a depthwise convolution, which waits for memory, there is little to gain. */
+/* Whether rounding pays. It gains little for a depthwise convolution, which waits for memory. */
 static bool wants_rounding(const dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -85,7 +84,7 @@ static dv_dnnl_convolution in_types(const draft *d, dnnl_data_type_t x, dnnl_dat
     return convolution;
 }
 
-/* In BF16, if that is wanted and oneDNN can do it well. */
+/* Describes the forward pass, in BF16 if that pays and oneDNN is fast with it. */
 static dv_status describe_forward(const dv_node_step *s, draft *d)
 {
     dv_dnnl_convolution rounded = in_types(d, dnnl_bf16, dnnl_bf16, dnnl_f32);
@@ -100,14 +99,14 @@ static dv_status describe_forward(const dv_node_step *s, draft *d)
     return dv_dnnl_forward(d->device, &d->convolution, &d->forward);
 }
 
-/* The weight that is multiplied, as it is given: that of the parameter, or its rounded values. */
+/* The weight that products read, before a conversion: the parameter, or its rounded copy. */
 static dnnl_memory_desc_t given_weight(const draft *d)
 {
     return dv_md_of_type(d->master, d->operands);
 }
 
-/* The forward pass is the one that oneDNN likes best, whatever layout the parameter has: what is
-   computed does not depend on who has chosen that. */
+/* Takes the forward pass that oneDNN prefers, and requests its layout for the parameter. The pass
+   is the same if the parameter has another layout, so the results are too. */
 static dv_status settle_layout(dv_planner *planner, const dv_node_step *s, draft *d)
 {
     DV_TRY(describe_forward(s, d));
@@ -156,10 +155,10 @@ static dv_status plan_data(const draft *d, pass *data)
 }
 
 /*
- * With strides oneDNN 2.6 leaves parts of the weight's gradient unwritten in BF16: taps that lie in
- * the padding everywhere, and others. With several threads its kernel spins while one waits for
- * another: where other programs take the processors, that was 60 % of a training's processor time,
- * twice that of a training in float.
+ * The type for the weight gradient. With strides, oneDNN 2.6 leaves parts of the BF16 gradient
+ * unwritten: taps that always lie in the padding, and others. With several threads its kernel spins
+ * while one thread waits for another. While other programs used the processors, spinning took 60 %
+ * of a training's processor time, and the training twice the processor time of one in float.
  */
 static dnnl_data_type_t weights_operands(const draft *d)
 {
@@ -188,7 +187,7 @@ static dv_status plan_weights(const draft *d, pass *weights)
     return DV_OK;
 }
 
-/* Our kernel gives (KH,KW,C). */
+/* Plans the conversion of our kernel's gradient, which is (KH,KW,C). */
 static dv_status plan_depthwise_weights(const dv_node_step *s, const draft *d, pass *weights)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -234,8 +233,8 @@ static void free_direct(direct *self)
     free(self);
 }
 
-/* Plans the passes that the step needs. Each pass asks for the rounded x and dy, its copy of the
-   weight, and the larger scratchpad of its two primitives. */
+/* Plans the passes that the step needs. The scratch of a pass has the rounded x and dy, the pass's
+   copy of the weight, and the larger scratchpad of its two primitives. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -263,7 +262,8 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
-/* Scratch: x and dy rounded, the pass's copy of the weight, then oneDNN's. */
+/* The pass's copy of the weight, which follows the rounded x and dy in scratch. oneDNN's scratchpad
+   follows it. */
 static char *copy_of_weight(const dv_node_step *s)
 {
     const direct *self = s->self;
@@ -294,7 +294,7 @@ static const void *operand_dy(const dv_node_step *s)
     return rounded;
 }
 
-/* The weight in the layout of the pass. */
+/* Converts the weight to the layout of the pass, if necessary. */
 static dv_status convert(const dv_node_step *s, pass *p, const void **weight)
 {
     const direct *self = s->self;
@@ -316,8 +316,8 @@ static dv_status forward(dv_node_step *s)
                                 behind(s, &self->forward));
 }
 
-/* Computes the gradients of weight and bias, by our own kernels if the convolution is depthwise. If
-   the parameter has another layout, the gradient is made in scratch and converted. */
+/* Computes the gradients of weight and bias, with our own kernels for a depthwise convolution. If
+   the parameter has another layout, the gradient is computed in scratch and converted. */
 static dv_status backward_weights(dv_node_step *s, const void *dy)
 {
     direct *self = s->self;

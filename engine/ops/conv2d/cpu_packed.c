@@ -1,7 +1,7 @@
 /*
- * Convolutions that are not trained. Output pixels at which the same taps lie inside the input are
- * a class of rows (cpu_packed.h), so taps in the padding cost nothing. Along an axis those pixels
- * are neighbours: a run; a class is a run of rows times a run of columns.
+ * Convolutions for inference. Output pixels with the same taps inside the input form a class of
+ * rows (gemm/cpu_packed.h), so taps in the padding cost nothing. Along an axis such pixels are
+ * neighbours, a run. A class is a run of rows times a run of columns.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/gemm/cpu_packed.h"
@@ -16,7 +16,7 @@ typedef struct packed_way {
     dv_packed product;
 } packed_way;
 
-/* Outputs first..first + count - 1 of an axis, at which taps tap..tap + taps - 1 are inside. */
+/* The outputs first .. first + count - 1 of an axis whose taps tap .. tap + taps - 1 are inside. */
 typedef struct run {
     int64_t first, count, tap, taps;
 } run;
@@ -49,12 +49,12 @@ static bool absorb(dv_planner *planner, dv_node_step *s, const dv_node *next, in
 
 /* ---- Classes ---- */
 
-/* runs: (out) at most; returns how many. */
+/* Finds the runs of an axis (at most `out`), and returns their number. */
 static int64_t find_runs(const dv_conv2d_attr *attr, int axis, int64_t in, int64_t out, run *runs)
 {
     int64_t count = 0, dilation = attr->dilation[axis];
     for (int64_t o = 0; o < out; o++) {
-        int64_t start = o * attr->stride[axis] - attr->padding[axis]; /* the input at tap 0 */
+        int64_t start = o * attr->stride[axis] - attr->padding[axis]; /* input position of tap 0 */
         int64_t tap = start < 0 ? (-start + dilation - 1) / dilation : 0;
         int64_t end = start < in ? (in - start + dilation - 1) / dilation : 0;
         int64_t taps = dv_smaller(end, attr->kernel[axis]) - tap;
@@ -87,7 +87,7 @@ static dv_status find_pixels(const dv_node_step *s, const run *rows, const run *
     return DV_OK;
 }
 
-/* Taps of a kernel row are one segment where they are neighbours in the input, too. */
+/* Taps of a kernel row form one segment if they are neighbours in the input too. */
 static dv_status find_segments(const dv_node_step *s, const run *rows, const run *columns,
                                dv_packed_class *class)
 {

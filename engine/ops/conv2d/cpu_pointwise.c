@@ -1,4 +1,4 @@
-/* 1x1 convolutions: matrix products over the rows of channels that the stride picks. */
+/* 1x1 convolutions: matrix products over the rows of channels that the stride selects. */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/gemm/cpu_dense.h"
 #include "engine/ops/cpu.h"
@@ -9,7 +9,7 @@
 typedef struct pointwise {
     const dv_impl *way;
     dv_cpu_dense dense;
-    size_t gathered; /* bytes of scratch for the rows that the stride picks; 0: all */
+    size_t gathered; /* bytes of scratch for the selected rows; 0 if all rows are used */
 } pointwise;
 
 bool dv__conv2d_is_pointwise(const dv_node_step *s)
@@ -19,7 +19,7 @@ bool dv__conv2d_is_pointwise(const dv_node_step *s)
            attr->padding[1] == 0 && attr->groups == 1;
 }
 
-/* Scratch: gathered rows of x (or of its gradient), then oneDNN's. */
+/* Scratch has the gathered rows of x or of its gradient, then oneDNN's scratchpad. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -47,7 +47,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
-/* The pixel of x that row `row` of y reads. */
+/* The pixel of x for row `row` of y. */
 static int64_t source(const dv_node_step *s, int64_t row)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -56,7 +56,7 @@ static int64_t source(const dv_node_step *s, int64_t row)
     return (n * x.h + oy * attr->stride[0]) * x.w + ox * attr->stride[1];
 }
 
-/* The rows of x that are multiplied. */
+/* Gathers the selected rows of x. */
 static const void *gather(const dv_node_step *s)
 {
     const pointwise *self = s->self;
@@ -72,7 +72,7 @@ static const void *gather(const dv_node_step *s)
     return rows;
 }
 
-/* dx from the gradients of the rows that were multiplied; the others are zero. */
+/* Scatters the gradients of the selected rows into dx. The other rows are zero. */
 static void scatter(dv_node_step *s)
 {
     const float *rows = s->scratch;

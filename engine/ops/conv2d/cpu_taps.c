@@ -1,13 +1,12 @@
 /*
- * Convolutions whose output is a few pixels. Taps of one kernel row that lie inside the input are
- * neighbours in memory, in x and in a weight of the form (KH,KW,C,filters), so for one output pixel
- * and kernel row
+ * Convolutions whose output has few pixels. The taps of a kernel row that lie inside the input are
+ * contiguous in x, and in a weight with the layout (KH,KW,C,filters). So for an output pixel and a
+ * kernel row
  *
  *     y (N, filters)  +=  x (N, taps C)  w (taps C, filters)
  *
- * with the distance of two samples between rows. Both gradients are products of the same pieces.
- * What is multiplied is found out once, in plan. Where the context asks for it x, w and dy are
- * rounded to BF16 before.
+ * where rows are as far apart as samples. Both gradients are products of the same parts. plan finds
+ * the products once. If products have BF16 operands, x, w and dy are rounded first.
  */
 #include "engine/ops/conv2d/cpu_conv2d.h"
 #include "engine/gemm/cpu_dense.h"
@@ -16,16 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Measured on one and two cores against oneDNN's convolution: with few channels its one call beats
-   our many as soon as there are three pixels. */
+/* Measured on one and two cores against oneDNN's convolution. With few channels its single call is
+   faster than our many from three pixels on. */
 enum { FEW_PIXELS = 2, MOST_PIXELS = 4, MANY_CHANNELS = 128 };
 
-/* `run` neighbouring taps, x pixels x.. and taps tap.. in step, at output pixel y. */
+/* `run` neighbouring taps of output pixel y: taps from `tap` on, for input pixels from x on. */
 typedef struct segment {
     int64_t x, y, tap, run;
 } segment;
 
-/* One product: offsets of its matrices in elements. */
+/* A product, with the offsets of its matrices in elements. */
 typedef struct job {
     int64_t a, b, c;
     int product;
@@ -33,12 +32,12 @@ typedef struct job {
 
 typedef enum pass_kind { FORWARD, DATA, WEIGHTS, PASSES } pass_kind;
 
-/* A pass writes to places: pixels of y or x, or taps. The first product writes, further ones add;
-   what no product writes is zero. */
+/* A pass writes to places: pixels of y or x, or taps. The first product of a place writes, later
+   ones add. Places without a product are zero. */
 typedef struct pass {
     job *jobs;
     int count;
-    dv_cpu_primitive *products; /* (2 KW): of run r, adding or not: 2 (r - 1) + adding */
+    dv_cpu_primitive *products; /* (2 KW), at 2 (r - 1) + adds for runs of r taps */
     bool *written;              /* (places) */
     int64_t places, unwritten;
 } pass;
@@ -47,10 +46,11 @@ typedef struct taps {
     const dv_impl *way;
     pass passes[PASSES];
     int64_t kernel_width;
-    size_t rounded_x, rounded_dy; /* bytes of scratch for x and dy rounded; 0: they stay float */
+    size_t rounded_x, rounded_dy; /* bytes of the rounded x and dy in scratch; 0 if not rounded */
 } taps;
 
-/* (filters, C, KH, KW), in memory as (KH,KW,C,filters). */
+/* Describes the weight (filters, C, KH, KW) in PyTorch's order if `canonical`, otherwise with the
+   memory order (KH,KW,C,filters). */
 static dv_status weight_md(const dv_node_step *s, bool canonical, dnnl_memory_desc_t *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -88,7 +88,7 @@ dv_status dv__conv2d_fits_taps(dv_planner *planner, const dv_node_step *s, bool 
 
 /* ---- Segments ---- */
 
-/* The segments of one output pixel and kernel row; returns how many. */
+/* Finds the segments of an output pixel and kernel row, and returns their number. */
 static int row_segments(const dv_node_step *s, int64_t oy, int64_t ox, int64_t kh, segment *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -137,7 +137,7 @@ static bool rounds(const dv_node_step *s)
     return dv_cpu_operands(s, s->in[0].n * s->in[0].c * s->node->shape.c) != DV_F32;
 }
 
-/* The product of `run` taps: see the top of the file and the two gradients
+/* Creates the product of `run` taps. The top of the file has forward's. The gradients' are
      dx (N, run C)          +=  dy (N, filters)      w (run C, filters)^T
      dw (run C, filters)    +=  x (N, run C)^T       dy (N, filters)      */
 static dv_status create_product(const dv_node_step *s, pass_kind kind, int64_t run, bool adds,
@@ -167,7 +167,7 @@ static dv_status create_product(const dv_node_step *s, pass_kind kind, int64_t r
     return dv_cpu_matmul_create(dv_cpu_device_of(s->context), &product, out);
 }
 
-/* Adds the product of one segment, of which the first tap counts from 0. */
+/* Adds the product of a segment. */
 static dv_status add_job(const dv_node_step *s, pass_kind kind, pass *p, segment part, bool adds)
 {
     int64_t in = s->in[0].c, filters = s->node->shape.c;
@@ -183,7 +183,7 @@ static dv_status add_job(const dv_node_step *s, pass_kind kind, pass *p, segment
     return DV_OK;
 }
 
-/* The jobs of a segment: cut where places that are written change to places that are not. */
+/* Adds the jobs of a segment, which is split between places that are written and others. */
 static dv_status add_segment(const dv_node_step *s, pass_kind kind, pass *p, segment whole)
 {
     if (kind == FORWARD) {
@@ -212,7 +212,7 @@ static dv_status plan_pass(const dv_node_step *s, pass_kind kind, const segment 
     DV_TRY(dv_calloc((size_t)most_segments(s), sizeof *p->jobs, &p->jobs));
     DV_TRY(dv_calloc(2 * (size_t)attr->kernel[1], sizeof *p->products, &p->products));
     DV_TRY(dv_calloc((size_t)p->places, sizeof *p->written, &p->written));
-    if (kind == FORWARD && attr->bias) /* what the products add to */
+    if (kind == FORWARD && attr->bias) /* products add to the bias */
         memset(p->written, true, (size_t)p->places * sizeof *p->written);
     for (int i = 0; i < count; i++)
         DV_TRY(add_segment(s, kind, p, segments[i]));
@@ -248,8 +248,8 @@ static void free_taps(taps *self)
     free(self);
 }
 
-/* Plans the passes that the step needs, and asks for the rounded operands and the largest
-   scratchpad of any product. */
+/* Plans the passes that the step needs. Scratch has the rounded operands and the largest scratchpad
+   of a product. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -294,7 +294,7 @@ static dv_status run(const dv_node_step *s, pass *p, const void *a, const void *
     return DV_OK;
 }
 
-/* What the products take: x, w and dy, or these rounded. */
+/* The operands of the products: x, w and dy, rounded if necessary. */
 static const void *operand_x(const dv_node_step *s)
 {
     const taps *self = s->self;
@@ -320,7 +320,7 @@ static const void *operand_dy(const dv_node_step *s)
     return rounded;
 }
 
-/* Zeroes the places (of `size` elements) that no product writes, in each of `samples`. */
+/* Zeroes the places (of `size` elements) without a product, in each of `samples`. */
 static void clear(const pass *p, float *values, int64_t samples, int64_t size)
 {
     if (p->unwritten == 0)

@@ -1,5 +1,5 @@
-/* Convolution on a CUDA device: those of single positions are matrix products, by cuBLASLt;
-   depthwise ones have kernels of their own; all others are cuDNN's. */
+/* Convolution on a CUDA device. cuBLASLt computes 1x1 convolutions as matrix products, depthwise
+   ones have kernels of their own, and cuDNN computes all others. */
 #include "engine/ops/conv2d/cuda_conv2d.h"
 #include "engine/gemm/cuda_dense.h"
 #include "kernels/bias.h"
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* ---- Weights: cuDNN wants (O,KH,KW,I/g) where activations have channels last ---- */
+/* ---- Weights; for channels-last activations cuDNN wants the order (O,KH,KW,I/g) ---- */
 
 typedef struct filter_layout {
     dv_layout base;
@@ -55,13 +55,13 @@ static void drop_layout(dv_layout *base)
 /* ---- The plan ---- */
 
 typedef struct convolution {
-    dv_cuda_dense *dense;      /* by cuBLASLt; NULL: not */
-    bool depthwise;            /* by own kernels */
-    dv_depthwise own;          /* their convolution */
-    dv_cuda_convolution cudnn; /* all others */
+    dv_cuda_dense *dense;      /* product of a 1x1 convolution, or NULL */
+    bool depthwise;            /* computed by our own kernels */
+    dv_depthwise own;          /* the convolution for these kernels */
+    dv_cuda_convolution cudnn; /* all other convolutions */
     int64_t filters, channels, taps;
-    bool reorders; /* cuDNN's weights, and the parameter is in PyTorch's order: it and its gradient
-                      are transposed */
+    bool reorders; /* transpose the weights and their gradient for cuDNN, because the parameter is
+                      in PyTorch's order */
 } convolution;
 
 static dv_depthwise depthwise_of(const dv_node_step *s)
@@ -96,7 +96,7 @@ static bool is_pointwise(const dv_node_step *s)
            attr->padding[1] == 0;
 }
 
-/* Where both orders are the same, the parameter stays as it is. */
+/* Requests cuDNN's order for the parameter, unless it equals PyTorch's. */
 static dv_status plan_layout(dv_planner *planner, convolution *self)
 {
     if (self->channels == 1 || self->taps == 1)
@@ -117,8 +117,8 @@ static dv_status plan_layout(dv_planner *planner, convolution *self)
     return DV_OK;
 }
 
-/* Scratch of cuDNN's convolutions: the weights and their gradient as cuDNN has them, where the
-   parameter's are of another order or, the gradient, of another type; then its workspace. */
+/* The scratch of cuDNN's convolutions: the weights in cuDNN's order, if the parameter has another
+   one; the gradient in cuDNN's order and type, if the parameter's differs; then the workspace. */
 typedef struct scratch_plan {
     size_t gradient, workspace; /* offsets; the weights begin at 0 */
     size_t bytes;
@@ -146,7 +146,7 @@ static dv_status plan_by_cudnn(dv_planner *planner, dv_node_step *s, convolution
     return DV_OK;
 }
 
-/* What cuBLASLt does not have, cuDNN may. */
+/* Plans a matrix product, or cuDNN's convolution if cuBLASLt does not have the product. */
 static dv_status plan_pointwise(dv_planner *planner, dv_node_step *s, convolution *self)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -204,7 +204,7 @@ static void *at(const dv_node_step *s, size_t offset)
     return s->scratch != NULL ? (char *)s->scratch + offset : NULL;
 }
 
-/* The weights in cuDNN's order. */
+/* Brings the weights to cuDNN's order, if necessary. */
 static dv_status ordered_weights(const dv_node_step *s, const convolution *self, const void **out)
 {
     *out = s->w_operand[0];
@@ -252,7 +252,7 @@ static dv_status input_gradient(const dv_node_step *s, const convolution *self)
                                     DV_CONVOLUTION_DATA, &operands);
 }
 
-/* One launch brings cuDNN's gradient to the parameter's order and type. */
+/* Computes the weight gradient. One launch brings it to the parameter's order and type. */
 static dv_status weight_gradient(const dv_node_step *s, const convolution *self)
 {
     dv_dtype dtype = s->x_type[0].dtype;

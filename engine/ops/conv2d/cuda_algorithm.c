@@ -1,10 +1,9 @@
-/* Which algorithm computes a convolution: of cuDNN's those that its heuristics name and that are
-   content with the workspace, and behind them im2col; the first or the one that is fastest here, as
-   dv_algorithms says. */
+/* Chooses the algorithm of a convolution. The candidates are those of cuDNN's heuristics that fit
+   the workspace, then im2col. dv_algorithms decides between the first and the fastest. */
 #include "engine/device/cuda_choices.h"
 #include "engine/ops/conv2d/cuda_conv2d.h"
 
-enum { MOST = DV_CONVOLUTION_CANDIDATES - 1 }; /* of cuDNN's */
+enum { MOST = DV_CONVOLUTION_CANDIDATES - 1 }; /* candidates of cuDNN */
 
 static const char *direction_name(dv_convolution_direction direction)
 {
@@ -16,7 +15,7 @@ static const char *direction_name(dv_convolution_direction direction)
 
 /* ---- Candidates ---- */
 
-/* What the heuristics' results have in common: three types, different in that of `algo`. */
+/* A result of the heuristics. cuDNN has three types for it, which differ in the type of `algo`. */
 typedef struct found {
     int algorithm;
     cudnnStatus_t status;
@@ -85,7 +84,8 @@ dv_status dv__cuda_convolution_set(dv_cuda_convolution *self, dv_convolution_dir
     return DV_OK;
 }
 
-/* By way of Fourier's or Winograd's transformation, which round more than sums of products do. */
+/* Whether an algorithm uses a Fourier or Winograd transform, which rounds more than sums of
+   products. */
 static bool is_transformed(dv_convolution_direction direction, int algorithm)
 {
     static const unsigned sets[DV_CONVOLUTION_DIRECTIONS] = {
@@ -103,7 +103,8 @@ static bool is_transformed(dv_convolution_direction direction, int algorithm)
     return (sets[direction] >> algorithm & 1U) != 0;
 }
 
-/* Repeatable, and in floats as exact as sums of products are; or all where that is wanted. */
+/* Whether the context accepts the algorithm. Unless it accepts any, the algorithm must be
+   repeatable and, in floats, as exact as sums of products. */
 static bool is_wanted(const dv_node_step *s, dv_convolution_direction direction,
                       const found *result)
 {
@@ -113,9 +114,9 @@ static bool is_wanted(const dv_node_step *s, dv_convolution_direction direction,
            (s->x_type[0].dtype != DV_F32 || !is_transformed(direction, result->algorithm));
 }
 
-/* Takes what may be used. Heuristics may answer with another math type than was asked for, which
-   then has to be set; floats without TF32 keep theirs, and cuDNN is asked for the workspace that
-   this needs. */
+/* Adds an algorithm to the candidates if it may be used and fits the workspace. It takes the
+   heuristics' math type, which may differ from the descriptor's. Floats without TF32 keep FMA, so
+   cuDNN is asked for the workspace again. */
 static dv_status add_candidate(const dv_node_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, const found *result,
                                dv_convolution_candidates *list)
@@ -134,8 +135,8 @@ static dv_status add_candidate(const dv_node_step *s, dv_cuda_convolution *self,
     return DV_OK;
 }
 
-/* What the heuristics may not name: algorithms that cuDNN documents for channels last, for 16 bits
-   by tensor cores and, where sizes do not suit these, without. */
+/* Adds algorithms that cuDNN documents for channels last but the heuristics may not return: for 16
+   bits with tensor cores and, for sizes that do not suit these, without. */
 static dv_status add_common(const dv_node_step *s, dv_cuda_convolution *self,
                             dv_convolution_direction direction, dv_convolution_candidates *list)
 {
@@ -176,7 +177,7 @@ static dv_status list_candidates(const dv_node_step *s, dv_cuda_convolution *sel
     list->count = 0;
     if (ask[direction](dv_cuda_device_of(s->context), self, results, &count) !=
         CUDNN_STATUS_SUCCESS)
-        count = 0; /* a refusal: they know nothing */
+        count = 0; /* the heuristics have no answer */
     for (int i = 0; i < count; i++)
         DV_TRY(add_candidate(s, self, direction, &results[i], list));
     if (list->count == 0)
@@ -227,7 +228,7 @@ static int find(const dv_convolution_candidates *list, const dv_cuda_choice *cho
     return -1;
 }
 
-/* Sets our own kernels, which always work. */
+/* Chooses our own kernels, which always work. */
 static dv_status set_plain(const dv_node_step *s, dv_cuda_convolution *self,
                            dv_convolution_direction direction, const char *times)
 {
@@ -258,7 +259,7 @@ static dv_status set_chosen(const dv_node_step *s, dv_cuda_convolution *self,
     return dv__cuda_convolution_set(self, direction, algorithm);
 }
 
-/* What was measured before counts for KEPT, too. */
+/* Recalls an earlier choice. KEPT also accepts the choices of MEASURED. */
 static bool recall(const dv_node_step *s, dv_convolution_direction direction,
                    dv_cuda_choice *choice)
 {

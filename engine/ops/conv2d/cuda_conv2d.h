@@ -1,7 +1,7 @@
-/* What the CUDA files of the convolution share: cuda.c plans and runs, by cuDNN (cuda_cudnn.c), as
-   a matrix product (cuda_im2col.c) or, depthwise, by kernels of its own. cuda_algorithm.c chooses,
-   cuda_measure.c finds the fastest. What nothing else has, slow kernels (kernels/convolution.h)
-   compute from the same operands. */
+/* Declarations shared by the CUDA files of the convolution. cuda.c plans and runs it by cuDNN
+   (cuda_cudnn.c), as a matrix product (cuda_im2col.c), or, if depthwise, by kernels of its own.
+   cuda_algorithm.c chooses the algorithm, and cuda_measure.c finds the fastest. Slow kernels
+   (kernels/convolution.h) compute all other cases from the same operands. */
 #ifndef DV_OPS_CONV2D_CUDA_CONV2D_H
 #define DV_OPS_CONV2D_CUDA_CONV2D_H
 
@@ -10,7 +10,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/convolution.h"
 
-/* Which of y, dx and dw is written. */
+/* The direction of a convolution: it writes y, dx or dw. */
 typedef enum dv_convolution_direction {
     DV_CONVOLUTION_FORWARD,
     DV_CONVOLUTION_DATA,
@@ -18,31 +18,31 @@ typedef enum dv_convolution_direction {
     DV_CONVOLUTION_DIRECTIONS
 } dv_convolution_direction;
 
-/* dv_convolution_algorithm.number: what is none of cuDNN's. */
+/* Values of dv_convolution_algorithm.number that are not cuDNN's. */
 enum {
-    DV_CONVOLUTION_PLAIN = -1, /* by our own kernels */
-    DV_CONVOLUTION_IM2COL = -2 /* as a matrix product by cuBLASLt */
+    DV_CONVOLUTION_PLAIN = -1, /* our own kernels */
+    DV_CONVOLUTION_IM2COL = -2 /* a matrix product by cuBLASLt */
 };
 
-/* One way to compute a direction. */
+/* An algorithm for one direction. */
 typedef struct dv_convolution_algorithm {
-    int number;           /* of cuDNN's enumeration of the direction, or one of the above */
-    cudnnMathType_t math; /* of cuDNN's */
+    int number;           /* a number of cuDNN's enumeration for the direction, or one of these */
+    cudnnMathType_t math; /* math type of a cuDNN algorithm */
     size_t workspace;     /* bytes */
 } dv_convolution_algorithm;
 
-/* Tensors and filter are of one type, sums in float. */
+/* A planned convolution. Tensors and filter have one type, and sums are in float. */
 typedef struct dv_cuda_convolution {
     dv_dtype dtype;
     dv_convolution shape;
     cudnnTensorDescriptor_t x, y;
     cudnnFilterDescriptor_t w;
-    cudnnConvolutionDescriptor_t convolution[DV_CONVOLUTION_DIRECTIONS]; /* of its math type */
-    dv_cuda_product product[DV_CONVOLUTION_DIRECTIONS]; /* of im2col; zeros: it has none */
+    cudnnConvolutionDescriptor_t convolution[DV_CONVOLUTION_DIRECTIONS]; /* has the math type */
+    dv_cuda_product product[DV_CONVOLUTION_DIRECTIONS]; /* product of im2col, or zeros */
     dv_convolution_algorithm algorithm[DV_CONVOLUTION_DIRECTIONS];
 } dv_cuda_convolution;
 
-/* Device memory: two of x, w and y are read, `out` is the third. */
+/* Device memory of a run. Two of x, w and y are read; `out` is the third. */
 typedef struct dv_convolution_operands {
     const void *x, *w, *y;
     void *out, *workspace;
@@ -50,25 +50,25 @@ typedef struct dv_convolution_operands {
 
 /* ---- cuda_cudnn.c ---- */
 
-/* Describes the step's convolution and chooses its algorithms. Dropped by the caller, also where
-   this fails; begins as zeros. */
+/* Describes the step's convolution and chooses its algorithms. `self` is zeroed before. The caller
+   drops it, also on failure. */
 dv_status dv__cuda_convolution_plan(const dv_node_step *s, dv_cuda_convolution *self);
 void dv__cuda_convolution_drop(dv_cuda_convolution *self);
 
-/* By the algorithm of the direction. */
+/* Runs a direction with its algorithm. */
 dv_status dv__cuda_convolution_run(const dv_cuda_device *device, const dv_cuda_convolution *self,
                                    dv_convolution_direction direction,
                                    const dv_convolution_operands *operands);
 
-/* The workspace that cuDNN's algorithm wants with the math type that the direction's descriptor
-   has. False: cuDNN does not have the algorithm for this convolution. */
+/* The workspace of cuDNN's algorithm with the math type of the direction's descriptor. Returns
+   false if cuDNN does not have the algorithm for this convolution. */
 bool dv__cudnn_workspace(const dv_cuda_device *device, const dv_cuda_convolution *self,
                          dv_convolution_direction direction, int algorithm, size_t *bytes);
 
 /* ---- cuda_im2col.c ---- */
 
-/* Plans the direction's product. *found false: there is none, or it asks for more workspace than a
-   library call may; else *bytes is what it asks for. */
+/* Plans the direction's product. *found is false if there is none, or if it needs more workspace
+   than a library call may have. Otherwise *bytes is its workspace. */
 dv_status dv__cuda_im2col_plan(const dv_node_step *s, dv_cuda_convolution *self,
                                dv_convolution_direction direction, bool *found, size_t *bytes);
 dv_status dv__cuda_im2col_run(const dv_cuda_device *device, const dv_cuda_convolution *self,
@@ -77,29 +77,29 @@ dv_status dv__cuda_im2col_run(const dv_cuda_device *device, const dv_cuda_convol
 
 /* ---- cuda_algorithm.c ---- */
 
-enum { DV_CONVOLUTION_CANDIDATES = 17 }; /* sixteen of cuDNN's, and im2col */
+enum { DV_CONVOLUTION_CANDIDATES = 17 }; /* sixteen of cuDNN, and im2col */
 
 typedef struct dv_convolution_candidates {
-    dv_convolution_algorithm items[DV_CONVOLUTION_CANDIDATES]; /* the heuristics' first one first */
+    dv_convolution_algorithm items[DV_CONVOLUTION_CANDIDATES]; /* in the heuristics' order */
     int count;
 } dv_convolution_candidates;
 
-/* Makes an algorithm the direction's. */
+/* Sets the algorithm of a direction. */
 dv_status dv__cuda_convolution_set(dv_cuda_convolution *self, dv_convolution_direction direction,
                                    const dv_convolution_algorithm *algorithm);
 
-/* Sets the algorithm of a direction, as the context's dv_algorithms says: one that has been tried,
-   and that can be recorded. DV_CONVOLUTION_PLAIN where there is none. */
+/* Chooses and sets the algorithm of a direction by the context's dv_algorithms. It has been tried
+   and can be recorded. If there is none, it is DV_CONVOLUTION_PLAIN. */
 dv_status dv__cuda_convolution_choose(const dv_node_step *s, dv_cuda_convolution *self,
                                       dv_convolution_direction direction);
 
 /* ---- cuda_measure.c ---- */
 
 /*
- * Tries the candidates on random operands. *best: the fastest, or with DV_ALGORITHMS_FIXED the
- * first that works; -1 where none does. `times` (size) gets their microseconds as a text, or why
- * one of them does not count. Where the memory for it is lacking nothing is tried, and the first is
- * taken.
+ * Tries the candidates on random operands. *best is the fastest candidate, or with
+ * DV_ALGORITHMS_FIXED the first that works, or -1 if none works. `times` (size) receives, as text,
+ * the microseconds of each candidate or the reason for leaving it out. Without enough memory
+ * nothing is tried, and the first candidate is taken.
  */
 dv_status dv__cuda_convolution_measure(const dv_node_step *s, dv_cuda_convolution *self,
                                        dv_convolution_direction direction,

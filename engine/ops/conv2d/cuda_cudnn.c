@@ -1,5 +1,5 @@
-/* Convolution by cuDNN's imperative calls, channels last, and the way to what stands beside cuDNN.
-   All that is known of cuDNN's convolutions is in this file and in cuda_algorithm.c. */
+/* Convolution by cuDNN's imperative calls with channels last, and the choice between cuDNN, im2col
+   and plain kernels. Only this file and cuda_algorithm.c depend on cuDNN's convolutions. */
 #include "engine/ops/conv2d/cuda_conv2d.h"
 
 /* ---- Descriptors ---- */
@@ -11,8 +11,8 @@ static cudnnDataType_t data_type(dv_dtype dtype)
     return dtype == DV_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
 }
 
-/* Types of 16 bits go to the tensor cores. FMA: products of floats are not rounded to TF32; by
-   default they may be. */
+/* 16-bit types use the tensor cores. FMA does not round the operands of floats to TF32; the default
+   math type may. */
 static cudnnMathType_t math_type(const dv_node_step *s)
 {
     if (s->x_type[0].dtype != DV_F32)
@@ -28,7 +28,7 @@ static dv_status describe_tensor(dv_dtype dtype, dv_shape shape, cudnnTensorDesc
     return DV_OK;
 }
 
-/* cuDNN's PSEUDO_HALF_CONFIG and PSEUDO_BFLOAT16_CONFIG: 16 bits in memory, sums in float. */
+/* For 16 bits this is cuDNN's PSEUDO_HALF_CONFIG or PSEUDO_BFLOAT16_CONFIG, with sums in float. */
 static dv_status describe_convolution(const dv_node_step *s, cudnnConvolutionDescriptor_t *out)
 {
     const dv_conv2d_attr *attr = s->node->attr;
@@ -145,8 +145,8 @@ static dv_status run_own(const dv_cuda_device *device, const dv_cuda_convolution
     return DV_OK;
 }
 
-/* Computes the direction by its chosen algorithm: plain kernels, im2col, or cuDNN's function of the
-   direction. The result overwrites `out`. */
+/* Computes the direction by its chosen algorithm: plain kernels, im2col, or cuDNN's function for
+   the direction. The result overwrites `out`. */
 dv_status dv__cuda_convolution_run(const dv_cuda_device *device, const dv_cuda_convolution *self,
                                    dv_convolution_direction direction,
                                    const dv_convolution_operands *operands)

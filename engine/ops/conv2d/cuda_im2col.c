@@ -1,13 +1,13 @@
 /*
- * A convolution of one group as a matrix product by cuBLASLt. Each output position is a row of
- * `columns` (positions, taps channels), which holds what it is summed over:
+ * A convolution of one group as a matrix product by cuBLASLt. Each output position has a row in
+ * `columns` (positions, taps channels), which holds the inputs of its sum:
  *
  *     y = columns w'        w (filters, taps channels)
  *     dw = dy' columns
- *     dx: the columns' gradient dy w, summed where rows overlap
+ *     dx = the columns' gradient dy w, summed over overlapping rows
  *
- * cuBLASLt's matrices are column-major: y (positions, filters) is the matrix (filters, positions).
- * The workspace holds the columns, then cuBLASLt's.
+ * cuBLASLt's matrices are column-major, so y (positions, filters) is the matrix (filters,
+ * positions). The workspace holds the columns, then cuBLASLt's workspace.
  */
 #include "engine/ops/conv2d/cuda_conv2d.h"
 
@@ -21,7 +21,7 @@ static int64_t patch_of(const dv_convolution *shape)
     return shape->kernel[0] * shape->kernel[1] * shape->channels;
 }
 
-/* The columns' gradient is float, so that a sum is rounded once. */
+/* Bytes of the columns. Their gradient is float, so that each sum is rounded only once. */
 static size_t columns_bytes(const dv_cuda_convolution *self, dv_convolution_direction direction)
 {
     dv_dtype dtype = direction == DV_CONVOLUTION_DATA ? DV_F32 : self->dtype;
@@ -29,8 +29,8 @@ static size_t columns_bytes(const dv_cuda_convolution *self, dv_convolution_dire
     return dv_cuda_aligned((size_t)count * dv_dtype_size(dtype));
 }
 
-/* Describes the product of a direction by column-major matrices. The gradient of the columns is the
-   only float result. */
+/* Describes the product of a direction with column-major matrices. Only the gradient of the columns
+   is always float. */
 static dv_cuda_product_form form_of(const dv_cuda_convolution *self,
                                     dv_convolution_direction direction)
 {

@@ -1,4 +1,4 @@
-/* The fastest of the algorithms that compute one direction of a convolution, found by trying. */
+/* Finds the fastest algorithm for a direction of a convolution by trying the candidates. */
 #include "engine/ops/conv2d/cuda_conv2d.h"
 
 #include <math.h>
@@ -11,21 +11,21 @@ enum {
     REPETITIONS = 1,
     SAMPLES = 1,
 #else
-    REPETITIONS = 20, /* of what is timed at once */
-    SAMPLES = 5,      /* of which the shortest counts: what disturbs only makes longer */
+    REPETITIONS = 20, /* runs in one sample */
+    SAMPLES = 5,      /* samples; the shortest counts, because disturbances only add time */
 #endif
-    BLOCK = 1 << 16, /* random words that operands are filled with, again and again */
+    BLOCK = 1 << 16, /* random words, which are repeated to fill the operands */
 };
 
-/* A later candidate is taken where it needs less than this part of an earlier one's time. The
-   heuristics' order decides between equals, so that noise does not. */
+/* A later candidate must need less than this share of an earlier one's time. So the heuristics'
+   order, not noise, decides between equals. */
 static const float worth = 0.95F;
 
 typedef struct bench {
     const dv_cuda_device *device;
     const dv_cuda_convolution *convolution;
     dv_convolution_direction direction;
-    bool timed; /* false: the first candidate that works is taken */
+    bool timed; /* false takes the first candidate that works */
     char *memory;
     dv_convolution_operands operands;
     cudaEvent_t start, end;
@@ -33,8 +33,8 @@ typedef struct bench {
 
 /* ---- Operands ---- */
 
-/* Numbers of +-[0.5, 1), whose sign and fraction are random: zeros are multiplied faster. One float
-   or two of 16 bits to a word. */
+/* A word of one float or two 16-bit numbers in +-[0.5, 1), with random sign and fraction. Zeros
+   would be multiplied faster. */
 static uint32_t random_word(dv_dtype dtype, uint32_t *state)
 {
     static const uint32_t kept[DV_DTYPE_COUNT] = {
@@ -47,7 +47,7 @@ static uint32_t random_word(dv_dtype dtype, uint32_t *state)
     return (*state & kept[dtype]) | exponent[dtype];
 }
 
-/* A block of random words, copied over and over. */
+/* Fills memory with repeated copies of a block of random words. */
 static dv_status fill(const dv_cuda_device *device, dv_dtype dtype, char *memory, size_t bytes)
 {
     size_t block = BLOCK * sizeof(uint32_t), first = bytes < block ? bytes : block;
@@ -81,8 +81,8 @@ static void bench_close(bench *b)
 }
 
 /* Allocates x, w, y and the largest workspace in one piece, and fills the tensors with random
-   numbers. `out` becomes the tensor that the direction writes. bench_close frees the parts after a
-   failure too. */
+   numbers. `out` becomes the direction's result. bench_close frees everything, also after a
+   failure. */
 static dv_status bench_open(const dv_convolution_candidates *list, bench *b)
 {
     const dv_convolution *shape = &b->convolution->shape;
@@ -123,8 +123,8 @@ static dv_status repeat(const bench *b)
     return DV_OK;
 }
 
-/* The repetitions as a CUDA graph, which is how training runs them: what cuDNN does on the host in
-   each call is not in their time. NULL where they cannot be captured. */
+/* Captures the repetitions into a CUDA graph, as training does, so that cuDNN's work on the host is
+   not timed. Returns NULL if they cannot be captured. */
 static cudaGraphExec_t capture(const bench *b)
 {
     cudaGraph_t graph = NULL;
@@ -138,11 +138,11 @@ static cudaGraphExec_t capture(const bench *b)
     }
     if (graph != NULL)
         (void)cudaGraphDestroy(graph);
-    (void)cudaGetLastError(); /* a refusal, which is no failure here */
+    (void)cudaGetLastError(); /* a refused capture is no failure here */
     return executable;
 }
 
-/* Of the second of two launches: the first keeps the device busy until the second is there. */
+/* Times the second of two launches. The first keeps the device busy until the second is there. */
 static dv_status sample(const bench *b, cudaGraphExec_t graph, float *milliseconds)
 {
     DV_CUDA(cudaGraphLaunch(graph, b->device->stream));
@@ -152,7 +152,7 @@ static dv_status sample(const bench *b, cudaGraphExec_t graph, float *millisecon
     DV_CUDA(cudaEventSynchronize(b->end));
     DV_CUDA(cudaEventElapsedTime(milliseconds, b->start, b->end));
 #ifdef DV_CUDASIM
-    *milliseconds = 0; /* means nothing there: all are equal */
+    *milliseconds = 0; /* simulated times mean nothing */
 #endif
     return DV_OK;
 }
@@ -168,9 +168,10 @@ static dv_status shortest_sample(const bench *b, cudaGraphExec_t graph, float *m
     return DV_OK;
 }
 
-/* The first call shows that the algorithm works, and loads it. What cannot be captured is left out
-   also where nothing is recorded: with and without a recording the numbers are the same.
-   Milliseconds of the repetitions; 0 where nothing is timed. */
+/* Tries a candidate. The first call shows that it works, and loads it. A candidate that cannot be
+   captured is left out even if nothing will be recorded, so that results with and without a
+   recording are the same. *milliseconds is the time of the repetitions, or 0 if nothing is timed.
+ */
 static dv_status try_one(const bench *b, float *milliseconds)
 {
     *milliseconds = 0;
@@ -212,8 +213,8 @@ static void tell(const dv_convolution_algorithm *algorithm, dv_status status, fl
         append(times, size, "%.2f us", 1e3 * (double)milliseconds / REPETITIONS);
 }
 
-/* A candidate that fails when it is tried is left out: cuDNN may promise what it does not have.
-   Where the device itself has failed, as after a wrong access, nothing would work any more. */
+/* Tries all candidates. One that fails is left out, because cuDNN may offer algorithms that it does
+   not have. A failure of the device itself, as after an illegal access, is returned. */
 static dv_status find_best(const bench *b, dv_cuda_convolution *self,
                            const dv_convolution_candidates *list, int *best, char *times,
                            size_t size)

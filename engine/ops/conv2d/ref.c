@@ -18,7 +18,7 @@ static geometry geometry_of(const dv_node_step *s)
                       .out = s->node->shape.c / attr->groups};
 }
 
-/* The input position that tap `tap` of output position `out` reads, -1 in the padding. */
+/* The input position that tap `tap` of output position `out` reads, or -1 in the padding. */
 static int64_t input_at(const geometry *g, int axis, int64_t out, int64_t tap)
 {
     const dv_conv2d_attr *attr = g->attr;
@@ -27,7 +27,7 @@ static int64_t input_at(const geometry *g, int axis, int64_t out, int64_t tap)
     return in >= 0 && in < size ? in : -1;
 }
 
-/* The output position whose tap `tap` reads input position `in`, -1 where there is none. */
+/* The output position whose tap `tap` reads input position `in`, or -1 if there is none. */
 static int64_t output_at(const geometry *g, int axis, int64_t in, int64_t tap)
 {
     const dv_conv2d_attr *attr = g->attr;

@@ -1,4 +1,4 @@
-/* The rules of a conversion: its attributes, and the type of what comes out. */
+/* The rules of a conversion: its attributes, and the type of its output. */
 #include "engine/ops/convert/convert.h"
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"

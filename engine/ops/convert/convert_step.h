@@ -1,4 +1,5 @@
-/* The steps of a conversion, the same on every backend: its dv_backend.convert does the work. */
+/* The steps of a conversion, which are the same on every backend: dv_backend.convert does the
+   work. */
 #ifndef DV_OPS_CONVERT_STEP_H
 #define DV_OPS_CONVERT_STEP_H
 

@@ -1,4 +1,4 @@
-/* Distillation on the CPU: one row after the other, with the sums of exponentials in double. */
+/* Distillation on the CPU: row by row, with the sums of exponentials in double. */
 #include "engine/ops/distillation/distillation.h"
 
 #include "engine/ops/cpu.h"
@@ -6,8 +6,8 @@
 
 #include <math.h>
 
-/* One row's largest logit and the sum of exp((x - largest) / temperature), in double: the distance
-   of two rows that are nearly the same is a small difference of such sums' logarithms. */
+/* A row's largest logit and its sum of exp((x - largest) / temperature). The sum is double, because
+   the distance of similar rows is a small difference of the logarithms of such sums. */
 typedef struct scale_of {
     float largest;
     double sum;
@@ -40,7 +40,7 @@ static dv_status forward(dv_node_step *s)
     int64_t classes = s->in[1].c;
     for (int64_t n = 0; n < s->in[1].n; n++, x += classes, z += classes, targets += classes) {
         scale_of p = scale_row(x, inverse, classes), q = scale_row(z, inverse, classes);
-        double inner = 0; /* sum_k exp(..) of the teacher times the difference of the logits */
+        double inner = 0; /* sum_k (the teacher's exp(..) times the difference of the logits) */
         for (int64_t k = 0; k < classes; k++) {
             float below = (z[k] - q.largest) * inverse;
             inner += (double)(dv_exp_negative(below) * (below - (x[k] - p.largest) * inverse));

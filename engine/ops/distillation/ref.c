@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* log(sum of exp(x / temperature)), x (classes). */
+/* log(sum of exp(x / temperature)) for x (classes). */
 static double log_sum_exp(const real *x, double temperature, int64_t classes)
 {
     double largest = (double)x[0], sum = 0;
@@ -24,8 +24,8 @@ static double sum_of(const real *targets, int64_t classes)
     return sum;
 }
 
-/* Mixes the loss of each sample with the distance between the two distributions, as distillation.h
-   says. */
+/* Mixes each sample's loss with the distance of the two distributions, by the formula of
+   distillation.h. */
 static dv_status forward(dv_node_step *s)
 {
     const dv_distillation_attr *attr = s->node->attr;

@@ -1,5 +1,4 @@
-/* Dropout on the CPU: forward draws a block of random words at once and keeps a byte for each
-   element. */
+/* Dropout on the CPU: forward draws blocks of random words and saves a byte for each element. */
 #include "engine/ops/dropout/dropout.h"
 
 #include "engine/base/rng.h"
@@ -8,10 +7,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Random counters per block, and elements: each counter gives 4. */
+/* Counters of the random numbers in a block, and elements; a counter gives 4 words. */
 enum { GROUP = 64, BLOCK = 4 * GROUP };
 
-/* Elements with a number of their own: each, or each (n, c). */
+/* The number of random decisions: one for each element, or one for each (n, c). */
 static int64_t random_count(const dv_node_step *s)
 {
     const dv_dropout_attr *attr = s->node->attr;
@@ -25,7 +24,7 @@ static float scale_of(const dv_node_step *s)
     return (float)(1 / (1 - attr->rate));
 }
 
-/* Saved: for each of random_count elements, filled up to a block, whether it stays: a byte. */
+/* Saves a byte for each random decision: whether the element stays. The last block is padded. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     int64_t blocks = (random_count(s) + BLOCK - 1) / BLOCK;
@@ -33,7 +32,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
-/* One round of Philox (engine/base/rng.c) on `GROUP` counters side by side. */
+/* One round of Philox (engine/base/rng.c) for GROUP counters side by side. */
 DV_CPU_INLINE void philox_round(uint32_t (*restrict w)[GROUP], uint32_t key0, uint32_t key1)
 {
 #pragma omp simd
@@ -49,8 +48,8 @@ DV_CPU_INLINE void philox_round(uint32_t (*restrict w)[GROUP], uint32_t key0, ui
     }
 }
 
-/* Of a block from counter `first`: an element stays where the top 24 bits of its word are at least
-   `threshold`. */
+/* Draws the block from counter `first` on. An element stays if the top 24 bits of its word are at
+   least `threshold`. */
 DV_CPU_INLINE void draw(const dv_rng *rng, uint32_t first, uint32_t threshold,
                         uint8_t *restrict stays)
 {
@@ -75,7 +74,7 @@ DV_CPU_INLINE void draw(const dv_rng *rng, uint32_t first, uint32_t threshold,
         stays[i] = (uint8_t)flags[i];
 }
 
-/* to = from times 0 or `scale`. */
+/* to = from * `scale` for elements that stay, and 0 for others. */
 DV_CPU_INLINE void multiply(const float *restrict from, const uint8_t *restrict stays, float scale,
                             float *restrict to, int64_t count)
 {
@@ -84,7 +83,7 @@ DV_CPU_INLINE void multiply(const float *restrict from, const uint8_t *restrict 
         to[i] = from[i] * (stays[i] != 0 ? scale : 0.0F);
 }
 
-/* The numbers of all steps of one run. */
+/* The random stream of a step. */
 typedef struct stream {
     dv_rng rng;
     uint32_t threshold;
@@ -101,8 +100,8 @@ static stream stream_of(const dv_node_step *s)
     };
 }
 
-/* Blocks from number `first` on; `count` elements of from and to begin there. from NULL: only the
-   bytes are wanted. */
+/* Draws the blocks from number `first` on, where `count` elements of `from` and `to` begin. If
+   `from` is NULL, only the bytes are written. */
 DV_CPU_CLONES
 static void draw_blocks(const stream *by, int64_t first, int64_t blocks, uint8_t *stays,
                         const float *from, float *to, int64_t count)
@@ -116,7 +115,7 @@ static void draw_blocks(const stream *by, int64_t first, int64_t blocks, uint8_t
     }
 }
 
-/* from NULL: the bytes alone. */
+/* Draws all blocks. If `from` is NULL, only the bytes are written. */
 static void draw_all(const dv_node_step *s, const float *from, float *to)
 {
     enum { AT_ONCE = DV_CPU_BLOCK / BLOCK };
@@ -137,7 +136,7 @@ static void multiply_block(const float *from, const uint8_t *stays, float scale,
     multiply(from, stays, scale, to, count);
 }
 
-/* to = from times the factors: of the gradient, and where a factor is for a whole channel. */
+/* to = from * the saved factors: for gradients, and in forward for whole channels. */
 static void apply(const dv_node_step *s, const float *from, float *to)
 {
     const dv_dropout_attr *attr = s->node->attr;

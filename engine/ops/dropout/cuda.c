@@ -5,7 +5,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/dropout.h"
 
-/* Backward draws the same numbers again: cheaper than to keep them. */
+/* Backward draws the same numbers again, which is cheaper than saving them. */
 static dv_status apply(const dv_node_step *s, const void *from, void *to)
 {
     const dv_dropout_attr *attr = s->node->attr;

@@ -1,5 +1,5 @@
-/* The rules of dropout: its rate, and a limit on the elements because random words have 32-bit
-   numbers. */
+/* The rules of dropout: its rate, and a limit on the elements because indices of random words have
+   32 bits. */
 #include "engine/ops/dropout/dropout.h"
 #include "engine/ops/ops.h"
 
@@ -18,7 +18,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
         return DV_FAIL(DV_EARG, "dropout '%s': the rate is %g, must be at least 0 and below 1",
                        node->name, attr->rate);
     node->shape = dv_node_input(graph, node, 0);
-    /* Random words are numbered with 32 bits, four elements to a number. */
+    /* A random index has 32 bits and serves four elements. */
     if (dv_shape_count(node->shape) / 4 > UINT32_MAX)
         return DV_FAIL(DV_ESHAPE, "dropout '%s': %s has more elements than 2^34", node->name,
                        dv_shape_format(node->shape).text);

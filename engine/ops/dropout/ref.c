@@ -1,4 +1,4 @@
-/* The reference of dropout: both directions draw the factor of each element anew. */
+/* The reference of dropout: both directions draw the factor of each element. */
 #include "engine/ops/dropout/dropout.h"
 
 #include "engine/base/rng.h"

@@ -1,7 +1,7 @@
-/* Flattening on the CPU: the transposition of a matrix for each sample. */
+/* Flattening on the CPU: transposes each sample's matrix. */
 #include "engine/ops/cpu.h"
 
-/* Every sample's matrix (rows, columns) -> (columns, rows). */
+/* Transposes each sample's matrix (rows, columns) into (columns, rows). */
 static void transpose_samples(const float *x, float *y, int64_t samples, int64_t rows,
                               int64_t columns)
 {

@@ -2,7 +2,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/shape.h"
 
-/* Every sample's matrix (positions, channels) is transposed. */
+/* Transposes each sample's matrix (positions, channels). */
 static dv_status forward(dv_node_step *s)
 {
     dv_shape in = s->in[0];

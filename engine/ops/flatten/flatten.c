@@ -3,7 +3,8 @@
 #include "engine/ops/ops.h"
 #include "engine/ops/write.h"
 
-/* PyTorch's order, channels slowest, so that the weights of a linear layer behind it agree. */
+/* The order is PyTorch's, with channels slowest, so that the weights of a following linear layer
+   agree. */
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
     dv_shape x = dv_node_input(graph, node, 0);

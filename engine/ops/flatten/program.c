@@ -1,8 +1,8 @@
-/* All values of a sample as one vector, in a program. */
+/* Flattening in a program. */
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
-/* Channel, row, column is the order of an image. */
+/* The order channel, row, column is that of DV_FORM_IMAGE. */
 dv_status dv__write_flatten(dv_writer *writer, const dv_node *node)
 {
     dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(node->shape.c)};

@@ -1,4 +1,4 @@
-/* Frames on the CPU: rows and columns of each sample change places. */
+/* Frames on the CPU: swaps the rows and columns of each sample. */
 #include "engine/ops/cpu.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 /* x (rows, columns, channels) -> y (columns, rows, channels). */
 static void swap_sample(const float *x, float *y, int64_t rows, int64_t columns, int64_t channels)
 {
-    if (channels == 1) { /* the feature image itself */
+    if (channels == 1) { /* a feature image */
         dv_transpose(x, rows, columns, y);
         return;
     }

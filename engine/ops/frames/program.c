@@ -1,8 +1,8 @@
-/* A feature image as a sequence of frames, in a program. */
+/* Frames in a program. */
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
-/* (N, C, H, W) -> (N, H C, 1, W): frame w has channel h C + c. */
+/* (N, C, H, W) -> (N, H C, 1, W), with channel h C + c in frame w. */
 dv_status dv__write_frames(dv_writer *writer, const dv_node *node)
 {
     dv_size sizes[] = {dv_size_symbol(DV_SYMBOL_BATCH), dv_size_of(node->shape.c), dv_size_of(1),

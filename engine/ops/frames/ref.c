@@ -1,7 +1,7 @@
 /* The reference of frames: copies, element by element. */
 #include "engine/ops/ref.h"
 
-/* Where element (n, h, w, c) of the input goes: channel h C + c of frame w. */
+/* The output index of input element i, (n, h, w, c): channel h C + c of frame w. */
 static int64_t place(dv_shape in, int64_t i)
 {
     int64_t c = i % in.c, w = i / in.c % in.w, h = i / in.c / in.w % in.h;

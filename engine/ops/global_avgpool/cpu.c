@@ -1,4 +1,4 @@
-/* The mean over all positions on the CPU: vectors of channels side by side, sample by sample. */
+/* The mean over all positions on the CPU: sample by sample, with vectors of channels. */
 #include "engine/ops/global_avgpool/cpu_mean.h"
 
 DV_CPU_CLONES

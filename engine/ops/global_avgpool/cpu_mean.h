@@ -1,4 +1,4 @@
-/* Means over rows, for what begins with them. */
+/* Means over rows, shared by the operations that begin with them. */
 #ifndef DV_OPS_GLOBAL_AVGPOOL_CPU_MEAN_H
 #define DV_OPS_GLOBAL_AVGPOOL_CPU_MEAN_H
 

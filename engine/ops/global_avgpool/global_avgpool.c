@@ -1,4 +1,4 @@
-/* The rules of the mean over all positions: one position is left. */
+/* The rules of the mean over all positions: the output has one position. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/write.h"

@@ -1,14 +1,14 @@
-/* The maximum over all positions on the CPU: vectors of channels side by side, sample by sample. */
+/* The maximum over all positions on the CPU: sample by sample, with vectors of channels. */
 #include "engine/ops/cpu.h"
 
-/* Saved: the position of each maximum, (N,C) int32. */
+/* Saves the position of each maximum, (N,C) int32. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));
     return DV_OK;
 }
 
-/* One sample: x (rows, channels) -> y, place (channels). A NaN wins, as in PyTorch. */
+/* For one sample: x (rows, channels) -> y, place (channels). A NaN wins, as in PyTorch. */
 DV_CPU_CLONES
 static void max_sample(const float *restrict x, float *restrict y, int32_t *restrict place,
                        int64_t rows, int64_t channels)

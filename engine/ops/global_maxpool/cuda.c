@@ -2,7 +2,7 @@
 #include "engine/ops/cuda.h"
 #include "kernels/global_pool.h"
 
-/* Saved: the position of each maximum, (N,C) int32. */
+/* Saves the position of each maximum, (N,C) int32. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));

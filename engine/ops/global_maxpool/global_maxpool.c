@@ -1,5 +1,5 @@
-/* The rules of the maximum over all positions: one position is left, and an int32 must hold the
-   position of each maximum. */
+/* The rules of the maximum over all positions: the output has one position, and an int32 must hold
+   the position of each maximum. */
 #include "engine/core/graph.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/write.h"

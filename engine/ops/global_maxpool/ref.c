@@ -1,8 +1,7 @@
-/* The reference of the maximum over all positions: plain loops, one channel of a sample after the
-   other. */
+/* The reference of the maximum over all positions: plain loops, channel by channel. */
 #include "engine/ops/ref.h"
 
-/* Saved: the position of each maximum, (N,C) int32. */
+/* Saves the position of each maximum, (N,C) int32. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));

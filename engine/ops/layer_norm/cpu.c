@@ -1,7 +1,7 @@
 /*
- * Layer normalisation over (rows, channels). In backward the rows are divided into blocks of one
- * size whatever the number of threads; each block has its own sums for the parameters' gradients,
- * which are then added up in the order of the blocks: the result does not depend on the threads.
+ * Layer normalisation over (rows, channels). Backward divides the rows into blocks of a fixed size.
+ * Each block has its own sums for the gradients of the parameters, which are added in the order of
+ * the blocks, so the result does not depend on the number of threads.
  */
 #include "engine/ops/cpu.h"
 #include "engine/ops/layer_norm/layer_norm.h"
@@ -9,20 +9,20 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 32 /* of a block */, COLUMNS = 64 /* added up at once */ };
+enum { ROWS = 32 /* rows of a block */, COLUMNS = 64 /* columns added at once */ };
 
-/* Of a row: the mean in two floats, large and small part (where deviations are small against the
-   mean, one float of it is not enough), and 1 / sqrt(var + epsilon). */
+/* A row's mean as the sum of two floats, since one is not enough if deviations are small against
+   the mean, and 1 / sqrt(var + epsilon). */
 typedef struct statistics {
     float mean, rest, inverse;
 } statistics;
 
-/* What the rows of a block read and write; pointers stand at the first row. */
+/* The arrays of a block. Pointers are to its first row. */
 typedef struct block {
     int64_t rows, channels;
     const float *x, *weight, *dy;
     const statistics *of;   /* (rows) */
-    float *dx;              /* NULL: not wanted */
+    float *dx;              /* NULL if not wanted */
     float *dweight, *dbias; /* (channels), sums over the block */
 } block;
 
@@ -31,8 +31,7 @@ static int64_t block_count(const dv_node_step *s)
     return (dv_shape_rows(s->node->shape) + ROWS - 1) / ROWS;
 }
 
-/* Saved: the statistics of each row. Scratch, in backward: the sums of each block, (blocks, 2, C).
- */
+/* Saves the statistics of each row. Backward's scratch has each block's sums, (blocks, 2, C). */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     if (!s->training)
@@ -60,7 +59,7 @@ DV_CPU_INLINE statistics measure(const float *x, int64_t channels, float epsilon
     return (statistics){mean, rest, 1.0F / sqrtf(variance + epsilon)};
 }
 
-/* of: (rows), NULL where nothing is kept. */
+/* Normalises rows. The statistics go to `of` (rows), which may be NULL. */
 DV_CPU_CLONES
 static void normalise(const float *x, const float *restrict weight, const float *restrict bias,
                       float epsilon, int64_t rows, int64_t channels, float *restrict y,
@@ -130,7 +129,7 @@ static void backward_block(const block *b)
         backward_row(b, row, b->dweight, b->dbias);
 }
 
-/* Computes dx of all rows. The sums of each block for the gradients of weight and bias are left in
+/* Computes dx of all rows. Leaves each block's sums for the gradients of weight and bias in
    scratch. */
 static void backward_rows(dv_node_step *s)
 {
@@ -154,7 +153,7 @@ static void backward_rows(dv_node_step *s)
     }
 }
 
-/* sums (blocks, stride) -> total (width), the sums of the first columns. */
+/* Sums the first columns of sums (blocks, stride) over the blocks into total (width). */
 static void join(const float *sums, int64_t blocks, int64_t stride, int64_t width, float *total)
 {
     double column[COLUMNS] = {0};

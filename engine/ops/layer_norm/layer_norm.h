@@ -5,8 +5,8 @@
 #include "engine/core/op.h"
 
 /*
- * x (N,H,W,C) -> y = weight (x - mean) / sqrt(var + epsilon) + bias, with mean and biased variance
- * of each position's channels. weight, bias (C) without decay.
+ * x (N,H,W,C) -> y = weight (x - mean) / sqrt(var + epsilon) + bias, with the mean and biased
+ * variance over the channels of each position. weight and bias (C) have no weight decay.
  */
 typedef struct dv_layer_norm_attr {
     double epsilon;

@@ -1,12 +1,12 @@
-/* The reference of layer normalisation: nothing is kept, and every use computes the statistics anew
-   in double. */
+/* The reference of layer normalisation. It saves nothing; each use computes the statistics again in
+   double. */
 #include "engine/ops/layer_norm/layer_norm.h"
 #include "engine/ops/ref.h"
 
 #include <math.h>
 
 typedef struct statistics {
-    double mean, inverse; /* inverse: 1 / sqrt(var + epsilon) */
+    double mean, inverse; /* inverse = 1 / sqrt(var + epsilon) */
 } statistics;
 
 static statistics measure(const dv_node_step *s, const real *x)

@@ -1,10 +1,10 @@
 /*
- * The CPU's ways to compute a linear layer:
+ * The CPU's implementations of a linear layer:
  *
- *     packed  without backward: our own kernels on a packed weight, and with them the batch norm,
- *             sum and activation that follow
- *     dense   oneDNN, the weight in PyTorch's order (cpu_trained.c)
- *     int8    of integers, without backward (cpu_int8.c)
+ *     packed  for inference: our own kernels on a packed weight, which also compute the following
+ *             batch norm, sum and activation
+ *     dense   oneDNN's products, with the weight in PyTorch's order (cpu_trained.c)
+ *     int8    for inference with integers (cpu_int8.c)
  */
 #include "engine/gemm/cpu_packed.h"
 #include "engine/ops/activation/activation.h"
@@ -17,9 +17,9 @@
 #include <stdlib.h>
 
 typedef struct linear {
-    const dv_impl *way; /* dense or int8; NULL: packed */
-    void *self;         /* dv_node_step.self of that way */
-    dv_packed product;  /* where it is packed */
+    const dv_impl *way; /* dense or int8; NULL stands for packed */
+    void *self;         /* dv_node_step.self for `way` */
+    dv_packed product;  /* the product of packed */
 } linear;
 
 static dv_status fits_packed(dv_planner *planner, const dv_node_step *s, bool *fits)
@@ -74,7 +74,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 
 /* ---- Running ---- */
 
-/* The step as its way has planned it. */
+/* The step with the data of `way`. */
 static dv_node_step inner_step(const dv_node_step *s)
 {
     const linear *self = s->self;

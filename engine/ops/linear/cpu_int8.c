@@ -1,7 +1,7 @@
 /*
- * Integers on the CPU: sums in 32 bits in scratch, by oneDNN or by a loop, and from them y. Both
- * sums are exact: oneDNN takes the loop's place where the processor has VNNI, without which its
- * sums in 16 bits may saturate.
+ * An INT8 linear layer on the CPU. oneDNN or a loop computes sums of 32 bits in scratch, and y is
+ * computed from them. Both are exact. oneDNN is used only if the processor has VNNI, because
+ * otherwise its sums of 16 bits may saturate.
  */
 #include "engine/ops/linear/cpu_int8.h"
 #include "engine/device/cpu_device.h"
@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-/* For a row or two, generating oneDNN's kernel takes longer than the loop (gemm/cpu_dense.c). */
+/* For one or two rows, generating oneDNN's kernel takes longer than the loop (gemm/cpu_dense.c). */
 enum { LOOP_ROWS = 2 };
 
 /* Outputs that a thread computes at a time. */
@@ -61,7 +61,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 
 /* ---- Running ---- */
 
-/* x (rows, in), w (units, in) -> sums (rows, `stride`), the first `units` of each row. */
+/* x (rows, in), w (units, in) -> the first `units` of each row of sums (rows, stride). */
 DV_CPU_CLONES
 static void multiply_units(const int8_t *x, const int8_t *w, int64_t rows, int64_t in,
                            int64_t units, int64_t stride, int32_t *sums)
@@ -88,12 +88,12 @@ static void multiply(const dv_node_step *s, int32_t *sums)
         multiply_units(x, w + o * in, rows, in, dv_smaller(UNITS, units - o), units, sums + o);
 }
 
-/* A row of y from its sums. */
+/* The data for computing a row of y from its sums. */
 typedef struct epilogue {
     int activation;
-    float scale;        /* of x */
+    float scale;        /* scale of x */
     const float *units; /* scales of the units */
-    const float *bias;  /* NULL: none */
+    const float *bias;  /* may be NULL */
     int64_t count;
 } epilogue;
 
@@ -107,7 +107,7 @@ DV_CPU_INLINE void finish_row(const epilogue *by, int activation, const int32_t 
     }
 }
 
-/* The switch makes the activation a constant of the loop. */
+/* The switch makes the activation a constant in the loop. */
 DV_CPU_CLONES
 static void finish(const epilogue *by, const int32_t *sums, float *y)
 {
@@ -126,7 +126,7 @@ static void finish(const epilogue *by, const int32_t *sums, float *y)
     }
 }
 
-/* The sums of all rows come first, as oneDNN makes them, and then y row by row. */
+/* Computes the sums of all rows first, because oneDNN does, and then y row by row. */
 static dv_status forward(dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;

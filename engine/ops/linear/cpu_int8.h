@@ -1,4 +1,4 @@
-/* A linear layer of integers on the CPU, for inference; see cpu.c. */
+/* An INT8 linear layer on the CPU, for inference; see cpu.c. */
 #ifndef DV_OPS_LINEAR_CPU_INT8_H
 #define DV_OPS_LINEAR_CPU_INT8_H
 

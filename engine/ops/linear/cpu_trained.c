@@ -12,15 +12,15 @@ static size_t output_bytes(const dv_node_step *s)
     return dv_cpu_aligned((size_t)dv_shape_count(s->node->shape) * sizeof(float));
 }
 
-/* Scratch: in backward with an activation the gradient before it; then oneDNN's. */
+/* Bytes of the gradient before the activation, which begins the scratch in backward. oneDNN's
+   scratchpad follows it. */
 static size_t gradient_bytes(const dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;
     return attr->activation != DV_ACT_NONE ? output_bytes(s) : 0;
 }
 
-/* Creates the products of the layer, with operands in BF16 if they are large enough for it, and
-   asks for their scratch. */
+/* Creates the layer's products, with BF16 operands if that pays, and requests their scratch. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     const dv_linear_attr *attr = s->node->attr;

@@ -1,4 +1,4 @@
-/* A linear layer by oneDNN's matrix products, the weight in PyTorch's order; see cpu.c. */
+/* A linear layer by oneDNN's matrix products, with the weight in PyTorch's order; see cpu.c. */
 #ifndef DV_OPS_LINEAR_CPU_TRAINED_H
 #define DV_OPS_LINEAR_CPU_TRAINED_H
 

@@ -33,8 +33,8 @@ static dv_status check(const dv_node *node, dv_shape x)
     return DV_OK;
 }
 
-/* Checks the attributes, sets the output's shape and declares the parameters. The weight begins
-   with Kaiming's numbers if the activation is a ReLU, otherwise with Xavier's. */
+/* Checks the attributes, sets the output's shape and declares the parameters. The weight is
+   initialised by DV_INIT_KAIMING for a ReLU, otherwise by DV_INIT_XAVIER. */
 static dv_status infer(dv_graph *graph, dv_node *node)
 {
     const dv_linear_attr *attr = node->attr;
@@ -54,7 +54,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
         .suffix = "bias", .rank = 1, .dim = {attr->units}, .init = DV_INIT_ZERO, .trainable = true};
     if (attr->bias)
         DV_TRY(dv_node_param(graph, node, &bias));
-    if (dv_dtype_scaled(node->type.dtype)) /* sums are not kept in the type of x */
+    if (dv_dtype_scaled(node->type.dtype)) /* the output is not scaled */
         node->type = (dv_type){.dtype = graph->params->precision.values};
     return DV_OK;
 }

@@ -3,8 +3,8 @@
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
-/* (N, C): Gemm, which takes the weight as PyTorch has it. (N, positions, C): a product and a sum.
- */
+/* Writes a Gemm for (N, C), which reads the weight in PyTorch's order, and a product and a sum for
+   (N, positions, C). */
 static dv_value product(dv_writer *writer, const dv_node *node, dv_value x)
 {
     const dv_linear_attr *attr = node->attr;

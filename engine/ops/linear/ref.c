@@ -1,10 +1,10 @@
-/* The reference of a linear layer: a sum in double for each element of y, dx, dw and db, or of
-   integers for y. */
+/* The reference of a linear layer: a sum in double for each element of y, dx, dw and db, or a sum
+   of integers for y. */
 #include "engine/ops/linear/linear.h"
 #include "engine/ops/activation/ref_math.h"
 #include "engine/ops/ref.h"
 
-/* The derivative of the activation at the place where its output is y. */
+/* The derivative of the activation where its output is y. */
 static double slope(int kind, double y)
 {
     switch (kind) {
@@ -59,7 +59,7 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* The gradient before the activation, element i of (rows, units). */
+/* The gradient before the activation, for element i of (rows, units). */
 static double gradient(const dv_node_step *s, int64_t i)
 {
     const dv_linear_attr *attr = s->node->attr;

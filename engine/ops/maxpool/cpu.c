@@ -1,5 +1,5 @@
-/* Kernels of our own over (N,H,W,C), vectors of channels side by side: oneDNN's wants a workspace
-   in a form of its own. */
+/* Maximum pooling on the CPU: our own kernels on (N,H,W,C), with vectors of channels side by side.
+   oneDNN's would need a workspace in its own format. */
 #include "engine/ops/cpu.h"
 #include "engine/ops/maxpool/maxpool.h"
 
@@ -10,7 +10,7 @@ typedef struct geometry {
     dv_shape in, out;
 } geometry;
 
-/* Saved: for every output element the tap (kh KW + kw) of its maximum, int32_t. */
+/* Saves the tap (kh KW + kw) of each output element's maximum, int32_t. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     if (s->training && s->wants_dx[0])
@@ -18,7 +18,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
-/* y = max(y, x), the first one on ties; NaN counts as larger than all numbers. */
+/* y = max(y, x), with the first one in a tie. NaN counts as larger than all numbers. */
 DV_CPU_INLINE void take(const float *x, int64_t channels, int32_t tap, bool first,
                         float *restrict y, int32_t *restrict taps)
 {
@@ -44,7 +44,7 @@ DV_CPU_INLINE void take(const float *x, int64_t channels, int32_t tap, bool firs
         }                                                                                          \
     }
 
-/* Row `row` of y, counted over the whole batch. */
+/* Computes row `row` of y, counted over the whole batch. */
 DV_CPU_CLONES
 static void forward_row(const geometry *g, const float *x, int64_t row, float *y, int32_t *taps)
 {
@@ -79,7 +79,7 @@ DV_CPU_INLINE void take_two(const float *a, const float *b, int64_t channels, bo
     }
 }
 
-/* The same where nobody wants to know which tap it was: two taps at a time. */
+/* Computes row `row` of y without the taps of the maxima, two taps at a time. */
 DV_CPU_CLONES
 static void infer_row(const geometry *g, const float *x, int64_t row, float *y)
 {
@@ -87,7 +87,7 @@ static void infer_row(const geometry *g, const float *x, int64_t row, float *y)
     const float *sample = x + row / g->out.h * g->in.h * g->in.w * channels;
     for (int64_t ox = 0; ox < g->out.w; ox++) {
         float *to = y + (row * g->out.w + ox) * channels;
-        const float *one = NULL; /* waits for its fellow */
+        const float *one = NULL; /* the first tap of a pair */
         bool begun = false;
 #define TAKE(pixel, tap)                                                                           \
     {                                                                                              \

@@ -1,7 +1,7 @@
 /* Maximum pooling on a CUDA device, by the kernels of kernels/pool.h. */
 #include "engine/ops/maxpool/cuda.h"
 
-/* Saved: for every output element where in the sample its maximum is, int32. */
+/* Saves the place of each output element's maximum in its sample, int32. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int32_t));

@@ -4,14 +4,14 @@
 
 #include <math.h>
 
-/* Saved: for every output element the index of its maximum within x, int64_t. */
+/* Saves the index in x of each output element's maximum, int64_t. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     dv_planner_save(planner, (size_t)dv_shape_count(s->node->shape) * sizeof(int64_t));
     return DV_OK;
 }
 
-/* Index of the first maximum of one window; NaN counts as larger than all numbers. */
+/* The index of a window's first maximum. NaN counts as larger than all numbers. */
 static int64_t find_maximum(const dv_node_step *s, int64_t n, int64_t oy, int64_t ox, int64_t c)
 {
     const dv_pool_attr *attr = s->node->attr;

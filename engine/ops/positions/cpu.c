@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The table, (T,C). */
+/* Makes the table (T,C). */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     (void)planner;

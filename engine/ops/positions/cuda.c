@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Waits for the copy: `host` goes afterwards. */
+/* Uploads the table, and waits, because `host` is freed afterwards. */
 static dv_status upload(const dv_node_step *s, float *table, const float *host, size_t bytes)
 {
     DV_CUDA(cudaMemcpyAsync(table, host, bytes, cudaMemcpyHostToDevice, dv_cuda_stream(s)));
@@ -27,7 +27,7 @@ static dv_status make_table(dv_node_step *s, float *host, size_t bytes)
     return status;
 }
 
-/* The table in device memory, (T,C) floats. */
+/* Makes the table in device memory, (T,C) floats. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     (void)planner;

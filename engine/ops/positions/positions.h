@@ -7,8 +7,9 @@
 #include <math.h>
 
 /*
- * x (N,1,T,C) -> y = x + table (T,C), table[t][2 i] = sin(t / 10000^(2 i / C)), table[t][2 i + 1]
- * the cosine of the same. With an odd C the last sine has no cosine. No parameters.
+ * x (N,1,T,C) -> y = x + table (T,C), with table[t][2 i] = sin(t / 10000^(2 i / C)), and the cosine
+ * of the same angle in table[t][2 i + 1]. For an odd C the last sine has no cosine. There are no
+ * parameters.
  */
 static inline double dv__position(int64_t t, int64_t c, int64_t channels)
 {
@@ -16,7 +17,7 @@ static inline double dv__position(int64_t t, int64_t c, int64_t channels)
     return c % 2 == 0 ? sin(angle) : cos(angle);
 }
 
-/* The table in float, (shape.w, shape.c). */
+/* Fills the table (shape.w, shape.c) in float. */
 static inline void dv__positions_fill(dv_shape shape, float *table)
 {
     for (int64_t t = 0; t < shape.w; t++) {

@@ -1,4 +1,4 @@
-/* The reference of positions: each sine and cosine is computed anew for its sum, in double. */
+/* The reference of positions: computes each sine and cosine where it is added, in double. */
 #include "engine/ops/positions/positions.h"
 #include "engine/ops/ref.h"
 

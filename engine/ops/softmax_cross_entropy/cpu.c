@@ -18,7 +18,7 @@ static smoothing get_smoothing(const dv_node_step *s)
                        .spread = (float)(attr->smoothing / (double)s->in[0].c)};
 }
 
-/* A NaN among the logits comes out of the sum of exponentials. */
+/* Ignores a NaN, which then shows in the sum of exponentials. */
 DV_CPU_INLINE float maximum(const float *x, int64_t classes)
 {
     float largest = x[0];
@@ -37,7 +37,7 @@ DV_CPU_INLINE float sum_of(const float *targets, int64_t classes)
     return sum;
 }
 
-/* sum_k q_k (log sum - x_k), everything relative to the largest logit. */
+/* Returns sum_k q_k (log sum - x_k), with all logits relative to the largest. */
 DV_CPU_CLONES
 static void forward_rows(const float *x, const float *targets, float *losses, smoothing q,
                          int64_t rows, int64_t classes)

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* log(sum of exp(x)), x (classes). */
+/* log(sum of exp(x)) for x (classes). */
 static double log_sum_exp(const real *x, int64_t classes)
 {
     double largest = (double)x[0], sum = 0;
@@ -24,7 +24,7 @@ static double sum_of(const real *targets, int64_t classes)
     return sum;
 }
 
-/* `weight` is the sum of the row, and of what is made of it. */
+/* The smoothed target q_k. `weight` is the sum of the row, which smoothing keeps. */
 static double smoothed(const dv_node_step *s, const real *target, double weight, int64_t k)
 {
     const dv_softmax_cross_entropy_attr *attr = s->node->attr;

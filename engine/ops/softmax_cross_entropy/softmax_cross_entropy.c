@@ -1,5 +1,5 @@
-/* The rules of cross-entropy: the share of smoothing, logits and targets of one shape, and a loss
-   for each sample. */
+/* The rules of cross-entropy: the smoothing, logits and targets of one shape, and a loss for each
+   sample. */
 #include "engine/ops/softmax_cross_entropy/softmax_cross_entropy.h"
 #include "engine/ops/ops.h"
 

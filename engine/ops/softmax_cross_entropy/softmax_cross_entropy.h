@@ -5,10 +5,10 @@
 #include "engine/core/op.h"
 
 /*
- * logits (N,1,1,K), targets (N,1,1,K) each row a distribution times the sample's weight -> losses
- * (N,1,1,1), one per sample: -sum_k q_k log softmax(logits)_k, q = (1 - smoothing) targets +
- * smoothing / K sum(targets) (Szegedy et al. 2016; PyTorch's label_smoothing where a row sums to
- * 1), so a weight is a factor of the whole loss. No gradient for the targets.
+ * logits (N,1,1,K), targets (N,1,1,K) -> losses (N,1,1,1), one per sample: -sum_k q_k log
+ * softmax(logits)_k, with q = (1 - smoothing) targets + smoothing / K sum(targets) (Szegedy et al.
+ * 2016; PyTorch's label_smoothing if a row sums to 1). A row of targets is a distribution times the
+ * sample's weight, so the weight is a factor of the whole loss. The targets get no gradient.
  */
 typedef struct dv_softmax_cross_entropy_attr {
     double smoothing; /* 0 <= smoothing < 1 */

@@ -7,25 +7,25 @@
 #include <string.h>
 
 /*
- * Planes are kept with the zeros around them, (height + k - 1, width + k - 1), and the convolution
- * runs over a plane as one line: position (i, j) is i stride + j, a tap is a constant distance, and
- * what is computed between the end of one row and the start of the next is not used.
+ * Planes are stored with the zeros around them, (height + k - 1, width + k - 1). The convolution
+ * runs over a plane as one line: position (i, j) is i stride + j, and a tap is a constant distance.
+ * Results between the end of a row and the start of the next are not used.
  */
 typedef struct sizes {
     int64_t samples, height, width, channels, kernel;
-    int64_t stride; /* of a plane's rows */
+    int64_t stride; /* elements of a plane's row */
     int64_t plane;  /* elements of a plane */
-    int64_t line;   /* from the first position to the last */
+    int64_t line;   /* elements from the first position to the last */
 } sizes;
 
-/* Of one sample. From forward to backward: map (2, plane) is mean and maximum, gate
-   (height, width). */
+/* The data of a sample saved from forward to backward: map (2, plane), with mean and maximum, and
+   gate (height, width). */
 typedef struct saved_values {
     float *map, *gate;
 } saved_values;
 
-/* Of one sample: a line in forward; in backward a plane dz, the lines dmean and dmax, and the
-   sample's part of the weight's gradient, dw (2, k, k). */
+/* Scratch of a sample: a line in forward; in backward the plane dz, the lines dmean and dmax, and
+   the sample's part of the weight gradient, dw (2, k, k). */
 typedef struct workspace {
     float *dz, *dmean, *dmax, *dw;
 } workspace;
@@ -78,7 +78,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 
 /* ---- Taps ---- */
 
-/* Taps [first, end) of one axis that meet the map at all. */
+/* The taps [first, end) of an axis that touch the map anywhere. */
 DV_CPU_INLINE void tap_range(int64_t kernel, int64_t size, int64_t *first, int64_t *end)
 {
     int64_t half = kernel / 2;
@@ -86,7 +86,7 @@ DV_CPU_INLINE void tap_range(int64_t kernel, int64_t size, int64_t *first, int64
     *end = kernel - *first;
 }
 
-/* out (line) += the convolution of a plane; `flipped`: with the kernel turned by 180 degrees. */
+/* out (line) += the convolution of a plane. `flipped` turns the kernel by 180 degrees. */
 DV_CPU_INLINE void convolve(const sizes *z, const float *restrict plane, const float *restrict w,
                             bool flipped, float *restrict out)
 {
@@ -105,7 +105,7 @@ DV_CPU_INLINE void convolve(const sizes *z, const float *restrict plane, const f
     }
 }
 
-/* dw (k, k) = sums of dz (line; zero between the rows) times the plane at every tap. */
+/* dw (k, k) = for each tap, the sum of dz (line, with zeros between rows) times the plane. */
 DV_CPU_INLINE void correlate(const sizes *z, const float *restrict plane, const float *restrict dz,
                              float *restrict dw)
 {
@@ -125,7 +125,7 @@ DV_CPU_INLINE void correlate(const sizes *z, const float *restrict plane, const 
     }
 }
 
-/* Where position (0, 0) is in a plane. */
+/* The offset of position (0, 0) in a plane. */
 DV_CPU_INLINE int64_t origin(const sizes *z)
 {
     return z->kernel / 2 * (z->stride + 1);
@@ -136,7 +136,7 @@ DV_CPU_INLINE int64_t origin(const sizes *z)
 DV_CPU_INLINE void mean_max(const float *restrict x, int64_t channels, float *mean, float *max)
 {
     float sum = 0, best = -INFINITY;
-    int nan = 0; /* a comparison would lose it */
+    int nan = 0; /* comparisons ignore a NaN */
 #pragma omp simd reduction(+ : sum) reduction(max : best) reduction(| : nan)
     for (int64_t c = 0; c < channels; c++) {
         float value = x[c];
@@ -149,7 +149,7 @@ DV_CPU_INLINE void mean_max(const float *restrict x, int64_t channels, float *me
 }
 
 /* Computes one sample: the maps of mean and maximum, their convolution in `line`, the gates, and y.
-   The maps and the gates stay for backward. */
+   The maps and the gates are saved for backward. */
 DV_CPU_CLONES
 static void forward_sample(const sizes *z, const float *restrict x, const float *w, saved_values r,
                            float *restrict line, float *restrict y)
@@ -191,7 +191,7 @@ static dv_status forward(dv_node_step *s)
 
 /* ---- Backward ---- */
 
-/* dx = dy gate, and the mean's gradient everywhere, the maximum's at its first place. */
+/* dx = dy gate, plus the mean's gradient in all channels and the maximum's in its first channel. */
 DV_CPU_INLINE void backward_position(const float *restrict x, const float *restrict dy, float gate,
                                      float best, float of_mean, float of_max, int32_t channels,
                                      float *restrict dx)
@@ -203,12 +203,12 @@ DV_CPU_INLINE void backward_position(const float *restrict x, const float *restr
         place = candidate < place ? candidate : place;
         dx[c] = dy[c] * gate + of_mean;
     }
-    if (place < channels) /* not where the maximum is a NaN */
+    if (place < channels) /* unless the maximum is a NaN */
         dx[place] += of_max;
 }
 
-/* Computes the sample's part of the weight's gradient and, if dx is not NULL, dx. The plane dz
-   holds the gradients before the sigmoid with zeros around them. */
+/* Computes the sample's part of the weight gradient and, if dx is not NULL, dx. The plane dz has
+   the gradients before the sigmoid, with zeros around them. */
 DV_CPU_CLONES
 static void backward_sample(const sizes *z, const float *x, const float *dy, const float *w,
                             saved_values r, workspace work, float *dx)

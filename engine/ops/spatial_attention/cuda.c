@@ -13,7 +13,7 @@ static dv_spatial_attention_sizes get_sizes(const dv_node_step *s)
     return (dv_spatial_attention_sizes){x.n, x.h, x.w, x.c, attr->kernel};
 }
 
-/* Bytes of one number for every position. */
+/* Bytes of one number for each position. */
 static size_t positions_bytes(const dv_node_step *s)
 {
     return dv_cuda_aligned((size_t)dv_shape_rows(s->in[0]) * sizeof(float));

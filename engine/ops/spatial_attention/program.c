@@ -3,7 +3,7 @@
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
-/* Mean and maximum over the channels, a convolution of both, and the gate. */
+/* Writes mean and maximum over the channels, a convolution of both, and the gate. */
 dv_status dv__write_spatial_attention(dv_writer *writer, const dv_node *node)
 {
     int64_t kernel = ((const dv_spatial_attention_attr *)node->attr)->kernel;

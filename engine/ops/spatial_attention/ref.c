@@ -3,10 +3,10 @@
 #include "engine/ops/ref.h"
 #include "engine/ops/spatial_attention/spatial_attention.h"
 
-/* Sizes of a sample, and what forward saves of it. */
+/* Sizes of a sample, and its data saved by forward. */
 typedef struct saved_values {
     int64_t height, width, channels, kernel;
-    double *map;  /* (2, height, width): mean, maximum */
+    double *map;  /* (2, height, width), mean and maximum */
     double *gate; /* (height, width) */
 } saved_values;
 
@@ -22,7 +22,7 @@ static saved_values get_saved(const dv_node_step *s, int64_t n)
     return r;
 }
 
-/* Scratch of backward: dz, the gradient before the sigmoid, (samples, height, width). */
+/* Backward's scratch is dz (samples, height, width), the gradient before the sigmoid. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     size_t bytes = (size_t)dv_shape_rows(s->in[0]) * sizeof(double);
@@ -32,7 +32,7 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
     return DV_OK;
 }
 
-/* The first maximum of x (channels); a NaN wins. */
+/* The place of the first maximum of x (channels). A NaN wins. */
 static int64_t place_of_max(const real *x, int64_t channels)
 {
     int64_t place = 0;
@@ -43,7 +43,7 @@ static int64_t place_of_max(const real *x, int64_t channels)
     return place;
 }
 
-/* plane (height, width), zero outside. */
+/* The element (i, j) of plane (height, width), or zero outside. */
 static double at(const saved_values *r, const double *plane, int64_t i, int64_t j)
 {
     bool inside = i >= 0 && i < r->height && j >= 0 && j < r->width;
@@ -97,7 +97,7 @@ static void before_sigmoid(const saved_values *r, const real *x, const real *dy,
     }
 }
 
-/* dx of the position p. */
+/* Computes dx of position p. */
 static void backward_position(const saved_values *r, const real *x, const real *dy,
                               const double *dz, const real *w, int64_t p, real *dx)
 {
@@ -112,7 +112,7 @@ static void backward_position(const saved_values *r, const real *x, const real *
         dx[c] = (real)((double)dy[c] * r->gate[p] + of_mean + (c == place ? of_max : 0));
 }
 
-/* Element t of the weight's gradient, over all samples. */
+/* Element t of the weight gradient, summed over all samples. */
 static double weight_gradient(const dv_node_step *s, const double *dz, int64_t t)
 {
     double sum = 0;

@@ -34,7 +34,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return dv_node_param(graph, node, &weight);
 }
 
-/* Of the convolution. */
+/* The multiply-adds of the convolution. */
 static int64_t macs(const dv_graph *graph, const dv_node *node)
 {
     int64_t kernel = ((const dv_spatial_attention_attr *)node->attr)->kernel;

@@ -1,9 +1,9 @@
 /*
- * The CPU's ways to squeeze and excite:
+ * The CPU's implementations of squeeze and excitation:
  *
- *     packed   without backward: both products on packed weights (gemm/cpu_packed.h), and the sum
- *              and activation that follow in one pass with the scaling
- *     trained  with backward (cpu_trained.c)
+ *     packed   for inference: both products on packed weights (gemm/cpu_packed.h), and the
+ * following sum and activation in one pass with the scaling trained  for training, with a backward
+ * pass (cpu_trained.c)
  */
 #include "engine/gemm/cpu_packed.h"
 #include "engine/ops/activation/activation.h"
@@ -19,7 +19,7 @@
 typedef struct squeeze {
     bool packed;
     int64_t middle;
-    dv_packed reduce, expand; /* where it is */
+    dv_packed reduce, expand; /* the products of packed */
 } squeeze;
 
 enum { REDUCE = 0, REDUCE_BIAS = 1, EXPAND = 2, EXPAND_BIAS = 3 }; /* parameters */
@@ -46,7 +46,7 @@ static bool absorb(dv_planner *planner, dv_node_step *s, const dv_node *next, in
 
 /* ---- Planning ---- */
 
-/* Scratch: the biases filled up to vectors, means and gates (samples, channels), middle units
+/* Scratch: the biases padded to whole vectors, means and gates (samples, channels), middle units
    (samples, middle). */
 typedef struct workspace {
     float *reduce_bias, *expand_bias, *mean, *gate, *hidden;
@@ -74,7 +74,7 @@ static workspace get_workspace(const dv_node_step *s, int64_t middle, void *base
 
 static dv_status plan_packed(dv_planner *planner, const dv_node_step *s, squeeze *self)
 {
-    char none; /* only the sizes matter */
+    char none; /* any address; only the sizes matter */
     int64_t samples = s->in[0].n, channels = s->in[0].c;
     dv_planner_scratch(planner, get_workspace(s, self->middle, &none).bytes);
     DV_TRY(dv_packed_rows(s, samples, channels, self->middle, &self->reduce));
@@ -110,7 +110,7 @@ static void mean_sample(const float *x, float *mean, int64_t positions, int64_t 
     dv__cpu_mean_rows(x, mean, positions, channels);
 }
 
-/* y = x gate [+ residual], and no less than `least`; one sample. */
+/* y = max(x gate [+ residual], least) for one sample. */
 DV_CPU_CLONES
 static void scale_sample(const float *restrict x, const float *restrict gate, const float *residual,
                          bool relu, int64_t positions, int64_t channels, float *restrict y)

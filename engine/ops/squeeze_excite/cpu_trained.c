@@ -1,5 +1,4 @@
-/* Squeeze and excitation with a backward pass: a thread takes several samples at once, and reads
-   the weights once for all of them. */
+/* Squeeze and excitation with a backward pass. A thread computes several samples at once. */
 #include "engine/ops/squeeze_excite/cpu_trained.h"
 #include "engine/ops/activation/activation.h"
 #include "engine/ops/global_avgpool/cpu_mean.h"
@@ -7,7 +6,7 @@
 
 #include <string.h>
 
-/* Samples that a thread takes at once, so that the weights are read once for all of them. */
+/* Samples that a thread computes at once, so that it reads the weights once for all of them. */
 enum { GROUP = 4 };
 
 typedef struct sizes {
@@ -15,21 +14,21 @@ typedef struct sizes {
     int activation;
 } sizes;
 
-/* From forward to backward. */
+/* The data saved from forward to backward. */
 typedef struct saved_values {
-    float *expand; /* (middle, channels): the second weight, transposed */
+    float *expand; /* (middle, channels), the second weight transposed */
     float *mean;   /* (samples, channels) */
-    float *before; /* (samples, middle): of the middle units, before the activation */
-    float *hidden; /* (samples, middle): after it */
+    float *before; /* (samples, middle), the middle units before the activation */
+    float *hidden; /* (samples, middle), the middle units after the activation */
     float *gate;   /* (samples, channels) */
 } saved_values;
 
-/* Of backward: gradients before the activations. */
+/* Backward's scratch: gradients before the activations, and others. */
 typedef struct workspace {
     float *dreduce; /* (samples, middle) */
     float *dexpand; /* (samples, channels) */
     float *dmean;   /* (samples, channels) */
-    float *dweight; /* (middle, channels): of the second weight, transposed */
+    float *dweight; /* (middle, channels), the second weight's gradient transposed */
 } workspace;
 
 static sizes get_sizes(const dv_node_step *s)
@@ -71,14 +70,14 @@ static dv_status plan(dv_planner *planner, dv_node_step *s)
 
 /* ---- Products ---- */
 
-/* out (outputs, middle) = x (outputs, channels) w (middle, channels)^T; at most GROUP outputs. */
+/* out (outputs, middle) = x (outputs, channels) w (middle, channels)^T, for up to GROUP outputs. */
 DV_CPU_INLINE void multiply(int64_t outputs, const float *restrict x, const float *restrict w,
                             const sizes *z, float *restrict out)
 {
     int64_t channels = z->channels, middle = z->middle;
     const float *x1 = x + channels, *x2 = x1 + channels, *x3 = x2 + channels;
     for (int64_t m = 0; m < middle; m++, w += channels) {
-        if (outputs == GROUP) { /* an array of sums would not become vector code */
+        if (outputs == GROUP) { /* an array of sums would not be vectorised */
             float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
 #pragma omp simd reduction(+ : sum0, sum1, sum2, sum3)
             for (int64_t c = 0; c < channels; c++) {
@@ -109,8 +108,8 @@ typedef struct coefficients {
     int64_t outer, inner;
 } coefficients;
 
-/* out (outputs, channels) += coefficients (outputs, count) rows (count, channels); `outputs`, at
-   most GROUP, is a constant where this is inlined. */
+/* out (outputs, channels) += coefficients (outputs, count) rows (count, channels). `outputs` is at
+   most GROUP, and a constant after inlining. */
 DV_CPU_INLINE void combine_rows(int outputs, coefficients q, const float *restrict rows,
                                 int64_t count, int64_t channels, float *restrict out)
 {
@@ -155,7 +154,7 @@ DV_CPU_INLINE void combine(int64_t outputs, coefficients q, const float *rows, i
 
 /* ---- Forward ---- */
 
-/* All pointers are those of the group's first sample, but for the weights. */
+/* Computes a group of samples. All pointers except the weights are to the group's first sample. */
 DV_CPU_CLONES
 static void forward_group(const sizes *z, int64_t samples, const float *restrict x,
                           const void *const *w, const saved_values *r, float *restrict y)
@@ -186,7 +185,7 @@ static void forward_group(const sizes *z, int64_t samples, const float *restrict
     }
 }
 
-/* The record from sample n on. */
+/* The saved data from sample n on. */
 static saved_values saved_at(saved_values r, const sizes *z, int64_t n)
 {
     return (saved_values){r.expand, r.mean + n * z->channels, r.before + n * z->middle,
@@ -212,7 +211,7 @@ static dv_status forward(dv_node_step *s)
 
 /* ---- Backward ---- */
 
-/* dexpand = the sum over positions of dy x, through the sigmoid. */
+/* dexpand = (the sum of dy x over positions) times the slope of the sigmoid. */
 DV_CPU_INLINE void gate_gradient(const sizes *z, const float *restrict x, const float *restrict dy,
                                  const float *restrict gate, float *restrict dexpand)
 {
@@ -252,7 +251,8 @@ DV_CPU_INLINE void input_gradient(const sizes *z, const float *restrict dy,
     }
 }
 
-/* All pointers are those of the group's first sample, but for the weights. dx may be NULL. */
+/* Computes the gradients of a group of samples. All pointers except the weights are to the group's
+   first sample. dx may be NULL. */
 DV_CPU_CLONES
 static void backward_group(const sizes *z, int64_t samples, const float *x, const float *dy,
                            const void *const *w, const saved_values *r, const workspace *work,
@@ -274,7 +274,7 @@ static void backward_group(const sizes *z, int64_t samples, const float *x, cons
                        dx + n * sample);
 }
 
-/* Rows m to m + count of both weights' gradients. */
+/* Computes rows m .. m + count - 1 of both weights' gradients. */
 DV_CPU_CLONES
 static void weight_gradients(const sizes *z, int64_t m, int64_t count, const saved_values *r,
                              const workspace *work, float *dreduce)
@@ -299,9 +299,9 @@ static void bias_gradient(const float *restrict dy, int64_t samples, int64_t cou
     combine_rows(1, (coefficients){one, 0, 0}, dy, samples, count, db);
 }
 
-/* Goes through groups of samples for dx and the gradients before the activations, then through
-   groups of middle units for those of the weights. So each sum over the samples has one thread and
-   one order. */
+/* First computes dx and the gradients before the activations for groups of samples, then the
+   weights' gradients for groups of middle units. So each sum over the samples has one thread and a
+   fixed order. */
 static dv_status backward(dv_node_step *s)
 {
     sizes z = get_sizes(s);

@@ -1,4 +1,4 @@
-/* Squeeze and excitation on the CPU with its backward pass, the weights in PyTorch's order. */
+/* Squeeze and excitation on the CPU with a backward pass, and weights in PyTorch's order. */
 #ifndef DV_OPS_SQUEEZE_EXCITE_CPU_TRAINED_H
 #define DV_OPS_SQUEEZE_EXCITE_CPU_TRAINED_H
 

@@ -14,7 +14,7 @@ static dv_squeeze_excite_sizes get_sizes(const dv_node_step *s)
                                      attr->activation};
 }
 
-/* Bytes of a part of the saved memory or the scratch that has a row for every sample. */
+/* Bytes of a part of saved memory or scratch with a row for each sample. */
 static size_t part(const dv_squeeze_excite_sizes *z, int64_t row)
 {
     return dv_cuda_aligned((size_t)(z->samples * row) * sizeof(float));

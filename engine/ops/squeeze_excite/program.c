@@ -3,7 +3,7 @@
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
-/* Parameters `first` (units, channels) and the one behind it (units). */
+/* A 1x1 convolution with the parameters `first` (units, channels) and `first` + 1 (units). */
 static dv_value dense(dv_writer *writer, const dv_node *node, int first, dv_value x, int64_t units,
                       int64_t channels)
 {

@@ -3,11 +3,11 @@
 #include "engine/ops/ref.h"
 #include "engine/ops/squeeze_excite/squeeze_excite.h"
 
-/* Sizes, and what forward saves. */
+/* Sizes, and the data saved by forward. */
 typedef struct saved_values {
     int64_t samples, positions, channels, middle;
     double *mean;   /* (samples, channels) */
-    double *before; /* (samples, middle): of the middle units, before the activation */
+    double *before; /* (samples, middle), the middle units before the activation */
     double *gate;   /* (samples, channels) */
 } saved_values;
 
@@ -24,7 +24,8 @@ static saved_values get_saved(const dv_node_step *s)
     return r;
 }
 
-/* Scratch of backward: the gradients before both activations, as record.before and record.gate. */
+/* Backward's scratch has the gradients before both activations, with the shapes of `before` and
+   `gate`. */
 static dv_status plan(dv_planner *planner, dv_node_step *s)
 {
     saved_values r = get_saved(s);
@@ -40,7 +41,7 @@ static int activation(const dv_node_step *s)
     return ((const dv_squeeze_excite_attr *)s->node->attr)->activation;
 }
 
-/* Means, middle units and gates of sample n. */
+/* Computes means, middle units and gates of sample n. */
 static void compute_gates(const dv_node_step *s, const saved_values *r, int64_t n)
 {
     const real *x = (const real *)s->x[0] + n * r->positions * r->channels;
@@ -81,7 +82,8 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* dz1 (middle) and dz2 (channels): the gradients before the activations, and dx, of sample n. */
+/* Computes dx of sample n, and the gradients before the activations, dz1 (middle) and dz2
+   (channels). */
 static void backward_sample(const dv_node_step *s, const saved_values *r, int64_t n, double *dz1,
                             double *dz2)
 {

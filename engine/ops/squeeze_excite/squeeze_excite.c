@@ -32,7 +32,7 @@ static dv_status check(const dv_node *node)
     return DV_OK;
 }
 
-/* The parameters of a fully connected layer. */
+/* Declares the parameters of a fully connected layer. */
 static dv_status declare(dv_graph *graph, dv_node *node, const char *const suffixes[2],
                          const int64_t dim[2], dv_init init)
 {
@@ -62,7 +62,7 @@ static dv_status infer(dv_graph *graph, dv_node *node)
     return declare(graph, node, expand, (const int64_t[]){x.c, middle}, DV_INIT_XAVIER);
 }
 
-/* Of both products. */
+/* The multiply-adds of both products. */
 static int64_t macs(const dv_graph *graph, const dv_node *node)
 {
     dv_shape x = dv_node_input(graph, node, 0);

@@ -1,5 +1,5 @@
-/* The weighted sum on the CPU: vectorised loops over the inputs, and sums for the shares that
-   are joined in double. */
+/* The weighted sum on the CPU: vectorised loops over the inputs. Sums for the shares are joined in
+   double. */
 #include "engine/ops/cpu.h"
 #include "kernels/formulas/scalar_math.h"
 
@@ -39,7 +39,7 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* dx = share dy where dx is not NULL; returns the sum of dy x. */
+/* dx = share dy, unless dx is NULL. Returns the sum of dy x. */
 DV_CPU_CLONES
 static double backward_input(const float *restrict x, const float *restrict dy, float share,
                              int64_t count, float *restrict dx)

@@ -1,11 +1,11 @@
-/* A weighted sum in a program: the shares are numbers. */
+/* A weighted sum in a program. The shares are constants. */
 #include "engine/core/writer.h"
 #include "engine/ops/write.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* share (count) = softmax(weight) */
+/* Replaces weight (count) by the shares softmax(weight). */
 static void to_shares(float *weight, int count)
 {
     double sum = 0, largest = (double)weight[0];

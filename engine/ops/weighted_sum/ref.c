@@ -32,8 +32,8 @@ static dv_status forward(dv_node_step *s)
     return DV_OK;
 }
 
-/* Computes the gradient of each input and of its share. The gradients of the weights follow from
-   those of the shares through the softmax. */
+/* Computes the gradient of each input and of its share. The softmax then gives the gradients of the
+   weights. */
 static dv_status backward(dv_node_step *s)
 {
     double share[DV_MAX_INPUTS], dshare[DV_MAX_INPUTS], mean = 0;

@@ -22,8 +22,8 @@ static int64_t macs(const dv_graph *graph, const dv_node *node)
 }
 
 /*
- * y = sum_k share_k x_k, share = softmax(weight), weight (inputs). Without weight decay: equal
- * shares are where it begins, not what it is to come back to.
+ * y = sum_k share_k x_k, with share = softmax(weight) and weight (inputs). There is no weight
+ * decay, because the shares should not return to the equal ones at the start.
  */
 const dv_op dv_op_weighted_sum = {
     .id = DV_OP_weighted_sum,
