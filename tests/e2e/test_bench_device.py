@@ -94,7 +94,7 @@ class OnDevice(support.Case):
         for suite in ("train", "infer"):
             done = bench(suite, "--device", "cudasim", "--filter", "/mini/", "--batch", "2",
                          "--seconds", "0.001", settings=LACKING)
-            self.ends(done, FAILED, "what was measured is something else", "'conv_1'")
+            self.ends(done, FAILED, "the measurement is not the one asked for", "'conv_1'")
 
     def test_latency(self):
         first, second = self.step("mini", "--inference", commands="latency 3\nrun 2\n")
