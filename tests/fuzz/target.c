@@ -52,7 +52,7 @@ static const char *path_of(const char *name)
 
 static void store(const char *name, const void *data, size_t size)
 {
-    remove(name); /* a new file: some file systems write a shortened one to the disk at once */
+    remove(name); /* some file systems write a shortened file to the disk at once, but no new one */
     FILE *file = fopen(name, "wb");
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0)
         fuzz_must(DV_FAIL(DV_EIO, "%s: cannot be written", name));
