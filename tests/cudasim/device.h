@@ -275,7 +275,7 @@ using std::isnan;
 #define __fmaf_rn(x, y, z) fmaf((x), (y), (z))
 #define __fsqrt_rn(x) sqrtf(x)
 
-/* As on a device, min and max of floats ignore a NaN. */
+/* min and max of floats ignore a NaN, like a device's. */
 template <class T> static inline T min(T a, T b)
 {
     if constexpr (std::is_floating_point<T>::value) {
