@@ -80,8 +80,7 @@ Device::~Device()
 #endif
 }
 
-/* Takes a freed piece of this padded size, or the next of the range. NULL if the range is used up.
- */
+/* Takes a freed piece of this padded size, or the next of the range; NULL if the range is full. */
 char *take(std::size_t size)
 {
     const auto again = device.freed.find(size);
