@@ -402,7 +402,7 @@ static void test_channel_dropout_from_a_model(void **state)
                 gone += channel[0] ? 0 : 1;
             }
         }
-        assert_in_range(gone, 4, 20); /* of 24 channels */
+        assert_in_range(gone, 4, 20); /* out of 24 channels */
         network_close(&net);
     }
 }

@@ -246,8 +246,7 @@ static void speaker_split(void **state)
     dv_dataset dataset;
     open_good(*state, &dataset);
     dv_data_config config = {.split = "speaker", .test = 0.3, .validation = 0.2, .seed = 1};
-    split_into(&dataset, &config, 120, 40,
-               80); /* of 6 speakers, 2 are tested and 1 of 4 validates */
+    split_into(&dataset, &config, 120, 40, 80); /* 2 of 6 speakers are tested, 1 of 4 validates */
     count_speakers(&dataset, 6, whole);
     assert_int_equal(whole[DV_PART_TRAIN], 3);
     assert_int_equal(whole[DV_PART_VALIDATION], 1);
