@@ -152,7 +152,7 @@ static dv_status open_listener(steps *s)
 {
     steps_listener *listener;
     if (s->network.plan == NULL)
-        return DV_FAIL(DV_EARG, "latency: a trainer has no answers; use --inference");
+        return DV_FAIL(DV_EARG, "latency: answers are only measured with --inference");
     if (s->listener != NULL)
         return DV_OK;
     DV_TRY(dv_calloc(1, sizeof *listener, &listener));
