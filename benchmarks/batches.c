@@ -12,13 +12,13 @@
 #include <string.h>
 const dv_field batches_fields[] = {
     DV_INT(batches_options, batch, "256", 1, 65536, "clips in a batch"),
-    DV_INT(batches_options, threads, "1", 0, 1024, "0: as many as there are physical cores"),
-    DV_INT(batches_options, report, "1", 1, 1024, "batches to a time, on a GPU"),
-    DV_BOOL(batches_options, record, "true", "on a GPU, replay a recorded batch"),
-    DV_ENUM(batches_options, type, "mfcc", dv_feature_type_names, "features"),
-    DV_BOOL(batches_options, plain, "false", "clips as they are, features as librosa has them"),
+    DV_INT(batches_options, threads, "1", 0, 1024, "threads; 0 uses all physical cores"),
+    DV_INT(batches_options, report, "1", 1, 1024, "batches per time, on a GPU"),
+    DV_BOOL(batches_options, record, "true", "replay a recorded batch, on a GPU"),
+    DV_ENUM(batches_options, type, "mfcc", dv_feature_type_names, "kind of features"),
+    DV_BOOL(batches_options, plain, "false", "unchanged clips, features as in librosa"),
     DV_STRING(batches_options, device, "cpu", "cpu, cuda, cuda:N or cudasim"),
-    DV_STRING(batches_options, samples, "", "raw floats (batch, 8000); none: noise"),
+    DV_STRING(batches_options, samples, "", "file of raw floats (batch, 8000), or else noise"),
     DV_END,
 };
 
@@ -26,24 +26,24 @@ struct batches {
     batches_options chosen;
     dv_context *context;
     dv_frontend *frontend;
-    dv_augmenter *augmenter; /* NULL: nothing is changed */
+    dv_augmenter *augmenter; /* NULL without augmentation */
     dv_dataset dataset;
-    float *samples;   /* (rotation, batch, rate): as they were before they were prepared */
-    bool whole;       /* clips are prepared for each batch */
+    float *samples;   /* (rotation, batch, rate) before dv_frontend_prepare */
+    bool whole;       /* each batch prepares its clips again */
     int64_t *indices; /* (rotation, batch) */
     int64_t report, size;
-    uint64_t number; /* of batches so far */
+    uint64_t number; /* number of batches so far */
     /* On the host. */
     dv_batch_workspace *host;
     float *features; /* (batch, size) */
     /* On the device. */
-    const dv_device_batches *impl; /* NULL: on the host */
+    const dv_device_batches *impl; /* NULL if batches are made on the host */
     dv_clip_store *store;
     void *order, *device_features;
     void *recording;
 };
 
-/* ---- Clips: as many as all batches have ---- */
+/* ---- Clips of all batches ---- */
 
 static void make_noise(float *samples, int64_t clips, int64_t count)
 {
@@ -142,7 +142,7 @@ static dv_status enqueue(const batches *b)
     return b->impl->batch(b->store, &request);
 }
 
-/* Once call by call, since libraries load what they need then. */
+/* The first batch runs call by call: libraries load kernels then, which a recording forbids. */
 static dv_status make_on_device(batches *b)
 {
     const dv_backend *backend = b->context->backend;

@@ -4,9 +4,9 @@
     before_after.py OLD_BUILD NEW_BUILD [--rounds 15] [--limit 1.02]
 
 Both are release builds with benchmarks. Training steps, forward passes, features and `decavox
-predict` from nothing are measured by turns on one thread, the old build twice: how far it is from
-itself is what a difference is held against. Printed are the medians, the ratio of new to old, and
-that of old to old. Exit code 1 where a ratio is above the limit and beyond the quartiles of old
+predict` as a new process are measured in turn on one thread. The old build is measured twice, and
+its distance from itself is the noise. The medians, the ratio of new to old, and that of old to old
+are printed. The exit code is 1 if a ratio is above the limit and beyond the quartiles of old
 against old.
 """
 import argparse
@@ -36,7 +36,7 @@ STARTED = ("lightweight",)
 
 
 def worse(name, unit, old, new, again, limit):
-    """Prints a line. `old`, `new`, `again`: values of the rounds."""
+    """Prints a line and judges it. `old`, `new` and `again` are the values of the rounds."""
     ratio = statistics.median([n / o for n, o in zip(new, old)])
     itself = quartiles([a / o for a, o in zip(again, old)])
     bad = ratio > limit and ratio > itself[1]

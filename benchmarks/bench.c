@@ -1,5 +1,5 @@
-/* Shared by the suites: precisions, clearing the caches, lists of files, and results as a table and
-   as JSON lines. */
+/* Functions that the suites share: precisions, clearing the caches, lists of files, and results as
+   a table and as JSON lines. */
 #include "benchmarks/bench.h"
 
 #include "engine/base/temporary.h"
@@ -60,13 +60,13 @@ dv_status bench_format(char *out, size_t size, const char *format, ...)
 
 dv_status bench_make_flush(bench *b)
 {
-    enum { OWN = 8 << 20 }; /* bytes that every thread walks at least: twice its own cache */
+    enum { OWN = 8 << 20 }; /* least bytes per thread: twice its own cache */
     if (b->flushed != NULL)
         return DV_OK;
     size_t bytes = 2 * b->cache, least = (size_t)b->threads * OWN;
     b->flushed_count = (bytes > least ? bytes : least) / sizeof(float);
     DV_TRY(dv_calloc(b->flushed_count, sizeof(float), &b->flushed));
-    for (size_t i = 0; i < b->flushed_count; i++) /* pages of their own, not the one of zeros */
+    for (size_t i = 0; i < b->flushed_count; i++) /* a write gives each page memory of its own */
         b->flushed[i] = 1;
     return DV_OK;
 }
@@ -201,7 +201,7 @@ static json_t *result_json(const bench *b, const bench_result *result)
     return line;
 }
 
-/* Three digits and a unit that fits: "12.3 us", "45.1 MB". */
+/* Formats three digits and a unit: "12.3 us", "45.1 MB". */
 static void format_value(const char *unit, double value, char text[24])
 {
     static const char *const times[] = {"ns", "us", "ms", "s"};

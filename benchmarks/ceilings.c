@@ -12,7 +12,8 @@
 
 enum { SIMULATED_SIDE = 32, DEVICE_SIDE = 4096, DEVICE_BYTES = 256 << 20 };
 
-/* Short enough that most repetitions are not disturbed; the fastest counts. */
+/* Sides of the matrices. The products are short enough that most repetitions are not disturbed; the
+   fastest one counts. */
 static const int sides[] = {256, 512, 1024};
 
 /* ---- A copy ---- */
@@ -23,7 +24,7 @@ typedef struct copying {
     size_t bytes;
 } copying;
 
-/* Each thread a part of its own. */
+/* Each thread copies a part of its own. */
 static void copy_on_host(copying *c)
 {
     size_t parts = (size_t)c->bench->threads, each = c->bytes / parts / 64 * 64;
@@ -76,7 +77,7 @@ static dv_status measure_copy(bench *b, dv_times *out, size_t *bytes)
     return status;
 }
 
-/* ---- A product of matrices: of a library, whatever the operations are made of ---- */
+/* ---- A library's product of matrices, whatever the operations themselves use ---- */
 
 typedef struct product {
     int side;
@@ -106,7 +107,7 @@ static dv_status measure_on_host(const bench *b, int side, dv_times *out)
     return status;
 }
 
-/* A linear layer, which is nothing else. */
+/* Computes a linear layer without bias, which is one product. */
 static dv_status multiply_on_device(void *user)
 {
     op_rig *rig = user;

@@ -25,7 +25,7 @@ static void become(char *const argv[], int out)
     _exit(NOT_FOUND);
 }
 
-/* All that comes, into *output or nowhere. */
+/* Reads to the end; *output receives the text unless `output` is NULL. */
 static dv_status read_all(int from, char **output)
 {
     size_t size = 0, room = 0;

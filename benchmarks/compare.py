@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What changed between two files of decavox_bench's JSON lines, beyond noise.
+"""Lists the changes beyond noise between two files of decavox_bench's JSON lines.
 
     compare.py BEFORE.jsonl AFTER.jsonl [--least 5] [--all] [--fail-on-slower]
 
-A measurement is known by suite, name, device, threads and precision; where it stands in a file more
-than once, the last line counts. It has changed where
+Suite, name, device, threads and precision identify a measurement; the last of several lines in a
+file counts. A measurement has changed if
   - the ranges between its quartiles do not overlap, and
-  - its median has changed by --least per cent or more; by four times that where one side has fewer
-    than 5 repetitions, of which quartiles say little.
-Less is better: of seconds and of bytes. An exponent of growth has changed where it differs by 0.15
-or more. Exit code 1 with --fail-on-slower where anything is slower or larger; 2: a file that
-cannot be read.
+  - its median has changed by --least per cent or more, or by four times that if one side has fewer
+    than 5 repetitions, whose quartiles say little.
+Less is better, of seconds and of bytes. An exponent of growth has changed if it differs by 0.15 or
+more. With --fail-on-slower the exit code is 1 if a measurement is slower or larger. It is 2 if a
+file cannot be read.
 """
 import argparse
 import json
@@ -28,7 +28,7 @@ def fail(message):
 
 
 def read(path):
-    """{key: line}, in the order of the file."""
+    """Returns {key: line} in the order of the file."""
     lines = {}
     try:
         with open(path, encoding="utf-8") as file:
@@ -52,7 +52,7 @@ def read(path):
 
 
 def verdict(before, after, least):
-    """-1: less, which is better; 1: more; 0: no change that is beyond noise."""
+    """Returns -1 for less, which is better, 1 for more, and 0 for no change beyond noise."""
     old, new = before["median"], after["median"]
     if before["unit"] == "exponent":
         return 0 if abs(new - old) < EXPONENT_LEAST else 1 if new > old else -1
@@ -66,7 +66,7 @@ def verdict(before, after, least):
 
 
 def value(line, key="median"):
-    """With a unit that fits: "12.3 us"."""
+    """The value with a suitable unit: "12.3 us"."""
     number, unit = line[key], line["unit"]
     if unit not in ("s", "B"):
         return f"{number:.3f}"
@@ -106,7 +106,7 @@ def print_names(heading, keys):
 
 
 def print_origin(before, after):
-    """Of each file what its lines say, and a warning where that is not the same on both sides."""
+    """Prints the origin of each file's lines, and a warning if the two files differ in it."""
     for what, differs in (("machine", True), ("build", True), ("versions", True),
                           ("commit", False)):
         sides = [sorted({json.dumps(line.get(what), sort_keys=True) for line in lines.values()})
@@ -119,7 +119,7 @@ def print_origin(before, after):
 
 
 def print_suites(common, changes, before, after):
-    """The mean over ratios is of times and sizes, not of exponents."""
+    """Prints the mean ratio of each suite, over times and sizes, but not over exponents."""
     print()
     for suite in sorted({key[0] for key in common}):
         keys = [key for key in common if key[0] == suite]

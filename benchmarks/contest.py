@@ -1,7 +1,7 @@
-"""Two or more programs that do the same, timed by turns: what the measurements against peers share.
+"""Times two or more programs that do the same, in turn. Shared by the measurements against peers.
 
 All programs are children of one process and wait on their stdin while another one works. Each
-answers a command with a line of JSON; the first line, sent when it is ready, is about itself.
+answers a command with a line of JSON. The first line, sent when a program is ready, describes it.
 """
 import json
 import os
@@ -16,18 +16,18 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 
-MOST_STEPS = 60000  # of one answer
+MOST_STEPS = 60000  # steps of one answer
 
 
 def blas_environment():
-    """Threads are the programs' own, and OpenBLAS chooses its kernels."""
+    """An environment in which programs use their own threads, and OpenBLAS chooses its kernels."""
     variables = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
     return variables | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class Child:
-    """`must`: without it the program cannot go on, which then ends. Else `problem` tells why, with
-    what the child said last, and kill() shows all that it said."""
+    """One program. A failure with `must` ends this process. Otherwise `problem` holds the reason
+    and the child's last words, and kill() shows all its output."""
 
     def __init__(self, name, command, threads, must=True, environment=None):
         self.name, self.must = name, must
@@ -46,7 +46,7 @@ class Child:
         self.close()
 
     def ready(self, seconds=None):
-        """Waits for the first line. False: it did not come, and `problem` says why."""
+        """Waits for the first line. Returns False if it does not come; `problem` says why."""
         if self.about is None and self.problem is None:
             if seconds is not None:
                 found, _, _ = select.select([self.process.stdout], [], [], max(0, seconds))
@@ -78,7 +78,7 @@ class Child:
             self.process.stdin.write(command + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # read() tells
+            pass  # read() reports it
         return self.read()
 
     def close(self):
@@ -102,13 +102,14 @@ class Contender:
         self.name, self.child, self.command = name, child, command
         self.block_seconds = block_seconds
         self.medians, self.all, self.cpu, self.steps = [], [], [], 0
-        self.last = {}  # answer to the last block
+        self.last = {}  # the answer to the last block
 
     def run(self, steps):
         return self.child.ask(f"{self.command} {steps}")
 
     def warm(self, seconds, least=5):
-        """Runs for a while and finds out how many steps make a block. False: it has failed."""
+        """Runs for a while and finds the number of steps of a block. Returns False after a
+        failure."""
         if self.run(3) is None:
             return False
         answer = self.run(5)
@@ -119,7 +120,8 @@ class Contender:
         return self.run(min(MOST_STEPS, max(1, int(seconds / one)))) is not None
 
     def block(self, before=3):
-        """`before`: steps that bring threads and caches back. False: it has failed."""
+        """Runs a block after `before` steps that wake threads and fill caches. Returns False after
+        a failure."""
         if before > 0 and self.run(before) is None:
             return False
         answer = self.run(self.steps)
@@ -140,8 +142,8 @@ def quartiles(values):
 
 
 def by_turns(contenders, rounds, warm, before=3, least=5, deadline=None):
-    """Blocks of all, of `least` steps or more, in an order that turns; those that did not fail.
-    `deadline` (monotonic) ends it after the round at hand."""
+    """Runs blocks of at least `least` steps of all contenders, in a changing order. Returns those
+    that did not fail. Ends after the round in which `deadline` (monotonic) passes."""
     running = [c for c in contenders if c.warm(warm, least)]
     for number in range(rounds):
         if not running or deadline is not None and number > 0 and time.monotonic() > deadline:
@@ -153,12 +155,12 @@ def by_turns(contenders, rounds, warm, before=3, least=5, deadline=None):
 
 
 def ratios(theirs, ours):
-    """Their time over ours within each round."""
+    """The ratio of their time to ours within each round."""
     return [their / our for their, our in zip(theirs.medians, ours.medians)]
 
 
 def load_of_others():
-    """The machine's processors in use over a second, before anything is started."""
+    """The number of the machine's processors in use over a second, before any program starts."""
     def busy():
         with open("/proc/stat", encoding="ascii") as file:
             values = [int(v) for v in file.readline().split()[1:]]
@@ -176,7 +178,7 @@ def program(build, name):
 
 
 def module_path(build):
-    """Where a benchmark program finds the module of a device: beside `decavox`."""
+    """The folder in which a benchmark program finds a device's module, beside `decavox`."""
     return {"DECAVOX_MODULE_PATH": os.path.join(os.path.abspath(build), "runner")}
 
 
@@ -187,10 +189,10 @@ def output_of(*command):
 
 
 def processor():
-    """As engine/base/proc.h: a name alone may be that of a whole line of processors."""
+    """The processor as in engine/base/proc.h. A name alone may stand for a whole product line."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         lines = [line.partition(":") for line in file]
-    values = {key.strip(): value.strip() for key, _, value in reversed(lines)}  # the first's
+    values = {key.strip(): value.strip() for key, _, value in reversed(lines)}  # of the first
     if "model name" not in values:
         return platform.machine()
     if "cpu family" not in values or "model" not in values:

@@ -18,7 +18,7 @@ typedef struct epochs {
     dv_dataset dataset;
     dv_clip_source *source;
     dv_trainer *trainer;
-    double seconds, begun, ends; /* wanted; by the clock */
+    double seconds, begun, ends; /* seconds to measure; moments of the clock */
     double *times;               /* (MOST_EPOCHS) */
     int64_t count;
     bool stop;
@@ -50,7 +50,7 @@ static dv_status load(epochs *e)
     return dv_dataset_load(&e->dataset, e->frontend, e->data.max_seconds, &(dv_log){NULL, NULL});
 }
 
-/* What is loaded last stays. */
+/* Loads the data set again and again; the last one is kept for the epochs. */
 static dv_status measure_load(epochs *e, epochs_result *out)
 {
     double times[MOST_LOADS], end = dv_clock() + e->seconds;

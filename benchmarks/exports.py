@@ -1,11 +1,12 @@
-"""Exported models beside each other: bytes of each form, and microseconds in ONNX Runtime on one
-thread, of all and of the network alone.
+"""Compares exported models: bytes of each form, and microseconds in ONNX Runtime on one thread, of
+the whole and of the network alone.
 
     build/peers/bin/python benchmarks/exports.py DECAVOX [--rounds N] [CHECKPOINT...]
 
-Prints two tables in Markdown. The front-end's time is that of the file from audio less that of the
-file from features, medians of runs by turns on one clip of a second. It is refused where other
-programs use the processor meanwhile. scripts/peers.sh --install makes the environment.
+Prints two tables in Markdown. The front-end's time is that of the file from audio minus that of the
+file from features. Both are medians of runs in turn on one clip of a second. The measurement is
+refused if other programs use the processor meanwhile. scripts/peers.sh --install makes the
+environment.
 """
 import argparse
 import glob
@@ -23,12 +24,12 @@ import onnxruntime
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FORMS = (("onnx", "fp32"), ("onnx", "fp16"), ("pt", "fp32"), ("pt2", "fp32"))
-RUNS = 20        # of a model in a turn
-MOST_BUSY = 0.1  # processors that others may have used
+RUNS = 20        # runs of a model in a turn
+MOST_BUSY = 0.1  # processors that other programs may use
 
 
 def seconds_of_others():
-    """Processor time that all programs have used, less that of this one and its children."""
+    """The processor time of all programs except this one and its children."""
     with open("/proc/stat", encoding="ascii") as file:
         user, nice, system, _, _, irq, soft, steal = map(int, file.readline().split()[1:9])
     times = os.times()
@@ -43,7 +44,7 @@ def export(program, checkpoint, out, *options):
 
 
 def parameter_bytes(checkpoint, program, folder):
-    """Of all trained numbers and running statistics in FP32."""
+    """The bytes of all trained numbers and running statistics in FP32."""
     out = os.path.join(folder, "weights.safetensors")
     export(program, checkpoint, out, "--force")
     with open(out, "rb") as file:
@@ -54,7 +55,7 @@ def parameter_bytes(checkpoint, program, folder):
 
 
 def table_bytes(path):
-    """Of the front-end's tables in an ONNX file."""
+    """The bytes of the front-end's tables in an ONNX file."""
     import onnx
     return sum(len(tensor.raw_data) for tensor in onnx.load(path).graph.initializer
                if tensor.name.startswith("front_end/"))
@@ -73,14 +74,14 @@ def session(path):
 
 
 def medians(runs, rounds):
-    """Microseconds of a run of each, by turns."""
+    """Runs all in turn. Returns the median microseconds of a run of each."""
     times = [[] for _ in runs]
     for turn in range(rounds + 1):
         for each, run in zip(times, runs):
             begun = time.perf_counter()
             for _ in range(RUNS):
                 run()
-            if turn > 0:  # the first one warms up
+            if turn > 0:  # the first turn warms up
                 each.append((time.perf_counter() - begun) / RUNS * 1e6)
     return [statistics.median(each) for each in times]
 

@@ -21,7 +21,7 @@ size_t bench_largest_cache(void)
         size_t bytes = size << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
         largest = bytes > largest ? bytes : largest;
     }
-    return largest > 0 ? largest : (size_t)32 << 20; /* nothing is known: that of many machines */
+    return largest > 0 ? largest : (size_t)32 << 20; /* a common size, if the system names none */
 }
 
 size_t bench_resident(void)

@@ -1,6 +1,6 @@
 /*
- * decavox_bench SUITE [options]: measures, prints a table on stderr and appends JSON lines to
- * --out. decavox_bench step|features|dump_features|sessions ...: what the Python programs here
+ * `decavox_bench SUITE [options]` measures a suite, prints a table on stderr and appends JSON lines
+ * to --out. The subcommands step, features, dump_features and sessions are programs that scripts
  * start.
  */
 #include "benchmarks/bench.h"
@@ -19,29 +19,29 @@
 
 static const dv_field fields[] = {
     DV_STRING(bench_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
-    DV_INT(bench_options, threads, "0", 0, 1024, "0: as many as there are physical cores"),
-    DV_STRING(bench_options, filter, "", "only what has this text in its name"),
+    DV_INT(bench_options, threads, "0", 0, 1024, "threads; 0 uses all physical cores"),
+    DV_STRING(bench_options, filter, "", "measure only names that contain this text"),
     DV_FLOAT(bench_options, seconds, "0", 0, 3600,
-             "how long each thing is measured; 0: as the suite likes"),
-    DV_STRING(bench_options, out, "", "append JSON lines to this file; -: standard output"),
+             "time of each measurement; 0 takes the suite's default"),
+    DV_STRING(bench_options, out, "", "append JSON lines to this file, or print them for -"),
     DV_BOOL(bench_options, table, "true", "print a table on standard error"),
-    DV_INT(bench_options, batch, "0", 0, 65536, "one batch size; 0: those of the suite"),
+    DV_INT(bench_options, batch, "0", 0, 65536, "batch size; 0 takes those of the suite"),
     DV_ENUM(bench_options, precision, "fp32", dv_precision_names,
-            "of activations: train, infer, ops"),
-    DV_STRING(bench_options, data, "", "epochs over this data set; empty: synthetic tones"),
+            "precision of activations in train, infer and ops"),
+    DV_STRING(bench_options, data, "", "data set of the epochs, or else synthetic tones"),
     DV_INT(bench_options, clips, "0", 0, 10000000,
-           "synthetic clips of an epoch; of scale the largest number; 0: 500, 100,000"),
+           "synthetic clips of an epoch (0 takes 500), largest number in scale (0 takes 100,000)"),
     DV_FLOAT(bench_options, clip_seconds, "0.5", 0.05, 60, "length of a synthetic clip"),
     DV_STRING(bench_options, models, "configs/models", "folder of the models' files"),
     DV_STRING(bench_options, checkpoints, "checkpoints", "folder of the checkpoints of `start`"),
-    DV_STRING(bench_options, decavox, "", "the program; empty: the one beside this one"),
+    DV_STRING(bench_options, decavox, "", "the decavox program, or else that of this build"),
     DV_END,
 };
 
 typedef struct suite {
     const char *name, *help;
     dv_status (*run)(bench *b);
-    bool alone; /* only starts programs: holds no device while they run */
+    bool alone; /* the suite only starts programs, and holds no device while they run */
 } suite;
 
 static const suite suites[] = {
@@ -102,7 +102,7 @@ static dv_status begin(bench *b)
                            &b->context));
     b->threads = b->context->threads;
     snprintf(b->versions, sizeof b->versions, "%s", b->context->backend->version());
-    dv_precision precision; /* it is there: the rigs choose it again */
+    dv_precision precision; /* only checked here; each measurement chooses it again */
     return dv_precision_choose(b->context, (dv_arithmetic)b->chosen.precision, &precision);
 }
 

@@ -1,4 +1,4 @@
-/* Collects the operations of all models as cases, each once. */
+/* Collects the operations of all models as cases, without duplicates. */
 #include "benchmarks/model_ops.h"
 #include "engine/ops/ops.h"
 
@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 13, FRAMES = 32, CLASSES = 10, TEXT_SIZE = 480 }; /* as op_attributes takes it */
+enum {
+    ROWS = 13,
+    FRAMES = 32,
+    CLASSES = 10,
+    TEXT_SIZE = 480
+}; /* the most that op_attributes takes */
 
 /* ---- Attributes as text ---- */
 
@@ -24,7 +29,7 @@ static void append(text *t, const char *more)
     t->length += length;
 }
 
-/* "filters: 8, kernel: [3, 3]": the inside of a flow map. */
+/* Appends the inside of a flow map: "filters: 8, kernel: [3, 3]". */
 static void append_tree(text *t, const dv_tree *tree)
 {
     if (tree->kind == DV_TREE_NULL)

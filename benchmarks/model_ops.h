@@ -1,5 +1,5 @@
-/* The operations of the models, as cases like those of the tests: each with different attributes or
-   shapes once. */
+/* The operations of the models as cases like those of the tests. Operations with the same
+   attributes and shapes become one case. */
 #ifndef DV_BENCHMARKS_MODEL_OPS_H
 #define DV_BENCHMARKS_MODEL_OPS_H
 
@@ -7,9 +7,9 @@
 #include "tests/op_cases/cases.h"
 
 typedef struct model_op {
-    op_case item;      /* name: "conv2d/advanced/stem", by the first model that has it */
-    unsigned unwanted; /* bit i: input i has no gradient in the model: the features */
-    int uses;          /* in all models */
+    op_case item;      /* named after the first model that has it: "conv2d/advanced/stem" */
+    unsigned unwanted; /* bit i is set if input i is the features, which need no gradient */
+    int uses;          /* number of nodes in all models */
 } model_op;
 
 typedef struct model_ops {
@@ -17,7 +17,8 @@ typedef struct model_ops {
     size_t count;
 } model_ops;
 
-/* Of all models in --models, for a batch of 13 x 32 features. */
+/* Collects the operations of all models in --models for a batch of 13 x 32 features. The caller
+   frees them with model_ops_free. */
 dv_status model_ops_collect(const bench *b, int64_t batch, model_ops *out);
 void model_ops_free(model_ops *ops);
 

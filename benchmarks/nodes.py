@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""How many launches, copies and fills a recorded step has: results/nodes.md.
+"""Counts the launches, copies and fills of recorded steps, for results/nodes.md.
 
     benchmarks/nodes.py --build build/release [--device cudasim] [--models lightweight,advanced]
 
-For each model, in each precision, a training step and a forward pass of batch 32 are recorded, and
-the nodes of the CUDA graph counted from its DOT file. On the simulated device a call of a library is
-one node, where a real library may launch several kernels: cuDNN's kernels of FP32 for recent GPUs
-want another order of memory, so that a convolution may be four launches (two of the tensors and one
-of the filter are brought into it). The table has both counts. A step that is not recorded, or in
-which a slow kernel stands in for a library, ends the program with 1.
+A training step and a forward pass of batch 32 are recorded for each model in each precision, and
+the nodes of the CUDA graph are counted from its DOT file. On the simulated device a library call is
+one node, but a real library may launch several kernels. cuDNN's FP32 kernels for recent GPUs need
+another order of memory, so that a convolution may be four launches (two tensors and the filter are
+converted). The table has both counts. The program ends with 1 if a step is not recorded, or if a
+slow kernel stands in for a library.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ RESULT = os.path.join(ROOT, "benchmarks", "results", "nodes.md")
 
 
 def measure(arguments, model, precision, inference):
-    """(nodes, those of cuDNN, those of cuBLASLt)"""
+    """Returns (nodes, nodes of cuDNN, nodes of cuBLASLt)."""
     with tempfile.TemporaryDirectory(prefix="decavox-") as folder:
         dot = os.path.join(folder, "step.dot")
         command = [*program(arguments.build, "step"),
@@ -45,7 +45,7 @@ def measure(arguments, model, precision, inference):
 
 
 def cell(counts, precision):
-    """Nodes; where a convolution may be four launches, those too."""
+    """The number of nodes, and that with four launches per convolution if these are possible."""
     nodes, convolutions, _ = counts
     floats = precision in ("fp32", "tf32") and convolutions > 0
     return f"{nodes} / {nodes + 3 * convolutions}" if floats else str(nodes)

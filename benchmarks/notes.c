@@ -34,7 +34,7 @@ dv_status notes_check(const notes *n)
 {
     if (n->warnings.count == 0)
         return DV_OK;
-    return DV_FAIL(DV_EUNSUPPORTED, "what was measured is something else: %s",
+    return DV_FAIL(DV_EUNSUPPORTED, "the measurement is not the one asked for: %s",
                    n->warnings.items[0]);
 }
 

@@ -1,5 +1,5 @@
-/* What a context says while it is measured: kept, so that a figure can tell with what it was
-   measured, and warnings shown at once. */
+/* Keeps the messages of a context while it is measured, so that a result can name the algorithms
+   that it was measured with. Warnings are also printed at once. */
 #ifndef DV_BENCHMARKS_NOTES_H
 #define DV_BENCHMARKS_NOTES_H
 
@@ -13,15 +13,16 @@ typedef struct notes_list {
 } notes_list;
 
 typedef struct notes {
-    notes_list warnings; /* what may make a figure one of something else */
+    notes_list warnings; /* each may mean that something else was measured than was asked for */
     notes_list details;  /* chosen algorithms, nodes of a recording */
 } notes;
 
 /* A log that keeps all messages in `n`, which begins as zeros, and prints warnings to standard
-   error. A message for which there is no memory is printed alone. */
+   error. Without memory for a message it is not kept. */
 dv_log notes_log(notes *n);
 
-/* DV_EUNSUPPORTED, with the first warning: what was measured is not what was to be measured. */
+/* DV_EUNSUPPORTED, with the first warning, if there was one: something else was measured than was
+   asked for. */
 dv_status notes_check(const notes *n);
 void notes_free(notes *n);
 

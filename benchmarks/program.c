@@ -1,5 +1,5 @@
-/* Shared by the programs on request: the command line, commands from standard input, and lists as
-   JSON. */
+/* Functions that the programs on request share: the command line, commands from standard input, and
+   lists as JSON. */
 #include "benchmarks/program.h"
 
 #include "runner/cli/help.h"

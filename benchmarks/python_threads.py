@@ -1,9 +1,9 @@
-"""Measures how much faster eight Python threads answer sounds with one recognizer than one thread.
+"""Measures how much faster eight Python threads with one recognizer answer sounds than one thread.
 
     python benchmarks/python_threads.py [--model MODEL] [--sounds N] [--rounds N]
 
-Both answer the same number of arrays, by turns. The ratio is that of the medians of the rounds. The
-package and the library are found as in any program: PYTHONPATH=python, and $DECAVOX_LIBRARY.
+Both answer the same number of arrays, in turn. The ratio is that of the medians of the rounds. The
+package and the library are found as in any program, by PYTHONPATH=python and $DECAVOX_LIBRARY.
 """
 import argparse
 import os
@@ -24,7 +24,7 @@ def answer(recognizer, sounds, count):
 
 
 def measure(recognizer, sounds, count, threads):
-    """Seconds that so many threads need for `count` sounds together."""
+    """The seconds that `threads` threads need for `count` sounds together."""
     workers = [threading.Thread(target=answer, args=(recognizer, sounds, count // threads))
                for _ in range(threads)]
     begin = time.perf_counter()
@@ -46,7 +46,7 @@ def main():
     sounds = [draw.normal(0, 0.1, int(recognizer.sample_rate * recognizer.window))
               .astype(numpy.float32) for _ in range(16)]
     count = chosen.sounds // THREADS * THREADS
-    measure(recognizer, sounds, count, THREADS)  # the sessions are made
+    measure(recognizer, sounds, count, THREADS)  # makes the sessions
     times = {1: [], THREADS: []}
     for _ in range(chosen.rounds):
         for threads, found in times.items():

@@ -13,35 +13,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES = 64 }; /* random labels stay hard to learn */
+enum { BATCHES = 64 }; /* so many random labels stay hard to learn */
 
 const dv_field steps_fields[] = {
     DV_INT(steps_options, batch, "32", 1, 65536, "samples per step"),
-    DV_INT(steps_options, threads, "1", 0, 1024, "0: as many as there are physical cores"),
+    DV_INT(steps_options, threads, "1", 0, 1024, "threads; 0 uses all physical cores"),
     DV_INT(steps_options, rows, "13", 1, 4096, "coefficients of the features"),
     DV_INT(steps_options, frames, "32", 1, 65536, "frames of the features"),
-    DV_INT(steps_options, classes, "10", 2, 65536, "classes"),
-    DV_INT(steps_options, seed, "1", 0, 4294967295, "of weights, features and dropout"),
+    DV_INT(steps_options, classes, "10", 2, 65536, "number of classes"),
+    DV_INT(steps_options, seed, "1", 0, 4294967295, "seed of weights, features and dropout"),
     DV_BOOL(steps_options, inference, "false", "the forward pass alone, without dropout"),
     DV_BOOL(steps_options, time_layers, "false", "measure each layer of the training step"),
     DV_ENUM(steps_options, optimizer, "adamw", dv_optimizer_names, "update rule"),
-    DV_FLOAT(steps_options, learning_rate, "0.001", 0, 10, "constant"),
-    DV_FLOAT(steps_options, weight_decay, "0.02", 0, 10, "on matrices"),
+    DV_FLOAT(steps_options, learning_rate, "0.001", 0, 10, "constant learning rate"),
+    DV_FLOAT(steps_options, weight_decay, "0.02", 0, 10, "decay of matrices"),
     DV_STRING(steps_options, device, "cpu", "cpu, ref, cuda, cuda:N or cudasim"),
     DV_ENUM(steps_options, precision, "fp32", dv_precision_names,
-            "of products, and on a GPU of activations too; fp16 and tf32 on a GPU"),
+            "precision of products, and on a GPU of activations; fp16 and tf32 need a GPU"),
     DV_ENUM(steps_options, algorithms, "measured", dv_algorithms_names,
-            "of a GPU's libraries, as train.algorithms"),
-    DV_INT(steps_options, report, "1", 1, 1024, "steps to a time, on a GPU"),
-    DV_BOOL(steps_options, resident, "false", "the batch lies in the memory of the GPU"),
-    DV_BOOL(steps_options, record, "true", "on a GPU, replay a recorded step"),
+            "choice of a GPU library's algorithms, as in train.algorithms"),
+    DV_INT(steps_options, report, "1", 1, 1024, "steps per time, on a GPU"),
+    DV_BOOL(steps_options, resident, "false", "keep one batch in the GPU's memory"),
+    DV_BOOL(steps_options, record, "true", "replay a recorded step, on a GPU"),
     DV_STRING(steps_options, dot, "",
-              "on a GPU, write the recorded step to this file for GraphViz"),
+              "file for GraphViz that receives the recorded step, on a GPU"),
     DV_STRING(steps_options, checkpoint, "", "take the parameters from this file"),
     DV_END,
 };
 
-/* ---- Data: normal features, uniform labels ---- */
+/* ---- Data with normal features and uniform labels ---- */
 
 static dv_status make_batches(steps *s)
 {
@@ -218,7 +218,7 @@ void steps_close(steps *s)
     free(s);
 }
 
-/* ---- What is asked about ---- */
+/* ---- Queries ---- */
 
 steps_times steps_measured(const steps *s)
 {
@@ -276,8 +276,8 @@ dv_status steps_check(const steps *s)
     DV_TRY(notes_check(&s->said));
     if (records && counters.eager + counters.replays > 1 && counters.eager != 1)
         return DV_FAIL(DV_EUNSUPPORTED,
-                       "what was measured is no recorded step: %" PRIu64 " were replayed, %" PRIu64
-                       " ran call by call",
+                       "the recorded step was not used throughout: %" PRIu64
+                       " steps were replayed, %" PRIu64 " ran call by call",
                        counters.replays, counters.eager);
     return DV_OK;
 }
@@ -300,7 +300,8 @@ dv_status steps_layers(const steps *s, dv_line_fn line, void *user)
     return DV_OK;
 }
 
-/* A checkpoint needs a configuration and labels: the model, and the classes' numbers. */
+/* A checkpoint needs a configuration, here the model alone, and labels, here the classes' numbers.
+ */
 static dv_status fill_trees(const steps *s, dv_tree *config, dv_tree *labels)
 {
     dv_tree *child;
@@ -354,7 +355,7 @@ dv_status steps_save_batches(steps *s, const char *path)
 
 /* ---- The steps ---- */
 
-/* Asks what is to be measured next. */
+/* Calls `next` for the number of steps to measure, and starts the clocks. */
 static void ask(steps *s)
 {
     int64_t wanted = 0;
@@ -369,7 +370,7 @@ static void ask(steps *s)
     s->step_start = dv_clock();
 }
 
-/* The time goes from the end of the step before, so it has all that the trainer does. */
+/* The time runs from the end of the step before, so it contains all that the trainer does. */
 void steps_counted(steps *s, double loss)
 {
     double now = dv_clock();

@@ -1,4 +1,4 @@
-/* Makes and times the forward pass, and the whole way from samples to probabilities. */
+/* Makes and times the forward pass, and whole answers from samples to probabilities. */
 #include "benchmarks/steps_internal.h"
 #include "engine/base/rng.h"
 #include "engine/train/metrics.h"
@@ -53,8 +53,8 @@ static dv_status record(steps *s)
     return DV_OK;
 }
 
-/* Libraries load what they need in the first pass, which a recording would forbid: the second one
-   is recorded. */
+/* The second pass is recorded: libraries load kernels in the first one, which a recording
+   forbids. */
 static dv_status enqueue_pass(steps *s)
 {
     const dv_backend *backend = s->context->backend;
@@ -68,7 +68,7 @@ static dv_status enqueue_pass(steps *s)
     return forward(s);
 }
 
-/* Enqueues as many passes as are measured at once, and waits. */
+/* Enqueues s->report passes and waits for the device. */
 static dv_status infer_resident(steps *s)
 {
     for (int64_t i = 0; i < s->report; i++)
@@ -104,7 +104,7 @@ dv_status steps_infer(steps *s)
 
 struct steps_listener {
     dv_frontend *frontend;
-    float *samples;        /* (batch, samples) noise */
+    float *samples;        /* (batch, samples) of noise */
     float *features;       /* (batch, rows, frames) */
     double *probabilities; /* (batch, classes) */
     void *scratch;
@@ -152,7 +152,7 @@ static dv_status open_listener(steps *s)
 {
     steps_listener *listener;
     if (s->network.plan == NULL)
-        return DV_FAIL(DV_EARG, "latency: that of answers, with --inference");
+        return DV_FAIL(DV_EARG, "latency: answers are only measured with --inference");
     if (s->listener != NULL)
         return DV_OK;
     DV_TRY(dv_calloc(1, sizeof *listener, &listener));
@@ -164,7 +164,7 @@ static dv_status open_listener(steps *s)
     return status;
 }
 
-/* The pass is replayed where it can be recorded. */
+/* Computes one answer. The forward pass is a replay if it can be recorded. */
 static dv_status answer(steps *s)
 {
     steps_listener *listener = s->listener;

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""From nothing to an answer: a process that predicts one sound file, decavox and Python by turns.
+"""Times a new process that predicts one sound file, decavox and Python in turn.
 
     cold_start.py --build BUILD CHECKPOINT... SOUND [--rounds 15] [--out FILE]
 
-Each round starts every program once, in an order that turns; the file cache is warm. The Python
-programs are predict_torch.py, with soundfile and librosa and without. All must give the same label,
-and the same confidence within LIMIT. Printed are medians over the rounds of wall time and of
-processor time, the largest resident memory, and the ratio within a round, median and quartiles.
+Each round starts every program once, in a changing order, with a warm file cache. The Python
+programs are predict_torch.py with soundfile and librosa, and without. All must give the same label,
+and the same confidence within LIMIT. The program prints medians over the rounds of wall time and of
+processor time, the largest resident memory, and the median and quartiles of the ratio within a
+round.
 """
 import argparse
 import os
@@ -26,7 +27,7 @@ class Program:
         self.wall, self.cpu, self.memory = [], [], 0
 
     def start(self, environment):
-        """Label and confidence."""
+        """Runs the program. Returns label and confidence."""
         began = time.perf_counter()
         with subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True,
                               env=environment) as process:
@@ -41,7 +42,8 @@ class Program:
         return label, float(confidence)
 
     def measure_memory(self, environment):
-        """Of the program alone: a child of Python begins with Python's memory."""
+        """Measures the memory of the program alone: a child of Python begins with Python's
+        memory."""
         done = subprocess.run(["/usr/bin/time", "-f", "%M", *self.command], env=environment,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                               check=True)

@@ -1,17 +1,17 @@
-"""steps.py on a GPU: times of the training step or of the forward pass, by turns.
+"""steps.py on a GPU: times the training step or the forward pass in turn.
 
-A time is wall time over many steps (--report) that ends with a wait for the device, divided by
-their number; a contender's figure is the median of all its times, beside it the quartiles. The
-batch lies in the device's memory on both sides. The ratio is taken within each round, of
-the medians of the blocks, as on the CPU.
+A time is the wall time of many steps (--report), ended by a wait for the device, divided by their
+number. A contender's figure is the median of all its times, with the quartiles beside it. The batch
+lies in the device's memory on both sides. The ratio of the medians of the blocks is taken within
+each round, as on the CPU.
 
-decavox's programs start first, one after the other, since each times algorithms while it starts.
-What takes long on PyTorch's side is getting ready (importing, compiling): then the programs of as
-many configurations as the machine can take get ready at the same time. Only after that time is
-taken, of one configuration after the other. The file of results is written after each of them.
+decavox's programs start first, one after the other, because each times algorithms while it starts.
+PyTorch's programs take long to get ready (importing, compiling), so those of as many configurations
+as the machine can hold get ready at the same time. Only then are the configurations timed, one
+after the other. The file of results is written after each of them.
 
-A figure of decavox stands for steps that were replayed and for the libraries' kernels. Whatever
-else its steps were is a problem, which names the configuration and makes the exit status 1.
+A figure of decavox must come from replayed steps with the libraries' kernels. Other steps are a
+problem, which names the configuration and makes the exit status 1.
 """
 import os
 import statistics
@@ -22,12 +22,12 @@ import time
 from records import (PEERS, RESULTS, Child, Contender, by_turns, check_parameters, model_path,
                      module_path, output_of, program, quartiles, ratios, torch_cache, write_json)
 
-# Host memory that a program of PyTorch with CUDA takes, and device memory of one of any.
+# Host memory of a PyTorch program with CUDA, and device memory of any program.
 HOST_GIB, DEVICE_GIB = 2.5, 1.5
-LEAST_STEPS = 16  # between two waits, also where steps are slow
-EAGER_STEPS = 1  # the first one; the second is recorded, and replayed from then on
+LEAST_STEPS = 16  # steps between two waits, even if they are slow
+EAGER_STEPS = 1  # the first step runs call by call; the second is recorded, and later ones replayed
 LATENCIES = 200
-OWN_SECONDS = 60  # in which decavox's program has to be ready
+OWN_SECONDS = 60  # time for decavox's program to get ready
 
 
 def add_options(parser):
@@ -50,12 +50,12 @@ def add_options(parser):
 
 
 def torch_device(device):
-    """The simulated device has nothing to be compared with but the CPU."""
+    """PyTorch's device. The simulated device is compared with the CPU."""
     return "cpu" if device.startswith("cudasim") else device
 
 
 def why_no_torch(arguments):
-    """None where PyTorch can compute on the device."""
+    """The reason why PyTorch cannot compute on the device, or None."""
     test = "import yaml, torch, sys; sys.exit(0 if {} else 'PyTorch sees no CUDA device')"
     wanted = "True" if torch_device(arguments.device) == "cpu" else "torch.cuda.is_available()"
     done = subprocess.run([arguments.python, "-c", test.format(wanted)], stderr=subprocess.PIPE,
@@ -81,8 +81,8 @@ class Job:
                 *inference]
 
     def variants(self):
-        """Lists of PyTorch's variants, each for a program of its own: compiling takes long, and
-        where it is not ready in time the others count."""
+        """Lists of PyTorch's variants, one for each program. Compiling takes long; if it is not
+        ready in time, the others count."""
         if self.arguments.variants:
             return [self.arguments.variants]
         if torch_device(self.arguments.device) == "cpu":
@@ -98,7 +98,7 @@ class Job:
             not batches or str(self.batch) in batches.split(","))
 
     def start(self, end):
-        """decavox's program, and waits until it is ready, at most to `end` (monotonic)."""
+        """Starts decavox's program and waits until it is ready, at most until `end` (monotonic)."""
         device = self.arguments.device
         self.ours = Child("step", [
             *program(self.arguments.build, "step"), *self.common(self.precision), "--device",
@@ -119,7 +119,7 @@ class Job:
                 environment=torch_cache() | {"TORCHINDUCTOR_COMPILE_THREADS": str(threads)})))
 
     def contenders(self, ready_at):
-        """Those that are ready; the others are named in the notes."""
+        """The contenders that are ready. The notes name the others."""
         block = self.arguments.block or 0.1
         found = []
         if self.ours.ready():
@@ -176,7 +176,7 @@ class Job:
         return result
 
     def compare(self, result, decavox, others):
-        """Against each, and against the fastest."""
+        """Compares decavox with each, and with the fastest."""
         result["ratios"] = {c.name: round(statistics.median(ratios(c, decavox)), 3)
                             for c in others}
         if others:
@@ -186,7 +186,7 @@ class Job:
                        "ratio_spread": [round(min(times), 3), round(max(times), 3)]}
 
     def take_latency(self, result):
-        """From samples in the host's memory to their probabilities there."""
+        """Times answers from samples to probabilities in the host's memory."""
         if not self.arguments.inference:
             return
         answer = self.ours.ask(f"latency {LATENCIES}")
@@ -206,8 +206,8 @@ class Job:
 
 
 def step_problems(answer):
-    """What is wrong with steps that `decavox_bench step` has made on a device, of its answer to
-    `run`: those that were not replayed, and what was warned of."""
+    """Problems of steps on a device, from the answer of `decavox_bench step` to `run`: steps that
+    were not replayed, and warnings."""
     found = []
     if "eager" in answer and answer.get("replays", 0) == 0:
         found.append(f"no step was replayed, {answer['eager']} ran call by call")
@@ -236,7 +236,7 @@ def print_record(result):
 
 
 def free_gib():
-    """Of host and device memory; the device's only where nvidia-smi tells."""
+    """Free host and device memory. The device's is only known with nvidia-smi."""
     with open("/proc/meminfo", encoding="ascii") as file:
         host = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
     device = output_of("sh", "-c", "nvidia-smi --query-gpu=memory.free "
@@ -245,8 +245,8 @@ def free_gib():
 
 
 def next_wave(jobs, with_torch):
-    """As many of the configurations as can get ready together; at least one. Alone each is a wave
-    of its own: what comes first is measured first."""
+    """As many of the configurations as can get ready together, at least one. Without PyTorch each
+    is a wave of its own, so that the first ones are measured first."""
     if not with_torch:
         return jobs[:1]
     host, device = free_gib()
@@ -261,7 +261,7 @@ def next_wave(jobs, with_torch):
 
 
 def order(arguments):
-    """The most telling first: batch by batch."""
+    """The configurations, the most important first, batch by batch."""
     return [Job(arguments, model, precision, int(batch))
             for batch in arguments.batch.split(",")
             for precision in arguments.precision.split(",")
@@ -269,7 +269,8 @@ def order(arguments):
 
 
 def get_ready(wave, with_torch, end):
-    """Starts the programs of all configurations; when PyTorch's have to be ready (monotonic)."""
+    """Starts the programs of all configurations. Returns when PyTorch's must be ready
+    (monotonic)."""
     for job in wave:
         job.start(end)
     compilers = sum(job.compiles() for job in wave)
@@ -284,7 +285,7 @@ def get_ready(wave, with_torch, end):
 
 
 def run(arguments):
-    """All configurations; the exit status."""
+    """Measures all configurations. Returns the exit status."""
     end = time.monotonic() + (arguments.deadline or 1e9)
     reason = "it is not asked for" if arguments.alone else why_no_torch(arguments)
     if reason is not None:

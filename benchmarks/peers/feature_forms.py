@@ -1,12 +1,12 @@
-"""What librosa_features.py and torchaudio_features.py share: the clips, and answers on request.
+"""Shared by librosa_features.py and torchaudio_features.py: the clips, and answers on request.
 
     run FORM K       {"microseconds": [wall time of a batch, K times], "cpu_microseconds": mean}
     features FORM F  writes what the form computes to F, raw floats (batch, rows, frames)
     quit
 
-The first line tells versions, forms and why others are missing. The clips are noise, or what
---samples FILE holds: raw floats (batch, 8000). --type says what is computed of them, with the sizes
-of decavox's defaults; --plain leaves the normalisation out.
+The first line names versions, forms, and the reasons why others are missing. The clips are noise,
+or raw floats (batch, 8000) from --samples FILE. --type is the kind of features, with the sizes of
+decavox's defaults; --plain leaves out the normalisation.
 """
 import argparse
 
@@ -36,13 +36,14 @@ def clips(arguments):
 
 
 def normalized(features):
-    """(..., rows, frames): the mean of each row off, divided by the deviation of all."""
+    """Features (..., rows, frames) minus the mean of each row, divided by the deviation of all."""
     features = features - features.mean(-1, keepdims=True)
     return features / (features.std((-2, -1), keepdims=True) + 0.01)
 
 
 def serve(makers, about):
-    """makers: {form: function that makes the function}; a form that cannot be made is skipped."""
+    """Serves the forms of makers, {form: function that makes its function}. A form that cannot be
+    made is skipped."""
     made, skipped = on_request.make_all(makers)
 
     def answer(words):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Times the front-end and others' by turns, from waveforms of one second to features.
+"""Times decavox's front-end and others in turn, from waveforms of one second to features.
 
     features.py --build BUILD [--threads 1,2] [--types mfcc,mel]
     features.py --build BUILD --device cuda [--batch 32,256]
 
-The first is against librosa, torchaudio and PyTorch, the second MFCC on a device, on the CPU, and
-PyTorch's on the device.
+The first form compares with librosa, torchaudio and PyTorch. The second compares MFCC on a device,
+on the CPU, and by PyTorch on the device.
 
-The figure is utterances of one second per second, from the median over all times of a contender.
+The figure is utterances of one second per second, from the median of all times of a contender.
 """
 import argparse
 import os
@@ -19,11 +19,11 @@ from device_steps import torch_device, why_no_torch
 from records import (PEERS, Child, Contender, by_turns, module_path, peer, program, quartiles,
                      run_part, stamp, write_json)
 
-# Programs that answer `run FORM K`, and whether they know other features than MFCC.
+# Programs that answer `run FORM K`, and whether they compute other features than MFCC.
 PROGRAMS = {"PyTorch": ("torch_features.py", "torch", False),
             "torchaudio": ("torchaudio_features.py", "torchaudio", True),
             "librosa": ("librosa_features.py", "librosa", True)}
-OWN = {"PyTorch": ["stft"]}  # of a program that has others' forms too
+OWN = {"PyTorch": ["stft"]}  # own forms of a program that also has others' forms
 
 
 def bench(arguments, batch, *options):
@@ -37,7 +37,7 @@ def versions_of(child):
 # ---- on the CPU ----
 
 def start_peers(arguments, kind, batch, threads):
-    """The programs by peer, and why there are no others."""
+    """Starts the programs. Returns them by peer, and the reasons why others are missing."""
     common = ["--batch", str(batch), "--threads", str(threads)]
     children, notes = [], {}
     for name, (script, module, all_kinds) in PROGRAMS.items():
@@ -53,7 +53,7 @@ def start_peers(arguments, kind, batch, threads):
 
 
 def is_there(python, module):
-    """Without importing it, which torchaudio may refuse."""
+    """Whether the module exists, without importing it, which torchaudio may refuse."""
     test = f"import importlib.util as u, sys; sys.exit(u.find_spec('{module}') is None)"
     return subprocess.run([python, "-c", test], check=False).returncode == 0
 
@@ -108,7 +108,7 @@ def measure_all(arguments, take):
 # ---- on a device ----
 
 def children_on_device(arguments, batch, reason):
-    """Name and program of each contender's process."""
+    """The names and programs of the contenders' processes."""
     cores = len(os.sched_getaffinity(0))
     report = ["--report", str(arguments.report)]
     environment = module_path(arguments.build)
@@ -158,7 +158,7 @@ def measure_on_device(arguments, batch, reason):
 
 
 def run_on_device(arguments):
-    """All sizes of a batch; the exit status."""
+    """Measures all batch sizes. Returns the exit status."""
     reason = why_no_torch(arguments)
     content = {"device": arguments.device, "results": []}
     if reason is not None:

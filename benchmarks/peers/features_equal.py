@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Features of the same clips in decavox, librosa and torchaudio: shows that they are equal, then
-times them by turns on one thread.
+"""Shows that features of the same clips are equal in decavox, librosa and torchaudio, then times
+them in turn on one thread.
 
     features_equal.py --build BUILD [--types mfcc,mel,spectrogram] [--batch 32] [SOUND...]
 
 The clips are seconds of the sound files (WAV, 8 kHz, 16 bits, one channel; repeated to the batch),
-without files tones in noise, their means taken off. `decavox` goes from samples in memory to what
-librosa computes; `decavox_whole` does all that comes before a model in `decavox predict`: mean and
-level of the clip, the search for the word, the features, their normalisation. Exit code 1 where a
+or without files tones in noise; their means are removed. `decavox` goes from samples in memory to
+librosa's results. `decavox_whole` does all work before a model in `decavox predict`: mean and level
+of the clip, the search for the word, the features, their normalisation. The exit code is 1 if a
 value is farther from librosa's than LIMIT of the range of that clip's values.
 """
 import argparse
@@ -33,7 +33,7 @@ def second_of(path):
 
 
 def make_clips(arguments):
-    """(batch, 8000)"""
+    """Makes the clips (batch, 8000)."""
     if arguments.sounds:
         found = [second_of(path) for path in arguments.sounds[:arguments.batch]]
         clips = numpy.stack([found[i % len(found)] for i in range(arguments.batch)])
@@ -47,7 +47,7 @@ def make_clips(arguments):
 
 
 def start(arguments, kind, samples):
-    """The programs of one type of features, {contender: (child, command)}."""
+    """Starts the programs of one type of features. Returns {contender: (child, command)}."""
     common = ["--type", kind, "--batch", str(arguments.batch), "--threads", "1",
               "--samples", samples]
     bench = program(arguments.build, "features")
@@ -71,7 +71,7 @@ def start(arguments, kind, samples):
 
 
 def features_of(name, child, batch, folder):
-    """(batch, values)"""
+    """The features (batch, values) of a form."""
     path = os.path.join(folder, name)
     if name == "decavox":
         child.ask("run 1")
@@ -82,7 +82,7 @@ def features_of(name, child, batch, folder):
 
 
 def distances(forms, batch, folder):
-    """The largest distance of each form from librosa's values, as a part of the clip's range."""
+    """The largest distance of each form from librosa's values, as a share of the clip's range."""
     truth = features_of("librosa", forms["librosa"][0], batch, folder).astype(numpy.float64)
     span = truth.max(1) - truth.min(1)
     return {name: float((abs(features_of(name, child, batch, folder) - truth).max(1) / span).max())
@@ -90,7 +90,7 @@ def distances(forms, batch, folder):
 
 
 def measure(arguments, kind, samples, folder):
-    """Whether all agree."""
+    """Compares and times one type of features. Returns whether all agree."""
     print(f"{kind}, {arguments.batch} clips of one second, one thread")
     children, forms = start(arguments, kind, samples)
     if "librosa" not in forms:

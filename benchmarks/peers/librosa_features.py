@@ -5,10 +5,10 @@ those of feature_forms.py.
 
     librosa           librosa.feature clip by clip, as it is used
     librosa_batch     the same functions on a whole batch in one array
-    librosa_prepared  librosa.stft on a batch and what follows by hand, the mel matrix made once
+    librosa_prepared  librosa.stft on a batch, the rest by hand, and the mel matrix made once
 
-librosa's floor lies 80 dB below the loudest value of an array, be it a clip or a batch; so that all
-forms compute the same, it is set by hand for each clip of a batch.
+librosa's floor lies 80 dB below the loudest value of an array, a clip or a batch. It is set by hand
+for each clip of a batch, so that all forms compute the same.
 """
 import librosa
 import numpy
@@ -20,14 +20,14 @@ SIZES = {"n_fft": N_FFT, "hop_length": HOP}
 
 
 def power_of(kind, samples):
-    """samples (..., 8000) -> (..., rows, frames)"""
+    """Turns samples (..., 8000) into power (..., rows, frames)."""
     if kind == "spectrogram":
         return numpy.abs(librosa.stft(samples, **SIZES)) ** 2
     return librosa.feature.melspectrogram(y=samples, sr=RATE, n_mels=BANDS, **SIZES)
 
 
 def decibels(power):
-    """(batch, rows, frames), the floor of each clip for itself."""
+    """Turns power (batch, rows, frames) into decibels, with a floor of its own for each clip."""
     levels = librosa.power_to_db(power, top_db=None)
     return numpy.maximum(levels, levels.max((-2, -1), keepdims=True) - 80)
 

@@ -3,8 +3,8 @@
 
     measure.py --build BUILD [--part train,infer,features,start] [--quick] [--device cuda]
 
-A result replaces the one of the same configuration in OUT/peers-PROCESSOR.json, so that parts can
-be measured one by one; each keeps its date and commit.
+A result replaces that of the same configuration in OUT/peers-PROCESSOR.json, so that parts can be
+measured one by one. Each result keeps its date and commit.
 """
 import argparse
 import json
@@ -26,7 +26,7 @@ from records import (PEERS, RESULTS, ROOT, importable, model_path, output_of, pr
 PARTS = ("train", "infer", "features", "start")
 TRAINED = "lightweight,advanced,efficient,transformer"
 ALL = "advanced,efficient,transformer,ensemble,lightweight,mini,resnet18"
-PLAIN = "eager,channels_last,conv1d"  # what does not take minutes of compiling
+PLAIN = "eager,channels_last,conv1d"  # variants that need no minutes of compiling
 QUICK = {"rounds": 2, "warm": 0.05, "block": 0.05}
 
 
@@ -53,7 +53,7 @@ class Store:
 # ---- on the CPU ----
 
 def settings(arguments, part):
-    """The options that the program of a part takes."""
+    """The options of the program of a part."""
     chosen = {"build": arguments.build, "python": arguments.python, "device": "cpu",
               "threads": arguments.threads, "inference": part == "infer", "rounds": 9,
               "warm": 1.0, "block": 0.6, "variants": "", "batch": "32", "models": TRAINED}
@@ -84,7 +84,7 @@ def measure_on_cpu(arguments, store):
 
 
 def compile_all(arguments):
-    """What torch.compile makes is kept: here it is made, and nothing is timed."""
+    """Fills the cache of torch.compile, without timing."""
     for part in arguments.part.split(","):
         chosen = settings(arguments, part)
         if part not in ("train", "infer") or "compile" not in (chosen.variants or "compile"):
@@ -102,7 +102,7 @@ def compile_all(arguments):
                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
 
 
-# ---- on a GPU: the programs write files of their own ----
+# ---- on a GPU, where the programs write files of their own ----
 
 def from_device(part, arguments, result):
     row = {"part": part, "batch": result["batch"], "threads": 0, "device": arguments.device,

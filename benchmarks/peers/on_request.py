@@ -1,5 +1,5 @@
-"""What the programs that answer on request share: each line of stdin is a command and gets a line
-of JSON on stdout, until `quit`; and the times of steps.
+"""Shared by the programs on request: each line of stdin is a command and gets a line of JSON on
+stdout, until `quit`; and the times of steps.
 """
 import json
 import os
@@ -8,8 +8,8 @@ import time
 
 
 def timed(work, times, each=1):
-    """Calls `work`, which makes `each` steps: the wall time of a step in each call, and the mean
-    processor time of a step."""
+    """Calls `work`, which makes `each` steps, `times` times. Returns the wall time of a step in
+    each call, and the mean processor time of a step."""
     seconds = []
     cpu, start = time.process_time(), time.perf_counter()
     for _ in range(times):
@@ -23,8 +23,8 @@ def timed(work, times, each=1):
 
 
 def timed_reports(step, wait, steps, report):
-    """Times of `report` steps each, at whose end `wait` takes what the last one gave; where fewer
-    are asked for, one time of so many."""
+    """Times of `report` steps each. `wait` gets the result of the last one at the end. If fewer
+    steps are asked for, there is one time of them."""
     each = max(1, min(steps, report))
 
     def work():
@@ -35,13 +35,13 @@ def timed_reports(step, wait, steps, report):
 
 
 def reason(error):
-    """In one line, why something could not be made."""
+    """The reason of an error in one line."""
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def make_all(makers):
-    """makers: {form: function that makes the function}. The functions, each called once, and why
-    others are missing."""
+    """Calls makers, {form: function that makes its function}. Returns the functions, each called
+    once, and the reasons why others are missing."""
     made, skipped = {}, {}
     for name, maker in makers.items():
         try:
@@ -58,7 +58,8 @@ def say(**content):
 
 
 def serve(answer):
-    """`answer` makes of a line's words what is to be said, or None: there is no such command."""
+    """Answers commands. `answer` turns a line's words into the answer, None for an unknown
+    command."""
     for line in sys.stdin:
         words = line.split()
         if words == ["quit"]:
@@ -71,7 +72,7 @@ def serve(answer):
 
 
 def serve_runs(forms):
-    """forms: {FORM: function of K}, for the lines `run FORM K`."""
+    """Answers the lines `run FORM K` by forms, {FORM: function of K}."""
     def answer(words):
         if len(words) != 3 or words[0] != "run" or words[1] not in forms:
             return None

@@ -3,8 +3,8 @@
 
     onnx_export.py MODEL.yaml --checkpoint FILE --batches 1,64 --out FOLDER
 
-One file FORM_BATCH.onnx for each size of a batch and each of PyTorch's exporters. Prints a line of
-JSON: files, and why a form could not be made.
+Writes one file FORM_BATCH.onnx for each batch size and each of PyTorch's exporters. Prints a line
+of JSON with the files, and the reasons why forms could not be made.
 """
 import argparse
 import logging
@@ -24,7 +24,7 @@ FORMS = {"script_17": {"dynamo": False, "opset_version": 17},
 
 def quiet():
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")  # that the older exporter is old, and that sizes are fixed
+    warnings.filterwarnings("ignore")  # about the old exporter, and about fixed sizes
 
 
 def export(module, batch, rows, frames, form, path):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The forward pass in ONNX Runtime, on request; commands and answers are those of
+"""Runs the forward pass in ONNX Runtime on request, with the commands and answers of
 `decavox_bench step`.
 
     onnx_step.py FILE.onnx... --batches FILE [--threads 1]
 
-The files are the same model in several forms (onnx_export.py). `--batches` has the features that
-decavox has computed on and its logits: a form whose logits differ by more than LIMIT of the
-sample's largest ends the program. Of the forms and of both ways to call a session, with arrays and
-with memory bound to it, the fastest of a few trials is the one that counts.
+The files are the same model in several forms (onnx_export.py). `--batches` holds features and
+decavox's logits for them; a form whose logits differ by more than LIMIT of the sample's largest
+ends the program. A session can be called with arrays or with memory bound to it. A few trials
+choose the fastest form and way.
 
     run K     {"microseconds": [...], "cpu_microseconds": mean}
     quit
@@ -25,7 +25,7 @@ from safetensors.numpy import load_file
 from on_request import say, serve, timed
 
 LIMIT = 1e-4
-CHECKED_SAMPLES = 64  # at least, and four batches
+CHECKED_SAMPLES = 64  # least number, with at least four batches
 WAYS = ("arrays", "binding")
 
 
@@ -40,7 +40,7 @@ def open_session(path, threads):
 
 
 def difference(ours, theirs):
-    """The largest, relative to the sample's largest logit."""
+    """The largest difference, relative to the sample's largest logit."""
     scale = numpy.maximum(numpy.abs(theirs).max(1, keepdims=True), 1e-6)
     return float((numpy.abs(ours - theirs) / scale).max())
 
@@ -80,7 +80,7 @@ class Form:
 
 
 def check(form, logits):
-    """`logits` (batches, batch, classes)."""
+    """Compares a form with decavox's logits (batches, batch, classes)."""
     count = min(len(logits), max(4, CHECKED_SAMPLES // logits.shape[1]))
     far = max(difference(ours, form.work(features))
               for ours, features in zip(logits[:count], form.batches))
@@ -90,7 +90,7 @@ def check(form, logits):
 
 
 def fastest(forms):
-    """By the median of a few steps: the form, and the medians of all."""
+    """The fastest form by the median of a few steps, and the medians of all."""
     medians = {}
     for form in forms:
         form.run(3)

@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
-"""Compares decavox with the same model in PyTorch; exit code 1 where they differ.
+"""Compares decavox with the same model in PyTorch. The exit code is 1 if they differ.
 
     parity.py --build BUILD configs/models/advanced.yaml ...     training steps, then inference
     parity.py --build BUILD --quick --onnx MODEL.yaml ...        the essential, in seconds
     parity.py --build BUILD --checkpoint FILE SOUND...           `decavox predict` on sound files
 
-Training, dropout 0. The truth is PyTorch in double; distances are root mean squares relative to the
-tensor's largest value, allowed up to LIMIT or --factor times that of PyTorch in float.
-  step by step  before each of our steps PyTorch takes our parameters and moments: our loss and
-                gradient against the true ones, our update against torch.optim's for our gradient.
-                Where a maximum or a relu is undecided within rounding, the gradient jumps (moving
-                the parameters of PyTorch in double by 1e-7 does it as well), so that a minority of
-                the steps may be within KINK_LIMIT only.
-  at once       all steps from our initial values: the losses within RUN_LIMIT, for SGD the values
-                of all but the biases at the end. (AdamW divides a gradient by its size: what is
-                zero but for rounding becomes a whole step, in PyTorch as well.)
-Inference: logits within LIMIT of the sample's largest, with --onnx in ONNX Runtime as well, which
-gets the model from PyTorch. PyTorch loads our files with load_state_dict and nothing else.
+Training is without dropout. The truth is PyTorch in double. Distances are root mean squares
+relative to the tensor's largest value, and may reach LIMIT or --factor times that of PyTorch in
+float.
+  step by step  Before each of our steps PyTorch takes our parameters and moments. Our loss and
+                gradient are compared with the true ones, and our update with torch.optim's for our
+                gradient. If a maximum or a relu is undecided within rounding, the gradient jumps
+                (moving the parameters of PyTorch in double by 1e-7 has the same effect), so a
+                minority of the steps need only be within KINK_LIMIT.
+  at once       All steps run from our initial values. The losses must be within RUN_LIMIT, and for
+                SGD the final values of all but the biases. (AdamW divides a gradient by its size,
+                so nothing but rounding becomes a whole step, in PyTorch as well.)
+In inference logits must be within LIMIT of the sample's largest, and with --onnx also in ONNX
+Runtime, which gets the model from PyTorch. PyTorch loads our files with load_state_dict alone.
 """
 import argparse
 import json
@@ -41,7 +42,7 @@ RATES = {"sgd": 0.01, "adamw": 0.001}
 
 
 def start_step(arguments, model, *options):
-    """`decavox_bench step` as a child."""
+    """Starts `decavox_bench step` as a child."""
     return Child("decavox_bench step", [*program(arguments.build, "step"), model, "--threads",
                                         str(arguments.threads), "--device", arguments.device,
                                         *options],
@@ -49,7 +50,7 @@ def start_step(arguments, model, *options):
 
 
 def our_training(arguments, folder, model_path, optimizer):
-    """Batches, losses, and the parameters and moments before each step and after the last."""
+    """Our batches, losses, and the parameters and moments before each step and after the last."""
     batches = os.path.join(folder, "batches.safetensors")
     files = [os.path.join(folder, f"{optimizer}{i}.safetensors")
              for i in range(arguments.steps + 1)]
@@ -81,7 +82,7 @@ class Twin:
             self.update = torch.optim.AdamW(groups, lr=RATES["adamw"])
 
     def gradients(self, batches, step):
-        """Loss, and the clipped gradients by our names."""
+        """The loss, and the clipped gradients by our names."""
         part = slice(step * self.arguments.batch, (step + 1) * self.arguments.batch)
         features = torch.from_numpy(batches["features"][part]).to(self.dtype).unsqueeze(1)
         targets = torch.from_numpy(batches["targets"][part]).to(self.dtype)
@@ -96,7 +97,7 @@ class Twin:
         return {name: tensor.detach().numpy().copy() for name, tensor in self.names.items()}
 
     def step_with(self, gradients, moments, step):
-        """One update with given gradients and moments (first, second by name)."""
+        """Makes one update with given gradients and moments (first, second by name)."""
         for name, gradient in gradients.items():
             parameter = self.names[name]
             parameter.grad = torch.from_numpy(gradient)
@@ -115,14 +116,15 @@ def distance(values, truth, scale):
 
 
 class Judge:
-    """Collects comparisons under a title and tells the result."""
+    """Collects comparisons under a title and prints the result."""
 
     def __init__(self, arguments, title):
         self.arguments, self.title = arguments, title
         self.worst, self.count, self.failures = 0.0, 0, []
 
     def compare(self, what, ours, truth, single=None, floor=0.0):
-        """`single`: the same in float; values below `floor` are no more than rounding."""
+        """Adds a comparison. `single` is PyTorch's value in float. Values below `floor` are nothing
+        but rounding."""
         ours, truth = (numpy.asarray(v, numpy.float64) for v in (ours, truth))
         scale = max(float(numpy.abs(truth).max()), floor)
         far = distance(ours, truth, scale)
@@ -146,7 +148,7 @@ class Judge:
 
 
 def compare_runs(arguments, model, batches, losses, states, optimizer):
-    """From the same start to the end."""
+    """Compares whole runs from the same start."""
     double = Twin(arguments, model, states[0], optimizer, torch.float64)
     true_losses = []
     for step in range(arguments.steps):
@@ -170,7 +172,7 @@ def compare_runs(arguments, model, batches, losses, states, optimizer):
 
 
 def our_gradient(before, after, name, optimizer):
-    """From the first moment before and after; SGD adds the weight decay to the gradient."""
+    """Our gradient, from the first moment before and after. SGD adds the weight decay to it."""
     old, new = (s[f"moment1/{name}"].astype(numpy.float64) for s in (before, after))
     if optimizer == "adamw":
         return (new - 0.9 * old) / (1 - 0.9)
@@ -241,7 +243,7 @@ def compare_logits(title, ours, theirs):
 
 
 def load_twin(model, tensors, shape):
-    """`shape`: rows, frames"""
+    """Loads the twin for features of `shape`, (rows, frames)."""
     classes = [value for name, value in tensors.items()
                if value.ndim == 2 and "/" not in name][-1].shape[0]
     module = twin.build(model, *shape, classes).eval()
@@ -266,7 +268,8 @@ def logits_of_onnx(module, batch, features, folder):
 
 
 def compare_inference(arguments, model_path, model, folder):
-    """With the trained parameters, whose running statistics are no longer 0 and 1."""
+    """Compares inference with trained parameters, whose running statistics are no longer 0 and
+    1."""
     good = True
     last = os.path.join(folder, f"adamw{arguments.steps}.safetensors")
     for batch in (arguments.batch,) if arguments.quick else (1, arguments.batch):
@@ -285,7 +288,7 @@ def compare_inference(arguments, model_path, model, folder):
 
 
 def compare_predictions(arguments, folder):
-    """`decavox predict` against the twin on the features that the front-end gives."""
+    """Compares `decavox predict` with the twin on the front-end's features."""
     out = os.path.join(folder, "features.safetensors")
     dump = program(arguments.build, "dump_features")
     decavox = os.path.join(arguments.build, "runner", "decavox")

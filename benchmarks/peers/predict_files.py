@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
-"""Files to answers: `decavox predict` against ONNX Runtime in Python with soundfile, by turns.
+"""Times answers to files of `decavox predict` and of ONNX Runtime in Python with soundfile, in
+turn.
 
     predict_files.py --build BUILD --data FOLDER [--threads 2] [--rounds 7] [--files 3000]
                      [--models lightweight,mini,...] [--out FILE]
 
-FOLDER has recordings at 8 kHz; with them and with the same at 16 kHz each program answers so many
-files in a round. Both have the model that decavox exports, from samples to probabilities. The peer
-reads with soundfile, resamples with soxr, and is timed in each of its forms:
-    threads   each of so many Python threads reads a file and runs a session of one thread
-    session   files are read one after the other, for one session of so many threads
-    batches   so many threads read, and files are padded to the longest of 32, for one session
-The fastest form counts. What decavox takes has the start of its process in it; the peer's Python,
-its imports and its session are there before. All must give the same labels, `batches` excepted,
-whose padding moves the window.
+FOLDER has recordings at 8 kHz. Each program answers --files of them in a round, and the same at 16
+kHz. Both use the model that decavox exports, from samples to probabilities. The peer reads with
+soundfile, resamples with soxr, and is timed in each of its forms:
+    threads   each of the Python threads reads a file and runs a session of one thread
+    session   files are read one after the other, for one session of all threads
+    batches   all threads read, and files are padded to the longest of 32, for one session
+The fastest form counts. decavox's time includes the start of its process; the peer's Python,
+imports and session are ready before. All must give the same labels, except `batches`, whose padding
+moves the window.
 
-Prints the medians of files a second, and the median of the ratios within a round. Refuses to
-measure where other programs use the processor.
+Prints the median files per second, and the median of the ratios within a round. Refuses to measure
+if other programs use the processor.
 """
 import argparse
 import concurrent.futures
@@ -38,7 +39,7 @@ import soxr
 from onnx_step import open_session
 from records import ROOT, load_of_others, stamp, write_json
 
-MOST_BUSY = 0.1  # processors that others may have used
+MOST_BUSY = 0.1  # processors that other programs may use
 BATCH = 32
 RATES = (8000, 16000)
 
@@ -100,7 +101,7 @@ class Peer:
 
 
 def resampled(files, folder, rate):
-    """The same recordings at another rate."""
+    """Writes the same recordings at another rate."""
     made = []
     for file in files:
         samples, old = soundfile.read(file, dtype="float32")
@@ -110,7 +111,7 @@ def resampled(files, folder, rate):
 
 
 def run_decavox(arguments, model, names, out):
-    """Labels of the files in the list."""
+    """Runs decavox. Returns the labels of the files in the list."""
     subprocess.run([os.path.join(arguments.build, "runner", "decavox"), "predict", model, "--input",
                     names, "--output", out, "--workers", str(arguments.threads), "--force"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
@@ -119,8 +120,8 @@ def run_decavox(arguments, model, names, out):
 
 
 def measure(arguments, model, files, peer, folder):
-    """{program: files a second in each round}. The first round is none: caches fill, labels are
-    compared."""
+    """Returns {program: files per second in each round}. A first round, which does not count, fills
+    caches and compares labels."""
     names, out = (os.path.join(folder, name) for name in ("names.txt", "rows.csv"))
     with open(names, "w", encoding="utf-8") as file:
         file.write("".join(f"{os.path.abspath(path)}\n" for path in files))

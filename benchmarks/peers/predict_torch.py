@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""`decavox predict` as one writes it in Python: a checkpoint, a sound file, an answer on stdout.
+"""`decavox predict` as usual in Python: reads a checkpoint and a sound file, and prints an answer.
 
-    predict_torch.py CHECKPOINT FILE             soundfile and librosa, as one would
-    predict_torch.py --lean CHECKPOINT FILE      nothing but PyTorch, NumPy and Python's own library
+    predict_torch.py CHECKPOINT FILE             with soundfile and librosa, as usual
+    predict_torch.py --lean CHECKPOINT FILE      with only PyTorch, NumPy and Python's own library
 """
 import math
 import sys
@@ -34,7 +34,7 @@ def read_sound(path, rate):
     return samples if found == rate else librosa.resample(samples, orig_sr=found, target_sr=rate)
 
 
-# ---- What is done once to a clip: mean, level, the word's place ----
+# ---- Preparation of a clip: mean, level, the word's place ----
 
 def loud_rms(samples, length):
     padded = numpy.pad(samples, (0, -len(samples) % length))
@@ -52,7 +52,7 @@ def prepared(samples, config):
 
 
 def envelope(samples, rate):
-    """Values and the middles of their frames."""
+    """The envelope's values and the middles of their frames."""
     length, hop = rate // 40, rate // 100
     count = 1 + -(-max(0, len(samples) - length) // hop)
     filtered = samples - 0.5 * numpy.concatenate(([0], samples[:-1]))
@@ -64,7 +64,7 @@ def envelope(samples, rate):
 
 
 def loudest(values, frames):
-    """Zeros but for the `frames` neighbours that hold the most."""
+    """The values with zeros outside of the `frames` neighbours that hold the most."""
     if len(values) <= frames:
         return values
     sums = numpy.concatenate(([0], numpy.cumsum(values)))
@@ -87,7 +87,7 @@ def word_centre(samples, rate, size):
 
 
 def window_of(samples, config):
-    """The samples that are looked at."""
+    """The samples of the window."""
     size = round(config["duration"] * config["sample_rate"])
     centres = {"middle": lambda: len(samples) // 2, "start": lambda: size // 2,
                "energy": lambda: word_centre(samples, config["sample_rate"], size)}
@@ -100,7 +100,7 @@ def window_of(samples, config):
 # ---- Features ----
 
 def mel_lean(config):
-    """(bins, bands)"""
+    """The mel matrix (bins, bands)."""
     step, top = math.log(6.4) / 27, config["fmax"] or config["sample_rate"] / 2
 
     def mel(hertz):
@@ -122,7 +122,7 @@ def mel_lean(config):
 
 
 def cosines(rows, bands):
-    """(bands, rows), orthonormal"""
+    """The orthonormal DCT matrix (bands, rows)."""
     matrix = torch.cos(math.pi / bands * (torch.arange(bands)[:, None] + 0.5) * torch.arange(rows))
     matrix *= math.sqrt(2 / bands)
     matrix[:, 0] /= math.sqrt(2)

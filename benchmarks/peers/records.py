@@ -1,9 +1,8 @@
-"""What the measurements against peers share: the programs by turns of contest.py, and the form of
-a result.
+"""Shared by the measurements against peers: the contest of contest.py, and the form of a result.
 
 A result is {"part", "model" or "what", "batch", "threads", "precision", "device", "decavox":
 microseconds, "peers": {name: {"form", "microseconds", "ratio", "ratio_spread"}}, "notes",
-"versions", "date", "commit", "load_of_others", ...}; a ratio is the peer's time over ours.
+"versions", "date", "commit", "load_of_others", ...}. A ratio is the peer's time over ours.
 """
 import datetime
 import json
@@ -19,7 +18,7 @@ from contest import (ROOT, Child, Contender, blas_environment, by_turns,  # noqa
                      load_of_others, module_path, output_of, processor, program, quartiles, ratios)
 
 RESULTS = os.path.join(ROOT, "benchmarks", "results")
-BUSY = 0.4  # load of others, in processors, from which the figures are worth little
+BUSY = 0.4  # load of other programs, in processors, that makes figures doubtful
 
 
 def model_path(model):
@@ -27,14 +26,14 @@ def model_path(model):
 
 
 def check_parameters(model, ours, torch):
-    """Of two children that are ready: whether they have the same model."""
+    """Checks that two children that are ready have the same model."""
     counts = [child.about["parameters"] for child in (ours, torch)]
     if counts[0] != counts[1]:
         sys.exit(f"{model}: {counts[0]} parameters, in PyTorch {counts[1]}")
 
 
 def peer(contenders, decavox):
-    """The fastest of a peer's forms against decavox."""
+    """Compares the fastest of a peer's forms with decavox."""
     best = min(contenders, key=lambda c: statistics.median(c.medians))
     times = ratios(best, decavox)
     return {"form": best.name, "microseconds": round(statistics.median(best.medians), 1),
@@ -51,7 +50,7 @@ def warn_of_load():
 
 
 def stamp():
-    """When, and of which tree; what the measuring itself writes is no change."""
+    """Date and commit of the tree. Files that the measurement itself writes are no change."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return {"date": now.strftime("%Y-%m-%d %H:%M UTC"),
             "commit": output_of("git", "rev-parse", "--short", "HEAD"),
@@ -61,14 +60,14 @@ def stamp():
 
 
 def importable(python, *modules):
-    """None, or why this Python cannot import them."""
+    """The reason why this Python cannot import the modules, or None."""
     done = subprocess.run([python, "-c", "import " + ", ".join(modules)], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, check=False)
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
 def torch_cache():
-    """Where torch.compile keeps what it has compiled: beside the peers, from run to run."""
+    """The folder beside the peers in which torch.compile keeps its results from run to run."""
     folder = os.path.join(ROOT, "build", "peers", "inductor")
     return {"TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", folder)}
 
@@ -82,7 +81,7 @@ def write_json(path, content):
 
 
 def run_part(arguments, measure_all, print_record):
-    """A part by itself: prints each result, and writes those there are so far to --out."""
+    """Runs one part by itself: prints each result, and writes all results so far to --out."""
     warn_of_load()
     results = []
 

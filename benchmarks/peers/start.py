@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The part `start` of measure.py: one prediction from nothing, by cold_start.py, which starts
-`decavox predict` and a Python that imports PyTorch by turns, as results of records.py.
+"""The part `start` of measure.py: one prediction by a new process. cold_start.py starts `decavox
+predict` and a Python that imports PyTorch in turn; the results have the form of records.py.
 
     start.py --build BUILD [--models lightweight,advanced_fine] [--rounds 15]
 
@@ -24,7 +24,7 @@ PROGRAM = os.path.join(PEERS, "cold_start.py")
 
 
 def write_sound(path):
-    """Half a second that swells and fades, with three partials."""
+    """Writes half a second of three partials that swell and fade."""
     count = RATE // 2
     values = []
     for i in range(count):
@@ -42,7 +42,7 @@ def checkpoint_of(model):
 
 
 def measure(arguments, model, sound):
-    """The fastest of the ways to write it in Python counts."""
+    """Measures one model. The fastest of the programs in Python counts."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "results.json")
         subprocess.run([arguments.python, "-B", PROGRAM, "--build", arguments.build, "--rounds",

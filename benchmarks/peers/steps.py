@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Times a step of decavox and of the same model elsewhere by turns, on one machine at one time.
+"""Times a step of decavox and of the same model elsewhere in turn, on one machine at one time.
 
     steps.py --build BUILD [--models lightweight,advanced] [--threads 1,2] [--batch 32]
     steps.py --build BUILD --inference --batch 1,64
     steps.py --build BUILD --device cuda --batch 32,128,512 --precision fp32,fp16,bf16
 
-The training step against PyTorch; with --inference the forward pass, against ONNX Runtime as well.
-All programs are children of this one and wait while one works. A round is a block of steps of each
-contender, in an order that turns from round to round; a block's figure is its median step. The
-result is the fastest form of each peer against decavox: the median over rounds of the ratio within
-a round, with the smallest and the largest. --out FILE writes all as JSON.
-With --device the work is done on a GPU: device_steps.py.
+The training step is compared with PyTorch, and with --inference the forward pass with ONNX Runtime
+as well. All programs are children of this one and wait while one works. A round is a block of steps
+of each contender, in an order that changes from round to round. A block's figure is its median
+step. The result compares the fastest form of each peer with decavox: the median over rounds of the
+ratio within a round, with the smallest and the largest. --out FILE writes all as JSON. With
+--device the work is done on a GPU, by device_steps.py.
 """
 import argparse
 import json
@@ -25,12 +25,12 @@ from records import (PEERS, Child, Contender, by_turns, check_parameters, import
                      peer, program, run_part, stamp, torch_cache)
 
 BLOCK_SECONDS = 0.6
-TRAINED_STEPS = 10  # before the forward pass, that running statistics are not 0 and 1
+TRAINED_STEPS = 10  # training before the forward pass, so that running statistics are not 0 and 1
 
 
 class Forward:
-    """What the forward passes of one model share: a checkpoint, its ONNX files, and what decavox
-    computes of the batches."""
+    """Shared by the forward passes of one model: a checkpoint, its ONNX files, and decavox's
+    results for the batches."""
 
     def __init__(self, arguments, model, batches, folder):
         self.arguments, self.model, self.folder = arguments, model, folder
@@ -57,7 +57,7 @@ class Forward:
             self.problem = f"no export: {self.skipped}"
 
     def start(self, ours, batch, threads):
-        """ONNX Runtime on what decavox has computed."""
+        """Starts ONNX Runtime, which checks decavox's results."""
         batches = os.path.join(self.folder, f"batches_{batch}.safetensors")
         if not os.path.exists(batches):
             ours.ask(f"batches {batches}")
@@ -74,7 +74,7 @@ def start_torch(arguments, common, threads):
 
 
 def measure(arguments, model, batch, threads, forward=None):
-    """All contenders on one model with one number of threads; the record of the result."""
+    """Measures all contenders on one model with one number of threads. Returns the record."""
     common = [model_path(model), "--batch", str(batch), "--threads", str(threads)]
     if arguments.inference:
         common.append("--inference")
@@ -144,7 +144,7 @@ def print_record(result):
 
 
 def measure_all(arguments, take):
-    """Gives the record of each configuration to `take` as soon as there is one."""
+    """Passes the record of each configuration to `take` as soon as it exists."""
     threads = [int(count) for count in arguments.threads.split(",")]
     batches = [int(size) for size in arguments.batch.split(",")]
     for model in arguments.models.split(","):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the tables of ratios of what measure.py has left: results/peers.md, all of it, and in
-README.md, between two marks, the ratios alone.
+"""Makes the tables of ratios from measure.py's results: results/peers.md has all of them, and
+README.md, between two marks, the ratios only.
 
     table.py [--check] [--results FOLDER] [--readme FILE]
 
---check writes nothing; exit code 1 where one of them is not what the results give.
+--check writes nothing, and the exit code is 1 if a table differs from the results.
 """
 import argparse
 import glob
@@ -24,7 +24,7 @@ MODELS = ("lightweight", "advanced", "efficient", "transformer", "ensemble", "re
 NAMES = {"train": "training step", "infer": "forward pass", "features": "features",
          "start": "a prediction from nothing"}
 PEERS = ("PyTorch", "ONNX Runtime", "librosa", "torchaudio", "Python with PyTorch")
-# The peers of a part that README shows in columns.
+# The peers that README shows in columns, for each part.
 SHOWN = {"train": ["PyTorch"], "infer": ["ONNX Runtime", "PyTorch"]}
 
 
@@ -33,7 +33,7 @@ def place(names, name):
 
 
 def key(result):
-    """What a result is of; results are in this order."""
+    """The configuration of a result; results are sorted by it."""
     return (*place(PARTS, result["part"]), result["batch"],
             *place(MODELS, result.get("model") or result["what"]),
             *place(PRECISIONS, result["precision"]), result["threads"], result["device"])
@@ -44,7 +44,7 @@ def number(value):
 
 
 def ratio(value):
-    """Bold where the other one is faster."""
+    """A ratio as text, bold if the peer is faster."""
     return f"**{number(value)}**" if value < 1 else number(value)
 
 
@@ -69,13 +69,13 @@ def lines_of(header, rows):
 
 
 def one_or_more(values):
-    """The first and the last of sorted texts."""
+    """The first and the last of sorted texts, or the only one."""
     values = sorted(set(values))
     return " to ".join([values[0], values[-1]] if len(values) > 1 else values)
 
 
 def about(content):
-    """Machine, dates, trees and versions."""
+    """Lines about machine, dates, commits and versions."""
     results = content["results"]
     if not results:
         return f"{content['processor']}, {content['cores']} cores, {content['system']}."
@@ -103,7 +103,7 @@ def verdict(results):
 
 
 def page(content):
-    """Everything that was measured on one machine."""
+    """The page of all measurements on one machine."""
     rows = []
     for result in content["results"]:
         for name, other in result["peers"].items():
@@ -129,7 +129,7 @@ def page(content):
 
 
 def columns_of(results):
-    """(part, batch, peer) of README's table, as far as there are results."""
+    """The columns (part, batch, peer) of README's table that have results."""
     found = []
     for part, peers in SHOWN.items():
         for peer in peers:
@@ -145,7 +145,8 @@ def results_of(results, column):
 
 
 def mode(result):
-    """What README's table has beside each other in a cell: numbers of threads, or precisions."""
+    """The mode of a result, of which README's table has several in a cell: a number of threads, or
+    a precision."""
     return result["threads"] if result["device"] == "cpu" else result["precision"]
 
 
@@ -155,13 +156,13 @@ def modes_of(results):
 
 
 def names_of(modes):
-    """As in "1 thread", "1 / 2 threads" or "FP32 / BF16"."""
+    """The modes as text: "1 thread", "1 / 2 threads" or "FP32 / BF16"."""
     unit = "" if isinstance(modes[0], str) else " thread" if modes == [1] else " threads"
     return " / ".join(str(name).upper() for name in modes) + unit
 
 
 def heading(results, column, modes):
-    """With the column's modes where they are not `modes`, those of the table."""
+    """The heading of a column, with its modes if they are not `modes`, those of the table."""
     part, batch, peer = column
     own = modes_of(results_of(results, column))
     return (f"{NAMES[part]}, batch {batch}, against {peer}"
@@ -169,14 +170,14 @@ def heading(results, column, modes):
 
 
 def cell(results, model, column):
-    """The ratios of the column's modes; a dash for one that this model was not measured in."""
+    """The ratios of the column's modes, with a dash for modes without a measurement."""
     found = results_of(results, column)
     ratios = {mode(r): ratio(r["peers"][column[2]]["ratio"]) for r in found if r["model"] == model}
     return " / ".join(ratios.get(name, "-") for name in modes_of(found)) if ratios else ""
 
 
 def summary(content):
-    """The ratios of one machine."""
+    """README's table of the ratios of one machine."""
     results = content["results"]
     steps = [r for r in results if r["part"] in SHOWN]
     lines = [about(content), ""]
@@ -205,7 +206,7 @@ def read_all(folder):
 
 
 def make(folder, readme):
-    """The two texts as they should be, by path."""
+    """The two texts by path, made from the results."""
     contents = read_all(folder)
     with open(readme, encoding="utf-8") as file:
         text = file.read()
@@ -230,7 +231,7 @@ def write(folder, readme):
 
 
 def check(folder, readme):
-    """The paths that are not what the results give."""
+    """The paths of the texts that differ from the results."""
     wrong = []
     for path, text in make(folder, readme).items():
         try:

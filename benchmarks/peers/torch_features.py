@@ -5,7 +5,8 @@
     stft_graph    the same captured as one CUDA graph
     torchaudio    torchaudio.transforms.MFCC with the same sizes, and the normalisation
 
-All begin with windows of one second in the device's memory; decavox cuts them out of the clips too.
+All forms begin with windows of one second in the device's memory. decavox also cuts them out of the
+clips.
 """
 import argparse
 import math
@@ -19,7 +20,7 @@ RATE, N_FFT, HOP, BANDS, ROWS, TOP_DB = 8000, 1024, 256, 64, 13, 80.0
 
 
 def mel_matrix():
-    """(N_FFT / 2 + 1, BANDS) triangles on Slaney's scale, of area 1."""
+    """The matrix (N_FFT / 2 + 1, BANDS) of triangles of area 1 on Slaney's scale."""
     step = math.log(6.4) / 27
 
     def hertz(mel):
@@ -34,7 +35,7 @@ def mel_matrix():
 
 
 def dct_matrix():
-    """(BANDS, ROWS), orthonormal."""
+    """The orthonormal DCT matrix (BANDS, ROWS)."""
     n, k = torch.arange(BANDS)[:, None], torch.arange(ROWS)
     matrix = torch.cos(math.pi / BANDS * (n + 0.5) * k) * math.sqrt(2 / BANDS)
     matrix[:, 0] /= math.sqrt(2)
@@ -49,7 +50,7 @@ class Features:
         self.clips = 0.1 * torch.randn(arguments.batch, RATE, device=self.device)
 
     def normalize(self, rows):
-        """The mean of each coefficient off, divided by the deviation of all."""
+        """Subtracts the mean of each coefficient and divides by the deviation of all."""
         rows = rows - rows.mean(2, keepdim=True)
         return rows / (rows.pow(2).mean((1, 2), keepdim=True).sqrt() + 0.01)
 

@@ -1,16 +1,16 @@
-"""The step of torch_step.py on a GPU, in the forms that may be the fastest.
+"""The step of torch_step.py on a GPU, in all forms that may be the fastest.
 
     eager              as written
     graph              the whole step captured as one CUDA graph and replayed
     graph_channels_last, graph_conv1d   the same with another order of memory, or 1-D modules
-    graph_tf32         the same with products rounded to TF32: beside TF32 of decavox
-    compile            torch.compile(mode="reduce-overhead"): the compiler's own CUDA graphs
+    graph_tf32         the same with products rounded to TF32, to compare with TF32 of decavox
+    compile            torch.compile(mode="reduce-overhead"), with the compiler's own CUDA graphs
     graph_compile      torch.compile, and the whole step captured as one CUDA graph
 
-FP16 and BF16: autocast, for FP16 with GradScaler. AdamW is fused, TF32 off except where it is named, cuDNN
-tries its algorithms. The batch lies on the device. A graph copies it into its input, as decavox's
-does; the other forms take it from where it is. A time is that of many steps with one wait for the
-device at their end.
+FP16 and BF16 use autocast, and FP16 also GradScaler. AdamW is fused, TF32 is off except where it is
+named, and cuDNN tries its algorithms. The batch lies on the device. A graph copies it into its
+input, as decavox's graph does; the other forms read it in place. A time covers many steps with one
+wait for the device at their end.
 """
 import contextlib
 
@@ -37,7 +37,7 @@ DTYPES = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def prepare(device):
-    """The variants, their class and the device's name. Ends the program where there is none."""
+    """The variants, their class and the device's name. Ends the program without a device."""
     if device == "cpu":
         return {"eager": {}, "compile": {"compile": "default"}}, GpuVariant, "cpu"
     if not torch.cuda.is_available():
@@ -97,7 +97,7 @@ class GpuVariant:
                                                label_smoothing=SMOOTHING)
 
     def work(self, features, targets):
-        """One step, or one forward pass; the loss or the logits."""
+        """Makes one step, or one forward pass. Returns the loss or the logits."""
         if self.arguments.inference:
             with torch.no_grad():
                 return self.compute(features, targets)
@@ -111,7 +111,7 @@ class GpuVariant:
         return loss
 
     def capture(self):
-        """Warmed on another stream, as PyTorch's manual asks for."""
+        """Captures the step after a warm-up on another stream, as PyTorch's manual requires."""
         features, targets = (torch.empty_like(t[0]) for t in (self.features, self.targets))
 
         def copy_and_work():
@@ -143,7 +143,7 @@ class GpuVariant:
         return self.work(self.features[number], self.targets[number])
 
     def wait(self, result):
-        """For the device; the loss is read, as it is in decavox."""
+        """Waits for the device. The loss is read, as in decavox."""
         if not self.arguments.inference:
             if not torch.isfinite(result.detach()).item():
                 raise FloatingPointError("the loss is not finite")
@@ -151,6 +151,6 @@ class GpuVariant:
             torch.cuda.synchronize()
 
     def run(self, steps):
-        """Times of --report steps each, or, where fewer are asked for, one time of so many."""
+        """Times of --report steps each. If fewer steps are asked for, there is one time of them."""
         set_tf32(self.options.get("tf32", False))
         return timed_reports(self.step, self.wait, steps, self.arguments.report)

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""The same step as `decavox_bench step` in PyTorch, on request and in every form that may be the
+"""Makes the step of `decavox_bench step` in PyTorch, on request, in every form that may be the
 fastest.
 
     torch_step.py MODEL.yaml [--batch 32] [--threads 1] [--inference] [--variants eager,compile]
 
-Commands on stdin, a line of JSON for each on stdout:
+Each command on stdin is answered by a line of JSON on stdout:
 
     run VARIANT K   {"microseconds": [...], "cpu_microseconds": mean}
     quit
 
-The first line tells which variants could be made, and why others could not. A step is: gradients to
-None, forward, cross-entropy with smoothing, backward, clipping, AdamW, and the loss as a number.
-On a GPU (--device cuda) torch_gpu.py makes the variants, and times are of many steps (--report).
+The first line names the variants, and the reasons why others could not be made. A step sets
+gradients to None, runs forward, cross-entropy with smoothing, backward, clipping and AdamW, and
+reads the loss as a number. On a GPU (--device cuda) torch_gpu.py makes the variants, and a time
+covers many steps (--report).
 """
 import argparse
 import sys
@@ -26,7 +27,7 @@ from training import CLIP, DECAY, RATE, SMOOTHING, random_batches
 
 BATCHES = 64
 
-# What may make PyTorch faster: memory order, 1-D modules, the compiler and its switches.
+# Variants that may make PyTorch faster: memory order, 1-D modules, the compiler and its switches.
 VARIANTS = {
     "eager": {},
     "channels_last": {"channels_last": True},
@@ -38,7 +39,7 @@ VARIANTS = {
     "compile_update": {"compile": {}, "compile_update": True},
 }
 
-# Forms of the update; the fastest for a model is found by trying.
+# Forms of the update. Trials find the fastest one for a model.
 UPDATES = [(optimizer, clip) for optimizer in ("fused", "foreach", "loop")
            for clip in (False, True)]
 
@@ -49,7 +50,7 @@ def make_optimizer(model, kind):
 
 
 class Variant:
-    """On the CPU; on a GPU its form in torch_gpu.py."""
+    """A variant on the CPU. torch_gpu.py has the form for a GPU."""
 
     def __init__(self, options, arguments, update):
         self.arguments = arguments
@@ -93,12 +94,12 @@ class Variant:
             return self.forward(self.features[number])
 
     def run(self, steps):
-        """A time for each step."""
+        """Makes steps. Returns a time for each."""
         return timed(self.infer if self.arguments.inference else self.train_step, steps)
 
 
 def fastest_update(arguments):
-    """By the median of a few steps of the eager model."""
+    """The fastest form of the update, by the median of a few steps of the eager model."""
     if arguments.inference or arguments.device != "cpu":
         return UPDATES[0], {}
     medians = {}
@@ -113,7 +114,7 @@ def fastest_update(arguments):
 
 
 def make_variants(arguments, update, known, kind):
-    """`known`: options by name; `kind`: the class that makes one."""
+    """Makes the variants. `known` has their options by name, and `kind` is their class."""
     made, skipped = {}, {}
     begin = time.perf_counter()
     flat = twin.fits_one_dimension(twin.read_model(arguments.model))
@@ -138,7 +139,7 @@ def make_variants(arguments, update, known, kind):
             made[name] = variant
             print(f"torch_step: {name} ready after {time.perf_counter() - start:.1f} s",
                   file=sys.stderr)
-        except Exception as error:  # a compiler that fails takes one variant away, not the rest
+        except Exception as error:  # a failing compiler costs one variant, not the others
             skipped[name] = reason(error)
     return made, skipped
 

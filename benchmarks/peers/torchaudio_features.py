@@ -11,8 +11,8 @@ from feature_forms import BANDS, HOP, N_FFT, RATE, ROWS, clips, normalized, pars
 
 
 def import_torchaudio():
-    """torchaudio refuses a PyTorch for another CUDA, which matters to operators of its own alone;
-    none of them is used here."""
+    """Imports torchaudio, which refuses a PyTorch for another CUDA. This only matters to its own
+    operators, which are not used here."""
     cuda = torch.version.cuda
     torch.version.cuda = None
     try:
@@ -45,7 +45,7 @@ def main():
         if arguments.plain:
             return lambda: lambda: compute(samples).numpy()
         return lambda: lambda: normalized(compute(samples).numpy())
-    # With a dimension for channels each clip of a batch has a floor of its own.
+    # A dimension for channels gives each clip of a batch a floor of its own.
     serve({"torchaudio": maker(lambda y: torch.stack([module(clip) for clip in y])),
            "torchaudio_batch": maker(lambda y: module(y[:, None])[:, 0])},
           {"torch": torch.__version__, "torchaudio": torchaudio.__version__})

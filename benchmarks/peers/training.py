@@ -1,11 +1,11 @@
-"""What PyTorch's programs need to make the training step of decavox: its settings, and batches."""
+"""Settings and batches of decavox's training step, for PyTorch's programs."""
 import torch
 
 SMOOTHING, CLIP, RATE, DECAY = 0.1, 1.0, 1e-3, 0.02
 
 
 def random_batches(arguments, count, memory_format, device="cpu"):
-    """`count` of each: features (batch, 1, rows, frames), targets (batch)."""
+    """Draws `count` batches of features (batch, 1, rows, frames) and of targets (batch)."""
     generator = torch.Generator().manual_seed(1)
     a, features, targets = arguments, [], []
     for _ in range(count):

@@ -1,12 +1,12 @@
-"""The models of decavox in PyTorch, built from the same YAML files and from nothing else of it.
+"""The models of decavox in PyTorch, built from the same YAML files and nothing else.
 
     model = build("configs/models/advanced.yaml", rows=13, frames=32, classes=10)
     model.load_state_dict(safetensors.torch.load_file("checkpoints/advanced_fine.safetensors"))
     logits = model(features)                  # features (N, 1, rows, frames)
 
 Names and shapes of the parameters and running statistics are those of a checkpoint, so the twin is
-an oracle for whole models. `one_dimensional` builds a model of kernels of height 1 from Conv1d and
-its kin, as one would write it in PyTorch; its weights lack the dimension of size 1.
+an oracle for whole models. `one_dimensional` builds a model with kernels of height 1 from Conv1d
+and similar modules, as usual in PyTorch; its weights lack the dimension of size 1.
 """
 import math
 import os
@@ -32,12 +32,13 @@ def pair(value):
 
 
 def decimal(value):
-    """YAML 1.1 reads 1e-5 as a text."""
+    """The number of a value: YAML 1.1 reads 1e-5 as a text."""
     return float(value)
 
 
 class Frames(nn.Module):
-    """(N,C,H,W) -> (N,HC,1,W) or (N,HC,W): coefficient h of channel c becomes channel h C + c."""
+    """Turns (N,C,H,W) into (N,HC,1,W) or (N,HC,W): coefficient h of channel c becomes channel
+    h C + c."""
 
     def __init__(self, one_dimensional):
         super().__init__()
@@ -51,7 +52,7 @@ class Frames(nn.Module):
 
 
 class Tokens(nn.Module):
-    """(N,C,H,W) -> (N,W,HC): the same channels, last, as layers of a transformer want them."""
+    """Turns (N,C,H,W) into (N,W,HC), the same channels last, for layers of a transformer."""
 
     def forward(self, x):
         n, c, h, w = x.shape
@@ -81,7 +82,7 @@ class GlobalMaximum(nn.Module):
 
 
 class Norm1d(nn.BatchNorm1d):
-    """Batch normalisation and activation."""
+    """Batch normalisation with an activation."""
 
     def __init__(self, channels, epsilon=1e-5, momentum=0.1, activation="none"):
         super().__init__(channels, eps=epsilon, momentum=momentum)
@@ -110,7 +111,7 @@ class Dense(nn.Linear):
 
 
 class Chain(nn.Module):
-    """Modules one after the other, under their own names. Beside them it may have others."""
+    """Modules one after the other, under their own names. It may also have others."""
 
     def __init__(self):
         super().__init__()
@@ -197,8 +198,8 @@ class MBConvBlock(Chain):
 
 
 class Ensemble(nn.Module):
-    """Mixes what the members give. They belong to the model, where their parameters are called
-    after them, so that they stand in a tuple here."""
+    """Mixes the members' logits. The members are modules of the model, where their names prefix
+    their parameters, so they are kept in a tuple here."""
 
     def __init__(self, members):
         super().__init__()
@@ -211,7 +212,7 @@ class Ensemble(nn.Module):
 
 
 class Positions(nn.Module):
-    """x (N,T,C) plus the sinusoidal positions of Vaswani et al. 2017."""
+    """Adds the sinusoidal positions of Vaswani et al. 2017 to x (N,T,C)."""
 
     def __init__(self, frames, channels):
         super().__init__()
@@ -225,8 +226,8 @@ class Positions(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """nn.TransformerEncoderLayer with norm_first, its attention's parameters without a level of
-    their own."""
+    """nn.TransformerEncoderLayer with norm_first. The names of its attention's parameters have no
+    level of their own."""
 
     def __init__(self, units, heads, feed_forward, rate, activation):
         super().__init__()
@@ -253,13 +254,13 @@ class EncoderLayer(nn.Module):
 
 
 def has_tokens(model):
-    """Whether the model's sequences are (N,T,C): it has layers that see frames as tokens."""
+    """Whether the model has layers that treat frames as tokens, so that sequences are (N,T,C)."""
     kinds = {item if isinstance(item, str) else next(iter(item)) for item in model["layers"]}
     return bool(kinds & {"positions", "encoder", "layer_norm"})
 
 
 class Builder:
-    """Turns the list of layers into modules, keeping the shape (channels, height, width)."""
+    """Turns the list of layers into modules and tracks the shape (channels, height, width)."""
 
     def __init__(self, rows, frames, classes, one_dimensional, tokens):
         self.shape = (1, rows, frames)
@@ -275,7 +276,7 @@ class Builder:
             // stride[axis] + 1 for axis in range(2))
 
     def per_axis(self, two, one, *pairs):
-        """The module kind and its sizes, reduced to the width in one dimension."""
+        """The kind of module and its sizes, reduced to the width in one dimension."""
         if not self.one_dimensional:
             return two, pairs
         return one, tuple(p[1] for p in pairs)
@@ -388,13 +389,13 @@ class Builder:
 
 
 def members_of(item):
-    """The list of an ensemble's models; empty where the layer is none."""
+    """The list of an ensemble's models, empty for another layer."""
     return item["ensemble"]["models"] if isinstance(item, dict) and "ensemble" in item else []
 
 
 def read_model(path):
-    """The section `model` of a file: the whole file, or a part of an experiment. The names of an
-    ensemble's members become what the files beside it hold."""
+    """Reads the section `model` of an experiment's file, or a whole file without it. Names of an
+    ensemble's members are replaced by the contents of the files beside it."""
     with open(path, encoding="utf-8") as file:
         tree = yaml.safe_load(file)
     model = tree if "layers" in tree else tree["model"]
@@ -408,7 +409,7 @@ def read_model(path):
 
 
 def build(model, rows, frames, classes, one_dimensional=False):
-    """`model`: a path, or what it holds."""
+    """Builds a model from a path or from its content."""
     if isinstance(model, str):
         model = read_model(model)
     builder = Builder(rows, frames, classes, one_dimensional, has_tokens(model))
@@ -418,7 +419,7 @@ def build(model, rows, frames, classes, one_dimensional=False):
 
 
 def fits_one_dimension(model):
-    """Whether all is done on a sequence: `frames` comes first and every kernel has height 1."""
+    """Whether the model works on a sequence: `frames` comes first and every kernel has height 1."""
     kinds = [item if isinstance(item, str) else next(iter(item)) for item in model["layers"]]
     kernels = [spec["kernel"] for item in model["layers"] if isinstance(item, dict)
                for spec in item.values() if spec and "kernel" in spec]
@@ -429,7 +430,7 @@ def fits_one_dimension(model):
 
 
 def without_dropout(model):
-    """The same model with every dropout's rate 0."""
+    """The same model with rate 0 for every dropout."""
     layers = []
     for item in model["layers"]:
         if isinstance(item, dict) and "dropout" in item:
@@ -444,14 +445,14 @@ def without_dropout(model):
 
 
 def names_of(module):
-    """Every parameter and running statistic by its name in a checkpoint."""
+    """All parameters and running statistics by their names in a checkpoint."""
     return {name: tensor for name, tensor in module.state_dict(keep_vars=True).items()
             if not name.endswith("num_batches_tracked")}
 
 
 def load(module, tensors):
-    """Fills the module from a checkpoint's {name: tensor}; every name on both sides and every shape
-    must agree. Names with a slash (moments, best values) are not the model's."""
+    """Fills the module from a checkpoint's {name: tensor}. All names on both sides and all shapes
+    must agree. Names with a slash (moments, best values) do not belong to the model."""
     state = {name: torch.as_tensor(value) for name, value in tensors.items() if "/" not in name}
     for name, tensor in names_of(module).items():
         if name in state and tensor.dim() == 3 and state[name].shape[2:3] == (1,):
@@ -460,7 +461,7 @@ def load(module, tensors):
 
 
 def parameter_groups(module, weight_decay):
-    """Weight decay on matrices and kernels, none on norms and biases."""
+    """Parameter groups with weight decay on matrices and kernels, and none on norms and biases."""
     parameters = list(module.parameters())
     return [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
             {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0}]
@@ -471,5 +472,5 @@ def parameter_count(module):
 
 
 def loss_of(logits, targets, smoothing):
-    """targets (N, classes) probabilities, or (N) classes."""
+    """The loss for targets (N, classes) of probabilities, or (N) of classes."""
     return F.cross_entropy(logits, targets, label_smoothing=smoothing)

@@ -1,6 +1,6 @@
 /*
- * What a session gives to its network: the features of sound files as a checkpoint's front-end
- * computes them, as one safetensors file, features (files, rows, frames).
+ * Writes the features of sound files, as a session gives them to its network, to one safetensors
+ * file: features (files, rows, frames).
  *
  *     decavox_bench dump_features CHECKPOINT OUT.safetensors FILE...
  */

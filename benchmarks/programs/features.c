@@ -3,15 +3,16 @@
  *
  *     decavox_bench features [--device cpu] [--batch 256] [--threads 1] [--report 1]
  *
- * answers `run K` on stdin with a line of JSON, until `quit`: {"microseconds": [wall time of a
- * batch], "cpu_microseconds": mean of all threads' time}. On a device whose backend makes features
- * the clips lie in its memory, and a time is the mean of --report batches, the wait for the device
- * at their end included; K is rounded up to them. On the CPU --threads OpenMP threads compute.
+ * The program reads commands from stdin until `quit`. `run K` is answered with a line of JSON:
+ * {"microseconds": [wall time of each batch], "cpu_microseconds": mean time of all threads}. On a
+ * device whose backend makes features, the clips lie in its memory, and a time is the mean of
+ * --report batches with the wait for the device at their end; K is rounded up to a multiple of
+ * --report. On the CPU --threads OpenMP threads compute.
  *
- * The clips are noise, or what --samples FILE holds, raw floats (batch, 8000). With --plain they
- * are taken as they are and features are not normalised, which is what librosa computes. On the CPU
- * `whole K` also times the preparation of the clips, which is done once otherwise, and `features
- * FILE` writes what came out last, raw floats (batch, rows, frames).
+ * The clips are noise, or raw floats (batch, 8000) from --samples FILE. With --plain the clips are
+ * not prepared and the features not normalised, as in librosa. On the CPU, `whole K` also times the
+ * preparation of the clips, which is otherwise done once, and `features FILE` writes the features
+ * of the last batch as raw floats (batch, rows, frames).
  */
 #include "benchmarks/batches.h"
 #include "benchmarks/program.h"

@@ -1,7 +1,7 @@
 /*
- * Sessions of one model side by side, each in a thread of its own: all answers must be those of one
- * session alone, to the bit. Prints one line of JSON with the answers a second of one session alone
- * and of all together.
+ * Runs sessions of one model side by side, each in a thread of its own. Every answer must equal
+ * that of a session alone, to the bit. Prints one line of JSON with the answers per second of one
+ * session alone and of all together.
  *
  *     decavox_bench sessions --sessions 16 --answers 100000 CHECKPOINT
  */
@@ -23,7 +23,7 @@ typedef struct sessions_options {
 
 static const dv_field fields[] = {
     DV_INT(sessions_options, sessions, "16", 1, 1024, "threads with a session each"),
-    DV_INT(sessions_options, answers, "100000", 1, 1000000000, "of all of them together"),
+    DV_INT(sessions_options, answers, "100000", 1, 1000000000, "answers of all sessions together"),
     DV_END,
 };
 
@@ -36,16 +36,16 @@ static const dv_options options = {
     .fields = fields,
 };
 
-/* A second of noise each, at the model's rate and at twice that. */
+/* The model and its sounds: one second of noise each, at the model's rate or at twice that. */
 typedef struct crowd {
     dv_model *model;
     float *samples;
     dv_sound sounds[SOUNDS];
-    float *wanted; /* (SOUNDS, labels) */
-    int64_t each;  /* answers of a session */
+    float *wanted; /* (SOUNDS, labels), the answers of a session alone */
+    int64_t each;  /* answers per session */
 } crowd;
 
-/* One session. Its failure is told with the thread's message. */
+/* One session and its thread. `message` is the thread's error message. */
 typedef struct listener {
     const crowd *crowd;
     dv_session *session;
@@ -81,7 +81,8 @@ static dv_status listen_to_all(const listener *l)
         status = dv_session_sound(l->session, &l->crowd->sounds[k], answer, NULL);
         if (status == DV_OK &&
             memcmp(answer, l->crowd->wanted + (size_t)k * labels, labels * sizeof *answer) != 0)
-            status = DV_FAIL(DV_ENUMERIC, "answer %lld is another one than alone", (long long)i);
+            status = DV_FAIL(DV_ENUMERIC, "answer %lld differs from that of a session alone",
+                             (long long)i);
     }
     free(answer);
     return status;
@@ -96,7 +97,7 @@ static void *begin(void *of_listener)
     return NULL;
 }
 
-/* Runs so many sessions at once; *rate: answers a second. */
+/* Runs `count` sessions at once and sets *rate to the answers per second. */
 static dv_status run(listener *all, int64_t count, double *rate)
 {
     dv_status status = DV_OK;
@@ -115,7 +116,7 @@ static dv_status run(listener *all, int64_t count, double *rate)
     return status;
 }
 
-/* What is wanted comes from the first session, which is then timed alone, before all are. */
+/* The first session gives the wanted answers and is timed alone; then all sessions are timed. */
 static dv_status measure(crowd *c, listener *all, const sessions_options *chosen)
 {
     double alone, together;

@@ -3,26 +3,26 @@
  *
  *     decavox_bench step MODEL.yaml [--batch 32] [--threads 1] [--inference] ...
  *
- * reads commands from stdin and answers each with a line of JSON on stdout, so that a driver can
- * alternate it with another program:
+ * The program reads commands from stdin and answers each with a line of JSON on stdout, so that a
+ * driver can alternate it with another program:
  *
- *     run K        K steps: {"microseconds": [wall time of each], "cpu_microseconds": mean of all
- *                  threads' time, "losses": [mean of each step's batch], "warnings": [what the
- *                  engine has warned of]}; on a GPU also "replays" and "eager", how often a
- *                  recorded step was replayed and how often one ran call by call, "nodes" of the
- *                  recorded step and "skipped", updates left out
- *     latency K    with --inference, K answers one after the other, from samples in the host's
- *                  memory to probabilities there: {"microseconds": [wall time of each]}
- *     algorithms   {"algorithms": [what was chosen for each layer, and what was tried]}
+ *     run K        makes K steps: {"microseconds": [wall time of each], "cpu_microseconds": mean
+ *                  time of all threads, "losses": [mean of each step's batch], "warnings": [the
+ *                  engine's warnings]}. On a GPU also "replays" and "eager", the numbers of steps
+ *                  that were replayed and that ran call by call, "nodes" of the recorded step, and
+ *                  "skipped", the number of updates left out
+ *     latency K    makes K answers, one after the other, from samples in the host's memory to
+ *                  probabilities there: {"microseconds": [wall time of each]}; with --inference
+ *     algorithms   {"algorithms": [the algorithms chosen and tried for each layer]}
  *     save PATH    writes a checkpoint of the present parameters and moments
- *     batches PATH writes features (N,rows,frames), targets (N,classes), in the order in which the
- *                  steps take them, and with --inference logits (N,classes), as safetensors
- *     layers       the time of each layer so far (--time_layers), on stderr
+ *     batches PATH writes features (N,rows,frames) and targets (N,classes) in the order of the
+ *                  steps, and with --inference logits (N,classes), as safetensors
+ *     layers       prints the time of each layer so far (--time_layers) on stderr
  *     quit
  *
- * With --dot FILE the first `run` that leaves a recorded step writes it there.
+ * With --dot FILE the first `run` that leaves a recorded step writes it to that file.
  *
- * With --report R `run K` makes K steps or up to R - 1 more; see steps.h for what a step is.
+ * With --report R, K is rounded up to a multiple of R. steps.h says what a step is.
  */
 #include "benchmarks/bench.h"
 #include "benchmarks/program.h"
@@ -144,8 +144,8 @@ static dv_status obey(steps *s, const char *command, const char *argument, int64
     return DV_OK;
 }
 
-/* Prints what was measured, and obeys until the next `run`, or the end. `user`: whether the
-   recorded step was written to --dot. */
+/* Prints the last measurement and obeys commands up to the next `run` or the end. `user` points to
+   a bool, whether --dot was written. */
 static dv_status obey_until_run(void *user, steps *s, int64_t *wanted)
 {
     bool *written = user;

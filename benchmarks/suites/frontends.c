@@ -1,5 +1,5 @@
-/* Features of each kind, augmentation and reading of files, on one thread and on all: seconds per
-   batch, utterances per second, and how many seconds of sound a second is enough for. */
+/* Times features of each kind, augmentation, and reading of files, on one thread and on all. Writes
+   seconds per batch, utterances per second, and seconds of sound per second. */
 #include "benchmarks/batches.h"
 #include "benchmarks/bench.h"
 #include "benchmarks/tones.h"
@@ -11,8 +11,8 @@
 
 enum {
     BATCH = 256,
-    FILES = 20,  /* of a second each */
-    REPORT = 16, /* batches to a time, on a device apart from the host */
+    FILES = 20,  /* files of one second each */
+    REPORT = 16, /* batches per time, on a device with memory of its own */
 };
 
 typedef struct frontend_case {
@@ -37,7 +37,7 @@ typedef struct reading_case {
 static const reading_case reading_cases[] = {
     {"read/wav_8k", 8000}, {"read/wav_16k", 16000}, {"read/wav_44k", 44100}};
 
-/* `count` utterances of one second each. */
+/* Writes the result of `count` utterances of one second each. */
 static dv_status write_rate(bench *b, bench_result *result, double count)
 {
     result->figures[0] = (bench_figure){"utterances", count};
@@ -48,7 +48,7 @@ static dv_status write_rate(bench *b, bench_result *result, double count)
 
 /* ---- Features ---- */
 
-/* As many batches in turn as are larger than all caches. */
+/* The number of batches that together are larger than all caches. */
 static int64_t rotation(const bench *b, int64_t batch)
 {
     size_t bytes = (size_t)batch * 8000 * sizeof(float);

@@ -1,4 +1,4 @@
-/* The suites train and infer: steps of each model, and epochs with all that belongs to them. */
+/* The suites train and infer: steps of each model, and whole epochs. */
 #include "benchmarks/bench.h"
 #include "benchmarks/epochs.h"
 #include "benchmarks/steps.h"
@@ -6,13 +6,13 @@
 #include <string.h>
 
 enum {
-    REPORT = 64,      /* steps to a time, on a device apart from the host */
-    BYTES = 16 << 20, /* of all the batches that are taken in turn, about */
+    REPORT = 64,      /* steps per time, on a device with memory of its own */
+    BYTES = 16 << 20, /* approximate size of all batches that are taken in turn */
     LEAST_TIMES = 5,
     MOST_TIMES = 20000
 };
 
-/* ---- Steps: some to begin with, some to warm, then those that count ---- */
+/* ---- Steps: first ones, warming ones, then those that count ---- */
 
 typedef struct measuring {
     double seconds;
@@ -74,7 +74,7 @@ static dv_status set_options(const bench *b, int64_t batch, bool inference, step
 static dv_status write_steps(bench *b, const char *name, const steps *s, const measuring *m)
 {
     double seconds = m->times.median, batch = (double)steps_chosen(s)->batch;
-    /* Backward: a product for the inputs and one for the weights. */
+    /* Backward has one product for the inputs and one for the weights. */
     double flop = (steps_chosen(s)->inference ? 2 : 6) * (double)steps_macs(s);
     bench_result result = {.name = name,
                            .unit = "s",

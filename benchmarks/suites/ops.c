@@ -1,5 +1,5 @@
-/* Each operation by itself, forward and backward: time, bytes and operations per second, and per
-   cent of what the machine can do. The caches are cleared before each repetition. */
+/* Times each operation by itself, forward and backward, with bytes and operations per second and
+   their share of the machine's ceilings. The caches are cleared before each repetition. */
 #include "benchmarks/bench.h"
 #include "benchmarks/ceilings.h"
 #include "benchmarks/model_ops.h"
@@ -15,7 +15,7 @@ typedef struct measuring {
     bench_ceilings ceilings;
     op_rig *rig;
     bool backward;
-    int uses; /* in the models; 0: a case of the tests */
+    int uses; /* number of nodes in the models, 0 for a case of the tests */
 } measuring;
 
 static dv_status run_once(void *user)
@@ -33,9 +33,9 @@ static void clear_caches(void *user)
     bench_flush(m->bench);
 }
 
-/* Bytes that must be read or written at least, each once. Forward: inputs, parameters, output.
-   Backward: the output's gradient, what is read of the forward pass, parameters, and the gradients
-   that are written. */
+/* The least bytes to read or write, each counted once. Forward takes inputs, parameters and output.
+   Backward takes the output's gradient, the values of the forward pass that it reads, parameters,
+   and the gradients that it writes. */
 static double traffic(const op_rig *rig, bool backward)
 {
     const dv_op *op = rig->graph->nodes[rig->node].op;
@@ -55,7 +55,8 @@ static double traffic(const op_rig *rig, bool backward)
     return bytes;
 }
 
-/* Backward has as many operations as forward for each gradient: of the inputs, of the weights. */
+/* Backward has the operations of forward once for the inputs' gradients and once for the weights'.
+ */
 static double operations(const op_rig *rig, bool backward)
 {
     double forward = 2 * (double)dv_graph_macs(rig->graph);

@@ -1,7 +1,7 @@
 /*
- * How time and memory grow: with threads, with the batch, and with the number of clips. Each point
- * is measured by a program of its own, this one with another suite, so that no point's memory
- * counts for the next. For growth an exponent is fitted: 1 is linear, 0 is not at all.
+ * Measures how time and memory grow with threads, with the batch, and with the number of clips.
+ * Each point is measured by a process of its own, this program with another suite, so that no
+ * point's memory counts for the next. An exponent is fitted to the growth: 1 is linear, 0 is none.
  */
 #include "benchmarks/bench.h"
 #include "benchmarks/child.h"
@@ -13,15 +13,15 @@
 
 enum { MOST_POINTS = 16, THREADS_BATCH = 32 };
 
-/* The model of all points: small, so that what surrounds it counts. */
+/* The model of all points, a small one, so that the work around it shows. */
 static const char model[] = "lightweight";
 static const double clip_seconds = 0.1; /* 100,000 clips are 320 MB */
-static const double linear = 1.1;       /* exponents up to here pass for linear: noise */
+static const double linear = 1.1;       /* largest exponent that passes for linear, with noise */
 
 typedef struct point {
-    const char *suite, *name; /* of the line that is wanted */
+    const char *suite, *name; /* name of the wanted line */
     int threads;
-    int64_t batch, clips; /* 0: not given */
+    int64_t batch, clips; /* 0 leaves the option out */
 } point;
 
 /* A line of the program's output, owned. */
@@ -95,7 +95,8 @@ static dv_status make_command(const bench *b, const point *p, words *w)
     return DV_OK;
 }
 
-/* `output`: all lines, owned; NULL where one is enough. */
+/* Runs the program of one point. Unless `output` is NULL, *output receives all lines; the caller
+   frees it. */
 static dv_status run_point(const bench *b, const point *p, char **output, answer *out)
 {
     words *command;
@@ -174,7 +175,8 @@ static double exponent_from(const curve *c, int first)
     return (n * xy - x * y) / (n * xx - x * x);
 }
 
-/* Of all points, and, since what is constant hides growth at the small end, of the last three. */
+/* Writes the exponent of all points, and that of the last three, where constant parts hide less of
+   the growth. */
 static dv_status write_exponent(bench *b, const char *name, int threads, const curve *c)
 {
     if (c->count < 2)
@@ -192,7 +194,7 @@ static dv_status write_exponent(bench *b, const char *name, int threads, const c
     return bench_write(b, &result);
 }
 
-/* One line for the time, one for the peak. */
+/* Writes one line with one figure. */
 static dv_status write_line(bench *b, const char *name, const char *unit, int threads,
                             dv_times value, bench_figure figure)
 {

@@ -1,5 +1,5 @@
-/* From nothing to an answer: `decavox predict CHECKPOINT FILE` as a new process, again and again.
-   The files lie in the file cache. */
+/* Times `decavox predict CHECKPOINT FILE` as a new process, again and again. The files lie in the
+   file cache. */
 #include "benchmarks/bench.h"
 #include "benchmarks/child.h"
 #include "benchmarks/tones.h"
@@ -10,7 +10,7 @@ enum { WARM = 2, LEAST = 5, MOST = 1000 };
 
 typedef struct starting {
     double *seconds, *peak; /* (MOST) */
-    double processor;       /* sum */
+    double processor;       /* seconds of all runs together */
     int64_t count;
 } starting;
 

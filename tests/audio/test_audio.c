@@ -21,7 +21,7 @@ enum {
     HEADER = 44, /* bytes before the samples of a plain 16-bit WAV file */
 };
 
-/* samples (frames, channels) to a file of libsndfile's making; false where it cannot do that. */
+/* Writes samples (frames, channels) with libsndfile. False if it cannot write the format. */
 static bool write_sound(const char *path, int format, int rate, int channels, const float *samples,
                         int64_t frames)
 {
@@ -50,7 +50,8 @@ static void write_sine(const char *path, int format, int rate, int64_t frames)
     free(samples);
 }
 
-/* The file is refused with this code and a message that names it and has `part`. */
+/* Asserts that the file is refused with this code and a message that names it and contains
+   `part`. */
 static void assert_refused(const char *path, dv_status code, const char *part)
 {
     dv_audio audio = {.samples = (float *)(uintptr_t)1, .count = 2, .sample_rate = 3};
@@ -70,7 +71,7 @@ static void store_little_endian(unsigned char *at, uint32_t value)
         at[i] = (unsigned char)(value >> 8 * i);
 }
 
-/* A 16-bit WAV file of `frames` whose bytes at `offset` are replaced by a number. */
+/* Writes a 16-bit WAV file of `frames` with the bytes at `offset` replaced by a number. */
 static void write_patched(const char *path, int64_t frames, size_t offset, uint32_t value)
 {
     write_sine(path, WAV16, 8000, frames);
@@ -152,7 +153,7 @@ static void test_truncated_compressed(void **state)
 {
     static const struct {
         int format;
-        double least; /* share of the file that is left at the shortest */
+        double least; /* smallest share of the file that is kept */
     } cases[] = {
         {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 0.05},
         {SF_FORMAT_OGG | SF_FORMAT_VORBIS, 0.05},
@@ -178,7 +179,8 @@ static void test_truncated_compressed(void **state)
     free(samples);
 }
 
-/* Writers that cannot seek back leave these sizes: the file ends where it ends. */
+/* Writers that cannot seek back leave these sizes. The samples then reach to the end of the file.
+ */
 static void test_streaming_headers(void **state)
 {
     static const uint32_t sizes[] = {0xFFFFFFFFU, 0x7FFFFFFFU, 0x7FFFF000U};
@@ -216,7 +218,7 @@ static void test_absurd_headers(void **state)
     assert_refused(path, DV_EFORMAT, "has 65 channels");
 }
 
-/* A header and a hole: 2 GB that take no room on the disk and must take none in memory. */
+/* Writes a header and a hole: 2 GB that take no space on the disk and must take none in memory. */
 static void write_sparse(const char *path, uint32_t promised)
 {
     write_patched(path, 100, 40, promised);
@@ -252,7 +254,7 @@ static void test_samples_that_are_no_numbers(void **state)
         free(samples);
         assert_refused(path, DV_EFORMAT, i < 3 ? "sample 5000 is not a finite number" : "1e+30");
     }
-    /* Infinities of both signs cancel to NaN in the mixture, not to 0. */
+    /* Infinities of both signs mix to NaN, not to 0. */
     float pair[2] = {INFINITY, -INFINITY};
     assert_true(write_sound(path, WAV_FLOAT, 8000, 2, pair, 1));
     assert_refused(path, DV_EFORMAT, "sample 0 is not a finite number");
@@ -291,7 +293,7 @@ static void test_stereo_is_mixed(void **state)
     free(samples);
 }
 
-/* Amplitude of a frequency in the middle half of a clip. */
+/* The amplitude of a frequency in the middle half of a clip. */
 static double amplitude_at(const dv_audio *audio, double hertz)
 {
     double re = 0;
@@ -307,7 +309,7 @@ static double amplitude_at(const dv_audio *audio, double hertz)
     return 2 * sqrt(re * re + im * im) / (double)count;
 }
 
-/* `count` samples of 1 kHz at one rate, without a file. */
+/* Makes `count` samples of 1 kHz at one rate, without a file. */
 static dv_audio tone(int rate, int64_t count)
 {
     return (dv_audio){.samples = sine(count, 1000, rate, 0.5), .count = count, .sample_rate = rate};
@@ -318,7 +320,7 @@ static void check_resampled(const scratch *folder, int from, int64_t to)
     char path[SCRATCH_PATH_SIZE];
     scratch_path(folder, "tone.wav", path);
     float *samples = sine(from, 1000, from, 0.5);
-    for (int64_t i = 0; i < from && from > 12000; i++) /* above the new half rate: must vanish */
+    for (int64_t i = 0; i < from && from > 12000; i++) /* above half the new rate, must vanish */
         samples[i] += (float)(0.3 * sin(2 * acos(-1.0) * 6000 * (double)i / from));
     assert_true(write_sound(path, WAV_FLOAT, from, 1, samples, from));
     free(samples);
@@ -328,7 +330,7 @@ static void check_resampled(const scratch *folder, int from, int64_t to)
     assert_in_range(audio.count, to - 1, to + 1);
     assert_true(fabs(amplitude_at(&audio, 1000) - 0.5) < 1e-3);
     assert_true(amplitude_at(&audio, 1040) < 1e-3);
-    assert_true(to > 8000 || amplitude_at(&audio, 2000) < 1e-3); /* 6000 Hz folded down */
+    assert_true(to > 8000 || amplitude_at(&audio, 2000) < 1e-3); /* 6000 Hz would fold to 2000 */
     for (int64_t i = 0; i < audio.count; i++)
         assert_true(isfinite(audio.samples[i]));
     dv_audio_free(&audio);
@@ -343,7 +345,7 @@ static void test_resampling(void **state)
     check_resampled(*state, 11025, 8000);
 }
 
-/* The samples are those that the tone has at the other rate: nothing is late or early. */
+/* The samples are those of the tone at the other rate, so nothing is late or early. */
 static void test_resampling_keeps_time(void **state)
 {
     static const int rates[][2] = {{16000, 8000}, {44100, 8000}, {48000, 16000}, {8000, 22050}};
@@ -361,7 +363,7 @@ static void test_resampling_keeps_time(void **state)
     }
 }
 
-/* What both rates can hold stays nearly up to half the lower one; what is above it goes. */
+/* Tones nearly up to half the lower rate stay; tones above it vanish. */
 static void test_resampling_keeps_the_band(void **state)
 {
     static const struct {
@@ -408,7 +410,7 @@ static void test_resampling_at_its_limits(void **state)
     dv_audio_free(&few);
 }
 
-/* Files of several rates give the same with a resampler that is kept as with one each. */
+/* Files of several rates give the same with one shared resampler as with one resampler each. */
 static void test_reading_with_a_resampler(void **state)
 {
     static const int rates[] = {16000, 44100, 8000, 16000, 48000, 44100};
@@ -462,7 +464,7 @@ static void test_formats(void **state)
     }
 }
 
-/* An MP3 file of constant bit rate has no mark that holds its length; it is read to its end. */
+/* An MP3 file of constant bit rate has no mark with its length. It is read to its end. */
 static void test_mp3_without_length(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -524,7 +526,7 @@ static void test_write_wav_refusals(void **state)
     scratch_path(*state, "out.wav", path);
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_ENUMERIC);
     assert_non_null(strstr(dv_error_message(), path));
-    assert_int_equal(access(path, F_OK), -1); /* no part of a clip stays */
+    assert_int_equal(access(path, F_OK), -1); /* no partial clip is left */
     value = 0;
     audio.sample_rate = 0;
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_EARG);

@@ -1,4 +1,4 @@
-/* Sound files whose header does not tell the truth, and systems that cannot read. */
+/* Sound files with wrong headers, and read errors of the system. */
 #include "frontends/audio/audio.h"
 #include "tests/support/scratch.h"
 
@@ -27,7 +27,8 @@ typedef struct bytes {
     size_t size;
 } bytes;
 
-/* FRAMES samples of a quiet tone, then LOUD of noise: a first frame of MP3 unlike the others. */
+/* Makes FRAMES samples of a quiet tone, then LOUD samples of noise, so that the first frame of an
+   MP3 file differs from the others. */
 static void make_sound(float *samples)
 {
     for (int i = 0; i < FRAMES; i++)
@@ -35,7 +36,7 @@ static void make_sound(float *samples)
                      (i >= LOUD ? 0.4F * (float)sin((double)i * (double)i) : 0);
 }
 
-/* The same samples in a file of libsndfile's making; false where it cannot do that. */
+/* Writes the same samples with libsndfile. False if it cannot write the format. */
 static bool make_file(const char *path, int format, bool variable_rate, bytes *out)
 {
     float samples[FRAMES];
@@ -83,9 +84,9 @@ static uint64_t load_number(const unsigned char *at, int width, bool big)
     return value;
 }
 
-/* ---- What becomes of them ---- */
+/* ---- Expected results ---- */
 
-/* The file is read, with these remarks. */
+/* Asserts that the file is read with these remarks. */
 static dv_audio read_good(const char *path, unsigned remarks)
 {
     dv_audio audio;
@@ -118,9 +119,9 @@ static void assert_refused(const char *path, dv_status code, const char *part)
 
 static const struct container {
     int format;
-    const char *name, *chunk; /* the size stands at `behind` bytes behind this text, */
-    int behind, width;        /* in so many bytes, */
-    bool big;                 /* endian */
+    const char *name, *chunk; /* text that marks the chunk */
+    int behind, width;        /* bytes from this text to the size; bytes of the size */
+    bool big;                 /* the size is big-endian */
 } containers[] = {
     {SF_FORMAT_WAV, "a.wav", "data", 4, 4, false},
     {SF_FORMAT_WAV | SF_ENDIAN_BIG, "rifx.wav", "data", 4, 4, true},
@@ -141,14 +142,14 @@ typedef struct trial {
     char path[SCRATCH_PATH_SIZE];
 } trial;
 
-/* Stores the first `kept` bytes with this size. */
+/* Stores the first `kept` bytes of the file with this size. */
 static void store_sized(const trial *t, uint64_t size, size_t kept)
 {
     store_number(t->file.at + t->size_at, size, t->kind->width, t->kind->big);
     file_store(t->path, t->file.at, kept);
 }
 
-/* Sizes too large for the file: those of writers that cannot seek back mean its end. */
+/* Tries wrong sizes. Those of writers that cannot seek back stand for the end of the file. */
 static void try_sizes(const trial *t, uint64_t size)
 {
     static const uint64_t streamed[] = {UINT64_MAX, 0x7FFFFFFF, 0x7FFFF000, 0x7FFFEFFF,
@@ -158,7 +159,7 @@ static void try_sizes(const trial *t, uint64_t size)
         store_sized(t, streamed[i], all);
         assert_reads(t->path, FRAMES, 0);
     }
-    store_sized(t, size - 2 * FRAMES, all); /* none */
+    store_sized(t, size - 2 * FRAMES, all); /* no samples */
     assert_reads(t->path, FRAMES, 1U << DV_AUDIO_SIZE_0);
     store_sized(t, size + 24, all);
     assert_reads(t->path, FRAMES, 1U << DV_AUDIO_BEYOND);
@@ -184,7 +185,7 @@ static void test_containers(void **state)
     }
 }
 
-/* An empty chunk of samples with another chunk behind it is no recorder's that was stopped. */
+/* An empty chunk of samples with another chunk behind it is not that of a stopped recorder. */
 static void test_no_samples_before_a_chunk(void **state)
 {
     bytes file = {0};
@@ -200,8 +201,8 @@ static void test_no_samples_before_a_chunk(void **state)
 
 /* ---- MP3 ---- */
 
-/* An MP3 file without a mark of its length, as writers into a pipe leave it: the frame with the
-   mark is taken away. */
+/* Makes an MP3 file without a mark of its length, as writers into a pipe leave it, by removing the
+   frame with the mark. */
 static bool make_unmarked(const char *path, bytes *file)
 {
     if (!make_file(path, SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, true, file))
@@ -227,7 +228,7 @@ static void test_mp3_is_read_to_its_end(void **state)
     file_store(path, file.at, file.size);
     dv_audio whole = read_good(path, 0);
     assert_in_range(whole.count, FRAMES, FRAMES + 2 * 1152);
-    /* Empty bytes, then a tag, before it, a tag of another kind behind it. */
+    /* Empty bytes and a tag stand before the sound, a tag of another kind behind it. */
     put(behind + 700, "ID3\4\0\0\0\0\0\0", 10);
     memcpy(behind + 710, file.at, file.size);
     put(behind + 710 + file.size, "TAG", 3);
@@ -236,7 +237,7 @@ static void test_mp3_is_read_to_its_end(void **state)
     assert_int_equal(same.count, whole.count);
     for (int64_t i = 0; i < same.count; i++)
         assert_float_equal(same.samples[i], whole.samples[i], 0);
-    /* Cut within its last frame: the others are there. */
+    /* The file is cut within its last frame; the others are whole. */
     file_store(path, file.at, file.size - 20);
     dv_audio cut = read_good(path, 0);
     assert_in_range(cut.count, whole.count - 1152, whole.count);
@@ -247,7 +248,7 @@ static void test_mp3_is_read_to_its_end(void **state)
     free(file.at);
 }
 
-/* As ffmpeg writes it: the chunk fact counts what the encoder put before and behind. */
+/* In files of ffmpeg the chunk "fact" also counts the padding of the encoder. */
 static void test_mp3_in_wav(void **state)
 {
     bytes file = {0};
@@ -257,7 +258,7 @@ static void test_mp3_in_wav(void **state)
         skip();
     unsigned char head[70] = "RIFF\0\0\0\0WAVEfmt \x1E\0\0\0\x55\0\1\0";
     store_number(head + 24, RATE, 4, false);
-    store_number(head + 28, 2000, 4, false); /* bytes a second, block, bits: nothing that holds */
+    store_number(head + 28, 2000, 4, false); /* bytes a second, block and bits, all wrong */
     store_number(head + 32, 1, 2, false);
     put(head + 36, "\x0C\0\1\0\2\0\0\0\x48\0\1\0\x71\5", 14);
     put(head + 50, "fact\4\0\0\0", 8);
@@ -289,7 +290,7 @@ static size_t last_page(const bytes *file)
     return at;
 }
 
-/* What a recorder leaves that was not closed: whole pages, the last of them without a mark. */
+/* An unclosed recorder leaves whole pages, the last of them without a mark. */
 static void test_ogg_without_an_end(void **state)
 {
     static const int formats[] = {SF_FORMAT_VORBIS, SF_FORMAT_OPUS};
@@ -313,8 +314,8 @@ static void test_ogg_without_an_end(void **state)
     }
 }
 
-/* libsndfile 1.2.0 would lose 6 KB in each. Under ASan, where mallinfo2 knows nothing, its leak
-   detector sees that. */
+/* libsndfile 1.2.0 would leak 6 KB for each file. Under ASan, where mallinfo2 reports nothing, its
+   leak detector finds the leak. */
 static void test_truncated_ogg_leaks_nothing(void **state)
 {
     bytes file = {0};
@@ -326,7 +327,7 @@ static void test_truncated_ogg_leaks_nothing(void **state)
     for (size_t i = 0; i < 3000; i++) {
         if (i == 30)
             before = mallinfo2().uordblks;
-        if (i % 100 == 0) /* within the headers, at their ends and in the samples */
+        if (i % 100 == 0) /* cut within the headers, at their ends and in the samples */
             file_store(path, file.at, i % 200 == 0 ? 58 : 60 + (file.size - 60) * i / 3000);
         assert_refused(path, DV_EFORMAT, "is truncated");
     }
@@ -334,7 +335,7 @@ static void test_truncated_ogg_leaks_nothing(void **state)
     free(file.at);
 }
 
-/* ---- Formats that are not read ---- */
+/* ---- Unsupported formats ---- */
 
 static void test_foreign_formats_are_named(void **state)
 {
@@ -366,7 +367,7 @@ static void test_foreign_formats_are_named(void **state)
 
 /* ---- Channels ---- */
 
-/* `channels` of them, channel c being the sound times gains[c]. */
+/* Writes `channels` channels; channel c is the sound times gains[c]. */
 static void write_channels(const char *path, int channels, const float *gains)
 {
     static float samples[FRAMES], all[FRAMES * 8];
@@ -385,7 +386,7 @@ static void test_channels_that_cancel(void **state)
 {
     static const struct {
         int channels;
-        float gains[8], taken; /* the sound times this is read */
+        float gains[8], taken; /* gain of the sound that is read */
         bool cancelled;
     } cases[] = {
         {2, {1, -1}, 1, true},        {2, {-0.9F, 1}, 1, true}, {4, {0.5F, -1, -0.5F, 1}, -1, true},
@@ -408,7 +409,7 @@ static void test_channels_that_cancel(void **state)
 
 /* ---- Errors of the system ---- */
 
-static int fails_with, good_reads; /* errno of pread after so many good calls; 0: none */
+static int fails_with, good_reads; /* errno of pread after so many good calls, 0 for none */
 
 ssize_t __real_pread(int descriptor, void *to, size_t count, off_t at);
 ssize_t __wrap_pread(int descriptor, void *to, size_t count, off_t at);
@@ -421,8 +422,8 @@ ssize_t __wrap_pread(int descriptor, void *to, size_t count, off_t at)
     return -1;
 }
 
-/* A small file is read in one step. Of a large one the header, the decoder's header and the samples
-   are read in several. */
+/* A small file is read in one step. A large one is read in several: the header, the decoder's
+   header and the samples. */
 static void test_failing_disk(void **state)
 {
     enum { LARGE = 50000 };
@@ -470,7 +471,7 @@ static void test_files_of_users(void **state)
 {
     static const struct {
         const char *name;
-        int64_t count; /* 0: refused with the text */
+        int64_t count; /* 0 if the file is refused with the text */
         unsigned remarks;
         const char *part;
     } cases[] = {

@@ -1,4 +1,4 @@
-/* Sounds that come through pipes: what is read, and what is refused, is as of a file. */
+/* Sounds from pipes are read, or refused, as files are. */
 #include "frontends/audio/audio.h"
 #include "tests/support/scratch.h"
 
@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { RATE = 8000, FRAMES = 24000, PATIENCE = 60 /* s: what hangs is ended by a signal */ };
+enum { RATE = 8000, FRAMES = 24000, PATIENCE = 60 /* s, then a signal ends a test that hangs */ };
 
 static bool make_file(const char *path, int format, int channels)
 {
@@ -37,7 +37,7 @@ static bool make_file(const char *path, int format, int channels)
     return true;
 }
 
-/* A process that writes the bytes into the pipe, in pieces, and ends. */
+/* Starts a process that writes the bytes into the pipe, in pieces, and ends. */
 static pid_t write_into(const char *pipe_path, const unsigned char *bytes, size_t size)
 {
     pid_t process = fork();
@@ -57,7 +57,7 @@ static pid_t write_into(const char *pipe_path, const unsigned char *bytes, size_
     _exit(0);
 }
 
-/* The file through a named pipe of the scratch folder. */
+/* Reads the file through a named pipe in the scratch folder. */
 static dv_status read_piped(const scratch *folder, const char *path, dv_audio *audio)
 {
     char pipe_path[SCRATCH_PATH_SIZE];
@@ -75,7 +75,7 @@ static dv_status read_piped(const scratch *folder, const char *path, dv_audio *a
     return status;
 }
 
-/* What stands behind the path. */
+/* Copies the error message without the path. */
 static void message_of(char message[256])
 {
     const char *colon = strchr(dv_error_message(), ':');
@@ -102,7 +102,8 @@ static void assert_same(const scratch *folder, const char *path)
     dv_audio_free(&by_pipe);
 }
 
-/* Every format whole, cut and not a sound at all; two channels that cancel are read twice. */
+/* Tries every format whole, cut off, and not a sound at all. Two channels that cancel are read
+   twice. */
 static void test_as_files(void **state)
 {
     static const int formats[] = {
@@ -151,7 +152,8 @@ static void test_files_of_users(void **state)
     scratch_clear(*state);
 }
 
-/* "-", from a pipe and from a file; a file of that name is read where no stream is asked for. */
+/* "-" is read from a pipe and from a file. A file of that name is read unless a stream is asked
+   for. */
 static void test_standard_input(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -168,7 +170,7 @@ static void test_standard_input(void **state)
     assert_memory_equal(audio.samples, by_file.samples, (size_t)audio.count * sizeof(float));
     dv_audio_free(&audio);
     assert_int_equal(dv_audio_read_stream("-", RATE, 10, NULL, &audio),
-                     DV_EFORMAT); /* read to its end */
+                     DV_EFORMAT); /* the input was read to its end */
     assert_string_equal(dv_error_message(), "-: is empty (0 bytes)");
     assert_int_equal(dv_audio_read("-", RATE, 10, NULL, &audio), DV_EIO);
     assert_int_equal(dup2(before, STDIN_FILENO), STDIN_FILENO);
@@ -177,7 +179,7 @@ static void test_standard_input(void **state)
     scratch_clear(*state);
 }
 
-/* What never ends is given up, with little memory. */
+/* An endless stream is given up, with little memory. */
 static void test_endless(void **state)
 {
     enum { PIECE = 1 << 20 };
@@ -203,7 +205,7 @@ static void test_endless(void **state)
     scratch_clear(*state);
 }
 
-/* Data sets read their clips more than once, and must not wait for any. */
+/* Data sets read their clips more than once, and must not wait for a pipe. */
 static void test_no_pipe_among_files(void **state)
 {
     char path[SCRATCH_PATH_SIZE];

@@ -1,4 +1,4 @@
-/* Stretches of sound files, and how long the files are. */
+/* Stretches of sound files, and the lengths of the files. */
 #include "frontends/audio/audio.h"
 #include "tests/support/scratch.h"
 
@@ -15,7 +15,7 @@
 
 enum { RATE = 8000, SECONDS = 7, FRAMES = RATE * SECONDS };
 
-/* 7 s that tell where they are: a tone of 100 Hz that rises to 700 Hz. */
+/* Makes 7 s of a tone that rises from 100 to 700 Hz, so that each moment sounds different. */
 static float *sweep(void)
 {
     float *samples = calloc(FRAMES, sizeof *samples);
@@ -41,8 +41,8 @@ static void write_sweep(const scratch *folder, const char *name, int format,
     free(samples);
 }
 
-/* The stretch has the samples that stand there in the whole file, in every format, however short
-   the longest clip is. */
+/* A stretch has the same samples as in the whole file, in every format, however short the longest
+   clip may be. */
 static void same_samples(void **state)
 {
     static const struct {

@@ -40,7 +40,7 @@ static sound noise(int64_t count, uint64_t seed)
     return s;
 }
 
-/* A cosine, so that it holds at 0 Hz too. */
+/* Makes a cosine, which is not zero at 0 Hz either. */
 static sound tone(int64_t count, double hertz, int64_t rate)
 {
     sound s = new_sound(count);
@@ -57,7 +57,7 @@ static dv_resampler *resampler_to(int64_t to)
     return resampler;
 }
 
-/* In pieces of 1 to `most` samples; 0: at once. */
+/* Resamples in pieces of 1 to `most` samples, or at once for 0. */
 static sound resampled(dv_resampler *resampler, int64_t from, const sound *s, int64_t most,
                        uint64_t seed)
 {
@@ -101,7 +101,7 @@ static void check_pieces(dv_resampler *resampler, int64_t from, int64_t to, int 
     free(s.samples);
 }
 
-/* A thousand ways to cut sounds into pieces: none changes a bit. */
+/* No one of a thousand ways to cut sounds into pieces changes a bit. */
 static void test_pieces_change_nothing(void **state)
 {
     (void)state;
@@ -113,7 +113,7 @@ static void test_pieces_change_nothing(void **state)
     }
 }
 
-/* A sound does not depend on those before it, nor on what is kept of them. */
+/* A sound does not depend on those before it, nor on the resampler's cache. */
 static void test_sounds_are_apart(void **state)
 {
     (void)state;
@@ -127,7 +127,7 @@ static void test_sounds_are_apart(void **state)
         free(first.samples);
         free(again.samples);
         dv_resampler_free(fresh);
-        /* One that is broken off leaves nothing behind. */
+        /* A sound that is broken off leaves nothing behind. */
         assert_int_equal(dv_resampler_begin(used, from), DV_OK);
         sound rest = new_sound(dv_resampler_room(used, s.count));
         dv_resampler_push(used, s.samples, s.count, rest.samples);
@@ -139,7 +139,7 @@ static void test_sounds_are_apart(void **state)
 
 /* ---- Against formulas ---- */
 
-/* exp(-x) I0(x) by its integral, which shares nothing with a series. */
+/* exp(-x) I0(x) by its integral, which has no code in common with a series. */
 static double bessel_i0(double x)
 {
     double sum = 0;
@@ -148,8 +148,8 @@ static double bessel_i0(double x)
     return sum / 64;
 }
 
-/* Sound `place` of `s`, in samples, with everything above half of `low` taken away: one long sinc
-   in double precision, far sharper than what is tested. */
+/* The value of `s` at `place`, in samples, without everything above half of `low`. One long sinc in
+   double precision, far sharper than the tested filter. */
 static double ideal(const sound *s, double place, double low)
 {
     const double half = 400 / low, beta = 12;
@@ -164,7 +164,7 @@ static double ideal(const sound *s, double place, double low)
     return sum / bessel_i0(beta);
 }
 
-/* Ten tones within 0.9 of half the lower rate, under a hump that begins and ends with silence. */
+/* Makes ten tones within 0.9 of half the lower rate, which swell from silence and fade to it. */
 static sound chord(int64_t count, int64_t from, int64_t low)
 {
     sound s = new_sound(count);
@@ -202,7 +202,8 @@ static void test_ideal_resampling(void **state)
 
 /* ---- Tones ---- */
 
-/* The largest distance of the middle half from `gain` times the same tone at `to` Hz. */
+/* The largest distance of the resampled tone's middle half from `gain` times the tone at `to` Hz.
+ */
 static double distance_from_tone(int64_t from, int64_t to, double hertz, double gain)
 {
     int64_t count = from / 4 + 400 * (from / to + 1);
@@ -243,7 +244,7 @@ static void test_tones(void **state)
     }
 }
 
-/* A constant stays what it is, away from the silence around it. */
+/* A constant stays the same, away from the silence around it. */
 static void test_constants(void **state)
 {
     (void)state;
@@ -261,7 +262,7 @@ static void test_lengths(void **state)
 {
     (void)state;
     assert_int_equal(dv_resampled_length(16000, 8000, 0), 0);
-    assert_int_equal(dv_resampled_length(16000, 8000, 1), 1); /* a half counts */
+    assert_int_equal(dv_resampled_length(16000, 8000, 1), 1); /* a half is rounded up */
     assert_int_equal(dv_resampled_length(48000, 8000, 2), 0);
     assert_int_equal(dv_resampled_length(48000, 8000, 3), 1);
     assert_int_equal(dv_resampled_length(44100, 8000, 44100), 8000);
@@ -289,7 +290,7 @@ static void test_same_rate(void **state)
     dv_resampler_free(resampler);
 }
 
-/* A file may name any rate. No one makes filters that take long to design or much memory. */
+/* A file may name any rate. No rate makes filters that take long to design or much memory. */
 static void test_size_is_bounded(void **state)
 {
     static const int64_t to[] = {DV_AUDIO_MIN_RATE, 997, 8000, 44100, DV_AUDIO_MAX_RATE};
@@ -306,7 +307,7 @@ static void test_size_is_bounded(void **state)
         size_t size = dv_resampler_size(resampler);
         for (size_t k = 2; k < sizeof from / sizeof from[0]; k++)
             assert_int_equal(dv_resampler_begin(resampler, from[k]), DV_OK);
-        assert_int_equal(dv_resampler_size(resampler), size); /* all eight were kept */
+        assert_int_equal(dv_resampler_size(resampler), size); /* all eight filters were kept */
         dv_resampler_free(resampler);
     }
 }

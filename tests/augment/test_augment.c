@@ -1,4 +1,4 @@
-/* Augmentation draws, and batches of features. */
+/* The draws of augmentation, and batches of features. */
 #include "frontends/augment/augment.h"
 #include "frontends/batch/batch.h"
 #include "tests/support/augment_setup.h"
@@ -69,7 +69,8 @@ static void add(moments *m, double value)
     m->count++;
 }
 
-/* Reaching near both ends, with the mean and the deviation of a uniform: 5 standard errors. */
+/* Asserts that numbers reach near both ends, and have the mean and the deviation of a uniform
+   distribution to within 5 standard errors. */
 static void require_uniform(const char *what, const moments *m, double low, double high)
 {
     double range = high - low, mean = m->sum / m->count;
@@ -237,7 +238,7 @@ static void draws_are_reproducible(void **state)
     close_setup(&s);
 }
 
-/* Shift and gain do not depend on what else is on. */
+/* Shift and gain do not depend on other augmentations. */
 static void switches_do_not_touch_each_other(void **state)
 {
     (void)state;
@@ -254,7 +255,7 @@ static void switches_do_not_touch_each_other(void **state)
     close_setup(&s[1]);
 }
 
-/* Bits that any other backend has to give too. */
+/* Every other backend must give these bits, too. */
 static void formulas_have_fixed_bits(void **state)
 {
     (void)state;
@@ -350,7 +351,7 @@ static void refusals(void **state)
 
 /* ---- Batches ---- */
 
-enum { CLIPS = 7, BATCH = 301 }; /* long enough for two threads to meet */
+enum { CLIPS = 7, BATCH = 301 }; /* long enough for two threads to run at once */
 
 typedef struct fixture {
     dv_frontend *frontend;
@@ -359,7 +360,7 @@ typedef struct fixture {
     size_t size; /* floats of one clip's features */
 } fixture;
 
-/* Clips of different length, made here. */
+/* Makes clips of different lengths. */
 static int make_fixture(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
@@ -395,7 +396,7 @@ static int drop_fixture(void **state)
     return 0;
 }
 
-/* `config` NULL: without an augmenter. */
+/* Makes a batch; without an augmenter if `config` is NULL. */
 static float *batch_features(const fixture *f, int threads, int64_t count,
                              const dv_augment_config *config, const dv_rng *numbers)
 {
@@ -412,7 +413,7 @@ static float *batch_features(const fixture *f, int threads, int64_t count,
     return features;
 }
 
-/* Shift and gain alone are a cut, to the bit. */
+/* With shift and gain alone, features equal those of a cut window, to the bit. */
 static void batch_is_single_clips(void **state)
 {
     const fixture *f = *state;
@@ -470,7 +471,8 @@ static void evaluation_is_left_alone(void **state)
     free(without);
 }
 
-/* A place's numbers do not depend on how many there are; with mixup, on its partner alone. */
+/* A place's features do not depend on the size of the batch; with mixup they depend on its partner
+   alone. */
 static void places_are_on_their_own(void **state)
 {
     const fixture *f = *state;

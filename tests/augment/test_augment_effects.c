@@ -1,4 +1,4 @@
-/* What augmentation does to spectra, features and targets. */
+/* Effects of augmentation on spectra, features and targets. */
 #include "tests/support/augment_bench.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-/* Decibels of a bin in the middle of the window; for spectrograms. */
+/* The decibels of a bin in the middle of a spectrogram's window. */
 static double level_at(const bench *b, int64_t bin)
 {
     int64_t frames = dv_frontend_frames(b->frontend);
@@ -86,7 +86,7 @@ static void warps_move_a_tone(void **state)
     bench_end(&b);
 }
 
-/* The whole band stays the whole band, without a step or a turn back. */
+/* A warp maps the whole band to the whole band, without a jump or a turn back. */
 static void warps_keep_the_band(void **state)
 {
     (void)state;

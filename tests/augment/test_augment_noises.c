@@ -1,4 +1,4 @@
-/* The noises of files that augmentation adds. */
+/* Noises from files that augmentation adds. */
 #include "frontends/audio/audio.h"
 #include "tests/support/augment_setup.h"
 #include "tests/support/dataset_folder.h"
@@ -36,7 +36,7 @@ static void recorded_noises_are_read(void **state)
     close_setup(&s);
 }
 
-/* One that is shorter than a window is repeated; a silent one is never added. */
+/* A noise shorter than a window is repeated. A silent one is never added. */
 static void short_and_silent_noises(void **state)
 {
     const char *folder = *state;
@@ -65,7 +65,7 @@ static void short_and_silent_noises(void **state)
     close_setup(&s);
 }
 
-/* Files and folders, in the order of the list. */
+/* Files and folders are read in the order of the list. */
 static void noises_of_several_paths(void **state)
 {
     const char *folder = *state;

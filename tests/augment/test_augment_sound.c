@@ -1,4 +1,4 @@
-/* What augmentation does to sound. */
+/* Effects of augmentation on sound. */
 #include "tests/support/augment_bench.h"
 
 #include <math.h>
@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-/* The amplitude of a frequency, and all that is left beside it. */
+/* The amplitude of a frequency. *rest becomes that of everything else. */
 static double amplitude_of(const float *window, double hz, double *rest)
 {
     double cosine = 0, sine = 0, energy = 0;
     for (int t = 0; t < LENGTH; t++) {
-        double weight = 1 - cos(2 * pi * (t + 0.5) / LENGTH); /* Hann, mean 1 */
+        double weight = 1 - cos(2 * pi * (t + 0.5) / LENGTH); /* a Hann window of mean 1 */
         cosine += weight * (double)window[t] * cos(2 * pi * hz * (t - LENGTH / 2) / RATE);
         sine += weight * (double)window[t] * sin(2 * pi * hz * (t - LENGTH / 2) / RATE);
     }
@@ -49,7 +49,7 @@ static void speed_changes_a_tone(void **state)
     bench_end(&b);
 }
 
-/* What would lie above half the rate does not come back below it. */
+/* Tones that would lie above half the rate are not folded below it. */
 static void speed_folds_nothing(void **state)
 {
     (void)state;
@@ -77,7 +77,7 @@ static void speed_folds_nothing(void **state)
     bench_end(&b);
 }
 
-/* The word stays where it is: a click at the clip's centre, read at any speed. */
+/* A click at the clip's centre stays there at any speed, and so does a word. */
 static void speed_keeps_the_centre(void **state)
 {
     (void)state;
@@ -105,7 +105,7 @@ static void noise_has_the_ratio_drawn(void **state)
     bench_finish(&b, DV_FEATURES_MEL);
     bench_tone(&b, 300);
     for (int i = 0; i < LONG / 3; i++)
-        b.clip[i] = 0; /* the RMS is that of the whole clip */
+        b.clip[i] = 0; /* the noise follows the RMS of the whole clip */
     double rms = (double)dv_augment_rms(b.clip, LONG);
     assert_true(fabs(rms - 0.5 * sqrt(0.5 * 2 / 3)) < 1e-3);
     const dv_noise_bank *bank = &dv_augmenter_tables(b.augmenter)->noise;
@@ -127,7 +127,7 @@ static void noise_has_the_ratio_drawn(void **state)
     bench_end(&b);
 }
 
-/* Noise that is heard within the clip alone begins and ends with it, at every speed. */
+/* Noise limited to the clip begins and ends with it, at every speed. */
 static void noise_ends_with_the_clip(void **state)
 {
     enum { COUNT = 2000 };
@@ -142,7 +142,7 @@ static void noise_ends_with_the_clip(void **state)
         dv_rng rng = bench_rng(step);
         dv_augment_draw(b.augmenter, &rng, 0, &b.draws);
         for (int i = 0; i < COUNT; i++)
-            b.clip[i] = 1e-3F; /* as soft as to be found nowhere in the noise */
+            b.clip[i] = 1e-3F; /* far softer than the noise */
         b.draws.noise *= 1e3F;
         dv_augment_window(b.augmenter, &rng, 0, &b.draws, b.clip, COUNT, COUNT / 2, b.window,
                           b.scratch);
@@ -160,7 +160,8 @@ static void noise_ends_with_the_clip(void **state)
     bench_end(&b);
 }
 
-/* Decibels per octave between 125 and 2000 Hz, of the mean power over many windows. */
+/* The slope of a noise's mean power over many windows, in decibels per octave between 125 and
+   2000 Hz. */
 static double slope_of(bench *b, const dv_noise_bank *bank, int number)
 {
     double power[2] = {0};
@@ -194,7 +195,7 @@ static void generated_noises_are_colored(void **state)
     bench_end(&b);
 }
 
-/* A click and what the room makes of it. */
+/* A room turns a click into its response. */
 static void rooms_reflect(void **state)
 {
     (void)state;
@@ -222,12 +223,12 @@ static void rooms_reflect(void **state)
         assert_true(count >= DV_REFLECTIONS - 2 && count <= DV_REFLECTIONS);
         assert_true(fabs(10 * log10(energy) - 20 * log10((double)b.draws.reflected)) < 0.5);
     }
-    /* The energies of the two halves: 15 dB apart. */
+    /* The energies of the two halves are 15 dB apart. */
     assert_true(fabs(10 * log10(early / late) - 15) < 1.5);
     bench_end(&b);
 }
 
-/* Sound before the window is heard in it. */
+/* The reverberation of sound before the window is heard in it. */
 static void rooms_remember(void **state)
 {
     (void)state;
@@ -243,8 +244,8 @@ static void rooms_remember(void **state)
     bench_end(&b);
 }
 
-/* A stretch of the window is 0, as long as was drawn, and all else is as it is without; one longer
-   than the window fills it. */
+/* A gap of the drawn length is 0 and the rest of the window is unchanged. A gap longer than the
+   window fills it. */
 static void gaps_are_silent(void **state)
 {
     (void)state;
@@ -275,8 +276,8 @@ static void gaps_are_silent(void **state)
     bench_end(&b);
 }
 
-/* What is loud is cut to the level drawn, against the RMS of the whole clip, noise and all, and
-   what is not is left alone; the gain comes after it. */
+/* Loud samples are cut to the drawn level, relative to the RMS of the whole clip with its noise.
+   Others are unchanged. The gain is applied afterwards. */
 static void clipping_cuts_what_is_loud(void **state)
 {
     (void)state;

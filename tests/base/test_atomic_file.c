@@ -131,7 +131,7 @@ static void test_refuses_what_is_no_file(void **state)
     assert_int_equal(scratch_count(*state), 1);
 }
 
-/* The target becomes a folder while the file is written: the rename fails. */
+/* The rename fails if the target becomes a folder while the file is written. */
 static void test_failing_rename_leaves_no_temporary(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -144,7 +144,8 @@ static void test_failing_rename_leaves_no_temporary(void **state)
     assert_int_equal(scratch_count(*state), 1);
 }
 
-/* A checkpoint whose every element is `value`; `count` differs too, so a mixture shows. */
+/* Saves a checkpoint with all elements equal to `value`. `count` differs, too, so that a mixture
+   shows. */
 static dv_status save(const char *path, int64_t value, int64_t count)
 {
     int64_t *data = malloc((size_t)count * sizeof *data);
@@ -156,7 +157,7 @@ static dv_status save(const char *path, int64_t value, int64_t count)
     return status;
 }
 
-/* Loads what save() wrote, checks that it is whole and returns the value. */
+/* Loads a file of save(), checks that it is whole and returns the value. */
 static int64_t load(const char *path)
 {
     dv_safetensors *file = NULL;
@@ -172,7 +173,7 @@ static int64_t load(const char *path)
     return value;
 }
 
-/* The disk is full after every possible number of bytes. */
+/* The disk is full after each possible number of bytes, in turn. */
 static void test_full_disk_leaves_the_old(void **state)
 {
     char path[SCRATCH_PATH_SIZE];

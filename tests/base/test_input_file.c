@@ -1,4 +1,4 @@
-/* Files that are opened to be read: nothing waits for a pipe, whoever opens it. */
+/* Opening files to read: no open waits for a pipe. */
 #include "engine/base/input_file.h"
 #include "engine/base/sha256.h"
 #include "engine/base/yaml.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE = 60 }; /* s: what hangs is ended by a signal */
+enum { PATIENCE = 60 }; /* s, then a signal ends a test that hangs */
 
 static void assert_message(const char *path, const char *part)
 {
@@ -50,7 +50,7 @@ static void test_only_regular_files(void **state)
     scratch_clear(folder);
 }
 
-/* That is no fault of the file's. */
+/* Too many open files are an error of the system, not of the file. */
 static void test_too_many_open_files(void **state)
 {
     char path[SCRATCH_PATH_SIZE];

@@ -1,4 +1,4 @@
-/* Values of /proc, and the name that a processor's measurements are filed under. */
+/* Values of /proc, and the name under which a processor's measurements are stored. */
 #include "engine/base/proc.h"
 #include "tests/support/scratch.h"
 

@@ -47,7 +47,7 @@ static void test_nested(void **state)
     dv_protobuf_free(&outer);
 }
 
-/* What grows beyond its first room, read again field by field. */
+/* A message that grows beyond its first buffer is read again field by field. */
 static void test_read(void **state)
 {
     (void)state;
@@ -72,7 +72,8 @@ static void test_read(void **state)
     dv_protobuf_free(&m);
 }
 
-/* Cut off anywhere, or of a kind that there is not: refused, and nothing is read beyond the end. */
+/* A message that is cut off, or has a field of an unknown kind, is refused, and nothing is read
+   beyond its end. */
 static void test_damaged(void **state)
 {
     (void)state;
@@ -92,7 +93,7 @@ static void test_damaged(void **state)
     }
 }
 
-/* A part that has failed makes the whole fail. */
+/* A failed part makes the whole message fail. */
 static void test_failure(void **state)
 {
     (void)state;

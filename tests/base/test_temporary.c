@@ -1,4 +1,4 @@
-/* Temporary folders: where they are made, that each is new, and how the rest is refused. */
+/* Temporary folders: their place, that each is new, and refusals. */
 #include "engine/base/temporary.h"
 
 #include <setjmp.h>
@@ -20,7 +20,7 @@ static void assert_message(const char *part)
         fail_msg("'%s' is not in the message: %s", part, dv_error_message());
 }
 
-/* A new folder, its owner's alone. That it is empty shows rmdir. */
+/* Makes a folder that only its owner can read. rmdir shows that it is empty. */
 static void make(char path[PATH_SIZE])
 {
     struct stat info;

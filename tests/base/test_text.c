@@ -1,4 +1,4 @@
-/* What people are shown of texts that users have chosen. */
+/* Showing texts of users: control characters and invalid UTF-8 are written out. */
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 
@@ -20,8 +20,8 @@ static void test_shown(void **state)
         {"a\xC2\x9B"
          "2Jb\xC2\xA0",
          "a\\xC2\\x9B2Jb\xC2\xA0"},                            /* CSI in one character */
-        {"\x9B\xFF\xC3", "\\x9B\\xFF\\xC3"},                   /* no UTF-8 */
-        {"\xED\xA0\x80\xC0\x8A", "\\xED\\xA0\\x80\\xC0\\x8A"}, /* a surrogate, a long form */
+        {"\x9B\xFF\xC3", "\\x9B\\xFF\\xC3"},                   /* not UTF-8 */
+        {"\xED\xA0\x80\xC0\x8A", "\\xED\\xA0\\x80\\xC0\\x8A"}, /* a surrogate, an overlong form */
         {"\xE2\x80\xAE.wav\xE2\x80\xA8", "\\xE2\\x80\\xAE.wav\\xE2\\x80\\xA8"}, /* turns the line */
         {"\xE2\x81\xA6\xE2\x80\x93", "\\xE2\\x81\\xA6\xE2\x80\x93"},
         {"\\x1B", "\\x1B"},
@@ -32,8 +32,7 @@ static void test_shown(void **state)
         assert_string_equal(dv_show(cases[i][0]).text, cases[i][1]);
 }
 
-/* No character in the middle, whatever the room. */
-/* Characters stay, control characters too, and bytes that are none are written out. */
+/* Valid characters stay, control characters included. Invalid bytes are written out. */
 static void test_utf8(void **state)
 {
     static const char *const cases[][2] = {
@@ -54,6 +53,7 @@ static void test_utf8(void **state)
     }
 }
 
+/* No character is cut in its middle, whatever the size of the buffer. */
 static void test_cut(void **state)
 {
     static const char *const starts[] = {"", "a", "a\\x1B", "a\\x1B\xC3\xA4"};
@@ -89,7 +89,7 @@ static void keep(void *user, dv_log_level level, const char *message)
     snprintf(user, 100, "%s", message);
 }
 
-/* Messages hold names: what tells them need not look. */
+/* Messages hold escaped names, so code that prints them need not escape them. */
 static void test_messages(void **state)
 {
     char kept[100];

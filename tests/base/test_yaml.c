@@ -1,4 +1,4 @@
-/* YAML: what is read, how the rest is refused, and that what is written reads the same. */
+/* YAML: supported syntax, refusals, and that a written tree reads as the same. */
 #include "tests/support/scratch.h"
 #include "tests/support/tree_helpers.h"
 
@@ -110,7 +110,7 @@ static void test_yaml_limits(void **state)
     char *written;
     assert_int_equal(dv_tree_new(DV_TREE_LIST, NULL, 0, &deeper), DV_OK);
     assert_int_equal(dv_tree_append(deeper, NULL, tree), DV_OK);
-    assert_int_equal(dv_yaml_write(deeper, &written), DV_EARG); /* nor could it be read */
+    assert_int_equal(dv_yaml_write(deeper, &written), DV_EARG); /* too deep to be read again */
     dv_tree_free(deeper);
 
     for (size_t i = 0; i < size; i++)
@@ -120,7 +120,7 @@ static void test_yaml_limits(void **state)
     free(text);
 }
 
-/* Nothing is written that could not be read. */
+/* No text is written that could not be read. */
 static void test_yaml_writes_within_the_limits(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void test_yaml_writes_within_the_limits(void **state)
     free(large);
 }
 
-/* Writes a file and reads it; the message is left. */
+/* Writes a file and reads it, for the error message. */
 static dv_status read_file(const scratch *folder, const char *text, size_t size)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -241,8 +241,8 @@ static void test_yaml_writes_utf8_alone(void **state)
     } cases[] = {
         {"data.path", "caf\xE9", "data.path: the text 'caf\\xE9' is not UTF-8"},
         {"a", "\xC3", "a: the text '\\xC3'"},          /* cut off */
-        {"a", "\xC0\xAF", "a: the text '\\xC0\\xAF'"}, /* '/' in too long a form */
-        {"a", "\xE0\x9F\xBF", "'\\xE0\\x9F\\xBF'"},    /* the same of three bytes */
+        {"a", "\xC0\xAF", "a: the text '\\xC0\\xAF'"}, /* '/' in an overlong form */
+        {"a", "\xE0\x9F\xBF", "'\\xE0\\x9F\\xBF'"},    /* an overlong form of three bytes */
         {"a", "\xED\xA0\x80", "'\\xED\\xA0\\x80'"},    /* a surrogate */
         {"a", "\xF4\x90\x80\x80", "'\\xF4\\x90\\x80"}, /* U+110000 */
         {"a", "\xE2\x82o", "'\\xE2\\x82o'"},

@@ -1,5 +1,5 @@
 /*
- * Augmented batches made on a device against the front-end's, switch by switch and all together:
+ * Augmented batches made on a device against the host's, switch by switch and all together:
  *
  *     test_augment_device DEVICE     cudasim or cuda
  */
@@ -84,7 +84,7 @@ static void frequency_masks(dv_augment_config *config)
 static void time_masks(dv_augment_config *config)
 {
     config->time_masks = DV_MASKS;
-    config->time_width = 40; /* more than there are frames */
+    config->time_width = 40; /* more than a clip has frames */
 }
 
 static void mixup(dv_augment_config *config)
@@ -132,7 +132,7 @@ static const switch_case cases[] = {
 
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/* Without normalisation, which would hide a change of level. */
+/* Opens a rig without normalisation, which would hide a change of level. */
 static void open_case(rig *r, const dv_backend *backend, int number, int type, int64_t batch)
 {
     dv_features_config config = small(type);
@@ -185,7 +185,7 @@ static void test_each_switch(void **state)
     }
 }
 
-/* Each switch changes the features, so that the comparison with the host's means something. */
+/* Each switch changes the features; otherwise the comparison with the host would mean nothing. */
 static void test_each_switch_does_something(void **state)
 {
     float *plain = NULL;
@@ -207,7 +207,7 @@ static void test_each_switch_does_something(void **state)
     free(plain);
 }
 
-/* To the bit what a store without augmentation makes. */
+/* An evaluation batch is equal to that of a store without augmentation, to the bit. */
 static void test_evaluation_is_left_alone(void **state)
 {
     for (int type = DV_FEATURES_MFCC; type < DV_FEATURE_TYPES; type++) {
@@ -227,7 +227,7 @@ static void test_evaluation_is_left_alone(void **state)
     }
 }
 
-/* A recorded batch draws for the step that the device is at, and gives the same bits again. */
+/* A recorded batch draws for the device's present step, and repeats the same bits for it. */
 static void test_replay(void **state)
 {
     rig r;
@@ -252,7 +252,7 @@ static void test_replay(void **state)
     close_rig(&r);
 }
 
-/* Features in 16 bits; targets stay float. */
+/* Features can have 16 bits; targets stay float. */
 static void test_16_bits(void **state)
 {
     for (int i = 0; i < 2; i++) {
@@ -269,7 +269,7 @@ static void test_16_bits(void **state)
         must(r.backend->download(r.context, rounded, r.features, count * sizeof *rounded));
         for (size_t k = 0; k < count; k++) {
             float value = float_from_bits(dtype, rounded[k]);
-            assert_true(fabsf(value - full[k]) <= (i == 0 ? 0.2F : 1.5F)); /* of -100 dB */
+            assert_true(fabsf(value - full[k]) <= (i == 0 ? 0.2F : 1.5F)); /* values to -100 dB */
         }
         free(full);
         free(rounded);

@@ -1,5 +1,5 @@
 /*
- * Batches of features made on a device against the front-end, its reference and its fast form:
+ * Batches of features made on a device against the front-end's reference and its fast form:
  *
  *     test_features_device DEVICE     cudasim or cuda
  */
@@ -96,8 +96,9 @@ static void test_sizes(void **state)
         float *got = run(&r, &request);
         char what[80];
         snprintf(what, sizeof what, "type %d, n_fft %d", config.type, (int)config.n_fft);
-        /* Of the largest transform a point 80 dB below the loudest is mostly rounding on either
-           side: both forms are held to the reference instead, the host's in test_features. */
+        /* In the largest transform a point 80 dB below the loudest is mostly rounding on both
+           sides. Both forms are compared with the reference instead, the host's in test_features.
+         */
         if (item->n_fft > 16384) {
             for (int64_t k = 0; k < CLIPS; k++)
                 require_like_reference(&r, what, got + k * r.size, r.indices[k]);
@@ -109,7 +110,7 @@ static void test_sizes(void **state)
     }
 }
 
-/* The rows of a batch are those of its places, the ones behind it are left alone. */
+/* A batch fills the rows of its places and leaves those behind it alone. */
 static void test_part_of_a_batch(void **state)
 {
     dv_features_config config = small(DV_FEATURES_MFCC);
@@ -165,7 +166,7 @@ static void test_steps(void **state)
     static const uint64_t steps[] = {0, 1, 3, 4, 4000000007U, (uint64_t)1 << 33 | 5};
     for (int i = 0; i < 15; i++) {
         dv_features_config config = small(i % 3);
-        config.mean = config.deviation = DV_OVER_NONE; /* else a gain would not be seen */
+        config.mean = config.deviation = DV_OVER_NONE; /* normalisation would hide a gain */
         config.top_db = 0;
         rig r;
         begin_rig(&r, *state, &config);
@@ -201,7 +202,7 @@ static void test_always_first(void **state)
     close_rig(&r);
 }
 
-/* More points than a part has: 65 frames of 8192 points are 31 clips. */
+/* A batch of more than one part: 31 clips of 65 frames and 8192 points fill a part. */
 static void test_batch_in_parts(void **state)
 {
     enum { MANY = 33 };
@@ -233,9 +234,9 @@ static void test_batch_in_parts(void **state)
     close_rig(&r);
 }
 
-/* ---- How it is computed ---- */
+/* ---- Types and recordings ---- */
 
-/* The same values, rounded. */
+/* Features in 16 bits are the same values, rounded. */
 static void test_16_bits(void **state)
 {
     for (int i = 0; i < 6; i++) {
@@ -259,7 +260,7 @@ static void test_16_bits(void **state)
     }
 }
 
-/* A recorded batch is made of the step that the device is at. */
+/* A recorded batch is made for the device's present step. */
 static void test_replay(void **state)
 {
     dv_features_config config = small(DV_FEATURES_MFCC);
@@ -364,7 +365,7 @@ static void test_what_no_batch_is_made_of(void **state)
     close_rig(&r);
 }
 
-/* ---- Recordings, and the source that the trainer has ---- */
+/* ---- Recordings, and the trainer's source ---- */
 
 static bool read_recordings(rig *r)
 {
@@ -414,7 +415,7 @@ static void test_recordings(void **state)
     }
 }
 
-/* Training clips and then those of validation, as the trainer asks for them. */
+/* Asks for training clips and then for validation clips, as the trainer does. */
 static void test_source(void **state)
 {
     enum { TRAIN = 12, VALIDATION = 6, BATCH = 8 };

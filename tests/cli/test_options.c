@@ -17,9 +17,9 @@ typedef struct record {
 
 static const dv_field fields[] = {
     DV_INT(record, runs, "1", 1, 100, "how often"),
-    DV_FLOAT(record, limit, "0.5", -1, 1, "where to stop"),
+    DV_FLOAT(record, limit, "0.5", -1, 1, "limit that ends the run"),
     DV_BOOL(record, quiet, "false", "say nothing"),
-    DV_ENUM(record, format, "text", formats, "what is written"),
+    DV_ENUM(record, format, "text", formats, "output format"),
     DV_STRING(record, out, DV_REQUIRED, "file to write"),
     DV_TREE_FIELD(record, exclude, "speaker to leave out"),
     DV_INT(record, batch_size, "32", 1, 4096, "clips at once"),
@@ -45,7 +45,7 @@ static const dv_options train = {
 
 enum { MAX_ARGUMENTS = 32 };
 
-/* Takes `line` apart at single blanks; '^' stands for a blank inside an argument. */
+/* Splits `line` at single blanks. '^' stands for a blank inside an argument. */
 static dv_status parse_line(const dv_options *options, char *line, record *r, dv_arguments *out)
 {
     char *argv[MAX_ARGUMENTS];
@@ -125,7 +125,7 @@ static void test_settings(void **state)
     dv_arguments_free(&arguments);
 }
 
-/* Keys of one value, of two, of a tree; all others are not known. */
+/* Knows keys of one value, of two, and of a tree. */
 static const dv_field *field_of(const char *path)
 {
     static const dv_field of_paths[] = {
@@ -141,7 +141,7 @@ static const dv_field *field_of(const char *path)
     return NULL;
 }
 
-/* By the option of a key as by --set; where the key takes one value, the text is that value. */
+/* A key's own option works as --set does. For a key of one value the text is that value. */
 static void test_lists(void **state)
 {
     static const struct {
@@ -380,7 +380,7 @@ static void test_help(void **state)
     assert_contains(text, "Usage: decavox train [options] CONFIG [CLIP]\n\nTrains a model.\n");
     assert_contains(text, "      --runs N            how often (1 to 100; default 1)\n");
     assert_contains(text, "  -q, --quiet             say nothing\n");
-    assert_contains(text, "what is written (text | json; default text)\n");
+    assert_contains(text, "output format (text | json; default text)\n");
     assert_contains(text, "file to write (required)\n");
     assert_contains(text, "speaker to leave out (may be repeated)\n");
     assert_contains(text, "      --epochs VALUE      passes over the data (train.epochs)\n");
@@ -434,7 +434,7 @@ static void test_section_help(void **state)
     dv_fields_help(out, "more", more);
     fclose(out);
     assert_contains(text, "  runs: 1                        # how often (1 to 100)\n");
-    assert_contains(text, "  format: text                   # what is written (text | json)\n");
+    assert_contains(text, "  format: text                   # output format (text | json)\n");
     assert_contains(text, "  # out:                         # file to write (required)\n");
     dv_tree *tree = parse(text);
     const dv_tree *section = dv_tree_get(tree, "train");

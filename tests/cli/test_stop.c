@@ -18,8 +18,8 @@ static void pause_for(double seconds)
     nanosleep(&time, NULL);
 }
 
-/* In a child: heeds signals and ends by itself after so many tenths of a second, with what was
-   asked. */
+/* Runs in a child: handles signals, and exits after so many tenths of a second with the request as
+   its status. */
 static _Noreturn void wait_in_child(int ready, int tenths)
 {
     dv_stop_prepare();
@@ -30,7 +30,7 @@ static _Noreturn void wait_in_child(int ready, int tenths)
     _exit(dv_stop_next(NULL) == DV_TRAIN_PAUSE ? dv_stop_request : 0);
 }
 
-/* A child that is ready for signals. */
+/* Starts a child that is ready for signals. */
 static pid_t start_child(int tenths)
 {
     int ends[2];

@@ -1,7 +1,7 @@
 """Opens decavox's pages in Chromium: a report, a data set, a comparison. `chromium.py DECAVOX`.
 
-A page has to be shown without an error in the console and without asking for anything from
-elsewhere, on a wide screen and on a narrow one, light and dark.
+A page must be shown without an error in the console and without a request to another place, on a
+wide screen and on a narrow one, light and dark.
 """
 import os
 import sys
@@ -35,7 +35,7 @@ class Pages(support.Case):
         cls.addClassCleanup(cls.browser.quit)
 
     def open(self, path):
-        """Opens the page and looks at what every page has to keep."""
+        """Opens the page and checks the rules of all pages."""
         self.browser.get("file://" + path)
         self.assertEqual([entry["message"] for entry in self.browser.get_log("browser")], [])
         asked = [entry["message"] for entry in self.browser.get_log("performance")
@@ -47,7 +47,7 @@ class Pages(support.Case):
         self.assertTrue(self.browser.find_element(By.TAG_NAME, "h1").is_displayed())
 
     def assert_fits(self, width):
-        """Nothing lies beyond the right edge of a window that is so wide."""
+        """Asserts that no element lies beyond the right edge of a window of this width."""
         self.browser.set_window_size(width, 800)
         wide = self.browser.execute_script("return document.documentElement.scrollWidth")
         self.assertLessEqual(wide, max(width, 520))

@@ -1,12 +1,11 @@
-"""Every shipped checkpoint as ONNX: exported, checked, and its answers for recordings in several
-runtimes against those of `decavox predict`.
+"""Exports every shipped checkpoint to ONNX, checks it, and compares its answers to recordings in
+several runtimes with those of `decavox predict`.
 
     export_onnx.py BUILD [--python PYTHON] [--precision fp16] [--clips N] [--checkpoint FILE]...
 
 The runtimes are those of the Python that runs it, or of PYTHON: ONNX Runtime, OpenVINO, and ONNX
-Runtime with what onnxsim makes of the file. One that is not there is left out. Debian's onnx 1.12
-checks the files too, where /usr/bin/python3 has it. Exit code 77 where there is no runtime, or there
-are no recordings.
+Runtime with the file simplified by onnxsim. Missing ones are left out. Debian's onnx 1.12 checks
+the files, too, if /usr/bin/python3 has it. The exit code is 77 without a runtime or recordings.
 """
 import os
 import subprocess
@@ -22,7 +21,7 @@ print(onnx.__version__)
 """
 
 
-# ---- Runtimes: a path -> a function from (batch, samples) to probabilities and logits ----
+# ---- Runtimes, which turn a path into a function (batch, samples) -> probabilities, logits ----
 
 def of_session(session):
     return lambda audio: session.run(None, {"audio": audio})
@@ -33,7 +32,7 @@ def onnx_runtime(path):
 
 
 def open_vino(path):
-    """Its default on this processor may be BF16."""
+    """Opens a file in OpenVINO, in FP32; its default on this processor may be BF16."""
     model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda audio: [model(audio)[i] for i in (0, 1)]
 
@@ -47,7 +46,7 @@ def simplified(path):
 
 
 def runtimes():
-    """{name: function}"""
+    """The available runtimes, {name: function}."""
     found = {f"ONNX Runtime {onnxruntime.__version__}": onnx_runtime}
     if openvino is not None and CHOSEN.precision == "fp32":
         found["OpenVINO " + openvino.__version__.split("-")[0]] = open_vino
@@ -63,7 +62,8 @@ def difference(one, other):
 
 
 def in_batches(model, clips):
-    """The largest difference between a batch of clips of one length and the same one at a time."""
+    """The largest difference between a batch of clips of one length and the same clips one by
+    one."""
     length = int(sum(map(len, clips)) / len(clips))
     equal = numpy.stack([numpy.pad(clip, (0, max(0, length - len(clip))))[:length]
                          for clip in clips[:exported.BATCH]])
@@ -72,7 +72,7 @@ def in_batches(model, clips):
 
 
 def check_file(path):
-    """By this Python's checker, and by Debian's; who has checked."""
+    """Checks a file by this Python's checker and by Debian's. Returns the names of the checkers."""
     told = []
     if onnx is not None:
         onnx.checker.check_model(onnx.load(path), full_check=True)

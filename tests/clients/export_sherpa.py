@@ -1,17 +1,17 @@
-"""A model that decavox trains, in the audio tagger of sherpa-onnx. `export_sherpa.py BUILD`; exit
-code 77 where there are no recordings at 16 kHz.
+"""A model that decavox trains, in the audio tagger of sherpa-onnx. `export_sherpa.py BUILD`; the
+exit code is 77 without recordings at 16 kHz.
 
-sherpa-onnx computes the bands of a whole clip, and decavox those of a window of a second. What
-differs, and which test shows by how much:
+sherpa-onnx computes the bands of a whole clip, and decavox those of a window of a second. They
+differ in these points, and a test measures each:
 
-- decavox takes the mean off a clip, and sherpa-onnx does not: `test_a_second`;
-- where the clip is longer than the window, the frames at the window's ends differ. decavox mirrors
-  the window there, and sherpa-onnx has the rest of the clip: `test_longer`;
-- where the clip is shorter, decavox has zeros beside it, and a frame beside the clip that it reaches
-  into. sherpa-onnx mirrors the clip, and the program has silence beside it: `test_shorter`.
+- decavox removes the mean of a clip, and sherpa-onnx does not (`test_a_second`).
+- If the clip is longer than the window, the frames at the window's ends differ. decavox mirrors the
+  window there, and sherpa-onnx has the rest of the clip (`test_longer`).
+- If the clip is shorter, decavox has zeros beside it, and a frame beside the clip that reaches into
+  it. sherpa-onnx mirrors the clip, and the program has silence beside it (`test_shorter`).
 
-The bounds are five to fifteen times what was measured on 600 clips with two models of 100 epochs,
-on an Intel Xeon (family 6, model 207), 2026-11-30.
+The bounds are five to fifteen times the differences measured on 600 clips with two models of 100
+epochs, on an Intel Xeon (family 6, model 207), 2026-11-30.
 """
 import csv
 import json
@@ -35,18 +35,18 @@ DATA = os.path.abspath(os.path.join(os.environ.get("DECAVOX_DATA") or os.path.jo
     support.ROOT, "..", "shared", "data"), "arabic_digits"))
 CLIPS, EPOCHS = 200, "20"
 FLOAT = onnx.TensorProto.FLOAT
-DECIBELS = "front_end/decibels/Mul"  # of the bands, before top_db
+DECIBELS = "front_end/decibels/Mul"  # decibels of the bands, before top_db
 
 
 def rows_of(part):
-    """(path, label) of each clip."""
+    """The (path, label) of each clip of a part."""
     with open(os.path.join(DATA, "manifest.csv"), encoding="utf-8", newline="") as file:
         return [(os.path.join(DATA, row["path"]), row["label"]) for row in csv.DictReader(file)
                 if row["split"] == part]
 
 
 def write_manifest(path):
-    """The validation part is the test part, so that nothing of the training sees it."""
+    """Writes a manifest. The validation part is the test part, so that no training sees it."""
     lines = [f"{file},{label},{split}" for part, split in (("train", "train"),
                                                            ("validation", "test"))
              for file, label in rows_of(part)]
@@ -83,7 +83,7 @@ def tag(audio_tagger, samples):
 
 
 def write_mirror(folder, frames):
-    """A model of the tagger's kind whose probabilities are its input, and its labels."""
+    """Writes a model of the tagger's kind whose probabilities are its input, and its labels."""
     count = BANDS * frames
     value = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
@@ -103,7 +103,8 @@ def write_mirror(folder, frames):
 
 
 def run(model, values, *more):
-    """The probabilities, and of `more` the tensors of these names, in ONNX Runtime."""
+    """Runs the model in ONNX Runtime. Returns the probabilities, and the tensors named in
+    `more`."""
     program = onnx.load(model)
     for name in more:
         program.graph.output.append(onnx.helper.make_tensor_value_info(name, FLOAT, None))
@@ -113,7 +114,7 @@ def run(model, values, *more):
 
 
 def window_of(bands):
-    """The middle FRAMES of (bands, frames), silence beside them."""
+    """The middle FRAMES of (bands, frames), with silence beside them if there are fewer."""
     first = bands.shape[1] // 2 - FRAMES // 2
     out = np.full((len(bands), FRAMES), SILENCE, np.float64)
     for frame in range(FRAMES):
@@ -123,7 +124,7 @@ def window_of(bands):
 
 
 def features_of(window):
-    """As the preset has them."""
+    """The features of a window by the preset."""
     floored = np.maximum(window, window.max() - TOP_DB)
     centred = floored - floored.mean(1, keepdims=True)
     return centred / (centred.std() + 0.01)
@@ -158,7 +159,7 @@ class Sherpa(support.Case):
         cls.words = [label for _, label in chosen]
 
     def answers(self, clips):
-        """[(word, probabilities)] of `decavox predict`, from files that hold the very samples."""
+        """[(word, probabilities)] of `decavox predict`, from files with exactly these samples."""
         paths = []
         for number, samples in enumerate(clips):
             paths.append(self.at(f"clip_{number}.wav"))
@@ -168,7 +169,7 @@ class Sherpa(support.Case):
                 for answer in json.loads(done.out)]
 
     def compare(self, what, clips):
-        """How many have the same word, and how far the probabilities of each are apart."""
+        """The number of clips with the same word, and the distance of each clip's probabilities."""
         ours, theirs = self.answers(clips), [tag(self.tagger, clip) for clip in clips]
         same = sum(one[0] == other[0] for one, other in zip(ours, theirs))
         apart = np.array([abs(one[1] - other[1]).max() for one, other in zip(ours, theirs)])
@@ -180,7 +181,7 @@ class Sherpa(support.Case):
         return same / len(clips), apart
 
     def test_a_second(self):
-        """Measured: all words the same; 1.3e-6 without the mean, 1.2e-3 with it."""
+        """Measured are equal words, and distances of 1.3e-6 without the mean and 1.2e-3 with it."""
         same, apart = self.compare("1.0 s, mean removed", [without_mean(c) for c in self.clips])
         self.assertEqual(same, 1)
         self.assertLess(apart.max(), 2e-5)
@@ -189,7 +190,7 @@ class Sherpa(support.Case):
         self.assertLess(apart.max(), 2e-2)
 
     def test_longer(self):
-        """A recording between two others. Measured: all words the same, 0.06 at most."""
+        """A recording between two others. Measured are equal words, and distances up to 0.06."""
         beside = int(0.65 * RATE)
         clips = [np.concatenate([self.clips[i - 7][-beside:], self.clips[i],
                                  self.clips[i - 31][:beside]]) for i in range(len(self.clips))]
@@ -199,15 +200,15 @@ class Sherpa(support.Case):
         self.assertLess(apart.max(), 0.3)
 
     def test_shorter(self):
-        """The loudest 0.3 s, cut off within the word, where what is beside the clip counts most.
-        Measured: 90 to 94 % of the words the same; models are unsure of the others."""
+        """The loudest 0.3 s, cut off within the word, where the surroundings of the clip count
+        most. Measured are 90 to 94 % equal words; models are unsure of the others."""
         same, apart = self.compare("0.3 s", [loudest(c, int(0.3 * RATE)) for c in self.clips])
         self.assertGreaterEqual(same, 0.8)
         self.assertLess(np.median(apart), 0.2)
 
     def test_bands(self):
-        """Those of sherpa-onnx and of decavox, from the floor up. Measured: 0.0007 dB; the mean,
-        where it stays, is in the lowest two bands, and 0.0005 dB are between the others."""
+        """Compares the bands of sherpa-onnx and of decavox, from the floor up. Measured are 0.0007
+        dB. A mean that stays is in the lowest two bands; the others differ by 0.0005 dB."""
         mirror, farthest, with_mean = write_mirror(self.folder, FRAMES), [], []
         for clip in self.clips:
             ours = run(self.at("audio.onnx"), clip[None], DECIBELS)[1][0].T
@@ -222,11 +223,11 @@ class Sherpa(support.Case):
         self.assertLess(with_mean[2:].max(), 7e-3)
 
     def test_any_number_of_frames(self):
-        """The program against its formulas, with the model that takes features."""
+        """Compares the program with its formulas, by the model that takes features."""
         draw = np.random.default_rng(1)
         for frames in (1, 2, 31, 99, 100, 101, 230, 1001):
             bands = draw.normal(-40, 25, (3, BANDS, frames)).astype(np.float32)
-            bands[0, :, 0] = -np.inf  # the logarithm of nothing
+            bands[0, :, 0] = -np.inf  # the logarithm of 0
             features = np.stack([features_of(window_of(clip)) for clip in bands])
             expected, = run(self.at("features.onnx"), features.astype(np.float32))
             np.testing.assert_allclose(run(self.program, bands)[0], expected, atol=2e-5)

@@ -1,10 +1,10 @@
-"""Every shipped checkpoint as PyTorch loads it: exported, and its answers for recordings against
-those of `decavox predict`.
+"""Exports every shipped checkpoint to PyTorch, and compares its answers to recordings with those of
+`decavox predict`.
 
     export_torch.py BUILD [--python PYTHON] [--precision fp16] [--clips N] [--checkpoint FILE]...
 
-The PyTorch is that of the Python that runs it, or of PYTHON; one without torch.export.load reads
-TorchScript alone. Exit code 77 where there is no PyTorch, or there are no recordings.
+PyTorch is that of the Python that runs it, or of PYTHON. One without torch.export.load only reads
+TorchScript. The exit code is 77 without PyTorch or recordings.
 """
 import json
 import os
@@ -23,7 +23,7 @@ def load_pt2(path, notes):
 
 
 def loaders():
-    """{ending: how such a file is loaded}"""
+    """The functions that load files, {ending: function}."""
     found = {".pt": load_torchscript}
     if hasattr(getattr(torch, "export", None), "load"):
         found[".pt2"] = load_pt2
@@ -35,12 +35,13 @@ def difference(one, other):
 
 
 def answer(model, clips):
-    """(clips, words): the logits, one clip at a time."""
+    """The logits (clips, words), one clip at a time."""
     return torch.cat([model(clip[None])[1] for clip in clips])
 
 
 def in_batches(model, clips):
-    """The largest difference between a batch of clips of one length and the same one at a time."""
+    """The largest difference between a batch of clips of one length and the same clips one by
+    one."""
     length = int(sum(map(len, clips)) / len(clips))
     equal = torch.stack([torch.nn.functional.pad(clip, (0, max(0, length - len(clip))))[:length]
                          for clip in clips[:exported.BATCH]])
@@ -85,5 +86,5 @@ if __name__ == "__main__":
     except ImportError as error:
         print(f"skipped: {sys.executable}: {error}")
         sys.exit(exported.SKIPPED)
-    warnings.filterwarnings("ignore", category=FutureWarning)  # of TorchScript, which ends
+    warnings.filterwarnings("ignore", category=FutureWarning)  # about the end of TorchScript
     sys.exit(exported.check_all(CHOSEN, loaders(), check))

@@ -1,4 +1,4 @@
-"""What the clients of exported files share: recordings, decavox's answers to them, and options."""
+"""Shared by the clients of exported files: recordings, decavox's answers to them, and options."""
 import argparse
 import array
 import glob
@@ -16,7 +16,7 @@ BATCH = 64
 
 
 def options(about):
-    """Of the command line; a Python that it names takes this one's place."""
+    """The options of the command line. A Python that it names replaces the running one."""
     parser = argparse.ArgumentParser(description=about.split("\n\n", maxsplit=1)[0])
     parser.add_argument("build", help="a release build")
     parser.add_argument("--python", help="whose runtimes they are")
@@ -38,13 +38,13 @@ def recordings():
 
 
 def read(path):
-    """Samples of 16 bits."""
+    """Reads samples of 16 bits."""
     with wave.open(path, "rb") as file:
         return array.array("h", file.readframes(file.getnframes()))
 
 
 def on_constants(path, folder):
-    """A constant, and a recording on one: what is left of a mean in FP32 must not be taken for
+    """Writes a constant, and a recording on one: the rest of a mean in FP32 must not count as
     sound."""
     made = []
     for name, samples in (("constant", [0] * 24017), ("word", read(path))):
@@ -58,7 +58,7 @@ def on_constants(path, folder):
 
 
 def decavox(program, *arguments):
-    """What it prints; warnings of clips that are longer than a window are none of this."""
+    """Runs decavox and returns its output, without warnings of clips longer than a window."""
     done = subprocess.run([program, *arguments], cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
@@ -68,7 +68,7 @@ def decavox(program, *arguments):
 
 def check_all(chosen, endings, check):
     """Exports each checkpoint to each ending and calls check(name, path, answers, samples), which
-    gives a list of problems. The exit code."""
+    returns a list of problems. Returns the exit code."""
     paths = recordings()[:chosen.clips]
     if not paths:
         print("skipped: no recordings (set DECAVOX_DATA)")
@@ -94,7 +94,7 @@ def check_all(chosen, endings, check):
 
 
 def run_example(name, script, path, answers):
-    """The program in examples/export on three recordings; the problems."""
+    """Runs the program in examples/export on three recordings. Returns the problems."""
     done = subprocess.run([sys.executable, "-B", os.path.join(ROOT, "examples", "export", script),
                            path, *recordings()[:3]], stdout=subprocess.PIPE, text=True)
     words = [line.split("\t")[1] for line in done.stdout.splitlines()]
@@ -103,7 +103,7 @@ def run_example(name, script, path, answers):
 
 
 def judge(name, same, answers, figures, precision):
-    """Prints a line of what was found: `same` words, and {what: largest difference}. The
+    """Prints a line with the number of `same` words and {what: largest difference}. Returns the
     problems."""
     told = ", ".join(f"{what} {value:.2g}" for what, value in figures.items())
     print(f"{name}: {same} of {len(answers)} words the same; largest difference to {told}",

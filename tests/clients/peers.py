@@ -1,5 +1,5 @@
-"""The models in PyTorch and in ONNX Runtime against decavox: our files loaded by name, logits in
-inference, gradients of training steps. `peers.py BUILD`; exit code 77 where there are no peers.
+"""Compares the models in PyTorch and in ONNX Runtime with decavox: our files loaded by name, logits
+in inference, gradients of training steps. `peers.py BUILD`; the exit code is 77 without peers.
 
 The peers are those of the Python that runs it.
 """
@@ -35,7 +35,7 @@ except RuntimeError as error:
 
 
 def missing():
-    """Why this Python cannot be the peers'; "": it can."""
+    """The reason why this Python cannot run the peers, empty if it can."""
     done = subprocess.run([PYTHON, "-c", f"import {NEEDED}"], stderr=subprocess.PIPE, text=True)
     return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
@@ -49,7 +49,7 @@ class Peers(unittest.TestCase):
         return done
 
     def test_by_name(self):
-        """With load_state_dict itself; a name that is not the model's is told."""
+        """load_state_dict itself loads our files, and reports a wrong name."""
         done = self.run_peers("-c", BY_NAME, PEERS, "configs/models/advanced_fine.yaml",
                               "checkpoints/advanced_fine.safetensors")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -64,7 +64,7 @@ class Peers(unittest.TestCase):
                               "--onnx", *files)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for model in MODELS:
-            # Which steps are undecided within rounding differs between processors.
+            # The steps that are undecided within rounding differ between processors.
             for what in (r", adamw, step by step( \(undecided: \[\d\]\))?: ",
                          ", inference, batch 8: ", ", inference, batch 8, ONNX Runtime: "):
                 lines = [line for line in done.stdout.splitlines() if re.match(model + what, line)]
@@ -73,7 +73,7 @@ class Peers(unittest.TestCase):
                 print(lines[0])
 
     def test_parity_can_fail(self):
-        """Weights that are not ours: ONNX Runtime's logits are refused before anything is timed."""
+        """With other weights, ONNX Runtime's logits are refused before anything is timed."""
         done = self.run_peers("-c", DIFFERENT, PEERS, os.path.join(ROOT, "configs", "models",
                                                                    "mini.yaml"), BUILD)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
@@ -81,7 +81,7 @@ class Peers(unittest.TestCase):
         self.assertNotIn("microseconds", done.stdout)
 
 
-# Exports the twin with its own random weights, and shows it decavox's logits.
+# Exports the twin with its own random weights, and compares it with decavox's logits.
 DIFFERENT = """
 import os, subprocess, sys, tempfile
 sys.path[:0] = [sys.argv[1], os.path.dirname(sys.argv[1])]

@@ -1,5 +1,5 @@
-"""The Python package as its users have it: the wheel in a fresh environment and an empty folder, the
-examples, and what mypy, pyright and numpydoc say of it.
+"""The Python package as its users have it: the wheel in a fresh environment and an empty folder,
+the examples, and checks by mypy, pyright and numpydoc.
 
     python_package.py BUILD      a release build, for the library that numpydoc's check loads
 """
@@ -86,7 +86,7 @@ class Wheel(unittest.TestCase):
         self.assertIn("lightweight", self.here(program, "info", "lightweight"))
 
     def test_threads_of_libgomp(self):
-        """The library beside the package's own lets them sleep soon in the wheel, too."""
+        """The library beside the package's own makes them sleep soon, in the wheel too."""
         said = self.here(self.python, "-c", "import decavox, os; "
                          "decavox.Recognizer('mini', threads=-1); "
                          "print([line.split()[-1] for line in open('/proc/self/maps') "
@@ -95,7 +95,7 @@ class Wheel(unittest.TestCase):
 
 
 class Reading(unittest.TestCase):
-    """What programs that read the source say of it."""
+    """Checks by programs that read the source."""
 
     def test_mypy(self):
         run(sys.executable, "-m", "mypy", "--strict", "python/decavox",

@@ -1,10 +1,10 @@
-"""The real clients and oracles of decavox: programs of others that read what it writes, or compute
-what it computes. Each has a time limit of its own, and most a virtual environment.
+"""Runs the real clients and oracles of decavox: programs of others that read its files, or compute
+the same results. Each has a time limit of its own, and most have a virtual environment.
 
     run.py [--seconds N] [--build BUILD] [CLIENT...]      `./test.sh clients` calls it
 
-A client passes, fails or is absent: its packages cannot be installed, a program is missing, or no
-time is left. Prints a table. Exit code 1 where one fails.
+A client passes, fails, or is absent because its packages cannot be installed, a program is missing,
+or no time is left. Prints a table. The exit code is 1 if one fails.
 """
 import argparse
 import os
@@ -20,9 +20,9 @@ SKIPPED = 77
 
 @dataclass(frozen=True)
 class Client:
-    """`requirements`: a file with its packages, or None; `environment`: the folder that they are
-    installed in; `programs`: what has to be installed besides; `command`: behind the environment's
-    Python, or alone where there is none; {build} and {decavox} are filled in."""
+    """One client. `requirements` is a file with its packages, or None, and `environment` the folder
+    in which they are installed. `programs` must be installed, too. `command` follows the
+    environment's Python, if there is one; {build} and {decavox} are filled in."""
     name: str
     about: str
     requirements: str | None
@@ -32,7 +32,7 @@ class Client:
     programs: tuple = ()
 
 
-PEERS = ("benchmarks/peers/requirements.txt", "build/peers")  # as scripts/peers.sh has them
+PEERS = ("benchmarks/peers/requirements.txt", "build/peers")  # as in scripts/peers.sh
 
 CLIENTS = (
     Client("chromium", "pages of report, data and compare, opened",
@@ -64,7 +64,8 @@ CLIENTS = (
 
 
 def run(command, log, seconds):
-    """The exit code; None after `seconds`, when the client and its children are ended."""
+    """Runs a command. Returns its exit code, or None if the client and its children were ended
+    after `seconds`."""
     with open(log, "a", encoding="utf-8") as file:
         process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file,
                                    start_new_session=True)
@@ -77,7 +78,8 @@ def run(command, log, seconds):
 
 
 def environment(client, log, seconds):
-    """The Python of the client's environment, made where it is not there; or None and why."""
+    """The Python of the client's environment, which is made if it is missing, or None and the
+    reason."""
     requirements = os.path.join(ROOT, client.requirements)
     folder = os.path.join(ROOT, client.environment)
     python, mark = (os.path.join(folder, *parts) for parts in (("bin", "python"),
@@ -100,7 +102,7 @@ def environment(client, log, seconds):
 
 
 def judge(client, values, deadline):
-    """(verdict, why) of one client."""
+    """Runs one client. Returns (verdict, reason)."""
     left = deadline - time.monotonic()
     if left < 60:
         return "absent", "no time is left"

@@ -1,10 +1,10 @@
-"""Files answered on a cluster of this machine with two workers, one of which is killed in the
-middle: each file must have its row once.
+"""Answers files on a cluster of this machine with two workers, one of which is killed in the
+middle. Each file must have exactly one row.
 
     scale.py BUILD spark|ray      a release build
 
-Spark is a master and two workers, and examples/scale/spark_predict.py is submitted to them. Ray is
-a head and two nodes, and examples/scale/ray_predict.py runs with the Python package of the tree.
+Spark has a master and two workers, to which examples/scale/spark_predict.py is submitted. Ray has a
+head and two nodes, and examples/scale/ray_predict.py runs with the Python package of the tree.
 """
 import json
 import os
@@ -25,7 +25,7 @@ BUILD, WHICH = os.path.abspath(sys.argv.pop(1)), sys.argv.pop(1)
 EXAMPLES = os.path.join(ROOT, "examples", "scale")
 PROGRAM = os.path.join(BUILD, "runner", "decavox")
 MODEL = os.path.join(ROOT, "checkpoints", "mini.safetensors")
-FILES, BAD = 20000, 17  # one of so many cannot be read
+FILES, BAD = 20000, 17  # one of BAD files cannot be read
 LIMIT = 240  # s
 
 
@@ -36,7 +36,7 @@ def free_port():
 
 
 def processes(*words):
-    """Of whose command line these words are a part."""
+    """The processes whose command lines contain these words."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -73,7 +73,7 @@ class Cluster(unittest.TestCase):
         return os.path.join(self.folder, *parts)
 
     def make_files(self):
-        """Names of many files that are links to few."""
+        """Makes many files that are links to few. Returns their names."""
         os.makedirs(self.at("sounds"))
         sounds = []
         for i in range(40):
@@ -124,11 +124,11 @@ class Cluster(unittest.TestCase):
 
     @unittest.skipUnless(WHICH == "spark", "asked for the other")
     def test_spark(self):
-        """Of a worker the process with its executor is killed, while this has parts at hand."""
+        """The process of a worker's executor is killed while it has parts to do."""
         pyspark = os.path.dirname(__import__("pyspark").__file__)
         spark, port = os.path.join(pyspark, "bin", "spark-class"), free_port()
         os.makedirs(self.at("bin"))
-        slow = self.at("bin", "decavox")  # so slow that the middle is met
+        slow = self.at("bin", "decavox")  # slow enough to be killed in the middle
         support.write_text(slow, f'#!/bin/sh\necho >>"{self.at("begun")}"\nsleep 0.4\n'
                                  f'exec "{PROGRAM}" "$@"\n')
         os.chmod(slow, 0o755)

@@ -1,4 +1,4 @@
-/* The rules of `decavox recommend` on measurements that are made up; sums of files. */
+/* The rules of `decavox recommend` on invented measurements, and checksums of files. */
 #include "engine/base/sha256.h"
 #include "engine/train/metrics.h"
 #include "runner/compare/recommendation.h"
@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* ---- SHA-256: FIPS 180-4's examples, and every length around a block ---- */
+/* ---- SHA-256 by FIPS 180-4's examples, and every length around a block ---- */
 
 static void test_sha256(void **state)
 {
@@ -106,10 +106,10 @@ static void test_rules(void **state)
     make_all(models);
     assert_answer(models, MODELS, DV_USE_ACCURACY, &any, "mix", "large");
     assert_answer(models, MODELS, DV_USE_SPEED, &any, "tiny", "small");
-    /* Error rates (30.5, 14.5, 10.5, 7.5) / 1001 times 50, 100, 400, 900 us: 1.52, 1.45, 4.2, 6.7.
-     */
+    /* The products of error rates (30.5, 14.5, 10.5, 7.5) / 1001 and times 50, 100, 400, 900 us are
+       1.52, 1.45, 4.2, 6.7. */
     assert_answer(models, MODELS, DV_USE_BALANCED, &any, "middle", "small");
-    /* Upper bounds: 97.9, 99.2 (986), 99.5 (990), 99.6 (993); 99.3 is reached by large and mix. */
+    /* Upper bounds are 97.9, 99.2 (986), 99.5 (990) and 99.6 (993). Large and mix reach 99.3. */
     assert_true(models[MIDDLE].accuracy.high < 0.993 && models[LARGE].accuracy.high > 0.993);
     assert_answer(models, MODELS, DV_USE_PRODUCTION, &any, "large", "mix");
     assert_answer(models, MODELS, DV_USE_RESEARCH, &any, "former", NULL);
@@ -130,7 +130,7 @@ static void test_ties(void **state)
     assert_answer(models, 2, DV_USE_RESEARCH, &any, "fast", "slow"); /* known before unknown */
 }
 
-/* p99, unlike the median, decides. */
+/* p99 decides, not the median. */
 static void test_production_looks_at_the_slowest(void **state)
 {
     (void)state;
@@ -152,7 +152,7 @@ static void test_limits(void **state)
     assert_answer(models, MODELS, DV_USE_BALANCED, &(dv_limits){.accuracy = 0.99}, "large", "mix");
     /* The bar is the best accuracy of those that meet the limits. */
     assert_answer(models, MODELS, DV_USE_PRODUCTION, &(dv_limits){.bytes = 5e6}, "middle", NULL);
-    /* A checkpoint is as large as it is, not as it would be. */
+    /* The size of a checkpoint is that of the file, not that of another precision. */
     models[LARGE].file = DV_CHECKPOINT_FP16;
     assert_answer(models, MODELS, DV_USE_ACCURACY, &(dv_limits){.bytes = 5e6}, "large", "middle");
 }
@@ -170,7 +170,7 @@ static void test_limits_that_nothing_meets(void **state)
                 "accuracy 99.30 % instead of at least 99.9 %");
     assert_none(models, MODELS, DV_USE_SPEED, &(dv_limits){.accuracy = 1}, "mix",
                 "accuracy 99.30 % instead of at least 100 %");
-    /* small misses the size by a factor of 10, mix by 200, but that is nearer in errors. */
+    /* "small" misses the size by a factor of 10 and "mix" by 200, but "mix" is nearer in errors. */
     dv_limits both = {.bytes = 1e5, .accuracy = 0.99};
     assert_none(models, MODELS, DV_USE_BALANCED, &both, "small",
                 "accuracy 97.00 % instead of at least 99 %; 1.000 MB instead of at most 0.100 MB");
@@ -224,7 +224,7 @@ static void test_error_rate(void **state)
     assert_true(dv_error_rate(&many) < dv_error_rate(&few)); /* ten clips prove little */
 }
 
-/* ---- What is printed ---- */
+/* ---- Printing ---- */
 
 static char *printed(const dv_model_figures *models, dv_use_case use_case, const dv_limits *limits)
 {
@@ -294,7 +294,7 @@ static void test_text(void **state)
                                    "nearest    ", " instead of at most 10.0 us", NULL});
 }
 
-/* What casts doubt on the answer is said: a busy machine, and accuracies that are by others. */
+/* The answer names its doubts: a busy machine, and accuracies on other clips. */
 static void test_doubts(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Plans that only infer compute several nodes in one step: which, that the answers stay, and that
-   what is written to the parameters holds at once. */
+/* Inference plans absorb several nodes in one step: which nodes, that answers do not change, and
+   that new parameters hold at once. */
 #include "engine/backends/open.h"
 #include "engine/core/plan_internal.h"
 #include "engine/layers/model.h"
@@ -76,7 +76,7 @@ static void test_models_answer_the_same(void **state)
             assert_int_equal(steps_of(&plain), plain.plan->count);
             assert_true(steps_of(&absorbed) < plain.plan->count * 4 / 5);
             network_forward(&absorbed);
-            network_forward(&absorbed); /* what a run leaves does not reach the next */
+            network_forward(&absorbed); /* the first run leaves nothing for the second */
             network_forward(&plain);
             network_forward(&reference);
             assert_same_output(models[i], &absorbed, &plain, 1e-10);
@@ -132,12 +132,12 @@ static void test_parameters_hold_at_once(void **state)
         free(values);
         free(after);
     }
-    assert_true(changes > net.params->count * 3 / 4); /* not those before a unit that rests */
+    assert_true(changes > net.params->count * 3 / 4); /* except in front of units that are off */
     network_close(&net);
     network_close(&reference);
 }
 
-/* ---- What is absorbed, and what is not ---- */
+/* ---- Absorbed nodes ---- */
 
 static const dv_conv2d_attr conv = {.filters = 4,
                                     .kernel = {3, 3},
@@ -153,8 +153,9 @@ static const dv_batchnorm_attr norm_relu = {
 static const dv_dropout_attr dropout = {.rate = 0.5};
 static const dv_shape small = {2, 4, 3, 4};
 
-/* Plans on both backends, compares, and returns a string of the nodes' moments: a number where a
-   step runs, with the node it begins with, "." where none does. The input is node 0. */
+/* Plans on both backends, compares the answers, and asserts the nodes' steps as a string: for each
+   node the first node of the step that runs at its turn, or "." without one. The input is node 0.
+ */
 static void assert_steps(void (*build)(network *net), const char *want)
 {
     network net, reference;
@@ -195,7 +196,7 @@ static void build_shortcut(network *net)
     network_add(net, DV_OP_add, "sum", NULL, net->output, shortcut);
 }
 
-/* A norm of two inputs, of which the residual is the convolution's. */
+/* A norm whose residual, not its first input, is the convolution's output. */
 static void build_wrong_side(network *net)
 {
     network_add(net, DV_OP_conv2d, "conv", &conv, net->output, -1);
@@ -210,7 +211,7 @@ static void build_users(network *net)
     network_add(net, DV_OP_add, "twice", NULL, net->output, net->output);
 }
 
-/* Nothing but an activation's place is left behind an activation. */
+/* Nothing more can be absorbed behind an activation. */
 static void build_too_late(network *net)
 {
     network_add(net, DV_OP_conv2d, "conv", &conv, net->output, -1);
@@ -259,7 +260,7 @@ static void test_what_is_absorbed(void **state)
     assert_steps(build_grouped, "12");
 }
 
-/* Asked for, a value is there; else it is refused by name. */
+/* A value can be read if the plan was asked for it. Otherwise it is refused by name. */
 static void test_values_that_are_not_kept(void **state)
 {
     (void)state;
@@ -288,7 +289,7 @@ static void test_values_that_are_not_kept(void **state)
     network_close(&net);
 }
 
-/* The value of the whole chain is looked at, under the last node's name. */
+/* check_finite checks the value of the whole chain, under the last node's name. */
 static void test_check_finite(void **state)
 {
     (void)state;

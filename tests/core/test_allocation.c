@@ -1,5 +1,5 @@
-/* Nothing is allocated while a training runs; and where memory runs out while one is made, nothing
-   is lost but the training. */
+/* A running training allocates nothing. If memory runs out while a training is made, only the
+   training is lost. */
 #include "engine/backends/open.h"
 #include "tests/support/counted_allocation.h"
 #include "tests/support/tones.h"
@@ -16,7 +16,7 @@ enum { WARM_UP = 5, STEPS = 10 };
 
 typedef struct watch {
     int64_t before, after; /* allocations until step WARM_UP and WARM_UP + STEPS */
-    int epochs;            /* that ended between the two */
+    int epochs;            /* number of epochs that ended between the two */
 } watch;
 
 static void on_step(void *user, const dv_trainer *trainer)
@@ -38,7 +38,8 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     return DV_OK;
 }
 
-/* Reading batches, forward, backward, update, the end of an epoch with its validation. */
+/* The steps include reading batches, forward, backward, update, and the end of an epoch with its
+   validation. */
 static void count_steps(const dv_backend *backend, int threads)
 {
     tones task;
@@ -51,7 +52,7 @@ static void count_steps(const dv_backend *backend, int threads)
     int64_t none = allocation_count();
     assert_int_equal(dv_trainer_create(context, &task.config, task.model, &task.source, &trainer),
                      DV_OK);
-    assert_true(allocation_count() > none); /* they are counted */
+    assert_true(allocation_count() > none); /* allocations are counted */
     dv_train_events events = {.user = &seen, .step = on_step, .epoch = on_epoch};
     assert_int_equal(dv_trainer_run(trainer, &events), DV_OK);
     assert_true(seen.epochs > 0);
@@ -69,7 +70,8 @@ static void test_steps_allocate_nothing(void **state)
     count_steps(&dv_backend_cpu, 2);
 }
 
-/* Each allocation fails once, in its turn, until a training can be made without reaching it. */
+/* Makes each allocation fail in turn, until a training is made before the failing one is reached.
+ */
 static void fail_each(const dv_backend *backend)
 {
     tones task;

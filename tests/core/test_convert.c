@@ -1,8 +1,8 @@
 /*
- * The conversion between every two types, against what the types are: numbers of so many bits of
- * exponent and fraction, of which the nearest one is looked for.
+ * The conversion between every two types against their definition: of all numbers with the type's
+ * bits of exponent and fraction, the nearest one is the result.
  *
- *     test_convert [DEVICE]     ref and cpu; or the backend of a module
+ *     test_convert [DEVICE]     on ref and cpu, or on the backend of a module
  */
 #include "engine/backends/open.h"
 #include "tests/support/device.h"
@@ -19,11 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What the types are ---- */
+/* ---- Definition of the types ---- */
 
-enum { PATTERNS = 65536 }; /* of 16 bits */
+enum { PATTERNS = 65536 }; /* number of patterns of 16 bits */
 
-/* Sign, exponent, fraction; the largest exponent stands for infinity and NaN. */
+/* Bits of exponent and fraction, behind the sign. The largest exponent stands for infinity and NaN.
+ */
 typedef struct format {
     int exponent_bits, fraction_bits;
 } format;
@@ -40,7 +41,7 @@ static int bits_of_type(dv_dtype dtype)
     return 1 + f.exponent_bits + f.fraction_bits;
 }
 
-/* The number of the pattern, by definition. */
+/* The number that a pattern stands for, by definition. */
 static double number_of(dv_dtype dtype, unsigned pattern)
 {
     format f = format_of(dtype);
@@ -57,8 +58,8 @@ static double number_of(dv_dtype dtype, unsigned pattern)
            ldexp((double)fraction + (1 << f.fraction_bits), (int)exponent - bias - f.fraction_bits);
 }
 
-/* Of all numbers of the type the nearest to x, which is no NaN; of two the one whose pattern is
-   even. Beyond the last one, where the next would be, comes infinity. */
+/* The pattern of the type's number that is nearest to x, which is not NaN. Of two equally near ones
+   the even pattern is taken. Infinity counts as the next number after the largest. */
 static unsigned nearest(dv_dtype dtype, double x)
 {
     format f = format_of(dtype);
@@ -80,7 +81,7 @@ static unsigned nearest(dv_dtype dtype, double x)
 
 /* ---- Elements ---- */
 
-/* Element i of memory as a number; the bits that stand for it. */
+/* Element i of memory as a number. */
 static double read_element(dv_type type, const void *memory, int64_t i, float scale)
 {
     if (type.dtype == DV_F32)
@@ -92,7 +93,7 @@ static double read_element(dv_type type, const void *memory, int64_t i, float sc
     return number_of(type.dtype, ((const uint8_t *)memory)[i]);
 }
 
-/* Whether element i of memory is what x becomes. */
+/* Whether element i of memory is x, correctly rounded. */
 static bool is_rounded(dv_type type, const void *memory, int64_t i, float scale, double x)
 {
     double got = read_element(type, memory, i, scale);
@@ -120,8 +121,8 @@ static void add_float(float *out, int64_t *count, double value)
     out[(*count)++] = (float)value;
 }
 
-/* All numbers of the types of 16 bits, with the middles between neighbours, and the floats next to
-   these; and what is special. */
+/* All numbers of the types of 16 bits, the middles between neighbours, the floats next to all of
+   these, and special values. */
 static numbers every_float(void)
 {
     static const float others[] = {FLT_MAX,  -FLT_MAX, 0x1p-149F, -0x1p-149F, FLT_MIN, 65519.996F,
@@ -161,7 +162,7 @@ static numbers every_pattern(dv_type type)
         else
             memory[i] = (uint16_t)i;
     }
-    if (type.dtype == DV_I8) /* -128 is none of its numbers */
+    if (type.dtype == DV_I8) /* -128 is not in use */
         ((int8_t *)(void *)memory)[128] = 0;
     out.memory = memory;
     return out;
@@ -189,7 +190,7 @@ static void *to_device(device d, const void *host, size_t bytes)
     return memory;
 }
 
-/* The conversion with the host's addresses, done on the device; *into (host) gets the result. */
+/* Runs a conversion of host addresses on the device. `c.into` on the host receives the result. */
 static void convert(device d, dv_conversion c, const float *scales, int64_t scale_count)
 {
     size_t from = (size_t)c.count * dv_dtype_size(c.from.dtype);
@@ -234,7 +235,7 @@ static void check_pair(device d, const numbers *from, dv_type to)
     free(into);
 }
 
-/* Types that are scaled have these scales: from other than to. */
+/* The type with its scale, if it is a scaled one. */
 static dv_type type_of(int dtype, float scale)
 {
     bool scaled = dv_dtype_scaled((dv_dtype)dtype);
@@ -300,9 +301,9 @@ static void scales_of_rows(const dv_backend *backend)
     dv_context_close(d.context);
 }
 
-/* ---- Every length ---- */
+/* ---- All lengths ---- */
 
-/* Nothing is written behind the last element, whatever the end of a vector is. */
+/* No element is written behind the last one, wherever a vector ends. */
 static void every_length(const dv_backend *backend)
 {
     enum { MOST = 70 };

@@ -1,7 +1,7 @@
 /*
- * An element's value does not depend on its place in a vector or on what lies beside it: that is
- * why a clip is answered the same alone and in a batch. The CPU's activation, batch norm and
- * attention are compiled with fused multiply-adds, where this could be lost.
+ * An element's value does not depend on its place in a vector or on its neighbours, so that a clip
+ * has the same answer alone and in a batch. The CPU's activation, batch norm and attention are
+ * compiled with fused multiply-adds, which could break this.
  */
 #include "engine/backends/open.h"
 #include "engine/ops/activation/activation.h"
@@ -18,7 +18,10 @@
 
 #include <cmocka.h>
 
-enum { MOST = 47, WHOLE = 1009 }; /* elements of a part and of all, no multiples of a vector */
+enum {
+    MOST = 47,
+    WHOLE = 1009
+}; /* elements of a part and of the whole; no multiples of a vector */
 
 static void begin(network *net, dv_shape shape, dv_op_id op, const void *attr)
 {
@@ -27,7 +30,7 @@ static void begin(network *net, dv_shape shape, dv_op_id op, const void *attr)
     network_plan(net, NULL);
 }
 
-/* Output of the network for this input; the caller frees it. */
+/* The output of the network for this input. The caller frees it. */
 static double *output_of(network *net, const double *input)
 {
     network_set_value(net, net->input, input);
@@ -35,7 +38,7 @@ static double *output_of(network *net, const double *input)
     return network_value(net, net->output);
 }
 
-/* A part of the elements by themselves, of all lengths up to MOST, against all at once. */
+/* Compares parts of the elements, of all lengths up to MOST, with all elements at once. */
 static void activation_by_parts(int kind)
 {
     dv_activation_attr attr = {.kind = kind};
@@ -67,7 +70,7 @@ static void test_activation(void **state)
         activation_by_parts(kind);
 }
 
-/* The samples of a batch one by one against the whole batch, without batch statistics. */
+/* Compares the samples of a batch one by one with the whole batch, without batch statistics. */
 static void by_samples(dv_shape shape, dv_op_id op, const void *attr)
 {
     network whole, single;

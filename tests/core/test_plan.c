@@ -39,7 +39,7 @@ static const dv_shape picture = {8, 16, 16, 2};
 
 /* ---- Values with several users ---- */
 
-/* x + x: the gradient is twice the output's. */
+/* For x + x the gradient is twice the output's. */
 static void test_one_node_uses_a_value_twice(void **state)
 {
     (void)state;
@@ -60,7 +60,7 @@ static void test_one_node_uses_a_value_twice(void **state)
     network_close(&net);
 }
 
-/* Five users of one inner value, of which one uses it twice; then everything is added. */
+/* One inner value has five users, of which one uses it twice. All results are added. */
 static void build_users(network *net, const dv_backend *backend)
 {
     dv_activation_attr sigmoid = {.kind = DV_ACT_SIGMOID}, gelu = {.kind = DV_ACT_GELU};
@@ -117,7 +117,7 @@ static void test_reuse_changes_nothing(void **state)
         for (int keep = 0; keep < 2; keep++) {
             dv_plan_options options = {.training = true, .keep_all = keep == 1};
             network_open(&nets[keep], backends[i], residual_text, picture, 5, &options);
-            for (int run = 0; run < 2; run++) { /* what a run leaves does not reach the next */
+            for (int run = 0; run < 2; run++) { /* the first run leaves nothing for the second */
                 network_forward(&nets[keep]);
                 network_backward(&nets[keep]);
             }
@@ -153,7 +153,7 @@ static int all_blocks(dv_plan *plan, const dv_block **blocks)
     return count;
 }
 
-/* No two tensors that live at one time share a byte; inference needs less than training. */
+/* Tensors that live at the same time share no byte. Inference needs less memory than training. */
 static void test_places_do_not_overlap(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void check_finite_on(const dv_backend *backend)
     assert_int_equal(dv_plan_upload_gradient(net.plan, net.output, numbers), DV_OK);
     assert_int_equal(dv_plan_backward_from(net.plan, &net.pass), DV_ENUMERIC);
     assert_message("step 17: the gradient of '");
-    assert_message("head"); /* the last layer: where it begins */
+    assert_message("head"); /* the last layer, where the infinity begins */
     free(numbers);
     free(gradient);
     double *input = network_value(&net, net.input);
@@ -259,7 +259,7 @@ static void test_what_a_backend_cannot_do(void **state)
 static int slow_calls;
 static const double slow_seconds = 0.2;
 
-/* As where a library makes its kernel in the first call. */
+/* A step whose first call is slow, as if a library made its kernel in it. */
 static dv_status slow_at_first(dv_node_step *s)
 {
     if (slow_calls++ == 0)
@@ -267,7 +267,7 @@ static dv_status slow_at_first(dv_node_step *s)
     return dv_backend_ref.impls[DV_OP_squeeze_excite]->forward(s);
 }
 
-/* The first call counts only as long as it is the only one. */
+/* The time of the first call counts only while it is the only one. */
 static void test_times(void **state)
 {
     (void)state;
@@ -375,7 +375,7 @@ static void test_dropout_follows_seed_and_step(void **state)
     }
 }
 
-/* From a model's file: a channel of a sample goes as a whole, or stays. */
+/* Channel dropout from a model's file drops or keeps each channel of a sample as a whole. */
 static void test_channel_dropout_from_a_model(void **state)
 {
     (void)state;
@@ -392,7 +392,7 @@ static void test_channel_dropout_from_a_model(void **state)
                        "  - linear: {units: classes}\n",
                        2);
         network_plan(&net, &(dv_plan_options){.keep_all = true});
-        net.output = net.input + 1; /* the dropout */
+        net.output = net.input + 1; /* value of the dropout */
         dropout_output(&net, 1, 2, kept);
         for (int n = 0; n < 2; n++) {
             for (int c = 0; c < CHANNELS; c++) {
@@ -402,7 +402,7 @@ static void test_channel_dropout_from_a_model(void **state)
                 gone += channel[0] ? 0 : 1;
             }
         }
-        assert_in_range(gone, 4, 20); /* of 24 */
+        assert_in_range(gone, 4, 20); /* out of 24 channels */
         network_close(&net);
     }
 }

@@ -1,5 +1,5 @@
-/* Several plans over one set of parameters: what they share, and that it does not matter which of
-   those that may be the first one is. */
+/* Several plans over one set of parameters: the layouts that they share, and that results do not
+   depend on the plan that comes first. */
 #include "engine/backends/open.h"
 #include "engine/core/plan.h"
 #include "engine/device/cpu_device.h"
@@ -30,7 +30,7 @@ static const char residual_text[] =
     "  - linear: {units: classes, activation: gelu, name: head}\n";
 static const dv_shape picture = {8, 16, 16, 2};
 
-/* Every way of the CPU to compute a convolution: oneDNN's too where nothing is trained. */
+/* A model that needs every way of the CPU to compute a convolution, with oneDNN's in inference. */
 static const char grouped_text[] =
     "layers:\n"
     "  - conv2d: {filters: 32, kernel: 3, stride: 2, name: stem}\n"
@@ -42,7 +42,7 @@ static const char grouped_text[] =
     "  - global_avgpool:\n"
     "  - linear: {units: classes, name: head}\n";
 
-/* A second graph of the model for another batch size, over the first one's parameters, to infer. */
+/* Opens an inference graph of the model for another batch size, over the parameters of `owner`. */
 static void open_sharing(network *net, const network *owner, const char *text, int64_t batch)
 {
     *net = *owner;
@@ -64,8 +64,8 @@ static void close_sharing(network *net)
     dv_graph_free(net->graph);
 }
 
-/* On the cpu the training plan of batch 8 fixes the layouts; the evaluation plan of batch 1 must
-   live with them, and sees what training changes. */
+/* On the cpu the training plan of batch 8 fixes the layouts. The evaluation plan of batch 1 must
+   use them, and sees the changes of training. */
 static void test_two_plans_share_parameters(void **state)
 {
     (void)state;
@@ -109,7 +109,7 @@ static void test_two_plans_share_parameters(void **state)
     network_close(&reference);
 }
 
-/* Two networks of one model, each with parameters of its own that hold the same. */
+/* Compares two networks of one model, each with its own copy of the same parameters. */
 static void require_same_output(network *got, network *want)
 {
     double *input = network_value(want, want->input);
@@ -123,7 +123,7 @@ static void require_same_output(network *got, network *want)
     free(b);
 }
 
-/* The plan that `trains` or not is the first, then come batches of `second` and `third`. */
+/* The first plan trains or infers; inference plans for batches of `second` and `third` follow. */
 typedef struct sharing {
     network first, second, third;
 } sharing;
@@ -146,7 +146,7 @@ static void close_three(sharing *plans)
     network_close(&plans->first);
 }
 
-/* Which of several plans comes first, of those that may, changes no bit. */
+/* The order of plans changes no bit, if the first one may come first. */
 static void test_the_order_of_plans_changes_nothing(void **state)
 {
     (void)state;
@@ -166,7 +166,8 @@ static void test_the_order_of_plans_changes_nothing(void **state)
     close_three(&other);
 }
 
-/* Alone it computes in other ways than with the layouts of a plan that only infers. */
+/* A training plan must come first: with the layouts of an inference plan it would compute in other
+   ways than alone. */
 static void test_a_plan_that_trains_comes_first(void **state)
 {
     (void)state;
@@ -191,7 +192,7 @@ static void test_a_plan_that_trains_comes_first(void **state)
     network_close(&infers);
 }
 
-/* Its weight would have no layout of its own. */
+/* A parameter that the first plan lacks would get no layout of its own. */
 static void test_the_first_plan_has_all_parameters(void **state)
 {
     (void)state;
@@ -216,8 +217,8 @@ static void test_the_first_plan_has_all_parameters(void **state)
     network_close(&small_one);
 }
 
-/* Training has not enough values for the last norm, which is found when the convolution has chosen
-   its layout. */
+/* The last norm has too few values for training. The plan finds this after the convolution has
+   chosen its layout. */
 static void test_a_plan_that_fails_leaves_nothing(void **state)
 {
     (void)state;

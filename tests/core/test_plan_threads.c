@@ -1,5 +1,6 @@
-/* How many threads a plan takes: no more than its steps' work is worth where nothing is trained,
-   and OpenMP is given back its own number. And that the thread has the plan's device. */
+/* The number of threads of a plan: an inference plan takes no more than its steps' work is worth,
+   and OpenMP gets its own number back. Also, that steps are planned with the plan's device current.
+ */
 #include "engine/backends/open.h"
 #include "engine/core/plan_internal.h"
 #include "engine/ops/ops.h"
@@ -16,7 +17,7 @@
 #include <cmocka.h>
 
 static const int context_threads = 3, threads_before = 5;
-static int seen; /* by the linear layer */
+static int seen; /* threads in the linear layer */
 
 static dv_status watched_forward(dv_node_step *s)
 {
@@ -30,8 +31,8 @@ static dv_status watched_backward(dv_node_step *s)
     return dv_backend_cpu.impls[DV_OP_linear]->backward(s);
 }
 
-/* Two linear layers of units x units on `batch` rows: batch units^2 multiply-adds in each step, and
-   the plan's threads in the passes that it has. */
+/* Asserts the threads in all passes of a plan of two linear layers of units x units on `batch`
+   rows, which have batch units^2 multiply-adds in each step. */
 static void require_threads(int64_t batch, int units, bool training, int want)
 {
     patched_backend watched;
@@ -63,11 +64,11 @@ static void require_threads(int64_t batch, int units, bool training, int want)
     network_close(&net);
 }
 
-/* A thread is worth 0.39 million multiply-adds a step; flatten is a step as well. */
+/* A thread needs 0.39 million multiply-adds per step. Flatten is a step as well. */
 static void test_inference_takes_what_is_worth_it(void **state)
 {
     (void)state;
-    require_threads(1, 256, false, 1);  /* 0.04 million a step */
+    require_threads(1, 256, false, 1);  /* 0.04 million per step */
     require_threads(16, 256, false, 1); /* 0.7 */
     require_threads(20, 256, false, 2); /* 0.87 */
     require_threads(64, 256, false, 3); /* 2.8 */
@@ -110,7 +111,7 @@ static dv_status plan_entered(dv_planner *planner, dv_node_step *s)
     return entered == 1 ? DV_OK : DV_FAIL(DV_EARG, "entered %d times", entered);
 }
 
-/* What steps allocate and look up while they are planned is of the thread's current device. */
+/* While steps are planned, they allocate on the thread's current device. */
 static void test_the_device_is_entered_before_steps_are_planned(void **state)
 {
     (void)state;

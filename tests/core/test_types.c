@@ -1,5 +1,5 @@
-/* The types of values and parameters: which a graph gives, which a plan refuses, and what a
-   parameter's copy in integers holds. */
+/* The types of values and parameters: those that a graph gives, those that a plan refuses, and the
+   content of a parameter's copy in integers. */
 #include "engine/backends/open.h"
 #include "engine/core/plan.h"
 #include "engine/ops/activation/activation.h"
@@ -20,7 +20,7 @@ typedef struct scene {
     dv_context *context;
     dv_params *params;
     dv_graph *graph;
-    int x; /* the input */
+    int x; /* number of the input's value */
 } scene;
 
 static scene open_scene(dv_precision precision, int64_t channels)
@@ -89,7 +89,7 @@ static void test_a_layer_has_the_type_of_its_input(void **state)
     close_scene(&s);
 }
 
-/* Integers go in, floats come out; the bias is none of the operands. */
+/* A linear layer takes integers and gives floats. The bias is not one of the operands. */
 static void test_integers_end_in_a_linear_layer(void **state)
 {
     (void)state;
@@ -143,7 +143,7 @@ static void test_scales_that_are_refused(void **state)
     close_scene(&s);
 }
 
-/* A parameter has one copy: two graphs that share it read it in one type. */
+/* A parameter has one copy, so two graphs that share it must read it in one type. */
 static void test_a_parameter_has_one_type(void **state)
 {
     (void)state;
@@ -193,7 +193,7 @@ static void test_more_channels_than_sums_bear(void **state)
                     "in int8");
 }
 
-/* Values that the backend's networks do not have are refused but in a conversion. */
+/* Types that the backend's networks do not have are refused, except in a conversion. */
 static void test_values_of_another_backend(void **state)
 {
     (void)state;
@@ -232,7 +232,7 @@ static void test_the_longest_sum(void **state)
     close_scene(&s);
 }
 
-/* Rows of their own scales; what is written later, or copied, is rounded anew. */
+/* Each row has its own scale. Numbers that are written or copied later are rounded again. */
 static void test_the_copy_follows(void **state)
 {
     (void)state;

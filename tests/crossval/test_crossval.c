@@ -1,4 +1,4 @@
-/* Cross-validation: what is planned, and the summary of made-up reports with known answers. */
+/* Plans of cross-validation, and summaries of invented reports with known answers. */
 #include "runner/crossval/crossval.h"
 #include "tests/support/dataset_folder.h"
 
@@ -15,7 +15,7 @@
 
 enum { FOLDS = 2, SEEDS = 2, RUNS = 4 };
 
-/* Two folds, two seeds; the runs' folders are made in the test's one. */
+/* Two folds and two seeds. The runs' folders lie in the test's folder. */
 typedef struct made_up {
     dv_crossval all;
     dv_crossval_run runs[RUNS];
@@ -53,7 +53,7 @@ static void make(const char *folder, made_up *m)
                            .model = "tiny"};
 }
 
-/* A report of `a` of `na` and `b` of `nb` right, of the words no and yes. */
+/* Writes a run's report on the words no and yes, with `a` of `na` and `b` of `nb` right. */
 static void write_counts(const made_up *m, int run, int a, int na, int b, int nb, const char *more)
 {
     char text[3000];
@@ -67,8 +67,8 @@ static void write_counts(const made_up *m, int run, int a, int na, int b, int nb
 
 enum { BINS_SIZE = 2500, LOW = 5, HIGH = 13 };
 
-/* `bins` bins, of which 5 of 15 (0.33 to 0.4) and 13 hold half of 10 answers each: right `low` and
-   `high` of 5. */
+/* Writes `bins` bins. Bins LOW (of 15 bins 0.33 to 0.4) and HIGH hold 5 answers each, with the
+   accuracies `low` and `high`. */
 static const char *write_bins(int bins, double low, double high, char text[BINS_SIZE])
 {
     int length = snprintf(text, BINS_SIZE, ", \"calibration\": {\"ece\": 0.5, \"bins\": [");
@@ -88,7 +88,7 @@ static const char *write_bins(int bins, double low, double high, char text[BINS_
     return text;
 }
 
-/* ann: 9 and 8 of 10; bob: 14 and 12 of 20. */
+/* Writes reports with 9 and 8 of ann's 10 clips right, and 14 and 12 of bob's 20. */
 static void write_all(const made_up *m)
 {
     write_counts(m, 0, 5, 5, 4, 5, "");
@@ -118,19 +118,19 @@ static void known_answers(void **state)
     summarize(&m, &s);
     assert_int_equal(s.finished, 4);
     near(s.results[1].accuracy, 0.7);
-    near(s.runs.mean, 0.75); /* of the runs: 0.9, 0.7, 0.8, 0.6 */
+    near(s.runs.mean, 0.75); /* the runs have 0.9, 0.7, 0.8, 0.6 */
     near(s.seeds[0].mean, 0.8);
     near(s.seeds[1].mean, 0.7);
     near(s.over_seeds.deviation, 0.1 / sqrt(2));
-    near(s.over_folds.deviation, 0.2 / sqrt(2)); /* of 0.85 and 0.65 */
+    near(s.over_folds.deviation, 0.2 / sqrt(2)); /* the folds have 0.85 and 0.65 */
     near(s.folds[0].mean, 0.85);
     near(s.folds[1].mean, 0.65);
     near(s.folds[0].deviation, 0.1 / sqrt(2));
     assert_int_equal(s.worst, 1);
-    assert_int_equal(s.correct, 43); /* of the clips, of which bob has more */
+    assert_int_equal(s.correct, 43); /* over clips, so bob's count more */
     assert_int_equal(s.count, 60);
-    assert_int_equal(s.clips, 30); /* both seeds answer the same */
-    near(s.low, 0.538272169945);   /* of 21.5 of 30 */
+    assert_int_equal(s.clips, 30); /* both seeds answer the same clips */
+    near(s.low, 0.538272169945);   /* interval for 21.5 of 30 */
     near(s.high, 0.845872026347);
     near(s.loss, (0.1 * 10 + 0.2 * 20 + 0.3 * 10 + 0.4 * 20) / 60);
     assert_int_equal(s.confusion.counts[0], 16);
@@ -191,7 +191,7 @@ static void json_and_text(void **state)
     dv_crossval_summary_free(&s);
 }
 
-/* Without bob's run of the second seed that seed's mean is of ann alone, and of no use. */
+/* Without bob's run the mean of the second seed would be ann's alone, so it is not used. */
 static void incomplete(void **state)
 {
     made_up m;
@@ -209,7 +209,7 @@ static void incomplete(void **state)
     assert_true(isnan(s.folds[1].deviation));
     assert_int_equal(s.over_seeds.count, 1);
     assert_true(isnan(s.over_seeds.deviation));
-    near(s.over_folds.deviation, 0.15 / sqrt(2)); /* of 0.85 and 0.7 */
+    near(s.over_folds.deviation, 0.15 / sqrt(2)); /* the folds have 0.85 and 0.7 */
     assert_int_equal(s.clips, 30);
     json_t *json = dv_crossval_json(&m.all, &s);
     assert_true(json_is_false(json_object_get(json, "complete")));
@@ -220,7 +220,7 @@ static void incomplete(void **state)
                         error);
     json_decref(json);
     dv_crossval_summary_free(&s);
-    /* A report that was found to be none is left out too. */
+    /* A malformed report is left out, too. */
     write_file(m.folders[3], "report.json", "{");
     summarize(&m, &s);
     assert_int_equal(s.finished, 3);
@@ -245,7 +245,7 @@ static void calibration(void **state)
     dv_crossval_summary s;
     char text[BINS_SIZE];
     make(*state, &m);
-    /* Bins of 20: 0.4 against (1+2+3+0)/4/5, 0.9 against (5+4+3+4)/4/5. */
+    /* Each bin has 20 answers: 0.4 against (1+2+3+0)/4/5, and 0.9 against (5+4+3+4)/4/5. */
     write_counts(&m, 0, 3, 5, 3, 5, write_bins(15, 0.2, 1.0, text));
     write_counts(&m, 1, 3, 5, 3, 5, write_bins(15, 0.4, 0.8, text));
     write_counts(&m, 2, 3, 5, 3, 5, write_bins(15, 0.6, 0.6, text));
@@ -447,7 +447,7 @@ static void speakers_that_make_no_folds(void **state)
     assert_message("c.wav' has no speaker");
 }
 
-/* ---- Other trainings to begin with ---- */
+/* ---- Checkpoints of other trainings to begin with ---- */
 
 static void require_text(const dv_tree *tree, const char *key, const char *want)
 {
@@ -504,7 +504,7 @@ static void refused_init_from(void **state)
     char data[PATH_SIZE], files[DV_STRING_SIZE], want[DV_STRING_SIZE];
     dv_experiment experiment;
     dv_crossval all;
-    /* Only with the second speaker is it longer than what is given. */
+    /* Only the second speaker's name makes the path longer than {fold}. */
     write_file(*state, "list.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,maximilian\n");
     path_in(*state, "list.csv", data);
     snprintf(files, sizeof files, "%0*d{fold}", DV_STRING_SIZE - 1 - 10, 0);
@@ -542,7 +542,7 @@ static dv_status claim(const char *folder, const char *data)
     return status;
 }
 
-/* As many clips as before, and other ones: their runs do not belong together. */
+/* Runs on the same number of other clips do not belong together. */
 static void other_data(void **state)
 {
     char data[PATH_SIZE];

@@ -8,15 +8,15 @@ namespace cudasim
 {
 namespace
 {
-/* Output positions are worked off in blocks: their patches make the lines of a matrix. */
+/* Output positions are processed in blocks, whose patches are the rows of a matrix. */
 constexpr std::size_t block_positions = 128;
 
-/* A direction's arrays as floats; the one that is written starts as zeros. */
+/* A direction's arrays as floats. The output starts as zeros. */
 struct Arrays {
     std::vector<float> x, w, y;
 };
 
-/* Positions in the order of summation, forwards or backwards. */
+/* The order of summation over positions, forwards or backwards. */
 struct Order {
     std::size_t count;
     bool backwards;
@@ -27,8 +27,8 @@ struct Order {
     }
 };
 
-/* Where in x a position's patch takes its first channel from, for each tap; false: in the padding.
- */
+/* Finds the place in x of the first channel of a tap of a position's patch. Returns false in the
+   padding. */
 bool source_of(const ConvolutionShape &shape, std::size_t position, std::size_t tap,
                std::size_t *offset)
 {
@@ -46,7 +46,8 @@ bool source_of(const ConvolutionShape &shape, std::size_t position, std::size_t 
     return true;
 }
 
-/* x -> patches (count, patch) of one group, positions first ... first + count - 1 of the order. */
+/* Copies x into the patches (count, patch) of one group, for positions first ... first + count - 1
+   of the order. */
 void gather(const ConvolutionShape &shape, const Order &order, std::size_t group, std::size_t first,
             std::size_t count, const std::vector<float> &x, std::vector<float> &patches)
 {
@@ -64,7 +65,7 @@ void gather(const ConvolutionShape &shape, const Order &order, std::size_t group
     }
 }
 
-/* The adjoint of gather: x += patches. */
+/* The adjoint of gather adds the patches to x. */
 void scatter(const ConvolutionShape &shape, const Order &order, std::size_t group,
              std::size_t first, std::size_t count, const std::vector<float> &patches,
              std::vector<float> &x)
@@ -85,13 +86,13 @@ void scatter(const ConvolutionShape &shape, const Order &order, std::size_t grou
     }
 }
 
-/* (group's filters, patch) */
+/* The weight of one group as a matrix (group's filters, patch). */
 MatrixView weight_of(const ConvolutionShape &shape, const Arrays &arrays, std::size_t group)
 {
     return {arrays.w.data() + group * shape.group_filters() * shape.patch(), shape.patch(), 1};
 }
 
-/* Lines of y of a block, in the order of its positions: (count, group's filters). */
+/* Copies the rows of y (count, group's filters) of a block, in the order of its positions. */
 void gather_lines(const ConvolutionShape &shape, const Order &order, std::size_t group,
                   std::size_t first, std::size_t count, const std::vector<float> &y,
                   std::vector<float> &lines)
@@ -104,7 +105,7 @@ void gather_lines(const ConvolutionShape &shape, const Order &order, std::size_t
     }
 }
 
-/* One block of positions of one group, in any direction. */
+/* Computes one block of positions of one group, in any direction. */
 void run_block(const Convolution &call, const Order &order, std::size_t group, std::size_t first,
                std::size_t count, Arrays &arrays)
 {

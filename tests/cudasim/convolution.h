@@ -1,4 +1,4 @@
-/* The three directions of a 2-D convolution that cuDNN's simulation runs. */
+/* The three directions of a 2-D convolution in the simulated cuDNN. */
 #ifndef CUDASIM_CONVOLUTION_H
 #define CUDASIM_CONVOLUTION_H
 
@@ -10,8 +10,8 @@
 
 namespace cudasim
 {
-/* x (images, height, width, channels), w (filters, kernel_height, kernel_width, channels / groups),
-   y (images, out_height, out_width, filters), all packed. */
+/* Sizes of x (images, height, width, channels), w (filters, kernel_height, kernel_width, channels /
+   groups) and y (images, out_height, out_width, filters), all packed. */
 struct ConvolutionShape {
     std::size_t images, height, width, channels;
     std::size_t filters, kernel_height, kernel_width;
@@ -39,12 +39,12 @@ struct ConvolutionShape {
     {
         return positions() * filters;
     }
-    /* Outputs of one filter. */
+    /* The number of outputs of one filter. */
     std::size_t positions() const
     {
         return images * out_height * out_width;
     }
-    /* Inputs of one output: (kernel_height, kernel_width, channels of a group). */
+    /* The number of inputs of one output: kernel_height kernel_width (channels of a group). */
     std::size_t patch() const
     {
         return kernel_height * kernel_width * group_channels();
@@ -53,7 +53,7 @@ struct ConvolutionShape {
 
 enum class Direction { forward, backward_data, backward_filter };
 
-/* One call. Of x, w and y the direction writes one; the others are inputs. */
+/* One call. The direction decides which of x, w and y is the output; the others are inputs. */
 struct Convolution {
     Direction direction;
     ConvolutionShape shape;
@@ -63,7 +63,7 @@ struct Convolution {
     void *workspace;
     std::size_t workspace_bytes;
     float alpha, beta;
-    /* Counts the runs of algorithms that add up in another order each time; null for the others. */
+    /* Counts the runs of an algorithm that adds up in another order each time; null for others. */
     std::shared_ptr<unsigned> runs;
 
     Range x_range() const;
@@ -73,7 +73,7 @@ struct Convolution {
     std::vector<Range> inputs() const;
 };
 
-/* The submitted work. */
+/* Computes the convolution, as the submitted work. */
 void run_convolution(const Convolution &call);
 } // namespace cudasim
 

@@ -1,19 +1,19 @@
 /*
  * cuBLASLt on the simulated device: D = epilogue(alpha op(A) op(B) + beta C) for F32, F16 and BF16
- * matrices with FP32 sums, and just the calls that a fully connected layer needs. Any other call
+ * matrices with FP32 sums, and only the calls that a fully connected layer needs. Any other call
  * does not link; any other attribute, type or epilogue is refused.
  *
- * What it shows: wrong dimensions, leading dimensions, types, transposes and orders; a bias that
- * runs along the wrong side; a workspace that is missing, too small, misaligned, or in use by
- * something else (it is overwritten); an algorithm used for another problem or with pointers less
- * aligned than the heuristic was told; host pointers; memory too small for the layout; an output
- * that is read though beta is 0. It is stricter than the real library where that one leaves
- * behaviour undefined: overlapping operands and host pointers are errors at once, while on a device
- * the kernel would fail later. The descriptors' status codes were compared with version 13.1 of the
+ * The simulation finds wrong dimensions, leading dimensions, types, transposes and orders; a bias
+ * along the wrong side; a workspace that is missing, too small, misaligned, or in use by something
+ * else (it is overwritten); an algorithm used for another problem or with pointers less aligned
+ * than the heuristic was told; host pointers; memory too small for the layout; and an output that
+ * is read although beta is 0. It is stricter than the real library, which leaves some behaviour
+ * undefined: overlapping operands and host pointers are errors at once, while on a device the
+ * kernel would fail later. The descriptors' status codes were compared with version 13.1 of the
  * real library; those of the calls that need a device follow its header and manual.
  *
- * What it cannot show: which shapes the real heuristic supports, how much workspace it asks for,
- * speed, and the real order of summation. TF32 is simulated by rounding the operands.
+ * The simulation cannot show which shapes the real heuristic supports, how much workspace it asks
+ * for, speed, and the real order of summation. TF32 is simulated by rounding the operands.
  */
 #include <algorithm>
 #include <cstdint>
@@ -41,17 +41,17 @@ namespace
 {
 struct Preference {
     std::uint64_t workspace;
-    std::uint32_t alignment[4]; /* of A, B, C and D */
+    std::uint32_t alignment[4]; /* alignments of A, B, C and D */
     std::uint32_t reduction;    /* mask of the types that partial sums may have */
 };
 
-/* What a heuristic answered: good for this problem alone. */
+/* A heuristic's answer, valid for one problem only. */
 struct Algorithm {
     std::uint64_t problem;
     std::uint64_t workspace;
-    std::uint32_t alignment[5]; /* of A, B, C, D and the bias */
+    std::uint32_t alignment[5]; /* alignments of A, B, C, D and the bias */
     std::uint32_t index;
-    std::uint32_t parts_as_output; /* partial sums are of the type of D */
+    std::uint32_t parts_as_output; /* partial sums have the type of D */
 };
 
 static_assert(sizeof(Layout) <= sizeof(cublasLtMatrixLayoutOpaque_t), "fits the opaque struct");
@@ -59,7 +59,7 @@ static_assert(sizeof(Operation) <= sizeof(cublasLtMatmulDescOpaque_t), "fits the
 static_assert(sizeof(Preference) <= sizeof(cublasLtMatmulPreferenceOpaque_t), "fits as well");
 static_assert(sizeof(Algorithm) <= sizeof(cublasLtMatmulAlgo_t), "fits the opaque struct");
 
-/* No kernel of the real library wants more than vectors of 16 bytes. */
+/* No kernel of the real library needs more than vectors of 16 bytes. */
 constexpr std::uint32_t vector_alignment = 16;
 constexpr std::size_t workspace_alignment = 256;
 constexpr int algorithm_count = 2;
@@ -90,7 +90,7 @@ cublasStatus_t create(Opaque **descriptor, const Inner &inner)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* Where the value of an attribute is kept; nullptr: it is not simulated. */
+/* The place of an attribute's value, nullptr if the attribute is not simulated. */
 struct Field {
     void *address = nullptr;
     std::size_t bytes = 0;
@@ -175,7 +175,7 @@ void mix(std::uint64_t &hash, std::uint64_t value)
     hash ^= hash >> 29;
 }
 
-/* A number that tells problems apart, FNV-1a style; pointers do not count. */
+/* An FNV-1a hash that tells problems apart; pointers do not count. */
 std::uint64_t fingerprint(const Problem &problem)
 {
     std::uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -201,8 +201,8 @@ std::uint32_t alignment_of(const void *pointer)
     return static_cast<std::uint32_t>(bits & (~bits + 1));
 }
 
-/* Algorithm 0 splits the depth and adds up partial sums in its workspace, of the type of D where the
-   caller allows it; 1 needs none. */
+/* Algorithm 0 splits the depth and adds up partial sums in its workspace, in the type of D if the
+   caller allows it. Algorithm 1 needs no workspace. */
 Algorithm make_algorithm(const Problem &problem, const std::uint32_t alignment[4],
                          std::uint32_t reduction, std::uint32_t index)
 {
@@ -231,7 +231,7 @@ cublasStatus_t check_alignment(const Algorithm &algorithm, const std::vector<Ran
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* Without an algorithm the library looks for one itself, with the workspace at hand. */
+/* Without the caller's algorithm the library chooses one that fits the workspace. */
 Algorithm choose_algorithm(const Problem &problem, const std::vector<Range> &operands,
                            std::size_t workspace)
 {
@@ -260,7 +260,7 @@ const char *const names[][2] = {
     {"unrecognized status", "unrecognized status"},
 };
 
-/* Only what the simulation can return. */
+/* Describes the statuses that the simulation can return. */
 const char *const *describe(cublasStatus_t status)
 {
     switch (status) {
@@ -316,7 +316,7 @@ const char *cublasLtGetStatusString(cublasStatus_t status)
     return describe(status)[1];
 }
 
-/* As the real one, it takes any numbers: the heuristic and the product look at them. */
+/* Any numbers are accepted, as by the real library; the heuristic and the product check them. */
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, cudaDataType type,
                                           std::uint64_t rows, std::uint64_t columns,
                                           std::int64_t leading)

@@ -3,20 +3,21 @@
  * filters, F32, F16 or BF16 data with FP32 sums, groups, dilation, alpha and beta, and the choice
  * of an algorithm. Any other call does not link; any other layout, type or mode is refused.
  *
- * What it shows: descriptors that do not fit one another, a workspace that is missing, too small,
- * or in use by something else (it is overwritten), host pointers, memory too small for its
- * descriptor, misaligned pointers, an output that is read though beta is 0, a search for the
+ * The simulation finds descriptors that do not fit one another, a workspace that is missing, too
+ * small, or in use by something else (it is overwritten), host pointers, memory too small for its
+ * descriptor, misaligned pointers, an output that is read although beta is 0, a search for the
  * fastest algorithm over memory that is in use (its output is overwritten) or while a stream is
  * being captured, and an algorithm that is not deterministic: those are the fastest here, and add
  * up in another order at every second run. CUDNN_DEFAULT_MATH means TF32 for F32 data, as on every
- * device since A100, and operands are rounded to it: what wants FP32 must ask for CUDNN_FMA_MATH.
- * Where the real library leaves behaviour undefined this one is stricter: overlapping operands and
- * host pointers are errors at once. The descriptors' status codes were compared with version 9.19
- * of the real library; those of the calls that need a device follow its header and manual.
+ * device since A100, and operands are rounded to it; a caller that wants FP32 must ask for
+ * CUDNN_FMA_MATH. The simulation is stricter than the real library, which leaves some behaviour
+ * undefined: overlapping operands and host pointers are errors at once. The descriptors' status
+ * codes were compared with version 9.19 of the real library; those of the calls that need a device
+ * follow its header and manual.
  *
- * What it cannot show: which shapes and types each real algorithm supports (here, as in the
- * manual's tables for NHWC: the implicit GEMMs, and 0 and 1 backwards), real workspace sizes,
- * which algorithm is fastest, speed, and the real order of summation.
+ * The simulation cannot show which shapes and types each real algorithm supports (it supports the
+ * implicit GEMMs, and 0 and 1 backwards, by the manual's tables for NHWC), real workspace sizes,
+ * the fastest algorithm, speed, and the real order of summation.
  */
 #include "tests/cudasim/cudnn_objects.h"
 
@@ -30,7 +31,7 @@ namespace cudasim
 {
 namespace
 {
-/* What went wrong last on this thread. */
+/* The text of the last error on this thread. */
 thread_local char last_error[256];
 
 int output_size(const cudnnConvolutionStruct &convolution, int axis, int input, int kernel)
@@ -164,7 +165,7 @@ std::size_t cudnnGetVersion(void)
     return CUDNN_VERSION;
 }
 
-/* The names of the real library; of the statuses that the simulation returns. */
+/* The real library's names of the statuses that the simulation returns. */
 const char *cudnnGetErrorString(cudnnStatus_t status)
 {
     switch (status) {
@@ -187,7 +188,7 @@ const char *cudnnGetErrorString(cudnnStatus_t status)
     }
 }
 
-/* Empties the text, as the real one does. */
+/* Returns the text and empties it, as the real library does. */
 void cudnnGetLastErrorString(char *message, std::size_t size)
 {
     if (message != nullptr && size > 0) {

@@ -1,4 +1,4 @@
-/* cuDNN's convolutions on the simulated device: what they show and cannot show is in cudnn.cpp. */
+/* cuDNN's convolutions on the simulated device. cudnn.cpp says what they show and cannot show. */
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -18,7 +18,7 @@ using cudasim::refuse;
 
 namespace
 {
-/* The vectors that tensor-core kernels load. */
+/* Bytes of the vectors that tensor-core kernels load. */
 constexpr std::size_t data_alignment = 16;
 
 ConvolutionShape shape_of(const Descriptors &given)
@@ -49,13 +49,13 @@ ConvolutionShape shape_of(const Descriptors &given)
 struct Algorithm {
     int number;
     bool deterministic;
-    float milliseconds; /* for the order of a search's results; the rest is not supported */
+    float milliseconds; /* sorts a search's results; negative if it is not supported */
 };
 
 constexpr float unsupported = -1;
 
-/* Those that the simulated library has. DECAVOX_CUDASIM_CONVOLUTIONS=0: it has none. Winograd's
-   transformation rounds more than a sum does. */
+/* The algorithms of the simulated library, none with DECAVOX_CUDASIM_CONVOLUTIONS=0. One is
+   Winograd, whose transformation rounds more than a sum does. */
 std::vector<Algorithm> supported_of(Direction direction)
 {
     bool any = cudasim::setting("DECAVOX_CUDASIM_CONVOLUTIONS", "1") != "0";
@@ -74,7 +74,7 @@ std::vector<Algorithm> supported_of(Direction direction)
     }
 }
 
-/* All of a direction, fastest first. */
+/* All algorithms of a direction, the fastest first. */
 std::vector<Algorithm> algorithms_of(Direction direction)
 {
     int count = CUDNN_CONVOLUTION_FWD_ALGO_COUNT;
@@ -109,7 +109,8 @@ cudnnStatus_t find_algorithm(Direction direction, int number, Algorithm *found)
     return refuse(CUDNN_STATUS_BAD_PARAM, "no algorithm %d", number);
 }
 
-/* Number 1 of each direction wants one: for indices of patches, turned weights, partial sums. */
+/* Bytes of workspace. Only number 1 of each direction needs it, for indices of patches, turned
+   weights or partial sums. */
 std::size_t workspace_of(Direction direction, int number, const ConvolutionShape &shape)
 {
     if (number != 1) {
@@ -147,7 +148,7 @@ cudnnStatus_t count_algorithms(cudnnHandle_t handle, Direction direction, int *c
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* The three kinds of results differ in the type of `algo` alone. */
+/* The three kinds of results differ only in the type of `algo`. */
 template <typename Result>
 cudnnStatus_t list_algorithms(cudnnHandle_t handle, Direction direction, const Descriptors &given,
                               std::size_t workspace, bool measured, int requested, int *returned,
@@ -197,7 +198,7 @@ cudnnStatus_t check_operand(const char *name, const Range &range)
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* Memory of the operands and the workspace; the output may overlap nothing. */
+/* Checks the memory of operands and workspace. The output must not overlap any of them. */
 cudnnStatus_t check_memory(const Convolution &call, std::size_t workspace_bytes)
 {
     cudnnStatus_t status = check_operand("x", call.x_range());
@@ -226,7 +227,7 @@ cudnnStatus_t check_memory(const Convolution &call, std::size_t workspace_bytes)
                    : CUDNN_STATUS_SUCCESS;
 }
 
-/* Data pointers of one call, whichever of them is written. */
+/* The data pointers of one call; the direction decides which one is the output. */
 struct Pointers {
     const void *x, *w, *y;
     void *workspace;
@@ -292,7 +293,7 @@ cudnnStatus_t convolve(cudnnHandle_t handle, Direction direction, const Descript
                : refuse(CUDNN_STATUS_EXECUTION_FAILED_CUDART, "CUDA error %d", error);
 }
 
-/* Searches measure: they allocate and wait, which a capture does not allow. */
+/* A search measures, so it allocates and waits, which a capture does not allow. */
 cudnnStatus_t check_search(cudnnHandle_t handle, const Descriptors &given)
 {
     cudnnStatus_t status = cudasim::check_descriptors(handle, given);
@@ -302,7 +303,7 @@ cudnnStatus_t check_search(cudnnHandle_t handle, const Descriptors &given)
     return status;
 }
 
-/* A search with the caller's memory overwrites its output and its workspace. */
+/* A search in the caller's memory overwrites its output and its workspace. */
 template <typename Result>
 cudnnStatus_t search(cudnnHandle_t handle, Direction direction, const Descriptors &given,
                      const Pointers &pointers, int requested, int *returned, Result *results)
@@ -343,9 +344,9 @@ cudnnStatus_t search_alone(cudnnHandle_t handle, Direction direction, const Desc
 } // namespace
 
 /*
- * The calls that are the same for all directions but for their names: `Name` and `Kind` are what
- * cuDNN calls the direction, in functions and in types, and the last arguments the descriptors x,
- * w, convolution and y in the order of the direction.
+ * The calls that differ between directions only in their names. `Name` and `Kind` are cuDNN's names
+ * of the direction in functions and in types. The last arguments are the descriptors x, w,
+ * convolution and y in the order of the direction.
  */
 #define DIRECTION(Name, Kind, direction, ...)                                                      \
     cudnnStatus_t cudnnGetConvolution##Name##AlgorithmMaxCount(cudnnHandle_t handle, int *count)   \
@@ -383,7 +384,7 @@ DIRECTION(BackwardFilter, BwdFilter, Direction::backward_filter, cudnnTensorDesc
           cudnnTensorDescriptor_t y, cudnnConvolutionDescriptor_t convolution,
           cudnnFilterDescriptor_t w)
 
-/* In these the descriptors and the pointers alternate. */
+/* In these calls descriptors and pointers alternate. */
 cudnnStatus_t cudnnFindConvolutionForwardAlgorithmEx(
     cudnnHandle_t handle, cudnnTensorDescriptor_t x_descriptor, const void *x,
     cudnnFilterDescriptor_t w_descriptor, const void *w, cudnnConvolutionDescriptor_t convolution,

@@ -8,7 +8,7 @@
 
 struct cudnnContext {
     cudaStream_t stream = nullptr;
-    /* Outlives the handle where work of a captured graph holds it. */
+    /* Shared, because the work of a captured graph may outlive the handle. */
     std::shared_ptr<unsigned> runs = std::make_shared<unsigned>(0u);
 };
 
@@ -34,14 +34,14 @@ struct cudnnConvolutionStruct {
 
 namespace cudasim
 {
-/* Keeps the text for cudnnGetLastErrorString and returns the status. */
+/* Returns the status and keeps the text for cudnnGetLastErrorString. */
 __attribute__((format(printf, 2, 3))) cudnnStatus_t refuse(cudnnStatus_t status, const char *format,
                                                            ...);
 
 /* False for a type that is not simulated. */
 bool to_cuda_type(cudnnDataType_t type, cudaDataType_t *result);
 
-/* x, w and y of one convolution, in whichever direction. */
+/* x, w and y of one convolution in any direction. */
 struct Descriptors {
     cudnnTensorDescriptor_t x;
     cudnnFilterDescriptor_t w;
@@ -49,7 +49,7 @@ struct Descriptors {
     cudnnTensorDescriptor_t y;
 };
 
-/* Whether the descriptors are set, fit one another, and are simulated. */
+/* Checks that the descriptors are set, fit one another, and are simulated. */
 cudnnStatus_t check_descriptors(cudnnHandle_t handle, const Descriptors &given);
 } // namespace cudasim
 

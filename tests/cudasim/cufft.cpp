@@ -3,16 +3,16 @@
  * two, in FP32, with the caller's work area or one of the plan's own. Any other call does not link;
  * any other rank, type or size is refused.
  *
- * What it shows: a plan used before it is made, a work area that is missing, too small, or in use
- * by something else (it is overwritten; it is never empty here), distances and strides that do not
- * fit the transform, pointers that are misaligned, on the host, or to memory that is too small, and
- * an allocation while a stream is being captured. It is stricter than the real library: other
- * sizes, which that one supports, are refused, and so is a call of cufftSetAutoAllocation after the
- * plan was made, which there comes too late without a word. Host pointers are errors at once.
+ * The simulation finds a plan used before it is made, a work area that is missing, too small, or in
+ * use by something else (it is overwritten, and never empty here), distances and strides that do
+ * not fit the transform, pointers that are misaligned, on the host, or to memory that is too small,
+ * and an allocation while a stream is being captured. It is stricter than the real library: it
+ * refuses other sizes, which the real one supports, and a call of cufftSetAutoAllocation after the
+ * plan was made, which the real one silently ignores. Host pointers are errors at once.
  *
- * What it cannot show: real work sizes, speed, the real order of summation, and the trouble with
- * other sizes. Status codes follow the manual; those for invalid handles were compared with version
- * 12.0 of the real library.
+ * The simulation cannot show real work sizes, speed, the real order of summation, and the trouble
+ * with other sizes. Status codes follow the manual; those for invalid handles were compared with
+ * version 12.0 of the real library.
  */
 #include <cmath>
 #include <cstdint>
@@ -38,7 +38,7 @@ struct Placement {
 };
 
 struct Shape {
-    std::size_t size = 0; /* 0: not made yet */
+    std::size_t size = 0; /* 0 until the plan is made */
     std::size_t batch = 0;
     Placement input{}, output{};
 
@@ -69,7 +69,7 @@ struct Plan {
     void *area = nullptr;
 };
 
-/* The handles are small integers, so the library keeps a table, as the real one must. */
+/* Handles are small integers, so the library keeps a table, as the real one must. */
 struct Table {
     std::mutex mutex;
     std::map<cufftHandle, Plan> plans;
@@ -90,7 +90,7 @@ template <typename Use> cufftResult with_plan(cufftHandle handle, Use use)
     return found == table().plans.end() ? CUFFT_INVALID_PLAN : use(found->second);
 }
 
-/* exp(-2 pi i k / size) for the first half of the circle. */
+/* Computes exp(-2 pi i k / size) for the first half of the circle. */
 std::vector<Complex> make_twiddles(std::size_t size)
 {
     std::vector<Complex> twiddles(size / 2);
@@ -101,9 +101,9 @@ std::vector<Complex> make_twiddles(std::size_t size)
     return twiddles;
 }
 
-/* One pass of Stockham's radix-2 transform, decimation in frequency: `count` transforms of
-   `length` points, interleaved, become 2 count of half the length, in order. Works on buffers of
-   this file alone, and is too slow where each access is checked. */
+/* One pass of Stockham's radix-2 transform, decimation in frequency. `count` interleaved transforms
+   of `length` points become 2 count of half the length, in order. The sanitizers are off, because
+   the pass only touches buffers of this file and is too slow with each access checked. */
 __attribute__((no_sanitize("address", "undefined"))) void
 transform_pass(std::size_t length, std::size_t count, const Complex *twiddles, const Complex *from,
                Complex *to)
@@ -180,7 +180,7 @@ bool is_disjoint(const Placement &placement, std::size_t length, std::size_t bat
            placement.stride >= (batch - 1) * placement.distance + 1;
 }
 
-/* The shape of a plan from cufftMakePlanMany's arguments. */
+/* Finds the shape of a plan from cufftMakePlanMany's arguments. */
 cufftResult describe(const int *n, const int *inembed, int istride, int idist, const int *onembed,
                      int ostride, int odist, int batch, Shape *shape)
 {

@@ -1,8 +1,8 @@
 /*
- * CUDA's words for a C++17 compiler: included by force (-include) before a kernel's .cu file, with
- * -DDV_CUDASIM, so that the file runs on the simulated device. kernels/device.cuh says what a
- * kernel keeps to. What is missing here is meant to fail to compile: add it with its meaning, never
- * a stand-in that computes something else.
+ * CUDA's words for a C++17 compiler. The header is included by force (-include) before a kernel's
+ * .cu file, with -DDV_CUDASIM, so that the file runs on the simulated device. kernels/device.cuh
+ * has the rules for kernels. A word that is missing here must not compile: add it with its meaning,
+ * never a stand-in that computes something else.
  */
 #ifndef CUDASIM_DEVICE_H
 #define CUDASIM_DEVICE_H
@@ -45,9 +45,9 @@
 namespace cudasim
 {
 /*
- * A place in the source where threads wait for each other. Its address is its identity, so that two
- * on one line, or one in two instances of a template, are told apart; the number keeps a compiler
- * from making one constant of two.
+ * A place in the source where threads wait for each other. Its address is its identity, which tells
+ * two places on one line, or in two instances of a template, apart. The number keeps a compiler
+ * from merging two constants.
  */
 struct Site {
     const char *call;
@@ -56,18 +56,18 @@ struct Site {
     int number;
 };
 
-/* Where the running thread is. */
+/* The position of the running thread. */
 extern const uint3 *thread_index;
 extern uint3 block_index;
 extern dim3 block_size;
 extern dim3 grid_size;
 
-/* Checks the configuration as a real launch does and submits the kernel; errors are
-   cudaGetLastError's. */
+/* Checks the configuration as a real launch does and submits the kernel. cudaGetLastError returns
+   its errors. */
 void launch_kernel(const char *name, const void *kernel, dim3 grid, dim3 block, std::size_t shared,
                    void *stream, const std::function<void()> &thread);
 
-/* The arguments become the parameters' types here, at the launch, as on a device. */
+/* Launches a kernel. The arguments are converted to the parameters' types here, as on a device. */
 template <class... Parameters, class... Arguments>
 void launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 block,
             std::size_t shared, void *stream, Arguments &&...arguments)
@@ -77,19 +77,19 @@ void launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
                   [kernel, values] { std::apply(kernel, values); });
 }
 
-/* The block's memory of this key; NaN when the block starts. */
+/* The block's shared memory of this key. It is NaN when the block starts. */
 void *shared_array(const void *key, const char *name, std::size_t bytes, std::size_t alignment);
 void *dynamic_shared();
 
-/* Waits for the whole block; how many threads brought a true predicate. */
+/* Waits for the whole block. Returns the number of threads with a true predicate. */
 int barrier(const Site *site, bool predicate);
 int block_threads();
 
 unsigned lane();
 void warp_barrier(const Site *site, unsigned mask);
 unsigned warp_ballot(const Site *site, unsigned mask, bool predicate);
-/* Each lane of the mask offers `bytes` (at most 8) and gets those of `source`; NaN from a lane that
-   the mask does not name. */
+/* Each lane of the mask offers `bytes` (at most 8) and receives those of lane `source`, or NaN if
+   the mask does not name that lane. */
 void warp_exchange(const Site *site, unsigned mask, const void *offered, void *received,
                    std::size_t bytes, unsigned source);
 
@@ -104,8 +104,8 @@ template <class T> T exchange(const Site *site, unsigned mask, T value, unsigned
     return received;
 }
 
-/* The lane that `target`, a lane's number inside its segment of `width` lanes, stands for. One
-   outside of the segment: the calling lane itself. */
+/* The lane with the number `target` inside the calling lane's segment of `width` lanes. A number
+   outside the segment stands for the calling lane itself. */
 inline unsigned segment_lane(int target, int width)
 {
     const int first = static_cast<int>(lane()) / width * width;
@@ -190,7 +190,7 @@ template <class To, class From> To as(From value)
 #define __shfl_down_sync(...) cudasim::shuffle_down(CUDASIM_SITE("__shfl_down_sync"), __VA_ARGS__)
 #define __shfl_up_sync(...) cudasim::shuffle_up(CUDASIM_SITE("__shfl_up_sync"), __VA_ARGS__)
 
-/* kernels/device.cuh says what these three are. */
+/* kernels/device.cuh documents these three. */
 #define DV_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     cudasim::launch(#kernel, (kernel), (grid), (block), (shared_bytes), (stream), __VA_ARGS__)
 #define DV_SHARED(T, name, count)                                                                  \
@@ -200,7 +200,7 @@ template <class To, class From> To as(From value)
         cudasim::shared_array(&name##_key, #name, sizeof(T) * (count), alignof(T)))
 #define DV_DYNAMIC_SHARED(T, name) T *const name = static_cast<T *>(cudasim::dynamic_shared())
 
-/* ---- Atomics: threads run one at a time, so plain code is atomic ---- */
+/* ---- Atomics. Threads run one at a time, so plain code is atomic ---- */
 
 template <class T> static inline T atomicExch(T *address, T value)
 {
@@ -216,7 +216,7 @@ template <class T> static inline T atomicCAS(T *address, T expected, T value)
     return old;
 }
 
-/* On a device the order of the additions is nobody's; results must not depend on it. */
+/* A device adds in any order, so results must not depend on it. */
 template <class T> static inline T atomicAdd(T *address, T value)
 {
     static_assert(std::is_integral<T>::value, "a float sum by atomics differs from run to run");
@@ -262,7 +262,7 @@ using std::isfinite;
 using std::isinf;
 using std::isnan;
 
-/* The C library declares functions of these names. */
+/* Macros, because the C library declares functions of these names. */
 #define __expf(x) expf(x)
 #define __exp2f(x) exp2f(x)
 #define __exp10f(x) exp10f(x)
@@ -275,7 +275,7 @@ using std::isnan;
 #define __fmaf_rn(x, y, z) fmaf((x), (y), (z))
 #define __fsqrt_rn(x) sqrtf(x)
 
-/* A device's min and max of floats leave out a NaN. */
+/* min and max of floats ignore a NaN, like a device's. */
 template <class T> static inline T min(T a, T b)
 {
     if constexpr (std::is_floating_point<T>::value) {

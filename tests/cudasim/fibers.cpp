@@ -13,8 +13,8 @@
 #error "the simulated device's fibers are written for x86-64"
 #endif
 
-/* Pushes the registers that a call preserves, leaves the stack pointer in *save, takes the other
-   stack and pops what lies there in the same order. */
+/* Pushes the registers that a call preserves, stores the stack pointer in *save, switches to the
+   other stack and pops the same registers from it. */
 extern "C" void cudasim_switch_stack(void **save, void *stack_pointer);
 __asm__(".text\n"
         ".globl cudasim_switch_stack\n"
@@ -74,7 +74,8 @@ void arrive_from(void *fake_stack, const void **bottom, std::size_t *bytes)
 #endif
 }
 
-/* Stacks that begin at the same offset in a page would all share a few sets of the cache. */
+/* An offset for a new stack: stacks with the same offset in a page would share a few sets of the
+   cache. */
 std::size_t colour()
 {
     static std::size_t count;
@@ -91,7 +92,7 @@ Fiber::Fiber(void (*body)()) : body_(body)
     }
     stack_ = static_cast<char *>(memory);
     void **top = reinterpret_cast<void **>(stack_ + stack_bytes - colour());
-    *--top = nullptr; /* where enter() would return to; keeps its frame aligned */
+    *--top = nullptr; /* return address of enter(), which aligns its frame */
     *--top = reinterpret_cast<void *>(&Fiber::enter);
     for (std::size_t i = 0; i < saved_registers; i++) {
         *--top = nullptr;
@@ -130,7 +131,7 @@ Fiber *Fiber::current()
     return running;
 }
 
-/* The outer stack may be another one each time: that of the program's thread that resumed. */
+/* The outer stack may change each time: it is that of the thread that resumed. */
 void Fiber::arrive(void *fake_stack)
 {
     arrive_from(fake_stack, &outer_stack_bottom, &outer_stack_bytes);

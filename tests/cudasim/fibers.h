@@ -1,6 +1,6 @@
 /*
- * Fibers: stacks that run in turn, one for each thread of a block that waits. x86-64 with the
- * System V calling convention alone.
+ * Fibers are stacks that run in turn, one for each thread of a block that waits. They need x86-64
+ * with the System V calling convention.
  */
 #ifndef CUDASIM_FIBERS_H
 #define CUDASIM_FIBERS_H
@@ -12,18 +12,18 @@ namespace cudasim
 class Fiber
 {
   public:
-    /* `body` is called again and again, each time that it returns. */
+    /* `body` is called again each time that it returns. */
     explicit Fiber(void (*body)());
-    /* The body must be suspended with nothing on its stack that wants a destructor. */
+    /* The body must be suspended, with no object on its stack that needs a destructor. */
     ~Fiber();
     Fiber(const Fiber &) = delete;
     Fiber &operator=(const Fiber &) = delete;
 
-    /* Called from outside of all fibers: runs this one until it suspends itself. */
+    /* Runs this fiber until it suspends itself. Called from outside of all fibers. */
     void resume();
-    /* Called from inside of a fiber: back to who resumed it. */
+    /* Returns to the caller of resume(). Called from inside a fiber. */
     static void suspend();
-    /* The fiber that runs, or NULL. */
+    /* The running fiber, or NULL. */
     static Fiber *current();
 
   private:
@@ -32,7 +32,7 @@ class Fiber
 
     char *stack_;
     void *stack_pointer_;
-    void *fake_stack_ = nullptr; /* AddressSanitizer's, of this fiber while it is suspended */
+    void *fake_stack_ = nullptr; /* AddressSanitizer's fake stack while the fiber is suspended */
     void (*body_)();
 };
 } // namespace cudasim

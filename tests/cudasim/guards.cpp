@@ -27,7 +27,7 @@ void unguard(void *range, std::size_t bytes)
     ASAN_UNPOISON_MEMORY_REGION(range, bytes);
 }
 
-/* Volatile: the loop must not become a call of memcmp, which would be checked. */
+/* Volatile, so that the loop does not become a call of memcmp, which would be checked. */
 CUDASIM_UNCHECKED bool is_intact(const void *range, std::size_t bytes)
 {
     const volatile unsigned char *byte = static_cast<const volatile unsigned char *>(range);

@@ -1,7 +1,7 @@
 /*
- * How the simulated libraries (cuBLASLt, cuDNN, cuFFT) and the kernels work with the simulated
- * device. A library's call checks its arguments at once, as the real one does, and submits the work
- * itself to a stream:
+ * The interface of the simulated device for the simulated libraries (cuBLASLt, cuDNN, cuFFT) and
+ * the kernels. A library's call checks its arguments at once, as the real one does, and submits the
+ * work itself to a stream:
  *
  *     float alpha = *static_cast<const float *>(alpha_pointer); // host memory: read it now
  *     if (!cudasim::is_device(y, bytes)) {
@@ -9,11 +9,11 @@
  *     }
  *     cudasim::submit(handle->stream, "cublasLtMatmul", [=] { ...reads and writes y... });
  *
- * The work runs later: at a synchronisation, or at each launch of the graph that it was captured
- * into. It may be run many times, so it captures by value all that it needs, descriptors included,
+ * The work runs later, at a synchronisation or at each launch of the graph into which it was
+ * captured. It may run many times, so it captures by value all that it needs, descriptors included,
  * and never host pointers. Device memory can be read and written only while work runs.
  *
- * Calls may come from several threads; the simulator runs one at a time.
+ * Several threads may make calls; the simulator runs one call at a time.
  */
 #ifndef CUDASIM_INTERFACE_H
 #define CUDASIM_INTERFACE_H
@@ -27,13 +27,13 @@
 namespace cudasim
 {
 /*
- * Queues work on a stream, or records it where the stream is being captured. `what` names it in
- * messages and must live for ever (a literal). Returns what the real call would: work on a stream
- * whose capture is broken is refused; the error is then cudaGetLastError's, too.
+ * Queues work on a stream, or records it if the stream is being captured. `what`, a literal, names
+ * the work in messages. Returns the error of the real call: work on a stream whose capture is
+ * broken is refused, and cudaGetLastError then returns the error, too.
  */
 cudaError_t submit(cudaStream_t stream, const char *what, std::function<void()> work);
 
-/* Whether the stream is being captured: allocation and synchronisation are then forbidden. */
+/* Whether the stream is being captured, which forbids allocation and synchronisation. */
 bool is_capturing(cudaStream_t stream);
 
 /* Whether [pointer, pointer + bytes) lies inside one live allocation of the device. */
@@ -43,8 +43,9 @@ bool is_device(const void *pointer, std::size_t bytes);
 bool in_device_range(const void *pointer);
 
 /*
- * Makes device memory accessible while it lives; may be nested. Submitted work has it already: this
- * is for what looks at device memory outside of a stream, which a real program cannot do.
+ * Makes device memory accessible during its lifetime; may be nested. Submitted work has access
+ * already. The class is for code that reads device memory outside of a stream, which a real program
+ * cannot do.
  */
 class DeviceAccess
 {
@@ -55,19 +56,20 @@ class DeviceAccess
     DeviceAccess &operator=(const DeviceAccess &) = delete;
 };
 
-/* Elements of CUDA_R_32F, CUDA_R_16F, CUDA_R_16BF and CUDA_R_64F arrays; any other type dies. */
+/* Access to elements of CUDA_R_32F, CUDA_R_16F, CUDA_R_16BF and CUDA_R_64F arrays. Any other type
+   ends the program. */
 std::size_t element_size(cudaDataType_t type);
 float load(const void *array, cudaDataType_t type, std::size_t index);
 void store(void *array, cudaDataType_t type, std::size_t index, float value);
 
 /*
- * Writes NaN over device memory, for work to do to its workspace when it is done and to outputs
- * that a real library leaves undefined: nobody may come to rely on what is left there.
+ * Fills device memory with NaN. Work does so to its workspace at its end, and to outputs that a
+ * real library leaves undefined, so that no program relies on their content.
  */
 void scribble(void *device, std::size_t bytes);
 
-/* Prints "cudasim: ..." with the kernel, block and thread at work, and aborts: for what is
-   undefined on a device and so has no error code. */
+/* Prints "cudasim: ..." with the running kernel, block and thread, and aborts. For faults that are
+   undefined on a device and so have no error code. */
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 } // namespace cudasim
 

@@ -1,7 +1,7 @@
 /*
- * Kernels: the blocks of a grid one after another, the threads of a block on fibers, each until it
- * waits for others. DECAVOX_CUDASIM_ORDER chooses who goes first: what a kernel computes must not
- * depend on it.
+ * Runs kernels: the blocks of a grid one after another, and the threads of a block on fibers, each
+ * until it waits for others. DECAVOX_CUDASIM_ORDER chooses the order, on which a kernel's results
+ * must not depend.
  */
 #include "tests/cudasim/device.h"
 #include "tests/cudasim/fibers.h"
@@ -33,26 +33,26 @@ enum class State { ready, at_barrier, at_warp, done };
 
 struct Thread {
     uint3 index;
-    unsigned number; /* in the block */
+    unsigned number; /* the thread's number in the block */
     State state;
-    Fiber *fiber; /* that it waits on */
+    Fiber *fiber; /* the fiber on which it waits */
 
-    const Site *site; /* where it waits */
-    bool predicate;   /* what it brings */
+    const Site *site; /* the place where it waits */
+    bool predicate;   /* its vote */
     unsigned mask;
     unsigned source;
     unsigned char offered[exchanged_bytes];
 
-    int answer; /* what it takes along: threads, or the lanes, with a true predicate */
+    int answer; /* number of threads, or mask of lanes, with a true predicate */
     unsigned char received[exchanged_bytes];
 };
 
-/* All of one kernel. Fibers outlive it: their stacks are used again. */
+/* State of the running kernel. Fibers outlive it, because their stacks are used again. */
 const char *kernel_name;
 const std::function<void()> *thread_body;
 std::vector<Thread> threads;
 std::vector<unsigned> thread_order;
-std::size_t next_thread; /* in thread_order: who has not started yet */
+std::size_t next_thread; /* place in thread_order of the first thread that has not started */
 Thread *running;
 Order order;
 std::minstd_rand random_numbers;
@@ -104,8 +104,8 @@ void set_running(Thread *thread)
     thread_index = thread == nullptr ? nullptr : &thread->index;
 }
 
-/* What a fiber does: threads that have not started, one after another, while none has to wait; a
-   thread that waits keeps the fiber that it is on. */
+/* The body of a fiber: starts threads one after another. A thread that waits keeps the fiber, and
+   another fiber starts the rest. */
 void run_fresh_threads()
 {
     while (next_thread < thread_order.size()) {
@@ -187,7 +187,7 @@ void release_barrier()
         thread.answer = count;
         thread.state = State::ready;
     }
-    /* Each may be waiting again by the time that the next one goes on. */
+    /* Each thread may be waiting again before the next one goes on. */
     for (unsigned number : thread_order) {
         resume(threads[number]);
     }
@@ -195,7 +195,7 @@ void release_barrier()
 
 /* ---- Warps ---- */
 
-/* The lanes of the warp that wait where `leader` does, with the same mask. */
+/* The lanes of the warp that wait at the same place as `leader`, with the same mask. */
 unsigned lanes_with(const Thread &leader, unsigned first)
 {
     unsigned lanes = 0;
@@ -244,7 +244,7 @@ void release_lanes(unsigned lanes, unsigned first)
     }
 }
 
-/* Whether some lanes of the warp could go on. */
+/* Lets lanes of the warp go on if all that they wait for are there. Returns whether any went on. */
 bool release_warp(unsigned first)
 {
     bool progress = false;
@@ -258,7 +258,8 @@ bool release_warp(unsigned first)
     return progress;
 }
 
-/* Nobody can go on, and this thread waits for lanes of its warp: which, and where they are. */
+/* Ends the program when no thread can go on: names the lanes that this thread waits for, and where
+   they are. */
 [[noreturn]] void die_of_missing_lane(const Thread &waiting)
 {
     const unsigned first = waiting.number / warp_size * warp_size;
@@ -284,7 +285,8 @@ bool release_warp(unsigned first)
 
 /* ---- Blocks ---- */
 
-/* Lets waiting threads go on: warps as far as they can, then the barrier. False: all are done. */
+/* Lets waiting threads go on: warps as far as they can, then the barrier. Returns false when all
+   threads are done. */
 bool go_on()
 {
     bool progress = false;

@@ -1,4 +1,4 @@
-/* Arrays of the device for the tests of the simulated libraries, and how near results must be. */
+/* Device arrays and the tolerance of results, for the tests of the simulated libraries. */
 #ifndef CUDASIM_LIBRARY_BUFFERS_H
 #define CUDASIM_LIBRARY_BUFFERS_H
 
@@ -82,13 +82,13 @@ class DeviceArray
     std::size_t count;
 };
 
-/* Half a unit in the last place, relative. */
+/* Half a unit in the last place, relative to the value. */
 inline double rounding_of(cudaDataType_t type)
 {
     return type == CUDA_R_16BF ? 1.0 / 256 : type == CUDA_R_16F ? 1.0 / 2048 : 1.0 / (1 << 24);
 }
 
-/* `terms` products of numbers up to 1 went into each sum. */
+/* Compares results. Each is a sum of `terms` products of numbers up to 1. */
 inline bool is_near(const std::vector<float> &actual, const std::vector<double> &expected,
                     std::size_t terms, cudaDataType_t type)
 {

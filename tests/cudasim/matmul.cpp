@@ -48,7 +48,7 @@ bool shapes_fit(const Problem &problem)
            problem.c.rows == rows && problem.c.columns == columns;
 }
 
-/* The combinations of types of FP32 sums in the manual's table, without integers, FP8 and FP64. */
+/* Checks the types by the manual's table for FP32 sums, without integers, FP8 and FP64. */
 bool types_supported(const Problem &problem)
 {
     const Operation &operation = problem.operation;
@@ -71,8 +71,8 @@ bool epilogue_supported(std::uint32_t epilogue)
            epilogue == CUBLASLT_EPILOGUE_RELU || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
 }
 
-/* Fused kernels in 16 bits are those of tensor cores, which want lines of 16 bytes. Stricter than
-   the real library, which has others for some shapes: a caller has to be prepared for both. */
+/* Fused kernels in 16 bits are those of tensor cores, which need rows of whole 16 bytes. The real
+   library has others for some shapes; callers must be prepared for both. */
 bool epilogue_fits(const Problem &problem)
 {
     std::size_t line = static_cast<std::size_t>(problem.d.leading) * element_size(problem.d.type);
@@ -80,7 +80,7 @@ bool epilogue_fits(const Problem &problem)
            element_size(problem.d.type) > 2 || line % 16 == 0;
 }
 
-/* From the first to one past the last byte of a matrix. */
+/* The memory from the first to the last byte of a matrix. */
 Range extent(const void *matrix, const Layout &layout)
 {
     bool by_column = layout.order == CUBLASLT_ORDER_COL;
@@ -90,7 +90,7 @@ Range extent(const void *matrix, const Layout &layout)
     return {matrix, elements * element_size(layout.type)};
 }
 
-/* The lines of a matrix one after the other, and how to look at them as (rows, columns). */
+/* A packed copy of a matrix and its view as (rows, columns). */
 struct HostMatrix {
     std::vector<float> data;
     MatrixView view;
@@ -118,7 +118,7 @@ float read_element(const void *matrix, const Layout &layout, std::size_t row, st
     return load(matrix, layout.type, by_column ? column * leading + row : row * leading + column);
 }
 
-/* product (rows, columns) by rows -> D, through the epilogue. */
+/* Applies the epilogue to a product (rows, columns) in row order, and stores it in D. */
 void finish(const Matmul &call, const std::vector<float> &product)
 {
     const Layout &layout = call.problem.d;
@@ -133,7 +133,7 @@ void finish(const Matmul &call, const std::vector<float> &product)
                 value += call.beta * read_element(call.c, call.problem.c, row, column);
             }
             if (call.problem.has_relu() && value < 0) {
-                value = 0; /* a NaN stays one */
+                value = 0; /* a NaN stays NaN */
             }
             store(call.d, layout.type, by_column ? column * leading + row : row * leading + column,
                   value);
@@ -141,7 +141,7 @@ void finish(const Matmul &call, const std::vector<float> &product)
     }
 }
 
-/* The product over `depth` summands from `first` on: (rows, columns) of D, by rows. */
+/* Computes the product over `depth` summands from `first` on, as (rows, columns) in row order. */
 std::vector<float> multiply(const Problem &problem, MatrixView a, MatrixView b, std::size_t first,
                             std::size_t depth)
 {

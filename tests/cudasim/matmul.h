@@ -1,4 +1,4 @@
-/* The product of two device matrices that cuBLASLt's simulation checks and runs. */
+/* The product of two device matrices in the simulated cuBLASLt. */
 #ifndef CUDASIM_MATMUL_H
 #define CUDASIM_MATMUL_H
 
@@ -25,11 +25,11 @@ struct Operation {
     std::int32_t transpose_a;
     std::int32_t transpose_b;
     std::uint32_t epilogue;
-    std::int32_t bias_type; /* -1: the type of D */
+    std::int32_t bias_type; /* -1 stands for the type of D */
     const void *bias;
 };
 
-/* The problem in full: descriptors as they are at the time of a call. */
+/* A whole problem, with the descriptors' values at the time of a call. */
 struct Problem {
     Operation operation;
     Layout a, b, c, d;
@@ -59,20 +59,21 @@ struct Matmul {
     void *d;
     void *workspace;
     std::size_t workspace_bytes;
-    bool parts_as_output; /* the depth in two parts, whose sums are rounded to the type of D */
+    bool parts_as_output; /* splits the depth in two and rounds both sums to the type of D */
     float alpha, beta;
 
-    /* What is read and written: A, B, C, D and, where the epilogue has one, the bias. */
+    /* The memory that the call reads and writes: A, B, C, D and the epilogue's bias, if any. */
     std::vector<Range> operands() const;
 };
 
-/* Layouts, shapes, types and epilogue; no pointers. */
+/* Checks layouts, shapes, types and epilogue, but no pointers. */
 cublasStatus_t check_problem(const Problem &problem);
 
-/* That all lies in device memory, and that nothing overlaps what is written. */
+/* Checks that all operands lie in device memory and none overlaps D or the workspace, except that C
+   may be D. */
 cublasStatus_t check_memory(const Matmul &call);
 
-/* The submitted work. */
+/* Computes the product, as the submitted work. */
 void run_matmul(const Matmul &call);
 } // namespace cudasim
 

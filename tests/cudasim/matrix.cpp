@@ -7,8 +7,8 @@
 
 #include "tests/cudasim/interface.h"
 
-/* Works on host buffers of this file alone; checked element by element it would be ten times
-   slower. Device memory is read and written by functions that are checked. */
+/* For functions that only touch host buffers of this file; with each access checked they would be
+   ten times slower. Functions that access device memory are checked. */
 #define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
 
 namespace cudasim
@@ -25,7 +25,7 @@ struct Tile {
     Lane sum[tile_rows][tile_columns / lane_width];
 };
 
-/* Tiles of `width` lines each: packed[tile][depth][line], zero beyond the last line. */
+/* Packs tiles of `width` lines each, packed[tile][depth][line], with zeros beyond the last line. */
 UNCHECKED void pack(MatrixView matrix, std::size_t lines, std::size_t first_depth,
                     std::size_t depth, std::size_t width, float *packed)
 {
@@ -41,7 +41,7 @@ UNCHECKED void pack(MatrixView matrix, std::size_t lines, std::size_t first_dept
     }
 }
 
-/* One tile of the product; the sums stay in registers. */
+/* Computes one tile of the product; the sums stay in registers. */
 UNCHECKED Tile multiply_tile(const float *a, const float *b, std::size_t depth)
 {
     Lane s00{}, s01{}, s10{}, s11{}, s20{}, s21{}, s30{}, s31{};

@@ -1,7 +1,7 @@
 /*
- * Device memory: one range of addresses that can be read and written only while submitted work
+ * Device memory is one range of addresses that can be read and written only while submitted work
  * runs, so that a host that follows a device pointer faults. Allocations start as NaN and lie
- * between guards. Pinned memory of the host is plain memory that is remembered.
+ * between guards. Pinned memory of the host is plain memory that the simulator remembers.
  */
 #include "tests/cudasim/internal.h"
 
@@ -26,11 +26,11 @@ constexpr std::size_t guard_bytes = 256;
 
 struct Device {
     char *base = nullptr;
-    std::size_t used = 0; /* of the range, from base; allocations never move below it */
+    std::size_t used = 0; /* bytes of the range from base on; it never shrinks */
     std::size_t allocated = 0;
-    int depth = 0; /* of DeviceAccess */
+    int depth = 0; /* number of nested DeviceAccess */
     std::map<char *, std::size_t> live;
-    std::multimap<std::size_t, char *> freed; /* by padded size */
+    std::multimap<std::size_t, char *> freed; /* freed pieces by padded size */
     std::map<char *, std::size_t> pinned;
 
     ~Device();
@@ -71,7 +71,7 @@ Device::~Device()
         munmap(base, range_bytes);
     }
 #if defined(__SANITIZE_ADDRESS__)
-    /* As LeakSanitizer does for memory of the host, and with its exit code. */
+    /* Reports leaks with LeakSanitizer's exit code. */
     if (!live.empty()) {
         std::fprintf(stderr, "cudasim: %zu bytes of device memory were never freed (%zu pieces)\n",
                      allocated, live.size());
@@ -80,7 +80,7 @@ Device::~Device()
 #endif
 }
 
-/* Memory of this padded size that was freed, or the next of the range; NULL: all used. */
+/* Takes a freed piece of this padded size, or the next of the range; NULL if the range is full. */
 char *take(std::size_t size)
 {
     const auto again = device.freed.find(size);

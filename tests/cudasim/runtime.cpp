@@ -1,4 +1,4 @@
-/* The CUDA runtime's calls about devices, memory and errors; streams.cpp has the others. */
+/* The CUDA runtime's calls for devices, memory and errors; streams.cpp has the others. */
 #include "tests/cudasim/internal.h"
 
 #include <cstdio>
@@ -72,7 +72,7 @@ const ErrorText &text_of(cudaError_t error)
     return unknown;
 }
 
-/* A wrong direction, or a device's range that is not wholly inside one allocation. */
+/* Whether the direction fits the pointers and each device range lies inside one allocation. */
 bool is_valid_copy(const void *to, const void *from, std::size_t bytes, cudaMemcpyKind kind)
 {
     const bool to_device = in_device_range(to);
@@ -87,9 +87,9 @@ bool is_valid_copy(const void *to, const void *from, std::size_t bytes, cudaMemc
 }
 
 /*
- * From pageable memory a real copy is staged: the source may change after the call. To pageable
- * memory it is over when the call returns. Inside a capture neither can be: a graph would read and
- * write memory whose life nobody promised.
+ * A real copy from pageable memory is staged, so the source may change after the call. A copy to
+ * pageable memory is complete when the call returns. A capture refuses both: a graph would read and
+ * write memory that may be gone by then.
  */
 cudaError_t copy_pageable(void *to, const void *from, std::size_t bytes, cudaStream_t stream)
 {
@@ -163,7 +163,7 @@ cudaError_t cudaRuntimeGetVersion(int *version)
     return cudaSuccess;
 }
 
-/* As without a driver: version 0, and no device can be counted. */
+/* Without a driver the version is 0 and devices cannot be counted. */
 static bool has_driver()
 {
     return setting("DECAVOX_CUDASIM_DRIVER", "1") != "0";
@@ -201,7 +201,7 @@ cudaError_t cudaGetDevice(int *device)
     return cudaSuccess;
 }
 
-/* The smallest that the kernels are built for: what fits here fits everywhere. */
+/* The properties of the smallest device that the kernels are built for. */
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
 {
     if (device < 0 || device >= device_count()) {

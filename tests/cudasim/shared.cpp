@@ -1,5 +1,5 @@
 /*
- * Shared memory. Blocks run one after another, so one piece of memory serves all; it is NaN at the
+ * Shared memory. Blocks run one after another, so one piece of memory serves all. It is NaN at the
  * start of each block, and each array lies between guards.
  */
 #include "tests/cudasim/device.h"
@@ -16,18 +16,18 @@ constexpr std::size_t guard_bytes = 128; /* a multiple of every alignment in use
 constexpr std::size_t capacity = 1024 * 1024;
 
 struct Array {
-    const void *key; /* NULL: the dynamic one */
+    const void *key; /* NULL for the dynamic array */
     const char *name;
     unsigned char *data;
     std::size_t bytes;
-    std::size_t padded; /* with the guard behind it */
+    std::size_t padded; /* bytes with the guard behind it */
 };
 
 alignas(guard_bytes) std::array<unsigned char, capacity> memory;
 std::vector<Array> arrays;
-std::size_t used;         /* of `memory`, guards included */
-std::size_t asked;        /* what a device would need */
-std::size_t most_allowed; /* of `asked`, for this kernel */
+std::size_t used;         /* bytes of `memory` in use, guards included */
+std::size_t asked;        /* bytes that a real device would need */
+std::size_t most_allowed; /* limit of `asked` for this kernel */
 
 void *add(const void *key, const char *name, std::size_t bytes)
 {

@@ -1,7 +1,7 @@
 /*
- * Streams, events, capture and graphs. Work is queued and runs as late as a real device might: when
- * somebody waits for it. So a host that reads a result without waiting reads the old one.
- * DECAVOX_CUDASIM_STREAMS=immediate runs it at once: a debugger then sees who submitted it.
+ * Streams, events, captures and graphs. Work is queued and runs as late as on a real device, when
+ * the host waits for it, so a host that reads a result without waiting reads the old one.
+ * DECAVOX_CUDASIM_STREAMS=immediate runs it at once, and a debugger sees the submitting code.
  */
 #include "tests/cudasim/internal.h"
 
@@ -27,21 +27,21 @@ struct Work {
 
 using Program = std::vector<Work>;
 
-/* One capture; streams that wait for an event of it join it. */
+/* One capture. Streams that wait for an event of it join it. */
 struct Capture {
     cudaStream_t origin;
     cudaStreamCaptureMode mode;
-    std::thread::id thread; /* that began it */
+    std::thread::id thread; /* the thread that began it */
     bool broken = false;
     Program program;
-    /* Work of each stream that joined which the origin does not wait for yet. */
+    /* The joined streams with work that the origin does not wait for yet. */
     std::set<cudaStream_t> unjoined;
 };
 
 /* One recording of an event. */
 struct Mark {
     cudaStream_t stream;
-    std::shared_ptr<Capture> capture; /* NULL: none */
+    std::shared_ptr<Capture> capture; /* NULL outside of captures */
     bool reached = false;
     std::chrono::steady_clock::time_point time;
 };
@@ -56,7 +56,7 @@ struct CUstream_st {
 
 struct CUevent_st {
     bool timed;
-    std::shared_ptr<cudasim::Mark> mark; /* NULL: never recorded */
+    std::shared_ptr<cudasim::Mark> mark; /* NULL before it is recorded */
 };
 
 struct CUgraph_st {
@@ -73,9 +73,9 @@ namespace
 {
 CUstream_st default_stream = {true, {}, nullptr};
 std::set<cudaStream_t> streams;
-cudaError_t device_error = cudaSuccess; /* stays once it is there */
+cudaError_t device_error = cudaSuccess; /* never cleared again */
 
-/* The per-thread default stream is taken for the other one. */
+/* The per-thread default stream stands for the legacy default stream here. */
 CUstream_st *find(cudaStream_t stream)
 {
     if (stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread) {
@@ -87,7 +87,7 @@ CUstream_st *find(cudaStream_t stream)
     return stream;
 }
 
-/* Guards are checked after each piece of work, to name the one that wrote over them. */
+/* Runs one piece of work and then checks the guards, so that a message names the guilty one. */
 void perform(const Work &work)
 {
     const DeviceAccess access;
@@ -102,7 +102,7 @@ void run_one(CUstream_st *stream)
     perform(work);
 }
 
-/* Access is opened once for all: changing the protection of much memory takes long. */
+/* Opens access once for all work, because changing the protection of much memory takes long. */
 void run_all(CUstream_st *stream)
 {
     if (stream->queue.empty()) {
@@ -139,7 +139,7 @@ void add_to_capture(CUstream_st *stream, Work work)
     capture.program.push_back(std::move(work));
 }
 
-/* Work of the default stream comes after all that the blocking streams were given. */
+/* Work of the default stream runs after all earlier work of the blocking streams. */
 cudaError_t submit_by_default(const Work &work)
 {
     for (cudaStream_t stream : streams) {
@@ -195,7 +195,7 @@ bool is_capturing(cudaStream_t stream)
     return find(stream)->capture != nullptr;
 }
 
-/* A capture of cudaStreamCaptureModeThreadLocal forbids unsafe calls to its own thread alone. */
+/* A capture of cudaStreamCaptureModeThreadLocal forbids unsafe calls only to its own thread. */
 static bool forbids_here(const Capture &capture)
 {
     return capture.mode == cudaStreamCaptureModeGlobal ||
@@ -283,7 +283,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
     return device_error == cudaSuccess ? cudaSuccess : fail(device_error);
 }
 
-/* Each question lets the device do one more piece of work, so that polling comes to an end. */
+/* Each query runs one more piece of work, so that polling comes to an end. */
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
     const Lock lock(simulator());
@@ -344,7 +344,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
                               }});
 }
 
-/* A wait for an event of a capture draws the stream into it, or joins the event's stream again. */
+/* A wait for an event of a capture makes the stream join it, or joins the event's stream again. */
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags)
 {
     const Lock lock(simulator());
@@ -511,7 +511,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream)
                                   }});
 }
 
-/* Only the number: the nodes themselves are nothing that the caller could ask about. */
+/* Returns only the number of nodes; no other call takes the nodes themselves. */
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, std::size_t *count)
 {
     if (nodes != nullptr) {
@@ -521,7 +521,7 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, std::si
     return cudaSuccess;
 }
 
-/* A chain: the order of submission. A node is named after its kernel or its call. */
+/* Prints a chain in the order of submission. A node is named after its kernel or its call. */
 cudaError_t cudaGraphDebugDotPrint(cudaGraph_t graph, const char *path, unsigned flags)
 {
     (void)flags;

@@ -1,5 +1,5 @@
-/* The frames that the device front-end transforms have the bits of the front-end's own: the same
-   random words, shift, gain, cut and window. */
+/* The frames that the device front-end transforms are equal to the host front-end's, to the bit:
+   the same random words, shift, gain, cut and window. */
 #include "frontends/augment/augment.h"
 #include "frontends/features/features.h"
 #include "kernels/features.h"
@@ -18,7 +18,7 @@ typedef struct fixture {
     dv_frontend *frontend;
     dv_feature_tables tables;
     dv_stored_clip clips[CLIPS];
-    float *samples; /* of all clips */
+    float *samples; /* samples of all clips */
     int32_t order[BATCH];
 } fixture;
 
@@ -73,7 +73,7 @@ static void *on_device(const void *host, size_t bytes)
     return memory;
 }
 
-/* (frames, n_fft) of one place */
+/* Computes the frames (frames, n_fft) of one place of a batch. */
 static void host_frames(const fixture *f, const dv_augmenter *augmenter, uint32_t place,
                         uint64_t step, float *window, float *frames)
 {

@@ -1,4 +1,4 @@
-/* The simulated cuBLASLt against a plain loop in double, and what it refuses. */
+/* The simulated cuBLASLt against a plain loop in double, and its refusals. */
 #include "tests/cudasim/library_buffers.h"
 
 #include <csignal>
@@ -35,7 +35,7 @@ const Case plain = {5,
                     1,
                     0};
 
-/* A matrix that is three elements longer per line than it need be. */
+/* A matrix whose lines are three elements longer than necessary. */
 struct Matrix {
     std::uint64_t rows, columns;
     int order;
@@ -75,7 +75,7 @@ struct Matrix {
     }
 };
 
-/* All that one product needs, with an algorithm chosen; tests spoil one part or another. */
+/* One product with a chosen algorithm. Tests spoil single parts of it. */
 struct Setup {
     Case given;
     Matrix a, b, d;
@@ -150,7 +150,7 @@ struct Setup {
     {
         return multiply(a_data.pointer, workspace.pointer, workspace_size, &results[0].algo);
     }
-    /* All of D's array: what lies between its lines stays. */
+    /* The whole array of D; the gaps between its lines do not change. */
     std::vector<double> expected() const
     {
         std::vector<float> left = a_data.read(), right = b_data.read(), old = c_data.read();
@@ -226,7 +226,7 @@ void odd_sizes_match(void **)
     }
 }
 
-/* The first algorithm's partial sums are of the type of D unless the caller forbids it. */
+/* The first algorithm's partial sums have the type of D unless the caller forbids it. */
 void partial_sums_are_what_the_mask_allows(void **)
 {
     Case given = plain;
@@ -265,7 +265,8 @@ void types_of_16_bits_match(void **)
     }
 }
 
-/* A bias or a ReLU in 16 bits: not for every shape; in float and without them for all. */
+/* A bias or a ReLU in 16 bits is not supported for every shape; float, and products without them,
+   are. */
 void fused_16_bits_want_whole_lines(void **)
 {
     Case given = plain;
@@ -297,7 +298,7 @@ void bias_has_the_type_of_the_output(void **)
     assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
 }
 
-/* beta 1 onto itself, and a search without the caller. */
+/* A product with beta 1 onto D itself, where the library chooses the algorithm. */
 void in_place_without_algorithm(void **)
 {
     Case given = plain;
@@ -353,7 +354,7 @@ void replays(void **)
     cudaGraphDestroy(graph);
 }
 
-/* Nothing may be kept in a workspace; what is beyond the algorithm's own stays. */
+/* A product overwrites the workspace of its algorithm, and no byte beyond it. */
 void workspace_is_overwritten(void **)
 {
     Setup setup(plain);
@@ -400,7 +401,7 @@ void memory_is_checked(void **)
     assert_int_equal(setup.multiply(a + 64, nullptr, 0, algorithm), CUBLAS_STATUS_EXECUTION_FAILED);
     assert_int_equal(setup.multiply(nullptr, nullptr, 0, algorithm), CUBLAS_STATUS_INVALID_VALUE);
     assert_int_equal(setup.multiply(a + 4, nullptr, 0, algorithm), CUBLAS_STATUS_INVALID_VALUE);
-    /* Four bytes off is fine for an algorithm that was asked for it, as far as there is memory. */
+    /* An algorithm that was asked for an alignment of 4 accepts it, within the array's memory. */
     setup.set_preference(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, std::uint32_t{4});
     assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
     assert_int_equal(setup.multiply(a + 4, nullptr, 0, &setup.results[1].algo),
@@ -452,7 +453,7 @@ void descriptors_are_checked(void **)
     assert_int_equal(setup.choose(), CUBLAS_STATUS_NOT_SUPPORTED);
     setup.set(CUBLASLT_MATMUL_DESC_EPILOGUE, static_cast<std::uint32_t>(plain.epilogue));
     assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
-    /* An algorithm is good for its own problem only. */
+    /* An algorithm is valid for its own problem only. */
     setup.set(CUBLASLT_MATMUL_DESC_EPILOGUE, static_cast<std::uint32_t>(CUBLASLT_EPILOGUE_RELU));
     assert_int_equal(setup.multiply(), CUBLAS_STATUS_INVALID_VALUE);
 }
@@ -487,7 +488,7 @@ void arguments_are_checked(void **)
                                                     setup.preference, 0, setup.results,
                                                     &setup.found),
                      CUBLAS_STATUS_INVALID_VALUE);
-    /* alpha on the device, as a host pointer */
+    /* alpha is a device pointer here, where a host pointer is wanted. */
     assert_int_equal(setup.choose(), CUBLAS_STATUS_SUCCESS);
     assert_int_equal(cublasLtMatmul(setup.handle, setup.operation, setup.bias.pointer,
                                     setup.a_data.pointer, setup.a.layout, setup.b_data.pointer,
@@ -501,7 +502,7 @@ void arguments_are_checked(void **)
     assert_non_null(std::strstr(cublasLtGetStatusString(CUBLAS_STATUS_NOT_SUPPORTED), "supported"));
 }
 
-/* Work that waits in a stream while its memory is freed: undefined on a device, an end here. */
+/* Freeing memory before the work in a stream uses it is undefined on a device, and fatal here. */
 void freed_memory_ends_the_program(void **)
 {
     pid_t child = fork();

@@ -1,6 +1,6 @@
 /*
- * The simulated device's kernels: right ones are right in every order, and each planted bug is
- * caught. What shall abort runs in a child process, whose words are read.
+ * The simulated device's kernels: correct ones give the right results in every order, and each
+ * planted bug is caught. Kernels that must abort run in a child process, whose messages are read.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ enum { MESSAGE_SIZE = 4096, ORDERS = 3 };
 
 static const char *const orders[ORDERS] = {"forward", "reverse", "shuffled"};
 
-/* ---- Right kernels ---- */
+/* ---- Correct kernels ---- */
 
 static void scale_moves_vectors_of_every_type(void **state)
 {
@@ -184,7 +184,7 @@ static void launches_check_their_configuration(void **state)
 
 typedef void (*victim)(fixture *f);
 
-/* Runs `act` in a child; puts what it says on stderr into `message` and returns how it ended. */
+/* Runs `act` in a child, puts its stderr into `message` and returns its wait status. */
 static int in_child(fixture *f, victim act, char message[MESSAGE_SIZE])
 {
     int ends[2];
@@ -193,7 +193,7 @@ static int in_child(fixture *f, victim act, char message[MESSAGE_SIZE])
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        /* cmocka, and the sanitizers, would take the signals for themselves. */
+        /* cmocka and the sanitizers handle these signals otherwise. */
         signal(SIGSEGV, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
         dup2(ends[1], STDERR_FILENO);
@@ -207,7 +207,7 @@ static int in_child(fixture *f, victim act, char message[MESSAGE_SIZE])
         length += (size_t)got;
     }
     message[length] = '\0';
-    /* The rest of a long report would block its writer. */
+    /* An unread rest of a long report would block its writer. */
     char rest[256];
     while (read(ends[0], rest, sizeof rest) > 0) {}
     close(ends[0]);
@@ -224,8 +224,7 @@ static void launch_planted(fixture *f)
     check((int)cudaStreamSynchronize(f->stream));
 }
 
-/* The child dies, and says `words`; a sanitizer, where there is one, may come first with its own.
- */
+/* Asserts that the child dies with `words`, or in a sanitized build with `sanitizer` if given. */
 static void assert_dies(fixture *f, test_bug bug, const char *words, const char *sanitizer)
 {
     char message[MESSAGE_SIZE];
@@ -273,7 +272,7 @@ static void wrong_masks_are_caught(void **state)
     assert_dies(f, BUG_FOREIGN_MASK, "block 0,0,0, thread 16,0,0]", NULL);
 }
 
-/* How many of the results of a kernel are NaN. */
+/* The number of a kernel's results that are NaN. */
 static int count_nan(fixture *f, test_bug bug)
 {
     planted = bug;

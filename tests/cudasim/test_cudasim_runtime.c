@@ -74,7 +74,7 @@ static void results_come_when_they_are_waited_for(void **state)
     assert_int_equal(cudaStreamQuery(f->stream), cudaErrorNotReady);
     while (cudaStreamQuery(f->stream) == cudaErrorNotReady) {}
     assert_true(f->pinned[0] == 0.0F);
-    /* A pinned source is read when the copy runs, a pageable one when it is asked for. */
+    /* A pinned source is read when the copy runs, a pageable one during the call. */
     check((int)cudaMemcpyAsync(f->x, f->pinned, bytes, cudaMemcpyHostToDevice, f->stream));
     check((int)cudaMemcpyAsync(f->y, f->host, bytes, cudaMemcpyHostToDevice, f->stream));
     f->pinned[0] = 7.0F;
@@ -124,14 +124,14 @@ static void events_order_streams(void **state)
 
 /* ---- Graphs ---- */
 
-/* y = softmax(x as 2 rows), then y = 5 y */
+/* Submits y = softmax(x as 2 rows), then y = 5 y. */
 static void submit_step(const fixture *f)
 {
     check(test_softmax(f->y, f->x, 2, COUNT / 2, f->stream));
     check(test_scale(DV_F32, f->y, f->y, 5.0F, COUNT, f->stream));
 }
 
-/* A line for each node and each edge. */
+/* Asserts that the file has a line for each node and each edge. */
 static void check_dot(cudaGraph_t graph)
 {
     void *folder;
@@ -169,7 +169,7 @@ static void replay_equals_eager(void **state)
     check((int)cudaGraphInstantiate(&program, graph, 0));
     check((int)cudaGraphDestroy(graph));
     check((int)cudaStreamSynchronize(f->stream));
-    assert_true(f->pinned[0] == 1.0F); /* nothing has run */
+    assert_true(f->pinned[0] == 1.0F); /* nothing has run yet */
     for (int round = 0; round < 3; round++) {
         f->host[round] = -2.0F;
         upload(f, f->x, f->host, bytes);
@@ -248,7 +248,7 @@ static void a_capture_forbids_what_a_graph_cannot_do(void **state)
     cudaGetLastError();
 }
 
-/* What a thread does that captures nothing. */
+/* Runs in a thread that captures nothing. */
 static void *allocate_and_free(void *of_error)
 {
     void *memory = NULL;

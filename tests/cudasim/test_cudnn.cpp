@@ -1,4 +1,4 @@
-/* The simulated cuDNN against a plain loop in double, and what it refuses. */
+/* The simulated cuDNN against a plain loop in double, and its refusals. */
 #include "tests/cudasim/library_buffers.h"
 
 #include <algorithm>
@@ -264,7 +264,7 @@ void default_math_is_tf32(void **)
     }
 }
 
-/* Algorithm 0 backwards is said not to be deterministic, and is not. */
+/* Algorithm 0 backwards is documented as not deterministic, and is not. */
 void order_varies_where_it_may(void **)
 {
     for (Direction direction : {Direction::backward_data, Direction::backward_filter}) {
@@ -375,7 +375,7 @@ void descriptors_must_fit(void **)
     auto again = [&] { return setup.run(Direction::forward, 0); };
     assert_int_equal(cudnnSetConvolutionGroupCount(setup.convolution, 3), 0);
     assert_int_equal(again(), CUDNN_STATUS_BAD_PARAM);
-    /* 3 groups of one channel each, but 4 filters cannot be shared out. */
+    /* 4 filters cannot be divided among 3 groups of one channel each. */
     assert_int_equal(
         cudnnSetFilter4dDescriptor(setup.filter, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, 4, 1, 3, 3),
         0);
@@ -458,7 +458,7 @@ void algorithms_are_listed(void **)
     assert_int_equal(setup.need(Direction::backward_filter, 1, &bytes), 0);
     assert_int_equal(results[1].memory, bytes);
     assert_int_equal(results[2].status, CUDNN_STATUS_NOT_SUPPORTED);
-    /* A search with too little memory leaves the first out, and overwrites the output. */
+    /* A search with too little memory leaves out the first algorithm, and overwrites the output. */
     cudnnConvolutionFwdAlgoPerf_t forward[2];
     assert_int_equal(cudnnFindConvolutionForwardAlgorithmEx(
                          setup.handle, setup.x_descriptor, setup.x.pointer, setup.filter,

@@ -1,5 +1,5 @@
-/* The simulated cuFFT against a plain sum in double, and what it refuses. */
-#include <complex> /* before cmocka, whose macros it does not bear */
+/* The simulated cuFFT against a plain sum in double, and its refusals. */
+#include <complex> /* before cmocka, whose macros break it */
 
 #include <cufft.h>
 
@@ -51,7 +51,7 @@ struct Setup {
         return cufftExecR2C(plan, static_cast<float *>(input.pointer),
                             static_cast<cufftComplex *>(output.pointer));
     }
-    /* All of the output's array: what lies between the bins stays. */
+    /* The whole array of the output; the gaps between the bins do not change. */
     std::vector<double> expected() const
     {
         std::vector<float> values = input.read();
@@ -92,7 +92,7 @@ void transforms_match(void **)
     }
 }
 
-/* Without embedding sizes, strides and distances do not count. */
+/* Without embedding sizes, strides and distances are ignored. */
 void packed_plan_ignores_strides(void **)
 {
     Setup setup(16, 3);

@@ -68,7 +68,7 @@ static __global__ void warp_segments(int *y, const int *x, unsigned *votes)
     y[lane] = __shfl_sync(DV_ALL_LANES, value, 7 - lane % 8, 8);
     const bool odd = value % 2 != 0;
     const unsigned ballot = __ballot_sync(DV_ALL_LANES, odd);
-    /* Lanes in two groups, each with a mask of its own. */
+    /* The lanes form two groups, each with a mask of its own. */
     const unsigned group = odd ? ballot : ~ballot;
     __syncwarp(group);
     const bool all_alike = odd ? __all_sync(group, odd) : !__any_sync(group, odd);

@@ -1,4 +1,4 @@
-/* Data sets: folders, and loading with broken files. */
+/* Data sets from folders, and loading with broken files. */
 #include "frontends/audio/audio.h"
 #include "tests/support/dataset_folder.h"
 
@@ -88,7 +88,7 @@ static void class_folders(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Empty files; `names` ends with NULL. */
+/* Writes empty files. `names` ends with NULL. */
 static void write_clips(const char *folder, const char *const *names)
 {
     for (; *names != NULL; names++) {
@@ -113,8 +113,8 @@ static void assert_said(const dv_dataset *dataset, const char *label, const char
     fail_msg("no clip of '%s' by '%s'", label, speaker);
 }
 
-/* What is said, in which layout, of a folder; `note`: part of the only note, NULL: there is none.
- */
+/* A folder's files, its layout, and the expected clip. `note` is part of the only note, NULL for no
+   note. */
 static const struct layout_case {
     const char *names[8];
     dv_folder_layout layout;
@@ -206,7 +206,7 @@ static void layouts_that_do_not_fit(void **state)
     }
 }
 
-/* The folders at the top name the parts, in any of the layouts; a class may be called so. */
+/* Folders at the top may name the parts, in any of the layouts. A class may have such a name. */
 static void folders_of_parts(void **state)
 {
     static const char *const names[] = {"train/yes_ann_0.wav", "Dev/no_ann_1.wav",
@@ -263,7 +263,7 @@ static void folders_in_a_circle(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Trained on, they would be answered with 100 % right. */
+/* Data of one class are refused: a model would have 100 % of them right. */
 static void one_class(void **state)
 {
     static const char *const names[] = {"recordings/0_ann_0.wav", "recordings/1_ann_1.wav", NULL};
@@ -280,7 +280,7 @@ static void one_class(void **state)
     dv_dataset_free(&dataset);
 
     static const char *const others[] = {"one/yes/0.wav", "one/yes/1.wav", NULL};
-    write_clips(*state, others); /* the folder below is no data set of several classes */
+    write_clips(*state, others); /* the folder below does not hold several classes */
     snprintf(config.path, sizeof config.path, "%s/one", (const char *)*state);
     assert_int_equal(dv_dataset_prepare(&config, &dataset), DV_EFORMAT);
     assert_message("of one class, 'yes'");
@@ -293,7 +293,7 @@ static void one_class(void **state)
     assert_message("of one class, 'yes'");
 
     snprintf(config.path, sizeof config.path, "%s/list.csv", (const char *)*state);
-    write_file(*state, "list.csv", "path,label\n/a,yes\n"); /* its clips are not below it */
+    write_file(*state, "list.csv", "path,label\n/a,yes\n"); /* its clip is not in the same folder */
     assert_int_equal(dv_dataset_prepare(&config, &dataset), DV_EFORMAT);
     assert_message("list.csv: all clips are of one class, 'yes'");
     assert_null(strstr(dv_error_message(), "are the data"));
@@ -373,7 +373,7 @@ static void load_leaves_out_broken_files(void **state)
     dv_frontend_free(frontend);
 }
 
-/* A size of 0 is read with a remark: one warning for all that have it. */
+/* Files with a size of 0 are read with a remark, and one warning counts them all. */
 static void load_counts_what_is_not_in_order(void **state)
 {
     static const char *const names[] = {"0_ann_0.wav", "1_ann_0.wav", "1_ann_1.wav"};
@@ -401,7 +401,7 @@ static void load_counts_what_is_not_in_order(void **state)
     dv_frontend_free(frontend);
 }
 
-/* That the system opens no more files says nothing of a clip: none is left out. */
+/* If the system opens no more files, the clips are not to blame and none is left out. */
 static void load_ends_with_the_system(void **state)
 {
     struct rlimit before, none;

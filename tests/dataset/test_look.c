@@ -1,4 +1,4 @@
-/* What is found of data: each fault, planted alone, is one finding; without a fault there is
+/* Findings about data: each fault, planted alone, gives one finding, and without a fault there is
    none. */
 #include "frontends/dataset/look_internal.h"
 #include "tests/support/dataset_folder.h"
@@ -17,14 +17,15 @@
 static const dv_look_config config = {
     .sample_rate = 8000, .duration = 1, .max_seconds = 30, .batch_size = 4, .accumulate = 1};
 
-/* Clips of two classes by two speakers as if they were loaded: 8 to train with, 4 to test. */
+/* Makes clips of two classes by two speakers, as if they were loaded: 8 for training, 4 for
+   testing. */
 static void make_clean(dv_dataset *dataset)
 {
     static const char *const speakers[] = {"ann", "bob"};
     static const char *const labels[] = {"no", "yes"};
     *dataset = (dv_dataset){.count = 12, .label_count = 2};
     dataset->clips = calloc(dataset->count, sizeof *dataset->clips);
-    dataset->labels = calloc(3, sizeof *dataset->labels); /* and room */
+    dataset->labels = calloc(3, sizeof *dataset->labels); /* with room for one more */
     assert_true(dataset->clips != NULL && dataset->labels != NULL);
     for (size_t i = 0; i < dataset->label_count; i++)
         dataset->labels[i] = strdup(labels[i]);
@@ -74,7 +75,7 @@ static void plant_not_trained(dv_dataset *dataset)
     }
 }
 
-/* A class that has no clip at all is told of once. */
+/* A class without any clip is one finding. */
 static void plant_without_clips(dv_dataset *dataset)
 {
     dataset->labels[dataset->label_count++] = strdup("maybe");
@@ -120,7 +121,7 @@ static void plant_same_in_part(dv_dataset *dataset)
     dataset->clips[3].content = dataset->clips[1].content;
 }
 
-/* Of one content, as digital silence is: told once, and as silent. */
+/* Silent clips have the same content, and are found once, as silent. */
 static void plant_silent(dv_dataset *dataset)
 {
     for (size_t i = 0; i < 3; i++) {
@@ -148,7 +149,7 @@ static void plant_long(dv_dataset *dataset)
 {
     dataset->clips[3].sound.frames = 8100;
     dataset->clips[5].sound.frames = 12000;
-    dataset->clips[6].sound.frames = 8001; /* is but rounded */
+    dataset->clips[6].sound.frames = 8001; /* only rounding */
 }
 
 static void plant_higher_rate(dv_dataset *dataset)
@@ -165,14 +166,14 @@ static void plant_lower_rate(dv_dataset *dataset)
     dataset->clips[5].sound.frames = 4000;
 }
 
-/* 3 of 8 are left for training. */
+/* Leaves 3 of 8 for training. */
 static void plant_batch_cut(dv_dataset *dataset)
 {
     for (size_t i = 3; i < 8; i++)
         dataset->clips[i].part = DV_PART_TEST;
 }
 
-/* 6 of 8 are left for training: 2 of 6 fill no batch of 4. */
+/* Leaves 6 of 8 for training, of which 2 fill no batch of 4. */
 static void plant_dropped(dv_dataset *dataset)
 {
     dataset->clips[6].part = dataset->clips[7].part = DV_PART_VALIDATION;
@@ -182,7 +183,7 @@ static const struct fault {
     dv_finding_kind kind;
     void (*plant)(dv_dataset *dataset);
     size_t count;
-    const char *parts[3]; /* of the sentence */
+    const char *parts[3]; /* parts of the sentence */
     int examples;
 } faults[] = {
     {DV_FINDING_NOTE, plant_note, 1, {"d is read as a"}, 0},
@@ -281,7 +282,7 @@ static void each_fault_is_found_once(void **state)
     }
 }
 
-/* Voices that are heard once each, as in collections from many people, are of no class. */
+/* Speakers of one clip each, as in collections from many people, give no finding. */
 static void speakers_of_one_clip_say_nothing(void **state)
 {
     (void)state;
@@ -299,7 +300,7 @@ static void speakers_of_one_clip_say_nothing(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Every kind is planted above. */
+/* The table above plants every kind of finding. */
 static void every_kind_is_tested(void **state)
 {
     (void)state;
@@ -312,7 +313,7 @@ static void every_kind_is_tested(void **state)
     }
 }
 
-/* All faults of clips and classes at once, in the order of the kinds. */
+/* All faults at once are found in the order of the kinds. */
 static void findings_are_in_order(void **state)
 {
     (void)state;
@@ -348,7 +349,7 @@ static void which_labels_are_alike(void **state)
         {"\xC3\xB6", "o\xCC\x81", false},                /* another mark */
         {"\xC5\x82", "l", false},                        /* U+0142 is a letter of its own */
         {"\xD0\xB4\xD0\xB0", "\xD0\xBD\xD0\xB5", false}, /* Cyrillic */
-        {"\xC3", "\xC3", true},                          /* no UTF-8 */
+        {"\xC3", "\xC3", true},                          /* not UTF-8 */
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         char *one, *other;
@@ -393,7 +394,7 @@ static void what_is_logged(void **state)
 
 /* ---- Files ---- */
 
-/* samples (count) are written as 0.5 but for the `flat` of them behind the 10th. */
+/* Writes a sine of 0.5 whose `flat` samples behind the 10th are `level`. */
 static void write_flat(const char *folder, const char *name, int flat, float level)
 {
     float samples[1000];
@@ -404,11 +405,11 @@ static void write_flat(const char *folder, const char *name, int flat, float lev
     assert_int_equal(dv_audio_write_wav(path_in(folder, name, path), &audio), DV_OK);
 }
 
-/* What is seen of files is of the files, not of the sounds at the model's rate; copies are known by
-   their bytes, and no sound is kept. */
+/* Findings are about the files, not about the sounds at the model's rate. Copies are found by their
+   bytes, and no sound is kept. */
 static void files_are_looked_at(void **state)
 {
-    write_flat(*state, "a_ann_0.wav", 2, 1); /* a peak is not a run */
+    write_flat(*state, "a_ann_0.wav", 2, 1); /* two samples are a peak, not a run */
     write_flat(*state, "a_ann_1.wav", 3, -1);
     write_flat(*state, "b_bob_0.wav", 0, 1);
     write_flat(*state, "b_ann_1.wav", 0, 1);

@@ -1,4 +1,4 @@
-/* Manifests as people have them. */
+/* Manifests in the many forms that people use. */
 #include "tests/support/dataset_folder.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void table(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Bytes, zeros too. */
+/* Writes any bytes, zeros included. */
 static void write_bytes(const char *path, const char *bytes, size_t count)
 {
     FILE *file = fopen(path, "wb");
@@ -114,7 +114,7 @@ static void bad_manifests(void **state)
     assert_open_fails(path, DV_EFORMAT, "a zero byte at 12");
 }
 
-/* What goes into configurations and reports is text. */
+/* Names go into configurations and reports as valid text. */
 static void names_beyond_utf8(void **state)
 {
     char path[PATH_SIZE];
@@ -126,7 +126,7 @@ static void names_beyond_utf8(void **state)
     assert_int_equal(dv_dataset_open(path, &dataset), DV_EFORMAT);
     assert_message("m.csv:2: the speaker 'Ren");
     write_file(*state, "m.csv", "path,label,speaker\n\xE9.wav,caf\xC3\xA9,ann\n");
-    open_good(path, &dataset); /* a file is found by bytes */
+    open_good(path, &dataset); /* a file is found by its bytes */
     dv_dataset_free(&dataset);
     write_bytes(path, "\xFF\xFEp\0a\0", 6);
     assert_open_fails(path, DV_EFORMAT, "m.csv: the text is stored as UTF-16");
@@ -135,8 +135,8 @@ static void names_beyond_utf8(void **state)
     assert_open_fails(path, DV_EFORMAT, "stored as UTF-16");
 }
 
-/* Two clips, of yes in the test part by ann and of no in training by bob, told in many ways;
-   `note`: the only note, NULL: there is none. */
+/* Two clips, "yes" by ann in the test part and "no" by bob in training, described in many ways.
+   `note` is the only note, NULL for no note. */
 static const struct manifest_case {
     const char *name, *text, *note;
 } manifest_cases[] = {
@@ -218,7 +218,7 @@ static void manifests(void **state)
     }
 }
 
-/* The words of parts, each beside a clip for training. */
+/* The words that name parts. */
 static void words_of_parts(void **state)
 {
     static const struct {
@@ -240,7 +240,7 @@ static void words_of_parts(void **state)
     }
 }
 
-/* A backslash may be of a file's name. */
+/* A backslash may belong to a file's name. */
 static void backslashes(void **state)
 {
     char path[PATH_SIZE];
@@ -298,7 +298,7 @@ static void bad_json_lines(void **state)
     assert_open_fails(path, DV_EFORMAT, "m.json:1: more than 64 members");
 }
 
-/* Labels that are numbers, in JSON too. */
+/* Labels may be numbers, in JSON too. */
 static void json_numbers(void **state)
 {
     char path[PATH_SIZE];

@@ -1,4 +1,4 @@
-/* What is left out of a data set, and what is added to it for training. */
+/* Clips that are left out of a data set, and further data that are added for training. */
 #include "engine/base/yaml.h"
 #include "tests/support/dataset_folder.h"
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* 2 labels x 3 speakers x 2 takes; the speakers' names begin with `initial`. */
+/* Makes 2 labels x 3 speakers x 2 takes. The speakers' names begin with `initial`. */
 static void make_clips(const char *root, const char *folder, char initial)
 {
     make_subfolder(root, folder);
@@ -24,8 +24,8 @@ static void make_clips(const char *root, const char *folder, char initial)
     }
 }
 
-/* Folders a and b, and a configuration that trains on a but for speaker a0; `more` is YAML in
-   which %s stands for the root, at most twice. */
+/* Folders a and b, and a configuration that trains on a without speaker a0. `more` is YAML in which
+   %s stands for the root, at most twice. */
 typedef struct more_data {
     dv_data_config config;
     dv_tree *tree;
@@ -73,7 +73,7 @@ static void excluded(void **state)
         assert_string_not_equal(file_name(&dataset.clips[i]), "0_a0_0.wav");
         assert_string_not_equal(file_name(&dataset.clips[i]), "1_a1_1.wav");
     }
-    assert_int_equal(dv_dataset_exclude(&dataset, list), DV_ECONFIG); /* they are gone */
+    assert_int_equal(dv_dataset_exclude(&dataset, list), DV_ECONFIG); /* they are gone already */
     assert_message("list.csv names none of the 10 clips");
     assert_int_equal(dataset.count, 10);
     assert_int_equal(dv_dataset_exclude(&dataset, path_in(*state, "none.csv", list)), DV_EIO);
@@ -95,7 +95,7 @@ static void added(void **state)
     drop(&data);
 }
 
-/* What the further data keep for testing is neither trained on nor tested with. */
+/* Test clips of the further data are neither trained on nor tested with. */
 static void tests_of_more_stay_out(void **state)
 {
     make_clips(*state, "a", 'a');
@@ -117,7 +117,7 @@ static void tests_of_more_stay_out(void **state)
     drop(&data);
 }
 
-/* Labels go by their names, whatever number each data set gives them. */
+/* Labels are matched by name, whatever number each data set gives them. */
 static void labels_keep_their_numbers(void **state)
 {
     make_clips(*state, "a", 'a');
@@ -179,13 +179,14 @@ static void nothing_to_train_on(void **state)
     write_file(*state, "yes/ann_1.wav", "");
     assert_int_equal(prepare_one(*state, "leave_one_out:ann", &dataset), DV_ECONFIG);
     assert_message("no clip is left for training, of 1");
-    dv_data_config config = config_of(*state, "leave_one_out:ann"); /* but be tested with */
+    dv_data_config config =
+        config_of(*state, "leave_one_out:ann"); /* it may still be tested with */
     assert_int_equal(dv_dataset_open_parts(&config, &dataset), DV_OK);
     assert_int_equal(dataset.clips[0].part, DV_PART_TEST);
     dv_dataset_free(&dataset);
 }
 
-/* A file under two names is one file. */
+/* A file with two names is one file. */
 static void one_file_in_two_parts(void **state)
 {
     char path[PATH_SIZE];
@@ -198,7 +199,8 @@ static void one_file_in_two_parts(void **state)
     assert_int_equal(prepare_one(path, "official", &dataset), DV_ECONFIG);
     assert_message("in the training part as '");
     assert_message("/./a/0_a0_0.wav'");
-    assert_int_equal(prepare_one(path, "train", &dataset), DV_OK); /* twice in one part */
+    assert_int_equal(prepare_one(path, "train", &dataset),
+                     DV_OK); /* a file may be twice in one part */
     assert_int_equal(dataset.count, 3);
     dv_dataset_free(&dataset);
 
@@ -213,11 +215,12 @@ static void one_file_in_two_parts(void **state)
     drop(&data);
     assert_int_equal(unlink(link), 0);
     assert_int_equal(symlink(path_in(*state, "a/1_a1_0.wav", target), link), 0);
-    assert_int_equal(prepare(*state, "[{path: %s/links}]", &data), DV_OK); /* trained on twice */
+    assert_int_equal(prepare(*state, "[{path: %s/links}]", &data),
+                     DV_OK); /* both are for training */
     drop(&data);
 }
 
-/* What a later training tests or validates with, under whatever names, goes. */
+/* Test and validation clips of a later training are left out, under any name. */
 static void tested_clips_are_left_out(void **state)
 {
     char path[PATH_SIZE];
@@ -265,7 +268,7 @@ static void fingerprints(void **state)
     assert_true(dv_dataset_fingerprint(&dataset) != value);
     dv_dataset_free(&dataset);
     assert_int_equal(prepare_one(path_in(*state, "other", path), "train", &dataset), DV_OK);
-    assert_true(dv_dataset_fingerprint(&dataset) == value); /* wherever they lie */
+    assert_true(dv_dataset_fingerprint(&dataset) == value); /* the folder does not matter */
     dv_dataset_free(&dataset);
     write_file(*state, "other/0_a0_9.wav", "");
     assert_int_equal(prepare_one(path, "train", &dataset), DV_OK);

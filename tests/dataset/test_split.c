@@ -1,4 +1,4 @@
-/* Every way to split a data set, and to weigh what is in it. */
+/* All ways to split a data set, and to weigh its classes. */
 #include "engine/base/yaml.h"
 #include "tests/support/dataset_folder.h"
 
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* 4 labels x `speakers` speakers x 10 takes, as files without content. */
+/* Makes 4 labels x `speakers` speakers x 10 takes, as empty files. */
 static void make_named(const char *folder, int speakers)
 {
     for (int label = 0; label < 4; label++) {
@@ -41,7 +41,7 @@ static int64_t count_part(const dv_dataset *dataset, dv_part part)
     return count;
 }
 
-/* Splits, and checks that the three parts have these sizes and are everything. */
+/* Splits, and asserts that the three parts have these sizes and are all clips. */
 static void split_into(dv_dataset *dataset, const dv_data_config *config, int64_t train,
                        int64_t validation, int64_t test)
 {
@@ -99,7 +99,7 @@ static void official_split(void **state)
     for (size_t i = 0; i < dataset.count; i++)
         assert_int_equal(dataset.clips[i].part == DV_PART_TEST, dataset.clips[i].index < 5);
     config.validation = 0.2;
-    split_into(&dataset, &config, 32, 8, 40); /* 5 clips of each label and speaker: 1 each */
+    split_into(&dataset, &config, 32, 8, 40); /* 1 of 5 clips of each label and speaker */
     for (int label = 0; label < 4; label++) {
         assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s0"), 1);
         assert_int_equal(count_where(&dataset, DV_PART_VALIDATION, label, "s1"), 1);
@@ -129,7 +129,8 @@ static void random_split(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Where clips of several folders share one name, as 0.wav of every speaker, it is a draw too. */
+/* Clips of several folders with one name, such as every speaker's 0.wav, are drawn at random, too.
+ */
 static void equal_names_are_drawn(void **state)
 {
     enum { FOLDERS = 50, SEEDS = 40, TEST = 10 };
@@ -148,13 +149,13 @@ static void equal_names_are_drawn(void **state)
             tested[i] += dataset.clips[i].part == DV_PART_TEST;
     }
     for (int i = 0; i < FOLDERS; i++)
-        assert_in_range(tested[i], 1, SEEDS / 2); /* 8 on the average, deviation 2.5 */
+        assert_in_range(tested[i], 1, SEEDS / 2); /* 8 on average, deviation 2.5 */
     config.seed--;
     assert_same_split(&dataset, config, true);
     dv_dataset_free(&dataset);
 }
 
-/* Every clip has its turn: the draw is not one of names or places. */
+/* Every clip is drawn equally often, whatever its name or place. */
 static void random_split_is_fair(void **state)
 {
     enum { SEEDS = 400, CLIPS = 40 };
@@ -173,7 +174,7 @@ static void random_split_is_fair(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Clips that come change the part of few others: what was trained on is not tested with. */
+/* New clips change the part of few others, so that few trained clips become test clips. */
 static void random_split_stays(void **state)
 {
     make_named(*state, 3);
@@ -183,7 +184,7 @@ static void random_split_stays(void **state)
     split_into(&dataset, &config, 86, 10, 24);
     char *before = parts_of(&dataset);
     dv_dataset_free(&dataset);
-    write_file(*state, "0_s0_00.wav", ""); /* in order of names the first ones of their labels */
+    write_file(*state, "0_s0_00.wav", ""); /* these names come first in their labels */
     write_file(*state, "2_r9_0.wav", "");
     open_good(*state, &dataset);
     assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
@@ -203,7 +204,7 @@ static void random_split_stays(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Where a label's share is less than a clip, which label gives one is drawn too. */
+/* If the share of each label is less than a clip, the labels that give one are drawn, too. */
 static void small_labels_have_their_turn(void **state)
 {
     enum { LABELS = 4, CLIPS = 12 };
@@ -226,7 +227,7 @@ static void small_labels_have_their_turn(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Clips of each speaker by part: whole[p] speakers lie in part p alone. */
+/* Counts the speakers whose clips all lie in one part: whole[p] for part p. */
 static void count_speakers(const dv_dataset *dataset, int speakers, int whole[DV_PART_COUNT])
 {
     memset(whole, 0, DV_PART_COUNT * sizeof *whole);
@@ -245,7 +246,7 @@ static void speaker_split(void **state)
     dv_dataset dataset;
     open_good(*state, &dataset);
     dv_data_config config = {.split = "speaker", .test = 0.3, .validation = 0.2, .seed = 1};
-    split_into(&dataset, &config, 120, 40, 80); /* 6 speakers: 2 tested, 1 of 4 for validation */
+    split_into(&dataset, &config, 120, 40, 80); /* 2 of 6 speakers are tested, 1 of 4 validates */
     count_speakers(&dataset, 6, whole);
     assert_int_equal(whole[DV_PART_TRAIN], 3);
     assert_int_equal(whole[DV_PART_VALIDATION], 1);
@@ -266,7 +267,7 @@ static void speaker_split(void **state)
         assert_true(tested[i]);
     config.test = 0.01; /* at least one */
     split_into(&dataset, &config, 160, 40, 40);
-    config.test = 0.9; /* never all; the one left is not held out */
+    config.test = 0.9; /* never all; the last one is not held out for validation */
     split_into(&dataset, &config, 32, 8, 200);
     dv_dataset_free(&dataset);
 }
@@ -291,7 +292,8 @@ static void leave_one_out_split(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* The folds are disjoint, together everything, and each has its share of labels and speakers. */
+/* The folds are disjoint, together they are all clips, and each has its share of labels and
+   speakers. */
 static void folds(void **state)
 {
     enum { FOLDS = 5, SPEAKERS = 3 };
@@ -333,8 +335,8 @@ static void everything_trains(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* Who is tested follows from the names: the order of 40 speakers by their keys is the same whether
-   or not others are there, so a speaker more moves one at most. */
+/* The tested speakers follow from the names: others do not change the order of 40 speakers by their
+   keys, so one more speaker moves at most one. */
 static void speakers_do_not_move(void **state)
 {
     enum { SPEAKERS = 40 };
@@ -350,7 +352,7 @@ static void speakers_do_not_move(void **state)
     for (int i = 0; i < SPEAKERS; i++)
         before[i] = (char)dataset.clips[i].part;
     dv_dataset_free(&dataset);
-    write_file(*state, "1_t0_0.wav", ""); /* last in order; 25 % of 41 are 10, as of 40 */
+    write_file(*state, "1_t0_0.wav", ""); /* last in order; 25 % of 41 are 10, as for 40 */
     open_good(*state, &dataset);
     split_into(&dataset, &config, 31, 0, 10);
     int moved = 0;

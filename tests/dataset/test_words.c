@@ -1,4 +1,4 @@
-/* Speech Commands: its lists of parts, the words that are kept, and what is made of the others. */
+/* Speech Commands: its lists of parts, the words that are kept, and the class of the others. */
 #include "engine/base/yaml.h"
 #include "frontends/audio/audio.h"
 #include "tests/support/dataset_folder.h"
@@ -20,7 +20,7 @@ enum { RATE = 8000, SPEAKERS = 20 };
 static const char *const words[] = {"bird", "down", "no", "tree", "up", "yes"};
 enum { WORDS = sizeof words / sizeof words[0] };
 
-/* A tone of `period` samples. */
+/* Writes a tone with a period of `period` samples. */
 static void write_tone(const char *folder, const char *name, double seconds, int period)
 {
     char path[PATH_SIZE];
@@ -34,8 +34,8 @@ static void write_tone(const char *folder, const char *name, double seconds, int
     free(samples);
 }
 
-/* 6 words by 20 speakers, and two recordings of noise. Of each word speakers 0 to 3 are in the list
-   for testing and 4 to 5 in that for validation, which also name clips that are not there. */
+/* Makes 6 words by 20 speakers, and two recordings of noise. Speakers 0 to 3 of each word are in
+   the list for testing, 4 and 5 in that for validation. Both also name clips that do not exist. */
 static void make_commands(const char *folder)
 {
     char lists[2][4000] = {"left/s0_nohash_0.wav\n", "left/s4_nohash_0.wav\n"};
@@ -56,14 +56,15 @@ static void make_commands(const char *folder)
     write_tone(folder, "_background_noise_/tap.wav", 40, 8);
 }
 
-/* A data set as it is configured. */
+/* A data set and its configuration. */
 typedef struct chosen {
     dv_data_config config;
     dv_tree *tree;
     dv_dataset dataset;
 } chosen;
 
-/* `text`: the section data in YAML, without its path; `path` stands in it for %s. */
+/* Prepares the data of `path`. `text` is the section data in YAML without the path; %s in it stands
+   for `path`. */
 static dv_status choose(const char *path, const char *text, chosen *out)
 {
     char filled[2 * PATH_SIZE];
@@ -154,7 +155,7 @@ static void lists_that_do_not_fit(void **state)
     choose_good(*state, "{validation: 0}", &one);
     assert_counts(&one.dataset, "yes", 16, 0, 4);
     drop(&one);
-    for (int k = 0; k < 2; k++) { /* a list by itself is none of Speech Commands' */
+    for (int k = 0; k < 2; k++) { /* one list alone does not make a Speech Commands data set */
         write_file(*state, "validation_list.txt", "");
         write_file(*state, "testing_list.txt", "");
         unlink(path_in(*state, k == 0 ? "validation_list.txt" : "testing_list.txt", path));
@@ -196,7 +197,7 @@ static void words_that_are_not_there(void **state)
     assert_refused(*state, "{unknown: 1}", DV_ECONFIG, "data.unknown: every word is kept");
 }
 
-/* Clips of the class by the folder that they lie in. */
+/* The number of clips of a class and part that lie in the folder of a word. */
 static int count_from(const dv_dataset *dataset, const char *label, dv_part part, const char *word)
 {
     int count = 0;
@@ -210,8 +211,8 @@ static int count_from(const dv_dataset *dataset, const char *label, dv_part part
     return count;
 }
 
-/* 14, 2 and 4 clips of a kept word are in the parts, and the other 4 words give what is asked for,
-   each its share to within a clip. */
+/* The parts have 14, 2 and 4 clips of a kept word. The other 4 words give the requested number of
+   clips, each its share to within a clip. */
 static void unknown_words(void **state)
 {
     static const char *const labels[] = {"_unknown_", "no", "yes", NULL};
@@ -237,7 +238,7 @@ static void more_unknown_words_than_there_are(void **state)
     chosen one;
     make_commands(*state);
     choose_good(*state, "{labels: [\"yes\", \"no\", up, down, tree], unknown: 1}", &one);
-    assert_counts(&one.dataset, "_unknown_", 14, 2, 4); /* exactly all */
+    assert_counts(&one.dataset, "_unknown_", 14, 2, 4); /* exactly all that there are */
     assert_int_equal(one.dataset.note_count, 0);
     drop(&one);
     choose_good(*state, "{labels: [\"yes\", \"no\", up, down, tree], unknown: 2}", &one);
@@ -267,7 +268,7 @@ static int count_common(const dv_dataset *a, const dv_dataset *b)
     return count;
 }
 
-/* The same again; another seed draws others; a clip that goes changes hardly any. */
+/* The same seed draws the same clips, another seed others. A removed clip changes hardly any. */
 static void draws_are_repeatable(void **state)
 {
     static const char text[] = "{labels: [\"yes\", \"no\"], unknown: 1, silence: 0.5}";
@@ -293,7 +294,7 @@ static void draws_are_repeatable(void **state)
     drop(&fewer);
 }
 
-/* Sections of the parts: no two stretches of different parts have a moment in common. */
+/* Asserts that no two stretches of different parts have a moment in common. */
 static void assert_apart(const dv_dataset *dataset)
 {
     for (size_t i = 0; i < dataset->count; i++) {
@@ -334,11 +335,11 @@ static void stretches_of_noise(void **state)
     uint64_t before = dv_dataset_fingerprint(&one.dataset);
     one.dataset.clips[0].start += 0.25;
     assert_true(dv_dataset_fingerprint(&one.dataset) != before);
-    assert_in_range(of_tap, 28, 37); /* of 40, by what is left of 12 and 40 s */
+    assert_in_range(of_tap, 28, 37); /* out of 40, as tap.wav has more of 12 and 40 s left */
     const char **names;
     size_t count;
     assert_int_equal(dv_dataset_speakers(&one.dataset, &names, &count), DV_OK);
-    assert_int_equal(count, SPEAKERS); /* noise is nobody's */
+    assert_int_equal(count, SPEAKERS); /* noise has no speaker */
     free(names);
     drop(&one);
     choose_good(*state, "{silence: 0.5}", &one); /* all words are kept */
@@ -364,7 +365,7 @@ static void recordings_that_do_not_do(void **state)
     assert_message("_background_noise_: No such file");
 }
 
-/* A recording that is a clip too, as a whole, has the moments of every part. */
+/* A recording that is also a whole clip has moments of every part, and is refused. */
 static void whole_files_and_stretches(void **state)
 {
     make_commands(*state);
@@ -374,7 +375,7 @@ static void whole_files_and_stretches(void **state)
     assert_message("tap.wav");
 }
 
-/* Of data that are trained on before others, no moment of their tests may be heard. */
+/* Data for a first training leave out every moment of a later training's tests. */
 static void tested_stretches_are_left_out(void **state)
 {
     static const char text[] = "{labels: [\"yes\", \"no\"], silence: 1}";
@@ -405,7 +406,7 @@ static void other_words_of_further_data(void **state)
     drop(&one);
 }
 
-/* The content of a recording counts, once for all its stretches. */
+/* The fingerprint includes the content of a recording, once for all its stretches. */
 static void content_of_recordings(void **state)
 {
     uint64_t first, again, changed;
@@ -444,8 +445,8 @@ static float largest_difference(const dv_clip *a, const dv_clip *b)
     return largest;
 }
 
-/* The recordings repeat each millisecond, so that all stretches are the same sound, and files
-   longer than what is read of a clip. Noise that is added differs from stretch to stretch. */
+/* The recordings repeat each millisecond, so that all stretches are the same sound, and are longer
+   than the limit of a clip. Added noise differs from stretch to stretch. */
 static void stretches_are_loaded(void **state)
 {
     char path[PATH_SIZE];

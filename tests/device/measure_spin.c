@@ -1,11 +1,11 @@
 /*
- * What libgomp's threads cost that wait for work: for test_spin.py.
+ * Measures the cost of libgomp's threads that wait for work, for test_spin.py.
  *
- *     measure_spin [LIBRARY]     LIBRARY is loaded first, and brings libgomp with it
+ *     measure_spin [LIBRARY]     LIBRARY is loaded first, and libgomp with it
  *
  * Prints the processor time of a parallel region of two threads and of 50 ms of sleep behind it, in
- * milliseconds, the least of several times; then whether the environment of main and of a child
- * process says how long to spin.
+ * milliseconds, the least of several times. Then prints whether the environment of main and of a
+ * child process sets how long to spin.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static double region_and_sleep(parallel_fn parallel)
     return used() - before;
 }
 
-/* So that the linker keeps the library that is measured. */
+/* Makes the linker keep the measured library. */
 static void use_library(void)
 {
 #ifdef DV_LINKED_ROOMS
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     }
     parallel_fn parallel;
     *(void **)&parallel = dlsym(libgomp, "GOMP_parallel");
-    double least = region_and_sleep(parallel); /* and makes the thread */
+    double least = region_and_sleep(parallel); /* the first one also makes the thread */
     for (int i = 0; i < TIMES; i++) {
         double now = region_and_sleep(parallel);
         least = now < least ? now : least;

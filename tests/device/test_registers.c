@@ -1,5 +1,5 @@
-/* The vector registers end cleared: after each operation, where the guard looks (its finding is
-   shown here), and after each public function. */
+/* The vector registers are cleared after each operation, which the guard checks (tested here), and
+   after each public function. */
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 #include "frontends/audio/audio.h"
@@ -27,7 +27,7 @@ static void require_state(void)
     skip();
 }
 
-/* ---- Operations: all cases are run under guard by test_ops and test_ops_bf16 ---- */
+/* ---- Operations. test_ops and test_ops_bf16 run all cases under guard ---- */
 
 static const dv_impl *careful; /* the implementation that is replaced */
 
@@ -89,7 +89,7 @@ static void test_guard_sees_backward(void **state)
 
 /* ---- The public functions ---- */
 
-/* Calls with cleared registers, and looks at them before anything else is called. */
+/* Makes a call with cleared registers, and checks them before any other call. */
 #define REQUIRE_CLEARED(call)                                                                      \
     do {                                                                                           \
         vector_state_clear();                                                                      \

@@ -1,6 +1,6 @@
 """libgomp's threads spin briefly in a program made of our rooms, in one that is linked with
-libdecavox.so and in one that loads it; what the environment says comes first, and children get it
-as it was.
+libdecavox.so and in one that loads it. The environment's own setting has precedence, and children
+inherit it unchanged.
 
     test_spin.py DECAVOX ROOMS LINKED LOADS LIBRARY
 
@@ -13,12 +13,12 @@ import subprocess
 import sys
 import unittest
 
-BRIEF = 5  # times less than libgomp's own spinning
+BRIEF = 5  # factor below libgomp's own spinning
 PROGRAMS = {}
 
 
 def measure(program, **variables):
-    """Processor time in milliseconds, GOMP_SPINCOUNT in main and in a child of it."""
+    """Processor time in milliseconds, and GOMP_SPINCOUNT in main and in its child."""
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith(("OMP_", "GOMP_"))}
     environment.update(variables)
@@ -48,7 +48,7 @@ class TestSpin(unittest.TestCase):
                 self.assertEqual(said[1:], ("unset", "unset"))
 
     def test_the_loader_begins_with_it(self):
-        """In decavox too, as the loader tells."""
+        """The loader shows it, in decavox too."""
         told = subprocess.run([decavox, "--version"], env={**os.environ, "LD_DEBUG": "files"},
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                               check=True)

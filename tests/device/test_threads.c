@@ -1,5 +1,5 @@
-/* Threads that cannot be made are fewer threads: the process goes on, and the log is told. And the
-   number by default keeps to the quota of a control group. */
+/* If threads cannot be made, the process goes on with fewer and logs it. The default number keeps
+   to the quota of a control group. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "engine/backends/open.h"
 #include "engine/device/threads.h"
@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-/* ---- A system that makes no more than so many threads: libgomp's go through here too ---- */
+/* ---- A system with a limit on threads, libgomp's included ---- */
 
 typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 typedef struct started {
@@ -30,7 +30,7 @@ typedef struct started {
     void *argument;
 } started;
 
-static atomic_int room = 1000; /* threads that can still be there besides */
+static atomic_int room = 1000; /* number of threads that can still be made */
 
 static void *count_end(void *of_started)
 {
@@ -101,7 +101,7 @@ static void test_run(void **state)
     assert_non_null(strstr(all.text, "only 1 of 4 threads could be made ("));
 }
 
-/* A parallel region of what the context has: libgomp would end the process with one more. */
+/* Runs a parallel region of the context's threads. With one more, libgomp would end the process. */
 static void test_context(void **state)
 {
     (void)state;
@@ -124,7 +124,7 @@ static void test_context(void **state)
 
 enum { FILES = 4, MANY = 8, RATE = 8000, MOST_LABELS = 64 };
 
-/* A session has as many threads as can be made, says so once, and answers the same. */
+/* A session uses as many threads as can be made, logs it once, and gives the same answers. */
 static void test_session(void **state)
 {
     float samples[RATE], answers[FILES][MOST_LABELS], alone[MOST_LABELS];
@@ -158,9 +158,9 @@ static void test_session(void **state)
     dv_model_close(model);
 }
 
-/* ---- What the host has chosen for OpenMP ---- */
+/* ---- The host's settings of OpenMP ---- */
 
-/* Within a region there is one thread, whatever was asked for before it. */
+/* Within a parallel region a context has one thread, whatever was asked for. */
 static void test_a_region_of_the_host(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void test_a_region_of_the_host(void **state)
     assert_int_equal(dv_threads_reserve(3, &log), 3);
 }
 
-/* A number that is left to libgomp is made exact for a plan, and left to it again. */
+/* If the host leaves the number to libgomp (dynamic), a plan fixes it and restores the setting. */
 static void test_a_number_that_is_left_to_openmp(void **state)
 {
     (void)state;

@@ -1,11 +1,11 @@
 /*
  *     kill_at FOLDER N COMMAND [ARGUMENT...]
  *
- * Runs COMMAND and kills it as `kill -9` does where it is about to make its N-th call that opens,
- * writes, synchronises, names or removes something in FOLDER, an absolute path; with N = 0 it goes
- * to its end. Prints a line "NUMBER CALL PATH" for each such call that it comes to; what COMMAND
- * prints goes to stderr. Exit code: COMMAND's, 137 where it was killed, 77 where the system lets no
- * process be traced. The calls are the kernel's, so that those of libraries are seen too.
+ * Runs COMMAND and kills it, as `kill -9` does, before its N-th system call that opens, writes,
+ * synchronises, names or removes something in FOLDER, an absolute path. With N = 0 it runs to its
+ * end. Prints a line "NUMBER CALL PATH" for each such call; COMMAND's output goes to stderr. The
+ * exit code is COMMAND's, 137 if it was killed, or 77 if the system allows no tracing. System calls
+ * include those of libraries.
  */
 #define _GNU_SOURCE /* ptrace, __WALL */
 #include <errno.h>
@@ -28,7 +28,11 @@ enum { SKIPPED = 77, KILLED = 137, CALL_STOP = SIGTRAP | 0x80 };
 
 /* ---- Calls ---- */
 
-typedef enum operand { DESCRIPTOR, PATH, FOLDER_AND_PATH } operand; /* what says what it is about */
+typedef enum operand {
+    DESCRIPTOR,
+    PATH,
+    FOLDER_AND_PATH
+} operand; /* arguments that name the file */
 
 typedef struct call {
     long number;
@@ -37,7 +41,7 @@ typedef struct call {
 } call;
 
 static const call calls[] = {
-#ifdef SYS_open /* of newer architectures the kernel has only those with a folder */
+#ifdef SYS_open /* newer architectures only have the calls with a folder */
     {SYS_open, "open", PATH},
     {SYS_creat, "creat", PATH},
     {SYS_rename, "rename", PATH},
@@ -69,9 +73,9 @@ static const call *find_call(uint64_t number)
     return NULL;
 }
 
-/* ---- What a call is about ---- */
+/* ---- The file of a call ---- */
 
-/* The text at an address of the process. */
+/* Reads the text at an address of the process. */
 static void read_text(pid_t process, uint64_t address, char text[PATH_MAX])
 {
     size_t length = 0;
@@ -86,7 +90,8 @@ static void read_text(pid_t process, uint64_t address, char text[PATH_MAX])
     text[length] = '\0';
 }
 
-/* Where a descriptor of the process leads, or, for AT_FDCWD, its working folder; "": nowhere. */
+/* Finds the path of a descriptor of the process, or for AT_FDCWD its working folder. The path is
+   empty if there is none. */
 static void read_link(pid_t process, int descriptor, char path[PATH_MAX])
 {
     char entry[64];
@@ -122,11 +127,11 @@ static bool is_in(const char *folder, const char *path)
 
 typedef struct trace {
     const char *folder;
-    long seen, last; /* calls; the one to be killed at, 0: none */
+    long seen, last; /* number of calls so far; number of the fatal call, 0 for none */
     pid_t command;
 } trace;
 
-/* At the beginning or the end of a call. */
+/* Handles the beginning or the end of a system call. */
 static void look_at(trace *t, pid_t process)
 {
     struct ptrace_syscall_info info = {.op = PTRACE_SYSCALL_INFO_NONE};
@@ -143,15 +148,15 @@ static void look_at(trace *t, pid_t process)
         kill(t->command, SIGKILL);
 }
 
-/* The signal to go on with after a stop that is no call's: the process's own, neither the tracer's
-   nor the one with which a new thread begins. */
+/* The signal to deliver after a stop outside of system calls: the process's own, but not the
+   tracer's or the one of a new thread. */
 static int signal_of(int status)
 {
     int number = WSTOPSIG(status);
     return status >> 16 != 0 || number == SIGSTOP || number == SIGTRAP ? 0 : number;
 }
 
-/* Until the command ends; its exit code. */
+/* Follows the command to its end. Returns its exit code. */
 static int follow(trace *t)
 {
     int status = 0;

@@ -1,4 +1,5 @@
-"""The reference evaluator of onnx, with one operator of its own: onnx's fails beyond 64 columns."""
+"""The reference evaluator of onnx with one operator replaced, because onnx's fails beyond 64
+columns."""
 import numpy
 import onnx
 import onnx.reference

@@ -1,6 +1,6 @@
-"""What the tests of the whole program share: running it, tiny data, small configurations.
+"""Shared by the tests of the whole program: running it, tiny data, small configurations.
 
-Each test file is run as `python3 FILE BINARY`; it needs nothing but the standard library.
+Each test file is run as `python3 FILE BINARY` and needs only the standard library.
 """
 import csv
 import fcntl
@@ -61,15 +61,16 @@ def binary():
 
 
 def release_binary():
-    """The program as users build it, where $DECAVOX_RELEASE_BUILD names such a build: for what takes
-    long and looks for no error of memory."""
+    """The program of the release build, if $DECAVOX_RELEASE_BUILD names one, for tests that take
+    long and look for no memory errors."""
     build = os.environ.get("DECAVOX_RELEASE_BUILD")
     return os.path.join(os.path.abspath(build), "runner", "decavox") if build else binary()
 
 
 def environment(threads=1):
-    """One OpenMP thread, or, for None, as many as the program takes by itself. The device `auto` is
-    the CPU, on a machine with a GPU too: no module is found but where a test says."""
+    """The environment of a call, with one OpenMP thread, or for None the program's own number. The
+    device `auto` is the CPU, even on a machine with a GPU, because no module is found unless a test
+    sets its place."""
     variables = {"DECAVOX_MODULE_PATH": ""} | os.environ
     variables.pop("OMP_NUM_THREADS", None)
     if threads is not None:
@@ -83,10 +84,10 @@ class Result:
 
 
 def decavox(*arguments, threads=1, limit=None, stdout=None, timeout=120, folder=None):
-    """Runs to the end. `limit`: the largest file it may write, in bytes."""
+    """Runs decavox to its end. `limit` is the largest file that it may write, in bytes."""
 
     def limit_files():
-        # Over the limit, write then fails with EFBIG, as it fails with ENOSPC on a full disk.
+        # A write over the limit then fails with EFBIG, as one on a full disk with ENOSPC.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
@@ -108,7 +109,7 @@ def write_wav(path, samples, rate=RATE, kind="h"):
 
 
 def write_float_wav(path, samples, rate=RATE):
-    """32-bit IEEE float, which can say NaN."""
+    """Writes 32-bit IEEE floats, which may be NaN."""
     data = struct.pack(f"<{len(samples)}f", *samples)
     with open(path, "wb") as file:
         file.write(struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16,
@@ -125,7 +126,7 @@ def tone(digit, speaker, number, count=2400):
 
 
 def make_data(folder, digits=4, speakers=("ann", "bob"), count=11):
-    """{digit}_{speaker}_{index}.wav: 5 of each for the test part of the official split."""
+    """Writes {digit}_{speaker}_{index}.wav, 5 of each for the test part of the official split."""
     os.makedirs(folder)
     for digit in range(digits):
         for s, speaker in enumerate(speakers):
@@ -163,7 +164,7 @@ def read_text(path):
 
 
 def read_tensors(path):
-    """{name: (dtype, bytes)} of a safetensors file, and its metadata."""
+    """Reads {name: (dtype, bytes)} of a safetensors file, and its metadata."""
     data = read_bytes(path)
     size, = struct.unpack_from("<Q", data)
     header = json.loads(data[8:8 + size])
@@ -175,8 +176,8 @@ def read_tensors(path):
 
 
 def change_metadata(path, key, change):
-    """Writes a safetensors file anew with `change` of one text of its metadata, and, as others
-    write them, without checksum."""
+    """Writes a safetensors file again with one text of its metadata changed by `change`, and, like
+    other programs, without checksum."""
     data = read_bytes(path)
     size, = struct.unpack_from("<Q", data)
     header = json.loads(data[8:8 + size])
@@ -204,7 +205,7 @@ class Case(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="decavox-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cache = mock.patch.dict(os.environ, XDG_CACHE_HOME=cls.at("cache"))  # not the user's
+        cache = mock.patch.dict(os.environ, XDG_CACHE_HOME=cls.at("cache"))  # instead of the user's
         cache.start()
         cls.addClassCleanup(cache.stop)
         cls.data = make_data(cls.at("data"))
@@ -217,14 +218,14 @@ class Case(unittest.TestCase):
 
     @classmethod
     def train_once(cls, run, *more, **options):
-        """For setUpClass: a training that must succeed."""
+        """Makes a training that must succeed, for setUpClass."""
         done = decavox("train", cls.config, "--data", cls.data, "--out", run, *more, **options)
         if done.code != GOOD:
             raise AssertionError(done.err + done.out)
         return run
 
     def ends(self, done, code, *parts):
-        """The exit code, and parts of the message on stderr."""
+        """Asserts the exit code, and parts of the message on stderr."""
         self.assertEqual(done.code, code, done.err + done.out)
         for part in parts:
             self.assertIn(part, done.err)

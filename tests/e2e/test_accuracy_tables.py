@@ -1,4 +1,4 @@
-"""scripts/accuracy_tables.sh: the whole way with tiny trainings; pages from JSON alone."""
+"""scripts/accuracy_tables.sh: a whole run with tiny trainings, and pages from JSON alone."""
 import json
 import os
 import shutil
@@ -179,7 +179,7 @@ class Refusals(unittest.TestCase):
         self.assertIn(pages.NONE, support.read_text(os.path.join(self.folder, "README.md")))
 
     def test_noises_are_shown_in_the_order_of_their_folder(self):
-        """The clips are dealt to them by it: what is shown measures what was measured."""
+        """Clips are dealt to noises in this order, so a printed command measures the same."""
         self.assertEqual(list(protocols.NOISES), sorted(protocols.NOISES))
 
     def test_wrong_use(self):
@@ -214,7 +214,7 @@ class Refusals(unittest.TestCase):
 
 
 def evaluation(correct, wrong, seed, **more):
-    """Two words, 100 clips of each; those that are wrong are of the second."""
+    """An evaluation of two words with 100 clips each. Wrong answers belong to the second word."""
     assert correct + wrong == 200
     return {"seed": seed, "version": "decavox 0", "commit": "abc", "date": "2026-01-01",
             "accuracy": correct / 200, "correct": correct, "count": 200,
@@ -223,7 +223,7 @@ def evaluation(correct, wrong, seed, **more):
 
 
 class Origins(unittest.TestCase):
-    """What is noted of a run, and what is then taken for it."""
+    """The notes of a run, and the runs that they accept."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="decavox-")
@@ -269,7 +269,7 @@ class Origins(unittest.TestCase):
         made = self.lab()
         self.begin(made)
         self.write("c/run.yaml", "# Other words.\nbase: [more/base.yaml, last.yaml]\n\nmodel: both\n")
-        self.begin(made)  # the same but for comments
+        self.begin(made)  # only comments differ
         for name in ("run", "more/base", "last", "models/both", "models/two"):
             path = os.path.join(self.folder, "c", name + ".yaml")
             text = support.read_text(path)
@@ -291,7 +291,7 @@ class Origins(unittest.TestCase):
         support.write_text(files[1], "trained anew")
         with self.assertRaisesRegex(lab.Changed, "another .*m/bob-seed-1/model.safetensors"):
             self.begin(made, [pattern])
-        os.remove(files[1])  # nothing is known of it now
+        os.remove(files[1])  # its digest is unknown now
         self.begin(made, [pattern])
 
     def test_another_command_is_not_credited(self):
@@ -356,7 +356,7 @@ class Shipping(unittest.TestCase):
 
 
 class Ensembles(unittest.TestCase):
-    """What an ensemble of a cross-validation is made of, with runs that are made up."""
+    """The members of an ensemble of a cross-validation, with invented runs."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="decavox-")
@@ -452,7 +452,7 @@ class Ensembles(unittest.TestCase):
 
 
 class Pages(unittest.TestCase):
-    """From JSON that is made up, so that every figure on the page is known."""
+    """Pages from invented JSON, so that every figure on a page is known."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="decavox-")
@@ -500,7 +500,7 @@ class Pages(unittest.TestCase):
         text = pages.make(self.folder)["README.md"]
         self.assertIn("| 92.50 ± 3.54 (2) | 85.00 (1) | 0.5 | 10 |", text)
         self.assertIn("one thread of a machine", text)
-        self.assertNotIn("| `gsc` | lightweight |", text)  # is not measured
+        self.assertNotIn("| `gsc` | lightweight |", text)  # not measured
 
     def test_speed_is_of_every_form_on_an_idle_machine(self):
         def compare(*arguments):

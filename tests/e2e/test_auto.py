@@ -1,4 +1,5 @@
-"""train --auto: sample rate, duration and sizes as the data have them, said, and kept with the run."""
+"""train --auto takes sample rate, duration and sizes from the data, prints them, and keeps them
+with the run."""
 import os
 
 import support
@@ -10,8 +11,8 @@ def stretched(digit, number, rate, seconds):
 
 
 def make_clips(folder, kinds):
-    """kinds: (rate, seconds) of the clips of each of three words, of which the first five are for
-    testing."""
+    """Writes clips. `kinds` has the (rate, seconds) of the clips of each of three words; the first
+    five are for testing."""
     os.makedirs(folder)
     for digit in range(3):
         for index, (rate, seconds) in enumerate([kinds[0]] * 5 + kinds):
@@ -42,7 +43,7 @@ class Auto(support.Case):
                          {key: str(value) for key, value in wanted.items()})
 
     def test_a_high_rate_has_its_sizes(self):
-        """Of what --set says at 8 kHz, and of the defaults, all are as long at 16 kHz."""
+        """Sizes of --set at 8 kHz, and the defaults, last as long at 16 kHz."""
         lines, features, done = self.train([(16000, 0.3)] * 4)
         self.expect(features, sample_rate=16000, duration=1, window=2048, hop=512, n_fft=2048,
                     fmax=0)
@@ -65,7 +66,7 @@ class Auto(support.Case):
         self.expect(features, sample_rate=16000, hop=512)
 
     def test_a_few_clips_of_a_low_rate_among_many(self):
-        """3 of 60 are 5 %, 3 of 57 are more."""
+        """3 of 60 are 5 %, and 3 of 57 are more."""
         _, features, _ = self.train([(16000, 0.2)] * 19 + [(8000, 0.2)])
         self.expect(features, sample_rate=16000)
         _, features, _ = self.train([(16000, 0.2)] * 18 + [(8000, 0.2)])

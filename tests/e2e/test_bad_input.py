@@ -1,4 +1,4 @@
-"""What is wrong with the input is said with the name of the file, and nothing is lost."""
+"""Errors of the input name the file, and no work is lost."""
 import json
 import math
 import os
@@ -15,7 +15,7 @@ TWO_GIGABYTES = 2 << 30
 
 
 def header(samples_bytes):
-    """The header of a 16-bit WAV file that promises so many bytes."""
+    """The header of a 16-bit WAV file that promises this number of bytes."""
     return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + samples_bytes, b"WAVE", b"fmt ", 16, 1,
                        1, support.RATE, 2 * support.RATE, 2, 16, b"data", samples_bytes)
 
@@ -29,7 +29,7 @@ def write_bytes(path, content, size=None):
 
 
 def write_bad_sounds(folder, prefix=""):
-    """Each kind of broken sound file; {path: part of the message}."""
+    """Writes each kind of broken sound file. Returns {path: part of the message}."""
     def at(name):
         return os.path.join(folder, prefix + name)
 
@@ -170,7 +170,7 @@ class Data(support.Case):
         self.assertEqual(json.loads(done.out)["missing"], 1)
 
     def test_too_many_open_files_end_an_evaluation(self):
-        """Descriptor 3 is left for the clips: two threads may both want it."""
+        """Only descriptor 3 is left for the clips, and two threads may both need it."""
         model = os.path.join(self.train_once(self.at("open_run")), "model.safetensors")
         command = ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh", support.binary(), "eval", model]
         for _ in range(5):
@@ -282,7 +282,7 @@ class Configuration(support.Case):
                 (train + ["--epochs"], "--epochs", "value must follow"),
                 (train + ["--set", "train.epoch=3"], "epoch", "'epochs'"),
                 (train + ["--set", "train"], "--set", "key=value"),
-                # 0 / 0 where a gradient is 0
+                # 0 / 0 if a gradient is 0
                 (train + ["--set", "train.epsilon=0"], "epsilon", "1e-12 to 1"),
                 (train + ["--device", "cqu"], "cqu", "cpu"),
                 (train + ["--threads", "-1"], "threads"),

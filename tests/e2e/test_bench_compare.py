@@ -1,4 +1,4 @@
-"""benchmarks/compare.py on made-up files, with and without a change."""
+"""benchmarks/compare.py on invented files, with and without a change."""
 import contextlib
 import io
 import json
@@ -18,7 +18,7 @@ PROGRAM = os.path.join(support.ROOT, "benchmarks", "compare.py")
 
 
 def line(name, median, spread=0.01, count=20, **more):
-    """Quartiles `spread` below and above the median."""
+    """A line with quartiles `spread` below and above the median."""
     return {"suite": "ops", "name": name, "device": "cpu", "threads": 1, "unit": "s",
             "median": median, "low": median * (1 - spread), "high": median * (1 + spread),
             "count": count, "machine": {"processor": "P"}, "build": "Release", "versions": "1",
@@ -41,7 +41,7 @@ class Compare(unittest.TestCase):
         return support.Result(done.returncode, done.stdout, done.stderr)
 
     def sections(self, done):
-        """{heading: [names]}"""
+        """The printed sections, {heading: [names]}."""
         found, heading = {}, None
         for text in done.out.splitlines():
             if text.startswith("    "):
@@ -122,8 +122,7 @@ class Compare(unittest.TestCase):
 
 
 class BeforeAfter(unittest.TestCase):
-    """A difference counts where it is above the limit, and beyond what the old build is from
-    itself."""
+    """A difference counts if it is above the limit, and larger than the old build's from itself."""
 
     def worse(self, old, new, again):
         with contextlib.redirect_stdout(io.StringIO()) as told:

@@ -1,4 +1,4 @@
-"""decavox_bench on the simulated device: what it says of how it measured. The figures mean nothing
+"""decavox_bench on the simulated device: its notes about the measurement. The figures mean nothing
 here."""
 import json
 import os
@@ -38,7 +38,8 @@ class OnDevice(support.Case):
         return [json.loads(line) for line in done.out.splitlines()[1:]]
 
     def recorded(self, name, *more, count=4):
-        """All steps but the first are replayed; the DOT file has what the recorded one does."""
+        """All steps but the first are replayed, and the DOT file has the nodes of the recorded
+        one."""
         dot = self.at("step.dot")
         run, = self.step(name, "--report", "2", "--dot", dot, *more, commands=f"run {count}\n")
         self.assertEqual((run["replays"], run["eager"]), (count - 1, 1))
@@ -94,7 +95,7 @@ class OnDevice(support.Case):
         for suite in ("train", "infer"):
             done = bench(suite, "--device", "cudasim", "--filter", "/mini/", "--batch", "2",
                          "--seconds", "0.001", settings=LACKING)
-            self.ends(done, FAILED, "what was measured is something else", "'conv_1'")
+            self.ends(done, FAILED, "the measurement is not the one asked for", "'conv_1'")
 
     def test_latency(self):
         first, second = self.step("mini", "--inference", commands="latency 3\nrun 2\n")

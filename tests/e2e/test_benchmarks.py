@@ -1,5 +1,5 @@
-"""decavox_bench: a smoke of every suite, the programs on request, and what they refuse. The figures
-mean nothing here; that they fit together is tested."""
+"""decavox_bench: a short run of every suite, the programs on request, and their refusals. The
+figures mean nothing here, but must fit together."""
 import json
 import math
 import os
@@ -55,7 +55,7 @@ class Benchmarks(support.Case):
         self.assertEqual(line["machine"]["processor"], processor())
 
     def check_rate(self, line, amount, rate, factor=1):
-        """Amount over time is the rate."""
+        """Asserts that the rate is amount over time."""
         figures = line["figures"]
         self.assertTrue(math.isclose(factor * figures[amount] / line["median"], figures[rate],
                                      rel_tol=1e-6), line)
@@ -74,7 +74,7 @@ class Benchmarks(support.Case):
                 self.assertAlmostEqual(figures[part],
                                        100 * figures[rate] / whole["figures"][rate], places=4)
             self.assertEqual((line["cache"], line["precision"]), ("flushed", "fp32"))
-        # 32 rows of 512 features, 128 units with bias: each number once.
+        # 32 rows of 512 features and 128 units with bias, each number once.
         large = lines["linear/large/forward"]["figures"]
         case = support.read_text(os.path.join(ROOT, "tests", "op_cases", "cases.c"))
         units, rows, width = map(int, re.search(
@@ -118,7 +118,7 @@ class Benchmarks(support.Case):
         step, = self.measure("train", "step/mini/batch_8").values()
         for i, line in enumerate(lines.values()):
             self.assertEqual(line["batch"], 4**i)
-            # Backward: a product for the inputs and one for the weights.
+            # Backward has one product for the inputs and one for the weights.
             self.assertEqual(3 * line["figures"]["flop"] / 4**i, step["figures"]["flop"] / 8)
 
     def test_start(self):

@@ -1,5 +1,5 @@
-"""What lies in checkpoints/: pages are as their JSON, models as good as their cards, and the README
-says what was measured."""
+"""The files of checkpoints/: pages agree with their JSON, models with their cards, and the README
+with the measurements."""
 import json
 import os
 import re
@@ -46,7 +46,7 @@ class Committed(unittest.TestCase):
             self.assertIn(f" {pages.percent(accuracy)} (", row)
 
     def test_models_are_as_good_as_their_cards_say(self):
-        """To one clip of the 300, which rounding may turn."""
+        """The accuracy agrees to one clip of the 300, which rounding may switch."""
         data = os.environ.get("DECAVOX_DATA") or os.path.join(support.ROOT, "..", "shared", "data")
         fsdd = os.path.join(data, "fsdd")
         if not os.path.isdir(fsdd):

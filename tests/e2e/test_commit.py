@@ -1,4 +1,4 @@
-"""cmake/commit.cmake: the commit that programs are told to be built from."""
+"""cmake/commit.cmake: the commit from which programs are built."""
 import os
 import re
 import shutil
@@ -50,17 +50,17 @@ class Commit(unittest.TestCase):
         head = self.git("rev-parse", "--short=12", "HEAD")
         self.assertEqual(self.told(), head)
         before = os.stat(self.out).st_mtime_ns
-        self.write("README.md", "2")  # what no program is made of
+        self.write("README.md", "2")  # no part of a program
         self.write("checkpoints/a.json", "2")
         self.write("new.c", "")
         self.assertEqual(self.told(), head)
-        self.assertEqual(os.stat(self.out).st_mtime_ns, before)  # nothing is compiled anew
+        self.assertEqual(os.stat(self.out).st_mtime_ns, before)  # nothing is compiled again
         self.write("engine/a.c", "2")
         self.assertEqual(self.told(), f"{head}-dirty")
 
     def test_an_archive(self):
         self.assertEqual(self.told(GIT_CEILING_DIRECTORIES=self.folder), "unknown")
-        self.commit(folder=self.folder)  # of somebody else, around it
+        self.commit(folder=self.folder)  # another repository around it
         self.assertEqual(self.told(), "unknown")
 
     def test_without_git(self):

@@ -1,5 +1,5 @@
-"""`decavox compare` and `decavox recommend`: every format, the figures' consistency, what is kept
-between two times, limits that nothing meets, and wrong use."""
+"""`decavox compare` and `decavox recommend`: all formats, the figures' consistency, cached
+measurements, limits that no model meets, and wrong use."""
 import csv
 import hashlib
 import html.parser
@@ -18,10 +18,10 @@ from support import FAILED, GOOD, USAGE, decavox, write_text
 
 SHIPPED = ["checkpoints/advanced_fine.safetensors", "checkpoints/lightweight.safetensors"]
 USE_CASES = ["accuracy", "speed", "balanced", "production", "research", "ensemble"]
-# A machine that is busy with other tests is none of these: test_compare_runs.py.
+# A machine busy with other tests does not matter here; test_compare_runs.py tests that.
 QUICK = ("--seconds", "0.001", "--keep_busy")
 
-# Two fully connected layers on 32 x 32 features, of known size: macs are those of the matrices.
+# Two fully connected layers on 32 x 32 features. Their multiply-adds are those of the matrices.
 TINY = """\
 model:
   name: tiny
@@ -78,7 +78,7 @@ class Compare(support.Case):
         return models
 
     def progress(self, models):
-        """A line for each model that was measured now."""
+        """The lines of progress, one for each model that was measured now."""
         names = [model["model"] for model in models if not model["kept"]]
         return [f"measured {i + 1} of {len(names)}: {name}" for i, name in enumerate(names)]
 
@@ -87,7 +87,7 @@ class Compare(support.Case):
         return {name: support.read_bytes(os.path.join(folder, name)) for name in os.listdir(folder)}
 
     def make_card(self, name, correct, count, protocol="gsc", digest=None):
-        """A checkpoint of this name with a card."""
+        """Makes a checkpoint of this name with a card."""
         path = self.at(name + ".safetensors")
         self.ends(decavox("export", self.model, "--out", path), GOOD)
         digest = digest or hashlib.sha256(support.read_bytes(path)).hexdigest()
@@ -112,7 +112,7 @@ class Compare(support.Case):
         self.assertLess(0, model["latency_p50_us"])
         self.assertLessEqual(model["latency_p50_us"], model["latency_p99_us"])
         self.assertIn(model["throughput_batch"], [2**i for i in range(9)])
-        # A batch that is best is not worse than one clip by one; timings of a millisecond are rough.
+        # The best batch is not worse than clips one by one; timings of a millisecond are rough.
         self.assertLess(0.2 * 1e6 / model["latency_p50_us"], model["throughput_per_s"])
         self.assertTrue(1e6 < model["peak_memory_bytes"] < 1e9)
         self.assertTrue(0.1 < model["first_answer_ms"] < 60e3)
@@ -131,7 +131,7 @@ class Compare(support.Case):
         self.assertEqual(small["file"], "fp16")
         self.assertEqual(small["bytes_fp16"], os.path.getsize(f16))
         self.assertEqual(small["bytes_fp32"], os.path.getsize(whole))
-        self.assertIsNone(going_on["file"])  # with moments and all, which no model needs
+        self.assertIsNone(going_on["file"])  # it also has moments, which no model needs
         self.assertEqual(going_on["bytes_fp32"], os.path.getsize(whole))
 
     def test_shipped_models(self):
@@ -155,7 +155,7 @@ class Compare(support.Case):
                          [None, None])
 
     def test_all_of_them_without_a_name(self):
-        """Nothing but the list: the limits are checked before anything is measured."""
+        """The limits are checked before any measurement."""
         done = self.ends(decavox("compare", "--svg", "x.svg", "--protocol", "none"), USAGE)
         self.assertIn("no model's accuracy is known", done.err)
         folder = self.at("elsewhere")
@@ -221,7 +221,7 @@ class Compare(support.Case):
         done = self.ends(decavox("compare", *QUICK, path, "--format", "json"), GOOD, "no card")
         self.assertIsNone(json.loads(done.out)["models"][0]["accuracy"])
 
-    # ---- What is kept ----
+    # ---- The cache ----
 
     def test_measured_once(self):
         config = write_text(self.at("once.yaml"), TINY.replace("units: 8", "units: 9"))
@@ -258,7 +258,7 @@ class Compare(support.Case):
         self.assertIn("cudasim, 1 thread: simulated", self.compare(*arguments).out)
         self.assertEqual(self.models(*arguments)[0]["kept"], True)
         with open(copy, "ab") as file:
-            file.write(b"\0")  # behind what is loaded
+            file.write(b"\0")  # behind the loaded part
         self.assertEqual(self.models(*arguments)[0]["kept"], False)
 
     def test_unreadable_cache_is_replaced(self):
@@ -407,7 +407,7 @@ features: {type: mel, n_mels: 16}
         self.ends(decavox("compare", *QUICK, self.tiny, "--out", out), FAILED, out)
 
     def test_interrupted(self):
-        """What was begun is cleaned up; see tearDown."""
+        """Temporary files are removed; see tearDown."""
         for number in (signal.SIGINT, signal.SIGTERM):
             process = subprocess.Popen([support.binary(), "compare", "--fresh", "--seconds", "30",
                                         self.tiny], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""`decavox compare` and `decavox recommend` of folders of runs, and on a machine that is busy."""
+"""`decavox compare` and `decavox recommend` on folders of runs, and on a busy machine."""
 import csv
 import io
 import json
@@ -60,7 +60,8 @@ class Runs(support.Case):
         self.assertEqual(row["model"], "lr=0.01")
 
     def test_the_mark_is_of_the_clips(self):
-        """Not of the folder, the model or the training; but of the part, the names and the files."""
+        """The mark depends on the part, the names and the files, but not on folder, model or
+        training."""
         moved = self.copy(self.data, "moved")
         changed = self.copy(self.data, "changed")
         support.write_wav(os.path.join(changed, "0_ann_0.wav"), support.tone(0, 0, 1))  # as large
@@ -105,7 +106,7 @@ class Runs(support.Case):
         self.assertEqual(models["lr=0.01"]["accuracy"]["count"], 40)
 
     def test_reports_that_do_not_say(self):
-        """Such a model is measured, and its accuracy is that of nothing."""
+        """A model with such a report is measured, without an accuracy."""
         older = self.copy(self.first, "older")
         report = self.report(older)
         del report["test_set"]
@@ -176,7 +177,7 @@ class Runs(support.Case):
     # ---- Progress ----
 
     def test_one_line_a_model(self):
-        """Where the answer is no terminal's, and stderr is one: no escape codes."""
+        """There are no escape codes if stderr is a terminal and the output is not."""
         for terminal in (False, True):
             ours, theirs = pty.openpty()
             process = subprocess.Popen(
@@ -204,7 +205,7 @@ class Runs(support.Case):
     # ---- A busy machine ----
 
     def test_busy(self):
-        """Twice as many loops as processors: whatever else runs, this process waits."""
+        """With twice as many loops as processors, this process has to wait."""
         cache = os.path.join(os.environ["XDG_CACHE_HOME"], "decavox")
         shutil.rmtree(cache, ignore_errors=True)
         loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
@@ -213,7 +214,7 @@ class Runs(support.Case):
             def measure(*more):
                 done = self.ends(decavox("compare", "--seconds", "0.05", self.first, *more), GOOD)
                 return done.out, done.err
-            for _ in range(2):  # the second time, nothing is there either
+            for _ in range(2):  # nothing was cached the first time either
                 table, err = measure()
                 row = next(line for line in table.splitlines() if line.startswith("lr=0.01"))
                 self.assertEqual([field[-1] == "!" for field in row.split()[1:13]],
@@ -234,7 +235,7 @@ class Runs(support.Case):
             self.assertEqual(err, "")
             self.assertIn("1 of 1 kept from before", table)
             self.assertIn("!        the machine was busy", table)
-            _, err = measure()  # what was kept so is taken by who asks for it alone
+            _, err = measure()  # such a result is only taken with --keep_busy
             self.assertIn("measured 1 of 1", err)
         finally:
             for loop in loops:
@@ -242,7 +243,7 @@ class Runs(support.Case):
                 loop.wait()
 
     def test_kept_where_it_was_not_busy(self):
-        """Whatever this machine is at now."""
+        """A result of a quiet machine is taken, whatever the machine does now."""
         arguments = ("compare", "--seconds", "0.05", "--format", "json", self.second)
         os.environ["XDG_CACHE_HOME"], before = self.at("another cache"), os.environ["XDG_CACHE_HOME"]
         try:

@@ -1,4 +1,4 @@
-"""Cross-validation: what it leaves, going on where it was interrupted, failing runs, refusals."""
+"""Cross-validation: its files, resuming after interruptions, failing runs, refusals."""
 import json
 import os
 import shutil
@@ -25,7 +25,7 @@ class Crossval(support.Case):
 
     @classmethod
     def command(cls, out, *more, data=None, folds="speaker", seeds="1,2"):
-        """In mid-epoch nothing but a signal makes a run save."""
+        """The command. In mid-epoch only a signal makes a run save."""
         return ["crossval", MINI, "--data", data or cls.data, "--folds", folds, "--seeds", seeds,
                 "--out", out, "--epochs", "12", "--batch_size", "4", "--threads", "1", "--set",
                 "train.checkpoint_seconds=1000", *more]
@@ -44,14 +44,14 @@ class Crossval(support.Case):
                                 start_new_session=True)
 
     def wait_for(self, what, process=None, seconds=60):
-        """Until what() is true, or the process has ended."""
+        """Waits until what() is true, or the process has ended."""
         end = time.monotonic() + seconds
         while not what() and (process is None or process.poll() is None):
             self.assertLess(time.monotonic(), end, "nothing happened")
             time.sleep(0.005)
 
     def begun(self, run):
-        """Whether the run has an epoch behind it."""
+        """Whether the run has completed an epoch."""
         log = os.path.join(run, "log.txt")
         return os.path.exists(log) and "epoch 1/" in support.read_text(log)
 
@@ -59,7 +59,7 @@ class Crossval(support.Case):
         self.assertEqual(support.read_text(os.path.join(out, "crossval.json")),
                          support.read_text(os.path.join(self.whole, "crossval.json")))
 
-    # ---- What it leaves ----
+    # ---- Its files ----
 
     def test_runs(self):
         self.ends(self.done, GOOD)
@@ -179,10 +179,10 @@ class Crossval(support.Case):
         done = self.ends(decavox(*command), GOOD)  # the same configuration again
         self.assertEqual(done.out.count("done before"), 6)
 
-    # ---- Going on ----
+    # ---- Resuming ----
 
     def interrupt(self, name, stop):
-        """A folder whose second run was stopped in the middle, by stop(process)."""
+        """Makes a folder whose second run was stopped in the middle, by stop(process)."""
         for attempt in range(5):
             out = self.at(f"{name}_{attempt}")
             process = self.start(*self.command(out))
@@ -225,7 +225,7 @@ class Crossval(support.Case):
         self.stopped(signal.SIGHUP, 129)
 
     def test_interrupted_at_the_terminal(self):
-        """Ctrl-C goes to all processes of the group."""
+        """Ctrl-C reaches all processes of the group."""
         _, run, code, _, err = self.interrupt(
             "terminal", lambda process: os.killpg(process.pid, signal.SIGINT))
         self.assertEqual(code, 130, err)
@@ -241,7 +241,7 @@ class Crossval(support.Case):
         self.assertIn(", saved", support.read_text(os.path.join(run, "log.txt")))
 
     def test_killed(self):
-        """What was not saved is trained again."""
+        """Unsaved work of a killed run is done again."""
         out, _, code, _, _ = self.interrupt("killed", lambda process: process.kill())
         self.assertEqual(code, -signal.SIGKILL)
         self.assertEqual(self.has(out, "crossval.json"), [False])
@@ -317,7 +317,7 @@ class Crossval(support.Case):
         self.refused(os.path.join(self.whole, "ann-seed-1"), "split: ")
 
     def test_data_that_moved(self):
-        """A third seed goes on with them; where a sound has changed, none does."""
+        """A third seed is trained on moved data, but not after a sound has changed."""
         moved, out = self.at("moved"), self.at("moved_runs")
         shutil.copytree(self.data, moved)
         shutil.copytree(self.whole, out)

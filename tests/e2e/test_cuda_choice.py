@@ -1,4 +1,4 @@
-"""cmake/cuda.cmake: for which GPUs the CUDA module is built, by what nvidia-smi says."""
+"""cmake/cuda.cmake: the GPUs for which the CUDA module is built, chosen by nvidia-smi's output."""
 import os
 import re
 import shutil
@@ -10,7 +10,7 @@ import support
 
 
 class CudaChoice(unittest.TestCase):
-    """Configures into one folder again and again: a choice must not outlive what it came from."""
+    """Configures into one folder many times: a choice must not outlive its cause."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="decavox-")
@@ -20,7 +20,7 @@ class CudaChoice(unittest.TestCase):
             self.skipTest("there is no CUDA toolkit with cuDNN")
 
     def told(self, choice, smi, *more):
-        """What is said of the module, where `smi` is nvidia-smi as a shell script."""
+        """The line about the module. `smi` is nvidia-smi as a shell script."""
         tool = support.write_text(os.path.join(self.folder, "nvidia-smi"), f"#!/bin/sh\n{smi}\n")
         os.chmod(tool, 0o755)
         path = self.folder + os.pathsep + os.environ["PATH"]

@@ -1,5 +1,5 @@
-"""Data are looked at: by `data`, and by `train` before it trains. Each fault that is planted alone
-is found, named, and told once; data without a fault are told nothing of."""
+"""`data`, and `train` before it trains, check the data. Each planted fault is found, named, and
+reported once; data without a fault have no findings."""
 import json
 import os
 import re
@@ -29,10 +29,10 @@ def write_stereo(path, left, right):
             file.writeframes(struct.pack("<2h", *(int(32767 * s) for s in pair)))
 
 
-# ---- The faults: each changes a clean folder, and may return options ----
+# ---- The faults. Each function changes a clean folder, and may return options ----
 
 def note(folder):
-    """CLASS/SPEAKER, which may as well be SPEAKER/CLASS."""
+    """Makes CLASS/SPEAKER, which could also be SPEAKER/CLASS."""
     for name in os.listdir(folder):
         label, speaker, index = name.split("_")
         os.makedirs(os.path.join(folder, label, speaker), exist_ok=True)
@@ -111,7 +111,7 @@ def cancelling_channels(folder):
 
 
 def not_in_order(folder):
-    """A recorder that was stopped: the header says 0 bytes."""
+    """Makes a file of a stopped recorder, whose header promises 0 bytes."""
     with open(os.path.join(folder, "3_bob_7.wav"), "r+b") as file:
         file.seek(40)
         file.write(bytes(4))
@@ -233,7 +233,7 @@ class Look(support.Case):
         self.assertIsNone(findings_on(os.path.join(run, "report.html")))
 
     def test_strict(self):
-        """All that is found is named before the training ends."""
+        """All findings are named before the training ends."""
         folder = self.at("strict")
         shutil.copytree(self.data, folder)
         for plant in (unreadable, silent, same_in_two_classes):
@@ -250,7 +250,7 @@ class Look(support.Case):
 
 
 class Shown(support.Case):
-    """What is told of data that are as they should be."""
+    """Reports about data without faults."""
 
     @classmethod
     def setUpClass(cls):
@@ -288,7 +288,7 @@ class Shown(support.Case):
         self.assertEqual((seen["unreadable"], seen["findings"]), ([], []))
 
     def test_quantiles(self):
-        """A share of the clips is at most as long."""
+        """A quantile is the length that this share of the clips does not exceed."""
         folder = self.at("lengths")
         os.makedirs(folder)
         for i in range(1, 6):
@@ -349,7 +349,7 @@ class Shown(support.Case):
             sounds = [os.path.join(os.path.dirname(page), urllib.parse.unquote(path))
                       for path in paths]
             names = [os.path.basename(path) for path in sounds]
-            self.assertEqual(names[:2], ["3_bob_7.wav", "3_bob_8.wav"])  # what is found
+            self.assertEqual(names[:2], ["3_bob_7.wav", "3_bob_8.wav"])  # those with findings
             self.assertEqual(len(names), 2 + 2 * 4)
             self.assertIn(os.path.basename(self.odd), names)
             for path, audio in zip(sounds, root.iter("audio")):

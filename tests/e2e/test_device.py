@@ -1,4 +1,4 @@
-"""--device: what is said where a device cannot be had, and the simulated device against the CPU."""
+"""--device: messages for unavailable devices, and the simulated device against the CPU."""
 import ctypes
 import os
 import re
@@ -89,11 +89,11 @@ class Device(support.Case):
     def test_answers_on_the_cpu_unless_asked(self):
         run = self.train_once(self.at("answering"))
         model, clip = os.path.join(run, "model.safetensors"), os.path.join(self.data, "1_ann_0.wav")
-        folder = self.at("seen")  # the driver is looked for, and a module loaded, where one is found
+        folder = self.at("seen")  # the driver is looked for, and a module loaded if it is found
         os.makedirs(folder)
         support.write_text(os.path.join(folder, "libdecavox_cuda.so"), "this is no module\n")
         self.in_folder_of_modules(folder)
-        os.environ["LD_DEBUG"] = "files"  # each library that is asked for, on stderr
+        os.environ["LD_DEBUG"] = "files"  # names each requested library on stderr
         self.addCleanup(os.environ.pop, "LD_DEBUG")
         for arguments in (("predict", model, clip), ("eval", model)):
             found = {}
@@ -142,14 +142,14 @@ class Device(support.Case):
             runs[device] = support.read_metrics(run)
         self.assertEqual(len(runs["cpu"]), len(runs["cudasim"]))
         for want, got in zip(runs["cpu"], runs["cudasim"]):
-            # Few steps of validation with running statistics of few batches: rounding shows more.
+            # Rounding shows more in few validation steps with running statistics of few batches.
             for key, delta in (("train_loss", 1e-4), ("validation_loss", 3e-4)):
                 self.assertAlmostEqual(float(got[key]) / float(want[key]), 1, delta=delta,
                                        msg=f"epoch {want['epoch']}: {key}")
 
     def test_simulated_device_trains_as_the_cpu(self):
-        # In front of a batch normalisation a bias has the gradient zero but for rounding, and Adam
-        # makes steps of the same size of it on every device, in directions of their own.
+        # The gradient of a bias in front of a batch normalisation is nothing but rounding. Adam
+        # makes steps of the same size from it on every device, but in different directions.
         model = support.MODEL.replace("name: conv", "bias: false, name: conv")
         config = support.write_text(self.at("no_bias.yaml"),
                                     support.CONFIG.format(model=model, epochs=self.epochs))
@@ -183,8 +183,8 @@ class Device(support.Case):
         for line in (path, about, *lines):
             self.assertIn(line, told)
 
-        # Algorithm 1 of them all is what measuring takes: another one stays where it is followed,
-        # by those that measure and by those that do not.
+        # Measuring takes algorithm 1 everywhere. Another one in the cache is kept and used, with
+        # and without measuring.
         lines = [" ".join([*line.split()[:-2], "0", line.split()[-1]]) for line in lines]
         kept = support.write_text(path, "\n".join([about, *lines]) + "\n")
         for words in (command, measured):
@@ -247,7 +247,7 @@ class Device(support.Case):
             self.skipTest("the module of the simulated device is not built")
         run = self.train_once(self.at("answers"))
         clip = os.path.join(self.data, "2_bob_3.wav")
-        for name in ("model", "last"):  # of the second, the best epoch's weights are copied
+        for name in ("model", "last"):  # of `last` the best epoch's weights answer
             answers = []
             for device in ("cpu", "cudasim"):
                 done = decavox("predict", os.path.join(run, name + ".safetensors"), clip, clip,

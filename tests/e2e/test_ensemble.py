@@ -1,4 +1,4 @@
-"""One checkpoint of several models that are trained: it answers with the mixture of their logits."""
+"""One checkpoint of several trained models answers with the mixture of their logits."""
 import json
 import math
 import os
@@ -18,7 +18,7 @@ class Ensemble(support.Case):
     def setUpClass(cls):
         super().setUpClass()
         cls.voices = support.make_data(cls.at("voices"), speakers=SPEAKERS, count=6)
-        for name in os.listdir(cls.voices):  # 8, 9, 10: in the order of numbers, not of texts
+        for name in os.listdir(cls.voices):  # 8, 9, 10, in numeric order
             label, speaker, index = name.removesuffix(".wav").split("_")
             os.rename(os.path.join(cls.voices, name),
                       os.path.join(cls.voices, f"{label}_{speaker}_{int(index) + 8}.wav"))
@@ -38,7 +38,7 @@ class Ensemble(support.Case):
         return out, json.loads(done.out) if code == GOOD else None, done
 
     def answers(self, model, part="validation"):
-        """{file: (truth, logits)} and the evaluation."""
+        """Evaluates a model. Returns {file: (truth, logits)} and the evaluation."""
         done = self.ends(decavox("eval", model, "--data", self.voices, "--part", part, "--format",
                                  "json", "--clips"), GOOD)
         told = json.loads(done.out)
@@ -68,7 +68,8 @@ class Ensemble(support.Case):
                 self.assertEqual(told["clips"], len(mixed))
 
     def test_shares_are_the_best_ones(self):
-        """Less loss, the prior included, than any shares nearby, and than equal ones."""
+        """The shares have less loss, the prior included, than any nearby shares and than equal
+        ones."""
         _, told, _ = self.make(*self.models[:2])
         single = [self.answers(model)[0] for model in self.models[:2]]
         labels = sorted({truth for truth, _ in single[0].values()})
@@ -133,7 +134,7 @@ class Ensemble(support.Case):
         self.assertIn("small_3.conv_1", info.out)
 
     def test_shares_that_are_given_need_no_data(self):
-        """Those that were fitted make the same file again, in FP16 as `export` does."""
+        """Fitted shares make the same file again, in FP16 as `export` does."""
         fitted, told, _ = self.make(*self.models)
         shares = ",".join(repr(member["share"]) for member in told["members"])
         again, half = self.at("given.safetensors"), self.at("given_half.safetensors")
@@ -254,7 +255,7 @@ class Ensemble(support.Case):
         self.assertFalse(os.path.exists(out))
 
     def test_shipped_models_by_name(self):
-        """Of other clips than they know: the labels are theirs."""
+        """Shipped models answer other clips with their own labels."""
         ten = support.make_data(self.at("ten"), digits=10, speakers=SPEAKERS, count=2)
         out = self.at("shipped.safetensors")
         self.ends(decavox("ensemble", "transformer_fine", "advanced_fine", "--data", ten,

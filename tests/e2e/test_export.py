@@ -1,5 +1,5 @@
-"""`decavox export`: the weights alone, in FP32 and FP16, also of a training; and PyTorch's archives,
-as Python's zipfile reads them."""
+"""`decavox export`: the weights alone, in FP32 and FP16, also of a training; and PyTorch's archives
+as read by Python's zipfile."""
 import io
 import json
 import os
@@ -13,7 +13,7 @@ from support import FAILED, GOOD, USAGE, decavox, read_tensors
 
 
 def write_tensors(path, tensors, shapes, metadata):
-    """As others write it: without checksum."""
+    """Writes a safetensors file as other programs do, without checksum."""
     header, blob = {"__metadata__": {k: v for k, v in metadata.items()
                                      if k not in ("decavox.checksum", "decavox.format")}}, b""
     for name, (dtype, content) in tensors.items():
@@ -33,7 +33,7 @@ def read_shapes(path):
 
 
 def rounded(content):
-    """F32 rounded by the standard library, which rounds to nearest even too."""
+    """Rounds F32 by the standard library, which also rounds to nearest even."""
     count = len(content) // 4
     return struct.pack(f"<{count}e", *struct.unpack(f"<{count}f", content))
 
@@ -79,7 +79,7 @@ class Export(support.Case):
         self.assertIn(f"precision: fp16 (3 of {len(f16)} tensors, the others fp32)\n", info)
 
     def test_where_things_lie_is_left_out(self):
-        """Every path of the configuration; all else stays."""
+        """Every path of the configuration is left out, and all other keys stay."""
         run, noise, voices = self.at("placed"), self.at("noises"), self.at("more", "voices")
         shutil.copytree(self.data, voices)
         shutil.copytree(self.data, noise)
@@ -133,7 +133,7 @@ class Export(support.Case):
         self.assertIn("f16.safetensors: 14 of 14 tensors loaded", done.out)
 
     def kept(self, name, *arguments):
-        """What is exported of last.safetensors is what the training ended with."""
+        """The export of last.safetensors holds the weights with which the training ended."""
         run = self.train_once(self.at(name), *arguments)
         out, done = self.export(os.path.join(run, "last.safetensors"))
         self.ends(done, GOOD)
@@ -215,7 +215,7 @@ class Export(support.Case):
         weights = json.loads(entries["data/weights/model_weights_config.json"])["config"]
         self.assertEqual(len(signature["input_specs"]), len(weights) + 1)
         known = {one["as_tensor"]["name"] for one in graph["inputs"]}
-        for node in graph["nodes"]:  # in order: nothing is used before it is there
+        for node in graph["nodes"]:  # in order, so that no value is used before it is made
             for argument in node["inputs"]:
                 for kind, value in argument["arg"].items():
                     named = value if kind == "as_tensors" else [value]

@@ -1,5 +1,5 @@
 """Models for sherpa-onnx's audio tagger: the front-end `ced`, `decavox export --input log_mel`, the
-labels. What sherpa-onnx says of them is in tests/clients/export_sherpa.py."""
+labels. tests/clients/export_sherpa.py tests sherpa-onnx itself."""
 import glob
 import os
 import shutil
@@ -22,7 +22,7 @@ class Ced(support.Case):
         return os.path.join(cls.train_once(cls.at(name), *STEP, *more), "model.safetensors")
 
     def changed(self, name, key, *changes):
-        """The model with other words in a text of its metadata."""
+        """Writes the model with other words in a text of its metadata."""
         path = shutil.copy(self.model, self.at(name + ".safetensors"))
 
         def change(text):
@@ -55,7 +55,7 @@ class Ced(support.Case):
         self.ends(done, USAGE, "fbank", "audio, features, log_mel")
 
     def test_other_front_ends(self):
-        """From the beginning, and mel and mfcc."""
+        """Windows from the beginning, and the features mel and mfcc."""
         start = self.changed("start", "decavox.config", ("placement: middle", "placement: start"))
         out, done = self.export(start, "--input", "log_mel")
         self.ends(done, GOOD)
@@ -88,7 +88,7 @@ class Ced(support.Case):
         for name in ("out.onnx", "out.safetensors", "out.onnx"):  # the same file again
             self.ends(self.export(self.model, "--labels", path, name=name)[1], GOOD)
             self.assertEqual(read_text(path), LABELS)
-        # As sherpa-onnx reads it: up to the second comma, and then between the outer quotes.
+        # sherpa-onnx reads up to the second comma, and then between the outer quotes.
         words = self.changed("words", "decavox.labels", ('"0"', "'a, \"b\"'"), ('"1"', "صفر"))
         self.ends(self.export(words, "--labels", path)[1], GOOD)
         self.assertEqual(read_text(path).splitlines()[1:3], ['0,0,"a, "b""', '1,1,"صفر"'])

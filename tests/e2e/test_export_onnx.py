@@ -1,5 +1,5 @@
-"""`decavox export` to ONNX: what the file holds, and that it answers as decavox does, by the checker
-and the reference evaluator of onnx where that is installed."""
+"""`decavox export` to ONNX: the content of the file, and answers equal to decavox's, by the checker
+and the reference evaluator of onnx if it is installed."""
 import json
 import os
 import re
@@ -36,7 +36,7 @@ class Case(support.Case):
         return out, self.ends(decavox("export", model, "--out", out, *arguments), GOOD)
 
     def python(self, text):
-        """A program in the place of Python."""
+        """Makes a program in the place of Python."""
         path = support.write_text(self.at("python"), "#!/bin/sh\n" + text)
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
         return path
@@ -76,7 +76,7 @@ class Files(Case):
         self.assertEqual([name for name in os.listdir(self.folder) if "limited" in name], [])
 
     def test_verify_by_what_a_runtime_answers(self):
-        """No runtime, none that can be started, fewer answers, other ones."""
+        """A missing runtime, one that cannot be started, fewer answers, and other answers."""
         answer = "echo runtime None 1\nfor i in $(seq {}); do echo answer {}; done\n"
         for text, parts in (("echo missing No module named onnxruntime\n",
                              ("No module named onnxruntime", "--python")),
@@ -123,7 +123,7 @@ class Answers(Case):
         return samples.astype(numpy.float32)[None] / 32768
 
     def compare(self, checkpoint, path, limit):
-        """Clips one by one, and one twice at a time."""
+        """Compares clips one by one, and one clip twice at a time."""
         evaluator = onnx_reference.evaluator(path)
         files = [os.path.join(self.data, name) for name in CLIPS]
         done = self.ends(decavox("predict", checkpoint, *files, "--format", "json"), GOOD)
@@ -185,7 +185,7 @@ class Answers(Case):
                 self.compare(checkpoint, path, 1e-3)
 
     def test_short_hops(self):
-        """A frame is of many pieces, and needs few statements."""
+        """A frame consists of many pieces, but needs few statements."""
         run = self.train_once(self.at("hops"), "--epochs", "1", "--set", "features.hop=8", "--set",
                               "features.duration=0.3")
         checkpoint = os.path.join(run, "model.safetensors")
@@ -209,7 +209,7 @@ class Answers(Case):
         self.assertEqual(sizes, ["batch", 13, 32])
 
     def test_the_reference_evaluator_by_verify(self):
-        """The program that --verify starts, with onnx in the place of ONNX Runtime."""
+        """The program of --verify works with onnx in place of ONNX Runtime."""
         folder = self.at("modules")
         os.makedirs(folder, exist_ok=True)
         support.write_text(os.path.join(folder, "onnxruntime.py"),

@@ -1,13 +1,13 @@
-"""What may change of a run that goes on: where its data lie, how many epochs it has, and, where one
-says so, what is in its sounds."""
+"""A resumed run may change the place of its data, its number of epochs, and, with an option, the
+content of its sounds."""
 import os
 import shutil
 
 import support
 from support import FAILED, GOOD, USAGE, decavox, read_tensors
 
-# A rate that does not depend on the number of epochs: a run that is prolonged is one that was to be
-# as long from the beginning.
+# The rate does not depend on the number of epochs, so that a prolonged run equals one that was as
+# long from the beginning.
 STEADY = ["--scheduler", "none", "--set", "train.warmup=0", "--threads", "1"]
 
 
@@ -50,7 +50,7 @@ class GoesOn(support.Case):
         self.assertEqual(rows, expected)
 
     def test_what_was_prolonged_stays_so(self):
-        """Where it is interrupted before its first new epoch is over."""
+        """A prolonged run stays so if it is interrupted within its first new epoch."""
         run = self.train("again", "--epochs", "3")
         last = os.path.join(run, "last.safetensors")
         before = support.read_bytes(last)
@@ -63,7 +63,7 @@ class GoesOn(support.Case):
         self.assertNotIn("epochs now", done.out)
 
     def test_early_stopping_is_patient_anew(self):
-        """A rate of next to nothing improves nothing."""
+        """At a rate near 0 no epoch improves, so patience must start again."""
         run = self.train("stopped", "--epochs", "19", "--patience", "2", "--learning_rate",
                          "1e-9")
         ended = len(support.read_metrics(run))
@@ -78,7 +78,7 @@ class GoesOn(support.Case):
         self.ends(self.resume(run, "--epochs", "2"), USAGE,
                   "--epochs 2: the run has 3 epochs behind it already")
         self.assertEqual(support.read_bytes(os.path.join(run, "last.safetensors")), before)
-        self.ends(self.resume(run, "--epochs", "3"), GOOD)  # as it is
+        self.ends(self.resume(run, "--epochs", "3"), GOOD)  # unchanged
 
     def test_all_else_stays(self):
         run = self.train("kept", "--epochs", "3")
@@ -129,7 +129,7 @@ class GoesOn(support.Case):
     def test_changed_sounds(self):
         data = self.copy_of_data("sounds")
         run = self.train("changed", "--epochs", "3", data=data)
-        os.utime(os.path.join(data, "0_ann_9.wav"), (1, 1))  # says nothing
+        os.utime(os.path.join(data, "0_ann_9.wav"), (1, 1))  # a time alone is no change
         self.ends(self.resume(run, "--epochs", "4"), GOOD)
         shutil.copy(os.path.join(data, "0_ann_8.wav"), os.path.join(data, "0_ann_9.wav"))
         state = support.read_bytes(os.path.join(run, "last.safetensors"))
@@ -137,7 +137,7 @@ class GoesOn(support.Case):
                   "--changed_data")
         self.assertEqual(support.read_bytes(os.path.join(run, "last.safetensors")), state)
         self.ends(self.resume(run, "--changed_data", "--epochs", "5"), GOOD)
-        self.ends(self.resume(run, "--epochs", "6"), GOOD)  # they are the run's from now on
+        self.ends(self.resume(run, "--epochs", "6"), GOOD)  # they are now the run's sounds
 
     def test_changed_noise(self):
         noise = self.copy_of_data("noise")
@@ -148,7 +148,7 @@ class GoesOn(support.Case):
         self.ends(self.resume(run, "--epochs", "5"), USAGE, "the same names", "--changed_data")
 
     def test_a_state_of_an_older_program_goes_on(self):
-        """It knows no sounds, and from then on it does."""
+        """Its state has no mark of the sounds, and gets one."""
         data = self.copy_of_data("old_sounds")
         run = self.train("older", "--epochs", "3", data=data)
         last = os.path.join(run, "last.safetensors")

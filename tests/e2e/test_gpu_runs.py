@@ -1,5 +1,5 @@
-"""scripts/gpu_first.sh and gpu_second.sh without a GPU: on the simulated device, and with stand-ins
-for the programs that they start, in which faults are planted."""
+"""scripts/gpu_first.sh and gpu_second.sh without a GPU: on the simulated device, and with planted
+faults in stand-ins for the programs that they start."""
 import hashlib
 import io
 import json
@@ -27,7 +27,7 @@ SMI = r"""case "$*" in
 esac
 """
 
-# What the programs of a pack answer: NAME ROOT ARGUMENTS.
+# The stand-in for a pack's programs, called with NAME ROOT ARGUMENTS.
 PROGRAMS = r'''
 import json, os, subprocess, sys
 
@@ -113,7 +113,7 @@ class GpuRuns(support.Case):
         support.write_text(os.path.join(self.root, "tests", "device_tests.txt"), "\n".join(TESTS))
 
     def stand_in(self, folder, name, text):
-        """A shell program that does not end if ROOT/hang has its name."""
+        """Writes a shell program that hangs if ROOT/hang contains its name."""
         hang = os.path.join(self.root, "hang")
         path = support.write_text(os.path.join(folder, name), f"""#!/bin/sh
 if grep -qsx -- "{name}" {hang} || grep -qsx -- "{name} $1" {hang}; then
@@ -141,12 +141,12 @@ fi
         return support.Result(done.returncode, done.stdout, done.stderr)
 
     def run_stand_ins(self, run, *arguments):
-        """Only with these and a few tools on the PATH."""
+        """Runs with only the stand-ins and a few tools on the PATH."""
         return self.run_script(run, "--root", self.root, "--data", self.data, "--python",
                                os.path.join(self.bin, "torch-python"), *arguments)
 
     def summary(self, done):
-        """What was printed last; also at the head of the page, which is there."""
+        """The printed summary, which must also be the head of the page."""
         at = done.out.rfind("\ndecavox on ")
         self.assertGreaterEqual(at, 0, done.out + done.err)
         text = done.out[at + 1:]
@@ -205,7 +205,7 @@ fi
         self.assertRegex(done.out, r"predict, \d+ files, cuda: .*; no kernel runs on the GPU 60 % ")
 
     def test_simulated_device(self):
-        """The programs of this build; without lines that only repeat what others do."""
+        """The programs of this build run, without lines that only repeat others."""
         build = os.path.dirname(os.path.dirname(support.binary()))
         for path in ("runner/libdecavox_cudasim.so", "benchmarks/decavox_bench",
                      "tests/test_ops_device"):
@@ -275,7 +275,7 @@ fi
         self.assertEqual(self.states(text)["driver"], "not begun")
 
     def check_dead(self):
-        """Nothing that hung is left, but for what its parent has not looked at yet."""
+        """Asserts that no hung process is left, except zombies."""
         for pid in support.read_text(os.path.join(self.root, "hang.pids")).split():
             path = f"/proc/{pid}/stat"
             if os.path.exists(path):
@@ -338,7 +338,7 @@ fi
         self.check_dead()
 
     def test_pack(self):
-        """Unpacked into a folder of its own, and told apart from the tree beside it."""
+        """The pack is unpacked into a folder of its own, and compared with the tree beside it."""
         name = "tools/gpu/gpu_plan.py"
         content = support.read_bytes(os.path.join(ROOT, name))
         digest = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

@@ -1,9 +1,9 @@
-"""A training that is killed at any call by which it touches its folder, and goes on with --resume,
-ends in the bytes of one that was not killed.
+"""A training that is killed at any call that touches its folder, and is resumed with --resume, ends
+in the same bytes as one that was not killed.
 
     test_kill_points.py BINARY KILL_AT
 
-tries some of the calls; with DECAVOX_KILL_EVERY=N every N-th one, and prints what came of them.
+tries some of the calls, or with DECAVOX_KILL_EVERY=N every N-th one, and then prints the results.
 """
 import collections
 import csv
@@ -18,7 +18,7 @@ import support
 from support import GOOD
 
 KILLED, SKIPPED = 137, 77
-FEW = 6  # calls, where nothing else is said
+FEW = 6  # number of calls by default
 
 CONFIG = """\
 data: {split: official, validation: 0.2}
@@ -40,8 +40,8 @@ def without_seconds(text):
 
 
 def listing(folder):
-    """All files below it, but those whose names have a time or, of a run that began anew, a number
-    in them."""
+    """All files below a folder, except those whose names contain a time or, of a restarted run, a
+    number."""
     found = {os.path.relpath(os.path.join(at, name), folder)
              for at, _, names in os.walk(folder) for name in names}
     return {name for name in found
@@ -67,7 +67,7 @@ class KillPoints(unittest.TestCase):
 
     @classmethod
     def environment(cls):
-        """The leak detector cannot work in a process that is traced."""
+        """The environment without the leak detector, which cannot work in a traced process."""
         leaks = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         return support.environment() | {"TMPDIR": cls.temporary, "ASAN_OPTIONS": leaks}
 
@@ -81,14 +81,14 @@ class KillPoints(unittest.TestCase):
 
     @classmethod
     def go_on(cls, run):
-        """With --resume where there is a run, with the same command where there is none yet."""
+        """Continues with --resume, or with the same command if there is no run yet."""
         begun = any(os.path.exists(os.path.join(run, name))
                     for name in ("config.yaml", "last.safetensors"))
         return cls.train("--resume", run) if begun else cls.begin(run)
 
     @classmethod
     def killed(cls, run, number, command):
-        """Exit code of a training that is killed at this call, and the calls up to it, each as its
+        """Kills a training at this call. Returns the exit code, and the calls up to it, each as
         name and path."""
         done = subprocess.run([KILL_AT, run, str(number), *command], text=True, timeout=300,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -113,8 +113,8 @@ class KillPoints(unittest.TestCase):
         self.assertEqual(os.listdir(self.temporary), [])
 
     def try_calls(self, what, make, calls):
-        """Each call, or every so many, of the command that goes on in a folder that `make` leaves;
-        `calls` are those of one that was not killed."""
+        """Tries each call, or every N-th one, of the command that continues in a folder made by
+        `make`. `calls` are those of a command that was not killed."""
         every = int(os.environ.get("DECAVOX_KILL_EVERY", 0)) or max(1, len(calls) // FEW)
         tried = collections.Counter()
         for number in range(1, len(calls) + 1, every):
@@ -138,7 +138,7 @@ class KillPoints(unittest.TestCase):
         self.try_calls("a run", lambda run: None, self.calls)
 
     def test_a_run_that_goes_on(self):
-        """From where it has left a temporary file, in its second epoch."""
+        """The run has left a temporary file in its second epoch."""
         number = 1 + max(i for i, (call, path) in enumerate(self.calls)
                          if call == "fsync" and os.path.basename(path).startswith("last.safe")
                          and "pretrain" not in path)

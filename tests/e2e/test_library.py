@@ -1,4 +1,5 @@
-"""Training through the public header: silent, side by side, and to the byte what the command leaves.
+"""Training through the public header is silent, works side by side, and leaves the same bytes as
+the command.
 
     test_library.py DECAVOX LABORATORY EXAMPLE_NETWORK
 """
@@ -31,7 +32,8 @@ class Library(support.Case):
                 raise RuntimeError(done.out + done.err)
 
     def laboratory(self, what, name=None, data=None, **variables):
-        """The lines that it leaves. Standard output and error are files: they stay empty."""
+        """Runs the laboratory. Returns its lines. Standard output and error are files that must
+        stay empty."""
         name = name or what
         result, folder = self.at(f"{name}.txt"), self.at(name)
         os.makedirs(folder)
@@ -46,7 +48,7 @@ class Library(support.Case):
         return json.loads(support.read_text(os.path.join(run, "report.json")))
 
     def same_run(self, run, name):
-        """Weights, answers, metrics and reports; seconds and paths apart."""
+        """Compares weights, answers, metrics and reports, except for seconds and paths."""
         command = self.at(f"command_{name}")
         for file in FILES:
             self.assertEqual(support.read_bytes(os.path.join(run, file)),
@@ -101,7 +103,7 @@ class Library(support.Case):
                       support.read_text(os.path.join(run, "log.txt")))
 
     def test_a_decimal_comma(self):
-        """A host whose locale writes 0,5: configuration, files and figures have a point."""
+        """Configuration, files and figures have a point, even if the host's locale writes 0,5."""
         name, places = "de_DE.UTF-8", self.at("locales")
         os.makedirs(places)
         if shutil.which("localedef") is None or subprocess.run(
@@ -114,8 +116,8 @@ class Library(support.Case):
         self.same_run(run, "mini")
 
     def test_gone_on_with_by_a_configuration(self):
-        """It may say otherwise how many epochs there are, and nothing of the model or the training.
-        A program that was started meanwhile does not keep the folder."""
+        """The configuration may change the number of epochs, but not the model or the training. A
+        program that was started meanwhile does not keep the folder locked."""
         lines, _ = self.laboratory("again")
         other = "invalid argument: the run that goes on has another {} than the configuration"
         expected = ["no error: ", "no error: ",
@@ -154,7 +156,7 @@ class Library(support.Case):
         self.assertEqual(os.listdir(folder), ["refused"])
 
     def test_exported(self):
-        """Every form has the bytes that the command writes. What is refused leaves nothing."""
+        """Every form has the same bytes as the command's. A refused export leaves no file."""
         model = os.path.join(self.at("command_mini"), "model.safetensors")
         lines, folder = self.laboratory("export", data=model)
         refused = ["input or output failed: path: '.*mine.onnx' is there and is not a model that "

@@ -1,11 +1,11 @@
-"""Every key that takes a list or a map takes it on the command line, by --set and by its option."""
+"""Every key of a list or a map also takes it on the command line, by --set and by its option."""
 import os
 import re
 
 import support
 from support import GOOD, USAGE, decavox, write_text
 
-# {key: (what is given, how config.yaml has it)}
+# {key: (given text, text in config.yaml)}
 LISTS = {
     "data.labels": ("[3, 0, 1, 2]", "labels: [3, 0, 1, 2]"),
     "data.more": ("[{path: MORE, split: train}]", "path: MORE"),
@@ -75,7 +75,7 @@ class Lists(support.Case):
         self.assertIn("expected none, balanced or a list", done.err)
 
     def test_a_text_stays_a_text(self):
-        """Of keys that take one value: what begins as a list is a name."""
+        """For a key of one value, a text that begins like a list is a name."""
         name = self.at("[1] {a}")
         os.symlink(self.data, name)
         for words in (["--data", "[1] {a}"], ["--set", "data.path=[1] {a}"]):

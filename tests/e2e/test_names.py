@@ -14,7 +14,7 @@ SHOWN = r"\x1B]0;title\x07\xC2\x9B2Ja\x0Ab\xFF.wav"
 
 
 def raw(*arguments, terminal=False):
-    """Code, output and messages as bytes; `terminal`: the output goes to one."""
+    """Exit code, output and messages as bytes. With `terminal` the output goes to a terminal."""
     command = [support.binary(), *arguments]
     if not terminal:
         done = subprocess.run(command, capture_output=True, env=support.environment(),
@@ -28,7 +28,7 @@ def raw(*arguments, terminal=False):
         try:
             while piece := os.read(master, 65536):
                 said += piece
-        except OSError:  # Linux ends so
+        except OSError:  # the end on Linux
             pass
         err = process.stderr.read()
     os.close(master)
@@ -46,7 +46,7 @@ class Names(support.Case):
         support.write_wav(os.fsdecode(cls.evil), support.tone(1, 0, 0))
 
     def harmless(self, said):
-        """Text of ours: UTF-8, and nothing in it that a terminal obeys."""
+        """Asserts that our text is UTF-8 without characters that a terminal obeys."""
         text = said.decode()
         for c in text:
             self.assertTrue(c == "\n" or (c >= " " and not "\x7f" <= c <= "\x9f"), repr(text))
@@ -63,7 +63,7 @@ class Names(support.Case):
             self.assertIn(SHOWN + "2: cannot be opened", line)
 
     def test_json_is_json(self):
-        """And in ASCII on a terminal, which obeys U+009B."""
+        """JSON is valid, and ASCII on a terminal, which obeys U+009B."""
         name = "\x1b[2J\x9b2J\u202e\u4e2d.wav"
         support.write_wav(self.at(name), support.tone(1, 0, 0))
         for terminal in (False, True):
@@ -79,7 +79,7 @@ class Names(support.Case):
                 self.assertNotIn("\x9b", self.harmless(out))
 
     def test_commands(self):
-        """Each is given files with such names, and says them."""
+        """Each command gets files with such names, and prints them."""
         folder = os.path.join(os.fsencode(self.folder), b"\x1b[2J\xc2\x9b\n")
         os.makedirs(folder)
         model = os.path.join(folder, b"m\x1b[7m\xff.safetensors")
@@ -120,7 +120,7 @@ class Names(support.Case):
                 self.harmless(err)
 
     def test_json_of_the_others(self):
-        """UTF-8 and JSON, whatever the bytes of the names."""
+        """Output is UTF-8 and JSON, whatever the bytes of the names."""
         model = os.path.join(os.fsencode(self.folder), b"j\x1b\xff.safetensors")
         os.link(self.model, model)
         quick = ["--seconds", "0.001"]

@@ -1,4 +1,4 @@
-"""Evaluation with noise added, its calibration, and the file that it leaves."""
+"""Evaluation with added noise, its calibration, and its file."""
 import json
 import os
 import random
@@ -148,7 +148,7 @@ class Noise(support.Case):
                 both["noise_files"], *(point["files"] for point in both["noise"]))]
             self.assertEqual(row, [(self.long, self.short)[i], "44",
                                    *(f"{score:.2f} %" for score in scores)])
-        # What is heard in the pictures of mistakes is as it was recorded.
+        # The sounds beside the pictures of mistakes are without the noise.
         self.evaluate("--part", "all", "--html", plain)
         mistakes = [support.read_text(page).split("Worst mistakes")[1].split("</section>")[0]
                     for page in (path, plain)]

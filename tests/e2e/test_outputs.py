@@ -1,4 +1,5 @@
-"""No output replaces what is the user's, and what is written is told, or goes on untold."""
+"""No output replaces a file of the user. A failing standard output is reported, or does not stop
+the work."""
 import fcntl
 import json
 import os
@@ -28,7 +29,7 @@ class Outputs(support.Case):
         cls.last = os.path.join(cls.run_folder, "last.safetensors")
 
     def kept(self, path, code, *command, parts=()):
-        """The command is refused, and the file stays as it was."""
+        """Asserts that the command is refused, and that the file does not change."""
         before = read_bytes(path)
         done = self.ends(decavox(*command), code, os.path.basename(path), *parts)
         self.assertEqual(read_bytes(path), before)
@@ -53,7 +54,7 @@ class Files(Outputs):
                   "--force", parts=["sound file"])
 
     def test_no_sound_is_replaced(self):
-        """Of no kind: of those that data sets have, and of those that are not read."""
+        """Sounds of any kind are kept, whether data sets read them or not."""
         for ending in ("wav", "opus", "AIFF", "au", "caf", "w64", "m4a", "amr", "webm"):
             sound = write_text(self.at(f"sound.{ending}"), "")
             self.kept(sound, USAGE, "eval", self.model, "--out", sound, "--force",
@@ -98,7 +99,7 @@ class Files(Outputs):
             path = write_text(self.at("forced"), "as it was")
             self.ends(decavox(command, self.model, *out, path, "--force"), GOOD)
             self.assertNotEqual(support.read_bytes(path), b"as it was")
-        # Another kind of ours is no output of this one.
+        # Our files of another kind are not replaced.
         path = self.at("page.html")
         self.ends(decavox("eval", self.model, "--html", path), GOOD)
         self.kept(path, FAILED, "eval", self.model, "--out", path, parts=["--force"])
@@ -123,7 +124,7 @@ class Files(Outputs):
                               "safetensors", "--precision", "fp16"), GOOD)
             for program in programs:
                 self.ends(decavox("export", self.last, "--out", program), GOOD)
-        # Of two kinds of ours neither is the other's.
+        # Neither of two kinds of our files replaces the other.
         for program in programs:
             self.kept(program, FAILED, "export", self.last, "--out", program, "--format",
                       "safetensors", parts=["--force"])
@@ -132,7 +133,7 @@ class Files(Outputs):
         self.ends(decavox("eval", self.model, "--html", page), GOOD)
 
     def test_the_state_of_a_run_stays(self):
-        # Also what is not there yet, where a run is at work: it has its log.
+        # Files that do not exist yet are refused, too, in the folder of a running training.
         for name in ("last.safetensors", "model.safetensors", "report.json", "config.yaml"):
             path = os.path.join(self.run_folder, name)
             other = shutil.copy(self.model, self.at("other.safetensors"))
@@ -218,7 +219,7 @@ class Sounds(support.Case):
         names = sorted(os.listdir(out))
         self.assertEqual(len(names), 3)
         self.ends(self.augment(out, "--step", "1"), GOOD)
-        # But not among the clips that are read, though decavox has made these too.
+        # But not among the clips that are read, although decavox has made these, too.
         for i in range(4):
             shutil.copy(os.path.join(out, names[0]), os.path.join(out, f"{i % 2}_bob_{i}.wav"))
         for name in names:
@@ -233,7 +234,8 @@ class Printing(support.Case):
     epochs = 3
 
     def train(self, name, *before, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE):
-        """Behind a shell's `before`, which closes descriptors; (exit code, stderr)."""
+        """Trains behind a shell's `before`, which closes descriptors. Returns (exit code,
+        stderr)."""
         run = self.at(name)
         command = [support.binary(), "train", self.config, "--data", self.data, "--out", run]
         done = subprocess.run(["bash", "-c", '"$@" ' + " ".join(before), "-", *command],
@@ -241,7 +243,8 @@ class Printing(support.Case):
         return run, done.returncode, (done.stderr or b"").decode()
 
     def whole(self, run):
-        """A run that has ended, with every epoch in its log and nothing in it that is not its."""
+        """Asserts that a run has ended, with every epoch in its log and no foreign text in its
+        files."""
         log = support.read_text(os.path.join(run, "log.txt"))
         for epoch in range(1, self.epochs + 1):
             self.assertIn(f"epoch {epoch}/{self.epochs}", log)
@@ -317,7 +320,7 @@ class Stops(support.Case):
             self.stopped(number, "train", self.config, "--out", run)
             self.assertIn("last.safetensors", os.listdir(run))
             self.assertIn("interrupted", support.read_text(os.path.join(run, "log.txt")))
-            # It can be gone on with, by a signal of the same kind.
+            # It can be resumed, and stopped again by a signal of the same kind.
             process = subprocess.Popen([support.binary(), "train", "--resume", run],
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                        env=support.environment())
@@ -333,7 +336,7 @@ class Stops(support.Case):
 
 
     def test_nohup(self):
-        """A hang-up that the program was started without is not heard."""
+        """Under nohup a hang-up is ignored."""
         run = self.at("nohup")
         process = subprocess.Popen([support.binary(), "train", self.config, "--data", self.data,
                                     "--out", run, "--epochs", "40"], stdout=subprocess.PIPE,
@@ -347,7 +350,7 @@ class Stops(support.Case):
         self.assertEqual(process.returncode, GOOD, err)
 
     def test_the_limit_on_the_size_of_files(self):
-        """Nothing is cut, and nothing is left behind, where the state does not fit."""
+        """If the state does not fit, no file is cut off and none is left behind."""
         run = self.at("limited")
         command = [support.binary(), "train", self.config, "--data", self.data, "--out", run,
                    "--epochs", "2"]
@@ -412,8 +415,8 @@ class Predict(support.Case):
     epochs = 1
 
     def test_each_answer_when_it_is_there(self):
-        """The last file goes when the first answer is there. The pipe is small and is not read
-        until then, so that the program cannot have come to the last file before."""
+        """The last file is removed after the first answer. The pipe is small and not read until
+        then, so the program cannot have reached the last file before."""
         model = os.path.join(self.train_once(self.at("run")), "model.safetensors")
         first = os.path.join(self.data, "0_ann_0.wav")
         for form in ("text", "json"):

@@ -1,5 +1,5 @@
-"""benchmarks/peers/table.py: the tables are what the results give, and tell who is faster; one more
-measurement leaves the results of others; scripts/peers.sh refuses wrong use. Needs none of the
+"""benchmarks/peers/table.py: the tables follow from the results, and show which side is faster; one
+more measurement keeps the other results; scripts/peers.sh refuses wrong use. Needs none of the
 peers."""
 import json
 import os
@@ -81,7 +81,7 @@ class PeersTable(unittest.TestCase):
         self.assertEqual(self.table("--check"), (0, ""))
 
     def header_of(self, *results):
-        """README's first table: its header and its rows."""
+        """The header and the rows of README's first table."""
         self.content["results"] = list(results)
         self.save()
         self.assertEqual(self.table(), (0, ""))
@@ -122,7 +122,8 @@ class PeersTable(unittest.TestCase):
         self.assertEqual(rows, ["| advanced | 1.50 / 2.50 |"])
 
     def test_a_new_result_replaces_its_own_alone(self):
-        """measure.py's file: what is measured anew, and every other number of threads."""
+        """In measure.py's file a new result replaces its own, but not those of other numbers of
+        threads."""
         new = result("train", "advanced", 1, 32, PyTorch=4.75)
         subprocess.run([sys.executable, "-B", "-c", TAKE, os.path.dirname(TABLE), self.folder,
                         json.dumps(new)], check=True)

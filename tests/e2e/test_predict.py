@@ -1,5 +1,4 @@
-"""Answers to sounds that are longer than the model's window, that come through pipes, or that are
-not in order."""
+"""Answers to sounds that are longer than the model's window, come through pipes, or are damaged."""
 import json
 import math
 import os
@@ -17,7 +16,7 @@ HANGS = 60  # s
 
 
 def piped(*arguments, data=None, shell=None):
-    """Runs with `data` as standard input, or as the shell line's `"$@"`; a hang is a failure."""
+    """Runs with `data` as standard input, or as `"$@"` of a shell line. A hang is a failure."""
     command = [support.binary(), *arguments]
     if shell is not None:
         command = ["bash", "-c", shell, "bash", *command]
@@ -42,7 +41,7 @@ class Case(support.Case):
 
 
 class Windows(Case):
-    """The window is of one second, the words are of 0.3 s."""
+    """The window has one second, and words have 0.3 s."""
 
     @classmethod
     def setUpClass(cls):
@@ -71,7 +70,7 @@ class Windows(Case):
         self.assertEqual(short["seen_from"], 0)
 
     def test_each_window_is_answered(self):
-        """As a file of its own, the last one ends with the sound."""
+        """Each window is answered like a file of its own, and the last one ends with the sound."""
         done = self.ends(decavox("predict", self.model, "--windows", self.long), GOOD)
         self.assertEqual(done.err, "")
         lines = [line.split("  ") for line in done.out.splitlines()]
@@ -143,8 +142,8 @@ class Pipes(Case):
 
 class BusyMachine(Case):
     def test_ten_answers_are_the_same(self):
-        """Nothing is measured that could come out otherwise: digits beyond those that are printed
-        as text are compared too."""
+        """No choice by measurement changes an answer. Digits beyond the printed text are compared,
+        too."""
         busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
         try:
             files = [os.path.join(self.data, name) for name in sorted(os.listdir(self.data))]
@@ -159,7 +158,7 @@ class BusyMachine(Case):
 
 
 class FilesReadTwice(Case):
-    """A pipe is refused at once wherever a file may be read more than once."""
+    """A pipe is refused at once if the file may be read more than once."""
 
     def test_pipes_are_refused(self):
         fifo, wav = self.at("fifo"), self.at("fifo.wav")
@@ -200,7 +199,7 @@ class FilesReadTwice(Case):
                 self.assertNotIn("Sanitizer", done.err)
 
     def test_a_card_or_a_clip_that_is_a_pipe(self):
-        """What is missing there is said, and the rest goes on."""
+        """A pipe as card or clip is reported as missing, and the rest goes on."""
         model = self.at("carded.safetensors")
         os.link(self.model, model)
         os.mkfifo(self.at("carded.json"))
@@ -211,7 +210,7 @@ class FilesReadTwice(Case):
 
 
 class FilesOfUsers(Case):
-    """../shared/cases/sound: what the shipped model answers, and the warnings."""
+    """The shipped model's answers to ../shared/cases/sound, and the warnings."""
 
     right = {  # name: (label, least confidence, part of the warning) or part of the refusal
         "whole.wav": ("7", 0.91, None),

@@ -1,5 +1,5 @@
-"""Any number of files: rows in their order, bad files, shares, interruptions, and what programs that
-feed names through a pipe may expect."""
+"""Any number of files: rows in their order, bad files, shares, interruptions, and programs that
+feed names through a pipe."""
 import csv
 import importlib.util
 import json
@@ -59,7 +59,7 @@ class Rows(support.Case):
                          ["folder.jsonl", "folder.jsonl.job"])
 
     def test_as_many_as_one_wants(self):
-        """Neither workers nor batch change a row."""
+        """Neither workers nor batch size change a row."""
         found = set()
         for workers, batch in (("1", "1"), ("2", "7"), ("8", "0"), ("3", "100")):
             out = self.at("same.csv")
@@ -93,7 +93,7 @@ class Rows(support.Case):
             for allowed, code in ((3, GOOD), (2, FAILED)):
                 self.predict("--input", self.list_of("bad.txt", names), "--output", out, "--force",
                              "--allow_failed", str(allowed), code=code)
-        # The rows that failed, as a manifest of the next call.
+        # The failed rows are the manifest of the next call.
         done = self.predict("--input", self.at("bad.jsonl"), "--format", "jsonl", code=FAILED)
         self.assertEqual(len(done.out.splitlines()), 6)
 
@@ -153,7 +153,7 @@ class Rows(support.Case):
         self.assertEqual(done.out, "")
 
     def test_a_list_that_fails(self):
-        """The names before the fault have their rows, and the fault is told."""
+        """The names before the fault have their rows, and the fault is reported."""
         command = [support.binary(), "predict", self.model, "--input", "-", "--format", "jsonl",
                    "--workers", "1"]
         for count in (1, 70):
@@ -185,7 +185,8 @@ class Rows(support.Case):
         self.assertEqual(found, {"\\xFF.wav", "\\xFE.wav", "\u00e9.wav"})
 
     def test_an_empty_share(self):
-        """Of fewer names than shares; once more, as after a requeue."""
+        """A share is empty if there are fewer names than shares. It may run again, as after a
+        requeue."""
         names, out = self.list_of("few.txt", self.files[:2]), self.at("none.jsonl")
         for _ in range(2):
             done = self.predict("--input", names, "--output", out, "--shard", "3/3", "--resume")
@@ -200,7 +201,7 @@ class Rows(support.Case):
             os.unlink(names)
 
     def test_slurm(self):
-        """The tasks of an array, as Slurm starts them; one of them again, as after a requeue."""
+        """Tasks of an array are started as by Slurm, and one of them again, as after a requeue."""
         os.makedirs(self.at("bin"))
         os.symlink(support.binary(), self.at("bin", "decavox"))
         names, answers = self.list_of("slurm.txt", self.files), self.at("answers")
@@ -219,8 +220,7 @@ class Rows(support.Case):
     # ---- Interruptions ----
 
     def stop_within(self, name, number, *more):
-        """Sends the signal when the rows of the first names are there, and the others are waited
-        for."""
+        """Sends the signal when the first names have rows and the program waits for more names."""
         out = self.at(f"{name}.jsonl")
         command = [support.binary(), "predict", self.model, "--input", "-", "--output", out, *more]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -296,7 +296,7 @@ class Rows(support.Case):
                               env=support.environment(), timeout=120)
         self.assertEqual(json.loads(done.stdout)["file"], self.files[0])
 
-    # ---- What is refused ----
+    # ---- Refusals ----
 
     def test_refusals(self):
         other = self.at("mine.jsonl")
@@ -323,7 +323,7 @@ class Many(unittest.TestCase):
     @unittest.skipUnless(os.environ.get("DECAVOX_RELEASE_BUILD"),
                          "$DECAVOX_RELEASE_BUILD names no build")
     def test_fifty_thousand(self):
-        """Twice killed, in shares, and alone; see the script."""
+        """Runs the script on 50,000 files: killed twice, in shares, and alone."""
         data = os.path.join(os.environ.get("DECAVOX_DATA", os.path.join(
             support.ROOT, "..", "shared", "data")), "fsdd")
         done = subprocess.run([sys.executable, "-B", MANY, support.release_binary(), "--files",

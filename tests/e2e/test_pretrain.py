@@ -1,4 +1,5 @@
-"""The section `pretrain`: a training on other data before, in the same folder, that can be resumed."""
+"""The section `pretrain`: a first training on other data, in the same folder, which can be
+resumed."""
 import json
 import os
 import shutil
@@ -47,20 +48,20 @@ class Pretraining(support.Case):
             self.assertIn(part, after)
 
     def tensor(self, path, name):
-        """Bytes of a tensor of a safetensors file."""
+        """The bytes of a tensor in a safetensors file."""
         data = support.read_bytes(path)
         length = int.from_bytes(data[:8], "little")
         begin, end = json.loads(data[8:8 + length])[name]["data_offsets"]
         return data[8 + length + begin:8 + length + end]
 
     def test_begins_with_what_was_learnt(self):
-        """What is frozen shows it: it stays as the first training left it."""
+        """Frozen parameters show it: they keep the values of the first training."""
         for name, same in (("conv_1.weight", True), ("head.weight", False)):
             before, after = (self.tensor(self.model(*parts), name) for parts in (("pretrain",), ()))
             self.assertEqual(before == after, same, name)
 
     def resumed(self, name, epochs, stop_at):
-        """Stopped at a line, then gone on with to the same bytes; what there was when it stopped."""
+        """Stops a run at a line and resumes it to the same bytes. Returns the files at the stop."""
         run, whole = self.at(name), self.at(name + "_whole")
         arguments = ["train", self.config, "--data", self.data, "--pretrain_data", self.others,
                      "--set", f"pretrain.train.epochs={epochs[0]}", "--epochs", str(epochs[1]),
@@ -92,7 +93,7 @@ class Pretraining(support.Case):
         self.assertTrue(self.resumed("second", (3, 200), "epoch 2/200"))
 
     def ended_behind_pretraining(self, name, *without):
-        """A run that was killed there, without some files of its pretraining."""
+        """Makes a run that was killed after pretraining, without some files of the pretraining."""
         run = self.at(name)
         shutil.copytree(os.path.join(self.run_folder, "pretrain"), os.path.join(run, "pretrain"),
                         ignore=shutil.ignore_patterns(*without))
@@ -115,8 +116,8 @@ class Pretraining(support.Case):
         self.ends(decavox("train", "--resume", run), GOOD)
 
     def test_hears_no_test_clip(self):
-        """The pretraining is of the same data, of which the later training tests with a voice; in
-        a folder whose name is no item of a list."""
+        """Pretraining has the same data, of which the later training tests with one voice, in a
+        folder whose name cannot be an item of a list."""
         run = self.at("a=b,c")
         done = decavox("train", self.config, "--data", self.data, "--split", "leave_one_out:ann",
                        "--set", "data.validation=0", "--set", "pretrain.data.split=train",
@@ -131,7 +132,7 @@ class Pretraining(support.Case):
                   USAGE, "pretrain: data: no clip is left for training")
 
     def test_lists_are_of_their_own_data(self):
-        """What is left out of the one training's data, or added to them, is not the other's."""
+        """Exclusions and additions of one training's data do not apply to the other's."""
         listed = support.write_text(self.at("list.csv"), "file\n0_ann_0.wav\n")
         more = support.make_data(self.at("more"), speakers=("eve",), count=2)
         run = self.at("listed")

@@ -2,14 +2,13 @@
 
     test_readme.py BINARY BUILD
 
-What is installed is BUILD, or, as users have it, the release build that $DECAVOX_RELEASE_BUILD
-names.
+BUILD is installed, or the release build that $DECAVOX_RELEASE_BUILD names.
 
-A command is a line of a code block or a piece of code in the text that begins with `decavox`, a
-script or a tool, and a switch is a piece that begins with `--`. RUNS says by which commands each is
-run: `{}` stands for the README's text with the words of WORDS replaced. NOT_RUN says why one is
-not. A command that neither knows fails the test, and so does an entry that the README has no more.
-What is added to bound a run: one epoch, clips of 0.3 s, measurements of 10 ms.
+A command is a line of a code block, or a piece of code in the text, that begins with `decavox`, a
+script or a tool. A switch is a piece that begins with `--`. RUNS has the commands that run each of
+them: `{}` stands for the README's text with the words of WORDS replaced. NOT_RUN has the reasons
+for those that are not run. A command in neither of them fails the test, and so does an entry that
+is not in the README. Added options bound a run: one epoch, clips of 0.3 s, measurements of 10 ms.
 """
 import os
 import re
@@ -21,7 +20,7 @@ import sys
 import support
 from support import FAILED, GOOD, USAGE
 
-# What stands for what in the README's commands.
+# Replacements of words in the README's commands.
 WORDS = {
     "CONFIG": "tiny.yaml", "CHECKPOINT": "lightweight", "PATH": "fsdd", "FILE...": "a.wav b.wav",
     "PATH[,PATH...]": "noise,b.wav", "[CHECKPOINT]": "lightweight", "NAME": "mini", "N": "3",
@@ -178,7 +177,7 @@ A_COMMAND = re.compile(r"decavox [a-z]|--[a-z]|\./\w+\.sh|scripts/\w+\.sh|cmake 
 
 
 def commands_of(text):
-    """Those of the code blocks, which of an example are behind a `$`, and of the text."""
+    """The commands of the code blocks, behind a `$` in an example, and of the text."""
     fenced = re.findall(r"^```.*?^```", text, re.S | re.M)
     rest = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
     found = [line[2:] for block in fenced for line in block.splitlines() if line.startswith("$ ")]
@@ -207,7 +206,7 @@ class Readme(support.Case):
 
     @classmethod
     def fill(cls):
-        """The working folder: what the README's commands name."""
+        """Fills the working folder with the files that the README's commands name."""
         speakers = ("ann", "bob", "cid", "dot")
         support.make_data(cls.here("fsdd"), digits=10, speakers=speakers, count=7)
         support.make_data(cls.here("more"), digits=10, speakers=("eve", "fay"), count=2)
@@ -258,7 +257,7 @@ class Readme(support.Case):
                     done = self.decavox(line)
                     self.assertEqual(done.returncode, GOOD, done.stderr + done.stdout[-2000:])
                     self.assertNotIn("runtime error", done.stderr)
-        # What compare has measured, and what espeak-ng leaves.
+        # The cache of compare, and the files of espeak-ng.
         self.assertLessEqual(set(os.listdir(self.home)), {".cache", ".config"})
 
     def test_a_file_of_the_user_comes_first(self):

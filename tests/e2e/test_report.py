@@ -1,4 +1,4 @@
-"""What a run leaves for the eye: report.html, and the event files that TensorBoard reads."""
+"""The pictures of a run: report.html, and the event files that TensorBoard reads."""
 import csv
 import glob
 import html.parser
@@ -26,7 +26,7 @@ CHARTS = {"loss": ("train_loss", "validation_loss"),
 
 
 class Words(html.parser.HTMLParser):
-    """The text, the elements, and what the page would fetch."""
+    """Collects the text, the elements, and the addresses that the page would fetch."""
 
     def __init__(self, page):
         super().__init__()
@@ -43,7 +43,7 @@ class Words(html.parser.HTMLParser):
 
 
 class Page(support.Case):
-    """Reads a page and checks what holds for every one."""
+    """Reads a page and checks the rules of all pages."""
 
     def page(self, path):
         text = support.read_text(path)
@@ -71,7 +71,7 @@ class Page(support.Case):
         return found
 
     def confusion(self, run):
-        """The same of confusion.csv, without zeros."""
+        """The same from confusion.csv, without zeros."""
         with open(os.path.join(run, "confusion.csv"), encoding="utf-8", newline="") as file:
             head, *rows = list(csv.reader(file))
         counts = {(row[0], label): int(count)
@@ -79,7 +79,7 @@ class Page(support.Case):
         return {key: count for key, count in counts.items() if count > 0}
 
     def lines(self, root, chart):
-        """[(class, points)], all points inside the axes."""
+        """The lines of a chart, [(class, points)]. All points must lie inside the axes."""
         picture = root.find(f".//svg[@id='{chart}']")
         frame = picture.find(".//rect[@class='frame']")
         x, y, width, height = (float(frame.get(key)) for key in ("x", "y", "width", "height"))
@@ -93,7 +93,7 @@ class Page(support.Case):
         return found
 
     def assert_drawn(self, run):
-        """The lines of the page of a run are its metrics, those of a chart on one scale."""
+        """Asserts that the lines on a run's page are its metrics, with one scale for each chart."""
         root = self.page(os.path.join(run, "report.html"))
         rows = support.read_metrics(run)
         for chart, columns in CHARTS.items():
@@ -131,7 +131,7 @@ class Report(Page):
 
     def test_curves(self):
         self.assert_drawn(self.run_folder)
-        # From 0, where a loss twice as high is twice as far from.
+        # The axis begins at 0, so that a loss twice as high is twice as far from it.
         root = self.page(os.path.join(self.run_folder, "report.html"))
         losses = [float(row["train_loss"]) for row in support.read_metrics(self.run_folder)]
         heights = [222 - point[1] for point in self.lines(root, "loss")[0][1]]
@@ -159,7 +159,7 @@ class Report(Page):
         self.assertIn("all, 88 clips", self.words.text)
 
     def test_eval_repeats_its_command(self):
-        """Every word, so that a shell reads the same ones."""
+        """The command has every word, quoted so that a shell reads the same ones."""
         data = self.at("it's  $HOME\n")
         noise = self.at(os.fsdecode(b"noise\xe9 \\ 'a'.wav"))
         os.symlink(self.data, data)
@@ -202,7 +202,7 @@ class Report(Page):
         self.assertIn(f"Trained on{self.data}", self.words.text.replace("\n", ""))
 
     def command(self, root):
-        """What the page names as its command."""
+        """The command that the page shows."""
         names = [element.text for element in root.findall(".//dt")]
         return root.findall(".//dd")[names.index("Command")].text
 
@@ -218,7 +218,7 @@ class Report(Page):
                              support.read_bytes(os.path.join(run, name)), name)
 
     def test_the_part_is_told(self):
-        """Of a test, and of what the epoch was chosen by."""
+        """A page names its part: the test part, or the validation part that chose the epoch."""
         run = self.train_once(self.at("untested"), "--split", "train", "--epochs", "2")
         for folder, part, split, chosen in ((self.run_folder, "test", "official", False),
                                             (run, "validation", "train", True)):
@@ -264,7 +264,7 @@ class Report(Page):
 
 
 class Mistakes(Page):
-    """A model that knows nothing, of words and files with names to stumble over."""
+    """A model that has learned nothing, with difficult names of words and files."""
 
     labels = ["<b>&\"", "it's", "七"]
 
@@ -307,7 +307,7 @@ class Mistakes(Page):
         self.assertIn(f"{len(wrong)} of 42 answers are wrong; these 12", self.words.text)
 
     def picture(self, figure, silent):
-        """Runs inside 40 bands; of a tone, and of nothing at all in silence."""
+        """Asserts rectangles inside 40 bands for a tone, and none for silence."""
         picture = figure.find("svg")
         width, height = map(int, picture.get("viewBox").split()[2:])
         self.assertEqual(height, 40)
@@ -338,7 +338,7 @@ class Mistakes(Page):
 # ---- Events ----
 
 def fields(data):
-    """(number, value) of each field of a protocol buffer."""
+    """The (number, value) of each field of a protocol buffer."""
     def varint():
         nonlocal data
         value = 0
@@ -360,8 +360,8 @@ def fields(data):
 
 
 def read_events(run):
-    """{tag: {step: [values]}} by TensorBoard's rule: a session that starts at a step ends what was
-    said of this and later steps before. Also the number of values that were forgotten so."""
+    """Reads {tag: {step: [values]}} by TensorBoard's rule: a session that starts at a step discards
+    earlier values of this and later steps. Also returns the number of discarded values."""
     scalars, forgotten = {}, 0
     for path in sorted(glob.glob(os.path.join(run, "events.out.tfevents.*"))):
         data = support.read_bytes(path)
@@ -395,7 +395,7 @@ class Events(Page):
                 for tag, column in TAGS.items()}
 
     def same(self, got, want):
-        """As metrics.csv, which has six digits."""
+        """Asserts equal values to six digits, like those of metrics.csv."""
         self.assertEqual(set(got), set(want))
         for tag, steps in want.items():
             self.assertEqual(set(got[tag]), set(steps), tag)
@@ -412,7 +412,7 @@ class Events(Page):
         return forgotten
 
     def killed(self, name, *more):
-        """A run that was killed after its third epoch and then went on to its end."""
+        """Makes a run that was killed after its third epoch and then resumed to its end."""
         run = self.at(name)
         process = subprocess.Popen([support.binary(), "train", self.config, "--data", self.data,
                                     "--batch_size", "2", "--out", run, *more],
@@ -436,7 +436,7 @@ class Events(Page):
                          {tag for tag in TAGS if not tag.endswith("validation")})
 
     def test_begun_again_after_a_kill(self):
-        """Before the first save: every epoch is done again, and counts once."""
+        """After a kill before the first save every epoch is done again, and counts once."""
         run = self.killed("early", "--set", "train.checkpoint_seconds=1000")
         self.assertGreaterEqual(self.agree(run), 2 * len(TAGS))
         self.assertEqual(len(glob.glob(os.path.join(run, "events.*"))), 2)
@@ -448,7 +448,7 @@ class Events(Page):
         files = sorted(glob.glob(os.path.join(run, "events.*")))
         self.assertEqual(len(files), 2)
         before = [support.read_bytes(file) for file in files]
-        self.ends(decavox("train", "--resume", run), GOOD)  # has ended: nothing more to say
+        self.ends(decavox("train", "--resume", run), GOOD)  # the run has ended, so nothing is added
         self.assertEqual([support.read_bytes(file) for file in
                           sorted(glob.glob(os.path.join(run, "events.*")))], before)
 

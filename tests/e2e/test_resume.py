@@ -1,4 +1,5 @@
-"""A run that was killed or interrupted and then resumed ends in the bytes of one that was not."""
+"""A run that was killed or interrupted and then resumed ends in the same bytes as one that was
+not."""
 import fcntl
 import os
 import random
@@ -47,8 +48,8 @@ class Resume(support.Case):
         return self.start(threads, "--resume", run, "--threads", str(threads))
 
     def stop(self, process, epoch, number):
-        """Sends the signal somewhere in the epoch behind `epoch`; (exit code, what was printed).
-        The code is 0 where a busy machine has let the program end before."""
+        """Sends the signal within the epoch behind `epoch`. Returns (exit code, output). The code
+        is 0 if a busy machine has let the program end before."""
         lines, took = [], 0.02
         for line in process.stdout:
             lines.append(line.decode())
@@ -84,7 +85,7 @@ class Resume(support.Case):
         return out.decode()
 
     def killed(self, run, threads, epochs):
-        """How often a run was killed in time before it came to its end."""
+        """Kills a run until it reaches its end. Returns the number of kills."""
         killed = 0
         process = self.fresh(run, threads)
         for epoch in epochs:
@@ -99,7 +100,7 @@ class Resume(support.Case):
         return killed
 
     def kill(self, threads, times):
-        """After epoch 2 and later: the save behind epoch 1 is whole by then."""
+        """Kills after epoch 2 and later, when the save behind epoch 1 is whole."""
         for number, epochs in enumerate(times):
             self.assertTrue(any(
                 self.killed(self.at(f"killed_{threads}_{number}_{attempt}"), threads, epochs)
@@ -112,7 +113,7 @@ class Resume(support.Case):
         self.kill(2, [[self.draw.randint(2, 8)], [2, 6]])
 
     def interrupted(self, name, number, code, threads, *more):
-        """The folder of a run that the signal has ended, with what it printed."""
+        """Ends a run by the signal. Returns its folder and output."""
         for attempt in range(5):
             run = self.at(f"{name}_{attempt}")
             process = self.fresh(run, threads, *more)
@@ -123,7 +124,7 @@ class Resume(support.Case):
         return self.skipTest("the machine is too busy to interrupt a run in time")
 
     def interrupt(self, number, code, threads):
-        """In mid-epoch: nothing but the signal makes it save."""
+        """Interrupts in mid-epoch, where only the signal makes the run save."""
         run, out = self.interrupted(f"interrupted_{code}_{threads}", number, code, threads,
                                     "--set", "train.checkpoint_seconds=1000")
         self.assertIn("interrupted after ", out)
@@ -166,7 +167,7 @@ class Resume(support.Case):
         self.same(run, 1)
 
     def test_a_run_without_a_state_is_not_begun_anew(self):
-        """As a cross-validation leaves them, and one that makes no report."""
+        """Runs of a cross-validation, and runs without a report, have no state."""
         for name, without in (("bare", "last.*"), ("unreported", "report.*"), ("told", "*.saf*")):
             run = self.copy(name, "last.*", without)
             before = self.state(run)
@@ -198,7 +199,8 @@ class Resume(support.Case):
         self.assertTrue(support.is_free(run))
 
     def test_a_folder_is_taken_before_anything_is_in_it(self):
-        """Before config.yaml is there, which comes behind the data."""
+        """The folder is locked before config.yaml exists, which is written after reading the
+        data."""
         run = self.at("taken")
         os.makedirs(run)
         folder = os.open(run, os.O_RDONLY)

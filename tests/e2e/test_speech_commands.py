@@ -1,4 +1,4 @@
-"""The two tasks of Speech Commands, on a made folder that is laid out as it is."""
+"""The two tasks of Speech Commands, on a synthetic folder with its layout."""
 import csv
 import json
 import os
@@ -49,7 +49,7 @@ class SpeechCommands(support.Case):
 
     @staticmethod
     def clips_tested(run):
-        """{class: clips of it in the test part}."""
+        """The number of test clips, {class: clips}."""
         with open(os.path.join(run, "confusion.csv"), encoding="utf-8", newline="") as file:
             return {row[0]: sum(int(n) for n in row[1:]) for row in list(csv.reader(file))[1:]}
 
@@ -81,7 +81,8 @@ class SpeechCommands(support.Case):
         self.assertFalse([clip for clip in clips if clip not in noise and "start" in clip])
 
     def test_mistakes_say_where_a_stretch_begins(self):
-        """Of sounds that are all the same every answer is the commonest class: all noise is wrong."""
+        """All sounds are the same, so every answer is the commonest class and all noise is
+        wrong."""
         folder = self.at("same")
         tested = []
         for word, count in (("yes", 14), ("no", 4), ("_background_noise_", 1)):

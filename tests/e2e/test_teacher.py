@@ -1,4 +1,4 @@
-"""train.teacher: a student learns what trained models say of the same clips."""
+"""train.teacher: a student learns the answers of trained models to the same clips."""
 import json
 import os
 import shutil
@@ -17,7 +17,7 @@ class Teacher(support.Case):
         super().setUpClass()
         cls.train_once(cls.at("teacher"), *OPTIONS)
         cls.model = cls.at("teacher", "model.safetensors")
-        # The same sounds, each called the next number: what it is taught by is seen by that.
+        # The same sounds with each label turned by one, which shows the teacher's effect.
         cls.turned = cls.at("turned")
         os.mkdir(cls.turned)
         for name in os.listdir(cls.data):

@@ -40,15 +40,14 @@ class Techniques(support.Case):
         run, done = self.train("all", *options)
         self.ends(done, GOOD)
         self.assertIn("model.safetensors: 14 of 14 tensors loaded", done.out)
-        # As it was before its first checkpoint, it begins anew from its configuration, and ends
-        # the same.
+        # Without a checkpoint the run begins again from its configuration, and ends the same.
         model = support.read_bytes(os.path.join(run, "model.safetensors"))
         for name in ("last.safetensors", "model.safetensors", "report.json"):
             os.remove(os.path.join(run, name))
         again = self.ends(decavox("train", "--resume", run), GOOD)
         self.assertIn("14 of 14 tensors loaded", again.out)
         self.assertEqual(support.read_bytes(os.path.join(run, "model.safetensors")), model)
-        # With it nothing is left to do, and nothing is loaded from elsewhere.
+        # With its checkpoint nothing is left to do, and no other file is loaded.
         done = self.ends(decavox("train", "--resume", run), GOOD)
         self.assertNotIn("tensors loaded", done.out)
         self.assertEqual(support.read_bytes(os.path.join(run, "model.safetensors")), model)

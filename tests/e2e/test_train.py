@@ -1,4 +1,4 @@
-"""A training and what it leaves; evaluation and prediction agree; options by both spellings."""
+"""A training and its files; evaluation and prediction agree; options in both spellings."""
 import json
 import os
 import shutil
@@ -38,7 +38,7 @@ class Training(support.Case):
                      "arena ", "best epoch ", "accuracy ", "95% interval", "precision"):
             self.assertIn(part, out)
         self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), out)
-        self.assertNotIn("\r", out)  # no progress bar where there is no terminal
+        self.assertNotIn("\r", out)  # no progress bar without a terminal
 
     def test_metrics_and_confusion(self):
         rows = support.read_metrics(self.run_folder)
@@ -89,7 +89,7 @@ class Training(support.Case):
         self.assertEqual(support.read_text(os.path.join(self.run_folder, "log.txt")), log)
 
     def test_no_file_of_a_run_is_written_over(self):
-        """Also where its config.yaml is gone, or another program has made it."""
+        """This holds even if its config.yaml is gone, or another program has made it."""
         for name in ("model.safetensors", "last.safetensors", "metrics.csv", "confusion.csv",
                      "report.json", "report.html", "pretrain", "events.out.tfevents.1.decavox"):
             with self.subTest(name):
@@ -169,7 +169,7 @@ class Training(support.Case):
         self.assertNotIn("trained on", done.err)
 
     def test_fewer_threads_of_openmp_than_asked_for(self):
-        """What is set for OpenMP may give fewer: the model is one of two threads, or of the one."""
+        """OpenMP's settings may give fewer threads. The model is that of two threads, or of one."""
         def weights(name, threads, **variables):
             run = self.at("openmp", name)
             with mock.patch.dict(os.environ, variables):
@@ -261,8 +261,8 @@ class Agreement(support.Case):
             self.assertAlmostEqual(sum(cpu["probabilities"]), 1, delta=1e-6)
 
     def test_a_class_without_clips(self):
-        """Long labels, one of them in the training alone: it has no recall, and no precision where
-        nothing is taken for it."""
+        """With long labels, one of them only in training: it has no recall, and no precision unless
+        a clip is taken for it."""
         labels = ["turn the light on", "turn the light off", "no"]
         rows = ["path,label,speaker,split"]
         for digit, label in enumerate(labels):
@@ -322,7 +322,7 @@ class Agreement(support.Case):
 
 
 class Options(support.Case):
-    """The document's options, by both spellings, reach the resolved configuration."""
+    """The document's options reach the resolved configuration in both spellings."""
 
     def resolved(self, name, *arguments):
         run = self.at(name)
@@ -356,8 +356,8 @@ class Options(support.Case):
             self.assertIn("name: mini", support.read_text(os.path.join(run, "config.yaml")))
 
     def test_own_models_by_name(self):
-        """A model without a configuration of its name stands for its general one; --init_from takes
-        the names of trained models."""
+        """A model without a configuration of its name stands for its general one. --init_from
+        accepts the names of trained models."""
         done = self.ends(decavox("train", "--model_type", "lightweight_fine", "--data", self.data,
                                  "--epochs", "1", "--set", "train.max_steps=1", "--init_from",
                                  "lightweight", "--out", self.at("fine"), timeout=300), GOOD)
@@ -365,7 +365,7 @@ class Options(support.Case):
         self.assertIn("checkpoints/lightweight.safetensors: ", done.out)
 
     def test_model_type_alone(self):
-        """Stands for the configuration of that name."""
+        """--model_type alone stands for the configuration of that name."""
         os.makedirs(self.at("project", "configs", "models"))
         for path in ("configs/mini.yaml", "configs/models/mini.yaml"):
             shutil.copy(os.path.join(support.ROOT, path), self.at("project", path))
@@ -392,7 +392,8 @@ class Options(support.Case):
                   "give either CONFIG, or --model_type NAME")
 
     def test_mixed_precision_on_the_cpu(self):
-        """In BF16 where there is that; as without where there is not, or oneDNN is told so."""
+        """It is BF16 if the processor has it. Without it, or if oneDNN is told so, results are
+        those of FP32."""
         plain, _ = self.resolved("plain", "--epochs", "1")
         mixed, _ = self.resolved("mixed", "--mixed_precision", "--epochs", "1")
         with mock.patch.dict(os.environ, {"DNNL_MAX_CPU_ISA": "AVX512_CORE"}):
@@ -444,7 +445,7 @@ class Options(support.Case):
         self.assertEqual(report["count"], 40)
 
     def test_data_that_were_heard_are_no_silent_test(self):
-        """The checkpoint's split is that of its data.path alone."""
+        """The checkpoint's split only applies to its own data.path."""
         more = support.make_data(self.at("heard"), speakers=("dot",), count=6)
         before = support.make_data(self.at("before"), speakers=("eve",), count=6)
         new = support.make_data(self.at("new"), speakers=("fay",), count=6)
@@ -460,7 +461,7 @@ class Options(support.Case):
                 done = decavox("eval", model, "--data", data, "--part", part)
                 self.ends(done, GOOD, f"warning: {data} is, or is called as, data that", where,
                           "--split")
-        exported = self.at("exported.safetensors")  # it knows the names alone
+        exported = self.at("exported.safetensors")  # it only knows the names
         self.ends(decavox("export", model, "--out", exported), GOOD)
         for data in (more, more + "/", before):
             self.ends(decavox("eval", exported, "--data", data), GOOD, f"warning: {data} is, or is")
@@ -494,7 +495,7 @@ class Options(support.Case):
 
 
 class Ensemble(support.Case):
-    """Of model files beside the configuration; what is trained needs none of them."""
+    """An ensemble of model files beside the configuration. The trained model needs none of them."""
 
     @classmethod
     def setUpClass(cls):
@@ -523,7 +524,7 @@ class Ensemble(support.Case):
         self.assertEqual(json.loads(done.out), report)
 
     def test_of_trained_members(self):
-        """Only how they mix is trained: their weights are those they came with."""
+        """Only the mix is trained; the members keep their weights."""
         small = self.train_once(self.at("small"))
         frozen = self.at("frozen")
         done = decavox("train", os.path.join(self.run_folder, "config.yaml"), "--init_from",

@@ -1,4 +1,4 @@
-"""Configurations that many files are to be read for: an end with a message, and soon."""
+"""Configurations that would read very many files end soon, with a message."""
 import os
 import time
 
@@ -23,7 +23,7 @@ class Trees(support.Case):
         self.refused(self.write("one.yaml", "base: [two.yaml, two.yaml]\n"), "on top of each other")
 
     def test_width(self):
-        """Without a circle: each level reads the one below it several times."""
+        """Without a circle, each level reads the one below it several times."""
         leaf = "\n".join(f"  k{i}: 1" for i in range(10))
         self.write("level0.yaml", f"data:\n{leaf}\n")
         for level in range(1, 8):
@@ -31,7 +31,7 @@ class Trees(support.Case):
         self.refused(self.at("level7.yaml"), "base: more than 64 files in all")
 
     def test_values(self):
-        """Few files, many values."""
+        """Few files may have many values."""
         values = "\n".join(f"  k{i}: 1" for i in range(9000))
         self.write("many.yaml", f"data:\n{values}\n")
         self.refused(self.write("twice.yaml", "base: [many.yaml, many.yaml]\n"),
@@ -46,7 +46,7 @@ class Trees(support.Case):
                      "crowd.yaml:3: model: more than 64 members of ensembles")
 
     def test_aliases(self):
-        """What would grow without end when it is written out cannot be written."""
+        """A tree of aliases that would grow too much when written out is refused."""
         lines = ["data:", "  a0: &a0 [x, x]"]
         lines += [f"  a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40)]
         self.refused(self.write("aliases.yaml", "\n".join(lines) + "\n"), "aliases.yaml:2: ",

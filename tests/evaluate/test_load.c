@@ -1,4 +1,4 @@
-/* The rule by which a machine is busy, and the clocks that it looks at. */
+/* The rule for a busy machine, and the clocks that it reads. */
 #include "runner/evaluate/load.h"
 #include "runner/evaluate/timing.h"
 #include "tests/support/scratch.h"
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* Seconds of a measurement of 2 s. */
+/* `own` and `others` are seconds of a measurement of 2 s. */
 static bool disturbs(double own, double others, dv_load_use use)
 {
     dv_load load = {.wall = 2, .own = own, .machine = own + others};
@@ -28,7 +28,7 @@ static void test_rule(void **state)
     assert_false(disturbs(2, 0, one_of_two));
     assert_false(disturbs(1.82, 0.3, one_of_two));
     assert_true(disturbs(1.78, 0, one_of_two)); /* 89 % */
-    assert_true(disturbs(1, 2, one_of_two));    /* shares its processor */
+    assert_true(disturbs(1, 2, one_of_two));    /* others share its processor */
     assert_true(disturbs(2, 2, one_of_two));    /* a busy loop has the other one */
     assert_false(disturbs(2, 1, one_of_two));
     assert_false(disturbs(4, 0.5, both));
@@ -49,7 +49,7 @@ static void test_processors_that_are_left_over(void **state)
     assert_true(disturbs(120, 2 * 1, all));
 }
 
-/* Of a device that is waited for, and of programs that are started: others alone count. */
+/* When the measurement waits for a device or starts programs, only other programs count. */
 static void test_waiting(void **state)
 {
     (void)state;
@@ -58,7 +58,7 @@ static void test_waiting(void **state)
     assert_true(disturbs(0.1, 2, waits));
 }
 
-/* A hundredth more or less is not seen; without the machine's time the rest is judged. */
+/* A hundredth more or less does not matter; without the machine's time the rest decides. */
 static void test_what_is_not_known(void **state)
 {
     (void)state;
@@ -99,7 +99,7 @@ static void compute(double seconds)
         ;
 }
 
-/* A child that computes is one's own; one that goes on is another's, as is all else. */
+/* An ended child counts as the program's own; one that still runs, and all others, do not. */
 static void test_clocks(void **state)
 {
     (void)state;
@@ -125,9 +125,9 @@ static void test_clocks(void **state)
     waitpid(other, NULL, 0);
     assert_true(load.own >= 0.6 && load.own < 0.9);
     assert_true(load.wall >= load.own - 0.01);
-    if (dv_load_machine("/proc/stat") > 0) { /* the busy loop had a processor, or a share of one */
+    if (dv_load_machine("/proc/stat") > 0) { /* the busy loop had at least a share of a processor */
         assert_true(load.machine - load.own > 0.1 * load.wall);
-        /* As if there were as many processors as it takes to do both, and no more. */
+        /* Assume exactly as many processors as both need. */
         assert_true(dv_load_disturbs(&load, &(dv_load_use){1, 1, 1}));
     }
 }

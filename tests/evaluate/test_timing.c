@@ -1,4 +1,4 @@
-/* Quantiles, the repetitions of a measurement, and the forward pass that is measured. */
+/* Quantiles, the repetitions of a measurement, and the measured forward pass. */
 #include "engine/core/graph.h"
 #include "frontends/model/model_file.h"
 #include "runner/evaluate/timing.h"
@@ -11,7 +11,7 @@ static void test_quantiles(void **state)
     (void)state;
     double seconds[200];
     for (int i = 0; i < 200; i++)
-        seconds[i] = (double)((i * 77) % 200 + 1); /* 1 to 200 in disorder */
+        seconds[i] = (double)((i * 77) % 200 + 1); /* 1 to 200 in mixed order */
     dv_times times = dv_times_of(seconds, 200);
     assert_true(times.minimum == 1 && times.low == 50 && times.median == 100);
     assert_true(times.high == 150 && times.p99 == 198 && times.count == 200);
@@ -23,8 +23,8 @@ static void test_quantiles(void **state)
 
 typedef struct job {
     int64_t done, prepared;
-    int64_t fails_at; /* 0: never */
-    double lasts;     /* seconds each */
+    int64_t fails_at; /* repetition that fails, 0 for none */
+    double lasts;     /* seconds of each repetition */
 } job;
 
 static dv_status do_job(void *user)

@@ -1,4 +1,4 @@
-/* Trees and field tables: what is accepted, how the rest is refused, and any text at all. */
+/* Trees and field tables: accepted values, refusals, and random texts. */
 #include "engine/base/rng.h"
 #include "tests/support/tree_helpers.h"
 
@@ -36,7 +36,7 @@ static uint32_t random_below(dv_rng *rng, uint32_t limit)
     return words[0] % limit;
 }
 
-/* Random bytes, and random strings of what YAML is made of, which get further. */
+/* Makes random bytes, or random strings of YAML's own characters, which get further. */
 static size_t random_text(dv_rng *rng, char *text, size_t size)
 {
     static const char *const tokens[] = {
@@ -82,7 +82,7 @@ static void test_random_text(void **state)
             assert_message("random");
         }
     }
-    assert_in_range(accepted, 400, 7600); /* else the texts test one side alone */
+    assert_in_range(accepted, 400, 7600); /* both sides must be tested */
 }
 
 static dv_tree *scalar(const char *text)
@@ -232,7 +232,7 @@ static void test_fields_default(void **state)
     assert_message("default: epochs: 0 is out of range (1 to 9)");
 }
 
-/* The record, written, through YAML and read again, must be the same bytes. */
+/* Asserts that a record has the same bytes after it is written as YAML and read again. */
 static void assert_record_round_trip(const dv_field *table, const record *r)
 {
     dv_tree *map, *again;

@@ -1,4 +1,4 @@
-/* Event files: the checksum, the bytes of every record, names, failures. */
+/* Event files: the checksum, the bytes of every record, names and failures. */
 #include "runner/experiment/events.h"
 #include "tests/support/scratch.h"
 
@@ -66,7 +66,7 @@ static uint32_t unmasked(const unsigned char *bytes)
     return rotated >> 17 | rotated << 15;
 }
 
-/* The data of the next record, whose frame must be right. */
+/* The data of the next record. Its frame must be right. */
 static const unsigned char *next_record(record_reader *reader, size_t *size)
 {
     const unsigned char *head = reader->bytes + reader->at;
@@ -79,7 +79,7 @@ static const unsigned char *next_record(record_reader *reader, size_t *size)
     return head + 12;
 }
 
-/* The next record is the time and then these bytes. */
+/* Asserts that the next record holds the time and then these bytes. */
 static void assert_record(record_reader *reader, const char *bytes, size_t size)
 {
     size_t length;
@@ -94,7 +94,7 @@ static void assert_record(record_reader *reader, const char *bytes, size_t size)
 }
 #define ASSERT_RECORD(reader, text) assert_record(reader, text, sizeof(text) - 1)
 
-/* Names in the folder, in their order; the count. */
+/* Lists the names in the folder in order. Returns their number. */
 static size_t list(const scratch *folder, char names[4][SCRATCH_PATH_SIZE])
 {
     size_t count = 0;
@@ -131,7 +131,7 @@ static void test_every_byte(void **state)
     char names[4][SCRATCH_PATH_SIZE];
     assert_int_equal(list(folder, names), 1);
     record_reader reader;
-    load(folder, names[0], &reader); /* before it is closed: it was flushed */
+    load(folder, names[0], &reader); /* flushed, although it is still open */
     ASSERT_RECORD(&reader, "\x1a\x0d"
                            "brain.Event:2");
     ASSERT_RECORD(&reader, "\x10\x03\x3a\x02\x08\x01");
@@ -152,7 +152,7 @@ static void test_names_do_not_clash_and_sort(void **state)
 {
     const scratch *folder = *state;
     char names[4][SCRATCH_PATH_SIZE], start[4] = {0};
-    for (int64_t run = 1; run <= 3; run++) { /* within a second, most often */
+    for (int64_t run = 1; run <= 3; run++) { /* usually within one second */
         dv_events *events;
         assert_int_equal(dv_events_open(folder->folder, 10 * run, &events), DV_OK);
         dv_events_close(events);

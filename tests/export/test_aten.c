@@ -1,4 +1,4 @@
-/* Every operator as calls of ATen; tests/clients/export_torch.py has PyTorch compute them. */
+/* Every operator as calls of ATen. tests/clients/export_torch.py lets PyTorch compute them. */
 #include "runner/export/aten.h"
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@ static dv_value constant(dv_program *program, const char *name, const int64_t *s
     return dv_program_constant(program, name, DV_ELEMENT_F32, sizes, rank, numbers);
 }
 
-/* Element by element, and what has no attributes but an axis. */
+/* Adds element-wise operators, and those without attributes except an axis. */
 static dv_value add_simple(dv_program *program, dv_value x)
 {
     for (int i = 0; i < DV_OPERATOR_COUNT; i++) {
@@ -43,7 +43,7 @@ static dv_value add_simple(dv_program *program, dv_value x)
                           &(dv_attributes){.axis = 1});
 }
 
-/* x (batch, 3). */
+/* Adds operators on shapes of x (batch, 3). */
 static void add_shapes(dv_program *program, dv_value x)
 {
     dv_value parts[3], weight = constant(program, "w", (const int64_t[]){4, 3}, 2);
@@ -96,7 +96,7 @@ static int end(void **state)
     return 0;
 }
 
-/* The first call of the first statement of an operator. */
+/* The first ATen call of the first statement of an operator. */
 static dv_aten_call lowered(const dv_program *program, dv_operator op_type)
 {
     dv_aten_call calls[DV_ATEN_CALLS] = {0};
@@ -158,7 +158,7 @@ static void test_arguments(void **state)
     assert_int_equal(argument(&call, "fill_value")->integers[0], 1);
 }
 
-/* Each part by a slice of its own. */
+/* Each part of a split is a slice of its own. */
 static void test_split(void **state)
 {
     const dv_program *program = *state;
@@ -175,7 +175,7 @@ static void test_split(void **state)
     }
 }
 
-/* A number that is fixed is no question any more. */
+/* A known batch size is a constant, not a call. */
 static void test_known_batch(void **state)
 {
     dv_program *program = *state;

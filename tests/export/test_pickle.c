@@ -19,7 +19,7 @@ static void assert_bytes(dv_protobuf *pickle, const char *bytes, size_t size)
 
 #define ASSERT_BYTES(pickle, text) assert_bytes(pickle, text, sizeof(text) - 1)
 
-/* Each integer in the fewest bytes that hold it. */
+/* Each integer takes the fewest bytes that hold it. */
 static void test_integers(void **state)
 {
     (void)state;
@@ -32,7 +32,7 @@ static void test_integers(void **state)
     ASSERT_BYTES(&pickle, "(t");
 }
 
-/* An object of a class with a text, a truth and the result of a call as its attributes. */
+/* An object of a class with a text, a boolean and the result of a call as attributes. */
 static void test_object(void **state)
 {
     (void)state;

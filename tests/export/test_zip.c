@@ -1,5 +1,5 @@
-/* Archives: what is written is found again, and what is damaged is told. tests/e2e/test_export.py
-   has Python read them. */
+/* Archives: written files are found again, and damage is reported. tests/e2e/test_export.py lets
+   Python read them. */
 #include "runner/export/zip.h"
 
 #include <setjmp.h>
@@ -63,7 +63,8 @@ static void test_cut_off(void **state)
     dv_zip_reader zip;
     make(&bytes);
     for (size_t size = 0; size < bytes.size; size++) {
-        unsigned char *cut = malloc(size + 1); /* so that what reads beyond it is found */
+        unsigned char *cut =
+            malloc(size + 1); /* a copy, so that a sanitizer finds reads beyond it */
         memcpy(cut, bytes.bytes, size);
         assert_int_equal(dv_zip_open(realloc(cut, size > 0 ? size : 1), size, &zip), DV_EFORMAT);
         free((void *)(uintptr_t)zip.bytes);
@@ -71,8 +72,8 @@ static void test_cut_off(void **state)
     dv_protobuf_free(&bytes);
 }
 
-/* Every byte damaged in turn: one of data or of a name is always told, and no other one does harm.
- */
+/* Damages every byte in turn. Damage of data or of a name is always reported, and no other damage
+   does harm. */
 static void test_damaged(void **state)
 {
     (void)state;

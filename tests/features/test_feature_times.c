@@ -2,11 +2,11 @@
 #include "frontends/features/features.h"
 #include "tests/support/tree_helpers.h"
 
-/* n_fft, window and hop (samples) that a section says; the last one of the section's notes. */
+/* A section, its n_fft, window and hop in samples, and its last note. */
 typedef struct sizes_case {
     const char *section;
     int64_t n_fft, window, hop;
-    const char *note; /* part of it; NULL: none */
+    const char *note; /* part of the note, NULL for no note */
 } sizes_case;
 
 static void test_times_become_samples(void **state)
@@ -46,7 +46,7 @@ static void test_times_become_samples(void **state)
     assert_string_equal(resolved.note, "");
 }
 
-/* What is no time stays for the reader of the fields, which refuses it. */
+/* A text that is not a time stays for the reader of the fields, which refuses it. */
 static void test_other_texts_are_refused(void **state)
 {
     static const char *const sections[] = {

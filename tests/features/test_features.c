@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { GUARD = 64 }; /* floats around what the fast form may write */
+enum { GUARD = 64 }; /* floats on both sides of the fast form's output */
 
 static dv_features_config defaults(void)
 {
@@ -76,7 +76,7 @@ static bool is_poison(const float *values, int64_t count)
     return true;
 }
 
-/* A block of NaN: GUARD, `count` floats (64-byte aligned), GUARD. */
+/* Makes a block of NaN: GUARD, `count` floats (64-byte aligned), GUARD. */
 static float *poisoned(int64_t count)
 {
     size_t total = (size_t)(count + 2 * GUARD);
@@ -87,7 +87,7 @@ static float *poisoned(int64_t count)
     return block;
 }
 
-/* The fast form with poisoned output and scratch; the guards must stay poisoned. */
+/* Runs the fast form with poisoned output and scratch. The guards must stay poisoned. */
 static float *fast(const dv_features_config *config, const float *window, int64_t *count)
 {
     dv_frontend *frontend = frontend_of(config);
@@ -104,7 +104,7 @@ static float *fast(const dv_features_config *config, const float *window, int64_
     return output;
 }
 
-/* Gains of 1 change nothing but the way through the scratch memory. */
+/* Gains of 1 change only the way through the scratch memory, not the features. */
 static void require_changed_like_plain(const dv_features_config *config)
 {
     int64_t count = 0;
@@ -151,8 +151,8 @@ static double range_of(const double *values, int64_t count)
     return high - low;
 }
 
-/* Every difference at most `tolerance` times the range of the expected values, or times `least`
-   where they are nearly constant. */
+/* Asserts that every difference is at most `tolerance` times the range of the expected values, or
+   times `least` if that is larger. */
 static void assert_within(const char *what, const float *values, const double *expected,
                           int64_t count, double tolerance, double least)
 {
@@ -168,7 +168,7 @@ typedef struct golden {
     char signal[16];
     dv_features_config config;
     int64_t step, rows, frames;
-    double *values; /* (rows, frames): every `step`th row of the features */
+    double *values; /* (rows, frames), every `step`th row of the features */
 } golden;
 
 static int choice(const char *key, const char *text)
@@ -220,7 +220,7 @@ static void for_each_golden(void (*check)(const golden *expected, const float *w
     FILE *file = fopen("tests/golden/features.txt", "r");
     assert_non_null(file);
     int character = 0;
-    while (character != '\n' && character != EOF) /* the versions that made it */
+    while (character != '\n' && character != EOF) /* the line of versions */
         character = fgetc(file);
     golden expected;
     int cases = 0;
@@ -237,8 +237,8 @@ static void for_each_golden(void (*check)(const golden *expected, const float *w
     fclose(file);
 }
 
-/* Relative to each value, or to the largest of the case for values near 0. kaldi-native-fbank,
-   which has made those of fbank, computes in float. */
+/* Compares relative to each value, or to the largest of the case for values near 0.
+   kaldi-native-fbank, which made the values of fbank, computes in float. */
 static void check_reference(const golden *expected, const float *window)
 {
     int64_t frames = expected->frames;
@@ -271,7 +271,8 @@ static void test_reference_is_its_oracle(void **state)
     for_each_golden(check_reference);
 }
 
-/* The promise is 1e-3 of the range of decibels (or coefficients) in a clip; a tenth is asked. */
+/* The fast form promises 1e-3 of the range of decibels (or coefficients) in a clip. The test asks
+   for a tenth of that. */
 static void check_fast(const golden *expected, const float *window)
 {
     int64_t count = 0;
@@ -336,7 +337,8 @@ static void test_every_transform_size(void **state)
     }
 }
 
-/* Larger ones have three passes and more; one frame of them is enough for the slow reference. */
+/* Larger transforms have three passes and more. One frame is enough, because the reference is slow.
+ */
 static void test_large_transforms(void **state)
 {
     (void)state;
@@ -364,8 +366,8 @@ static void test_hop_beyond_the_window(void **state)
     compare_forms(&config, "chirp", 2e-4);
 }
 
-/* More bands than bins, each between two of the bins that it holds; more frames than lanes. The
-   changed spectrum makes the two buffers of a block change places. */
+/* More bands than bins, so that a band may lie between two bins; more frames than lanes. The
+   changed spectrum swaps the two buffers of a block. */
 static void test_more_bands_than_bins(void **state)
 {
     (void)state;
@@ -422,7 +424,7 @@ static void test_normalized_statistics(void **state)
     free(values);
 }
 
-/* A window longer than what there is to mirror, frames that begin behind the window's first sample,
+/* A window longer than the samples to mirror, frames that begin behind the window's first sample,
    and a hop that leaves no frame. */
 static void test_fbank_at_its_limits(void **state)
 {

@@ -1,6 +1,6 @@
 /* The front-end as statements of a program against the front-end itself: every type of features,
-   placement, level and normalisation, clips from one sample to several windows, and configurations
-   at random. */
+   placement, level and normalisation, clips from one sample to several windows, and random
+   configurations. */
 #include "engine/base/rng.h"
 #include "frontends/features/program.h"
 #include "tests/support/feature_rig.h"
@@ -18,10 +18,10 @@
 
 enum { RANDOM_CONFIGURATIONS = 300, TYPES = DV_FEATURE_TYPES, PLACEMENTS = 3, LEVELS = 3 };
 
-/* As the front-end's own fast form is held against the reference. */
+/* The tolerance of the front-end's own fast form against the reference. */
 static const double tolerance = 5e-4;
 
-/* Hiss below a word that swells and fades, in a part of the clip that its number tells. */
+/* Fills a clip with hiss and a word that swells and fades, whose place depends on the number. */
 static void fill_clip(float *samples, int64_t count, uint64_t number)
 {
     dv_rng noise = {.seed = 5, .use = DV_RNG_TEST, .step = number};
@@ -76,7 +76,7 @@ static void compare(const char *what, int64_t count, const double *got, const fl
     }
 }
 
-/* `clips` of one length in one run, each compared by itself. */
+/* Runs `clips` clips of one length at once, and compares each by itself. */
 static void check(const char *what, written *w, int64_t clips, int64_t count)
 {
     int64_t size = dv_frontend_samples(w->frontend);
@@ -141,7 +141,8 @@ static void test_normalisations(void **state)
     }
 }
 
-/* Words longer and shorter than the window, at both sides of the change of the noise floor. */
+/* Words longer and shorter than the window, and clips on both sides of the length at which the
+   noise floor changes. */
 static void test_words_of_all_lengths(void **state)
 {
     (void)state;
@@ -155,7 +156,7 @@ static void test_words_of_all_lengths(void **state)
     drop(&w);
 }
 
-/* What is no sound: zeros, a constant, one click, a tone below the level that is left alone. */
+/* Clips without sound: zeros, a constant, one click, and a tone too soft to be amplified. */
 static void test_silence(void **state)
 {
     (void)state;
@@ -171,7 +172,7 @@ static void test_silence(void **state)
             samples[COUNT + i] = 0.25F;
             samples[3 * COUNT + i] = (float)(2e-7 * sin(0.7 * (double)i));
         }
-        samples[2 * COUNT + 2000] = 1; /* and without a mean, so that all else is 0 */
+        samples[2 * COUNT + 2000] = 1; /* a click without a mean, so that all else is 0 */
         samples[2 * COUNT + 2001] = -1;
         array input = array_of(samples, (const int64_t[]){KINDS, COUNT}, 2);
         array *values = program_run(w.program, &input);
@@ -194,7 +195,7 @@ static int64_t draw(const dv_rng *rng, uint32_t index, int64_t least, int64_t mo
     return least + (int64_t)(dv_rng_uniform(rng, index) * (double)(most - least + 1));
 }
 
-/* A configuration that may not be valid. */
+/* A random configuration, which may be invalid. */
 static dv_features_config random_configuration(uint64_t number)
 {
     dv_rng rng = {.seed = 6, .use = DV_RNG_TEST, .step = number};

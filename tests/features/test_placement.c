@@ -31,7 +31,7 @@ static dv_frontend *frontend_with(int placement, int level)
     return frontend_of(placement, level, 1);
 }
 
-/* `count` samples of hiss with a word of 0.4 s (a tone that swells and fades) at `start`. */
+/* Makes `count` samples of hiss with a word of 0.4 s (a tone that swells and fades) at `start`. */
 static float *clip_with_word(int64_t count, int64_t start, double hiss)
 {
     float *samples = calloc((size_t)count, sizeof *samples);
@@ -74,7 +74,7 @@ static void test_centre_is_on_the_word(void **state)
     dv_frontend_free(frontend);
 }
 
-/* Exact for whole frames (80 samples), to a fraction of a frame between them. */
+/* The centre moves exactly for whole frames (80 samples), and else to a fraction of a frame. */
 static void test_centre_moves_with_the_word(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void test_centre_moves_with_the_word(void **state)
     dv_frontend_free(frontend);
 }
 
-/* A click far from the word weighs little, and the level of the clip nothing at all. */
+/* A click far from the word weighs little, and the level of the clip does not matter. */
 static void test_centre_ignores_clicks_and_level(void **state)
 {
     (void)state;
@@ -109,7 +109,7 @@ static void test_centre_ignores_clicks_and_level(void **state)
 }
 
 /*
- * Two tones of 0.4 s weigh as the high-pass x[t] - 0.5 x[t - 1] lets them through, which is
+ * Two tones of 0.4 s weigh by the gain of the high-pass x[t] - 0.5 x[t - 1], which is
  * sqrt(1.25 - cos(2 pi f / rate)): hum counts a third of hiss.
  */
 static void test_high_pass(void **state)
@@ -186,7 +186,7 @@ static void test_silence(void **state)
     }
 }
 
-/* More frames than the envelope holds, 100 s: longer and fewer ones. */
+/* A clip of 100 s has more frames than the envelope holds, so it gets fewer and longer ones. */
 static void test_very_long_clip(void **state)
 {
     (void)state;
@@ -198,7 +198,7 @@ static void test_very_long_clip(void **state)
     dv_frontend_free(frontend);
 }
 
-/* Seconds of noise that comes after the word, a quarter as loud, do not draw the window to them. */
+/* Seconds of noise after the word, a quarter as loud, do not attract the window. */
 static void test_loudest_stretch(void **state)
 {
     (void)state;
@@ -212,8 +212,8 @@ static void test_loudest_stretch(void **state)
     dv_frontend_free(frontend);
 }
 
-/* A clip that the window holds is its loudest stretch: a second event at its end counts. Of a clip
-   that is longer the end does not all count. */
+/* A clip that fits into the window is its own loudest stretch, so a second event at its end counts.
+   In a longer clip the end does not count fully. */
 static void test_whole_of_a_short_clip(void **state)
 {
     (void)state;
@@ -260,7 +260,7 @@ static void test_levels(void **state)
     free(samples);
     dv_frontend_free(frontend);
 
-    /* A steady tone fills its frames: the loud part's RMS is its own. */
+    /* A steady tone fills its frames, so the RMS of the loud part is the tone's. */
     frontend = frontend_with(DV_PLACE_ENERGY, DV_LEVEL_RMS);
     samples = calloc(SECOND, sizeof *samples);
     assert_non_null(samples);
@@ -272,7 +272,7 @@ static void test_levels(void **state)
     dv_frontend_free(frontend);
 }
 
-/* The level of a word does not hang on the silence around it. */
+/* The level of a word does not depend on the silence around it. */
 static void test_rms_ignores_silence(void **state)
 {
     (void)state;
@@ -289,7 +289,7 @@ static void test_rms_ignores_silence(void **state)
     dv_frontend_free(frontend);
 }
 
-/* The window around `center` + `shift` of a clip 1, 2, 3, ... against its definition. */
+/* Compares the window around `center` + `shift` of a clip 1, 2, 3, ... with its definition. */
 static void check_cut(const dv_frontend *frontend, int64_t count, int64_t center, int64_t shift)
 {
     int64_t size = dv_frontend_samples(frontend);
@@ -337,7 +337,7 @@ static void test_cut(void **state)
     dv_frontend_free(frontend);
 }
 
-/* Where the word lies in a longer recording does not matter to what the model sees. */
+/* The model's input does not depend on the place of the word in a longer recording. */
 static void test_placement_undoes_a_move(void **state)
 {
     (void)state;
@@ -384,8 +384,8 @@ static int64_t centre_within(const dv_frontend *frontend, const dv_audio *audio,
     return centre;
 }
 
-/* What is around a word, 20 dB below it, and how far it may move the window, in samples: as far as
-   models are trained for where it comes and goes, 0.1 s. */
+/* The noise around a word, 20 dB below it, and the samples by which it may move the window. Noise
+   that comes and goes may move it by 0.1 s, for which models are trained. */
 typedef struct surrounding {
     const char *noise;
     int64_t seconds, moves;

@@ -1,4 +1,4 @@
-/* From values to a configuration: a value that is refused, or too dear, is taken back. */
+/* Builds a configuration from drawn values. A value that is refused or too expensive is undone. */
 #include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/model.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What is accepted and can be afforded ---- */
+/* ---- Acceptance and limits ---- */
 
 static bool afford_features(const dv_features_config *features)
 {
@@ -31,7 +31,7 @@ static bool afford_graph(const dv_graph *graph)
            dv_params_count(graph->params) <= FUZZ_MAX_PARAMETERS;
 }
 
-/* The shape of what the layer "tail" takes. */
+/* The shape of the input of the layer "tail". */
 static dv_shape shape_before_tail(const dv_graph *graph)
 {
     for (int i = 0; i < graph->count; i++) {
@@ -41,7 +41,7 @@ static dv_shape shape_before_tail(const dv_graph *graph)
     return (dv_shape){0};
 }
 
-/* The same of the model alone. */
+/* fuzz_affords for the model alone. */
 static bool afford_model(const dv_features_config *features, const dv_tree *model, int64_t classes,
                          dv_shape *body)
 {
@@ -70,8 +70,8 @@ bool fuzz_affords(const dv_features_config *features, const dv_tree *model, int6
     return afford_features(features) && afford_model(features, model, classes, body);
 }
 
-/* Whether the program takes what was changed in a section, up to the training; *body, unless NULL:
-   the shape of what the model's tail takes. */
+/* Whether the program accepts the changed section, up to the training. `body` is as in
+   fuzz_affords. */
 static bool accept(const dv_tree *tree, const char *section, dv_shape *body)
 {
     dv_experiment experiment;
@@ -94,7 +94,7 @@ static bool accept(const dv_tree *tree, const char *section, dv_shape *body)
 
 /* ---- Sections ---- */
 
-/* The section's own whole numbers: relations between keys are where sizes go wrong. */
+/* The section's own whole numbers as hints: sizes go wrong in relations between keys. */
 static draw_hints hints_in(const dv_tree *tree, const dv_section *section)
 {
     draw_hints hints = {.count = 0};
@@ -118,7 +118,7 @@ static void draw_key(draw *numbers, dv_tree *tree, const dv_section *section, co
     snprintf(path, sizeof path, "%s.%s", section->name, field->key);
     fuzz_must(dv_tree_copy(tree, &before));
     fuzz_must(dv_tree_set(tree, path, value));
-    if (!accept(tree, section->name, NULL)) { /* all of it becomes what it was */
+    if (!accept(tree, section->name, NULL)) { /* undo the whole change */
         dv_tree swapped = *tree;
         *tree = *before;
         *before = swapped;
@@ -126,7 +126,7 @@ static void draw_key(draw *numbers, dv_tree *tree, const dv_section *section, co
     dv_tree_free(before);
 }
 
-/* Each key that is drawn at all in a random order: what one value refuses another one allows. */
+/* Draws keys in random order, some of them repeatedly: one value may forbid what another allows. */
 static void draw_section(draw *numbers, dv_tree *tree, const dv_section *section)
 {
     size_t count = 0;
@@ -151,7 +151,7 @@ static int layer_count(void)
     return count;
 }
 
-/* {name: {key: value, ...}}: what must be given, and some of the rest. */
+/* Draws a layer {name: {key: value, ...}} with all required keys and some of the others. */
 static dv_tree *draw_layer(draw *numbers, const draw_hints *hints)
 {
     dv_layer_info info;
@@ -178,7 +178,7 @@ static draw_hints hints_of(dv_shape shape)
     return (draw_hints){.values = {shape.c, shape.c, shape.h, shape.w, 2, 3, 4, 8}, .count = 8};
 }
 
-/* Puts one layer more before the last two, or leaves the model as it is. */
+/* Inserts a layer before the last two, or leaves the model as it is. */
 static void insert_layer(draw *numbers, dv_tree *tree, dv_shape *body)
 {
     enum { TRIES = 20 };
@@ -215,7 +215,7 @@ dv_tree *draw_case(uint64_t seed)
              tail);
     fuzz_must(dv_yaml_parse(text, strlen(text), "case", &tree));
     for (const dv_section *section = dv_sections; section->name != NULL; section++) {
-        if (strcmp(section->name, "data") != 0) /* the fuzzer's own tones are the data */
+        if (strcmp(section->name, "data") != 0) /* the data are the fuzzer's own tones */
             draw_section(&numbers, tree, section);
     }
     if (!accept(tree, "features", &body))

@@ -40,7 +40,7 @@ bool draw_chance(draw *numbers, double probability)
     return draw_share(numbers) < probability;
 }
 
-/* Between both ends by their logarithms, small ones more often. */
+/* Draws between both ends on a logarithmic scale, small numbers more often. */
 static double between(draw *numbers, double low, double high)
 {
     double share = draw_share(numbers);
@@ -52,7 +52,7 @@ static double bounded(double value, const dv_field *field)
     return fmin(fmax(value, field->minimum), field->maximum);
 }
 
-/* The largest to be drawn. A layer's blocks come a thousand deep, and take seconds to put together
+/* The largest number to draw. A thousand blocks or layers are allowed, but take seconds to build
    under a sanitizer. */
 static double highest(const dv_field *field)
 {
@@ -70,14 +70,14 @@ static int64_t whole_number(draw *numbers, const dv_field *field, const draw_hin
     case 1:
         value = low + (double)draw_below(numbers, 8);
         break;
-    case 2: /* often wanted, seldom met */
+    case 2: /* a power of two, often required and seldom drawn otherwise */
         value = exp2(ceil(log2(between(numbers, fmax(low, 1), fmax(high, 1)))));
         break;
     case 3:
     case 4:
         if (hints != NULL && hints->count > 0) {
             value = (double)hints->values[draw_below(numbers, hints->count)];
-            if (draw_chance(numbers, 0.5)) /* sizes go wrong near each other */
+            if (draw_chance(numbers, 0.5)) /* sizes go wrong near related ones */
                 value *= 0.4 + 1.2 * draw_share(numbers);
             break;
         } /* fall through */
@@ -109,7 +109,7 @@ static double number(draw *numbers, const dv_field *field)
     }
 }
 
-/* ---- Texts and trees: what their keys may say ---- */
+/* ---- Texts and trees that the keys accept ---- */
 
 typedef struct known_value {
     const char *key, *text;

@@ -3,9 +3,9 @@
  *
  *     fuzz_TARGET SECONDS [SEED [FOLDER...]]
  *
- * replays the target's own seeds and the files of the folders, then mutates them until the time is
- * over. A run with the same seed and files goes through the same inputs, as far as its time
- * reaches. What ends the process leaves the input in the file crash-TARGET of the working folder.
+ * The driver replays the target's own first inputs and the files of the folders, then mutates them
+ * until the time is over. Runs with the same seed and files try the same inputs, as far as the time
+ * allows. If the process dies, its input stays in the file crash-TARGET of the working folder.
  */
 #include "engine/base/temporary.h"
 #include "tests/fuzz/draw.h"
@@ -30,12 +30,12 @@ typedef struct input {
 static input corpus[MOST_INPUTS];
 static int corpus_count;
 static char crash_path[256];
-static const uint8_t *running; /* the input at work */
+static const uint8_t *running; /* the present input */
 static size_t running_size;
 
 /* ---- Deaths ---- */
 
-/* The sanitizers', where the program is built with one. */
+/* The sanitizers' function, if the program is built with one. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
 static void keep_input(void)
@@ -55,7 +55,7 @@ static void on_signal(int number)
     raise(number);
 }
 
-/* All inputs together may take HANG_SECONDS of processor time more than they are given. */
+/* Limits the processor time of all inputs together to `seconds` plus HANG_SECONDS. */
 static void watch(const char *program, double seconds)
 {
     const rlim_t most = (rlim_t)seconds + HANG_SECONDS;
@@ -73,7 +73,7 @@ static void watch(const char *program, double seconds)
 
 static void run(const uint8_t *data, size_t size)
 {
-    /* A copy of the exact size, so that a byte read behind it is seen. */
+    /* The copy has the exact size, so that a sanitizer sees a read behind it. */
     uint8_t *exact = malloc(size > 0 ? size : 1);
     if (exact == NULL)
         abort();
@@ -136,7 +136,7 @@ static void add_own_seeds(void)
 
 /* ---- Mutations ---- */
 
-/* Puts `count` bytes of `from` at `at` in place of `gone`. */
+/* Replaces `gone` bytes at `at` by `count` bytes of `from`. */
 static size_t splice(uint8_t *data, size_t size, size_t at, size_t gone, const uint8_t *from,
                      size_t count)
 {
@@ -148,7 +148,7 @@ static size_t splice(uint8_t *data, size_t size, size_t at, size_t gone, const u
     return size - gone + count;
 }
 
-/* One change; data has room for MOST_SIZE. */
+/* Makes one change. `data` has room for MOST_SIZE bytes. Returns the new size. */
 static size_t mutate(draw *numbers, uint8_t *data, size_t size)
 {
     static const char *const words[] = {

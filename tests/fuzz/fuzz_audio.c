@@ -1,5 +1,5 @@
-/* Sound files, read at several rates as a predictor reads them, and written as WAV. What libsndfile
-   and the libraries below it leak is not ours. */
+/* Reads sound files at several rates, as a predictor does, and writes them as WAV. Leaks of
+   libsndfile and the libraries below it do not count. */
 #include "frontends/audio/audio.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
@@ -19,7 +19,7 @@ const char *__lsan_default_suppressions(void)
 
 enum { PATH_SIZE = 600, MOST_BYTES = 65536, MOST_CHANNELS = 6, FRAMES = 600, LONG = 12000 };
 
-/* ---- Inputs to begin with ---- */
+/* ---- First inputs ---- */
 
 typedef struct format {
     const char *name;
@@ -56,11 +56,11 @@ static bool is_ogg(const format *kind)
     return (kind->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG;
 }
 
-/* A tone, of which every second channel is the opposite. A format that this libsndfile cannot write
-   is left out. */
+/* Writes a tone, with opposite signs in every second channel. Leaves out a format that this
+   libsndfile cannot write. */
 static void write_format(const char *path, const format *kind)
 {
-    int frames = is_ogg(kind) ? LONG : FRAMES; /* so that there are several pages */
+    int frames = is_ogg(kind) ? LONG : FRAMES; /* OGG needs more for several pages */
     SF_INFO info = {.samplerate = 8000, .channels = kind->channels, .format = kind->format};
     SNDFILE *file = sf_format_check(&info) != 0 ? sf_open(path, SFM_WRITE, &info) : NULL;
     for (int i = 0; file != NULL && i < frames; i++) {
@@ -74,7 +74,7 @@ static void write_format(const char *path, const format *kind)
         fuzz_must(DV_FAIL(DV_EIO, "%s: %s", path, sf_strerror(NULL)));
 }
 
-/* bytes (MOST_BYTES); their number, 0 where there is no such file. */
+/* Reads a file into bytes (MOST_BYTES). Returns their number, 0 without the file. */
 static size_t load(const char *path, unsigned char *bytes)
 {
     FILE *file = fopen(path, "rb");
@@ -84,25 +84,26 @@ static size_t load(const char *path, unsigned char *bytes)
     return size;
 }
 
-/* What recorders and writers into a pipe leave: other sizes of the samples of a WAV file. */
+/* Writes WAV files with other sizes of the samples, as recorders and writers into a pipe leave
+   them. */
 static void write_sizes(const char *folder, unsigned char *bytes, size_t size)
 {
     static const struct {
         const char *name;
-        unsigned char low, high; /* the size's first byte, and its other three */
+        unsigned char low, high; /* the first byte of the size, and its other three */
     } sizes[] = {{"none.wav", 0, 0}, {"endless.wav", 0xFF, 0xFF}, {"long.wav", 0xFF, 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         bytes[40] = sizes[i].low;
         memset(bytes + 41, sizes[i].high, 3);
         fuzz_write_seed(folder, sizes[i].name, bytes, size);
     }
-    bytes[40] = (2 * FRAMES + 8) & 0xFF; /* a few bytes more than there are */
+    bytes[40] = (2 * FRAMES + 8) & 0xFF; /* a few bytes more than the file has */
     bytes[41] = (2 * FRAMES + 8) >> 8;
     fuzz_write_seed(folder, "beyond.wav", bytes, size);
 }
 
-/* MP3 as writers into a pipe leave it: without the first frame, which has the mark, and behind a
-   tag and empty bytes. */
+/* Writes MP3 as writers into a pipe leave it: without the first frame, which has the mark, and
+   behind a tag and empty bytes. */
 static void write_unmarked(const char *folder, unsigned char *bytes, size_t size)
 {
     enum { TAG = 10, EMPTY = 100 };
@@ -120,7 +121,7 @@ static void write_unmarked(const char *folder, unsigned char *bytes, size_t size
     fuzz_write_seed(folder, "tagged.mp3", bytes, size + TAG + EMPTY);
 }
 
-/* OGG of a recorder that was not closed: the last page is missing. */
+/* Writes OGG as an unclosed recorder leaves it: without the last page. */
 static void write_open(const char *folder, const char *name, const unsigned char *bytes,
                        size_t size)
 {
@@ -174,7 +175,7 @@ static void check_finite(const dv_audio *audio)
     }
 }
 
-/* What was read can be written, and has the same number of samples when it is read again. */
+/* Writes the sound that was read. It must have the same number of samples when read again. */
 static void write_again(const char *path, const dv_audio *audio)
 {
     char other[PATH_SIZE];

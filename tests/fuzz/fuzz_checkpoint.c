@@ -1,7 +1,7 @@
 /*
- * A checkpoint is opened and goes the ways that the program takes with one: a session of it
- * is asked about a tone, its weights are exported in both precisions, a training begins with
- * it, and goes on where it is a training's. What was written is read again.
+ * Opens a checkpoint and uses it as the program does: a session answers a tone, the weights are
+ * exported in both precisions, and a training begins with it, or is resumed if the checkpoint is
+ * one of a training. Written files are read again.
  */
 #include "engine/base/yaml.h"
 #include "frontends/model/checkpoint.h"
@@ -18,8 +18,7 @@
 
 enum { PATH_SIZE = 600, SEED_SIZE = 65536 };
 
-/* ---- Writing and reading what a training holds, as runner/training/training.c and resume.c do
- * ---- */
+/* ---- A training's state, written and read as in runner/training/training.c and resume.c ---- */
 
 static dv_status save(const tone_training *training, const dv_tree *labels, const char *path)
 {
@@ -41,7 +40,7 @@ static dv_status restore(tone_training *training, const dv_checkpoint *from)
     return dv_checkpoint_read_all(from, dv_trainer_params(training->trainer));
 }
 
-/* ---- Inputs to begin with ---- */
+/* ---- First inputs ---- */
 
 #define SMALL "features: {duration: 0.2, n_fft: 128, hop: 64, window: 100, n_mels: 6, n_mfcc: 4}\n"
 #define LINEAR "[{global_maxpool: }, {linear: {units: classes, name: head}}]"
@@ -64,9 +63,9 @@ static const struct {
 };
 enum { SEEDS = sizeof seeds / sizeof seeds[0] };
 
-/* Makes a seed of the file and removes it. The two keys that seal it get other names, as if another
-   program had written it: under its checksum whatever is changed is refused as damaged, and nothing
-   behind that would be tried. */
+/* Makes a first input of the file and removes the file. The two keys of its seal are renamed, as if
+   another program had written it: with its checksum every change would be refused as damage, and no
+   code behind that check would be tried. */
 static void keep(const char *path, const char *folder, const char *name, const char *kind)
 {
     static const char *const keys[] = {"decavox.format", "decavox.checksum"};
@@ -106,7 +105,7 @@ static dv_status open_seed(size_t number, tone_training *out)
     return status;
 }
 
-/* A training as it begins and as it ends, and its weights in both precisions. */
+/* Writes a training at its beginning and at its end, and its weights in both precisions. */
 void fuzz_write_seeds(const char *folder)
 {
     static const char *const precisions[] = {"fp32", "fp16"};
@@ -135,7 +134,8 @@ void fuzz_write_seeds(const char *folder)
 
 /* ---- One input ---- */
 
-/* Whether what it says can be afforded; if not, it is not the parser that takes long. */
+/* Whether the checkpoint's configuration is within the limits; otherwise the computation, not the
+   parser, would take long. */
 static bool affords(const dv_checkpoint *checkpoint)
 {
     dv_features_config features;
@@ -161,8 +161,8 @@ static void ask(dv_model *model)
     dv_dataset_free(&dataset);
 }
 
-/* In both precisions; what was written is read again. Weights that were read are finite, so that
-   only FP16 may refuse them: too large. */
+/* Exports in both precisions and reads the files again. Weights that were read are finite, so only
+   FP16 may refuse them, as too large. */
 static void export(dv_model *model, const char *path)
 {
     const dv_checkpoint *from = dv_model_checkpoint(model);
@@ -242,7 +242,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dv_checkpoint_tensors(&checkpoint, &tensors, &f16);
     if (affords(&checkpoint)) {
         predict(path, other);
-        if (checkpoint.labels->count == FUZZ_CLASSES) /* those of the tones */
+        if (checkpoint.labels->count == FUZZ_CLASSES) /* the tones' labels */
             train(&checkpoint, other);
     }
     dv_checkpoint_close(&checkpoint);

@@ -5,10 +5,10 @@
  *     fuzz_config case SEED                    prints one and runs it in this process
  *     fuzz_config replay FILE...               runs configurations from files
  *
- * run ends with one line of what became of the cases, and fails where something was found: a crash,
- * a report of a sanitizer, 100 s of processor time, results that are not finite, or `cpu` apart
- * from `ref`. It prints the case, whose seed makes it again. A key of the field tables that was
- * never drawn is named; of 100 cases and more it is an error.
+ * `run` ends with one line that counts the outcomes. It fails for a crash, a report of a sanitizer,
+ * 100 s of processor time, results that are not finite, or `cpu` apart from `ref`, and prints the
+ * case, whose seed makes it again. Keys of the field tables that were never drawn are named; from
+ * 100 cases on they are an error.
  */
 #include "engine/base/clock.h"
 #include "engine/base/temporary.h"
@@ -73,7 +73,7 @@ static int replay(int count, char **paths)
     return failed > 0;
 }
 
-/* ---- Which keys were drawn ---- */
+/* ---- Drawn keys ---- */
 
 enum { MOST_KEYS = 512 };
 
@@ -138,7 +138,7 @@ static int tell_keys(const key_counts *counts)
     return missing;
 }
 
-/* ---- Many ---- */
+/* ---- Many cases ---- */
 
 typedef struct session {
     char folder[256], path[300];
@@ -146,7 +146,7 @@ typedef struct session {
     int outcomes[CASE_OUTCOMES];
 } session;
 
-/* In the child: makes the case, keeps it where the parent finds it, and runs it. */
+/* Runs in the child: makes the case, stores it for the parent, and runs it. */
 static void run_child(const session *s, uint64_t seed)
 {
     const struct rlimit limit = {CASE_SECONDS, CASE_SECONDS + 5};
@@ -159,7 +159,7 @@ static void run_child(const session *s, uint64_t seed)
     fclose(file);
     case_outcome outcome = run_and_tell(tree, s->folder);
     dv_tree_free(tree);
-    exit(FOUND_CODE + (int)outcome); /* not _exit: leaks are looked for */
+    exit(FOUND_CODE + (int)outcome); /* not _exit, so that leaks are found */
 }
 
 static void tell_failure(const session *s, uint64_t seed, int status)

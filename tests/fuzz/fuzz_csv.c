@@ -1,4 +1,4 @@
-/* CSV: a manifest becomes a data set with parts; the same file as a list of what is left out. */
+/* Reads a CSV file as a manifest of a data set with parts, and as a list of excluded clips. */
 #include "frontends/dataset/dataset.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"

@@ -1,5 +1,5 @@
-/* From a configuration file to a graph: the files that it names, every section read, the model
-   built. What it resolves to is taken again, as from a checkpoint. */
+/* Reads a configuration file with the files that it names, reads every section and builds the
+   model. The resolved configuration is then read again, as from a checkpoint. */
 #include "engine/base/yaml.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char base[] = "train: {epochs: 3}\nmodel: mini\n";
     dv_experiment experiment;
-    (void)fuzz_file("base.yaml", (const uint8_t *)base, strlen(base)); /* for who names it */
+    (void)fuzz_file("base.yaml", (const uint8_t *)base, strlen(base)); /* for inputs that name it */
     if (dv_experiment_read(fuzz_file("config.yaml", data, size), NULL, &experiment) != DV_OK)
         return 0;
     (void)fuzz_affords(&experiment.features, experiment.model, FUZZ_CLASSES, NULL);

@@ -1,5 +1,5 @@
-/* JSON that the program reads back: a run's report, in the summary of a cross-validation where two
-   runs have the same, and the measurements that `compare` keeps. */
+/* JSON that the program reads back: a run's report, in the summary of a cross-validation of two
+   runs with the same report, and the measurements that `compare` caches. */
 #include "runner/compare/comparison.h"
 #include "runner/crossval/crossval.h"
 #include "tests/fuzz/draw.h"
@@ -35,7 +35,7 @@ static void summarize(char *folder)
         dv_crossval_summary_free(&summary);
 }
 
-/* ---- What `compare` keeps in the folder of caches ---- */
+/* ---- The measurements that `compare` caches ---- */
 
 static const dv_comparison_options options = {.device = "cpu", .seconds = 0.1, .classes = 10};
 static const dv_comparison comparison = {.options = &options,
@@ -50,13 +50,15 @@ static const dv_model_figures measured = {.content = "content",
                                           .throughput = 1e3,
                                           .batch = 8};
 
-/* Keeps measurements below `folder`, an absolute path, and finds the file: its name is a digest. */
+/* Caches measurements below `folder`, an absolute path, and finds the file, whose name is a
+   digest. */
 static void keep(const char *folder, const dv_model_figures *model, char path[PATH_SIZE])
 {
     char pattern[PATH_SIZE];
     glob_t found;
     if (folder[0] != '/' || setenv("XDG_CACHE_HOME", folder, 1) != 0)
-        fuzz_must(DV_FAIL(DV_EARG, "%s: no folder for caches", folder)); /* not in the user's */
+        fuzz_must(
+            DV_FAIL(DV_EARG, "%s: no folder for caches", folder)); /* never use the user's cache */
     dv__model_figures_keep(&comparison, model);
     snprintf(pattern, sizeof pattern, "%s/decavox/*.json", folder);
     if (glob(pattern, 0, NULL, &found) != 0)
@@ -83,7 +85,8 @@ void fuzz_write_seeds(const char *folder)
     remove_kept(folder, path);
 }
 
-/* `report` has the content of the file. What was recalled is recalled again after it was kept. */
+/* Recalls measurements from a file with the content of `report`. Recalled ones must be the same
+   after they are kept again. */
 static void recall(const char *folder, const char *report)
 {
     char path[PATH_SIZE];
@@ -94,7 +97,7 @@ static void recall(const char *folder, const char *report)
     if (dv__model_figures_recall(&comparison, &model)) {
         keep(folder, &model, path);
         if (!dv__model_figures_recall(&comparison, &model))
-            fuzz_must(DV_FAIL(DV_EFORMAT, "what was kept is not recalled"));
+            fuzz_must(DV_FAIL(DV_EFORMAT, "kept measurements are not recalled"));
     }
     remove_kept(folder, path);
 }

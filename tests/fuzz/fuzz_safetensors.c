@@ -1,4 +1,4 @@
-/* safetensors: the header, the entries, all of the data. */
+/* Reads a safetensors file: its header, its entries and all of its data. */
 #include "frontends/model/safetensors.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"

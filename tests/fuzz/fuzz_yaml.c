@@ -1,4 +1,5 @@
-/* YAML: the same of a text and of a file; what is read is written, and read again as the same. */
+/* Reads YAML from a text and from a file, with the same result. The tree is written and must be the
+   same when read again. */
 #include "engine/base/yaml.h"
 #include "tests/fuzz/draw.h"
 #include "tests/fuzz/target.h"
@@ -11,7 +12,7 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* All but line, source and how it is quoted. */
+/* Compares trees except for line, source and quotes. */
 static bool same(const dv_tree *a, const dv_tree *b)
 {
     bool equal = a->kind == b->kind && a->count == b->count && same_text(a->key, b->key) &&

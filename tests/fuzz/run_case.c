@@ -1,11 +1,11 @@
 /*
- * `cpu` is held to `ref` in the loss and the gradient's norm of the first step, and in the answers
- * of the checkpoint. Both add the same numbers in other orders, and what such rounding becomes
- * depends on the model: a batch norm of nearly equal values makes any of it large. So it is
- * measured: `ref` is computed once more with all samples, features and parameters off by a
- * rounding, and what this changes, times `slack`, is allowed, beside a small share of the value
- * itself. Where that is not enough there are some more such changes: of a value that is nothing but
- * rounding, one may by chance change little.
+ * `cpu` must agree with `ref` in the loss and the gradient's norm of the first step, and in the
+ * answers of the checkpoint. Both add the same numbers in different orders, and the effect of such
+ * rounding depends on the model: a batch norm of nearly equal values makes it large. The effect is
+ * therefore measured: `ref` is computed again with all samples, features and parameters off by a
+ * rounding. The change of the results, times `slack`, is allowed, plus a small share of the value
+ * itself. If that is not enough, a few more such changes are tried, because one change of a value
+ * that is nothing but rounding may be small by chance.
  */
 #include "tests/fuzz/run_case.h"
 #include "engine/backends/open.h"
@@ -21,33 +21,33 @@
 #include <string.h>
 
 static const double slack = 32, share = 2e-4;
-static const double rounding = 0x1p-20; /* some of them in a row */
+static const double rounding = 0x1p-20; /* several roundings of a float in a row */
 
-/* Values below this, or below this share of the largest feature, are compared as if they were it: a
-   mean over features whose mean was taken away is nothing but rounding. */
+/* Smaller values than this, or than this share of the largest feature, are compared at this size: a
+   mean over features without their mean is nothing but rounding. */
 static const double least = 0.1, feature_share = 1e-3;
 
-/* In mixed precision products round their operands to 8 bits on `cpu` alone. */
+/* In mixed precision only `cpu` rounds the operands of products, to 8 bits. */
 static const double mixed_share = 0.05;
 
 enum { MOST_COLORS = 3, MOST_CHANGES = 5 };
 
-/* What is at hand for one case. */
+/* The objects of one case. */
 typedef struct setup {
     dv_experiment experiment;
     dv_frontend *frontend;
-    dv_dataset dataset, moved; /* moved: the samples changed by a rounding */
+    dv_dataset dataset, moved; /* `moved` has its samples changed by a rounding */
     dv_tree *labels;
     char checkpoint[512];
     bool mixed;
-    double scale; /* what values are compared with at least */
+    double scale; /* least size at which values are compared */
     char *text;
 } setup;
 
-/* What one training was seen to do. */
+/* Results of one training. */
 typedef struct seen {
-    double loss, norm; /* of the first step */
-    bool finite;       /* the parameters after it */
+    double loss, norm; /* loss and gradient's norm of the first step */
+    bool finite;       /* the parameters are finite afterwards */
 } seen;
 
 static case_outcome found(const setup *s, const char *what, dv_status status)
@@ -57,7 +57,7 @@ static case_outcome found(const setup *s, const char *what, dv_status status)
     return CASE_FOUND;
 }
 
-/* What a user may be told of a configuration, with a message. */
+/* Whether the status is one that a user may get, with a message, for a configuration. */
 static bool is_refusal(dv_status status)
 {
     bool expected = status == DV_ECONFIG || status == DV_ESHAPE || status == DV_EUNSUPPORTED ||
@@ -76,7 +76,7 @@ static void move_values(draw *numbers, double by, float *values, int64_t count)
 
 /* ---- Parameters ---- */
 
-/* Whether all values are finite; each is changed by a share of up to `by`. */
+/* Changes each value by a share of up to `by`. Returns whether all values are finite. */
 static bool visit_values(dv_params *params, double by)
 {
     bool finite = true;
@@ -130,8 +130,8 @@ static dv_status run_trainer(const setup *s, dv_trainer *trainer, double by, con
                                s->labels, NULL);
 }
 
-/* A source whose features are changed by a share of up to `by`: where all clips are silent, those
-   of changed samples are as equal as before. */
+/* A source whose features are changed by a share of up to `by`. Changed samples are not enough: if
+   all clips are silent, their features stay equal. */
 typedef struct moved_source {
     dv_source inner;
     double by;
@@ -155,8 +155,8 @@ static dv_status moved_validation(void *user, int64_t first, int64_t count, floa
     return inner->validation_batch(inner->user, first, count, features, targets);
 }
 
-/* Trains `steps` on a device, of parameters that are off by a share of `by`; `checkpoint` NULL:
-   nothing is written. */
+/* Trains `steps` on a device, with parameters that are off by a share of `by`. Writes `checkpoint`
+   unless it is NULL. */
 static dv_status train(const setup *s, const char *device, int64_t steps, double by,
                        const char *checkpoint, seen *out)
 {
@@ -169,7 +169,8 @@ static dv_status train(const setup *s, const char *device, int64_t steps, double
     dv_train_config config = s->experiment.train;
     if (strcmp(device, "ref") == 0)
         config.mixed_precision = DV_MIXED_NONE;
-    config.max_steps = steps; /* the fuzzer's own limit; batches are at most the few clips */
+    config.max_steps =
+        steps; /* the fuzzer's own limit; there are few clips, and so small batches */
     config.report_steps = 1;
     memset(out, 0, sizeof *out);
     DV_TRY_GOTO(dv_context_open(device, 1, (dv_log){0}, &context));
@@ -190,14 +191,13 @@ fail:
     return status;
 }
 
-/* Whether `got` is as near to `want` as a change of rounding is, which made it differ by `change`.
- */
+/* Whether `got` is near enough to `want`, which a change by a rounding moves by `change`. */
 static bool near(double got, double want, double change, double scale)
 {
     return fabs(got - want) <= share * scale + slack * change;
 }
 
-/* change: the most by which a change of rounding has made loss and norm differ. */
+/* `change` has the largest differences of loss and norm after changes by a rounding. */
 static case_outcome compare_steps(const setup *s, const seen *cpu, const seen *ref,
                                   const seen *change)
 {
@@ -246,7 +246,7 @@ static case_outcome try_training(const setup *s, bool *finite)
 
 /* ---- Predicting ---- */
 
-/* logits (clips, classes) of the checkpoint */
+/* Computes the checkpoint's logits (clips, classes). */
 static dv_status predict(const setup *s, const char *device, float *logits)
 {
     dv_model *model;
@@ -273,14 +273,15 @@ static dv_status answer_moved(const setup *s, dv_plan *plan, int output, dv_batc
     for (int64_t i = 0; i < TONE_CLIPS; i++) {
         dv_batch_features(batch, &s->moved, &i, 1, NULL, features);
         move_values(&numbers, rounding, features, size);
-        DV_TRY(dv_plan_upload(plan, 0, features)); /* the graph's first node, its last the answer */
+        DV_TRY(dv_plan_upload(plan, 0,
+                              features)); /* the first node is the input, the last one the answer */
         DV_TRY(dv_plan_forward(plan, &pass));
         DV_TRY(dv_plan_download(plan, output, logits + i * FUZZ_CLASSES));
     }
     return DV_OK;
 }
 
-/* The same on `ref`, of samples, features and parameters that are off by a rounding. */
+/* Does the same on `ref`, with samples, features and parameters off by a rounding. */
 static dv_status predict_moved(const setup *s, float *logits)
 {
     dv_status status;
@@ -332,7 +333,7 @@ static case_outcome try_predicting(const setup *s)
     enum { COUNT = TONE_CLIPS * FUZZ_CLASSES };
     float cpu[COUNT], ref[COUNT], moved[COUNT];
     dv_status status = predict(s, "cpu", cpu);
-    if (status == DV_ENUMERIC) /* finite weights that are so large */
+    if (status == DV_ENUMERIC) /* the weights are finite but too large */
         return CASE_DIVERGED;
     if (status != DV_OK)
         return found(s, "predicting on cpu", status);
@@ -345,7 +346,7 @@ static case_outcome try_predicting(const setup *s)
     return compare_answers(s, cpu, ref, moved);
 }
 
-/* ---- The whole ---- */
+/* ---- The whole case ---- */
 
 static void move_clips(dv_dataset *dataset)
 {
@@ -354,7 +355,7 @@ static void move_clips(dv_dataset *dataset)
         move_values(&numbers, rounding, dataset->clips[i].samples, dataset->clips[i].count);
 }
 
-/* The size of the largest feature of all clips. */
+/* Finds the size of the largest feature of all clips. */
 static dv_status find_largest(const setup *s, double *largest)
 {
     dv_batch_workspace *batch;
@@ -385,7 +386,7 @@ static void close_setup(setup *s)
 static dv_status open_setup(const dv_tree *tree, setup *s)
 {
     DV_TRY(dv_experiment_restore(tree, &s->experiment));
-    if (s->experiment.augment.noise_colors > MOST_COLORS) /* each is seconds of noise */
+    if (s->experiment.augment.noise_colors > MOST_COLORS) /* each one takes seconds to make */
         s->experiment.augment.noise_colors = MOST_COLORS;
     DV_TRY(dv_frontend_create(&s->experiment.features, &s->frontend));
     make_tone_clips(s->frontend, &s->dataset);

@@ -9,7 +9,8 @@
 
 enum { PATH_SIZE = 512, MOST_FILES = 4 };
 
-/* libFuzzer calls it before it reads its corpus, where scripts/fuzz.sh wants the seeds. */
+/* libFuzzer calls this before it reads its corpus, to which scripts/fuzz.sh adds the first inputs.
+ */
 __attribute__((visibility("default"))) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -32,7 +33,7 @@ static void clean_up(void)
     rmdir(folder);
 }
 
-/* The path of the file with this name, which clean_up removes. */
+/* The path of the file with this name. clean_up removes the file. */
 static const char *path_of(const char *name)
 {
     char path[PATH_SIZE];
@@ -52,7 +53,7 @@ static const char *path_of(const char *name)
 
 static void store(const char *name, const void *data, size_t size)
 {
-    remove(name); /* a new file: some file systems write a shortened one to the disk at once */
+    remove(name); /* some file systems write a shortened file to the disk at once, but no new one */
     FILE *file = fopen(name, "wb");
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0)
         fuzz_must(DV_FAIL(DV_EIO, "%s: cannot be written", name));

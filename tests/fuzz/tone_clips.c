@@ -19,7 +19,8 @@ static void make_clip(const dv_frontend *frontend, int number, dv_clip *clip)
     clip->index = -1;
     clip->part = turn < TONE_TRAINING ? DV_PART_TRAIN : DV_PART_VALIDATION;
     fuzz_must(dv_calloc((size_t)clip->count, sizeof *clip->samples, &clip->samples));
-    double pitch = 0.02 * pow(1.7, label) * (0.95 + 0.1 * draw_share(&numbers)); /* of the rate */
+    /* The pitch is a share of the sample rate. */
+    double pitch = 0.02 * pow(1.7, label) * (0.95 + 0.1 * draw_share(&numbers));
     for (int64_t i = 0; i < clip->count && number != 4; i++) {
         double envelope = sin(pi * (double)i / (double)clip->count);
         double tone = 0.5 * envelope * sin(2 * pi * pitch * (double)i);

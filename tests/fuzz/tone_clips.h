@@ -1,16 +1,19 @@
-/* Made sound for the configuration fuzzer: a tone for each class, in noise, at any sample rate; of
-   other lengths than the window, and one clip of silence. */
+/* Synthetic clips for the configuration fuzzer: each class is a tone in noise, at any sample rate.
+   Most clips are shorter or longer than the window, and one is silent. */
 #ifndef DV_TESTS_FUZZ_TONE_CLIPS_H
 #define DV_TESTS_FUZZ_TONE_CLIPS_H
 
 #include "frontends/dataset/dataset.h"
 
-enum { TONE_TRAINING = 4, TONE_CLIPS = 15 }; /* of a class; of all, the rest is validation */
+enum {
+    TONE_TRAINING = 4, /* training clips per class; the others are for validation */
+    TONE_CLIPS = 15    /* clips of all classes and parts */
+};
 
-/* Ends the program where there is no memory. Free with dv_dataset_free. */
+/* Makes the clips; the caller frees them with dv_dataset_free. Ends the program without memory. */
 void make_tone_clips(const dv_frontend *frontend, dv_dataset *out);
 
-/* The labels as a checkpoint holds them, owned by the caller. */
+/* The labels in the form of a checkpoint, owned by the caller. */
 dv_tree *tone_labels(const dv_dataset *dataset);
 
 #endif

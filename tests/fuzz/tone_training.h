@@ -1,4 +1,4 @@
-/* A training of the fuzzer's tones on "cpu", set up as the program sets up one of recordings. */
+/* A training on the fuzzer's tones on "cpu", set up as the program does for recordings. */
 #ifndef DV_TESTS_FUZZ_TONE_TRAINING_H
 #define DV_TESTS_FUZZ_TONE_TRAINING_H
 
@@ -15,8 +15,8 @@ typedef struct tone_training {
     dv_trainer *trainer;
 } tone_training;
 
-/* `config` is a resolved configuration. Its augmentation is not followed: noises take long to make,
-   and may be named in any folder. On failure too, close with tone_training_close. */
+/* Opens a training by a resolved configuration, without its augmentation: noises take long to make
+   and may come from any folder. The caller calls tone_training_close, also after a failure. */
 dv_status tone_training_open(const dv_tree *config, tone_training *out);
 void tone_training_close(tone_training *training);
 

@@ -1,5 +1,5 @@
-/* The packed products of every instruction set this processor has, against plain loops in double:
-   all numbers of rows and columns of a tile, what follows the sums, several classes, depthwise. */
+/* The packed products of this processor's instruction sets against plain loops in double: all
+   numbers of rows and columns of a tile, epilogues, several classes, and depthwise. */
 #include "engine/gemm/cpu_packed.h"
 #include "engine/ops/activation/activation.h"
 
@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-/* Two samples of x in rows of PIXELS pixels; two classes: of the even pixels with two segments, of
-   the odd ones with none. */
+/* Two samples of x in rows of pixels, and two classes: even pixels have two segments, odd ones have
+   none. */
 enum { SAMPLES = 2, MOST_PIXELS = 9, CHANNELS = 5, SEGMENTS = 2 };
 
 typedef struct rig {
@@ -165,7 +165,7 @@ static void test_all_instruction_sets(void **state)
     printf("%d instruction sets\n", number);
 }
 
-/* Activated as a NaN, not as a zero. */
+/* ReLU keeps a NaN and does not make it 0. */
 static void test_relu_keeps_a_nan(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void test_relu_keeps_a_nan(void **state)
     }
 }
 
-/* A row's bits depend neither on how many rows there are nor on the threads. */
+/* A row's bits depend neither on the number of rows nor on the threads. */
 static void test_a_row_is_alone(void **state)
 {
     (void)state;

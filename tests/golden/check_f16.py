@@ -1,5 +1,5 @@
 """Compares a checkpoint in FP16 with the one in FP32, by the public safetensors package and numpy's
-rounding: check_f16.py FP32 FP16 COUNT, which is the number of F16 tensors."""
+rounding: check_f16.py FP32 FP16 COUNT. COUNT is the number of F16 tensors."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Checks the file test_safetensors.c writes, with the public safetensors package."""
+"""Checks the file that test_safetensors.c writes, with the public safetensors package."""
 
 import sys
 

@@ -1,5 +1,5 @@
 """Makes features.txt, the golden vectors of tests/features/test_features.c, with librosa in double,
-those of fbank with kaldi-native-fbank, in float.
+and those of fbank with kaldi-native-fbank in float.
 
     python tests/golden/make_features.py > tests/golden/features.txt
 
@@ -20,7 +20,7 @@ KALDI = dict(n_fft=256, window=200, hop=80, n_mels=40, fmin=20)
 CED = dict(rate=16000, samples=16000, n_fft=512, window=512, hop=160, n_mels=64, top_db=120)
 WIDE = dict(rate=16000, samples=16000, n_fft=1024, window=640, hop=320, n_mels=80, n_mfcc=20)
 
-# signal, type, every how many rows are stored, what differs from BASE
+# signal, type, step between stored rows, differences from BASE
 CASES = [
     ("silence", "mfcc", 1, {}),
     ("silence", "spectrogram", 64, {}),
@@ -59,7 +59,7 @@ CASES = [
 
 
 def noise(count):
-    """Uniform in -1..1 from a linear congruential generator modulo 2^32."""
+    """Uniform noise in -1..1 from a linear congruential generator modulo 2^32."""
     state, out = 1, np.empty(count)
     for i in range(count):
         state = (state * 1664525 + 1013904223) % 2**32

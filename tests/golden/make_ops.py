@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Golden vectors of the operations: what PyTorch computes, in float64, for the cases of
+"""Makes the golden vectors of the operations: PyTorch's results, in float64, for the cases of
 tests/op_cases/cases.c.
 
     make_ops.py path/to/op_tool tests/golden/ops.safetensors
 
-The cases and their data come from `op_tool --list`. For each case are stored: "y", "dx0", "dx1",
-"d<parameter>", the running statistics after one training step, "y_inference" where inference
-differs, and "hash" of the data. Dropout's mask follows from its definition, with a Philox4x32-10
+The cases and their data come from `op_tool --list`. Each case has "y", "dx0", "dx1",
+"d<parameter>", the running statistics after one training step, "y_inference" if inference differs,
+and "hash" of the data. Dropout's mask follows from its definition, with a Philox4x32-10 that is
 written here a second time.
 """
 import json
@@ -27,7 +27,7 @@ DROPOUT_USE = 256
 
 
 def philox(seed, use, step, count):
-    """(count, 4) words of Philox4x32-10 (Salmon et al. 2011) for indices 0 to count - 1."""
+    """Words (count, 4) of Philox4x32-10 (Salmon et al. 2011) for indices 0 to count - 1."""
     mask = np.uint64(0xFFFFFFFF)
     c = np.empty((count, 4), np.uint64)
     c[:, 0] = np.arange(count)
@@ -135,7 +135,7 @@ def positions(a, x, w, run):
 
 
 def softmax_cross_entropy(a, x, w, run):
-    """The weight of a sample is the sum of its targets, which PyTorch's smoothing does not know."""
+    """The loss. A sample's weight is the sum of its targets, which PyTorch's smoothing lacks."""
     logits, targets = x[0].flatten(1), x[1].flatten(1)
     weights = targets.sum(1)
     losses = F.cross_entropy(logits, targets / weights[:, None], reduction="none",
@@ -144,7 +144,7 @@ def softmax_cross_entropy(a, x, w, run):
 
 
 def distillation(a, x, w, run):
-    """F.kl_div takes log-probabilities, its target too."""
+    """The distillation loss. F.kl_div takes log-probabilities, also as target."""
     loss, logits, teacher, targets = (part.flatten(1) for part in x)
     weight, temperature = float(a["weight"]), float(a["temperature"])
     distance = F.kl_div(F.log_softmax(logits / temperature, 1),
@@ -194,7 +194,7 @@ INFERENCE_DIFFERS = ("batchnorm", "dropout")
 
 
 def load(item):
-    """Inputs as (N,C,H,W) leaves, parameters by name, the output's gradient or None."""
+    """Loads inputs as (N,C,H,W) leaves, parameters by name, and the output's gradient or None."""
     inputs, parameters, dy = [], {}, None
     for tensor in item["tensors"]:
         if tensor["kind"] == "output" and not tensor["gradient"]:
@@ -239,7 +239,7 @@ def vectors(item):
 
 
 def optimizer_vectors(item):
-    """Values after each of the updates, concatenated."""
+    """The values after each of the updates, concatenated."""
     steps = torch.tensor(item["steps"], dtype=torch.float64)
     cut = item["decay_count"]
     parts = [torch.nn.Parameter(p.clone()) for p in (steps[0][:cut], steps[0][cut:])]
@@ -273,7 +273,7 @@ def main():
         out.update(make_types.vectors(item) if typed else vectors(item))
     for item in table["optimizers"]:
         out.update(optimizer_vectors(item))
-    # One key: safetensors writes several in an order that changes from run to run.
+    # One key only: safetensors writes several in an order that changes from run to run.
     metadata = {"made_by": "tests/golden/make_ops.py with "
                 f"python {sys.version.split()[0]}, torch {torch.__version__}, "
                 f"numpy {np.__version__}, safetensors {safetensors.__version__}"}

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes schedules.txt: learning rates by torch.optim.lr_scheduler, for tests/train/test_schedule.c.
+"""Writes schedules.txt, learning rates by torch.optim.lr_scheduler, for
+tests/train/test_schedule.c.
 
     python3 tests/golden/make_schedules.py
 
 A line is a schedule: its kind, the fields of dv_schedule (peak, minimum, total, period, factor,
-rise), and the rate of each update. Lines of plateau: peak, minimum, patience, factor, then the loss
-of each epoch and the rate of the next.
+rise), and the rate of each update. A line of plateau has peak, minimum, patience and factor, then
+the loss of each epoch and the rate of the next.
 """
 import os
 import warnings

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Golden vectors of what is computed in other types than floats: the conversions, and the linear
-layer of integers. By numpy alone.
+"""Makes the golden vectors of operations in other types than float, the conversions and the linear
+layer of integers, with numpy alone.
 
     make_types.py path/to/op_tool tests/golden/ops.safetensors
 
-make_ops.py makes them with all others; this program replaces them in its file, where PyTorch is not
-at hand. Scales and numbers are floats, and so are their quotients, which are rounded to the nearest
-integer, of two to the even one; the sums of products are integers, and all else is float64.
+make_ops.py makes them with all others. Without PyTorch, this program replaces them in its file.
+Scales, numbers and their quotients are floats. Quotients are rounded to the nearest integer, ties
+to even. Sums of products are integers, and all other numbers are float64.
 """
 import json
 import subprocess
@@ -20,7 +20,7 @@ ACTIVATIONS = {"none": lambda y: y, "relu": lambda y: np.maximum(y, 0), "tanh": 
 
 
 def bfloat(values):
-    """Of the two neighbours in 16 bits the nearer one, of equally near ones the even one."""
+    """Rounds to the nearer neighbour in 16 bits, ties to even."""
     bits = np.asarray(values, np.float32).view(np.uint32).astype(np.uint64)
     below = bits & ~np.uint64(0xFFFF)
     above = below + np.uint64(0x10000)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Shows that the pack of scripts/gpu_pack.sh has all that both runs need: they are run on the
-# simulated device in a Debian that has python3 and nothing else of what decavox is built with.
+# Shows that the pack of scripts/gpu_pack.sh has all that both runs need. They run on the simulated
+# device in a Debian that has python3, but no other tool or library with which decavox is built.
 #
 #     tests/gpu/chroot.sh [--pack FILE] [SUITE ...]      default: bookworm trixie
 #
@@ -8,7 +8,7 @@
 # that is removed afterwards. The tree is that of HEAD. Needs root and debootstrap; takes some
 # minutes, which is why the tests do not run it.
 #
-# Exit status: 0 both runs passed in each, 1 one did not, 2 wrong use.
+# The exit status is 0 if both runs passed in each, 1 if one did not, and 2 for wrong use.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$(dirname "$here")")
@@ -42,7 +42,7 @@ clean()
 }
 trap clean EXIT
 
-# SUITE RUN: one line of what it did, from its report.
+# SUITE RUN: prints one line about the run, from its report.
 tell()
 {
     python3 - "$system/decavox/.gpu/report/gpu-simulated-device-$2.json" "$1" "$2" <<'PYTHON'

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Compares the public interface of include/decavox.h with tests/install/abi.txt: the prototypes, the
-values of the enums, and the size and the offsets of each struct, which a program that was compiled
-against an earlier header relies on.
+"""Compares the public interface of include/decavox.h with tests/install/abi.txt: the prototypes,
+the values of the enums, and the size and the offsets of each struct. A program that was compiled
+against an earlier header relies on them.
 
-    check_abi.py              compares; fails where something differs
-    check_abi.py --write      writes abi.txt anew: for a version that breaks old programs, or adds
+    check_abi.py              compares, and fails if they differ
+    check_abi.py --write      writes abi.txt again, for a version that adds or breaks interfaces
     check_abi.py --self-test  changes a copy of the header in each way, which must be found
 """
 import argparse
@@ -25,14 +25,14 @@ def without_comments(text):
 
 
 def prototypes(text):
-    """Functions and callbacks, each in one line."""
+    """The functions and callbacks, each in one line."""
     found = re.findall(r"DV_API ((?:DV_MUST_CHECK )?[^;{]*\))\s*;", text)
     found += re.findall(r"(typedef [^;{]*\(\*\w+\)[^;]*\));", text)
     return sorted(re.sub(r"\s+", " ", one) for one in found)
 
 
 def structs(text):
-    """Name -> (type, name) of each field."""
+    """The structs, {name: [(type, name) of each field]}."""
     found = re.findall(r"typedef struct (\w+) \{(.*?)\} \w+;", text, flags=re.S)
     result = {}
     for name, body in found:
@@ -51,7 +51,7 @@ def enums(text):
 
 
 def layout(header, text):
-    """What the compiler makes of the structs and enums."""
+    """The compiler's layout of the structs and values of the enums."""
     lines = [f'printf("{name} = %d\\n", (int){name});' for name in enums(text)]
     for name, fields in structs(text).items():
         lines.append(f'printf("{name}: %zu bytes", sizeof({name}));')

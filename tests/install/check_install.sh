@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the build to a scratch prefix and uses it as a stranger would: the example at the top of
-# decavox.h is compiled as it stands there, by pkg-config and by find_package, and run. The header,
-# that example and those of examples/ are C99 and C++17 without a warning.
+# Installs the build to a scratch prefix and uses it as a stranger would. The example at the top of
+# decavox.h is compiled unchanged, by pkg-config and by find_package, and run. The header, that
+# example and those of examples/ must be C99 and C++17 without a warning.
 #
-#     check_install.sh BUILD MAKE_TONES [FLAGS...]     FLAGS: of the compiler, for sanitizers
+#     check_install.sh BUILD MAKE_TONES [FLAGS...]     FLAGS are the compiler's, for sanitizers
 set -euo pipefail
 
 build=$1 make_tones=$2
@@ -37,7 +37,7 @@ library=$(find "$prefix" -name libdecavox.so)
 export LD_LIBRARY_PATH=${library%/*}
 export PKG_CONFIG_PATH=$LD_LIBRARY_PATH/pkgconfig
 
-# Only the public API can be seen.
+# Only the public API is visible.
 symbols=$(nm -D --defined-only "$library" | awk '{print $3}' | sort)
 public=$(grep -ohE 'DV_API [^;]*' -r "$prefix/include" | grep -oE '\bdv_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 [ -n "$public" ] || fail "no public function found in the headers"
@@ -51,7 +51,7 @@ sed -n '/^ \*     #include/,/^ \*     }$/s/^ \*\( \{5\}\)\{0,1\}//p' \
 cc -std=c11 -Wall -Wextra -Wconversion -Werror "${flags[@]}" "$scratch/say.c" -o "$scratch/say" \
     $(pkg-config --cflags --libs decavox)
 
-# Header and examples as C99 and C++17.
+# Compile header and examples as C99 and C++17.
 strict=(-Wall -Wextra -pedantic -Wconversion -Wshadow -Werror "-I$prefix/include")
 printf '#include <decavox.h>\n' >"$scratch/header.c"
 for source in "$scratch/header.c" "$scratch/say.c" examples/*.c; do
@@ -60,13 +60,13 @@ for source in "$scratch/header.c" "$scratch/say.c" examples/*.c; do
         fail "$source is no C++17"
 done
 
-# Without a checkpoint it says so.
+# Without a checkpoint the example reports an error.
 if "$scratch/say" "$scratch/none.safetensors" x.wav 2>"$scratch/error"; then
     fail "a missing checkpoint was accepted"
 fi
 grep -q none.safetensors "$scratch/error" || fail "no name in: $(cat "$scratch/error")"
 
-# With one it agrees with the program that was installed.
+# With a checkpoint it agrees with the installed program.
 mkdir "$scratch/data"
 "$make_tones" "$scratch/data"
 "$prefix/bin/decavox" train "$prefix/share/decavox/configs/mini.yaml" --data "$scratch/data" \
@@ -79,7 +79,7 @@ best=$(sort -k2,2gr "$scratch/said" | head -1)
 told=$("$prefix/bin/decavox" predict "$model" "$tone" | awk '{print $(NF-1), $NF}')
 [ "$best" = "$told" ] || fail "the library says '$best', the program '$told'"
 
-# The examples agree with it: files at once, and the same samples as a stream.
+# The examples agree with the program: files at once, and the same samples as a stream.
 for example in recognise stream; do
     # shellcheck disable=SC2046
     cc -std=c99 "${flags[@]}" "examples/$example.c" -o "$scratch/$example" \
@@ -93,7 +93,7 @@ tail -c +45 "$tone" | "$scratch/stream" "$model" 8000 >"$scratch/heard"
 [ "$(awk '{print $3}' "$scratch/heard" | sort -u)" = "${told% *}" ] ||
     fail "stream hears: $(cat "$scratch/heard")"
 
-# A training by the library: interrupted it goes on, and the program agrees with its figures.
+# A training by the library resumes after an interruption, and the program agrees with its figures.
 # shellcheck disable=SC2046
 cc -std=c99 "${flags[@]}" examples/train.c -o "$scratch/train" $(pkg-config --cflags --libs decavox)
 mkdir "$scratch/empty"
@@ -116,7 +116,7 @@ told=$("$prefix/bin/decavox" eval by_library/model.safetensors --device cpu |
 [ -n "$told" ] && grep -q "^$told" "$scratch/trained" ||
     fail "the library says '$(tail -1 "$scratch/trained")', the program '$told'"
 
-# From any folder, with an empty home, it knows its own configurations and models.
+# From any folder, with an empty home, the program finds its own configurations and models.
 own=(env -i "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "PATH=$PATH" "HOME=$scratch/empty" OMP_NUM_THREADS=1
      "$prefix/bin/decavox")
 "${own[@]}" train --model_type mini --data "$scratch/data" --split random --epochs 1 --batch-size 4 \
@@ -129,7 +129,7 @@ for command in "predict lightweight $tone" "info lightweight" "predict ensemble_
 done
 cd - >/dev/null
 
-# The same by way of CMake.
+# Compile the same example through CMake.
 mkdir "$scratch/consumer"
 cp "$scratch/say.c" "$scratch/consumer"
 cp tests/install/consumer/CMakeLists.txt "$scratch/consumer"

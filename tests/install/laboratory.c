@@ -1,17 +1,17 @@
 /*
  * Trains through the public header alone, for tests/e2e/test_library.py. Standard output and
- * standard error are closed; what is found goes into the file RESULT.
+ * standard error are closed; results go into the file RESULT.
  *
- *     laboratory both RESULT DATA FOLDER    two trainings at once: FOLDER/mini, FOLDER/lightweight
- *     laboratory pause RESULT DATA FOLDER   paused in mid-epoch, and gone on with
- *     laboratory last RESULT DATA FOLDER    paused in the last step of an epoch
- *     laboratory within RESULT DATA FOLDER  paused within an update of three batches
- *     laboratory finish RESULT DATA FOLDER  ended by its caller with the second epoch
- *     laboratory again RESULT DATA FOLDER   gone on with by a configuration, a line each
- *     laboratory refuse RESULT DATA FOLDER  what is refused, a line each
- *     laboratory export RESULT MODEL FOLDER files of every form in FOLDER, and what is refused
+ *     laboratory both RESULT DATA FOLDER    trains FOLDER/mini and FOLDER/lightweight at once
+ *     laboratory pause RESULT DATA FOLDER   pauses in mid-epoch and resumes
+ *     laboratory last RESULT DATA FOLDER    pauses in the last step of an epoch
+ *     laboratory within RESULT DATA FOLDER  pauses within an update of three batches
+ *     laboratory finish RESULT DATA FOLDER  ends by request with the second epoch
+ *     laboratory again RESULT DATA FOLDER   resumes with several configurations, a line each
+ *     laboratory refuse RESULT DATA FOLDER  lists refusals, a line each
+ *     laboratory export RESULT MODEL FOLDER exports every form into FOLDER, and lists refusals
  *
- * As in many a program the locale is that of the environment, and with it the decimal point.
+ * The locale, and with it the decimal point, is that of the environment, as in many programs.
  */
 #include "include/decavox.h"
 
@@ -27,15 +27,15 @@ typedef struct training {
     const char *name, *data, *folder;
     const char *settings[3];
     size_t setting_count;
-    int64_t pause_at, finish_at; /* step, epoch; 0: never */
+    int64_t pause_at, finish_at; /* step and epoch, 0 for never */
     char path[512];
     int64_t steps, epochs, lines, misfits;
     dv_status status;
     dv_train_result result;
     char message[512];
-    int64_t right, count; /* of dv_evaluate */
+    int64_t right, count; /* results of dv_evaluate */
     double loss;
-    char point; /* the locale's */
+    char point; /* the locale's decimal point */
 } training;
 
 static char decimal_point(void)
@@ -104,7 +104,7 @@ static dv_status evaluate(training *t)
     return status;
 }
 
-/* Trains, goes on where it has paused, and evaluates. */
+/* Trains, resumes after a pause, and evaluates. */
 static void *train(void *user)
 {
     training *t = user;
@@ -201,7 +201,7 @@ static dv_train_next start_a_program(void *user, const dv_train_progress *progre
     return DV_TRAIN_CONTINUE;
 }
 
-/* Goes on with a finished run by the same configuration, by others, and by one with more epochs. */
+/* Resumes a finished run with the same configuration, with others, and with one of more epochs. */
 static int again(FILE *out, const char *data, const char *folder)
 {
     training one = {.name = "mini",
@@ -230,8 +230,8 @@ static int again(FILE *out, const char *data, const char *folder)
     return 0;
 }
 
-/* What is not there, what is no setting, and what a training cannot do without. A configuration
-   stays as it was when a setting is refused. */
+/* Refusals: missing files, unknown settings, and missing ones that a training needs. A
+   configuration does not change when a setting is refused. */
 static int refuse(FILE *out, const char *data, const char *folder)
 {
     dv_config *config, *none;
@@ -288,7 +288,8 @@ static void write_foreign(const char *folder, const char *name)
     }
 }
 
-/* What is not replaced, what no option has, and what has no effect. */
+/* Refusals of exports: files that would be replaced, unknown options, and options without effect.
+ */
 static void refuse_exports(FILE *out, dv_model *model, const char *model_path, const char *folder)
 {
     dv_export_options options = dv_export_options_default();
@@ -327,7 +328,7 @@ static void refuse_exports(FILE *out, dv_model *model, const char *model_path, c
     expect(out, export_as(model, folder, "a.onnx", &options));
 }
 
-/* Every form, each a second time over the first, and all options. */
+/* Exports every form, each a second time over the first, and with all options. */
 static int export_all(FILE *out, const char *model_path, const char *folder)
 {
     static const char *const names[] = {"a.onnx", "a.pt", "a.pt2", "a.safetensors"};

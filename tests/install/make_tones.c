@@ -1,4 +1,4 @@
-/* A data set that needs nothing: labels 0 and 1 are a low and a high tone, by two "speakers". */
+/* Writes a synthetic data set: labels 0 and 1 are a low and a high tone, by two "speakers". */
 #include "frontends/audio/audio.h"
 
 #include <math.h>

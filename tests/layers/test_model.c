@@ -58,7 +58,7 @@ static const dv_node *find_node(const built *model, const char *name)
     return NULL;
 }
 
-/* The message begins with the place and has the other two parts. */
+/* Asserts a refusal whose message begins with `place` and contains the other two parts. */
 static void refuse(const char *text, dv_status code, const char *place, const char *part,
                    const char *other)
 {
@@ -110,7 +110,7 @@ static void test_unknown_layers_name_the_nearest(void **state)
            "t.yaml:3: ", "unknown layer 'conv2'", "did you mean 'conv2d'");
     refuse("layers:\n  - residul: {filters: 3}\n", DV_ECONFIG, "t.yaml:2: ", "unknown layer",
            "'residual'");
-    /* An operation of two inputs is no layer. */
+    /* An operation of two inputs is not a layer. */
     refuse("layers:\n  - add:\n", DV_ECONFIG, "t.yaml:2: ", "unknown layer 'add'", "layer");
     refuse("layers:\n  - zzzzzzzz:\n", DV_ECONFIG, "t.yaml:2: ", "unknown layer 'zzzzzzzz'", "");
 }
@@ -173,7 +173,7 @@ static void test_the_last_layer_gives_the_classes(void **state)
            "(2, 13, 32, 10)", "(2, 1, 1, 10)");
 }
 
-/* Two layers of one name would silently be one set of weights. */
+/* Two layers with one name would silently share their weights. */
 static void test_a_name_is_given_once(void **state)
 {
     (void)state;
@@ -224,12 +224,12 @@ static void test_mbconv(void **state)
                                (dv_shape){2, 7, 16, 12}));
     assert_dimensions(&model, "m.block_1.expand.conv.weight", 24, 8, 1, 1);
     assert_dimensions(&model, "m.block_1.depthwise.conv.weight", 24, 1, 5, 5);
-    /* A quarter of the block's input channels, not of the expanded ones. */
+    /* A quarter of the block's input channels, not of its expanded channels. */
     assert_dimensions(&model, "m.block_1.se.reduce.weight", 2, 24, 0, 0);
     assert_dimensions(&model, "m.block_2.se.reduce.weight", 3, 36, 0, 0);
     assert_dimensions(&model, "m.block_1.project.conv.weight", 12, 24, 1, 1);
     assert_dimensions(&model, "m.block_2.project.conv.weight", 12, 36, 1, 1);
-    /* The skip is the norm's second input, and only where the shapes allow it. */
+    /* The skip is the norm's second input, if the shapes allow it. */
     assert_int_equal(find_node(&model, "m.block_1.project.norm")->input_count, 1);
     const dv_node *last = find_node(&model, "m.block_2.project.norm");
     assert_int_equal(last->input_count, 2);
@@ -257,7 +257,7 @@ static void test_ensemble(void **state)
     assert_int_equal(mix->input_count, 2);
     assert_int_equal(mix->inputs[0], find_node(&model, "a.head")->id);
     assert_int_equal(mix->inputs[1], find_node(&model, "b.linear_2")->id);
-    /* Both see the features themselves. */
+    /* Both members read the features themselves. */
     assert_int_equal(find_node(&model, "a.flatten_1")->inputs[0], 0);
     assert_int_equal(find_node(&model, "b.global_avgpool_1")->inputs[0], 0);
     assert_dimensions(&model, "mix.weight", 2, 0, 0, 0);
@@ -301,7 +301,7 @@ static int64_t count_parameters(const char *name, int feature_type, int64_t *row
     assert_int_equal(dv_fields_default(dv_features_fields, &config), DV_OK);
     config.type = feature_type;
     if (feature_type == DV_FEATURES_FBANK)
-        config.hop = 250; /* 32 frames of it, too */
+        config.hop = 250; /* 32 frames here, too */
     assert_int_equal(dv_frontend_create(&config, &frontend), DV_OK);
     dv_shape shape = {4, dv_frontend_rows(frontend), dv_frontend_frames(frontend), 1};
     *rows = shape.h;
@@ -318,9 +318,9 @@ static int64_t count_parameters(const char *name, int feature_type, int64_t *row
     return count;
 }
 
-/* The models of frames take the rows as channels, so that 3 x 32 weights of the first convolution
-   or the 128 of a projection come with each row; the 2-D models do not grow with the image. All
-   pairs fit. */
+/* The models of frames take the rows as channels, so each row adds 3 x 32 weights of the first
+   convolution, or 128 of a projection. The 2-D models do not grow with the image. Every model works
+   with every type of features. */
 static void test_models_have_the_size_they_say(void **state)
 {
     (void)state;
@@ -416,8 +416,8 @@ static void test_composites_on_the_cpu_against_the_reference(void **state)
     }
 }
 
-/* Names as in a checkpoint, in the order of the computation; where nothing is dropped there are no
-   nodes of it. */
+/* Names are those of a checkpoint, in the order of the computation. Without dropout there are no
+   nodes for it. */
 static void test_the_encoder_has_the_names_and_initial_values_it_says(void **state)
 {
     (void)state;
@@ -457,7 +457,7 @@ static void test_the_encoder_has_the_names_and_initial_values_it_says(void **sta
     drop(&model);
 }
 
-/* The whole models, with dropout: what a training step sees. */
+/* Compares the whole models, with dropout, as in a training step. */
 static void test_models_on_the_cpu_against_the_reference(void **state)
 {
     (void)state;

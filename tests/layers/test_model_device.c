@@ -1,6 +1,6 @@
 /*
- * The models of configs/models on the device of a module: gradients and logits as the reference has
- * them, and training steps as the CPU's.
+ * The models of configs/models on a module's device: gradients and logits against the reference,
+ * and training steps against the CPU.
  *
  *     test_model_device DEVICE     cudasim or cuda
  */
@@ -64,8 +64,8 @@ typedef struct model_case {
     int64_t batch, rows, frames;
 } model_case;
 
-/* With ReLU a sum that rounding carries over zero turns the gradient of all below it on or off: two
-   right results then differ by 1e-2. */
+/* Reads a model with smooth activations. With ReLU, rounding may carry a sum over zero and switch
+   the gradient of all layers below it on or off; two right results then differ by 1e-2. */
 static dv_tree *smooth_model(const char *name)
 {
     dv_tree *tree = read_model(name);
@@ -102,7 +102,7 @@ static void build_graphs(model *m, const dv_tree *tree, const model_case *item)
     require_ok(dv_model_build(m->evaluate, tree, m->input, CLASSES, &m->logits));
 }
 
-/* The same features and targets on every backend. */
+/* Uploads features and targets, the same on every backend. */
 static void upload_batch(model *m, const model_case *item)
 {
     int64_t count = item->batch * item->rows * item->frames;
@@ -149,8 +149,9 @@ static void model_close(model *m)
     dv_context_close(m->context);
 }
 
-/* Forward and backward, and the logits with the running statistics that these leave. The gradients
-   are those of 256 times the loss: FP16 ends at 6e-8, where the deepest of this batch would be. */
+/* Runs forward and backward, and computes logits with the resulting running statistics. The
+   gradients are those of 256 times the loss: FP16 ends at 6e-8, near the smallest gradients of this
+   batch. */
 static void model_run(model *m, const model_case *item)
 {
     const dv_pass train = {.training = true, .seed = 11, .step = 3}, evaluate = {0};
@@ -186,8 +187,9 @@ static double gradient_norm(const model *m, int index)
     return norm;
 }
 
-/* What an error in the gradient is measured against: its norm; of a convolution's bias the norm of
-   the weight's gradient, for in front of a batch norm the bias has none but rounding. */
+/* The scale of a gradient's error is the norm of the gradient. For a convolution's bias it is the
+   norm of the weight's gradient: in front of a batch norm the bias's gradient is nothing but
+   rounding. */
 static double scale_of(const model *m, int index)
 {
     const char *name = m->params->items[index].name, *suffix = strrchr(name, '.');
@@ -199,9 +201,9 @@ static double scale_of(const model *m, int index)
 }
 
 typedef struct deviation {
-    double worst;   /* of a parameter's gradient: the norm of the error against the scale */
-    double overall; /* of all gradients together */
-    double logits;  /* of evaluation */
+    double worst;   /* largest error of a parameter's gradient, its norm over the scale */
+    double overall; /* error of all gradients together */
+    double logits;  /* error of the logits in evaluation */
     char where[DV_NAME_SIZE];
     double error, power; /* squared norms so far */
 } deviation;
@@ -255,11 +257,12 @@ static void require_within(const model_case *item, const char *dtype, const char
 }
 
 /*
- * In 16 bits, in roundings u = 2^-11 and 2^-8: the advanced model stores some 60 values and their
- * gradients, each rounded by u / sqrt(3) of its norm; these add up to sqrt(2 60 / 3) u = 6 u in a
- * gradient that passes all of them. Batch norms over few rows take two parts out of a gradient and
- * leave a smaller one with the same errors, and maxima of numbers that are rounded to the same
- * turn: measured are up to 33 u of all gradients together, 96 u of one, and 3 u of the logits.
+ * Bounds in 16 bits are in roundings u = 2^-11 and 2^-8. The advanced model stores some 60 values
+ * and their gradients, each rounded by u / sqrt(3) of its norm. These add up to sqrt(2 60 / 3) u =
+ * 6 u in a gradient that passes all of them. Batch norms over few rows remove two components of a
+ * gradient and leave a smaller one with the same errors, and maxima may move between numbers that
+ * are rounded to the same. Measured are up to 33 u for all gradients together, 96 u for one, and 3
+ * u for the logits.
  */
 static const deviation bounds[DV_DTYPE_COUNT] = {
     [DV_F32] = {.worst = 1e-4, .overall = 3e-5, .logits = 1e-5},
@@ -351,7 +354,7 @@ static dv_train_next pause_at_once(void *user)
     return DV_TRAIN_PAUSE;
 }
 
-/* One step, whose mean loss is returned. */
+/* Makes one step and returns its mean loss. */
 static double run_step(run *seen)
 {
     const dv_train_state *state = dv_trainer_state_of(seen->trainer);
@@ -363,8 +366,8 @@ static double run_step(run *seen)
     return (state->loss_sum - before) / STEP_BATCH;
 }
 
-/* One buffer, the trainable parameters or the states, in one transfer: each costs the simulated
-   device milliseconds. */
+/* Copies one buffer, the trainable parameters or the states, in one transfer, because each transfer
+   costs the simulated device milliseconds. */
 static void follow_buffer(run *to, const run *from, dv_buffer buffer, bool trainable)
 {
     const dv_params *source = dv_trainer_params(from->trainer);
@@ -389,7 +392,7 @@ static void follow_buffer(run *to, const run *from, dv_buffer buffer, bool train
     free(image);
 }
 
-/* Values, running statistics, moments and the trainer's state. */
+/* Copies values, running statistics, moments and the trainer's state. */
 static void follow(run *to, const run *from)
 {
     follow_buffer(to, from, DV_BUFFER_VALUES, true);
@@ -399,8 +402,8 @@ static void follow(run *to, const run *from)
     *dv_trainer_state(to->trainer) = *dv_trainer_state_of(from->trainer);
 }
 
-/* In lock-step, so that a ReLU that rounding turns in one step is not in the next: the loss itself
-   has no such jumps. */
+/* Steps run in lock-step, so that a ReLU switched by rounding does not affect the next step. The
+   loss itself has no such jumps. */
 static void test_training_steps(void **state)
 {
     (void)state;

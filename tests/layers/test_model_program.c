@@ -1,5 +1,5 @@
-/* Whole models as programs: layers whose tensors have to change between images and rows, batch
-   norms that become part of convolutions and those that cannot, and all that is composed. */
+/* Whole models as programs: layers whose tensors change between images and rows, batch norms that
+   can become part of convolutions and those that cannot, and composite layers. */
 #include "engine/backends/open.h"
 #include "engine/core/writer.h"
 #include "engine/ops/batchnorm/batchnorm.h"
@@ -23,7 +23,7 @@ enum { BATCH = 3, ROWS = 8, FRAMES = 10, CLASSES = 4 };
 
 typedef struct model_case {
     const char *about, *layers;
-    int statements; /* those that it needs, and no more; 0: not counted */
+    int statements; /* expected number of statements, 0 if it is not checked */
 } model_case;
 
 #define CONV(more) "  - conv2d: {filters: 6, kernel: 3" more "}\n"
@@ -129,7 +129,7 @@ static void test_models(void **state)
         check_case(&cases[i]);
 }
 
-/* A convolution that something else uses too stays as it is, also where dropout lies in between. */
+/* A convolution whose output has another user is not fused, even if dropout lies in between. */
 static void test_what_others_use_is_not_changed(void **state)
 {
     network net;

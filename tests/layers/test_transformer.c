@@ -1,5 +1,5 @@
-/* A small transformer learns: with norms in front and a warm-up it does at the rate of the others,
-   where one with norms behind the sums may stay at chance. */
+/* A small transformer learns. With norms in front and a warm-up it learns at the rate of the other
+   models; with norms behind the sums it may stay at chance. */
 #include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "tests/support/tones.h"
@@ -28,7 +28,7 @@ static void use_transformer(tones *task)
     task->config.learning_rate = 0.005;
 }
 
-/* Best validation accuracy. */
+/* Trains and returns the best validation accuracy. */
 static double train(const tones *task)
 {
     dv_context *context;

@@ -22,7 +22,7 @@ static const char labels_text[] = "[\"0\", \"1\", \"null\", \"a b\"]";
 static const char config_text[] = "{model: {name: small}, train: {rate: 0.1}}";
 static const char state_text[] = "{step: 12, loss: 0.30000000000000004}";
 
-/* The buffers of a training, filled with numbers of their own. */
+/* Fills the buffers of a training with different numbers. */
 static void fill_buffers(network *net)
 {
     static const dv_buffer buffers[] = {DV_BUFFER_VALUES, DV_BUFFER_MOMENT1, DV_BUFFER_MOMENT2,
@@ -64,7 +64,7 @@ static dv_status write_state(const network *net, const char *path, const char *s
     return status;
 }
 
-/* Writes a checkpoint of a cpu training; the network is left open. */
+/* Writes a checkpoint of a cpu training and leaves the network open. */
 static void write_good(network *net, const char *path, const char *state)
 {
     open_net(net, &dv_backend_cpu, 8, true);
@@ -100,7 +100,8 @@ static void assert_same_buffers(const network *got, const network *want)
     }
 }
 
-/* From a training on the cpu, in oneDNN's layouts, to the reference and to plans of other sizes. */
+/* A checkpoint of a cpu training, in oneDNN's layouts, is read by the reference and by plans of
+   other batch sizes. */
 static void test_round_trip(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -179,7 +180,7 @@ static void test_weights_alone(void **state)
     scratch_clear(*state);
 }
 
-/* The same state gives the same bytes: what "byte-identical" can be measured by. */
+/* The same state gives the same bytes, so that files can be compared by their bytes. */
 static void test_bytes_repeat(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -208,7 +209,7 @@ static void test_double_parameters_are_refused(void **state)
     write_good(&net, path, NULL);
     open_net(&exact, &dv_backend_ref64, 8, true);
     assert_int_equal(write_state(&exact, path, NULL), DV_EUNSUPPORTED);
-    open_good(path, &checkpoint); /* not touched */
+    open_good(path, &checkpoint); /* unchanged */
     assert_int_equal(dv_checkpoint_read(&checkpoint, exact.params, DV_BUFFER_VALUES),
                      DV_EUNSUPPORTED);
     dv_checkpoint_close(&checkpoint);
@@ -272,7 +273,7 @@ static void change_type(content *all)
     entry->dim[1] /= 2;
 }
 
-/* 32 values, one of them given. */
+/* 32 values, one of which is `number`. */
 static const float *with_number(float number)
 {
     static float values[32];
@@ -290,7 +291,7 @@ static void put_infinity(content *all)
     entry_of(all, "middle.bias")->data = with_number(-(float)INFINITY);
 }
 
-/* Writes the tensors of `good`, changed, with its metadata, as another file. */
+/* Writes the tensors and metadata of `good` to another file, with a change. */
 static void rewrite(const char *good, change_fn change, const char *path)
 {
     dv_safetensors *file;
@@ -339,7 +340,7 @@ static void test_tensors_must_fit_by_name(void **state)
     scratch_clear(*state);
 }
 
-/* ---- Files that are damaged or not ours ---- */
+/* ---- Damaged files, and those of other programs ---- */
 
 static void refuse(const char *path, dv_status code, const char *part)
 {
@@ -366,7 +367,7 @@ static void test_truncated_and_flipped(void **state)
         file_store(path, bytes, lengths[i]);
         refuse(path, DV_EFORMAT, "");
     }
-    /* All over the file: length, header, metadata, tensors. */
+    /* The places lie all over the file: length, header, metadata, tensors. */
     for (size_t place = 0; place < size; place += place < 64 ? 1 : size / 97) {
         unsigned char bit = (unsigned char)(1U << (place % 8));
         bytes[place] ^= bit;
@@ -453,7 +454,7 @@ static void test_a_full_disk_keeps_the_old_file(void **state)
     size_t before_size, after_size;
     write_good(&net, path, NULL);
     unsigned char *before = file_load(path, &before_size);
-    signal(SIGXFSZ, SIG_IGN); /* what is over the limit then fails with EFBIG */
+    signal(SIGXFSZ, SIG_IGN); /* writes over the limit then fail with EFBIG */
     static const rlim_t limits[] = {0, 100, 20000};
     for (size_t i = 0; i < COUNT(limits); i++) {
         limit_files(limits[i]);

@@ -23,7 +23,7 @@ static void open_net(network *net, int64_t batch)
     network_open(net, &dv_backend_cpu, model_text, (dv_shape){batch, 12, 12, 3}, 4, NULL);
 }
 
-/* With values that FP16 does not have, in oneDNN's layouts. */
+/* Makes a network in oneDNN's layouts with values that FP16 does not have. */
 static void draw_net(network *net)
 {
     open_net(net, 8);
@@ -60,7 +60,7 @@ static dv_status write_weights(const network *net, const char *path,
     return status;
 }
 
-/* Puts a number into a parameter, among the others. */
+/* Sets one number of a parameter. */
 static void put_number(network *net, const char *name, int64_t place, double number)
 {
     int index = dv_params_find(net->params, name);
@@ -76,7 +76,8 @@ static bool is_rounded(const dv_param *param)
            strcmp(param->name, "head.weight") == 0;
 }
 
-/* Matrices come back as the nearest numbers of FP16, all else as it was; by oneDNN's layouts. */
+/* Matrices are read back as the nearest numbers of FP16, other tensors unchanged, through oneDNN's
+   layouts. */
 static void test_rounded_weights_come_back(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -84,8 +85,8 @@ static void test_rounded_weights_come_back(void **state)
     network from, to;
     dv_checkpoint checkpoint;
     draw_net(&from);
-    put_number(&from, "norm.running_var", 3, 1e6);    /* beyond FP16's range, */
-    put_number(&from, "norm.weight", 1, 1.2345678);   /* or of more digits */
+    put_number(&from, "norm.running_var", 3, 1e6);    /* beyond FP16's range */
+    put_number(&from, "norm.weight", 1, 1.2345678);   /* more digits than FP16 has */
     put_number(&from, "stem.weight", 0, 65519);       /* rounds to the largest */
     put_number(&from, "stem.weight", 1, 1 + 0x1p-11); /* a tie, to even */
     put_number(&from, "stem.weight", 2, 0x1.8p-24);   /* subnormal, a tie */
@@ -121,8 +122,8 @@ static void test_rounded_weights_come_back(void **state)
     scratch_clear(*state);
 }
 
-/* In FP32 a file of weights is what dv_checkpoint_write makes; in FP16 its tensors take half the
-   place, less what stays. */
+/* In FP32 a file of weights is equal to that of dv_checkpoint_write. In FP16 rounded tensors take
+   half the space. */
 static void test_sizes_of_precisions(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -155,7 +156,7 @@ static void test_weights_of_no_use_are_refused(void **state)
         const char *name;
         double number;
         dv_checkpoint_precision precision;
-        const char *part; /* NULL: it is written */
+        const char *part; /* part of the message, NULL if the file is written */
     } cases[] = {
         {"middle.weight", 65520, DV_CHECKPOINT_FP16, "parameter 'middle.weight': 65520 is too"},
         {"middle.weight", -1e9, DV_CHECKPOINT_FP16, "parameter 'middle.weight': -1e+09 is too"},
@@ -184,7 +185,7 @@ static void test_weights_of_no_use_are_refused(void **state)
     }
 }
 
-/* With the public safetensors package: the same numbers as numpy rounds them to. */
+/* The public safetensors package reads the same numbers as numpy's rounding gives. */
 static void test_f16_by_python(void **state)
 {
     char full[SCRATCH_PATH_SIZE], f16[SCRATCH_PATH_SIZE], command[3 * SCRATCH_PATH_SIZE];
@@ -204,9 +205,10 @@ static void test_f16_by_python(void **state)
     scratch_clear(*state);
 }
 
-/* ---- Tensors of files of others ---- */
+/* ---- Tensors in files of other programs ---- */
 
-/* Writes all tensors of `good` again, middle.bias as 32 numbers in F16 with one given. */
+/* Writes all tensors of `good` again, but middle.bias as 32 numbers in F16, one of them `number`.
+ */
 static void rewrite_bias(const char *good, uint16_t number, const char *path)
 {
     enum { MOST_ENTRIES = 32 };
@@ -230,7 +232,8 @@ static void rewrite_bias(const char *good, uint16_t number, const char *path)
     dv_safetensors_free(file);
 }
 
-/* `training`: a state, as if the file were a training's. `part` NULL: it is read. */
+/* Reads the changed file. `training` is a state, which makes it a training's file, or NULL. `part`
+   is part of the message, NULL if the file is read. */
 static void read_bias(void **state, uint16_t number, const char *training, const char *part)
 {
     char good[SCRATCH_PATH_SIZE], path[SCRATCH_PATH_SIZE];

@@ -1,5 +1,5 @@
-/* The public C API: the same answers by file, by samples, from memory and in parallel, and what it
-   refuses. The model is not trained: its answers are arbitrary, but exact. */
+/* The public C API: the same answers for files, for samples, from memory and in parallel, and its
+   refusals. The model is not trained, so its answers are arbitrary, but exact. */
 #include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "engine/layers/network.h"
@@ -30,7 +30,7 @@ static const char configuration[] = "features: {type: mfcc}\n"
 
 static const char labels_text[] = "[no, 'yes', maybe]";
 
-/* `kept` is the configuration that the file gets. */
+/* Writes a checkpoint with the configuration `kept`. */
 static void write_checkpoint_with(const char *path, const char *kept)
 {
     dv_tree *other;
@@ -78,7 +78,7 @@ static void write_tone(const char *path, double frequency)
     assert_int_equal(dv_audio_write_wav(path, &audio), DV_OK);
 }
 
-/* A session with its model, closed by close_session. */
+/* Opens a session with its model; close_session closes both. */
 static dv_session *open_session(const scratch *folder, int capacity, int threads)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -100,7 +100,7 @@ static void close_session(dv_session *session)
     dv_model_close(model);
 }
 
-/* One answer to samples. */
+/* Answers samples once. */
 static dv_status answer(dv_session *session, const float *samples, size_t count, int64_t rate,
                         float *probabilities)
 {
@@ -128,7 +128,7 @@ static void test_labels(void **state)
     dv_model_close(NULL);
 }
 
-/* Room is for the threads that have had a file, not for those that may be. */
+/* Memory is allocated for threads that have had a file, not for all that are allowed. */
 static void test_any_number_of_threads(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -150,7 +150,7 @@ static void count_message(void *user, dv_log_level level, const char *message)
     ++*(int *)user;
 }
 
-/* A device that is looked for and cannot be had would be a message. */
+/* No device is looked for; a search for one that is broken would give a message. */
 static void test_no_device_is_looked_for(void **state)
 {
     const scratch *folder = *state;
@@ -170,7 +170,7 @@ static void test_no_device_is_looked_for(void **state)
     dv_model_close(model);
 }
 
-/* What a file holds and the same samples by hand: equal to the bit. */
+/* A file and its samples have the same answer, to the bit. */
 static void test_file_and_samples(void **state)
 {
     dv_session *session = open_session(*state, 1, 1);
@@ -187,7 +187,7 @@ static void test_file_and_samples(void **state)
     float first = audio.samples[COUNT / 2];
     assert_int_equal(answer(session, audio.samples, (size_t)audio.count, RATE, by_samples), DV_OK);
     assert_memory_equal(by_file, by_samples, sizeof by_file);
-    assert_true(audio.samples[COUNT / 2] == first); /* the caller's samples stay as they are */
+    assert_true(audio.samples[COUNT / 2] == first); /* the caller's samples do not change */
 
     tone(audio.samples, 2900);
     assert_int_equal(answer(session, audio.samples, COUNT, RATE, other), DV_OK);
@@ -196,7 +196,7 @@ static void test_file_and_samples(void **state)
     close_session(session);
 }
 
-/* A tone in the middle of silence, longer than the window of 1 s: that lies on the tone. */
+/* In a file longer than the window of 1 s, with a tone in silence, the window lies on the tone. */
 static void test_what_was_seen(void **state)
 {
     enum { LONG = 4 * COUNT, START = 9000 };
@@ -237,7 +237,7 @@ static void test_what_was_seen(void **state)
     dv_model_close(model);
 }
 
-/* The same sound at twice the rate is resampled: nearly the same answer. */
+/* The same sound at twice the rate is resampled, with nearly the same answer. */
 static void test_other_rate(void **state)
 {
     dv_session *session = open_session(*state, 1, 1);
@@ -254,7 +254,7 @@ static void test_other_rate(void **state)
     close_session(session);
 }
 
-/* Many files on two threads, one of them missing: it fails alone. */
+/* One of many files on two threads is missing, and only that one fails. */
 static void test_files(void **state)
 {
     enum { FILES = 5, MISSING = 3 };
@@ -283,7 +283,7 @@ static void test_files(void **state)
     close_session(session);
 }
 
-/* Where the call fails as a whole, no answer is left that nobody gave. */
+/* If a call fails as a whole, no undefined answer is left. */
 static void test_files_without_memory(void **state)
 {
     enum { FILES = 3 };
@@ -366,7 +366,7 @@ static void test_refused_checkpoints(void **state)
     assert_int_equal(dv_model_open_memory(NULL, 0, NULL, &model), DV_EARG);
     assert_null(model);
 
-    /* A wrong argument in the file is the file's fault. */
+    /* A wrong value in the file is an error of the file, not of the argument. */
     scratch_path(*state, "even.safetensors", path);
     write_checkpoint_with(path, "features: {type: mfcc}\n"
                                 "model: {layers: [conv2d: {filters: 4, kernel: [3, 6]}]}\n");
@@ -442,7 +442,7 @@ static void test_refused_options(void **state)
     close_session(session);
 }
 
-/* A model from memory and one from its file say the same; the bytes are not needed afterwards. */
+/* A model from memory answers as one from its file. The bytes are not needed afterwards. */
 static void test_from_memory(void **state)
 {
     dv_session *session = open_session(*state, 1, 1), *other;
@@ -465,7 +465,7 @@ static void test_from_memory(void **state)
     close_session(session);
 }
 
-/* Samples of 16 bits are what a WAV file holds, at any rate. */
+/* Samples of 16 bits have the answer of a WAV file with them, at any rate. */
 static void test_16_bits(void **state)
 {
     dv_session *session = open_session(*state, 1, 1);
@@ -486,7 +486,7 @@ static void test_16_bits(void **state)
     close_session(session);
 }
 
-/* One of several sounds is none: it fails alone, and the others are answered as alone. */
+/* One of several sounds is invalid and fails alone. The others have the same answers as alone. */
 static void test_sounds(void **state)
 {
     enum { SOUNDS = 5, BAD = 2 };

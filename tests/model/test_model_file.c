@@ -23,7 +23,8 @@ static dv_tree *scalar(const char *text)
     return tree;
 }
 
-/* Names become contents, called by the names; what is no name stays. */
+/* Names of members are replaced by the contents of their files, with the names. Other members stay.
+ */
 static void test_members_are_replaced(void **state)
 {
     const scratch *folder = *state;
@@ -45,7 +46,7 @@ static void test_members_are_replaced(void **state)
                      "      name: mix\n");
     assert_true(equal(model, expected));
 
-    /* Resolved once, it needs no file. */
+    /* A resolved model needs no file. */
     scratch_clear(folder);
     const char *const nowhere[] = {"/nowhere", NULL};
     assert_int_equal(dv_model_resolve(nowhere, model), DV_OK);
@@ -106,7 +107,7 @@ static void test_refusals(void **state)
     assert_message("/nowhere/m.yaml");
 }
 
-/* The builder has the better messages. */
+/* Malformed models are left to the builder, which has better messages. */
 static void test_the_rest_is_left_alone(void **state)
 {
     (void)state;

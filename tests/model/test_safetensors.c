@@ -63,7 +63,7 @@ static void assert_entry(const dv_safetensors *file, const dv_safetensors_entry 
     assert_int_equal(entry->rank, expected->rank);
     for (int axis = 0; axis < entry->rank; axis++)
         assert_int_equal(entry->dim[axis], expected->dim[axis]);
-    static const uintptr_t alignment[] = {4, 8, 8, 1}; /* by dtype */
+    static const uintptr_t alignment[] = {4, 8, 8, 1}; /* one for each dtype */
     assert_int_equal((uintptr_t)entry->data % alignment[entry->dtype], 0);
     size_t size = dv_safetensors_bytes(expected);
     assert_int_equal(dv_safetensors_bytes(entry), size);
@@ -436,7 +436,7 @@ static size_t mutate(unsigned char *content, size_t size, uint64_t *random)
     }
 }
 
-/* Touches everything a reader hands out, for the sanitizers. */
+/* Reads all memory that a reader gives out, for the sanitizers. */
 static uint64_t sum_up(const dv_safetensors *file)
 {
     uint64_t sum = 0;
@@ -464,7 +464,7 @@ static int run_mutations(const char *seed_path, const char *path, int count, uin
         uint64_t header_size;
         memcpy(&header_size, seed, 8);
         header_size += new_size - size;
-        if (next_random(random) % 2 == 0) /* so that insertions get past the first check */
+        if (next_random(random) % 2 == 0) /* lets insertions pass the first check */
             memcpy(content, &header_size, 8);
         file_store(path, content, new_size);
         dv_safetensors *file = NULL;
@@ -486,8 +486,8 @@ static void test_random_mutations(void **state)
     scratch_path(*state, "mutation.safetensors", path);
     write_sample(seed_path);
     uint64_t random = 20240607;
-    /* Others' files have no checksum, so mutations of their data and of numbers that stay
-       consistent are accepted; in ours a change shows unless it restores the same bytes. */
+    /* Files of other programs have no checksum, so changes of data, and consistent ones of numbers,
+       are accepted. In our own files a change is found unless it restores the same bytes. */
     assert_true(run_mutations("tests/golden/python.safetensors", path, 4000, &random) > 100);
     assert_true(run_mutations(seed_path, path, 2000, &random) < 20);
 }

@@ -1,4 +1,4 @@
-/* Files too large to lie in memory as a whole. */
+/* Files that are too large to be read into memory as a whole. */
 #include "frontends/model/safetensors.h"
 #include "tests/support/scratch.h"
 
@@ -17,7 +17,7 @@ static const unsigned char bytes[5] = {0, 1, 127, 128, 255};
 static const dv_safetensors_entry small = {
     .name = "small", .dtype = DV_SAFETENSORS_U8, .rank = 1, .dim = {5}, .data = bytes};
 
-/* KiB of a mapped file that lie in this process's memory; -1 where the system does not tell. */
+/* KiB of a mapped file in this process's memory, -1 if the system does not tell. */
 static long resident(const char *path)
 {
     char line[4096];
@@ -35,7 +35,7 @@ static long resident(const char *path)
     return kibibytes;
 }
 
-enum { LARGE_COUNT = 3 << 20 }; /* floats: 12 MiB */
+enum { LARGE_COUNT = 3 << 20 }; /* floats, 12 MiB */
 
 static float large_value(int64_t i)
 {
@@ -48,7 +48,7 @@ static void write_large(const char *path)
     assert_non_null(values);
     for (int64_t i = 0; i < LARGE_COUNT; i++)
         values[i] = large_value(i);
-    /* The large one first: what is not aligned in the file is copied. */
+    /* The large tensor comes first, because one that is not aligned in the file is copied. */
     const dv_safetensors_entry entries[] = {{.name = "large",
                                              .dtype = DV_SAFETENSORS_F32,
                                              .rank = 1,
@@ -94,7 +94,7 @@ static void test_large_files_leave_memory(void **state)
     assert_in_range(forgotten, 0, 1 << 10);
 }
 
-/* The checksum of a large file is taken window by window. */
+/* The checksum of a large file is computed window by window. */
 static void test_damage_in_large_files_is_found(void **state)
 {
     static const long places[] = {-1, -(3L << 20), -(8L << 20), -(12L << 20)}; /* from the end */

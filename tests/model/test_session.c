@@ -1,4 +1,4 @@
-/* Sessions: the same answers from all of one model, and nothing allocated by an answer. */
+/* All sessions of a model give the same answers, and an answer allocates nothing. */
 #include "frontends/model/session.h"
 #include "tests/support/counted_allocation.h"
 #include "tests/support/must.h"
@@ -15,7 +15,7 @@
 
 enum { CLIPS = 40, CLASSES = 10, THREADS = 4 };
 
-/* Noise that is louder in its middle, at the model's rate, twice that, and 44.1 kHz. */
+/* Sounds of noise at the model's rate, at twice that, and at 44.1 kHz, and their wanted answers. */
 typedef struct noises {
     dv_model *model;
     float *samples;
@@ -66,7 +66,7 @@ static int close_model(void **state)
     return 0;
 }
 
-/* What is allocated is allocated once for each rate and for the longest sound. */
+/* Memory is allocated once for each rate and for the longest sound. */
 static void an_answer_allocates_nothing(void **state)
 {
     const noises *s = *state;
@@ -103,7 +103,7 @@ static void capacity_and_threads_change_no_bit(void **state)
 
 typedef struct listener {
     const noises *noises;
-    dv_session *session; /* NULL: it makes its own */
+    dv_session *session; /* NULL if the thread makes its own */
     float answers[CLIPS][CLASSES];
 } listener;
 
@@ -118,7 +118,7 @@ static void *listen_to_all(void *of_listener)
     return NULL;
 }
 
-/* Side by side, made by the thread that uses them or by another. */
+/* Sessions work side by side, whether the thread that uses them made them or another. */
 static void sessions_know_nothing_of_each_other(void **state)
 {
     const noises *s = *state;
@@ -139,7 +139,7 @@ static void sessions_know_nothing_of_each_other(void **state)
     free(all);
 }
 
-/* The network that opening has made serves one session after the other. */
+/* The network that was made with the model serves one session after the other. */
 static void a_session_gives_back_what_it_borrowed(void **state)
 {
     const noises *s = *state;

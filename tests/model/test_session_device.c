@@ -1,7 +1,6 @@
 /*
- * Sessions on the device of a module: an answer depends on neither the other clips of a batch nor
- * how full that is, from batch to batch it is as on the CPU, and a batch is one launch and one
- * wait.
+ * Sessions on a module's device: an answer depends neither on the other clips of a batch nor on
+ * their number, it is as on the CPU, and a batch is one launch and one wait.
  *
  *     test_session_device DEVICE     cudasim or cuda
  */
@@ -27,7 +26,7 @@ static const char *const checkpoints[] = {"checkpoints/mini.safetensors",
                                           "checkpoints/lightweight.safetensors"};
 enum { CHECKPOINTS = sizeof checkpoints / sizeof *checkpoints };
 
-/* Noise that is louder in its middle; the sounds of every test. */
+/* The sounds of all tests: noise that swells. */
 typedef struct noises {
     float *samples;
     dv_sound sounds[CLIPS];
@@ -73,7 +72,7 @@ static void close_session(dv_session *session)
     dv_model_close(model);
 }
 
-/* Answers to the first `count` sounds, so many at a time. */
+/* Answers the first `count` sounds, `at_a_time` in each call. */
 static void answer(const noises *s, dv_session *session, int at_a_time,
                    float answers[CLIPS][CLASSES])
 {
@@ -83,8 +82,8 @@ static void answer(const noises *s, dv_session *session, int at_a_time,
     }
 }
 
-/* Alone, by twos and all at once in batches of the same capacity: the same bytes, whatever the
-   places behind hold. */
+/* Sounds alone, in twos and all at once, in batches of the same capacity, have the same bytes as
+   answers, whatever the unused places hold. */
 static void mates_change_no_bit(void **state)
 {
     const noises *s = *state;
@@ -148,7 +147,7 @@ static void other_precisions_are_near(void **state)
     }
 }
 
-/* ---- What a batch costs ---- */
+/* ---- The cost of a batch ---- */
 
 static struct {
     const dv_backend *counted;
@@ -185,8 +184,8 @@ static dv_status count_allocate(dv_context *context, size_t bytes, void **out)
     return calls.counted->allocate(context, bytes, out);
 }
 
-/* From the second batch on it is one recording and one wait, and the device does nothing else for
-   the host: no transfer of its own, no allocation. */
+/* From the second batch on, a batch is one replay and one wait, with no other transfer or
+   allocation. */
 static void a_batch_is_one_launch_and_one_wait(void **state)
 {
     const noises *s = *state;
@@ -194,7 +193,8 @@ static void a_batch_is_one_launch_and_one_wait(void **state)
     for (int capacity = 1; capacity <= 4; capacity += 3) {
         dv_session *session = open_session(checkpoints[1], device, NULL, capacity);
         dv_context *context = session->network->context;
-        answer(s, session, capacity, answers); /* the first call by call, the second recorded */
+        answer(s, session, capacity,
+               answers); /* the first batch runs call by call, the second is recorded */
         assert_true(dv_network_recorded(session->network) > 2);
         calls.counted = context->backend;
         dv_backend counting = *context->backend;

@@ -34,7 +34,7 @@ static dv_tree *parse(const char *text)
     return tree;
 }
 
-/* The sections of the configuration that a predictor needs. */
+/* Makes the sections of the configuration that a predictor needs. */
 static dv_tree *config_of(const tones *task)
 {
     dv_tree *config, *features, *model;
@@ -48,8 +48,8 @@ static dv_tree *config_of(const tones *task)
     return config;
 }
 
-/* Trains one epoch and writes; `scale` changes the last layer's weights, `config` (taken over) may
-   replace the configuration. */
+/* Trains one epoch and writes a checkpoint. `scale` multiplies the last layer's weights. `config`,
+   unless NULL, replaces the configuration and is freed. */
 static void write_checkpoint(const tones *task, const char *path, float scale, dv_tree *config)
 {
     dv_context *context;
@@ -77,7 +77,7 @@ static void write_checkpoint(const tones *task, const char *path, float scale, d
     dv_context_close(context);
 }
 
-/* A session of a model of its own; closed by unload. */
+/* Opens a session with a model of its own; unload closes both. */
 static dv_session *load_with(const char *path, dv_model_options options, int capacity, int threads)
 {
     dv_model *model;
@@ -125,7 +125,7 @@ static void test_an_answer_depends_on_the_clip_alone(void **state)
     assert_string_equal(dv_model_label(dv_session_model(session), 2), "2");
     assert_int_equal(dv_session_clips(session, &task.dataset, indices, CLIPS, want[0]), DV_OK);
     assert_memory_not_equal(want[0], want[CLIPS - 1], sizeof want[0]);
-    for (int64_t i = CLIPS - 1; i >= 0; i -= 5) { /* alone, in another order */
+    for (int64_t i = CLIPS - 1; i >= 0; i -= 5) { /* one by one, in another order */
         assert_int_equal(dv_session_clips(session, &task.dataset, &indices[i], 1, one), DV_OK);
         assert_memory_equal(one, want[i], sizeof one);
     }
@@ -198,7 +198,7 @@ static void test_files_fail_alone(void **state)
     scratch_clear(*state);
 }
 
-/* Where the system opens no more files, no file is to blame. */
+/* If the system opens no more files, no file is to blame. */
 static void test_files_end_with_the_system(void **state)
 {
     char path[SCRATCH_PATH_SIZE];
@@ -318,7 +318,7 @@ static void test_refusals_name_the_checkpoint(void **state)
 
 enum { LONG = 6150, WINDOW = 2400 };
 
-/* The answer to samples (count) as if they were all of a file. */
+/* Answers samples (count) as if they were a whole file. */
 static void answer_alone(dv_session *session, const float *samples, int64_t count,
                          float logits[CLASSES])
 {
@@ -330,8 +330,8 @@ static void answer_alone(dv_session *session, const float *samples, int64_t coun
     assert_int_equal(dv_session_clips(session, &one, &(int64_t){0}, 1, logits), DV_OK);
 }
 
-/* Windows follow each other, the last one ends with the file, and each is answered as a file of its
-   own would be. One answer to the whole is of one window alone, which is said. */
+/* Windows follow each other, the last one ends with the file, and each is answered like a file of
+   its own. One answer to the whole file is that of one window, and a warning says so. */
 static void test_windows(void **state)
 {
     char path[SCRATCH_PATH_SIZE], sound[SCRATCH_PATH_SIZE];
@@ -356,7 +356,7 @@ static void test_windows(void **state)
     const dv_log *log = &dv_model_context(dv_session_model(session))->log;
     warned.count = 0;
     assert_int_equal(dv_session_answer_windows(session, file, false, &answer), DV_OK);
-    dv_answer_warn(log, file, &answer, "more");
+    dv_answer_warn(log, file, &answer, "ask for all windows");
     assert_int_equal(warned.count, 0);
     assert_int_equal(answer.stretch_count, 3);
     assert_int_equal(dv_audio_read(sound, 8000, 10, NULL, &audio), DV_OK);
@@ -372,7 +372,7 @@ static void test_windows(void **state)
     dv_audio_free(&audio);
 
     assert_int_equal(dv_session_answer_files(session, &file, 1, false, &answer), DV_OK);
-    dv_answer_warn(log, file, &answer, "more");
+    dv_answer_warn(log, file, &answer, "ask for all windows");
     assert_int_equal(answer.stretch_count, 0);
     assert_int_equal(warned.count, 1);
     assert_non_null(strstr(warned.text, "tone.wav: is 0.77 s long"));

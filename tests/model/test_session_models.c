@@ -1,6 +1,5 @@
-/* Every model of configs/models, with random weights, on the reference and the CPU: an answer
-   depends on neither the other clips, nor how full a batch is, nor threads, nor the size of the
-   batch, to the bit.
+/* Every model of configs/models, with random weights, on the reference and the CPU: an answer does
+   not depend, to the bit, on the other clips, their number, the threads, or the size of the batch.
 
        test_session_models        batches of 6, and on the reference, which is slow, small models
        test_session_models all    batches of 64, and all models on both */
@@ -25,7 +24,7 @@ enum { CLIPS = 64, SOME = 6, FEW = 4, COUNT = 6000, CLASSES = 10 };
 
 static bool all; /* set by main */
 
-/* Multiply-adds of a model that is small. */
+/* Limit for a small model, in multiply-adds. */
 static const int64_t small = 1000000;
 
 typedef struct rig {
@@ -68,7 +67,7 @@ static int close_rig(void **state)
     return 0;
 }
 
-/* Weights as initialised, and running statistics and biases that are not all alike. */
+/* Initialises weights, and draws running statistics and biases that differ. */
 static void draw_values(dv_params *params)
 {
     dv_rng rng = {.seed = 2, .use = DV_RNG_TEST, .step = 1};
@@ -113,7 +112,7 @@ static void write_checkpoint(const rig *r, const char *model_path, const char *p
     dv_tree_free(config);
 }
 
-/* So many sounds, `at_a_time` in a call. */
+/* Answers `count` sounds, `at_a_time` in each call. */
 static void answer(const rig *r, dv_model *model, int capacity, int threads, int count,
                    int at_a_time, float answers[CLIPS][CLASSES])
 {

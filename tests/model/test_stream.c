@@ -1,5 +1,5 @@
-/* Streams: whatever the pieces are, each window is answered as a session answers its samples of the
-   whole recording, to the bit. */
+/* Streams answer each window as a session answers the same samples of the whole recording, to the
+   bit, whatever the pieces are. */
 #include "engine/base/rng.h"
 #include "frontends/audio/resample.h"
 #include "frontends/model/session.h"
@@ -19,7 +19,7 @@ enum { RATE = 8000, CLASSES = 10, WINDOW = 8000, MOST_WINDOWS = 64, CHUNKINGS = 
 
 typedef struct rig {
     dv_model *model;
-    dv_session *session, *other; /* of the stream, and of what is wanted */
+    dv_session *session, *other; /* for the stream, and for the wanted answers */
     dv_rng rng;
     uint32_t drawn;
 } rig;
@@ -52,7 +52,7 @@ static size_t draw(rig *r, size_t most)
     return 1 + (size_t)(dv_rng_uniform(&r->rng, r->drawn++) * (double)most) % most;
 }
 
-/* Bursts of noise, as words are. */
+/* Makes bursts of noise, like words. */
 static float *make_sound(rig *r, size_t count, int64_t rate)
 {
     float *samples = allocated(count, sizeof *samples);
@@ -84,7 +84,7 @@ static void poll_all(dv_stream *stream, heard *out)
     }
 }
 
-/* The whole recording at the model's rate; *count samples. */
+/* The whole recording at the model's rate. *count becomes its number of samples. */
 static float *resampled(const float *samples, size_t given, int64_t rate, size_t *count)
 {
     dv_resampler *resampler;
@@ -98,7 +98,7 @@ static float *resampled(const float *samples, size_t given, int64_t rate, size_t
     return out;
 }
 
-/* What a session says of the windows of the whole recording. */
+/* A session answers the windows of the whole recording. */
 static void answer_offline(rig *r, const float *samples, size_t count, size_t hop, heard *out)
 {
     size_t from = 0, end = 0;
@@ -128,7 +128,7 @@ static void assert_same(const heard *got, const heard *wanted)
     }
 }
 
-/* The same stream in pieces of 1 to 4,000 samples, polled now and then. */
+/* A stream gets the samples in pieces of 1 to 4,000, and is polled now and then. */
 static void give_in_pieces(rig *r, dv_stream *stream, const float *samples, size_t count,
                            heard *out)
 {
@@ -226,7 +226,7 @@ static void nothing_is_allocated_once_it_runs(void **state)
     free(got);
 }
 
-/* A word is told once, not in each window that holds it; smoothing is the mean of the windows. */
+/* A word is reported once, not in each window that holds it. Smoothing is the mean of windows. */
 static void words_are_heard_once(void **state)
 {
     rig *r = *state;
@@ -281,7 +281,7 @@ static void words_are_heard_once(void **state)
     free(samples);
 }
 
-/* Three hops are four windows, whatever floating point makes of the numbers. */
+/* Three hops are four windows, whatever the rounding of the numbers. */
 static void smoothing_counts_whole_hops(void **state)
 {
     rig *r = *state;
@@ -296,7 +296,7 @@ static void smoothing_counts_whole_hops(void **state)
         const dv_stream_options options = {
             .size = sizeof options, .hop = hops[i], .smoothing = spans[i]};
         must(dv_stream_create(r->session, &options, &stream));
-        for (int k = 0; k < 5; k++) { /* the first window is another one than the rest */
+        for (int k = 0; k < 5; k++) { /* the first window differs from the rest */
             must(dv_stream_accept(stream, samples,
                                   k == 0 ? WINDOW : (size_t)lround(hops[i] * RATE)));
             must(dv_stream_poll(stream, &window, &there));
@@ -354,7 +354,7 @@ static void what_is_wrong_is_refused(void **state)
     assert_int_equal(dv_stream_accept(stream, samples, 1), DV_EARG);
     assert_non_null(strstr(dv_error_message(), "has ended"));
     dv_stream_reset(stream);
-    must(dv_stream_end(stream)); /* of nothing there is no window */
+    must(dv_stream_end(stream)); /* without samples there is no window */
     poll_all(stream, got);
     assert_int_equal(got->count, 0);
     dv_stream_free(stream);

@@ -1,4 +1,4 @@
-/* Beginning with the parameters of other models: what fits, what is told about the rest. */
+/* Beginning with the parameters of other models: those that fit, and the lines about the rest. */
 #include "engine/backends/open.h"
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/safetensors.h"
@@ -21,7 +21,7 @@ static const char prefixed_text[] =
     "  - conv2d: {filters: 16, kernel: 3, bias: false, name: b.stem}\n"
     "  - global_avgpool:\n"
     "  - linear: {units: classes, name: head}\n";
-/* Four classes, and a layer of as many units that has nothing to do with them. */
+/* A model of four classes, with a layer of four units that has nothing to do with them. */
 static const char ensemble_text[] =
     "layers:\n"
     "  - ensemble:\n"
@@ -39,7 +39,7 @@ static const char ensemble_text[] =
 static const dv_shape picture = {2, 6, 6, 3};
 static const char *const abcd[] = {"a", "b", "c", "d"};
 
-/* ---- Lines that were told ---- */
+/* ---- Printed lines ---- */
 
 typedef struct lines {
     char text[2048];
@@ -60,7 +60,8 @@ static void require_told(const lines *told, const char *part)
 
 /* ---- Models and files ---- */
 
-/* `first` in the first parameter, `step` more in each further one; `bad`: each begins with NaN. */
+/* Fills the first parameter with `first`, and each further one with `step` more. With `bad` each
+   begins with NaN. */
 static void fill(const network *net, dv_buffer buffer, float first, float step, bool bad)
 {
     for (int i = 0; i < net->params->count; i++) {
@@ -74,7 +75,7 @@ static void fill(const network *net, dv_buffer buffer, float first, float step, 
     }
 }
 
-/* Values that no other network has; `bad`: see fill. */
+/* Writes a model with values that no other network has. `bad` is as in fill. */
 static void write_model(const char *path, const char *model, int64_t classes, float first, bool bad)
 {
     network net;
@@ -93,7 +94,7 @@ static void write_file(const char *path, int64_t classes, float first, bool bad)
     write_model(path, trunk_text, classes, first, bad);
 }
 
-/* A training that goes on: 1 in the last values, 2 in their average, 3 in the best ones. */
+/* Writes an unfinished training: its last values are 1, their average 2, and the best ones 3. */
 static void write_training(const char *path, const char *state_text, bool averages)
 {
     network net;
@@ -113,14 +114,14 @@ static void write_training(const char *path, const char *state_text, bool averag
     network_close(&net);
 }
 
-/* For the labels a to d. */
+/* Transfers to a network for the labels a to d. */
 static dv_status transfer(const char *files, const network *net, lines *told)
 {
     dv_transfer_target target = {.graph = net->graph, .labels = abcd, .label_count = 4};
     return dv_transfer(files, &target, take_line, told);
 }
 
-/* The same in FP16, beside it. */
+/* Writes the same weights in FP16 to another file. */
 static void write_f16(const char *path, const char *f16)
 {
     network net;
@@ -198,7 +199,7 @@ static void test_prefixes(void **state)
     network_close(&net);
 }
 
-/* Hyperparameters in the names of folders. */
+/* Names of folders may contain hyperparameters. */
 static void test_names_with_equals_and_commas(void **state)
 {
     char one[SCRATCH_PATH_SIZE], two[SCRATCH_PATH_SIZE], files[4 * SCRATCH_PATH_SIZE];
@@ -241,7 +242,7 @@ static void test_f16(void **state)
     network_close(&net);
 }
 
-/* ---- What a file was trained for ---- */
+/* ---- Labels and features of a file ---- */
 
 static void test_labels(void **state)
 {
@@ -330,7 +331,7 @@ static void test_frozen(void **state)
     }
 }
 
-/* Of a training that is not over, what it answers with is taken. */
+/* From an unfinished training the weights that it answers with are taken. */
 static void test_training(void **state)
 {
     static const struct {

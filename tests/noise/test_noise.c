@@ -1,4 +1,4 @@
-/* Recorded noise: finding it, sharing it out, and what is added to a recording. */
+/* Recorded noise: finding it, dealing it out, and adding it to a recording. */
 #include "engine/base/rng.h"
 #include "tests/support/dataset_folder.h"
 #include "tests/support/must.h"
@@ -16,7 +16,7 @@
 
 enum { RATE = 8000, CLIP = 3000, LONG = 20000, SHORT = 700 };
 
-/* Between -0.5 and 0.5, another sound for each number, with a tone in it. */
+/* Makes a sound between -0.5 and 0.5 with a tone in it, another one for each number. */
 static void make_sound(int number, float *samples, int64_t count)
 {
     dv_rng rng = {.seed = 2, .use = DV_RNG_TEST, .step = (uint64_t)number};
@@ -35,7 +35,7 @@ static void write_sound(const char *folder, const char *name, int number, int64_
     free(samples);
 }
 
-/* A noise in memory; its samples are the caller's. */
+/* A noise in memory. The caller owns its samples. */
 static dv_noise_file noise_of(float *samples, int64_t count)
 {
     make_sound(100, samples, count);
@@ -131,7 +131,8 @@ static void reads_at_the_rate(void **state)
 
 /* ---- Mixing ---- */
 
-/* What was added to the clip, and the ratio of the two in dB by the definition. */
+/* Adds a noise to a clip, and computes the added samples and the ratio of the two in dB by the
+   definition. */
 static double added(const dv_noise_file *noise, uint64_t seed, uint64_t key, double snr,
                     double *difference)
 {
@@ -164,7 +165,7 @@ static void ratio_is_as_asked(void **state)
     }
 }
 
-/* One factor times consecutive samples of the noise, which begins anew where it ends. */
+/* The added samples are one factor times consecutive samples of the noise, which is repeated. */
 static void a_stretch_is_added(void **state)
 {
     (void)state;
@@ -230,7 +231,7 @@ static void silence_stays_as_it_is(void **state)
     assert_memory_equal(before, clip, sizeof clip);
 }
 
-/* All starts are possible and equally likely: a tenth of them is within six deviations of it. */
+/* All starts are possible and equally likely: each tenth is hit within six standard deviations. */
 static void starts_are_uniform(void **state)
 {
     (void)state;
@@ -288,7 +289,7 @@ static void files_share_the_clips(void **state)
         for (size_t k = 0; k < files; k++)
             assert_in_range(counts[k], CLIPS / files, (CLIPS + files - 1) / files);
     }
-    must(dv_noise_share(1, turned, CLIPS, 7, again)); /* by the clip, not by its place */
+    must(dv_noise_share(1, turned, CLIPS, 7, again)); /* depends on the clip, not on its place */
     for (size_t i = 0; i < CLIPS; i++) {
         assert_int_equal(again[CLIPS - 1 - i], which[i]);
         in_place += which[i] == i % 7;
@@ -339,7 +340,8 @@ static void close_fixture(fixture *f)
     dv_frontend_free(f->frontend);
 }
 
-/* The clip holds what its file, the noise and the front-end make; clean where `noise` is NULL. */
+/* Asserts that the clip's samples are its file, plus `noise` unless NULL, prepared by the
+   front-end. */
 static void require_sound(const fixture *f, const dv_clip *clip, const dv_noise_file *noise,
                           const dv_noise_mix *mix)
 {
@@ -380,13 +382,14 @@ static void noise_is_under_the_frontend(void **state)
     must(dv_dataset_load_noisy(&f.dataset, f.frontend, 2, NULL, NULL));
     for (int i = 0; i < WORDS; i++)
         require_sound(&f, &f.dataset.clips[i], NULL, NULL);
-    must(dv_dataset_give_noises(&f.dataset, chosen, 1, &f.noises, 5)); /* the others lose theirs */
+    must(dv_dataset_give_noises(&f.dataset, chosen, 1, &f.noises,
+                                5)); /* the other clips lose their noises */
     assert_non_null(f.dataset.clips[1].noise);
     assert_null(f.dataset.clips[2].noise);
     close_fixture(&f);
 }
 
-/* A part of the clips, from one noise: the same sound as among all. */
+/* A subset of the clips gets the same stretch of a noise as among all clips. */
 static void a_subset_gets_the_same_noise(void **state)
 {
     fixture f;
@@ -418,7 +421,7 @@ static void a_file_that_goes_is_left_out(void **state)
     const dv_noise_mix mix = {.snr = 10, .seed = 1};
     must(dv_dataset_give_noises(&f.dataset, chosen, 3, &f.noises, mix.seed));
     assert_int_equal(unlink(f.dataset.clips[3].path), 0);
-    assert_int_equal(unlink(f.dataset.clips[0].path), 0); /* which is not read again */
+    assert_int_equal(unlink(f.dataset.clips[0].path), 0); /* this file is not read again */
     must(dv_dataset_load_noisy(&f.dataset, f.frontend, 2, &mix, NULL));
     assert_int_equal(f.dataset.count, WORDS - 1);
     assert_int_equal(f.dataset.skipped, 1);

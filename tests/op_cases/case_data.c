@@ -64,7 +64,7 @@ static dv_rng stream(const char *name, const char *tensor)
     return (dv_rng){.seed = 2, .use = DV_RNG_TEST, .step = op_hash(hash, tensor, strlen(tensor))};
 }
 
-/* 1/16 apart, in random order, around zero. */
+/* Fills with values 1/16 apart, in random order, around zero. */
 static void fill_distinct(const dv_rng *rng, int64_t count, double *out)
 {
     int64_t *order = malloc((size_t)count * sizeof *order);
@@ -77,8 +77,8 @@ static void fill_distinct(const dv_rng *rng, int64_t count, double *out)
     free(order);
 }
 
-/* Rows of `channels` that sum to exactly 1, or their weight: one class, or 64 parts dealt out at
-   random. */
+/* Fills rows of `channels` that sum to exactly 1, or to a weight. A row is one class, or 64 parts
+   dealt out at random. */
 static void fill_targets(const dv_rng *rng, op_data data, int64_t count, int64_t channels,
                          double *out)
 {
@@ -95,7 +95,7 @@ static void fill_targets(const dv_rng *rng, op_data data, int64_t count, int64_t
     }
 }
 
-/* At least 1/16 away from where the activation functions have corners. */
+/* Moves a value to at least 1/16 from the corners of the activation functions. */
 static double away(double value)
 {
     static const double corners[] = {-3, 0, 3};

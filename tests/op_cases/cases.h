@@ -1,6 +1,6 @@
 /*
- * The case table: one list of operations with attributes and shapes that serves every test of the
- * operations (PyTorch vectors, cpu against ref, finite differences, coverage) and the benchmarks.
+ * The case table lists operations with attributes and shapes. It serves all tests of the operations
+ * (PyTorch vectors, cpu against ref, finite differences, coverage) and the benchmarks.
  * To test a new operation or a new edge, add a line to cases.c and run tests/golden/make_ops.py.
  */
 #ifndef TESTS_OPS_CASES_H
@@ -11,46 +11,46 @@
 #include "engine/optimizer/optimizer.h"
 #include "tests/op_cases/tolerance.h"
 
-/* What the elements of an input are. Every value is exactly a float. */
+/* The elements of an input. Every value is exactly a float. */
 typedef enum op_data {
     DATA_NORMAL,   /* N(0, 1) */
-    DATA_DISTINCT, /* all different, 1/16 apart: maxima stay where they are under differences */
-    DATA_TIES,     /* small integers, so most windows have several maxima */
+    DATA_DISTINCT, /* all different, 1/16 apart, so that finite differences move no maximum */
+    DATA_TIES,     /* small integers, so that most windows have several maxima */
     DATA_EQUAL,    /* 1.5 everywhere */
-    DATA_NEGATIVE, /* distinct and below zero: padding must not win as a zero */
-    DATA_KINKS,    /* -3, -1, 0, 1, 3: the corners of the activation functions */
-    DATA_AWAY,     /* N(0, 1) x 2, at least 1/16 away from 0, -3 and 3 */
-    DATA_WIDE,     /* N(0, 1) x 1e4: saturation, overflow of exp */
-    DATA_OFFSET,   /* 100 + N(0, 1): cancellation in variances */
-    DATA_FLAT,     /* the channel's number: no variance within a channel */
+    DATA_NEGATIVE, /* distinct and below zero, so that a padding of zeros would win a maximum */
+    DATA_KINKS,    /* the corners of the activation functions, which are -3, -1, 0, 1 and 3 */
+    DATA_AWAY,     /* 2 N(0, 1), at least 1/16 away from 0, -3 and 3 */
+    DATA_WIDE,     /* 1e4 N(0, 1), for saturation and overflow of exp */
+    DATA_OFFSET,   /* 100 + N(0, 1), for cancellation in variances */
+    DATA_FLAT,     /* the channel's number, so that no channel has a variance */
     DATA_ONE_HOT,  /* each row of channels has one 1 */
     DATA_MIXED,    /* each row of channels is a distribution */
-    DATA_WEIGHTED, /* the same, times a weight of the row, 1/8 to 8 */
+    DATA_WEIGHTED, /* each row of channels is a distribution times a weight, 1/8 to 8 */
     DATA_POSITIVE, /* U(0.5, 1.5) */
 } op_data;
 
 typedef enum op_case_flags {
-    CASE_LARGE = 1,     /* beyond DV_CPU_GRAIN, of a real size: cpu against ref, and benchmarks */
-    CASE_CORNER = 2,    /* at a point where no derivative exists: no finite differences */
-    CASE_INFERENCE = 4, /* an inference plan: forward only */
-    CASE_NO_VECTOR = 8, /* PyTorch has no such thing; `edge` says why */
-    CASE_ROWS = 16,     /* the rows of the weight differ: 1e-3 to 1e3, and some are all zeros */
+    CASE_LARGE = 1,     /* a real size beyond DV_CPU_GRAIN, for cpu against ref and benchmarks */
+    CASE_CORNER = 2,    /* no derivative exists at this point, so no finite differences */
+    CASE_INFERENCE = 4, /* an inference plan with the forward pass only */
+    CASE_NO_VECTOR = 8, /* PyTorch has no such operation; `edge` says why */
+    CASE_ROWS = 16,     /* rows of the weight differ by 1e-3 to 1e3, and some are all zeros */
 } op_case_flags;
 
 typedef struct op_input {
-    dv_shape shape; /* n 0 ends the list */
+    dv_shape shape; /* an n of 0 ends the list */
     op_data data;
-    double scale; /* above 0: the operation has it in int8, by a convert in front */
+    double scale; /* if above 0, a convert in front gives the input in int8 with this scale */
 } op_input;
 
 typedef struct op_case {
     dv_op_id op;
     const char *name;       /* "conv2d/stem" */
-    const char *attributes; /* as in a configuration, the inside of a flow map */
+    const char *attributes; /* the inside of a flow map, as in a configuration */
     op_tolerance tolerance;
     unsigned flags;
     op_input inputs[DV_MAX_INPUTS];
-    const char *edge; /* what this case is there for */
+    const char *edge; /* the reason for this case */
 } op_case;
 
 extern const op_case op_cases[];
@@ -58,18 +58,19 @@ extern const int op_case_count;
 
 int op_case_input_count(const op_case *item);
 
-/* Whether an input is in int8, which not every backend computes with. */
+/* Whether an input is in int8, which not every backend supports. */
 bool op_case_has_int8(const op_case *item);
 
-/* The attributes, read by the operation's own fields; *out (op->attr_size bytes) is freed by the
-   caller, NULL where the operation has none. */
+/* Reads attributes by the operation's own fields. The caller frees *out (op->attr_size bytes),
+   which is NULL for an operation without attributes. */
 dv_status op_attributes(dv_op_id op, const char *text, void **out);
 
-/* Deterministic elements of the tensor `tensor` ("x0", "weight", "dy") of a case; float values. */
+/* Fills `out` with the deterministic elements of a case's tensor ("x0", "weight", "dy"), which are
+   exactly floats. */
 void op_case_fill(const op_case *item, const char *tensor, op_data data, int64_t count,
                   int64_t channels, double *out);
 
-/* Updates of the optimisers, five in a row: each with the moments the one before has left. */
+/* Updates of an optimiser in a row; each begins with the moments of the one before. */
 enum { OPTIMIZER_STEPS = 5 };
 
 typedef struct optimizer_case {
@@ -83,10 +84,11 @@ typedef struct optimizer_case {
 extern const optimizer_case optimizer_cases[];
 extern const int optimizer_case_count;
 
-/* The values before the first update (step 0) or the gradients of update `step` (from 1). */
+/* Fills `out` with the values before the first update (step 0), or with the gradients of update
+   `step` (from 1). */
 void optimizer_case_fill(const optimizer_case *item, int step, double *out);
 
-/* FNV-1a: ties a golden vector to the data it was computed from. */
+/* FNV-1a. It ties a golden vector to the data from which the vector was computed. */
 uint32_t op_hash(uint32_t hash, const void *bytes, size_t size);
 enum { OP_HASH_SIZE = 4 };
 #define OP_HASH_START 2166136261U

@@ -12,8 +12,8 @@
 
 enum { ZONE_ELEMENTS = 64 };
 
-/* Quiet NaNs as float, and twice in a row as double. What is written has another one than what is
-   read: reading behind the inputs and writing that behind the output must not restore the zone. */
+/* Quiet NaNs as float, and twice in a row as double. Written and read memory have different ones:
+   a copy from behind an input to behind the output must not restore the zone. */
 static const uint32_t poison_read = 0x7FF8A5A5U;
 static const uint32_t poison_written = 0x7FF9C3C3U;
 
@@ -84,9 +84,9 @@ static void note(guard *guarded, const dv_node_step *step, const char *what, con
 enum { MAX_BLOCKS = 4 + 2 * DV_MAX_INPUTS + 5 * DV_MAX_PARAMS };
 
 typedef struct guarded_block {
-    char *memory;         /* what the implementation sees */
-    const char *original; /* NULL: none */
-    char *result;         /* where it is copied to afterwards; NULL: it must stay as it was */
+    char *memory;         /* the copy that the implementation gets */
+    const char *original; /* NULL if there is none */
+    char *result;         /* receives the copy afterwards; NULL if the copy must not change */
     size_t bytes;
     bool free;
     const char *name;
@@ -143,7 +143,7 @@ static size_t parameter_bytes(const guard *guarded, int index)
     return (size_t)parameter_elements(guarded, index) * guarded->real->real_size;
 }
 
-/* What products read parameters in; `call->step` has them for its own. */
+/* Adds blocks for the rounded parameters, and their scales, that products read. */
 static void add_operands(guarded_call *call, const dv_node_step *step)
 {
     const guard *guarded = call->guarded;
@@ -190,7 +190,7 @@ static void begin(guarded_call *call, guard *guarded, const dv_node_step *step)
     }
 }
 
-/* Checks zones and inputs, hands results over, frees. */
+/* Checks zones and inputs, copies the results and frees the blocks. */
 static void finish(guarded_call *call, dv_node_step *step)
 {
     guard *guarded = call->guarded;
@@ -265,7 +265,7 @@ static dv_status guarded_forward(dv_node_step *step)
     return status;
 }
 
-/* A layout's gaps must stay zero in gradients; all else begins as NaN. */
+/* Fills a gradient with NaN, except for a layout's gaps, which must stay zero. */
 static void poison_gradient(const guard *guarded, const dv_param *param, void *packed)
 {
     if (param->layout == NULL)
@@ -278,7 +278,8 @@ static void poison_gradient(const guard *guarded, const dv_param *param, void *p
     free(canonical);
 }
 
-/* Gaps are where packing ones gives zero. Float backends only have layouts. */
+/* Checks that gaps are zero. Packing ones finds them: they stay zero. Only float backends have
+   layouts. */
 static void check_gaps(guard *guarded, const dv_node_step *step, int i, const float *packed)
 {
     const dv_param *param = &guarded->params->items[step->node->params[i]];

@@ -19,7 +19,7 @@ bool op_input_constant(dv_op_id op, int input)
            (op == DV_OP_distillation && input >= 2);
 }
 
-/* ---- Host numbers and the backend's ---- */
+/* ---- Numbers of the host and of the backend ---- */
 
 static void *to_real(const op_rig *rig, const double *values, int64_t count)
 {
@@ -81,7 +81,7 @@ static dv_status fetch(op_rig *rig, const op_tensor *tensor, fetch_fn function, 
 
 /* ---- Setting up ---- */
 
-/* The case's numbers as the options ask for them. */
+/* Rounds the case's numbers, and drops their signs, by the options. */
 static void adjust_values(const op_rig *rig, int64_t count, double *values)
 {
     bool rounds = rig->dtype != DV_F32 && !rig->unrounded;
@@ -108,7 +108,7 @@ static void add_gradient(op_tensor *tensor)
     DV_ASSERT(tensor->gradient != NULL);
 }
 
-/* *value becomes that of a convert behind it. */
+/* Appends a convert to int8 and sets *value to its output. */
 static dv_status add_quantizer(const op_rig *rig, double scale, int *value)
 {
     dv_convert_attr attr = {.dtype = DV_I8, .scale = scale};
@@ -140,7 +140,7 @@ static dv_status build(op_rig *rig)
     return status;
 }
 
-/* Weights of unit output variance; scales and variances away from zero. */
+/* Fills weights for outputs of unit variance, and scales and variances away from zero. */
 static void fill_parameter(const op_rig *rig, op_tensor *tensor, const dv_param *param)
 {
     bool scale = rig->item->op == DV_OP_batchnorm && strcmp(tensor->name, "weight") == 0;
@@ -176,7 +176,7 @@ static void add_parameters(op_rig *rig)
     rig->output->channels = shape.c;
 }
 
-/* Plans, and asks for the gradient of every input that can have one. */
+/* Plans and asks for the gradient of every input that can have one, except for the unwanted. */
 static dv_status make_plan(op_rig *rig, unsigned unwanted)
 {
     int wanted[DV_MAX_INPUTS], count = 0;
@@ -225,7 +225,7 @@ static dv_status open_context(op_rig *rig, const op_rig_options *options)
     rig->precision = DV_FULL_PRECISION;
     if (dv_backend_has(real, rig->dtype) || real->check_operands != NULL)
         DV_TRY(dv_precision_in(rig->context, rig->dtype, &rig->precision));
-    if (real == &dv_backend_cpu) { /* small ones too */
+    if (real == &dv_backend_cpu) { /* small cases use bf16 products, too */
         dv_cpu_device *device = rig->context->device;
         device->bf16_products = device->bf16_channels = 0;
     }
@@ -295,7 +295,7 @@ static dv_status guard_status(const op_rig *rig)
     return DV_FAIL(DV_EDEVICE, "%s", rig->guard.problem);
 }
 
-/* The states as the case gives them: a forward before may have moved them. */
+/* Restores a state to the case's values, which an earlier forward may have changed. */
 static dv_status reset_state(op_rig *rig, op_tensor *tensor)
 {
     fill_parameter(rig, tensor, &rig->params->items[tensor->index]);
@@ -353,13 +353,14 @@ static tolerance_roundings exact_terms(const op_rig *rig, const op_tensor *tenso
                                  .terms = (products + tensor->count - 1) / tensor->count};
 }
 
-/* Computed by a library, which may round parts of a sum, or the sum before the bias is added. */
+/* Whether a library computes it, which may round parts of a sum, or the sum before the bias. */
 static bool by_library(const op_case *item)
 {
     return item->op == DV_OP_conv2d || item->op == DV_OP_linear;
 }
 
-/* The tensors are float; products round their operands, of which the case's are rounded already. */
+/* Whether tensors are float and only products round their operands. The case's own numbers are
+   already rounded. */
 static bool products_alone(const op_rig *rig)
 {
     return rig->precision.values != rig->precision.operands;
@@ -375,8 +376,9 @@ tolerance_roundings op_rig_value_roundings(const op_rig *rig, const op_tensor *t
     return roundings;
 }
 
-/* The gradients of parameters stay float, but for the convolutions' weights, which cuDNN gives in
-   what it computes from. A linear layer has the gradient before its activation in memory. */
+/* Gradients of parameters stay float, except for a convolution's weight, which cuDNN computes in
+   the type of its operands. A linear layer stores, and so rounds, the gradient before its
+   activation. */
 tolerance_roundings op_rig_gradient_roundings(const op_rig *rig, const op_tensor *tensor)
 {
     tolerance_roundings roundings = exact_terms(rig, tensor);

@@ -5,7 +5,7 @@
 
 tolerance_bounds tolerance_get(op_tolerance tolerance)
 {
-    /* A float's rounding is 6e-8. */
+    /* One rounding of a float is 6e-8. */
     static const tolerance_bounds bounds[TOLERANCE_COUNT] = {
         [TOLERANCE_EXACT] = {"exact", 0, 0, 0, 0, 0},
         [TOLERANCE_ELEMENT] = {"element", 4e-7, 1e-7, 1e-13, 0, 0},
@@ -19,19 +19,19 @@ tolerance_bounds tolerance_get(op_tolerance tolerance)
 }
 
 /*
- * u, the relative error of one rounding: 2^-11 or 2^-8, half the distance of neighbours.
+ * u is the relative error of one rounding, half the distance of neighbours: 2^-11 or 2^-8.
  *
- * The result is rounded `result` times: so many u of it. A term that was rounded r times before it
- * went into the sum is wrong by r u. Signs are random, so the sum's error is to the sum as the
- * term's to the term, r u / sqrt(3) of the tensor's root mean square, and the largest of a million
- * such errors is five times that: 3 r u. The sum itself is one of floats, whose errors add up to at
- * most 2^-24 per term: a sum in 16 bits does not pass.
- * FP16 ends at 2^-24: below 2^-14 an error is half of that, and so for both results.
+ * The result is rounded `result` times, which allows result u relative to it. A term that is
+ * rounded r times before the sum is wrong by up to r u. Signs are random, so the sum has the same
+ * relative error as a term: r u / sqrt(3) of the tensor's root mean square. The largest of a
+ * million such errors is five times that, 3 r u. The sum itself is computed in floats, whose errors
+ * add up to at most 2^-24 per term, so a sum in 16 bits does not pass. The smallest FP16 number is
+ * 2^-24. Below 2^-14 the error of each of the two results is half of it.
  *
- * Of the squares: each rounding of the result adds u^2 / 3, those of the terms together (r u)^2
- * / 3. Over n elements of normal distribution the sum's standard deviation is 0.7 / sqrt(n) of the
- * limit, (result + r^2) u^2, of which five are allowed; but in a tensor of few elements all
- * roundings may be at their limits, ((result + r) u)^2.
+ * For the mean of squares, each rounding of the result adds u^2 / 3, and those of the terms add
+ * (r u)^2 / 3 together. Over n normal elements the standard deviation of this mean is
+ * 0.7 / sqrt(n) of the limit (result + r^2) u^2, and five deviations are allowed. In a tensor of
+ * few elements all roundings may be at their limits, ((result + r) u)^2.
  */
 tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype, tolerance_roundings roundings)
 {
@@ -49,9 +49,9 @@ tolerance_bounds tolerance_in(op_tolerance tolerance, dv_dtype dtype, tolerance_
     return bounds;
 }
 
-/* What the order of the sum, another algorithm and its partial sums do to the magnitude grows like
-   a walk of `summands` steps; eight times that is for steps that do not cancel. The limit on the
-   mean square is gone: it would be that of one device. */
+/* The error from the order of the sum, the algorithm and its partial sums grows with the magnitude
+   like a random walk of `summands` steps; the factor 8 allows for steps that do not cancel. There
+   is no limit on the mean square, because it would hold for one device only. */
 tolerance_bounds tolerance_of_products(double epsilon, int64_t summands, dv_dtype dtype,
                                        tolerance_roundings roundings)
 {
@@ -66,7 +66,7 @@ tolerance_bounds tolerance_of_products(double epsilon, int64_t summands, dv_dtyp
     };
 }
 
-/* Part of the budget that one element uses. */
+/* The part of its budget that one element uses. */
 static double used(double got, double want, double budget)
 {
     if (isnan(got) || isnan(want))

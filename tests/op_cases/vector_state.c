@@ -26,7 +26,7 @@ int vector_state_in_use(void)
     return (int)(low & (UPPER_YMM | UPPER_ZMM));
 }
 
-/* XGETBV with ECX = 1 is bit 2 of the answer to CPUID 13, 1. */
+/* Bit 2 of CPUID 13, 1 says whether XGETBV with ECX = 1 exists. */
 const char *vector_state_unknown(void)
 {
     unsigned a, b, c, d;

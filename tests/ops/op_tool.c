@@ -64,7 +64,7 @@ static void json_dims(const op_rig *rig, const op_tensor *tensor)
     printf("]");
 }
 
-/* As the case gives them, defaults added: what -1 and 0 stand for, make_ops.py finds by itself. */
+/* Prints the case's attributes with all defaults. make_ops.py itself replaces -1 and 0. */
 static dv_status json_attributes(const op_case *item)
 {
     const dv_op *op = dv_op_get(item->op);

@@ -1,5 +1,5 @@
-/* No operation without an implementation on every backend in every dtype that it has, cases in
-   every mode, a check of its gradient and a PyTorch vector. Prints the table. */
+/* Every operation has an implementation on every backend in every dtype, cases in every mode, a
+   check of its gradient and a PyTorch vector. Prints the table. */
 #include "engine/backends/module.h"
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
@@ -30,7 +30,7 @@ static coverage count_cases(const dv_safetensors *file, dv_op_id op)
         bool inference = (item->flags & CASE_INFERENCE) != 0;
         bool large = (item->flags & CASE_LARGE) != 0;
         found.training += !inference;
-        found.inference++; /* every case is run in an inference plan as well */
+        found.inference++; /* every case also runs in an inference plan */
         found.large += large;
         found.gradients += !inference && !large && (item->flags & CASE_CORNER) == 0;
         found.vectors += dv_safetensors_find(file, key) != NULL;
@@ -38,10 +38,10 @@ static coverage count_cases(const dv_safetensors *file, dv_op_id op)
     return found;
 }
 
-/* A column of the table: what an operation can do there is found by doing it. */
+/* A column of the table. An operation's directions are found by running it. */
 typedef struct column {
     const char *title;
-    const dv_backend *backend; /* NULL: the module is not there */
+    const dv_backend *backend; /* NULL if its module is missing */
     dv_dtype dtype;
 } column;
 
@@ -73,7 +73,7 @@ static const op_case *small_case(dv_op_id op)
     return NULL;
 }
 
-/* "f+b", "f", "-"; "" where the backend is not there. */
+/* "f+b", "f" or "-". Empty if the backend is missing. */
 static const char *directions(const column *in, const op_case *item)
 {
     op_rig *rig;
@@ -90,7 +90,7 @@ static const char *directions(const column *in, const op_case *item)
     return found;
 }
 
-/* Prints the operation's part of the table; false: there is a hole. */
+/* Prints the operation's part of the table. Returns false for a hole in it. */
 static bool print_directions(const column columns[COLUMNS], dv_op_id op)
 {
     bool complete = true;

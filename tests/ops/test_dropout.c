@@ -1,5 +1,5 @@
-/* Random numbers: Philox4x32-10 against the known answers of Random123's kat_vectors, and what
-   dropout makes of them. */
+/* Random numbers: Philox4x32-10 against the known answers of Random123's kat_vectors, and dropout
+   by them. */
 #include "engine/backends/open.h"
 #include "engine/base/rng.h"
 #include "engine/ops/dropout/dropout.h"
@@ -58,8 +58,8 @@ static bool stays(const op_rig *rig, int64_t e, double rate)
     return (double)dv_uniform_from_bits(words[e % 4]) >= rate;
 }
 
-/* Every element of the output and of the gradient by the definition in dropout.h. Returns how many
-   stay. */
+/* Checks every element of the output and of the gradient by the definition in dropout.h. Returns
+   the number of elements that stay. */
 static int64_t check_definition(op_rig *rig)
 {
     const dv_dropout_attr *attr = rig->graph->nodes[rig->node].attr;
@@ -86,7 +86,7 @@ static void check_share(const dv_backend *backend, const char *name, double low,
     double count = (double)rig->output->count;
     double share = (double)check_definition(rig) / count;
     assert_true(share > low && share < high);
-    rig->pass.step++; /* another step, another mask: the definition holds there too */
+    rig->pass.step++; /* another step has another mask, by the same definition */
     check_definition(rig);
     rig->pass.seed += (uint64_t)1 << 40; /* all 64 bits of the seed count */
     check_definition(rig);

@@ -6,8 +6,8 @@
  *     direction  cosine between both > 0.9999
  *     length     equal within 0.1 %
  *
- * The signs are compared, so a gradient of the wrong sign fails. That forward itself is right is
- * for test_ops to show.
+ * Signs are compared, so a gradient with the wrong sign fails. test_ops shows that forward itself
+ * is right.
  */
 #include "tests/op_cases/harness.h"
 
@@ -42,7 +42,7 @@ static void forward_at(op_rig *rig, op_tensor *tensor, int64_t i, double value, 
     memcpy(y, rig->output->value, (size_t)rig->output->count * sizeof *y);
 }
 
-/* dL / d tensor[i]; y holds two outputs. */
+/* dL / d tensor[i] by differences. `y` has room for two outputs. */
 static double difference(op_rig *rig, op_tensor *tensor, int64_t i, double *y)
 {
     int64_t count = rig->output->count;

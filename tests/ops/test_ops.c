@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What all tests share: the vectors, and which comparison has used most of its budget. */
+/* Shared by all tests: the vectors, and the comparison that uses most of its budget. */
 typedef struct test_suite {
     const dv_safetensors *vectors;
     double used[TOLERANCE_COUNT];
@@ -102,7 +102,7 @@ static void check_inference(const test_job *job, const dv_backend *backend, op_t
     op_rig_close(rig);
 }
 
-/* In double, what is exact stays exact, and all else has double's roundings. */
+/* In double exact operations stay exact, and all others have the roundings of double. */
 static void test_ref64(void **state)
 {
     const test_job *job = *state;
@@ -112,7 +112,7 @@ static void test_ref64(void **state)
     check_inference(job, &dv_backend_ref64, tolerance);
 }
 
-/* dy is a float, and so is what an exact operation makes of it. */
+/* dy is a float, so the results of an exact operation are floats, too. */
 static void test_ref(void **state)
 {
     const test_job *job = *state;
@@ -171,7 +171,7 @@ static void require_repeatable(const test_job *job, op_rig *rig)
     }
 }
 
-/* The other gradients do not depend on whether this one is asked for. */
+/* The other gradients do not depend on whether one input's gradient is asked for. */
 static void check_unwanted(const test_job *job, op_rig *reference)
 {
     const op_case *item = job->item;
@@ -214,7 +214,7 @@ static void check_cpu(const test_job *job, bool inference)
     op_rig_close(reference);
 }
 
-/* What layer_norm promises: the same bits whatever the number of threads. */
+/* layer_norm promises the same bits for every number of threads. */
 static void check_thread_counts(const test_job *job)
 {
     op_rig *one = open_rig(job->item, &dv_backend_cpu, (op_rig_options){.threads = 1});
@@ -231,7 +231,7 @@ static void check_thread_counts(const test_job *job)
 static void test_cpu(void **state)
 {
     const test_job *job = *state;
-    bool large = (job->item->flags & CASE_LARGE) != 0; /* the others have one thread anyway */
+    bool large = (job->item->flags & CASE_LARGE) != 0; /* others have one thread anyway */
     if (job->item->op == DV_OP_layer_norm && large)
         check_thread_counts(job);
     if ((job->item->flags & CASE_INFERENCE) == 0)

@@ -1,10 +1,10 @@
 /*
- * The CPU with its products in BF16: every case of conv2d and linear against ref, which computes in
- * float from the same rounded numbers, under guard. Numbers that BF16 has exactly have exact
- * products, so the bounds are those of float; another test shows that the rounding happens.
+ * The CPU with products in BF16: every case of conv2d and linear, under guard, against ref, which
+ * computes in float from the same rounded numbers. Products of BF16 numbers are exact, so the
+ * bounds are those of float. Another test shows that rounding happens.
  *
- * An argument selects the cases whose name contains it. Where the processor has no BF16, or oneDNN
- * is told so by DNNL_MAX_CPU_ISA, there is but the refusal to test.
+ * An argument selects the cases whose name contains it. If the processor has no BF16, or oneDNN is
+ * told so by DNNL_MAX_CPU_ISA, only the refusal is tested.
  */
 #include "engine/backends/open.h"
 #include "engine/device/cpu_device.h"
@@ -50,7 +50,7 @@ static bool is_close(const op_rig *rig, op_tolerance tolerance, const char *what
     return report.ok;
 }
 
-/* Compares all that both have; false and a text for the first that differs. */
+/* Compares all results. Returns false and a text for the first that differs. */
 static bool agree(const op_rig *rig, const op_rig *reference, op_tolerance tolerance, char *text,
                   size_t size)
 {
@@ -113,8 +113,8 @@ static void test_case(void **state)
     check_case(item, true);
 }
 
-/* On numbers that BF16 does not have: the result is that of the rounded numbers, and not that of
-   the numbers themselves. Of these cases all results are products of what is rounded. */
+/* With numbers that BF16 does not have, the result is that of the rounded numbers, and not that of
+   the numbers themselves. All results of these cases are products of rounded numbers. */
 static void test_operands_are_rounded(void **state)
 {
     (void)state;
@@ -147,8 +147,8 @@ static void test_operands_are_rounded(void **state)
     assert_int_equal(found, sizeof names / sizeof names[0]);
 }
 
-/* By several threads the weight's gradient of a convolution is computed in float: in BF16 oneDNN's
-   threads spin for each other (conv2d/cpu_direct.c). */
+/* Several threads compute the weight's gradient of a convolution in float: in BF16 oneDNN's threads
+   spin for each other (conv2d/cpu_direct.c). */
 static void test_weight_gradient_of_several_threads(void **state)
 {
     (void)state;
@@ -175,7 +175,8 @@ static void test_weight_gradient_of_several_threads(void **state)
     op_rig_close(exact);
 }
 
-/* Ties, both ends of the range, what is no number; of every length a vector's end can have. */
+/* Rounds ties, both ends of the range and NaN, in arrays of every length that a vector's end can
+   have. */
 static void test_rounding(void **state)
 {
     (void)state;
@@ -212,7 +213,7 @@ static void require_refused(dv_context *context, dv_dtype dtype, const char *mes
     assert_int_equal(precision.operands, DV_F32);
 }
 
-/* What cannot be had is named. */
+/* Refusals name the missing precision. */
 static void test_refusals(void **state)
 {
     (void)state;

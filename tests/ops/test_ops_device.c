@@ -1,14 +1,15 @@
 /*
- * Every case of the table on a device of a module against ref:
+ * Every case of the table on a module's device against ref:
  *
  *     test_ops_device DEVICE [PRECISION] [CASE ...]
  *
- * DEVICE is cudasim or cuda. PRECISION, fp32 by default, is that of the tensors; where it has
- * 16 bits, ref computes in float from the same numbers. In tf32 only the cases of sums of products
- * are run, whose operands the device then rounds. CASE: only tests whose names contain one of them.
- * Beside fp32 the simulated device leaves out most large cases, unless they are named.
+ * DEVICE is cudasim or cuda. PRECISION, by default fp32, is that of the tensors. With 16 bits, ref
+ * computes in float from the same numbers. With tf32 only the cases of sums of products run, whose
+ * operands the device then rounds. CASE selects the tests whose names contain one of the texts.
+ * In other precisions than fp32 the simulated device leaves out most large cases, unless they are
+ * named.
  *
- * The device's memory cannot be guarded from here: the simulated device does that itself.
+ * The device's memory cannot be guarded from here; the simulated device guards its own.
  */
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
@@ -26,23 +27,23 @@
 #include <string.h>
 
 enum {
-    OTHERS = 5,                 /* tests that are not of one case */
-    CONTEXTS = 2,               /* all tests share them */
-    PRODUCTS = TOLERANCE_COUNT, /* a class of its own */
+    OTHERS = 5,                 /* number of tests that do not belong to one case */
+    CONTEXTS = 2,               /* shared by all tests */
+    PRODUCTS = TOLERANCE_COUNT, /* a further class of tolerance */
     CLASSES
 };
 
 typedef struct test_suite {
     const dv_backend *backend;
-    dv_context *contexts[CONTEXTS]; /* the program's, and another one */
+    dv_context *contexts[CONTEXTS]; /* the program's context, and another one */
     dv_dtype dtype;
     bool tf32;
-    double epsilon; /* of what products are computed in */
-    char **parts;   /* (part_count) of the names of tests to run; none: all */
+    double epsilon; /* relative error of one rounding in products */
+    char **parts;   /* (part_count) parts of the names of tests to run, none for all */
     int part_count;
     double used[CLASSES];
     char where[CLASSES][256];
-    char notes[1024]; /* what the device's last rig has logged: the algorithms that it took */
+    char notes[1024]; /* log of the device's last rig, with its algorithms */
 } test_suite;
 
 /* The state of one test. */
@@ -58,7 +59,7 @@ static void require_ok(const char *name, dv_status status)
         fail_msg("%s: %s: %s", name, dv_status_text(status), dv_error_message());
 }
 
-/* `class`: a tolerance, or PRODUCTS. */
+/* `class` is an op_tolerance or PRODUCTS. */
 static void require_within(const test_job *job, const op_comparison *c, int class,
                            tolerance_bounds bounds)
 {
@@ -75,8 +76,8 @@ static void require_within(const test_job *job, const op_comparison *c, int clas
     }
 }
 
-/* Sums of products are held to a bound that any library keeps; the tolerance of their class is that
-   of a device that sums like the CPU. */
+/* Sums of products must keep a bound that any library keeps. The tolerance of their class is for a
+   device that sums like the CPU. */
 static void require_close(const test_job *job, op_tolerance tolerance, const op_comparison *c)
 {
     const test_suite *suite = job->suite;
@@ -108,7 +109,7 @@ static op_rig *open_on(const test_job *job, const dv_backend *backend, op_rig_op
     return rig;
 }
 
-/* On the device, in one of the contexts. */
+/* Opens a rig on the device, in one of the contexts. */
 static op_rig *open_rig(const test_job *job, int context, op_rig_options options)
 {
     options.context = job->suite->contexts[context];
@@ -118,7 +119,8 @@ static op_rig *open_rig(const test_job *job, int context, op_rig_options options
     return open_on(job, job->suite->backend, options);
 }
 
-/* NaN in all that forward and backward have to write: they write all of it, and never add. */
+/* Fills all results of forward and backward with NaN. Both must write every element, and never add.
+ */
 static void poison(op_rig *rig)
 {
     for (int i = 0; i < rig->tensor_count; i++) {
@@ -165,7 +167,7 @@ static double *copy_values(const double *values, int64_t count)
     return copy;
 }
 
-/* (tensor's count) of a value or a gradient; NULL: it has none. */
+/* Asserts equal bits of a value or a gradient (tensor's count). `want` is NULL without one. */
 static void require_bits(const test_job *job, const op_tensor *tensor, const double *got,
                          const double *want)
 {
@@ -174,7 +176,7 @@ static void require_bits(const test_job *job, const op_tensor *tensor, const dou
                  job->suite->notes);
 }
 
-/* The derivative where it follows from the output y; 1 elsewhere. */
+/* The activation's derivative if it follows from the output y, or else 1. */
 static double slope(const op_case *item, double y)
 {
     if (strstr(item->attributes, "tanh") != NULL)
@@ -182,9 +184,9 @@ static double slope(const op_case *item, double y)
     return strstr(item->attributes, "sigmoid") != NULL ? y * (1 - y) : 1;
 }
 
-/* Where backward reads the output, slopes follow from its rounded numbers, which have lost most of
-   1 - y^2 where y is near 1: no bound on the sums over them would mean anything. The reference goes
-   back from a gradient that has the device's slopes in it instead of its own. */
+/* If backward reads the output, slopes follow from its rounded numbers. For y near 1 these have
+   lost most of 1 - y^2, and no bound on sums over them would mean anything. The reference therefore
+   runs backward from a gradient that contains the device's slopes instead of its own. */
 static void share_slopes(const test_job *job, const op_rig *rig, op_rig *want)
 {
     bool read = (dv_op_get(job->item->op)->backward_reads & DV_READS_OUTPUT) != 0;
@@ -215,8 +217,8 @@ static void check_variant(const test_job *job, op_rig_options options, op_refere
     op_rig_close(rig);
 }
 
-/* A second run gives the same bits with algorithms that were measured too; those of another context
-   may be others. */
+/* A second run gives the same bits, with measured algorithms, too. Another context may choose
+   others. */
 static void check_second_run(const test_job *job)
 {
     op_rig *rig = open_rig(job, 0, (op_rig_options){.algorithms = DV_ALGORITHMS_MEASURED});
@@ -236,7 +238,7 @@ static void check_second_run(const test_job *job)
     op_rig_close(rig);
 }
 
-/* Another context gives the same bits where nothing is measured. */
+/* Another context gives the same bits if nothing is measured. */
 static void check_repeatable(const test_job *job)
 {
     op_rig *first = open_rig(job, 0, (op_rig_options){.algorithms = DV_ALGORITHMS_FIXED});
@@ -282,7 +284,7 @@ static void check_operation(const test_job *job, bool inference)
     close_reference(by);
 }
 
-/* What the device does not compute: refused by the plan, with the layer and its types. */
+/* The plan refuses a case that the device does not support, and names the layer and its types. */
 static void require_refused(const test_job *job)
 {
     op_rig_options options = {
@@ -333,7 +335,7 @@ static const op_case *find_case(const char *name)
     return NULL;
 }
 
-/* The largest part of the tolerance that is used. */
+/* The largest used part of the tolerance. */
 static double worst_use(const test_job *job, const op_rig *rig, op_reference by)
 {
     op_comparison all[OP_RIG_COMPARISONS];
@@ -350,9 +352,9 @@ static double worst_use(const test_job *job, const op_rig *rig, op_reference by)
     return worst;
 }
 
-/* The simulated device has algorithms of both kinds; of those that are as fast the first is taken,
-   and that one adds up in another order at every second call: there is one in each run. On others
-   an algorithm may do more than add up products. */
+/* The simulated device has deterministic algorithms and others. Of equally fast ones the first is
+   taken, which adds up in another order at every second call, and each run has one call. On other
+   devices an algorithm may do more than add up products. */
 static void test_nondeterministic_algorithms(void **state)
 {
     test_job job = *(const test_job *)*state;
@@ -378,7 +380,7 @@ static void test_nondeterministic_algorithms(void **state)
         assert_false(same);
 }
 
-/* A second plan of a context chooses what the first has. */
+/* A second plan of a context uses the algorithms of the first. */
 static void test_second_plan(void **state)
 {
     test_job job = *(const test_job *)*state;
@@ -406,10 +408,10 @@ static void test_second_plan(void **state)
 
 typedef struct too_large {
     op_case item;
-    const char *parts[3]; /* of the message */
+    const char *parts[3]; /* parts of the message */
 } too_large;
 
-/* What a block has no shared memory for is found when the plan is made. */
+/* A plan refuses an operation for which a block has too little shared memory. */
 static void test_too_large_for_a_block(void **state)
 {
     const test_job *job = *state;
@@ -447,7 +449,8 @@ static void test_too_much_memory(void **state)
     assert_int_equal(backend->allocate(context, (size_t)1 << 50, &memory), DV_ENOMEM);
     assert_null(memory);
     assert_non_null(strstr(dv_error_message(), "1125899906842624 bytes"));
-    require_ok("allocate", backend->allocate(context, 100, &memory)); /* the failure is over */
+    require_ok("allocate",
+               backend->allocate(context, 100, &memory)); /* the failure leaves nothing behind */
     float zeros[25];
     memset(zeros, 1, sizeof zeros);
     require_ok("download", backend->download(context, zeros, memory, sizeof zeros));
@@ -482,8 +485,8 @@ static bool is_wanted(const test_suite *suite, const char *name)
     return suite->part_count == 0;
 }
 
-/* Large cases that take other kernels than the small ones. The simulated device is slow: in 16
-   bits it runs these alone, the others were run in float. */
+/* Selects the large cases with other kernels than the small ones. The simulated device is slow, so
+   in 16 bits it runs only these; the others run in float. */
 static bool is_affordable(const test_suite *suite, const op_case *item)
 {
     static const char *const needed[] = {"batchnorm/large_rows", "conv2d/large_depthwise_column",
@@ -510,7 +513,7 @@ static void append_cases(test_list *list, test_suite *suite, unsigned large)
     }
 }
 
-/* The large cases last: the simulated device becomes slower with all memory it has ever given. */
+/* Appends the large cases last: the simulated device slows down with all memory ever allocated. */
 static void append_all(test_list *list, test_suite *suite)
 {
     append_cases(list, suite, 0);
@@ -556,7 +559,8 @@ static int run_all(test_suite *suite)
     return failures != 0;
 }
 
-/* False: the text names none. TF32 has the fraction of FP16, and rounds both operands. */
+/* Returns false if the text names no precision. TF32 has the fraction of FP16, and rounds both
+   operands. */
 static bool read_precision(const char *text, test_suite *suite)
 {
     if (strcmp(text, "tf32") == 0) {

@@ -1,5 +1,5 @@
-/* Every operation that a network has in inference can be in a program, and is there what it is on
-   the reference, in all cases. Those that have no rule are named. */
+/* Every operation of inference can be written to a program, which gives the reference's results in
+   all cases. Operations without a rule are named. */
 #include "engine/core/writer.h"
 #include "engine/ops/ops.h"
 #include "tests/op_cases/harness.h"
@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What training alone knows, and a change of types, which no configuration has. */
+/* Operations without a rule: those of training, and the change of types, which no configuration
+   has. */
 static const dv_op_id without[] = {DV_OP_dropout, DV_OP_softmax_cross_entropy, DV_OP_distillation,
                                    DV_OP_convert};
 
@@ -35,7 +36,7 @@ static void test_every_operation_has_a_rule(void **state)
         assert_int_equal(dv_op_get((dv_op_id)op)->write != NULL, has_rule((dv_op_id)op));
 }
 
-/* (N, H, W, C) -> (N, C, H, W). */
+/* Turns (N, H, W, C) into (N, C, H, W). */
 static array image_of(const op_tensor *x, dv_shape shape)
 {
     float *values = allocated((size_t)x->count, sizeof *values);
@@ -49,7 +50,7 @@ static array image_of(const op_tensor *x, dv_shape shape)
     return image;
 }
 
-/* The case's graph in a program, which has the case's inputs as images; the operation's value. */
+/* Writes the case's graph to a program whose inputs are images. Returns the operation's value. */
 static int write_case(const op_rig *rig, dv_program *program, array *inputs)
 {
     int count = op_case_input_count(rig->item);

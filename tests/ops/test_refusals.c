@@ -1,4 +1,4 @@
-/* What operations refuse: the code, and that the message names the layer and what does not fit. */
+/* Refusals of operations: the code, and a message that names the layer and the wrong value. */
 #include "engine/backends/open.h"
 #include "engine/ops/ops.h"
 #include "tests/op_cases/harness.h"
@@ -21,7 +21,7 @@ typedef struct refusal {
     const char *needles[MAX_NEEDLES]; /* each must be in the message */
 } refusal;
 
-/* Found when the layer is added to the graph. The layer is called 'layer'. */
+/* Refusals when the layer is added to the graph. The layer is called 'layer'. */
 static const refusal refusals[] = {
     {DV_OP_conv2d,
      "filters: 4, kernel: 3, padding: 0",
@@ -150,7 +150,7 @@ static const refusal refusals[] = {
     {DV_OP_positions, "", DV_ESHAPE, {{2, 13, 32, 1}}, {"'layer'", "(2, 13, 32, 1)", "frames"}},
 };
 
-/* Found by the table of fields: the configuration's line, the key and the range are named. */
+/* Refusals of the table of fields, which name the configuration's line, the key and the range. */
 static const refusal configurations[] = {
     {DV_OP_conv2d, "kernel: 3", DV_ECONFIG, {{0}}, {"conv2d", "filters"}},
     {DV_OP_conv2d, "filters: 0, kernel: 3", DV_ECONFIG, {{0}}, {"filters", "0"}},
@@ -288,7 +288,8 @@ static void test_open_intervals(void **state)
     }
 }
 
-/* One value per channel has no variance: an error when training is planned, not a NaN later. */
+/* One value per channel has no variance. A training plan refuses it, so that no NaN follows later.
+ */
 static void test_batchnorm_single(void **state)
 {
     static const refusal single = {

@@ -1,8 +1,8 @@
 /*
- * What a training step does beside the graph: the optimisers against torch.optim, the norm, the
- * decisions, the metrics and the gradient that backward begins with.
+ * The parts of a training step outside the graph: the optimisers against torch.optim, the norm, the
+ * decisions, the metrics and the gradient with which backward begins.
  *
- *     test_optimizer [DEVICE]     ref64, ref and cpu; or the backend of a module
+ *     test_optimizer [DEVICE]     on ref64, ref and cpu, or on the backend of a module
  */
 #include "engine/backends/open.h"
 #include "tests/op_cases/vectors.h"
@@ -24,7 +24,7 @@ typedef struct subject {
     const dv_backend *backend;
     int threads;
     op_tolerance tolerance;
-    dv_context *context; /* which all tests of it share */
+    dv_context *context; /* shared by all tests of the backend */
 } subject;
 
 typedef struct subjects {
@@ -61,7 +61,7 @@ static void *allocate(const bench *b, size_t bytes)
     return memory;
 }
 
-/* (count) doubles of the host to a buffer of the backend's real type. */
+/* Copies (count) doubles of the host to a buffer of the backend's real type. */
 static void upload(const bench *b, void *device, const double *values, int64_t count)
 {
     size_t size = b->backend->real_size;
@@ -181,7 +181,7 @@ static void update(const bench *b, const optimizer_case *item, dv_update_limits 
     require_ok(b->backend->optimizer->update(b->context, &step));
 }
 
-/* The rates of a case, whose first update is number 1. */
+/* Sets the rates of a case, whose first update is number 1. */
 static void set_rates(const bench *b, const optimizer_case *item)
 {
     dv_rate rates[OPTIMIZER_STEPS];
@@ -190,8 +190,8 @@ static void set_rates(const bench *b, const optimizer_case *item)
     require_ok(b->backend->upload(b->context, b->rates, rates, sizeof rates));
 }
 
-/* (OPTIMIZER_STEPS, count) values after each update; the caller frees. A case's gradient_scale is
-   the loss scale undone. */
+/* The values (OPTIMIZER_STEPS, count) after each update; the caller frees them. A case's
+   gradient_scale is the inverse of the loss scale. */
 static double *trajectory(const optimizer_case *item, const subject *on)
 {
     size_t count = (size_t)item->count;
@@ -210,7 +210,7 @@ static double *trajectory(const optimizer_case *item, const subject *on)
         update(&b, item, (dv_update_limits){.clip_norm = 0});
         download(&b, b.memory[VALUES], after + (size_t)(step - 1) * count, item->count);
         download(&b, b.memory[GRADIENTS], values + count, item->count);
-        for (size_t i = 0; i < count; i++) /* gradients are read only */
+        for (size_t i = 0; i < count; i++) /* updates do not change gradients */
             assert_true(values[count + i] == values[i]);
     }
     assert_int_equal(get_progress(&b).updates, OPTIMIZER_STEPS);
@@ -273,7 +273,7 @@ static void test_large(void **state)
     dv_context_close(reference.context);
 }
 
-/* With gradients and momenta of zero only the decay moves a value, and only below the boundary. */
+/* With zero gradients and momenta only the decay moves a value, and only below the boundary. */
 static void decay_boundary(const subject *on)
 {
     optimizer_case item = optimizer_cases[0];
@@ -300,7 +300,7 @@ static void decay_boundary(const subject *on)
 
 enum { MANY = 50001 };
 
-/* The progress after one update with these gradients. */
+/* Makes one update with these gradients and returns the progress after it. */
 static dv_progress after_update(bench *b, const double *gradients, dv_progress before,
                                 dv_update_limits limits)
 {
@@ -326,7 +326,7 @@ static void norm(const subject *on)
         squares += gradients[i] * gradients[i];
     }
     dv_progress once = after_update(&b, gradients, plain, free_of_limits);
-    /* In double: float would lose the small ones. */
+    /* The sum is in double; float would lose the small values. */
     assert_true(fabs(once.norm_sum - sqrt(squares)) <= 1e-12 * sqrt(squares));
     assert_true(once.gradient_scale == 1);
     assert_true(after_update(&b, gradients, plain, free_of_limits).norm_sum == once.norm_sum);
@@ -348,7 +348,7 @@ static void norm(const subject *on)
 
 /* ---- The loss scale ---- */
 
-/* An overflow changes nothing but the scale, and the schedule waits. */
+/* An overflow changes only the scale, and the schedule waits. */
 static void overflow(const subject *on)
 {
     const dv_update_limits limits = {.scaling = true, .growth_after = 3};
@@ -372,7 +372,7 @@ static void overflow(const subject *on)
     assert_int_equal(progress.steady, 0);
     assert_int_equal(progress.failed, 0);
     assert_true(progress.loss_scale == 512 && progress.norm_sum == 0);
-    gradients[39] = 1; /* and then it goes on: three good ones double the scale */
+    gradients[39] = 1; /* three good updates then double the scale */
     for (int i = 0; i < 3; i++)
         progress = after_update(&b, gradients, progress, limits);
     assert_true(progress.loss_scale == 1024);
@@ -385,7 +385,8 @@ static void overflow(const subject *on)
     bench_close(&b);
 }
 
-/* Where no scale is left to lower, the overflow is the model's; nothing changes from then on. */
+/* If the scale is already the least, the overflow is a failure of the model, and nothing changes
+   from then on. */
 static void failure(const subject *on)
 {
     const dv_update_limits limits = {.scaling = true, .growth_after = 3};
@@ -490,14 +491,15 @@ static void measures(const subject *on)
     assert_true(fabs(progress.loss_sum - loss) < 1e-5 * loss);
     assert_int_equal(progress.correct, correct);
     assert_int_equal(progress.seen, SAMPLES);
-    measure.losses = b.memory[2]; /* given, and added to what is there */
+    measure.losses = b.memory[2]; /* losses are given, and added to the sums */
     measure.count = 3;
     require_ok(b.backend->optimizer->measure(b.context, &measure));
     dv_progress more = get_progress(&b);
     assert_true(fabs(more.loss_sum - progress.loss_sum - 1.5) < 1e-9);
     assert_int_equal(more.correct, correct + 2);
     assert_int_equal(more.seen, SAMPLES + 3);
-    const double bad[] = {NAN, INFINITY, 7, -INFINITY}; /* left out; the third answer is right */
+    /* All losses but 7 are left out. Its answer is right. */
+    const double bad[] = {NAN, INFINITY, 7, -INFINITY};
     upload(&b, b.memory[2], bad, 4);
     measure.count = 4;
     require_ok(b.backend->optimizer->measure(b.context, &measure));
@@ -505,7 +507,7 @@ static void measures(const subject *on)
     assert_true(rest.loss_sum == more.loss_sum + 7);
     assert_int_equal(rest.correct, more.correct + 1);
     assert_int_equal(rest.seen, more.seen + 1);
-    upload(&b, b.memory[0], targets, SAMPLES * CLASSES); /* the zones are looked at in the end */
+    upload(&b, b.memory[0], targets, SAMPLES * CLASSES); /* bench_close checks the zones */
     bench_close(&b);
 }
 

@@ -13,7 +13,7 @@
 
 /* ---- Axes ---- */
 
-/* 1, 2 or 5 times a power of ten. */
+/* Whether the step is 1, 2 or 5 times a power of ten. */
 static bool is_round(double step)
 {
     double digit = step / pow(10, floor(log10(step) + 1e-9));
@@ -90,7 +90,7 @@ static void test_labels_of_ticks(void **state)
 
 /* ---- Text ---- */
 
-static char *written; /* what a picture wrote, of one test */
+static char *written; /* the last picture of a test */
 static size_t written_size;
 
 static FILE *begin(void)
@@ -117,7 +117,7 @@ static void test_text(void **state)
     (void)state;
     assert_text("<b>&\"'", 0, "&lt;b&gt;&amp;&quot;&#39;");
     assert_text("stra\u00dfe \u4e03 \U0001f600", 0, "stra\u00dfe \u4e03 \U0001f600");
-    assert_text("\xc3\xa9\xe9<", 0, "\xc3\xa9\\xE9&lt;"); /* a byte that is no UTF-8 */
+    assert_text("\xc3\xa9\xe9<", 0, "\xc3\xa9\\xE9&lt;"); /* a byte that is not UTF-8 */
     assert_text("a\x01\x1f\x7f\tb\nc\r", 0, "a???\tb\nc?");
     assert_text("a\uffff\ufffe\ufffd", 0, "a??\ufffd");
     assert_text("\xed\xa0\x80", 0, "\\xED\\xA0\\x80"); /* half of a surrogate pair */
@@ -164,7 +164,7 @@ static void draw_heat(int64_t classes, int64_t right)
         labels[k] = k == 0 ? "<b>&\"" : "word";
         counts[k * classes + k] = right;
     }
-    counts[classes - 1] = 3; /* the first taken for the last */
+    counts[classes - 1] = 3; /* the first class is taken for the last */
     dv_heat heat = {"matrix", "Matrix", classes, counts, labels};
     FILE *out = begin();
     dv_svg_heat(out, &heat);
@@ -183,13 +183,13 @@ static void test_heat(void **state)
     assert_int_equal(occurrences(">30</text>"), 3);
     assert_int_equal(occurrences(">3</text>"), 1);
     free(written);
-    draw_heat(100, 1000); /* no room for four digits, but for labels */
+    draw_heat(100, 1000); /* room for labels, but not for four digits */
     assert_int_equal(occurrences("class=\"right\""), 100);
     assert_int_equal(occurrences(">1000</text>"), 0);
     assert_int_equal(occurrences(": 1000</title>"), 100);
     assert_int_equal(occurrences(">word</text>"), 2 * 99);
     free(written);
-    draw_heat(400, 5); /* nor for labels */
+    draw_heat(400, 5); /* no room for labels either */
     assert_int_equal(occurrences("class=\"right\""), 400);
     assert_int_equal(occurrences(">word</text>"), 0);
     free(written);
@@ -201,7 +201,7 @@ static void test_heat(void **state)
 static void test_levels(void **state)
 {
     (void)state;
-    /* Two rows of five, of 0 to 10: level 9 begins at 9, the upper end belongs to it. */
+    /* Two rows of five values from 0 to 10. Level 9 begins at 9 and includes the upper end. */
     const float values[] = {0, 9, 10, 0, 9.5f, 0, 0.5f, 1, 1, NAN};
     FILE *out = begin();
     dv_svg_levels(out, values, 2, 5, 0, 10);
@@ -212,7 +212,7 @@ static void test_levels(void **state)
     free(written);
 }
 
-/* Computes noise into memory that is as large as the front-end asks for. */
+/* Computes the features of noise in memory of exactly the size that the front-end asks for. */
 static void compute_picture(const dv_frontend *frontend)
 {
     size_t samples = (size_t)dv_frontend_samples(frontend);
@@ -235,7 +235,7 @@ static void compute_picture(const dv_frontend *frontend)
     free(window);
 }
 
-/* Every sample rate and duration that a model may have gives pictures; at 1,000 Hz they have more
+/* Every sample rate and duration that a model may have gives pictures. At 1,000 Hz there are more
    bands than bins. */
 static void test_front_end_of_pictures(void **state)
 {

@@ -24,7 +24,8 @@ static void store(const scratch *folder, const char *name, const char *text,
     file_store(path, text, strlen(text));
 }
 
-/* The names of the input must be `expected`, which has a space behind each. Folders are cut off. */
+/* Asserts that the names of the input, without folders, are `expected`, with a space behind each.
+ */
 static void assert_names(const char *input, int64_t shard, int64_t shards, const char *expected)
 {
     const dv_names_request request = {.input = input, .shard = shard, .shards = shards};
@@ -119,10 +120,10 @@ static void test_shares(void **state)
     assert_names(path, 1, 3, "0 3 6 ");
     assert_names(path, 2, 3, "1 4 ");
     assert_names(path, 3, 3, "2 5 ");
-    assert_names(path, 8, 9, ""); /* there are fewer names than shares */
+    assert_names(path, 8, 9, ""); /* fewer names than shares */
 }
 
-/* Sorted, sounds before folders, without what is none. */
+/* A folder gives its sound files in order, before those of its folders, and no other files. */
 static void test_folders(void **state)
 {
     const scratch *folder = *state;
@@ -192,7 +193,7 @@ static void test_pipes(void **state)
     close(ends[0]);
 }
 
-/* What is there is given; what is still to come is not waited for. */
+/* Names that have arrived are given at once, without a wait for later ones. */
 static void test_nothing_is_waited_for(void **state)
 {
     char path[64];

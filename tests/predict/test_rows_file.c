@@ -1,4 +1,4 @@
-/* Files of rows: begun, left, gone on with, and what must not be gone on with. */
+/* Files of rows: begun, left and resumed, and those that must not be resumed. */
 #include "runner/predict/rows_file.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tree_helpers.h"
@@ -30,7 +30,7 @@ static const char *const json_rows[NAMES] = {
 typedef struct attempt {
     char path[SCRATCH_PATH_SIZE], part[SCRATCH_PATH_SIZE], job[SCRATCH_PATH_SIZE];
     int format;
-    size_t count; /* names */
+    size_t count; /* number of names */
     const char *precision;
     dv_names *names;
     dv_names_request wanted;
@@ -90,10 +90,10 @@ static void assert_whole(const attempt *a)
     assert_memory_equal(found, expected, size);
     free(found);
     assert_int_not_equal(access(a->part, F_OK), 0);
-    assert_int_equal(access(a->job, F_OK), 0); /* it says how they were made */
+    assert_int_equal(access(a->job, F_OK), 0); /* the file of their settings stays */
 }
 
-/* The file is cut off behind each byte, as a kill may do it, and gone on with. */
+/* A file that is cut off behind any byte, as by a kill, can be resumed. */
 static void test_gone_on_from_any_byte(void **state)
 {
     static const int formats[] = {DV_ROWS_JSONL, DV_ROWS_CSV};
@@ -123,7 +123,7 @@ static void test_gone_on_from_any_byte(void **state)
 static void test_complete(void **state)
 {
     attempt a = begin(*state, DV_ROWS_CSV);
-    assert_int_equal(open_rows(&a, true, false), DV_OK); /* there is nothing to go on with */
+    assert_int_equal(open_rows(&a, true, false), DV_OK); /* nothing to resume */
     assert_int_equal(a.state.done, 0);
     for (int i = 0; i < NAMES; i++)
         write_row(&a, i);
@@ -174,12 +174,12 @@ static void test_other_work(void **state)
     assert_int_equal(open_rows(&a, true, false), DV_EIO);
     assert_message("rows.job, which says how the rows beside it were made, is not there");
     close_rows(&a, false);
-    assert_int_equal(open_rows(&a, false, true), DV_OK); /* begins anew */
+    assert_int_equal(open_rows(&a, false, true), DV_OK); /* starts again */
     assert_int_equal(a.state.done, 0);
     close_rows(&a, false);
 }
 
-/* Files of others are neither rows nor what stands beside them. */
+/* Files of other programs are taken neither for rows nor for the settings beside them. */
 static void test_files_of_others(void **state)
 {
     attempt a = begin(*state, DV_ROWS_CSV);
@@ -197,7 +197,8 @@ static void test_files_of_others(void **state)
     assert_int_equal(scratch_count(*state), 1);
 }
 
-/* All rows, but made with something else; and zeros at the end, as a power failure leaves them. */
+/* Complete rows that were made with other settings; and zeros at the end, as after a power
+   failure. */
 static void test_complete_with_others(void **state)
 {
     static const char zeros[100];

@@ -1,7 +1,7 @@
-"""What the tests of the Python package share: the package itself over the library of the release
-build, which $DECAVOX_RELEASE_BUILD names, and sounds.
+"""Shared by the tests of the Python package: the package over the library of the release build that
+$DECAVOX_RELEASE_BUILD names, and sounds.
 
-A test file needs numpy and that build. Where one is missing it ends with 77, and says which.
+A test file needs numpy and that build. If one is missing, the file names it and ends with 77.
 """
 import os
 import shutil
@@ -55,7 +55,7 @@ class Case(unittest.TestCase):
         return os.path.join(cls.folder, *parts)
 
     def same(self, one, other):
-        """Two answers, to the bit."""
+        """Asserts that two answers are equal to the bit."""
         numpy.testing.assert_array_equal(one.probabilities, other.probabilities)
         self.assertEqual((one.label, one.confidence, one.seconds, one.seen),
                          (other.label, other.confidence, other.seconds, other.seen))

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 
-import package  # the first one: it says what is missing
+import package  # imported first: it reports missing modules
 import numpy
 import decavox
 import support
@@ -44,7 +44,7 @@ class Errors(package.Case):
         self.assertRaises(TypeError, recognizer.predict_many, "a.wav")
 
     def test_an_interruption_in_a_message(self):
-        """What a handler of the log raises, as Ctrl-C does, reaches the caller."""
+        """An exception that a handler of the log raises, as Ctrl-C does, reaches the caller."""
         long = self.at("long.wav")
         support.write_wav(long, support.tone(1, 0, 0) * 10)
 
@@ -110,7 +110,7 @@ class Errors(package.Case):
         self.assertIsInstance(error, decavox.NumericError)
 
     def test_all_statuses(self):
-        """Those that are hard to bring about have their classes, too."""
+        """Statuses that are hard to cause have their classes, too."""
         for status, kind, python in (
                 (1, decavox.ArgumentError, ValueError), (2, decavox.ArgumentError, ValueError),
                 (3, decavox.MemoryFailure, MemoryError), (4, decavox.FileError, OSError),
@@ -136,7 +136,7 @@ class Errors(package.Case):
             self.assertIn(part, done.stderr)
 
     def test_the_program(self):
-        """Outside of a wheel there is none."""
+        """Outside of a wheel there is no program."""
         done = subprocess.run([sys.executable, "-B", "-c",
                                "from decavox._program import main; main()"], text=True,
                               capture_output=True,

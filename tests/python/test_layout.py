@@ -15,7 +15,7 @@ HEADER = check_abi.HEADER.read_text()
 
 
 def of_c(structure):
-    """The line that check_abi.py has of a structure, without the types."""
+    """check_abi.py's line of a structure, without the types."""
     fields = [(name, getattr(structure, name).offset) for name, _ in structure._fields_]
     parts = [f"{structure.c_name}: {ctypes.sizeof(structure)} bytes"]
     return ", ".join(parts + [f"{name} at {offset}" for name, offset in fields])
@@ -23,7 +23,7 @@ def of_c(structure):
 
 class Layout(package.Case):
     def test_structures(self):
-        """The compiler says where each field is, and how large it is."""
+        """Fields have the offsets and sizes of the compiler."""
         text = check_abi.without_comments(HEADER)
         known = check_abi.structs(text)
         lines = [line for line in check_abi.layout(check_abi.HEADER, text) if " bytes, " in line]
@@ -46,7 +46,7 @@ class Layout(package.Case):
         self.assertEqual([size for _, _, size in sizes], list(map(int, told)))
 
     def test_functions(self):
-        """Each is in the header with as many arguments, and each of the header is known."""
+        """The package has all functions of the header, with as many arguments, and no others."""
         text = check_abi.without_comments(HEADER)
         found = {}
         for prototype in check_abi.prototypes(text):

@@ -11,7 +11,7 @@ import pickle
 import threading
 from unittest import mock
 
-import package  # the first one: it says what is missing
+import package  # imported first: it reports missing modules
 import numpy
 import support
 from decavox import Answer, DigitPredictor, Recognizer
@@ -230,7 +230,8 @@ class Recognizing(package.Case):
             Recognizer("own")
 
     def test_pickled(self):
-        """Also into another folder, and of a name with other letters."""
+        """A recognizer can be pickled, also for another folder, and with a name in other
+        letters."""
         copy = self.at("mödel.safetensors")
         content = pathlib.Path(package.ROOT, "checkpoints", "mini.safetensors").read_bytes()
         pathlib.Path(copy).write_bytes(content)
@@ -243,7 +244,7 @@ class Recognizing(package.Case):
         self.same(one.predict(tone(1), 8000), pickle.loads(text).predict(tone(1), 8000))
 
     def test_processes(self):
-        """A child that is forked, and one that is begun anew, open the model for themselves."""
+        """A forked child, and one that is spawned, open the model for themselves."""
         expected = self.recognizer.predict(tone(4), 8000).label
         for method in ("fork", "spawn"):
             context = multiprocessing.get_context(method)

@@ -1,7 +1,7 @@
 """Streams give the answers of `predict` for the same samples, whatever the pieces are."""
 import concurrent.futures
 
-import package  # the first one: it says what is missing
+import package  # imported first: it reports missing modules
 import numpy
 from decavox import Recognizer, Window
 from package import tone
@@ -94,7 +94,7 @@ class Streaming(package.Case):
                 call()
 
     def test_threads(self):
-        """A stream in each thread, beside answers of the same recognizer."""
+        """Each thread has a stream, beside answers of the same recognizer."""
         with self.recognizer.stream() as stream:
             alone = stream.accept(self.samples) + stream.end()
 

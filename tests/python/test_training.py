@@ -1,4 +1,4 @@
-"""Training, evaluation and export from Python: to the byte what the commands leave."""
+"""Training, evaluation and export from Python leave the same bytes as the commands."""
 import json
 import logging
 import math
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 
-import package  # the first one: it says what is missing
+import package  # imported first: it reports missing modules
 import numpy
 import support
 from decavox import (ConfigError, FileError, Progress, Recognizer, evaluate, export, train)
@@ -95,7 +95,7 @@ class Training(Case):
             self.train("wrong_word", progress=lambda p: "stop")
 
     def test_ctrl_c(self):
-        """Between the functions of the caller, too, and where there are none."""
+        """Ctrl-C ends a training, with and without functions of the caller."""
         def interrupt(told):
             if told.epoch == 2 and not told.epoch_ended:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -111,7 +111,7 @@ class Training(Case):
             self.train("endless", settings=self.settings | {"train.epochs": 100000})
 
     def test_threads(self):
-        """Trainings in different folders, each in a thread of its own."""
+        """Trainings run in different folders, each in a thread of its own."""
         results = {}
         threads = [threading.Thread(target=lambda name=name: results.update(
             {name: self.train(name)})) for name in ("one", "two")]

@@ -1,12 +1,12 @@
-/* A clip on the bench: an augmenter on a front-end that gives decibels as they are, and one window,
-   of 8 kHz. What fails, fails the test at once. */
+/* A bench augments one clip at 8 kHz: an augmenter on a front-end that does not normalise its
+   decibels, and one window. A failure fails the test at once. */
 #ifndef DV_TESTS_AUGMENT_BENCH_H
 #define DV_TESTS_AUGMENT_BENCH_H
 
 #include "frontends/augment/augment.h"
 #include "tests/support/must.h"
 
-enum { RATE = 8000, LENGTH = 8000, LONG = 24000 /* a clip that fills every window */ };
+enum { RATE = 8000, LENGTH = 8000, LONG = 24000 /* samples of a clip that fills every window */ };
 
 static const double pi = 3.141592653589793;
 
@@ -20,15 +20,17 @@ typedef struct bench {
     dv_augment_draws draws;
 } bench;
 
-/* Nothing is augmented until the configuration says so; bench_finish makes what it asks for. */
+/* bench_begin switches all augmentation off. The test then changes bench.config, and bench_finish
+   makes the augmenter for it. */
 bench bench_begin(void);
 void bench_finish(bench *b, int type);
 void bench_end(bench *b);
 
-/* The clip becomes a sine of amplitude 0.5. */
+/* Makes the clip a sine of amplitude 0.5. */
 void bench_tone(bench *b, double hz);
 
-/* What is drawn in this step, the window that it makes, and the features of that. */
+/* The random numbers of a step. bench_window draws and makes the window, bench_features its
+   features. */
 dv_rng bench_rng(uint64_t step);
 void bench_window(bench *b, uint64_t step);
 void bench_features(bench *b);

@@ -1,4 +1,4 @@
-/* An augmenter on a front-end of its own; what fails, fails the test at once. */
+/* An augmenter with a default front-end of its own. A failure fails the test at once. */
 #ifndef DV_TESTS_AUGMENT_SETUP_H
 #define DV_TESTS_AUGMENT_SETUP_H
 

@@ -49,6 +49,6 @@ bool device_is_simulated(const dv_backend *backend)
 bool device_may_deviate(const dv_backend *backend, const char *name, double value, double limit)
 {
     printf("deviation: %s %.3g (simulated: at most %.3g)\n", name, value, limit);
-    fflush(stdout); /* whatever becomes of the program */
+    fflush(stdout); /* so that the line survives a crash */
     return device_is_simulated(backend) ? value <= limit : isfinite(value);
 }

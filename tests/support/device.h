@@ -1,4 +1,4 @@
-/* For programs that test a backend of a module: `program DEVICE`, cudasim or cuda. */
+/* For programs that test a module's backend, run as `program cudasim` or `program cuda`. */
 #ifndef DV_TESTS_DEVICE_H
 #define DV_TESTS_DEVICE_H
 
@@ -10,24 +10,25 @@
 enum { DEVICE_SKIPPED = 77 };
 
 /*
- * The backend of `device`, NULL where it cannot be had: the reason is printed then, and *status is
- * what the program is to exit with: the simulated device must work where its module is, a real one
- * may be missing.
+ * Opens the backend of `device`. If it is not available, prints the reason, sets *status to the
+ * program's exit status and returns NULL. A real device may be missing; the simulated device must
+ * work if its module exists.
  */
 const dv_backend *device_backend(const char *device, int *status);
 
-/* The context that the tests of a program share, since opening one takes a real device long: of the
-   backend that device_backend has given, with the settings of a new one. Open until the end. */
+/* The context of device_backend's backend, with the settings of a new one. All tests of a program
+   share it, because opening one on a real device takes long. It stays open until exit. */
 dv_context *device_context(void);
 
-/* Whether it sums in the order of the CPU, so that the limits found on it are strict. */
+/* Whether the backend is the simulated device. It sums in the order of the CPU, so limits found on
+   it are strict. */
 bool device_is_simulated(const dv_backend *backend);
 
 /*
- * What whole trainings and models deviate by, from the same elsewhere: rounding grows in them from
- * step to step and from layer to layer, so `limit`, found on the simulated device, says nothing of
- * others. Prints "deviation: NAME VALUE (simulated: at most LIMIT)". False: `value` is no number,
- * or is above the limit on the simulated device.
+ * Judges how far a whole training or model deviates from the same on another backend. Rounding
+ * grows from step to step and from layer to layer, so `limit`, found on the simulated device, does
+ * not bind others. Prints "deviation: NAME VALUE (simulated: at most LIMIT)". Returns false if
+ * `value` is not finite, or on the simulated device above the limit.
  */
 bool device_may_deviate(const dv_backend *backend, const char *name, double value, double limit);
 

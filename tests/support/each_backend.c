@@ -17,7 +17,7 @@ bool open_backends(int argc, char **argv, tested_backends *out, int *status)
     return out->items[0] != NULL;
 }
 
-/* What cmocka hands to a test. */
+/* The state that cmocka passes to a test. */
 typedef struct on_backends {
     const backend_test *test;
     const tested_backends *backends;

@@ -1,5 +1,5 @@
-/* For programs that run every test on ref and cpu, or on the backend of a module: `program DEVICE`.
- */
+/* For programs that run every test on ref and cpu, or, as `program DEVICE`, on a module's
+   backend. */
 #ifndef DV_TESTS_EACH_BACKEND_H
 #define DV_TESTS_EACH_BACKEND_H
 
@@ -15,10 +15,10 @@ typedef struct backend_test {
     void (*test)(const dv_backend *backend);
 } backend_test;
 
-/* False where the device cannot be had; *status: see device_backend. */
+/* Returns false if the device is not available, and sets *status as device_backend does. */
 bool open_backends(int argc, char **argv, tested_backends *out, int *status);
 
-/* As cmocka tests, each on all backends; the number that failed. */
+/* Runs the tests under cmocka, each on all backends. Returns the number of tests that failed. */
 int run_on_each(const char *group, const tested_backends *backends, const backend_test *tests,
                 size_t count);
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As test_features.c asks of the fast form: a share of the range of a clip's features, or of 1.
-   Against the fast form itself both may be off. */
+/* Tolerances, as shares of the range of a clip's features, or of 1. The first is that of the fast
+   form in test_features.c. Against the fast form itself both sides may be off. */
 static const double against_reference = 5e-4, against_fast = 5e-4;
 
 dv_features_config defaults(void)
@@ -35,7 +35,7 @@ dv_features_config small(int type)
     return config;
 }
 
-/* ---- Clips: noise below a tone, so that no bin is left to rounding; then the corner cases ---- */
+/* ---- Clips with noise below a tone, so that no bin holds only rounding; and corner cases ---- */
 
 static const int64_t lengths[CLIPS] = {2000, 6000, 800, 1600, 1, 1601, 37};
 
@@ -52,7 +52,7 @@ static void make_clip(const dv_frontend *frontend, int64_t number, dv_clip *clip
     if (number == 3) /* silence */
         memset(clip->samples, 0, (size_t)clip->count * sizeof *clip->samples);
     clip->center = dv_frontend_prepare(frontend, clip->samples, clip->count);
-    if (number == 4) /* a click, which preparation has removed */
+    if (number == 4) /* a click, which preparation would remove */
         clip->samples[0] = 0.5F;
 }
 

@@ -1,4 +1,4 @@
-/* What a test needs to succeed before it can begin. */
+/* Calls that must succeed before a test can begin. */
 #ifndef DV_TESTS_MUST_H
 #define DV_TESTS_MUST_H
 
@@ -6,10 +6,10 @@
 
 #include <stddef.h>
 
-/* Fails the test with the message of the status, where that is one. */
+/* Fails the test with the error message if the status is a failure. */
 void must(dv_status status);
 
-/* Zeros; the caller frees them. */
+/* Allocates zeros; the caller frees them. Fails the test without memory. */
 void *allocated(size_t count, size_t size);
 
 #endif

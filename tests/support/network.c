@@ -63,7 +63,7 @@ void network_layers(network *net, const char *yaml, int64_t classes)
     dv_tree_free(model);
 }
 
-/* Weights as initialised; scales, offsets and statistics moved away from 0 and 1. */
+/* Initialises weights, and moves scales, offsets and statistics away from 0 and 1. */
 static void draw_parameters(network *net)
 {
     must(dv_params_initialize(net->params, 5));
@@ -85,7 +85,7 @@ static void draw_parameters(network *net)
 void network_plan(network *net, const dv_plan_options *options)
 {
     dv_plan_options all = options != NULL ? *options : (dv_plan_options){.training = true};
-    int kept[2] = {net->output, net->input}; /* so that forward can be run again */
+    int kept[2] = {net->output, net->input}; /* kept, so that forward can run again */
     all.outputs = kept;
     all.output_count = 2;
     all.gradients = &net->input;
@@ -138,7 +138,7 @@ static void *to_real(const network *net, const double *numbers, int64_t count)
     return real;
 }
 
-/* Takes `real` over. */
+/* Converts the backend's numbers to double and frees `real`. */
 static double *from_real(const network *net, void *real, int64_t count)
 {
     if (net->context->backend->real_size == sizeof(double))
@@ -239,13 +239,13 @@ void assert_near(const char *what, const double *got, const double *want, int64_
         error += (got[i] - want[i]) * (got[i] - want[i]);
         power += want[i] * want[i];
     }
-    /* A bias in front of a batch norm has no gradient but rounding. */
+    /* The gradient of a bias in front of a batch norm is nothing but rounding. */
     double allowed = nmse > 0 ? nmse * power + 1e-12 * (double)count : 0;
-    if (!(error <= allowed)) /* also fails for NaN */
+    if (!(error <= allowed)) /* true for NaN, too */
         fail_msg("%s: error %.3g of %.3g, allowed %.3g", what, error, power, allowed);
 }
 
-/* Takes `got` and `want` over. */
+/* Compares two arrays and frees both. */
 static void compare(const char *what, double *got, double *want, int64_t count, double nmse)
 {
     if (nmse == 0 && memcmp(got, want, (size_t)count * sizeof *got) != 0)
@@ -271,11 +271,11 @@ void assert_same_results(const network *got, const network *want, double nmse)
     }
 }
 
-enum { DIFFERENCES = 8 }; /* elements of each tensor that are tried */
+enum { DIFFERENCES = 8 }; /* elements of each tensor that are checked */
 
 typedef void (*set_fn)(network *net, int index, const double *numbers);
 
-/* Takes `numbers` (what is changed) and `gradient` over. */
+/* Checks some elements of `gradient` by changing `numbers`, and frees both. */
 static void check_differences(network *net, const char *what, set_fn set, int index,
                               double *numbers, double *gradient, int64_t count)
 {

@@ -1,11 +1,12 @@
-/* Sounds for tests that ask whether answers are the same, not whether they are right. */
+/* Sounds for tests that compare answers, and do not ask whether they are right. */
 #ifndef DV_TESTS_NOISES_H
 #define DV_TESTS_NOISES_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* samples (sounds, count): noise of 0.1, each sound louder towards its end. The caller frees it. */
+/* Samples (sounds, count) of normal noise, whose deviation rises from 0 to 0.1 in each sound. The
+   caller frees them. */
 float *swelling_noises(size_t sounds, size_t count, uint64_t seed);
 
 #endif

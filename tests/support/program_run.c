@@ -37,9 +37,9 @@ array array_of(const float *values, const int64_t *sizes, int rank)
     return a;
 }
 
-/* ---- Places ---- */
+/* ---- Positions ---- */
 
-/* Element i of `a` as coordinates. */
+/* Computes the coordinates of element i of `a`. */
 static void coordinates(const array *a, int64_t i, int64_t *at)
 {
     for (int axis = a->rank - 1; axis >= 0; axis--) {
@@ -58,7 +58,7 @@ static int64_t place(const array *a, const int64_t *at)
     return i;
 }
 
-/* The element of `a` that is broadcast to `at` of a tensor with `rank` axes. */
+/* The element of `a` that is broadcast to the coordinates `at` of a tensor with `rank` axes. */
 static double broadcast(const array *a, const int64_t *at, int rank)
 {
     int64_t own[AXES];
@@ -67,7 +67,7 @@ static double broadcast(const array *a, const int64_t *at, int rank)
     return a->data[place(a, own)];
 }
 
-/* Elements before, along and behind an axis. */
+/* Numbers of elements before, along and behind an axis. */
 typedef struct line {
     int64_t outer, count, inner;
 } line;
@@ -171,7 +171,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One line of `count` numbers; *answer for what has one alone. */
+/* Computes one line of `count` numbers in place. For ArgMax *answer is the place of the largest. */
 static void run_line(dv_operator op_type, double *values, int64_t count, double *answer)
 {
     double sum = 0, most = -INFINITY;
@@ -255,7 +255,7 @@ static void run_gemm(const array *x, const array *weight, const array *bias, arr
     }
 }
 
-/* x as (n, c, h, w); of one spatial axis h is 1. */
+/* Sizes of x as (n, c, h, w). With one spatial axis h is 1. */
 typedef struct planes {
     int64_t n, c, h, w;
 } planes;
@@ -283,7 +283,7 @@ static window window_of(const dv_window *w)
     return out;
 }
 
-/* One element (n, channel, i, j): of a pool where there is no weight. */
+/* Computes the element (n, channel, i, j) of a convolution, or of a pool without `weight`. */
 static double window_at(const dv_statement *s, const array *x, const array *weight, planes in,
                         const int64_t at[4])
 {
@@ -321,7 +321,7 @@ static void run_window(const dv_statement *s, const array *const *x, array *y)
     }
 }
 
-/* ---- Pieces: where each element of the output comes from ---- */
+/* ---- Moves, where each element of the output comes from one of the input ---- */
 
 static void run_concat(const dv_statement *s, const array *const *x, array *y)
 {
@@ -336,7 +336,7 @@ static void run_concat(const dv_statement *s, const array *const *x, array *y)
     }
 }
 
-/* Changes coordinates of the output to those of the input; false: there is a zero. */
+/* Changes coordinates of the output to those of the input. Returns false for a zero of padding. */
 static bool source_of(const dv_statement *s, const array *const *x, int output, int64_t *at)
 {
     const dv_attributes *attributes = &s->attributes;
@@ -446,7 +446,7 @@ static void run_statement(const dv_program *program, const dv_statement *s, cons
     }
 }
 
-/* The sizes of a tensor, symbols as the inputs have them. */
+/* Makes an array with the sizes of a tensor; the inputs give the values of symbols. */
 static array make_tensor(const dv_tensor *tensor, const int64_t *symbols)
 {
     int64_t sizes[AXES];
@@ -494,7 +494,7 @@ array *program_run(const dv_program *program, const array *inputs)
         const array *x[DV_PROGRAM_INPUTS];
         for (int k = 0; k < s->input_count; k++) {
             x[k] = &values[s->inputs[k]];
-            assert_non_null(x[k]->data); /* in the order in which they are computed */
+            assert_non_null(x[k]->data); /* computed before it is read */
         }
         for (int k = 0; k < s->output_count; k++) {
             values[s->outputs[k]] = make_tensor(&program->tensors[s->outputs[k]], symbols);

@@ -1,5 +1,5 @@
-/* Computes programs in double, statement by statement after ONNX's definitions of the operators:
-   what the rules of operations and of the front-end have written is compared with the engine. */
+/* Computes programs in double, statement by statement, after ONNX's definitions of the operators.
+   Tests compare the programs that operations and the front-end write with the engine. */
 #ifndef DV_TESTS_PROGRAM_RUN_H
 #define DV_TESTS_PROGRAM_RUN_H
 
@@ -8,7 +8,7 @@
 typedef struct array {
     int rank;
     int64_t size[DV_PROGRAM_AXES];
-    double *data; /* (count); NULL: not computed */
+    double *data; /* (count), NULL before it is computed */
 } array;
 
 int64_t array_count(const array *a);
@@ -17,8 +17,8 @@ int64_t array_count(const array *a);
 array array_of(const float *values, const int64_t *sizes, int rank);
 
 /*
- * inputs (program->input_count) -> the values of all tensors (program->tensor_count), to be freed
- * with program_free. The test fails where sizes are others than the program says.
+ * inputs (program->input_count) -> values of all tensors (program->tensor_count). The caller frees
+ * them with program_free. Fails the test if sizes differ from the program's.
  */
 array *program_run(const dv_program *program, const array *inputs);
 void program_free(const dv_program *program, array *values);

@@ -1,4 +1,4 @@
-/* Single numbers in the types of 16 bits, by the host's conversion. */
+/* Converts single numbers to and from the types of 16 bits, by the host's conversion. */
 #ifndef TESTS_SUPPORT_ROUNDING_H
 #define TESTS_SUPPORT_ROUNDING_H
 

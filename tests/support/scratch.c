@@ -35,7 +35,7 @@ void scratch_path(const scratch *folder, const char *name, char path[SCRATCH_PAT
     assert_in_range(length, 1, SCRATCH_PATH_SIZE - 1);
 }
 
-/* Counts the files and removes them where `clear` is not 0. */
+/* Counts the files, and removes them unless `clear` is 0. */
 static size_t walk(const scratch *folder, int clear)
 {
     size_t count = 0;
@@ -80,7 +80,7 @@ unsigned char *file_load(const char *path, size_t *size)
 
 void file_store(const char *path, const void *bytes, size_t size)
 {
-    remove(path); /* a new file: some file systems write a shortened one to the disk at once */
+    remove(path); /* some file systems write a shortened file to the disk at once, but no new one */
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, size, file), size);

@@ -1,4 +1,5 @@
-/* A folder for the files of one test program, and small file helpers; all fail the test at once. */
+/* A folder for the files of one test program, and small file helpers. A failure fails the test at
+   once. */
 #ifndef DV_TESTS_SCRATCH_H
 #define DV_TESTS_SCRATCH_H
 
@@ -10,7 +11,7 @@ typedef struct scratch {
     char folder[SCRATCH_PATH_SIZE / 2];
 } scratch;
 
-/* Group setup and teardown for cmocka: *state is the scratch. The teardown removes the folder. */
+/* Group setup and teardown for cmocka. *state is the scratch. The teardown removes the folder. */
 int scratch_setup(void **state);
 int scratch_teardown(void **state);
 
@@ -23,7 +24,7 @@ size_t scratch_count(const scratch *folder);
 /* Removes every file in the folder. */
 void scratch_clear(const scratch *folder);
 
-/* The whole file and its size; owned by the caller. */
+/* Reads a whole file and its size. The caller frees the content. */
 unsigned char *file_load(const char *path, size_t *size);
 
 void file_store(const char *path, const void *bytes, size_t size);

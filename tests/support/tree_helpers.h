@@ -1,4 +1,4 @@
-/* What tests of trees and configurations share; for inclusion in one test program each. */
+/* Helpers for tests of trees and configurations. */
 #ifndef DV_TESTS_TREE_HELPERS_H
 #define DV_TESTS_TREE_HELPERS_H
 
@@ -30,7 +30,7 @@ static inline dv_tree *parse(const char *text)
     return tree;
 }
 
-/* Without the roots' keys; `quoted` counts where it changes the meaning. */
+/* Compares two trees without the roots' keys. Quotes count if they change the meaning. */
 static inline bool equal(const dv_tree *a, const dv_tree *b)
 {
     if (a->kind != b->kind || a->count != b->count)

@@ -54,7 +54,7 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     return DV_OK;
 }
 
-/* On the backend's device where it makes batches. */
+/* Makes the clips' source for the trial's device. */
 static void use_clips(trial *seen)
 {
     dv_clip_source_free(seen->task.clips);

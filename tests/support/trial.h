@@ -1,5 +1,5 @@
-/* A training of the tone task on one backend, with what was seen of it; for tests of what a switch
-   of the training does. All fail the test at once where something goes wrong. */
+/* A trial trains the tone task on one backend and keeps its metrics, for tests of one setting of
+   the training. A failure fails the test at once. */
 #ifndef DV_TESTS_TRIAL_H
 #define DV_TESTS_TRIAL_H
 
@@ -13,51 +13,53 @@ typedef struct trial {
     dv_context *context;
     dv_trainer *trainer;
     dv_tree *freeze;
-    dv_teacher teachers[2]; /* (teacher_count) set between trial_open and trial_create */
+    dv_teacher teachers[2]; /* (teacher_count), set between trial_open and trial_create */
     int teacher_count;
-    dv_augment_config augment; /* of the clips; by default nothing */
+    dv_augment_config augment; /* augmentation of the clips, by default none */
     dv_epoch_metrics metrics[MAX_EPOCHS];
     int epochs;
-    int64_t stop_at; /* step at which to ask for a stop; 0: never */
+    int64_t stop_at; /* step that asks for a stop, 0 for none */
     bool stop;
-    void (*watch)(struct trial *seen); /* after each step; NULL: nobody */
-    void *watcher;
+    void (*watch)(struct trial *seen); /* called after each step unless NULL */
+    void *watcher;                     /* for `watch` */
 } trial;
 
+/* Asserts that a call was refused with this code and a message that contains `part`. */
 void require_refused(dv_status got, dv_status code, const char *part);
 dv_tree *parse(const char *text);
 
-extern const char trial_plain_model[];  /* two linear layers: hidden, head */
-extern const char trial_normed_model[]; /* a convolution, a batch norm, a linear layer: conv, norm,
-                                           head */
+extern const char trial_plain_model[];  /* two linear layers, "hidden" and "head" */
+extern const char trial_normed_model[]; /* a convolution "conv", a batch norm "norm" and a linear
+                                           layer "head" */
 
-/* A task of `train` and `validation` clips for each class, two epochs without warm-up; the test
-   changes task.config between this and trial_create. */
+/* Sets up a task of `train` and `validation` clips per class and two epochs without warm-up. The
+   test may change task.config before trial_create. */
 void trial_open(trial *seen, const dv_backend *backend, const char *model, int train,
                 int validation);
 
 /* Sets train.freeze. */
 void trial_freeze(trial *seen, const char *patterns);
 
-/* The trainer, with clips of the backend's device where it makes batches. */
+/* Makes the trainer. The device makes the batches if its backend can. */
 dv_status trial_create(trial *seen);
 dv_status trial_go(trial *seen);
-void trial_whole(trial *seen); /* both, which must succeed */
+void trial_whole(trial *seen); /* trial_create and trial_go, which must succeed */
 void trial_close(trial *seen);
 
 const dv_epoch_metrics *trial_last(const trial *seen);
 
-/* One parameter of a buffer; all values and states one behind the other. The caller frees. */
+/* Read one parameter of a buffer, or all values and states one after the other. The caller frees
+   the result. */
 float *trial_read_one(const trial *seen, const char *name, dv_buffer buffer, int64_t *count);
 float *trial_read_all(const trial *seen, dv_buffer buffer, int64_t *count);
 
-/* Root of the sum of squared differences. */
+/* The Euclidean distance of two arrays. */
 double trial_distance(const float *a, const float *b, int64_t count);
 
-/* `tolerance` relative to `want`. */
+/* Asserts that `got` is within `tolerance`, relative to `want`. */
 void trial_require_near(double got, double want, double tolerance);
 
-/* The same bytes in all values and states. */
+/* Asserts that all values and states have the same bytes. */
 void trial_require_same(const trial *a, const trial *b);
 
 #endif

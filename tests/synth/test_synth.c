@@ -38,7 +38,7 @@ static void need_espeak(void)
     skip();
 }
 
-/* Nothing but sound files may be left: no temporary ones. */
+/* Asserts that only sound files are left, and no temporary ones. */
 static void assert_only_clips(const char *folder, size_t expected)
 {
     size_t count = 0;
@@ -98,7 +98,7 @@ static void makes_a_data_set(void **state)
     dv_dataset_free(&dataset);
 }
 
-/* FNV-1a over all files in order of name, the names within the folder included. */
+/* FNV-1a over the names, within the folder, and the contents of all files in order of name. */
 static uint64_t hash_folder(const char *folder)
 {
     dv_dataset dataset;

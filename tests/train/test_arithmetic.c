@@ -1,8 +1,8 @@
 /*
- * A trainer computes in the arithmetic of its configuration, whatever its context is set to, and
- * leaves the context as it was.
+ * A trainer computes in the arithmetic of its configuration, whatever the settings of its context,
+ * and leaves the context unchanged.
  *
- *     test_arithmetic [DEVICE]     ref and cpu; or the backend of a module
+ *     test_arithmetic [DEVICE]     on ref and cpu, or on the backend of a module
  */
 #include "engine/backends/open.h"
 #include "tests/support/each_backend.h"
@@ -22,7 +22,7 @@ static void require_as_before(const dv_context *context, const dv_context *befor
     assert_int_equal(context->algorithms, before->algorithms);
 }
 
-/* What the backend has of mixed precision; float where it has none. */
+/* FP16 if the backend has it, or else the best that it has, which may be float. */
 static int mixed_of(const dv_backend *backend)
 {
     return dv_backend_has(backend, DV_F16) ? DV_MIXED_FP16 : DV_MIXED_TRUE;
@@ -56,7 +56,7 @@ static void leaves_the_context(const dv_backend *backend)
     trial_close(&seen);
 }
 
-/* `seen` works in the context of another trial, which is to be closed after it. */
+/* Moves `seen` into the context of another trial, which must be closed after it. */
 static void move_in(trial *seen, const trial *other)
 {
     dv_context_close(seen->context);
@@ -69,7 +69,7 @@ static void close_guest(trial *seen)
     trial_close(seen);
 }
 
-/* Both trainers are there before either runs, and run in the order in which they were not made. */
+/* Both trainers are made before either runs, and run in the opposite order. */
 static void two_in_one_context(const dv_backend *backend)
 {
     const int precisions[2] = {DV_MIXED_NONE, mixed_of(backend)};

@@ -1,4 +1,4 @@
-/* A training that its caller ends: within an epoch, after one, and where it would have ended. */
+/* A training that its caller finishes: within an epoch, after one, and at its own end. */
 #include "engine/backends/open.h"
 #include "engine/base/yaml.h"
 #include "tests/support/tones.h"
@@ -11,7 +11,7 @@
 
 typedef struct run {
     int64_t steps, epochs, saves;
-    int64_t finish_at; /* the step after which it says so, once */
+    int64_t finish_at; /* step after which the caller finishes, once */
     bool said;
 } run;
 
@@ -54,7 +54,7 @@ static void test_the_epoch_at_hand_is_the_last_one(void **state)
     tones task;
     dv_context *context;
     assert_int_equal(dv_context_open("cpu", 1, (dv_log){0}, &context), DV_OK);
-    tones_open(&task, 3, 14, 4, false); /* five steps of four clips, and two are left over */
+    tones_open(&task, 3, 14, 4, false); /* five steps of four clips, with two clips left over */
     task.config.epochs = EPOCHS;
     task.config.batch_size = 8;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

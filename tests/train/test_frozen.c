@@ -1,7 +1,7 @@
 /*
- * Parts of a model that are not trained: they stay as they are, and work as they do in use.
+ * Frozen parts of a model do not change, and compute as in inference.
  *
- *     test_frozen [DEVICE]     ref and cpu; or the backend of a module
+ *     test_frozen [DEVICE]     on ref and cpu, or on the backend of a module
  */
 #include "engine/backends/open.h"
 #include "engine/optimizer/optimizer.h"
@@ -62,7 +62,7 @@ static void freezes(const dv_backend *backend)
                  (const bool[7]){true, false, true, false, true, true, false});
 }
 
-/* The gradient goes through a frozen norm as through constants: as on the reference. */
+/* The gradient passes a frozen norm as it passes constants, like on the reference. */
 static void passes_a_frozen_norm(const dv_backend *backend)
 {
     const dv_backend *const backends[] = {&dv_backend_ref, backend};
@@ -80,7 +80,8 @@ static void passes_a_frozen_norm(const dv_backend *backend)
     trial_require_near(norms[1], norms[0], 1e-3);
 }
 
-/* One step of plain gradient descent of rate 1 goes as far as the norm says. */
+/* The norm is that of the trained parameters: one step of plain gradient descent at rate 1 moves by
+   it. */
 static void norm_is_of_what_is_trained(const dv_backend *backend)
 {
     double norms[2];
@@ -125,8 +126,8 @@ static void refuses_to_freeze(const dv_backend *backend)
 
 /* ---- Dropout ---- */
 
-/* The loss of the first step; `rate` of the dropout between `first` and `second`, or of the one
-   before `first`. */
+/* The loss of the first step. `rate` is that of the dropout between `first` and `second`, or before
+   `first`. */
 static double first_loss(const dv_backend *backend, const char *model, const char *rate,
                          const char *patterns)
 {
@@ -148,8 +149,8 @@ static double first_loss(const dv_backend *backend, const char *model, const cha
     "  - linear: {units: 12, activation: tanh, name: second}\n"                                    \
     "  - linear: {units: classes, name: head}\n"
 
-/* Dropout is of the layer that reads it: on where that is trained, or where what is before it is
-   trained; off between frozen layers. */
+/* Dropout is on if a layer before it, or the layer that reads it, is trained. It is off between
+   frozen layers. */
 static void drops_for_what_is_trained(const dv_backend *backend)
 {
     static const char within[] = "layers:\n  - flatten:\n" FIRST
@@ -184,7 +185,8 @@ static void copy_parameter(trial *seen, const char *from, const char *to)
     free(values);
 }
 
-/* Of one model twice, once with dropout: in use they are the same, so neither is worth more. */
+/* An ensemble of one model twice, once with dropout, gives both the same share: without dropout
+   they are equal. */
 static void mixes_twins_alike(const dv_backend *backend)
 {
 #define TWIN(name, rate)                                                                           \
@@ -197,7 +199,7 @@ static void mixes_twins_alike(const dv_backend *backend)
     int64_t count;
     trial_open(&seen, backend, model, 16, 0);
     trial_freeze(&seen, "[\"a.*\", \"b.*\"]");
-    seen.task.config.optimizer = DV_SGD; /* goes as far as the gradient: Adam enlarges roundings */
+    seen.task.config.optimizer = DV_SGD; /* Adam would enlarge roundings */
     seen.task.config.learning_rate = 0.5;
     must(trial_create(&seen));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -24,8 +24,8 @@ static void nothing_is_calibrated(void **state)
 }
 
 /*
- * By hand: three answers of 0.5 (bin 7 of 0..14), one of them right, two of 0.95 (bin 14), both
- * right: 3/5 |1/3 - 0.5| + 2/5 |1 - 0.95| = 0.1 + 0.02.
+ * By hand: of three answers of 0.5 (bin 7 of 0..14) one is right, of two of 0.95 (bin 14) both are:
+ * 3/5 |1/3 - 0.5| + 2/5 |1 - 0.95| = 0.1 + 0.02.
  */
 static void known_values(void **state)
 {
@@ -43,7 +43,7 @@ static void known_values(void **state)
     assert_int_equal(calibration.bins[14].count, 2);
 }
 
-/* Errors of either sign in one bin cancel, in two bins they do not: 0.62 is in (9/15, 10/15], 0.68
+/* Errors of opposite signs cancel in one bin, but not in two bins: 0.62 is in (9/15, 10/15], 0.68
    in (10/15, 11/15]. */
 static void signs_cancel_in_a_bin_alone(void **state)
 {
@@ -73,7 +73,7 @@ static void edges_belong_to_the_bin_below(void **state)
     assert_int_equal(zero.bins[0].count, 1);
 }
 
-/* The formula as it stands, over all answers for each bin. */
+/* The plain formula, over all answers for each bin. */
 static double expected_error(const double *confidence, const bool *correct, int count)
 {
     double error = 0;

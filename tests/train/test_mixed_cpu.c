@@ -1,5 +1,5 @@
-/* The trainer on the CPU with products in BF16: it learns what it learns in float, goes on as never
-   interrupted, and computes in float where it can do no better. */
+/* The trainer on the CPU with products in BF16: it learns as in float, resumes as if never
+   interrupted, and computes in float if BF16 is not available. */
 #include "engine/backends/open.h"
 #include "engine/device/cpu_device.h"
 #include "tests/support/rounding.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every way to compute a product: direct, pointwise (all rows, some), taps, dense. */
+/* A model with every way to compute a product: direct, pointwise (all rows, some), taps, dense. */
 static const char model[] = "layers:\n"
                             "  - frames:\n"
                             "  - conv2d: {filters: 24, kernel: [1, 3], bias: false}\n"
@@ -34,7 +34,7 @@ static void require_bf16(void)
     skip();
 }
 
-/* Products of all sizes are rounded. */
+/* Opens a trial that rounds products of all sizes. */
 static void open_trial(trial *seen, int precision)
 {
     trial_open(seen, &dv_backend_cpu, model, 16, 8);
@@ -73,7 +73,7 @@ static void test_learns_as_in_float(void **state)
     trial_close(&mixed);
 }
 
-/* `true` is what the device is best at. */
+/* `true` chooses the device's best precision. */
 static void test_true_is_bf16(void **state)
 {
     (void)state;
@@ -92,7 +92,7 @@ static void note_warning(void *user, dv_log_level level, const char *message)
         snprintf(user, 256, "%s", message);
 }
 
-/* What it does not have at all: a warning, and the numbers of float. */
+/* FP16, which the CPU lacks, gives a warning and the numbers of float. */
 static void test_fp16_is_float(void **state)
 {
     (void)state;
@@ -123,8 +123,8 @@ static void watch_values(trial *seen)
     require_rounded(seen, DV_BUFFER_VALUES);
 }
 
-/* The rounded weights follow the weights in every step; those of the average at every validation.
- */
+/* The rounded weights follow the weights in every step, and those of the average in every
+   validation. */
 static void test_rounded_weights_follow(void **state)
 {
     (void)state;

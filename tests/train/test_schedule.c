@@ -24,7 +24,7 @@ static void test_schedule_values(void **state)
     (void)state;
     dv_schedule cosine = {
         .kind = DV_SCHEDULE_COSINE, .peak = 0.8, .minimum = 0.2, .warmup = 4, .total = 14};
-    for (uint64_t step = 0; step < 4; step++) /* rises from 0 to the peak in equal steps */
+    for (uint64_t step = 0; step < 4; step++) /* the rate rises to the peak in equal steps */
         assert_close(dv_schedule_rate(&cosine, step), 0.16 * (double)(step + 1), 1e-12);
     assert_true(dv_schedule_rate(&cosine, 4) == 0.8);
     assert_close(dv_schedule_rate(&cosine, 9), 0.5, 1e-12); /* half-way */
@@ -81,7 +81,7 @@ static void compare_rates(int kind, char *text)
     assert_int_equal(strspn(text, " \n"), strlen(text));
     if (kind == DV_SCHEDULE_ONE_CYCLE)
         return;
-    /* The same behind a warm-up. */
+    /* The same schedule behind a warm-up. */
     dv_schedule warm = schedule;
     warm.warmup = 5;
     warm.total += 5;
@@ -107,7 +107,7 @@ static void compare_plateau(char *text)
         assert_close(dv_schedule_rate(&schedule, (uint64_t)epochs), next_number(&text), 1e-12);
     }
     assert_true(epochs > 20 && schedule.falls >= 3);
-    schedule.warmup = 100; /* a rise to what is left */
+    schedule.warmup = 100; /* rises to the reduced rate */
     assert_close(dv_schedule_rate(&schedule, 0), dv_schedule_rate(&schedule, 100) / 101, 1e-12);
 }
 
@@ -137,7 +137,7 @@ static void test_as_torch(void **state)
         assert_true(seen[kind] > 0);
 }
 
-/* As a state that is saved: what is read again is the same. */
+/* Asserts that a saved state is the same when read again. */
 static void require_kept(double best)
 {
     dv_train_state state = {.plateau_best = best}, back;
@@ -150,8 +150,7 @@ static void require_kept(double best)
     dv_tree_free(map);
 }
 
-/* An epoch without a loss is one without a lower loss, and leaves nothing behind that the ones
-   after it cannot get below. */
+/* An epoch without a loss counts as one without a lower loss, and does not change the best loss. */
 static void test_plateau_without_a_loss(void **state)
 {
     (void)state;
@@ -163,7 +162,7 @@ static void test_plateau_without_a_loss(void **state)
         assert_true(plateau.best == best[e]);
         require_kept(plateau.best);
     }
-    plateau = (dv_plateau){.best = NAN}; /* of a state that an earlier version kept */
+    plateau = (dv_plateau){.best = NAN}; /* kept by an earlier version */
     assert_false(dv_plateau_watch(&plateau, false, 3, 1));
     assert_true(plateau.best == 3);
 }

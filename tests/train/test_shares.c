@@ -1,4 +1,4 @@
-/* Shares of an ensemble against a search over all of them, and where they are known by hand. */
+/* Shares of an ensemble against a search over a grid, and against answers known by hand. */
 #include "engine/base/rng.h"
 #include "engine/train/shares.h"
 
@@ -12,7 +12,7 @@
 
 enum { CLIPS = 60, CLASSES = 4 };
 
-/* Logits (members, CLIPS, CLASSES): the truth gets `skill` of the member more, on all the rest. */
+/* Logits (members, CLIPS, CLASSES) of noise; the true class gets the member's `skill` on top. */
 typedef struct answers {
     float logits[DV_MAX_INPUTS][CLIPS * CLASSES];
     int truth[CLIPS];
@@ -36,7 +36,7 @@ static void make_answers(answers *a, const float *skill, int members, uint64_t s
     }
 }
 
-/* What is minimised, by its formula. */
+/* The minimised objective, by its formula. */
 static double objective(const answers *a, const double *share)
 {
     double value = 0;
@@ -92,7 +92,7 @@ static void no_shares_are_better(void **state)
     }
 }
 
-/* Along every direction that keeps the sum, the slope is 0: by differences. */
+/* The slope, by differences, is 0 along every direction that keeps the sum. */
 static void slope_is_zero(void **state)
 {
     static const float skill[] = {1, 2, 1.5F, 0, 3, 2.5F, 1, 0.5F};
@@ -125,7 +125,7 @@ static void equals_have_equal_shares(void **state)
         assert_true(fabs(share[k] - 1.0 / 3) < 1e-9);
 }
 
-/* A member that is always wrong has next to nothing. */
+/* A member that is always wrong has a share near 0. */
 static void bad_members_have_small_shares(void **state)
 {
     static const float skill[] = {8, -8};

@@ -1,7 +1,7 @@
 /*
- * Students learn what their teachers say.
+ * Students learn the answers of their teachers.
  *
- *     test_teacher [DEVICE]     ref and cpu; or the backend of a module
+ *     test_teacher [DEVICE]     on ref and cpu, or on the backend of a module
  */
 #include "frontends/model/checkpoint.h"
 #include "frontends/model/transfer.h"
@@ -23,7 +23,7 @@ static tested_backends under_test; /* set by main */
 enum { TRAIN = 11, VALIDATION = 6, EPOCHS = 5 };
 static const double rate = 0.03;
 
-/* A trained model, whose head is turned by `turn` classes: it calls each class k + turn. */
+/* Makes a trained model whose head is turned by `turn` classes: it answers k + turn for class k. */
 static void make_teacher(trial *teacher, const dv_backend *backend, uint64_t seed, int turn)
 {
     float weight[CLASSES * 12], turned[CLASSES * 12], bias[CLASSES], turned_bias[CLASSES];
@@ -46,7 +46,7 @@ static void make_teacher(trial *teacher, const dv_backend *backend, uint64_t see
     must(dv_params_write(params, b, DV_BUFFER_VALUES, turned_bias));
 }
 
-/* A student of these teachers (count), which is not run yet. */
+/* Makes a student of these teachers (count), without running it. */
 static void make_student(trial *student, trial *const *teachers, int count)
 {
     student->teacher_count = count;
@@ -70,7 +70,7 @@ static void open_student(trial *student, const dv_backend *backend, double weigh
     student->task.config.learning_rate = rate;
 }
 
-/* A teacher with other names for the classes is believed, or not, as its weight is. */
+/* A teacher with wrong answers is believed if its weight is large, and not if it is small. */
 static void teaches(const dv_backend *backend)
 {
     trial teacher, *const teachers[] = {&teacher};
@@ -87,7 +87,7 @@ static void teaches(const dv_backend *backend)
     trial_close(&teacher);
 }
 
-/* Loss of the first step, which is made of the first values. */
+/* The loss of the first step, by the first values. */
 static double first_loss(trial *student)
 {
     student->task.config.max_steps = 1;
@@ -95,8 +95,8 @@ static double first_loss(trial *student)
     return student->metrics[0].train_loss;
 }
 
-/* As a copy of its teacher a student has no distance to it, and the rest of the loss is what it is
-   without one. */
+/* A student that is a copy of its teacher has no distance to it. The rest of its loss is that
+   without a teacher. */
 static void a_copy_is_no_distance_away(const dv_backend *backend)
 {
     trial teacher, alone, *const teachers[] = {&teacher};
@@ -122,7 +122,7 @@ static void a_copy_is_no_distance_away(const dv_backend *backend)
     trial_close(&teacher);
 }
 
-/* The mean of a model and itself is the model; of two, another one. */
+/* Two equal teachers are like one of them; two different ones are not. */
 static void several_are_their_mean(const dv_backend *backend)
 {
     trial first, second;
@@ -144,8 +144,8 @@ static void several_are_their_mean(const dv_backend *backend)
     trial_close(&second);
 }
 
-/* What a source of the teacher's own makes is what the student hears, where the features are the
-   same: to the bit, recorded or not. */
+/* A teacher's own source makes the same batches as the student's if the features are the same, to
+   the bit, recorded or not. */
 static void own_features_are_of_the_same_clips(const dv_backend *backend)
 {
     trial teacher, runs[2], *const teachers[] = {&teacher};
@@ -179,7 +179,7 @@ static void own_features_are_of_the_same_clips(const dv_backend *backend)
     trial_close(&teacher);
 }
 
-/* Features with twice as many frames. */
+/* The teacher's features may have twice as many frames. */
 static void own_features_may_differ(const dv_backend *backend)
 {
     static const char other_model[] = "layers:\n"
@@ -204,13 +204,13 @@ static void own_features_may_differ(const dv_backend *backend)
     make_student(&student, teachers, 1);
     must(trial_go(&student));
     assert_true(trial_last(&student)->validation_accuracy > 0.9);
-    dv_clip_source_free(own); /* before its context goes with the student */
+    dv_clip_source_free(own); /* before the student closes its context */
     trial_close(&student);
     trial_close(&teacher);
     dv_frontend_free(frontend);
 }
 
-/* In FP16, where there is such, the losses are nearly those of FP32. */
+/* In FP16, if the backend has it, the losses are nearly those of FP32. */
 static void f16_is_near(const dv_backend *backend)
 {
     trial teacher, *const teachers[] = {&teacher};
@@ -230,15 +230,15 @@ static void f16_is_near(const dv_backend *backend)
     trial_close(&teacher);
 }
 
-/* Stopped in the middle of an epoch, saved, and gone on with: the same bytes, and nothing of the
-   teacher in the file. */
+/* A training that is stopped in mid-epoch, saved and resumed ends with the same bytes. The file
+   holds nothing of the teacher. */
 static void goes_on(const dv_backend *backend, const char *path)
 {
     trial teacher, runs[3], *const teachers[] = {&teacher};
     dv_tree *config = parse("{train: {}}"), *labels = parse("[\"0\", \"1\", \"2\"]"), *state;
     dv_checkpoint checkpoint;
     make_teacher(&teacher, backend, 1, 0);
-    for (int i = 0; i < 3; i++) { /* whole, the first part, the second */
+    for (int i = 0; i < 3; i++) { /* the whole training, its first part, its second part */
         open_student(&runs[i], backend, 0.5);
         runs[i].stop_at = i == 1 ? 6 : 0;
         make_student(&runs[i], teachers, 1);

@@ -1,9 +1,9 @@
 /*
- * What the switches of training do: accumulation, averages of the weights, class weights,
- * smoothing, the schedule that watches the loss; and that a run with all of them goes on as if it
- * had never stopped. Frozen parameters: test_frozen.c.
+ * The techniques of training: accumulation, averages of the weights, class weights, smoothing, and
+ * the schedule that watches the loss. A run with all of them resumes as if it had never stopped.
+ * test_frozen.c tests frozen parameters.
  *
- *     test_techniques [DEVICE]     ref and cpu; or the backend of a module
+ *     test_techniques [DEVICE]     on ref and cpu, or on the backend of a module
  */
 #include "frontends/model/checkpoint.h"
 #include "tests/support/each_backend.h"
@@ -23,7 +23,7 @@ static tested_backends under_test; /* set by main */
 
 /* ---- Accumulation ---- */
 
-/* Two batches of 4 are one of 8; 36 clips are 9 batches of 4, and the last of them is not taken. */
+/* Two batches of 4 are like one of 8. 36 clips are 9 batches of 4, and the last one is dropped. */
 static void accumulates(const dv_backend *backend)
 {
     trial runs[2];
@@ -53,11 +53,11 @@ static void accumulates(const dv_backend *backend)
     assert_int_equal(dv_trainer_steps_per_epoch(few.trainer), 3);
     must(trial_go(&few));
     trial_require_near(trial_last(&few)->learning_rate, 0.5 * few.task.config.learning_rate,
-                       1e-12); /* of the second update of two, by the cosine */
+                       1e-12); /* rate of the second of two updates, by the cosine */
     trial_close(&few);
 }
 
-/* Nothing changes before the last batch of an update. */
+/* Values change only with the last batch of an update. */
 static void watch_values(trial *seen)
 {
     int64_t count, step = dv_trainer_state_of(seen->trainer)->step;
@@ -81,7 +81,7 @@ static void updates_every_third_batch(const dv_backend *backend)
     trial_close(&seen);
 }
 
-/* An overflow in any batch leaves the whole update out, and halves the scale once. */
+/* An overflow in any batch skips the whole update, and halves the scale once. */
 static void overflows_by_updates(const dv_backend *backend)
 {
     if (!dv_backend_has(backend, DV_F16))
@@ -103,7 +103,7 @@ static void overflows_by_updates(const dv_backend *backend)
     trial_close(&seen);
 }
 
-/* Between steps 2 and 4 logits are beyond FP16. */
+/* Makes logits exceed FP16 between steps 2 and 4. */
 static void break_head(trial *seen)
 {
     int64_t step = dv_trainer_state_of(seen->trainer)->step;
@@ -116,8 +116,8 @@ static void break_head(trial *seen)
         must(dv_params_write(params, head, DV_BUFFER_VALUES, step == 2 ? bad : seen->watcher));
 }
 
-/* A loss that is not finite is of an update that is skipped, and of no sum: the state can be saved
-   in mid-epoch. */
+/* A loss that is not finite belongs to a skipped update and to no sum, so that the state can be
+   saved in mid-epoch. */
 static void overflows_forward(const dv_backend *backend)
 {
     if (!dv_backend_has(backend, DV_F16))
@@ -164,7 +164,8 @@ static void follow(trial *seen)
     free(values);
 }
 
-/* Against an average taken here, of values and running statistics; it is what remains. */
+/* Compares with an average of values and running statistics that is computed here. The training
+   ends with it. */
 static void averages(const dv_backend *backend)
 {
     trial seen;
@@ -194,7 +195,7 @@ static void averages(const dv_backend *backend)
     trial_close(&seen);
 }
 
-/* The validation loss is that of a model that has the averages for its values. */
+/* The validation loss is that of a model whose values are the averages. */
 static void validates_averages(const dv_backend *backend, int precision)
 {
     trial averaged, fixed, raw;
@@ -220,7 +221,7 @@ static void validates_averages(const dv_backend *backend, int precision)
     assert_true(trial_last(&fixed)->validation_loss == trial_last(&averaged)->validation_loss);
     assert_true(trial_last(&raw)->validation_loss != trial_last(&averaged)->validation_loss);
     assert_true(trial_last(&raw)->train_loss == trial_last(&averaged)->train_loss);
-    trial_require_same(&fixed, &averaged); /* and they are what is kept */
+    trial_require_same(&fixed, &averaged); /* the averages are also kept */
     for (int i = 0; i < 3; i++)
         trial_close(runs[i]);
 }
@@ -241,7 +242,7 @@ static void weigh(trial *seen, const char *text)
     dv_tree_free(weights);
 }
 
-/* Loss of the first epoch at a rate of 0, in training and in validation. */
+/* The losses of the first epoch at a rate of 0, in training and in validation. */
 static void weighted_losses(const dv_backend *backend, const char *weights, double losses[2])
 {
     trial seen;
@@ -266,13 +267,14 @@ static void weighs_classes(const dv_backend *backend)
         assert_true(losses[i][1] == losses[0][1]);
     }
     assert_true(losses[1][0] == losses[0][0]);
-    /* Each class counts three times in one of them, once in the others; 1 in the mean of a list. */
+    /* Each class counts three times in one of these lists and once in the other two. The mean of a
+       list is scaled to 1. */
     trial_require_near(losses[2][0] + losses[3][0] + losses[4][0], 3 * losses[0][0], 1e-5);
     assert_true(losses[2][0] != losses[3][0] && losses[3][0] != losses[4][0]);
-    assert_true(losses[5][0] == losses[0][0]); /* as many of each */
+    assert_true(losses[5][0] == losses[0][0]); /* each class has as many clips */
 }
 
-/* What is learnt with equal weights, and with smoothing and clipping, is what is without any. */
+/* Equal weights train exactly as no weights, with smoothing and clipping. */
 static void takes_equal_weights_for_none(const dv_backend *backend)
 {
     static const char *const lists[] = {"none", "[0.1, 0.1, 0.1]", "[10, 10, 10]"};
@@ -296,7 +298,7 @@ static void weighs_smoothing(const dv_backend *backend)
         trial seen;
         trial_open(&seen, backend, trial_plain_model, 8, 0);
         weigh(&seen, "[1, 1, 1]");
-        for (int k = 0; k < CLASSES; k++) /* past the scaling of a list */
+        for (int k = 0; k < CLASSES; k++) /* set directly, since lists are scaled */
             seen.task.dataset.class_weights[k] = i == 0 ? 1 : 10;
         seen.task.config.label_smoothing = 0.3;
         seen.task.config.max_steps = 1;
@@ -332,7 +334,7 @@ static void smooths_labels(const dv_backend *backend)
 
 /* ---- Plateau ---- */
 
-/* What the loss that is watched says comes true: in validation, or in training without one. */
+/* The rate follows the watched loss: that of validation, or else that of training. */
 static void rate_follows_the_loss(const dv_backend *backend, int validation)
 {
     trial seen;
@@ -357,7 +359,7 @@ static void rate_follows_the_loss(const dv_backend *backend, int validation)
     trial_close(&seen);
 }
 
-/* Once the rate has fallen to nothing, nothing changes. */
+/* Once the rate has fallen to 0, no value changes. */
 static void watch_rest(trial *seen)
 {
     int64_t count;
@@ -371,7 +373,7 @@ static void watch_rest(trial *seen)
 static void reacts_to_a_plateau(const dv_backend *backend)
 {
     trial seen;
-    if (backend->host_memory) { /* what decides is the host */
+    if (backend->host_memory) { /* the host decides, on every device */
         rate_follows_the_loss(backend, 4);
         rate_follows_the_loss(backend, 0);
     }
@@ -400,7 +402,7 @@ static void count_warning(void *user, dv_log_level level, const char *message)
     assert_string_equal(message, "train.patience 7 has no effect: there is no validation part");
 }
 
-/* Without validation there is nothing that patience could wait for: said once. */
+/* Without validation patience has no effect, and one warning says so. */
 static void test_patience_without_validation(void **state)
 {
     (void)state;
@@ -416,14 +418,14 @@ static void test_patience_without_validation(void **state)
     }
 }
 
-/* ---- Going on ---- */
+/* ---- Resuming ---- */
 
 static void open_with_all(trial *seen, const dv_backend *backend, int scheduler)
 {
-    trial_open(seen, backend, trial_normed_model, 20, 4); /* 7 batches of 8, 6 of which are taken */
+    trial_open(seen, backend, trial_normed_model, 20, 4); /* 7 batches of 8, of which 6 are used */
     trial_freeze(seen, "[conv.bias, norm.bias]");
     weigh(seen, "[1, 2, 1]");
-    for (size_t i = 0; i < seen->task.dataset.count; i++) { /* what is learnt makes it worse */
+    for (size_t i = 0; i < seen->task.dataset.count; i++) { /* learning makes validation worse */
         dv_clip *clip = &seen->task.dataset.clips[i];
         clip->label = clip->part == DV_PART_TRAIN ? clip->label : (clip->label + 1) % CLASSES;
     }
@@ -440,7 +442,7 @@ static void open_with_all(trial *seen, const dv_backend *backend, int scheduler)
     must(trial_create(seen));
 }
 
-/* As a checkpoint does it. */
+/* Resumes through a checkpoint. */
 static void go_on(const char *path, const trial *from, trial *to)
 {
     dv_tree *config = parse("{train: {}}"), *labels = parse("[\"0\", \"1\", \"2\"]"), *state;
@@ -459,7 +461,7 @@ static void go_on(const char *path, const trial *from, trial *to)
     must(trial_go(to));
 }
 
-/* Stopped between updates, in an update (which is ended first), and at the end of an epoch. */
+/* Stops between updates, in an update (which is completed first), and at the end of an epoch. */
 static void resumes_with(const dv_backend *backend, const char *path, int scheduler)
 {
     static const int64_t stops[] = {4, 9, 12}, ends[] = {4, 10, 12};

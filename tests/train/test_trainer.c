@@ -13,7 +13,7 @@ static void assert_close(double got, double want, double tolerance)
         fail_msg("got %.15g, want %.15g", got, want);
 }
 
-/* ---- A run and what was seen of it ---- */
+/* ---- A run and its observations ---- */
 
 typedef struct run {
     tones *task;
@@ -22,12 +22,12 @@ typedef struct run {
     dv_epoch_metrics metrics[MAX_EPOCHS];
     int epochs, saves;
     int64_t steps;
-    int64_t stop_at; /* step at which `stop` is set; 0: never */
+    int64_t stop_at; /* step that sets `stop`, 0 for none */
     bool stop;
     float *best; /* the values (and states) of the best epoch */
 } run;
 
-/* All parameters and states one behind the other, owned by the caller. */
+/* All parameters and states, one after the other. The caller frees the copy. */
 static float *copy_parameters(const dv_trainer *trainer, int64_t *count)
 {
     const dv_params *params = dv_trainer_params(trainer);
@@ -148,14 +148,14 @@ static void test_one_batch_is_learnt_by_heart(void **state)
     if (!(last(&seen)->train_loss < 0.01))
         fail_msg("the loss is %g", last(&seen)->train_loss);
     assert_true(last(&seen)->train_accuracy == 1);
-    assert_true(isnan(last(&seen)->validation_accuracy)); /* there is nothing to validate on */
+    assert_true(isnan(last(&seen)->validation_accuracy)); /* there is no validation part */
     assert_int_equal(dv_trainer_state_of(seen.trainer)->best_epoch, 0);
     run_close(&seen);
     tones_close(&task);
 }
 
-/* Without a bias in front of the norm: its gradient is nothing but rounding, of which AdamW makes
-   steps as large as any. */
+/* The model has no bias in front of the norm: its gradient would be nothing but rounding, from
+   which AdamW makes steps as large as any. */
 static void test_backends_learn_the_same(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void test_backends_learn_the_same(void **state)
 
 enum { CLIPS = 22, BATCH = 5, PER_EPOCH = 4, ORDER_EPOCHS = 3 };
 
-/* A source that writes down what it is asked for. */
+/* A source that records the requested clips. */
 typedef struct order {
     dv_source inner;
     int64_t places[ORDER_EPOCHS * PER_EPOCH * BATCH];
@@ -224,7 +224,8 @@ static void record_order(tones *task, int64_t seed, order *seen)
     dv_context_close(context);
 }
 
-/* Each clip at most once per epoch, two left out in turn; new in each epoch and for each seed. */
+/* Each clip is taken at most once per epoch, and two are left out in turn. The order is new in each
+   epoch and for each seed. */
 static void test_every_epoch_has_its_order(void **state)
 {
     (void)state;
@@ -255,7 +256,7 @@ static void test_every_epoch_has_its_order(void **state)
 
 /* ---- The schedule ---- */
 
-/* Every update has a rate above the minimum, which would be the next one's. */
+/* Every update has a rate above the minimum, which the update after the last would have. */
 static void test_short_runs_end_above_the_minimum(void **state)
 {
     (void)state;
@@ -273,7 +274,7 @@ static void test_short_runs_end_above_the_minimum(void **state)
         double rate = 1e-4 + (0.01 - 1e-4) * (1 + cos(angle)) / 2;
         assert_close(last(&seen)->learning_rate, rate, 1e-12);
         assert_true(dv_trainer_state_of(seen.trainer)->finished);
-        assert_int_equal(seen.saves, 1); /* 30 seconds are not over: at the end alone */
+        assert_int_equal(seen.saves, 1); /* only at the end; 30 s have not passed */
         run_close(&seen);
     }
     tones_close(&task);
@@ -342,7 +343,8 @@ static double distance(const float *a, const float *b, int64_t count)
     return sqrt(squares);
 }
 
-/* How far one step of plain gradient descent goes, and the gradient's norm before clipping. */
+/* The length of one step of plain gradient descent. *norm is the gradient's norm before clipping.
+ */
 static double one_step(tones *task, double clip_norm, double *norm)
 {
     run seen;
@@ -365,7 +367,7 @@ static void test_clipping_limits_the_step(void **state)
     (void)state;
     tones task;
     tones_open(&task, 3, 8, 0, false);
-    /* No running statistics, which would move too. */
+    /* The model has no running statistics, which would move, too. */
     tones_use_model(&task, "layers:\n  - flatten\n  - linear: {units: 8, activation: tanh}\n"
                            "  - linear: {units: classes}\n");
     task.config.optimizer = DV_SGD;
@@ -377,7 +379,7 @@ static void test_clipping_limits_the_step(void **state)
     assert_true(norm > 0.1);
     assert_close(free_step / norm, 1, 1e-4);
     double clipped = one_step(&task, norm / 4, &clipped_norm);
-    assert_true(norm == clipped_norm); /* what is reported is the norm before clipping */
+    assert_true(norm == clipped_norm); /* the reported norm is that before clipping */
     assert_close(clipped / (norm / 4), 1, 1e-4);
     assert_true(one_step(&task, 2 * norm, &clipped_norm) == free_step); /* no effect below */
     tones_close(&task);
@@ -385,7 +387,7 @@ static void test_clipping_limits_the_step(void **state)
 
 /* ---- State ---- */
 
-/* A value of its own that is not 0. Returns its size. */
+/* Fills a field with a value of its own that is not 0. Returns its size. */
 static size_t fill_field(const dv_field *field, int number, void *record)
 {
     void *slot = (char *)record + field->offset;
@@ -419,14 +421,14 @@ static void test_state_round_trip(void **state)
     dv_tree_free(tree);
     dv_tree_free(again);
     free(text);
-    /* A field that is missing is not taken as 0. */
+    /* A missing field is not read as 0. */
     assert_int_equal(dv_yaml_parse("step: 3", 7, "state", &tree), DV_OK);
     assert_int_equal(dv_fields_read(dv_train_state_fields, tree, "state", &after), DV_ECONFIG);
     assert_message("missing");
     dv_tree_free(tree);
 }
 
-/* Copies everything that a checkpoint holds from one trainer to another. */
+/* Copies all that a checkpoint holds from one trainer to another. */
 static void hand_over(const run *from, run *to)
 {
     *dv_trainer_state(to->trainer) = *dv_trainer_state_of(from->trainer);
@@ -445,7 +447,7 @@ static void hand_over(const run *from, run *to)
     }
 }
 
-/* Stopped after any step, in mid-epoch or at its end, and gone on with in a new trainer. */
+/* A training that is stopped after any step and resumed in a new trainer ends the same. */
 static void test_stopping_and_going_on_changes_nothing(void **state)
 {
     (void)state;
@@ -565,7 +567,7 @@ static void test_nothing_to_train_on(void **state)
                      DV_EFORMAT);
     assert_null(trainer);
     assert_message("nothing to train on");
-    /* Fewer clips than a batch: the batch shrinks. */
+    /* With fewer clips than a batch, the batch shrinks. */
     assert_int_equal(dv_trainer_create(context, &task.config, task.model, &task.source, &trainer),
                      DV_OK);
     assert_int_equal(dv_trainer_batch_size(trainer), 2);

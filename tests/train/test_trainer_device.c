@@ -1,6 +1,6 @@
 /*
- * The trainer on the device of a module: as on the CPU, in full and in mixed precision; replayed as
- * call by call; resumed as never interrupted.
+ * The trainer on a module's device trains as on the CPU, in full and in mixed precision. Replayed
+ * steps equal those run call by call, and a resumed training equals one without interruption.
  *
  *     test_trainer_device DEVICE     cudasim or cuda
  */
@@ -23,9 +23,9 @@ enum { CLASSES = 4, CLIPS = 40, STEPS = CLASSES * CLIPS / 8 }; /* 20 steps of 8 
 
 static const dv_backend *device; /* set by main */
 
-/* Smooth, so that rounding cannot turn a decision: with ReLU and maxima one turned bit changes a
-   gradient by much more than rounding does. No bias in front of a norm: its gradient is rounding
-   alone. */
+/* The model is smooth, so that rounding cannot switch a decision: with ReLU and maxima one switch
+   changes a gradient by much more than rounding does. It has no bias in front of a norm, whose
+   gradient would be nothing but rounding. */
 static const char model_text[] = "layers:\n"
                                  "  - frames:\n"
                                  "  - conv2d: {filters: 16, kernel: [1, 3], bias: false}\n"
@@ -34,16 +34,16 @@ static const char model_text[] = "layers:\n"
                                  "  - dropout: {rate: 0.1}\n"
                                  "  - linear: {units: classes}\n";
 
-/* ---- A run and what was seen of it ---- */
+/* ---- A run and its observations ---- */
 
 typedef struct run {
     tones task;
     dv_context *context;
     dv_trainer *trainer;
-    double losses[STEPS]; /* of the first epoch: each step's */
+    double losses[STEPS]; /* losses of the first epoch's steps */
     double loss_sum;
     int reports;
-    int64_t stop_at; /* step after which to stop; 0: never */
+    int64_t stop_at; /* step after which to stop, 0 for none */
     bool stop;
     dv_epoch_metrics last;
 } run;
@@ -73,8 +73,9 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
     return DV_OK;
 }
 
-/* A task with batches by the front-end; the test changes run->task.config before run_make. Runs are
-   compared, also bit by bit: each context that measures may choose algorithms of its own. */
+/* Opens a task with batches by the host's front-end. The test may change seen->task.config before
+   run_make. Algorithms are fixed, because runs are compared bit by bit, and each context that
+   measures may choose its own. */
 static void run_open(run *seen, const dv_backend *backend)
 {
     memset(seen, 0, sizeof *seen);
@@ -111,7 +112,7 @@ static void run_close(run *seen)
     dv_context_close(seen->context);
 }
 
-/* One run from beginning to end. */
+/* Makes one run from beginning to end. */
 static void run_whole(run *seen, const dv_backend *backend, int precision, bool device_batches)
 {
     run_open(seen, backend);
@@ -122,7 +123,7 @@ static void run_whole(run *seen, const dv_backend *backend, int precision, bool 
     require_ok(run_go(seen));
 }
 
-/* All of a buffer, one parameter behind the other; the caller frees. */
+/* All parameters of a buffer, one after the other. The caller frees the copy. */
 static float *copy_buffer(const dv_trainer *trainer, dv_buffer buffer, int64_t *count)
 {
     const dv_params *params = dv_trainer_params(trainer);
@@ -149,7 +150,7 @@ static void assert_same_values(const run *a, const run *b)
     free(right);
 }
 
-/* The largest deviation of a step's loss; NaN where one is. */
+/* The largest deviation of a step's loss, NaN if a loss is NaN. */
 static double losses_apart(const run *got, const run *want)
 {
     double worst = 0;
@@ -282,7 +283,7 @@ static void test_goes_on_where_nothing_can_be_recorded(void **state)
     run_close(&got);
 }
 
-/* What looks at every value cannot be recorded. */
+/* A training that checks every value cannot be recorded. */
 static void test_no_replay_where_values_are_looked_at(void **state)
 {
     (void)state;
@@ -303,8 +304,8 @@ static void test_no_replay_where_values_are_looked_at(void **state)
 
 /* ---- Overflow ---- */
 
-/* A scale that is far too large is halved until it fits; what was skipped is taken out of the
-   schedule and is counted. */
+/* A scale that is far too large is halved until it fits. Skipped updates are counted, and do not
+   advance the schedule. */
 static void test_overflow(void **state)
 {
     (void)state;
@@ -323,7 +324,7 @@ static void test_overflow(void **state)
     assert_true(after->steady > 0 && after->steady <= 2 * STEPS - after->skipped);
     assert_int_equal(seen.last.skipped, after->skipped);
     assert_true(seen.last.loss_scale == after->loss_scale);
-    /* Nothing is learnt in a step that is skipped: the first losses are those of one model. */
+    /* A skipped step learns nothing, so the first losses are those of one model. */
     assert_true(seen.last.train_loss < seen.losses[0]);
     /* The rate of the last update is not that of the last step. */
     assert_true(seen.last.learning_rate > 0);

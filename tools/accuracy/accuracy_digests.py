@@ -1,11 +1,11 @@
-"""SHA-256 of what a run is made of: its configuration, and the checkpoints that it begins with."""
+"""SHA-256 of a run's ingredients: its configuration, and the checkpoints with which it begins."""
 import hashlib
 import os
 import re
 
 KEY = re.compile(r"^(base|model): *(.+)$", re.MULTILINE)
 NAME = re.compile(r"[\w./-]+")
-MEMBERS = re.compile(r"\bmodels: *\[([^]]*)\]")  # of an ensemble
+MEMBERS = re.compile(r"\bmodels: *\[([^]]*)\]")  # members of an ensemble
 
 
 def of_file(path):
@@ -17,8 +17,8 @@ def of_file(path):
 
 
 def content(path):
-    """Without empty lines and comments, which may change at any time. Where a # may stand in a
-    text, in a line with quotes, the line counts as a whole."""
+    """The content without empty lines and comments, which may change at any time. A line with
+    quotes counts as a whole, because a # may belong to its text."""
     with open(path, encoding="utf-8") as file:
         lines = [line.rstrip() for line in file]
     lines = [line if '"' in line or "'" in line else re.sub(r"(^|\s+)#.*", "", line)
@@ -27,7 +27,7 @@ def content(path):
 
 
 def files_of(config):
-    """The configuration, what it begins with (base), and the files of the models they name."""
+    """The configuration, its bases, and the files of the models that they name."""
     found, waiting = {}, [config]
     while waiting:
         path = waiting.pop()
@@ -46,7 +46,8 @@ def files_of(config):
 
 
 def of_config(config):
-    """Changes with whatever of these files means something, not with the folder they are in."""
+    """The digest of a configuration. It depends on the meaningful content of its files, not on
+    their folder."""
     found = files_of(config)
     folder = os.path.dirname(config)
     text = "".join(f"{os.path.relpath(path, folder)}\n{found[path]}\n" for path in sorted(found))

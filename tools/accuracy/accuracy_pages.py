@@ -1,4 +1,4 @@
-"""The pages of checkpoints/, made of the JSON there alone: README.md and a card for each model."""
+"""Makes the pages of checkpoints/ from the JSON there: README.md and a card for each model."""
 import hashlib
 import os
 import statistics
@@ -25,7 +25,7 @@ def table(header, rows):
 
 
 def spread(summary):
-    """Mean, deviation, number of seeds."""
+    """Mean, deviation and number of seeds as text."""
     deviation = summary["deviation"]
     return (percent(summary["mean"]) + (f" ± {percent(deviation)}" if deviation is not None else "")
             + (f" ({summary['n']})" if "n" in summary else ""))
@@ -64,8 +64,8 @@ def accuracy_table(measured):
 
 
 def cost(model, quick):
-    """Millions of multiply-adds, and microseconds of a forward pass, where that was measured; a
-    taught model costs the same."""
+    """Millions of multiply-adds, and microseconds of a forward pass if they were measured. A taught
+    model costs the same."""
     if quick is None:
         return []
     one = quick["models"][model]
@@ -73,7 +73,7 @@ def cost(model, quick):
 
 
 def general_table(measured, quick):
-    """Coarse and fine frames, and what a teacher adds, side by side: the clips of gsc."""
+    """The table of coarse and fine frames, with and without a teacher, on the clips of gsc."""
     rows = []
     for name in (protocols.GENERAL_PROTOCOL, "untaught", "taught"):
         for model in sorted(protocols.named(name).models):
@@ -171,7 +171,7 @@ def scores_table(card):
     rows = []
     for name, score in card["accuracy"].items():
         if "--noise" in protocols.named(name).arguments:
-            continue  # the curve below; without noise it is gsc_official
+            continue  # shown as a curve below; without noise it is gsc_official
         rows.append([f"`{name}`", protocols.named(name).title, score["count"],
                      percent(score["accuracy"]), interval(score["interval_95"]),
                      percent(score["ece"]) if "ece" in score else NONE])
@@ -232,7 +232,7 @@ def data_table(card):
 
 
 def origin_rows(card):
-    """How the seed was chosen, or what a mix is made of."""
+    """Rows about the choice of the seed, or about the members of a mix."""
     training = card["training"]
     if "members" in card:
         shares = ", ".join(f"{one['share']:.4f} of [{one['name']}]({one['name']}.md)"
@@ -284,7 +284,7 @@ def read_cards(folder):
 
 
 def make(folder):
-    """{file: text} of every page."""
+    """Returns {file: text} of all pages."""
     measured = results.read_results(os.path.join(folder, "results"))
     cards = read_cards(folder)
     order = {p.name: i for i, p in enumerate(protocols.PROTOCOLS)}
@@ -324,7 +324,7 @@ def check_models(folder, cards):
 
 
 def check(folder):
-    """What is not as the JSON has it; nothing is written."""
+    """Lists the pages that differ from the JSON. Writes nothing."""
     if not os.path.isdir(folder):
         return [f"there is no folder {folder}"]
     problems = []

@@ -1,8 +1,8 @@
-"""What accuracy_tables.py measures: the one table of protocols, the data and their licences.
+"""The table of protocols that accuracy_tables.py measures, the data and their licences.
 
-In arguments $fsdd, $gsc, $voices and $noises stand for the data, $advanced and the other members
-of an ensemble for trained models, $start for the one that a run begins with, $teacher for the one
-that it learns from; in `config` $model is the model's name.
+In arguments $fsdd, $gsc, $voices and $noises stand for the data, $advanced and the other members of
+an ensemble for trained models, $start for the model with which a run begins, and $teacher for the
+model from which it learns. In `config` $model stands for the model's name.
 """
 import string
 from dataclasses import dataclass, field, replace
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 SEEDS = (1, 2, 3)
 FORMS = ("advanced", "efficient", "transformer", "lightweight", "ensemble")
 FINE = tuple(f"{form}_fine" for form in FORMS)  # on frames 12.5 ms apart
-GENERALS = (*FORMS, *FINE, "mini")  # what configs/general_*.yaml trains
+GENERALS = (*FORMS, *FINE, "mini")  # the models of configs/general_*.yaml
 TAUGHT = ("lightweight_fine", "mini")
 TEACHER = "ensemble_fine"
 SINGLE = ("lightweight", "advanced", "efficient", "transformer")
-MEMBERS = ("advanced", "efficient", "transformer")  # of an ensemble
+MEMBERS = ("advanced", "efficient", "transformer")  # members of an ensemble
 
 MEL, MFCC = "configs/mel_$model.yaml", "configs/$model.yaml"
 GENERAL, NOISE = "configs/general_$model.yaml", "configs/noisy_$model.yaml"
@@ -30,8 +30,8 @@ OTHER_SPEAKERS = ("--data", "$gsc", "--set", "data.exclude=$gsc/suspect_labels.c
                   "--set", 'data.more=[{path: "$fsdd", split: official}, '
                            '{path: "$voices", split: train}]')
 
-# Kinds of noise that no training may hear: the configurations name no folder of noises. In the
-# order in which a folder of them is read, which decides the noise of each clip.
+# Kinds of noise that no training may hear: the configurations name no folder of noises. The order
+# is that in which a folder of them is read, which decides the noise of each clip.
 NOISES = ("doing_the_dishes", "dude_miaowing", "exercise_bike", "running_tap")
 RATIOS = (20, 10, 5, 0)  # dB
 NOISY = (*OFFICIAL, "--noise", "$noises", "--snr", ",".join(map(str, RATIOS)))
@@ -41,21 +41,22 @@ TEACH = ("--teacher", "$teacher")
 
 
 def members(model):
-    """The models that an ensemble is made of; () of any other model."""
+    """The members of an ensemble, () for another model."""
     end = {"ensemble": "", "ensemble_fine": "_fine"}.get(model)
     return () if end is None else tuple(member + end for member in MEMBERS)
 
 
 def mix(model):
-    """An ensemble is the trained models of its seed and fold; only how they mix is trained."""
+    """Arguments of an ensemble: it takes the trained models of its seed and fold, and only their
+    mix is trained."""
     return ("--init_from", ",".join(f"{name}.=${name}" for name in members(model)),
             "--set", "train.freeze=[" + ", ".join(f'"{name}.*"' for name in members(model)) + "]",
             "--epochs", "3", "--learning_rate", "0.02")
 
 
-# The large models where there is much to train: a step of a CPU with BF16 takes a fifth (advanced,
-# efficient) and a quarter (transformer) less time, and is as accurate (the transformer on FSDD's
-# official split, judged by training speakers of Speech Commands: 91.55 %, in FP32 91.57 %).
+# For the large models and long trainings. A step on a CPU with BF16 takes a fifth (advanced,
+# efficient) or a quarter (transformer) less time, and is as accurate: the transformer on FSDD's
+# official split, judged by training speakers of Speech Commands, has 91.55 %, and in FP32 91.57 %.
 MIXED = ("--mixed_precision",)
 LARGE = {form + end: MIXED for form in MEMBERS for end in ("", "_fine")}
 
@@ -64,23 +65,23 @@ def lasting(epochs, rate=None):
     return ("--epochs", str(epochs), *(("--learning_rate", str(rate)) if rate else ()))
 
 
-# Trainings that many others begin with, and those others: a third of the epochs, half the rate.
+# Trainings with which many others begin. The others have a third of the epochs and half the rate.
 FIRST = {"lightweight": lasting(50), "advanced": (*MIXED, *lasting(25)),
          "efficient": (*MIXED, *lasting(12)), "transformer": (*MIXED, *lasting(16))}
 THEN = {"lightweight": lasting(16, 0.0015), "advanced": (*MIXED, *lasting(8, 0.001)),
         "efficient": (*MIXED, *lasting(4, 0.001)), "transformer": (*MIXED, *lasting(5, 0.0005))}
 LONGER = {model: lasting(20, 0.0015) for model in TAUGHT}
 
-SYNTH = ("--voices", "140", "--takes", "3", "--seed", "1")  # of $voices
+SYNTH = ("--voices", "140", "--takes", "3", "--seed", "1")  # makes $voices
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """`kind`: train (a run per seed), crossval (all folds and seeds), eval (the models of the
-    protocol `of`). `more`: further arguments of single models. `start`: the protocol of kind train
-    whose model of the same seed a run begins with; an ensemble begins with its members. `teacher`:
-    the protocol whose TEACHER of the same seed teaches. `group`: the name on the command line that
-    stands for several."""
+    """One protocol. `kind` is train (a run per seed), crossval (all folds and seeds) or eval (the
+    models of the protocol `of`). `more` has further arguments of single models. `start` is the
+    protocol of kind train with whose model of the same seed a run begins; an ensemble begins with
+    its members. `teacher` is the protocol whose TEACHER of the same seed teaches. `group` is a name
+    on the command line that stands for several protocols."""
     name: str
     kind: str
     models: tuple
@@ -94,7 +95,7 @@ class Protocol:
     group: str = ""
 
     def data(self):
-        """Names of the data sets that the arguments use."""
+        """The names of the data sets in the arguments."""
         text = " ".join(self.arguments)
         return [name for name in DATA if f"${name}" in text or f"${{{name}}}" in text]
 
@@ -106,7 +107,7 @@ PROTOCOLS = (
              "with the default features, MFCC 13 x 32", OFFICIAL, MFCC),
     Protocol("loso", "crossval", SINGLE, "FSDD, leaving one speaker out, trained on FSDD alone",
              BY_SPEAKER, MEL,
-             # The transformer, judged as above: 91.55 % with 40 epochs, 92.42 % with 80.
+             # The transformer, judged as above, has 91.55 % with 40 epochs and 92.42 % with 80.
              more={"efficient": MIXED, "transformer": (*MIXED, *lasting(80))}),
     Protocol("loso_voices", "crossval", SINGLE,
              "FSDD, leaving one speaker out, synthetic voices added",
@@ -148,15 +149,15 @@ PROTOCOLS = (
              "of taught", NOISY, of="taught", group="noise"),
 )
 
-GENERAL_PROTOCOL = "gsc"  # its models are the ones that are shipped
+GENERAL_PROTOCOL = "gsc"  # its models are shipped
 SHIPPED_PRECISION = "fp16"
 SHIPPED_SIZE = 12_000_000  # bytes at most
 
 
 @dataclass(frozen=True)
 class Data:
-    folder: str  # below the data's folder; "" where decavox makes it
-    shown: str   # in commands that are shown
+    folder: str  # below the data's folder; empty if decavox makes it
+    shown: str   # its place in printed commands
     title: str
     licence: str
     attribution: str
@@ -184,7 +185,7 @@ def shown_noises():
 
 
 def shown_values():
-    """What $names become in commands that are shown."""
+    """The values of $names in printed commands."""
     return {name: data.shown for name, data in DATA.items()} | {"noises": shown_noises()}
 
 
@@ -197,8 +198,8 @@ def named(name):
 
 
 def chosen(names, models=None):
-    """The protocols of these names and groups, all where there are none, with these models alone
-    where there are any ("a,b"); ValueError."""
+    """The protocols of these names and groups, by default all, with only these models ("a,b") if
+    any are given. Raises ValueError for an unknown name."""
     for name in names:
         if not any(name in (p.name, p.group) for p in PROTOCOLS):
             known = ", ".join(p.name for p in PROTOCOLS)

@@ -1,14 +1,14 @@
-"""Results of protocols: what is kept of an evaluation, means over seeds, files without folders.
+"""Results of protocols: figures of an evaluation, means over seeds, and files without folders.
 
 checkpoints/results/PROTOCOL-MODEL.json holds one protocol, one model and all its seeds:
 
-    protocol, model, config, command   what was run; data by name, the seed as N
-    version, commit, date              of the program that made it, for each seed below
-    runs                               for each seed: figures, and folds or noise where there are
-    pooled                             figures of a cross-validation's answers, all together
-    summary                            over the seeds
+    protocol, model, config, command   the run, with data by name and the seed as N
+    version, commit, date              the program of each of the seeds below
+    runs                               figures of each seed, with its folds or noise if any
+    pooled                             figures of all answers of a cross-validation together
+    summary                            figures over the seeds
 
-speed.json beside them is of accuracy_speed.py.
+accuracy_speed.py writes speed.json beside them.
 """
 import json
 import math
@@ -16,7 +16,7 @@ import os
 import re
 import statistics
 
-# A path from the root of somebody's machine, wherever it stands in a text; not "a/b", "://", "/s".
+# A path from the root of a machine, anywhere in a text, but not "a/b", "://" or "/s".
 ABSOLUTE = re.compile(r"(?:^|[\s=,:;'\"\[({])(/(?:[\w.~-]+/)+[\w.~-]*|/(?:home|root|tmp|work)\b)")
 
 
@@ -26,7 +26,7 @@ def read_json(path):
 
 
 def as_text(value):
-    """JSON as it is committed, small: one value or list of numbers or names in a line, no spaces."""
+    """Compact JSON for commits: one value or list of numbers or names per line, without spaces."""
     text = json.dumps(value, indent=0, separators=(",", ":"), ensure_ascii=False)
     plain = r'-?[\d.]+(?:[eE][+-]?\d+)?|null|"[\w.-]*"'
     one_line = re.sub(rf"\[\s*((?:{plain})(?:,\s*(?:{plain}))*)\s*\]",
@@ -40,7 +40,7 @@ def read_text(path):
 
 
 def write_text(path, text):
-    """Whole or not at all; what is the same stays as it is."""
+    """Writes a file as a whole or not at all. An equal file is not touched."""
     try:
         if read_text(path) == text:
             return
@@ -53,7 +53,7 @@ def write_text(path, text):
 
 
 def absolute_paths(value):
-    """All texts in a value of JSON that name a folder from the root."""
+    """All texts in a JSON value that name a folder from the root."""
     if isinstance(value, str):
         return [match.group(1) for match in ABSOLUTE.finditer(value)]
     if isinstance(value, dict):
@@ -71,7 +71,7 @@ def write_json(path, value):
 
 
 def wilson(accuracy, count):
-    """95 % interval of a share of `count` (E. B. Wilson, 1927)."""
+    """The 95 % interval of a share of `count` (E. B. Wilson, 1927)."""
     z = 1.959963984540054
     middle = accuracy + z * z / (2 * count)
     half = z * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
@@ -82,7 +82,7 @@ def wilson(accuracy, count):
 # ---- One evaluation ----
 
 def figures(evaluation):
-    """What is kept of an evaluation of decavox (report.json, eval --format json)."""
+    """The figures that are kept of an evaluation (report.json, eval --format json)."""
     kept = {key: evaluation[key] for key in ("accuracy", "correct", "count", "interval_95", "loss")
             if key in evaluation}
     if "calibration" in evaluation:
@@ -96,7 +96,7 @@ def figures(evaluation):
 
 
 def noise_figures(point):
-    """One ratio of `eval --noise --snr`, and its clips by noise."""
+    """The figures of one ratio of `eval --noise --snr`, and of its clips by noise."""
     kept = {key: point[key] for key in ("snr", "accuracy", "correct", "count")}
     kept["files"] = [{"noise": os.path.splitext(os.path.basename(one["file"]))[0],
                       "accuracy": one["accuracy"], "correct": one["correct"],
@@ -105,7 +105,7 @@ def noise_figures(point):
 
 
 def crossval_runs(crossval):
-    """One entry per seed of crossval.json, with its folds; seeds with a fold that failed are left
+    """One entry per seed of crossval.json, with its folds. Seeds with a failed fold are left
     out."""
     names = [one["fold"] for one in crossval["folds"]]
     by_seed = {}
@@ -124,7 +124,8 @@ def crossval_runs(crossval):
 
 
 def crossval_pooled(crossval):
-    """Of all folds and seeds together; no interval: summary_of has that of the mean."""
+    """Figures of all folds and seeds together, without an interval: summary_of has that of the
+    mean."""
     kept = figures(crossval["pooled"])
     return {key: kept[key] for key in ("loss", "ece", "labels", "confusion") if key in kept}
 
@@ -137,7 +138,8 @@ def mean_and_deviation(values):
 
 
 def summary_of(runs):
-    """The interval is that of the mean on the clips of one seed: seeds share their clips."""
+    """Figures over the seeds. The interval is that of the mean on the clips of one seed, because
+    seeds share their clips."""
     summary = mean_and_deviation([run["accuracy"] for run in runs]) | {"n": len(runs)}
     summary["count"] = runs[0]["count"]
     summary["interval_95"] = wilson(summary["mean"], summary["count"])
@@ -171,7 +173,7 @@ def result(protocol, model, about, runs, pooled=None):
 
 
 def read_results(folder):
-    """{(protocol, model): result}"""
+    """Reads {(protocol, model): result}."""
     results = {}
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for name in names:
@@ -181,11 +183,11 @@ def read_results(folder):
     return results
 
 
-# ---- What is weakest ----
+# ---- Weaknesses ----
 
 def worst_word(run):
-    """(word, recall, wrong answer) of the word with the least recall; None: every word is always
-    right. The answer is "" where none has more than half of those that are wrong."""
+    """(word, recall, wrong answer) of the word with the least recall, None if all words are always
+    right. The answer is empty if none has more than half of the wrong ones."""
     worst = None
     for i, row in enumerate(run["confusion"]):
         total = sum(row)
@@ -200,7 +202,7 @@ def worst_word(run):
 
 
 def worst_noise(run):
-    """(noise, snr, accuracy) of the row of the noise curve with the least accuracy."""
+    """(noise, snr, accuracy) of the noise curve's row with the least accuracy."""
     rows = [(one["noise"], point["snr"], one["accuracy"]) for point in run["noise"]
             for one in point["files"] if one["count"] > 0]
     return min(rows, key=lambda row: row[2]) if rows else None

@@ -1,12 +1,12 @@
-"""Runs protocols: all calls of decavox that accuracy_tables.py makes are here.
+"""Runs protocols. All calls of decavox that accuracy_tables.py makes are here.
 
-    RUNS/voices/, RUNS/noises/          the synthetic voices; links to the noises that are used
-    RUNS/PROTOCOL/MODEL/seed-N/         a training's folder; what has report.json is not run again,
-                                        what has last.safetensors is resumed
+    RUNS/voices/, RUNS/noises/          the synthetic voices; links to the used noises
+    RUNS/PROTOCOL/MODEL/seed-N/         a training's folder; one with report.json is not run again,
+                                        one with last.safetensors is resumed
     RUNS/PROTOCOL/MODEL/crossval/       the folder of a cross-validation; done with crossval.json
     RUNS/PROTOCOL/MODEL/seed-N.json     an evaluation
-    .../NAME.origin.json                of each of them: command, SHA-256 of the configuration and
-                                        of the checkpoints that it was made with, version and
+    .../NAME.origin.json                the origin of each of them: command, SHA-256 of the
+                                        configuration and of the checkpoints used, version and
                                         commit of the program, date
 """
 import csv
@@ -28,7 +28,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 class Skipped(Exception):
-    """A protocol or one of its models cannot be run here; the text says why."""
+    """A protocol or one of its models cannot be run here; the text has the reason."""
 
 
 class Failed(Exception):
@@ -36,18 +36,18 @@ class Failed(Exception):
 
 
 class Changed(Failed):
-    """What is there was made of something else than what it would be made of now."""
+    """An existing result was made from other ingredients than it would be now."""
 
 
 def short(path):
-    """As the program is given it: from the root of the project, where it runs, so that checkpoints
-    hold no path that is of this machine alone."""
+    """A path for the program, from the root of the project, where it runs, so that checkpoints hold
+    no path of this machine."""
     return os.path.relpath(path, ROOT)
 
 
 class Lab:
-    """The program, the data and the folder of the runs. `jobs`: how many runs a cross-validation has
-    at a time. `smoke`: None, or what makes a training tiny (accuracy_smoke.py)."""
+    """The program, the data and the folder of the runs. `jobs` is the number of runs of a
+    cross-validation at a time. `smoke`, unless None, makes a training tiny (accuracy_smoke.py)."""
 
     def __init__(self, program, data, runs, device="auto", threads=0, jobs=1, smoke=None):
         self.program, self.runs, self.smoke = os.path.abspath(program), runs, smoke
@@ -71,7 +71,7 @@ class Lab:
         return done.stdout
 
     def call(self, arguments, log):
-        """Runs with its output in a file."""
+        """Runs the program with its output in a file."""
         os.makedirs(os.path.dirname(log), exist_ok=True)
         variables = dict(os.environ)
         if self.threads > 0:
@@ -89,7 +89,7 @@ class Lab:
     # ---- Data ----
 
     def values(self, protocol, **more):
-        """What $names become; Skipped where data are missing."""
+        """The values of $names. Raises Skipped if data are missing."""
         for name in protocol.data():
             if name != "voices" and not os.path.isdir(self.folders[name]):
                 raise Skipped(f"{protocols.DATA[name].title} is not at "
@@ -102,7 +102,7 @@ class Lab:
         return values | more
 
     def link_noises(self):
-        """A folder with the noises of the protocols alone."""
+        """Makes a folder with only the noises of the protocols."""
         folder = os.path.join(self.runs, "noises")
         with self.lock:
             os.makedirs(folder, exist_ok=True)
@@ -129,14 +129,15 @@ class Lab:
     # ---- Protocols ----
 
     def check(self, protocol, model):
-        """Skipped, where there is no such configuration, or data are missing."""
+        """Raises Skipped if the configuration or data are missing."""
         config = self.config(protocol, model)
         if config and not os.path.exists(config):
             raise Skipped(f"{short(config)} is not there")
         self.values(protocol)
 
     def command(self, protocol, model, values):
-        """Arguments of the program. With protocols.shown_values() it is what is shown."""
+        """The program's arguments. With protocols.shown_values() they are those of printed
+        commands."""
         values = {"model": model, **values}
         arguments = protocols.fill(protocol.arguments, values)
         arguments += protocol.more.get(model, ())
@@ -170,7 +171,7 @@ class Lab:
         return os.path.join(self.runs, protocol, model, *more)
 
     def tasks(self, protocol, model):
-        """Functions that can be called side by side; each leaves its files in the runs' folder."""
+        """Functions that may be called side by side. Each writes its files to the runs' folder."""
         if protocol.kind == "crossval":
             return [lambda: self.crossval(protocol, model)]
         one = self.train if protocol.kind == "train" else self.evaluate
@@ -191,9 +192,9 @@ class Lab:
             self.call([*command, "--out", short(folder), *self.machine()], log)
 
     def begins_with(self, protocol, model, seed=None):
-        """The trained models that a run begins with or learns from, by their names in arguments; Skipped where one
-        is missing. Without a seed those of a cross-validation: each run has its own, {fold} and
-        {seed} stand for it."""
+        """The trained models with which a run begins or from which it learns, by their names in
+        arguments. Without a seed they are those of a cross-validation, where {fold} and {seed}
+        stand for each run's own. Raises Skipped if one is missing."""
         members = protocols.members(model)
         if not members:
             files = {}
@@ -210,7 +211,8 @@ class Lab:
         return {name: self.trained(protocol, name, seed) for name in members}
 
     def trained(self, protocol, model, seed=None):
-        """What a training left; Skipped where there is none. Without a seed of all of them."""
+        """The model of a training, or without a seed those of all seeds. Raises Skipped if it is
+        missing."""
         for one in self.seeds if seed is None else (seed,):
             folder = self.folder(protocol.name, model, f"seed-{one}")
             if not os.path.exists(os.path.join(folder, "report.json")):
@@ -220,7 +222,8 @@ class Lab:
         return short(self.folder(protocol.name, model, name, "model.safetensors"))
 
     def validated(self, protocol, model):
-        """What a cross-validation left, of all folds and seeds; Skipped where it is not complete."""
+        """The models of all folds and seeds of a cross-validation. Raises Skipped if it is not
+        complete."""
         folder = self.folder(protocol.name, model, "crossval")
         if read_crossval(folder) is None:
             raise Skipped(f"there is no complete cross-validation of {model}")
@@ -235,7 +238,7 @@ class Lab:
         finished = read_crossval(folder) is not None
         self.begin(folder, folder, finished, protocol, model, command, files.values())
         if not finished:
-            # A second call goes on where the first one ended.
+            # A second call resumes where the first one ended.
             self.call([*command, "--out", short(folder), *self.machine(),
                        "--jobs", str(self.jobs)], folder + ".log")
 
@@ -252,8 +255,8 @@ class Lab:
         results.write_text(out, json.dumps(json.loads(text)) + "\n")
 
     def begin(self, folder, made, finished, protocol, model, command, checkpoints):
-        """Notes what a run is made of; where its files are there, at `made`, refuses them if they
-        were made of something else. A run that another build goes on with is of both commits."""
+        """Notes the ingredients of a run. Refuses existing files, at `made`, that were made from
+        other ingredients. A run that another build resumes has both commits."""
         note = folder + ".origin.json"
         if os.path.exists(made) and os.path.exists(note):
             before = results.read_json(note)
@@ -278,14 +281,14 @@ class Lab:
             "date": datetime.date.today().isoformat()}) + "\n")
 
     def config(self, protocol, model):
-        """Its path; "" where the protocol has none of its own."""
+        """The path of the configuration, empty if the protocol has none of its own."""
         config, = protocols.fill([protocol.config], {"model": model})
         return config and os.path.join(ROOT, config)
 
     def require_same(self, folder, protocol, model, made=None):
-        """Changed, where a run's command, its configuration or a checkpoint that it was made with
-        is not what it was then. What an older note does not have is believed, and so is a digest of
-        which the file is gone."""
+        """Raises Changed if a run's command, its configuration or a checkpoint that it used differs
+        from its note. Entries that an older note lacks are believed, and so are digests of missing
+        files."""
         note = folder + ".origin.json"
         note = results.read_json(note) if os.path.exists(note) else {}
         if note.get("shown", self.shown(protocol, model)) != self.shown(protocol, model):
@@ -300,11 +303,10 @@ class Lab:
                 raise Changed(f"{short(made or folder)} was made with another {short(path)} than "
                               "there is now: remove it, or give another --runs")
 
-    # ---- What they left ----
+    # ---- Results ----
 
     def collect(self, protocol, model):
-        """The result of the runs that are finished; None where there is none; Changed, where one is
-        out of date."""
+        """The result of the finished runs, or None. Raises Changed if one is out of date."""
         pooled = None
         if protocol.kind == "crossval":
             folder = self.folder(protocol.name, model, "crossval")
@@ -337,13 +339,13 @@ class Lab:
 
 
 def input_files(path):
-    """Where {fold} and {seed} stand in a path, the files of all folds and seeds."""
+    """The files of a path. {fold} and {seed} in it stand for all folds and seeds."""
     pattern = glob.escape(os.path.join(ROOT, path)).replace("{fold}", "*").replace("{seed}", "*")
     return sorted(short(file) for file in glob.glob(pattern)) if "{seed}" in path else [path]
 
 
 def read_crossval(folder):
-    """crossval.json, where no run of it is missing; else None."""
+    """The content of crossval.json, or None if one of its runs is missing."""
     path = os.path.join(folder, "crossval.json")
     crossval = results.read_json(path) if os.path.exists(path) else None
     return crossval if crossval and crossval["complete"] else None
@@ -355,7 +357,7 @@ def origin(folder):
 
 
 def validation(folder):
-    """Accuracy and loss of the epoch that was kept, as the trainer chooses it."""
+    """Accuracy and loss of the epoch that was kept, by the trainer's rule."""
     with open(os.path.join(folder, "metrics.csv"), encoding="utf-8", newline="") as file:
         rows = [(float(row["validation_accuracy"]), -float(row["validation_loss"]))
                 for row in csv.DictReader(file)]
@@ -367,7 +369,7 @@ def validation(folder):
 
 
 def quoted(part):
-    """For a shell, with as few quotes as that needs."""
+    """An argument for a shell, with as few quotes as possible."""
     return part if part.replace(",", "").replace("=", "").isalnum() else shlex.quote(part)
 
 

@@ -11,17 +11,18 @@ import accuracy_results as results
 from accuracy_runs import Failed, Skipped, short
 
 GENERAL = protocols.named(protocols.GENERAL_PROTOCOL)
-KEPT = ("notes",)  # what people write into a card's JSON
+KEPT = ("notes",)  # keys of a card's JSON that people write
 
 
 def best_run(result):
-    """By validation; the test part is not looked at. The first seed, where there is none."""
+    """The best run by validation, without a look at the test part. Without validation the first
+    seed."""
     return max(result["runs"], key=lambda run: (run.get("validation_accuracy", 0),
                                                 -run.get("validation_loss", 0), -run["seed"]))
 
 
 def section(text, name):
-    """Scalars of a section of the configuration that `decavox info` prints."""
+    """The scalars of a section of the configuration that `decavox info` prints."""
     found = re.search(rf"^{name}:\n((?:  .*\n)*)", text, re.MULTILINE)
     lines = found.group(1).splitlines() if found else []
     pairs = (line.strip().split(": ", 1) for line in lines if re.match(r"  \w+: \S", line))
@@ -29,7 +30,7 @@ def section(text, name):
 
 
 def read_info(lab, path):
-    """What is told of a checkpoint: parameters, labels, features."""
+    """The facts about a checkpoint: parameters, labels, features."""
     text = lab.ask("info", short(path))
     bad = results.absolute_paths(text)
     if bad:
@@ -51,7 +52,7 @@ def file_about(path):
 
 
 def scores(lab, path, missing):
-    """Evaluations of the exported file itself, which does not tell where its data lie."""
+    """Evaluates the exported file itself, which does not say where its data lie."""
     measured = {}
     test_part = protocols.fill(("eval", *protocols.KEPT_ASIDE, "--format", "json"),
                                lab.values(GENERAL))
@@ -68,7 +69,7 @@ def scores(lab, path, missing):
 
 
 def export(lab, model, path):
-    """Writes the weights of the best run; what the card says of where they come from."""
+    """Writes the weights of the best run. Returns the card's facts about their origin."""
     result = lab.collect(GENERAL, model)
     if result is None:
         raise Failed(f"{GENERAL.name} has no trained {model}")
@@ -85,8 +86,8 @@ def export(lab, model, path):
 
 
 def mix(lab, model, path):
-    """Writes the mix of the shipped members; what the card says of it, from which every build
-    makes the same file again (cmake/checkpoints.cmake)."""
+    """Writes the mix of the shipped members. Returns the card's facts about it, from which every
+    build makes the same file again (cmake/checkpoints.cmake)."""
     members = protocols.members(model)
     files = [os.path.join(os.path.dirname(path), f"{name}.safetensors") for name in members]
     for file in files:
@@ -107,7 +108,7 @@ def mix(lab, model, path):
 
 
 def ship(lab, model, folder, missing):
-    """`missing`: names of protocols that cannot be run here."""
+    """Ships a model. `missing` has the names of protocols that cannot be run here."""
     path, card_path = (os.path.join(folder, f"{model}.{end}") for end in ("safetensors", "json"))
     made = (mix if protocols.members(model) else export)(lab, model, path)
     try:

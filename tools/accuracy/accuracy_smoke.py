@@ -1,4 +1,4 @@
-"""What makes accuracy_tables.py quick enough for a test: a few clips, one seed, two steps."""
+"""Makes accuracy_tables.py quick enough for a test: a few clips, one seed, two steps."""
 import csv
 import math
 import os
@@ -35,11 +35,11 @@ def tone(digit, speaker, index):
 
 
 def make_up(folder, name):
-    """Tones in place of a data set that is not here."""
+    """Writes tones in place of a missing data set."""
     if name == "noises":
         for noise in protocols.NOISES:
             draw = random.Random(noise)
-            # The name says FLAC, what is in the file says WAV, and that is what counts.
+            # The name says FLAC, but the content is WAV, and the content counts.
             write_wav(os.path.join(folder, f"{noise}.flac"),
                       [draw.gauss(0, 0.3) for _ in range(RATE)])
         return
@@ -51,7 +51,7 @@ def make_up(folder, name):
 
 
 def talkative(names, count):
-    """The speakers that say the most digits."""
+    """The `count` speakers with the most digits."""
     digits = {}
     for name in names:
         digit, speaker, _ = name.split("_")
@@ -60,7 +60,7 @@ def talkative(names, count):
 
 
 def take_some(source, folder, name):
-    """A few clips of a data set."""
+    """Copies a few clips of a data set."""
     names = sorted(n for n in os.listdir(source) if n.endswith((".wav", ".flac")))
     if name == "noises":
         chosen = [n for n in names if os.path.splitext(n)[0] in protocols.NOISES]
@@ -77,7 +77,7 @@ def take_some(source, folder, name):
 
 
 def write_suspects(folder):
-    """The first clip there is, in the form of the real list."""
+    """Writes a list with the first clip, in the form of the real list."""
     first = sorted(os.listdir(folder))[0]
     with open(os.path.join(folder, "suspect_labels.csv"), "w", encoding="utf-8",
               newline="") as file:
@@ -85,7 +85,7 @@ def write_suspects(folder):
 
 
 def make_data(source, out):
-    """A small copy of the data at `source`, made up where they are not."""
+    """Makes a small copy of the data at `source`, or invents data that are missing."""
     for name, data in protocols.DATA.items():
         folder = os.path.join(out, data.folder)
         if not data.folder or os.path.isdir(folder):

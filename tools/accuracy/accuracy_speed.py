@@ -1,5 +1,5 @@
-"""Work and latency of the general models' forms, measured side by side on this machine, for the
-table of coarse and fine frames: checkpoints/results/speed.json, which decavox compare fills."""
+"""Measures work and latency of the general models' forms side by side on this machine, by decavox
+compare, into checkpoints/results/speed.json, for the table of coarse and fine frames."""
 import json
 import os
 
@@ -13,7 +13,7 @@ KEPT = ("parameters", "mflops", "latency_p50_us", "latency_p99_us", "measured")
 
 
 def measure(lab, folder):
-    """Every form with one thread; Failed where the machine was busy meanwhile."""
+    """Measures every form with one thread. Raises Failed if the machine was busy meanwhile."""
     configs = {model: protocols.fill([GENERAL.config], {"model": model})[0]
                for model in GENERAL.models}
     compared = json.loads(lab.ask("compare", *configs.values(), "--device", "cpu", "--threads",
@@ -30,6 +30,6 @@ def measure(lab, folder):
 
 
 def read(folder):
-    """What was measured last; None where nothing was."""
+    """The last measurement, or None."""
     path = os.path.join(folder, "results", NAME)
     return results.read_json(path) if os.path.exists(path) else None

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Trains and measures every protocol of accuracy_protocols.py, and writes the tables.
 
-What is finished is not done again and what was interrupted goes on, so that it may be stopped and
-started at will. A protocol whose data are missing is skipped, with the reason. Results land in
-checkpoints/results/, one small file for each protocol and model; checkpoints/README.md and the
-models' cards are made of those.
+Finished runs are not repeated and interrupted ones are resumed, so the program may be stopped and
+started at will. A protocol whose data are missing is skipped, with the reason. Results go to
+checkpoints/results/, one small file for each protocol and model. checkpoints/README.md and the
+models' cards are made from those.
 """
 import argparse
 import os
@@ -77,20 +77,20 @@ def set_up(chosen):
 
 
 class Session:
-    """Runs tasks and remembers what came of them."""
+    """Runs tasks and remembers their results."""
 
     def __init__(self, lab, jobs):
         self.lab, self.jobs, self.skipped, self.failed = lab, jobs, {}, {}
-        self.changed = set()  # rows whose runs are not to be taken for current ones
+        self.changed = set()  # rows whose runs are out of date
 
     def run(self, protocol):
-        """All models and seeds of one protocol; those of the next may need these, and an ensemble
-        is made of the others."""
+        """Runs all models and seeds of one protocol. The next protocols may need them, and an
+        ensemble needs its members."""
         self.run_models(protocol, [m for m in protocol.models if not protocols.members(m)])
         self.run_models(protocol, [m for m in protocol.models if protocols.members(m)])
 
     def run_models(self, protocol, models):
-        # A cross-validation has as many runs at a time by itself.
+        # A cross-validation itself makes that many runs at a time.
         with ThreadPoolExecutor(1 if protocol.kind == "crossval" else self.jobs) as pool:
             waiting = []
             for model in models:
@@ -133,7 +133,8 @@ class Session:
             print(f"{protocol.name:15} {model:12} {pages.spread(result['summary'])}", flush=True)
 
     def missing(self, model):
-        """Names of the protocols that have no figures of this model; those of others may be."""
+        """The names of the protocols that have no figures of this model, but may have those of
+        others."""
         rows = (row.split() for row in [*self.skipped, *self.failed])
         return {protocol for protocol, of in rows if of == model}
 

@@ -1,4 +1,4 @@
-"""What the programs of gpu_first.sh and gpu_second.sh share."""
+"""Shared by the programs of gpu_first.sh and gpu_second.sh."""
 import glob
 import json
 import os
@@ -11,13 +11,13 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SKIPPED = 77
-MOST_BYTES = 15_000_000  # of a file that comes back from another machine
+MOST_BYTES = 15_000_000  # largest file that comes back from another machine
 START = time.monotonic()
 
 
 class Findings:
-    """What a line has found so far, on the disk after each change. `line` is for the page,
-    `figure` for the summary as well, and a `problem` makes the line fail."""
+    """The findings of a line so far, written to the disk after each change. `line` is for the page,
+    `figure` also for the summary, and a `problem` makes the line fail."""
 
     def __init__(self, arguments):
         self.path = os.path.join(arguments.work, arguments.line + ".json")
@@ -59,7 +59,7 @@ class Findings:
 
 
 def read_json(path):
-    """{} where there is no such file, or no JSON in it."""
+    """Reads JSON. Returns {} if the file is missing or holds no JSON."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -68,7 +68,7 @@ def read_json(path):
 
 
 def output_of(*command, seconds=60):
-    """Standard output, or None where the program is not there or fails."""
+    """The program's standard output, or None if it is missing or fails."""
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               text=True, check=False, timeout=seconds, errors="replace")
@@ -78,7 +78,7 @@ def output_of(*command, seconds=60):
 
 
 def left(arguments, reserve):
-    """Seconds until the line has to be at its end, `reserve` before it is killed."""
+    """The seconds until the line must end, `reserve` before it is killed."""
     return max(1.0, arguments.seconds - reserve - (time.monotonic() - START))
 
 
@@ -91,13 +91,13 @@ def simulated(arguments):
 
 
 def program(arguments, name):
-    """decavox, decavox_bench or a test program of the pack or the build."""
+    """The path of decavox, decavox_bench or a test program in the pack or the build."""
     folder = {"decavox": "runner", "decavox_bench": "benchmarks"}.get(name, "tests")
     return os.path.join(arguments.root, folder, name)
 
 
 def keep_folder(arguments, findings, folder, name):
-    """Packs it as OUT/NAME.tar.xz, or says that it is too large to be brought back."""
+    """Packs a folder as OUT/NAME.tar.xz, or reports that it is too large to be brought back."""
     path = os.path.join(arguments.work, name + ".tar.xz")
     with tarfile.open(path, "w:xz", preset=1) as archive:
         archive.add(folder, name)
@@ -110,14 +110,14 @@ def keep_folder(arguments, findings, folder, name):
 
 
 def nvidia_folders(python):
-    """Of the libraries that NVIDIA's packages have brought into this Python."""
+    """The folders of the libraries that NVIDIA's packages have installed for this Python."""
     text = output_of(python, "-c", "import nvidia; print('\\n'.join(nvidia.__path__))", seconds=5)
     return [folder for path in (text or "").splitlines()
             for folder in sorted(glob.glob(path + "/*/lib"))]
 
 
 def environment(root, python):
-    """Variables for all that is started: where programs find libraries and the CUDA module."""
+    """Environment variables for all programs: the places of libraries and of the CUDA module."""
     folders = [os.path.join(root, "lib"), *nvidia_folders(python),
                *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
     return {"LD_LIBRARY_PATH": ":".join(folder for folder in folders if folder),

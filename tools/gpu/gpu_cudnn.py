@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Prints the properties of a device as cuDNN writes them: from this JSON cuDNN tells its heuristics
-for the device where there is none.
+"""Prints the properties of a device in cuDNN's JSON, from which cuDNN computes its heuristics for
+the device on a machine without it.
 
     gpu_cudnn.py [DEVICE]
 
-DEVICE is the number of a GPU, 0 by default. Exit status: 1 where cuDNN cannot tell.
+DEVICE is the number of a GPU, by default 0. The exit status is 1 if cuDNN cannot tell.
 """
 import ctypes
 import sys

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""One line of gpu_first.sh or gpu_second.sh: does it, prints what it does, writes what it found.
+"""Runs one line of gpu_first.sh or gpu_second.sh, prints its progress and writes its findings.
 
     gpu_lines.py LINE --root DIR --work DIR --out DIR --data DIR --device cuda --seconds S ...
 
-The findings go to WORK/LINE.json after each item, so that a line that is killed has told what it
-knew. Exit status: 0 good, 1 failed, 77 skipped. Needs the standard library alone.
+The findings go to WORK/LINE.json after each item, so that a killed line has written what it knew.
+The exit status is 0 for good, 1 for failed and 77 for skipped. Needs only the standard library.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ sys.path.append(os.path.join(ROOT, "benchmarks"))
 from contest import processor
 
 
-# ---- What is there ----
+# ---- The machine ----
 
 def query_gpu(arguments, *fields):
     index = arguments.device.partition(":")[2] or "0"
@@ -57,8 +57,8 @@ def module(arguments):
 
 
 def ldd(arguments, findings):
-    """Of the programs, the module and, where there are NVIDIA's libraries, cuDNN's parts, which it
-    opens itself."""
+    """Lists the libraries of the programs, of the module and, if NVIDIA's libraries are there, of
+    cuDNN's parts, which cuDNN opens itself."""
     files = [program(arguments, "decavox"), program(arguments, "decavox_bench"), module(arguments),
              program(arguments, "test_ops_device")]
     for file in files:
@@ -106,13 +106,13 @@ def cudnn(arguments, findings):
     findings.line(f"{len(done.stdout)} characters, in cudnn-device.json")
 
 
-# ---- Against PyTorch: the benchmarks write their results themselves ----
+# ---- Against PyTorch, by benchmarks that write their results themselves ----
 
 TINY = ["--batch", "4", "--report", "2", "--rounds", "1", "--warm", "0.01", "--block", "0.01"]
 
 
 def measure(arguments, findings, script, *options):
-    """Runs a program of benchmarks/peers; its results, and its problems as ours."""
+    """Runs a program of benchmarks/peers. Returns its results, and adds its problems to ours."""
     name = "-".join([arguments.line, *(o[2:] for o in options if o == "--inference")])
     path = os.path.join(arguments.work, name + ".results.json")
     command = [sys.executable, "-B", os.path.join(ROOT, "benchmarks", "peers", script), "--build",

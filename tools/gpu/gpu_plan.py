@@ -1,6 +1,7 @@
-"""What gpu_first.sh and gpu_second.sh do, and how long each line of it may take.
+"""The lines of gpu_first.sh and gpu_second.sh, and the time that each may take.
 
-A stage is what runs at the same time; it ends when all of its lines are at their end or killed.
+The lines of a stage run at the same time. A stage ends when all of its lines have ended or are
+killed.
 """
 import dataclasses
 
@@ -8,10 +9,10 @@ import dataclasses
 @dataclasses.dataclass(frozen=True)
 class Line:
     name: str
-    seconds: int  # 0: what is left of the run
+    seconds: int  # 0 stands for the rest of the run
     what: str
-    must: bool = False  # the run ends where it fails
-    elastic: bool = False  # may take what the lines before it have left over
+    must: bool = False  # its failure ends the run
+    elastic: bool = False  # may take the time that earlier lines have left over
 
 
 UNPACK = Line("unpack", 12, "the pack into a temporary folder", must=True)
@@ -41,16 +42,16 @@ BEGIN = [[UNPACK], [DRIVER], [LDD], [INFO]]
 FIRST = [*BEGIN, [CUDNN], [SMOKE], [RECORDED], [TESTS, COMPILE], [ALONE], [TRAIN], [PROFILE],
          [SANITIZER]]
 SECOND = [*BEGIN, [SMOKE], [AGAINST], [INFER], [PREDICT], [FEATURES], [TF32], [AGAIN]]
-# The first run where there will be no second one.
+# The first run if there will be no second one.
 SINGLE = [*BEGIN, [CUDNN], [SMOKE], [RECORDED], [ALONE], [PROFILE], [TESTS, COMPILE], [TRAIN],
           [dataclasses.replace(AGAINST, seconds=0)]]
 
 SECONDS = {"first": 390, "second": 280}
-RESERVE = 4  # of these, for the report
+RESERVE = 4  # seconds of them for the report
 
 
 def chosen(stages, names):
-    """The stages with these lines alone, and those that every run begins with."""
+    """The stages with only these lines, after those with which every run begins."""
     left = [[line for line in stage if [line] in BEGIN or line.name in names] for stage in stages]
     return [stage for stage in left if stage]
 

@@ -11,7 +11,7 @@ from gpu_common import ROOT, keep_folder, left, program
 CASES = [("lightweight", "fp32"), ("advanced", "fp32"), ("advanced", "bf16"),
          ("lightweight", "bf16")]
 STEPS = 2
-MOST_ROWS = 16  # of a table
+MOST_ROWS = 16  # rows of a table
 TIME = "gpu__time_duration.sum"
 METRICS = [TIME, "dram__bytes.sum", "launch__grid_size", "launch__registers_per_thread",
            "sm__throughput.avg.pct_of_peak_sustained_elapsed"]
@@ -19,7 +19,7 @@ MICROSECONDS = {"ns": 1e-3, "nsecond": 1e-3, "us": 1, "usecond": 1, "ms": 1e3, "
 
 
 def find_tool(name):
-    """On the PATH, or where NVIDIA's packages put it."""
+    """Finds a tool on the PATH, or where NVIDIA's packages put it."""
     places = ["/usr/local/cuda/bin", f"/usr/local/cuda/{name}",
               *sorted(glob.glob("/opt/nvidia/nsight-compute/*"), reverse=True),
               *sorted(glob.glob(f"/opt/nvidia/{name}*"), reverse=True)]
@@ -34,7 +34,7 @@ def bench(arguments, model, precision, *options):
 
 
 def obey(arguments, command, commands):
-    """Runs it with commands on stdin; its exit status and all it printed."""
+    """Runs a program with commands on stdin. Returns its exit status and all output."""
     print("$ " + " ".join(command), flush=True)
     try:
         done = subprocess.run(command, cwd=ROOT, input="\n".join(commands) + "\n", text=True,
@@ -49,13 +49,13 @@ def obey(arguments, command, commands):
 # ---- Kernels ----
 
 def read_kernels(path):
-    """(name, microseconds) of each launch; [] where the file holds none."""
+    """(name, microseconds) of each launch, [] if the file holds none."""
     with open(path, encoding="utf-8", errors="replace", newline="") as file:
         lines = [line for line in file if line.startswith('"')]
     rows = list(csv.DictReader(lines))
     if not rows or TIME not in rows[0]:
         return []
-    scale = MICROSECONDS.get(rows[0][TIME], 1)  # the first row has the units
+    scale = MICROSECONDS.get(rows[0][TIME], 1)  # the first row holds the units
     return [(row["Kernel Name"], scale * float(row[TIME].replace(",", ""))) for row in rows[1:]
             if row[TIME]]
 
@@ -71,7 +71,8 @@ def kernel_table(kernels):
 
 
 def by_kernel(arguments, findings, ncu, model, precision):
-    """Whether ncu could. With fixed algorithms: measuring others would be profiled as well."""
+    """Profiles by kernel. Returns whether ncu could. Algorithms are fixed, because measuring them
+    would be profiled as well."""
     folder = os.path.join(arguments.work, "ncu")
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{model}-{precision}.csv")
@@ -111,7 +112,7 @@ def by_layer(arguments, findings, model, precision):
 
 
 def profile(arguments, findings):
-    """The first case in any case, the others while there is time."""
+    """Profiles the first case always, and the others while there is time."""
     ncu = find_tool("ncu")
     if ncu is None:
         findings.line("ncu is not here: times per layer in its place")

@@ -11,7 +11,7 @@ from gpu_profile import find_tool
 
 
 class Program:
-    """A test program: how it is run and what came of it."""
+    """A test program, its command and its result."""
 
     def __init__(self, name, command, skip_fails=False):
         self.name, self.command, self.skip_fails = name, command, skip_fails
@@ -73,7 +73,7 @@ class Program:
 
 
 def run_programs(arguments, findings, programs):
-    """At once, the first ones first; each has to end before the line is killed."""
+    """Runs programs side by side, in their order. Each must end before the line is killed."""
     def one(made):
         made.run(arguments, findings, left(arguments, 3))
 
@@ -86,20 +86,21 @@ def run_programs(arguments, findings, programs):
 # ---- Tests ----
 
 OPS = "test_ops_device"
-PRECISIONS = ("tf32", "fp16", "bf16")  # beside fp32
+PRECISIONS = ("tf32", "fp16", "bf16")  # besides fp32
 SMOKE_CASES = ("conv2d/", "linear/")
 QUICK_CASES = ("conv2d/same", "linear/vector")
 
 
 def device_tests(arguments):
-    """Names of the test programs of a device."""
+    """The names of the test programs of a device."""
     path = os.path.join(arguments.root, "tests", "device_tests.txt")
     with open(path, encoding="utf-8") as file:
         return file.read().split()
 
 
 def test_program(arguments, name, *options):
-    """A test program by name, with a precision where the operations' takes one, and cases."""
+    """A test program by name, with options: the one of the operations takes a precision and
+    cases."""
     return Program("-".join([name, *(o for o in options if o in PRECISIONS)]),
                    [program(arguments, name), arguments.device, *options], skip_fails=True)
 
@@ -111,7 +112,7 @@ def smoke(arguments, findings):
 
 
 def tests(arguments, findings):
-    """The longest ones first."""
+    """Runs the tests, the longest first."""
     if arguments.quick:
         run_programs(arguments, findings, [test_program(arguments, "test_optimizer")])
         return
@@ -123,7 +124,7 @@ def tests(arguments, findings):
 
 
 def again(arguments, findings):
-    """What failed or was cut off in the first run."""
+    """Runs the tests again that failed or were cut off in the first run."""
     for path in glob.glob(os.path.join(arguments.first, "gpu-*-first.json")):
         break
     else:
@@ -162,7 +163,7 @@ FP16_CASES = ("fp16", "conv2d/same", "linear/vector", "batchnorm/relu", "maxpool
 
 class Sanitized(Program):
     def __init__(self, arguments, sanitizer_path, tool, name, test, *options):
-        # Libraries ask for what a device may lack, and tests for more memory than there is.
+        # Libraries ask for features that a device may lack, and tests for more memory than it has.
         flags = ["--report-api-errors", "no"] if tool == "memcheck" else []
         super().__init__(f"{tool}-{name}", [
             sanitizer_path, "--tool", tool, "--error-exitcode", "86", *flags,
@@ -182,8 +183,8 @@ class Sanitized(Program):
 
 
 def sanitized(arguments, path):
-    """The most telling first: accesses, then races, then barriers; kernels of ours before those of
-    libraries."""
+    """The programs under the sanitizer, the most important first: accesses, then races, then
+    barriers; our kernels before those of libraries."""
     made = []
     for tool in ("memcheck", "racecheck", "synccheck"):
         for name, cases in CASES.items():

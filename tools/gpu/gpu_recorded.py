@@ -1,4 +1,4 @@
-"""The line `recorded`: what the recorded step of each model and precision is made of."""
+"""The line `recorded`: the nodes of the recorded step of each model and precision."""
 import concurrent.futures
 import os
 import sys
@@ -15,7 +15,7 @@ STEPS = 60
 
 
 class Case:
-    """One `decavox_bench step`, told what it is asked for."""
+    """One `decavox_bench step` with its commands and result."""
 
     def __init__(self, arguments, model, precision, what):
         self.arguments, self.model, self.precision, self.what = arguments, model, precision, what
@@ -78,7 +78,7 @@ def table(cases, findings):
 
 
 def recorded(arguments, findings):
-    """Side by side: nothing is timed here."""
+    """Runs all cases side by side, because none is timed."""
     folder = os.path.join(arguments.work, "dots")
     os.makedirs(folder, exist_ok=True)
     models = MODELS[:1] if arguments.quick else MODELS
@@ -87,7 +87,7 @@ def recorded(arguments, findings):
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
         for future in concurrent.futures.as_completed([pool.submit(c.run) for c in cases]):
             tell(future.result(), findings)
-    # They were told as they came; what stays is in the order of the cases.
+    # Cases were reported as they ended; the final findings are in the order of the cases.
     findings.put(cases=[case.result for case in cases],
                  problems=[problem for case in cases for problem in case.problems()])
     table(cases, findings)

@@ -1,14 +1,14 @@
-"""The report of gpu_first.sh and gpu_second.sh: all that was found as JSON, the same as a page, and
-the summary, of one page, that is printed last and stands at the head of the other."""
+"""The report of gpu_first.sh and gpu_second.sh: all findings as JSON, the same as a page, and a
+summary of one page, which is printed last and stands at the head of the page."""
 import json
 import os
 import re
 
 from gpu_common import read_json
 
-MOST_PROBLEMS, MOST_FIGURES = 6, 40  # of a line, and of all, in the summary; the page has all
+MOST_PROBLEMS, MOST_FIGURES = 6, 40  # of a line, and of all lines, in the summary; the page has all
 WIDTH = 160
-NO_MORE = "the run had ended"  # message of a line
+NO_MORE = "the run had ended"  # message of a line that was not run
 
 
 def last_lines(path, count):
@@ -20,7 +20,7 @@ def last_lines(path, count):
 
 
 def collect(work, states):
-    """{line: its state and what it found}, in the order in which they were run."""
+    """Returns {line: its state and findings} in the order of the run."""
     lines = {}
     for name, state in states.items():
         entry = dict(state) | read_json(os.path.join(work, name + ".json"))
@@ -31,8 +31,8 @@ def collect(work, states):
 
 
 def problems_of(name, entry):
-    """What is wrong with a line; of one that failed and told nothing, the end of its log. Of lines
-    that a run which ended has not come to, its end is the problem."""
+    """The problems of a line. For a failed line without findings they are the end of its log; for
+    lines that an ended run did not reach, the end of the run."""
     found = list(dict.fromkeys(entry.get("problems", [])))
     if entry["status"] in ("cut off", "not begun") and entry["message"] != NO_MORE:
         found.append(f"{entry['status']}: {entry['message']}")
@@ -42,7 +42,7 @@ def problems_of(name, entry):
 
 
 def shortened(text):
-    """Its middle left out, for the end of a warning says what became of it."""
+    """The text without its middle, because the end of a warning says what followed."""
     return text if len(text) <= WIDTH else text[:WIDTH - 50] + " ... " + text[-45:]
 
 
@@ -78,7 +78,7 @@ def summary(report):
 # ---- The page ----
 
 def step_table(measured):
-    """A line for each configuration: microseconds, quartiles, and against PyTorch's forms."""
+    """A line for each configuration: microseconds, quartiles, and ratios to PyTorch's forms."""
     lines = [f"{'model':12} {'prec.':5} {'batch':>5} {'decavox us':>11} {'quartiles':>17} "
              f"{'eager':>9} {'compile':>9} {'graph':>9}  fastest of PyTorch: times as long"]
     for r in measured.get("results", []):
@@ -141,7 +141,7 @@ def write_file(path, text):
 
 
 def write(out, report):
-    """OUT/gpu-DEVICE-RUN.json and .txt; the path without the ending."""
+    """Writes OUT/gpu-DEVICE-RUN.json and .txt. Returns the path without the ending."""
     slug = re.sub(r"[^a-z0-9]+", "-", report["device"].lower()).strip("-")
     os.makedirs(out, exist_ok=True)
     path = os.path.join(out, f"gpu-{slug}-{report['run']}")

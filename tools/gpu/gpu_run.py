@@ -2,16 +2,16 @@
 """gpu_first.sh and gpu_second.sh: two short runs on a machine with an NVIDIA GPU.
 
 The first takes at most 390 s and the second 280 s. Each needs this tree, the pack of
-scripts/gpu_pack.sh and python3; PyTorch for what is compared with it. Nothing is installed or
-compiled, and nothing is written but the report in --out, a cache of torch.compile in .gpu and a
-temporary folder.
+scripts/gpu_pack.sh and python3, and PyTorch to compare with it. No program is installed or
+compiled. The runs only write the report in --out, a cache of torch.compile in .gpu and a temporary
+folder.
 
-The lines of a run are in gpu_plan.py. Each is cut off after its time. Where the driver, a library
-or the device is missing the run ends; whatever else fails is recorded, and the run goes on. A
-summary of one page comes last in any case. In --out there are at most 8 files of the run.
+gpu_plan.py has the lines of a run. Each is cut off after its time. The run ends if the driver, a
+library or the device is missing. Any other failure is recorded, and the run goes on. A summary of
+one page always comes last. A run leaves at most 8 files in --out.
 
-Exit status: 0 every line passed or was skipped for a reason that the summary names, 1 one failed or
-was cut off, 2 wrong use.
+The exit status is 0 if every line passed or was skipped for a reason that the summary names, 1 if
+one failed or was cut off, and 2 for wrong use.
 """
 import argparse
 import datetime
@@ -32,16 +32,16 @@ import gpu_report
 from gpu_common import MOST_BYTES, ROOT, SKIPPED, environment, read_json, simulated
 
 LINES = os.path.join(ROOT, "tools", "gpu", "gpu_lines.py")
-GRACE = 1.5  # seconds from SIGTERM to SIGKILL, and for that one to take effect
+GRACE = 1.5  # seconds from SIGTERM to SIGKILL, and for SIGKILL to take effect
 LOOK_SECONDS = 0.05
 
 
 class Interrupted(Exception):
-    """By a signal, or the run's time is over."""
+    """A signal has arrived, or the run's time is over."""
 
 
 class Process:
-    """A line at work, with all that it starts in a group of its own."""
+    """A running line, with all its processes in a group of its own."""
 
     def __init__(self, line, command, log, seconds):
         self.line, self.seconds = line, seconds
@@ -57,17 +57,17 @@ class Process:
             pass
 
     def end(self):
-        """Whatever happens: one that does not even die is left behind."""
+        """Ends the line in any case. A process that does not even die is left behind."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.signal(number)
             try:
                 self.process.wait(GRACE)
             except subprocess.TimeoutExpired:
                 continue
-        self.signal(signal.SIGKILL)  # what is left of the group
+        self.signal(signal.SIGKILL)  # the rest of the group
 
     def state(self):
-        """None while it runs."""
+        """The line's state, None while it runs."""
         passed = time.monotonic() - self.begin
         status = self.process.poll()
         if status is None and passed < self.seconds:
@@ -92,7 +92,7 @@ class Run:
         self.root = options.root or os.path.join(self.work, "root")
         self.data = options.data or os.path.join(self.root, "data")
         self.states, self.notes, self.running = {}, [], []
-        self.planned = gpu_plan.UNPACK.seconds  # for the stages up to the one at hand
+        self.planned = gpu_plan.UNPACK.seconds  # seconds for the stages up to the present one
         self.tree, self.name = [], "simulated device" if simulated(options) else "no GPU"
         self.date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
@@ -122,7 +122,8 @@ class Run:
                                     seconds))
 
     def stage(self, lines):
-        """Runs them at the same time. False: one failed without which there is nothing to do."""
+        """Runs lines at the same time. Returns False if one failed that the run cannot do
+        without."""
         for line in lines:
             self.start(line)
         self.planned += max(line.seconds for line in lines)
@@ -143,11 +144,11 @@ class Run:
             self.name = gpu.get("name", self.name)
         self.write()
 
-    # ---- What there is before the first line ----
+    # ---- Before the first line ----
 
     def unpack(self):
-        """The pack and the cache that the first run has left; the former is told apart from the
-        tree beside it."""
+        """Unpacks the pack and the cache of the first run. The pack is compared with the tree
+        beside it."""
         begin = time.monotonic()
         entry = {"what": gpu_plan.UNPACK.what, "status": "cut off", "seconds": 0,
                  "budget": self.seconds_of(gpu_plan.UNPACK), "message": "the run was ended"}
@@ -169,7 +170,7 @@ class Run:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(ROOT, ".gpu", "inductor")
         return entry["status"] == "passed"
 
-    # ---- The whole ----
+    # ---- The whole run ----
 
     def go(self, stages):
         signal.signal(signal.SIGALRM, interrupt)
@@ -204,7 +205,7 @@ class Run:
                 "lines": gpu_report.collect(self.work, self.states)}
 
     def write(self):
-        """The report so far; its path without the ending, or None."""
+        """Writes the report so far. Returns its path without the ending, or None."""
         try:
             return gpu_report.write(self.options.out, self.report())
         except OSError as error:
@@ -213,7 +214,7 @@ class Run:
             return None
 
     def merge_logs(self, path):
-        """The end of each, if they are too long together."""
+        """Writes all logs to one file, or only their ends if they are too long together."""
         logs = sorted(glob.glob(os.path.join(self.work, "*.log")), key=os.path.getmtime)
         each = MOST_BYTES // max(1, len(logs))
         with open(path + ".log", "wb") as out:
@@ -224,7 +225,7 @@ class Run:
                     shutil.copyfileobj(file, out)
 
     def finish(self):
-        """Writes the report and prints the summary, also where the former cannot be written."""
+        """Writes the report and prints the summary, even if the report cannot be written."""
         path = self.write()
         if path is not None:
             self.notes.append(f"The report is in {path}.json and .txt, the logs in .log.")
@@ -254,7 +255,7 @@ def extract(path, folder):
 
 
 def git_hash(path):
-    """Of a file, as git names its content; None where it is not there."""
+    """Git's hash of a file's content, None without the file."""
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -264,7 +265,7 @@ def git_hash(path):
 
 
 def compare_tree(root):
-    """Lines that say of which commit the pack is, and whether this tree is the same."""
+    """Lines about the commit of the pack, and whether this tree is the same."""
     try:
         with open(os.path.join(root, "commit.txt"), encoding="utf-8") as file:
             commit = file.read().strip()

@@ -1,4 +1,4 @@
-"""The line `compile`: fills the cache of torch.compile, for the comparison of the second run."""
+"""The line `compile`: fills the cache of torch.compile for the comparison in the second run."""
 import os
 import sys
 

@@ -15,9 +15,9 @@ from gpu_common import ROOT, cores, left, program, simulated
 sys.path.append(os.path.join(ROOT, "benchmarks", "peers"))
 from device_steps import step_problems
 
-LEAST_ACCURACY = 98.0  # README's 99.0 % of three seeds on the CPU, less a point for one seed
+LEAST_ACCURACY = 98.0  # README's 99.0 % of three seeds on the CPU, minus a point for one seed
 WANTED_ACCURACY = 99.0
-LIMITS = {"train_loss": 2e-3, "validation_loss": 1e-2}  # of 20 steps, on the simulated device
+LIMITS = {"train_loss": 2e-3, "validation_loss": 1e-2}  # for 20 steps on the simulated device
 LOOK_SECONDS = 0.002
 MANY_FILES = 100000
 
@@ -33,13 +33,13 @@ def command_of(arguments, run, config, device, *more):
 
 
 def natural_threads(arguments):
-    """Variables for a program that takes as many threads as it likes."""
+    """Environment variables for a program that chooses its number of threads."""
     return {key: value for key, value in os.environ.items()
             if key != "OMP_NUM_THREADS" or arguments.quick}
 
 
 class Training:
-    """`decavox train`, run to its end. With `watch` every checkpoint is kept, and when it came."""
+    """`decavox train`, run to its end. With `watch` every checkpoint is kept with its time."""
 
     def __init__(self, arguments, name, config, device, *more, watch=False):
         self.arguments, self.name = arguments, name
@@ -61,7 +61,8 @@ class Training:
         self.read(" ".join(command))
 
     def keep_checkpoint(self, began):
-        """The latest one, under a name of its own. It is replaced as a whole, never written to."""
+        """Keeps the latest checkpoint under a name of its own. Files are replaced as a whole and
+        never changed."""
         path = os.path.join(self.run, "last.safetensors")
         kept = os.path.join(self.run, f"kept-{len(self.checkpoints)}.safetensors")
         try:
@@ -78,7 +79,7 @@ class Training:
     def read(self, command):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             text = file.read()
-        if os.path.exists(os.path.join(self.run, "log.txt")):  # the same, and what is not printed
+        if os.path.exists(os.path.join(self.run, "log.txt")):  # also has lines that are not printed
             shutil.copy(os.path.join(self.run, "log.txt"), self.log)
         print("$ " + command + "\n" + text[-4000:], flush=True)
         self.last_lines = " / ".join(text.strip().splitlines()[-5:])[-400:]
@@ -114,7 +115,7 @@ class Training:
                 "warnings": self.warnings}
 
 
-# ---- To the end ----
+# ---- A whole training ----
 
 def train_fully(arguments, findings, config, precision):
     more = {"fp32": {}, "tf32": {"tf32": "true"}}.get(precision, {"mixed_precision": precision})
@@ -138,7 +139,7 @@ def train_fully(arguments, findings, config, precision):
 # ---- Seconds to 99 % ----
 
 def accuracy_of(arguments, checkpoint):
-    """On the official test part, by the CPU; None where it cannot be told."""
+    """The accuracy on the official test part, computed by the CPU, or None."""
     done = subprocess.run([program(arguments, "decavox"), "eval", checkpoint, "--data",
                            arguments.data, "--split", "official", "--device", "cpu", "--threads",
                            "1", "--format", "json"], cwd=ROOT, stdout=subprocess.PIPE,
@@ -151,13 +152,13 @@ def accuracy_of(arguments, checkpoint):
 
 
 def setup_seconds(done):
-    """From the start of the process to the start of the first epoch."""
+    """The seconds from the start of the process to the start of the first epoch."""
     return done.checkpoints[0][0] - done.epoch_seconds()[0]
 
 
 def seconds_to(arguments, findings, config):
-    """Every epoch's checkpoint is kept while it trains, and evaluated afterwards. The start of CUDA
-    is what the device takes longer than the CPU until the first step."""
+    """Times the training up to an accuracy. Every epoch's checkpoint is kept, and evaluated
+    afterwards. The start of CUDA is the time until the first step beyond that of the CPU."""
     small = {"max_steps": 2, "batch_size": 4} if arguments.quick else {}
     every = settings(checkpoint_seconds=0, **small)
     done = Training(arguments, config + "-watched", config, arguments.device, *every, watch=True)
@@ -190,8 +191,8 @@ def seconds_to(arguments, findings, config):
 # ---- Against the CPU ----
 
 def compare_with_cpu(arguments, findings):
-    """The same 20 steps on both. AdamW makes rounding grow, so that a GPU's deviation is a figure;
-    the simulated device sums in the CPU's order."""
+    """Makes the same 20 steps on both. AdamW makes rounding grow, so a GPU's deviation is only a
+    figure. The simulated device sums in the CPU's order and has limits."""
     steps, config = ("2", "lightweight") if arguments.quick else ("20", "advanced")
     more = settings(max_steps=steps, **({"batch_size": 4} if arguments.quick else {}))
     rows = {}
@@ -219,8 +220,8 @@ def recordings(folder):
 
 
 def find_recordings(arguments, findings):
-    """Names of the files in --data; ends the line where there are none. To try the run, --data
-    becomes a folder of a few of one speaker."""
+    """The names of the files in --data. Ends the line without any. For a trial of the run, --data
+    becomes a folder with a few files of one speaker."""
     names = recordings(arguments.data)
     if not names:
         findings.skip(f"no recordings in {arguments.data}: give --data")
@@ -260,7 +261,7 @@ def train(arguments, findings):
 # ---- Predictions ----
 
 class Utilisation:
-    """The share of time in which a kernel runs on the GPU, as its driver samples it."""
+    """The share of time in which a kernel runs on the GPU, sampled by its driver."""
 
     def __enter__(self):
         command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits",
@@ -287,7 +288,7 @@ class Utilisation:
 
 
 def predict_once(arguments, names, device):
-    """Seconds and labels of the files in the list, or why there are none."""
+    """Seconds and labels of the files in the list, or the reason of a failure."""
     rows = os.path.join(arguments.work, f"{arguments.line}-{device}.csv")
     command = [program(arguments, "decavox"), "predict",
                os.path.join(ROOT, "checkpoints", "lightweight.safetensors"), "--input", names,
@@ -303,7 +304,7 @@ def predict_once(arguments, names, device):
 
 
 def predict(arguments, findings):
-    """All recordings again and again in one call, on the device and on the CPU."""
+    """Answers all recordings many times in one call, on the device and on the CPU."""
     files = [os.path.join(arguments.data, name) for name in find_recordings(arguments, findings)]
     count = 5 * len(files) if arguments.quick else MANY_FILES
     names, labels = os.path.join(arguments.work, arguments.line + "-names.txt"), {}

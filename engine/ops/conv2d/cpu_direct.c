@@ -157,8 +157,8 @@ static dv_status plan_data(const draft *d, pass *data)
 /*
  * The type for the weight gradient. With strides, oneDNN 2.6 leaves parts of the BF16 gradient
  * unwritten: taps that always lie in the padding, and others. With several threads its kernel spins
- * while one thread waits for another. While other programs used the processors, spinning took 60 %
- * of a training's processor time, and the training twice the processor time of one in float.
+ * while one thread waits for another. With other programs on the processors this was 60 % of a
+ * training's processor time, which was twice that of a training in float.
  */
 static dnnl_data_type_t weights_operands(const draft *d)
 {
