@@ -29,10 +29,10 @@ typedef struct dv_synth_observer {
 
 /*
  * Writes voices x words x takes files {word}_{voice}_{take}.wav, 16-bit mono. *written is their
- * number, also after a failure. `observer` may be NULL. The same seed gives the same bytes with the same espeak-ng. Returns
- * DV_ECONFIG if a word cannot be part of a file's name or there are not enough voices, and DV_EIO
- * if espeak-ng is not installed (the message names the package) or fails, or if a file cannot be
- * written.
+ * number, also after a failure. `observer` may be NULL. The same seed gives the same bytes with the
+ * same espeak-ng. Returns DV_ECONFIG if a word cannot be part of a file's name or there are not
+ * enough voices, and DV_EIO if espeak-ng is not installed (the message names the package) or fails,
+ * or if a file cannot be written.
  */
 dv_status dv_synth(const dv_synth_config *config, const dv_synth_observer *observer,
                    int64_t *written);
