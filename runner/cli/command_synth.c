@@ -25,7 +25,7 @@ int dv_command_synth(int argc, char **argv)
     dv_status status = dv_synth(&config, &written);
     if (status != DV_OK)
         return dv_command_fail("synth", status);
-    printf("%lld clips by %lld voices in %s\n", (long long)written, (long long)config.voices,
-           dv_show(config.out).text);
+    printf("%lld clip%s by %lld voice%s in %s\n", (long long)written, dv_plural((size_t)written),
+           (long long)config.voices, dv_plural((size_t)config.voices), dv_show(config.out).text);
     return DV_EXIT_GOOD;
 }

@@ -1,5 +1,6 @@
 /* decavox train: begins a run, or goes on with one. The settings of all commands that train are
    here too. */
+#include "engine/base/file_names.h"
 #include "engine/base/folder.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
@@ -86,6 +87,29 @@ static const dv_options options = {
     .field_of = dv_experiment_field,
 };
 
+/* Offers the models of which there is a configuration, or else says where one was looked for. */
+static dv_status fail_unknown_type(const char *name, const char *places)
+{
+    static const char *const folders[] = {"configs/models", "configs"};
+    char offer[DV_FILE_NAMES_SIZE] = "";
+    dv_file_names names = {.count = 0};
+    dv_status status = DV_OK;
+    for (int k = 0; k < 2 && names.count == 0; k++) {
+        dv_home home;
+        dv_home_list(folders[k], &home);
+        for (int i = 0; i < home.count && status == DV_OK; i++)
+            status = dv_file_names_add(home.folders[i], ".yaml", &names);
+    }
+    if (status == DV_OK)
+        dv_file_names_offer(&names, name, offer);
+    dv_file_names_free(&names);
+    DV_TRY(status);
+    if (offer[0] != '\0')
+        return DV_FAIL(DV_EARG, "--model_type: there is no model '%s'%s", name, offer);
+    return DV_FAIL(DV_EARG, "--model_type: there is no configuration '%s': neither %s", name,
+                   places);
+}
+
 /* The configuration of the model that --model_type names, one of decavox's own: that of its name,
    or the general one where there is no other. */
 static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
@@ -102,8 +126,7 @@ static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SI
         memcpy(path, found, sizeof found);
         return DV_OK;
     }
-    return DV_FAIL(DV_EARG, "--model_type: there is no configuration '%s': neither %s", model->text,
-                   path);
+    return fail_unknown_type(model->text, path);
 }
 
 /* `proposal`: what --auto has taken from the data. */
@@ -114,11 +137,11 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
     const dv_tree *model = dv_tree_get(arguments->overrides, "model");
     bool configured = arguments->count == 1 || (model != NULL && model->kind == DV_TREE_SCALAR);
     if (configured == resumes)
-        return DV_FAIL(DV_EARG, "give either CONFIG, or --model_type NAME for configs/NAME.yaml, "
-                                "or --resume FOLDER");
+        return DV_FAIL(DV_EARG, "give one of these: CONFIG, --model_type NAME for "
+                                "configs/NAME.yaml, or --resume FOLDER");
     char path[DV_STRING_SIZE];
     if (!resumes && chosen->changed_data)
-        return DV_FAIL(DV_EARG, "--changed_data is for --resume alone");
+        return DV_FAIL(DV_EARG, "--changed_data has no effect without --resume");
     if (!resumes && arguments->count == 0)
         DV_TRY(find_configuration(model, path));
     const char *config = arguments->count == 1 ? arguments->operands[0] : path;
@@ -127,9 +150,12 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
                    ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
                    : dv_experiment_read(config, arguments->overrides, experiment);
     if (chosen->automatic)
-        return DV_FAIL(DV_EARG, "a run that is resumed keeps its front-end: --auto cannot be set");
+        return DV_FAIL(
+            DV_EARG,
+            "a run that is resumed keeps its front-end: --auto cannot be given with --resume");
     if (chosen->out[0] != '\0')
-        return DV_FAIL(DV_EARG, "a run that is resumed keeps its folder: --out cannot be set");
+        return DV_FAIL(
+            DV_EARG, "a run that is resumed keeps its folder: --out cannot be given with --resume");
     return dv_resume_check(arguments->overrides);
 }
 
@@ -184,6 +210,9 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     DV_TRY(read_configuration(chosen, arguments, &experiment, proposal));
     bool resumes = chosen->resume[0] != '\0';
     dv_status status = check_outputs(chosen, arguments, &experiment);
+    if (status == DV_OK && !resumes && experiment.data.path[0] == '\0')
+        status = DV_FAIL(DV_ECONFIG, "there are no data: give --data PATH, a folder of sound files "
+                                     "or a manifest, or set data.path");
     if (status == DV_OK && !resumes && chosen->out[0] == '\0')
         status = standard_folder(&experiment, chosen->out);
     dv_training_request request = {
@@ -203,6 +232,9 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     if (status == DV_OK)
         status = dv_training_run(&request, &result);
     dv_experiment_free(&experiment);
+    if (status == DV_EARG && !resumes && dv_run_has(chosen->out, "config.yaml"))
+        return DV_FAIL(status, "%s (--resume %s, or another --out)", dv_error_message(),
+                       chosen->out);
     return status;
 }
 

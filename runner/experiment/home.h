@@ -36,8 +36,13 @@ bool dv_home_find(const char *name, char *path, size_t size);
    or `operand` itself. */
 void dv_home_file(const char *operand, char *path, size_t size);
 
-/* The same of a checkpoint. One that comes with decavox may be called by its name, too: that has no
-   '/', and is no file. */
+/* The same of a checkpoint. The folder of a run stands for its model.safetensors. A checkpoint that
+   comes with decavox may be called by its name, too: that has no '/', and is neither a file nor the
+   folder of a run. */
 void dv_home_checkpoint(const char *operand, char *path, size_t size);
+
+/* What becomes of `status` where `operand` was to be opened as a checkpoint. If it is a name that
+   no file has, the message is lengthened by the names of the checkpoints that come with decavox. */
+dv_status dv_home_offer(const char *operand, dv_status status);
 
 #endif
