@@ -18,9 +18,9 @@ typedef struct magic {
 
 /* The first that fits: the formats in OGG come before OGG. */
 static const magic magics[] = {
-    {4, "ftyp", "M4A ", "M4A", DV_CONTENT_FOREIGN_SOUND},
-    {4, "ftyp", "3gp", "3GP", DV_CONTENT_FOREIGN_SOUND},
-    {4, "ftyp", "qt  ", "QuickTime", DV_CONTENT_FOREIGN_SOUND},
+    {4, "ftypM4A ", NULL, "M4A", DV_CONTENT_FOREIGN_SOUND},
+    {4, "ftyp3g", NULL, "3GP", DV_CONTENT_FOREIGN_SOUND},
+    {4, "ftypqt  ", NULL, "QuickTime", DV_CONTENT_FOREIGN_SOUND},
     {4, "ftyp", NULL, "MP4", DV_CONTENT_FOREIGN_SOUND},
     {0, "#!AMR", NULL, "AMR", DV_CONTENT_FOREIGN_SOUND},
     {0, "\x1A\x45\xDF\xA3", "matroska", "Matroska", DV_CONTENT_FOREIGN_SOUND},

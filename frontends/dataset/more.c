@@ -67,10 +67,14 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
         size_t before = dataset->count;
         dataset->count = kept;
         if (kept == before)
-            status =
-                DV_FAIL(DV_ECONFIG, "data.exclude: %s names none of the %zu clips", path, before);
+            status = DV_FAIL(DV_ECONFIG,
+                             "data.exclude: %s names none of the %zu clips: its first column must "
+                             "have names of files, or the ends of their paths",
+                             path, before);
         else if (kept == 0)
-            status = DV_FAIL(DV_ECONFIG, "data.exclude: %s names all %zu clips", path, before);
+            status =
+                DV_FAIL(DV_ECONFIG, "data.exclude: %s names all %zu clips, so that none is left",
+                        path, before);
     }
     dv__names_free(&names);
     return status;

@@ -244,7 +244,7 @@ static dv_status answer(prediction *p)
                                   .batch = batch,
                                   .streams = p->wanted.input == NULL,
                                   .style = p->style,
-                                  .hint = "decavox predict --windows answers each",
+                                  .hint = "decavox predict --windows answers each window",
                                   .done = p->progress.done,
                                   .failed = p->progress.failed};
     dv_predicting_begin(&predicting, p->file, &request);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
@@ -112,21 +113,34 @@ static dv_status fail_unknown_type(const char *name, const char *places)
 
 /* The configuration of the model that --model_type names, one of decavox's own: that of its name,
    or the general one where there is no other. */
-static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
+static dv_status find_configuration(const char *model, char path[DV_STRING_SIZE])
 {
     char name[DV_STRING_SIZE], general[DV_STRING_SIZE], found[DV_STRING_SIZE];
-    int length = snprintf(general, sizeof general, "configs/general_%s.yaml", model->text);
-    bool is_name = strchr(model->text, '/') == NULL && length < DV_STRING_SIZE;
+    int length = snprintf(general, sizeof general, "configs/general_%s.yaml", model);
+    bool is_name = strchr(model, '/') == NULL && length < DV_STRING_SIZE;
     if (!is_name)
-        return DV_FAIL(DV_EARG, "--model_type: '%.60s' is a path, not a name", model->text);
-    snprintf(name, sizeof name, "configs/%.*s.yaml", length, model->text);
+        return DV_FAIL(DV_EARG, "--model_type: '%.60s' is a path, not a name", model);
+    snprintf(name, sizeof name, "configs/%.*s.yaml", length, model);
     if (dv_home_find(name, path, DV_STRING_SIZE))
         return DV_OK;
     if (dv_home_find(general, found, sizeof found)) {
         memcpy(path, found, sizeof found);
         return DV_OK;
     }
-    return fail_unknown_type(model->text, path);
+    return fail_unknown_type(model, path);
+}
+
+/* What becomes of `status` where `config` was to be read: if that is no file but the name of a
+   model, the message says how to give it. */
+static dv_status offer_type(const char *config, dv_status status)
+{
+    char message[1024], path[DV_STRING_SIZE];
+    if (status != DV_EIO || strchr(config, '/') != NULL || access(config, F_OK) == 0)
+        return status;
+    snprintf(message, sizeof message, "%s", dv_error_message());
+    if (find_configuration(config, path) == DV_OK)
+        return DV_FAIL(status, "%s; did you mean --model_type %s?", message, config);
+    return DV_FAIL(status, "%s", message);
 }
 
 /* `proposal`: what --auto has taken from the data. */
@@ -143,12 +157,13 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
     if (!resumes && chosen->changed_data)
         return DV_FAIL(DV_EARG, "--changed_data has no effect without --resume");
     if (!resumes && arguments->count == 0)
-        DV_TRY(find_configuration(model, path));
+        DV_TRY(find_configuration(model->text, path));
     const char *config = arguments->count == 1 ? arguments->operands[0] : path;
     if (!resumes)
-        return chosen->automatic
-                   ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
-                   : dv_experiment_read(config, arguments->overrides, experiment);
+        return offer_type(config,
+                          chosen->automatic
+                              ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
+                              : dv_experiment_read(config, arguments->overrides, experiment));
     if (chosen->automatic)
         return DV_FAIL(
             DV_EARG,

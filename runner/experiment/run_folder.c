@@ -107,16 +107,17 @@ static dv_status check_begun(const char *path)
     if (dv_run_has(path, "last.safetensors"))
         return DV_OK;
     if (!dv_run_has(path, "config.yaml"))
-        return DV_FAIL(DV_EARG, "%s holds no run: neither config.yaml nor last.safetensors", path);
+        return DV_FAIL(DV_EARG, "%s holds no run: it has neither config.yaml nor last.safetensors",
+                       path);
     static const char *const ends[] = {"model.safetensors", "report.json"};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         if (dv_run_has(path, ends[i]))
-            return DV_FAIL(DV_EARG,
-                           "the run in %s is finished: its %s is there, and last.safetensors, to "
-                           "go on from, is not; to train further, begin another run in another "
-                           "folder with train.init_from%s%s%s",
-                           path, ends[i], i == 0 ? " " : "", i == 0 ? path : "",
-                           i == 0 ? "/model.safetensors" : "");
+            return DV_FAIL(
+                DV_EARG,
+                "the run in %s is finished: it has %s, and no last.safetensors to go on from; to "
+                "train further, begin another run in another folder with train.init_from%s%s%s",
+                path, ends[i], i == 0 ? " " : "", i == 0 ? path : "",
+                i == 0 ? "/model.safetensors" : "");
     }
     return DV_OK;
 }

@@ -3,6 +3,7 @@ says what is wrong, where, and the way out."""
 import json
 import os
 import unittest
+from unittest import mock
 
 import support
 from support import FAILED, GOOD, USAGE, decavox
@@ -108,6 +109,10 @@ class Messages(support.Case):
         done = decavox("train", "--model_type", "lightwait", "--data", self.data)
         self.ends(done, USAGE, "--model_type: there is no model 'lightwait'; did you mean "
                                f"'lightweight'? {MODELS}")
+        self.ends(self.train(config="lightweight"), FAILED, "lightweight: cannot be opened: No such "
+                  "file or directory; did you mean --model_type lightweight?")
+        self.ends(self.train(config="xyzzy"), FAILED,
+                  "xyzzy: cannot be opened: No such file or directory\n")
         self.ends(self.train(config=self.configuration("model: xyzzy\n")), USAGE,
                   "there is no model 'xyzzy'; there are advanced, ")
         layer = self.configuration("model: {name: m, layers: [{xyzzyxyzzy: }]}\n")
@@ -130,6 +135,19 @@ class Messages(support.Case):
             self.ends(self.train("--device", device), USAGE, f"there is no device '{device}'; did "
                       "you mean 'cuda'? The devices are auto, cpu, cuda, cuda:N, ref and cudasim")
         self.ends(self.train("--device", "xyzzyx"), USAGE, "'xyzzyx'; the devices are auto")
+
+    def test_the_device_of_a_training(self):
+        """Without a GPU one line says so; `info` has the details."""
+        folder = self.at("modules")
+        os.makedirs(folder)
+        write_bytes(os.path.join(folder, "libdecavox_cuda.so"), b"no module")
+        with mock.patch.dict(os.environ, DECAVOX_MODULE_PATH=folder):
+            done = decavox("train", self.config, "--data", self.data, "--out", self.at("auto"))
+            self.ends(done, GOOD)
+            self.assertRegex(done.out, r"(?m)^device: cpu \((no NVIDIA GPU found|cuda cannot be "
+                                       r"used: .*)\)$")
+            self.assertEqual(done.out.count("device: "), 1)
+            self.assertIn("libdecavox_cuda.so cannot be loaded: ", decavox("info").out)
 
     def test_a_run_stands_for_its_model(self):
         run = self.run_folder
@@ -224,6 +242,9 @@ class Messages(support.Case):
                 (["crossval", self.config, "--data", self.data, "--folds", "2", "--seeds", "1,x",
                   "--out", self.at("folds")],
                  "--seeds '1,x': 'x' is not a whole number from 0 to 4294967295"),
+                (["crossval", self.config, "--data", self.data, "--folds", "2", "--seeds",
+                  ",".join(map(str, range(65))), "--out", self.at("folds")],
+                 "there are more than 64 seeds"),
                 (["eval", self.model, "--snr", "10"], "--snr has no effect without --noise"),
                 (["train", self.config, "--data", self.data, "--out", self.run_folder],
                  f"{self.run_folder} holds a run already: resume it, or choose another folder "
