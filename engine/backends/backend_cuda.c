@@ -60,11 +60,13 @@ static dv_status old_driver(void)
     (void)cudaDriverGetVersion(&driver);
     (void)cudaRuntimeGetVersion(&runtime);
     if (driver == 0)
-        return DV_FAIL(DV_EDEVICE, "there is no NVIDIA driver; CUDA %d.%d is built in",
-                       runtime / 1000, runtime % 1000 / 10);
+        return DV_FAIL(
+            DV_EDEVICE,
+            "there is no NVIDIA driver, and this build needs one for CUDA %d.%d or later",
+            runtime / 1000, runtime % 1000 / 10);
     return DV_FAIL(DV_EDEVICE,
-                   "the NVIDIA driver is too old: it is made for CUDA %d.%d, and CUDA %d.%d is "
-                   "built in",
+                   "the NVIDIA driver is too old: it is made for CUDA %d.%d, and this build needs "
+                   "CUDA %d.%d: install a newer driver",
                    driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
 }
 
@@ -75,7 +77,7 @@ static dv_status count_devices(int *count)
     if (error == cudaErrorInsufficientDriver)
         return old_driver();
     if (error == cudaErrorNoDevice || (error == cudaSuccess && *count == 0))
-        return DV_FAIL(DV_EDEVICE, "the NVIDIA driver sees no device");
+        return DV_FAIL(DV_EDEVICE, "the NVIDIA driver sees no GPU");
     return dv_cuda_check((int)error, "cudaGetDeviceCount(count)");
 }
 

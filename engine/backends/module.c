@@ -77,7 +77,7 @@ static dv_status enter(void *module, const char *path, const dv_backend **out)
     dv_module_open_fn open;
     void *symbol = dlsym(module, "dv_module_open");
     if (symbol == NULL)
-        return DV_FAIL(DV_EDEVICE, "module %s: %s", path, dlerror());
+        return DV_FAIL(DV_EDEVICE, "module %s is not one of decavox: %s", path, dlerror());
     memcpy(&open, &symbol, sizeof open); /* C cannot convert an object pointer to a function's */
     *out = open(&host);
     if (*out == NULL)

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static dv_status open_at(const dv_backend *backend, int device_index, int threads, dv_log log,
                          dv_context **out)
@@ -49,16 +50,20 @@ static dv_status open_module(const char *name, int index, int threads, dv_log lo
     return open_at(backend, index, threads, log, out);
 }
 
+static bool has_driver(void)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    if (driver != NULL)
+        dlclose(driver);
+    return driver != NULL;
+}
+
 /* Loads the module only if there is a driver, because loading its libraries takes a while. */
 static dv_status open_cuda(int index, int threads, dv_log log, dv_context **out)
 {
     char places[4096];
-    if (dv_module_find("cuda", places, sizeof places)) {
-        void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-        if (driver == NULL)
-            return DV_FAIL(DV_EDEVICE, "there is no NVIDIA driver: %s", dlerror());
-        dlclose(driver);
-    }
+    if (dv_module_find("cuda", places, sizeof places) && !has_driver())
+        return DV_FAIL(DV_EDEVICE, "there is no NVIDIA driver: libcuda.so.1 cannot be loaded");
     return open_module("cuda", index, threads, log, out);
 }
 
@@ -68,7 +73,11 @@ static dv_status open_auto(int threads, dv_log log, dv_context **out)
     if (dv_module_find("cuda", places, sizeof places)) {
         if (open_cuda(0, threads, log, out) == DV_OK)
             return DV_OK;
-        dv_log_write(&log, DV_LOG_INFO, "computing on the CPU: %s", dv_error_message());
+        if (has_driver())
+            dv_log_write(&log, DV_LOG_INFO, "device: cpu (cuda cannot be used: %s)",
+                         dv_error_message());
+        else
+            dv_log_write(&log, DV_LOG_INFO, "device: cpu (no NVIDIA GPU found)");
     }
     return open_at(&dv_backend_cpu, 0, threads, log, out);
 }
@@ -80,6 +89,8 @@ static dv_status named(const char *device, dv_status status)
     return dv_fail_within(DV_EDEVICE, "device '%s'", device);
 }
 
+/* Opens the device of a name. A message about a module is preceded by the name, and one about a
+   name that there is not offers those that there are. */
 dv_status dv_context_open(const char *device, int threads, dv_log log, dv_context **out)
 {
     static const char *const names[] = {"auto", "cpu", "cuda", "cuda:N", "ref", "cudasim"};
@@ -95,8 +106,11 @@ dv_status dv_context_open(const char *device, int threads, dv_log log, dv_contex
         return named(device, open_module("cudasim", index, threads, log, out));
     if (is_device(device, "cuda", &index))
         return named(device, open_cuda(index, threads, log, out));
-    const char *nearest = dv_nearest(device, names, sizeof names / sizeof names[0]);
+    bool gpu = strncasecmp(device, "gpu", 3) == 0 || strncasecmp(device, "nvidia", 6) == 0;
+    const char *nearest = gpu ? "cuda" : dv_nearest(device, names, sizeof names / sizeof names[0]);
     return DV_FAIL(DV_EARG,
-                   "no device '%s'; there are auto, cpu, cuda, cuda:N, ref and cudasim%s%s", device,
-                   nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "");
+                   "there is no device '%s'%s%s%s devices are auto, cpu, cuda, cuda:N, ref and "
+                   "cudasim",
+                   device, nearest != NULL ? "; did you mean '" : "",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "'? The" : "; the");
 }

@@ -26,8 +26,10 @@ static dv_status read_quoted(dv_csv *csv, char **field)
     csv->next = from + 1;
     *to = '\0';
     if (*csv->next != csv->separator && strchr("\r\n", *csv->next) == NULL) /* or the text's end */
-        return DV_FAIL(DV_EFORMAT, "%s:%d: '%c' after the closing quote", csv->path, csv->line,
-                       *csv->next);
+        return DV_FAIL(
+            DV_EFORMAT,
+            "%s:%d: '%c' stands behind the closing quote of a field, where only a separator may",
+            csv->path, csv->line, *csv->next);
     return DV_OK;
 }
 
@@ -37,7 +39,8 @@ static dv_status read_plain(dv_csv *csv, char **field)
     *field = csv->next;
     csv->next += strcspn(csv->next, stops);
     if (*csv->next == '"')
-        return DV_FAIL(DV_EFORMAT, "%s:%d: a quote inside a field that does not begin with one",
+        return DV_FAIL(DV_EFORMAT,
+                       "%s:%d: a quote stands inside a field that does not begin with one",
                        csv->path, csv->line);
     return DV_OK;
 }
@@ -49,7 +52,8 @@ static dv_status end_field(dv_csv *csv, bool *more)
     char *end = csv->next;
     *more = *end == csv->separator;
     if (*end == '\r' && end[1] != '\n' && end[1] != '\0')
-        return DV_FAIL(DV_EFORMAT, "%s:%d: a carriage return inside a field", csv->path, csv->line);
+        return DV_FAIL(DV_EFORMAT, "%s:%d: a carriage return stands inside a field", csv->path,
+                       csv->line);
     if (*end == '\r')
         csv->next++;
     if (*csv->next == '\n')
@@ -77,8 +81,8 @@ dv_status dv_csv_read(dv_csv *csv, dv_csv_row *row)
             DV_TRY(read_plain(csv, &field));
         DV_TRY(end_field(csv, &more));
         if (row->count == DV_CSV_FIELDS)
-            return DV_FAIL(DV_EFORMAT, "%s:%d: more than %d fields", csv->path, csv->row_line,
-                           DV_CSV_FIELDS);
+            return DV_FAIL(DV_EFORMAT, "%s:%d: the line has more than %d fields", csv->path,
+                           csv->row_line, DV_CSV_FIELDS);
         row->fields[row->count++] = field;
     }
     return DV_OK;
@@ -111,14 +115,16 @@ static dv_status read_text(const char *path, char **text)
         DV_TRY_GOTO(dv_grow(size + 1, 1, &capacity, text));
         size += fread(*text + size, 1, capacity - size - 1, file);
         if (size > limit)
-            DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: larger than %zu bytes", path, limit));
+            DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: is larger than %zu bytes, the limit of a table",
+                                path, limit));
     } while (!feof(file) && !ferror(file));
     if (ferror(file))
-        DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno)));
+        DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno)));
     (*text)[size] = '\0';
     DV_TRY_GOTO(check_marks(path, *text));
     if (strlen(*text) != size)
-        DV_TRY_GOTO(DV_FAIL(DV_EFORMAT, "%s: not a text: a zero byte at %zu", path, strlen(*text)));
+        DV_TRY_GOTO(
+            DV_FAIL(DV_EFORMAT, "%s: is not a text: byte %zu is zero", path, strlen(*text)));
     fclose(file);
     return DV_OK;
 fail:

@@ -248,7 +248,8 @@ static dv_status read_string(const reading *r)
         return fail_type(r, r->node, "a string");
     size_t length = strlen(r->node->text);
     if (length >= DV_STRING_SIZE)
-        return fail_field(r, "a string of %zu bytes, at most %d fit", length, DV_STRING_SIZE - 1);
+        return fail_field(r, "the text has %zu bytes, and at most %d fit", length,
+                          DV_STRING_SIZE - 1);
     /* Clear the rest too, so that equal records have equal bytes. */
     memset(r->slot, 0, DV_STRING_SIZE);
     memcpy(r->slot, r->node->text, length);
@@ -260,13 +261,13 @@ static dv_status read_pair(const reading *r)
     int64_t *pair = r->slot;
     if (r->node->kind != DV_TREE_LIST) {
         if (r->node->kind != DV_TREE_SCALAR)
-            return fail_type(r, r->node, "an integer or a list of two");
+            return fail_type(r, r->node, "an integer or a list of two integers");
         DV_TRY(read_int(r, r->node, &pair[0]));
         pair[1] = pair[0];
         return DV_OK;
     }
     if (r->node->count != 2)
-        return fail_field(r, "expected an integer or a list of two, got a list of %zu",
+        return fail_field(r, "expected an integer or a list of two integers, got a list of %zu",
                           r->node->count);
     DV_TRY(read_int(r, r->node->children[0], &pair[0]));
     return read_int(r, r->node->children[1], &pair[1]);

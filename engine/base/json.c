@@ -27,7 +27,7 @@ size_t dv_json_flags(FILE *out)
 dv_status dv_json_print(const json_t *json, FILE *out)
 {
     if (json == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: what is printed as JSON");
+        return DV_FAIL(DV_ENOMEM, "out of memory while printing JSON");
     json_dumpf(json, out, dv_json_flags(out)); /* main checks the stream for errors */
     fputc('\n', out);
     return DV_OK;

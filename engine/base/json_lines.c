@@ -35,8 +35,8 @@ static dv_status read_members(const dv_csv *csv, json_t *object, dv_json_row *ro
     const char *name;
     json_t *value;
     if (json_object_size(object) > DV_CSV_FIELDS)
-        return DV_FAIL(DV_EFORMAT, "%s:%d: more than %d members", csv->path, csv->row_line,
-                       DV_CSV_FIELDS);
+        return DV_FAIL(DV_EFORMAT, "%s:%d: the object has more than %d members", csv->path,
+                       csv->row_line, DV_CSV_FIELDS);
     json_object_foreach(object, name, value)
     {
         DV_TRY(dv_strdup(name, &row->names[row->count]));
@@ -53,12 +53,15 @@ static dv_status read_object(const dv_csv *csv, const char *line, dv_json_row *r
         return DV_FAIL(DV_EFORMAT, "%s:%d: the line is not UTF-8", csv->path, csv->row_line);
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s:%d: not a JSON object on a line by itself: %s", csv->path,
-                       csv->row_line, error.text);
-    dv_status status = json_is_object(object)
-                           ? read_members(csv, object, row)
-                           : DV_FAIL(DV_EFORMAT, "%s:%d: not a JSON object, but another value",
-                                     csv->path, csv->row_line);
+        return DV_FAIL(DV_EFORMAT,
+                       "%s:%d: each line must be a JSON object, and this one is none: %s",
+                       csv->path, csv->row_line, error.text);
+    dv_status status =
+        json_is_object(object)
+            ? read_members(csv, object, row)
+            : DV_FAIL(DV_EFORMAT,
+                      "%s:%d: each line must be a JSON object, and this one is another value",
+                      csv->path, csv->row_line);
     json_decref(object);
     return status;
 }

@@ -136,7 +136,7 @@ dv_status dv_child_run(const dv_child *child)
         close(from);
         int result = wait_for(process);
         if (stopped)
-            status = DV_FAIL(DV_EINTERRUPTED, "interrupted");
+            status = DV_FAIL(DV_EINTERRUPTED, "the work was interrupted");
         else if (in->failed)
             status = DV_FAIL(in->status, "%s", in->message);
         else

@@ -22,7 +22,7 @@ static bool reserve(dv_protobuf *message, size_t size)
     unsigned char *bytes =
         capacity - message->size < size ? NULL : realloc(message->bytes, capacity);
     if (bytes == NULL) {
-        message->status = dv_fail(DV_ENOMEM, "no memory for a message of %zu bytes", capacity);
+        message->status = dv_fail(DV_ENOMEM, "out of memory: a message of %zu bytes", capacity);
         return false;
     }
     message->bytes = bytes;
@@ -112,7 +112,7 @@ void dv_protobuf_free(dv_protobuf *message)
 static dv_status fail_to_read(void)
 {
     return DV_FAIL(DV_EFORMAT,
-                   "this is no protocol buffer: a field is cut off or of no known kind");
+                   "this is no protocol buffer: a field is cut off or of an unknown kind");
 }
 
 static bool take(dv_protobuf_reader *reader, size_t size, const unsigned char **out)

@@ -16,8 +16,8 @@ dv_status dv_temporary_folder(char *path, size_t size)
     if (length < 0 || (size_t)length >= size)
         status = DV_FAIL(DV_EIO, "TMPDIR is too long for a temporary folder: %s", parent);
     else if (mkdtemp(path) == NULL)
-        status = DV_FAIL(DV_EIO, "cannot make a folder like %s/decavox-XXXXXX: %s", parent,
-                         strerror(errno));
+        status =
+            DV_FAIL(DV_EIO, "cannot make a temporary folder in %s: %s", parent, strerror(errno));
     if (status != DV_OK)
         path[0] = '\0';
     return status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { PIECE_SIZE = 16 }; /* "\\xNN" for each byte of a character that is not shown */
 
@@ -59,7 +60,12 @@ dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *use
 bool dv_ends_with(const char *text, const char *ending)
 {
     size_t length = strlen(text), size = strlen(ending);
-    return length > size && strcmp(text + length - size, ending) == 0;
+    return length > size && strcasecmp(text + length - size, ending) == 0;
+}
+
+const char *dv_plural(size_t count)
+{
+    return count == 1 ? "" : "s";
 }
 
 bool dv_is_utf8(const char *text)

@@ -16,8 +16,12 @@ dv_status dv_each_item(const char *list, dv_status (*item)(void *user, char *par
 dv_status dv_text_of(void (*write)(const void *user, FILE *out), const void *user, char **text,
                      size_t *size);
 
-/* Whether `text` ends with `ending` and has something before it, as "a.onnx" does for ".onnx". */
+/* Whether `text` ends with `ending`, in capitals or not, and has something before it, as "a.ONNX"
+   does for ".onnx". */
 bool dv_ends_with(const char *text, const char *ending);
+
+/* The ending of a noun after a number: "" for 1, else "s". */
+const char *dv_plural(size_t count);
 
 /* Whether a text is UTF-8 (RFC 3629, section 4), as YAML and JSON must be. Names of files may be
    anything. */

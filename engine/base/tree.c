@@ -155,7 +155,7 @@ static dv_status descend(dv_tree *map, const char *key, const dv_tree *value, dv
         DV_TRY(dv_tree_new(DV_TREE_MAP, value->source, value->line, &made));
         DV_TRY(put(map, key, made));
     } else if (map->children[i]->kind != DV_TREE_MAP) {
-        return dv_tree_fail(value, "'%s' is no map, nothing can be set below it", key);
+        return dv_tree_fail(value, "'%s' is not a map, so no key below it can be set", key);
     }
     *out = map->children[i];
     return DV_OK;

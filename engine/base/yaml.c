@@ -45,17 +45,36 @@ static yaml_mark_t mark_of_offset(const reader *r, size_t offset)
     return mark;
 }
 
+/* Whether the line of `mark` has a tab among the blanks before its first character. */
+static bool is_indented_by_tab(const reader *r, yaml_mark_t mark)
+{
+    size_t line = 0, i = 0;
+    while (i < r->size && line < mark.line)
+        line += r->text[i++] == '\n';
+    while (i < r->size && r->text[i] == ' ')
+        i++;
+    return i < r->size && r->text[i] == '\t';
+}
+
+/* Says in the words of YAML's users what the commonest problems of libyaml mean. */
 static dv_status fail_syntax(const reader *r)
 {
+    static const char colon[] = "mapping values are not allowed in this context";
     const yaml_parser_t *parser = &r->parser;
     const char *problem = parser->problem != NULL ? parser->problem : "unknown problem";
+    const char *context = parser->context != NULL ? parser->context : "";
     if (parser->error == YAML_MEMORY_ERROR)
         return DV_FAIL(DV_ENOMEM, "%s: out of memory", r->source);
     if (parser->error == YAML_READER_ERROR)
         return fail_at(r, mark_of_offset(r, parser->problem_offset), "not UTF-8 text: %s", problem);
-    if (parser->context != NULL)
-        return fail_at(r, parser->problem_mark, "%s: %s", parser->context, problem);
-    return fail_at(r, parser->problem_mark, "%s", problem);
+    if (is_indented_by_tab(r, parser->problem_mark))
+        return fail_at(r, parser->problem_mark, "a tab cannot indent in YAML: indent with spaces");
+    if (strcmp(problem, colon) == 0)
+        return fail_at(r, parser->problem_mark,
+                       "not valid YAML: no key can begin here; a text with a colon needs quotes, "
+                       "and the keys of one map begin in one column");
+    return fail_at(r, parser->problem_mark, "not valid YAML: %s%s%s", context,
+                   context[0] != '\0' ? ": " : "", problem);
 }
 
 static dv_status next_event(reader *r, yaml_event_t *event)
@@ -89,18 +108,21 @@ static dv_status check_event(reader *r, const yaml_event_t *event, int depth)
         break;
     }
     if (anchor != NULL)
-        return fail_at(r, event->start_mark,
-                       "anchors and aliases ('%.60s') are not allowed, write it out",
-                       (const char *)anchor);
+        return fail_at(
+            r, event->start_mark,
+            "anchors and aliases ('%.60s') are not allowed: write out what they stand for",
+            (const char *)anchor);
     if (tag != NULL)
-        return fail_at(r, event->start_mark, "tags ('%.60s') are not allowed", (const char *)tag);
+        return fail_at(r, event->start_mark, "tags ('%.60s') are not allowed: leave the tag out",
+                       (const char *)tag);
     if (depth > DV_TREE_MAX_DEPTH)
-        return fail_at(r, event->start_mark, "nested deeper than %d levels", DV_TREE_MAX_DEPTH);
+        return fail_at(r, event->start_mark, "values are nested deeper than %d levels",
+                       DV_TREE_MAX_DEPTH);
     if (++r->nodes > DV_YAML_MAX_NODES)
-        return fail_at(r, event->start_mark, "more than %d values", DV_YAML_MAX_NODES);
+        return fail_at(r, event->start_mark, "the text has more than %d values", DV_YAML_MAX_NODES);
     if (event->type == YAML_SCALAR_EVENT &&
         memchr(event->data.scalar.value, '\0', event->data.scalar.length) != NULL)
-        return fail_at(r, event->start_mark, "a NUL character in a text");
+        return fail_at(r, event->start_mark, "a text has a NUL character");
     return DV_OK;
 }
 
@@ -191,9 +213,9 @@ static dv_status expect(reader *r, yaml_event_type_t type, const char *message)
 
 static dv_status build_document(reader *r, dv_tree **out)
 {
-    static const char *const empty = "empty, expected a map";
+    static const char *const empty = "the text is empty; expected a map of keys";
     yaml_event_t event;
-    DV_TRY(expect(r, YAML_STREAM_START_EVENT, "no YAML"));
+    DV_TRY(expect(r, YAML_STREAM_START_EVENT, "this is no YAML"));
     DV_TRY(expect(r, YAML_DOCUMENT_START_EVENT, empty));
     DV_TRY(next_event(r, &event));
     dv_status status = build(r, &event, 1, out);
@@ -201,8 +223,8 @@ static dv_status build_document(reader *r, dv_tree **out)
     DV_TRY(status);
     if ((*out)->kind == DV_TREE_NULL)
         DV_TRY(dv_tree_fail(*out, "%s", empty));
-    DV_TRY(expect(r, YAML_DOCUMENT_END_EVENT, "expected the end"));
-    return expect(r, YAML_STREAM_END_EVENT, "a second document begins, only one is allowed");
+    DV_TRY(expect(r, YAML_DOCUMENT_END_EVENT, "expected the end of the text"));
+    return expect(r, YAML_STREAM_END_EVENT, "a second document begins, and only one is allowed");
 }
 
 /* Checks the size, skips a byte order mark, and builds the tree from the parser's events. A failure
@@ -211,7 +233,8 @@ dv_status dv_yaml_parse(const char *text, size_t size, const char *source_name, 
 {
     *out = NULL;
     if (size > DV_YAML_MAX_SIZE)
-        return DV_FAIL(DV_ECONFIG, "%s: more than %d bytes", source_name, DV_YAML_MAX_SIZE);
+        return DV_FAIL(DV_ECONFIG, "%s: has more than %d bytes, the limit of a YAML text",
+                       source_name, DV_YAML_MAX_SIZE);
     if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
         text += 3; /* byte order mark */
         size -= 3;
@@ -241,7 +264,7 @@ dv_status dv_yaml_read(const char *path, dv_tree **out)
     DV_TRY_GOTO(dv_calloc(DV_YAML_MAX_SIZE + 1, 1, &text));
     size_t size = fread(text, 1, DV_YAML_MAX_SIZE + 1, file);
     if (ferror(file)) {
-        status = DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+        status = DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno));
         goto fail;
     }
     status = dv_yaml_parse(text, size, path, out);
@@ -391,11 +414,12 @@ static dv_status emit_document(writer *w, const dv_tree *tree)
 static dv_status check_limits(int64_t nodes, size_t size)
 {
     if (nodes > DV_YAML_MAX_NODES)
-        return DV_FAIL(DV_EARG, "cannot write YAML: %" PRId64 " values, the most are %d", nodes,
-                       DV_YAML_MAX_NODES);
+        return DV_FAIL(DV_EARG,
+                       "cannot write YAML: there are %" PRId64 " values, and the most are %d",
+                       nodes, DV_YAML_MAX_NODES);
     if (size > DV_YAML_MAX_SIZE)
-        return DV_FAIL(DV_EARG, "cannot write YAML: %zu bytes, the most are %d", size,
-                       DV_YAML_MAX_SIZE);
+        return DV_FAIL(DV_EARG, "cannot write YAML: the text has %zu bytes, and the most are %d",
+                       size, DV_YAML_MAX_SIZE);
     return DV_OK;
 }
 
@@ -403,7 +427,7 @@ static dv_status check_limits(int64_t nodes, size_t size)
 static dv_status check_depth(const dv_tree *tree, int depth)
 {
     if (depth > DV_TREE_MAX_DEPTH)
-        return DV_FAIL(DV_EARG, "cannot write YAML: nested deeper than %d levels",
+        return DV_FAIL(DV_EARG, "cannot write YAML: values are nested deeper than %d levels",
                        DV_TREE_MAX_DEPTH);
     for (size_t i = 0; i < tree->count; i++)
         DV_TRY(check_depth(tree->children[i], depth + 1));

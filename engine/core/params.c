@@ -120,10 +120,12 @@ static dv_dtype operand_of(const dv_params *params, const dv_node *node, const d
 static dv_status check_same(const dv_param *param, const dv_param_spec *spec, dv_dtype operand)
 {
     if (!same_shape(param, spec))
-        return DV_FAIL(DV_ESHAPE, "parameter '%s' is wanted in two different shapes", param->name);
+        return DV_FAIL(DV_ESHAPE,
+                       "parameter '%s' is shared by layers that need it in two different shapes",
+                       param->name);
     if (param->operand != operand)
-        return DV_FAIL(DV_EARG, "parameter '%s' is wanted in %s and in %s", param->name,
-                       dv_dtype_name(param->operand), dv_dtype_name(operand));
+        return DV_FAIL(DV_EARG, "parameter '%s' is shared by layers that need it in %s and in %s",
+                       param->name, dv_dtype_name(param->operand), dv_dtype_name(operand));
     return DV_OK;
 }
 
@@ -135,7 +137,8 @@ static dv_status declare(dv_params *params, const char *name, const dv_param_spe
     if (*index >= 0)
         return check_same(&params->items[*index], spec, operand);
     if (params->allocated)
-        return DV_FAIL(DV_EARG, "parameter '%s' is not in the model it is to be shared with", name);
+        return DV_FAIL(DV_EARG, "parameter '%s' is not in the model that it should be shared with",
+                       name);
     DV_TRY(grow(params));
     *index = params->count++;
     dv_param *param = &params->items[*index];

@@ -362,13 +362,15 @@ int dv__plan_take_threads(const dv_plan *plan, int threads)
 static dv_status check_param(const dv_param *param, bool training)
 {
     if (!param->planned)
-        return DV_FAIL(DV_EARG, "the first plan of these parameters has no '%s': it comes too late",
-                       param->name);
+        return DV_FAIL(
+            DV_EARG,
+            "parameter '%s' comes too late: it is not in the first plan of these parameters",
+            param->name);
     if (training)
-        return DV_FAIL(DV_EARG,
-                       "a plan that trains '%s' comes too late: it has to be the first plan of "
-                       "these parameters",
-                       param->name);
+        return DV_FAIL(
+            DV_EARG,
+            "a plan that trains '%s' comes too late: it must be the first plan of these parameters",
+            param->name);
     return DV_OK;
 }
 

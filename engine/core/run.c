@@ -18,8 +18,8 @@ static dv_status require_kept(const dv_plan *plan, int value)
     if (value_bytes(plan, value) > 0)
         return DV_OK;
     return DV_FAIL(DV_EARG,
-                   "the value of '%s' is not kept: in this plan it is computed along with what "
-                   "follows it",
+                   "'%s' has no memory of its own in this plan: it was fused into the next "
+                   "operation; plan with keep_all to read it",
                    plan->graph->nodes[value].name);
 }
 
@@ -253,7 +253,8 @@ static dv_status forward_steps(dv_plan *plan)
 dv_status dv_plan_forward(dv_plan *plan, const dv_pass *pass)
 {
     if (pass->training && !plan->options.training && !plan->options.keep_all)
-        return DV_FAIL(DV_EARG, "a plan that only infers cannot run as in training");
+        return DV_FAIL(DV_EARG,
+                       "this plan was made for inference; make one with options.training to train");
     plan->pass = *pass;
     int before = dv__plan_take_threads(plan, plan->threads);
     dv_status status = forward_steps(plan);

@@ -146,7 +146,7 @@ static dv_status write_node(dv_writer *writer, const dv_node *node)
         return DV_OK;
     }
     if (node->op->write == NULL)
-        return DV_FAIL(DV_ECONFIG, "'%s': no program can have the operation %s", node->name,
+        return DV_FAIL(DV_ECONFIG, "'%s': the operation %s cannot be exported", node->name,
                        node->op->name);
     return node->op->write(writer, node);
 }

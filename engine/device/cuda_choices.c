@@ -37,7 +37,9 @@ dv_status dv_cuda_choices_write(dv_context *context, FILE *file)
             fprintf(file, "%" PRId32 " ", choice->key[k]);
         fprintf(file, "%" PRId32 " %" PRId32 "\n", choice->algorithm, choice->math);
     }
-    return ferror(file) == 0 ? DV_OK : DV_FAIL(DV_EIO, "%s", strerror(errno));
+    return ferror(file) == 0
+               ? DV_OK
+               : DV_FAIL(DV_EIO, "cannot write the chosen algorithms: %s", strerror(errno));
 }
 
 /* Reads one choice. Returns false if there is no complete one. */
@@ -58,5 +60,6 @@ dv_status dv_cuda_choices_read(dv_context *context, FILE *file)
         if (!dv_cuda_choice_recall(dv_cuda_device_of(context), &known))
             dv_cuda_choice_remember(dv_cuda_device_of(context), choice);
     }
-    return feof(file) != 0 ? DV_OK : DV_FAIL(DV_EFORMAT, "no list of chosen algorithms");
+    return feof(file) != 0 ? DV_OK
+                           : DV_FAIL(DV_EFORMAT, "the file is no list of chosen algorithms");
 }

@@ -21,7 +21,8 @@ static dv_status check_member(const char *ensemble, const dv_tree *models, size_
     const dv_tree *member = models->children[index];
     if (member->kind == DV_TREE_SCALAR)
         return DV_FAIL(DV_ECONFIG,
-                       "ensemble '%s': the model '%s' has not been replaced by what its file holds",
+                       "ensemble '%s': the member '%s' is still a name: the content of its file "
+                       "must stand in its place",
                        ensemble, member->text);
     const dv_tree *name = member->kind == DV_TREE_MAP ? dv_tree_get(member, "name") : NULL;
     if (name == NULL || name->kind != DV_TREE_SCALAR || name->text[0] == '\0')
@@ -29,7 +30,7 @@ static dv_status check_member(const char *ensemble, const dv_tree *models, size_
                        ensemble, index + 1);
     for (size_t i = 0; i < index; i++) {
         if (strcmp(dv_tree_get(models->children[i], "name")->text, name->text) == 0)
-            return DV_FAIL(DV_ECONFIG, "ensemble '%s': the model '%s' is there twice", ensemble,
+            return DV_FAIL(DV_ECONFIG, "ensemble '%s': two members have the name '%s'", ensemble,
                            name->text);
     }
     return DV_OK;

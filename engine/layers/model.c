@@ -5,6 +5,7 @@
 #include "engine/ops/ops.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static const dv_layer *const composites[] = {
 };
 
 enum { COMPOSITES = sizeof composites / sizeof composites[0] };
+enum { KNOWN_SIZE = 700 }; /* names of all layers, for a message */
 
 static const dv_layer *find_composite(const char *name)
 {
@@ -59,7 +61,11 @@ static dv_status fail_unknown(const dv_tree *where, const char *kind)
     const char *nearest = dv_nearest(kind, names, count);
     if (nearest != NULL)
         return dv_tree_fail(where, "model: unknown layer '%s', did you mean '%s'?", kind, nearest);
-    return dv_tree_fail(where, "model: unknown layer '%s'", kind);
+    char known[KNOWN_SIZE] = "";
+    for (size_t i = 0, used = 0; i < count && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
+                                 names[i]);
+    return dv_tree_fail(where, "model: unknown layer '%s'. Layers: %s", kind, known);
 }
 
 /* An entry of the list: its kind, its name, and its attributes without the name and with `classes`
@@ -89,10 +95,11 @@ static dv_status read_name(const dv_tree *node, entry *out)
 {
     if (node->kind != DV_TREE_SCALAR || node->text[0] == '\0' ||
         strlen(node->text) >= sizeof out->name)
-        return dv_tree_fail(node, "model: a layer's name is a text of 1 to %zu bytes",
+        return dv_tree_fail(node, "model: a layer's name must be a text of 1 to %zu bytes",
                             sizeof out->name - 1);
     if (strchr(node->text, '/') != NULL || dv_has_control_character(node->text))
-        return dv_tree_fail(node, "model: a layer's name has no '/' and no control character");
+        return dv_tree_fail(node,
+                            "model: a layer's name must have no '/' and no control character");
     strcpy(out->name, node->text);
     return DV_OK;
 }

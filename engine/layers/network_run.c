@@ -104,7 +104,7 @@ static bool is_recorded(dv_network *network)
         return true;
     host->unrecordable = true;
     dv_log_write(&network->context->log, DV_LOG_WARNING,
-                 "passes are run call by call, for one cannot be recorded: %s", dv_error_message());
+                 "passes run call by call, since one cannot be recorded: %s", dv_error_message());
     return false;
 }
 

@@ -40,7 +40,7 @@ static dv_status fail(const dv_program *program, const dv_statement *statement)
 {
     const dv_tensor *first = input(program, statement, 0);
     const dv_tensor *last = input(program, statement, statement->input_count - 1);
-    return DV_FAIL(DV_ESHAPE, "%s in '%s' cannot be computed of %s and %s",
+    return DV_FAIL(DV_ESHAPE, "the operator %s in '%s' cannot take the shapes %s and %s",
                    dv_operator_name(statement->op_type), program->scope, format(first).text,
                    format(last).text);
 }

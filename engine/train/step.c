@@ -287,7 +287,7 @@ static bool is_recorded(dv_trainer *trainer)
         return true;
     trainer->unrecordable = true;
     dv_log_write(&trainer->context->log, DV_LOG_WARNING,
-                 "steps are run call by call, for one cannot be recorded: %s", dv_error_message());
+                 "steps run call by call, since one cannot be recorded: %s", dv_error_message());
     return false;
 }
 

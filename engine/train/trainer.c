@@ -124,7 +124,8 @@ double dv__rate_of(const dv_trainer *trainer, uint64_t update)
 static dv_status freeze_one(dv_params *params, const dv_tree *pattern)
 {
     if (pattern->kind != DV_TREE_SCALAR)
-        return dv_tree_fail(pattern, "train: freeze: expected patterns of parameter names");
+        return dv_tree_fail(pattern,
+                            "train: freeze: expected a list of patterns of parameter names");
     if (dv_params_freeze(params, pattern->text) == 0)
         return dv_tree_fail(pattern, "train: freeze: no parameter is called '%s'", pattern->text);
     return DV_OK;
@@ -147,7 +148,9 @@ static dv_status check_trained(const dv_params *params)
         if (params->items[i].trainable && !params->items[i].frozen)
             return DV_OK;
     }
-    return DV_FAIL(DV_ECONFIG, "train: nothing is left to train: all parameters are frozen");
+    return DV_FAIL(
+        DV_ECONFIG,
+        "train: nothing is left to train: train.freeze keeps all parameters as they are");
 }
 
 /* Makes the parts of a trainer in the order of their needs. Freezing comes after the graphs, which
@@ -157,7 +160,7 @@ static dv_status make(dv_trainer *trainer, const dv_tree *model, const dv_teache
 {
     const dv_train_config *config = &trainer->config;
     if (trainer->source->train_count < 1)
-        return DV_FAIL(DV_EFORMAT, "there is nothing to train on: 0 training samples");
+        return DV_FAIL(DV_EFORMAT, "there is nothing to train on: the training part has no clip");
     count_steps(trainer);
     make_schedule(trainer);
     DV_TRY(dv__set_arithmetic(trainer));
@@ -355,8 +358,8 @@ static dv_status run_epoch(dv_trainer *trainer, const dv_train_events *events)
         if (pause && between_updates && state->step < end && !out_of_steps(trainer)) {
             DV_TRY(dv__steps_read(trainer));
             DV_TRY(save(trainer, events));
-            return DV_FAIL(DV_EINTERRUPTED, "interrupted after step %" PRId64 ", saved",
-                           state->step);
+            return DV_FAIL(DV_EINTERRUPTED,
+                           "interrupted after step %" PRId64 "; the state is saved", state->step);
         }
     }
     return end_epoch(trainer, events);
@@ -389,7 +392,8 @@ dv_status dv_trainer_run(dv_trainer *trainer, const dv_train_events *events)
         if (trainer->state.finished || pause || due)
             DV_TRY(save(trainer, events));
         if (pause && !trainer->state.finished)
-            return DV_FAIL(DV_EINTERRUPTED, "interrupted after epoch %" PRId64 ", saved",
+            return DV_FAIL(DV_EINTERRUPTED,
+                           "interrupted after epoch %" PRId64 "; the state is saved",
                            trainer->state.epoch);
     }
     if (trainer->state.best_epoch > 0)
@@ -463,7 +467,7 @@ dv_status dv_trainer_recording_dot(const dv_trainer *trainer, const char *path)
 {
     dv_context *context = trainer->context;
     if (trainer->recording == NULL)
-        return DV_FAIL(DV_EUNSUPPORTED, "%s: no step is recorded on %s", path,
+        return DV_FAIL(DV_EUNSUPPORTED, "%s: no step was recorded on %s", path,
                        context->backend->name);
     return context->backend->captured_dot(context, trainer->recording, path);
 }

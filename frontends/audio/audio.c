@@ -6,6 +6,7 @@
 #include "frontends/audio/audio.h"
 #include "frontends/audio/audio_file.h"
 #include "frontends/audio/audio_levels.h"
+#include "frontends/audio/file_content.h"
 #include "frontends/audio/resample.h"
 
 #include <math.h>
@@ -101,6 +102,24 @@ static void keep_over_fork(void)
 }
 static pthread_once_t kept_over_fork = PTHREAD_ONCE_INIT;
 
+/* Names what the file is instead of a sound, where that is known, or else the decoder's reason. */
+static dv_status fail_unread(dv__sound_file *bytes, const char *reason)
+{
+    static const char formats[] = "WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus";
+    char begin[DV_CONTENT_BYTES], phrase[DV_CONTENT_PHRASE_SIZE];
+    int64_t count = dv__sound_file_read(bytes, 0, sizeof begin, begin);
+    const char *name;
+    dv_content kind = dv_content_of(begin, (size_t)count, &name);
+    dv_content_phrase_of(bytes->path, begin, (size_t)count, phrase);
+    if (phrase[0] != '\0' && kind != DV_CONTENT_SOUND)
+        return DV_FAIL(DV_EFORMAT, "%s: is %s, not a sound file; these formats are read: %s",
+                       bytes->path, phrase, formats);
+    return DV_FAIL(DV_EFORMAT,
+                   "%s: is not a sound file that can be read (%.*s); these formats are "
+                   "read: %s",
+                   bytes->path, (int)strcspn(reason, "."), reason, formats);
+}
+
 static dv_status open_decoder(audio_input *in)
 {
     SF_VIRTUAL_IO shown = {
@@ -110,10 +129,7 @@ static dv_status open_decoder(audio_input *in)
     pthread_mutex_lock(&opening);
     in->file = sf_open_virtual(&shown, SFM_READ, &in->info, in);
     if (in->file == NULL)
-        status = DV_FAIL(DV_EFORMAT,
-                         "%s: is not a sound file that can be read: %s Formats that are "
-                         "read: WAV, AIFF, AU, W64, CAF, FLAC, MP3, OGG with Vorbis or Opus",
-                         in->bytes->path, sf_strerror(NULL));
+        status = fail_unread(in->bytes, sf_strerror(NULL));
     pthread_mutex_unlock(&opening);
     DV_TRY(dv__sound_file_check(in->bytes));
     return status;
@@ -165,7 +181,7 @@ static dv_status reserve(float **samples, int64_t *capacity, int64_t count, int6
     int64_t wanted = 2 * (count + more);
     float *grown = realloc(*samples, (size_t)wanted * sizeof *grown);
     if (grown == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: %lld samples", (long long)wanted);
+        return DV_FAIL(DV_ENOMEM, "out of memory: a sound of %lld samples", (long long)wanted);
     *samples = grown;
     *capacity = wanted;
     return DV_OK;
@@ -336,16 +352,18 @@ dv_status dv_audio_resample(const char *path, int64_t sample_rate, dv_resampler 
     return status;
 }
 
+/* Checks what is asked for, and reads, mixes and resamples the file. */
 static dv_status read_audio(const char *path, bool streams, int64_t sample_rate,
                             const extent *asked, dv_resampler *resampler, dv_audio *audio)
 {
     dv__sound_file bytes;
     memset(audio, 0, sizeof *audio);
     if (sample_rate < DV_AUDIO_MIN_RATE || sample_rate > DV_AUDIO_MAX_RATE)
-        return DV_FAIL(DV_EARG, "%s: asked for at %lld Hz, must be %d to %d", path,
-                       (long long)sample_rate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
+        return DV_FAIL(DV_EARG, "%s: cannot be read at %lld Hz: the sample rate must be %d to %d",
+                       path, (long long)sample_rate, DV_AUDIO_MIN_RATE, DV_AUDIO_MAX_RATE);
     if (!(asked->most > 0))
-        return DV_FAIL(DV_EARG, "%s: asked for at most %g s, must be above 0", path, asked->most);
+        return DV_FAIL(DV_EARG, "%s: cannot be read up to %g s: the limit must be above 0", path,
+                       asked->most);
     dv_status status = dv__sound_file_open(path, streams, &bytes);
     if (status == DV_OK)
         status = read_mixed(&bytes, asked, audio);

@@ -1,13 +1,19 @@
 /* Reads the headers of sound files. Foreign formats and truncated files are refused here. A wrong
    size is corrected for the decoder. */
+#include "engine/base/shell.h"
+#include "engine/base/text.h"
 #include "frontends/audio/audio.h"
 #include "frontends/audio/audio_file.h"
+#include "frontends/audio/file_content.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
-    BEGIN = 40,                    /* bytes by which a format is known */
+    BEGIN = DV_CONTENT_BYTES,      /* bytes by which a format is known */
     MAX_CHUNKS = 1000,             /* chunks before the samples; no sane file has more */
     MAX_TAGS = 16,                 /* ID3 tags, one behind the other */
     MAX_EMPTY = 65536,             /* bytes of 0 before the frames of an MP3 file */
@@ -32,31 +38,34 @@ static bool has(dv__sound_file *file, int64_t at, int64_t count, void *bytes)
 
 /* ---- Formats that are not read ---- */
 
+/* Writes the command that converts the file into a WAV file beside it. */
+static void write_conversion(const void *user, FILE *out)
+{
+    const char *path = user, *dot = strrchr(path, '.');
+    char to[PATH_MAX];
+    bool named = dot != NULL && strchr(dot, '/') == NULL && strcasecmp(dot, ".wav") != 0;
+    snprintf(to, sizeof to, "%.*s.wav", named ? (int)(dot - path) : (int)strlen(path), path);
+    fputs("ffmpeg -i ", out);
+    dv_shell_word(out, path);
+    fputc(' ', out);
+    dv_shell_word(out, to);
+}
+
 /* Fails if the first bytes are those of a format that is not read. The message has the command that
    converts the file. */
 static dv_status refuse_foreign(const dv__sound_file *file, const char begin[BEGIN])
 {
-    static const struct {
-        size_t at;
-        const char *magic, *name, *extension;
-    } formats[] = {
-        {4, "ftyp", "M4A (MP4)", "m4a"},
-        {0, "#!AMR", "AMR", "amr"},
-        {0, "\x1A\x45\xDF\xA3", "WebM (Matroska)", "webm"},
-        {0, "\x30\x26\xB2\x75", "WMA", "wma"},
-        {0, "\xFF\xF1", "AAC", "aac"},
-        {0, "\xFF\xF9", "AAC", "aac"},
-        {28, "\177FLAC", "FLAC in OGG", "ogg"},
-        {28, "Speex", "Speex in OGG", "spx"},
-    };
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-        if (memcmp(begin + formats[i].at, formats[i].magic, strlen(formats[i].magic)) == 0)
-            return DV_FAIL(DV_EFORMAT,
-                           "%s: is %s, which is not read; this line converts it: "
-                           "ffmpeg -i a.%s a.wav",
-                           file->path, formats[i].name, formats[i].extension);
-    }
-    return DV_OK;
+    const char *name;
+    char *line;
+    size_t size;
+    if (dv_content_of(begin, BEGIN, &name) != DV_CONTENT_FOREIGN_SOUND)
+        return DV_OK;
+    DV_TRY(dv_text_of(write_conversion, file->path, &line, &size));
+    dv_status status =
+        DV_FAIL(DV_EFORMAT, "%s: is %s, which is not read; this line converts it: %s", file->path,
+                name, line);
+    free(line);
+    return status;
 }
 
 /* ---- Containers whose header says how many bytes of samples there are ---- */

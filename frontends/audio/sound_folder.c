@@ -86,7 +86,7 @@ dv_status dv_sound_folder_read(const char *path, dv_sound_folder *found)
 {
     DIR *directory = opendir(path);
     if (directory == NULL)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+        return DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno));
     dv_status status = DV_OK;
     const struct dirent *item;
     errno = 0;
@@ -95,7 +95,7 @@ dv_status dv_sound_folder_read(const char *path, dv_sound_folder *found)
         errno = 0;
     }
     if (status == DV_OK && errno != 0)
-        status = DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+        status = DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno));
     closedir(directory);
     if (found->sound_count > 1)
         qsort(found->sounds, found->sound_count, sizeof *found->sounds, dv_by_name);

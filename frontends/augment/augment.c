@@ -52,8 +52,10 @@ static const double decibels_of_two = 6.020599913279624; /* 20 log10 2 */
 static dv_status check_range(const char *name, const int64_t range[2])
 {
     if (range[0] > range[1])
-        return DV_FAIL(DV_ECONFIG, "augment: %s is [%lld, %lld], must be [least, most]", name,
-                       (long long)range[0], (long long)range[1]);
+        return DV_FAIL(
+            DV_ECONFIG,
+            "augment: %s is [%lld, %lld], must be [least, most], the smaller number first", name,
+            (long long)range[0], (long long)range[1]);
     return DV_OK;
 }
 
@@ -65,8 +67,8 @@ static dv_status check(const dv_augment_config *config)
     DV_TRY(check_range("gap_time", config->gap_time));
     if (config->noise > 0 && config->noise_path[0] == '\0' && config->noise_colors == 0)
         return DV_FAIL(DV_ECONFIG,
-                       "augment: noise is %g, but noise_path is empty and "
-                       "noise_colors is 0",
+                       "augment: noise is %g, but there is no noise: set noise_path to sounds, or "
+                       "noise_colors above 0",
                        config->noise);
     return DV_OK;
 }

@@ -22,7 +22,8 @@ static dv_status append(noise_builder *bank, const char *name, const float *samp
     int64_t length = bank->augmenter->length;
     int64_t total = count < length ? length : count;
     if (bank->sample_count + (size_t)total > DV_NOISE_MAX_SAMPLES)
-        return DV_FAIL(DV_ECONFIG, "augment: noises have more than %d samples with %s",
+        return DV_FAIL(DV_ECONFIG,
+                       "augment: the noises have more than %d samples together, from %s on",
                        DV_NOISE_MAX_SAMPLES, name);
     DV_TRY(dv_grow(bank->count, sizeof *bank->noises, &bank->capacity, &bank->noises));
     float *grown = realloc(bank->samples, (bank->sample_count + (size_t)total) * sizeof *grown);

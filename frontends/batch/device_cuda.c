@@ -98,7 +98,9 @@ static dv_status check(const dv_feature_tables *tables, const dv_clip_list *clip
                        " are %" PRId64 " points for a clip, above the limit of %d",
                        tables->frames, tables->n_fft, points, MOST_POINTS);
     if (clips->count < 1 || clips->count > INT32_MAX)
-        return DV_FAIL(DV_EARG, "features on the device: %" PRId64 " clips", clips->count);
+        return DV_FAIL(
+            DV_EARG, "features on the device: there are %" PRId64 " clips, must be 1 to 2147483647",
+            clips->count);
     for (int64_t i = 0; i < clips->count; i++) {
         const dv_clip_view *clip = &clips->clips[i];
         if (clip->count < 0 || clip->label < 0 || clip->label >= clips->classes)
@@ -338,16 +340,17 @@ static dv_status check_request(const dv_clip_store *store, const dv_batch_reques
                        request->count, store->batch);
     if (request->progress == NULL) {
         if (request->first < 0 || request->first >= request->order_count)
-            return DV_FAIL(DV_EARG,
-                           "a batch from place %" PRId64 " of an order of %" PRId64 " clips",
-                           request->first, request->order_count);
+            return DV_FAIL(
+                DV_EARG, "a batch begins at place %" PRId64 ", and the order has %" PRId64 " clips",
+                request->first, request->order_count);
         return DV_OK;
     }
     if (request->steps_per_epoch < 1 || request->order_count < request->count ||
         request->steps_per_epoch > (uint64_t)(request->order_count / request->count))
-        return DV_FAIL(
-            DV_EARG, "%" PRIu64 " batches of %" PRId64 " clips an epoch, from an order of %" PRId64,
-            request->steps_per_epoch, request->count, request->order_count);
+        return DV_FAIL(DV_EARG,
+                       "an epoch of %" PRIu64 " batches of %" PRId64
+                       " clips does not fit the order of %" PRId64 " clips",
+                       request->steps_per_epoch, request->count, request->order_count);
     return DV_OK;
 }
 

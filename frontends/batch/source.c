@@ -107,8 +107,9 @@ static dv_status fill(dv_clip_source *source, dv_context *context, const dv_fron
     DV_TRY(dv_dataset_part(source->dataset, DV_PART_VALIDATION, &source->validation,
                            &out->validation_count));
     if (out->train_count == 0)
-        return DV_FAIL(DV_EFORMAT, "there is nothing to train on: no readable clip in the training "
-                                   "part of the data");
+        return DV_FAIL(
+            DV_EFORMAT,
+            "there is nothing to train on: the training part of the data has no readable clip");
     DV_TRY(dv_calloc((size_t)out->train_count, sizeof *source->chosen, &source->chosen));
     source->device = context != NULL ? dv_device_batches_of(context->backend) : NULL;
     if (source->device != NULL)

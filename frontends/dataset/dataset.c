@@ -5,11 +5,13 @@
 #include "frontends/dataset/dataset_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* clang-format off */
 const dv_field dv_data_fields[] = {
@@ -180,6 +182,17 @@ static dv_status make_clips(dv__listing *listing, dv_dataset *dataset)
     return DV_OK;
 }
 
+/* Fails, and says where a relative path begins, which is not beside the configuration. */
+static dv_status fail_missing(const char *path, const char *reason)
+{
+    char folder[PATH_MAX];
+    if (path[0] == '/' || getcwd(folder, sizeof folder) == NULL)
+        return DV_FAIL(DV_EIO, "data: %s: %s", path, reason);
+    return DV_FAIL(DV_EIO,
+                   "data: %s: %s (a relative path begins in the working folder, which is %s)", path,
+                   reason, folder);
+}
+
 /* Lists the clips of a folder or of a manifest. Fails for an empty path, for a sound file, and for
    data without a clip. */
 static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listing *listing,
@@ -187,20 +200,24 @@ static dv_status list_clips(const char *path, dv_folder_layout layout, dv__listi
 {
     struct stat info;
     if (path[0] == '\0')
-        return DV_FAIL(DV_EARG, "data.path is not given: a folder of sound files or a manifest");
+        return DV_FAIL(DV_EARG,
+                       "data.path is not set: it must name a folder of sound files or a manifest");
     if (stat(path, &info) != 0)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+        return fail_missing(path, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
         DV_TRY(dv__list_folder(path, layout, listing, dataset));
     } else if (dv_audio_kind(path) != DV_NO_SOUND) {
-        return DV_FAIL(DV_EARG, "%s: a sound file; data are a folder or a manifest", path);
+        return DV_FAIL(DV_EARG,
+                       "%s: is a sound file; data must be a folder of sound files or a manifest",
+                       path);
     } else {
         DV_TRY(dv__read_manifest(path, listing, dataset));
     }
     if (listing->count == 0)
-        return DV_FAIL(DV_EFORMAT, "%s: no clip (%s)", path,
-                       S_ISDIR(info.st_mode) ? "looked for wav, flac, ogg, mp3 files and the like"
-                                             : "the manifest has no row");
+        return DV_FAIL(DV_EFORMAT, "%s: holds no clip (%s)", path,
+                       S_ISDIR(info.st_mode)
+                           ? "no file whose name ends in .wav, .flac, .ogg, .mp3 or the like"
+                           : "the manifest lists none");
     return DV_OK;
 }
 
@@ -222,10 +239,10 @@ static dv_status check_repeated(const dv__listing *listing)
         const dv__entry *b = &listing->entries[i];
         const char *what = strcmp(a->path, b->path) == 0 ? difference(a, b) : NULL;
         if (what != NULL)
-            return DV_FAIL(DV_EFORMAT,
-                           "%s:%d: the clip of line %d stands here again, and the two lines give "
-                           "it two %s: '%s'",
-                           listing->manifest, b->line, a->line, what, b->path);
+            return DV_FAIL(
+                DV_EFORMAT,
+                "%s:%d: line %d names the same clip, and the two lines give it two %s: '%s'",
+                listing->manifest, b->line, a->line, what, b->path);
     }
     return DV_OK;
 }

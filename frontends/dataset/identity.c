@@ -137,8 +137,8 @@ dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *oth
     dataset->count = kept;
     if (!trains)
         return DV_FAIL(DV_ECONFIG,
-                       "data: no clip is left for training: %zu are in the test or "
-                       "validation part of other data",
+                       "data: no clip is left for training: %zu are in the test or validation part "
+                       "of the other data",
                        *removed);
     return DV_OK;
 }

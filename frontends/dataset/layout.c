@@ -127,7 +127,7 @@ static void tell_name(const char *name, bool long_label, char *text, size_t size
     dv__entry entry = {.index = -1};
     text[0] = '\0';
     if (stem_of(name, &stem) == DV_OK && cut_name(stem, long_label, &entry))
-        snprintf(text, size, "'%.80s' by '%.80s' (--layout %s)", entry.label, entry.speaker,
+        snprintf(text, size, "'%.80s' by '%.80s' (data.layout %s)", entry.label, entry.speaker,
                  dv_folder_layout_names[long_label ? DV_FOLDER_LONG_NAME : DV_FOLDER_NAME]);
     free(stem);
 }
@@ -155,7 +155,7 @@ static dv_status decide_names(reading *how)
             continue;
         tell_name(clip->name, false, one, sizeof one);
         tell_name(clip->name, true, other, sizeof other);
-        return DV_FAIL(DV_EFORMAT, "%s: '%s' says %s or %s: --layout chooses", how->path,
+        return DV_FAIL(DV_EFORMAT, "%s: '%s' can mean %s or %s; data.layout chooses", how->path,
                        clip->name, one, other);
     }
     how->layout = DV_FOLDER_NAME;
@@ -229,12 +229,12 @@ static dv_status decide_folders(reading *how, int least, int most, dv_dataset *d
     if (recur)
         how->layout = DV_FOLDER_CLASS_SPEAKER;
     return recur ? dv__note(dataset,
-                            "%s: folders are read as CLASS/SPEAKER; --layout speaker/class reads "
-                            "them the other way round",
+                            "%s: folders are read as CLASS/SPEAKER; data.layout speaker/class "
+                            "reads them the other way round",
                             how->path)
                  : dv__note(dataset,
-                            "%s: clips in folders below a class's are read as the class's; "
-                            "--layout class/speaker reads those folders as speakers",
+                            "%s: clips in folders below that of a class belong to the class; "
+                            "data.layout class/speaker reads those folders as speakers",
                             how->path);
 }
 
@@ -257,7 +257,7 @@ static dv_status decide(reading *how, dv_dataset *dataset)
     if (named != NULL && filed != NULL)
         return DV_FAIL(DV_EFORMAT,
                        "%s: holds both sound files ('%s') and folders with sound files ('%s'); "
-                       "data are one or the other, or --layout says what they are",
+                       "keep one kind, or set data.layout to say what they are",
                        how->path, named->path, filed->path);
     return named != NULL ? decide_names(how) : decide_folders(how, least, most, dataset);
 }
@@ -266,7 +266,7 @@ static dv_status decide(reading *how, dv_dataset *dataset)
 
 static dv_status fail_depth(const reading *how, const char *path)
 {
-    return DV_FAIL(DV_EFORMAT, "%s: has not the folders above it that --layout %s needs", path,
+    return DV_FAIL(DV_EFORMAT, "%s: lacks the folders above it that data.layout %s needs", path,
                    dv_folder_layout_names[how->layout]);
 }
 
@@ -336,7 +336,7 @@ static dv_status forget_repeated(const reading *how, dv__listing *listing, dv_da
     for (size_t i = 0; i < listing->count; i++)
         listing->entries[i].speaker[0] = '\0';
     return dv__note(dataset,
-                    "%s: the names of the files begin with their class, and tell no speaker",
+                    "%s: the names of the files begin with their class and tell no speaker",
                     how->path);
 }
 

@@ -1,6 +1,7 @@
 /* Reads and prepares the sounds of the clips in parallel. A clip that has been given a noise gets
    it here. */
 #include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "engine/device/threads.h"
 #include "frontends/dataset/dataset_internal.h"
 
@@ -99,7 +100,7 @@ static dv_status leave_out(dv_dataset *dataset, outcome *outcomes)
     char **larger =
         realloc(dataset->problems, (dataset->skipped + left) * sizeof *dataset->problems);
     if (larger == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: %zu clips that are left out", left);
+        return DV_FAIL(DV_ENOMEM, "out of memory: the list of %zu clips that are left out", left);
     dataset->problems = larger;
     for (size_t i = 0; i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];
@@ -135,7 +136,7 @@ static void log_remarks(const dv_dataset *dataset, const dv_log *log)
         const dv_clip *first = NULL;
         size_t count = dv__remarked(dataset, (dv_audio_remark)remark, &first);
         if (count > 0)
-            dv_log_write(log, DV_LOG_WARNING, DV__REMARK_FORMAT, count, count > 1 ? "s" : "",
+            dv_log_write(log, DV_LOG_WARNING, DV__REMARK_FORMAT, count, dv_plural(count),
                          first->path, dv_audio_remark_text((dv_audio_remark)remark));
     }
 }
@@ -143,7 +144,7 @@ static void log_remarks(const dv_dataset *dataset, const dv_log *log)
 void dv__log_problems(const dv_dataset *dataset, size_t from, const dv_log *log)
 {
     for (size_t i = from; i < dataset->skipped; i++)
-        dv_log_write(log, DV_LOG_WARNING, "clip left out: %s", dataset->problems[i]);
+        dv_log_write(log, DV_LOG_WARNING, "a clip is left out: %s", dataset->problems[i]);
 }
 
 /* Leaves out the clips that cannot be read, or fails. */

@@ -1,5 +1,6 @@
 /* Finds mistakes in parts, classes, speakers and clips, in the order of the kinds. */
 #include "frontends/dataset/look.h"
+#include "engine/base/text.h"
 #include "frontends/audio/audio.h"
 #include "frontends/dataset/look_internal.h"
 
@@ -91,7 +92,7 @@ static dv_status find_unreadable(const dv__looker *looker)
     if (count == 0)
         return DV_OK;
     return dv__find(looker, DV_FINDING_UNREADABLE, count,
-                    "%zu file%s cannot be read and %s left out: %s%s", count, count > 1 ? "s" : "",
+                    "%zu file%s cannot be read and %s left out: %s%s", count, dv_plural(count),
                     count > 1 ? "are" : "is", count > 1 ? "the first, " : "",
                     looker->dataset->problems[0]);
 }
@@ -115,7 +116,7 @@ static dv_status find_left_out(const dv__looker *looker)
     return dv__find(looker, DV_FINDING_LEFT_OUT, count,
                     "%zu file%s of a kind that is not read %s left out: %s; ffmpeg -i FILE "
                     "FILE.wav converts one",
-                    count, count > 1 ? "s" : "", count > 1 ? "are" : "is", text);
+                    count, dv_plural(count), count > 1 ? "are" : "is", text);
 }
 
 /* ---- Classes and speakers ---- */
@@ -254,7 +255,7 @@ static dv_status find_remarks(const dv__looker *looker)
         dv__clip_list_add(&clips, (size_t)(first - dataset->clips));
         DV_TRY(dv__find(looker,
                         i == DV_AUDIO_CANCELLED ? DV_FINDING_CANCELLED : DV_FINDING_NOT_IN_ORDER,
-                        count, DV__REMARK_FORMAT, count, count > 1 ? "s" : "", first->path,
+                        count, DV__REMARK_FORMAT, count, dv_plural(count), first->path,
                         dv_audio_remark_text((dv_audio_remark)i)));
         dv__set_examples(looker, &clips);
     }
@@ -351,9 +352,9 @@ static dv_status find_batches(const dv__looker *looker)
         return DV_OK;
     if (clips < batch)
         return dv__find(looker, DV_FINDING_BATCH_CUT, clips,
-                        "train.batch_size is %zu, and the training part has %zu clip%s: a batch "
-                        "has no more",
-                        batch, clips, clips > 1 ? "s" : "");
+                        "train.batch_size is %zu, and the training part has only %zu clip%s: a "
+                        "batch has no more",
+                        batch, clips, dv_plural(clips));
     size_t batches = clips / batch, update = (size_t)config->accumulate;
     update = update < batches ? update : batches; /* the trainer does the same */
     size_t dropped = clips - batches / update * update * batch;
@@ -424,8 +425,9 @@ dv_status dv_look_fail(const dv_look *look)
 {
     if (look->count == 0)
         return DV_OK;
-    return DV_FAIL(DV_EFORMAT, "--strict: %zu finding%s in the data, told above", look->count,
-                   look->count > 1 ? "s" : "");
+    return DV_FAIL(DV_EFORMAT,
+                   "%zu finding%s in the data, told above: with `strict` each is an error",
+                   look->count, dv_plural(look->count));
 }
 
 void dv_look_free(dv_look *look)

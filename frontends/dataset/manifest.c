@@ -1,6 +1,7 @@
 /* Reads manifests: a table with a header, or JSON lines, with columns in any order and under their
    usual names. */
 #include "engine/base/csv.h"
+#include "engine/base/text.h"
 #include "frontends/dataset/dataset_internal.h"
 
 #include <ctype.h>
@@ -81,10 +82,10 @@ static dv_status fail_twice(const manifest *in, int column, const char *a, const
 {
     const char *own = column_names[column][0];
     if (strcasecmp(a, own) == 0)
-        return DV_FAIL(DV_EFORMAT, "%s:%d: the column '%s' stands twice", in->csv.path,
+        return DV_FAIL(DV_EFORMAT, "%s:%d: the column '%s' is there twice", in->csv.path,
                        in->csv.row_line, own);
     return DV_FAIL(DV_EFORMAT,
-                   "%s:%d: both '%s' and '%s' may be the column '%s': call one of them so",
+                   "%s:%d: both '%s' and '%s' may be the column '%s': rename one of them to that",
                    in->csv.path, in->csv.row_line, a, b, own);
 }
 
@@ -151,8 +152,8 @@ static dv_status find_file(manifest *in, const char *value, char **out)
     struct stat info;
     if (is_address(value))
         return DV_FAIL(DV_EFORMAT,
-                       "%s:%d: '%s' is an address, and files are read: fetch them, and write where "
-                       "they are",
+                       "%s:%d: '%s' is an address, and only files are read: download it, and write "
+                       "the path of the file",
                        in->csv.path, in->csv.row_line, value);
     DV_TRY(dv_join(value[0] == '/' ? "" : in->folder, value, out));
     if (strchr(value, '\\') == NULL || stat(*out, &info) == 0)
@@ -237,8 +238,8 @@ static dv_status read_table(manifest *in)
         if (row.count == 0)
             return DV_OK;
         if (row.count != width)
-            return DV_FAIL(DV_EFORMAT, "%s:%d: %zu fields, the header has %zu", csv->path,
-                           csv->row_line, row.count, width);
+            return DV_FAIL(DV_EFORMAT, "%s:%d: the line has %zu field%s, and the header has %zu",
+                           csv->path, csv->row_line, row.count, dv_plural(row.count), width);
         DV_TRY(add_row(in, row.fields, place));
     }
 }
@@ -292,7 +293,7 @@ static dv_status read_lines(manifest *in)
 static dv_status note_columns(manifest *in)
 {
     if (in->further.count > 0)
-        DV_TRY(dv__note(in->dataset, "%s: columns that are not read: %s", in->csv.path,
+        DV_TRY(dv__note(in->dataset, "%s: these columns are not read: %s", in->csv.path,
                         in->further.text));
     if (in->has_backslashes)
         DV_TRY(dv__note(in->dataset, "%s: backslashes in paths are read as slashes", in->csv.path));
@@ -301,7 +302,14 @@ static dv_status note_columns(manifest *in)
 
 static dv_status read_either(manifest *in)
 {
-    bool lines = in->csv.next[strspn(in->csv.next, " \t\r\n")] == '{';
+    char first = in->csv.next[strspn(in->csv.next, " \t\r\n")];
+    if (first == '[')
+        return DV_FAIL(
+            DV_EFORMAT,
+            "%s: is one JSON list, and JSON lines are read, with an object on each line; "
+            "this line makes them: jq -c '.[]' FILE > FILE.jsonl",
+            in->csv.path);
+    bool lines = first == '{';
     DV_TRY(lines ? read_lines(in) : read_table(in));
     return in->listing != NULL ? note_columns(in) : DV_OK;
 }

@@ -67,10 +67,14 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
         size_t before = dataset->count;
         dataset->count = kept;
         if (kept == before)
-            status =
-                DV_FAIL(DV_ECONFIG, "data.exclude: %s names none of the %zu clips", path, before);
+            status = DV_FAIL(DV_ECONFIG,
+                             "data.exclude: %s names none of the %zu clips: its first column must "
+                             "have names of files, or the ends of their paths",
+                             path, before);
         else if (kept == 0)
-            status = DV_FAIL(DV_ECONFIG, "data.exclude: %s names all %zu clips", path, before);
+            status =
+                DV_FAIL(DV_ECONFIG, "data.exclude: %s names all %zu clips, so that none is left",
+                        path, before);
     }
     dv__names_free(&names);
     return status;
@@ -120,7 +124,7 @@ static dv_status require_training(const dv_dataset *dataset, const dv_data_confi
         if (dataset->clips[i].part == DV_PART_TRAIN)
             return DV_OK;
     }
-    return DV_FAIL(DV_ECONFIG, "data.split: %s: no clip is left for training, of %zu",
+    return DV_FAIL(DV_ECONFIG, "data.split: %s: none of the %zu clips is left for training",
                    config->split, dataset->count);
 }
 
@@ -184,7 +188,7 @@ static dv_status require_labels(const dv_dataset *from, const int *numbers)
 {
     for (size_t i = 0; i < from->label_count; i++) {
         if (numbers[i] < 0)
-            return DV_FAIL(DV_ECONFIG, "data.path has no label '%s'", from->labels[i]);
+            return DV_FAIL(DV_ECONFIG, "the data in data.path have no label '%s'", from->labels[i]);
     }
     return DV_OK;
 }
@@ -237,11 +241,11 @@ static dv_status check_new(const char *path, opened *before)
 {
     struct stat *now = &before->sources[before->count];
     if (stat(path, now) != 0)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+        return DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno));
     for (size_t i = 0; i < before->count; i++) {
         const struct stat *other = &before->sources[i];
         if (other->st_dev == now->st_dev && other->st_ino == now->st_ino)
-            return DV_FAIL(DV_ECONFIG, "%s stands in data twice", path);
+            return DV_FAIL(DV_ECONFIG, "%s is named twice among data.path and data.more", path);
     }
     before->count++;
     return DV_OK;
@@ -269,7 +273,8 @@ dv_status dv_dataset_extend(dv_dataset *dataset, const dv_data_config *config)
     if (more == NULL || more->kind == DV_TREE_NULL)
         return DV_OK;
     if (more->kind != DV_TREE_LIST)
-        return dv_tree_fail(more, "data: more: expected a list of maps with path, split, ...");
+        return dv_tree_fail(
+            more, "data: more: expected a list of maps, each with the keys path, split, ...");
     opened before = {0};
     DV_TRY(dv_calloc(more->count + 1, sizeof *before.sources, &before.sources));
     dv_status status = check_new(config->path, &before);

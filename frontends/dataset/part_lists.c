@@ -38,8 +38,7 @@ static dv_status give_parts(const char *const *paths, const dv__names *names, dv
             lists++;
         }
         if (lists > 1)
-            return DV_FAIL(DV_EFORMAT, "%s: stands in both %s and %s", entry->path, paths[0],
-                           paths[1]);
+            return DV_FAIL(DV_EFORMAT, "%s: is in both %s and %s", entry->path, paths[0], paths[1]);
     }
     for (int k = 0; k < LISTS; k++) {
         if (matched[k] == 0 && names[k].count > 0)

@@ -61,7 +61,7 @@ static dv_status survey_folder(const char *root, const char *below, const folder
     folder_way way = {.above = above, .depth = above != NULL ? above->depth + 1 : 0};
     DV_TRY_GOTO(dv_join(root, below, &path));
     if (stat(path, &info) != 0)
-        DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno)));
+        DV_TRY_GOTO(DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno)));
     way.device = info.st_dev;
     way.inode = info.st_ino;
     if (is_on_way(above, &info))

@@ -94,11 +94,10 @@ static dv_status add_part(dv_dataset *dataset, const recordings *all, dv_part pa
                           int64_t starts, int64_t seed)
 {
     if (wanted > 0 && starts == 0)
-        return DV_FAIL(
-            DV_ECONFIG,
-            "data.silence: no recording in %s is so long that the %s part has %g s of it: "
-            "record longer ones, or leave data.silence 0",
-            all->folder, dv__part_names[part], STRETCH / 1000.0);
+        return DV_FAIL(DV_ECONFIG,
+                       "data.silence: no recording in %s is long enough: the %s part needs %g s of "
+                       "it; record longer ones, or leave data.silence 0",
+                       all->folder, dv__part_names[part], STRETCH / 1000.0);
     for (int64_t i = 0; i < wanted; i++) {
         char name[64];
         snprintf(name, sizeof name, "%d/%lld", (int)part, (long long)i);

@@ -175,14 +175,18 @@ static dv_status split_official(dv_dataset *dataset)
         }
         if (clip->index < 0)
             return DV_FAIL(DV_ECONFIG,
-                           "data.split: official: the clip '%s' has no FSDD index, and no clip's "
-                           "part is given by a column split",
+                           "data.split: official: these data bring no split: there are no folders "
+                           "train and test, no column split and no lists of clips, and the name of "
+                           "'%s' does not end in a number as in FSDD; random, speaker, train, "
+                           "fold:I/K and leave_one_out:NAME draw a split",
                            clip->path);
         clip->part = clip->index < official_test_below ? DV_PART_TEST : DV_PART_TRAIN;
         below = below || clip->part == DV_PART_TEST;
     }
     if (!given && !below)
-        return DV_FAIL(DV_ECONFIG, "data.split: official: no clip has an index below %lld",
+        return DV_FAIL(DV_ECONFIG,
+                       "data.split: official: no clip is for the test: no name ends in a number "
+                       "below %lld, as in FSDD; random and speaker draw a test part",
                        (long long)official_test_below);
     return DV_OK;
 }
@@ -193,8 +197,10 @@ static dv_status require_speakers(const dv_dataset *dataset, const char *split)
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
         if (clip->speaker[0] == '\0' && clip->length == 0) /* noise is nobody's */
-            return DV_FAIL(DV_ECONFIG, "data.split: %s: the clip '%s' has no speaker", split,
-                           dataset->clips[i].path);
+            return DV_FAIL(
+                DV_ECONFIG,
+                "data.split: %s: the clip '%s' has no speaker; random draws clips without them",
+                split, dataset->clips[i].path);
     }
     return DV_OK;
 }
@@ -206,7 +212,9 @@ static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speak
     if (config->test <= 0.0)
         return DV_OK;
     if (speakers->count < 2)
-        return DV_FAIL(DV_ECONFIG, "data.split: speaker: there is one speaker, '%s'",
+        return DV_FAIL(DV_ECONFIG,
+                       "data.split: speaker: there is only one speaker, '%s', and at least two are "
+                       "needed; random draws clips",
                        speakers->names[0]);
     bool *present;
     DV_TRY(dv_calloc((size_t)speakers->count, sizeof *present, &present));
@@ -230,6 +238,8 @@ static void write_names(const speaker_list *speakers, char *text, size_t size)
         snprintf(text + used, size - used, " and %lld more", (long long)speakers->count - SHOWN);
 }
 
+/* Keeps the clips of the named speaker for the test. Without such a speaker the message has the
+   nearest name and the others. */
 static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *speakers,
                                      const char *name)
 {
@@ -245,10 +255,14 @@ static dv_status split_leave_one_out(dv_dataset *dataset, const speaker_list *sp
     char names[600];
     write_names(speakers, names, sizeof names);
     const char *nearest = dv_nearest(name, speakers->names, (size_t)speakers->count);
+    if (nearest != NULL)
+        return DV_FAIL(DV_ECONFIG,
+                       "data.split: leave_one_out: unknown speaker '%s'; did you mean '%s'? The "
+                       "speakers are %s",
+                       name, nearest, names);
     return DV_FAIL(DV_ECONFIG,
-                   "data.split: leave_one_out: unknown speaker '%s'%s%s%s; there are %s", name,
-                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "", names);
+                   "data.split: leave_one_out: unknown speaker '%s'; the speakers are %s", name,
+                   names[0] != '\0' ? names : "not known");
 }
 
 /* Puts the speakers into a random order. The caller owns *rank (speakers). */
@@ -271,8 +285,8 @@ static dv_status split_fold(dv_dataset *dataset, const speaker_list *speakers, c
         folds < 2 || fold < 1 || fold > folds)
         return DV_FAIL(DV_ECONFIG, "data.split: fold: '%s' is not I/K with I from 1 to K", text);
     if ((size_t)folds > dataset->count)
-        return DV_FAIL(DV_ECONFIG, "data.split: fold: %lld folds of %zu clips", (long long)folds,
-                       dataset->count);
+        return DV_FAIL(DV_ECONFIG, "data.split: fold: there are %lld folds for %zu clips",
+                       (long long)folds, dataset->count);
     dv_status status;
     bool *from = NULL;
     int64_t *rank = NULL, *strata = NULL;
@@ -338,7 +352,7 @@ static dv_status parse_split(const char *text, dv_split_kind *kind, const char *
         *kind = (dv_split_kind)i;
         if ((*argument != NULL) == (form->argument != NULL))
             return DV_OK;
-        return DV_FAIL(DV_ECONFIG, "data.split: '%s': write %s%s%s", text, form->word,
+        return DV_FAIL(DV_ECONFIG, "data.split: '%s' is not valid: write %s%s%s", text, form->word,
                        form->argument != NULL ? ":" : "",
                        form->argument != NULL ? form->argument : "");
     }
@@ -406,7 +420,7 @@ static dv_status choose_split(dv_dataset *dataset, const dv_data_config *config,
     }
     if (!given || *kind == DV_SPLIT_OFFICIAL)
         return DV_OK;
-    return dv__note(dataset, "the parts that the data bring are not used: data.split is %s",
+    return dv__note(dataset, "the parts that the data bring are not used, since data.split is %s",
                     config->split);
 }
 

@@ -1,6 +1,8 @@
 /* Sets the weights of the classes in training. */
+#include "engine/base/yaml.h"
 #include "frontends/dataset/dataset.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +44,8 @@ static void scale(dv_dataset *dataset)
 static dv_status take_list(dv_dataset *dataset, const dv_tree *list)
 {
     if (list->count != dataset->label_count)
-        return dv_tree_fail(list, "train: class_weights: %zu weights for %zu labels", list->count,
-                            dataset->label_count);
+        return dv_tree_fail(list, "train: class_weights: there are %zu weights for %zu labels",
+                            list->count, dataset->label_count);
     for (size_t k = 0; k < list->count; k++) {
         const dv_tree *item = list->children[k];
         double weight;
@@ -59,6 +61,22 @@ static dv_status take_list(dv_dataset *dataset, const dv_tree *list)
     return DV_OK;
 }
 
+/* The weights of a text "1,2.5", as the command line may have them. */
+static dv_status take_text(dv_dataset *dataset, const dv_tree *text)
+{
+    char *list;
+    dv_tree *read;
+    size_t size = strlen(text->text) + 3;
+    DV_TRY(dv_calloc(size, 1, &list));
+    snprintf(list, size, "[%s]", text->text);
+    dv_status status = dv_yaml_parse(list, size - 1, "train.class_weights", &read);
+    free(list);
+    DV_TRY(status);
+    status = take_list(dataset, read);
+    dv_tree_free(read);
+    return status;
+}
+
 dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights)
 {
     free(dataset->class_weights);
@@ -72,5 +90,8 @@ dv_status dv_dataset_weigh(dv_dataset *dataset, const dv_tree *weights)
         return balance(dataset);
     if (weights->kind == DV_TREE_LIST)
         return take_list(dataset, weights);
-    return dv_tree_fail(weights, "train: class_weights: expected none, balanced or a list");
+    if (scalar && strchr(weights->text, ',') != NULL)
+        return take_text(dataset, weights);
+    return dv_tree_fail(weights, "train: class_weights: expected none, balanced or a list such as "
+                                 "[1, 2.5] with a weight for each label");
 }

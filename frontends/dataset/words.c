@@ -23,7 +23,7 @@ static dv_status keep_word(choice *how, const dv_tree *item)
     const char *const *labels = (const char *const *)dataset->labels;
     size_t k = 0;
     if (item->kind != DV_TREE_SCALAR)
-        return dv_tree_fail(item, "data: labels: expected a list of words");
+        return dv_tree_fail(item, "data: labels: expected a list of words such as [yes, no]");
     while (k < dataset->label_count && strcmp(labels[k], item->text) != 0)
         k++;
     const char *nearest = dv_nearest(item->text, labels, dataset->label_count);
@@ -32,7 +32,7 @@ static dv_status keep_word(choice *how, const dv_tree *item)
                             nearest != NULL ? "; did you mean '" : "",
                             nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
     if (how->kept[k])
-        return dv_tree_fail(item, "data: labels: '%s' stands twice", item->text);
+        return dv_tree_fail(item, "data: labels: '%s' is there twice", item->text);
     how->kept[k] = true;
     how->kept_count++;
     return DV_OK;
@@ -47,7 +47,7 @@ static dv_status keep_words(choice *how)
         return DV_OK;
     }
     if (words->kind != DV_TREE_LIST || words->count == 0)
-        return dv_tree_fail(words, "data: labels: expected a list of words");
+        return dv_tree_fail(words, "data: labels: expected a list of words such as [yes, no]");
     for (size_t i = 0; i < words->count; i++)
         DV_TRY(keep_word(how, words->children[i]));
     return DV_OK;
@@ -106,7 +106,8 @@ static dv_status draw_all_unknown(choice *how)
     if (how->config->unknown <= 0)
         return DV_OK;
     if (how->kept_count == how->dataset->label_count)
-        return DV_FAIL(DV_ECONFIG, "data.unknown: every word is kept; data.labels says which are");
+        return DV_FAIL(DV_ECONFIG, "data.unknown needs other words, but every word is kept: name "
+                                   "the words to keep in data.labels");
     DV_TRY(dv_calloc(how->dataset->count, sizeof *from, &from));
     dv_status status = DV_OK;
     for (int part = 0; status == DV_OK && part < DV_PART_COUNT; part++)

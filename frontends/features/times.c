@@ -42,8 +42,8 @@ static dv_status resolve_size(dv_tree *section, const dv_tree *node, int64_t rat
         return DV_OK;
     int64_t samples = llround(milliseconds * (double)rate / 1000);
     if (samples < 1)
-        return dv_tree_fail(node, "features: %s: %s is less than a sample at %lld Hz", node->key,
-                            node->text, (long long)rate);
+        return dv_tree_fail(node, "features: %s: %s is shorter than one sample at %lld Hz",
+                            node->key, node->text, (long long)rate);
     *in_time = true;
     return set_samples(section, node, samples);
 }

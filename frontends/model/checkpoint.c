@@ -48,18 +48,21 @@ static dv_status read_text(const dv_checkpoint *checkpoint, const char *key, dv_
 static dv_status check_texts(const dv_checkpoint *checkpoint)
 {
     if (checkpoint->config == NULL || checkpoint->labels == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: no checkpoint of decavox: '%s' is missing",
+        return DV_FAIL(DV_EFORMAT, "%s: is no checkpoint of decavox: its metadata have no '%s'",
                        checkpoint->path, checkpoint->config == NULL ? config_key : labels_key);
     if (checkpoint->config->kind != DV_TREE_MAP)
-        return DV_FAIL(DV_EFORMAT, "%s: '%s' is no map", checkpoint->path, config_key);
+        return DV_FAIL(DV_EFORMAT, "%s: is damaged: '%s' in its metadata is no map",
+                       checkpoint->path, config_key);
     const dv_tree *labels = checkpoint->labels;
     bool good = labels->kind == DV_TREE_LIST && labels->count > 0;
     for (size_t i = 0; good && i < labels->count; i++)
         good = labels->children[i]->kind == DV_TREE_SCALAR &&
                !dv_has_control_character(labels->children[i]->text);
     if (!good)
-        return DV_FAIL(DV_EFORMAT, "%s: '%s' is no list of texts without control characters",
-                       checkpoint->path, labels_key);
+        return DV_FAIL(
+            DV_EFORMAT,
+            "%s: is damaged: '%s' in its metadata is no list of texts without control characters",
+            checkpoint->path, labels_key);
     return DV_OK;
 }
 
@@ -187,13 +190,13 @@ static dv_status check_entry(const char *path, const char *name, const dv_param 
                              const dv_safetensors_entry *entry, bool training)
 {
     if (entry == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is missing", path, name);
+        return DV_FAIL(DV_EFORMAT, "%s: the tensor '%s' is missing", path, name);
     if (training && entry->dtype != DV_SAFETENSORS_F32)
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' of a training is not F32", path, name);
+        return DV_FAIL(DV_EFORMAT, "%s: the tensor '%s' of a training must be F32", path, name);
     if (!dv_checkpoint_takes(entry))
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is neither F32 nor F16", path, name);
+        return DV_FAIL(DV_EFORMAT, "%s: the tensor '%s' must be F32 or F16", path, name);
     if (!dv_checkpoint_same_shape(entry, param))
-        return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' has another shape than in the model", path,
+        return DV_FAIL(DV_EFORMAT, "%s: the tensor '%s' has another shape than in the model", path,
                        name);
     return DV_OK;
 }
@@ -224,8 +227,9 @@ dv_status dv_checkpoint_kept(const dv_checkpoint *checkpoint, dv_buffer *out)
     const dv_tree *best = dv_tree_get(checkpoint->state, "best_epoch");
     if (best == NULL || best->kind != DV_TREE_SCALAR || !dv_parse_int(best->text, &epoch) ||
         epoch < 0)
-        return DV_FAIL(DV_EFORMAT, "%s: '%s' has no number of the best epoch", checkpoint->path,
-                       state_key);
+        return DV_FAIL(DV_EFORMAT,
+                       "%s: is damaged: '%s' in its metadata has no number of the best epoch",
+                       checkpoint->path, state_key);
     if (epoch > 0)
         *out = DV_BUFFER_BEST;
     else if (has_buffer(checkpoint, DV_BUFFER_AVERAGE))
@@ -241,7 +245,7 @@ static dv_status check_extra(const dv_checkpoint *checkpoint, const dv_params *p
         const dv_safetensors_entry *entry = dv_safetensors_at(checkpoint->file, i);
         const char *name = dv_checkpoint_name(entry, buffer);
         if (name != NULL && dv_params_find(params, name) < 0)
-            return DV_FAIL(DV_EFORMAT, "%s: tensor '%s' is not in the model", checkpoint->path,
+            return DV_FAIL(DV_EFORMAT, "%s: the tensor '%s' is not in the model", checkpoint->path,
                            entry->name);
     }
     return DV_OK;
@@ -292,7 +296,8 @@ dv_status dv_checkpoint_read(const dv_checkpoint *checkpoint, dv_params *params,
 {
     DV_ASSERT(prefixes[buffer] != NULL && params->buffers[buffer] != NULL);
     if (params->context->backend->real_size != sizeof(float))
-        return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
+        return DV_FAIL(DV_EUNSUPPORTED,
+                       "only float parameters can be loaded from a checkpoint or saved in one");
     float *values; /* shared by all tensors, since fresh memory costs as much as the conversion */
     DV_TRY(dv_calloc(most_rounded(checkpoint), sizeof *values, &values));
     dv_status status = DV_OK;
@@ -461,7 +466,8 @@ static dv_status write_file(const char *path, const dv_params *params,
                             dv_checkpoint_precision precision)
 {
     if (params->context->backend->real_size != sizeof(float))
-        return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
+        return DV_FAIL(DV_EUNSUPPORTED,
+                       "only float parameters can be loaded from a checkpoint or saved in one");
     checkpoint_content content = {0};
     dv_status status = write_content(&content, path, params, texts, checked, precision);
     for (int i = 0; i < 3; i++)

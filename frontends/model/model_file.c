@@ -1,5 +1,6 @@
 /* Reads models from YAML files, and replaces the names of an ensemble's members by the members. */
 #include "frontends/model/model_file.h"
+#include "engine/base/file_names.h"
 #include "engine/base/yaml.h"
 
 #include <libgen.h>
@@ -8,6 +9,23 @@
 #include <unistd.h>
 
 enum { PATH_SIZE = 1024, PLACES_SIZE = 2048, MOST_MEMBERS = 64 /* in a model */ };
+
+/* Offers the models that there are, or else says where they were looked for. */
+static dv_status fail_unknown(const char *const *folders, const dv_tree *where, const char *places)
+{
+    char offer[DV_FILE_NAMES_SIZE] = "";
+    dv_file_names names = {.count = 0};
+    dv_status status = DV_OK;
+    for (size_t i = 0; folders[i] != NULL && status == DV_OK; i++)
+        status = dv_file_names_add(folders[i], ".yaml", &names);
+    if (status == DV_OK)
+        dv_file_names_offer(&names, where->text, offer);
+    dv_file_names_free(&names);
+    DV_TRY(status);
+    if (offer[0] != '\0')
+        return dv_tree_fail(where, "model: there is no model '%s'%s", where->text, offer);
+    return dv_tree_fail(where, "model: there is no model '%s': neither %s", where->text, places);
+}
 
 static dv_status find_path(const char *const *folders, const dv_tree *where, char path[PATH_SIZE])
 {
@@ -23,7 +41,7 @@ static dv_status find_path(const char *const *folders, const dv_tree *where, cha
         snprintf(places + used, sizeof places - used, "%s%s/%s.yaml", i == 0 ? "" : " nor ",
                  folders[i], name);
     }
-    return dv_tree_fail(where, "model: no model '%s': neither %s", name, places);
+    return fail_unknown(folders, where, places);
 }
 
 /* The list `models` of an ensemble, or NULL if the layer is none. */
@@ -84,7 +102,8 @@ static dv_status resolve_members(const char *const *folders, dv_tree *members, i
             continue;
         dv_tree *member;
         if ((*read)++ == MOST_MEMBERS)
-            return dv_tree_fail(members->children[i], "model: more than %d members of ensembles",
+            return dv_tree_fail(members->children[i],
+                                "model: the ensembles have more than %d members together",
                                 MOST_MEMBERS);
         DV_TRY(read_member(folders, members->children[i], &member));
         dv_tree_free(members->children[i]);

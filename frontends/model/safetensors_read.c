@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "engine/base/input_file.h"
 #include "engine/base/text.h"
+#include "frontends/audio/file_content.h"
 #include "frontends/model/safetensors_format.h"
 
 #include <errno.h>
@@ -41,13 +42,14 @@ static dv_status map_file(int descriptor, dv_safetensors *file)
 {
     struct stat info;
     if (fstat(descriptor, &info) != 0)
-        return DV_FAIL(DV_EIO, "cannot read: %s", strerror(errno));
+        return DV_FAIL(DV_EIO, "cannot be read: %s", strerror(errno));
     if (info.st_size < DV__PREFIX_SIZE)
-        return DV_FAIL(DV_EFORMAT, "%lld bytes are too few for a safetensors file",
+        return DV_FAIL(DV_EFORMAT,
+                       "is not a checkpoint: %lld bytes are too few for a safetensors file",
                        (long long)info.st_size);
     void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (map == MAP_FAILED)
-        return DV_FAIL(DV_EIO, "cannot read: %s", strerror(errno));
+        return DV_FAIL(DV_EIO, "cannot be read: %s", strerror(errno));
     file->map = map;
     file->map_size = (size_t)info.st_size;
     return DV_OK;
@@ -56,7 +58,8 @@ static dv_status map_file(int descriptor, dv_safetensors *file)
 static dv_status map_copy(const void *bytes, size_t size, dv_safetensors *file)
 {
     if (size < DV__PREFIX_SIZE)
-        return DV_FAIL(DV_EFORMAT, "%zu bytes are too few for a safetensors file", size);
+        return DV_FAIL(DV_EFORMAT,
+                       "is not a checkpoint: %zu bytes are too few for a safetensors file", size);
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", size);
@@ -67,23 +70,37 @@ static dv_status map_copy(const void *bytes, size_t size, dv_safetensors *file)
     return DV_OK;
 }
 
-static dv_status copy_header(reader *in, const dv_safetensors *file)
+/* Names what the file is instead, where its first bytes or its name tell. `header_size`: what its
+   first bytes would say as those of a safetensors file. */
+static dv_status fail_foreign(const char *name, const dv_safetensors *file, uint64_t header_size)
+{
+    char phrase[DV_CONTENT_PHRASE_SIZE];
+    dv_content_phrase_of(name, file->map, file->map_size, phrase);
+    if (strcmp(phrase, "a configuration") == 0)
+        return DV_FAIL(DV_EFORMAT, "is a configuration, not a checkpoint; training with it makes a "
+                                   "checkpoint, model.safetensors");
+    if (phrase[0] != '\0' && strcmp(phrase, "a checkpoint") != 0)
+        return DV_FAIL(DV_EFORMAT, "is %s, not a checkpoint (a safetensors file)", phrase);
+    return DV_FAIL(DV_EFORMAT,
+                   "is not a safetensors file, or is cut short: its first 8 bytes promise a header "
+                   "of %llu bytes, and the file has %zu bytes (the limit of a header is %d)",
+                   (unsigned long long)header_size, file->map_size, DV__MAX_HEADER_SIZE);
+}
+
+static dv_status copy_header(const char *name, reader *in, const dv_safetensors *file)
 {
     size_t rest = file->map_size - DV__PREFIX_SIZE;
     uint64_t size;
     memcpy(&size, file->map, DV__PREFIX_SIZE);
     if (size > DV__MAX_HEADER_SIZE || size > rest)
-        return DV_FAIL(DV_EFORMAT,
-                       "header of %llu bytes, more than the file (%zu bytes) or the limit of %d: "
-                       "not a safetensors file, or cut short",
-                       (unsigned long long)size, rest, DV__MAX_HEADER_SIZE);
+        return fail_foreign(name, file, size);
     in->header_size = (size_t)size;
     DV_TRY(dv_calloc(in->header_size + 1, 1, &in->header));
     memcpy(in->header, file->map + DV__PREFIX_SIZE, in->header_size);
     in->data = file->map + DV__PREFIX_SIZE + in->header_size;
     in->data_size = rest - in->header_size;
     if (in->header[0] != '{')
-        return DV_FAIL(DV_EFORMAT, "header does not start with '{': not a safetensors file");
+        return DV_FAIL(DV_EFORMAT, "is not a safetensors file: its header does not start with '{'");
     return DV_OK;
 }
 
@@ -104,16 +121,17 @@ static dv_status parse_header(const reader *in, json_t **header)
     json_error_t error;
     *header = json_loadb(in->header, in->header_size, JSON_REJECT_DUPLICATES, &error);
     if (*header == NULL)
-        return fail_with_json(&error, "header is not valid JSON");
+        return fail_with_json(&error, "the header is not valid JSON");
     json_t *metadata = json_object_get(*header, DV__METADATA_KEY);
     if (metadata == NULL)
         return DV_OK;
     if (!json_is_object(metadata))
-        return DV_FAIL(DV_EFORMAT, "header: %s is not an object", DV__METADATA_KEY);
+        return DV_FAIL(DV_EFORMAT, "the header is damaged: %s is not an object", DV__METADATA_KEY);
     void *position = json_object_iter(metadata);
     for (; position != NULL; position = json_object_iter_next(metadata, position))
         if (!json_is_string(json_object_iter_value(position)))
-            return DV_FAIL(DV_EFORMAT, "header: %s holds a value that is not a string",
+            return DV_FAIL(DV_EFORMAT,
+                           "the header is damaged: %s holds a value that is not a string",
                            DV__METADATA_KEY);
     return DV_OK;
 }
@@ -126,18 +144,19 @@ static dv_status parse_dtype(const char *name, const char *text, dv_safetensors_
             return DV_OK;
         }
     }
-    return DV_FAIL(DV_EFORMAT, "tensor '%s': dtype '%.20s', must be F16, F32, F64, I64 or U8", name,
+    return DV_FAIL(DV_EFORMAT,
+                   "tensor '%s': its dtype is '%.20s', must be F16, F32, F64, I64 or U8", name,
                    dv_has_control_character(text) ? "?" : text);
 }
 
 static dv_status parse_shape(const json_t *shape, dv_safetensors_entry *entry)
 {
     if (!json_is_array(shape))
-        return DV_FAIL(DV_EFORMAT, "tensor '%s': shape is not a list", entry->name);
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': its shape is not a list", entry->name);
     size_t rank = json_array_size(shape);
     if (rank > DV_SAFETENSORS_MAX_RANK)
-        return DV_FAIL(DV_EFORMAT, "tensor '%s': rank %zu, must be 0 to %d", entry->name, rank,
-                       DV_SAFETENSORS_MAX_RANK);
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': its rank is %zu, must be 0 to %d", entry->name,
+                       rank, DV_SAFETENSORS_MAX_RANK);
     entry->rank = (int)rank;
     for (size_t axis = 0; axis < rank; axis++) {
         const json_t *dim = json_array_get(shape, axis);
@@ -160,7 +179,8 @@ typedef struct placed_entry {
 static dv_status parse_entry(const char *name, json_t *info, placed_entry *out)
 {
     if (dv_has_control_character(name))
-        return DV_FAIL(DV_EFORMAT, "header: a tensor's name has a control character");
+        return DV_FAIL(DV_EFORMAT,
+                       "the header is damaged: a tensor's name has a control character");
     out->entry.name = name;
     const char *dtype = NULL;
     json_t *shape = NULL;
@@ -175,9 +195,10 @@ static dv_status parse_entry(const char *name, json_t *info, placed_entry *out)
     DV_TRY(parse_shape(shape, &out->entry));
     int64_t bytes;
     if (!dv__safetensors_count_bytes(&out->entry, &bytes))
-        return DV_FAIL(DV_EFORMAT, "tensor '%s': shape overflows", name);
+        return DV_FAIL(DV_EFORMAT, "tensor '%s': its shape has too many elements", name);
     if (out->begin < 0 || out->end < out->begin || out->end - out->begin != bytes)
-        return DV_FAIL(DV_EFORMAT, "tensor '%s': data_offsets %lld to %lld, shape needs %lld bytes",
+        return DV_FAIL(DV_EFORMAT,
+                       "tensor '%s': data_offsets are %lld to %lld, and its shape needs %lld bytes",
                        name, (long long)out->begin, (long long)out->end, (long long)bytes);
     return DV_OK;
 }
@@ -200,15 +221,16 @@ static dv_status check_cover(const placed_entry *entries, size_t count, int64_t 
     int64_t end = 0;
     for (size_t i = 0; i < count; i++) {
         if (entries[i].begin != end)
-            return DV_FAIL(DV_EFORMAT, "tensor '%s': data start at %lld, must start at %lld (%s)",
+            return DV_FAIL(DV_EFORMAT,
+                           "tensor '%s': its data start at %lld, must start at %lld (%s)",
                            entries[i].entry.name, (long long)entries[i].begin, (long long)end,
                            entries[i].begin < end ? "overlap" : "hole");
         end = entries[i].end;
     }
     if (end != size)
-        return DV_FAIL(DV_EFORMAT, "the tensors take %lld bytes, the file has %lld: %s",
+        return DV_FAIL(DV_EFORMAT, "the tensors take %lld bytes, and the file has %lld: %s",
                        (long long)end, (long long)size,
-                       end > size ? "cut short" : "bytes left over");
+                       end > size ? "it is cut short" : "there are bytes left over");
     return DV_OK;
 }
 
@@ -288,7 +310,8 @@ static dv_status check_checksum(reader *in, const dv_safetensors *file)
     char digits[DV__CHECKSUM_SIZE + 1];
     dv__safetensors_digits(crc, digits);
     if (strcmp(digits, expected) != 0)
-        return DV_FAIL(DV_EFORMAT, "checksum is %s, not as stored: the file is damaged", digits);
+        return DV_FAIL(DV_EFORMAT, "the checksum is %s, not the stored one: the file is damaged",
+                       digits);
     if (format == NULL || strcmp(format, DV__FORMAT_VALUE) != 0)
         return DV_FAIL(DV_EFORMAT, "'%s' is not %s: written by a newer decavox?", DV__FORMAT_KEY,
                        DV__FORMAT_VALUE);
@@ -327,9 +350,9 @@ static dv_status place_data(const reader *in, dv_safetensors *file)
 }
 
 /* Reads and checks the mapped file. */
-static dv_status read_map(reader *in, dv_safetensors *file)
+static dv_status read_map(const char *name, reader *in, dv_safetensors *file)
 {
-    DV_TRY(copy_header(in, file));
+    DV_TRY(copy_header(name, in, file));
     DV_TRY(parse_header(in, &file->header));
     DV_TRY(list_entries(file, (int64_t)in->data_size));
     DV_TRY(check_checksum(in, file));
@@ -337,7 +360,8 @@ static dv_status read_map(reader *in, dv_safetensors *file)
 }
 
 /* Reads the file behind `descriptor`, or `bytes` if the descriptor is below 0. */
-static dv_status read_any(int descriptor, const void *bytes, size_t size, dv_safetensors **out)
+static dv_status read_any(const char *name, int descriptor, const void *bytes, size_t size,
+                          dv_safetensors **out)
 {
     reader in = {0};
     dv_safetensors *file;
@@ -345,7 +369,7 @@ static dv_status read_any(int descriptor, const void *bytes, size_t size, dv_saf
     DV_TRY(dv_calloc(1, sizeof *file, &file));
     dv_status status = descriptor >= 0 ? map_file(descriptor, file) : map_copy(bytes, size, file);
     if (status == DV_OK)
-        status = read_map(&in, file);
+        status = read_map(name, &in, file);
     free(in.header);
     if (status != DV_OK) {
         dv_safetensors_free(file);
@@ -360,7 +384,7 @@ dv_status dv_safetensors_read(const char *path, dv_safetensors **out)
     *out = NULL;
     int descriptor;
     DV_TRY(dv_input_descriptor(path, &descriptor));
-    dv_status status = read_any(descriptor, NULL, 0, out);
+    dv_status status = read_any(path, descriptor, NULL, 0, out);
     close(descriptor);
     return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", path);
 }
@@ -368,7 +392,7 @@ dv_status dv_safetensors_read(const char *path, dv_safetensors **out)
 dv_status dv_safetensors_read_memory(const void *bytes, size_t size, const char *name,
                                      dv_safetensors **out)
 {
-    dv_status status = read_any(-1, bytes, size, out);
+    dv_status status = read_any(name, -1, bytes, size, out);
     return status == DV_OK ? DV_OK : dv_fail_within(status, "%s", name);
 }
 

@@ -10,12 +10,14 @@
 static dv_status check_entry(const dv_safetensors_entry *entry, int64_t *bytes)
 {
     if ((size_t)entry->dtype >= DV__DTYPE_COUNT)
-        return DV_FAIL(DV_EARG, "tensor '%s': unknown dtype %d", entry->name, (int)entry->dtype);
+        return DV_FAIL(DV_EARG, "tensor '%s': there is no dtype %d", entry->name,
+                       (int)entry->dtype);
     if (entry->rank < 0 || entry->rank > DV_SAFETENSORS_MAX_RANK)
-        return DV_FAIL(DV_EARG, "tensor '%s': rank %d, must be 0 to %d", entry->name, entry->rank,
-                       DV_SAFETENSORS_MAX_RANK);
+        return DV_FAIL(DV_EARG, "tensor '%s': its rank is %d, must be 0 to %d", entry->name,
+                       entry->rank, DV_SAFETENSORS_MAX_RANK);
     if (!dv__safetensors_count_bytes(entry, bytes))
-        return DV_FAIL(DV_EARG, "tensor '%s': negative or overflowing shape", entry->name);
+        return DV_FAIL(DV_EARG, "tensor '%s': its shape is negative or has too many elements",
+                       entry->name);
     if (*bytes > 0 && entry->data == NULL)
         return DV_FAIL(DV_EARG, "tensor '%s' has no data", entry->name);
     return DV_OK;
@@ -30,10 +32,10 @@ static dv_status add_member(json_t *object, const char *key, json_t *value)
     }
     if (json_object_get(object, key) != NULL) {
         json_decref(value);
-        return DV_FAIL(DV_EARG, "'%s' is given twice or reserved", key);
+        return DV_FAIL(DV_EARG, "the name '%s' is given twice, or it is reserved", key);
     }
     if (value == NULL || json_object_set_new(object, key, value) != 0)
-        return DV_FAIL(DV_EARG, "'%s' or its value is not UTF-8, or memory is short", key);
+        return DV_FAIL(DV_EARG, "the name '%s' or its value is not UTF-8, or memory is short", key);
     return DV_OK;
 }
 
@@ -53,7 +55,8 @@ static dv_status add_entry(json_t *header, const dv_safetensors_entry *entry, in
     int64_t bytes = 0;
     DV_TRY(check_entry(entry, &bytes));
     if (bytes > INT64_MAX - *offset)
-        return DV_FAIL(DV_EARG, "tensor '%s': more data than a file can hold", entry->name);
+        return DV_FAIL(DV_EARG, "tensor '%s': there are more data than a file can hold",
+                       entry->name);
     json_t *shape = json_array();
     for (int axis = 0; axis < entry->rank; axis++) {
         if (json_array_append_new(shape, json_integer(entry->dim[axis])) != 0) {
@@ -78,7 +81,7 @@ static dv_status print_header(const json_t *header, char **out, size_t *out_size
     if (length == 0)
         return DV_FAIL(DV_ENOMEM, "out of memory for the header");
     if (header_size > DV__MAX_HEADER_SIZE)
-        return DV_FAIL(DV_EARG, "header of %zu bytes, must be 1 to %d", length,
+        return DV_FAIL(DV_EARG, "the header has %zu bytes, must be 1 to %d", length,
                        DV__MAX_HEADER_SIZE);
     DV_TRY(dv_calloc(size + 1, 1, &text)); /* with a NUL, so that it can be searched as a string */
     memcpy(text, &header_size, DV__PREFIX_SIZE);
@@ -100,7 +103,7 @@ static dv_status make_header(const dv_safetensors_pair *metadata, size_t metadat
     int64_t offset = 0;
     json_t *header = json_object();
     if (header == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory");
+        return DV_FAIL(DV_ENOMEM, "out of memory for the tensors");
     DV_TRY_GOTO(add_metadata(header, metadata, metadata_count));
     for (size_t i = 0; i < count; i++)
         DV_TRY_GOTO(add_entry(header, &entries[i], &offset));

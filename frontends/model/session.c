@@ -206,7 +206,7 @@ static void check_finite(dv__slot *slot, const float *logits, int64_t classes)
         if (isfinite(logits[k]))
             continue;
         slot->status =
-            DV_FAIL(DV_ENUMERIC, "the model's answer is not finite: its weights are of no use");
+            DV_FAIL(DV_ENUMERIC, "the model's answer is not finite: its weights are unusable");
         snprintf(slot->message, sizeof slot->message, "%s", dv_error_message());
     }
 }

@@ -19,6 +19,7 @@ typedef struct transfer {
     dv_params *params; /* the target's */
     bool *loaded;      /* (params->count) */
     bool *of_classes;  /* (params->count), whether it has a row for each class */
+    bool *told;        /* (params->count), whether a line told why it is not loaded */
     dv_line_fn line;
     void *user;
 } transfer;
@@ -191,8 +192,10 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
         } else if (!dv_checkpoint_takes(entry) ||
                    !dv_checkpoint_same_shape(entry, &t->params->items[index])) {
             add_name(&other, name);
+            t->told[index] = true;
         } else if (why != NULL && t->of_classes[index]) {
             add_name(&of_labels, name);
+            t->told[index] = true;
         } else {
             DV_TRY(write_entry(t, checkpoint->path, entry, index));
             loaded++;
@@ -203,7 +206,7 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
          : kept == DV_BUFFER_AVERAGE ? ", the moving average"
                                      : "");
     tell_names(t, "not in the model", &unknown);
-    tell_names(t, "of another shape or type", &other);
+    tell_names(t, "not loaded, since the shape or the type differs", &other);
     if (why != NULL)
         tell_names(t, why, &of_labels);
     tell_features(t, dv_tree_get(checkpoint->config, "features"));
@@ -236,7 +239,7 @@ static dv_status take_item(void *user, char *text)
     if (equals != NULL)
         *equals = '\0';
     if (path[0] == '\0')
-        return DV_FAIL(DV_EARG, "init_from: a file is missing%s%s",
+        return DV_FAIL(DV_EARG, "train.init_from: the name of a file is missing%s%s",
                        prefix[0] != '\0' ? " for the prefix " : "", prefix);
     const transfer *t = user;
     char found[DV_TRANSFER_PATH_SIZE];
@@ -253,10 +256,10 @@ static void tell_rest(const transfer *t)
 {
     names rest = {0};
     for (int i = 0; i < t->params->count; i++) {
-        if (!t->loaded[i])
+        if (!t->loaded[i] && !t->told[i])
             add_name(&rest, t->params->items[i].name);
     }
-    tell_names(t, "of the model, not loaded", &rest);
+    tell_names(t, "in the model, and in no file", &rest);
 }
 
 static dv_status check_frozen(const transfer *t)
@@ -265,8 +268,8 @@ static dv_status check_frozen(const transfer *t)
         const dv_param *param = &t->params->items[i];
         if (param->frozen && !t->loaded[i])
             return DV_FAIL(DV_EARG,
-                           "train.freeze keeps '%s' as it is, but nothing that is loaded has given "
-                           "it a value: it would stay random",
+                           "train.freeze keeps '%s' as it is, but no loaded file has given it a "
+                           "value: it would stay random",
                            param->name);
     }
     return DV_OK;
@@ -275,9 +278,10 @@ static dv_status check_frozen(const transfer *t)
 static dv_status begin(transfer *t)
 {
     if (t->params->context->backend->real_size != sizeof(float))
-        return DV_FAIL(DV_EUNSUPPORTED, "checkpoints hold float parameters");
+        return DV_FAIL(DV_EUNSUPPORTED, "only float parameters can be loaded from a checkpoint");
     DV_TRY(dv_calloc((size_t)t->params->count, sizeof *t->loaded, &t->loaded));
     DV_TRY(dv_calloc((size_t)t->params->count, sizeof *t->of_classes, &t->of_classes));
+    DV_TRY(dv_calloc((size_t)t->params->count, sizeof *t->told, &t->told));
     find_classes(t);
     return DV_OK;
 }
@@ -295,6 +299,7 @@ static dv_status end(transfer *t, dv_status status)
     }
     free(t->loaded);
     free(t->of_classes);
+    free(t->told);
     return status;
 }
 

@@ -35,7 +35,7 @@ static dv_status list_folder(file_list *list, const char *path)
     dv_sound_folder found = {0};
     dv_status status = dv_sound_folder_read(path, &found);
     if (status == DV_OK && found.sound_count == 0)
-        status = DV_FAIL(DV_EIO, "%s has no sound file", path);
+        status = DV_FAIL(DV_EIO, "%s: the folder holds no sound file", path);
     for (size_t i = 0; status == DV_OK && i < found.sound_count; i++)
         status = list_file(list, path, found.sounds[i]);
     dv_sound_folder_free(&found);
@@ -47,9 +47,9 @@ static dv_status list_path(void *user, char *path)
     file_list *list = user;
     struct stat info;
     if (path[0] == '\0')
-        return DV_FAIL(DV_EARG, "a path is empty");
+        return DV_FAIL(DV_EARG, "one of the paths is empty");
     if (stat(path, &info) != 0)
-        return DV_FAIL(DV_EIO, "%s: %s", path, strerror(errno));
+        return DV_FAIL(DV_EIO, "%s: cannot be read: %s", path, strerror(errno));
     return S_ISDIR(info.st_mode) ? list_folder(list, path) : list_file(list, "", path);
 }
 
@@ -90,7 +90,7 @@ static dv_status read_all(char **paths, size_t count, int64_t sample_rate, dv_no
         total += noise->audio.count;
         if (total > DV_NOISE_MAX_SAMPLES) {
             out->count++;
-            return DV_FAIL(DV_EFORMAT, "noises have more than %d samples with %s",
+            return DV_FAIL(DV_EFORMAT, "the noises have more than %d samples together, from %s on",
                            DV_NOISE_MAX_SAMPLES, noise->path);
         }
     }

@@ -95,7 +95,8 @@ static dv_status load(examples *all)
     const dv_experiment *experiment = &all->experiment;
     dv_log log = dv_command_log();
     if (experiment->data.path[0] == '\0')
-        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
+        return DV_FAIL(DV_ECONFIG, "there are no data: give --data PATH, a folder of sound files "
+                                   "or a manifest, or set data.path");
     DV_TRY(dv_frontend_create(&experiment->features, &all->frontend));
     DV_TRY(dv_augmenter_create(&experiment->augment, all->frontend, &all->augmenter));
     DV_TRY(dv_dataset_prepare(&experiment->data, &all->dataset));

@@ -132,7 +132,8 @@ static dv_status check_picture(const dv_comparison *comparison)
         if (dv_accuracy_known(&comparison->models[i].accuracy))
             return DV_OK;
     }
-    return DV_FAIL(DV_EARG, "--svg: accuracy against latency, but no model's accuracy is known");
+    return DV_FAIL(DV_EARG, "--svg: nothing can be drawn, since it shows accuracy against latency, "
+                            "and no model's accuracy is known");
 }
 
 /* Lists the models, checks what may be written, measures, and writes. */
@@ -166,8 +167,10 @@ static dv_status check(const dv_comparison_options *chosen)
     bool limited =
         chosen->max_latency_ms > 0 || chosen->max_size_mb > 0 || chosen->min_accuracy > 0;
     if (chosen->use_case == DV_USE_CASES)
-        return limited ? DV_FAIL(DV_EARG, "limits are of a use case, but there is no --use_case")
-                       : DV_OK;
+        return limited
+                   ? DV_FAIL(DV_EARG,
+                             "--max_latency_ms, --max_size_mb and --min_accuracy need --use_case")
+                   : DV_OK;
     if (chosen->format == CSV || chosen->format == HTML || chosen->svg[0] != '\0')
         return DV_FAIL(DV_EARG, "--use_case is answered as table or json, without --svg");
     return DV_OK;

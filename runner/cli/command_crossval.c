@@ -78,9 +78,10 @@ static const dv_options options = {
 static dv_status check_overrides(const dv_tree *overrides)
 {
     if (dv_tree_get(dv_tree_get(overrides, "data"), "split") != NULL)
-        return DV_FAIL(DV_EARG, "data.split cannot be set: --folds says what is split");
+        return DV_FAIL(DV_EARG,
+                       "data.split cannot be set here: --folds says how the data are split");
     if (dv_tree_get(dv_tree_get(overrides, "train"), "seed") != NULL)
-        return DV_FAIL(DV_EARG, "train.seed cannot be set: --seeds says which there are");
+        return DV_FAIL(DV_EARG, "train.seed cannot be set here: --seeds lists the seeds");
     return DV_OK;
 }
 

@@ -102,8 +102,9 @@ static dv_status load_members(making *m)
     const dv_outputs outputs = describe_output(m);
     for (int i = 0; i < m->count; i++) {
         m->members[i].path = m->paths[i];
-        DV_TRY(dv_command_open_model(m->paths[i], chosen->device, chosen->precision,
-                                     chosen->algorithms, &m->members[i].model));
+        DV_TRY(dv_home_offer(m->paths[i],
+                             dv_command_open_model(m->paths[i], chosen->device, chosen->precision,
+                                                   chosen->algorithms, &m->members[i].model)));
         DV_TRY(dv_outputs_spare_tree(&outputs, dv_model_checkpoint(m->members[i].model)->config));
     }
     return dv_ensemble_name(m->members, m->count);
@@ -117,9 +118,9 @@ static dv_status take_given(making *m)
     static const char *const of_clips[] = {"data", "split", "exclude", "part"};
     for (size_t i = 0; i < sizeof of_clips / sizeof of_clips[0]; i++) {
         if (dv_tree_get(m->given, of_clips[i]) != NULL)
-            return DV_FAIL(DV_EARG,
-                           "--%s: says which clips decide the shares, but there are --shares",
-                           of_clips[i]);
+            return DV_FAIL(
+                DV_EARG, "--%s has no effect with --shares: it says which clips decide the shares",
+                of_clips[i]);
     }
     return dv_ensemble_read_shares(m->chosen->shares, m->members, m->count);
 }
@@ -135,8 +136,8 @@ static void print_text(const making *m)
 {
     const dv_ensemble_fit *fit = &m->fit;
     char share[32];
-    printf("%" PRId64 " clips of the %s part of %s", fit->clips, part_names[m->chosen->part],
-           dv_show(fit->data).text);
+    printf("%" PRId64 " clip%s of the %s part of %s", fit->clips, dv_plural((size_t)fit->clips),
+           part_names[m->chosen->part], dv_show(fit->data).text);
     if (fit->missing > 0)
         printf("; %zu more cannot be read", fit->missing);
     putchar('\n');

@@ -1,9 +1,11 @@
 /* decavox eval: evaluates a checkpoint on data, and on request once more with noise. */
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "runner/cli/command.h"
 #include "runner/evaluate/evaluation.h"
 #include "runner/evaluate/noise_curve.h"
 #include "runner/evaluate/report_html.h"
+#include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
 
 #include <stdlib.h>
@@ -156,10 +158,10 @@ static dv_status check_missing(const eval_options *chosen, const dv_report *repo
     if ((int64_t)report->missing <= chosen->allow_missing)
         return DV_OK;
     return DV_FAIL(DV_EFORMAT,
-                   "%zu clip%s of the part that is evaluated cannot be read, at most %lld may be; "
-                   "--allow_missing %zu accepts that",
-                   report->missing, report->missing > 1 ? "s" : "",
-                   (long long)chosen->allow_missing, report->missing);
+                   "%zu clip%s of the evaluated part cannot be read, and at most %lld may be "
+                   "missing; --allow_missing %zu accepts that",
+                   report->missing, dv_plural(report->missing), (long long)chosen->allow_missing,
+                   report->missing);
 }
 
 /* Evaluates the loaded model on the chosen data, and prints the report. */
@@ -187,7 +189,8 @@ static dv_status begin_noise(const eval_options *chosen, const dv_tree *given,
         return dv_noise_curve_begin(chosen->snr, (uint64_t)chosen->noise_seed, curve);
     for (size_t i = 0; i < sizeof belong / sizeof belong[0]; i++) {
         if (dv_tree_get(given, belong[i]) != NULL)
-            return DV_FAIL(DV_EARG, "--%s: says how noise is added, but there is no --noise",
+            return DV_FAIL(DV_EARG,
+                           "--%s has no effect without --noise: it says how noise is added",
                            belong[i]);
     }
     return DV_OK;
@@ -223,8 +226,9 @@ static int run(int argc, char **argv)
     if (status == DV_OK)
         status = begin_noise(&chosen, arguments.given, &e.curve);
     if (status == DV_OK)
-        status = dv_command_open_model(e.checkpoint, chosen.device, chosen.precision,
-                                       chosen.algorithms, &e.model);
+        status = dv_home_offer(e.checkpoint,
+                               dv_command_open_model(e.checkpoint, chosen.device, chosen.precision,
+                                                     chosen.algorithms, &e.model));
     if (status == DV_OK)
         status = evaluate(&e);
     dv_evaluation_free(e.made);

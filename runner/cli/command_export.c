@@ -1,6 +1,7 @@
 /* decavox export: writes a checkpoint's model for other runtimes, or its weights alone. */
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
+#include "runner/experiment/home.h"
 #include "runner/export/labels.h"
 #include "runner/export/request.h"
 #include "runner/export/verify.h"
@@ -88,7 +89,7 @@ static dv_status parse_batch(const char *text, int64_t *out)
     if (strcmp(text, "dynamic") == 0)
         return DV_OK;
     if (!dv_parse_int(text, out) || *out < 1)
-        return DV_FAIL(DV_EARG, "--batch is '%s', must be a number from 1 or dynamic", text);
+        return DV_FAIL(DV_EARG, "--batch is '%s', must be a whole number from 1, or dynamic", text);
     return DV_OK;
 }
 
@@ -110,7 +111,7 @@ static dv_status check_verify(const export_options *chosen, const dv_export_want
         return DV_FAIL(DV_EARG, "--verify has no effect on weights alone; --format onnx or another "
                                 "one writes a model");
     if (!chosen->verify && (chosen->data[0] != '\0' || strcmp(chosen->python, "python3") != 0))
-        return DV_FAIL(DV_EARG, "%s is for --verify, which is not given",
+        return DV_FAIL(DV_EARG, "%s has no effect without --verify",
                        chosen->data[0] != '\0' ? "--data" : "--python");
     return DV_OK;
 }
@@ -149,9 +150,10 @@ static dv_status verify(dv_model *model, const dv_export_wanted *wanted,
     fflush(stdout); /* shows the file before the slow verification */
     DV_TRY(dv_export_verify(model, wanted, chosen->out, chosen->python, sounds, &found));
     if (found.left_out > 0)
-        snprintf(left_out, sizeof left_out, "; %zu files cannot be read", found.left_out);
-    printf("%s: the same word for %zu of %zu sounds, probabilities within %.1e%s\n", found.runtime,
-           found.same_word, found.sounds, found.difference, left_out);
+        snprintf(left_out, sizeof left_out, "; %zu file%s cannot be read", found.left_out,
+                 dv_plural(found.left_out));
+    printf("%s: the same word for %zu of %zu sound%s, probabilities within %.1e%s\n", found.runtime,
+           found.same_word, found.sounds, dv_plural(found.sounds), found.difference, left_out);
     return DV_OK;
 }
 
@@ -174,7 +176,7 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     DV_TRY(choose(chosen, &wanted));
     DV_TRY(check_verify(chosen, &wanted));
     DV_TRY(check_out(path, chosen, &wanted));
-    DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
+    DV_TRY(dv_home_offer(path, dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model)));
     dv_status status = DV_OK;
     if (chosen->verify && chosen->data[0] != '\0')
         status = dv_verify_sounds_find(chosen->data, &sounds);

@@ -3,8 +3,10 @@
 #include "engine/base/sha256.h"
 #include "engine/base/text.h"
 #include "engine/device/threads.h"
+#include "frontends/audio/audio.h"
 #include "runner/cli/command.h"
 #include "runner/cli/predicting.h"
+#include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
 
 #include <inttypes.h>
@@ -138,7 +140,8 @@ static dv_status choose_format(const predict_options *chosen, int *format)
                        ".csv, or --format says it",
                        output);
     if (output[0] != '\0' && *format < DV_ROWS_JSONL)
-        return DV_FAIL(DV_EARG, "--output takes jsonl and csv; %s is for standard output",
+        return DV_FAIL(DV_EARG,
+                       "--output takes the formats jsonl and csv; %s is for standard output",
                        dv_row_formats[*format]);
     if (*format == DV_ROWS_CSV && chosen->windows)
         return DV_FAIL(DV_EARG, "--windows gives several answers for a file, for which a row of "
@@ -149,13 +152,14 @@ static dv_status choose_format(const predict_options *chosen, int *format)
 static dv_status check_use(const dv_arguments *arguments, const predict_options *chosen)
 {
     if (arguments->count > 1 && chosen->input[0] != '\0')
-        return DV_FAIL(DV_EARG, "files are named twice: by --input and as operands ('%s', ...)",
-                       arguments->operands[1]);
+        return DV_FAIL(
+            DV_EARG, "files are named both by --input and as operands ('%s', ...): use one of them",
+            arguments->operands[1]);
     if (arguments->count == 1 && chosen->input[0] == '\0')
         return DV_FAIL(DV_EARG, "no sound file is named: name files behind the checkpoint, or "
                                 "a folder or a list of them with --input");
     if (chosen->output[0] == '\0' && (chosen->resume || chosen->force))
-        return DV_FAIL(DV_EARG, "%s is for --output, which is not given",
+        return DV_FAIL(DV_EARG, "%s has no effect without --output",
                        chosen->resume ? "--resume" : "--force");
     return check_standard_input(arguments);
 }
@@ -200,7 +204,7 @@ static dv_status open_rows(prediction *p)
     dv_rows_file_state state;
     json_t *made = made_with(p);
     if (made == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory for the rows");
+        return DV_FAIL(DV_ENOMEM, "out of memory: the rows");
     const dv_rows_file_request request = {.path = p->chosen->output,
                                           .style = &p->style,
                                           .made_with = made,
@@ -224,8 +228,8 @@ static void tell_end(const prediction *p)
     if (!p->was_complete && progress->seconds > 0)
         snprintf(rate, sizeof rate, " in %.1f s, %.0f/s", progress->seconds,
                  (double)answered / progress->seconds);
-    printf("%s: %" PRId64 " files%s%s, %" PRId64 " failed\n", dv_show(p->chosen->output).text,
-           progress->done, before, rate, progress->failed);
+    printf("%s: %" PRId64 " file%s%s%s, %" PRId64 " failed\n", dv_show(p->chosen->output).text,
+           progress->done, dv_plural((size_t)progress->done), before, rate, progress->failed);
 }
 
 /* ---- The work ---- */
@@ -248,7 +252,7 @@ static dv_status answer(prediction *p)
                                   .batch = batch,
                                   .streams = p->wanted.input == NULL,
                                   .style = p->style,
-                                  .hint = "decavox predict --windows answers each",
+                                  .hint = "decavox predict --windows answers each window",
                                   .done = p->progress.done,
                                   .failed = p->progress.failed};
     dv_predicting_begin(&predicting, p->file, &request);
@@ -296,8 +300,13 @@ static dv_status predict(prediction *p)
     p->wanted.operands = p->arguments->operands + 1;
     p->wanted.count = p->arguments->count - 1;
     p->wanted.log = dv_command_log();
-    DV_TRY(dv_command_open_model(checkpoint, chosen->device, chosen->precision, chosen->algorithms,
-                                 &p->model));
+    dv_status status = dv_home_offer(
+        checkpoint, dv_command_open_model(checkpoint, chosen->device, chosen->precision,
+                                          chosen->algorithms, &p->model));
+    if (status == DV_EFORMAT && dv_audio_kind(checkpoint) != DV_NO_SOUND)
+        return DV_FAIL(status, "%s; the checkpoint comes first: decavox predict CHECKPOINT FILE...",
+                       dv_error_message());
+    DV_TRY(status);
     DV_TRY(dv_names_open(&p->wanted, &p->names));
     p->style.model = p->model;
     p->style.windows = chosen->windows;

@@ -59,8 +59,8 @@ static int run(int argc, char **argv)
         fprintf(stderr, "\r\033[K");
     if (status != DV_OK)
         return dv_command_fail("synth", status);
-    printf("%" PRId64 " clips by %" PRId64 " voices in %s\n", written, config.voices,
-           dv_show(config.out).text);
+    printf("%" PRId64 " clip%s by %" PRId64 " voice%s in %s\n", written, dv_plural((size_t)written),
+           config.voices, dv_plural((size_t)config.voices), dv_show(config.out).text);
     return DV_EXIT_GOOD;
 }
 

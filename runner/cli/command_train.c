@@ -1,5 +1,6 @@
 /* decavox train: begins a run or continues one. It also has the settings of all commands that
    train. */
+#include "engine/base/file_names.h"
 #include "engine/base/folder.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
@@ -101,24 +103,59 @@ static const dv_options options = {
     .field_of = dv_experiment_field,
 };
 
+/* Fails with the names of the models that exist, or else with the places that were searched. */
+static dv_status fail_unknown_type(const char *name, const char *places)
+{
+    static const char *const folders[] = {"configs/models", "configs"};
+    char offer[DV_FILE_NAMES_SIZE] = "";
+    dv_file_names names = {.count = 0};
+    dv_status status = DV_OK;
+    for (int k = 0; k < 2 && names.count == 0; k++) {
+        dv_home home;
+        dv_home_list(folders[k], &home);
+        for (int i = 0; i < home.count && status == DV_OK; i++)
+            status = dv_file_names_add(home.folders[i], ".yaml", &names);
+    }
+    if (status == DV_OK)
+        dv_file_names_offer(&names, name, offer);
+    dv_file_names_free(&names);
+    DV_TRY(status);
+    if (offer[0] != '\0')
+        return DV_FAIL(DV_EARG, "--model_type: there is no model '%s'%s", name, offer);
+    return DV_FAIL(DV_EARG, "--model_type: there is no configuration '%s': neither %s", name,
+                   places);
+}
+
 /* Finds the configuration of the model that --model_type names: configs/NAME.yaml, or else
    configs/general_NAME.yaml. */
-static dv_status find_configuration(const dv_tree *model, char path[DV_STRING_SIZE])
+static dv_status find_configuration(const char *model, char path[DV_STRING_SIZE])
 {
     char name[DV_STRING_SIZE], general[DV_STRING_SIZE], found[DV_STRING_SIZE];
-    int length = snprintf(general, sizeof general, "configs/general_%s.yaml", model->text);
-    bool is_name = strchr(model->text, '/') == NULL && length < DV_STRING_SIZE;
+    int length = snprintf(general, sizeof general, "configs/general_%s.yaml", model);
+    bool is_name = strchr(model, '/') == NULL && length < DV_STRING_SIZE;
     if (!is_name)
-        return DV_FAIL(DV_EARG, "--model_type: '%.60s' is a path, not a name", model->text);
-    snprintf(name, sizeof name, "configs/%.*s.yaml", length, model->text);
+        return DV_FAIL(DV_EARG, "--model_type: '%.60s' is a path, not a name", model);
+    snprintf(name, sizeof name, "configs/%.*s.yaml", length, model);
     if (dv_home_find(name, path, DV_STRING_SIZE))
         return DV_OK;
     if (dv_home_find(general, found, sizeof found)) {
         memcpy(path, found, sizeof found);
         return DV_OK;
     }
-    return DV_FAIL(DV_EARG, "--model_type: there is no configuration '%s': neither %s", model->text,
-                   path);
+    return fail_unknown_type(model, path);
+}
+
+/* What becomes of `status` where `config` was to be read: if that is no file but the name of a
+   model, the message says how to give it. */
+static dv_status offer_type(const char *config, dv_status status)
+{
+    char message[1024], path[DV_STRING_SIZE];
+    if (status != DV_EIO || strchr(config, '/') != NULL || access(config, F_OK) == 0)
+        return status;
+    snprintf(message, sizeof message, "%s", dv_error_message());
+    if (find_configuration(config, path) == DV_OK)
+        return DV_FAIL(status, "%s; did you mean --model_type %s?", message, config);
+    return DV_FAIL(status, "%s", message);
 }
 
 /* Reads the configuration. `proposal` tells the values that --auto has taken from the data. */
@@ -129,27 +166,31 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
     const dv_tree *model = dv_tree_get(arguments->overrides, "model");
     bool configured = arguments->count == 1 || (model != NULL && model->kind == DV_TREE_SCALAR);
     if (configured == resumes)
-        return DV_FAIL(DV_EARG, "give either CONFIG, or --model_type NAME for configs/NAME.yaml, "
-                                "or --resume FOLDER");
+        return DV_FAIL(DV_EARG, "give one of these: CONFIG, --model_type NAME for "
+                                "configs/NAME.yaml, or --resume FOLDER");
     char path[DV_STRING_SIZE];
     if (!resumes && chosen->changed_data)
-        return DV_FAIL(DV_EARG, "--changed_data is for --resume alone");
+        return DV_FAIL(DV_EARG, "--changed_data has no effect without --resume");
     if (!resumes && arguments->count == 0)
-        DV_TRY(find_configuration(model, path));
+        DV_TRY(find_configuration(model->text, path));
     const char *config = arguments->count == 1 ? arguments->operands[0] : path;
     if (!resumes)
-        return chosen->automatic
-                   ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
-                   : dv_experiment_read(config, arguments->overrides, experiment);
+        return offer_type(config,
+                          chosen->automatic
+                              ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
+                              : dv_experiment_read(config, arguments->overrides, experiment));
     if (chosen->print_config)
         return DV_FAIL(DV_EARG,
                        "a run that is resumed has its configuration in '%s/config.yaml': "
                        "--print_config is for CONFIG",
                        chosen->resume);
     if (chosen->automatic)
-        return DV_FAIL(DV_EARG, "a run that is resumed keeps its front-end: --auto cannot be set");
+        return DV_FAIL(
+            DV_EARG,
+            "a run that is resumed keeps its front-end: --auto cannot be given with --resume");
     if (chosen->out[0] != '\0')
-        return DV_FAIL(DV_EARG, "a run that is resumed keeps its folder: --out cannot be set");
+        return DV_FAIL(
+            DV_EARG, "a run that is resumed keeps its folder: --out cannot be given with --resume");
     return dv_resume_check(arguments->overrides);
 }
 
@@ -210,6 +251,9 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         return printed;
     }
     dv_status status = check_outputs(chosen, arguments, &experiment);
+    if (status == DV_OK && !resumes && experiment.data.path[0] == '\0')
+        status = DV_FAIL(DV_ECONFIG, "there are no data: give --data PATH, a folder of sound files "
+                                     "or a manifest, or set data.path");
     if (status == DV_OK && !resumes && chosen->out[0] == '\0')
         status = standard_folder(&experiment, chosen->out);
     dv_training_request request = {
@@ -229,6 +273,9 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     if (status == DV_OK)
         status = dv_training_run(&request, &result);
     dv_experiment_free(&experiment);
+    if (status == DV_EARG && !resumes && dv_run_has(chosen->out, "config.yaml"))
+        return DV_FAIL(status, "%s (--resume %s, or another --out)", dv_error_message(),
+                       chosen->out);
     return status;
 }
 

@@ -48,10 +48,10 @@ dv_status dv__figures_read(json_t *json, dv_model_figures *model)
             "latency_p50_s", &out.p50, "latency_p99_s", &out.p99, "throughput_per_s",
             &out.throughput, "batch", &batch, "first_answer_s", &out.first_answer,
             "peak_memory_bytes", &peak) != 0)
-        return DV_FAIL(DV_EFORMAT, "no measurements: %s", error.text);
+        return DV_FAIL(DV_EFORMAT, "the file holds no measurements: %s", error.text);
     if (file < -1 || file > DV_CHECKPOINT_FP16 || !(out.p50 > 0) || !(out.throughput > 0) ||
         !(out.answer[0] > 0) || !(out.answer[1] > 0))
-        return DV_FAIL(DV_EFORMAT, "no measurements");
+        return DV_FAIL(DV_EFORMAT, "the file holds no measurements");
     out.busy = busy || busy_start;
     out.bytes[0] = bytes[0];
     out.bytes[1] = bytes[1];
@@ -148,7 +148,7 @@ void dv__model_figures_keep(const dv_comparison *comparison, const dv_model_figu
     dv_status status = dv_make_folders(folder);
     json_t *json = file_json(comparison, model);
     if (status == DV_OK && json == NULL)
-        status = DV_FAIL(DV_ENOMEM, "out of memory");
+        status = DV_FAIL(DV_ENOMEM, "out of memory for the measurements");
     if (status == DV_OK)
         status = dv_json_write(path, json);
     else

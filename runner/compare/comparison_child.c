@@ -10,6 +10,7 @@
 #include "runner/evaluate/timing.h"
 #include "runner/experiment/experiment.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -388,7 +389,7 @@ dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
     *out = NULL;
     snprintf(threads, sizeof threads, "%d", measurement->threads);
     if (times < 1 || times > MOST_STARTS)
-        return DV_FAIL(DV_EARG, "%d starts, not 1 to %d", times, MOST_STARTS);
+        return DV_FAIL(DV_EARG, "the number of starts is %d, must be 1 to %d", times, MOST_STARTS);
     dv_load load = {.wall = 0};
     dv_load_use use = {.threads = 1, .processors = dv_load_processors()};
     tell_step(measurement, "first answer", 0);
@@ -401,7 +402,8 @@ dv_status dv_measure_start(const dv_measurement *measurement, json_t **out)
     dv_load_end(&load);
     /* The peak is the largest of all ended children, and these are the only ones. */
     if (getrusage(RUSAGE_CHILDREN, &usage) != 0)
-        return DV_FAIL(DV_ESYSTEM, "getrusage failed");
+        return DV_FAIL(DV_ESYSTEM, "the memory of the process cannot be measured: %s",
+                       strerror(errno));
     return take_result(json_pack("{s:f, s:I, s:b}", "first_answer_s",
                                  dv_times_of(seconds, times).median, "peak_memory_bytes",
                                  (json_int_t)usage.ru_maxrss * 1024, "busy_start",

@@ -34,7 +34,7 @@ static void list_free(file_list *list)
 static dv_status list_add(file_list *list, const char *path)
 {
     if (list->count == DV_COMPARISON_MOST)
-        return DV_FAIL(DV_EARG, "more than %d models", DV_COMPARISON_MOST);
+        return DV_FAIL(DV_EARG, "there are more than %d models to compare", DV_COMPARISON_MOST);
     DV_TRY(dv_strdup(path, &list->paths[list->count]));
     list->count++;
     return DV_OK;
@@ -104,7 +104,9 @@ static dv_status list_own(file_list *list)
             DV_TRY(add_configuration(folder, models[i], list));
     }
     if (list->count == 0)
-        return DV_FAIL(DV_EIO, "no models: neither checkpoints nor configurations in %s; name some",
+        return DV_FAIL(DV_EIO,
+                       "there are no models to compare: neither checkpoints nor configurations are "
+                       "in %s; name some",
                        folder);
     return DV_OK;
 }
@@ -133,13 +135,16 @@ static bool is_listed(const file_list *list, const char *path)
 static dv_status add_operand(const dv_log *log, const char *operand, file_list *list)
 {
     char path[PATH_SIZE];
-    dv_home_checkpoint(operand, path, sizeof path);
+    if (dv__run_is_folder(operand))
+        snprintf(path, sizeof path, "%s", operand); /* it has the accuracy, too */
+    else
+        dv_home_checkpoint(operand, path, sizeof path);
     for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
         path[end - 1] = '\0'; /* removes the slash of "runs/a/" */
     if (dv__run_is_folder(path) && dv__run_check(path) != DV_OK)
         dv_log_write(log, DV_LOG_WARNING, "%s is left out: %s", operand, dv_error_message());
     else if (is_listed(list, path))
-        dv_log_write(log, DV_LOG_WARNING, "%s is named twice, and is compared once", operand);
+        dv_log_write(log, DV_LOG_WARNING, "%s is named twice and is compared once", operand);
     else
         return list_add(list, path);
     return DV_OK;
@@ -151,7 +156,7 @@ static dv_status list_operands(const dv_log *log, const char *const *operands, s
     for (size_t i = 0; i < count; i++)
         DV_TRY(add_operand(log, operands[i], list));
     if (list->count == 0)
-        return DV_FAIL(DV_EFORMAT, "no finished run in what is named");
+        return DV_FAIL(DV_EFORMAT, "nothing that is named is a model or a finished run");
     return DV_OK;
 }
 
@@ -226,8 +231,8 @@ static void take_card(const dv_comparison *comparison, const json_t *card, const
         return; /* an unrelated file of that name */
     if (strcmp(digest, model->content) != 0) {
         dv_log_write(&comparison->events->log, DV_LOG_WARNING,
-                     "%s is the card of another file than %s: its accuracy is not taken", path,
-                     model->path);
+                     "%s is the card of another file than %s: the accuracy in it is not taken",
+                     path, model->path);
         return;
     }
     if (command != NULL)

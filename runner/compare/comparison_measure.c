@@ -63,7 +63,7 @@ static dv_status run_child(const char *program, const char *const *argv, progres
                             .stopped = is_stopped};
     dv_status status = dv_child_run(&child);
     if (status == DV_OK && (l.result == NULL || json_object_update(figures, l.result) != 0))
-        status = DV_FAIL(DV_EFORMAT, "the process that measured has told nothing");
+        status = DV_FAIL(DV_EFORMAT, "the process that measured has answered nothing");
     json_decref(l.result);
     return status;
 }

@@ -1,4 +1,5 @@
 /* Draws accuracy against latency, and writes the comparison as a page. */
+#include "engine/base/text.h"
 #include "runner/compare/comparison.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
@@ -171,7 +172,7 @@ static void put_header(FILE *out, const dv_comparison *comparison)
     struct tm date;
     fputs("<header>\n<h1>Models compared</h1>\n<dl>\n", out);
     snprintf(text, sizeof text, "%s, %d thread%s", comparison->options->device, comparison->threads,
-             comparison->threads > 1 ? "s" : "");
+             dv_plural((size_t)comparison->threads));
     put_entry(out, "Device", text);
     put_entry(out, "Machine", comparison->machine);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", localtime_r(&now, &date));

@@ -109,7 +109,7 @@ static void print_dates(const dv_comparison *comparison, FILE *out)
 void dv_comparison_place(const dv_comparison *comparison, FILE *out)
 {
     fprintf(out, "%s, %d thread%s: %s\n", comparison->options->device, comparison->threads,
-            comparison->threads > 1 ? "s" : "", comparison->machine);
+            dv_plural((size_t)comparison->threads), comparison->machine);
     print_dates(comparison, out);
 }
 

@@ -26,11 +26,12 @@ bool dv__run_is_folder(const char *path)
 static dv_status fail_unready(const char *folder)
 {
     if (dv_run_has(folder, "crossval.json"))
-        return DV_FAIL(DV_EFORMAT,
-                       "it holds a cross-validation; the folders of its runs are in it");
+        return DV_FAIL(
+            DV_EFORMAT,
+            "it holds a cross-validation; name one of the folders in it, which hold the runs");
     if (dv_run_has_begun(folder))
         return DV_FAIL(DV_EFORMAT,
-                       "its run is not finished; decavox train --resume goes on with it");
+                       "its run is not finished; `decavox train --resume` goes on with it");
     return DV_FAIL(DV_EFORMAT, "it holds no run: there is no config.yaml");
 }
 
@@ -74,7 +75,7 @@ static dv_status take_accuracy(const json_t *report, const char *path, const cha
     int64_t correct = json_integer_value(json_object_get(report, "correct"));
     int64_t count = json_integer_value(json_object_get(report, "count"));
     if (strlen(mark) < MARK_DIGITS || part[0] == '\0')
-        return DV_FAIL(DV_EFORMAT, "%s does not say which clips it is of", path);
+        return DV_FAIL(DV_EFORMAT, "%s does not say by which clips it was made", path);
     if (count < 1 || correct < 0 || correct > count)
         return DV_FAIL(DV_EFORMAT, "%s holds no accuracy", path);
     dv_accuracy accuracy = {.correct = correct, .count = count};

@@ -30,9 +30,9 @@ static dv_status folds_by_speaker(const dv_dataset *dataset, dv_crossval *out)
     dv_status status;
     if (count < 2)
         DV_TRY_GOTO(DV_FAIL(DV_EARG,
-                            "--folds speaker: the clips in %s have %zu speakers with "
+                            "--folds speaker: the clips in %s have %zu speaker%s with "
                             "names, at least 2 are needed; --folds K makes K parts",
-                            out->data, count));
+                            out->data, count, dv_plural(count)));
     if (count > DV_CROSSVAL_MOST_FOLDS)
         DV_TRY_GOTO(DV_FAIL(DV_EARG,
                             "--folds speaker: %s has %zu speakers, at most %d can be left "
@@ -55,10 +55,11 @@ static dv_status folds_by_part(const char *text, const dv_dataset *dataset, dv_c
     if (!dv_parse_int(text, &count))
         return DV_FAIL(DV_EARG, "--folds: expected 'speaker' or a number of parts, got '%s'", text);
     if (count < 2 || count > DV_CROSSVAL_MOST_FOLDS)
-        return DV_FAIL(DV_EARG, "--folds: %s parts, must be 2 to %d", text, DV_CROSSVAL_MOST_FOLDS);
+        return DV_FAIL(DV_EARG, "--folds: the number of parts is %s, must be 2 to %d", text,
+                       DV_CROSSVAL_MOST_FOLDS);
     if ((size_t)count > dataset->count)
-        return DV_FAIL(DV_EARG, "--folds: %s parts of the %zu clips in %s", text, dataset->count,
-                       out->data);
+        return DV_FAIL(DV_EARG, "--folds: there are %s parts for the %zu clips in %s", text,
+                       dataset->count, out->data);
     DV_TRY(dv_calloc((size_t)count, sizeof *out->folds, &out->folds));
     for (int64_t i = 0; i < count; i++) {
         char name[FOLD_NAME_SIZE];
@@ -73,7 +74,8 @@ static dv_status find_folds(const char *text, const dv_experiment *experiment, d
 {
     dv_data_config data = experiment->data;
     if (data.path[0] == '\0')
-        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
+        return DV_FAIL(DV_ECONFIG, "there are no data: give --data PATH, a folder of sound files "
+                                   "or a manifest, or set data.path");
     strcpy(data.split, "train"); /* lists all clips, without parts for now */
     data.more = NULL;            /* is never tested, so it has no folds */
     dv_dataset dataset;
@@ -96,13 +98,14 @@ static dv_status add_seed(void *user, char *text)
     dv_crossval *out = user;
     int64_t seed;
     if (!dv_parse_int(text, &seed) || seed < 0 || seed > most_seed)
-        return DV_FAIL(DV_EARG, "'%.80s' is no number of 0 to %" PRId64, text, most_seed);
+        return DV_FAIL(DV_EARG, "'%.80s' is not a whole number from 0 to %" PRId64, text,
+                       most_seed);
     for (size_t i = 0; i < out->seed_count; i++) {
         if (out->seeds[i] == seed)
-            return DV_FAIL(DV_EARG, "%" PRId64 " is there twice", seed);
+            return DV_FAIL(DV_EARG, "the seed %" PRId64 " is there twice", seed);
     }
     if (out->seed_count == DV_CROSSVAL_MOST_SEEDS)
-        return DV_FAIL(DV_EARG, "more than %d", DV_CROSSVAL_MOST_SEEDS);
+        return DV_FAIL(DV_EARG, "there are more than %d seeds", DV_CROSSVAL_MOST_SEEDS);
     out->seeds[out->seed_count++] = seed;
     return DV_OK;
 }
@@ -415,7 +418,7 @@ static dv_status fail_other(const char *folder, const char *before, const char *
     before += strspn(before, " ");
     now += strspn(now, " ");
     return DV_FAIL(DV_EARG,
-                   "%s holds runs of another configuration: '%.*s' there, '%.*s' now; choose "
+                   "%s holds runs of another configuration: '%.*s' there, and '%.*s' now; choose "
                    "another --out",
                    folder, (int)strcspn(before, "\n"), before, (int)strcspn(now, "\n"), now);
 }

@@ -76,10 +76,10 @@ void dv_crossval_end_text(const dv_crossval *all, const dv_crossval_end *end, FI
 void dv_crossval_text(const dv_crossval *all, const dv_crossval_summary *summary, FILE *out)
 {
     char mean[PERCENT_SIZE], over_seeds[PERCENT_SIZE], over_folds[PERCENT_SIZE];
-    fprintf(out, "%s: %zu folds%s, %zu seed%s, %zu of %zu runs%s\n\n", dv_show(all->model).text,
-            all->fold_count, all->by_speaker ? " by speaker" : "", all->seed_count,
-            all->seed_count > 1 ? "s" : "", summary->finished, all->run_count,
-            summary->finished < all->run_count ? ": INCOMPLETE" : "");
+    fprintf(out, "%s: %zu fold%s%s, %zu seed%s, %zu of %zu run%s%s\n\n", dv_show(all->model).text,
+            all->fold_count, dv_plural(all->fold_count), all->by_speaker ? " by speaker" : "",
+            all->seed_count, dv_plural(all->seed_count), summary->finished, all->run_count,
+            dv_plural(all->run_count), summary->finished < all->run_count ? ": INCOMPLETE" : "");
     print_table(all, summary, out);
     fprintf(out, "accuracy %s, the mean of the runs; deviation over seeds %s, over folds %s\n",
             percent(summary->runs.mean, mean), percent(summary->over_seeds.deviation, over_seeds),

@@ -182,8 +182,9 @@ dv_status dv_crossval_train(dv_crossval *all, const dv_crossval_request *request
     for (size_t i = 0; i < all->run_count; i++)
         done += dv_run_has(all->runs[i].folder, "report.json");
     if (pool.paused && done < all->run_count)
-        return DV_FAIL(DV_EINTERRUPTED,
-                       "interrupted: %zu of %zu runs in %s are done, the same command goes on",
-                       done, all->run_count, all->folder);
+        return DV_FAIL(
+            DV_EINTERRUPTED,
+            "interrupted: %zu of %zu runs in %s are done; the same command goes on with the others",
+            done, all->run_count, all->folder);
     return DV_OK;
 }

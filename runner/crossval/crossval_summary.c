@@ -35,10 +35,10 @@ static dv_status read_result(const char *path, json_t *report, dv_crossval_resul
     json_error_t error;
     if (json_unpack_ex(report, &error, 0, "{s:I, s:I, s:F}", "correct", &correct, "count", &count,
                        "loss", &out->loss) != 0)
-        return DV_FAIL(DV_EFORMAT, "%s: no report: %s", path, error.text);
+        return DV_FAIL(DV_EFORMAT, "%s: is no report: %s", path, error.text);
     if (count < 1 || count > most_answers || correct < 0 || correct > count)
-        return DV_FAIL(DV_EFORMAT, "%s: no report: %lld of %lld correct", path, (long long)correct,
-                       (long long)count);
+        return DV_FAIL(DV_EFORMAT, "%s: is no report: %lld of %lld answers are right", path,
+                       (long long)correct, (long long)count);
     out->correct = correct;
     out->count = count;
     out->accuracy = (double)correct / (double)count;
@@ -69,7 +69,7 @@ static dv_status take_labels(const char *path, const json_t *classes, dv_crossva
 {
     size_t count = json_array_size(classes);
     if (count == 0)
-        return DV_FAIL(DV_EFORMAT, "%s: no report: no classes", path);
+        return DV_FAIL(DV_EFORMAT, "%s: is no report: it has no classes", path);
     if (out->labels == NULL) {
         DV_TRY(dv_calloc(count, sizeof *out->labels, &out->labels));
         DV_TRY(dv_confusion_create((int64_t)count, &out->confusion));
@@ -80,7 +80,8 @@ static dv_status take_labels(const char *path, const json_t *classes, dv_crossva
     for (size_t k = 0; same && k < count; k++)
         same = strcmp(out->labels[k], label_at(classes, k)) == 0;
     if (!same)
-        return DV_FAIL(DV_EFORMAT, "%s: has other classes than the reports of other runs", path);
+        return DV_FAIL(DV_EFORMAT, "%s: its classes are not those of the other runs' reports",
+                       path);
     return DV_OK;
 }
 
@@ -103,8 +104,9 @@ static dv_status add_confusion(const char *path, const json_t *rows,
     }
     if (!fits || dv_confusion_total(sum) - total != result->count ||
         dv_confusion_correct(sum) - correct != result->correct)
-        return DV_FAIL(DV_EFORMAT, "%s: no report: the confusion matrix is not one of %lld answers",
-                       path, (long long)result->count);
+        return DV_FAIL(DV_EFORMAT,
+                       "%s: is no report: its confusion matrix does not have %lld answers", path,
+                       (long long)result->count);
     return DV_OK;
 }
 

@@ -16,7 +16,7 @@ static void put_tally(FILE *out, const char *name, const dv_tally *tally, const 
     fprintf(out, "%-12s", name);
     for (size_t i = 0; i < tally->count && i < NAMED; i++)
         fprintf(out, "%s%" PRId64 "%s (%zu clip%s)", i > 0 ? ", " : "", tally->entries[i].value,
-                unit, tally->entries[i].clips, tally->entries[i].clips > 1 ? "s" : "");
+                unit, tally->entries[i].clips, dv_plural(tally->entries[i].clips));
     if (tally->count > NAMED)
         fprintf(out, " and %zu more", tally->count - NAMED);
     fputc('\n', out);

@@ -26,7 +26,8 @@ static dv_status check_labels(const dv_ensemble_member *first, const dv_ensemble
 {
     int64_t classes = dv_model_classes(first->model);
     if (dv_model_classes(member->model) != classes)
-        return DV_FAIL(DV_EFORMAT, "%s has %lld classes, %s has %lld: members have the same",
+        return DV_FAIL(DV_EFORMAT,
+                       "%s has %lld classes, and %s has %lld: members must have the same classes",
                        member->path, (long long)dv_model_classes(member->model), first->path,
                        (long long)classes);
     for (int64_t k = 0; k < classes; k++) {
@@ -34,8 +35,8 @@ static dv_status check_labels(const dv_ensemble_member *first, const dv_ensemble
         const char *wanted = dv_model_label(first->model, (size_t)k);
         if (strcmp(label, wanted) != 0)
             return DV_FAIL(DV_EFORMAT,
-                           "class %lld is '%s' in %s and '%s' in %s: members have the same labels "
-                           "in the same order",
+                           "class %lld is '%s' in %s and '%s' in %s: members must have the same "
+                           "labels in the same order",
                            (long long)k, label, member->path, wanted, first->path);
     }
     return DV_OK;
@@ -50,7 +51,7 @@ static dv_status check_features(const dv_ensemble_member *first, const dv_ensemb
     if (difference.key[0] == '\0')
         return DV_OK;
     return DV_FAIL(DV_EFORMAT,
-                   "features.%s is %s in %s and %s in %s: members hear the same features",
+                   "features.%s is %s in %s and %s in %s: members must have the same features",
                    difference.key, difference.second, member->path, difference.first, first->path);
 }
 
@@ -104,7 +105,7 @@ static dv_status read_share(void *user, char *text)
     shares_read *shares = user;
     double share;
     if (!dv_parse_float(text, &share) || share <= 0)
-        return DV_FAIL(DV_EARG, "--shares: '%.40s' is no number above 0", text);
+        return DV_FAIL(DV_EARG, "--shares: '%.40s' is not a number above 0", text);
     if (shares->read < shares->count)
         shares->members[shares->read].share = share;
     shares->read++;
@@ -117,10 +118,11 @@ dv_status dv_ensemble_read_shares(const char *text, dv_ensemble_member *members,
     shares_read shares = {.members = members, .count = count};
     DV_TRY(dv_each_item(text, read_share, &shares));
     if (shares.read != count)
-        return DV_FAIL(DV_EARG, "--shares: one for each of %d members, and not %d", count,
-                       shares.read);
+        return DV_FAIL(DV_EARG,
+                       "--shares: there must be one for each of %d members, and there are %d",
+                       count, shares.read);
     if (fabs(shares.sum - 1) > SUM_TOLERANCE)
-        return DV_FAIL(DV_EARG, "--shares: their sum is %.6g, and not 1", shares.sum);
+        return DV_FAIL(DV_EARG, "--shares: their sum is %.6g, must be 1", shares.sum);
     return DV_OK;
 }
 

@@ -74,12 +74,11 @@ static dv_status tell_learnt(const fitting *m, const dv_ensemble_member *member,
         size_t learnt;
         DV_TRY(count_learnt(m, parts[i], of_member, &learnt));
         if (learnt > 0)
-            dv_log_write(
-                m->log, DV_LOG_WARNING,
-                "%s was trained on %zu of the clips that %s: its split was another one (%s, "
-                "data.seed %" PRId64 ")",
-                member->path, learnt, i == 0 ? "decide the shares" : "test the ensemble",
-                data->split, data->seed);
+            dv_log_write(m->log, DV_LOG_WARNING,
+                         "%s was trained on %zu of the clips that %s, since its split was another "
+                         "one (%s, data.seed %" PRId64 ")",
+                         member->path, learnt, i == 0 ? "decide the shares" : "test the ensemble",
+                         data->split, data->seed);
     }
     return DV_OK;
 }

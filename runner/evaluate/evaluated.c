@@ -52,11 +52,10 @@ void dv_evaluated_warn(const dv_evaluated *asked, const char *who, const dv_tree
     else if (lists(before, asked->data))
         where = "pretrain.data.more";
     if (where != NULL)
-        dv_log_write(
-            log, DV_LOG_WARNING,
-            "%s is, or is called as, data that %s was trained on (%s): it may have heard these "
-            "clips; --split says which were kept for testing",
-            asked->data, who, where);
+        dv_log_write(log, DV_LOG_WARNING,
+                     "%s is, or has the name of, data that %s was trained on (%s): it may have "
+                     "heard these clips; name the split by which some were kept for testing",
+                     asked->data, who, where);
 }
 
 static dv_status check_present(const dv_evaluated *asked, const dv_data_config *data)
@@ -64,8 +63,10 @@ static dv_status check_present(const dv_evaluated *asked, const dv_data_config *
     struct stat info;
     if (asked->data[0] != '\0' || stat(data->path, &info) == 0)
         return DV_OK;
-    return DV_FAIL(DV_EIO, "%s, the data that the model was trained on: %s; --data says where",
-                   data->path, strerror(errno));
+    return DV_FAIL(
+        DV_EIO,
+        "the data that the model was trained on are not in %s: %s; name where they are now (data)",
+        data->path, strerror(errno));
 }
 
 dv_status dv_evaluated_config(const dv_evaluated *asked, const dv_data_config *trained,

@@ -50,7 +50,8 @@ static dv_status find_part(const char *name, dv_part *part)
             return DV_OK;
         }
     }
-    return DV_FAIL(DV_EARG, "part '%.40s': it may be train, validation, test or all", name);
+    return DV_FAIL(DV_EARG, "there is no part '%.40s': it must be train, validation, test or all",
+                   name);
 }
 
 static dv_status print_json(dv_evaluation *evaluation)

@@ -20,7 +20,7 @@ static dv_status add_snr(void *user, char *text)
 {
     double snr;
     if (!dv_parse_float(text, &snr) || snr < DV_SNR_LEAST || snr > DV_SNR_MOST)
-        return DV_FAIL(DV_EARG, "--snr: '%.40s' is no number from %d to %d (dB)", text,
+        return DV_FAIL(DV_EARG, "--snr: '%.40s' is not a number from %d to %d (dB)", text,
                        DV_SNR_LEAST, DV_SNR_MOST);
     return add_point(user, snr);
 }

@@ -5,6 +5,7 @@
 #include "engine/base/input_file.h"
 #include "engine/base/json.h"
 #include "engine/base/sha256.h"
+#include "engine/base/text.h"
 #include "runner/experiment/output.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ static dv_status class_of(const dv_model *model, const char *label, int *class)
             return DV_OK;
         }
     }
-    return DV_FAIL(DV_EFORMAT, "the data have the label '%s', which the checkpoint does not know",
+    return DV_FAIL(DV_EFORMAT, "the data have the label '%s', which the model does not know",
                    label);
 }
 
@@ -115,7 +116,7 @@ dv_status dv_report_make(dv_model *model, int threads, const dv_dataset *dataset
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
     dv_status status = out->count > 0
                            ? answer(model, threads, dataset, indices, out)
-                           : DV_FAIL(DV_EFORMAT, "the chosen part of the data holds no clip");
+                           : DV_FAIL(DV_EFORMAT, "the chosen part of the data has no clip");
     if (status == DV_OK)
         status = mark_clips(dataset, out);
     free(indices);
@@ -206,10 +207,10 @@ void dv_report_text(const dv_report *report, FILE *out)
     fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
     if (report->missing > 0)
         fprintf(out, "without %zu unreadable clip%s of the part\n", report->missing,
-                report->missing > 1 ? "s" : "");
+                dv_plural(report->missing));
     if (report->skipped > 0)
         fprintf(out, "%zu unreadable file%s left out\n", report->skipped,
-                report->skipped > 1 ? "s" : "");
+                dv_plural(report->skipped));
     dv_confusion_text(&report->confusion, report->labels, out);
 }
 

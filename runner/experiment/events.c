@@ -105,8 +105,8 @@ static dv_status write_start(dv_events *events, int64_t step)
 dv_status dv_events_add(dv_events *events, int64_t step, const char *tag, double value)
 {
     if (strlen(tag) > TAG_SIZE)
-        return DV_FAIL(DV_EARG, "the tag '%.40s...' has %zu bytes, at most %d are possible", tag,
-                       strlen(tag), TAG_SIZE);
+        return DV_FAIL(DV_EARG, "the tag '%.40s...' has %zu bytes, and at most %d are possible",
+                       tag, strlen(tag), TAG_SIZE);
     dv_protobuf event = event_now(), summary = {0}, scalar = {0};
     dv_protobuf_text(&scalar, VALUE_TAG, tag);
     dv_protobuf_float(&scalar, VALUE_SIMPLE_VALUE, (float)value);

@@ -1,6 +1,7 @@
 /* Reads configurations: merges files, and reads the sections, the model and the pretraining. */
 #include "runner/experiment/experiment.h"
 #include "engine/base/yaml.h"
+#include "frontends/audio/file_content.h"
 #include "frontends/model/model_file.h"
 #include "runner/experiment/feature_presets.h"
 #include "runner/experiment/home.h"
@@ -87,7 +88,8 @@ static dv_status resolve_model(const char *config_path, dv_tree *tree)
     dv_tree *content = NULL;
     const dv_tree *model = dv_tree_get(tree, "model");
     if (model == NULL)
-        return dv_tree_fail(tree, "the section 'model' is missing");
+        return dv_tree_fail(tree, "the section 'model' is missing: it names a model, as in `model: "
+                                  "mini`, or lists its layers");
     DV_TRY(find_folders(config_path, &folders));
     if (model->kind == DV_TREE_SCALAR)
         DV_TRY(dv_model_file_find(folders.list, model, &content));
@@ -100,7 +102,8 @@ static dv_status check_model(const dv_tree *model)
 {
     static const char *const keys[] = {"name", "layers"};
     if (model->kind != DV_TREE_MAP)
-        return dv_tree_fail(model, "model: expected a name, or a map with name and layers");
+        return dv_tree_fail(model,
+                            "model: expected a name, or a map with the keys name and layers");
     for (size_t i = 0; i < model->count; i++) {
         const char *key = model->children[i]->key;
         if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0)
@@ -141,7 +144,8 @@ static dv_status check_sections(const dv_tree *tree)
     for (const dv_field *key = dv_experiment_keys; key->kind != DV_FIELD_END; key++)
         names[count++] = key->key; /* `base` was applied when the file was read */
     if (tree->kind != DV_TREE_MAP)
-        return dv_tree_fail(tree, "expected sections: data, features, augment, model, train");
+        return dv_tree_fail(tree, "this is no configuration: expected the sections data, features, "
+                                  "augment, model, train");
     for (size_t i = 0; i < tree->count; i++) {
         const char *key = tree->children[i]->key;
         bool known = false;
@@ -179,7 +183,7 @@ static dv_status read_pretrain(const dv_tree *tree, dv_experiment *out)
     if (pretrain == NULL || pretrain->kind == DV_TREE_NULL)
         return DV_OK;
     if (pretrain->kind != DV_TREE_MAP)
-        return dv_tree_fail(pretrain, "pretrain: expected sections: data, augment, train");
+        return dv_tree_fail(pretrain, "pretrain: expected the sections data, augment, train");
     for (size_t i = 0; i < pretrain->count; i++) {
         const dv_tree *section = pretrain->children[i];
         bool known = false;
@@ -221,7 +225,8 @@ static dv_status read_all(const dv_tree *tree, dv_experiment *out)
     DV_TRY(read_sections(tree, out));
     const dv_tree *model = dv_tree_get(tree, "model");
     if (model == NULL)
-        return dv_tree_fail(tree, "the section 'model' is missing");
+        return dv_tree_fail(tree, "the section 'model' is missing: it names a model, as in `model: "
+                                  "mini`, or lists its layers");
     DV_TRY(check_model(model));
     dv_tree *copy;
     DV_TRY(dv_tree_copy(model, &copy));
@@ -347,16 +352,33 @@ static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
 static dv_status read_based(reading *all, const char *path, const dv_tree *name, int depth,
                             dv_tree **out);
 
+/* Tells what a file is that cannot be read as YAML, if it is no configuration. */
+static dv_status fail_foreign(const char *path)
+{
+    char phrase[DV_CONTENT_PHRASE_SIZE];
+    dv_content_phrase(path, phrase);
+    if (phrase[0] == '\0' || strcmp(phrase, "a configuration") == 0)
+        return DV_ECONFIG;
+    if (strcmp(phrase, "a text") == 0)
+        return DV_FAIL(DV_ECONFIG, "%s; is this a configuration? Its name does not end in .yaml",
+                       dv_error_message());
+    return DV_FAIL(DV_ECONFIG, "%s: is %s, not a configuration", path, phrase);
+}
+
 /* Reads one file. `name` is the node of another file that names it, or NULL for the first file. */
 static dv_status read_file(reading *all, const char *path, const dv_tree *name, dv_tree **out)
 {
     if (all->files++ == MOST_FILES)
-        return dv_tree_fail(name, "base: more than %d files in all", MOST_FILES);
-    DV_TRY(dv_yaml_read(path, out));
-    dv_status status = dv_feature_preset_expand(path, *out);
+        return dv_tree_fail(name, "base: the configuration has more than %d files in all",
+                            MOST_FILES);
+    dv_status status = dv_yaml_read(path, out);
+    if (status != DV_OK)
+        return status == DV_ECONFIG ? fail_foreign(path) : status;
+    status = dv_feature_preset_expand(path, *out);
     all->nodes += dv_tree_nodes(*out);
     if (status == DV_OK && all->nodes > DV_YAML_MAX_NODES)
-        status = dv_tree_fail(name, "base: more than %d values in all", DV_YAML_MAX_NODES);
+        status = dv_tree_fail(name, "base: the files have more than %d values in all",
+                              DV_YAML_MAX_NODES);
     if (status != DV_OK)
         dv_tree_free(*out);
     return status;
@@ -372,19 +394,20 @@ static dv_status lay_over(reading *all, const char *path, const dv_tree *name, i
     if (name->kind != DV_TREE_SCALAR)
         return dv_tree_fail(name, "base: expected the name of a file, or a list of names");
     if (depth == MOST_BASES)
-        return dv_tree_fail(name,
-                            "base: more than %d files on top of each other; does one "
-                            "begin with itself?",
-                            MOST_BASES);
+        return dv_tree_fail(
+            name,
+            "base: there are more than %d files on top of each other; does one begin with itself?",
+            MOST_BASES);
     DV_TRY(beside(path, name->text, base_path));
     DV_TRY(read_based(all, base_path, name, depth + 1, &base));
     if (base->kind == DV_TREE_MAP && *below == NULL) {
         *below = base;
         return DV_OK;
     }
-    dv_status status = base->kind == DV_TREE_MAP
-                           ? dv_tree_merge(*below, base)
-                           : dv_tree_fail(name, "base: %s has no sections", base_path);
+    dv_status status =
+        base->kind == DV_TREE_MAP
+            ? dv_tree_merge(*below, base)
+            : dv_tree_fail(name, "base: %s is no configuration: it has no sections", base_path);
     dv_tree_free(base);
     return status;
 }
@@ -422,9 +445,9 @@ static dv_status lay_overrides(const char *path, dv_tree *tree, const dv_tree *o
     if (tree->kind != DV_TREE_MAP || overrides == NULL)
         return DV_OK;
     if (dv_tree_get(overrides, "base") != NULL)
-        return dv_tree_fail(dv_tree_get(overrides, "base"),
-                            "base: a configuration file says what it is laid over; here single "
-                            "keys are set");
+        return dv_tree_fail(
+            dv_tree_get(overrides, "base"),
+            "base: only a configuration file can have this key; here single keys are set");
     DV_TRY(dv_tree_copy(overrides, &copy));
     dv_status status = dv_feature_preset_expand(path, copy);
     if (status == DV_OK)

@@ -1,5 +1,6 @@
 /* Finds the preset of a front-end and overrides it with the section's own keys. */
 #include "runner/experiment/feature_presets.h"
+#include "engine/base/file_names.h"
 #include "engine/base/yaml.h"
 #include "runner/experiment/home.h"
 
@@ -7,13 +8,36 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Fails with the names of the presets that exist, or else with the places that were searched:
+   `beside` the configuration, in the first `folder` characters of `path`, and in `places`. */
+static dv_status fail_unknown(const dv_tree *where, const char *path, int folder,
+                              const char *beside, const char *places)
+{
+    char offer[DV_FILE_NAMES_SIZE] = "", own[DV_HOME_PATH_SIZE];
+    dv_file_names names = {.count = 0};
+    dv_home home;
+    dv_home_list("configs/features", &home);
+    snprintf(own, sizeof own, "%.*sfeatures", folder, path);
+    dv_status status = dv_file_names_add(own, ".yaml", &names);
+    for (int i = 0; i < home.count && status == DV_OK; i++)
+        status = dv_file_names_add(home.folders[i], ".yaml", &names);
+    if (status == DV_OK)
+        dv_file_names_offer(&names, where->text, offer);
+    dv_file_names_free(&names);
+    DV_TRY(status);
+    if (offer[0] != '\0')
+        return dv_tree_fail(where, "features: there is no preset '%.60s'%s", where->text, offer);
+    return dv_tree_fail(where, "features: there is no preset '%.60s': neither %s nor %s",
+                        where->text, beside, places);
+}
+
 /* Finds the file of the preset that `where` names. */
 static dv_status find(const char *path, const dv_tree *where, char out[DV_HOME_PATH_SIZE])
 {
     char name[DV_HOME_PATH_SIZE], beside[DV_HOME_PATH_SIZE];
     if (where->kind != DV_TREE_SCALAR || strchr(where->text, '/') != NULL ||
         dv_tree_is_null_text(where->text))
-        return dv_tree_fail(where, "features: a preset is a name, as in `features: fine`");
+        return dv_tree_fail(where, "features: a preset must be a name, as in `features: fine`");
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
     int length = snprintf(beside, sizeof beside, "%.*sfeatures/%s.yaml", folder, path, where->text);
@@ -24,22 +48,22 @@ static dv_status find(const char *path, const dv_tree *where, char out[DV_HOME_P
     length = snprintf(name, sizeof name, "configs/features/%s.yaml", where->text);
     if (length < DV_HOME_PATH_SIZE && dv_home_find(name, out, DV_HOME_PATH_SIZE))
         return DV_OK;
-    return dv_tree_fail(where, "features: there is no preset '%.60s': neither %s nor %s",
-                        where->text, beside, out);
+    return fail_unknown(where, path, folder, beside, out);
 }
 
 /* Refuses a preset that builds on another one. */
 static dv_status check_preset(const dv_tree *preset)
 {
     if (preset->kind != DV_TREE_MAP)
-        return dv_tree_fail(preset, "expected the keys of section features");
+        return dv_tree_fail(preset,
+                            "a preset of the features must have the keys of the section features");
     const char *const keys[] = {"preset", "base"};
     for (int i = 0; i < 2; i++) {
         if (dv_tree_get(preset, keys[i]) != NULL)
-            return dv_tree_fail(dv_tree_get(preset, keys[i]),
-                                "a preset of the features begins with no other one: %s cannot be "
-                                "set in it",
-                                keys[i]);
+            return dv_tree_fail(
+                dv_tree_get(preset, keys[i]),
+                "a preset of the features cannot begin with another one: leave out the key %s",
+                keys[i]);
     }
     return DV_OK;
 }

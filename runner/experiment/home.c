@@ -1,12 +1,14 @@
 /* Searches the folders of decavox's own files. */
 #define _GNU_SOURCE /* dladdr */
 #include "runner/experiment/home.h"
+#include "engine/base/file_names.h"
 
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Finds the real path of the file that holds this code, the program or the library. False if it
@@ -78,11 +80,48 @@ void dv_home_file(const char *operand, char *path, size_t size)
         snprintf(path, size, "%s", operand);
 }
 
+/* The checkpoint that the run in the folder `operand` has left. False: there is no such folder. */
+static bool find_in_run(const char *operand, char *path, size_t size)
+{
+    struct stat info;
+    size_t length = strlen(operand);
+    if (stat(operand, &info) != 0 || !S_ISDIR(info.st_mode))
+        return false;
+    while (length > 1 && operand[length - 1] == '/')
+        length--;
+    snprintf(path, size, "%.*s/model.safetensors", (int)length, operand);
+    return true;
+}
+
 void dv_home_checkpoint(const char *operand, char *path, size_t size)
 {
     char name[DV_HOME_PATH_SIZE];
+    bool is_folder = find_in_run(operand, path, size);
+    if (is_folder && access(path, F_OK) == 0)
+        return;
     int length = snprintf(name, sizeof name, "checkpoints/%s.safetensors", operand);
-    bool is_name = strchr(operand, '/') == NULL && access(operand, F_OK) != 0;
-    if (!is_name || length >= DV_HOME_PATH_SIZE || !dv_home_find(name, path, size))
+    bool is_name = strchr(operand, '/') == NULL && (is_folder || access(operand, F_OK) != 0);
+    if (is_name && length < DV_HOME_PATH_SIZE && dv_home_find(name, path, size))
+        return;
+    if (!find_in_run(operand, path, size)) /* its message names the file that is not there */
         dv_home_file(operand, path, size);
+}
+
+dv_status dv_home_offer(const char *operand, dv_status status)
+{
+    char offer[DV_FILE_NAMES_SIZE];
+    dv_file_names names = {.count = 0};
+    dv_home home;
+    if (status != DV_EIO || strchr(operand, '/') != NULL || access(operand, F_OK) == 0)
+        return status;
+    dv_home_list("checkpoints", &home);
+    dv_status listed = DV_OK;
+    for (int i = 0; i < home.count && listed == DV_OK; i++)
+        listed = dv_file_names_add(home.folders[i], ".safetensors", &names);
+    if (listed == DV_OK) {
+        dv_file_names_offer(&names, operand, offer);
+        dv_fail(status, "%s%s", dv_error_message(), offer);
+    }
+    dv_file_names_free(&names);
+    return listed == DV_OK ? status : listed;
 }

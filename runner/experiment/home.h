@@ -35,8 +35,13 @@ bool dv_home_find(const char *name, char *path, size_t size);
    `operand` itself. */
 void dv_home_file(const char *operand, char *path, size_t size);
 
-/* Like dv_home_file, for a checkpoint. A checkpoint that comes with decavox also has a short name,
-   which contains no '/'; an existing file of that name takes precedence. */
+/* Like dv_home_file, for a checkpoint. The folder of a run stands for its model.safetensors. A
+   checkpoint that comes with decavox also has a short name, which contains no '/'; an existing file
+   or run of that name takes precedence. */
 void dv_home_checkpoint(const char *operand, char *path, size_t size);
+
+/* What becomes of `status` where `operand` was to be opened as a checkpoint. If it is a name that
+   no file has, the message is lengthened by the names of the checkpoints that come with decavox. */
+dv_status dv_home_offer(const char *operand, dv_status status);
 
 #endif

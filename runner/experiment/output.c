@@ -143,8 +143,7 @@ static dv_status fail_state(const dv_output *output)
 
 static dv_status fail_foreign(const dv_outputs *outputs, const dv_output *output, const char *what)
 {
-    return DV_FAIL(DV_EIO,
-                   "%s: '%s' is there and is %s; choose another name, or replace it with %s",
+    return DV_FAIL(DV_EIO, "%s: '%s' exists and is %s; choose another name, or replace it with %s",
                    output->option, output->path, what,
                    outputs->force_option != NULL ? outputs->force_option : "--force");
 }
@@ -184,8 +183,8 @@ dv_status dv_outputs_check(const dv_outputs *outputs)
             continue;
         for (size_t k = 0; k < i; k++) {
             if (outputs->list[k].path[0] != '\0' && same_place(output->path, outputs->list[k].path))
-                return DV_FAIL(DV_EARG, "%s and %s name one file: '%s'", outputs->list[k].option,
-                               output->option, output->path);
+                return DV_FAIL(DV_EARG, "the options %s and %s name the same file: '%s'",
+                               outputs->list[k].option, output->option, output->path);
         }
         if (is_run_state(outputs, output->path))
             return fail_state(output);

@@ -69,8 +69,8 @@ bool dv_run_is_state(const char *name)
 
 static dv_status fail_foreign(const char *path, const char *file)
 {
-    return DV_FAIL(DV_EARG, "%s holds the %s of a run: move it away, or choose another --out", path,
-                   file);
+    return DV_FAIL(DV_EARG, "%s holds the %s of a run: move it away, or choose another folder",
+                   path, file);
 }
 
 /*
@@ -81,10 +81,8 @@ static dv_status fail_foreign(const char *path, const char *file)
 static dv_status check_free(const char *path)
 {
     if (dv_run_has(path, "config.yaml"))
-        return DV_FAIL(DV_EARG,
-                       "%s holds a run already: go on with `--resume %s`, or choose "
-                       "another --out",
-                       path, path);
+        return DV_FAIL(DV_EARG, "%s holds a run already: resume it, or choose another folder",
+                       path);
     for (size_t i = 0; i < RUN_FILES; i++) {
         if (dv_run_has(path, run_files[i]))
             return fail_foreign(path, run_files[i]);
@@ -111,16 +109,17 @@ static dv_status check_begun(const char *path)
     if (dv_run_has(path, "last.safetensors"))
         return DV_OK;
     if (!dv_run_has(path, "config.yaml"))
-        return DV_FAIL(DV_EARG, "%s holds no run: neither config.yaml nor last.safetensors", path);
+        return DV_FAIL(DV_EARG, "%s holds no run: it has neither config.yaml nor last.safetensors",
+                       path);
     static const char *const ends[] = {"model.safetensors", "report.json"};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         if (dv_run_has(path, ends[i]))
-            return DV_FAIL(DV_EARG,
-                           "the run in %s is finished: its %s is there, and last.safetensors, to "
-                           "go on from, is not; to train further, begin another with --out and "
-                           "--init_from%s%s%s",
-                           path, ends[i], i == 0 ? " " : "", i == 0 ? path : "",
-                           i == 0 ? "/model.safetensors" : "");
+            return DV_FAIL(
+                DV_EARG,
+                "the run in %s is finished: it has %s, and no last.safetensors to go on from; to "
+                "train further, begin another run in another folder with train.init_from%s%s%s",
+                path, ends[i], i == 0 ? " " : "", i == 0 ? path : "",
+                i == 0 ? "/model.safetensors" : "");
     }
     return DV_OK;
 }
@@ -346,8 +345,8 @@ static dv_status keep_rows(dv_run_folder *folder, const char *path)
     if (rename(path, kept) != 0)
         return DV_FAIL(DV_EIO, "cannot keep %s as %s: %s", path, kept, strerror(errno));
     dv_run_warn(folder,
-                "there is no last.safetensors to go on from: the run begins again at epoch 1; its "
-                "metrics until now are kept as %s",
+                "there is no last.safetensors to go on from, so the run begins again at epoch 1; "
+                "its metrics until now are kept as %s",
                 kept);
     return DV_OK;
 }

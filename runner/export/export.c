@@ -79,8 +79,8 @@ static dv_status check_input(const dv_frontend *frontend, dv_export_input input)
     dv_status status = input == DV_EXPORT_LOG_MEL ? dv_frontend_takes_log_mel(frontend) : DV_OK;
     if (status == DV_OK)
         return DV_OK;
-    return dv_fail_within(status, "log_mel is no input for this model; export it with the input "
-                                  "audio, or train one with the front-end ced");
+    return dv_fail_within(status, "this model cannot have the input log_mel; export it with the "
+                                  "input audio, or train one with the front-end ced");
 }
 
 /* Writes the front-end, the network and the softmax. */
@@ -113,7 +113,7 @@ static dv_status add_note(dv_exported *exported, const char *key, char *text)
 {
     DV_ASSERT(exported->note_count < DV_EXPORT_NOTES);
     if (text == NULL)
-        return DV_FAIL(DV_ENOMEM, "no memory for the note '%s'", key);
+        return DV_FAIL(DV_ENOMEM, "out of memory: the note '%s'", key);
     exported->notes[exported->note_count++] = (dv_export_note){key, text};
     return DV_OK;
 }

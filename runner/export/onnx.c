@@ -412,11 +412,10 @@ dv_status dv_onnx_write(const dv_exported *exported, dv_protobuf *out)
     }
     dv_status status = out->status;
     if (status == DV_OK && out->size > INT32_MAX)
-        status =
-            DV_FAIL(DV_EUNSUPPORTED,
-                    "the model has %zu bytes, and ONNX files cannot have more than %d; .pt and "
-                    ".pt2 can",
-                    out->size, INT32_MAX);
+        status = DV_FAIL(DV_EUNSUPPORTED,
+                         "the model has %zu bytes, and ONNX files cannot have more than %d; the "
+                         "formats torchscript and pt2 can",
+                         out->size, INT32_MAX);
     if (status != DV_OK)
         dv_protobuf_free(out);
     return status;

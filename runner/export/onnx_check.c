@@ -37,8 +37,8 @@ static dv_status check_constant(dv_protobuf_reader tensor, found *out)
             element = dv_element_size((dv_element)i);
     }
     if (element == 0 || count * element != bytes)
-        return DV_FAIL(DV_EFORMAT, "a constant has %zu bytes for %" PRIu64 " elements", bytes,
-                       count);
+        return DV_FAIL(DV_EFORMAT, "one of the constants has %zu bytes for %" PRIu64 " elements",
+                       bytes, count);
     out->constants++;
     out->bytes += bytes;
     return DV_OK;
@@ -49,7 +49,8 @@ static dv_status check_name(dv_protobuf_reader info, const dv_program *program, 
     dv_protobuf_field field;
     DV_TRY(dv_protobuf_next(&info, &field));
     if (field.number != INFO_NAME || !is_text(&field, program->tensors[value].name))
-        return DV_FAIL(DV_EFORMAT, "'%s' is not where it should be", program->tensors[value].name);
+        return DV_FAIL(DV_EFORMAT, "the constant '%s' is not where it should be",
+                       program->tensors[value].name);
     return DV_OK;
 }
 
@@ -103,8 +104,8 @@ dv_status dv_onnx_check(const dv_exported *exported, const dv_protobuf *bytes)
         out.bytes < constants || out.inputs != (size_t)program->input_count ||
         out.outputs != (size_t)program->output_count)
         return DV_FAIL(DV_EFORMAT,
-                       "%zu nodes, %zu bytes of constants and %zu notes were read again, of %zu "
-                       "statements, %zu bytes and %zu notes",
+                       "%zu nodes, %zu bytes of constants and %zu notes were read again, and %zu "
+                       "statements, %zu bytes and %zu notes were written",
                        out.nodes, out.bytes, notes, program->statement_count, constants,
                        exported->note_count);
     return DV_OK;

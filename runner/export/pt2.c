@@ -33,7 +33,7 @@ static dv_status add_json(dv_zip *zip, const char *name, json_t *json)
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     if (text == NULL)
-        return DV_FAIL(DV_ENOMEM, "no memory for '%s'", name);
+        return DV_FAIL(DV_ENOMEM, "out of memory: '%s'", name);
     dv_zip_add(zip, name, text, strlen(text));
     free(text);
     return DV_OK;
@@ -113,7 +113,7 @@ static dv_status read_json(const dv_zip_reader *zip, const char *name, json_t **
     DV_TRY(dv_zip_find(zip, name, &entry));
     *out = json_loadb((const char *)entry.bytes, entry.size, 0, &error);
     if (*out == NULL)
-        return DV_FAIL(DV_EFORMAT, "'%s' is no JSON: %s", name, error.text);
+        return DV_FAIL(DV_EFORMAT, "'%s' is not valid JSON: %s", name, error.text);
     return DV_OK;
 }
 
@@ -166,7 +166,7 @@ static dv_status check_weights(const dv_pt2_graph *graph, const json_t *weights)
         const char *name = graph->names[i].text;
         dv_archive_name entry = dv_archive_constant_name(DV_PT2_WEIGHT, count++);
         if (strcmp(text_of(json_object_get(config, name), "path_name"), entry.text) != 0)
-            return DV_FAIL(DV_EFORMAT, "'%s' is not where it should be", name);
+            return DV_FAIL(DV_EFORMAT, "the tensor '%s' is not where it should be", name);
     }
     return DV_OK;
 }

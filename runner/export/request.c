@@ -71,7 +71,7 @@ dv_status dv_export_choose(const char *path, const dv_export_options *options,
     *out = (dv_export_wanted){.batch = options->batch,
                               .license = options->license != NULL ? options->license : ""};
     if (path[0] == '\0')
-        return DV_FAIL(DV_EARG, "an export needs the path of its file");
+        return DV_FAIL(DV_EARG, "an export needs the path of a file to write");
     DV_TRY(choose_form(path, options->format, &out->form));
     DV_TRY(dv__option_find("input", options->input != NULL ? options->input : "audio",
                            dv_export_input_names, &out->input));

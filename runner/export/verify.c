@@ -113,7 +113,7 @@ static dv_status make_features(const dv_frontend *frontend, const float *samples
                   .scratch = aligned_alloc(64, scratch)};
     if (out->clip == NULL || out->window == NULL || out->features == NULL || out->scratch == NULL) {
         drop_made(out);
-        return DV_FAIL(DV_ENOMEM, "no memory for the features of %" PRId64 " samples", count);
+        return DV_FAIL(DV_ENOMEM, "out of memory: the features of %" PRId64 " samples", count);
     }
     memcpy(out->clip, samples, (size_t)count * sizeof *samples);
     int64_t centre = dv_frontend_prepare(frontend, out->clip, count);
@@ -224,7 +224,7 @@ static dv_status add_files(verifier *v, const dv_verify_sounds *sounds)
     for (size_t i = 0; i < sounds->count; i++)
         DV_TRY(add_file(v, sounds->paths[i]));
     if (v->out->sounds == 0)
-        return DV_FAIL(DV_EIO, "none of %zu sound files can be read: %s", sounds->count,
+        return DV_FAIL(DV_EIO, "none of the %zu sound files can be read: %s", sounds->count,
                        dv_error_message());
     return DV_OK;
 }
@@ -286,16 +286,17 @@ static dv_status judge(const verifier *v, const char *python)
     size_t expected = out->sounds * v->batch * v->classes;
     if (v->missing[0] != '\0')
         return DV_FAIL(DV_EUNSUPPORTED,
-                       "%s says \"%s\"; install what is missing, or name a Python that has it with "
+                       "%s says \"%s\": install what is missing, or name a Python that has it with "
                        "--python",
                        python, v->missing);
     if (v->values != expected || v->damaged)
-        return DV_FAIL(DV_EIO, "%s gave %zu numbers and %s, which should be %zu probabilities",
-                       python, v->values, v->damaged ? "some that are none" : "no more", expected);
+        return DV_FAIL(
+            DV_EIO, "%s answered with %zu numbers and %s, and must answer with %zu probabilities",
+            python, v->values, v->damaged ? "some that are no numbers" : "no others", expected);
     if (out->same_word != out->sounds || !(out->difference <= limit))
         return DV_FAIL(DV_ENUMERIC,
-                       "in %s it gives the same word for %zu of %zu sounds, and probabilities that "
-                       "differ by up to %.2g, more than %g",
+                       "the file in %s gives the same word for %zu of %zu sounds, and its "
+                       "probabilities differ by up to %.2g, more than %g",
                        out->runtime, out->same_word, out->sounds, out->difference, limit);
     return DV_OK;
 }
@@ -352,5 +353,5 @@ dv_status dv_export_verify(dv_model *model, const dv_export_wanted *wanted, cons
     unlink(arrays);
     rmdir(folder);
     return status == DV_OK ? DV_OK
-                           : dv_fail_within(status, "'%s' is written and not verified", path);
+                           : dv_fail_within(status, "'%s' is written, but not verified", path);
 }

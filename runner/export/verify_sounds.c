@@ -72,7 +72,7 @@ dv_status dv_verify_sounds_find(const char *folder, dv_verify_sounds *out)
     *out = (dv_verify_sounds){0};
     DV_TRY(add_folder(out, folder, 0));
     if (out->count == 0)
-        return DV_FAIL(DV_EIO, "'%s' has no sound files to verify with", folder);
+        return DV_FAIL(DV_EIO, "'%s' holds no sound files to verify with", folder);
     thin(out);
     return DV_OK;
 }

@@ -142,7 +142,7 @@ static uint64_t take(const unsigned char *bytes, int size)
 
 static dv_status fail(const char *what)
 {
-    return DV_FAIL(DV_EFORMAT, "the archive: %s", what);
+    return DV_FAIL(DV_EFORMAT, "the archive is damaged: %s", what);
 }
 
 /* Reads the entry with the local header at `at`. `central` is its record in the directory. */
@@ -180,7 +180,8 @@ static dv_status read_next(dv_zip_reader *reader, dv_zip_entry *out, bool *more)
     *out = (dv_zip_entry){0};
     *more = reader->left > 0;
     if (!*more)
-        return reader->at == end ? DV_OK : fail("its central directory has more than its entries");
+        return reader->at == end ? DV_OK
+                                 : fail("its central directory has bytes behind its entries");
     const unsigned char *central = reader->bytes + reader->at;
     if (end - reader->at < CENTRAL_SIZE || take(central, 4) != CENTRAL)
         return fail("its central directory is cut off");
@@ -201,7 +202,7 @@ static dv_status check_entries(dv_zip_reader reader)
     do {
         DV_TRY(read_next(&reader, &entry, &more));
         if (more && checksum(entry.bytes, entry.size) != entry.crc)
-            return DV_FAIL(DV_EFORMAT, "the archive: '%.*s' does not have its checksum",
+            return DV_FAIL(DV_EFORMAT, "the archive is damaged: '%.*s' does not have its checksum",
                            (int)entry.name_size, entry.name);
     } while (more);
     return DV_OK;
@@ -212,12 +213,12 @@ dv_status dv_zip_open(const void *bytes, size_t size, dv_zip_reader *out)
     *out = (dv_zip_reader){.bytes = bytes, .size = size};
     const unsigned char *end = out->bytes + (size < END_SIZE ? 0 : size - END_SIZE);
     if (size < END_SIZE || take(end, 4) != END)
-        return fail("it has no end of a central directory");
+        return fail("the end of its central directory is missing");
     size_t directory = (size_t)take(end + 12, 4);
     out->left = (size_t)take(end + 10, 2);
     out->at = (size_t)take(end + 16, 4);
     if (out->at + directory != size - END_SIZE)
-        return fail("its central directory does not have the size that is told");
+        return fail("its central directory has another size than its end says");
     return check_entries(*out);
 }
 

@@ -59,10 +59,10 @@ static dv_status read_more(dv_lines *lines)
     lines->size -= lines->from;
     lines->from = 0;
     if (lines->size == LONGEST)
-        return DV_FAIL(DV_EFORMAT,
-                       "%s:%lld: the line is longer than %d bytes; names stand one in "
-                       "a line",
-                       lines->path, lines->number + 1, LONGEST);
+        return DV_FAIL(
+            DV_EFORMAT,
+            "%s:%lld: the line is longer than %d bytes; each line must be the name of one file",
+            lines->path, lines->number + 1, LONGEST);
     ssize_t got = read(lines->descriptor, lines->bytes + lines->size, LONGEST - lines->size);
     if (got < 0 && errno != EINTR && errno != EAGAIN)
         return DV_FAIL(DV_EIO, "%s: cannot be read: %s", lines->path, strerror(errno));
@@ -79,8 +79,8 @@ static dv_status take_line(dv_lines *lines, char *end, const char **line)
     lines->from = (size_t)(end - lines->bytes) + (ends_in_lf ? 1 : 0);
     if (memchr(start, '\0', (size_t)(end - start)) != NULL)
         return DV_FAIL(DV_EFORMAT,
-                       "%s:%lld: a zero byte; names stand one in a line, with a "
-                       "newline behind each",
+                       "%s:%lld: the line has a zero byte; each line must be the name of one file, "
+                       "with a newline behind it",
                        lines->path, lines->number + 1);
     if (end > start && end[-1] == '\r')
         end--;

@@ -49,7 +49,8 @@ static dv_status add_folder(dv_names *names, const char *path, int depth, dv_fil
     dv_sound_folder found = {0};
     char *full;
     if (depth == MOST_DEPTH)
-        return DV_FAIL(DV_EFORMAT, "%s: folders lie in each other %d deep; a link may lead back",
+        return DV_FAIL(DV_EFORMAT,
+                       "%s: folders are more than %d deep in each other; does a link lead back?",
                        path, MOST_DEPTH);
     dv_status status = dv_sound_folder_read(path, &found);
     dv_add_file_kinds(others, &found.others);
@@ -79,8 +80,9 @@ static void tell_others(const dv_names *names, const dv_file_kinds *others)
     }
     if (others->total > 0)
         dv_log_write(&names->request->log, DV_LOG_WARNING,
-                     "%s: %zu files in it have no ending of a sound file and are left out%s",
-                     names->request->input, others->total, text);
+                     "%s: %zu file%s left out, with no ending of a sound file%s",
+                     names->request->input, others->total, others->total == 1 ? " is" : "s are",
+                     text);
 }
 
 static dv_status read_folder(dv_names *names, const char *path)
@@ -166,7 +168,7 @@ dv_status dv_names_open(const dv_names_request *request, dv_names **out)
     dv_status status =
         request->input != NULL ? read_input(names, request->input) : read_operands(names);
     if (status == DV_OK && names->lines == NULL && names->count == 0)
-        status = DV_FAIL(DV_EFORMAT, "%s: holds no name of a sound file", request->input);
+        status = DV_FAIL(DV_EFORMAT, "%s: names no sound file", request->input);
     if (status != DV_OK) {
         dv_names_close(names);
         return status;

@@ -7,6 +7,7 @@
  */
 #include "runner/predict/predict.h"
 #include "engine/base/clock.h"
+#include "engine/base/text.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -159,7 +160,7 @@ static dv_status write_rows(const dv_predict_request *request, chunk *c)
     c->rows = NULL;
     FILE *out = open_memstream(&c->rows, &c->row_bytes);
     if (out == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory for the answers");
+        return DV_FAIL(DV_ENOMEM, "out of memory: the answers");
     dv_status status = DV_OK;
     for (int64_t i = 0; status == DV_OK && i < c->count; i++)
         status = dv_row_write(&request->style, request->done + c->first + i, c->names[i],
@@ -167,7 +168,7 @@ static dv_status write_rows(const dv_predict_request *request, chunk *c)
     bool whole = ferror(out) == 0;
     whole = fclose(out) == 0 && whole;
     if (status == DV_OK && !whole)
-        return DV_FAIL(DV_ENOMEM, "out of memory for the answers");
+        return DV_FAIL(DV_ENOMEM, "out of memory: the answers");
     return status;
 }
 
@@ -368,10 +369,11 @@ static dv_status conclude(const job *j, const dv_predict_progress *progress)
     if (j->begun == 0)
         return dv_fail(j->start, "%s", j->start_message);
     if (j->begun < request->workers)
-        dv_log_write(&request->log, DV_LOG_WARNING, "%d of %d threads could begin: %s", j->begun,
-                     request->workers, j->start_message);
+        dv_log_write(&request->log, DV_LOG_WARNING, "only %d of %d threads could begin: %s",
+                     j->begun, request->workers, j->start_message);
     if (!dv_names_ended(request->names))
-        return DV_FAIL(DV_EINTERRUPTED, "interrupted after %lld files", (long long)progress->done);
+        return DV_FAIL(DV_EINTERRUPTED, "interrupted after %lld file%s", (long long)progress->done,
+                       dv_plural((size_t)progress->done));
     return DV_OK;
 }
 

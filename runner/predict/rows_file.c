@@ -77,13 +77,13 @@ static dv_status check_row(row_reader *reader, dv_names *names, dv_rows_file_sta
     char *expected;
     DV_TRY(dv_names_next(names, true, &name));
     if (name == NULL)
-        return DV_FAIL(DV_EARG, "%s: has more rows than there are files: row %lld is of none",
+        return DV_FAIL(DV_EARG, "%s: has more rows than there are files: row %lld belongs to none",
                        reader->path, (long long)state->done + 1);
     DV_TRY(dv_row_name(reader->format, name, &expected));
     bool good = dv_row_parse(reader->format, reader->row, reader->size, &row);
     dv_status status = DV_OK;
     if (!good)
-        status = DV_FAIL(DV_EFORMAT, "%s: row %lld is none that decavox wrote", reader->path,
+        status = DV_FAIL(DV_EFORMAT, "%s: row %lld was not written by decavox", reader->path,
                          (long long)state->done + 1);
     else if (strcmp(row.file, expected) != 0)
         status = DV_FAIL(DV_EARG,
@@ -127,8 +127,8 @@ static dv_status fail_other(const dv_rows_file *file, const char *key, json_t *w
     char *old = json_dumps(was, JSON_ENCODE_ANY), *new = json_dumps(is, JSON_ENCODE_ANY);
     dv_status status =
         DV_FAIL(DV_EARG,
-                "%s: its rows were made with %s %s, and now it is %s: go on with the same, or "
-                "begin anew",
+                "%s: its rows were made with %s %s, and now it is %s: use the same, or begin anew "
+                "with another file",
                 file->path, key, old != NULL ? old : "null", new != NULL ? new : "null");
     free(old);
     free(new);
@@ -147,10 +147,10 @@ static dv_status read_job(const dv_rows_file *file, json_t **job)
         return DV_OK;
     json_decref(*job);
     *job = NULL;
-    return DV_FAIL(DV_EIO,
-                   "%s: is not what decavox writes beside rows, and is not replaced; choose "
-                   "another name for the rows",
-                   file->job);
+    return DV_FAIL(
+        DV_EIO,
+        "%s: was not written by decavox and is not replaced; choose another name for the rows",
+        file->job);
 }
 
 static dv_status check_job(const dv_rows_file *file, const json_t *made_with)
@@ -160,7 +160,7 @@ static dv_status check_job(const dv_rows_file *file, const json_t *made_with)
     DV_TRY(read_job(file, &job));
     if (job == NULL)
         return DV_FAIL(DV_EIO,
-                       "%s, which says how the rows beside it were made, is not there: begin anew",
+                       "%s is missing, which says how the rows beside it were made: begin anew",
                        file->job);
     dv_status status = DV_OK;
     json_object_foreach((json_t *)made_with, key, value)
@@ -218,12 +218,12 @@ static dv_status open_part(dv_rows_file *file, bool create)
     if (file->descriptor < 0)
         return fail_errno(file->part, "written");
     if (fstat(file->descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
-        return DV_FAIL(DV_EIO, "%s: is no regular file", file->part);
+        return DV_FAIL(DV_EIO, "%s: is not a regular file", file->part);
     bool locked = flock(file->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
     /* Another process may meanwhile have completed it and given it its final name. */
     if (!locked || stat(file->part, &named) != 0 || named.st_dev != facts.st_dev ||
         named.st_ino != facts.st_ino)
-        return DV_FAIL(DV_EARG, "%s: another process writes these rows", file->path);
+        return DV_FAIL(DV_EARG, "%s: another process is writing these rows", file->path);
     return DV_OK;
 }
 
@@ -303,13 +303,12 @@ static dv_status open_file(dv_rows_file *file, const dv_rows_file_request *reque
         return look_at_complete(file, request, names, state);
     if (part && !request->force)
         return DV_FAIL(DV_EARG,
-                       "%s: holds the rows of a process that did not come to its end; --resume "
-                       "goes on with it, and --force begins anew",
+                       "%s: holds the rows of a call that was interrupted; --resume goes on with "
+                       "them, and --force begins anew",
                        file->part);
     if (part && !dv_output_is_ours(file->part, DV_OUTPUT_ROWS))
         return DV_FAIL(DV_EIO,
-                       "%s: is there, and decavox did not write it; choose another name for the "
-                       "rows",
+                       "%s: exists, and decavox did not write it; choose another name for the rows",
                        file->part);
     DV_TRY(open_part(file, true));
     return begin(file, request);

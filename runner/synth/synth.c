@@ -137,9 +137,10 @@ static dv_status read_words(const char *list, synth *s)
     for (const char *at = list;;) {
         size_t length = strcspn(at, ",");
         if (length == 0 || length >= MAX_WORD)
-            return DV_FAIL(DV_ECONFIG, "words: '%s': each has 1 to %d letters", list, MAX_WORD - 1);
+            return DV_FAIL(DV_ECONFIG, "words: '%s': each word must have 1 to %d letters", list,
+                           MAX_WORD - 1);
         if (s->word_count == MAX_WORDS)
-            return DV_FAIL(DV_ECONFIG, "words: more than %d", MAX_WORDS);
+            return DV_FAIL(DV_ECONFIG, "words: there are more than %d", MAX_WORDS);
         char *word = s->words[s->word_count];
         memcpy(word, at, length);
         word[length] = '\0';
@@ -150,7 +151,7 @@ static dv_status read_words(const char *list, synth *s)
                            word);
         for (int64_t i = 0; i < s->word_count; i++) {
             if (strcmp(s->words[i], word) == 0)
-                return DV_FAIL(DV_ECONFIG, "words: '%s' stands twice", word);
+                return DV_FAIL(DV_ECONFIG, "words: '%s' is there twice", word);
         }
         s->word_count++;
         if (at[length] == '\0')
@@ -164,7 +165,7 @@ static dv_status prepare(const dv_synth_config *config, synth *s)
     s->config = config;
     DV_TRY(read_words(config->words, s));
     if (config->voices > VOICE_COUNT)
-        return DV_FAIL(DV_ECONFIG, "voices: %lld asked for, there are %d",
+        return DV_FAIL(DV_ECONFIG, "voices: %lld are asked for, and there are %d",
                        (long long)config->voices, VOICE_COUNT);
     s->total = config->voices * s->word_count * config->takes;
     for (int64_t i = 0; i < VOICE_COUNT; i++)
@@ -173,9 +174,9 @@ static dv_status prepare(const dv_synth_config *config, synth *s)
     dv_rng_shuffle(&rng, s->voices, VOICE_COUNT);
     struct stat info;
     if (mkdir(config->out, 0777) != 0 && errno != EEXIST)
-        return DV_FAIL(DV_EIO, "%s: %s", config->out, strerror(errno));
+        return DV_FAIL(DV_EIO, "%s: cannot be made: %s", config->out, strerror(errno));
     if (stat(config->out, &info) != 0 || !S_ISDIR(info.st_mode))
-        return DV_FAIL(DV_EIO, "%s: not a folder", config->out);
+        return DV_FAIL(DV_EIO, "%s: is not a folder", config->out);
     return dv_output_check_sounds(config->out);
 }
 

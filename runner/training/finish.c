@@ -65,7 +65,8 @@ static dv_status write_report(dv_training *training, const char *path)
         training->result->count = report.count;
         training->result->loss = report.loss;
     } else {
-        dv_run_tell(&training->folder, "no test or validation part: no report but the curves");
+        dv_run_tell(&training->folder,
+                    "there is no test or validation part, so there is no report but the curves");
         status = write_page(training, &report);
     }
     dv_report_free(&report);

@@ -111,8 +111,8 @@ static dv_status notice_changes(dv_run_folder *folder, const char *path, const d
     dv_status status = differ(there, resumed->checkpoint.config, &changed);
     if (status == DV_OK && changed)
         dv_run_warn(folder,
-                    "%s was changed: the run goes on as it began, by the configuration in "
-                    "last.safetensors",
+                    "%s was changed, and has no effect: the run goes on as it began, with the "
+                    "configuration in last.safetensors",
                     path);
     dv_tree_free(there);
     return status;
@@ -129,7 +129,7 @@ static dv_status read_run(dv_run_folder *folder, dv_resumed *out)
         return dv_experiment_read(config, NULL, &out->experiment);
     DV_TRY(dv_checkpoint_open(path, &out->checkpoint));
     if (out->checkpoint.state == NULL)
-        return DV_FAIL(DV_EFORMAT, "%s: holds no training state", path);
+        return DV_FAIL(DV_EFORMAT, "%s: holds no state of a training to go on from", path);
     if (dv_experiment_restore(out->checkpoint.config, &out->experiment) != DV_OK)
         return dv_fail_within(DV_EFORMAT, "%s", path);
     return notice_changes(folder, config, out);
@@ -170,8 +170,8 @@ static dv_status check_same(const dv_tree *one, const dv_tree *other, const char
     if (!differs)
         DV_TRY(differ(one, other, &differs));
     return differs ? DV_FAIL(DV_EARG,
-                             "the run that goes on has another %s than the configuration that was "
-                             "given: that may say otherwise where the data lie, and train.epochs",
+                             "the run that goes on has another %s than the given configuration, "
+                             "which may differ in the place of the data and in train.epochs alone",
                              name)
                    : DV_OK;
 }
@@ -253,7 +253,7 @@ static dv_status check_labels(const dv_resumed *resumed, const dv_tree *now)
     for (size_t i = 0; same && i < now->count; i++)
         same = strcmp(before->children[i]->text, now->children[i]->text) == 0;
     if (!same)
-        return DV_FAIL(DV_EARG, "the data in %s have other labels than when the run began",
+        return DV_FAIL(DV_EARG, "the data in %s have other labels now than when the run began",
                        resumed->experiment.data.path);
     return DV_OK;
 }
@@ -269,15 +269,15 @@ static dv_status check_data(const dv_resumed *resumed, const dv_resume_data *dat
                        "clips now, or they are in other parts",
                        path);
     if (state->sounds != 0 && state->sounds != data->sounds && !data->may_differ)
-        return DV_FAIL(DV_EARG,
-                       "the sounds of %s are not those that the run began with, though they have "
-                       "the same names: bring the old ones back, or go on with the new ones by "
-                       "--changed_data",
-                       path);
+        return DV_FAIL(
+            DV_EARG,
+            "the sounds in %s are not those that the run began with, though they have the same "
+            "names: bring the old ones back, or accept the new ones (changed_data)",
+            path);
     if (state->teachers != data->teachers)
         return DV_FAIL(DV_EARG,
-                       "train.teacher '%s' is not what taught the run when it began: bring the old "
-                       "file back, or name where it is with --teacher",
+                       "train.teacher '%s' is not the file that taught the run when it began: "
+                       "bring that back, or set train.teacher to where it is now",
                        resumed->experiment.train.teacher);
     return DV_OK;
 }
@@ -308,18 +308,22 @@ static dv_status prolong(const dv_resumed *resumed, dv_run_folder *folder, dv_tr
     if (config->epochs == resumed->epochs)
         return DV_OK;
     if (config->max_steps > 0)
-        return DV_FAIL(DV_EARG, "--epochs %" PRId64 ": train.max_steps %" PRId64 " ends this run",
+        return DV_FAIL(DV_EARG,
+                       "train.epochs %" PRId64
+                       " cannot prolong this run, since train.max_steps %" PRId64 " ends it",
                        config->epochs, config->max_steps);
     if (config->epochs <= state->epoch)
         return DV_FAIL(DV_EARG,
-                       "--epochs %" PRId64 ": the run has %" PRId64 " epochs behind it already",
+                       "train.epochs %" PRId64 " is too few: the run has done %" PRId64
+                       " epochs already",
                        config->epochs, state->epoch);
     if (state->finished)
         state->stale = 0;
     state->finished = false;
     dv_run_tell(folder,
-                "the run has %" PRId64 " epochs now, not %" PRId64 ": the schedule %s ends with "
-                "step %" PRIu64 ", and the next update has the rate %.2g",
+                "the run has %" PRId64 " epochs now, not %" PRId64
+                ": the schedule %s ends with step %" PRIu64
+                ", and the next update has the learning rate %.2g",
                 config->epochs, resumed->epochs, dv_schedule_names[config->scheduler],
                 (uint64_t)config->epochs * dv_trainer_steps_per_epoch(trainer),
                 dv_trainer_next_rate(trainer));

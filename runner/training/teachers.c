@@ -25,8 +25,10 @@ static dv_status check_labels(const reading *r, const dv_model *model, const cha
         same = strcmp(dv_model_label(model, i), dataset->labels[i]) == 0;
     if (same)
         return DV_OK;
-    return DV_FAIL(DV_EFORMAT,
-                   "train.teacher: %s has other labels than the data, or in another order", path);
+    return DV_FAIL(
+        DV_EFORMAT,
+        "train.teacher: %s has other labels than the data, or the same ones in another order",
+        path);
 }
 
 /* Checks that the teacher reads clips as the student does: both take the same clips. */
@@ -39,7 +41,8 @@ static dv_status check_reading(const reading *r, const dv_features_config *featu
     if (difference.key[0] == '\0')
         return DV_OK;
     return DV_FAIL(DV_EFORMAT,
-                   "train.teacher: features.%s is %s in %s and %s here: both hear the same clips",
+                   "train.teacher: features.%s is %s in %s and %s in this training; they must be "
+                   "the same, since both hear the same clips",
                    difference.key, difference.second, path, difference.first);
 }
 
@@ -65,7 +68,7 @@ static dv_status find_file(char *text, char path[DV_HOME_PATH_SIZE])
     while (length > 0 && text[length - 1] == ' ')
         text[--length] = '\0';
     if (length == 0)
-        return DV_FAIL(DV_EARG, "train.teacher: a file is missing");
+        return DV_FAIL(DV_EARG, "train.teacher: the name of a file is missing between two commas");
     dv_home_checkpoint(text, path, DV_HOME_PATH_SIZE);
     return DV_OK;
 }
@@ -92,7 +95,8 @@ static dv_status read_one(void *user, char *text)
     char path[DV_HOME_PATH_SIZE];
     DV_TRY(find_file(text, path));
     if (out->count == DV_MAX_TEACHERS)
-        return DV_FAIL(DV_EARG, "train.teacher: more than %d models", (int)DV_MAX_TEACHERS);
+        return DV_FAIL(DV_EARG, "train.teacher: there are more than %d models",
+                       (int)DV_MAX_TEACHERS);
     DV_TRY(add_mark(path, out));
     int index = out->count++;
     const dv_log *log = &r->context->log;
@@ -131,7 +135,7 @@ static dv_status open_one(void *user, char *text)
     dv_checkpoint checkpoint;
     (void)user;
     DV_TRY(find_file(text, path));
-    dv_status status = dv_checkpoint_open(path, &checkpoint);
+    dv_status status = dv_home_offer(path, dv_checkpoint_open(path, &checkpoint));
     if (status != DV_OK)
         return dv_fail_within(status, "train.teacher");
     dv_checkpoint_close(&checkpoint);

@@ -55,12 +55,12 @@ static dv_status check(const dv_config *config, const dv_train_options *options)
     if (options->folder == NULL || options->folder[0] == '\0')
         return DV_FAIL(DV_EARG, "a training needs options->folder, the folder of its run");
     if (config == NULL && !options->resume)
-        return DV_FAIL(DV_EARG, "a training needs a configuration, unless it goes on with a run");
+        return DV_FAIL(DV_EARG, "a training needs a configuration, unless it resumes a run");
     if (options->threads < 0 || options->threads > DV_MOST_THREADS)
         return DV_FAIL(DV_EARG, "dv_train_options: threads is %d, must be 0 to %d",
                        options->threads, DV_MOST_THREADS);
     if (options->device != NULL && strlen(options->device) >= DV_STRING_SIZE)
-        return DV_FAIL(DV_EARG, "there is no device '%.60s...'", options->device);
+        return DV_FAIL(DV_EARG, "the name of the device is too long: '%.60s...'", options->device);
     return DV_OK;
 }
 

@@ -139,8 +139,9 @@ static dv_status leave_out_tested(dv_training *training)
     dv_dataset_free(&later);
     if (status == DV_OK && removed > 0)
         dv_run_tell(&training->folder,
-                    "%zu clips left out: they test or validate the training after this one",
-                    removed);
+                    "%zu clip%s left out, since the training after this one is tested or "
+                    "validated with them",
+                    removed, removed == 1 ? " is" : "s are");
     return status;
 }
 
@@ -161,17 +162,19 @@ static dv_status load_data(dv_training *training)
 {
     const dv_experiment *experiment = training->experiment;
     if (experiment->data.path[0] == '\0')
-        return DV_FAIL(DV_ECONFIG, "no data: set data.path, or give --data PATH");
+        return DV_FAIL(DV_ECONFIG,
+                       "there are no data: set data.path to a folder of sound files or a manifest");
     DV_TRY(dv_frontend_create(&experiment->features, &training->frontend));
     dv_status status = dv_dataset_prepare(&experiment->data, &training->dataset);
     if (status == DV_EIO && training->request->experiment == NULL)
-        return DV_FAIL(status, "%s; data that have moved are named with --data",
-                       dv_error_message());
+        return DV_FAIL(status, "%s; if the data have moved, set %s to where they are now",
+                       dv_error_message(),
+                       training->request->later != NULL ? "pretrain.data.path" : "data.path");
     DV_TRY(status);
     DV_TRY(leave_out_tested(training));
     DV_TRY(look_at_data(training));
     if (training->request->needs_test && !dv_dataset_has(&training->dataset, DV_PART_TEST))
-        return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test",
+        return DV_FAIL(DV_EARG, "data.split: %s: no readable clip is left for the test part",
                        experiment->data.split);
     DV_TRY(dv_dataset_weigh(&training->dataset, experiment->train.class_weights));
     DV_TRY(dv_clip_source_create(training->context, &training->dataset, training->frontend,
@@ -230,7 +233,8 @@ static dv_status begin(dv_training *training)
         DV_TRY(
             dv_transfer_file(training->pretrained, &target, dv__training_line, &training->folder));
     else if (files[0] != '\0')
-        DV_TRY(dv_transfer(files, &target, dv__training_line, &training->folder));
+        DV_TRY(dv_home_offer(files,
+                             dv_transfer(files, &target, dv__training_line, &training->folder)));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
@@ -261,11 +265,12 @@ static void tell_start(dv_training *training)
                 1e-6 * (double)memory.arena, memory.tensor_count, 1e-6 * (double)memory.tensors,
                 (double)memory.tensors / (double)memory.arena, 1e-6 * (double)memory.scratch);
     dv_run_tell(folder,
-                "%s in %s, %d threads; %" PRId64 " training and %" PRId64 " validation clips, %zu "
+                "%s in %s, %d thread%s; %" PRId64 " training and %" PRId64 " validation clips, %zu "
                 "classes, features %" PRId64 " x %" PRId64,
                 training->context->backend->name, dv_trainer_products(training->trainer),
-                training->context->threads, source->train_count, source->validation_count,
-                training->dataset.label_count, source->rows, source->frames);
+                training->context->threads, dv_plural((size_t)training->context->threads),
+                source->train_count, source->validation_count, training->dataset.label_count,
+                source->rows, source->frames);
     if (training->teachers.count > 0)
         dv_run_tell(folder, "taught by %s, %g of the loss, temperature %g",
                     training->experiment->train.teacher, training->experiment->train.teacher_weight,

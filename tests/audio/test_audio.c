@@ -103,9 +103,9 @@ static void test_no_sound_file(void **state)
     scratch_path(*state, "text.wav", path);
     static const char text[] = "RIFF is what this text begins with, and nothing more.\n";
     file_store(path, text, sizeof text - 1);
-    assert_refused(path, DV_EFORMAT, "is not a sound file");
+    assert_refused(path, DV_EFORMAT, "is a text, not a sound file");
     file_store(path, "x", 1);
-    assert_refused(path, DV_EFORMAT, "is not a sound file");
+    assert_refused(path, DV_EFORMAT, "is a text, not a sound file");
 }
 
 static void test_no_samples(void **state)

@@ -346,11 +346,16 @@ static void test_foreign_formats_are_named(void **state)
     } cases[] = {
         {"\0\0\0\x1C"
          "ftypM4A ",
-         12,
-         "is M4A (MP4), which is not read; this line converts it: "
-         "ffmpeg -i a.m4a a.wav"},
-        {"#!AMR\n", 6, "ffmpeg -i a.amr a.wav"},
-        {"\x1A\x45\xDF\xA3", 4, "ffmpeg -i a.webm a.wav"},
+         12, "is M4A, which is not read; this line converts it: ffmpeg -i "},
+        {"\0\0\0\x1C"
+         "ftypisom",
+         12, "is MP4, which is not read"},
+        {"\0\0\0\x1C"
+         "ftyp3gp4",
+         12, "is 3GP, which is not read"},
+        {"\x30\x26\xB2\x75\x8E\x66\xCF\x11", 8, "is WMA (ASF), which is not read"},
+        {"#!AMR\n", 6, "is AMR, which is not read; this line converts it: ffmpeg -i "},
+        {"\x1A\x45\xDF\xA3", 4, "is WebM, which is not read"},
         {"OggS\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\x33\x7F"
          "FLAC\1",
          34, "is FLAC in OGG"},

@@ -80,6 +80,9 @@ static void message_of(char message[256])
 {
     const char *colon = strchr(dv_error_message(), ':');
     snprintf(message, 256, "%s", colon != NULL ? colon : dv_error_message());
+    char *line = strstr(message, "ffmpeg"); /* names the file again */
+    if (line != NULL)
+        *line = '\0';
 }
 
 static void assert_same(const scratch *folder, const char *path)

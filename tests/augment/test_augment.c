@@ -331,12 +331,12 @@ static void refusals(void **state)
     refuse(&changed, DV_ECONFIG, "clipping_level is [13, 12]");
     changed = config;
     changed.noise_colors = 0;
-    refuse(&changed, DV_ECONFIG, "noise_path is empty and noise_colors is 0");
+    refuse(&changed, DV_ECONFIG, "there is no noise: set noise_path");
     snprintf(changed.noise_path, sizeof changed.noise_path, "%s/missing", folder);
-    refuse(&changed, DV_EIO, "missing: No such file");
+    refuse(&changed, DV_EIO, "missing: cannot be read: No such file");
     snprintf(changed.noise_path, sizeof changed.noise_path, "%s", folder);
     refuse(&changed, DV_EIO, "augment: noise_path: ");
-    refuse(&changed, DV_EIO, "has no sound file");
+    refuse(&changed, DV_EIO, "the folder holds no sound file");
     snprintf(changed.noise_path, sizeof changed.noise_path, ",%s", folder);
     refuse(&changed, DV_EARG, "augment: noise_path: ',");
     snprintf(changed.noise_path, sizeof changed.noise_path, "%s", folder);

@@ -1,6 +1,8 @@
 /* Showing texts of users: control characters and invalid UTF-8 are written out. */
+#include "engine/base/file_names.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
+#include "tests/support/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,12 +105,51 @@ static void test_messages(void **state)
     assert_string_equal(kept, "\\x1B]0;title\\x07 is left out");
 }
 
+static void test_numbers_and_endings(void **state)
+{
+    (void)state;
+    assert_string_equal(dv_plural(1), "");
+    assert_string_equal(dv_plural(0), "s");
+    assert_string_equal(dv_plural(2), "s");
+    assert_true(dv_ends_with("a.onnx", ".onnx"));
+    assert_true(dv_ends_with("A.ONNX", ".onnx"));
+    assert_false(dv_ends_with("a.onn", ".onnx"));
+    assert_false(dv_ends_with(".onnx", ".onnx"));
+}
+
+/* The names of files, and what a message offers of them. */
+static void test_file_names(void **state)
+{
+    static const char *const files[] = {"mini.yaml", "big_10.yaml", "big_9.YAML", ".yaml",
+                                        "notes.txt"};
+    char path[SCRATCH_PATH_SIZE], text[DV_FILE_NAMES_SIZE];
+    dv_file_names names = {.count = 0};
+    assert_int_equal(dv_file_names_add("/nonexistent", ".yaml", &names), DV_OK);
+    dv_file_names_offer(&names, "mini", text);
+    assert_string_equal(text, "");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        scratch_path(*state, files[i], path);
+        file_store(path, "", 0);
+    }
+    for (int twice = 0; twice < 2; twice++)
+        assert_int_equal(dv_file_names_add(((scratch *)*state)->folder, ".yaml", &names), DV_OK);
+    dv_file_names_offer(&names, "minni", text);
+    assert_string_equal(text, "; did you mean 'mini'? There are big_9, big_10, mini");
+    dv_file_names_offer(&names, "xyzzy", text);
+    assert_string_equal(text, "; there are big_9, big_10, mini");
+    dv_file_names_free(&names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shown),    cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_cut),      cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_numbers_and_endings),
+        cmocka_unit_test_setup_teardown(test_file_names, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

@@ -45,12 +45,12 @@ static void test_yaml_refuses(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "t.yaml:1: empty"},
-        {"# only a comment\n", "empty"},
-        {"---\n", "empty"},
+        {"", "t.yaml:1: the text is empty; expected a map"},
+        {"# only a comment\n", "the text is empty"},
+        {"---\n", "the text is empty"},
         {"a: 1\nb: 2\na: 3\n", "t.yaml:3: key 'a' is given twice, first in line 1"},
         {"m:\n  x: 1\n  x: 1\n", "t.yaml:3: key 'x' is given twice, first in line 2"},
-        {"a: &one 1\nb: 2\n", "t.yaml:1: anchors and aliases ('one')"},
+        {"a: &one 1\nb: 2\n", "t.yaml:1: anchors and aliases ('one') are not allowed: write out"},
         {"a: 1\nb: *one\n", "t.yaml:2: anchors and aliases ('one')"},
         {"&loop [*loop]\n", "anchors and aliases ('loop')"},
         {"a: &loop {b: *loop}\n", "anchors and aliases ('loop')"},
@@ -63,10 +63,12 @@ static void test_yaml_refuses(void **state)
         {"a: 1\nb: \xFF\n", "t.yaml:2: not UTF-8"},
         {"a: \xC3\x28\n", "t.yaml:1: not UTF-8"},
         {"a: 1\n\n\nb: \x01\n", "t.yaml:4: not UTF-8"},
-        {"a: \"x\\0y\"\n", "a NUL character"},
-        {"a: [1, 2\n", "t.yaml:"},
-        {"a:\n\t- 1\n", "t.yaml:2: "},
-        {"a: b: c\n", "t.yaml:1: "},
+        {"a: \"x\\0y\"\n", "a text has a NUL character"},
+        {"a: [1, 2\n", "t.yaml:2: not valid YAML: while parsing a flow sequence"},
+        {"a:\n\t- 1\n", "t.yaml:2: a tab cannot indent in YAML: indent with spaces"},
+        {"a:\n  \tb: 1\n", "t.yaml:2: a tab cannot indent"},
+        {"a: \"b\tc\n", "t.yaml:"},
+        {"a: b: c\n", "t.yaml:1: not valid YAML: no key can begin here; a text with a colon needs"},
         {"a: \"open\n", "t.yaml:"},
     };
     (void)state;
@@ -94,7 +96,7 @@ static void test_yaml_limits(void **state)
     text[size - 2] = '1';
     text[size - 1] = '\n';
     assert_int_equal(dv_yaml_parse(text, size, "big", &tree), DV_ECONFIG);
-    assert_message("big: more than 1048576 bytes");
+    assert_message("big: has more than 1048576 bytes");
     text[size - 2] = '\n';
     text[size - 3] = '1';
     assert_int_equal(dv_yaml_parse(text, size - 1, "big", &tree), DV_OK);
@@ -102,7 +104,7 @@ static void test_yaml_limits(void **state)
 
     memset(text, '[', size);
     assert_int_equal(dv_yaml_parse(text, size - 1, "deep", &tree), DV_ECONFIG);
-    assert_message("deep:1: nested deeper than 32 levels");
+    assert_message("deep:1: values are nested deeper than 32 levels");
     memset(text + DV_TREE_MAX_DEPTH, ']', DV_TREE_MAX_DEPTH);
     assert_int_equal(dv_yaml_parse(text, 2 * DV_TREE_MAX_DEPTH, "deep", &tree), DV_OK);
     assert_round_trip(tree);
@@ -116,7 +118,7 @@ static void test_yaml_limits(void **state)
     for (size_t i = 0; i < size; i++)
         text[i] = i == 0 ? '[' : i % 2 == 1 ? 'a' : ',';
     assert_int_equal(dv_yaml_parse(text, size - 1, "many", &tree), DV_ECONFIG);
-    assert_message("many:1: more than 16384 values");
+    assert_message("many:1: the text has more than 16384 values");
     free(text);
 }
 
@@ -139,7 +141,7 @@ static void test_yaml_writes_within_the_limits(void **state)
     assert_int_equal(dv_tree_new_scalar("a", NULL, 0, &item), DV_OK);
     assert_int_equal(dv_tree_append(list, NULL, item), DV_OK);
     assert_int_equal(dv_yaml_write(list, &text), DV_EARG);
-    assert_message("16385 values, the most are 16384");
+    assert_message("16385 values, and the most are 16384");
     assert_null(text);
     dv_tree_free(list);
 
@@ -148,7 +150,7 @@ static void test_yaml_writes_within_the_limits(void **state)
     memset(large, 'a', DV_YAML_MAX_SIZE);
     assert_int_equal(dv_tree_new_scalar(large, NULL, 0, &item), DV_OK);
     assert_int_equal(dv_yaml_write(item, &text), DV_EARG);
-    assert_message("bytes, the most are 1048576");
+    assert_message("bytes, and the most are 1048576");
     dv_tree_free(item);
     free(large);
 }
@@ -181,7 +183,7 @@ static void test_yaml_files(void **state)
     char *zeros = calloc(DV_YAML_MAX_SIZE + 1, 1);
     assert_non_null(zeros);
     assert_int_equal(read_file(folder, zeros, DV_YAML_MAX_SIZE + 1), DV_ECONFIG);
-    assert_message(": more than");
+    assert_message(": has more than");
     free(zeros);
     assert_int_equal(read_file(folder, "a: 1\n", 5), DV_OK);
     assert_int_equal(read_file(folder, "", 0), DV_ECONFIG);

@@ -356,7 +356,8 @@ static void test_what_no_batch_is_made_of(void **state)
     dv_batch_request request = evaluation(&r, 0, 6);
     require_refused(impl->batch(r.store, &request), DV_EARG, "a batch of 6 clips, must be 1 to 5");
     request = evaluation(&r, ORDER, 5);
-    require_refused(impl->batch(r.store, &request), DV_EARG, "from place 23 of an order of 23");
+    require_refused(impl->batch(r.store, &request), DV_EARG,
+                    "begins at place 23, and the order has 23 clips");
     request = training(&r);
     request.steps_per_epoch = 5;
     require_refused(impl->batch(r.store, &request), DV_EARG, "5 batches of 5 clips an epoch");

@@ -278,12 +278,12 @@ static void test_values_that_are_not_kept(void **state)
     assert_null(dv_plan_address(plan, convolved));
     assert_int_equal(dv_plan_download(plan, dropped, numbers), DV_OK);
     assert_int_equal(dv_plan_download(plan, convolved, numbers), DV_EARG);
-    assert_message("the value of 'conv' is not kept");
+    assert_message("'conv' has no memory of its own in this plan");
     assert_int_equal(dv_plan_upload(plan, convolved, numbers), DV_EARG);
-    assert_message("the value of 'conv' is not kept");
+    assert_message("'conv' has no memory of its own in this plan");
     dv_pass training = {.training = true};
     assert_int_equal(dv_plan_forward(plan, &training), DV_EARG);
-    assert_message("only infers");
+    assert_message("this plan was made for inference");
     dv_plan_free(plan);
     net.plan = NULL;
     network_close(&net);

@@ -330,10 +330,10 @@ static void test_parameters_of_two_graphs_must_agree(void **state)
     dv_linear_attr linear = {.units = 3, .bias = true};
     assert_int_equal(dv_graph_add(other, &dv_op_linear, "linear_1", &linear, &value, 1, &value),
                      DV_ESHAPE);
-    assert_message("'linear_1.weight' is wanted in two different shapes");
+    assert_message("'linear_1.weight' is shared by layers that need it in two different shapes");
     assert_int_equal(dv_graph_add(other, &dv_op_linear, "other", &linear, &value, 1, &value),
                      DV_EARG);
-    assert_message("'other.weight' is not in the model it is to be shared with");
+    assert_message("'other.weight' is not in the model that it should be shared with");
     dv_graph_free(other);
     network_close(&net);
 }

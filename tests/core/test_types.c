@@ -154,8 +154,9 @@ static void test_a_parameter_has_one_type(void **state)
     must(dv_graph_create(s.params, &other));
     must(dv_graph_input(other, "x", (dv_shape){3, 1, 1, 5}, &x));
     x = add_convert(other, "quantize", x, DV_I8, 0.25);
-    require_message(add_linear(other, x, &y), DV_EARG,
-                    "parameter 'linear.weight' is wanted in fp32 and in int8");
+    require_message(
+        add_linear(other, x, &y), DV_EARG,
+        "parameter 'linear.weight' is shared by layers that need it in fp32 and in int8");
     dv_graph_free(other);
     close_scene(&s);
 }

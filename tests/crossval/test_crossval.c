@@ -319,7 +319,7 @@ static void malformed_reports(void **state)
     refuse(&m,
            "{\"correct\": 1, \"count\": 2, \"loss\": 1, \"classes\": [{\"label\": \"no\"},"
            "{\"label\": \"maybe\"}], \"confusion\": [[1, 0], [1, 0]]}",
-           "other classes");
+           "its classes are not those");
     refuse(&m,
            "{\"correct\": 1, \"count\": 2, \"loss\": 1, \"classes\": [{\"label\": \"no\"},"
            "{\"label\": \"yes\"}], \"confusion\": [[1, 0], [1, 1]]}",
@@ -411,16 +411,17 @@ static void refused_plans(void **state)
     refuse_plan(&experiment, "speakers", "1", "'speakers'");
     refuse_plan(&experiment, "", "1", "''");
     refuse_plan(&experiment, "2.5", "1", "'2.5'");
-    refuse_plan(&experiment, "1", "1", "1 parts, must be 2 to 64");
-    refuse_plan(&experiment, "-2", "1", "-2 parts");
-    refuse_plan(&experiment, "65", "1", "65 parts");
-    refuse_plan(&experiment, "5", "1", "5 parts of the 4 clips");
+    refuse_plan(&experiment, "1", "1", "the number of parts is 1, must be 2 to 64");
+    refuse_plan(&experiment, "-2", "1", "the number of parts is -2, must be 2 to 64");
+    refuse_plan(&experiment, "65", "1", "the number of parts is 65, must be");
+    refuse_plan(&experiment, "5", "1", "there are 5 parts for the 4 clips");
     refuse_plan(&experiment, "2", "", "--seeds '': ''");
     refuse_plan(&experiment, "2", "1,", "--seeds '1,': ''");
-    refuse_plan(&experiment, "2", "1,x", "--seeds '1,x': 'x' is no number of 0 to 4294967295");
+    refuse_plan(&experiment, "2", "1,x",
+                "--seeds '1,x': 'x' is not a whole number from 0 to 4294967295");
     refuse_plan(&experiment, "2", "-1", "--seeds '-1': '-1'");
     refuse_plan(&experiment, "2", "4294967296", "--seeds '4294967296': '4294967296'");
-    refuse_plan(&experiment, "2", "1,2,1", "--seeds '1,2,1': 1 is there twice");
+    refuse_plan(&experiment, "2", "1,2,1", "--seeds '1,2,1': the seed 1 is there twice");
 }
 
 static void speakers_that_make_no_folds(void **state)
@@ -440,7 +441,7 @@ static void speakers_that_make_no_folds(void **state)
     char list[PATH_SIZE];
     write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,ann\n");
     experiment_on(path_in(*state, "one.csv", list), &experiment);
-    refuse_plan(&experiment, "speaker", "1", "1 speakers");
+    refuse_plan(&experiment, "speaker", "1", "1 speaker with");
     dv_crossval all; /* a clip without a name could be of any of the speakers */
     write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,bob\nc.wav,1,\n");
     assert_int_equal(dv_crossval_plan("speaker", "1", "out", &experiment, &all), DV_ECONFIG);

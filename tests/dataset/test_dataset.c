@@ -126,7 +126,7 @@ static const struct layout_case {
      DV_FOLDER_AUTO,
      "no",
      "bob",
-     "--layout speaker/class",
+     "data.layout speaker/class",
      2},
     {{"ann/yes/0.wav", "bob/yes/0.wav", "ann/no/0.wav"},
      DV_FOLDER_SPEAKER_CLASS,
@@ -138,13 +138,13 @@ static const struct layout_case {
      DV_FOLDER_AUTO,
      "yes",
      "bob",
-     "--layout class/speaker",
+     "data.layout class/speaker",
      2},
     {{"yes/a/ann_0.wav", "no/b/bob_0.wav"},
      DV_FOLDER_AUTO,
      "no",
      "bob",
-     "--layout class/speaker",
+     "data.layout class/speaker",
      2},
     {{"yes/yes_0.wav", "no/no_0.wav", "no/no_1.wav"},
      DV_FOLDER_AUTO,
@@ -187,11 +187,14 @@ static void layouts_that_do_not_fit(void **state)
     } cases[] = {
         {{"turn_left_ann_0.wav", "stop_bob_1.wav"},
          DV_FOLDER_AUTO,
-         {"'turn' by 'left_ann' (--layout name)", "'turn_left' by 'ann' (--layout long_name)"}},
-        {{"turn_left_ann_0.wav"}, DV_FOLDER_AUTO, {"(--layout name)", "(--layout long_name)"}},
-        {{"yes/ann_0.wav", "no_bob_1.wav"}, DV_FOLDER_AUTO, {"holds both", "--layout"}},
+         {"'turn' by 'left_ann' (data.layout name)",
+          "'turn_left' by 'ann' (data.layout long_name)"}},
+        {{"turn_left_ann_0.wav"},
+         DV_FOLDER_AUTO,
+         {"(data.layout name)", "(data.layout long_name)"}},
+        {{"yes/ann_0.wav", "no_bob_1.wav"}, DV_FOLDER_AUTO, {"holds both", "data.layout"}},
         {{"yes/0.wav", "no/bob/1.wav"}, DV_FOLDER_CLASS_SPEAKER, {"yes/0.wav", "class/speaker"}},
-        {{"yes_1.wav"}, DV_FOLDER_CLASS, {"yes_1.wav", "--layout class"}},
+        {{"yes_1.wav"}, DV_FOLDER_CLASS, {"yes_1.wav", "data.layout class"}},
         {{"yes/1.wav"}, DV_FOLDER_NAME, {"1.wav", "{label}_{speaker}_{index}"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -229,7 +232,7 @@ static void folders_of_parts(void **state)
     strcpy(config.split, "random");
     assert_int_equal(dv_dataset_split(&dataset, &config), DV_OK);
     assert_int_equal(dataset.note_count, 1);
-    assert_non_null(strstr(dataset.notes[0], "not used: data.split is random"));
+    assert_non_null(strstr(dataset.notes[0], "not used, since data.split is random"));
     dv_dataset_free(&dataset);
 
     write_clips(*state, classes);

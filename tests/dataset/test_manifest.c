@@ -66,23 +66,25 @@ static void bad_manifests(void **state)
         {"path,speaker\n", DV_EFORMAT,
          "m.csv:1: no column 'label': the first line names the columns"},
         {"", DV_EFORMAT, "m.csv:1: no column 'path'"},
-        {"path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' stands twice"},
-        {"path,label\na,b\n\nc\n", DV_EFORMAT, "m.csv:4: 1 fields, the header has 2"},
-        {"path,label\na,b,c,d,e\n", DV_EFORMAT, "m.csv:2: 5 fields, the header has 2"},
+        {"path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' is there twice"},
+        {"path,label\na,b\n\nc\n", DV_EFORMAT,
+         "m.csv:4: the line has 1 field, and the header has 2"},
+        {"path,label\na,b,c,d,e\n", DV_EFORMAT,
+         "m.csv:2: the line has 5 fields, and the header has 2"},
         {"path,label,split\na,b,\"\"\nc,d,tets\n", DV_EFORMAT,
          "m.csv:3: unknown split 'tets'; did you mean 'test'?"},
         {"path,label,split\na,b,xxxxxxxxx\n", DV_EFORMAT, "known are train, validation, test"},
         {"path,label\n\"x\ny\",b\n,c\n", DV_EFORMAT, "m.csv:4: the path is empty"},
         {"path,label\na,\n", DV_EFORMAT, "m.csv:2: the label is empty"},
         {"path,label\na,\"b\n\n", DV_EFORMAT, "m.csv:2: the quote is never closed"},
-        {"path,label\na,\"b\"c\n", DV_EFORMAT, "m.csv:2: 'c' after the closing quote"},
-        {"path,label\na,b\"c\"\n", DV_EFORMAT, "m.csv:2: a quote inside a field"},
+        {"path,label\na,\"b\"c\n", DV_EFORMAT, "m.csv:2: 'c' stands behind the closing quote"},
+        {"path,label\na,b\"c\"\n", DV_EFORMAT, "m.csv:2: a quote stands inside a field"},
         {"path,label\na,b\rc\n", DV_EFORMAT, "m.csv:2: a carriage return"},
         {"path,label\na,b\nc,d\na,c\n", DV_EFORMAT,
-         "m.csv:4: the clip of line 2 stands here again, and the two lines give it two labels"},
-        {"path,label\n", DV_EFORMAT, "no row"},
+         "m.csv:4: line 2 names the same clip, and the two lines give it two labels"},
+        {"path,label\n", DV_EFORMAT, "holds no clip (the manifest lists none)"},
         {"path,label,speaker\na,b,ann\n\na,b,bob\n", DV_EFORMAT,
-         "m.csv:4: the clip of line 2 stands"},
+         "m.csv:4: line 2 names the same clip"},
         {"path,label,split\na,b,train\na,b,test\n", DV_EFORMAT, "the two lines give it two parts"},
         {"path,label,split\na,b,\na,b,train\n", DV_EFORMAT, "the two lines give it two parts"},
         {"/x/a.wav,0,ann\n/x/b.wav,1,bob\n", DV_EFORMAT,
@@ -92,10 +94,11 @@ static void bad_manifests(void **state)
          "example clips/1.wav,yes,ann,train"},
         {"file,filename,label\n", DV_EFORMAT,
          "m.csv:1: both 'file' and 'filename' may be the column 'path'"},
-        {"Path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' stands twice"},
+        {"Path,label,path\n", DV_EFORMAT, "m.csv:1: the column 'path' is there twice"},
         {"path,label\na,b\nhttps://example.org/a.wav,c\n", DV_EFORMAT,
          "m.csv:3: 'https://example.org/a.wav' is an address"},
-        {"path;label\na;b\nc,d\n", DV_EFORMAT, "m.csv:3: 1 fields, the header has 2"},
+        {"path;label\na;b\nc,d\n", DV_EFORMAT,
+         "m.csv:3: the line has 1 field, and the header has 2"},
         {"path,label\na,\"b\nc\"\n", DV_EFORMAT, "m.csv:2: the label has a control character"},
         {"path,label\na,b\x7f\n", DV_EFORMAT, "m.csv:2: the label has a control character"},
         {"path,label\na,b\xC2\x9B\n", DV_EFORMAT, "m.csv:2: the label has a control character"},
@@ -111,7 +114,7 @@ static void bad_manifests(void **state)
         assert_open_fails(path, cases[i].code, cases[i].message);
     }
     write_bytes(path, "path,label\na\0,b\n", 16);
-    assert_open_fails(path, DV_EFORMAT, "a zero byte at 12");
+    assert_open_fails(path, DV_EFORMAT, "is not a text: byte 12 is zero");
 }
 
 /* Names go into configurations and reports as valid text. */
@@ -146,7 +149,7 @@ static const struct manifest_case {
      NULL},
     {"empty between tabs",
      "path\t label\tx\tspeaker\tsplit\na.wav\t yes\t\tann\t test\nb.wav\tno\t\tbob\ttrain",
-     "columns that are not read: 'x'"},
+     "these columns are not read: 'x'"},
     {"quoted header",
      "\"path\";\"label\";\"speaker\";\"split\"\na.wav;yes;ann;test\n"
      "b.wav;no;bob;train\n",
@@ -154,7 +157,7 @@ static const struct manifest_case {
     {"a separator in quotes",
      "\"a;b\",path,label,speaker,split\n1,a.wav,yes,ann,test\n"
      "2,b.wav,no,bob,train\n",
-     "columns that are not read: 'a;b'"},
+     "these columns are not read: 'a;b'"},
     {"carriage returns", "path,label,speaker,split\ra.wav,yes,ann,test\rb.wav,no,bob,train\r",
      NULL},
     {"upper case", "Path,LABEL,Speaker,Split\na.wav,yes,ann,Test\nb.wav,no,bob,TRAIN\n", NULL},
@@ -165,11 +168,11 @@ static const struct manifest_case {
     {"further columns",
      "id,path,label,duration,speaker,split\n1,a.wav,yes,0.5,ann,testing\n"
      "2,b.wav,no,0.5,bob,train\n",
-     "columns that are not read: 'id', 'duration'"},
+     "these columns are not read: 'id', 'duration'"},
     {"own names first",
      "file,wav,path,label,text,speaker,split\nx,x,a.wav,yes,x,ann,test\n"
      "y,y,b.wav,no,y,bob,train\n",
-     "columns that are not read: 'file', 'wav', 'text'"},
+     "these columns are not read: 'file', 'wav', 'text'"},
     {"separators at the ends",
      "path,label,speaker,split,\na.wav,yes,ann,test,\n"
      "b.wav,no,bob,train,\n",
@@ -191,7 +194,7 @@ static const struct manifest_case {
      "\"test\", "
      "\"lang\": [1]}\r\n"
      "{\"lang\": \"en\", \"path\": \"b.wav\", \"label\": \"no\", \"speaker\": \"bob\"}\r\n",
-     "columns that are not read: 'lang'"},
+     "these columns are not read: 'lang'"},
 };
 
 static void manifests(void **state)
@@ -265,23 +268,27 @@ static void bad_json_lines(void **state)
         const char *text, *message;
     } cases[] = {
         {"{\"path\": \"a\", \"label\": \"b\"}\n\n{\"path\": \"c\"\n",
-         "m.json:3: not a JSON object on a line by itself: "},
-        {"{\n\"path\": \"a\"}\n", "m.json:1: not a JSON object on a line by itself: "},
-        {"{\"path\": \"a\", \"label\": \"b\"}\n[1]\n", "m.json:2: not a JSON object, but another"},
+         "m.json:3: each line must be a JSON object, and this one is none: "},
+        {"{\n\"path\": \"a\"}\n",
+         "m.json:1: each line must be a JSON object, and this one is none: "},
+        {"{\"path\": \"a\", \"label\": \"b\"}\n[1]\n",
+         "m.json:2: each line must be a JSON object, and this one is another value"},
         {"{\"path\": \"a\"}\n", "m.json:1: no 'label': each line is a clip"},
         {"{\"label\": \"a\"}\n", "m.json:1: no 'path': each line is a clip"},
         {"{\"path\": \"a\", \"label\": 0.5}\n",
          "m.json:1: the label is neither a text nor a whole"},
         {"{\"path\": \"a\", \"label\": null}\n", "m.json:1: the label is empty"},
-        {"{\"path\": \"a\", \"path\": \"a\", \"label\": 1}\n", "m.json:1: not a JSON object"},
+        {"{\"path\": \"a\", \"path\": \"a\", \"label\": 1}\n",
+         "m.json:1: each line must be a JSON object"},
         {"{\"path\": \"a\", \"file\": \"b\", \"wav\": \"c\", \"label\": \"\"}\n",
          "m.json:1: the label is empty"},
         {"{\"path\": \"a\", \"text\": \"b\", \"word\": \"c\"}\n",
          "m.json:1: both 'text' and 'word' may be the column 'label'"},
         {"{\"path\": \"a\", \"label\": 1}\n{\"path\": \"a\", \"label\": 2}\n",
-         "m.json:2: the clip of line 1 stands here again"},
+         "m.json:2: line 1 names the same clip"},
         {"{\"path\": \"a\", \"label\": \"\xE9\"}\n", "m.json:1: the line is not UTF-8"},
-        {"{\"path\": \"a\", \"label\": \"\\u0000\"}\n", "m.json:1: not a JSON object"},
+        {"{\"path\": \"a\", \"label\": \"\\u0000\"}\n",
+         "m.json:1: each line must be a JSON object"},
         {"{\"path\": \"a\", \"label\": 1, \"split\": \"tset\"}\n",
          "m.json:1: unknown split 'tset'; did you mean 'test'?"},
     };
@@ -295,7 +302,7 @@ static void bad_json_lines(void **state)
         snprintf(text + strlen(text), sizeof text - strlen(text), ", \"%d\": 0", i);
     strcat(text, "}\n");
     write_file(*state, "m.json", text);
-    assert_open_fails(path, DV_EFORMAT, "m.json:1: more than 64 members");
+    assert_open_fails(path, DV_EFORMAT, "m.json:1: the object has more than 64 members");
 }
 
 /* Labels may be numbers, in JSON too. */

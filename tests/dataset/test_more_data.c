@@ -137,9 +137,9 @@ static void labels_keep_their_numbers(void **state)
 static void refusals(void **state)
 {
     static const char *const bad[][2] = {
-        {"[{path: %s/a}]", "a stands in data twice"},
+        {"[{path: %s/a}]", "a is named twice among data.path and data.more"},
         {"[{path: %s/b}, {path: %s/b/../b}]", "item 2: "},
-        {"[{path: %s/c}]", "c: No such file"},
+        {"[{path: %s/c}]", "c: cannot be read: No such file"},
         {"[{split: train}]", "path"},
         {"[{path: %s/b, splitt: train}]", "did you mean 'split'"},
         {"[{path: %s/b, split: speakr}]", "did you mean 'speaker'"},
@@ -178,7 +178,7 @@ static void nothing_to_train_on(void **state)
     make_subfolder(*state, "yes");
     write_file(*state, "yes/ann_1.wav", "");
     assert_int_equal(prepare_one(*state, "leave_one_out:ann", &dataset), DV_ECONFIG);
-    assert_message("no clip is left for training, of 1");
+    assert_message("none of the 1 clips is left for training");
     dv_data_config config =
         config_of(*state, "leave_one_out:ann"); /* it may still be tested with */
     assert_int_equal(dv_dataset_open_parts(&config, &dataset), DV_OK);

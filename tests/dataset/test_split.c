@@ -413,9 +413,9 @@ static void bad_splits(void **state)
         snprintf(split, sizeof split, "fold:%s", folds[i]);
         assert_split_fails(&dataset, split, "is not I/K");
     }
-    assert_split_fails(&dataset, "fold:1/81", "81 folds of 80 clips");
+    assert_split_fails(&dataset, "fold:1/81", "there are 81 folds for 80 clips");
     assert_split_fails(&dataset, "random:x", "write random");
-    assert_split_fails(&dataset, "leave_one_out:", "there are 's0', 's1'");
+    assert_split_fails(&dataset, "leave_one_out:", "the speakers are 's0', 's1'");
     assert_split_fails(&dataset, "leave_one_out:S0", "unknown speaker 'S0'; did you mean 's0'?");
     dv_dataset_free(&dataset);
 }
@@ -426,8 +426,10 @@ static void splits_without_what_they_need(void **state)
     write_file(*state, "yes/ann_1.wav", "");
     dv_dataset dataset;
     open_good(*state, &dataset);
-    assert_split_fails(&dataset, "official", "yes/ann_1.wav' has no FSDD index");
-    assert_split_fails(&dataset, "speaker", "there is one speaker, 'ann'");
+    assert_split_fails(&dataset, "official",
+                       "these data bring no split: there are no folders train and test, no column "
+                       "split and no lists of clips, and the name of '");
+    assert_split_fails(&dataset, "speaker", "there is only one speaker, 'ann'");
     dv_dataset_free(&dataset);
     write_file(*state, "yes/plain.wav", "");
     open_good(*state, &dataset);

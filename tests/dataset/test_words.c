@@ -146,7 +146,7 @@ static void lists_that_do_not_fit(void **state)
     chosen one;
     make_commands(*state);
     write_file(*state, "validation_list.txt", "yes/s9_nohash_0.wav\nyes/s0_nohash_0.wav\n");
-    assert_refused(*state, "{}", DV_EFORMAT, "yes/s0_nohash_0.wav: stands in both ");
+    assert_refused(*state, "{}", DV_EFORMAT, "yes/s0_nohash_0.wav: is in both ");
     assert_message("validation_list.txt");
     write_file(*state, "validation_list.txt", "a/s9.wav\nb/s0.wav\n");
     assert_refused(*state, "{}", DV_EFORMAT,
@@ -188,13 +188,14 @@ static void words_that_are_not_there(void **state)
     assert_refused(*state, "{labels: [\"yes\", dawn]}", DV_ECONFIG,
                    "c.yaml:1: data: labels: the data have no word 'dawn'; did you mean 'down'?");
     assert_refused(*state, "{labels: [\"yes\", elephant]}", DV_ECONFIG, "no word 'elephant'");
-    assert_refused(*state, "{labels: [up, \"no\", up]}", DV_ECONFIG, "'up' stands twice");
+    assert_refused(*state, "{labels: [up, \"no\", up]}", DV_ECONFIG, "'up' is there twice");
     assert_refused(*state, "{labels: up}", DV_ECONFIG, "labels: expected a list of words");
     assert_refused(*state, "{labels: []}", DV_ECONFIG, "labels: expected a list of words");
     assert_refused(*state, "{labels: [[up], down]}", DV_ECONFIG,
                    "labels: expected a list of words");
     assert_refused(*state, "{labels: [up]}", DV_EFORMAT, "all clips are of one class, 'up'");
-    assert_refused(*state, "{unknown: 1}", DV_ECONFIG, "data.unknown: every word is kept");
+    assert_refused(*state, "{unknown: 1}", DV_ECONFIG,
+                   "data.unknown needs other words, but every word is kept");
 }
 
 /* The number of clips of a class and part that lie in the folder of a word. */
@@ -355,14 +356,14 @@ static void recordings_that_do_not_do(void **state)
     assert_int_equal(unlink(path_in(*state, "_background_noise_/tap.wav", path)), 0);
     write_tone(*state, "_background_noise_/hum.wav", 5, 8); /* validation has a tenth */
     assert_refused(*state, "{silence: 1}", DV_ECONFIG,
-                   "is so long that the validation part has 1 s");
+                   "is long enough: the validation part needs 1 s");
     write_file(*state, "_background_noise_/hum.wav", "no sound");
-    assert_refused(*state, "{silence: 1}", DV_EFORMAT, "hum.wav: is not a sound file");
+    assert_refused(*state, "{silence: 1}", DV_EFORMAT, "hum.wav: is a text, not a sound file");
     assert_int_equal(unlink(path_in(*state, "_background_noise_/hum.wav", path)), 0);
     assert_refused(*state, "{silence: 1}", DV_ECONFIG, "no recording in ");
     assert_int_equal(rmdir(path_in(*state, "_background_noise_", path)), 0);
     assert_refused(*state, "{silence: 1}", DV_EIO, "data.silence: ");
-    assert_message("_background_noise_: No such file");
+    assert_message("_background_noise_: cannot be read: No such file");
 }
 
 /* A recording that is also a whole clip has moments of every part, and is refused. */
@@ -398,7 +399,7 @@ static void other_words_of_further_data(void **state)
     make_commands(*state);
     write_file(*state, "more.csv", "path,label\n/m/a.wav,yes\n/m/b.wav,up\n/m/c.wav,zebra\n");
     assert_refused(*state, "{more: [{path: %s/more.csv, split: train}]}", DV_ECONFIG,
-                   "data.path has no label 'zebra'");
+                   "the data in data.path have no label 'zebra'");
     choose_good(*state, "{labels: [\"yes\", \"no\"], more: [{path: %s/more.csv, split: train}]}",
                 &one);
     assert_counts(&one.dataset, "yes", 15, 2, 4);

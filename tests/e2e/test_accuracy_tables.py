@@ -447,7 +447,7 @@ class Ensembles(unittest.TestCase):
         runs = os.path.join(self.folder, "long" * 40)
         made = self.lab(runs)
         self.write_members(runs)
-        with self.assertRaisesRegex(lab.Failed, r"--init_from: .* a string of \d+ bytes"):
+        with self.assertRaisesRegex(lab.Failed, r"--init_from: .* the text has \d+ bytes"):
             made.crossval(self.protocol, "ensemble")
 
 

@@ -161,7 +161,7 @@ class Data(support.Case):
         model = os.path.join(run, "model.safetensors")
         write_bytes(os.path.join(data, "2_ann_0.wav"), b"no sound")
         done = self.ends(decavox("eval", model), FAILED,
-                         "1 clip of the part that is evaluated cannot be read, at most 0 may be; "
+                         "1 clip of the evaluated part cannot be read, and at most 0 may be missing; "
                          "--allow_missing 1 accepts that")
         self.assertIn(" of 39; ", done.out)
         self.assertIn("without 1 unreadable clip of the part\n1 unreadable file left out", done.out)
@@ -260,7 +260,7 @@ class Configuration(support.Case):
         self.refuse("base: nowhere.yaml\n", self.at("nowhere.yaml"), code=FAILED)
         self.refuse("base: wrong.yaml\n", "wrong.yaml:1", "begin with itself")
         support.write_text(self.at("list.yaml"), "- a\n")
-        self.refuse("base: list.yaml\n", "wrong.yaml:1", "list.yaml has no sections")
+        self.refuse("base: list.yaml\n", "wrong.yaml:1", "list.yaml is no configuration: it has no sections")
         low = support.write_text(self.at("low.yaml"), self.config_with("  epoch: 1\n"))
         line = len(self.config_with("").splitlines()) + 1
         self.refuse("base: low.yaml\ntrain: {epochs: 1}\n", f"{low}:{line}: ", "'epochs'")

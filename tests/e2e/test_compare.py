@@ -162,7 +162,7 @@ class Compare(support.Case):
         os.makedirs(folder)
         done = decavox("compare", folder=folder)
         if done.code != GOOD:  # not installed either
-            self.ends(done, FAILED, "no models: neither checkpoints nor configurations in configs")
+            self.ends(done, FAILED, "there are no models to compare: neither checkpoints nor configurations are in configs")
 
     # ---- Formats ----
 

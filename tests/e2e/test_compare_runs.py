@@ -112,7 +112,7 @@ class Runs(support.Case):
         del report["test_set"]
         reports = {"older": report, "odd": dict(report, test_set="0" * 16, correct=41),
                    "none": None, "broken": "{"}
-        told = {"older": "older/report.json does not say which clips it is of",
+        told = {"older": "older/report.json does not say by which clips it was made",
                 "odd": "odd/report.json holds no accuracy", "none": "none has no report.json",
                 "broken": "broken/report.json: "}
         folders = [older, *(self.copy(self.first, name) for name in list(reports)[1:])]
@@ -143,7 +143,7 @@ class Runs(support.Case):
         for folder, reason in wrong.items():
             self.assertIn(f"{folder} is left out: {reason}", err)
         _, err = self.compare(*wrong, code=FAILED)
-        self.assertIn("no finished run", err)
+        self.assertIn("a finished run", err)
         self.assertIn("missing: cannot be opened: No such file",
                       self.compare(self.at("missing"), code=FAILED)[1])
 
@@ -165,7 +165,7 @@ class Runs(support.Case):
                                    self.config)
         self.assertEqual(list(models), ["lr=0.01", "lr=0.003", "small"])
         for name in (self.first + "/", model, self.config):
-            self.assertIn(f"{name} is named twice, and is compared once", err)
+            self.assertIn(f"{name} is named twice and is compared once", err)
 
     def test_models_of_one_name(self):
         again = self.at("again")

@@ -139,7 +139,7 @@ class Crossval(support.Case):
         self.assertEqual(json.loads(done.out), self.load(out, "crossval.json"))
         self.assertEqual(done.err.count("done before"), 6)
         done = decavox("train", "--resume", os.path.dirname(report))  # its state was removed
-        self.ends(done, USAGE, "ann-seed-1 is finished", "--init_from")
+        self.ends(done, USAGE, "ann-seed-1 is finished", "train.init_from")
         self.assertEqual(os.stat(report).st_mtime_ns, before)
         self.same_as_whole(out)
 
@@ -211,7 +211,7 @@ class Crossval(support.Case):
         self.assertEqual(got, code, err)
         self.assertIn("bob seed 1  interrupted", printed)
         self.assertIn("1 of 6 runs", err)
-        self.assertIn(", saved", support.read_text(os.path.join(run, "log.txt")))
+        self.assertIn("; the state is saved", support.read_text(os.path.join(run, "log.txt")))
         self.assertEqual(self.has(run, "last.safetensors"), [True])
         self.finish(out, run)
 
@@ -229,7 +229,7 @@ class Crossval(support.Case):
         _, run, code, _, err = self.interrupt(
             "terminal", lambda process: os.killpg(process.pid, signal.SIGINT))
         self.assertEqual(code, 130, err)
-        self.assertIn(", saved", support.read_text(os.path.join(run, "log.txt")))
+        self.assertIn("; the state is saved", support.read_text(os.path.join(run, "log.txt")))
 
     def test_a_signal_sent_twice_at_once_still_saves(self):
         def twice(process):
@@ -238,7 +238,7 @@ class Crossval(support.Case):
                 time.sleep(0.001)
         _, run, code, _, err = self.interrupt("twice", twice)
         self.assertEqual(code, 143, err)
-        self.assertIn(", saved", support.read_text(os.path.join(run, "log.txt")))
+        self.assertIn("; the state is saved", support.read_text(os.path.join(run, "log.txt")))
 
     def test_killed(self):
         """Unsaved work of a killed run is done again."""
@@ -306,14 +306,14 @@ class Crossval(support.Case):
         self.assertEqual(support.read_bytes(os.path.join(self.whole, "crossval.json")), before)
 
     def test_other_configurations(self):
-        self.refused(self.whole, self.whole, "'epochs: 12' there, 'epochs: 5' now", "--out",
+        self.refused(self.whole, self.whole, "'epochs: 12' there, and 'epochs: 5' now", "--out",
                      more=["--epochs", "5"])
-        self.refused(self.whole, "'folds: speaker' there, 'folds: 3' now", folds="3")
+        self.refused(self.whole, "'folds: speaker' there, and 'folds: 3' now", folds="3")
         grown = self.at("grown")
         shutil.copytree(self.whole, grown)
         config = os.path.join(grown, "config.yaml")
         support.write_text(config, support.read_text(config).replace("clips: 72", "clips: 71"))
-        self.refused(grown, "'clips: 71' there, 'clips: 72' now")
+        self.refused(grown, "'clips: 71' there, and 'clips: 72' now")
         self.refused(os.path.join(self.whole, "ann-seed-1"), "split: ")
 
     def test_data_that_moved(self):
@@ -351,7 +351,7 @@ class Crossval(support.Case):
         os.makedirs(many)
         for number in range(65):
             support.write_text(os.path.join(many, f"{number % 2}_s{number}_0.wav"), "")
-        self.refused(self.at("refused"), "1 speakers", data=one)
+        self.refused(self.at("refused"), "1 speaker with", data=one)
         self.refused(self.at("refused"), "65 speakers", "--folds K", data=many)
 
     def test_a_file_to_begin_with_that_is_too_long(self):

@@ -139,8 +139,8 @@ def dropped(_):
 
 
 FAULTS = [  # function, kind, count, parts of the sentence
-    (note, "note", 1, ["CLASS/SPEAKER", "--layout speaker/class"]),
-    (unreadable, "unreadable", 1, ["2_ann_7.wav: is not a sound file"]),
+    (note, "note", 1, ["CLASS/SPEAKER", "data.layout speaker/class"]),
+    (unreadable, "unreadable", 1, ["2_ann_7.wav: is a text, not a sound file"]),
     (kind_not_read, "kind_not_read", 2, ["2 files", "2 .m4a;"]),
     (no_training_clips, "no_training_clips", 1, ["1 class has no clip for training: '7'"]),
     (no_test_clips, "no_test_clips", 1, ["1 class has no clip in the test part: '7'"]),
@@ -212,7 +212,7 @@ class Look(support.Case):
                 self.ends(done, GOOD)
                 warning, = warnings_of(done.out)
                 if kind == "unreadable":
-                    self.assertTrue(warning.startswith("clip left out: "), warning)
+                    self.assertTrue(warning.startswith("a clip is left out: "), warning)
                 else:
                     self.assertEqual(warning, finding["text"])
                 self.assertNotIn("warning", done.err)
@@ -239,7 +239,7 @@ class Look(support.Case):
         for plant in (unreadable, silent, same_in_two_classes):
             plant(folder)
         run, done = self.train("strict_run", folder, "--strict")
-        self.ends(done, FAILED, "--strict: 3 findings in the data")
+        self.ends(done, FAILED, "3 findings in the data, told above: with `strict` each is an error")
         self.assertEqual(len(warnings_of(done.out)), 3)
         self.assertFalse(os.path.exists(os.path.join(run, "model.safetensors")))
 
@@ -319,7 +319,7 @@ class Shown(support.Case):
         kinds = [f["kind"] for f in self.json("--sample_rate", "16000", "--duration", "0.5")
                  ["findings"]]
         self.assertEqual(kinds, ["longer_than_window", "lower_rate"])
-        self.ends(decavox("data", self.data, "--layout", "class"), FAILED, "--layout class")
+        self.ends(decavox("data", self.data, "--layout", "class"), FAILED, "data.layout class")
         self.ends(decavox("data", self.data, "--layout", "clas"), USAGE, "class")
         self.ends(decavox("data", self.data, "--set", "data.nothing=1"), USAGE, "nothing")
         self.ends(decavox("data"), USAGE)

@@ -51,7 +51,7 @@ class Device(support.Case):
                               f"no module libdecavox_{module}.so in {folder}")
         done = self.ends(self.train("auto"), GOOD)
         self.assertEqual(done.err, "")
-        self.assertNotIn("computing on the CPU", done.out)
+        self.assertNotIn("device: cpu", done.out)
 
     def test_module_that_is_none(self):
         folder = self.at("broken")
@@ -61,7 +61,7 @@ class Device(support.Case):
         self.one_sentence(self.train("cudasim"), f"{folder}/libdecavox_cudasim.so cannot be loaded")
 
     def test_wrong_names(self):
-        self.one_sentence(self.train("cud"), "no device 'cud'", "did you mean cuda", code=USAGE)
+        self.one_sentence(self.train("cud"), "no device 'cud'", "did you mean 'cuda'", code=USAGE)
         for device in ("cuda:", "cuda:-1", "cuda:x", "cuda:1x", "cuda1", ""):
             self.one_sentence(self.train(device), f"no device '{device}'", "cuda:N",
                               code=USAGE)
@@ -75,7 +75,7 @@ class Device(support.Case):
             self.one_sentence(self.train(device), f"device '{device}'", "no NVIDIA driver")
         done = self.ends(self.train("auto"), GOOD)
         self.assertEqual(done.err, "")
-        self.assertEqual(done.out.count("computing on the CPU: there is no NVIDIA driver"), 1)
+        self.assertEqual(done.out.count("device: cpu (no NVIDIA GPU found)\n"), 1)
         info = self.ends(decavox("info"), GOOD).out
         self.assertIn("no device: there is no NVIDIA driver", info)
 
@@ -118,7 +118,7 @@ class Device(support.Case):
 
     def test_what_the_backend_says_without_a_device(self):
         self.one_sentence(self.simulated({"DRIVER": "0"}), "device 'cudasim'", "no NVIDIA driver")
-        self.one_sentence(self.simulated({"DEVICES": "0"}), "device 'cudasim'", "sees no device")
+        self.one_sentence(self.simulated({"DEVICES": "0"}), "device 'cudasim'", "sees no GPU")
         self.one_sentence(self.simulated({"DEVICES": "2"}, "cudasim:2"),
                           "no CUDA device 2: the driver sees 2")
         self.ends(self.simulated({"DEVICES": "2"}, "cudasim:1"), GOOD)
@@ -226,7 +226,7 @@ class Device(support.Case):
         dot, run = self.at("step.dot"), self.at("recorded")
         done = self.train("cudasim", "--step_dot", dot, "--set", "train.tf32=true", run=run)
         self.ends(done, GOOD)
-        self.assertIn("cudasim in tf32, 1 threads", done.out)
+        self.assertIn("cudasim in tf32, 1 thread;", done.out)
         nodes = re.search(r"call by call; a recorded step has (\d+) nodes", done.out)[1]
         self.assertEqual(support.read_text(dot).count("label="), int(nodes))
         log = support.read_text(os.path.join(run, "log.txt"))
@@ -236,7 +236,7 @@ class Device(support.Case):
         self.one_sentence(self.train("cpu", "--step_dot", dot), "cpu records no steps", code=USAGE)
         done = self.train("cudasim", "--step_dot", dot, "--set", "train.record=false")
         self.ends(done, GOOD)
-        self.assertIn("warning: --step_dot: " + dot + ": no step is recorded", done.out)
+        self.assertIn("warning: --step_dot: " + dot + ": no step was recorded", done.out)
         done = self.train("cpu", "--set", "train.tf32=true")
         self.ends(done, GOOD)
         self.assertIn("warning: train.tf32 has no effect: cpu has no TF32", done.out)

@@ -154,18 +154,18 @@ class Ensemble(support.Case):
         self.assertLess(len(read_bytes(half)), len(read_bytes(again)))
 
     def test_shares_that_are_none(self):
-        for shares, told in (("0.5", "--shares: one for each of 2 members, and not 1"),
-                             ("0.3,0.3,0.4", "--shares: one for each of 2 members, and not 3"),
-                             ("0.5,0.6", "--shares: their sum is 1.1, and not 1"),
-                             ("1.5,-0.5", "--shares: '-0.5' is no number above 0"),
-                             ("1,0", "--shares: '0' is no number above 0"),
-                             ("nan,0.5", "--shares: 'nan' is no number above 0"),
-                             ("0.5,", "--shares: '' is no number above 0"),
-                             ("", "--shares: '' is no number above 0")):
+        for shares, told in (("0.5", "--shares: there must be one for each of 2 members, and there are 1"),
+                             ("0.3,0.3,0.4", "--shares: there must be one for each of 2 members, and there are 3"),
+                             ("0.5,0.6", "--shares: their sum is 1.1, must be 1"),
+                             ("1.5,-0.5", "--shares: '-0.5' is not a number above 0"),
+                             ("1,0", "--shares: '0' is not a number above 0"),
+                             ("nan,0.5", "--shares: 'nan' is not a number above 0"),
+                             ("0.5,", "--shares: '' is not a number above 0"),
+                             ("", "--shares: '' is not a number above 0")):
             self.refuse("--shares", shares, told=told)
         for option in (["--data", self.voices], ["--split", "random"], ["--part", "test"]):
-            self.refuse("--shares", "0.5,0.5", *option, told=f"{option[0]}: says which clips "
-                        "decide the shares, but there are --shares")
+            self.refuse("--shares", "0.5,0.5", *option, told=f"{option[0]} has no effect with "
+                        "--shares: it says which clips decide the shares")
         self.refuse("--file_precision", "fp15", told="--file_precision")
 
     def refuse(self, *arguments, told):

@@ -77,7 +77,7 @@ class Ced(support.Case):
         }
         for model, message in refused.items():
             out, done = self.export(model, "--input", "log_mel", "--labels", self.at("none.csv"))
-            self.ends(done, USAGE, "log_mel is no input for this model; export it with the input "
+            self.ends(done, USAGE, "this model cannot have the input log_mel; export it with the input "
                       "audio, or train one with the front-end ced: features: " + message)
             self.assertFalse(os.path.exists(out))
             self.assertFalse(os.path.exists(self.at("none.csv")))
@@ -95,7 +95,7 @@ class Ced(support.Case):
 
     def test_where_labels_go(self):
         out, done = self.export(self.model, "--labels", self.at("out.onnx"))
-        self.ends(done, USAGE, "--out and --labels name one file")
+        self.ends(done, USAGE, "the options --out and --labels name the same file")
         self.assertFalse(os.path.exists(out))
         self.ends(self.export(self.model, "--labels", self.model)[1], USAGE,
                   "--labels: ", "is the checkpoint itself")

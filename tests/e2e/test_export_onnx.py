@@ -81,15 +81,15 @@ class Files(Case):
         for text, parts in (("echo missing No module named onnxruntime\n",
                              ("No module named onnxruntime", "--python")),
                             ("exit 3\n", ("ended with code 3",)),
-                            (answer.format(3, 1), ("gave 3 numbers and no more", "should be 80")),
-                            (answer.format(80, "x"), ("gave 80 numbers and some that are none",)),
-                            (answer.format(81, 1), ("gave 81 numbers",)),
+                            (answer.format(3, 1), ("answered with 3 numbers and no others", "must answer with 80")),
+                            (answer.format(80, "x"), ("answered with 80 numbers and some that are no numbers",)),
+                            (answer.format(81, 1), ("answered with 81 numbers",)),
                             (answer.format(80, "nan"),
-                             ("in None 1 it gives the same word for", "of 20 sounds"))):
+                             ("the file in None 1 gives the same word for", "of 20 sounds"))):
             path = self.at("verified.onnx")
             done = decavox("export", self.model, "--out", path, "--verify", "--python",
                            self.python(text))
-            self.ends(done, FAILED, "is written and not verified", *parts)
+            self.ends(done, FAILED, "is written, but not verified", *parts)
             self.assertTrue(os.path.exists(path))
 
     def test_what_verify_needs_is_told_before_anything_is_written(self):
@@ -100,10 +100,10 @@ class Files(Case):
         os.makedirs(self.at("empty"), exist_ok=True)
         done = decavox("export", self.model, "--out", path, "--verify", "--data",
                        self.at("empty"))
-        self.ends(done, FAILED, "has no sound files")
+        self.ends(done, FAILED, "holds no sound files")
         for option in ("--data", "--python"):
             done = decavox("export", self.model, "--out", path, option, "x")
-            self.ends(done, USAGE, f"{option} is for --verify")
+            self.ends(done, USAGE, f"{option} has no effect without --verify")
         self.assertFalse(os.path.exists(path))
 
 

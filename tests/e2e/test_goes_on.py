@@ -39,7 +39,7 @@ class GoesOn(support.Case):
         run = self.train("short", "--epochs", "3")
         done = self.ends(self.resume(run, "--epochs", "6"), GOOD)
         self.assertIn("the run has 6 epochs now, not 3: the schedule none ends with step 24, and "
-                      "the next update has the rate 0.01\n", done.out)
+                      "the next update has the learning rate 0.01\n", done.out)
         self.assertIn("epoch 4/6 ", done.out)
         self.assertNotIn("epoch 3/", done.out)
         self.same_weights(run, long)
@@ -76,7 +76,7 @@ class GoesOn(support.Case):
         run = self.train("done", "--epochs", "3")
         before = support.read_bytes(os.path.join(run, "last.safetensors"))
         self.ends(self.resume(run, "--epochs", "2"), USAGE,
-                  "--epochs 2: the run has 3 epochs behind it already")
+                  "train.epochs 2 is too few: the run has done 3 epochs already")
         self.assertEqual(support.read_bytes(os.path.join(run, "last.safetensors")), before)
         self.ends(self.resume(run, "--epochs", "3"), GOOD)  # unchanged
 
@@ -97,7 +97,7 @@ class GoesOn(support.Case):
         data, moved = self.copy_of_data("here"), self.at("there")
         run = self.train("moved", "--epochs", "3", data=data)
         os.rename(data, moved)
-        self.ends(self.resume(run), FAILED, data, "data that have moved are named with --data")
+        self.ends(self.resume(run), FAILED, data, "if the data have moved, set data.path")
         self.ends(self.resume(run, "--data", moved, "--epochs", "6"), GOOD)
         self.assertIn(f"path: {moved}\n", self.configuration(run).replace('"', ""))
         self.same_weights(run, self.train("unmoved", "--epochs", "6"))
@@ -113,7 +113,8 @@ class GoesOn(support.Case):
             os.remove(os.path.join(run, file))
             os.remove(os.path.join(run, "pretrain", file))
         os.rename(data, moved)
-        self.ends(self.resume(run), FAILED, data, "--data")
+        self.ends(self.resume(run), FAILED, data,
+                  "if the data have moved, set pretrain.data.path to where they are now")
         done = self.ends(self.resume(run, "--pretrain_data", moved), GOOD)
         self.assertIn("resumed at ", done.out)
 
@@ -134,7 +135,7 @@ class GoesOn(support.Case):
         shutil.copy(os.path.join(data, "0_ann_8.wav"), os.path.join(data, "0_ann_9.wav"))
         state = support.read_bytes(os.path.join(run, "last.safetensors"))
         self.ends(self.resume(run, "--epochs", "5"), USAGE, data, "the same names",
-                  "--changed_data")
+                  "changed_data")
         self.assertEqual(support.read_bytes(os.path.join(run, "last.safetensors")), state)
         self.ends(self.resume(run, "--changed_data", "--epochs", "5"), GOOD)
         self.ends(self.resume(run, "--epochs", "6"), GOOD)  # they are now the run's sounds
@@ -145,7 +146,7 @@ class GoesOn(support.Case):
                          "augment.noise=0.5")
         self.ends(self.resume(run, "--epochs", "4"), GOOD)
         shutil.copy(os.path.join(noise, "0_ann_8.wav"), os.path.join(noise, "0_ann_9.wav"))
-        self.ends(self.resume(run, "--epochs", "5"), USAGE, "the same names", "--changed_data")
+        self.ends(self.resume(run, "--epochs", "5"), USAGE, "the same names", "changed_data")
 
     def test_a_state_of_an_older_program_goes_on(self):
         """Its state has no mark of the sounds, and gets one."""
@@ -157,7 +158,7 @@ class GoesOn(support.Case):
         shutil.copy(os.path.join(data, "0_ann_8.wav"), os.path.join(data, "0_ann_9.wav"))
         self.ends(self.resume(run, "--epochs", "4"), GOOD)
         shutil.copy(os.path.join(data, "0_ann_7.wav"), os.path.join(data, "0_ann_9.wav"))
-        self.ends(self.resume(run, "--epochs", "5"), USAGE, "--changed_data")
+        self.ends(self.resume(run, "--epochs", "5"), USAGE, "changed_data")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class Library(support.Case):
         said = json.loads(lines[0])
         self.check_result(said, run)
         self.assertEqual((said["epochs"], said["told"]), (4, 4))
-        self.assertIn("interrupted after step 7, saved",
+        self.assertIn("interrupted after step 7; the state is saved",
                       support.read_text(os.path.join(run, "log.txt")))
         self.same_run(run, "mini")
 
@@ -91,7 +91,7 @@ class Library(support.Case):
         lines, folder = self.laboratory("last")
         run = os.path.join(folder, "mini")
         self.check_result(json.loads(lines[0]), run)
-        self.assertIn("interrupted after epoch 1, saved",
+        self.assertIn("interrupted after epoch 1; the state is saved",
                       support.read_text(os.path.join(run, "log.txt")))
         self.same_run(run, "mini")
 
@@ -99,7 +99,7 @@ class Library(support.Case):
         lines, folder = self.laboratory("within")
         run = os.path.join(folder, "mini")
         self.check_result(json.loads(lines[0]), run)
-        self.assertIn("interrupted after step 6, saved",
+        self.assertIn("interrupted after step 6; the state is saved",
                       support.read_text(os.path.join(run, "log.txt")))
 
     def test_a_decimal_comma(self):
@@ -119,7 +119,7 @@ class Library(support.Case):
         """The configuration may change the number of epochs, but not the model or the training. A
         program that was started meanwhile does not keep the folder locked."""
         lines, _ = self.laboratory("again")
-        other = "invalid argument: the run that goes on has another {} than the configuration"
+        other = "invalid argument: the run that goes on has another {} than the given configuration"
         expected = ["no error: ", "no error: ",
                     "no error: ", "no error: ", "2 epochs",
                     "no error: ", other.format("train.seed"), "0 epochs",
@@ -146,7 +146,7 @@ class Library(support.Case):
                     "invalid configuration: .*epochs.*-1", "invalid .*none_such", "unchanged",
                     "invalid argument: a training needs options->folder",
                     "invalid argument: a training needs a configuration",
-                    "invalid configuration: no data: set data.path",
+                    "invalid configuration: there are no data: set data.path",
                     "invalid argument: dv_train_options: threads is 1025, must be 0 to 1024",
                     "device failure|invalid argument: .*abacus",
                     ".*refused.*", "invalid argument: dv_train_options: its size is 3"]
@@ -159,16 +159,16 @@ class Library(support.Case):
         """Every form has the same bytes as the command's. A refused export leaves no file."""
         model = os.path.join(self.at("command_mini"), "model.safetensors")
         lines, folder = self.laboratory("export", data=model)
-        refused = ["input or output failed: path: '.*mine.onnx' is there and is not a model that "
+        refused = ["input or output failed: path: '.*mine.onnx' exists and is not a model that "
                    "decavox wrote; .* replace it with the option force",
                    "invalid argument: path: .* is the checkpoint itself",
                    "invalid argument: path: .*mine.wav' is a sound file",
-                   "no error: ", "invalid argument: an export needs the path of its file",
+                   "no error: ", "invalid argument: an export needs the path of a file to write",
                    "invalid argument: the ending of '.*a.onx' tells no format; .*onnx.*safetensors",
                    "input or output failed: .*none/a.onnx",
                    "invalid argument: there is no format 'tflite'; .*onnx.*safetensors",
                    "invalid argument: input is 'sound', must be one of audio, features, log_mel",
-                   "invalid configuration: .*log_mel is no input for this model",
+                   "invalid configuration: .*this model cannot have the input log_mel",
                    "invalid argument: input has no effect on weights alone",
                    "invalid argument: precision is 'bf16', must be one of fp32, fp16",
                    "invalid argument: batch is -1, must be 0 to 2147483647",

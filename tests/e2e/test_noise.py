@@ -215,14 +215,14 @@ class Noise(support.Case):
         text = support.write_text(self.at("text.wav"), "this is no sound")
         empty = support.write_text(self.at("empty.wav"), "")
         for code, options, *parts in (
-                (FAILED, ["--noise", self.at("missing")], "--noise: ", "missing: No such file"),
-                (FAILED, ["--noise", self.at("nothing")], "nothing has no sound file"),
+                (FAILED, ["--noise", self.at("missing")], "--noise: ", "missing: cannot be read: No such file"),
+                (FAILED, ["--noise", self.at("nothing")], "nothing: the folder holds no sound file"),
                 (FAILED, ["--noise", f"{self.long},{text}"], "--noise: ", text),
                 (FAILED, ["--noise", empty], f"{empty}: is empty"),
-                (USAGE, ["--noise="], "a path is empty"),
-                (USAGE, ["--noise", f"{self.long},"], "a path is empty", self.long),
-                (USAGE, ["--snr", "20"], "--snr", "no --noise"),
-                (USAGE, ["--noise_seed", "2"], "--noise_seed", "no --noise"),
+                (USAGE, ["--noise="], "one of the paths is empty"),
+                (USAGE, ["--noise", f"{self.long},"], "one of the paths is empty", self.long),
+                (USAGE, ["--snr", "20"], "--snr", "has no effect without --noise"),
+                (USAGE, ["--noise_seed", "2"], "--noise_seed", "has no effect without --noise"),
                 (USAGE, ["--noise", self.long, "--noise_seed", "-1"], "--noise_seed"),
                 (USAGE, ["--noise", self.long, "--snr", "20,loud"], "--snr: 'loud'", "-60 to 100"),
                 (USAGE, ["--noise", self.long, "--snr", "nan"], "--snr: 'nan'"),

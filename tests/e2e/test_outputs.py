@@ -112,7 +112,7 @@ class Files(Outputs):
         self.assertTrue(os.path.islink(link))
         done = decavox("eval", self.model, "--out", self.at("both"), "--html",
                        os.path.join(self.folder, ".", "both"))
-        self.ends(done, USAGE, "name one file")
+        self.ends(done, USAGE, "name the same file")
         self.assertFalse(os.path.exists(self.at("both")))
 
     def test_own_outputs_are_written_again(self):

@@ -59,8 +59,8 @@ class Windows(Case):
         done = self.ends(decavox("predict", self.model, loud, self.good), GOOD)
         self.assertEqual(len(done.out.splitlines()), 2)
         warning, = done.err.splitlines()
-        self.assertRegex(warning, r"warning: .*loud\.wav: is 3\.00 s long, of which the model has "
-                                  r"seen one window, 1\.\d\d to 2\.\d\d s; .*--windows")
+        self.assertRegex(warning, r"warning: .*loud\.wav: is 3\.00 s long, and the model has seen "
+                                  r"one window of it, 1\.\d\d to 2\.\d\d s; .*--windows")
         answer, short = self.answers(loud, self.good)
         self.assertEqual(answer["seconds"], 3)
         self.assertAlmostEqual(answer["seconds_seen"], 1)

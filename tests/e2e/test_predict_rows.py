@@ -86,7 +86,7 @@ class Rows(support.Case):
             else:
                 rows = self.lines(out)
             self.assertEqual([row["file"] for row in rows], names)
-            for row, part in zip(rows, (None, "cannot be opened", None, "is not a sound file",
+            for row, part in zip(rows, (None, "cannot be opened", None, "not a sound file",
                                         "-: cannot be opened", None)):
                 self.assertEqual(bool(row.get("error")), part is not None)
                 self.assertIn(part or "", row.get("error") or "")
@@ -163,7 +163,7 @@ class Rows(support.Case):
                                   env=support.environment())
             self.assertEqual(done.returncode, FAILED)
             self.assertEqual([json.loads(row)["file"] for row in done.stdout.splitlines()], names)
-            self.assertIn(f"standard input:{count + 1}: a zero byte", done.stderr.decode())
+            self.assertIn(f"standard input:{count + 1}: the line has a zero byte", done.stderr.decode())
 
     def test_nothing_waits_for_names_after_a_failure(self):
         command = [support.binary(), "predict", self.model, "--input", "-", "--format", "jsonl"]
@@ -248,7 +248,7 @@ class Rows(support.Case):
                 self.assertIn("interrupted after 40 files", err)
                 self.assertIn("--resume goes on", err)
             self.predict("--input", names, "--output", out, code=USAGE,
-                         parts=["holds the rows of a process", "--resume"])
+                         parts=["holds the rows of a call that was interrupted", "--resume"])
             done = self.predict("--input", names, "--output", out, "--resume")
             self.assertIn("88 files (40 of them before)", done.out)
             self.assertEqual([row["file"] for row in self.lines(out)], self.files)
@@ -302,12 +302,12 @@ class Rows(support.Case):
         other = self.at("mine.jsonl")
         support.write_text(other, "my own file\n")
         for arguments, part in (
-                (["--input", self.data, self.files[0]], "named twice"),
+                (["--input", self.data, self.files[0]], "files are named both by --input"),
                 ([], "no sound file is named"),
-                ([self.files[0], "--resume"], "--resume is for --output"),
+                ([self.files[0], "--resume"], "--resume has no effect without --output"),
                 (["--input", self.data, "--output", self.at("x.txt")], "tells no format"),
                 (["--input", self.data, "--output", self.at("x.txt"), "--format", "json"],
-                 "--output takes jsonl and csv"),
+                 "--output takes the formats jsonl and csv"),
                 (["--input", self.data, "--output", self.model, "--format", "csv"],
                  "is the checkpoint itself")):
             self.predict(*arguments, code=USAGE, parts=[part])
@@ -315,7 +315,7 @@ class Rows(support.Case):
         self.assertEqual(support.read_text(other), "my own file\n")
         self.predict("--input", self.at("nowhere"), code=FAILED, parts=["nowhere: cannot be read"])
         os.makedirs(self.at("empty"))
-        self.predict("--input", self.at("empty"), code=FAILED, parts=["holds no name"])
+        self.predict("--input", self.at("empty"), code=FAILED, parts=["names no sound file"])
 
 
 class Many(unittest.TestCase):

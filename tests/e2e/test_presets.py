@@ -82,16 +82,16 @@ class Presets(support.Case):
         def train(features, *more):
             return decavox("train", self.write(features), "--data", self.data, "--out",
                            self.at("none"), *more)
-        self.ends(train("fien"), USAGE, "c.yaml:2: features: there is no preset 'fien': neither",
-                  "configs/features/fien.yaml")
+        self.ends(train("fien"), USAGE, "c.yaml:2: features: there is no preset 'fien'; did ",
+                  "you mean 'fine'? There are ced, coarse, document, fine")
         self.ends(train("fine", "--features", "fien"), USAGE, "there is no preset 'fien'")
-        self.ends(train("fine", "--set", "base=coarse.yaml"), USAGE, "base: a configuration file")
+        self.ends(train("fine", "--set", "base=coarse.yaml"), USAGE, "base: only a configuration file")
         for wrong in ("../fine", "{preset: [fine]}", "{preset: }", "{preset: {a: b}}"):
-            self.ends(train(wrong), USAGE, "a preset is a name")
-        self.ends(train("nope"), USAGE, self.at("features/nope.yaml"), " nor ")
+            self.ends(train(wrong), USAGE, "a preset must be a name")
+        self.ends(train("nope"), USAGE, "there is no preset 'nope'; there are ced, coarse")
         os.makedirs(self.at("features"), exist_ok=True)
         write_text(self.at("features", "on_top.yaml"), "preset: fine\nhop: 90\n")
-        self.ends(train("on_top"), USAGE, "on_top.yaml:1", "preset cannot be set in it")
+        self.ends(train("on_top"), USAGE, "on_top.yaml:1", "leave out the key preset")
         self.ends(train("{preset: fine, hopp: 1}"), USAGE, "unknown key 'hopp'")
 
 

@@ -123,9 +123,9 @@ class Pretraining(support.Case):
                        "--set", "data.validation=0", "--set", "pretrain.data.split=train",
                        "--out", run)
         self.ends(done, GOOD)
-        self.assertIn("44 clips left out: they test or validate the training after this one",
+        self.assertIn("44 clips are left out, since the training after this one is tested or validated ",
                       done.out)
-        self.assertIn("cpu in fp32, 1 threads; 44 training and 0 validation clips", done.out)
+        self.assertIn("cpu in fp32, 1 thread; 44 training and 0 validation clips", done.out)
         self.ends(decavox("train", self.config, "--data", self.data, "--split",
                           "leave_one_out:ann", "--set", "pretrain.data.split=leave_one_out:bob",
                           "--out", self.at("nothing")),
@@ -147,7 +147,7 @@ class Pretraining(support.Case):
     def test_refusals(self):
         for text, code, *parts in (
                 ("pretrain: {features: {type: mel}}\n", USAGE, "wrong.yaml:", "'features'"),
-                ("pretrain: [a]\n", USAGE, "wrong.yaml:", "expected sections"),
+                ("pretrain: [a]\n", USAGE, "wrong.yaml:", "expected the sections"),
                 ("pretrain: {train: {epoch: 1}}\n", USAGE, "wrong.yaml:", "'epochs'"),
                 ("pretrain: {data: {path: /nowhere}}\n", FAILED, "/nowhere")):
             path = support.write_text(self.at("wrong.yaml"),

@@ -128,7 +128,7 @@ class Resume(support.Case):
         run, out = self.interrupted(f"interrupted_{code}_{threads}", number, code, threads,
                                     "--set", "train.checkpoint_seconds=1000")
         self.assertIn("interrupted after ", out)
-        self.assertIn(", saved", out)
+        self.assertIn("; the state is saved", out)
         self.assertTrue(os.path.exists(os.path.join(run, "last.safetensors")))
         self.assertIn("resumed at step ", self.finish(run, threads))
         # The seconds between checkpoints are part of the configuration, not of the weights.
@@ -172,7 +172,7 @@ class Resume(support.Case):
             run = self.copy(name, "last.*", without)
             before = self.state(run)
             model = os.path.join(run, "model.safetensors")
-            hint = "--init_from" + (" " + model if os.path.exists(model) else "\n")
+            hint = "with train.init_from" + (" " + model if os.path.exists(model) else "\n")
             done = decavox("train", "--resume", run)
             self.ends(done, USAGE, run, "is finished", "last.safetensors", hint)
             self.assertEqual(self.state(run), before)
@@ -235,7 +235,7 @@ class Resume(support.Case):
                   "--out")
         run = self.copy("weights", "last.safetensors")
         shutil.copy(os.path.join(run, "model.safetensors"), os.path.join(run, "last.safetensors"))
-        self.ends(decavox("train", "--resume", run), FAILED, "holds no training state")
+        self.ends(decavox("train", "--resume", run), FAILED, "holds no state of a training")
 
     def test_other_data(self):
         data = self.at("growing")

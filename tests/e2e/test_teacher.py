@@ -73,15 +73,15 @@ class Teacher(support.Case):
         run, _ = self.teach(here, "--epochs", "2")
         shutil.copy(self.other, here)
         self.ends(decavox("train", "--resume", run, "--epochs", "3"), USAGE,
-                  "is not what taught the run")
+                  "is not the file that taught the run")
         os.remove(here)
         self.ends(decavox("train", "--resume", run, "--epochs", "3"), FAILED, "here.safetensors")
         self.ends(decavox("train", "--resume", run, "--epochs", "3", "--teacher", ""), USAGE,
-                  "is not what taught the run")
+                  "is not the file that taught the run")
         self.ends(decavox("train", "--resume", run, "--epochs", "3", "--teacher", self.model),
                   GOOD)
         self.ends(decavox("train", "--resume", self.at("teacher"), "--epochs", "8", "--teacher",
-                          self.model), USAGE, "is not what taught the run")
+                          self.model), USAGE, "is not the file that taught the run")
 
     def test_a_missing_teacher_is_told_of_before_a_pretraining(self):
         _, done = self.teach(self.at("none.safetensors"), "--pretrain_data", self.data,
@@ -97,13 +97,13 @@ class Teacher(support.Case):
     def test_what_does_not_fit_is_refused(self):
         self.train_once(self.at("long"), *OPTIONS, "--set", "features.duration=0.5")
         self.teach(self.at("long", "model.safetensors"), code=FAILED,
-                   parts=("train.teacher: features.duration is 0.5 in", "and 1 here"))
+                   parts=("train.teacher: features.duration is 0.5 in", "and 1 in this training"))
         three = support.make_data(self.at("three"), digits=3)
         self.train_once(self.at("fewer"), "--data", three, *OPTIONS)
         self.teach(self.at("fewer", "model.safetensors"), code=FAILED,
                    parts=("has other labels than the data",))
         self.teach(self.at("none.safetensors"), code=FAILED, parts=("none.safetensors",))
-        self.teach(f"{self.model},", code=USAGE, parts=("train.teacher: a file is missing",))
+        self.teach(f"{self.model},", code=USAGE, parts=("train.teacher: the name of a file is missing",))
         self.teach(self.model, "--set", "train.teacher_weight=0", code=USAGE,
                    parts=("teacher_weight",))
 

@@ -97,7 +97,8 @@ class Training(support.Case):
                 os.makedirs(run)
                 support.write_text(os.path.join(run, name), "precious")
                 done = decavox("train", self.config, "--data", self.data, "--out", run)
-                self.ends(done, USAGE, f"{run} holds the {name} of a run", "--out")
+                self.ends(done, USAGE, f"{run} holds the {name} of a run",
+                          "choose another folder")
                 self.assertEqual(os.listdir(run), [name])
                 self.assertEqual(support.read_text(os.path.join(run, name)), "precious")
 
@@ -162,8 +163,8 @@ class Training(support.Case):
         model = os.path.join(run, "model.safetensors")
         self.ends(decavox("eval", model, folder=self.at("left")), GOOD)
         done = decavox("eval", model, folder=self.folder)
-        self.ends(done, FAILED, "voices, the data that the model was trained on", "No such file",
-                  "--data")
+        self.ends(done, FAILED, "the data that the model was trained on are not in voices: No such file",
+                  "name where they are now (data)")
         self.ends(decavox("eval", model, "--data", data, folder=self.folder), GOOD)
         done = self.ends(decavox("eval", model, "--data", "away", folder=self.folder), FAILED, "away")
         self.assertNotIn("trained on", done.err)
@@ -380,7 +381,7 @@ class Options(support.Case):
         self.assertEqual(*texts)
         self.ends(decavox("train", "--model_type", "minni", *arguments, self.at("none"),
                           folder=project), USAGE,
-                  "no configuration 'minni': neither configs/minni.yaml nor ")
+                  "--model_type: there is no model 'minni'; did you mean 'mini'? There are ")
         elsewhere = self.at("elsewhere")
         os.makedirs(elsewhere)
         self.ends(decavox("train", "--model_type", "mini", *arguments, self.at("from_nowhere"),
@@ -389,7 +390,7 @@ class Options(support.Case):
             self.ends(decavox("train", "--model_type", "mini", *arguments, self.at("from_home"),
                               folder=elsewhere), GOOD)
         self.ends(decavox("train", *arguments, self.at("none")), USAGE,
-                  "give either CONFIG, or --model_type NAME")
+                  "give one of these: CONFIG, --model_type NAME")
 
     def test_mixed_precision_on_the_cpu(self):
         """It is BF16 if the processor has it. Without it, or if oneDNN is told so, results are
@@ -459,12 +460,13 @@ class Options(support.Case):
                             (before, "(pretrain.data)")):
             for part in ("test", "all"):
                 done = decavox("eval", model, "--data", data, "--part", part)
-                self.ends(done, GOOD, f"warning: {data} is, or is called as, data that", where,
-                          "--split")
+                self.ends(done, GOOD, f"warning: {data} is, or has the name of, data that", where,
+                          "name the split by which some were kept for testing")
         exported = self.at("exported.safetensors")  # it only knows the names
         self.ends(decavox("export", model, "--out", exported), GOOD)
         for data in (more, more + "/", before):
-            self.ends(decavox("eval", exported, "--data", data), GOOD, f"warning: {data} is, or is")
+            self.ends(decavox("eval", exported, "--data", data), GOOD, f"warning: {data} is, or "
+                      "has the name of, data that")
         done = self.ends(decavox("eval", exported, "--data", new), GOOD)
         self.assertEqual(done.err, "")
         for arguments in ([], ["--data", self.data], ["--data", new], ["--data", more, "--split",

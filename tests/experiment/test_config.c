@@ -108,7 +108,7 @@ static void test_tree_set_and_merge(void **state)
     assert_string_equal(dv_tree_get(dv_tree_get(base, "train"), "epochs")->source, "--option");
 
     assert_int_equal(dv_tree_set(base, "list.a", scalar("1")), DV_ECONFIG);
-    assert_message("--option: 'list' is no map");
+    assert_message("--option: 'list' is not a map");
     assert_int_equal(dv_tree_set(base, "a..b", scalar("1")), DV_ECONFIG);
     assert_message("'a..b' is no path");
     assert_int_equal(dv_tree_set(base, "", scalar("1")), DV_ECONFIG);
@@ -186,11 +186,13 @@ static void test_fields_refuse(void **state)
         {"epochs: 1\noptimizer: lion\n", "unknown value 'lion'. Choices: sgd, adam"},
         {"epochs: 1\noptimizer: [adam]\n", "optimizer: expected a word, got a list"},
         {"epochs: 1\npath: {a: b}\n", "path: expected a string, got a map"},
-        {"epochs: 1\nkernel: [1, 2, 3]\n", "kernel: expected an integer or a list of two, got a "
-                                           "list of 3"},
+        {"epochs: 1\nkernel: [1, 2, 3]\n",
+         "kernel: expected an integer or a list of two integers, got a "
+         "list of 3"},
         {"epochs: 1\nkernel: [1, 12]\n", "kernel: 12 is out of range (1 to 9)"},
         {"epochs: 1\nkernel: [a, 1]\n", "kernel: expected an integer, got 'a'"},
-        {"epochs: 1\nkernel: {a: 1}\n", "kernel: expected an integer or a list of two, got a map"},
+        {"epochs: 1\nkernel: {a: 1}\n",
+         "kernel: expected an integer or a list of two integers, got a map"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -215,7 +217,7 @@ static void test_fields_long_string(void **state)
         assert_int_equal(dv_fields_read(fields, tree, "train", &r), expected);
         dv_tree_free(tree);
     }
-    assert_message("path: a string of 512 bytes, at most 511 fit");
+    assert_message("path: the text has 512 bytes, and at most 511 fit");
 }
 
 static void test_fields_default(void **state)

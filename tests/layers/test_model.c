@@ -129,7 +129,7 @@ static void test_mistakes_have_file_and_line(void **state)
            "t.yaml:2: ", "a layer is written", "");
     refuse("layers:\n  - linear: {units: 10, name: }\n", DV_ECONFIG, "t.yaml:2: ", "name", "");
     refuse("layers:\n  - linear: {units: 10, name: block/head}\n", DV_ECONFIG,
-           "t.yaml:2: ", "name has no '/'", "");
+           "t.yaml:2: ", "name must have no '/'", "");
     refuse("layers:\n  - linear: {units: 10, name: \"head\\tA\"}\n", DV_ECONFIG,
            "t.yaml:2: ", "no control character", "");
     refuse("layers:\n  - spatial_attention: {kernel: 4}\n", DV_EARG,
@@ -276,10 +276,12 @@ static void test_ensembles_refuse(void **state)
     static const char *const place = "t.yaml:2: ";
     refuse("layers:\n  - ensemble:\n", DV_ECONFIG, place, "'ensemble_1'", "list of 2 to 8");
     refuse(ENSEMBLE(MEMBER_A), DV_ECONFIG, place, "'mix'", "list of 2 to 8");
-    refuse(ENSEMBLE(MEMBER_A ", other"), DV_ECONFIG, place, "'other' has not been replaced", "mix");
+    refuse(ENSEMBLE(MEMBER_A ", other"), DV_ECONFIG, place, "the member 'other' is still a name",
+           "mix");
     refuse(ENSEMBLE(MEMBER_A ", {layers: [flatten]}"), DV_ECONFIG, place, "model 2", "name");
     refuse(ENSEMBLE(MEMBER_A ", [a]"), DV_ECONFIG, place, "model 2", "must be a map");
-    refuse(ENSEMBLE(MEMBER_A ", " MEMBER_A), DV_ECONFIG, place, "'a' is there twice", "mix");
+    refuse(ENSEMBLE(MEMBER_A ", " MEMBER_A), DV_ECONFIG, place, "two members have the name 'a'",
+           "mix");
     refuse(ENSEMBLE(MEMBER_A ", " MEMBER("b", "flatten")), DV_ESHAPE, place, "'b.flatten_1'",
            "(2, 1, 1, 10)");
     refuse(ENSEMBLE(MEMBER_A ", " MEMBER("b", "flatten, linear: {unit: 3}")), DV_ECONFIG, place,

@@ -318,7 +318,7 @@ static void test_tensors_must_fit_by_name(void **state)
         {add_one, "tensor 'tail.bias' is not in the model"},
         {turn_shape, "tensor 'middle.weight' has another shape"},
         {lose_rank, "tensor 'head.weight' has another shape"},
-        {change_type, "tensor 'head.weight' is neither F32 nor F16"},
+        {change_type, "tensor 'head.weight' must be F32 or F16"},
         {put_nan, "tensor 'middle.bias' holds NaN or infinity"},
         {put_infinity, "tensor 'middle.bias' holds NaN or infinity"},
     };
@@ -401,14 +401,14 @@ static void test_texts_must_be_there(void **state)
     static const struct {
         const char *config, *labels, *state, *part;
     } cases[] = {
-        {NULL, labels_text, NULL, "'decavox.config' is missing"},
-        {config_text, NULL, NULL, "'decavox.labels' is missing"},
-        {"[1]", labels_text, NULL, "'decavox.config' is no map"},
+        {NULL, labels_text, NULL, "its metadata have no 'decavox.config'"},
+        {config_text, NULL, NULL, "its metadata have no 'decavox.labels'"},
+        {"[1]", labels_text, NULL, "'decavox.config' in its metadata is no map"},
         {"a: [", labels_text, NULL, "decavox.config:"},
-        {config_text, "{a: 1}", NULL, "'decavox.labels' is no list"},
-        {config_text, "[]", NULL, "'decavox.labels' is no list"},
+        {config_text, "{a: 1}", NULL, "'decavox.labels' in its metadata is no list"},
+        {config_text, "[]", NULL, "'decavox.labels' in its metadata is no list"},
         {config_text, "[a, ]", NULL, NULL}, /* a comma at the end is good YAML */
-        {config_text, "[a, [b]]", NULL, "'decavox.labels' is no list"},
+        {config_text, "[a, [b]]", NULL, "'decavox.labels' in its metadata is no list"},
         {config_text, "[a, \"\\e[2J\"]", NULL, "without control characters"},
         {config_text, "[a, \"\\x9b2J\"]", NULL, "without control characters"},
         {config_text, labels_text, "a: &x 1", "decavox.state:"},

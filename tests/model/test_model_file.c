@@ -93,7 +93,7 @@ static void test_refusals(void **state)
     store(folder, "broken.yaml", "layers: [\n");
     store(folder, "nested.yaml", "layers:\n  - ensemble: {models: [a, b]}\n");
     refuse_text(folder, "layers:\n  - ensemble: {models: [a, z]}\n",
-                "t.yaml:2: model: no model 'z'", "nor /nowhere/z.yaml");
+                "t.yaml:2: model: there is no model 'z'; there are a, b, ", "broken, list, nested");
     refuse_text(folder, "layers:\n  - ensemble: {models: [a, ../b]}\n",
                 "t.yaml:2: ", "'../b' is a name, not a path");
     refuse_text(folder, "layers:\n  - flatten\n  - ensemble: {models: [a, nested]}\n",

@@ -179,12 +179,13 @@ static void test_writer_refuses(void **state)
         dv_safetensors_entry entry;
         const char *part;
     } cases[] = {
-        {{"a", DV_SAFETENSORS_F32, 5, {1, 1, 1, 1}, weights}, "rank 5"},
-        {{"a", DV_SAFETENSORS_F32, -1, {0}, weights}, "rank -1"},
-        {{"a", DV_SAFETENSORS_F32, 1, {-1}, weights}, "tensor 'a': negative"},
-        {{"a", DV_SAFETENSORS_F64, 2, {INT64_C(1) << 31, INT64_C(1) << 31}, rates}, "overflowing"},
+        {{"a", DV_SAFETENSORS_F32, 5, {1, 1, 1, 1}, weights}, "its rank is 5"},
+        {{"a", DV_SAFETENSORS_F32, -1, {0}, weights}, "its rank is -1"},
+        {{"a", DV_SAFETENSORS_F32, 1, {-1}, weights}, "tensor 'a': its shape is negative"},
+        {{"a", DV_SAFETENSORS_F64, 2, {INT64_C(1) << 31, INT64_C(1) << 31}, rates},
+         "its shape is negative or has too many"},
         {{"a", DV_SAFETENSORS_F32, 1, {2}, NULL}, "'a' has no data"},
-        {{"a", (dv_safetensors_dtype)99, 1, {2}, weights}, "unknown dtype 99"},
+        {{"a", (dv_safetensors_dtype)99, 1, {2}, weights}, "there is no dtype 99"},
         {{"__metadata__", DV_SAFETENSORS_F32, 1, {1}, weights}, "'__metadata__' is given twice"},
         {{"a\nb", DV_SAFETENSORS_F32, 1, {1}, weights}, "control character"},
         {{"a\xff", DV_SAFETENSORS_F32, 1, {1}, weights}, "not UTF-8"},
@@ -199,7 +200,7 @@ static void test_writer_refuses(void **state)
     assert_message_has("'rng' is given twice");
     const dv_safetensors_pair pairs[] = {{"decavox.checksum", "0"}, {"k", "\xff"}};
     assert_int_equal(dv_safetensors_write(path, &pairs[0], 1, NULL, 0), DV_EARG);
-    assert_message_has("'decavox.checksum' is given twice or reserved");
+    assert_message_has("the name 'decavox.checksum' is given twice, or it is reserved");
     assert_int_equal(dv_safetensors_write(path, &pairs[1], 1, NULL, 0), DV_EARG);
     assert_message_has("'k' or its value is not UTF-8");
     FILE *file = fopen(path, "rb");
@@ -219,7 +220,7 @@ static void test_refuses_what_is_no_file(void **state)
     assert_refused(path, DV_EFORMAT, "0 bytes are too few");
     const char text[] = "model:\n  name: mini, not a tensor file at all\n";
     file_store(path, text, strlen(text));
-    assert_refused(path, DV_EFORMAT, "not a safetensors file");
+    assert_refused(path, DV_EFORMAT, "is a text, not a checkpoint (a safetensors file)");
 }
 
 static void test_every_truncation_is_refused(void **state)
@@ -318,29 +319,32 @@ static void test_refuses_lying_headers(void **state)
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[0,8],\"path\":\"/x\"}}",
          "tensor 'a'"},
         {"{" ENTRY("\\u001b[2J", "U8", "[8]", "[0,8]") "}", "control character"},
-        {"{" ENTRY("w", "BF16", "[4]", "[0,8]") "}", "tensor 'w': dtype 'BF16'"},
-        {"{" ENTRY("w", "f32", "[2]", "[0,8]") "}", "tensor 'w': dtype 'f32'"},
-        {"{" ENTRY("w", "U8", "8", "[0,8]") "}", "tensor 'w': shape is not a list"},
+        {"{" ENTRY("w", "BF16", "[4]", "[0,8]") "}", "tensor 'w': its dtype is 'BF16'"},
+        {"{" ENTRY("w", "f32", "[2]", "[0,8]") "}", "tensor 'w': its dtype is 'f32'"},
+        {"{" ENTRY("w", "U8", "8", "[0,8]") "}", "tensor 'w': its shape is not a list"},
         {"{" ENTRY("w", "U8", "[8.0]", "[0,8]") "}", "dimension 0 is not a count"},
         {"{" ENTRY("w", "U8", "[2,\"4\"]", "[0,8]") "}", "dimension 1 is not a count"},
         {"{" ENTRY("w", "U8", "[-2,-4]", "[0,8]") "}", "dimension 0 is not a count"},
         {"{" ENTRY("w", "U8", "[99999999999999999999]", "[0,8]") "}", "too big integer"},
-        {"{" ENTRY("w", "U8", "[1,1,1,1,8]", "[0,8]") "}", "rank 5, must be 0 to 4"},
-        {"{" ENTRY("w", "F32", "[4611686018427387904]", "[0,0]") "}", "shape overflows"},
-        {"{" ENTRY("w", "U8", "[4294967296,4294967296]", "[0,0]") "}", "shape overflows"},
-        {"{" ENTRY("w", "F64", "[2305843009213693953]", "[0,8]") "}", "shape overflows"},
+        {"{" ENTRY("w", "U8", "[1,1,1,1,8]", "[0,8]") "}", "its rank is 5, must be 0 to 4"},
+        {"{" ENTRY("w", "F32", "[4611686018427387904]", "[0,0]") "}",
+         "its shape has too many elements"},
+        {"{" ENTRY("w", "U8", "[4294967296,4294967296]", "[0,0]") "}",
+         "its shape has too many elements"},
+        {"{" ENTRY("w", "F64", "[2305843009213693953]", "[0,8]") "}",
+         "its shape has too many elements"},
         {"{" ENTRY("w", "U8", "[9]", "[0,8]") "}", "shape needs 9 bytes"},
-        {"{" ENTRY("w", "U8", "[8]", "[8,0]") "}", "data_offsets 8 to 0"},
-        {"{" ENTRY("w", "U8", "[8]", "[-8,0]") "}", "data_offsets -8 to 0"},
+        {"{" ENTRY("w", "U8", "[8]", "[8,0]") "}", "data_offsets are 8 to 0"},
+        {"{" ENTRY("w", "U8", "[8]", "[-8,0]") "}", "data_offsets are -8 to 0"},
         {"{" ENTRY("w", "U8", "[8]", "[9223372036854775807,-9223372036854775801]") "}",
-         "data_offsets 9223372036854775807"},
+         "data_offsets are 9223372036854775807"},
         {"{" ENTRY("w", "U8", "[8]", "[0,8,8]") "}", "tensor 'w'"},
         {"{" ENTRY("w", "U8", "[8]", "[0]") "}", "tensor 'w'"},
         {"{" ENTRY("w", "U8", "[8]", "[0,8.0]") "}", "tensor 'w'"},
         {"{" ENTRY("w", "U8", "[7]", "[1,8]") "}", "(hole)"},
         {"{" ENTRY("v", "U8", "[3]", "[0,3]") "," ENTRY("w", "U8", "[4]", "[4,8]") "}", "(hole)"},
         {"{" ENTRY("v", "U8", "[5]", "[0,5]") "," ENTRY("w", "U8", "[4]", "[4,8]") "}",
-         "tensor 'w': data start at 4, must start at 5 (overlap)"},
+         "tensor 'w': its data start at 4, must start at 5 (overlap)"},
         {"{" ENTRY("v", "U8", "[8]", "[0,8]") "," ENTRY("w", "U8", "[8]", "[0,8]") "}",
          "(overlap)"},
         {"{" ENTRY("v", "U8", "[8]", "[0,8]") "," ENTRY("w", "U8", "[0]", "[4,4]") "}",
@@ -381,7 +385,8 @@ static void test_refuses_huge_headers(void **state)
         memcpy(content, &sizes[i], 8);
         content[8] = '{';
         file_store(path, content, sizeof content);
-        assert_refused(path, DV_EFORMAT, "more than the file (55 bytes) or the limit of 100000000");
+        assert_refused(path, DV_EFORMAT,
+                       "bytes, and the file has 63 bytes (the limit of a header is 100000000)");
     }
 }
 

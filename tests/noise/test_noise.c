@@ -97,20 +97,21 @@ static void refusals(void **state)
     char paths[2 * PATH_SIZE], path[PATH_SIZE];
     write_sound(folder, "good.wav", 0, 100);
     make_subfolder(folder, "nothing");
-    refuse_list("", DV_EARG, "'': a path is empty");
+    refuse_list("", DV_EARG, "'': one of the paths is empty");
     snprintf(paths, sizeof paths, "%s/good.wav,", folder);
     refuse_list(paths, DV_EARG, "good.wav,'");
     snprintf(paths, sizeof paths, "%s/good.wav,,%s", folder, folder);
-    refuse_list(paths, DV_EARG, "a path is empty");
+    refuse_list(paths, DV_EARG, "one of the paths is empty");
     snprintf(paths, sizeof paths, "%s,%s/absent", folder, folder);
-    refuse_list(paths, DV_EIO, "absent: No such file");
-    refuse_list(path_in(folder, "nothing", path), DV_EIO, "nothing has no sound file");
+    refuse_list(paths, DV_EIO, "absent: cannot be read: No such file");
+    refuse_list(path_in(folder, "nothing", path), DV_EIO,
+                "nothing: the folder holds no sound file");
 
     write_file(folder, "text.wav", "this is no sound");
     refuse_read(folder, DV_EFORMAT, "text.wav");
     write_file(folder, "empty.wav", "");
     refuse_read(path_in(folder, "empty.wav", path), DV_EFORMAT, "empty.wav: is empty");
-    refuse_read("", DV_EARG, "a path is empty");
+    refuse_read("", DV_EARG, "one of the paths is empty");
 }
 
 static void reads_at_the_rate(void **state)

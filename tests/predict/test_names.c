@@ -78,9 +78,9 @@ static void test_lists(void **state)
         assert_names(path, 1, 1, cases[i].expected);
     }
     store(*state, "list.txt", "\n\r\n", path);
-    assert_no_names(path, DV_EFORMAT, "holds no name");
+    assert_no_names(path, DV_EFORMAT, "names no sound file");
     file_store(path, "a\0b\n", 4);
-    assert_no_names(path, DV_EFORMAT, "list.txt:1: a zero byte");
+    assert_no_names(path, DV_EFORMAT, "list.txt:1: the line has a zero byte");
     scratch_path(*state, "absent", path);
     assert_no_names(path, DV_EIO, "absent: cannot be read: No such file");
 }
@@ -130,7 +130,7 @@ static void test_folders(void **state)
     char path[SCRATCH_PATH_SIZE], inner[SCRATCH_PATH_SIZE];
     scratch_path(folder, "sounds", path);
     assert_int_equal(mkdir(path, 0755), 0);
-    assert_no_names(path, DV_EFORMAT, "holds no name");
+    assert_no_names(path, DV_EFORMAT, "names no sound file");
     scratch_path(folder, "sounds/0", inner);
     assert_int_equal(mkdir(inner, 0755), 0);
     store(folder, "sounds/10.wav", "x", inner);

@@ -153,7 +153,7 @@ static void test_other_names(void **state)
     close_rows(&a, false);
     file_store(a.part, "{\"file\":3}\n", 11);
     assert_int_equal(open_rows(&a, true, false), DV_EFORMAT);
-    assert_message("row 1 is none that decavox wrote");
+    assert_message("row 1 was not written by decavox");
     close_rows(&a, false);
 }
 
@@ -168,11 +168,11 @@ static void test_other_work(void **state)
     assert_message("its rows were made with precision \"fp32\", and now it is \"bf16\"");
     close_rows(&a, false);
     assert_int_equal(open_rows(&a, false, false), DV_EARG);
-    assert_message("holds the rows of a process that did not come to its end");
+    assert_message("holds the rows of a call that was interrupted; --resume");
     close_rows(&a, false);
     assert_int_equal(unlink(a.job), 0);
     assert_int_equal(open_rows(&a, true, false), DV_EIO);
-    assert_message("rows.job, which says how the rows beside it were made, is not there");
+    assert_message("rows.job is missing, which says how the rows beside it were made");
     close_rows(&a, false);
     assert_int_equal(open_rows(&a, false, true), DV_OK); /* starts again */
     assert_int_equal(a.state.done, 0);
@@ -185,13 +185,13 @@ static void test_files_of_others(void **state)
     attempt a = begin(*state, DV_ROWS_CSV);
     file_store(a.part, "mine", 4);
     assert_int_equal(open_rows(&a, false, true), DV_EIO);
-    assert_message("rows.part: is there, and decavox did not write it");
+    assert_message("rows.part: exists, and decavox did not write it");
     close_rows(&a, false);
     assert_int_equal(unlink(a.part), 0);
     file_store(a.job, "{\"mine\": 1}", 11);
     for (int resume = 0; resume < 2; resume++) {
         assert_int_equal(open_rows(&a, resume == 1, true), DV_EIO);
-        assert_message("rows.job: is not what decavox writes beside rows");
+        assert_message("rows.job: was not written by decavox and is not replaced");
         close_rows(&a, false);
     }
     assert_int_equal(scratch_count(*state), 1);
@@ -230,10 +230,10 @@ static void test_one_writes(void **state)
     assert_int_equal(open_rows(&a, false, false), DV_OK);
     write_row(&a, 0);
     assert_int_equal(open_rows(&other, true, false), DV_EARG);
-    assert_message("another process writes these rows");
+    assert_message("another process is writing these rows");
     close_rows(&other, false);
     assert_int_equal(open_rows(&other, false, true), DV_EARG);
-    assert_message("another process writes these rows");
+    assert_message("another process is writing these rows");
     close_rows(&other, false);
     close_rows(&a, false);
     assert_int_equal(open_rows(&other, true, false), DV_OK);

@@ -148,8 +148,8 @@ static void refusals(void **state)
         const char *words;
         const char *message;
     } cases[] = {
-        {"", "1 to 47 letters"},      {"a,,b", "1 to 47 letters"},   {"a,b_c", "'b_c' cannot be"},
-        {"../a", "'../a' cannot be"}, {"a,b,a", "'a' stands twice"}, {"-v", "'-v' cannot be"},
+        {"", "1 to 47 letters"},      {"a,,b", "1 to 47 letters"},     {"a,b_c", "'b_c' cannot be"},
+        {"../a", "'../a' cannot be"}, {"a,b,a", "'a' is there twice"}, {"-v", "'-v' cannot be"},
     };
     dv_synth_config config = make_config(*state);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -158,11 +158,11 @@ static void refusals(void **state)
     }
     config = make_config(*state);
     config.voices = 4000;
-    assert_fails(&config, DV_ECONFIG, "4000 asked for, there are 140");
+    assert_fails(&config, DV_ECONFIG, "4000 are asked for, and there are 140");
     config = make_config("/dev/null");
-    assert_fails(&config, DV_EIO, "/dev/null: not a folder");
+    assert_fails(&config, DV_EIO, "/dev/null: is not a folder");
     config = make_config("/nonexistent/folder");
-    assert_fails(&config, DV_EIO, "/nonexistent/folder: No such file");
+    assert_fails(&config, DV_EIO, "/nonexistent/folder: cannot be made: No such file");
 }
 
 static void missing_program_is_named(void **state)

@@ -113,7 +113,7 @@ static void refuses_to_freeze(const dv_backend *backend)
 {
     static const char *const patterns[] = {"[\"convolution.*\"]", "[[1]]", "\"*\""};
     static const char *const parts[] = {"no parameter is called 'convolution.*'",
-                                        "expected patterns", "nothing is left to train"};
+                                        "expected a list of patterns", "nothing is left to train"};
     for (int i = 0; i < 3; i++) {
         trial seen;
         trial_open(&seen, backend, trial_normed_model, 8, 0);

@@ -179,7 +179,7 @@ static dv_status try_one(const bench *b, float *milliseconds)
     DV_CUDA(cudaStreamSynchronize(b->device->stream));
     cudaGraphExec_t graph = capture(b);
     if (graph == NULL)
-        return DV_FAIL(DV_EDEVICE, "it cannot be captured into a CUDA graph");
+        return DV_FAIL(DV_EDEVICE, "the algorithm cannot be captured into a CUDA graph");
     dv_status status = b->timed ? shortest_sample(b, graph, milliseconds) : DV_OK;
     (void)cudaGraphExecDestroy(graph);
     return status;

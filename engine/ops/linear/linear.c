@@ -27,8 +27,8 @@ static dv_status check(const dv_node *node, dv_shape x)
                        attr->activation);
     if (!dv_activation_from_output(attr->activation))
         return DV_FAIL(DV_EARG,
-                       "linear '%s': activation %s cannot be part of it (none, relu, sigmoid and "
-                       "tanh can): put an activation layer behind it",
+                       "linear '%s': activation %s cannot be part of a linear layer (none, relu, "
+                       "sigmoid and tanh can): put an activation layer behind it",
                        node->name, dv_activation_names[attr->activation]);
     return DV_OK;
 }

@@ -1,0 +1,68 @@
+/* Lists the names of files, and offers them where a name is wrong. */
+#include "engine/base/file_names.h"
+#include "engine/base/field.h"
+#include "engine/base/path.h"
+#include "engine/base/text.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static dv_status add(const char *name, size_t length, dv_file_names *names)
+{
+    char *copy;
+    DV_TRY(dv_grow(names->count, sizeof *names->list, &names->capacity, &names->list));
+    DV_TRY(dv_strdup(name, &copy));
+    copy[length] = '\0';
+    for (size_t i = 0; i < names->count; i++) {
+        if (strcmp(names->list[i], copy) == 0) {
+            free(copy);
+            return DV_OK;
+        }
+    }
+    names->list[names->count++] = copy;
+    return DV_OK;
+}
+
+dv_status dv_file_names_add(const char *folder, const char *ending, dv_file_names *names)
+{
+    dv_status status = DV_OK;
+    DIR *directory = opendir(folder);
+    if (directory == NULL)
+        return DV_OK;
+    for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
+        if (dv_ends_with(entry->d_name, ending) && entry->d_name[0] != '.')
+            status = add(entry->d_name, strlen(entry->d_name) - strlen(ending), names);
+    }
+    closedir(directory);
+    if (names->count > 0)
+        qsort(names->list, names->count, sizeof *names->list, dv_by_name);
+    return status;
+}
+
+void dv_file_names_offer(const dv_file_names *names, const char *wrong,
+                         char text[DV_FILE_NAMES_SIZE])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    if (names->count == 0)
+        return;
+    const char *nearest = dv_nearest(wrong, (const char *const *)names->list, names->count);
+    if (nearest != NULL)
+        used = (size_t)snprintf(text, DV_FILE_NAMES_SIZE, "; did you mean '%.100s'? There are",
+                                nearest);
+    else
+        used = (size_t)snprintf(text, DV_FILE_NAMES_SIZE, "; there are");
+    for (size_t i = 0; i < names->count && used < DV_FILE_NAMES_SIZE; i++)
+        used += (size_t)snprintf(text + used, DV_FILE_NAMES_SIZE - used, "%s %s", i == 0 ? "" : ",",
+                                 names->list[i]);
+}
+
+void dv_file_names_free(dv_file_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->list[i]);
+    free(names->list);
+    *names = (dv_file_names){.count = 0};
+}
