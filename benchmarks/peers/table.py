@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the tables of ratios of what measure.py has left: results/peers.md, all of it, and in
-README.md, between two marks, the ratios alone.
+docs/performance.md, between two marks, the ratios alone.
 
-    table.py [--check] [--results FOLDER] [--readme FILE]
+    table.py [--check] [--results FOLDER] [--page FILE]
 
 --check writes nothing; exit code 1 where one of them is not what the results give.
 """
@@ -14,7 +14,7 @@ import sys
 
 from records import RESULTS, ROOT
 
-README = os.path.join(ROOT, "README.md")
+PAGE = os.path.join(ROOT, "docs", "performance.md")
 BEGIN = "<!-- peers: made by benchmarks/peers/table.py of benchmarks/results/peers-*.json -->\n"
 END = "<!-- /peers -->\n"
 
@@ -24,7 +24,7 @@ MODELS = ("lightweight", "advanced", "efficient", "transformer", "ensemble", "re
 NAMES = {"train": "training step", "infer": "forward pass", "features": "features",
          "start": "a prediction from nothing"}
 PEERS = ("PyTorch", "ONNX Runtime", "librosa", "torchaudio", "Python with PyTorch")
-# The peers of a part that README shows in columns.
+# The peers of a part that the page shows in columns.
 SHOWN = {"train": ["PyTorch"], "infer": ["ONNX Runtime", "PyTorch"]}
 
 
@@ -129,7 +129,7 @@ def page(content):
 
 
 def columns_of(results):
-    """(part, batch, peer) of README's table, as far as there are results."""
+    """(part, batch, peer) of the page's table, as far as there are results."""
     found = []
     for part, peers in SHOWN.items():
         for peer in peers:
@@ -145,7 +145,7 @@ def results_of(results, column):
 
 
 def mode(result):
-    """What README's table has beside each other in a cell: numbers of threads, or precisions."""
+    """What the page's table has beside each other in a cell: numbers of threads, or precisions."""
     return result["threads"] if result["device"] == "cpu" else result["precision"]
 
 
@@ -204,13 +204,13 @@ def read_all(folder):
     return contents
 
 
-def make(folder, readme):
+def make(folder, page_path):
     """The two texts as they should be, by path."""
     contents = read_all(folder)
-    with open(readme, encoding="utf-8") as file:
+    with open(page_path, encoding="utf-8") as file:
         text = file.read()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f"table.py: {readme} has not once the lines\n{BEGIN}{END}")
+        sys.exit(f"table.py: {page_path} has not once the lines\n{BEGIN}{END}")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     middle = "\n".join(summary(content) for content in contents) or "Not measured yet.\n"
@@ -220,19 +220,20 @@ def make(folder, readme):
              "form, over ours, both by turns in one\nrun: the median over rounds, with the "
              "smallest and the largest, or the quartiles of a\nprediction from nothing.\n\n"
              + "\n".join(page(content) for content in contents))
-    return {os.path.join(folder, "peers.md"): pages, readme: before + BEGIN + middle + END + after}
+    return {os.path.join(folder, "peers.md"): pages,
+            page_path: before + BEGIN + middle + END + after}
 
 
-def write(folder, readme):
-    for path, text in make(folder, readme).items():
+def write(folder, page_path):
+    for path, text in make(folder, page_path).items():
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
 
-def check(folder, readme):
+def check(folder, page_path):
     """The paths that are not what the results give."""
     wrong = []
-    for path, text in make(folder, readme).items():
+    for path, text in make(folder, page_path).items():
         try:
             with open(path, encoding="utf-8") as file:
                 same = file.read() == text
@@ -248,12 +249,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--results", default=RESULTS)
-    parser.add_argument("--readme", default=README)
+    parser.add_argument("--page", default=PAGE)
     arguments = parser.parse_args()
     if not arguments.check:
-        write(arguments.results, arguments.readme)
+        write(arguments.results, arguments.page)
         return
-    wrong = check(arguments.results, arguments.readme)
+    wrong = check(arguments.results, arguments.page)
     for path in wrong:
         print(f"{os.path.relpath(path)} is not what the results give: "
               "run benchmarks/peers/table.py")
