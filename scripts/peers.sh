@@ -15,7 +15,7 @@
 #     --python PROGRAM   take the peers from this Python instead; nothing is installed
 #     --build DIR        a release build with benchmarks; default: build/release, made now
 #     --out DIR          folder of peers-PROCESSOR.json; default: benchmarks/results. Only with the
-#                        default, peers.md and the table in README.md are updated as well
+#                        default, peers.md and docs/performance.md are updated as well
 #
 # Other options, --models, --threads, --batch, --rounds and --variants, are for
 # benchmarks/peers/measure.py. The peers are for measuring only: decavox needs none of them.

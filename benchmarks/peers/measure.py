@@ -210,8 +210,8 @@ def main():
     print("\n" + table.page(store.content))
     print(f"written to {os.path.relpath(store.path)}")
     if folder == RESULTS:
-        table.write(RESULTS, table.README)
-        print("benchmarks/results/peers.md and README.md have the table")
+        table.write(RESULTS, table.PAGE)
+        print("benchmarks/results/peers.md and docs/performance.md have the table")
     sys.exit(0 if good else 1)
 
 

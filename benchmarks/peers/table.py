@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the tables of ratios from measure.py's results: results/peers.md has all of them, and
-README.md, between two marks, the ratios only.
+docs/performance.md, between two marks, the ratios only.
 
-    table.py [--check] [--results FOLDER] [--readme FILE]
+    table.py [--check] [--results FOLDER] [--page FILE]
 
 --check writes nothing, and the exit code is 1 if a table differs from the results.
 """
@@ -14,7 +14,7 @@ import sys
 
 from records import RESULTS, ROOT
 
-README = os.path.join(ROOT, "README.md")
+PAGE = os.path.join(ROOT, "docs", "performance.md")
 BEGIN = "<!-- peers: made by benchmarks/peers/table.py of benchmarks/results/peers-*.json -->\n"
 END = "<!-- /peers -->\n"
 
@@ -24,7 +24,7 @@ MODELS = ("lightweight", "advanced", "efficient", "transformer", "ensemble", "re
 NAMES = {"train": "training step", "infer": "forward pass", "features": "features",
          "start": "a prediction from nothing"}
 PEERS = ("PyTorch", "ONNX Runtime", "librosa", "torchaudio", "Python with PyTorch")
-# The peers that README shows in columns, for each part.
+# The peers that the page shows in columns, for each part.
 SHOWN = {"train": ["PyTorch"], "infer": ["ONNX Runtime", "PyTorch"]}
 
 
@@ -129,7 +129,7 @@ def page(content):
 
 
 def columns_of(results):
-    """The columns (part, batch, peer) of README's table that have results."""
+    """The columns (part, batch, peer) of the page's table that have results."""
     found = []
     for part, peers in SHOWN.items():
         for peer in peers:
@@ -205,13 +205,13 @@ def read_all(folder):
     return contents
 
 
-def make(folder, readme):
+def make(folder, page_path):
     """The two texts by path, made from the results."""
     contents = read_all(folder)
-    with open(readme, encoding="utf-8") as file:
+    with open(page_path, encoding="utf-8") as file:
         text = file.read()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f"table.py: {readme} has not once the lines\n{BEGIN}{END}")
+        sys.exit(f"table.py: {page_path} has not once the lines\n{BEGIN}{END}")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     middle = "\n".join(summary(content) for content in contents) or "Not measured yet.\n"
@@ -221,19 +221,20 @@ def make(folder, readme):
              "form, over ours, both by turns in one\nrun: the median over rounds, with the "
              "smallest and the largest, or the quartiles of a\nprediction from nothing.\n\n"
              + "\n".join(page(content) for content in contents))
-    return {os.path.join(folder, "peers.md"): pages, readme: before + BEGIN + middle + END + after}
+    return {os.path.join(folder, "peers.md"): pages,
+            page_path: before + BEGIN + middle + END + after}
 
 
-def write(folder, readme):
-    for path, text in make(folder, readme).items():
+def write(folder, page_path):
+    for path, text in make(folder, page_path).items():
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
 
-def check(folder, readme):
+def check(folder, page_path):
     """The paths of the texts that differ from the results."""
     wrong = []
-    for path, text in make(folder, readme).items():
+    for path, text in make(folder, page_path).items():
         try:
             with open(path, encoding="utf-8") as file:
                 same = file.read() == text
@@ -249,12 +250,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--results", default=RESULTS)
-    parser.add_argument("--readme", default=README)
+    parser.add_argument("--page", default=PAGE)
     arguments = parser.parse_args()
     if not arguments.check:
-        write(arguments.results, arguments.readme)
+        write(arguments.results, arguments.page)
         return
-    wrong = check(arguments.results, arguments.readme)
+    wrong = check(arguments.results, arguments.page)
     for path in wrong:
         print(f"{os.path.relpath(path)} is not what the results give: "
               "run benchmarks/peers/table.py")

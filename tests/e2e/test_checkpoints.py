@@ -1,4 +1,4 @@
-"""The files of checkpoints/: pages agree with their JSON, models with their cards, and the README
+"""The files of checkpoints/: pages agree with their JSON, models with their cards, and docs/
 with the measurements."""
 import json
 import os
@@ -28,8 +28,8 @@ class Committed(unittest.TestCase):
                                     metadata["decavox.config"])
                 self.assertEqual(places, [], name)
 
-    def test_the_readme_says_what_was_measured(self):
-        text = support.read_text(os.path.join(support.ROOT, "README.md"))
+    def test_the_pages_say_what_was_measured(self):
+        text = support.read_text(os.path.join(support.ROOT, "docs", "accuracy.md"))
         measured = results.read_results(os.path.join(support.ROOT, "checkpoints", "results"))
         for model in ("advanced", "lightweight"):
             result = measured["official_mfcc", model]
@@ -39,6 +39,7 @@ class Committed(unittest.TestCase):
             mean, deviation = (pages.percent(result["summary"][key])
                                for key in ("mean", "deviation"))
             self.assertIn(f" {seeds} %: mean {mean} ± {deviation} %", row)
+        text = support.read_text(os.path.join(support.ROOT, "docs", "choosing-a-model.md"))
         for card in pages.read_cards(os.path.join(support.ROOT, "checkpoints")):
             accuracy = card["accuracy"][protocols.GENERAL_PROTOCOL]["accuracy"]
             row, = (line for line in text.splitlines()

@@ -35,14 +35,14 @@ class PeersTable(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
-        self.readme = os.path.join(self.folder, "README.md")
+        self.page = os.path.join(self.folder, "performance.md")
         self.content = {"processor": "Test 9", "cores": 2, "system": "Linux", "results": [
             result("train", "advanced", 2, 32, PyTorch=2.5),
             result("train", "advanced", 1, 32, PyTorch=3.25),
             result("infer", "advanced", 1, 64, ONNX_Runtime=0.87, PyTorch=1.5)]}
         self.save()
         marks = self.lines_of_table("BEGIN") + self.lines_of_table("END")
-        self.write(self.readme, "before\n" + marks + "after\n")
+        self.write(self.page, "before\n" + marks + "after\n")
 
     def lines_of_table(self, name):
         return subprocess.run(
@@ -63,14 +63,14 @@ class PeersTable(unittest.TestCase):
             return file.read()
 
     def table(self, *options):
-        done = subprocess.run([sys.executable, "-B", TABLE, "--results", self.folder, "--readme",
-                               self.readme, *options], stdout=subprocess.PIPE,
+        done = subprocess.run([sys.executable, "-B", TABLE, "--results", self.folder, "--page",
+                               self.page, *options], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
         return done.returncode, done.stdout + done.stderr
 
     def test_both_tables(self):
         self.assertEqual(self.table(), (0, ""))
-        text = self.read("README.md")
+        text = self.read("performance.md")
         self.assertTrue(text.startswith("before\n") and text.endswith("after\n"), text)
         self.assertIn("| advanced | 3.25 / 2.50 | **0.87** | 1.50 |", text)
         self.assertIn("(1 of 4)", text)
@@ -81,11 +81,11 @@ class PeersTable(unittest.TestCase):
         self.assertEqual(self.table("--check"), (0, ""))
 
     def header_of(self, *results):
-        """The header and the rows of README's first table."""
+        """The header and the rows of the page's first table."""
         self.content["results"] = list(results)
         self.save()
         self.assertEqual(self.table(), (0, ""))
-        header, _, *rows = [line for line in self.read("README.md").splitlines()
+        header, _, *rows = [line for line in self.read("performance.md").splitlines()
                             if line.startswith("|")]
         return header, rows
 
@@ -134,10 +134,10 @@ class PeersTable(unittest.TestCase):
 
     def test_check_finds_what_differs(self):
         self.table()
-        self.write(self.readme, self.read("README.md").replace("3.25", "4.25"))
+        self.write(self.page, self.read("performance.md").replace("3.25", "4.25"))
         code, text = self.table("--check")
         self.assertEqual(code, 1)
-        self.assertIn("README.md is not what the results give", text)
+        self.assertIn("performance.md is not what the results give", text)
         self.assertNotIn("peers.md is", text)
         self.table()
         self.content["results"][2]["peers"]["ONNX Runtime"]["ratio"] = 1.2
@@ -146,7 +146,7 @@ class PeersTable(unittest.TestCase):
         self.assertEqual((code, len(text.splitlines())), (1, 2), text)
 
     def test_marks(self):
-        self.write(self.readme, "no marks\n")
+        self.write(self.page, "no marks\n")
         code, text = self.table()
         self.assertEqual(code, 1)
         self.assertIn("has not once the lines", text)
