@@ -11,7 +11,7 @@
 typedef struct magic {
     size_t at;
     const char *bytes;
-    const char *form; /* further bytes, somewhere behind; NULL: none are needed */
+    const char *form; /* further bytes, which stand somewhere behind; NULL if none are needed */
     const char *name;
     dv_content kind;
 } magic;
