@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/configuration.md, between two marks, from what
-`decavox info --config --layers` prints.
+"""Writes the tables of docs/configuration.md, between two marks, from the output of
+`decavox info --config --layers`.
 
     scripts/docs_tables.py [--check] [BINARY]      default: build/release/runner/decavox
 
---check writes nothing; exit code 1 where the page is not what the program prints.
+--check writes nothing, and the exit code is 1 if the page differs from the output.
 """
 import argparse
 import os
@@ -16,29 +16,30 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, "docs", "configuration.md")
 BEGIN, END = "<!-- keys: made by scripts/docs_tables.py -->\n", "<!-- /keys -->\n"
 
-# What a key takes stands before its meaning: a range, or choices.
-VALUES = re.compile(r"((?:required, )?(?:-?[\d.e+-]+ to [\d.e+-]+(?:, one number or \[a, b\])?|"
-                    r"[\w/.]+(?: \| [\w/.]+)+)|required): ")
-KEY = re.compile(r"  (# )?([\w.]+): *(.*?) *# (.*)$")
+# The values that a key takes follow its meaning in brackets: a range, or choices.
+VALUES = re.compile(r" \(((?:-?[\d.e+-]+ to [\d.e+-]+(?:, one number or \[a, b\])?|any|at least \S+|"
+                    r"[\w/.]+(?: \| [\w/.]+)+)(?:; required)?|required)\)$")
+KEY = re.compile(r"(?:  )?(# )?([\w.]+): *(.*?) *# (.*)$")
 
 
 def sections_of(text):
-    """(name, what it is or "", [(key, default, values, meaning)]) in the program's order."""
-    sections, about = [], ""
+    """(name, its explanation or "", [(key, default, values, meaning)]) in the program's order. The
+    keys before the first section belong to the section ""."""
+    sections, about = [("", "", [])], ""
     for line in text.splitlines():
         key = KEY.match(line)
-        if line.startswith("# "):
+        if key is not None:
+            values = VALUES.search(key[4])
+            meaning = key[4][:values.start()] if values else key[4]
+            sections[-1][2].append((key[2], key[3], values[1] if values else "", meaning))
+        elif line.startswith("# "):
             about = line[2:]
         elif re.fullmatch(r"[\w.]+:", line):
             sections.append((line[:-1], about, []))
             about = ""
-        elif key is not None and sections:
-            values = VALUES.match(key[4])
-            meaning = key[4][values.end():] if values else key[4]
-            sections[-1][2].append((key[2], key[3], values[1] if values else "", meaning))
         elif line.strip():
             sys.exit(f"docs_tables.py: a line that is not understood: {line}")
-    return sections
+    return sections if sections[0][2] else sections[1:]
 
 
 def cell(text):
@@ -60,10 +61,11 @@ def table(keys):
 
 
 def tables(config, layers):
-    """Everything that stands between the marks."""
+    """The text between the marks."""
     parts = []
     for name, about, keys in sections_of(config):
-        parts.append(f"\n### {name}\n" + (f"\n{cell(about)}\n" if about else "") + table(keys))
+        heading = name or "at the top"
+        parts.append(f"\n### {heading}\n" + (f"\n{cell(about)}\n" if about else "") + table(keys))
     parts.append("\n### layers\n")
     for name, about, keys in sections_of(layers):
         parts.append(f"\n**`{name}`**: {cell(about)}\n" + table(keys))

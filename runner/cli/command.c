@@ -93,7 +93,7 @@ dv_status dv_command_open_model(const char *path, const char *device, int precis
                                       .algorithms = dv_algorithms_to_answer_names[algorithms],
                                       .log = log.write,
                                       .log_user = log.user};
-    return dv_model_open(path, &options, out);
+    return dv_home_offer(path, dv_model_open(path, &options, out));
 }
 
 dv_status dv_command_print_config(const dv_experiment *experiment)

@@ -57,7 +57,8 @@ dv_verbosity dv_command_verbosity(void);
 /* Writes warnings to stderr, and with --verbose everything else, too. */
 dv_log dv_command_log(void);
 
-/* Opens a checkpoint to answer with, by the options below. */
+/* Opens a checkpoint to answer with, by the options below. If `path` is a name that no file has,
+   the message offers the models that come with decavox. */
 dv_status dv_command_open_model(const char *path, const char *device, int precision, int algorithms,
                                 dv_model **out);
 

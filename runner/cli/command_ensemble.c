@@ -102,9 +102,8 @@ static dv_status load_members(making *m)
     const dv_outputs outputs = describe_output(m);
     for (int i = 0; i < m->count; i++) {
         m->members[i].path = m->paths[i];
-        DV_TRY(dv_home_offer(m->paths[i],
-                             dv_command_open_model(m->paths[i], chosen->device, chosen->precision,
-                                                   chosen->algorithms, &m->members[i].model)));
+        DV_TRY(dv_command_open_model(m->paths[i], chosen->device, chosen->precision,
+                                     chosen->algorithms, &m->members[i].model));
         DV_TRY(dv_outputs_spare_tree(&outputs, dv_model_checkpoint(m->members[i].model)->config));
     }
     return dv_ensemble_name(m->members, m->count);

@@ -5,7 +5,6 @@
 #include "runner/evaluate/evaluation.h"
 #include "runner/evaluate/noise_curve.h"
 #include "runner/evaluate/report_html.h"
-#include "runner/experiment/home.h"
 #include "runner/experiment/output.h"
 
 #include <stdlib.h>
@@ -226,9 +225,8 @@ static int run(int argc, char **argv)
     if (status == DV_OK)
         status = begin_noise(&chosen, arguments.given, &e.curve);
     if (status == DV_OK)
-        status = dv_home_offer(e.checkpoint,
-                               dv_command_open_model(e.checkpoint, chosen.device, chosen.precision,
-                                                     chosen.algorithms, &e.model));
+        status = dv_command_open_model(e.checkpoint, chosen.device, chosen.precision,
+                                       chosen.algorithms, &e.model);
     if (status == DV_OK)
         status = evaluate(&e);
     dv_evaluation_free(e.made);

@@ -1,7 +1,6 @@
 /* decavox export: writes a checkpoint's model for other runtimes, or its weights alone. */
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
-#include "runner/experiment/home.h"
 #include "runner/export/labels.h"
 #include "runner/export/request.h"
 #include "runner/export/verify.h"
@@ -176,7 +175,7 @@ static dv_status export_checkpoint(const char *path, const export_options *chose
     DV_TRY(choose(chosen, &wanted));
     DV_TRY(check_verify(chosen, &wanted));
     DV_TRY(check_out(path, chosen, &wanted));
-    DV_TRY(dv_home_offer(path, dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model)));
+    DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
     dv_status status = DV_OK;
     if (chosen->verify && chosen->data[0] != '\0')
         status = dv_verify_sounds_find(chosen->data, &sounds);

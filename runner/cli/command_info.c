@@ -15,7 +15,6 @@
 #include "runner/cli/info_json.h"
 #include "runner/evaluate/report.h"
 #include "runner/experiment/experiment.h"
-#include "runner/experiment/home.h"
 
 #include <stdlib.h>
 
@@ -145,7 +144,7 @@ static void print_choices(void *user, const char *path, const char *text)
 static dv_status print_checkpoint(const char *path, int format)
 {
     dv_model *model;
-    DV_TRY(dv_home_offer(path, dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model)));
+    DV_TRY(dv_command_open_model(path, "cpu", 0, DV_ALGORITHMS_FIXED, &model));
     if (format == DV_FORMAT_JSON) {
         dv_status printed = print_json(dv_info_checkpoint_json(model, path));
         dv_model_close(model);

@@ -300,9 +300,8 @@ static dv_status predict(prediction *p)
     p->wanted.operands = p->arguments->operands + 1;
     p->wanted.count = p->arguments->count - 1;
     p->wanted.log = dv_command_log();
-    dv_status status = dv_home_offer(
-        checkpoint, dv_command_open_model(checkpoint, chosen->device, chosen->precision,
-                                          chosen->algorithms, &p->model));
+    dv_status status = dv_command_open_model(checkpoint, chosen->device, chosen->precision,
+                                             chosen->algorithms, &p->model);
     if (status == DV_EFORMAT && dv_audio_kind(checkpoint) != DV_NO_SOUND)
         return DV_FAIL(status, "%s; the checkpoint comes first: decavox predict CHECKPOINT FILE...",
                        dv_error_message());

@@ -40,8 +40,8 @@ void dv_home_file(const char *operand, char *path, size_t size);
    or run of that name takes precedence. */
 void dv_home_checkpoint(const char *operand, char *path, size_t size);
 
-/* What becomes of `status` where `operand` was to be opened as a checkpoint. If it is a name that
-   no file has, the message is lengthened by the names of the checkpoints that come with decavox. */
+/* Passes on `status`, which opening `operand` as a checkpoint gave. If that is a name that no file
+   has, it adds the names of the checkpoints that come with decavox to the message. */
 dv_status dv_home_offer(const char *operand, dv_status status);
 
 #endif

@@ -72,13 +72,13 @@ def anchors(text):
 
 
 def without_numbers(line):
-    """What does not vary from run to run: `*` marks the better ones of some numbers."""
-    return " ".join(NUMBER.sub("#", line).replace(" *", " ").split())
+    """The words that do not vary from run to run: `*` marks the better ones of some numbers, and a
+    noun behind a number is singular or plural."""
+    return " ".join(re.sub(r"# (\w+)s\b", r"# \1", NUMBER.sub("#", line)).replace(" *", " ").split())
 
 
 def missing_of(expected, printed):
-    """The first line of the output on a page that a command did not print, in its order; None:
-    there is none."""
+    """The first line of the output on a page that a command did not print, in its order, or None."""
     rest = iter([without_numbers(line) for line in printed.splitlines()])
     for line in expected:
         if line != LEFT_OUT and line.strip() and without_numbers(line) not in rest:
