@@ -100,9 +100,10 @@ typedef struct dv_crossval_end {
 typedef struct dv_crossval_request {
     const dv_experiment *experiment;
     const char *device;
-    int threads; /* of each run; 0: the physical cores, shared by the jobs */
-    int jobs;    /* runs at a time */
-    bool strict; /* a run fails where anything is found in its data */
+    int threads;        /* of each run; 0: the physical cores, shared by the jobs */
+    int jobs;           /* runs at a time */
+    const char *commit; /* commit of the program; NULL stands for an unknown one */
+    bool strict;        /* a run fails where anything is found in its data */
     void *user;
     /* Asked often, by several threads at a time: whether the runs are to pause. DV_TRAIN_FINISH is
        none of their answers. NULL: they go on. */

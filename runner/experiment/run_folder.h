@@ -12,7 +12,11 @@
  *                          matrix, worst mistakes. Without a test and a validation part there are
  *                          the curves alone, and the two files above are missing.
  *     events.out.tfevents.SECONDS.decavox
- *                          the epochs for TensorBoard; one more for each time the run went on
+ *                          for TensorBoard: the configuration, the figures of the report, and the
+ *                          confusion matrix; one more file for each time the run went on
+ *     train/events.out..., validation/events.out...
+ *                          the epochs for TensorBoard, which draws what has the same name in both
+ *                          folders in one chart
  *     log.txt              what was told
  *
  * A training locks the folder while it is at work there.
@@ -27,13 +31,16 @@
 
 enum { DV_RUN_PATH_SIZE = 1024 };
 
+/* The event files of a run: the one of its folder, and those of the two folders in it. */
+enum { DV_EVENTS_RUN, DV_EVENTS_TRAIN, DV_EVENTS_VALIDATION, DV_RUN_EVENTS };
+
 typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
-    int lock; /* a descriptor of the folder; -1: none */
+    int lock; /* descriptor of the folder, or -1 */
     FILE *log;
-    bool log_failed;             /* and it was told */
-    const dv_observer *observer; /* borrowed */
-    dv_events *events;           /* NULL until there is one */
+    bool log_failed;                  /* and it was told */
+    const dv_observer *observer;      /* borrowed */
+    dv_events *events[DV_RUN_EVENTS]; /* NULL until there is one */
 } dv_run_folder;
 
 /*
@@ -81,7 +88,7 @@ void dv_run_tell(dv_run_folder *folder, const char *format, ...)
 void dv_run_warn(dv_run_folder *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Tells each line of a text; NULL: nothing. */
+/* Tells each line of a text, which may be NULL. */
 void dv_run_tell_lines(dv_run_folder *folder, const char *text);
 
 /* Tells the lines that `write` writes, which are fit for a terminal. DV_ENOMEM. */
@@ -96,7 +103,34 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
 dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs);
 dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
-/* The epoch's scalars for TensorBoard, in a file that this process makes with its first epoch. */
-dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics);
+/* Seconds of all epochs in metrics.csv together, also those before an interruption. 0 stands for a
+   file that cannot be read. */
+double dv_run_seconds(const dv_run_folder *folder);
+
+/* ---- Events (run_events.c) ---- */
+
+/* The epoch's scalars for TensorBoard, in files that this process makes with its first epoch. */
+dv_status dv_run_events_add(dv_run_folder *folder, const dv_tree *config,
+                            const dv_epoch_metrics *metrics);
+
+typedef struct dv_run_score {
+    const char *tag; /* "test/accuracy" */
+    double value;
+} dv_run_score;
+
+/* The result of a run for TensorBoard. All borrowed. */
+typedef struct dv_run_result {
+    int64_t epochs;             /* number of epochs that were done */
+    const dv_run_score *scores; /* (count) */
+    size_t count;
+    const char *matrix; /* confusion matrix in Markdown */
+} dv_run_result;
+
+/* Writes the result and the end of the run, unless the run had ended before and this process has
+   done no epoch. */
+dv_status dv_run_events_end(dv_run_folder *folder, const dv_tree *config,
+                            const dv_run_result *result);
+
+void dv_run_events_close(dv_run_folder *folder);
 
 #endif

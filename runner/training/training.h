@@ -13,6 +13,7 @@ typedef struct dv_training_request {
     bool changed_data;          /* goes on although its sounds are others under the same names */
     const char *folder;         /* of the run, see run_folder.h */
     bool strict;                /* DV_EFORMAT where anything is found in the data */
+    const char *commit;         /* commit of the program; NULL stands for an unknown one */
     const char *proposal;       /* lines to begin the log with, see proposal.h; NULL: none */
     const char *device;         /* auto, cpu, cuda, cuda:N or ref */
     int threads;                /* 0: as many as there are physical cores */
