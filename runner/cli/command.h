@@ -25,6 +25,7 @@ int dv_command_crossval(int argc, char **argv);
 int dv_command_data(int argc, char **argv);
 int dv_command_compare(int argc, char **argv);
 int dv_command_recommend(int argc, char **argv);
+int dv_command_runs(int argc, char **argv);
 
 extern const dv_setting dv_train_settings[]; /* of all commands that train */
 

@@ -22,6 +22,7 @@ static const dv_command commands[] = {
      dv_command_crossval},
     {"compare", "measures models side by side on this machine", dv_command_compare},
     {"recommend", "names the model to take for a purpose, by measurements", dv_command_recommend},
+    {"runs", "lists finished runs, the best one first", dv_command_runs},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -46,6 +46,7 @@ void dv__html_classes(FILE *out, const dv_report *report)
 
 /* ---- Calibration ---- */
 
+/* Draws the bins, and names the error below. */
 void dv__html_calibration(FILE *out, const dv_calibration *calibration)
 {
     dv_reliability_bin bins[DV_CALIBRATION_BINS];

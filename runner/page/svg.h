@@ -101,6 +101,16 @@ typedef struct dv_reliability {
    the same. */
 void dv_svg_reliability(FILE *out, const dv_reliability *diagram);
 
+/* A value with its interval, all between `from` and `to`, the ends of the picture. */
+typedef struct dv_interval {
+    const char *id; /* prefix of the elements' names, unique in the page */
+    const char *title;
+    double value, low, high, from, to;
+} dv_interval;
+
+/* A value as a dot, and its interval as a line, small enough for a cell of a table. */
+void dv_svg_interval(FILE *out, const dv_interval *interval);
+
 typedef struct dv_heat {
     const char *id, *title;
     int64_t classes;

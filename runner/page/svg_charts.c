@@ -294,3 +294,21 @@ void dv_svg_reliability(FILE *out, const dv_reliability *diagram)
     }
     fputs("</svg>\n", out);
 }
+
+/* ---- Intervals ---- */
+
+/* The ends of the axis are rarely 0, so that a bar would mislead. */
+void dv_svg_interval(FILE *out, const dv_interval *interval)
+{
+    enum { ACROSS = 160, UP = 16, ROOM = 5 }; /* for half of the dot */
+    double scale = (ACROSS - 2 * ROOM) / (interval->to - interval->from);
+    double value = ROOM + (interval->value - interval->from) * scale;
+    double low = ROOM + (interval->low - interval->from) * scale;
+    double high = ROOM + (interval->high - interval->from) * scale;
+    dv__svg_begin(out, "interval", interval->id, ACROSS, UP, interval->title);
+    fprintf(out, "<desc id=\"%s-desc\">A dot for the value, and a line for its interval.</desc>\n",
+            interval->id);
+    fprintf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>", ACROSS, UP);
+    fprintf(out, "<path class=\"line train\" d=\"M%.1f 8H%.1f\"/>", low, high);
+    fprintf(out, "<circle class=\"train\" cx=\"%.1f\" cy=\"8\" r=\"4\"/>\n</svg>\n", value);
+}

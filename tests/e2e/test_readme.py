@@ -25,7 +25,7 @@ from support import FAILED, GOOD, USAGE
 WORDS = {
     "CONFIG": "tiny.yaml", "CHECKPOINT": "lightweight", "PATH": "fsdd", "FILE...": "a.wav b.wav",
     "PATH[,PATH...]": "noise,b.wav", "[CHECKPOINT]": "lightweight", "NAME": "mini", "N": "3",
-    "[CHECKPOINT|CONFIG|RUN": "lightweight", "...]": "configs/mini.yaml", "K": "2",
+    "[FOLDER]": "runs", "[CHECKPOINT|CONFIG|RUN": "lightweight", "...]": "configs/mini.yaml", "K": "2",
 }
 
 TRAIN = "train configs/mini.yaml --data fsdd --epochs 1 {}"
@@ -63,6 +63,7 @@ RUNS = {
     "decavox compare [CHECKPOINT|CONFIG|RUN ...]": ["{}" + MEASURE],
     "decavox compare runs/*": ["compare runs/done" + MEASURE],
     "decavox compare": ["{}" + MEASURE],
+    "decavox runs [FOLDER]": ["{}", "runs --format json", "runs --html runs.html"],
     "decavox recommend --use_case accuracy": ["{}" + MEASURE],
     "decavox recommend --use_case production --max-size-mb 8": ["{}" + MEASURE],
     "decavox recommend": ["{}" + MEASURE],
@@ -98,7 +99,7 @@ RUNS = {
     "--svg FILE": ["compare lightweight {}" + MEASURE],
     "--help": [f"{command} {{}}" for command in (
         "data", "train", "eval", "predict", "info", "synth", "augment", "export", "ensemble",
-        "crossval", "compare", "recommend")],
+        "crossval", "compare", "recommend", "runs")],
     "--force": [EVAL + " --out kept.json"],
     "--set 'data.more=[{path: FOLDER, split: train}]'": [
         TRAIN.replace("{}", "--set 'data.more=[{path: more, split: train}]'")],
