@@ -227,7 +227,7 @@ static dv_status put_page(FILE *out, const void *user)
     if (answered)
         put_result(out, page);
     if (page->noise != NULL)
-        dv__html_noise(out, page->noise);
+        DV_TRY(dv__html_noise(out, page->noise));
     if (page->look != NULL)
         dv__html_findings(out, page->look);
     if (page->facts != NULL)

@@ -38,7 +38,7 @@ dv_status dv_report_html_eval(const dv_html_eval *eval, const char *path);
 dv_status dv__html_curves(FILE *out, const char *metrics, const dv_run_facts *facts);
 
 /* The evaluation at each signal-to-noise ratio. */
-void dv__html_noise(FILE *out, const dv_noise_curve *curve);
+dv_status dv__html_noise(FILE *out, const dv_noise_curve *curve);
 
 /* The findings in the data, a line each. Data without a finding leave nothing. */
 void dv__html_findings(FILE *out, const dv_look *look);

@@ -35,7 +35,7 @@ class Client:
 PEERS = ("benchmarks/peers/requirements.txt", "build/peers")  # as scripts/peers.sh has them
 
 CLIENTS = (
-    Client("chromium", "pages of report, data and compare, opened",
+    Client("chromium", "pages of report, runs, data and compare, opened",
            "tests/clients/chromium.txt", "build/clients/chromium", 300,
            ("tests/clients/chromium.py", "{decavox}"), ("chromium", "chromedriver")),
     Client("tensorboard", "epochs, configuration and result of runs, read",

@@ -310,7 +310,7 @@ class Report(Page):
                              support.read_stable(os.path.join(run, name)), name)
 
     def test_the_commands_work_from_any_folder(self):
-        """Of a run whose paths were all relative, further data, noise and a checkpoint included."""
+        """The paths of this run were all relative: data, further data, noise and a checkpoint."""
         work, elsewhere = self.at("work"), self.at("elsewhere")
         os.makedirs(elsewhere)
         shutil.copytree(self.data, os.path.join(work, "sounds"))
@@ -645,7 +645,7 @@ class Events(Page):
             self.same(got, self.expected(run))
 
     def test_tensorboard_shows_them(self):
-        """What its server answers to the page: runs, texts and hyperparameters."""
+        """Its own reader finds runs, texts and hyperparameters."""
         if importlib.util.find_spec("tensorboard") is None:
             self.skipTest("the Python package tensorboard is not installed")
         from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer

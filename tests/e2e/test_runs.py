@@ -105,7 +105,7 @@ class Runs(support.Case):
         self.assertIn("a_begun", text.split("\n\n")[-1])
 
     def test_a_report_of_an_older_version(self):
-        """What it does not say is not known, and its accuracy is compared."""
+        """Figures that it does not have are null, and its accuracy is compared."""
         folder = self.copy("older")
         report = {key: value for key, value in self.report(self.good).items()
                   if key not in ("run", "macro", "parts", "left_out")}
