@@ -10,11 +10,10 @@
 
 /* A figure that a report does not have is NaN, a number of it -1, and a text of it empty. */
 typedef struct dv_run_entry {
-    char *path;     /* folder of the run; owned, as `report` is */
-    char *name;     /* the same below the folder that was searched, "." for that folder itself; in
-                       `path`, not to be freed */
-    json_t *report; /* owner of all texts below; NULL where the run cannot be shown */
-    const char *reason; /* why it cannot be shown, a constant; NULL where it can */
+    char *path;         /* folder of the run, owned */
+    char *name;         /* its end behind the folder that was searched; empty for that folder */
+    json_t *report;     /* owned, with all texts below; NULL where it cannot be read */
+    const char *reason; /* why the run cannot be shown; NULL where it can */
     const char *model, *data, *split, *part, *device, *date;
     const char *mark; /* mark of the clips */
     int64_t correct, count, epochs, best_epoch;
