@@ -8,5 +8,5 @@ rooms=(
     frontends/audio frontends/features frontends/noise frontends/augment frontends/dataset
     frontends/batch frontends/model
     runner/page runner/experiment runner/evaluate runner/export runner/predict runner/training runner/data runner/crossval
-    runner/compare runner/synth runner/cli
+    runner/compare runner/runs runner/synth runner/cli
 )

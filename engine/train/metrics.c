@@ -38,25 +38,64 @@ int64_t dv_confusion_correct(const dv_confusion *confusion)
     return correct;
 }
 
-/* The diagonal element divided by the sum of its row (step 1) or column (step `classes`). */
-static double diagonal_share(const dv_confusion *confusion, int64_t class, int64_t start,
-                             int64_t step)
+/* The sum of `classes` elements from `start` on, `step` apart. */
+static int64_t sum_of(const dv_confusion *confusion, int64_t start, int64_t step)
 {
     int64_t sum = 0;
     for (int64_t i = 0; i < confusion->classes; i++)
         sum += confusion->counts[start + i * step];
+    return sum;
+}
+
+int64_t dv_confusion_clips(const dv_confusion *confusion, int64_t class)
+{
+    return sum_of(confusion, class * confusion->classes, 1);
+}
+
+int64_t dv_confusion_answers(const dv_confusion *confusion, int64_t class)
+{
+    return sum_of(confusion, class, confusion->classes);
+}
+
+/* The right answers of the class over `sum`. */
+static double hits_over(const dv_confusion *confusion, int64_t class, int64_t sum)
+{
     int64_t hits = confusion->counts[class * confusion->classes + class];
     return sum > 0 ? (double)hits / (double)sum : NAN;
 }
 
 double dv_confusion_precision(const dv_confusion *confusion, int64_t class)
 {
-    return diagonal_share(confusion, class, class, confusion->classes);
+    return hits_over(confusion, class, dv_confusion_answers(confusion, class));
 }
 
 double dv_confusion_recall(const dv_confusion *confusion, int64_t class)
 {
-    return diagonal_share(confusion, class, class * confusion->classes, 1);
+    return hits_over(confusion, class, dv_confusion_clips(confusion, class));
+}
+
+double dv_confusion_f1(const dv_confusion *confusion, int64_t class)
+{
+    return 2 *
+           hits_over(confusion, class,
+                     dv_confusion_clips(confusion, class) + dv_confusion_answers(confusion, class));
+}
+
+dv_macro_means dv_confusion_macro(const dv_confusion *confusion)
+{
+    dv_macro_means sum = {0, 0, 0};
+    int64_t classes = 0;
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        if (dv_confusion_clips(confusion, k) == 0)
+            continue;
+        double precision = dv_confusion_precision(confusion, k);
+        sum.precision += isnan(precision) ? 0 : precision;
+        sum.recall += dv_confusion_recall(confusion, k);
+        sum.f1 += dv_confusion_f1(confusion, k);
+        classes++;
+    }
+    double count = classes > 0 ? (double)classes : NAN;
+    return (dv_macro_means){sum.precision / count, sum.recall / count, sum.f1 / count};
 }
 
 void dv_wilson_interval(int64_t correct, int64_t total, double *low, double *high)

@@ -22,6 +22,21 @@ int64_t dv_confusion_correct(const dv_confusion *confusion);
 double dv_confusion_precision(const dv_confusion *confusion, int64_t class);
 double dv_confusion_recall(const dv_confusion *confusion, int64_t class);
 
+/* The clips of `class`, and the answers that name it. */
+int64_t dv_confusion_clips(const dv_confusion *confusion, int64_t class);
+int64_t dv_confusion_answers(const dv_confusion *confusion, int64_t class);
+
+/* F1 of `class`: the harmonic mean of precision and recall, 2 hits / (clips + answers). NaN where
+   it has neither clips nor answers. */
+double dv_confusion_f1(const dv_confusion *confusion, int64_t class);
+
+/* Means over the classes that have clips, each class with the same weight. A class that no answer
+   names counts with a precision of 0. All are NaN without clips. */
+typedef struct dv_macro_means {
+    double precision, recall, f1;
+} dv_macro_means;
+dv_macro_means dv_confusion_macro(const dv_confusion *confusion);
+
 /* Wilson's 95 % score interval for `correct` of `total` (Wilson 1927); [0, 1] for total 0. */
 void dv_wilson_interval(int64_t correct, int64_t total, double *low, double *high);
 

@@ -306,6 +306,16 @@ bool dv_dataset_has(const dv_dataset *dataset, dv_part part)
     return false;
 }
 
+dv_status dv_dataset_count(const dv_dataset *dataset, size_t **counts)
+{
+    DV_TRY(dv_calloc(dataset->label_count * DV_PART_COUNT, sizeof **counts, counts));
+    for (size_t i = 0; i < dataset->count; i++) {
+        const dv_clip *clip = &dataset->clips[i];
+        (*counts)[(size_t)clip->label * DV_PART_COUNT + (size_t)clip->part]++;
+    }
+    return DV_OK;
+}
+
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,
                           int64_t *count)
 {

@@ -93,6 +93,14 @@ typedef struct dv_clip {
     const dv_noise_file *noise; /* for dv_dataset_load_noisy, borrowed; NULL for none */
 } dv_clip;
 
+/* Clips that the data hold and the data set does not, by the reason. */
+typedef struct dv_removed_clips {
+    size_t excluded;     /* named by `exclude` */
+    size_t other_words;  /* of words that are not kept */
+    size_t test_of_more; /* kept for testing by the split of further data */
+    size_t tested_later; /* removed by dv_dataset_leave_out_tested */
+} dv_removed_clips;
+
 typedef struct dv_dataset {
     dv_clip *clips; /* (count), in order of path */
     size_t count;
@@ -105,7 +113,8 @@ typedef struct dv_dataset {
                                          read, a sentence each; owned */
     size_t note_count, note_capacity;
     dv_file_kinds left_out; /* files of a folder that are no sounds */
-    float *class_weights;   /* (label_count), factors of the targets in training; NULL for 1 */
+    dv_removed_clips removed;
+    float *class_weights; /* (label_count), factors of the targets in training; NULL for 1 */
 } dv_dataset;
 
 /* Lists the clips; reads no sound. DV_EIO. DV_EFORMAT for data without a clip, a name that does not
@@ -195,6 +204,10 @@ void dv_dataset_shorten_paths(dv_tree *data);
 
 /* Whether there are clips in this part. */
 bool dv_dataset_has(const dv_dataset *dataset, dv_part part);
+
+/* Counts the clips of each label and part: *counts (label_count, DV_PART_COUNT), owned by the
+   caller. */
+dv_status dv_dataset_count(const dv_dataset *dataset, size_t **counts);
 
 /* The indices of the clips of one part, in order. The caller owns *indices (*count). */
 dv_status dv_dataset_part(const dv_dataset *dataset, dv_part part, int64_t **indices,

@@ -134,6 +134,7 @@ dv_status dv_dataset_leave_out_tested(dv_dataset *dataset, const dv_dataset *oth
     }
     free(tested);
     *removed = dataset->count - kept;
+    dataset->removed.tested_later += *removed;
     dataset->count = kept;
     if (!trains)
         return DV_FAIL(DV_ECONFIG,

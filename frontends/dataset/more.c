@@ -66,6 +66,7 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
     if (status == DV_OK) {
         size_t before = dataset->count;
         dataset->count = kept;
+        dataset->removed.excluded += before - kept;
         if (kept == before)
             status = DV_FAIL(DV_ECONFIG,
                              "data.exclude: %s names none of the %zu clips: its first column must "
@@ -209,6 +210,9 @@ static dv_status append(dv_dataset *from, dv_dataset *to, bool chosen)
     for (size_t i = 0; i < from->count; i++) {
         dv_clip *clip = &from->clips[i];
         if (clip->part == DV_PART_TEST || numbers[clip->label] < 0) {
+            size_t *reason =
+                clip->part == DV_PART_TEST ? &to->removed.test_of_more : &to->removed.other_words;
+            (*reason)++;
             dv__clip_free(clip);
             continue;
         }
@@ -216,6 +220,7 @@ static dv_status append(dv_dataset *from, dv_dataset *to, bool chosen)
         to->clips[to->count++] = *clip;
     }
     from->count = 0;
+    to->removed.excluded += from->removed.excluded;
 fail:
     free(numbers);
     return status;

@@ -172,8 +172,10 @@ static dv_status number_clips(choice *how)
         else
             dv__clip_free(clip);
     }
-    if (status == DV_OK)
+    if (status == DV_OK) {
+        dataset->removed.other_words += dataset->count - left;
         dataset->count = left;
+    }
     dv_dataset_free(&before);
     return status;
 }

@@ -20,8 +20,8 @@ typedef struct dv_command {
 
 extern const dv_command dv_command_train, dv_command_eval, dv_command_predict, dv_command_info,
     dv_command_synth, dv_command_augment, dv_command_ensemble, dv_command_export,
-    dv_command_crossval, dv_command_data, dv_command_compare, dv_command_recommend, dv_command_help,
-    dv_command_completion;
+    dv_command_crossval, dv_command_data, dv_command_compare, dv_command_recommend, dv_command_runs,
+    dv_command_help, dv_command_completion;
 
 /* All of them in the order of the help; NULL ends the list. */
 extern const dv_command *const dv_commands[];

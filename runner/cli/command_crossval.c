@@ -4,6 +4,7 @@
 #include "engine/base/json.h"
 #include "frontends/model/session.h"
 #include "runner/cli/command.h"
+#include "runner/cli/commit.h"
 #include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 #include "runner/crossval/crossval.h"
@@ -175,6 +176,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
         .device = chosen->device,
         .threads = (int)chosen->threads,
         .strict = chosen->strict,
+        .commit = dv_commit(),
         .jobs = (int)jobs,
         .user = &lines,
         .next = dv_stop_next,

@@ -4,6 +4,7 @@
 #include "engine/base/folder.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
+#include "runner/cli/commit.h"
 #include "runner/cli/observer.h"
 #include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
@@ -261,6 +262,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .changes = resumes ? arguments->overrides : NULL,
         .changed_data = chosen->changed_data,
         .strict = chosen->strict,
+        .commit = dv_commit(),
         .proposal = proposal,
         .folder = resumes ? chosen->resume : chosen->out,
         .device = chosen->device,

@@ -6,11 +6,10 @@
 #include <string.h>
 
 const dv_command *const dv_commands[] = {
-    &dv_command_data,     &dv_command_train,      &dv_command_eval,
-    &dv_command_predict,  &dv_command_info,       &dv_command_synth,
-    &dv_command_augment,  &dv_command_export,     &dv_command_ensemble,
-    &dv_command_crossval, &dv_command_compare,    &dv_command_recommend,
-    &dv_command_help,     &dv_command_completion, NULL,
+    &dv_command_data,     &dv_command_train,    &dv_command_eval,       &dv_command_predict,
+    &dv_command_info,     &dv_command_synth,    &dv_command_augment,    &dv_command_export,
+    &dv_command_ensemble, &dv_command_crossval, &dv_command_compare,    &dv_command_recommend,
+    &dv_command_runs,     &dv_command_help,     &dv_command_completion, NULL,
 };
 
 const dv_command *dv_command_find(const char *name)

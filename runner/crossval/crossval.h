@@ -99,9 +99,10 @@ typedef struct dv_crossval_end {
 typedef struct dv_crossval_request {
     const dv_experiment *experiment;
     const char *device;
-    int threads; /* threads of each run; 0 divides the physical cores among the jobs */
-    int jobs;    /* runs at a time */
-    bool strict; /* a run fails if its data have any fault */
+    int threads;        /* threads of each run; 0 divides the physical cores among the jobs */
+    int jobs;           /* runs at a time */
+    const char *commit; /* commit of the program; NULL stands for an unknown one */
+    bool strict;        /* a run fails if its data have any fault */
     void *user;
     /* Returns whether the runs should pause: DV_TRAIN_PAUSE or DV_TRAIN_CONTINUE. It is called
        often, by several threads at once. May be NULL. */

@@ -65,6 +65,7 @@ static dv_status train(run_pool *pool, const dv_crossval_run *run)
         .changes = where,
         .folder = run->folder,
         .strict = request->strict,
+        .commit = request->commit,
         .device = request->device,
         .threads = pool->threads,
         .dot = "",

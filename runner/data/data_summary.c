@@ -88,12 +88,9 @@ static dv_status count_speakers(dv_data_summary *s)
 
 static dv_status count_classes(dv_data_summary *s)
 {
-    DV_TRY(dv_calloc(s->dataset->label_count * DV_PART_COUNT, sizeof *s->classes, &s->classes));
-    for (size_t i = 0; i < s->dataset->count; i++) {
-        const dv_clip *clip = &s->dataset->clips[i];
-        s->classes[(size_t)clip->label * DV_PART_COUNT + (size_t)clip->part]++;
-        s->parts[clip->part]++;
-    }
+    DV_TRY(dv_dataset_count(s->dataset, &s->classes));
+    for (size_t i = 0; i < s->dataset->label_count * DV_PART_COUNT; i++)
+        s->parts[i % DV_PART_COUNT] += s->classes[i];
     return DV_OK;
 }
 

@@ -104,11 +104,13 @@ static dv_status mark_clips(const dv_dataset *dataset, dv_report *out)
     return status;
 }
 
+/* Selects, answers and marks the clips. */
 dv_status dv_report_make(dv_model *model, int threads, const dv_dataset *dataset, dv_part part,
                          dv_report *out)
 {
     memset(out, 0, sizeof *out);
     out->model = model;
+    out->dataset = dataset;
     out->part = part;
     out->skipped = dataset->skipped;
     out->missing = part == DV_PART_COUNT ? dataset->skipped : dataset->skipped_of[part];
@@ -254,10 +256,18 @@ json_t *dv_classes_json(const dv_confusion *confusion, const char *const *labels
     json_t *classes = json_array();
     for (int64_t k = 0; k < confusion->classes; k++)
         json_array_append_new(classes,
-                              json_pack("{s:s, s:o, s:o}", "label", labels[k], "precision",
+                              json_pack("{s:s, s:o, s:o, s:o}", "label", labels[k], "precision",
                                         share_json(dv_confusion_precision(confusion, k)), "recall",
-                                        share_json(dv_confusion_recall(confusion, k))));
+                                        share_json(dv_confusion_recall(confusion, k)), "f1",
+                                        share_json(dv_confusion_f1(confusion, k))));
     return classes;
+}
+
+json_t *dv_macro_json(const dv_confusion *confusion)
+{
+    dv_macro_means means = dv_confusion_macro(confusion);
+    return json_pack("{s:o, s:o, s:o}", "precision", share_json(means.precision), "recall",
+                     share_json(means.recall), "f1", share_json(means.f1));
 }
 
 json_t *dv_confusion_json(const dv_confusion *confusion)
@@ -302,6 +312,44 @@ static json_t *clips_json(const dv_report *report)
     return list;
 }
 
+/* Clips of each label and part: a list of {label, train, validation, test}. */
+static json_t *parts_json(const dv_dataset *dataset, const size_t *counts)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; k < dataset->label_count; k++) {
+        json_t *one = json_pack("{s:o}", "label", dv_text_json(dataset->labels[k]));
+        for (int part = 0; part < DV_PART_COUNT; part++)
+            json_object_set_new(one, dv_report_parts[part],
+                                json_integer((json_int_t)counts[k * DV_PART_COUNT + (size_t)part]));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *left_out_json(const dv_dataset *dataset)
+{
+    const dv_removed_clips *removed = &dataset->removed;
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I}", "unreadable", (json_int_t)dataset->skipped, "excluded",
+        (json_int_t)removed->excluded, "other_words", (json_int_t)removed->other_words,
+        "test_of_more", (json_int_t)removed->test_of_more, "tested_later",
+        (json_int_t)removed->tested_later, "other_files", (json_int_t)dataset->left_out.total);
+}
+
+/* Adds what the figures are of: part, split, mark, and the whole data set by numbers. */
+static void add_data(const dv_report *report, json_t *json)
+{
+    size_t *counts;
+    json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
+    json_object_set_new(json, "split", dv_text_json(report->split));
+    json_object_set_new(json, "test_set", json_string(report->test_set));
+    if (dv_dataset_count(report->dataset, &counts) != DV_OK)
+        return;
+    json_object_set_new(json, "parts", parts_json(report->dataset, counts));
+    json_object_set_new(json, "left_out", left_out_json(report->dataset));
+    free(counts);
+}
+
 /* The keys are those of report.json. */
 json_t *dv_report_json(const dv_report *report, bool clips)
 {
@@ -315,11 +363,10 @@ json_t *dv_report_json(const dv_report *report, bool clips)
         report->loss, "calibration", dv_calibration_json(&report->calibration), "skipped",
         (json_int_t)report->skipped, "classes", dv_classes_json(&report->confusion, report->labels),
         "confusion", dv_confusion_json(&report->confusion));
-    if (json != NULL && report->split != NULL) {
-        json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
-        json_object_set_new(json, "split", dv_text_json(report->split));
-        json_object_set_new(json, "test_set", json_string(report->test_set));
-    }
+    if (json != NULL && report->split != NULL)
+        add_data(report, json);
+    if (json != NULL)
+        json_object_set_new(json, "macro", dv_macro_json(&report->confusion));
     if (json != NULL)
         json_object_set_new(json, "missing", json_integer((json_int_t)report->missing));
     if (json != NULL && clips)

@@ -3,6 +3,7 @@
 #include "runner/evaluate/report_html.h"
 #include "runner/page/svg.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
 typedef struct run_history {
     double *columns[COLUMNS]; /* (count) each, owned */
     size_t count, room;
+    double best; /* epoch; 0 stands for none */
 } run_history;
 
 static void history_free(run_history *history)
@@ -91,7 +93,8 @@ static void put_chart(FILE *out, const run_history *history, const char *id, con
                       .epochs = history->columns[EPOCH],
                       .count = history->count,
                       .lines = lines,
-                      .line_count = 1};
+                      .line_count = 1,
+                      .best = history->best};
     if (validation >= 0) {
         lines[1].values = history->columns[validation];
         chart.line_count = 2;
@@ -101,12 +104,30 @@ static void put_chart(FILE *out, const run_history *history, const char *id, con
     dv_svg_lines(out, &chart);
 }
 
-dv_status dv__html_curves(FILE *out, const char *metrics)
+/* Says which epoch the model is of. */
+static void put_best(FILE *out, const dv_run_facts *facts)
 {
-    run_history history = {.count = 0};
+    if (facts->best_epoch > 0)
+        fprintf(out,
+                "<p>Epoch <b>%" PRId64 "</b> of %" PRId64
+                " is the best one: validation accuracy %.2f&#160;%%, loss %.4f. The model has the "
+                "weights of this epoch, which a dotted line marks.</p>\n",
+                facts->best_epoch, facts->epochs, 100 * facts->best_accuracy, facts->best_loss);
+    else
+        fprintf(out,
+                "<p>There were no clips for validation, so the model has the weights of the last "
+                "epoch, <b>%" PRId64 "</b>.</p>\n",
+                facts->epochs);
+}
+
+dv_status dv__html_curves(FILE *out, const char *metrics, const dv_run_facts *facts)
+{
+    run_history history = {.best = (double)facts->best_epoch};
     dv_status status = read_history(metrics, &history);
     if (status == DV_OK && history.count > 0) {
-        fputs("<section>\n<h2>Training</h2>\n<div class=\"charts\">\n", out);
+        fputs("<section>\n<h2>Training</h2>\n", out);
+        put_best(out, facts);
+        fputs("<div class=\"charts\">\n", out);
         put_chart(out, &history, "loss", "loss", "", TRAIN_LOSS, VALIDATION_LOSS);
         put_chart(out, &history, "accuracy", "accuracy", " %", TRAIN_ACCURACY, VALIDATION_ACCURACY);
         put_chart(out, &history, "rate", "learning rate", "", LEARNING_RATE, -1);

@@ -1,31 +1,30 @@
-/* The pages of a run and of an evaluation. Curves, noise and mistakes have files of their own. */
+/* The pages of a run and of an evaluation. Curves, tables, noise and mistakes have files of their
+   own. */
 #include "runner/evaluate/report_html.h"
-#include "engine/base/atomic_file.h"
 #include "engine/base/shell.h"
 #include "engine/base/yaml.h"
-#include "runner/experiment/output.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct html_page {
     const dv_report *report;
     const dv_data_config *data;
     const char *title;           /* "lightweight" */
-    const char *command;         /* that leads here */
-    const char *metrics;         /* path of metrics.csv; NULL: no curves */
-    const dv_look *look;         /* at the data; NULL: none */
-    const dv_noise_curve *noise; /* NULL: none */
-    const char *mistakes;        /* the section; NULL: is not made yet */
+    const char *command;         /* command line that makes the same again */
+    const dv_run_facts *facts;   /* facts of the training; NULL on the page of an evaluation */
+    const dv_look *look;         /* look at the data, or NULL */
+    const dv_noise_curve *noise; /* evaluations in noise, or NULL */
+    const char *mistakes;        /* the section; NULL stands for one that is not made yet */
 } html_page;
 
 /* ---- The header ---- */
 
-/* The text at `section`.`key` of the checkpoint's configuration, "" where there is none. */
+/* The text at `section`.`key` of the checkpoint's configuration, or an empty one. */
 static const char *configured(const dv_report *report, const char *section, const char *key)
 {
     const dv_tree *config = dv_model_checkpoint(report->model)->config;
@@ -45,13 +44,13 @@ static void put_features(FILE *out, const dv_report *report)
     dv_html_entry(out, "Features", text);
 }
 
-/* Where the model was trained on other data than these, both are told. */
+/* Names the data, and the data of the training too where these are others. */
 static void put_data(FILE *out, const html_page *page)
 {
     static const char *const names[] = {"training", "validation", "test", "all"};
     const char *trained = configured(page->report, "data", "path");
     char text[64];
-    dv_html_entry(out, "Data", page->data->path);
+    dv_html_entry(out, "Data", page->facts != NULL ? page->facts->data : page->data->path);
     if (page->report->part != DV_PART_COUNT)
         dv_html_entry(out, "Split", page->data->split);
     snprintf(text, sizeof text, "%s, %lld clips", names[page->report->part],
@@ -62,33 +61,66 @@ static void put_data(FILE *out, const html_page *page)
         dv_html_entry(out, "Trained on", trained);
 }
 
-/* Tells which model this is, and by which data and command it was made. */
+/* "1 h 5 min", "2 min 10 s", "12.3 s" */
+static void put_duration(FILE *out, const dv_run_facts *facts)
+{
+    char text[96];
+    int64_t seconds = llround(facts->seconds), epochs = facts->epochs;
+    const char *ending = epochs == 1 ? "" : "s";
+    if (facts->seconds < 60)
+        snprintf(text, sizeof text, "%.1f s for %" PRId64 " epoch%s", facts->seconds, epochs,
+                 ending);
+    else if (seconds < 3600)
+        snprintf(text, sizeof text, "%" PRId64 " min %" PRId64 " s for %" PRId64 " epoch%s",
+                 seconds / 60, seconds % 60, epochs, ending);
+    else
+        snprintf(text, sizeof text, "%" PRId64 " h %" PRId64 " min for %" PRId64 " epoch%s",
+                 seconds / 3600, seconds / 60 % 60, epochs, ending);
+    dv_html_entry(out, "Training time", text);
+}
+
+/* Tells on which device the training or the evaluation was, and when, by which program. */
+static void put_circumstances(FILE *out, const html_page *page)
+{
+    const dv_run_facts *facts = page->facts;
+    char text[160], date[DV_DATE_SIZE];
+    dv_date_now(date);
+    if (facts == NULL) {
+        dv_html_entry(out, "Device", dv_model_device(page->report->model));
+        dv_html_entry(out, "Date", date);
+        dv_html_entry(out, "Version", "decavox " DV_VERSION);
+        return;
+    }
+    snprintf(text, sizeof text, "%.60s in %.20s, %d thread%s", facts->device, facts->precision,
+             facts->threads, facts->threads == 1 ? "" : "s");
+    dv_html_entry(out, "Device", text);
+    put_duration(out, facts);
+    dv_html_entry(out, "Date", facts->date);
+    snprintf(text, sizeof text, "decavox " DV_VERSION "%s%.60s",
+             facts->commit != NULL ? ", commit " : "", facts->commit != NULL ? facts->commit : "");
+    dv_html_entry(out, "Version", text);
+}
+
+/* Tells which model this is, and by which data and program it was made. */
 static void put_header(FILE *out, const html_page *page)
 {
-    const dv_model *model = page->report->model;
     char text[512];
-    time_t now = time(NULL);
-    struct tm date;
     fputs("<header>\n<h1>", out);
     dv_svg_text(out, page->title);
     fputs("</h1>\n<dl>\n", out);
     snprintf(text, sizeof text, "%.200s, %lld parameters", page->title,
-             (long long)dv_model_parameters(model));
+             (long long)dv_model_parameters(page->report->model));
     dv_html_entry(out, "Model", text);
     put_features(out, page->report);
     put_data(out, page);
     dv_html_entry(out, "Seed", configured(page->report, "train", "seed"));
-    dv_html_entry(out, "Device", dv_model_device(model));
-    dv_html_entry(out, "Command", page->command);
-    strftime(text, sizeof text, "%Y-%m-%d %H:%M %z", localtime_r(&now, &date));
-    dv_html_entry(out, "Date", text);
-    dv_html_entry(out, "Version", "decavox " DV_VERSION);
+    put_circumstances(out, page);
     fputs("</dl>\n</header>\n", out);
 }
 
 /* ---- The result ---- */
 
-/* What the figures are of, beside them: a test, or what the epoch was chosen by. */
+/* Names the part that the figures are of. A part that chose the epoch is no test. */
 static void put_part(FILE *out, const html_page *page)
 {
     static const char *const names[] = {"training part", "validation part", "test part"};
@@ -100,11 +132,12 @@ static void put_part(FILE *out, const html_page *page)
     fprintf(out, "<p>of the <b>%s</b> of the split <b>", names[part]);
     dv_svg_text(out, page->data->split);
     fputs("</b>", out);
-    if (part == DV_PART_VALIDATION && page->metrics != NULL)
+    if (part == DV_PART_VALIDATION && page->facts != NULL)
         fputs(", which has no test part: these clips chose the epoch, so this is no test", out);
     fputs("</p>\n", out);
 }
 
+/* Writes accuracy, interval, macro F1, loss and calibration error. */
 static void put_result(FILE *out, const html_page *page)
 {
     const dv_report *report = page->report;
@@ -116,8 +149,9 @@ static void put_result(FILE *out, const html_page *page)
     put_part(out, page);
     fprintf(out,
             "<p>%lld of %lld right; 95&#160;%% Wilson interval %.2f&#160;%% to %.2f&#160;%%; "
-            "loss %.4f; expected calibration error %.2f&#160;%%</p>\n",
-            (long long)correct, (long long)report->count, 100 * low, 100 * high, report->loss,
+            "macro F1 %.2f&#160;%%; loss %.4f; expected calibration error %.2f&#160;%%</p>\n",
+            (long long)correct, (long long)report->count, 100 * low, 100 * high,
+            100 * dv_confusion_macro(&report->confusion).f1, report->loss,
             100 * dv_calibration_error(&report->calibration));
     if (report->skipped > 0)
         fprintf(out, "<p>%zu unreadable file%s left out, %zu of this part</p>\n", report->skipped,
@@ -132,58 +166,11 @@ static void put_matrix(FILE *out, const dv_report *report)
                     .classes = report->confusion.classes,
                     .counts = report->confusion.counts,
                     .labels = report->labels};
-    fputs("<section>\n<h2>Confusion matrix</h2>\n", out);
+    bool wide = heat.classes > 14; /* its numbers are too small to be read on a telephone */
+    fprintf(out, "<section>\n<h2>Confusion matrix</h2>\n<div class=\"scroll%s\">\n",
+            wide ? " wide" : "");
     dv_svg_heat(out, &heat);
-    fputs("</section>\n", out);
-}
-
-/* A share, or a dash where there is nothing to share: NaN. */
-static void put_share(FILE *out, double share)
-{
-    if (!isnan(share))
-        fprintf(out, "<td>%.2f&#160;%%</td>", 100 * share);
-    else
-        fputs("<td>\u2013</td>", out);
-}
-
-static void put_class(FILE *out, const dv_report *report, int64_t class)
-{
-    const dv_confusion *confusion = &report->confusion;
-    int64_t clips = 0, answers = 0;
-    for (int64_t k = 0; k < confusion->classes; k++) {
-        clips += confusion->counts[class * confusion->classes + k];
-        answers += confusion->counts[k * confusion->classes + class];
-    }
-    fputs("<tr><th scope=\"row\">", out);
-    dv_svg_text(out, dv_model_label(report->model, (size_t) class));
-    fprintf(out, "</th><td>%lld</td><td>%lld</td>", (long long)clips, (long long)answers);
-    put_share(out, dv_confusion_precision(confusion, class));
-    put_share(out, dv_confusion_recall(confusion, class));
-    fputs("</tr>\n", out);
-}
-
-static void put_classes(FILE *out, const dv_report *report)
-{
-    fputs("<section>\n<h2>Classes</h2>\n<table>\n<thead><tr><th scope=\"col\">class</th>"
-          "<th scope=\"col\">clips</th><th scope=\"col\">answers</th>"
-          "<th scope=\"col\">precision</th><th scope=\"col\">recall</th></tr></thead>\n<tbody>\n",
-          out);
-    for (int64_t k = 0; k < report->confusion.classes; k++)
-        put_class(out, report, k);
-    fputs("</tbody>\n</table>\n</section>\n", out);
-}
-
-void dv__html_findings(FILE *out, const dv_look *look)
-{
-    if (look->count == 0)
-        return;
-    fputs("<section>\n<h2>Findings in the data</h2>\n<ul>\n", out);
-    for (size_t i = 0; i < look->count; i++) {
-        fputs("<li>", out);
-        dv_svg_text(out, look->findings[i].text);
-        fputs("</li>\n", out);
-    }
-    fputs("</ul>\n</section>\n", out);
+    fputs("</div>\n</section>\n", out);
 }
 
 /* ---- The page ---- */
@@ -208,6 +195,27 @@ static dv_status put_mistakes(FILE *out, const html_page *page)
     return DV_OK;
 }
 
+/* Command lines to be copied. */
+static void put_commands(FILE *out, const html_page *page)
+{
+    fprintf(out, "<section>\n<h2>Commands</h2>\n<p>The same %s again:</p>\n",
+            page->facts != NULL ? "training" : "evaluation");
+    dv_html_command(out, page->command);
+    if (page->facts != NULL) {
+        fputs("<p>The answer of this model to a sound file:</p>\n", out);
+        dv_html_command(out, page->facts->predict);
+    }
+    fputs("</section>\n", out);
+}
+
+/* The curves of the run's metrics.csv. */
+static dv_status put_curves(FILE *out, const dv_run_facts *facts)
+{
+    char metrics[DV_RUN_PATH_SIZE];
+    dv_run_folder_path(facts->folder, "metrics.csv", metrics);
+    return dv__html_curves(out, metrics, facts);
+}
+
 /* Writes the sections in order. Without answered clips those about answers are left out. */
 static dv_status put_page(FILE *out, const void *user)
 {
@@ -219,16 +227,19 @@ static dv_status put_page(FILE *out, const void *user)
     if (answered)
         put_result(out, page);
     if (page->noise != NULL)
-        dv__html_noise(out, page->noise);
+        DV_TRY(dv__html_noise(out, page->noise));
     if (page->look != NULL)
         dv__html_findings(out, page->look);
-    if (page->metrics != NULL)
-        DV_TRY(dv__html_curves(out, page->metrics));
+    if (page->facts != NULL)
+        DV_TRY(put_curves(out, page->facts));
     if (answered) {
         put_matrix(out, page->report);
-        put_classes(out, page->report);
+        dv__html_classes(out, page->report);
+        dv__html_calibration(out, &page->report->calibration);
         DV_TRY(put_mistakes(out, page));
     }
+    DV_TRY(dv__html_data(out, page->report->dataset));
+    put_commands(out, page);
     DV_TRY(put_configuration(out, page->report));
     fputs("</main>\n</body>\n</html>\n", out);
     return DV_OK;
@@ -240,25 +251,18 @@ static const char *model_name(const dv_report *report)
     return name[0] != '\0' ? name : "model";
 }
 
-dv_status dv_report_html_run(const dv_report *report, const dv_html_run *run)
+dv_status dv_report_html_run(const dv_report *report, const dv_run_facts *facts,
+                             const dv_look *look)
 {
-    char config[DV_RUN_PATH_SIZE], metrics[DV_RUN_PATH_SIZE], path[DV_RUN_PATH_SIZE], count[16];
-    char *command;
-    dv_run_folder_path(run->folder, "config.yaml", config);
-    dv_run_folder_path(run->folder, "metrics.csv", metrics);
-    dv_run_folder_path(run->folder, "report.html", path);
-    snprintf(count, sizeof count, "%d", run->threads);
-    const char *const words[] = {"train", config, "--device", run->device, "--threads", count};
-    DV_TRY(dv_shell_command(words, sizeof words / sizeof words[0], &command));
-    html_page page = {.report = report,
-                      .data = run->data,
-                      .title = model_name(report),
-                      .command = command,
-                      .look = run->look,
-                      .metrics = metrics};
-    dv_status status = dv_html_store(path, put_page, &page);
-    free(command);
-    return status;
+    char path[DV_RUN_PATH_SIZE];
+    const html_page page = {.report = report,
+                            .data = &facts->experiment->data,
+                            .title = model_name(report),
+                            .command = facts->repeat,
+                            .facts = facts,
+                            .look = look};
+    dv_run_folder_path(facts->folder, "report.html", path);
+    return dv_html_store(path, put_page, &page);
 }
 
 static dv_status put_mistakes_of(FILE *out, const void *report)

@@ -1,5 +1,6 @@
-/* The page's section of the worst mistakes, with a spectrogram of each. */
+/* The page's section of the worst mistakes, with a spectrogram and the sound of each. */
 #include "runner/evaluate/report_html.h"
+#include "runner/page/html.h"
 #include "runner/page/svg.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@ typedef struct mistake {
 typedef struct mistake_list {
     mistake worst[MISTAKES]; /* by falling confidence */
     int shown;
-    int64_t count; /* of all */
+    int64_t count; /* number of all mistakes */
 } mistake_list;
 
 /* ---- Which ---- */
@@ -56,6 +57,8 @@ static dv_status find_mistakes(const dv_report *report, mistake_list *found)
 
 /* ---- What the model saw ---- */
 
+enum { SOUNDS = 1500000 }; /* characters of a page for sounds, so that it stays under 2 MB */
+
 enum { BANDS = 40, FRAMES = 64, DECIBELS = 60 };
 
 /* A Hann window of 32 ms, and bins of at most 16 Hz, so that the lowest band holds one at every
@@ -83,12 +86,13 @@ dv_features_config dv__html_picture_config(const dv_features_config *config)
     return picture;
 }
 
-/* The tools for all pictures. */
+/* The tools for all pictures and sounds. */
 typedef struct picture_tools {
     dv_frontend *frontend;
     float *window;   /* (samples) */
     float *features; /* (rows, frames) */
     void *scratch;
+    size_t room; /* characters that the page has left for sounds */
 } picture_tools;
 
 static void tools_free(picture_tools *tools)
@@ -102,6 +106,7 @@ static void tools_free(picture_tools *tools)
 static dv_status tools_create(const dv_features_config *config, picture_tools *out)
 {
     dv_features_config picture = dv__html_picture_config(config);
+    out->room = SOUNDS;
     DV_TRY(dv_frontend_create(&picture, &out->frontend));
     size_t samples = (size_t)dv_frontend_samples(out->frontend);
     size_t cells = (size_t)(dv_frontend_rows(out->frontend) * dv_frontend_frames(out->frontend));
@@ -112,7 +117,7 @@ static dv_status tools_create(const dv_features_config *config, picture_tools *o
     return out->scratch != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: %zu bytes", scratch);
 }
 
-/* The path, or the end of it, and where in the file a stretch begins. */
+/* Writes a path or the end of it, and where in the file a stretch begins. */
 static void put_name(FILE *out, const dv_clip *clip, const char *name)
 {
     dv_svg_text(out, name);
@@ -120,7 +125,8 @@ static void put_name(FILE *out, const dv_clip *clip, const char *name)
         fprintf(out, " at %.3f s", clip->start);
 }
 
-/* The clip was prepared, and its center found, by the model's own front-end. */
+/* Draws the window that the model saw, and leaves it in tools->window. The clip was prepared, and
+   its centre found, by the model's own front-end. */
 static void put_picture(FILE *out, picture_tools *tools, const dv_clip *clip, int number)
 {
     int64_t rows = dv_frontend_rows(tools->frontend);
@@ -132,7 +138,7 @@ static void put_picture(FILE *out, picture_tools *tools, const dv_clip *clip, in
         loudest = fmax(loudest, (double)tools->features[i]);
         softest = fmin(softest, (double)tools->features[i]);
     }
-    if (softest == loudest) /* silence: as dark as nothing is */
+    if (softest == loudest) /* silence is shown dark */
         loudest += DECIBELS;
     fprintf(out,
             "<svg class=\"sound\" viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\" "
@@ -147,8 +153,20 @@ static void put_picture(FILE *out, picture_tools *tools, const dv_clip *clip, in
     fputs("</g>\n</svg>\n", out);
 }
 
+/* Writes a player of the window of the last picture, while the page has room for it. */
+static void put_sound(FILE *out, picture_tools *tools)
+{
+    int64_t samples = dv_frontend_samples(tools->frontend);
+    size_t size = dv_html_sound_size(samples);
+    if (size > tools->room)
+        return;
+    tools->room -= size;
+    dv_html_sound(out, tools->window, samples, dv_frontend_config(tools->frontend)->sample_rate);
+}
+
 /* ---- The section ---- */
 
+/* Writes picture, sound, file, true class and answer of a mistake. */
 static void put_mistake(FILE *out, const dv_report *report, picture_tools *tools,
                         const mistake *one, int number)
 {
@@ -156,6 +174,7 @@ static void put_mistake(FILE *out, const dv_report *report, picture_tools *tools
     const char *slash = strrchr(clip->path, '/');
     fputs("<figure>\n", out);
     put_picture(out, tools, clip, number);
+    put_sound(out, tools);
     fputs("<figcaption><span class=\"file\" title=\"", out);
     put_name(out, clip, clip->path);
     fputs("\">", out);
@@ -172,7 +191,8 @@ static void put_legend(FILE *out, const dv_features_config *config)
 {
     fprintf(out,
             "Each picture is the window that the model saw, as a log-mel spectrogram: %g s from "
-            "left to right, 0 to %g Hz upwards, the loudest %d dB from dark to bright.</p>\n",
+            "left to right, 0 to %g Hz upwards, the loudest %d dB from dark to bright. The player "
+            "below it plays the same window.</p>\n",
             config->duration, (double)config->sample_rate / 2, DECIBELS);
 }
 

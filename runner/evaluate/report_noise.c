@@ -1,7 +1,10 @@
 /* The page's section on noise: the tables that dv_noise_curve_text prints. */
 #include "runner/evaluate/noise_curve.h"
 #include "runner/evaluate/report_html.h"
+#include "runner/page/html.h"
 #include "runner/page/svg.h"
+
+#include <stdlib.h>
 
 static void put_point(FILE *out, const dv_noise_point *point)
 {
@@ -14,40 +17,56 @@ static void put_point(FILE *out, const dv_noise_point *point)
             100 * point->high, point->loss, 100 * point->ece);
 }
 
-/* The accuracy at each point of the clips that each noise was given to. */
-static void put_files(FILE *out, const dv_noise_curve *curve)
+/* The names of the columns: *columns (curve->count + 2), owned by the caller, of which the names of
+   the points are in `names` (curve->count). */
+static dv_status name_columns(const dv_noise_curve *curve, char (*names)[DV_NOISE_NAME_SIZE],
+                              const char ***columns)
 {
-    char name[DV_NOISE_NAME_SIZE];
-    fputs("<table id=\"noise-files\">\n<thead><tr><th scope=\"col\">noise file</th>"
-          "<th scope=\"col\">clips</th>",
-          out);
+    DV_TRY(dv_calloc(curve->count + 2, sizeof **columns, columns));
+    (*columns)[0] = "noise file";
+    (*columns)[1] = "clips";
     for (size_t k = 0; k < curve->count; k++)
-        fprintf(out, "<th scope=\"col\">%s</th>", dv_noise_point_name(&curve->points[k], name));
-    fputs("</tr></thead>\n<tbody>\n", out);
-    for (size_t i = 0; i < curve->noises.count; i++) {
-        fputs("<tr><th scope=\"row\">", out);
-        dv_svg_text(out, curve->noises.items[i].path);
-        fprintf(out, "</th><td>%lld</td>", (long long)curve->points[0].by_file[i].count);
-        for (size_t k = 0; k < curve->count; k++)
-            fprintf(out, "<td>%.2f&#160;%%</td>",
-                    100 * dv_noise_accuracy(&curve->points[k].by_file[i]));
-        fputs("</tr>\n", out);
-    }
-    fputs("</tbody>\n</table>\n", out);
+        (*columns)[k + 2] = dv_noise_point_name(&curve->points[k], names[k]);
+    return DV_OK;
 }
 
-void dv__html_noise(FILE *out, const dv_noise_curve *curve)
+/* The accuracy at each point of the clips that each noise was given to. */
+static dv_status put_files(FILE *out, const dv_noise_curve *curve)
 {
+    char(*names)[DV_NOISE_NAME_SIZE];
+    const char **columns = NULL;
+    DV_TRY(dv_calloc(curve->count, sizeof *names, &names));
+    dv_status status = name_columns(curve, names, &columns);
+    if (status == DV_OK)
+        dv_html_table_begin(out, "noise-files", columns, curve->count + 2);
+    for (size_t i = 0; status == DV_OK && i < curve->noises.count; i++) {
+        fputs("<tr><th scope=\"row\">", out);
+        dv_svg_text(out, curve->noises.items[i].path);
+        fputs("</th>", out);
+        dv_html_count(out, curve->points[0].by_file[i].count);
+        for (size_t k = 0; k < curve->count; k++)
+            dv_html_share(out, dv_noise_accuracy(&curve->points[k].by_file[i]));
+        fputs("</tr>\n", out);
+    }
+    if (status == DV_OK)
+        dv_html_table_end(out);
+    free(columns);
+    free(names);
+    return status;
+}
+
+dv_status dv__html_noise(FILE *out, const dv_noise_curve *curve)
+{
+    static const char *const columns[] = {"noise",         "accuracy", "correct",
+                                          "95 % interval", "loss",     "ECE"};
     fputs("<section>\n<h2>Noise</h2>\n<p>The same clips with recorded noise added, by "
-          "signal-to-noise ratio.</p>\n<table id=\"noise\">\n<thead><tr><th scope=\"col\">noise"
-          "</th><th scope=\"col\">accuracy</th><th scope=\"col\">correct</th>"
-          "<th scope=\"col\">95&#160;% interval</th><th scope=\"col\">loss</th>"
-          "<th scope=\"col\">ECE</th></tr></thead>\n<tbody>\n",
+          "signal-to-noise ratio.</p>\n",
           out);
+    dv_html_table_begin(out, "noise", columns, sizeof columns / sizeof columns[0]);
     for (size_t k = 0; k < curve->count; k++)
         put_point(out, &curve->points[k]);
-    fputs("</tbody>\n</table>\n", out);
-    if (curve->noises.count > 1)
-        put_files(out, curve);
+    dv_html_table_end(out);
+    dv_status status = curve->noises.count > 1 ? put_files(out, curve) : DV_OK;
     fputs("</section>\n", out);
+    return status;
 }

@@ -291,8 +291,7 @@ void dv_run_folder_close(dv_run_folder *folder)
         fclose(folder->log);
     }
     folder->log = NULL;
-    dv_events_close(folder->events);
-    folder->events = NULL;
+    dv_run_events_close(folder);
     if (folder->lock >= 0)
         close(folder->lock);
     folder->lock = -1;
@@ -384,28 +383,19 @@ dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics
     return DV_OK;
 }
 
-/* ---- Events ---- */
-
-/* Omits unknown values, and the loss scale if it is 1. */
-dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics)
+/* The seconds stand in the last column. A line that ends in no number, as the header, has none. */
+double dv_run_seconds(const dv_run_folder *folder)
 {
-    const struct {
-        const char *tag;
-        double value;
-    } scalars[] = {
-        {"loss/train", metrics->train_loss},
-        {"loss/validation", metrics->validation_loss},
-        {"accuracy/train", metrics->train_accuracy},
-        {"accuracy/validation", metrics->validation_accuracy},
-        {"learning_rate", metrics->learning_rate},
-        {"gradient_norm", metrics->gradient_norm},
-        {"loss_scale", metrics->loss_scale > 1 ? metrics->loss_scale : NAN},
-    };
-    if (folder->events == NULL)
-        DV_TRY(dv_events_open(folder->path, metrics->epoch, &folder->events));
-    for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++) {
-        if (!isnan(scalars[i].value))
-            DV_TRY(dv_events_add(folder->events, metrics->epoch, scalars[i].tag, scalars[i].value));
+    char path[DV_RUN_PATH_SIZE], line[512];
+    double sum = 0;
+    FILE *file;
+    dv_run_folder_path(folder, "metrics.csv", path);
+    if (dv_input_open(path, &file) != DV_OK)
+        return 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *comma = strrchr(line, ',');
+        sum += comma != NULL ? strtod(comma + 1, NULL) : 0;
     }
-    return dv_events_flush(folder->events);
+    fclose(file);
+    return sum;
 }

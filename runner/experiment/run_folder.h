@@ -13,7 +13,11 @@
  *                          worst mistakes. Without a test and a validation part the page has only
  *                          the curves, and the two files above are missing.
  *     events.out.tfevents.SECONDS.decavox
- *                          the epochs for TensorBoard; a resumed run adds another file
+ *                          for TensorBoard: the configuration, the figures of the report, and the
+ *                          confusion matrix; one more file for each time the run went on
+ *     train/events.out..., validation/events.out...
+ *                          the epochs for TensorBoard, which draws what has the same name in both
+ *                          folders in one chart
  *     log.txt              the log
  *
  * A training locks the folder while it runs.
@@ -28,13 +32,16 @@
 
 enum { DV_RUN_PATH_SIZE = 1024 };
 
+/* The event files of a run: the one of its folder, and those of the two folders in it. */
+enum { DV_EVENTS_RUN, DV_EVENTS_TRAIN, DV_EVENTS_VALIDATION, DV_RUN_EVENTS };
+
 typedef struct dv_run_folder {
     char path[DV_RUN_PATH_SIZE - 64];
-    int lock; /* descriptor of the folder; -1 stands for none */
+    int lock; /* descriptor of the folder, or -1 */
     FILE *log;
-    bool log_failed;             /* the observer has been warned */
-    const dv_observer *observer; /* borrowed */
-    dv_events *events;           /* NULL until the first epoch ends */
+    bool log_failed;                  /* the observer has been warned */
+    const dv_observer *observer;      /* borrowed */
+    dv_events *events[DV_RUN_EVENTS]; /* NULL until there is one */
 } dv_run_folder;
 
 /*
@@ -99,7 +106,34 @@ dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const
 dv_status dv_run_metrics_begin(dv_run_folder *folder, int64_t epochs);
 dv_status dv_run_metrics_add(const dv_run_folder *folder, const dv_epoch_metrics *metrics);
 
-/* Writes an epoch's scalars for TensorBoard. The first call of a process creates the file. */
-dv_status dv_run_events_add(dv_run_folder *folder, const dv_epoch_metrics *metrics);
+/* Seconds of all epochs in metrics.csv together, also those before an interruption. 0 stands for a
+   file that cannot be read. */
+double dv_run_seconds(const dv_run_folder *folder);
+
+/* ---- Events (run_events.c) ---- */
+
+/* The epoch's scalars for TensorBoard, in files that this process makes with its first epoch. */
+dv_status dv_run_events_add(dv_run_folder *folder, const dv_tree *config,
+                            const dv_epoch_metrics *metrics);
+
+typedef struct dv_run_score {
+    const char *tag; /* "test/accuracy" */
+    double value;
+} dv_run_score;
+
+/* The result of a run for TensorBoard. All borrowed. */
+typedef struct dv_run_result {
+    int64_t epochs;             /* number of epochs that were done */
+    const dv_run_score *scores; /* (count) */
+    size_t count;
+    const char *matrix; /* confusion matrix in Markdown */
+} dv_run_result;
+
+/* Writes the result and the end of the run, unless the run had ended before and this process has
+   done no epoch. */
+dv_status dv_run_events_end(dv_run_folder *folder, const dv_tree *config,
+                            const dv_run_result *result);
+
+void dv_run_events_close(dv_run_folder *folder);
 
 #endif

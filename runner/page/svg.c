@@ -39,7 +39,7 @@ static void put_byte(FILE *out, unsigned char c)
     }
 }
 
-/* `most` characters of UTF-8; negative: all. */
+/* Writes `most` characters of UTF-8, all of them where `most` is negative. */
 static void put_utf8(FILE *out, const char *text, int most)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
@@ -177,7 +177,7 @@ void dv_scale_label(const dv_scale *scale, int tick, char text[DV_TICK_SIZE])
 {
     double value = dv_scale_tick(scale, tick);
     double largest = fmax(fabs(scale->low), fabs(scale->high));
-    int place = (int)floor(log10(scale->step) + 1e-9); /* of the step's digit */
+    int place = (int)floor(log10(scale->step) + 1e-9); /* power of ten of the step's digit */
     if (value == 0) {
         snprintf(text, DV_TICK_SIZE, "0");
     } else if (place >= -4 && largest < 1e6) {
@@ -192,8 +192,8 @@ void dv_scale_label(const dv_scale *scale, int tick, char text[DV_TICK_SIZE])
 /* ---- The heat map ---- */
 
 typedef struct heat_layout {
-    double cell, left, top; /* of the cells */
-    double font;            /* of labels; 0: too small to be read */
+    double cell, left, top; /* size of a cell, and corner of the first one */
+    double font;            /* size of labels; 0 stands for labels too small to be read */
     double count_font;
     bool upright; /* labels of columns stand on end */
 } heat_layout;
@@ -345,7 +345,7 @@ static int level_of(double value, double low, double high)
 /* Runs of cells of one row, drawn as strokes of one unit: M to the first, m on to the next. */
 static void put_runs(FILE *out, const int *levels, int64_t columns, int64_t y, int level)
 {
-    int64_t end = -1; /* of the run before */
+    int64_t end = -1; /* end of the run before */
     for (int64_t x = 0; x < columns; x++) {
         if (levels[x] < level)
             continue;

@@ -9,20 +9,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* How a picture in a file of its own begins. */
+/* The beginning of a picture in a file of its own. */
 #define DV_SVG_BEGINS "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" id=\"picture\" "
 
-/* Text, also for an attribute in double quotes: & < > " ' escaped; what XML does not allow becomes
-   '?', and each byte that is no UTF-8 is written as \xNN. */
+/* Writes a text, also for an attribute in double quotes: & < > " ' are escaped, a character that
+   XML does not allow becomes '?', and each byte that is no UTF-8 becomes \xNN. */
 void dv_svg_text(FILE *out, const char *text);
 
-/* Text of at most `most` characters, the last one an ellipsis where it was longer. */
+/* The same of at most `most` characters. The last one is an ellipsis where the text is longer. */
 void dv_svg_short_text(FILE *out, const char *text, int most);
 
-/* Its length in characters. */
+/* The length of a text in characters. */
 int dv__svg_length(const char *text);
 
-/* An element that says what it shows, open. */
+/* Begins an element with a title. */
 void dv__svg_begin(FILE *out, const char *class, const char *id, double width, double height,
                    const char *title);
 
@@ -30,14 +30,14 @@ void dv__svg_begin(FILE *out, const char *class, const char *id, double width, d
 
 /* Ticks at `step` times first .. first + count - 1; the step is 1, 2 or 5 times a power of ten. */
 typedef struct dv_scale {
-    double low, high; /* of the axis */
+    double low, high; /* ends of the axis */
     double step;
     int64_t first;
     int count;
 } dv_scale;
 
-/* An axis that holds low .. high and ends at ticks, of which there are at most `most` >= 3. What is
-   not finite is as 0; where low is high, room is made. */
+/* An axis that holds low .. high and ends at ticks, of which there are at most `most` >= 3. A value
+   that is not finite counts as 0, and a range that is a point is widened. */
 dv_scale dv_scale_around(double low, double high, int most);
 
 /* An axis from `low` to `high` exactly, with ticks at whole numbers in it. */
@@ -53,33 +53,63 @@ void dv_scale_label(const dv_scale *scale, int tick, char text[DV_TICK_SIZE]);
 
 typedef struct dv_line {
     const char *name;     /* in the legend */
-    const char *class;    /* of the page's style */
-    const double *values; /* (count); what is not finite is left out */
+    const char *class;    /* class in the page's style */
+    const double *values; /* (count); values that are not finite are left out */
 } dv_line;
 
 typedef struct dv_chart {
-    const char *id; /* of the elements, unique in the page */
+    const char *id; /* prefix of the elements' names, unique in the page */
     const char *title;
-    const char *unit;     /* behind each tick of the vertical axis; "" for none */
-    const double *epochs; /* (count), ascending */
+    const char *unit;     /* unit behind each tick of the vertical axis, which may be empty */
+    const double *epochs; /* (count) ascending */
     size_t count;         /* at least 1 */
     const dv_line *lines; /* (line_count); those without a finite value are left out */
     size_t line_count;
+    double best; /* epoch that is marked as the best one; 0 stands for none */
 } dv_chart;
 
 /* Lines over epochs. */
 void dv_svg_lines(FILE *out, const dv_chart *chart);
 
 typedef struct dv_histogram {
-    const char *id; /* of the elements, unique in the page */
+    const char *id; /* prefix of the elements' names, unique in the page */
     const char *title;
-    const char *unit;     /* behind each tick of the values; "" for none */
+    const char *unit;     /* unit behind each tick of the values, which may be empty */
     const double *values; /* (count), finite */
     size_t count;         /* at least 1 */
 } dv_histogram;
 
-/* How many values are in each of 40 ranges. */
+/* The number of values in each of 40 ranges, as bars. */
 void dv_svg_histogram(FILE *out, const dv_histogram *histogram);
+
+/* Answers whose confidence is between `low` and `high`. All four shares are 0 to 1. */
+typedef struct dv_reliability_bin {
+    double low, high;
+    double confidence, accuracy; /* means of the answers; of no meaning without any */
+    int64_t count;               /* number of answers */
+} dv_reliability_bin;
+
+typedef struct dv_reliability {
+    const char *id; /* prefix of the elements' names, unique in the page */
+    const char *title;
+    const dv_reliability_bin *bins; /* (count), ascending, side by side */
+    size_t count;
+} dv_reliability;
+
+/* A reliability diagram: the accuracy of each bin as a bar, a line at its mean confidence, and its
+   number of answers. A dotted diagonal shows where accuracy and confidence are
+   the same. */
+void dv_svg_reliability(FILE *out, const dv_reliability *diagram);
+
+/* A value with its interval, all between `from` and `to`, the ends of the picture. */
+typedef struct dv_interval {
+    const char *id; /* prefix of the elements' names, unique in the page */
+    const char *title;
+    double value, low, high, from, to;
+} dv_interval;
+
+/* A value as a dot, and its interval as a line, small enough for a cell of a table. */
+void dv_svg_interval(FILE *out, const dv_interval *interval);
 
 typedef struct dv_heat {
     const char *id, *title;
@@ -88,7 +118,8 @@ typedef struct dv_heat {
     const char *const *labels; /* (classes) */
 } dv_heat;
 
-/* A confusion matrix; the colour is the share of the true class. Cells of 0 stay empty. */
+/* A confusion matrix. The colour of a cell is its share of the true class; cells of 0 stay empty.
+ */
 void dv_svg_heat(FILE *out, const dv_heat *heat);
 
 enum { DV_SVG_LEVELS = 10 };

@@ -1,6 +1,7 @@
 /* Pictures with two axes. */
 #include "runner/page/svg.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 /* ---- Axes ---- */
@@ -9,8 +10,8 @@ enum { WIDTH = 480, HEIGHT = 270, LEFT = 62, RIGHT = 466, TOP = 40, BOTTOM = 222
 
 typedef struct axis_pair {
     dv_scale x, y;
-    const char *x_unit, *y_unit; /* behind each tick */
-    const char *name;            /* of x */
+    const char *x_unit, *y_unit; /* units behind each tick */
+    const char *name;            /* name of the horizontal axis */
 } axis_pair;
 
 static double place_x(const axis_pair *axes, double value)
@@ -85,7 +86,7 @@ static axis_pair choose_axes(const dv_chart *chart)
                        .name = "epoch"};
 }
 
-/* A single point is no line: it gets a dot. */
+/* Draws a line. A single point is no line and gets a dot. */
 static void put_line(FILE *out, const dv_chart *chart, const axis_pair *axes, const dv_line *line)
 {
     fprintf(out, "<polyline class=\"line %s\" points=\"", line->class);
@@ -105,7 +106,25 @@ static void put_line(FILE *out, const dv_chart *chart, const axis_pair *axes, co
                 x, y);
 }
 
-/* From the right, above the frame. */
+/* Marks the best epoch by a line and by a dot on each curve. */
+static void put_best(FILE *out, const dv_chart *chart, const axis_pair *axes)
+{
+    double x = place_x(axes, chart->best);
+    bool left = x > (LEFT + RIGHT) / 2.0;
+    fprintf(out, "<path class=\"best\" d=\"M%.1f %dV%d\"/>", x, TOP, BOTTOM);
+    fprintf(out, "<text class=\"side\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">best: %g</text>\n",
+            left ? x - 5 : x + 5, BOTTOM - 8, left ? "end" : "start", chart->best);
+    for (size_t l = 0; l < chart->line_count; l++) {
+        for (size_t i = 0; i < chart->count; i++) {
+            double value = chart->lines[l].values[i];
+            if (chart->epochs[i] == chart->best && isfinite(value))
+                fprintf(out, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n",
+                        chart->lines[l].class, x, place_y(axes, value));
+        }
+    }
+}
+
+/* Writes the names of the lines from the right on, above the frame. */
 static void put_legend(FILE *out, const dv_chart *chart)
 {
     double right = RIGHT;
@@ -134,6 +153,8 @@ static void put_description(FILE *out, const dv_chart *chart)
             fprintf(out, " %s: from %.4g%s to %.4g%s.", line->name, line->values[0], chart->unit,
                     line->values[last], chart->unit);
     }
+    if (chart->best > 0)
+        fprintf(out, " Best epoch: %g.", chart->best);
     fputs("</desc>\n", out);
 }
 
@@ -148,6 +169,8 @@ void dv_svg_lines(FILE *out, const dv_chart *chart)
         if (finite_count(chart, &chart->lines[l]) > 0)
             put_line(out, chart, &axes, &chart->lines[l]);
     }
+    if (chart->best > 0)
+        put_best(out, chart, &axes);
     if (chart->line_count > 1)
         put_legend(out, chart);
     fputs("</svg>\n", out);
@@ -216,4 +239,76 @@ void dv_svg_histogram(FILE *out, const dv_histogram *histogram)
     put_axes(out, &bins.axes);
     put_bars(out, &bins);
     fputs("</svg>\n", out);
+}
+
+/* ---- Reliability ---- */
+
+/* "312", "12k" */
+static void put_short_count(FILE *out, int64_t count)
+{
+    if (count < 10000)
+        fprintf(out, "%" PRId64, count);
+    else
+        fprintf(out, "%" PRId64 "k", count / 1000);
+}
+
+/* Draws the bar of a bin, a line at its mean confidence, and the count above the frame. */
+static void put_reliability_bin(FILE *out, const axis_pair *axes, const dv_reliability_bin *bin)
+{
+    double left = place_x(axes, 100 * bin->low) + 1, right = place_x(axes, 100 * bin->high) - 1;
+    double accuracy = place_y(axes, 100 * bin->accuracy);
+    fprintf(out,
+            "<g><title>confidence %.1f %% to %.1f %%: %" PRId64
+            " answers, mean confidence %.2f %%, accuracy %.2f %%</title>\n",
+            100 * bin->low, 100 * bin->high, bin->count, 100 * bin->confidence,
+            100 * bin->accuracy);
+    fprintf(out, "<rect class=\"right\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+            left, accuracy, right - left, BOTTOM - accuracy);
+    fprintf(out, "<path class=\"confidence\" d=\"M%.1f %.1fH%.1f\"/>\n", left,
+            place_y(axes, 100 * bin->confidence), right);
+    fprintf(out, "<text class=\"side\" x=\"%.1f\" y=\"%d\" font-size=\"9\" text-anchor=\"middle\">",
+            (left + right) / 2, TOP - 3);
+    put_short_count(out, bin->count);
+    fputs("</text></g>\n", out);
+}
+
+/* Both axes run from 0 to 100 %. */
+void dv_svg_reliability(FILE *out, const dv_reliability *diagram)
+{
+    const axis_pair axes = {.x = dv_scale_around(0, 100, 6),
+                            .y = dv_scale_around(0, 100, 6),
+                            .x_unit = "",
+                            .y_unit = " %",
+                            .name = "confidence, %"};
+    dv__svg_begin(out, "chart", diagram->id, WIDTH, HEIGHT, diagram->title);
+    fprintf(out,
+            "<desc id=\"%s-desc\">A bar for each of %zu ranges of confidence is as high as the "
+            "share of its answers that is right.</desc>\n",
+            diagram->id, diagram->count);
+    put_head(out, diagram->title);
+    put_axes(out, &axes);
+    fprintf(out, "<path class=\"best\" d=\"M%d %dL%d %d\"/>\n", LEFT, BOTTOM, RIGHT, TOP);
+    for (size_t i = 0; i < diagram->count; i++) {
+        if (diagram->bins[i].count > 0)
+            put_reliability_bin(out, &axes, &diagram->bins[i]);
+    }
+    fputs("</svg>\n", out);
+}
+
+/* ---- Intervals ---- */
+
+/* The ends of the axis are rarely 0, so that a bar would mislead. */
+void dv_svg_interval(FILE *out, const dv_interval *interval)
+{
+    enum { ACROSS = 160, UP = 16, ROOM = 5 }; /* for half of the dot */
+    double scale = (ACROSS - 2 * ROOM) / (interval->to - interval->from);
+    double value = ROOM + (interval->value - interval->from) * scale;
+    double low = ROOM + (interval->low - interval->from) * scale;
+    double high = ROOM + (interval->high - interval->from) * scale;
+    dv__svg_begin(out, "interval", interval->id, ACROSS, UP, interval->title);
+    fprintf(out, "<desc id=\"%s-desc\">A dot for the value, and a line for its interval.</desc>\n",
+            interval->id);
+    fprintf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>", ACROSS, UP);
+    fprintf(out, "<path class=\"line train\" d=\"M%.1f 8H%.1f\"/>", low, high);
+    fprintf(out, "<circle class=\"train\" cx=\"%.1f\" cy=\"8\" r=\"4\"/>\n</svg>\n", value);
 }

@@ -92,7 +92,7 @@ static dv_status on_epoch(void *user, const dv_trainer *trainer, const dv_epoch_
                 m->epoch, training->experiment->train.epochs, m->train_loss,
                 100 * m->train_accuracy, validation, m->learning_rate, scale, m->seconds);
     DV_TRY(dv_run_metrics_add(&training->folder, m));
-    DV_TRY(dv_run_events_add(&training->folder, m));
+    DV_TRY(dv_run_events_add(&training->folder, training->experiment->tree, m));
     tell_epoch(training, trainer, m);
     return DV_OK;
 }

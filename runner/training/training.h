@@ -13,6 +13,7 @@ typedef struct dv_training_request {
     bool changed_data;    /* resumes a run even if its sounds have changed */
     const char *folder;   /* folder of the run, see run_folder.h */
     bool strict;          /* fails with DV_EFORMAT if the data have any fault */
+    const char *commit;   /* commit of the program; NULL stands for an unknown one */
     const char *proposal; /* first lines of the log, see proposal.h; may be NULL */
     const char *device;   /* auto, cpu, cuda, cuda:N or ref */
     int threads;          /* 0 is one per physical core */

@@ -1,4 +1,4 @@
-"""Opens decavox's pages in Chromium: a report, a data set, a comparison. `chromium.py DECAVOX`.
+"""Opens decavox's pages in Chromium: reports, a data set, a comparison, runs. `chromium.py DECAVOX`.
 
 A page must be shown without an error in the console and without a request to another place, on a
 wide screen and on a narrow one, light and dark.
@@ -47,10 +47,19 @@ class Pages(support.Case):
         self.assertTrue(self.browser.find_element(By.TAG_NAME, "h1").is_displayed())
 
     def assert_fits(self, width):
-        """Asserts that no element lies beyond the right edge of a window of this width."""
-        self.browser.set_window_size(width, 800)
+        """Nothing lies beyond the right edge of a screen that is so wide; tables may scroll."""
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
         wide = self.browser.execute_script("return document.documentElement.scrollWidth")
-        self.assertLessEqual(wide, max(width, 520))
+        self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self.assertLessEqual(wide, width)
+
+    def seconds_of(self, sound):
+        """The length of a sound as the browser reads it; -1 where it cannot."""
+        return self.browser.execute_async_script(
+            "const a = arguments[0], done = arguments[1]; a.preload = 'metadata'; "
+            "a.onloadedmetadata = () => done(a.duration); a.onerror = () => done(-1); a.load();",
+            sound)
 
     def colours(self, scheme):
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
@@ -66,8 +75,26 @@ class Pages(support.Case):
         cells = self.browser.find_elements(By.CSS_SELECTOR, "svg text")
         self.assertTrue(any(cell.is_displayed() for cell in cells))
         self.assertNotEqual(self.colours("light"), self.colours("dark"))
-        self.assert_fits(1200)
-        self.assert_fits(400)
+        self.assert_fits(1280)
+        self.assert_fits(390)
+
+    def test_runs(self):
+        """The page of runs leads to the report of a run, whose mistakes are heard."""
+        for rate in ("0.01", "0.000001"):
+            self.train_once(self.at("runs", rate), "--learning_rate", rate)
+        page = self.at("index.html")
+        done = decavox("runs", self.at("runs"), "--html", page)
+        self.assertEqual(done.code, 0, done.err)
+        self.open(page)
+        self.assertNotEqual(self.colours("light"), self.colours("dark"))
+        self.assert_fits(1280)
+        self.assert_fits(390)
+        self.browser.find_element(By.LINK_TEXT, "0.000001").click()
+        self.assertTrue(self.browser.current_url.endswith("/runs/0.000001/report.html"))
+        self.assert_fits(390)
+        sounds = self.browser.find_elements(By.TAG_NAME, "audio")
+        self.assertTrue(sounds)
+        self.assertAlmostEqual(self.seconds_of(sounds[0]), 1, 3)
 
     def test_a_data_set(self):
         page = self.at("data.html")
@@ -76,11 +103,8 @@ class Pages(support.Case):
         self.open(page)
         sounds = self.browser.find_elements(By.TAG_NAME, "audio")
         self.assertTrue(sounds)
-        ready = self.browser.execute_async_script(
-            "const a = arguments[0], done = arguments[1]; a.preload = 'metadata'; "
-            "a.onloadedmetadata = () => done(a.duration); a.onerror = () => done(-1); a.load();",
-            sounds[0])
-        self.assertGreater(ready, 0)
+        self.assertGreater(self.seconds_of(sounds[0]), 0)
+        self.assert_fits(390)
 
     def test_a_comparison(self):
         page = self.at("compare.html")
@@ -89,6 +113,7 @@ class Pages(support.Case):
         self.assertEqual(done.code, 0, done.err)
         self.open(page)
         self.assertIn("lightweight", self.browser.find_element(By.TAG_NAME, "table").text)
+        self.assert_fits(390)
 
 
 if __name__ == "__main__":

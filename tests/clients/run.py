@@ -35,12 +35,13 @@ class Client:
 PEERS = ("benchmarks/peers/requirements.txt", "build/peers")  # as in scripts/peers.sh
 
 CLIENTS = (
-    Client("chromium", "pages of report, data and compare, opened",
+    Client("chromium", "pages of report, runs, data and compare, opened",
            "tests/clients/chromium.txt", "build/clients/chromium", 300,
            ("tests/clients/chromium.py", "{decavox}"), ("chromium", "chromedriver")),
-    Client("tensorboard", "the epochs of a run, read",
+    Client("tensorboard", "epochs, configuration and result of runs, read",
            "tests/clients/tensorboard.txt", "build/clients/tensorboard", 300,
-           ("tests/e2e/test_report.py", "{decavox}", "Events.test_tensorboard_reads_them")),
+           ("tests/e2e/test_report.py", "{decavox}", "Events.test_tensorboard_reads_them",
+            "Events.test_tensorboard_shows_them")),
     Client("torch", "every model in PyTorch and ONNX Runtime", *PEERS, 900,
            ("tests/clients/peers.py", "{build}")),
     Client("export_onnx", "every checkpoint, exported, in ONNX Runtime and OpenVINO", *PEERS, 900,

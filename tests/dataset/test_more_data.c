@@ -69,6 +69,7 @@ static void excluded(void **state)
     open_good(path_in(*state, "a", path), &dataset);
     assert_int_equal(dv_dataset_exclude(&dataset, path_in(*state, "list.csv", list)), DV_OK);
     assert_int_equal(dataset.count, 10);
+    assert_int_equal(dataset.removed.excluded, 2);
     for (size_t i = 0; i < dataset.count; i++) {
         assert_string_not_equal(file_name(&dataset.clips[i]), "0_a0_0.wav");
         assert_string_not_equal(file_name(&dataset.clips[i]), "1_a1_1.wav");
@@ -108,6 +109,8 @@ static void tests_of_more_stay_out(void **state)
                              &data),
                      DV_OK);
     assert_int_equal(data.dataset.count, 12 + 7);
+    assert_int_equal(data.dataset.removed.excluded, 1);
+    assert_int_equal(data.dataset.removed.test_of_more, 4);
     assert_int_equal(count_of(&data.dataset, DV_PART_TEST, 'b'), 0);
     int validation = count_of(&data.dataset, DV_PART_VALIDATION, 'b');
     assert_in_range(validation, 1, 3);
@@ -244,6 +247,7 @@ static void tested_clips_are_left_out(void **state)
         later.clips[i].part = DV_PART_VALIDATION;
     assert_int_equal(dv_dataset_leave_out_tested(&before, &later, &left), DV_OK);
     assert_int_equal(left, 1);
+    assert_int_equal(before.removed.tested_later, 2 + 1);
     dv_dataset_free(&before);
     assert_int_equal(prepare_one(folder, "train", &before), DV_OK);
     assert_int_equal(dv_dataset_leave_out_tested(&before, &later, &left), DV_ECONFIG);

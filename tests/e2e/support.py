@@ -163,6 +163,16 @@ def read_text(path):
         return file.read()
 
 
+def read_stable(path):
+    """The bytes of a run's file, report.json without what differs from one training to the next."""
+    if os.path.basename(path) != "report.json":
+        return read_bytes(path)
+    report = json.loads(read_text(path))
+    for key in ("seconds", "date", "data", "repeat", "predict", "commit"):
+        report["run"].pop(key, None)
+    return report
+
+
 def read_tensors(path):
     """Reads {name: (dtype, bytes)} of a safetensors file, and its metadata."""
     data = read_bytes(path)

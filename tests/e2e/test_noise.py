@@ -37,8 +37,8 @@ class Noise(support.Case):
         noisy = self.evaluate("--clips", "--noise", self.long)
         self.assertEqual([point["snr"] for point in noisy["noise"]], [20, 10, 5, 0])
         for point in noisy["noise"]:
-            self.assertEqual(set(point), set(plain) - {"part", "split", "test_set"} |
-                             {"snr", "files"})
+            self.assertEqual(set(point), set(plain) - {"part", "split", "test_set", "parts",
+                                                          "left_out"} | {"snr", "files"})
             self.assertEqual(point["count"], 40)
         for key in NOISE_KEYS:
             self.assertNotIn(key, plain)

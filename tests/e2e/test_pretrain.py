@@ -105,8 +105,8 @@ class Pretraining(support.Case):
             run = self.ended_behind_pretraining("_".join(without).replace("*", ""), *without)
             self.ends(decavox("train", "--resume", run), GOOD)
             for name in ("pretrain/report.json", "pretrain/confusion.csv", "model.safetensors"):
-                self.assertEqual(support.read_bytes(os.path.join(run, name)),
-                                 support.read_bytes(os.path.join(self.run_folder, name)), name)
+                self.assertEqual(support.read_stable(os.path.join(run, name)),
+                                 support.read_stable(os.path.join(self.run_folder, name)), name)
             self.assertTrue(os.path.exists(os.path.join(run, "pretrain/report.html")))
 
     def test_a_first_training_that_is_done_needs_no_data(self):

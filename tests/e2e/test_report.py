@@ -1,24 +1,28 @@
-"""The pictures of a run: report.html, and the event files that TensorBoard reads."""
+"""What a run leaves for the eye: report.html, and the event files that TensorBoard reads."""
+import base64
 import csv
 import glob
 import html.parser
 import importlib.util
+import io
 import json
 import math
 import os
 import re
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
+import wave
 import xml.etree.ElementTree
 
 import support
 from support import FAILED, GOOD, decavox
 
-TAGS = {"loss/train": "train_loss", "loss/validation": "validation_loss",
-        "accuracy/train": "train_accuracy", "accuracy/validation": "validation_accuracy",
-        "learning_rate": "learning_rate", "gradient_norm": "gradient_norm"}
+TAGS = {"train/loss": "train_loss", "validation/loss": "validation_loss",
+        "train/accuracy": "train_accuracy", "validation/accuracy": "validation_accuracy",
+        "train/learning_rate": "learning_rate", "train/gradient_norm": "gradient_norm"}
 
 CHARTS = {"loss": ("train_loss", "validation_loss"),
           "accuracy": ("train_accuracy", "validation_accuracy"), "rate": ("learning_rate",),
@@ -36,7 +40,8 @@ class Words(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.fetched += [pair for pair in attributes
-                         if pair[0] in ("src", "href", "srcset", "xlink:href", "data")]
+                         if pair[0] in ("src", "href", "srcset", "xlink:href", "data")
+                         and not (tag == "audio" and pair[1].startswith("data:audio/wav;base64,"))]
 
     def handle_data(self, data):
         self.text += data
@@ -50,8 +55,7 @@ class Page(support.Case):
         self.words = Words(text)
         self.assertEqual(self.words.fetched, [])
         self.assertFalse({"script", "link", "img", "iframe", "object"} & set(self.words.tags))
-        self.assertNotIn("http", text)
-        self.assertNotRegex(text, r"url\(|@import")
+        self.assertNotRegex(text, r"https?:|url\(|@import")
         root = xml.etree.ElementTree.fromstring(text)
         names = [element.get("id") for element in root.iter() if element.get("id")]
         self.assertEqual(len(names), len(set(names)))
@@ -77,6 +81,11 @@ class Page(support.Case):
         counts = {(row[0], label): int(count)
                   for row in rows for label, count in zip(head[1:], row[1:])}
         return {key: count for key, count in counts.items() if count > 0}
+
+    def table(self, root, name):
+        """The rows of a table, each a list of texts."""
+        return [["".join(cell.itertext()) for cell in row]
+                for row in root.find(f".//table[@id='{name}']/tbody")]
 
     def lines(self, root, chart):
         """The lines of a chart, [(class, points)]. All points must lie inside the axes."""
@@ -141,12 +150,96 @@ class Report(Page):
     def test_matrix_and_classes(self):
         root = self.page(os.path.join(self.run_folder, "report.html"))
         self.assertEqual(self.cells(root), self.confusion(self.run_folder))
-        rows = [[cell.text for cell in row] for row in root.find(".//tbody")]
+        *rows, mean = self.table(root, "classes")
         self.assertEqual([row[0] for row in rows], ["0", "1", "2", "3"])
-        for row, one in zip(rows, self.report["classes"]):
-            self.assertEqual(row[1], "10")
-            self.assertEqual(row[3], f"{100 * one['precision']:.2f}\u00a0%")
-            self.assertEqual(row[4], f"{100 * one['recall']:.2f}\u00a0%")
+        self.assertEqual(mean[:3], ["macro mean", "40", "40"])
+        for row, one in zip([*rows, mean], [*self.report["classes"], self.report["macro"]]):
+            self.assertEqual(row[3:], [f"{100 * one[key]:.2f}\u00a0%"
+                                       for key in ("precision", "recall", "f1")])
+        self.assertEqual({row[1] for row in rows}, {"10"})
+        hits = [self.cells(root).get((row[0], row[0]), 0) for row in rows]
+        for one, hit, row in zip(self.report["classes"], hits, rows):
+            self.assertAlmostEqual(one["f1"], 2 * hit / (10 + int(row[2])), 12)
+        for key in ("precision", "recall", "f1"):
+            self.assertAlmostEqual(self.report["macro"][key],
+                                   sum(one[key] or 0 for one in self.report["classes"]) / 4, 12)
+
+    def test_calibration(self):
+        """A bar as high as the accuracy of its bin, a line at its confidence, and its count."""
+        root = self.page(os.path.join(self.run_folder, "report.html"))
+        bins = [one for one in self.report["calibration"]["bins"] if one["count"] > 0]
+        groups = root.findall(".//svg[@id='reliability']/g")[1:]  # behind the axes
+        self.assertEqual(len(groups), len(bins))
+        for group, one in zip(groups, bins):
+            bar, line, count = group.find("rect"), group.find("path"), group.find("text")
+            self.assertEqual(count.text, str(one["count"]))
+            self.assertAlmostEqual(float(bar.get("height")), 182 * one["accuracy"], delta=0.11)
+            self.assertAlmostEqual(float(line.get("d").split()[1].split("H")[0]),
+                                   222 - 182 * one["confidence"], delta=0.11)
+        caption = "".join(root.find(".//figcaption").itertext()).replace("\u00a0", " ")
+        self.assertIn(f"over all answers: {100 * self.report['calibration']['ece']:.2f} %", caption)
+
+    def test_best_epoch(self):
+        """In words, and marked in each curve at the epoch with the best validation accuracy."""
+        root, run = self.page(os.path.join(self.run_folder, "report.html")), self.report["run"]
+        rows = support.read_metrics(self.run_folder)
+        best = max(rows, key=lambda row: (float(row["validation_accuracy"]),
+                                          -float(row["validation_loss"])))
+        self.assertEqual((run["best_epoch"], run["epochs"]), (int(best["epoch"]), self.epochs))
+        self.assertIn(f"Epoch {run['best_epoch']} of {self.epochs} is the best one: validation "
+                      f"accuracy {100 * float(best['validation_accuracy']):.2f}", self.words.text)
+        for chart in CHARTS:
+            picture = root.find(f".//svg[@id='{chart}']")
+            mark = float(re.match("M([0-9.]+) ", picture.find("path[@class='best']").get("d"))[1])
+            for (_, points), dot in zip(self.lines(root, chart), picture.iter("circle")):
+                self.assertAlmostEqual(mark, points[run["best_epoch"] - 1][0], delta=0.11)
+                self.assertAlmostEqual(float(dot.get("cy")), points[run["best_epoch"] - 1][1],
+                                       delta=0.11)
+
+    def test_circumstances(self):
+        root, run = self.page(os.path.join(self.run_folder, "report.html")), self.report["run"]
+        told = dict(zip((name.text for name in root.iter("dt")),
+                        (text.text for text in root.iter("dd"))))
+        commit = re.search("commit (.+)$", decavox("--version").out.strip())[1]
+        self.assertEqual(told["Version"].split(", commit ")[1], commit)
+        self.assertEqual((run["commit"], run["device"], run["threads"]), (commit, "cpu", 1))
+        self.assertEqual(told["Device"], "cpu in fp32, 1 thread")
+        seconds = sum(float(row["seconds"]) for row in support.read_metrics(self.run_folder))
+        self.assertAlmostEqual(run["seconds"], seconds, 9)
+        self.assertEqual(told["Training time"], f"{seconds:.1f} s for {self.epochs} epochs")
+        self.assertEqual(told["Date"], run["date"])
+        self.assertRegex(run["date"], r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}$")
+        self.assertEqual((run["model"], run["data"]), ("small", self.data))
+
+    def test_clips_of_the_parts(self):
+        root = self.page(os.path.join(self.run_folder, "report.html"))
+        *rows, total = self.table(root, "parts")
+        for row, one in zip(rows, self.report["parts"]):
+            parts = [one[key] for key in ("train", "validation", "test")]
+            self.assertEqual(row, [one["label"], *map(str, parts), str(sum(parts))])
+            self.assertEqual(sum(parts), 22)
+        self.assertEqual([sum(one[key] for one in self.report["parts"])
+                          for key in ("train", "validation", "test")], list(map(int, total[1:4])))
+        self.assertEqual(total[3:], ["40", "88"])
+        self.assertIn("Nothing was left out of the data.", self.words.text)
+        self.assertEqual(set(self.report["left_out"].values()), {0})
+
+    def test_what_was_left_out(self):
+        data, further = shutil.copytree(self.data, self.at("damaged")), self.at("further")
+        support.write_text(os.path.join(data, "1_ann_7.wav"), "no sound")
+        support.write_text(os.path.join(data, "notes.txt"), "no sound either")
+        support.make_data(further, digits=3, speakers=("eve",), count=7)
+        exclude = support.write_text(self.at("exclude.csv"), "0_ann_6.wav\n0_ann_7.wav\n")
+        run = self.train_once(self.at("less"), "--data", data, "--epochs", "1", "--set",
+                              f"data.exclude={exclude}", "--set", "data.labels=[0, 1, 2]", "--set",
+                              f"data.more=[{{path: {further}, split: official}}]")
+        report = json.loads(support.read_text(os.path.join(run, "report.json")))
+        self.assertEqual(report["left_out"], {
+            "unreadable": 1, "excluded": 2, "other_words": 22, "test_of_more": 15,
+            "tested_later": 0, "other_files": 1})
+        rows = self.table(self.page(os.path.join(run, "report.html")), "left-out")
+        self.assertEqual([row[1] for row in rows], ["1", "2", "22", "15", "1"])
+        self.assertIn("1_ann_7.wav", self.words.text.split("unreadable files")[-1])
 
     def test_eval_writes_it_too(self):
         path = self.at("eval.html")
@@ -201,10 +294,9 @@ class Report(Page):
         self.assertIsNone(root.find(".//svg[@class='sound']"))
         self.assertIn(f"Trained on{self.data}", self.words.text.replace("\n", ""))
 
-    def command(self, root):
-        """The command that the page shows."""
-        names = [element.text for element in root.findall(".//dt")]
-        return root.findall(".//dd")[names.index("Command")].text
+    def command(self, root, number=0):
+        """The commands of the page: how it is made again, and how a file is answered."""
+        return root.findall(".//pre[@class='command']")[number].text
 
     def test_the_command_leads_to_the_same_bytes(self):
         run, again = self.at("Ann's run & more"), self.at("again")
@@ -214,8 +306,36 @@ class Report(Page):
         self.assertEqual(words[-4:], ["--device", "cpu", "--threads", "2"])
         self.ends(decavox(*words, "--out", again, threads=None), GOOD)
         for name in ("model.safetensors", "config.yaml", "report.json"):
-            self.assertEqual(support.read_bytes(os.path.join(again, name)),
-                             support.read_bytes(os.path.join(run, name)), name)
+            self.assertEqual(support.read_stable(os.path.join(again, name)),
+                             support.read_stable(os.path.join(run, name)), name)
+
+    def test_the_commands_work_from_any_folder(self):
+        """The paths of this run were all relative: data, further data, noise and a checkpoint."""
+        work, elsewhere = self.at("work"), self.at("elsewhere")
+        os.makedirs(elsewhere)
+        shutil.copytree(self.data, os.path.join(work, "sounds"))
+        support.make_data(os.path.join(work, "further"), speakers=("eve",), count=6)
+        support.make_data(os.path.join(work, "noise"), digits=1, speakers=("hum",), count=1)
+        support.write_text(os.path.join(work, "exclude.csv"), "0_ann_6.wav\n")
+        self.ends(decavox("train", self.config, "--data", "sounds", "--out", "runs/first",
+                          "--set", "data.exclude=exclude.csv", "--epochs", "1", "--init_from",
+                          os.path.relpath(self.model, work), "--set", "augment.noise=1", "--set",
+                          "augment.noise_path=noise", "--set",
+                          "data.more=[{path: further, split: random, test: 0.2}]",
+                          folder=work), GOOD)
+        run, again = os.path.join(work, "runs", "first"), os.path.join(elsewhere, "again")
+        root = self.page(os.path.join(run, "report.html"))
+        _, *words = shlex.split(self.command(root))
+        for word in ("sounds", "exclude.csv", "noise", "further"):
+            self.assertIn(os.path.join(work, word), " ".join(words))
+        self.ends(decavox(*words, "--out", again, folder=elsewhere), GOOD)
+        got, want = (support.read_tensors(os.path.join(folder, "model.safetensors"))[0]
+                     for folder in (again, run))
+        self.assertEqual(got, want)
+        _, *words = shlex.split(self.command(root, 1))
+        self.assertEqual(words[-1], "FILE.wav")
+        words[-1] = os.path.join(self.data, "3_bob_0.wav")
+        self.assertIn("3_bob_0.wav", self.ends(decavox(*words, folder=elsewhere), GOOD).out)
 
     def test_the_part_is_told(self):
         """A page names its part: the test part, or the validation part that chose the epoch."""
@@ -295,7 +415,7 @@ class Mistakes(Page):
         self.assertGreater(len(wrong), 12)
         wrong.sort(key=lambda clip: -clip["confidence"])
         root = self.page(path)
-        figures = root.findall(".//figure")
+        figures = root.findall(".//div[@class='sounds']/figure")
         self.assertEqual(len(figures), 12)
         for figure, clip in zip(figures, wrong):
             text = "".join(figure.find("figcaption").itertext()).replace("\u00a0", " ")
@@ -304,6 +424,7 @@ class Mistakes(Page):
             self.assertRegex(text, r"^a_<i>&'\\xE9[0-9]+\.wav")
             self.assertEqual(figure.find(".//span").get("title"), clip["file"])
             self.picture(figure, silent="'?0.wav" in text)
+            self.sound(figure, silent="\\xE90.wav" in text)
         self.assertIn(f"{len(wrong)} of 42 answers are wrong; these 12", self.words.text)
 
     def picture(self, figure, silent):
@@ -328,11 +449,33 @@ class Mistakes(Page):
         self.assertEqual(filled[-1] == 0, silent)
         self.assertLess(filled[0], width * height)
 
+    def sound(self, figure, silent):
+        """A WAV file of the window that the model saw, in the page."""
+        kind, data = figure.find("audio").get("src").split(",")
+        self.assertEqual(kind, "data:audio/wav;base64")
+        with wave.open(io.BytesIO(base64.b64decode(data, validate=True))) as file:
+            self.assertEqual((file.getnchannels(), file.getsampwidth(), file.getframerate(),
+                              file.getnframes()), (1, 2, support.RATE, support.RATE))
+            samples = struct.unpack(f"<{support.RATE}h", file.readframes(support.RATE))
+        self.assertEqual(max(map(abs, samples)) == 0, silent)
+
+    def test_size(self):
+        """Sounds that the page has no room for are left out, and it stays under 2 MB."""
+        run = self.at("long")
+        self.ends(decavox("train", self.config, "--data", os.fsdecode(self.words_folder), "--split",
+                          "random", "--set", "data.test=0.5", "--epochs", "1", "--learning_rate",
+                          "0.000001", "--set", "features.duration=10", "--set",
+                          "features.sample_rate=16000", "--out", run), GOOD)
+        page = os.path.join(run, "report.html")
+        self.assertLess(os.path.getsize(page), 2e6)
+        self.assertGreater(len(self.page(page).findall(".//figure/svg[@class='sound']")), 3)
+        self.assertEqual(len(self.page(page).findall(".//audio")), 3)
+
     def test_labels(self):
         root = self.page(os.path.join(self.run_folder, "report.html"))
         self.assertEqual(self.cells(root), self.confusion(self.run_folder))
-        rows = [row[0].text for row in root.find(".//tbody")]
-        self.assertEqual(sorted(rows), sorted(self.labels))
+        rows = [row[0] for row in self.table(root, "classes")]
+        self.assertEqual(sorted(rows[:-1]), sorted(self.labels))
 
 
 # ---- Events ----
@@ -360,24 +503,34 @@ def fields(data):
 
 
 def read_events(run):
-    """Reads {tag: {step: [values]}} by TensorBoard's rule: a session that starts at a step discards
-    earlier values of this and later steps. Also returns the number of discarded values."""
-    scalars, forgotten = {}, 0
-    for path in sorted(glob.glob(os.path.join(run, "events.out.tfevents.*"))):
-        data = support.read_bytes(path)
+    """{run/tag: {step: [values]}} by TensorBoard's rule, of the files in the folder and below it: a
+    session that starts at a step ends what was said of this and later steps before. Values are
+    numbers of scalars and texts. Also the number of values that were forgotten so."""
+    found, forgotten = {}, 0
+    for path in sorted(glob.glob(os.path.join(run, "**", "events.out.tfevents.*"), recursive=True)):
+        data, below = support.read_bytes(path), os.path.relpath(os.path.dirname(path), run) + "/"
         while data:
             size, = struct.unpack("<Q", data[:8])
             event, data = dict(fields(data[12:12 + size])), data[16 + size:]
             step = event.get(2, 0)
             if 7 in event:
-                for steps in scalars.values():
+                for steps in (steps for tag, steps in found.items() if tag.startswith(below)):
                     for late in [known for known in steps if known >= step]:
                         forgotten += len(steps.pop(late))
             if 5 in event:
                 value = dict(fields(dict(fields(event[5]))[1]))
-                values = scalars.setdefault(value[1].decode(), {}).setdefault(step, [])
-                values += struct.unpack("<f", value[2])
-    return scalars, forgotten
+                values = found.setdefault(below + value[1].decode(), {}).setdefault(step, [])
+                if 2 in value:
+                    values += struct.unpack("<f", value[2])
+                else:
+                    values.append(value)
+    return found, forgotten
+
+
+def read_scalars(run):
+    """The epochs alone, of the folders for training and validation."""
+    found, forgotten = read_events(run)
+    return {tag: steps for tag, steps in found.items() if not tag.startswith("./")}, forgotten
 
 
 class Events(Page):
@@ -404,7 +557,7 @@ class Events(Page):
                                 (tag, step, got[tag][step], value))
 
     def agree(self, run):
-        scalars, forgotten = read_events(run)
+        scalars, forgotten = read_scalars(run)
         for steps in scalars.values():
             self.assertTrue(all(len(values) == 1 for values in steps.values()))
         self.same({tag: {step: values[0] for step, values in steps.items()}
@@ -432,8 +585,31 @@ class Events(Page):
 
     def test_no_validation(self):
         run = self.train_once(self.at("unseen"), "--set", "data.validation=0", "--epochs", "1")
-        self.assertEqual(set(read_events(run)[0]),
-                         {tag for tag in TAGS if not tag.endswith("validation")})
+        self.assertEqual(set(read_scalars(run)[0]),
+                         {tag for tag in TAGS if not tag.startswith("validation")})
+        self.assertFalse(os.path.exists(os.path.join(run, "validation")))
+        self.assertIn("There were no clips for validation", support.read_text(
+            os.path.join(run, "report.html")))
+
+    def test_result(self):
+        """The figures of report.json at the last epoch, and the confusion matrix as a text."""
+        run = self.killed("result")
+        report = json.loads(support.read_text(os.path.join(run, "report.json")))
+        found, _ = read_events(run)
+        for tag, value in (("accuracy", report["accuracy"]), ("loss", report["loss"]),
+                           ("macro_f1", report["macro"]["f1"]),
+                           ("ece", report["calibration"]["ece"])):
+            (step, values), = found[f"./test/{tag}"].items()
+            self.assertEqual((step, len(values)), (self.epochs, 1))
+            self.assertAlmostEqual(values[0], value, 6)
+        (value,), = found["./confusion_matrix"].values()
+        text = dict(fields(value[8]))[8].decode()
+        rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]]
+                for line in text.splitlines() if line.startswith("|")]
+        self.assertEqual(rows[0], ["true", "0", "1", "2", "3"])
+        self.assertEqual([[row[0], *(0 if cell == "·" else int(cell) for cell in row[1:])]
+                          for row in rows[2:]],
+                         [[label, *counts] for label, counts in zip("0123", report["confusion"])])
 
     def test_begun_again_after_a_kill(self):
         """After a kill before the first save every epoch is done again, and counts once."""
@@ -458,14 +634,40 @@ class Events(Page):
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         for run in (self.whole, self.killed("again", "--set", "train.checkpoint_seconds=1000"),
                     self.killed("on")):
-            events = EventAccumulator(run)
-            events.Reload()
             got = {}
-            for tag in events.Tags()["scalars"]:
-                read = events.Scalars(tag)
-                got[tag] = {scalar.step: scalar.value for scalar in read}
-                self.assertEqual(len(read), self.epochs, tag)
+            for part in ("train", "validation"):
+                events = EventAccumulator(os.path.join(run, part))
+                events.Reload()
+                for tag in events.Tags()["scalars"]:
+                    read = events.Scalars(tag)
+                    got[f"{part}/{tag}"] = {scalar.step: scalar.value for scalar in read}
+                    self.assertEqual(len(read), self.epochs, tag)
             self.same(got, self.expected(run))
+
+    def test_tensorboard_shows_them(self):
+        """Its own reader finds runs, texts and hyperparameters."""
+        if importlib.util.find_spec("tensorboard") is None:
+            self.skipTest("the Python package tensorboard is not installed")
+        from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+        from tensorboard.plugins.hparams import metadata
+        self.train_once(self.at("logs", "slow"), "--epochs", "2", "--learning_rate", "0.001")
+        self.train_once(self.at("logs", "fast"), "--epochs", "2")
+        runs = EventMultiplexer().AddRunsFromDirectory(self.at("logs"))
+        runs.Reload()
+        self.assertEqual(set(runs.Runs()), {name + below for name in ("slow", "fast")
+                                            for below in ("", "/train", "/validation")})
+        for name, rate in (("slow", 0.001), ("fast", 0.01)):
+            content = runs.SummaryMetadata(name, metadata.SESSION_START_INFO_TAG)
+            start = metadata.parse_session_start_info_plugin_data(content.plugin_data.content)
+            self.assertEqual(start.hparams["train.learning_rate"].number_value, rate)
+            self.assertEqual(start.hparams["data.split"].string_value, "official")
+            self.assertFalse(start.hparams["train.mixed_precision"].bool_value)
+            content = runs.SummaryMetadata(name, metadata.SESSION_END_INFO_TAG)
+            end = metadata.parse_session_end_info_plugin_data(content.plugin_data.content)
+            self.assertEqual(end.status, 1)
+            text, = runs.Tensors(name, "confusion_matrix")
+            self.assertIn("| true | 0 | 1 | 2 | 3 |", text.tensor_proto.string_val[0].decode())
+            self.assertEqual(set(runs.PluginRunToTagToContent("text")), {"slow", "fast"})
 
 
 if __name__ == "__main__":

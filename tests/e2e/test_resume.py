@@ -66,8 +66,8 @@ class Resume(support.Case):
     def same(self, run, threads):
         whole = self.whole[threads]
         for name in ("model.safetensors", "confusion.csv", "report.json", "config.yaml"):
-            self.assertEqual(support.read_bytes(os.path.join(run, name)),
-                             support.read_bytes(os.path.join(whole, name)), name)
+            self.assertEqual(support.read_stable(os.path.join(run, name)),
+                             support.read_stable(os.path.join(whole, name)), name)
         got, want = support.read_metrics(run), support.read_metrics(whole)
         for row in got + want:
             del row["seconds"]
@@ -179,7 +179,8 @@ class Resume(support.Case):
 
     @staticmethod
     def state(run):
-        return {name: support.read_bytes(os.path.join(run, name)) for name in os.listdir(run)}
+        return {os.path.join(at, name): support.read_bytes(os.path.join(at, name))
+                for at, _, names in os.walk(run) for name in names}
 
     def test_two_trainings_do_not_share_a_folder(self):
         run = self.at("shared")

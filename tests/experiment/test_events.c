@@ -1,4 +1,5 @@
-/* Event files: the checksum, the bytes of every record, names and failures. */
+#define _GNU_SOURCE /* memmem */
+/* Event files: the checksum, the bytes of every record, names, failures. */
 #include "runner/experiment/events.h"
 #include "tests/support/scratch.h"
 
@@ -146,6 +147,76 @@ static void test_every_byte(void **state)
     dv_events_close(events);
 }
 
+static void add_scalar(dv_tree *map, const char *path, const char *text, bool quoted)
+{
+    dv_tree *scalar;
+    assert_int_equal(dv_tree_new_scalar(text, NULL, 0, &scalar), DV_OK);
+    scalar->quoted = quoted;
+    assert_int_equal(dv_tree_set(map, path, scalar), DV_OK);
+}
+
+/* By TensorBoard's own classes: Summary.Value, and HParamsPluginData in its metadata. */
+static void test_every_byte_of_a_text(void **state)
+{
+    const scratch *folder = *state;
+    char names[4][SCRATCH_PATH_SIZE];
+    dv_events *events;
+    record_reader reader;
+    size_t size;
+    assert_int_equal(dv_events_open(folder->folder, 1, &events), DV_OK);
+    assert_int_equal(dv_events_add_text(events, 2, "t", "a"), DV_OK);
+    dv_events_close(events);
+    assert_int_equal(list(folder, names), 1);
+    load(folder, names[0], &reader);
+    next_record(&reader, &size);
+    next_record(&reader, &size);
+    ASSERT_RECORD(&reader, "\x10\x02\x2a\x1c\x0a\x1a\x0a\x01t"
+                           "\x42\x07\x08\x07\x12\0\x42\x01"
+                           "a"
+                           "\x4a\x0c\x0a\x08\x0a\x04text\x12\0\x20\x02");
+    free(reader.bytes);
+}
+
+/* The bytes of the map's entries, each a key and a google.protobuf.Value. */
+static void test_hparams(void **state)
+{
+    const scratch *folder = *state;
+    static const char entries[] = "\x0a\x12\x0a\x05"
+                                  "a.one\x12\x09\x11\0\0\0\0\0\0\xf8\x3f"
+                                  "\x0a\x0b\x0a\x05"
+                                  "a.two\x12\x02\x20\x01"
+                                  "\x0a\x0a\x0a\x01"
+                                  "b\x12\x05\x1a\x03"
+                                  "1.5";
+    char names[4][SCRATCH_PATH_SIZE];
+    dv_events *events;
+    dv_tree *config, *items;
+    record_reader reader;
+    size_t size;
+    assert_int_equal(dv_tree_new(DV_TREE_MAP, NULL, 0, &config), DV_OK);
+    add_scalar(config, "a.one", "1.5", false);
+    add_scalar(config, "a.two", "true", false);
+    add_scalar(config, "b", "1.5", true);
+    assert_int_equal(dv_tree_new(DV_TREE_LIST, NULL, 0, &items), DV_OK);
+    assert_int_equal(dv_tree_set(config, "layers", items), DV_OK);
+    assert_int_equal(dv_events_open(folder->folder, 1, &events), DV_OK);
+    assert_int_equal(dv_events_begin_hparams(events, config), DV_OK);
+    assert_int_equal(dv_events_end_hparams(events), DV_OK);
+    dv_events_close(events);
+    dv_tree_free(config);
+    assert_int_equal(list(folder, names), 1);
+    load(folder, names[0], &reader);
+    next_record(&reader, &size);
+    next_record(&reader, &size);
+    const unsigned char *data = next_record(&reader, &size);
+    assert_non_null(memmem(data, size, entries, sizeof entries - 1));
+    assert_non_null(memmem(data, size, "_hparams_/session_start_info", 28));
+    data = next_record(&reader, &size);
+    assert_non_null(memmem(data, size, "_hparams_/session_end_info", 26));
+    assert_non_null(memmem(data, size, "hparams\x12\x0d\x22\x0b\x08\x01\x11", 13));
+    free(reader.bytes);
+}
+
 /* ---- Names ---- */
 
 static void test_names_do_not_clash_and_sort(void **state)
@@ -240,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crc_of_the_rfc),
         cmocka_unit_test_setup(test_every_byte, clear_before),
+        cmocka_unit_test_setup(test_every_byte_of_a_text, clear_before),
+        cmocka_unit_test_setup(test_hparams, clear_before),
         cmocka_unit_test_setup(test_names_do_not_clash_and_sort, clear_before),
         cmocka_unit_test_setup(test_a_clock_that_went_back, clear_before),
         cmocka_unit_test_setup(test_refusals, clear_before),

@@ -1,5 +1,6 @@
 /* Pictures of the report's page: ticks, text, cells, levels, and the front-end of the pictures. */
 #include "runner/evaluate/report_html.h"
+#include "runner/page/html.h"
 #include "runner/page/svg.h"
 
 #include <math.h>
@@ -144,7 +145,7 @@ static void test_lines_leave_out_what_is_not_finite(void **state)
     const double epochs[] = {1, 2, 3, 4}, train[] = {2, INFINITY, 0.5, NAN};
     const double none[] = {NAN, NAN, NAN, NAN}, one[] = {NAN, 1, NAN, NAN};
     const dv_line lines[] = {{"training", "a", train}, {"nothing", "b", none}, {"dot", "c", one}};
-    dv_chart chart = {"loss", "lo<ss", "", epochs, 4, lines, 3};
+    dv_chart chart = {"loss", "lo<ss", "", epochs, 4, lines, 3, 3};
     FILE *out = begin();
     dv_svg_lines(out, &chart);
     fclose(out);
@@ -152,8 +153,62 @@ static void test_lines_leave_out_what_is_not_finite(void **state)
     assert_non_null(strstr(written, "points=\"62.0,40.0 331.3,176.5\"")); /* 2 and 0.5 of 0..2 */
     assert_int_equal(occurrences("<circle class=\"dot c\""), 1);
     assert_int_equal(occurrences("lo&lt;ss"), 2);
+    assert_int_equal(occurrences("Best epoch: 3."), 1); /* only one line has a value there */
+    assert_int_equal(occurrences("<path class=\"best\" d=\"M331.3 40V222\"/>"), 1);
+    assert_int_equal(occurrences("<circle class=\"dot a\" cx=\"331.3\" cy=\"176.5\" r=\"4\"/>"), 1);
+    assert_int_equal(occurrences("<circle"), 2);
     assert_null(strstr(written, ">nothing<"));
     free(written);
+}
+
+static void test_reliability(void **state)
+{
+    (void)state;
+    const dv_reliability_bin bins[] = {{0, 0.5, 0.25, 0.5, 12345}, {0.5, 1, 0, 0, 0}};
+    const dv_reliability diagram = {"reliability", "Title", bins, 2};
+    FILE *out = begin();
+    dv_svg_reliability(out, &diagram);
+    fclose(out);
+    assert_int_equal(occurrences("<g><title>"), 1); /* a bin without answers is not drawn */
+    assert_non_null(strstr(written, "x=\"63.0\" y=\"131.0\" width=\"200.0\" height=\"91.0\""));
+    assert_non_null(strstr(written, "<path class=\"confidence\" d=\"M63.0 176.5H263.0\"/>"));
+    assert_int_equal(occurrences(">12k</text>"), 1);
+    assert_int_equal(occurrences("12345 answers, mean confidence 25.00 %, accuracy 50.00 %"), 1);
+    free(written);
+}
+
+/* The bytes of three samples: the head, and 0, the largest and the smallest number. */
+static void test_sound(void **state)
+{
+    (void)state;
+    const float samples[] = {0, 1.5f, -1};
+    FILE *out = begin();
+    dv_html_sound(out, samples, 3, 8000);
+    fclose(out);
+    assert_non_null(strstr(written,
+                           "base64,UklGRioAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQYA"
+                           "AAAAAP9/AYA=\"></audio>"));
+    assert_int_equal(dv_html_sound_size(3), 68);
+    free(written);
+}
+
+static void assert_way(const char *folder, const char *file, const char *want)
+{
+    FILE *out = begin();
+    dv_html_relative(out, folder, file);
+    fclose(out);
+    assert_string_equal(written, want);
+    free(written);
+}
+
+static void test_ways_to_files(void **state)
+{
+    (void)state;
+    assert_way("/a/b", "/a/b/c.wav", "c.wav");
+    assert_way("/a/b", "/a/bc/d", "../bc/d");
+    assert_way("/a/b/c", "/a/x y#.wav", "../../x%20y%23.wav");
+    assert_way("/", "/a", "a");
+    assert_way("/a", "/b/\xe9", "../b/%E9");
 }
 
 static void draw_heat(int64_t classes, int64_t right)
@@ -269,6 +324,9 @@ int main(void)
         cmocka_unit_test(test_labels_of_ticks),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_lines_leave_out_what_is_not_finite),
+        cmocka_unit_test(test_reliability),
+        cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_ways_to_files),
         cmocka_unit_test(test_heat),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_front_end_of_pictures),

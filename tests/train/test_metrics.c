@@ -1,4 +1,4 @@
-/* Calibration: bins and the expected calibration error. */
+/* Precision, recall and F1; calibration: bins and the expected calibration error. */
 #include "engine/base/rng.h"
 #include "engine/train/metrics.h"
 
@@ -121,9 +121,39 @@ static void confidence_is_the_largest_of_softmax(void **state)
     require_near(dv_confidence(even, 4), 0.25);
 }
 
+/* Three classes: the first has four clips, the second two, and the third, which is answered once,
+   none. The figures are scikit-learn's (f1_score over the classes with clips). */
+static void shares_of_classes(void **state)
+{
+    (void)state;
+    dv_confusion confusion;
+    assert_int_equal(dv_confusion_create(3, &confusion), DV_OK);
+    const int64_t answers[] = {0, 0, 0, 2, 0, 0};
+    for (int i = 0; i < 6; i++)
+        dv_confusion_add(&confusion, i < 4 ? 0 : 1, answers[i]);
+    assert_int_equal(dv_confusion_clips(&confusion, 0), 4);
+    assert_int_equal(dv_confusion_answers(&confusion, 0), 5);
+    require_near(dv_confusion_precision(&confusion, 0), 0.6);
+    require_near(dv_confusion_recall(&confusion, 0), 0.75);
+    require_near(dv_confusion_f1(&confusion, 0), 2 * 0.6 * 0.75 / (0.6 + 0.75));
+    assert_true(isnan(dv_confusion_precision(&confusion, 1))); /* nothing was called so */
+    require_near(dv_confusion_f1(&confusion, 1), 0);
+    assert_true(isnan(dv_confusion_recall(&confusion, 2)));
+    dv_macro_means means = dv_confusion_macro(&confusion);
+    require_near(means.precision, 0.3);
+    require_near(means.recall, 0.375);
+    require_near(means.f1, 1.0 / 3);
+    dv_confusion_free(&confusion);
+    assert_int_equal(dv_confusion_create(3, &confusion), DV_OK);
+    assert_true(isnan(dv_confusion_f1(&confusion, 0)));
+    assert_true(isnan(dv_confusion_macro(&confusion).f1));
+    dv_confusion_free(&confusion);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_of_classes),
         cmocka_unit_test(nothing_is_calibrated),
         cmocka_unit_test(known_values),
         cmocka_unit_test(signs_cancel_in_a_bin_alone),
