@@ -1,4 +1,4 @@
-/* The names that files in some folders have, for the message that there is none of a given name. */
+/* The names of the files in some folders, to offer them when a name does not exist. */
 #ifndef DV_BASE_FILE_NAMES_H
 #define DV_BASE_FILE_NAMES_H
 
@@ -15,8 +15,8 @@ dv_status dv_file_names_add(const char *folder, const char *ending, dv_file_name
 
 enum { DV_FILE_NAMES_SIZE = 800 };
 
-/* "; did you mean 'mini'? There are: lightweight, mini", the question only where a name is near
-   `wrong`; the empty text where there are no names. */
+/* Writes "; did you mean 'mini'? There are lightweight, mini". The question is there only if a name
+   is near `wrong`. Without names the text is "". */
 void dv_file_names_offer(const dv_file_names *names, const char *wrong,
                          char text[DV_FILE_NAMES_SIZE]);
 

@@ -4,28 +4,29 @@
 
 #include <stddef.h>
 
-enum { DV_CONTENT_BYTES = 64 }; /* at the beginning of a file are enough */
+enum { DV_CONTENT_BYTES = 64 }; /* bytes at the beginning of a file that are enough */
 
 typedef enum dv_content {
     DV_CONTENT_UNKNOWN,
-    DV_CONTENT_SOUND,         /* of a format that is read */
-    DV_CONTENT_FOREIGN_SOUND, /* of a known format that is not read */
+    DV_CONTENT_SOUND,         /* a format that is read */
+    DV_CONTENT_FOREIGN_SOUND, /* a known format that is not read */
     DV_CONTENT_SAFETENSORS,
-    DV_CONTENT_ZIP, /* as PyTorch writes */
+    DV_CONTENT_ZIP, /* PyTorch writes its files so */
     DV_CONTENT_TEXT,
 } dv_content;
 
-/* *name: of the format of a sound ("WAV"), otherwise "". */
+/* Gives the kind of a file by its first `count` bytes. *name becomes the format of a sound, for
+   example "WAV", or "". */
 dv_content dv_content_of(const void *begin, size_t count, const char **name);
 
 enum { DV_CONTENT_PHRASE_SIZE = 64 };
 
-/* "a sound file (WAV)", "a checkpoint", "a configuration" (a text whose name ends as YAML), "a
-   text", "a zip archive" or "a folder"; the empty text of what is not known. */
+/* Describes a file as "a sound file (WAV)", "a checkpoint", "a configuration" (a text whose name
+   ends as YAML), "a text", "a zip archive" or "a folder"; an unknown kind gives "". */
 void dv_content_phrase_of(const char *name, const void *begin, size_t count,
                           char phrase[DV_CONTENT_PHRASE_SIZE]);
 
-/* The same of a file that is looked at; the empty text where it cannot be read. */
+/* The same for the file `path`, which is read. A file that cannot be read gives "". */
 void dv_content_phrase(const char *path, char phrase[DV_CONTENT_PHRASE_SIZE]);
 
 #endif

@@ -93,10 +93,10 @@ typedef struct dv_clip {
     const dv_noise_file *noise; /* for dv_dataset_load_noisy, borrowed; NULL for none */
 } dv_clip;
 
-/* Clips that the data hold and the data set does not, by the reason. */
+/* Numbers of clips that the data hold and the data set does not, by the reason. */
 typedef struct dv_removed_clips {
     size_t excluded;     /* named by `exclude` */
-    size_t other_words;  /* of words that are not kept */
+    size_t other_words;  /* their word is not kept */
     size_t test_of_more; /* kept for testing by the split of further data */
     size_t tested_later; /* removed by dv_dataset_leave_out_tested */
 } dv_removed_clips;

@@ -32,8 +32,8 @@ typedef struct dv_run_list {
  * Finds the runs in `folder`, in folders below it at most four deep, and in `folder` itself.
  * The runs that can be compared come first: those on the same clips stand together, the best one
  * before the others, and the largest group first. The runs that cannot be shown come last.
- * DV_EIO: the folder cannot be read. DV_EFORMAT: there is no run in it. Free with dv_runs_free, on
- * failure too.
+ * DV_EIO if the folder cannot be read, DV_EFORMAT if there is no run in it. Free with dv_runs_free,
+ * also after a failure.
  */
 dv_status dv_runs_read(const char *folder, dv_run_list *out);
 void dv_runs_free(dv_run_list *list);

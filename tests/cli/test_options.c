@@ -314,7 +314,7 @@ static void test_refused_short_options(void **state)
     }
 }
 
-/* Of --quiet and --verbose the last one counts. */
+/* The last one of --quiet and --verbose counts. */
 static void test_verbosity(void **state)
 {
     static const struct {
