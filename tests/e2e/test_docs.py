@@ -25,7 +25,7 @@ import support
 from support import FAILED, GOOD, USAGE
 
 COMMANDS = ("data", "train", "eval", "predict", "info", "synth", "augment", "export", "ensemble",
-            "crossval", "compare", "recommend")
+            "crossval", "compare", "recommend", "runs", "help", "completion")
 SECTIONS = ("data", "features", "augment", "train")
 TOOLS = re.compile(r"decavox [a-z]|--[a-z]|\./\w+\.sh|scripts/\w+\.(sh|py)|cmake |python3 |pip |"
                    r"build/\S*/decavox |apt-get |cpack ")
@@ -37,10 +37,6 @@ def reason_not_to_run(command):
     """By the longest beginning that is known."""
     found = [start for start in known.NOT_RUN if command.startswith(start)]
     return known.NOT_RUN[max(found, key=len)] if found else None
-
-
-def is_new(command):
-    return any(command.startswith(start) for start in known.NEW)
 
 
 def fill_words(piece):
@@ -178,9 +174,8 @@ class Docs(support.Case):
         """Runs it, and returns it where its output may be compared."""
         with self.subTest(page=page, script=script):
             done = self.run_in(self.folder_of(page), script)
-            if done.returncode == GOOD or not is_new(script):
-                self.assertEqual(done.returncode, GOOD, done.stderr[-2000:] + done.stdout[-2000:])
-                self.assertNotIn("runtime error", done.stderr)
+            self.assertEqual(done.returncode, GOOD, done.stderr[-2000:] + done.stdout[-2000:])
+            self.assertNotIn("runtime error", done.stderr)
             return done
         return None
 
@@ -231,7 +226,7 @@ class Docs(support.Case):
         for line in lines or []:
             self.check(page, line)
         name = piece.split()[0][2:].replace("-", "_")
-        good = lines is not None or name in self.options or is_new(piece) or name == "help"
+        good = lines is not None or name in self.options or name == "help"
         return [] if good else [(page, piece)]
 
     def test_reasons_are_of_the_pages(self):
@@ -241,7 +236,7 @@ class Docs(support.Case):
             commands += [line for block in pages.shell_blocks(text) for line in block]
             commands += [command.text for command in pages.console_commands(text)]
             commands += pages.pieces(text)
-        for table in (known.NOT_RUN, known.SWITCHES, known.NEW, known.VARYING):
+        for table in (known.NOT_RUN, known.SWITCHES, known.VARYING):
             self.assertEqual([start for start in table
                               if not any(c.startswith(start) for c in commands)], [])
 
