@@ -47,64 +47,14 @@ if [ -z "$subject" ] || [ ${#operands[@]} -gt 1 ]; then
     exit 2
 fi
 
-fail()
-{
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-good()
-{
-    printf 'good: %s\n' "$*"
-}
+source scripts/clean_debian.sh
 
 if [ "$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null || ! command -v lintian >/dev/null; then
     echo "skipped: needs root, mmdebstrap and lintian (scripts/install_packages.sh deb)"
     exit 77
 fi
 
-scratch=$(mktemp -d)
-trap 'rm -rf --one-file-system "$scratch"' EXIT
-chmod 755 "$scratch"
-root=$scratch/root log=$scratch/log
-here=/check # the folder of the checks, in the clean system
-
-# A command in the clean system, without anything of this one's environment.
-inside()
-{
-    unshare --mount --pid --fork --mount-proc="$root/proc" chroot "$root" env -i --chdir="$here" \
-        HOME="$here" PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-        DEBIAN_FRONTEND=noninteractive OMP_NUM_THREADS=1 "$@"
-}
-
-# The same, whose output is of interest where it fails alone.
-quietly()
-{
-    inside "$@" >"$log" 2>&1 || fail "$*: $(tail -15 "$log")"
-}
-
-install_packages()
-{
-    quietly apt-get install --yes --quiet "$@"
-}
-
-make_system()
-{
-    local mirror
-    # shellcheck disable=SC2016
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-        'Label: Debian' 'Component: main' | sed -n 1p)
-    [ -n "$mirror" ] || fail "no source of Debian's packages is known to apt here"
-    mmdebstrap --quiet --variant=apt "$suite" "$root" "$mirror" >"$log" 2>&1 ||
-        fail "mmdebstrap $suite: $(tail -5 "$log")"
-    if [ -n "$also" ]; then
-        sed -n "s/ $suite / $also /p" "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/also.list"
-    fi
-    mkdir "$root$here"
-    inside true
-    quietly apt-get update
-    good "a clean $suite of $(inside dpkg-query --show | wc -l) packages"
-}
+make_scratch
 
 # ---- The package ----
 
