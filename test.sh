@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 if [ "${1:-}" = clients ]; then
     scripts/install_packages.sh test
     scripts/install_packages.sh clients deb || echo "clients whose programs are missing will be absent"
-    cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF \
+    cmake --preset release -B build/test-release -D DV_CUDA=OFF \
         -D DV_BENCHMARKS=ON >/dev/null
     cmake --build build/test-release
     exec python3 -B tests/clients/run.py "${@:2}"
@@ -35,7 +35,7 @@ configured=$(cmake --preset asan -D Python3_EXECUTABLE="$PWD/$oracles/bin/python
 grep "not built" <<<"$configured" || true
 cmake --build --preset asan
 # What users build: warnings, which are errors, come with the optimisation.
-cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_TESTS=OFF -D DV_BENCHMARKS=ON \
+cmake --preset release -B build/test-release -D DV_CUDA=OFF -D DV_BENCHMARKS=ON \
     >/dev/null
 cmake --build build/test-release
 export DECAVOX_RELEASE_BUILD=$PWD/build/test-release # the README's commands are run with it

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cmake --preset release >/dev/null
+cmake --preset release -D DV_TESTS=ON >/dev/null
 cmake --build --preset release --target decavox kill_at >/dev/null
 if ! told=$(DECAVOX_KILL_EVERY=${1:-1} python3 -B tests/e2e/test_kill_points.py \
     build/release/runner/decavox build/release/tests/kill_at 2>&1); then

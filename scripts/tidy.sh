@@ -12,7 +12,7 @@ if ! command -v clang-tidy >/dev/null; then
     exit 1
 fi
 if [ ! -f "$build/compile_commands.json" ]; then
-    echo "tidy.sh: $build is not configured: cmake --preset release" >&2
+    echo "tidy.sh: $build is not configured: cmake --preset release -D DV_TESTS=ON" >&2
     exit 1
 fi
 files=("$@")
