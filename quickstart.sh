@@ -80,8 +80,6 @@ scripts/install_packages.sh build
 began=$SECONDS # what follows is the demonstration
 
 step "building"
-# A build that is there keeps its choice; a first one is without the tests.
-[ -f build/release/CMakeCache.txt ] || configure+=(-DDV_TESTS=OFF)
 configured=$(cmake --preset release "${configure[@]}")
 grep "CUDA module" <<<"$configured"
 cmake --build --preset release
