@@ -147,10 +147,10 @@ def damaged(rng, number, data):
 
 
 def formats(program):
-    """Those of --format, but for auto, as the help has them."""
+    """The choices of --format in the help, without auto."""
     done = subprocess.run([program, "export", "--help"], stdout=subprocess.PIPE, text=True,
                           check=True)
-    names = re.search(r"--format NAME .*\(auto \| ([^;]*);", done.stdout)
+    names = re.search(r"--format NAME .*?\(auto \| ([^;]*);", " ".join(done.stdout.split()))
     return names[1].split(" | ")
 
 
