@@ -7,7 +7,8 @@ endif()
 
 set(pages ${PROJECT_BINARY_DIR}/pages)
 add_custom_command(OUTPUT ${pages}/made
-    COMMAND ${CMAKE_COMMAND} -D "PROGRAM=${CMAKE_CROSSCOMPILING_EMULATOR};$<TARGET_FILE:decavox>"
+    COMMAND ${CMAKE_COMMAND} -E env --unset=DECAVOX_HOME
+            ${CMAKE_COMMAND} -D "PROGRAM=${CMAKE_CROSSCOMPILING_EMULATOR};$<TARGET_FILE:decavox>"
             -D OUT=${pages} -P ${PROJECT_SOURCE_DIR}/cmake/make_pages.cmake
     DEPENDS decavox ${PROJECT_SOURCE_DIR}/cmake/make_pages.cmake
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}

@@ -69,8 +69,8 @@ static inline int dv__end_of_time(const dv_plan *plan)
 /* Gives every block a place, and allocates the arena. */
 dv_status dv__plan_arena(dv_plan *plan);
 
-/* Sets the number of host threads for the plan's steps. Returns the argument that restores the
-   previous number. */
+/* Sets the number of host threads of the calling thread for the plan's steps. Returns the argument
+   that restores the previous number. */
 int dv__plan_take_threads(const dv_plan *plan, int threads);
 
 /* The backend's implementation of a node, or NULL if it has none. An input has one that does

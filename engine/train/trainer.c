@@ -148,9 +148,8 @@ static dv_status check_trained(const dv_params *params)
         if (params->items[i].trainable && !params->items[i].frozen)
             return DV_OK;
     }
-    return DV_FAIL(
-        DV_ECONFIG,
-        "train: nothing is left to train: train.freeze keeps all parameters as they are");
+    return DV_FAIL(DV_ECONFIG, "train: nothing is left to train: the model has no parameter that "
+                               "train.freeze does not keep");
 }
 
 /* Makes the parts of a trainer in the order of their needs. Freezing comes after the graphs, which

@@ -38,6 +38,14 @@ static bool has(dv__sound_file *file, int64_t at, int64_t count, void *bytes)
 
 /* ---- Formats that are not read ---- */
 
+/* Writes a path that no program takes for an option. */
+static void put_file(FILE *out, const char *path)
+{
+    char word[PATH_MAX + 2];
+    snprintf(word, sizeof word, "%s%s", path[0] == '-' ? "./" : "", path);
+    dv_shell_word(out, word);
+}
+
 /* Writes the command that converts the file into a WAV file beside it. */
 static void write_conversion(const void *user, FILE *out)
 {
@@ -46,9 +54,9 @@ static void write_conversion(const void *user, FILE *out)
     bool named = dot != NULL && strchr(dot, '/') == NULL && strcasecmp(dot, ".wav") != 0;
     snprintf(to, sizeof to, "%.*s.wav", named ? (int)(dot - path) : (int)strlen(path), path);
     fputs("ffmpeg -i ", out);
-    dv_shell_word(out, path);
+    put_file(out, path);
     fputc(' ', out);
-    dv_shell_word(out, to);
+    put_file(out, to);
 }
 
 /* Fails if the first bytes are those of a format that is not read. The message has the command that

@@ -23,8 +23,8 @@ void dv_sound_folder_free(dv_sound_folder *found)
     *found = (dv_sound_folder){0};
 }
 
-/* Counts `files` more files with this ending, in upper or lower case. Further kinds, when the list
-   is full, count only in the total. */
+/* Counts `files` more files with this ending, in upper or lower case. Kinds beyond the
+   end of a full list count only in the total. */
 static void add_kind(dv_file_kinds *kinds, const char *ending, size_t files)
 {
     int kind = 0;
@@ -40,6 +40,7 @@ static void add_kind(dv_file_kinds *kinds, const char *ending, size_t files)
     kinds->list[kind].files += files;
 }
 
+/* Counts a file. One without an ending, or with a very long one, counts only in the total. */
 static void count_kind(dv_file_kinds *kinds, const char *name)
 {
     const char *dot = strrchr(name, '.');

@@ -21,9 +21,10 @@ typedef struct augment_options {
 static const dv_field fields[] = {
     DV_PATH(augment_options, out, DV_REQUIRED, "folder for the files; it is made if it is missing"),
     DV_INT(augment_options, count, "10", 1, 9999, "number of clips"),
-    DV_INT(augment_options, step, "0", 0, INT32_MAX,
-           "number of the training step whose random draws are taken; other numbers give other "
-           "draws"),
+    DV_INT(
+        augment_options, step, "0", 0, INT32_MAX,
+        "number of the training step whose random draws are taken; the training may give them to "
+        "other clips"),
     DV_END,
 };
 

@@ -1,10 +1,10 @@
 /* decavox completion: prints the script by which a shell completes command lines. */
+#include "engine/base/file_names.h"
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
 #include "runner/cli/completion.h"
 #include "runner/experiment/home.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,40 +33,48 @@ static const struct {
 } shells[] = {
     {"bash", dv_completion_bash}, {"zsh", dv_completion_zsh}, {"fish", dv_completion_fish}};
 
-static int is_checkpoint(const struct dirent *entry)
+/* Whether a shell takes the name as it stands, for names come from folders of users, too. */
+static bool is_plain(const char *name)
 {
-    return dv_ends_with(entry->d_name, ".safetensors");
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return *name != '-' && *name != '.' && name[strspn(name, plain)] == '\0';
 }
 
 /* Writes the names of the models that come with decavox, with blanks between them. */
 static void write_models(const void *user, FILE *out)
 {
-    dv_home home;
-    (void)user;
-    dv_home_list("checkpoints", &home);
-    for (int i = 0; i < home.count; i++) {
-        struct dirent **entries;
-        int count = scandir(home.folders[i], &entries, is_checkpoint, alphasort);
-        for (int k = 0; k < count; k++) {
-            const char *name = entries[k]->d_name;
-            fprintf(out, "%s%.*s", k > 0 ? " " : "", (int)(strrchr(name, '.') - name), name);
-            free(entries[k]);
-        }
-        if (count >= 0)
-            free(entries);
-        if (count > 0)
-            return;
+    const dv_file_names *names = user;
+    const char *blank = "";
+    for (size_t i = 0; i < names->count; i++) {
+        if (!is_plain(names->list[i]))
+            continue;
+        fprintf(out, "%s%s", blank, names->list[i]);
+        blank = " ";
     }
+}
+
+static dv_status find_models(char **models)
+{
+    dv_home home;
+    dv_file_names names = {.count = 0};
+    dv_status status = DV_OK;
+    size_t size;
+    dv_home_list("checkpoints", &home);
+    for (int i = 0; i < home.count && status == DV_OK; i++)
+        status = dv_file_names_add(home.folders[i], ".safetensors", &names);
+    if (status == DV_OK)
+        status = dv_text_of(write_models, &names, models, &size);
+    dv_file_names_free(&names);
+    return status;
 }
 
 static dv_status print(const char *shell)
 {
     for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
         char *models;
-        size_t size;
         if (strcmp(shells[i].name, shell) != 0)
             continue;
-        DV_TRY(dv_text_of(write_models, NULL, &models, &size));
+        DV_TRY(find_models(&models));
         shells[i].print(stdout, models);
         free(models);
         return DV_OK;

@@ -26,7 +26,8 @@ typedef struct crossval_options {
 
 static const dv_field fields[] = {
     DV_STRING(crossval_options, folds, DV_REQUIRED,
-              "speaker: leave one speaker out per fold; or a number K of equal folds"),
+              "speaker: leave one speaker out per fold; or a number K of folds, each of which is "
+              "tested once"),
     DV_STRING(crossval_options, seeds, "1",
               "random seeds, for example 1,2,3; every fold is trained once with each"),
     DV_INT(crossval_options, jobs, "1", 1, 64, "number of runs at a time"),
@@ -138,7 +139,7 @@ static void print_failures(const dv_crossval *all)
 /* Where the lines of the runs go, and on a terminal the progress below them. */
 typedef struct run_lines {
     FILE *out;
-    bool bar;
+    bool bar, bar_shown;
     double begun;  /* seconds */
     size_t before; /* runs that an earlier call has finished */
 } run_lines;
@@ -149,8 +150,9 @@ static void print_end(void *user, const dv_crossval *all, const dv_crossval_end 
     char bar[DV_BAR_WIDTH + 1], left[DV_TIME_LEFT_SIZE];
     if (dv_command_verbosity() == DV_QUIET)
         return;
-    if (lines->bar)
+    if (lines->bar_shown)
         fprintf(stderr, "\r\033[K");
+    lines->bar_shown = false;
     dv_crossval_end_text(all, end, lines->out);
     fflush(lines->out);
     lines->before += end->seconds < 0;
@@ -159,6 +161,7 @@ static void print_end(void *user, const dv_crossval *all, const dv_crossval_end 
     dv_time_left((double)(end->number - lines->before), (double)(all->run_count - lines->before),
                  dv_clock() - lines->begun, left);
     dv_bar(end->number, all->run_count, bar);
+    lines->bar_shown = true;
     fprintf(stderr, "[%s] %zu of %zu runs%s", bar, end->number, all->run_count, left);
 }
 
@@ -183,7 +186,11 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
         .ended = print_end,
     };
     dv_stop_catch();
-    DV_TRY(dv_crossval_train(all, &request));
+    dv_status status = dv_crossval_train(all, &request);
+    if (lines.bar_shown)
+        fprintf(stderr, "\r\033[K");
+    if (status != DV_OK)
+        return status;
     if (chosen->format == DV_FORMAT_TEXT)
         printf("\n");
     return write_summary(all, chosen->format, complete);

@@ -32,7 +32,7 @@ static const dv_field fields[] = {
             "there is --data"),
     DV_ENUM(eval_options, part, "test", dv_report_parts, "part of the split to measure"),
     DV_INT(eval_options, allow_missing, "0", 0, 1000000000,
-           "number of unreadable clips above which the exit code is 1"),
+           "number of unreadable clips of the part above which the exit code is 1"),
     DV_ENUM(eval_options, format, "text", dv_format_names, "form of the output"),
     DV_BOOL(eval_options, clips, "false", "give the answer to every clip too (JSON)"),
     DV_PATH(eval_options, out, "", "write the evaluation as JSON to this file too"),

@@ -275,7 +275,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     if (status == DV_OK)
         status = dv_training_run(&request, &result);
     dv_experiment_free(&experiment);
-    if (status == DV_EARG && !resumes && dv_run_has(chosen->out, "config.yaml"))
+    if (status == DV_EARG && !resumes && strstr(dv_error_message(), " holds a run already") != NULL)
         return DV_FAIL(status, "%s (--resume %s, or another --out)", dv_error_message(),
                        chosen->out);
     return status;

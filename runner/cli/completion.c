@@ -101,7 +101,9 @@ void dv_completion_bash(FILE *out, const char *models)
           "    if [[ $cur == -* ]]; then\n"
           "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
           "    elif [[ -n $operands ]]; then\n"
-          "        COMPREPLY=($(compgen -W \"$operands\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
+          "        compopt -o filenames 2>/dev/null\n"
+          "        mapfile -t COMPREPLY < <(compgen -W \"$operands\" -- \"$cur\"; compgen -f -- "
+          "\"$cur\")\n"
           "    fi\n}\n"
           "complete -o default -F _decavox decavox\n",
           out);
@@ -113,7 +115,10 @@ void dv_completion_bash(FILE *out, const char *models)
 static void zsh_option(void *user, const dv_option_text *option)
 {
     FILE *out = user;
-    if (option->letter != '\0')
+    bool repeats = option->field == NULL || option->field->kind == DV_FIELD_TREE;
+    if (repeats && option->letter != '\0')
+        fprintf(out, " \\\n        '*'{-%c,--%s}'[", option->letter, option->name);
+    else if (option->letter != '\0')
         fprintf(out, " \\\n        '(-%c --%s)'{-%c,--%s}'[", option->letter, option->name,
                 option->letter, option->name);
     else

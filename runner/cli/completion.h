@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 /* Print the script that completes commands, options, their choices, and names of models. `models`
-   has these names with blanks between them. */
+   has these names with blanks between them; they consist of letters, digits, '.', '_' and '-',
+   because the script holds them as they are. */
 void dv_completion_bash(FILE *out, const char *models);
 void dv_completion_zsh(FILE *out, const char *models);
 void dv_completion_fish(FILE *out, const char *models);

@@ -75,7 +75,7 @@ static void put_details(const dv_field *field, const char *key, char text[DETAIL
     const char *const parts[] = {key != NULL ? key : "", domain, fallback};
     size_t length = 0;
     text[0] = '\0';
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3 && length < DETAILS_SIZE; i++)
         if (*parts[i] != '\0')
             length += (size_t)snprintf(text + length, DETAILS_SIZE - length, "%s%s",
                                        length > 0 ? "; " : "", parts[i]);
@@ -203,7 +203,8 @@ static void print_keys(FILE *out)
     for (const dv_section *section = dv_sections; section->name != NULL; section++) {
         char keys[DV_OPTION_TEXT_SIZE];
         size_t length = 0;
-        for (const dv_field *f = section->fields; f->kind != DV_FIELD_END; f++)
+        for (const dv_field *f = section->fields; f->kind != DV_FIELD_END && length < sizeof keys;
+             f++)
             length += (size_t)snprintf(keys + length, sizeof keys - length, "%s%s",
                                        length > 0 ? " " : "", f->key);
         int at = fprintf(out, "  %s.", section->name);

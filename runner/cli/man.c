@@ -3,12 +3,11 @@
 
 #include <string.h>
 
-/* Prints text so that troff shows it as it stands: a '-' stays one, a '\' and a '.' or a quote at
-   the beginning of a line order nothing. A blank line begins a paragraph. */
+/* Prints text for troff. A '-' stays one, a '\' and quotes are shown, and a '.' or a quote at the
+   beginning of a line is no order. A blank line begins a paragraph. */
 static void put(FILE *out, const char *text)
 {
-    bool begins = true;
-    for (; *text != '\0'; text++) {
+    for (bool begins = true; *text != '\0'; text++) {
         if (begins && (*text == '.' || *text == '\''))
             fputs("\\&", out);
         begins = *text == '\n';
@@ -16,12 +15,12 @@ static void put(FILE *out, const char *text)
             fputs("\n.PP", out);
         else if (*text == '\\')
             fputs("\\e", out);
+        else if (*text == '\'')
+            fputs("\\(aq", out);
         else if (*text == '-')
             fputs("\\-", out);
-        else if (!(begins && text[-1] == '\n'))
-            fputc(*text, out);
         else
-            fputc('\n', out);
+            fputc(*text, out);
     }
     fputc('\n', out);
 }

@@ -69,8 +69,8 @@ static dv_status split(const char *argument, option *out)
 
 static dv_status fail_unknown(const dv_options *options, const char *name)
 {
-    const char *names[MAX_NAMES] = {"help", "quiet", "verbose"};
-    size_t count = 3;
+    const char *names[MAX_NAMES] = {"help", "quiet", "verbose", "set"};
+    size_t count = options->settings != NULL ? 4 : 3;
     for (const dv_field *f = options->fields; f != NULL && f->kind != DV_FIELD_END; f++)
         if (count < MAX_NAMES)
             names[count++] = f->key;
@@ -145,15 +145,19 @@ static dv_status take_setting(const dv_options *options, dv_arguments *out,
     return dv_setting_lay(setting->path, value, options->field_of, source, out->overrides);
 }
 
+/* The last one of --quiet and --verbose counts, and false takes its own option back. */
 static dv_status take_common(const dv_field *common, const char *value, dv_arguments *out)
 {
     bool on = strcmp(value, "true") == 0;
     if (!on && strcmp(value, "false") != 0)
         return DV_FAIL(DV_EARG, "--%s: expected true or false, got '%.80s'", common->key, value);
+    dv_verbosity named = strcmp(common->key, "quiet") == 0 ? DV_QUIET : DV_VERBOSE;
     if (strcmp(common->key, "help") == 0)
         out->help = on;
     else if (on)
-        out->verbosity = strcmp(common->key, "quiet") == 0 ? DV_QUIET : DV_VERBOSE;
+        out->verbosity = named;
+    else if (out->verbosity == named)
+        out->verbosity = DV_NORMAL;
     return DV_OK;
 }
 
@@ -170,6 +174,12 @@ static dv_status take_value(const dv_options *options, const target *to, const c
     return status == DV_ECONFIG ? DV_EARG : status;
 }
 
+/* Whether a value can follow argv[i]. A long option is none. */
+static bool value_follows(int argc, char *const argv[], int i)
+{
+    return i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
+}
+
 /* Takes the option at argv[*i] and moves *i to its last argument. */
 static dv_status take_option(const dv_options *options, int argc, char *const argv[], int *i,
                              dv_arguments *out)
@@ -180,12 +190,10 @@ static dv_status take_option(const dv_options *options, int argc, char *const ar
     if (!find_target(options, given.name, &to))
         return fail_unknown(options, given.name);
     const char *value = given.value != NULL ? given.value : value_alone(&to);
-    if (value == NULL) {
-        bool follows = *i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0;
-        if (!follows)
-            return DV_FAIL(DV_EARG, "--%s: a value must follow", given.name);
+    if (value == NULL && !value_follows(argc, argv, *i))
+        return DV_FAIL(DV_EARG, "--%s: a value must follow", given.name);
+    if (value == NULL)
         value = argv[++*i];
-    }
     return take_value(options, &to, value, out);
 }
 
@@ -212,7 +220,7 @@ static dv_status take_letters(const dv_options *options, int argc, char *const a
             DV_TRY(take_value(options, &to, value, out));
             continue;
         }
-        if (letter[1] == '\0' && *i + 1 >= argc)
+        if (letter[1] == '\0' && !value_follows(argc, argv, *i))
             return DV_FAIL(DV_EARG, "-%c: a value must follow", *letter);
         return take_value(options, &to, letter[1] != '\0' ? letter + 1 : argv[++*i], out);
     }

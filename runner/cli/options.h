@@ -21,9 +21,9 @@
  * for any key of the configuration.
  *
  * Usual short forms stand for the long names that a command has: -d data, -f force, -h help, -j
- * jobs or workers, -o out or output, -q quiet, -s set, -t threads, -v verbose. Their value follows
- * them,
- * `-o FILE` or `-oFILE`, and those without a value may be written together, `-fq`.
+ * jobs or workers, -o out or output, -q quiet, -s set, -t threads, -v verbose. A value follows its
+ * letter,
+ * `-o FILE` or `-oFILE`, and letters without a value may be written together, `-fq`.
  *
  * A list or a map is written as YAML in one line, behind --set and behind the option of the key:
  * `--class_weights [1,2]`. Where the key takes one value alone (options->field_of), a text that

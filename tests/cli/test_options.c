@@ -300,7 +300,8 @@ static void test_refused_short_options(void **state)
     } cases[] = {
         {"-x", "unknown option '-x' in '-x'"},   {"-qz", "unknown option '-z' in '-qz'"},
         {"-j 3", "unknown option '-j' in '-j'"}, {"-s a=1", "unknown option '-s' in '-s'"},
-        {"-o", "-o: a value must follow"},       {"-qo", "-o: a value must follow"},
+        {"-o", "-o: a value must follow"},
+        {"-o --quiet", "-o: a value must follow"},       {"-qo", "-o: a value must follow"},
     };
     (void)state;
     const dv_options options = {.command = "save", .operands = "", .fields = with_letters};
@@ -325,12 +326,14 @@ static void test_verbosity(void **state)
                  {"--verbose", DV_VERBOSE},
                  {"--quiet=false", DV_NORMAL},
                  {"-q --verbose", DV_VERBOSE},
-                 {"-vq", DV_QUIET}};
+                 {"-vq", DV_QUIET},
+                 {"--quiet --quiet=false", DV_NORMAL},
+                 {"--verbose --quiet=false", DV_VERBOSE}};
     (void)state;
     const dv_options options = {.command = "version", .operands = ""};
     for (size_t i = 0; i < COUNT(cases); i++) {
         dv_arguments arguments;
-        char line[32];
+        char line[64];
         snprintf(line, sizeof line, "%s", cases[i].line);
         assert_int_equal(parse_line(&options, line, NULL, &arguments), DV_OK);
         assert_int_equal(arguments.verbosity, cases[i].verbosity);
