@@ -360,7 +360,7 @@ static void test_what_no_batch_is_made_of(void **state)
                     "begins at place 23, and the order has 23 clips");
     request = training(&r);
     request.steps_per_epoch = 5;
-    require_refused(impl->batch(r.store, &request), DV_EARG, "5 batches of 5 clips an epoch");
+    require_refused(impl->batch(r.store, &request), DV_EARG, "an epoch of 5 batches of 5 clips");
     request.steps_per_epoch = 0;
     require_refused(impl->batch(r.store, &request), DV_EARG, "0 batches of 5 clips");
     close_rig(&r);

@@ -117,14 +117,14 @@ class Smoke(unittest.TestCase):
                   for name in protocols.FORMS}
         before = {name: os.stat(path).st_mtime_ns for name, path in models.items()}
         report = os.path.join(runs, "advanced", "seed-1", "report.json")
-        content = support.read_bytes(report)
+        content = support.read_stable(report)
         os.remove(report)  # as if it had been stopped there
         done = tables(*self.arguments, "--collect", "official_mfcc")
         self.assertEqual(done.code, 0, done.err)
         self.assertFalse(os.path.exists(report))
         done = tables(*self.arguments, "official_mfcc")
         self.assertEqual(done.code, 0, done.err)
-        self.assertEqual(support.read_bytes(report), content)
+        self.assertEqual(support.read_stable(report), content)
         self.assertIn("resumed at step", support.read_text(
             os.path.join(runs, "advanced", "seed-1", "log.txt")))
         after = {name: os.stat(path).st_mtime_ns for name, path in models.items()}
