@@ -38,7 +38,8 @@ install(TARGETS dv_spin LIBRARY)
 install(TARGETS dv_shared EXPORT decavoxTargets LIBRARY)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/configs)
 install(DIRECTORY checkpoints/ DESTINATION ${CMAKE_INSTALL_DATADIR}/decavox/checkpoints
-        FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.json" PATTERN "results" EXCLUDE)
+        FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.json" PATTERN "*_*.md" PATTERN "lightweight.md"
+        PATTERN "mini.md" PATTERN "results" EXCLUDE)
 if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr) # Debian keeps licences in a place of its own
     install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endif()

@@ -425,8 +425,7 @@ dv_status dv_look_fail(const dv_look *look)
 {
     if (look->count == 0)
         return DV_OK;
-    return DV_FAIL(DV_EFORMAT,
-                   "%zu finding%s in the data, told above: with `strict` each is an error",
+    return DV_FAIL(DV_EFORMAT, "%zu finding%s in the data, and with `strict` each is an error",
                    look->count, dv_plural(look->count));
 }
 

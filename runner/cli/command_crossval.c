@@ -237,7 +237,8 @@ static int run_command(int argc, char **argv)
         return exit_code;
     dv_stop_prepare();
     exit_code = run(&chosen, &arguments);
-    dv_printing_flush();
+    if (!chosen.print_config) /* main reports a lost configuration */
+        dv_printing_flush();
     dv_arguments_free(&arguments);
     return exit_code;
 }

@@ -291,7 +291,8 @@ static int run(int argc, char **argv)
     dv_stop_prepare();
     dv_status status = train(&chosen, &arguments);
     dv_arguments_free(&arguments);
-    dv_printing_flush();
+    if (!chosen.print_config) /* main reports a lost configuration */
+        dv_printing_flush();
     if (status == DV_OK)
         return DV_EXIT_GOOD;
     if (status == DV_EINTERRUPTED)

@@ -63,10 +63,10 @@ static dv_status check_present(const dv_evaluated *asked, const dv_data_config *
     struct stat info;
     if (asked->data[0] != '\0' || stat(data->path, &info) == 0)
         return DV_OK;
-    return DV_FAIL(
-        DV_EIO,
-        "the data that the model was trained on are not in %s: %s; name where they are now (data)",
-        data->path, strerror(errno));
+    return DV_FAIL(DV_EIO,
+                   "%s, the data that the model was trained on, is not there: %s; name where they "
+                   "are now (data)",
+                   data->path, strerror(errno));
 }
 
 dv_status dv_evaluated_config(const dv_evaluated *asked, const dv_data_config *trained,

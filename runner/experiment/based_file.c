@@ -3,9 +3,11 @@
 #include "engine/base/yaml.h"
 #include "frontends/audio/file_content.h"
 #include "runner/experiment/feature_presets.h"
+#include "runner/experiment/home.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The deepest chain of `base` files, and the largest number of files in all. A file that two others
    name counts twice. */
@@ -17,7 +19,8 @@ typedef struct reading {
     int64_t nodes; /* limited, because a larger configuration could not be written again */
 } reading;
 
-/* Builds the path of `name` relative to the folder of the file `path`. */
+/* Builds the path of `name` relative to the folder of the file `path`. A name in configs/ that is
+   not there is looked for among decavox's own files. */
 static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
 {
     const char *slash = strrchr(path, '/');
@@ -25,6 +28,8 @@ static dv_status beside(const char *path, const char *name, char out[PATH_SIZE])
     int length = snprintf(out, PATH_SIZE, "%.*s%s", folder, path, name);
     if (length < 0 || length >= PATH_SIZE)
         return DV_FAIL(DV_EARG, "the path '%.40s...' is too long", name);
+    if (access(out, F_OK) != 0 && strncmp(name, "configs/", strlen("configs/")) == 0)
+        dv_home_file(name, out, PATH_SIZE);
     return DV_OK;
 }
 

@@ -1,6 +1,7 @@
 /* The folder of a run: its lock, its log, its metrics, and the checks before a run begins or is
    resumed. */
 #include "runner/experiment/run_folder.h"
+#include "frontends/audio/audio.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/folder.h"
 #include "engine/base/input_file.h"
@@ -41,14 +42,9 @@ static const char events_prefix[] = "events.out.tfevents.";
 static const char page[] = "report.html", summary[] = "crossval.json";
 
 /* The files that a run or a cross-validation writes completely or not at all. */
-static const char *const run_files[] = {"config.yaml",
-                                        "last.safetensors",
-                                        "model.safetensors",
-                                        "metrics.csv",
-                                        "confusion.csv",
-                                        "report.json",
-                                        page,
-                                        summary};
+static const char *const run_files[] = {
+    "config.yaml",   "last.safetensors", "model.safetensors", "metrics.csv",
+    "confusion.csv", "report.json",      "report.html",       summary};
 enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
 
 static bool is_events(const char *name)
@@ -94,6 +90,9 @@ static dv_status check_free(const char *path)
     for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
         if (is_events(entry->d_name))
             status = fail_foreign(path, entry->d_name);
+        else if (dv_audio_kind(entry->d_name) == DV_SOUND)
+            status = DV_FAIL(DV_EARG, "%s holds recordings ('%.80s'): choose another folder", path,
+                             entry->d_name);
     }
     closedir(directory);
     return status;

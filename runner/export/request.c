@@ -39,7 +39,7 @@ static dv_status choose_form(const char *path, const char *format, const dv_expo
                        format, known);
     return DV_FAIL(DV_EARG,
                    "the ending of '%s' tells no format; the endings are %s" DV_EXPORT_WEIGHTS_ENDING
-                   " (" DV_EXPORT_WEIGHTS ", the weights alone), or the format is named",
+                   " (" DV_EXPORT_WEIGHTS ", the weights alone); or name the format",
                    path, known);
 }
 

@@ -4,6 +4,7 @@
 #include "engine/base/yaml.h"
 #include "frontends/model/transfer.h"
 #include "runner/experiment/home.h"
+#include "runner/experiment/output.h"
 #include "runner/training/pretraining.h"
 #include "runner/training/training_internal.h"
 
@@ -120,6 +121,10 @@ static dv_status open_folder(dv_training *training)
 {
     const dv_training_request *request = training->request;
     bool resume = request->experiment == NULL;
+    if (request->experiment != NULL &&
+        dv_same_file(request->folder, request->experiment->data.path))
+        return DV_FAIL(DV_EARG, "%s is the data: choose another folder for the run",
+                       request->folder);
     DV_TRY(dv_run_folder_open(request->folder, resume, &training->observer, &training->folder));
     if (resume) /* the folder is locked now */
         DV_TRY(dv_resume_read(&training->folder, request->changes, request->given,

@@ -300,8 +300,8 @@ static void test_refused_short_options(void **state)
     } cases[] = {
         {"-x", "unknown option '-x' in '-x'"},   {"-qz", "unknown option '-z' in '-qz'"},
         {"-j 3", "unknown option '-j' in '-j'"}, {"-s a=1", "unknown option '-s' in '-s'"},
-        {"-o", "-o: a value must follow"},
-        {"-o --quiet", "-o: a value must follow"},       {"-qo", "-o: a value must follow"},
+        {"-o", "-o: a value must follow"},       {"-o --quiet", "-o: a value must follow"},
+        {"-qo", "-o: a value must follow"},
     };
     (void)state;
     const dv_options options = {.command = "save", .operands = "", .fields = with_letters};

@@ -239,7 +239,7 @@ class Look(support.Case):
         for plant in (unreadable, silent, same_in_two_classes):
             plant(folder)
         run, done = self.train("strict_run", folder, "--strict")
-        self.ends(done, FAILED, "3 findings in the data, told above: with `strict` each is an error")
+        self.ends(done, FAILED, "3 findings in the data, and with `strict` each is an error")
         self.assertEqual(len(warnings_of(done.out)), 3)
         self.assertFalse(os.path.exists(os.path.join(run, "model.safetensors")))
 

@@ -15,7 +15,7 @@ import time
 import unittest
 
 import support
-from support import GOOD, USAGE, decavox
+from support import FAILED, GOOD, USAGE, decavox
 
 # What bounds the examples of a command; the last value of an option counts.
 BOUNDS = {
@@ -139,6 +139,20 @@ class Help(support.Case):
         self.assertEqual(told("crossval", again, "--folds", "2", "--print_config"), text)
         self.ends(decavox("train", "--resume", self.at("run"), "--print_config"), USAGE,
                   "--print_config is for CONFIG")
+
+    def test_a_configuration_that_cannot_be_printed(self):
+        with open("/dev/full", "wb") as full:
+            for words in (["train", self.config], ["crossval", self.config, "--folds", "2"]):
+                done = decavox(*words, "--print_config", stdout=full)
+                self.ends(done, FAILED, "the output could not be written")
+                self.assertNotIn("goes on", done.err)
+
+    def test_a_base_that_comes_with_decavox(self):
+        path = support.write_text(self.at("based.yaml"),
+                                  "base: configs/mini.yaml\ntrain:\n  epochs: 7\n")
+        text = told("train", path, "--print_config")
+        self.assertIn("\n  epochs: 7\n", text)
+        self.assertIn("name: mini", text)
 
 
 class Verbosity(support.Case):
@@ -287,7 +301,7 @@ class Examples(support.Case):
             shutil.rmtree(run)
         cls.train_once(cls.at("runs", "words"))
         os.makedirs(cls.at("bin"))
-        os.symlink(support.binary(), cls.at("bin", "decavox"))
+        os.symlink(support.release_binary(), cls.at("bin", "decavox"))
         for folder in (".zsh/completions", ".config/fish/completions"):
             os.makedirs(cls.at("home", folder))
 

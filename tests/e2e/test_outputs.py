@@ -115,6 +115,18 @@ class Files(Outputs):
         self.ends(done, USAGE, "name the same file")
         self.assertFalse(os.path.exists(self.at("both")))
 
+    def test_no_run_among_recordings(self):
+        """Neither in a folder of sounds, nor in that of the data."""
+        before = sorted(os.listdir(self.data))
+        self.ends(decavox("train", self.config, "--data", self.data, "--out", self.data), USAGE,
+                  "is the data: choose another folder")
+        other = self.at("only sounds")
+        os.makedirs(other)
+        shutil.copy(os.path.join(self.data, "1_ann_7.wav"), other)
+        self.ends(decavox("train", self.config, "--data", self.data, "--out", other), USAGE,
+                  "holds recordings ('1_ann_7.wav')")
+        self.assertEqual(sorted(os.listdir(self.data)), before)
+
     def test_own_outputs_are_written_again(self):
         out, html, weights = self.at("again.json"), self.at("again.html"), self.at("again.weights")
         programs = [self.at("again" + ending) for ending in (".onnx", ".pt", ".pt2")]

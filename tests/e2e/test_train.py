@@ -163,7 +163,7 @@ class Training(support.Case):
         model = os.path.join(run, "model.safetensors")
         self.ends(decavox("eval", model, folder=self.at("left")), GOOD)
         done = decavox("eval", model, folder=self.folder)
-        self.ends(done, FAILED, "the data that the model was trained on are not in voices: No such file",
+        self.ends(done, FAILED, "voices, the data that the model was trained on, is not there: No such file",
                   "name where they are now (data)")
         self.ends(decavox("eval", model, "--data", data, folder=self.folder), GOOD)
         done = self.ends(decavox("eval", model, "--data", "away", folder=self.folder), FAILED, "away")
