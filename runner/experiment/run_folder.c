@@ -42,9 +42,14 @@ static const char events_prefix[] = "events.out.tfevents.";
 static const char page[] = "report.html", summary[] = "crossval.json";
 
 /* The files that a run or a cross-validation writes completely or not at all. */
-static const char *const run_files[] = {
-    "config.yaml",   "last.safetensors", "model.safetensors", "metrics.csv",
-    "confusion.csv", "report.json",      "report.html",       summary};
+static const char *const run_files[] = {"config.yaml",
+                                        "last.safetensors",
+                                        "model.safetensors",
+                                        "metrics.csv",
+                                        "confusion.csv",
+                                        "report.json",
+                                        page,
+                                        summary};
 enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
 
 static bool is_events(const char *name)
