@@ -312,18 +312,24 @@ static json_t *clips_json(const dv_report *report)
     return list;
 }
 
-/* Clips of each label and part: a list of {label, train, validation, test}. */
+/* Clips of each label and part: a list of {label, train, validation, test}. NULL when out of
+   memory. */
 static json_t *parts_json(const dv_dataset *dataset, const size_t *counts)
 {
     json_t *list = json_array();
+    int failed = 0;
     for (size_t k = 0; k < dataset->label_count; k++) {
         json_t *one = json_pack("{s:o}", "label", dv_text_json(dataset->labels[k]));
         for (int part = 0; part < DV_PART_COUNT; part++)
-            json_object_set_new(one, dv_report_parts[part],
-                                json_integer((json_int_t)counts[k * DV_PART_COUNT + (size_t)part]));
-        json_array_append_new(list, one);
+            failed |= json_object_set_new(
+                one, dv_report_parts[part],
+                json_integer((json_int_t)counts[k * DV_PART_COUNT + (size_t)part]));
+        failed |= json_array_append_new(list, one);
     }
-    return list;
+    if (failed == 0)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 static json_t *left_out_json(const dv_dataset *dataset)
@@ -336,18 +342,21 @@ static json_t *left_out_json(const dv_dataset *dataset)
         (json_int_t)removed->tested_later, "other_files", (json_int_t)dataset->left_out.total);
 }
 
-/* Adds what the figures are of: part, split, mark, and the whole data set by numbers. */
-static void add_data(const dv_report *report, json_t *json)
+/* Adds what the figures are of: part, split, mark, and the whole data set by numbers. False when
+   out of memory. */
+static bool add_data(const dv_report *report, json_t *json)
 {
     size_t *counts;
-    json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
-    json_object_set_new(json, "split", dv_text_json(report->split));
-    json_object_set_new(json, "test_set", json_string(report->test_set));
     if (dv_dataset_count(report->dataset, &counts) != DV_OK)
-        return;
-    json_object_set_new(json, "parts", parts_json(report->dataset, counts));
-    json_object_set_new(json, "left_out", left_out_json(report->dataset));
+        return false;
+    json_t *parts = parts_json(report->dataset, counts);
     free(counts);
+    int failed = json_object_set_new(json, "part", json_string(dv_report_parts[report->part]));
+    failed |= json_object_set_new(json, "split", dv_text_json(report->split));
+    failed |= json_object_set_new(json, "test_set", json_string(report->test_set));
+    failed |= json_object_set_new(json, "parts", parts);
+    failed |= json_object_set_new(json, "left_out", left_out_json(report->dataset));
+    return failed == 0;
 }
 
 /* The keys are those of report.json. */
@@ -363,15 +372,15 @@ json_t *dv_report_json(const dv_report *report, bool clips)
         report->loss, "calibration", dv_calibration_json(&report->calibration), "skipped",
         (json_int_t)report->skipped, "classes", dv_classes_json(&report->confusion, report->labels),
         "confusion", dv_confusion_json(&report->confusion));
-    if (json != NULL && report->split != NULL)
-        add_data(report, json);
-    if (json != NULL)
-        json_object_set_new(json, "macro", dv_macro_json(&report->confusion));
-    if (json != NULL)
-        json_object_set_new(json, "missing", json_integer((json_int_t)report->missing));
-    if (json != NULL && clips)
-        json_object_set_new(json, "clips", clips_json(report));
-    return json;
+    bool whole =
+        json != NULL && (report->split == NULL || add_data(report, json)) &&
+        json_object_set_new(json, "macro", dv_macro_json(&report->confusion)) == 0 &&
+        json_object_set_new(json, "missing", json_integer((json_int_t)report->missing)) == 0 &&
+        (!clips || json_object_set_new(json, "clips", clips_json(report)) == 0);
+    if (whole)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 /* ---- Files ---- */

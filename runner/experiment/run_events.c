@@ -2,7 +2,9 @@
 #include "runner/experiment/run_folder.h"
 #include "engine/base/folder.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <string.h>
 
 /* The files of training and validation lie in folders of their own, for TensorBoard takes a folder
    for a run, and draws what has the same tag in several runs in one chart. */
@@ -66,13 +68,31 @@ dv_status dv_run_events_add(dv_run_folder *folder, const dv_tree *config,
     return flush(folder);
 }
 
-/* The session of a process without epochs begins behind them, so that none is forgotten. */
+/* Whether an earlier process has left event files in a folder. */
+static bool has_events(const char *folder)
+{
+    static const char begins[] = "events.out.tfevents.";
+    DIR *directory = opendir(folder);
+    bool found = false;
+    if (directory == NULL)
+        return false;
+    for (struct dirent *entry; !found && (entry = readdir(directory)) != NULL;)
+        found = strncmp(entry->d_name, begins, sizeof begins - 1) == 0;
+    closedir(directory);
+    return found;
+}
+
+/* A process that was killed before it wrote report.json may have left the result at the same step.
+   The session of this process, which has done no epoch, begins there and ends that result. The
+   configuration, at step 0, stays and is not written again. The epochs are in other folders. */
 dv_status dv_run_events_end(dv_run_folder *folder, const dv_tree *config,
                             const dv_run_result *result)
 {
     if (folder->events[DV_EVENTS_RUN] == NULL && dv_run_has(folder->path, "report.json"))
         return DV_OK;
-    DV_TRY(open_run(folder, config, result->epochs + 1));
+    if (folder->events[DV_EVENTS_RUN] == NULL && has_events(folder->path))
+        DV_TRY(open_events(folder, DV_EVENTS_RUN, result->epochs));
+    DV_TRY(open_run(folder, config, result->epochs));
     dv_events *events = folder->events[DV_EVENTS_RUN];
     for (size_t i = 0; i < result->count; i++)
         DV_TRY(

@@ -2,6 +2,7 @@
 #include "runner/runs/runs.h"
 #include "engine/base/json.h"
 #include "engine/train/metrics.h"
+#include "runner/evaluate/report.h"
 #include "runner/experiment/run_folder.h"
 
 #include <dirent.h>
@@ -33,6 +34,17 @@ static int64_t count_of(const json_t *object, const char *key)
     return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
+/* Whether a report says which clips it is of: a part, and a mark as dv_report_make makes it. */
+static bool names_its_clips(const dv_run_entry *entry)
+{
+    enum { MARK_DIGITS = 16 };
+    bool known = false;
+    for (size_t i = 0; dv_report_parts[i] != NULL && !known; i++)
+        known = strcmp(dv_report_parts[i], entry->part) == 0;
+    return known && strlen(entry->mark) == MARK_DIGITS &&
+           strspn(entry->mark, "0123456789abcdef") == MARK_DIGITS;
+}
+
 /* Takes the figures out of a report. The reason is set where they cannot be compared with any. */
 static void take_report(dv_run_entry *entry)
 {
@@ -54,7 +66,7 @@ static void take_report(dv_run_entry *entry)
     entry->ece = number_of(json_object_get(report, "calibration"), "ece");
     if (entry->count < 1 || entry->correct < 0 || entry->correct > entry->count)
         entry->reason = "its report.json holds no accuracy";
-    else if (entry->mark[0] == '\0')
+    else if (!names_its_clips(entry))
         entry->reason = "its report.json does not say which clips it is of";
     else
         dv_wilson_interval(entry->correct, entry->count, &entry->low, &entry->high);
@@ -90,20 +102,24 @@ static dv_status add_run(dv_run_list *list, const char *path)
     return DV_OK;
 }
 
+/* A link to a folder is no folder here, so that a circle of links lists no run twice. */
 static bool is_folder(const char *path)
 {
     struct stat facts;
-    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    return lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
 static dv_status search(dv_run_list *list, const char *path, int depth);
 
-/* Searches the folders in a folder. One that cannot be read has no runs for this user. */
+/* Searches the folders in a folder. One below the top that cannot be opened has no runs for this
+   user. */
 static dv_status search_below(dv_run_list *list, const char *path, int depth)
 {
     char below[PATH_SIZE];
     DIR *directory = opendir(path);
     dv_status status = DV_OK;
+    if (directory == NULL && depth == DEPTH)
+        return DV_FAIL(DV_EIO, "cannot read the folder '%s': %s", path, strerror(errno));
     if (directory == NULL)
         return DV_OK;
     for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
@@ -125,76 +141,84 @@ static dv_status search(dv_run_list *list, const char *path, int depth)
 
 /* ---- Order ---- */
 
-static int by_text(const char *one, const char *other)
+double dv_run_accuracy(const dv_run_entry *entry)
 {
-    return strcmp(one != NULL ? one : "", other != NULL ? other : "");
+    return (double)entry->correct / (double)entry->count;
 }
 
-/* Shown ones before the others; then by clips; then by falling accuracy and growing loss. */
-static int by_clips(const void *a, const void *b)
+/* Entries that can be shown before the others, then by clips. */
+static int by_mark(const void *a, const void *b)
 {
     const dv_run_entry *one = a;
     const dv_run_entry *other = b;
     bool shown = one->reason == NULL, other_shown = other->reason == NULL;
     if (shown != other_shown)
         return shown ? -1 : 1;
-    int order = shown ? by_text(one->mark, other->mark) : 0;
-    if (order != 0 || !shown)
+    return shown ? strcmp(one->mark, other->mark) : 0;
+}
+
+/* An unknown loss is the worst one. */
+static double comparable_loss(const dv_run_entry *entry)
+{
+    return isnan(entry->loss) ? INFINITY : entry->loss;
+}
+
+/* Larger groups before smaller ones, which leaves entries that cannot be shown at the end. In a
+   group by falling accuracy and then by growing loss. No two entries are equal. */
+static int by_rank(const void *a, const void *b)
+{
+    const dv_run_entry *one = a;
+    const dv_run_entry *other = b;
+    if (one->group != other->group)
+        return one->group > other->group ? -1 : 1;
+    int order = by_mark(one, other);
+    if (order != 0 || one->reason != NULL)
         return order != 0 ? order : strcmp(one->path, other->path);
-    if (one->correct != other->correct)
-        return one->correct > other->correct ? -1 : 1;
-    if (one->loss != other->loss)
-        return one->loss < other->loss ? -1 : 1;
+    double accuracy = dv_run_accuracy(one), other_accuracy = dv_run_accuracy(other);
+    if (accuracy != other_accuracy)
+        return accuracy > other_accuracy ? -1 : 1;
+    double loss = comparable_loss(one), other_loss = comparable_loss(other);
+    if (loss != other_loss)
+        return loss < other_loss ? -1 : 1;
     return strcmp(one->path, other->path);
 }
 
-double dv_run_accuracy(const dv_run_entry *entry)
+/* Brings the entries into order, and counts those that can be shown and those of each group. */
+static void put_in_order(dv_run_list *list)
 {
-    return (double)entry->correct / (double)entry->count;
+    dv_run_entry *entries = list->entries;
+    qsort(entries, list->count, sizeof *entries, by_mark);
+    list->shown = 0;
+    while (list->shown < list->count && entries[list->shown].reason == NULL)
+        list->shown++;
+    for (size_t first = 0, end; first < list->shown; first = end) {
+        for (end = first + 1; end < list->shown; end++) {
+            if (by_mark(&entries[first], &entries[end]) != 0)
+                break;
+        }
+        for (size_t i = first; i < end; i++)
+            entries[i].group = end - first;
+    }
+    qsort(entries, list->count, sizeof *entries, by_rank);
 }
 
 size_t dv_runs_shown(const dv_run_list *list)
 {
-    size_t shown = 0;
-    while (shown < list->count && list->entries[shown].reason == NULL)
-        shown++;
-    return shown;
+    return list->shown;
 }
 
 size_t dv_runs_group_end(const dv_run_list *list, size_t first)
 {
-    size_t end = first, shown = dv_runs_shown(list);
-    while (end < shown && strcmp(list->entries[end].mark, list->entries[first].mark) == 0)
-        end++;
-    return end;
-}
-
-/* Moves the largest of the groups from `first` on to `first`, and so on with the others. */
-static dv_status order_groups(dv_run_list *list)
-{
-    dv_run_entry *ordered;
-    size_t shown = dv_runs_shown(list), done = 0;
-    DV_TRY(dv_calloc(list->count, sizeof *ordered, &ordered));
-    for (size_t size = shown; size > 0; size--) {
-        for (size_t first = 0, end; first < shown; first = end) {
-            end = dv_runs_group_end(list, first);
-            if (end - first != size)
-                continue;
-            memcpy(ordered + done, list->entries + first, size * sizeof *ordered);
-            done += size;
-        }
-    }
-    memcpy(list->entries, ordered, shown * sizeof *ordered);
-    free(ordered);
-    return DV_OK;
+    return first + list->entries[first].group;
 }
 
 dv_status dv_runs_read(const char *folder, dv_run_list *out)
 {
+    struct stat facts;
     *out = (dv_run_list){.count = 0};
     if (strlen(folder) >= PATH_SIZE - 64)
         return DV_FAIL(DV_EARG, "the path '%.60s...' is too long", folder);
-    if (!is_folder(folder))
+    if (stat(folder, &facts) != 0 || !S_ISDIR(facts.st_mode))
         return DV_FAIL(DV_EIO, "there is no folder '%s'", folder);
     DV_TRY(dv_strdup(folder, &out->folder));
     for (size_t end = strlen(folder); end > 1 && folder[end - 1] == '/'; end--)
@@ -202,8 +226,8 @@ dv_status dv_runs_read(const char *folder, dv_run_list *out)
     DV_TRY(search(out, out->folder, DEPTH));
     if (out->count == 0)
         return DV_FAIL(DV_EFORMAT, "there is no run in '%s'", folder);
-    qsort(out->entries, out->count, sizeof *out->entries, by_clips);
-    return order_groups(out);
+    put_in_order(out);
+    return DV_OK;
 }
 
 void dv_runs_free(dv_run_list *list)

@@ -15,7 +15,8 @@ typedef struct dv_run_entry {
     json_t *report;     /* owned, with all texts below; NULL where it cannot be read */
     const char *reason; /* why the run cannot be shown; NULL where it can */
     const char *model, *data, *split, *part, *device, *date;
-    const char *mark; /* mark of the clips */
+    const char *mark; /* mark of the clips, 16 hexadecimal digits where the run can be shown */
+    size_t group;     /* number of runs on the same clips; 0 where the run cannot be shown */
     int64_t correct, count, epochs, best_epoch;
     double low, high; /* Wilson's interval of the accuracy */
     double f1, ece, loss;
@@ -26,14 +27,16 @@ typedef struct dv_run_list {
     char *folder;          /* owned */
     dv_run_entry *entries; /* (count) owned */
     size_t count, capacity;
+    size_t shown; /* number of entries that can be shown */
 } dv_run_list;
 
 /*
  * Finds the runs in `folder`, in folders below it at most four deep, and in `folder` itself.
+ * `folder` may be a link, but links to folders below it are not followed.
  * The runs that can be compared come first: those on the same clips stand together, the best one
  * before the others, and the largest group first. The runs that cannot be shown come last.
- * DV_EIO if the folder cannot be read, DV_EFORMAT if there is no run in it. Free with dv_runs_free,
- * also after a failure.
+ * DV_EARG if the path is too long, DV_EIO if there is no such folder or it cannot be opened,
+ * DV_EFORMAT if there is no run in it, DV_ENOMEM. Free with dv_runs_free, also after a failure.
  */
 dv_status dv_runs_read(const char *folder, dv_run_list *out);
 void dv_runs_free(dv_run_list *list);
@@ -41,7 +44,7 @@ void dv_runs_free(dv_run_list *list);
 /* The share of right answers. */
 double dv_run_accuracy(const dv_run_entry *entry);
 
-/* The index behind the last entry on the same clips as entry `first`. */
+/* The index behind the last entry of the group that begins with entry `first`. */
 size_t dv_runs_group_end(const dv_run_list *list, size_t first);
 
 /* The number of entries that can be shown. */

@@ -57,6 +57,21 @@ static void put_number(FILE *out, int64_t number)
         dv_html_count(out, number);
 }
 
+/* The date up to the minute. A text that is no date may have longer characters, none of which is
+   cut. */
+static void put_date(FILE *out, const char *date)
+{
+    enum { LONGEST = 16 };
+    char cut[LONGEST + 1];
+    size_t length = strlen(date);
+    length = length < LONGEST ? length : LONGEST;
+    while (length > 0 && (date[length] & 0xC0) == 0x80)
+        length--;
+    memcpy(cut, date, length);
+    cut[length] = '\0';
+    put_text(out, "date", cut);
+}
+
 /* "12.3 s", "65 min" */
 static void put_seconds(FILE *out, double seconds)
 {
@@ -83,7 +98,7 @@ static double lower_end(const dv_run_list *list, size_t first, size_t end)
 static void put_run(FILE *out, const runs_page *page, size_t number, double lower)
 {
     const dv_run_entry *entry = &page->list->entries[number];
-    char id[32], title[96], date[20];
+    char id[32], title[96];
     snprintf(id, sizeof id, "interval-%zu", number + 1);
     snprintf(title, sizeof title, "%.2f %% (%.2f to %.2f)", 100 * dv_run_accuracy(entry),
              100 * entry->low, 100 * entry->high);
@@ -107,14 +122,13 @@ static void put_run(FILE *out, const runs_page *page, size_t number, double lowe
     put_number(out, entry->epochs);
     put_number(out, entry->best_epoch);
     put_seconds(out, entry->seconds);
-    snprintf(date, sizeof date, "%.16s", entry->date);
-    put_text(out, "date", date);
+    put_date(out, entry->date);
     put_text(out, "left file", entry->data);
     fputs("</tr>\n", out);
 }
 
-/* Writes the runs on the same clips, best first. */
-static void put_group(FILE *out, const runs_page *page, size_t first, size_t end)
+/* Writes the runs on the same clips, best first, as the group with a number. */
+static void put_group(FILE *out, const runs_page *page, size_t number, size_t first, size_t end)
 {
     const dv_run_entry *best = &page->list->entries[first];
     double lower = lower_end(page->list, first, end);
@@ -122,7 +136,7 @@ static void put_group(FILE *out, const runs_page *page, size_t first, size_t end
     const char *const columns[] = {"run",           "model",         "accuracy", scale,
                                    "95 % interval", "macro F1",      "ECE",      "epochs",
                                    "best",          "training time", "date",     "data"};
-    snprintf(id, sizeof id, "group-%.8s", best->mark);
+    snprintf(id, sizeof id, "group-%zu", number);
     snprintf(scale, sizeof scale, "%.0f to 100 %%", 100 * lower);
     fputs("<section>\n<h2>", out);
     dv_svg_text(out, best->split);
@@ -188,9 +202,9 @@ static dv_status put_page(FILE *out, const void *user)
         fputs("<p>Each section is of other clips. Accuracies of different sections cannot be "
               "compared.</p>\n",
               out);
-    for (size_t first = 0, end; first < shown; first = end) {
+    for (size_t number = 1, first = 0, end; first < shown; first = end, number++) {
         end = dv_runs_group_end(page->list, first);
-        put_group(out, page, first, end);
+        put_group(out, page, number, first, end);
     }
     put_others(out, page);
     fputs("</main>\n</body>\n</html>\n", out);

@@ -6,24 +6,50 @@
 #include <math.h>
 #include <string.h>
 
-enum { NAME_WIDTH = 40, DATE_WIDTH = 16 /* up to the minute */ };
+enum { NAME_WIDTH = 40, MODEL_WIDTH = 16, DATE_WIDTH = 16 /* up to the minute */ };
+
+/* The number of characters in a text, which is UTF-8. */
+static int characters(const char *text)
+{
+    int count = 0;
+    for (; *text != '\0'; text++)
+        count += (*text & 0xC0) != 0x80;
+    return count;
+}
+
+/* Prints at most `most` characters of a text, and spaces up to `width` characters. */
+static void put_text(const char *text, int width, int most, FILE *out)
+{
+    dv_shown shown = dv_show(text);
+    int length = characters(shown.text), end = (int)strlen(shown.text);
+    for (; length > most; length--) {
+        do
+            end--;
+        while ((shown.text[end] & 0xC0) == 0x80);
+    }
+    fprintf(out, "%.*s%*s", end, shown.text, length < width ? width - length : 0, "");
+}
+
+static const char *or_dash(const char *text)
+{
+    return text[0] != '\0' ? text : "-";
+}
 
 /* The width of the longest name, up to NAME_WIDTH. */
 static int name_width(const dv_run_list *list)
 {
-    size_t longest = strlen("run");
+    int longest = (int)strlen("run");
     for (size_t i = 0; i < list->count; i++) {
-        size_t length = strlen(dv_show(list->entries[i].name).text);
+        int length = characters(dv_show(list->entries[i].name).text);
         longest = length > longest ? length : longest;
     }
-    return longest < NAME_WIDTH ? (int)longest : NAME_WIDTH;
+    return longest < NAME_WIDTH ? longest : NAME_WIDTH;
 }
 
 /* Prints a name in a column. A longer one takes as much room as it needs. */
 static void put_name(const dv_run_entry *entry, int width, FILE *out)
 {
-    const char *name = entry->name[0] != '\0' ? entry->name : ".";
-    fprintf(out, "%-*s", width, dv_show(name).text);
+    put_text(entry->name[0] != '\0' ? entry->name : ".", width, DV_SHOWN_SIZE, out);
 }
 
 /* Prints a share in per cent, or a dash for NaN. */
@@ -49,7 +75,8 @@ static void put_run(const dv_run_entry *entry, int width, FILE *out)
     char interval[32];
     put_name(entry, width, out);
     snprintf(interval, sizeof interval, "%.2f to %.2f", 100 * entry->low, 100 * entry->high);
-    fprintf(out, "  %-16.16s", entry->model[0] != '\0' ? dv_show(entry->model).text : "-");
+    fputs("  ", out);
+    put_text(or_dash(entry->model), MODEL_WIDTH, MODEL_WIDTH, out);
     put_share(dv_run_accuracy(entry), out);
     fprintf(out, "  %-15s", interval);
     put_share(entry->f1, out);
@@ -60,7 +87,9 @@ static void put_run(const dv_run_entry *entry, int width, FILE *out)
         fprintf(out, " %9s", "-");
     else
         fprintf(out, " %9.1f", entry->seconds);
-    fprintf(out, "  %.*s\n", DATE_WIDTH, entry->date[0] != '\0' ? entry->date : "-");
+    fputs("  ", out);
+    put_text(or_dash(entry->date), 0, DATE_WIDTH, out);
+    fputs("\n", out);
 }
 
 /* The runs that cannot be shown come last, each with its reason. */
@@ -74,9 +103,9 @@ void dv_runs_text(const dv_run_list *list, FILE *out)
         fprintf(out, "%s%s part of the split %s, %" PRId64 " clips, mark %.8s\n",
                 first > 0 ? "\n" : "", best->part, dv_show(best->split).text, best->count,
                 best->mark);
-        fprintf(out, "%-*s  %-16s %8s  %-15s %8s %8s %6s %6s %9s  %s\n", width, "run", "model",
-                "accuracy", "95% interval, %", "macro F1", "ECE", "epochs", "best", "seconds",
-                "date");
+        fprintf(out, "%-*s  %-*s %8s  %-15s %8s %8s %6s %6s %9s  %s\n", width, "run", MODEL_WIDTH,
+                "model", "accuracy", "95% interval, %", "macro F1", "ECE", "epochs", "best",
+                "seconds", "date");
         for (size_t i = first; i < end; i++)
             put_run(&list->entries[i], width, out);
     }
@@ -84,6 +113,6 @@ void dv_runs_text(const dv_run_list *list, FILE *out)
         fprintf(out, "\n");
     for (size_t i = shown; i < list->count; i++) {
         put_name(&list->entries[i], width, out);
-        fprintf(out, "  %s\n", list->entries[i].reason);
+        fprintf(out, "  %s\n", dv_show(list->entries[i].reason).text);
     }
 }

@@ -45,8 +45,10 @@ static dv_status write_files(dv_training *training, const dv_report *report,
     DV_TRY(dv_run_facts_events(facts, report, &training->folder));
     DV_TRY(dv_report_html_run(report, facts, &training->look));
     json_t *json = dv_report_json(report, false);
-    if (json != NULL)
-        json_object_set_new(json, "run", dv_run_facts_json(facts));
+    if (json_object_set_new(json, "run", dv_run_facts_json(facts)) != 0) {
+        json_decref(json);
+        json = NULL; /* dv_json_write fails with DV_ENOMEM */
+    }
     dv_run_folder_path(&training->folder, "report.json", path);
     return dv_json_write(path, json); /* last: it marks a finished run */
 }
@@ -81,7 +83,8 @@ static dv_status write_report(dv_training *training, dv_model *model)
         status = report_part(training, model, &facts, part);
     } else if (status == DV_OK) {
         const dv_report none = {.model = model, .part = part, .dataset = &training->dataset};
-        dv_run_tell(&training->folder, "no test or validation part: no report but the curves");
+        dv_run_tell(&training->folder,
+                    "there is no test or validation part, so there is no report but the curves");
         status = dv_report_html_run(&none, &facts, &training->look);
     }
     dv_run_facts_free(&facts);

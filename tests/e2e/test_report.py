@@ -357,12 +357,52 @@ class Report(Page):
             self.assertIn(told, self.words.text)
             self.assertNotIn("this is no test", self.words.text)
 
+    def test_out_of_memory(self):
+        """A report that lacks something for want of memory is not written."""
+        library = self.without_memory()
+        for key in ("part", "split", "test_set", "parts", "left_out", "macro", "run"):
+            run = os.path.join(self.at("small memory"), key)
+            done = subprocess.run([support.binary(), "train", self.config, "--data", self.data,
+                                   "--epochs", "1", "--out", run], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, timeout=120,
+                                  env=support.environment() | {"LD_PRELOAD": library,
+                                                               "NO_MEMORY_FOR": key})
+            self.ends(support.Result(done.returncode, done.stdout, done.stderr), FAILED,
+                      "out of memory", "report.json")
+            self.assertFalse(os.path.exists(os.path.join(run, "report.json")))
+
+    def without_memory(self):
+        """A library that makes json_object_set_new fail for the key $NO_MEMORY_FOR."""
+        if shutil.which("cc") is None:
+            self.skipTest("there is no C compiler")
+        source = support.write_text(self.at("no_memory.c"), """
+            #include <stdlib.h>
+            #include <string.h>
+            int json_object_set_new_nocheck(void *object, const char *key, void *value);
+            int json_object_set_new(void *object, const char *key, void *value)
+            {
+                const char *failing = getenv("NO_MEMORY_FOR");
+                if (object == NULL || (failing != NULL && strcmp(key, failing) == 0))
+                    return -1;
+                return json_object_set_new_nocheck(object, key, value);
+            }
+            """)
+        library = self.at("no_memory.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        works = subprocess.run([support.binary(), "--version"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE,
+                               env=support.environment() | {"LD_PRELOAD": library})
+        if works.returncode != GOOD or works.stderr:
+            self.skipTest("the program cannot be run with a library before its own")
+        return library
+
     def test_nothing_to_test_with(self):
         run = self.at("alone")
         done = decavox("train", self.config, "--data", self.data, "--out", run, "--split", "train",
                        "--set", "data.validation=0", "--epochs", "2")
         self.ends(done, GOOD)
-        self.assertIn("no test or validation part", done.out)
+        self.assertIn("there is no test or validation part, so there is no report but the curves",
+                      done.out)
         root = self.page(os.path.join(run, "report.html"))
         self.assertEqual([(name, len(points)) for name, points in self.lines(root, "loss")],
                          [("train", 2)])
@@ -610,6 +650,31 @@ class Events(Page):
         self.assertEqual([[row[0], *(0 if cell == "·" else int(cell) for cell in row[1:])]
                           for row in rows[2:]],
                          [[label, *counts] for label, counts in zip("0123", report["confusion"])])
+
+    def test_result_again(self):
+        """After a kill between the result and report.json one result and one configuration count."""
+        run = os.path.join(self.at("again"), "run")
+        shutil.copytree(self.whole, run)
+        before, _ = read_events(run)
+        os.unlink(os.path.join(run, "report.json"))
+        self.ends(decavox("train", "--resume", run), GOOD)
+        self.assertTrue(os.path.exists(os.path.join(run, "report.json")))
+        self.assertEqual(len(glob.glob(os.path.join(run, "events.*"))), 2)
+        found, forgotten = read_events(run)
+        own = {tag: {step: len(values) for step, values in steps.items()}
+               for tag, steps in found.items() if tag.startswith("./")}
+        result = {f"./{tag}": {self.epochs: 1} for tag in (
+            "test/accuracy", "test/loss", "test/macro_f1", "test/ece", "confusion_matrix")}
+        self.assertEqual(own.pop("./_hparams_/session_end_info"), {0: 2})  # of each process
+        self.assertEqual(own.pop("./_hparams_/session_start_info"), {0: 1})
+        self.assertEqual(own, result)
+        self.assertEqual(forgotten, len(result))
+        for tag in TAGS:
+            self.assertEqual(found[tag], before[tag], tag)
+        self.ends(decavox("train", "--resume", run, "--epochs", str(self.epochs + 1)), GOOD)
+        found, _ = read_events(run)  # the result after fewer epochs stays
+        for tag in result:
+            self.assertEqual(list(found[tag]), [self.epochs, self.epochs + 1])
 
     def test_begun_again_after_a_kill(self):
         """After a kill before the first save every epoch is done again, and counts once."""

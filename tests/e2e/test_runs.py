@@ -3,6 +3,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import time
 import urllib.parse
 import xml.etree.ElementTree as xml
 
@@ -37,6 +39,18 @@ class Runs(support.Case):
         self.addCleanup(shutil.rmtree, folder)
         for file in without:
             os.unlink(os.path.join(folder, file))
+        return folder
+
+    def made(self, runs):
+        """A folder with a report.json for each {name: changes to a report}. None stands for a key
+        that is left out, and those of "run" are changed too."""
+        folder = self.at(self.id())
+        for name, changes in runs.items():
+            report = {"correct": 30, "count": 40, "loss": 0.5, "part": "test", "split": "official",
+                      "test_set": "0123456789abcdef"} | changes
+            os.makedirs(os.path.join(folder, name))
+            support.write_text(os.path.join(folder, name, "report.json"), json.dumps(
+                {key: value for key, value in report.items() if value is not None}))
         return folder
 
     # ---- The list ----
@@ -122,6 +136,105 @@ class Runs(support.Case):
     def test_runs_in_runs_are_not_listed(self):
         shutil.copytree(self.good, os.path.join(self.copy("before"), "pretrain"))
         self.assertEqual(len(self.groups()["groups"][0]["runs"]), 4)
+
+    def test_unknown_losses(self):
+        """The order is total: a loss that is not known is the worst one."""
+        losses = [None, 0.3, None, 0.1, 0.2, None, 0.4, 0.1]
+        folder = self.made({f"run {i}": {"loss": loss} for i, loss in enumerate(losses)})
+        group, = self.groups(folder=folder)["groups"]
+        self.assertEqual([os.path.basename(run["run"])[-1] for run in group["runs"]],
+                         list("37416025"))
+
+    def test_accuracies_are_compared(self):
+        """Not numbers of right answers."""
+        folder = self.made({"a": {"correct": 30, "count": 60}, "b": {"correct": 20, "count": 20}})
+        group, = self.groups(folder=folder)["groups"]
+        self.assertEqual([run["accuracy"] for run in group["runs"]], [1, 0.5])
+
+    def test_groups_by_size(self):
+        """Larger groups first, and those of the same size by their marks."""
+        marks = {"a" * 16: 1, "b" * 16: 3, "c" * 16: 2, "d" * 16: 3}
+        folder = self.made({f"{mark} {i}": {"test_set": mark, "correct": 20 + i}
+                            for mark, count in marks.items() for i in range(count)})
+        groups = self.groups(folder=folder)["groups"]
+        self.assertEqual([(group["test_set"][0], [run["correct"] for run in group["runs"]])
+                          for group in groups],
+                         [("b", [22, 21, 20]), ("d", [22, 21, 20]), ("c", [21, 20]), ("a", [20])])
+
+    def test_hostile_reports(self):
+        """Clips are named by a known part and a mark, and no text reaches the terminal or the page
+        as it is."""
+        evil = "\x1b[31m\u009b2J\u202e\"'><script>&\n"
+        bad = {"mark": {"test_set": "<b>evil"}, "long": {"test_set": "0" * 17},
+               "capitals": {"test_set": "0123456789ABCDEF"}, "part": {"part": "<i>"},
+               "no part": {"part": None}, "list": {"part": ["test"]}}
+        good = {"evil": {"split": evil, "run": {key: evil for key in
+                                                ("model", "data", "device", "date")}},
+                "wide": {"split": "\u4e03", "run": {"model": "\u4e03" * 20, "date": "\u4e03" * 20}},
+                "other": {"test_set": "0123456789abcde0", "run": {"model": "plain"}}}
+        folder = self.made(bad | good)
+        page = self.at("hostile.html")
+        found = self.groups("--html", page, folder=folder)
+        self.assertEqual({os.path.basename(one["run"]): one["reason"] for one in found["others"]},
+                         {name: "its report.json does not say which clips it is of"
+                          for name in bad})
+        text = self.ends(decavox("runs", folder), GOOD).out
+        self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ufffd]")
+        self.assertIn("\\x1B[31m", text)
+        lines = {line.split()[0]: line for line in text.splitlines() if line}
+        self.assertEqual(lines["wide"].index("75.00%"), lines["other"].index("75.00%"))
+        self.assertIn(" " + "\u4e03" * 16 + " ", lines["wide"])
+        self.assertTrue(lines["wide"].endswith(" " + "\u4e03" * 16))
+        self.assertNotIn("<script", support.read_text(page))
+        root = xml.fromstring(support.read_text(page))
+        names = [element.get("id") for element in root.iter() if element.get("id")]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual([name for name in names if name.startswith("group-")],
+                         ["group-1", "group-2"])
+        self.assertIn("\u4e03" * 5, "".join(root.itertext()))
+        self.assertNotIn("\\xE4", "".join(root.itertext()))
+
+    def test_names_of_runs(self):
+        """Columns are as wide as their texts in characters."""
+        folder = self.made({"\u4e03\u4e03\u4e03\u4e03\u4e03": {}, "one": {}})
+        lines = self.ends(decavox("runs", folder), GOOD).out.splitlines()[1:]
+        self.assertEqual({line.index("  -  ") for line in lines[1:]}, {lines[0].index("  model")})
+
+    def test_links(self):
+        """Those below the folder are not followed, and the folder may be one."""
+        folder = self.made({"one": {}})
+        os.symlink(folder, os.path.join(folder, "circle"))
+        os.symlink("one", os.path.join(folder, "two"))
+        os.symlink(folder, self.at("link"))
+        for top in (folder, self.at("link")):
+            group, = self.groups(folder=top)["groups"]
+            self.assertEqual([run["run"] for run in group["runs"]], [os.path.join(top, "one")])
+
+    def test_many_runs(self):
+        """The time does not grow with the cube of the number of groups."""
+        folder = self.made({f"{i}": {"test_set": f"{i:016x}"} for i in range(4000)})
+        page, start = self.at("many.html"), time.monotonic()
+        self.assertEqual(len(self.groups("--html", page, folder=folder)["groups"]), 4000)
+        self.ends(decavox("runs", folder), GOOD)
+        self.assertLess(time.monotonic() - start, 30)
+
+    def test_closed_folder(self):
+        """A folder that is there and cannot be opened. Another user than root is needed for it."""
+        folder = self.made({"one": {}})
+        os.chmod(folder, 0)
+        self.addCleanup(os.chmod, folder, 0o755)
+        user = None
+        if os.geteuid() == 0:
+            user = 65534
+            os.chmod(self.folder, 0o755)
+        try:
+            done = subprocess.run([support.binary(), "runs", folder], user=user, timeout=60,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  env=support.environment())
+        except PermissionError:
+            self.skipTest("another user cannot run the program here")
+        self.ends(support.Result(done.returncode, done.stdout, done.stderr), FAILED,
+                  "cannot read the folder", folder)
 
     def test_failures(self):
         empty = self.at("empty")
