@@ -104,6 +104,13 @@ static dv_status mark_clips(const dv_dataset *dataset, dv_report *out)
     return status;
 }
 
+static dv_status fail_without_clips(const dv_dataset *dataset, dv_part part)
+{
+    bool validates = part == DV_PART_TEST && dv_dataset_has(dataset, DV_PART_VALIDATION);
+    return DV_FAIL(DV_EFORMAT, "the part '%s' of the data has no clip%s", dv_report_parts[part],
+                   validates ? ", but the part 'validation' has some" : "");
+}
+
 /* Selects, answers and marks the clips. */
 dv_status dv_report_make(dv_model *model, int threads, const dv_dataset *dataset, dv_part part,
                          dv_report *out)
@@ -116,9 +123,8 @@ dv_status dv_report_make(dv_model *model, int threads, const dv_dataset *dataset
     out->missing = part == DV_PART_COUNT ? dataset->skipped : dataset->skipped_of[part];
     int64_t *indices = NULL;
     DV_TRY(select_clips(dataset, part, &indices, &out->count));
-    dv_status status = out->count > 0
-                           ? answer(model, threads, dataset, indices, out)
-                           : DV_FAIL(DV_EFORMAT, "the chosen part of the data has no clip");
+    dv_status status = out->count > 0 ? answer(model, threads, dataset, indices, out)
+                                      : fail_without_clips(dataset, part);
     if (status == DV_OK)
         status = mark_clips(dataset, out);
     free(indices);

@@ -398,7 +398,8 @@ double dv_run_seconds(const dv_run_folder *folder)
         return 0;
     while (fgets(line, sizeof line, file) != NULL) {
         const char *comma = strrchr(line, ',');
-        sum += comma != NULL ? strtod(comma + 1, NULL) : 0;
+        double seconds = comma != NULL ? strtod(comma + 1, NULL) : 0;
+        sum += isfinite(seconds) ? seconds : 0;
     }
     fclose(file);
     return sum;

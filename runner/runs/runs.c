@@ -134,7 +134,8 @@ static dv_status search_below(dv_run_list *list, const char *path, int depth)
 /* The folders in that of a run belong to it. */
 static dv_status search(dv_run_list *list, const char *path, int depth)
 {
-    if (dv_run_has_begun(path) || dv_run_has(path, "report.json"))
+    bool holds_runs = dv_run_has(path, "crossval.json");
+    if (!holds_runs && (dv_run_has_begun(path) || dv_run_has(path, "report.json")))
         return add_run(list, path);
     return depth > 0 ? search_below(list, path, depth) : DV_OK;
 }

@@ -82,6 +82,15 @@ class Runs(support.Case):
                 for key in ("model", "data", "epochs", "best_epoch", "seconds", "device", "date"):
                     self.assertEqual(run[key], report["run"][key], key)
 
+    def test_runs_of_a_cross_validation(self):
+        folder = self.at("folds")
+        self.ends(decavox("crossval", self.config, "--data", self.data, "--folds", "speaker",
+                          "--epochs", "1", "--out", folder), GOOD)
+        found = self.groups(folder=folder)
+        listed = sorted(run["run"] for group in found["groups"] for run in group["runs"])
+        self.assertEqual([os.path.basename(run) for run in listed], ["ann-seed-1", "bob-seed-1"])
+        self.assertEqual(found["others"], [])
+
     def test_text(self):
         text = self.ends(decavox("runs", "runs/", folder=self.folder), GOOD).out
         first, second = text.split("\n\n")
