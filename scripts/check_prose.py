@@ -71,7 +71,7 @@ def joined(literals):
 def texts_of(text, pattern, which):
     """(position, literal) of each call that `pattern` begins: its first or its last literal."""
     for match in pattern.finditer(text):
-        if text[:match.start()].endswith("#define "):
+        if text[max(match.start() - 8, 0):match.start()] == "#define ":
             continue
         opens = text.index("{" if match.group()[0] == "{" else "(", match.start())
         found = STRINGS.findall(text[opens:call_end(text, opens)])
@@ -96,7 +96,7 @@ def problems_of(name, text):
             report(position, "TELEGRAM", words[max(TELEGRAM.search(words).start() - 20, 0):])
         if is_line and PRONOUN.match(words):
             report(position, "PRONOUN", words)
-    code = without_comments(text)
+    code = without_comments(text).replace("\\\n", " \n")  # bodies of macros
     for pattern in (FIELD, SETTING):
         for position, words in texts_of(code, pattern, -1):
             if NO_NOUN.match(words) or TELEGRAM.search(words):
@@ -123,6 +123,7 @@ def self_test():
         "d.c": ('f(DV_FAIL(DV_EARG, "%s: %s", x, y), DV_FAIL(DV_EARG, "too large"));\n', 1),
         "e.c": ('DV_INT(t, a, "1", 1, 2, "of " "each run"),\nDV_BOOL(t, b, "true", "add a bias"),\n', 1),
         "f.c": ('{"seed", "train.seed", NULL, "of weights"},\n', 1),
+        "h.h": ('#define D(t) \\\n    DV_BOOL(t, a, "true", "of the " \\\n            "device")\n', 1),
         "g.c": ('const char *a = "/* Of a text */"; /* 0: none */\n', 0),
     }
     for name, (text, count) in planted.items():

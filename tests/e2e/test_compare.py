@@ -68,7 +68,7 @@ class Compare(support.Case):
         self.assertEqual(os.listdir(self.temporary), [])
 
     def compare(self, *arguments, code=GOOD):
-        return self.ends(decavox("compare", *QUICK, *arguments), code)
+        return self.ends(decavox("compare", *QUICK, *arguments, timeout=300), code)
 
     def models(self, *arguments):
         done = self.compare("--format", "json", *arguments)
