@@ -201,7 +201,8 @@ static dv_status check_outputs(evaluation *e)
     e->outputs = (dv_outputs){
         .list = {{"--out", chosen->out, DV_OUTPUT_JSON}, {"--html", chosen->html, DV_OUTPUT_HTML}},
         .count = 2,
-        .force = chosen->force};
+        .force = chosen->force,
+        .reports = true};
     DV_TRY(dv_outputs_spare(&e->outputs, "the checkpoint", e->checkpoint));
     DV_TRY(dv_outputs_spare(&e->outputs, "--data", chosen->data));
     DV_TRY(dv_outputs_spare(&e->outputs, "--exclude", chosen->exclude));

@@ -56,13 +56,14 @@ static bool same_place(const char *path, const char *other)
 
 /* ---- The state of runs ---- */
 
-/* Whether the path is part of a run's state, even if it does not exist yet. A run writes log.txt
-   first, so that file marks the folder of a run. */
+/* Whether the path is part of a run's state, even if it does not exist yet, or its report. A run
+   writes log.txt first, so that file marks the folder of a run. */
 static bool is_run_state(const dv_outputs *outputs, const char *path)
 {
     char folder[PATH_SIZE], slashed[PATH_SIZE];
     const char *name = name_of(path), *run = outputs->run != NULL ? outputs->run : "";
-    if (!folder_of(path, folder) || !dv_run_is_state(name))
+    bool is_report = !outputs->reports && strcmp(name, "report.html") == 0;
+    if (!folder_of(path, folder) || !(dv_run_is_state(name) || is_report))
         return false;
     snprintf(slashed, sizeof slashed, "%s/", run);
     bool own = run[0] != '\0' && (strcmp(folder, slashed) == 0 || dv_same_file(folder, run));

@@ -44,6 +44,7 @@ typedef struct dv_outputs {
     bool force;               /* --force was given */
     const char *force_option; /* name of this option in messages; NULL is "--force" */
     const char *run;          /* folder of the run that the command makes; NULL or empty if none */
+    bool reports; /* the report.html of a run may be replaced, for it is a report, too */
 } dv_outputs;
 
 /* The folder of all entries in the archive of a DV_OUTPUT_PROGRAM. */

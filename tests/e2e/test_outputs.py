@@ -127,6 +127,15 @@ class Files(Outputs):
                   "holds recordings ('1_ann_7.wav')")
         self.assertEqual(sorted(os.listdir(self.data)), before)
 
+    def test_a_runs_report_is_no_page_of_others(self):
+        run = os.path.dirname(self.model)
+        page = os.path.join(run, "report.html")
+        before = support.read_bytes(page)
+        for words in (["data", self.data], ["runs", os.path.dirname(run)]):
+            for more in ([], ["--force"]):
+                self.ends(decavox(*words, "--html", page, *more), USAGE, "is the state of a run")
+        self.assertEqual(support.read_bytes(page), before)
+
     def test_own_outputs_are_written_again(self):
         out, html, weights = self.at("again.json"), self.at("again.html"), self.at("again.weights")
         programs = [self.at("again" + ending) for ending in (".onnx", ".pt", ".pt2")]
