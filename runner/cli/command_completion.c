@@ -1,5 +1,4 @@
 /* decavox completion: prints the script by which a shell completes command lines. */
-#include "engine/base/file_names.h"
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
 #include "runner/cli/completion.h"
@@ -55,13 +54,9 @@ static void write_models(const void *user, FILE *out)
 
 static dv_status find_models(char **models)
 {
-    dv_home home;
     dv_file_names names = {.count = 0};
-    dv_status status = DV_OK;
     size_t size;
-    dv_home_list("checkpoints", &home);
-    for (int i = 0; i < home.count && status == DV_OK; i++)
-        status = dv_file_names_add(home.folders[i], ".safetensors", &names);
+    dv_status status = dv_home_names("checkpoints", ".safetensors", &names);
     if (status == DV_OK)
         status = dv_text_of(write_models, &names, models, &size);
     dv_file_names_free(&names);

@@ -111,12 +111,8 @@ static dv_status fail_unknown_type(const char *name, const char *places)
     char offer[DV_FILE_NAMES_SIZE] = "";
     dv_file_names names = {.count = 0};
     dv_status status = DV_OK;
-    for (int k = 0; k < 2 && names.count == 0; k++) {
-        dv_home home;
-        dv_home_list(folders[k], &home);
-        for (int i = 0; i < home.count && status == DV_OK; i++)
-            status = dv_file_names_add(home.folders[i], ".yaml", &names);
-    }
+    for (int k = 0; k < 2 && names.count == 0 && status == DV_OK; k++)
+        status = dv_home_names(folders[k], ".yaml", &names);
     if (status == DV_OK)
         dv_file_names_offer(&names, name, offer);
     dv_file_names_free(&names);

@@ -2,12 +2,12 @@
    own. */
 #include "runner/evaluate/report_html.h"
 #include "engine/base/shell.h"
+#include "engine/base/text.h"
 #include "engine/base/yaml.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,21 +61,12 @@ static void put_data(FILE *out, const html_page *page)
         dv_html_entry(out, "Trained on", trained);
 }
 
-/* "1 h 5 min", "2 min 10 s", "12.3 s" */
 static void put_duration(FILE *out, const dv_run_facts *facts)
 {
-    char text[96];
-    int64_t seconds = llround(facts->seconds), epochs = facts->epochs;
-    const char *ending = epochs == 1 ? "" : "s";
-    if (facts->seconds < 60)
-        snprintf(text, sizeof text, "%.1f s for %" PRId64 " epoch%s", facts->seconds, epochs,
-                 ending);
-    else if (seconds < 3600)
-        snprintf(text, sizeof text, "%" PRId64 " min %" PRId64 " s for %" PRId64 " epoch%s",
-                 seconds / 60, seconds % 60, epochs, ending);
-    else
-        snprintf(text, sizeof text, "%" PRId64 " h %" PRId64 " min for %" PRId64 " epoch%s",
-                 seconds / 3600, seconds / 60 % 60, epochs, ending);
+    char duration[DV_HTML_DURATION_SIZE], text[96];
+    dv_html_duration(facts->seconds, duration);
+    snprintf(text, sizeof text, "%s for %" PRId64 " epoch%s", duration, facts->epochs,
+             dv_plural((size_t)facts->epochs));
     dv_html_entry(out, "Training time", text);
 }
 

@@ -15,12 +15,10 @@ static dv_status fail_unknown(const dv_tree *where, const char *path, int folder
 {
     char offer[DV_FILE_NAMES_SIZE] = "", own[DV_HOME_PATH_SIZE];
     dv_file_names names = {.count = 0};
-    dv_home home;
-    dv_home_list("configs/features", &home);
     snprintf(own, sizeof own, "%.*sfeatures", folder, path);
     dv_status status = dv_file_names_add(own, ".yaml", &names);
-    for (int i = 0; i < home.count && status == DV_OK; i++)
-        status = dv_file_names_add(home.folders[i], ".yaml", &names);
+    if (status == DV_OK)
+        status = dv_home_names("configs/features", ".yaml", &names);
     if (status == DV_OK)
         dv_file_names_offer(&names, where->text, offer);
     dv_file_names_free(&names);

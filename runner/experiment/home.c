@@ -107,17 +107,22 @@ void dv_home_checkpoint(const char *operand, char *path, size_t size)
         dv_home_file(operand, path, size);
 }
 
+dv_status dv_home_names(const char *folder, const char *ending, dv_file_names *names)
+{
+    dv_home home;
+    dv_home_list(folder, &home);
+    for (int i = 0; i < home.count; i++)
+        DV_TRY(dv_file_names_add(home.folders[i], ending, names));
+    return DV_OK;
+}
+
 dv_status dv_home_offer(const char *operand, dv_status status)
 {
     char offer[DV_FILE_NAMES_SIZE];
     dv_file_names names = {.count = 0};
-    dv_home home;
     if (status != DV_EIO || strchr(operand, '/') != NULL || access(operand, F_OK) == 0)
         return status;
-    dv_home_list("checkpoints", &home);
-    dv_status listed = DV_OK;
-    for (int i = 0; i < home.count && listed == DV_OK; i++)
-        listed = dv_file_names_add(home.folders[i], ".safetensors", &names);
+    dv_status listed = dv_home_names("checkpoints", ".safetensors", &names);
     if (listed == DV_OK) {
         dv_file_names_offer(&names, operand, offer);
         dv_fail(status, "%s%s", dv_error_message(), offer);

@@ -11,7 +11,7 @@
 #ifndef DV_EXPERIMENT_HOME_H
 #define DV_EXPERIMENT_HOME_H
 
-#include "engine/base/status.h"
+#include "engine/base/file_names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +39,10 @@ void dv_home_file(const char *operand, char *path, size_t size);
    checkpoint that comes with decavox also has a short name, which contains no '/'; an existing file
    or run of that name takes precedence. */
 void dv_home_checkpoint(const char *operand, char *path, size_t size);
+
+/* Adds the names of decavox's own files in `folder` ("configs/models") that end in `ending`, as
+   dv_file_names_add does. */
+dv_status dv_home_names(const char *folder, const char *ending, dv_file_names *names);
 
 /* Passes on `status`, which opening `operand` as a checkpoint gave. If that is a name that no file
    has, it adds the names of the checkpoints that come with decavox to the message. */

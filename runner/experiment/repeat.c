@@ -1,6 +1,8 @@
 /* Writes the command line that repeats a training, with absolute paths. */
 #include "runner/experiment/repeat.h"
+#include "engine/base/json.h"
 #include "engine/base/shell.h"
+#include "engine/base/text.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -40,48 +42,42 @@ dv_status dv_absolute_file(const char *folder, const char *name, char **out)
     return status;
 }
 
+/* Where the paths of a list are written, with commas between them. */
+typedef struct path_list {
+    FILE *out;
+    const char *comma; /* "" before the first path */
+} path_list;
+
 /* Writes one path of a list, which may have a prefix with '='. */
-static dv_status put_item(FILE *out, char *item)
+static dv_status put_item(void *user, char *item)
 {
-    char *absolute;
+    path_list *list = user;
+    char *absolute = NULL;
     const char *slash = strchr(item, '/'), *equals = strchr(item, '=');
     bool prefixed = equals != NULL && (slash == NULL || equals < slash);
     const char *path = prefixed ? equals + 1 : item;
-    if (path[0] == '/' || access(path, F_OK) != 0) {
-        fputs(item, out);
-        return DV_OK;
-    }
-    DV_TRY(dv_absolute_path(path, &absolute));
-    fprintf(out, "%.*s%s", (int)(path - item), item, absolute);
+    if (path[0] != '/' && access(path, F_OK) == 0)
+        DV_TRY(dv_absolute_path(path, &absolute));
+    fprintf(list->out, "%s%.*s%s", list->comma, (int)(path - item), item,
+            absolute != NULL ? absolute : path);
+    list->comma = ",";
     free(absolute);
     return DV_OK;
 }
 
-/* *out, owned by the caller, is `text` with absolute paths: a path, or paths with commas between.
- */
+/* Gives `text`, a path or paths with commas between, with absolute paths. *out is owned by the
+   caller. */
 static dv_status make_absolute(const char *text, char **out)
 {
-    char *copy;
     size_t size;
-    DV_TRY(dv_strdup(text, &copy));
-    FILE *stream = open_memstream(out, &size);
-    dv_status status = stream != NULL ? DV_OK : DV_FAIL(DV_ENOMEM, "out of memory: a path");
-    for (char *item = copy, *next; status == DV_OK && item != NULL; item = next) {
-        next = strchr(item, ',');
-        if (next != NULL)
-            *next++ = '\0';
-        status = put_item(stream, item);
-        if (next != NULL)
-            fputc(',', stream);
-    }
-    free(copy);
-    if (stream != NULL && fclose(stream) != 0 && status == DV_OK)
+    path_list list = {.out = open_memstream(out, &size), .comma = ""};
+    if (list.out == NULL)
+        return DV_FAIL(DV_ENOMEM, "out of memory: a path");
+    dv_status status = dv_each_item(text, put_item, &list);
+    if (fclose(list.out) != 0 && status == DV_OK)
         status = DV_FAIL(DV_ENOMEM, "out of memory: a path");
-    if (status == DV_OK)
-        return DV_OK;
-    if (stream != NULL)
+    if (status != DV_OK)
         free(*out);
-    *out = NULL;
     return status;
 }
 
@@ -149,7 +145,7 @@ static dv_status scalar_json(const dv_tree *node, json_t **out)
     else if (!is_place && !node->quoted && dv_parse_float(node->text, &number))
         *out = json_real(number);
     else
-        *out = json_string(is_place ? absolute : node->text);
+        *out = dv_text_json(is_place ? absolute : node->text);
     free(absolute);
     return DV_OK;
 }
@@ -163,7 +159,8 @@ static dv_status item_json(const dv_tree *item, json_t *list)
         if (item->children[i]->kind != DV_TREE_SCALAR)
             continue;
         DV_TRY(scalar_json(item->children[i], &value));
-        json_object_set_new(map, item->children[i]->key, value);
+        if (json_object_set_new(map, item->children[i]->key, value) != 0)
+            return DV_FAIL(DV_ENOMEM, "out of memory: a command line");
     }
     return DV_OK;
 }

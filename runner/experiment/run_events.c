@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <math.h>
-#include <string.h>
 
 /* The files of training and validation lie in folders of their own, for TensorBoard takes a folder
    for a run, and draws what has the same tag in several runs in one chart. */
@@ -71,13 +70,12 @@ dv_status dv_run_events_add(dv_run_folder *folder, const dv_tree *config,
 /* Whether an earlier process has left event files in a folder. */
 static bool has_events(const char *folder)
 {
-    static const char begins[] = "events.out.tfevents.";
     DIR *directory = opendir(folder);
     bool found = false;
     if (directory == NULL)
         return false;
     for (struct dirent *entry; !found && (entry = readdir(directory)) != NULL;)
-        found = strncmp(entry->d_name, begins, sizeof begins - 1) == 0;
+        found = dv_run_is_events(entry->d_name);
     closedir(directory);
     return found;
 }

@@ -52,14 +52,14 @@ static const char *const run_files[] = {"config.yaml",
                                         summary};
 enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
 
-static bool is_events(const char *name)
+bool dv_run_is_events(const char *name)
 {
     return strncmp(name, events_prefix, sizeof events_prefix - 1) == 0;
 }
 
 bool dv_run_is_state(const char *name)
 {
-    if (is_events(name) || strcmp(name, "log.txt") == 0)
+    if (dv_run_is_events(name) || strcmp(name, "log.txt") == 0)
         return true;
     for (size_t i = 0; i < RUN_FILES; i++) {
         if (strcmp(name, run_files[i]) == 0)
@@ -93,7 +93,7 @@ static dv_status check_free(const char *path)
     if (directory == NULL)
         return DV_FAIL(DV_EIO, "cannot read the folder %s: %s", path, strerror(errno));
     for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
-        if (is_events(entry->d_name))
+        if (dv_run_is_events(entry->d_name))
             status = fail_foreign(path, entry->d_name);
         else if (dv_audio_kind(entry->d_name) == DV_SOUND)
             status = DV_FAIL(DV_EARG, "%s holds recordings ('%.80s'): choose another folder", path,

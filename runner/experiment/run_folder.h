@@ -69,6 +69,9 @@ void dv_run_folder_close(dv_run_folder *folder);
    not. */
 bool dv_run_is_state(const char *name);
 
+/* Whether a file of this name has events for TensorBoard. */
+bool dv_run_is_events(const char *name);
+
 /* Removes the temporary files (atomic_file.h) that a killed run or cross-validation has left. The
    caller holds the folder's lock. */
 void dv_run_sweep(const char *path);

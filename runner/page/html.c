@@ -17,6 +17,19 @@ void dv_html_begin(FILE *out, const char *title, const char *more)
             more);
 }
 
+void dv_html_duration(double seconds, char text[DV_HTML_DURATION_SIZE])
+{
+    int64_t whole = seconds < 1e15 ? llround(seconds) : (int64_t)1e15;
+    if (seconds < 60)
+        snprintf(text, DV_HTML_DURATION_SIZE, "%.1f s", seconds);
+    else if (whole < 3600)
+        snprintf(text, DV_HTML_DURATION_SIZE, "%" PRId64 " min %" PRId64 " s", whole / 60,
+                 whole % 60);
+    else
+        snprintf(text, DV_HTML_DURATION_SIZE, "%" PRId64 " h %" PRId64 " min", whole / 3600,
+                 whole / 60 % 60);
+}
+
 void dv_html_entry(FILE *out, const char *name, const char *text)
 {
     fprintf(out, "<dt>%s</dt><dd>", name);

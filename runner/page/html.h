@@ -26,6 +26,10 @@ dv_status dv_html_store(const char *path, dv_status (*put)(FILE *out, const void
 dv_status dv_html_text(dv_status (*put)(FILE *out, const void *user), const void *user, char **text,
                        size_t *size);
 
+/* Writes a duration as "12.3 s", "2 min 10 s" or "1 h 5 min". */
+enum { DV_HTML_DURATION_SIZE = 48 };
+void dv_html_duration(double seconds, char text[DV_HTML_DURATION_SIZE]);
+
 /* "<dt>name</dt><dd>text</dd>" */
 void dv_html_entry(FILE *out, const char *name, const char *text);
 

@@ -203,11 +203,6 @@ static void put_in_order(dv_run_list *list)
     qsort(entries, list->count, sizeof *entries, by_rank);
 }
 
-size_t dv_runs_shown(const dv_run_list *list)
-{
-    return list->shown;
-}
-
 size_t dv_runs_group_end(const dv_run_list *list, size_t first)
 {
     return first + list->entries[first].group;
@@ -279,7 +274,7 @@ static json_t *group_json(const dv_run_list *list, size_t first, size_t end)
 
 json_t *dv_runs_json(const dv_run_list *list)
 {
-    size_t shown = dv_runs_shown(list);
+    size_t shown = list->shown;
     json_t *groups = json_array(), *others = json_array();
     for (size_t first = 0, end; first < shown; first = end) {
         end = dv_runs_group_end(list, first);

@@ -47,9 +47,6 @@ double dv_run_accuracy(const dv_run_entry *entry);
 /* The index behind the last entry of the group that begins with entry `first`. */
 size_t dv_runs_group_end(const dv_run_list *list, size_t first);
 
-/* The number of entries that can be shown. */
-size_t dv_runs_shown(const dv_run_list *list);
-
 /* ---- Forms ---- */
 
 /* A table for each group. */

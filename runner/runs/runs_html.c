@@ -72,15 +72,12 @@ static void put_date(FILE *out, const char *date)
     put_text(out, "date", cut);
 }
 
-/* "12.3 s", "65 min" */
 static void put_seconds(FILE *out, double seconds)
 {
-    if (isnan(seconds))
-        fputs("<td>\u2013</td>", out);
-    else if (seconds < 600)
-        fprintf(out, "<td>%.1f&#160;s</td>", seconds);
-    else
-        fprintf(out, "<td>%.0f&#160;min</td>", seconds / 60);
+    char text[DV_HTML_DURATION_SIZE] = "\u2013";
+    if (isfinite(seconds))
+        dv_html_duration(seconds, text);
+    put_text(out, "duration", text);
 }
 
 /* ---- A group ---- */
@@ -160,7 +157,7 @@ static void put_header(FILE *out, const runs_page *page)
     char text[64];
     time_t now = time(NULL);
     struct tm local;
-    size_t shown = dv_runs_shown(page->list);
+    size_t shown = page->list->shown;
     fputs("<header>\n<h1>Runs</h1>\n<dl>\n", out);
     dv_html_entry(out, "Folder", page->list->folder);
     snprintf(text, sizeof text, "%zu with an accuracy, %zu without", shown,
@@ -175,7 +172,7 @@ static void put_header(FILE *out, const runs_page *page)
 static void put_others(FILE *out, const runs_page *page)
 {
     static const char *const columns[] = {"run", "why it has no accuracy here"};
-    size_t shown = dv_runs_shown(page->list);
+    size_t shown = page->list->shown;
     if (shown == page->list->count)
         return;
     fputs("<section>\n<h2>Other runs</h2>\n", out);
@@ -194,7 +191,7 @@ static void put_others(FILE *out, const runs_page *page)
 static dv_status put_page(FILE *out, const void *user)
 {
     const runs_page *page = user;
-    size_t shown = dv_runs_shown(page->list);
+    size_t shown = page->list->shown;
     dv_html_begin(out, "Runs", style);
     put_header(out, page);
     fputs("<main>\n", out);

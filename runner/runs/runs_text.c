@@ -95,7 +95,7 @@ static void put_run(const dv_run_entry *entry, int width, FILE *out)
 /* The runs that cannot be shown come last, each with its reason. */
 void dv_runs_text(const dv_run_list *list, FILE *out)
 {
-    size_t shown = dv_runs_shown(list);
+    size_t shown = list->shown;
     int width = name_width(list);
     for (size_t first = 0, end; first < shown; first = end) {
         const dv_run_entry *best = &list->entries[first];

@@ -40,7 +40,7 @@ CLIENTS = (
            ("tests/clients/chromium.py", "{decavox}"), ("chromium", "chromedriver")),
     Client("tensorboard", "epochs, configuration and result of runs, read",
            "tests/clients/tensorboard.txt", "build/clients/tensorboard", 300,
-           ("tests/e2e/test_report.py", "{decavox}", "Events.test_tensorboard_reads_them",
+           ("tests/e2e/test_events.py", "{decavox}", "Events.test_tensorboard_reads_them",
             "Events.test_tensorboard_shows_them")),
     Client("torch", "every model in PyTorch and ONNX Runtime", *PEERS, 900,
            ("tests/clients/peers.py", "{build}")),
