@@ -56,7 +56,7 @@ class Techniques(support.Case):
         words = support.make_data(self.at("words"))
         for name in os.listdir(words):
             os.rename(os.path.join(words, name), os.path.join(words, "w" + name))
-        _, done = self.train("words", "--init_from", self.first, "--data", words, "--set",
+        _, done = self.train("other_words", "--init_from", self.first, "--data", words, "--set",
                              "features.top_db=33", "--epochs", "1")
         self.ends(done, GOOD)
         self.assertIn("12 of 14 tensors loaded", done.out)
