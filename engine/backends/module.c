@@ -93,7 +93,11 @@ dv_status dv_module_load(const char *name, const dv_backend **out)
     *out = NULL;
     char path[3 * PATH_SIZE];
     if (!dv_module_find(name, path, sizeof path))
-        return DV_FAIL(DV_EUNSUPPORTED, "there is no module libdecavox_%s.so in %s", name, path);
+        return DV_FAIL(
+            DV_EUNSUPPORTED,
+            "there is no module libdecavox_%s.so in %s; a build with -D DV_CUDA=ON makes "
+            "it, and DECAVOX_MODULE_PATH can name its folder",
+            name, path);
     /* NODELETE, because the module's libraries register destructors and thread-local data. */
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (module == NULL)

@@ -5,9 +5,12 @@
 #include "engine/base/text.h"
 
 #include <dirent.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static dv_status add(const char *name, size_t length, dv_file_names *names)
 {
@@ -25,20 +28,42 @@ static dv_status add(const char *name, size_t length, dv_file_names *names)
     return DV_OK;
 }
 
-dv_status dv_file_names_add(const char *folder, const char *ending, dv_file_names *names)
+static bool has_file(const char *folder, const char *name, const char *file)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
+    return length > 0 && length < PATH_MAX && access(path, F_OK) == 0;
+}
+
+/* Adds the names in `folder` that end in `ending`, without it, and that are folders with `file` if
+   it is not NULL. */
+static dv_status add_all(const char *folder, const char *ending, const char *file,
+                         dv_file_names *names)
 {
     dv_status status = DV_OK;
     DIR *directory = opendir(folder);
     if (directory == NULL)
         return DV_OK;
     for (struct dirent *entry; status == DV_OK && (entry = readdir(directory)) != NULL;) {
-        if (dv_ends_with(entry->d_name, ending) && entry->d_name[0] != '.')
-            status = add(entry->d_name, strlen(entry->d_name) - strlen(ending), names);
+        const char *name = entry->d_name;
+        if (dv_ends_with(name, ending) && name[0] != '.' &&
+            (file == NULL || has_file(folder, name, file)))
+            status = add(name, strlen(name) - strlen(ending), names);
     }
     closedir(directory);
     if (names->count > 0)
         qsort(names->list, names->count, sizeof *names->list, dv_by_name);
     return status;
+}
+
+dv_status dv_file_names_add(const char *folder, const char *ending, dv_file_names *names)
+{
+    return add_all(folder, ending, NULL, names);
+}
+
+dv_status dv_file_names_add_folders(const char *folder, const char *file, dv_file_names *names)
+{
+    return add_all(folder, "", file, names);
 }
 
 void dv_file_names_offer(const dv_file_names *names, const char *wrong,

@@ -15,6 +15,10 @@ dv_status dv_file_names_add(const char *folder, const char *ending, dv_file_name
 
 enum { DV_FILE_NAMES_SIZE = 800 };
 
+/* Adds the names of the folders in `folder` that have the file `file` ("model.safetensors"), as
+   dv_file_names_add does. */
+dv_status dv_file_names_add_folders(const char *folder, const char *file, dv_file_names *names);
+
 /* Writes "; did you mean 'mini'? There are lightweight, mini". The question is there only if a name
    is near `wrong`. Without names the text is "". */
 void dv_file_names_offer(const dv_file_names *names, const char *wrong,

@@ -142,19 +142,6 @@ static dv_status find_configuration(const char *model, char path[DV_STRING_SIZE]
     return fail_unknown_type(model, path);
 }
 
-/* What becomes of `status` where `config` was to be read: if that is no file but the name of a
-   model, the message says how to give it. */
-static dv_status offer_type(const char *config, dv_status status)
-{
-    char message[1024], path[DV_STRING_SIZE];
-    if (status != DV_EIO || strchr(config, '/') != NULL || access(config, F_OK) == 0)
-        return status;
-    snprintf(message, sizeof message, "%s", dv_error_message());
-    if (find_configuration(config, path) == DV_OK)
-        return DV_FAIL(status, "%s; did you mean --model_type %s?", message, config);
-    return DV_FAIL(status, "%s", message);
-}
-
 /* Reads the configuration. `proposal` tells the values that --auto has taken from the data. */
 static dv_status read_configuration(const train_options *chosen, const dv_arguments *arguments,
                                     dv_experiment *experiment, char proposal[DV_PROPOSAL_SIZE])
@@ -172,10 +159,9 @@ static dv_status read_configuration(const train_options *chosen, const dv_argume
         DV_TRY(find_configuration(model->text, path));
     const char *config = arguments->count == 1 ? arguments->operands[0] : path;
     if (!resumes)
-        return offer_type(config,
-                          chosen->automatic
-                              ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
-                              : dv_experiment_read(config, arguments->overrides, experiment));
+        return chosen->automatic
+                   ? dv_proposal_read(config, arguments->overrides, proposal, experiment)
+                   : dv_experiment_read(config, arguments->overrides, experiment);
     if (chosen->print_config)
         return DV_FAIL(DV_EARG,
                        "a run that is resumed has its configuration in '%s/config.yaml': "

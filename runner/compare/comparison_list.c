@@ -196,7 +196,7 @@ static dv_status read_model(const dv_comparison *comparison, const char *path,
     model->file = -1;
     if (!model->is_checkpoint)
         return hash_configuration(path, model->content);
-    DV_TRY(dv_sha256_file(path, model->content));
+    DV_TRY(dv_home_offer(path, dv_sha256_file(path, model->content)));
     return dv__card_read(comparison, model);
 }
 

@@ -57,7 +57,7 @@ static dv_status read_file(reading *all, const char *path, const dv_tree *name, 
                             MOST_FILES);
     dv_status status = dv_yaml_read(path, out);
     if (status != DV_OK)
-        return status == DV_ECONFIG ? fail_foreign(path) : status;
+        return status == DV_ECONFIG ? fail_foreign(path) : dv_home_offer_config(path, status);
     status = dv_feature_preset_expand(path, *out);
     all->nodes += dv_tree_nodes(*out);
     if (status == DV_OK && all->nodes > DV_YAML_MAX_NODES)

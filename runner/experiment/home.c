@@ -1,6 +1,7 @@
 /* Searches the folders of decavox's own files. */
 #define _GNU_SOURCE /* dladdr */
 #include "runner/experiment/home.h"
+#include "engine/base/field.h"
 #include "engine/base/file_names.h"
 
 #include <dlfcn.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define MODEL_FILE "model.safetensors" /* what a run leaves */
 
 /* Finds the real path of the file that holds this code, the program or the library. False if it
    cannot be found. For a program started through $PATH, dladdr knows only the bare name. */
@@ -89,7 +92,7 @@ static bool find_in_run(const char *operand, char *path, size_t size)
         return false;
     while (length > 1 && operand[length - 1] == '/')
         length--;
-    snprintf(path, size, "%.*s/model.safetensors", (int)length, operand);
+    snprintf(path, size, "%.*s/" MODEL_FILE, (int)length, operand);
     return true;
 }
 
@@ -116,17 +119,81 @@ dv_status dv_home_names(const char *folder, const char *ending, dv_file_names *n
     return DV_OK;
 }
 
-dv_status dv_home_offer(const char *operand, dv_status status)
+/* ---- Offers in messages ---- */
+
+static dv_status offer_checkpoints(const char *name, dv_status status)
 {
     char offer[DV_FILE_NAMES_SIZE];
     dv_file_names names = {.count = 0};
-    if (status != DV_EIO || strchr(operand, '/') != NULL || access(operand, F_OK) == 0)
-        return status;
     dv_status listed = dv_home_names("checkpoints", ".safetensors", &names);
     if (listed == DV_OK) {
-        dv_file_names_offer(&names, operand, offer);
+        dv_file_names_offer(&names, name, offer);
         dv_fail(status, "%s%s", dv_error_message(), offer);
     }
     dv_file_names_free(&names);
     return listed == DV_OK ? status : listed;
+}
+
+/* Names the runs in a folder that has no model itself. */
+static dv_status offer_runs(const char *folder, dv_status status)
+{
+    char runs[DV_FILE_NAMES_SIZE];
+    size_t used = 0;
+    dv_file_names names = {.count = 0};
+    dv_status listed = dv_file_names_add_folders(folder, MODEL_FILE, &names);
+    for (size_t i = 0; i < names.count && used < sizeof runs; i++)
+        used += (size_t)snprintf(runs + used, sizeof runs - used, "%s %s", i > 0 ? "," : "",
+                                 names.list[i]);
+    if (listed == DV_OK && names.count > 0)
+        dv_fail(status, "%s; the runs in the folder '%s' have one:%s", dv_error_message(), folder,
+                runs);
+    dv_file_names_free(&names);
+    return listed == DV_OK ? status : listed;
+}
+
+dv_status dv_home_offer(const char *path, dv_status status)
+{
+    char folder[DV_HOME_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    if (status != DV_EIO || access(path, F_OK) == 0)
+        return status;
+    if (slash == NULL)
+        return offer_checkpoints(path, status);
+    if (strcmp(slash + 1, MODEL_FILE) != 0)
+        return status;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    return offer_runs(folder, status);
+}
+
+/* Names the configuration of decavox whose name is nearest to that of `path`, folder and ending
+   aside. */
+static dv_status offer_nearest_config(const char *path, dv_status status)
+{
+    char name[DV_HOME_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    const char *last = slash != NULL ? slash + 1 : path;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(last, "."), last);
+    dv_file_names names = {.count = 0};
+    dv_status listed = dv_home_names("configs", ".yaml", &names);
+    const char *nearest = listed == DV_OK && name[0] != '\0'
+                              ? dv_nearest(name, (const char *const *)names.list, names.count)
+                              : NULL;
+    if (nearest != NULL)
+        dv_fail(status, "%s; did you mean 'configs/%s.yaml'?", dv_error_message(), nearest);
+    dv_file_names_free(&names);
+    return listed == DV_OK ? status : listed;
+}
+
+dv_status dv_home_offer_config(const char *path, dv_status status)
+{
+    struct stat info;
+    char inside[DV_HOME_PATH_SIZE];
+    if (status != DV_EIO)
+        return status;
+    if (stat(path, &info) != 0)
+        return offer_nearest_config(path, status);
+    int length = snprintf(inside, sizeof inside, "%s/config.yaml", path);
+    if (!S_ISDIR(info.st_mode) || length >= DV_HOME_PATH_SIZE || access(inside, F_OK) != 0)
+        return status;
+    return DV_FAIL(status, "%s; did you mean '%s'?", dv_error_message(), inside);
 }

@@ -44,8 +44,15 @@ void dv_home_checkpoint(const char *operand, char *path, size_t size);
    dv_file_names_add does. */
 dv_status dv_home_names(const char *folder, const char *ending, dv_file_names *names);
 
-/* Passes on `status`, which opening `operand` as a checkpoint gave. If that is a name that no file
-   has, it adds the names of the checkpoints that come with decavox to the message. */
-dv_status dv_home_offer(const char *operand, dv_status status);
+/* Passes on `status`, which opening the checkpoint `path` gave. If `path` is a name that no file
+   has, the names of the checkpoints that come with decavox are added to the message; if it is in a
+   folder without a model, such as that of a cross-validation, the names of the runs in that folder.
+ */
+dv_status dv_home_offer(const char *path, dv_status status);
+
+/* Passes on `status`, which reading the configuration `path` gave. If there is no such file, the
+   configuration of decavox with the nearest name is added to the message; if `path` is the folder
+   of a run, the run's configuration. */
+dv_status dv_home_offer_config(const char *path, dv_status status);
 
 #endif

@@ -109,8 +109,10 @@ class Messages(support.Case):
         done = decavox("train", "--model_type", "lightwait", "--data", self.data)
         self.ends(done, USAGE, "--model_type: there is no model 'lightwait'; did you mean "
                                f"'lightweight'? {MODELS}")
-        self.ends(self.train(config="lightweight"), FAILED, "lightweight: cannot be opened: No such "
-                  "file or directory; did you mean --model_type lightweight?")
+        for wrong in ("lightweight", "lightwei", "config/lightweight.yaml", "configs/lightweight",
+                      "configs/lightwieght.yaml", "lightweight.yml"):
+            self.ends(self.train(config=wrong), FAILED, f"{wrong}: cannot be opened: No such file "
+                      "or directory; did you mean 'configs/lightweight.yaml'?\n")
         self.ends(self.train(config="xyzzy"), FAILED,
                   "xyzzy: cannot be opened: No such file or directory\n")
         self.ends(self.train(config=self.configuration("model: xyzzy\n")), USAGE,
@@ -128,7 +130,24 @@ class Messages(support.Case):
                         ["ensemble", "lightwieght", "mini", "--data", self.data, "--out",
                          self.at("e.safetensors")]):
             self.ends(decavox(*command), FAILED, offer)
+        self.ends(decavox("compare", "mini", "lightwieght"), FAILED, offer)
         self.ends(self.train("--init_from", "lightwieght"), FAILED, offer)
+
+    def test_folders_in_the_place_of_files(self):
+        """A cross-validation has no model itself; a run is no configuration."""
+        cross = self.at("cross")
+        for name in ("a", "b"):
+            os.makedirs(os.path.join(cross, name))
+            support.write_text(os.path.join(cross, name, "model.safetensors"), "")
+        offer = ("cross/model.safetensors: cannot be opened: No such file or directory; the runs in "
+                 f"the folder '{cross}' have one: a, b\n")
+        for command in (["predict", cross, self.sound], ["info", cross + "/"], ["eval", cross]):
+            self.ends(decavox(*command), FAILED, offer)
+        support.write_text(os.path.join(cross, "a", "config.yaml"), "")
+        self.ends(self.train(config=os.path.join(cross, "a")), FAILED, "/a: is a directory, not a "
+                  f"regular file; did you mean '{cross}/a/config.yaml'?\n")
+        self.ends(self.train(config=os.path.join(cross, "b")), FAILED,
+                  "/b: is a directory, not a regular file\n")
 
     def test_names_of_devices(self):
         for device in ("gpu", "GPU", "nvidia", "gpu:0"):
