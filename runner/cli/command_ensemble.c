@@ -1,5 +1,6 @@
 /* decavox ensemble: writes several models as one checkpoint. Their shares are fitted on data or
    given. */
+#include "engine/base/column.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
@@ -126,9 +127,12 @@ static dv_status take_given(making *m)
 
 /* ---- What is told ---- */
 
+enum { NAME_WIDTH = 24 };
+
 static void put_row(const char *name, const char *share, const dv_ensemble_figures *figures)
 {
-    printf("%-24s %8s %9.2f%% %9.4f\n", name, share, 100 * figures->accuracy, figures->loss);
+    printf("%s %8s %9.2f%% %9.4f\n", dv_column(name, NAME_WIDTH, DV_SHOWN_SIZE).text, share,
+           100 * figures->accuracy, figures->loss);
 }
 
 static void print_text(const making *m)
@@ -140,10 +144,10 @@ static void print_text(const making *m)
     if (fit->missing > 0)
         printf("; %zu more cannot be read", fit->missing);
     putchar('\n');
-    printf("%-24s %8s %10s %9s\n", "member", "share", "accuracy", "loss");
+    printf("%-*s %8s %10s %9s\n", NAME_WIDTH, "member", "share", "accuracy", "loss");
     for (int i = 0; i < m->count; i++) {
         snprintf(share, sizeof share, "%.4f", m->members[i].share);
-        put_row(dv_show(m->members[i].name).text, share, &fit->members[i]);
+        put_row(m->members[i].name, share, &fit->members[i]);
     }
     put_row("equal shares", "", &fit->equal);
     put_row("ensemble", "", &fit->fitted);
@@ -204,9 +208,10 @@ static dv_status tell_given(const making *m)
 {
     if (m->chosen->format == DV_FORMAT_JSON)
         return print_given_json(m);
-    printf("%-24s %8s\n", "member", "share");
+    printf("%-*s %8s\n", NAME_WIDTH, "member", "share");
     for (int i = 0; i < m->count; i++)
-        printf("%-24s %8.4f\n", dv_show(m->members[i].name).text, m->members[i].share);
+        printf("%s %8.4f\n", dv_column(m->members[i].name, NAME_WIDTH, DV_SHOWN_SIZE).text,
+               m->members[i].share);
     printf("model: %s\n", dv_show(m->chosen->out).text);
     return DV_OK;
 }

@@ -1,5 +1,6 @@
 /* Prints the comparison as a table, as CSV and as JSON. */
 #include "runner/compare/comparison.h"
+#include "engine/base/column.h"
 #include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
@@ -74,15 +75,16 @@ static void print_row(const dv_model_figures *model, int width, FILE *out)
     char full[DV_SHORT_SIZE], small[DV_SHORT_SIZE], p50[DV_SHORT_SIZE], p99[DV_SHORT_SIZE];
     char rate[DV_SHORT_SIZE], first[DV_SHORT_SIZE];
     char from_16[DV_SHORT_SIZE], from_48[DV_SHORT_SIZE];
-    fprintf(
-        out, "%-*s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %9s %9s %5" PRId64 " %8.1f %8s", width,
-        dv_show(model->name).text, model->parameters, show_size(model, DV_CHECKPOINT_FP32, full),
-        show_size(model, DV_CHECKPOINT_FP16, small), mflops(model),
-        show_time(model, 1, 1e6 * model->p50, p50), show_time(model, 1, 1e6 * model->p99, p99),
-        show_time(model, 1, 1e6 * model->answer[0], from_16),
-        show_time(model, 1, 1e6 * model->answer[1], from_48),
-        show_time(model, 0, model->throughput, rate), model->batch,
-        1e-6 * (double)model->peak_memory, show_time(model, 1, 1e3 * model->first_answer, first));
+    fprintf(out, "%s %10" PRId64 " %9s %9s %8.3f %9s %9s %9s %9s %9s %5" PRId64 " %8.1f %8s",
+            dv_column(model->name, width, DV_SHOWN_SIZE).text, model->parameters,
+            show_size(model, DV_CHECKPOINT_FP32, full), show_size(model, DV_CHECKPOINT_FP16, small),
+            mflops(model), show_time(model, 1, 1e6 * model->p50, p50),
+            show_time(model, 1, 1e6 * model->p99, p99),
+            show_time(model, 1, 1e6 * model->answer[0], from_16),
+            show_time(model, 1, 1e6 * model->answer[1], from_48),
+            show_time(model, 0, model->throughput, rate), model->batch,
+            1e-6 * (double)model->peak_memory,
+            show_time(model, 1, 1e3 * model->first_answer, first));
     print_accuracy(&model->accuracy, out);
 }
 
@@ -171,8 +173,8 @@ void dv_comparison_table(const dv_comparison *comparison, FILE *out)
 {
     int width = 5;
     for (size_t i = 0; i < comparison->count; i++) {
-        int length = (int)strlen(dv_show(comparison->models[i].name).text);
-        width = length > width ? length : width;
+        int cells = dv_cells(comparison->models[i].name);
+        width = cells > width ? cells : width;
     }
     dv_comparison_place(comparison, out);
     fprintf(out, "\n%-*s %10s %9s %9s %8s %9s %9s %9s %9s %9s %5s %8s %8s  %s\n", width, "model",

@@ -1,5 +1,6 @@
 /* Prints the summary of a cross-validation, as text and as JSON. */
 #include "runner/crossval/crossval.h"
+#include "engine/base/column.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "runner/evaluate/report.h"
@@ -34,7 +35,7 @@ static void print_table(const dv_crossval *all, const dv_crossval_summary *summa
         fprintf(out, " %10" PRId64, all->seeds[s]);
     fprintf(out, " %10s %10s\n", "mean", "deviation");
     for (size_t f = 0; f < all->fold_count; f++) {
-        fprintf(out, "%-16s", all->folds[f]);
+        fputs(dv_column(all->folds[f], 16, DV_SHOWN_SIZE).text, out);
         for (size_t s = 0; s < all->seed_count; s++) {
             const dv_crossval_result *result = result_of(all, summary, s, f);
             fprintf(out, " %10s", percent(result->finished ? result->accuracy : (double)NAN, text));

@@ -1,5 +1,6 @@
 /* Makes the noise curve, and prints it as text and as JSON. */
 #include "runner/evaluate/noise_curve.h"
+#include "engine/base/column.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 
@@ -168,14 +169,15 @@ static void print_files(const dv_noise_curve *curve, FILE *out)
     char name[DV_NOISE_NAME_SIZE];
     int width = 10;
     for (size_t i = 0; i < curve->noises.count; i++) {
-        int length = (int)strlen(dv_show(curve->noises.items[i].path).text);
-        width = length > width ? length : width;
+        int cells = dv_cells(curve->noises.items[i].path);
+        width = cells > width ? cells : width;
     }
     fprintf(out, "\n%-*s %6s", width, "noise file", "clips");
     for (size_t k = 0; k < curve->count; k++)
         fprintf(out, " %9s", dv_noise_point_name(&curve->points[k], name));
     for (size_t i = 0; i < curve->noises.count; i++) {
-        fprintf(out, "\n%-*s %6lld", width, dv_show(curve->noises.items[i].path).text,
+        fprintf(out, "\n%s %6lld",
+                dv_column(curve->noises.items[i].path, width, DV_SHOWN_SIZE).text,
                 (long long)curve->points[0].by_file[i].count);
         for (size_t k = 0; k < curve->count; k++)
             fprintf(out, " %8.2f%%", 100 * dv_noise_accuracy(&curve->points[k].by_file[i]));

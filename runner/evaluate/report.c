@@ -1,5 +1,6 @@
 /* Makes the report of an evaluation, and prints it as text, as JSON and as CSV. */
 #include "runner/evaluate/report.h"
+#include "engine/base/column.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/csv.h"
 #include "engine/base/input_file.h"
@@ -158,10 +159,12 @@ static void put_share(double share, FILE *out)
 
 static int longest_label(const dv_confusion *confusion, const char *const *labels)
 {
-    size_t longest = 0;
-    for (int64_t k = 0; k < confusion->classes; k++)
-        longest = strlen(labels[k]) > longest ? strlen(labels[k]) : longest;
-    return longest < MOST_WIDTH ? (int)longest : MOST_WIDTH;
+    int longest = 0;
+    for (int64_t k = 0; k < confusion->classes; k++) {
+        int cells = dv_cells(labels[k]);
+        longest = cells > longest ? cells : longest;
+    }
+    return longest < MOST_WIDTH ? longest : MOST_WIDTH;
 }
 
 /* Labels that are too long to stand over columns have numbers there. */
@@ -176,13 +179,14 @@ static void put_matrix(const dv_confusion *confusion, const char *const *labels,
         if (numbered)
             fprintf(out, " %*lld", COLUMN_WIDTH, (long long)k);
         else
-            fprintf(out, " %*s", COLUMN_WIDTH, labels[k]);
+            fprintf(out, " %s", dv_column(labels[k], -COLUMN_WIDTH, MOST_WIDTH).text);
     }
     for (int64_t i = 0; i < confusion->classes; i++) {
         if (numbered)
-            fprintf(out, "\n%3lld %-*.*s", (long long)i, width - 4, MOST_WIDTH, labels[i]);
+            fprintf(out, "\n%3lld %s", (long long)i,
+                    dv_column(labels[i], width - 4, MOST_WIDTH).text);
         else
-            fprintf(out, "\n%-*s", width, labels[i]);
+            fprintf(out, "\n%s", dv_column(labels[i], width, MOST_WIDTH).text);
         for (int64_t k = 0; k < confusion->classes; k++)
             fprintf(out, " %*lld", COLUMN_WIDTH,
                     (long long)confusion->counts[i * confusion->classes + k]);
@@ -196,7 +200,7 @@ void dv_confusion_text(const dv_confusion *confusion, const char *const *labels,
     int width = longest > LABEL_WIDTH ? longest : LABEL_WIDTH;
     fprintf(out, "\n%-*s %10s %10s\n", width, "class", "precision", "recall");
     for (int64_t k = 0; k < confusion->classes; k++) {
-        fprintf(out, "%-*.*s", width, MOST_WIDTH, labels[k]);
+        fputs(dv_column(labels[k], width, MOST_WIDTH).text, out);
         put_share(dv_confusion_precision(confusion, k), out);
         put_share(dv_confusion_recall(confusion, k), out);
         fprintf(out, "\n");

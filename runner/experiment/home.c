@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODEL_FILE "model.safetensors" /* what a run leaves */
+#define MODEL_FILE "model.safetensors" /* the model in the folder of a run */
 
 /* Finds the real path of the file that holds this code, the program or the library. False if it
    cannot be found. For a program started through $PATH, dladdr knows only the bare name. */

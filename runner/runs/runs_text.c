@@ -1,5 +1,5 @@
 /* Prints the runs of a folder as tables, one for each group of runs on the same clips. */
-#include "engine/base/text.h"
+#include "engine/base/column.h"
 #include "runner/runs/runs.h"
 
 #include <inttypes.h>
@@ -7,28 +7,6 @@
 #include <string.h>
 
 enum { NAME_WIDTH = 40, MODEL_WIDTH = 16, DATE_WIDTH = 16 /* up to the minute */ };
-
-/* The number of characters in a text, which is UTF-8. */
-static int characters(const char *text)
-{
-    int count = 0;
-    for (; *text != '\0'; text++)
-        count += (*text & 0xC0) != 0x80;
-    return count;
-}
-
-/* Prints at most `most` characters of a text, and spaces up to `width` characters. */
-static void put_text(const char *text, int width, int most, FILE *out)
-{
-    dv_shown shown = dv_show(text);
-    int length = characters(shown.text), end = (int)strlen(shown.text);
-    for (; length > most; length--) {
-        do
-            end--;
-        while ((shown.text[end] & 0xC0) == 0x80);
-    }
-    fprintf(out, "%.*s%*s", end, shown.text, length < width ? width - length : 0, "");
-}
 
 static const char *or_dash(const char *text)
 {
@@ -40,8 +18,8 @@ static int name_width(const dv_run_list *list)
 {
     int longest = (int)strlen("run");
     for (size_t i = 0; i < list->count; i++) {
-        int length = characters(dv_show(list->entries[i].name).text);
-        longest = length > longest ? length : longest;
+        int cells = dv_cells(list->entries[i].name);
+        longest = cells > longest ? cells : longest;
     }
     return longest < NAME_WIDTH ? longest : NAME_WIDTH;
 }
@@ -49,7 +27,7 @@ static int name_width(const dv_run_list *list)
 /* Prints a name in a column. A longer one takes as much room as it needs. */
 static void put_name(const dv_run_entry *entry, int width, FILE *out)
 {
-    put_text(entry->name[0] != '\0' ? entry->name : ".", width, DV_SHOWN_SIZE, out);
+    fputs(dv_column(entry->name[0] != '\0' ? entry->name : ".", width, DV_SHOWN_SIZE).text, out);
 }
 
 /* Prints a share in per cent, or a dash for NaN. */
@@ -76,7 +54,7 @@ static void put_run(const dv_run_entry *entry, int width, FILE *out)
     put_name(entry, width, out);
     snprintf(interval, sizeof interval, "%.2f to %.2f", 100 * entry->low, 100 * entry->high);
     fputs("  ", out);
-    put_text(or_dash(entry->model), MODEL_WIDTH, MODEL_WIDTH, out);
+    fputs(dv_column(or_dash(entry->model), MODEL_WIDTH, MODEL_WIDTH).text, out);
     put_share(dv_run_accuracy(entry), out);
     fprintf(out, "  %-15s", interval);
     put_share(entry->f1, out);
@@ -88,8 +66,7 @@ static void put_run(const dv_run_entry *entry, int width, FILE *out)
     else
         fprintf(out, " %9.1f", entry->seconds);
     fputs("  ", out);
-    put_text(or_dash(entry->date), 0, DATE_WIDTH, out);
-    fputs("\n", out);
+    fprintf(out, "%s\n", dv_column(or_dash(entry->date), 0, DATE_WIDTH).text);
 }
 
 /* The runs that cannot be shown come last, each with its reason. */

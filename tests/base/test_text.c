@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -140,6 +141,32 @@ static void test_file_names(void **state)
     dv_file_names_free(&names);
 }
 
+/* The names of folders that have a file. */
+static void test_folders_with_a_file(void **state)
+{
+    static const char *const folders[] = {"run_10", "run_9", ".hidden", "empty"};
+    const char *top = ((scratch *)*state)->folder;
+    char path[SCRATCH_PATH_SIZE];
+    dv_file_names names = {.count = 0};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        scratch_path(*state, folders[i], path);
+        assert_int_equal(mkdir(path, 0700), 0);
+        strcat(path, "/model");
+        if (strcmp(folders[i], "empty") != 0)
+            file_store(path, "", 0);
+    }
+    assert_int_equal(dv_file_names_add_folders(top, "model", &names), DV_OK);
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.list[0], "run_9");
+    assert_string_equal(names.list[1], "run_10");
+    dv_file_names_free(&names);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) { /* scratch clears one level */
+        scratch_path(*state, folders[i], path);
+        strcat(path, "/model");
+        remove(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_numbers_and_endings),
         cmocka_unit_test_setup_teardown(test_file_names, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_folders_with_a_file, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import unittest
 from unittest import mock
 import wave
@@ -133,6 +134,16 @@ def make_data(folder, digits=4, speakers=("ann", "bob"), count=11):
             for i in range(count):
                 write_wav(os.path.join(folder, f"{digit}_{speaker}_{i}.wav"), tone(digit, s, i))
     return folder
+
+
+def cells(text):
+    """The cells that a text takes on a terminal."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cells_before(part, line):
+    """The cells of a line before the first `part` in it."""
+    return cells(line[:line.index(part)])
 
 
 def is_free(folder):

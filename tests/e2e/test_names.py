@@ -141,6 +141,22 @@ class Names(support.Case):
         row = list(csv.reader(io.StringIO(out.decode())))[1]
         self.assertEqual(row[0], r"j\x1B\xFF")
 
+    def test_columns_of_other_scripts(self):
+        """Columns stand below each other, whatever the bytes and cells of the labels."""
+        words = ("seven", "sju", "sjö", "三", "سبعة")
+        data = self.at("words")
+        for digit, word in enumerate(words):
+            os.makedirs(os.path.join(data, word))
+            for number in range(8):
+                support.write_wav(os.path.join(data, word, f"{number}.wav"),
+                                  support.tone(digit, 0, number))
+        out = self.ends(decavox("train", self.config, "--data", data, "--out", self.at("run_of_words"),
+                                "--split", "random", "--epochs", "1"), GOOD).out
+        rows = [line for line in out.splitlines() if line.startswith(words)]
+        self.assertEqual(len(rows), 2 * len(words))  # precision and recall, then the matrix
+        for table in (rows[:len(words)], rows[len(words):]):
+            self.assertEqual(len({support.cells(line) for line in table}), 1, table)
+
 
 if __name__ == "__main__":
     support.main()

@@ -191,9 +191,11 @@ class Runs(support.Case):
         self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ufffd]")
         self.assertIn("\\x1B[31m", text)
         lines = {line.split()[0]: line for line in text.splitlines() if line}
-        self.assertEqual(lines["wide"].index("75.00%"), lines["other"].index("75.00%"))
-        self.assertIn(" " + "\u4e03" * 16 + " ", lines["wide"])
-        self.assertTrue(lines["wide"].endswith(" " + "\u4e03" * 16))
+        self.assertEqual(support.cells_before("75.00%", lines["wide"]),
+                         support.cells_before("75.00%", lines["other"]))
+        for_model, for_date = "\u4e03" * 8, "\u4e03" * 8  # 16 cells
+        self.assertIn(" " + for_model + " ", lines["wide"])
+        self.assertTrue(lines["wide"].endswith(" " + for_date))
         self.assertNotIn("<script", support.read_text(page))
         root = xml.fromstring(support.read_text(page))
         names = [element.get("id") for element in root.iter() if element.get("id")]
@@ -204,10 +206,11 @@ class Runs(support.Case):
         self.assertNotIn("\\xE4", "".join(root.itertext()))
 
     def test_names_of_runs(self):
-        """Columns are as wide as their texts in characters."""
+        """Columns are as wide as their texts on a terminal."""
         folder = self.made({"\u4e03\u4e03\u4e03\u4e03\u4e03": {}, "one": {}})
         lines = self.ends(decavox("runs", folder), GOOD).out.splitlines()[1:]
-        self.assertEqual({line.index("  -  ") for line in lines[1:]}, {lines[0].index("  model")})
+        self.assertEqual({support.cells_before("  -  ", line) for line in lines[1:]},
+                         {lines[0].index("  model")})
 
     def test_links(self):
         """Those below the folder are not followed, and the folder may be one."""
