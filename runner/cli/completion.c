@@ -21,22 +21,46 @@ static void put_brief(FILE *out, const char *help, const char *escaped, const ch
     }
 }
 
-static bool has_choices(const dv_option_text *option)
+static bool is_key(const dv_option_text *option)
 {
-    return option->field != NULL && option->field->kind == DV_FIELD_ENUM;
+    return option->key != NULL && option->key[0] == '\0';
 }
 
-static void put_choices(FILE *out, const dv_field *field)
+/* The words that the value of an option can be, if they are names that come with decavox; or else
+   NULL. */
+static const char *names_of(const dv_option_text *option, const dv_completion_words *words)
 {
-    for (int i = 0; field->choices[i] != NULL; i++)
-        fprintf(out, "%s%s", i > 0 ? " " : "", field->choices[i]);
+    if (option->key == NULL)
+        return NULL;
+    if (is_key(option))
+        return words->keys;
+    if (strcmp(option->key, "model") == 0)
+        return words->models;
+    return strcmp(option->key, "features.preset") == 0 ? words->features : NULL;
+}
+
+static bool has_choices(const dv_option_text *option, const dv_completion_words *words)
+{
+    bool listed = option->field != NULL && option->field->kind == DV_FIELD_ENUM;
+    return listed || names_of(option, words) != NULL;
+}
+
+static void put_choices(FILE *out, const dv_option_text *option, const dv_completion_words *words)
+{
+    const char *names = names_of(option, words);
+    if (names != NULL)
+        fputs(names, out);
+    for (int i = 0; names == NULL && option->field->choices[i] != NULL; i++)
+        fprintf(out, "%s%s", i > 0 ? " " : "", option->field->choices[i]);
 }
 
 /* Prints the words that the operands of a command may be, beside files. */
-static void put_operands(FILE *out, const dv_options *options, const char *models)
+static void put_operands(FILE *out, const dv_options *options, const dv_completion_words *words)
 {
     if (options->checkpoint)
-        fputs(models, out);
+        fputs(words->checkpoints, out);
+    if (options->settings != NULL)
+        fputs(words->configs, out);
     if (options == dv_command_completion.options)
         fputs("bash zsh fish", out);
     if (options == dv_command_help.options)
@@ -44,36 +68,46 @@ static void put_operands(FILE *out, const dv_options *options, const char *model
             fprintf(out, "%s%s", i > 0 ? " " : "", dv_commands[i]->options->command);
 }
 
+/* Passed to the visitors of options. */
+typedef struct printing {
+    FILE *out;
+    const dv_completion_words *words;
+    const char *command;
+} printing;
+
 /* ---- bash ---- */
 
 static void bash_option(void *user, const dv_option_text *option)
 {
-    fprintf(user, " --%s", option->name);
+    const printing *p = user;
+    fprintf(p->out, " --%s", option->name);
     if (option->letter != '\0')
-        fprintf(user, " -%c", option->letter);
+        fprintf(p->out, " -%c", option->letter);
 }
 
-/* Completes the value behind an option: one of its choices, or a file. */
+/* Completes the value behind an option: one of its choices, or a file. No blank follows a key. */
 static void bash_value(void *user, const dv_option_text *option)
 {
-    FILE *out = user;
+    const printing *p = user;
+    FILE *out = p->out;
     if (*option->value == '\0')
         return;
     fprintf(out, "        --%s", option->name);
     if (option->letter != '\0')
         fprintf(out, "|-%c", option->letter);
     fputs(") ", out);
-    if (has_choices(option)) {
+    if (has_choices(option, p->words)) {
         fputs("COMPREPLY=($(compgen -W '", out);
-        put_choices(out, option->field);
+        put_choices(out, option, p->words);
         fputs("' -- \"$cur\")); ", out);
     }
-    fputs("return ;;\n", out);
+    fprintf(out, "%sreturn ;;\n", is_key(option) ? "compopt -o nospace 2>/dev/null; " : "");
 }
 
 /* A function with a case per command, whose options and values come first. */
-void dv_completion_bash(FILE *out, const char *models)
+void dv_completion_bash(FILE *out, const dv_completion_words *words)
 {
+    printing p = {out, words, NULL};
     fputs("# Completion of decavox for bash, made by 'decavox completion bash'.\n"
           "_decavox()\n{\n"
           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -90,11 +124,11 @@ void dv_completion_bash(FILE *out, const char *models)
     for (int i = 0; dv_commands[i] != NULL; i++) {
         const dv_options *options = dv_commands[i]->options;
         fprintf(out, "    %s)\n        operands='", options->command);
-        put_operands(out, options, models);
+        put_operands(out, options, words);
         fputs("'\n        options='", out);
-        dv_options_visit(options, bash_option, out);
+        dv_options_visit(options, bash_option, &p);
         fputs("'\n        case $prev in\n", out);
-        dv_options_visit(options, bash_value, out);
+        dv_options_visit(options, bash_value, &p);
         fputs("        esac ;;\n", out);
     }
     fputs("    esac\n"
@@ -114,7 +148,8 @@ void dv_completion_bash(FILE *out, const char *models)
 /* Prints '(-o --out)'{-o,--out}'[file to write]:PATH:_files'. */
 static void zsh_option(void *user, const dv_option_text *option)
 {
-    FILE *out = user;
+    const printing *p = user;
+    FILE *out = p->out;
     bool repeats = option->field == NULL || option->field->kind == DV_FIELD_TREE;
     if (repeats && option->letter != '\0')
         fprintf(out, " \\\n        '*'{-%c,--%s}'[", option->letter, option->name);
@@ -125,9 +160,13 @@ static void zsh_option(void *user, const dv_option_text *option)
         fprintf(out, " \\\n        '--%s[", option->name);
     put_brief(out, option->help, "[]\\", "'\\''");
     fputc(']', out);
-    if (has_choices(option)) {
+    if (is_key(option)) {
+        fprintf(out, ":%s:{ compadd -S \"\" - ", option->value);
+        put_choices(out, option, p->words);
+        fputs(" }", out);
+    } else if (has_choices(option, p->words)) {
         fprintf(out, ":%s:(", option->value);
-        put_choices(out, option->field);
+        put_choices(out, option, p->words);
         fputc(')', out);
     } else if (*option->value != '\0') {
         fprintf(out, ":%s:_files", option->value);
@@ -136,8 +175,9 @@ static void zsh_option(void *user, const dv_option_text *option)
 }
 
 /* A function with a case per command, in the language of _arguments. */
-void dv_completion_zsh(FILE *out, const char *models)
+void dv_completion_zsh(FILE *out, const dv_completion_words *words)
 {
+    printing p = {out, words, NULL};
     fputs("#compdef decavox\n# Completion of decavox for zsh, made by 'decavox completion zsh'.\n"
           "_decavox()\n{\n    local -a commands\n    commands=(\n",
           out);
@@ -156,9 +196,9 @@ void dv_completion_zsh(FILE *out, const char *models)
     for (int i = 0; dv_commands[i] != NULL; i++) {
         const dv_options *options = dv_commands[i]->options;
         fprintf(out, "    %s)\n        _arguments -S", options->command);
-        dv_options_visit(options, zsh_option, out);
+        dv_options_visit(options, zsh_option, &p);
         fputs(" \\\n        '*:file:{ compadd ", out);
-        put_operands(out, options, models);
+        put_operands(out, options, words);
         fputs("; _files }' ;;\n", out);
     }
     fputs("    esac\n}\n_decavox \"$@\"\n", out);
@@ -166,43 +206,38 @@ void dv_completion_zsh(FILE *out, const char *models)
 
 /* ---- fish ---- */
 
-typedef struct fish {
-    FILE *out;
-    const char *command;
-} fish;
-
 static void fish_option(void *user, const dv_option_text *option)
 {
-    const fish *f = user;
-    fprintf(f->out, "complete -c decavox -n '__fish_seen_subcommand_from %s' -l %s", f->command,
+    const printing *p = user;
+    fprintf(p->out, "complete -c decavox -n '__fish_seen_subcommand_from %s' -l %s", p->command,
             option->name);
     if (option->letter != '\0')
-        fprintf(f->out, " -s %c", option->letter);
-    if (has_choices(option)) {
-        fputs(" -x -a '", f->out);
-        put_choices(f->out, option->field);
-        fputc('\'', f->out);
+        fprintf(p->out, " -s %c", option->letter);
+    if (has_choices(option, p->words)) {
+        fputs(" -x -a '", p->out);
+        put_choices(p->out, option, p->words);
+        fputc('\'', p->out);
     } else if (*option->value != '\0') {
-        fputs(" -r", f->out);
+        fputs(" -r", p->out);
     }
-    fputs(" -d '", f->out);
-    put_brief(f->out, option->help, "\\", "\\'");
-    fputs("'\n", f->out);
+    fputs(" -d '", p->out);
+    put_brief(p->out, option->help, "\\", "\\'");
+    fputs("'\n", p->out);
 }
 
-void dv_completion_fish(FILE *out, const char *models)
+void dv_completion_fish(FILE *out, const dv_completion_words *words)
 {
     fputs("# Completion of decavox for fish, made by 'decavox completion fish'.\n"
           "complete -c decavox -n __fish_use_subcommand -l version -d 'print version and commit'\n",
           out);
     for (int i = 0; dv_commands[i] != NULL; i++) {
         const dv_options *options = dv_commands[i]->options;
-        fish f = {out, options->command};
-        fprintf(out, "complete -c decavox -n __fish_use_subcommand -f -a %s -d '", f.command);
+        printing p = {out, words, options->command};
+        fprintf(out, "complete -c decavox -n __fish_use_subcommand -f -a %s -d '", p.command);
         put_brief(out, options->brief, "\\", "\\'");
-        fprintf(out, "'\ncomplete -c decavox -n '__fish_seen_subcommand_from %s' -a '", f.command);
-        put_operands(out, options, models);
+        fprintf(out, "'\ncomplete -c decavox -n '__fish_seen_subcommand_from %s' -a '", p.command);
+        put_operands(out, options, words);
         fputs("'\n", out);
-        dv_options_visit(options, fish_option, &f);
+        dv_options_visit(options, fish_option, &p);
     }
 }

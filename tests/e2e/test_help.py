@@ -220,7 +220,12 @@ class Pages(support.Case):
         for words, offered in ((["tr"], "train"), (["train", "--epo"], "--epochs"),
                                (["predict", "lightw"], "lightweight"),
                                (["predict", "--format", "j"], "json jsonl"),
-                               (["help", "compa"], "compare"), (["train", "--out", ""], "")):
+                               (["help", "compa"], "compare"), (["train", "--out", ""], ""),
+                               (["train", "configs/transf"],
+                                "configs/transfer.yaml configs/transformer.yaml"),
+                               (["train", "--set", "train.seed"], "train.seed="),
+                               (["crossval", "--model_type", "efficient_"], "efficient_fine"),
+                               (["train", "--features", "f"], "fine")):
             line = (f"source {script}; COMP_WORDS=(decavox {' '.join(words)}); "
                     f"(({len(words)} < ${{#COMP_WORDS[@]}})) || COMP_WORDS+=(''); "
                     f"COMP_CWORD={len(words)}; _decavox; echo \"${{COMPREPLY[@]}}\"")
@@ -252,6 +257,10 @@ class Pages(support.Case):
         for line, offered in (("decavox trai", "train\ttrains a model"),
                               ("decavox train --epo", "--epochs\tpasses over the training clips"),
                               ("decavox predict lightw", "lightweight"),
+                              ("decavox train --set train.see",
+                               "train.seed=\tset any key of the configuration"),
+                              ("decavox train --features docu",
+                               "document\tfront-end of configs/features"),
                               ("decavox predict --format jsonl", "jsonl\tform of the output")):
             done = subprocess.run(["fish", "-c", f"source {script}; complete -C '{line}'"],
                                   capture_output=True, text=True, check=True, cwd=self.folder,
@@ -275,6 +284,10 @@ class Pages(support.Case):
             read_until(terminal, "READY.")
             for line, completed in (("decavox trai", "<decavox train >"),
                                     ("decavox train --epo", "<decavox train --epochs >"),
+                                    ("decavox train --set train.see",
+                                     "<decavox train --set train.seed=>"),
+                                    ("decavox train configs/transfo",
+                                     "<decavox train configs/transformer.yaml >"),
                                     ("decavox predict lightw", "<decavox predict lightweight >")):
                 os.write(terminal, f"{line}\t\x18".encode())
                 read_until(terminal, completed)
