@@ -15,7 +15,7 @@ static bool is_noncharacter(const unsigned char *c)
     return c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
 }
 
-/* Escapes a byte for XML. Control characters become '?'. */
+/* Escapes a byte for XML. */
 static void put_byte(FILE *out, unsigned char c)
 {
     switch (c) {
@@ -35,7 +35,7 @@ static void put_byte(FILE *out, unsigned char c)
         fputs("&#39;", out);
         break;
     default:
-        fputc((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f ? '?' : c, out);
+        fputc(c, out);
     }
 }
 
@@ -54,26 +54,48 @@ static void put_utf8(FILE *out, const char *text, int most)
     }
 }
 
-/* The same of any text. */
-static void put_text(FILE *out, const char *text, int most)
+/* Makes a copy, owned by the caller, in which each line and each part between tabs is written as
+   dv_text_show does. NULL if there is no memory. */
+static char *shown_of(const char *text)
 {
-    char *mended = NULL;
-    if (!dv_is_utf8(text) && dv_utf8_of(text, &mended) != DV_OK)
-        return;
-    put_utf8(out, mended != NULL ? mended : text, most);
-    free(mended);
+    enum { LONGEST = 4 }; /* "\xNN" */
+    size_t size = LONGEST * strlen(text) + 1;
+    char *part, *shown;
+    if (dv_strdup(text, &part) != DV_OK)
+        return NULL;
+    if (dv_calloc(size, 1, &shown) == DV_OK) {
+        char *to = shown;
+        for (char *c = part; *c != '\0';) {
+            size_t length = strcspn(c, "\t\n");
+            char end = c[length];
+            c[length] = '\0';
+            dv_text_show(c, to, size - (size_t)(to - shown));
+            to += strlen(to);
+            if (end != '\0')
+                *to++ = end;
+            c += length + (end != '\0');
+        }
+    }
+    free(part);
+    return shown;
 }
 
-/* A byte that is no UTF-8 takes the four characters that it is written with. */
+static void put_text(FILE *out, const char *text, int most)
+{
+    char *shown = shown_of(text);
+    if (shown != NULL)
+        put_utf8(out, shown, most);
+    free(shown);
+}
+
+/* Escaped bytes count with the characters that they are written with. */
 int dv__svg_length(const char *text)
 {
-    char *mended = NULL;
+    char *shown = shown_of(text);
     int length = 0;
-    if (!dv_is_utf8(text) && dv_utf8_of(text, &mended) == DV_OK)
-        text = mended;
-    for (; *text != '\0'; text++)
-        length += ((unsigned char)*text & 0xc0) != 0x80;
-    free(mended);
+    for (const char *c = shown; c != NULL && *c != '\0'; c++)
+        length += ((unsigned char)*c & 0xc0) != 0x80;
+    free(shown);
     return length;
 }
 

@@ -12,8 +12,9 @@
 /* The beginning of a picture in a file of its own. */
 #define DV_SVG_BEGINS "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" id=\"picture\" "
 
-/* Writes a text, also for an attribute in double quotes: & < > " ' are escaped, a character that
-   XML does not allow becomes '?', and each byte that is no UTF-8 becomes \xNN. */
+/* Writes a text, also for an attribute in double quotes: & < > " ' are escaped. What dv_text_show
+   escapes becomes \xNN, tabs and ends of lines aside; U+FFFE and U+FFFF, which XML does not allow,
+   become '?'. */
 void dv_svg_text(FILE *out, const char *text);
 
 /* The same of at most `most` characters. The last one is an ellipsis where the text is longer. */

@@ -197,6 +197,7 @@ class Runs(support.Case):
         self.assertIn(" " + for_model + " ", lines["wide"])
         self.assertTrue(lines["wide"].endswith(" " + for_date))
         self.assertNotIn("<script", support.read_text(page))
+        self.assertNotRegex(support.read_text(page), "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
         root = xml.fromstring(support.read_text(page))
         names = [element.get("id") for element in root.iter() if element.get("id")]
         self.assertEqual(len(names), len(set(names)))

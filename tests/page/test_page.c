@@ -119,10 +119,12 @@ static void test_text(void **state)
     assert_text("<b>&\"'", 0, "&lt;b&gt;&amp;&quot;&#39;");
     assert_text("stra\u00dfe \u4e03 \U0001f600", 0, "stra\u00dfe \u4e03 \U0001f600");
     assert_text("\xc3\xa9\xe9<", 0, "\xc3\xa9\\xE9&lt;"); /* a byte that is not UTF-8 */
-    assert_text("a\x01\x1f\x7f\tb\nc\r", 0, "a???\tb\nc?");
+    assert_text("a\x01\x1f\x7f\tb\nc\r", 0, "a\\x01\\x1F\\x7F\tb\nc\\x0D");
     assert_text("a\uffff\ufffe\ufffd", 0, "a??\ufffd");
     assert_text("\xed\xa0\x80", 0, "\\xED\\xA0\\x80"); /* half of a surrogate pair */
+    assert_text("a\u202eb\xC2\x9B", 0, "a\\xE2\\x80\\xAEb\\xC2\\x9B"); /* they act on a page, too */
     assert_text("", 0, "");
+    assert_text("\t\n\n", 0, "\t\n\n");
     assert_text("seven", 5, "seven");
     assert_text("sevens", 5, "seve\u2026");
     assert_text("\u4e03\u4e03&\u4e03", 3, "\u4e03\u4e03\u2026");
