@@ -1,8 +1,7 @@
 /* decavox crossval: trains every fold with every seed, and writes the summary. */
-#include "engine/base/bar.h"
-#include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "frontends/model/session.h"
+#include "runner/cli/bar.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"
 #include "runner/cli/printing.h"
@@ -139,30 +138,21 @@ static void print_failures(const dv_crossval *all)
 /* Where the lines of the runs go, and on a terminal the progress below them. */
 typedef struct run_lines {
     FILE *out;
-    bool bar, bar_shown;
-    double begun;  /* seconds */
-    size_t before; /* runs that an earlier call has finished */
+    dv_bar bar; /* counts runs */
 } run_lines;
 
 static void print_end(void *user, const dv_crossval *all, const dv_crossval_end *end)
 {
     run_lines *lines = user;
-    char bar[DV_BAR_WIDTH + 1], left[DV_TIME_LEFT_SIZE];
     if (dv_command_verbosity() == DV_QUIET)
         return;
-    if (lines->bar_shown)
-        fprintf(stderr, "\r\033[K");
-    lines->bar_shown = false;
+    dv_bar_clear(&lines->bar);
     dv_crossval_end_text(all, end, lines->out);
     fflush(lines->out);
-    lines->before += end->seconds < 0;
-    if (!lines->bar || end->number == all->run_count)
-        return;
-    dv_time_left((double)(end->number - lines->before), (double)(all->run_count - lines->before),
-                 dv_clock() - lines->begun, left);
-    dv_bar(end->number, all->run_count, bar);
-    lines->bar_shown = true;
-    fprintf(stderr, "[%s] %zu of %zu runs%s", bar, end->number, all->run_count, left);
+    lines->bar.from += end->seconds < 0; /* an earlier call has finished the run */
+    if (end->number < all->run_count)
+        dv_bar_show(&lines->bar, (double)end->number, (double)all->run_count, "%zu of %zu runs",
+                    end->number, all->run_count);
 }
 
 /* Trains the runs that are not finished, with a line for each, and sums up. */
@@ -172,8 +162,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
     DV_TRY(dv_crossval_claim(all, experiment));
     size_t jobs = (size_t)chosen->jobs < all->run_count ? (size_t)chosen->jobs : all->run_count;
     run_lines lines = {.out = chosen->format == DV_FORMAT_TEXT ? stdout : stderr,
-                       .bar = isatty(STDERR_FILENO) == 1,
-                       .begun = dv_clock()};
+                       .bar = dv_bar_begin()};
     dv_crossval_request request = {
         .experiment = experiment,
         .device = chosen->device,
@@ -187,8 +176,7 @@ static dv_status cross_validate(const crossval_options *chosen, const dv_experim
     };
     dv_stop_catch();
     dv_status status = dv_crossval_train(all, &request);
-    if (lines.bar_shown)
-        fprintf(stderr, "\r\033[K");
+    dv_bar_clear(&lines.bar);
     if (status != DV_OK)
         return status;
     if (chosen->format == DV_FORMAT_TEXT)

@@ -1,11 +1,8 @@
 /* Shows the progress of measurements, and runs the processes that measure. */
 #include "runner/cli/measuring.h"
-#include "engine/base/bar.h"
-#include "engine/base/clock.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "runner/cli/command.h"
-#include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 
 #include <inttypes.h>
@@ -21,15 +18,10 @@ const char dv_this_program[] = "/proc/self/exe";
 static void show_step(void *user, const char *model, const char *step, size_t done, size_t total)
 {
     dv_measuring *measuring = user;
-    char bar[DV_BAR_WIDTH + 1], left[DV_TIME_LEFT_SIZE];
-    if (!measuring->bar)
-        return;
-    dv_bar(done, total, bar);
-    if (measuring->begun == 0)
-        measuring->begun = dv_clock();
-    dv_time_left((double)done, (double)total, dv_clock() - measuring->begun, left);
-    fprintf(stderr, "\r[%s] %.40s: %.60s%s\033[K", bar, dv_show(model).text, step, left);
-    measuring->bar_shown = true;
+    if (done == 0)
+        dv_bar_from(&measuring->bar, 0);
+    dv_bar_show(&measuring->bar, (double)done, (double)total, "%.40s: %.60s", dv_show(model).text,
+                step);
 }
 
 static void tell_measured(void *user, const dv_comparison *comparison,
@@ -37,7 +29,7 @@ static void tell_measured(void *user, const dv_comparison *comparison,
 {
     const dv_measuring *measuring = user;
     char p50[DV_SHORT_SIZE];
-    if (measuring->bar || dv_command_verbosity() == DV_QUIET)
+    if (measuring->bar.terminal || dv_command_verbosity() == DV_QUIET)
         return;
     fprintf(stderr, "measured %zu of %zu: %s, p50 %s%s%s\n", number, count,
             dv_show(model->name).text, dv_show_seconds(model->p50, p50),
@@ -59,18 +51,16 @@ const dv_comparison_events *dv_measuring_begin(dv_measuring *measuring)
                    .step = show_step,
                    .measured = tell_measured,
                    .stopped = is_stopped},
-        .bar = isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1 &&
-               dv_command_verbosity() != DV_QUIET,
+        .bar = dv_bar_begin(),
     };
+    measuring->bar.terminal = measuring->bar.terminal && isatty(STDOUT_FILENO) == 1;
     dv_stop_catch();
     return &measuring->events;
 }
 
 void dv_measuring_end(dv_measuring *measuring)
 {
-    if (measuring->bar_shown)
-        fputs("\r\033[K", stderr);
-    measuring->bar_shown = false;
+    dv_bar_clear(&measuring->bar);
 }
 
 /* ---- The processes ---- */

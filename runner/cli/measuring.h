@@ -3,6 +3,7 @@
 #ifndef DV_CLI_MEASURING_H
 #define DV_CLI_MEASURING_H
 
+#include "runner/cli/bar.h"
 #include "runner/compare/comparison.h"
 
 /* This program, for options->program. */
@@ -10,8 +11,7 @@ extern const char dv_this_program[];
 
 typedef struct dv_measuring {
     dv_comparison_events events;
-    bool bar, bar_shown;
-    double begun; /* seconds, when the first step began */
+    dv_bar bar; /* counts steps */
 } dv_measuring;
 
 /* Sets it up. The events are a part of it. Signals end the measuring from here on. */

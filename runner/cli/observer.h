@@ -3,15 +3,16 @@
 #ifndef DV_CLI_OBSERVER_H
 #define DV_CLI_OBSERVER_H
 
+#include "runner/cli/bar.h"
 #include "runner/experiment/observer.h"
 
 #include <stdbool.h>
 
 typedef struct dv_terminal {
     dv_observer observer;
-    bool bar, bar_shown;
-    double begun, begun_at; /* time of the first step, s, and the epochs that were done then */
-    int pretraining;        /* the value of dv_train_progress that these belong to */
+    dv_bar bar;      /* counts epochs */
+    bool began;      /* a step was shown */
+    int pretraining; /* the value of dv_train_progress that the progress belongs to */
 } dv_terminal;
 
 /* Sets the terminal up. The observer is a part of it. */

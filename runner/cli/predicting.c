@@ -1,22 +1,17 @@
 /* Writes rows, and prints messages and progress. */
 #include "runner/cli/predicting.h"
-#include "engine/base/bar.h"
 #include "runner/cli/command.h"
-#include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* Messages of each kind that are printed beside rows, and seconds between two lines of a log. */
 enum { MOST_MESSAGES = 10, LOG_SECONDS = 30 };
 
 void dv_predicting_end(dv_predicting *predicting)
 {
-    if (predicting->line_shown)
-        fprintf(stderr, "\r\033[K");
-    predicting->line_shown = false;
+    dv_bar_clear(&predicting->bar);
 }
 
 /* Prints a failure or a warning of a file. If the rows tell it too, the first ones are enough. */
@@ -46,30 +41,23 @@ static dv_status write_rows(void *user, const char *rows, size_t size)
     return DV_OK;
 }
 
-/* Prints "[====    ] 1200 of 3000 files, 7000/s, 2 s left, 0 failed": on a terminal over the last
-   such line, else as a line of a log. */
+/* Tells "[====    ] 1200 of 3000 files, 7000/s, 0 failed, 2 s left" on a terminal, and else without
+   the bar as a line of a log. */
 static void print_progress(dv_predicting *predicting, const dv_predict_progress *progress)
 {
-    char total[64] = "", left[DV_TIME_LEFT_SIZE] = "", bar[DV_BAR_WIDTH + 1];
-    double rate = progress->seconds > 0
-                      ? (double)(progress->done - progress->earlier) / progress->seconds
-                      : 0;
+    char total[64] = "", text[256], left[DV_TIME_LEFT_SIZE];
+    double done = (double)progress->done, all = (double)progress->total;
+    double rate =
+        progress->seconds > 0 ? (done - (double)progress->earlier) / progress->seconds : 0;
     if (progress->total >= 0)
         snprintf(total, sizeof total, " of %" PRId64, progress->total);
-    if (progress->total >= 0)
-        dv_time_left((double)(progress->done - progress->earlier),
-                     (double)(progress->total - progress->earlier), progress->seconds, left);
-    if (!predicting->terminal)
-        fprintf(stderr, "decavox predict: ");
-    else if (progress->total > 0) {
-        dv_bar((uint64_t)progress->done, (uint64_t)progress->total, bar);
-        fprintf(stderr, "\r[%s] ", bar);
-    } else {
-        fprintf(stderr, "\r");
-    }
-    fprintf(stderr, "%" PRId64 "%s files, %.0f/s%s, %" PRId64 " failed%s", progress->done, total,
-            rate, left, progress->failed, predicting->terminal ? "\033[K" : "\n");
-    predicting->line_shown = predicting->terminal;
+    snprintf(text, sizeof text, "%" PRId64 "%s files, %.0f/s, %" PRId64 " failed", progress->done,
+             total, rate, progress->failed);
+    predicting->bar.from = (double)progress->earlier;
+    dv_bar_show(&predicting->bar, done, all, "%s", text);
+    dv_bar_left(&predicting->bar, done, all, left);
+    if (!predicting->bar.terminal)
+        fprintf(stderr, "decavox predict: %s%s\n", text, left);
 }
 
 static void tell(void *user, const dv_predict_progress *progress)
@@ -77,7 +65,7 @@ static void tell(void *user, const dv_predict_progress *progress)
     dv_predicting *predicting = user;
     if (predicting->file == NULL || dv_command_verbosity() == DV_QUIET)
         return;
-    if (!predicting->terminal && progress->seconds < predicting->told + LOG_SECONDS)
+    if (!predicting->bar.terminal && progress->seconds < predicting->told + LOG_SECONDS)
         return;
     predicting->told = progress->seconds;
     print_progress(predicting, progress);
@@ -91,7 +79,7 @@ static bool is_stopped(void *user)
 
 void dv_predicting_begin(dv_predicting *predicting, dv_rows_file *file, dv_predict_request *request)
 {
-    *predicting = (dv_predicting){.file = file, .terminal = isatty(STDERR_FILENO) == 1};
+    *predicting = (dv_predicting){.file = file, .bar = dv_bar_begin()};
     request->write = write_rows;
     request->tell = tell;
     request->stops = is_stopped;

@@ -2,14 +2,14 @@
 #ifndef DV_CLI_PREDICTING_H
 #define DV_CLI_PREDICTING_H
 
+#include "runner/cli/bar.h"
 #include "runner/predict/predict.h"
 #include "runner/predict/rows_file.h"
 
 typedef struct dv_predicting {
     dv_rows_file *file;  /* takes the rows, borrowed; NULL for standard output */
     int64_t messages[2]; /* number of failures and of warnings so far */
-    bool terminal;       /* stderr is one, and the progress stays in one line */
-    bool line_shown;     /* the line of progress is on the terminal */
+    dv_bar bar;          /* counts files */
     double told;         /* time of the last line of progress in a log, s */
 } dv_predicting;
 

@@ -1,9 +1,8 @@
-/* Flushes standard output, colours messages, and tells the time that is left. */
+/* Flushes standard output, and colours messages. */
 #include "runner/cli/printing.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdbool.h>
@@ -36,22 +35,4 @@ const char *dv_colour(FILE *out, dv_colour_name name)
     bool plain = terminal == NULL || strcmp(terminal, "dumb") == 0 ||
                  (refused != NULL && *refused != '\0') || isatty(fileno(out)) != 1;
     return plain ? "" : orders[name];
-}
-
-void dv_time_left(double done, double total, double seconds, char text[DV_TIME_LEFT_SIZE])
-{
-    enum { MINUTE = 60, HOUR = 3600 };
-    text[0] = '\0';
-    if (!(done > 0) || !(total >= done))
-        return;
-    double left = seconds * (total - done) / done;
-    int64_t whole = left < 1e9 ? (int64_t)(left + 0.5) : (int64_t)1e9;
-    if (whole >= HOUR)
-        snprintf(text, DV_TIME_LEFT_SIZE, ", %" PRId64 " h %02" PRId64 " min left", whole / HOUR,
-                 whole / MINUTE % MINUTE);
-    else if (whole >= MINUTE)
-        snprintf(text, DV_TIME_LEFT_SIZE, ", %" PRId64 " min %02" PRId64 " s left", whole / MINUTE,
-                 whole % MINUTE);
-    else
-        snprintf(text, DV_TIME_LEFT_SIZE, ", %" PRId64 " s left", whole);
 }

@@ -15,9 +15,4 @@ void dv_printing_flush(void);
 typedef enum dv_colour_name { DV_COLOUR_NONE, DV_COLOUR_ERROR, DV_COLOUR_WARNING } dv_colour_name;
 const char *dv_colour(FILE *out, dv_colour_name name);
 
-/* Writes the time that is left, ", 2 min 10 s left", after `seconds` for the first `done` of
-   `total`; "" if that is not known yet. */
-enum { DV_TIME_LEFT_SIZE = 48 };
-void dv_time_left(double done, double total, double seconds, char text[DV_TIME_LEFT_SIZE]);
-
 #endif

@@ -1,6 +1,7 @@
 /* Writes the head of a page, entries and tables, and stores pages whole or not at all. */
 #include "runner/page/html.h"
 #include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
 #include "runner/page/svg.h"
 
 #include <inttypes.h>
@@ -44,18 +45,25 @@ void dv_html_command(FILE *out, const char *command)
     fputs("</pre>\n", out);
 }
 
+/* A page that is written into a text, and what came of it. */
+typedef struct page {
+    dv_status (*put)(FILE *out, const void *user);
+    const void *user;
+    dv_status *status;
+} page;
+
+static void write_page(const void *user, FILE *out)
+{
+    const page *p = user;
+    *p->status = p->put(out, p->user);
+}
+
 dv_status dv_html_text(dv_status (*put)(FILE *out, const void *user), const void *user, char **text,
                        size_t *size)
 {
-    *text = NULL;
-    FILE *out = open_memstream(text, size);
-    if (out == NULL)
-        return DV_FAIL(DV_ENOMEM, "out of memory: a page");
-    dv_status status = put(out, user);
-    bool whole = ferror(out) == 0;
-    whole = fclose(out) == 0 && whole;
-    if (status == DV_OK && !whole)
-        status = DV_FAIL(DV_ENOMEM, "out of memory: a page");
+    dv_status status = DV_OK;
+    const page p = {put, user, &status};
+    DV_TRY(dv_text_of(write_page, &p, text, size));
     if (status != DV_OK) {
         free(*text);
         *text = NULL;

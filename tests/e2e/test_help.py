@@ -172,8 +172,10 @@ class Verbosity(support.Case):
             for quiet in ([], ["-q"]):
                 text = on_terminal([*words, *quiet] + (
                     [] if words[0] == "compare" else ["-o", self.at(words[0] + "".join(quiet))]))
-                pattern = r"\[[= ]{30}\].*, \d+ s left" if words[0] != "train" else \
-                    r"\repoch \d+/40 \[[= ]{30}\] \d+/\d+  loss [\d.]+, \d+ s left"
+                pattern = r"\r\[[= ]{30}\] .*, \d+ s left"
+                if words[0] == "train":
+                    pattern = (r"\r\[=+ *\] epoch \d+ of 40, step \d+ of \d+, loss [\d.]+, "
+                               r"\d+ s left")
                 self.assertEqual(bool(re.search(pattern, text)), not quiet, text[-2000:])
 
     def test_colours_are_for_terminals_that_want_them(self):
