@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The formats of runner/predict/rows.h follow it. */
 static const char *const format_names[] = {"auto", DV_ROW_FORMATS, NULL};
@@ -149,6 +150,19 @@ static dv_status choose_format(const predict_options *chosen, int *format)
     return DV_OK;
 }
 
+/* Among several operands a folder gets a row, like any file that cannot be read. */
+static dv_status check_folder(const dv_arguments *arguments)
+{
+    struct stat facts;
+    bool is_folder = arguments->count == 2 && stat(arguments->operands[1], &facts) == 0 &&
+                     S_ISDIR(facts.st_mode);
+    if (is_folder)
+        return DV_FAIL(DV_EARG,
+                       "'%s' is a folder: --input PATH answers the sound files of a folder",
+                       arguments->operands[1]);
+    return DV_OK;
+}
+
 static dv_status check_use(const dv_arguments *arguments, const predict_options *chosen)
 {
     if (arguments->count > 1 && chosen->input[0] != '\0')
@@ -161,6 +175,7 @@ static dv_status check_use(const dv_arguments *arguments, const predict_options 
     if (chosen->output[0] == '\0' && (chosen->resume || chosen->force))
         return DV_FAIL(DV_EARG, "%s has no effect without --output",
                        chosen->resume ? "--resume" : "--force");
+    DV_TRY(check_folder(arguments));
     return check_standard_input(arguments);
 }
 

@@ -165,9 +165,10 @@ class Verbosity(support.Case):
         self.assertIn("epoch 2/2", support.read_text(self.at("quiet", "log.txt")))
 
     def test_time_that_is_left(self):
-        """On a terminal, training, cross-validation and measuring tell it; with --quiet none does."""
+        """On a terminal, all that takes long tells it; with --quiet nothing does."""
         for words in (["train", self.config, "-d", self.data, "--epochs", "40"],
                       ["crossval", self.config, "-d", self.data, "--folds", "3"],
+                      ["predict", "mini", "--input", self.data, "--format", "csv"],
                       ["compare", "mini", "--seconds", "0.02", "-t1", "--keep_busy", "--fresh"]):
             for quiet in ([], ["-q"]):
                 text = on_terminal([*words, *quiet] + (

@@ -264,6 +264,8 @@ class Messages(support.Case):
                 (["crossval", self.config, "--data", self.data, "--folds", "2", "--seeds",
                   ",".join(map(str, range(65))), "--out", self.at("folds")],
                  "there are more than 64 seeds"),
+                (["predict", self.model, self.data],
+                 f"'{self.data}' is a folder: --input PATH answers the sound files of a folder"),
                 (["eval", self.model, "--snr", "10"], "--snr has no effect without --noise"),
                 (["train", self.config, "--data", self.data, "--out", self.run_folder],
                  f"{self.run_folder} holds a run already: resume it, or choose another folder "
