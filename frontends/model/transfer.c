@@ -216,8 +216,9 @@ static dv_status take_entries(transfer *t, const dv_checkpoint *checkpoint, cons
     return DV_OK;
 }
 
-static dv_status take_file(transfer *t, const char *path, const char *prefix)
+static dv_status take_file(void *user, const char *path, const char *prefix)
 {
+    transfer *t = user;
     dv_checkpoint checkpoint;
     DV_TRY(dv_checkpoint_open(path, &checkpoint));
     dv_status status = take_entries(t, &checkpoint, prefix);
@@ -231,9 +232,19 @@ static bool is_file(const char *text)
     return stat(text, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-/* Loads an item, "FILE" or "PREFIX=FILE". It changes `text`. */
-static dv_status take_item(void *user, char *text)
+/* ---- The files of a list ---- */
+
+/* Passed for each file of a list. */
+typedef struct visit {
+    dv_transfer_find find; /* may be NULL */
+    dv_status (*file)(void *user, const char *path, const char *prefix);
+    void *user;
+} visit;
+
+/* Visits an item, "FILE" or "PREFIX=FILE". It changes `text`. */
+static dv_status visit_item(void *user, char *text)
 {
+    const visit *v = user;
     char *equals = is_file(text) ? NULL : strchr(text, '=');
     const char *prefix = equals != NULL ? text : "", *path = equals != NULL ? equals + 1 : text;
     if (equals != NULL)
@@ -241,13 +252,32 @@ static dv_status take_item(void *user, char *text)
     if (path[0] == '\0')
         return DV_FAIL(DV_EARG, "train.init_from: the name of a file is missing%s%s",
                        prefix[0] != '\0' ? " for the prefix " : "", prefix);
-    const transfer *t = user;
     char found[DV_TRANSFER_PATH_SIZE];
-    if (t->target->find != NULL) {
-        t->target->find(path, found, sizeof found);
+    if (v->find != NULL) {
+        v->find(path, found, sizeof found);
         path = found;
     }
-    return take_file(user, path, prefix);
+    return v->file(v->user, path, prefix);
+}
+
+static dv_status visit_files(const char *files, visit *v)
+{
+    return is_file(files) ? v->file(v->user, files, "") : dv_each_item(files, visit_item, v);
+}
+
+static dv_status check_file(void *user, const char *path, const char *prefix)
+{
+    dv_checkpoint checkpoint;
+    (void)user;
+    (void)prefix;
+    DV_TRY(dv_checkpoint_open(path, &checkpoint));
+    dv_checkpoint_close(&checkpoint);
+    return DV_OK;
+}
+
+dv_status dv_transfer_check(const char *files, dv_transfer_find find)
+{
+    return visit_files(files, &(visit){.find = find, .file = check_file});
 }
 
 /* ---- All of them ---- */
@@ -286,11 +316,6 @@ static dv_status begin(transfer *t)
     return DV_OK;
 }
 
-static dv_status take_items(transfer *t, const char *files)
-{
-    return is_file(files) ? take_file(t, files, "") : dv_each_item(files, take_item, t);
-}
-
 static dv_status end(transfer *t, dv_status status)
 {
     if (status == DV_OK) {
@@ -308,7 +333,8 @@ dv_status dv_transfer(const char *files, const dv_transfer_target *target, dv_li
 {
     transfer t = {.target = target, .params = target->graph->params, .line = line, .user = user};
     dv_status status = begin(&t);
-    return end(&t, status == DV_OK ? take_items(&t, files) : status);
+    visit v = {.find = target->find, .file = take_file, .user = &t};
+    return end(&t, status == DV_OK ? visit_files(files, &v) : status);
 }
 
 dv_status dv_transfer_file(const char *path, const dv_transfer_target *target, dv_line_fn line,

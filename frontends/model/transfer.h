@@ -7,14 +7,15 @@
 
 enum { DV_TRANSFER_PATH_SIZE = 1024 };
 
+/* Turns a name that the user has given into a path (DV_TRANSFER_PATH_SIZE). */
+typedef void (*dv_transfer_find)(const char *named, char *path, size_t size);
+
 /* The model that is started. Everything is borrowed. */
 typedef struct dv_transfer_target {
     const dv_graph *graph;     /* gets the parameters; ends with the logits or with their loss */
     const dv_tree *features;   /* resolved section of its configuration; NULL to not compare it */
     const char *const *labels; /* (label_count), in the order of the logits; NULL to not compare */
-    /* Turns a name that the user has given into a path (DV_TRANSFER_PATH_SIZE). NULL if names are
-       paths. */
-    void (*find)(const char *named, char *path, size_t size);
+    dv_transfer_find find;     /* NULL if names are paths */
     size_t label_count;
 } dv_transfer_target;
 
@@ -34,6 +35,11 @@ typedef struct dv_transfer_target {
  */
 dv_status dv_transfer(const char *files, const dv_transfer_target *target, dv_line_fn line,
                       void *user);
+
+/* Checks that each of the files, named as for dv_transfer, is a checkpoint. Without this check a
+   long preparation would come before the message. `find` may be NULL. Fails as dv_checkpoint_open.
+ */
+dv_status dv_transfer_check(const char *files, dv_transfer_find find);
 
 /* dv_transfer for one file, whatever characters its path has. */
 dv_status dv_transfer_file(const char *path, const dv_transfer_target *target, dv_line_fn line,

@@ -8,7 +8,7 @@ typedef struct dv_bar {
     bool terminal; /* standard error is one, and the command is not quiet */
     bool shown;    /* the line is on the terminal */
     double begun;  /* time when the work began, s */
-    double from;   /* what was done before that, in the unit of `done` below */
+    double from;   /* the amount that was done then, in the unit of `done` below */
 } dv_bar;
 
 /* Begins the line. Its time counts from now on. */

@@ -238,8 +238,7 @@ static dv_status begin(dv_training *training)
         DV_TRY(
             dv_transfer_file(training->pretrained, &target, dv__training_line, &training->folder));
     else if (files[0] != '\0')
-        DV_TRY(dv_home_offer(files,
-                             dv_transfer(files, &target, dv__training_line, &training->folder)));
+        DV_TRY(dv_transfer(files, &target, dv__training_line, &training->folder));
     return dv_run_write_tree(&training->folder, "config.yaml", training->experiment->tree);
 }
 
@@ -387,6 +386,16 @@ static void clean_up(dv_training *training)
     dv_resumed_free(&training->resumed);
 }
 
+/* Opens the other checkpoints that the training needs, before it reads data. `begins` is false if
+   it is resumed. */
+static dv_status check_checkpoints(const dv_experiment *experiment, bool begins)
+{
+    const char *files = experiment->train.init_from;
+    if (begins && experiment->pretrain == NULL && files[0] != '\0')
+        DV_TRY(dv_home_offer(files, dv_transfer_check(files, dv_home_checkpoint)));
+    return dv_teachers_check(experiment);
+}
+
 /* Runs the stages until one fails. A failure is written to the log if it is open. */
 dv_status dv_training_run(const dv_training_request *request, dv_train_result *out)
 {
@@ -398,7 +407,7 @@ dv_status dv_training_run(const dv_training_request *request, dv_train_result *o
     bool begins = training.resumed.checkpoint.file == NULL;
     if (status == DV_OK) {
         dv_run_tell_lines(&training.folder, request->proposal);
-        status = dv_teachers_check(training.experiment);
+        status = check_checkpoints(training.experiment, begins);
     }
     if (status == DV_OK && training.experiment->pretrain != NULL && begins)
         status = pretrain(&training);

@@ -132,6 +132,8 @@ class Messages(support.Case):
             self.ends(decavox(*command), FAILED, offer)
         self.ends(decavox("compare", "mini", "lightwieght"), FAILED, offer)
         self.ends(self.train("--init_from", "lightwieght"), FAILED, offer)
+        # The mistake is told before any data are read, for that may take long.
+        self.ends(self.train("--init_from", "lightwieght", "--data", "nowhere"), FAILED, offer)
 
     def test_folders_in_the_place_of_files(self):
         """A cross-validation has no model itself; a run is no configuration."""
