@@ -1,13 +1,18 @@
 /* Shows a bar and the time that is left in one line of a terminal. */
 #include "runner/cli/bar.h"
 #include "engine/base/clock.h"
+#include "engine/base/column.h"
 #include "runner/cli/command.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+enum { BAR_WIDTH = 20, LINE_SIZE = 256 };
 
 dv_bar dv_bar_begin(void)
 {
@@ -39,29 +44,39 @@ void dv_bar_left(const dv_bar *bar, double done, double total, char text[DV_TIME
         snprintf(text, DV_TIME_LEFT_SIZE, ", %" PRId64 " s left", whole);
 }
 
-static void put_bar(double share)
+static void draw(double share, char drawn[BAR_WIDTH + 4])
 {
-    enum { WIDTH = 30 };
-    fputc('[', stderr);
-    for (int i = 0; i < WIDTH; i++)
-        fputc(i + 1 <= WIDTH * share ? '=' : ' ', stderr);
-    fputs("] ", stderr);
+    char *c = drawn;
+    *c++ = '[';
+    for (int i = 0; i < BAR_WIDTH; i++)
+        *c++ = i + 1 <= BAR_WIDTH * share ? '=' : ' ';
+    strcpy(c, "] ");
 }
 
+/* The columns of the terminal. */
+static int columns(void)
+{
+    struct winsize size = {0};
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return known ? size.ws_col : 80;
+}
+
+/* The line is cut at the edge of the terminal, because a longer one could not be replaced. */
 void dv_bar_show(dv_bar *bar, double done, double total, const char *format, ...)
 {
-    char left[DV_TIME_LEFT_SIZE];
+    char drawn[BAR_WIDTH + 4] = "", text[LINE_SIZE], left[DV_TIME_LEFT_SIZE];
+    char line[2 * LINE_SIZE];
     va_list arguments;
     if (!bar->terminal)
         return;
-    fputc('\r', stderr);
     if (total > 0)
-        put_bar(done / total);
+        draw(done / total, drawn);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     dv_bar_left(bar, done, total, left);
-    fprintf(stderr, "%s\033[K", left);
+    snprintf(line, sizeof line, "%s%s%s", drawn, text, left);
+    fprintf(stderr, "\r%s\033[K", dv_column(line, 0, columns() - 1).text);
     bar->shown = true;
 }
 

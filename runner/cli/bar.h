@@ -20,6 +20,7 @@ void dv_bar_from(dv_bar *bar, double done);
 /*
  * Shows "[=====     ] 3 of 10 clips, 2 min 10 s left" on a terminal, where `format` writes the text
  * between the bar and the time. Without a total (it is 0 or less) there is neither bar nor time.
+ * The line is as long as the terminal at most.
  */
 void dv_bar_show(dv_bar *bar, double done, double total, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

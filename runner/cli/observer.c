@@ -33,7 +33,7 @@ static void show_progress(void *user, const dv_train_progress *progress)
         terminal->pretraining = progress->pretraining;
     }
     dv_bar_show(&terminal->bar, done, (double)progress->epochs,
-                "epoch %" PRId64 " of %" PRId64 ", step %" PRId64 " of %" PRId64 ", loss %.4f",
+                "epoch %" PRId64 "/%" PRId64 ", step %" PRId64 "/%" PRId64 ", loss %.4f",
                 progress->epoch, progress->epochs, progress->step, progress->steps, progress->loss);
 }
 

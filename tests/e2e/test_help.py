@@ -5,12 +5,15 @@
 Every example of every command runs. Manual pages are checked by man and lexgrog, completions by the
 shells themselves; the test of a program that is not installed is skipped.
 """
+import fcntl
 import os
 import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -47,9 +50,10 @@ def read_until(terminal, words, seconds=20):
         text += os.read(terminal, 4096).decode(errors="replace")
 
 
-def on_terminal(words):
+def on_terminal(words, columns=100):
     """What a command prints with its output on a terminal; it must succeed."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     running = subprocess.Popen([support.binary(), *words], stdout=theirs, stderr=theirs,
                                env=support.environment() | {"TERM": "xterm"})
     os.close(theirs)
@@ -173,11 +177,19 @@ class Verbosity(support.Case):
             for quiet in ([], ["-q"]):
                 text = on_terminal([*words, *quiet] + (
                     [] if words[0] == "compare" else ["-o", self.at(words[0] + "".join(quiet))]))
-                pattern = r"\r\[[= ]{30}\] .*, \d+ s left"
+                pattern = r"\r\[[= ]{20}\] .*, \d+ s left"
                 if words[0] == "train":
-                    pattern = (r"\r\[=+ *\] epoch \d+ of 40, step \d+ of \d+, loss [\d.]+, "
+                    pattern = (r"\r\[=+ *\] epoch \d+/40, step \d+/\d+, loss [\d.]+, "
                                r"\d+ s left")
                 self.assertEqual(bool(re.search(pattern, text)), not quiet, text[-2000:])
+
+    def test_bar_fits_the_terminal(self):
+        for columns in (80, 40):
+            text = on_terminal(["train", self.config, "-d", self.data, "--epochs", "10", "-o",
+                                self.at(f"narrow_{columns}")], columns)
+            bars = re.findall(r"\r(\[[= ]{20}\] [^\r\x1b]*)\x1b\[K", text)
+            self.assertGreater(len(bars), 10)
+            self.assertEqual([bar for bar in bars if len(bar) >= columns], [])
 
     def test_colours_are_for_terminals_that_want_them(self):
         for more, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
