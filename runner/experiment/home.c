@@ -193,7 +193,12 @@ dv_status dv_home_offer_config(const char *path, dv_status status)
     if (stat(path, &info) != 0)
         return offer_nearest_config(path, status);
     int length = snprintf(inside, sizeof inside, "%s/config.yaml", path);
-    if (!S_ISDIR(info.st_mode) || length >= DV_HOME_PATH_SIZE || access(inside, F_OK) != 0)
+    if (!S_ISDIR(info.st_mode) || length >= DV_HOME_PATH_SIZE)
         return status;
-    return DV_FAIL(status, "%s; did you mean '%s'?", dv_error_message(), inside);
+    if (access(inside, F_OK) == 0)
+        return DV_FAIL(status, "%s; did you mean '%s'?", dv_error_message(), inside);
+    return DV_FAIL(status,
+                   "%s: is a folder, not a configuration; the key data.path (--data) names a "
+                   "folder of recordings",
+                   path);
 }

@@ -52,7 +52,8 @@ dv_status dv_home_offer(const char *path, dv_status status);
 
 /* Passes on `status`, which reading the configuration `path` gave. If there is no such file, the
    configuration of decavox with the nearest name is added to the message; if `path` is the folder
-   of a run, the run's configuration. */
+   of a run, the run's configuration. For another folder the message tells where recordings are
+   named. */
 dv_status dv_home_offer_config(const char *path, dv_status status);
 
 #endif

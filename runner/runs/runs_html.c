@@ -1,5 +1,6 @@
 #define _DEFAULT_SOURCE /* realpath */
 /* The runs of a folder as a page, with links to their reports. */
+#include "engine/base/text.h"
 #include "runner/experiment/run_folder.h"
 #include "runner/page/html.h"
 #include "runner/page/svg.h"
@@ -137,7 +138,8 @@ static void put_group(FILE *out, const runs_page *page, size_t number, size_t fi
     snprintf(scale, sizeof scale, "%.0f to 100 %%", 100 * lower);
     fputs("<section>\n<h2>", out);
     dv_svg_text(out, best->split);
-    fprintf(out, ", %s part, %" PRId64 " clips</h2>\n", best->part, best->count);
+    fprintf(out, ", %s part, %" PRId64 " clip%s</h2>\n", best->part, best->count,
+            dv_plural((size_t)best->count));
     fprintf(out, "<p>%zu run%s on the same clips (mark %.8s)%s.</p>\n", end - first,
             end - first == 1 ? "" : "s", best->mark,
             end - first == 1 ? "" : ", the best one first");

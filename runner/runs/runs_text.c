@@ -77,9 +77,9 @@ void dv_runs_text(const dv_run_list *list, FILE *out)
     for (size_t first = 0, end; first < shown; first = end) {
         const dv_run_entry *best = &list->entries[first];
         end = dv_runs_group_end(list, first);
-        fprintf(out, "%s%s part of the split %s, %" PRId64 " clips, mark %.8s\n",
+        fprintf(out, "%s%s part of the split %s, %" PRId64 " clip%s, mark %.8s\n",
                 first > 0 ? "\n" : "", best->part, dv_show(best->split).text, best->count,
-                best->mark);
+                dv_plural((size_t)best->count), best->mark);
         fprintf(out, "%-*s  %-*s %8s  %-15s %8s %8s %6s %6s %9s  %s\n", width, "run", MODEL_WIDTH,
                 "model", "accuracy", "95% interval, %", "macro F1", "ECE", "epochs", "best",
                 "seconds", "date");

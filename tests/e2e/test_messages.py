@@ -149,7 +149,8 @@ class Messages(support.Case):
         self.ends(self.train(config=os.path.join(cross, "a")), FAILED, "/a: is a directory, not a "
                   f"regular file; did you mean '{cross}/a/config.yaml'?\n")
         self.ends(self.train(config=os.path.join(cross, "b")), FAILED,
-                  "/b: is a directory, not a regular file\n")
+                  "/b: is a folder, not a configuration; the key data.path (--data) names a folder "
+                  "of recordings\n")
 
     def test_names_of_devices(self):
         for device in ("gpu", "GPU", "nvidia", "gpu:0"):
