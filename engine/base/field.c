@@ -365,7 +365,7 @@ dv_status dv_fields_read(const dv_field *fields, const dv_tree *map, const char 
             DV_TRY(read_default(&r));
         } else {
             r.node = map;
-            return fail_field(&r, "missing, and it has no default");
+            return fail_field(&r, "is missing, and it has no default");
         }
     }
     return DV_OK;

@@ -134,8 +134,8 @@ static dv_status write_file(dv_model *model, const dv_export_wanted *wanted,
     dv_export_result result;
     DV_TRY(dv_export_write(model, wanted, chosen->out, &result));
     if (wanted->form != NULL)
-        printf("%s: %s, %zu statements, %zu bytes, of which %zu of parameters and tables; read "
-               "again\n",
+        printf("%s: %s, %zu statements, %zu bytes, of which %zu of parameters and tables; "
+               "checked after writing\n",
                dv_show(chosen->out).text, wanted->form->name, result.statements, result.file,
                result.constants);
     return DV_OK;

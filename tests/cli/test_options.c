@@ -240,7 +240,7 @@ static void test_refusals(void **state)
         {"c --out x --runs ten", "--runs: expected an integer, got 'ten'"},
         {"c --out x --quiet=maybe", "--quiet: expected true or false, got 'maybe'"},
         {"c --out x --format jsn", "--format: unknown value 'jsn', did you mean 'json'?"},
-        {"c", "--out: missing"},
+        {"c", "--out: is missing, and it has no default"},
         {"--out x", "CONFIG is missing: decavox train CONFIG [CLIP]"},
         {"a b c^d --out x", "unexpected argument 'c d'"},
     };
