@@ -158,7 +158,7 @@ static void test_fields_refuse(void **state)
         {"epochs: 1\nepoch: 2\n", "t.yaml:2: train: unknown key 'epoch', did you mean 'epochs'?"},
         {"epochs: 1\nopt: sgd\n", "unknown key 'opt', did you mean 'optimizer'?"},
         {"epochs: 1\nzzzzzzz: 2\n", "unknown key 'zzzzzzz'. Keys: epochs, rate, shuffle"},
-        {"rate: 1\n", "t.yaml:1: train: epochs: missing"},
+        {"rate: 1\n", "t.yaml:1: train: epochs: is missing"},
         {"- 1\n", "t.yaml:1: train: expected a map of keys, got a list"},
         {"five\n", "train: expected a map of keys, got a single value"},
         {"epochs: five\n", "t.yaml:1: train: epochs: expected an integer, got 'five'"},
@@ -225,7 +225,7 @@ static void test_fields_default(void **state)
     (void)state;
     record r;
     assert_int_equal(dv_fields_default(fields, &r), DV_ECONFIG);
-    assert_message("epochs: missing");
+    assert_message("epochs: is missing");
     assert_int_equal(dv_fields_default(fields + 1, &r), DV_OK);
     assert_true(r.rate == 1e-3);
     static const dv_field wrong[] = {DV_INT(record, epochs, "0", 1, 9, "default below the range"),
