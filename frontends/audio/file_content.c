@@ -44,6 +44,12 @@ static const magic magics[] = {
     {0, "\xFF\xF3", NULL, "MP3", DV_CONTENT_SOUND},
     {8, "{\"", NULL, "", DV_CONTENT_SAFETENSORS},
     {0, "PK\3\4", NULL, "", DV_CONTENT_ZIP},
+    /* The version of ONNX's intermediate representation, then the producer's name. */
+    {0, "\x08\x06\x12", NULL, "", DV_CONTENT_ONNX},
+    {0, "\x08\x07\x12", NULL, "", DV_CONTENT_ONNX},
+    {0, "\x08\x08\x12", NULL, "", DV_CONTENT_ONNX},
+    {0, "\x08\x09\x12", NULL, "", DV_CONTENT_ONNX},
+    {0, "\x08\x0A\x12", NULL, "", DV_CONTENT_ONNX},
 };
 
 static bool fits(const magic *known, const char *begin, size_t count)
@@ -88,6 +94,7 @@ void dv_content_phrase_of(const char *name, const void *begin, size_t count,
                                         [DV_CONTENT_FOREIGN_SOUND] = "a sound file",
                                         [DV_CONTENT_SAFETENSORS] = "a checkpoint",
                                         [DV_CONTENT_ZIP] = "a zip archive",
+                                        [DV_CONTENT_ONNX] = "an ONNX model",
                                         [DV_CONTENT_TEXT] = "a text"};
     const char *format;
     dv_content kind = dv_content_of(begin, count, &format);

@@ -12,6 +12,7 @@ typedef enum dv_content {
     DV_CONTENT_FOREIGN_SOUND, /* a known format that is not read */
     DV_CONTENT_SAFETENSORS,
     DV_CONTENT_ZIP, /* PyTorch writes its files so */
+    DV_CONTENT_ONNX,
     DV_CONTENT_TEXT,
 } dv_content;
 
@@ -22,7 +23,8 @@ dv_content dv_content_of(const void *begin, size_t count, const char **name);
 enum { DV_CONTENT_PHRASE_SIZE = 64 };
 
 /* Describes a file as "a sound file (WAV)", "a checkpoint", "a configuration" (a text whose name
-   ends as YAML), "a text", "a zip archive" or "a folder"; an unknown kind gives "". */
+   ends as YAML), "a text", "a zip archive", "an ONNX model" or "a folder"; an unknown kind gives
+   "". */
 void dv_content_phrase_of(const char *name, const void *begin, size_t count,
                           char phrase[DV_CONTENT_PHRASE_SIZE]);
 

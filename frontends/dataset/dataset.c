@@ -86,9 +86,13 @@ static dv_status check_name(const char *what, const char *name)
     if (!dv_is_utf8(name))
         return DV_FAIL(DV_EFORMAT, "the %s '%s' is not UTF-8", what, name);
     if (dv_has_control_character(name))
-        return DV_FAIL(DV_EFORMAT, "the %s has a control character", what);
+        return DV_FAIL(DV_EFORMAT,
+                       "the %s has a control character, or one that turns the direction of a line; "
+                       "give it another name",
+                       what);
     if (length > 0 && (name[0] == ' ' || name[length - 1] == ' '))
-        return DV_FAIL(DV_EFORMAT, "the %s '%s' begins or ends with a blank", what, name);
+        return DV_FAIL(DV_EFORMAT, "the %s '%s' begins or ends with a blank; give it another name",
+                       what, name);
     return DV_OK;
 }
 

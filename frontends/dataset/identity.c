@@ -179,8 +179,11 @@ dv_status dv_dataset_sound_fingerprint(const dv_dataset *dataset, const char *no
     const char **paths = NULL;
     uint64_t *contents = NULL;
     size_t noise_count = 0, count = dataset->count;
-    if (noise_paths[0] != '\0')
-        DV_TRY(dv_noise_list(noise_paths, &noises, &noise_count));
+    if (noise_paths[0] != '\0') {
+        status = dv_noise_list(noise_paths, &noises, &noise_count);
+        if (status != DV_OK)
+            return dv_fail_within(status, "augment.noise_path");
+    }
     DV_TRY_GOTO(dv_calloc(count + noise_count, sizeof *paths, &paths));
     DV_TRY_GOTO(dv_calloc(count + noise_count, sizeof *contents, &contents));
     for (size_t i = 0; i < count; i++) {

@@ -55,6 +55,8 @@ dv_status dv_dataset_exclude(dv_dataset *dataset, const char *path)
 {
     dv__names names;
     dv_status status = dv__names_read(path, &names);
+    if (status != DV_OK)
+        dv_fail_within(status, "data.exclude");
     size_t kept = 0;
     for (size_t i = 0; status == DV_OK && i < dataset->count; i++) {
         dv_clip *clip = &dataset->clips[i];

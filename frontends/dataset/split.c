@@ -191,18 +191,26 @@ static dv_status split_official(dv_dataset *dataset)
     return DV_OK;
 }
 
-/* Clips without a speaker fail, since they could be of the speakers in the test part. */
-static dv_status require_speakers(const dv_dataset *dataset, const char *split)
+/* The first clip without a speaker, or NULL. Noise is nobody's. */
+static const dv_clip *find_nameless(const dv_dataset *dataset)
 {
     for (size_t i = 0; i < dataset->count; i++) {
         const dv_clip *clip = &dataset->clips[i];
-        if (clip->speaker[0] == '\0' && clip->length == 0) /* noise is nobody's */
-            return DV_FAIL(
-                DV_ECONFIG,
-                "data.split: %s: the clip '%s' has no speaker; random draws clips without them",
-                split, dataset->clips[i].path);
+        if (clip->speaker[0] == '\0' && clip->length == 0)
+            return clip;
     }
-    return DV_OK;
+    return NULL;
+}
+
+/* Clips without a speaker fail, since they could be of the speakers in the test part. */
+static dv_status require_speakers(const dv_dataset *dataset, const char *split)
+{
+    const dv_clip *clip = find_nameless(dataset);
+    if (clip == NULL)
+        return DV_OK;
+    return DV_FAIL(DV_ECONFIG,
+                   "data.split: %s: the clip '%s' has no speaker; random draws clips without them",
+                   split, clip->path);
 }
 
 static dv_status split_by_speaker(dv_dataset *dataset, const speaker_list *speakers,
@@ -444,10 +452,10 @@ dv_status dv_dataset_speakers(const dv_dataset *dataset, const char ***names, si
 {
     speaker_list speakers;
     DV_TRY(list_speakers(dataset, &speakers));
-    dv_status status = speakers.count > 1 ? require_speakers(dataset, "leave_one_out") : DV_OK;
-    if (status != DV_OK) {
+    const dv_clip *nameless = speakers.count > 1 ? find_nameless(dataset) : NULL;
+    if (nameless != NULL) {
         speakers_free(&speakers);
-        return status;
+        return DV_FAIL(DV_ECONFIG, "the clip '%s' has no speaker", nameless->path);
     }
     *count = 0;
     for (int64_t i = 0; i < speakers.count; i++) {

@@ -16,8 +16,8 @@ void dv_answer_warn(const dv_log *log, const char *path, const dv_answer *answer
     if (answer->longer)
         dv_log_write(
             log, DV_LOG_WARNING,
-            "%s: is %.2f s long, and the model has seen one window of it, %.2f to %.2f s%s%s", path,
-            seen->seconds, seen->from, seen->to, hint != NULL ? "; " : "",
+            "%s: is %.2f s long, more than one window; the model has seen %.2f to %.2f s of it%s%s",
+            path, seen->seconds, seen->from, seen->to, hint != NULL ? "; " : "",
             hint != NULL ? hint : "");
 }
 

@@ -7,14 +7,15 @@
 
 #include <stdlib.h>
 
-enum { TABLE, JSON, CSV, HTML };
-static const char *const format_names[] = {"table", "json", "csv", "html", NULL};
+enum { TABLE, JSON, CSV, HTML, AUTO };
+static const char *const format_names[] = {"table", "json", "csv", "html", "auto", NULL};
 
 static const char *const use_case_names[] = {DV_USE_CASE_NAMES, [DV_USE_CASES] = "none", NULL};
 
 static const dv_field fields[] = {
     DV_COMPARISON_FIELDS,
-    DV_ENUM(dv_comparison_options, format, "table", format_names, "form of the output"),
+    DV_ENUM(dv_comparison_options, format, "auto", format_names,
+            "form of the output; 'auto' follows the ending of --out, and is a table without one"),
     DV_PATH(dv_comparison_options, out, "", "file to write; default: standard output"),
     DV_PATH(dv_comparison_options, svg, "",
             "write a picture of accuracy against latency to this file too"),
@@ -161,6 +162,15 @@ static dv_status compare(const dv_comparison_options *chosen, const dv_arguments
     return status;
 }
 
+static int format_of(const char *out)
+{
+    if (dv_ends_with(out, ".json"))
+        return JSON;
+    if (dv_ends_with(out, ".csv"))
+        return CSV;
+    return dv_ends_with(out, ".html") ? HTML : TABLE;
+}
+
 /* Refuses options that have no effect together. */
 static dv_status check(const dv_comparison_options *chosen)
 {
@@ -187,6 +197,8 @@ static int run(int argc, char **argv)
     if (!dv_command_begin(&options, argc, argv, &chosen, &arguments, &exit_code))
         return exit_code;
     chosen.program = dv_this_program;
+    if (chosen.format == AUTO)
+        chosen.format = format_of(chosen.out);
     dv_status status = check(&chosen);
     if (status == DV_OK && chosen.use_case != DV_USE_CASES) {
         exit_code = dv_recommend_command("compare", &chosen, &arguments, chosen.format == JSON);

@@ -195,6 +195,15 @@ static dv_status begin_noise(const eval_options *chosen, const dv_tree *given,
     return DV_OK;
 }
 
+static dv_status check_ending(const char *out)
+{
+    if (dv_ends_with(out, ".html"))
+        return DV_FAIL(DV_EARG, "--out writes JSON; --html FILE writes the page");
+    if (dv_ends_with(out, ".csv"))
+        return DV_FAIL(DV_EARG, "--out writes JSON, and '%s' has the ending of a table", out);
+    return DV_OK;
+}
+
 static dv_status check_outputs(evaluation *e)
 {
     const eval_options *chosen = e->chosen;
@@ -207,7 +216,8 @@ static dv_status check_outputs(evaluation *e)
     DV_TRY(dv_outputs_spare(&e->outputs, "--data", chosen->data));
     DV_TRY(dv_outputs_spare(&e->outputs, "--exclude", chosen->exclude));
     DV_TRY(dv_outputs_spare(&e->outputs, "--noise", chosen->noise));
-    return dv_outputs_check(&e->outputs);
+    DV_TRY(dv_outputs_check(&e->outputs));
+    return check_ending(chosen->out);
 }
 
 /* Outputs and ratios are checked before the model is loaded, so that a mistake is told at once. */

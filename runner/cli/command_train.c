@@ -2,6 +2,7 @@
    train. */
 #include "engine/base/file_names.h"
 #include "engine/base/folder.h"
+#include "engine/base/shell.h"
 #include "engine/base/yaml.h"
 #include "runner/cli/command.h"
 #include "runner/cli/commit.h"
@@ -16,6 +17,7 @@
 #include "runner/training/training.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -219,6 +221,49 @@ static dv_status check_outputs(const train_options *chosen, const dv_arguments *
     return dv_outputs_check(&outputs);
 }
 
+static void tell_resume(const char *folder)
+{
+    const char *const words[] = {"train", "--resume", folder};
+    char *command;
+    if (dv_command_verbosity() == DV_QUIET || dv_shell_command(words, 3, &command) != DV_OK)
+        return;
+    printf("%s goes on with it\n", command);
+    free(command);
+}
+
+/* Removes the folder of a run that failed before it had a configuration: it has only a log, whose
+   content was printed. */
+static void remove_unborn(const char *folder)
+{
+    static const char *const born[] = {"config.yaml", "pretrain"};
+    char path[DV_STRING_SIZE + 16];
+    for (size_t i = 0; i < sizeof born / sizeof born[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, born[i]);
+        if (access(path, F_OK) == 0)
+            return;
+    }
+    snprintf(path, sizeof path, "%s/log.txt", folder);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+/* Trains, and tells how an interrupted run goes on. `own_folder` is true if the folder was made for
+   this run. */
+static dv_status run_training(const dv_training_request *request, bool own_folder)
+{
+    dv_train_result result;
+    dv_stop_announce(
+        request->experiment == NULL
+            ? "\ndecavox train: interrupted while it began: the run is as it was\n"
+            : "\ndecavox train: interrupted before the first step: nothing is saved\n");
+    dv_status status = dv_training_run(request, &result);
+    if (status == DV_EINTERRUPTED)
+        tell_resume(request->folder);
+    else if (status != DV_OK && own_folder)
+        remove_unborn(request->folder);
+    return status;
+}
+
 /* Reads the configuration, checks the outputs and trains. A new run without --out gets a folder
    with the model's name and the time. */
 static dv_status train(train_options *chosen, const dv_arguments *arguments)
@@ -227,7 +272,7 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
     char proposal[DV_PROPOSAL_SIZE] = "";
     dv_terminal terminal;
     DV_TRY(read_configuration(chosen, arguments, &experiment, proposal));
-    bool resumes = chosen->resume[0] != '\0';
+    bool resumes = chosen->resume[0] != '\0', named = chosen->out[0] != '\0';
     if (chosen->print_config) {
         dv_status printed = dv_command_print_config(&experiment);
         dv_experiment_free(&experiment);
@@ -253,9 +298,8 @@ static dv_status train(train_options *chosen, const dv_arguments *arguments)
         .step_dot = chosen->step_dot,
         .observer = dv_terminal_observe(&terminal),
     };
-    dv_train_result result;
     if (status == DV_OK)
-        status = dv_training_run(&request, &result);
+        status = run_training(&request, !resumes && !named);
     dv_experiment_free(&experiment);
     if (status == DV_EARG && !resumes && strstr(dv_error_message(), " holds a run already") != NULL)
         return DV_FAIL(status, "%s (--resume %s, or another --out)", dv_error_message(),

@@ -54,6 +54,12 @@ static void put_choices(FILE *out, const dv_option_text *option, const dv_comple
         fprintf(out, "%s%s", i > 0 ? " " : "", option->field->choices[i]);
 }
 
+/* The operands of the others are words alone. */
+static bool takes_files(const dv_options *options)
+{
+    return options != dv_command_completion.options && options != dv_command_help.options;
+}
+
 /* Prints the words that the operands of a command may be, beside files. */
 static void put_operands(FILE *out, const dv_options *options, const dv_completion_words *words)
 {
@@ -111,7 +117,7 @@ void dv_completion_bash(FILE *out, const dv_completion_words *words)
     fputs("# Completion of decavox for bash, made by 'decavox completion bash'.\n"
           "_decavox()\n{\n"
           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local options operands\n"
+          "    local options operands files=yes\n"
           "    COMPREPLY=()\n"
           "    if ((COMP_CWORD == 1)); then\n"
           "        COMPREPLY=($(compgen -W '",
@@ -125,7 +131,7 @@ void dv_completion_bash(FILE *out, const dv_completion_words *words)
         const dv_options *options = dv_commands[i]->options;
         fprintf(out, "    %s)\n        operands='", options->command);
         put_operands(out, options, words);
-        fputs("'\n        options='", out);
+        fprintf(out, "'\n%s        options='", takes_files(options) ? "" : "        files=\n");
         dv_options_visit(options, bash_option, &p);
         fputs("'\n        case $prev in\n", out);
         dv_options_visit(options, bash_value, &p);
@@ -136,8 +142,8 @@ void dv_completion_bash(FILE *out, const dv_completion_words *words)
           "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
           "    elif [[ -n $operands ]]; then\n"
           "        compopt -o filenames 2>/dev/null\n"
-          "        mapfile -t COMPREPLY < <(compgen -W \"$operands\" -- \"$cur\"; compgen -f -- "
-          "\"$cur\")\n"
+          "        mapfile -t COMPREPLY < <(compgen -W \"$operands\" -- \"$cur\"\n"
+          "            [[ -z $files ]] || compgen -f -- \"$cur\")\n"
           "    fi\n}\n"
           "complete -o default -F _decavox decavox\n",
           out);

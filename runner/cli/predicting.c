@@ -1,6 +1,7 @@
 /* Writes rows, and prints messages and progress. */
 #include "runner/cli/predicting.h"
 #include "runner/cli/command.h"
+#include "runner/cli/printing.h"
 #include "runner/cli/stop.h"
 
 #include <inttypes.h>
@@ -27,7 +28,9 @@ static void print_message(void *user, dv_log_level level, const char *message)
         fprintf(stderr, "decavox predict: further %s are left out; the rows tell the same\n",
                 warning ? "warnings" : "failures");
     else
-        fprintf(stderr, "decavox%s: %s\n", warning ? ": warning" : " predict", message);
+        fprintf(stderr, "%sdecavox%s:%s %s\n",
+                dv_colour(stderr, warning ? DV_COLOUR_WARNING : DV_COLOUR_ERROR),
+                warning ? ": warning" : " predict", dv_colour(stderr, DV_COLOUR_NONE), message);
 }
 
 static dv_status write_rows(void *user, const char *rows, size_t size)

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 volatile sig_atomic_t dv_stop_request;
 
@@ -55,9 +57,30 @@ void dv_stop_prepare(void)
     catch (SIGXFSZ);
 }
 
+static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGXFSZ};
+
+/* The last words of the program, for a handler. */
+static const char *volatile last_words;
+
+static void announce(int number)
+{
+    const char *text = last_words;
+    (void)!write(STDERR_FILENO, text, strlen(text));
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void dv_stop_announce(const char *text)
+{
+    struct sigaction action = {.sa_handler = announce};
+    last_words = text;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (numbers[i] != SIGXFSZ && !is_ignored(numbers[i]))
+            sigaction(numbers[i], &action, NULL);
+}
+
 void dv_stop_catch(void)
 {
-    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGXFSZ};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         catch (numbers[i]);
 }

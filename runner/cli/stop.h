@@ -18,6 +18,9 @@ dv_train_next dv_stop_next(void *user);
  */
 void dv_stop_prepare(void);
 
+/* From here on a signal that ends the program prints `text` before; `text` has to stay. */
+void dv_stop_announce(const char *text);
+
 /* From here on the first of HUP, INT, QUIT, TERM, USR1 and XFSZ is a request. A second signal of
    the same kind ends the program if it comes at least two seconds later, because timeout(1) sends
    its signal twice at once; SIGXFSZ never does. SIGHUP and SIGXFSZ stay ignored if the program was

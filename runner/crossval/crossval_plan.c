@@ -26,8 +26,11 @@ static dv_status folds_by_speaker(const dv_dataset *dataset, dv_crossval *out)
 {
     const char **names;
     size_t count;
-    DV_TRY(dv_dataset_speakers(dataset, &names, &count));
-    dv_status status;
+    dv_status status = dv_dataset_speakers(dataset, &names, &count);
+    if (status == DV_ECONFIG)
+        return DV_FAIL(DV_EARG, "--folds speaker: %s; --folds K makes K parts without speakers",
+                       dv_error_message());
+    DV_TRY(status);
     if (count < 2)
         DV_TRY_GOTO(DV_FAIL(DV_EARG,
                             "--folds speaker: the clips in %s have %zu speaker%s with "

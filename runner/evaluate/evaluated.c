@@ -64,8 +64,8 @@ static dv_status check_present(const dv_evaluated *asked, const dv_data_config *
     if (asked->data[0] != '\0' || stat(data->path, &info) == 0)
         return DV_OK;
     return DV_FAIL(DV_EIO,
-                   "%s, the data that the model was trained on, is not there: %s; name where they "
-                   "are now (data)",
+                   "%s, the data that the model was trained on, is not there: %s; the option data "
+                   "(--data) names where they are now",
                    data->path, strerror(errno));
 }
 

@@ -83,7 +83,10 @@ static dv_status lay_over(reading *all, const char *path, const dv_tree *name, i
             "base: there are more than %d files on top of each other; does one begin with itself?",
             MOST_BASES);
     DV_TRY(beside(path, name->text, base_path));
-    DV_TRY(read_based(all, base_path, name, depth + 1, &base));
+    dv_status read = read_based(all, base_path, name, depth + 1, &base);
+    if (read == DV_EIO)
+        return dv_fail_within(read, "%s:%d: base", path, name->line);
+    DV_TRY(read);
     if (base->kind == DV_TREE_MAP && *below == NULL) {
         *below = base;
         return DV_OK;

@@ -134,10 +134,17 @@ static dv_status offer_checkpoints(const char *name, dv_status status)
     return listed == DV_OK ? status : listed;
 }
 
-/* Names the runs in a folder that has no model itself. */
+/* What can be done with a folder that has no model: the training in it goes on, or the runs in it
+   have one. */
 static dv_status offer_runs(const char *folder, dv_status status)
 {
-    char runs[DV_FILE_NAMES_SIZE];
+    char runs[DV_FILE_NAMES_SIZE], state[DV_HOME_PATH_SIZE];
+    int length = snprintf(state, sizeof state, "%s/last.safetensors", folder);
+    if (length < DV_HOME_PATH_SIZE && access(state, F_OK) == 0)
+        return DV_FAIL(status,
+                       "%s: the training in this folder is not finished; decavox train --resume "
+                       "goes on with it, and '%s' has its weights until now",
+                       folder, state);
     size_t used = 0;
     dv_file_names names = {.count = 0};
     dv_status listed = dv_file_names_add_folders(folder, MODEL_FILE, &names);

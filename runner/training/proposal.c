@@ -121,9 +121,9 @@ static dv_status propose_rate(proposal *p, const seen *clips, int64_t *rate)
     DV_TRY(set_number(p, "sample_rate", (double)*rate, &set));
     if (set)
         say(p,
-            "--auto: sample_rate %" PRId64 " Hz, since %zu of %zu training clips have %" PRId64
+            "--auto: sample_rate %" PRId64 " Hz, since %s%zu of %zu training clips have %" PRId64
             " Hz or more\n",
-            *rate, clips->high, clips->clips, high_rate);
+            *rate, high ? "" : "only ", clips->high, clips->clips, high_rate);
     else if (!given_rate(p, rate))
         *rate = low_rate; /* the given text is not a rate, and dv_fields_read reports it */
     return DV_OK;

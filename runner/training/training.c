@@ -391,8 +391,11 @@ static void clean_up(dv_training *training)
 static dv_status check_checkpoints(const dv_experiment *experiment, bool begins)
 {
     const char *files = experiment->train.init_from;
+    dv_status status = DV_OK;
     if (begins && experiment->pretrain == NULL && files[0] != '\0')
-        DV_TRY(dv_home_offer(files, dv_transfer_check(files, dv_home_checkpoint)));
+        status = dv_home_offer(files, dv_transfer_check(files, dv_home_checkpoint));
+    if (status != DV_OK)
+        return dv_fail_within(status, "train.init_from");
     return dv_teachers_check(experiment);
 }
 

@@ -444,8 +444,8 @@ static void speakers_that_make_no_folds(void **state)
     refuse_plan(&experiment, "speaker", "1", "1 speaker with");
     dv_crossval all; /* a clip without a name could be of any of the speakers */
     write_file(*state, "one.csv", "path,label,speaker\na.wav,0,ann\nb.wav,1,bob\nc.wav,1,\n");
-    assert_int_equal(dv_crossval_plan("speaker", "1", "out", &experiment, &all), DV_ECONFIG);
-    assert_message("c.wav' has no speaker");
+    assert_int_equal(dv_crossval_plan("speaker", "1", "out", &experiment, &all), DV_EARG);
+    assert_message("c.wav' has no speaker; --folds K");
 }
 
 /* ---- Checkpoints of other trainings to begin with ---- */

@@ -59,7 +59,7 @@ class Auto(support.Case):
         lines, features, _ = self.train([(8000, 0.3)] * 4)
         self.expect(features, sample_rate=8000, duration=1, window=1024, hop=256, n_fft=1024)
         self.assertEqual(len(lines), 2)
-        self.assertIn("since 0 of 12 training clips have 16000 Hz or more", lines[0])
+        self.assertIn("since only 0 of 12 training clips have 16000 Hz or more", lines[0])
 
     def test_higher_rates_are_no_higher_for_the_model(self):
         _, features, _ = self.train([(44100, 0.2)] * 4)
@@ -82,7 +82,7 @@ class Auto(support.Case):
         done = self.ends(decavox("train", self.config, "--data", data, "--out",
                                  self.at(f"run{number}"), "--auto", "--set",
                                  "data.validation=0"), GOOD)
-        self.assertIn("--auto: sample_rate 8000 Hz, since 0 of 12", done.out)
+        self.assertIn("--auto: sample_rate 8000 Hz, since only 0 of 12", done.out)
         self.assertIn("--auto: duration 1 s", done.out)
 
     def test_long_clips_have_a_long_window(self):

@@ -39,6 +39,12 @@ class Messages(support.Case):
         cls.run_folder = cls.train_once(cls.at("run"), "--threads", "1")
         cls.model = os.path.join(cls.run_folder, "model.safetensors")
         cls.sound = os.path.join(cls.data, "1_ann_0.wav")
+        cls.nameless = cls.at("nameless")  # one clip of each word has no speaker
+        for digit, word in enumerate(("yes", "no")):
+            os.makedirs(os.path.join(cls.nameless, word))
+            for number, name in enumerate(("ann_0", "bob_0", "0")):
+                support.write_wav(os.path.join(cls.nameless, word, name + ".wav"),
+                                  support.tone(digit, 0, number))
 
     def train(self, *more, config=None, data=None):
         return decavox("train", config or self.config, "--data", data or self.data, "--out",
@@ -52,6 +58,8 @@ class Messages(support.Case):
     def test_not_a_checkpoint(self):
         text = support.write_text(self.at("text.txt"), "a text\n" * 20)
         archive = write_bytes(self.at("model.pt"), b"PK\3\4" + bytes(60))
+        onnx = self.at("model.onnx")
+        self.ends(decavox("export", self.model, "--out", onnx), GOOD)
         for command, parts in (
                 (["predict", self.sound, self.model],
                  [f"{self.sound}: is a sound file (WAV), not a checkpoint",
@@ -60,6 +68,7 @@ class Messages(support.Case):
                                          "training with it makes a checkpoint"]),
                 (["info", text], [f"{text}: is a text, not a checkpoint"]),
                 (["eval", archive], [f"{archive}: is a zip archive, not a checkpoint"]),
+                (["predict", onnx, self.sound], [f"{onnx}: is an ONNX model, not a checkpoint"]),
                 (["export", self.sound, "--out", self.at("x.onnx")],
                  ["is a sound file (WAV), not a checkpoint"])):
             self.ends(decavox(*command), FAILED, *parts)
@@ -134,6 +143,35 @@ class Messages(support.Case):
         self.ends(self.train("--init_from", "lightwieght"), FAILED, offer)
         # The mistake is told before any data are read, for that may take long.
         self.ends(self.train("--init_from", "lightwieght", "--data", "nowhere"), FAILED, offer)
+
+    def test_keys_of_missing_files(self):
+        """The message begins with the key that names the file."""
+        below = self.configuration("base: nosuch.yaml\n")
+        for arguments, part in (
+                (["--set", "data.exclude=nosuch"], "train: data.exclude: nosuch: cannot be opened"),
+                (["--set", "augment.noise_path=nosuch", "--set", "augment.noise=1"],
+                 "noise_path: nosuch: cannot be read"),
+                (["--init_from", "./nosuch"], "train: train.init_from: ./nosuch: cannot be opened")):
+            self.ends(self.train(*arguments), FAILED, part)
+        self.ends(self.train(config=below), FAILED, f"{below}:1: base: ",
+                  "nosuch.yaml: cannot be opened")
+
+    def test_run_that_is_not_finished(self):
+        run = self.at("unfinished")
+        os.makedirs(run)
+        support.write_text(os.path.join(run, "last.safetensors"), "")
+        self.ends(decavox("predict", run, self.sound), FAILED, "the training in this folder is not "
+                  "finished; decavox train --resume goes on with it, and "
+                  f"'{run}/last.safetensors' has its weights until now")
+
+    def test_failures_leave_no_folder(self):
+        """A training that fails before it begins leaves no folder of its own making."""
+        home = self.at("failing")
+        os.makedirs(home)
+        for more in (["--split", "foo"], ["--split", "leave_one_out:nobody"]):
+            done = decavox("train", self.config, "--data", self.data, *more, folder=home)
+            self.ends(done, USAGE)
+        self.assertEqual([names for _, names, _ in os.walk(os.path.join(home, "runs"))], [[]])
 
     def test_folders_in_the_place_of_files(self):
         """A cross-validation has no model itself; a run is no configuration."""
@@ -269,6 +307,11 @@ class Messages(support.Case):
                  "there are more than 64 seeds"),
                 (["predict", self.model, self.data],
                  f"'{self.data}' is a folder: --input PATH answers the sound files of a folder"),
+                (["eval", self.model, "--out", self.at("e.html")],
+                 "--out writes JSON; --html FILE writes the page"),
+                (["crossval", self.config, "--data", self.nameless, "--folds", "speaker", "--out",
+                  self.at("folds")], "0.wav' has no speaker; --folds K makes K parts without "
+                                     "speakers"),
                 (["eval", self.model, "--snr", "10"], "--snr has no effect without --noise"),
                 (["train", self.config, "--data", self.data, "--out", self.run_folder],
                  f"{self.run_folder} holds a run already: resume it, or choose another folder "

@@ -59,8 +59,8 @@ class Windows(Case):
         done = self.ends(decavox("predict", self.model, loud, self.good), GOOD)
         self.assertEqual(len(done.out.splitlines()), 2)
         warning, = done.err.splitlines()
-        self.assertRegex(warning, r"warning: .*loud\.wav: is 3\.00 s long, and the model has seen "
-                                  r"one window of it, 1\.\d\d to 2\.\d\d s; .*--windows")
+        self.assertRegex(warning, r"warning: .*loud\.wav: is 3\.00 s long, more than one window; "
+                                  r"the model has seen 1\.\d\d to 2\.\d\d s of it; .*--windows")
         answer, short = self.answers(loud, self.good)
         self.assertEqual(answer["seconds"], 3)
         self.assertAlmostEqual(answer["seconds_seen"], 1)
@@ -240,7 +240,7 @@ class FilesOfUsers(Case):
                 _, answer, confidence = done.out.split("  ")
                 self.assertEqual(answer, label)
                 self.assertGreaterEqual(float(confidence), least)
-                others = [line for line in done.err.splitlines() if "has seen one" not in line]
+                others = [line for line in done.err.splitlines() if "the model has seen" not in line]
                 self.assertEqual(len(others), 0 if warning is None else 1, done.err)
                 self.assertIn(warning or "", others[0] if others else "")
 

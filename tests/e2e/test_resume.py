@@ -5,7 +5,9 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import support
@@ -128,7 +130,7 @@ class Resume(support.Case):
         run, out = self.interrupted(f"interrupted_{code}_{threads}", number, code, threads,
                                     "--set", "train.checkpoint_seconds=1000")
         self.assertIn("interrupted after ", out)
-        self.assertIn("; the state is saved", out)
+        self.assertIn(f"; the state is saved\ndecavox train --resume {run} goes on with it\n", out)
         self.assertTrue(os.path.exists(os.path.join(run, "last.safetensors")))
         self.assertIn("resumed at step ", self.finish(run, threads))
         # The seconds between checkpoints are part of the configuration, not of the weights.
@@ -140,6 +142,29 @@ class Resume(support.Case):
                              support.read_bytes(os.path.join(whole, name)), name)
         self.assertEqual([int(row["epoch"]) for row in support.read_metrics(run)],
                          list(range(1, EPOCHS + 1)))
+
+    def test_interrupted_before_the_first_step(self):
+        """The last words say that nothing is saved. The program waits within its list of layers,
+        because nobody reads it."""
+        run = self.at("unborn")
+        ours, theirs = os.pipe()
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+        process = subprocess.Popen(
+            [support.binary(), "train", "configs/resnet18.yaml", "--data", self.data, "--out", run],
+            stdout=theirs, stderr=subprocess.PIPE, env=support.environment())
+        os.close(theirs)
+        waiting, end = [-1, 0], time.monotonic() + 60
+        while waiting[-1] != waiting[-2] or waiting[-1] < 2048:  # bytes in the pipe, until it is full
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.3)
+            count = fcntl.ioctl(ours, termios.FIONREAD, struct.pack("i", 0))
+            waiting.append(struct.unpack("i", count)[0])
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1].decode()
+        os.close(ours)
+        self.assertEqual((process.returncode, err), (-signal.SIGINT, "\ndecavox train: interrupted "
+                         "before the first step: nothing is saved\n"))
+        self.assertEqual(os.listdir(run), ["log.txt"])
 
     def test_interrupted(self):
         self.interrupt(signal.SIGINT, 130, 1)

@@ -164,7 +164,7 @@ class Training(support.Case):
         self.ends(decavox("eval", model, folder=self.at("left")), GOOD)
         done = decavox("eval", model, folder=self.folder)
         self.ends(done, FAILED, "voices, the data that the model was trained on, is not there: No such file",
-                  "name where they are now (data)")
+                  "the option data (--data) names where they are now")
         self.ends(decavox("eval", model, "--data", data, folder=self.folder), GOOD)
         done = self.ends(decavox("eval", model, "--data", "away", folder=self.folder), FAILED, "away")
         self.assertNotIn("trained on", done.err)
