@@ -207,7 +207,7 @@ static json_t *made_with(const prediction *p)
 {
     char digest[DV_SHA256_SIZE];
     dv_checkpoint_digest(dv_model_checkpoint(p->model), digest);
-    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:b, s:s}", "weights", digest, "device",
+    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:b, s:s}", DV_ROWS_WEIGHTS, digest, "device",
                      dv_model_device(p->model), "precision", dv_model_precision(p->model), "format",
                      dv_row_formats[p->style.format], "threshold", p->style.threshold, "top",
                      (json_int_t)p->style.top, "windows", p->style.windows, "shard",

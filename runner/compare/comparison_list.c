@@ -264,6 +264,42 @@ dv_status dv__card_read(const dv_comparison *comparison, dv_model_figures *model
     return DV_OK;
 }
 
+static void name_protocols(const json_t *card, char *text, size_t size)
+{
+    const char *key;
+    json_t *value;
+    size_t used = 0;
+    text[0] = '\0';
+    json_object_foreach(json_object_get(card, "accuracy"), key, value)
+    {
+        if (used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", key);
+    }
+}
+
+/* Fails if no card has the protocol that was asked for, and names those of the first card that has
+   any. Models without cards may lack it, because their accuracy comes from reports. */
+static dv_status check_protocol(const dv_comparison *all)
+{
+    const char *protocol = all->options->protocol;
+    char path[DV_STRING_SIZE + 8], names[PATH_SIZE];
+    for (size_t i = 0; i < all->count; i++)
+        if (protocol[0] == '\0' || all->models[i].accuracy.count > 0)
+            return DV_OK;
+    for (size_t i = 0; i < all->count; i++) {
+        json_t *card;
+        dv_card_path(&all->models[i], path);
+        if (access(path, F_OK) != 0 || dv_json_read(path, &card) != DV_OK)
+            continue;
+        name_protocols(card, names, sizeof names);
+        json_decref(card);
+        if (names[0] != '\0')
+            return DV_FAIL(DV_EARG, "--protocol: no model's card has the protocol '%s'; %s has %s",
+                           protocol, path, names);
+    }
+    return DV_OK;
+}
+
 /* ---- The comparison ---- */
 
 /* Hashes the executable and, if a module drives the device, the module. */
@@ -339,6 +375,8 @@ dv_status dv_comparison_list(const dv_comparison_options *options,
         status = count > 0 ? list_operands(&events->log, files, count, &list) : list_own(&list);
     if (status == DV_OK)
         status = read_models(&list, out);
+    if (status == DV_OK)
+        status = check_protocol(out);
     list_free(&list);
     if (status != DV_OK)
         dv_comparison_free(out);

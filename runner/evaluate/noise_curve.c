@@ -194,7 +194,7 @@ void dv_noise_curve_text(const dv_noise_curve *curve, FILE *out)
         const dv_noise_point *point = &curve->points[k];
         snprintf(share, sizeof share, "%lld/%lld", (long long)point->score.correct,
                  (long long)point->score.count);
-        fprintf(out, "%-9s %8.2f%% %13s  %6.2f%% to %6.2f%% %9.4f %7.2f %%\n",
+        fprintf(out, "%-9s %8.2f%% %13s  %6.2f%% to %6.2f%% %9.4f %8.2f%%\n",
                 dv_noise_point_name(point, name), 100 * dv_noise_accuracy(&point->score), share,
                 100 * point->low, 100 * point->high, point->loss, 100 * point->ece);
     }

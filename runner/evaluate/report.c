@@ -216,7 +216,7 @@ void dv_report_text(const dv_report *report, FILE *out)
     fprintf(out, "accuracy %.2f%% (%lld of %lld; 95%% interval %.2f%% to %.2f%%), loss %.4f\n",
             100.0 * (double)correct / (double)report->count, (long long)correct,
             (long long)report->count, 100 * low, 100 * high, report->loss);
-    fprintf(out, "ECE %.2f %%\n", 100 * dv_calibration_error(&report->calibration));
+    fprintf(out, "ECE %.2f%%\n", 100 * dv_calibration_error(&report->calibration));
     if (report->missing > 0)
         fprintf(out, "without %zu unreadable clip%s of the part\n", report->missing,
                 dv_plural(report->missing));

@@ -124,6 +124,12 @@ static dv_status read_rows(const char *path, int format, dv_names *names, dv_row
 
 static dv_status fail_other(const dv_rows_file *file, const char *key, json_t *was, json_t *is)
 {
+    if (strcmp(key, DV_ROWS_WEIGHTS) == 0) /* two digests would tell a reader nothing */
+        return DV_FAIL(
+            DV_EARG,
+            "%s: its rows were made with another model: use the same, or begin anew with "
+            "another file",
+            file->path);
     char *old = json_dumps(was, JSON_ENCODE_ANY), *new = json_dumps(is, JSON_ENCODE_ANY);
     dv_status status =
         DV_FAIL(DV_EARG,

@@ -17,6 +17,9 @@
 #define DV_ROWS_PART ".part"
 #define DV_ROWS_JOB ".job"
 
+/* The condition whose value is the digest of the model. */
+#define DV_ROWS_WEIGHTS "weights"
+
 typedef struct dv_rows_file dv_rows_file;
 
 typedef struct dv_rows_file_request {

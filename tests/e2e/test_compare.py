@@ -151,12 +151,15 @@ class Compare(support.Case):
                 self.assertAlmostEqual(ours, theirs, 9)
         official = self.models(*SHIPPED, "--protocol", "gsc_official")
         self.assertEqual([m["accuracy"]["count"] for m in official], [300, 300])
-        self.assertEqual([m["accuracy"] for m in self.models(*SHIPPED, "--protocol", "none")],
-                         [None, None])
+        done = self.ends(decavox("compare", *SHIPPED, "--protocol", "none"), USAGE)
+        card = SHIPPED[0].replace("safetensors", "json")
+        self.assertIn(f"no model's card has the protocol 'none'; {card} has gsc, ", done.err)
 
     def test_all_of_them_without_a_name(self):
         """The limits are checked before any measurement."""
-        done = self.ends(decavox("compare", "--svg", "x.svg", "--protocol", "none"), USAGE)
+        done = self.ends(decavox("compare", "--protocol", "none"), USAGE)
+        self.assertIn("no model's card has the protocol 'none'", done.err)
+        done = self.ends(decavox("compare", "configs/mini.yaml", "--svg", "x.svg"), USAGE)
         self.assertIn("no model's accuracy is known", done.err)
         folder = self.at("elsewhere")
         os.makedirs(folder)

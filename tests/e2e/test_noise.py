@@ -103,7 +103,7 @@ class Noise(support.Case):
         report = self.evaluate("--noise", self.at("noises"), "--snr", "2.5,-10")
         done = decavox("eval", self.model, "--noise", self.at("noises"), "--snr", "2.5,-10")
         lines = self.ends(done, GOOD).out.splitlines()
-        self.assertEqual(lines[1], f"ECE {100 * report['calibration']['ece']:.2f} %")
+        self.assertEqual(lines[1], f"ECE {100 * report['calibration']['ece']:.2f}%")
         begin = next(i for i, line in enumerate(lines) if line.startswith("noise "))
         for line, name, point in zip(lines[begin + 1:], ("clean", "2.5 dB", "-10 dB"),
                                      (report, *report["noise"])):
@@ -111,7 +111,7 @@ class Noise(support.Case):
             self.assertEqual(" ".join(line.split()),
                              f"{name} {100 * point['accuracy']:.2f}% {point['correct']}/40 "
                              f"{100 * low:.2f}% to {100 * high:.2f}% {point['loss']:.4f} "
-                             f"{100 * point['calibration']['ece']:.2f} %")
+                             f"{100 * point['calibration']['ece']:.2f}%")
         for i, line in enumerate(lines[begin + 6:begin + 8]):
             scores = [100 * point[i]["accuracy"] for point in (
                 report["noise_files"], *(point["files"] for point in report["noise"]))]

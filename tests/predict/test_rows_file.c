@@ -31,7 +31,7 @@ typedef struct attempt {
     char path[SCRATCH_PATH_SIZE], part[SCRATCH_PATH_SIZE], job[SCRATCH_PATH_SIZE];
     int format;
     size_t count; /* number of names */
-    const char *precision;
+    const char *precision, *weights;
     dv_names *names;
     dv_names_request wanted;
     dv_rows_file *file;
@@ -40,7 +40,7 @@ typedef struct attempt {
 
 static attempt begin(const scratch *folder, int format)
 {
-    attempt a = {.format = format, .count = NAMES, .precision = "fp32"};
+    attempt a = {.format = format, .count = NAMES, .precision = "fp32", .weights = "1234"};
     scratch_clear(folder);
     scratch_path(folder, "rows", a.path);
     scratch_path(folder, "rows.part", a.part);
@@ -50,7 +50,7 @@ static attempt begin(const scratch *folder, int format)
 
 static dv_status open_rows(attempt *a, bool resume, bool force)
 {
-    json_t *made = json_pack("{s:s}", "precision", a->precision);
+    json_t *made = json_pack("{s:s, s:s}", "precision", a->precision, DV_ROWS_WEIGHTS, a->weights);
     const dv_row_style style = {.format = a->format, .top = 1};
     a->wanted = (dv_names_request){.operands = names, .count = a->count, .shard = 1, .shards = 1};
     const dv_rows_file_request request = {
@@ -166,6 +166,11 @@ static void test_other_work(void **state)
     a.precision = "bf16";
     assert_int_equal(open_rows(&a, true, false), DV_EARG);
     assert_message("its rows were made with precision \"fp32\", and now it is \"bf16\"");
+    close_rows(&a, false);
+    a.precision = "fp32";
+    a.weights = "abcd";
+    assert_int_equal(open_rows(&a, true, false), DV_EARG);
+    assert_message("rows: its rows were made with another model: use the same, or begin anew");
     close_rows(&a, false);
     assert_int_equal(open_rows(&a, false, false), DV_EARG);
     assert_message("holds the rows of a call that was interrupted; --resume");
