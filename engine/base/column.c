@@ -3,7 +3,6 @@
 #include "engine/base/column.h"
 
 #include <locale.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -13,7 +12,8 @@ typedef struct extent {
     int bytes, cells;
 } extent;
 
-/* Most texts are, and need no locale. */
+/* Most texts are, and need no locale. With LOCPATH in the environment, each newlocale of glibc 2.36
+   loses the few bytes of that path. */
 static bool is_ascii(const char *text)
 {
     while (*text != '\0' && (unsigned char)*text < 128)
@@ -43,27 +43,19 @@ static extent measure_here(const char *shown, int most)
     return e;
 }
 
-/* Made once and kept, because newlocale of glibc 2.36 loses memory at each call if the environment
-   has LOCPATH. */
-static locale_t utf8;
-
-static void make_utf8(void)
-{
-    utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-}
-
 static extent measure(const char *shown, int most)
 {
-    static pthread_once_t made = PTHREAD_ONCE_INIT;
     if (is_ascii(shown)) {
         size_t length = strlen(shown);
         int fitting = length < (size_t)most ? (int)length : most;
         return (extent){fitting, fitting};
     }
-    pthread_once(&made, make_utf8);
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     locale_t before = uselocale(utf8);
     extent e = measure_here(shown, most);
     uselocale(before);
+    if (utf8 != (locale_t)0)
+        freelocale(utf8);
     return e;
 }
 
