@@ -66,22 +66,28 @@ dv_status dv_file_names_add_folders(const char *folder, const char *file, dv_fil
     return add_all(folder, "", file, names);
 }
 
+void dv_file_names_list(const dv_file_names *names, char text[DV_FILE_NAMES_SIZE])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < names->count && used < DV_FILE_NAMES_SIZE; i++)
+        used += (size_t)snprintf(text + used, DV_FILE_NAMES_SIZE - used, "%s%s", i == 0 ? "" : ", ",
+                                 names->list[i]);
+}
+
 void dv_file_names_offer(const dv_file_names *names, const char *wrong,
                          char text[DV_FILE_NAMES_SIZE])
 {
-    size_t used = 0;
+    enum { LEAD_SIZE = 150 };
+    char lead[LEAD_SIZE] = "; there are", list[DV_FILE_NAMES_SIZE];
     text[0] = '\0';
     if (names->count == 0)
         return;
     const char *nearest = dv_nearest(wrong, (const char *const *)names->list, names->count);
     if (nearest != NULL)
-        used = (size_t)snprintf(text, DV_FILE_NAMES_SIZE, "; did you mean '%.100s'? There are",
-                                nearest);
-    else
-        used = (size_t)snprintf(text, DV_FILE_NAMES_SIZE, "; there are");
-    for (size_t i = 0; i < names->count && used < DV_FILE_NAMES_SIZE; i++)
-        used += (size_t)snprintf(text + used, DV_FILE_NAMES_SIZE - used, "%s %s", i == 0 ? "" : ",",
-                                 names->list[i]);
+        snprintf(lead, sizeof lead, "; did you mean '%.100s'? There are", nearest);
+    dv_file_names_list(names, list);
+    snprintf(text, DV_FILE_NAMES_SIZE, "%s %.*s", lead, DV_FILE_NAMES_SIZE - LEAD_SIZE, list);
 }
 
 void dv_file_names_free(dv_file_names *names)

@@ -19,6 +19,9 @@ enum { DV_FILE_NAMES_SIZE = 800 };
    dv_file_names_add does. */
 dv_status dv_file_names_add_folders(const char *folder, const char *file, dv_file_names *names);
 
+/* Writes "lightweight, mini". A longer text is cut. */
+void dv_file_names_list(const dv_file_names *names, char text[DV_FILE_NAMES_SIZE]);
+
 /* Writes "; did you mean 'mini'? There are lightweight, mini". The question is there only if a name
    is near `wrong`. Without names the text is "". */
 void dv_file_names_offer(const dv_file_names *names, const char *wrong,

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef struct train_options {
     char out[DV_STRING_SIZE], resume[DV_STRING_SIZE], device[DV_STRING_SIZE];
@@ -231,22 +230,6 @@ static void tell_resume(const char *folder)
     free(command);
 }
 
-/* Removes the folder of a run that failed before it had a configuration: it has only a log, whose
-   content was printed. */
-static void remove_unborn(const char *folder)
-{
-    static const char *const born[] = {"config.yaml", "pretrain"};
-    char path[DV_STRING_SIZE + 16];
-    for (size_t i = 0; i < sizeof born / sizeof born[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, born[i]);
-        if (access(path, F_OK) == 0)
-            return;
-    }
-    snprintf(path, sizeof path, "%s/log.txt", folder);
-    (void)unlink(path);
-    (void)rmdir(folder);
-}
-
 /* Trains, and tells how an interrupted run goes on. `own_folder` is true if the folder was made for
    this run. */
 static dv_status run_training(const dv_training_request *request, bool own_folder)
@@ -260,7 +243,7 @@ static dv_status run_training(const dv_training_request *request, bool own_folde
     if (status == DV_EINTERRUPTED)
         tell_resume(request->folder);
     else if (status != DV_OK && own_folder)
-        remove_unborn(request->folder);
+        dv_run_remove_unbegun(request->folder);
     return status;
 }
 

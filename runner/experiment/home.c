@@ -3,6 +3,7 @@
 #include "runner/experiment/home.h"
 #include "engine/base/field.h"
 #include "engine/base/file_names.h"
+#include "runner/experiment/run_folder.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -138,21 +139,17 @@ static dv_status offer_checkpoints(const char *name, dv_status status)
    have one. */
 static dv_status offer_runs(const char *folder, dv_status status)
 {
-    char runs[DV_FILE_NAMES_SIZE], state[DV_HOME_PATH_SIZE];
-    int length = snprintf(state, sizeof state, "%s/last.safetensors", folder);
-    if (length < DV_HOME_PATH_SIZE && access(state, F_OK) == 0)
+    char runs[DV_FILE_NAMES_SIZE];
+    if (dv_run_has(folder, "last.safetensors"))
         return DV_FAIL(status,
                        "%s: the training in this folder is not finished; decavox train --resume "
-                       "goes on with it, and '%s' has its weights until now",
-                       folder, state);
-    size_t used = 0;
+                       "goes on with it, and '%s/last.safetensors' has its weights until now",
+                       folder, folder);
     dv_file_names names = {.count = 0};
     dv_status listed = dv_file_names_add_folders(folder, MODEL_FILE, &names);
-    for (size_t i = 0; i < names.count && used < sizeof runs; i++)
-        used += (size_t)snprintf(runs + used, sizeof runs - used, "%s %s", i > 0 ? "," : "",
-                                 names.list[i]);
+    dv_file_names_list(&names, runs);
     if (listed == DV_OK && names.count > 0)
-        dv_fail(status, "%s; the runs in the folder '%s' have one:%s", dv_error_message(), folder,
+        dv_fail(status, "%s; the runs in the folder '%s' have one: %s", dv_error_message(), folder,
                 runs);
     dv_file_names_free(&names);
     return listed == DV_OK ? status : listed;
@@ -194,16 +191,14 @@ static dv_status offer_nearest_config(const char *path, dv_status status)
 dv_status dv_home_offer_config(const char *path, dv_status status)
 {
     struct stat info;
-    char inside[DV_HOME_PATH_SIZE];
     if (status != DV_EIO)
         return status;
     if (stat(path, &info) != 0)
         return offer_nearest_config(path, status);
-    int length = snprintf(inside, sizeof inside, "%s/config.yaml", path);
-    if (!S_ISDIR(info.st_mode) || length >= DV_HOME_PATH_SIZE)
+    if (!S_ISDIR(info.st_mode))
         return status;
-    if (access(inside, F_OK) == 0)
-        return DV_FAIL(status, "%s; did you mean '%s'?", dv_error_message(), inside);
+    if (dv_run_has(path, "config.yaml"))
+        return DV_FAIL(status, "%s; did you mean '%s/config.yaml'?", dv_error_message(), path);
     return DV_FAIL(status,
                    "%s: is a folder, not a configuration; the key data.path (--data) names a "
                    "folder of recordings",

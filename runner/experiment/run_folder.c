@@ -193,6 +193,17 @@ bool dv_run_has_begun(const char *path)
     return dv_run_has(path, "config.yaml") || dv_run_has(path, "last.safetensors");
 }
 
+void dv_run_remove_unbegun(const char *path)
+{
+    char log[DV_RUN_PATH_SIZE + 64];
+    if (dv_run_has_begun(path) || dv_run_has(path, "pretrain"))
+        return;
+    int length = snprintf(log, sizeof log, "%s/log.txt", path);
+    if (length > 0 && (size_t)length < sizeof log)
+        (void)unlink(log);
+    (void)rmdir(path);
+}
+
 dv_status dv_run_write_tree(const dv_run_folder *folder, const char *file, const dv_tree *tree)
 {
     char path[DV_RUN_PATH_SIZE], *text;

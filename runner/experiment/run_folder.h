@@ -83,6 +83,10 @@ void dv_run_folder_path(const dv_run_folder *folder, const char *file, char path
 bool dv_run_has(const char *path, const char *file);
 bool dv_run_has_begun(const char *path);
 
+/* Removes the folder of a run that failed before it began, which has only a log. A folder with
+   anything else stays. */
+void dv_run_remove_unbegun(const char *path);
+
 /* Writes a line to the log and, unless its level is DV_LOG_DEBUG, to the observer. If the log
    cannot be written, the observer is warned once and the run goes on. */
 void dv_run_line(dv_run_folder *folder, dv_log_level level, const char *line);

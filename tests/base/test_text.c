@@ -136,6 +136,8 @@ static void test_file_names(void **state)
         assert_int_equal(dv_file_names_add(((scratch *)*state)->folder, ".yaml", &names), DV_OK);
     dv_file_names_offer(&names, "minni", text);
     assert_string_equal(text, "; did you mean 'mini'? There are big_9, big_10, mini");
+    dv_file_names_list(&names, text);
+    assert_string_equal(text, "big_9, big_10, mini");
     dv_file_names_offer(&names, "xyzzy", text);
     assert_string_equal(text, "; there are big_9, big_10, mini");
     dv_file_names_free(&names);
